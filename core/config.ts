@@ -1,0 +1,68 @@
+import * as z from "zod";
+
+const positiveInt = z.coerce.number().int().positive();
+const cidrList = z
+  .string()
+  .transform((text) =>
+    text
+      .split(",")
+      .map((part) => part.trim())
+      .filter(Boolean),
+  )
+  .pipe(z.array(z.union([z.cidrv4(), z.cidrv6()])));
+
+/** What every part of Switchboard takes from its environment. Each variable is optional unless its reader demands it. */
+const schema = z.object({
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  SQS_ENDPOINT: z.url().optional(),
+  S3_ENDPOINT: z.url().optional(),
+  AWS_REGION: z.string().default("us-east-1"),
+  QUEUE_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,40}$/)
+    .default("switchboard"),
+  BUCKET: z.string().min(3).max(63).default("switchboard-media"),
+  /** KMS key that wraps the data keys; without it, `MASTER_KEY_FILE` is used. */
+  KMS_KEY_ID: z.string().optional(),
+  MASTER_KEY_FILE: z.string().optional(),
+  PORT: z.coerce.number().int().min(0).max(65535).default(3000),
+  HOST: z.string().default("127.0.0.1"),
+  DATA_DIR: z.string().default(".switchboard"),
+  ADMIN_EMAIL: z.email().optional(),
+  ADMIN_PASSWORD: z.string().min(8).optional(),
+  SHARDS: positiveInt.max(1024).default(4),
+  EGRESS_ALLOW: cidrList.default([]),
+  WHATSAPP_URL: z.url({ protocol: /^wss?$/ }).optional(),
+  WHATSAPP_ROOT_KEY: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, "must be 32 bytes as 64 hexadecimal digits")
+    .optional(),
+  WHATSAPP_MEDIA_CA: z.string().min(1).optional(),
+  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+});
+
+export type Config = z.infer<typeof schema>;
+
+/** An environment that cannot be used; the message names each variable at fault. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** Reads and checks the environment; an empty variable counts as absent. Throws `ConfigError`. */
+export function readConfig(env: Record<string, string | undefined> = process.env): Config {
+  const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
+  const parsed = schema.safeParse(present);
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+    throw new ConfigError(`The environment is not usable:\n  ${lines.join("\n  ")}`);
+  }
+  return parsed.data;
+}
+
+/** The value of a setting that this reader cannot do without. Throws `ConfigError`. */
+export function required<Name extends keyof Config>(config: Config, name: Name): NonNullable<Config[Name]> {
+  const value = config[name];
+  if (value === undefined || value === null)
+    throw new ConfigError(`The environment is not usable:\n  ${name}: must be set`);
+  return value;
+}

@@ -1,0 +1,49 @@
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { DecryptCommand, EncryptCommand, KMSClient } from "@aws-sdk/client-kms";
+import { type Config, ConfigError } from "../config.ts";
+import type { KeyWrapper } from "./index.ts";
+
+/** KMS when `KMS_KEY_ID` is set, else the file that `MASTER_KEY_FILE` names (32 bytes, mode 0600). Throws `ConfigError`. */
+export async function createKeyWrapper(config: Config): Promise<KeyWrapper> {
+  if (config.KMS_KEY_ID) return kmsWrapper(config.KMS_KEY_ID, config.AWS_REGION);
+  if (config.MASTER_KEY_FILE) return localWrapper(await readFile(config.MASTER_KEY_FILE));
+  throw new ConfigError("The environment is not usable:\n  KMS_KEY_ID or MASTER_KEY_FILE: one must be set");
+}
+
+/** Wraps with AES-256-GCM under a key that the caller keeps (32 bytes). */
+export function localWrapper(masterKey: Buffer): KeyWrapper {
+  if (masterKey.length !== 32)
+    throw new ConfigError("The environment is not usable:\n  MASTER_KEY_FILE: must hold 32 bytes");
+  return {
+    name: "local",
+    async wrap(dataKey) {
+      const nonce = randomBytes(12);
+      const cipher = createCipheriv("aes-256-gcm", masterKey, nonce);
+      return Buffer.concat([nonce, cipher.update(dataKey), cipher.final(), cipher.getAuthTag()]);
+    },
+    async unwrap(wrapped) {
+      const decipher = createDecipheriv("aes-256-gcm", masterKey, wrapped.subarray(0, 12));
+      decipher.setAuthTag(wrapped.subarray(-16));
+      return Buffer.concat([decipher.update(wrapped.subarray(12, -16)), decipher.final()]);
+    },
+  };
+}
+
+function kmsWrapper(keyId: string, region: string): KeyWrapper {
+  const kms = new KMSClient({ region });
+  const EncryptionContext = { purpose: "switchboard-data-key" };
+  return {
+    name: keyId,
+    async wrap(dataKey) {
+      const answer = await kms.send(new EncryptCommand({ KeyId: keyId, Plaintext: dataKey, EncryptionContext }));
+      if (!answer.CiphertextBlob) throw new Error("KMS answered Encrypt without a ciphertext");
+      return Buffer.from(answer.CiphertextBlob);
+    },
+    async unwrap(wrapped) {
+      const answer = await kms.send(new DecryptCommand({ KeyId: keyId, CiphertextBlob: wrapped, EncryptionContext }));
+      if (!answer.Plaintext) throw new Error("KMS answered Decrypt without a plaintext");
+      return Buffer.from(answer.Plaintext);
+    },
+  };
+}

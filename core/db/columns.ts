@@ -1,0 +1,7 @@
+import { customType, timestamp } from "drizzle-orm/pg-core";
+
+/** Bytes; ciphertexts are always of this type, so that no secret can be mistaken for text. */
+export const bytea = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => "bytea" });
+
+/** An instant with time zone, to the microsecond, read as a `Date`. */
+export const instant = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });

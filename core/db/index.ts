@@ -1,0 +1,45 @@
+import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
+import postgres from "postgres";
+import * as schema from "./schema.ts";
+
+/** A pool of connections to Postgres: tagged templates for what is hot, Drizzle for the rest. */
+export interface Database {
+  sql: postgres.Sql;
+  orm: PostgresJsDatabase<typeof schema>;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  /** Connections at most. A Lambda takes one. */
+  max?: number;
+  /** Prepared statements; off behind a pooler that shares sessions, as RDS Proxy. */
+  prepare?: boolean;
+  /** Named in `pg_stat_activity`. */
+  name?: string;
+  /** A transaction that idles longer is ended by the server (milliseconds), so that a frozen process holds no lock. */
+  idleInTransactionTimeoutMs?: number;
+}
+
+export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
+  const sql = postgres(url, {
+    max: options.max ?? 10,
+    prepare: options.prepare ?? true,
+    connect_timeout: 10,
+    onnotice: () => undefined,
+    connection: {
+      application_name: options.name ?? "switchboard",
+      idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 10_000,
+    },
+  });
+  return { sql, orm: drizzle(sql, { schema }), close: () => sql.end({ timeout: 5 }) };
+}
+
+/** SQLSTATE of an error of the server, or undefined when it is not one. */
+export function sqlState(error: unknown): string | undefined {
+  return error instanceof postgres.PostgresError ? error.code : undefined;
+}
+
+/** Text that Postgres can store: it has no NUL, and WhatsApp's users can send one. */
+export function storableText(text: string): string {
+  return text.includes("\u0000") ? text.replaceAll("\u0000", "\uFFFD") : text;
+}

@@ -1,0 +1,43 @@
+import * as z from "zod";
+import * as connection from "./connection.ts";
+import * as message from "./message.ts";
+
+/** Every event, by type. */
+export const eventCatalog = {
+  [message.received.type]: message.received,
+  [message.sent.type]: message.sent,
+  [message.delivered.type]: message.delivered,
+  [message.read.type]: message.read,
+  [message.failed.type]: message.failed,
+  [message.mediaStored.type]: message.mediaStored,
+  [message.mediaFailed.type]: message.mediaFailed,
+  [connection.open.type]: connection.open,
+  [connection.close.type]: connection.close,
+  [connection.update.type]: connection.update,
+  [connection.qr.type]: connection.qr,
+};
+
+export type EventCatalog = typeof eventCatalog;
+export type EventType = keyof EventCatalog;
+export type EventData<Type extends EventType> = z.output<EventCatalog[Type]["data"]>;
+
+/** An event that is about to be appended to the log. */
+export type NewEvent = {
+  [Type in EventType]: { type: Type; data: EventData<Type> };
+}[EventType];
+
+/** What travels on the event queue, message group: the instance. */
+export const eventEnvelope = z.object({
+  v: z.literal(1),
+  /** Never changes, however often the event is sent. */
+  id: z.uuid(),
+  instanceId: z.uuid(),
+  /** 1, 2, 3 … per instance. */
+  seq: z.number().int().positive(),
+  type: z.enum(Object.keys(eventCatalog) as [EventType, ...EventType[]]),
+  data: z.unknown(),
+  correlationId: z.string().nullable(),
+  at: z.iso.datetime(),
+});
+
+export type EventEnvelope = z.infer<typeof eventEnvelope>;

@@ -1,0 +1,27 @@
+import { sql } from "drizzle-orm";
+import { bigint, index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { instant } from "../db/columns.ts";
+import { instances } from "../instance/instance.sql.ts";
+
+/** The event log, and the outbox: what has no `emittedAt` is still to be put on the event queue. */
+export const events = pgTable(
+  "events",
+  {
+    id: uuid().primaryKey(),
+    instanceId: uuid("instance_id")
+      .notNull()
+      .references(() => instances.id, { onDelete: "cascade" }),
+    shard: integer().notNull(),
+    /** 1, 2, 3 … per instance, without gaps. */
+    seq: bigint({ mode: "number" }).notNull(),
+    type: text().notNull(),
+    data: jsonb().$type<unknown>().notNull(),
+    correlationId: text("correlation_id"),
+    createdAt: instant("created_at").notNull().defaultNow(),
+    emittedAt: instant("emitted_at"),
+  },
+  (table) => [
+    uniqueIndex("events_instance_seq").on(table.instanceId, table.seq),
+    index("events_outbox").on(table.shard, table.instanceId, table.seq).where(sql`emitted_at is null`),
+  ],
+);

@@ -1,0 +1,25 @@
+import { randomBytes } from "node:crypto";
+
+/** Where identifiers come from. Injected, so that tests can fix them. */
+export interface Ids {
+  /** UUIDv7 (RFC 9562): sorts by creation time. */
+  uuid(): string;
+  /** A WhatsApp message id as WhatsApp Web makes them: `3EB0` and 18 upper-case hexadecimal digits. */
+  messageId(): string;
+}
+
+/** UUIDv7 from a Unix time in milliseconds and 10 random bytes (RFC 9562, section 5.7). */
+export function uuidv7(unixMs: number, random: Uint8Array = randomBytes(10)): string {
+  const bytes = Buffer.alloc(16);
+  bytes.writeUIntBE(unixMs, 0, 6);
+  bytes.set(random, 6);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = bytes.toString("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+export const systemIds: Ids = {
+  uuid: () => uuidv7(Date.now()),
+  messageId: () => `3EB0${randomBytes(9).toString("hex").toUpperCase()}`,
+};

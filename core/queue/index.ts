@@ -1,0 +1,141 @@
+import {
+  CreateQueueCommand,
+  DeleteMessageBatchCommand,
+  GetQueueAttributesCommand,
+  GetQueueUrlCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SendMessageBatchCommand,
+  SendMessageCommand,
+  SQSClient,
+} from "@aws-sdk/client-sqs";
+import type { Config } from "../config.ts";
+
+/** SQS, by the names of our queues. */
+export interface Queues {
+  readonly client: SQSClient;
+  url(name: string): Promise<string>;
+  send(name: string, message: QueueMessage): Promise<void>;
+  /** Sends up to ten at once, in order. Answers the indexes that were refused. */
+  sendBatch(name: string, messages: readonly QueueMessage[]): Promise<number[]>;
+  /** Waits up to `waitSeconds` (at most 20) for up to ten messages. */
+  receive(
+    name: string,
+    options: { waitSeconds: number; visibilitySeconds?: number; signal?: AbortSignal },
+  ): Promise<Message[]>;
+  remove(name: string, receiptHandles: readonly string[]): Promise<void>;
+}
+
+export interface QueueMessage {
+  /** JSON text, at most 1 MiB. */
+  body: string;
+  /** Messages of one group keep their order. */
+  groupId: string;
+  /** The same within five minutes is dropped by SQS. */
+  deduplicationId: string;
+}
+
+export const eventQueue = "event.fifo";
+export const commandQueue = (shard: number) => `command-${shard}.fifo`;
+
+/** Every queue has a dead-letter queue beside it, of this name. */
+export const deadLetterQueue = (name: string) => name.replace(/\.fifo$/, "-dead.fifo");
+
+export function openQueues(config: Config): Queues {
+  const client = new SQSClient({
+    region: config.AWS_REGION,
+    ...(config.SQS_ENDPOINT ? { endpoint: config.SQS_ENDPOINT, credentials: localCredentials } : {}),
+  });
+  const urls = new Map<string, Promise<string>>();
+  const url = (name: string): Promise<string> => {
+    const known = urls.get(name);
+    if (known) return known;
+    const asked = client
+      .send(new GetQueueUrlCommand({ QueueName: `${config.QUEUE_PREFIX}-${name}` }))
+      .then((answer) => answer.QueueUrl ?? "");
+    asked.catch(() => urls.delete(name));
+    urls.set(name, asked);
+    return asked;
+  };
+  return {
+    client,
+    url,
+    async send(name, message) {
+      await client.send(
+        new SendMessageCommand({
+          QueueUrl: await url(name),
+          MessageBody: message.body,
+          MessageGroupId: message.groupId,
+          MessageDeduplicationId: message.deduplicationId,
+        }),
+      );
+    },
+    async sendBatch(name, messages) {
+      const answer = await client.send(
+        new SendMessageBatchCommand({
+          QueueUrl: await url(name),
+          Entries: messages.map((message, index) => ({
+            Id: String(index),
+            MessageBody: message.body,
+            MessageGroupId: message.groupId,
+            MessageDeduplicationId: message.deduplicationId,
+          })),
+        }),
+      );
+      return (answer.Failed ?? []).map((failure) => Number(failure.Id));
+    },
+    async receive(name, options) {
+      const answer = await client.send(
+        new ReceiveMessageCommand({
+          QueueUrl: await url(name),
+          MaxNumberOfMessages: 10,
+          WaitTimeSeconds: options.waitSeconds,
+          MessageSystemAttributeNames: ["ApproximateReceiveCount", "MessageGroupId"],
+          ...(options.visibilitySeconds === undefined ? {} : { VisibilityTimeout: options.visibilitySeconds }),
+        }),
+        options.signal ? { abortSignal: options.signal } : {},
+      );
+      return answer.Messages ?? [];
+    },
+    async remove(name, receiptHandles) {
+      for (let start = 0; start < receiptHandles.length; start += 10) {
+        const Entries = receiptHandles
+          .slice(start, start + 10)
+          .map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle }));
+        await client.send(new DeleteMessageBatchCommand({ QueueUrl: await url(name), Entries }));
+      }
+    },
+  };
+}
+
+/** A local endpoint asks for credentials but checks none. */
+const localCredentials = { accessKeyId: "local", secretAccessKey: "local" };
+
+/**
+ * Makes the queues where no infrastructure code does: on one machine. On AWS they are declared in `infra`.
+ * A message that was received five times without being removed goes to the dead-letter queue.
+ */
+export async function createQueues(queues: Queues, config: Config): Promise<void> {
+  const names = [eventQueue, ...Array.from({ length: config.SHARDS }, (_, shard) => commandQueue(shard))];
+  await Promise.all(
+    names.map(async (name) => {
+      const fifo = { FifoQueue: "true", MessageRetentionPeriod: "1209600" };
+      const dead = await queues.client.send(
+        new CreateQueueCommand({ QueueName: `${config.QUEUE_PREFIX}-${deadLetterQueue(name)}`, Attributes: fifo }),
+      );
+      const { Attributes } = await queues.client.send(
+        new GetQueueAttributesCommand({ QueueUrl: dead.QueueUrl, AttributeNames: ["QueueArn"] }),
+      );
+      await queues.client.send(
+        new CreateQueueCommand({
+          QueueName: `${config.QUEUE_PREFIX}-${name}`,
+          Attributes: {
+            ...fifo,
+            VisibilityTimeout: name === eventQueue ? "180" : "60",
+            RedrivePolicy: JSON.stringify({ deadLetterTargetArn: Attributes?.QueueArn, maxReceiveCount: 5 }),
+          },
+        }),
+      );
+    }),
+  );
+}

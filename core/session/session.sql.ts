@@ -1,0 +1,44 @@
+import { index, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-core";
+import { bytea, instant } from "../db/columns.ts";
+import { instances } from "../instance/instance.sql.ts";
+
+/**
+ * Credentials and Signal keys of a session, one row each, encrypted with the row's identity as additional data.
+ * Only the holder of the shard's lease writes here.
+ */
+export const sessionKeys = pgTable(
+  "session_keys",
+  {
+    instanceId: uuid("instance_id")
+      .notNull()
+      .references(() => instances.id, { onDelete: "cascade" }),
+    /** `creds`, or a type of the Signal key store: `session`, `pre-key`, `sender-key`, … */
+    type: text().notNull(),
+    keyId: text("key_id").notNull(),
+    value: bytea().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.instanceId, table.type, table.keyId] })],
+);
+
+/**
+ * What was decrypted and committed but perhaps not yet acknowledged to WhatsApp. WhatsApp sends the same ciphertext
+ * again after a crash, and Signal decrypts nothing twice: the second time the plaintext comes from here.
+ */
+export const sessionInbox = pgTable(
+  "session_inbox",
+  {
+    instanceId: uuid("instance_id")
+      .notNull()
+      .references(() => instances.id, { onDelete: "cascade" }),
+    waId: text("wa_id").notNull(),
+    /** SHA-256 of the ciphertext: a stanza can carry several, and a sender can choose another's id. */
+    hash: bytea().notNull(),
+    /** Encrypted: it may hold sender keys. */
+    plaintext: bytea().notNull(),
+    receivedAt: instant("received_at").notNull().defaultNow(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.instanceId, table.waId, table.hash] }),
+    index("session_inbox_received").on(table.receivedAt),
+  ],
+);

@@ -1,0 +1,56 @@
+import { sql } from "drizzle-orm";
+import { index, jsonb, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { bytea, instant } from "../db/columns.ts";
+
+export const users = pgTable(
+  "users",
+  {
+    id: uuid().primaryKey(),
+    /** Lower case. */
+    email: text().notNull(),
+    firstName: text("first_name").notNull().default(""),
+    lastName: text("last_name").notNull().default(""),
+    passwordHash: text("password_hash").notNull(),
+    role: text({ enum: ["admin", "user"] })
+      .notNull()
+      .default("user"),
+    disabledAt: instant("disabled_at"),
+    createdAt: instant("created_at").notNull().defaultNow(),
+    updatedAt: instant("updated_at").notNull().defaultNow(),
+  },
+  (table) => [uniqueIndex("users_email").on(table.email)],
+);
+
+export const apiKeys = pgTable(
+  "api_keys",
+  {
+    id: uuid().primaryKey(),
+    userId: uuid("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    name: text().notNull(),
+    /** SHA-256 of the key: keys are 128 bits of chance or more, so a plain hash resists guessing. */
+    hash: bytea().notNull(),
+    /** The key itself, encrypted: login answers with it. */
+    ciphertext: bytea().notNull(),
+    permissions: jsonb().$type<("read" | "write" | "admin")[]>().notNull(),
+    /** CIDRs from which the key may be used; null is anywhere. */
+    ipRanges: jsonb("ip_ranges").$type<string[]>(),
+    expiresAt: instant("expires_at"),
+    lastUsedAt: instant("last_used_at"),
+    revokedAt: instant("revoked_at"),
+    createdAt: instant("created_at").notNull().defaultNow(),
+  },
+  (table) => [
+    uniqueIndex("api_keys_hash").on(table.hash),
+    index("api_keys_user").on(table.userId).where(sql`revoked_at is null`),
+  ],
+);
+
+/** Ed25519 keys that sign our tokens; the newest signs, all that are kept verify. */
+export const signingKeys = pgTable("signing_keys", {
+  kid: text().primaryKey(),
+  publicJwk: jsonb("public_jwk").$type<Record<string, unknown>>().notNull(),
+  privateCiphertext: bytea("private_ciphertext").notNull(),
+  createdAt: instant("created_at").notNull().defaultNow(),
+});

@@ -1,0 +1,54 @@
+import { sql } from "drizzle-orm";
+import { bigint, index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { instant } from "../db/columns.ts";
+import { instances } from "../instance/instance.sql.ts";
+
+/** One event on its way to one endpoint. `id` is what the receiver sees as `webhook-id`; retries keep it. */
+export const deliveries = pgTable(
+  "deliveries",
+  {
+    id: uuid().primaryKey(),
+    instanceId: uuid("instance_id")
+      .notNull()
+      .references(() => instances.id, { onDelete: "cascade" }),
+    eventId: uuid("event_id").notNull(),
+    eventSeq: bigint("event_seq", { mode: "number" }).notNull(),
+    eventType: text("event_type").notNull(),
+    url: text().notNull(),
+    /** The exact body in the dialect of the instance, as it was when first sent. */
+    body: text().notNull(),
+    status: text({ enum: ["pending", "succeeded", "failed"] })
+      .notNull()
+      .default("pending"),
+    attempts: integer().notNull().default(0),
+    /** When the next try is due, or until when a worker that is trying has it. */
+    nextAt: instant("next_at").notNull(),
+    createdAt: instant("created_at").notNull().defaultNow(),
+    finishedAt: instant("finished_at"),
+  },
+  (table) => [
+    uniqueIndex("deliveries_identity").on(table.eventId, table.url),
+    index("deliveries_due").on(table.nextAt).where(sql`status = 'pending'`),
+    index("deliveries_instance").on(table.instanceId, table.createdAt),
+  ],
+);
+
+export const attempts = pgTable(
+  "attempts",
+  {
+    id: uuid().primaryKey(),
+    deliveryId: uuid("delivery_id")
+      .notNull()
+      .references(() => deliveries.id, { onDelete: "cascade" }),
+    number: integer().notNull(),
+    at: instant("at").notNull(),
+    durationMs: integer("duration_ms").notNull(),
+    /** HTTP status, or null when there was no answer. */
+    status: integer(),
+    error: text(),
+    /** The first bytes of the answer, at most 1,024 characters. */
+    response: text(),
+    headers: jsonb().$type<Record<string, string>>(),
+  },
+  (table) => [index("attempts_delivery").on(table.deliveryId, table.number)],
+);
