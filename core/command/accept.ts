@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { sha256 } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
-import { storableText } from "../db/index.ts";
+import { storableJson, storableText } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import type { Ids } from "../id.ts";
 import { assertSendable, type Instance } from "../instance/index.ts";
@@ -69,7 +69,7 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
       await sql`
         insert into commands (id, instance_id, user_id, shard, name, kind, input, wa_id, correlation_id, deadline, created_at)
         values (${commandId}, ${instance.id}, ${request.userId}, ${instance.shard}, ${definition.name}, ${definition.kind},
-          ${sql.json(storable(parsed.data))}, ${messageId}, ${request.correlationId}, ${deadline}, ${now})`;
+          ${storableJson(parsed.data)}::text::jsonb, ${messageId}, ${request.correlationId}, ${deadline}, ${now})`;
       if (messageId) {
         const message = outgoing(request.name, parsed.data);
         await sql`
@@ -158,9 +158,4 @@ function outgoing(name: CommandName, input: unknown): { to: string; type: string
   }
   const type = fields.kind ?? "document";
   return { to: fields.to, type, protoType: `${type}Message`, body: fields.caption ?? "" };
-}
-
-/** Postgres stores no NUL, in JSON neither. */
-function storable(value: unknown): never {
-  return JSON.parse(JSON.stringify(value).replaceAll("\\u0000", "\\ufffd")) as never;
 }

@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { bigint, index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { bigint, index, integer, jsonb, pgSequence, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import { bytea, instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 import { users } from "../user/user.sql.ts";
@@ -10,6 +10,9 @@ import { users } from "../user/user.sql.ts";
  */
 export const commandStatuses = ["queued", "claimed", "done", "failed"] as const;
 export type CommandStatus = (typeof commandStatuses)[number];
+
+/** Gives each batch that a host takes over its place; the commands of a batch count on from there, so at most 1,024. */
+export const commandPosition = pgSequence("command_position", { increment: 1024 });
 
 export const commands = pgTable(
   "commands",

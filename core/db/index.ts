@@ -39,7 +39,12 @@ export function sqlState(error: unknown): string | undefined {
   return error instanceof postgres.PostgresError ? error.code : undefined;
 }
 
-/** Text that Postgres can store: it has no NUL, and WhatsApp's users can send one. */
+/** Text that Postgres can store: no NUL and no lone surrogate, and WhatsApp's users can send both. */
 export function storableText(text: string): string {
-  return text.includes("\u0000") ? text.replaceAll("\u0000", "\uFFFD") : text;
+  return text.replaceAll("\u0000", "\uFFFD").toWellFormed();
+}
+
+/** JSON text that `jsonb` can store, for the same reasons. */
+export function storableJson(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) => (typeof part === "string" ? storableText(part) : part));
 }

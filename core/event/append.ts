@@ -1,11 +1,13 @@
 import type postgres from "postgres";
+import { storableJson } from "../db/index.ts";
 import type { NewEvent } from "./catalog.ts";
 
 export type EventRow = NewEvent & { id: string; instanceId: string; at: Date; correlationId?: string | null };
 
 /**
  * Appends events to the log in the order given, within the caller's transaction: numbers them per instance and leaves them
- * for the outbox. An instance that is gone takes none.
+ * for the outbox. An instance that is gone takes none, and an event that is there already stays as it is, so that a
+ * transaction whose commit was not heard of can be run again.
  */
 export async function appendEvents(sql: postgres.ISql, events: readonly EventRow[]): Promise<void> {
   if (events.length === 0) return;
@@ -18,11 +20,12 @@ export async function appendEvents(sql: postgres.ISql, events: readonly EventRow
     at: event.at.toISOString(),
     correlation_id: event.correlationId ?? null,
   }));
-  const json = JSON.stringify(rows).replaceAll("\\u0000", "\\ufffd");
+  const json = storableJson(rows);
   await sql`
     with incoming as (
       select * from jsonb_to_recordset(${json}::text::jsonb)
         as t(id uuid, instance_id uuid, ord int, type text, data jsonb, at timestamptz, correlation_id text)
+      where not exists (select 1 from events where events.id = t.id)
     ), counts as (
       select instance_id, count(*) as n from incoming group by instance_id
     ), raised as (
@@ -33,5 +36,6 @@ export async function appendEvents(sql: postgres.ISql, events: readonly EventRow
     select incoming.id, raised.id, raised.shard,
       raised.base + row_number() over (partition by raised.id order by incoming.ord),
       incoming.type, incoming.data, incoming.at, incoming.correlation_id
-    from incoming join raised on raised.id = incoming.instance_id`;
+    from incoming join raised on raised.id = incoming.instance_id
+    order by incoming.ord`;
 }

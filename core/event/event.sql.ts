@@ -12,6 +12,8 @@ export const events = pgTable(
       .notNull()
       .references(() => instances.id, { onDelete: "cascade" }),
     shard: integer().notNull(),
+    /** Order of appending over all instances; within one instance the same order as `seq`. */
+    position: bigint({ mode: "number" }).notNull().generatedAlwaysAsIdentity(),
     /** 1, 2, 3 … per instance, without gaps. */
     seq: bigint({ mode: "number" }).notNull(),
     type: text().notNull(),
@@ -22,6 +24,6 @@ export const events = pgTable(
   },
   (table) => [
     uniqueIndex("events_instance_seq").on(table.instanceId, table.seq),
-    index("events_outbox").on(table.shard, table.instanceId, table.seq).where(sql`emitted_at is null`),
+    index("events_outbox").on(table.shard, table.position).where(sql`emitted_at is null`),
   ],
 );

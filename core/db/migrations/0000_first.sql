@@ -1,3 +1,4 @@
+CREATE SEQUENCE "public"."command_position" INCREMENT BY 1024 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1;--> statement-breakpoint
 CREATE TABLE "activities" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"instance_id" uuid NOT NULL,
@@ -46,6 +47,7 @@ CREATE TABLE "events" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"instance_id" uuid NOT NULL,
 	"shard" integer NOT NULL,
+	"position" bigint GENERATED ALWAYS AS IDENTITY (sequence name "events_position_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
 	"seq" bigint NOT NULL,
 	"type" text NOT NULL,
 	"data" jsonb NOT NULL,
@@ -225,7 +227,7 @@ CREATE INDEX "commands_instance" ON "commands" USING btree ("instance_id","creat
 CREATE UNIQUE INDEX "idempotency_identity" ON "idempotency_keys" USING btree ("user_id","key");--> statement-breakpoint
 CREATE INDEX "idempotency_age" ON "idempotency_keys" USING btree ("created_at");--> statement-breakpoint
 CREATE UNIQUE INDEX "events_instance_seq" ON "events" USING btree ("instance_id","seq");--> statement-breakpoint
-CREATE INDEX "events_outbox" ON "events" USING btree ("shard","instance_id","seq") WHERE emitted_at is null;--> statement-breakpoint
+CREATE INDEX "events_outbox" ON "events" USING btree ("shard","position") WHERE emitted_at is null;--> statement-breakpoint
 CREATE INDEX "instances_user" ON "instances" USING btree ("user_id","created_at");--> statement-breakpoint
 CREATE INDEX "instances_shard" ON "instances" USING btree ("shard") WHERE desired = 'running' or deleted_at is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX "messages_identity" ON "messages" USING btree ("instance_id","wa_id","chat_id","sender_id");--> statement-breakpoint
