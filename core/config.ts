@@ -16,6 +16,9 @@ const schema = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   SQS_ENDPOINT: z.url().optional(),
   S3_ENDPOINT: z.url().optional(),
+  /** Taken from here only for `SQS_ENDPOINT` and `S3_ENDPOINT`; on AWS the SDK finds its own. */
+  AWS_ACCESS_KEY_ID: z.string().optional(),
+  AWS_SECRET_ACCESS_KEY: z.string().optional(),
   AWS_REGION: z.string().default("us-east-1"),
   QUEUE_PREFIX: z
     .string()
@@ -65,4 +68,12 @@ export function required<Name extends keyof Config>(config: Config, name: Name):
   if (value === undefined || value === null)
     throw new ConfigError(`The environment is not usable:\n  ${name}: must be set`);
   return value;
+}
+
+/** Credentials for an endpoint that is not AWS, which may ask for some without checking them. */
+export function endpointCredentials(config: Config): { accessKeyId: string; secretAccessKey: string } {
+  return {
+    accessKeyId: config.AWS_ACCESS_KEY_ID ?? "local",
+    secretAccessKey: config.AWS_SECRET_ACCESS_KEY ?? "local",
+  };
 }

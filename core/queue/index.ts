@@ -9,7 +9,7 @@ import {
   SendMessageCommand,
   SQSClient,
 } from "@aws-sdk/client-sqs";
-import type { Config } from "../config.ts";
+import { type Config, endpointCredentials } from "../config.ts";
 
 /** SQS, by the names of our queues. */
 export interface Queues {
@@ -44,7 +44,7 @@ export const deadLetterQueue = (name: string) => name.replace(/\.fifo$/, "-dead.
 export function openQueues(config: Config): Queues {
   const client = new SQSClient({
     region: config.AWS_REGION,
-    ...(config.SQS_ENDPOINT ? { endpoint: config.SQS_ENDPOINT, credentials: localCredentials } : {}),
+    ...(config.SQS_ENDPOINT ? { endpoint: config.SQS_ENDPOINT, credentials: endpointCredentials(config) } : {}),
   });
   const urls = new Map<string, Promise<string>>();
   const url = (name: string): Promise<string> => {
@@ -107,9 +107,6 @@ export function openQueues(config: Config): Queues {
     },
   };
 }
-
-/** A local endpoint asks for credentials but checks none. */
-const localCredentials = { accessKeyId: "local", secretAccessKey: "local" };
 
 /**
  * Makes the queues where no infrastructure code does: on one machine. On AWS they are declared in `infra`.

@@ -2,13 +2,15 @@ import type { Readable } from "node:stream";
 import {
   CreateBucketCommand,
   DeleteObjectCommand,
+  DeleteObjectsCommand,
   GetObjectCommand,
   HeadBucketCommand,
+  ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
-import type { Config } from "../config.ts";
+import { type Config, endpointCredentials } from "../config.ts";
 
 /** The bucket in which media is staged, both ways. Keys are `media/<instance id>/<message id>` and `upload/<user id>/<id>`. */
 export interface Storage {
@@ -17,6 +19,8 @@ export interface Storage {
   put(key: string, body: Buffer | Readable, options: { contentType: string; size?: number }): Promise<void>;
   get(key: string): Promise<{ body: Readable; contentType: string; size: number }>;
   remove(key: string): Promise<void>;
+  /** Removes every object whose key begins so. */
+  removeAll(prefix: string): Promise<void>;
   /** A URL that downloads the object, for `seconds`. */
   presign(key: string, seconds: number): Promise<string>;
   createBucket(): Promise<void>;
@@ -30,7 +34,7 @@ export function openStorage(config: Config): Storage {
       ? {
           endpoint: config.S3_ENDPOINT,
           forcePathStyle: true,
-          credentials: { accessKeyId: "local", secretAccessKey: "local" },
+          credentials: endpointCredentials(config),
         }
       : {}),
   });
@@ -57,6 +61,14 @@ export function openStorage(config: Config): Storage {
     },
     async remove(key) {
       await client.send(new DeleteObjectCommand({ Bucket, Key: key }));
+    },
+    async removeAll(prefix) {
+      for (;;) {
+        const page = await client.send(new ListObjectsV2Command({ Bucket, Prefix: prefix }));
+        const Objects = (page.Contents ?? []).flatMap(({ Key }) => (Key ? [{ Key }] : []));
+        if (Objects.length === 0) return;
+        await client.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }));
+      }
     },
     presign: (key, seconds) => getSignedUrl(client, new GetObjectCommand({ Bucket, Key: key }), { expiresIn: seconds }),
     async createBucket() {

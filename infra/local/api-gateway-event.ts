@@ -1,0 +1,101 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import { accountId } from "./lambda-context.ts";
+
+/** False for a path whose percent-escapes are broken: such a request is answered 400. */
+export function isWellFormed(request: IncomingMessage): boolean {
+  try {
+    decodeURIComponent(pathAndQuery(request)[0]);
+    return true;
+  } catch {
+    // decodeURIComponent throws for nothing but broken escapes.
+    return false;
+  }
+}
+
+/**
+ * The event of payload format 2.0 that an HTTP API makes of a request.
+ * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+ */
+export function eventOf(request: IncomingMessage, body: Buffer): APIGatewayProxyEventV2 {
+  const [path, rawQueryString] = pathAndQuery(request);
+  // HTTP APIs decode the path, other than REST APIs and function URLs, and lose what follows a "?" that appears so.
+  const rawPath = decodeURIComponent(path).split("?")[0] || "/";
+  const now = new Date();
+  const sourceIp = (request.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+  const headers = headersOf(request, sourceIp);
+  const cookies = request.headers.cookie?.split(/; */).filter((cookie) => cookie !== "");
+  const query = queryOf(rawQueryString);
+  const isBase64Encoded = body.length > 0 && !isText(request.headers);
+  return {
+    version: "2.0",
+    routeKey: "$default",
+    rawPath,
+    rawQueryString,
+    ...(cookies?.length && { cookies }),
+    headers,
+    ...(query && { queryStringParameters: query }),
+    requestContext: {
+      accountId,
+      apiId: "local",
+      domainName: headers.host ?? "localhost",
+      domainPrefix: headers.host?.split(".")[0] ?? "localhost",
+      http: {
+        method: request.method ?? "GET",
+        path: rawPath,
+        protocol: `HTTP/${request.httpVersion}`,
+        sourceIp,
+        userAgent: headers["user-agent"] ?? "",
+      },
+      requestId: randomUUID(),
+      routeKey: "$default",
+      stage: "$default",
+      time: clfTime(now),
+      timeEpoch: now.getTime(),
+    },
+    ...(body.length > 0 && { body: body.toString(isBase64Encoded ? "base64" : "utf8") }),
+    isBase64Encoded,
+  };
+}
+
+function pathAndQuery(request: IncomingMessage): [path: string, query: string] {
+  const url = request.url ?? "/";
+  const at = url.indexOf("?");
+  return at === -1 ? [url, ""] : [url.slice(0, at), url.slice(at + 1)];
+}
+
+/** Names in lower case, repeated headers joined by commas, cookies left out: they have a field of their own. */
+function headersOf(request: IncomingMessage, sourceIp: string): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, values] of Object.entries(request.headersDistinct)) {
+    if (name !== "cookie" && values) headers[name] = values.join(",");
+  }
+  headers["x-forwarded-for"] = headers["x-forwarded-for"] ? `${headers["x-forwarded-for"]}, ${sourceIp}` : sourceIp;
+  headers["x-forwarded-port"] = String(request.socket.localPort ?? "");
+  headers["x-forwarded-proto"] = "http";
+  return headers;
+}
+
+function queryOf(raw: string): Record<string, string> | undefined {
+  if (raw === "") return undefined;
+  const query: Record<string, string> = {};
+  for (const [name, value] of new URLSearchParams(raw)) {
+    query[name] = name in query ? `${query[name]},${value}` : value;
+  }
+  return query;
+}
+
+const textTypes = /^(text\/|application\/(json|xml|javascript)\b)/i;
+
+/** Everything else reaches the handler in base64, forms and compressed bodies too. */
+function isText(headers: IncomingHttpHeaders): boolean {
+  const encoding = headers["content-encoding"] ?? "identity";
+  return encoding === "identity" && textTypes.test(headers["content-type"] ?? "");
+}
+
+/** 12/Mar/2020:19:03:58 +0000 */
+function clfTime(date: Date): string {
+  const [, day, month, year, time] = date.toUTCString().split(" ");
+  return `${day}/${month}/${year}:${time} +0000`;
+}

@@ -1,0 +1,122 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { APIGatewayProxyEventV2, APIGatewayProxyResultV2, Context } from "aws-lambda";
+import { type Answer, answerOf, refusal } from "./api-gateway-answer.ts";
+import { eventOf, isWellFormed } from "./api-gateway-event.ts";
+import { lambdaContext, TimeoutError, withinTime } from "./lambda-context.ts";
+
+export type ApiHandler = (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyResultV2>;
+
+/** A handler of a framework with event types of its own, as Hono's `handle(app)`; it gets the same event. */
+type FrameworkHandler = (event: never, context: never) => Promise<APIGatewayProxyResultV2>;
+
+export type ApiGatewayOptions = {
+  handler: ApiHandler | FrameworkHandler;
+  /** 0 for any free port. */
+  port: number;
+  /** Default 127.0.0.1. */
+  host?: string;
+  /** Default 30 s, as HTTP APIs have it. */
+  timeoutMs?: number;
+  functionName?: string;
+  /** Told of what the caller only sees as 500 or 503. Default: console.error. */
+  onError?: (error: unknown, event: APIGatewayProxyEventV2) => void;
+};
+
+export type ApiGateway = {
+  url: string;
+  port: number;
+  /** Takes no new requests and answers those under way. */
+  stop(): Promise<void>;
+};
+
+/** HTTP APIs take 10 MB, Lambda takes 6 MB with everything around the body; the caller sees the same 413 for both. */
+const maxBodyBytes = 10 * 1024 * 1024;
+const maxPayloadBytes = 6 * 1024 * 1024;
+
+/**
+ * Serves a Lambda handler over HTTP the way an API Gateway HTTP API does, with payload format 2.0.
+ * Differs from AWS in that all requests share one process, and that a handler that took too long runs on unseen.
+ */
+export async function startApiGateway(options: ApiGatewayOptions): Promise<ApiGateway> {
+  const handler = options.handler as ApiHandler;
+  const host = options.host ?? "127.0.0.1";
+  const timeoutMs = options.timeoutMs ?? 30_000;
+  const functionName = options.functionName ?? "api";
+  const onError = options.onError ?? ((error) => console.error(error));
+
+  const invoke = async (event: APIGatewayProxyEventV2): Promise<Answer> => {
+    if (Buffer.byteLength(event.body ?? "") > maxPayloadBytes) return refusal(413, "Request Entity Too Large");
+    const context = lambdaContext(functionName, timeoutMs);
+    try {
+      return answerOf(await withinTime(handler(event, context), timeoutMs));
+    } catch (error) {
+      onError(error, event);
+      return error instanceof TimeoutError
+        ? refusal(503, "Service Unavailable")
+        : refusal(500, "Internal Server Error");
+    }
+  };
+
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (!isWellFormed(request)) return write(request, response, refusal(400, "Bad Request"));
+    const body = await readBody(request);
+    if (body === "too large") return write(request, response, refusal(413, "Request Entity Too Large"));
+    const event = eventOf(request, body);
+    const answer = await invoke(event);
+    answer.headers["apigw-requestid"] = event.requestContext.requestId;
+    write(request, response, answer);
+  };
+
+  // Longer than clients keep idle connections, so that it is they who close them.
+  const server = createServer({ keepAliveTimeout: 75_000, noDelay: true }, (request, response) => {
+    serve(request, response).catch((error: unknown) => {
+      // When the caller hung up in the middle of its request there is nobody to answer.
+      if (!request.destroyed) console.error(error);
+      response.destroy();
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    port,
+    stop: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const force = setTimeout(() => server.closeAllConnections(), timeoutMs + 1000);
+      await closed;
+      clearTimeout(force);
+    },
+  };
+
+  function write(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+    if (response.destroyed) return;
+    if (!server.listening) response.shouldKeepAlive = false;
+    response.statusCode = answer.statusCode;
+    for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value);
+    const hasBody = answer.statusCode !== 204 && answer.statusCode !== 304;
+    if (hasBody) response.setHeader("content-length", answer.body.length);
+    response.end(hasBody && request.method !== "HEAD" ? answer.body : undefined);
+  }
+}
+
+/**
+ * The body, or that it is too large; then it is read to its end all the same, since a client that still sends would
+ * get a reset connection instead of the answer.
+ */
+async function readBody(request: IncomingMessage): Promise<Buffer | "too large"> {
+  let chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += chunk.length;
+    if (size <= maxBodyBytes) chunks.push(chunk);
+    else chunks = [];
+    if (size > 10 * maxBodyBytes) request.destroy();
+  }
+  if (size > maxBodyBytes) return "too large";
+  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+}

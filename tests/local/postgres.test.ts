@@ -1,0 +1,136 @@
+import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createConnection, createServer } from "node:net";
+import { join } from "node:path";
+import postgres from "postgres";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { type LocalPostgres, startPostgres } from "../../infra/local/postgres.ts";
+import { temporaryFolder } from "./temporary.ts";
+
+// Real servers, on machines that may be busy.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let dataDir: string;
+let local: LocalPostgres;
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  dataDir = join(folder.path, "postgres");
+  local = await startPostgres({ dataDir });
+});
+
+afterAll(async () => {
+  await local.stop();
+  await folder.remove();
+});
+
+function connect(url = local.url) {
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  onTestFinished(() => sql.end());
+  return sql;
+}
+
+/** Whether anything listens on a port of 127.0.0.1. */
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(port, "127.0.0.1", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+const show = async (setting: string) => (await connect().unsafe(`SHOW ${setting}`))[0]?.[setting];
+const postmasterPid = async () =>
+  Number((await readFile(join(dataDir, "data", "postmaster.pid"), "utf8")).split("\n")[0]);
+
+test("is PostgreSQL 18 that keeps what it committed, on 127.0.0.1 only", async () => {
+  expect(await show("server_version")).toMatch(/^18\./);
+  expect(await show("fsync")).toBe("on");
+  expect(await show("synchronous_commit")).toBe("on");
+  expect(await show("max_connections")).toBe("200");
+  expect(await show("listen_addresses")).toBe("127.0.0.1");
+  expect(await show("unix_socket_directories")).toBe("");
+});
+
+test("is closed to others: the folders, the password file, and a wrong password", async () => {
+  for (const path of [dataDir, join(dataDir, "data")]) expect((await stat(path)).mode & 0o777).toBe(0o700);
+  expect((await stat(join(dataDir, "password"))).mode & 0o777).toBe(0o600);
+  const url = new URL(local.url);
+  url.password = "wrong";
+  await expect(connect(url.href)`SELECT 1`).rejects.toThrow(/password authentication failed/);
+});
+
+test("a second start takes over the server that runs, and a stopped one starts on the same port", async () => {
+  const pid = await postmasterPid();
+  expect((await startPostgres({ dataDir })).url).toBe(local.url);
+  expect(await postmasterPid()).toBe(pid);
+  await local.stop();
+  local = await startPostgres({ dataDir });
+  expect(await postmasterPid()).not.toBe(pid);
+  expect(await connect()`SELECT 1 AS one`).toEqual([{ one: 1 }]);
+});
+
+test("a crash of the server itself loses nothing that was committed", async () => {
+  const sql = postgres(local.url, { max: 1, onnotice: () => {} });
+  await sql`CREATE TABLE kept (n int)`;
+  await sql`INSERT INTO kept SELECT generate_series(1, 1000)`;
+  process.kill(await postmasterPid(), "SIGKILL");
+  await vi.waitFor(() => expect(accepts(local.port)).resolves.toBe(false));
+  await sql.end({ timeout: 0 });
+  local = await startPostgres({ dataDir });
+  expect(await connect()`SELECT count(*)::int AS count FROM kept`).toEqual([{ count: 1000 }]);
+});
+
+test("a lock file that names a stranger's process does not keep it from starting", async () => {
+  await local.stop();
+  const lines = [process.pid, join(dataDir, "data"), 1, local.port, "", "127.0.0.1", "", "ready"];
+  await writeFile(join(dataDir, "data", "postmaster.pid"), lines.join("\n"));
+  local = await startPostgres({ dataDir });
+  expect(await connect()`SELECT 1 AS one`).toEqual([{ one: 1 }]);
+});
+
+test("a port that is taken is refused when it was asked for, and avoided when it was only remembered", async () => {
+  await local.stop();
+  const thief = createServer();
+  await new Promise<void>((resolve) => thief.listen(local.port, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    thief.close();
+  });
+  await expect(startPostgres({ dataDir, port: local.port })).rejects.toThrow(`Port ${local.port}`);
+  const before = local.port;
+  local = await startPostgres({ dataDir });
+  expect(local.port).not.toBe(before);
+  expect(await connect()`SELECT 1 AS one`).toEqual([{ one: 1 }]);
+});
+
+test("databases are copied from a template that is prepared once, also when many ask at a time", async () => {
+  const prepare = vi.fn(async (url: string) => {
+    const sql = postgres(url, { max: 1 });
+    await sql`CREATE TABLE seeded AS SELECT 7 AS n`;
+    await sql.end();
+  });
+  await Promise.all([1, 2, 3].map(() => local.templateDatabase("template-a", prepare)));
+  expect(prepare).toHaveBeenCalledTimes(1);
+  const url = await local.createDatabase("copy-of-a", "template-a");
+  expect(await connect(url)`SELECT n FROM seeded`).toEqual([{ n: 7 }]);
+  await expect(local.createDatabase("copy-of-a")).rejects.toThrow(/already exists/);
+  await expect(local.createDatabase("a/b")).rejects.toThrow(/letters, digits/);
+  await local.dropDatabase("copy-of-a");
+  await local.createDatabase("copy-of-a");
+});
+
+test("a template whose preparation failed is not there, and can be prepared anew", async () => {
+  await expect(local.templateDatabase("t", () => Promise.reject(new Error("broken")))).rejects.toThrow("broken");
+  await expect(local.createDatabase("of-t", "t")).rejects.toThrow(/does not exist/);
+  await local.templateDatabase("t", async () => {});
+  await local.createDatabase("of-t", "t");
+});
+
+test("a database whose password file is gone is an error, not a new database", async () => {
+  const lost = join(folder.path, "lost");
+  await mkdir(join(lost, "data"), { recursive: true });
+  await expect(startPostgres({ dataDir: lost })).rejects.toThrow(/password file .* is gone/);
+  await rm(lost, { recursive: true });
+});

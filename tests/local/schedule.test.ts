@@ -1,0 +1,65 @@
+import type { Context } from "aws-lambda";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { type ScheduledEvent, startSchedule } from "../../infra/local/schedule.ts";
+
+// Real servers, on machines that may be busy.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
+
+test("calls the handler again and again with an EventBridge event", async () => {
+  const calls: [ScheduledEvent, Context][] = [];
+  const handler = async (...call: [ScheduledEvent, Context]) => calls.push(call);
+  onTestFinished(startSchedule({ name: "wake", everyMs: 20, handler }).stop);
+  await vi.waitFor(() => expect(calls.length).toBeGreaterThan(2));
+  expect(calls[0]?.[0]).toMatchObject({
+    "detail-type": "Scheduled Event",
+    source: "aws.events",
+    time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+    resources: ["arn:aws:events:us-east-1:000000000000:rule/wake"],
+  });
+  expect(calls[0]?.[1].functionName).toBe("wake");
+});
+
+test("never overlaps two runs, and stop waits for the one under way", async () => {
+  let active = 0;
+  let most = 0;
+  let runs = 0;
+  const schedule = startSchedule({
+    name: "slow",
+    everyMs: 5,
+    handler: async () => {
+      most = Math.max(most, ++active);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      active--;
+      runs++;
+    },
+  });
+  await vi.waitFor(() => expect(runs).toBeGreaterThan(1));
+  await schedule.stop();
+  expect([active, most]).toEqual([0, 1]);
+});
+
+test("reports a failed run and goes on", async () => {
+  const errors: unknown[] = [];
+  let runs = 0;
+  const handler = async () => {
+    if (++runs === 1) throw new Error("broken");
+  };
+  onTestFinished(startSchedule({ name: "flaky", everyMs: 10, handler, onError: (error) => errors.push(error) }).stop);
+  await vi.waitFor(() => expect(runs).toBeGreaterThan(2));
+  expect(errors).toEqual([new Error("broken")]);
+});
+
+test("a run that overruns its time is reported, and still not overlapped", async () => {
+  const errors: unknown[] = [];
+  let release = () => {};
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  let runs = 0;
+  const handler = () => (++runs === 1 ? gate : Promise.resolve());
+  const options = { name: "stuck", everyMs: 10, timeoutMs: 20, handler };
+  const schedule = startSchedule({ ...options, onError: (error) => errors.push(error) });
+  onTestFinished(schedule.stop);
+  await vi.waitFor(() => expect(errors).toHaveLength(1));
+  expect(runs).toBe(1);
+  release();
+  await vi.waitFor(() => expect(runs).toBeGreaterThan(1));
+});
