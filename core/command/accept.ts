@@ -112,6 +112,11 @@ export interface CommandEnvelope {
   instanceId: string;
 }
 
+/** Message group of a command: its instance, so that order is kept; a query waits behind nothing. */
+export function commandGroup(command: { id: string; instanceId: string; kind: string }): string {
+  return command.kind === "query" ? command.id : command.instanceId;
+}
+
 export function commandEnvelope(command: { id: string; instanceId: string }): string {
   return JSON.stringify({ v: 1, id: command.id, instanceId: command.instanceId } satisfies CommandEnvelope);
 }
@@ -127,7 +132,7 @@ async function enqueue(
   try {
     await deps.queues.send(commandQueue(command.shard), {
       body: commandEnvelope(command),
-      groupId: command.kind === "query" ? command.id : command.instanceId,
+      groupId: commandGroup(command),
       deduplicationId: command.id,
     });
   } catch (error) {

@@ -68,5 +68,6 @@ export const idempotencyKeys = pgTable(
   (table) => [
     uniqueIndex("idempotency_identity").on(table.userId, table.key),
     index("idempotency_age").on(table.createdAt),
+    index("idempotency_command").on(table.commandId),
   ],
 );

@@ -11,11 +11,12 @@ export type CommandKind = "send" | "mutate" | "query";
 /** One thing that can be done on WhatsApp. Everything else about it is derived from this. */
 export interface CommandDefinition<
   Name extends string = string,
+  Kind extends CommandKind = CommandKind,
   Input extends z.ZodType = z.ZodType,
   Output extends z.ZodType = z.ZodType,
 > {
   readonly name: Name;
-  readonly kind: CommandKind;
+  readonly kind: Kind;
   readonly summary: string;
   readonly input: Input;
   readonly output: Output;
@@ -27,12 +28,17 @@ export interface CommandDefinition<
   readonly repeatable: boolean;
 }
 
-export function defineCommand<const Name extends string, Input extends z.ZodType, Output extends z.ZodType>(
-  definition: Omit<CommandDefinition<Name, Input, Output>, "offline" | "repeatable"> & {
+export function defineCommand<
+  const Name extends string,
+  const Kind extends CommandKind,
+  Input extends z.ZodType,
+  Output extends z.ZodType,
+>(
+  definition: Omit<CommandDefinition<Name, Kind, Input, Output>, "offline" | "repeatable"> & {
     offline?: boolean;
     repeatable?: boolean;
   },
-): CommandDefinition<Name, Input, Output> {
+): CommandDefinition<Name, Kind, Input, Output> {
   const repeatable = definition.repeatable ?? definition.kind !== "mutate";
   return { ...definition, offline: definition.offline ?? false, repeatable };
 }

@@ -31,8 +31,31 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
       idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 10_000,
     },
   });
-  return { sql, orm: drizzle(sql, { schema }), close: () => sql.end({ timeout: 5 }) };
+  return { sql, orm: overDriver(sql), close: () => sql.end({ timeout: 5 }) };
 }
+
+/**
+ * Drizzle switches the driver's conversion of dates off, for values and arrays. It is as content with it on, and our own
+ * statements need it: what was set is put back. Its conversion of JSON stays: JSON goes in as text.
+ */
+function overDriver(sql: postgres.Sql): PostgresJsDatabase<typeof schema> {
+  const { parsers, serializers } = sql.options;
+  const before = [parsers, serializers].map((conversions) => ({ conversions, kept: { ...conversions } }));
+  const orm = drizzle(sql, { schema });
+  for (const { conversions, kept } of before) {
+    for (const type of Object.keys(conversions).map(Number)) {
+      if (type === jsonType || type === jsonbType) continue;
+      const conversion = kept[type];
+      if (conversion) conversions[type] = conversion;
+      else delete conversions[type];
+    }
+  }
+  return orm;
+}
+
+/** Object identifiers of Postgres' types (`pg_type`). */
+const jsonType = 114;
+const jsonbType = 3802;
 
 /** SQLSTATE of an error of the server, or undefined when it is not one. */
 export function sqlState(error: unknown): string | undefined {

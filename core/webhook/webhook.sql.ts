@@ -29,6 +29,7 @@ export const deliveries = pgTable(
   (table) => [
     uniqueIndex("deliveries_identity").on(table.eventId, table.url),
     index("deliveries_due").on(table.nextAt).where(sql`status = 'pending'`),
+    index("deliveries_line").on(table.instanceId, table.eventSeq).where(sql`status = 'pending'`),
     index("deliveries_instance").on(table.instanceId, table.createdAt),
   ],
 );

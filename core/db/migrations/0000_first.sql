@@ -226,6 +226,7 @@ CREATE INDEX "commands_queued" ON "commands" USING btree ("created_at") WHERE st
 CREATE INDEX "commands_instance" ON "commands" USING btree ("instance_id","created_at");--> statement-breakpoint
 CREATE UNIQUE INDEX "idempotency_identity" ON "idempotency_keys" USING btree ("user_id","key");--> statement-breakpoint
 CREATE INDEX "idempotency_age" ON "idempotency_keys" USING btree ("created_at");--> statement-breakpoint
+CREATE INDEX "idempotency_command" ON "idempotency_keys" USING btree ("command_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "events_instance_seq" ON "events" USING btree ("instance_id","seq");--> statement-breakpoint
 CREATE INDEX "events_outbox" ON "events" USING btree ("shard","position") WHERE emitted_at is null;--> statement-breakpoint
 CREATE INDEX "instances_user" ON "instances" USING btree ("user_id","created_at");--> statement-breakpoint
@@ -241,4 +242,5 @@ CREATE UNIQUE INDEX "users_email" ON "users" USING btree ("email");--> statement
 CREATE INDEX "attempts_delivery" ON "attempts" USING btree ("delivery_id","number");--> statement-breakpoint
 CREATE UNIQUE INDEX "deliveries_identity" ON "deliveries" USING btree ("event_id","url");--> statement-breakpoint
 CREATE INDEX "deliveries_due" ON "deliveries" USING btree ("next_at") WHERE status = 'pending';--> statement-breakpoint
+CREATE INDEX "deliveries_line" ON "deliveries" USING btree ("instance_id","event_seq") WHERE status = 'pending';--> statement-breakpoint
 CREATE INDEX "deliveries_instance" ON "deliveries" USING btree ("instance_id","created_at");

@@ -1,0 +1,49 @@
+import { Resolver, lookup as systemLookup } from "node:dns/promises";
+import ipaddr from "ipaddr.js";
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6;
+
+/** The only part of IPv6 that the internet routes; the rest is not assigned. */
+const globalUnicast = ipaddr.IPv6.parseCIDR("2000::/3");
+
+/**
+ * Tells of an address whether Switchboard may connect to it on a caller's behalf: it is on the public internet, or within
+ * `allow` (CIDRs). Refused are all ranges of the IANA special-purpose registries (RFC 6890): private, loopback, link-local
+ * with the clouds' metadata service, carrier-grade NAT, multicast, documentation, benchmarking, unique local; and every
+ * IPv6 form that carries an IPv4 address (mapped, NAT64, 6to4, Teredo), because it can lead to any of these.
+ * https://www.iana.org/assignments/iana-ipv4-special-registry, https://www.iana.org/assignments/iana-ipv6-special-registry
+ */
+export function createAddressPolicy(allow: readonly string[]): (address: string) => boolean {
+  const allowed = allow.map((cidr) => ipaddr.parseCIDR(cidr));
+  const isAllowed = (address: Address) =>
+    allowed.some(([range, bits]) => address.kind() === range.kind() && address.match(range, bits));
+  return (text) => {
+    if (!ipaddr.isValid(text)) return false;
+    const address = ipaddr.parse(text);
+    if (isAllowed(address)) return true;
+    if (address instanceof ipaddr.IPv6) {
+      if (address.isIPv4MappedAddress()) return isAllowed(address.toIPv4Address());
+      if (!address.match(globalUnicast)) return false;
+    }
+    return address.range() === "unicast";
+  };
+}
+
+/** All addresses of a host name. Throws when it has none. */
+export type Resolve = (hostname: string) => Promise<string[]>;
+
+/**
+ * Asks DNS itself instead of the system's resolver, which works on four threads that all of Node shares: a caller whose
+ * name servers are slow would stop everybody's connections and file access. Names that only this machine knows
+ * (its hosts file, a container network) are of use only where private addresses are allowed: `local` adds them.
+ */
+export function createResolver(options: { local: boolean }): Resolve {
+  const resolver = new Resolver({ timeout: 2_000, tries: 2 });
+  return async (hostname) => {
+    const answers = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)]);
+    const addresses = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
+    if (addresses.length > 0) return addresses;
+    if (options.local) return (await systemLookup(hostname, { all: true })).map((entry) => entry.address);
+    throw answers.find((answer) => answer.status === "rejected")?.reason ?? new Error(`${hostname} has no address`);
+  };
+}

@@ -1,0 +1,50 @@
+/**
+ * `timeout`: the time for the whole exchange is over. `connect`: no name, no route, nobody listens. `tls`: no trusted
+ * connection. `too_large`: more bytes than allowed. `redirect`: more redirects than allowed, or one that leads nowhere.
+ * `http`: what came back is not an HTTP answer, or it broke off.
+ */
+export type EgressFailure = "timeout" | "connect" | "tls" | "too_large" | "redirect" | "http";
+
+/** Why a request to a caller's URL came to nothing, when it was not our policy. The message may be shown to the caller. */
+export class EgressError extends Error {
+  override readonly name = "EgressError";
+  readonly kind: EgressFailure;
+
+  constructor(kind: EgressFailure, message: string, options: { cause?: unknown } = {}) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
+
+const unreachable = new Set([
+  "ECONNREFUSED",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EADDRNOTAVAIL",
+  "EACCES",
+  "EPERM",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "UND_ERR_CONNECT",
+]);
+const late = new Set(["ETIMEDOUT", "UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"]);
+/** Codes of OpenSSL's certificate checks (X509_V_ERR_*) and of Node's own. */
+const untrusted = /^(ERR_TLS_|ERR_SSL_|EPROTO$|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA)/;
+
+/** The failure of undici, Node or OpenSSL in our words. What is already ours passes through. */
+export function asEgressError(error: unknown): Error {
+  if (error instanceof EgressError || (error instanceof Error && error.name === "AppError")) return error;
+  const code = codeOf(error);
+  if (late.has(code)) return new EgressError("timeout", "the server did not answer in time", { cause: error });
+  if (unreachable.has(code)) return new EgressError("connect", `no connection: ${code}`, { cause: error });
+  if (untrusted.test(code)) return new EgressError("tls", `no trusted TLS connection: ${code}`, { cause: error });
+  const reason = error instanceof Error ? error.message : String(error);
+  return new EgressError("http", `the exchange failed: ${reason}`, { cause: error });
+}
+
+/** When every address of a name was tried in vain, the first failure speaks for all. */
+function codeOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return typeof code === "string" ? code : "";
+}

@@ -1,0 +1,45 @@
+import type { Dialect } from "../instance/instance.sql.ts";
+import type { WebhookEvent } from "./event.ts";
+import { gatewayBody } from "./gateway.ts";
+import { multiInstanceBody } from "./multi-instance.ts";
+
+/** What of an instance decides how its webhooks look. */
+export interface BodyContext {
+  dialect: Dialect;
+  /** JID of the account itself, once known. */
+  ownJid: string | null;
+  notifyReceived: boolean;
+  notifySent: boolean;
+  notifyDelivery: boolean;
+  notifyRead: boolean;
+  /** The QR code that an event carries sealed. */
+  openQr(sealed: string): string;
+}
+
+/**
+ * The body that announces an event, as JSON text, or null when the instance is not to be told: it switched this kind off, or
+ * its dialect has no such event. The text is exactly what `JSON.stringify(JSON.parse(text))` gives, so that a receiver
+ * that has only the parsed body can still verify its signature.
+ */
+export function webhookBody(event: WebhookEvent, context: BodyContext): string | null {
+  if (!wanted(event, context)) return null;
+  const body = context.dialect === "gateway" ? gatewayBody(event, context) : multiInstanceBody(event, context);
+  return body && JSON.stringify(body);
+}
+
+/** That a message could not be sent belongs to what the sender wants to know of sending. Connections are always told. */
+function wanted(event: WebhookEvent, context: BodyContext): boolean {
+  switch (event.type) {
+    case "message.received":
+      return context.notifyReceived;
+    case "message.sent":
+    case "message.failed":
+      return context.notifySent;
+    case "message.delivered":
+      return context.notifyDelivery;
+    case "message.read":
+      return context.notifyRead;
+    default:
+      return true;
+  }
+}

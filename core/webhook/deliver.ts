@@ -1,0 +1,143 @@
+import { webhookBody } from "./body.ts";
+import { type Endpoint, loadEndpoints } from "./endpoint.ts";
+import { parseEvent, type WebhookEvent } from "./event.ts";
+import { type Budget, type Claimed, release, runGroup, sealBody, startBudget, type WebhookDeps } from "./group.ts";
+import { Recorder } from "./record.ts";
+
+/** A record of the event queue. */
+export interface EventRecord {
+  id: string;
+  body: string;
+}
+
+/** Beyond the time of the batch: until then nobody else takes what it has claimed. */
+const claimMarginMs = 30_000;
+
+type Incoming = { record: EventRecord; event: WebhookEvent };
+type Prepared = { id: string; event: WebhookEvent; body: string; endpoint: Endpoint & { url: string } };
+
+/**
+ * Tells the endpoints of events: stores a delivery for each, then tries it at once, instances side by side, the events of
+ * one in the order of their numbers. What fails waits in the database for `wakeDeliveries`. Once a delivery is stored its
+ * event is taken care of, so an event that comes off the queue again is not posted again.
+ * Answers the ids of the records that must come again, each with all later ones of its instance: those that are not events
+ * (they end in the dead-letter queue), and those that failed for reasons of our own.
+ */
+export async function deliverEvents(
+  deps: WebhookDeps,
+  records: readonly EventRecord[],
+  options: { budgetMs: number },
+): Promise<Set<string>> {
+  const budget = startBudget(options.budgetMs);
+  const failed = new Set<string>();
+  const groups = groupByInstance(deps, records, failed);
+  const fail = (incoming: readonly Incoming[]) => {
+    for (const { record } of incoming) failed.add(record.id);
+  };
+  try {
+    const now = deps.clock.now();
+    const endpoints = await loadEndpoints(deps.db, deps.vault, [...groups.keys()], now);
+    const prepared = [...groups].flatMap(([id, incoming]) => prepare(deps, endpoints.get(id), incoming, fail));
+    const claimed = await store(deps, prepared, new Date(now.getTime() + options.budgetMs + claimMarginMs));
+    await tryAll(deps, claimed, budget);
+  } catch (error) {
+    deps.log.error({ err: error, records: records.length }, "a batch of events could not be delivered");
+    for (const incoming of groups.values()) fail(incoming);
+  }
+  return failed;
+}
+
+/** A record that is not an event fails alone: it can never be delivered, so nothing has to wait for it. */
+function groupByInstance(deps: WebhookDeps, records: readonly EventRecord[], failed: Set<string>) {
+  const groups = new Map<string, Incoming[]>();
+  for (const record of records) {
+    try {
+      const event = parseEvent(record.body);
+      const group = groups.get(event.instanceId);
+      if (group) group.push({ record, event });
+      else groups.set(event.instanceId, [{ record, event }]);
+    } catch (error) {
+      deps.log.error({ err: error, record: record.id }, "a record of the event queue is not an event");
+      failed.add(record.id);
+    }
+  }
+  for (const group of groups.values()) group.sort((a, b) => a.event.seq - b.event.seq);
+  return groups;
+}
+
+function prepare(
+  deps: WebhookDeps,
+  endpoint: Endpoint | Error | undefined,
+  incoming: readonly Incoming[],
+  fail: (incoming: readonly Incoming[]) => void,
+): Prepared[] {
+  if (endpoint instanceof Error) {
+    deps.log.error({ err: endpoint }, "an instance's webhooks cannot be delivered");
+    fail(incoming);
+    return [];
+  }
+  if (!hasUrl(endpoint)) return [];
+  const prepared: Prepared[] = [];
+  for (const [index, { event }] of incoming.entries()) {
+    try {
+      const body = webhookBody(event, endpoint);
+      if (body !== null) prepared.push({ id: deps.ids.uuid(), event, body, endpoint });
+    } catch (error) {
+      deps.log.error({ err: error, instanceId: event.instanceId, eventId: event.id }, "a webhook body cannot be made");
+      fail(incoming.slice(index));
+      break;
+    }
+  }
+  return prepared;
+}
+
+export const hasUrl = (endpoint: Endpoint | undefined): endpoint is Endpoint & { url: string } =>
+  endpoint !== undefined && endpoint.url !== null;
+
+/**
+ * One row for each delivery, claimed by us until `claimedUntil`, or in line behind the others when the endpoint is down.
+ * Answers those that are ours to try now: not those of events that had a delivery before, whatever became of it.
+ */
+async function store(deps: WebhookDeps, prepared: readonly Prepared[], claimedUntil: Date): Promise<Prepared[]> {
+  if (prepared.length === 0) return [];
+  const now = deps.clock.now().toISOString();
+  const rows = prepared.map(({ id, event, body, endpoint }) => ({
+    id,
+    instance_id: event.instanceId,
+    event_id: event.id,
+    event_seq: event.seq,
+    event_type: event.type,
+    url: endpoint.url,
+    body: event.type === "connection.qr" ? sealBody(deps.vault, id, body) : body,
+    next_at: (endpoint.downUntil ?? claimedUntil).toISOString(),
+  }));
+  const stored = await deps.db.sql<{ id: string }[]>`
+    insert into deliveries (id, instance_id, event_id, event_seq, event_type, url, body, next_at, created_at)
+    select t.id, i.id, t.event_id, t.event_seq, t.event_type, t.url, t.body, t.next_at, ${now}::timestamptz
+    from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t(id uuid, instance_id uuid, event_id uuid,
+      event_seq bigint, event_type text, url text, body text, next_at timestamptz)
+    join instances i on i.id = t.instance_id
+    where not exists (select 1 from deliveries d where d.event_id = t.event_id)
+    on conflict (event_id, url) do nothing
+    returning id`;
+  const fresh = new Set(stored.map((row) => row.id));
+  return prepared.filter(({ id, endpoint }) => fresh.has(id) && endpoint.downUntil === null);
+}
+
+async function tryAll(deps: WebhookDeps, prepared: readonly Prepared[], budget: Budget): Promise<void> {
+  const groups = Map.groupBy(prepared, ({ endpoint }) => endpoint);
+  const recorder = new Recorder(deps.db);
+  const ended = await Promise.allSettled(
+    [...groups].map(async ([endpoint, deliveries]) => {
+      const claimed = deliveries.map(
+        ({ id, event, body }): Claimed => ({ id, eventType: event.type, body, attempts: 0 }),
+      );
+      const { untried, nextAt } = await runGroup(deps, recorder, endpoint, claimed, budget);
+      const ids = untried.map((delivery) => delivery.id);
+      await release(deps, ids, nextAt);
+    }),
+  );
+  await recorder.settled();
+  const broken = ended.find((result) => result.status === "rejected");
+  if (broken) throw broken.reason;
+}

@@ -1,0 +1,98 @@
+import { type Database, storableText } from "../db/index.ts";
+import type { Attempt } from "./attempt.ts";
+
+/** One try and what follows from it. */
+export interface Outcome extends Attempt {
+  attemptId: string;
+  deliveryId: string;
+  at: Date;
+  /** What becomes of the delivery, and for a pending one, when it is tried next. */
+  verdict: { status: "succeeded" | "failed" } | { status: "pending"; nextAt: Date };
+}
+
+/**
+ * Writes outcomes soon after they happen, many in one statement: whatever comes in while one write is under way goes
+ * together into the next. The sooner it is written, the less is posted twice when this process dies.
+ */
+export class Recorder {
+  readonly #db: Database;
+  #waiting: Outcome[] = [];
+  #added = 0;
+  #written = 0;
+  #writing: Promise<void> | undefined;
+  #failure: unknown;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  add(outcome: Outcome): void {
+    this.#added++;
+    this.#waiting.push(outcome);
+    if (!this.#writing) this.#writeNext();
+  }
+
+  /**
+   * Waits until all that was added before is written. Throws when the database refused any of it; those deliveries stay
+   * pending and will be sent again.
+   */
+  async settled(): Promise<void> {
+    const target = this.#added;
+    while (this.#written < target) await this.#writing;
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #writeNext(): void {
+    const batch = this.#waiting.splice(0);
+    this.#writing = record(this.#db, batch)
+      .catch((error: unknown) => {
+        this.#failure ??= error;
+      })
+      .then(() => {
+        this.#written += batch.length;
+        this.#writing = undefined;
+        if (this.#waiting.length > 0) this.#writeNext();
+      });
+  }
+}
+
+/**
+ * Logs attempts and moves their deliveries on. One that was finished by another worker meanwhile stays as it is; the
+ * attempt is logged all the same. A delivery that went with its instance takes none.
+ */
+async function record(db: Database, outcomes: readonly Outcome[]): Promise<void> {
+  const rows = outcomes.map((outcome) => ({
+    attempt_id: outcome.attemptId,
+    delivery_id: outcome.deliveryId,
+    at: outcome.at.toISOString(),
+    duration_ms: outcome.durationMs,
+    http_status: outcome.status,
+    error: storable(outcome.error),
+    response: storable(outcome.response),
+    verdict: outcome.verdict.status,
+    next_at: outcome.verdict.status === "pending" ? outcome.verdict.nextAt.toISOString() : null,
+  }));
+  await db.sql`
+    with outcome as (
+      select * from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t(attempt_id uuid, delivery_id uuid,
+        at timestamptz, duration_ms int, http_status int, error text, response text, verdict text, next_at timestamptz)
+    ), known as (
+      select d.id, d.attempts + 1 as number, outcome.* from outcome join deliveries d on d.id = outcome.delivery_id
+      order by d.id for update of d
+    ), logged as (
+      insert into attempts (id, delivery_id, number, at, duration_ms, status, error, response)
+      select attempt_id, id, number, at, duration_ms, http_status, error, response from known
+    )
+    update deliveries d set
+      attempts = known.number,
+      status = case when d.status = 'pending' then known.verdict else d.status end,
+      next_at = case when d.status = 'pending' then coalesce(known.next_at, d.next_at) else d.next_at end,
+      finished_at = case when d.status = 'pending' and known.verdict <> 'pending'
+        then known.at + known.duration_ms * interval '1 millisecond' else d.finished_at end
+    from known where d.id = known.id`;
+}
+
+/** Cutting an answer may have split a character in two, and Postgres takes neither halves nor NUL. */
+function storable(text: string | null): string | null {
+  return text && storableText(text).toWellFormed();
+}

@@ -1,0 +1,30 @@
+import type { Context } from "aws-lambda";
+import { expireCommands, requeueCommands } from "../../core/command/sweep.ts";
+import { prune } from "../../core/db/prune.ts";
+import type { Queues } from "../../core/queue/index.ts";
+import type { WebhookDeps } from "../../core/webhook/group.ts";
+import { wakeDeliveries } from "../../core/webhook/wake.ts";
+
+/** Kept to write down what happened, and to answer. */
+const marginMs = 3_000;
+const pruneMs = 10_000;
+
+/**
+ * Does what is due. One job that fails does not keep the others from their work; the run as a whole then fails, so that
+ * it is counted. Runs must not overlap, for the order of the deliveries of one endpoint.
+ */
+export function createCronHandler(open: () => Promise<WebhookDeps & { queues: Queues }>) {
+  return async (_event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
+    const parts = await open();
+    const budgetMs = context.getRemainingTimeInMillis() - marginMs;
+    const jobs = await Promise.allSettled([
+      wakeDeliveries(parts, { budgetMs }),
+      requeueCommands(parts),
+      expireCommands(parts),
+      prune(parts, Math.min(pruneMs, budgetMs)),
+    ]);
+    const failures = jobs.flatMap((job) => (job.status === "rejected" ? [job.reason] : []));
+    for (const error of failures) parts.log.error({ err: error }, "a scheduled job failed");
+    if (failures.length > 0) throw new AggregateError(failures, `${failures.length} scheduled jobs failed`);
+  };
+}

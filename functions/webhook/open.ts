@@ -1,0 +1,52 @@
+import { systemClock } from "../../core/clock.ts";
+import { ConfigError, readConfig, required } from "../../core/config.ts";
+import { openVault } from "../../core/crypto/index.ts";
+import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
+import { openDatabase } from "../../core/db/index.ts";
+import { createEgress } from "../../core/egress/index.ts";
+import { systemIds } from "../../core/id.ts";
+import { createLogger } from "../../core/log.ts";
+import type { WebhookDeps } from "../../core/webhook/group.ts";
+
+/** What the webhook function works with, and the scheduled one besides its queues. */
+export interface Parts extends WebhookDeps {
+  close(): Promise<void>;
+}
+
+/** A batch writes results while it posts, so one connection more than the usual one of a Lambda. */
+const defaultPool = 2;
+
+/** Opens all parts from the environment. Throws `ConfigError`. */
+export async function openParts(name: string, env = process.env): Promise<Parts> {
+  const config = readConfig(env);
+  const max = Number(env.DATABASE_POOL || defaultPool);
+  if (!Number.isInteger(max) || max < 1) {
+    throw new ConfigError("The environment is not usable:\n  DATABASE_POOL: must be a positive whole number");
+  }
+  const wrapper = await createKeyWrapper(config);
+  const db = openDatabase(required(config, "DATABASE_URL"), { max, prepare: false, name: `switchboard-${name}` });
+  try {
+    const vault = await openVault(db, wrapper);
+    const egress = createEgress({ allow: config.EGRESS_ALLOW });
+    const close = async () => {
+      await egress.close();
+      await db.close();
+    };
+    return { db, vault, egress, clock: systemClock, ids: systemIds, log: createLogger(name), close };
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+}
+
+/** Opens once, at first use, and keeps what it got; after a failure the next use tries again. */
+export function once<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined;
+  return () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  };
+}

@@ -1,0 +1,315 @@
+import { createHmac } from "node:crypto";
+import { expect, test } from "vitest";
+import * as z from "zod";
+import { pauseAfter } from "../../core/webhook/backoff.ts";
+import { type BodyContext, webhookBody } from "../../core/webhook/body.ts";
+import { parseEvent, type WebhookEvent } from "../../core/webhook/event.ts";
+import { gatewayBodies } from "../../core/webhook/gateway.ts";
+import { multiInstanceBodies } from "../../core/webhook/multi-instance.ts";
+import { signatureHeaders } from "../../core/webhook/sign.ts";
+
+const instanceId = "0198c5a0-0000-7000-8000-000000000001";
+const eventId = "0198c5a0-0000-7000-8000-000000000002";
+const contact = "79001234567@s.whatsapp.net";
+const group = "120363000000000001@g.us";
+
+function contextOf(changes: Partial<BodyContext> = {}): BodyContext {
+  return {
+    dialect: "multi-instance",
+    ownJid: "6289876543210@s.whatsapp.net",
+    notifyReceived: true,
+    notifySent: true,
+    notifyDelivery: true,
+    notifyRead: true,
+    openQr: (sealed) => `opened ${sealed}`,
+    ...changes,
+  };
+}
+
+/** An event as it comes off the queue. */
+function event(type: WebhookEvent["type"], data: object, at = "2023-01-01T12:00:00.000Z"): WebhookEvent {
+  return parseEvent(JSON.stringify({ v: 1, id: eventId, instanceId, seq: 7, type, data, correlationId: null, at }));
+}
+
+const content = {
+  messageId: "whatsapp_message_id",
+  chatId: contact,
+  type: "text",
+  protoType: "conversation",
+  body: "Hi! How are you?",
+  timestamp: 1672531200,
+  media: null,
+};
+const incoming = { ...content, senderId: contact, senderLid: null, pushName: "Ivan", isGroup: false, to: null };
+const image = {
+  type: "image",
+  protoType: "imageMessage",
+  media: { mimetype: "image/jpeg", filename: null, size: 1234, sha256: "ab", storageKey: "media/x/y" },
+};
+const receipt = { messageId: "whatsapp_message_id", chatId: contact, by: contact, timestamp: 1672531200 };
+
+const events = {
+  received: event("message.received", incoming),
+  image: event("message.received", { ...incoming, ...image, body: "Look" }),
+  inGroup: event("message.received", { ...incoming, chatId: group, isGroup: true, senderLid: "123456@lid" }),
+  sent: event("message.sent", { ...content, body: "Hi! I'm doing well.", source: "api" }, "2023-01-01T12:01:00.000Z"),
+  delivered: event("message.delivered", receipt, "2023-01-01T12:02:00.000Z"),
+  read: event("message.read", receipt),
+  failed: event("message.failed", { messageId: "m", chatId: contact, code: "command_expired", details: null }),
+  open: event("connection.open", { phoneNumber: "6289876543210", lid: null, pushName: null }),
+  close: event("connection.close", { reason: "logout", willReconnect: false }, "2023-01-01T18:00:00.000Z"),
+  update: event("connection.update", { status: "connecting", reason: null }),
+  qr: event("connection.qr", { sealedQr: "c2VhbGVk", expiresAt: "2023-01-01T12:00:20.000Z" }),
+};
+
+const bodyOf = (one: WebhookEvent, changes: Partial<BodyContext> = {}) => {
+  const text = webhookBody(one, contextOf(changes));
+  return text === null ? null : JSON.parse(text);
+};
+const gateway = { dialect: "gateway" } as const;
+
+/** The examples of the Multi-Instance API, word for word, but for the ids and the QR code. */
+const documented = {
+  received: {
+    event: "message_received",
+    data: {
+      instanceId,
+      messageId: "whatsapp_message_id",
+      from: "79001234567@s.whatsapp.net",
+      body: "Hi! How are you?",
+      type: "conversation",
+      timestamp: 1672531200,
+      hasMedia: false,
+      pushName: "Ivan",
+    },
+    timestamp: "2023-01-01T12:00:00.000Z",
+  },
+  sent: {
+    event: "message_sent",
+    data: {
+      instanceId,
+      messageId: "whatsapp_message_id",
+      to: "79001234567@s.whatsapp.net",
+      body: "Hi! I'm doing well.",
+      type: "text",
+      timestamp: 1672531200,
+      hasMedia: false,
+    },
+    timestamp: "2023-01-01T12:01:00.000Z",
+  },
+  delivered: {
+    event: "message_status",
+    data: {
+      instanceId,
+      messageId: "whatsapp_message_id",
+      status: "delivered",
+      from: "79001234567@s.whatsapp.net",
+      fromMe: true,
+    },
+    timestamp: "2023-01-01T12:02:00.000Z",
+  },
+  open: { event: "connection_opened", data: { instanceId }, timestamp: "2023-01-01T12:00:00.000Z" },
+  close: {
+    event: "connection_closed",
+    data: { instanceId, reason: "logout", willReconnect: false },
+    timestamp: "2023-01-01T18:00:00.000Z",
+  },
+  qr: {
+    event: "qr_received",
+    data: { instanceId, qrCode: "opened c2VhbGVk" },
+    timestamp: "2023-01-01T12:00:00.000Z",
+  },
+} as const;
+
+test.each(Object.keys(documented) as (keyof typeof documented)[])(
+  "multi-instance, %s: the documented fields come first, in the documented order, with the documented values",
+  (name) => {
+    const expected = documented[name];
+    const body = bodyOf(events[name]);
+    expect(body).toMatchObject(expected);
+    expect(Object.keys(body).slice(0, 3)).toEqual(Object.keys(expected));
+    const fields = Object.keys(expected.data);
+    expect(Object.keys(body.data).slice(0, fields.length)).toEqual(fields);
+  },
+);
+
+test("gateway: the documented payload comes first, in the documented order, with the documented values", () => {
+  const one = event(
+    "message.received",
+    {
+      ...incoming,
+      messageId: "message-id-here",
+      senderId: "6281234567890@s.whatsapp.net",
+      body: "Hello!",
+      protoType: "extendedTextMessage",
+    },
+    "2025-11-07T08:00:00.000Z",
+  );
+  const expected = {
+    event: "message.received",
+    instanceId,
+    timestamp: "2025-11-07T08:00:00.000Z",
+    data: {
+      from: "6281234567890@s.whatsapp.net",
+      to: "6289876543210@s.whatsapp.net",
+      message: { conversation: "Hello!" },
+      messageId: "message-id-here",
+    },
+  };
+  const body = bodyOf(one, gateway);
+  expect(body).toMatchObject(expected);
+  expect(Object.keys(body).slice(0, 4)).toEqual(Object.keys(expected));
+  expect(Object.keys(body.data).slice(0, 4)).toEqual(Object.keys(expected.data));
+  expect(body.data.message).toEqual(expected.data.message);
+  // The auto-reply example reads it from here.
+  expect(body.data.instanceId).toBe(instanceId);
+});
+
+test("an answer to `from` goes to the group a message was written in, and `participant` says who wrote it", () => {
+  for (const dialect of ["multi-instance", "gateway"] as const) {
+    const { data } = bodyOf(events.inGroup, { dialect });
+    expect(data).toMatchObject({
+      from: group,
+      participant: contact,
+      isGroup: true,
+      phoneNumber: "79001234567",
+      lid: "123456@lid",
+    });
+  }
+});
+
+test("a file is described, and where it lies in our bucket is not told", () => {
+  const own = { mimetype: "image/jpeg", filename: null, size: 1234, sha256: "ab" };
+  expect(bodyOf(events.image).data).toMatchObject({ hasMedia: true, type: "imageMessage", body: "Look", media: own });
+  expect(bodyOf(events.image, gateway).data).toMatchObject({
+    message: { imageMessage: { caption: "Look", mimetype: "image/jpeg", fileLength: 1234 } },
+    media: own,
+  });
+  expect(JSON.stringify([bodyOf(events.image), bodyOf(events.image, gateway)])).not.toContain("media/x/y");
+});
+
+test("every event has the body of its dialect, or none where the dialect has no such event", () => {
+  const names = (changes: Partial<BodyContext>) =>
+    Object.fromEntries(Object.entries(events).map(([name, one]) => [name, bodyOf(one, changes)?.event ?? null]));
+  expect(names({})).toEqual({
+    received: "message_received",
+    image: "message_received",
+    inGroup: "message_received",
+    sent: "message_sent",
+    delivered: "message_status",
+    read: "message_status",
+    failed: "message_status",
+    open: "connection_opened",
+    close: "connection_closed",
+    update: null,
+    qr: "qr_received",
+  });
+  expect(names(gateway)).toEqual({
+    received: "message.received",
+    image: "message.received",
+    inGroup: "message.received",
+    sent: "message.sent",
+    delivered: "message.delivered",
+    read: "message.read",
+    failed: "message.failed",
+    open: "connection.open",
+    close: "connection.close",
+    update: "connection.update",
+    qr: null,
+  });
+});
+
+test("each switch turns off its own events and no others", () => {
+  const silenced = (changes: Partial<BodyContext>) =>
+    Object.entries(events).flatMap(([name, one]) =>
+      bodyOf(one, changes) === null && bodyOf(one) !== null ? [name] : [],
+    );
+  expect(silenced({ notifyReceived: false })).toEqual(["received", "image", "inGroup"]);
+  expect(silenced({ notifySent: false })).toEqual(["sent", "failed"]);
+  expect(silenced({ notifyDelivery: false })).toEqual(["delivered"]);
+  expect(silenced({ notifyRead: false })).toEqual(["read"]);
+});
+
+test("a status says what failed and why", () => {
+  expect(bodyOf(events.failed).data).toMatchObject({
+    status: "failed",
+    error: { code: "command_expired", details: null },
+  });
+});
+
+test("every body fits its published schema, with nothing beside it", () => {
+  for (const one of Object.values(events)) {
+    for (const [changes, schemas] of [
+      [{}, multiInstanceBodies],
+      [gateway, gatewayBodies],
+    ] as const) {
+      const body = bodyOf(one, changes);
+      if (body !== null) expect(schemas[body.event]?.parse(body)).toEqual(body);
+    }
+  }
+});
+
+test("the shapes are those that were published: a change is made on purpose, here and in the fixture", async () => {
+  const published = (schemas: Record<string, z.ZodType>) =>
+    `${JSON.stringify(Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, z.toJSONSchema(schema)])), null, 2)}\n`;
+  await expect(published(multiInstanceBodies)).toMatchFileSnapshot("../fixtures/webhook-multi-instance.json");
+  await expect(published(gatewayBodies)).toMatchFileSnapshot("../fixtures/webhook-gateway.json");
+});
+
+test("a body is what parsing and writing it again gives, whatever people write", () => {
+  for (const text of [
+    "a\u0000b",
+    "\ud800 alone",
+    "한국어 Привет 👩‍👩‍👧",
+    "</script>\u2028\u2029",
+    '{"__proto__":1}',
+    "\\u0041",
+  ]) {
+    for (const dialect of ["multi-instance", "gateway"] as const) {
+      const one = event("message.received", { ...incoming, body: text, pushName: text });
+      const body = webhookBody(one, contextOf({ dialect })) ?? "";
+      expect(JSON.stringify(JSON.parse(body))).toBe(body);
+      expect(Buffer.from(body).toString("utf8")).toBe(body);
+    }
+  }
+});
+
+test("both signatures are those of the documents, for every kind of secret", () => {
+  const body = '{"a":1}';
+  const at = new Date(1_700_000_000_999);
+  const hmac = (key: string | Buffer, text: string) => createHmac("sha256", key).update(text);
+  const keys = { plain: "plain", whsec_c2VjcmV0: Buffer.from("secret"), "whsec_!": "whsec_!" };
+  for (const [secret, key] of Object.entries(keys)) {
+    const headers = signatureHeaders({ id: "id-1", at, body, secret });
+    expect(headers).toEqual({
+      "webhook-id": "id-1",
+      "webhook-timestamp": "1700000000",
+      "webhook-signature": `v1,${hmac(key, `id-1.1700000000.${body}`).digest("base64")}`,
+      "x-webhook-signature": hmac(secret, body).digest("hex"),
+    });
+  }
+  expect(Object.keys(signatureHeaders({ id: "id-1", at, body, secret: undefined }))).toEqual([
+    "webhook-id",
+    "webhook-timestamp",
+  ]);
+});
+
+/** The example of the specification: github.com/standard-webhooks/standard-webhooks, libraries' test vectors. */
+test("the signature of Standard Webhooks' own test vector is met", () => {
+  const headers = signatureHeaders({
+    id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
+    at: new Date(1_614_265_330_000),
+    body: '{"test": 2432232314}',
+    secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+  });
+  expect(headers).toMatchObject({ "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" });
+});
+
+test("pauses start at the interval, double up to an hour and vary by a fifth", () => {
+  const middle = () => 0.5;
+  expect([1, 2, 3, 4].map((failed) => pauseAfter(failed, 60_000, middle))).toEqual([60_000, 120_000, 240_000, 480_000]);
+  expect(pauseAfter(20, 60_000, middle)).toBe(3_600_000);
+  expect(pauseAfter(1_000, 60_000, middle)).toBe(3_600_000);
+  expect(pauseAfter(3, 7_200_000, middle)).toBe(7_200_000);
+  expect([pauseAfter(1, 60_000, () => 0), pauseAfter(1, 60_000, () => 1)]).toEqual([48_000, 72_000]);
+});

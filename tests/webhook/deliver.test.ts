@@ -1,0 +1,289 @@
+import { createHmac } from "node:crypto";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { createEgress } from "../../core/egress/index.ts";
+import { sealedPlace } from "../../core/instance/index.ts";
+import { handler } from "../../functions/webhook/index.ts";
+import { lambdaContext } from "../../infra/local/lambda-context.ts";
+import { startReceiver } from "./receiver.ts";
+import { sqsEvent, startWorld, text, type World } from "./support.ts";
+
+// A real database, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterAll(() => world.stop());
+
+const bodies = (received: { body: string }[]) => received.map(({ body }) => JSON.parse(body).data.body);
+
+/** As the Gateway API's document shows it, word for word. */
+function verifyWebhook(payload: unknown, signature: string, secret: string) {
+  const hash = createHmac("sha256", secret).update(JSON.stringify(payload)).digest("hex");
+  return hash === signature;
+}
+
+/** As the specification of Standard Webhooks tells receivers to do. */
+function verifyStandard(headers: Record<string, string>, body: string, key: Buffer) {
+  const signed = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`;
+  const [version, signature] = (headers["webhook-signature"] ?? "").split(",");
+  return version === "v1" && signature === createHmac("sha256", key).update(signed).digest("base64");
+}
+
+test.each(["multi-instance", "gateway"] as const)(
+  "%s: an event is posted once, signed in both ways",
+  async (dialect) => {
+    const receiver = await startReceiver();
+    const secret = `whsec_${Buffer.from("a secret of some length").toString("base64")}`;
+    const instance = await world.instance({ url: receiver.url, dialect, secret });
+    const record = world.record(instance, "message.received", text("안녕 Привет 👋\u0000\u2028"));
+    expect(await world.handle([record])).toEqual([]);
+
+    const [one, ...others] = receiver.received;
+    if (!one) throw new Error("nothing came");
+    expect(others).toEqual([]);
+    expect(one).toMatchObject({ method: "POST", path: "/hook" });
+    expect(one.headers).toMatchObject({ "content-type": "application/json", "user-agent": "Switchboard-Webhook/1" });
+    expect(verifyWebhook(JSON.parse(one.body), one.headers["x-webhook-signature"] ?? "", secret)).toBe(true);
+    expect(verifyWebhook(JSON.parse(one.body), one.headers["x-webhook-signature"] ?? "", "other")).toBe(false);
+    expect(verifyStandard(one.headers, one.body, Buffer.from("a secret of some length"))).toBe(true);
+    expect(Math.abs(Number(one.headers["webhook-timestamp"]) - world.clock.now().getTime() / 1000)).toBeLessThan(10);
+
+    const [delivery] = await world.deliveries(instance);
+    expect(delivery).toMatchObject({ status: "succeeded", attempts: 1, body: one.body, id: one.headers["webhook-id"] });
+    expect(await world.attempts(one.headers["webhook-id"] ?? "")).toMatchObject([
+      { number: 1, status: 200, error: null, response: "ok" },
+    ]);
+  },
+);
+
+test("without a secret there is an id and a time, and no signature", async () => {
+  const receiver = await startReceiver();
+  const instance = await world.instance({ url: receiver.url });
+  await world.handle(world.texts(instance, 1));
+  const names = Object.keys(receiver.received[0]?.headers ?? {});
+  expect(names).toEqual(expect.arrayContaining(["webhook-id", "webhook-timestamp"]));
+  expect(names.filter((name) => name.includes("signature"))).toEqual([]);
+});
+
+test("the instance's own headers are sent along, but not in place of ours", async () => {
+  const receiver = await startReceiver();
+  const headers = {
+    Authorization: "Bearer mine",
+    "Webhook-Id": "forged",
+    Host: "inside",
+    "content-type": "text/plain",
+  };
+  const instance = await world.instance({ url: receiver.url, headers });
+  await world.handle(world.texts(instance, 1));
+  const sent = receiver.received[0]?.headers;
+  expect(sent).toMatchObject({ authorization: "Bearer mine", "content-type": "application/json" });
+  expect(sent?.["webhook-id"]).not.toBe("forged");
+  expect(sent?.host).toBe(`127.0.0.1:${receiver.port}`);
+});
+
+test("a QR code reaches the receiver in the clear and rests encrypted", async () => {
+  const receiver = await startReceiver(500);
+  const instance = await world.instance({ url: receiver.url });
+  const sealedQr = world.vault.seal(Buffer.from("2@the-code"), sealedPlace.qr(instance)).toString("base64");
+  await world.handle([world.record(instance, "connection.qr", { sealedQr, expiresAt: "2030-01-01T00:00:00.000Z" })]);
+  receiver.answer(200);
+  world.clock.advance(60_000);
+  await world.wake();
+  expect(receiver.received.map(({ body }) => JSON.parse(body).data.qrCode)).toEqual(["2@the-code", "2@the-code"]);
+  const [delivery] = await world.deliveries(instance);
+  expect(delivery?.status).toBe("succeeded");
+  expect(delivery?.body).not.toContain("the-code");
+});
+
+test("events of one instance come in the order of their numbers, whatever their order in the batch", async () => {
+  const receiver = await startReceiver();
+  const instance = await world.instance({ url: receiver.url });
+  const records = world.texts(instance, 10);
+  await world.handle([...records].reverse());
+  expect(bodies(receiver.received)).toEqual(records.map((_, index) => String(index + 1)));
+});
+
+test("a record that comes off the queue again is not posted again, whatever became of its delivery", async () => {
+  const receiver = await startReceiver((one, response) =>
+    response.writeHead(one.body.includes('"body":"2"') ? 500 : 200).end(),
+  );
+  const instance = await world.instance({ url: receiver.url });
+  const records = world.texts(instance, 3);
+  expect(await world.handle(records)).toEqual([]);
+  expect(await world.handle(records)).toEqual([]);
+  expect(await Promise.all([world.handle(records), world.handle(records)])).toEqual([[], []]);
+  expect(bodies(receiver.received)).toEqual(["1", "2", "3"]);
+  expect((await world.deliveries(instance)).map(({ status }) => status)).toEqual(["succeeded", "pending", "succeeded"]);
+});
+
+test("a changed URL does not make an old event new", async () => {
+  const [first, second] = [await startReceiver(), await startReceiver()];
+  const instance = await world.instance({ url: first.url });
+  const records = world.texts(instance, 1);
+  await world.handle(records);
+  await world.db.sql`update instances set webhook_url = ${second.url} where id = ${instance}`;
+  await world.handle(records);
+  expect([first.received.length, second.received.length]).toEqual([1, 0]);
+});
+
+test("events of instances without webhook, and of none, are done with", async () => {
+  const off = await world.instance({ url: "http://127.0.0.1:9/", enabled: false });
+  const none = await world.instance({ url: null });
+  const gone = "0198c5a0-0000-7000-8000-00000000dead";
+  expect(await world.handle([off, none, gone].flatMap((id) => world.texts(id, 1)))).toEqual([]);
+  expect([...(await world.deliveries(off)), ...(await world.deliveries(none))]).toEqual([]);
+});
+
+test("a record that is not an event comes again, until it is in the dead-letter queue, and costs no other", async () => {
+  const receiver = await startReceiver();
+  const instance = await world.instance({ url: receiver.url });
+  const [good, later] = world.texts(instance, 2);
+  if (!good || !later) throw new Error("two records were asked for");
+  const malformed = [
+    { messageId: "no-json", body: "{" },
+    { messageId: "no-event", body: "{}" },
+    { messageId: "no-type", body: later.body.replace("message.received", "message.invented") },
+    { messageId: "no-data", body: JSON.stringify({ ...JSON.parse(later.body), data: { text: "x" } }) },
+  ];
+  expect(await world.handle([good, ...malformed, later])).toEqual(malformed.map(({ messageId }) => messageId));
+  expect(bodies(receiver.received)).toEqual(["1", "2"]);
+});
+
+test("what cannot be decrypted fails with all later ones of its instance, and costs no other instance", async () => {
+  const receiver = await startReceiver();
+  const [broken, healthy, wrongSecret] = [
+    await world.instance({ url: receiver.url }),
+    await world.instance({ url: receiver.url }),
+    await world.instance({ url: receiver.url }),
+  ];
+  await world.db.sql`update instances set webhook_secret = '\\x00' where id = ${wrongSecret}`;
+  const expiresAt = "2030-01-01T00:00:00.000Z";
+  const before = world.texts(broken, 1);
+  const stuck = [
+    world.record(broken, "connection.qr", { sealedQr: "AAAA", expiresAt }),
+    ...world.texts(broken, 1),
+    ...world.texts(wrongSecret, 1),
+  ];
+  const failed = await world.handle([...before, ...stuck, ...world.texts(healthy, 1)]);
+  expect(new Set(failed)).toEqual(new Set(stuck.map(({ messageId }) => messageId)));
+  expect(receiver.received).toHaveLength(2);
+});
+
+test("when the database is away every record comes again", async () => {
+  const records = world.texts(await world.instance({ url: "http://127.0.0.1:9/" }), 3);
+  const away = { ...world.db, sql: world.db.sql };
+  Object.defineProperty(away, "sql", { value: () => Promise.reject(new Error("connection refused")) });
+  expect(await world.handle(records, { db: away })).toEqual(records.map(({ messageId }) => messageId));
+});
+
+test("a redirect is a failure and is not followed", async () => {
+  const target = await startReceiver();
+  const receiver = await startReceiver((_, response) => response.writeHead(307, { location: target.url }).end());
+  const instance = await world.instance({ url: receiver.url });
+  await world.handle(world.texts(instance, 1));
+  const [delivery] = await world.deliveries(instance);
+  expect(delivery).toMatchObject({ status: "pending", attempts: 1 });
+  expect(await world.attempts(delivery?.id ?? "")).toMatchObject([{ status: 307, error: "the endpoint answered 307" }]);
+  expect(target.connections).toBe(0);
+});
+
+test("a private address is refused where it is not allowed, and the refusal is logged as an attempt", async () => {
+  const receiver = await startReceiver();
+  const egress = createEgress({ allow: [] });
+  const urls = [receiver.url, `http://[::ffff:127.0.0.1]:${receiver.port}/`, `http://localhost:${receiver.port}/`];
+  for (const url of urls) {
+    const instance = await world.instance({ url });
+    await world.handle(world.texts(instance, 1), { egress });
+    const [delivery] = await world.deliveries(instance);
+    expect(delivery).toMatchObject({ status: "pending", attempts: 1 });
+    const [attempt] = await world.attempts(delivery?.id ?? "");
+    expect(attempt).toMatchObject({ status: null, error: expect.stringMatching(/^url_not_allowed: /) });
+  }
+  await egress.close();
+  expect(receiver.connections).toBe(0);
+});
+
+test("of an endless answer the first characters are kept, and the status decides", async () => {
+  let closed = false;
+  const receiver = await startReceiver((_, response) => {
+    response.writeHead(200, { "content-length": String(100 * 1024 * 1024) });
+    const more = () => {
+      while (!response.destroyed && response.write("é".repeat(8192)));
+    };
+    response.on("drain", more);
+    response.on("close", () => {
+      closed = true;
+    });
+    more();
+  });
+  const instance = await world.instance({ url: receiver.url });
+  await world.handle(world.texts(instance, 1));
+  const [delivery] = await world.deliveries(instance);
+  expect(delivery?.status).toBe("succeeded");
+  expect(await world.attempts(delivery?.id ?? "")).toMatchObject([{ status: 200, response: "é".repeat(1024) }]);
+  await vi.waitFor(() => expect(closed).toBe(true));
+});
+
+test("an answer whose body never ends is not waited for: its status decides", async () => {
+  const receiver = await startReceiver((_, response) => {
+    response.writeHead(200, { "content-length": "1000" });
+    response.write("half\u0000");
+  });
+  const instance = await world.instance({ url: receiver.url });
+  const started = performance.now();
+  await world.handle(world.texts(instance, 1));
+  expect(performance.now() - started).toBeLessThan(10_000);
+  const [delivery] = await world.deliveries(instance);
+  expect(await world.attempts(delivery?.id ?? "")).toMatchObject([{ status: 200, response: "half\ufffd" }]);
+});
+
+test("a receiver that sends its headers byte by byte has 15 seconds, and costs no other instance anything", async () => {
+  const slow = await startReceiver((_, response) => {
+    response.socket?.write("HTTP/1.1 200 OK\r\nX-Slow: ");
+    const timer = setInterval(() => response.socket?.write("x"), 500);
+    response.on("close", () => clearInterval(timer));
+  });
+  const fast = await startReceiver();
+  const [stuck, healthy] = [await world.instance({ url: slow.url }), await world.instance({ url: fast.url })];
+  const started = performance.now();
+  const handled = world.handle([...world.texts(stuck, 1), ...world.texts(healthy, 3)]);
+  await fast.count(3);
+  expect(performance.now() - started).toBeLessThan(5_000);
+  await vi.waitFor(async () =>
+    expect((await world.deliveries(healthy)).map(({ status }) => status)).toEqual(Array(3).fill("succeeded")),
+  );
+  await handled;
+  const [delivery] = await world.deliveries(stuck);
+  const [attempt] = await world.attempts(delivery?.id ?? "");
+  expect(attempt).toMatchObject({ status: null, error: expect.stringMatching(/^timeout: /) });
+  expect(attempt?.duration_ms).toBeGreaterThan(14_900);
+  expect(attempt?.duration_ms).toBeLessThan(17_000);
+});
+
+test("when the function's time is nearly over nothing more is begun, and what is left is due at once", async () => {
+  const receiver = await startReceiver();
+  const instance = await world.instance({ url: receiver.url });
+  const { deliverEvents } = await import("../../core/webhook/deliver.ts");
+  const records = world.texts(instance, 2).map(({ messageId, body }) => ({ id: messageId, body }));
+  expect(await deliverEvents(world.deps, records, { budgetMs: 10_000 })).toEqual(new Set());
+  expect(receiver.received).toEqual([]);
+  await world.wake();
+  expect(bodies(receiver.received)).toEqual(["1", "2"]);
+});
+
+test("the function as Lambda loads it works from its environment", async () => {
+  const receiver = await startReceiver();
+  vi.stubEnv("DATABASE_URL", world.url);
+  vi.stubEnv("MASTER_KEY_FILE", world.masterKeyFile);
+  vi.stubEnv("EGRESS_ALLOW", "127.0.0.0/8");
+  vi.stubEnv("LOG_LEVEL", "silent");
+  const instance = await world.instance({ url: receiver.url, secret: "plain" });
+  const event = sqsEvent([...world.texts(instance, 2), { messageId: "no-event", body: "?" }]);
+  expect(await handler(event, lambdaContext("webhook", 60_000))).toEqual({
+    batchItemFailures: [{ itemIdentifier: "no-event" }],
+  });
+  expect(bodies(receiver.received)).toEqual(["1", "2"]);
+  vi.unstubAllEnvs();
+});

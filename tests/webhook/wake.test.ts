@@ -1,0 +1,296 @@
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { type Receiver, startReceiver } from "./receiver.ts";
+import { functionTimeMs, type QueueRecord, startWorld, type World } from "./support.ts";
+
+// A real database, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+});
+// A run takes whatever is due: nothing of another test may be.
+beforeEach(async () => {
+  world.clock.reset();
+  await world.db.sql`delete from deliveries`;
+});
+afterAll(() => world.stop());
+
+const minute = 60_000;
+/** Longer than any claim. */
+const claimMs = functionTimeMs + 60_000;
+const bodies = (received: { body: string }[]) => received.map(({ body }) => JSON.parse(body).data.body);
+const numbers = (count: number) => Array.from({ length: count }, (_, index) => String(index + 1));
+
+/** How many tries were made at each step of the clock. */
+async function triesAt(receiver: Receiver, steps: number[]): Promise<number[]> {
+  const tries: number[] = [];
+  for (const step of steps) {
+    const before = receiver.received.length;
+    world.clock.advance(step);
+    await world.wake();
+    tries.push(receiver.received.length - before);
+  }
+  return tries;
+}
+
+test("a failed delivery is tried again maxRetries times, after retryInterval, twice that, and so on, under one id", async () => {
+  const receiver = await startReceiver(503);
+  const instance = await world.instance({ url: receiver.url, maxRetries: 3, retryInterval: minute, secret: "plain" });
+  await world.handle(world.texts(instance, 1));
+  expect(receiver.received).toHaveLength(1);
+  // Just before and just after each of the pauses of 1, 2 and 4 minutes.
+  const early = 5_000;
+  const steps = [1, 2, 4].flatMap((minutes) => [minutes * minute - early, early + 1_000]);
+  expect(await triesAt(receiver, steps)).toEqual([0, 1, 0, 1, 0, 1]);
+  expect(await triesAt(receiver, [60 * minute])).toEqual([0]);
+
+  const [delivery] = await world.deliveries(instance);
+  expect(delivery).toMatchObject({ status: "failed", attempts: 4 });
+  expect((await world.attempts(delivery?.id ?? "")).map(({ number, status }) => [number, status])).toEqual(
+    [1, 2, 3, 4].map((number) => [number, 503]),
+  );
+  const of = (name: string) => new Set(receiver.received.map(({ headers }) => headers[name]));
+  expect([
+    of("webhook-id").size,
+    of("x-webhook-signature").size,
+    new Set(receiver.received.map((r) => r.body)).size,
+  ]).toEqual([1, 1, 1]);
+  // Each try is signed with its own time.
+  expect([of("webhook-timestamp").size, of("webhook-signature").size]).toEqual([4, 4]);
+});
+
+test("without retries the first failure is final", async () => {
+  const receiver = await startReceiver(500);
+  const instance = await world.instance({ url: receiver.url, maxRetries: 0 });
+  await world.handle(world.texts(instance, 1));
+  expect(await triesAt(receiver, [60 * minute])).toEqual([0]);
+  expect(await world.deliveries(instance)).toMatchObject([{ status: "failed", attempts: 1 }]);
+});
+
+test("410 Gone is final", async () => {
+  const receiver = await startReceiver(410);
+  const instance = await world.instance({ url: receiver.url });
+  await world.handle(world.texts(instance, 1));
+  expect(await world.deliveries(instance)).toMatchObject([{ status: "failed", attempts: 1 }]);
+});
+
+test("an endpoint that was down gets everything once it is up, in order, once each", async () => {
+  const receiver = await startReceiver();
+  const instance = await world.instance({ url: receiver.url });
+  await receiver.down();
+  for (let batch = 0; batch < 12; batch++) expect(await world.handle(world.texts(instance, 10))).toEqual([]);
+  for (let i = 0; i < 3; i++) {
+    world.clock.advance(minute);
+    await world.wake();
+  }
+  await receiver.up();
+  await triesAt(receiver, Array(10).fill(minute));
+  expect(bodies(receiver.received)).toHaveLength(120);
+  expect(new Set(bodies(receiver.received))).toEqual(new Set(numbers(120)));
+  expect(new Set((await world.deliveries(instance)).map(({ status }) => status))).toEqual(new Set(["succeeded"]));
+  // What waited in line comes in order; only those that were tried and failed come when their own pause is over.
+  const tried = new Set(
+    (await world.deliveries(instance)).filter((row) => row.attempts > 1).map((row) => String(row.event_seq)),
+  );
+  const line = bodies(receiver.received).filter((body) => !tried.has(body));
+  expect(line).toEqual([...line].sort((a, b) => Number(a) - Number(b)));
+  expect(tried.size).toBeLessThan(10);
+
+  await world.handle(world.texts(instance, 1));
+  expect(bodies(receiver.received).at(-1)).toBe("121");
+});
+
+test("after three failures in a row new events wait for the next probe instead of being tried", async () => {
+  const receiver = await startReceiver(500);
+  const instance = await world.instance({ url: receiver.url });
+  await world.handle(world.texts(instance, 10));
+  expect(bodies(receiver.received)).toEqual(["1", "2", "3"]);
+  await world.handle(world.texts(instance, 10));
+  expect(receiver.received).toHaveLength(3);
+  // Each probe is one try, until one succeeds.
+  expect(await triesAt(receiver, [minute + 1_000])).toEqual([1]);
+  receiver.answer(200);
+  await triesAt(receiver, [5 * minute, 5 * minute]);
+  expect(new Set(bodies(receiver.received))).toEqual(new Set(numbers(20)));
+  expect((await world.deliveries(instance)).every(({ status }) => status === "succeeded")).toBe(true);
+});
+
+test("one event that an endpoint cannot digest does not hold up the others", async () => {
+  const receiver = await startReceiver((one, response) =>
+    response.writeHead(one.body.includes('"body":"2"') ? 500 : 200).end(),
+  );
+  const instance = await world.instance({ url: receiver.url, maxRetries: 2 });
+  for (let i = 0; i < 6; i++) {
+    await world.handle(world.texts(instance, 2));
+    world.clock.advance(minute);
+    await world.wake();
+  }
+  expect(bodies(receiver.received).filter((body) => body !== "2")).toEqual(numbers(12).filter((body) => body !== "2"));
+  expect(bodies(receiver.received).filter((body) => body === "2")).toHaveLength(3);
+});
+
+test("a dead endpoint with a long line costs another instance no delivery and no time", async () => {
+  const dead = await startReceiver(() => {});
+  const alive = await startReceiver(500);
+  const [stuck, healthy] = [await world.instance({ url: dead.url }), await world.instance({ url: alive.url })];
+  const now = world.clock.now();
+  await world.db.sql`
+    insert into deliveries (id, instance_id, event_id, event_seq, event_type, url, body, attempts, next_at, created_at)
+    select gen_random_uuid(), ${stuck}, gen_random_uuid(), n, 'message.received', ${dead.url}, '{}', 1,
+      ${now.toISOString()}::timestamptz - interval '1 hour', ${now.toISOString()}::timestamptz - interval '1 hour'
+    from generate_series(1, 5000) n`;
+  await world.handle(world.texts(healthy, 2));
+  alive.answer(200);
+  world.clock.advance(minute + 1_000);
+  const started = performance.now();
+  const woken = world.wake({ budgetMs: 16_000 });
+  await alive.count(4);
+  expect(performance.now() - started).toBeLessThan(5_000);
+  await woken;
+  expect(dead.received).toHaveLength(1);
+  expect((await world.deliveries(healthy)).map(({ status }) => status)).toEqual(["succeeded", "succeeded"]);
+  // All that waits for the dead endpoint waits for its next probe now.
+  const due = (await world.deliveries(stuck)).filter((row) => row.next_at <= world.clock.now().getTime());
+  expect(due).toEqual([]);
+});
+
+test("two runs at the same time do not both take a delivery", async () => {
+  const receiver = await startReceiver(500);
+  const instances = await Promise.all(Array.from({ length: 8 }, () => world.instance({ url: receiver.url })));
+  await Promise.all(instances.map((id) => world.handle(world.texts(id, 2))));
+  const before = receiver.received.length;
+  receiver.answer(200);
+  world.clock.advance(minute + 1_000);
+  await Promise.all([world.wake(), world.wake(), world.wake()]);
+  expect(receiver.received.length - before).toBe(16);
+});
+
+test("a run takes no more deliveries than it was told to", async () => {
+  const receiver = await startReceiver(500);
+  const instance = await world.instance({ url: receiver.url });
+  await world.handle(world.texts(instance, 10));
+  receiver.answer(200);
+  world.clock.advance(10 * minute);
+  expect(await world.wake({ maxDeliveries: 4 })).toEqual({ tried: 4 });
+  expect(await world.wake({ perEndpoint: 2 })).toEqual({ tried: 6 });
+});
+
+test("what waits goes where the webhook goes now", async () => {
+  const [old, current] = [await startReceiver(500), await startReceiver()];
+  const instance = await world.instance({ url: old.url });
+  await world.handle(world.texts(instance, 5));
+  await world.db.sql`update instances set webhook_url = ${current.url} where id = ${instance}`;
+  await world.handle(world.texts(instance, 1));
+  expect(bodies(current.received)).toEqual(["6"]);
+  world.clock.advance(10 * minute);
+  await world.wake();
+  expect(bodies(current.received)).toEqual(["6", "1", "2", "3", "4", "5"]);
+  expect(old.received).toHaveLength(3);
+});
+
+test("what waits for a webhook that was switched off has failed", async () => {
+  const receiver = await startReceiver(500);
+  const instance = await world.instance({ url: receiver.url });
+  await world.handle(world.texts(instance, 1));
+  await world.db.sql`update instances set webhook_enabled = false where id = ${instance}`;
+  expect(await triesAt(receiver, [10 * minute])).toEqual([0]);
+  expect(await world.deliveries(instance)).toMatchObject([{ status: "failed", attempts: 1 }]);
+});
+
+test("a stored body that cannot be decrypted fails in the end, and holds up no later one", async () => {
+  const receiver = await startReceiver(500);
+  const instance = await world.instance({ url: receiver.url, maxRetries: 1 });
+  await world.handle(world.texts(instance, 2));
+  await world.db.sql`update deliveries set body = 'sealed:AAAA' where instance_id = ${instance} and event_seq = 1`;
+  receiver.answer(200);
+  await triesAt(receiver, [10 * minute, 10 * minute]);
+  expect((await world.deliveries(instance)).map(({ status }) => status)).toEqual(["failed", "succeeded"]);
+});
+
+/** Runs the function in a process of its own, with its own database connections under `name`. */
+function startWorker(records: QueueRecord[]) {
+  const child = spawn(process.execPath, [fileURLToPath(new URL("./worker.ts", import.meta.url))], {
+    env: {
+      PATH: process.env.PATH,
+      DATABASE_URL: world.url,
+      MASTER_KEY_FILE: world.masterKeyFile,
+      EGRESS_ALLOW: "127.0.0.0/8",
+      LOG_LEVEL: "silent",
+      RECORDS: JSON.stringify(records),
+      // The runner's own, if it needs flags to load TypeScript.
+      NODE_OPTIONS: "",
+    },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  onTestFinished(() => void child.kill("SIGKILL"));
+  return {
+    kill: async () => {
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+test("the delivery of a worker that was killed while it posted is sent again, under the same id", async () => {
+  const receiver = await startReceiver(() => {});
+  const instance = await world.instance({ url: receiver.url });
+  const records = world.texts(instance, 2);
+  const worker = startWorker(records);
+  await receiver.count(1);
+  await worker.kill();
+
+  receiver.answer(200);
+  expect(await world.handle(records)).toEqual([]);
+  await world.wake();
+  expect(receiver.received).toHaveLength(1);
+  world.clock.advance(claimMs);
+  await world.wake();
+  expect(bodies(receiver.received)).toEqual(["1", "1", "2"]);
+  expect(receiver.received[1]?.headers["webhook-id"]).toBe(receiver.received[0]?.headers["webhook-id"]);
+  expect((await world.deliveries(instance)).map(({ status }) => status)).toEqual(["succeeded", "succeeded"]);
+});
+
+test("a worker that dies between post and record posts again, under the same id: at least once", async () => {
+  let answered = () => {};
+  const posted = new Promise<void>((resolve) => {
+    answered = resolve;
+  });
+  const { sql } = world.db;
+  let release = () => {};
+  let locked: Promise<unknown> | undefined;
+  const receiver = await startReceiver((_, response) => {
+    // Locked before the answer: the worker has posted and cannot record it.
+    locked = sql.begin(async (tx) => {
+      await tx`select 1 from deliveries where instance_id = ${instance} for update`;
+      response.end("ok");
+      answered();
+      await new Promise<void>((resolve) => {
+        release = resolve;
+      });
+    });
+  });
+  const instance = await world.instance({ url: receiver.url });
+  const worker = startWorker(world.texts(instance, 1));
+  await posted;
+  const waiting = () =>
+    sql<{ pid: number }[]>`
+      select pid from pg_stat_activity where application_name = 'switchboard-webhook' and wait_event_type = 'Lock'`;
+  await vi.waitFor(async () => expect(await waiting()).toHaveLength(1), { timeout: 20_000 });
+  await worker.kill();
+  // The statement of a dead client would still run: its machine is gone with it.
+  await sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'switchboard-webhook'`;
+  release();
+  await locked;
+
+  receiver.answer(200);
+  world.clock.advance(claimMs);
+  await world.wake();
+  const ids = receiver.received.map(({ headers }) => headers["webhook-id"]);
+  expect(ids).toHaveLength(2);
+  expect(new Set(ids).size).toBe(1);
+  expect(await world.deliveries(instance)).toMatchObject([{ status: "succeeded", attempts: 1 }]);
+});
