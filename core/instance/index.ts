@@ -1,6 +1,7 @@
 import type { InferSelectModel } from "drizzle-orm";
+import type { Vault } from "../crypto/index.ts";
 import { AppError } from "../error.ts";
-import type { instances } from "./instance.sql.ts";
+import type { InstanceStatus, instances } from "./instance.sql.ts";
 
 export type Instance = InferSelectModel<typeof instances>;
 
@@ -27,4 +28,69 @@ export function assertSendable(instance: Instance, now: Date): void {
 /** In which bucket an instance lives: fixed when it is made, from its id, so that buckets fill evenly. */
 export function shardOf(instanceId: string, shardCount: number): number {
   return Number.parseInt(instanceId.replaceAll("-", "").slice(-8), 16) % shardCount;
+}
+
+/** The places at which the secrets of an instance are sealed. */
+export const sealedPlace = {
+  qr: (instanceId: string) => `qr:${instanceId}`,
+  pairingCode: (instanceId: string) => `pairing-code:${instanceId}`,
+  webhookSecret: (instanceId: string) => `webhook-secret:${instanceId}`,
+};
+
+export interface ConnectionStatus {
+  /** Connected: what is sent now goes out now. */
+  ready: boolean;
+  status: InstanceStatus;
+  /** There is a QR code that a phone can scan now. */
+  hasQr: boolean;
+}
+
+/** All three from one reading of one row, so that they cannot contradict each other. */
+export function connectionStatus(instance: Instance, now: Date): ConnectionStatus {
+  return { ready: instance.status === "connected", status: instance.status, hasQr: hasQr(instance, now) };
+}
+
+function hasQr(instance: Instance, now: Date): boolean {
+  return (
+    instance.status === "qr" && instance.qr !== null && instance.qrExpiresAt !== null && instance.qrExpiresAt > now
+  );
+}
+
+/**
+ * The QR code that a phone can scan now. Throws `instance_already_connected`, or `qr_not_available` with the status in
+ * `data` and what to do about it.
+ */
+export function scannableQr(
+  deps: { vault: Vault },
+  instance: Instance,
+  now: Date,
+): { qrCode: string; expiresAt: Date } {
+  if (instance.status === "connected") {
+    throw new AppError("instance_already_connected", "the instance is connected: there is nothing to scan", {
+      data: { status: instance.status },
+    });
+  }
+  if (!hasQr(instance, now) || !instance.qr || !instance.qrExpiresAt) {
+    throw new AppError("qr_not_available", noQrReason(instance), { data: { status: instance.status } });
+  }
+  const qrCode = deps.vault.open(instance.qr, sealedPlace.qr(instance.id)).toString();
+  return { qrCode, expiresAt: instance.qrExpiresAt };
+}
+
+function noQrReason(instance: Instance): string {
+  const reason = instance.statusReason ? ` (${instance.statusReason})` : "";
+  switch (instance.status) {
+    case "qr":
+      return "the last QR code has expired and the next is not there yet: ask again in a moment";
+    case "connecting":
+      return instance.linkedAt
+        ? "the instance is linked and reconnecting: no scan is needed"
+        : "the session is being opened: ask again in a moment";
+    case "logged_out":
+      return `the instance is logged out${reason}: reconnect it to get a new QR code`;
+    default:
+      return instance.desired === "stopped"
+        ? `the instance is stopped${reason}: reconnect it to get a QR code`
+        : `the instance is ${instance.status}${reason}: ask again in a moment, or reconnect it`;
+  }
 }

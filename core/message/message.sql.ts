@@ -14,13 +14,13 @@ export interface MessageMedia {
   size: number | null;
   /** SHA-256 of the file in hexadecimal, as WhatsApp states it. */
   sha256: string | null;
-  /** Where the file is in our bucket; null until it is there. */
-  storageKey: string | null;
+  /** Where the file is in our bucket, once `state` is `stored`. */
+  storageKey: string;
   /** `pending`: not in the bucket yet. `stored`: it is. `failed`: WhatsApp no longer has it or it was damaged; see `error`. */
   state: "pending" | "stored" | "failed";
   error: string | null;
   /** What the host needs to fetch it from WhatsApp: direct path and media key, base64. Gone once stored. */
-  source: { url: string | null; directPath: string | null; mediaKey: string; kind: string } | null;
+  source: { directPath: string | null; mediaKey: string; kind: string } | null;
 }
 
 export const messages = pgTable(

@@ -38,6 +38,11 @@ export interface QueueMessage {
 export const eventQueue = "event.fifo";
 export const commandQueue = (shard: number) => `command-${shard}.fifo`;
 
+/** Six times the webhook function's timeout, as AWS advises for an event source. */
+const eventVisibilitySeconds = 360;
+/** A host takes commands over within milliseconds. If it dies meanwhile, its successor finds them in the database. */
+const commandVisibilitySeconds = 20;
+
 /** Every queue has a dead-letter queue beside it, of this name. */
 export const deadLetterQueue = (name: string) => name.replace(/\.fifo$/, "-dead.fifo");
 
@@ -128,7 +133,7 @@ export async function createQueues(queues: Queues, config: Config): Promise<void
           QueueName: `${config.QUEUE_PREFIX}-${name}`,
           Attributes: {
             ...fifo,
-            VisibilityTimeout: name === eventQueue ? "180" : "60",
+            VisibilityTimeout: String(name === eventQueue ? eventVisibilitySeconds : commandVisibilitySeconds),
             RedrivePolicy: JSON.stringify({ deadLetterTargetArn: Attributes?.QueueArn, maxReceiveCount: 5 }),
           },
         }),

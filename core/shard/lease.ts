@@ -1,0 +1,97 @@
+import type { Database } from "../db/index.ts";
+
+/** The right to serve a shard, as it was granted. */
+export interface Grant {
+  shard: number;
+  epoch: number;
+}
+
+/** Key space of the advisory locks of shards; the `fence` function of the migrations takes the same. */
+const advisorySpace = 1398294337;
+
+/**
+ * Takes a shard whose lease is free or has run out, under the next epoch. Undefined when somebody holds it, or when a
+ * transaction of the last holder is still open: its outcome must be known before a successor reads what it wrote.
+ */
+export async function acquireLease(
+  db: Database,
+  host: string,
+  shard: number,
+  leaseMs: number,
+): Promise<Grant | undefined> {
+  return await db.sql.begin(async (sql) => {
+    const [lock] = await sql<
+      { taken: boolean }[]
+    >`select pg_try_advisory_xact_lock(${advisorySpace}, ${shard}) as taken`;
+    if (!lock?.taken) return undefined;
+    const [row] = await sql<{ epoch: number }[]>`
+      update shards set host = ${host}, epoch = epoch + 1, lease_until = clock_timestamp() + ${leaseMs} * interval '1 ms'
+      where id = ${shard} and (lease_until is null or lease_until < clock_timestamp())
+      returning epoch::float8 as epoch`;
+    return row && { shard, epoch: row.epoch };
+  });
+}
+
+/** Prolongs leases that have not run out; answers the shards that were. What is missing has been lost. */
+export async function renewLeases(
+  db: Database,
+  host: string,
+  grants: readonly Grant[],
+  leaseMs: number,
+): Promise<Set<number>> {
+  const rows = await db.sql<{ id: number }[]>`
+    update shards set lease_until = clock_timestamp() + ${leaseMs} * interval '1 ms'
+    from unnest(${grants.map((grant) => grant.shard)}::int[], ${grants.map((grant) => grant.epoch)}::bigint[]) as held(id, epoch)
+    where shards.id = held.id and shards.epoch = held.epoch and shards.host = ${host}
+      and shards.lease_until > clock_timestamp()
+    returning shards.id`;
+  return new Set(rows.map((row) => row.id));
+}
+
+/** Gives a shard back at once, so that its successor need not wait for the lease to run out. */
+export async function releaseLease(db: Database, host: string, grant: Grant): Promise<void> {
+  await db.sql`
+    update shards set lease_until = null where id = ${grant.shard} and host = ${host} and epoch = ${grant.epoch}`;
+}
+
+/**
+ * Says that a host is alive and answers how many are, and the shards that nobody holds now. Hosts that said nothing for
+ * `aliveMs` count as gone.
+ */
+export async function reportHost(
+  db: Database,
+  host: { id: string; startedAt: Date; draining: boolean; version: string },
+  aliveMs: number,
+): Promise<{ hosts: number; shards: number; free: number[] }> {
+  await db.sql`
+    insert into hosts (id, started_at, seen_at, draining_since, version)
+    values (${host.id}, ${host.startedAt}, clock_timestamp(), case when ${host.draining} then clock_timestamp() end, ${host.version})
+    on conflict (id) do update set seen_at = clock_timestamp(),
+      draining_since = case when ${host.draining} then coalesce(hosts.draining_since, clock_timestamp()) end`;
+  const [row] = await db.sql<{ hosts: number; shards: number; free: number[] | null }[]>`
+    select (select count(*)::int from hosts where draining_since is null
+        and seen_at > clock_timestamp() - ${aliveMs} * interval '1 ms') as hosts,
+      count(*)::int as shards,
+      array_agg(id order by id) filter (where lease_until is null or lease_until < clock_timestamp()) as free
+    from shards`;
+  return { hosts: row?.hosts ?? 0, shards: row?.shards ?? 0, free: row?.free ?? [] };
+}
+
+/** Forgets a host that has stopped, and hosts that were not seen for a day. */
+export async function forgetHost(db: Database, id: string): Promise<void> {
+  await db.sql`delete from hosts where id = ${id} or seen_at < clock_timestamp() - interval '1 day'`;
+}
+
+/**
+ * Frees the leases of hosts that are known to be dead, so that a host that starts again in place of one that was killed
+ * need not wait for them to run out.
+ */
+export async function releaseDeadHosts(db: Database, isDead: (host: string) => boolean): Promise<void> {
+  const rows = await db.sql<
+    { host: string }[]
+  >`select distinct host from shards where lease_until is not null and host is not null`;
+  const dead = rows.map((row) => row.host).filter(isDead);
+  if (dead.length === 0) return;
+  await db.sql`update shards set lease_until = null where host = any(${dead}::text[])`;
+  await db.sql`delete from hosts where id = any(${dead}::text[])`;
+}

@@ -1,0 +1,90 @@
+import { BufferJSON } from "@whiskeysockets/baileys";
+import type { NewEvent } from "../core/event/catalog.ts";
+import type { InstanceStatus } from "../core/instance/instance.sql.ts";
+import type { MessageMedia, MessageStatus } from "../core/message/message.sql.ts";
+
+/** A value of the Signal key store, or the credentials; null removes it. */
+export interface KeyWrite {
+  type: string;
+  id: string;
+  value: unknown;
+}
+
+/** A row of `messages`, by its columns. The event is appended if the row is new. */
+export interface NewMessage {
+  id: string;
+  wa_id: string;
+  chat_id: string;
+  from_me: boolean;
+  sender_id: string;
+  sender_lid: string | null;
+  push_name: string | null;
+  type: string;
+  proto_type: string;
+  body: string;
+  media: MessageMedia | null;
+  context: Record<string, unknown> | null;
+  status: MessageStatus;
+  /** Base64. */
+  payload: string | null;
+  sent_at: string;
+  event: NewEvent | null;
+}
+
+/** Columns of `instances` that the session host writes. */
+export interface InstanceFields {
+  status?: InstanceStatus;
+  status_reason?: string | null;
+  status_at?: Date;
+  desired?: "running" | "stopped";
+  connected_at?: Date | null;
+  linked_at?: Date | null;
+  phone_number?: string | null;
+  lid?: string | null;
+  push_name?: string | null;
+  qr?: Buffer | null;
+  qr_expires_at?: Date | null;
+  pairing_code?: Buffer | null;
+  pairing_code_expires_at?: Date | null;
+}
+
+export interface MessageFields {
+  status?: MessageStatus;
+  error?: string | null;
+  payload?: Buffer;
+  chat_id?: string;
+  type?: string;
+  proto_type?: string;
+  media?: MessageMedia;
+}
+
+/** What one step of a session changes. All of it becomes durable in one transaction, or none of it. */
+export interface Change {
+  keys?: KeyWrite[];
+  /** Plaintexts that Signal will not decrypt a second time. */
+  inbox?: { waId: string; hash: Buffer; plaintext: Uint8Array }[];
+  messages?: NewMessage[];
+  /** Messages of ours that WhatsApp has acknowledged. */
+  acks?: { waId: string }[];
+  /** Receipts for messages of ours. `timestamp` in Unix seconds. */
+  progress?: { waIds: string[]; status: "delivered" | "read"; by: string; timestamp: number }[];
+  messageUpdates?: { waId: string; fromMe: boolean; set: MessageFields }[];
+  commands?: { id: string; status: "done" | "failed"; output?: unknown; errorCode?: string; errorDetails?: string }[];
+  instance?: InstanceFields;
+  events?: NewEvent[];
+  activities?: { action: string; details: Record<string, unknown> }[];
+  /** Removes credentials, Signal keys and inbox: only after a logout that WhatsApp or the user asked for. */
+  forgetSession?: boolean;
+  correlationId?: string;
+}
+
+/** Which row a sealed key belongs to. */
+export const keyPlace = (instanceId: string, type: string, id: string) => `session:${instanceId}:${type}:${id}`;
+
+export function serializeKey(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value, BufferJSON.replacer));
+}
+
+export function parseKey(bytes: Buffer): unknown {
+  return JSON.parse(bytes.toString(), BufferJSON.reviver);
+}

@@ -1,0 +1,203 @@
+import {
+  type AuthenticationCreds,
+  areJidsSameUser,
+  type BinaryNode,
+  type ConnectionState,
+  DEFAULT_CONNECTION_CONFIG,
+  initAuthCreds,
+  makeWASocket,
+  proto,
+  type WASocket,
+} from "@whiskeysockets/baileys";
+import type { Vault } from "../core/crypto/index.ts";
+import type { Database } from "../core/db/index.ts";
+import type { Logger } from "../core/log.ts";
+import { type SharedCaches, ttlCache } from "./caches.ts";
+import type { Change } from "./change.ts";
+import { Gate, type Outlet } from "./gate.ts";
+import { journalMessage } from "./inbox.ts";
+import { KeyStore } from "./key-store.ts";
+import type { Ledger } from "./ledger.ts";
+import { journalReceipt } from "./receipts.ts";
+import { JournalingSignal } from "./signal.ts";
+import type { WhatsAppEndpoint } from "./whatsapp.ts";
+
+export interface ConnectionDeps {
+  db: Database;
+  vault: Vault;
+  ledger: Ledger;
+  leaseHeld: () => boolean;
+  endpoint: WhatsAppEndpoint;
+  caches: SharedCaches;
+  log: Logger;
+}
+
+export interface ConnectionHandlers {
+  onUpdate(update: Partial<ConnectionState>): void;
+  /** WhatsApp's answer to a message of ours; `error` is its code when it refuses. */
+  onAck(ack: { waId: string; error: string | undefined }): void;
+  /** Something was recorded that has a file to fetch. */
+  onMedia(): void;
+}
+
+/** Credentials are wanted but not there: deleted from outside, or a bug. Nothing makes new ones in their place. */
+export class CredentialsMissing extends Error {
+  override readonly name = "CredentialsMissing";
+}
+
+/** One Baileys socket, from its opening to its end, with all that makes it durable around it. */
+export class Connection {
+  readonly sock: WASocket;
+  readonly creds: AuthenticationCreds;
+  /** For `fetch`: where this connection's media is. */
+  readonly downloads: RequestInit;
+  readonly #gate: Gate;
+  readonly #record: (change: Change) => Promise<void>;
+  readonly #settle: () => Promise<void>;
+
+  /** Reads the credentials, making new ones only if the instance has never been linked, and opens the socket. */
+  static async open(
+    deps: ConnectionDeps,
+    instance: { id: string; linked: boolean },
+    handlers: ConnectionHandlers,
+  ): Promise<Connection> {
+    const gate = new Gate(deps.leaseHeld);
+    let pending: Promise<unknown> = Promise.resolve();
+    let over = false;
+    const fail = (error: unknown) => {
+      if (!gate.failed)
+        deps.log.error({ err: error, instanceId: instance.id }, "the session stops: its state cannot be kept");
+      gate.fail();
+    };
+    const record = (change: Change): Promise<void> => {
+      if (over) return Promise.reject(new Error("the connection is over"));
+      const durable = deps.ledger.append(instance.id, change);
+      gate.record(durable);
+      pending = durable.then(() => {
+        if (change.keys) store.settled(change.keys);
+        if (change.messages?.some((message) => message.media)) handlers.onMedia();
+      }, fail);
+      return durable;
+    };
+    const store = new KeyStore({
+      db: deps.db,
+      vault: deps.vault,
+      instanceId: instance.id,
+      record: (change) => void record(change).catch(fail),
+      fail,
+    });
+    const creds = await loadCreds(store, instance.linked);
+    const settle = async () => {
+      over = true;
+      await pending;
+    };
+    return new Connection(deps, instance.id, handlers, { gate, store, creds, record, settle, fail });
+  }
+
+  private constructor(
+    deps: ConnectionDeps,
+    instanceId: string,
+    handlers: ConnectionHandlers,
+    parts: {
+      gate: Gate;
+      store: KeyStore;
+      creds: AuthenticationCreds;
+      record: (change: Change) => Promise<void>;
+      settle: () => Promise<void>;
+      fail: (error: unknown) => void;
+    },
+  ) {
+    const { gate, store, creds, record, fail } = parts;
+    this.#gate = gate;
+    this.#record = record;
+    this.#settle = parts.settle;
+    this.creds = creds;
+    const me = () => ({ id: creds.me?.id ?? "", lid: creds.me?.lid ?? "" });
+    const signal = new JournalingSignal({
+      db: deps.db,
+      vault: deps.vault,
+      instanceId,
+      store,
+      fail,
+      journal: (stanza, plaintext, repository) => journalMessage(instanceId, me(), stanza, plaintext, repository),
+    });
+    const { url, uploadAgent, real } = deps.endpoint;
+    this.downloads = deps.endpoint.downloads(() => this.sock.getMediaHost());
+    this.sock = makeWASocket({
+      ...DEFAULT_CONNECTION_CONFIG,
+      ...(url ? { waWebSocketUrl: url } : {}),
+      ...(uploadAgent ? { fetchAgent: uploadAgent } : {}),
+      options: this.downloads,
+      auth: { creds, keys: store.keys },
+      makeSignalRepository: signal.makeRepository,
+      logger: deps.log.child({ part: "baileys", instanceId }, { level: baileysLevel(deps.log.level) }),
+      emitOwnEvents: false,
+      enableRecentMessageCache: false,
+      syncFullHistory: false,
+      msgRetryCounterCache: ttlCache(1000, 60 * 60_000),
+      placeholderResendCache: ttlCache(200, 60 * 60_000),
+      ...deps.caches,
+      getMessage: async (key) => (key.id ? await sentMessage(deps.db, instanceId, key.id) : undefined),
+    });
+    this.#guardSocket();
+    // Before Baileys' own listeners, so that what a stanza changes is recorded before the answer to it reaches the gate.
+    const { ws, ev } = this.sock;
+    ws.prependListener("CB:message", (stanza: BinaryNode) => signal.announce(stanza));
+    ws.prependListener("CB:receipt", (stanza: BinaryNode) => {
+      const change = journalReceipt(stanza, (jid) => areJidsSameUser(jid, me().id) || areJidsSameUser(jid, me().lid));
+      if (change) void record(change).catch(fail);
+    });
+    // The media host must be known before the first history arrives: see `WhatsAppEndpoint.downloads`.
+    if (!real) ws.prependListener("CB:success", () => void this.sock.refreshMediaConn(false).catch(() => undefined));
+    ws.on("CB:ack,class:message", ({ attrs }: BinaryNode) => {
+      if (attrs.id) handlers.onAck({ waId: attrs.id, error: attrs.error });
+    });
+    ev.on("creds.update", () => void record({ keys: [KeyStore.credsWrite(creds)] }).catch(fail));
+    ev.on("connection.update", (update) => handlers.onUpdate(update));
+    if (!creds.me) void record({ keys: [KeyStore.credsWrite(creds)] }).catch(fail);
+  }
+
+  /** Makes a change durable, in order with everything else of this session; frames sent after this wait for it. */
+  record(change: Change): Promise<void> {
+    return this.#record(change);
+  }
+
+  /** Ends the socket without logging out; resolves when what was recorded is durable or refused. Late writes are dropped. */
+  async close(): Promise<void> {
+    this.#gate.fail();
+    this.sock.ev.removeAllListeners("connection.update");
+    await Promise.all([this.sock.end(undefined), this.#settle()]);
+  }
+
+  #guardSocket(): void {
+    const socket = (this.sock.ws as unknown as { socket: Outlet | null }).socket;
+    if (!socket) throw new Error("Baileys no longer opens its WebSocket at once: the gate has nothing to guard");
+    this.#gate.guard(socket);
+  }
+}
+
+async function loadCreds(store: KeyStore, linked: boolean): Promise<AuthenticationCreds> {
+  const creds = await store.loadCreds();
+  if (!creds) {
+    if (linked) throw new CredentialsMissing("the instance is linked, but its credentials are not in the database");
+    return initAuthCreds();
+  }
+  if (creds.me && !creds.account) {
+    // A pairing by code that was cut off: Baileys would try to log in as somebody who was never paired.
+    delete creds.me;
+    creds.pairingCode = undefined;
+  }
+  return creds;
+}
+
+/** What we sent under this id: answers a device that could not decrypt it. */
+async function sentMessage(db: Database, instanceId: string, waId: string): Promise<proto.IMessage | undefined> {
+  const [row] = await db.sql<{ payload: Buffer | null }[]>`
+    select payload from messages where instance_id = ${instanceId} and wa_id = ${waId} and from_me and payload is not null`;
+  return row?.payload ? proto.Message.decode(row.payload) : undefined;
+}
+
+/** Baileys logs every connection and stanza at `info`; what it says is for whoever asks for it. */
+function baileysLevel(level: string): string {
+  return level === "trace" || level === "debug" || level === "silent" ? level : "error";
+}

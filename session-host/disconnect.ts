@@ -1,0 +1,44 @@
+import { DisconnectReason } from "@whiskeysockets/baileys";
+
+/** What to do after a connection has ended. */
+export interface Verdict {
+  /** In our words, for `statusReason` and events. */
+  reason: string;
+  /** `now`: WhatsApp asked for it. `later`: with growing pauses. `never`: only when the user asks. */
+  reconnect: "now" | "later" | "never";
+  /** WhatsApp has ended the link: the credentials are worth nothing any more. */
+  loggedOut: boolean;
+}
+
+const verdicts: Record<number, Verdict> = {
+  [DisconnectReason.restartRequired]: { reason: "restart_required", reconnect: "now", loggedOut: false },
+  // Two hosts that both come back after 440 would throw each other out for ever.
+  [DisconnectReason.connectionReplaced]: { reason: "replaced", reconnect: "never", loggedOut: false },
+  [DisconnectReason.loggedOut]: { reason: "logout", reconnect: "never", loggedOut: true },
+  [DisconnectReason.forbidden]: { reason: "banned", reconnect: "never", loggedOut: false },
+  [DisconnectReason.multideviceMismatch]: { reason: "multidevice_required", reconnect: "never", loggedOut: false },
+  405: { reason: "client_outdated", reconnect: "later", loggedOut: false },
+  [DisconnectReason.timedOut]: { reason: "connection_lost", reconnect: "later", loggedOut: false },
+  [DisconnectReason.connectionClosed]: { reason: "connection_closed", reconnect: "later", loggedOut: false },
+  [DisconnectReason.badSession]: { reason: "server_error", reconnect: "later", loggedOut: false },
+  [DisconnectReason.unavailableService]: { reason: "service_unavailable", reconnect: "later", loggedOut: false },
+  429: { reason: "rate_limited", reconnect: "later", loggedOut: false },
+};
+
+/**
+ * Reads the error with which Baileys closes a socket (a Boom, its `statusCode` after `DisconnectReason`). An error of the
+ * WebSocket itself says nothing of the account, though Baileys copies the HTTP status of a refused upgrade into the same
+ * place: a proxy's 401 is no logout.
+ */
+export function judge(error: unknown): Verdict {
+  const code = (error as { output?: { statusCode?: number } } | undefined)?.output?.statusCode;
+  const fromTransport = error instanceof Error && error.message.startsWith("WebSocket Error");
+  const known = fromTransport || code === undefined ? undefined : verdicts[code];
+  return known ?? { reason: "connection_lost", reconnect: "later", loggedOut: false };
+}
+
+/** Milliseconds before try number `attempt` (from 0): doubling from 1 s to 60 s, half of it by chance, so that hosts do not come in step. */
+export function backoff(attempt: number, random: () => number = Math.random): number {
+  const ceiling = Math.min(60_000, 1000 * 2 ** attempt);
+  return ceiling / 2 + random() * (ceiling / 2);
+}

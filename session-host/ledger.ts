@@ -1,0 +1,387 @@
+import type postgres from "postgres";
+import type { Vault } from "../core/crypto/index.ts";
+import { type Database, sqlState, storableJson } from "../core/db/index.ts";
+import { appendEvents, type EventRow } from "../core/event/append.ts";
+import type { NewEvent } from "../core/event/catalog.ts";
+import type { Ids } from "../core/id.ts";
+import type { Logger } from "../core/log.ts";
+import { type Change, type InstanceFields, keyPlace, serializeKey } from "./change.ts";
+import type { Lease } from "./lease.ts";
+
+/** The lease is gone, or the ledger is closed: whoever hears this must stop at once and write nothing more. */
+export class LeaseLost extends Error {
+  override readonly name = "LeaseLost";
+}
+
+interface Entry {
+  instanceId: string;
+  change: Change;
+  at: Date;
+  eventIds: string[];
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+export interface LedgerDeps {
+  db: Database;
+  vault: Vault;
+  ids: Ids;
+  log: Logger;
+  now: () => Date;
+  host: string;
+  lease: Lease;
+  /** Called after a commit that appended events. */
+  onEvents: () => void;
+}
+
+/** How many changes go into one transaction at most. */
+const maxBatch = 512;
+const retryPauseMs = 250;
+
+/**
+ * The only writer of what the sessions of a shard know. Changes are committed in the order in which they were appended, many
+ * in one transaction when many wait, each one whole or not at all, and only under the lease (`fence`).
+ */
+export class Ledger {
+  readonly #deps: LedgerDeps;
+  #waiting: Entry[] = [];
+  #flushing: Promise<void> | undefined;
+  #closed: Error | undefined;
+
+  constructor(deps: LedgerDeps) {
+    this.#deps = deps;
+  }
+
+  /** Resolves when the change is durable. Rejects with `LeaseLost`, or with the database's error when the change cannot be stored. */
+  append(instanceId: string, change: Change): Promise<void> {
+    if (this.#closed) return Promise.reject(this.#closed);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { ids, now } = this.#deps;
+    const eventIds = Array.from({ length: countEvents(change) }, () => ids.uuid());
+    this.#waiting.push({ instanceId, change, at: now(), eventIds, resolve, reject });
+    this.#flushing ??= this.#flushAll();
+    return promise;
+  }
+
+  /** Waits until nothing is left to commit. */
+  async drain(): Promise<void> {
+    while (this.#flushing) await this.#flushing;
+  }
+
+  /** Refuses whatever is appended from now on, and what still waits. */
+  close(reason: Error = new LeaseLost("the ledger is closed")): void {
+    this.#closed ??= reason;
+    for (const entry of this.#waiting.splice(0)) entry.reject(this.#closed);
+  }
+
+  async #flushAll(): Promise<void> {
+    // One turn of the event loop: what arrives together is committed together.
+    await new Promise(setImmediate);
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, maxBatch);
+      await this.#flush(batch);
+    }
+    this.#flushing = undefined;
+  }
+
+  async #flush(batch: Entry[]): Promise<void> {
+    for (;;) {
+      try {
+        if (this.#closed) throw this.#closed;
+        if (!this.#deps.lease.held) throw new LeaseLost("the lease has run out");
+        await this.#commit(batch);
+        for (const entry of batch) entry.resolve();
+        if (batch.some((entry) => entry.eventIds.length > 0)) this.#deps.onEvents();
+        return;
+      } catch (error) {
+        if (error instanceof LeaseLost || sqlState(error) === "SB001") {
+          const lost = error instanceof LeaseLost ? error : new LeaseLost("another host holds the lease");
+          for (const entry of batch) entry.reject(lost);
+          this.close(lost);
+          return;
+        }
+        if (!isPassing(error)) {
+          await this.#isolate(batch, error);
+          return;
+        }
+        this.#deps.log.warn({ err: error, changes: batch.length }, "the database is away; changes wait for it");
+        await new Promise((resolve) => setTimeout(resolve, retryPauseMs));
+      }
+    }
+  }
+
+  /** One change that the database refuses must not take the others with it. */
+  async #isolate(batch: Entry[], error: unknown): Promise<void> {
+    const [only] = batch;
+    if (batch.length === 1 && only) {
+      this.#deps.log.error({ err: error, instanceId: only.instanceId }, "the database refuses a change");
+      only.reject(error);
+      return;
+    }
+    for (const entry of batch) await this.#flush([entry]);
+  }
+
+  async #commit(batch: readonly Entry[]): Promise<void> {
+    const { db, host, lease } = this.#deps;
+    await db.sql.begin(async (sql) => {
+      // Sent in one go: each statement waits for the one before on the server, none waits for the network.
+      const [, , , inserted, acked, progressed] = await Promise.all([
+        sql`select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})`,
+        this.#writeKeys(sql, batch),
+        writeInbox(sql, batch, this.#deps.vault),
+        insertMessages(sql, batch),
+        acknowledge(sql, batch),
+        progress(sql, batch),
+        finishCommands(sql, batch),
+        ...batch.flatMap((entry) => updateRest(sql, entry, this.#deps.ids)),
+      ]);
+      await appendEvents(sql, collectEvents(batch, { inserted, acked, progressed }));
+    });
+  }
+
+  async #writeKeys(sql: postgres.TransactionSql, batch: readonly Entry[]): Promise<void> {
+    const newest = new Map<string, { instanceId: string; type: string; id: string; value: unknown }>();
+    for (const { instanceId, change } of batch) {
+      for (const key of change.keys ?? []) newest.set(`${instanceId} ${key.type} ${key.id}`, { instanceId, ...key });
+    }
+    if (newest.size === 0) return;
+    const kept = [...newest.values()].filter((key) => key.value !== null && key.value !== undefined);
+    const gone = [...newest.values()].filter((key) => key.value === null || key.value === undefined);
+    const columns = (keys: typeof kept) =>
+      [keys.map((key) => key.instanceId), keys.map((key) => key.type), keys.map((key) => key.id)] as const;
+    const [instances, types, ids] = columns(kept);
+    const [goneInstances, goneTypes, goneIds] = columns(gone);
+    // Base64, as the driver has no arrays of bytes.
+    const values = kept.map((key) =>
+      this.#deps.vault.seal(serializeKey(key.value), keyPlace(key.instanceId, key.type, key.id)).toString("base64"),
+    );
+    await Promise.all([
+      kept.length > 0 &&
+        sql`
+          insert into session_keys (instance_id, type, key_id, value)
+          select instance_id, type, key_id, decode(value, 'base64')
+          from unnest(${instances}::uuid[], ${types}::text[], ${ids}::text[], ${values}::text[])
+            as kept(instance_id, type, key_id, value)
+          on conflict (instance_id, type, key_id) do update set value = excluded.value`,
+      gone.length > 0 &&
+        sql`
+          delete from session_keys using unnest(${goneInstances}::uuid[], ${goneTypes}::text[], ${goneIds}::text[])
+            as gone(instance_id, type, key_id)
+          where session_keys.instance_id = gone.instance_id and session_keys.type = gone.type
+            and session_keys.key_id = gone.key_id`,
+    ]);
+  }
+}
+
+/**
+ * Whether trying again may help: the connection failed, or the server says that it was not the statement's fault
+ * (SQLSTATE classes 08 connection, 25 a transaction that idled too long, 40 rolled back, 53 resources, 57 shut down).
+ */
+function isPassing(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state) return /^(08|25|40|53|57)/.test(state);
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === "string" && /^(CONNECT|E[A-Z]+$)/.test(code);
+}
+
+function countEvents(change: Change): number {
+  return (
+    (change.events?.length ?? 0) +
+    (change.messages?.filter((message) => message.event).length ?? 0) +
+    (change.acks?.length ?? 0) +
+    (change.progress?.reduce((sum, step) => sum + step.waIds.length, 0) ?? 0)
+  );
+}
+
+interface Outcome {
+  /** `instance wa_id` of messages that were new. */
+  inserted: Set<string>;
+  acked: Map<string, NewEvent>;
+  progressed: Map<string, NewEvent>;
+}
+
+/** An event leaves only for what really changed: a message that was there already, or a second receipt, announces nothing. */
+function collectEvents(batch: readonly Entry[], outcome: Outcome): EventRow[] {
+  const rows: EventRow[] = [];
+  for (const { instanceId, change, at, eventIds } of batch) {
+    let next = 0;
+    const push = (event: NewEvent | undefined) => {
+      const id = eventIds[next++];
+      if (event && id) rows.push({ ...event, id, instanceId, at, correlationId: change.correlationId ?? null });
+    };
+    for (const message of change.messages ?? []) {
+      if (message.event) push(outcome.inserted.has(message.id) ? message.event : undefined);
+    }
+    for (const ack of change.acks ?? []) push(take(outcome.acked, `${instanceId} ${ack.waId}`));
+    for (const step of change.progress ?? []) {
+      for (const waId of step.waIds) push(take(outcome.progressed, `${instanceId} ${waId} ${step.status}`));
+    }
+    for (const event of change.events ?? []) push(event);
+  }
+  return rows;
+}
+
+function take<Value>(map: Map<string, Value>, key: string): Value | undefined {
+  const value = map.get(key);
+  map.delete(key);
+  return value;
+}
+
+async function writeInbox(sql: postgres.TransactionSql, batch: readonly Entry[], vault: Vault): Promise<void> {
+  const rows = batch.flatMap(({ instanceId, change, at }) =>
+    (change.inbox ?? []).map((row) => ({ instanceId, at, ...row })),
+  );
+  if (rows.length === 0) return;
+  const sealed = rows.map((row) => vault.seal(row.plaintext, inboxPlace(row.instanceId, row.waId)).toString("base64"));
+  await sql`
+    insert into session_inbox (instance_id, wa_id, hash, plaintext, received_at)
+    select instance_id, wa_id, decode(hash, 'base64'), decode(plaintext, 'base64'), received_at
+    from unnest(${rows.map((row) => row.instanceId)}::uuid[], ${rows.map((row) => row.waId)}::text[],
+      ${rows.map((row) => row.hash.toString("base64"))}::text[], ${sealed}::text[],
+      ${rows.map((row) => row.at.toISOString())}::timestamptz[]) as kept(instance_id, wa_id, hash, plaintext, received_at)
+    on conflict do nothing`;
+}
+
+export const inboxPlace = (instanceId: string, waId: string) => `inbox:${instanceId}:${waId}`;
+
+async function insertMessages(sql: postgres.TransactionSql, batch: readonly Entry[]): Promise<Set<string>> {
+  const rows = batch.flatMap(({ instanceId, change }) =>
+    (change.messages ?? []).map(({ event: _event, ...message }) => ({ instance_id: instanceId, ...message })),
+  );
+  if (rows.length === 0) return new Set();
+  const inserted = await sql<{ id: string }[]>`
+    insert into messages (id, instance_id, wa_id, chat_id, from_me, sender_id, sender_lid, push_name, type, proto_type, body,
+      media, context, status, payload, sent_at)
+    select id, instance_id, wa_id, chat_id, from_me, sender_id, sender_lid, push_name, type, proto_type, body,
+      media, context, status, decode(payload, 'base64'), sent_at
+    from jsonb_to_recordset(${storableJson(rows)}::text::jsonb) as t(id uuid, instance_id uuid, wa_id text, chat_id text,
+      from_me boolean, sender_id text, sender_lid text, push_name text, type text, proto_type text, body text, media jsonb,
+      context jsonb, status text, payload text, sent_at timestamptz)
+    on conflict (instance_id, wa_id, chat_id, sender_id) do nothing
+    returning id`;
+  return new Set(inserted.map((row) => row.id));
+}
+
+interface SentRow {
+  instance_id: string;
+  wa_id: string;
+  chat_id: string;
+  type: string;
+  proto_type: string;
+  body: string;
+  media: { mimetype: string; filename: string; size: number; sha256: string; storageKey: string } | null;
+  sent: number;
+}
+
+/** WhatsApp has it: the message is `sent`, the command done. */
+async function acknowledge(sql: postgres.TransactionSql, batch: readonly Entry[]): Promise<Map<string, NewEvent>> {
+  const acks = batch.flatMap(({ instanceId, change, at }) =>
+    (change.acks ?? []).map((ack) => ({ instanceId, at, ...ack })),
+  );
+  if (acks.length === 0) return new Map();
+  const rows = await sql<SentRow[]>`
+    update messages set status = 'sent', sent_at = least(ack.at, clock_timestamp())
+    from unnest(${acks.map((ack) => ack.instanceId)}::uuid[], ${acks.map((ack) => ack.waId)}::text[],
+      ${acks.map((ack) => ack.at.toISOString())}::timestamptz[]) as ack(instance_id, wa_id, at)
+    where messages.instance_id = ack.instance_id and messages.wa_id = ack.wa_id and messages.from_me
+      and messages.status = 'pending'
+    returning messages.instance_id, messages.wa_id, chat_id, type, proto_type, body, media,
+      extract(epoch from sent_at)::float8 as sent`;
+  return new Map(
+    rows.map((row) => [
+      `${row.instance_id} ${row.wa_id}`,
+      {
+        type: "message.sent",
+        data: {
+          messageId: row.wa_id,
+          chatId: row.chat_id,
+          type: row.type,
+          protoType: row.proto_type,
+          body: row.body,
+          timestamp: Math.floor(row.sent),
+          media: row.media && {
+            mimetype: row.media.mimetype,
+            filename: row.media.filename,
+            size: row.media.size,
+            sha256: row.media.sha256,
+            storageKey: row.media.storageKey,
+          },
+          source: "api",
+        },
+      },
+    ]),
+  );
+}
+
+/** A status only moves forward, and whoever reads has also received. */
+async function progress(sql: postgres.TransactionSql, batch: readonly Entry[]): Promise<Map<string, NewEvent>> {
+  const steps = batch.flatMap(({ instanceId, change }) =>
+    (change.progress ?? []).flatMap((step) => step.waIds.map((waId) => ({ instanceId, ...step, waId }))),
+  );
+  const events = new Map<string, NewEvent>();
+  for (const status of ["delivered", "read"] as const) {
+    const now = new Map(
+      steps.filter((step) => step.status === status).map((step) => [`${step.instanceId} ${step.waId}`, step]),
+    );
+    if (now.size === 0) continue;
+    const list = [...now.values()];
+    const earlier = status === "read" ? ["pending", "sent", "delivered"] : ["pending", "sent"];
+    const rows = await sql<{ instance_id: string; wa_id: string; chat_id: string }[]>`
+      update messages set status = ${status}, delivered_at = coalesce(delivered_at, step.at),
+        read_at = case when ${status} = 'read' then step.at end
+      from unnest(${list.map((step) => step.instanceId)}::uuid[], ${list.map((step) => step.waId)}::text[],
+        ${list.map((step) => new Date(step.timestamp * 1000).toISOString())}::timestamptz[]) as step(instance_id, wa_id, at)
+      where messages.instance_id = step.instance_id and messages.wa_id = step.wa_id and messages.from_me
+        and messages.status = any(${earlier}::text[])
+      returning messages.instance_id, messages.wa_id, messages.chat_id`;
+    for (const row of rows) {
+      const step = now.get(`${row.instance_id} ${row.wa_id}`);
+      if (!step) continue;
+      events.set(`${row.instance_id} ${row.wa_id} ${status}`, {
+        type: `message.${status}`,
+        data: { messageId: row.wa_id, chatId: row.chat_id, by: step.by, timestamp: step.timestamp },
+      });
+    }
+  }
+  return events;
+}
+
+async function finishCommands(sql: postgres.TransactionSql, batch: readonly Entry[]): Promise<void> {
+  const rows = batch.flatMap(({ change, at }) =>
+    (change.commands ?? []).map((command) => ({ at: at.toISOString(), ...command })),
+  );
+  if (rows.length === 0) return;
+  await sql`
+    update commands set status = t.status, output = t.output, error_code = t."errorCode", error_details = t."errorDetails",
+      finished_at = t.at
+    from jsonb_to_recordset(${storableJson(rows)}::text::jsonb)
+      as t(id uuid, status text, output jsonb, "errorCode" text, "errorDetails" text, at timestamptz)
+    where commands.id = t.id and commands.status = 'claimed'`;
+}
+
+/** What is rare: a statement each. */
+function updateRest(sql: postgres.TransactionSql, { instanceId, change, at }: Entry, ids: Ids): Promise<unknown>[] {
+  const statements: Promise<unknown>[] = [];
+  if (change.instance && Object.keys(change.instance).length > 0) {
+    const fields: InstanceFields & { updated_at: Date } = { ...change.instance, updated_at: at };
+    statements.push(sql`update instances set ${sql(fields)} where id = ${instanceId}`.execute());
+  }
+  for (const message of change.messageUpdates ?? []) {
+    const { media, ...columns } = message.set;
+    const set = media === undefined ? columns : { ...columns, media: storableJson(media) };
+    statements.push(
+      sql`update messages set ${sql(set)} where instance_id = ${instanceId} and wa_id = ${message.waId} and from_me = ${message.fromMe}`.execute(),
+    );
+  }
+  for (const activity of change.activities ?? []) {
+    statements.push(
+      sql`insert into activities (id, instance_id, action, details, created_at)
+        values (${ids.uuid()}, ${instanceId}, ${activity.action}, ${storableJson(activity.details)}::text::jsonb, ${at})`.execute(),
+    );
+  }
+  if (change.forgetSession) {
+    statements.push(sql`delete from session_keys where instance_id = ${instanceId}`.execute());
+    statements.push(sql`delete from session_inbox where instance_id = ${instanceId}`.execute());
+  }
+  return statements;
+}

@@ -1,0 +1,155 @@
+import type { Database } from "../core/db/index.ts";
+import type { EventEnvelope, EventType } from "../core/event/catalog.ts";
+import type { Logger } from "../core/log.ts";
+import { eventQueue, type QueueMessage, type Queues } from "../core/queue/index.ts";
+
+export interface RelayDeps {
+  db: Database;
+  queues: Queues;
+  log: Logger;
+  shard: number;
+  leaseHeld: () => boolean;
+}
+
+interface OutboxRow {
+  id: string;
+  instance_id: string;
+  seq: number;
+  type: EventType;
+  data: unknown;
+  correlation_id: string | null;
+  created_at: Date;
+}
+
+const page = 500;
+const lanes = 4;
+/** SQS takes ten messages and 1 MiB in one call; the rest is for what SQS counts besides the bodies. */
+const maxBatchBytes = 1_000_000;
+/** Finds what another process appended, and what a failed call left. */
+const pollMs = 1000;
+
+/** Brings the events of a shard from the log to the event queue, in order per instance, at least once. */
+export class Relay {
+  readonly #deps: RelayDeps;
+  #running: Promise<void> | undefined;
+  #stopped = false;
+  #wake: () => void = () => undefined;
+  #pending = false;
+
+  constructor(deps: RelayDeps) {
+    this.#deps = deps;
+  }
+
+  start(): void {
+    this.#running = this.#loop();
+  }
+
+  /** There are new events. */
+  nudge(): void {
+    this.#pending = true;
+    this.#wake();
+  }
+
+  /** Sends what is there, then ends. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#wake();
+    await this.#running;
+  }
+
+  async #loop(): Promise<void> {
+    for (;;) {
+      const last = this.#stopped;
+      try {
+        while ((await this.#emit()) === page);
+      } catch (error) {
+        this.#deps.log.warn({ err: error, shard: this.#deps.shard }, "events wait in the log");
+        this.#pending = false;
+      }
+      if (last || !this.#deps.leaseHeld()) return;
+      await this.#pause();
+    }
+  }
+
+  async #pause(): Promise<void> {
+    if (this.#pending || this.#stopped) {
+      this.#pending = false;
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, pollMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#pending = false;
+  }
+
+  /** Answers how many events were read. */
+  async #emit(): Promise<number> {
+    const { db, shard } = this.#deps;
+    const rows = await db.sql<OutboxRow[]>`
+      select id, instance_id, seq::float8 as seq, type, data, correlation_id, created_at from events
+      where shard = ${shard} and emitted_at is null order by position limit ${page}`;
+    if (rows.length === 0) return 0;
+    const byLane = Array.from({ length: lanes }, (): OutboxRow[] => []);
+    for (const row of rows) byLane[Number.parseInt(row.instance_id.slice(-4), 16) % lanes]?.push(row);
+    const sent = (await Promise.all(byLane.map((lane) => this.#sendLane(lane)))).flat();
+    if (sent.length > 0) await db.sql`update events set emitted_at = clock_timestamp() where id = any(${sent}::uuid[])`;
+    if (sent.length < rows.length) throw new Error(`the event queue took ${sent.length} of ${rows.length} events`);
+    return rows.length;
+  }
+
+  /** Stops at the first refusal, since what comes after it would overtake it. Answers the ids that were taken. */
+  async #sendLane(rows: readonly OutboxRow[]): Promise<string[]> {
+    const sent: string[] = [];
+    for (const batch of batches(rows)) {
+      if (!this.#deps.leaseHeld()) return sent;
+      try {
+        const refused = await this.#deps.queues.sendBatch(
+          eventQueue,
+          batch.map(([, message]) => message),
+        );
+        const until = refused.length > 0 ? Math.min(...refused) : batch.length;
+        sent.push(...batch.slice(0, until).map(([id]) => id));
+        if (until < batch.length) return sent;
+      } catch (error) {
+        this.#deps.log.warn({ err: error, shard: this.#deps.shard }, "the event queue is not available");
+        return sent;
+      }
+    }
+    return sent;
+  }
+}
+
+function* batches(rows: readonly OutboxRow[]): Generator<[string, QueueMessage][]> {
+  let batch: [string, QueueMessage][] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    const message = toMessage(row);
+    const size = Buffer.byteLength(message.body);
+    if (batch.length === 10 || bytes + size > maxBatchBytes) {
+      if (batch.length > 0) yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push([row.id, message]);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function toMessage(row: OutboxRow): QueueMessage {
+  const envelope: EventEnvelope = {
+    v: 1,
+    id: row.id,
+    instanceId: row.instance_id,
+    seq: row.seq,
+    type: row.type,
+    data: row.data,
+    correlationId: row.correlation_id,
+    at: row.created_at.toISOString(),
+  };
+  return { body: JSON.stringify(envelope), groupId: row.instance_id, deduplicationId: row.id };
+}

@@ -1,0 +1,249 @@
+import { proto } from "@whiskeysockets/baileys";
+import { type CommandInput, commandCatalog } from "../core/command/catalog.ts";
+import { AppError } from "../core/error.ts";
+import type { Logger } from "../core/log.ts";
+import type { Change } from "./change.ts";
+import type { ClaimedCommand } from "./claim.ts";
+import { type ConnectedContext, executors } from "./executors/index.ts";
+
+/** Stanzas on their way at once. More would only wait in WhatsApp's queue, and come again after a lost connection. */
+const window = 64;
+/** WhatsApp acknowledges in well under a second; a link that is silent for so long is dead, whatever the socket says. */
+const ackTimeoutMs = 15_000;
+/** A command that fails for a reason that may pass is begun so many times. */
+const maxTries = 3;
+/** A command that was begun so often, over restarts of the host, is perhaps what brings the host down. */
+const maxAttempts = 5;
+
+export interface SendQueueDeps {
+  log: Logger;
+  record: (change: Change) => Promise<void>;
+  /** Notes that a command is begun that handles a stranger's bytes; answers how often it has been. */
+  countAttempt: (commandId: string) => Promise<number>;
+  /** The link is silent: the connection must be given up. */
+  onSilence: () => void;
+  /** Milliseconds, monotonic. */
+  monotonic?: () => number;
+}
+
+interface Flight {
+  command: ClaimedCommand;
+  since: number;
+}
+
+/**
+ * The ordered work of one instance: sends, and the mutations between them. A send is done when WhatsApp acknowledges it; what
+ * it has not acknowledged when the connection ends is sent again under the same id on the next one, before anything newer.
+ */
+export class SendQueue {
+  readonly #deps: SendQueueDeps;
+  #waiting: ClaimedCommand[] = [];
+  readonly #flying = new Map<string, Flight>();
+  #context: ConnectedContext | undefined;
+  #pumping = false;
+  #watch: NodeJS.Timeout | undefined;
+  readonly #tries = new Map<string, number>();
+
+  constructor(deps: SendQueueDeps) {
+    this.#deps = deps;
+  }
+
+  get size(): number {
+    return this.#waiting.length + this.#flying.size;
+  }
+
+  /** Whether this command waits or flies already: a queue may bring it twice. */
+  has(id: string): boolean {
+    return (
+      this.#waiting.some((command) => command.id === id) ||
+      [...this.#flying.values()].some((flight) => flight.command.id === id)
+    );
+  }
+
+  push(command: ClaimedCommand): void {
+    this.#waiting.push(command);
+    void this.#pump();
+  }
+
+  /** The connection is open. */
+  resume(context: ConnectedContext): void {
+    this.#context = context;
+    this.#watch ??= setInterval(() => this.#checkSilence(), 1000);
+    void this.#pump();
+  }
+
+  /** The connection has ended: what was not acknowledged goes back to the head of the queue, in its order. */
+  pause(): void {
+    this.#context = undefined;
+    clearInterval(this.#watch);
+    this.#watch = undefined;
+    const unacknowledged = [...this.#flying.values()].map((flight) => flight.command);
+    this.#flying.clear();
+    this.#waiting = [...unacknowledged, ...this.#waiting].sort((a, b) => a.position - b.position);
+  }
+
+  /** Empties the queue, failing all that is in it: the instance will not be connected again. */
+  async failAll(error: AppError): Promise<void> {
+    this.pause();
+    const all = this.#waiting.splice(0);
+    await Promise.all(all.map((command) => this.#deps.record(failure(command, error))));
+  }
+
+  acknowledge(waId: string, error: string | undefined): void {
+    const flight = this.#flying.get(waId);
+    if (!flight) return;
+    this.#flying.delete(waId);
+    this.#tries.delete(flight.command.id);
+    const { command } = flight;
+    const change: Change = error
+      ? failure(command, new AppError("whatsapp_error", `WhatsApp refused the message with error ${error}`))
+      : {
+          acks: [{ waId }],
+          commands: [{ id: command.id, status: "done", output: { messageId: waId } }],
+          correlationId: command.correlationId,
+        };
+    this.#keep(command, change);
+    void this.#pump();
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      while (this.#context && this.#waiting.length > 0 && this.#flying.size < window) {
+        const command = this.#waiting.shift();
+        if (command) await this.#begin(command, this.#context);
+      }
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  async #begin(command: ClaimedCommand, context: ConnectedContext): Promise<void> {
+    if (command.deadline.getTime() < Date.now()) {
+      this.#keep(command, failure(command, new AppError("command_expired", "it waited too long for the instance")));
+      return;
+    }
+    try {
+      if (command.kind === "send") await this.#send(command, context);
+      else this.#keep(command, await execute(command, context));
+    } catch (error) {
+      this.#flying.delete(command.waId ?? "");
+      this.#onFailure(command, context, error);
+    }
+  }
+
+  async #send(command: ClaimedCommand, context: ConnectedContext): Promise<void> {
+    const waId = command.waId ?? "";
+    let jid = command.chatId ?? "";
+    let message: proto.IMessage;
+    if (command.payload) {
+      message = proto.Message.decode(command.payload);
+    } else {
+      if (command.name !== "message.sendText" && (await this.#deps.countAttempt(command.id)) > maxAttempts) {
+        throw new AppError("internal", "it was begun too often without an end");
+      }
+      const prepare = executors[command.name as "message.sendText"];
+      const prepared = await prepare({ ...context, waId }, command.input as CommandInput<"message.sendText">);
+      jid = prepared.jid;
+      message = prepared.message;
+      command.payload = Buffer.from(proto.Message.encode(proto.Message.fromObject(message)).finish());
+      command.chatId = jid;
+      const { type, protoType, media } = prepared;
+      // Not awaited: the gate lets the stanza out only after this.
+      void this.#record(command, {
+        messageUpdates: [
+          {
+            waId,
+            fromMe: true,
+            set: { payload: command.payload, chat_id: jid, type, proto_type: protoType, ...(media ? { media } : {}) },
+          },
+        ],
+      });
+    }
+    if (this.#context !== context) {
+      this.#waiting.unshift(command);
+      return;
+    }
+    // Before the stanza leaves: its acknowledgement may be quicker than `relayMessage`.
+    this.#flying.set(waId, { command, since: this.#now() });
+    await context.sock.relayMessage(jid, message, { messageId: waId });
+  }
+
+  #onFailure(command: ClaimedCommand, context: ConnectedContext, error: unknown): void {
+    if (this.#context !== context) {
+      this.#waiting.unshift(command);
+      return;
+    }
+    const tries = (this.#tries.get(command.id) ?? 0) + 1;
+    if (!(error instanceof AppError) && tries < maxTries) {
+      this.#deps.log.warn({ err: error, commandId: command.id, tries }, "a command failed and is tried again");
+      this.#tries.set(command.id, tries);
+      this.#waiting.unshift(command);
+      return;
+    }
+    this.#tries.delete(command.id);
+    this.#deps.log.warn({ err: error, commandId: command.id, command: command.name }, "a command failed");
+    const known = error instanceof AppError ? error : new AppError("whatsapp_error", describe(error));
+    this.#keep(command, failure(command, known));
+  }
+
+  /** A result that cannot be stored leaves the command claimed: the next holder of the shard runs it again. */
+  #keep(command: ClaimedCommand, change: Change): void {
+    void this.#record(command, change);
+  }
+
+  async #record(command: ClaimedCommand, change: Change): Promise<void> {
+    try {
+      await this.#deps.record(change);
+    } catch (error) {
+      this.#deps.log.debug({ err: error, commandId: command.id }, "a result was not kept");
+    }
+  }
+
+  #checkSilence(): void {
+    const oldest = this.#flying.values().next().value;
+    if (oldest && this.#now() - oldest.since > ackTimeoutMs) this.#deps.onSilence();
+  }
+
+  #now(): number {
+    return this.#deps.monotonic?.() ?? performance.now();
+  }
+}
+
+/** Runs a query or a mutation on the open socket; answers what to record. */
+export async function execute(command: ClaimedCommand, context: ConnectedContext): Promise<Change> {
+  const definition = commandCatalog[command.name];
+  const run = executors[command.name] as unknown as (context: ConnectedContext, input: unknown) => Promise<unknown>;
+  const output = definition.output.parse(await run(context, command.input));
+  return { commands: [{ id: command.id, status: "done", output }], correlationId: command.correlationId };
+}
+
+/** What is recorded of a command that failed: for a send, the message too, and the event that says so. */
+export function failure(
+  command: Pick<ClaimedCommand, "id" | "waId" | "chatId" | "correlationId">,
+  error: AppError,
+): Change {
+  const details = error.details ?? null;
+  return {
+    commands: [
+      { id: command.id, status: "failed", errorCode: error.code, ...(details ? { errorDetails: details } : {}) },
+    ],
+    ...(command.waId
+      ? {
+          messageUpdates: [{ waId: command.waId, fromMe: true, set: { status: "failed" as const, error: error.code } }],
+          events: [
+            {
+              type: "message.failed" as const,
+              data: { messageId: command.waId, chatId: command.chatId ?? "", code: error.code, details },
+            },
+          ],
+        }
+      : {}),
+    correlationId: command.correlationId,
+  };
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,411 @@
+import type { ConnectionState } from "@whiskeysockets/baileys";
+import { AppError } from "../core/error.ts";
+import type { InstanceStatus } from "../core/instance/instance.sql.ts";
+import type { Change, InstanceFields } from "./change.ts";
+import { type ClaimedCommand, countAttempt } from "./claim.ts";
+import { Connection, type ConnectionDeps, CredentialsMissing } from "./connection.ts";
+import { backoff, judge } from "./disconnect.ts";
+import { executors } from "./executors/index.ts";
+import type { Limiter } from "./limiter.ts";
+import type { MediaStage } from "./media.ts";
+import { execute, failure, SendQueue } from "./send-queue.ts";
+
+export interface SessionDeps extends ConnectionDeps {
+  media: MediaStage;
+  /** Bounds how many sessions log in at once: a first login costs a tenth of a second of CPU. */
+  logins: Limiter;
+  /** Removes the instance and all that is kept of it. */
+  removeInstance: (instanceId: string) => Promise<void>;
+}
+
+/** What the host knows of an instance when it takes it over. */
+export interface SessionRow {
+  id: string;
+  status: InstanceStatus;
+  linked: boolean;
+}
+
+/** WhatsApp's QR codes live 60 s the first time, 20 s then (Baileys, `socket.js`); six of them to a connection. */
+const firstQrMs = 60_000;
+const nextQrMs = 20_000;
+/** A QR code that nobody scans is renewed for about half an hour, then the user has to ask again. */
+const maxQrRounds = 12;
+/** A connection that lasted so long counts as good: the next loss begins again with a short pause. */
+const stableMs = 60_000;
+
+/** One instance on this host: opens its connection, opens it again when it is lost, and runs its commands. */
+export class Session {
+  readonly id: string;
+  readonly #deps: SessionDeps;
+  readonly queue: SendQueue;
+  #status: InstanceStatus;
+  #linked: boolean;
+  #connection: Connection | undefined;
+  #running = false;
+  #tries = 0;
+  #qrCount = 0;
+  #qrRounds = 0;
+  #openedAt = 0;
+  #retry: NodeJS.Timeout | undefined;
+  #endLogin: () => void = () => undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+  #waiters: { status: InstanceStatus; resolve: () => void }[] = [];
+
+  constructor(deps: SessionDeps, row: SessionRow) {
+    this.id = row.id;
+    this.#deps = deps;
+    this.#status = row.status;
+    this.#linked = row.linked;
+    this.queue = new SendQueue({
+      log: deps.log,
+      record: (change) => this.#record(change),
+      countAttempt: (commandId) => countAttempt(deps.db, commandId),
+      onSilence: () => void this.#inTurn(() => this.#onClose("connection_lost", "later")),
+    });
+  }
+
+  get status(): InstanceStatus {
+    return this.#status;
+  }
+
+  /** Opens the session if it is not open. */
+  start(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#running) return;
+      this.#running = true;
+      this.#tries = 0;
+      this.#qrRounds = 0;
+      await this.#open();
+    });
+  }
+
+  restart(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#closeConnection();
+      this.#running = true;
+      this.#tries = 0;
+      this.#qrRounds = 0;
+      await this.#open();
+    });
+  }
+
+  /** Ends the socket and keeps the link: another host, or a later start, goes on with it. */
+  stop(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (!this.#running) return;
+      this.#running = false;
+      const status = this.#linked ? "connecting" : "disconnected";
+      if (this.#connection) await this.#setStatus(status, "host_stopped", { ...noQr }).catch(() => undefined);
+      await this.#closeConnection();
+    });
+  }
+
+  /** The lease is gone: nothing more is said to WhatsApp or the database. */
+  kill(): void {
+    this.#running = false;
+    clearTimeout(this.#retry);
+    this.queue.pause();
+    this.#endLogin();
+    const connection = this.#connection;
+    this.#connection = undefined;
+    void connection?.close();
+  }
+
+  /** Tells WhatsApp that this device goes, if it can be told, and forgets the credentials. */
+  logout(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#unlink();
+      await this.#record({
+        forgetSession: true,
+        ...this.#statusChange("logged_out", "logout", { ...noQr, linked_at: null, desired: "stopped" }),
+        activities: [{ action: "logged_out", details: { by: "user" } }],
+      });
+      this.#linked = false;
+      await this.queue.failAll(new AppError("instance_not_connected", "the instance was logged out"));
+    });
+  }
+
+  remove(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#unlink();
+      this.queue.pause();
+      await this.#deps.removeInstance(this.id);
+    });
+  }
+
+  /** A code for "Link with phone number". Waits for WhatsApp to offer a pairing, then asks for the code. */
+  async requestPairingCode(phoneNumber: string): Promise<{ code: string; expiresAt: string }> {
+    if (this.#status === "connected") throw new AppError("instance_already_connected");
+    await this.start();
+    await this.#until("qr", 15_000);
+    const connection = this.#connection;
+    if (!connection) throw new AppError("whatsapp_error", "WhatsApp offers no pairing now");
+    const code = await connection.sock.requestPairingCode(phoneNumber);
+    const expiresAt = new Date(this.#openedAt + firstQrMs + 5 * nextQrMs);
+    const sealed = this.#deps.vault.seal(Buffer.from(code), `pairing-code:${this.id}`);
+    await this.#record({
+      instance: { pairing_code: sealed, pairing_code_expires_at: expiresAt },
+      activities: [{ action: "pairing_code_requested", details: { phoneNumber } }],
+    });
+    return { code, expiresAt: expiresAt.toISOString() };
+  }
+
+  /** Runs a command that this host has claimed, now or in its turn. */
+  async submit(command: ClaimedCommand): Promise<void> {
+    if (command.name.startsWith("instance.")) return await this.#manage(command);
+    if (command.kind === "query") return await this.#query(command);
+    if (this.#status === "logged_out" || (!this.#linked && this.#status === "disconnected")) {
+      const error = new AppError("instance_not_connected", `the instance is ${this.#status}`);
+      return await this.#keep(command, failure(command, error));
+    }
+    this.queue.push(command);
+  }
+
+  async #manage(command: ClaimedCommand): Promise<void> {
+    try {
+      const run = executors[command.name] as unknown as (session: Session, input: unknown) => Promise<unknown>;
+      const output = await run(this, command.input);
+      if (command.name === "instance.delete") return;
+      await this.#keep(command, {
+        commands: [{ id: command.id, status: "done", output }],
+        correlationId: command.correlationId,
+      });
+    } catch (error) {
+      this.#deps.log.warn({ err: error, instanceId: this.id, command: command.name }, "a command failed");
+      const known =
+        error instanceof AppError
+          ? error
+          : new AppError("whatsapp_error", error instanceof Error ? error.message : undefined);
+      await this.#keep(command, failure(command, known));
+    }
+  }
+
+  async #query(command: ClaimedCommand): Promise<void> {
+    const connection = this.#status === "connected" ? this.#connection : undefined;
+    try {
+      if (!connection) throw new AppError("instance_not_connected", `the instance is ${this.#status}`);
+      await this.#keep(
+        command,
+        await execute(command, { instanceId: this.id, sock: connection.sock, media: this.#deps.media }),
+      );
+    } catch (error) {
+      const known =
+        error instanceof AppError
+          ? error
+          : new AppError("whatsapp_error", error instanceof Error ? error.message : undefined);
+      await this.#keep(command, failure(command, known));
+    }
+  }
+
+  /** A result that cannot be kept is found out by whoever holds the shard next: the command is still claimed. */
+  async #keep(command: ClaimedCommand, change: Change): Promise<void> {
+    await this.#record(change).catch((error: unknown) =>
+      this.#deps.log.warn({ err: error, commandId: command.id }, "a result was not kept"),
+    );
+  }
+
+  async #open(): Promise<void> {
+    clearTimeout(this.#retry);
+    if (this.#status !== "connecting" && this.#status !== "qr") await this.#setStatus("connecting", null, {});
+    this.#endLogin = await this.#deps.logins.enter();
+    if (!this.#running) return this.#endLogin();
+    try {
+      this.#openedAt = Date.now();
+      this.#qrCount = 0;
+      const connection = await Connection.open(
+        this.#deps,
+        { id: this.id, linked: this.#linked },
+        {
+          onUpdate: (update) => void this.#inTurn(() => this.#onUpdate(connection, update)),
+          onAck: ({ waId, error }) => this.queue.acknowledge(waId, error),
+          onMedia: () => this.#deps.media.wake(this.id),
+        },
+      );
+      this.#connection = connection;
+    } catch (error) {
+      this.#deps.log.error({ err: error, instanceId: this.id }, "the session cannot be opened");
+      this.#endLogin();
+      if (error instanceof CredentialsMissing) return await this.#onClose("credentials_missing", "never");
+      await this.#onClose("connection_lost", "later");
+    }
+  }
+
+  async #onUpdate(connection: Connection, update: Partial<ConnectionState>): Promise<void> {
+    if (connection !== this.#connection) return;
+    if (update.qr) await this.#onQr(update.qr);
+    // Scanned: that code is worth nothing now, and WhatsApp will ask us to connect again.
+    if (update.isNewLogin) await this.#setStatus("connecting", null, { ...noQr });
+    if (update.connection === "open") await this.#onOpen(connection);
+    if (update.connection === "close") {
+      const verdict = judge(update.lastDisconnect?.error);
+      if (verdict.loggedOut) await this.#onLoggedOut(verdict.reason);
+      else await this.#onClose(verdict.reason, verdict.reconnect);
+    }
+  }
+
+  async #onQr(qr: string): Promise<void> {
+    this.#endLogin();
+    const expiresAt = new Date(Date.now() + (this.#qrCount++ === 0 ? firstQrMs : nextQrMs));
+    const sealed = this.#deps.vault.seal(Buffer.from(qr), `qr:${this.id}`);
+    const change = this.#statusChange("qr", null, { qr: sealed, qr_expires_at: expiresAt });
+    const event = {
+      type: "connection.qr" as const,
+      data: { sealedQr: sealed.toString("base64"), expiresAt: expiresAt.toISOString() },
+    };
+    await this.#record({ ...change, events: [...(change.events ?? []), event] });
+  }
+
+  async #onOpen(connection: Connection): Promise<void> {
+    this.#endLogin();
+    this.#linked = true;
+    this.#openedAt = Date.now();
+    const { id, lid, name } = connection.creds.me ?? { id: "" };
+    const phoneNumber = id.split(/[:@]/)[0] ?? "";
+    const facts = { phone_number: phoneNumber, lid: lid?.replace(/:[0-9]+@/, "@") ?? null, push_name: name ?? null };
+    const change = this.#statusChange("connected", null, {
+      ...noQr,
+      ...facts,
+      linked_at: new Date(),
+      connected_at: new Date(),
+    });
+    const event = {
+      type: "connection.open" as const,
+      data: { phoneNumber, lid: facts.lid, pushName: facts.push_name },
+    };
+    await this.#record({
+      ...change,
+      events: [...(change.events ?? []), event],
+      activities: [{ action: "connection_opened", details: { phoneNumber } }],
+    });
+    if (this.#connection !== connection) return;
+    this.queue.resume({ instanceId: this.id, sock: connection.sock, media: this.#deps.media });
+    this.#deps.media.connected(this.id, connection);
+  }
+
+  async #onLoggedOut(reason: string): Promise<void> {
+    const wasLinked = this.#linked;
+    this.#linked = false;
+    this.#running = false;
+    await this.#closeConnection();
+    const change = this.#statusChange("logged_out", reason, { ...noQr, linked_at: null, desired: "stopped" });
+    const event = { type: "connection.close" as const, data: { reason, willReconnect: false } };
+    await this.#record({
+      ...change,
+      forgetSession: true,
+      events: [...(change.events ?? []), event],
+      activities: [{ action: "logged_out", details: { by: "whatsapp", wasLinked } }],
+    });
+    await this.queue.failAll(new AppError("instance_not_connected", "WhatsApp has ended the link of this device"));
+  }
+
+  async #onClose(reason: string, reconnect: "now" | "later" | "never"): Promise<void> {
+    const wasOpen = this.#status === "connected";
+    const unscanned = !this.#linked && this.#status === "qr" && reason === "connection_lost";
+    await this.#closeConnection();
+    if (!this.#running) return;
+    if (wasOpen && Date.now() - this.#openedAt > stableMs) this.#tries = 0;
+    if (unscanned && ++this.#qrRounds >= maxQrRounds) {
+      reconnect = "never";
+      reason = "qr_not_scanned";
+    }
+    if (reconnect === "never") {
+      this.#running = false;
+      const change = this.#statusChange("disconnected", reason, { ...noQr, desired: "stopped" });
+      await this.#record(this.#closed(change, reason, false)).catch(() => undefined);
+      return;
+    }
+    if (reason !== "restart_required" && !unscanned) {
+      const change = this.#statusChange("connecting", reason, { ...noQr });
+      // The database may be the reason: then it hears of this when it is back.
+      void this.#record(wasOpen ? this.#closed(change, reason, true) : change).catch(() => undefined);
+    }
+    const pause = reconnect === "now" || unscanned ? 0 : backoff(this.#tries++);
+    this.#retry = setTimeout(
+      () => void this.#inTurn(async () => (this.#running ? await this.#open() : undefined)),
+      pause,
+    );
+  }
+
+  #closed(change: Change, reason: string, willReconnect: boolean): Change {
+    const event = { type: "connection.close" as const, data: { reason, willReconnect } };
+    return {
+      ...change,
+      events: [...(change.events ?? []), event],
+      activities: [{ action: "connection_closed", details: { reason, willReconnect } }],
+    };
+  }
+
+  async #unlink(): Promise<void> {
+    this.#running = false;
+    clearTimeout(this.#retry);
+    const connection = this.#connection;
+    if (connection && this.#status === "connected") {
+      this.queue.pause();
+      this.#connection = undefined;
+      // Through the gate like everything else: what was recorded before must be durable first.
+      await this.#deps.ledger.drain();
+      await connection.sock
+        .logout()
+        .catch((error: unknown) => this.#deps.log.warn({ err: error }, "WhatsApp was not told of a logout"));
+      await connection.close();
+      return;
+    }
+    await this.#closeConnection();
+  }
+
+  async #closeConnection(): Promise<void> {
+    clearTimeout(this.#retry);
+    this.queue.pause();
+    this.#deps.media.disconnected(this.id);
+    const connection = this.#connection;
+    this.#connection = undefined;
+    this.#endLogin();
+    await connection?.close();
+  }
+
+  async #setStatus(status: InstanceStatus, reason: string | null, fields: InstanceFields): Promise<void> {
+    await this.#record(this.#statusChange(status, reason, fields));
+  }
+
+  #statusChange(status: InstanceStatus, reason: string | null, fields: InstanceFields): Change {
+    const changed = status !== this.#status;
+    this.#status = status;
+    for (const waiter of this.#waiters.filter((one) => one.status === status)) waiter.resolve();
+    return {
+      instance: { ...fields, status, status_reason: reason, ...(changed ? { status_at: new Date() } : {}) },
+      events: changed ? [{ type: "connection.update", data: { status, reason } }] : [],
+    };
+  }
+
+  #record(change: Change): Promise<void> {
+    return this.#connection?.record(change) ?? this.#deps.ledger.append(this.id, change);
+  }
+
+  async #until(status: InstanceStatus, timeoutMs: number): Promise<void> {
+    if (this.#status === status) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiter = { status, resolve };
+    this.#waiters.push(waiter);
+    const timer = setTimeout(
+      () => reject(new AppError("whatsapp_error", `WhatsApp did not get to ${status} in time`)),
+      timeoutMs,
+    );
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#waiters = this.#waiters.filter((one) => one !== waiter);
+    }
+  }
+
+  /** What changes the session happens one after another. */
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch((error: unknown) => {
+      this.#deps.log.error({ err: error, instanceId: this.id }, "a step of the session failed");
+    });
+    return result;
+  }
+}
+
+const noQr: InstanceFields = { qr: null, qr_expires_at: null, pairing_code: null, pairing_code_expires_at: null };

@@ -1,0 +1,260 @@
+import type { Message } from "@aws-sdk/client-sqs";
+import * as z from "zod";
+import { commandCatalog } from "../core/command/catalog.ts";
+import { AppError } from "../core/error.ts";
+import { mediaPrefix } from "../core/media/index.ts";
+import { commandQueue, type Queues } from "../core/queue/index.ts";
+import { type ClaimedCommand, claimCommands, claimWaiting, unfinishedCommands } from "./claim.ts";
+import type { HostDeps } from "./host.ts";
+import type { Lease } from "./lease.ts";
+import { Ledger } from "./ledger.ts";
+import { Relay } from "./relay.ts";
+import { failure } from "./send-queue.ts";
+import { Session, type SessionRow } from "./session.ts";
+
+const envelope = z.object({ v: z.literal(1), id: z.uuid(), instanceId: z.uuid() });
+
+/** Instances and commands that did not come through the queue are looked for so often, once they are so old. Milliseconds. */
+const reconcileMs = 2_000;
+const waitingMs = 3_000;
+/** Beyond this a host leaves commands on the queue. */
+const maxHeld = 10_000;
+
+/** What a host does for one shard while it holds the lease. */
+export class Shard {
+  readonly lease: Lease;
+  readonly #deps: HostDeps;
+  readonly #ledger: Ledger;
+  readonly #relay: Relay;
+  readonly #sessions = new Map<string, Session>();
+  readonly #stop = new AbortController();
+  #polling: Promise<void> | undefined;
+  #reconcile: NodeJS.Timeout | undefined;
+  /** Commands whose deletion from the queue is still under way. */
+  #removing: Promise<unknown> = Promise.resolve();
+
+  constructor(deps: HostDeps, lease: Lease) {
+    this.#deps = deps;
+    this.lease = lease;
+    const { db, queues, vault, ids, log, host } = deps;
+    const shard = lease.grant.shard;
+    this.#relay = new Relay({ db, queues, log, shard, leaseHeld: () => lease.held });
+    this.#ledger = new Ledger({
+      db,
+      vault,
+      ids,
+      log,
+      host,
+      lease,
+      now: () => deps.clock.now(),
+      onEvents: () => this.#relay.nudge(),
+    });
+  }
+
+  get sessions(): ReadonlyMap<string, Session> {
+    return this.#sessions;
+  }
+
+  /** Opens the sessions that should run, takes up what the last holder left, then listens to the queue. */
+  async start(): Promise<void> {
+    await this.#openSessions();
+    for (const command of await unfinishedCommands(this.#deps.db, this.lease.grant.shard)) this.#resume(command);
+    await this.#takeWaiting(0);
+    this.#relay.start();
+    this.#polling = this.#poll();
+    this.#reconcile = setInterval(() => {
+      Promise.all([this.#openSessions(), this.#takeWaiting(waitingMs)]).catch((error: unknown) =>
+        this.#deps.log.warn({ err: error }, "what did not come through the queue was not looked for"),
+      );
+    }, reconcileMs);
+  }
+
+  /** Gives up gracefully: takes nothing new, ends the sockets, keeps what is to be kept, sends what is to be sent. */
+  async stop(): Promise<void> {
+    clearInterval(this.#reconcile);
+    this.#stop.abort();
+    await this.#polling;
+    await Promise.all([...this.#sessions.values()].map((session) => session.stop()));
+    await this.#ledger.drain();
+    await this.#relay.stop();
+    this.#ledger.close();
+  }
+
+  /** The lease is gone: everything ends at once, and nothing is written any more. */
+  kill(): void {
+    clearInterval(this.#reconcile);
+    this.lease.lose();
+    this.#stop.abort();
+    this.#ledger.close();
+    for (const session of this.#sessions.values()) session.kill();
+    this.#sessions.clear();
+    void this.#relay.stop();
+  }
+
+  async #openSessions(): Promise<void> {
+    const rows = await this.#deps.db.sql<SessionRow[]>`
+      select id, status, linked_at is not null as linked from instances
+      where shard = ${this.lease.grant.shard} and desired = 'running' and deleted_at is null
+        and not (id = any(${[...this.#sessions.keys()]}::uuid[]))`;
+    for (const row of rows) this.#start(this.#adopt(row));
+  }
+
+  #start(session: Session): void {
+    session
+      .start()
+      .catch((error: unknown) =>
+        this.#deps.log.error({ err: error, instanceId: session.id }, "a session did not start"),
+      );
+  }
+
+  #adopt(row: SessionRow): Session {
+    const known = this.#sessions.get(row.id);
+    if (known) return known;
+    const { db, vault, log, endpoint, caches, logins, media } = this.#deps;
+    const session = new Session(
+      {
+        db,
+        vault,
+        log,
+        endpoint,
+        caches,
+        logins,
+        media: media((instanceId, change) => this.#ledger.append(instanceId, change)),
+        ledger: this.#ledger,
+        leaseHeld: () => this.lease.held,
+        removeInstance: (id) => this.#removeInstance(id),
+      },
+      row,
+    );
+    this.#sessions.set(row.id, session);
+    return session;
+  }
+
+  async #removeInstance(id: string): Promise<void> {
+    const { db, host, storage } = this.#deps;
+    await this.#ledger.drain();
+    await storage.removeAll(mediaPrefix(id));
+    await db.sql.begin(async (sql) => {
+      await sql`select fence(${this.lease.grant.shard}, ${host}, ${this.lease.grant.epoch})`;
+      await sql`delete from instances where id = ${id}`;
+    });
+    this.#sessions.delete(id);
+  }
+
+  async #poll(): Promise<void> {
+    const { queues, log } = this.#deps;
+    const name = commandQueue(this.lease.grant.shard);
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        if (this.#held() > maxHeld) await pause(200, signal);
+        else await this.#takeOver(queues, name, await queues.receive(name, { waitSeconds: 20, signal }));
+      } catch (error) {
+        if (signal.aborted) break;
+        log.warn({ err: error, queue: name }, "the command queue is not available");
+        await pause(1000, signal);
+      }
+    }
+    await this.#removing;
+  }
+
+  /** Holds on to what it has received while the database is away: received again and again, it would end as a dead letter. */
+  async #claim(ids: readonly string[]): Promise<ClaimedCommand[]> {
+    const { db, host, log } = this.#deps;
+    for (;;) {
+      try {
+        return await claimCommands(db, host, this.lease, ids);
+      } catch (error) {
+        if (this.#stop.signal.aborted || !this.lease.held) throw error;
+        log.warn({ err: error, commands: ids.length }, "commands wait for the database");
+        await pause(500, this.#stop.signal);
+      }
+    }
+  }
+
+  async #takeWaiting(olderThanMs: number): Promise<void> {
+    for (const command of await claimWaiting(this.#deps.db, this.#deps.host, this.lease, olderThanMs))
+      void this.#submit(command);
+  }
+
+  #held(): number {
+    let held = 0;
+    for (const session of this.#sessions.values()) held += session.queue.size;
+    return held;
+  }
+
+  /** From the queue to the database, then off the queue. What cannot be read stays: after five times it is a dead letter. */
+  async #takeOver(queues: Queues, name: string, messages: readonly Message[]): Promise<void> {
+    const readable = messages.flatMap((message) => {
+      const parsed = readEnvelope(message.Body);
+      if (!parsed)
+        this.#deps.log.error(
+          { queue: name, messageId: message.MessageId },
+          "a message on the command queue is not a command",
+        );
+      return parsed ? [{ id: parsed.id, handle: message.ReceiptHandle ?? "" }] : [];
+    });
+    if (readable.length === 0) return;
+    const claimed = await this.#claim(readable.map((message) => message.id));
+    const removed = queues.remove(
+      name,
+      readable.map((message) => message.handle),
+    );
+    this.#removing = removed.catch((error: unknown) =>
+      this.#deps.log.warn({ err: error, queue: name }, "claimed commands will come again"),
+    );
+    for (const command of claimed) void this.#submit(command);
+    await this.#removing;
+  }
+
+  async #submit(command: ClaimedCommand): Promise<void> {
+    try {
+      const session = this.#sessions.get(command.instanceId) ?? (await this.#load(command.instanceId));
+      if (!session) throw new AppError("instance_not_found");
+      await session.submit(command);
+    } catch (error) {
+      const known = error instanceof AppError ? error : new AppError("internal");
+      this.#deps.log.warn({ err: error, commandId: command.id }, "a command could not be run");
+      await this.#ledger.append(command.instanceId, failure(command, known)).catch(() => undefined);
+    }
+  }
+
+  /** A mutation that the last holder had begun may have been done: only what is as good twice is done again. */
+  #resume(command: ClaimedCommand): void {
+    if (commandCatalog[command.name].repeatable) {
+      void this.#submit(command);
+      return;
+    }
+    const error = new AppError("outcome_unknown");
+    this.#ledger
+      .append(command.instanceId, failure(command, error))
+      .catch((fault: unknown) => this.#deps.log.warn({ err: fault, commandId: command.id }, "a result was not kept"));
+  }
+
+  async #load(instanceId: string): Promise<Session | undefined> {
+    const [row] = await this.#deps.db.sql<SessionRow[]>`
+      select id, status, linked_at is not null as linked from instances
+      where id = ${instanceId} and shard = ${this.lease.grant.shard}`;
+    return row && this.#adopt(row);
+  }
+}
+
+function readEnvelope(body: string | undefined): { id: string; instanceId: string } | undefined {
+  try {
+    return envelope.safeParse(JSON.parse(body ?? "")).data;
+  } catch {
+    return undefined;
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done, { once: true });
+    function done() {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    }
+  });
+}

@@ -1,0 +1,96 @@
+import { readFileSync } from "node:fs";
+import { Agent as HttpsAgent } from "node:https";
+import { createRequire } from "node:module";
+import { rootCertificates } from "node:tls";
+import { Curve, WA_CERT_DETAILS } from "@whiskeysockets/baileys";
+import { type Dispatcher, Dispatcher1Wrapper, Agent as FetchAgent } from "undici";
+import { type Config, ConfigError } from "../core/config.ts";
+
+/** Where WhatsApp is, and whom to trust there. */
+export interface WhatsAppEndpoint {
+  /** Undefined for the real one. */
+  url: string | undefined;
+  /** False when anything stands in place of WhatsApp's own. */
+  real: boolean;
+  /** For Baileys' uploads, which go through `node:https`. */
+  uploadAgent: HttpsAgent | undefined;
+  /** What Baileys' downloads go through, for a connection whose media host is what `host` answers. Undefined for the real one. */
+  downloads(host: () => string): RequestInit;
+}
+
+const curve = createRequire(import.meta.url)("libsignal/src/curve.js") as {
+  verifySignature(publicKey: Buffer, message: Uint8Array, signature: Uint8Array): boolean;
+};
+
+/**
+ * Baileys discards what libsignal's `verifySignature` answers and takes every signature for good (7.0.0-rc14,
+ * `Utils/crypto.js`). With this the server's certificates and the signature of the account at a pairing are really checked.
+ */
+export function verifySignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  const key = Buffer.from(publicKey);
+  try {
+    return curve.verifySignature(
+      key.length === 33 ? key : Buffer.concat([Buffer.from([5]), key]),
+      message,
+      Buffer.from(signature),
+    );
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Sets up Baileys for this process: signatures that are verified, the root key of `WHATSAPP_ROOT_KEY`, and no private keys
+ * on the console. Throws `ConfigError` when the file of `WHATSAPP_MEDIA_CA` cannot be read.
+ */
+export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
+  Curve.verify = verifySignature;
+  if (config.WHATSAPP_ROOT_KEY) WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(config.WHATSAPP_ROOT_KEY, "hex");
+  silenceLibsignal();
+  const real = !(config.WHATSAPP_URL || config.WHATSAPP_ROOT_KEY || config.WHATSAPP_MEDIA_CA);
+  const ca = config.WHATSAPP_MEDIA_CA && [...rootCertificates, readCa(config.WHATSAPP_MEDIA_CA)];
+  return {
+    url: config.WHATSAPP_URL,
+    real,
+    uploadAgent: ca ? new HttpsAgent({ ca, keepAlive: true }) : undefined,
+    downloads: real ? () => ({}) : substitute(new FetchAgent(ca ? { connect: { ca } } : {})),
+  };
+}
+
+const realMediaHost = "mmg.whatsapp.net";
+
+/**
+ * Baileys fetches history and app state from WhatsApp's own media host by name. Where another server stands in place of
+ * WhatsApp, its media host must too, and the real one must not hear of it.
+ */
+function substitute(agent: FetchAgent): (host: () => string) => RequestInit {
+  return (host) => {
+    const composed = agent.compose((dispatch) => (options, handler) => {
+      if (String(options.origin) !== `https://${realMediaHost}`) return dispatch(options, handler);
+      if (host() === realMediaHost) throw new Error("the server in place of WhatsApp has not named its media host yet");
+      return dispatch({ ...options, origin: `https://${host()}` }, handler);
+    });
+    // Node's own `fetch` speaks an older interface than the undici that is installed.
+    const dispatcher: Dispatcher = new Dispatcher1Wrapper(composed) as unknown as Dispatcher;
+    return { dispatcher } as unknown as RequestInit;
+  };
+}
+
+function readCa(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new ConfigError(`The environment is not usable:\n  WHATSAPP_MEDIA_CA: ${(error as Error).message}`);
+  }
+}
+
+/** libsignal prints whole sessions, private keys among them, through `console.info` and friends (`session_record.js`, `queue_job.js`). */
+function silenceLibsignal(): void {
+  for (const name of ["info", "warn", "error", "log"] as const) {
+    const original = console[name].bind(console);
+    console[name] = (...args: unknown[]) => {
+      if (new Error().stack?.includes("/libsignal/")) return;
+      original(...args);
+    };
+  }
+}
