@@ -1,0 +1,22 @@
+/** A part of a list that is ordered from the newest to the oldest. */
+export interface PageRequest {
+  limit: number;
+  skip: number;
+  /** From this instant on. */
+  from?: Date | undefined;
+  /** Before this instant. */
+  before?: Date | undefined;
+}
+
+export interface Pagination {
+  /** All that fit the filters, whatever the page. */
+  total: number;
+  limit: number;
+  skip: number;
+  hasMore: boolean;
+}
+
+export function pagination(request: PageRequest, shown: number, total: number): Pagination {
+  const { limit, skip } = request;
+  return { total, limit, skip, hasMore: skip + shown < total };
+}

@@ -1,0 +1,33 @@
+import { AppError } from "../error.ts";
+
+export const permissions = ["read", "write", "admin"] as const;
+export type Permission = (typeof permissions)[number];
+export type Role = "admin" | "user";
+
+/** Who calls, and what the credentials allow. */
+export interface Caller {
+  userId: string;
+  permissions: ReadonlySet<Permission>;
+  /** The key that was used; absent for a token. */
+  key?: { id: string; ipRanges: string[] | null; expiresAt: Date | null };
+}
+
+/** What a key or a token allows: `admin` only while its user is one. */
+export function granted(role: Role, asked: readonly Permission[]): ReadonlySet<Permission> {
+  return new Set(asked.filter((permission) => permission !== "admin" || role === "admin"));
+}
+
+/** Admins may act on everybody's instances. */
+export const isAdmin = (caller: Caller) => caller.permissions.has("admin");
+
+/** Throws `forbidden` when the credentials do not carry the permission. */
+export function assertPermission(caller: Caller, permission: Permission): void {
+  if (caller.permissions.has(permission)) return;
+  throw new AppError("forbidden", `these credentials lack the permission "${permission}"`);
+}
+
+/** Throws `forbidden` unless the caller is the owner or an admin. */
+export function assertOwner(caller: Caller, ownerId: string): void {
+  if (caller.userId === ownerId || isAdmin(caller)) return;
+  throw new AppError("forbidden", "this belongs to somebody else");
+}

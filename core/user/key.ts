@@ -1,0 +1,132 @@
+import { randomUUID } from "node:crypto";
+import { and, asc, eq, isNull } from "drizzle-orm";
+import ipaddr from "ipaddr.js";
+import type { Clock } from "../clock.ts";
+import { sha256, type Vault } from "../crypto/index.ts";
+import type { Database } from "../db/index.ts";
+import { AppError } from "../error.ts";
+import type { Ids } from "../id.ts";
+import { type Caller, granted, type Permission } from "./caller.ts";
+import { apiKeys, users } from "./user.sql.ts";
+
+export interface KeyDeps {
+  db: Database;
+  vault: Vault;
+  clock: Clock;
+  ids: Ids;
+}
+
+export interface NewApiKey {
+  userId: string;
+  name: string;
+  permissions: Permission[];
+  /** CIDRs; null is anywhere. */
+  ipRanges?: string[] | null;
+  expiresAt?: Date | null;
+}
+
+export interface ApiKey {
+  id: string;
+  /** The key itself: shown to its owner and to nobody else. */
+  key: string;
+  name: string;
+  permissions: Permission[];
+  createdAt: Date;
+}
+
+const sealedAt = (id: string) => `api-key:${id}`;
+/** The last use is kept to the minute, so that a busy key is not a busy row. */
+const lastUseResolutionMs = 60_000;
+
+/** Makes a key: a random UUID (122 bits of chance), kept by hash to find it and sealed to show it. */
+export async function createApiKey(
+  deps: KeyDeps,
+  wanted: NewApiKey,
+  orm: Database["orm"] = deps.db.orm,
+): Promise<ApiKey> {
+  const id = deps.ids.uuid();
+  const key = randomUUID();
+  const createdAt = deps.clock.now();
+  await orm.insert(apiKeys).values({
+    id,
+    userId: wanted.userId,
+    name: wanted.name,
+    hash: sha256(key),
+    ciphertext: deps.vault.seal(Buffer.from(key), sealedAt(id)),
+    permissions: wanted.permissions,
+    ipRanges: wanted.ipRanges ?? null,
+    expiresAt: wanted.expiresAt ?? null,
+    createdAt,
+  });
+  return { id, key, name: wanted.name, permissions: wanted.permissions, createdAt };
+}
+
+/** The user's oldest key that still works, in clear, or null: what login answers with. */
+export async function firstApiKey(deps: KeyDeps, userId: string): Promise<string | null> {
+  const rows = await deps.db.orm
+    .select({ id: apiKeys.id, ciphertext: apiKeys.ciphertext, expiresAt: apiKeys.expiresAt })
+    .from(apiKeys)
+    .where(and(eq(apiKeys.userId, userId), isNull(apiKeys.revokedAt)))
+    .orderBy(asc(apiKeys.createdAt), asc(apiKeys.id));
+  const now = deps.clock.now();
+  const row = rows.find((candidate) => !candidate.expiresAt || candidate.expiresAt > now);
+  return row ? deps.vault.open(row.ciphertext, sealedAt(row.id)).toString() : null;
+}
+
+/** Revokes at once; a revoked key never works again. Answers whether there was such a key. */
+export async function revokeApiKey(deps: KeyDeps, owner: { userId: string; keyId: string }): Promise<boolean> {
+  const rows = await deps.db.orm
+    .update(apiKeys)
+    .set({ revokedAt: deps.clock.now() })
+    .where(and(eq(apiKeys.id, owner.keyId), eq(apiKeys.userId, owner.userId), isNull(apiKeys.revokedAt)))
+    .returning({ id: apiKeys.id });
+  return rows.length > 0;
+}
+
+/**
+ * Who a key stands for. `ip` is the address the connection came from.
+ * Throws `invalid_credentials` (unknown, revoked, expired, user disabled) and `ip_not_allowed`.
+ */
+export async function callerOfKey(deps: KeyDeps, key: string, ip: string | undefined): Promise<Caller> {
+  const [row] = await deps.db.orm
+    .select({ key: apiKeys, role: users.role, disabledAt: users.disabledAt })
+    .from(apiKeys)
+    .innerJoin(users, eq(users.id, apiKeys.userId))
+    .where(eq(apiKeys.hash, sha256(key)));
+  const now = deps.clock.now();
+  const expired = row?.key.expiresAt && row.key.expiresAt <= now;
+  if (!row || row.key.revokedAt || row.disabledAt || expired) {
+    throw new AppError("invalid_credentials", "the API key is not valid");
+  }
+  if (row.key.ipRanges && !ipInRanges(ip, row.key.ipRanges)) {
+    throw new AppError("ip_not_allowed", "the API key may not be used from this address");
+  }
+  await noteUse(deps.db, row.key.id, row.key.lastUsedAt, now);
+  return {
+    userId: row.key.userId,
+    permissions: granted(row.role, row.key.permissions),
+    key: { id: row.key.id, ipRanges: row.key.ipRanges, expiresAt: row.key.expiresAt },
+  };
+}
+
+/** Skips a row that another request is about to write: it writes the same minute. */
+async function noteUse(db: Database, keyId: string, lastUsedAt: Date | null, now: Date): Promise<void> {
+  const stale = new Date(now.getTime() - lastUseResolutionMs);
+  if (lastUsedAt && lastUsedAt > stale) return;
+  await db.sql`
+    update api_keys set last_used_at = ${now.toISOString()}::timestamptz
+    where id in (
+      select id from api_keys
+      where id = ${keyId} and (last_used_at is null or last_used_at <= ${stale.toISOString()}::timestamptz)
+      for update skip locked)`;
+}
+
+/** Whether an address is in one of the CIDRs; an IPv4 address mapped into IPv6 counts as the IPv4 address. */
+export function ipInRanges(ip: string | undefined, ranges: readonly string[]): boolean {
+  if (!ip || !ipaddr.isValid(ip)) return false;
+  const address = ipaddr.process(ip);
+  return ranges.some((range) => {
+    const [network, bits] = ipaddr.parseCIDR(range);
+    return network.kind() === address.kind() && address.match(network, bits);
+  });
+}

@@ -1,0 +1,53 @@
+import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from "node:crypto";
+
+/** OWASP's password storage cheat sheet: N=2^15, r=8, p=3 is one of its equivalent minima, at 32 MiB. */
+const current = { ln: 15, r: 8, p: 3 };
+const saltBytes = 16;
+const hashBytes = 32;
+
+const encoded = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9_-]+)\$([A-Za-z0-9_-]+)$/;
+
+/** Longer ones are refused before they are hashed, so that nobody makes us work on megabytes. */
+export const maxPasswordLength = 1024;
+
+/** `$scrypt$ln=15,r=8,p=3$<salt>$<hash>` (base64url): the parameters travel with the hash, so they can be raised later. */
+export async function hashPassword(password: string): Promise<string> {
+  const salt = randomBytes(saltBytes);
+  const hash = await derive(password, salt, current, hashBytes);
+  return `$scrypt$${parameters(current)}$${salt.toString("base64url")}$${hash.toString("base64url")}`;
+}
+
+/** Compares in constant time. With no hash (an unknown user) it works as long and answers false. */
+export async function verifyPassword(password: string, stored: string | undefined): Promise<boolean> {
+  const match = encoded.exec(stored ?? nobody);
+  if (!match) return false;
+  const [, ln, r, p, salt, hash] = match;
+  const expected = Buffer.from(hash ?? "", "base64url");
+  const given = await derive(
+    password,
+    Buffer.from(salt ?? "", "base64url"),
+    { ln: Number(ln), r: Number(r), p: Number(p) },
+    expected.length,
+  );
+  return timingSafeEqual(given, expected) && stored !== undefined;
+}
+
+/** Whether a hash was made under weaker parameters than those of today. */
+export function needsRehash(stored: string): boolean {
+  return !stored.startsWith(`$scrypt$${parameters(current)}$`);
+}
+
+/** A hash that no password has: of a user who can only use keys. */
+export const noPassword = "!";
+
+const parameters = (cost: typeof current) => `ln=${cost.ln},r=${cost.r},p=${cost.p}`;
+
+const nobody = `$scrypt$${parameters(current)}$${Buffer.alloc(saltBytes).toString("base64url")}$${Buffer.alloc(hashBytes).toString("base64url")}`;
+
+function derive(password: string, salt: Buffer, cost: typeof current, length: number): Promise<Buffer> {
+  const N = 2 ** cost.ln;
+  const options: ScryptOptions = { N, r: cost.r, p: cost.p, maxmem: 256 * N * cost.r };
+  return new Promise((resolve, reject) => {
+    scrypt(password.normalize("NFKC"), salt, length, options, (error, key) => (error ? reject(error) : resolve(key)));
+  });
+}

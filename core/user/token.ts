@@ -1,0 +1,121 @@
+import { desc } from "drizzle-orm";
+import * as jose from "jose";
+import type { Clock } from "../clock.ts";
+import type { Vault } from "../crypto/index.ts";
+import type { Database } from "../db/index.ts";
+import { AppError } from "../error.ts";
+import type { Ids } from "../id.ts";
+import { signingKeys } from "./user.sql.ts";
+
+export interface TokenDeps {
+  db: Database;
+  vault: Vault;
+  clock: Clock;
+  ids: Ids;
+}
+
+/** Short-lived tokens of users who logged in with a password. */
+export interface Tokens {
+  issue(userId: string): Promise<string>;
+  /** The user's id. Throws `expired_token` and `invalid_credentials`. */
+  verify(token: string): Promise<string>;
+}
+
+const algorithm = "EdDSA";
+const issuer = "switchboard";
+const audience = "switchboard-api";
+const lifetimeSeconds = 60 * 60;
+/** How long a process goes on with the signing keys it knows. An unknown `kid` makes it look sooner. */
+const keysFreshMs = 60_000;
+/** Tokens with an invented `kid` make us look no oftener than this. */
+const keysRetryMs = 1_000;
+
+type KeyRow = typeof signingKeys.$inferSelect;
+
+const sealedAt = (kid: string) => `signing-key:${kid}`;
+
+export function createTokens(deps: TokenDeps): Tokens {
+  let known: KeyRow[] = [];
+  let loadedAt = Number.NEGATIVE_INFINITY;
+
+  async function keys(olderThanMs: number): Promise<KeyRow[]> {
+    const now = deps.clock.now().getTime();
+    if (Math.abs(now - loadedAt) >= olderThanMs) {
+      known = await loadKeys(deps.db);
+      loadedAt = now;
+    }
+    return known;
+  }
+
+  return {
+    async issue(userId) {
+      let [newest] = await keys(keysFreshMs);
+      if (!newest) {
+        await addSigningKey(deps, { unlessAny: true });
+        [newest] = await keys(0);
+      }
+      if (!newest) throw new Error("there is no signing key, although one was just made");
+      const jwk = JSON.parse(deps.vault.open(newest.privateCiphertext, sealedAt(newest.kid)).toString()) as jose.JWK;
+      const now = Math.floor(deps.clock.now().getTime() / 1000);
+      return new jose.SignJWT({})
+        .setProtectedHeader({ alg: algorithm, kid: newest.kid, typ: "JWT" })
+        .setSubject(userId)
+        .setIssuer(issuer)
+        .setAudience(audience)
+        .setIssuedAt(now)
+        .setExpirationTime(now + lifetimeSeconds)
+        .sign(await jose.importJWK(jwk, algorithm));
+    },
+
+    async verify(token) {
+      try {
+        const { payload } = await jose.jwtVerify(
+          token,
+          async ({ kid }) => {
+            const find = (rows: KeyRow[]) => rows.find((row) => row.kid === kid);
+            const row = find(await keys(keysFreshMs)) ?? find(await keys(keysRetryMs));
+            if (!row) throw new jose.errors.JWKSNoMatchingKey();
+            return jose.importJWK(row.publicJwk as jose.JWK, algorithm);
+          },
+          { algorithms: [algorithm], issuer, audience, requiredClaims: ["sub", "exp"], currentDate: deps.clock.now() },
+        );
+        return String(payload.sub);
+      } catch (error) {
+        if (error instanceof jose.errors.JWTExpired) throw new AppError("expired_token");
+        if (error instanceof jose.errors.JOSEError) {
+          throw new AppError("invalid_credentials", "the token is not valid", { cause: error });
+        }
+        throw error;
+      }
+    },
+  };
+}
+
+/** Makes a new key that signs from now on; tokens of the older keys stay valid. Answers its `kid`. */
+export function rotateSigningKey(deps: TokenDeps): Promise<string> {
+  return addSigningKey(deps, { unlessAny: false });
+}
+
+/** Two processes that find none make one: the lock lets the second see the first's. */
+async function addSigningKey(deps: TokenDeps, options: { unlessAny: boolean }): Promise<string> {
+  const pair = await jose.generateKeyPair(algorithm, { crv: "Ed25519", extractable: true });
+  const kid = deps.ids.uuid();
+  const privateJwk = Buffer.from(JSON.stringify(await jose.exportJWK(pair.privateKey)));
+  const publicJwk = { ...(await jose.exportJWK(pair.publicKey)) };
+  await deps.db.orm.transaction(async (tx) => {
+    await tx.execute("lock table signing_keys in exclusive mode");
+    if (options.unlessAny && (await tx.$count(signingKeys)) > 0) return;
+    await tx.insert(signingKeys).values({
+      kid,
+      publicJwk,
+      privateCiphertext: deps.vault.seal(privateJwk, sealedAt(kid)),
+      createdAt: deps.clock.now(),
+    });
+  });
+  return kid;
+}
+
+/** Newest first. */
+function loadKeys(db: Database): Promise<KeyRow[]> {
+  return db.orm.select().from(signingKeys).orderBy(desc(signingKeys.createdAt), desc(signingKeys.kid));
+}

@@ -1,0 +1,101 @@
+import { Hono } from "hono";
+import { AppError } from "../../core/error.ts";
+import { createTokens } from "../../core/user/index.ts";
+import type { Context } from "./context.ts";
+import type { ApiDeps } from "./deps.ts";
+import type { Dialect } from "./dialect.ts";
+import { gateway } from "./dialects/gateway/index.ts";
+import { multiInstance } from "./dialects/multi-instance/index.ts";
+import { type ApiEnv, requestIdOf } from "./env.ts";
+import { asAppError } from "./errors.ts";
+import { openApi } from "./openapi.ts";
+import { answerError, serve } from "./serve.ts";
+
+/** The first that owns a path decides how its errors look; the last owns the rest. */
+export const dialects: readonly Dialect[] = [gateway, multiInstance];
+
+/** A Lambda invocation takes 6 MiB with everything around the body; what is larger never gets here. */
+const maxBodyBytes = 6_000_000;
+
+/** The whole REST API as one function of a request. Opens nothing and keeps no state but the tokens' signing keys. */
+export function createApp(deps: ApiDeps): Hono<ApiEnv> {
+  const shared: Context["deps"] = { ...deps, shards: deps.config.SHARDS, tokens: createTokens(deps) };
+  const app = new Hono<ApiEnv>();
+
+  app.use(async (c, next) => {
+    const started = performance.now();
+    const requestId = requestIdOf(c);
+    c.set("requestId", requestId);
+    c.set("log", deps.log.child({ requestId }));
+    await next();
+    c.res.headers.set("x-request-id", requestId);
+    const { status } = c.res;
+    const ms = Math.round(performance.now() - started);
+    const { route = "none", userId, errorCode: code } = c.var;
+    c.var.log[status < 500 ? "info" : "error"]({ method: c.req.method, route, status, ms, userId, code }, "request");
+  });
+
+  app.use(async (c, next) => {
+    const declared = Number(c.req.header("content-length") ?? 0);
+    const size = declared > maxBodyBytes ? declared : (await c.req.arrayBuffer()).byteLength;
+    if (size > maxBodyBytes) throw new AppError("payload_too_large", `the body is at most ${maxBodyBytes} bytes`);
+    await next();
+  });
+
+  for (const dialect of dialects) {
+    for (const row of dialect.rows) {
+      const path = row.path.replaceAll(/\{(\w+)\}/g, ":$1");
+      app.on(row.method.toUpperCase(), path, (c) => serve(c, shared, dialect, row));
+    }
+  }
+  let document: unknown;
+  app.get(openApiPath, (c) => {
+    c.set("route", openApiPath);
+    document ??= openApi(dialects);
+    return c.json(document);
+  });
+
+  app.notFound((c) => {
+    const allowed = methodsOf(c.req.path);
+    if (allowed.length === 0) return answerError(c, dialectOf(c.req.path), new AppError("route_not_found"));
+    c.header("allow", allowed.join(", "));
+    return answerError(c, dialectOf(c.req.path), new AppError("method_not_allowed", `try ${allowed.join(", ")}`));
+  });
+
+  app.onError((error, c) => {
+    const known = asAppError(error, c.req.method);
+    if (known.status >= 500) c.var.log.error({ err: error, code: known.code }, "a request failed");
+    return answerError(c, dialectOf(c.req.path), known);
+  });
+  return app;
+}
+
+/** What answers in place of the API while it cannot be opened: the error, to everybody. */
+export function createRefusal(error: AppError): Hono<ApiEnv> {
+  const app = new Hono<ApiEnv>();
+  app.all("*", (c) => {
+    c.header("x-request-id", requestIdOf(c));
+    return answerError(c, dialectOf(c.req.path), error);
+  });
+  return app;
+}
+
+const openApiPath = "/openapi.json";
+
+const patterns = [
+  { method: "GET", pattern: /^\/openapi\.json$/ },
+  ...dialects
+    .flatMap((dialect) => dialect.rows)
+    .map((row) => ({
+      method: row.method.toUpperCase(),
+      pattern: new RegExp(`^${row.path.replaceAll(/\{\w+\}/g, "[^/]+")}$`),
+    })),
+];
+
+const methodsOf = (path: string) => [
+  ...new Set(patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)),
+];
+
+function dialectOf(path: string): Dialect {
+  return dialects.find((dialect) => dialect.owns(path)) ?? multiInstance;
+}

@@ -1,0 +1,35 @@
+import type { Context as HonoContext } from "hono";
+import { AppError } from "../../core/error.ts";
+import { assertPermission, type Caller, callerOfKey, callerOfToken } from "../../core/user/index.ts";
+import type { Context } from "./context.ts";
+import type { ApiEnv } from "./env.ts";
+import { clientIp } from "./env.ts";
+import type { Access } from "./row.ts";
+
+/**
+ * Who calls: by `Authorization: Bearer <token>`, else by `x-api-key`. Another scheme in `Authorization`, as of a proxy in
+ * between, is not ours to judge. Throws `missing_credentials`, `invalid_credentials`, `expired_token`, `ip_not_allowed`
+ * and, when they do not reach for the endpoint, `forbidden`.
+ */
+export async function authenticate(
+  c: HonoContext<ApiEnv>,
+  deps: Context["deps"],
+  access: Access,
+): Promise<Caller | undefined> {
+  if (access === "public") return undefined;
+  const caller = await callerOf(c, deps);
+  if (!caller) {
+    if (access === "optional") return undefined;
+    throw new AppError("missing_credentials", "give an API key in x-api-key or a token in Authorization: Bearer");
+  }
+  c.set("userId", caller.userId);
+  assertPermission(caller, access === "optional" ? "write" : access);
+  return caller;
+}
+
+async function callerOf(c: HonoContext<ApiEnv>, deps: Context["deps"]): Promise<Caller | undefined> {
+  const token = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
+  if (token) return callerOfToken(deps, token);
+  const key = c.req.header("x-api-key");
+  return key ? callerOfKey(deps, key, clientIp(c)) : undefined;
+}

@@ -1,0 +1,27 @@
+import type { Instance } from "../../core/instance/index.ts";
+import type { LifecycleDeps } from "../../core/instance/lifecycle.ts";
+import type { Caller, Tokens } from "../../core/user/index.ts";
+import type { ApiDeps } from "./deps.ts";
+
+/** What an operation works with. */
+export interface Context {
+  deps: ApiDeps & LifecycleDeps & { tokens: Tokens };
+  requestId: string;
+  /** As the client addressed us: `example.com:3000`. */
+  host: string | undefined;
+  idempotencyKey: string | undefined;
+}
+export interface CallerContext extends Context {
+  caller: Caller;
+}
+export interface InstanceContext extends CallerContext {
+  instance: Instance;
+}
+
+/** A command that had not ended when the time to wait was up: the caller can look for it later. */
+export class Pending {
+  readonly commandId: string;
+  constructor(commandId: string) {
+    this.commandId = commandId;
+  }
+}

@@ -1,0 +1,27 @@
+import type { Clock } from "../../core/clock.ts";
+import type { Config } from "../../core/config.ts";
+import type { Vault } from "../../core/crypto/index.ts";
+import type { Database } from "../../core/db/index.ts";
+import type { Ids } from "../../core/id.ts";
+import type { Logger } from "../../core/log.ts";
+import type { Queues } from "../../core/queue/index.ts";
+
+/** What the API is made of; everything that touches the world comes from here. */
+export interface ApiDeps {
+  config: Pick<Config, "SHARDS">;
+  db: Database;
+  vault: Vault;
+  queues: Queues;
+  clock: Clock;
+  ids: Ids;
+  log: Logger;
+  /**
+   * Whether anybody may make a key who addresses us by a loopback name: only for an API that listens on loopback, which
+   * nobody but this machine's users can reach.
+   */
+  openKeyGeneration: boolean;
+  /** How long an answer waits for a command, in milliseconds. API Gateway gives up after 30 s. */
+  waitMs?: number;
+}
+
+export const defaultWaitMs = 25_000;

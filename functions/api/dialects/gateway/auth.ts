@@ -1,0 +1,25 @@
+import * as z from "zod";
+import { instanceName } from "../../../../core/instance/store.ts";
+import { permissions } from "../../../../core/user/index.ts";
+import { generateKey } from "../../operations/user.ts";
+import { openRow } from "../../row.ts";
+import { isoDate } from "../../shapes.ts";
+import { envelope, enveloped } from "./envelope.ts";
+
+export const authRows = [
+  openRow({
+    method: "post",
+    path: "/api/auth/generate-key",
+    summary: "Make an API key: for yourself, or, before there is any user and on a local run, with a user of its own",
+    access: "optional",
+    body: z.object({ name: instanceName.default("API key") }).default({ name: "API key" }),
+    answer: envelope(
+      z.object({ name: z.string(), apiKey: z.string(), permissions: z.array(z.enum(permissions)), createdAt: isoDate }),
+    ),
+    status: 201,
+    does: generateKey,
+    in: ({ body }) => body,
+    out: ({ name, key, permissions: allowed, createdAt }) =>
+      enveloped({ name, apiKey: key, permissions: allowed, createdAt: createdAt.toISOString() }),
+  }),
+];

@@ -1,0 +1,140 @@
+import * as z from "zod";
+import { commandCatalog } from "../../../../core/command/catalog.ts";
+import { instanceName, webhookSecret, webhookUrl } from "../../../../core/instance/store.ts";
+import * as instance from "../../operations/instance.ts";
+import { callerRow, commandRow, instanceRow } from "../../row.ts";
+import { instanceStatus, isoDate } from "../../shapes.ts";
+import { phoneNumber } from "../multi-instance/instances.ts";
+import { envelope, enveloped } from "./envelope.ts";
+
+const created = z.object({
+  id: z.string(),
+  name: z.string(),
+  webhookUrl: z.string().nullable(),
+  status: instanceStatus,
+  createdAt: isoDate,
+});
+
+const detailed = created.extend({
+  /** Why it is not connected; null while it is. */
+  statusReason: z.string().nullable(),
+  hasQr: z.boolean(),
+  phoneNumber: z.string().nullable(),
+  pushName: z.string().nullable(),
+  connectedAt: isoDate.nullable(),
+});
+
+const toCreated = (one: Parameters<typeof toDetailed>[0] | Awaited<ReturnType<typeof instance.createInstance>>) => ({
+  id: one.id,
+  name: one.name,
+  webhookUrl: one.webhookUrl,
+  status: one.status,
+  createdAt: one.createdAt.toISOString(),
+});
+
+const toDetailed = (one: instance.InstanceView): z.input<typeof detailed> => ({
+  ...toCreated(one),
+  statusReason: one.statusReason,
+  hasQr: one.connectionStatus.hasQr,
+  phoneNumber: one.phoneNumber,
+  pushName: one.pushName,
+  connectedAt: one.connectedAt?.toISOString() ?? null,
+});
+
+const reference = envelope(z.object({ id: z.string() }));
+
+export const instanceRows = [
+  callerRow({
+    method: "post",
+    path: "/api/instance/create",
+    summary: "Create an instance; its QR code follows",
+    access: "write",
+    body: z.object({
+      name: instanceName,
+      webhookUrl: z.union([webhookUrl, z.literal(""), z.null()]).optional(),
+      /** Signs the webhooks. */
+      webhookSecret: webhookSecret.optional(),
+    }),
+    answer: envelope(created),
+    status: 201,
+    does: instance.createInstance,
+    in: ({ body }) => ({ ...body, webhookUrl: body.webhookUrl || null, dialect: "gateway" as const }),
+    out: (one) => enveloped(toCreated(one), "Instance created successfully. Please scan the QR code."),
+  }),
+  callerRow({
+    method: "get",
+    path: "/api/instance",
+    summary: "List your instances",
+    access: "read",
+    answer: envelope(z.array(detailed)),
+    does: instance.listInstances,
+    in: () => undefined,
+    out: (listed) => enveloped(listed.map(toDetailed)),
+  }),
+  instanceRow({
+    method: "get",
+    path: "/api/instance/{instanceId}/status",
+    summary: "Get an instance and whether it is connected",
+    access: "read",
+    answer: envelope(detailed),
+    does: instance.getInstance,
+    in: () => undefined,
+    out: (one) => enveloped(toDetailed(one)),
+  }),
+  instanceRow({
+    method: "get",
+    path: "/api/instance/{instanceId}/qr",
+    summary: "Get the QR code that a phone can scan now, as the text to draw",
+    access: "read",
+    answer: envelope(z.object({ id: z.string(), qrCode: z.string(), expiresAt: isoDate })),
+    errors: ["qr_not_available", "instance_already_connected"],
+    does: instance.getQr,
+    in: () => undefined,
+    out: ({ qrCode, expiresAt }, { params }) =>
+      enveloped({ id: params.instanceId, qrCode, expiresAt: expiresAt.toISOString() }),
+  }),
+  instanceRow({
+    method: "delete",
+    path: "/api/instance/{instanceId}",
+    summary: "Log out of WhatsApp and remove the instance with all that is kept of it",
+    access: "write",
+    answer: reference,
+    mayPend: true,
+    does: instance.deleteInstance,
+    in: () => undefined,
+    out: (_result, { params }) => enveloped({ id: params.instanceId }, "Instance deleted successfully"),
+  }),
+  instanceRow({
+    method: "post",
+    path: "/api/instance/{instanceId}/restart",
+    summary: "Close the session of an instance and open it again",
+    access: "write",
+    answer: reference,
+    mayPend: true,
+    does: instance.restartInstance,
+    in: () => undefined,
+    out: (_result, { params }) => enveloped({ id: params.instanceId }, "Instance restarted successfully"),
+  }),
+  instanceRow({
+    method: "post",
+    path: "/api/instance/{instanceId}/logout",
+    summary: "End the link with WhatsApp; a new scan is needed afterwards",
+    access: "write",
+    answer: reference,
+    mayPend: true,
+    does: instance.logoutInstance,
+    in: () => undefined,
+    out: (_result, { params }) => enveloped({ id: params.instanceId }, "Instance logged out successfully"),
+  }),
+  commandRow({
+    method: "post",
+    path: "/api/instance/{instanceId}/pairing-code",
+    summary: commandCatalog["instance.requestPairingCode"].summary,
+    access: "write",
+    command: "instance.requestPairingCode",
+    body: z.object({ phoneNumber }),
+    answer: envelope(z.object({ pairingCode: z.string(), expiresAt: isoDate })),
+    in: ({ body }) => body,
+    out: ({ code, expiresAt }) => enveloped({ pairingCode: code, expiresAt }),
+  }),
+];

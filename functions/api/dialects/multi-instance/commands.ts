@@ -1,0 +1,43 @@
+import * as z from "zod";
+import { commandStatuses } from "../../../../core/command/command.sql.ts";
+import { getCommand } from "../../operations/command.ts";
+import { callerRow } from "../../row.ts";
+import { isoDate } from "../../shapes.ts";
+
+export const commandRows = [
+  callerRow({
+    method: "get",
+    path: "/api/commands/{commandId}",
+    summary: "Where a command stands; a command is gone with its instance",
+    access: "read",
+    answer: z.object({
+      id: z.string(),
+      instanceId: z.string(),
+      name: z.string(),
+      kind: z.enum(["send", "mutate", "query"]),
+      /** `queued`, `claimed` by the session host, `done` or `failed`. */
+      status: z.enum(commandStatuses),
+      /** WhatsApp's id of the message, for a send. */
+      messageId: z.string().nullable(),
+      output: z.unknown(),
+      error: z.object({ code: z.string(), details: z.string().nullable() }).nullable(),
+      createdAt: isoDate,
+      finishedAt: isoDate.nullable(),
+    }),
+    errors: ["command_not_found"],
+    does: getCommand,
+    in: ({ params }) => params,
+    out: (command) => ({
+      id: command.id,
+      instanceId: command.instanceId,
+      name: command.name,
+      kind: command.kind,
+      status: command.status,
+      messageId: command.waId,
+      output: command.output ?? null,
+      error: command.errorCode === null ? null : { code: command.errorCode, details: command.errorDetails },
+      createdAt: command.createdAt.toISOString(),
+      finishedAt: command.finishedAt?.toISOString() ?? null,
+    }),
+  }),
+];

@@ -1,0 +1,84 @@
+import * as z from "zod";
+import type { Instance } from "../../../../core/instance/index.ts";
+import {
+  type InstanceSettings,
+  instanceDescription,
+  instanceName,
+  webhookSecret,
+  webhookSettings,
+  webhookUrl,
+} from "../../../../core/instance/store.ts";
+import { connectionStatusShape, instanceStatus, isoDate } from "../../shapes.ts";
+
+/** An empty text stands for "none", as forms send it. */
+const orNone = <Schema extends z.ZodType>(schema: Schema) => z.union([schema, z.literal(""), z.null()]).optional();
+
+/** Webhook settings may stand flat or under `webhookSettings`; where both do, the nested one counts. */
+const settings = webhookSettings.extend({
+  description: instanceDescription.nullish(),
+  webhookUrl: orNone(webhookUrl),
+  webhookEnabled: z.boolean().optional(),
+  webhookSecret: orNone(webhookSecret),
+  webhookSettings: webhookSettings.extend({ secret: orNone(webhookSecret) }).optional(),
+});
+
+export const createBody = settings.extend({ name: instanceName });
+export const updateBody = settings.extend({ name: instanceName.optional() });
+
+export function toSettings(body: z.output<typeof updateBody>): InstanceSettings {
+  const { webhookSettings: nested = {}, description, webhookUrl: url, webhookSecret: flatSecret, ...flat } = body;
+  const { secret = flatSecret, ...nestedFlags } = nested;
+  return {
+    ...flat,
+    ...Object.fromEntries(Object.entries(nestedFlags).filter(([, value]) => value !== undefined)),
+    description: description === null ? "" : description,
+    webhookUrl: url === "" ? null : url,
+    webhookSecret: secret === "" ? null : secret,
+  };
+}
+
+export const instanceShape = z.object({
+  id: z.string(),
+  name: z.string(),
+  description: z.string(),
+  status: instanceStatus,
+  webhookUrl: z.string().nullable(),
+  webhookEnabled: z.boolean(),
+  createdAt: isoDate,
+  updatedAt: isoDate,
+});
+
+export const toInstance = (instance: Instance): z.input<typeof instanceShape> => ({
+  id: instance.id,
+  name: instance.name,
+  description: instance.description,
+  status: instance.status,
+  webhookUrl: instance.webhookUrl,
+  webhookEnabled: instance.webhookEnabled,
+  createdAt: instance.createdAt.toISOString(),
+  updatedAt: instance.updatedAt.toISOString(),
+});
+
+export const createdShape = instanceShape.extend({ userId: z.string() });
+export const updatedShape = instanceShape.omit({ status: true, createdAt: true });
+export const listedShape = instanceShape.extend({ connectionStatus: connectionStatusShape });
+
+export const detailedShape = listedShape.extend({
+  webhookSettings: z.object({
+    notifyReceived: z.boolean(),
+    notifySent: z.boolean(),
+    notifyDelivery: z.boolean(),
+    notifyRead: z.boolean(),
+    maxRetries: z.int(),
+    retryInterval: z.int(),
+  }),
+});
+
+export const toWebhookSettings = (instance: Instance): z.input<typeof detailedShape>["webhookSettings"] => ({
+  notifyReceived: instance.notifyReceived,
+  notifySent: instance.notifySent,
+  notifyDelivery: instance.notifyDelivery,
+  notifyRead: instance.notifyRead,
+  maxRetries: instance.maxRetries,
+  retryInterval: instance.retryInterval,
+});

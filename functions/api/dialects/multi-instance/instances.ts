@@ -1,0 +1,173 @@
+import * as z from "zod";
+import { commandCatalog } from "../../../../core/command/catalog.ts";
+import { toJid } from "../../../../core/message/recipient.ts";
+import * as instance from "../../operations/instance.ts";
+import { callerRow, commandRow, instanceRow } from "../../row.ts";
+import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
+import * as shapes from "./instance-shapes.ts";
+
+const done = z.object({ success: z.literal(true), message: z.string() });
+
+export const qrAnswer = z.object({
+  /** What to draw as a QR code: a text, not a picture. */
+  qrCode: z.string(),
+});
+
+/** A phone number in any usual spelling, read as its digits. */
+export const phoneNumber = z
+  .string()
+  .max(64)
+  .transform((text, context) => {
+    const digits = /^(\d+)@s\.whatsapp\.net$/.exec(toJid(text) ?? "")?.[1];
+    if (digits) return digits;
+    context.addIssue({ code: "custom", message: "must be an international phone number" });
+    return z.NEVER;
+  });
+
+const activityQuery = pageQuery(100).extend({
+  actions: z.string().max(1000).optional().meta({ description: "Comma-separated types of action" }),
+});
+
+export const instanceRows = [
+  callerRow({
+    method: "post",
+    path: "/api/instances",
+    summary: "Create an instance; its QR code follows",
+    access: "write",
+    body: shapes.createBody,
+    answer: shapes.createdShape,
+    status: 201,
+    does: instance.createInstance,
+    in: ({ body }) => ({ ...shapes.toSettings(body), name: body.name, dialect: "multi-instance" as const }),
+    out: (created) => ({ ...shapes.toInstance(created), userId: created.userId }),
+  }),
+  callerRow({
+    method: "get",
+    path: "/api/instances",
+    summary: "List your instances",
+    access: "read",
+    answer: z.object({ instances: z.array(shapes.listedShape) }),
+    does: instance.listInstances,
+    in: () => undefined,
+    out: (listed) => ({
+      instances: listed.map((one) => ({ ...shapes.toInstance(one), connectionStatus: one.connectionStatus })),
+    }),
+  }),
+  instanceRow({
+    method: "get",
+    path: "/api/instances/{instanceId}",
+    summary: "Get an instance with its settings",
+    access: "read",
+    answer: shapes.detailedShape,
+    does: instance.getInstance,
+    in: () => undefined,
+    out: (one) => ({
+      ...shapes.toInstance(one),
+      webhookSettings: shapes.toWebhookSettings(one),
+      connectionStatus: one.connectionStatus,
+    }),
+  }),
+  instanceRow({
+    method: "put",
+    path: "/api/instances/{instanceId}",
+    summary: "Change settings of an instance; what is not given stays",
+    access: "write",
+    body: shapes.updateBody,
+    answer: shapes.updatedShape,
+    does: instance.updateInstance,
+    in: ({ body }) => shapes.toSettings(body),
+    out: (updated) => {
+      const { status: _status, createdAt: _createdAt, ...shown } = shapes.toInstance(updated);
+      return shown;
+    },
+  }),
+  instanceRow({
+    method: "delete",
+    path: "/api/instances/{instanceId}",
+    summary: "Log out of WhatsApp and remove the instance with all that is kept of it",
+    access: "write",
+    answer: done,
+    mayPend: true,
+    does: instance.deleteInstance,
+    in: () => undefined,
+    out: (_result, { params }) => ({
+      success: true as const,
+      message: `Instance ${params.instanceId} deleted successfully`,
+    }),
+  }),
+  instanceRow({
+    method: "post",
+    path: "/api/instances/{instanceId}/reconnect",
+    summary: "Close the session of an instance and open it again",
+    access: "write",
+    answer: done,
+    mayPend: true,
+    does: instance.restartInstance,
+    in: () => undefined,
+    out: (_result, { params }) => ({ success: true as const, message: `Instance ${params.instanceId} reconnected` }),
+  }),
+  instanceRow({
+    method: "post",
+    path: "/api/instances/{instanceId}/logout",
+    summary: "End the link with WhatsApp; a new scan is needed afterwards",
+    access: "write",
+    answer: done,
+    mayPend: true,
+    does: instance.logoutInstance,
+    in: () => undefined,
+    out: (_result, { params }) => ({ success: true as const, message: `Instance ${params.instanceId} logged out` }),
+  }),
+  instanceRow({
+    method: "get",
+    path: "/api/instances/{instanceId}/qr",
+    summary: "Get the QR code that a phone can scan now",
+    access: "read",
+    answer: qrAnswer,
+    errors: ["qr_not_available", "instance_already_connected"],
+    does: instance.getQr,
+    in: () => undefined,
+    out: ({ qrCode }) => ({ qrCode }),
+  }),
+  commandRow({
+    method: "post",
+    path: "/api/instances/{instanceId}/pairing-code",
+    summary: commandCatalog["instance.requestPairingCode"].summary,
+    access: "write",
+    command: "instance.requestPairingCode",
+    body: z.object({ phoneNumber }),
+    answer: z.object({ pairingCode: z.string(), expiresAt: isoDate }),
+    in: ({ body }) => body,
+    out: ({ code, expiresAt }) => ({ pairingCode: code, expiresAt }),
+  }),
+  instanceRow({
+    method: "get",
+    path: "/api/instances/{instanceId}/activity",
+    summary: "What was done with an instance, from the newest to the oldest",
+    access: "read",
+    query: activityQuery,
+    answer: z.object({
+      logs: z.array(
+        z.object({
+          id: z.string(),
+          instanceId: z.string(),
+          action: z.string(),
+          details: z.record(z.string(), z.unknown()),
+          createdAt: isoDate,
+        }),
+      ),
+      pagination: paginationShape,
+    }),
+    does: instance.getActivity,
+    in: ({ query }) => ({
+      ...pageRequest(query, 100),
+      actions: query.actions
+        ?.split(",")
+        .map((action) => action.trim())
+        .filter(Boolean),
+    }),
+    out: ({ logs, pagination }) => ({
+      logs: logs.map((log) => ({ ...log, createdAt: log.createdAt.toISOString() })),
+      pagination,
+    }),
+  }),
+];

@@ -1,0 +1,48 @@
+import * as z from "zod";
+import { messageStatuses } from "../../../../core/message/message.sql.ts";
+import { getHistory } from "../../operations/message.ts";
+import { instanceRow } from "../../row.ts";
+import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
+
+const message = z.object({
+  id: z.string(),
+  instanceId: z.string(),
+  remoteJid: z.string(),
+  fromMe: z.boolean(),
+  messageType: z.string(),
+  content: z.string(),
+  /** WhatsApp's id. */
+  messageId: z.string(),
+  hasMedia: z.boolean(),
+  status: z.enum(messageStatuses),
+  /** When it was written, by WhatsApp's clock; for ours, when it was accepted. */
+  createdAt: isoDate,
+});
+
+export const messageRows = [
+  instanceRow({
+    method: "get",
+    path: "/api/instances/{instanceId}/chats/{chatId}/messages",
+    summary: "The messages of a chat, from the newest to the oldest",
+    access: "read",
+    query: pageQuery(50),
+    answer: z.object({ messages: z.array(message), pagination: paginationShape }),
+    does: getHistory,
+    in: ({ params, query }) => ({ chatId: params.chatId, ...pageRequest(query, 50) }),
+    out: ({ messages, pagination }) => ({
+      messages: messages.map((one) => ({
+        id: one.id,
+        instanceId: one.instanceId,
+        remoteJid: one.chatId,
+        fromMe: one.fromMe,
+        messageType: one.type,
+        content: one.body,
+        messageId: one.waId,
+        hasMedia: one.media !== null,
+        status: one.status,
+        createdAt: one.sentAt.toISOString(),
+      })),
+      pagination,
+    }),
+  }),
+];

@@ -1,0 +1,35 @@
+import { randomUUID } from "node:crypto";
+import type { Context } from "hono";
+import type { LambdaEvent } from "hono/aws-lambda";
+import type { Logger } from "../../core/log.ts";
+
+/** What travels with a request through Hono. */
+export interface ApiEnv {
+  Bindings: { requestContext?: LambdaEvent["requestContext"] };
+  Variables: {
+    requestId: string;
+    log: Logger;
+    /** The pattern that matched, for the log. */
+    route: string;
+    userId: string | undefined;
+    errorCode: string | undefined;
+  };
+}
+
+/** Where the connection came from, as API Gateway saw it. Headers can say anything, so none is asked. */
+export function clientIp(c: Context<ApiEnv>): string | undefined {
+  const context = c.env?.requestContext;
+  if (!context) return undefined;
+  if ("http" in context) return context.http.sourceIp;
+  return "identity" in context && context.identity && "sourceIp" in context.identity
+    ? String(context.identity.sourceIp)
+    : undefined;
+}
+
+/** The caller's `x-request-id` if it is a short plain token, else API Gateway's, else a new one. */
+export function requestIdOf(c: Context<ApiEnv>): string {
+  const given = c.req.header("x-request-id");
+  if (given && /^[A-Za-z0-9._-]{1,64}$/.test(given)) return given;
+  const context = c.env?.requestContext;
+  return context && "requestId" in context && context.requestId ? context.requestId : randomUUID();
+}

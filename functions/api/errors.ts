@@ -1,0 +1,74 @@
+import * as z from "zod";
+import { AppError, type ErrorCode, errorCodes } from "../../core/error.ts";
+
+const code = z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]);
+
+/** RFC 9457. What an error adds stands beside the standard members. */
+export const problem = z.looseObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  /** Path of the request. */
+  instance: z.string(),
+  code,
+  /** With some errors: the status of the WhatsApp instance. */
+  instanceStatus: z.string().optional(),
+});
+
+export const gatewayError = z.looseObject({
+  success: z.literal(false),
+  error: z.string(),
+  details: z.string(),
+  code,
+  /** With some errors: the status of the WhatsApp instance. */
+  status: z.string().optional(),
+});
+
+export function toProblem(error: AppError, path: string): z.input<typeof problem> {
+  const { title, status } = errorCodes[error.code];
+  // `status` is the HTTP status here, so the instance's goes under a name of its own.
+  const { status: instanceStatus, ...data } = error.data ?? {};
+  return {
+    ...data,
+    ...(instanceStatus === undefined ? {} : { instanceStatus: String(instanceStatus) }),
+    type: `urn:switchboard:error:${error.code}`,
+    title,
+    status,
+    detail: error.details ?? title,
+    instance: path,
+    code: error.code,
+  };
+}
+
+export function toGatewayError(error: AppError): z.input<typeof gatewayError> {
+  const { title } = errorCodes[error.code];
+  return { ...error.data, success: false, error: title, details: error.details ?? title, code: error.code };
+}
+
+/** Errors of the network between us and Postgres, raised before a statement was sent. */
+const unreachable = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "CONNECT_TIMEOUT"]);
+/** SQLSTATEs with which Postgres refuses a connection: too many of them, starting up, shutting down. */
+const refusing = new Set(["53300", "57P01", "57P02", "57P03"]);
+
+/**
+ * What the caller is told of an error; what is not ours stays `internal` and is only logged. A connection that broke
+ * half-way may have done what it was asked: only a request that changes nothing can say that nothing was done.
+ */
+export function asAppError(error: unknown, method: string): AppError {
+  if (error instanceof AppError) return error;
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const errorCode = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  const broke = errorCode.startsWith("CONNECTION_") && (method === "GET" || method === "HEAD");
+  if (unreachable.has(errorCode) || refusing.has(errorCode) || broke) {
+    return new AppError("unavailable", "the database is not available", { cause: error });
+  }
+  return new AppError("internal", undefined, { cause: error });
+}
+
+/** One line out of what a schema found, bounded, without the values that were sent. */
+export function invalidRequest(error: z.ZodError, where: string): AppError {
+  const shown = error.issues.slice(0, 10).map((issue) => `${issue.path.join(".") || where}: ${issue.message}`);
+  const more = error.issues.length > shown.length ? [`and ${error.issues.length - shown.length} more`] : [];
+  return new AppError("invalid_request", [...shown, ...more].join("; ").slice(0, 1000));
+}

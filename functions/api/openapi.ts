@@ -1,0 +1,152 @@
+import * as z from "zod";
+import { errorCodes } from "../../core/error.ts";
+import type { Dialect } from "./dialect.ts";
+import type { Row } from "./row.ts";
+import { wholeNumberPattern } from "./shapes.ts";
+
+type Json = Record<string, unknown>;
+
+/** The OpenAPI 3.1 document of all endpoints, derived from their rows. */
+export function openApi(dialects: readonly Dialect[]): Json {
+  const paths: Record<string, Json> = {};
+  for (const dialect of dialects) {
+    for (const row of dialect.rows) {
+      const path = paths[row.path] ?? {};
+      paths[row.path] = { ...path, [row.method]: operation(dialect, row) };
+    }
+  }
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Switchboard",
+      version: "0.1.0",
+      description:
+        "A WhatsApp gateway for many accounts: the Multi-Instance API and the Gateway API on one set of instances.",
+      license: { name: "MIT", identifier: "MIT" },
+    },
+    tags: dialects.map(({ name }) => ({ name })),
+    paths: Object.fromEntries(Object.entries(paths).sort(([one], [other]) => (one < other ? -1 : 1))),
+    components: {
+      securitySchemes: {
+        token: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
+        apiKey: { type: "apiKey", in: "header", name: "x-api-key" },
+      },
+      schemas: Object.fromEntries(
+        dialects.map((dialect) => [errorName(dialect), schema(dialect.errorSchema, "output")]),
+      ),
+    },
+  };
+}
+
+function operation(dialect: Dialect, row: Row): Json {
+  return {
+    operationId: operationId(row),
+    summary: row.summary,
+    tags: [dialect.name],
+    security: security(row),
+    parameters: [
+      ...[...row.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+        name,
+        in: "path",
+        required: true,
+        schema: { type: "string" },
+      })),
+      ...(row.query ? queryParameters(schema(row.query, "input")) : []),
+      ...(row.command
+        ? [{ name: "Idempotency-Key", in: "header", schema: { type: "string", minLength: 1, maxLength: 255 } }]
+        : []),
+    ],
+    ...(row.body
+      ? {
+          requestBody: {
+            required: !row.body.safeParse(undefined).success,
+            content: { "application/json": { schema: schema(row.body, "input") } },
+          },
+        }
+      : {}),
+    responses: {
+      [row.status]: { description: "Done", content: { "application/json": { schema: schema(row.answer, "output") } } },
+      ...(row.mayPend
+        ? {
+            202: {
+              description: "It takes longer; the answer says where to look",
+              content: { "application/json": { schema: schema(dialect.pendingSchema, "output") } },
+            },
+          }
+        : {}),
+      ...errorAnswers(dialect, row),
+    },
+  };
+}
+
+/** One answer per HTTP status, naming the codes it can have. */
+function errorAnswers(dialect: Dialect, row: Row): Json {
+  const codes = new Set(row.errors);
+  if (row.access !== "public") for (const code of credentialCodes) codes.add(code);
+  if (row.instance) codes.add("instance_not_found");
+  if (row.query || row.body) codes.add("invalid_request");
+  if (row.body) for (const code of bodyCodes) codes.add(code);
+  codes.add("internal").add("unavailable");
+  const statuses = [...new Set([...codes].map((code) => errorCodes[code].status))].sort();
+  return Object.fromEntries(
+    statuses.map((status) => {
+      const names = [...codes].filter((code) => errorCodes[code].status === status).sort();
+      const content = { [dialect.errorType]: { schema: { $ref: `#/components/schemas/${errorName(dialect)}` } } };
+      return [status, { description: names.join(", "), content }];
+    }),
+  );
+}
+
+const credentialCodes = [
+  "missing_credentials",
+  "invalid_credentials",
+  "expired_token",
+  "forbidden",
+  "ip_not_allowed",
+] as const;
+const bodyCodes = ["malformed_json", "payload_too_large", "unsupported_media_type"] as const;
+
+function security(row: Row): Json[] {
+  if (row.access === "public") return [];
+  return [...(row.access === "optional" ? [{}] : []), { token: [] }, { apiKey: [] }];
+}
+
+function queryParameters(object: Json): Json[] {
+  const required = new Set((object.required as string[] | undefined) ?? []);
+  return Object.entries((object.properties ?? {}) as Record<string, Json>).map(([name, property]) => ({
+    name,
+    in: "query",
+    required: required.has(name),
+    schema: property,
+  }));
+}
+
+function schema(type: z.ZodType, io: "input" | "output"): Json {
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(type, {
+    io,
+    unrepresentable: "any",
+    override: ({ jsonSchema }) => plain(jsonSchema, io),
+  }) as Json;
+  return rest;
+}
+
+/** Says what a reader needs and no more: clients that were generated today must take the fields of tomorrow. */
+function plain(schema: Json, io: "input" | "output"): void {
+  if (schema.pattern === wholeNumberPattern) Object.assign(schema, { type: "integer" });
+  const obvious = schema.pattern === wholeNumberPattern || String(schema.pattern ?? "").startsWith(isoPatternStart);
+  if (obvious) delete schema.pattern;
+  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
+  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
+  if (io === "output" && schema.additionalProperties === false) delete schema.additionalProperties;
+}
+
+/** How the patterns begin that zod derives from calendars; their `format` says the same. */
+const isoPatternStart = "^(?:(?:\\d\\d[2468][048]";
+
+const errorName = (dialect: Dialect) => (dialect.errorType === "application/problem+json" ? "Problem" : "GatewayError");
+
+const operationId = (row: Row) =>
+  [row.method, ...row.path.split("/").filter((part) => part !== "" && part !== "api")]
+    .join("_")
+    .replaceAll(/[^A-Za-z0-9]+/g, "_")
+    .replace(/_$/, "");

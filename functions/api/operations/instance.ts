@@ -1,0 +1,44 @@
+import { readActivity } from "../../../core/activity/index.ts";
+import { type ConnectionStatus, connectionStatus, type Instance, scannableQr } from "../../../core/instance/index.ts";
+import * as lifecycle from "../../../core/instance/lifecycle.ts";
+import * as store from "../../../core/instance/store.ts";
+import type { PageRequest } from "../../../core/message/page.ts";
+import type { CallerContext, InstanceContext } from "../context.ts";
+import { settle } from "../run-command.ts";
+
+export type InstanceView = Instance & { connectionStatus: ConnectionStatus };
+
+const view = (context: CallerContext, instance: Instance): InstanceView => ({
+  ...instance,
+  connectionStatus: connectionStatus(instance, context.deps.clock.now()),
+});
+
+const asked = ({ caller, requestId }: CallerContext) => ({ caller, correlationId: requestId });
+
+type Wanted = Parameters<typeof lifecycle.createInstance>[2];
+
+export const createInstance = (context: CallerContext, wanted: Wanted) =>
+  lifecycle.createInstance(context.deps, asked(context), wanted);
+
+export const updateInstance = (context: InstanceContext, settings: store.InstanceSettings) =>
+  store.updateInstance(context.deps, context.instance, settings);
+
+export const listInstances = async (context: CallerContext): Promise<InstanceView[]> =>
+  (await store.listInstances(context.deps.db, context.caller.userId)).map((instance) => view(context, instance));
+
+export const getInstance = async (context: InstanceContext): Promise<InstanceView> => view(context, context.instance);
+
+export const getQr = async (context: InstanceContext) =>
+  scannableQr(context.deps, context.instance, context.deps.clock.now());
+
+export const getActivity = (context: InstanceContext, page: PageRequest & { actions?: string[] | undefined }) =>
+  readActivity(context.deps.db, context.instance.id, page);
+
+export const restartInstance = async (context: InstanceContext) =>
+  settle(context, await lifecycle.restartInstance(context.deps, asked(context), context.instance));
+
+export const logoutInstance = async (context: InstanceContext) =>
+  settle(context, await lifecycle.logoutInstance(context.deps, asked(context), context.instance));
+
+export const deleteInstance = async (context: InstanceContext) =>
+  settle(context, await lifecycle.deleteInstance(context.deps, asked(context), context.instance));

@@ -1,0 +1,172 @@
+import type * as z from "zod";
+import type { Accepted } from "../../core/command/accept.ts";
+import { type CommandInput, type CommandName, type CommandOutput, commandCatalog } from "../../core/command/catalog.ts";
+import type { ErrorCode } from "../../core/error.ts";
+import type { Caller, Permission } from "../../core/user/index.ts";
+import { type CallerContext, type Context, type InstanceContext, Pending } from "./context.ts";
+import { runCommand } from "./run-command.ts";
+
+export type Method = "get" | "post" | "put" | "delete";
+
+/** `public`: nobody is asked who they are. `optional`: credentials need not be given, but must be valid if they are. */
+export type Access = "public" | "optional" | Permission;
+
+/** One endpoint, ready to be served: what `commandRow` and its sisters make of a declaration. */
+export interface Row {
+  readonly method: Method;
+  /** With parameters as `{instanceId}`. */
+  readonly path: string;
+  readonly summary: string;
+  readonly access: Access;
+  /** Where the id of the instance is; null for endpoints that are not about one. */
+  readonly instance: "path" | "body" | null;
+  readonly command: CommandName | null;
+  readonly query: z.ZodType | null;
+  readonly body: z.ZodType | null;
+  readonly answer: z.ZodType;
+  readonly status: 200 | 201;
+  readonly errors: readonly ErrorCode[];
+  /** Whether the answer may be a `Pending`. */
+  readonly mayPend: boolean;
+  run(context: Partial<InstanceContext> & Context, request: RequestOf): Promise<unknown>;
+}
+
+interface RequestOf<Params = Record<string, string>, Query = unknown, Body = unknown> {
+  params: Params;
+  query: Query;
+  body: Body;
+}
+
+type ParamsOf<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? { [Key in Name | keyof ParamsOf<Rest>]: string }
+  : Record<never, string>;
+
+type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
+
+interface Declaration<Path extends string, Query, Body, Answer extends z.ZodType> {
+  method: Method;
+  path: Path;
+  summary: string;
+  access: Access;
+  query?: Query;
+  body?: Body;
+  answer: Answer;
+  status?: 200 | 201;
+  errors?: readonly ErrorCode[];
+}
+
+type Schema = z.ZodType | undefined;
+
+/** An endpoint that reads or does something of ours. `does` is the read model or the use case; `in` and `out` are pure. */
+export interface OperationDeclaration<Ctx, Path extends string, Query, Body, Answer extends z.ZodType, Input, Output>
+  extends Declaration<Path, Query, Body, Answer> {
+  does(context: Ctx, input: Input): Promise<Output>;
+  in(request: RequestOf<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>): Input;
+  out(
+    result: Exclude<Output, Pending>,
+    request: RequestOf<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>,
+  ): z.input<Answer>;
+  mayPend?: boolean;
+}
+
+/** An endpoint that needs no instance; with `public` or `optional` access there may be no caller. */
+export function openRow<
+  const Path extends string,
+  Answer extends z.ZodType,
+  Input,
+  Output,
+  Query extends Schema = undefined,
+  Body extends Schema = undefined,
+>(row: OperationDeclaration<Context & { caller?: Caller }, Path, Query, Body, Answer, Input, Output>): Row {
+  return operation(row, null);
+}
+
+/** An endpoint for whoever has credentials. */
+export function callerRow<
+  const Path extends string,
+  Answer extends z.ZodType,
+  Input,
+  Output,
+  Query extends Schema = undefined,
+  Body extends Schema = undefined,
+>(row: OperationDeclaration<CallerContext, Path, Query, Body, Answer, Input, Output> & { access: Permission }): Row {
+  return operation(row, null);
+}
+
+/** An endpoint about one instance of the caller's, named by `{instanceId}` in its path. */
+export function instanceRow<
+  const Path extends `${string}{instanceId}${string}`,
+  Answer extends z.ZodType,
+  Input,
+  Output,
+  Query extends Schema = undefined,
+  Body extends Schema = undefined,
+>(row: OperationDeclaration<InstanceContext, Path, Query, Body, Answer, Input, Output> & { access: Permission }): Row {
+  return operation(row, "path");
+}
+
+/**
+ * An endpoint that is a command. A send answers once it is accepted; anything else with its result, or with `Pending`.
+ * The instance is named by the path or, where that has no `{instanceId}`, by the body.
+ */
+export function commandRow<
+  Name extends CommandName,
+  const Path extends string,
+  Answer extends z.ZodType,
+  Query extends Schema = undefined,
+  Body extends Schema = undefined,
+>(
+  row: Declaration<Path, Query, Body, Answer> & {
+    access: Permission;
+    command: Name;
+    in(request: RequestOf<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>): CommandInput<Name>;
+    out(
+      result: CommandOutput<Name> & Pick<Accepted, "commandId">,
+      request: RequestOf<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>,
+    ): z.input<Answer>;
+  },
+): Row {
+  const { command, ...rest } = row;
+  const definition = commandCatalog[command];
+  const offline: ErrorCode[] = definition.offline ? [] : ["instance_not_connected"];
+  return {
+    ...operation(
+      {
+        ...rest,
+        errors: [...(row.errors ?? []), ...definition.errors, ...offline, "idempotency_conflict"],
+        mayPend: definition.kind !== "send",
+        does: (context: InstanceContext, input: CommandInput<Name>) => runCommand(context, command, input),
+        out: (result: unknown, request) =>
+          row.out(result as CommandOutput<Name> & Pick<Accepted, "commandId">, request),
+      },
+      row.path.includes("{instanceId}") ? "path" : "body",
+    ),
+    command,
+  };
+}
+
+function operation<Ctx, Path extends string, Query, Body, Answer extends z.ZodType, Input, Output>(
+  row: OperationDeclaration<Ctx, Path, Query, Body, Answer, Input, Output>,
+  instance: Row["instance"],
+): Row {
+  return {
+    method: row.method,
+    path: row.path,
+    summary: row.summary,
+    access: row.access,
+    instance,
+    command: null,
+    query: (row.query as z.ZodType | undefined) ?? null,
+    body: (row.body as z.ZodType | undefined) ?? null,
+    answer: row.answer,
+    status: row.status ?? 200,
+    errors: row.errors ?? [],
+    mayPend: row.mayPend ?? false,
+    async run(context, request) {
+      // The engine has parsed the request by the row's own schemas and has put into the context what its access asks for.
+      const typed = request as RequestOf<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>;
+      const result = await row.does(context as Ctx, row.in(typed));
+      return result instanceof Pending ? result : row.out(result as Exclude<Output, Pending>, typed);
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import { type Accepted, acceptCommand } from "../../core/command/accept.ts";
+import { type CommandName, commandCatalog } from "../../core/command/catalog.ts";
+import { waitForResult } from "../../core/command/result.ts";
+import { type CallerContext, type InstanceContext, Pending } from "./context.ts";
+import { defaultWaitMs } from "./deps.ts";
+
+/** Accepts a command of the caller's and, unless it is a send, waits for what comes of it. */
+export async function runCommand(context: InstanceContext, name: CommandName, input: unknown): Promise<unknown> {
+  const accepted = await acceptCommand(context.deps, {
+    userId: context.caller.userId,
+    instance: context.instance,
+    name,
+    input,
+    idempotencyKey: context.idempotencyKey,
+    correlationId: context.requestId,
+  });
+  if (commandCatalog[name].kind === "send") {
+    return { messageId: accepted.messageId, commandId: accepted.commandId };
+  }
+  return settle(context, accepted);
+}
+
+/** The output of an accepted command, or `Pending` when it takes longer than an answer may. Throws what it failed with. */
+export async function settle(context: CallerContext, accepted: Accepted): Promise<Pending | { commandId: string }> {
+  const { deps } = context;
+  const result = await waitForResult(deps.db, accepted.commandId, deps.waitMs ?? defaultWaitMs);
+  if (result.status === "failed") throw result.error;
+  if (result.status === "open") return new Pending(accepted.commandId);
+  return { ...(result.output as object), commandId: accepted.commandId };
+}

@@ -1,0 +1,85 @@
+import type { Context as HonoContext } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type * as z from "zod";
+import { sqlState } from "../../core/db/index.ts";
+import { AppError } from "../../core/error.ts";
+import { loadInstance } from "../../core/instance/store.ts";
+import { authenticate } from "./auth.ts";
+import { type Context, type InstanceContext, Pending } from "./context.ts";
+import type { Dialect } from "./dialect.ts";
+import type { ApiEnv } from "./env.ts";
+import { invalidRequest } from "./errors.ts";
+import type { Row } from "./row.ts";
+
+/**
+ * Answers one request by one row. Credentials come first, then the instance, then the rest of the request: nobody learns
+ * from a validation error what they may not touch.
+ */
+export async function serve(
+  c: HonoContext<ApiEnv>,
+  shared: Context["deps"],
+  dialect: Dialect,
+  row: Row,
+): Promise<Response> {
+  c.set("route", row.path);
+  const caller = await authenticate(c, shared, row.access);
+  const params = c.req.param();
+  const load = async (id: unknown) => caller && loadInstance(shared.db, caller, String(id));
+
+  const named = row.instance === "path" ? await load(params.instanceId) : undefined;
+  const query = row.query ? parsed(row.query, c.req.query(), "query") : undefined;
+  const body = row.body ? parsed(row.body, await readJson(c), "body") : undefined;
+  const instance = row.instance === "body" ? await load((body as { instanceId: string }).instanceId) : named;
+
+  const context: Partial<InstanceContext> & Context = {
+    deps: { ...shared, log: c.var.log },
+    requestId: c.var.requestId,
+    host: c.req.header("host"),
+    idempotencyKey: row.command ? idempotencyKey(c.req.header("idempotency-key")) : undefined,
+    ...(caller ? { caller } : {}),
+    ...(instance ? { instance } : {}),
+  };
+  const result = await row.run(context, { params, query, body }).catch((error: unknown) => {
+    throw (row.instance && instanceGone(error)) || error;
+  });
+  return result instanceof Pending ? c.json(dialect.pending(result.commandId), 202) : c.json(result, row.status);
+}
+
+/** An error as its dialect writes it; the log line of the request gets its code. */
+export function answerError(c: HonoContext<ApiEnv>, dialect: Dialect, error: AppError): Response {
+  c.set("errorCode", error.code);
+  if (error.status === 401) c.header("www-authenticate", "Bearer");
+  const body = JSON.stringify(dialect.error(error, c.req.path));
+  return c.body(body, error.status as ContentfulStatusCode, { "content-type": dialect.errorType });
+}
+
+function parsed<Schema extends z.ZodType>(schema: Schema, value: unknown, where: string): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw invalidRequest(result.error, where);
+}
+
+/** Undefined when there is no body. Throws `unsupported_media_type` and `malformed_json`. */
+async function readJson(c: HonoContext<ApiEnv>): Promise<unknown> {
+  const bytes = await c.req.arrayBuffer();
+  if (bytes.byteLength === 0) return undefined;
+  const type = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
+  if (type && type !== "application/json" && !type.endsWith("+json")) {
+    throw new AppError("unsupported_media_type", "send the body as application/json");
+  }
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
+  } catch (error) {
+    throw new AppError("malformed_json", "the body must be JSON in UTF-8", { cause: error });
+  }
+}
+
+function idempotencyKey(given: string | undefined): string | undefined {
+  if (given === undefined || /^[\x21-\x7e]{1,255}$/.test(given)) return given;
+  throw new AppError("invalid_request", "Idempotency-Key: must be 1 to 255 printable ASCII characters without spaces");
+}
+
+/** A row of an instance that was removed between our look at it and our write (foreign key violation). */
+function instanceGone(error: unknown): AppError | undefined {
+  return sqlState(error) === "23503" ? new AppError("instance_not_found", undefined, { cause: error }) : undefined;
+}

@@ -1,0 +1,253 @@
+import { randomUUID } from "node:crypto";
+import { connect } from "node:net";
+import * as jose from "jose";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createTokens } from "../../core/user/index.ts";
+import { dialects } from "../../functions/api/app.ts";
+import type { Row } from "../../functions/api/row.ts";
+import { startApi, type TestApi } from "./support.ts";
+
+let api: TestApi;
+let key: string;
+let userId: string;
+let instanceId: string;
+let foreign: string;
+beforeAll(async () => {
+  api = await startApi();
+  ({ key, id: userId } = await api.user());
+  instanceId = await api.instance(key, "connected");
+  foreign = await api.instance((await api.user()).key, "connected");
+}, 60_000);
+afterAll(() => api?.stop());
+
+const rows = dialects.flatMap((dialect) => dialect.rows);
+const named = (some: readonly Row[]) => some.map((row) => [`${row.method.toUpperCase()} ${row.path}`, row] as const);
+const ofInstances = rows.filter((row) => row.instance);
+const withBody = rows.filter((row) => row.body);
+const closed = rows.filter((row) => row.access !== "public" && row.access !== "optional");
+
+/** A body that each endpoint takes. */
+const bodies: Record<string, object> = {
+  "/api/auth/login": { email: "ann@example.com", password: "password" },
+  "/api/auth/generate-key": { name: "x" },
+  "/api/instances": { name: "x" },
+  "/api/instances/{instanceId}": { name: "x" },
+  "/api/instances/{instanceId}/pairing-code": { phoneNumber: "79001234567" },
+  "/api/whatsapp/{instanceId}/send": { phone: "79001234567", message: "x" },
+  "/api/whatsapp/{instanceId}/send-media": { phone: "79001234567", url: "https://example.com/a.jpg" },
+  "/api/instance/create": { name: "x" },
+  "/api/instance/{instanceId}/pairing-code": { phoneNumber: "79001234567" },
+  "/api/message/send/text": { to: "79001234567", message: "x" },
+  "/api/message/send/image": { to: "79001234567", image: "https://example.com/a.jpg" },
+};
+
+function ask(
+  row: Row,
+  id: string,
+  credentials: { key?: string; token?: string },
+  headers: Record<string, string> = {},
+) {
+  const path = row.path.replace("{instanceId}", id).replace("{chatId}", "79001234567").replace("{commandId}", id);
+  const body = row.body ? { ...bodies[row.path], ...(row.instance === "body" ? { instanceId: id } : {}) } : undefined;
+  return api.request(row.method.toUpperCase(), path, { ...credentials, headers, ...(body ? { body } : {}) });
+}
+const raw = (row: Row, body: string, headers: Record<string, string> = {}) =>
+  api.request(row.method.toUpperCase(), row.path.replace("{instanceId}", instanceId), { key, body, headers });
+
+describe("every endpoint that asks for credentials", () => {
+  test.each(named(closed))("%s refuses none, an unknown key, an expired and a forged token", async (_name, row) => {
+    const past = { now: () => new Date(Date.now() - 2 * 60 * 60 * 1000) };
+    const expired = await createTokens({ ...api.deps, clock: past }).issue(userId);
+    const { privateKey } = await jose.generateKeyPair("EdDSA", { crv: "Ed25519" });
+    const forged = await new jose.SignJWT({ sub: userId, iss: "switchboard", aud: "switchboard-api" })
+      .setProtectedHeader({ alg: "EdDSA", kid: jose.decodeProtectedHeader(expired).kid ?? "" })
+      .setExpirationTime("1h")
+      .sign(privateKey);
+    const codes = [{}, { key: randomUUID() }, { key: "' or 1=1 --" }, { token: expired }, { token: forged }].map(
+      async (credentials) => {
+        const { status, body } = await ask(row, instanceId, credentials);
+        return `${status} ${body.code}`;
+      },
+    );
+    expect(await Promise.all(codes)).toEqual([
+      "401 missing_credentials",
+      "401 invalid_credentials",
+      "401 invalid_credentials",
+      "401 expired_token",
+      "401 invalid_credentials",
+    ]);
+  });
+});
+
+describe("every endpoint of an instance", () => {
+  const unknown = [
+    randomUUID(),
+    "my-instance",
+    "1",
+    "x".repeat(2000),
+    "' or ''='",
+    "00000000-0000-0000-0000-000000000000'; drop table users; --",
+    "__proto__",
+    "%00",
+  ];
+
+  test.each(named(ofInstances))(
+    "%s answers 404 for one that does not exist, however its id looks",
+    async (_name, row) => {
+      for (const id of unknown) {
+        const inPath = row.instance === "path" ? id : decodeURIComponent(id);
+        const answer = await ask(row, inPath, { key });
+        // Too long an id does not fit the schema of a body.
+        if (row.instance === "body" && id.length > 128) expect(answer.status).toBe(400);
+        // A NUL at the end of a path is cut off: another path.
+        else if (id === "%00" && row.instance === "path") expect(answer.status).toBe(404);
+        else
+          expect({ id, status: answer.status, code: answer.body.code }).toEqual({
+            id,
+            status: 404,
+            code: "instance_not_found",
+          });
+      }
+    },
+  );
+
+  test.each(named(ofInstances))("%s answers 403 for somebody else's", async (_name, row) => {
+    expect(await ask(row, foreign, { key })).toMatchObject({ status: 403, body: { code: "forbidden" } });
+  });
+});
+
+describe("every endpoint with a body", () => {
+  test.each(named(withBody))("%s refuses what is not JSON", async (_name, row) => {
+    for (const body of ["{", "nope", '{"name":"x"}}', "\u0000", "{'name':'x'}", "NaN"]) {
+      expect(await raw(row, body)).toMatchObject({ status: 400, body: { code: "malformed_json" } });
+    }
+  });
+
+  test.each(named(withBody))("%s refuses JSON of the wrong type, whole or in a field", async (_name, row) => {
+    for (const body of ["null", "[]", "7", '"x"', "true"]) {
+      expect(await raw(row, body)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+    }
+    for (const field of Object.keys(bodies[row.path] ?? {})) {
+      for (const wrong of [7, true, null, [], {}, ["x"]]) {
+        const base = row.instance === "body" ? { instanceId } : {};
+        const answer = await raw(row, JSON.stringify({ ...base, ...bodies[row.path], [field]: wrong }));
+        expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+      }
+    }
+  });
+
+  test.each(named(withBody))(
+    "%s refuses what is too large, and what is another type of content",
+    async (_name, row) => {
+      const large = JSON.stringify({ ...bodies[row.path], filler: "x".repeat(6_000_000) });
+      expect(await raw(row, large)).toMatchObject({ status: 413, body: { code: "payload_too_large" } });
+      const form = { "content-type": "application/x-www-form-urlencoded" };
+      expect(await raw(row, "name=x", form)).toMatchObject({ status: 415, body: { code: "unsupported_media_type" } });
+    },
+  );
+
+  test.each(named(withBody))("%s survives megabytes of nested JSON and keys of prototypes", async (_name, row) => {
+    const nested = "[".repeat(500_000) + "]".repeat(500_000);
+    expect(await raw(row, nested)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+    const [field = "name"] = Object.keys(bodies[row.path] ?? {});
+    expect(await raw(row, `{"${field}":${nested}}`)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+    await raw(
+      row,
+      `{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"webhookSettings":{"__proto__":{"polluted":1}}}`,
+    );
+    expect(({} as { polluted?: number }).polluted).toBeUndefined();
+  });
+});
+
+test("every endpoint with a body is among those that are tried here", () => {
+  expect(Object.keys(bodies).sort()).toEqual([...new Set(withBody.map((row) => row.path))].sort());
+});
+
+describe("text that Postgres or a terminal would not take", () => {
+  test.each(["a\u0000b", "a\r\nb", "\u001b[2J"])("is refused as the name of an instance: %j", async (name) => {
+    for (const path of ["/api/instances", "/api/instance/create"]) {
+      expect(await api.request("POST", path, { key, body: { name } })).toMatchObject({
+        status: 400,
+        body: { code: "invalid_request" },
+      });
+    }
+  });
+
+  test("is harmless as SQL", async () => {
+    const name = "Robert'); drop table instances; --";
+    const { body } = await api.request("POST", "/api/instances", { key, body: { name } });
+    expect((await api.request("GET", `/api/instances/${body.id}`, { key })).body.name).toBe(name);
+    const actions = encodeURIComponent("x') or ('1'='1");
+    expect(
+      (await api.request("GET", `/api/instances/${body.id}/activity?actions=${actions}`, { key })).body.logs,
+    ).toEqual([]);
+    const chat = encodeURIComponent("x' or '1'='1");
+    expect((await api.request("GET", `/api/instances/${body.id}/chats/${chat}/messages`, { key })).status).toBe(400);
+  });
+
+  test("is refused as a chat with NUL in it", async () => {
+    const answer = await api.request("GET", `/api/instances/${instanceId}/chats/7900%001234567/messages`, { key });
+    expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+  });
+});
+
+describe("a path", () => {
+  test("with dot segments, however they are written, leads nowhere", async () => {
+    for (const dots of ["..%2f..", "%2e%2e%2f%2e%2e", "..%252f..", "..;/.."]) {
+      const response = await fetch(`${api.url}/api/instance/${dots}/status`, { headers: { "x-api-key": key } });
+      expect([404, 405]).toContain(response.status);
+      expect(await response.json()).toMatchObject({
+        code: expect.stringMatching(/^(instance_not_found|route_not_found|method_not_allowed)$/),
+      });
+    }
+  });
+
+  test("without an endpoint is 404, in the words of its dialect", async () => {
+    expect(await api.request("GET", "/api/nothing")).toMatchObject({ status: 404, body: { code: "route_not_found" } });
+    const inGateway = await api.request("GET", "/api/message/nothing/here");
+    expect(inGateway).toMatchObject({ status: 404, body: { success: false, code: "route_not_found" } });
+  });
+
+  test("with other methods is 405 and says which", async () => {
+    const answer = await api.request("DELETE", "/api/instances", { key });
+    expect(answer).toMatchObject({ status: 405, body: { code: "method_not_allowed" } });
+    expect(answer.headers.get("allow")).toBe("POST, GET");
+    expect(await api.request("PATCH", `/api/instance/${instanceId}/status`)).toMatchObject({ status: 405 });
+  });
+});
+
+describe("a request id", () => {
+  test("of the caller's is kept if it is short and plain, else replaced, and stands in every log line", async () => {
+    const kept = await api.request("GET", "/api/observability/ping", { headers: { "x-request-id": "Order.47_11-a" } });
+    expect(kept.headers.get("x-request-id")).toBe("Order.47_11-a");
+    for (const bad of ["x".repeat(65), "a b", "<script>", "a;b"]) {
+      const { headers } = await api.request("GET", "/api/observability/ping", { headers: { "x-request-id": bad } });
+      expect(headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
+    }
+    expect(api.logged().filter((line) => !("requestId" in JSON.parse(line)))).toEqual([]);
+  });
+
+  test("cannot smuggle a header or a log line in", async () => {
+    const reply = await new Promise<string>((resolve, reject) => {
+      const { hostname, port } = new URL(api.url);
+      const socket = connect(Number(port), hostname);
+      let text = "";
+      socket.on("data", (chunk) => (text += chunk));
+      socket.on("error", reject);
+      socket.on("close", () => resolve(text));
+      socket.write(
+        "GET /api/nothing%0d%0aSet-Cookie:%20a=1 HTTP/1.1\r\nHost: x\r\nx-request-id: a%0d%0aSet-Cookie: b=1\r\nConnection: close\r\n\r\n",
+      );
+    });
+    const [head = ""] = reply.split("\r\n\r\n");
+    expect(head).toMatch(/^HTTP\/1.1 404 /);
+    expect(head.toLowerCase()).not.toContain("set-cookie");
+    expect(api.logged().every((line) => line.trimEnd().split("\n").length === 1)).toBe(true);
+  });
+});
+
+test("no log line holds a credential", async () => {
+  const lines = api.logged().join("");
+  expect(lines).not.toContain(key);
+  expect(lines).not.toMatch(/Bearer |eyJ[\w-]+\./);
+});

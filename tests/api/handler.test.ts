@@ -1,0 +1,92 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { type ApiGateway, startApiGateway } from "../../infra/local/api-gateway.ts";
+import { startApi, type TestApi } from "./support.ts";
+
+let api: TestApi;
+let folder: string;
+let gateway: ApiGateway;
+beforeAll(async () => {
+  api = await startApi();
+  folder = await mkdtemp(join(tmpdir(), "switchboard-handler-"));
+  const masterKey = join(folder, "master.key");
+  await writeFile(masterKey, Buffer.alloc(32, 7), { mode: 0o600 });
+  vi.stubEnv("DATABASE_URL", api.databaseUrl);
+  vi.stubEnv("SQS_ENDPOINT", api.sqsEndpoint);
+  vi.stubEnv("MASTER_KEY_FILE", masterKey);
+  vi.stubEnv("SHARDS", "2");
+  vi.stubEnv("LOG_LEVEL", "silent");
+  const { handler } = await import("../../functions/api/index.ts");
+  gateway = await startApiGateway({ handler, port: 0 });
+}, 60_000);
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await gateway?.stop();
+  await rm(folder, { recursive: true, force: true });
+  await api?.stop();
+});
+
+test("the Lambda handler opens lazily, tries again after a failure, and serves a whole send with one connection", async () => {
+  vi.stubEnv("DATABASE_URL", "postgres://postgres@127.0.0.1:1/none");
+  const away = await fetch(`${gateway.url}/api/observability/ping`);
+  expect({ status: away.status, body: await away.json() }).toMatchObject({
+    status: 503,
+    body: { code: "unavailable" },
+  });
+  vi.stubEnv("DATABASE_URL", api.databaseUrl);
+
+  const { key } = await api.user();
+  const headers = { "x-api-key": key, "content-type": "application/json" };
+  const ask = async (path: string, body?: object) => {
+    const init = body ? { method: "POST", body: JSON.stringify(body) } : {};
+    const response = await fetch(gateway.url + path, { headers, ...init });
+    return (await response.json()) as { id: string };
+  };
+  const { id } = await ask("/api/instances", { name: "Over Lambda" });
+  await api.setState(id, "connected");
+  const sent = await Promise.all(
+    ["one", "two", "three"].map((message) => ask(`/api/whatsapp/${id}/send`, { phone: "79001234567", message })),
+  );
+  expect(new Set(sent.map((one) => one.id)).size).toBe(3);
+  expect(await api.queued(id)).toHaveLength(4);
+  const [pool] = await api.db.sql<{ count: number }[]>`
+    select count(*)::int as count from pg_stat_activity where application_name = 'switchboard-api'`;
+  expect(pool?.count).toBe(1);
+});
+
+test("health tells the truth of the database and the queues", async () => {
+  const healthy = await api.request("GET", "/api/observability/health");
+  expect(healthy.body.data).toMatchObject({
+    status: "healthy",
+    database: { status: "connected" },
+    queues: { status: "connected" },
+    instances: { total: 1, active: 1 },
+  });
+  expect(healthy.body.data.memory.rss).toMatch(/^\d+\.\d{2} MB$/);
+  expect(healthy.body.data.uptime.formatted).toMatch(/^\d+h \d+m \d+s$/);
+  const ask = vi.spyOn(api.deps.queues, "url").mockRejectedValueOnce(new Error("the queues are away"));
+  const sick = await api.request("GET", "/api/observability/health");
+  ask.mockRestore();
+  expect(sick).toMatchObject({
+    status: 503,
+    body: {
+      success: false,
+      code: "unavailable",
+      data: { database: { status: "connected" }, queues: { status: "disconnected" } },
+    },
+  });
+});
+
+test("without its database the API says so with a code, and comes back by itself", async () => {
+  const { key } = await api.user();
+  const list = () => api.request("GET", "/api/instances", { key });
+  expect((await list()).status).toBe(200);
+  await api.stopPostgres();
+  expect(await list()).toMatchObject({ status: 503, body: { code: "unavailable" } });
+  const sick = await api.request("GET", "/api/observability/health");
+  expect(sick).toMatchObject({ status: 503, body: { data: { database: { status: "disconnected" } } } });
+  await api.startPostgres();
+  expect((await list()).status).toBe(200);
+});

@@ -1,0 +1,30 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { dialects } from "../../functions/api/app.ts";
+import { openApi } from "../../functions/api/openapi.ts";
+import { startApi, type TestApi } from "./support.ts";
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startApi();
+}, 60_000);
+afterAll(() => api?.stop());
+
+test("the document changes only together with its snapshot", async () => {
+  await expect(`${JSON.stringify(openApi(dialects), null, 2)}\n`).toMatchFileSnapshot("../fixtures/openapi.json");
+});
+
+test("the document is served to anybody, and it is OpenAPI 3.1 of every row", async () => {
+  const { status, body, headers } = await api.request("GET", "/openapi.json");
+  expect(status).toBe(200);
+  expect(headers.get("content-type")).toContain("application/json");
+  expect(body.openapi).toBe("3.1.0");
+  const operations = Object.entries<Record<string, { operationId: string }>>(body.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method} ${path}`),
+  );
+  const rows = dialects.flatMap((dialect) => dialect.rows);
+  expect(operations.sort()).toEqual(rows.map((row) => `${row.method} ${row.path}`).sort());
+  const ids = Object.values<Record<string, { operationId: string }>>(body.paths).flatMap((methods) =>
+    Object.values(methods).map(({ operationId }) => operationId),
+  );
+  expect(new Set(ids).size).toBe(ids.length);
+});
