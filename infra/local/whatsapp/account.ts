@@ -1,0 +1,62 @@
+import type { AppState } from "./app-state.ts";
+import type { Device, Endpoint, PrimaryEndpoint } from "./device.ts";
+import { formatJid, LID_SERVER, PN_SERVER } from "./jid.ts";
+import type { Picture } from "./stanza/picture.ts";
+
+export type Business = { name: string };
+
+/** A WhatsApp account: a phone number and the LID that stands for it, and its devices. */
+export class Account {
+  /** Digits only, with the country code. */
+  readonly number: string;
+  /** The user part of its LID. */
+  readonly lid: string;
+  /** The account's public identity key, which signs its companions (raw 32 bytes). */
+  readonly identityKey: Buffer;
+  pushName: string;
+  about = "";
+  picture: Picture | undefined;
+  available = false;
+  /** Seconds since the epoch; undefined while it was never seen. */
+  lastSeen: number | undefined;
+  /** Devices that asked for its presence, and how they named it. Lost when they disconnect. */
+  readonly subscribers = new Map<Device, string>();
+  business: Business | undefined;
+  phone: PrimaryEndpoint | undefined;
+  readonly companions = new Map<number, Device>();
+  readonly privacy = new Map<string, string>();
+  readonly blocked = new Set<string>();
+  readonly appState: AppState = new Map();
+  /** Devices of others that asked for this account's device list and cache it. */
+  readonly watchers = new Set<Device>();
+  /** Device ids are never used twice, as on WhatsApp. */
+  nextDeviceId = 1;
+
+  constructor(number: string, lid: string, identityKey: Buffer, pushName: string) {
+    this.number = number;
+    this.lid = lid;
+    this.identityKey = identityKey;
+    this.pushName = pushName;
+  }
+
+  get pnJid(): string {
+    return formatJid(this.number, PN_SERVER);
+  }
+
+  get lidJid(): string {
+    return formatJid(this.lid, LID_SERVER);
+  }
+
+  jid(server: string): string {
+    return server === LID_SERVER ? this.lidJid : this.pnJid;
+  }
+
+  endpoint(device: number): Endpoint | undefined {
+    return device === 0 ? this.phone : this.companions.get(device);
+  }
+
+  *endpoints(): IterableIterator<Endpoint> {
+    if (this.phone) yield this.phone;
+    yield* this.companions.values();
+  }
+}

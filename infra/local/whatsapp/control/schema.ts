@@ -1,0 +1,209 @@
+import { z } from "zod";
+
+export const Number_ = z
+  .string()
+  .regex(/^\d{5,15}$/)
+  .describe("Phone number with the country code, digits only");
+const Address = z.string().min(3).describe("A phone number, a JID, or a group's JID");
+const TimeoutMs = z.coerce.number().int().min(0).max(120_000).default(10_000);
+const Times = z.number().int().min(1).max(1000).default(1);
+
+export const NewPhone = z.object({
+  number: Number_,
+  pushName: z.string().optional(),
+  business: z.object({ name: z.string() }).optional(),
+  lid: z.string().regex(/^\d+$/).optional().describe("User part of the LID; made up when left out"),
+  addressing: z.enum(["lid", "pn"]).default("lid").describe("How the phone's messages name accounts"),
+  autoRead: z.boolean().default(false),
+  history: z
+    .array(
+      z.object({
+        with: Address,
+        name: z.string().optional(),
+        unread: z.number().int().min(0).optional(),
+        messages: z.array(
+          z.object({
+            text: z.string(),
+            fromMe: z.boolean().optional(),
+            timestamp: z.number().int().describe("Seconds since the epoch"),
+            id: z.string().optional(),
+            author: Number_.optional(),
+          }),
+        ),
+      }),
+    )
+    .default([])
+    .describe("What a device gets when it is linked"),
+  historyTransport: z.enum(["blob", "inline"]).default("blob"),
+});
+
+export const PhoneChange = z.object({
+  pushName: z.string().optional(),
+  online: z.boolean().optional(),
+  autoRead: z.boolean().optional(),
+  addressing: z.enum(["lid", "pn"]).optional(),
+});
+
+export const DeviceView = z.object({
+  jid: z.string(),
+  lid: z.string(),
+  id: z.number().int(),
+  number: Number_,
+  platform: z.string(),
+  online: z.boolean(),
+  kept: z.number().int().describe("Stanzas that wait for an acknowledgement"),
+  preKeys: z.number().int(),
+  sockets: z.object({
+    open: z.number().int(),
+    maximum: z.number().int().describe("Most sockets ever open at once with these credentials"),
+    logins: z.number().int(),
+    history: z.array(
+      z.object({ at: z.number(), event: z.enum(["open", "close", "replaced"]), open: z.number().int() }),
+    ),
+  }),
+  counts: z.object({
+    received: z.number().int(),
+    delivered: z.number().int(),
+    redelivered: z.number().int(),
+    acked: z.number().int(),
+    nacked: z.number().int(),
+  }),
+});
+
+export const PhoneView = z.object({
+  number: Number_,
+  jid: z.string(),
+  lid: z.string(),
+  pushName: z.string(),
+  online: z.boolean(),
+  devices: z.array(DeviceView),
+  messages: z.number().int(),
+  duplicates: z.number().int(),
+  failures: z.array(z.object({ id: z.string(), from: z.string(), type: z.string(), error: z.string() })),
+  errors: z.array(z.string()),
+});
+
+export const Scan = z.object({ qr: z.string().min(20).describe("The text of the QR code") });
+export const LinkCode = z.object({ code: z.string().min(8).max(9), timeoutMs: TimeoutMs });
+
+const Send = {
+  to: Address,
+  id: z.string().optional().describe("The message id; a fresh one by default"),
+  addressing: z.enum(["lid", "pn"]).optional(),
+};
+export const SendText = z.object({
+  ...Send,
+  text: z.string(),
+  quote: z.string().optional().describe("Id of a message in the inbox"),
+});
+export const SendMedia = z.object({
+  ...Send,
+  kind: z.enum(["image", "video", "ptv", "audio", "document", "sticker"]),
+  data: z.base64().describe("The file"),
+  mimetype: z.string().optional(),
+  caption: z.string().optional(),
+  fileName: z.string().optional(),
+  ptt: z.boolean().optional(),
+});
+export const React = z.object({ message: z.string().describe("Id of a message in the inbox"), emoji: z.string() });
+export const Read = z.object({ messages: z.array(z.string()).min(1).describe("Ids of messages in the inbox") });
+export const NewGroup = z.object({ subject: z.string().min(1), members: z.array(Address).min(1) });
+
+export const MessageView = z.object({
+  id: z.string(),
+  chat: z.string(),
+  from: z.string(),
+  fromLid: z.string(),
+  fromDevice: z.number().int(),
+  fromMe: z.boolean(),
+  pushName: z.string().optional(),
+  timestamp: z.number().int(),
+  addressing: z.enum(["pn", "lid"]),
+  kind: z.string(),
+  text: z.string().optional(),
+  media: z
+    .object({
+      kind: z.string(),
+      mimetype: z.string(),
+      fileName: z.string().optional(),
+      fileLength: z.number().int(),
+      ptt: z.boolean(),
+    })
+    .optional(),
+  refersTo: z.string().optional(),
+  copies: z.number().int().describe("How often it arrived"),
+  receivedAt: z.number(),
+  read: z.boolean(),
+});
+
+export const Inbox = z.object({ messages: z.array(MessageView), next: z.number().int() });
+export const InboxQuery = z.object({
+  after: z.coerce.number().int().min(0).default(0).describe("How many messages to skip: `next` of the last answer"),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+});
+export const WaitQuery = z.object({
+  text: z.string().optional(),
+  contains: z.string().optional(),
+  from: z.string().optional(),
+  chat: z.string().optional(),
+  kind: z.string().optional(),
+  id: z.string().optional(),
+  timeoutMs: TimeoutMs,
+});
+
+export const SentView = z.object({
+  id: z.string(),
+  to: z.string(),
+  status: z.enum(["sent", "delivered", "read", "played", "failed"]),
+  error: z.number().int().optional(),
+  retries: z.number().int(),
+  receipts: z.array(z.object({ from: z.string(), device: z.number().int(), type: z.string(), at: z.number() })),
+});
+export const SentQuery = z.object({
+  status: z.enum(["delivered", "read", "played"]).optional().describe("Wait until the message is at least this"),
+  timeoutMs: TimeoutMs,
+});
+
+export const GroupView = z.object({
+  jid: z.string(),
+  subject: z.string(),
+  createdAt: z.number().int(),
+  members: z.array(z.object({ jid: z.string(), lid: z.string(), role: z.enum(["superadmin", "admin", "member"]) })),
+});
+
+const Code = z.object({ code: z.number().int(), times: Times });
+export const DeviceFaults = z.object({
+  cut: z.literal(true).optional().describe("Drop the socket without a close frame"),
+  silence: z
+    .object({ ms: z.number().int().min(1).max(600_000), after: z.enum(["cut", "resume"]) })
+    .optional()
+    .describe("Nothing passes for so long; then what was under way is lost, or arrives"),
+  slow: z.number().int().min(0).max(60_000).optional().describe("Milliseconds of delay, each way"),
+  ack: Code.optional().describe("Refuse the next messages with this code, e.g. 463 or 429"),
+  login: Code.optional().describe("Fail the next logins with this code, e.g. 503"),
+  iq: Code.extend({ xmlns: z.string().optional() }).optional().describe("Fail the next requests"),
+  corruptOut: z.number().int().min(1).optional().describe("Damage so many of the next messages that it sends"),
+  corruptIn: z.number().int().min(1).optional().describe("Damage so many of the next messages that it gets"),
+});
+
+const Status = z.object({ status: z.number().int().min(400).max(599), times: Times });
+export const MediaFaults = z.object({ upload: Status.optional(), download: Status.optional() });
+
+export const State = z.object({
+  url: z.string(),
+  rootKey: z.string(),
+  mediaHost: z.string(),
+  mediaCa: z.string(),
+  phones: z.number().int(),
+  devices: z.number().int(),
+  sockets: z.number().int(),
+  counts: z.record(z.string(), z.number()),
+  media: z.record(z.string(), z.number()),
+});
+export const Unknown = z.object({
+  unknown: z.array(z.object({ at: z.number(), from: z.string(), stanza: z.string(), reason: z.string() })),
+});
+export const Queue = z.object({
+  kept: z.array(z.object({ tag: z.string(), attrs: z.record(z.string(), z.string()) })),
+});
+export const Problem = z.object({ error: z.string() });

@@ -1,0 +1,52 @@
+import type { z } from "zod";
+import type { Device } from "../device.ts";
+import type { Group } from "../group.ts";
+import type { InboxMessage } from "../phone/inbox.ts";
+import type { Phone } from "../phone/phone.ts";
+import type { SentMessage } from "../phone/sent.ts";
+import type { DeviceView, GroupView, MessageView, PhoneView, SentView } from "./schema.ts";
+
+export function deviceView(device: Device): z.input<typeof DeviceView> {
+  return {
+    jid: device.pnJid,
+    lid: device.lidJid,
+    id: device.id,
+    number: device.account.number,
+    platform: device.credentials.platform,
+    online: device.socket?.active ?? false,
+    kept: device.kept.size,
+    preKeys: device.preKeys.size,
+    sockets: device.sockets,
+    counts: device.counts,
+  };
+}
+
+export function phoneView(phone: Phone): z.input<typeof PhoneView> {
+  return {
+    number: phone.number,
+    jid: phone.jid,
+    lid: phone.lidJid,
+    pushName: phone.pushName,
+    online: phone.online,
+    devices: phone.devices.map(deviceView),
+    messages: phone.inbox.messages.length,
+    duplicates: phone.inbox.duplicates,
+    failures: phone.failures,
+    errors: phone.errors.map(({ message }) => message),
+  };
+}
+
+export function messageView({ media, message: _, replyTo: __, ...rest }: InboxMessage): z.input<typeof MessageView> {
+  if (!media) return rest;
+  const { kind, mimetype, fileName, fileLength, ptt } = media;
+  return { ...rest, media: { kind, mimetype, fileName, fileLength, ptt } };
+}
+
+export function sentView({ id, to, status, error, retries, receipts }: SentMessage): z.input<typeof SentView> {
+  return { id, to, status, error, retries, receipts };
+}
+
+export function groupView(group: Group): z.input<typeof GroupView> {
+  const members = [...group.members].map(([account, role]) => ({ jid: account.pnJid, lid: account.lidJid, role }));
+  return { jid: group.jid, subject: group.subject, createdAt: group.createdAt, members };
+}

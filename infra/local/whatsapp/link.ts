@@ -1,0 +1,106 @@
+import type { WebSocket } from "ws";
+
+type Held = { due: number; run: () => void };
+
+/** Delivers in order, each thing not before its time. */
+class DelayLine {
+  #held: Held[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  get empty(): boolean {
+    return this.#held.length === 0;
+  }
+
+  add(delayMs: number, run: () => void): void {
+    const last = this.#held.at(-1)?.due ?? 0;
+    this.#held.push({ due: Math.max(last, performance.now() + delayMs), run });
+    this.#arm();
+  }
+
+  drop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#held.length = 0;
+  }
+
+  #arm(): void {
+    const first = this.#held[0];
+    if (this.#timer || !first) return;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        while (this.#held[0] && this.#held[0].due <= performance.now() + 0.5) this.#held.shift()?.run();
+        this.#arm();
+      },
+      Math.max(0, first.due - performance.now()),
+    );
+  }
+}
+
+/** The wire between the server and one socket, where latency, silence and cuts happen. */
+export class Link {
+  #socket: WebSocket;
+  #receive: (data: Buffer) => void;
+  #in = new DelayLine();
+  #out = new DelayLine();
+  #silent: { in: Buffer[]; out: Buffer[]; timer: NodeJS.Timeout } | undefined;
+  #closed = false;
+  latencyMs = 0;
+
+  constructor(socket: WebSocket, receive: (data: Buffer) => void) {
+    this.#socket = socket;
+    this.#receive = receive;
+    socket.on("message", (data: Buffer) => this.#arrive(data));
+    socket.on("close", () => this.#end());
+  }
+
+  write(data: Buffer): void {
+    if (this.#closed) return;
+    if (this.#silent) this.#silent.out.push(data);
+    else if (this.latencyMs > 0 || !this.#out.empty) this.#out.add(this.latencyMs, () => this.#socket.send(data));
+    else this.#socket.send(data);
+  }
+
+  #arrive(data: Buffer): void {
+    if (this.#closed) return;
+    if (this.#silent) this.#silent.in.push(data);
+    else if (this.latencyMs > 0 || !this.#in.empty) this.#in.add(this.latencyMs, () => this.#receive(data));
+    else this.#receive(data);
+  }
+
+  cut(): void {
+    this.#end();
+    this.#socket.terminate();
+  }
+
+  /** Closes politely, after what is under way has left. */
+  close(): void {
+    if (this.latencyMs > 0 || !this.#out.empty) this.#out.add(this.latencyMs, () => this.#socket.close());
+    else this.#socket.close();
+  }
+
+  /** Resolves when the silence is over. */
+  silence(ms: number, then: "cut" | "resume"): Promise<void> {
+    if (this.#silent) throw new Error("the link is silent already");
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        const held = this.#silent;
+        this.#silent = undefined;
+        if (then === "cut") this.cut();
+        else {
+          for (const data of held?.out ?? []) this.write(data);
+          for (const data of held?.in ?? []) this.#arrive(data);
+        }
+        resolve();
+      }, ms);
+      this.#silent = { in: [], out: [], timer };
+    });
+  }
+
+  #end(): void {
+    this.#closed = true;
+    if (this.#silent) clearTimeout(this.#silent.timer);
+    this.#in.drop();
+    this.#out.drop();
+  }
+}

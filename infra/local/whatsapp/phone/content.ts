@@ -1,0 +1,113 @@
+import { randomBytes } from "node:crypto";
+import type { proto } from "../wire.ts";
+import type { MediaKind, MediaReference } from "./media.ts";
+
+/** The payload of a media message, whichever kind it is. */
+export type MediaInfo = MediaReference & {
+  kind: MediaKind;
+  mimetype: string;
+  caption: string | undefined;
+  fileName: string | undefined;
+  directPath: string;
+  /** Voice note. */
+  ptt: boolean;
+};
+
+export type Content = {
+  /** `text`, `image`, `reaction`, `poll`, `revoke`, `edit` …: WhatsApp's own name for it, shortened. */
+  kind: string;
+  text: string | undefined;
+  media: MediaInfo | undefined;
+  /** Id of the message that this one quotes, reacts to, edits or deletes. */
+  refersTo: string | undefined;
+};
+
+const MEDIA: [keyof proto.IMessage, MediaKind][] = [
+  ["imageMessage", "image"],
+  ["videoMessage", "video"],
+  ["ptvMessage", "ptv"],
+  ["audioMessage", "audio"],
+  ["documentMessage", "document"],
+  ["stickerMessage", "sticker"],
+];
+
+const WRAPPERS = [
+  "ephemeralMessage",
+  "viewOnceMessage",
+  "viewOnceMessageV2",
+  "viewOnceMessageV2Extension",
+  "documentWithCaptionMessage",
+  "editedMessage",
+  "associatedChildMessage",
+  "groupStatusMessage",
+] as const;
+
+const NOT_CONTENT = new Set(["messageContextInfo", "senderKeyDistributionMessage"]);
+const REVOKE = 0;
+const EDIT = 14;
+
+/** Takes a message out of what it is wrapped in: disappearing, view once, document with caption, edit. */
+export function unwrap(message: proto.IMessage): proto.IMessage {
+  for (const wrapper of WRAPPERS) {
+    const inner = message[wrapper]?.message;
+    if (inner) return unwrap(inner);
+  }
+  return message;
+}
+
+function mediaInfo(message: proto.IMessage): MediaInfo | undefined {
+  for (const [field, kind] of MEDIA) {
+    const part = message[field] as proto.Message.IDocumentMessage | null | undefined;
+    if (!part?.mediaKey || !part.directPath) continue;
+    return {
+      kind,
+      mediaKey: part.mediaKey,
+      fileSha256: part.fileSha256 ?? Buffer.alloc(0),
+      fileEncSha256: part.fileEncSha256 ?? Buffer.alloc(0),
+      fileLength: Number(part.fileLength ?? 0),
+      mimetype: part.mimetype ?? "",
+      caption: part.caption ?? undefined,
+      fileName: part.fileName ?? undefined,
+      directPath: part.directPath,
+      ptt: (message.audioMessage?.ptt ?? false) === true,
+    };
+  }
+  return undefined;
+}
+
+/** Whether there is anything in it to show; sender keys alone are not. */
+export function hasContent(message: proto.IMessage): boolean {
+  return Object.entries(message).some(([field, value]) => value != null && !NOT_CONTENT.has(field));
+}
+
+export function readContent(wrapped: proto.IMessage): Content {
+  const message = unwrap(wrapped);
+  const media = mediaInfo(message);
+  const { protocolMessage: protocol, reactionMessage: reaction } = message;
+  const extended = message.extendedTextMessage;
+  const text = message.conversation || extended?.text || media?.caption || reaction?.text || undefined;
+  if (protocol) {
+    const kind = protocol.type === EDIT ? "edit" : (protocol.type ?? REVOKE) === REVOKE ? "revoke" : "protocol";
+    const edited = protocol.editedMessage ? readContent(protocol.editedMessage).text : undefined;
+    return { kind, text: edited, media: undefined, refersTo: protocol.key?.id ?? undefined };
+  }
+  if (message.conversation || extended) {
+    return { kind: "text", text: text ?? "", media, refersTo: extended?.contextInfo?.stanzaId ?? undefined };
+  }
+  const field = Object.entries(message).find(([name, value]) => value != null && !NOT_CONTENT.has(name))?.[0];
+  const kind = media?.kind ?? field?.replace(/Message(V\d+)?$/, "") ?? "empty";
+  return { kind, text, media, refersTo: reaction?.key?.id ?? undefined };
+}
+
+/** WhatsApp pads a message with 1 to 16 bytes that all hold their count. */
+export function pad(encoded: Uint8Array): Buffer {
+  const count = ((randomBytes(1)[0] ?? 0) & 0x0f) + 1;
+  return Buffer.concat([encoded, Buffer.alloc(count, count)]);
+}
+
+/** @throws on padding that no client writes. */
+export function unpad(padded: Buffer): Buffer {
+  const count = padded.at(-1) ?? 0;
+  if (count < 1 || count > 16 || count > padded.length) throw new Error("the message is not padded");
+  return padded.subarray(0, padded.length - count);
+}

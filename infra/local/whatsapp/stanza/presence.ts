@@ -1,0 +1,66 @@
+import type { Account } from "../account.ts";
+import type { Device } from "../device.ts";
+import { isGroupJid, isLidJid, LID_SERVER, PN_SERVER, parseJid } from "../jid.ts";
+import type { World } from "../world.ts";
+import { type BinaryNode, children, node } from "./node.ts";
+
+/** What is typed: `composing`, `recording` (a voice note), or `paused`. */
+export type Typing = "composing" | "recording" | "paused";
+
+/** `presence` and `chatstate` from a client. A name in a presence is the account's push name from now on. */
+export function receivePresence(world: World, device: Device, stanza: BinaryNode): void {
+  const { account } = device;
+  const { name, type, to } = stanza.attrs;
+  if (stanza.tag === "chatstate") {
+    const [state] = children(stanza);
+    if (to && state) tellTyping(world, account, to, state);
+    return;
+  }
+  if (name) account.pushName = name;
+  if (type === "subscribe" && to) subscribe(world, device, to);
+  else if (type === "available" || type === "unavailable") setPresence(world, account, type === "available");
+}
+
+function subscribe(world: World, device: Device, to: string): void {
+  const account = world.accountOf(to);
+  if (!account) return;
+  const { server } = parseJid(to);
+  account.subscribers.set(device, server);
+  device.socket?.send(presenceOf(account, server));
+}
+
+function presenceOf(account: Account, server: string): BinaryNode {
+  const { lastSeen } = account;
+  if (account.available) return node("presence", { from: account.jid(server) });
+  const last = lastSeen === undefined ? "deny" : String(lastSeen);
+  return node("presence", { from: account.jid(server), type: "unavailable", last });
+}
+
+/** Tells who subscribed. Presence is of the moment: it is not kept for who is offline. */
+export function setPresence(world: World, account: Account, available: boolean): void {
+  account.available = available;
+  if (!available) account.lastSeen = Number(world.seconds);
+  for (const [device, server] of account.subscribers) device.socket?.send(presenceOf(account, server));
+}
+
+/** Tells the other side of a chat, or a group's members, that somebody is typing. */
+export function tellTyping(world: World, sender: Account, to: string, state: BinaryNode): void {
+  if (isGroupJid(to)) {
+    for (const account of world.groups.get(to)?.members.keys() ?? []) {
+      if (account !== sender) send(account, { from: to, participant: sender.lidJid }, state);
+    }
+    return;
+  }
+  const target = world.accountOf(to);
+  if (target) send(target, { from: sender.jid(isLidJid(to) ? LID_SERVER : PN_SERVER) }, state);
+}
+
+function send(account: Account, attrs: Record<string, string>, state: BinaryNode): void {
+  const stanza = node("chatstate", attrs, [state]);
+  account.phone?.deliver(stanza);
+  for (const companion of account.companions.values()) companion.socket?.send(stanza);
+}
+
+export function typingNode(typing: Typing): BinaryNode {
+  return typing === "recording" ? node("composing", { media: "audio" }) : node(typing);
+}

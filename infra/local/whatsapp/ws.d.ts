@@ -1,0 +1,22 @@
+// `ws` ships no types; this declares the part of its API that the simulator uses.
+declare module "ws" {
+  import type { EventEmitter } from "node:events";
+  import type { IncomingMessage, Server } from "node:http";
+  import type { Duplex } from "node:stream";
+
+  export class WebSocket extends EventEmitter {
+    static readonly OPEN: 1;
+    readonly readyState: number;
+    readonly bufferedAmount: number;
+    constructor(url: string);
+    send(data: Uint8Array, done?: (error?: Error) => void): void;
+    close(code?: number, reason?: string): void;
+    terminate(): void;
+  }
+  export class WebSocketServer extends EventEmitter {
+    constructor(options: { noServer?: boolean; server?: Server; perMessageDeflate?: boolean; maxPayload?: number });
+    handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, done: (socket: WebSocket) => void): void;
+    close(done?: (error?: Error) => void): void;
+  }
+  export default WebSocket;
+}

@@ -1,0 +1,76 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Phone, startWhatsApp, type WhatsApp } from "../../infra/local/whatsapp/index.ts";
+import { Client, mediaDispatcher, silenceLibsignal, strictVerification } from "./client.ts";
+
+silenceLibsignal();
+strictVerification();
+
+let wa: WhatsApp;
+let alice: Phone;
+let bob: Phone;
+let client: Client;
+
+beforeEach(async () => {
+  wa = await startWhatsApp();
+  alice = await wa.addPhone({ number: "4915550000001", pushName: "Alice" });
+  bob = await wa.addPhone({ number: "4915550000002", pushName: "Bob" });
+  client = new Client(wa);
+  await client.pair(alice);
+});
+
+afterEach(async () => {
+  await client.close();
+  await wa.stop();
+  expect(wa.unknown).toEqual([]);
+  for (const phone of [alice, bob]) expect(phone.errors).toEqual([]);
+});
+
+test("typing and presence reach the other side while it happens", async () => {
+  await client.sock.presenceSubscribe(bob.jid);
+  bob.setPresence(true);
+  await client.events.waitFor(
+    ({ name, value }) => name === "presence.update" && JSON.stringify(value).includes('"available"'),
+  );
+  bob.setTyping(alice.number, "recording");
+  await client.events.waitFor(
+    ({ name, value }) => name === "presence.update" && JSON.stringify(value).includes("recording"),
+  );
+  await client.sock.sendPresenceUpdate("composing", bob.jid);
+  await expect.poll(() => bob.notifications.map(({ tag }) => tag)).toContain("chatstate");
+});
+
+test("a profile picture is set, seen by others and removed, for accounts and for groups", async () => {
+  const image = await (await import("sharp"))
+    .default({ create: { width: 64, height: 64, channels: 3, background: "red" } })
+    .jpeg()
+    .toBuffer();
+  const group = bob.createGroup("Club", [alice.number]);
+  for (const jid of [alice.jid, group.jid]) {
+    await client.sock.updateProfilePicture(jid, image);
+    const url = await client.sock.profilePictureUrl(jid, "image");
+    const response = await fetch(url ?? "", { dispatcher: mediaDispatcher(wa) } as never);
+    expect(Buffer.from(await response.arrayBuffer()).subarray(0, 2)).toEqual(Buffer.from([0xff, 0xd8]));
+    await client.sock.removeProfilePicture(jid);
+    await expect(client.sock.profilePictureUrl(jid, "image")).rejects.toThrow("item-not-found");
+  }
+  await expect(client.sock.profilePictureUrl(bob.jid)).rejects.toThrow("item-not-found");
+});
+
+test("about texts, privacy settings and the block list are what was set", async () => {
+  await client.sock.updateProfileStatus("at work");
+  expect(await client.sock.fetchStatus(alice.jid)).toMatchObject([{ status: { status: "at work" } }]);
+  await client.sock.updateReadReceiptsPrivacy("none");
+  expect(await client.sock.fetchPrivacySettings(true)).toMatchObject({ readreceipts: "none", online: "all" });
+  await client.sock.sendMessage(bob.jid, { text: "learn the LID" });
+  await client.sock.updateBlockStatus(bob.jid, "block");
+  expect(await client.sock.fetchBlocklist()).toEqual([bob.lidJid]);
+  await client.sock.updateBlockStatus(bob.jid, "unblock");
+  expect(await client.sock.fetchBlocklist()).toEqual([]);
+});
+
+test("a name that is changed on the phone is known to its clients, and the other way round", async () => {
+  alice.setPushName("Alice II");
+  await expect.poll(() => client.creds.me?.name).toBe("Alice II");
+  await client.sock.updateProfileName("Alice III");
+  await expect.poll(() => alice.pushName).toBe("Alice III");
+});
