@@ -105,9 +105,11 @@ export async function unfinishedCommands(db: Database, shard: number): Promise<C
 }
 
 /** Notes that a command that might bring the host down is begun; answers how often it has been. */
-export async function countAttempt(db: Database, id: string): Promise<number> {
+export async function countAttempt(db: Database, host: string, lease: Lease, id: string): Promise<number> {
   const [row] = await db.sql<{ attempts: number }[]>`
-    update commands set attempts = attempts + 1 where id = ${id} returning attempts`;
+    update commands set attempts = attempts + 1
+    from (select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})) as held
+    where id = ${id} returning attempts`;
   return row?.attempts ?? 1;
 }
 

@@ -2,13 +2,14 @@ import type { Database } from "../core/db/index.ts";
 import type { EventEnvelope, EventType } from "../core/event/catalog.ts";
 import type { Logger } from "../core/log.ts";
 import { eventQueue, type QueueMessage, type Queues } from "../core/queue/index.ts";
+import type { Lease } from "./lease.ts";
 
 export interface RelayDeps {
   db: Database;
   queues: Queues;
   log: Logger;
-  shard: number;
-  leaseHeld: () => boolean;
+  host: string;
+  lease: Lease;
 }
 
 interface OutboxRow {
@@ -63,10 +64,10 @@ export class Relay {
       try {
         while ((await this.#emit()) === page);
       } catch (error) {
-        this.#deps.log.warn({ err: error, shard: this.#deps.shard }, "events wait in the log");
+        this.#deps.log.warn({ err: error, shard: this.#deps.lease.grant.shard }, "events wait in the log");
         this.#pending = false;
       }
-      if (last || !this.#deps.leaseHeld()) return;
+      if (last || !this.#deps.lease.held) return;
       await this.#pause();
     }
   }
@@ -88,7 +89,8 @@ export class Relay {
 
   /** Answers how many events were read. */
   async #emit(): Promise<number> {
-    const { db, shard } = this.#deps;
+    const { db, host, lease } = this.#deps;
+    const shard = lease.grant.shard;
     const rows = await db.sql<OutboxRow[]>`
       select id, instance_id, seq::float8 as seq, type, data, correlation_id, created_at from events
       where shard = ${shard} and emitted_at is null order by position limit ${page}`;
@@ -96,7 +98,11 @@ export class Relay {
     const byLane = Array.from({ length: lanes }, (): OutboxRow[] => []);
     for (const row of rows) byLane[Number.parseInt(row.instance_id.slice(-4), 16) % lanes]?.push(row);
     const sent = (await Promise.all(byLane.map((lane) => this.#sendLane(lane)))).flat();
-    if (sent.length > 0) await db.sql`update events set emitted_at = clock_timestamp() where id = any(${sent}::uuid[])`;
+    if (sent.length > 0) {
+      await db.sql`
+        update events set emitted_at = clock_timestamp() from (select fence(${shard}, ${host}, ${lease.grant.epoch})) as held
+        where id = any(${sent}::uuid[])`;
+    }
     if (sent.length < rows.length) throw new Error(`the event queue took ${sent.length} of ${rows.length} events`);
     return rows.length;
   }
@@ -105,7 +111,7 @@ export class Relay {
   async #sendLane(rows: readonly OutboxRow[]): Promise<string[]> {
     const sent: string[] = [];
     for (const batch of batches(rows)) {
-      if (!this.#deps.leaseHeld()) return sent;
+      if (!this.#deps.lease.held) return sent;
       try {
         const refused = await this.#deps.queues.sendBatch(
           eventQueue,
@@ -115,7 +121,7 @@ export class Relay {
         sent.push(...batch.slice(0, until).map(([id]) => id));
         if (until < batch.length) return sent;
       } catch (error) {
-        this.#deps.log.warn({ err: error, shard: this.#deps.shard }, "the event queue is not available");
+        this.#deps.log.warn({ err: error, shard: this.#deps.lease.grant.shard }, "the event queue is not available");
         return sent;
       }
     }

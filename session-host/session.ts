@@ -2,7 +2,7 @@ import type { ConnectionState } from "@whiskeysockets/baileys";
 import { AppError } from "../core/error.ts";
 import type { InstanceStatus } from "../core/instance/instance.sql.ts";
 import type { Change, InstanceFields } from "./change.ts";
-import { type ClaimedCommand, countAttempt } from "./claim.ts";
+import type { ClaimedCommand } from "./claim.ts";
 import { Connection, type ConnectionDeps, CredentialsMissing } from "./connection.ts";
 import { backoff, judge } from "./disconnect.ts";
 import { executors } from "./executors/index.ts";
@@ -14,6 +14,7 @@ export interface SessionDeps extends ConnectionDeps {
   media: MediaStage;
   /** Bounds how many sessions log in at once: a first login costs a tenth of a second of CPU. */
   logins: Limiter;
+  countAttempt: (commandId: string) => Promise<number>;
   /** Removes the instance and all that is kept of it. */
   removeInstance: (instanceId: string) => Promise<void>;
 }
@@ -59,7 +60,7 @@ export class Session {
     this.queue = new SendQueue({
       log: deps.log,
       record: (change) => this.#record(change),
-      countAttempt: (commandId) => countAttempt(deps.db, commandId),
+      countAttempt: deps.countAttempt,
       onSilence: () => void this.#inTurn(() => this.#onClose("connection_lost", "later")),
     });
   }

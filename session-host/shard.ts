@@ -4,7 +4,7 @@ import { commandCatalog } from "../core/command/catalog.ts";
 import { AppError } from "../core/error.ts";
 import { mediaPrefix } from "../core/media/index.ts";
 import { commandQueue, type Queues } from "../core/queue/index.ts";
-import { type ClaimedCommand, claimCommands, claimWaiting, unfinishedCommands } from "./claim.ts";
+import { type ClaimedCommand, claimCommands, claimWaiting, countAttempt, unfinishedCommands } from "./claim.ts";
 import type { HostDeps } from "./host.ts";
 import type { Lease } from "./lease.ts";
 import { Ledger } from "./ledger.ts";
@@ -17,6 +17,8 @@ const envelope = z.object({ v: z.literal(1), id: z.uuid(), instanceId: z.uuid() 
 /** Instances and commands that did not come through the queue are looked for so often, once they are so old. Milliseconds. */
 const reconcileMs = 2_000;
 const waitingMs = 3_000;
+/** By then an `instance.delete` that came through the queue is done. */
+const deletedMs = 60_000;
 /** Beyond this a host leaves commands on the queue. */
 const maxHeld = 10_000;
 
@@ -37,8 +39,7 @@ export class Shard {
     this.#deps = deps;
     this.lease = lease;
     const { db, queues, vault, ids, log, host } = deps;
-    const shard = lease.grant.shard;
-    this.#relay = new Relay({ db, queues, log, shard, leaseHeld: () => lease.held });
+    this.#relay = new Relay({ db, queues, log, host, lease });
     this.#ledger = new Ledger({
       db,
       vault,
@@ -97,6 +98,21 @@ export class Shard {
       where shard = ${this.lease.grant.shard} and desired = 'running' and deleted_at is null
         and not (id = any(${[...this.#sessions.keys()]}::uuid[]))`;
     for (const row of rows) this.#start(this.#adopt(row));
+    await this.#removeDeleted();
+  }
+
+  /** Instances whose `instance.delete` was given up before a host took it: they are gone for their users already. */
+  async #removeDeleted(): Promise<void> {
+    const rows = await this.#deps.db.sql<SessionRow[]>`
+      select id, status, linked_at is not null as linked from instances
+      where shard = ${this.lease.grant.shard} and deleted_at < clock_timestamp() - ${deletedMs} * interval '1 ms'`;
+    for (const row of rows) {
+      this.#adopt(row)
+        .remove()
+        .catch((error: unknown) =>
+          this.#deps.log.warn({ err: error, instanceId: row.id }, "an instance was not removed"),
+        );
+    }
   }
 
   #start(session: Session): void {
@@ -122,6 +138,7 @@ export class Shard {
         media: media((instanceId, change) => this.#ledger.append(instanceId, change)),
         ledger: this.#ledger,
         leaseHeld: () => this.lease.held,
+        countAttempt: (id) => countAttempt(db, this.#deps.host, this.lease, id),
         removeInstance: (id) => this.#removeInstance(id),
       },
       row,

@@ -16,14 +16,14 @@ import { prepareWhatsApp } from "./whatsapp.ts";
 /** Opens what a host needs, as the configuration says, and starts it. */
 export async function startHost(config: Config, log: Logger): Promise<{ host: Host; stop(): Promise<void> }> {
   const endpoint = prepareWhatsApp(config);
+  const { id, isDead } = hostIdentity();
   const db = openDatabase(required(config, "DATABASE_URL"), {
     max: 16,
-    name: "session-host",
+    name: `session-host ${id}`,
     idleInTransactionTimeoutMs: 5_000,
   });
   const vault = await openVault(db, await createKeyWrapper(config));
   const egress = createEgress({ allow: config.EGRESS_ALLOW });
-  const { id, isDead } = hostIdentity();
   const host = new Host({
     host: id,
     isDead,

@@ -5,6 +5,7 @@ import { rootCertificates } from "node:tls";
 import { Curve, WA_CERT_DETAILS } from "@whiskeysockets/baileys";
 import { type Dispatcher, Dispatcher1Wrapper, Agent as FetchAgent } from "undici";
 import { type Config, ConfigError } from "../core/config.ts";
+import { wrapBufferKeys } from "../core/crypto/buffer-keys.ts";
 
 /** Where WhatsApp is, and whom to trust there. */
 export interface WhatsAppEndpoint {
@@ -40,13 +41,14 @@ export function verifySignature(publicKey: Uint8Array, message: Uint8Array, sign
 }
 
 /**
- * Sets up Baileys for this process: signatures that are verified, the root key of `WHATSAPP_ROOT_KEY`, and no private keys
- * on the console. Throws `ConfigError` when the file of `WHATSAPP_MEDIA_CA` cannot be read.
+ * Sets up Baileys for this process: signatures that are verified, the root key of `WHATSAPP_ROOT_KEY`, no private keys on
+ * the console, and Node's cheap way with keys. Throws `ConfigError` when the file of `WHATSAPP_MEDIA_CA` cannot be read.
  */
 export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
   Curve.verify = verifySignature;
   if (config.WHATSAPP_ROOT_KEY) WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(config.WHATSAPP_ROOT_KEY, "hex");
   silenceLibsignal();
+  wrapBufferKeys();
   const real = !(config.WHATSAPP_URL || config.WHATSAPP_ROOT_KEY || config.WHATSAPP_MEDIA_CA);
   const ca = config.WHATSAPP_MEDIA_CA && [...rootCertificates, readCa(config.WHATSAPP_MEDIA_CA)];
   return {

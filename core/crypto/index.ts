@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHash, createSecretKey, randomBytes } from "node:crypto";
 import type { Database } from "../db/index.ts";
 
 /**
@@ -54,7 +54,8 @@ function loadKeys(db: Database): Promise<{ id: number; wrapped: Buffer }[]> {
 }
 
 export function createVault(keys: ReadonlyMap<number, Buffer>, current: number): Vault {
-  const currentKey = keys.get(current);
+  const objects = new Map([...keys].map(([id, key]) => [id, createSecretKey(key)]));
+  const currentKey = objects.get(current);
   if (!currentKey) throw new Error(`data key ${current} is not known`);
   return {
     seal(plaintext, place) {
@@ -71,7 +72,7 @@ export function createVault(keys: ReadonlyMap<number, Buffer>, current: number):
         throw new Error("not a ciphertext of a known version");
       }
       const header = bytes.subarray(0, headerBytes);
-      const key = keys.get(header.readUInt32BE(1));
+      const key = objects.get(header.readUInt32BE(1));
       if (!key) throw new Error(`data key ${header.readUInt32BE(1)} is not known`);
       const nonce = bytes.subarray(headerBytes, headerBytes + nonceBytes);
       const decipher = createDecipheriv("aes-256-gcm", key, nonce).setAAD(additionalData(header, place));
