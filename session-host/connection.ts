@@ -18,7 +18,7 @@ import { Gate, type Outlet } from "./gate.ts";
 import { journalMessage } from "./inbox.ts";
 import { KeyStore } from "./key-store.ts";
 import type { Ledger } from "./ledger.ts";
-import { journalReceipt } from "./receipts.ts";
+import { EarlyReceipts, journalReceipt } from "./receipts.ts";
 import { JournalingSignal } from "./signal.ts";
 import type { WhatsAppEndpoint } from "./whatsapp.ts";
 
@@ -113,13 +113,15 @@ export class Connection {
     this.#settle = parts.settle;
     this.creds = creds;
     const me = () => ({ id: creds.me?.id ?? "", lid: creds.me?.lid ?? "" });
+    const early = new EarlyReceipts();
     const signal = new JournalingSignal({
       db: deps.db,
       vault: deps.vault,
       instanceId,
       store,
       fail,
-      journal: (stanza, plaintext, repository) => journalMessage(instanceId, me(), stanza, plaintext, repository),
+      journal: async (stanza, plaintext, repository) =>
+        early.join(await journalMessage(instanceId, me(), stanza, plaintext, repository)),
     });
     const { url, uploadAgent, real } = deps.endpoint;
     this.downloads = deps.endpoint.downloads(() => this.sock.getMediaHost());
@@ -130,7 +132,10 @@ export class Connection {
       options: this.downloads,
       auth: { creds, keys: store.keys },
       makeSignalRepository: signal.makeRepository,
-      logger: deps.log.child({ part: "baileys", instanceId }, { level: baileysLevel(deps.log.level) }),
+      logger: deps.log.child(
+        { part: "baileys", instanceId },
+        { level: baileysLevel(deps.log.level), redact: ["node"] },
+      ),
       emitOwnEvents: false,
       enableRecentMessageCache: false,
       syncFullHistory: false,
@@ -145,7 +150,9 @@ export class Connection {
     ws.prependListener("CB:message", (stanza: BinaryNode) => signal.announce(stanza));
     ws.prependListener("CB:receipt", (stanza: BinaryNode) => {
       const change = journalReceipt(stanza, (jid) => areJidsSameUser(jid, me().id) || areJidsSameUser(jid, me().lid));
-      if (change) void record(change).catch(fail);
+      if (!change) return;
+      early.keep(change);
+      void record(change).catch(fail);
     });
     // The media host must be known before the first history arrives: see `WhatsAppEndpoint.downloads`.
     if (!real) ws.prependListener("CB:success", () => void this.sock.refreshMediaConn(false).catch(() => undefined));
@@ -197,7 +204,7 @@ async function sentMessage(db: Database, instanceId: string, waId: string): Prom
   return row?.payload ? proto.Message.decode(row.payload) : undefined;
 }
 
-/** Baileys logs every connection and stanza at `info`; what it says is for whoever asks for it. */
+/** Baileys logs every connection and stanza at `info`: that is for whoever asks for it. Whole stanzas are left out in any case. */
 function baileysLevel(level: string): string {
-  return level === "trace" || level === "debug" || level === "silent" ? level : "error";
+  return ["trace", "debug", "fatal", "silent"].includes(level) ? level : "error";
 }

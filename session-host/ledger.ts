@@ -273,14 +273,14 @@ interface SentRow {
   sent: number;
 }
 
-/** WhatsApp has it: the message is `sent`, the command done. */
+/** WhatsApp has it: the message is `sent`, at a whole second as WhatsApp counts, and the command done. */
 async function acknowledge(sql: postgres.TransactionSql, batch: readonly Entry[]): Promise<Map<string, NewEvent>> {
   const acks = batch.flatMap(({ instanceId, change, at }) =>
     (change.acks ?? []).map((ack) => ({ instanceId, at, ...ack })),
   );
   if (acks.length === 0) return new Map();
   const rows = await sql<SentRow[]>`
-    update messages set status = 'sent', sent_at = least(ack.at, clock_timestamp())
+    update messages set status = 'sent', sent_at = date_trunc('second', ack.at)
     from unnest(${acks.map((ack) => ack.instanceId)}::uuid[], ${acks.map((ack) => ack.waId)}::text[],
       ${acks.map((ack) => ack.at.toISOString())}::timestamptz[]) as ack(instance_id, wa_id, at)
     where messages.instance_id = ack.instance_id and messages.wa_id = ack.wa_id and messages.from_me

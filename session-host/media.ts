@@ -173,7 +173,7 @@ export class MediaStage {
       const { size, sha256 } = await this.#fromWhatsApp(connection, instanceId, media, path);
       if (media.sha256 && media.sha256 !== sha256)
         throw new MediaFault("the file is damaged: its hash is not the one that was announced");
-      const contentType = media.mimetype ?? "application/octet-stream";
+      const contentType = storableType(media.mimetype);
       await this.#deps.storage.put(mediaKey(instanceId, waId), createReadStream(path), { contentType, size });
       return { ...media, size, sha256, state: "stored", error: null, source: null };
     } catch (error) {
@@ -238,6 +238,13 @@ async function spool(
   });
   await pipeline(source, meter, createWriteStream(path, { mode: 0o600 }));
   return { size, sha256: hash.digest("hex") };
+}
+
+/** The type as a header can carry it: a sender may state anything, and storage would refuse the file for ever. */
+function storableType(stated: string | null): string {
+  return stated && /^[\w.+-]{1,64}\/[\w.+-]{1,64}(?:; ?[\w=". +-]{1,64})?$/.test(stated)
+    ? stated
+    : "application/octet-stream";
 }
 
 /** What WhatsApp shows as such; everything else travels as a document. */

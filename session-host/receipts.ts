@@ -1,5 +1,31 @@
 import { type BinaryNode, getBinaryNodeChild, getBinaryNodeChildren, jidNormalizedUser } from "@whiskeysockets/baileys";
+import { LRUCache } from "lru-cache";
 import type { Change } from "./change.ts";
+
+type Step = NonNullable<Change["progress"]>[number];
+
+/**
+ * Receipts that came before the message they are about: of what the account's owner wrote on the phone WhatsApp sends us the
+ * message and its receipts independently, and a receipt needs no decryption.
+ */
+export class EarlyReceipts {
+  readonly #steps = new LRUCache<string, Step[]>({ max: 500 });
+
+  keep(change: Change): void {
+    for (const step of change.progress ?? []) {
+      for (const waId of step.waIds)
+        this.#steps.set(waId, [...(this.#steps.get(waId) ?? []), { ...step, waIds: [waId] }].slice(-4));
+    }
+  }
+
+  /** What is known already of messages that are about to be recorded as written by the owner. */
+  join(change: Change): Change {
+    const known = (change.messages ?? []).flatMap((message) =>
+      message.from_me ? (this.#steps.get(message.wa_id) ?? []) : [],
+    );
+    return known.length > 0 ? { ...change, progress: [...(change.progress ?? []), ...known] } : change;
+  }
+}
 
 /**
  * What a `receipt` stanza says of messages of ours: nothing when it is about something else (a retry, our own other

@@ -58,6 +58,8 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
   const earlier = await findRepeat(deps.db, request, requestHash);
   if (earlier) return earlier;
   const now = deps.clock.now();
+  // WhatsApp stamps whole seconds: with milliseconds, ours would stand after an answer of the same second.
+  const sentAt = new Date(Math.floor(now.getTime() / 1000) * 1000);
   if (!definition.offline) assertSendable(request.instance, now);
 
   const commandId = deps.ids.uuid();
@@ -75,7 +77,7 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
         await sql`
           insert into messages (id, instance_id, wa_id, chat_id, from_me, type, proto_type, body, status, sent_at, created_at)
           values (${deps.ids.uuid()}, ${instance.id}, ${messageId}, ${message.to}, true, ${message.type}, ${message.protoType},
-            ${storableText(message.body)}, 'pending', ${now}, ${now})`;
+            ${storableText(message.body)}, 'pending', ${sentAt}, ${now})`;
       }
       if (request.idempotencyKey !== undefined) {
         await sql`

@@ -30,6 +30,8 @@ export interface TestGateway {
   /** The QR code that can be scanned now, over REST. */
   qr(instanceId: string): Promise<string>;
   status(instanceId: string, status: string, timeoutMs?: number): Promise<void>;
+  /** Stops the gateway, as on Ctrl-C, and starts it again on the same data; WhatsApp and the receiver stay. */
+  restart(env?: Record<string, string>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -47,21 +49,24 @@ export async function startTestGateway(
   const wa = await startWhatsApp({ port: 0, directory, ...options.wa });
   const receiver = await startReceiver();
   const level = process.env.TEST_LOG ?? "silent";
-  const gateway = await startGateway({
-    env: {
-      PORT: "0",
-      SHARDS: "2",
-      DATA_DIR: join(directory, "data"),
-      EGRESS_ALLOW: "127.0.0.0/8",
-      WHATSAPP_URL: wa.url,
-      WHATSAPP_ROOT_KEY: wa.rootKey,
-      WHATSAPP_MEDIA_CA: wa.mediaCaFile ?? "",
-      LOG_LEVEL: level,
-      ...options.env,
-    },
-    log: createLogger("test", level),
-    host: options.host ?? "inside",
-  });
+  const start = (env: Record<string, string> = {}) =>
+    startGateway({
+      env: {
+        PORT: "0",
+        SHARDS: "2",
+        DATA_DIR: join(directory, "data"),
+        EGRESS_ALLOW: "127.0.0.0/8",
+        WHATSAPP_URL: wa.url,
+        WHATSAPP_ROOT_KEY: wa.rootKey,
+        WHATSAPP_MEDIA_CA: wa.mediaCaFile ?? "",
+        LOG_LEVEL: level,
+        ...options.env,
+        ...env,
+      },
+      log: createLogger("test", level),
+      host: options.host ?? "inside",
+    });
+  const gateway = await start();
   const db = openDatabase(gateway.env.DATABASE_URL ?? "", { max: 4, name: "test" });
   const adminKey = gateway.firstAdmin?.apiKey.key ?? "";
 
@@ -71,7 +76,7 @@ export async function startTestGateway(
     receiver,
     db,
     async api(method, path, { body, key = adminKey, headers = {} } = {}) {
-      const response = await fetch(new URL(path, gateway.url), {
+      const response = await fetch(new URL(path, test.gateway.url), {
         method,
         headers: {
           ...(key ? { "x-api-key": key } : {}),
@@ -106,9 +111,15 @@ export async function startTestGateway(
         return answer.body.status === status || undefined;
       }, timeoutMs);
     },
+    async restart(env) {
+      await test.db.close();
+      await test.gateway.stop();
+      test.gateway = await start(env);
+      test.db = openDatabase(test.gateway.env.DATABASE_URL ?? "", { max: 4, name: "test" });
+    },
     async stop() {
-      await db.close();
-      await gateway.stop();
+      await test.db.close();
+      await test.gateway.stop();
       await Promise.all([wa.stop(), receiver.stop()]);
       await rm(directory, { recursive: true, force: true });
     },

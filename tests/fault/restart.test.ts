@@ -1,0 +1,27 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Phone } from "../../infra/local/whatsapp/index.ts";
+import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+
+let gate: TestGateway;
+let alice: Phone;
+let bob: Phone;
+let instance: string;
+
+beforeAll(async () => {
+  gate = await startTestGateway();
+  alice = await gate.wa.addPhone({ number: "4915550000001", pushName: "Alice" });
+  bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
+  instance = await gate.linked(alice);
+});
+afterAll(async () => {
+  await gate.stop();
+});
+
+test("after a restart of everything no instance needs a new QR", async () => {
+  await gate.restart();
+  await gate.status(instance, "connected");
+  const sent = await bob.sendText(alice.number, "welcome back");
+  await gate.receiver.waitFor(({ body }) => body.data.messageId === sent.id);
+  expect((await gate.api("GET", `/api/instances/${instance}/qr`)).status).toBe(409);
+  expect(gate.wa.unknown).toEqual([]);
+});
