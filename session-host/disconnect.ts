@@ -25,6 +25,9 @@ const verdicts: Record<number, Verdict> = {
   429: { reason: "rate_limited", reconnect: "later", loggedOut: false },
 };
 
+/** Baileys' words for a server whose certificates do not lead to WhatsApp's root (`Utils/noise-handler.js`). */
+const distrust = /^(?:invalid noise|noise (?:intermediate )?certificate|certification match failed)/;
+
 /**
  * Reads the error with which Baileys closes a socket (a Boom, its `statusCode` after `DisconnectReason`). An error of the
  * WebSocket itself says nothing of the account, though Baileys copies the HTTP status of a refused upgrade into the same
@@ -32,6 +35,9 @@ const verdicts: Record<number, Verdict> = {
  */
 export function judge(error: unknown): Verdict {
   const code = (error as { output?: { statusCode?: number } } | undefined)?.output?.statusCode;
+  if (error instanceof Error && distrust.test(error.message)) {
+    return { reason: "certificate_invalid", reconnect: "later", loggedOut: false };
+  }
   const fromTransport = error instanceof Error && error.message.startsWith("WebSocket Error");
   const known = fromTransport || code === undefined ? undefined : verdicts[code];
   return known ?? { reason: "connection_lost", reconnect: "later", loggedOut: false };

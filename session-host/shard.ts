@@ -1,6 +1,6 @@
 import type { Message } from "@aws-sdk/client-sqs";
-import * as z from "zod";
 import { commandCatalog } from "../core/command/catalog.ts";
+import { readCommandEnvelope } from "../core/command/envelope.ts";
 import { AppError } from "../core/error.ts";
 import { mediaPrefix } from "../core/media/index.ts";
 import { commandQueue, type Queues } from "../core/queue/index.ts";
@@ -11,8 +11,6 @@ import { Ledger } from "./ledger.ts";
 import { Relay } from "./relay.ts";
 import { failure } from "./send-queue.ts";
 import { Session, type SessionRow } from "./session.ts";
-
-const envelope = z.object({ v: z.literal(1), id: z.uuid(), instanceId: z.uuid() });
 
 /** Instances and commands that did not come through the queue are looked for so often, once they are so old. Milliseconds. */
 const reconcileMs = 2_000;
@@ -203,7 +201,7 @@ export class Shard {
   /** From the queue to the database, then off the queue. What cannot be read stays: after five times it is a dead letter. */
   async #takeOver(queues: Queues, name: string, messages: readonly Message[]): Promise<void> {
     const readable = messages.flatMap((message) => {
-      const parsed = readEnvelope(message.Body);
+      const parsed = readCommandEnvelope(message.Body);
       if (!parsed)
         this.#deps.log.error(
           { queue: name, messageId: message.MessageId },
@@ -253,14 +251,6 @@ export class Shard {
       select id, status, linked_at is not null as linked from instances
       where id = ${instanceId} and shard = ${this.lease.grant.shard}`;
     return row && this.#adopt(row);
-  }
-}
-
-function readEnvelope(body: string | undefined): { id: string; instanceId: string } | undefined {
-  try {
-    return envelope.safeParse(JSON.parse(body ?? "")).data;
-  } catch {
-    return undefined;
   }
 }
 

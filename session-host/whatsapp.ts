@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { Agent as HttpsAgent } from "node:https";
 import { createRequire } from "node:module";
 import { rootCertificates } from "node:tls";
-import { Curve, WA_CERT_DETAILS } from "@whiskeysockets/baileys";
+import { Curve, proto, WA_CERT_DETAILS } from "@whiskeysockets/baileys";
 import { type Dispatcher, Dispatcher1Wrapper, Agent as FetchAgent } from "undici";
 import { type Config, ConfigError } from "../core/config.ts";
 import { wrapBufferKeys } from "../core/crypto/buffer-keys.ts";
@@ -40,12 +40,45 @@ export function verifySignature(publicKey: Uint8Array, message: Uint8Array, sign
   }
 }
 
+const agree = Curve.sharedKey;
+/** The other side's key in the agreement of this very moment: see `verifyHandshake`. */
+let agreedWith: Uint8Array | undefined;
+
+/**
+ * Baileys never compares the leaf's key with the static key that the server used, so whoever has once seen WhatsApp's chain
+ * could show it as their own. In a handshake (`processHandshake`, which does not wait for anything) the leaf's signature is
+ * what is verified first after the agreement with the static key; elsewhere nothing is verified right after an agreement.
+ */
+function verifyHandshake(): void {
+  Curve.sharedKey = (privateKey, publicKey) => {
+    agreedWith = publicKey;
+    queueMicrotask(() => {
+      agreedWith = undefined;
+    });
+    return agree(privateKey, publicKey);
+  };
+  Curve.verify = (publicKey, message, signature) => {
+    const server = agreedWith;
+    agreedWith = undefined;
+    if (!verifySignature(publicKey, message, signature)) return false;
+    return server === undefined || leafKey(message).equals(server);
+  };
+}
+
+function leafKey(details: Uint8Array): Buffer {
+  try {
+    return Buffer.from(proto.CertChain.NoiseCertificate.Details.decode(details).key ?? []);
+  } catch {
+    return Buffer.alloc(0);
+  }
+}
+
 /**
  * Sets up Baileys for this process: signatures that are verified, the root key of `WHATSAPP_ROOT_KEY`, no private keys on
  * the console, and Node's cheap way with keys. Throws `ConfigError` when the file of `WHATSAPP_MEDIA_CA` cannot be read.
  */
 export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
-  Curve.verify = verifySignature;
+  verifyHandshake();
   if (config.WHATSAPP_ROOT_KEY) WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(config.WHATSAPP_ROOT_KEY, "hex");
   silenceLibsignal();
   wrapBufferKeys();

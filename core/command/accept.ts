@@ -8,6 +8,7 @@ import { assertSendable, type Instance } from "../instance/index.ts";
 import type { Logger } from "../log.ts";
 import { commandQueue, type Queues } from "../queue/index.ts";
 import { type CommandName, commandCatalog } from "./catalog.ts";
+import { commandMessage } from "./envelope.ts";
 
 export interface AcceptDeps {
   db: Database;
@@ -66,25 +67,26 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
   const messageId = definition.kind === "send" ? deps.ids.messageId() : null;
   const { instance } = request;
   const deadline = new Date(now.getTime() + (definition.kind === "send" ? sendPatienceMs : callPatienceMs));
+  const message = messageId === null ? null : outgoing(request.name, parsed.data);
+  const key = request.idempotencyKey ?? null;
   try {
-    await deps.db.sql.begin(async (sql) => {
-      await sql`
+    // One statement, so one way to the database and back: either all of it stands or nothing.
+    await deps.db.sql`
+      with command as (
         insert into commands (id, instance_id, user_id, shard, name, kind, input, wa_id, correlation_id, deadline, created_at)
         values (${commandId}, ${instance.id}, ${request.userId}, ${instance.shard}, ${definition.name}, ${definition.kind},
-          ${storableJson(parsed.data)}::text::jsonb, ${messageId}, ${request.correlationId}, ${deadline}, ${now})`;
-      if (messageId) {
-        const message = outgoing(request.name, parsed.data);
-        await sql`
-          insert into messages (id, instance_id, wa_id, chat_id, from_me, type, proto_type, body, status, sent_at, created_at)
-          values (${deps.ids.uuid()}, ${instance.id}, ${messageId}, ${message.to}, true, ${message.type}, ${message.protoType},
-            ${storableText(message.body)}, 'pending', ${sentAt}, ${now})`;
-      }
-      if (request.idempotencyKey !== undefined) {
-        await sql`
-          insert into idempotency_keys (user_id, key, request_hash, command_id, created_at)
-          values (${request.userId}, ${request.idempotencyKey}, ${requestHash}, ${commandId}, ${now})`;
-      }
-    });
+          ${storableJson(parsed.data)}::text::jsonb, ${messageId}, ${request.correlationId}, ${deadline}, ${now})
+        returning id
+      ), message as (
+        insert into messages (id, instance_id, wa_id, chat_id, from_me, type, proto_type, body, status, sent_at, created_at)
+        select ${deps.ids.uuid()}::uuid, ${instance.id}::uuid, ${messageId}::text, ${message?.to ?? ""}::text, true,
+          ${message?.type ?? ""}::text, ${message?.protoType ?? ""}::text, ${storableText(message?.body ?? "")}::text, 'pending',
+          ${sentAt}::timestamptz, ${now}::timestamptz
+        where ${message !== null}
+      )
+      insert into idempotency_keys (user_id, key, request_hash, command_id, created_at)
+      select ${request.userId}::uuid, ${key}::text, ${requestHash}::bytea, command.id, ${now}::timestamptz from command
+      where ${key !== null}`;
   } catch (error) {
     // Two requests with one key at once: the one that lost the race gets the winner's answer.
     const winner = await findRepeat(deps.db, request, requestHash);
@@ -107,22 +109,6 @@ async function findRepeat(db: Database, request: AcceptRequest, requestHash: Buf
   return { commandId: row.command_id, messageId: row.wa_id, repeated: true };
 }
 
-/** What travels on a command queue. The row in the database is the truth; this says which row. */
-export interface CommandEnvelope {
-  v: 1;
-  id: string;
-  instanceId: string;
-}
-
-/** Message group of a command: its instance, so that order is kept; a query waits behind nothing. */
-export function commandGroup(command: { id: string; instanceId: string; kind: string }): string {
-  return command.kind === "query" ? command.id : command.instanceId;
-}
-
-export function commandEnvelope(command: { id: string; instanceId: string }): string {
-  return JSON.stringify({ v: 1, id: command.id, instanceId: command.instanceId } satisfies CommandEnvelope);
-}
-
 /**
  * If the queue refuses, the row is taken back and the caller told that nothing was done: it may safely try again.
  * Should this process die in between, `functions/cron` puts the row on the queue.
@@ -132,11 +118,7 @@ async function enqueue(
   command: { id: string; instanceId: string; shard: number; kind: string },
 ): Promise<void> {
   try {
-    await deps.queues.send(commandQueue(command.shard), {
-      body: commandEnvelope(command),
-      groupId: commandGroup(command),
-      deduplicationId: command.id,
-    });
+    await deps.queues.send(commandQueue(command.shard), commandMessage(command));
   } catch (error) {
     deps.log.error({ err: error, commandId: command.id }, "the command queue refused a command");
     const taken = await deps.db.sql.begin(async (sql) => {

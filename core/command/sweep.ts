@@ -4,7 +4,7 @@ import { appendEvents } from "../event/append.ts";
 import type { Ids } from "../id.ts";
 import type { Logger } from "../log.ts";
 import { commandQueue, type Queues } from "../queue/index.ts";
-import { commandEnvelope, commandGroup } from "./accept.ts";
+import { commandMessage } from "./envelope.ts";
 
 export interface SweepDeps {
   db: Database;
@@ -41,11 +41,9 @@ export async function requeueCommands(deps: SweepDeps): Promise<number> {
   let sent = 0;
   for (const [shard, commands] of Map.groupBy(rows, (row) => row.shard)) {
     for (let start = 0; start < commands.length; start += 10) {
-      const messages = commands.slice(start, start + 10).map((command) => ({
-        body: commandEnvelope({ id: command.id, instanceId: command.instance_id }),
-        groupId: commandGroup({ ...command, instanceId: command.instance_id }),
-        deduplicationId: command.id,
-      }));
+      const messages = commands
+        .slice(start, start + 10)
+        .map((command) => commandMessage({ ...command, instanceId: command.instance_id }));
       const refused = await deps.queues.sendBatch(commandQueue(shard), messages);
       if (refused.length > 0) deps.log.error({ shard, refused: refused.length }, "the queue refused commands");
       sent += messages.length - refused.length;

@@ -6,10 +6,10 @@ import {
   type Message,
   ReceiveMessageCommand,
   SendMessageBatchCommand,
-  SendMessageCommand,
   SQSClient,
 } from "@aws-sdk/client-sqs";
 import { type Config, endpointCredentials } from "../config.ts";
+import { Batcher } from "./batcher.ts";
 
 /** SQS, by the names of our queues. */
 export interface Queues {
@@ -62,33 +62,31 @@ export function openQueues(config: Config): Queues {
     urls.set(name, asked);
     return asked;
   };
-  return {
-    client,
-    url,
-    async send(name, message) {
-      await client.send(
-        new SendMessageCommand({
-          QueueUrl: await url(name),
+  const sendBatch = async (name: string, messages: readonly QueueMessage[]): Promise<number[]> => {
+    const answer = await client.send(
+      new SendMessageBatchCommand({
+        QueueUrl: await url(name),
+        Entries: messages.map((message, index) => ({
+          Id: String(index),
           MessageBody: message.body,
           MessageGroupId: message.groupId,
           MessageDeduplicationId: message.deduplicationId,
-        }),
-      );
-    },
-    async sendBatch(name, messages) {
-      const answer = await client.send(
-        new SendMessageBatchCommand({
-          QueueUrl: await url(name),
-          Entries: messages.map((message, index) => ({
-            Id: String(index),
-            MessageBody: message.body,
-            MessageGroupId: message.groupId,
-            MessageDeduplicationId: message.deduplicationId,
-          })),
-        }),
-      );
-      return (answer.Failed ?? []).map((failure) => Number(failure.Id));
-    },
+        })),
+      }),
+    );
+    return (answer.Failed ?? []).map((failure) => Number(failure.Id));
+  };
+  const batchers = new Map<string, Batcher>();
+  const batcher = (name: string): Batcher => {
+    const known = batchers.get(name) ?? new Batcher((messages) => sendBatch(name, messages));
+    batchers.set(name, known);
+    return known;
+  };
+  return {
+    client,
+    url,
+    send: (name, message) => batcher(name).send(message),
+    sendBatch,
     async receive(name, options) {
       const answer = await client.send(
         new ReceiveMessageCommand({

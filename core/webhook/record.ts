@@ -10,16 +10,17 @@ export interface Outcome extends Attempt {
   verdict: { status: "succeeded" | "failed" } | { status: "pending"; nextAt: Date };
 }
 
-/**
- * Writes outcomes soon after they happen, many in one statement: whatever comes in while one write is under way goes
- * together into the next. The sooner it is written, the less is posted twice when this process dies.
- */
+/** Outcomes are gathered for so long. What this process had not written when it died is posted again, under the same id. */
+const gatherMs = 10;
+
+/** Writes outcomes soon after they happen, many in one statement. */
 export class Recorder {
   readonly #db: Database;
   #waiting: Outcome[] = [];
   #added = 0;
   #written = 0;
   #writing: Promise<void> | undefined;
+  #gathering: NodeJS.Timeout | undefined;
   #failure: unknown;
 
   constructor(db: Database) {
@@ -29,7 +30,7 @@ export class Recorder {
   add(outcome: Outcome): void {
     this.#added++;
     this.#waiting.push(outcome);
-    if (!this.#writing) this.#writeNext();
+    if (!this.#writing) this.#gathering ??= setTimeout(() => this.#writeNext(), gatherMs);
   }
 
   /**
@@ -38,11 +39,16 @@ export class Recorder {
    */
   async settled(): Promise<void> {
     const target = this.#added;
-    while (this.#written < target) await this.#writing;
+    while (this.#written < target) {
+      if (!this.#writing) this.#writeNext();
+      await this.#writing;
+    }
     if (this.#failure !== undefined) throw this.#failure;
   }
 
   #writeNext(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
     const batch = this.#waiting.splice(0);
     this.#writing = record(this.#db, batch)
       .catch((error: unknown) => {

@@ -55,6 +55,8 @@ export async function wakeDeliveries(deps: WebhookDeps, options: WakeOptions): P
   try {
     while (budget.left() >= attemptTimeoutMs && taken < maxDeliveries) {
       const now = deps.clock.now();
+      // Endpoints that are being served now are left out, and may have more when they are done.
+      const busy = active.size > 0;
       const due = await claim(deps, {
         now,
         until: new Date(now.getTime() + budgetMs + claimMarginMs),
@@ -67,8 +69,8 @@ export async function wakeDeliveries(deps: WebhookDeps, options: WakeOptions): P
       const groups = Map.groupBy(due, (delivery) => delivery.instanceId);
       const endpoints = await loadEndpoints(deps.db, deps.vault, [...groups.keys()], now);
       for (const [id, deliveries] of groups) start(id, endpoints.get(id), deliveries);
-      if (due.length === 0 && active.size === 0) break;
-      if (due.length === 0 || active.size >= parallel) await Promise.race(active.values());
+      if (due.length === 0 && !busy) break;
+      if (active.size > 0 && (due.length === 0 || active.size >= parallel)) await Promise.race(active.values());
     }
   } finally {
     await Promise.all(active.values());

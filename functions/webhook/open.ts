@@ -19,12 +19,18 @@ const defaultPool = 2;
 /** Opens all parts from the environment. Throws `ConfigError`. */
 export async function openParts(name: string, env = process.env): Promise<Parts> {
   const config = readConfig(env);
-  const max = Number(env.DATABASE_POOL || defaultPool);
+  const pool = env.DATABASE_POOL;
+  const max = Number(pool || defaultPool);
   if (!Number.isInteger(max) || max < 1) {
     throw new ConfigError("The environment is not usable:\n  DATABASE_POOL: must be a positive whole number");
   }
   const wrapper = await createKeyWrapper(config);
-  const db = openDatabase(required(config, "DATABASE_URL"), { max, prepare: false, name: `switchboard-${name}` });
+  const db = openDatabase(required(config, "DATABASE_URL"), {
+    max,
+    // A Lambda may sit behind RDS Proxy, which shares sessions.
+    prepare: Boolean(pool),
+    name: `switchboard-${name}`,
+  });
   try {
     const vault = await openVault(db, wrapper);
     const egress = createEgress({ allow: config.EGRESS_ALLOW });

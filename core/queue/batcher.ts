@@ -1,0 +1,65 @@
+import type { QueueMessage } from "./index.ts";
+
+interface Waiting {
+  message: QueueMessage;
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+/** SQS takes so many messages, and so many bytes of them, in one call. */
+const maxMessages = 10;
+const maxBytes = 900_000;
+/** Calls under way at once for one queue; what comes meanwhile travels together in the next. */
+const maxCalls = 2;
+
+/**
+ * Sends what is sent at the same time in one call, in the order in which it was sent. One message alone does not wait. Where a
+ * process serves one request at a time, as a Lambda does, nothing changes; elsewhere a call costs more than its messages.
+ */
+export class Batcher {
+  readonly #sendBatch: (messages: QueueMessage[]) => Promise<number[]>;
+  #waiting: Waiting[] = [];
+  #calls = 0;
+
+  /** `sendBatch` answers the indexes that were refused. */
+  constructor(sendBatch: (messages: QueueMessage[]) => Promise<number[]>) {
+    this.#sendBatch = sendBatch;
+  }
+
+  /** Resolves when the queue has the message. */
+  send(message: QueueMessage): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ message, resolve, reject });
+    void this.#next();
+    return promise;
+  }
+
+  async #next(): Promise<void> {
+    if (this.#calls >= maxCalls || this.#waiting.length === 0) return;
+    const batch = this.#take();
+    this.#calls++;
+    try {
+      const refused = new Set(await this.#sendBatch(batch.map((waiting) => waiting.message)));
+      for (const [index, waiting] of batch.entries()) {
+        if (refused.has(index)) waiting.reject(new Error("the queue refused the message"));
+        else waiting.resolve();
+      }
+    } catch (error) {
+      for (const waiting of batch) waiting.reject(error);
+    } finally {
+      this.#calls--;
+      void this.#next();
+    }
+  }
+
+  #take(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { message } of this.#waiting.slice(0, maxMessages)) {
+      bytes += Buffer.byteLength(message.body);
+      if (count > 0 && bytes > maxBytes) break;
+      count++;
+    }
+    return this.#waiting.splice(0, count);
+  }
+}

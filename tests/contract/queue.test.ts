@@ -1,0 +1,36 @@
+import { expect, test } from "vitest";
+import * as z from "zod";
+import { commandCatalog } from "../../core/command/catalog.ts";
+import { commandEnvelope } from "../../core/command/envelope.ts";
+import { errorCodes } from "../../core/error.ts";
+import { eventCatalog, eventEnvelope } from "../../core/event/catalog.ts";
+
+const schema = (type: z.ZodType, io: "input" | "output") => z.toJSONSchema(type, { io, unrepresentable: "any" });
+
+/** These files are the promise to whoever reads our queues: a change here is a change for them. */
+test("what travels on the queues has the shape that was promised", async () => {
+  const shapes = { command: schema(commandEnvelope, "output"), event: schema(eventEnvelope, "output") };
+  await expect(`${JSON.stringify(shapes, null, 2)}\n`).toMatchFileSnapshot("../fixtures/queue-messages.json");
+});
+
+test("every event has the data that was promised", async () => {
+  const shapes = Object.fromEntries(
+    Object.values(eventCatalog).map((event) => [event.type, schema(event.data, "output")]),
+  );
+  await expect(`${JSON.stringify(shapes, null, 2)}\n`).toMatchFileSnapshot("../fixtures/events.json");
+});
+
+test("every command takes and gives what was promised", async () => {
+  const shapes = Object.fromEntries(
+    Object.values(commandCatalog).map(({ name, kind, input, output, errors, offline, repeatable }) => [
+      name,
+      { kind, offline, repeatable, errors, input: schema(input, "input"), output: schema(output, "output") },
+    ]),
+  );
+  await expect(`${JSON.stringify(shapes, null, 2)}\n`).toMatchFileSnapshot("../fixtures/commands.json");
+});
+
+test("an error code never changes its status", async () => {
+  const statuses = Object.fromEntries(Object.entries(errorCodes).map(([code, { status }]) => [code, status]));
+  await expect(`${JSON.stringify(statuses, null, 2)}\n`).toMatchFileSnapshot("../fixtures/error-codes.json");
+});

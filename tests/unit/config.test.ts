@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import { ConfigError, readConfig, required } from "../../core/config.ts";
+
+test("an empty environment has a default for everything that has one", () => {
+  const config = readConfig({});
+  expect([config.PORT, config.HOST, config.DATA_DIR, config.SHARDS, config.EGRESS_ALLOW]).toEqual([
+    3000,
+    "127.0.0.1",
+    ".switchboard",
+    4,
+    [],
+  ]);
+});
+
+test("an empty variable counts as absent", () => {
+  expect(readConfig({ PORT: "", WHATSAPP_URL: "" }).PORT).toBe(3000);
+});
+
+test.each([
+  ["PORT", "99999"],
+  ["DATABASE_URL", "mysql://x/y"],
+  ["SHARDS", "0"],
+  ["EGRESS_ALLOW", "127.0.0.0/8,nonsense"],
+  ["WHATSAPP_URL", "http://127.0.0.1"],
+  ["WHATSAPP_ROOT_KEY", "abc"],
+  ["ADMIN_EMAIL", "nobody"],
+])("%s=%s is refused by name", (name, value) => {
+  expect(() => readConfig({ [name]: value })).toThrow(ConfigError);
+  expect(() => readConfig({ [name]: value })).toThrow(name);
+});
+
+test("several CIDRs are read, of both families", () => {
+  expect(readConfig({ EGRESS_ALLOW: "127.0.0.0/8, ::1/128" }).EGRESS_ALLOW).toEqual(["127.0.0.0/8", "::1/128"]);
+});
+
+test("what a reader cannot do without is named when it is missing", () => {
+  expect(() => required(readConfig({}), "DATABASE_URL")).toThrow("DATABASE_URL: must be set");
+});
