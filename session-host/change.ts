@@ -69,7 +69,15 @@ export interface Change {
   /** Receipts for messages of ours. `timestamp` in Unix seconds. */
   progress?: { waIds: string[]; status: "delivered" | "read"; by: string; timestamp: number }[];
   messageUpdates?: { waId: string; fromMe: boolean; set: MessageFields }[];
-  commands?: { id: string; status: "done" | "failed"; output?: unknown; errorCode?: string; errorDetails?: string }[];
+  commands?: {
+    id: string;
+    status: "done" | "failed";
+    output?: unknown;
+    /** The output is a credential. */
+    secret?: boolean;
+    errorCode?: string;
+    errorDetails?: string;
+  }[];
   instance?: InstanceFields;
   events?: NewEvent[];
   activities?: { action: string; details: Record<string, unknown> }[];

@@ -1,4 +1,5 @@
 import type postgres from "postgres";
+import { sealedOutput } from "../core/command/result.ts";
 import type { Vault } from "../core/crypto/index.ts";
 import { type Database, sqlState, storableJson } from "../core/db/index.ts";
 import { appendEvents, type EventRow } from "../core/event/append.ts";
@@ -132,7 +133,7 @@ export class Ledger {
         insertMessages(sql, batch),
         acknowledge(sql, batch),
         progress(sql, batch),
-        finishCommands(sql, batch),
+        finishCommands(sql, batch, this.#deps.vault),
         ...batch.flatMap((entry) => updateRest(sql, entry, this.#deps.ids)),
       ]);
       await appendEvents(sql, collectEvents(batch, { inserted, acked, progressed }));
@@ -346,9 +347,13 @@ async function progress(sql: postgres.TransactionSql, batch: readonly Entry[]): 
   return events;
 }
 
-async function finishCommands(sql: postgres.TransactionSql, batch: readonly Entry[]): Promise<void> {
+async function finishCommands(sql: postgres.TransactionSql, batch: readonly Entry[], vault: Vault): Promise<void> {
   const rows = batch.flatMap(({ change, at }) =>
-    (change.commands ?? []).map((command) => ({ at: at.toISOString(), ...command })),
+    (change.commands ?? []).map(({ secret, output, ...command }) => ({
+      at: at.toISOString(),
+      output: secret ? sealedOutput(vault, command.id, output) : output,
+      ...command,
+    })),
   );
   if (rows.length === 0) return;
   await sql`

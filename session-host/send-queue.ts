@@ -216,7 +216,10 @@ export async function execute(command: ClaimedCommand, context: ConnectedContext
   const definition = commandCatalog[command.name];
   const run = executors[command.name] as unknown as (context: ConnectedContext, input: unknown) => Promise<unknown>;
   const output = definition.output.parse(await run(context, command.input));
-  return { commands: [{ id: command.id, status: "done", output }], correlationId: command.correlationId };
+  return {
+    commands: [{ id: command.id, status: "done", output, secret: definition.secret }],
+    correlationId: command.correlationId,
+  };
 }
 
 /** What is recorded of a command that failed: for a send, the message too, and the event that says so. */

@@ -1,4 +1,5 @@
 import type { ConnectionState } from "@whiskeysockets/baileys";
+import { commandCatalog } from "../core/command/catalog.ts";
 import { AppError } from "../core/error.ts";
 import type { InstanceStatus } from "../core/instance/instance.sql.ts";
 import type { Change, InstanceFields } from "./change.ts";
@@ -168,7 +169,7 @@ export class Session {
       const output = await run(this, command.input);
       if (command.name === "instance.delete") return;
       await this.#keep(command, {
-        commands: [{ id: command.id, status: "done", output }],
+        commands: [{ id: command.id, status: "done", output, secret: commandCatalog[command.name].secret }],
         correlationId: command.correlationId,
       });
     } catch (error) {

@@ -26,6 +26,8 @@ export interface CommandDefinition<
   readonly offline: boolean;
   /** Whether doing it twice is as good as once: decides what a new host does with one that its predecessor had begun. */
   readonly repeatable: boolean;
+  /** Whether the output is a credential: then it rests encrypted. */
+  readonly secret: boolean;
 }
 
 export function defineCommand<
@@ -34,11 +36,12 @@ export function defineCommand<
   Input extends z.ZodType,
   Output extends z.ZodType,
 >(
-  definition: Omit<CommandDefinition<Name, Kind, Input, Output>, "offline" | "repeatable"> & {
+  definition: Omit<CommandDefinition<Name, Kind, Input, Output>, "offline" | "repeatable" | "secret"> & {
     offline?: boolean;
     repeatable?: boolean;
+    secret?: boolean;
   },
 ): CommandDefinition<Name, Kind, Input, Output> {
   const repeatable = definition.repeatable ?? definition.kind !== "mutate";
-  return { ...definition, offline: definition.offline ?? false, repeatable };
+  return { ...definition, offline: definition.offline ?? false, repeatable, secret: definition.secret ?? false };
 }

@@ -59,4 +59,5 @@ export const requestPairingCode = defineCommand({
   errors: ["instance_already_connected", "whatsapp_error"],
   offline: true,
   repeatable: true,
+  secret: true,
 });

@@ -1,19 +1,40 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Vault } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
 import { AppError, isErrorCode } from "../error.ts";
+import { commandCatalog, isCommandName } from "./catalog.ts";
 
 export type CommandResult =
   | { status: "open" }
   | { status: "done"; output: unknown }
   | { status: "failed"; error: AppError };
 
+export interface ResultDeps {
+  db: Database;
+  vault: Vault;
+}
+
+const place = (commandId: string) => `command:${commandId}`;
+
+/** How the output of a command rests that is declared to be a secret. */
+export function sealedOutput(vault: Vault, commandId: string, output: unknown): { sealed: string } {
+  return { sealed: vault.seal(Buffer.from(JSON.stringify(output)), place(commandId)).toString("base64") };
+}
+
+/** The output of a command that is done, as it was. */
+export function openedOutput(vault: Vault, command: { id: string; name: string; output: unknown }): unknown {
+  if (!isCommandName(command.name) || !commandCatalog[command.name].secret) return command.output;
+  const { sealed } = command.output as { sealed: string };
+  return JSON.parse(vault.open(Buffer.from(sealed, "base64"), place(command.id)).toString());
+}
+
 /** Where a command stands. A command whose row is gone went with its instance, which is how `instance.delete` ends. */
-export async function readResult(db: Database, commandId: string): Promise<CommandResult> {
+export async function readResult({ db, vault }: ResultDeps, commandId: string): Promise<CommandResult> {
   const [row] = await db.sql<
-    { status: string; output: unknown; error_code: string | null; error_details: string | null }[]
-  >`select status, output, error_code, error_details from commands where id = ${commandId}`;
+    { name: string; status: string; output: unknown; error_code: string | null; error_details: string | null }[]
+  >`select name, status, output, error_code, error_details from commands where id = ${commandId}`;
   if (!row) return { status: "done", output: {} };
-  if (row.status === "done") return { status: "done", output: row.output };
+  if (row.status === "done") return { status: "done", output: openedOutput(vault, { id: commandId, ...row }) };
   if (row.status === "failed") {
     const code = isErrorCode(row.error_code) ? row.error_code : "internal";
     return { status: "failed", error: new AppError(code, row.error_details ?? undefined) };
@@ -25,10 +46,10 @@ export async function readResult(db: Database, commandId: string): Promise<Comma
  * Waits for a command to end, up to `timeoutMs`: fast at first, then slower, as most end within milliseconds.
  * Answers `open` when the time is up.
  */
-export async function waitForResult(db: Database, commandId: string, timeoutMs = 25_000): Promise<CommandResult> {
+export async function waitForResult(deps: ResultDeps, commandId: string, timeoutMs = 25_000): Promise<CommandResult> {
   const end = performance.now() + timeoutMs;
   for (let pause = 5; ; pause = Math.min(pause * 1.5, 500)) {
-    const result = await readResult(db, commandId);
+    const result = await readResult(deps, commandId);
     const left = end - performance.now();
     if (result.status !== "open" || left <= 0) return result;
     await sleep(Math.min(pause, left));

@@ -85,7 +85,7 @@ function noQrReason(instance: Instance): string {
     case "connecting":
       return instance.linkedAt
         ? "the instance is linked and reconnecting: no scan is needed"
-        : "the session is being opened: ask again in a moment";
+        : `the session is being opened${reason}: ask again in a moment`;
     case "logged_out":
       return `the instance is logged out${reason}: reconnect it to get a new QR code`;
     default:

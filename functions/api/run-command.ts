@@ -23,7 +23,7 @@ export async function runCommand(context: InstanceContext, name: CommandName, in
 /** The output of an accepted command, or `Pending` when it takes longer than an answer may. Throws what it failed with. */
 export async function settle(context: CallerContext, accepted: Accepted): Promise<Pending | { commandId: string }> {
   const { deps } = context;
-  const result = await waitForResult(deps.db, accepted.commandId, deps.waitMs ?? defaultWaitMs);
+  const result = await waitForResult(deps, accepted.commandId, deps.waitMs ?? defaultWaitMs);
   if (result.status === "failed") throw result.error;
   if (result.status === "open") return new Pending(accepted.commandId);
   return { ...(result.output as object), commandId: accepted.commandId };

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type CommandName, commandCatalog } from "../../core/command/catalog.ts";
+import { sealedOutput } from "../../core/command/result.ts";
 import { until } from "../support/until.ts";
 import { qrOf, startApi, type TestApi } from "./support.ts";
 
@@ -21,13 +23,18 @@ const activity = async (id: string) =>
   );
 
 /** What the session host does with the next command of an instance: writes its result. */
-function hostEnds(instanceId: string, name: string, result: { output?: object; error?: string }): Promise<string> {
+function hostEnds(instanceId: string, name: CommandName, result: { output?: object; error?: string }): Promise<string> {
   return until(async () => {
-    const [ended] = await api.db.sql<{ id: string }[]>`
+    const [queued] = await api.db.sql<{ id: string }[]>`
+      select id from commands where instance_id = ${instanceId} and name = ${name} and status = 'queued'`;
+    if (!queued) return undefined;
+    const plain = result.output ?? {};
+    const output = commandCatalog[name].secret && result.output ? sealedOutput(api.vault, queued.id, plain) : plain;
+    await api.db.sql`
       update commands set status = ${result.error ? "failed" : "done"}, error_code = ${result.error ?? null},
-        output = ${JSON.stringify(result.output ?? {})}::text::jsonb, finished_at = now()
-      where instance_id = ${instanceId} and name = ${name} and status = 'queued' returning id`;
-    return ended?.id;
+        output = ${JSON.stringify(output)}::text::jsonb, finished_at = now()
+      where id = ${queued.id}`;
+    return queued.id;
   });
 }
 

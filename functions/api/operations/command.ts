@@ -1,5 +1,6 @@
 import { eq, getTableColumns } from "drizzle-orm";
 import { commands } from "../../../core/command/command.sql.ts";
+import { openedOutput } from "../../../core/command/result.ts";
 import { AppError } from "../../../core/error.ts";
 import { isId } from "../../../core/instance/store.ts";
 import { assertOwner } from "../../../core/user/index.ts";
@@ -16,5 +17,6 @@ export async function getCommand(context: CallerContext, input: { commandId: str
     : [];
   if (!command) throw new AppError("command_not_found");
   assertOwner(context.caller, command.userId);
-  return command;
+  if (command.status !== "done") return command;
+  return { ...command, output: openedOutput(context.deps.vault, command) };
 }
