@@ -51,10 +51,6 @@ export interface InstanceFields {
 export interface MessageFields {
   status?: MessageStatus;
   error?: string | null;
-  payload?: Buffer;
-  chat_id?: string;
-  type?: string;
-  proto_type?: string;
   media?: MessageMedia;
 }
 
@@ -68,7 +64,10 @@ export interface Change {
   acks?: { waId: string }[];
   /** Receipts for messages of ours. `timestamp` in Unix seconds. */
   progress?: { waIds: string[]; status: "delivered" | "read"; by: string; timestamp: number }[];
-  messageUpdates?: { waId: string; fromMe: boolean; set: MessageFields }[];
+  /** What messages of ours will be, before they are sent. */
+  prepared?: { waId: string; payload: Buffer; chatId: string; type: string; protoType: string }[];
+  /** By the row's id; messages of ours also by WhatsApp's, which nobody else chose. */
+  messageUpdates?: (({ id: string } | { waId: string }) & { set: MessageFields })[];
   commands?: {
     id: string;
     status: "done" | "failed";

@@ -69,27 +69,23 @@ async function claim(
   db: Database,
   host: string,
   lease: Lease,
-  asked: (sql: postgres.TransactionSql) => postgres.PendingQuery<postgres.Row[]>,
+  asked: (sql: postgres.Sql) => postgres.PendingQuery<postgres.Row[]>,
 ): Promise<ClaimedCommand[]> {
-  return await db.sql.begin(async (sql) => {
-    const [, rows] = await Promise.all([
-      sql`select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})`,
-      sql<Row[]>`
-        with start as materialized (select nextval('command_position') as position),
-        asked as materialized (${asked(sql)}),
-        taken as (
-          update commands set status = 'claimed', position = start.position + asked.ord
-          from start, asked
-          where commands.id = asked.id and commands.status = 'queued' and commands.shard = ${lease.grant.shard}
-          returning commands.*
-        )
-        select taken.id, taken.instance_id, name, kind, input, taken.wa_id, position::float8 as position, attempts, deadline,
-          correlation_id, messages.chat_id, messages.payload
-        from taken left join messages on messages.instance_id = taken.instance_id and messages.wa_id = taken.wa_id and messages.from_me
-        order by position`,
-    ]);
-    return rows.map(toCommand);
-  });
+  const rows = await db.sql<Row[]>`
+    with held as materialized (select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})),
+    start as materialized (select nextval('command_position') as position),
+    asked as materialized (${asked(db.sql)}),
+    taken as (
+      update commands set status = 'claimed', position = start.position + asked.ord
+      from held, start, asked
+      where commands.id = asked.id and commands.status = 'queued' and commands.shard = ${lease.grant.shard}
+      returning commands.*
+    )
+    select taken.id, taken.instance_id, name, kind, input, taken.wa_id, position::float8 as position, attempts, deadline,
+      correlation_id, messages.chat_id, messages.payload
+    from taken left join messages on messages.instance_id = taken.instance_id and messages.wa_id = taken.wa_id and messages.from_me
+    order by position`;
+  return rows.map(toCommand);
 }
 
 /** What the last holder of a shard, or this host before it died, had taken over and not finished. */

@@ -120,6 +120,7 @@ export class Connection {
       instanceId,
       store,
       fail,
+      log: deps.log,
       journal: async (stanza, plaintext, repository) =>
         early.join(await journalMessage(instanceId, me(), stanza, plaintext, repository)),
     });
@@ -204,7 +205,10 @@ async function sentMessage(db: Database, instanceId: string, waId: string): Prom
   return row?.payload ? proto.Message.decode(row.payload) : undefined;
 }
 
-/** Baileys logs every connection and stanza at `info`: that is for whoever asks for it. Whole stanzas are left out in any case. */
+/**
+ * Baileys logs every connection and stanza at `info`, and a 515 that belongs to every pairing at `error`: that is for whoever asks
+ * for it. What matters is logged by us.
+ */
 function baileysLevel(level: string): string {
-  return ["trace", "debug", "fatal", "silent"].includes(level) ? level : "error";
+  return ["trace", "debug", "silent"].includes(level) ? level : "fatal";
 }

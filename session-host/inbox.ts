@@ -104,7 +104,8 @@ export async function toRow(
   const senderId = fromMe || !sender ? "" : await byPhone(sender, senderAlt, phoneOf);
   const senderLid = fromMe ? null : (lidOf(sender) ?? lidOf(senderAlt));
   const type = typeNames[protoType] ?? protoType.replace(/Message(V[0-9]+)?$/, "");
-  const media = toMedia(content, origin.instanceId, waId);
+  const id = uuidv7(Date.now());
+  const media = toMedia(content, origin.instanceId, id);
   const body = bodyOf(content);
   const seconds =
     Number.isFinite(origin.seconds) && origin.seconds > 0 ? Math.floor(origin.seconds) : Math.floor(Date.now() / 1000);
@@ -131,7 +132,7 @@ export async function toRow(
         },
       };
   return {
-    id: uuidv7(Date.now()),
+    id,
     wa_id: waId,
     chat_id: chatId,
     from_me: fromMe,
@@ -185,7 +186,8 @@ function bodyOf(content: proto.IMessage): string {
   );
 }
 
-function toMedia(content: proto.IMessage, instanceId: string, waId: string): MessageMedia | null {
+/** The file is named after our row: WhatsApp's id is the sender's choice, and may be that of somebody else's message. */
+function toMedia(content: proto.IMessage, instanceId: string, rowId: string): MessageMedia | null {
   for (const [field, kind] of Object.entries(mediaFields)) {
     const media = content[field as keyof typeof mediaFields];
     if (!media?.mediaKey) continue;
@@ -194,7 +196,7 @@ function toMedia(content: proto.IMessage, instanceId: string, waId: string): Mes
       filename: "fileName" in media ? (media.fileName ?? null) : null,
       size: media.fileLength === null || media.fileLength === undefined ? null : Number(media.fileLength),
       sha256: media.fileSha256?.length ? Buffer.from(media.fileSha256).toString("hex") : null,
-      storageKey: mediaKey(instanceId, waId),
+      storageKey: mediaKey(instanceId, rowId),
       state: "pending",
       error: null,
       source: { directPath: media.directPath ?? null, mediaKey: Buffer.from(media.mediaKey).toString("base64"), kind },

@@ -133,6 +133,7 @@ export class Ledger {
         insertMessages(sql, batch),
         acknowledge(sql, batch),
         progress(sql, batch),
+        keepPrepared(sql, batch),
         finishCommands(sql, batch, this.#deps.vault),
         ...batch.flatMap((entry) => updateRest(sql, entry, this.#deps.ids)),
       ]);
@@ -274,6 +275,12 @@ interface SentRow {
   sent: number;
 }
 
+/**
+ * Statements that join with what we bring name the rows once more as an array (`= any`): of how many rows come out of JSON or
+ * `unnest` the planner has no idea, and would rather read the whole table.
+ */
+const unique = (values: readonly string[]): string[] => [...new Set(values)];
+
 /** WhatsApp has it: the message is `sent`, at a whole second as WhatsApp counts, and the command done. */
 async function acknowledge(sql: postgres.TransactionSql, batch: readonly Entry[]): Promise<Map<string, NewEvent>> {
   const acks = batch.flatMap(({ instanceId, change, at }) =>
@@ -285,6 +292,8 @@ async function acknowledge(sql: postgres.TransactionSql, batch: readonly Entry[]
     from unnest(${acks.map((ack) => ack.instanceId)}::uuid[], ${acks.map((ack) => ack.waId)}::text[],
       ${acks.map((ack) => ack.at.toISOString())}::timestamptz[]) as ack(instance_id, wa_id, at)
     where messages.instance_id = ack.instance_id and messages.wa_id = ack.wa_id and messages.from_me
+      and messages.instance_id = any(${unique(acks.map((ack) => ack.instanceId))}::uuid[])
+      and messages.wa_id = any(${acks.map((ack) => ack.waId)}::text[])
       and messages.status = 'pending'
     returning messages.instance_id, messages.wa_id, chat_id, type, proto_type, body, media,
       extract(epoch from sent_at)::float8 as sent`;
@@ -333,6 +342,8 @@ async function progress(sql: postgres.TransactionSql, batch: readonly Entry[]): 
       from unnest(${list.map((step) => step.instanceId)}::uuid[], ${list.map((step) => step.waId)}::text[],
         ${list.map((step) => new Date(step.timestamp * 1000).toISOString())}::timestamptz[]) as step(instance_id, wa_id, at)
       where messages.instance_id = step.instance_id and messages.wa_id = step.wa_id and messages.from_me
+        and messages.instance_id = any(${unique(list.map((step) => step.instanceId))}::uuid[])
+        and messages.wa_id = any(${list.map((step) => step.waId)}::text[])
         and messages.status = any(${earlier}::text[])
       returning messages.instance_id, messages.wa_id, messages.chat_id`;
     for (const row of rows) {
@@ -345,6 +356,22 @@ async function progress(sql: postgres.TransactionSql, batch: readonly Entry[]): 
     }
   }
   return events;
+}
+
+async function keepPrepared(sql: postgres.TransactionSql, batch: readonly Entry[]): Promise<void> {
+  const rows = batch.flatMap(({ instanceId, change }) =>
+    (change.prepared ?? []).map((row) => ({ instanceId, ...row })),
+  );
+  if (rows.length === 0) return;
+  await sql`
+    update messages set payload = decode(t.payload, 'base64'), chat_id = t.chat_id, type = t.type, proto_type = t.proto_type
+    from unnest(${rows.map((row) => row.instanceId)}::uuid[], ${rows.map((row) => row.waId)}::text[],
+      ${rows.map((row) => row.payload.toString("base64"))}::text[], ${rows.map((row) => row.chatId)}::text[],
+      ${rows.map((row) => row.type)}::text[], ${rows.map((row) => row.protoType)}::text[])
+      as t(instance_id, wa_id, payload, chat_id, type, proto_type)
+    where messages.instance_id = t.instance_id and messages.wa_id = t.wa_id and messages.from_me
+      and messages.instance_id = any(${unique(rows.map((row) => row.instanceId))}::uuid[])
+      and messages.wa_id = any(${rows.map((row) => row.waId)}::text[])`;
 }
 
 async function finishCommands(sql: postgres.TransactionSql, batch: readonly Entry[], vault: Vault): Promise<void> {
@@ -361,7 +388,7 @@ async function finishCommands(sql: postgres.TransactionSql, batch: readonly Entr
       finished_at = t.at
     from jsonb_to_recordset(${storableJson(rows)}::text::jsonb)
       as t(id uuid, status text, output jsonb, "errorCode" text, "errorDetails" text, at timestamptz)
-    where commands.id = t.id and commands.status = 'claimed'`;
+    where commands.id = t.id and commands.id = any(${rows.map((row) => row.id)}::uuid[]) and commands.status = 'claimed'`;
 }
 
 /** What is rare: a statement each. */
@@ -374,9 +401,8 @@ function updateRest(sql: postgres.TransactionSql, { instanceId, change, at }: En
   for (const message of change.messageUpdates ?? []) {
     const { media, ...columns } = message.set;
     const set = media === undefined ? columns : { ...columns, media: storableJson(media) };
-    statements.push(
-      sql`update messages set ${sql(set)} where instance_id = ${instanceId} and wa_id = ${message.waId} and from_me = ${message.fromMe}`.execute(),
-    );
+    const which = "id" in message ? sql`id = ${message.id}` : sql`wa_id = ${message.waId} and from_me`;
+    statements.push(sql`update messages set ${sql(set)} where instance_id = ${instanceId} and ${which}`.execute());
   }
   for (const activity of change.activities ?? []) {
     statements.push(

@@ -127,8 +127,8 @@ export class MediaStage {
 
   async #fetchPending(instanceId: string): Promise<void> {
     for (;;) {
-      const rows = await this.#deps.db.sql<{ wa_id: string; chat_id: string; from_me: boolean; media: MessageMedia }[]>`
-        select wa_id, chat_id, from_me, media from messages
+      const rows = await this.#deps.db.sql<{ id: string; wa_id: string; chat_id: string; media: MessageMedia }[]>`
+        select id, wa_id, chat_id, media from messages
         where instance_id = ${instanceId} and media->>'state' = 'pending' order by id limit 32`;
       if (rows.length === 0) return;
       await Promise.all(
@@ -137,9 +137,9 @@ export class MediaStage {
           try {
             const connection = this.#connections.get(instanceId);
             if (!connection) throw new Error("the connection is away");
-            const media = await this.#download(connection, instanceId, row.wa_id, row.media);
+            const media = await this.#download(connection, instanceId, row.media);
             await this.#deps.record(instanceId, {
-              messageUpdates: [{ waId: row.wa_id, fromMe: row.from_me, set: { media } }],
+              messageUpdates: [{ id: row.id, set: { media } }],
               events: [
                 media.state === "stored"
                   ? {
@@ -161,12 +161,7 @@ export class MediaStage {
   }
 
   /** Answers the file's new state. Throws only for what may pass: our own storage, a lost connection. */
-  async #download(
-    connection: Connection,
-    instanceId: string,
-    waId: string,
-    media: MessageMedia,
-  ): Promise<MessageMedia> {
+  async #download(connection: Connection, instanceId: string, media: MessageMedia): Promise<MessageMedia> {
     const folder = await mkdtemp(join(tmpdir(), "switchboard-"));
     const path = join(folder, "file");
     try {
@@ -174,11 +169,14 @@ export class MediaStage {
       if (media.sha256 && media.sha256 !== sha256)
         throw new MediaFault("the file is damaged: its hash is not the one that was announced");
       const contentType = storableType(media.mimetype);
-      await this.#deps.storage.put(mediaKey(instanceId, waId), createReadStream(path), { contentType, size });
+      await this.#deps.storage.put(media.storageKey, createReadStream(path), { contentType, size });
       return { ...media, size, sha256, state: "stored", error: null, source: null };
     } catch (error) {
       if (!(error instanceof MediaFault)) throw error;
-      this.#deps.log.warn({ instanceId, waId, reason: error.message }, "a file could not be had from WhatsApp");
+      this.#deps.log.warn(
+        { instanceId, storageKey: media.storageKey, reason: error.message },
+        "a file could not be had from WhatsApp",
+      );
       return { ...media, state: "failed", error: error.message, source: null };
     } finally {
       await rm(folder, { recursive: true, force: true });

@@ -149,16 +149,12 @@ export class SendQueue {
       message = prepared.message;
       command.payload = Buffer.from(proto.Message.encode(proto.Message.fromObject(message)).finish());
       command.chatId = jid;
+      const { payload } = command;
       const { type, protoType, media } = prepared;
       // Not awaited: the gate lets the stanza out only after this.
       void this.#record(command, {
-        messageUpdates: [
-          {
-            waId,
-            fromMe: true,
-            set: { payload: command.payload, chat_id: jid, type, proto_type: protoType, ...(media ? { media } : {}) },
-          },
-        ],
+        prepared: [{ waId, payload, chatId: jid, type, protoType }],
+        ...(media ? { messageUpdates: [{ waId, set: { media } }] } : {}),
       });
     }
     if (this.#context !== context) {
@@ -234,7 +230,7 @@ export function failure(
     ],
     ...(command.waId
       ? {
-          messageUpdates: [{ waId: command.waId, fromMe: true, set: { status: "failed" as const, error: error.code } }],
+          messageUpdates: [{ waId: command.waId, set: { status: "failed" as const, error: error.code } }],
           events: [
             {
               type: "message.failed" as const,

@@ -240,6 +240,7 @@ export class Session {
     if (update.connection === "open") await this.#onOpen(connection);
     if (update.connection === "close") {
       const verdict = judge(update.lastDisconnect?.error);
+      this.#deps.log.info({ instanceId: this.id, ...verdict }, "a connection has ended");
       if (verdict.loggedOut) await this.#onLoggedOut(verdict.reason);
       else await this.#onClose(verdict.reason, verdict.reconnect);
     }

@@ -211,15 +211,18 @@ export class Shard {
     });
     if (readable.length === 0) return;
     const claimed = await this.#claim(readable.map((message) => message.id));
-    const removed = queues.remove(
-      name,
-      readable.map((message) => message.handle),
-    );
-    this.#removing = removed.catch((error: unknown) =>
-      this.#deps.log.warn({ err: error, queue: name }, "claimed commands will come again"),
-    );
     for (const command of claimed) void this.#submit(command);
-    await this.#removing;
+    // The next batch need not wait for this one to leave the queue, only for the one before it.
+    const previous = this.#removing;
+    this.#removing = queues
+      .remove(
+        name,
+        readable.map((message) => message.handle),
+      )
+      .catch((error: unknown) => {
+        this.#deps.log.warn({ err: error, queue: name }, "claimed commands will come again");
+      });
+    await previous;
   }
 
   async #submit(command: ClaimedCommand): Promise<void> {

@@ -7,6 +7,7 @@ import {
 } from "@whiskeysockets/baileys";
 import { sha256, type Vault } from "../core/crypto/index.ts";
 import type { Database } from "../core/db/index.ts";
+import type { Logger } from "../core/log.ts";
 import type { Change } from "./change.ts";
 import type { KeyStore } from "./key-store.ts";
 import { inboxPlace } from "./ledger.ts";
@@ -18,31 +19,28 @@ export type Journal = (
   repository: SignalRepositoryWithLIDStore,
 ) => Promise<Change>;
 
+export interface JournalingOptions {
+  db: Database;
+  vault: Vault;
+  instanceId: string;
+  store: KeyStore;
+  journal: Journal;
+  /** The session's state cannot be kept: nothing more may leave it. */
+  fail: (error: unknown) => void;
+  log: Logger;
+}
+
 /**
  * Baileys' Signal repository, with a journal around decryption: the ratchet's new state, the plaintext and the message with
  * its event are recorded as one change, before Baileys sends the receipt. What does not decrypt, because it was decrypted
  * before a crash, is answered from the journal.
  */
 export class JournalingSignal {
-  readonly #options: {
-    db: Database;
-    vault: Vault;
-    instanceId: string;
-    store: KeyStore;
-    journal: Journal;
-    fail: (error: unknown) => void;
-  };
+  readonly #options: JournalingOptions;
   /** Which stanza a ciphertext came in: decryption gets the same object, but not the stanza. */
   readonly #stanzas = new WeakMap<Uint8Array, BinaryNode>();
 
-  constructor(options: {
-    db: Database;
-    vault: Vault;
-    instanceId: string;
-    store: KeyStore;
-    journal: Journal;
-    fail: (error: unknown) => void;
-  }) {
+  constructor(options: JournalingOptions) {
     this.#options = options;
   }
 
@@ -81,7 +79,7 @@ export class JournalingSignal {
     decrypt: () => Promise<Uint8Array>,
     repository: SignalRepositoryWithLIDStore,
   ): Promise<Uint8Array> {
-    const { store, journal } = this.#options;
+    const { store, journal, log, instanceId } = this.#options;
     const stanza = this.#stanzas.get(ciphertext);
     const waId = stanza?.attrs.id;
     if (!stanza || !waId) return await decrypt();
@@ -91,7 +89,11 @@ export class JournalingSignal {
       plaintext = await decrypt();
     } catch (error) {
       const kept = await this.#recall(waId, hash);
-      if (!kept) throw error;
+      if (!kept) {
+        const reason = error instanceof Error ? error.message : String(error);
+        log.warn({ instanceId, waId, reason }, "a message cannot be decrypted and is asked for again");
+        throw error;
+      }
       store.discard();
       return kept;
     }

@@ -2,15 +2,26 @@ import { fileURLToPath } from "node:url";
 import { drizzle } from "drizzle-orm/postgres-js";
 import { migrate as run } from "drizzle-orm/postgres-js/migrator";
 import postgres from "postgres";
+import { ConfigError } from "../config.ts";
 
 const folder = fileURLToPath(new URL("./migrations", import.meta.url));
 
-/** Brings the database to the newest schema and makes sure that each shard has its row. Safe to run twice at once. */
+/**
+ * Brings the database to the newest schema and makes sure that each shard has its row. Safe to run twice at once.
+ * Throws `ConfigError` when there were more shards before.
+ */
 export async function migrate(url: string, shardCount: number): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => undefined });
   try {
     await sql`select pg_advisory_lock(1398294338)`;
     await run(drizzle(sql), { migrationsFolder: folder });
+    const [before] = await sql<{ count: number }[]>`select count(*)::int as count from shards`;
+    if (before && before.count > shardCount) {
+      // An instance keeps its shard for life: the queues of the missing ones would be served by nobody.
+      throw new ConfigError(
+        `The environment is not usable:\n  SHARDS: was ${before.count} before and cannot become less`,
+      );
+    }
     await sql`insert into shards (id) select generate_series(0, ${shardCount - 1}::int) on conflict do nothing`;
   } finally {
     await sql.end({ timeout: 5 });

@@ -25,7 +25,7 @@ export async function appendEvents(sql: postgres.ISql, events: readonly EventRow
     with incoming as (
       select * from jsonb_to_recordset(${json}::text::jsonb)
         as t(id uuid, instance_id uuid, ord int, type text, data jsonb, at timestamptz, correlation_id text)
-      where not exists (select 1 from events where events.id = t.id)
+      where t.id <> all(array(select id from events where id = any(${events.map((event) => event.id)}::uuid[])))
     ), counts as (
       select instance_id, count(*) as n from incoming group by instance_id
     ), raised as (

@@ -1,9 +1,8 @@
-import { sha256 } from "../crypto/index.ts";
-
-/** Where the file of a message stands in the bucket. The id is WhatsApp's and so perhaps a stranger's choice: an odd one is hashed. */
-export function mediaKey(instanceId: string, waId: string): string {
-  return `media/${instanceId}/${/^[A-Za-z0-9_-]{1,128}$/.test(waId) ? waId : sha256(waId).toString("hex")}`;
-}
+/**
+ * Where the file of a message stands in the bucket: by an id of ours, that of its row or for what we send WhatsApp's, never by
+ * one that a stranger chose.
+ */
+export const mediaKey = (instanceId: string, id: string) => `${mediaPrefix(instanceId)}${id}`;
 
 /** Prefix of all that is kept for an instance. */
 export const mediaPrefix = (instanceId: string) => `media/${instanceId}/`;

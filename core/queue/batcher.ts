@@ -9,17 +9,14 @@ interface Waiting {
 /** SQS takes so many messages, and so many bytes of them, in one call. */
 const maxMessages = 10;
 const maxBytes = 900_000;
-/** Calls under way at once for one queue; what comes meanwhile travels together in the next. */
-const maxCalls = 2;
-
 /**
- * Sends what is sent at the same time in one call, in the order in which it was sent. One message alone does not wait. Where a
- * process serves one request at a time, as a Lambda does, nothing changes; elsewhere a call costs more than its messages.
+ * Sends what is sent at the same time in one call, in the order in which it was sent: one call is under way at once, and what
+ * comes meanwhile travels together in the next. One message alone does not wait. Where a process serves one request at a time, as a Lambda does, nothing changes; elsewhere a call costs more than its messages.
  */
 export class Batcher {
   readonly #sendBatch: (messages: QueueMessage[]) => Promise<number[]>;
   #waiting: Waiting[] = [];
-  #calls = 0;
+  #calling = false;
 
   /** `sendBatch` answers the indexes that were refused. */
   constructor(sendBatch: (messages: QueueMessage[]) => Promise<number[]>) {
@@ -35,9 +32,9 @@ export class Batcher {
   }
 
   async #next(): Promise<void> {
-    if (this.#calls >= maxCalls || this.#waiting.length === 0) return;
+    if (this.#calling || this.#waiting.length === 0) return;
     const batch = this.#take();
-    this.#calls++;
+    this.#calling = true;
     try {
       const refused = new Set(await this.#sendBatch(batch.map((waiting) => waiting.message)));
       for (const [index, waiting] of batch.entries()) {
@@ -47,7 +44,7 @@ export class Batcher {
     } catch (error) {
       for (const waiting of batch) waiting.reject(error);
     } finally {
-      this.#calls--;
+      this.#calling = false;
       void this.#next();
     }
   }

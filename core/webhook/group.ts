@@ -88,7 +88,7 @@ async function deliver(deps: WebhookDeps, endpoint: Endpoint & { url: string }, 
   const result = typeof body === "string" ? await attempt(deps.egress, endpoint, { id: delivery.id, body }, at) : body;
   const number = delivery.attempts + 1;
   const verdict = verdictOf(deps, result, number, endpoint);
-  deps.log.info(
+  deps.log[result.succeeded ? "debug" : "info"](
     {
       instanceId: endpoint.instanceId,
       deliveryId: delivery.id,

@@ -78,12 +78,15 @@ async function record(db: Database, outcomes: readonly Outcome[]): Promise<void>
     verdict: outcome.verdict.status,
     next_at: outcome.verdict.status === "pending" ? outcome.verdict.nextAt.toISOString() : null,
   }));
+  // Named again as an array: of how many rows come out of JSON the planner has no idea, and would read the whole table.
+  const ids = outcomes.map((outcome) => outcome.deliveryId);
   await db.sql`
     with outcome as (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t(attempt_id uuid, delivery_id uuid,
         at timestamptz, duration_ms int, http_status int, error text, response text, verdict text, next_at timestamptz)
     ), known as (
       select d.id, d.attempts + 1 as number, outcome.* from outcome join deliveries d on d.id = outcome.delivery_id
+      where d.id = any(${ids}::uuid[])
       order by d.id for update of d
     ), logged as (
       insert into attempts (id, delivery_id, number, at, duration_ms, status, error, response)
@@ -95,7 +98,7 @@ async function record(db: Database, outcomes: readonly Outcome[]): Promise<void>
       next_at = case when d.status = 'pending' then coalesce(known.next_at, d.next_at) else d.next_at end,
       finished_at = case when d.status = 'pending' and known.verdict <> 'pending'
         then known.at + known.duration_ms * interval '1 millisecond' else d.finished_at end
-    from known where d.id = known.id`;
+    from known where d.id = known.id and d.id = any(${ids}::uuid[])`;
 }
 
 /** Cutting an answer may have split a character in two, and Postgres takes neither halves nor NUL. */
