@@ -11,7 +11,6 @@ import { type Database, openDatabase } from "../../core/db/index.ts";
 import { migrate } from "../../core/db/migrate.ts";
 import { systemIds } from "../../core/id.ts";
 import { shardOf } from "../../core/instance/index.ts";
-import { loadInstance } from "./instance.ts";
 import { createLogger } from "../../core/log.ts";
 import { createQueues, openQueues } from "../../core/queue/index.ts";
 import { openStorage, type Storage } from "../../core/storage/index.ts";
@@ -20,6 +19,7 @@ import { openDataDir } from "../../infra/local/data-dir.ts";
 import { startPostgres } from "../../infra/local/postgres.ts";
 import { startWhatsApp, type WhatsApp } from "../../infra/local/whatsapp/index.ts";
 import { until } from "../support/until.ts";
+import { loadInstance } from "./instance.ts";
 
 /** A session host's surroundings, all real: Postgres, SQS, S3 and the simulated WhatsApp. */
 export interface Stack {
@@ -31,7 +31,11 @@ export interface Stack {
   wa: WhatsApp;
   userId: string;
   createInstance(): Promise<string>;
-  accept(instanceId: string, name: CommandName, input: unknown): Promise<{ commandId: string; messageId: string | null }>;
+  accept(
+    instanceId: string,
+    name: CommandName,
+    input: unknown,
+  ): Promise<{ commandId: string; messageId: string | null }>;
   /** The QR code that can be scanned now. */
   qr(instanceId: string): Promise<string>;
   /** Waits until the instance has that status. */

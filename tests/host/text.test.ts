@@ -39,7 +39,12 @@ test("a scanned instance is connected, and texts go both ways", async () => {
     return found.length > 0 ? [...found] : undefined;
   });
   expect(rows).toEqual([
-    { chat_id: "4915550000002@s.whatsapp.net", sender_id: "4915550000002@s.whatsapp.net", body: "in", status: "received" },
+    {
+      chat_id: "4915550000002@s.whatsapp.net",
+      sender_id: "4915550000002@s.whatsapp.net",
+      body: "in",
+      status: "received",
+    },
   ]);
   const events = await stack.db.sql`select seq::int, type from events order by seq`;
   expect(events.map((event) => event.type)).toContain("message.received");

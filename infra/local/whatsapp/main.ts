@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
-import { startControl } from "./control/server.ts";
 import { wrapBufferKeys } from "../../../core/crypto/buffer-keys.ts";
+import { startControl } from "./control/server.ts";
 import { startWhatsApp } from "./server.ts";
 
 wrapBufferKeys();

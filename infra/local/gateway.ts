@@ -1,0 +1,104 @@
+import { type Config, readConfig } from "../../core/config.ts";
+import type { Logger } from "../../core/log.ts";
+import type { FirstAdmin } from "../../core/user/index.ts";
+import { startAws } from "./aws.ts";
+import { type DataDir, openDataDir } from "./data-dir.ts";
+import type { HostMode } from "./host-process.ts";
+import { releaseInFlight } from "./in-flight.ts";
+import { startPostgres } from "./postgres.ts";
+
+export interface GatewayOptions {
+  /** The environment, as `readConfig` takes it. */
+  env: Record<string, string | undefined>;
+  log: Logger;
+  /** Whether the session host lives in this process, in one of its own, or is somebody else's matter. Default `inside`. */
+  host?: HostMode;
+}
+
+export interface Gateway {
+  /** Of the REST API. */
+  url: string;
+  config: Config;
+  /** What a process needs to join: as the Lambdas and the session host have it. */
+  env: Record<string, string>;
+  /** Only when it was made at this start. */
+  firstAdmin: FirstAdmin | null;
+  stop(): Promise<void>;
+}
+
+const localPool = "8";
+
+/**
+ * Runs the whole gateway on this machine: Postgres, SQS and S3 unless the environment names others, the real Lambda
+ * handlers behind stand-ins for API Gateway, event source mapping and schedule, and the session host. What has started
+ * is stopped again when something after it fails.
+ */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { log } = options;
+  const undo: (() => unknown)[] = [];
+  const stop = async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const asked = readConfig(options.env);
+    const dataDir = await openDataDir(asked.DATA_DIR);
+    undo.push(() => dataDir.close());
+    // The rest of the program is loaded while the database starts: each takes a second or two.
+    const loading = import("./gateway-parts.ts");
+    const servers = await startServers(asked, dataDir, undo);
+    const { prepare, serveApi, startFunctions, startHostProcess } = await loading;
+    const env = { ...strings(options.env), ...servers };
+    const config = readConfig(env);
+    const firstAdmin = await prepare(config, env);
+    // As on AWS, the handlers take what they need from the environment of their process.
+    Object.assign(process.env, env, { DATABASE_POOL: localPool });
+    await startFunctions(config, log, undo);
+    const api = await serveApi(config, log);
+    undo.push(() => api.stop());
+    const host = await startHostProcess(options.host ?? "inside", config, env, log);
+    undo.push(() => host.stop());
+    return { url: api.url, config, env, firstAdmin, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Starts what the environment does not name; answers how to reach it. */
+async function startServers(
+  config: Config,
+  dataDir: DataDir,
+  undo: (() => unknown)[],
+): Promise<Record<string, string>> {
+  const env: Record<string, string> = { MASTER_KEY_FILE: config.MASTER_KEY_FILE ?? dataDir.masterKeyFile };
+  const wantAws = !config.SQS_ENDPOINT || !config.S3_ENDPOINT;
+  if (wantAws) releaseInFlight(`${dataDir.path}/aws`);
+  const [postgres, aws] = await Promise.all([
+    config.DATABASE_URL ? undefined : startPostgres({ dataDir: `${dataDir.path}/postgres` }),
+    wantAws ? startAws({ dataDir: `${dataDir.path}/aws`, region: config.AWS_REGION }) : undefined,
+  ]);
+  if (postgres) {
+    undo.push(() => postgres.stop());
+    env.DATABASE_URL = postgres.url;
+  }
+  if (aws) {
+    undo.push(() => aws.stop());
+    env.SQS_ENDPOINT = config.SQS_ENDPOINT ?? aws.endpoint;
+    env.S3_ENDPOINT = config.S3_ENDPOINT ?? aws.endpoint;
+    env.AWS_ACCESS_KEY_ID = aws.credentials.accessKeyId;
+    env.AWS_SECRET_ACCESS_KEY = aws.credentials.secretAccessKey;
+  }
+  // Anybody who reaches a loopback address is this machine's user.
+  env.OPEN_KEY_GENERATION = isLoopback(config.HOST) ? "1" : "0";
+  return env;
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
+}
+
+function strings(env: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}

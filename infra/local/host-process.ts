@@ -1,0 +1,43 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { Config } from "../../core/config.ts";
+import type { Logger } from "../../core/log.ts";
+import { startHost } from "../../session-host/start.ts";
+
+/** `inside` this process, in a `child` of its own, or `none`. */
+export type HostMode = "inside" | "child" | "none";
+
+export interface HostProcess {
+  /** As SIGTERM would: finishes, flushes, hands over. */
+  stop(): Promise<void>;
+}
+
+const main = fileURLToPath(new URL("../../session-host/main.ts", import.meta.url));
+
+export async function startHostProcess(
+  mode: HostMode,
+  config: Config,
+  env: Record<string, string>,
+  log: Logger,
+): Promise<HostProcess> {
+  if (mode === "none") return { stop: async () => undefined };
+  if (mode === "inside") return await startHost(config, log.child({ part: "session-host" }));
+  const child = spawnHost(env);
+  return { stop: () => endChild(child) };
+}
+
+/** Starts the session host as a container would: its own process, all from the environment. */
+export function spawnHost(env: Record<string, string>): ChildProcess {
+  return spawn(process.execPath, [main], {
+    env: { PATH: process.env.PATH ?? "", ...env },
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+}
+
+async function endChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, "exit");
+  child.kill("SIGTERM");
+  await ended;
+}

@@ -1,0 +1,46 @@
+export interface Facts {
+  url: string;
+  controlUrl: string;
+  apiKey: string;
+  admin: { email: string; password: string };
+  instanceId: string;
+  alice: string;
+  bob: string;
+  folder: string;
+}
+
+/** What to try with curl, ready to paste. */
+export function guide(facts: Facts): string {
+  const { url, controlUrl, apiKey, admin, instanceId, alice, bob, folder } = facts;
+  return `
+Everything stays up until Ctrl-C. What comes in at the webhook and at the phones is printed below.
+
+  REST API      ${url}   (described in ${url}/openapi.json)
+  Phones        ${controlUrl}   (described in ${controlUrl}/openapi.json)
+  Admin         ${admin.email}   ${admin.password}
+  Instance      ${instanceId}   linked to Alice, +${alice}
+  Data          ${folder}
+
+In another terminal:
+
+  API=${url} PHONES=${controlUrl} ID=${instanceId}
+  KEY=${apiKey}
+  call() { curl -sS -w '\\n' -H "x-api-key: $KEY" -H 'content-type: application/json' "$@"; }
+
+  # Send a text to Bob, in one dialect and in the other
+  call $API/api/whatsapp/$ID/send -d '{"phone":"+${bob}","message":"Hi Bob"}'
+  call $API/api/message/send/text -d '{"instanceId":"'$ID'","to":"${bob}","message":"Hi again"}'
+
+  # What Bob's phone shows; let Bob answer; read the chat
+  call $PHONES/phones/${bob}/inbox
+  call $PHONES/phones/${bob}/text -d '{"to":"${alice}","text":"Hi Alice"}'
+  call $API/api/instances/$ID/chats/${bob}@s.whatsapp.net/messages
+
+  # Another instance, and a new phone that scans its QR code
+  NEW=$(call $API/api/instances -d '{"name":"Second"}' | sed 's/.*"id":"\\([^"]*\\)".*/\\1/')
+  call $PHONES/phones -d '{"number":"4915550000003","pushName":"Carol"}'; sleep 1
+  call $API/api/instances/$NEW/qr | sed 's/qrCode/qr/' | call $PHONES/phones/4915550000003/scan -d @-; sleep 1
+  call $API/api/whatsapp/$NEW/status
+
+`;
+}

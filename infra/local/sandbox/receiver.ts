@@ -1,0 +1,76 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { createServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** A webhook as it came, by its exact bytes. */
+export interface Webhook {
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+}
+
+export interface Receiver {
+  url: string;
+  /** All that have come, in their order. */
+  webhooks: Webhook[];
+  stop(): Promise<void>;
+}
+
+/** Receives webhooks on 127.0.0.1 and answers 200 to each. */
+export async function startReceiver(onWebhook: (webhook: Webhook) => void): Promise<Receiver> {
+  const webhooks: Webhook[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      const webhook = { headers: request.headers, body: Buffer.concat(chunks) };
+      webhooks.push(webhook);
+      response.writeHead(200).end();
+      onWebhook(webhook);
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/webhook`,
+    webhooks,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+const maxAgeSeconds = 5 * 60;
+
+/**
+ * What a receiver has to check of a webhook, written after the documents and not after our own code: the hexadecimal
+ * HMAC-SHA256 of the body in `X-Webhook-Signature`, and Standard Webhooks' `v1` signature with its age.
+ * `secret` is `whsec_` and base64. Throws what is wrong.
+ */
+export function verifySignatures({ headers, body }: Webhook, secret: string, now = Date.now()): void {
+  const hex = createHmac("sha256", secret).update(body).digest("hex");
+  if (!same(hex, one(headers, "x-webhook-signature"))) throw new Error("X-Webhook-Signature does not fit the body");
+  const timestamp = one(headers, "webhook-timestamp");
+  if (!(Math.abs(now / 1000 - Number(timestamp)) <= maxAgeSeconds)) throw new Error("webhook-timestamp is too old");
+  const key = Buffer.from(secret.replace(/^whsec_/, ""), "base64");
+  const signed = createHmac("sha256", key)
+    .update(`${one(headers, "webhook-id")}.${timestamp}.`)
+    .update(body);
+  const expected = `v1,${signed.digest("base64")}`;
+  const given = one(headers, "webhook-signature").split(" ");
+  if (!given.some((signature) => same(expected, signature))) throw new Error("webhook-signature does not fit");
+}
+
+function one(headers: IncomingHttpHeaders, name: string): string {
+  const value = headers[name];
+  if (typeof value === "string") return value;
+  throw new Error(`the webhook has no header ${name}`);
+}
+
+function same(expected: string, given: string): boolean {
+  const [a, b] = [Buffer.from(expected), Buffer.from(given)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

@@ -1,0 +1,38 @@
+import type * as z from "zod";
+
+/** An answer that is no success. */
+export class RestError extends Error {
+  override readonly name = "RestError";
+  readonly status: number;
+
+  constructor(message: string, status: number) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export interface Rest {
+  get<Shape extends z.ZodType>(path: string, shape: Shape): Promise<z.output<Shape>>;
+  post<Shape extends z.ZodType>(path: string, body: object, shape: Shape): Promise<z.output<Shape>>;
+  put<Shape extends z.ZodType>(path: string, body: object, shape: Shape): Promise<z.output<Shape>>;
+}
+
+/** The API as its users have it: over HTTP. Throws `RestError`, and when an answer is not of its shape. */
+export function restOf(url: string, headers: Record<string, string>, signal: AbortSignal): Rest {
+  const ask = async <Shape extends z.ZodType>(method: string, path: string, shape: Shape, body?: object) => {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      signal,
+      headers: { ...headers, ...(body ? { "content-type": "application/json" } : {}) },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new RestError(`${method} ${path} answered ${response.status} ${text}`, response.status);
+    return shape.parse(JSON.parse(text));
+  };
+  return {
+    get: (path, shape) => ask("GET", path, shape),
+    post: (path, body, shape) => ask("POST", path, shape, body),
+    put: (path, body, shape) => ask("PUT", path, shape, body),
+  };
+}

@@ -1,0 +1,109 @@
+import { join } from "node:path";
+import { readConfig } from "../../../core/config.ts";
+import { createLogger } from "../../../core/log.ts";
+import { startGateway } from "../gateway.ts";
+import { freePort } from "../port.ts";
+import { untilAborted } from "../terminal/program.ts";
+import { hostMode, requirePort } from "../terminal/settings.ts";
+import { Steps, seconds } from "../terminal/steps.ts";
+import { startControl } from "../whatsapp/control/server.ts";
+import { type Phone, startWhatsApp, type WhatsApp } from "../whatsapp/index.ts";
+import { ignoredOf, sandboxEnvironment, whatsappEnvironment } from "./environment.ts";
+import { openSandboxFolder, temporarySandboxFolder } from "./folder.ts";
+import { guide } from "./guide.ts";
+import { startReceiver, verifySignatures, type Webhook } from "./receiver.ts";
+import { contentOf, roundTrip } from "./round-trip.ts";
+
+export interface SandboxOptions {
+  env: Record<string, string | undefined>;
+  /** End after the round trip; nothing is kept. */
+  once: boolean;
+  signal: AbortSignal;
+}
+
+/** Little is lost of the phones' state when the sandbox is killed. */
+const saveEveryMs = 250;
+const aliceNumber = "4915550000001";
+const bobNumber = "4915550000002";
+
+/** The whole gateway with a simulated WhatsApp: takes a message out and one in, then stays up. Throws what went wrong. */
+export async function runSandbox({ env, once, signal }: SandboxOptions): Promise<void> {
+  const steps = new Steps();
+  for (const name of ignoredOf(env)) {
+    say(`  ${name} is ignored: a sandbox keeps to its own.`);
+    // The functions read the environment of the process.
+    delete process.env[name];
+  }
+  // libsignal prints sessions, with their private keys, through these.
+  console.info = console.warn = () => undefined;
+  await using undo = new AsyncDisposableStack();
+
+  const folder = await (once ? temporarySandboxFolder() : openSandboxFolder(env.DATA_DIR || ".switchboard"));
+  undo.defer(() => folder.close());
+  const own = sandboxEnvironment(env, folder, once);
+  const config = readConfig(own);
+  await requirePort(config, "npm run sandbox");
+
+  const wa = await steps.run(
+    "The simulated WhatsApp listens",
+    signal,
+    () => startWhatsApp({ directory: folder.whatsapp, stateFile: join(folder.whatsapp, "state"), saveEveryMs }),
+    ({ url }) => url,
+  );
+  undo.defer(() => wa.stop());
+  const gateway = await steps.run(
+    "Postgres, SQS, S3, REST API and session host are up",
+    signal,
+    () =>
+      startGateway({
+        env: { ...own, ...whatsappEnvironment(wa) },
+        log: createLogger("sandbox", config.LOG_LEVEL),
+        host: hostMode(env),
+      }),
+    ({ url }) => url,
+  );
+  undo.defer(() => gateway.stop());
+
+  const [alice, bob] = [await phoneOf(wa, aliceNumber, "Alice"), await phoneOf(wa, bobNumber, "Bob")];
+  let onWebhook: (webhook: Webhook) => void = () => undefined;
+  const receiver = await startReceiver((webhook) => onWebhook(webhook));
+  undo.defer(() => receiver.stop());
+  const admin = { email: config.ADMIN_EMAIL ?? "", password: config.ADMIN_PASSWORD ?? "" };
+  const result = await roundTrip({ steps, signal, url: gateway.url, admin, alice, bob, receiver });
+  requireNoSurprise(wa);
+  say(`\nAll is well, ${seconds(performance.now())} after the start.`);
+  if (once) return;
+
+  const control = await startControl(wa, await freePort(config.PORT && config.PORT + 1));
+  undo.defer(() => control.stop());
+  const numbers = { alice: aliceNumber, bob: bobNumber };
+  say(guide({ url: gateway.url, controlUrl: control.url, admin, folder: folder.path, ...numbers, ...result }));
+  onWebhook = (webhook) => say(`  webhook  ${describe(webhook, result.webhookSecret)}`);
+  bob.onMessage((message) => say(`  Bob      ${message.text ?? message.kind}`));
+  await untilAborted(signal);
+}
+
+/** The phone of an earlier run, or a new one. */
+async function phoneOf(wa: WhatsApp, number: string, pushName: string): Promise<Phone> {
+  return wa.phone(number) ?? (await wa.addPhone({ number, pushName }));
+}
+
+/** What the simulated WhatsApp did not know, or what broke a phone, is nothing to pass over. */
+function requireNoSurprise(wa: WhatsApp): void {
+  const errors = wa.phones.flatMap((phone) => phone.errors.map((error) => `${phone.number}: ${error.message}`));
+  const unknown = wa.unknown.map((one) => `${one.from}: ${one.reason}`);
+  if (errors.length + unknown.length === 0) return;
+  throw new Error(
+    `The simulated WhatsApp was asked for what it does not know:\n  ${[...errors, ...unknown].join("\n  ")}`,
+  );
+}
+
+function describe(webhook: Webhook, secret: string): string {
+  const { event, text, status } = contentOf(webhook);
+  verifySignatures(webhook, secret);
+  return [event, status, text].filter(Boolean).join(" ");
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { and, eq, inArray, isNull, or } from "drizzle-orm";
+import qrcode from "qrcode";
+import { type Config, required } from "../../../core/config.ts";
+import { openVault } from "../../../core/crypto/index.ts";
+import { createKeyWrapper } from "../../../core/crypto/wrapper.ts";
+import { openDatabase } from "../../../core/db/index.ts";
+import { connectionStatus, type Instance, scannableQr } from "../../../core/instance/index.ts";
+import { instances } from "../../../core/instance/instance.sql.ts";
+
+const pollMs = 1_000;
+
+/**
+ * Shows each QR code that can be scanned now, and says when its instance is connected. Only a terminal gets the picture:
+ * a log is no place for what links a phone.
+ */
+export async function showQrCodes(config: Config, out: NodeJS.WriteStream): Promise<{ stop(): Promise<void> }> {
+  const db = openDatabase(required(config, "DATABASE_URL"), { max: 1, name: "terminal" });
+  const vault = await openVault(db, await createKeyWrapper(config));
+  const stopping = new AbortController();
+  /** The ciphertext that was shown last, of each instance that is not connected yet. */
+  const shown = new Map<string, string>();
+
+  const show = async (instance: Instance, now: Date): Promise<void> => {
+    const sealed = instance.qr?.toString("base64") ?? "";
+    if (shown.get(instance.id) === sealed) return;
+    const isNew = !shown.has(instance.id);
+    shown.set(instance.id, sealed);
+    if (out.isTTY) {
+      const { qrCode } = scannableQr({ vault }, instance, now);
+      const picture = await qrcode.toString(qrCode, { type: "terminal", small: true });
+      out.write(`\n${picture}\n  Scan this for "${instance.name}" (${instance.id}).\n`);
+    } else if (isNew) {
+      out.write(`"${instance.name}" waits for its QR code to be scanned: GET /api/instances/${instance.id}/qr\n`);
+    }
+  };
+
+  const look = async (): Promise<void> => {
+    const waiting = inArray(instances.id, [...shown.keys()]);
+    const rows = await db.orm
+      .select()
+      .from(instances)
+      .where(and(isNull(instances.deletedAt), or(eq(instances.status, "qr"), waiting)));
+    const now = new Date();
+    for (const instance of rows) {
+      const { ready, hasQr } = connectionStatus(instance, now);
+      if (hasQr) await show(instance, now);
+      else if (ready && shown.delete(instance.id)) {
+        out.write(`\n  "${instance.name}" (${instance.id}) is connected as +${instance.phoneNumber}.\n`);
+      }
+    }
+    for (const id of shown.keys()) if (!rows.some((row) => row.id === id)) shown.delete(id);
+  };
+
+  const loop = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      // The database may be away for a while; whoever serves says so, and the next look may succeed.
+      await look().catch((error: Error) => out.write(`  QR codes cannot be read now: ${error.message}\n`));
+      await sleep(pollMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+    }
+  };
+  const running = loop();
+  return {
+    async stop() {
+      stopping.abort();
+      await running;
+      await db.close();
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import { createServer } from "node:net";
+import { type Config, ConfigError } from "../../../core/config.ts";
+import type { HostMode } from "../host-process.ts";
+
+/** `SESSION_HOST`: `inside` this process (default), or a `child` of its own. Throws `ConfigError`. */
+export function hostMode(env: Record<string, string | undefined>): HostMode {
+  const mode = env.SESSION_HOST || "inside";
+  if (mode === "inside" || mode === "child") return mode;
+  throw new ConfigError(`The environment is not usable:\n  SESSION_HOST: must be inside or child, not ${mode}`);
+}
+
+/** Throws, with what to do about it, when nobody can listen on the port: better now than after the database is up. */
+export async function requirePort({ PORT, HOST }: Pick<Config, "PORT" | "HOST">, command: string): Promise<void> {
+  const server = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(PORT, HOST, resolve);
+    });
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  } catch (error) {
+    throw new Error(`${reasonOf(error, PORT, HOST)} Choose another: PORT=${PORT + 1} ${command}`, { cause: error });
+  }
+}
+
+function reasonOf(error: unknown, port: number, host: string): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "EADDRINUSE") return `Port ${port} on ${host} is taken by another program.`;
+  if (code === "EACCES") return `Port ${port} on ${host} is not for this user.`;
+  return `Nobody can listen on port ${port} of ${host} (${error instanceof Error ? error.message : error}).`;
+}

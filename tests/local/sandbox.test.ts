@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdir } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+import { signatureHeaders } from "../../core/webhook/sign.ts";
+import { readPostmaster } from "../../infra/local/postmaster.ts";
+import { ignoredOf, sandboxEnvironment } from "../../infra/local/sandbox/environment.ts";
+import { verifySignatures } from "../../infra/local/sandbox/receiver.ts";
+import { folderOfTest } from "./temporary.ts";
+
+const program = fileURLToPath(new URL("../../infra/local/sandbox.ts", import.meta.url));
+
+interface Running {
+  child: ChildProcess;
+  output(): string;
+  /** Waits until it has printed this; throws when it ends before. */
+  printed(text: string): Promise<void>;
+  ended(): Promise<number | null>;
+}
+
+function start(args: string[], env: Record<string, string>): Running {
+  const child = spawn(process.execPath, [program, ...args], { env: { PATH: process.env.PATH ?? "", ...env } });
+  let output = "";
+  const exit = once(child, "exit");
+  const listeners = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk: Buffer) => {
+      output += chunk;
+      for (const listener of listeners) listener();
+    });
+  }
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const printed = async (text: string) => {
+    const { promise, resolve } = Promise.withResolvers<"printed">();
+    const look = () => output.includes(text) && resolve("printed");
+    listeners.add(look);
+    look();
+    if ((await Promise.race([promise, exit])) !== "printed") throw new Error(`it ended before "${text}":\n${output}`);
+  };
+  return { child, output: () => output, printed, ended: async () => (await exit)[0] as number | null };
+}
+
+test("one run takes a message out and one in, ends with 0 and leaves nothing behind", async () => {
+  const folder = await folderOfTest();
+  const run = start(["--once"], { TMPDIR: folder });
+  expect(await run.ended(), run.output()).toBe(0);
+  expect(run.output()).toContain("Its signatures are right");
+  expect(run.output()).not.toContain("✗");
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test("a sandbox that was killed goes on with what it had, and Ctrl-C ends it and its database", async () => {
+  const folder = await folderOfTest();
+  const env = { DATA_DIR: folder, PORT: "0" };
+  const first = start([], env);
+  await first.printed("The instance is connected");
+  first.child.kill("SIGKILL");
+  await first.ended();
+
+  const second = start([], env);
+  await second.printed("All is well");
+  expect(second.output()).toContain("The instance of an earlier run is there");
+  await second.printed("In another terminal");
+  second.child.kill("SIGINT");
+  expect(await second.ended(), second.output()).toBe(0);
+  expect(await readPostmaster(join(folder, "sandbox", "gateway", "postgres", "data"))).toBeUndefined();
+});
+
+test("a port that is taken is named, with what to do", async () => {
+  const other = createServer().listen(0, "127.0.0.1");
+  await once(other, "listening");
+  onTestFinished(() => void other.close());
+  const { port } = other.address() as AddressInfo;
+  const run = start(["--once"], { PORT: String(port), TMPDIR: await folderOfTest() });
+  expect(await run.ended()).toBe(1);
+  expect(run.output()).toContain(
+    `Port ${port} on 127.0.0.1 is taken by another program. Choose another: PORT=${port + 1}`,
+  );
+});
+
+test("a sandbox stays away from a database and queues that are in earnest", () => {
+  const env = { DATABASE_URL: "postgres://prod/db", SQS_ENDPOINT: "https://sqs.example.com", LOG_LEVEL: "info" };
+  const folder = { path: "/s", gateway: "/s/gateway", whatsapp: "/s/whatsapp", password: "secret-password" };
+  expect(ignoredOf(env)).toEqual(["DATABASE_URL", "SQS_ENDPOINT"]);
+  const own = sandboxEnvironment(env, { ...folder, close: async () => undefined }, false);
+  expect(own).toMatchObject({ DATA_DIR: "/s/gateway", ADMIN_PASSWORD: "secret-password", LOG_LEVEL: "info" });
+  expect(Object.keys(own)).not.toContain("DATABASE_URL");
+  expect(Object.keys(own)).not.toContain("SQS_ENDPOINT");
+});
+
+test("a webhook whose body, time or secret is another is not taken for genuine", () => {
+  const secret = `whsec_${Buffer.from("0123456789abcdef01234567").toString("base64")}`;
+  const body = '{"event":"message_received"}';
+  const at = new Date();
+  const headers = signatureHeaders({ id: "1", at, body, secret });
+  const webhook = { headers, body: Buffer.from(body) };
+  const now = at.getTime();
+  expect(() => verifySignatures(webhook, secret, now)).not.toThrow();
+  expect(() => verifySignatures({ headers, body: Buffer.from(`${body} `) }, secret, now)).toThrow(
+    "X-Webhook-Signature",
+  );
+  expect(() => verifySignatures(webhook, "whsec_AAAA", now)).toThrow("X-Webhook-Signature");
+  expect(() => verifySignatures(webhook, secret, now + 10 * 60_000)).toThrow("too old");
+  const swapped = { ...headers, "webhook-id": "2" };
+  expect(() => verifySignatures({ ...webhook, headers: swapped }, secret, now)).toThrow("webhook-signature");
+});
