@@ -23,8 +23,34 @@ export async function startHostProcess(
 ): Promise<HostProcess> {
   if (mode === "none") return { stop: async () => undefined };
   if (mode === "inside") return await startHost(config, log.child({ part: "session-host" }));
-  const child = spawnHost(env);
-  return { stop: () => endChild(child) };
+  return supervise(env, log);
+}
+
+/** What a container service does: a host that dies is started again after this. Milliseconds. */
+const respawnMs = 1000;
+
+function supervise(env: Record<string, string>, log: Logger): HostProcess {
+  let stopping = false;
+  let child = spawnHost(env);
+  let respawn: NodeJS.Timeout | undefined;
+  const watch = () => {
+    child.once("exit", (code, signal) => {
+      if (stopping) return;
+      log.error({ code, signal }, "the session host died and is started again");
+      respawn = setTimeout(() => {
+        child = spawnHost(env);
+        watch();
+      }, respawnMs);
+    });
+  };
+  watch();
+  return {
+    stop: async () => {
+      stopping = true;
+      clearTimeout(respawn);
+      await endChild(child);
+    },
+  };
 }
 
 /** Starts the session host as a container would: its own process, all from the environment. */

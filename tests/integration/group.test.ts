@@ -1,0 +1,153 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Phone } from "../../infra/local/whatsapp/index.ts";
+import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { dialects, type RestClient, restClient } from "./rest.ts";
+
+let gate: TestGateway;
+let bob: Phone;
+let carol: Phone;
+const owners = new Map<string, Phone>();
+const clients = new Map<string, RestClient>();
+
+beforeAll(async () => {
+  gate = await startTestGateway();
+  bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
+  carol = await gate.wa.addPhone({ number: "4915550000003", pushName: "Carol" });
+  for (const [index, dialect] of dialects.entries()) {
+    const owner = await gate.wa.addPhone({ number: `491555000001${index}`, pushName: `Owner of ${dialect}` });
+    owners.set(dialect, owner);
+    clients.set(dialect, restClient(gate, dialect, await gate.linked(owner, dialect)));
+  }
+});
+afterAll(async () => {
+  await gate.stop();
+});
+
+describe.each(dialects)("in the %s dialect", (dialect) => {
+  let owner: Phone;
+  let client: RestClient;
+  let group: ReturnType<Phone["createGroup"]>;
+  beforeAll(() => {
+    owner = owners.get(dialect) as Phone;
+    client = clients.get(dialect) as RestClient;
+    group = bob.createGroup(`Crew of ${dialect}`, [owner.number, carol.number]);
+  });
+
+  test("a message in a group is told of with the group as its chat and its author as participant", async () => {
+    for (const [author, text] of [
+      [bob, "first, with the sender key"],
+      [bob, "second, without"],
+      [carol, "from another member"],
+    ] as const) {
+      const { id } = await author.sendText(group.jid, text);
+      const delivery = await client.told("received", id);
+      expect(client.textOf(delivery)).toBe(text);
+      expect(delivery.body.data).toMatchObject({
+        from: group.jid,
+        chatId: group.jid,
+        isGroup: true,
+        participant: author.jid,
+        phoneNumber: author.number,
+        lid: author.lidJid,
+        pushName: author.pushName,
+        to: owner.jid,
+      });
+      expect(group.jid).toMatch(/@g\.us$/);
+      expect(await client.shown(group.jid, id, "received")).toMatchObject({ body: text, fromMe: false });
+      const [row] = await gate.db.sql`select chat_id, sender_id, sender_lid from messages where wa_id = ${id}`;
+      expect(row).toEqual({ chat_id: group.jid, sender_id: author.jid, sender_lid: author.lidJid });
+    }
+  });
+
+  test("a message to a group arrives at every member, once, and goes through sent to delivered", async () => {
+    for (const text of ["first, with the sender key", "second, without", "안녕 👋"]) {
+      const id = await client.sendText(group.jid, text);
+      for (const phone of [bob, carol]) {
+        const arrived = await phone.waitFor((message) => message.id === id);
+        expect(arrived).toMatchObject({ chat: group.jid, from: owner.jid, text, copies: 1 });
+      }
+      expect((await client.told("sent", id)).body.data).toMatchObject({ chatId: group.jid, to: group.jid });
+      await client.shown(group.jid, id, "delivered");
+    }
+  });
+
+  test("of many who read, one webhook tells the delivery and one the reading", async () => {
+    const id = await client.sendText(group.jid, "who reads this?");
+    for (const phone of [bob, carol]) phone.markRead(await phone.waitFor((message) => message.id === id));
+    await client.told("read", id);
+    const marker = await bob.sendText(group.jid, "after the reading");
+    await client.told("received", marker.id);
+    const told = client.allTold(id);
+    expect(told.filter((what) => what === "read")).toHaveLength(1);
+    expect(told.filter((what) => what === "delivered").length).toBeLessThanOrEqual(1);
+  });
+
+  test("a member who could not decrypt asks again, and gets the message", async () => {
+    const before = bob.failures.length + carol.failures.length;
+    gate.wa.device(owner.number).faults.corruptOut.add(true);
+    const id = await client.sendText(group.jid, `damaged on the way, ${dialect}`);
+    for (const phone of [bob, carol]) {
+      expect(await phone.waitFor((message) => message.id === id)).toMatchObject({ copies: 1, chat: group.jid });
+    }
+    expect(bob.failures.length + carol.failures.length).toBeGreaterThan(before);
+    await client.shown(group.jid, id, "delivered");
+  });
+
+  test("a message that could not be decrypted here is asked for again, and told of once", async () => {
+    gate.wa.device(owner.number).faults.corruptIn.add(true);
+    const sent = await bob.sendText(group.jid, "damaged on the way in");
+    const delivery = await client.told("received", sent.id);
+    expect(delivery.body.data).toMatchObject({ chatId: group.jid, participant: bob.jid });
+    expect(sent.retries).toBe(1);
+    const [row] = await gate.db.sql`
+      select count(*)::int as n from messages where instance_id = ${client.instance} and wa_id = ${sent.id}`;
+    expect(row?.n).toBe(1);
+  });
+
+  test("two members who choose the same id hide nothing of each other", async () => {
+    const id = "3EB0ABCDEF0123456789";
+    await bob.sendText(group.jid, "bob's", { id });
+    await carol.sendText(group.jid, "carol's", { id });
+    await client.told("received", id);
+    const marker = await bob.sendText(group.jid, "after the same id");
+    await client.told("received", marker.id);
+    const rows = await gate.db.sql`
+      select body from messages where instance_id = ${client.instance} and wa_id = ${id} order by body`;
+    expect(rows.map((row) => row.body)).toEqual(["bob's", "carol's"]);
+  });
+
+  test("a message to a group that the account is not in fails with the reason, and does not hold up the next", async () => {
+    const foreign = bob.createGroup("Others", [carol.number]);
+    const lost = await client.sendText(foreign.jid, "let me in");
+    const next = await client.sendText(group.jid, "still here");
+    await bob.waitFor((message) => message.id === next);
+    const { error } = (await client.told("failed", lost)).body.data;
+    expect(error.code).toBe("whatsapp_error");
+    expect(error.details).toBeTruthy();
+    await client.shown(foreign.jid, lost, "failed");
+  });
+
+  test("what the owner writes into the group on the phone is told of as sent", async () => {
+    const { id } = await owner.sendText(group.jid, "by hand");
+    expect((await client.told("sent", id)).body.data).toMatchObject({ chatId: group.jid, source: "phone" });
+    const shown = (await client.history(group.jid)).find((message) => message.id === id);
+    expect(shown).toMatchObject({ fromMe: true, body: "by hand" });
+  });
+
+  test("who left the group gets nothing more of it, and the others still do", async () => {
+    carol.leaveGroup(group.jid);
+    const id = await client.sendText(group.jid, `without carol, ${dialect}`);
+    await bob.waitFor((message) => message.id === id);
+    expect(carol.inbox.messages.find((message) => message.id === id)).toBeUndefined();
+  });
+});
+
+test("nothing went wrong that nobody looked at", () => {
+  expect(gate.wa.unknown).toEqual([]);
+  for (const phone of gate.wa.phones) {
+    expect(phone.errors).toEqual([]);
+    // A retry is answered to all of the group, as Baileys does it: phones know the copies by their id.
+    const doubled = phone.inbox.messages.filter((message) => message.copies > 1).map((message) => message.text);
+    expect(doubled.filter((text) => !text?.startsWith("damaged on the way"))).toEqual([]);
+  }
+});
