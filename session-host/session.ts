@@ -1,15 +1,13 @@
 import type { ConnectionState } from "@whiskeysockets/baileys";
-import { commandCatalog } from "../core/command/catalog.ts";
 import { AppError } from "../core/error.ts";
 import type { InstanceStatus } from "../core/instance/instance.sql.ts";
 import type { Change, InstanceFields } from "./change.ts";
-import type { ClaimedCommand } from "./claim.ts";
 import { Connection, type ConnectionDeps, CredentialsMissing } from "./connection.ts";
 import { backoff, judge } from "./disconnect.ts";
-import { executors } from "./executors/index.ts";
+import type { ConnectedContext } from "./executors/index.ts";
 import type { Limiter } from "./limiter.ts";
 import type { MediaStage } from "./media.ts";
-import { execute, failure, SendQueue } from "./send-queue.ts";
+import { SendQueue } from "./send-queue.ts";
 
 export interface SessionDeps extends ConnectionDeps {
   media: MediaStage;
@@ -60,7 +58,7 @@ export class Session {
     this.#linked = row.linked;
     this.queue = new SendQueue({
       log: deps.log,
-      record: (change) => this.#record(change),
+      record: (change) => this.record(change),
       countAttempt: deps.countAttempt,
       onSilence: () => void this.#inTurn(() => this.#onClose("connection_lost", "later")),
     });
@@ -117,7 +115,7 @@ export class Session {
   logout(): Promise<void> {
     return this.#inTurn(async () => {
       await this.#unlink();
-      await this.#record({
+      await this.record({
         forgetSession: true,
         ...this.#statusChange("logged_out", "logout", { ...noQr, linked_at: null, desired: "stopped" }),
         activities: [{ action: "logged_out", details: { by: "user" } }],
@@ -145,65 +143,27 @@ export class Session {
     const code = await connection.sock.requestPairingCode(phoneNumber);
     const expiresAt = new Date(this.#openedAt + firstQrMs + 5 * nextQrMs);
     const sealed = this.#deps.vault.seal(Buffer.from(code), `pairing-code:${this.id}`);
-    await this.#record({
+    await this.record({
       instance: { pairing_code: sealed, pairing_code_expires_at: expiresAt },
       activities: [{ action: "pairing_code_requested", details: { phoneNumber } }],
     });
     return { code, expiresAt: expiresAt.toISOString() };
   }
 
-  /** Runs a command that this host has claimed, now or in its turn. */
-  async submit(command: ClaimedCommand): Promise<void> {
-    if (command.name.startsWith("instance.")) return await this.#manage(command);
-    if (command.kind === "query") return await this.#query(command);
-    if (this.#status === "logged_out" || (!this.#linked && this.#status === "disconnected")) {
-      const error = new AppError("instance_not_connected", `the instance is ${this.#status}`);
-      return await this.#keep(command, failure(command, error));
-    }
-    this.queue.push(command);
+  /** What a command that needs the connection works with; undefined while there is none. */
+  get context(): ConnectedContext | undefined {
+    if (this.#status !== "connected" || !this.#connection) return undefined;
+    return { instanceId: this.id, sock: this.#connection.sock, media: this.#deps.media };
   }
 
-  async #manage(command: ClaimedCommand): Promise<void> {
-    try {
-      const run = executors[command.name] as unknown as (session: Session, input: unknown) => Promise<unknown>;
-      const output = await run(this, command.input);
-      if (command.name === "instance.delete") return;
-      await this.#keep(command, {
-        commands: [{ id: command.id, status: "done", output, secret: commandCatalog[command.name].secret }],
-        correlationId: command.correlationId,
-      });
-    } catch (error) {
-      this.#deps.log.warn({ err: error, instanceId: this.id, command: command.name }, "a command failed");
-      const known =
-        error instanceof AppError
-          ? error
-          : new AppError("whatsapp_error", error instanceof Error ? error.message : undefined);
-      await this.#keep(command, failure(command, known));
-    }
+  /** Whether this instance, as it is now, will ever be connected without its user's doing. */
+  get hopeless(): boolean {
+    return this.#status === "logged_out" || (!this.#linked && this.#status === "disconnected");
   }
 
-  async #query(command: ClaimedCommand): Promise<void> {
-    const connection = this.#status === "connected" ? this.#connection : undefined;
-    try {
-      if (!connection) throw new AppError("instance_not_connected", `the instance is ${this.#status}`);
-      await this.#keep(
-        command,
-        await execute(command, { instanceId: this.id, sock: connection.sock, media: this.#deps.media }),
-      );
-    } catch (error) {
-      const known =
-        error instanceof AppError
-          ? error
-          : new AppError("whatsapp_error", error instanceof Error ? error.message : undefined);
-      await this.#keep(command, failure(command, known));
-    }
-  }
-
-  /** A result that cannot be kept is found out by whoever holds the shard next: the command is still claimed. */
-  async #keep(command: ClaimedCommand, change: Change): Promise<void> {
-    await this.#record(change).catch((error: unknown) =>
-      this.#deps.log.warn({ err: error, commandId: command.id }, "a result was not kept"),
-    );
+  /** Makes a change durable, in order with everything else of this session. */
+  record(change: Change): Promise<void> {
+    return this.#connection?.record(change) ?? this.#deps.ledger.append(this.id, change);
   }
 
   async #open(): Promise<void> {
@@ -255,7 +215,7 @@ export class Session {
       type: "connection.qr" as const,
       data: { sealedQr: sealed.toString("base64"), expiresAt: expiresAt.toISOString() },
     };
-    await this.#record({ ...change, events: [...(change.events ?? []), event] });
+    await this.record({ ...change, events: [...(change.events ?? []), event] });
   }
 
   async #onOpen(connection: Connection): Promise<void> {
@@ -275,13 +235,13 @@ export class Session {
       type: "connection.open" as const,
       data: { phoneNumber, lid: facts.lid, pushName: facts.push_name },
     };
-    await this.#record({
+    await this.record({
       ...change,
       events: [...(change.events ?? []), event],
       activities: [{ action: "connection_opened", details: { phoneNumber } }],
     });
     if (this.#connection !== connection) return;
-    this.queue.resume({ instanceId: this.id, sock: connection.sock, media: this.#deps.media });
+    if (this.context) this.queue.resume(this.context);
     this.#deps.media.connected(this.id, connection);
   }
 
@@ -292,7 +252,7 @@ export class Session {
     await this.#closeConnection();
     const change = this.#statusChange("logged_out", reason, { ...noQr, linked_at: null, desired: "stopped" });
     const event = { type: "connection.close" as const, data: { reason, willReconnect: false } };
-    await this.#record({
+    await this.record({
       ...change,
       forgetSession: true,
       events: [...(change.events ?? []), event],
@@ -314,13 +274,13 @@ export class Session {
     if (reconnect === "never") {
       this.#running = false;
       const change = this.#statusChange("disconnected", reason, { ...noQr, desired: "stopped" });
-      await this.#record(this.#closed(change, reason, false)).catch(() => undefined);
+      await this.record(this.#closed(change, reason, false)).catch(() => undefined);
       return;
     }
     if (reason !== "restart_required" && !unscanned) {
       const change = this.#statusChange("connecting", reason, { ...noQr });
       // The database may be the reason: then it hears of this when it is back.
-      void this.#record(wasOpen ? this.#closed(change, reason, true) : change).catch(() => undefined);
+      void this.record(wasOpen ? this.#closed(change, reason, true) : change).catch(() => undefined);
     }
     const pause = reconnect === "now" || unscanned ? 0 : backoff(this.#tries++);
     this.#retry = setTimeout(
@@ -367,7 +327,7 @@ export class Session {
   }
 
   async #setStatus(status: InstanceStatus, reason: string | null, fields: InstanceFields): Promise<void> {
-    await this.#record(this.#statusChange(status, reason, fields));
+    await this.record(this.#statusChange(status, reason, fields));
   }
 
   #statusChange(status: InstanceStatus, reason: string | null, fields: InstanceFields): Change {
@@ -378,10 +338,6 @@ export class Session {
       instance: { ...fields, status, status_reason: reason, ...(changed ? { status_at: new Date() } : {}) },
       events: changed ? [{ type: "connection.update", data: { status, reason } }] : [],
     };
-  }
-
-  #record(change: Change): Promise<void> {
-    return this.#connection?.record(change) ?? this.#deps.ledger.append(this.id, change);
   }
 
   async #until(status: InstanceStatus, timeoutMs: number): Promise<void> {

@@ -5,6 +5,7 @@ import { AppError } from "../core/error.ts";
 import { mediaPrefix } from "../core/media/index.ts";
 import { commandQueue, type Queues } from "../core/queue/index.ts";
 import { type ClaimedCommand, claimCommands, claimWaiting, countAttempt, unfinishedCommands } from "./claim.ts";
+import { dispatch } from "./dispatch.ts";
 import type { HostDeps } from "./host.ts";
 import type { Lease } from "./lease.ts";
 import { Ledger } from "./ledger.ts";
@@ -229,7 +230,7 @@ export class Shard {
     try {
       const session = this.#sessions.get(command.instanceId) ?? (await this.#load(command.instanceId));
       if (!session) throw new AppError("instance_not_found");
-      await session.submit(command);
+      await dispatch(session, command, this.#deps.log);
     } catch (error) {
       const known = error instanceof AppError ? error : new AppError("internal");
       this.#deps.log.warn({ err: error, commandId: command.id }, "a command could not be run");

@@ -10,7 +10,7 @@ import type { Database } from "../core/db/index.ts";
 import type { Logger } from "../core/log.ts";
 import type { Change } from "./change.ts";
 import type { KeyStore } from "./key-store.ts";
-import { inboxPlace } from "./ledger.ts";
+import { inboxPlace } from "./writes.ts";
 
 /** Makes of a decrypted stanza what is to be stored with it. `repository` resolves LIDs. */
 export type Journal = (

@@ -1,0 +1,89 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { wrapBufferKeys } from "../../core/crypto/buffer-keys.ts";
+import { startWhatsApp } from "../../infra/local/whatsapp/index.ts";
+import type { WhatsApp } from "../../infra/local/whatsapp/server.ts";
+import { Bare } from "./bare/subject.ts";
+import { WholeGateway } from "./gateway/subject.ts";
+import { measureLoad, prepareLoad } from "./load.ts";
+import { measureMemory } from "./memory.ts";
+import type { Options } from "./options.ts";
+import type { Holding, Report, Round } from "./result.ts";
+import type { Subject } from "./subject.ts";
+
+/*
+ * The process of the simulated WhatsApp with its phones, of the callers and of the webhooks' receiver. What is measured runs
+ * in processes that this one starts.
+ */
+
+wrapBufferKeys();
+// libsignal prints sessions, private keys included.
+console.info = console.warn = () => undefined;
+
+const options = JSON.parse(process.argv[2] ?? "") as Options;
+const tell = (report: Report) => process.send?.(report);
+const progress = (text: string) => tell({ progress: text });
+const problems: string[] = [];
+const rounds: Round[] = [];
+const holdings: Holding[] = [];
+let repeatedWebhooks = 0;
+// Nobody waits for the result any more: the processes under test end when this one does.
+process.once("disconnect", () => process.exit());
+
+async function load(wa: WhatsApp, folder: string): Promise<void> {
+  await within(await Bare.start(wa, folder), async (bare) =>
+    within(await WholeGateway.start(wa, folder, options), async (gateway) => {
+      const loaded = [];
+      for (const [index, subject] of [bare, gateway].entries()) {
+        progress(`linking ${options.accounts} accounts of ${subject.name}`);
+        loaded.push(await prepareLoad(wa, subject, String(index), options));
+      }
+      await measureLoad(loaded, options, (round) => rounds.push(round), progress);
+    }),
+  );
+}
+
+async function memory(wa: WhatsApp, folder: string): Promise<void> {
+  const look = (series: string) => (subject: Subject) =>
+    measureMemory(wa, subject, series, options, (holding) => holdings.push(holding), progress);
+  await within(await Bare.start(wa, folder), look("8"));
+  await within(await WholeGateway.start(wa, folder, options), look("9"));
+}
+
+/** Whatever happens, the subject is stopped, and what it complained of is kept. */
+async function within<Some extends Subject>(subject: Some, work: (subject: Some) => Promise<void>): Promise<void> {
+  try {
+    await work(subject);
+  } finally {
+    await subject.stop();
+    problems.push(...subject.problems);
+    if (subject instanceof WholeGateway) repeatedWebhooks += subject.repeated;
+  }
+}
+
+/** What the simulated WhatsApp did not understand or could not read is an error of the run. */
+function inspect(wa: WhatsApp): void {
+  if (wa.unknown.length > 0)
+    problems.push(`WhatsApp was asked what it does not know: ${JSON.stringify(wa.unknown[0])}`);
+  for (const phone of wa.phones) {
+    for (const error of phone.errors.slice(0, 1)) problems.push(`the phone ${phone.number}: ${error.message}`);
+  }
+}
+
+const folder = await mkdtemp(join(tmpdir(), "switchboard-bench-"));
+const wa = await startWhatsApp({ port: 0, directory: folder });
+try {
+  if (options.parts.includes("load")) await load(wa, join(folder, "load"));
+  if (options.parts.includes("memory")) await memory(wa, join(folder, "idle"));
+  inspect(wa);
+} catch (error) {
+  problems.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
+} finally {
+  await wa.stop();
+  if (problems.length === 0) await rm(folder, { recursive: true, force: true });
+  else progress(`the logs are kept in ${folder}`);
+}
+process.send?.({ result: { rounds, holdings, repeatedWebhooks, problems } } satisfies Report, () =>
+  process.disconnect(),
+);

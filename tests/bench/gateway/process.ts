@@ -1,0 +1,27 @@
+import { createLogger } from "../../../core/log.ts";
+import { startGateway } from "../../../infra/local/gateway.ts";
+import type { HostMode } from "../../../infra/local/host-process.ts";
+
+/** What the driver gives on the command line. */
+export interface Setting {
+  env: Record<string, string>;
+  host: HostMode;
+}
+
+/** What it is told when the gateway runs. */
+export interface Running {
+  url: string;
+  /** Only at the first start on a data folder. */
+  apiKey: string | undefined;
+}
+
+const { env, host } = JSON.parse(process.argv[2] ?? "") as Setting;
+Object.assign(process.env, env);
+const gateway = await startGateway({ env, log: createLogger("gateway", env.LOG_LEVEL), host });
+// Ctrl-C reaches the whole group; the driver goes, and this process then ends in order, its Postgres with it.
+process.on("SIGINT", () => undefined);
+process.on("disconnect", async () => {
+  await gateway.stop();
+  process.exit();
+});
+process.send?.({ url: gateway.url, apiKey: gateway.firstAdmin?.apiKey.key } satisfies Running);

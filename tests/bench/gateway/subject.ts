@@ -1,0 +1,223 @@
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { Agent, request } from "undici";
+import type { Phone, WhatsApp } from "../../../infra/local/whatsapp/index.ts";
+import { Arrivals } from "../arrivals.ts";
+import { now } from "../clock.ts";
+import type { Options } from "../options.ts";
+import { Probes, treeCpuSeconds } from "../probes.ts";
+import { sum } from "../statistics.ts";
+import {
+  type Cpu,
+  endChild,
+  inLanes,
+  probeModule,
+  type Subject,
+  startChild,
+  type Text,
+  type Times,
+} from "../subject.ts";
+import type { Running, Setting } from "./process.ts";
+import { Receiver } from "./receiver.ts";
+
+const module = fileURLToPath(new URL("./process.ts", import.meta.url));
+/** Nothing happened for so long: what is missing will not come. Milliseconds. */
+const stallMs = 20_000;
+const linkMs = 120_000;
+
+/** The whole gateway: a text is asked for by REST, and comes in as a webhook. */
+export class WholeGateway implements Subject {
+  readonly name = "gateway";
+  readonly arrivals: Arrivals;
+  readonly problems: string[] = [];
+  readonly #folder: string;
+  readonly #setting: Setting;
+  readonly #receiver: Receiver;
+  readonly #http: Agent;
+  readonly #instances: string[] = [];
+  #child: ChildProcess | undefined;
+  #url = "";
+  #apiKey = "";
+  #ending = false;
+  probes: Probes = new Probes("");
+
+  private constructor(folder: string, setting: Setting, receiver: Receiver, arrivals: Arrivals, callers: number) {
+    this.#folder = folder;
+    this.#setting = setting;
+    this.#receiver = receiver;
+    this.arrivals = arrivals;
+    this.#http = new Agent({ connections: callers, pipelining: 1 });
+  }
+
+  static async start(wa: WhatsApp, folder: string, options: Options): Promise<WholeGateway> {
+    const env = {
+      PORT: "0",
+      SHARDS: String(options.shards),
+      DATA_DIR: join(folder, "data"),
+      EGRESS_ALLOW: "127.0.0.0/8",
+      WHATSAPP_URL: wa.url,
+      WHATSAPP_ROOT_KEY: wa.rootKey,
+      WHATSAPP_MEDIA_CA: wa.mediaCaFile ?? "",
+      LOG_LEVEL: "info",
+      // The session host, when it is a child, carries a probe too.
+      NODE_OPTIONS: `--import ${probeModule}`,
+      BENCH_PROBES: join(folder, "gateway-probes"),
+    };
+    const arrivals = new Arrivals();
+    const receiver = await Receiver.start(arrivals);
+    const gateway = new WholeGateway(folder, { env, host: options.host }, receiver, arrivals, options.callers);
+    await gateway.#start();
+    return gateway;
+  }
+
+  async #start(): Promise<void> {
+    const { child, probes } = startChild("gateway", module, this.#folder, this.#setting);
+    this.#child = child;
+    this.probes = new Probes(probes);
+    const ended = new Promise<never>((_, reject) => {
+      child.once("exit", (code, signal) => {
+        if (this.#ending) return;
+        const error = new Error(`the process of the gateway ended: ${signal ?? code}; see its log`);
+        this.problems.push(error.message);
+        reject(error);
+      });
+    });
+    ended.catch(() => undefined);
+    const [running] = (await Promise.race([once(child, "message"), ended])) as [Running];
+    this.#url = running.url;
+    this.#apiKey = running.apiKey ?? this.#apiKey;
+  }
+
+  async #api(method: "GET" | "POST", path: string, body?: unknown) {
+    const answer = await request(new URL(path, this.#url), {
+      dispatcher: this.#http,
+      method,
+      headers: { "x-api-key": this.#apiKey, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: answer.statusCode, text: await answer.body.text() };
+  }
+
+  /** Asks until `read` finds what it looks for. */
+  async #until<Value>(path: string, read: (body: never) => Value | undefined): Promise<Value> {
+    const end = now() + linkMs;
+    while (now() < end) {
+      const { status, text } = await this.#api("GET", path);
+      const value = status === 200 ? read(JSON.parse(text) as never) : undefined;
+      if (value !== undefined) return value;
+      await sleep(100);
+    }
+    throw new Error(`${path} did not answer what was waited for within ${linkMs} ms`);
+  }
+
+  async link(phone: Phone): Promise<void> {
+    const account = this.#instances.push("") - 1;
+    const body = { name: phone.number, webhookUrl: this.#receiver.url };
+    const { status, text } = await this.#api("POST", "/api/instances", body);
+    if (status !== 201) throw new Error(`the gateway makes no instance: ${status} ${text}`);
+    const { id } = JSON.parse(text) as { id: string };
+    this.#instances[account] = id;
+    const qr = await this.#until(`/api/instances/${id}/qr`, ({ qrCode }: { qrCode: string }) => qrCode);
+    await phone.scanQr(qr);
+    await this.#until(
+      `/api/whatsapp/${id}/status`,
+      ({ status }: { status: string }) => status === "connected" || undefined,
+    );
+  }
+
+  async sendAll(texts: readonly Text[], callers: number, arrived?: (text: string) => Promise<void>) {
+    const times = new Map<string, Times>();
+    await inLanes(texts, callers, async ({ account, peer, text }) => {
+      const startedAt = now();
+      const path = `/api/whatsapp/${this.#instances[account]}/send`;
+      const answer = await this.#api("POST", path, { phone: peer, message: text });
+      if (answer.status !== 200) {
+        this.problems.push(`the gateway refused a text: ${answer.status} ${answer.text}`);
+        return;
+      }
+      times.set(text, { startedAt, answeredAt: now() });
+      await arrived?.(text);
+    });
+    return times;
+  }
+
+  async tellAtOnce(): Promise<void> {}
+
+  #settledCounts = { message_sent: 0, delivered: 0, message_received: 0 };
+
+  /** For each text out a webhook says that it was sent and one that it was delivered; for each text in there is one. */
+  async settled(direction: "out" | "in", count: number): Promise<number> {
+    const kinds = direction === "out" ? (["message_sent", "delivered"] as const) : (["message_received"] as const);
+    for (const kind of kinds) this.#settledCounts[kind] += count;
+    const missing = () => sum(kinds.map((kind) => this.#settledCounts[kind] - this.#receiver.count(kind)));
+    while (missing() > 0 && now() - this.#receiver.lastAt < stallMs) await sleep(20);
+    if (missing() > 0) {
+      this.problems.push(`${missing()} webhooks of ${count} texts ${direction} are missing`);
+      for (const kind of kinds) this.#settledCounts[kind] = this.#receiver.count(kind);
+    }
+    const settledAt = this.#receiver.lastAt;
+    await sleep(200);
+    return settledAt;
+  }
+
+  async cpu(): Promise<Cpu> {
+    const process = sum((await this.probes.usage()).map(({ cpuSeconds }) => cpuSeconds));
+    const postmaster = this.#postmaster();
+    const postgres = postmaster === undefined ? null : treeCpuSeconds(postmaster);
+    return { process, ...(postgres === null ? {} : { postgres }) };
+  }
+
+  memory() {
+    return this.probes.memory();
+  }
+
+  async restart(): Promise<void> {
+    await this.#end();
+    this.#ending = false;
+    await this.#start();
+    await this.#until(
+      "/api/instances",
+      ({ instances }: { instances: { status: string }[] }) =>
+        instances.every(({ status }) => status === "connected") || undefined,
+    );
+  }
+
+  /** Counts what it has complained of. */
+  async stop(): Promise<void> {
+    await this.#end();
+    await this.#receiver.stop();
+    await this.#http.close();
+    const log = readFileSync(join(this.#folder, "gateway.log"), "utf8").split("\n");
+    const errors = log.filter(isError);
+    if (errors.length > 0) this.problems.push(`the gateway logged ${errors.length} errors, first: ${errors[0]}`);
+    if (this.#receiver.failed > 0) this.problems.push(`${this.#receiver.failed} texts failed at WhatsApp`);
+  }
+
+  get repeated(): number {
+    return this.#receiver.repeated;
+  }
+
+  async #end(): Promise<void> {
+    this.#ending = true;
+    if (this.#child) await endChild(this.#child);
+    // A gateway that did not end in order leaves its database running.
+    const left = this.#postmaster();
+    if (left !== undefined) process.kill(left, "SIGINT");
+  }
+
+  /** The process id of the gateway's Postgres, while it runs. */
+  #postmaster(): number | undefined {
+    const file = join(this.#folder, "data/postgres/data/postmaster.pid");
+    return existsSync(file) ? Number.parseInt(readFileSync(file, "utf8"), 10) : undefined;
+  }
+}
+
+/** Baileys calls it an error when WhatsApp closes the socket after a pairing, as it must. */
+function isError(line: string): boolean {
+  if (line === "") return false;
+  return line.startsWith("{") ? /^\{"level":[56]0,/.test(line) && !line.includes('"part":"baileys"') : true;
+}
