@@ -38,7 +38,8 @@ export class KeyStore {
   /** Not durable yet, so not to be forgotten: the number of writes under way for each. */
   readonly #dirty = new Map<string, { value: unknown }>();
   readonly #context = new AsyncLocalStorage<Transaction>();
-  readonly #locks = new Map<string, Promise<void>>();
+  /** When the transaction that began last has ended. */
+  #last: Promise<void> = Promise.resolve();
 
   constructor(options: {
     db: Database;
@@ -91,7 +92,7 @@ export class KeyStore {
     get: (type, ids) => this.#get(type, ids),
     set: async (data) => this.#set(data),
     isInTransaction: () => this.#context.getStore() !== undefined,
-    transaction: (work, key) => this.#transaction(work, key),
+    transaction: (work) => this.#transaction(work),
   };
 
   async #get<Type extends keyof SignalDataTypeMap>(
@@ -152,16 +153,23 @@ export class KeyStore {
     for (const write of writes) transaction.writes.set(`${write.type} ${write.id}`, write);
   }
 
-  async #transaction<Result>(work: () => Promise<Result>, key: string): Promise<Result> {
+  /**
+   * One at a time, whatever the key. Baileys locks by the JID as it was written, but a contact has several spellings (number, LID,
+   * with and without device) for one ratchet: two that run at once would each read it, step it on, and one step would be lost.
+   */
+  async #transaction<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.#context.getStore()) return work();
-    const release = await this.#lock(key);
+    const before = this.#last;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#last = promise;
+    await before;
     try {
       const transaction: Transaction = { writes: new Map(), extra: {} };
       const result = await this.#context.run(transaction, work);
       this.#commit([...transaction.writes.values()], transaction.extra);
       return result;
     } finally {
-      release();
+      resolve();
     }
   }
 
@@ -174,18 +182,6 @@ export class KeyStore {
       else this.#cache.set(name, { value: write.value });
     }
     this.#record({ ...extra, keys: writes });
-  }
-
-  async #lock(key: string): Promise<() => void> {
-    const before = this.#locks.get(key) ?? Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const mine = before.then(() => promise);
-    this.#locks.set(key, mine);
-    await before;
-    return () => {
-      resolve();
-      if (this.#locks.get(key) === mine) this.#locks.delete(key);
-    };
   }
 
   #place(type: string, id: string): string {

@@ -41,6 +41,8 @@ export class SendQueue {
   readonly #flying = new Map<string, Flight>();
   #context: ConnectedContext | undefined;
   #pumping = false;
+  #finishing = false;
+  #onIdle: () => void = () => undefined;
   #watch: NodeJS.Timeout | undefined;
   readonly #tries = new Map<string, number>();
 
@@ -75,11 +77,28 @@ export class SendQueue {
   /** The connection has ended: what was not acknowledged goes back to the head of the queue, in its order. */
   pause(): void {
     this.#context = undefined;
+    this.#finishing = false;
+    this.#onIdle();
     clearInterval(this.#watch);
     this.#watch = undefined;
     const unacknowledged = [...this.#flying.values()].map((flight) => flight.command);
     this.#flying.clear();
     this.#waiting = [...unacknowledged, ...this.#waiting].sort((a, b) => a.position - b.position);
+  }
+
+  /** Begins nothing more, and waits up to `timeoutMs` for what is under way to be acknowledged. What waits stays claimed. */
+  async finish(timeoutMs: number): Promise<void> {
+    this.#finishing = true;
+    if (!this.#busy) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onIdle = resolve;
+    const timer = setTimeout(resolve, timeoutMs);
+    await promise;
+    clearTimeout(timer);
+  }
+
+  get #busy(): boolean {
+    return this.#pumping || this.#flying.size > 0;
   }
 
   /** Empties the queue, failing all that is in it: the instance will not be connected again. */
@@ -110,12 +129,13 @@ export class SendQueue {
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      while (this.#context && this.#waiting.length > 0 && this.#flying.size < window) {
+      while (this.#context && !this.#finishing && this.#waiting.length > 0 && this.#flying.size < window) {
         const command = this.#waiting.shift();
         if (command) await this.#begin(command, this.#context);
       }
     } finally {
       this.#pumping = false;
+      if (!this.#busy) this.#onIdle();
     }
   }
 

@@ -30,6 +30,8 @@ const firstQrMs = 60_000;
 const nextQrMs = 20_000;
 /** A QR code that nobody scans is renewed for about half an hour, then the user has to ask again. */
 const maxQrRounds = 12;
+/** A host that stops waits so long for WhatsApp to acknowledge what is under way; its successor sends the rest again. */
+const finishMs = 5_000;
 /** A connection that lasted so long counts as good: the next loss begins again with a short pause. */
 const stableMs = 60_000;
 
@@ -94,6 +96,7 @@ export class Session {
     return this.#inTurn(async () => {
       if (!this.#running) return;
       this.#running = false;
+      await this.queue.finish(finishMs);
       const status = this.#linked ? "connecting" : "disconnected";
       if (this.#connection) await this.#setStatus(status, "host_stopped", { ...noQr }).catch(() => undefined);
       await this.#closeConnection();

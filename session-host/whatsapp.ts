@@ -6,6 +6,7 @@ import { Curve, proto, WA_CERT_DETAILS } from "@whiskeysockets/baileys";
 import { type Dispatcher, Dispatcher1Wrapper, Agent as FetchAgent } from "undici";
 import { type Config, ConfigError } from "../core/config.ts";
 import { wrapBufferKeys } from "../core/crypto/buffer-keys.ts";
+import { keepRatchetsThatFail } from "./ratchet.ts";
 
 /** Where WhatsApp is, and whom to trust there. */
 export interface WhatsAppEndpoint {
@@ -75,13 +76,14 @@ function leafKey(details: Uint8Array): Buffer {
 
 /**
  * Sets up Baileys for this process: signatures that are verified, the root key of `WHATSAPP_ROOT_KEY`, no private keys on
- * the console, and Node's cheap way with keys. Throws `ConfigError` when the file of `WHATSAPP_MEDIA_CA` cannot be read.
+ * the console, ratchets that survive a message not meant for them, and Node's cheap way with keys. Throws `ConfigError` when the file of `WHATSAPP_MEDIA_CA` cannot be read.
  */
 export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
   verifyHandshake();
   if (config.WHATSAPP_ROOT_KEY) WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(config.WHATSAPP_ROOT_KEY, "hex");
   silenceLibsignal();
   wrapBufferKeys();
+  keepRatchetsThatFail();
   const real = !(config.WHATSAPP_URL || config.WHATSAPP_ROOT_KEY || config.WHATSAPP_MEDIA_CA);
   const ca = config.WHATSAPP_MEDIA_CA && [...rootCertificates, readCa(config.WHATSAPP_MEDIA_CA)];
   return {
