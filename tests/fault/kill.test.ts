@@ -98,7 +98,7 @@ async function streamIn(round: number): Promise<string[]> {
   return sent;
 }
 
-/** Texts over REST; answers the ids of those that were accepted. */
+/** Texts over REST, every one accepted: the loss of a host is ours to bridge. Answers WhatsApp's ids. */
 async function streamOut(round: number): Promise<string[]> {
   const accepted: string[] = [];
   let next = 0;
@@ -108,8 +108,8 @@ async function streamOut(round: number): Promise<string[]> {
         const answer = await gate.api("POST", `/api/whatsapp/${instance}/send`, {
           body: { phone: "4915550000002", message: `out ${round} ${index}` },
         });
-        if (answer.status === 200) accepted.push(answer.body.id);
-        else expect(answer.status, JSON.stringify(answer.body)).toBe(409);
+        expect(answer.status, JSON.stringify(answer.body)).toBe(200);
+        accepted.push(answer.body.id);
       }
     }),
   );

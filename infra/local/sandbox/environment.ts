@@ -22,7 +22,7 @@ const defaults = {
   ADMIN_EMAIL: "admin@switchboard.local",
   /** Whoever tries webhooks out has the receiver on this machine. */
   EGRESS_ALLOW: "127.0.0.0/8,::1/128",
-  LOG_LEVEL: "warn",
+  LOG_LEVEL: "error",
 };
 
 /** Variables that are set and that a sandbox does not heed. */
