@@ -237,7 +237,11 @@ export function updateRest(
     const { media, ...columns } = message.set;
     const set = media === undefined ? columns : { ...columns, media: storableJson(media) };
     const which = "id" in message ? sql`id = ${message.id}` : sql`wa_id = ${message.waId} and from_me`;
-    statements.push(sql`update messages set ${sql(set)} where instance_id = ${instanceId} and ${which}`.execute());
+    // What WhatsApp has acknowledged does not fail any more, whatever it says of a second copy.
+    const still = columns.status === "failed" ? sql`and status = 'pending'` : sql``;
+    statements.push(
+      sql`update messages set ${sql(set)} where instance_id = ${instanceId} and ${which} ${still}`.execute(),
+    );
   }
   for (const activity of change.activities ?? []) {
     statements.push(
