@@ -38,28 +38,34 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-test("a database that is away for a minute costs no credentials and no message", async () => {
-  way.cut();
-  const sent: string[] = [];
-  for (let second = 0; second < awaySeconds; second += 2) {
-    sent.push((await bob.sendText(alice.number, `while the database is away ${second}`)).id);
-    await sleep(2000);
-  }
-  const refused = await gate.api("POST", `/api/whatsapp/${instance}/send`, {
-    body: { phone: bob.number, message: "too early" },
-  });
-  expect([refused.status, refused.body.code]).toEqual([503, "unavailable"]);
-  await way.restore();
+test(
+  "a database that is away for a minute costs no credentials and no message",
+  async () => {
+    way.cut();
+    const sent: string[] = [];
+    for (let second = 0; second < awaySeconds; second += 2) {
+      sent.push((await bob.sendText(alice.number, `while the database is away ${second}`)).id);
+      await sleep(2000);
+    }
+    const refused = await gate.api("POST", `/api/whatsapp/${instance}/send`, {
+      body: { phone: bob.number, message: "too early" },
+    });
+    expect([refused.status, refused.body.code]).toEqual([503, "unavailable"]);
+    await way.restore();
 
-  await gate.status(instance, "connected", 60_000);
-  await until(async () => {
-    const rows = await gate.db.sql<{ wa_id: string }[]>`select wa_id from messages where wa_id = any(${sent}::text[])`;
-    return rows.length === sent.length || undefined;
-  }, 60_000);
-  for (const id of sent) await gate.receiver.waitFor(({ body }) => body.data.messageId === id);
-  const creds = await gate.db.sql`select 1 from session_keys where instance_id = ${instance} and type = 'creds'`;
-  expect(creds).toHaveLength(1);
-  expect(alice.devices).toHaveLength(1);
-  expect(alice.errors).toEqual([]);
-  expect(gate.wa.unknown).toEqual([]);
-});
+    await gate.status(instance, "connected", 60_000);
+    await until(async () => {
+      const rows = await gate.db.sql<
+        { wa_id: string }[]
+      >`select wa_id from messages where wa_id = any(${sent}::text[])`;
+      return rows.length === sent.length || undefined;
+    }, 60_000);
+    for (const id of sent) await gate.receiver.waitFor(({ body }) => body.data.messageId === id);
+    const creds = await gate.db.sql`select 1 from session_keys where instance_id = ${instance} and type = 'creds'`;
+    expect(creds).toHaveLength(1);
+    expect(alice.devices).toHaveLength(1);
+    expect(alice.errors).toEqual([]);
+    expect(gate.wa.unknown).toEqual([]);
+  },
+  (awaySeconds + 60) * 1000,
+);
