@@ -155,7 +155,7 @@ export class Connection {
       early.keep(change);
       void record(change).catch(fail);
     });
-    // The media host must be known before the first history arrives: see `WhatsAppEndpoint.downloads`.
+    // Not known in time, a download says so itself. The media host must be known before the first history arrives: see `WhatsAppEndpoint.downloads`.
     if (!real) ws.prependListener("CB:success", () => void this.sock.refreshMediaConn(false).catch(() => undefined));
     ws.on("CB:ack,class:message", ({ attrs }: BinaryNode) => {
       if (attrs.id) handlers.onAck({ waId: attrs.id, error: attrs.error });

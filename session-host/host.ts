@@ -96,6 +96,7 @@ export class Host {
     clearInterval(this.#timer);
     await this.#ticking;
     const { db, host } = this.#deps;
+    // Only so that others take over sooner; without it they do when the leases run out.
     await this.#report().catch(() => undefined);
     await Promise.all([...this.#shards.keys()].map((id) => this.#giveBack(id)));
     clearInterval(this.#guard);

@@ -98,6 +98,7 @@ export class Session {
       this.#running = false;
       await this.queue.finish(finishMs);
       const status = this.#linked ? "connecting" : "disconnected";
+      // A status that cannot be kept must not keep the socket open; the next host sets its own.
       if (this.#connection) await this.#setStatus(status, "host_stopped", { ...noQr }).catch(() => undefined);
       await this.#closeConnection();
     });
