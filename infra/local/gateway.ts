@@ -73,16 +73,20 @@ async function startServers(
   const env: Record<string, string> = { MASTER_KEY_FILE: config.MASTER_KEY_FILE ?? dataDir.masterKeyFile };
   const wantAws = !config.SQS_ENDPOINT || !config.S3_ENDPOINT;
   if (wantAws) releaseInFlight(`${dataDir.path}/aws`);
-  const [postgres, aws] = await Promise.all([
-    config.DATABASE_URL ? undefined : startPostgres({ dataDir: `${dataDir.path}/postgres` }),
-    wantAws ? startAws({ dataDir: `${dataDir.path}/aws`, region: config.AWS_REGION }) : undefined,
-  ]);
-  if (postgres) {
-    undo.push(() => postgres.stop());
-    env.DATABASE_URL = postgres.url;
-  }
+  // Each is noted as soon as it runs, and all are waited for: one that fails must not leave the other behind.
+  const noted = async <Server extends { stop(): unknown }>(starting: Promise<Server>): Promise<Server> => {
+    const server = await starting;
+    undo.push(() => server.stop());
+    return server;
+  };
+  const starting = [
+    config.DATABASE_URL ? undefined : noted(startPostgres({ dataDir: `${dataDir.path}/postgres` })),
+    wantAws ? noted(startAws({ dataDir: `${dataDir.path}/aws`, region: config.AWS_REGION })) : undefined,
+  ] as const;
+  await Promise.allSettled(starting);
+  const [postgres, aws] = await Promise.all(starting);
+  if (postgres) env.DATABASE_URL = postgres.url;
   if (aws) {
-    undo.push(() => aws.stop());
     env.SQS_ENDPOINT = config.SQS_ENDPOINT ?? aws.endpoint;
     env.S3_ENDPOINT = config.S3_ENDPOINT ?? aws.endpoint;
     env.AWS_ACCESS_KEY_ID = aws.credentials.accessKeyId;
