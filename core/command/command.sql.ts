@@ -1,14 +1,16 @@
 import { sql } from "drizzle-orm";
 import { bigint, index, integer, jsonb, pgSequence, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { bulks } from "../bulk/bulk.sql.ts";
 import { bytea, instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 import { users } from "../user/user.sql.ts";
 
 /**
- * `queued`: accepted, on its way to the host. `claimed`: the host has it and the queue no longer does.
- * `done` and `failed` are final.
+ * `scheduled`: accepted for later, or as part of a bulk; the host takes it when its time has come. `canceled`: its caller
+ * called it off before that. `queued`: accepted, on its way to the host. `claimed`: the host has it and the queue no longer does.
+ * `done`, `failed` and `canceled` are final.
  */
-export const commandStatuses = ["queued", "claimed", "done", "failed"] as const;
+export const commandStatuses = ["scheduled", "queued", "claimed", "done", "failed", "canceled"] as const;
 export type CommandStatus = (typeof commandStatuses)[number];
 
 /** Gives each batch that a host takes over its place; the commands of a batch count on from there, so at most 1,024. */
@@ -34,6 +36,11 @@ export const commands = pgTable(
     output: jsonb().$type<unknown>(),
     errorCode: text("error_code"),
     errorDetails: text("error_details"),
+    /** Of a scheduled send: when it is due. */
+    runAt: instant("run_at"),
+    /** The bulk it belongs to, and its place in it. */
+    bulkId: uuid("bulk_id").references(() => bulks.id, { onDelete: "cascade" }),
+    bulkIndex: integer("bulk_index"),
     /** Order in which the host took it over from the queue. */
     position: bigint({ mode: "number" }),
     /** Times the host began it; a command that keeps killing its host is given up. */
@@ -47,6 +54,8 @@ export const commands = pgTable(
   (table) => [
     index("commands_open").on(table.shard, table.position).where(sql`status = 'claimed'`),
     index("commands_queued").on(table.createdAt).where(sql`status = 'queued'`),
+    index("commands_due").on(table.shard, table.runAt).where(sql`status = 'scheduled' and bulk_id is null`),
+    index("commands_bulk").on(table.bulkId, table.bulkIndex).where(sql`bulk_id is not null`),
     index("commands_instance").on(table.instanceId, table.createdAt),
   ],
 );

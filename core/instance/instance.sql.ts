@@ -51,6 +51,9 @@ export const instances = pgTable(
     webhookUrl: text("webhook_url"),
     webhookEnabled: boolean("webhook_enabled").notNull().default(true),
     webhookSecret: bytea("webhook_secret"),
+    /** The secret before this one: signs as well until then, so that a receiver can change over. */
+    webhookPreviousSecret: bytea("webhook_previous_secret"),
+    webhookPreviousSecretUntil: instant("webhook_previous_secret_until"),
     webhookHeaders: jsonb("webhook_headers").$type<Record<string, string>>().notNull().default({}),
     notifyReceived: boolean("notify_received").notNull().default(true),
     notifySent: boolean("notify_sent").notNull().default(true),

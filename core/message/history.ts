@@ -25,6 +25,8 @@ const columns = {
   sentAt: messages.sentAt,
   deliveredAt: messages.deliveredAt,
   readAt: messages.readAt,
+  editedAt: messages.editedAt,
+  deletedAt: messages.deletedAt,
   createdAt: messages.createdAt,
 };
 

@@ -1,10 +1,21 @@
 import { sql } from "drizzle-orm";
-import { boolean, index, jsonb, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import {
+  boolean,
+  date,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+  uuid,
+} from "drizzle-orm/pg-core";
 import { bytea, instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 
-/** In the order a message passes through them; a status never goes back. `failed` is final and only follows `pending`. */
-export const messageStatuses = ["pending", "sent", "delivered", "read", "failed", "received"] as const;
+/** In the order a message passes through them; a status never goes back. `failed` and `canceled` are final and only follow `pending`. */
+export const messageStatuses = ["pending", "sent", "delivered", "read", "failed", "canceled", "received"] as const;
 export type MessageStatus = (typeof messageStatuses)[number];
 
 /** What is known of a message's file. Sizes in bytes. */
@@ -56,6 +67,9 @@ export const messages = pgTable(
     sentAt: instant("sent_at").notNull(),
     deliveredAt: instant("delivered_at"),
     readAt: instant("read_at"),
+    /** When its writer changed or took back what it says. */
+    editedAt: instant("edited_at"),
+    deletedAt: instant("deleted_at"),
     createdAt: instant("created_at").notNull().defaultNow(),
   },
   (table) => [
@@ -64,4 +78,21 @@ export const messages = pgTable(
     index("messages_chat").on(table.instanceId, table.chatId, table.sentAt, table.id),
     index("messages_media_pending").on(table.instanceId).where(sql`media->>'state' = 'pending'`),
   ],
+);
+
+/**
+ * How many messages a chat has of each day (UTC, by `sent_at`), so that totals need not count them. Triggers on `messages`
+ * keep it, see the migration.
+ */
+export const messageDays = pgTable(
+  "message_days",
+  {
+    instanceId: uuid("instance_id")
+      .notNull()
+      .references(() => instances.id, { onDelete: "cascade" }),
+    chatId: text("chat_id").notNull(),
+    day: date({ mode: "string" }).notNull(),
+    messages: integer().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.instanceId, table.chatId, table.day] })],
 );

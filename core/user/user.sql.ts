@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { index, jsonb, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import { bytea, instant } from "../db/columns.ts";
 
 export const users = pgTable(
@@ -15,6 +15,12 @@ export const users = pgTable(
       .notNull()
       .default("user"),
     disabledAt: instant("disabled_at"),
+    /** CIDRs from which the user may call, with a token or a key; null is anywhere. */
+    ipRanges: jsonb("ip_ranges").$type<string[]>(),
+    /** IANA name; the days of statistics begin at its midnight. Null is UTC. */
+    timeZone: text("time_zone"),
+    /** Tokens that were issued before are no longer valid. */
+    tokensFrom: instant("tokens_from"),
     createdAt: instant("created_at").notNull().defaultNow(),
     updatedAt: instant("updated_at").notNull().defaultNow(),
   },
@@ -45,6 +51,20 @@ export const apiKeys = pgTable(
     uniqueIndex("api_keys_hash").on(table.hash),
     index("api_keys_user").on(table.userId).where(sql`revoked_at is null`),
   ],
+);
+
+/** Failed logins of late, by the address that was tried and by the network address that tried. */
+export const loginFailures = pgTable(
+  "login_failures",
+  {
+    /** `email:<address>` or `ip:<address>`, hashed: what strangers type is nothing to keep. */
+    subject: bytea().primaryKey(),
+    failures: integer().notNull(),
+    /** The failures are counted since then. */
+    since: instant("since").notNull(),
+    blockedUntil: instant("blocked_until"),
+  },
+  (table) => [index("login_failures_since").on(table.since)],
 );
 
 /** Ed25519 keys that sign our tokens; the newest signs, all that are kept verify. */

@@ -3,6 +3,26 @@ import { bigint, index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from 
 import { instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 
+/**
+ * How the endpoint of an instance fares. A row only while it fails or what waited for it is being worked off: the first
+ * failure makes it, and it goes when nothing waits any more.
+ */
+export const endpoints = pgTable("webhook_endpoints", {
+  instanceId: uuid("instance_id")
+    .primaryKey()
+    .references(() => instances.id, { onDelete: "cascade" }),
+  /** Of another URL than the instance's the row says nothing. */
+  url: text().notNull(),
+  /** `failing`: some tries failed. `parked`: only a probe is tried. `draining`: it answers again, and gets what waited. */
+  state: text({ enum: ["failing", "parked", "draining"] }).notNull(),
+  /** Tries that failed in a row. */
+  failures: integer().notNull().default(0),
+  /** Since when nothing has succeeded. */
+  failingSince: instant("failing_since").notNull(),
+  /** When it is tried next: the probe of one that is parked, the next batch of one that is being drained. */
+  nextAt: instant("next_at").notNull(),
+});
+
 /** One event on its way to one endpoint. `id` is what the receiver sees as `webhook-id`; retries keep it. */
 export const deliveries = pgTable(
   "deliveries",

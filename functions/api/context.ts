@@ -10,12 +10,26 @@ export interface Context {
   /** As the client addressed us: `example.com:3000`. */
   host: string | undefined;
   idempotencyKey: string | undefined;
+  /** The `Accept` header, for endpoints that answer in more than one type. */
+  accept: string | undefined;
 }
 export interface CallerContext extends Context {
   caller: Caller;
 }
 export interface InstanceContext extends CallerContext {
   instance: Instance;
+}
+
+/** An answer that is no JSON: a picture, or the way to a file. */
+export class Raw {
+  readonly body: Uint8Array<ArrayBuffer> | string | null;
+  readonly headers: Record<string, string>;
+  readonly status: 200 | 302;
+  constructor(body: Raw["body"], headers: Record<string, string>, status: Raw["status"] = 200) {
+    this.body = body;
+    this.headers = headers;
+    this.status = status;
+  }
 }
 
 /** A command that had not ended when the time to wait was up: the caller can look for it later. */

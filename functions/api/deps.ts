@@ -5,6 +5,7 @@ import type { Database } from "../../core/db/index.ts";
 import type { Ids } from "../../core/id.ts";
 import type { Logger } from "../../core/log.ts";
 import type { Queues } from "../../core/queue/index.ts";
+import type { Storage } from "../../core/storage/index.ts";
 
 /** What the API is made of; everything that touches the world comes from here. */
 export interface ApiDeps {
@@ -12,6 +13,7 @@ export interface ApiDeps {
   db: Database;
   vault: Vault;
   queues: Queues;
+  storage: Storage;
   clock: Clock;
   ids: Ids;
   log: Logger;

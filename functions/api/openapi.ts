@@ -52,7 +52,7 @@ function operation(dialect: Dialect, row: Row): Json {
         schema: { type: "string" },
       })),
       ...(row.query ? queryParameters(schema(row.query, "input")) : []),
-      ...(row.command
+      ...(row.idempotent
         ? [{ name: "Idempotency-Key", in: "header", schema: { type: "string", minLength: 1, maxLength: 255 } }]
         : []),
     ],
@@ -60,12 +60,18 @@ function operation(dialect: Dialect, row: Row): Json {
       ? {
           requestBody: {
             required: !row.body.safeParse(undefined).success,
-            content: { "application/json": { schema: schema(row.body, "input") } },
+            content: { [row.form ? "multipart/form-data" : "application/json"]: { schema: schema(row.body, "input") } },
           },
         }
       : {}),
     responses: {
-      [row.status]: { description: "Done", content: { "application/json": { schema: schema(row.answer, "output") } } },
+      [row.status]: {
+        description: "Done",
+        content: {
+          "application/json": { schema: schema(row.answer, "output") },
+          ...Object.fromEntries(row.rawTypes.map((type) => [type, {}])),
+        },
+      },
       ...(row.mayPend
         ? {
             202: {

@@ -3,7 +3,7 @@ import type { Accepted } from "../../core/command/accept.ts";
 import { type CommandInput, type CommandName, type CommandOutput, commandCatalog } from "../../core/command/catalog.ts";
 import type { ErrorCode } from "../../core/error.ts";
 import type { Caller, Permission } from "../../core/user/index.ts";
-import { type CallerContext, type Context, type InstanceContext, Pending } from "./context.ts";
+import { type CallerContext, type Context, type InstanceContext, Pending, Raw } from "./context.ts";
 import { runCommand } from "./run-command.ts";
 
 export type Method = "get" | "post" | "put" | "delete";
@@ -23,7 +23,13 @@ export interface Row {
   readonly command: CommandName | null;
   readonly query: z.ZodType | null;
   readonly body: z.ZodType | null;
+  /** Whether the body is a form with files, `multipart/form-data`, in place of JSON. */
+  readonly form: boolean;
   readonly answer: z.ZodType;
+  /** Other content types that it can answer with. */
+  readonly rawTypes: readonly string[];
+  /** Whether `Idempotency-Key` is honoured. */
+  readonly idempotent: boolean;
   readonly status: 200 | 201;
   readonly errors: readonly ErrorCode[];
   /** Whether the answer may be a `Pending`. */
@@ -50,7 +56,10 @@ interface Declaration<Path extends string, Query, Body, Answer extends z.ZodType
   access: Access;
   query?: Query;
   body?: Body;
+  form?: boolean;
   answer: Answer;
+  rawTypes?: readonly string[];
+  idempotent?: boolean;
   status?: 200 | 201;
   errors?: readonly ErrorCode[];
 }
@@ -63,7 +72,7 @@ export interface OperationDeclaration<Ctx, Path extends string, Query, Body, Ans
   does(context: Ctx, input: Input): Promise<Output>;
   in(request: RequestOf<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>): Input;
   out(
-    result: Exclude<Output, Pending>,
+    result: Exclude<Output, Pending | Raw>,
     request: RequestOf<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>,
   ): z.input<Answer>;
   mayPend?: boolean;
@@ -135,6 +144,7 @@ export function commandRow<
         ...rest,
         errors: [...(row.errors ?? []), ...definition.errors, ...offline, "idempotency_conflict"],
         mayPend: definition.kind !== "send",
+        idempotent: true,
         does: (context: InstanceContext, input: CommandInput<Name>) => runCommand(context, command, input),
         out: (result: unknown, request) =>
           row.out(result as CommandOutput<Name> & Pick<Accepted, "commandId">, request),
@@ -158,7 +168,10 @@ function operation<Ctx, Path extends string, Query, Body, Answer extends z.ZodTy
     command: null,
     query: (row.query as z.ZodType | undefined) ?? null,
     body: (row.body as z.ZodType | undefined) ?? null,
+    form: row.form ?? false,
     answer: row.answer,
+    rawTypes: row.rawTypes ?? [],
+    idempotent: row.idempotent ?? false,
     status: row.status ?? 200,
     errors: row.errors ?? [],
     mayPend: row.mayPend ?? false,
@@ -166,7 +179,8 @@ function operation<Ctx, Path extends string, Query, Body, Answer extends z.ZodTy
       // The engine has parsed the request by the row's own schemas and has put into the context what its access asks for.
       const typed = request as RequestOf<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>;
       const result = await row.does(context as Ctx, row.in(typed));
-      return result instanceof Pending ? result : row.out(result as Exclude<Output, Pending>, typed);
+      if (result instanceof Pending || result instanceof Raw) return result;
+      return row.out(result as Exclude<Output, Pending | Raw>, typed);
     },
   };
 }

@@ -8,6 +8,7 @@ import { openDatabase } from "../../core/db/index.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
 import { openQueues } from "../../core/queue/index.ts";
+import { openStorage } from "../../core/storage/index.ts";
 import { createApp } from "./app.ts";
 import type { ApiEnv } from "./env.ts";
 
@@ -37,6 +38,7 @@ export async function openApp(env: Record<string, string | undefined> = process.
       db,
       vault: await openVault(db, await createKeyWrapper(config)),
       queues: openQueues(config),
+      storage: openStorage(config),
       clock: systemClock,
       ids: systemIds,
       log: createLogger("api", config.LOG_LEVEL),

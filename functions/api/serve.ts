@@ -5,7 +5,7 @@ import { sqlState } from "../../core/db/index.ts";
 import { AppError } from "../../core/error.ts";
 import { loadInstance } from "../../core/instance/store.ts";
 import { authenticate } from "./auth.ts";
-import { type Context, type InstanceContext, Pending } from "./context.ts";
+import { type Context, type InstanceContext, Pending, Raw } from "./context.ts";
 import type { Dialect } from "./dialect.ts";
 import type { ApiEnv } from "./env.ts";
 import { invalidRequest } from "./errors.ts";
@@ -28,20 +28,22 @@ export async function serve(
 
   const named = row.instance === "path" ? await load(params.instanceId) : undefined;
   const query = row.query ? parsed(row.query, c.req.query(), "query") : undefined;
-  const body = row.body ? parsed(row.body, await readJson(c), "body") : undefined;
+  const body = row.body ? parsed(row.body, await (row.form ? readForm(c) : readJson(c)), "body") : undefined;
   const instance = row.instance === "body" ? await load((body as { instanceId: string }).instanceId) : named;
 
   const context: Partial<InstanceContext> & Context = {
     deps: { ...shared, log: c.var.log },
     requestId: c.var.requestId,
     host: c.req.header("host"),
-    idempotencyKey: row.command ? idempotencyKey(c.req.header("idempotency-key")) : undefined,
+    idempotencyKey: row.idempotent ? idempotencyKey(c.req.header("idempotency-key")) : undefined,
+    accept: c.req.header("accept"),
     ...(caller ? { caller } : {}),
     ...(instance ? { instance } : {}),
   };
   const result = await row.run(context, { params, query, body }).catch((error: unknown) => {
     throw (row.instance && instanceGone(error)) || error;
   });
+  if (result instanceof Raw) return new Response(result.body, result);
   return result instanceof Pending ? c.json(dialect.pending(result.commandId), 202) : c.json(result, row.status);
 }
 
@@ -49,6 +51,8 @@ export async function serve(
 export function answerError(c: HonoContext<ApiEnv>, dialect: Dialect, error: AppError): Response {
   c.set("errorCode", error.code);
   if (error.status === 401) c.header("www-authenticate", "Bearer");
+  const retryAfter = error.data?.retryAfter;
+  if (typeof retryAfter === "number") c.header("retry-after", String(retryAfter));
   const body = JSON.stringify(dialect.error(error, c.req.path));
   return c.body(body, error.status as ContentfulStatusCode, { "content-type": dialect.errorType });
 }
@@ -71,6 +75,19 @@ async function readJson(c: HonoContext<ApiEnv>): Promise<unknown> {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
   } catch (error) {
     throw new AppError("malformed_json", "the body must be JSON in UTF-8", { cause: error });
+  }
+}
+
+/** Fields of a form; one that comes twice is the last of them. Throws `unsupported_media_type` and `invalid_request`. */
+async function readForm(c: HonoContext<ApiEnv>): Promise<unknown> {
+  const type = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
+  if (type !== "multipart/form-data") {
+    throw new AppError("unsupported_media_type", "send the body as multipart/form-data");
+  }
+  try {
+    return await c.req.parseBody();
+  } catch (error) {
+    throw new AppError("invalid_request", "the body is not a form that can be read", { cause: error });
   }
 }
 

@@ -13,6 +13,7 @@ import { migrate } from "../../core/db/migrate.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
 import { commandQueue, createQueues, openQueues, type Queues } from "../../core/queue/index.ts";
+import { openStorage } from "../../core/storage/index.ts";
 import { createUser, type NewUser } from "../../core/user/index.ts";
 import { createApp, dialects } from "../../functions/api/app.ts";
 import type { ApiDeps } from "../../functions/api/deps.ts";
@@ -75,11 +76,18 @@ export async function startApi(options: Partial<Pick<ApiDeps, "openKeyGeneration
   let postgres = await openPostgres();
   const sqs = await startFauxqs({ port: 0, logger: false, host: "127.0.0.1" });
   const sqsEndpoint = `http://127.0.0.1:${sqs.port}`;
-  const config = readConfig({ DATABASE_URL: postgres.url, SQS_ENDPOINT: sqsEndpoint, SHARDS: "2" });
+  const config = readConfig({
+    DATABASE_URL: postgres.url,
+    SQS_ENDPOINT: sqsEndpoint,
+    S3_ENDPOINT: sqsEndpoint,
+    SHARDS: "2",
+  });
   await migrate(postgres.url, config.SHARDS);
   const db = openDatabase(postgres.url, { max: 8 });
   const queues = openQueues(config);
   await createQueues(queues, config);
+  const storage = openStorage(config);
+  await storage.createBucket();
   const vault = await openVault(db, localWrapper(Buffer.alloc(32, 7)));
   let ahead = 0;
   const advance = (ms: number) => {
@@ -95,6 +103,7 @@ export async function startApi(options: Partial<Pick<ApiDeps, "openKeyGeneration
     db,
     vault,
     queues,
+    storage,
     clock,
     ids: systemIds,
     log,

@@ -1,0 +1,39 @@
+import { sql } from "drizzle-orm";
+import { index, integer, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
+import { instant } from "../db/columns.ts";
+import { instances } from "../instance/instance.sql.ts";
+import { users } from "../user/user.sql.ts";
+
+/** Many sends that were asked for at once. Each is a command of its own, `scheduled` until the host releases it. */
+export const bulks = pgTable(
+  "bulks",
+  {
+    id: uuid().primaryKey(),
+    instanceId: uuid("instance_id")
+      .notNull()
+      .references(() => instances.id, { onDelete: "cascade" }),
+    userId: uuid("user_id")
+      .notNull()
+      .references(() => users.id),
+    shard: integer().notNull(),
+    status: text({ enum: ["running", "done", "canceled"] })
+      .notNull()
+      .default("running"),
+    /** Messages a minute at most. */
+    perMinute: integer("per_minute").notNull(),
+    /** Recipients that were accepted. */
+    total: integer().notNull(),
+    /** Recipients that were not, with the reason. */
+    rejected: jsonb().$type<{ index: number; phone: string; error: string }[]>().notNull().default([]),
+    /** Not before this. */
+    startAt: instant("start_at").notNull(),
+    /** When the last was released: decides how many may follow. */
+    releasedAt: instant("released_at"),
+    createdAt: instant("created_at").notNull().defaultNow(),
+    finishedAt: instant("finished_at"),
+  },
+  (table) => [
+    index("bulks_running").on(table.shard, table.createdAt).where(sql`status = 'running'`),
+    index("bulks_instance").on(table.instanceId, table.createdAt),
+  ],
+);
