@@ -8,8 +8,8 @@ import { Bare } from "./bare/subject.ts";
 import { WholeGateway } from "./gateway/subject.ts";
 import { measureLoad, prepareLoad } from "./load.ts";
 import { measureMemory } from "./memory.ts";
-import type { Options } from "./options.ts";
-import type { Holding, Report, Round } from "./result.ts";
+import type { Options, Part } from "./options.ts";
+import type { Figure, Holding, Report, Round, Study } from "./result.ts";
 import type { Subject } from "./subject.ts";
 
 /*
@@ -27,6 +27,12 @@ const progress = (text: string) => tell({ progress: text });
 const problems: string[] = [];
 const rounds: Round[] = [];
 const holdings: Holding[] = [];
+const figures: Figure[] = [];
+/** Each is a module of its own, loaded only when it is asked for. */
+const studies: Partial<Record<Part, () => Promise<Study>>> = {
+  webhooks: async () => (await import("./webhooks.ts")).webhooks,
+  bulk: async () => (await import("./bulk.ts")).bulk,
+};
 let repeatedWebhooks = 0;
 // Nobody waits for the result any more: the processes under test end when this one does.
 process.once("disconnect", () => process.exit());
@@ -76,6 +82,12 @@ const wa = await startWhatsApp({ port: 0, directory: folder });
 try {
   if (options.parts.includes("load")) await load(wa, join(folder, "load"));
   if (options.parts.includes("memory")) await memory(wa, join(folder, "idle"));
+  for (const part of options.parts) {
+    const study = await studies[part]?.();
+    const keep = (figure: Figure) => figures.push(figure);
+    const complain = (problem: string) => problems.push(problem);
+    await study?.({ wa, folder: join(folder, part), options, keep, progress, complain });
+  }
   inspect(wa);
 } catch (error) {
   problems.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
@@ -84,6 +96,6 @@ try {
   if (problems.length === 0) await rm(folder, { recursive: true, force: true });
   else progress(`the logs are kept in ${folder}`);
 }
-process.send?.({ result: { rounds, holdings, repeatedWebhooks, problems } } satisfies Report, () =>
+process.send?.({ result: { rounds, holdings, figures, repeatedWebhooks, problems } } satisfies Report, () =>
   process.disconnect(),
 );

@@ -30,7 +30,7 @@ export interface Options {
   out: string;
 }
 
-export const parts = ["load", "memory"] as const;
+export const parts = ["load", "memory", "history", "webhooks", "bulk", "documents"] as const;
 export type Part = (typeof parts)[number];
 
 const load = { texts: "600", low: "100", callers: "64", rounds: "2", accounts: "4", chats: "4" };
@@ -48,7 +48,7 @@ export const help = `npm run bench -- [options]
   --rest MS          rest before memory is looked at (${full.rest})
   --host MODE        the gateway's session host: inside (one process for all) or child (inside)
   --shards N         shards of the gateway (4)
-  --part NAME        load or memory; may be given twice (both)
+  --part NAME        ${parts.join(", ")}; may be given several times (all)
   --quick            small numbers: under a minute
   --profile          write CPU profiles of the processes under test
   --out FOLDER       where the results go (bench-results)`;

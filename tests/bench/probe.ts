@@ -21,6 +21,15 @@ export interface Memory {
   external: number;
 }
 
+/** Which program of a subject it is, and what it holds without being asked to clean up first. Bytes. */
+export interface Residence {
+  pid: number;
+  program: string;
+  rss: number;
+  /** The most that it ever held. */
+  peakRss: number;
+}
+
 /*
  * Loaded into each process under test before its own code (`--import`), so that it can be asked how it fares, whoever
  * started it. Listens on a Unix socket named after the process id in the folder of BENCH_PROBES.
@@ -35,6 +44,11 @@ async function answer(path: string, file: string | null): Promise<unknown> {
     case "/usage": {
       const { user, system } = process.cpuUsage();
       return { pid: process.pid, cpuSeconds: (user + system) / 1e6 } satisfies Usage;
+    }
+    case "/residence": {
+      const peakRss = process.resourceUsage().maxRSS * 1024;
+      const program = process.argv[1] ?? "";
+      return { pid: process.pid, program, rss: process.memoryUsage.rss(), peakRss } satisfies Residence;
     }
     case "/memory": {
       // Several times, as what a collection lets go is given back to the system a little later.

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
-import type { Memory, Usage } from "./probe.ts";
+import type { Memory, Residence, Usage } from "./probe.ts";
 import { sum } from "./statistics.ts";
 
 /** The processes of a subject that carry a probe, asked all at once. */
@@ -18,6 +18,10 @@ export class Probes {
 
   memory(): Promise<Memory[]> {
     return this.#ask("/memory");
+  }
+
+  residence(): Promise<Residence[]> {
+    return this.#ask("/residence");
   }
 
   async startProfile(): Promise<void> {
@@ -52,7 +56,8 @@ function isAlive(pid: number): boolean {
 
 function get<Answer>(socketPath: string, path: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path }, async (response) => {
+    // A connection that is kept may be closed by the other side just as it is used again.
+    const asked = request({ socketPath, path, agent: false }, async (response) => {
       const chunks: Buffer[] = [];
       for await (const chunk of response) chunks.push(chunk as Buffer);
       const text = Buffer.concat(chunks).toString();

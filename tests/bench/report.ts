@@ -27,7 +27,7 @@ export function writeReport(result: Result): { table: string; files: string[] } 
   return { table, files };
 }
 
-export function summarize({ rounds, holdings, options }: Result): Line[] {
+export function summarize({ rounds, holdings, figures, options }: Result): Line[] {
   const lines: Line[] = [];
   const add = (name: string, unit: string, of: (subject: SubjectName) => number | null) => {
     const [bare, gateway] = [finite(of("bare")), finite(of("gateway"))];
@@ -78,7 +78,8 @@ export function summarize({ rounds, holdings, options }: Result): Line[] {
       perThousand((one) => one.driverCpu),
     );
   }
-  return [...lines, ...memoryLines(holdings, add, lines)];
+  const alone = figures.map(({ name, unit, value }) => ({ name, unit, bare: null, gateway: value, ratio: null }));
+  return [...lines, ...memoryLines(holdings, add, lines), ...alone];
 }
 
 function memoryLines(

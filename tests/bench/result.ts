@@ -1,3 +1,4 @@
+import type { WhatsApp } from "../../infra/local/whatsapp/index.ts";
 import type { Environment } from "./environment.ts";
 import type { Options } from "./options.ts";
 import type { Cpu, SubjectName } from "./subject.ts";
@@ -44,11 +45,30 @@ export interface Holding {
   tookMs: number;
 }
 
+/** Something of the gateway alone: there is nothing to compare it with in bare Baileys. */
+export interface Figure {
+  name: string;
+  unit: string;
+  value: number;
+}
+
+/** What measures figures: gets the simulated WhatsApp, a folder of its own, and keeps what it finds. */
+export type Study = (parts: {
+  wa: WhatsApp;
+  folder: string;
+  options: Options;
+  keep: (figure: Figure) => void;
+  progress: (text: string) => void;
+  /** An error of the run, as a message that was lost. */
+  complain: (problem: string) => void;
+}) => Promise<void>;
+
 export interface Result {
   environment: Environment;
   options: Options;
   rounds: Round[];
   holdings: Holding[];
+  figures: Figure[];
   /** Webhooks that came more than once, which at-least-once delivery allows. */
   repeatedWebhooks: number;
   /** Texts that were lost or came twice, and errors. The run has failed if there are any. */

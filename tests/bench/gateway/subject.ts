@@ -145,6 +145,14 @@ export class WholeGateway implements Subject {
     return times;
   }
 
+  /** Asks for all these texts of one account at once. */
+  async sendBulk(account: number, texts: readonly Text[], perMinute: number): Promise<void> {
+    const recipients = texts.map(({ peer, text }) => ({ phone: peer, message: text }));
+    const path = `/api/whatsapp/${this.#instances[account]}/bulk`;
+    const answer = await this.#api("POST", path, { recipients, perMinute });
+    if (answer.status !== 201) this.problems.push(`the gateway refused a bulk: ${answer.status} ${answer.text}`);
+  }
+
   async tellAtOnce(): Promise<void> {}
 
   #settledCounts = { message_sent: 0, delivered: 0, message_received: 0 };
