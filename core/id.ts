@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 
 /** Where identifiers come from. Injected, so that tests can fix them. */
 export interface Ids {
@@ -6,6 +6,11 @@ export interface Ids {
   uuid(): string;
   /** A WhatsApp message id as WhatsApp Web makes them: `3EB0` and 18 upper-case hexadecimal digits. */
   messageId(): string;
+}
+
+/** The WhatsApp message id that belongs to a command whenever it is tried: in the form of `Ids.messageId`. */
+export function derivedMessageId(commandId: string): string {
+  return `3EB0${createHash("sha256").update(commandId).digest("hex").slice(0, 18).toUpperCase()}`;
 }
 
 /** UUIDv7 from a Unix time in milliseconds and 10 random bytes (RFC 9562, section 5.7). */

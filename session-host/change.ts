@@ -1,7 +1,12 @@
 import { BufferJSON } from "@whiskeysockets/baileys";
+import type { ContactFact } from "../core/contact/merge.ts";
 import type { NewEvent } from "../core/event/catalog.ts";
 import type { InstanceStatus } from "../core/instance/instance.sql.ts";
+import type { MessageContext } from "../core/message/context.ts";
 import type { MessageMedia, MessageStatus } from "../core/message/message.sql.ts";
+
+/** SQS takes 1 MiB for a batch; the longest body must leave room even where JSON escapes each character. */
+export const maxEventBody = 65_536;
 
 /** A value of the Signal key store, or the credentials; null removes it. */
 export interface KeyWrite {
@@ -23,7 +28,7 @@ export interface NewMessage {
   proto_type: string;
   body: string;
   media: MessageMedia | null;
-  context: Record<string, unknown> | null;
+  context: MessageContext | null;
   status: MessageStatus;
   /** Base64. */
   payload: string | null;
@@ -54,6 +59,19 @@ export interface MessageFields {
   media?: MessageMedia;
 }
 
+/** That a message was edited or deleted. Holds for a message only if it was written by `author` in one of these chats. */
+export type Revision = ({ kind: "delete" } | { kind: "edit"; body: string }) & {
+  waId: string;
+  /** JIDs that all stand for the one chat. */
+  chatIds: readonly string[];
+  /** Us, or a person under each of these JIDs. */
+  author: "me" | readonly string[];
+  /** JID of who did it, and whether that is us. */
+  by: string;
+  fromMe: boolean;
+  at: Date;
+};
+
 /** What one step of a session changes. All of it becomes durable in one transaction, or none of it. */
 export interface Change {
   keys?: KeyWrite[];
@@ -64,8 +82,18 @@ export interface Change {
   acks?: { waId: string }[];
   /** Receipts for messages of ours. `timestamp` in Unix seconds. */
   progress?: { waIds: string[]; status: "delivered" | "read"; by: string; timestamp: number }[];
+  revisions?: Revision[];
+  /** Rows of messages that were received and are now read. */
+  readMarks?: string[];
   /** What messages of ours will be, before they are sent. */
-  prepared?: { waId: string; payload: Buffer; chatId: string; type: string; protoType: string }[];
+  prepared?: {
+    waId: string;
+    payload: Buffer;
+    chatId: string;
+    type: string;
+    protoType: string;
+    context: MessageContext | null;
+  }[];
   /** By the row's id; messages of ours also by WhatsApp's, which nobody else chose. */
   messageUpdates?: (({ id: string } | { waId: string }) & { set: MessageFields })[];
   commands?: {
@@ -77,6 +105,14 @@ export interface Change {
     errorCode?: string;
     errorDetails?: string;
   }[];
+  /** What was told of people and groups, oldest first. */
+  contacts?: ContactFact[];
+  /** All groups there are: others are no contacts any more. */
+  groups?: string[];
+  /** Phone numbers as JIDs, and whether WhatsApp has them. */
+  numbers?: { jid: string; exists: boolean }[];
+  /** Another account may be linked now: whom the last one knew is nobody's business. */
+  forgetContacts?: boolean;
   instance?: InstanceFields;
   events?: NewEvent[];
   activities?: { action: string; details: Record<string, unknown> }[];

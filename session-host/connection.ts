@@ -14,7 +14,9 @@ import type { Database } from "../core/db/index.ts";
 import type { Logger } from "../core/log.ts";
 import { type SharedCaches, ttlCache } from "./caches.ts";
 import type { Change } from "./change.ts";
+import { ContactSource } from "./contacts.ts";
 import { Gate, type Outlet } from "./gate.ts";
+import { GroupAdmins } from "./group-admins.ts";
 import { journalMessage } from "./inbox.ts";
 import { KeyStore } from "./key-store.ts";
 import type { Ledger } from "./ledger.ts";
@@ -36,6 +38,8 @@ export interface ConnectionHandlers {
   onUpdate(update: Partial<ConnectionState>): void;
   /** WhatsApp's answer to a message of ours; `error` is its code when it refuses. */
   onAck(ack: { waId: string; error: string | undefined }): void;
+  /** What was sent under this id and is in no row. */
+  recall(waId: string): proto.IMessage | undefined;
   /** Something was recorded that has a file to fetch. */
   onMedia(): void;
 }
@@ -49,6 +53,7 @@ export class CredentialsMissing extends Error {
 export class Connection {
   readonly sock: WASocket;
   readonly creds: AuthenticationCreds;
+  readonly contacts: ContactSource;
   /** For `fetch`: where this connection's media is. */
   readonly downloads: RequestInit;
   readonly #gate: Gate;
@@ -114,6 +119,8 @@ export class Connection {
     this.creds = creds;
     const me = () => ({ id: creds.me?.id ?? "", lid: creds.me?.lid ?? "" });
     const early = new EarlyReceipts();
+    this.contacts = new ContactSource({ instanceId, log: deps.log, me, record });
+    const admins = new GroupAdmins((group) => this.sock.groupMetadata(group), deps.log);
     const signal = new JournalingSignal({
       db: deps.db,
       vault: deps.vault,
@@ -122,7 +129,12 @@ export class Connection {
       fail,
       log: deps.log,
       journal: async (stanza, plaintext, repository) =>
-        early.join(await journalMessage(instanceId, me(), stanza, plaintext, repository)),
+        this.contacts.join(
+          early.join(
+            await journalMessage({ instanceId, me: me(), isAdmin: admins.has }, stanza, plaintext, repository),
+          ),
+          stanza,
+        ),
     });
     const { url, uploadAgent, real } = deps.endpoint;
     this.downloads = deps.endpoint.downloads(() => this.sock.getMediaHost());
@@ -143,7 +155,8 @@ export class Connection {
       msgRetryCounterCache: ttlCache(1000, 60 * 60_000),
       placeholderResendCache: ttlCache(200, 60 * 60_000),
       ...deps.caches,
-      getMessage: async (key) => (key.id ? await sentMessage(deps.db, instanceId, key.id) : undefined),
+      getMessage: async ({ id }) =>
+        id ? (handlers.recall(id) ?? (await sentMessage(deps.db, instanceId, id))) : undefined,
     });
     this.#guardSocket();
     // Before Baileys' own listeners, so that what a stanza changes is recorded before the answer to it reaches the gate.
@@ -162,6 +175,7 @@ export class Connection {
     });
     ev.on("creds.update", () => void record({ keys: [KeyStore.credsWrite(creds)] }).catch(fail));
     ev.on("connection.update", (update) => handlers.onUpdate(update));
+    this.contacts.listen(this.sock);
     if (!creds.me) void record({ keys: [KeyStore.credsWrite(creds)] }).catch(fail);
   }
 

@@ -12,9 +12,10 @@ import {
 import type { NewEvent } from "../core/event/catalog.ts";
 import { uuidv7 } from "../core/id.ts";
 import { mediaKey } from "../core/media/index.ts";
+import { contextForEvent, type MessageContext, maxMentions, maxQuotedBody } from "../core/message/context.ts";
 import type { MessageMedia } from "../core/message/message.sql.ts";
 import { isGroupJid, isLidJid } from "../core/message/recipient.ts";
-import type { Change, NewMessage } from "./change.ts";
+import { type Change, maxEventBody, type NewMessage, type Revision } from "./change.ts";
 
 /** Our own account, as the credentials have it. */
 export interface Me {
@@ -22,8 +23,9 @@ export interface Me {
   lid: string;
 }
 
-/** SQS takes 1 MiB for a batch; the longest body must leave room even where JSON escapes each character. */
-const maxEventBody = 65_536;
+const { Type: ProtocolType } = proto.Message.ProtocolMessage;
+/** How far the clock of who edits may be from WhatsApp's. */
+const clockToleranceMs = 60_000;
 
 const typeNames: Record<string, string> = {
   conversation: "text",
@@ -45,22 +47,36 @@ const mediaFields = {
   stickerMessage: "sticker",
 } as const;
 
-/** What a decrypted stanza becomes: a message and the event that announces it, or nothing when it carries no content. */
+export interface JournalContext {
+  instanceId: string;
+  me: Me;
+  /** Whether one of these JIDs, which stand for one person, administers the group. */
+  isAdmin: (group: string, jids: readonly string[]) => Promise<boolean>;
+}
+
+/**
+ * What a decrypted stanza becomes: a message, or what it changes in one, with the event that announces it; nothing when it
+ * carries no content.
+ */
 export async function journalMessage(
-  instanceId: string,
-  me: Me,
+  { instanceId, me, isAdmin }: JournalContext,
   stanza: BinaryNode,
   plaintext: Uint8Array,
   repository: SignalRepositoryWithLIDStore,
 ): Promise<Change> {
-  const message = decodePlaintext(plaintext);
-  if (!message) return {};
+  const decoded = decodePlaintext(plaintext);
+  if (!decoded) return {};
+  const message = decoded.deviceSentMessage?.message ?? decoded;
   const { fullMessage } = decodeMessageNode(stanza, me.id, me.lid);
-  const row = await toRow(
-    { instanceId, me, key: fullMessage.key, pushName: stanza.attrs.notify ?? null, seconds: Number(stanza.attrs.t) },
-    message.deviceSentMessage?.message ?? message,
-    (lid) => repository.lidMapping.getPNForLID(lid),
-  );
+  const pushName = stanza.attrs.notify ?? null;
+  const origin = { instanceId, me, key: fullMessage.key, pushName, seconds: Number(stanza.attrs.t) };
+  const phoneOf = (lid: string) => repository.lidMapping.getPNForLID(lid);
+  const protocol = normalizeMessageContent(message)?.protocolMessage;
+  if (protocol) {
+    const revision = await toRevision(origin, protocol, phoneOf, isAdmin);
+    return revision ? { revisions: [revision] } : {};
+  }
+  const row = await toRow(origin, message, phoneOf);
   return row ? { messages: [row] } : {};
 }
 
@@ -94,21 +110,15 @@ export async function toRow(
     return undefined;
   const { key, me } = origin;
   const waId = key.id;
-  if (!waId || !key.remoteJid) return undefined;
-
-  const fromMe = key.fromMe === true;
-  const chatId = await byPhone(key.remoteJid, key.remoteJidAlt, phoneOf);
-  const isGroup = isGroupJid(chatId);
-  const sender = isGroup ? (key.participant ?? "") : key.remoteJid;
-  const senderAlt = isGroup ? key.participantAlt : key.remoteJidAlt;
-  const senderId = fromMe || !sender ? "" : await byPhone(sender, senderAlt, phoneOf);
-  const senderLid = fromMe ? null : (lidOf(sender) ?? lidOf(senderAlt));
+  const address = await addressOf(key, phoneOf);
+  if (!waId || !address) return undefined;
+  const { fromMe, chatId, isGroup, senderId, senderLid } = address;
   const type = typeNames[protoType] ?? protoType.replace(/Message(V[0-9]+)?$/, "");
   const id = uuidv7(Date.now());
   const media = toMedia(content, origin.instanceId, id);
+  const context = await contextOf(content, phoneOf);
   const body = bodyOf(content);
-  const seconds =
-    Number.isFinite(origin.seconds) && origin.seconds > 0 ? Math.floor(origin.seconds) : Math.floor(Date.now() / 1000);
+  const seconds = secondsOf(origin);
   const common = {
     messageId: waId,
     chatId,
@@ -117,6 +127,7 @@ export async function toRow(
     body: body.slice(0, maxEventBody),
     timestamp: seconds,
     media: media && publicMedia(media),
+    ...contextForEvent(context),
   };
   const event: NewEvent = fromMe
     ? { type: "message.sent", data: { ...common, source: "phone" } }
@@ -143,12 +154,70 @@ export async function toRow(
     proto_type: protoType,
     body,
     media,
-    context: contextOf(content),
+    context,
     status: fromMe ? "sent" : "received",
     payload: null,
     sent_at: new Date(seconds * 1000).toISOString(),
     event,
   };
+}
+
+/** Who wrote in which chat, without devices. */
+async function addressOf(key: WAMessageKey, phoneOf: (lid: string) => Promise<string | null>) {
+  if (!key.remoteJid) return undefined;
+  const fromMe = key.fromMe === true;
+  const chatId = await byPhone(key.remoteJid, key.remoteJidAlt, phoneOf);
+  const isGroup = isGroupJid(chatId);
+  const sender = isGroup ? (key.participant ?? "") : key.remoteJid;
+  const senderAlt = isGroup ? key.participantAlt : key.remoteJidAlt;
+  const senderId = fromMe || !sender ? "" : await byPhone(sender, senderAlt, phoneOf);
+  const senderLid = fromMe ? null : (lidOf(sender) ?? lidOf(senderAlt));
+  return { fromMe, chatId, isGroup, senderId, senderLid };
+}
+
+function secondsOf({ seconds }: MessageOrigin): number {
+  return Number.isFinite(seconds) && seconds > 0 ? Math.floor(seconds) : Math.floor(Date.now() / 1000);
+}
+
+/**
+ * What an edit or a deletion says; undefined for any other protocol message, and for who may not: a message is edited by its
+ * writer, and deleted by its writer or an admin of the group. Of our own account the phone has seen to that.
+ */
+async function toRevision(
+  origin: MessageOrigin,
+  protocol: proto.Message.IProtocolMessage,
+  phoneOf: (lid: string) => Promise<string | null>,
+  isAdmin: JournalContext["isAdmin"],
+): Promise<Revision | undefined> {
+  const { type, key: target, editedMessage } = protocol;
+  // Absent means the first, as in all of protobuf.
+  const deletes = (type ?? ProtocolType.REVOKE) === ProtocolType.REVOKE;
+  if (!target?.id || !(deletes || (type === ProtocolType.MESSAGE_EDIT && editedMessage))) return undefined;
+  const { me, key } = origin;
+  const address = await addressOf(key, phoneOf);
+  if (!address) return undefined;
+  const { fromMe, chatId, isGroup, senderId, senderLid } = address;
+  const own = [me.id, me.lid].map((jid) => jidNormalizedUser(jid)).filter(Boolean);
+  const sender = fromMe ? own : [senderId, ...(senderLid ? [senderLid] : [])];
+  const named = isGroup && !target.fromMe && target.participant ? jidNormalizedUser(target.participant) : undefined;
+  const writer = named ? [named, await byPhone(named, null, phoneOf)] : sender;
+  const foreign = !writer.some((jid) => sender.includes(jid));
+  if (foreign && !(deletes && (fromMe || (await isAdmin(chatId, sender))))) return undefined;
+  const seconds = secondsOf(origin);
+  const common = {
+    waId: target.id,
+    chatIds: [...new Set([chatId, jidNormalizedUser(key.remoteJid ?? ""), jidNormalizedUser(key.remoteJidAlt ?? "")])],
+    author: writer.some((jid) => own.includes(jid)) ? ("me" as const) : writer,
+    by: fromMe ? (own[0] ?? "") : senderId,
+    fromMe,
+  };
+  if (deletes) return { ...common, kind: "delete", at: new Date(seconds * 1000) };
+  const content = normalizeMessageContent(editedMessage ?? undefined);
+  if (!content) return undefined;
+  // The writer's clock tells two edits of one second apart; one that is wrong is not believed.
+  const written = Number(protocol.timestampMs ?? 0);
+  const at = Math.abs(written - seconds * 1000) < clockToleranceMs ? written : seconds * 1000;
+  return { ...common, kind: "edit", body: bodyOf(content), at: new Date(at) };
 }
 
 /** The JID by phone number, where WhatsApp tells it or has told it before; else as it is. Without a device. */
@@ -211,14 +280,27 @@ export function publicMedia(media: MessageMedia) {
   return { mimetype, filename, size, sha256, storageKey };
 }
 
-function contextOf(content: proto.IMessage): Record<string, unknown> | null {
+async function contextOf(
+  content: proto.IMessage,
+  phoneOf: (lid: string) => Promise<string | null>,
+): Promise<MessageContext | null> {
   const info = Object.values(content)
     .map((part: unknown) => (part && typeof part === "object" && "contextInfo" in part ? part.contextInfo : null))
     .find((part): part is proto.IContextInfo => Boolean(part));
   const reaction = content.reactionMessage?.key?.id;
-  const context = {
-    ...(info?.stanzaId ? { quotedMessageId: info.stanzaId, quotedSender: info.participant ?? null } : {}),
-    ...(info?.mentionedJid?.length ? { mentions: info.mentionedJid } : {}),
+  const quoted = info?.quotedMessage && normalizeMessageContent(info.quotedMessage);
+  const mentioned = info?.mentionedJid?.slice(0, maxMentions) ?? [];
+  const context: MessageContext = {
+    ...(info?.stanzaId
+      ? {
+          quotedMessageId: info.stanzaId,
+          quotedSender: info.participant ? await byPhone(info.participant, null, phoneOf) : null,
+          quotedBody: quoted ? bodyOf(quoted).slice(0, maxQuotedBody) : "",
+        }
+      : {}),
+    ...(mentioned.length > 0
+      ? { mentions: await Promise.all(mentioned.map((jid) => byPhone(jid, null, phoneOf))) }
+      : {}),
     ...(reaction ? { reactionTo: reaction } : {}),
   };
   return Object.keys(context).length > 0 ? context : null;

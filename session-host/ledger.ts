@@ -4,7 +4,7 @@ import { appendEvents, type EventRow } from "../core/event/append.ts";
 import type { NewEvent } from "../core/event/catalog.ts";
 import type { Ids } from "../core/id.ts";
 import type { Logger } from "../core/log.ts";
-import type { Change } from "./change.ts";
+import type { Change, Revision } from "./change.ts";
 import type { Lease } from "./lease.ts";
 import {
   acknowledge,
@@ -13,7 +13,9 @@ import {
   keepPrepared,
   progress,
   type Recorded,
+  revise,
   updateRest,
+  writeContacts,
   writeInbox,
   writeKeys,
 } from "./writes.ts";
@@ -132,18 +134,20 @@ export class Ledger {
     const { db, host, lease } = this.#deps;
     await db.sql.begin(async (sql) => {
       // Sent in one go: each statement waits for the one before on the server, none waits for the network.
-      const [, , , inserted, acked, progressed] = await Promise.all([
+      const [, , , inserted, acked, progressed, revised] = await Promise.all([
         sql`select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})`,
         writeKeys(sql, batch, this.#deps.vault),
         writeInbox(sql, batch, this.#deps.vault),
         insertMessages(sql, batch),
         acknowledge(sql, batch),
         progress(sql, batch),
+        revise(sql, batch),
         keepPrepared(sql, batch),
         finishCommands(sql, batch, this.#deps.vault),
+        writeContacts(sql, batch),
         ...batch.flatMap((entry) => updateRest(sql, entry, this.#deps.ids)),
       ]);
-      await appendEvents(sql, collectEvents(batch, { inserted, acked, progressed }));
+      await appendEvents(sql, collectEvents(batch, { inserted, acked, progressed, revised }));
     });
   }
 }
@@ -164,6 +168,7 @@ function countEvents(change: Change): number {
     (change.events?.length ?? 0) +
     (change.messages?.filter((message) => message.event).length ?? 0) +
     (change.acks?.length ?? 0) +
+    (change.revisions?.length ?? 0) +
     (change.progress?.reduce((sum, step) => sum + step.waIds.length, 0) ?? 0)
   );
 }
@@ -173,6 +178,7 @@ interface Outcome {
   inserted: Set<string>;
   acked: Map<string, NewEvent>;
   progressed: Map<string, NewEvent>;
+  revised: Map<Revision, NewEvent>;
 }
 
 /** An event leaves only for what really changed: a message that was there already, or a second receipt, announces nothing. */
@@ -191,6 +197,7 @@ function collectEvents(batch: readonly Entry[], outcome: Outcome): EventRow[] {
     for (const step of change.progress ?? []) {
       for (const waId of step.waIds) push(take(outcome.progressed, `${instanceId} ${waId} ${step.status}`));
     }
+    for (const revision of change.revisions ?? []) push(outcome.revised.get(revision));
     for (const event of change.events ?? []) push(event);
   }
   return rows;

@@ -1,40 +1,36 @@
-import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
+import { createReadStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { downloadContentFromMessage, type MediaType } from "@whiskeysockets/baileys";
-import { fileTypeFromFile } from "file-type";
-import type { MediaKind } from "../core/command/message.ts";
+import { NoSuchKey } from "@aws-sdk/client-s3";
+import type { MediaType } from "@whiskeysockets/baileys";
+import type { CommandInput } from "../core/command/catalog.ts";
 import type { Database } from "../core/db/index.ts";
 import { type Egress, EgressError } from "../core/egress/index.ts";
 import { AppError } from "../core/error.ts";
 import type { Logger } from "../core/log.ts";
-import { maxMediaBytes, mediaKey } from "../core/media/index.ts";
+import { fileName, nameOfAttachment } from "../core/media/filename.ts";
+import { maxMediaBytes, mediaKey, storableType, uploadKey } from "../core/media/index.ts";
+import { spool } from "../core/media/spool.ts";
 import type { MessageMedia } from "../core/message/message.sql.ts";
 import type { Storage } from "../core/storage/index.ts";
 import type { Change } from "./change.ts";
 import type { Connection } from "./connection.ts";
+import { Damaged, download } from "./download.ts";
 import { publicMedia } from "./inbox.ts";
 import { Limiter } from "./limiter.ts";
+import { type BroughtFile, type PreparedFile, prepareFile } from "./prepare.ts";
 
-/** A file of a caller, on this host's disk and in the bucket. */
-export interface StagedFile {
-  path: string;
-  kind: MediaKind;
-  mimetype: string;
-  filename: string;
-  /** Bytes. */
-  size: number;
-  /** Hexadecimal. */
-  sha256: string;
+/** A file of a caller, on this host's disk and in the bucket, as it goes to WhatsApp. */
+export interface StagedFile extends PreparedFile {
   storageKey: string;
   /** Removes the copy on disk. */
   release(): Promise<void>;
 }
+
+/** Where a caller's file is, and what it shall be. */
+type MediaSource = Pick<CommandInput<"message.sendMedia">, "url" | "upload" | "kind" | "voice">;
 
 export interface MediaStageDeps {
   db: Database;
@@ -65,26 +61,42 @@ export class MediaStage {
   }
 
   /**
-   * Fetches what a caller's URL points to, through the egress guard. Throws `AppError`: `url_not_allowed`,
-   * `media_not_usable`, `payload_too_large`.
+   * Brings a file of a caller's here: fetches what the URL points to, through the egress guard, or what was uploaded. Makes of
+   * it what is wanted and what WhatsApp shows, and keeps that in the bucket. Throws `AppError`: `url_not_allowed`,
+   * `media_not_usable`, `payload_too_large`, `not_supported`.
    */
-  async stageFromUrl(instanceId: string, waId: string, url: string): Promise<StagedFile> {
+  async stage(instanceId: string, waId: string, source: MediaSource): Promise<StagedFile> {
     const folder = await mkdtemp(join(tmpdir(), "switchboard-"));
     const release = () => rm(folder, { recursive: true, force: true });
     try {
       const path = join(folder, "file");
-      const response = await this.#fetch(url);
-      const { size, sha256 } = await spool(response.body, path, maxMediaBytes);
-      if (size === 0) throw new AppError("media_not_usable", "the file is empty");
-      const { mimetype, kind } = await recognize(path, String(response.headers["content-type"] ?? ""));
+      const brought = await this.#bring(instanceId, source, path);
+      if (brought.size === 0) throw new AppError("media_not_usable", "the file is empty");
+      const made = await prepareFile(brought, source);
       const storageKey = mediaKey(instanceId, waId);
-      await this.#deps.storage.put(storageKey, createReadStream(path), { contentType: mimetype, size });
-      const filename = basename(new URL(url).pathname) || "file";
-      return { path, kind, mimetype, filename, size, sha256, storageKey, release };
+      const { mimetype: contentType, size } = made;
+      await this.#deps.storage.put(storageKey, createReadStream(made.path), { contentType, size });
+      return { ...made, storageKey, release };
     } catch (error) {
       await release();
       throw error instanceof EgressError ? fetchFailure(error) : error;
     }
+  }
+
+  async #bring(instanceId: string, source: MediaSource, path: string): Promise<BroughtFile> {
+    const { url } = source;
+    if (url !== undefined) {
+      const response = await this.#fetch(url);
+      const written = await spool(response.body, path, maxMediaBytes);
+      return { ...written, path, claimed: String(response.headers["content-type"] ?? ""), filename: nameOf(url) };
+    }
+    const upload = await this.#deps.storage.get(uploadKey(instanceId, source.upload ?? "")).catch((error: unknown) => {
+      if (!(error instanceof NoSuchKey)) throw error;
+      throw new AppError("media_not_usable", "nothing was uploaded under this id, or it has expired", { cause: error });
+    });
+    const written = await spool(upload.body, path, maxMediaBytes);
+    const filename = nameOfAttachment(upload.contentDisposition) ?? "file";
+    return { ...written, path, claimed: upload.contentType, filename };
   }
 
   async #fetch(url: string) {
@@ -196,14 +208,13 @@ export class MediaStage {
     for (let attempt = 0; ; attempt++) {
       try {
         await connection.sock.refreshMediaConn(attempt > 0);
-        const stream = await downloadContentFromMessage(
-          { directPath: source.directPath, mediaKey: Buffer.from(source.mediaKey, "base64") },
-          source.kind as MediaType,
-          { host: connection.sock.getMediaHost(), options: connection.downloads },
-        );
-        return await spool(stream, path, maxMediaBytes);
+        const url = `https://${connection.sock.getMediaHost()}${source.directPath}`;
+        const mediaKey = Buffer.from(source.mediaKey, "base64");
+        return await download({ url, mediaKey, kind: source.kind as MediaType }, connection.downloads, path);
       } catch (error) {
         if (this.#connections.get(instanceId) !== connection) throw error;
+        // Asked again, the same would come.
+        if (error instanceof Damaged || error instanceof AppError) throw new MediaFault(error.message);
         if (attempt === retryPausesMs.length)
           throw new MediaFault(error instanceof Error ? error.message : String(error));
         await sleep(retryPausesMs[attempt]);
@@ -215,59 +226,15 @@ export class MediaStage {
 /** Trying again would give the same. */
 class MediaFault extends Error {}
 
-/** Writes a stream to a file, hashing it on the way. Throws `payload_too_large` past `limit` bytes. */
-async function spool(
-  source: NodeJS.ReadableStream,
-  path: string,
-  limit: number,
-): Promise<{ size: number; sha256: string }> {
-  const hash = createHash("sha256");
-  let size = 0;
-  const meter = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      size += chunk.length;
-      if (size > limit) {
-        done(new AppError("payload_too_large", `files may have ${limit} bytes at most`));
-        return;
-      }
-      hash.update(chunk);
-      done(null, chunk);
-    },
-  });
-  await pipeline(source, meter, createWriteStream(path, { mode: 0o600 }));
-  return { size, sha256: hash.digest("hex") };
-}
-
-/** The type as a header can carry it: a sender may state anything, and storage would refuse the file for ever. */
-function storableType(stated: string | null): string {
-  return stated && /^[\w.+-]{1,64}\/[\w.+-]{1,64}(?:; ?[\w=". +-]{1,64})?$/.test(stated)
-    ? stated
-    : "application/octet-stream";
-}
-
-/** What WhatsApp shows as such; everything else travels as a document. */
-const shownKinds: Record<string, MediaKind> = {
-  "image/jpeg": "image",
-  "image/png": "image",
-  "image/webp": "image",
-  "video/mp4": "video",
-  "video/3gpp": "video",
-  "audio/ogg": "audio",
-  "audio/mpeg": "audio",
-  "audio/mp4": "audio",
-  "audio/x-m4a": "audio",
-  "audio/aac": "audio",
-  "audio/amr": "audio",
-};
-
-/** The type is what the content says; a server's header counts only for what has no magic number, as text. */
-async function recognize(path: string, header: string): Promise<{ mimetype: string; kind: MediaKind }> {
-  const found = await fileTypeFromFile(path);
-  const claimed = header.split(";")[0]?.trim().toLowerCase();
-  const textual =
-    claimed && /^(text\/|application\/(json|xml|rtf))/.test(claimed) ? claimed : "application/octet-stream";
-  const mimetype = found?.mime.split(";")[0] ?? textual;
-  return { mimetype, kind: shownKinds[mimetype] ?? "document" };
+/** The name that a URL ends in. */
+function nameOf(url: string): string {
+  const raw = basename(new URL(url).pathname);
+  try {
+    return fileName.safeParse(decodeURIComponent(raw)).data ?? "file";
+  } catch {
+    // Broken escapes.
+    return raw;
+  }
 }
 
 function fetchFailure(error: EgressError): AppError {

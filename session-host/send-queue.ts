@@ -1,10 +1,13 @@
 import { proto } from "@whiskeysockets/baileys";
+import { LRUCache } from "lru-cache";
 import { type CommandInput, commandCatalog } from "../core/command/catalog.ts";
 import { AppError } from "../core/error.ts";
+import { derivedMessageId } from "../core/id.ts";
 import type { Logger } from "../core/log.ts";
 import type { Change } from "./change.ts";
 import type { ClaimedCommand } from "./claim.ts";
-import { type ConnectedContext, executors } from "./executors/index.ts";
+import { type ConnectedContext, executors, type MutationContext } from "./executors/index.ts";
+import { Outcome, type Stanza } from "./executors/outcome.ts";
 
 /** Stanzas on their way at once. More would only wait in WhatsApp's queue, and come again after a lost connection. */
 const window = 64;
@@ -29,7 +32,12 @@ export interface SendQueueDeps {
 interface Flight {
   command: ClaimedCommand;
   since: number;
+  /** Of a mutation: what to record when it is acknowledged. */
+  done?: Change;
 }
+
+/** What mutations said, by its id, so that a device that could not decrypt it can have it again. */
+const maxRecalled = 200;
 
 /**
  * The ordered work of one instance: sends, and the mutations between them. A send is done when WhatsApp acknowledges it; what
@@ -45,6 +53,7 @@ export class SendQueue {
   #onIdle: () => void = () => undefined;
   #watch: NodeJS.Timeout | undefined;
   readonly #tries = new Map<string, number>();
+  readonly #said = new LRUCache<string, proto.IMessage>({ max: maxRecalled });
 
   constructor(deps: SendQueueDeps) {
     this.#deps = deps;
@@ -116,11 +125,11 @@ export class SendQueue {
     const { command } = flight;
     const change: Change = error
       ? failure(command, new AppError("whatsapp_error", `WhatsApp refused the message with error ${error}`))
-      : {
+      : (flight.done ?? {
           acks: [{ waId }],
           commands: [{ id: command.id, status: "done", output: { messageId: waId } }],
           correlationId: command.correlationId,
-        };
+        });
     this.#keep(command, change);
     void this.#pump();
   }
@@ -139,18 +148,49 @@ export class SendQueue {
     }
   }
 
+  /** Gives up what has waited too long for the connection, which may be away for days. */
+  expire(): void {
+    const late = this.#waiting.filter(isLate);
+    if (late.length === 0) return;
+    this.#waiting = this.#waiting.filter((command) => !isLate(command));
+    for (const command of late) this.#giveUp(command);
+  }
+
+  #giveUp(command: ClaimedCommand): void {
+    // What was said and not acknowledged may have been done.
+    const error = this.#said.has(derivedMessageId(command.id))
+      ? new AppError("outcome_unknown", "WhatsApp did not acknowledge it in time")
+      : new AppError("command_expired", "it waited too long for the instance");
+    this.#keep(command, failure(command, error));
+  }
+
   async #begin(command: ClaimedCommand, context: ConnectedContext): Promise<void> {
-    if (command.deadline.getTime() < Date.now()) {
-      this.#keep(command, failure(command, new AppError("command_expired", "it waited too long for the instance")));
-      return;
-    }
+    if (isLate(command)) return this.#giveUp(command);
     try {
       if (command.kind === "send") await this.#send(command, context);
-      else this.#keep(command, await execute(command, context));
+      else await this.#mutate(command, context);
     } catch (error) {
-      this.#flying.delete(command.waId ?? "");
+      for (const [waId, flight] of this.#flying) if (flight.command === command) this.#flying.delete(waId);
       this.#onFailure(command, context, error);
     }
+  }
+
+  /** The message under this id that a mutation sent since this session began. */
+  recall(waId: string): proto.IMessage | undefined {
+    return this.#said.get(waId);
+  }
+
+  async #mutate(command: ClaimedCommand, context: ConnectedContext): Promise<void> {
+    const { change, stanza } = await run(command, context);
+    if (!stanza) return this.#keep(command, change);
+    if (this.#context !== context) {
+      this.#waiting.unshift(command);
+      return;
+    }
+    const { waId, jid, message, attributes } = stanza;
+    this.#said.set(waId, message);
+    this.#flying.set(waId, { command, since: this.#now(), done: change });
+    await context.sock.relayMessage(jid, message, { messageId: waId, additionalAttributes: attributes });
   }
 
   async #send(command: ClaimedCommand, context: ConnectedContext): Promise<void> {
@@ -170,10 +210,10 @@ export class SendQueue {
       command.payload = Buffer.from(proto.Message.encode(proto.Message.fromObject(message)).finish());
       command.chatId = jid;
       const { payload } = command;
-      const { type, protoType, media } = prepared;
+      const { type, protoType, media, context: said } = prepared;
       // Not awaited: the gate lets the stanza out only after this.
       void this.#record(command, {
-        prepared: [{ waId, payload, chatId: jid, type, protoType }],
+        prepared: [{ waId, payload, chatId: jid, type, protoType, context: said }],
         ...(media ? { messageUpdates: [{ waId, set: { media } }] } : {}),
       });
     }
@@ -227,15 +267,23 @@ export class SendQueue {
   }
 }
 
-/** Runs a query or a mutation on the open socket; answers what to record. */
+/** Runs a query on the open socket; answers what to record. */
 export async function execute(command: ClaimedCommand, context: ConnectedContext): Promise<Change> {
+  return (await run(command, context)).change;
+}
+
+async function run(command: ClaimedCommand, context: ConnectedContext): Promise<{ change: Change; stanza?: Stanza }> {
   const definition = commandCatalog[command.name];
-  const run = executors[command.name] as unknown as (context: ConnectedContext, input: unknown) => Promise<unknown>;
-  const output = definition.output.parse(await run(context, command.input));
-  return {
+  const executor = executors[command.name] as unknown as (context: MutationContext, input: unknown) => Promise<unknown>;
+  const result = await executor({ ...context, commandId: command.id }, command.input);
+  const outcome = result instanceof Outcome ? result : new Outcome(result, {});
+  const output = definition.output.parse(outcome.output);
+  const change: Change = {
+    ...outcome.change,
     commands: [{ id: command.id, status: "done", output, secret: definition.secret }],
     correlationId: command.correlationId,
   };
+  return outcome.stanza ? { change, stanza: outcome.stanza } : { change };
 }
 
 /** What is recorded of a command that failed: for a send, the message too, and the event that says so. */
@@ -244,7 +292,9 @@ export function failure(
   error: AppError,
 ): Change {
   const details = error.details ?? null;
+  const absent = error.data?.absent;
   return {
+    ...(typeof absent === "string" ? { numbers: [{ jid: absent, exists: false }] } : {}),
     commands: [
       { id: command.id, status: "failed", errorCode: error.code, ...(details ? { errorDetails: details } : {}) },
     ],
@@ -262,6 +312,8 @@ export function failure(
     correlationId: command.correlationId,
   };
 }
+
+const isLate = (command: ClaimedCommand) => command.deadline.getTime() < Date.now();
 
 function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -3,6 +3,7 @@ import { AppError } from "../core/error.ts";
 import type { InstanceStatus } from "../core/instance/instance.sql.ts";
 import type { Change, InstanceFields } from "./change.ts";
 import { Connection, type ConnectionDeps, CredentialsMissing } from "./connection.ts";
+import { GroupReading } from "./contacts.ts";
 import { backoff, judge } from "./disconnect.ts";
 import type { ConnectedContext } from "./executors/index.ts";
 import type { Limiter } from "./limiter.ts";
@@ -48,6 +49,7 @@ export class Session {
   #qrCount = 0;
   #qrRounds = 0;
   #openedAt = 0;
+  readonly #groups = new GroupReading();
   #retry: NodeJS.Timeout | undefined;
   #endLogin: () => void = () => undefined;
   #turn: Promise<unknown> = Promise.resolve();
@@ -83,6 +85,7 @@ export class Session {
 
   restart(): Promise<void> {
     return this.#inTurn(async () => {
+      await this.queue.finish(finishMs);
       await this.#closeConnection();
       this.#running = true;
       this.#tries = 0;
@@ -104,6 +107,20 @@ export class Session {
     });
   }
 
+  /** As the user wants it: the socket ends, the link stays, and nobody opens it again before the user asks. */
+  disable(): Promise<void> {
+    return this.#inTurn(async () => {
+      const wasOpen = this.#status === "connected";
+      this.#running = false;
+      await this.queue.finish(finishMs);
+      await this.#closeConnection();
+      // One that has no link stays what it is: to enable it again is to link it.
+      const status = this.#status === "logged_out" ? "logged_out" : "disconnected";
+      const change = this.#statusChange(status, "disabled", { ...noQr, desired: "stopped" });
+      await this.record(wasOpen ? this.#closed(change, "disabled", false) : change);
+    });
+  }
+
   /** The lease is gone: nothing more is said to WhatsApp or the database. */
   kill(): void {
     this.#running = false;
@@ -118,10 +135,14 @@ export class Session {
   /** Tells WhatsApp that this device goes, if it can be told, and forgets the credentials. */
   logout(): Promise<void> {
     return this.#inTurn(async () => {
+      const wasOpen = this.#status === "connected";
       await this.#unlink();
+      const change = this.#statusChange("logged_out", "logout", { ...noQr, linked_at: null, desired: "stopped" });
+      const close = { type: "connection.close" as const, data: { reason: "logout", willReconnect: false } };
       await this.record({
+        ...change,
         forgetSession: true,
-        ...this.#statusChange("logged_out", "logout", { ...noQr, linked_at: null, desired: "stopped" }),
+        events: [...(change.events ?? []), ...(wasOpen ? [close] : [])],
         activities: [{ action: "logged_out", details: { by: "user" } }],
       });
       this.#linked = false;
@@ -157,7 +178,7 @@ export class Session {
   /** What a command that needs the connection works with; undefined while there is none. */
   get context(): ConnectedContext | undefined {
     if (this.#status !== "connected" || !this.#connection) return undefined;
-    return { instanceId: this.id, sock: this.#connection.sock, media: this.#deps.media };
+    return { instanceId: this.id, sock: this.#connection.sock, media: this.#deps.media, db: this.#deps.db };
   }
 
   /** Whether this instance, as it is now, will ever be connected without its user's doing. */
@@ -184,6 +205,7 @@ export class Session {
         {
           onUpdate: (update) => void this.#inTurn(() => this.#onUpdate(connection, update)),
           onAck: ({ waId, error }) => this.queue.acknowledge(waId, error),
+          recall: (waId) => this.queue.recall(waId),
           onMedia: () => this.#deps.media.wake(this.id),
         },
       );
@@ -200,7 +222,10 @@ export class Session {
     if (connection !== this.#connection) return;
     if (update.qr) await this.#onQr(update.qr);
     // Scanned: that code is worth nothing now, and WhatsApp will ask us to connect again.
-    if (update.isNewLogin) await this.#setStatus("connecting", null, { ...noQr });
+    if (update.isNewLogin) {
+      this.#groups.forget();
+      await this.record({ ...this.#statusChange("connecting", null, { ...noQr }), forgetContacts: true });
+    }
     if (update.connection === "open") await this.#onOpen(connection);
     if (update.connection === "close") {
       const verdict = judge(update.lastDisconnect?.error);
@@ -247,6 +272,7 @@ export class Session {
     if (this.#connection !== connection) return;
     if (this.context) this.queue.resume(this.context);
     this.#deps.media.connected(this.id, connection);
+    void this.#groups.read(connection);
   }
 
   async #onLoggedOut(reason: string): Promise<void> {

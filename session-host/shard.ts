@@ -1,10 +1,22 @@
 import type { Message } from "@aws-sdk/client-sqs";
+import { LRUCache } from "lru-cache";
 import { commandCatalog } from "../core/command/catalog.ts";
 import { readCommandEnvelope } from "../core/command/envelope.ts";
 import { AppError } from "../core/error.ts";
-import { mediaPrefix } from "../core/media/index.ts";
+import { mediaPrefix, uploadPrefix } from "../core/media/index.ts";
 import { commandQueue, type Queues } from "../core/queue/index.ts";
-import { type ClaimedCommand, claimCommands, claimWaiting, countAttempt, unfinishedCommands } from "./claim.ts";
+import { BulkRelease } from "./bulk.ts";
+import {
+  type ClaimedCommand,
+  claimCommands,
+  claimDue,
+  claimedAmong,
+  claimedAt,
+  claimWaiting,
+  countAttempt,
+  nextPosition,
+  unfinishedCommands,
+} from "./claim.ts";
 import { dispatch } from "./dispatch.ts";
 import type { HostDeps } from "./host.ts";
 import type { Lease } from "./lease.ts";
@@ -13,7 +25,10 @@ import { Relay } from "./relay.ts";
 import { failure } from "./send-queue.ts";
 import { Session, type SessionRow } from "./session.ts";
 
-/** Instances and commands that did not come through the queue are looked for so often, once they are so old. Milliseconds. */
+/**
+ * Instances and commands that did not come through the queue are looked for so often, once they are so old, and scheduled
+ * sends that are due. Milliseconds.
+ */
 const reconcileMs = 2_000;
 const waitingMs = 3_000;
 /** By then an `instance.delete` that came through the queue is done. */
@@ -27,10 +42,15 @@ export class Shard {
   readonly #deps: HostDeps;
   readonly #ledger: Ledger;
   readonly #relay: Relay;
+  readonly #bulks: BulkRelease;
   readonly #sessions = new Map<string, Session>();
   readonly #stop = new AbortController();
   #polling: Promise<void> | undefined;
   #reconcile: NodeJS.Timeout | undefined;
+  /** Commands that were begun here lately. */
+  readonly #begun = new LRUCache<string, true>({ max: 20_000 });
+  /** Places of claims of due sends whose answer was lost. */
+  readonly #unsure = new Set<number>();
   /** Commands whose deletion from the queue is still under way. */
   #removing: Promise<unknown> = Promise.resolve();
 
@@ -49,6 +69,21 @@ export class Shard {
       now: () => deps.clock.now(),
       onEvents: () => this.#relay.nudge(),
     });
+    this.#bulks = new BulkRelease({
+      db,
+      host,
+      lease,
+      log,
+      target: (instanceId) => {
+        const session = this.#sessions.get(instanceId);
+        if (!session) return undefined;
+        const state = session.hopeless ? "hopeless" : session.context ? "connected" : "waiting";
+        return { state, held: session.queue.size };
+      },
+      hopeless: () => [...this.#sessions.values()].filter((session) => session.hopeless).map((session) => session.id),
+      submit: (command) => void this.#submit(command),
+      giveUp: (command) => this.#giveUp(command, new AppError("instance_not_connected", "the instance was logged out")),
+    });
   }
 
   get sessions(): ReadonlyMap<string, Session> {
@@ -59,11 +94,13 @@ export class Shard {
   async start(): Promise<void> {
     await this.#openSessions();
     for (const command of await unfinishedCommands(this.#deps.db, this.lease.grant.shard)) this.#resume(command);
-    await this.#takeWaiting(0);
+    await Promise.all([this.#takeWaiting(0), this.#takeDue()]);
     this.#relay.start();
+    this.#bulks.start(this.#stop.signal);
     this.#polling = this.#poll();
     this.#reconcile = setInterval(() => {
-      Promise.all([this.#openSessions(), this.#takeWaiting(waitingMs)]).catch((error: unknown) =>
+      for (const session of this.#sessions.values()) session.queue.expire();
+      Promise.all([this.#openSessions(), this.#takeWaiting(waitingMs), this.#takeDue()]).catch((error: unknown) =>
         this.#deps.log.warn({ err: error }, "what did not come through the queue was not looked for"),
       );
     }, reconcileMs);
@@ -73,7 +110,7 @@ export class Shard {
   async stop(): Promise<void> {
     clearInterval(this.#reconcile);
     this.#stop.abort();
-    await this.#polling;
+    await Promise.all([this.#polling, this.#bulks.stopped()]);
     await Promise.all([...this.#sessions.values()].map((session) => session.stop()));
     await this.#ledger.drain();
     await this.#relay.stop();
@@ -149,7 +186,7 @@ export class Shard {
   async #removeInstance(id: string): Promise<void> {
     const { db, host, storage } = this.#deps;
     await this.#ledger.drain();
-    await storage.removeAll(mediaPrefix(id));
+    await Promise.all([storage.removeAll(mediaPrefix(id)), storage.removeAll(uploadPrefix(id))]);
     await db.sql.begin(async (sql) => {
       await sql`select fence(${this.lease.grant.shard}, ${host}, ${this.lease.grant.epoch})`;
       await sql`delete from instances where id = ${id}`;
@@ -177,9 +214,13 @@ export class Shard {
   /** Holds on to what it has received while the database is away: received again and again, it would end as a dead letter. */
   async #claim(ids: readonly string[]): Promise<ClaimedCommand[]> {
     const { db, host, log } = this.#deps;
-    for (;;) {
+    for (let unsure = false; ; unsure = true) {
       try {
-        return await claimCommands(db, host, this.lease, ids);
+        const claimed = await claimCommands(db, host, this.lease, ids);
+        if (!unsure) return claimed;
+        // The connection may have been lost after the claim was made: what nobody here knows was claimed by that.
+        const all = await claimedAmong(db, this.lease.grant.shard, ids);
+        return all.filter((command) => !this.#begun.has(command.id));
       } catch (error) {
         if (this.#stop.signal.aborted || !this.lease.held) throw error;
         log.warn({ err: error, commands: ids.length }, "commands wait for the database");
@@ -191,6 +232,21 @@ export class Shard {
   async #takeWaiting(olderThanMs: number): Promise<void> {
     for (const command of await claimWaiting(this.#deps.db, this.#deps.host, this.lease, olderThanMs))
       void this.#submit(command);
+  }
+
+  async #takeDue(): Promise<void> {
+    const { db, host } = this.#deps;
+    for (const position of [...this.#unsure]) {
+      const lost = await claimedAt(db, this.lease.grant.shard, position);
+      if (this.#unsure.delete(position)) for (const command of lost) void this.#submit(command);
+    }
+    const position = await nextPosition(db);
+    try {
+      for (const command of await claimDue(db, host, this.lease, position)) void this.#submit(command);
+    } catch (error) {
+      this.#unsure.add(position);
+      throw error;
+    }
   }
 
   #held(): number {
@@ -227,6 +283,7 @@ export class Shard {
   }
 
   async #submit(command: ClaimedCommand): Promise<void> {
+    this.#begun.set(command.id, true);
     try {
       const session = this.#sessions.get(command.instanceId) ?? (await this.#load(command.instanceId));
       if (!session) throw new AppError("instance_not_found");
@@ -244,7 +301,10 @@ export class Shard {
       void this.#submit(command);
       return;
     }
-    const error = new AppError("outcome_unknown");
+    this.#giveUp(command, new AppError("outcome_unknown"));
+  }
+
+  #giveUp(command: ClaimedCommand, error: AppError): void {
     this.#ledger
       .append(command.instanceId, failure(command, error))
       .catch((fault: unknown) => this.#deps.log.warn({ err: fault, commandId: command.id }, "a result was not kept"));

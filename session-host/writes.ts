@@ -1,10 +1,12 @@
 import type postgres from "postgres";
 import { sealedOutput } from "../core/command/result.ts";
+import { recordContacts, recordNumbers } from "../core/contact/record.ts";
 import type { Vault } from "../core/crypto/index.ts";
-import { storableJson } from "../core/db/index.ts";
+import { storableJson, storableText } from "../core/db/index.ts";
 import type { NewEvent } from "../core/event/catalog.ts";
 import type { Ids } from "../core/id.ts";
-import { type Change, type InstanceFields, keyPlace, serializeKey } from "./change.ts";
+import { contextForEvent, type MessageContext } from "../core/message/context.ts";
+import { type Change, type InstanceFields, keyPlace, maxEventBody, type Revision, serializeKey } from "./change.ts";
 
 /** A change as it waits to be written. */
 export interface Recorded {
@@ -93,6 +95,7 @@ interface SentRow {
   proto_type: string;
   body: string;
   media: { mimetype: string; filename: string; size: number; sha256: string; storageKey: string } | null;
+  context: MessageContext | null;
   sent: number;
 }
 
@@ -119,7 +122,7 @@ export async function acknowledge(
       and messages.instance_id = any(${unique(acks.map((ack) => ack.instanceId))}::uuid[])
       and messages.wa_id = any(${acks.map((ack) => ack.waId)}::text[])
       and messages.status = 'pending'
-    returning messages.instance_id, messages.wa_id, chat_id, type, proto_type, body, media,
+    returning messages.instance_id, messages.wa_id, chat_id, type, proto_type, body, media, context,
       extract(epoch from sent_at)::float8 as sent`;
   return new Map(
     rows.map((row) => [
@@ -140,6 +143,7 @@ export async function acknowledge(
             sha256: row.media.sha256,
             storageKey: row.media.storageKey,
           },
+          ...contextForEvent(row.context),
           source: "api",
         },
       },
@@ -185,17 +189,66 @@ export async function progress(
   return events;
 }
 
+/**
+ * Edits and deletions, each by itself, as they are rare. What is older than the last edit, or said again, changes nothing
+ * and announces nothing.
+ */
+export async function revise(
+  sql: postgres.TransactionSql,
+  batch: readonly Recorded[],
+): Promise<Map<Revision, NewEvent>> {
+  const events = new Map<Revision, NewEvent>();
+  const statements = batch.flatMap(({ instanceId, change }) =>
+    (change.revisions ?? []).map(async (revision) => {
+      const { waId, chatIds, author, by, fromMe } = revision;
+      const at = revision.at.toISOString();
+      const body = revision.kind === "edit" ? storableText(revision.body) : "";
+      const set =
+        revision.kind === "edit"
+          ? sql`body = ${body}, edited_at = ${at}::timestamptz`
+          : sql`deleted_at = ${at}::timestamptz`;
+      const newer =
+        revision.kind === "edit"
+          ? sql`and (edited_at is null or edited_at < ${at}::timestamptz
+              or (edited_at = ${at}::timestamptz and body <> ${body}))`
+          : sql``;
+      const written =
+        author === "me"
+          ? sql`from_me`
+          : sql`not from_me and (sender_id = any(${author}::text[]) or sender_lid = any(${author}::text[]))`;
+      const [row] = await sql<{ chat_id: string }[]>`
+        update messages set ${set}
+        where instance_id = ${instanceId} and wa_id = ${waId} and chat_id = any(${chatIds}::text[]) and ${written}
+          and deleted_at is null and status not in ('failed', 'canceled') and type <> 'reaction' ${newer}
+        returning chat_id`;
+      if (!row) return;
+      const timestamp = Math.floor(revision.at.getTime() / 1000);
+      const data = { messageId: waId, chatId: row.chat_id, by, fromMe, timestamp };
+      events.set(
+        revision,
+        revision.kind === "edit"
+          ? { type: "message.edited", data: { ...data, body: body.slice(0, maxEventBody) } }
+          : { type: "message.deleted", data },
+      );
+    }),
+  );
+  await Promise.all(statements);
+  return events;
+}
+
 export async function keepPrepared(sql: postgres.TransactionSql, batch: readonly Recorded[]): Promise<void> {
   const rows = batch.flatMap(({ instanceId, change }) =>
     (change.prepared ?? []).map((row) => ({ instanceId, ...row })),
   );
   if (rows.length === 0) return;
   await sql`
-    update messages set payload = decode(t.payload, 'base64'), chat_id = t.chat_id, type = t.type, proto_type = t.proto_type
+    update messages set payload = decode(t.payload, 'base64'), chat_id = t.chat_id, type = t.type, proto_type = t.proto_type,
+      context = t.context::jsonb
     from unnest(${rows.map((row) => row.instanceId)}::uuid[], ${rows.map((row) => row.waId)}::text[],
       ${rows.map((row) => row.payload.toString("base64"))}::text[], ${rows.map((row) => row.chatId)}::text[],
-      ${rows.map((row) => row.type)}::text[], ${rows.map((row) => row.protoType)}::text[])
-      as t(instance_id, wa_id, payload, chat_id, type, proto_type)
+      ${rows.map((row) => row.type)}::text[], ${rows.map((row) => row.protoType)}::text[],
+      ${rows.map((row) => row.context && storableJson(row.context))}::text[])
+      as t(instance_id, wa_id, payload, chat_id, type, proto_type, context)
     where messages.instance_id = t.instance_id and messages.wa_id = t.wa_id and messages.from_me
       and messages.instance_id = any(${unique(rows.map((row) => row.instanceId))}::uuid[])
       and messages.wa_id = any(${rows.map((row) => row.waId)}::text[])`;
@@ -222,6 +275,27 @@ export async function finishCommands(
     where commands.id = t.id and commands.id = any(${rows.map((row) => row.id)}::uuid[]) and commands.status = 'claimed'`;
 }
 
+/** Most batches tell nothing new of anybody, and cost nothing here. */
+export async function writeContacts(sql: postgres.TransactionSql, batch: readonly Recorded[]): Promise<void> {
+  const byInstance = Map.groupBy(
+    batch.filter(({ change }) => change.contacts?.length || change.groups || change.numbers?.length),
+    ({ instanceId }) => instanceId,
+  );
+  await Promise.all(
+    [...byInstance].flatMap(([instanceId, changes]) => {
+      const at = changes.at(-1)?.at ?? new Date();
+      const numbers = changes.flatMap(({ change }) => change.numbers ?? []);
+      const steps = changes.flatMap(({ change: { contacts = [], groups } }) =>
+        contacts.length > 0 || groups ? [{ facts: contacts, groups }] : [],
+      );
+      return [
+        numbers.length > 0 && recordNumbers(sql, instanceId, numbers, at),
+        steps.length > 0 && recordContacts(sql, { instanceId, steps, at }),
+      ];
+    }),
+  );
+}
+
 /** What is rare: a statement each. */
 export function updateRest(
   sql: postgres.TransactionSql,
@@ -243,11 +317,21 @@ export function updateRest(
       sql`update messages set ${sql(set)} where instance_id = ${instanceId} and ${which} ${still}`.execute(),
     );
   }
+  if (change.readMarks?.length) {
+    statements.push(
+      sql`update messages set read_at = ${at}
+        where instance_id = ${instanceId} and id = any(${change.readMarks}::uuid[]) and read_at is null`.execute(),
+    );
+  }
   for (const activity of change.activities ?? []) {
     statements.push(
       sql`insert into activities (id, instance_id, action, details, created_at)
         values (${ids.uuid()}, ${instanceId}, ${activity.action}, ${storableJson(activity.details)}::text::jsonb, ${at})`.execute(),
     );
+  }
+  if (change.forgetContacts) {
+    statements.push(sql`delete from contacts where instance_id = ${instanceId}`.execute());
+    statements.push(sql`delete from unknown_numbers where instance_id = ${instanceId}`.execute());
   }
   if (change.forgetSession) {
     statements.push(sql`delete from session_keys where instance_id = ${instanceId}`.execute());

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { absenceMs } from "../contact/index.ts";
 import { sha256 } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
 import { storableJson, storableText } from "../db/index.ts";
@@ -6,9 +7,11 @@ import { AppError } from "../error.ts";
 import type { Ids } from "../id.ts";
 import { assertSendable, type Instance } from "../instance/index.ts";
 import type { Logger } from "../log.ts";
+import { assertQuotable } from "../message/find.ts";
 import { commandQueue, type Queues } from "../queue/index.ts";
 import { type CommandName, commandCatalog } from "./catalog.ts";
 import { commandMessage } from "./envelope.ts";
+import { assertLinked, assertRunAt } from "./schedule.ts";
 
 export interface AcceptDeps {
   db: Database;
@@ -24,6 +27,10 @@ export interface AcceptRequest {
   name: CommandName;
   /** Checked here against the command's schema. */
   input: unknown;
+  /** Of a send: not before this. Then nothing goes to the queue, and the session host takes it when it is due. */
+  runAt?: Date | undefined;
+  /** What else must hold; a request that was accepted before is not asked again. Throws what the caller is told. */
+  check?: (() => Promise<void>) | undefined;
   /** Up to 255 characters, chosen by the caller. */
   idempotencyKey?: string | undefined;
   correlationId: string;
@@ -33,18 +40,21 @@ export interface Accepted {
   commandId: string;
   /** WhatsApp's id of the message, for a `send`. */
   messageId: string | null;
+  /** When it is due, if it was asked for later. */
+  runAt: Date | null;
   /** True when this request had been accepted before under the same key. */
   repeated: boolean;
 }
 
 /** A send may wait this long for its instance to come back before it is given up. */
-const sendPatienceMs = 24 * 60 * 60 * 1000;
+export const sendPatienceMs = 24 * 60 * 60 * 1000;
 /** The caller of a mutation or a query is gone by then: API Gateway answers for us after 30 s. */
 const callPatienceMs = 60 * 1000;
 
 /**
  * Takes a command on: one row that says what was asked, for a send the message as `pending`, and the queue. Answers once
- * both have it. Throws `AppError`: `invalid_request`, `instance_not_connected`, `idempotency_conflict`, `unavailable`.
+ * both have it; one for later has no need of the queue. Throws `AppError`: `invalid_request`, `instance_not_connected`,
+ * `recipient_not_on_whatsapp` (of one that WhatsApp was asked for lately), `message_not_found` (of what is quoted), `idempotency_conflict`, `unavailable`.
  */
 export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): Promise<Accepted> {
   const definition = commandCatalog[request.name];
@@ -55,58 +65,99 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
       .join("; ");
     throw new AppError("invalid_request", details);
   }
-  const requestHash = sha256(JSON.stringify([request.instance.id, request.name, request.input]));
+  const { runAt } = request;
+  const requestHash = sha256(
+    JSON.stringify([request.instance.id, request.name, request.input, ...(runAt ? [runAt.toISOString()] : [])]),
+  );
   const earlier = await findRepeat(deps.db, request, requestHash);
   if (earlier) return earlier;
   const now = deps.clock.now();
+  const startAt = runAt ?? now;
   // WhatsApp stamps whole seconds: with milliseconds, ours would stand after an answer of the same second.
-  const sentAt = new Date(Math.floor(now.getTime() / 1000) * 1000);
-  if (!definition.offline) assertSendable(request.instance, now);
+  const sentAt = new Date(Math.floor(startAt.getTime() / 1000) * 1000);
+  if (runAt) {
+    if (definition.kind !== "send") throw new AppError("invalid_request", "sendAt: only messages can be sent later");
+    assertRunAt(runAt, now);
+    assertLinked(request.instance);
+  } else if (!definition.offline) assertSendable(request.instance, now);
+  const { to, quoted } = parsed.data as { to?: string; quoted?: string };
+  if (to !== undefined && quoted !== undefined) await assertQuotable(deps.db, request.instance.id, quoted, to);
+  await request.check?.();
 
   const commandId = deps.ids.uuid();
   const messageId = definition.kind === "send" ? deps.ids.messageId() : null;
   const { instance } = request;
-  const deadline = new Date(now.getTime() + (definition.kind === "send" ? sendPatienceMs : callPatienceMs));
+  const deadline = new Date(startAt.getTime() + (definition.kind === "send" ? sendPatienceMs : callPatienceMs));
   const message = messageId === null ? null : outgoing(request.name, parsed.data);
   const key = request.idempotencyKey ?? null;
+  // Who is not there now may be there later.
+  const absentee = message && !runAt ? message.to : null;
   try {
     // One statement, so one way to the database and back: either all of it stands or nothing.
-    await deps.db.sql`
+    const accepted = await deps.db.sql`
       with command as (
-        insert into commands (id, instance_id, user_id, shard, name, kind, input, wa_id, correlation_id, deadline, created_at)
-        values (${commandId}, ${instance.id}, ${request.userId}, ${instance.shard}, ${definition.name}, ${definition.kind},
-          ${storableJson(parsed.data)}::text::jsonb, ${messageId}, ${request.correlationId}, ${deadline}, ${now})
+        insert into commands (id, instance_id, user_id, shard, name, kind, input, wa_id, status, run_at, correlation_id,
+          deadline, created_at)
+        select ${commandId}::uuid, ${instance.id}::uuid, ${request.userId}::uuid, ${instance.shard}::int, ${definition.name}::text,
+          ${definition.kind}::text, ${storableJson(parsed.data)}::text::jsonb, ${messageId}::text,
+          ${runAt ? "scheduled" : "queued"}::text, ${runAt ?? null}::timestamptz, ${request.correlationId}::text,
+          ${deadline}::timestamptz, ${now}::timestamptz
+        where not exists (
+          select from unknown_numbers where instance_id = ${instance.id} and jid = ${absentee}::text
+            and checked_at > ${new Date(now.getTime() - absenceMs)}::timestamptz)
         returning id
       ), message as (
         insert into messages (id, instance_id, wa_id, chat_id, from_me, type, proto_type, body, status, sent_at, created_at)
         select ${deps.ids.uuid()}::uuid, ${instance.id}::uuid, ${messageId}::text, ${message?.to ?? ""}::text, true,
           ${message?.type ?? ""}::text, ${message?.protoType ?? ""}::text, ${storableText(message?.body ?? "")}::text, 'pending',
           ${sentAt}::timestamptz, ${now}::timestamptz
-        where ${message !== null}
+        from command where ${message !== null}
+      ), key as (
+        insert into idempotency_keys (user_id, key, request_hash, command_id, created_at)
+        select ${request.userId}::uuid, ${key}::text, ${requestHash}::bytea, command.id, ${now}::timestamptz from command
+        where ${key !== null}
       )
-      insert into idempotency_keys (user_id, key, request_hash, command_id, created_at)
-      select ${request.userId}::uuid, ${key}::text, ${requestHash}::bytea, command.id, ${now}::timestamptz from command
-      where ${key !== null}`;
+      select id from command`;
+    if (accepted.length === 0) {
+      throw new AppError("recipient_not_on_whatsapp", `${absentee?.split("@")[0]} is not on WhatsApp`);
+    }
   } catch (error) {
     // Two requests with one key at once: the one that lost the race gets the winner's answer.
     const winner = await findRepeat(deps.db, request, requestHash);
     if (winner) return winner;
     throw error;
   }
-  await enqueue(deps, { id: commandId, instanceId: instance.id, shard: instance.shard, kind: definition.kind });
-  return { commandId, messageId, repeated: false };
+  if (!runAt)
+    await enqueue(deps, { id: commandId, instanceId: instance.id, shard: instance.shard, kind: definition.kind });
+  return { commandId, messageId, runAt: runAt ?? null, repeated: false };
 }
 
 async function findRepeat(db: Database, request: AcceptRequest, requestHash: Buffer): Promise<Accepted | undefined> {
   if (request.idempotencyKey === undefined) return undefined;
-  const [row] = await db.sql<{ request_hash: Buffer; command_id: string; wa_id: string | null }[]>`
-    select k.request_hash, k.command_id, c.wa_id from idempotency_keys k join commands c on c.id = k.command_id
-    where k.user_id = ${request.userId} and k.key = ${request.idempotencyKey}`;
+  const row = await findKey(db, request.userId, request.idempotencyKey, requestHash);
+  return row && { commandId: row.commandId, messageId: row.waId, runAt: row.runAt, repeated: true };
+}
+
+/**
+ * What was accepted under this key before: a command, or the first of a bulk. Throws `idempotency_conflict` when that was
+ * another request.
+ */
+export async function findKey(
+  db: Database,
+  userId: string,
+  key: string,
+  requestHash: Buffer,
+): Promise<{ commandId: string; waId: string | null; runAt: Date | null; bulkId: string | null } | undefined> {
+  const [row] = await db.sql<
+    { requestHash: Buffer; commandId: string; waId: string | null; runAt: Date | null; bulkId: string | null }[]
+  >`
+    select k.request_hash as "requestHash", k.command_id as "commandId", c.wa_id as "waId", c.run_at as "runAt",
+      c.bulk_id as "bulkId"
+    from idempotency_keys k join commands c on c.id = k.command_id
+    where k.user_id = ${userId} and k.key = ${key}`;
   if (!row) return undefined;
-  if (!row.request_hash.equals(requestHash)) {
-    throw new AppError("idempotency_conflict", "this Idempotency-Key was used with another request");
-  }
-  return { commandId: row.command_id, messageId: row.wa_id, repeated: true };
+  if (row.requestHash.equals(requestHash)) return row;
+  throw new AppError("idempotency_conflict", "this Idempotency-Key was used with another request");
 }
 
 /**
@@ -140,11 +191,14 @@ async function enqueue(
 }
 
 /** How a message that was asked for stands in the history before WhatsApp has it. */
-function outgoing(name: CommandName, input: unknown): { to: string; type: string; protoType: string; body: string } {
-  const fields = input as { to: string; text?: string; caption?: string; kind?: string };
+export function outgoing(
+  name: CommandName,
+  input: unknown,
+): { to: string; type: string; protoType: string; body: string } {
+  const fields = input as { to: string; text?: string; caption?: string; kind?: string; voice?: boolean };
   if (name === "message.sendText") {
     return { to: fields.to, type: "text", protoType: "extendedTextMessage", body: fields.text ?? "" };
   }
-  const type = fields.kind ?? "document";
+  const type = fields.kind ?? (fields.voice ? "audio" : "document");
   return { to: fields.to, type, protoType: `${type}Message`, body: fields.caption ?? "" };
 }

@@ -1,4 +1,6 @@
 import type * as z from "zod";
+import * as action from "./action.ts";
+import * as contact from "./contact.ts";
 import * as instance from "./instance.ts";
 import * as message from "./message.ts";
 
@@ -6,8 +8,15 @@ import * as message from "./message.ts";
 export const commandCatalog = {
   [message.sendText.name]: message.sendText,
   [message.sendMedia.name]: message.sendMedia,
+  [action.remove.name]: action.remove,
+  [action.edit.name]: action.edit,
+  [action.react.name]: action.react,
+  [action.markRead.name]: action.markRead,
+  [action.setTyping.name]: action.setTyping,
+  [contact.check.name]: contact.check,
   [instance.start.name]: instance.start,
   [instance.restart.name]: instance.restart,
+  [instance.stop.name]: instance.stop,
   [instance.logout.name]: instance.logout,
   [instance.remove.name]: instance.remove,
   [instance.requestPairingCode.name]: instance.requestPairingCode,

@@ -56,6 +56,8 @@ export const commands = pgTable(
     index("commands_queued").on(table.createdAt).where(sql`status = 'queued'`),
     index("commands_due").on(table.shard, table.runAt).where(sql`status = 'scheduled' and bulk_id is null`),
     index("commands_bulk").on(table.bulkId, table.bulkIndex).where(sql`bulk_id is not null`),
+    index("commands_bulk_left").on(table.bulkId, table.bulkIndex).where(sql`status = 'scheduled'`),
+    index("commands_scheduled").on(table.instanceId, table.waId).where(sql`status = 'scheduled'`),
     index("commands_instance").on(table.instanceId, table.createdAt),
   ],
 );

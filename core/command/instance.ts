@@ -25,6 +25,17 @@ export const restart = defineCommand({
   repeatable: true,
 });
 
+export const stop = defineCommand({
+  name: "instance.stop",
+  kind: "mutate",
+  summary: "Close the session of an instance and leave it closed, keeping its link with WhatsApp",
+  input: nothing,
+  output: nothing,
+  errors: [],
+  offline: true,
+  repeatable: true,
+});
+
 export const logout = defineCommand({
   name: "instance.logout",
   kind: "mutate",

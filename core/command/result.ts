@@ -39,6 +39,7 @@ export async function readResult({ db, vault }: ResultDeps, commandId: string): 
     const code = isErrorCode(row.error_code) ? row.error_code : "internal";
     return { status: "failed", error: new AppError(code, row.error_details ?? undefined) };
   }
+  if (row.status === "canceled") return { status: "failed", error: new AppError("conflict", "it was canceled") };
   return { status: "open" };
 }
 

@@ -1,3 +1,4 @@
+import type postgres from "postgres";
 import type { Clock } from "../clock.ts";
 import type { Database } from "../db/index.ts";
 import { appendEvents } from "../event/append.ts";
@@ -58,9 +59,13 @@ interface Expired {
   wa_id: string | null;
 }
 
+/** A bulk of which nothing could be sent for so long is given up; a single send waits as long for its instance. */
+const bulkPatience = "24 hours";
+
 /**
- * Gives up commands past their deadline that no host will give up: those that never left the queue, and those that a host
- * had begun whose shard nobody has served for a minute. A message that is still pending fails with them, and its event
+ * Gives up commands past their deadline that no host will give up: those that never left the queue, those that were not
+ * taken when they were due, those of a bulk that does not get on, and those that a host had begun whose shard nobody has
+ * served for a minute. A message that is still pending fails with them, and its event
  * is appended in the same transaction; one that WhatsApp has acknowledged makes its command done. Answers how many.
  */
 export async function expireCommands(deps: SweepDeps): Promise<number> {
@@ -68,6 +73,12 @@ export async function expireCommands(deps: SweepDeps): Promise<number> {
   const rows = await deps.db.sql<{ instance_id: string; shard: number }[]>`
     select distinct c.instance_id, c.shard from (
       select instance_id, shard from commands where status = 'queued' and deadline < ${now}::timestamptz
+      union all
+      select instance_id, shard from commands
+      where status = 'scheduled' and bulk_id is null and run_at < ${now}::timestamptz and deadline < ${now}::timestamptz
+      union all
+      select instance_id, shard from bulks b where ${stuck(deps.db.sql, now)}
+        and exists (select 1 from commands where bulk_id = b.id and status = 'scheduled')
       union all
       select c.instance_id, c.shard from commands c join shards s on s.id = c.shard
       where c.status = 'claimed' and c.deadline < ${now}::timestamptz
@@ -80,12 +91,21 @@ export async function expireCommands(deps: SweepDeps): Promise<number> {
   return expired;
 }
 
+/** A bulk `b` that has been due for long while nothing of any bulk of its instance went out. */
+const stuck = (sql: postgres.ISql, now: string) => sql`
+  b.status = 'running' and b.start_at < ${now}::timestamptz - ${bulkPatience}::interval and not exists (
+    select 1 from bulks o where o.instance_id = b.instance_id
+      and o.released_at > ${now}::timestamptz - ${bulkPatience}::interval)`;
+
 function expireInstance(deps: SweepDeps, instanceId: string, shard: number): Promise<number> {
   const at = deps.clock.now();
   const now = at.toISOString();
   return deps.db.sql.begin(async (sql) => {
     // A host takes a shard under the exclusive form of this lock (see `fence`): none begins while we judge that none will.
     await sql`select pg_advisory_xact_lock_shared(1398294337, ${shard})`;
+    // Before its commands, as a host that releases does, and whoever cancels: so none waits for another in a circle.
+    const bulks = await sql<{ id: string }[]>`
+      select id from bulks b where instance_id = ${instanceId} and ${stuck(sql, now)} order by id for update`;
     const commands = await sql<Expired[]>`
       update commands c set finished_at = ${now}::timestamptz,
         status = case when m.status in ('sent', 'delivered', 'read') then 'done' else 'failed' end,
@@ -94,11 +114,14 @@ function expireInstance(deps: SweepDeps, instanceId: string, shard: number): Pro
       from commands o left join messages m
         on m.instance_id = o.instance_id and m.wa_id = o.wa_id and m.from_me and o.kind = 'send'
       where o.id = c.id and c.id in (
-          select id from commands where instance_id = ${instanceId} and deadline < ${now}::timestamptz
-            and (status = 'queued' or (status = 'claimed' and exists (
-              select 1 from shards where id = ${shard}
-                and coalesce(lease_until, '-infinity') < clock_timestamp() - interval '60 seconds')))
-          order by created_at limit ${batchSize} for update)
+          select id from commands where instance_id = ${instanceId}
+            and ((status = 'scheduled' and bulk_id = any(${bulks.map((bulk) => bulk.id)}::uuid[]))
+              or (deadline < ${now}::timestamptz and (status = 'queued'
+                or (status = 'scheduled' and bulk_id is null)
+                or (status = 'claimed' and exists (
+                  select 1 from shards where id = ${shard}
+                    and coalesce(lease_until, '-infinity') < clock_timestamp() - interval '60 seconds')))))
+          order by created_at, bulk_index limit ${batchSize} for update)
       returning c.id, c.wa_id`;
     const waIds = commands.flatMap((command) => command.wa_id ?? []);
     const messages = await sql<{ wa_id: string; chat_id: string }[]>`

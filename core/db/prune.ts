@@ -19,6 +19,19 @@ interface Retention {
  */
 export const retentions: readonly Retention[] = [
   {
+    // A block and the window after it, in which one more failure brings a longer block, are over after half an hour.
+    table: "login_failures",
+    ms: 1 * hours,
+    delete: async (db, before, limit) =>
+      (
+        await db.sql`
+          delete from login_failures where subject = any(array(
+            select subject from login_failures
+            where since < ${before}::timestamptz and (blocked_until is null or blocked_until < ${before}::timestamptz)
+            order by since limit ${limit}))`
+      ).count,
+  },
+  {
     // What the document of `Idempotency-Key` promises.
     table: "idempotency_keys",
     ms: 24 * hours,
@@ -49,6 +62,19 @@ export const retentions: readonly Retention[] = [
         await db.sql`
           delete from commands where id in (
             select id from commands where id < ${firstIdAt(before)} and finished_at < ${before}::timestamptz order by id limit ${limit})`
+      ).count,
+  },
+  {
+    // As long as its commands, which are deleted above and not all at once by this.
+    table: "bulks",
+    ms: 30 * days,
+    delete: async (db, before, limit) =>
+      (
+        await db.sql`
+          delete from bulks where id in (
+            select id from bulks where id < ${firstIdAt(before)} and finished_at < ${before}::timestamptz
+              and not exists (select 1 from commands where bulk_id = bulks.id)
+            order by id limit ${limit})`
       ).count,
   },
   {

@@ -1,13 +1,14 @@
 import type postgres from "postgres";
 import { storableJson } from "../db/index.ts";
+import { eventLane } from "../usage/lane.ts";
 import type { NewEvent } from "./catalog.ts";
 
 export type EventRow = NewEvent & { id: string; instanceId: string; at: Date; correlationId?: string | null };
 
 /**
- * Appends events to the log in the order given, within the caller's transaction: numbers them per instance and leaves them
- * for the outbox. An instance that is gone takes none, and an event that is there already stays as it is, so that a
- * transaction whose commit was not heard of can be run again.
+ * Appends events to the log in the order given, within the caller's transaction: numbers them per instance, leaves them for
+ * the outbox and counts them (`usage`). An instance that is gone takes none, and an event that is there already stays as it
+ * is and is not counted again, so that a transaction whose commit was not heard of can be run again.
  */
 export async function appendEvents(sql: postgres.ISql, events: readonly EventRow[]): Promise<void> {
   if (events.length === 0) return;
@@ -30,12 +31,31 @@ export async function appendEvents(sql: postgres.ISql, events: readonly EventRow
       select instance_id, count(*) as n from incoming group by instance_id
     ), raised as (
       update instances set event_seq = event_seq + counts.n from counts where instances.id = counts.instance_id
-      returning instances.id, instances.shard, instances.event_seq - counts.n as base
+      returning instances.id, instances.shard, instances.user_id, instances.event_seq - counts.n as base
+    ), appended as (
+      insert into events (id, instance_id, shard, seq, type, data, created_at, correlation_id)
+      select incoming.id, raised.id, raised.shard,
+        raised.base + row_number() over (partition by raised.id order by incoming.ord),
+        incoming.type, incoming.data, incoming.at, incoming.correlation_id
+      from incoming join raised on raised.id = incoming.instance_id
+      order by incoming.ord
+      returning instance_id, created_at, type, type = 'message.sent' as sent, type = 'message.received' as received,
+        jsonb_typeof(data->'media') = 'object' as has_media,
+        case when type = 'media.stored' or data->>'source' = 'api' then (data#>>'{media,size}')::bigint end as size
     )
-    insert into events (id, instance_id, shard, seq, type, data, created_at, correlation_id)
-    select incoming.id, raised.id, raised.shard,
-      raised.base + row_number() over (partition by raised.id order by incoming.ord),
-      incoming.type, incoming.data, incoming.at, incoming.correlation_id
-    from incoming join raised on raised.id = incoming.instance_id
-    order by incoming.ord`;
+    insert into usage (user_id, instance_id, slot, lane, messages_sent, messages_received, media_sent, media_received,
+      media_size)
+    select raised.user_id, raised.id, date_bin('15 minutes', appended.created_at, timestamptz '2000-01-01Z'), ${eventLane}::smallint,
+      count(*) filter (where sent), count(*) filter (where received), count(*) filter (where sent and has_media),
+      count(*) filter (where received and has_media), coalesce(sum(size), 0)
+    from appended join raised on raised.id = appended.instance_id
+    where appended.type in ('message.sent', 'message.received', 'media.stored')
+    group by 1, 2, 3
+    order by 1, 3, 2
+    on conflict (user_id, slot, instance_id, lane) do update set
+      messages_sent = usage.messages_sent + excluded.messages_sent,
+      messages_received = usage.messages_received + excluded.messages_received,
+      media_sent = usage.media_sent + excluded.media_sent,
+      media_received = usage.media_received + excluded.media_received,
+      media_size = usage.media_size + excluded.media_size`;
 }

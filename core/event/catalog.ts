@@ -1,6 +1,7 @@
 import * as z from "zod";
 import * as connection from "./connection.ts";
 import * as message from "./message.ts";
+import * as webhook from "./webhook.ts";
 
 /** Every event, by type. */
 export const eventCatalog = {
@@ -9,12 +10,15 @@ export const eventCatalog = {
   [message.delivered.type]: message.delivered,
   [message.read.type]: message.read,
   [message.failed.type]: message.failed,
+  [message.edited.type]: message.edited,
+  [message.deleted.type]: message.deleted,
   [message.mediaStored.type]: message.mediaStored,
   [message.mediaFailed.type]: message.mediaFailed,
   [connection.open.type]: connection.open,
   [connection.close.type]: connection.close,
   [connection.update.type]: connection.update,
   [connection.qr.type]: connection.qr,
+  [webhook.disabled.type]: webhook.disabled,
 };
 
 export type EventCatalog = typeof eventCatalog;

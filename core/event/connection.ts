@@ -32,4 +32,5 @@ export const qr = defineEvent({
     sealedQr: z.string(),
     expiresAt: z.iso.datetime(),
   }),
+  sealed: ["sealedQr"],
 });

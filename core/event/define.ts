@@ -5,6 +5,8 @@ export interface EventDefinition<Type extends string = string, Data extends z.Zo
   readonly type: Type;
   readonly summary: string;
   readonly data: Data;
+  /** Fields of the data that hold secrets, sealed: they are not for those who read the log. */
+  readonly sealed?: readonly string[];
 }
 
 export function defineEvent<const Type extends string, Data extends z.ZodType>(

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { type ErrorCode, errorCodes } from "../error.ts";
+import { contextEventFields } from "../message/context.ts";
 import { defineEvent } from "./define.ts";
 
 const messageMedia = z.object({
@@ -24,6 +25,7 @@ const content = {
   /** Unix seconds, WhatsApp's clock. */
   timestamp: z.number().int(),
   media: messageMedia.nullable(),
+  ...contextEventFields,
 };
 
 export const received = defineEvent({
@@ -72,6 +74,30 @@ export const failed = defineEvent({
     code: z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]),
     details: z.string().nullable(),
   }),
+});
+
+const revision = {
+  messageId: z.string(),
+  chatId: z.string(),
+  /** JID of who did it. */
+  by: z.string(),
+  /** Whether that was this account, by the API or on the phone. */
+  fromMe: z.boolean(),
+  /** Unix seconds. */
+  timestamp: z.number().int(),
+};
+
+export const edited = defineEvent({
+  type: "message.edited",
+  summary: "The writer of a message has changed its text or caption",
+  /** `body`: what it says now. */
+  data: z.object({ ...revision, body: z.string() }),
+});
+
+export const deleted = defineEvent({
+  type: "message.deleted",
+  summary: "A message was deleted for everyone, by its writer or an admin of the group",
+  data: z.object(revision),
 });
 
 export const mediaStored = defineEvent({

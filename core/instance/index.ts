@@ -35,6 +35,7 @@ export const sealedPlace = {
   qr: (instanceId: string) => `qr:${instanceId}`,
   pairingCode: (instanceId: string) => `pairing-code:${instanceId}`,
   webhookSecret: (instanceId: string) => `webhook-secret:${instanceId}`,
+  webhookPreviousSecret: (instanceId: string) => `webhook-previous-secret:${instanceId}`,
 };
 
 export interface ConnectionStatus {

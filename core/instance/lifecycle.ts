@@ -74,6 +74,24 @@ export async function restartInstance(deps: LifecycleDeps, asked: Asked, instanc
   return accepted;
 }
 
+/** Wants the session to run from now on, and asks for it to be opened. */
+export async function enableInstance(deps: LifecycleDeps, asked: Asked, instance: Instance): Promise<Accepted> {
+  await deps.db.orm
+    .update(instances)
+    .set({ desired: "running" })
+    .where(and(eq(instances.id, instance.id), isNull(instances.deletedAt)));
+  const accepted = await acceptCommand(deps, { ...request(asked, instance), name: "instance.start" });
+  await recordActivity({ ...deps, orm: deps.db.orm }, instance.id, "instance_enabled");
+  return accepted;
+}
+
+/** Asks for the session to be closed and left closed; the link with WhatsApp stays. */
+export async function disableInstance(deps: LifecycleDeps, asked: Asked, instance: Instance): Promise<Accepted> {
+  const accepted = await acceptCommand(deps, { ...request(asked, instance), name: "instance.stop" });
+  await recordActivity({ ...deps, orm: deps.db.orm }, instance.id, "instance_disabled");
+  return accepted;
+}
+
 /** Asks for the link with WhatsApp to be ended. */
 export async function logoutInstance(deps: LifecycleDeps, asked: Asked, instance: Instance): Promise<Accepted> {
   const accepted = await acceptCommand(deps, { ...request(asked, instance), name: "instance.logout" });

@@ -1,10 +1,15 @@
+import { randomBytes } from "node:crypto";
 import { and, desc, eq, getTableColumns, isNull } from "drizzle-orm";
 import * as z from "zod";
+import { recordActivity } from "../activity/index.ts";
 import type { Clock } from "../clock.ts";
 import type { Vault } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
+import type { Ids } from "../id.ts";
 import { assertOwner, type Caller } from "../user/index.ts";
+import { checkHeaders } from "../webhook/attempt.ts";
+import { forgetHealth } from "../webhook/health.ts";
 import { type Instance, sealedPlace } from "./index.ts";
 import { instances } from "./instance.sql.ts";
 
@@ -81,14 +86,28 @@ export const webhookSettings = z.object({
 
 export const webhookSecret = z.string().min(1).max(512);
 
+/** Headers that go with each webhook, as for an endpoint that asks for a key. At most 20. */
+export const webhookHeaders = z
+  .record(z.string(), z.string())
+  .refine((headers) => Object.keys(headers).length <= 20, "must be at most 20 headers")
+  .superRefine((headers, context) => {
+    try {
+      checkHeaders(headers);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: error instanceof AppError ? error.message : String(error) });
+    }
+  });
+
 export interface InstanceSettings extends z.infer<typeof webhookSettings> {
   name?: string | undefined;
   description?: string | undefined;
   /** Null ends the webhooks. */
   webhookUrl?: string | null | undefined;
   webhookEnabled?: boolean | undefined;
-  /** In clear; sealed before it is stored. Null takes it away. */
+  /** In clear; sealed before it is stored. Null takes it away. The one before it ends at once. */
   webhookSecret?: string | null | undefined;
+  /** All of them: what is left out is gone. */
+  webhookHeaders?: Record<string, string> | undefined;
 }
 
 type Columns = Partial<typeof instances.$inferInsert>;
@@ -99,7 +118,53 @@ export function settingsColumns(deps: { vault: Vault }, id: string, settings: In
   const columns = Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined)) as Columns;
   if (secret === undefined) return columns;
   const sealed = secret === null ? null : deps.vault.seal(Buffer.from(secret), sealedPlace.webhookSecret(id));
-  return { ...columns, webhookSecret: sealed };
+  return { ...columns, webhookSecret: sealed, webhookPreviousSecret: null, webhookPreviousSecretUntil: null };
+}
+
+/** A secret as Standard Webhooks writes them: 24 bytes of chance. */
+const newSecret = () => `whsec_${randomBytes(24).toString("base64")}`;
+
+/**
+ * Signs with another secret from now on, and for `overlapSeconds` with the one before as well, so that a receiver can
+ * change over without losing a webhook. Answers the new secret, which nobody can read again.
+ * Throws `instance_not_found` when the instance is deleted meanwhile.
+ */
+export async function rotateWebhookSecret(
+  deps: { db: Database; vault: Vault; clock: Clock; ids: Ids },
+  instance: Instance,
+  wanted: { secret: string | undefined; overlapSeconds: number },
+): Promise<{ secret: string; previousValidUntil: Date | null }> {
+  const secret = wanted.secret ?? newSecret();
+  const now = deps.clock.now();
+  const until = new Date(now.getTime() + wanted.overlapSeconds * 1000);
+  return deps.db.orm.transaction(async (tx) => {
+    const [row] = await tx
+      .select({ webhookSecret: instances.webhookSecret })
+      .from(instances)
+      .where(and(eq(instances.id, instance.id), isNull(instances.deletedAt)))
+      .for("update");
+    if (!row) throw new AppError("instance_not_found");
+    const overlaps = row.webhookSecret !== null && wanted.overlapSeconds > 0;
+    const place = {
+      now: sealedPlace.webhookSecret(instance.id),
+      before: sealedPlace.webhookPreviousSecret(instance.id),
+    };
+    await tx
+      .update(instances)
+      .set({
+        ...settingsColumns(deps, instance.id, { webhookSecret: secret }),
+        ...(row.webhookSecret !== null && overlaps
+          ? {
+              webhookPreviousSecret: deps.vault.seal(deps.vault.open(row.webhookSecret, place.now), place.before),
+              webhookPreviousSecretUntil: until,
+            }
+          : {}),
+        updatedAt: now,
+      })
+      .where(eq(instances.id, instance.id));
+    await recordActivity({ ...deps, orm: tx }, instance.id, "webhook_secret_rotated", {});
+    return { secret, previousValidUntil: overlaps ? until : null };
+  });
 }
 
 /**
@@ -107,7 +172,7 @@ export function settingsColumns(deps: { vault: Vault }, id: string, settings: In
  * Throws `instance_not_found` when it is deleted meanwhile.
  */
 export async function updateInstance(
-  deps: { db: Database; vault: Vault; clock: Clock },
+  deps: { db: Database; vault: Vault; clock: Clock; ids: Ids },
   instance: Instance,
   settings: InstanceSettings,
 ): Promise<Instance> {
@@ -119,5 +184,10 @@ export async function updateInstance(
     .where(and(eq(instances.id, instance.id), isNull(instances.deletedAt)))
     .returning();
   if (!updated) throw new AppError("instance_not_found");
+  const anew = columns.webhookEnabled || updated.webhookUrl !== instance.webhookUrl;
+  if (anew) await forgetHealth(deps.db, instance.id, deps.clock.now());
+  // Names only: a value may be a secret.
+  const changed = Object.keys(columns).filter((name) => !name.startsWith("webhookPrevious"));
+  await recordActivity({ ...deps, orm: deps.db.orm }, instance.id, "instance_updated", { changed });
   return updated;
 }

@@ -6,7 +6,7 @@ import { type PageRequest, type Pagination, pagination } from "./page.ts";
 import { toJid } from "./recipient.ts";
 
 /** A message without what only the session host needs. */
-export type HistoryMessage = Omit<InferSelectModel<typeof messages>, "payload" | "protoType" | "context">;
+export type HistoryMessage = Omit<InferSelectModel<typeof messages>, "payload" | "protoType">;
 
 const columns = {
   id: messages.id,
@@ -20,6 +20,7 @@ const columns = {
   type: messages.type,
   body: messages.body,
   media: messages.media,
+  context: messages.context,
   status: messages.status,
   error: messages.error,
   sentAt: messages.sentAt,
@@ -40,22 +41,96 @@ export async function readHistory(
   chat: string,
   page: PageRequest,
 ): Promise<{ messages: HistoryMessage[]; pagination: Pagination }> {
-  const where = and(
-    eq(messages.instanceId, instanceId),
-    eq(messages.chatId, chatJid(chat)),
-    page.from && gte(messages.sentAt, page.from),
-    page.before && lt(messages.sentAt, page.before),
-  );
-  const rows = await db.orm
-    .select(columns)
-    .from(messages)
-    .where(where)
-    .orderBy(desc(messages.sentAt), desc(messages.id))
-    .limit(page.limit)
-    .offset(page.skip);
-  const total = await db.orm.$count(messages, where);
+  const part: Part = { instanceId, chatId: chatJid(chat), from: page.from, before: page.before };
+  const [rows, total] = await Promise.all([readPage(db, part, page), countMessages(db, part)]);
   return { messages: rows, pagination: pagination(page, rows.length, total) };
 }
+
+/** A chat, or what it has from one instant on and before another. */
+interface Part {
+  instanceId: string;
+  chatId: string;
+  from?: Date | undefined;
+  before?: Date | undefined;
+}
+
+/** So many messages are sooner walked over than looked up. */
+const fewMessages = 500;
+
+async function readPage(db: Database, part: Part, page: PageRequest): Promise<HistoryMessage[]> {
+  const { before, skip } = page.skip > fewMessages ? await skipDays(db, part, page.skip) : { ...part, skip: page.skip };
+  return db.orm
+    .select(columns)
+    .from(messages)
+    .where(
+      and(
+        eq(messages.instanceId, part.instanceId),
+        eq(messages.chatId, part.chatId),
+        part.from && gte(messages.sentAt, part.from),
+        before && lt(messages.sentAt, before),
+      ),
+    )
+    .orderBy(desc(messages.sentAt), desc(messages.id))
+    .limit(page.limit)
+    .offset(skip);
+}
+
+/** The end of the day in which the first message lies that is not skipped, and how many of that day's are. */
+async function skipDays(db: Database, part: Part, skip: number): Promise<{ before: Date | undefined; skip: number }> {
+  const { whole, newer } = daysOf(part);
+  const [day] = await db.sql<{ end: Date; passed: number }[]>`
+    with days as (
+      select day, messages, sum(messages) over (order by day desc) ${countIn(db, part, newer)} as upto
+      from ${wholeDays(db, part, whole)}
+    )
+    select (day + 1)::timestamp at time zone 'UTC' as end, (upto - messages)::float8 as passed
+    from days where upto > ${skip} order by day desc limit 1`;
+  // Not among the whole days, but in the cut one before or after them.
+  if (!day || day.passed > skip) return { before: part.before, skip };
+  return { before: day.end, skip: skip - day.passed };
+}
+
+/**
+ * How many messages there are. Whole days are added up from `message_days`; only the one or two days are counted that the
+ * limits cut through.
+ */
+async function countMessages(db: Database, part: Part): Promise<number> {
+  const { whole, newer, older } = daysOf(part);
+  const [row] = await db.sql<{ total: number }[]>`
+    select (coalesce((select sum(messages) from ${wholeDays(db, part, whole)}), 0)
+      ${countIn(db, part, newer)} ${countIn(db, part, older)})::float8 as total`;
+  return row?.total ?? 0;
+}
+
+/** Two instants, milliseconds, infinite where there is no limit; the end is not in it. */
+type Range = readonly [start: number, end: number];
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** The whole days (UTC) of a part, and what is cut off from the days after and before them. */
+function daysOf(part: Part): { whole: Range; newer: Range; older: Range } {
+  const from = part.from?.getTime() ?? Number.NEGATIVE_INFINITY;
+  const before = part.before?.getTime() ?? Number.POSITIVE_INFINITY;
+  const whole: Range = [Math.ceil(from / dayMs) * dayMs, Math.floor(before / dayMs) * dayMs];
+  if (whole[0] > whole[1]) return { whole, newer: [from, before], older: [0, 0] };
+  return { whole, newer: [whole[1], before], older: [from, whole[0]] };
+}
+
+const wholeDays = (db: Database, { instanceId, chatId }: Part, [start, end]: Range) => db.sql`(
+  select day, messages from message_days where instance_id = ${instanceId} and chat_id = ${chatId}
+    and day >= ${dayOf(start)}::text::date and day < ${dayOf(end)}::text::date) whole_days`;
+
+/** A term that adds the messages within a range. */
+const countIn = (db: Database, { instanceId, chatId }: Part, [start, end]: Range) =>
+  start < end
+    ? db.sql`
+      + (select count(*) from messages where instance_id = ${instanceId} and chat_id = ${chatId}
+        and sent_at >= ${instantOf(start)}::text::timestamptz and sent_at < ${instantOf(end)}::text::timestamptz)`
+    : db.sql``;
+
+/** As text until Postgres reads it: the driver knows no infinite dates. */
+const instantOf = (ms: number) =>
+  Number.isFinite(ms) ? new Date(ms).toISOString() : ms < 0 ? "-infinity" : "infinity";
+const dayOf = (ms: number) => instantOf(ms).replace(/T.*/, "");
 
 /** The JID of a chat in any spelling. Throws `invalid_request`. */
 export function chatJid(chat: string): string {

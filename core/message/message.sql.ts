@@ -13,6 +13,7 @@ import {
 } from "drizzle-orm/pg-core";
 import { bytea, instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
+import type { MessageContext } from "./context.ts";
 
 /** In the order a message passes through them; a status never goes back. `failed` and `canceled` are final and only follow `pending`. */
 export const messageStatuses = ["pending", "sent", "delivered", "read", "failed", "canceled", "received"] as const;
@@ -58,7 +59,7 @@ export const messages = pgTable(
     body: text().notNull().default(""),
     media: jsonb().$type<MessageMedia>(),
     /** Quoted message, mentions, group: what a reader may want besides. */
-    context: jsonb().$type<Record<string, unknown>>(),
+    context: jsonb().$type<MessageContext>(),
     status: text({ enum: messageStatuses }).notNull(),
     error: text(),
     /** The encoded protobuf of what we sent: answers retry receipts, and makes a second try send the same bytes. */

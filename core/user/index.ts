@@ -1,19 +1,24 @@
 import { randomBytes } from "node:crypto";
-import { eq, type InferSelectModel, sql } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
-import { type Caller, granted, type Permission, permissions, type Role } from "./caller.ts";
-import { type ApiKey, createApiKey, firstApiKey, type KeyDeps } from "./key.ts";
-import { hashPassword, needsRehash, noPassword, verifyPassword } from "./password.ts";
-import type { Tokens } from "./token.ts";
+import { type Caller, type Permission, permissions, type Role } from "./caller.ts";
+import type { User } from "./find.ts";
+import { type ApiKey, createApiKey, type KeyDeps, type NewApiKey } from "./key.ts";
+import { keyPermissions, limitedTo } from "./manage-key.ts";
+import { hashPassword, noPassword } from "./password.ts";
 import { users } from "./user.sql.ts";
 
+export { ipInRanges } from "./address.ts";
 export * from "./caller.ts";
-export { type ApiKey, callerOfKey, createApiKey, firstApiKey, ipInRanges, revokeApiKey } from "./key.ts";
+export { findUser, loadUser, type User } from "./find.ts";
+export { type ApiKey, callerOfKey, createApiKey, firstApiKey, revokeApiKey } from "./key.ts";
+export { callerOfToken, changePassword, type Login, login } from "./login.ts";
+export { deleteUser, listUsers, type OwnChanges, type UserChanges, updateMe, updateUser } from "./manage.ts";
+export * from "./manage-key.ts";
 export { maxPasswordLength } from "./password.ts";
 export { createTokens, rotateSigningKey, type Tokens } from "./token.ts";
 
-export type User = InferSelectModel<typeof users>;
 export type UserDeps = KeyDeps;
 
 type Orm = Database["orm"];
@@ -24,16 +29,29 @@ const firstUserLock = sql`select pg_advisory_xact_lock(1398294339)`;
 export interface NewUser {
   email: string;
   /** Without one, the user can only use keys. */
-  password?: string;
-  firstName?: string;
-  lastName?: string;
-  role?: Role;
+  password?: string | undefined;
+  firstName?: string | undefined;
+  lastName?: string | undefined;
+  role?: Role | undefined;
+  /** CIDRs; null is anywhere. */
+  ipRanges?: string[] | null | undefined;
+  /** IANA name; null is UTC. */
+  timeZone?: string | null | undefined;
 }
 
-/** Makes a user and a first key. Throws `already_exists` when the address is taken. */
-export async function createUser(deps: UserDeps, wanted: NewUser): Promise<{ user: User; apiKey: ApiKey }> {
+/**
+ * Makes a user and a first key; where somebody asks for it, the key allows no more, from nowhere else and for no longer than
+ * what it is asked with. Throws `already_exists` when the address is taken.
+ */
+export async function createUser(
+  deps: UserDeps,
+  wanted: NewUser,
+  caller?: Caller,
+): Promise<{ user: User; apiKey: ApiKey }> {
   const passwordHash = wanted.password === undefined ? noPassword : await hashPassword(wanted.password);
-  return deps.db.orm.transaction((tx) => insertUser(deps, tx, wanted, passwordHash));
+  const full = permissionsOf(wanted.role ?? "user");
+  const key = { name: "default", ...(caller ? limitedTo(caller, full) : { permissions: full }) };
+  return deps.db.orm.transaction((tx) => insertUser(deps, tx, wanted, passwordHash, key));
 }
 
 async function insertUser(
@@ -41,7 +59,7 @@ async function insertUser(
   tx: Orm,
   wanted: NewUser,
   passwordHash: string,
-  key: { name: string; permissions: Permission[] } = {
+  key: Omit<NewApiKey, "userId"> = {
     name: "default",
     permissions: permissionsOf(wanted.role ?? "user"),
   },
@@ -56,6 +74,8 @@ async function insertUser(
       lastName: wanted.lastName ?? "",
       role: wanted.role ?? "user",
       passwordHash,
+      ipRanges: wanted.ipRanges ?? null,
+      timeZone: wanted.timeZone ?? null,
       createdAt: now,
       updatedAt: now,
     })
@@ -63,49 +83,6 @@ async function insertUser(
     .returning();
   if (!user) throw new AppError("already_exists", "there is a user with this e-mail address");
   return { user, apiKey: await createApiKey(deps, { userId: user.id, ...key }, tx) };
-}
-
-export async function findUser(db: Database, userId: string): Promise<User | undefined> {
-  const [user] = await db.orm.select().from(users).where(eq(users.id, userId));
-  return user;
-}
-
-/** Changes the password. Tokens that were issued before stay valid until they expire. */
-export async function setPassword(deps: UserDeps, userId: string, password: string): Promise<void> {
-  const passwordHash = await hashPassword(password);
-  await deps.db.orm.update(users).set({ passwordHash, updatedAt: deps.clock.now() }).where(eq(users.id, userId));
-}
-
-export interface Login {
-  token: string;
-  user: User;
-  /** Null when the user has no key that works. */
-  apiKey: string | null;
-}
-
-/**
- * Throws `invalid_credentials`, the same and after the same work whether the address is unknown, the password wrong or
- * the user disabled.
- */
-export async function login(
-  deps: UserDeps & { tokens: Tokens },
-  credentials: { email: string; password: string },
-): Promise<Login> {
-  const [user] = await deps.db.orm.select().from(users).where(eq(users.email, credentials.email.toLowerCase()));
-  const stored = user && user.passwordHash !== noPassword ? user.passwordHash : undefined;
-  const right = await verifyPassword(credentials.password, stored);
-  if (!user || !right || user.disabledAt) {
-    throw new AppError("invalid_credentials", "the e-mail address or the password is wrong");
-  }
-  if (needsRehash(user.passwordHash)) await setPassword(deps, user.id, credentials.password);
-  return { token: await deps.tokens.issue(user.id), user, apiKey: await firstApiKey(deps, user.id) };
-}
-
-/** Who a token stands for. Throws `expired_token` and `invalid_credentials`. */
-export async function callerOfToken(deps: { db: Database; tokens: Tokens }, token: string): Promise<Caller> {
-  const user = await findUser(deps.db, await deps.tokens.verify(token));
-  if (!user || user.disabledAt) throw new AppError("invalid_credentials", "the user of this token is gone or disabled");
-  return { userId: user.id, permissions: granted(user.role, permissions) };
 }
 
 export interface FirstAdmin {
@@ -146,13 +123,7 @@ export async function generateKey(
 ): Promise<ApiKey> {
   const { caller, name } = request;
   if (caller) {
-    return createApiKey(deps, {
-      userId: caller.userId,
-      name,
-      permissions: keyPermissions.filter((permission) => caller.permissions.has(permission)),
-      ipRanges: caller.key?.ipRanges ?? null,
-      expiresAt: caller.key?.expiresAt ?? null,
-    });
+    return createApiKey(deps, { userId: caller.userId, name, ...limitedTo(caller, keyPermissions) });
   }
   return deps.db.orm.transaction(async (tx) => {
     await tx.execute(firstUserLock);
@@ -164,8 +135,6 @@ export async function generateKey(
     return made.apiKey;
   });
 }
-
-const keyPermissions: readonly Permission[] = ["read", "write"];
 
 function permissionsOf(role: Role): Permission[] {
   return permissions.filter((permission) => permission !== "admin" || role === "admin");

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { and, asc, eq, isNull } from "drizzle-orm";
-import ipaddr from "ipaddr.js";
+import { and, asc, eq, gt, isNull, or, sql } from "drizzle-orm";
 import type { Clock } from "../clock.ts";
 import { sha256, type Vault } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import type { Ids } from "../id.ts";
+import { ipInRanges } from "./address.ts";
 import { type Caller, granted, type Permission, type Role } from "./caller.ts";
 import { apiKeys } from "./user.sql.ts";
 
@@ -61,16 +61,27 @@ export async function createApiKey(
   return { id, key, name: wanted.name, permissions: wanted.permissions, createdAt };
 }
 
-/** The user's oldest key that still works, in clear, or null: what login answers with. */
-export async function firstApiKey(deps: KeyDeps, userId: string): Promise<string | null> {
-  const rows = await deps.db.orm
-    .select({ id: apiKeys.id, ciphertext: apiKeys.ciphertext, expiresAt: apiKeys.expiresAt })
+/** Of a user's keys those that work: neither revoked nor expired. */
+export const workingKeys = (userId: string, now: Date) =>
+  and(eq(apiKeys.userId, userId), isNull(apiKeys.revokedAt), or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, now)));
+
+/**
+ * The user's key that allows the most and lasts the longest, of several the oldest: what login answers with. Thus a key that
+ * was rotated does not come before its successor, nor a narrow one before a full one.
+ */
+export async function firstApiKey(deps: KeyDeps, userId: string): Promise<{ id: string; key: string } | null> {
+  const [row] = await deps.db.orm
+    .select({ id: apiKeys.id, ciphertext: apiKeys.ciphertext })
     .from(apiKeys)
-    .where(and(eq(apiKeys.userId, userId), isNull(apiKeys.revokedAt)))
-    .orderBy(asc(apiKeys.createdAt), asc(apiKeys.id));
-  const now = deps.clock.now();
-  const row = rows.find((candidate) => !candidate.expiresAt || candidate.expiresAt > now);
-  return row ? deps.vault.open(row.ciphertext, sealedAt(row.id)).toString() : null;
+    .where(workingKeys(userId, deps.clock.now()))
+    .orderBy(
+      sql`jsonb_array_length(${apiKeys.permissions}) desc, ${apiKeys.ipRanges} is null desc`,
+      sql`${apiKeys.expiresAt} desc nulls first`,
+      asc(apiKeys.createdAt),
+      asc(apiKeys.id),
+    )
+    .limit(1);
+  return row ? { id: row.id, key: deps.vault.open(row.ciphertext, sealedAt(row.id)).toString() } : null;
 }
 
 /** Revokes at once; a revoked key never works again. Answers whether there was such a key. */
@@ -90,7 +101,8 @@ export async function revokeApiKey(deps: KeyDeps, owner: { userId: string; keyId
 export async function callerOfKey(deps: KeyDeps, key: string, ip: string | undefined): Promise<Caller> {
   // A tagged template, which Postgres prepares once: every request comes through here.
   const [row] = await deps.db.sql<KeyRow[]>`
-    select k.id, k.user_id, k.permissions, k.ip_ranges, k.expires_at, k.revoked_at, k.last_used_at, u.role, u.disabled_at
+    select k.id, k.user_id, k.permissions, k.ip_ranges, k.expires_at, k.revoked_at, k.last_used_at, u.role, u.disabled_at,
+      u.ip_ranges as user_ip_ranges
     from api_keys k join users u on u.id = k.user_id where k.hash = ${sha256(key)}`;
   const now = deps.clock.now();
   const expired = row?.expires_at && row.expires_at <= now;
@@ -100,12 +112,19 @@ export async function callerOfKey(deps: KeyDeps, key: string, ip: string | undef
   if (row.ip_ranges && !ipInRanges(ip, row.ip_ranges)) {
     throw new AppError("ip_not_allowed", "the API key may not be used from this address");
   }
+  assertAddress(row.user_ip_ranges, ip);
   await noteUse(deps.db, row.id, row.last_used_at, now);
   return {
     userId: row.user_id,
     permissions: granted(row.role, row.permissions),
     key: { id: row.id, ipRanges: row.ip_ranges, expiresAt: row.expires_at },
   };
+}
+
+/** Throws `ip_not_allowed` unless a user with these ranges may call from the address. */
+export function assertAddress(ipRanges: string[] | null, ip: string | undefined): void {
+  if (!ipRanges || ipInRanges(ip, ipRanges)) return;
+  throw new AppError("ip_not_allowed", "this user may not call from this address");
 }
 
 interface KeyRow {
@@ -118,6 +137,7 @@ interface KeyRow {
   last_used_at: Date | null;
   role: Role;
   disabled_at: Date | null;
+  user_ip_ranges: string[] | null;
 }
 
 /** Skips a row that another request is about to write: it writes the same minute. */
@@ -130,14 +150,4 @@ async function noteUse(db: Database, keyId: string, lastUsedAt: Date | null, now
       select id from api_keys
       where id = ${keyId} and (last_used_at is null or last_used_at <= ${stale.toISOString()}::timestamptz)
       for update skip locked)`;
-}
-
-/** Whether an address is in one of the CIDRs; an IPv4 address mapped into IPv6 counts as the IPv4 address. */
-export function ipInRanges(ip: string | undefined, ranges: readonly string[]): boolean {
-  if (!ip || !ipaddr.isValid(ip)) return false;
-  const address = ipaddr.process(ip);
-  return ranges.some((range) => {
-    const [network, bits] = ipaddr.parseCIDR(range);
-    return network.kind() === address.kind() && address.match(network, bits);
-  });
 }

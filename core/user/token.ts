@@ -16,15 +16,24 @@ export interface TokenDeps {
 
 /** Short-lived tokens of users who logged in with a password. */
 export interface Tokens {
-  issue(userId: string): Promise<string>;
-  /** The user's id. Throws `expired_token` and `invalid_credentials`. */
-  verify(token: string): Promise<string>;
+  /** `tokensFrom` is the user's, as read with the password that was right; it goes into the token. */
+  issue(userId: string, tokensFrom?: Date | null): Promise<string>;
+  /** Throws `expired_token` and `invalid_credentials`. */
+  verify(token: string): Promise<TokenClaims>;
+}
+
+export interface TokenClaims {
+  userId: string;
+  /** The user's when the token was issued. Another one now means that it was issued before, to the millisecond. */
+  tokensFrom: Date | null;
 }
 
 const algorithm = "EdDSA";
 const issuer = "switchboard";
 const audience = "switchboard-api";
 const lifetimeSeconds = 60 * 60;
+/** Milliseconds since 1970. `iat` has seconds and another host's clock: too coarse to tell before from after. */
+const fromClaim = "from";
 /** How long a process goes on with the signing keys it knows. An unknown `kid` makes it look sooner. */
 const keysFreshMs = 60_000;
 /** Tokens with an invented `kid` make us look no oftener than this. */
@@ -48,7 +57,7 @@ export function createTokens(deps: TokenDeps): Tokens {
   }
 
   return {
-    async issue(userId) {
+    async issue(userId, tokensFrom = null) {
       let [newest] = await keys(keysFreshMs);
       if (!newest) {
         await addSigningKey(deps, { unlessAny: true });
@@ -57,7 +66,7 @@ export function createTokens(deps: TokenDeps): Tokens {
       if (!newest) throw new Error("there is no signing key, although one was just made");
       const jwk = JSON.parse(deps.vault.open(newest.privateCiphertext, sealedAt(newest.kid)).toString()) as jose.JWK;
       const now = Math.floor(deps.clock.now().getTime() / 1000);
-      return new jose.SignJWT({})
+      return new jose.SignJWT(tokensFrom ? { [fromClaim]: tokensFrom.getTime() } : {})
         .setProtectedHeader({ alg: algorithm, kid: newest.kid, typ: "JWT" })
         .setSubject(userId)
         .setIssuer(issuer)
@@ -79,7 +88,8 @@ export function createTokens(deps: TokenDeps): Tokens {
           },
           { algorithms: [algorithm], issuer, audience, requiredClaims: ["sub", "exp"], currentDate: deps.clock.now() },
         );
-        return String(payload.sub);
+        const from = payload[fromClaim];
+        return { userId: String(payload.sub), tokensFrom: typeof from === "number" ? new Date(from) : null };
       } catch (error) {
         if (error instanceof jose.errors.JWTExpired) throw new AppError("expired_token");
         if (error instanceof jose.errors.JOSEError) {

@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import { type Egress, EgressError } from "../egress/index.ts";
 import { AppError } from "../error.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { Signing } from "./endpoint.ts";
 import { signatureHeaders } from "./sign.ts";
 
 /** For one try, connection and answer together. Standard Webhooks asks for 15 to 30 s. */
@@ -28,9 +28,10 @@ export interface Attempt {
  */
 export async function attempt(
   egress: Egress,
-  endpoint: Endpoint & { url: string },
+  endpoint: Signing & { url: string },
   delivery: { id: string; body: string },
   at: Date,
+  timeoutMs = attemptTimeoutMs,
 ): Promise<Attempt> {
   const started = performance.now();
   const elapsed = () => Math.round(performance.now() - started);
@@ -41,10 +42,16 @@ export async function attempt(
         ...customHeaders(endpoint.headers),
         "content-type": "application/json",
         "user-agent": "Switchboard-Webhook/1",
-        ...signatureHeaders({ id: delivery.id, at, body: delivery.body, secret: endpoint.secret }),
+        ...signatureHeaders({
+          id: delivery.id,
+          at,
+          body: delivery.body,
+          secret: endpoint.secret,
+          previousSecret: endpoint.previous && at < endpoint.previous.until ? endpoint.previous.secret : undefined,
+        }),
       },
       body: delivery.body,
-      timeoutMs: attemptTimeoutMs,
+      timeoutMs,
       maxBytes: keptCharacters * maxBytesPerCharacter,
       overflow: "cut",
     });
@@ -75,7 +82,7 @@ async function beginning(body: Readable): Promise<string> {
 
 /** Headers of the connection or of ours: a caller's own headers do not get to say these. */
 const reserved =
-  /^(host|connection|content-length|content-type|transfer-encoding|te|trailer|upgrade|expect|keep-alive|proxy-.*|accept-encoding|user-agent|x-webhook-signature|webhook-(id|timestamp|signature))$/i;
+  /^(host|connection|content-length|content-type|transfer-encoding|te|trailer|upgrade|expect|keep-alive|proxy-.*|accept-encoding|user-agent|x-webhook-signature(-previous)?|webhook-(id|timestamp|signature))$/i;
 
 /**
  * Checks the headers that a caller wants to have sent along. Throws `invalid_request` for a name that is not a token

@@ -3,6 +3,12 @@ import type { WebhookEvent } from "./event.ts";
 import { gatewayBody } from "./gateway.ts";
 import { multiInstanceBody } from "./multi-instance.ts";
 
+/** A link that downloads the file of a message, until then. */
+export interface FileLink {
+  url: string;
+  urlExpiresAt: string;
+}
+
 /** What of an instance decides how its webhooks look. */
 export interface BodyContext {
   dialect: Dialect;
@@ -20,10 +26,15 @@ export interface BodyContext {
  * The body that announces an event, as JSON text, or null when the instance is not to be told: it switched this kind off, or
  * its dialect has no such event. The text is exactly what `JSON.stringify(JSON.parse(text))` gives, so that a receiver
  * that has only the parsed body can still verify its signature.
+ *
+ * `link` leads to the file of a message, if it has one. The file of one that came in is fetched from WhatsApp after its
+ * event, so for the first seconds there may be nothing behind the link (404). The lasting way to a file is
+ * `GET /api/instances/{instanceId}/messages/{messageId}/media`.
  */
-export function webhookBody(event: WebhookEvent, context: BodyContext): string | null {
+export function webhookBody(event: WebhookEvent, context: BodyContext, link: FileLink | null): string | null {
   if (!wanted(event, context)) return null;
-  const body = context.dialect === "gateway" ? gatewayBody(event, context) : multiInstanceBody(event, context);
+  const body =
+    context.dialect === "gateway" ? gatewayBody(event, context, link) : multiInstanceBody(event, context, link);
   return body && JSON.stringify(body);
 }
 

@@ -1,7 +1,8 @@
-import { webhookBody } from "./body.ts";
-import { type Endpoint, loadEndpoints } from "./endpoint.ts";
+import { type FileLink, webhookBody } from "./body.ts";
+import { type Endpoint, hasUrl, loadEndpoints, type Target } from "./endpoint.ts";
 import { parseEvent, type WebhookEvent } from "./event.ts";
-import { type Budget, type Claimed, release, runGroup, sealBody, startBudget, type WebhookDeps } from "./group.ts";
+import { type Budget, runGroup, sealBody, startBudget, type WebhookDeps } from "./group.ts";
+import { noteGroup, withoutLine } from "./health.ts";
 import { Recorder } from "./record.ts";
 
 /** A record of the event queue. */
@@ -14,12 +15,13 @@ export interface EventRecord {
 const claimMarginMs = 30_000;
 
 type Incoming = { record: EventRecord; event: WebhookEvent };
-type Prepared = { id: string; event: WebhookEvent; body: string; endpoint: Endpoint & { url: string } };
+type Prepared = { id: string; event: WebhookEvent; body: string; endpoint: Target };
 
 /**
  * Tells the endpoints of events: stores a delivery for each, then tries it at once, instances side by side, the events of
- * one in the order of their numbers. What fails waits in the database for `wakeDeliveries`. Once a delivery is stored its
- * event is taken care of, so an event that comes off the queue again is not posted again.
+ * one in the order of their numbers. What fails waits in the database for `wakeDeliveries`, as does what is for an endpoint
+ * that has a line: it stands in it, behind the others. Once a delivery is stored its event is taken care of, so an event
+ * that comes off the queue again is not posted again.
  * Answers the ids of the records that must come again, each with all later ones of its instance: those that are not events
  * (they end in the dead-letter queue), and those that failed for reasons of our own.
  */
@@ -36,8 +38,9 @@ export async function deliverEvents(
   };
   try {
     const now = deps.clock.now();
-    const endpoints = await loadEndpoints(deps.db, deps.vault, [...groups.keys()], now);
-    const prepared = [...groups].flatMap(([id, incoming]) => prepare(deps, endpoints.get(id), incoming, fail));
+    const endpoints = await loadEndpoints(deps.db, deps.vault, [...groups.keys()]);
+    const prepared: Prepared[] = [];
+    for (const [id, incoming] of groups) prepared.push(...(await prepare(deps, endpoints.get(id), incoming, fail)));
     const claimed = await store(deps, prepared, new Date(now.getTime() + options.budgetMs + claimMarginMs));
     await tryAll(deps, claimed, budget);
   } catch (error) {
@@ -65,12 +68,12 @@ function groupByInstance(deps: WebhookDeps, records: readonly EventRecord[], fai
   return groups;
 }
 
-function prepare(
+async function prepare(
   deps: WebhookDeps,
   endpoint: Endpoint | Error | undefined,
   incoming: readonly Incoming[],
   fail: (incoming: readonly Incoming[]) => void,
-): Prepared[] {
+): Promise<Prepared[]> {
   if (endpoint instanceof Error) {
     deps.log.error({ err: endpoint }, "an instance's webhooks cannot be delivered");
     fail(incoming);
@@ -80,7 +83,7 @@ function prepare(
   const prepared: Prepared[] = [];
   for (const [index, { event }] of incoming.entries()) {
     try {
-      const body = webhookBody(event, endpoint);
+      const body = webhookBody(event, endpoint, await linkTo(deps, event));
       if (body !== null) prepared.push({ id: deps.ids.uuid(), event, body, endpoint });
     } catch (error) {
       deps.log.error({ err: error, instanceId: event.instanceId, eventId: event.id }, "a webhook body cannot be made");
@@ -91,11 +94,22 @@ function prepare(
   return prepared;
 }
 
-export const hasUrl = (endpoint: Endpoint | undefined): endpoint is Endpoint & { url: string } =>
-  endpoint !== undefined && endpoint.url !== null;
+/** How long a link in a body leads to its file, in seconds. */
+const linkSeconds = 6 * 60 * 60;
 
 /**
- * One row for each delivery, claimed by us until `claimedUntil`, or in line behind the others when the endpoint is down.
+ * The way to the file of a message. A body never changes under its id, so a retry has the link that the first try had.
+ * On AWS it may end before its time, with the function's own credentials.
+ */
+async function linkTo(deps: WebhookDeps, event: WebhookEvent): Promise<FileLink | null> {
+  const media = event.type === "message.received" || event.type === "message.sent" ? event.data.media : null;
+  if (!media) return null;
+  const expires = new Date(deps.clock.now().getTime() + linkSeconds * 1000);
+  return { url: await deps.storage.presign(media.storageKey, linkSeconds), urlExpiresAt: expires.toISOString() };
+}
+
+/**
+ * One row for each delivery, claimed by us until `claimedUntil`, or in line behind the others when the endpoint has one.
  * Answers those that are ours to try now: not those of events that had a delivery before, whatever became of it.
  */
 async function store(deps: WebhookDeps, prepared: readonly Prepared[], claimedUntil: Date): Promise<Prepared[]> {
@@ -109,21 +123,28 @@ async function store(deps: WebhookDeps, prepared: readonly Prepared[], claimedUn
     event_type: event.type,
     url: endpoint.url,
     body: event.type === "connection.qr" ? sealBody(deps.vault, id, body) : body,
-    next_at: (endpoint.downUntil ?? claimedUntil).toISOString(),
   }));
   // As an array, so that the planner takes the index: of how many rows come out of JSON it has no idea.
   const events = rows.map((row) => row.event_id);
-  const stored = await deps.db.sql<{ id: string }[]>`
+  const instances = [...new Set(rows.map((row) => row.instance_id))];
+  // The lock keeps a line from ending between our look and our standing in it.
+  const stored = await deps.db.sql<{ id: string; in_line: boolean }[]>`
+    with line as materialized (
+      select instance_id from webhook_endpoints
+      where instance_id = any(${instances}::uuid[]) and state <> 'failing' order by instance_id for share
+    )
     insert into deliveries (id, instance_id, event_id, event_seq, event_type, url, body, next_at, created_at)
-    select t.id, i.id, t.event_id, t.event_seq, t.event_type, t.url, t.body, t.next_at, ${now}::timestamptz
+    select t.id, i.id, t.event_id, t.event_seq, t.event_type, t.url, t.body,
+      case when line.instance_id is null then ${claimedUntil.toISOString()}::timestamptz else 'infinity' end,
+      ${now}::timestamptz
     from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t(id uuid, instance_id uuid, event_id uuid,
-      event_seq bigint, event_type text, url text, body text, next_at timestamptz)
-    join instances i on i.id = t.instance_id
+      event_seq bigint, event_type text, url text, body text)
+    join instances i on i.id = t.instance_id left join line on line.instance_id = i.id
     where t.event_id <> all(array(select event_id from deliveries where event_id = any(${events}::uuid[])))
     on conflict (event_id, url) do nothing
-    returning id`;
-  const fresh = new Set(stored.map((row) => row.id));
-  return prepared.filter(({ id, endpoint }) => fresh.has(id) && endpoint.downUntil === null);
+    returning id, next_at = 'infinity' as in_line`;
+  const ours = new Set(stored.flatMap((row) => (row.in_line ? [] : [row.id])));
+  return prepared.filter(({ id }) => ours.has(id));
 }
 
 async function tryAll(deps: WebhookDeps, prepared: readonly Prepared[], budget: Budget): Promise<void> {
@@ -131,12 +152,12 @@ async function tryAll(deps: WebhookDeps, prepared: readonly Prepared[], budget: 
   const recorder = new Recorder(deps.db);
   const ended = await Promise.allSettled(
     [...groups].map(async ([endpoint, deliveries]) => {
-      const claimed = deliveries.map(
-        ({ id, event, body }): Claimed => ({ id, eventType: event.type, body, attempts: 0 }),
-      );
-      const { untried, nextAt } = await runGroup(deps, recorder, endpoint, claimed, budget);
-      const ids = untried.map((delivery) => delivery.id);
-      await release(deps, ids, nextAt);
+      const fresh = { attempts: 0, tries: 0, firstFailedAt: null };
+      const claimed = deliveries.map(({ id, event, body }) => ({ id, eventType: event.type, body, ...fresh }));
+      const current = { ...endpoint, health: withoutLine(endpoint.health) };
+      const result = await runGroup(deps, recorder, current, claimed, budget);
+      if (result.failures > 0) await recorder.settled();
+      await noteGroup(deps, current, result);
     }),
   );
   await recorder.settled();

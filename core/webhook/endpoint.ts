@@ -4,27 +4,43 @@ import { sealedPlace } from "../instance/index.ts";
 import type { Dialect } from "../instance/instance.sql.ts";
 import type { BodyContext } from "./body.ts";
 
-/** Failures in a row after which an endpoint counts as down. */
-export const downAfter = 3;
-/** How many of the newest deliveries are looked at to tell whether an endpoint is down. */
-const newest = 20;
+/** With what the deliveries of an instance are signed and sent. */
+export interface Signing {
+  secret: string | undefined;
+  /** The secret before, which signs as well until then. */
+  previous: { secret: string; until: Date } | undefined;
+  headers: Record<string, string>;
+}
+
+/** How an endpoint fares. */
+export interface Health {
+  /** `failing`: some tries failed. `parked`: only a probe is tried. `draining`: what waited in line is worked off. */
+  state: "healthy" | "failing" | "parked" | "draining";
+  /** In a row; a probe counts once. */
+  failures: number;
+  /** Since when nothing has succeeded; null when the last try did. */
+  failingSince: Date | null;
+}
+
+export const healthy: Health = { state: "healthy", failures: 0, failingSince: null };
 
 /** Where the webhooks of an instance go, and how. */
-export interface Endpoint extends BodyContext {
+export interface Endpoint extends BodyContext, Signing {
   instanceId: string;
   /** Null when there is none or it is switched off. */
   url: string | null;
-  secret: string | undefined;
-  headers: Record<string, string>;
   /** Tries after the first. */
   maxRetries: number;
   /** Milliseconds, the first pause. */
   retryInterval: number;
-  /** Deliveries that failed in a row, up to now. */
-  failing: number;
-  /** While the endpoint is down: when it is tried next. Its new events wait until then, in line behind the others. */
-  downUntil: Date | null;
+  health: Health;
 }
+
+/** One that deliveries can be made to. */
+export type Target = Endpoint & { url: string };
+
+export const hasUrl = (endpoint: Endpoint | undefined): endpoint is Target =>
+  endpoint !== undefined && endpoint.url !== null;
 
 interface Row {
   id: string;
@@ -33,6 +49,8 @@ interface Row {
   webhook_url: string | null;
   webhook_enabled: boolean;
   webhook_secret: Buffer | null;
+  webhook_previous_secret: Buffer | null;
+  webhook_previous_secret_until: Date | null;
   webhook_headers: Record<string, string>;
   notify_received: boolean;
   notify_sent: boolean;
@@ -40,63 +58,43 @@ interface Row {
   notify_read: boolean;
   max_retries: number;
   retry_interval: number;
-  seen: number;
-  succeeded: number;
-  waiting: number;
-  failing: number;
-  next_try: string | Date | null;
+  state: "failing" | "parked" | "draining" | null;
+  same_url: boolean | null;
+  failures: number | null;
+  failing_since: Date | null;
 }
 
 /**
  * The endpoints of some instances, by instance; one that does not exist is absent, one whose secret cannot be decrypted
- * is an `Error`. An endpoint is down when deliveries wait for it and the last three that were tried failed; while a long
- * line is being worked off, its newest deliveries have not been tried at all, which counts as down too: what comes
- * meanwhile joins the line and keeps the order.
+ * is an `Error`. What is known of another URL counts for nothing, but what waits in its line goes to the new one in order.
  */
 export async function loadEndpoints(
   db: Database,
   vault: Vault,
   instanceIds: readonly string[],
-  now: Date,
 ): Promise<Map<string, Endpoint | Error>> {
+  if (instanceIds.length === 0) return new Map();
   const rows = await db.sql<Row[]>`
     select i.id, i.dialect, i.phone_number, i.webhook_url, i.webhook_enabled, i.webhook_secret, i.webhook_headers,
-      i.notify_received, i.notify_sent, i.notify_delivery, i.notify_read, i.max_retries, i.retry_interval, state.*
-    from instances i cross join lateral (
-      select count(*)::int as seen,
-        (count(*) filter (where status = 'succeeded'))::int as succeeded,
-        (count(*) filter (where status = 'pending'))::int as waiting,
-        (count(*) filter (where status <> 'succeeded' and attempts > 0
-          and created_at > coalesce(last_success, '-infinity')))::int as failing,
-        min(next_at) filter (where status = 'pending' and next_at > ${now.toISOString()}::timestamptz) as next_try
-      from (
-        select *, max(finished_at) filter (where status = 'succeeded') over () as last_success
-        from (
-          select status, attempts, next_at, created_at, finished_at from deliveries d
-          where d.instance_id = i.id and d.url = i.webhook_url and d.created_at > ${now.toISOString()}::timestamptz - interval '1 day'
-          order by d.created_at desc limit ${newest}
-        ) recent
-      ) dated
-    ) state
+      i.webhook_previous_secret, i.webhook_previous_secret_until,
+      i.notify_received, i.notify_sent, i.notify_delivery, i.notify_read, i.max_retries, i.retry_interval,
+      w.state, w.url = i.webhook_url as same_url, w.failures, w.failing_since
+    from instances i left join webhook_endpoints w on w.instance_id = i.id
     where i.id = any(${instanceIds as string[]}::uuid[])`;
-  return new Map(rows.map((row) => [row.id, endpointOf(row, vault, now)]));
+  return new Map(rows.map((row) => [row.id, endpointOf(row, vault)]));
 }
 
-function endpointOf(row: Row, vault: Vault, now: Date): Endpoint | Error {
-  const down = row.waiting > 0 && (row.failing >= downAfter || (row.seen === newest && row.succeeded === 0));
-  let secret: string | undefined;
+function endpointOf(row: Row, vault: Vault): Endpoint | Error {
+  let signing: Signing;
   try {
-    secret = row.webhook_secret
-      ? vault.open(row.webhook_secret, sealedPlace.webhookSecret(row.id)).toString()
-      : undefined;
+    signing = signingOf(row, vault);
   } catch (error) {
     return new Error(`the webhook secret of instance ${row.id} cannot be decrypted`, { cause: error });
   }
   return {
+    ...signing,
     instanceId: row.id,
     url: row.webhook_enabled && row.webhook_url ? row.webhook_url : null,
-    secret,
-    headers: row.webhook_headers,
     dialect: row.dialect,
     ownJid: row.phone_number ? `${row.phone_number.replace(/[^0-9]/g, "")}@s.whatsapp.net` : null,
     notifyReceived: row.notify_received,
@@ -105,8 +103,25 @@ function endpointOf(row: Row, vault: Vault, now: Date): Endpoint | Error {
     notifyRead: row.notify_read,
     maxRetries: row.max_retries,
     retryInterval: row.retry_interval,
-    failing: row.waiting > 0 ? row.failing : 0,
-    downUntil: down ? new Date(row.next_try ?? now) : null,
+    health: healthOf(row),
     openQr: (sealed) => vault.open(Buffer.from(sealed, "base64"), sealedPlace.qr(row.id)).toString(),
+  };
+}
+
+function healthOf({ state, same_url, failures, failing_since }: Row): Health {
+  if (!state) return healthy;
+  if (!same_url) return state === "failing" ? healthy : { ...healthy, state: "draining" };
+  return { state, failures: failures ?? 0, failingSince: failures ? failing_since : null };
+}
+
+function signingOf(row: Row, vault: Vault): Signing {
+  const { webhook_secret: secret, webhook_previous_secret: previous, webhook_previous_secret_until: until } = row;
+  return {
+    secret: secret ? vault.open(secret, sealedPlace.webhookSecret(row.id)).toString() : undefined,
+    previous:
+      previous && until
+        ? { secret: vault.open(previous, sealedPlace.webhookPreviousSecret(row.id)).toString(), until }
+        : undefined,
+    headers: row.webhook_headers,
   };
 }

@@ -1,9 +1,9 @@
 import * as z from "zod";
 import { instanceStatuses } from "../instance/instance.sql.ts";
 import { isGroupJid } from "../message/recipient.ts";
-import type { BodyContext } from "./body.ts";
+import type { BodyContext, FileLink } from "./body.ts";
 import type { WebhookEvent } from "./event.ts";
-import { media, numberOf, withoutStorage } from "./field.ts";
+import { media, mediaOf, numberOf } from "./field.ts";
 
 /** Every body: first what the Gateway API documents, in its order, then what it leaves out. */
 function body<const Name extends string, Data extends z.ZodRawShape>(event: Name, data: Data) {
@@ -93,7 +93,7 @@ type Schemas = typeof schemas;
 export type GatewayBody = { [Name in keyof Schemas]: z.output<Schemas[Name]> }[keyof Schemas];
 
 /** The body of an event in this dialect, or null when it has none for it. */
-export function gatewayBody(event: WebhookEvent, context: BodyContext): GatewayBody | null {
+export function gatewayBody(event: WebhookEvent, context: BodyContext, link: FileLink | null): GatewayBody | null {
   const { instanceId } = event;
   const head = { instanceId, timestamp: new Date(event.at).toISOString() };
   const tail = { eventId: event.id, sequence: event.seq };
@@ -103,7 +103,7 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext): GatewayB
       const fields = {
         from: data.isGroup ? data.chatId : data.senderId,
         to: data.to ?? context.ownJid,
-        ...common(data),
+        ...common(data, link),
         isGroup: data.isGroup,
         participant: data.isGroup ? data.senderId : null,
         phoneNumber: numberOf(data.senderId),
@@ -115,7 +115,7 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext): GatewayB
     }
     case "message.sent": {
       const { data } = event;
-      const fields = { from: context.ownJid, to: data.chatId, ...common(data), source: data.source, instanceId };
+      const fields = { from: context.ownJid, to: data.chatId, ...common(data, link), source: data.source, instanceId };
       return { event: event.type, ...head, data: fields, ...tail };
     }
     case "message.failed": {
@@ -136,15 +136,18 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext): GatewayB
     case "connection.update":
       return { event: event.type, ...head, data: { ...event.data, instanceId }, ...tail };
     case "connection.qr":
+    case "message.edited":
+    case "message.deleted":
     case "media.stored":
     case "media.failed":
+    case "webhook.disabled":
       return null;
   }
 }
 
 type MessageData = Extract<WebhookEvent, { type: "message.received" | "message.sent" }>["data"];
 
-function common(data: MessageData) {
+function common(data: MessageData, link: FileLink | null) {
   return {
     message: contentOf(data),
     messageId: data.messageId,
@@ -152,7 +155,7 @@ function common(data: MessageData) {
     isGroup: isGroupJid(data.chatId),
     type: data.type,
     timestamp: data.timestamp,
-    media: withoutStorage(data.media),
+    media: mediaOf(data.media, link),
   };
 }
 

@@ -4,29 +4,41 @@ import type { Database } from "../db/index.ts";
 import type { Egress } from "../egress/index.ts";
 import type { Ids } from "../id.ts";
 import type { Logger } from "../log.ts";
+import type { Storage } from "../storage/index.ts";
 import { type Attempt, attempt, attemptTimeoutMs } from "./attempt.ts";
 import { pauseAfter } from "./backoff.ts";
-import { downAfter, type Endpoint } from "./endpoint.ts";
+import type { Target } from "./endpoint.ts";
 import type { Outcome, Recorder } from "./record.ts";
 
 export interface WebhookDeps {
   db: Database;
   vault: Vault;
   egress: Egress;
+  storage: Pick<Storage, "presign">;
   clock: Clock;
   ids: Ids;
   log: Logger;
   /** Answers 0 to 1, for the jitter. */
   random?: () => number;
+  /** Waits until the clock has moved on so far. */
+  sleep?: (ms: number) => Promise<void>;
+  /** For one try. Default: `attemptTimeoutMs`. */
+  timeoutMs?: number;
 }
+
+/** Failures in a row after which an endpoint is parked. */
+export const parkedAfter = 3;
 
 /** A delivery that this worker has claimed. */
 export interface Claimed {
   id: string;
   eventType: string;
   body: string;
-  /** Tries before. */
+  /** All tries before. */
   attempts: number;
+  /** Failed tries before that count against `maxRetries`. */
+  tries: number;
+  firstFailedAt: Date | null;
 }
 
 /** How long there is left to work, in milliseconds. */
@@ -39,61 +51,77 @@ export function startBudget(ms: number): Budget {
   return { left: () => end - performance.now() };
 }
 
-/** What became of a group: how many were tried, and what was not tried and when it should be. */
+export const hasTime = (deps: WebhookDeps, budget: Budget) => budget.left() >= (deps.timeoutMs ?? attemptTimeoutMs);
+
+/** What became of a group of deliveries. */
 export interface GroupResult {
   tried: number;
-  untried: Claimed[];
-  nextAt: Date;
-  /** The endpoint failed so often in a row that the rest was not tried. */
-  down: boolean;
+  untried: string[];
+  /** Those that failed since the last success, for which the endpoint itself is to blame as far as is known. */
+  failed: string[];
+  failures: number;
+  failingSince: Date | null;
 }
 
 /**
  * Delivers what one instance has to say, one after another in the order given. Stops when there is no time left for a whole
- * try, and when the endpoint is down: then the rest waits with the delivery that failed last.
+ * try, and after three failures in a row.
  */
 export async function runGroup(
   deps: WebhookDeps,
   recorder: Recorder,
-  endpoint: Endpoint & { url: string },
+  endpoint: Target,
   deliveries: readonly Claimed[],
   budget: Budget,
 ): Promise<GroupResult> {
-  // One that is down gets one try: the first delivery is the probe.
-  let failing = endpoint.downUntil ? downAfter - 1 : endpoint.failing;
-  let nextAt = deps.clock.now();
-  for (const [index, delivery] of deliveries.entries()) {
-    const down = failing >= downAfter;
-    if (down || budget.left() < attemptTimeoutMs) {
-      return { tried: index, untried: deliveries.slice(index), nextAt: down ? nextAt : deps.clock.now(), down };
-    }
-    const outcome = await deliver(deps, endpoint, delivery);
+  let { failures, failingSince } = endpoint.health;
+  let failed: string[] = [];
+  let tried = 0;
+  for (const delivery of deliveries) {
+    if (failures >= parkedAfter || !hasTime(deps, budget)) break;
+    const atFault = isAtFault(delivery, failingSince);
+    const outcome = await tryOnce(deps, endpoint, delivery, { atFault, counts: true });
     recorder.add(outcome);
+    tried++;
     if (outcome.succeeded) {
-      failing = 0;
-    } else {
-      failing++;
-      nextAt =
-        outcome.verdict.status === "pending"
-          ? outcome.verdict.nextAt
-          : pausedUntil(deps, outcome.at, delivery.attempts + 1, endpoint);
+      failures = 0;
+      failingSince = null;
+      failed = [];
+    } else if (!atFault) {
+      failures++;
+      failingSince ??= outcome.at;
+      if (outcome.verdict.status === "pending") failed.push(delivery.id);
     }
   }
-  return { tried: deliveries.length, untried: [], nextAt, down: failing >= downAfter };
+  return { tried, untried: deliveries.slice(tried).map(({ id }) => id), failed, failures, failingSince };
 }
 
-async function deliver(deps: WebhookDeps, endpoint: Endpoint & { url: string }, delivery: Claimed): Promise<Outcome> {
+/** The endpoint has taken something else since this delivery first failed: then the delivery is to blame, not the endpoint. */
+export function isAtFault(delivery: Claimed, failingSince: Date | null): boolean {
+  return delivery.firstFailedAt !== null && (failingSince === null || delivery.firstFailedAt < failingSince);
+}
+
+/** Makes one try. `counts`: a failure counts against `maxRetries`. */
+export async function tryOnce(
+  deps: WebhookDeps,
+  endpoint: Target,
+  delivery: Claimed,
+  { atFault, counts }: { atFault: boolean; counts: boolean },
+): Promise<Outcome> {
   const at = deps.clock.now();
   const body = readBody(deps, delivery);
-  const result = typeof body === "string" ? await attempt(deps.egress, endpoint, { id: delivery.id, body }, at) : body;
-  const number = delivery.attempts + 1;
-  const verdict = verdictOf(deps, result, number, endpoint);
+  const result =
+    typeof body === "string"
+      ? await attempt(deps.egress, endpoint, { id: delivery.id, body }, at, deps.timeoutMs)
+      : body;
+  const tries = delivery.tries + (counts ? 1 : 0);
+  const verdict = verdictOf(deps, result, { tries, atFault }, endpoint);
   deps.log[result.succeeded ? "debug" : "info"](
     {
       instanceId: endpoint.instanceId,
       deliveryId: delivery.id,
       event: delivery.eventType,
-      attempt: number,
+      attempt: delivery.attempts + 1,
       status: result.status,
       error: result.error,
       durationMs: result.durationMs,
@@ -101,7 +129,7 @@ async function deliver(deps: WebhookDeps, endpoint: Endpoint & { url: string }, 
     },
     "webhook attempt",
   );
-  return { ...result, attemptId: deps.ids.uuid(), deliveryId: delivery.id, at, verdict };
+  return { ...result, attemptId: deps.ids.uuid(), deliveryId: delivery.id, at, counts, verdict };
 }
 
 /** A body that cannot be decrypted counts as a failed try: else it would hold up its instance for ever. */
@@ -115,15 +143,21 @@ function readBody(deps: WebhookDeps, delivery: Claimed): string | Attempt {
   }
 }
 
-/** 410 Gone says that nothing will ever be wanted there: no further try (Standard Webhooks). */
-function verdictOf(deps: WebhookDeps, result: Attempt, number: number, endpoint: Endpoint): Outcome["verdict"] {
+/**
+ * 410 Gone says that nothing will ever be wanted there: no further try (Standard Webhooks). Otherwise a delivery has
+ * `maxRetries` of them, but what the endpoint is to blame for does not use it up.
+ */
+function verdictOf(
+  deps: WebhookDeps,
+  result: Attempt,
+  { tries, atFault }: { tries: number; atFault: boolean },
+  endpoint: Target,
+): Outcome["verdict"] {
   if (result.succeeded) return { status: "succeeded" };
-  if (result.status === 410 || number > endpoint.maxRetries) return { status: "failed" };
-  return { status: "pending", nextAt: pausedUntil(deps, deps.clock.now(), number, endpoint) };
-}
-
-function pausedUntil(deps: WebhookDeps, from: Date, failed: number, endpoint: Endpoint): Date {
-  return new Date(from.getTime() + pauseAfter(failed, endpoint.retryInterval, deps.random));
+  if (result.status === 410) return { status: "failed", reason: "gone" };
+  if (atFault && tries > endpoint.maxRetries) return { status: "failed", reason: "exhausted" };
+  const pause = pauseAfter(Math.max(tries, 1), endpoint.retryInterval, deps.random);
+  return { status: "pending", nextAt: new Date(deps.clock.now().getTime() + pause) };
 }
 
 const sealedMark = "sealed:";
@@ -140,9 +174,12 @@ export function openBody(vault: Vault, deliveryId: string, stored: string): stri
   return vault.open(Buffer.from(stored.slice(sealedMark.length), "base64"), bodyPlace(deliveryId)).toString();
 }
 
-/** Gives claimed deliveries back, untried. */
-export async function release(deps: WebhookDeps, deliveryIds: readonly string[], nextAt: Date): Promise<void> {
+export const isSealedBody = (stored: string) => stored.startsWith(sealedMark);
+
+/** Gives claimed deliveries back, untried: due at once. */
+export async function release(deps: WebhookDeps, deliveryIds: readonly string[]): Promise<void> {
   if (deliveryIds.length === 0) return;
   await deps.db.sql`
-    update deliveries set next_at = ${nextAt.toISOString()}::timestamptz where id = any(${deliveryIds as string[]}::uuid[]) and status = 'pending'`;
+    update deliveries set next_at = ${deps.clock.now().toISOString()}::timestamptz
+    where id = any(${deliveryIds as string[]}::uuid[]) and status = 'pending'`;
 }

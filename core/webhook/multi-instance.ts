@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { isGroupJid } from "../message/recipient.ts";
-import type { BodyContext } from "./body.ts";
+import type { BodyContext, FileLink } from "./body.ts";
 import type { WebhookEvent } from "./event.ts";
-import { media, numberOf, withoutStorage } from "./field.ts";
+import { media, mediaOf, numberOf, quotedMessage, quotedOf } from "./field.ts";
 
 /** Every body: first what the Multi-Instance API documents, in its order, then what it leaves out. */
 function body<const Name extends string, Data extends z.ZodRawShape>(event: Name, data: Data) {
@@ -39,6 +39,9 @@ const schemas = {
     /** text, image, video, … */
     messageType: z.string(),
     media: media.nullable(),
+    quotedMessage: quotedMessage.nullable(),
+    /** JIDs. */
+    mentions: z.array(z.string()),
   }),
   message_sent: body("message_sent", {
     messageId: z.string(),
@@ -53,6 +56,9 @@ const schemas = {
     /** `api`: by us; `phone`: the account's owner wrote it on a device of theirs. */
     source: z.enum(["api", "phone"]),
     media: media.nullable(),
+    quotedMessage: quotedMessage.nullable(),
+    /** JIDs. */
+    mentions: z.array(z.string()),
   }),
   message_status: body("message_status", {
     messageId: z.string(),
@@ -82,7 +88,11 @@ type Schemas = typeof schemas;
 export type MultiInstanceBody = { [Name in keyof Schemas]: z.output<Schemas[Name]> }[keyof Schemas];
 
 /** The body of an event in this dialect, or null when it has none for it. */
-export function multiInstanceBody(event: WebhookEvent, context: BodyContext): MultiInstanceBody | null {
+export function multiInstanceBody(
+  event: WebhookEvent,
+  context: BodyContext,
+  link: FileLink | null,
+): MultiInstanceBody | null {
   const { instanceId } = event;
   const tail = { timestamp: new Date(event.at).toISOString(), eventId: event.id, sequence: event.seq };
   switch (event.type) {
@@ -104,7 +114,9 @@ export function multiInstanceBody(event: WebhookEvent, context: BodyContext): Mu
         lid: data.senderLid,
         to: data.to ?? context.ownJid,
         messageType: data.type,
-        media: withoutStorage(data.media),
+        media: mediaOf(data.media, link),
+        quotedMessage: quotedOf(data.quoted),
+        mentions: data.mentions,
       };
       return { event: "message_received", data: fields, ...tail };
     }
@@ -121,7 +133,9 @@ export function multiInstanceBody(event: WebhookEvent, context: BodyContext): Mu
         chatId: data.chatId,
         isGroup: isGroupJid(data.chatId),
         source: data.source,
-        media: withoutStorage(data.media),
+        media: mediaOf(data.media, link),
+        quotedMessage: quotedOf(data.quoted),
+        mentions: data.mentions,
       };
       return { event: "message_sent", data: fields, ...tail };
     }
@@ -157,8 +171,11 @@ export function multiInstanceBody(event: WebhookEvent, context: BodyContext): Mu
       return { event: "qr_received", data: { instanceId, qrCode: context.openQr(sealedQr), expiresAt }, ...tail };
     }
     case "connection.update":
+    case "message.edited":
+    case "message.deleted":
     case "media.stored":
     case "media.failed":
+    case "webhook.disabled":
       return null;
   }
 }

@@ -6,12 +6,20 @@ export interface Outcome extends Attempt {
   attemptId: string;
   deliveryId: string;
   at: Date;
+  /** Whether a failure counts against `maxRetries`. */
+  counts: boolean;
   /** What becomes of the delivery, and for a pending one, when it is tried next. */
-  verdict: { status: "succeeded" | "failed" } | { status: "pending"; nextAt: Date };
+  verdict:
+    | { status: "succeeded" }
+    | { status: "failed"; reason: "exhausted" | "gone" }
+    | { status: "pending"; nextAt: Date };
 }
 
 /** Outcomes are gathered for so long. What this process had not written when it died is posted again, under the same id. */
 const gatherMs = 10;
+
+/** Who counts in `usage`: webhooks. */
+const usageLane = 1;
 
 /** Writes outcomes soon after they happen, many in one statement. */
 export class Recorder {
@@ -63,8 +71,10 @@ export class Recorder {
 }
 
 /**
- * Logs attempts and moves their deliveries on. One that was finished by another worker meanwhile stays as it is; the
- * attempt is logged all the same. A delivery that went with its instance takes none.
+ * Logs attempts and moves their deliveries on, and counts those that have succeeded for the statistics. One that was
+ * finished by another worker meanwhile stays as it is; the attempt is logged all the same. A delivery that went with its
+ * instance takes none. All deliveries are locked before any count, and either in one order, so that no two writers can
+ * wait for each other.
  */
 async function record(db: Database, outcomes: readonly Outcome[]): Promise<void> {
   const rows = outcomes.map((outcome) => ({
@@ -75,7 +85,9 @@ async function record(db: Database, outcomes: readonly Outcome[]): Promise<void>
     http_status: outcome.status,
     error: storable(outcome.error),
     response: storable(outcome.response),
+    counts: outcome.counts,
     verdict: outcome.verdict.status,
+    reason: outcome.verdict.status === "failed" ? outcome.verdict.reason : null,
     next_at: outcome.verdict.status === "pending" ? outcome.verdict.nextAt.toISOString() : null,
   }));
   // Named again as an array: of how many rows come out of JSON the planner has no idea, and would read the whole table.
@@ -83,20 +95,32 @@ async function record(db: Database, outcomes: readonly Outcome[]): Promise<void>
   await db.sql`
     with outcome as (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t(attempt_id uuid, delivery_id uuid,
-        at timestamptz, duration_ms int, http_status int, error text, response text, verdict text, next_at timestamptz)
+        at timestamptz, duration_ms int, http_status int, error text, response text, counts boolean, verdict text,
+        reason text, next_at timestamptz)
     ), known as (
-      select d.id, d.attempts + 1 as number, outcome.* from outcome join deliveries d on d.id = outcome.delivery_id
+      select d.id, d.instance_id, d.attempts + 1 as number, d.status = 'pending' as open, outcome.* from outcome join deliveries d on d.id = outcome.delivery_id
       where d.id = any(${ids}::uuid[])
       order by d.id for update of d
     ), logged as (
       insert into attempts (id, delivery_id, number, at, duration_ms, status, error, response)
       select attempt_id, id, number, at, duration_ms, http_status, error, response from known
+    ), counted as (
+      insert into usage (user_id, instance_id, slot, lane, webhook_sent)
+      select i.user_id, i.id, date_bin('15 minutes', known.at, '2000-01-01Z'), ${usageLane}, count(*)
+      from known join instances i on i.id = known.instance_id
+      where known.open and known.verdict = 'succeeded'
+      group by 1, 2, 3 order by 1, 3, 2
+      on conflict (user_id, slot, instance_id, lane) do update set webhook_sent = usage.webhook_sent + excluded.webhook_sent
     )
     update deliveries d set
       attempts = known.number,
-      status = case when d.status = 'pending' then known.verdict else d.status end,
-      next_at = case when d.status = 'pending' then coalesce(known.next_at, d.next_at) else d.next_at end,
-      finished_at = case when d.status = 'pending' and known.verdict <> 'pending'
+      tries = d.tries + (known.counts and known.verdict <> 'succeeded')::int,
+      first_failed_at = case when known.verdict = 'succeeded' then d.first_failed_at
+        else coalesce(d.first_failed_at, known.at) end,
+      status = case when known.open then known.verdict else d.status end,
+      reason = case when known.open then known.reason else d.reason end,
+      next_at = case when known.open then coalesce(known.next_at, d.next_at) else d.next_at end,
+      finished_at = case when known.open and known.verdict <> 'pending'
         then known.at + known.duration_ms * interval '1 millisecond' else d.finished_at end
     from known where d.id = known.id and d.id = any(${ids}::uuid[])`;
 }

@@ -8,6 +8,8 @@ export interface Signed {
   /** The exact bytes that are sent, as text. */
   body: string;
   secret: string | undefined;
+  /** The secret before that one, while both are to be signed with. */
+  previousSecret?: string | undefined;
 }
 
 /**
@@ -17,18 +19,23 @@ export interface Signed {
  * `webhook-signature`: `v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`, as Standard Webhooks defines it. Its key
  * is, for a secret `whsec_<base64>`, what the base64 stands for, and for any other secret its UTF-8 bytes; a library that
  * always takes its secret for base64 must then be given the base64 of the secret.
+ * While a secret is being changed, `webhook-signature` has one signature with each, the new one first, with a space between
+ * (the receiver accepts any that fits), and the old one's hexadecimal form is in `X-Webhook-Signature-Previous`.
  * Without a secret there is no signature, but the id and the time are there all the same.
  * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  */
-export function signatureHeaders({ id, at, body, secret }: Signed): Record<string, string> {
+export function signatureHeaders({ id, at, body, secret, previousSecret }: Signed): Record<string, string> {
   const timestamp = String(Math.floor(at.getTime() / 1000));
   const headers = { "webhook-id": id, "webhook-timestamp": timestamp };
   if (!secret) return headers;
-  const standard = createHmac("sha256", standardKey(secret)).update(`${id}.${timestamp}.${body}`).digest("base64");
+  const standard = (key: string) =>
+    `v1,${createHmac("sha256", standardKey(key)).update(`${id}.${timestamp}.${body}`).digest("base64")}`;
+  const plain = (key: string) => createHmac("sha256", key).update(body).digest("hex");
   return {
     ...headers,
-    "webhook-signature": `v1,${standard}`,
-    "x-webhook-signature": createHmac("sha256", secret).update(body).digest("hex"),
+    "webhook-signature": previousSecret ? `${standard(secret)} ${standard(previousSecret)}` : standard(secret),
+    "x-webhook-signature": plain(secret),
+    ...(previousSecret ? { "x-webhook-signature-previous": plain(previousSecret) } : {}),
   };
 }
 

@@ -41,10 +41,22 @@ export const deliveries = pgTable(
       .notNull()
       .default("pending"),
     attempts: integer().notNull().default(0),
-    /** When the next try is due, or until when a worker that is trying has it. */
+    /** Failed tries that count against `maxRetries`: a replay begins anew, and a probe of a parked endpoint does not count. */
+    tries: integer().notNull().default(0),
+    /** The first failure that may still be the endpoint's: gone with a replay, and when the endpoint recovers. */
+    firstFailedAt: instant("first_failed_at"),
+    /**
+     * When the next try is due, or until when a worker that is trying has it. `infinity`: it stands in the line of an
+     * endpoint that is parked or being drained, and the endpoint's row says when.
+     */
     nextAt: instant("next_at").notNull(),
     createdAt: instant("created_at").notNull().defaultNow(),
     finishedAt: instant("finished_at"),
+    /**
+     * Why it has failed. `exhausted`: it had its tries; `gone`: the endpoint answered 410; `disabled`: the webhook was
+     * switched off or taken away while it waited.
+     */
+    reason: text({ enum: ["exhausted", "gone", "disabled"] }),
   },
   (table) => [
     uniqueIndex("deliveries_identity").on(table.eventId, table.url),

@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { AppError } from "../../core/error.ts";
+import { CallCounter } from "../../core/usage/calls.ts";
 import { createTokens } from "../../core/user/index.ts";
 import type { Context } from "./context.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -17,9 +18,17 @@ export const dialects: readonly Dialect[] = [gateway, multiInstance];
 /** A Lambda invocation takes 6 MiB with everything around the body; what is larger never gets here. */
 const maxBodyBytes = 6_000_000;
 
-/** The whole REST API as one function of a request. Opens nothing and keeps no state but the tokens' signing keys. */
+/**
+ * The whole REST API as one function of a request. Opens nothing and keeps no state but the tokens' signing keys, and calls
+ * that are being counted.
+ */
 export function createApp(deps: ApiDeps): Hono<ApiEnv> {
-  const shared: Context["deps"] = { ...deps, shards: deps.config.SHARDS, tokens: createTokens(deps) };
+  const shared: Context["deps"] = {
+    ...deps,
+    shards: deps.config.SHARDS,
+    tokens: createTokens(deps),
+    calls: new CallCounter(deps),
+  };
   const app = new Hono<ApiEnv>();
 
   app.use(async (c, next) => {

@@ -29,7 +29,7 @@ export async function authenticate(
 
 async function callerOf(c: HonoContext<ApiEnv>, deps: Context["deps"]): Promise<Caller | undefined> {
   const token = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
-  if (token) return callerOfToken(deps, token);
+  if (token) return callerOfToken(deps, token, clientIp(c));
   const key = c.req.header("x-api-key");
   return key ? callerOfKey(deps, key, clientIp(c)) : undefined;
 }

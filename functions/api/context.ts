@@ -1,14 +1,19 @@
 import type { Instance } from "../../core/instance/index.ts";
 import type { LifecycleDeps } from "../../core/instance/lifecycle.ts";
+import type { CallCounter } from "../../core/usage/calls.ts";
 import type { Caller, Tokens } from "../../core/user/index.ts";
 import type { ApiDeps } from "./deps.ts";
 
 /** What an operation works with. */
 export interface Context {
-  deps: ApiDeps & LifecycleDeps & { tokens: Tokens };
+  deps: ApiDeps & LifecycleDeps & { tokens: Tokens; calls: CallCounter };
   requestId: string;
+  /** Resolves when this call is counted: what reads the counts shows itself then. */
+  counted: Promise<void>;
   /** As the client addressed us: `example.com:3000`. */
   host: string | undefined;
+  /** Where the connection came from, as API Gateway saw it. */
+  ip: string | undefined;
   idempotencyKey: string | undefined;
   /** The `Accept` header, for endpoints that answer in more than one type. */
   accept: string | undefined;

@@ -2,6 +2,7 @@ import type { Clock } from "../../core/clock.ts";
 import type { Config } from "../../core/config.ts";
 import type { Vault } from "../../core/crypto/index.ts";
 import type { Database } from "../../core/db/index.ts";
+import type { Egress } from "../../core/egress/index.ts";
 import type { Ids } from "../../core/id.ts";
 import type { Logger } from "../../core/log.ts";
 import type { Queues } from "../../core/queue/index.ts";
@@ -14,6 +15,8 @@ export interface ApiDeps {
   vault: Vault;
   queues: Queues;
   storage: Storage;
+  /** To the endpoints of webhooks, for a test call. */
+  egress: Egress;
   clock: Clock;
   ids: Ids;
   log: Logger;

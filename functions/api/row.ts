@@ -114,6 +114,10 @@ export function instanceRow<
   return operation(row, "path");
 }
 
+/** What a command row answers from; `scheduledAt` only of a send for later. */
+type CommandResultOf<Name extends CommandName> = CommandOutput<Name> &
+  Pick<Accepted, "commandId"> & { scheduledAt?: string };
+
 /**
  * An endpoint that is a command. A send answers once it is accepted; anything else with its result, or with `Pending`.
  * The instance is named by the path or, where that has no `{instanceId}`, by the body.
@@ -128,14 +132,18 @@ export function commandRow<
   row: Declaration<Path, Query, Body, Answer> & {
     access: Permission;
     command: Name;
+    /** What must hold besides, before the command is accepted. Throws what the caller is told. */
+    check?(context: InstanceContext, input: CommandInput<Name>): Promise<void>;
     in(request: RequestOf<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>): CommandInput<Name>;
+    /** Of a send: when the caller wants it to go out, as ISO 8601; undefined means now. */
+    sendAt?(request: RequestOf<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>): string | undefined;
     out(
-      result: CommandOutput<Name> & Pick<Accepted, "commandId">,
+      result: CommandResultOf<Name>,
       request: RequestOf<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>,
     ): z.input<Answer>;
   },
 ): Row {
-  const { command, ...rest } = row;
+  const { command, check, sendAt, ...rest } = row;
   const definition = commandCatalog[command];
   const offline: ErrorCode[] = definition.offline ? [] : ["instance_not_connected"];
   return {
@@ -145,9 +153,13 @@ export function commandRow<
         errors: [...(row.errors ?? []), ...definition.errors, ...offline, "idempotency_conflict"],
         mayPend: definition.kind !== "send",
         idempotent: true,
-        does: (context: InstanceContext, input: CommandInput<Name>) => runCommand(context, command, input),
-        out: (result: unknown, request) =>
-          row.out(result as CommandOutput<Name> & Pick<Accepted, "commandId">, request),
+        in: (request) => ({ input: row.in(request), at: sendAt?.(request) }),
+        does: (context: InstanceContext, { input, at }: { input: CommandInput<Name>; at: string | undefined }) =>
+          runCommand(context, command, input, {
+            check: check && (() => check(context, input)),
+            runAt: at === undefined ? undefined : new Date(at),
+          }),
+        out: (result: unknown, request) => row.out(result as CommandResultOf<Name>, request),
       },
       row.path.includes("{instanceId}") ? "path" : "body",
     ),

@@ -1,21 +1,28 @@
-import { type Accepted, acceptCommand } from "../../core/command/accept.ts";
+import { type Accepted, type AcceptRequest, acceptCommand } from "../../core/command/accept.ts";
 import { type CommandName, commandCatalog } from "../../core/command/catalog.ts";
 import { waitForResult } from "../../core/command/result.ts";
 import { type CallerContext, type InstanceContext, Pending } from "./context.ts";
 import { defaultWaitMs } from "./deps.ts";
 
-/** Accepts a command of the caller's and, unless it is a send, waits for what comes of it. */
-export async function runCommand(context: InstanceContext, name: CommandName, input: unknown): Promise<unknown> {
+/** Accepts a command of the caller's and, unless it is a send, waits for what comes of it. A send may be for later. */
+export async function runCommand(
+  context: InstanceContext,
+  name: CommandName,
+  input: unknown,
+  options: Pick<AcceptRequest, "check" | "runAt"> = {},
+): Promise<unknown> {
   const accepted = await acceptCommand(context.deps, {
     userId: context.caller.userId,
     instance: context.instance,
     name,
     input,
+    ...options,
     idempotencyKey: context.idempotencyKey,
     correlationId: context.requestId,
   });
   if (commandCatalog[name].kind === "send") {
-    return { messageId: accepted.messageId, commandId: accepted.commandId };
+    const { messageId, commandId, runAt: due } = accepted;
+    return { messageId, commandId, ...(due ? { scheduledAt: due.toISOString() } : {}) };
   }
   return settle(context, accepted);
 }

@@ -5,6 +5,7 @@ import { ConfigError, readConfig, required } from "../../core/config.ts";
 import { openVault } from "../../core/crypto/index.ts";
 import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
 import { openDatabase } from "../../core/db/index.ts";
+import { createEgress } from "../../core/egress/index.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
 import { openQueues } from "../../core/queue/index.ts";
@@ -39,6 +40,7 @@ export async function openApp(env: Record<string, string | undefined> = process.
       vault: await openVault(db, await createKeyWrapper(config)),
       queues: openQueues(config),
       storage: openStorage(config),
+      egress: createEgress({ allow: config.EGRESS_ALLOW }),
       clock: systemClock,
       ids: systemIds,
       log: createLogger("api", config.LOG_LEVEL),

@@ -7,13 +7,13 @@ import { loadInstance } from "../../core/instance/store.ts";
 import { authenticate } from "./auth.ts";
 import { type Context, type InstanceContext, Pending, Raw } from "./context.ts";
 import type { Dialect } from "./dialect.ts";
-import type { ApiEnv } from "./env.ts";
+import { type ApiEnv, clientIp } from "./env.ts";
 import { invalidRequest } from "./errors.ts";
 import type { Row } from "./row.ts";
 
 /**
- * Answers one request by one row. Credentials come first, then the instance, then the rest of the request: nobody learns
- * from a validation error what they may not touch.
+ * Answers one request by one row. With valid credentials it is counted as a call, whatever it is answered; that is written
+ * while the request is worked on, and the answer waits for it.
  */
 export async function serve(
   c: HonoContext<ApiEnv>,
@@ -22,19 +22,48 @@ export async function serve(
   row: Row,
 ): Promise<Response> {
   c.set("route", row.path);
+  let counted: Promise<void> | undefined;
+  const count = async (instanceId?: string) => {
+    const { userId } = c.var;
+    if (userId !== undefined) counted ??= shared.calls.count(userId, instanceId);
+    await counted;
+  };
+  try {
+    return await answer(c, shared, dialect, row, count);
+  } finally {
+    // What failed before its instance was known is about none.
+    await count();
+  }
+}
+
+/**
+ * Credentials come first, then the instance, then the rest of the request: nobody learns from a validation error what they
+ * may not touch.
+ */
+async function answer(
+  c: HonoContext<ApiEnv>,
+  shared: Context["deps"],
+  dialect: Dialect,
+  row: Row,
+  count: (instanceId?: string) => Promise<void>,
+): Promise<Response> {
   const caller = await authenticate(c, shared, row.access);
   const params = c.req.param();
   const load = async (id: unknown) => caller && loadInstance(shared.db, caller, String(id));
 
   const named = row.instance === "path" ? await load(params.instanceId) : undefined;
+  if (row.instance !== "body") void count(named?.id);
   const query = row.query ? parsed(row.query, c.req.query(), "query") : undefined;
   const body = row.body ? parsed(row.body, await (row.form ? readForm(c) : readJson(c)), "body") : undefined;
   const instance = row.instance === "body" ? await load((body as { instanceId: string }).instanceId) : named;
+  const counted = count(instance?.id);
 
   const context: Partial<InstanceContext> & Context = {
     deps: { ...shared, log: c.var.log },
     requestId: c.var.requestId,
+    counted,
     host: c.req.header("host"),
+    ip: clientIp(c),
     idempotencyKey: row.idempotent ? idempotencyKey(c.req.header("idempotency-key")) : undefined,
     accept: c.req.header("accept"),
     ...(caller ? { caller } : {}),
@@ -78,14 +107,14 @@ async function readJson(c: HonoContext<ApiEnv>): Promise<unknown> {
   }
 }
 
-/** Fields of a form; one that comes twice is the last of them. Throws `unsupported_media_type` and `invalid_request`. */
+/** Fields of a form; one that comes twice is a list. Throws `unsupported_media_type` and `invalid_request`. */
 async function readForm(c: HonoContext<ApiEnv>): Promise<unknown> {
   const type = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (type !== "multipart/form-data") {
     throw new AppError("unsupported_media_type", "send the body as multipart/form-data");
   }
   try {
-    return await c.req.parseBody();
+    return await c.req.parseBody({ all: true });
   } catch (error) {
     throw new AppError("invalid_request", "the body is not a form that can be read", { cause: error });
   }

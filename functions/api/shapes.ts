@@ -16,6 +16,10 @@ const dayMs = 24 * 60 * 60 * 1000;
 const isDay = (text: string) => /^\d{4}-\d{2}-\d{2}$/.test(text);
 const instantOf = (text: string) => new Date(/(?:Z|[+-]\d{2}:\d{2})$/.test(text) || isDay(text) ? text : `${text}Z`);
 
+/** Of the years that Postgres reads as JavaScript writes them: nothing of ours is older or newer. */
+const [firstInstant, lastInstant] = [Date.parse("0001-01-01T00:00:00Z"), Date.parse("9999-12-31T00:00:00Z")];
+const writable = (ms: number) => new Date(Math.min(Math.max(ms, firstInstant), lastInstant));
+
 /** A query has only texts; the document shows them as the numbers they stand for. */
 export const wholeNumberPattern = "^\\d{1,9}$";
 
@@ -43,7 +47,7 @@ export function pageRequest(query: z.output<ReturnType<typeof pageQuery>>, defau
   return {
     limit: query.limit ?? defaultLimit,
     skip: query.skip ?? 0,
-    from: startDate === undefined ? undefined : instantOf(startDate),
-    before: end === undefined ? undefined : new Date(end),
+    from: startDate === undefined ? undefined : writable(instantOf(startDate).getTime()),
+    before: end === undefined ? undefined : writable(end),
   };
 }

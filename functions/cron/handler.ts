@@ -1,7 +1,9 @@
 import type { Context } from "aws-lambda";
 import { expireCommands, requeueCommands } from "../../core/command/sweep.ts";
 import { prune } from "../../core/db/prune.ts";
+import { pruneUploads } from "../../core/media/prune.ts";
 import type { Queues } from "../../core/queue/index.ts";
+import type { Storage } from "../../core/storage/index.ts";
 import type { WebhookDeps } from "../../core/webhook/group.ts";
 import { wakeDeliveries } from "../../core/webhook/wake.ts";
 
@@ -11,9 +13,9 @@ const pruneMs = 10_000;
 
 /**
  * Does what is due. One job that fails does not keep the others from their work; the run as a whole then fails, so that
- * it is counted. Runs must not overlap, for the order of the deliveries of one endpoint.
+ * it is counted. What waits for an endpoint is worked off as long as the run may take; runs that overlap share the work.
  */
-export function createCronHandler(open: () => Promise<WebhookDeps & { queues: Queues }>) {
+export function createCronHandler(open: () => Promise<WebhookDeps & { queues: Queues; storage: Storage }>) {
   return async (_event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
     const parts = await open();
     const budgetMs = context.getRemainingTimeInMillis() - marginMs;
@@ -22,6 +24,7 @@ export function createCronHandler(open: () => Promise<WebhookDeps & { queues: Qu
       requeueCommands(parts),
       expireCommands(parts),
       prune(parts, Math.min(pruneMs, budgetMs)),
+      pruneUploads(parts),
     ]);
     const failures = jobs.flatMap((job) => (job.status === "rejected" ? [job.reason] : []));
     for (const error of failures) parts.log.error({ err: error }, "a scheduled job failed");

@@ -6,10 +6,12 @@ import { openDatabase } from "../../core/db/index.ts";
 import { createEgress } from "../../core/egress/index.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
+import { openStorage, type Storage } from "../../core/storage/index.ts";
 import type { WebhookDeps } from "../../core/webhook/group.ts";
 
 /** What the webhook function works with, and the scheduled one besides its queues. */
 export interface Parts extends WebhookDeps {
+  storage: Storage;
   close(): Promise<void>;
 }
 
@@ -34,11 +36,13 @@ export async function openParts(name: string, env = process.env): Promise<Parts>
   try {
     const vault = await openVault(db, wrapper);
     const egress = createEgress({ allow: config.EGRESS_ALLOW });
+    const storage = openStorage(config);
     const close = async () => {
+      storage.client.destroy();
       await egress.close();
       await db.close();
     };
-    return { db, vault, egress, clock: systemClock, ids: systemIds, log: createLogger(name), close };
+    return { db, vault, egress, storage, clock: systemClock, ids: systemIds, log: createLogger(name), close };
   } catch (error) {
     await db.close();
     throw error;

@@ -11,6 +11,11 @@ export async function restart(session: Session): Promise<CommandOutput<"instance
   return {};
 }
 
+export async function stop(session: Session): Promise<CommandOutput<"instance.stop">> {
+  await session.disable();
+  return {};
+}
+
 export async function logout(session: Session): Promise<CommandOutput<"instance.logout">> {
   await session.logout();
   return {};

@@ -98,7 +98,7 @@ describe("login", () => {
     const { body } = await api.request("POST", "/api/auth/login", { body: { email: user.email, password } });
     const { id, email, key } = user;
     expect(body.user).toEqual({ id, email, firstName: "Ann", lastName: "Lee", apiKey: key });
-    const me = { id, email, firstName: "Ann", lastName: "Lee" };
+    const me = { id, email, firstName: "Ann", lastName: "Lee", role: "user", timeZone: null, allowedIps: [] };
     expect((await api.request("GET", "/api/auth/me", { token: body.token })).body).toEqual(me);
     expect((await api.request("GET", "/api/auth/me", { key })).body).toEqual(me);
     expect((await api.request("GET", "/api/auth/me", { headers: { "X-API-KEY": key } })).body).toEqual(me);
@@ -352,6 +352,15 @@ describe("on a local run", () => {
     const answer = await local.request("GET", `/api/instance/${instance}/status`, { key: other });
     expect(answer).toMatchObject({ status: 403, body: { success: false, code: "forbidden" } });
     expect((await local.request("POST", "/api/auth/generate-key")).body.data.name).toBe("API key");
+  });
+
+  test("the first admin is the one that the environment names", async () => {
+    const wanted = { email: "Boss@example.com", password };
+    const made = await ensureFirstAdmin(local.deps, wanted);
+    expect(made).toMatchObject({ user: { email: "boss@example.com", role: "admin" }, generatedPassword: null });
+    const { token } = (await local.request("POST", "/api/auth/login", { body: wanted })).body;
+    expect((await local.request("GET", "/api/users?search=boss", { token })).body.users).toHaveLength(1);
+    expect(await ensureFirstAdmin(local.deps, { email: "other@example.com", password })).toBeNull();
   });
 
   test("a web page that has its name resolve to this machine gets none", async () => {

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { recordActivity } from "../../core/activity/index.ts";
 import { systemIds } from "../../core/id.ts";
+import { readHistory } from "../../core/message/history.ts";
+import { randomOf } from "../fault/random.ts";
 import { startApi, type TestApi } from "./support.ts";
 
 let api: TestApi;
@@ -44,6 +46,10 @@ describe("the history of a chat", () => {
         hasMedia: true,
         status: "received",
         createdAt: "2023-01-09T12:00:00.000Z",
+        editedAt: null,
+        deleted: false,
+        quotedMessageId: null,
+        mentions: [],
       },
       expect.objectContaining({ fromMe: true, messageType: "text", messageId: "WA8", hasMedia: false, status: "read" }),
     ]);
@@ -128,5 +134,93 @@ describe("the activity log", () => {
     const id = await api.instance(key);
     await api.db.sql`delete from instances where id = ${id}`;
     await recordActivity({ ...api.deps, orm: api.db.orm }, id, "connection_opened");
+  });
+});
+
+describe("the total of a chat's history", () => {
+  const random = randomOf(20261121);
+  const pick = (count: number) => Math.floor(random() * count);
+  const chats = ["4915550000001@s.whatsapp.net", "4915550000002@s.whatsapp.net", "120363000000000001@g.us"];
+  const start = Date.parse("2026-03-27T00:00:00Z");
+  const hours = 60 * 60 * 1000;
+  /** Within five days, often exactly at midnight. */
+  const instant = () => new Date(start + (pick(4) === 0 ? pick(6) * 24 : pick(120 * 60) / 60) * hours);
+
+  const differences = async (id: string) => {
+    const found: unknown[] = [];
+    for (let round = 0; round < 60; round++) {
+      const chat = chats[pick(chats.length)] ?? "";
+      const from = pick(3) ? instant() : undefined;
+      const before = pick(3) ? instant() : undefined;
+      const [row] = await api.db.sql`
+        select count(*)::int as total from messages where instance_id = ${id} and chat_id = ${chat}
+          and sent_at >= ${from?.toISOString() ?? "-infinity"}::text::timestamptz
+          and sent_at < ${before?.toISOString() ?? "infinity"}::text::timestamptz`;
+      const { pagination } = await readHistory(api.db, id, chat, { limit: 1, skip: 0, from, before });
+      if (pagination.total !== row?.total) found.push({ chat, from, before, total: pagination.total, counted: row });
+    }
+    return found;
+  };
+
+  test("is that of counting, whatever was written, moved and removed, and whatever part is asked for", async () => {
+    const id = await api.instance(key);
+    for (let round = 0; round < 6; round++) {
+      const rows = Array.from({ length: 40 }, () => ({ chat: chats[pick(3)] ?? "", at: instant().toISOString() }));
+      await api.db.sql`
+        insert into messages (id, instance_id, wa_id, chat_id, from_me, type, proto_type, status, sent_at)
+        select gen_random_uuid(), ${id}, gen_random_uuid(), chat, false, 'text', 'conversation', 'received', at
+        from unnest(${rows.map((row) => row.chat)}::text[], ${rows.map((row) => row.at)}::timestamptz[]) as t(chat, at)`;
+      await api.db.sql`
+        update messages set sent_at = ${instant().toISOString()}, chat_id = ${chats[pick(3)] ?? ""}
+        where id in (select id from messages where instance_id = ${id} order by id limit ${pick(20)})`;
+      await api.db.sql`
+        update messages set sent_at = date_trunc('second', sent_at), status = 'read'
+        where id in (select id from messages where instance_id = ${id} order by wa_id limit ${pick(20)})`;
+      await api.db.sql`
+        delete from messages
+        where id in (select id from messages where instance_id = ${id} order by id desc limit ${pick(20)})`;
+      expect(await differences(id)).toEqual([]);
+    }
+    const [empty] = await api.db.sql`select min(messages) as least from message_days where instance_id = ${id}`;
+    expect(empty?.least).toBeGreaterThanOrEqual(0);
+    await api.db.sql`delete from instances where id = ${id}`;
+    expect(await api.db.sql`select 1 from message_days where instance_id = ${id}`).toEqual([]);
+  });
+
+  test("is right on any page, and the page is that of counting from the newest", async () => {
+    const id = await api.instance(key);
+    const chat = chats[0] ?? "";
+    await api.db.sql`
+      insert into messages (id, instance_id, wa_id, chat_id, from_me, type, proto_type, status, sent_at)
+      select gen_random_uuid(), ${id}, n::text, ${chat}, false, 'text', 'conversation', 'received',
+        ${new Date(start).toISOString()}::timestamptz + (n * n % 7200) * interval '1 minute'
+      from generate_series(1, 3000) n`;
+    for (let round = 0; round < 80; round++) {
+      const page = {
+        limit: 3,
+        skip: pick(3200),
+        from: pick(3) ? undefined : instant(),
+        before: pick(2) ? undefined : instant(),
+      };
+      const expected = await api.db.sql`
+        select id from messages where instance_id = ${id} and chat_id = ${chat}
+          and sent_at >= ${page.from?.toISOString() ?? "-infinity"}::text::timestamptz
+          and sent_at < ${page.before?.toISOString() ?? "infinity"}::text::timestamptz
+        order by sent_at desc, id desc limit 3 offset ${page.skip}`;
+      const { messages } = await readHistory(api.db, id, chat, page);
+      expect(
+        messages.map((message) => message.id),
+        JSON.stringify(page),
+      ).toEqual(expected.map((row) => row.id));
+    }
+    expect(await differences(id)).toEqual([]);
+  });
+
+  test("is asked for with any date that can be written", async () => {
+    const id = await api.instance(key);
+    const path = `/api/instances/${id}/chats/${chats[0]}/messages`;
+    for (const query of ["startDate=0000-01-01", "endDate=9999-12-31", "startDate=9999-12-31", "endDate=0000-01-01"]) {
+      expect((await api.request("GET", `${path}?${query}`, { key })).body.pagination).toMatchObject({ total: 0 });
+    }
   });
 });

@@ -66,6 +66,7 @@ describe("creating", () => {
       status: "connecting",
       webhookUrl: "https://example.com/webhook",
       webhookEnabled: true,
+      enabled: true,
       createdAt,
       updatedAt,
     });
@@ -95,6 +96,9 @@ describe("creating", () => {
       notifyRead: true,
       maxRetries: 5,
       retryInterval: 60000,
+      headerNames: [],
+      hasSecret: false,
+      previousSecretValidUntil: null,
     });
     const made = {
       name: "Hooked",
@@ -179,6 +183,7 @@ describe("updating", () => {
       description: "Updated description",
       webhookUrl: "https://new-example.com/webhook",
       webhookEnabled: true,
+      enabled: true,
       updatedAt: answer.body.updatedAt,
     });
     await update(id, { notifyRead: false });
@@ -250,6 +255,12 @@ describe("what waits for the session host", () => {
       "/api/instances/{id}/logout",
       "instance.logout",
       (id: string) => ({ success: true, message: `Instance ${id} logged out` }),
+    ],
+    [
+      "POST",
+      "/api/instances/{id}/disable",
+      "instance.stop",
+      (id: string) => ({ success: true, message: `Instance ${id} disabled` }),
     ],
     ["POST", "/api/whatsapp/{id}/logout", "instance.logout", () => ({ success: true })],
     [

@@ -10,6 +10,7 @@ import { openVault, type Vault } from "../../core/crypto/index.ts";
 import { localWrapper } from "../../core/crypto/wrapper.ts";
 import { type Database, openDatabase } from "../../core/db/index.ts";
 import { migrate } from "../../core/db/migrate.ts";
+import { createEgress } from "../../core/egress/index.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
 import { commandQueue, createQueues, openQueues, type Queues } from "../../core/queue/index.ts";
@@ -19,6 +20,8 @@ import { createApp, dialects } from "../../functions/api/app.ts";
 import type { ApiDeps } from "../../functions/api/deps.ts";
 import { startApiGateway } from "../../infra/local/api-gateway.ts";
 import { startPostgres } from "../../infra/local/postgres.ts";
+
+import { seedPostgres } from "../support/postgres.ts";
 
 /** A clock that runs with the system's and can be moved ahead. */
 export interface TestClock extends Clock {
@@ -73,6 +76,7 @@ export const password = "correct horse battery staple";
 export async function startApi(options: Partial<Pick<ApiDeps, "openKeyGeneration">> = {}): Promise<TestApi> {
   const folder = await mkdtemp(join(tmpdir(), "switchboard-api-"));
   const openPostgres = () => startPostgres({ dataDir: join(folder, "postgres") });
+  await seedPostgres(join(folder, "postgres"));
   let postgres = await openPostgres();
   const sqs = await startFauxqs({ port: 0, logger: false, host: "127.0.0.1" });
   const sqsEndpoint = `http://127.0.0.1:${sqs.port}`;
@@ -88,6 +92,7 @@ export async function startApi(options: Partial<Pick<ApiDeps, "openKeyGeneration
   await createQueues(queues, config);
   const storage = openStorage(config);
   await storage.createBucket();
+  const egress = createEgress({ allow: ["127.0.0.0/8"] });
   const vault = await openVault(db, localWrapper(Buffer.alloc(32, 7)));
   let ahead = 0;
   const advance = (ms: number) => {
@@ -104,6 +109,7 @@ export async function startApi(options: Partial<Pick<ApiDeps, "openKeyGeneration
     vault,
     queues,
     storage,
+    egress,
     clock,
     ids: systemIds,
     log,
@@ -176,6 +182,7 @@ export async function startApi(options: Partial<Pick<ApiDeps, "openKeyGeneration
     },
     async stop() {
       await Promise.all([gateway.stop(), impatient.stop()]);
+      await egress.close();
       await db.close();
       await sqs.stop();
       await postgres.stop();

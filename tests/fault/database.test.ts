@@ -10,7 +10,7 @@ import { until } from "../support/until.ts";
 import { startProxy, type Way } from "./proxy.ts";
 
 /** A minute when the long form is asked for; in the short form still longer than a lease. */
-const awaySeconds = process.env.FAULT_ROUNDS ? 60 : 20;
+const awaySeconds = process.env.FAULT_ROUNDS ? 60 : 14;
 
 let directory: string;
 let postgres: LocalPostgres;

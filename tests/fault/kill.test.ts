@@ -11,7 +11,10 @@ import { randomOf } from "./random.ts";
 /** Kills at so many moments; `npm run test:fault` takes twenty. */
 const rounds = Number(process.env.FAULT_ROUNDS ?? 2);
 const seed = Number(process.env.FAULT_SEED ?? 20261121);
-const count = 500;
+/** Texts each way. */
+const count = process.env.FAULT_ROUNDS ? 500 : 150;
+/** Milliseconds: while they are under way. */
+const lastMoment = process.env.FAULT_ROUNDS ? 2500 : 800;
 
 let gate: TestGateway;
 let host: ChildProcess;
@@ -36,7 +39,7 @@ afterAll(async () => {
 
 const random = randomOf(seed);
 for (let round = 0; round < rounds; round++) {
-  const moment = Math.round(random() * 2500);
+  const moment = Math.round(random() * lastMoment);
   const endpointDown = round % 2 === 1;
   test(`nothing is lost or doubled when the host is killed after ${moment} ms${endpointDown ? " while the endpoint is down" : ""} (seed ${seed}, round ${round})`, async () => {
     if (endpointDown) gate.receiver.answer("down");

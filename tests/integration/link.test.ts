@@ -1,4 +1,7 @@
+import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readConfig } from "../../core/config.ts";
+import { openStorage } from "../../core/storage/index.ts";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
@@ -183,9 +186,13 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect((await client.request("DELETE", "delete")).status).toBe(200);
     expect(owner.devices).toEqual([]);
     expect((await client.request("GET", "status")).status).toBe(404);
+    const storage = openStorage(readConfig(gate.gateway.env));
+    const files = await storage.client.send(new ListObjectsV2Command({ Bucket: "switchboard-media" }));
+    expect(files.Contents?.filter(({ Key }) => Key?.includes(client.instance)) ?? []).toEqual([]);
+    // What was counted stays with the user: a month's total does not shrink.
     const tables = await gate.db.sql<{ name: string }[]>`
       select table_name as name from information_schema.columns
-      where table_schema = 'public' and column_name = 'instance_id'`;
+      where table_schema = 'public' and column_name = 'instance_id' and table_name <> 'usage'`;
     expect(tables.length).toBeGreaterThan(5);
     for (const { name } of tables) {
       const [row] = await gate.db.sql`

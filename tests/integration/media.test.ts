@@ -97,13 +97,13 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     });
     const { data } = (await client.told("sent", id)).body;
     expect(data.media).toMatchObject({ mimetype: "image/png", size: bytes.length, sha256: sha256(bytes) });
-    expect(JSON.stringify(data)).not.toContain(media.storageKey);
+    expect(data.media).not.toHaveProperty("storageKey");
   });
 
   test("a picture that comes in rests in storage with the same bytes, and the webhook says that there is one", async () => {
     const { id } = await bob.sendImage(owner.number, large, { caption: "Смотри", mimetype: "image/png" });
     const { data } = (await client.told("received", id)).body;
-    expect(data.media).toEqual({ mimetype: "image/png", filename: null, size: large.length, sha256: sha256(large) });
+    expect(data.media).toMatchObject({ mimetype: "image/png", size: large.length, sha256: sha256(large) });
     if (dialect === "multi-instance")
       expect(data).toMatchObject({ hasMedia: true, type: "imageMessage", body: "Смотри" });
     else expect(data.message.imageMessage).toMatchObject({ caption: "Смотри", mimetype: "image/png" });

@@ -4,7 +4,6 @@ import type { InboxMessage } from "../../infra/local/whatsapp/phone/inbox.ts";
 import { node } from "../../infra/local/whatsapp/stanza/node.ts";
 import { routeReceipt } from "../../infra/local/whatsapp/stanza/receipt.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
-import { until } from "../support/until.ts";
 import { dialects, type RestClient, restClient } from "./rest.ts";
 
 let gate: TestGateway;
@@ -207,13 +206,13 @@ test("an instance that switched everything off hears of nothing but its connecti
   await client.shown(bob.number, id, "read");
   await client.shown(bob.number, received, "received");
   await client.request("POST", "logout");
-  await until(async () => {
-    const [row] = await gate.db.sql`
-      select count(*)::int as n from events where instance_id = ${client.instance} and emitted_at is null`;
-    return row?.n === 0 || undefined;
-  });
+  await gate.receiver.waitFor(
+    ({ body }) => body.data.instanceId === client.instance && body.event === "connection_closed",
+  );
   const told = gate.receiver.deliveries.filter(({ body }) => body.data.instanceId === client.instance);
-  expect(new Set(told.map(({ body }) => body.event))).toEqual(new Set(["qr_received", "connection_opened"]));
+  expect(new Set(told.map(({ body }) => body.event))).toEqual(
+    new Set(["qr_received", "connection_opened", "connection_closed"]),
+  );
 });
 
 test("nothing went wrong that nobody looked at", () => {

@@ -3,9 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Database, openDatabase } from "../../core/db/index.ts";
 import { createLogger } from "../../core/log.ts";
+import { openDataDir } from "../../infra/local/data-dir.ts";
 import { type Gateway, startGateway } from "../../infra/local/gateway.ts";
 import type { HostMode } from "../../infra/local/host-process.ts";
 import { type Phone, startWhatsApp, type WhatsApp } from "../../infra/local/whatsapp/index.ts";
+import { seedPostgres } from "./postgres.ts";
 import { type Receiver, startReceiver } from "./receiver.ts";
 import { until } from "./until.ts";
 
@@ -66,6 +68,9 @@ export async function startTestGateway(
       log: createLogger("test", level),
       host: options.host ?? "inside",
     });
+  // A folder with data and without a key would be refused.
+  (await openDataDir(join(directory, "data"))).close();
+  await seedPostgres(join(directory, "data/postgres"));
   const gateway = await start();
   const db = openDatabase(gateway.env.DATABASE_URL ?? "", { max: 4, name: "test" });
   const adminKey = gateway.firstAdmin?.apiKey.key ?? "";
@@ -80,10 +85,12 @@ export async function startTestGateway(
         method,
         headers: {
           ...(key ? { "x-api-key": key } : {}),
-          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...(body === undefined || body instanceof FormData ? {} : { "content-type": "application/json" }),
           ...headers,
         },
-        ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+        ...(body === undefined
+          ? {}
+          : { body: typeof body === "string" || body instanceof FormData ? body : JSON.stringify(body) }),
       });
       const text = await response.text();
       return { status: response.status, headers: response.headers, body: parsed(text) };

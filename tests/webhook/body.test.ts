@@ -59,11 +59,15 @@ const events = {
   open: event("connection.open", { phoneNumber: "6289876543210", lid: null, pushName: null }),
   close: event("connection.close", { reason: "logout", willReconnect: false }, "2023-01-01T18:00:00.000Z"),
   update: event("connection.update", { status: "connecting", reason: null }),
+  disabled: event("webhook.disabled", { url: "https://a.test", failingSince: "2023-01-01T12:00:00.000Z", failures: 9 }),
   qr: event("connection.qr", { sealedQr: "c2VhbGVk", expiresAt: "2023-01-01T12:00:20.000Z" }),
 };
 
+const link = { url: "https://bucket.example.com/media?X-Amz-Signature=ab", urlExpiresAt: "2023-01-01T18:00:00.000Z" };
+const linkOf = (one: WebhookEvent) => ("media" in one.data && one.data.media ? link : null);
+
 const bodyOf = (one: WebhookEvent, changes: Partial<BodyContext> = {}) => {
-  const text = webhookBody(one, contextOf(changes));
+  const text = webhookBody(one, contextOf(changes), linkOf(one));
   return text === null ? null : JSON.parse(text);
 };
 const gateway = { dialect: "gateway" } as const;
@@ -178,14 +182,24 @@ test("an answer to `from` goes to the group a message was written in, and `parti
   }
 });
 
-test("a file is described, and where it lies in our bucket is not told", () => {
-  const own = { mimetype: "image/jpeg", filename: null, size: 1234, sha256: "ab" };
+test("a file is described and linked to for a time", () => {
+  const own = { mimetype: "image/jpeg", filename: null, size: 1234, sha256: "ab", ...link };
   expect(bodyOf(events.image).data).toMatchObject({ hasMedia: true, type: "imageMessage", body: "Look", media: own });
   expect(bodyOf(events.image, gateway).data).toMatchObject({
     message: { imageMessage: { caption: "Look", mimetype: "image/jpeg", fileLength: 1234 } },
     media: own,
   });
   expect(JSON.stringify([bodyOf(events.image), bodyOf(events.image, gateway)])).not.toContain("media/x/y");
+});
+
+test("a message says what it answers to and whom it mentions", () => {
+  const quoted = { messageId: "3EB0", senderId: contact, body: "How are you?" };
+  const one = event("message.received", { ...incoming, quoted, mentions: [contact] });
+  expect(bodyOf(one).data).toMatchObject({
+    quotedMessage: { messageId: "3EB0", participant: contact, body: "How are you?" },
+    mentions: [contact],
+  });
+  expect(bodyOf(events.sent).data).toMatchObject({ quotedMessage: null, mentions: [] });
 });
 
 test("every event has the body of its dialect, or none where the dialect has no such event", () => {
@@ -202,6 +216,7 @@ test("every event has the body of its dialect, or none where the dialect has no 
     open: "connection_opened",
     close: "connection_closed",
     update: null,
+    disabled: null,
     qr: "qr_received",
   });
   expect(names(gateway)).toEqual({
@@ -215,6 +230,7 @@ test("every event has the body of its dialect, or none where the dialect has no 
     open: "connection.open",
     close: "connection.close",
     update: "connection.update",
+    disabled: null,
     qr: null,
   });
 });
@@ -267,7 +283,7 @@ test("a body is what parsing and writing it again gives, whatever people write",
   ]) {
     for (const dialect of ["multi-instance", "gateway"] as const) {
       const one = event("message.received", { ...incoming, body: text, pushName: text });
-      const body = webhookBody(one, contextOf({ dialect })) ?? "";
+      const body = webhookBody(one, contextOf({ dialect }), null) ?? "";
       expect(JSON.stringify(JSON.parse(body))).toBe(body);
       expect(Buffer.from(body).toString("utf8")).toBe(body);
     }
@@ -292,6 +308,16 @@ test("both signatures are those of the documents, for every kind of secret", () 
     "webhook-id",
     "webhook-timestamp",
   ]);
+});
+
+test("while a secret is being changed both sign, the new one first", () => {
+  const signed = { id: "id-1", at: new Date(1_700_000_000_000), body: "{}" };
+  const [now, before] = ["new", "old"].map((secret) => signatureHeaders({ ...signed, secret }));
+  expect(signatureHeaders({ ...signed, secret: "new", previousSecret: "old" })).toEqual({
+    ...now,
+    "webhook-signature": `${now?.["webhook-signature"]} ${before?.["webhook-signature"]}`,
+    "x-webhook-signature-previous": before?.["x-webhook-signature"],
+  });
 });
 
 /** The example of the specification: github.com/standard-webhooks/standard-webhooks, libraries' test vectors. */

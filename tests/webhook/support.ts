@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readConfig } from "../../core/config.ts";
 import { openVault, type Vault } from "../../core/crypto/index.ts";
 import { localWrapper } from "../../core/crypto/wrapper.ts";
 import { type Database, openDatabase } from "../../core/db/index.ts";
@@ -11,11 +12,13 @@ import { systemIds } from "../../core/id.ts";
 import { sealedPlace } from "../../core/instance/index.ts";
 import type { Dialect } from "../../core/instance/instance.sql.ts";
 import { createLogger } from "../../core/log.ts";
+import { openStorage } from "../../core/storage/index.ts";
 import type { WebhookDeps } from "../../core/webhook/group.ts";
 import { wakeDeliveries } from "../../core/webhook/wake.ts";
 import { createWebhookHandler } from "../../functions/webhook/handler.ts";
 import { lambdaContext } from "../../infra/local/lambda-context.ts";
 import { startPostgres } from "../../infra/local/postgres.ts";
+import { seedPostgres } from "../support/postgres.ts";
 
 export interface InstanceOptions {
   url?: string | null;
@@ -34,6 +37,8 @@ export interface DeliveryRow {
   status: string;
   attempts: number;
   body: string;
+  tries: number;
+  reason: string | null;
   next_at: number;
   instance_id: string;
 }
@@ -56,6 +61,7 @@ export type World = Awaited<ReturnType<typeof startWorld>>;
 /** A real database and the real function, with a clock that tests move. */
 export async function startWorld() {
   const folder = await mkdtemp(join(tmpdir(), "switchboard-webhook-"));
+  await seedPostgres(join(folder, "postgres"));
   const postgres = await startPostgres({ dataDir: join(folder, "postgres") });
   await migrate(postgres.url, 4);
   const masterKey = Buffer.alloc(32, 7);
@@ -75,8 +81,22 @@ export async function startWorld() {
     },
   };
   const log = createLogger("webhook", process.env.TEST_LOG ?? "silent");
-  // Always the middle of the jitter, so that pauses are exact.
-  const deps: WebhookDeps = { db, vault, egress, clock, ids: systemIds, log, random: () => 0.5 };
+  // Nothing asks it: only URLs are signed.
+  const storage = openStorage(readConfig({ S3_ENDPOINT: "http://127.0.0.1:1" }));
+  // Always the middle of the jitter, so that pauses are exact; and who waits moves the clock.
+  const random = () => 0.5;
+  const sleep = async (ms: number) => clock.advance(ms);
+  const deps: WebhookDeps & { storage: typeof storage } = {
+    db,
+    vault,
+    egress,
+    storage,
+    clock,
+    ids: systemIds,
+    log,
+    random,
+    sleep,
+  };
   const userId = systemIds.uuid();
   await db.sql`insert into users (id, email, password_hash) values (${userId}, 'ann@example.com', '')`;
   const seqs = new Map<string, number>();
@@ -126,12 +146,19 @@ export async function startWorld() {
       return answer.batchItemFailures.map((failure) => failure.itemIdentifier);
     },
 
-    wake: (options: Partial<Parameters<typeof wakeDeliveries>[1]> = {}) =>
-      wakeDeliveries(deps, { budgetMs: functionTimeMs, ...options }),
+    wake: (options: Partial<Parameters<typeof wakeDeliveries>[1]> = {}, changes: Partial<WebhookDeps> = {}) =>
+      wakeDeliveries({ ...deps, ...changes }, { budgetMs: functionTimeMs, ...options }),
+
+    /** How the endpoint of an instance fares, as it is stored. */
+    async endpoint(instanceId: string): Promise<{ state: string; failures: number } | undefined> {
+      const [row] = await db.sql<{ state: string; failures: number }[]>`
+        select state, failures from webhook_endpoints where instance_id = ${instanceId}`;
+      return row && { state: row.state, failures: row.failures };
+    },
 
     deliveries: (instanceId: string): Promise<DeliveryRow[]> =>
       db.sql<DeliveryRow[]>`
-        select id, event_id, event_seq::float8 as event_seq, status, attempts, body, instance_id,
+        select id, event_id, event_seq::float8 as event_seq, status, attempts, tries, reason, body, instance_id,
           (extract(epoch from next_at) * 1000)::float8 as next_at
         from deliveries where instance_id = ${instanceId} order by event_seq`,
 
@@ -140,6 +167,7 @@ export async function startWorld() {
         select number, status, error, response, duration_ms from attempts where delivery_id = ${deliveryId} order by number`,
 
     async stop() {
+      storage.client.destroy();
       await egress.close();
       await db.close();
       await postgres.stop();
@@ -158,6 +186,8 @@ export function text(body: string): EventData<"message.received"> {
     body,
     timestamp: 1672531200,
     media: null,
+    quoted: null,
+    mentions: [],
     senderId: "79001234567@s.whatsapp.net",
     senderLid: null,
     pushName: "Ivan",

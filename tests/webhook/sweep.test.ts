@@ -4,7 +4,10 @@ import { expireCommands, requeueCommands, type SweepDeps } from "../../core/comm
 import { readConfig } from "../../core/config.ts";
 import { prune } from "../../core/db/prune.ts";
 import { systemIds, uuidv7 } from "../../core/id.ts";
+import { uploadKey, uploadPrefix } from "../../core/media/index.ts";
+import { pruneUploads } from "../../core/media/prune.ts";
 import { commandQueue, createQueues, openQueues, type Queues } from "../../core/queue/index.ts";
+import { openStorage, type Storage } from "../../core/storage/index.ts";
 import { createCronHandler } from "../../functions/cron/handler.ts";
 import { handler } from "../../functions/cron/index.ts";
 import { lambdaContext } from "../../infra/local/lambda-context.ts";
@@ -22,12 +25,16 @@ const days = 24 * hours;
 let world: World;
 let sqs: Awaited<ReturnType<typeof startFauxqs>>;
 let queues: Queues;
+let storage: Storage;
 let deps: SweepDeps;
 
 beforeAll(async () => {
   world = await startWorld();
   sqs = await startFauxqs({ port: 0, logger: false, host: "127.0.0.1" });
-  const config = readConfig({ SQS_ENDPOINT: `http://127.0.0.1:${sqs.port}`, SHARDS: "4" });
+  const endpoint = `http://127.0.0.1:${sqs.port}`;
+  const config = readConfig({ SQS_ENDPOINT: endpoint, S3_ENDPOINT: endpoint, SHARDS: "4" });
+  storage = openStorage(config);
+  await storage.createBucket();
   queues = openQueues(config);
   await createQueues(queues, config);
   deps = { ...world.deps, queues };
@@ -39,6 +46,7 @@ beforeEach(async () => {
 });
 afterAll(async () => {
   queues.client.destroy();
+  storage.client.destroy();
   await sqs.stop();
   await world.stop();
 });
@@ -242,6 +250,31 @@ test("more than one batch is deleted in one run", async () => {
   expect(await prune(deps, 10_000)).toEqual({ session_inbox: 2500 });
 });
 
+test("an upload is removed after a day, but not while a command waits to send it", async () => {
+  const instance = await world.instance();
+  const keys = ["a", "b"].map((id) => uploadKey(instance, id));
+  for (const key of keys) await storage.put(key, Buffer.from("x"), { contentType: "text/plain" });
+  const left = async () => {
+    const found: string[] = [];
+    for await (const { key } of storage.list(uploadPrefix(instance))) found.push(key);
+    return found;
+  };
+  const { id } = await command(instance, { age: 0 });
+  const input = { to: "79001234567@s.whatsapp.net", upload: "b" };
+  await world.db.sql`
+    update commands set name = 'message.sendMedia', input = ${JSON.stringify(input)}::text::jsonb where id = ${id}`;
+  world.clock.advance(23 * hours);
+  await pruneUploads({ ...world.deps, storage });
+  expect(await left()).toEqual(keys);
+  world.clock.advance(2 * hours);
+  await pruneUploads({ ...world.deps, storage });
+  expect(await left()).toEqual(keys.slice(1));
+  await world.db.sql`update commands set status = 'done' where id = ${id}`;
+  world.clock.advance(2 * hours);
+  await pruneUploads({ ...world.deps, storage });
+  expect(await left()).toEqual([]);
+});
+
 test("the cron function does all its jobs, and one that fails keeps no other from its work but is counted", async () => {
   const receiver = await startReceiver(500);
   const instance = await world.instance({ url: receiver.url });
@@ -252,7 +285,7 @@ test("the cron function does all its jobs, and one that fails keeps no other fro
   const waiting = await command(instance, { age: 40 * seconds });
   const broken = { ...queues, sendBatch: () => Promise.reject(new Error("the queue is away")) };
   const run = (used: Queues) =>
-    createCronHandler(async () => ({ ...world.deps, queues: used }))({}, lambdaContext("cron", 60_000));
+    createCronHandler(async () => ({ ...world.deps, queues: used, storage }))({}, lambdaContext("cron", 60_000));
   await expect(run(broken)).rejects.toThrow("1 scheduled jobs failed");
   expect(receiver.received).toHaveLength(2);
   expect(await statusOf(id)).toMatchObject({ status: "failed" });
@@ -264,6 +297,7 @@ test("the function as Lambda loads it works from its environment", async () => {
   vi.stubEnv("DATABASE_URL", world.url);
   vi.stubEnv("MASTER_KEY_FILE", world.masterKeyFile);
   vi.stubEnv("SQS_ENDPOINT", `http://127.0.0.1:${sqs.port}`);
+  vi.stubEnv("S3_ENDPOINT", `http://127.0.0.1:${sqs.port}`);
   vi.stubEnv("LOG_LEVEL", "silent");
   const instance = await world.instance();
   const { id } = await command(instance, { age: 25 * hours, deadlineIn: -1 * seconds });

@@ -37,6 +37,17 @@ export const getActivity = (context: InstanceContext, page: PageRequest & { acti
 export const restartInstance = async (context: InstanceContext) =>
   settle(context, await lifecycle.restartInstance(context.deps, asked(context), context.instance));
 
+export const enableInstance = async (context: InstanceContext) =>
+  settle(context, await lifecycle.enableInstance(context.deps, asked(context), context.instance));
+
+export const disableInstance = async (context: InstanceContext) =>
+  settle(context, await lifecycle.disableInstance(context.deps, asked(context), context.instance));
+
+export const rotateWebhookSecret = (
+  context: InstanceContext,
+  input: { secret: string | undefined; overlapSeconds: number },
+) => store.rotateWebhookSecret(context.deps, context.instance, input);
+
 export const logoutInstance = async (context: InstanceContext) =>
   settle(context, await lifecycle.logoutInstance(context.deps, asked(context), context.instance));
 

@@ -1,15 +1,22 @@
 import { AppError } from "../../../core/error.ts";
+import type { PageRequest } from "../../../core/message/page.ts";
 import * as user from "../../../core/user/index.ts";
 import type { CallerContext, Context } from "../context.ts";
 
 export const login = (context: Context, credentials: { email: string; password: string }) =>
-  user.login(context.deps, credentials);
+  user.login(context.deps, { ...credentials, ip: context.ip });
 
 export async function currentUser(context: CallerContext): Promise<user.User> {
   const found = await user.findUser(context.deps.db, context.caller.userId);
   if (!found) throw new AppError("invalid_credentials", "the user is gone");
   return found;
 }
+
+export const updateMe = (context: CallerContext, changes: user.OwnChanges) =>
+  user.updateMe(context.deps, context, changes);
+
+export const changePassword = (context: CallerContext, passwords: { currentPassword: string; newPassword: string }) =>
+  user.changePassword(context.deps, { ...passwords, userId: context.caller.userId, ip: context.ip });
 
 /** A web page that has its own name resolve to this machine (DNS rebinding) still names itself in `Host`. */
 const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
@@ -20,3 +27,18 @@ export const generateKey = (context: Context & { caller?: user.Caller }, input: 
     name: input.name,
     open: context.deps.openKeyGeneration && loopback.test(context.host ?? ""),
   });
+
+export const createUser = (context: CallerContext, wanted: user.NewUser) =>
+  user.createUser(context.deps, wanted, context.caller);
+
+export const listUsers = (context: CallerContext, page: PageRequest & { search?: string | undefined }) =>
+  user.listUsers(context.deps.db, page);
+
+export const getUser = (context: CallerContext, userId: string) => user.loadUser(context.deps.db, userId);
+
+export const updateUser = (
+  context: CallerContext,
+  { userId, changes }: { userId: string; changes: user.UserChanges },
+) => user.updateUser(context.deps, context, userId, changes);
+
+export const deleteUser = (context: CallerContext, userId: string) => user.deleteUser(context.deps, context, userId);

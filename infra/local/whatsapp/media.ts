@@ -14,8 +14,8 @@ export class MediaHost {
   readonly auth: string;
   readonly maxBytes: number;
   readonly counts: MediaCounts = { uploads: 0, downloads: 0, rejected: 0 };
-  /** HTTP statuses for the next uploads and downloads. */
-  readonly faults = { upload: new Scheduled<number>(), download: new Scheduled<number>() };
+  /** HTTP statuses for the next uploads and downloads; `cut` ends the connection in the middle of the file. */
+  readonly faults = { upload: new Scheduled<number>(), download: new Scheduled<number | "cut">() };
   /** Ciphertexts by path. */
   readonly files: Map<string, Buffer>;
   readonly #server: Server;
@@ -100,13 +100,19 @@ export class MediaHost {
 
   #download(url: URL, request: IncomingMessage, response: ServerResponse): void {
     const fault = this.faults.download.take();
-    if (fault !== undefined) {
+    if (typeof fault === "number") {
       this.#reject(response, fault, "requested by the test");
       return;
     }
     const file = this.files.get(url.pathname);
     if (!file) {
       this.#reject(response, 404, "not found");
+      return;
+    }
+    if (fault === "cut") {
+      this.counts.rejected++;
+      response.writeHead(200, { "content-length": file.length });
+      response.write(file.subarray(0, file.length / 2), () => response.destroy());
       return;
     }
     this.counts.downloads++;

@@ -28,7 +28,8 @@ export type WhatsAppOptions = {
   saveEveryMs?: number;
 };
 
-const DEFAULT_MEDIA_BYTES = 100 * 1024 * 1024;
+/** WhatsApp takes 2 GB; here files are held in memory. */
+const DEFAULT_MEDIA_BYTES = 256 * 1024 * 1024;
 const DEFAULT_SAVE_MS = 15_000;
 
 /** A running simulated WhatsApp. */

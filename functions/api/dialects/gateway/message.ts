@@ -54,7 +54,7 @@ export const messageRows = [
     summary: "Send an image that is fetched from a URL",
     access: "write",
     command: "message.sendMedia",
-    body: z.object({ instanceId, to, image: url, caption }),
+    body: z.object({ instanceId, to, image: url.unwrap(), caption }),
     answer: sent,
     in: ({ body }) => ({ to: body.to, url: body.image, kind: "image" as const, caption: body.caption }),
     out: ({ messageId }, { body }) => enveloped({ messageId, instanceId: body.instanceId, to: body.to }, accepted),

@@ -1,9 +1,14 @@
 import * as z from "zod";
+import * as field from "../../../../core/user/field.ts";
 import { maxPasswordLength } from "../../../../core/user/index.ts";
-import { currentUser, login } from "../../operations/user.ts";
+import { rotateKey } from "../../operations/key.ts";
+import { changePassword, currentUser, login, updateMe } from "../../operations/user.ts";
 import { callerRow, openRow } from "../../row.ts";
+import { isoDate } from "../../shapes.ts";
+import { force, meShape, ownSettings, toMe, toSettings, userName } from "./user-shapes.ts";
 
-const user = z.object({ id: z.string(), email: z.string(), firstName: z.string(), lastName: z.string() });
+/** A password to compare with ours. */
+const password = z.string().min(1).max(maxPasswordLength);
 
 export const authRows = [
   openRow({
@@ -11,9 +16,9 @@ export const authRows = [
     path: "/api/auth/login",
     summary: "Log in with e-mail address and password; the token is good for an hour",
     access: "public",
-    body: z.object({ email: z.email().max(254), password: z.string().min(1).max(maxPasswordLength) }),
-    answer: z.object({ token: z.string(), user: user.extend({ apiKey: z.string().nullable() }) }),
-    errors: ["invalid_credentials"],
+    body: z.object({ email: field.emailAddress, password }),
+    answer: z.object({ token: z.string(), user: userName.extend({ apiKey: z.string().nullable() }) }),
+    errors: ["invalid_credentials", "ip_not_allowed", "rate_limited"],
     does: login,
     in: ({ body }) => body,
     out: ({ token, user: { id, email, firstName, lastName }, apiKey }) => ({
@@ -26,9 +31,58 @@ export const authRows = [
     path: "/api/auth/me",
     summary: "Who the credentials stand for",
     access: "read",
-    answer: user,
+    answer: meShape,
     does: currentUser,
     in: () => undefined,
-    out: ({ id, email, firstName, lastName }) => ({ id, email, firstName, lastName }),
+    out: toMe,
+  }),
+  callerRow({
+    method: "put",
+    path: "/api/auth/me",
+    summary: "Change what is kept of yourself; what is not given stays",
+    access: "write",
+    body: ownSettings.extend({ force }),
+    answer: meShape,
+    does: updateMe,
+    in: ({ body }) => toSettings(body),
+    out: toMe,
+  }),
+  callerRow({
+    method: "post",
+    path: "/api/auth/change-password",
+    summary: "Set another password; all tokens of before end, and the answer has a new one",
+    access: "write",
+    body: z.object({ currentPassword: password, newPassword: field.newPassword }),
+    answer: z.object({ success: z.literal(true), message: z.string(), token: z.string() }),
+    errors: ["rate_limited"],
+    does: changePassword,
+    in: ({ body }) => body,
+    out: (token) => ({ success: true as const, message: "Password changed; earlier tokens have ended", token }),
+  }),
+  callerRow({
+    method: "post",
+    path: "/api/auth/rotate-key",
+    summary: "Put a new API key in the place of the one that is used or, with a token, of the one that login shows",
+    access: "write",
+    body: z
+      .object({
+        /** Of the new key; that of the old one by default. */
+        name: field.keyName.optional(),
+        overlapSeconds: z
+          .int()
+          .min(0)
+          .max(86_400)
+          .optional()
+          .meta({ description: "How long the old key still works, up to a day; default 0" }),
+      })
+      .default({}),
+    answer: z.object({ apiKey: z.string(), previousValidUntil: isoDate.nullable() }),
+    errors: ["key_not_found"],
+    does: rotateKey,
+    in: ({ body }) => ({ name: body.name, overlapSeconds: body.overlapSeconds ?? 0 }),
+    out: ({ apiKey, previousValidUntil }) => ({
+      apiKey,
+      previousValidUntil: previousValidUntil?.toISOString() ?? null,
+    }),
   }),
 ];

@@ -4,6 +4,7 @@ import {
   type InstanceSettings,
   instanceDescription,
   instanceName,
+  webhookHeaders,
   webhookSecret,
   webhookSettings,
   webhookUrl,
@@ -19,7 +20,11 @@ const settings = webhookSettings.extend({
   webhookUrl: orNone(webhookUrl),
   webhookEnabled: z.boolean().optional(),
   webhookSecret: orNone(webhookSecret),
-  webhookSettings: webhookSettings.extend({ secret: orNone(webhookSecret) }).optional(),
+  /** Headers that go with each webhook; all of them are replaced. */
+  webhookHeaders: webhookHeaders.optional(),
+  webhookSettings: webhookSettings
+    .extend({ secret: orNone(webhookSecret), headers: webhookHeaders.optional() })
+    .optional(),
 });
 
 export const createBody = settings.extend({ name: instanceName });
@@ -27,13 +32,14 @@ export const updateBody = settings.extend({ name: instanceName.optional() });
 
 export function toSettings(body: z.output<typeof updateBody>): InstanceSettings {
   const { webhookSettings: nested = {}, description, webhookUrl: url, webhookSecret: flatSecret, ...flat } = body;
-  const { secret = flatSecret, ...nestedFlags } = nested;
+  const { secret = flatSecret, headers = flat.webhookHeaders, ...nestedFlags } = nested;
   return {
     ...flat,
     ...Object.fromEntries(Object.entries(nestedFlags).filter(([, value]) => value !== undefined)),
     description: description === null ? "" : description,
     webhookUrl: url === "" ? null : url,
     webhookSecret: secret === "" ? null : secret,
+    webhookHeaders: headers,
   };
 }
 
@@ -44,6 +50,8 @@ export const instanceShape = z.object({
   status: instanceStatus,
   webhookUrl: z.string().nullable(),
   webhookEnabled: z.boolean(),
+  /** Whether its session is to run; see enable and disable. */
+  enabled: z.boolean(),
   createdAt: isoDate,
   updatedAt: isoDate,
 });
@@ -55,6 +63,7 @@ export const toInstance = (instance: Instance): z.input<typeof instanceShape> =>
   status: instance.status,
   webhookUrl: instance.webhookUrl,
   webhookEnabled: instance.webhookEnabled,
+  enabled: instance.desired === "running",
   createdAt: instance.createdAt.toISOString(),
   updatedAt: instance.updatedAt.toISOString(),
 });
@@ -71,6 +80,12 @@ export const detailedShape = listedShape.extend({
     notifyRead: z.boolean(),
     maxRetries: z.int(),
     retryInterval: z.int(),
+    /** Their values may be keys to somebody's door, so only the names are shown. */
+    headerNames: z.array(z.string()),
+    /** Whether webhooks are signed. */
+    hasSecret: z.boolean(),
+    /** Until when they are signed with the secret before, too. */
+    previousSecretValidUntil: isoDate.nullable(),
   }),
 });
 
@@ -81,4 +96,7 @@ export const toWebhookSettings = (instance: Instance): z.input<typeof detailedSh
   notifyRead: instance.notifyRead,
   maxRetries: instance.maxRetries,
   retryInterval: instance.retryInterval,
+  headerNames: Object.keys(instance.webhookHeaders).sort(),
+  hasSecret: instance.webhookSecret !== null,
+  previousSecretValidUntil: instance.webhookPreviousSecretUntil?.toISOString() ?? null,
 });

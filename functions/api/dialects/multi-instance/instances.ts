@@ -1,17 +1,14 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog.ts";
+import { webhookSecret } from "../../../../core/instance/store.ts";
 import { toJid } from "../../../../core/message/recipient.ts";
 import * as instance from "../../operations/instance.ts";
 import { callerRow, commandRow, instanceRow } from "../../row.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
 import * as shapes from "./instance-shapes.ts";
+import { qrDrawing } from "./qr.ts";
 
 const done = z.object({ success: z.literal(true), message: z.string() });
-
-export const qrAnswer = z.object({
-  /** What to draw as a QR code: a text, not a picture. */
-  qrCode: z.string(),
-});
 
 /** A phone number in any usual spelling, read as its digits. */
 export const phoneNumber = z
@@ -108,6 +105,47 @@ export const instanceRows = [
   }),
   instanceRow({
     method: "post",
+    path: "/api/instances/{instanceId}/disable",
+    summary: "Close the session of an instance and leave it closed; its link with WhatsApp stays",
+    access: "write",
+    answer: done,
+    mayPend: true,
+    does: instance.disableInstance,
+    in: () => undefined,
+    out: (_result, { params }) => ({ success: true as const, message: `Instance ${params.instanceId} disabled` }),
+  }),
+  instanceRow({
+    method: "post",
+    path: "/api/instances/{instanceId}/enable",
+    summary: "Open the session of an instance that was disabled",
+    access: "write",
+    answer: done,
+    mayPend: true,
+    does: instance.enableInstance,
+    in: () => undefined,
+    out: (_result, { params }) => ({ success: true as const, message: `Instance ${params.instanceId} enabled` }),
+  }),
+  instanceRow({
+    method: "post",
+    path: "/api/instances/{instanceId}/webhook-secret",
+    summary: "Sign webhooks with another secret, and for a while with the one before as well",
+    access: "write",
+    body: z
+      .object({
+        secret: webhookSecret.optional().meta({ description: "Without one, a new one is made" }),
+        overlapSeconds: z.int().min(0).max(604_800).default(86_400),
+      })
+      .default({ overlapSeconds: 86_400 }),
+    answer: z.object({ secret: z.string(), previousValidUntil: isoDate.nullable() }),
+    does: instance.rotateWebhookSecret,
+    in: ({ body }) => ({ secret: body.secret, overlapSeconds: body.overlapSeconds }),
+    out: ({ secret, previousValidUntil }) => ({
+      secret,
+      previousValidUntil: previousValidUntil?.toISOString() ?? null,
+    }),
+  }),
+  instanceRow({
+    method: "post",
     path: "/api/instances/{instanceId}/logout",
     summary: "End the link with WhatsApp; a new scan is needed afterwards",
     access: "write",
@@ -122,11 +160,7 @@ export const instanceRows = [
     path: "/api/instances/{instanceId}/qr",
     summary: "Get the QR code that a phone can scan now",
     access: "read",
-    answer: qrAnswer,
-    errors: ["qr_not_available", "instance_already_connected"],
-    does: instance.getQr,
-    in: () => undefined,
-    out: ({ qrCode }) => ({ qrCode }),
+    ...qrDrawing,
   }),
   commandRow({
     method: "post",

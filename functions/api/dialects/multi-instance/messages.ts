@@ -17,6 +17,14 @@ const message = z.object({
   status: z.enum(messageStatuses),
   /** When it was written, by WhatsApp's clock; for ours, when it was accepted. */
   createdAt: isoDate,
+  /** When its writer last changed it; `content` is what it says now. */
+  editedAt: isoDate.nullable(),
+  /** Whether it was deleted for everyone; `content` stays what it said. */
+  deleted: z.boolean(),
+  /** WhatsApp's id of the message that it answers to. */
+  quotedMessageId: z.string().nullable(),
+  /** JIDs of who is mentioned. */
+  mentions: z.array(z.string()),
 });
 
 export const messageRows = [
@@ -41,6 +49,10 @@ export const messageRows = [
         hasMedia: one.media !== null,
         status: one.status,
         createdAt: one.sentAt.toISOString(),
+        editedAt: one.editedAt?.toISOString() ?? null,
+        deleted: one.deletedAt !== null,
+        quotedMessageId: one.context?.quotedMessageId ?? null,
+        mentions: one.context?.mentions ?? [],
       })),
       pagination,
     }),

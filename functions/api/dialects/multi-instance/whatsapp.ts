@@ -1,16 +1,12 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog.ts";
-import { getInstance, getQr, logoutInstance } from "../../operations/instance.ts";
+import { getInstance, logoutInstance } from "../../operations/instance.ts";
 import { commandRow, instanceRow } from "../../row.ts";
 import { connectionStatusShape } from "../../shapes.ts";
-import { qrAnswer } from "./instances.ts";
+import { qrDrawing } from "./qr.ts";
+import { schedulable, sendAt } from "./scheduled.ts";
 
-const { to, text } = commandCatalog["message.sendText"].input.shape;
-const { url, caption, filename } = commandCatalog["message.sendMedia"].input.shape;
-const sent = z.object({
-  /** WhatsApp's message id: the same that webhooks and the history carry. */
-  id: z.string(),
-});
+const { to, text, quoted, mentions } = commandCatalog["message.sendText"].input.shape;
 
 export const whatsappRows = [
   instanceRow({
@@ -28,11 +24,7 @@ export const whatsappRows = [
     path: "/api/whatsapp/{instanceId}/qr",
     summary: "Get the QR code that a phone can scan now",
     access: "read",
-    answer: qrAnswer,
-    errors: ["qr_not_available", "instance_already_connected"],
-    does: getQr,
-    in: () => undefined,
-    out: ({ qrCode }) => ({ qrCode }),
+    ...qrDrawing,
   }),
   commandRow({
     method: "post",
@@ -40,21 +32,9 @@ export const whatsappRows = [
     summary: commandCatalog["message.sendText"].summary,
     access: "write",
     command: "message.sendText",
-    body: z.object({ phone: to, message: text }),
-    answer: sent,
-    in: ({ body }) => ({ to: body.phone, text: body.message }),
-    out: ({ messageId }) => ({ id: messageId }),
-  }),
-  commandRow({
-    method: "post",
-    path: "/api/whatsapp/{instanceId}/send-media",
-    summary: commandCatalog["message.sendMedia"].summary,
-    access: "write",
-    command: "message.sendMedia",
-    body: z.object({ phone: to, url, caption, filename }),
-    answer: sent,
-    in: ({ body: { phone, ...media } }) => ({ to: phone, ...media }),
-    out: ({ messageId }) => ({ id: messageId }),
+    ...schedulable,
+    body: z.object({ phone: to, message: text, quotedMessageId: quoted, mentions, sendAt }),
+    in: ({ body }) => ({ to: body.phone, text: body.message, quoted: body.quotedMessageId, mentions: body.mentions }),
   }),
   instanceRow({
     method: "post",

@@ -3,6 +3,7 @@ import type { InboxMessage } from "../phone/inbox.ts";
 import { PairingError } from "../phone/pairing.ts";
 import type { Phone, PhoneOptions } from "../phone/phone.ts";
 import { NotOnWhatsApp } from "../phone/sender.ts";
+import type { SentMessage } from "../phone/sent.ts";
 import type { WhatsApp } from "../server.ts";
 import { ControlError, type Route, route } from "./route.ts";
 import * as schema from "./schema.ts";
@@ -41,6 +42,11 @@ export function phoneRoutes(wa: WhatsApp): Route[] {
   const message = (params: Record<string, string>, id = params.id): InboxMessage => {
     const found = phone(params).inbox.messages.find((candidate) => candidate.id === id);
     if (!found) throw new ControlError(404, `the phone has no message ${id}`);
+    return found;
+  };
+  const sent = (params: Record<string, string>, id = params.id): SentMessage => {
+    const found = phone(params).sent.get(id ?? "");
+    if (!found) throw new ControlError(404, `the phone did not send ${id}`);
     return found;
   };
   return [
@@ -141,6 +147,39 @@ export function phoneRoutes(wa: WhatsApp): Route[] {
     }),
     route({
       method: "post",
+      path: "/phones/{number}/edit",
+      summary: "Change the text of a message that the phone sent",
+      body: schema.Edit,
+      answer: schema.SentView,
+      run: async ({ params, body }) => sentView(await phone(params).edit(sent(params, body.message), body.text)),
+    }),
+    route({
+      method: "post",
+      path: "/phones/{number}/revoke",
+      summary: "Delete a message for everyone",
+      body: schema.Revoke,
+      answer: schema.SentView,
+      run: async ({ params, body }) => {
+        const own = phone(params).sent.get(body.message);
+        return sentView(await phone(params).revoke(own ?? message(params, body.message)));
+      },
+    }),
+    route({
+      method: "post",
+      path: "/phones/{number}/typing",
+      summary: "Type, record or stop doing so in a chat",
+      body: schema.SetTyping,
+      run: ({ params, body }) => phone(params).setTyping(body.to, body.state),
+    }),
+    route({
+      method: "get",
+      path: "/phones/{number}/typing",
+      summary: "Who typed to the phone, oldest first",
+      answer: z.array(schema.TypingView),
+      run: ({ params }) => phone(params).typing,
+    }),
+    route({
+      method: "post",
       path: "/phones/{number}/groups",
       summary: "Create a group",
       body: schema.NewGroup,
@@ -194,9 +233,8 @@ export function phoneRoutes(wa: WhatsApp): Route[] {
       query: schema.SentQuery,
       answer: schema.SentView,
       run: async ({ params, query: { status, timeoutMs } }) => {
-        const sent = phone(params).sent.get(params.id ?? "");
-        if (!sent) throw new ControlError(404, `the phone did not send ${params.id}`);
-        return sentView(status ? await orTimeout(phone(params).waitForStatus(sent, status, { timeoutMs })) : sent);
+        const found = sent(params);
+        return sentView(status ? await orTimeout(phone(params).waitForStatus(found, status, { timeoutMs })) : found);
       },
     }),
   ];

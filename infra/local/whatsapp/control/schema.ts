@@ -95,6 +95,7 @@ export const SendText = z.object({
   ...Send,
   text: z.string(),
   quote: z.string().optional().describe("Id of a message in the inbox"),
+  mentions: z.array(z.string()).optional().describe("JIDs"),
 });
 export const SendMedia = z.object({
   ...Send,
@@ -106,8 +107,20 @@ export const SendMedia = z.object({
   ptt: z.boolean().optional(),
 });
 export const React = z.object({ message: z.string().describe("Id of a message in the inbox"), emoji: z.string() });
+const Sent = z.string().describe("Id of a message that the phone sent");
+export const Edit = z.object({ message: Sent, text: z.string() });
+export const Revoke = z.object({
+  message: z.string().describe("Id of a message that the phone sent or, for an admin of its group, received"),
+});
+export const SetTyping = z.object({ to: Address, state: z.enum(["composing", "recording", "paused"]) });
 export const Read = z.object({ messages: z.array(z.string()).min(1).describe("Ids of messages in the inbox") });
 export const NewGroup = z.object({ subject: z.string().min(1), members: z.array(Address).min(1) });
+
+const Fate = {
+  edited: z.boolean(),
+  deleted: z.boolean().describe("For everyone"),
+  reactions: z.array(z.object({ from: z.string(), emoji: z.string() })),
+};
 
 export const MessageView = z.object({
   id: z.string(),
@@ -128,9 +141,13 @@ export const MessageView = z.object({
       fileName: z.string().optional(),
       fileLength: z.number().int(),
       ptt: z.boolean(),
+      seconds: z.number().optional(),
     })
     .optional(),
-  refersTo: z.string().optional(),
+  refersTo: z.string().optional().describe("Id of the message that it quotes, reacts to, edits or deletes"),
+  quotes: z.object({ id: z.string(), from: z.string().optional(), text: z.string().optional() }).optional(),
+  mentions: z.array(z.string()),
+  ...Fate,
   copies: z.number().int().describe("How often it arrived"),
   receivedAt: z.number(),
   read: z.boolean(),
@@ -157,7 +174,15 @@ export const SentView = z.object({
   status: z.enum(["sent", "delivered", "read", "played", "failed"]),
   error: z.number().int().optional(),
   retries: z.number().int(),
+  text: z.string().optional().describe("What it says now, if it has been edited"),
+  ...Fate,
   receipts: z.array(z.object({ from: z.string(), device: z.number().int(), type: z.string(), at: z.number() })),
+});
+export const TypingView = z.object({
+  chat: z.string(),
+  from: z.string(),
+  state: z.enum(["composing", "recording", "paused"]),
+  at: z.number(),
 });
 export const SentQuery = z.object({
   status: z.enum(["delivered", "read", "played"]).optional().describe("Wait until the message is at least this"),

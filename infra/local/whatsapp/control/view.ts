@@ -38,12 +38,13 @@ export function phoneView(phone: Phone): z.input<typeof PhoneView> {
 
 export function messageView({ media, message: _, replyTo: __, ...rest }: InboxMessage): z.input<typeof MessageView> {
   if (!media) return rest;
-  const { kind, mimetype, fileName, fileLength, ptt } = media;
-  return { ...rest, media: { kind, mimetype, fileName, fileLength, ptt } };
+  const { kind, mimetype, fileName, fileLength, ptt, seconds } = media;
+  return { ...rest, media: { kind, mimetype, fileName, fileLength, ptt, seconds } };
 }
 
-export function sentView({ id, to, status, error, retries, receipts }: SentMessage): z.input<typeof SentView> {
-  return { id, to, status, error, retries, receipts };
+export function sentView(sent: SentMessage): z.input<typeof SentView> {
+  const { id, to, status, error, retries, receipts, text, edited, deleted, reactions } = sent;
+  return { id, to, status, error, retries, receipts, text, edited, deleted, reactions };
 }
 
 export function groupView(group: Group): z.input<typeof GroupView> {

@@ -128,6 +128,19 @@ export class PhoneAppState {
    * @param apiVersion the version of the action's format, e.g. 3 for `archive`.
    */
   set(collection: Collection, index: string[], value: proto.ISyncActionValue, apiVersion: number): void {
+    this.#change(SET, { collection, index, value }, apiVersion);
+  }
+
+  /** Takes an entry out of the app state. `value` travels with it all the same. */
+  remove(collection: Collection, index: string[], value: proto.ISyncActionValue, apiVersion: number): void {
+    this.#change(REMOVE, { collection, index, value }, apiVersion);
+  }
+
+  #change(
+    operation: Operation,
+    { collection, index, value }: StateEntry & { collection: Collection },
+    apiVersion: number,
+  ): void {
     this.pull(collection);
     const local = this.#collection(collection);
     const keys = this.#keys;
@@ -138,10 +151,10 @@ export class PhoneAppState {
     const iv = randomBytes(16);
     const encoded = proto.SyncActionData.encode(action).finish();
     const sealed = Buffer.concat([iv, cbcEncrypt(keys.encryption, iv, encoded)]);
-    const mac = valueMac(keys, SET, keyId, sealed);
+    const mac = valueMac(keys, operation, keyId, sealed);
     const indexMac = hmac(keys.index, indexBytes);
     const version = local.version + 1;
-    this.#mix(local, indexMac.toString("base64"), SET, mac);
+    this.#mix(local, indexMac.toString("base64"), operation, mac);
     const name = Buffer.from(collection);
     const snapshotMac = hmac(keys.snapshot, local.hash, bigEndian(version), name);
     const patch = proto.SyncdPatch.encode({
@@ -150,7 +163,7 @@ export class PhoneAppState {
       keyId: { id: keyId },
       mutations: [
         {
-          operation: SET,
+          operation,
           record: { index: { blob: indexMac }, value: { blob: Buffer.concat([sealed, mac]) }, keyId: { id: keyId } },
         },
       ],
@@ -160,7 +173,7 @@ export class PhoneAppState {
       throw new AppStateError("the collection changed under the phone's hands");
     }
     local.version = version;
-    this.#note(collection, SET, index, stamped);
+    this.#note(collection, operation, index, stamped);
   }
 }
 

@@ -11,6 +11,15 @@ export type MediaInfo = MediaReference & {
   directPath: string;
   /** Voice note. */
   ptt: boolean;
+  /** Length of sound or film, as the message states it. */
+  seconds: number | undefined;
+  /** Of a voice note: 64 values of 0 to 100. */
+  waveform: Uint8Array | undefined;
+  /** Pixels. */
+  width: number | undefined;
+  height: number | undefined;
+  /** JPEG. */
+  thumbnail: Uint8Array | undefined;
 };
 
 export type Content = {
@@ -20,6 +29,10 @@ export type Content = {
   media: MediaInfo | undefined;
   /** Id of the message that this one quotes, reacts to, edits or deletes. */
   refersTo: string | undefined;
+  /** The message that this one answers to, as it is quoted. */
+  quotes: { id: string; from: string | undefined; text: string | undefined } | undefined;
+  /** JIDs. */
+  mentions: string[];
 };
 
 const MEDIA: [keyof proto.IMessage, MediaKind][] = [
@@ -43,8 +56,9 @@ const WRAPPERS = [
 ] as const;
 
 const NOT_CONTENT = new Set(["messageContextInfo", "senderKeyDistributionMessage"]);
-const REVOKE = 0;
-const EDIT = 14;
+/** Types of a protocol message. */
+export const REVOKE = 0;
+export const EDIT = 14;
 
 /** Takes a message out of what it is wrapped in: disappearing, view once, document with caption, edit. */
 export function unwrap(message: proto.IMessage): proto.IMessage {
@@ -59,6 +73,7 @@ function mediaInfo(message: proto.IMessage): MediaInfo | undefined {
   for (const [field, kind] of MEDIA) {
     const part = message[field] as proto.Message.IDocumentMessage | null | undefined;
     if (!part?.mediaKey || !part.directPath) continue;
+    const picture = message.imageMessage ?? message.videoMessage;
     return {
       kind,
       mediaKey: part.mediaKey,
@@ -70,14 +85,34 @@ function mediaInfo(message: proto.IMessage): MediaInfo | undefined {
       fileName: part.fileName ?? undefined,
       directPath: part.directPath,
       ptt: (message.audioMessage?.ptt ?? false) === true,
+      seconds: message.audioMessage?.seconds ?? message.videoMessage?.seconds ?? undefined,
+      waveform: filled(message.audioMessage?.waveform),
+      width: picture?.width ?? undefined,
+      height: picture?.height ?? undefined,
+      thumbnail: filled(picture?.jpegThumbnail),
     };
   }
   return undefined;
 }
 
+function filled(bytes: Uint8Array | null | undefined): Uint8Array | undefined {
+  return bytes?.length ? bytes : undefined;
+}
+
 /** Whether there is anything in it to show; sender keys alone are not. */
 export function hasContent(message: proto.IMessage): boolean {
   return Object.entries(message).some(([field, value]) => value != null && !NOT_CONTENT.has(field));
+}
+
+function besides(message: proto.IMessage): Pick<Content, "quotes" | "mentions"> {
+  const context = Object.values(message)
+    .map((part: { contextInfo?: proto.IContextInfo | null } | null | undefined) => part?.contextInfo)
+    .find(Boolean);
+  const quoted = context?.quotedMessage ? readContent(context.quotedMessage).text : undefined;
+  const quotes = context?.stanzaId
+    ? { id: context.stanzaId, from: context.participant ?? undefined, text: quoted }
+    : undefined;
+  return { quotes, mentions: context?.mentionedJid ?? [] };
 }
 
 export function readContent(wrapped: proto.IMessage): Content {
@@ -86,17 +121,18 @@ export function readContent(wrapped: proto.IMessage): Content {
   const { protocolMessage: protocol, reactionMessage: reaction } = message;
   const extended = message.extendedTextMessage;
   const text = message.conversation || extended?.text || media?.caption || reaction?.text || undefined;
+  const said = besides(message);
   if (protocol) {
     const kind = protocol.type === EDIT ? "edit" : (protocol.type ?? REVOKE) === REVOKE ? "revoke" : "protocol";
     const edited = protocol.editedMessage ? readContent(protocol.editedMessage).text : undefined;
-    return { kind, text: edited, media: undefined, refersTo: protocol.key?.id ?? undefined };
+    return { kind, text: edited, media: undefined, refersTo: protocol.key?.id ?? undefined, ...said };
   }
   if (message.conversation || extended) {
-    return { kind: "text", text: text ?? "", media, refersTo: extended?.contextInfo?.stanzaId ?? undefined };
+    return { kind: "text", text: text ?? "", media, refersTo: said.quotes?.id, ...said };
   }
   const field = Object.entries(message).find(([name, value]) => value != null && !NOT_CONTENT.has(name))?.[0];
   const kind = media?.kind ?? field?.replace(/Message(V\d+)?$/, "") ?? "empty";
-  return { kind, text, media, refersTo: reaction?.key?.id ?? undefined };
+  return { kind, text, media, refersTo: reaction?.key?.id ?? said.quotes?.id, ...said };
 }
 
 /** WhatsApp pads a message with 1 to 16 bytes that all hold their count. */

@@ -51,7 +51,7 @@ function conversation(world: World, chat: HistoryChat): proto.IConversation {
     });
   return {
     id,
-    name: chat.name ?? account?.pushName,
+    name: chat.name,
     pnJid: account?.pnJid,
     lidJid: account?.lidJid,
     unreadCount: chat.unread ?? 0,
@@ -79,12 +79,34 @@ export function initialHistory(
     chunkOrder: 1,
     progress: 100,
   } as proto.IHistorySync).finish();
-  const compressed = deflateSync(history);
-  const notification: proto.Message.IHistorySyncNotification = {
-    syncType: proto.Message.HistorySyncType.INITIAL_BOOTSTRAP,
+  return notice(world, history, proto.Message.HistorySyncType.INITIAL_BOOTSTRAP, transport);
+}
+
+/** The notification for `PUSH_NAME`: how those in the chats call themselves. Undefined when none of them does. */
+export function pushNameHistory(world: World, chats: HistoryChat[]): proto.IMessage | undefined {
+  const numbers = new Set(chats.flatMap((chat) => [chat.with, ...chat.messages.flatMap(({ author }) => author ?? [])]));
+  const pushnames = [...numbers].flatMap((number) => {
+    const account = world.accounts.get(number);
+    return account?.pushName ? [{ id: account.pnJid, pushname: account.pushName }] : [];
+  });
+  if (pushnames.length === 0) return undefined;
+  const history = proto.HistorySync.encode({
+    syncType: proto.HistorySync.HistorySyncType.PUSH_NAME,
+    pushnames,
     chunkOrder: 1,
     progress: 100,
-  };
+  } as proto.IHistorySync).finish();
+  return notice(world, history, proto.Message.HistorySyncType.PUSH_NAME, "inline");
+}
+
+function notice(
+  world: World,
+  history: Uint8Array,
+  syncType: proto.Message.HistorySyncType,
+  transport: HistoryTransport,
+): proto.IMessage {
+  const compressed = deflateSync(history);
+  const notification: proto.Message.IHistorySyncNotification = { syncType, chunkOrder: 1, progress: 100 };
   if (transport === "inline") notification.initialHistBootstrapInlinePayload = compressed;
   else {
     const { ciphertext, ...reference } = sealMedia(compressed, "history");

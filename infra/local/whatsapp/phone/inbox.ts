@@ -1,31 +1,33 @@
 import type { proto } from "../wire.ts";
 import type { Content } from "./content.ts";
+import { type Fate, untouched } from "./fate.ts";
 
 /** A message as a phone shows it. JIDs are in phone-number form, or the group's. */
-export type InboxMessage = Content & {
-  id: string;
-  /** The other side's JID, or the group's. */
-  chat: string;
-  from: string;
-  fromLid: string;
-  /** The device that sent it: 0 is a phone, others are linked devices. */
-  fromDevice: number;
-  /** Sent from a linked device of this very account. */
-  fromMe: boolean;
-  pushName: string | undefined;
-  /** Seconds since the epoch, as the server stamped it. */
-  timestamp: number;
-  /** How the sender addressed it. */
-  addressing: "pn" | "lid";
-  message: proto.IMessage;
-  /** How often it arrived; 1 when all is well. */
-  copies: number;
-  /** Milliseconds since the epoch when the phone decrypted it. */
-  receivedAt: number;
-  read: boolean;
-  /** The sender's full address as it stood on the envelope; receipts go there. */
-  replyTo: { to: string; participant: string | undefined };
-};
+export type InboxMessage = Content &
+  Fate & {
+    id: string;
+    /** The other side's JID, or the group's. */
+    chat: string;
+    from: string;
+    fromLid: string;
+    /** The device that sent it: 0 is a phone, others are linked devices. */
+    fromDevice: number;
+    /** Sent from a linked device of this very account. */
+    fromMe: boolean;
+    pushName: string | undefined;
+    /** Seconds since the epoch, as the server stamped it. */
+    timestamp: number;
+    /** How the sender addressed it. */
+    addressing: "pn" | "lid";
+    message: proto.IMessage;
+    /** How often it arrived; 1 when all is well. */
+    copies: number;
+    /** Milliseconds since the epoch when the phone decrypted it. */
+    receivedAt: number;
+    read: boolean;
+    /** The sender's full address as it stood on the envelope; receipts go there. */
+    replyTo: { to: string; participant: string | undefined };
+  };
 
 type Waiter = { matches: (message: InboxMessage) => boolean; settle: (message: InboxMessage) => void };
 
@@ -63,6 +65,8 @@ export class Inbox {
 
   /** Puts back what an earlier run had received; nobody is told. */
   restore(message: InboxMessage): void {
+    // A state of the time before has no fates.
+    Object.assign(message, { ...untouched(), ...message });
     this.#byKey.set(Inbox.key(message.chat, message.from, message.id), message);
     this.messages.push(message);
     this.duplicates += message.copies - 1;

@@ -11,7 +11,8 @@ import type { SavedPhone } from "../state.ts";
 import type { proto } from "../wire.ts";
 import type { World } from "../world.ts";
 import { PhoneAppState } from "./app-state.ts";
-import { readContent } from "./content.ts";
+import { EDIT, REVOKE, readContent } from "./content.ts";
+import { applyReaction } from "./fate.ts";
 import type { HistoryChat, HistoryTransport } from "./history.ts";
 import { Inbox, type InboxMessage } from "./inbox.ts";
 import { type MediaKind, openMedia, sealMedia } from "./media.ts";
@@ -39,11 +40,18 @@ export type PhoneOptions = {
   historyTransport?: HistoryTransport;
 };
 
+export type TextOptions = SendOptions & {
+  quote?: InboxMessage;
+  /** JIDs. */
+  mentions?: string[];
+};
+
 export type MediaOptions = SendOptions & {
   mimetype?: string;
   caption?: string;
   fileName?: string;
   ptt?: boolean;
+  seconds?: number;
 };
 
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -74,6 +82,8 @@ export class Phone implements PrimaryEndpoint {
   /** Stanzas that broke its handling; a test that has any has failed. */
   readonly errors: Error[] = [];
   readonly notifications: BinaryNode[] = [];
+  /** Who typed, and no longer, in which chat; oldest first. */
+  readonly typing: { chat: string; from: string; state: Typing; at: number }[] = [];
   readonly #receiver: Receiver;
   #held: BinaryNode[] | undefined;
   addressing: Addressing;
@@ -185,10 +195,13 @@ export class Phone implements PrimaryEndpoint {
   }
 
   /** @param to a phone number, a JID or a group's JID. Resolves when the server has taken the message. */
-  sendText(to: string, text: string, options: SendOptions & { quote?: InboxMessage } = {}): Promise<SentMessage> {
-    const { quote, ...rest } = options;
-    if (!quote) return this.sender.send(to, { conversation: text }, rest);
-    const contextInfo = { stanzaId: quote.id, participant: quote.from, quotedMessage: quote.message };
+  sendText(to: string, text: string, options: TextOptions = {}): Promise<SentMessage> {
+    const { quote, mentions, ...rest } = options;
+    if (!quote && !mentions) return this.sender.send(to, { conversation: text }, rest);
+    const contextInfo = {
+      ...(quote && { stanzaId: quote.id, participant: quote.from, quotedMessage: quote.message }),
+      ...(mentions && { mentionedJid: mentions }),
+    };
     return this.sender.send(to, { extendedTextMessage: { text, contextInfo } }, rest);
   }
 
@@ -201,10 +214,16 @@ export class Phone implements PrimaryEndpoint {
     return this.sendMedia(to, "image", image, options);
   }
 
-  /** Encrypts the media, puts it on the media host and sends the message that points to it. */
-  sendMedia(to: string, kind: MediaKind, data: Buffer, options: MediaOptions = {}): Promise<SentMessage> {
-    const { mimetype, caption, fileName, ptt, ...rest } = options;
-    const { ciphertext, ...reference } = sealMedia(data, kind);
+  /** Encrypts the media, a file or what a stream brings, puts it on the media host and sends the message that points to it. */
+  async sendMedia(
+    to: string,
+    kind: MediaKind,
+    data: Buffer | AsyncIterable<Uint8Array>,
+    options: MediaOptions = {},
+  ): Promise<SentMessage> {
+    const { mimetype, caption, fileName, ptt, seconds, ...rest } = options;
+    const plaintext = Buffer.isBuffer(data) ? data : Buffer.concat(await Array.fromAsync(data));
+    const { ciphertext, ...reference } = sealMedia(plaintext, kind);
     const directPath = this.world.media.put(kind, ciphertext);
     const media = {
       ...reference,
@@ -215,6 +234,7 @@ export class Phone implements PrimaryEndpoint {
       ...(caption !== undefined && { caption }),
       ...(fileName !== undefined && { fileName, title: fileName }),
       ...(ptt !== undefined && { ptt }),
+      ...(seconds !== undefined && { seconds }),
     };
     const field = kind === "ptv" ? "ptvMessage" : `${kind}Message`;
     return this.sender.send(to, { [field]: media }, { type: "media", ...rest });
@@ -229,7 +249,37 @@ export class Phone implements PrimaryEndpoint {
       ...(to.replyTo.participant && { participant: to.replyTo.participant }),
     };
     const reactionMessage = { key, text: emoji, senderTimestampMs: this.world.clock() };
+    applyReaction(to, this.jid, emoji);
     return this.sender.send(to.chat, { reactionMessage }, { type: "reaction" });
+  }
+
+  /** Changes the text of a message of this phone, as WhatsApp's phones say it. */
+  edit(sent: SentMessage, text: string, options: SendOptions = {}): Promise<SentMessage> {
+    sent.text = text;
+    sent.edited = true;
+    const key = { remoteJid: sent.address, id: sent.id, fromMe: true };
+    const protocolMessage = {
+      key,
+      type: EDIT,
+      editedMessage: { conversation: text },
+      timestampMs: this.world.clock(),
+    };
+    return this.sender.send(sent.to, { editedMessage: { message: { protocolMessage } } }, { edit: "1", ...options });
+  }
+
+  /** Deletes a message for everyone: one of this account, or as an admin of its group any. */
+  revoke(message: SentMessage | InboxMessage, options: SendOptions = {}): Promise<SentMessage> {
+    message.deleted = true;
+    const foreign = "from" in message && !message.fromMe;
+    const chat = "chat" in message ? message.chat : message.to;
+    const key = {
+      remoteJid: "address" in message ? message.address : message.replyTo.to,
+      id: message.id,
+      fromMe: !foreign,
+      ...(foreign && { participant: message.fromLid }),
+    };
+    const protocolMessage = { key, type: REVOKE };
+    return this.sender.send(chat, { protocolMessage }, { edit: foreign ? "8" : "7", ...options });
   }
 
   /** Fetches a message's media from the media host, decrypts it and checks both hashes, the MAC and the length. */

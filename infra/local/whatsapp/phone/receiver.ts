@@ -5,9 +5,11 @@ import { signatureProblem } from "../pairing.ts";
 import { readPreKeyMessage } from "../protobuf.ts";
 import { bundleNodes } from "../stanza/encrypt.ts";
 import { type BinaryNode, bytes, child, childBytes, children, childUint, node } from "../stanza/node.ts";
+import type { Typing } from "../stanza/presence.ts";
 import { receiptIds, routeReceipt } from "../stanza/receipt.ts";
 import { proto } from "../wire.ts";
 import { hasContent, readContent, unpad } from "./content.ts";
+import { applyToTarget, untouched } from "./fate.ts";
 import { Inbox, type InboxMessage } from "./inbox.ts";
 import type { Phone } from "./phone.ts";
 import { signalAddress } from "./sender.ts";
@@ -53,8 +55,20 @@ export class Receiver {
     if (stanza.tag === "message") return this.#message(stanza);
     if (stanza.tag === "receipt") return this.#receipt(stanza);
     this.#phone.notifications.push(stanza);
+    if (stanza.tag === "chatstate") return this.#typing(stanza);
     if (stanza.attrs.type !== "server_sync") return;
     for (const { attrs } of children(stanza, "collection")) this.#phone.appState.pull(attrs.name ?? "");
+  }
+
+  #typing({ attrs, content }: BinaryNode): void {
+    const { from = "", participant } = attrs;
+    const { world, typing } = this.#phone;
+    const [state] = Array.isArray(content) ? content : [];
+    const writer = world.accountOf(participant ?? from)?.pnJid;
+    if (!state || !writer) return;
+    const chat = isGroupJid(from) ? from : writer;
+    const shown = state.attrs.media === "audio" ? "recording" : (state.tag as Typing);
+    typing.push({ chat, from: writer, state: shown, at: world.clock() });
   }
 
   async #message(stanza: BinaryNode): Promise<void> {
@@ -95,8 +109,11 @@ export class Receiver {
       receivedAt: world.clock(),
       read: false,
       replyTo: { to: from, participant },
+      ...untouched(),
     };
-    if (this.#phone.inbox.add(received) && this.#phone.autoRead && !received.fromMe) this.#phone.markRead(received);
+    if (!this.#phone.inbox.add(received)) return;
+    applyToTarget(this.#phone, received);
+    if (this.#phone.autoRead && !received.fromMe) this.#phone.markRead(received);
   }
 
   #chat(stanza: BinaryNode, sender: Endpoint): string {

@@ -7,6 +7,7 @@ import { type Rejection, routeMessage } from "../stanza/message.ts";
 import { type Attrs, type BinaryNode, node } from "../stanza/node.ts";
 import { proto } from "../wire.ts";
 import { pad } from "./content.ts";
+import { untouched } from "./fate.ts";
 import type { Phone } from "./phone.ts";
 import { SenderKey } from "./sender-key.ts";
 import type { SentMessage } from "./sent.ts";
@@ -53,7 +54,16 @@ export class Sender {
     const id = options.id ?? newMessageId();
     const type = options.type ?? "text";
     const attrs: Attrs = options.edit ? { id, type, edit: options.edit } : { id, type };
-    const sent = { id, message, type, status: "sent" as const, error: undefined, receipts: [], retries: 0 };
+    const sent = {
+      id,
+      message,
+      type,
+      status: "sent" as const,
+      error: undefined,
+      receipts: [],
+      retries: 0,
+      ...untouched(),
+    };
     if (isGroupJid(to)) {
       const group = world.groups.get(to);
       if (!group) throw new NotOnWhatsApp(`there is no group ${to}`);

@@ -1,4 +1,5 @@
 import type { proto } from "../wire.ts";
+import { type Fate, untouched } from "./fate.ts";
 
 export type Status = "sent" | "delivered" | "read" | "played" | "failed";
 
@@ -12,7 +13,7 @@ export type SeenReceipt = {
 };
 
 /** A message that this phone sent, and what became of it. */
-export type SentMessage = {
+export type SentMessage = Fate & {
   id: string;
   /** The chat: a phone-number JID or a group's. */
   to: string;
@@ -24,6 +25,8 @@ export type SentMessage = {
   error: number | undefined;
   receipts: SeenReceipt[];
   retries: number;
+  /** What it says now, if it has been edited. */
+  text?: string | undefined;
 };
 
 /** A phone that sends more than this forgets its oldest messages, and can no longer repeat them. */
@@ -52,6 +55,7 @@ export class SentMessages {
   }
 
   add(sent: SentMessage): void {
+    Object.assign(sent, { ...untouched(), ...sent });
     this.#byId.set(sent.id, sent);
     if (this.#byId.size <= MAX_REMEMBERED) return;
     const oldest = this.#byId.keys().next();

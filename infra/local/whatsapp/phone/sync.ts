@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Device, Endpoint } from "../device.ts";
 import { proto } from "../wire.ts";
-import { initialHistory } from "./history.ts";
+import { initialHistory, pushNameHistory } from "./history.ts";
 import type { Phone } from "./phone.ts";
 
 export type PeerMessage = { id: string; fromDevice: number; message: proto.IMessage };
@@ -26,6 +26,8 @@ export class Sync {
     await this.#phone.sender.sendToCompanion(device, this.keyShare());
     const transport = history.length === 0 ? "inline" : historyTransport;
     await this.#phone.sender.sendToCompanion(device, initialHistory(world, account, history, transport));
+    const names = pushNameHistory(world, history);
+    if (names) await this.#phone.sender.sendToCompanion(device, names);
   }
 
   keyShare(): proto.IMessage {

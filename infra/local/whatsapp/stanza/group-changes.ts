@@ -75,12 +75,8 @@ const changes: Record<string, Change> = {
     return undefined;
   }),
   subject: (change, group, actor, world) => {
-    if (group.locked) adminOnly(group, actor);
-    const subject = bytes(change)?.toString() ?? "";
-    if (subject === "" || subject.length > 100) throw new Refusal(406, "not-acceptable");
-    group.subject = subject;
-    group.subjectAt = Number(world.seconds);
-    return settle(world, group, actor, node("subject", { subject, s_t: world.seconds, s_o: actor.lidJid }));
+    changeSubject(world, actor, group, bytes(change)?.toString() ?? "");
+    return undefined;
   },
   description: (change, group, actor, world) => {
     if (group.locked) adminOnly(group, actor);
@@ -158,6 +154,15 @@ export function followInvite(world: World, account: Account, code: string): Bina
   join(group, account);
   notifyGroup(world, group, account, node("add", { reason: "invite" }, [participantNode(account)]));
   return node("group", { jid: group.jid });
+}
+
+/** Names a group anew. @throws `Refusal`. */
+export function changeSubject(world: World, actor: Account, group: Group, subject: string): void {
+  if (group.locked) adminOnly(group, actor);
+  if (subject === "" || subject.length > 100) throw new Refusal(406, "not-acceptable");
+  group.subject = subject;
+  group.subjectAt = Number(world.seconds);
+  notifyGroup(world, group, actor, node("subject", { subject, s_t: world.seconds, s_o: actor.lidJid }));
 }
 
 /** An account leaves a group by itself. */

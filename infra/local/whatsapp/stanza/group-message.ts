@@ -1,6 +1,7 @@
 import { type Endpoint, endpointJid } from "../device.ts";
 import { LID_SERVER } from "../jid.ts";
 import type { World } from "../world.ts";
+import { verifiedName } from "./business.ts";
 import { corrupt, type Rejection, withIdentity } from "./message.ts";
 import { type Attrs, type BinaryNode, child, children, node } from "./node.ts";
 
@@ -23,7 +24,7 @@ export function routeGroupMessage(world: World, sender: Endpoint, stanza: Binary
   };
   if (edit) attrs.edit = edit;
   const identity = child(stanza, "device-identity");
-  const content = children(stanza, "enc");
+  const content = [...verifiedName(sender.account), ...children(stanza, "enc")];
   if (stanza.attrs.participant) {
     const target = world.endpointOf(stanza.attrs.participant);
     if (!target || !group.members.has(target.account)) return { code: 404, reason: "no such participant" };

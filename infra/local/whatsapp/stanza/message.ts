@@ -3,6 +3,7 @@ import { type Device, type Endpoint, endpointJid } from "../device.ts";
 import { isGroupJid, LID_SERVER, PN_SERVER, parseJid, userJid } from "../jid.ts";
 import { readPreKeyMessage } from "../protobuf.ts";
 import type { World } from "../world.ts";
+import { verifiedName } from "./business.ts";
 import { routeGroupMessage } from "./group-message.ts";
 import { type Attrs, type BinaryNode, bytes, child, children, node } from "./node.ts";
 
@@ -43,7 +44,8 @@ export function routeMessage(world: World, sender: Endpoint, stanza: BinaryNode)
     if (!target || target === sender) continue;
     const { server } = parseJid(participant.attrs.jid ?? "");
     const attrs = addressed(world, target, { sender, server, chat: to }, envelope);
-    send(target, attrs, withIdentity(children(participant), identity));
+    const content = [...verifiedName(sender.account), ...children(participant)];
+    send(target, attrs, withIdentity(content, identity));
   }
   return undefined;
 }

@@ -1,0 +1,122 @@
+import type { Database } from "../db/index.ts";
+import { AppError } from "../error.ts";
+import { type PageRequest, type Pagination, pagination } from "../message/page.ts";
+
+export interface BulkView {
+  id: string;
+  status: "running" | "done" | "canceled";
+  /** Recipients that were accepted, and those that were not. */
+  accepted: number;
+  rejected: number;
+  perMinute: number;
+  createdAt: Date;
+  startAt: Date;
+  releasedAt: Date | null;
+  finishedAt: Date | null;
+}
+
+/**
+ * Where a recipient's message stands. `scheduled`: not released yet. `sending`: the session host has it, WhatsApp not yet.
+ * `rejected`: never accepted. The others as for any message.
+ */
+export const recipientStatuses = [
+  "scheduled",
+  "sending",
+  "sent",
+  "delivered",
+  "read",
+  "failed",
+  "canceled",
+  "rejected",
+] as const;
+export type RecipientStatus = (typeof recipientStatuses)[number];
+
+export interface RecipientView {
+  index: number;
+  /** Digits of the number, another JID, or what was given when it is rejected. */
+  phone: string;
+  messageId: string | null;
+  status: RecipientStatus;
+  errorCode: string | null;
+  errorDetails: string | null;
+}
+
+const view = (db: Database) => db.sql`
+  id, status, total as accepted, jsonb_array_length(rejected) as rejected, per_minute as "perMinute",
+  created_at as "createdAt", start_at as "startAt", released_at as "releasedAt", finished_at as "finishedAt"`;
+
+/** The bulks of an instance, the newest first. */
+export async function listBulks(
+  db: Database,
+  instanceId: string,
+  page: PageRequest,
+): Promise<{ bulks: BulkView[]; pagination: Pagination }> {
+  const [bulks, [count]] = await Promise.all([
+    db.sql<BulkView[]>`
+      select ${view(db)} from bulks where instance_id = ${instanceId}
+      order by created_at desc, id desc limit ${page.limit} offset ${page.skip}`,
+    db.sql<{ total: number }[]>`select count(*)::int as total from bulks where instance_id = ${instanceId}`,
+  ]);
+  return { bulks: [...bulks], pagination: pagination(page, bulks.length, count?.total ?? 0) };
+}
+
+/** Throws `bulk_not_found`. */
+async function findBulk(db: Database, instanceId: string, bulkId: string): Promise<BulkView> {
+  const [bulk] = await db.sql<BulkView[]>`
+    select ${view(db)} from bulks where id = ${bulkId} and instance_id = ${instanceId}`;
+  if (!bulk) throw new AppError("bulk_not_found");
+  return bulk;
+}
+
+/** Every recipient of a bulk with its status: those that were accepted by their command and message, the others as noted. */
+const recipients = (db: Database, bulkId: string) => db.sql`
+  select c.bulk_index as index, regexp_replace(c.input->>'to', '@s\\.whatsapp\\.net$', '') as phone,
+    c.wa_id as "messageId", case
+      when c.status in ('scheduled', 'canceled') then c.status
+      when m.status in ('sent', 'delivered', 'read') then m.status
+      when c.status = 'failed' or m.status = 'failed' then 'failed'
+      else 'sending'
+    end as status, c.error_code as "errorCode", c.error_details as "errorDetails"
+  from commands c left join messages m on m.instance_id = c.instance_id and m.wa_id = c.wa_id and m.from_me
+  where c.bulk_id = ${bulkId}
+  union all
+  select r.index, r.phone, null, 'rejected', 'invalid_request', r.error
+  from bulks b, jsonb_to_recordset(b.rejected) as r(index int, phone text, error text) where b.id = ${bulkId}`;
+
+export interface BulkReport extends BulkView {
+  progress: Record<RecipientStatus, number>;
+  /** When the last will be released at this pace, if nothing holds it up; null when nothing is left. */
+  estimatedEnd: Date | null;
+}
+
+/** How far a bulk has come. Throws `bulk_not_found`. */
+export async function readBulk(db: Database, instanceId: string, bulkId: string, now: Date): Promise<BulkReport> {
+  const bulk = await findBulk(db, instanceId, bulkId);
+  const counts = await db.sql<{ status: RecipientStatus; n: number }[]>`
+    select status, count(*)::int as n from (${recipients(db, bulkId)}) r group by status`;
+  const progress = Object.fromEntries(recipientStatuses.map((status) => [status, 0])) as BulkReport["progress"];
+  for (const { status, n } of counts) progress[status] = n;
+  const from = Math.max(now.getTime(), bulk.startAt.getTime());
+  const left = progress.scheduled;
+  return {
+    ...bulk,
+    progress,
+    estimatedEnd: left === 0 ? null : new Date(from + Math.ceil((left * 60_000) / bulk.perMinute)),
+  };
+}
+
+/** The recipients of a bulk in the order given. Throws `bulk_not_found`. */
+export async function listRecipients(
+  db: Database,
+  instanceId: string,
+  bulkId: string,
+  page: PageRequest & { status?: RecipientStatus | undefined },
+): Promise<{ recipients: RecipientView[]; pagination: Pagination }> {
+  await findBulk(db, instanceId, bulkId);
+  const wanted = db.sql`(${recipients(db, bulkId)}) r where ${page.status ?? null}::text is null or status = ${page.status ?? null}::text`;
+  const [rows, [count]] = await Promise.all([
+    db.sql<RecipientView[]>`select * from ${wanted} order by index limit ${page.limit} offset ${page.skip}`,
+    db.sql<{ total: number }[]>`select count(*)::int as total from ${wanted}`,
+  ]);
+  return { recipients: [...rows], pagination: pagination(page, rows.length, count?.total ?? 0) };
+}

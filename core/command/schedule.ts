@@ -1,0 +1,79 @@
+import type { Database } from "../db/index.ts";
+import { AppError } from "../error.ts";
+import type { Instance } from "../instance/index.ts";
+import { type PageRequest, type Pagination, pagination } from "../message/page.ts";
+
+/** What is asked for later than this has been mistyped. */
+const maxAheadMs = 366 * 24 * 60 * 60 * 1000;
+
+/** Throws `invalid_request` unless the moment is to come, within a year. */
+export function assertRunAt(runAt: Date, now: Date): void {
+  const ahead = runAt.getTime() - now.getTime();
+  if (ahead > 0 && ahead <= maxAheadMs) return;
+  throw new AppError("invalid_request", `sendAt: must be ${ahead > 0 ? "within a year" : "in the future"}`);
+}
+
+/**
+ * What is sent later needs no connection now, but an instance that can have one then without a new scan. Throws
+ * `instance_not_connected`.
+ */
+export function assertLinked(instance: Instance): void {
+  if (instance.linkedAt || instance.status === "connected") return;
+  throw new AppError("instance_not_connected", `the instance is ${instance.status} and not linked`, {
+    data: { status: instance.status },
+  });
+}
+
+export interface Scheduled {
+  messageId: string;
+  chatId: string;
+  type: string;
+  body: string;
+  runAt: Date;
+  createdAt: Date;
+}
+
+/** Messages that wait for their time, the next one first. Those of a bulk stand in its report. */
+export async function listScheduled(
+  db: Database,
+  instanceId: string,
+  page: PageRequest,
+): Promise<{ scheduled: Scheduled[]; pagination: Pagination }> {
+  const [scheduled, [count]] = await Promise.all([
+    db.sql<Scheduled[]>`
+      select c.wa_id as "messageId", m.chat_id as "chatId", m.type, m.body, c.run_at as "runAt", c.created_at as "createdAt"
+      from commands c join messages m on m.instance_id = c.instance_id and m.wa_id = c.wa_id and m.from_me
+      where c.instance_id = ${instanceId} and c.status = 'scheduled' and c.bulk_id is null
+      order by c.run_at, c.id limit ${page.limit} offset ${page.skip}`,
+    db.sql<{ total: number }[]>`
+      select count(*)::int as total from commands
+      where instance_id = ${instanceId} and status = 'scheduled' and bulk_id is null`,
+  ]);
+  return { scheduled: [...scheduled], pagination: pagination(page, scheduled.length, count?.total ?? 0) };
+}
+
+/**
+ * Calls off a message that waits for its time, alone or in a bulk; twice is as good as once. It goes out or it is
+ * canceled, never both: the host's claim and this want the same row. Throws `message_not_found` and `already_released`.
+ */
+export async function cancelScheduled(
+  deps: { db: Database; clock: { now(): Date } },
+  instanceId: string,
+  messageId: string,
+): Promise<void> {
+  const { sql } = deps.db;
+  const canceled = await sql`
+    with command as (
+      update commands set status = 'canceled', finished_at = ${deps.clock.now()}
+      where instance_id = ${instanceId} and wa_id = ${messageId} and status = 'scheduled' returning instance_id, wa_id
+    )
+    update messages set status = 'canceled' from command
+    where messages.instance_id = command.instance_id and messages.wa_id = command.wa_id and messages.from_me
+      and messages.instance_id = ${instanceId} and messages.wa_id = ${messageId} and messages.status = 'pending'
+    returning messages.wa_id`;
+  if (canceled.length > 0) return;
+  const [known] = await sql<{ status: string }[]>`
+    select status from messages where instance_id = ${instanceId} and wa_id = ${messageId} and from_me`;
+  if (!known) throw new AppError("message_not_found");
+  if (known.status !== "canceled") throw new AppError("already_released", `the message is ${known.status}`);
+}

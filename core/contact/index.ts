@@ -1,0 +1,68 @@
+import type { Database } from "../db/index.ts";
+import { AppError } from "../error.ts";
+import { toJid } from "../message/recipient.ts";
+
+export interface Contact {
+  jid: string;
+  lid: string | null;
+  isGroup: boolean;
+  /** The best there is: address book or subject, business name, push name, number; the JID where even that is not known. */
+  name: string;
+  /** Digits of the phone number, for groups those of the JID; empty for a person of whom only the LID is known. */
+  number: string;
+  pushName: string | null;
+  businessName: string | null;
+}
+
+export interface ContactsRequest {
+  /** A part of one of the names or of the number; cases do not matter. */
+  search?: string | undefined;
+  /** Everything when it is not given. */
+  limit?: number | undefined;
+  skip?: number | undefined;
+}
+
+/** How long WhatsApp's word counts that a number is not on it. People join. */
+export const absenceMs = 60 * 60 * 1000;
+
+/** The contacts of an instance by name, groups among them, as they were last told; `total` counts all that fit the search. */
+export async function readContacts(
+  db: Database,
+  instanceId: string,
+  { search, limit, skip = 0 }: ContactsRequest,
+): Promise<{ contacts: Contact[]; total: number }> {
+  const text = search?.trim().toLowerCase() || null;
+  // As people write numbers: with +, spaces and dashes.
+  const digits = text && /^[+\d\s().-]+$/.test(text) ? text.replace(/\D/g, "").replace(/^00/, "") || null : null;
+  const where = db.sql`
+    instance_id = ${instanceId} and (${text}::text is null
+      or position(${text}::text in lower(concat_ws(chr(10), name, push_name, business_name))) > 0
+      or (not is_group and jid like '%@s.whatsapp.net' and position(${digits}::text in split_part(jid, '@', 1)) > 0))`;
+  const contacts = await db.sql<Contact[]>`
+    select ${columns(db)} from contacts where ${where}
+    order by lower(${bestName(db)}) collate "und-x-icu", jid
+    limit ${limit ?? null} offset ${skip}`;
+  if (limit === undefined) return { contacts, total: contacts.length + skip };
+  const [count] = await db.sql<{ total: number }[]>`select count(*)::int as total from contacts where ${where}`;
+  return { contacts, total: count?.total ?? 0 };
+}
+
+/** One contact, by phone number in any usual spelling, JID or LID. Throws `contact_not_found`. */
+export async function findContact(db: Database, instanceId: string, id: string): Promise<Contact> {
+  const jid = toJid(id);
+  const [contact] = jid
+    ? await db.sql<Contact[]>`
+        select ${columns(db)} from contacts where instance_id = ${instanceId} and (jid = ${jid} or lid = ${jid})`
+    : [];
+  if (!contact) throw new AppError("contact_not_found");
+  return contact;
+}
+
+const number = ({ sql }: Database) => sql`
+  case when jid like '%@lid' then '' else regexp_replace(split_part(jid, '@', 1), '\\D', '', 'g') end`;
+
+const bestName = (db: Database) => db.sql`coalesce(name, business_name, push_name, nullif(${number(db)}, ''), jid)`;
+
+const columns = (db: Database) => db.sql`
+  jid, lid, is_group as "isGroup", ${bestName(db)} as name, ${number(db)} as number, push_name as "pushName",
+  business_name as "businessName"`;

@@ -1,0 +1,2 @@
+CREATE INDEX "commands_bulk_left" ON "commands" USING btree ("bulk_id","bulk_index") WHERE status = 'scheduled';--> statement-breakpoint
+CREATE INDEX "commands_scheduled" ON "commands" USING btree ("instance_id","wa_id") WHERE status = 'scheduled';

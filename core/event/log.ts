@@ -1,0 +1,88 @@
+import type { Database } from "../db/index.ts";
+import { AppError } from "../error.ts";
+import { type EventType, eventCatalog } from "./catalog.ts";
+
+export interface LogRequest {
+  /** Events with greater sequence numbers. */
+  since: number;
+  limit: number;
+  types?: readonly EventType[] | undefined;
+  /** From this instant on. */
+  from?: Date | undefined;
+}
+
+export interface LoggedEvent {
+  id: string;
+  sequence: number;
+  type: EventType;
+  /** Without what is sealed. */
+  data: unknown;
+  createdAt: Date;
+}
+
+export interface LogPage {
+  /** The oldest first. Those of a type that this version does not know are left out. */
+  events: LoggedEvent[];
+  /** What to ask for next: with it nothing is missed and nothing comes twice. */
+  nextSince: number;
+  hasMore: boolean;
+  /** Sequence number of the oldest event that is kept, or would be the next: older ones are gone. */
+  oldestSequence: number;
+}
+
+/**
+ * So many events are looked at for one page at most, whether they fit or not: then the page may have fewer events than there
+ * are, or none, and says that there are more.
+ */
+const window = 20_000;
+/** Hosts may take over from each other whose clocks differ; within this time events need not be in the order of time. */
+const clockSkew = "10 minutes";
+
+/**
+ * A page of an instance's event log. All of one look at the database, and complete: whoever numbers events holds the
+ * lock of their instance until they are committed, so whoever sees one sees all before it. Throws `instance_not_found`
+ * when the instance is removed meanwhile.
+ */
+export async function readLog(db: Database, instanceId: string, request: LogRequest): Promise<LogPage> {
+  const { since, limit, types = Object.keys(eventCatalog) } = request;
+  const from = request.from?.toISOString() ?? null;
+  type Row = { head: string; oldest: string; after: string; id: string | null; seq: string; type: EventType };
+  const rows = await db.sql<(Row & { data: unknown; created_at: Date })[]>`
+    with recursive log as (
+      select event_seq as head, coalesce(
+        (select seq from events where instance_id = ${instanceId} order by seq limit 1), event_seq + 1) as oldest
+      from instances where id = ${instanceId}
+    ), search(low, high) as (
+      select greatest(oldest, ${since}::bigint + 1), case when ${from}::timestamptz is null then 0 else head + 1 end from log
+      union all
+      select case when later then low else middle + 1 end, case when later then middle else high end
+      from search, lateral (select (low + high) / 2 as middle) half, lateral (
+        select coalesce((select created_at >= ${from}::timestamptz - ${clockSkew}::interval from events
+          where instance_id = ${instanceId} and seq >= middle order by seq limit 1), true) as later) looked
+      where low < high
+    ), begun as (
+      select head, oldest, (select max(low) from search) - 1 as after from log
+    )
+    select begun.*, found.* from begun left join lateral (
+      select id, seq, type, data, created_at from events
+      where instance_id = ${instanceId} and seq > begun.after and seq <= begun.after + ${window}
+        and type = any(${types}::text[]) and (${from}::timestamptz is null or created_at >= ${from}::timestamptz)
+      order by seq limit ${limit + 1}) found on true
+    order by found.seq`;
+  const [first] = rows;
+  if (!first) throw new AppError("instance_not_found");
+  const found = rows.flatMap((row) => (row.id === null ? [] : [toEvent({ ...row, id: row.id })]));
+  const events = found.slice(0, limit);
+  const looked = Number(first.after) + window;
+  const more = found.length > limit;
+  const hasMore = more || looked < Number(first.head);
+  const nextSince = more ? (events.at(-1)?.sequence ?? since) : Math.min(looked, Number(first.head));
+  return { events, nextSince: Math.max(since, nextSince), hasMore, oldestSequence: Number(first.oldest) };
+}
+
+function toEvent(row: { id: string; seq: string; type: EventType; data: unknown; created_at: Date }): LoggedEvent {
+  const { id, type, created_at: createdAt } = row;
+  const { sealed = [] } = eventCatalog[type];
+  const shown = Object.entries(row.data as object).filter(([field]) => !sealed.includes(field));
+  return { id, sequence: Number(row.seq), type, data: Object.fromEntries(shown), createdAt };
+}

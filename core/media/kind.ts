@@ -1,0 +1,118 @@
+import { fileTypeFromFile } from "file-type";
+import type { MediaKind } from "../command/message.ts";
+import { AppError } from "../error.ts";
+import { readMp4 } from "./mp4.ts";
+import { readOggOpus } from "./ogg.ts";
+
+export const opusType = "audio/ogg; codecs=opus";
+
+/** What a file is, by its content. */
+export interface Recognized {
+  mimetype: string;
+  /** What WhatsApp shows it as, without anything done to it. */
+  kind: MediaKind;
+  /** What it could be made into. */
+  convertible: "audio" | "video" | null;
+  /** ffmpeg's name for how the file is read: nothing is left to its guess. Null for what is not given to it. */
+  demuxer: string | null;
+  /** The pictures are H.264 already: only what is around them must change. */
+  h264: boolean;
+  /** Length of sound and film, size in pixels; where known. */
+  seconds?: number;
+  width?: number;
+  height?: number;
+}
+
+const images: Record<string, string> = {
+  "image/jpeg": "jpeg_pipe",
+  "image/png": "png_pipe",
+  "image/webp": "webp_pipe",
+};
+
+/** Containers of ISO/IEC 14496-12 and their relatives: what is inside decides. */
+const boxed = ["video/mp4", "video/3gpp", "video/3gpp2", "video/x-m4v", "video/quicktime", "audio/mp4", "audio/x-m4a"];
+/** Sound that WhatsApp plays. */
+const playable: Record<string, string> = { "audio/mpeg": "mp3", "audio/aac": "aac", "audio/amr": "amr" };
+const otherSound: Record<string, string> = {
+  "audio/ogg": "ogg",
+  "audio/wav": "wav",
+  "audio/flac": "flac",
+  "audio/aiff": "aiff",
+  "audio/matroska": "matroska",
+  "audio/webm": "matroska",
+};
+const otherFilms: Record<string, string> = {
+  "video/webm": "matroska",
+  "video/matroska": "matroska",
+  "video/vnd.avi": "avi",
+  "video/mpeg": "mpeg",
+  "video/mp2t": "mpegts",
+  "video/x-flv": "flv",
+  "video/ogg": "ogg",
+};
+
+/** The type is what the content says; what a server or caller claims counts only for what has no magic number, as text. */
+export async function recognize(path: string, claimed: string): Promise<Recognized> {
+  const found = (await fileTypeFromFile(path))?.mime.split(";")[0];
+  const claim = claimed.split(";")[0]?.trim().toLowerCase() ?? "";
+  const textual = /^(text\/|application\/(json|xml|rtf))/.test(claim) ? claim : "application/octet-stream";
+  const mimetype = found ?? textual;
+  const plain: Recognized = { mimetype, kind: "document", convertible: null, demuxer: null, h264: false };
+  if (images[mimetype]) return { ...plain, kind: "image", demuxer: images[mimetype] };
+  if (boxed.includes(mimetype)) return await recognizeBoxed(path, plain);
+  if (playable[mimetype]) return { ...plain, kind: "audio", convertible: "audio", demuxer: playable[mimetype] };
+  const opus = mimetype === "audio/ogg" ? await readOggOpus(path) : undefined;
+  if (opus) return { ...plain, mimetype: opusType, kind: "audio", convertible: "audio", demuxer: "ogg", ...opus };
+  if (otherSound[mimetype]) return { ...plain, convertible: "audio", demuxer: otherSound[mimetype] };
+  if (otherFilms[mimetype]) return { ...plain, convertible: "video", demuxer: otherFilms[mimetype] };
+  return plain;
+}
+
+/** WhatsApp plays H.264 with AAC in an MP4 or 3GP, and AAC alone. */
+async function recognizeBoxed(path: string, plain: Recognized): Promise<Recognized> {
+  const content = await readMp4(path);
+  if (!content) return plain;
+  const { video, audio, seconds, width, height } = content;
+  const length = seconds > 0 ? { seconds } : {};
+  const aac = audio.every((codec) => codec === "mp4a");
+  if (video.length > 0) {
+    const h264 = video.every((codec) => codec === "avc1" || codec === "avc3");
+    const shown = h264 && aac && plain.mimetype !== "video/quicktime";
+    const size = width > 0 && height > 0 ? { width, height } : {};
+    const film = { ...plain, convertible: "video" as const, demuxer: "mov", h264, ...length, ...size };
+    const mimetype = plain.mimetype === "video/3gpp" ? plain.mimetype : "video/mp4";
+    return shown ? { ...film, kind: "video", mimetype } : film;
+  }
+  if (audio.length === 0) return plain;
+  const sound = { ...plain, convertible: "audio" as const, demuxer: "mov", ...length };
+  return aac ? { ...sound, kind: "audio", mimetype: "audio/mp4" } : sound;
+}
+
+/** How a file goes out: as it is, or made into something else first. */
+export interface Plan {
+  kind: MediaKind;
+  voice: boolean;
+  convert: "opus" | "mp4" | null;
+  /** Whether the caller asked for what only the conversion gives; else the file goes as a document where it fails. */
+  insisted: boolean;
+}
+
+/** Throws `media_not_usable` when the file can never be what is asked for. */
+export function planFor(file: Recognized, wanted: { kind?: MediaKind | undefined; voice?: boolean | undefined }): Plan {
+  const asIs = { voice: false, convert: null, insisted: false };
+  if (wanted.voice) {
+    if (file.mimetype === opusType) return { ...asIs, kind: "audio", voice: true };
+    if (file.convertible) return { kind: "audio", voice: true, convert: "opus", insisted: true };
+    throw new AppError("media_not_usable", `the file is ${file.mimetype}, which cannot be a voice note`);
+  }
+  const { kind } = wanted;
+  if (kind === "document" || kind === file.kind) return { ...asIs, kind };
+  if (kind === undefined) {
+    if (file.kind !== "document" || file.convertible !== "video") return { ...asIs, kind: file.kind };
+    return { kind: "video", voice: false, convert: "mp4", insisted: false };
+  }
+  if (kind === file.convertible) {
+    return { kind, voice: false, convert: kind === "audio" ? "opus" : "mp4", insisted: true };
+  }
+  throw new AppError("media_not_usable", `the file is ${file.mimetype}, which WhatsApp does not show as ${kind}`);
+}

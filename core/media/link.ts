@@ -1,0 +1,61 @@
+import type { Clock } from "../clock.ts";
+import type { Database } from "../db/index.ts";
+import { AppError } from "../error.ts";
+import { isId } from "../instance/store.ts";
+import type { MessageMedia } from "../message/message.sql.ts";
+import type { Storage } from "../storage/index.ts";
+import { attachment, inventedName } from "./filename.ts";
+import { storableType } from "./index.ts";
+
+/** A file that can be fetched by whoever has the URL, until `expiresAt`. */
+export interface MediaLink {
+  url: string;
+  expiresAt: Date;
+  mimetype: string;
+  filename: string;
+  /** Bytes. */
+  size: number | null;
+  /** Hexadecimal. */
+  sha256: string | null;
+}
+
+const linkSeconds = 5 * 60;
+/** A file is fetched as soon as its message is recorded. */
+const retrySeconds = 2;
+
+/**
+ * A fresh link to the file of a message, that is named by WhatsApp's id or by ours. WhatsApp's id is its sender's choice: where several
+ * have the same, ours comes first, then the oldest. Throws `message_not_found`, `media_not_ready`, `media_lost`.
+ */
+export async function linkToMedia(
+  deps: { db: Database; storage: Storage; clock: Clock },
+  instanceId: string,
+  messageId: string,
+): Promise<MediaLink> {
+  const [row] = await deps.db.sql<{ wa_id: string; media: MessageMedia | null }[]>`
+    select wa_id, media from messages
+    where instance_id = ${instanceId} and ${isId(messageId) ? deps.db.sql`id = ${messageId}` : deps.db.sql`wa_id = ${messageId}`}
+    order by media is null, from_me desc, id limit 1`;
+  if (!row) throw new AppError("message_not_found");
+  const { media } = row;
+  if (!media) throw new AppError("message_not_found", "the message has no file");
+  if (media.state === "pending") {
+    throw new AppError("media_not_ready", "the file is still being fetched from WhatsApp: ask again in a moment", {
+      data: { retryAfter: retrySeconds },
+    });
+  }
+  if (media.state === "failed") throw new AppError("media_lost", media.error ?? undefined);
+  const mimetype = storableType(media.mimetype);
+  const filename = media.filename || inventedName(row.wa_id, media.mimetype);
+  return {
+    url: await deps.storage.presign(media.storageKey, linkSeconds, {
+      contentType: mimetype,
+      contentDisposition: attachment(filename),
+    }),
+    expiresAt: new Date(deps.clock.now().getTime() + linkSeconds * 1000),
+    mimetype,
+    filename,
+    size: media.size,
+    sha256: media.sha256,
+  };
+}

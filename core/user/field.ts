@@ -1,0 +1,62 @@
+import * as z from "zod";
+import { normalRange } from "./address.ts";
+import { maxPasswordLength } from "./password.ts";
+
+/** Whether a text can be an id of ours: Postgres refuses to compare anything else with one. */
+export const isUuid = (text: string) => z.guid().safeParse(text).success;
+
+/** One line of text without control characters: they would end up in logs and terminals. */
+const line = z.string().regex(/^[^\p{Cc}]*$/u, "must not have control characters");
+
+export const personName = line.trim().max(200);
+export const keyName = line.trim().min(1).max(200);
+export const userSearch = line.trim().max(200);
+export const emailAddress = z.email().max(254);
+
+/** Of a password that is set; at login any that is not longer is compared. */
+export const minPasswordLength = 8;
+export const newPassword = z.string().min(minPasswordLength).max(maxPasswordLength);
+
+const maxRanges = 100;
+
+/** CIDRs or single addresses, in normal form and each once. None, and null, is anywhere. */
+export const allowedIps = z
+  .array(
+    z
+      .string()
+      .max(64)
+      .transform((text, context) => {
+        const range = normalRange(text);
+        if (range !== undefined) return range;
+        context.addIssue({ code: "custom", message: "must be an IPv4 or IPv6 address or CIDR" });
+        return z.NEVER;
+      }),
+  )
+  .max(maxRanges)
+  .nullable()
+  .transform((ranges) => (ranges === null || ranges.length === 0 ? null : [...new Set(ranges)]))
+  .meta({ description: "CIDRs or single addresses, IPv4 or IPv6; none is anywhere" });
+
+/**
+ * The IANA name of a time zone. Refused is what Postgres reads otherwise: offsets, whose sign it takes the other way round,
+ * and abbreviations (`BST` is British there, and of Bangladesh here).
+ */
+export const timeZone = z
+  .string()
+  .max(64)
+  .refine(
+    (name) => /^(?:UTC|GMT|[A-Za-z]+\/.+)$/i.test(name) && isTimeZone(name),
+    "must be the IANA name of a time zone",
+  )
+  .nullable()
+  .meta({ description: "IANA name, as Europe/Berlin; null is UTC" });
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    return true;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,124 @@
+import { and, asc, desc, eq, ilike, isNull, or } from "drizzle-orm";
+import { type Database, sqlState } from "../db/index.ts";
+import { AppError } from "../error.ts";
+import { instances } from "../instance/instance.sql.ts";
+import { type PageRequest, type Pagination, pagination } from "../message/page.ts";
+import type { Role } from "./caller.ts";
+import { loadUser, type User } from "./find.ts";
+import type { KeyDeps } from "./key.ts";
+import { laterTokensFrom } from "./login.ts";
+import { type Asking, assertNotShutOut } from "./manage-key.ts";
+import { hashPassword } from "./password.ts";
+import { users } from "./user.sql.ts";
+
+/** The newest first; `search` is a part of the e-mail address or of a name, in upper or lower case. */
+export async function listUsers(
+  db: Database,
+  page: PageRequest & { search?: string | undefined },
+): Promise<{ users: User[]; pagination: Pagination }> {
+  const pattern = page.search && `%${page.search.replaceAll(/[\\%_]/g, "\\$&")}%`;
+  const where = pattern
+    ? or(ilike(users.email, pattern), ilike(users.firstName, pattern), ilike(users.lastName, pattern))
+    : undefined;
+  const rows = await db.orm
+    .select()
+    .from(users)
+    .where(where)
+    .orderBy(desc(users.createdAt), desc(users.id))
+    .limit(page.limit)
+    .offset(page.skip);
+  const total = await db.orm.$count(users, where);
+  return { users: rows, pagination: pagination(page, rows.length, total) };
+}
+
+/** What users may change of themselves. */
+export interface OwnChanges {
+  firstName?: string | undefined;
+  lastName?: string | undefined;
+  /** IANA name; null is UTC. */
+  timeZone?: string | null | undefined;
+  /** CIDRs; null is anywhere. */
+  ipRanges?: string[] | null | undefined;
+  /** Whether ranges that the caller is not in are meant. */
+  force?: boolean | undefined;
+}
+
+export interface UserChanges extends OwnChanges {
+  role?: Role | undefined;
+  disabled?: boolean | undefined;
+  /** In clear. Ends all tokens of the user. */
+  password?: string | undefined;
+}
+
+/** Throws `invalid_request` when the caller would be shut out. */
+export function updateMe(deps: KeyDeps, asking: Asking, changes: OwnChanges): Promise<User> {
+  const { firstName, lastName, timeZone, ipRanges, force } = changes;
+  return updateUser(deps, asking, asking.caller.userId, { firstName, lastName, timeZone, ipRanges, force });
+}
+
+/**
+ * Changes what is given. Throws `user_not_found`; `conflict` when no enabled admin would be left; `invalid_request` when the
+ * caller would be shut out.
+ */
+export async function updateUser(deps: KeyDeps, asking: Asking, userId: string, changes: UserChanges): Promise<User> {
+  const { id } = await loadUser(deps.db, userId);
+  const { force, disabled, password, ...plain } = changes;
+  if (id === asking.caller.userId) assertNotShutOut(asking, changes.ipRanges, force);
+  const now = deps.clock.now();
+  const columns = {
+    ...Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined)),
+    ...(disabled === undefined ? {} : { disabledAt: disabled ? now : null }),
+    ...(password === undefined
+      ? {}
+      : { passwordHash: await hashPassword(password), tokensFrom: laterTokensFrom(deps.clock) }),
+    updatedAt: now,
+  };
+  return deps.db.orm.transaction(async (tx) => {
+    if (disabled || changes.role === "user") await assertNotLastAdmin(tx, id);
+    const [user] = await tx.update(users).set(columns).where(eq(users.id, id)).returning();
+    if (!user) throw new AppError("user_not_found");
+    return user;
+  });
+}
+
+/** Two admins who take each other's place away at once: the second waits here, and then is the last. */
+async function assertNotLastAdmin(tx: Database["orm"], userId: string): Promise<void> {
+  const admins = await tx
+    .select({ id: users.id })
+    .from(users)
+    .where(and(eq(users.role, "admin"), isNull(users.disabledAt)))
+    .orderBy(asc(users.id))
+    .for("update");
+  if (admins.length === 1 && admins[0]?.id === userId) {
+    throw new AppError("conflict", "this is the last admin who is not disabled");
+  }
+}
+
+/**
+ * Removes a user with keys and counts of usage. Throws `user_not_found`; `conflict` for oneself, for the last admin, and while
+ * there is an instance of the user's or a command that still names the user.
+ */
+export async function deleteUser(deps: KeyDeps, asking: Asking, userId: string): Promise<void> {
+  const { id } = await loadUser(deps.db, userId);
+  if (id === asking.caller.userId) throw new AppError("conflict", "nobody can delete themselves");
+  try {
+    await deps.db.orm.transaction(async (tx) => {
+      await assertNotLastAdmin(tx, id);
+      const [owned] = await tx.select({ id: instances.id }).from(instances).where(eq(instances.userId, id)).limit(1);
+      if (owned) throw new AppError("conflict", "the user has instances, or some that are still being removed");
+      await tx.delete(users).where(eq(users.id, id));
+    });
+  } catch (error) {
+    const cause = error instanceof Error && error.cause ? error.cause : error;
+    if (sqlState(cause) !== foreignKeyViolation) throw error;
+    throw new AppError(
+      "conflict",
+      "commands of the user on others' instances are still kept: disable the user instead",
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+const foreignKeyViolation = "23503";

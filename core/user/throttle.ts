@@ -1,0 +1,80 @@
+import type { Clock } from "../clock.ts";
+import { sha256 } from "../crypto/index.ts";
+import type { Database } from "../db/index.ts";
+import { AppError } from "../error.ts";
+import { clientOf } from "./address.ts";
+
+/** How many failures within the window are free, of an account and of an address behind which many people may sit. */
+export const accountFailures = 5;
+export const addressFailures = 20;
+export const failureWindowSeconds = 15 * 60;
+/** The first block; each failure after it doubles the next. */
+export const firstBlockSeconds = 60;
+export const longestBlockSeconds = 15 * 60;
+
+export interface Attempt {
+  /** The address that was given, whether or not there is such a user: the answer must not tell. */
+  email: string;
+  /** Where the connection came from; only the account is counted when it is not known. */
+  ip: string | undefined;
+}
+
+/**
+ * Counts a try to log in, before the password is looked at: guesses that come together are counted one after another, so
+ * none gets past the limit while another is being hashed. Answers what to call when the password was right: that clears
+ * the account's failures and takes the try back from the address's.
+ * Throws `rate_limited`, with `retryAfter` in seconds; what is refused is not counted.
+ */
+export async function countAttempt(
+  deps: { db: Database; clock: Clock },
+  attempt: Attempt,
+): Promise<() => Promise<void>> {
+  const { sql } = deps.db;
+  const account = sha256(`email:${attempt.email.toLowerCase()}`);
+  const address = attempt.ip === undefined ? undefined : sha256(`ip:${clientOf(attempt.ip)}`);
+  const subjects = sql`(values (${account}::bytea), (${address ?? null}::bytea))`;
+  const now = sql`${deps.clock.now().toISOString()}::timestamptz`;
+  const most = sql`case when f.subject = ${account} then ${accountFailures}::int else ${addressFailures}::int end`;
+  const over = sql`greatest(f.since, f.blocked_until) <= ${now} - ${failureWindowSeconds}::int * interval '1 second'`;
+  const blockSeconds = sql`
+    least(${firstBlockSeconds}::int * 2 ^ least(f.failures + 1 - (${most}), 10), ${longestBlockSeconds}::int)`;
+  // In the order of the key, so that two attempts wait for each other instead of locking each other out.
+  const counted = await sql`
+    insert into login_failures as f (subject, failures, since)
+    select subject, 1, ${now} from ${subjects} tried (subject)
+    where subject is not null
+      and not exists (select from login_failures b where b.subject in ${subjects} and b.blocked_until > ${now})
+    order by subject
+    on conflict (subject) do update set
+      failures = case when ${over} then 1 else f.failures + 1 end,
+      since = case when ${over} then excluded.since else f.since end,
+      blocked_until = case when not ${over} and f.failures + 1 >= ${most} then ${now} + ${blockSeconds} * interval '1 second' end
+    where f.blocked_until is null or f.blocked_until <= ${now}
+    returning subject`;
+  if (counted.length < (address ? 2 : 1)) throw await refusal(deps, account, address);
+  return () => forgive(deps, account, address);
+}
+
+async function refusal(
+  deps: { db: Database; clock: Clock },
+  account: Buffer,
+  address: Buffer | undefined,
+): Promise<AppError> {
+  const [row] = await deps.db.sql<{ until: Date | null }[]>`
+    select max(blocked_until) as until from login_failures where subject in (${account}, ${address ?? null})`;
+  const ms = (row?.until?.getTime() ?? 0) - deps.clock.now().getTime();
+  const retryAfter = Math.max(1, Math.ceil(ms / 1000));
+  return new AppError("rate_limited", `too many failed logins: try again in ${retryAfter} s`, { data: { retryAfter } });
+}
+
+/** An address that goes on failing stays known for it: its block ends, but the next failure brings the longer one. */
+async function forgive(deps: { db: Database; clock: Clock }, account: Buffer, address: Buffer | undefined) {
+  const { sql } = deps.db;
+  const now = sql`${deps.clock.now().toISOString()}::timestamptz`;
+  await sql`delete from login_failures where subject = ${account}`;
+  if (!address) return;
+  await sql`
+    update login_failures set failures = greatest(failures - 1, 0),
+      blocked_until = case when failures > ${addressFailures}::int then least(blocked_until, ${now}) end
+    where subject = ${address}`;
+}

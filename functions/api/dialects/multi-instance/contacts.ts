@@ -1,0 +1,103 @@
+import * as z from "zod";
+import { commandCatalog } from "../../../../core/command/catalog.ts";
+import { checkable, maxChecked } from "../../../../core/command/contact.ts";
+import type { Contact } from "../../../../core/contact/index.ts";
+import { pagination } from "../../../../core/message/page.ts";
+import { getContact, listContacts } from "../../operations/contact.ts";
+import { commandRow, instanceRow } from "../../row.ts";
+import { pageQuery, paginationShape } from "../../shapes.ts";
+
+const contact = z.object({
+  /** A JID: by phone number, else the LID; of a group `…@g.us`. */
+  id: z.string(),
+  /** The best there is: address book (of a group its subject), business name, push name, number. */
+  name: z.string(),
+  /** Digits; of a group those of its id. Empty while only the LID of a person is known. */
+  number: z.string(),
+  isGroup: z.boolean(),
+  lid: z.string().nullable(),
+  /** What the contact calls itself. */
+  pushName: z.string().nullable(),
+  /** The verified name of a business. */
+  businessName: z.string().nullable(),
+});
+
+const toContact = ({ jid, ...rest }: Contact): z.input<typeof contact> => ({
+  id: jid,
+  name: rest.name,
+  number: rest.number,
+  isGroup: rest.isGroup,
+  lid: rest.lid,
+  pushName: rest.pushName,
+  businessName: rest.businessName,
+});
+
+const { limit, skip } = pageQuery(1000).shape;
+const listQuery = z.object({
+  limit: limit.meta({ description: "1 to 1000; without it, all" }),
+  skip,
+  search: z.string().max(100).optional().meta({ description: "A part of a name or of the number" }),
+});
+
+const checked = commandCatalog["contact.check"].output.shape.numbers.element;
+
+export const contactRows = [
+  instanceRow({
+    method: "get",
+    path: "/api/whatsapp/{instanceId}/contacts",
+    summary: "Whom the account knows, people and groups, by name; also while it is not connected",
+    access: "read",
+    query: listQuery,
+    answer: z.object({
+      contacts: z.array(contact),
+      /** When `limit` is given. */
+      pagination: paginationShape.optional(),
+    }),
+    does: listContacts,
+    in: ({ query }) => query,
+    out: ({ contacts, total }, { query }) => ({
+      contacts: contacts.map(toContact),
+      ...(query.limit === undefined
+        ? {}
+        : { pagination: pagination({ limit: query.limit, skip: query.skip ?? 0 }, contacts.length, total) }),
+    }),
+  }),
+  instanceRow({
+    method: "get",
+    path: "/api/whatsapp/{instanceId}/contacts/{contactId}",
+    summary: "One contact, by phone number, JID or LID",
+    access: "read",
+    answer: contact,
+    errors: ["contact_not_found"],
+    does: getContact,
+    in: ({ params }) => params,
+    out: toContact,
+  }),
+  commandRow({
+    method: "get",
+    path: "/api/whatsapp/{instanceId}/check/{phone}",
+    summary: "Ask WhatsApp whether a phone number is on it",
+    access: "read",
+    command: "contact.check",
+    answer: checked,
+    in: ({ params }) => ({ numbers: [params.phone] }),
+    out: ({ numbers }) => firstOf(numbers),
+  }),
+  commandRow({
+    method: "post",
+    path: "/api/whatsapp/{instanceId}/check",
+    summary: `Ask WhatsApp whether phone numbers, up to ${maxChecked}, are on it`,
+    access: "read",
+    command: "contact.check",
+    body: z.object({ phones: z.array(checkable).min(1).max(maxChecked) }),
+    /** In the order of the question. */
+    answer: z.object({ numbers: z.array(checked) }),
+    in: ({ body }) => ({ numbers: body.phones }),
+    out: ({ numbers }) => ({ numbers }),
+  }),
+];
+
+function firstOf<Item>([first]: readonly Item[]): Item {
+  if (first === undefined) throw new Error("one number was asked, and none answered");
+  return first;
+}

@@ -1,0 +1,105 @@
+import * as z from "zod";
+import * as field from "../../../../core/user/field.ts";
+import { type KeyRecord, permissions } from "../../../../core/user/index.ts";
+import * as key from "../../operations/key.ts";
+import { callerRow } from "../../row.ts";
+import { isoDate } from "../../shapes.ts";
+import { force } from "./user-shapes.ts";
+
+const ofUser = z.object({
+  userId: z.string().max(128).optional().meta({ description: "Whose keys, for admins; default your own" }),
+});
+
+const permission = z.enum(permissions);
+
+const keyShape = z.object({
+  id: z.string(),
+  name: z.string(),
+  permissions: z.array(permission),
+  /** In normal form; none is anywhere. */
+  allowedIps: z.array(z.string()),
+  expiresAt: isoDate.nullable(),
+  /** To the minute. */
+  lastUsedAt: isoDate.nullable(),
+  createdAt: isoDate,
+});
+
+const toKey = (record: KeyRecord): z.input<typeof keyShape> => ({
+  id: record.id,
+  name: record.name,
+  permissions: record.permissions,
+  allowedIps: record.ipRanges ?? [],
+  expiresAt: record.expiresAt?.toISOString() ?? null,
+  lastUsedAt: record.lastUsedAt?.toISOString() ?? null,
+  createdAt: record.createdAt.toISOString(),
+});
+
+const expiry = z.iso
+  .datetime({ offset: true })
+  .transform((text) => new Date(text))
+  .nullable()
+  .meta({ description: "ISO 8601; null is never" });
+
+export const keyRows = [
+  callerRow({
+    method: "get",
+    path: "/api/keys",
+    summary: "List the API keys that work, without the keys themselves",
+    access: "read",
+    query: ofUser,
+    answer: z.object({ keys: z.array(keyShape) }),
+    errors: ["user_not_found"],
+    does: key.listKeys,
+    in: ({ query }) => query.userId,
+    out: (keys) => ({ keys: keys.map(toKey) }),
+  }),
+  callerRow({
+    method: "post",
+    path: "/api/keys",
+    summary: "Make an API key, which is shown only now; it allows no more than the key you use",
+    access: "write",
+    query: ofUser,
+    body: z.object({
+      name: field.keyName,
+      permissions: z.array(permission).min(1).max(permissions.length).optional(),
+      allowedIps: field.allowedIps.optional(),
+      expiresAt: expiry.optional(),
+    }),
+    answer: keyShape.extend({ apiKey: z.string() }),
+    status: 201,
+    errors: ["user_not_found"],
+    does: key.makeKey,
+    in: ({ query, body: { allowedIps, ...wanted } }) => ({ ...wanted, ipRanges: allowedIps, userId: query.userId }),
+    out: (made) => ({ ...toKey(made), apiKey: made.key }),
+  }),
+  callerRow({
+    method: "put",
+    path: "/api/keys/{keyId}",
+    summary: "Change the name of an API key or the addresses that may use it; what is not given stays",
+    access: "write",
+    query: ofUser,
+    body: z.object({ name: field.keyName.optional(), allowedIps: field.allowedIps.optional(), force }),
+    answer: keyShape,
+    errors: ["key_not_found", "user_not_found"],
+    does: key.changeKey,
+    in: ({ params, query, body: { allowedIps, ...changes } }) => ({
+      ...changes,
+      ipRanges: allowedIps,
+      keyId: params.keyId,
+      userId: query.userId,
+    }),
+    out: toKey,
+  }),
+  callerRow({
+    method: "delete",
+    path: "/api/keys/{keyId}",
+    summary: "Revoke an API key at once",
+    access: "write",
+    query: ofUser,
+    answer: z.object({ success: z.literal(true), message: z.string() }),
+    errors: ["key_not_found", "user_not_found"],
+    does: key.removeKey,
+    in: ({ params, query }) => ({ keyId: params.keyId, userId: query.userId }),
+    out: (_result, { params }) => ({ success: true as const, message: `API key ${params.keyId} revoked` }),
+  }),
+];

@@ -1,0 +1,161 @@
+import * as z from "zod";
+import { commandCatalog } from "../../../../core/command/catalog.ts";
+import { mediaKinds } from "../../../../core/command/message.ts";
+import { fileName } from "../../../../core/media/filename.ts";
+import { maxMediaBytes, uploadId } from "../../../../core/media/index.ts";
+import * as media from "../../operations/media.ts";
+import { commandRow, instanceRow } from "../../row.ts";
+import { isoDate } from "../../shapes.ts";
+import { schedulable, sendAt } from "./scheduled.ts";
+
+const { to, url, caption, filename, quoted, mentions } = commandCatalog["message.sendMedia"].input.shape;
+
+const asVoice = z.boolean().optional().meta({ description: "As a voice note; other audio than Ogg/Opus is converted" });
+const type = z
+  .enum(mediaKinds)
+  .optional()
+  .meta({ description: "What the recipient sees; without it, the content of the file decides" });
+
+/** Fields of a form are texts, and those that nobody filled in are empty. */
+const orBlank = <Field extends z.ZodType>(field: Field) =>
+  z.preprocess((value) => (value === "" ? undefined : value), field);
+
+const formBody = z
+  .object({
+    phone: to,
+    caption: orBlank(caption),
+    file: z.file("must be one file"),
+    filename: orBlank(filename),
+    quotedMessageId: orBlank(quoted),
+    /** Separated by commas, or a field for each. */
+    mentions: z.preprocess(
+      (value) => (typeof value === "string" ? value.split(",").filter((one) => one.trim() !== "") : value),
+      mentions,
+    ),
+    asVoice: orBlank(z.enum(["true", "false"]).optional()),
+    type: orBlank(type),
+    sendAt: orBlank(sendAt),
+  })
+  .transform((body, context) => {
+    const name = fileName.safeParse(body.filename ?? (body.file.name || "file"));
+    for (const { message } of name.error?.issues ?? []) {
+      context.addIssue({ code: "custom", path: ["filename"], message });
+    }
+    return { ...body, filename: name.data };
+  });
+
+const link = z.object({
+  url: z.string(),
+  expiresAt: isoDate,
+  mimetype: z.string(),
+  filename: z.string(),
+  /** Bytes. */
+  size: z.int().nullable(),
+  /** Hexadecimal. */
+  sha256: z.string().nullable(),
+});
+
+export const mediaRows = [
+  commandRow({
+    method: "post",
+    path: "/api/whatsapp/{instanceId}/send-media",
+    summary: commandCatalog["message.sendMedia"].summary,
+    access: "write",
+    command: "message.sendMedia",
+    body: z
+      .object({
+        phone: to,
+        url,
+        uploadId: uploadId.optional(),
+        caption,
+        filename,
+        quotedMessageId: quoted,
+        mentions,
+        asVoice,
+        type,
+        sendAt,
+      })
+      .refine(
+        (body) => (body.url === undefined) !== (body.uploadId === undefined),
+        "give either url or uploadId, not both",
+      )
+      .refine((body) => !body.asVoice || (body.type ?? "audio") === "audio", "asVoice: only audio can be a voice note"),
+    ...schedulable,
+    check: media.checkUpload,
+    in: ({ body }) => ({
+      to: body.phone,
+      url: body.url,
+      upload: body.uploadId,
+      caption: body.caption,
+      filename: body.filename,
+      quoted: body.quotedMessageId,
+      mentions: body.mentions,
+      voice: body.asVoice,
+      kind: body.type,
+    }),
+  }),
+  instanceRow({
+    method: "post",
+    path: "/api/whatsapp/{instanceId}/send-file",
+    summary: "Send a file that comes with the request, up to 4.5 MB; larger ones go by `uploads`",
+    access: "write",
+    form: true,
+    idempotent: true,
+    body: formBody,
+    answer: schedulable.answer,
+    errors: [...commandCatalog["message.sendMedia"].errors, "instance_not_connected", "idempotency_conflict"],
+    does: media.sendFile,
+    in: ({ body }) => ({
+      to: body.phone,
+      file: body.file,
+      caption: body.caption,
+      filename: body.filename,
+      quoted: body.quotedMessageId,
+      mentions: body.mentions,
+      voice: body.asVoice === "true" ? true : undefined,
+      kind: body.type,
+      sendAt: body.sendAt,
+    }),
+    out: schedulable.out,
+  }),
+  instanceRow({
+    method: "post",
+    path: "/api/whatsapp/{instanceId}/uploads",
+    summary: "Get a URL to upload a file to, which can then be sent for a day, to as many as you like",
+    access: "write",
+    status: 201,
+    body: z.object({
+      filename: fileName.optional(),
+      size: z.int().min(1).max(maxMediaBytes).meta({ description: "Bytes; the upload must have exactly so many" }),
+      contentType: z
+        .string()
+        .regex(/^[\w.+-]{1,64}\/[\w.+-]{1,64}$/, "must be a media type")
+        .optional(),
+    }),
+    answer: z.object({
+      uploadId,
+      url: z.string(),
+      method: z.literal("PUT"),
+      /** To be sent with the file as they are. */
+      headers: z.record(z.string(), z.string()),
+      /** Of the URL. */
+      expiresAt: isoDate,
+    }),
+    does: media.openUpload,
+    in: ({ body }) => body,
+    out: (ticket) => ({ ...ticket, method: "PUT" as const, expiresAt: ticket.expiresAt.toISOString() }),
+  }),
+  instanceRow({
+    method: "get",
+    path: "/api/instances/{instanceId}/messages/{messageId}/media",
+    summary:
+      "The file of a message: a redirect to a URL that is good for five minutes, or with `format=json` the URL itself",
+    access: "read",
+    query: z.object({ format: z.enum(["json"]).optional() }),
+    answer: link,
+    errors: ["message_not_found", "media_not_ready", "media_lost"],
+    does: media.getMedia,
+    in: ({ params, query }) => ({ messageId: params.messageId, asJson: query.format === "json" }),
+    out: (found) => ({ ...found, expiresAt: found.expiresAt.toISOString() }),
+  }),
+];

@@ -1,0 +1,85 @@
+import * as z from "zod";
+import * as field from "../../../../core/user/field.ts";
+import * as user from "../../operations/user.ts";
+import { callerRow } from "../../row.ts";
+import { pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
+import { force, ownSettings, role, toSettings, toUser, userShape } from "./user-shapes.ts";
+
+const defaultLimit = 50;
+
+const usersQuery = pageQuery(defaultLimit)
+  .pick({ limit: true, skip: true })
+  .extend({
+    search: field.userSearch.optional().meta({ description: "A part of the e-mail address or of a name" }),
+  });
+
+export const userRows = [
+  callerRow({
+    method: "post",
+    path: "/api/users",
+    summary: "Create a user with a first API key, which is shown only now; it allows no more than the key you use",
+    access: "admin",
+    body: ownSettings.extend({
+      email: field.emailAddress,
+      /** Without one, the user can only use keys. */
+      password: field.newPassword.optional(),
+      role: role.optional(),
+    }),
+    answer: userShape.extend({ apiKey: z.string() }),
+    status: 201,
+    errors: ["already_exists"],
+    does: user.createUser,
+    in: ({ body }) => toSettings(body),
+    out: ({ user: made, apiKey }) => ({ ...toUser(made), apiKey: apiKey.key }),
+  }),
+  callerRow({
+    method: "get",
+    path: "/api/users",
+    summary: "List the users, the newest first",
+    access: "admin",
+    query: usersQuery,
+    answer: z.object({ users: z.array(userShape), pagination: paginationShape }),
+    does: user.listUsers,
+    in: ({ query: { search, ...page } }) => ({ ...pageRequest(page, defaultLimit), search }),
+    out: ({ users, pagination }) => ({ users: users.map(toUser), pagination }),
+  }),
+  callerRow({
+    method: "get",
+    path: "/api/users/{userId}",
+    summary: "Get a user",
+    access: "admin",
+    answer: userShape,
+    errors: ["user_not_found"],
+    does: user.getUser,
+    in: ({ params }) => params.userId,
+    out: toUser,
+  }),
+  callerRow({
+    method: "put",
+    path: "/api/users/{userId}",
+    summary: "Change a user; what is not given stays. A new password ends the user's tokens",
+    access: "admin",
+    body: ownSettings.extend({
+      role: role.optional(),
+      disabled: z.boolean().optional(),
+      password: field.newPassword.optional(),
+      force,
+    }),
+    answer: userShape,
+    errors: ["user_not_found", "conflict"],
+    does: user.updateUser,
+    in: ({ params, body }) => ({ userId: params.userId, changes: toSettings(body) }),
+    out: toUser,
+  }),
+  callerRow({
+    method: "delete",
+    path: "/api/users/{userId}",
+    summary: "Remove a user who has no instances, with keys and statistics",
+    access: "admin",
+    answer: z.object({ success: z.literal(true), message: z.string() }),
+    errors: ["user_not_found", "conflict"],
+    does: user.deleteUser,
+    in: ({ params }) => params.userId,
+    out: (_result, { params }) => ({ success: true as const, message: `User ${params.userId} deleted successfully` }),
+  }),
+];

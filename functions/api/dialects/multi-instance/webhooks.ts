@@ -1,0 +1,170 @@
+import * as z from "zod";
+import { deliveryStatuses, type LoggedDelivery } from "../../../../core/webhook/log.ts";
+import { maxReplayed } from "../../../../core/webhook/replay.ts";
+import * as webhook from "../../operations/webhook.ts";
+import { instanceRow } from "../../row.ts";
+import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
+
+const delivery = z.object({
+  /** What the receiver sees as `webhook-id`: the same for all tries and replays. */
+  id: z.string(),
+  eventId: z.string(),
+  /** The event's number within the instance. */
+  sequence: z.int(),
+  event: z.string(),
+  /** Where it was to go when it was made. */
+  url: z.string(),
+  status: z.enum(deliveryStatuses),
+  /** Why it has failed: exhausted, gone or disabled. */
+  reason: z.string().nullable(),
+  attempts: z.int(),
+  nextAttemptAt: isoDate.nullable(),
+  createdAt: isoDate,
+  finishedAt: isoDate.nullable(),
+});
+
+const toDelivery = (one: LoggedDelivery): z.input<typeof delivery> => ({
+  id: one.id,
+  eventId: one.eventId,
+  sequence: one.sequence,
+  event: one.event,
+  url: one.url,
+  status: one.status,
+  reason: one.reason,
+  attempts: one.attempts,
+  nextAttemptAt: one.nextAttemptAt?.toISOString() ?? null,
+  createdAt: one.createdAt.toISOString(),
+  finishedAt: one.finishedAt?.toISOString() ?? null,
+});
+
+const eventFilter = z.string().min(1).max(64);
+const instantInput = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
+
+export const webhookRows = [
+  instanceRow({
+    method: "get",
+    path: "/api/instances/{instanceId}/webhooks/deliveries",
+    summary: "The webhook deliveries of an instance, from the newest to the oldest",
+    access: "read",
+    query: pageQuery(50).extend({
+      status: z.enum(deliveryStatuses).optional(),
+      event: eventFilter.optional().meta({ description: "As in the webhook's body: message_received, …" }),
+    }),
+    answer: z.object({ deliveries: z.array(delivery), pagination: paginationShape }),
+    does: webhook.listDeliveries,
+    in: ({ query }) => ({ ...pageRequest(query, 50), status: query.status, event: query.event }),
+    out: ({ deliveries, pagination }) => ({ deliveries: deliveries.map(toDelivery), pagination }),
+  }),
+  instanceRow({
+    method: "get",
+    path: "/api/instances/{instanceId}/webhooks/deliveries/{deliveryId}",
+    summary: "A webhook delivery with its body and its attempts",
+    access: "read",
+    answer: delivery.omit({ attempts: true }).extend({
+      /** As posted; null for one with a QR code, which is a credential. */
+      body: z.unknown(),
+      attempts: z.array(
+        z.object({
+          number: z.int(),
+          at: isoDate,
+          durationMs: z.int(),
+          /** HTTP status, or null when there was no answer. */
+          status: z.int().nullable(),
+          error: z.string().nullable(),
+          /** The first 1,024 characters of the answer. */
+          response: z.string().nullable(),
+        }),
+      ),
+    }),
+    errors: ["delivery_not_found"],
+    does: webhook.getDelivery,
+    in: ({ params }) => params.deliveryId,
+    out: (one) => ({
+      ...toDelivery(one),
+      body: one.body,
+      attempts: one.log.map((attempt) => ({ ...attempt, at: attempt.at.toISOString() })),
+    }),
+  }),
+  instanceRow({
+    method: "post",
+    path: "/api/instances/{instanceId}/webhooks/deliveries/{deliveryId}/replay",
+    summary: "Send a webhook delivery again, under its id, to where the webhook goes now",
+    access: "write",
+    answer: delivery,
+    errors: ["delivery_not_found", "webhook_disabled"],
+    does: webhook.replayDelivery,
+    in: ({ params }) => params.deliveryId,
+    out: toDelivery,
+  }),
+  instanceRow({
+    method: "post",
+    path: "/api/instances/{instanceId}/webhooks/replay",
+    summary: `Send the webhook deliveries of a time range again, at most ${maxReplayed} in a call`,
+    access: "write",
+    body: z
+      .object({
+        from: instantInput,
+        to: instantInput,
+        status: z.enum(["failed", "all"]).default("failed"),
+        events: z.array(eventFilter).min(1).max(20).optional(),
+      })
+      .refine(({ from, to }) => from < to, "from must be before to"),
+    answer: z.object({
+      replayed: z.int(),
+      /** Where another call goes on (`from`) when there are more. */
+      next: isoDate.nullable(),
+    }),
+    errors: ["webhook_disabled"],
+    does: webhook.replayRange,
+    in: ({ body }) => body,
+    out: ({ replayed, next }) => ({ replayed, next: next?.toISOString() ?? null }),
+  }),
+  instanceRow({
+    method: "post",
+    path: "/api/instances/{instanceId}/webhooks/test",
+    summary: "Post a test to the webhook now, and see what it answers",
+    access: "write",
+    answer: z.object({
+      delivered: z.boolean(),
+      /** HTTP status, or null when there was no answer. */
+      status: z.int().nullable(),
+      durationMs: z.int(),
+      response: z.string().nullable(),
+      error: z.string().nullable(),
+    }),
+    errors: ["webhook_disabled"],
+    does: webhook.testWebhook,
+    in: () => undefined,
+    out: ({ succeeded, status, durationMs, response, error }) => ({
+      delivered: succeeded,
+      status,
+      durationMs,
+      response,
+      error,
+    }),
+  }),
+  instanceRow({
+    method: "get",
+    path: "/api/instances/{instanceId}/webhooks/status",
+    summary: "How the endpoint of the webhook fares",
+    access: "read",
+    answer: z.object({
+      enabled: z.boolean(),
+      url: z.string().nullable(),
+      state: z.enum(["healthy", "failing", "parked", "draining", "disabled"]),
+      /** In a row. */
+      failures: z.int(),
+      failingSince: isoDate.nullable(),
+      nextAttemptAt: isoDate.nullable(),
+      /** Deliveries that are still to succeed. */
+      waiting: z.int(),
+    }),
+    does: webhook.getWebhookStatus,
+    in: () => undefined,
+    out: (status) => ({
+      ...status,
+      failingSince: status.failingSince?.toISOString() ?? null,
+      nextAttemptAt: status.nextAttemptAt?.toISOString() ?? null,
+    }),
+  }),
+];

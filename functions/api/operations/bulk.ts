@@ -1,0 +1,37 @@
+import * as bulk from "../../../core/bulk/index.ts";
+import * as report from "../../../core/bulk/report.ts";
+import { AppError } from "../../../core/error.ts";
+import { isId } from "../../../core/instance/store.ts";
+import type { PageRequest } from "../../../core/message/page.ts";
+import type { InstanceContext } from "../context.ts";
+import { checkUpload } from "./media.ts";
+
+interface Named {
+  bulkId: string;
+}
+
+export function createBulk(context: InstanceContext, asked: bulk.BulkRequest) {
+  const { deps, caller, instance, idempotencyKey, requestId: correlationId } = context;
+  const check = () => checkUpload(context, { upload: asked.media?.upload });
+  return bulk.createBulk(deps, { userId: caller.userId, instance, idempotencyKey, correlationId, check }, asked);
+}
+
+export const listBulks = ({ deps, instance }: InstanceContext, page: PageRequest) =>
+  report.listBulks(deps.db, instance.id, page);
+
+export const readBulk = async ({ deps, instance }: InstanceContext, { bulkId }: Named) =>
+  report.readBulk(deps.db, instance.id, known(bulkId), deps.clock.now());
+
+export const listRecipients = async (
+  { deps, instance }: InstanceContext,
+  { bulkId, ...page }: Named & PageRequest & { status?: report.RecipientStatus | undefined },
+) => report.listRecipients(deps.db, instance.id, known(bulkId), page);
+
+export const cancelBulk = async ({ deps, instance }: InstanceContext, { bulkId }: Named) => ({
+  canceled: await bulk.cancelBulk(deps, instance.id, known(bulkId)),
+});
+
+function known(bulkId: string): string {
+  if (isId(bulkId)) return bulkId;
+  throw new AppError("bulk_not_found");
+}

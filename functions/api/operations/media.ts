@@ -1,0 +1,84 @@
+import QRCode from "qrcode";
+import type { CommandInput } from "../../../core/command/catalog.ts";
+import { scannableQr } from "../../../core/instance/index.ts";
+import { linkToMedia } from "../../../core/media/link.ts";
+import { assertUploaded, openUpload as open, takeFile } from "../../../core/media/upload.ts";
+import { type InstanceContext, Raw } from "../context.ts";
+import { runCommand } from "../run-command.ts";
+
+type Media = CommandInput<"message.sendMedia">;
+
+/** A file that came with the request: kept in the bucket, then sent from there. */
+export async function sendFile(
+  context: InstanceContext,
+  { file, sendAt, ...input }: Omit<Media, "url" | "upload"> & { file: File; sendAt?: string | undefined },
+): Promise<{ messageId: string; scheduledAt?: string }> {
+  const { uploadId: upload, keep } = await takeFile(context.deps, context.instance.id, file);
+  const runAt = sendAt === undefined ? undefined : new Date(sendAt);
+  const sent = await runCommand(context, "message.sendMedia", { ...input, upload }, { check: keep, runAt });
+  return sent as { messageId: string; scheduledAt?: string };
+}
+
+export const openUpload = (
+  context: InstanceContext,
+  file: { size: number; contentType?: string | undefined; filename?: string | undefined },
+) => open(context.deps, context.instance.id, file);
+
+/** Throws `media_not_usable` for an upload that is not there. */
+export async function checkUpload(context: InstanceContext, input: Pick<Media, "upload">): Promise<void> {
+  if (input.upload !== undefined) await assertUploaded(context.deps, context.instance.id, input.upload);
+}
+
+/** The way to a message's file, or what is known of it. */
+export async function getMedia(context: InstanceContext, input: { messageId: string; asJson: boolean }) {
+  const link = await linkToMedia(context.deps, context.instance.id, input.messageId);
+  return input.asJson ? link : new Raw(null, { location: link.url, "cache-control": "no-store" }, 302);
+}
+
+export const qrFormats = ["json", "png", "svg", "terminal"] as const;
+export type QrFormat = (typeof qrFormats)[number];
+
+const qrTypes: Record<QrFormat, string> = {
+  json: "application/json",
+  png: "image/png",
+  svg: "image/svg+xml",
+  terminal: "text/plain; charset=utf-8",
+};
+/** Pixels of the side: what a phone's camera reads from any screen. */
+const qrSide = 512;
+
+/** The QR code that a phone can scan now, drawn as asked for. Nobody may keep it: it is good for seconds. */
+export async function drawQr(context: InstanceContext, input: { format: QrFormat | undefined }): Promise<Raw> {
+  const { qrCode } = scannableQr(context.deps, context.instance, context.deps.clock.now());
+  const format = input.format ?? preferredFormat(context.accept);
+  const headers = { "content-type": qrTypes[format], "cache-control": "no-store", vary: "accept" };
+  switch (format) {
+    case "json":
+      return new Raw(JSON.stringify({ qrCode }), headers);
+    case "png":
+      return new Raw(new Uint8Array(await QRCode.toBuffer(qrCode, { width: qrSide })), headers);
+    case "svg":
+      return new Raw(await QRCode.toString(qrCode, { type: "svg", width: qrSide }), headers);
+    case "terminal":
+      return new Raw(`${await QRCode.toString(qrCode, { type: "utf8" })}\n`, headers);
+  }
+}
+
+/** The first picture that the header prefers to JSON, and JSON for whoever takes anything (RFC 9110, 12.5.1). */
+function preferredFormat(accept: string | undefined): QrFormat {
+  const wanted = (accept ?? "*/*")
+    .split(",")
+    .map((part) => {
+      const [type = "", ...parameters] = part.split(";").map((one) => one.trim().toLowerCase());
+      const quality = parameters.find((one) => one.startsWith("q="))?.slice(2);
+      return { type, quality: quality === undefined ? 1 : Number(quality) || 0 };
+    })
+    .filter(({ quality }) => quality > 0)
+    .sort((one, other) => other.quality - one.quality);
+  for (const { type } of wanted) {
+    if (type === "image/png" || type === "image/*") return "png";
+    if (type === "image/svg+xml") return "svg";
+    if (type === "application/json" || type === "*/*") return "json";
+  }
+  return "json";
+}

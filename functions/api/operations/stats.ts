@@ -1,0 +1,23 @@
+import type { Period } from "../../../core/usage/index.ts";
+import * as usage from "../../../core/usage/index.ts";
+import type { CallerContext, InstanceContext } from "../context.ts";
+
+interface Wanted {
+  period: Period;
+  timeZone: string | undefined;
+}
+
+/** The figures have the call in them that asks for them. */
+const request = async (context: CallerContext, wanted: Wanted) => {
+  await context.counted;
+  return { ...wanted, userId: context.caller.userId };
+};
+
+export const userStats = async (context: CallerContext, wanted: Wanted) =>
+  usage.userUsage(context.deps, await request(context, wanted));
+
+export const instanceStats = async (context: InstanceContext, wanted: Wanted) =>
+  usage.instanceUsage(context.deps, context.instance.id, await request(context, wanted));
+
+export const systemStats = async (context: CallerContext, wanted: Wanted) =>
+  usage.systemUsage(context.deps, await request(context, wanted));

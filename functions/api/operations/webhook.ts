@@ -1,0 +1,23 @@
+import type { PageRequest } from "../../../core/message/page.ts";
+import * as log from "../../../core/webhook/log.ts";
+import * as replay from "../../../core/webhook/replay.ts";
+import * as test from "../../../core/webhook/test.ts";
+import type { InstanceContext } from "../context.ts";
+
+export const listDeliveries = ({ deps, instance }: InstanceContext, page: PageRequest & log.DeliveryFilter) =>
+  log.listDeliveries(deps.db, instance, page);
+
+export const getDelivery = ({ deps, instance }: InstanceContext, deliveryId: string) =>
+  log.readDelivery(deps.db, instance, deliveryId);
+
+export const replayDelivery = async ({ deps, instance }: InstanceContext, deliveryId: string) => {
+  await replay.replayDelivery(deps, instance, deliveryId);
+  return log.readDelivery(deps.db, instance, deliveryId);
+};
+
+export const replayRange = ({ deps, instance }: InstanceContext, range: replay.ReplayRange) =>
+  replay.replayRange(deps, instance, range);
+
+export const testWebhook = ({ deps, instance }: InstanceContext) => test.testWebhook(deps, instance);
+
+export const getWebhookStatus = ({ deps, instance }: InstanceContext) => log.readStatus(deps.db, instance);

@@ -1,0 +1,105 @@
+import {
+  getContentType,
+  jidNormalizedUser,
+  normalizeMessageContent,
+  proto,
+  type WAMessage,
+} from "@whiskeysockets/baileys";
+import { type MessageContext, maxQuotedBody } from "../../core/message/context.ts";
+import { type FoundMessage, findMessage } from "../../core/message/find.ts";
+import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";
+import type { ConnectedContext } from "./index.ts";
+
+/** What a message says besides its content: into Baileys' `generateWAMessage`, and into our own row. */
+export interface SaidBesides {
+  /** To be spread into the content. */
+  content: { mentions?: string[] };
+  /** To be spread into the options. */
+  options: { quoted?: WAMessage };
+  /** For `PreparedMessage.context`. */
+  context: MessageContext | null;
+}
+
+/**
+ * Looks up the message that is quoted, in the chat that the new one goes to. `jid` is WhatsApp's own JID of that chat.
+ * Throws `message_not_found`.
+ */
+export async function contextOf(
+  context: ConnectedContext,
+  jid: string,
+  input: { quoted?: string | undefined; mentions?: readonly string[] | undefined },
+): Promise<SaidBesides> {
+  const mentions = [...new Set(input.mentions ?? [])];
+  const quoted = input.quoted === undefined ? undefined : await findQuoted(context, jid, input.quoted);
+  const said: MessageContext = {
+    ...(quoted && {
+      quotedMessageId: quoted.row.waId,
+      quotedSender: quoted.row.fromMe ? jidNormalizedUser(context.sock.user?.id) : quoted.row.senderId,
+      quotedBody: quoted.row.body.slice(0, maxQuotedBody),
+    }),
+    ...(mentions.length > 0 && { mentions }),
+  };
+  return {
+    content: mentions.length > 0 ? { mentions } : {},
+    options: quoted ? { quoted: quoted.message } : {},
+    context: Object.keys(said).length > 0 ? said : null,
+  };
+}
+
+async function findQuoted(context: ConnectedContext, jid: string, waId: string) {
+  const row = await findMessage(context.db, context.instanceId, waId, await spellingsOf(context, jid));
+  const { fromMe } = row;
+  // The members of a group know each other by LID.
+  const participant = isGroupJid(jid) && !fromMe ? { participant: row.senderLid ?? row.senderId } : {};
+  const key = { remoteJid: jid, id: row.waId, fromMe, ...participant };
+  const content = await contentOf(context, row);
+  // What was sent may have been edited since.
+  const message: WAMessage = { key, message: content ? (withText(content, row.body) ?? content) : standIn(row) };
+  return { row, message };
+}
+
+/** The JIDs under which the chat may stand in the history: WhatsApp tells the number of a LID, or not, or later. */
+export async function spellingsOf({ sock }: ConnectedContext, jid: string): Promise<string[]> {
+  if (isGroupJid(jid)) return [jid];
+  const { lidMapping } = sock.signalRepository;
+  const other = isLidJid(jid) ? await lidMapping.getPNForLID(jid) : await lidMapping.getLIDForPN(jid);
+  return other ? [jid, jidNormalizedUser(other)] : [jid];
+}
+
+/** What we sent, as we sent it; undefined for what others sent, and for what the owner wrote on the phone. */
+export async function contentOf(
+  { db }: ConnectedContext,
+  row: Pick<FoundMessage, "id">,
+): Promise<proto.IMessage | undefined> {
+  const [kept] = await db.sql<{ payload: Buffer | null }[]>`select payload from messages where id = ${row.id}`;
+  const content = kept?.payload ? normalizeMessageContent(proto.Message.decode(kept.payload)) : undefined;
+  return content && getContentType(content) ? content : undefined;
+}
+
+/** The same message with another text or caption; undefined for one that has none to change. */
+export function withText(content: proto.IMessage, text: string): proto.IMessage | undefined {
+  const { extendedTextMessage, imageMessage, videoMessage, documentMessage } = content;
+  if (extendedTextMessage) return { extendedTextMessage: { ...extendedTextMessage, text } };
+  if (imageMessage) return { imageMessage: { ...imageMessage, caption: text } };
+  if (videoMessage) return { videoMessage: { ...videoMessage, caption: text } };
+  if (documentMessage) return { documentMessage: { ...documentMessage, caption: text } };
+  return undefined;
+}
+
+/** Of others' messages only this is kept; the recipient's phone shows the original if it has it. */
+function standIn({ type, body }: FoundMessage): proto.IMessage {
+  switch (type) {
+    case "image":
+      return { imageMessage: { caption: body } };
+    case "video":
+      return { videoMessage: { caption: body } };
+    case "document":
+      return { documentMessage: { caption: body } };
+    case "audio":
+      return { audioMessage: {} };
+    case "sticker":
+      return { stickerMessage: {} };
+    default:
+      return { conversation: body };
+  }
+}

@@ -1,0 +1,57 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+
+let gate: TestGateway;
+let interpreter: string;
+beforeAll(async () => {
+  // Debian's own comes second: another may stand before it that has no packages of Debian's.
+  const found = ["python3", "/usr/bin/python3"].find(
+    (command) => spawnSync(command, ["-c", "import requests"]).status === 0,
+  );
+  if (!found) throw new Error("this needs Python with requests: apt-get install python3-requests");
+  interpreter = found;
+  gate = await startTestGateway();
+});
+afterAll(() => gate?.stop());
+
+/**
+ * Runs a program statement by statement, as somebody does who types it in; when it has made an instance, it waits until that
+ * is linked, which the document leaves to its reader.
+ */
+const stepwise = `
+import ast, sys
+names = {}
+for statement in ast.parse(sys.argv[1]).body:
+    known = "instance_id" in names
+    exec(compile(ast.Module([statement], []), "example", "exec"), names)
+    if not known and "instance_id" in names:
+        print("made", names["instance_id"], flush=True)
+        sys.stdin.readline()
+`;
+
+test("the document's Python example runs as written, with only URLs and key filled in", async () => {
+  const owner = await gate.wa.addPhone({ number: "4915550000001" });
+  const reader = await gate.wa.addPhone({ number: "79001234567" });
+  const example = readFileSync("tests/fixtures/documents/multi-instance.py", "utf8")
+    .replace("https://api.example.com/api", `${gate.gateway.url}/api`)
+    .replace("YOUR_API_KEY", gate.gateway.firstAdmin?.apiKey.key ?? "")
+    // A host that is somebody's: tests talk to nobody but this machine.
+    .replace("https://your-webhook.com/whatsapp", gate.receiver.url);
+  const python = spawn(interpreter, ["-c", stepwise, example], { stdio: ["pipe", "pipe", "inherit"] });
+  const lines = createInterface(python.stdout)[Symbol.asyncIterator]();
+  const made = String((await lines.next()).value);
+  const instance = made.replace("made ", "");
+  await owner.scanQr(await gate.qr(instance));
+  await gate.status(instance, "connected");
+  python.stdin.end("go on\n");
+  const message = await reader.waitFor((one) => one.text === "Hi! This is a test message.");
+  expect((await lines.next()).value).toBe(`Message sent, ID: ${message.id}`);
+  if (python.exitCode === null) await once(python, "exit");
+  expect(python.exitCode).toBe(0);
+  const told = await gate.receiver.waitFor(({ body }) => body.event === "message_sent");
+  expect(told.body.data.messageId).toBe(message.id);
+});

@@ -1,0 +1,62 @@
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { spawnHost } from "../../infra/local/host-process.ts";
+import type { Phone } from "../../infra/local/whatsapp/index.ts";
+import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { until } from "../support/until.ts";
+
+const perMinute = 240;
+
+let gate: TestGateway;
+let host: ChildProcess;
+let instance: string;
+const peers: Phone[] = [];
+
+beforeAll(async () => {
+  gate = await startTestGateway({ host: "none" });
+  host = spawnHost(gate.gateway.env);
+  const alice = await gate.wa.addPhone({ number: "4915550000001", pushName: "Alice" });
+  for (let index = 0; index < 20; index++) {
+    peers.push(await gate.wa.addPhone({ number: `49155510000${index + 10}`, pushName: `Peer ${index}` }));
+  }
+  await until(async () => (await gate.db.sql`select 1 from hosts`)[0], 60_000);
+  instance = await gate.linked(alice);
+});
+afterAll(async () => {
+  if (host.exitCode === null) {
+    host.kill("SIGTERM");
+    await once(host, "exit");
+  }
+  await gate.stop();
+});
+
+test("a bulk whose host is killed goes on where it was, at its pace: nobody is left out, nobody gets it twice", async () => {
+  const { status, body } = await gate.api("POST", `/api/whatsapp/${instance}/bulk`, {
+    body: { recipients: peers.map(({ number }) => ({ phone: number })), message: "to all", perMinute },
+  });
+  expect(status).toBe(201);
+  await peers[7]?.waitFor((message) => message.text === "to all");
+  host.kill("SIGKILL");
+  await once(host, "exit");
+  host = spawnHost(gate.gateway.env);
+  const report = await until(async () => {
+    const answer = await gate.api("GET", `/api/whatsapp/${instance}/bulk/${body.bulkId}`);
+    return answer.body.status === "done" && answer.body.progress.delivered === peers.length ? answer.body : undefined;
+  }, 40_000);
+  expect(report.progress).toMatchObject({ scheduled: 0, sending: 0, sent: 0, failed: 0 });
+  for (const peer of peers) expect(peer.inbox.messages.filter(({ text }) => text === "to all")).toHaveLength(1);
+
+  const rows = await gate.db.sql<{ index: number; at: Date }[]>`
+    select bulk_index as index, deadline - interval '24 hours' as at from commands where bulk_id = ${body.bulkId}
+    order by position`;
+  expect(rows.map(({ index }) => index)).toEqual(peers.map((_peer, index) => index));
+  // In no stretch of time more than the pace allows, and what two seconds of it are worth.
+  for (const [from, first] of rows.entries()) {
+    for (const [count, row] of rows.slice(from).entries()) {
+      const seconds = (row.at.getTime() - first.at.getTime() + 1) / 1000;
+      expect(count + 1).toBeLessThanOrEqual(Math.floor((seconds * perMinute) / 60) + (2 * perMinute) / 60);
+    }
+  }
+  expect(gate.wa.unknown).toEqual([]);
+});
