@@ -26,7 +26,9 @@ export class CallCounter {
   }
 
   /**
-   * Resolves when the call is counted durably. It never rejects: a call is not refused because it cannot be counted. What the
+   * Resolves when the call is counted: no process of ours that dies takes it along. That the server's disk has it is not
+   * waited for, which would cost a reading call most of its time; a crash of Postgres itself may forget the calls of the
+   * last second. It never rejects: a call is not refused because it cannot be counted. What the
    * database does not take is logged and stays uncounted.
    */
   count(userId: string, instanceId: string = noInstance): Promise<void> {
@@ -56,7 +58,8 @@ export class CallCounter {
       insert into usage (user_id, instance_id, slot, lane, api_calls)
       select user_id, instance_id, date_bin('15 minutes', at, timestamptz '2000-01-01Z'), ${this.#lane}::smallint, count(*)
       from unnest(${batch.map(({ userId }) => userId)}::uuid[], ${batch.map(({ instanceId }) => instanceId)}::uuid[],
-        ${batch.map(({ at }) => at.toISOString())}::timestamptz[]) as call(user_id, instance_id, at)
+        ${batch.map(({ at }) => at.toISOString())}::timestamptz[]) as call(user_id, instance_id, at),
+        (select set_config('synchronous_commit', 'off', true)) as not_waiting
       group by 1, 2, 3
       order by 1, 3, 2
       on conflict (user_id, slot, instance_id, lane) do update set api_calls = usage.api_calls + excluded.api_calls`;

@@ -1,26 +1,7 @@
-import type { Dialect } from "../instance/instance.sql.ts";
+import type { BodyContext, FileLink } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
 import { gatewayBody } from "./gateway.ts";
 import { multiInstanceBody } from "./multi-instance.ts";
-
-/** A link that downloads the file of a message, until then. */
-export interface FileLink {
-  url: string;
-  urlExpiresAt: string;
-}
-
-/** What of an instance decides how its webhooks look. */
-export interface BodyContext {
-  dialect: Dialect;
-  /** JID of the account itself, once known. */
-  ownJid: string | null;
-  notifyReceived: boolean;
-  notifySent: boolean;
-  notifyDelivery: boolean;
-  notifyRead: boolean;
-  /** The QR code that an event carries sealed. */
-  openQr(sealed: string): string;
-}
 
 /**
  * The body that announces an event, as JSON text, or null when the instance is not to be told: it switched this kind off, or

@@ -1,4 +1,5 @@
-import { type FileLink, webhookBody } from "./body.ts";
+import { webhookBody } from "./body.ts";
+import type { FileLink } from "./context.ts";
 import { type Endpoint, hasUrl, loadEndpoints, type Target } from "./endpoint.ts";
 import { parseEvent, type WebhookEvent } from "./event.ts";
 import { type Budget, runGroup, sealBody, startBudget, type WebhookDeps } from "./group.ts";

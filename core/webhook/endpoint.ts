@@ -2,7 +2,7 @@ import type { Vault } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
 import { sealedPlace } from "../instance/index.ts";
 import type { Dialect } from "../instance/instance.sql.ts";
-import type { BodyContext } from "./body.ts";
+import type { BodyContext } from "./context.ts";
 
 /** With what the deliveries of an instance are signed and sent. */
 export interface Signing {

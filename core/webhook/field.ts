@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { EventData } from "../event/catalog.ts";
-import type { FileLink } from "./body.ts";
+import type { FileLink } from "./context.ts";
 
 /** What a receiver learns of a file. Where it lies in our bucket stays ours. */
 export const media = z.object({

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { instanceStatuses } from "../instance/instance.sql.ts";
 import { isGroupJid } from "../message/recipient.ts";
-import type { BodyContext, FileLink } from "./body.ts";
+import type { BodyContext, FileLink } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
 import { media, mediaOf, numberOf } from "./field.ts";
 

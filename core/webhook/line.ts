@@ -41,11 +41,12 @@ export async function claimLines(
   return rows.map((row) => row.instance_id);
 }
 
-/** When the next line that is being drained is due, if any is. */
+/** When the next line that is being drained is due, if any is; that of a webhook that is switched off never is. */
 export async function nextDrain(deps: WebhookDeps, except: readonly string[]): Promise<Date | null> {
   const [row] = await deps.db.sql<{ next_at: Date | null }[]>`
-    select min(next_at) as next_at from webhook_endpoints
-    where state = 'draining' and instance_id <> all(${except as string[]}::uuid[])`;
+    select min(w.next_at) as next_at from webhook_endpoints w join instances i on i.id = w.instance_id
+    where w.state = 'draining' and i.webhook_enabled and i.webhook_url is not null
+      and w.instance_id <> all(${except as string[]}::uuid[])`;
   return row?.next_at ?? null;
 }
 

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { isGroupJid } from "../message/recipient.ts";
-import type { BodyContext, FileLink } from "./body.ts";
+import type { BodyContext, FileLink } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
 import { media, mediaOf, numberOf, quotedMessage, quotedOf } from "./field.ts";
 

@@ -1,28 +1,15 @@
 import { createHash, randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
-import { wrapBufferKeys } from "../../core/crypto/buffer-keys.ts";
-import { type Phone, startWhatsApp } from "../../infra/local/whatsapp/index.ts";
+import type { Phone } from "../../infra/local/whatsapp/index.ts";
 import { now } from "./clock.ts";
 import type { Running, Setting } from "./gateway/process.ts";
 import { Probes } from "./probes.ts";
-import { endChild, probeModule, startChild } from "./subject.ts";
-
-/*
- * What a session host holds while large documents go through it, each way. It runs in a process of its own, the rest of the
- * gateway in another, and the simulated WhatsApp with its phones and the caller in this one.
- */
-
-const help = `node tests/bench/documents.ts [options]
-  --size MIB    of each document (100)
-  --rounds N    documents of each kind (2)`;
+import type { Study } from "./result.ts";
+import { endChild, firstWord, probeModule, startChild } from "./subject.ts";
 
 /** Between two looks at the host's memory, and between two questions to the API. Milliseconds. */
 const lookMs = 20;
@@ -30,22 +17,18 @@ const patienceMs = 300_000;
 const mebibyte = 2 ** 20;
 
 interface Held {
-  way: string;
-  round: number;
-  seconds: number;
   /** Bytes; before and after are measured when all is collected. */
   before: number;
   peak: number;
   after: number;
 }
 
-/** Answers the exit code. */
-async function measure(size: number, rounds: number): Promise<number> {
-  wrapBufferKeys();
-  // libsignal prints sessions, private keys included.
-  console.info = console.warn = () => undefined;
-  const folder = await mkdtemp(join(tmpdir(), "switchboard-documents-"));
-  const wa = await startWhatsApp({ port: 0, directory: folder });
+/**
+ * What a session host holds while large documents go through it, each way. It runs in a process of its own, the rest of the
+ * gateway in another, and the simulated WhatsApp with its phones and the caller in this one.
+ */
+export const documents: Study = async ({ wa, folder, options, keep, progress }) => {
+  const size = (options.quick ? 10 : 100) * mebibyte;
   const setting: Setting = {
     host: "child",
     env: {
@@ -56,7 +39,7 @@ async function measure(size: number, rounds: number): Promise<number> {
       WHATSAPP_URL: wa.url,
       WHATSAPP_ROOT_KEY: wa.rootKey,
       WHATSAPP_MEDIA_CA: wa.mediaCaFile ?? "",
-      LOG_LEVEL: process.env.LOG_LEVEL ?? "warn",
+      LOG_LEVEL: "warn",
       NODE_OPTIONS: `--import ${probeModule}`,
       BENCH_PROBES: join(folder, "gateway-probes"),
     },
@@ -64,38 +47,34 @@ async function measure(size: number, rounds: number): Promise<number> {
   const module = fileURLToPath(new URL("./gateway/process.ts", import.meta.url));
   const { child, probes } = startChild("gateway", module, folder, setting);
   try {
-    const [running] = (await once(child, "message")) as [Running];
-    const owner = await wa.addPhone({ number: "4915550000001", pushName: "Owner" });
-    const peer = await wa.addPhone({ number: "4915550000002", pushName: "Peer" });
+    const running = await firstWord<Running>(child);
+    const owner = await wa.addPhone({ number: "4915570000001", pushName: "Owner" });
+    const peer = await wa.addPhone({ number: "4915570000002", pushName: "Peer" });
     const caller = new Caller(running);
     await caller.link(owner);
     const host = new HostMemory(new Probes(probes));
-    const held: Held[] = [];
-    for (let round = 0; round <= rounds; round++) {
-      // The first is small and not shown: it pays for what is loaded and opened once.
+    // The first is small and not shown: it pays for what is loaded and opened once.
+    for (let round = 0; round <= options.rounds; round++) {
       const document = randomBytes(round === 0 ? mebibyte : size);
       const ways = {
-        "sent, from an upload": () => caller.sendUpload(document, peer),
-        "sent, from a URL": () => caller.sendUrl(document, peer),
+        "sent from an upload": () => caller.sendUpload(document, peer),
+        "sent from a URL": () => caller.sendUrl(document, peer),
         received: () => caller.receive(document, peer, owner),
       };
       for (const [way, work] of Object.entries(ways)) {
-        const one = { way, round, ...(await host.during(work)) };
-        if (round > 0) held.push(one);
+        const { before, peak, after } = await host.during(work);
         wa.media.files.clear();
+        if (round === 0) continue;
+        const name = `document of ${size / mebibyte} MiB ${way}, round ${round}`;
+        progress(name);
+        keep({ name: `${name}: the host's RSS grows by`, unit: "MiB", value: (peak - before) / mebibyte });
+        keep({ name: "— and is afterwards more by", unit: "MiB", value: (after - before) / mebibyte });
       }
     }
-    console.log(toTable(held, size));
-    return 0;
-  } catch (error) {
-    console.error(error);
-    return 1;
   } finally {
     await endChild(child);
-    await wa.stop();
-    await rm(folder, { recursive: true, force: true });
   }
-}
+};
 
 /** The memory of the session host alone. */
 class HostMemory {
@@ -104,12 +83,11 @@ class HostMemory {
     this.#probes = probes;
   }
 
-  async during(work: () => Promise<void>): Promise<Omit<Held, "way" | "round">> {
+  async during(work: () => Promise<void>): Promise<Held> {
     const { pid } = await this.#look();
     const before = await this.#settled(pid);
     const earlier = (await this.#look()).peakRss;
     let done = false;
-    const startedAt = now();
     const working = work().finally(() => {
       done = true;
     });
@@ -119,11 +97,10 @@ class HostMemory {
       await Promise.race([sleep(lookMs), working.catch(() => undefined)]);
     }
     await working;
-    const seconds = (now() - startedAt) / 1000;
     // What lay between two looks shows in the highest of all times, if it was that.
     const { peakRss } = await this.#look();
     if (peakRss > earlier) peak = Math.max(peak, peakRss);
-    return { seconds, before, peak, after: await this.#settled(pid) };
+    return { before, peak, after: await this.#settled(pid) };
   }
 
   async #look() {
@@ -215,31 +192,3 @@ class Caller {
     throw new Error(`${path} did not answer what was waited for`);
   }
 }
-
-function toTable(held: readonly Held[], size: number): string {
-  const mebi = (bytes: number) => (bytes / mebibyte).toFixed(0).padStart(6);
-  const rows = held.map(({ way, round, seconds, before, peak, after }) =>
-    [
-      `| ${way.padEnd(21)} | ${String(round).padStart(5)} | ${seconds.toFixed(1).padStart(5)}`,
-      ...[before, peak, after, peak - before].map(mebi),
-    ]
-      .join(" | ")
-      .concat(" |"),
-  );
-  return [
-    `RSS of the session host in MiB around a document of ${mebi(size).trim()} MiB`,
-    "| document              | round |     s | before |   peak |  after | growth |",
-    "| --------------------- | ----: | ----: | -----: | -----: | -----: | -----: |",
-    ...rows,
-  ].join("\n");
-}
-
-const { values } = parseArgs({
-  options: {
-    size: { type: "string", default: "100" },
-    rounds: { type: "string", default: "2" },
-    help: { type: "boolean", default: false },
-  },
-});
-if (values.help) console.log(help);
-else process.exitCode = await measure(Number(values.size) * mebibyte, Number(values.rounds));

@@ -31,6 +31,8 @@ const figures: Figure[] = [];
 /** Each is a module of its own, loaded only when it is asked for. */
 const studies: Partial<Record<Part, () => Promise<Study>>> = {
   webhooks: async () => (await import("./webhooks.ts")).webhooks,
+  history: async () => (await import("./history.ts")).history,
+  documents: async () => (await import("./documents.ts")).documents,
   bulk: async () => (await import("./bulk.ts")).bulk,
 };
 let repeatedWebhooks = 0;

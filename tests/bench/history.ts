@@ -1,43 +1,18 @@
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { Agent, request } from "undici";
 import { type Database, openDatabase } from "../../core/db/index.ts";
 import { startPostgres } from "../../infra/local/postgres.ts";
 import { now } from "./clock.ts";
-import { readEnvironment } from "./environment.ts";
 import type { Running, Setting } from "./gateway/process.ts";
+import type { Study } from "./result.ts";
 import { percentile } from "./statistics.ts";
-import { endChild, startChild } from "./subject.ts";
+import { endChild, firstWord, startChild } from "./subject.ts";
 
-/*
- * A page of a chat's history, its total included, over the REST API of a gateway in a process of its own: out of a chat with
- * few messages and of one with many, in turn.
- */
-
-const help = `node tests/bench/history.ts [options]
-  --small N     messages of the small chat (10000)
-  --large N     messages of the large chat (1000000)
-  --pages N     pages of each kind (400)
-  --limit N     messages of a page (50)
-  --out FOLDER  where the results go (bench-results)`;
-
-const text = (value: string) => ({ type: "string", default: value }) as const;
-const { values } = parseArgs({
-  options: {
-    ...{ small: text("10000"), large: text("1000000"), pages: text("400"), limit: text("50") },
-    ...{ out: text("bench-results"), help: { type: "boolean", default: false } },
-  },
-});
-const [small, large, pages, limit] = [values.small, values.large, values.pages, values.limit].map((given) => {
-  if (/^[1-9]\d*$/.test(given)) return Number(given);
-  throw new Error(`a positive whole number is wanted, not ${given}`);
-}) as [number, number, number, number];
+/** Messages of a page. */
+const limit = 50;
 
 /** What is asked for, of either chat. Both chats' messages are spread evenly over the year 2025. */
 const kinds = {
@@ -48,9 +23,9 @@ const kinds = {
 };
 const chats = { small: "4915550000001@s.whatsapp.net", large: "4915550000002@s.whatsapp.net" };
 type Size = keyof typeof chats;
-const sizes: Record<Size, number> = { small, large };
+type Sizes = Record<Size, number>;
 
-async function fill(db: Database, instanceId: string, size: Size): Promise<void> {
+async function fill(db: Database, instanceId: string, size: Size, sizes: Sizes): Promise<void> {
   await db.sql`
     insert into messages (id, instance_id, wa_id, chat_id, from_me, sender_id, type, proto_type, body, status, sent_at)
     select gen_random_uuid(), ${instanceId}, ${size} || n, ${chats[size]}, n % 2 = 0,
@@ -60,14 +35,19 @@ async function fill(db: Database, instanceId: string, size: Size): Promise<void>
     from generate_series(1, ${sizes[size]}::int) n`;
 }
 
-async function measure(url: string, key: string, instanceId: string): Promise<Map<string, number[]>> {
+async function measure(
+  { url, apiKey = "" }: Running,
+  instanceId: string,
+  sizes: Sizes,
+  pages: number,
+): Promise<Map<string, number[]>> {
   const http = new Agent({ connections: 1, pipelining: 1 });
   const found = new Map<string, number[]>();
   const ask = async (kind: keyof typeof kinds, size: Size) => {
     const query = kinds[kind].replace("half", String(Math.floor(sizes[size] / 2)));
     const begun = now();
     const path = `/api/instances/${instanceId}/chats/${chats[size]}/messages?limit=${limit}${query}`;
-    const answer = await request(new URL(path, url), { dispatcher: http, headers: { "x-api-key": key } });
+    const answer = await request(new URL(path, url), { dispatcher: http, headers: { "x-api-key": apiKey } });
     const body = (await answer.body.json()) as { messages: unknown[]; pagination: { total: number } };
     const took = now() - begun;
     const whole = !query.includes("Date=");
@@ -89,22 +69,14 @@ async function measure(url: string, key: string, instanceId: string): Promise<Ma
   return found;
 }
 
-function table(found: ReadonlyMap<string, number[]>): string {
-  const rows = Object.keys(kinds).flatMap((kind) =>
-    [0.5, 0.99].map((share) => {
-      const of = (size: Size) => percentile(found.get(`${kind} ${size}`) ?? [], share);
-      const figures = [of("small").toFixed(2), of("large").toFixed(2), (of("large") / of("small")).toFixed(2)];
-      return `| ${kind}, p${share * 100} | ms | ${figures.join(" | ")} |`;
-    }),
-  );
-  return [`| | | ${small} messages | ${large} messages | ratio |`, "| --- | --- | --: | --: | --: |", ...rows].join(
-    "\n",
-  );
-}
-
-async function run(): Promise<void> {
-  const environment = readEnvironment();
-  const folder = await mkdtemp(join(tmpdir(), "switchboard-bench-"));
+/**
+ * A page of a chat's history, its total included, over the REST API of a gateway in a process of its own: out of a chat with
+ * few messages and of one with many, in turn.
+ */
+export const history: Study = async ({ folder, options, keep, progress }) => {
+  const sizes: Sizes = options.quick ? { small: 1_000, large: 20_000 } : { small: 10_000, large: 1_000_000 };
+  const pages = options.quick ? 40 : 400;
+  mkdirSync(folder, { recursive: true });
   const postgres = await startPostgres({ dataDir: join(folder, "postgres") });
   const db = openDatabase(postgres.url, { max: 1, name: "bench" });
   let child: ChildProcess | undefined;
@@ -112,40 +84,29 @@ async function run(): Promise<void> {
     const env = { PORT: "0", SHARDS: "1", DATA_DIR: join(folder, "data"), DATABASE_URL: postgres.url };
     const module = fileURLToPath(new URL("./gateway/process.ts", import.meta.url));
     ({ child } = startChild("gateway", module, folder, { env, host: "none" } satisfies Setting));
-    const died = once(child, "exit").then(([code]) => {
-      throw new Error(`the gateway ended: ${code}; see ${folder}/gateway.log`);
-    });
-    died.catch(() => undefined);
-    const [{ url, apiKey = "" }] = (await Promise.race([once(child, "message"), died])) as [Running];
-    const made = await request(new URL("/api/instances", url), {
+    const running = await firstWord<Running>(child);
+    const made = await request(new URL("/api/instances", running.url), {
       method: "POST",
-      headers: { "x-api-key": apiKey, "content-type": "application/json" },
+      headers: { "x-api-key": running.apiKey ?? "", "content-type": "application/json" },
       body: JSON.stringify({ name: "history" }),
     });
     const { id } = (await made.body.json()) as { id: string };
     for (const size of Object.keys(chats) as Size[]) {
-      console.log(`writing ${sizes[size]} messages`);
-      await fill(db, id, size);
+      progress(`history: writing ${sizes[size]} messages`);
+      await fill(db, id, size, sizes);
     }
     await db.sql`vacuum analyze messages, message_days`;
-    console.log(`asking for ${pages} pages of each kind and chat`);
-    const found = await measure(url, apiKey, id);
-    mkdirSync(values.out, { recursive: true });
-    const stem = join(values.out, `history-${environment.date.replaceAll(/[:.]/g, "-")}`);
-    const facts = Object.entries({ ...environment, pages, limit }).map(([name, value]) => `- ${name}: ${value}`);
-    writeFileSync(`${stem}.md`, `# History, ${environment.date}\n\n${table(found)}\n\n${facts.join("\n")}\n`);
-    writeFileSync(
-      `${stem}.json`,
-      `${JSON.stringify({ environment, small, large, limit, ms: Object.fromEntries(found) })}\n`,
-    );
-    console.log(`\n${table(found)}\nwritten to ${stem}.md and ${stem}.json`);
+    progress(`history: asking for ${pages} pages of each kind and chat`);
+    const found = await measure(running, id, sizes, pages);
+    for (const kind of Object.keys(kinds)) {
+      const of = (size: Size) => percentile(found.get(`${kind} ${size}`) ?? [], 0.5);
+      keep({ name: `history, ${kind}, of ${sizes.small}, p50`, unit: "ms", value: of("small") });
+      keep({ name: `history, ${kind}, of ${sizes.large}, p50`, unit: "ms", value: of("large") });
+      keep({ name: "— large by small", unit: "", value: of("large") / of("small") });
+    }
   } finally {
     if (child) await endChild(child);
     await db.close();
     await postgres.stop();
-    await rm(folder, { recursive: true, force: true });
   }
-}
-
-if (values.help) console.log(help);
-else await run();
+};

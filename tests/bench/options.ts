@@ -24,6 +24,8 @@ export interface Options {
   /** Buckets of instances. */
   shards: number;
   parts: Part[];
+  /** Small numbers, to see whether it works. */
+  quick: boolean;
   /** Writes a CPU profile of each process under test for each measure under load. */
   profile: boolean;
   /** Folder of the results. */
@@ -99,6 +101,7 @@ export function readOptions(argv: readonly string[]): Options | undefined {
     shards: count("shards", values.shards),
     host,
     parts: wanted,
+    quick: values.quick,
     profile,
     out,
   };

@@ -79,6 +79,16 @@ export function startChild(
 
 export const probeModule = fileURLToPath(new URL("./probe.ts", import.meta.url));
 
+/** What a child says first. Throws when it ends without a word; its log says why. */
+export async function firstWord<Message>(child: ChildProcess): Promise<Message> {
+  const ended = once(child, "exit").then(([code, signal]) => {
+    throw new Error(`a process under test ended: ${signal ?? code}; see its log`);
+  });
+  ended.catch(() => undefined);
+  const [message] = (await Promise.race([once(child, "message"), ended])) as [Message];
+  return message;
+}
+
 /** Asks a child to end and waits for it. */
 export async function endChild(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
