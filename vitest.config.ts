@@ -17,8 +17,14 @@ class SlowestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ["tests/**/*.test.ts"],
-    // They need Debian packages: `.ci/run` installs those and runs them by a configuration of their own.
-    exclude: ["tests/debian/**"],
+    // What needs Debian packages has a configuration of its own. Faults that take their time, as leases that must run out,
+    // are for `npm run test:fault`. `.ci/run` runs both.
+    exclude: [
+      "tests/debian/**",
+      ...(process.env.FAULT_ROUNDS ? [] : ["kill", "hosts", "link", "database", "deploy"]).map(
+        (name) => `tests/fault/${name}.test.ts`,
+      ),
+    ],
     globalSetup: ["tests/node-version.ts", "tests/support/postgres.ts"],
     sequence: { sequencer: SlowestFirst },
     // Most files start a Postgres and a gateway of their own, and wait for much of their time.

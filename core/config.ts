@@ -41,6 +41,11 @@ const schema = z.object({
     .regex(/^[0-9a-fA-F]{64}$/, "must be 32 bytes as 64 hexadecimal digits")
     .optional(),
   WHATSAPP_MEDIA_CA: z.string().min(1).optional(),
+  /** Of which commit this was built. */
+  COMMIT: z
+    .string()
+    .regex(/^[0-9a-fA-F]{7,64}$/, "must be a commit's hash in hexadecimal")
+    .optional(),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 });
 

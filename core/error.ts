@@ -18,6 +18,8 @@ export const errorCodes = {
   message_not_found: { status: 404, title: "There is no such message" },
   delivery_not_found: { status: 404, title: "There is no such webhook delivery" },
   contact_not_found: { status: 404, title: "There is no such contact" },
+  group_not_found: { status: 404, title: "There is no such group" },
+  invite_not_found: { status: 404, title: "The invite link does not exist or was revoked" },
   command_not_found: { status: 404, title: "There is no such command" },
   bulk_not_found: { status: 404, title: "There is no such bulk" },
   user_not_found: { status: 404, title: "There is no such user" },

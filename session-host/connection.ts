@@ -20,6 +20,7 @@ import { GroupAdmins } from "./group-admins.ts";
 import { journalMessage } from "./inbox.ts";
 import { KeyStore } from "./key-store.ts";
 import type { Ledger } from "./ledger.ts";
+import { keepPresence } from "./presence.ts";
 import { EarlyReceipts, journalReceipt } from "./receipts.ts";
 import { JournalingSignal } from "./signal.ts";
 import type { WhatsAppEndpoint } from "./whatsapp.ts";
@@ -176,11 +177,13 @@ export class Connection {
     ev.on("creds.update", () => void record({ keys: [KeyStore.credsWrite(creds)] }).catch(fail));
     ev.on("connection.update", (update) => handlers.onUpdate(update));
     this.contacts.listen(this.sock);
+    keepPresence(this.sock);
     if (!creds.me) void record({ keys: [KeyStore.credsWrite(creds)] }).catch(fail);
   }
 
   /** Makes a change durable, in order with everything else of this session; frames sent after this wait for it. */
   record(change: Change): Promise<void> {
+    if (change.contacts) this.contacts.note(change.contacts);
     return this.#record(change);
   }
 

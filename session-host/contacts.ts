@@ -83,6 +83,11 @@ export class ContactSource {
     });
   }
 
+  /** What others have recorded: else a change back to what was told before would look like nothing new. */
+  note(facts: readonly ContactFact[]): void {
+    this.#fresh(facts.filter(({ link }) => !link));
+  }
+
   /** Reads all groups that the account is in; others are none of its contacts any more. Answers whether WhatsApp told. */
   async readGroups(sock: WASocket): Promise<boolean> {
     const leave = await groupQueries.enter();

@@ -13,6 +13,7 @@ import {
   renewLeases,
   reportHost,
 } from "../core/shard/lease.ts";
+import { aliveMs } from "../core/shard/status.ts";
 import type { Storage } from "../core/storage/index.ts";
 import { type SharedCaches, sharedCaches } from "./caches.ts";
 import type { Change } from "./change.ts";
@@ -49,7 +50,6 @@ export interface HostDeps extends HostOptions {
 /** A host that dies is replaced within this and a tick. Milliseconds. */
 export const leaseMs = 12_000;
 const tickMs = 2_000;
-const aliveMs = 8_000;
 /** What our clock and the way to the database may cost: by so much earlier we stop than the database would have us. */
 const marginMs = 2_000;
 const concurrentLogins = 8;

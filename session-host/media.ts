@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -30,7 +30,10 @@ export interface StagedFile extends PreparedFile {
 }
 
 /** Where a caller's file is, and what it shall be. */
-type MediaSource = Pick<CommandInput<"message.sendMedia">, "url" | "upload" | "kind" | "voice">;
+export type MediaSource = Pick<CommandInput<"message.sendMedia">, "url" | "upload" | "kind" | "voice"> & {
+  /** In place of the other two: where the file of a message stands in the bucket. */
+  kept?: string | undefined;
+};
 
 export interface MediaStageDeps {
   db: Database;
@@ -83,26 +86,45 @@ export class MediaStage {
     }
   }
 
-  async #bring(instanceId: string, source: MediaSource, path: string): Promise<BroughtFile> {
+  /** A small file of a caller's, whole and as it came; no copy of it is kept. Throws like `stage`. */
+  async take(instanceId: string, source: Pick<MediaSource, "url" | "upload">, maxBytes: number): Promise<Buffer> {
+    const folder = await mkdtemp(join(tmpdir(), "switchboard-"));
+    try {
+      const { path } = await this.#bring(instanceId, source, join(folder, "file"), maxBytes);
+      return await readFile(path);
+    } catch (error) {
+      throw error instanceof EgressError ? fetchFailure(error) : error;
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  async #bring(
+    instanceId: string,
+    source: MediaSource,
+    path: string,
+    maxBytes: number = maxMediaBytes,
+  ): Promise<BroughtFile> {
     const { url } = source;
     if (url !== undefined) {
-      const response = await this.#fetch(url);
-      const written = await spool(response.body, path, maxMediaBytes);
+      const response = await this.#fetch(url, maxBytes);
+      const written = await spool(response.body, path, maxBytes);
       return { ...written, path, claimed: String(response.headers["content-type"] ?? ""), filename: nameOf(url) };
     }
-    const upload = await this.#deps.storage.get(uploadKey(instanceId, source.upload ?? "")).catch((error: unknown) => {
+    const key = source.kept ?? uploadKey(instanceId, source.upload ?? "");
+    const upload = await this.#deps.storage.get(key).catch((error: unknown) => {
       if (!(error instanceof NoSuchKey)) throw error;
       throw new AppError("media_not_usable", "nothing was uploaded under this id, or it has expired", { cause: error });
     });
-    const written = await spool(upload.body, path, maxMediaBytes);
+    const written = await spool(upload.body, path, maxBytes);
     const filename = nameOfAttachment(upload.contentDisposition) ?? "file";
     return { ...written, path, claimed: upload.contentType, filename };
   }
 
-  async #fetch(url: string) {
+  async #fetch(url: string, maxBytes: number) {
     const response = await this.#deps.egress.fetch(url, {
       timeoutMs: fetchTimeoutMs,
-      maxBytes: maxMediaBytes,
+      maxBytes,
       redirects: 3,
     });
     if (response.status !== 200) {

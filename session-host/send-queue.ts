@@ -223,11 +223,13 @@ export class SendQueue {
     }
     // Before the stanza leaves: its acknowledgement may be quicker than `relayMessage`.
     this.#flying.set(waId, { command, since: this.#now() });
-    await context.sock.relayMessage(jid, message, { messageId: waId });
+    await context.sock.relayMessage(jid, message, { messageId: waId, additionalNodes: metaOf(message) });
   }
 
   #onFailure(command: ClaimedCommand, context: ConnectedContext, error: unknown): void {
-    if (this.#context !== context) {
+    // What may have been done and must not be done twice is not begun again on the next connection.
+    const unknown = error instanceof AppError && error.code === "outcome_unknown";
+    if (this.#context !== context && !unknown) {
       this.#waiting.unshift(command);
       return;
     }
@@ -265,6 +267,12 @@ export class SendQueue {
   #now(): number {
     return this.#deps.monotonic?.() ?? performance.now();
   }
+}
+
+/** What WhatsApp wants to know of a message besides its content, which it cannot read. */
+function metaOf({ pollCreationMessage, pollCreationMessageV2, pollCreationMessageV3 }: proto.IMessage) {
+  const isPoll = pollCreationMessage ?? pollCreationMessageV2 ?? pollCreationMessageV3;
+  return isPoll ? [{ tag: "meta", attrs: { polltype: "creation" } }] : [];
 }
 
 /** Runs a query on the open socket; answers what to record. */

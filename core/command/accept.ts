@@ -8,8 +8,9 @@ import type { Ids } from "../id.ts";
 import { assertSendable, type Instance } from "../instance/index.ts";
 import type { Logger } from "../log.ts";
 import { assertQuotable } from "../message/find.ts";
+import { type Forwarded, findForwardable } from "../message/forward.ts";
 import { commandQueue, type Queues } from "../queue/index.ts";
-import { type CommandName, commandCatalog } from "./catalog.ts";
+import { type CommandInput, type CommandName, commandCatalog } from "./catalog.ts";
 import { commandMessage } from "./envelope.ts";
 import { assertLinked, assertRunAt } from "./schedule.ts";
 
@@ -82,13 +83,17 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
   } else if (!definition.offline) assertSendable(request.instance, now);
   const { to, quoted } = parsed.data as { to?: string; quoted?: string };
   if (to !== undefined && quoted !== undefined) await assertQuotable(deps.db, request.instance.id, quoted, to);
+  const forwarded =
+    request.name === "message.forward"
+      ? await findForwardable(deps.db, request.instance.id, parsed.data as CommandInput<"message.forward">)
+      : undefined;
   await request.check?.();
 
   const commandId = deps.ids.uuid();
   const messageId = definition.kind === "send" ? deps.ids.messageId() : null;
   const { instance } = request;
   const deadline = new Date(startAt.getTime() + (definition.kind === "send" ? sendPatienceMs : callPatienceMs));
-  const message = messageId === null ? null : outgoing(request.name, parsed.data);
+  const message = messageId === null ? null : outgoing(request.name, parsed.data, forwarded);
   const key = request.idempotencyKey ?? null;
   // Who is not there now may be there later.
   const absentee = message && !runAt ? message.to : null;
@@ -190,15 +195,44 @@ async function enqueue(
   }
 }
 
-/** How a message that was asked for stands in the history before WhatsApp has it. */
+/** How a message that was asked for stands in the history before WhatsApp has it; of a forwarded one its original says that. */
 export function outgoing(
   name: CommandName,
   input: unknown,
+  forwarded?: Forwarded,
 ): { to: string; type: string; protoType: string; body: string } {
-  const fields = input as { to: string; text?: string; caption?: string; kind?: string; voice?: boolean };
-  if (name === "message.sendText") {
-    return { to: fields.to, type: "text", protoType: "extendedTextMessage", body: fields.text ?? "" };
+  const { to } = input as { to: string };
+  switch (name) {
+    case "message.sendText":
+      return { to, type: "text", protoType: "extendedTextMessage", body: (input as CommandInput<typeof name>).text };
+    case "message.sendLink":
+      return { to, type: "text", protoType: "extendedTextMessage", body: (input as CommandInput<typeof name>).url };
+    case "message.sendLocation": {
+      const { name: place } = input as CommandInput<typeof name>;
+      return { to, type: "location", protoType: "locationMessage", body: place ?? "" };
+    }
+    case "message.sendContact": {
+      const { contacts } = input as CommandInput<typeof name>;
+      const [first, ...others] = contacts;
+      const protoType = others.length > 0 ? "contactsArrayMessage" : "contactMessage";
+      return { to, type: "contact", protoType, body: others.length > 0 ? "" : (first?.displayName ?? "") };
+    }
+    case "message.sendPoll": {
+      const { question, selectableCount } = input as CommandInput<typeof name>;
+      const protoType = selectableCount === 1 ? "pollCreationMessageV3" : "pollCreationMessage";
+      return { to, type: "poll", protoType, body: question };
+    }
+    case "message.forward":
+      return {
+        to,
+        type: forwarded?.type ?? "text",
+        protoType: forwarded?.protoType ?? "extendedTextMessage",
+        body: forwarded?.body ?? "",
+      };
+    default: {
+      const { kind, voice, caption } = input as CommandInput<"message.sendMedia">;
+      const type = kind ?? (voice ? "audio" : "document");
+      return { to, type, protoType: `${type}Message`, body: caption ?? "" };
+    }
   }
-  const type = fields.kind ?? (fields.voice ? "audio" : "document");
-  return { to: fields.to, type, protoType: `${type}Message`, body: fields.caption ?? "" };
 }

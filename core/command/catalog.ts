@@ -1,19 +1,59 @@
 import type * as z from "zod";
 import * as action from "./action.ts";
 import * as contact from "./contact.ts";
+import * as content from "./content.ts";
+import * as group from "./group.ts";
 import * as instance from "./instance.ts";
 import * as message from "./message.ts";
+import * as presence from "./presence.ts";
+import * as profile from "./profile.ts";
 
 /** Every command, by name. The executors, the routes, the queue's schemas and the tests are derived from this. */
 export const commandCatalog = {
   [message.sendText.name]: message.sendText,
   [message.sendMedia.name]: message.sendMedia,
+  [content.sendLocation.name]: content.sendLocation,
+  [content.sendContact.name]: content.sendContact,
+  [content.sendPoll.name]: content.sendPoll,
+  [content.sendLink.name]: content.sendLink,
+  [content.forward.name]: content.forward,
+  [content.star.name]: content.star,
   [action.remove.name]: action.remove,
   [action.edit.name]: action.edit,
   [action.react.name]: action.react,
   [action.markRead.name]: action.markRead,
   [action.setTyping.name]: action.setTyping,
   [contact.check.name]: contact.check,
+  [contact.about.name]: contact.about,
+  [contact.setBlocked.name]: contact.setBlocked,
+  [contact.setName.name]: contact.setName,
+  [contact.resolveLid.name]: contact.resolveLid,
+  [profile.get.name]: profile.get,
+  [profile.setName.name]: profile.setName,
+  [profile.setAbout.name]: profile.setAbout,
+  [profile.setPicture.name]: profile.setPicture,
+  [profile.removePicture.name]: profile.removePicture,
+  [presence.set.name]: presence.set,
+  [presence.subscribe.name]: presence.subscribe,
+  [presence.get.name]: presence.get,
+  [group.list.name]: group.list,
+  [group.get.name]: group.get,
+  [group.create.name]: group.create,
+  [group.setSubject.name]: group.setSubject,
+  [group.setDescription.name]: group.setDescription,
+  [group.addParticipants.name]: group.addParticipants,
+  [group.removeParticipants.name]: group.removeParticipants,
+  [group.promote.name]: group.promote,
+  [group.demote.name]: group.demote,
+  [group.setSettings.name]: group.setSettings,
+  [group.leave.name]: group.leave,
+  [group.getInviteCode.name]: group.getInviteCode,
+  [group.revokeInvite.name]: group.revokeInvite,
+  [group.acceptInvite.name]: group.acceptInvite,
+  [group.joinRequests.name]: group.joinRequests,
+  [group.answerJoinRequests.name]: group.answerJoinRequests,
+  [group.setPicture.name]: group.setPicture,
+  [group.removePicture.name]: group.removePicture,
   [instance.start.name]: instance.start,
   [instance.restart.name]: instance.restart,
   [instance.stop.name]: instance.stop,

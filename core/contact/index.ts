@@ -1,6 +1,6 @@
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
-import { toJid } from "../message/recipient.ts";
+import { isGroupJid, isLidJid, toJid } from "../message/recipient.ts";
 
 export interface Contact {
   jid: string;
@@ -57,6 +57,48 @@ export async function findContact(db: Database, instanceId: string, id: string):
   if (!contact) throw new AppError("contact_not_found");
   return contact;
 }
+
+/** A person under both names. */
+export interface LidPair {
+  /** By phone number. */
+  jid: string;
+  lid: string;
+}
+
+/** The contacts of whom both phone number and LID are known, by number. */
+export async function readLids(db: Database, instanceId: string): Promise<LidPair[]> {
+  return await db.sql<LidPair[]>`select jid, lid from contacts where ${known(db, instanceId)} order by jid`;
+}
+
+export async function countLids(db: Database, instanceId: string): Promise<number> {
+  const [row] = await db.sql<{ count: number }[]>`
+    select count(*)::int as count from contacts where ${known(db, instanceId)}`;
+  return row?.count ?? 0;
+}
+
+/** Both names of a contact, given one of them as a JID; undefined where the contacts do not tell. */
+export async function findLid(db: Database, instanceId: string, jid: string): Promise<LidPair | undefined> {
+  const [pair] = await db.sql<LidPair[]>`
+    select jid, lid from contacts where ${known(db, instanceId)} and (jid = ${jid} or lid = ${jid})`;
+  return pair;
+}
+
+/** The JID of a person, from a phone number in any usual spelling or a JID. Throws `invalid_request`. */
+export function personJid(id: string): string {
+  const jid = toJid(id);
+  if (jid && !isGroupJid(jid)) return jid;
+  throw new AppError("invalid_request", "must be an international phone number, or the JID of a person");
+}
+
+/** The JID of a LID, from its digits or as it is. Throws `invalid_request`. */
+export function lidJid(id: string): string {
+  const jid = toJid(id.includes("@") ? id : `${id}@lid`);
+  if (jid && isLidJid(jid)) return jid;
+  throw new AppError("invalid_request", "must be a LID: digits, with or without @lid");
+}
+
+const known = ({ sql }: Database, instanceId: string) => sql`
+  instance_id = ${instanceId} and lid is not null and jid like '%@s.whatsapp.net'`;
 
 const number = ({ sql }: Database) => sql`
   case when jid like '%@lid' then '' else regexp_replace(split_part(jid, '@', 1), '\\D', '', 'g') end`;

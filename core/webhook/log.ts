@@ -13,6 +13,7 @@ export type DeliveryStatus = (typeof deliveryStatuses)[number];
 export interface LoggedDelivery {
   /** What the receiver sees as `webhook-id`. */
   id: string;
+  instanceId: string;
   eventId: string;
   /** The event's number within the instance. */
   sequence: number;
@@ -43,6 +44,7 @@ export interface LoggedAttempt {
 
 interface Row {
   id: string;
+  instance_id: string;
   event_id: string;
   sequence: number;
   event_type: string;
@@ -55,8 +57,12 @@ interface Row {
   finished_at: Date | null;
 }
 
-const toLogged = (row: Row, instance: Instance): LoggedDelivery => ({
+/** What the log asks of an instance. */
+export type Logged = Pick<Instance, "id" | "dialect">;
+
+const toLogged = (row: Row, instance: Logged): LoggedDelivery => ({
   id: row.id,
+  instanceId: row.instance_id,
   eventId: row.event_id,
   sequence: row.sequence,
   event: eventName(instance.dialect, row.event_type),
@@ -71,7 +77,7 @@ const toLogged = (row: Row, instance: Instance): LoggedDelivery => ({
 
 /** One that stands in line has its turn with its endpoint. */
 const columns = (db: Database) => db.sql`
-  d.id, d.event_id, d.event_seq::float8 as sequence, d.event_type, d.url, d.status, d.reason, d.attempts, d.created_at,
+  d.id, d.instance_id, d.event_id, d.event_seq::float8 as sequence, d.event_type, d.url, d.status, d.reason, d.attempts, d.created_at,
   d.finished_at, case when d.status <> 'pending' then null when d.next_at < 'infinity' then d.next_at
     else (select w.next_at from webhook_endpoints w where w.instance_id = d.instance_id) end as next_attempt_at`;
 
@@ -81,26 +87,77 @@ export interface DeliveryFilter {
   event?: string | undefined;
 }
 
-/** The deliveries of an instance from the newest to the oldest. */
+/** The deliveries of some instances together, from the newest to the oldest. */
 export async function listDeliveries(
   db: Database,
-  instance: Instance,
+  instances: readonly Logged[],
   page: PageRequest & DeliveryFilter,
 ): Promise<{ deliveries: LoggedDelivery[]; pagination: Pagination }> {
-  const where = db.sql`
-    d.instance_id = ${instance.id}
+  const known = new Map(instances.map((instance) => [instance.id, instance]));
+  const ids = [...known.keys()];
+  const filter = db.sql`
     ${page.status ? db.sql`and d.status = ${page.status}` : db.sql``}
     ${page.event ? db.sql`and d.event_type = any(${typesNamed(page.event)})` : db.sql``}
     ${page.from ? db.sql`and d.created_at >= ${page.from.toISOString()}::timestamptz` : db.sql``}
     ${page.before ? db.sql`and d.created_at < ${page.before.toISOString()}::timestamptz` : db.sql``}`;
+  // Of each instance as many as the page could need, so that its index gives them in order.
   const rows = await db.sql<Row[]>`
-    select ${columns(db)} from deliveries d where ${where}
+    select ${columns(db)} from unnest(${ids}::uuid[]) as i(id) cross join lateral (
+      select * from deliveries d where d.instance_id = i.id ${filter}
+      order by d.created_at desc, d.id desc limit ${page.skip + page.limit}::bigint
+    ) d
     order by d.created_at desc, d.id desc limit ${page.limit} offset ${page.skip}`;
-  const [count] = await db.sql<{ total: number }[]>`select count(*)::int as total from deliveries d where ${where}`;
+  const [count] = await db.sql<{ total: number }[]>`
+    select count(*)::int as total from deliveries d where d.instance_id = any(${ids}::uuid[]) ${filter}`;
   return {
-    deliveries: rows.map((row) => toLogged(row, instance)),
+    deliveries: rows.flatMap((row) => {
+      const instance = known.get(row.instance_id);
+      return instance ? [toLogged(row, instance)] : [];
+    }),
     pagination: pagination(page, rows.length, count?.total ?? 0),
   };
+}
+
+/** The instance of a delivery. Throws `delivery_not_found`, also when the instance is being deleted. */
+export async function instanceOfDelivery(db: Database, deliveryId: string): Promise<string> {
+  const [row] = isId(deliveryId)
+    ? await db.sql<{ instance_id: string }[]>`
+        select d.instance_id from deliveries d join instances i on i.id = d.instance_id
+        where d.id = ${deliveryId} and i.deleted_at is null`
+    : [];
+  if (!row) throw new AppError("delivery_not_found");
+  return row.instance_id;
+}
+
+/** Of one call. */
+export const maxCleared = 50_000;
+
+/**
+ * Removes deliveries that have succeeded or failed, with their attempts, `atOnce` in a statement and at most `most`; what
+ * is still to be sent stays. `more`: another call would find more. Should the queue bring the event of one again, as it may for some minutes,
+ * it is posted once more, with the `eventId` that it had.
+ */
+export async function clearDeliveries(
+  db: Database,
+  instanceIds: readonly string[],
+  { atOnce, most } = { atOnce: 5_000, most: maxCleared },
+): Promise<{ deleted: number; more: boolean }> {
+  let deleted = 0;
+  while (deleted < most) {
+    const limit = Math.min(atOnce, most - deleted);
+    // Locked in the order in which attempts are recorded; one that is replayed meanwhile is pending, and stays.
+    const gone = await db.sql`
+      with finished as materialized (
+        select id from deliveries where instance_id = any(${instanceIds as string[]}::uuid[]) and status <> 'pending'
+        limit ${limit}
+      ), locked as (
+        select id from deliveries where id in (select id from finished) and status <> 'pending' order by id for update
+      )
+      delete from deliveries where id in (select id from locked)`;
+    deleted += gone.count;
+    if (gone.count < limit) return { deleted, more: false };
+  }
+  return { deleted, more: true };
 }
 
 /**

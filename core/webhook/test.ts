@@ -32,3 +32,55 @@ export async function testWebhook(
   });
   return attempt(deps.egress, { ...endpoint, url }, { id, body }, at);
 }
+
+/** What the Gateway API's document calls the events that it tells of, in its order. */
+export const gatewayEvents = [
+  "message.received",
+  "message.sent",
+  "message.failed",
+  "message.read",
+  "message.delivered",
+  "connection.open",
+  "connection.close",
+  "connection.update",
+  "group.join",
+  "group.leave",
+  "group.update",
+  "group.participants.update",
+  "call.received",
+  "call.rejected",
+] as const;
+
+export interface UrlTest {
+  url: string;
+  event: (typeof gatewayEvents)[number];
+  /** Goes along as it is. */
+  data: Record<string, unknown>;
+}
+
+/**
+ * Posts a body like those of the Gateway API to any URL now, once. It belongs to no instance, so it is not signed, and is
+ * in no log. Throws `url_not_allowed`, also when only the name's addresses show that it leads where we must not go;
+ * whatever goes wrong at the other end is an answer.
+ */
+export async function testUrl(
+  deps: { egress: Egress; clock: Clock; ids: Ids },
+  { url, event, data }: UrlTest,
+): Promise<Attempt> {
+  const at = deps.clock.now();
+  const [id, eventId] = [deps.ids.uuid(), deps.ids.uuid()];
+  const body = JSON.stringify({ event, instanceId: null, timestamp: at.toISOString(), data, eventId });
+  let refusal: AppError | undefined;
+  const egress: Egress = {
+    ...deps.egress,
+    fetch: (...request) =>
+      deps.egress.fetch(...request).catch((error: unknown) => {
+        if (error instanceof AppError) refusal = error;
+        throw error;
+      }),
+  };
+  const endpoint = { url, headers: {}, secret: undefined, previous: undefined };
+  const result = await attempt(egress, endpoint, { id, body }, at);
+  if (refusal) throw refusal;
+  return result;
+}

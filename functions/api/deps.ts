@@ -10,7 +10,7 @@ import type { Storage } from "../../core/storage/index.ts";
 
 /** What the API is made of; everything that touches the world comes from here. */
 export interface ApiDeps {
-  config: Pick<Config, "SHARDS">;
+  config: Config;
   db: Database;
   vault: Vault;
   queues: Queues;

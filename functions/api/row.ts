@@ -114,6 +114,18 @@ export function instanceRow<
   return operation(row, "path");
 }
 
+/** An endpoint about one instance of the caller's, named by `instanceId` in its body. */
+export function bodyInstanceRow<
+  const Path extends string,
+  Answer extends z.ZodType,
+  Input,
+  Output,
+  Query extends Schema = undefined,
+  Body extends Schema = undefined,
+>(row: OperationDeclaration<InstanceContext, Path, Query, Body, Answer, Input, Output> & { access: Permission }): Row {
+  return operation(row, "body");
+}
+
 /** What a command row answers from; `scheduledAt` only of a send for later. */
 type CommandResultOf<Name extends CommandName> = CommandOutput<Name> &
   Pick<Accepted, "commandId"> & { scheduledAt?: string };
@@ -133,7 +145,11 @@ export function commandRow<
     access: Permission;
     command: Name;
     /** What must hold besides, before the command is accepted. Throws what the caller is told. */
-    check?(context: InstanceContext, input: CommandInput<Name>): Promise<void>;
+    check?(
+      context: InstanceContext,
+      input: CommandInput<Name>,
+      request: RequestOf<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>,
+    ): Promise<void>;
     in(request: RequestOf<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>): CommandInput<Name>;
     /** Of a send: when the caller wants it to go out, as ISO 8601; undefined means now. */
     sendAt?(request: RequestOf<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>): string | undefined;
@@ -153,10 +169,21 @@ export function commandRow<
         errors: [...(row.errors ?? []), ...definition.errors, ...offline, "idempotency_conflict"],
         mayPend: definition.kind !== "send",
         idempotent: true,
-        in: (request) => ({ input: row.in(request), at: sendAt?.(request) }),
-        does: (context: InstanceContext, { input, at }: { input: CommandInput<Name>; at: string | undefined }) =>
+        in: (request) => ({ input: row.in(request), at: sendAt?.(request), request }),
+        does: (
+          context: InstanceContext,
+          {
+            input,
+            at,
+            request,
+          }: {
+            input: CommandInput<Name>;
+            at: string | undefined;
+            request: RequestOf<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>;
+          },
+        ) =>
           runCommand(context, command, input, {
-            check: check && (() => check(context, input)),
+            check: check && (() => check(context, input, request)),
             runAt: at === undefined ? undefined : new Date(at),
           }),
         out: (result: unknown, request) => row.out(result as CommandResultOf<Name>, request),

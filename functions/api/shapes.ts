@@ -20,6 +20,13 @@ const instantOf = (text: string) => new Date(/(?:Z|[+-]\d{2}:\d{2})$/.test(text)
 const [firstInstant, lastInstant] = [Date.parse("0001-01-01T00:00:00Z"), Date.parse("9999-12-31T00:00:00Z")];
 const writable = (ms: number) => new Date(Math.min(Math.max(ms, firstInstant), lastInstant));
 
+/** Text of a query that goes to Postgres, which takes no NUL. */
+export const queryText = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .refine((text) => !text.includes("\u0000"), "must not have NUL characters");
+
 /** A query has only texts; the document shows them as the numbers they stand for. */
 export const wholeNumberPattern = "^\\d{1,9}$";
 

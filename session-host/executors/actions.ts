@@ -125,7 +125,8 @@ async function unread({ db, instanceId }: MutationContext, chats: string[]): Pro
     order by sent_at desc, id desc limit ${maxReadMarks}`;
 }
 
-async function find(context: MutationContext, input: { messageId: string; chat?: string | undefined }) {
+/** The message that is meant. Throws `message_not_found`, also for one that is no longer there, and `conflict`. */
+export async function find(context: MutationContext, input: { messageId: string; chat?: string | undefined }) {
   const chats = input.chat === undefined ? undefined : await spellingsOf(context, input.chat);
   const row = await findMessage(context.db, context.instanceId, input.messageId, chats);
   if (row.deletedAt) throw new AppError("message_not_found", "the message was deleted");

@@ -1,7 +1,9 @@
 import { jidNormalizedUser, type WASocket } from "@whiskeysockets/baileys";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog.ts";
 import { AppError } from "../../core/error.ts";
-import type { ConnectedContext } from "./index.ts";
+import { isLidJid } from "../../core/message/recipient.ts";
+import type { ConnectedContext, MutationContext } from "./index.ts";
+import { resolveRecipient } from "./message.ts";
 import { Outcome } from "./outcome.ts";
 
 /** What WhatsApp says of each number; a send to one that is not on it is refused from now on, for a while. */
@@ -48,4 +50,87 @@ async function ask(sock: WASocket, numbers: readonly string[]): Promise<Map<stri
     else answers.set(number, exists ? number : null);
   }
   return answers;
+}
+
+export async function about(
+  { sock }: ConnectedContext,
+  { who }: CommandInput<"contact.about">,
+): Promise<CommandOutput<"contact.about">> {
+  const jid = await resolveRecipient(sock, who);
+  return { jid, ...(await shownBy(sock, jid)) };
+}
+
+/** What a person shows of themselves, to us. Null for what they do not. */
+export async function shownBy(
+  sock: WASocket,
+  jid: string,
+): Promise<{ about: string | null; pictureUrl: string | null }> {
+  const [answers, pictureUrl] = await Promise.all([
+    orNothing(sock.fetchStatus(jid)),
+    orNothing(sock.profilePictureUrl(jid, "image")),
+  ]);
+  const { status } = (answers?.[0] ?? {}) as { status?: { status?: string | null } };
+  return { about: status?.status || null, pictureUrl: pictureUrl ?? null };
+}
+
+/** Not authorized, forbidden, item not found: how WhatsApp says that there is nothing, or nothing for us. */
+const hidden = [401, 403, 404];
+
+async function orNothing<Answer>(asked: Promise<Answer>): Promise<Answer | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    // Baileys puts WhatsApp's code there.
+    if (hidden.includes(Number((error as { data?: unknown }).data))) return undefined;
+    throw error;
+  }
+}
+
+export async function setBlocked(
+  { sock }: MutationContext,
+  { who, blocked }: CommandInput<"contact.setBlocked">,
+): Promise<CommandOutput<"contact.setBlocked">> {
+  const jid = await phoneOf(sock, who);
+  await sock.updateBlockStatus(jid, blocked ? "block" : "unblock");
+  return { jid };
+}
+
+export async function setName(
+  { sock }: MutationContext,
+  { who, name }: CommandInput<"contact.setName">,
+): Promise<Outcome<CommandOutput<"contact.setName">>> {
+  const jid = await phoneOf(sock, who);
+  const { lid } = await bothOf(sock, jid);
+  await sock.addOrEditContact(jid, {
+    fullName: name,
+    firstName: name.split(/\s/)[0] ?? name,
+    saveOnPrimaryAddressbook: true,
+    ...(lid ? { lidJid: lid } : {}),
+  });
+  const entry = { name, ...(lid ? { lid } : {}) };
+  // Baileys does not tell of our own changes.
+  return new Outcome({ jid, lid }, { contacts: [{ jid, ...entry }] });
+}
+
+export async function resolveLid(
+  { sock }: ConnectedContext,
+  { who }: CommandInput<"contact.resolveLid">,
+): Promise<Outcome<CommandOutput<"contact.resolveLid">>> {
+  const { jid, lid } = await bothOf(sock, who);
+  return new Outcome({ jid, lid }, jid && lid ? { contacts: [{ jid, lid, link: true }] } : {});
+}
+
+/** Both names of a person, where the session or WhatsApp knows the other one. */
+async function bothOf(sock: WASocket, who: string): Promise<{ jid: string | null; lid: string | null }> {
+  const { lidMapping } = sock.signalRepository;
+  const plain = (other: string | null) => (other ? jidNormalizedUser(other) : null);
+  if (isLidJid(who)) return { jid: plain(await lidMapping.getPNForLID(who)), lid: who };
+  return { jid: who, lid: plain(await lidMapping.getLIDForPN(who)) };
+}
+
+/** WhatsApp's own spelling of the phone number that is meant, which some requests must name. Throws `contact_not_found`. */
+async function phoneOf(sock: WASocket, who: string): Promise<string> {
+  const { jid } = await bothOf(sock, await resolveRecipient(sock, who));
+  if (!jid) throw new AppError("contact_not_found", `the phone number behind ${who} is not known`);
+  return jid;
 }

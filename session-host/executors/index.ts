@@ -7,10 +7,15 @@ import type { MediaStage } from "../media.ts";
 import type { Session } from "../session.ts";
 import * as actions from "./actions.ts";
 import * as contact from "./contact.ts";
+import * as content from "./content.ts";
+import * as group from "./group.ts";
 import * as instance from "./instance.ts";
+import * as link from "./link.ts";
 import * as media from "./media.ts";
 import * as message from "./message.ts";
 import type { Outcome } from "./outcome.ts";
+import * as presence from "./presence.ts";
+import * as profile from "./profile.ts";
 
 /** What a command that needs the connection gets to work with. */
 export interface ConnectedContext {
@@ -61,12 +66,48 @@ type Executor<Name extends CommandName> = Name extends `instance.${string}`
 export const executors: { readonly [Name in CommandName]: Executor<Name> } = {
   "message.sendText": message.sendText,
   "message.sendMedia": media.sendMedia,
+  "message.sendLocation": content.sendLocation,
+  "message.sendContact": content.sendContact,
+  "message.sendPoll": content.sendPoll,
+  "message.sendLink": link.sendLink,
+  "message.forward": content.forward,
+  "message.star": content.star,
   "message.delete": actions.remove,
   "message.edit": actions.edit,
   "message.react": actions.react,
   "message.markRead": actions.markRead,
   "chat.setTyping": actions.setTyping,
   "contact.check": contact.check,
+  "contact.about": contact.about,
+  "contact.setBlocked": contact.setBlocked,
+  "contact.setName": contact.setName,
+  "contact.resolveLid": contact.resolveLid,
+  "profile.get": profile.get,
+  "profile.setName": profile.setName,
+  "profile.setAbout": profile.setAbout,
+  "profile.setPicture": profile.setPicture,
+  "profile.removePicture": profile.removePicture,
+  "presence.set": presence.set,
+  "presence.subscribe": presence.subscribe,
+  "presence.get": presence.get,
+  "group.list": group.list,
+  "group.get": group.get,
+  "group.create": group.create,
+  "group.setSubject": group.setSubject,
+  "group.setDescription": group.setDescription,
+  "group.addParticipants": group.addParticipants,
+  "group.removeParticipants": group.removeParticipants,
+  "group.promote": group.promote,
+  "group.demote": group.demote,
+  "group.setSettings": group.setSettings,
+  "group.leave": group.leave,
+  "group.inviteCode": group.getInviteCode,
+  "group.revokeInvite": group.revokeInvite,
+  "group.acceptInvite": group.acceptInvite,
+  "group.joinRequests": group.joinRequests,
+  "group.answerJoinRequests": group.answerJoinRequests,
+  "group.setPicture": group.setPicture,
+  "group.removePicture": group.removePicture,
   "instance.start": instance.start,
   "instance.restart": instance.restart,
   "instance.stop": instance.stop,

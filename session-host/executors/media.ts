@@ -1,7 +1,7 @@
 import { generateWAMessage } from "@whiskeysockets/baileys";
 import type { CommandInput } from "../../core/command/catalog.ts";
-import type { StagedFile } from "../media.ts";
-import { contextOf } from "./context.ts";
+import type { MediaSource, StagedFile } from "../media.ts";
+import { contextOf, type SaidBesides } from "./context.ts";
 import type { PreparedMessage } from "./index.ts";
 import { generationOptions, resolveRecipient, type SendContext } from "./message.ts";
 
@@ -12,6 +12,16 @@ export async function sendMedia(
   const jid = await resolveRecipient(context.sock, input.to);
   // Before the file: what is quoted may not be there.
   const said = await contextOf(context, jid, input);
+  return await sendFile(context, jid, said, input);
+}
+
+/** The message with this file in it, which is in the bucket and at WhatsApp then. */
+export async function sendFile(
+  context: SendContext,
+  jid: string,
+  said: SaidBesides,
+  input: MediaSource & { caption?: string | undefined; filename?: string | undefined },
+): Promise<PreparedMessage> {
   const { instanceId, waId, media } = context;
   const file = await media.stage(instanceId, waId, input);
   try {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { connect } from "node:net";
 import * as jose from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import * as z from "zod";
 import { createTokens } from "../../core/user/index.ts";
 import { dialects } from "../../functions/api/app.ts";
 import type { Row } from "../../functions/api/row.ts";
@@ -60,8 +61,51 @@ const bodies: Record<string, object> = {
   "/api/whatsapp/{instanceId}/bulk": { recipients: [{ phone: "79001234567" }], message: "x" },
   "/api/instance/create": { name: "x" },
   "/api/instance/{instanceId}/pairing-code": { phoneNumber: "79001234567" },
+  "/api/contacts/{instanceId}/block": { phoneNumber: "79001234567" },
+  "/api/contacts/{instanceId}/unblock": { phoneNumber: "79001234567" },
+  "/api/contacts/{instanceId}/{chatId}": { name: "x" },
+  "/api/profile/{instanceId}/name": { name: "x" },
+  "/api/profile/{instanceId}/status": { status: "x" },
+  "/api/profile/{instanceId}/picture": { image: "https://example.com/a.jpg" },
+  "/api/presence/{instanceId}": { presence: "available" },
   "/api/message/send/text": { to: "79001234567", message: "x" },
+  "/api/webhook/test": { url: "https://example.com/hook", event: "message.received" },
+  "/api/groups/{instanceId}": { name: "x", participants: ["79001234567"] },
+  "/api/groups/{instanceId}/accept-invite": { inviteCode: "invite-code-here" },
+  "/api/groups/{instanceId}/{groupId}/name": { name: "x" },
+  "/api/groups/{instanceId}/{groupId}/subject": { subject: "x" },
+  "/api/groups/{instanceId}/{groupId}/description": { description: "x" },
+  "/api/groups/{instanceId}/{groupId}/participants": { participants: ["79001234567"] },
+  "/api/groups/{instanceId}/{groupId}/promote": { participants: ["79001234567"] },
+  "/api/groups/{instanceId}/{groupId}/demote": { participants: ["79001234567"] },
+  "/api/groups/{instanceId}/{groupId}/settings": { ephemeral: 86400 },
+  "/api/groups/{instanceId}/{groupId}/join-requests": { participants: ["79001234567"], action: "approve" },
+  "/api/groups/{instanceId}/{groupId}/picture": { image: "https://example.com/a.jpg" },
+  "/api/groups/{instanceId}/{groupId}/message": { message: "x" },
   "/api/message/send/image": { to: "79001234567", image: "https://example.com/a.jpg" },
+  "/api/message/send/file": { to: "79001234567", file: "https://example.com/a.pdf" },
+  "/api/message/send/voice": { to: "79001234567", audio: "https://example.com/a.ogg" },
+  "/api/message/send/video": { to: "79001234567", video: "https://example.com/a.mp4" },
+  "/api/message/send/location": { to: "79001234567", latitude: 1, longitude: 1 },
+  "/api/message/send/contact": {
+    to: "79001234567",
+    contacts: [{ displayName: "x", vcard: "BEGIN:VCARD\nVERSION:3.0\nFN:x\nEND:VCARD" }],
+  },
+  "/api/message/send/link-preview": { to: "79001234567", url: "https://example.com" },
+  "/api/message/send/poll": { to: "79001234567", question: "x", options: ["a", "b"] },
+  "/api/message/send/list": {
+    to: "79001234567",
+    title: "x",
+    buttonText: "x",
+    sections: [{ rows: [{ title: "x", rowId: "x" }] }],
+  },
+  "/api/message/send/buttons": { to: "79001234567", text: "x", buttons: [{ buttonId: "x", buttonText: "x" }] },
+  "/api/message/forward": { to: "79001234567", messageId: "x" },
+  "/api/message/star": { chatId: "79001234567", messageId: "x", star: true },
+  "/api/message/seen": { chatId: "79001234567", messageId: "x" },
+  "/api/message/typing/start": { chatId: "79001234567" },
+  "/api/message/typing/stop": { chatId: "79001234567" },
+  "/api/message/reaction": { chatId: "79001234567", messageId: "x", emoji: "👍" },
 };
 
 function ask(
@@ -160,7 +204,10 @@ describe("every endpoint with a body", () => {
       expect(await raw(row, body)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
     }
     for (const field of Object.keys(bodies[row.path] ?? {})) {
+      const right = (bodies[row.path] as Record<string, unknown>)[field];
       for (const wrong of [field === "size" ? 0 : 7, true, null, [], {}, ["x"]]) {
+        // Another number or truth value is no other type.
+        if (field !== "size" && wrong !== null && typeof right !== "object" && typeof wrong === typeof right) continue;
         const base = row.instance === "body" ? { instanceId } : {};
         const answer = await raw(row, JSON.stringify({ ...base, ...bodies[row.path], [field]: wrong }));
         expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
@@ -229,6 +276,17 @@ describe("text that Postgres or a terminal would not take", () => {
     expect((await api.request("GET", `/api/instances/${body.id}/chats/${chat}/messages`, { key })).status).toBe(400);
   });
 
+  const withQuery = rows.filter((row) => row.method === "get" && row.query instanceof z.ZodObject);
+  test.each(named(withQuery))("is no error of ours in the query of %s", async (_name, row) => {
+    const path = row.path.replace("{instanceId}", instanceId).replaceAll(/\{\w+\}/g, "79001234567");
+    for (const field of Object.keys((row.query as z.ZodObject).shape)) {
+      for (const text of ["a%00b", "%00", "%ff", "%ed%a0%80", "'"]) {
+        const { status } = await api.request("GET", `${path}?${field}=${text}`, { key: await keyFor(row) });
+        expect({ field, text, ours: status === 500 }).toEqual({ field, text, ours: false });
+      }
+    }
+  });
+
   test("is refused as a chat with NUL in it", async () => {
     const answer = await api.request("GET", `/api/instances/${instanceId}/chats/7900%001234567/messages`, { key });
     expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
@@ -248,7 +306,7 @@ describe("a path", () => {
 
   test("without an endpoint is 404, in the words of its dialect", async () => {
     expect(await api.request("GET", "/api/nothing")).toMatchObject({ status: 404, body: { code: "route_not_found" } });
-    const inGateway = await api.request("GET", "/api/message/nothing/here");
+    const inGateway = await api.request("GET", "/api/message/nothing");
     expect(inGateway).toMatchObject({ status: 404, body: { success: false, code: "route_not_found" } });
   });
 

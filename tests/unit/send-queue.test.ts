@@ -1,8 +1,11 @@
+import { proto } from "@whiskeysockets/baileys";
 import { expect, test } from "vitest";
 import { createLogger } from "../../core/log.ts";
 import type { Change } from "../../session-host/change.ts";
 import type { ClaimedCommand } from "../../session-host/claim.ts";
+import type { ConnectedContext } from "../../session-host/executors/index.ts";
 import { SendQueue } from "../../session-host/send-queue.ts";
+import { until } from "../support/until.ts";
 
 const command = (id: string, deadline: number): ClaimedCommand => ({
   id,
@@ -41,4 +44,35 @@ test("what waits for a connection that does not come is given up when its time i
   ]);
   expect(queue.has("EARLY")).toBe(true);
   expect(queue.size).toBe(1);
+});
+
+test("a poll says on its envelope that it is one, and a text says nothing", async () => {
+  const sent: { id: string; nodes: unknown }[] = [];
+  const relayMessage = async (
+    _jid: string,
+    _message: unknown,
+    options: { messageId: string; additionalNodes: unknown },
+  ) => sent.push({ id: options.messageId, nodes: options.additionalNodes });
+  const queue = new SendQueue({
+    log: createLogger("test", "silent"),
+    record: async () => undefined,
+    countAttempt: async () => 1,
+    onSilence: () => undefined,
+  });
+  const prepared = (id: string, message: proto.IMessage) => ({
+    ...command(id, Date.now() + 60_000),
+    payload: Buffer.from(proto.Message.encode(proto.Message.fromObject(message)).finish()),
+  });
+  queue.push(prepared("TEXT", { extendedTextMessage: { text: "x" } }));
+  queue.push(prepared("POLL", { pollCreationMessage: { name: "x" } }));
+  queue.push(prepared("CHOICE", { pollCreationMessageV3: { name: "x" } }));
+  queue.resume({ sock: { relayMessage } } as unknown as ConnectedContext);
+  await until(async () => sent.length === 3 || undefined);
+  queue.pause();
+  const meta = [{ tag: "meta", attrs: { polltype: "creation" } }];
+  expect(sent).toEqual([
+    { id: "3EB0TEXT", nodes: [] },
+    { id: "3EB0POLL", nodes: meta },
+    { id: "3EB0CHOICE", nodes: meta },
+  ]);
 });

@@ -1,6 +1,7 @@
 import QRCode from "qrcode";
 import type { CommandInput } from "../../../core/command/catalog.ts";
 import { scannableQr } from "../../../core/instance/index.ts";
+import { keepInline, type MediaPlace } from "../../../core/media/inline.ts";
 import { linkToMedia } from "../../../core/media/link.ts";
 import { assertUploaded, openUpload as open, takeFile } from "../../../core/media/upload.ts";
 import { type InstanceContext, Raw } from "../context.ts";
@@ -27,6 +28,12 @@ export const openUpload = (
 /** Throws `media_not_usable` for an upload that is not there. */
 export async function checkUpload(context: InstanceContext, input: Pick<Media, "upload">): Promise<void> {
   if (input.upload !== undefined) await assertUploaded(context.deps, context.instance.id, input.upload);
+}
+
+/** As `checkUpload`; what came in the request itself is kept first. */
+export async function checkPlace(context: InstanceContext, place: MediaPlace): Promise<void> {
+  if (place.inline) await keepInline(context.deps.storage, context.instance.id, place);
+  else await checkUpload(context, place);
 }
 
 /** The way to a message's file, or what is known of it. */

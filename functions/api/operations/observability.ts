@@ -1,8 +1,14 @@
+import { availableParallelism, freemem, loadavg, totalmem } from "node:os";
 import { GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import { AppError } from "../../../core/error.ts";
+import { countByStatus, readFigures } from "../../../core/instance/figures.ts";
 import { countInstances } from "../../../core/instance/store.ts";
-import { commandQueue } from "../../../core/queue/index.ts";
-import type { Context } from "../context.ts";
+import type { PageRequest } from "../../../core/message/page.ts";
+import { commandQueue, deadLetterQueue, eventQueue, type Queues } from "../../../core/queue/index.ts";
+import { readHosts } from "../../../core/shard/status.ts";
+import { isAdmin } from "../../../core/user/index.ts";
+import { baileysVersion, version } from "../../../core/version.ts";
+import type { CallerContext, Context } from "../context.ts";
 
 export const now = async (context: Context) => context.deps.clock.now();
 
@@ -48,9 +54,123 @@ export async function health(context: Context): Promise<Health> {
   });
 }
 
+/** What runs here. */
+export const versions = async ({ deps }: CallerContext) => ({
+  version,
+  node: process.versions.node,
+  baileys: baileysVersion,
+  commit: deps.config.COMMIT ?? null,
+});
+
+/**
+ * How this API is set up, as far as that is no secret. Each value is named here: of a setting that may hold a secret, a
+ * path or an address, whether it is set and nothing else.
+ */
+export const environment = async ({ deps: { config } }: CallerContext) => ({
+  nodeEnv: process.env.NODE_ENV ?? null,
+  platform: process.platform,
+  architecture: process.arch,
+  region: config.AWS_REGION,
+  shards: config.SHARDS,
+  queuePrefix: config.QUEUE_PREFIX,
+  logLevel: config.LOG_LEVEL,
+  kms: config.KMS_KEY_ID !== undefined,
+  ownQueues: config.SQS_ENDPOINT !== undefined,
+  ownStorage: config.S3_ENDPOINT !== undefined,
+  ownWhatsApp: config.WHATSAPP_URL !== undefined,
+  /** How many address ranges callers' URLs may reach besides the public internet. */
+  egressAllowed: config.EGRESS_ALLOW.length,
+});
+
+export interface QueueDepth {
+  waiting: number;
+  inFlight: number;
+  /** In the dead-letter queue. */
+  dead: number;
+}
+
+/**
+ * Everything that the database, the queues and this process tell of the state of the gateway. Of the instances an admin
+ * is told of everybody's and of each, and anybody else how many of their own there are. Queues that do not answer are
+ * reported as such. Throws `unavailable` when the database does not answer in time.
+ */
+export async function status({ deps, caller }: CallerContext, page: PageRequest) {
+  const { db, log } = deps;
+  const admin = isAdmin(caller);
+  const began = performance.now();
+  await inTime(db.sql`select 1`);
+  const latencyMs = Math.round((performance.now() - began) * 10) / 10;
+  const [sharing, counts, queues] = await Promise.all([
+    inTime(readHosts(db)),
+    inTime(countByStatus(db, admin ? null : caller.userId)),
+    depths(deps.queues, deps.config.SHARDS).catch((error: unknown) => {
+      log.error({ err: error }, "the queues do not tell how full they are");
+      return null;
+    }),
+  ]);
+  const each = admin ? await inTime(readFigures(db, counts.total, page)) : null;
+  return { version, ...processFigures(), database: { latencyMs }, queues, ...sharing, instances: { ...counts, each } };
+}
+
+const inTime = <T>(work: Promise<T>): Promise<T> =>
+  within(checkMs, work).catch((error: unknown) => {
+    if (!(error instanceof Late)) throw error;
+    throw new AppError("unavailable", "the database does not answer in time", { cause: error });
+  });
+
+/** Of the process that answers: on Lambda one of many. */
+function processFigures() {
+  const uptimeSeconds = process.uptime();
+  const { user, system } = process.cpuUsage();
+  const [userSeconds, systemSeconds] = [user / 1e6, system / 1e6];
+  return {
+    uptimeSeconds: Math.floor(uptimeSeconds),
+    cpu: {
+      userSeconds,
+      systemSeconds,
+      /** Since it started; 100 is one core. */
+      percent: (100 * (userSeconds + systemSeconds)) / uptimeSeconds,
+      cores: availableParallelism(),
+      loadAverage: loadavg(),
+    },
+    memory: { ...process.memoryUsage(), systemTotal: totalmem(), systemFree: freemem() },
+  };
+}
+
+/** How full the event queue is, and all command queues together. */
+async function depths(queues: Queues, shards: number): Promise<{ events: QueueDepth; commands: QueueDepth }> {
+  const abortSignal = AbortSignal.timeout(checkMs);
+  const ask = async (name: string): Promise<[waiting: number, inFlight: number]> => {
+    const { Attributes } = await queues.client.send(
+      new GetQueueAttributesCommand({
+        QueueUrl: await queues.url(name),
+        AttributeNames: ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+      }),
+      { abortSignal },
+    );
+    return [
+      Number(Attributes?.ApproximateNumberOfMessages ?? 0),
+      Number(Attributes?.ApproximateNumberOfMessagesNotVisible ?? 0),
+    ];
+  };
+  const depth = async (name: string): Promise<QueueDepth> => {
+    const [[waiting, inFlight], [dead, taken]] = await Promise.all([ask(name), ask(deadLetterQueue(name))]);
+    return { waiting, inFlight, dead: dead + taken };
+  };
+  const commandQueues = Array.from({ length: shards }, (_, shard) => commandQueue(shard));
+  const [events, commands] = await within(
+    checkMs,
+    Promise.all([depth(eventQueue), Promise.all(commandQueues.map(depth))]),
+  );
+  const sum = (field: keyof QueueDepth) => commands.reduce((total, one) => total + one[field], 0);
+  return { events, commands: { waiting: sum("waiting"), inFlight: sum("inFlight"), dead: sum("dead") } };
+}
+
+class Late extends Error {}
+
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  const timer = setTimeout(() => reject(new Late(`no answer within ${ms} ms`)), ms);
   try {
     return await Promise.race([work, promise]);
   } finally {

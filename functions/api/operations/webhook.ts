@@ -5,7 +5,7 @@ import * as test from "../../../core/webhook/test.ts";
 import type { InstanceContext } from "../context.ts";
 
 export const listDeliveries = ({ deps, instance }: InstanceContext, page: PageRequest & log.DeliveryFilter) =>
-  log.listDeliveries(deps.db, instance, page);
+  log.listDeliveries(deps.db, [instance], page);
 
 export const getDelivery = ({ deps, instance }: InstanceContext, deliveryId: string) =>
   log.readDelivery(deps.db, instance, deliveryId);

@@ -51,6 +51,11 @@ export class Account {
     return server === LID_SERVER ? this.lidJid : this.pnJid;
   }
 
+  /** Whether somebody may see a part of the profile, as `status` or `profile` (the picture). */
+  shows(setting: "status" | "profile", viewer: Account): boolean {
+    return viewer === this || (this.privacy.get(setting) !== "none" && !this.blocked.has(viewer.lid));
+  }
+
   endpoint(device: number): Endpoint | undefined {
     return device === 0 ? this.phone : this.companions.get(device);
   }

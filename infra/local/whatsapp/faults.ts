@@ -30,12 +30,15 @@ export class DeviceFaults {
   readonly corruptIn = new Scheduled<true>();
   /** Errors for its next `iq` requests, of one namespace or any. */
   readonly iq = new Scheduled<{ code: number; xmlns?: string }>();
+  /** Its next `iq` requests of a namespace that are done, and whose link is cut before the answer. */
+  readonly iqUnanswered = new Scheduled<{ xmlns: string }>();
   /** Delay in milliseconds that every byte takes, each way; also for its next sockets. */
   latencyMs = 0;
   link: Link | undefined;
 
   clear(): void {
-    for (const scheduled of [this.ack, this.login, this.corruptOut, this.corruptIn, this.iq]) scheduled.clear();
+    for (const scheduled of [this.ack, this.login, this.corruptOut, this.corruptIn, this.iq, this.iqUnanswered])
+      scheduled.clear();
     this.slow(0);
   }
 

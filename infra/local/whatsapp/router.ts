@@ -54,7 +54,8 @@ function answer(iq: BinaryNode, connection: Connection): void {
     const handler = iqs[iq.attrs.xmlns ?? ""];
     if (!handler) throw new Unsupported(`iq ${iq.attrs.xmlns}`);
     const reply = handler(iq, { world, connection, device });
-    if (reply) connection.send(reply);
+    if (device.faults.iqUnanswered.take(({ xmlns }) => xmlns === iq.attrs.xmlns)) connection.cut();
+    else if (reply) connection.send(reply);
   } catch (error) {
     refuse(iq, connection, error);
   }

@@ -2,10 +2,17 @@ import * as z from "zod";
 import { commandPath, type Dialect } from "../../dialect.ts";
 import { gatewayError, toGatewayError } from "../../errors.ts";
 import { authRows } from "./auth.ts";
+import { contactRows } from "./contacts.ts";
 import { envelope, enveloped } from "./envelope.ts";
+import { groupRows } from "./groups.ts";
 import { instanceRows } from "./instance.ts";
 import { messageRows } from "./message.ts";
+import { messageActionRows } from "./message-action.ts";
+import { messageChatRows } from "./message-chat.ts";
 import { observabilityRows } from "./observability.ts";
+import { presenceRows } from "./presence.ts";
+import { profileRows } from "./profile.ts";
+import { webhookRows } from "./webhook.ts";
 
 const nouns = [
   "auth/generate-key",
@@ -28,7 +35,19 @@ const prefix = new RegExp(`^/api/(?:${nouns.join("|")})(?:/|$)`);
 /** The Gateway API: everything in an envelope, errors too. */
 export const gateway: Dialect = {
   name: "gateway",
-  rows: [...authRows, ...instanceRows, ...messageRows, ...observabilityRows],
+  rows: [
+    ...authRows,
+    ...instanceRows,
+    ...groupRows,
+    ...messageRows,
+    ...messageActionRows,
+    ...messageChatRows,
+    ...contactRows,
+    ...profileRows,
+    ...presenceRows,
+    ...webhookRows,
+    ...observabilityRows,
+  ],
   owns: (path) => prefix.test(path),
   errorType: "application/json",
   errorSchema: gatewayError,

@@ -1,14 +1,23 @@
 import * as z from "zod";
-import { commandCatalog } from "../../../../core/command/catalog.ts";
-import { messageStatuses } from "../../../../core/message/message.sql.ts";
-import { getHistory } from "../../operations/message.ts";
-import { commandRow, instanceRow } from "../../row.ts";
-import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
+import { type CommandName, commandCatalog } from "../../../../core/command/catalog.ts";
+import { type MediaPlace, mediaPlace } from "../../../../core/media/inline.ts";
+import { checkPlace } from "../../operations/media.ts";
+import { refuseButtons, refuseList } from "../../operations/message.ts";
+import { bodyInstanceRow, commandRow } from "../../row.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
-const instanceId = z.string().min(1).max(128);
-const { to, text } = commandCatalog["message.sendText"].input.shape;
-const { url, caption } = commandCatalog["message.sendMedia"].input.shape;
+export const instanceId = z.string().min(1).max(128);
+const { to, text, quoted, mentions } = commandCatalog["message.sendText"].input.shape;
+const media = commandCatalog["message.sendMedia"].input.shape;
+const { caption, filename } = media;
+const place = commandCatalog["message.sendLocation"].input.shape;
+const { contacts } = commandCatalog["message.sendContact"].input.shape;
+const { question, options, selectableCount } = commandCatalog["message.sendPoll"].input.shape;
+const link = commandCatalog["message.sendLink"].input.shape;
+const { messageId, chat } = commandCatalog["message.forward"].input.shape;
+
+/** Of every send. */
+const common = { instanceId, to, quotedMessageId: quoted, mentions };
 
 const sent = envelope(
   z.object({
@@ -20,70 +29,184 @@ const sent = envelope(
   }),
 );
 
-const accepted = "Message accepted";
+const addressed = (body: { to: string; quotedMessageId?: string | undefined; mentions?: string[] | undefined }) => ({
+  to: body.to,
+  quoted: body.quotedMessageId,
+  mentions: body.mentions,
+});
 
-const message = z.object({
-  messageId: z.string(),
-  chatId: z.string(),
-  fromMe: z.boolean(),
-  /** JID of who wrote it; null for us. */
-  from: z.string().nullable(),
-  pushName: z.string().nullable(),
-  type: z.string(),
-  body: z.string(),
-  hasMedia: z.boolean(),
-  status: z.enum(messageStatuses),
-  timestamp: isoDate,
+const placed = ({ url, upload }: MediaPlace) => ({ url, upload });
+
+const answered = ({ messageId }: { messageId: string }, { body }: { body: { instanceId: string; to: string } }) =>
+  enveloped({ messageId, instanceId: body.instanceId, to: body.to }, "Message accepted");
+
+const label = z.string().min(1).max(1024);
+
+const send = <Name extends CommandName>(command: Name) => ({
+  method: "post" as const,
+  access: "write" as const,
+  command,
+  answer: sent,
 });
 
 export const messageRows = [
   commandRow({
-    method: "post",
+    ...send("message.sendText"),
     path: "/api/message/send/text",
     summary: commandCatalog["message.sendText"].summary,
-    access: "write",
-    command: "message.sendText",
-    body: z.object({ instanceId, to, message: text }),
-    answer: sent,
-    in: ({ body }) => ({ to: body.to, text: body.message }),
-    out: ({ messageId }, { body }) => enveloped({ messageId, instanceId: body.instanceId, to: body.to }, accepted),
+    body: z.object({ ...common, message: text }),
+    in: ({ body }) => ({ ...addressed(body), text: body.message }),
+    out: answered,
   }),
   commandRow({
-    method: "post",
+    ...send("message.sendMedia"),
     path: "/api/message/send/image",
-    summary: "Send an image that is fetched from a URL",
-    access: "write",
-    command: "message.sendMedia",
-    body: z.object({ instanceId, to, image: url.unwrap(), caption }),
-    answer: sent,
-    in: ({ body }) => ({ to: body.to, url: body.image, kind: "image" as const, caption: body.caption }),
-    out: ({ messageId }, { body }) => enveloped({ messageId, instanceId: body.instanceId, to: body.to }, accepted),
+    summary: "Send an image",
+    body: z.object({ ...common, image: mediaPlace, caption }),
+    check: (context, _input, { body }) => checkPlace(context, body.image),
+    in: ({ body }) => ({ ...addressed(body), ...placed(body.image), kind: "image" as const, caption: body.caption }),
+    out: answered,
   }),
-  instanceRow({
-    method: "get",
-    path: "/api/message/chat/{instanceId}/{chatId}",
-    summary: "The messages of a chat, from the newest to the oldest",
-    access: "read",
-    query: pageQuery(50),
-    answer: envelope(z.array(message)).extend({ pagination: paginationShape }),
-    does: getHistory,
-    in: ({ params, query }) => ({ chatId: params.chatId, ...pageRequest(query, 50) }),
-    out: ({ messages, pagination }) => ({
-      ...enveloped(
-        messages.map((one) => ({
-          messageId: one.waId,
-          chatId: one.chatId,
-          fromMe: one.fromMe,
-          from: one.senderId || null,
-          pushName: one.pushName,
-          type: one.type,
-          body: one.body,
-          hasMedia: one.media !== null,
-          status: one.status,
-          timestamp: one.sentAt.toISOString(),
-        })),
-      ),
-      pagination,
+  commandRow({
+    ...send("message.sendMedia"),
+    path: "/api/message/send/file",
+    summary: "Send a file as a document",
+    body: z.object({ ...common, file: mediaPlace, filename, caption }),
+    check: (context, _input, { body }) => checkPlace(context, body.file),
+    in: ({ body }) => ({
+      ...addressed(body),
+      ...placed(body.file),
+      kind: "document" as const,
+      filename: body.filename,
+      caption: body.caption,
     }),
+    out: answered,
+  }),
+  commandRow({
+    ...send("message.sendMedia"),
+    path: "/api/message/send/voice",
+    summary: "Send a voice note; what is not Ogg/Opus is converted",
+    body: z.object({ ...common, audio: mediaPlace }),
+    check: (context, _input, { body }) => checkPlace(context, body.audio),
+    in: ({ body }) => ({ ...addressed(body), ...placed(body.audio), kind: "audio" as const, voice: true }),
+    out: answered,
+  }),
+  commandRow({
+    ...send("message.sendMedia"),
+    path: "/api/message/send/video",
+    summary: "Send a film; what WhatsApp does not play is converted",
+    body: z.object({ ...common, video: mediaPlace, caption }),
+    check: (context, _input, { body }) => checkPlace(context, body.video),
+    in: ({ body }) => ({ ...addressed(body), ...placed(body.video), kind: "video" as const, caption: body.caption }),
+    out: answered,
+  }),
+  commandRow({
+    ...send("message.sendLocation"),
+    path: "/api/message/send/location",
+    summary: commandCatalog["message.sendLocation"].summary,
+    body: z.object({
+      ...common,
+      latitude: place.latitude,
+      longitude: place.longitude,
+      name: place.name,
+      address: place.address,
+    }),
+    in: ({ body }) => ({
+      ...addressed(body),
+      latitude: body.latitude,
+      longitude: body.longitude,
+      name: body.name,
+      address: body.address,
+    }),
+    out: answered,
+  }),
+  commandRow({
+    ...send("message.sendContact"),
+    path: "/api/message/send/contact",
+    summary: commandCatalog["message.sendContact"].summary,
+    body: z.object({ ...common, contacts }),
+    in: ({ body }) => ({ ...addressed(body), contacts: body.contacts }),
+    out: answered,
+  }),
+  commandRow({
+    ...send("message.sendPoll"),
+    path: "/api/message/send/poll",
+    summary: commandCatalog["message.sendPoll"].summary,
+    body: z.object({ ...common, question, options, selectableCount }),
+    in: ({ body }) => ({
+      ...addressed(body),
+      question: body.question,
+      options: body.options,
+      selectableCount: body.selectableCount,
+    }),
+    out: answered,
+  }),
+  commandRow({
+    ...send("message.sendLink"),
+    path: "/api/message/send/link-preview",
+    summary: commandCatalog["message.sendLink"].summary,
+    body: z.object({
+      ...common,
+      url: link.url,
+      title: link.title,
+      description: link.description,
+      image: link.image,
+    }),
+    in: ({ body }) => ({
+      ...addressed(body),
+      url: body.url,
+      title: body.title,
+      description: body.description,
+      image: body.image,
+    }),
+    out: answered,
+  }),
+  commandRow({
+    ...send("message.forward"),
+    path: "/api/message/forward",
+    summary: commandCatalog["message.forward"].summary,
+    body: z.object({ ...common, messageId, chatId: chat }),
+    in: ({ body }) => ({ ...addressed(body), messageId: body.messageId, chat: body.chatId }),
+    out: answered,
+  }),
+  bodyInstanceRow({
+    method: "post",
+    path: "/api/message/send/list",
+    summary: "Not supported: WhatsApp no longer shows lists of linked devices",
+    access: "write",
+    body: z.object({
+      ...common,
+      title: label,
+      buttonText: label,
+      sections: z
+        .array(
+          z.object({
+            title: label.optional(),
+            rows: z.array(z.object({ title: label, description: label.optional(), rowId: label })).min(1),
+          }),
+        )
+        .min(1),
+    }),
+    answer: sent,
+    errors: ["not_supported"],
+    does: refuseList,
+    in: () => undefined,
+    out: answered,
+  }),
+  bodyInstanceRow({
+    method: "post",
+    path: "/api/message/send/buttons",
+    summary: "Not supported: WhatsApp no longer shows buttons of linked devices",
+    access: "write",
+    body: z.object({
+      ...common,
+      text,
+      buttons: z.array(z.object({ buttonId: label, buttonText: label })).min(1),
+    }),
+    answer: sent,
+    errors: ["not_supported"],
+    does: refuseButtons,
+    in: () => undefined,
+    out: answered,
   }),
 ];

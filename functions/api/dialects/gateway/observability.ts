@@ -1,8 +1,11 @@
 import * as z from "zod";
-import { health, now } from "../../operations/observability.ts";
-import { openRow } from "../../row.ts";
-import { isoDate } from "../../shapes.ts";
+import { type InstanceStatus, instanceStatuses } from "../../../../core/instance/instance.sql.ts";
+import { environment, health, now, status, versions } from "../../operations/observability.ts";
+import { callerRow, openRow } from "../../row.ts";
+import { instanceStatus, isoDate, pageQuery, paginationShape } from "../../shapes.ts";
 import { envelope, enveloped } from "./envelope.ts";
+
+const toUptime = (seconds: number) => ({ seconds, formatted: duration(seconds) });
 
 const megabytes = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(2)} MB`;
 
@@ -10,6 +13,53 @@ const duration = (seconds: number) =>
   `${Math.floor(seconds / 3600)}h ${Math.floor((seconds % 3600) / 60)}m ${seconds % 60}s`;
 
 const link = z.object({ status: z.literal("connected") });
+const uptime = z.object({ seconds: z.int(), formatted: z.string() });
+const memory = z.object({ rss: z.string(), heapTotal: z.string(), heapUsed: z.string(), external: z.string() });
+
+const toMemory = (used: NodeJS.MemoryUsage): z.input<typeof memory> => ({
+  rss: megabytes(used.rss),
+  heapTotal: megabytes(used.heapTotal),
+  heapUsed: megabytes(used.heapUsed),
+  external: megabytes(used.external),
+});
+
+const depth = z.object({
+  waiting: z.int(),
+  inFlight: z.int(),
+  /** In the dead-letter queue. */
+  dead: z.int(),
+});
+
+const host = z.object({
+  id: z.string(),
+  version: z.string(),
+  startedAt: isoDate,
+  /** When it last said that it is alive. */
+  seenAt: isoDate,
+  /** Since it started. */
+  uptime,
+  alive: z.boolean(),
+  /** It takes no more shards: it is about to stop. */
+  draining: z.boolean(),
+  /** Those that it holds now. */
+  shards: z.array(z.int()),
+});
+
+const figures = z.object({
+  id: z.string(),
+  name: z.string(),
+  status: instanceStatus,
+  statusAt: isoDate,
+  shard: z.int(),
+  /** The host that serves its shard now. */
+  host: z.string().nullable(),
+  /** Events so far. */
+  events: z.int(),
+  /** Commands that are accepted and not done yet. */
+  commandsWaiting: z.int(),
+  /** Deliveries that are still to succeed. */
+  webhooksWaiting: z.int(),
+});
 
 export const observabilityRows = [
   openRow({
@@ -30,8 +80,8 @@ export const observabilityRows = [
     answer: envelope(
       z.object({
         status: z.literal("healthy"),
-        uptime: z.object({ seconds: z.int(), formatted: z.string() }),
-        memory: z.object({ rss: z.string(), heapTotal: z.string(), heapUsed: z.string(), external: z.string() }),
+        uptime,
+        memory,
         database: link,
         queues: link,
         instances: z.object({ total: z.int(), active: z.int() }),
@@ -39,19 +89,134 @@ export const observabilityRows = [
     ),
     does: health,
     in: () => undefined,
-    out: ({ uptimeSeconds, memory, instances }) =>
+    out: ({ uptimeSeconds, memory: used, instances }) =>
       enveloped({
         status: "healthy" as const,
-        uptime: { seconds: uptimeSeconds, formatted: duration(uptimeSeconds) },
-        memory: {
-          rss: megabytes(memory.rss),
-          heapTotal: megabytes(memory.heapTotal),
-          heapUsed: megabytes(memory.heapUsed),
-          external: megabytes(memory.external),
-        },
+        uptime: toUptime(uptimeSeconds),
+        memory: toMemory(used),
         database: { status: "connected" as const },
         queues: { status: "connected" as const },
         instances,
+      }),
+  }),
+  callerRow({
+    method: "get",
+    path: "/api/observability/version",
+    summary: "The versions of what runs",
+    access: "read",
+    answer: envelope(
+      z.object({ version: z.string(), node: z.string(), baileys: z.string(), commit: z.string().nullable() }),
+    ),
+    does: versions,
+    in: () => undefined,
+    out: (known) => enveloped(known),
+  }),
+  callerRow({
+    method: "get",
+    path: "/api/observability/environment",
+    summary: "How this API is set up, without anything that is secret",
+    access: "admin",
+    answer: envelope(
+      z.object({
+        nodeEnv: z.string().nullable(),
+        platform: z.string(),
+        architecture: z.string(),
+        region: z.string(),
+        shards: z.int(),
+        queuePrefix: z.string(),
+        logLevel: z.string(),
+        /** Whether KMS wraps the data keys; otherwise a key file does. */
+        kms: z.boolean(),
+        /** Whether something in place of SQS is set. */
+        ownQueues: z.boolean(),
+        /** Whether something in place of S3 is set. */
+        ownStorage: z.boolean(),
+        /** Whether something in place of WhatsApp is set. */
+        ownWhatsApp: z.boolean(),
+        /** How many address ranges callers' URLs may reach besides the public internet. */
+        egressAllowed: z.int(),
+      }),
+    ),
+    does: environment,
+    in: () => undefined,
+    out: (known) => enveloped(known),
+  }),
+  callerRow({
+    method: "get",
+    path: "/api/observability/status",
+    summary: "The state of this process, the database, the queues, the session hosts and, for an admin, every instance",
+    access: "read",
+    query: pageQuery(100).pick({ limit: true, skip: true }),
+    answer: envelope(
+      z.object({
+        version: z.string(),
+        uptime,
+        /** Of the process that answers, since it started; 100 percent is one core. */
+        cpu: z.object({
+          percent: z.number(),
+          userSeconds: z.number(),
+          systemSeconds: z.number(),
+          cores: z.int(),
+          /** Of the machine, over 1, 5 and 15 minutes. */
+          loadAverage: z.array(z.number()),
+        }),
+        memory: memory.extend({ systemTotal: z.string(), systemFree: z.string() }),
+        database: link.extend({ latencyMs: z.number() }),
+        queues: z.object({
+          status: z.enum(["connected", "disconnected"]),
+          events: depth.nullable(),
+          /** Of all shards together. */
+          commands: depth.nullable(),
+        }),
+        shards: z.object({ total: z.int(), held: z.int() }),
+        hosts: z.array(host),
+        instances: z.object({
+          total: z.int(),
+          active: z.int(),
+          byStatus: z.record(instanceStatus, z.int()),
+          /** For an admin: each, the newest first. */
+          list: z.array(figures).optional(),
+          pagination: paginationShape.optional(),
+        }),
+      }),
+    ),
+    does: status,
+    in: ({ query }) => ({ limit: query.limit ?? 100, skip: query.skip ?? 0 }),
+    out: ({ version, uptimeSeconds, cpu, memory: used, database, queues, shards, hosts, instances }) =>
+      enveloped({
+        version,
+        uptime: toUptime(uptimeSeconds),
+        cpu,
+        memory: {
+          ...toMemory(used),
+          systemTotal: megabytes(used.systemTotal),
+          systemFree: megabytes(used.systemFree),
+        },
+        database: { status: "connected" as const, ...database },
+        queues: {
+          status: queues ? ("connected" as const) : ("disconnected" as const),
+          events: queues?.events ?? null,
+          commands: queues?.commands ?? null,
+        },
+        shards,
+        hosts: hosts.map(({ age, startedAt, seenAt, ...one }) => ({
+          ...one,
+          startedAt: startedAt.toISOString(),
+          seenAt: seenAt.toISOString(),
+          uptime: toUptime(age),
+        })),
+        instances: {
+          total: instances.total,
+          active: instances.byStatus.connected ?? 0,
+          byStatus: {
+            ...(Object.fromEntries(instanceStatuses.map((one) => [one, 0])) as Record<InstanceStatus, number>),
+            ...instances.byStatus,
+          },
+          ...(instances.each && {
+            list: instances.each.figures.map((one) => ({ ...one, statusAt: one.statusAt.toISOString() })),
+            pagination: instances.each.pagination,
+          }),
+        },
       }),
   }),
 ];

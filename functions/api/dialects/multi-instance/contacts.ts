@@ -5,9 +5,9 @@ import type { Contact } from "../../../../core/contact/index.ts";
 import { pagination } from "../../../../core/message/page.ts";
 import { getContact, listContacts } from "../../operations/contact.ts";
 import { commandRow, instanceRow } from "../../row.ts";
-import { pageQuery, paginationShape } from "../../shapes.ts";
+import { pageQuery, paginationShape, queryText } from "../../shapes.ts";
 
-const contact = z.object({
+export const contact = z.object({
   /** A JID: by phone number, else the LID; of a group `…@g.us`. */
   id: z.string(),
   /** The best there is: address book (of a group its subject), business name, push name, number. */
@@ -22,7 +22,7 @@ const contact = z.object({
   businessName: z.string().nullable(),
 });
 
-const toContact = ({ jid, ...rest }: Contact): z.input<typeof contact> => ({
+export const toContact = ({ jid, ...rest }: Contact): z.input<typeof contact> => ({
   id: jid,
   name: rest.name,
   number: rest.number,
@@ -33,10 +33,10 @@ const toContact = ({ jid, ...rest }: Contact): z.input<typeof contact> => ({
 });
 
 const { limit, skip } = pageQuery(1000).shape;
-const listQuery = z.object({
+export const listQuery = z.object({
   limit: limit.meta({ description: "1 to 1000; without it, all" }),
   skip,
-  search: z.string().max(100).optional().meta({ description: "A part of a name or of the number" }),
+  search: queryText(100).optional().meta({ description: "A part of a name or of the number" }),
 });
 
 const checked = commandCatalog["contact.check"].output.shape.numbers.element;

@@ -4,7 +4,7 @@ import { webhookSecret } from "../../../../core/instance/store.ts";
 import { toJid } from "../../../../core/message/recipient.ts";
 import * as instance from "../../operations/instance.ts";
 import { callerRow, commandRow, instanceRow } from "../../row.ts";
-import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
+import { isoDate, pageQuery, pageRequest, paginationShape, queryText } from "../../shapes.ts";
 import * as shapes from "./instance-shapes.ts";
 import { qrDrawing } from "./qr.ts";
 
@@ -22,7 +22,7 @@ export const phoneNumber = z
   });
 
 const activityQuery = pageQuery(100).extend({
-  actions: z.string().max(1000).optional().meta({ description: "Comma-separated types of action" }),
+  actions: queryText(1000).optional().meta({ description: "Comma-separated types of action" }),
 });
 
 export const instanceRows = [

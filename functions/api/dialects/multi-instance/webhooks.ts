@@ -37,7 +37,11 @@ const toDelivery = (one: LoggedDelivery): z.input<typeof delivery> => ({
   finishedAt: one.finishedAt?.toISOString() ?? null,
 });
 
-const eventFilter = z.string().min(1).max(64);
+/** In either dialect's spelling. */
+export const eventFilter = z
+  .string()
+  .max(64)
+  .regex(/^[\w.]+$/, "must be the name of an event");
 const instantInput = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
 
 export const webhookRows = [

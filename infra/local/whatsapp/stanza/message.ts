@@ -41,7 +41,7 @@ export function routeMessage(world: World, sender: Endpoint, stanza: BinaryNode)
   for (const participant of children(fanout, "to")) {
     const target = participant.attrs.jid ? world.endpointOf(participant.attrs.jid) : undefined;
     // A device that was unlinked since the sender asked for the list simply does not get its copy.
-    if (!target || target === sender) continue;
+    if (!target || target === sender || isBlocked(sender, target)) continue;
     const { server } = parseJid(participant.attrs.jid ?? "");
     const attrs = addressed(world, target, { sender, server, chat: to }, envelope);
     const content = [...verifiedName(sender.account), ...children(participant)];
@@ -63,10 +63,14 @@ function routeDirect(world: World, sender: Endpoint, stanza: BinaryNode, envelop
     );
     return undefined;
   }
+  if (isBlocked(sender, target)) return undefined;
   const chat = stanza.attrs.recipient ?? userJid(to);
   send(target, addressed(world, target, { sender, server: parseJid(to).server, chat }, envelope), content);
   return undefined;
 }
+
+/** Who is blocked is not told so: the server takes the message and nobody gets it. */
+const isBlocked = (sender: Endpoint, target: Endpoint): boolean => target.account.blocked.has(sender.account.lid);
 
 function common(world: World, sender: Endpoint, stanza: BinaryNode): Attrs {
   const { id = "", type = "text", edit } = stanza.attrs;

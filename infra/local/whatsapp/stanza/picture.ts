@@ -1,4 +1,4 @@
-import type { Account } from "../account.ts";
+import { Account } from "../account.ts";
 import { notifyGroup } from "../group.ts";
 import { isGroupJid } from "../jid.ts";
 import type { World } from "../world.ts";
@@ -15,6 +15,7 @@ export const picture: IqHandler = (iq, { world, device }) => {
   const owner = group ?? (target ? world.accountOf(target) : device.account);
   if (!owner) throw new Refusal(404, "item-not-found");
   if (iq.attrs.type === "get") {
+    if (owner instanceof Account && !owner.shows("profile", device.account)) throw new Refusal(401, "not-authorized");
     if (!owner.picture) throw new Refusal(404, "item-not-found");
     const { id, directPath } = owner.picture;
     const attrs = {

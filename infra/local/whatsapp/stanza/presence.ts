@@ -52,7 +52,8 @@ export function tellTyping(world: World, sender: Account, to: string, state: Bin
     return;
   }
   const target = world.accountOf(to);
-  if (target) send(target, { from: sender.jid(isLidJid(to) ? LID_SERVER : PN_SERVER) }, state);
+  if (target && !target.blocked.has(sender.lid))
+    send(target, { from: sender.jid(isLidJid(to) ? LID_SERVER : PN_SERVER) }, state);
 }
 
 function send(account: Account, attrs: Record<string, string>, state: BinaryNode): void {

@@ -4,7 +4,7 @@ import { type IqHandler, Unsupported } from "./iq.ts";
 import { type BinaryNode, bytes, child, children, node, result } from "./node.ts";
 
 /** Answers one protocol for one account. `jid` is how the client named it. */
-type Protocol = (account: Account, jid: string) => BinaryNode | undefined;
+type Protocol = (account: Account, jid: string, viewer: Account) => BinaryNode | undefined;
 
 const protocols: Record<string, Protocol> = {
   devices: (account) => {
@@ -18,7 +18,10 @@ const protocols: Record<string, Protocol> = {
   // The mapping goes only to who asked by phone number: clients take the user's jid for the phone number.
   lid: (account, jid) => (isLidJid(jid) ? undefined : node("lid", { val: account.lidJid })),
   contact: () => node("contact", { type: "in" }),
-  status: (account) => node("status", { t: "0" }, Buffer.from(account.about)),
+  status: (account, _jid, viewer) =>
+    account.shows("status", viewer)
+      ? node("status", { t: "0" }, Buffer.from(account.about))
+      : node("status", { code: "401" }),
   disappearing_mode: () => node("disappearing_mode", { duration: "0", t: "0" }),
   username: () => undefined,
   bot: () => undefined,
@@ -39,7 +42,9 @@ export const usync: IqHandler = (iq, { world, device }) => {
       return node("user", { jid }, unknown);
     }
     if (asked.includes("devices")) account.watchers.add(device);
-    const answers = asked.map((tag) => protocols[tag]?.(account, jid)).filter((found) => found !== undefined);
+    const answers = asked
+      .map((tag) => protocols[tag]?.(account, jid, device.account))
+      .filter((found) => found !== undefined);
     return node("user", { jid }, answers);
   });
   return result(iq, [

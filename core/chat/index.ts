@@ -1,0 +1,56 @@
+import type { Database } from "../db/index.ts";
+import type { MessageStatus } from "../message/message.sql.ts";
+import { type Pagination, pagination } from "../message/page.ts";
+
+/** A chat as the list of chats shows it. */
+export interface Chat {
+  /** JID: by phone number where it is known, else the LID; `…@g.us` for groups. */
+  id: string;
+  /** The best there is: address book or subject, business name, push name, number; else the JID. */
+  name: string;
+  isGroup: boolean;
+  /** How many messages the history has of it. */
+  messages: number;
+  lastWaId: string;
+  lastFromMe: boolean;
+  lastType: string;
+  lastBody: string;
+  lastStatus: MessageStatus;
+  lastSentAt: Date;
+}
+
+/**
+ * The chats of an instance, the one with the newest message first; status updates are no chat. Only the chats that may stand
+ * on the page are asked for their last message: `message_days` tells of the others that theirs is of an earlier day.
+ */
+export async function readChats(
+  db: Database,
+  instanceId: string,
+  page: { limit: number; skip: number },
+): Promise<{ chats: Chat[]; pagination: Pagination }> {
+  const { limit, skip } = page;
+  const days = db.sql`
+    select chat_id, max(day) as last, sum(messages)::float8 as messages from message_days
+    where instance_id = ${instanceId} and messages > 0 and chat_id <> 'status@broadcast' group by chat_id`;
+  const [chats, [count]] = await Promise.all([
+    db.sql<Chat[]>`
+      with chats as materialized (${days}),
+      bound as (select last from chats order by last desc offset ${skip + limit - 1} limit 1)
+      select chats.chat_id as id, chats.chat_id like '%@g.us' as "isGroup", chats.messages,
+        coalesce(known.name, known.business_name, known.push_name,
+          case when chats.chat_id like '%@s.whatsapp.net' then split_part(chats.chat_id, '@', 1) else chats.chat_id end) as name,
+        newest.wa_id as "lastWaId", newest.from_me as "lastFromMe", newest.type as "lastType", newest.body as "lastBody",
+        newest.status as "lastStatus", newest.sent_at as "lastSentAt"
+      from chats
+      cross join lateral (
+        select id, wa_id, from_me, type, body, status, sent_at from messages
+        where instance_id = ${instanceId} and chat_id = chats.chat_id order by sent_at desc, id desc limit 1) newest
+      left join lateral (
+        select name, business_name, push_name from contacts
+        where instance_id = ${instanceId} and (jid = chats.chat_id or lid = chats.chat_id) limit 1) known on true
+      where chats.last >= coalesce((select last from bound), '-infinity')
+      order by newest.sent_at desc, newest.id desc limit ${limit} offset ${skip}`,
+    db.sql<{ total: number }[]>`select count(*)::int as total from (${days}) chats`,
+  ]);
+  return { chats, pagination: pagination({ limit, skip }, chats.length, count?.total ?? 0) };
+}

@@ -1,0 +1,59 @@
+import type { Database } from "../db/index.ts";
+import { type PageRequest, type Pagination, pagination } from "../message/page.ts";
+import type { InstanceStatus } from "./instance.sql.ts";
+
+export interface InstanceFigures {
+  id: string;
+  name: string;
+  status: InstanceStatus;
+  statusAt: Date;
+  shard: number;
+  /** The host that serves its shard now. */
+  host: string | null;
+  /** Events so far. */
+  events: number;
+  /** Commands that are accepted and not done yet. */
+  commandsWaiting: number;
+  /** Deliveries that are still to succeed. */
+  webhooksWaiting: number;
+}
+
+/** The instances of a user, or with null of everybody, counted by status. Those that are being deleted do not count. */
+export async function countByStatus(
+  db: Database,
+  userId: string | null,
+): Promise<{ total: number; byStatus: Partial<Record<InstanceStatus, number>> }> {
+  const rows = await db.sql<{ status: InstanceStatus; count: number }[]>`
+    select status, count(*)::int as count from instances
+    where deleted_at is null ${userId === null ? db.sql`` : db.sql`and user_id = ${userId}`}
+    group by status order by status`;
+  return {
+    total: rows.reduce((sum, row) => sum + row.count, 0),
+    byStatus: Object.fromEntries(rows.map((row) => [row.status, row.count])),
+  };
+}
+
+/** What each instance of everybody's has before it, the newest first. */
+export async function readFigures(
+  db: Database,
+  total: number,
+  page: PageRequest,
+): Promise<{ figures: InstanceFigures[]; pagination: Pagination }> {
+  const figures = await db.sql<InstanceFigures[]>`
+    with shown as materialized (
+      select id, name, status, status_at, shard, event_seq, created_at from instances where deleted_at is null
+      order by created_at desc, id desc limit ${page.limit} offset ${page.skip}
+    ), open as (
+      select instance_id, count(*)::int as count from (
+        select instance_id from commands where status = 'queued'
+        union all select instance_id from commands where status = 'claimed'
+      ) one group by instance_id
+    )
+    select i.id, i.name, i.status, i.status_at as "statusAt", i.shard, s.host, i.event_seq::float8 as events,
+      coalesce(open.count, 0) as "commandsWaiting",
+      (select count(*)::int from deliveries d where d.instance_id = i.id and d.status = 'pending') as "webhooksWaiting"
+    from shown i left join open on open.instance_id = i.id
+      left join shards s on s.id = i.shard and s.lease_until > clock_timestamp()
+    order by i.created_at desc, i.id desc`;
+  return { figures: [...figures], pagination: pagination(page, figures.length, total) };
+}

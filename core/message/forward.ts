@@ -1,0 +1,43 @@
+import { forwardable } from "../command/content.ts";
+import type { Database } from "../db/index.ts";
+import { AppError } from "../error.ts";
+import { type FoundMessage, findMessage } from "./find.ts";
+import type { MessageMedia } from "./message.sql.ts";
+
+/** What a message hands on when it is forwarded. */
+export type Forwarded = Pick<FoundMessage, "id" | "type" | "protoType" | "body"> & { media: MessageMedia | null };
+
+/**
+ * The message that is to be forwarded. Throws `message_not_found`, also for one that was deleted or never sent, `conflict` for
+ * one that is not sent yet, `media_not_ready` and `media_lost` for one whose file is not here, and `not_supported` for what is
+ * neither a text nor a file.
+ */
+export async function findForwardable(
+  db: Database,
+  instanceId: string,
+  input: { messageId: string; chat?: string | undefined },
+): Promise<Forwarded> {
+  const chats = input.chat === undefined ? undefined : await spellingsOf(db, instanceId, input.chat);
+  const row = await findMessage(db, instanceId, input.messageId, chats);
+  if (row.deletedAt || row.status === "failed" || row.status === "canceled") {
+    throw new AppError("message_not_found", "the message was deleted or never sent");
+  }
+  if (row.scheduled) throw new AppError("conflict", "the message is not sent yet");
+  if (!forwardable.some((type) => type === row.type)) {
+    throw new AppError("not_supported", `a message of this kind (${row.type}) cannot be forwarded here`);
+  }
+  const [kept] = await db.sql<{ media: MessageMedia | null }[]>`select media from messages where id = ${row.id}`;
+  const media = kept?.media ?? null;
+  if (row.type !== "text" && media?.state !== "stored") {
+    if (media?.state === "failed") throw new AppError("media_lost");
+    throw new AppError(row.status === "pending" ? "conflict" : "media_not_ready");
+  }
+  return { id: row.id, type: row.type, protoType: row.protoType, body: row.body, media };
+}
+
+/** The JIDs under which the chat may stand in the history. */
+async function spellingsOf(db: Database, instanceId: string, chat: string): Promise<string[]> {
+  const rows = await db.sql<{ jid: string }[]>`
+    select jid from contacts where instance_id = ${instanceId} and lid = ${chat}`;
+  return [chat, ...rows.map((row) => row.jid)];
+}

@@ -1,0 +1,61 @@
+/** What a web page says of itself (the Open Graph protocol, https://ogp.me; else HTML's own title and description). */
+export interface PageInfo {
+  title: string | undefined;
+  description: string | undefined;
+  /** URL of a picture. */
+  image: string | undefined;
+}
+
+/** Pages say it in their head. Characters. */
+const maxHead = 512 * 1024;
+const longest = { title: 300, description: 1000 };
+
+/** Reads the head of an HTML page that was found at `url`. Every pattern is bounded: the page is a stranger's. */
+export function readPage(html: string, url: string): PageInfo {
+  const head = html.slice(0, maxHead);
+  const said = new Map<string, string>();
+  for (const [tag] of head.matchAll(/<meta\s[^>]{1,4000}>/gi)) {
+    const name = attribute(tag, "property") ?? attribute(tag, "name");
+    const content = attribute(tag, "content");
+    if (name && content && !said.has(name.toLowerCase())) said.set(name.toLowerCase(), content);
+  }
+  const own = /<title[^>]{0,200}>([^<]{1,2000})/i.exec(head)?.[1];
+  const image = said.get("og:image") ?? said.get("og:image:url") ?? said.get("twitter:image");
+  return {
+    title: plain(said.get("og:title") ?? said.get("twitter:title") ?? own, longest.title),
+    description: plain(said.get("og:description") ?? said.get("description"), longest.description),
+    image: image === undefined ? undefined : absolute(plain(image, 2048), url),
+  };
+}
+
+function attribute(tag: string, name: "property" | "name" | "content"): string | undefined {
+  const found = patterns[name].exec(tag);
+  return found?.[1] ?? found?.[2];
+}
+
+const patterns = {
+  property: /\sproperty\s{0,9}=\s{0,9}(?:"([^"]{0,4000})"|'([^']{0,4000})')/i,
+  name: /\sname\s{0,9}=\s{0,9}(?:"([^"]{0,4000})"|'([^']{0,4000})')/i,
+  content: /\scontent\s{0,9}=\s{0,9}(?:"([^"]{0,4000})"|'([^']{0,4000})')/i,
+};
+
+const entities: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: " " };
+
+/** One line of text; undefined for nothing. */
+function plain(html: string | undefined, length: number): string | undefined {
+  const text = (html ?? "")
+    .replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]{2,6}));/gi, (whole, decimal, hex, name) => {
+      if (name) return entities[name.toLowerCase()] ?? whole;
+      const code = decimal ? Number(decimal) : Number.parseInt(hex, 16);
+      return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : "";
+    })
+    .replace(/\s+/g, " ")
+    .trim();
+  return text.slice(0, length) || undefined;
+}
+
+function absolute(link: string | undefined, base: string): string | undefined {
+  if (link === undefined || !URL.canParse(link, base)) return undefined;
+  const url = new URL(link, base);
+  return /^https?:$/.test(url.protocol) ? url.href : undefined;
+}

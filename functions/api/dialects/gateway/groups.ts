@@ -1,0 +1,314 @@
+import * as z from "zod";
+import type { CommandName, CommandOutput } from "../../../../core/command/catalog.ts";
+import { commandCatalog } from "../../../../core/command/catalog.ts";
+import * as group from "../../../../core/command/group.ts";
+import { assertGroup } from "../../operations/group.ts";
+import { commandRow } from "../../row.ts";
+import { isoDate } from "../../shapes.ts";
+import { envelope, enveloped } from "./envelope.ts";
+
+const { text, quoted, mentions } = commandCatalog["message.sendText"].input.shape;
+const { url } = commandCatalog["group.setPicture"].input.shape;
+const { subject, description, participants, withServer } = group;
+
+const listed = z.object({
+  /** JID of the group. */
+  id: z.string(),
+  /** The same as `subject`. */
+  name: z.string(),
+  subject: z.string(),
+  description: z.string().nullable(),
+  owner: z.string().nullable(),
+  createdAt: isoDate.nullable(),
+  participantsCount: z.int(),
+  announcement: z.boolean(),
+  locked: z.boolean(),
+  /** Seconds after which messages disappear; 0 is never. */
+  ephemeral: z.int(),
+  /** Whether every member may add others. */
+  membersAdd: z.boolean(),
+  /** Whether an admin must let in who follows the invite link. */
+  approval: z.boolean(),
+  /** JID of the community that it belongs to. */
+  community: z.string().nullable(),
+});
+
+const member = z.object({
+  /** JID, by phone number where WhatsApp tells it. */
+  id: z.string(),
+  lid: z.string().nullable(),
+  isAdmin: z.boolean(),
+  isSuperAdmin: z.boolean(),
+});
+
+const detailed = listed.extend({ participants: z.array(member) });
+const reference = envelope(z.object({ groupId: z.string() }));
+const results = envelope(z.object({ groupId: z.string(), results: z.array(group.participantResult) }));
+const invite = envelope(z.object({ groupId: z.string(), inviteCode: z.string(), inviteUrl: z.string() }));
+
+const toListed = ({ size, ...one }: group.GroupSummary): z.input<typeof listed> => ({
+  ...one,
+  name: one.subject,
+  participantsCount: size,
+});
+
+const toMember = ({ role, ...one }: group.GroupDetails["participants"][number]): z.input<typeof member> => ({
+  ...one,
+  isAdmin: role !== "member",
+  isSuperAdmin: role === "superadmin",
+});
+
+const toDetailed = ({ participants, ...one }: group.GroupDetails): z.input<typeof detailed> => ({
+  ...toListed(one),
+  participants: participants.map(toMember),
+});
+
+const toInvite = (groupId: string, code: string) => ({
+  groupId,
+  inviteCode: code,
+  inviteUrl: `https://chat.whatsapp.com/${code}`,
+});
+
+type ToParticipants = Extract<CommandName, `group.${"addParticipants" | "removeParticipants" | "promote" | "demote"}`>;
+
+/** An endpoint that does one thing to several people of a group. */
+const participantsRow = (
+  method: "post" | "delete",
+  name: "participants" | "promote" | "demote",
+  command: ToParticipants,
+  done: string,
+) =>
+  commandRow({
+    method,
+    path: `/api/groups/{instanceId}/{groupId}/${name}`,
+    summary: `${commandCatalog[command].summary}; answers for each whether it was done`,
+    access: "write",
+    command,
+    body: z.object({ participants }),
+    answer: results,
+    in: ({ params, body }) => ({ group: params.groupId, participants: body.participants }),
+    out: (result: CommandOutput<ToParticipants>, { params }) =>
+      enveloped(
+        { groupId: withServer(params.groupId), results: result.participants },
+        result.participants.every((one) => one.error === undefined) ? done : "Not done for all participants",
+      ),
+  });
+
+export const groupRows = [
+  commandRow({
+    method: "get",
+    path: "/api/groups/{instanceId}",
+    summary: commandCatalog["group.list"].summary,
+    access: "read",
+    command: "group.list",
+    answer: envelope(z.array(listed)),
+    in: () => ({}),
+    out: ({ groups }) => enveloped(groups.map(toListed)),
+  }),
+  commandRow({
+    method: "post",
+    path: "/api/groups/{instanceId}",
+    summary: "Make a group; answers for each participant whether it is in it",
+    access: "write",
+    command: "group.create",
+    body: z.object({ name: subject, participants }),
+    answer: envelope(detailed.extend({ results: z.array(group.participantResult) })),
+    status: 201,
+    in: ({ body }) => ({ subject: body.name, participants: body.participants }),
+    out: (result) =>
+      enveloped({ ...toDetailed(result.group), results: result.participants }, "Group created successfully"),
+  }),
+  commandRow({
+    method: "post",
+    path: "/api/groups/{instanceId}/accept-invite",
+    summary: "Join a group by its invite code or link; where an admin lets in, ask to be let in",
+    access: "write",
+    command: "group.acceptInvite",
+    body: z.object({ inviteCode: group.inviteCode }),
+    answer: envelope(
+      z.object({
+        groupId: z.string(),
+        /** Whether an admin must let us in first. */
+        pending: z.boolean(),
+      }),
+    ),
+    in: ({ body }) => ({ code: body.inviteCode }),
+    out: (result) =>
+      enveloped(
+        { groupId: result.group, pending: result.pending },
+        result.pending ? "Asked to be let in" : "Joined the group",
+      ),
+  }),
+  commandRow({
+    method: "get",
+    path: "/api/groups/{instanceId}/{groupId}",
+    summary: commandCatalog["group.get"].summary,
+    access: "read",
+    command: "group.get",
+    answer: envelope(detailed),
+    in: ({ params }) => ({ group: params.groupId }),
+    out: (one) => enveloped(toDetailed(one)),
+  }),
+  commandRow({
+    method: "put",
+    path: "/api/groups/{instanceId}/{groupId}/name",
+    summary: commandCatalog["group.setSubject"].summary,
+    access: "write",
+    command: "group.setSubject",
+    body: z.object({ name: subject }),
+    answer: reference,
+    in: ({ params, body }) => ({ group: params.groupId, subject: body.name }),
+    out: (_result, { params }) => enveloped({ groupId: withServer(params.groupId) }, "Group name updated successfully"),
+  }),
+  commandRow({
+    method: "put",
+    path: "/api/groups/{instanceId}/{groupId}/subject",
+    summary: "Name a group anew: the same as its name",
+    access: "write",
+    command: "group.setSubject",
+    body: z.object({ subject }),
+    answer: reference,
+    in: ({ params, body }) => ({ group: params.groupId, subject: body.subject }),
+    out: (_result, { params }) =>
+      enveloped({ groupId: withServer(params.groupId) }, "Group subject updated successfully"),
+  }),
+  commandRow({
+    method: "put",
+    path: "/api/groups/{instanceId}/{groupId}/description",
+    summary: commandCatalog["group.setDescription"].summary,
+    access: "write",
+    command: "group.setDescription",
+    body: z.object({ description }),
+    answer: reference,
+    in: ({ params, body }) => ({ group: params.groupId, description: body.description }),
+    out: (_result, { params }) =>
+      enveloped({ groupId: withServer(params.groupId) }, "Group description updated successfully"),
+  }),
+  commandRow({
+    method: "get",
+    path: "/api/groups/{instanceId}/{groupId}/participants",
+    summary: "List the members of a group",
+    access: "read",
+    command: "group.get",
+    answer: envelope(z.array(member)),
+    in: ({ params }) => ({ group: params.groupId }),
+    out: (one) => enveloped(one.participants.map(toMember)),
+  }),
+  participantsRow("post", "participants", "group.addParticipants", "Participants added successfully"),
+  participantsRow("delete", "participants", "group.removeParticipants", "Participants removed successfully"),
+  participantsRow("post", "promote", "group.promote", "Participants promoted successfully"),
+  participantsRow("post", "demote", "group.demote", "Participants demoted successfully"),
+  commandRow({
+    method: "put",
+    path: "/api/groups/{instanceId}/{groupId}/settings",
+    summary: commandCatalog["group.setSettings"].summary,
+    access: "write",
+    command: "group.setSettings",
+    body: z.object(group.settings),
+    answer: reference,
+    in: ({ params, body }) => ({ group: params.groupId, ...body }),
+    out: (_result, { params }) =>
+      enveloped({ groupId: withServer(params.groupId) }, "Group settings updated successfully"),
+  }),
+  commandRow({
+    method: "post",
+    path: "/api/groups/{instanceId}/{groupId}/leave",
+    summary: commandCatalog["group.leave"].summary,
+    access: "write",
+    command: "group.leave",
+    answer: reference,
+    in: ({ params }) => ({ group: params.groupId }),
+    out: (_result, { params }) => enveloped({ groupId: withServer(params.groupId) }, "Left the group"),
+  }),
+  commandRow({
+    method: "get",
+    path: "/api/groups/{instanceId}/{groupId}/invite-code",
+    summary: commandCatalog["group.inviteCode"].summary,
+    access: "read",
+    command: "group.inviteCode",
+    answer: invite,
+    in: ({ params }) => ({ group: params.groupId }),
+    out: ({ code }, { params }) => enveloped(toInvite(withServer(params.groupId), code)),
+  }),
+  commandRow({
+    method: "post",
+    path: "/api/groups/{instanceId}/{groupId}/revoke-invite",
+    summary: commandCatalog["group.revokeInvite"].summary,
+    access: "write",
+    command: "group.revokeInvite",
+    answer: invite,
+    in: ({ params }) => ({ group: params.groupId }),
+    out: ({ code }, { params }) =>
+      enveloped(toInvite(withServer(params.groupId), code), "Invite code revoked successfully"),
+  }),
+  commandRow({
+    method: "get",
+    path: "/api/groups/{instanceId}/{groupId}/join-requests",
+    summary: commandCatalog["group.joinRequests"].summary,
+    access: "read",
+    command: "group.joinRequests",
+    answer: envelope(
+      z.array(z.object({ id: z.string(), lid: z.string().nullable(), requestedAt: isoDate.nullable() })),
+    ),
+    in: ({ params }) => ({ group: params.groupId }),
+    out: ({ requests }) => enveloped(requests),
+  }),
+  commandRow({
+    method: "post",
+    path: "/api/groups/{instanceId}/{groupId}/join-requests",
+    summary: `${commandCatalog["group.answerJoinRequests"].summary}; answers for each whether it was done`,
+    access: "write",
+    command: "group.answerJoinRequests",
+    body: z.object({ participants, action: z.enum(group.joinAnswers) }),
+    answer: results,
+    in: ({ params, body }) => ({ group: params.groupId, ...body }),
+    out: (result, { params }) => enveloped({ groupId: withServer(params.groupId), results: result.participants }),
+  }),
+  commandRow({
+    method: "put",
+    path: "/api/groups/{instanceId}/{groupId}/picture",
+    summary: commandCatalog["group.setPicture"].summary,
+    access: "write",
+    command: "group.setPicture",
+    body: z.object({ image: url.unwrap() }),
+    answer: reference,
+    in: ({ params, body }) => ({ group: params.groupId, url: body.image }),
+    out: (_result, { params }) => enveloped({ groupId: withServer(params.groupId) }, "Group picture updated"),
+  }),
+  commandRow({
+    method: "delete",
+    path: "/api/groups/{instanceId}/{groupId}/picture",
+    summary: commandCatalog["group.removePicture"].summary,
+    access: "write",
+    command: "group.removePicture",
+    answer: reference,
+    in: ({ params }) => ({ group: params.groupId }),
+    out: (_result, { params }) => enveloped({ groupId: withServer(params.groupId) }, "Group picture removed"),
+  }),
+  commandRow({
+    method: "post",
+    path: "/api/groups/{instanceId}/{groupId}/message",
+    summary: "Send a text to a group",
+    access: "write",
+    command: "message.sendText",
+    body: z.object({ message: text, quotedMessageId: quoted, mentions }),
+    answer: envelope(
+      z.object({
+        /** WhatsApp's message id: the same that webhooks and the history carry. */
+        messageId: z.string(),
+        instanceId: z.string(),
+        /** JID of the group. */
+        to: z.string(),
+      }),
+    ),
+    check: assertGroup,
+    in: ({ params, body }) => ({
+      to: withServer(params.groupId),
+      text: body.message,
+      quoted: body.quotedMessageId,
+      mentions: body.mentions,
+    }),
+    out: ({ messageId }, { params }) =>
+      enveloped({ messageId, instanceId: params.instanceId, to: withServer(params.groupId) }, "Message accepted"),
+  }),
+];

@@ -1,0 +1,97 @@
+import * as z from "zod";
+import { commandCatalog } from "../../../../core/command/catalog.ts";
+import { messageId } from "../../../../core/command/message.ts";
+import { commandRow } from "../../row.ts";
+import { envelope, enveloped } from "./envelope.ts";
+import { instanceId } from "./message.ts";
+
+const { to: chatId } = commandCatalog["chat.setTyping"].input.shape;
+const { reaction: emoji } = commandCatalog["message.react"].input.shape;
+const { chat } = commandCatalog["message.delete"].input.shape;
+
+const { star } = commandCatalog["message.star"].input.shape;
+
+const typing = { method: "post", access: "write", command: "chat.setTyping" } as const;
+const typed = envelope(z.object({ chatId: z.string(), typing: z.boolean() }));
+
+/** What is done to messages and chats that are there. */
+export const messageActionRows = [
+  commandRow({
+    method: "post",
+    path: "/api/message/seen",
+    summary:
+      "Tell the sender of a message that it is read; without `messageId` those of all that are unread in the chat",
+    access: "write",
+    command: "message.markRead",
+    body: z.object({ instanceId, chatId, messageId: messageId.optional() }),
+    answer: envelope(
+      z.object({
+        chatId: z.string(),
+        /** How many were marked. */
+        messages: z.int(),
+      }),
+    ),
+    in: ({ body }) => ({ chat: body.chatId, messageIds: body.messageId === undefined ? undefined : [body.messageId] }),
+    out: ({ messages }, { body }) => enveloped({ chatId: body.chatId, messages }, "Marked as read"),
+  }),
+  commandRow({
+    ...typing,
+    path: "/api/message/typing/start",
+    summary: "Show in a chat that a text is being typed",
+    body: z.object({ instanceId, chatId }),
+    answer: typed,
+    in: ({ body }) => ({ to: body.chatId, state: "composing" as const }),
+    out: (_done, { body }) => enveloped({ chatId: body.chatId, typing: true }),
+  }),
+  commandRow({
+    ...typing,
+    path: "/api/message/typing/stop",
+    summary: "Show in a chat that nothing is being typed any more",
+    body: z.object({ instanceId, chatId }),
+    answer: typed,
+    in: ({ body }) => ({ to: body.chatId, state: "paused" as const }),
+    out: (_done, { body }) => enveloped({ chatId: body.chatId, typing: false }),
+  }),
+  commandRow({
+    method: "put",
+    path: "/api/message/reaction",
+    summary: commandCatalog["message.react"].summary,
+    access: "write",
+    command: "message.react",
+    body: z.object({ instanceId, chatId, messageId, emoji }),
+    answer: envelope(
+      z.object({
+        /** Of the message that was reacted to. */
+        messageId: z.string(),
+        /** WhatsApp's id of the reaction itself. */
+        reactionId: z.string(),
+        emoji: z.string(),
+      }),
+    ),
+    in: ({ body }) => ({ messageId: body.messageId, chat: body.chatId, reaction: body.emoji }),
+    out: (reaction, { body }) =>
+      enveloped({ messageId: body.messageId, reactionId: reaction.messageId, emoji: body.emoji }),
+  }),
+  commandRow({
+    method: "put",
+    path: "/api/message/star",
+    summary: commandCatalog["message.star"].summary,
+    access: "write",
+    command: "message.star",
+    body: z.object({ instanceId, chatId, messageId, star }),
+    answer: envelope(z.object({ messageId: z.string(), star: z.boolean() })),
+    in: ({ body }) => ({ messageId: body.messageId, chat: body.chatId, star: body.star }),
+    out: (_done, { body }) => enveloped({ messageId: body.messageId, star: body.star }),
+  }),
+  commandRow({
+    method: "delete",
+    path: "/api/message/{instanceId}/{messageId}",
+    summary: commandCatalog["message.delete"].summary,
+    access: "write",
+    command: "message.delete",
+    query: z.object({ chatId: chat }),
+    answer: envelope(z.object({ messageId: z.string() })),
+    in: ({ params, query }) => ({ messageId: params.messageId, chat: query.chatId }),
+    out: (_done, { params }) => enveloped({ messageId: params.messageId }, "Message deleted"),
+  }),
+];

@@ -1,0 +1,62 @@
+import * as z from "zod";
+import { commandCatalog } from "../../../../core/command/catalog.ts";
+import { needsChat } from "../../../../core/command/presence.ts";
+import { commandRow } from "../../row.ts";
+import { envelope, enveloped } from "./envelope.ts";
+
+const { state, chat } = commandCatalog["presence.set"].input.shape;
+const told = commandCatalog["presence.get"].output.shape.chats.element;
+
+export const presenceRows = [
+  commandRow({
+    method: "post",
+    path: "/api/presence/{instanceId}",
+    summary: commandCatalog["presence.set"].summary,
+    access: "write",
+    command: "presence.set",
+    body: z
+      .object({
+        presence: state,
+        /** Wanted for `composing`, `recording` and `paused`: nobody types everywhere. */
+        chatId: chat,
+      })
+      .refine((body) => body.chatId || !needsChat(body.presence), {
+        path: ["chatId"],
+        message: "name the chat for composing, recording and paused",
+      }),
+    answer: envelope(z.object({ instanceId: z.string(), presence: state })),
+    in: ({ body }) => ({ state: body.presence, chat: body.chatId }),
+    out: (_result, { params, body }) =>
+      enveloped({ instanceId: params.instanceId, presence: body.presence }, "Presence updated"),
+  }),
+  commandRow({
+    method: "get",
+    path: "/api/presence/{instanceId}",
+    summary: commandCatalog["presence.get"].summary,
+    access: "read",
+    command: "presence.get",
+    answer: envelope(z.array(told)),
+    in: () => ({}),
+    out: ({ chats }) => enveloped(chats),
+  }),
+  commandRow({
+    method: "get",
+    path: "/api/presence/{instanceId}/{chatId}",
+    summary: "Who is online or typing in a chat, and how long ago that was told; empty where nothing was",
+    access: "read",
+    command: "presence.get",
+    answer: envelope(told),
+    in: ({ params }) => ({ chat: params.chatId }),
+    out: ({ chats: [one] }, { params }) => enveloped(one ?? { chatId: params.chatId, presences: [] }),
+  }),
+  commandRow({
+    method: "post",
+    path: "/api/presence/{instanceId}/{chatId}/subscribe",
+    summary: commandCatalog["presence.subscribe"].summary,
+    access: "write",
+    command: "presence.subscribe",
+    answer: envelope(z.object({ instanceId: z.string(), chatId: z.string() })),
+    in: ({ params }) => ({ chat: params.chatId }),
+    out: ({ chatId }, { params }) => enveloped({ instanceId: params.instanceId, chatId }, "Subscribed to presence"),
+  }),
+];

@@ -1,0 +1,94 @@
+import * as z from "zod";
+import { commandCatalog } from "../../../../core/command/catalog.ts";
+import { commandRow } from "../../row.ts";
+import { envelope, enveloped } from "./envelope.ts";
+
+const { name } = commandCatalog["profile.setName"].input.shape;
+const { about } = commandCatalog["profile.setAbout"].input.shape;
+const { url, upload } = commandCatalog["profile.setPicture"].input.shape;
+const { phoneNumber, lid, name: ownName, about: ownAbout, pictureUrl } = commandCatalog["profile.get"].output.shape;
+
+const done = envelope(z.object({ instanceId: z.string() }));
+
+export const profileRows = [
+  commandRow({
+    method: "get",
+    path: "/api/profile/{instanceId}",
+    summary: commandCatalog["profile.get"].summary,
+    access: "read",
+    command: "profile.get",
+    answer: envelope(
+      z.object({
+        phoneNumber,
+        chatId: z.string(),
+        lid,
+        name: ownName,
+        /** What it says about itself. */
+        status: ownAbout,
+        pictureUrl,
+      }),
+    ),
+    in: () => ({}),
+    out: ({ jid, about: status, ...rest }) =>
+      enveloped({
+        phoneNumber: rest.phoneNumber,
+        chatId: jid,
+        lid: rest.lid,
+        name: rest.name,
+        status,
+        pictureUrl: rest.pictureUrl,
+      }),
+  }),
+  commandRow({
+    method: "put",
+    path: "/api/profile/{instanceId}/name",
+    summary: commandCatalog["profile.setName"].summary,
+    access: "write",
+    command: "profile.setName",
+    body: z.object({ name }),
+    answer: done,
+    in: ({ body }) => body,
+    out: (_result, { params }) => enveloped({ instanceId: params.instanceId }, "Profile name updated"),
+  }),
+  commandRow({
+    method: "put",
+    path: "/api/profile/{instanceId}/status",
+    summary: commandCatalog["profile.setAbout"].summary,
+    access: "write",
+    command: "profile.setAbout",
+    body: z.object({ status: about }),
+    answer: done,
+    in: ({ body }) => ({ about: body.status }),
+    out: (_result, { params }) => enveloped({ instanceId: params.instanceId }, "Profile status updated"),
+  }),
+  commandRow({
+    method: "put",
+    path: "/api/profile/{instanceId}/picture",
+    summary: commandCatalog["profile.setPicture"].summary,
+    access: "write",
+    command: "profile.setPicture",
+    body: z
+      .object({
+        image: url,
+        /** In place of `image`: a file that was uploaded for this instance. */
+        uploadId: upload,
+      })
+      .refine(
+        (body) => (body.image === undefined) !== (body.uploadId === undefined),
+        "give either image or uploadId, not both",
+      ),
+    answer: done,
+    in: ({ body }) => ({ url: body.image, upload: body.uploadId }),
+    out: (_result, { params }) => enveloped({ instanceId: params.instanceId }, "Profile picture updated"),
+  }),
+  commandRow({
+    method: "delete",
+    path: "/api/profile/{instanceId}/picture",
+    summary: commandCatalog["profile.removePicture"].summary,
+    access: "write",
+    command: "profile.removePicture",
+    answer: done,
+    in: () => ({}),
+    out: (_result, { params }) => enveloped({ instanceId: params.instanceId }, "Profile picture removed"),
+  }),
+];

@@ -1,0 +1,155 @@
+import * as z from "zod";
+import { webhookUrl } from "../../../../core/instance/store.ts";
+import { deliveryStatuses, type LoggedDelivery, maxCleared } from "../../../../core/webhook/log.ts";
+import { gatewayEvents } from "../../../../core/webhook/test.ts";
+import * as webhook from "../../operations/webhook-log.ts";
+import { callerRow } from "../../row.ts";
+import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
+import { eventFilter } from "../multi-instance/webhooks.ts";
+import { envelope, enveloped } from "./envelope.ts";
+
+const delivery = z.object({
+  /** What the receiver sees as `webhook-id`: the same for all tries. */
+  id: z.string(),
+  instanceId: z.string(),
+  eventId: z.string(),
+  /** The event's number within the instance. */
+  sequence: z.int(),
+  event: z.string(),
+  /** Where it was to go when it was made. */
+  url: z.string(),
+  status: z.enum(deliveryStatuses),
+  /** Why it has failed: exhausted, gone or disabled. */
+  reason: z.string().nullable(),
+  attempts: z.int(),
+  nextAttemptAt: isoDate.nullable(),
+  createdAt: isoDate,
+  finishedAt: isoDate.nullable(),
+});
+
+const toDelivery = (one: LoggedDelivery): z.input<typeof delivery> => ({
+  id: one.id,
+  instanceId: one.instanceId,
+  eventId: one.eventId,
+  sequence: one.sequence,
+  event: one.event,
+  url: one.url,
+  status: one.status,
+  reason: one.reason,
+  attempts: one.attempts,
+  nextAttemptAt: one.nextAttemptAt?.toISOString() ?? null,
+  createdAt: one.createdAt.toISOString(),
+  finishedAt: one.finishedAt?.toISOString() ?? null,
+});
+
+const ofInstance = z.object({
+  instanceId: z.string().min(1).max(128).optional().meta({ description: "of this instance alone" }),
+});
+
+const counts = z.object({ total: z.int(), succeeded: z.int(), failed: z.int(), pending: z.int() });
+
+export const webhookRows = [
+  callerRow({
+    method: "post",
+    path: "/api/webhook/test",
+    summary: "Post an event to a URL now, and see what it answers; it belongs to no instance and is not signed",
+    access: "write",
+    body: z.object({
+      url: webhookUrl,
+      event: z.enum(gatewayEvents),
+      /** The `data` of the body. */
+      data: z.record(z.string(), z.unknown()).default({}),
+    }),
+    answer: envelope(
+      z.object({
+        /** Whether it answered with a 2xx. */
+        success: z.boolean(),
+        /** HTTP status, or null when there was no answer. */
+        status: z.int().nullable(),
+        durationMs: z.int(),
+        /** The first 1,024 characters of the answer. */
+        response: z.string().nullable(),
+        error: z.string().nullable(),
+      }),
+    ),
+    errors: ["url_not_allowed"],
+    does: webhook.testUrl,
+    in: ({ body }) => body,
+    out: ({ succeeded, status, durationMs, response, error }) =>
+      enveloped(
+        { success: succeeded, status, durationMs, response, error },
+        succeeded ? "The webhook has taken the test" : "The webhook has not taken the test",
+      ),
+  }),
+  callerRow({
+    method: "get",
+    path: "/api/webhook/logs",
+    summary: "The webhook deliveries of your instances, from the newest to the oldest",
+    access: "read",
+    query: pageQuery(50)
+      .extend(ofInstance.shape)
+      .extend({
+        status: z.enum(deliveryStatuses).optional(),
+        event: eventFilter.optional().meta({ description: "As in the webhook's body: message.received, …" }),
+      }),
+    answer: envelope(z.array(delivery)).extend({ pagination: paginationShape }),
+    errors: ["instance_not_found"],
+    does: webhook.listLogs,
+    in: ({ query }) => ({
+      ...pageRequest(query, 50),
+      instanceId: query.instanceId,
+      status: query.status,
+      event: query.event,
+    }),
+    out: ({ deliveries, pagination }) => ({ ...enveloped(deliveries.map(toDelivery)), pagination }),
+  }),
+  callerRow({
+    method: "get",
+    path: "/api/webhook/stats",
+    summary: "How the webhook deliveries in the logs of your instances went, in figures",
+    access: "read",
+    query: ofInstance,
+    answer: envelope(
+      counts.extend({
+        /** Of those that are finished, 0 to 1; null when none is. */
+        successRate: z.number().nullable(),
+        /** Of all tries; null when there was none. */
+        averageDurationMs: z.number().nullable(),
+        byEvent: z.record(z.string(), counts),
+      }),
+    ),
+    errors: ["instance_not_found"],
+    does: webhook.getStats,
+    in: ({ query }) => query.instanceId,
+    out: (stats) => enveloped(stats),
+  }),
+  callerRow({
+    method: "post",
+    path: "/api/webhook/retry/{webhookId}",
+    summary: "Send a webhook delivery again, under its id, to where the webhook goes now",
+    access: "write",
+    answer: envelope(delivery),
+    errors: ["delivery_not_found", "webhook_disabled"],
+    does: webhook.retry,
+    in: ({ params }) => params.webhookId,
+    out: (one) => enveloped(toDelivery(one), "The webhook is about to be sent again"),
+  }),
+  callerRow({
+    method: "delete",
+    path: "/api/webhook/logs",
+    summary: `Remove finished webhook deliveries of your instances from the logs, at most ${maxCleared} in a call`,
+    access: "write",
+    query: ofInstance,
+    answer: envelope(
+      z.object({
+        deleted: z.int(),
+        /** Whether there are more to remove by another call. */
+        more: z.boolean(),
+      }),
+    ),
+    errors: ["instance_not_found"],
+    does: webhook.clearLogs,
+    in: ({ query }) => query.instanceId,
+    out: (cleared) => enveloped(cleared, "Webhook logs cleared"),
+  }),
+];

@@ -1,0 +1,36 @@
+import { listInstances, loadInstance } from "../../../core/instance/store.ts";
+import type { PageRequest } from "../../../core/message/page.ts";
+import * as log from "../../../core/webhook/log.ts";
+import * as replay from "../../../core/webhook/replay.ts";
+import { readStats } from "../../../core/webhook/stats.ts";
+import { testUrl as test, type UrlTest } from "../../../core/webhook/test.ts";
+import type { CallerContext } from "../context.ts";
+
+/** The instance that is named, if the caller may touch it; all of the caller's own when none is. */
+const instancesOf = async ({ deps, caller }: CallerContext, instanceId: string | undefined) =>
+  instanceId === undefined ? listInstances(deps.db, caller.userId) : [await loadInstance(deps.db, caller, instanceId)];
+
+const idsOf = async (context: CallerContext, instanceId: string | undefined) =>
+  (await instancesOf(context, instanceId)).map(({ id }) => id);
+
+export const testUrl = ({ deps }: CallerContext, wanted: UrlTest) => test(deps, wanted);
+
+export const listLogs = async (
+  context: CallerContext,
+  { instanceId, ...page }: PageRequest & log.DeliveryFilter & { instanceId: string | undefined },
+) => log.listDeliveries(context.deps.db, await instancesOf(context, instanceId), page);
+
+export const getStats = async (context: CallerContext, instanceId: string | undefined) =>
+  readStats(context.deps.db, await idsOf(context, instanceId));
+
+export const retry = async ({ deps, caller }: CallerContext, deliveryId: string) => {
+  const instance = await loadInstance(deps.db, caller, await log.instanceOfDelivery(deps.db, deliveryId));
+  await replay.replayDelivery(deps, instance, deliveryId);
+  return log.readDelivery(deps.db, instance, deliveryId);
+};
+
+export const clearLogs = async (context: CallerContext, instanceId: string | undefined) => {
+  const cleared = await log.clearDeliveries(context.deps.db, await idsOf(context, instanceId));
+  context.deps.log.info({ userId: context.caller.userId, ...cleared }, "webhook logs were cleared");
+  return cleared;
+};

@@ -1,0 +1,300 @@
+import { type GroupMetadata, type GroupParticipant, jidNormalizedUser, type WASocket } from "@whiskeysockets/baileys";
+import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog.ts";
+import type { GroupDetails, GroupSummary, ParticipantResult } from "../../core/command/group.ts";
+import { AppError } from "../../core/error.ts";
+import { answerOf, onlyOnce } from "./group-answer.ts";
+import type { ConnectedContext, MutationContext } from "./index.ts";
+import { resolveRecipient } from "./message.ts";
+import { pictureOf, showPicture } from "./profile.ts";
+
+type Answer<Name extends CommandName> = Promise<CommandOutput<Name>>;
+
+export async function list({ sock }: ConnectedContext): Answer<"group.list"> {
+  const groups = Object.values(await answerOf(sock.groupFetchAllParticipating()));
+  return { groups: groups.map(toSummary) };
+}
+
+export async function get({ sock }: ConnectedContext, input: CommandInput<"group.get">): Answer<"group.get"> {
+  return toGroup(await answerOf(sock.groupMetadata(input.group)));
+}
+
+export async function create(
+  { sock }: MutationContext,
+  { subject, participants }: CommandInput<"group.create">,
+): Answer<"group.create"> {
+  const jids = await resolveAll(sock, participants);
+  const me = [sock.user?.id, sock.user?.lid].map((jid) => jidNormalizedUser(jid));
+  const others = [...new Set(jids.values())].filter((jid) => jid !== null).filter((jid) => !me.includes(jid));
+  if (others.length === 0) throw new AppError("recipient_not_on_whatsapp", "none of the participants is on WhatsApp");
+  const absent = new AppError("recipient_not_on_whatsapp", "WhatsApp does not know one of the participants");
+  const created = await onlyOnce(sock.groupCreate(subject, others), { 400: absent, 404: absent });
+  // The answer names all who were asked for; who does not let himself be added is not among the members.
+  const group = await sock.groupMetadata(created.id).catch(() => created);
+  const results = participants.map((id): ParticipantResult => {
+    const jid = jids.get(id);
+    if (!jid) return { id, status: 404, error: "not_on_whatsapp" };
+    const member = group.participants.some((one) => isCalled(one, [id, jid]));
+    return member ? { id, status: 200 } : { id, status: 403, error: "not_allowed" };
+  });
+  return { group: toGroup(group), participants: results };
+}
+
+export async function setSubject(
+  { sock }: MutationContext,
+  { group, subject }: CommandInput<"group.setSubject">,
+): Answer<"group.setSubject"> {
+  await answerOf(sock.groupUpdateSubject(group, subject));
+  return {};
+}
+
+export async function setDescription(
+  { sock }: MutationContext,
+  { group, description }: CommandInput<"group.setDescription">,
+): Answer<"group.setDescription"> {
+  const set = () => {
+    const overtaken = new AppError("conflict", "somebody else is changing the description");
+    return answerOf(sock.groupUpdateDescription(group, description), { 409: overtaken });
+  };
+  await set().catch((error: unknown) => {
+    // It names the description that it replaces, and another one came between.
+    if (error instanceof AppError && error.code === "conflict") return set();
+    throw error;
+  });
+  return {};
+}
+
+export async function addParticipants(
+  { sock }: MutationContext,
+  { group, participants }: CommandInput<"group.addParticipants">,
+): Answer<"group.addParticipants"> {
+  const jids = await resolveAll(sock, participants);
+  return { participants: await change(sock, "add", group, participants, (id) => jids.get(id) ?? null) };
+}
+
+export const removeParticipants = ofMembers("remove");
+export const promote = ofMembers("promote");
+export const demote = ofMembers("demote");
+
+export async function setSettings(
+  { sock }: MutationContext,
+  { group, announcement, locked, ephemeral, membersAdd, approval }: CommandInput<"group.setSettings">,
+): Answer<"group.setSettings"> {
+  if (announcement !== undefined) {
+    await answerOf(sock.groupSettingUpdate(group, announcement ? "announcement" : "not_announcement"));
+  }
+  if (locked !== undefined) await answerOf(sock.groupSettingUpdate(group, locked ? "locked" : "unlocked"));
+  if (ephemeral !== undefined) await answerOf(sock.groupToggleEphemeral(group, ephemeral));
+  if (membersAdd !== undefined) {
+    await answerOf(sock.groupMemberAddMode(group, membersAdd ? "all_member_add" : "admin_add"));
+  }
+  if (approval !== undefined) await answerOf(sock.groupJoinApprovalMode(group, approval ? "on" : "off"));
+  return {};
+}
+
+export async function leave({ sock }: MutationContext, { group }: CommandInput<"group.leave">): Answer<"group.leave"> {
+  // WhatsApp acknowledges a leave whether one was in the group or not.
+  await answerOf(sock.groupMetadata(group));
+  await onlyOnce(sock.groupLeave(group));
+  return {};
+}
+
+export async function getInviteCode(
+  { sock }: ConnectedContext,
+  { group }: CommandInput<"group.inviteCode">,
+): Answer<"group.inviteCode"> {
+  return { code: told(await answerOf(sock.groupInviteCode(group))) };
+}
+
+export async function revokeInvite(
+  { sock }: MutationContext,
+  { group }: CommandInput<"group.revokeInvite">,
+): Answer<"group.revokeInvite"> {
+  return { code: told(await answerOf(sock.groupRevokeInvite(group))) };
+}
+
+export async function acceptInvite(
+  { sock }: MutationContext,
+  { code }: CommandInput<"group.acceptInvite">,
+): Answer<"group.acceptInvite"> {
+  const unknown = new AppError("invite_not_found");
+  const meanings = { 400: unknown, 404: unknown, 406: unknown, 410: unknown };
+  const leadsTo = async () => (await answerOf(sock.groupGetInviteInfo(code), meanings)).id;
+  const isIn = new AppError("conflict");
+  try {
+    const group = await answerOf(sock.groupAcceptInvite(code), { ...meanings, 409: isIn });
+    // Where an admin lets in, WhatsApp answers that one has asked, and Baileys nothing.
+    return group ? { group, pending: false } : { group: await leadsTo(), pending: true };
+  } catch (error) {
+    if (error === isIn) return { group: await leadsTo(), pending: false };
+    throw error;
+  }
+}
+
+export async function joinRequests(
+  { sock }: ConnectedContext,
+  { group }: CommandInput<"group.joinRequests">,
+): Answer<"group.joinRequests"> {
+  const requests = await answerOf(sock.groupRequestParticipantsList(group));
+  return { requests: requests.map(toRequest) };
+}
+
+export async function answerJoinRequests(
+  { sock }: MutationContext,
+  { group, participants, action }: CommandInput<"group.answerJoinRequests">,
+): Answer<"group.answerJoinRequests"> {
+  const requests = await answerOf(sock.groupRequestParticipantsList(group));
+  const jidOf = (id: string) =>
+    requests.find(({ jid, phone_number }) => [jid, phone_number].some((name) => name && jidNormalizedUser(name) === id))
+      ?.jid;
+  const jids = [...new Set(participants.map(jidOf))].filter((jid) => jid !== undefined);
+  const answers = jids.length > 0 ? await answerOf(sock.groupRequestParticipantsUpdate(group, jids, action)) : [];
+  const results = participants.map((id): ParticipantResult => {
+    const jid = jidOf(id);
+    const status = jid === undefined ? 404 : Number(answers.find((one) => one.jid === jid)?.status ?? 500);
+    if (status === 200) return { id, status };
+    return { id, status, error: status === 404 ? "not_asking" : "refused" };
+  });
+  return { participants: results };
+}
+
+export async function setPicture(
+  context: MutationContext,
+  { group, ...source }: CommandInput<"group.setPicture">,
+): Answer<"group.setPicture"> {
+  await answerOf(showPicture(context.sock, await pictureOf(context, source), group));
+  return {};
+}
+
+export async function removePicture(
+  { sock }: MutationContext,
+  { group }: CommandInput<"group.removePicture">,
+): Answer<"group.removePicture"> {
+  await answerOf(sock.removeProfilePicture(group));
+  return {};
+}
+
+type Action = "add" | "remove" | "promote" | "demote";
+
+function ofMembers(action: Exclude<Action, "add">) {
+  return async (
+    { sock }: MutationContext,
+    { group, participants }: CommandInput<"group.removeParticipants">,
+  ): Answer<"group.removeParticipants"> => {
+    const { participants: members } = await answerOf(sock.groupMetadata(group));
+    const find = (names: string[]) => members.find((one) => isCalled(one, names))?.id;
+    const strangers = participants.filter((id) => !find([id]));
+    // A number may be written in a way that WhatsApp does not use.
+    const jids = strangers.length > 0 ? await resolveAll(sock, strangers) : new Map<string, string | null>();
+    return {
+      participants: await change(sock, action, group, participants, (id) => find([id, jids.get(id) ?? id]) ?? null),
+    };
+  };
+}
+
+/** Asks for all at once; who is not there is not asked for. */
+async function change(
+  sock: WASocket,
+  action: Action,
+  group: string,
+  participants: readonly string[],
+  jidOf: (id: string) => string | null,
+): Promise<ParticipantResult[]> {
+  const jids = [...new Set(participants.map(jidOf))].filter((jid) => jid !== null);
+  const answers = jids.length > 0 ? await answerOf(sock.groupParticipantsUpdate(group, jids, action)) : [];
+  return participants.map((id) => {
+    const jid = jidOf(id);
+    if (jid === null) return { id, ...outcome(action, 404) };
+    const own = answers.find(({ jid: one, content: { attrs } }) =>
+      [one, attrs.phone_number, attrs.lid].some((name) => name && jidNormalizedUser(name) === jid),
+    );
+    // WhatsApp may answer with names that were not asked for, but in the order of the question.
+    const answer = own ?? (answers.length === jids.length ? answers[jids.indexOf(jid)] : undefined);
+    return { id, ...outcome(action, Number(answer?.status ?? 500)) };
+  });
+}
+
+function outcome(action: Action, status: number): Omit<ParticipantResult, "id"> {
+  if (status === 200) return { status };
+  if (status === 404) return { status, error: action === "add" ? "not_on_whatsapp" : "not_a_member" };
+  if (status === 401 || status === 403 || status === 406) return { status, error: "not_allowed" };
+  if (action === "add" && status === 408) return { status, error: "left_recently" };
+  if (action === "add" && status === 409) return { status, error: "already_a_member" };
+  if (action === "add" && status === 419) return { status, error: "group_full" };
+  return { status, error: "refused" };
+}
+
+/** How many numbers WhatsApp is asked about at once. */
+const askedAtOnce = 50;
+
+/** WhatsApp's own JID for each that was asked for, null for a number that is not on WhatsApp. */
+async function resolveAll(sock: WASocket, ids: readonly string[]): Promise<Map<string, string | null>> {
+  const jids = new Map<string, string | null>();
+  const unknown: string[] = [];
+  for (const id of new Set(ids)) {
+    if (id.endsWith("@lid") || (await sock.signalRepository.lidMapping.getLIDForPN(id))) jids.set(id, id);
+    else unknown.push(id);
+  }
+  for (let at = 0; at < unknown.length; at += askedAtOnce) {
+    const some = unknown.slice(at, at + askedAtOnce);
+    const answers = (await answerOf(sock.onWhatsApp(...some))) ?? [];
+    const known = new Map(answers.map(({ jid, exists }) => [jidNormalizedUser(jid), exists]));
+    for (const id of some) {
+      const exists = known.get(id);
+      // Answered under another spelling: asked alone, there is no doubt which.
+      if (exists === undefined) jids.set(id, await resolveOne(sock, id));
+      else jids.set(id, exists ? id : null);
+    }
+  }
+  return jids;
+}
+
+async function resolveOne(sock: WASocket, id: string): Promise<string | null> {
+  try {
+    return jidNormalizedUser(await resolveRecipient(sock, id));
+  } catch (error) {
+    if (error instanceof AppError && error.code === "recipient_not_on_whatsapp") return null;
+    throw error;
+  }
+}
+
+const isCalled = ({ id, phoneNumber, lid }: GroupParticipant, names: readonly string[]) =>
+  [id, phoneNumber, lid].some((jid) => jid && names.includes(jidNormalizedUser(jid)));
+
+function told(code: string | undefined): string {
+  if (code === undefined) throw new AppError("whatsapp_error", "WhatsApp told no invite code");
+  return code;
+}
+
+function toRequest(attrs: Record<string, string | undefined>) {
+  const { jid = "", phone_number: number, request_time: seconds } = attrs;
+  return {
+    id: number ?? jid,
+    lid: jid.endsWith("@lid") ? jid : null,
+    requestedAt: seconds ? new Date(Number(seconds) * 1000).toISOString() : null,
+  };
+}
+
+function toSummary(group: GroupMetadata): GroupSummary {
+  return {
+    id: group.id,
+    subject: group.subject,
+    description: group.desc ?? null,
+    owner: group.ownerPn ?? group.owner ?? null,
+    createdAt: group.creation ? new Date(group.creation * 1000).toISOString() : null,
+    size: group.size ?? group.participants.length,
+    announcement: group.announce ?? false,
+    locked: group.restrict ?? false,
+    ephemeral: group.ephemeralDuration ?? 0,
+    membersAdd: group.memberAddMode ?? false,
+    approval: group.joinApprovalMode ?? false,
+    community: group.linkedParent ?? null,
+  };
+}
+
+function toGroup(group: GroupMetadata): GroupDetails {
+  const participants = group.participants.map((one) => {
+    const lid = one.lid ?? (one.id.endsWith("@lid") ? one.id : null);
+    return { id: one.phoneNumber ?? one.id, lid, role: one.admin ?? ("member" as const) };
+  });
+  return { ...toSummary(group), participants };
+}

@@ -1,0 +1,75 @@
+import { jidNormalizedUser, S_WHATSAPP_NET, type WASocket } from "@whiskeysockets/baileys";
+import type { CommandInput, CommandOutput } from "../../core/command/catalog.ts";
+import { maxPictureBytes } from "../../core/command/profile.ts";
+import { AppError } from "../../core/error.ts";
+import { shownBy } from "./contact.ts";
+import type { ConnectedContext, MutationContext } from "./index.ts";
+import { Outcome } from "./outcome.ts";
+
+export async function get({ sock }: ConnectedContext): Promise<CommandOutput<"profile.get">> {
+  const jid = jidNormalizedUser(sock.user?.id);
+  const shown = await shownBy(sock, jid);
+  // Not `sock.user`: that is who we were when the socket was opened.
+  const { lid, name } = sock.authState.creds.me ?? {};
+  return {
+    phoneNumber: jid.split("@")[0] ?? "",
+    jid,
+    lid: lid ? jidNormalizedUser(lid) : null,
+    name: name ?? null,
+    ...shown,
+  };
+}
+
+export async function setName(
+  { sock }: MutationContext,
+  { name }: CommandInput<"profile.setName">,
+): Promise<Outcome<CommandOutput<"profile.setName">>> {
+  await sock.updateProfileName(name);
+  // Baileys does not tell of our own changes; with this it keeps the name and tells it with our presence.
+  const { me } = sock.authState.creds;
+  if (me) sock.ev.emit("creds.update", { me: { ...me, name } });
+  return new Outcome({}, { instance: { push_name: name } });
+}
+
+export async function setAbout(
+  { sock }: MutationContext,
+  { about }: CommandInput<"profile.setAbout">,
+): Promise<CommandOutput<"profile.setAbout">> {
+  await sock.updateProfileStatus(about);
+  return {};
+}
+
+const jpegStart = Buffer.from([0xff, 0xd8, 0xff]);
+
+export async function setPicture(
+  context: MutationContext,
+  source: CommandInput<"profile.setPicture">,
+): Promise<CommandOutput<"profile.setPicture">> {
+  await showPicture(context.sock, await pictureOf(context, source));
+  return {};
+}
+
+/** The file of a caller's as WhatsApp takes it for a picture. */
+export async function pictureOf(
+  { media, instanceId }: MutationContext,
+  source: CommandInput<"profile.setPicture">,
+): Promise<Buffer> {
+  const picture = await media.take(instanceId, source, maxPictureBytes);
+  if (picture.subarray(0, 3).equals(jpegStart)) return picture;
+  throw new AppError("not_supported", "WhatsApp takes only JPEG for a profile picture, and the file is none");
+}
+
+/** Makes it the picture of the account or of a group. */
+export async function showPicture(sock: WASocket, picture: Buffer, group?: string): Promise<void> {
+  // Not `updateProfilePicture`: that wants a library to resize the picture, and sends the same stanza.
+  await sock.query({
+    tag: "iq",
+    attrs: { to: S_WHATSAPP_NET, ...(group && { target: group }), type: "set", xmlns: "w:profile:picture" },
+    content: [{ tag: "picture", attrs: { type: "image" }, content: picture }],
+  });
+}
+
+export async function removePicture({ sock }: MutationContext): Promise<CommandOutput<"profile.removePicture">> {
+  await sock.removeProfilePicture(jidNormalizedUser(sock.user?.id));
+  return {};
+}
