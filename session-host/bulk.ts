@@ -2,6 +2,7 @@ import type { Database } from "../core/db/index.ts";
 import type { Logger } from "../core/log.ts";
 import { type ClaimedCommand, claimedAt, claimScheduled, nextPosition, type Row, toCommand } from "./claim.ts";
 import type { Lease } from "./lease.ts";
+import { pause } from "./pause.ts";
 
 /** How the instance of a bulk is: `hopeless` when it will not be connected again without its user's doing. */
 export interface BulkTarget {
@@ -211,17 +212,4 @@ export class BulkRelease {
       return undefined;
     }
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    }
-  });
 }

@@ -55,9 +55,15 @@ export function claimCommands(
  * Takes over the commands that were accepted longer ago than `olderThanMs` and have not come through the queue: a host that died
  * with messages in its hands blocks their groups until the queue's visibility timeout, and the database knows them already.
  */
-export function claimWaiting(db: Database, host: string, lease: Lease, olderThanMs: number): Promise<ClaimedCommand[]> {
+export function claimWaiting(
+  db: Database,
+  host: string,
+  lease: Lease,
+  position: number,
+  olderThanMs: number,
+): Promise<ClaimedCommand[]> {
   return claim(
-    { db, host, lease, from: "queued" },
+    { db, host, lease, from: "queued", position },
     (sql) => sql`
       select id, row_number() over (order by created_at, id) as ord from commands
       where status = 'queued' and shard = ${lease.grant.shard}

@@ -21,6 +21,7 @@ import { dispatch } from "./dispatch.ts";
 import type { HostDeps } from "./host.ts";
 import type { Lease } from "./lease.ts";
 import { Ledger } from "./ledger.ts";
+import { pause } from "./pause.ts";
 import { Relay } from "./relay.ts";
 import { failure } from "./send-queue.ts";
 import { Session, type SessionRow } from "./session.ts";
@@ -49,7 +50,7 @@ export class Shard {
   #reconcile: NodeJS.Timeout | undefined;
   /** Commands that were begun here lately. */
   readonly #begun = new LRUCache<string, true>({ max: 20_000 });
-  /** Places of claims of due sends whose answer was lost. */
+  /** Places of claims whose answer was lost. */
   readonly #unsure = new Set<number>();
   /** Commands whose deletion from the queue is still under way. */
   #removing: Promise<unknown> = Promise.resolve();
@@ -229,20 +230,26 @@ export class Shard {
     }
   }
 
-  async #takeWaiting(olderThanMs: number): Promise<void> {
-    for (const command of await claimWaiting(this.#deps.db, this.#deps.host, this.lease, olderThanMs))
-      void this.#submit(command);
+  #takeWaiting(olderThanMs: number): Promise<void> {
+    const { db, host } = this.#deps;
+    return this.#take((position) => claimWaiting(db, host, this.lease, position, olderThanMs));
   }
 
-  async #takeDue(): Promise<void> {
+  #takeDue(): Promise<void> {
     const { db, host } = this.#deps;
+    return this.#take((position) => claimDue(db, host, this.lease, position));
+  }
+
+  /** What a claim takes, and before that what an earlier one has taken without our hearing of it. */
+  async #take(claim: (position: number) => Promise<ClaimedCommand[]>): Promise<void> {
+    const { db } = this.#deps;
     for (const position of [...this.#unsure]) {
       const lost = await claimedAt(db, this.lease.grant.shard, position);
       if (this.#unsure.delete(position)) for (const command of lost) void this.#submit(command);
     }
     const position = await nextPosition(db);
     try {
-      for (const command of await claimDue(db, host, this.lease, position)) void this.#submit(command);
+      for (const command of await claim(position)) void this.#submit(command);
     } catch (error) {
       this.#unsure.add(position);
       throw error;
@@ -316,16 +323,4 @@ export class Shard {
       where id = ${instanceId} and shard = ${this.lease.grant.shard}`;
     return row && this.#adopt(row);
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    }
-  });
 }

@@ -178,16 +178,19 @@ export async function updateInstance(
 ): Promise<Instance> {
   const first = settings.webhookUrl && !instance.webhookUrl && settings.webhookEnabled === undefined;
   const columns = settingsColumns(deps, instance.id, first ? { ...settings, webhookEnabled: true } : settings);
-  const [updated] = await deps.db.orm
-    .update(instances)
-    .set({ ...columns, updatedAt: deps.clock.now() })
-    .where(and(eq(instances.id, instance.id), isNull(instances.deletedAt)))
-    .returning();
-  if (!updated) throw new AppError("instance_not_found");
-  const anew = columns.webhookEnabled || updated.webhookUrl !== instance.webhookUrl;
-  if (anew) await forgetHealth(deps.db, instance.id, deps.clock.now());
   // Names only: a value may be a secret.
   const changed = Object.keys(columns).filter((name) => !name.startsWith("webhookPrevious"));
-  await recordActivity({ ...deps, orm: deps.db.orm }, instance.id, "instance_updated", { changed });
-  return updated;
+  // All or nothing: a webhook that was switched on again with its old failures still known would be switched off by the next.
+  return deps.db.orm.transaction(async (tx) => {
+    const [updated] = await tx
+      .update(instances)
+      .set({ ...columns, updatedAt: deps.clock.now() })
+      .where(and(eq(instances.id, instance.id), isNull(instances.deletedAt)))
+      .returning();
+    if (!updated) throw new AppError("instance_not_found");
+    const anew = columns.webhookEnabled || updated.webhookUrl !== instance.webhookUrl;
+    if (anew) await forgetHealth(tx, instance.id, deps.clock.now());
+    await recordActivity({ ...deps, orm: tx }, instance.id, "instance_updated", { changed });
+    return updated;
+  });
 }

@@ -1,3 +1,4 @@
+import { sql as statement } from "drizzle-orm";
 import type postgres from "postgres";
 import { type Database, storableJson } from "../db/index.ts";
 import { appendEvents } from "../event/append.ts";
@@ -202,13 +203,13 @@ function giveUpSome(deps: WebhookDeps, instanceId: string): Promise<number> {
  * Forgets how an endpoint fared, as when its user has changed it or switched it on again: what stands in line is tried at
  * once, in order and at the rate of any drain.
  */
-export async function forgetHealth(db: Database, instanceId: string, now: Date): Promise<void> {
+export async function forgetHealth(orm: Database["orm"], instanceId: string, now: Date): Promise<void> {
   const at = now.toISOString();
-  await db.sql`
+  await orm.execute(statement`
     with gone as (delete from webhook_endpoints where instance_id = ${instanceId} and state = 'failing')
     update webhook_endpoints set state = 'draining', failures = 0, failing_since = ${at}::timestamptz,
       next_at = ${at}::timestamptz
-    where instance_id = ${instanceId} and state <> 'failing'`;
+    where instance_id = ${instanceId} and state <> 'failing'`);
 }
 
 /** Makes sure that there is a line to stand in, and locks it. One that is parked or being drained stays as it is. */

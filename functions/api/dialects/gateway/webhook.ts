@@ -2,44 +2,17 @@ import * as z from "zod";
 import { webhookUrl } from "../../../../core/instance/store.ts";
 import { deliveryStatuses, type LoggedDelivery, maxCleared } from "../../../../core/webhook/log.ts";
 import { gatewayEvents } from "../../../../core/webhook/test.ts";
+import { eventFilter, delivery as shared, toDelivery as toShared } from "../../delivery-shape.ts";
 import * as webhook from "../../operations/webhook-log.ts";
 import { callerRow } from "../../row.ts";
-import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
-import { eventFilter } from "../multi-instance/webhooks.ts";
+import { pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
-const delivery = z.object({
-  /** What the receiver sees as `webhook-id`: the same for all tries. */
-  id: z.string(),
-  instanceId: z.string(),
-  eventId: z.string(),
-  /** The event's number within the instance. */
-  sequence: z.int(),
-  event: z.string(),
-  /** Where it was to go when it was made. */
-  url: z.string(),
-  status: z.enum(deliveryStatuses),
-  /** Why it has failed: exhausted, gone or disabled. */
-  reason: z.string().nullable(),
-  attempts: z.int(),
-  nextAttemptAt: isoDate.nullable(),
-  createdAt: isoDate,
-  finishedAt: isoDate.nullable(),
-});
+const delivery = shared.extend({ instanceId: z.string() });
 
 const toDelivery = (one: LoggedDelivery): z.input<typeof delivery> => ({
-  id: one.id,
+  ...toShared(one),
   instanceId: one.instanceId,
-  eventId: one.eventId,
-  sequence: one.sequence,
-  event: one.event,
-  url: one.url,
-  status: one.status,
-  reason: one.reason,
-  attempts: one.attempts,
-  nextAttemptAt: one.nextAttemptAt?.toISOString() ?? null,
-  createdAt: one.createdAt.toISOString(),
-  finishedAt: one.finishedAt?.toISOString() ?? null,
 });
 
 const ofInstance = z.object({

@@ -1,47 +1,11 @@
 import * as z from "zod";
-import { deliveryStatuses, type LoggedDelivery } from "../../../../core/webhook/log.ts";
+import { deliveryStatuses } from "../../../../core/webhook/log.ts";
 import { maxReplayed } from "../../../../core/webhook/replay.ts";
+import { delivery, eventFilter, toDelivery } from "../../delivery-shape.ts";
 import * as webhook from "../../operations/webhook.ts";
 import { instanceRow } from "../../row.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
 
-const delivery = z.object({
-  /** What the receiver sees as `webhook-id`: the same for all tries and replays. */
-  id: z.string(),
-  eventId: z.string(),
-  /** The event's number within the instance. */
-  sequence: z.int(),
-  event: z.string(),
-  /** Where it was to go when it was made. */
-  url: z.string(),
-  status: z.enum(deliveryStatuses),
-  /** Why it has failed: exhausted, gone or disabled. */
-  reason: z.string().nullable(),
-  attempts: z.int(),
-  nextAttemptAt: isoDate.nullable(),
-  createdAt: isoDate,
-  finishedAt: isoDate.nullable(),
-});
-
-const toDelivery = (one: LoggedDelivery): z.input<typeof delivery> => ({
-  id: one.id,
-  eventId: one.eventId,
-  sequence: one.sequence,
-  event: one.event,
-  url: one.url,
-  status: one.status,
-  reason: one.reason,
-  attempts: one.attempts,
-  nextAttemptAt: one.nextAttemptAt?.toISOString() ?? null,
-  createdAt: one.createdAt.toISOString(),
-  finishedAt: one.finishedAt?.toISOString() ?? null,
-});
-
-/** In either dialect's spelling. */
-export const eventFilter = z
-  .string()
-  .max(64)
-  .regex(/^[\w.]+$/, "must be the name of an event");
 const instantInput = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
 
 export const webhookRows = [

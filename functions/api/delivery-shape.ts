@@ -1,0 +1,42 @@
+import * as z from "zod";
+import { deliveryStatuses, type LoggedDelivery } from "../../core/webhook/log.ts";
+import { isoDate } from "./shapes.ts";
+
+/** A delivery as the webhook logs of both dialects show it. */
+export const delivery = z.object({
+  /** What the receiver sees as `webhook-id`: the same for all tries and replays. */
+  id: z.string(),
+  eventId: z.string(),
+  /** The event's number within the instance. */
+  sequence: z.int(),
+  event: z.string(),
+  /** Where it was to go when it was made. */
+  url: z.string(),
+  status: z.enum(deliveryStatuses),
+  /** Why it has failed: exhausted, gone or disabled. */
+  reason: z.string().nullable(),
+  attempts: z.int(),
+  nextAttemptAt: isoDate.nullable(),
+  createdAt: isoDate,
+  finishedAt: isoDate.nullable(),
+});
+
+export const toDelivery = (one: LoggedDelivery): z.input<typeof delivery> => ({
+  id: one.id,
+  eventId: one.eventId,
+  sequence: one.sequence,
+  event: one.event,
+  url: one.url,
+  status: one.status,
+  reason: one.reason,
+  attempts: one.attempts,
+  nextAttemptAt: one.nextAttemptAt?.toISOString() ?? null,
+  createdAt: one.createdAt.toISOString(),
+  finishedAt: one.finishedAt?.toISOString() ?? null,
+});
+
+/** In either dialect's spelling. */
+export const eventFilter = z
+  .string()
+  .max(64)
+  .regex(/^[\w.]+$/, "must be the name of an event");
