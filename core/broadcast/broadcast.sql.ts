@@ -1,0 +1,20 @@
+import { index, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
+import { instant } from "../db/columns.ts";
+import { instances } from "../instance/instance.sql.ts";
+
+/** Named lists of recipients: each gets a message sent to the list as one of their own chat. */
+export const broadcasts = pgTable(
+  "broadcasts",
+  {
+    id: uuid().primaryKey(),
+    instanceId: uuid("instance_id")
+      .notNull()
+      .references(() => instances.id, { onDelete: "cascade" }),
+    name: text().notNull(),
+    /** JIDs of people. */
+    recipients: jsonb().$type<string[]>().notNull(),
+    createdAt: instant("created_at").notNull(),
+    updatedAt: instant("updated_at").notNull(),
+  },
+  (table) => [index("broadcasts_instance").on(table.instanceId, table.createdAt)],
+);

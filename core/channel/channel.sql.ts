@@ -1,0 +1,33 @@
+import { boolean, index, integer, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-core";
+import { instant } from "../db/columns.ts";
+import { instances } from "../instance/instance.sql.ts";
+
+export const channelRoles = ["subscriber", "admin", "owner"] as const;
+
+/** The channels that an account follows or runs. WhatsApp tells of changes, and Baileys cannot ask for the list. */
+export const channels = pgTable(
+  "channels",
+  {
+    instanceId: uuid("instance_id")
+      .notNull()
+      .references(() => instances.id, { onDelete: "cascade" }),
+    /** `…@newsletter` */
+    jid: text().notNull(),
+    name: text(),
+    description: text(),
+    role: text({ enum: channelRoles }).notNull(),
+    muted: boolean().notNull().default(false),
+    /** When a mute that was asked for a time ends; the host unmutes then. */
+    mutedUntil: instant("muted_until"),
+    verified: boolean().notNull().default(false),
+    subscribers: integer(),
+    /** The code of `https://whatsapp.com/channel/…`. */
+    inviteCode: text("invite_code"),
+    createdAt: instant("created_at"),
+    updatedAt: instant("updated_at").notNull().defaultNow(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.instanceId, table.jid] }),
+    index("channels_muted_until").on(table.mutedUntil),
+  ],
+);
