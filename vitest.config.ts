@@ -14,16 +14,30 @@ class SlowestFirst extends BaseSequencer {
   }
 }
 
+const folders = (...names: string[]) => names.map((name) => `tests/${name}/**/*.test.ts`);
+
 export default defineConfig({
   test: {
-    include: ["tests/**/*.test.ts"],
-    // What needs Debian packages has a configuration of its own. Faults that take their time, as leases that must run out,
-    // are for `npm run test:fault`. `.ci/run` runs both.
-    exclude: [
-      "tests/debian/**",
-      ...(process.env.FAULT_ROUNDS ? [] : ["kill", "hosts", "link", "database", "deploy"]).map(
-        (name) => `tests/fault/${name}.test.ts`,
-      ),
+    // What needs Debian packages or SST's platform has a configuration of its own. Faults take their time, as
+    // leases that must run out: they are for `npm run test:fault`. `.ci/run` runs all.
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "whole",
+          // The Lambda handlers keep what they have opened, as on Lambda: each file needs a process of its own.
+          include: folders("integration", "local", ...(process.env.FAULT_ROUNDS ? ["fault"] : [])),
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "parts",
+          include: folders("api", "contract", "host", "unit", "webhook", "whatsapp"),
+          // Loading the program takes longer than most of these tests.
+          isolate: false,
+        },
+      },
     ],
     globalSetup: ["tests/node-version.ts", "tests/support/postgres.ts"],
     sequence: { sequencer: SlowestFirst },

@@ -11,6 +11,25 @@ const cidrList = z
   )
   .pipe(z.array(z.union([z.cidrv4(), z.cidrv6()])));
 
+const list = z.string().transform((text) =>
+  text
+    .split(",")
+    .map((part) => part.trim())
+    .filter(Boolean),
+);
+const senderList = list
+  .pipe(z.array(z.string().regex(/^[^=\s]+=[^=\s]+@[^=\s]+$/, "must be SenderId=email, separated by commas")))
+  .transform((parts) => new Map(parts.map((part) => part.split("=") as [string, string])));
+const queueList = list.pipe(z.array(z.string().regex(/^[A-Za-z0-9_-]{1,75}\.fifo$/, "must be names of FIFO queues")));
+
+const fifoUrlList = list.pipe(
+  z.array(
+    z
+      .url({ protocol: /^https?$/ })
+      .regex(/\/[A-Za-z0-9_-]{1,75}\.fifo$/, "must be URLs of FIFO queues, separated by commas"),
+  ),
+);
+
 /** What every part of Switchboard takes from its environment. Each variable is optional unless its reader demands it. */
 const schema = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
@@ -35,6 +54,8 @@ const schema = z.object({
   ADMIN_PASSWORD: z.string().min(8).optional(),
   SHARDS: positiveInt.max(1024).default(4),
   EGRESS_ALLOW: cidrList.default([]),
+  /** Requests to the Gateway API in 15 minutes, for each address and for each key; 0 is no limit. */
+  RATE_LIMIT: z.coerce.number().int().min(0).max(1_000_000_000).default(100),
   WHATSAPP_URL: z.url({ protocol: /^wss?$/ }).optional(),
   WHATSAPP_ROOT_KEY: z
     .string()
@@ -46,6 +67,17 @@ const schema = z.object({
     .string()
     .regex(/^[0-9a-fA-F]{7,64}$/, "must be a commit's hash in hexadecimal")
     .optional(),
+  /** `emf`: metrics are written to standard output in CloudWatch's Embedded Metric Format, each minute or call. */
+  METRICS: z.enum(["none", "emf"]).default("none"),
+  /** Where the session host answers `/metrics` (Prometheus) and `/health`; without a port nowhere. */
+  METRICS_PORT: z.coerce.number().int().min(1).max(65535).optional(),
+  METRICS_HOST: z.string().default("127.0.0.1"),
+  /** Who needs no API key on the ingress queue: `SenderId` of SQS and the user that it stands for, `AIDA…=user@example.com,AROA…=…`. */
+  INGRESS_SENDERS: senderList.default(new Map()),
+  /** Names of the queues that replies may go to; without them all that begin with `<QUEUE_PREFIX>-reply-`. */
+  REPLY_QUEUES: queueList.optional(),
+  /** URLs of queues that events may be sent to, besides those of this account that begin with `<QUEUE_PREFIX>-events-`. */
+  EVENT_QUEUES: fifoUrlList.default([]),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 });
 

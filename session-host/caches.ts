@@ -7,8 +7,28 @@ export interface SharedCaches {
   callOfferCache: CacheStore;
 }
 
+const devicesMs = 5 * 60_000;
+
 export function sharedCaches(): SharedCaches {
-  return { userDevicesCache: ttlCache(50_000, 5 * 60_000), callOfferCache: ttlCache(5_000, 5 * 60_000) };
+  return { userDevicesCache: ttlCache(50_000, devicesMs), callOfferCache: ttlCache(5_000, 5 * 60_000) };
+}
+
+/**
+ * The caches of one session. The devices of its own account it keeps to itself: Baileys leaves the device that asks out of them, and
+ * others would not write to it.
+ */
+export function sessionCaches({ userDevicesCache, ...shared }: SharedCaches, isOwn: (user: string) => boolean) {
+  const own = ttlCache(2, devicesMs);
+  const of = (user: string) => (isOwn(user) ? own : userDevicesCache);
+  return {
+    ...shared,
+    userDevicesCache: {
+      get: <T>(user: string) => of(user).get<T>(user),
+      set: <T>(user: string, devices: T) => of(user).set(user, devices),
+      del: (user: string) => of(user).del(user),
+      flushAll: () => own.flushAll(),
+    } satisfies CacheStore,
+  };
 }
 
 /** A bounded cache without timers: 200 sessions of Baileys' default one wake the process hundreds of times a minute. */

@@ -1,7 +1,10 @@
 import { BufferJSON } from "@whiskeysockets/baileys";
+import type { ChannelFact } from "../core/channel/fact.ts";
+import type { CommandName } from "../core/command/catalog.ts";
 import type { ContactFact } from "../core/contact/merge.ts";
 import type { NewEvent } from "../core/event/catalog.ts";
 import type { InstanceStatus } from "../core/instance/instance.sql.ts";
+import type { LabelFact } from "../core/label/fact.ts";
 import type { MessageContext } from "../core/message/context.ts";
 import type { MessageMedia, MessageStatus } from "../core/message/message.sql.ts";
 
@@ -47,11 +50,17 @@ export interface InstanceFields {
   phone_number?: string | null;
   lid?: string | null;
   push_name?: string | null;
+  business?: boolean;
   qr?: Buffer | null;
   qr_expires_at?: Date | null;
   pairing_code?: Buffer | null;
   pairing_code_expires_at?: Date | null;
 }
+
+export const noQr: InstanceFields = {
+  ...{ qr: null, qr_expires_at: null },
+  ...{ pairing_code: null, pairing_code_expires_at: null },
+};
 
 export interface MessageFields {
   status?: MessageStatus;
@@ -72,6 +81,18 @@ export type Revision = ({ kind: "delete" } | { kind: "edit"; body: string }) & {
   at: Date;
 };
 
+/** What somebody answers to a poll or an event, with the event that announces it if it is newer than what they said before. */
+export interface NewResponse {
+  waId: string;
+  chatId: string;
+  /** JID; empty for us. */
+  senderId: string;
+  choices: string[];
+  guests: number;
+  at: Date;
+  event: NewEvent;
+}
+
 /** What one step of a session changes. All of it becomes durable in one transaction, or none of it. */
 export interface Change {
   keys?: KeyWrite[];
@@ -82,7 +103,10 @@ export interface Change {
   acks?: { waId: string }[];
   /** Receipts for messages of ours. `timestamp` in Unix seconds. */
   progress?: { waIds: string[]; status: "delivered" | "read"; by: string; timestamp: number }[];
+  /** The same of status posts of ours, which have many readers. */
+  views?: Change["progress"];
   revisions?: Revision[];
+  responses?: NewResponse[];
   /** Rows of messages that were received and are now read. */
   readMarks?: string[];
   /** What messages of ours will be, before they are sent. */
@@ -98,6 +122,8 @@ export interface Change {
   messageUpdates?: (({ id: string } | { waId: string }) & { set: MessageFields })[];
   commands?: {
     id: string;
+    /** For the log. */
+    name?: CommandName;
     status: "done" | "failed";
     output?: unknown;
     /** The output is a credential. */
@@ -111,14 +137,19 @@ export interface Change {
   groups?: string[];
   /** Phone numbers as JIDs, and whether WhatsApp has them. */
   numbers?: { jid: string; exists: boolean }[];
-  /** Another account may be linked now: whom the last one knew is nobody's business. */
+  /** What was told of labels and of what carries them, oldest first. */
+  labels?: LabelFact[];
+  channels?: ChannelFact[];
+  /** Another account may be linked now: whom the last one knew, and how it labeled them, is nobody's business. */
   forgetContacts?: boolean;
   instance?: InstanceFields;
-  events?: NewEvent[];
+  /** With an id of their own where they may be told twice (`derivedEventId`). */
+  events?: (NewEvent & { id?: string })[];
   activities?: { action: string; details: Record<string, unknown> }[];
   /** Removes credentials, Signal keys and inbox: only after a logout that WhatsApp or the user asked for. */
   forgetSession?: boolean;
-  correlationId?: string;
+  /** Of the command that did it, else of the stanza that told it; its events carry it. */
+  correlationId?: string | undefined;
 }
 
 /** Which row a sealed key belongs to. */

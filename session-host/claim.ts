@@ -14,6 +14,8 @@ export interface ClaimedCommand {
   chatId: string | null;
   /** What was sent already, or is to be: a protobuf. */
   payload: Buffer | null;
+  /** Of a status, once it is prepared: whom every try goes to. */
+  audience?: readonly string[] | undefined;
   position: number;
   attempts: number;
   deadline: Date;

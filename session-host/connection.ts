@@ -5,6 +5,7 @@ import {
   type ConnectionState,
   DEFAULT_CONNECTION_CONFIG,
   initAuthCreds,
+  jidDecode,
   makeWASocket,
   proto,
   type WASocket,
@@ -12,17 +13,27 @@ import {
 import type { Vault } from "../core/crypto/index.ts";
 import type { Database } from "../core/db/index.ts";
 import type { Logger } from "../core/log.ts";
-import { type SharedCaches, ttlCache } from "./caches.ts";
+import { findSurvey } from "../core/message/response.ts";
+import { statusChat } from "../core/message/status.ts";
+import { type SharedCaches, sessionCaches, ttlCache } from "./caches.ts";
+import { journalCall } from "./calls.ts";
 import type { Change } from "./change.ts";
+import { ChannelSource } from "./channels.ts";
 import { ContactSource } from "./contacts.ts";
+import { keepDisappearing } from "./disappearing.ts";
 import { Gate, type Outlet } from "./gate.ts";
 import { GroupAdmins } from "./group-admins.ts";
+import { journalGroup } from "./group-events.ts";
 import { journalMessage } from "./inbox.ts";
+import { type Acquaintance, phonesOf } from "./jids.ts";
 import { KeyStore } from "./key-store.ts";
+import { keepLabels } from "./labels.ts";
 import type { Ledger } from "./ledger.ts";
 import { keepPresence } from "./presence.ts";
 import { EarlyReceipts, journalReceipt } from "./receipts.ts";
+import { Responses } from "./responses.ts";
 import { JournalingSignal } from "./signal.ts";
+import { isPostRetry, postAgain } from "./status.ts";
 import type { WhatsAppEndpoint } from "./whatsapp.ts";
 
 export interface ConnectionDeps {
@@ -122,6 +133,19 @@ export class Connection {
     const early = new EarlyReceipts();
     this.contacts = new ContactSource({ instanceId, log: deps.log, me, record });
     const admins = new GroupAdmins((group) => this.sock.groupMetadata(group), deps.log);
+    const survey = async (waId: string, chatIds: readonly string[]) => {
+      try {
+        const found = await findSurvey(deps.db, instanceId, waId, chatIds);
+        if (found) return found;
+        // It may have come just before, and wait to be committed.
+        await record({});
+        return await findSurvey(deps.db, instanceId, waId, chatIds);
+      } catch (error) {
+        fail(error);
+        throw error;
+      }
+    };
+    const responses = new Responses({ me, find: survey, log: deps.log.child({ instanceId }) });
     const signal = new JournalingSignal({
       db: deps.db,
       vault: deps.vault,
@@ -132,13 +156,19 @@ export class Connection {
       journal: async (stanza, plaintext, repository) =>
         this.contacts.join(
           early.join(
-            await journalMessage({ instanceId, me: me(), isAdmin: admins.has }, stanza, plaintext, repository),
+            await journalMessage(
+              { instanceId, me: me(), isAdmin: admins.has, responses },
+              stanza,
+              plaintext,
+              repository,
+            ),
           ),
           stanza,
         ),
     });
     const { url, uploadAgent, real } = deps.endpoint;
     this.downloads = deps.endpoint.downloads(() => this.sock.getMediaHost());
+    const said = async (waId: string) => handlers.recall(waId) ?? (await sentMessage(deps.db, instanceId, waId));
     this.sock = makeWASocket({
       ...DEFAULT_CONNECTION_CONFIG,
       ...(url ? { waWebSocketUrl: url } : {}),
@@ -155,20 +185,32 @@ export class Connection {
       syncFullHistory: false,
       msgRetryCounterCache: ttlCache(1000, 60 * 60_000),
       placeholderResendCache: ttlCache(200, 60 * 60_000),
-      ...deps.caches,
-      getMessage: async ({ id }) =>
-        id ? (handlers.recall(id) ?? (await sentMessage(deps.db, instanceId, id))) : undefined,
+      ...sessionCaches(deps.caches, (user) => [me().id, me().lid].some((jid) => jidDecode(jid)?.user === user)),
+      getMessage: async ({ id, remoteJid }) => (id && remoteJid !== statusChat ? await said(id) : undefined),
     });
     this.#guardSocket();
     // Before Baileys' own listeners, so that what a stanza changes is recorded before the answer to it reaches the gate.
     const { ws, ev } = this.sock;
     ws.prependListener("CB:message", (stanza: BinaryNode) => signal.announce(stanza));
     ws.prependListener("CB:receipt", (stanza: BinaryNode) => {
+      if (isPostRetry(stanza))
+        void postAgain({ sock: this.sock, db: deps.db, instanceId, log: deps.log, said }, stanza);
       const change = journalReceipt(stanza, (jid) => areJidsSameUser(jid, me().id) || areJidsSameUser(jid, me().lid));
       if (!change) return;
       early.keep(change);
-      void record(change).catch(fail);
+      void record({ ...change, correlationId: stanza.attrs.id }).catch(fail);
     });
+    const known: Acquaintance = {
+      isMe: (jid) => areJidsSameUser(jid, me().id) || areJidsSameUser(jid, me().lid),
+      phones: (lids) => phonesOf(this.sock, lids),
+    };
+    const inOrder = recordInOrder(gate, record, fail);
+    const channels = new ChannelSource({ db: deps.db, instanceId, log: deps.log, me, record });
+    for (const tag of ["CB:message", "CB:notification,type:mex"])
+      ws.prependListener(tag, (stanza: BinaryNode) => inOrder(stanza, channels.journal(this.sock, stanza)));
+    for (const tag of ["CB:notification,type:w:gp2", "CB:notification,type:picture"])
+      ws.prependListener(tag, (stanza: BinaryNode) => inOrder(stanza, journalGroup(instanceId, stanza, known)));
+    ws.prependListener("CB:call", (stanza: BinaryNode) => inOrder(stanza, journalCall(instanceId, stanza, known)));
     // Not known in time, a download says so itself. The media host must be known before the first history arrives: see `WhatsAppEndpoint.downloads`.
     if (!real) ws.prependListener("CB:success", () => void this.sock.refreshMediaConn(false).catch(() => undefined));
     ws.on("CB:ack,class:message", ({ attrs }: BinaryNode) => {
@@ -177,7 +219,10 @@ export class Connection {
     ev.on("creds.update", () => void record({ keys: [KeyStore.credsWrite(creds)] }).catch(fail));
     ev.on("connection.update", (update) => handlers.onUpdate(update));
     this.contacts.listen(this.sock);
+    channels.listen(this.sock);
     keepPresence(this.sock);
+    keepDisappearing(this.sock);
+    keepLabels(this.sock, record);
     if (!creds.me) void record({ keys: [KeyStore.credsWrite(creds)] }).catch(fail);
   }
 
@@ -199,6 +244,25 @@ export class Connection {
     if (!socket) throw new Error("Baileys no longer opens its WebSocket at once: the gate has nothing to guard");
     this.#gate.guard(socket);
   }
+}
+
+/** Records changes of which some are known later than their stanzas: in the order of these, before what is answered to them. */
+function recordInOrder(gate: Gate, record: (change: Change) => Promise<void>, fail: (error: unknown) => void) {
+  let turn: Promise<unknown> | undefined;
+  return ({ attrs: { id: correlationId } }: BinaryNode, change: Change | Promise<Change> | undefined): void => {
+    if (!change) return;
+    if (!turn && !(change instanceof Promise)) {
+      void record({ ...change, correlationId }).catch(fail);
+      return;
+    }
+    const before = turn;
+    const done = Promise.all([change, before]).then(([known]) => record({ ...known, correlationId }));
+    const settled = done.catch(fail).then(() => {
+      if (turn === settled) turn = undefined;
+    });
+    turn = settled;
+    gate.record(done);
+  };
 }
 
 async function loadCreds(store: KeyStore, linked: boolean): Promise<AuthenticationCreds> {

@@ -4,15 +4,26 @@ import type { Logger } from "../core/log.ts";
 import type { Change } from "./change.ts";
 import type { ClaimedCommand } from "./claim.ts";
 import { executors } from "./executors/index.ts";
+import type { OfflineContext } from "./executors/types.ts";
+import type { HostDeps } from "./host.ts";
 import { execute, failure } from "./send-queue.ts";
 import type { Session } from "./session.ts";
+import { noteEnds, traceOf } from "./trace.ts";
 
 /**
  * Runs a command that this host has claimed: what manages the session now, a query now and beside everything else, a send or a
  * mutation in its turn.
  */
-export async function dispatch(session: Session, command: ClaimedCommand, log: Logger): Promise<void> {
+export async function dispatch(
+  session: Session,
+  command: ClaimedCommand,
+  { log, conversions }: Pick<HostDeps, "log" | "conversions">,
+): Promise<void> {
   if (isManagement(command)) return await keep(session, command, log, () => manage(session, command));
+  if (commandCatalog[command.name].offline) {
+    const context: OfflineContext = { instanceId: session.id, conversions, deadline: command.deadline };
+    return await keep(session, command, log, () => work(context, command));
+  }
   if (command.kind === "query") return await keep(session, command, log, () => query(session, command));
   if (!session.hopeless) return session.queue.push(command);
   await keep(session, command, log, async () => {
@@ -25,12 +36,19 @@ const isManagement = (command: ClaimedCommand) => command.name.startsWith("insta
 const notConnected = (session: Session) => new AppError("instance_not_connected", `the instance is ${session.status}`);
 
 async function manage(session: Session, command: ClaimedCommand): Promise<Change | undefined> {
-  const run = executors[command.name] as unknown as (session: Session, input: unknown) => Promise<unknown>;
-  const output = await run(session, command.input);
+  const { name, input, correlationId } = command;
+  const run = executors[name] as unknown as (session: Session, input: unknown, cause: string) => Promise<unknown>;
+  const output = await run(session, input, correlationId);
   // Its row went with the instance.
-  if (command.name === "instance.delete") return undefined;
-  const { secret } = commandCatalog[command.name];
-  return { commands: [{ id: command.id, status: "done", output, secret }], correlationId: command.correlationId };
+  if (name === "instance.delete") return undefined;
+  const { secret } = commandCatalog[name];
+  return done(command, output, secret);
+}
+
+async function work(context: OfflineContext, command: ClaimedCommand): Promise<Change> {
+  const run = executors[command.name] as unknown as (context: OfflineContext, input: unknown) => Promise<unknown>;
+  const output = await run(context, command.input);
+  return done(command, output);
 }
 
 async function query(session: Session, command: ClaimedCommand): Promise<Change> {
@@ -45,14 +63,19 @@ async function keep(
   log: Logger,
   work: () => Promise<Change | undefined>,
 ): Promise<void> {
-  const { id: commandId, name } = command;
+  const trace = traceOf(command);
   const change = await work().catch((error: unknown) => {
-    log.warn({ err: error, instanceId: session.id, commandId, command: name }, "a command failed");
+    log.warn({ ...trace, err: error }, "a command failed");
     return failure(command, asAppError(error));
   });
-  if (!change) return;
-  await session.record(change).catch((error: unknown) => log.warn({ err: error, commandId }, "a result was not kept"));
+  if (!change) return noteEnds(log, session.id, done(command, {}));
+  await session.record(change).catch((error: unknown) => log.warn({ ...trace, err: error }, "a result was not kept"));
 }
+
+const done = ({ id, name, correlationId }: ClaimedCommand, output: unknown, secret?: boolean): Change => ({
+  commands: [{ id, name, status: "done", output, ...(secret === undefined ? {} : { secret }) }],
+  correlationId,
+});
 
 function asAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;

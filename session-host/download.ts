@@ -17,6 +17,7 @@ export class Damaged extends Error {}
 export interface EncryptedFile {
   /** Of WhatsApp's media host. */
   url: string;
+  /** Empty for a file of a channel, which is in the clear. */
   mediaKey: Buffer;
   kind: MediaType;
 }
@@ -27,7 +28,6 @@ export interface EncryptedFile {
  * not check the MAC. Throws `Damaged`, and whatever may pass.
  */
 export async function download(file: EncryptedFile, options: RequestInit, path: string): Promise<Digest> {
-  const { cipherKey, iv, macKey } = await getMediaKeys(file.mediaKey, file.kind);
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(new Error(`nothing came for ${silenceMs} ms`)), silenceMs);
   try {
@@ -36,7 +36,7 @@ export async function download(file: EncryptedFile, options: RequestInit, path: 
       await response.body?.cancel();
       throw new Error(`the media host answers with status ${response.status}`);
     }
-    const opened = opener(Buffer.from(cipherKey), Buffer.from(iv), Buffer.from(macKey ?? []), () => timer.refresh());
+    const opened = await openerOf(file, () => timer.refresh());
     const [, digest] = await Promise.all([
       pipeline(Readable.fromWeb(response.body as ReadableStream), opened),
       spool(opened, path, maxMediaBytes),
@@ -45,6 +45,19 @@ export async function download(file: EncryptedFile, options: RequestInit, path: 
   } finally {
     clearTimeout(timer);
   }
+}
+
+async function openerOf({ mediaKey, kind }: EncryptedFile, onChunk: () => void): Promise<Transform> {
+  if (mediaKey.length === 0) {
+    return new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        onChunk();
+        done(null, chunk);
+      },
+    });
+  }
+  const { cipherKey, iv, macKey } = await getMediaKeys(mediaKey, kind);
+  return opener(Buffer.from(cipherKey), Buffer.from(iv), Buffer.from(macKey ?? []), onChunk);
 }
 
 /** Turns ciphertext and MAC into the file; fails at its end when they do not belong together. */

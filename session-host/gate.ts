@@ -17,7 +17,8 @@ export class Gate {
   readonly #leaseHeld: () => boolean;
   #outlet: { send: Outlet["send"]; terminate: Outlet["terminate"] } | undefined;
   #recorded = 0;
-  #durable = 0;
+  /** Numbers of changes that are not durable yet, the oldest first. */
+  readonly #open = new Set<number>();
   #held: { after: number; data: Uint8Array | string }[] = [];
   #failed = false;
 
@@ -39,9 +40,10 @@ export class Gate {
   /** Counts a change; the frames from now on wait for it. */
   record(durable: Promise<void>): void {
     const number = ++this.#recorded;
+    this.#open.add(number);
     durable.then(
       () => {
-        this.#durable = Math.max(this.#durable, number);
+        this.#open.delete(number);
         this.#release();
       },
       () => this.fail(),
@@ -67,7 +69,8 @@ export class Gate {
   }
 
   #release(): void {
-    for (let first = this.#held[0]; first && first.after <= this.#durable; first = this.#held[0]) {
+    const [oldest = Number.POSITIVE_INFINITY] = this.#open;
+    for (let first = this.#held[0]; first && first.after < oldest; first = this.#held[0]) {
       if (!this.#leaseHeld()) {
         this.fail();
         return;

@@ -1,4 +1,5 @@
 import {
+  areJidsSameUser,
   type BinaryNode,
   decodeMessageNode,
   getContentType,
@@ -14,8 +15,10 @@ import { uuidv7 } from "../core/id.ts";
 import { mediaKey } from "../core/media/index.ts";
 import { contextForEvent, type MessageContext, maxMentions, maxQuotedBody } from "../core/message/context.ts";
 import type { MessageMedia } from "../core/message/message.sql.ts";
-import { isGroupJid, isLidJid } from "../core/message/recipient.ts";
+import { isChannelJid, isGroupJid, isLidJid } from "../core/message/recipient.ts";
+import { statusChat } from "../core/message/status.ts";
 import { type Change, maxEventBody, type NewMessage, type Revision } from "./change.ts";
+import { type Responses, sealedResponse, surveyIn } from "./responses.ts";
 
 /** Our own account, as the credentials have it. */
 export interface Me {
@@ -35,6 +38,7 @@ const typeNames: Record<string, string> = {
   contactsArrayMessage: "contact",
   pollCreationMessageV2: "poll",
   pollCreationMessageV3: "poll",
+  pollCreationMessageV5: "poll",
   pollCreationMessage: "poll",
 };
 
@@ -52,6 +56,7 @@ export interface JournalContext {
   me: Me;
   /** Whether one of these JIDs, which stand for one person, administers the group. */
   isAdmin: (group: string, jids: readonly string[]) => Promise<boolean>;
+  responses: Responses;
 }
 
 /**
@@ -59,7 +64,7 @@ export interface JournalContext {
  * carries no content.
  */
 export async function journalMessage(
-  { instanceId, me, isAdmin }: JournalContext,
+  { instanceId, me, isAdmin, responses }: JournalContext,
   stanza: BinaryNode,
   plaintext: Uint8Array,
   repository: SignalRepositoryWithLIDStore,
@@ -71,13 +76,20 @@ export async function journalMessage(
   const pushName = stanza.attrs.notify ?? null;
   const origin = { instanceId, me, key: fullMessage.key, pushName, seconds: Number(stanza.attrs.t) };
   const phoneOf = (lid: string) => repository.lidMapping.getPNForLID(lid);
-  const protocol = normalizeMessageContent(message)?.protocolMessage;
+  const content = normalizeMessageContent(message);
+  const protocol = content?.protocolMessage;
   if (protocol) {
     const revision = await toRevision(origin, protocol, phoneOf, isAdmin);
     return revision ? { revisions: [revision] } : {};
   }
-  const row = await toRow(origin, message, phoneOf);
-  return row ? { messages: [row] } : {};
+  const sealed = sealedResponse(content);
+  if (sealed) {
+    const from = await addressOf(origin, phoneOf);
+    const said = { pushName, seconds: secondsOf(origin) };
+    return from ? await responses.take({ ...from, ...said }, sealed, repository.lidMapping) : {};
+  }
+  const row = await toRow(origin, message, phoneOf, secretOf(decoded) ?? secretOf(message));
+  return row ? { messages: [row], ...(await responses.early(row, repository.lidMapping)) } : {};
 }
 
 /** Undefined for bytes that are no message: Baileys finds that out for itself and asks for a retry. */
@@ -87,6 +99,10 @@ function decodePlaintext(plaintext: Uint8Array): proto.Message | undefined {
   } catch {
     return undefined;
   }
+}
+
+function secretOf({ messageContextInfo }: proto.IMessage): Uint8Array | undefined {
+  return messageContextInfo?.messageSecret ?? undefined;
 }
 
 export interface MessageOrigin {
@@ -103,6 +119,8 @@ export async function toRow(
   origin: MessageOrigin,
   message: proto.IMessage,
   phoneOf: (lid: string) => Promise<string | null>,
+  /** What answers to it are encrypted with. */
+  secret?: Uint8Array,
 ): Promise<NewMessage | undefined> {
   const content = normalizeMessageContent(message);
   const protoType = content && getContentType(content);
@@ -110,13 +128,14 @@ export async function toRow(
     return undefined;
   const { key, me } = origin;
   const waId = key.id;
-  const address = await addressOf(key, phoneOf);
+  const address = await addressOf(origin, phoneOf);
   if (!waId || !address) return undefined;
   const { fromMe, chatId, isGroup, senderId, senderLid } = address;
   const type = typeNames[protoType] ?? protoType.replace(/Message(V[0-9]+)?$/, "");
   const id = uuidv7(Date.now());
-  const media = toMedia(content, origin.instanceId, id);
-  const context = await contextOf(content, phoneOf);
+  const media = toMedia(content, origin.instanceId, id, isChannelJid(chatId));
+  const survey = surveyIn(content, secret);
+  const context = withSurvey(await contextOf(content, phoneOf), survey?.context);
   const body = bodyOf(content);
   const seconds = secondsOf(origin);
   const common = {
@@ -129,19 +148,12 @@ export async function toRow(
     media: media && publicMedia(media),
     ...contextForEvent(context),
   };
+  const sender = { senderId, senderLid, pushName: origin.pushName, to: me.id ? jidNormalizedUser(me.id) : null };
   const event: NewEvent = fromMe
     ? { type: "message.sent", data: { ...common, source: "phone" } }
-    : {
-        type: "message.received",
-        data: {
-          ...common,
-          senderId,
-          senderLid,
-          pushName: origin.pushName,
-          isGroup,
-          to: me.id ? jidNormalizedUser(me.id) : null,
-        },
-      };
+    : chatId === statusChat
+      ? { type: "status.received", data: { ...common, ...sender } }
+      : { type: "message.received", data: { ...common, ...sender, isGroup } };
   return {
     id,
     wa_id: waId,
@@ -156,23 +168,38 @@ export async function toRow(
     media,
     context,
     status: fromMe ? "sent" : "received",
-    payload: null,
+    payload: survey?.payload ?? null,
     sent_at: new Date(seconds * 1000).toISOString(),
     event,
   };
 }
 
+function withSurvey(context: MessageContext | null, survey: MessageContext | undefined): MessageContext | null {
+  return survey ? { ...context, ...survey } : context;
+}
+
 /** Who wrote in which chat, without devices. */
-async function addressOf(key: WAMessageKey, phoneOf: (lid: string) => Promise<string | null>) {
+async function addressOf(
+  { key, me }: Pick<MessageOrigin, "key" | "me">,
+  phoneOf: (lid: string) => Promise<string | null>,
+) {
   if (!key.remoteJid) return undefined;
-  const fromMe = key.fromMe === true;
-  const chatId = await byPhone(key.remoteJid, key.remoteJidAlt, phoneOf);
+  const isBroadcast = key.remoteJid.endsWith("@broadcast");
+  if (isBroadcast && !key.participant) return undefined;
+  // Of a status Baileys compares its writer with our number only, and gives the other name as that of the chat.
+  const writer = isBroadcast ? (key.participant ?? "") : key.remoteJid;
+  const ownPost = isBroadcast && [me.id, me.lid].some((jid) => jid && areJidsSameUser(jid, writer));
+  const fromMe = key.fromMe === true || ownPost;
+  // What others send to their broadcast lists is a message in the chat with them.
+  const isPosted = key.remoteJid === statusChat || ownPost;
+  const chatId = isPosted ? key.remoteJid : await byPhone(writer, key.remoteJidAlt, phoneOf);
   const isGroup = isGroupJid(chatId);
-  const sender = isGroup ? (key.participant ?? "") : key.remoteJid;
+  const sender = isGroup ? (key.participant ?? "") : writer;
   const senderAlt = isGroup ? key.participantAlt : key.remoteJidAlt;
   const senderId = fromMe || !sender ? "" : await byPhone(sender, senderAlt, phoneOf);
   const senderLid = fromMe ? null : (lidOf(sender) ?? lidOf(senderAlt));
-  return { fromMe, chatId, isGroup, senderId, senderLid };
+  const spelled = [key.remoteJid, key.remoteJidAlt].map((jid) => jidNormalizedUser(jid ?? "")).filter(Boolean);
+  return { fromMe, chatId, chatIds: [...new Set([chatId, ...spelled])], isGroup, senderId, senderLid };
 }
 
 function secondsOf({ seconds }: MessageOrigin): number {
@@ -193,10 +220,10 @@ async function toRevision(
   // Absent means the first, as in all of protobuf.
   const deletes = (type ?? ProtocolType.REVOKE) === ProtocolType.REVOKE;
   if (!target?.id || !(deletes || (type === ProtocolType.MESSAGE_EDIT && editedMessage))) return undefined;
-  const { me, key } = origin;
-  const address = await addressOf(key, phoneOf);
+  const { me } = origin;
+  const address = await addressOf(origin, phoneOf);
   if (!address) return undefined;
-  const { fromMe, chatId, isGroup, senderId, senderLid } = address;
+  const { fromMe, chatId, chatIds, isGroup, senderId, senderLid } = address;
   const own = [me.id, me.lid].map((jid) => jidNormalizedUser(jid)).filter(Boolean);
   const sender = fromMe ? own : [senderId, ...(senderLid ? [senderLid] : [])];
   const named = isGroup && !target.fromMe && target.participant ? jidNormalizedUser(target.participant) : undefined;
@@ -206,7 +233,7 @@ async function toRevision(
   const seconds = secondsOf(origin);
   const common = {
     waId: target.id,
-    chatIds: [...new Set([chatId, jidNormalizedUser(key.remoteJid ?? ""), jidNormalizedUser(key.remoteJidAlt ?? "")])],
+    chatIds,
     author: writer.some((jid) => own.includes(jid)) ? ("me" as const) : writer,
     by: fromMe ? (own[0] ?? "") : senderId,
     fromMe,
@@ -238,7 +265,7 @@ function lidOf(jid: string | null | undefined): string | null {
   return isLidJid(plain) ? plain : null;
 }
 
-function bodyOf(content: proto.IMessage): string {
+export function bodyOf(content: proto.IMessage): string {
   return (
     content.conversation ||
     content.extendedTextMessage?.text ||
@@ -249,6 +276,8 @@ function bodyOf(content: proto.IMessage): string {
     content.pollCreationMessage?.name ||
     content.pollCreationMessageV2?.name ||
     content.pollCreationMessageV3?.name ||
+    content.pollCreationMessageV5?.name ||
+    content.eventMessage?.name ||
     content.locationMessage?.name ||
     content.contactMessage?.displayName ||
     ""
@@ -256,10 +285,10 @@ function bodyOf(content: proto.IMessage): string {
 }
 
 /** The file is named after our row: WhatsApp's id is the sender's choice, and may be that of somebody else's message. */
-function toMedia(content: proto.IMessage, instanceId: string, rowId: string): MessageMedia | null {
+function toMedia(content: proto.IMessage, instanceId: string, rowId: string, inClear: boolean): MessageMedia | null {
   for (const [field, kind] of Object.entries(mediaFields)) {
     const media = content[field as keyof typeof mediaFields];
-    if (!media?.mediaKey) continue;
+    if (!media?.mediaKey && !(inClear && media?.directPath)) continue;
     return {
       mimetype: media.mimetype ?? null,
       filename: "fileName" in media ? (media.fileName ?? null) : null,
@@ -268,7 +297,11 @@ function toMedia(content: proto.IMessage, instanceId: string, rowId: string): Me
       storageKey: mediaKey(instanceId, rowId),
       state: "pending",
       error: null,
-      source: { directPath: media.directPath ?? null, mediaKey: Buffer.from(media.mediaKey).toString("base64"), kind },
+      source: {
+        directPath: media.directPath ?? null,
+        mediaKey: Buffer.from(media.mediaKey ?? []).toString("base64"),
+        kind,
+      },
     };
   }
   return null;

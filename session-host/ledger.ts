@@ -4,8 +4,13 @@ import { appendEvents, type EventRow } from "../core/event/append.ts";
 import type { NewEvent } from "../core/event/catalog.ts";
 import type { Ids } from "../core/id.ts";
 import type { Logger } from "../core/log.ts";
-import type { Change, Revision } from "./change.ts";
+import type { Change, NewResponse, Revision } from "./change.ts";
 import type { Lease } from "./lease.ts";
+import { noteEnds } from "./trace.ts";
+import { writeChannels } from "./write-channels.ts";
+import { writeLabels } from "./write-labels.ts";
+import { writeResponses } from "./write-responses.ts";
+import { recordViews } from "./write-status.ts";
 import {
   acknowledge,
   finishCommands,
@@ -41,6 +46,8 @@ export interface LedgerDeps {
   lease: Lease;
   /** Called after a commit that appended events. */
   onEvents: () => void;
+  /** Called after a commit that left replies to commands of the ingress queue. */
+  onReplies: () => void;
 }
 
 /** How many changes go into one transaction at most. */
@@ -98,9 +105,13 @@ export class Ledger {
       try {
         if (this.#closed) throw this.#closed;
         if (!this.#deps.lease.held) throw new LeaseLost("the lease has run out");
-        await this.#commit(batch);
-        for (const entry of batch) entry.resolve();
+        const replied = await this.#commit(batch);
+        for (const entry of batch) {
+          entry.resolve();
+          noteEnds(this.#deps.log, entry.instanceId, entry.change);
+        }
         if (batch.some((entry) => entry.eventIds.length > 0)) this.#deps.onEvents();
+        if (replied) this.#deps.onReplies();
         return;
       } catch (error) {
         if (error instanceof LeaseLost || sqlState(error) === "SB001") {
@@ -123,18 +134,21 @@ export class Ledger {
   async #isolate(batch: Entry[], error: unknown): Promise<void> {
     const [only] = batch;
     if (batch.length === 1 && only) {
-      this.#deps.log.error({ err: error, instanceId: only.instanceId }, "the database refuses a change");
+      const { instanceId, change } = only;
+      const { correlationId } = change;
+      this.#deps.log.error({ err: error, instanceId, correlationId }, "the database refuses a change");
       only.reject(error);
       return;
     }
     for (const entry of batch) await this.#flush([entry]);
   }
 
-  async #commit(batch: readonly Entry[]): Promise<void> {
+  /** Answers whether it left replies. */
+  async #commit(batch: readonly Entry[]): Promise<boolean> {
     const { db, host, lease } = this.#deps;
-    await db.sql.begin(async (sql) => {
+    return await db.sql.begin(async (sql) => {
       // Sent in one go: each statement waits for the one before on the server, none waits for the network.
-      const [, , , inserted, acked, progressed, revised] = await Promise.all([
+      const [, , , inserted, acked, progressed, revised, answered, viewed, , replied] = await Promise.all([
         sql`select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})`,
         writeKeys(sql, batch, this.#deps.vault),
         writeInbox(sql, batch, this.#deps.vault),
@@ -142,12 +156,17 @@ export class Ledger {
         acknowledge(sql, batch),
         progress(sql, batch),
         revise(sql, batch),
+        writeResponses(sql, batch),
+        recordViews(sql, batch),
         keepPrepared(sql, batch),
         finishCommands(sql, batch, this.#deps.vault),
         writeContacts(sql, batch),
+        writeChannels(sql, batch),
+        writeLabels(sql, batch),
         ...batch.flatMap((entry) => updateRest(sql, entry, this.#deps.ids)),
       ]);
-      await appendEvents(sql, collectEvents(batch, { inserted, acked, progressed, revised }));
+      await appendEvents(sql, collectEvents(batch, { inserted, acked, progressed, revised, answered, viewed }));
+      return replied;
     });
   }
 }
@@ -169,6 +188,8 @@ function countEvents(change: Change): number {
     (change.messages?.filter((message) => message.event).length ?? 0) +
     (change.acks?.length ?? 0) +
     (change.revisions?.length ?? 0) +
+    (change.views?.reduce((sum, view) => sum + view.waIds.length, 0) ?? 0) +
+    (change.responses?.length ?? 0) +
     (change.progress?.reduce((sum, step) => sum + step.waIds.length, 0) ?? 0)
   );
 }
@@ -179,6 +200,8 @@ interface Outcome {
   acked: Map<string, NewEvent>;
   progressed: Map<string, NewEvent>;
   revised: Map<Revision, NewEvent>;
+  viewed: Awaited<ReturnType<typeof recordViews>>;
+  answered: Set<NewResponse>;
 }
 
 /** An event leaves only for what really changed: a message that was there already, or a second receipt, announces nothing. */
@@ -186,9 +209,10 @@ function collectEvents(batch: readonly Entry[], outcome: Outcome): EventRow[] {
   const rows: EventRow[] = [];
   for (const { instanceId, change, at, eventIds } of batch) {
     let next = 0;
-    const push = (event: NewEvent | undefined) => {
+    const push = (event: (NewEvent & { id?: string }) | undefined) => {
       const id = eventIds[next++];
-      if (event && id) rows.push({ ...event, id, instanceId, at, correlationId: change.correlationId ?? null });
+      if (event && id)
+        rows.push({ ...event, id: event.id ?? id, instanceId, at, correlationId: change.correlationId ?? null });
     };
     for (const message of change.messages ?? []) {
       if (message.event) push(outcome.inserted.has(message.id) ? message.event : undefined);
@@ -197,7 +221,11 @@ function collectEvents(batch: readonly Entry[], outcome: Outcome): EventRow[] {
     for (const step of change.progress ?? []) {
       for (const waId of step.waIds) push(take(outcome.progressed, `${instanceId} ${waId} ${step.status}`));
     }
+    for (const view of change.views ?? []) {
+      for (const waId of view.waIds) push(outcome.viewed.get(view)?.get(waId));
+    }
     for (const revision of change.revisions ?? []) push(outcome.revised.get(revision));
+    for (const response of change.responses ?? []) push(outcome.answered.has(response) ? response.event : undefined);
     for (const event of change.events ?? []) push(event);
   }
   return rows;

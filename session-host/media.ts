@@ -112,13 +112,7 @@ export class MediaStage {
       return { ...written, path, claimed: String(response.headers["content-type"] ?? ""), filename: nameOf(url) };
     }
     const key = source.kept ?? uploadKey(instanceId, source.upload ?? "");
-    const upload = await this.#deps.storage.get(key).catch((error: unknown) => {
-      if (!(error instanceof NoSuchKey)) throw error;
-      throw new AppError("media_not_usable", "nothing was uploaded under this id, or it has expired", { cause: error });
-    });
-    const written = await spool(upload.body, path, maxBytes);
-    const filename = nameOfAttachment(upload.contentDisposition) ?? "file";
-    return { ...written, path, claimed: upload.contentType, filename };
+    return await bringStored(this.#deps.storage, key, path, maxBytes);
   }
 
   async #fetch(url: string, maxBytes: number) {
@@ -171,7 +165,7 @@ export class MediaStage {
           try {
             const connection = this.#connections.get(instanceId);
             if (!connection) throw new Error("the connection is away");
-            const media = await this.#download(connection, instanceId, row.media);
+            const media = await this.#download(connection, instanceId, row);
             await this.#deps.record(instanceId, {
               messageUpdates: [{ id: row.id, set: { media } }],
               events: [
@@ -185,6 +179,7 @@ export class MediaStage {
                       data: { messageId: row.wa_id, chatId: row.chat_id, error: media.error ?? "" },
                     },
               ],
+              correlationId: row.wa_id,
             });
           } finally {
             leave();
@@ -195,7 +190,11 @@ export class MediaStage {
   }
 
   /** Answers the file's new state. Throws only for what may pass: our own storage, a lost connection. */
-  async #download(connection: Connection, instanceId: string, media: MessageMedia): Promise<MessageMedia> {
+  async #download(
+    connection: Connection,
+    instanceId: string,
+    { wa_id: correlationId, media }: { wa_id: string; media: MessageMedia },
+  ): Promise<MessageMedia> {
     const folder = await mkdtemp(join(tmpdir(), "switchboard-"));
     const path = join(folder, "file");
     try {
@@ -208,7 +207,7 @@ export class MediaStage {
     } catch (error) {
       if (!(error instanceof MediaFault)) throw error;
       this.#deps.log.warn(
-        { instanceId, storageKey: media.storageKey, reason: error.message },
+        { correlationId, instanceId, storageKey: media.storageKey, reason: error.message },
         "a file could not be had from WhatsApp",
       );
       return { ...media, state: "failed", error: error.message, source: null };
@@ -243,6 +242,22 @@ export class MediaStage {
       }
     }
   }
+}
+
+/** Writes a file of the bucket to the disk. Throws `media_not_usable` when it is not there, `payload_too_large`. */
+export async function bringStored(
+  storage: Storage,
+  key: string,
+  path: string,
+  maxBytes: number = maxMediaBytes,
+): Promise<BroughtFile> {
+  const stored = await storage.get(key).catch((error: unknown) => {
+    if (!(error instanceof NoSuchKey)) throw error;
+    throw new AppError("media_not_usable", "nothing was uploaded under this id, or it has expired", { cause: error });
+  });
+  const written = await spool(stored.body, path, maxBytes);
+  const filename = nameOfAttachment(stored.contentDisposition) ?? "file";
+  return { ...written, path, claimed: stored.contentType, filename };
 }
 
 /** Trying again would give the same. */

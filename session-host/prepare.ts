@@ -46,7 +46,8 @@ export async function prepareFile(
   const asIs = { ...file, mimetype: recognized.mimetype, voice: plan.voice };
   if (!plan.convert) return await embellish(asIs, recognized, plan);
   try {
-    return await convert(file, recognized, plan, plan.convert);
+    const { shape, ...made } = await convert(file, recognized, plan.voice, plan.convert);
+    return await embellish({ ...made, voice: plan.voice }, shape, plan);
   } catch (error) {
     if (!plan.insisted && (error instanceof NoFfmpeg || error instanceof AppError))
       return { ...asIs, kind: "document" };
@@ -55,30 +56,48 @@ export async function prepareFile(
   }
 }
 
-async function convert(
+/**
+ * Makes of a file what was asked for in itself, beside it on the disk; one that is that already stays as it is. `seconds` where
+ * they are known. Throws `AppError`: `media_not_usable`, `not_supported`.
+ */
+export async function convertFile(
   file: BroughtFile,
-  recognized: Recognized,
-  plan: Plan,
   into: "opus" | "mp4",
-): Promise<PreparedFile> {
+): Promise<Omit<PreparedFile, "kind" | "voice">> {
+  const recognized = await recognize(file.path, file.claimed);
+  const { mimetype, seconds } = recognized;
+  // Refuses what can be neither.
+  planFor(recognized, into === "opus" ? { voice: true } : { kind: "video" });
+  const already =
+    into === "opus"
+      ? (await readOggOpus(file.path))?.channels === 1
+      : recognized.kind === "video" && mimetype === "video/mp4";
+  if (already) return { ...file, filename: renamed(file.filename, into), mimetype, seconds };
+  try {
+    const { shape, ...made } = await convert(file, recognized, into === "opus", into);
+    return { ...made, seconds: shape.seconds };
+  } catch (error) {
+    throw error instanceof NoFfmpeg ? ffmpegWanted(`the file is ${mimetype}: it`) : error;
+  }
+}
+
+const renamed = (filename: string, into: "opus" | "mp4") =>
+  `${filename.replace(/\.[^.]*$/, "") || "file"}.${into === "opus" ? "ogg" : "mp4"}`;
+
+/** `shape` is what the new file is found to be. */
+async function convert(file: BroughtFile, recognized: Recognized, voice: boolean, into: "opus" | "mp4") {
   const path = `${file.path}.${into}`;
-  const stem = file.filename.replace(/\.[^.]*$/, "") || "file";
+  const filename = renamed(file.filename, into);
   if (into === "opus") {
-    await toOpus(file.path, recognized, path, plan.voice);
-    const sound = {
-      ...recognized,
-      demuxer: "ogg",
-      mimetype: opusType,
-      seconds: (await readOggOpus(path))?.seconds ?? 0,
-    };
-    const made = { path, ...(await digestOf(path)), filename: `${stem}.ogg`, mimetype: opusType, voice: plan.voice };
-    return await embellish(made, sound, plan);
+    await toOpus(file.path, recognized, path, voice);
+    const { seconds } = (await readOggOpus(path)) ?? { seconds: 0 };
+    const shape: Recognized = { ...recognized, demuxer: "ogg", mimetype: opusType, seconds };
+    return { path, ...(await digestOf(path)), filename, mimetype: opusType, shape };
   }
   await toMp4(file.path, recognized, path);
   const { seconds, width, height } = (await readMp4(path)) ?? { seconds: 0, width: 0, height: 0 };
-  const film = { ...recognized, demuxer: "mov", seconds, width, height };
-  const made = { path, ...(await digestOf(path)), filename: `${stem}.mp4`, mimetype: "video/mp4", voice: false };
-  return await embellish(made, film, plan);
+  const shape: Recognized = { ...recognized, demuxer: "mov", seconds, width, height };
+  return { path, ...(await digestOf(path)), filename, mimetype: "video/mp4", shape };
 }
 
 /** Adds what WhatsApp shows before somebody opens the file. None of it is worth a failure. */

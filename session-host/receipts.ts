@@ -1,5 +1,6 @@
 import { type BinaryNode, getBinaryNodeChild, getBinaryNodeChildren, jidNormalizedUser } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
+import { statusChat } from "../core/message/status.ts";
 import type { Change } from "./change.ts";
 
 type Step = NonNullable<Change["progress"]>[number];
@@ -12,7 +13,7 @@ export class EarlyReceipts {
   readonly #steps = new LRUCache<string, Step[]>({ max: 500 });
 
   keep(change: Change): void {
-    for (const step of change.progress ?? []) {
+    for (const step of [...(change.progress ?? []), ...(change.views ?? [])]) {
       for (const waId of step.waIds)
         this.#steps.set(waId, [...(this.#steps.get(waId) ?? []), { ...step, waIds: [waId] }].slice(-4));
     }
@@ -20,10 +21,11 @@ export class EarlyReceipts {
 
   /** What is known already of messages that are about to be recorded as written by the owner. */
   join(change: Change): Change {
-    const known = (change.messages ?? []).flatMap((message) =>
-      message.from_me ? (this.#steps.get(message.wa_id) ?? []) : [],
-    );
-    return known.length > 0 ? { ...change, progress: [...(change.progress ?? []), ...known] } : change;
+    const own = (change.messages ?? []).filter((message) => message.from_me && this.#steps.has(message.wa_id));
+    if (own.length === 0) return change;
+    const known = (posted: boolean) =>
+      own.flatMap(({ wa_id, chat_id }) => ((chat_id === statusChat) === posted ? (this.#steps.get(wa_id) ?? []) : []));
+    return { ...change, progress: [...(change.progress ?? []), ...known(false)], views: known(true) };
   }
 }
 
@@ -42,5 +44,10 @@ export function journalReceipt(stanza: BinaryNode, isMe: (jid: string) => boolea
   const more = list ? getBinaryNodeChildren(list, "item").flatMap((item) => item.attrs.id ?? []) : [];
   const seconds = Number(t);
   const timestamp = Number.isFinite(seconds) && seconds > 0 ? Math.floor(seconds) : Math.floor(Date.now() / 1000);
-  return { progress: [{ waIds: [...new Set([id, ...more])], status, by: jidNormalizedUser(by), timestamp }] };
+  const waIds = [...new Set([id, ...more])];
+  const steps: Step[] = [{ waIds, status, by: jidNormalizedUser(by), timestamp }];
+  // Whoever has a message has it from WhatsApp. Its acknowledgement may come later: of what a host sent that died before it, the
+  // receipts that waited come first.
+  const acks = waIds.map((waId) => ({ waId }));
+  return from === statusChat ? { acks, views: steps } : { acks, progress: steps };
 }

@@ -1,6 +1,7 @@
 import type { Database } from "../core/db/index.ts";
 import type { EventEnvelope, EventType } from "../core/event/catalog.ts";
 import type { Logger } from "../core/log.ts";
+import { count } from "../core/metric/index.ts";
 import { eventQueue, type QueueMessage, type Queues } from "../core/queue/index.ts";
 import type { Lease } from "./lease.ts";
 
@@ -102,6 +103,7 @@ export class Relay {
       await db.sql`
         update events set emitted_at = clock_timestamp() from (select fence(${shard}, ${host}, ${lease.grant.epoch})) as held
         where id = any(${sent}::uuid[])`;
+      count("EventsRelayed", sent.length);
     }
     if (sent.length < rows.length) throw new Error(`the event queue took ${sent.length} of ${rows.length} events`);
     return rows.length;
@@ -154,7 +156,8 @@ function toMessage(row: OutboxRow): QueueMessage {
     seq: row.seq,
     type: row.type,
     data: row.data,
-    correlationId: row.correlation_id,
+    // Those of an earlier version may have none.
+    correlationId: row.correlation_id ?? row.id,
     at: row.created_at.toISOString(),
   };
   return { body: JSON.stringify(envelope), groupId: row.instance_id, deduplicationId: row.id };

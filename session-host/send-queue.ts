@@ -4,10 +4,16 @@ import { type CommandInput, commandCatalog } from "../core/command/catalog.ts";
 import { AppError } from "../core/error.ts";
 import { derivedMessageId } from "../core/id.ts";
 import type { Logger } from "../core/log.ts";
+import { isChannelJid } from "../core/message/recipient.ts";
+import { readAudience, statusChat } from "../core/message/status.ts";
 import type { Change } from "./change.ts";
 import type { ClaimedCommand } from "./claim.ts";
-import { type ConnectedContext, executors, type MutationContext } from "./executors/index.ts";
+import { executors } from "./executors/index.ts";
 import { Outcome, type Stanza } from "./executors/outcome.ts";
+import type { ConnectedContext, MutationContext } from "./executors/types.ts";
+import { relayPost } from "./posts.ts";
+import { addressees } from "./status.ts";
+import { traceOf } from "./trace.ts";
 
 /** Stanzas on their way at once. More would only wait in WhatsApp's queue, and come again after a lost connection. */
 const window = 64;
@@ -127,7 +133,7 @@ export class SendQueue {
       ? failure(command, new AppError("whatsapp_error", `WhatsApp refused the message with error ${error}`))
       : (flight.done ?? {
           acks: [{ waId }],
-          commands: [{ id: command.id, status: "done", output: { messageId: waId } }],
+          commands: [{ id: command.id, name: command.name, status: "done", output: { messageId: waId } }],
           correlationId: command.correlationId,
         });
     this.#keep(command, change);
@@ -187,10 +193,9 @@ export class SendQueue {
       this.#waiting.unshift(command);
       return;
     }
-    const { waId, jid, message, attributes } = stanza;
+    const { waId, jid, message, attributes: additionalAttributes, audience } = stanza;
     this.#said.set(waId, message);
-    this.#flying.set(waId, { command, since: this.#now(), done: change });
-    await context.sock.relayMessage(jid, message, { messageId: waId, additionalAttributes: attributes });
+    await this.#relay({ command, done: change }, context, { waId, jid, message, audience }, { additionalAttributes });
   }
 
   async #send(command: ClaimedCommand, context: ConnectedContext): Promise<void> {
@@ -199,6 +204,7 @@ export class SendQueue {
     let message: proto.IMessage;
     if (command.payload) {
       message = proto.Message.decode(command.payload);
+      if (jid === statusChat) command.audience ??= await readAudience(context.db, context.instanceId, waId);
     } else {
       if (command.name !== "message.sendText" && (await this.#deps.countAttempt(command.id)) > maxAttempts) {
         throw new AppError("internal", "it was begun too often without an end");
@@ -209,6 +215,7 @@ export class SendQueue {
       message = prepared.message;
       command.payload = Buffer.from(proto.Message.encode(proto.Message.fromObject(message)).finish());
       command.chatId = jid;
+      command.audience = prepared.context?.audience;
       const { payload } = command;
       const { type, protoType, media, context: said } = prepared;
       // Not awaited: the gate lets the stanza out only after this.
@@ -221,9 +228,30 @@ export class SendQueue {
       this.#waiting.unshift(command);
       return;
     }
+    const { audience } = command;
+    await this.#relay({ command }, context, { waId, jid, message, audience }, { additionalNodes: metaOf(message) });
+  }
+
+  async #relay(
+    what: Pick<Flight, "command" | "done">,
+    { sock }: ConnectedContext,
+    {
+      waId,
+      jid,
+      message,
+      audience,
+    }: Pick<Stanza, "waId" | "jid" | "message"> & { audience?: readonly string[] | undefined },
+    options: Partial<Parameters<ConnectedContext["sock"]["relayMessage"]>[2]>,
+  ): Promise<void> {
+    // To encrypt for a large audience takes its time, and is no silence of the link.
+    const flight: Flight = { ...what, since: audience ? Number.POSITIVE_INFINITY : this.#now() };
     // Before the stanza leaves: its acknowledgement may be quicker than `relayMessage`.
-    this.#flying.set(waId, { command, since: this.#now() });
-    await context.sock.relayMessage(jid, message, { messageId: waId, additionalNodes: metaOf(message) });
+    this.#flying.set(waId, flight);
+    const statusJidList = audience && addressees(sock, audience);
+    const relay = { messageId: waId, ...options, ...(statusJidList ? { statusJidList } : {}) };
+    if (isChannelJid(jid)) await relayPost(sock, jid, message, relay);
+    else await sock.relayMessage(jid, message, relay);
+    if (audience) flight.since = this.#now();
   }
 
   #onFailure(command: ClaimedCommand, context: ConnectedContext, error: unknown): void {
@@ -235,13 +263,13 @@ export class SendQueue {
     }
     const tries = (this.#tries.get(command.id) ?? 0) + 1;
     if (!(error instanceof AppError) && tries < maxTries) {
-      this.#deps.log.warn({ err: error, commandId: command.id, tries }, "a command failed and is tried again");
+      this.#deps.log.warn({ ...traceOf(command), err: error, tries }, "a command failed and is tried again");
       this.#tries.set(command.id, tries);
       this.#waiting.unshift(command);
       return;
     }
     this.#tries.delete(command.id);
-    this.#deps.log.warn({ err: error, commandId: command.id, command: command.name }, "a command failed");
+    this.#deps.log.warn({ ...traceOf(command), err: error }, "a command failed");
     const known = error instanceof AppError ? error : new AppError("whatsapp_error", describe(error));
     this.#keep(command, failure(command, known));
   }
@@ -255,7 +283,7 @@ export class SendQueue {
     try {
       await this.#deps.record(change);
     } catch (error) {
-      this.#deps.log.debug({ err: error, commandId: command.id }, "a result was not kept");
+      this.#deps.log.debug({ ...traceOf(command), err: error }, "a result was not kept");
     }
   }
 
@@ -270,7 +298,9 @@ export class SendQueue {
 }
 
 /** What WhatsApp wants to know of a message besides its content, which it cannot read. */
-function metaOf({ pollCreationMessage, pollCreationMessageV2, pollCreationMessageV3 }: proto.IMessage) {
+function metaOf(message: proto.IMessage) {
+  const { pollCreationMessage, pollCreationMessageV2, pollCreationMessageV3, eventMessage } = message;
+  if (eventMessage) return [{ tag: "meta", attrs: { event_type: "creation" } }];
   const isPoll = pollCreationMessage ?? pollCreationMessageV2 ?? pollCreationMessageV3;
   return isPoll ? [{ tag: "meta", attrs: { polltype: "creation" } }] : [];
 }
@@ -288,7 +318,7 @@ async function run(command: ClaimedCommand, context: ConnectedContext): Promise<
   const output = definition.output.parse(outcome.output);
   const change: Change = {
     ...outcome.change,
-    commands: [{ id: command.id, status: "done", output, secret: definition.secret }],
+    commands: [{ id: command.id, name: command.name, status: "done", output, secret: definition.secret }],
     correlationId: command.correlationId,
   };
   return outcome.stanza ? { change, stanza: outcome.stanza } : { change };
@@ -296,7 +326,7 @@ async function run(command: ClaimedCommand, context: ConnectedContext): Promise<
 
 /** What is recorded of a command that failed: for a send, the message too, and the event that says so. */
 export function failure(
-  command: Pick<ClaimedCommand, "id" | "waId" | "chatId" | "correlationId">,
+  command: Pick<ClaimedCommand, "id" | "name" | "waId" | "chatId" | "correlationId">,
   error: AppError,
 ): Change {
   const details = error.details ?? null;
@@ -304,7 +334,10 @@ export function failure(
   return {
     ...(typeof absent === "string" ? { numbers: [{ jid: absent, exists: false }] } : {}),
     commands: [
-      { id: command.id, status: "failed", errorCode: error.code, ...(details ? { errorDetails: details } : {}) },
+      {
+        ...{ id: command.id, name: command.name, status: "failed", errorCode: error.code },
+        ...(details ? { errorDetails: details } : {}),
+      },
     ],
     ...(command.waId
       ? {

@@ -1,14 +1,16 @@
 import type { ConnectionState } from "@whiskeysockets/baileys";
 import { AppError } from "../core/error.ts";
 import type { InstanceStatus } from "../core/instance/instance.sql.ts";
-import type { Change, InstanceFields } from "./change.ts";
+import { accountOf } from "./account.ts";
+import { type Change, type InstanceFields, noQr } from "./change.ts";
 import { Connection, type ConnectionDeps, CredentialsMissing } from "./connection.ts";
 import { GroupReading } from "./contacts.ts";
 import { backoff, judge } from "./disconnect.ts";
-import type { ConnectedContext } from "./executors/index.ts";
+import type { ConnectedContext } from "./executors/types.ts";
 import type { Limiter } from "./limiter.ts";
 import type { MediaStage } from "./media.ts";
 import { SendQueue } from "./send-queue.ts";
+import { StatusWaiters } from "./status-waiters.ts";
 
 export interface SessionDeps extends ConnectionDeps {
   media: MediaStage;
@@ -53,7 +55,9 @@ export class Session {
   #retry: NodeJS.Timeout | undefined;
   #endLogin: () => void = () => undefined;
   #turn: Promise<unknown> = Promise.resolve();
-  #waiters: { status: InstanceStatus; resolve: () => void }[] = [];
+  /** Correlation id of the command that what is done now is done for. */
+  #cause: string | undefined;
+  readonly #waiters = new StatusWaiters();
 
   constructor(deps: SessionDeps, row: SessionRow) {
     this.id = row.id;
@@ -73,25 +77,27 @@ export class Session {
   }
 
   /** Opens the session if it is not open. */
-  start(): Promise<void> {
+  start(cause?: string): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#running) return;
       this.#running = true;
       this.#tries = 0;
       this.#qrRounds = 0;
       await this.#open();
-    });
+    }, cause);
   }
 
-  restart(): Promise<void> {
+  restart(cause?: string): Promise<void> {
     return this.#inTurn(async () => {
       await this.queue.finish(finishMs);
       await this.#closeConnection();
+      // With its socket the code is gone that a phone could have scanned.
+      if (this.#status === "qr") await this.#setStatus("connecting", null, { ...noQr });
       this.#running = true;
       this.#tries = 0;
       this.#qrRounds = 0;
       await this.#open();
-    });
+    }, cause);
   }
 
   /** Ends the socket and keeps the link: another host, or a later start, goes on with it. */
@@ -108,7 +114,7 @@ export class Session {
   }
 
   /** As the user wants it: the socket ends, the link stays, and nobody opens it again before the user asks. */
-  disable(): Promise<void> {
+  disable(cause?: string): Promise<void> {
     return this.#inTurn(async () => {
       const wasOpen = this.#status === "connected";
       this.#running = false;
@@ -118,7 +124,7 @@ export class Session {
       const status = this.#status === "logged_out" ? "logged_out" : "disconnected";
       const change = this.#statusChange(status, "disabled", { ...noQr, desired: "stopped" });
       await this.record(wasOpen ? this.#closed(change, "disabled", false) : change);
-    });
+    }, cause);
   }
 
   /** The lease is gone: nothing more is said to WhatsApp or the database. */
@@ -133,7 +139,7 @@ export class Session {
   }
 
   /** Tells WhatsApp that this device goes, if it can be told, and forgets the credentials. */
-  logout(): Promise<void> {
+  logout(cause?: string): Promise<void> {
     return this.#inTurn(async () => {
       const wasOpen = this.#status === "connected";
       await this.#unlink();
@@ -147,22 +153,22 @@ export class Session {
       });
       this.#linked = false;
       await this.queue.failAll(new AppError("instance_not_connected", "the instance was logged out"));
-    });
+    }, cause);
   }
 
-  remove(): Promise<void> {
+  remove(cause?: string): Promise<void> {
     return this.#inTurn(async () => {
       await this.#unlink();
       this.queue.pause();
       await this.#deps.removeInstance(this.id);
-    });
+    }, cause);
   }
 
   /** A code for "Link with phone number". Waits for WhatsApp to offer a pairing, then asks for the code. */
-  async requestPairingCode(phoneNumber: string): Promise<{ code: string; expiresAt: string }> {
+  async requestPairingCode(phoneNumber: string, cause?: string): Promise<{ code: string; expiresAt: string }> {
     if (this.#status === "connected") throw new AppError("instance_already_connected");
-    await this.start();
-    await this.#until("qr", 15_000);
+    await this.start(cause);
+    if (this.#status !== "qr") await this.#waiters.until("qr", 15_000);
     const connection = this.#connection;
     if (!connection) throw new AppError("whatsapp_error", "WhatsApp offers no pairing now");
     const code = await connection.sock.requestPairingCode(phoneNumber);
@@ -171,6 +177,7 @@ export class Session {
     await this.record({
       instance: { pairing_code: sealed, pairing_code_expires_at: expiresAt },
       activities: [{ action: "pairing_code_requested", details: { phoneNumber } }],
+      correlationId: cause,
     });
     return { code, expiresAt: expiresAt.toISOString() };
   }
@@ -179,6 +186,10 @@ export class Session {
   get context(): ConnectedContext | undefined {
     if (this.#status !== "connected" || !this.#connection) return undefined;
     return { instanceId: this.id, sock: this.#connection.sock, media: this.#deps.media, db: this.#deps.db };
+  }
+
+  get #trace() {
+    return { correlationId: this.#cause, instanceId: this.id };
   }
 
   /** Whether this instance, as it is now, will ever be connected without its user's doing. */
@@ -211,7 +222,7 @@ export class Session {
       );
       this.#connection = connection;
     } catch (error) {
-      this.#deps.log.error({ err: error, instanceId: this.id }, "the session cannot be opened");
+      this.#deps.log.error({ ...this.#trace, err: error }, "the session cannot be opened");
       this.#endLogin();
       if (error instanceof CredentialsMissing) return await this.#onClose("credentials_missing", "never");
       await this.#onClose("connection_lost", "later");
@@ -229,7 +240,7 @@ export class Session {
     if (update.connection === "open") await this.#onOpen(connection);
     if (update.connection === "close") {
       const verdict = judge(update.lastDisconnect?.error);
-      this.#deps.log.info({ instanceId: this.id, ...verdict }, "a connection has ended");
+      this.#deps.log.info({ ...this.#trace, ...verdict }, "a connection has ended");
       if (verdict.loggedOut) await this.#onLoggedOut(verdict.reason);
       else await this.#onClose(verdict.reason, verdict.reconnect);
     }
@@ -251,19 +262,15 @@ export class Session {
     this.#endLogin();
     this.#linked = true;
     this.#openedAt = Date.now();
-    const { id, lid, name } = connection.creds.me ?? { id: "" };
-    const phoneNumber = id.split(/[:@]/)[0] ?? "";
-    const facts = { phone_number: phoneNumber, lid: lid?.replace(/:[0-9]+@/, "@") ?? null, push_name: name ?? null };
+    const facts = accountOf(connection.creds);
     const change = this.#statusChange("connected", null, {
       ...noQr,
       ...facts,
       linked_at: new Date(),
       connected_at: new Date(),
     });
-    const event = {
-      type: "connection.open" as const,
-      data: { phoneNumber, lid: facts.lid, pushName: facts.push_name },
-    };
+    const { phone_number: phoneNumber, lid, push_name: pushName } = facts;
+    const event = { type: "connection.open" as const, data: { phoneNumber, lid, pushName } };
     await this.record({
       ...change,
       events: [...(change.events ?? []), event],
@@ -339,7 +346,9 @@ export class Session {
       await this.#deps.ledger.drain();
       await connection.sock
         .logout()
-        .catch((error: unknown) => this.#deps.log.warn({ err: error }, "WhatsApp was not told of a logout"));
+        .catch((error: unknown) =>
+          this.#deps.log.warn({ ...this.#trace, err: error }, "WhatsApp was not told of a logout"),
+        );
       await connection.close();
       return;
     }
@@ -363,38 +372,23 @@ export class Session {
   #statusChange(status: InstanceStatus, reason: string | null, fields: InstanceFields): Change {
     const changed = status !== this.#status;
     this.#status = status;
-    for (const waiter of this.#waiters.filter((one) => one.status === status)) waiter.resolve();
+    this.#waiters.reached(status);
     return {
       instance: { ...fields, status, status_reason: reason, ...(changed ? { status_at: new Date() } : {}) },
       events: changed ? [{ type: "connection.update", data: { status, reason } }] : [],
+      correlationId: this.#cause,
     };
   }
 
-  async #until(status: InstanceStatus, timeoutMs: number): Promise<void> {
-    if (this.#status === status) return;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiter = { status, resolve };
-    this.#waiters.push(waiter);
-    const timer = setTimeout(
-      () => reject(new AppError("whatsapp_error", `WhatsApp did not get to ${status} in time`)),
-      timeoutMs,
-    );
-    try {
-      await promise;
-    } finally {
-      clearTimeout(timer);
-      this.#waiters = this.#waiters.filter((one) => one !== waiter);
-    }
-  }
-
   /** What changes the session happens one after another. */
-  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const result = this.#turn.then(work);
+  #inTurn<Result>(work: () => Promise<Result>, cause?: string): Promise<Result> {
+    const result = this.#turn.then(() => {
+      this.#cause = cause;
+      return work();
+    });
     this.#turn = result.catch((error: unknown) => {
-      this.#deps.log.error({ err: error, instanceId: this.id }, "a step of the session failed");
+      this.#deps.log.error({ ...this.#trace, err: error }, "a step of the session failed");
     });
     return result;
   }
 }
-
-const noQr: InstanceFields = { qr: null, qr_expires_at: null, pairing_code: null, pairing_code_expires_at: null };

@@ -3,9 +3,11 @@ import { LRUCache } from "lru-cache";
 import { commandCatalog } from "../core/command/catalog.ts";
 import { readCommandEnvelope } from "../core/command/envelope.ts";
 import { AppError } from "../core/error.ts";
+import { openReplyQueues } from "../core/ingress/reply-queue.ts";
 import { mediaPrefix, uploadPrefix } from "../core/media/index.ts";
 import { commandQueue, type Queues } from "../core/queue/index.ts";
 import { BulkRelease } from "./bulk.ts";
+import { endMutes } from "./channels.ts";
 import {
   type ClaimedCommand,
   claimCommands,
@@ -23,8 +25,10 @@ import type { Lease } from "./lease.ts";
 import { Ledger } from "./ledger.ts";
 import { pause } from "./pause.ts";
 import { Relay } from "./relay.ts";
+import { Replier } from "./replier.ts";
 import { failure } from "./send-queue.ts";
 import { Session, type SessionRow } from "./session.ts";
+import { traceOf } from "./trace.ts";
 
 /**
  * Instances and commands that did not come through the queue are looked for so often, once they are so old, and scheduled
@@ -43,6 +47,7 @@ export class Shard {
   readonly #deps: HostDeps;
   readonly #ledger: Ledger;
   readonly #relay: Relay;
+  readonly #replier: Replier;
   readonly #bulks: BulkRelease;
   readonly #sessions = new Map<string, Session>();
   readonly #stop = new AbortController();
@@ -60,6 +65,7 @@ export class Shard {
     this.lease = lease;
     const { db, queues, vault, ids, log, host } = deps;
     this.#relay = new Relay({ db, queues, log, host, lease });
+    this.#replier = new Replier({ db, vault, log, lease, replyQueues: openReplyQueues(queues) });
     this.#ledger = new Ledger({
       db,
       vault,
@@ -69,6 +75,7 @@ export class Shard {
       lease,
       now: () => deps.clock.now(),
       onEvents: () => this.#relay.nudge(),
+      onReplies: () => this.#replier.nudge(),
     });
     this.#bulks = new BulkRelease({
       db,
@@ -97,11 +104,18 @@ export class Shard {
     for (const command of await unfinishedCommands(this.#deps.db, this.lease.grant.shard)) this.#resume(command);
     await Promise.all([this.#takeWaiting(0), this.#takeDue()]);
     this.#relay.start();
+    this.#replier.start();
     this.#bulks.start(this.#stop.signal);
     this.#polling = this.#poll();
     this.#reconcile = setInterval(() => {
       for (const session of this.#sessions.values()) session.queue.expire();
-      Promise.all([this.#openSessions(), this.#takeWaiting(waitingMs), this.#takeDue()]).catch((error: unknown) =>
+      const { lease } = this;
+      Promise.all([
+        this.#openSessions(),
+        this.#takeWaiting(waitingMs),
+        this.#takeDue(),
+        endMutes(this.#deps, lease).then((any) => (any ? this.#takeWaiting(0) : undefined)),
+      ]).catch((error: unknown) =>
         this.#deps.log.warn({ err: error }, "what did not come through the queue was not looked for"),
       );
     }, reconcileMs);
@@ -114,7 +128,7 @@ export class Shard {
     await Promise.all([this.#polling, this.#bulks.stopped()]);
     await Promise.all([...this.#sessions.values()].map((session) => session.stop()));
     await this.#ledger.drain();
-    await this.#relay.stop();
+    await Promise.all([this.#relay.stop(), this.#replier.stop()]);
     this.#ledger.close();
   }
 
@@ -127,6 +141,7 @@ export class Shard {
     for (const session of this.#sessions.values()) session.kill();
     this.#sessions.clear();
     void this.#relay.stop();
+    void this.#replier.stop();
   }
 
   async #openSessions(): Promise<void> {
@@ -192,6 +207,7 @@ export class Shard {
       await sql`select fence(${this.lease.grant.shard}, ${host}, ${this.lease.grant.epoch})`;
       await sql`delete from instances where id = ${id}`;
     });
+    this.#replier.nudge();
     this.#sessions.delete(id);
   }
 
@@ -294,10 +310,10 @@ export class Shard {
     try {
       const session = this.#sessions.get(command.instanceId) ?? (await this.#load(command.instanceId));
       if (!session) throw new AppError("instance_not_found");
-      await dispatch(session, command, this.#deps.log);
+      await dispatch(session, command, this.#deps);
     } catch (error) {
       const known = error instanceof AppError ? error : new AppError("internal");
-      this.#deps.log.warn({ err: error, commandId: command.id }, "a command could not be run");
+      this.#deps.log.warn({ ...traceOf(command), err: error }, "a command could not be run");
       await this.#ledger.append(command.instanceId, failure(command, known)).catch(() => undefined);
     }
   }
@@ -314,7 +330,7 @@ export class Shard {
   #giveUp(command: ClaimedCommand, error: AppError): void {
     this.#ledger
       .append(command.instanceId, failure(command, error))
-      .catch((fault: unknown) => this.#deps.log.warn({ err: fault, commandId: command.id }, "a result was not kept"));
+      .catch((fault: unknown) => this.#deps.log.warn({ ...traceOf(command), err: fault }, "a result was not kept"));
   }
 
   async #load(instanceId: string): Promise<Session | undefined> {

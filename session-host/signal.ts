@@ -91,13 +91,17 @@ export class JournalingSignal {
       const kept = await this.#recall(waId, hash);
       if (!kept) {
         const reason = error instanceof Error ? error.message : String(error);
-        log.warn({ instanceId, waId, reason }, "a message cannot be decrypted and is asked for again");
+        log.warn(
+          { correlationId: waId, instanceId, waId, reason },
+          "a message cannot be decrypted and is asked for again",
+        );
         throw error;
       }
       store.discard();
       return kept;
     }
-    store.attach({ ...(await journal(stanza, plaintext, repository)), inbox: [{ waId, hash, plaintext }] });
+    const inbox = [{ waId, hash, plaintext }];
+    store.attach({ ...(await journal(stanza, plaintext, repository)), inbox, correlationId: waId });
     return plaintext;
   }
 

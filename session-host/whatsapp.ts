@@ -6,6 +6,7 @@ import { Curve, proto, WA_CERT_DETAILS } from "@whiskeysockets/baileys";
 import { type Dispatcher, Dispatcher1Wrapper, Agent as FetchAgent } from "undici";
 import { type Config, ConfigError } from "../core/config.ts";
 import { wrapBufferKeys } from "../core/crypto/buffer-keys.ts";
+import { preparePosts } from "./posts.ts";
 import { keepRatchetsThatFail } from "./ratchet.ts";
 
 /** Where WhatsApp is, and whom to trust there. */
@@ -76,7 +77,7 @@ function leafKey(details: Uint8Array): Buffer {
 
 /**
  * Sets up Baileys for this process: signatures that are verified, the root key of `WHATSAPP_ROOT_KEY`, no private keys on
- * the console, ratchets that survive a message not meant for them, and Node's cheap way with keys. Throws `ConfigError` when the file of `WHATSAPP_MEDIA_CA` cannot be read.
+ * the console, ratchets that survive a message not meant for them, files of channels where WhatsApp wants them, and Node's cheap way with keys. Throws `ConfigError` when the file of `WHATSAPP_MEDIA_CA` cannot be read.
  */
 export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
   verifyHandshake();
@@ -84,6 +85,7 @@ export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
   silenceLibsignal();
   wrapBufferKeys();
   keepRatchetsThatFail();
+  preparePosts();
   const real = !(config.WHATSAPP_URL || config.WHATSAPP_ROOT_KEY || config.WHATSAPP_MEDIA_CA);
   const ca = config.WHATSAPP_MEDIA_CA && [...rootCertificates, readCa(config.WHATSAPP_MEDIA_CA)];
   return {

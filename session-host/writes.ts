@@ -254,11 +254,12 @@ export async function keepPrepared(sql: postgres.TransactionSql, batch: readonly
       and messages.wa_id = any(${rows.map((row) => row.waId)}::text[])`;
 }
 
+/** Answers whether there are replies to send now. */
 export async function finishCommands(
   sql: postgres.TransactionSql,
   batch: readonly Recorded[],
   vault: Vault,
-): Promise<void> {
+): Promise<boolean> {
   const rows = batch.flatMap(({ change, at }) =>
     (change.commands ?? []).map(({ secret, output, ...command }) => ({
       at: at.toISOString(),
@@ -266,13 +267,18 @@ export async function finishCommands(
       ...command,
     })),
   );
-  if (rows.length === 0) return;
-  await sql`
-    update commands set status = t.status, output = t.output, error_code = t."errorCode", error_details = t."errorDetails",
-      finished_at = t.at
-    from jsonb_to_recordset(${storableJson(rows)}::text::jsonb)
-      as t(id uuid, status text, output jsonb, "errorCode" text, "errorDetails" text, at timestamptz)
-    where commands.id = t.id and commands.id = any(${rows.map((row) => row.id)}::uuid[]) and commands.status = 'claimed'`;
+  if (rows.length === 0) return false;
+  const replied = await sql`
+    with finished as (
+      update commands set status = t.status, output = t.output, error_code = t."errorCode", error_details = t."errorDetails",
+        finished_at = t.at
+      from jsonb_to_recordset(${storableJson(rows)}::text::jsonb)
+        as t(id uuid, status text, output jsonb, "errorCode" text, "errorDetails" text, at timestamptz)
+      where commands.id = t.id and commands.id = any(${rows.map((row) => row.id)}::uuid[]) and commands.status = 'claimed'
+      returning reply_to
+    )
+    select from finished where reply_to is not null limit 1`;
+  return replied.length > 0;
 }
 
 /** Most batches tell nothing new of anybody, and cost nothing here. */

@@ -11,12 +11,14 @@ export interface BulkRecipient {
   variables?: Record<string, string> | undefined;
 }
 
+export type BulkMedia = Omit<CommandInput<"message.sendMedia">, "to" | "quoted" | "mentions">;
+
 export interface BulkContent {
   recipients: readonly BulkRecipient[];
   /** For all. `{{name}}` stands for a recipient's variable of that name. */
   message?: string | undefined;
   /** What goes to all, with the text as its caption: fields of the command `message.sendMedia`. */
-  media?: { url?: string | undefined; upload?: string | undefined; caption?: string | undefined } | undefined;
+  media?: BulkMedia | undefined;
 }
 
 /** One message of a bulk: the input of a command. */

@@ -3,6 +3,7 @@ import { instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 
 export const channelRoles = ["subscriber", "admin", "owner"] as const;
+export type ChannelRole = (typeof channelRoles)[number];
 
 /** The channels that an account follows or runs. WhatsApp tells of changes, and Baileys cannot ask for the list. */
 export const channels = pgTable(

@@ -38,6 +38,7 @@ export async function readChats(
       bound as (select last from chats order by last desc offset ${skip + limit - 1} limit 1)
       select chats.chat_id as id, chats.chat_id like '%@g.us' as "isGroup", chats.messages,
         coalesce(known.name, known.business_name, known.push_name,
+          (select name from channels where instance_id = ${instanceId} and jid = chats.chat_id),
           case when chats.chat_id like '%@s.whatsapp.net' then split_part(chats.chat_id, '@', 1) else chats.chat_id end) as name,
         newest.wa_id as "lastWaId", newest.from_me as "lastFromMe", newest.type as "lastType", newest.body as "lastBody",
         newest.status as "lastStatus", newest.sent_at as "lastSentAt"

@@ -2,13 +2,14 @@ import type { Clock } from "../clock.ts";
 import { absenceMs } from "../contact/index.ts";
 import { sha256 } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
-import { storableJson, storableText } from "../db/index.ts";
+import { sqlState, storableJson, storableText } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import type { Ids } from "../id.ts";
 import { assertSendable, type Instance } from "../instance/index.ts";
 import type { Logger } from "../log.ts";
 import { assertQuotable } from "../message/find.ts";
 import { type Forwarded, findForwardable } from "../message/forward.ts";
+import { assertPostable, idTaken, type PostRequest, statusChat } from "../message/status.ts";
 import { commandQueue, type Queues } from "../queue/index.ts";
 import { type CommandInput, type CommandName, commandCatalog } from "./catalog.ts";
 import { commandMessage } from "./envelope.ts";
@@ -35,6 +36,10 @@ export interface AcceptRequest {
   /** Up to 255 characters, chosen by the caller. */
   idempotencyKey?: string | undefined;
   correlationId: string;
+  /** Of one that came over SQS: under which id its sender knows it, and the queue that its end is told to, see `core/ingress`. */
+  reply?: { requestId: string; queue: string | null } | undefined;
+  /** Told when the row stands and nothing can have come of it yet; not of a request that was accepted before. */
+  onAccepted?: ((accepted: Accepted) => Promise<void>) | undefined;
 }
 
 export interface Accepted {
@@ -55,7 +60,7 @@ const callPatienceMs = 60 * 1000;
 /**
  * Takes a command on: one row that says what was asked, for a send the message as `pending`, and the queue. Answers once
  * both have it; one for later has no need of the queue. Throws `AppError`: `invalid_request`, `instance_not_connected`,
- * `recipient_not_on_whatsapp` (of one that WhatsApp was asked for lately), `message_not_found` (of what is quoted), `idempotency_conflict`, `unavailable`.
+ * `recipient_not_on_whatsapp` (of one that WhatsApp was asked for lately), `message_not_found` (of what is quoted), `conflict` (of a status that nobody would see), `idempotency_conflict`, `unavailable`.
  */
 export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): Promise<Accepted> {
   const definition = commandCatalog[request.name];
@@ -67,9 +72,7 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
     throw new AppError("invalid_request", details);
   }
   const { runAt } = request;
-  const requestHash = sha256(
-    JSON.stringify([request.instance.id, request.name, request.input, ...(runAt ? [runAt.toISOString()] : [])]),
-  );
+  const requestHash = hashOf(request);
   const earlier = await findRepeat(deps.db, request, requestHash);
   if (earlier) return earlier;
   const now = deps.clock.now();
@@ -87,10 +90,12 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
     request.name === "message.forward"
       ? await findForwardable(deps.db, request.instance.id, parsed.data as CommandInput<"message.forward">)
       : undefined;
+  const post = request.name.startsWith("status.send") ? (parsed.data as PostRequest) : undefined;
+  if (post) await assertPostable(deps.db, request.instance.id, post);
   await request.check?.();
 
   const commandId = deps.ids.uuid();
-  const messageId = definition.kind === "send" ? deps.ids.messageId() : null;
+  const messageId = definition.kind === "send" ? (post?.id ?? deps.ids.messageId()) : null;
   const { instance } = request;
   const deadline = new Date(startAt.getTime() + (definition.kind === "send" ? sendPatienceMs : callPatienceMs));
   const message = messageId === null ? null : outgoing(request.name, parsed.data, forwarded);
@@ -102,11 +107,11 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
     const accepted = await deps.db.sql`
       with command as (
         insert into commands (id, instance_id, user_id, shard, name, kind, input, wa_id, status, run_at, correlation_id,
-          deadline, created_at)
+          request_id, reply_to, deadline, created_at)
         select ${commandId}::uuid, ${instance.id}::uuid, ${request.userId}::uuid, ${instance.shard}::int, ${definition.name}::text,
           ${definition.kind}::text, ${storableJson(parsed.data)}::text::jsonb, ${messageId}::text,
           ${runAt ? "scheduled" : "queued"}::text, ${runAt ?? null}::timestamptz, ${request.correlationId}::text,
-          ${deadline}::timestamptz, ${now}::timestamptz
+          ${request.reply?.requestId ?? null}::text, ${request.reply?.queue ?? null}::text, ${deadline}::timestamptz, ${now}::timestamptz
         where not exists (
           select from unknown_numbers where instance_id = ${instance.id} and jid = ${absentee}::text
             and checked_at > ${new Date(now.getTime() - absenceMs)}::timestamptz)
@@ -130,14 +135,32 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
     // Two requests with one key at once: the one that lost the race gets the winner's answer.
     const winner = await findRepeat(deps.db, request, requestHash);
     if (winner) return winner;
+    if (post?.id && sqlState(error) === "23505") throw idTaken();
     throw error;
   }
-  if (!runAt)
-    await enqueue(deps, { id: commandId, instanceId: instance.id, shard: instance.shard, kind: definition.kind });
-  return { commandId, messageId, runAt: runAt ?? null, repeated: false };
+  const accepted = { commandId, messageId, runAt: runAt ?? null, repeated: false };
+  await request.onAccepted?.(accepted);
+  const queued = { id: commandId, instanceId: instance.id, shard: instance.shard, kind: definition.kind };
+  if (!runAt) await enqueue(deps, queued, request.reply !== undefined);
+  return accepted;
 }
 
-async function findRepeat(db: Database, request: AcceptRequest, requestHash: Buffer): Promise<Accepted | undefined> {
+/** What was accepted before under the same key. Throws `idempotency_conflict` when that was another request. */
+export function findAccepted(
+  db: Database,
+  request: Pick<AcceptRequest, "userId" | "name" | "input" | "runAt" | "idempotencyKey"> & { instance: { id: string } },
+): Promise<Accepted | undefined> {
+  return findRepeat(db, request, hashOf(request));
+}
+
+const hashOf = ({ instance, name, input, runAt }: Parameters<typeof findAccepted>[1]): Buffer =>
+  sha256(JSON.stringify([instance.id, name, input, ...(runAt ? [runAt.toISOString()] : [])]));
+
+async function findRepeat(
+  db: Database,
+  request: Pick<AcceptRequest, "userId" | "idempotencyKey">,
+  requestHash: Buffer,
+): Promise<Accepted | undefined> {
   if (request.idempotencyKey === undefined) return undefined;
   const row = await findKey(db, request.userId, request.idempotencyKey, requestHash);
   return row && { commandId: row.commandId, messageId: row.waId, runAt: row.runAt, repeated: true };
@@ -167,16 +190,19 @@ export async function findKey(
 
 /**
  * If the queue refuses, the row is taken back and the caller told that nothing was done: it may safely try again.
- * Should this process die in between, `functions/cron` puts the row on the queue.
+ * Should this process die in between, `functions/cron` puts the row on the queue. Whoever waits at a queue of their own
+ * has been told that it is accepted (`kept`): then it stays, and the host finds it.
  */
 async function enqueue(
   deps: AcceptDeps,
   command: { id: string; instanceId: string; shard: number; kind: string },
+  kept: boolean,
 ): Promise<void> {
   try {
     await deps.queues.send(commandQueue(command.shard), commandMessage(command));
   } catch (error) {
     deps.log.error({ err: error, commandId: command.id }, "the command queue refused a command");
+    if (kept) return;
     const taken = await deps.db.sql.begin(async (sql) => {
       const rows = await sql<{ wa_id: string | null }[]>`
         update commands set status = 'failed', error_code = 'unavailable', finished_at = ${deps.clock.now()}
@@ -221,6 +247,14 @@ export function outgoing(
       const { question, selectableCount } = input as CommandInput<typeof name>;
       const protoType = selectableCount === 1 ? "pollCreationMessageV3" : "pollCreationMessage";
       return { to, type: "poll", protoType, body: question };
+    }
+    case "message.sendEvent":
+      return { to, type: "event", protoType: "eventMessage", body: (input as CommandInput<typeof name>).name };
+    case "status.sendText":
+      return { to: statusChat, type: "text", protoType: "extendedTextMessage", body: (input as { text: string }).text };
+    case "status.sendMedia": {
+      const { kind, caption } = input as CommandInput<typeof name>;
+      return { to: statusChat, type: kind, protoType: `${kind}Message`, body: caption ?? "" };
     }
     case "message.forward":
       return {

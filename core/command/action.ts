@@ -1,10 +1,10 @@
 import * as z from "zod";
-import { recipient } from "../message/recipient.ts";
+import { destination, recipient } from "../message/recipient.ts";
 import { defineCommand } from "./define.ts";
 import { messageId, text } from "./message.ts";
 
 /** The chat of the message, where messages of several chats have its id: whoever writes a message chooses that. */
-const which = { messageId, chat: recipient.optional() };
+const which = { messageId, chat: destination.optional() };
 const nothing = z.object({});
 
 /** WhatsApp shows one emoji for each person; it may be of several characters. */
@@ -55,7 +55,7 @@ export const react = defineCommand({
   }),
   /** WhatsApp's id of the reaction itself. */
   output: z.object({ messageId: z.string() }),
-  errors: ["message_not_found", "conflict", "whatsapp_error"],
+  errors: ["message_not_found", "conflict", "not_supported", "whatsapp_error"],
   repeatable: true,
 });
 
@@ -79,7 +79,7 @@ export const markRead = defineCommand({
   summary:
     "Tell the senders of messages that they are read: of those that are named, or of all that are unread in a chat",
   input: z
-    .object({ messageIds: z.array(messageId).min(1).max(maxReadMarks).optional(), chat: recipient.optional() })
+    .object({ messageIds: z.array(messageId).min(1).max(maxReadMarks).optional(), chat: destination.optional() })
     .refine((input) => input.messageIds || input.chat, "name messages, a chat or both"),
   /** How many were marked; of a chat at most the newest 1,000 at once. */
   output: z.object({ messages: z.int() }),

@@ -1,12 +1,19 @@
 import type * as z from "zod";
 import * as action from "./action.ts";
+import * as call from "./call.ts";
+import * as channel from "./channel.ts";
+import * as community from "./community.ts";
 import * as contact from "./contact.ts";
 import * as content from "./content.ts";
+import * as event from "./event.ts";
 import * as group from "./group.ts";
 import * as instance from "./instance.ts";
+import * as label from "./label.ts";
+import * as media from "./media.ts";
 import * as message from "./message.ts";
 import * as presence from "./presence.ts";
 import * as profile from "./profile.ts";
+import * as status from "./status.ts";
 
 /** Every command, by name. The executors, the routes, the queue's schemas and the tests are derived from this. */
 export const commandCatalog = {
@@ -15,9 +22,13 @@ export const commandCatalog = {
   [content.sendLocation.name]: content.sendLocation,
   [content.sendContact.name]: content.sendContact,
   [content.sendPoll.name]: content.sendPoll,
+  [event.sendEvent.name]: event.sendEvent,
   [content.sendLink.name]: content.sendLink,
   [content.forward.name]: content.forward,
   [content.star.name]: content.star,
+  [status.sendText.name]: status.sendText,
+  [status.sendMedia.name]: status.sendMedia,
+  [status.remove.name]: status.remove,
   [action.remove.name]: action.remove,
   [action.edit.name]: action.edit,
   [action.react.name]: action.react,
@@ -36,6 +47,8 @@ export const commandCatalog = {
   [presence.set.name]: presence.set,
   [presence.subscribe.name]: presence.subscribe,
   [presence.get.name]: presence.get,
+  [call.list.name]: call.list,
+  [call.reject.name]: call.reject,
   [group.list.name]: group.list,
   [group.get.name]: group.get,
   [group.create.name]: group.create,
@@ -54,6 +67,28 @@ export const commandCatalog = {
   [group.answerJoinRequests.name]: group.answerJoinRequests,
   [group.setPicture.name]: group.setPicture,
   [group.removePicture.name]: group.removePicture,
+  [community.list.name]: community.list,
+  [community.get.name]: community.get,
+  [community.create.name]: community.create,
+  [community.createGroup.name]: community.createGroup,
+  [community.linkGroup.name]: community.linkGroup,
+  [community.unlinkGroup.name]: community.unlinkGroup,
+  [community.leave.name]: community.leave,
+  [media.convertVoice.name]: media.convertVoice,
+  [media.convertVideo.name]: media.convertVideo,
+  [label.create.name]: label.create,
+  [label.update.name]: label.update,
+  [label.remove.name]: label.remove,
+  [label.setChat.name]: label.setChat,
+  [channel.create.name]: channel.create,
+  [channel.get.name]: channel.get,
+  [channel.follow.name]: channel.follow,
+  [channel.unfollow.name]: channel.unfollow,
+  [channel.mute.name]: channel.mute,
+  [channel.unmute.name]: channel.unmute,
+  [channel.update.name]: channel.update,
+  [channel.remove.name]: channel.remove,
+  [channel.messages.name]: channel.messages,
   [instance.start.name]: instance.start,
   [instance.restart.name]: instance.restart,
   [instance.stop.name]: instance.stop,

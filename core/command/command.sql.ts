@@ -46,6 +46,9 @@ export const commands = pgTable(
     /** Times the host began it; a command that keeps killing its host is given up. */
     attempts: integer().notNull().default(0),
     correlationId: text("correlation_id").notNull(),
+    /** Of one that came over SQS: under which id its sender knows it, and the queue that its end is told to. */
+    requestId: text("request_id"),
+    replyTo: text("reply_to"),
     /** Given up after this, with `command_expired`. */
     deadline: instant("deadline").notNull(),
     createdAt: instant("created_at").notNull().defaultNow(),

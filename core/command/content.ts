@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { recipient } from "../message/recipient.ts";
+import { destination, recipient } from "../message/recipient.ts";
 import { defineCommand } from "./define.ts";
 import { contextFields, messageId } from "./message.ts";
 
@@ -110,10 +110,10 @@ export const forward = defineCommand({
   kind: "send",
   summary: "Send the text or the file of a message on, marked as forwarded",
   input: z.object({
-    to: recipient,
+    to: destination,
     messageId,
     /** The chat of that message, where messages of several chats have its id. */
-    chat: recipient.optional(),
+    chat: destination.optional(),
     ...contextFields,
   }),
   output: sent,

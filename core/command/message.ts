@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { fileName } from "../media/filename.ts";
 import { uploadId } from "../media/index.ts";
-import { isGroupJid, recipient } from "../message/recipient.ts";
+import { destination, isGroupJid, recipient } from "../message/recipient.ts";
 import { defineCommand } from "./define.ts";
 
 /** WhatsApp refuses longer texts; the bound is of the UTF-8 encoding. */
@@ -31,9 +31,9 @@ export const sendText = defineCommand({
   name: "message.sendText",
   kind: "send",
   summary: "Send a text",
-  input: z.object({ to: recipient, text, ...contextFields }),
+  input: z.object({ to: destination, text, ...contextFields }),
   output: sent,
-  errors: ["recipient_not_on_whatsapp", "whatsapp_error"],
+  errors: ["recipient_not_on_whatsapp", "not_supported", "whatsapp_error"],
 });
 
 export const mediaKinds = ["image", "video", "audio", "document"] as const;
@@ -45,7 +45,7 @@ export const sendMedia = defineCommand({
   summary: "Send a file that is fetched from a URL or was uploaded before",
   input: z
     .object({
-      to: recipient,
+      to: destination,
       url: z
         .url({ protocol: /^https?$/ })
         .max(2048)

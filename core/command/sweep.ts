@@ -4,6 +4,7 @@ import type { Database } from "../db/index.ts";
 import { appendEvents } from "../event/append.ts";
 import type { Ids } from "../id.ts";
 import type { Logger } from "../log.ts";
+import { count } from "../metric/index.ts";
 import { commandQueue, type Queues } from "../queue/index.ts";
 import { commandMessage } from "./envelope.ts";
 
@@ -56,7 +57,9 @@ export async function requeueCommands(deps: SweepDeps): Promise<number> {
 
 interface Expired {
   id: string;
+  status: "done" | "failed";
   wa_id: string | null;
+  correlation_id: string;
 }
 
 /** A bulk of which nothing could be sent for so long is given up; a single send waits as long for its instance. */
@@ -86,7 +89,14 @@ export async function expireCommands(deps: SweepDeps): Promise<number> {
     ) c limit ${batchSize}`;
   let expired = 0;
   // One transaction for each instance: it locks the instance to number the events, and no two locks are ever held at once.
-  for (const row of rows) expired += await expireInstance(deps, row.instance_id, row.shard);
+  for (const { instance_id: instanceId, shard } of rows) {
+    const commands = await expireInstance(deps, instanceId, shard);
+    expired += commands.length;
+    for (const { id: commandId, correlation_id: correlationId, status } of commands) {
+      count(status === "done" ? "CommandsDone" : "CommandsFailed");
+      deps.log.info({ correlationId, instanceId, commandId, status }, "a command has ended");
+    }
+  }
   if (expired > 0) deps.log.warn({ commands: expired }, "commands were given up");
   return expired;
 }
@@ -97,7 +107,7 @@ const stuck = (sql: postgres.ISql, now: string) => sql`
     select 1 from bulks o where o.instance_id = b.instance_id
       and o.released_at > ${now}::timestamptz - ${bulkPatience}::interval)`;
 
-function expireInstance(deps: SweepDeps, instanceId: string, shard: number): Promise<number> {
+function expireInstance(deps: SweepDeps, instanceId: string, shard: number): Promise<Expired[]> {
   const at = deps.clock.now();
   const now = at.toISOString();
   return deps.db.sql.begin(async (sql) => {
@@ -122,8 +132,9 @@ function expireInstance(deps: SweepDeps, instanceId: string, shard: number): Pro
                   select 1 from shards where id = ${shard}
                     and coalesce(lease_until, '-infinity') < clock_timestamp() - interval '60 seconds')))))
           order by created_at, bulk_index limit ${batchSize} for update)
-      returning c.id, c.wa_id`;
-    const waIds = commands.flatMap((command) => command.wa_id ?? []);
+      returning c.id, c.status, c.wa_id, c.correlation_id`;
+    const causes = new Map(commands.flatMap(({ wa_id, correlation_id }) => (wa_id ? [[wa_id, correlation_id]] : [])));
+    const waIds = [...causes.keys()];
     const messages = await sql<{ wa_id: string; chat_id: string }[]>`
       update messages set status = 'failed', error = 'command_expired'
       where instance_id = ${instanceId} and wa_id = any(${waIds}) and from_me and status = 'pending'
@@ -136,8 +147,9 @@ function expireInstance(deps: SweepDeps, instanceId: string, shard: number): Pro
         at,
         type: "message.failed" as const,
         data: { messageId: message.wa_id, chatId: message.chat_id, code: "command_expired" as const, details: null },
+        correlationId: causes.get(message.wa_id) ?? null,
       })),
     );
-    return commands.length;
+    return [...commands];
   });
 }

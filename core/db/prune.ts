@@ -32,6 +32,18 @@ export const retentions: readonly Retention[] = [
       ).count,
   },
   {
+    // A window that has ended says nothing. The clocks of two processes may differ a little.
+    table: "rate_windows",
+    ms: 60_000,
+    delete: async (db, before, limit) =>
+      (
+        await db.sql`
+          delete from rate_windows where subject = any(array(
+            select subject from rate_windows where ends_at < ${before}::timestamptz order by ends_at limit ${limit}))
+            and ends_at < ${before}::timestamptz`
+      ).count,
+  },
+  {
     // What the document of `Idempotency-Key` promises.
     table: "idempotency_keys",
     ms: 24 * hours,
@@ -62,6 +74,17 @@ export const retentions: readonly Retention[] = [
         await db.sql`
           delete from commands where id in (
             select id from commands where id < ${firstIdAt(before)} and finished_at < ${before}::timestamptz order by id limit ${limit})`
+      ).count,
+  },
+  {
+    // As long as SQS would keep it: its queue is away or gone.
+    table: "replies",
+    ms: 14 * days,
+    delete: async (db, before, limit) =>
+      (
+        await db.sql`
+          delete from replies where position = any(array(
+            select position from replies where created_at < ${before}::timestamptz order by created_at limit ${limit}))`
       ).count,
   },
   {

@@ -7,6 +7,8 @@ export * from "../command/command.sql.ts";
 export * from "../contact/contact.sql.ts";
 export * from "../crypto/crypto.sql.ts";
 export * from "../event/event.sql.ts";
+export * from "../event-sink/event-sink.sql.ts";
+export * from "../ingress/reply.sql.ts";
 export * from "../instance/instance.sql.ts";
 export * from "../label/label.sql.ts";
 export * from "../message/message.sql.ts";

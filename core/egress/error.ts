@@ -25,13 +25,12 @@ const unreachable = new Set([
   "EPERM",
   "ENOTFOUND",
   "EAI_AGAIN",
-  "UND_ERR_CONNECT",
 ]);
-const late = new Set(["ETIMEDOUT", "UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"]);
+const late = new Set(["ETIMEDOUT"]);
 /** Codes of OpenSSL's certificate checks (X509_V_ERR_*) and of Node's own. */
 const untrusted = /^(ERR_TLS_|ERR_SSL_|EPROTO$|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA)/;
 
-/** The failure of undici, Node or OpenSSL in our words. What is already ours passes through. */
+/** The failure of Node or OpenSSL in our words. What is already ours passes through. */
 export function asEgressError(error: unknown): Error {
   if (error instanceof EgressError || (error instanceof Error && error.name === "AppError")) return error;
   const code = codeOf(error);

@@ -1,8 +1,10 @@
-import { isIP, type LookupFunction } from "node:net";
+import * as http from "node:http";
+import * as https from "node:https";
+import { isIP } from "node:net";
 import { Readable } from "node:stream";
-import { Agent, buildConnector, type Dispatcher, request } from "undici";
 import { AppError } from "../error.ts";
 import { createAddressPolicy, createResolver, type Resolve } from "./address.ts";
+import { type Agents, guardedAgents, notPublic } from "./connect.ts";
 import { asEgressError, EgressError } from "./error.ts";
 import { badPorts } from "./port.ts";
 
@@ -50,11 +52,7 @@ export interface Egress {
   close(): Promise<void>;
 }
 
-const connectTimeoutMs = 10_000;
 const maxHeaderBytes = 16 * 1024;
-const connectionsPerOrigin = 64;
-/** Shorter than what servers use (Node: 5 s), or a request would meet a connection that the server is just closing. */
-const idleMs = 1_000;
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
 /** A redirect to another origin gets no header that may be a secret. */
 const harmlessHeaders = new Set(["accept", "accept-encoding", "user-agent", "content-type"]);
@@ -68,15 +66,7 @@ const harmlessHeaders = new Set(["accept", "accept-encoding", "user-agent", "con
 export function createEgress(options: EgressOptions): Egress {
   const mayReach = createAddressPolicy(options.allow);
   const resolve = options.resolve ?? createResolver({ local: options.allow.length > 0 });
-  const agent = new Agent({
-    connect: guardedConnector(mayReach, resolve, options.ca),
-    connections: connectionsPerOrigin,
-    pipelining: 1,
-    keepAliveTimeout: idleMs,
-    keepAliveMaxTimeout: idleMs,
-    maxHeaderSize: maxHeaderBytes,
-    allowH2: false,
-  });
+  const agents = guardedAgents(mayReach, resolve, options.ca);
 
   function check(url: string | URL): URL {
     const parsed = URL.canParse(String(url)) ? new URL(url) : undefined;
@@ -100,37 +90,35 @@ export function createEgress(options: EgressOptions): Egress {
       options.timeoutMs,
     );
     try {
-      const { answer, url: last } = await follow(agent, check, check(url), options, stop.signal);
-      const body = limited(answer, options, () => clearTimeout(timer));
-      return { status: answer.statusCode, headers: answer.headers, url: last.href, body };
+      const { answer, url: last } = await follow(agents, check, check(url), options, stop.signal);
+      const body = limited(answer, options, stop.signal, () => clearTimeout(timer));
+      return { status: answer.statusCode ?? 0, headers: answer.headers, url: last.href, body };
     } catch (error) {
       clearTimeout(timer);
       throw asEgressError(error);
     }
   }
 
-  return { check, fetch, close: () => agent.destroy() };
+  return { check, fetch, close: async () => agents.destroy() };
 }
 
 async function follow(
-  agent: Agent,
+  agents: Agents,
   check: Egress["check"],
   start: URL,
   options: EgressRequest,
   signal: AbortSignal,
-): Promise<{ answer: Dispatcher.ResponseData; url: URL }> {
+): Promise<{ answer: http.IncomingMessage; url: URL }> {
   let url = start;
   let { method = "GET", body } = options;
   let headers: Record<string, string> = { ...lowerCase(options.headers), "accept-encoding": "identity" };
   for (let left = options.redirects ?? 0; ; left--) {
-    const answer = await withSignal(
-      request(url, { dispatcher: agent, method, headers, body: body ?? null, signal }),
-      signal,
-    );
-    if (!redirectStatuses.has(answer.statusCode) || options.redirects === undefined || options.redirects === 0) {
+    const answer = await exchange(agents, url, { method, headers, body, signal });
+    const status = answer.statusCode ?? 0;
+    if (!redirectStatuses.has(status) || options.redirects === undefined || options.redirects === 0) {
       return { answer, url };
     }
-    discard(answer.body);
+    discard(answer);
     const location = answer.headers.location;
     if (left === 0) throw new EgressError("redirect", "too many redirects");
     if (typeof location !== "string" || !URL.canParse(location, url.href)) {
@@ -138,7 +126,7 @@ async function follow(
     }
     const next = check(new URL(location, url));
     // Fetch Standard, HTTP-redirect fetch: 303 always, and 301 and 302 of a POST, go on as GET.
-    if ((answer.statusCode === 303 && method !== "HEAD") || (answer.statusCode < 303 && method === "POST")) {
+    if ((status === 303 && method !== "HEAD") || (status < 303 && method === "POST")) {
       method = "GET";
       body = undefined;
     }
@@ -149,23 +137,49 @@ async function follow(
   }
 }
 
-/** undici ends a request that still waits for its connection only when that comes or fails: here the time limit wins. */
-async function withSignal<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let stop = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
+interface ExchangeOptions {
+  method: string;
+  headers: Record<string, string>;
+  body: string | Uint8Array | undefined;
+  signal: AbortSignal;
+}
+
+/** One request and the head of its answer. */
+function exchange(
+  agents: Agents,
+  url: URL,
+  { method, headers, body, signal }: ExchangeOptions,
+): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const { request } = url.protocol === "https:" ? https : http;
+    const sent = request(url, {
+      agent: agents.of(url.protocol),
+      method,
+      headers: { ...headers, ...(body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) }) },
+      maxHeaderSize: maxHeaderBytes,
+      signal,
+    });
+    // Node.js ends a request that still waits for its connection only when that comes or fails: here the time limit wins.
+    const stop = () => reject(signal.reason);
     signal.addEventListener("abort", stop);
+    sent.once("response", (answer) => {
+      signal.removeEventListener("abort", stop);
+      resolve(answer);
+    });
+    // Also what comes after the answer must find a listener.
+    sent.on("error", reject);
+    sent.end(body);
   });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
 }
 
 /** The body with its byte limit. `done` is called once, when nothing more will be read. */
-function limited(answer: Dispatcher.ResponseData, options: EgressRequest, done: () => void): Readable {
-  const source = answer.body;
+function limited(
+  answer: http.IncomingMessage,
+  options: EgressRequest,
+  signal: AbortSignal,
+  done: () => void,
+): Readable {
+  const source = answer;
   const tooLarge = () => new EgressError("too_large", `the answer is larger than ${options.maxBytes} bytes`);
   const cut = options.overflow === "cut";
   let left = options.maxBytes;
@@ -186,7 +200,7 @@ function limited(answer: Dispatcher.ResponseData, options: EgressRequest, done: 
   // Whoever reads sees the error; to those who do not it must not be the end of the process.
   out.on("error", () => undefined);
   source.on("error", (error) => {
-    if (!over) out.destroy(asEgressError(error));
+    if (!over) out.destroy(asEgressError(signal.aborted ? signal.reason : error));
   });
   source.on("end", () => out.push(null));
   if (!cut && Number(answer.headers["content-length"]) > options.maxBytes) {
@@ -210,43 +224,6 @@ function limited(answer: Dispatcher.ResponseData, options: EgressRequest, done: 
 function discard(body: Readable): void {
   body.on("error", () => undefined).destroy();
 }
-
-function guardedConnector(
-  mayReach: (address: string) => boolean,
-  resolve: Resolve,
-  ca: string | undefined,
-): buildConnector.connector {
-  const lookup: LookupFunction = (hostname, options, callback) => {
-    resolve(hostname).then(
-      (all) => {
-        const [first, ...others] = all.filter(mayReach).map((address) => ({ address, family: isIP(address) }));
-        if (!first) return callback(notPublic(), "", 0);
-        if (options.all) return callback(null, [first, ...others]);
-        callback(null, first.address, first.family);
-      },
-      (error: unknown) => {
-        callback(new EgressError("connect", `the name ${hostname} does not resolve`, { cause: error }), "", 0);
-      },
-    );
-  };
-  const connect = buildConnector({ lookup, timeout: connectTimeoutMs, allowH2: false, ...(ca ? { ca } : {}) });
-  return (target, callback) => {
-    const host = bareHost(target.hostname);
-    // A literal address never meets the lookup.
-    if (isIP(host) !== 0 && !mayReach(host)) return callback(notPublic(), null);
-    connect(target, (...[error, socket]) => {
-      if (error) return callback(error, null);
-      if (!mayReach(socket.remoteAddress ?? "")) {
-        socket.destroy();
-        return callback(notPublic(), null);
-      }
-      callback(null, socket);
-    });
-  };
-}
-
-/** The same words for every refused address: a caller must not learn what is inside. */
-const notPublic = () => new AppError("url_not_allowed", "the host is not on the public internet");
 
 const bareHost = (hostname: string) => hostname.replace(/^\[(.*)\]$/, "$1");
 

@@ -5,28 +5,34 @@ import type { NewEvent } from "./catalog.ts";
 
 export type EventRow = NewEvent & { id: string; instanceId: string; at: Date; correlationId?: string | null };
 
+/** It becomes the header of a webhook, and of what came from WhatsApp a stranger may have chosen it. */
+const usableCorrelationId = /^[\x21-\x7e]{1,128}$/;
+
 /**
  * Appends events to the log in the order given, within the caller's transaction: numbers them per instance, leaves them for
  * the outbox and counts them (`usage`). An instance that is gone takes none, and an event that is there already stays as it
- * is and is not counted again, so that a transaction whose commit was not heard of can be run again.
+ * is and is not counted again, so that a transaction whose commit was not heard of can be run again. One without a usable
+ * correlation id is its own.
  */
 export async function appendEvents(sql: postgres.ISql, events: readonly EventRow[]): Promise<void> {
   if (events.length === 0) return;
-  const rows = events.map((event, index) => ({
+  const seen = new Set<string>();
+  const once = events.filter(({ id }) => !seen.has(id) && seen.add(id));
+  const rows = once.map((event, index) => ({
     id: event.id,
     instance_id: event.instanceId,
     ord: index,
     type: event.type,
     data: event.data,
     at: event.at.toISOString(),
-    correlation_id: event.correlationId ?? null,
+    correlation_id: usableCorrelationId.test(event.correlationId ?? "") ? event.correlationId : event.id,
   }));
   const json = storableJson(rows);
   await sql`
     with incoming as (
       select * from jsonb_to_recordset(${json}::text::jsonb)
         as t(id uuid, instance_id uuid, ord int, type text, data jsonb, at timestamptz, correlation_id text)
-      where t.id <> all(array(select id from events where id = any(${events.map((event) => event.id)}::uuid[])))
+      where t.id <> all(array(select id from events where id = any(${once.map((event) => event.id)}::uuid[])))
     ), counts as (
       select instance_id, count(*) as n from incoming group by instance_id
     ), raised as (

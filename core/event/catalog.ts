@@ -1,6 +1,10 @@
 import * as z from "zod";
+import * as call from "./call.ts";
 import * as connection from "./connection.ts";
+import * as group from "./group.ts";
 import * as message from "./message.ts";
+import * as response from "./response.ts";
+import * as status from "./status.ts";
 import * as webhook from "./webhook.ts";
 
 /** Every event, by type. */
@@ -14,10 +18,20 @@ export const eventCatalog = {
   [message.deleted.type]: message.deleted,
   [message.mediaStored.type]: message.mediaStored,
   [message.mediaFailed.type]: message.mediaFailed,
+  [status.received.type]: status.received,
+  [response.voted.type]: response.voted,
+  [response.answered.type]: response.answered,
   [connection.open.type]: connection.open,
   [connection.close.type]: connection.close,
   [connection.update.type]: connection.update,
   [connection.qr.type]: connection.qr,
+  [group.join.type]: group.join,
+  [group.leave.type]: group.leave,
+  [group.update.type]: group.update,
+  [group.participantsUpdate.type]: group.participantsUpdate,
+  [call.received.type]: call.received,
+  [call.rejected.type]: call.rejected,
+  [call.ended.type]: call.ended,
   [webhook.disabled.type]: webhook.disabled,
 };
 

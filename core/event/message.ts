@@ -12,7 +12,7 @@ const messageMedia = z.object({
   storageKey: z.string(),
 });
 
-const content = {
+export const content = {
   /** WhatsApp's message id. */
   messageId: z.string(),
   chatId: z.string(),

@@ -41,6 +41,8 @@ export const instances = pgTable(
     phoneNumber: text("phone_number"),
     lid: text(),
     pushName: text("push_name"),
+    /** Whether it is a WhatsApp Business account; null until an account has been linked. */
+    business: boolean(),
 
     /** What a phone can scan now, encrypted; gone when scanned or past `qrExpiresAt`. */
     qr: bytea(),
@@ -63,6 +65,9 @@ export const instances = pgTable(
     maxRetries: integer("max_retries").notNull().default(5),
     /** Milliseconds between tries, the first pause; later ones grow. */
     retryInterval: integer("retry_interval").notNull().default(60_000),
+
+    /** Queue that gets the events; null is that of the user, if there is one. */
+    eventQueue: text("event_queue"),
 
     /** Sequence number of the newest event; raised in the transaction that appends events. */
     eventSeq: bigint("event_seq", { mode: "number" }).notNull().default(0),

@@ -1,8 +1,9 @@
 import { and, eq, isNull } from "drizzle-orm";
 import { recordActivity } from "../activity/index.ts";
-import { type AcceptDeps, type Accepted, acceptCommand } from "../command/accept.ts";
+import { type AcceptDeps, type Accepted, type AcceptRequest, acceptCommand } from "../command/accept.ts";
 import type { Vault } from "../crypto/index.ts";
 import { AppError } from "../error.ts";
+import { alignSinks } from "../event-sink/setting.ts";
 import type { Caller } from "../user/index.ts";
 import { type Instance, shardOf } from "./index.ts";
 import { type Dialect, instances } from "./instance.sql.ts";
@@ -15,9 +16,8 @@ export interface LifecycleDeps extends AcceptDeps {
 }
 
 /** Who asked, and under which id the traces of it are found. */
-export interface Asked {
+export interface Asked extends Pick<AcceptRequest, "correlationId" | "idempotencyKey" | "reply" | "onAccepted"> {
   caller: Caller;
-  correlationId: string;
 }
 
 /**
@@ -51,6 +51,7 @@ export async function createInstance(
       })
       .returning();
     if (!row) throw new Error("the insert of an instance returned no row");
+    await alignSinks({ orm: tx, clock: deps.clock }, { instanceId: id });
     await recordActivity({ orm: tx, clock: deps.clock, ids: deps.ids }, id, "instance_created", { name: row.name });
     return row;
   });
@@ -121,9 +122,9 @@ export async function deleteInstance(deps: LifecycleDeps, asked: Asked, instance
   }
 }
 
-const request = (asked: Asked, instance: Instance) => ({
-  userId: asked.caller.userId,
+const request = ({ caller, ...asked }: Asked, instance: Instance) => ({
+  ...asked,
+  userId: caller.userId,
   instance,
   input: {},
-  correlationId: asked.correlationId,
 });

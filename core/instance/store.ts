@@ -6,6 +6,7 @@ import type { Clock } from "../clock.ts";
 import type { Vault } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
+import { alignSinks } from "../event-sink/setting.ts";
 import type { Ids } from "../id.ts";
 import { assertOwner, type Caller } from "../user/index.ts";
 import { checkHeaders } from "../webhook/attempt.ts";
@@ -108,6 +109,8 @@ export interface InstanceSettings extends z.infer<typeof webhookSettings> {
   webhookSecret?: string | null | undefined;
   /** All of them: what is left out is gone. */
   webhookHeaders?: Record<string, string> | undefined;
+  /** A queue that gets the events, checked (`assertEventQueue`); null leaves them to that of the user. */
+  eventQueue?: string | null | undefined;
 }
 
 type Columns = Partial<typeof instances.$inferInsert>;
@@ -190,6 +193,7 @@ export async function updateInstance(
     if (!updated) throw new AppError("instance_not_found");
     const anew = columns.webhookEnabled || updated.webhookUrl !== instance.webhookUrl;
     if (anew) await forgetHealth(tx, instance.id, deps.clock.now());
+    if (columns.eventQueue !== undefined) await alignSinks({ orm: tx, clock: deps.clock }, { instanceId: instance.id });
     await recordActivity({ ...deps, orm: tx }, instance.id, "instance_updated", { changed });
     return updated;
   });

@@ -17,11 +17,16 @@ export const labels = pgTable(
     /** Of the labels that every business account begins with. */
     predefinedId: text("predefined_id"),
     updatedAt: instant("updated_at").notNull().defaultNow(),
+    /** Kept, because its id is not given out again: what carried it would seem to carry the new one. */
+    deletedAt: instant("deleted_at"),
   },
   (table) => [primaryKey({ columns: [table.instanceId, table.labelId] })],
 );
 
-/** What carries which label. A label need not be known yet when something is said to carry it. */
+/**
+ * What carries which label, entry by entry as in the app state: a person's chat may stand here by number or by LID, or by both. A
+ * label need not be known yet when something is said to carry it, and what carries one that was deleted is not taken away.
+ */
 export const labelTargets = pgTable(
   "label_targets",
   {

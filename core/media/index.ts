@@ -18,6 +18,9 @@ export const uploadId = z
   .regex(/^[0-9a-f]{32,64}$/, "must be the id of an upload")
   .meta({ description: "What `uploads` answered" });
 
+/** What `mediaKey` puts behind the prefix: the id of a message's row, or WhatsApp's id of one that we sent. */
+export const mediaId = z.string().regex(/^[\w-]{1,128}$/, "must be the id of a file");
+
 export const uploadKey = (instanceId: string, id: string) => `${uploadPrefix(instanceId)}${id}`;
 export const uploadPrefix = (instanceId: string) => `${uploadsPrefix}${instanceId}/`;
 export const uploadsPrefix = "upload/";

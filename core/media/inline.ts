@@ -42,6 +42,21 @@ export const mediaPlace = z
   })
   .meta({ description: "A URL, the id of an upload, a data URL or base64; in the request itself up to 4.4 MB" });
 
+/** Only what `mediaPlace` takes in the request itself: a data URL or bare base64, of up to 4.4 MB. */
+export const inlinePlace = z
+  .string()
+  .transform((text, context): Extract<MediaPlace, { inline: object }> => {
+    const inline = inlineOf(text) ?? (text === "" ? undefined : decoded(text, "application/octet-stream"));
+    if (inline && inline.bytes.length > 0 && inline.bytes.length <= maxInlineBytes) {
+      return { inline, upload: createHash("sha256").update(inline.bytes).digest("hex") };
+    }
+    const large = inline && inline.bytes.length > maxInlineBytes;
+    const reason = large ? `may have ${maxInlineBytes} bytes at most; upload larger files` : "must be a file in base64";
+    context.addIssue({ code: "custom", message: reason });
+    return z.NEVER;
+  })
+  .meta({ description: "Base64 or a data URL, up to 4.4 MB" });
+
 function inlineOf(text: string): { bytes: Buffer; type: string } | undefined {
   const [head, type = "text/plain", , encoded] = dataUrl.exec(text) ?? [];
   if (head === undefined) {

@@ -62,7 +62,10 @@ export async function recognize(path: string, claimed: string): Promise<Recogniz
   if (boxed.includes(mimetype)) return await recognizeBoxed(path, plain);
   if (playable[mimetype]) return { ...plain, kind: "audio", convertible: "audio", demuxer: playable[mimetype] };
   const opus = mimetype === "audio/ogg" ? await readOggOpus(path) : undefined;
-  if (opus) return { ...plain, mimetype: opusType, kind: "audio", convertible: "audio", demuxer: "ogg", ...opus };
+  if (opus) {
+    const { seconds } = opus;
+    return { ...plain, mimetype: opusType, kind: "audio", convertible: "audio", demuxer: "ogg", seconds };
+  }
   if (otherSound[mimetype]) return { ...plain, convertible: "audio", demuxer: otherSound[mimetype] };
   if (otherFilms[mimetype]) return { ...plain, convertible: "video", demuxer: otherFilms[mimetype] };
   return plain;

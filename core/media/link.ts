@@ -4,8 +4,9 @@ import { AppError } from "../error.ts";
 import { isId } from "../instance/store.ts";
 import type { MessageMedia } from "../message/message.sql.ts";
 import type { Storage } from "../storage/index.ts";
-import { attachment, inventedName } from "./filename.ts";
-import { storableType } from "./index.ts";
+import { attachment, inventedName, nameOfAttachment } from "./filename.ts";
+import { storableType, uploadKey } from "./index.ts";
+import { assertStaged } from "./staged.ts";
 
 /** A file that can be fetched by whoever has the URL, until `expiresAt`. */
 export interface MediaLink {
@@ -57,5 +58,26 @@ export async function linkToMedia(
     filename,
     size: media.size,
     sha256: media.sha256,
+  };
+}
+
+/** A fresh link to what was uploaded or converted. Throws `media_not_usable` when it is not there. */
+export async function linkToUpload(
+  deps: { storage: Storage; clock: Clock },
+  instanceId: string,
+  upload: string,
+): Promise<MediaLink> {
+  const { contentType, contentDisposition, size } = await assertStaged(deps, instanceId, { upload });
+  const filename = nameOfAttachment(contentDisposition) ?? inventedName(upload, contentType);
+  return {
+    url: await deps.storage.presign(uploadKey(instanceId, upload), linkSeconds, {
+      contentType,
+      contentDisposition: attachment(filename),
+    }),
+    expiresAt: new Date(deps.clock.now().getTime() + linkSeconds * 1000),
+    mimetype: contentType,
+    filename,
+    size,
+    sha256: null,
   };
 }

@@ -10,6 +10,7 @@ const noPosition = 0xffff_ffff_ffff_ffffn;
 export interface OggOpus {
   /** Length of the sound. */
   seconds: number;
+  channels: number;
 }
 
 /** Reads only the first and the last page. Undefined when the file is no Ogg that begins with Opus (RFC 7845). */
@@ -27,7 +28,7 @@ export async function readOggOpus(path: string): Promise<OggOpus | undefined> {
     const tail = Buffer.alloc(Math.min(size, 2 * maxPageBytes));
     await file.read(tail, 0, tail.length, size - tail.length);
     const end = lastPosition(tail, first.serial) ?? 0n;
-    return { seconds: Math.max(0, Number(end) - preSkip) / granulesPerSecond };
+    return { seconds: Math.max(0, Number(end) - preSkip) / granulesPerSecond, channels: packet.readUInt8(9) };
   } finally {
     await file.close();
   }

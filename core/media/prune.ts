@@ -23,7 +23,7 @@ export async function pruneUploads(deps: { db: Database; storage: Storage; clock
   // After the list: whoever names one of these from now on is told that it has expired, or puts it there anew.
   const waiting = await deps.db.sql<{ instance_id: string; upload: string }[]>`
     select instance_id, input->>'upload' as upload from commands
-    where name = 'message.sendMedia' and status in ('scheduled', 'queued', 'claimed') and input ? 'upload'`;
+    where status in ('scheduled', 'queued', 'claimed') and input ? 'upload'`;
   const needed = new Set(waiting.map((command) => uploadKey(command.instance_id, command.upload)));
   for (const key of old) if (!needed.has(key)) await deps.storage.remove(key);
 }

@@ -2,7 +2,7 @@ import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import type { MessageContext } from "./context.ts";
 import type { MessageStatus } from "./message.sql.ts";
-import { isGroupJid } from "./recipient.ts";
+import { isChannelJid, isGroupJid } from "./recipient.ts";
 
 /** A message as those who want to do something with it need it. */
 export interface FoundMessage {
@@ -53,9 +53,10 @@ export async function findMessage(
 /**
  * Refuses to quote what cannot be quoted in this chat: nothing here has the id, or only a message of another group. Whether a
  * person's chat is the right one the host knows, as WhatsApp may know the number in another spelling.
- * Throws `message_not_found`.
+ * Throws `message_not_found`, and `not_supported` for a channel.
  */
 export async function assertQuotable(db: Database, instanceId: string, waId: string, chat: string): Promise<void> {
+  if (isChannelJid(chat)) throw new AppError("not_supported", "WhatsApp has no quotations in channels");
   const [row] = await db.sql`
     select 1 from messages where instance_id = ${instanceId} and wa_id = ${waId}
       and case when ${isGroupJid(chat)} then chat_id = ${chat} else chat_id not like '%@g.us' end limit 1`;

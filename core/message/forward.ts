@@ -36,7 +36,7 @@ export async function findForwardable(
 }
 
 /** The JIDs under which the chat may stand in the history. */
-async function spellingsOf(db: Database, instanceId: string, chat: string): Promise<string[]> {
+export async function spellingsOf(db: Database, instanceId: string, chat: string): Promise<string[]> {
   const rows = await db.sql<{ jid: string }[]>`
     select jid from contacts where instance_id = ${instanceId} and lid = ${chat}`;
   return [chat, ...rows.map((row) => row.jid)];

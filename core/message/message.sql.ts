@@ -31,7 +31,7 @@ export interface MessageMedia {
   /** `pending`: not in the bucket yet. `stored`: it is. `failed`: WhatsApp no longer has it or it was damaged; see `error`. */
   state: "pending" | "stored" | "failed";
   error: string | null;
-  /** What the host needs to fetch it from WhatsApp: direct path and media key, base64. Gone once stored. */
+  /** What the host needs to fetch it from WhatsApp: direct path and media key, base64, empty for what is in the clear. Gone once stored. */
   source: { directPath: string | null; mediaKey: string; kind: string } | null;
 }
 
@@ -62,7 +62,10 @@ export const messages = pgTable(
     context: jsonb().$type<MessageContext>(),
     status: text({ enum: messageStatuses }).notNull(),
     error: text(),
-    /** The encoded protobuf of what we sent: answers retry receipts, and makes a second try send the same bytes. */
+    /**
+     * The encoded protobuf of what we sent: answers retry receipts, and makes a second try send the same bytes. Of others'
+     * messages only of polls and events: answers to them do not open without their secret.
+     */
     payload: bytea(),
     /** When WhatsApp says it was written; for ours, when it was accepted. */
     sentAt: instant("sent_at").notNull(),

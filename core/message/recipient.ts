@@ -10,9 +10,17 @@ export const recipient = z
   .transform((value, context) => {
     const jid = toJid(value);
     if (jid) return jid;
-    context.addIssue({ code: "custom", message: "must be an international phone number or a WhatsApp JID" });
+    const message = value.trim().endsWith("@broadcast")
+      ? notToBroadcasts
+      : isChannelJid(value.trim())
+        ? "must not be a channel: those take texts and files, and this is neither"
+        : "must be an international phone number or a WhatsApp JID";
+    context.addIssue({ code: "custom", message });
     return z.NEVER;
   });
+
+const notToBroadcasts =
+  "WhatsApp takes no messages to its own broadcast lists from linked devices: make a list with POST /api/broadcasts/{instanceId} and send to it with POST /api/broadcasts/{instanceId}/{broadcastId}/send, or post a status with POST /api/status/{instanceId}/text";
 
 const person = /^([1-9][0-9]{6,14})(?::[0-9]+)?@(?:s\.whatsapp\.net|c\.us)$/;
 const lid = /^([0-9]{5,20})(?::[0-9]+)?@lid$/;
@@ -35,3 +43,23 @@ export function toJid(value: string): string | undefined {
 
 export const isGroupJid = (jid: string) => jid.endsWith("@g.us");
 export const isLidJid = (jid: string) => jid.endsWith("@lid");
+export const isChannelJid = (jid: string) => jid.endsWith("@newsletter");
+
+/** The JID of a channel, from that or the digits before `@newsletter`; undefined for anything else. */
+export function toChannelJid(value: string): string | undefined {
+  const digits = /^([0-9]{10,25}(?:-[0-9]{5,15})?)(?:@newsletter)?$/.exec(value.trim())?.[1];
+  return digits && `${digits}@newsletter`;
+}
+
+/** Where a message goes: like `recipient`, or to a channel, whose JID is `…@newsletter`. */
+export const destination = z
+  .string()
+  .max(128)
+  .transform((value, context) => {
+    const channel = value.includes("@") ? toChannelJid(value) : undefined;
+    if (channel) return channel;
+    const parsed = recipient.safeParse(value);
+    if (parsed.success) return parsed.data;
+    for (const { message } of parsed.error.issues) context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  });

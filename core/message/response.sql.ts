@@ -2,6 +2,10 @@ import { integer, jsonb, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-
 import { instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 
+/** What one may answer to an event. */
+export const responseAnswers = ["going", "notGoing", "maybe"] as const;
+export type ResponseAnswer = (typeof responseAnswers)[number];
+
 /** What each person last answered to a poll or to an event: WhatsApp sends a whole new answer, encrypted, for each change. */
 export const responses = pgTable(
   "responses",

@@ -1,4 +1,11 @@
-import type { QueueMessage } from "./index.ts";
+export interface QueueMessage {
+  /** JSON text, at most 1 MiB. */
+  body: string;
+  /** Messages of one group keep their order. */
+  groupId: string;
+  /** The same within five minutes is dropped by SQS. */
+  deduplicationId: string;
+}
 
 interface Waiting {
   message: QueueMessage;

@@ -9,7 +9,17 @@ import {
   SQSClient,
 } from "@aws-sdk/client-sqs";
 import { type Config, endpointCredentials } from "../config.ts";
-import { Batcher } from "./batcher.ts";
+import { Batcher, type QueueMessage } from "./batcher.ts";
+import {
+  commandQueue,
+  commandVisibilitySeconds,
+  deadLetterQueue,
+  eventQueue,
+  eventVisibilitySeconds,
+  ingressQueue,
+  ingressVisibilitySeconds,
+  maxReceives,
+} from "./name.ts";
 
 /** SQS, by the names of our queues. */
 export interface Queues {
@@ -26,25 +36,8 @@ export interface Queues {
   remove(name: string, receiptHandles: readonly string[]): Promise<void>;
 }
 
-export interface QueueMessage {
-  /** JSON text, at most 1 MiB. */
-  body: string;
-  /** Messages of one group keep their order. */
-  groupId: string;
-  /** The same within five minutes is dropped by SQS. */
-  deduplicationId: string;
-}
-
-export const eventQueue = "event.fifo";
-export const commandQueue = (shard: number) => `command-${shard}.fifo`;
-
-/** Six times the webhook function's timeout, as AWS advises for an event source. */
-const eventVisibilitySeconds = 360;
-/** A host takes commands over within milliseconds. If it dies meanwhile, its successor finds them in the database. */
-const commandVisibilitySeconds = 20;
-
-/** Every queue has a dead-letter queue beside it, of this name. */
-export const deadLetterQueue = (name: string) => name.replace(/\.fifo$/, "-dead.fifo");
+export type { QueueMessage } from "./batcher.ts";
+export { commandQueue, deadLetterQueue, eventQueue, ingressQueue } from "./name.ts";
 
 export function openQueues(config: Config): Queues {
   const client = new SQSClient({
@@ -68,7 +61,7 @@ export function openQueues(config: Config): Queues {
         QueueUrl: await url(name),
         Entries: messages.map((message, index) => ({
           Id: String(index),
-          MessageBody: message.body,
+          MessageBody: queueable(message.body),
           MessageGroupId: message.groupId,
           MessageDeduplicationId: message.deduplicationId,
         })),
@@ -111,12 +104,22 @@ export function openQueues(config: Config): Queues {
   };
 }
 
+/** JSON text without the two characters that no queue takes, and that strangers can write: as escapes they mean the same. */
+export function queueable(json: string): string {
+  return json.replaceAll("\uFFFE", "\\ufffe").replaceAll("\uFFFF", "\\uffff");
+}
+
+function visibilitySeconds(name: string): number {
+  if (name === eventQueue) return eventVisibilitySeconds;
+  return name === ingressQueue ? ingressVisibilitySeconds : commandVisibilitySeconds;
+}
+
 /**
  * Makes the queues where no infrastructure code does: on one machine. On AWS they are declared in `infra`.
  * A message that was received five times without being removed goes to the dead-letter queue.
  */
 export async function createQueues(queues: Queues, config: Config): Promise<void> {
-  const names = [eventQueue, ...Array.from({ length: config.SHARDS }, (_, shard) => commandQueue(shard))];
+  const names = [eventQueue, ingressQueue, ...Array.from({ length: config.SHARDS }, (_, shard) => commandQueue(shard))];
   await Promise.all(
     names.map(async (name) => {
       const fifo = { FifoQueue: "true", MessageRetentionPeriod: "1209600" };
@@ -131,8 +134,8 @@ export async function createQueues(queues: Queues, config: Config): Promise<void
           QueueName: `${config.QUEUE_PREFIX}-${name}`,
           Attributes: {
             ...fifo,
-            VisibilityTimeout: String(name === eventQueue ? eventVisibilitySeconds : commandVisibilitySeconds),
-            RedrivePolicy: JSON.stringify({ deadLetterTargetArn: Attributes?.QueueArn, maxReceiveCount: 5 }),
+            VisibilityTimeout: String(visibilitySeconds(name)),
+            RedrivePolicy: JSON.stringify({ deadLetterTargetArn: Attributes?.QueueArn, maxReceiveCount: maxReceives }),
           },
         }),
       );

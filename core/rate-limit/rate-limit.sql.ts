@@ -5,7 +5,7 @@ import { instant } from "../db/columns.ts";
 export const rateWindows = pgTable(
   "rate_windows",
   {
-    /** `ip:…` or `key:…`. */
+    /** `ip:…`, `key:…` or, of a token, `user:…`. */
     subject: text().primaryKey(),
     used: integer().notNull(),
     endsAt: instant("ends_at").notNull(),

@@ -7,7 +7,7 @@ export interface Grant {
 }
 
 /** Key space of the advisory locks of shards; the `fence` function of the migrations takes the same. */
-const advisorySpace = 1398294337;
+export const advisorySpace = 1398294337;
 
 /**
  * Takes a shard whose lease is free or has run out, under the next epoch. Undefined when somebody holds it, or when a
@@ -54,27 +54,51 @@ export async function releaseLease(db: Database, host: string, grant: Grant): Pr
     update shards set lease_until = null where id = ${grant.shard} and host = ${host} and epoch = ${grant.epoch}`;
 }
 
-/**
- * Says that a host is alive and answers how many are, and the shards that nobody holds now. Hosts that said nothing for
- * `aliveMs` count as gone.
- */
-export async function reportHost(
-  db: Database,
-  host: { id: string; startedAt: Date; draining: boolean; version: string },
-  aliveMs: number,
-): Promise<{ hosts: number; shards: number; free: number[] }> {
+/** What a host says of itself. */
+export interface HostReport {
+  id: string;
+  startedAt: Date;
+  draining: boolean;
+  version: string;
+  /** Milliseconds that one core was busy for it since it started. */
+  cpuMs: number;
+  rssBytes: number;
+}
+
+/** What a host hears. Instants are seconds since 1970 by the clock of the database, to the microsecond. */
+export interface Situation {
+  /** How many are alive and not about to give their shards back. */
+  hosts: number;
+  shards: number;
+  /** Those that nobody holds now. */
+  free: number[];
+  /** Whether no host is to hold a shard. */
+  stopped: boolean;
+  /** Who took up its work before this is to begin anew; 0 when nobody ever was. */
+  restartAt: number;
+  now: number;
+}
+
+/** Says that a host is alive, and answers how things are. Hosts that said nothing for `aliveMs` count as gone. */
+export async function reportHost(db: Database, host: HostReport, aliveMs: number): Promise<Situation> {
+  const [cpuMs, rssBytes] = [Math.round(host.cpuMs), Math.round(host.rssBytes)];
   await db.sql`
-    insert into hosts (id, started_at, seen_at, draining_since, version)
-    values (${host.id}, ${host.startedAt}, clock_timestamp(), case when ${host.draining} then clock_timestamp() end, ${host.version})
-    on conflict (id) do update set seen_at = clock_timestamp(),
+    insert into hosts (id, started_at, seen_at, draining_since, version, cpu_ms, rss_bytes)
+    values (${host.id}, ${host.startedAt}, clock_timestamp(), case when ${host.draining} then clock_timestamp() end,
+      ${host.version}, ${cpuMs}::bigint, ${rssBytes}::bigint)
+    on conflict (id) do update set seen_at = clock_timestamp(), cpu_ms = excluded.cpu_ms, rss_bytes = excluded.rss_bytes,
       draining_since = case when ${host.draining} then coalesce(hosts.draining_since, clock_timestamp()) end`;
-  const [row] = await db.sql<{ hosts: number; shards: number; free: number[] | null }[]>`
+  const [row] = await db.sql<(Omit<Situation, "free"> & { free: number[] | null })[]>`
     select (select count(*)::int from hosts where draining_since is null
         and seen_at > clock_timestamp() - ${aliveMs} * interval '1 ms') as hosts,
       count(*)::int as shards,
-      array_agg(id order by id) filter (where lease_until is null or lease_until < clock_timestamp()) as free
+      array_agg(id order by id) filter (where lease_until is null or lease_until < clock_timestamp()) as free,
+      coalesce((select stopped from fleet), false) as stopped,
+      coalesce((select extract(epoch from restart_at) from fleet), 0)::float8 as "restartAt",
+      extract(epoch from clock_timestamp())::float8 as now
     from shards`;
-  return { hosts: row?.hosts ?? 0, shards: row?.shards ?? 0, free: row?.free ?? [] };
+  if (!row) throw new Error("a query without a group has no row");
+  return { ...row, free: row.free ?? [] };
 }
 
 /** Forgets a host that has stopped, and hosts that were not seen for a day. */

@@ -16,7 +16,7 @@ export const hosts = pgTable(
     id: text().primaryKey(),
     startedAt: instant("started_at").notNull(),
     seenAt: instant("seen_at").notNull(),
-    /** While set, the host takes no more shards: it is about to stop. */
+    /** While set, the host gives its shards back: it is about to stop or to begin anew. */
     drainingSince: instant("draining_since"),
     version: text().notNull(),
     /** Milliseconds that one core was busy for it since it started, and what it takes of memory; as it last said. */

@@ -12,8 +12,11 @@ export interface HostStatus {
   /** Seconds since it started. */
   age: number;
   alive: boolean;
-  /** It takes no more shards: it is about to stop. */
+  /** It gives its shards back: it is about to stop or to begin anew. */
   draining: boolean;
+  /** Seconds that one core was busy for it since it started, and what it takes of memory; null before it has said so. */
+  cpuSeconds: number | null;
+  rssBytes: number | null;
   /** Those that it holds now. */
   shards: number[];
 }
@@ -31,7 +34,7 @@ export async function readHosts(db: Database): Promise<{ hosts: HostStatus[]; sh
       select h.id, h.version, h.started_at as "startedAt", h.seen_at as "seenAt",
         greatest(0, extract(epoch from clock_timestamp() - h.started_at))::int as age,
         h.seen_at > clock_timestamp() - ${aliveMs} * interval '1 ms' as alive,
-        h.draining_since is not null as draining,
+        h.draining_since is not null as draining, h.cpu_ms / 1000.0::float8 as "cpuSeconds", h.rss_bytes::float8 as "rssBytes",
         array(select s.id from shards s where s.host = h.id and s.lease_until > clock_timestamp() order by s.id) as shards
       from hosts h order by h.started_at, h.id`,
     db.sql<ShardCounts[]>`

@@ -37,6 +37,8 @@ export interface NewUser {
   ipRanges?: string[] | null | undefined;
   /** IANA name; null is UTC. */
   timeZone?: string | null | undefined;
+  /** Checked (`assertEventQueue`). */
+  eventQueue?: string | null | undefined;
 }
 
 /**
@@ -76,6 +78,7 @@ async function insertUser(
       passwordHash,
       ipRanges: wanted.ipRanges ?? null,
       timeZone: wanted.timeZone ?? null,
+      eventQueue: wanted.eventQueue ?? null,
       createdAt: now,
       updatedAt: now,
     })

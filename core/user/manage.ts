@@ -1,6 +1,7 @@
 import { and, asc, desc, eq, ilike, isNull, or } from "drizzle-orm";
 import { type Database, sqlState } from "../db/index.ts";
 import { AppError } from "../error.ts";
+import { alignSinks } from "../event-sink/setting.ts";
 import { instances } from "../instance/instance.sql.ts";
 import { type PageRequest, type Pagination, pagination } from "../message/page.ts";
 import type { Role } from "./caller.ts";
@@ -39,6 +40,8 @@ export interface OwnChanges {
   timeZone?: string | null | undefined;
   /** CIDRs; null is anywhere. */
   ipRanges?: string[] | null | undefined;
+  /** A queue for the events of all instances without one of their own, checked (`assertEventQueue`); null is none. */
+  eventQueue?: string | null | undefined;
   /** Whether ranges that the caller is not in are meant. */
   force?: boolean | undefined;
 }
@@ -52,8 +55,8 @@ export interface UserChanges extends OwnChanges {
 
 /** Throws `invalid_request` when the caller would be shut out. */
 export function updateMe(deps: KeyDeps, asking: Asking, changes: OwnChanges): Promise<User> {
-  const { firstName, lastName, timeZone, ipRanges, force } = changes;
-  return updateUser(deps, asking, asking.caller.userId, { firstName, lastName, timeZone, ipRanges, force });
+  const { firstName, lastName, timeZone, ipRanges, eventQueue, force } = changes;
+  return updateUser(deps, asking, asking.caller.userId, { firstName, lastName, timeZone, ipRanges, eventQueue, force });
 }
 
 /**
@@ -77,6 +80,7 @@ export async function updateUser(deps: KeyDeps, asking: Asking, userId: string, 
     if (disabled || changes.role === "user") await assertNotLastAdmin(tx, id);
     const [user] = await tx.update(users).set(columns).where(eq(users.id, id)).returning();
     if (!user) throw new AppError("user_not_found");
+    if (plain.eventQueue !== undefined) await alignSinks({ orm: tx, clock: deps.clock }, { userId: id });
     return user;
   });
 }

@@ -19,6 +19,8 @@ export const users = pgTable(
     ipRanges: jsonb("ip_ranges").$type<string[]>(),
     /** IANA name; the days of statistics begin at its midnight. Null is UTC. */
     timeZone: text("time_zone"),
+    /** Queue that gets the events of the instances that have none of their own. */
+    eventQueue: text("event_queue"),
     /** Tokens that were issued before are no longer valid. */
     tokensFrom: instant("tokens_from"),
     createdAt: instant("created_at").notNull().defaultNow(),

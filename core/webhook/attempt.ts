@@ -29,7 +29,7 @@ export interface Attempt {
 export async function attempt(
   egress: Egress,
   endpoint: Signing & { url: string },
-  delivery: { id: string; body: string },
+  delivery: { id: string; body: string; correlationId?: string | null | undefined },
   at: Date,
   timeoutMs = attemptTimeoutMs,
 ): Promise<Attempt> {
@@ -42,6 +42,7 @@ export async function attempt(
         ...customHeaders(endpoint.headers),
         "content-type": "application/json",
         "user-agent": "Switchboard-Webhook/1",
+        ...(delivery.correlationId ? { "x-correlation-id": delivery.correlationId } : {}),
         ...signatureHeaders({
           id: delivery.id,
           at,
@@ -82,7 +83,7 @@ async function beginning(body: Readable): Promise<string> {
 
 /** Headers of the connection or of ours: a caller's own headers do not get to say these. */
 const reserved =
-  /^(host|connection|content-length|content-type|transfer-encoding|te|trailer|upgrade|expect|keep-alive|proxy-.*|accept-encoding|user-agent|x-webhook-signature(-previous)?|webhook-(id|timestamp|signature))$/i;
+  /^(host|connection|content-length|content-type|transfer-encoding|te|trailer|upgrade|expect|keep-alive|proxy-.*|accept-encoding|user-agent|x-webhook-signature(-previous)?|x-correlation-id|webhook-(id|timestamp|signature))$/i;
 
 /**
  * Checks the headers that a caller wants to have sent along. Throws `invalid_request` for a name that is not a token

@@ -19,11 +19,19 @@ export function webhookBody(event: WebhookEvent, context: BodyContext, link: Fil
   return body && JSON.stringify(body);
 }
 
-/** That a message could not be sent belongs to what the sender wants to know of sending. Connections are always told. */
+/**
+ * That a message could not be sent belongs to what the sender wants to know of sending. What has no switch is always told:
+ * connections, groups and calls.
+ */
 function wanted(event: WebhookEvent, context: BodyContext): boolean {
   switch (event.type) {
     case "message.received":
+    case "status.received":
       return context.notifyReceived;
+    // What the owner does on the phone is told with what they write there.
+    case "poll.voted":
+    case "event.answered":
+      return event.data.fromMe ? context.notifySent : context.notifyReceived;
     case "message.sent":
     case "message.failed":
       return context.notifySent;

@@ -28,8 +28,8 @@ export async function claimDue(
       for update skip locked
     )
     update deliveries d set next_at = ${options.until.toISOString()}::timestamptz from free where d.id = free.id
-    returning d.id, d.instance_id, d.event_seq::float8 as event_seq, d.event_type, d.body, d.attempts, d.tries,
-      d.first_failed_at`;
+    returning d.id, d.instance_id, d.event_seq::float8 as event_seq, d.event_type, d.correlation_id, d.body, d.attempts,
+      d.tries, d.first_failed_at`;
   return rows
     .sort((a, b) => a.event_seq - b.event_seq)
     .map((row) => ({ ...toClaimed(row), instanceId: row.instance_id }));

@@ -34,6 +34,8 @@ export interface Endpoint extends BodyContext, Signing {
   /** Milliseconds, the first pause. */
   retryInterval: number;
   health: Health;
+  /** Whether events of the instance go to a queue, too. */
+  hasQueue: boolean;
 }
 
 /** One that deliveries can be made to. */
@@ -62,6 +64,7 @@ interface Row {
   same_url: boolean | null;
   failures: number | null;
   failing_since: Date | null;
+  has_queue: boolean;
 }
 
 /**
@@ -78,8 +81,10 @@ export async function loadEndpoints(
     select i.id, i.dialect, i.phone_number, i.webhook_url, i.webhook_enabled, i.webhook_secret, i.webhook_headers,
       i.webhook_previous_secret, i.webhook_previous_secret_until,
       i.notify_received, i.notify_sent, i.notify_delivery, i.notify_read, i.max_retries, i.retry_interval,
-      w.state, w.url = i.webhook_url as same_url, w.failures, w.failing_since
+      w.state, w.url = i.webhook_url as same_url, w.failures, w.failing_since,
+      s.instance_id is not null as has_queue
     from instances i left join webhook_endpoints w on w.instance_id = i.id
+      left join event_sinks s on s.instance_id = i.id
     where i.id = any(${instanceIds as string[]}::uuid[])`;
   return new Map(rows.map((row) => [row.id, endpointOf(row, vault)]));
 }
@@ -104,6 +109,7 @@ function endpointOf(row: Row, vault: Vault): Endpoint | Error {
     maxRetries: row.max_retries,
     retryInterval: row.retry_interval,
     health: healthOf(row),
+    hasQueue: row.has_queue,
     openQr: (sealed) => vault.open(Buffer.from(sealed, "base64"), sealedPlace.qr(row.id)).toString(),
   };
 }

@@ -1,5 +1,7 @@
 import * as z from "zod";
 import type { EventData } from "../event/catalog.ts";
+import { isGroupJid } from "../message/recipient.ts";
+import { responseAnswers } from "../message/response.sql.ts";
 import type { FileLink } from "./context.ts";
 
 /** What a receiver learns of a file. Where it lies in our bucket stays ours. */
@@ -34,6 +36,53 @@ export const quotedMessage = z.object({
 
 export function quotedOf(quoted: EventData<"message.received">["quoted"]): z.output<typeof quotedMessage> | null {
   return quoted && { messageId: quoted.messageId, participant: quoted.senderId, body: quoted.body };
+}
+
+/** Of who answers to a poll or an event; `messageId` is that of the poll or event. */
+const response = {
+  messageId: z.string(),
+  chatId: z.string(),
+  isGroup: z.boolean(),
+  /** JID; ours when the account's owner answered on the phone. */
+  participant: z.string(),
+  phoneNumber: z.string().nullable(),
+  lid: z.string().nullable(),
+  pushName: z.string().nullable(),
+  fromMe: z.boolean(),
+  /** Unix seconds. */
+  timestamp: z.number().int(),
+};
+
+export const pollVote = {
+  ...response,
+  question: z.string(),
+  /** All that is chosen now; none when the vote was taken back. */
+  options: z.array(z.string()),
+};
+
+export const eventAnswer = {
+  ...response,
+  name: z.string(),
+  answer: z.enum(responseAnswers),
+  /** How many they bring along. */
+  guests: z.number().int(),
+};
+
+/** Who answered to which poll or event, and when. */
+export function responseOf(data: EventData<"poll.voted" | "event.answered">) {
+  const { messageId, chatId, by, byLid, pushName, fromMe, timestamp } = data;
+  const isGroup = isGroupJid(chatId);
+  return {
+    messageId,
+    chatId,
+    isGroup,
+    participant: by,
+    phoneNumber: numberOf(by),
+    lid: byLid,
+    pushName,
+    fromMe,
+    timestamp,
+  };
 }
 
 /** The digits of a JID that is a phone number; null for any other. */

@@ -1,9 +1,11 @@
 import * as z from "zod";
+import type { EventData } from "../event/catalog.ts";
+import * as group from "../event/group.ts";
 import { instanceStatuses } from "../instance/instance.sql.ts";
 import { isGroupJid } from "../message/recipient.ts";
 import type { BodyContext, FileLink } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
-import { media, mediaOf, numberOf } from "./field.ts";
+import { eventAnswer, media, mediaOf, numberOf, pollVote, responseOf } from "./field.ts";
 
 /** Every body: first what the Gateway API documents, in its order, then what it leaves out. */
 function body<const Name extends string, Data extends z.ZodRawShape>(event: Name, data: Data) {
@@ -32,6 +34,16 @@ const content = z.union([
       mimetype: z.string().optional(),
       fileName: z.string().optional(),
       fileLength: z.number().optional(),
+      /** Of a poll, whose question is its caption: what one may choose from, and how many of it; 0 means any number. */
+      options: z.array(z.string()).optional(),
+      selectableCount: z.number().int().optional(),
+      /** Of an event, whose name is its caption. Instants in ISO 8601. */
+      description: z.string().optional(),
+      location: z.string().optional(),
+      startTime: z.string().optional(),
+      endTime: z.string().optional(),
+      isCanceled: z.boolean().optional(),
+      extraGuestsAllowed: z.boolean().optional(),
     }),
   ),
 ]);
@@ -62,12 +74,30 @@ const progress = {
 /** `participant`: whose receipt it is. */
 const receipt = { ...progress, participant: z.string(), timestamp: z.number().int() };
 
+const call = {
+  callId: z.string(),
+  /** JID of who calls. */
+  from: z.string(),
+  /** Of who calls, digits only, where WhatsApp tells it. */
+  phoneNumber: z.string().nullable(),
+  lid: z.string().nullable(),
+  /** Unix seconds. */
+  timestamp: z.number().int(),
+};
+
 const schemas = {
   "message.received": body("message.received", {
     ...message,
     /** Who wrote it, in a group. */
     participant: z.string().nullable(),
     /** Of the sender, digits only, where WhatsApp tells it. */
+    phoneNumber: z.string().nullable(),
+    lid: z.string().nullable(),
+    pushName: z.string().nullable(),
+  }),
+  /** Its `from` is who posted it: to answer it is to write to them. */
+  "status.received": body("status.received", {
+    ...message,
     phoneNumber: z.string().nullable(),
     lid: z.string().nullable(),
     pushName: z.string().nullable(),
@@ -79,6 +109,8 @@ const schemas = {
   }),
   "message.delivered": body("message.delivered", receipt),
   "message.read": body("message.read", receipt),
+  "poll.voted": body("poll.voted", pollVote),
+  "event.answered": body("event.answered", eventAnswer),
   "connection.open": body("connection.open", {
     phoneNumber: z.string(),
     lid: z.string().nullable(),
@@ -86,6 +118,21 @@ const schemas = {
   }),
   "connection.close": body("connection.close", { reason: z.string(), willReconnect: z.boolean() }),
   "connection.update": body("connection.update", { status: z.enum(instanceStatuses), reason: z.string().nullable() }),
+  "group.join": body("group.join", group.join.data.shape),
+  "group.leave": body("group.leave", group.leave.data.shape),
+  "group.update": body("group.update", group.update.data.shape),
+  "group.participants.update": body("group.participants.update", group.participantsUpdate.data.shape),
+  "call.received": body("call.received", {
+    ...call,
+    isVideo: z.boolean(),
+    isGroup: z.boolean(),
+    /** JID of the group that is called. */
+    groupId: z.string().nullable(),
+    /** It came while the instance was away, and rings no more. */
+    missed: z.boolean(),
+  }),
+  "call.rejected": body("call.rejected", { ...call, by: z.enum(["api", "phone"]) }),
+  "call.ended": body("call.ended", { ...call, reason: z.enum(["accepted", "missed"]) }),
 };
 
 export const gatewayBodies: Record<string, z.ZodType> = schemas;
@@ -113,6 +160,19 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
       };
       return { event: event.type, ...head, data: fields, ...tail };
     }
+    case "status.received": {
+      const { data } = event;
+      const fields = {
+        from: data.senderId,
+        to: data.to ?? context.ownJid,
+        ...common(data, link),
+        phoneNumber: numberOf(data.senderId),
+        lid: data.senderLid,
+        pushName: data.pushName,
+        instanceId,
+      };
+      return { event: event.type, ...head, data: fields, ...tail };
+    }
     case "message.sent": {
       const { data } = event;
       const fields = { from: context.ownJid, to: data.chatId, ...common(data, link), source: data.source, instanceId };
@@ -129,12 +189,43 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
       const fields = { ...progressOf(chatId, messageId, context), participant: by, timestamp, instanceId };
       return { event: event.type, ...head, data: fields, ...tail };
     }
+    case "poll.voted": {
+      const { question, options } = event.data;
+      const fields = { ...responseOf(event.data), question, options, instanceId };
+      return { event: event.type, ...head, data: fields, ...tail };
+    }
+    case "event.answered": {
+      const { name, answer, guests } = event.data;
+      const fields = { ...responseOf(event.data), name, answer, guests, instanceId };
+      return { event: event.type, ...head, data: fields, ...tail };
+    }
     case "connection.open":
       return { event: event.type, ...head, data: { ...event.data, instanceId }, ...tail };
     case "connection.close":
       return { event: event.type, ...head, data: { ...event.data, instanceId }, ...tail };
     case "connection.update":
       return { event: event.type, ...head, data: { ...event.data, instanceId }, ...tail };
+    case "group.join":
+      return { event: event.type, ...head, data: { ...event.data, instanceId }, ...tail };
+    case "group.leave":
+      return { event: event.type, ...head, data: { ...event.data, instanceId }, ...tail };
+    case "group.update":
+      return { event: event.type, ...head, data: { ...event.data, instanceId }, ...tail };
+    case "group.participants.update":
+      return { event: event.type, ...head, data: { ...event.data, instanceId }, ...tail };
+    case "call.received": {
+      const { isVideo, isGroup, groupId, missed } = event.data;
+      const fields = { ...callOf(event.data), isVideo, isGroup, groupId, missed, instanceId };
+      return { event: event.type, ...head, data: fields, ...tail };
+    }
+    case "call.rejected": {
+      const fields = { ...callOf(event.data), by: event.data.by, instanceId };
+      return { event: event.type, ...head, data: fields, ...tail };
+    }
+    case "call.ended": {
+      const fields = { ...callOf(event.data), reason: event.data.reason, instanceId };
+      return { event: event.type, ...head, data: fields, ...tail };
+    }
     case "connection.qr":
     case "message.edited":
     case "message.deleted":
@@ -145,7 +236,7 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
   }
 }
 
-type MessageData = Extract<WebhookEvent, { type: "message.received" | "message.sent" }>["data"];
+type MessageData = Extract<WebhookEvent, { type: "message.received" | "message.sent" | "status.received" }>["data"];
 
 function common(data: MessageData, link: FileLink | null) {
   return {
@@ -168,7 +259,30 @@ function contentOf(data: MessageData): z.output<typeof content> {
       ...(mimetype ? { mimetype } : {}),
       ...(filename ? { fileName: filename } : {}),
       ...(typeof size === "number" ? { fileLength: size } : {}),
+      ...data.poll,
+      ...(data.event ? eventContent(data.event) : {}),
     },
+  };
+}
+
+function callOf({
+  callId,
+  from,
+  lid,
+  timestamp,
+}: Pick<EventData<"call.received">, "callId" | "from" | "lid" | "timestamp">) {
+  return { callId, from, phoneNumber: numberOf(from), lid, timestamp };
+}
+
+function eventContent(event: NonNullable<MessageData["event"]>) {
+  const { description, location, startTime, endTime, canceled, extraGuestsAllowed } = event;
+  return {
+    ...(description ? { description } : {}),
+    ...(location ? { location } : {}),
+    ...(startTime ? { startTime } : {}),
+    ...(endTime ? { endTime } : {}),
+    isCanceled: canceled,
+    extraGuestsAllowed,
   };
 }
 

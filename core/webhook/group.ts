@@ -4,6 +4,7 @@ import type { Database } from "../db/index.ts";
 import type { Egress } from "../egress/index.ts";
 import type { Ids } from "../id.ts";
 import type { Logger } from "../log.ts";
+import { count } from "../metric/index.ts";
 import type { Storage } from "../storage/index.ts";
 import { type Attempt, attempt, attemptTimeoutMs } from "./attempt.ts";
 import { pauseAfter } from "./backoff.ts";
@@ -33,6 +34,7 @@ export const parkedAfter = 3;
 export interface Claimed {
   id: string;
   eventType: string;
+  correlationId: string | null;
   body: string;
   /** All tries before. */
   attempts: number;
@@ -111,13 +113,13 @@ export async function tryOnce(
   const at = deps.clock.now();
   const body = readBody(deps, delivery);
   const result =
-    typeof body === "string"
-      ? await attempt(deps.egress, endpoint, { id: delivery.id, body }, at, deps.timeoutMs)
-      : body;
+    typeof body === "string" ? await attempt(deps.egress, endpoint, { ...delivery, body }, at, deps.timeoutMs) : body;
   const tries = delivery.tries + (counts ? 1 : 0);
   const verdict = verdictOf(deps, result, { tries, atFault }, endpoint);
-  deps.log[result.succeeded ? "debug" : "info"](
+  count(result.succeeded ? "WebhooksSucceeded" : "WebhooksFailed");
+  deps.log.info(
     {
+      correlationId: delivery.correlationId,
       instanceId: endpoint.instanceId,
       deliveryId: delivery.id,
       event: delivery.eventType,
@@ -137,7 +139,8 @@ function readBody(deps: WebhookDeps, delivery: Claimed): string | Attempt {
   try {
     return openBody(deps.vault, delivery.id, delivery.body);
   } catch (error) {
-    deps.log.error({ err: error, deliveryId: delivery.id }, "a stored webhook body cannot be decrypted");
+    const { id: deliveryId, correlationId } = delivery;
+    deps.log.error({ err: error, correlationId, deliveryId }, "a stored webhook body cannot be decrypted");
     const reason = "internal: the stored body cannot be decrypted";
     return { succeeded: false, status: null, error: reason, response: null, durationMs: 0 };
   }

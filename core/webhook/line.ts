@@ -119,6 +119,7 @@ interface Row {
   id: string;
   event_seq: number;
   event_type: string;
+  correlation_id: string | null;
   body: string;
   attempts: number;
   tries: number;
@@ -128,6 +129,7 @@ interface Row {
 export const toClaimed = (row: Row): Claimed => ({
   id: row.id,
   eventType: row.event_type,
+  correlationId: row.correlation_id,
   body: row.body,
   attempts: row.attempts,
   tries: row.tries,
@@ -141,7 +143,7 @@ async function takeFirst(deps: WebhookDeps, line: ClaimedLine): Promise<Claimed[
       where instance_id = ${line.instanceId} and status = 'pending' and next_at = 'infinity'
       order by event_seq limit ${line.limit}
       for update skip locked)
-    returning d.id, d.event_seq::float8 as event_seq, d.event_type, d.body, d.attempts, d.tries, d.first_failed_at`;
+    returning d.id, d.event_seq::float8 as event_seq, d.event_type, d.correlation_id, d.body, d.attempts, d.tries, d.first_failed_at`;
   return rows.sort((a, b) => a.event_seq - b.event_seq).map(toClaimed);
 }
 
@@ -158,7 +160,7 @@ async function takeProbe(
         and (first_failed_at is null or first_failed_at >= ${failingSince?.toISOString() ?? null}::timestamptz)
       order by event_seq limit 1
       for update skip locked)
-    returning d.id, d.event_seq::float8 as event_seq, d.event_type, d.body, d.attempts, d.tries, d.first_failed_at`;
+    returning d.id, d.event_seq::float8 as event_seq, d.event_type, d.correlation_id, d.body, d.attempts, d.tries, d.first_failed_at`;
   if (row) return toClaimed(row);
   const [any] = await takeFirst(deps, { ...line, limit: 1 });
   return any;
@@ -173,6 +175,6 @@ async function takeLeastTried(deps: WebhookDeps, line: ClaimedLine): Promise<Cla
         order by event_seq limit ${headOfLine}
       ) head order by attempts, event_seq limit 1)
       and d.status = 'pending'
-    returning d.id, d.event_seq::float8 as event_seq, d.event_type, d.body, d.attempts, d.tries, d.first_failed_at`;
+    returning d.id, d.event_seq::float8 as event_seq, d.event_type, d.correlation_id, d.body, d.attempts, d.tries, d.first_failed_at`;
   return row && toClaimed(row);
 }

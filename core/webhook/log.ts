@@ -17,6 +17,8 @@ export interface LoggedDelivery {
   eventId: string;
   /** The event's number within the instance. */
   sequence: number;
+  /** The event's, and that of the request or the message that led to it; null of deliveries of an earlier version. */
+  correlationId: string | null;
   /** As the `event` of its body. */
   event: string;
   /** Where it was to go when it was made. */
@@ -48,6 +50,7 @@ interface Row {
   event_id: string;
   sequence: number;
   event_type: string;
+  correlation_id: string | null;
   url: string;
   status: DeliveryStatus;
   reason: string | null;
@@ -65,6 +68,7 @@ const toLogged = (row: Row, instance: Logged): LoggedDelivery => ({
   instanceId: row.instance_id,
   eventId: row.event_id,
   sequence: row.sequence,
+  correlationId: row.correlation_id,
   event: eventName(instance.dialect, row.event_type),
   url: row.url,
   status: row.status,
@@ -77,7 +81,7 @@ const toLogged = (row: Row, instance: Logged): LoggedDelivery => ({
 
 /** One that stands in line has its turn with its endpoint. */
 const columns = (db: Database) => db.sql`
-  d.id, d.instance_id, d.event_id, d.event_seq::float8 as sequence, d.event_type, d.url, d.status, d.reason, d.attempts, d.created_at,
+  d.id, d.instance_id, d.event_id, d.event_seq::float8 as sequence, d.event_type, d.correlation_id, d.url, d.status, d.reason, d.attempts, d.created_at,
   d.finished_at, case when d.status <> 'pending' then null when d.next_at < 'infinity' then d.next_at
     else (select w.next_at from webhook_endpoints w where w.instance_id = d.instance_id) end as next_attempt_at`;
 

@@ -1,8 +1,9 @@
 import * as z from "zod";
+import { contextEventFields } from "../message/context.ts";
 import { isGroupJid } from "../message/recipient.ts";
 import type { BodyContext, FileLink } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
-import { media, mediaOf, numberOf, quotedMessage, quotedOf } from "./field.ts";
+import { eventAnswer, media, mediaOf, numberOf, pollVote, quotedMessage, quotedOf, responseOf } from "./field.ts";
 
 /** Every body: first what the Multi-Instance API documents, in its order, then what it leaves out. */
 function body<const Name extends string, Data extends z.ZodRawShape>(event: Name, data: Data) {
@@ -15,6 +16,9 @@ function body<const Name extends string, Data extends z.ZodRawShape>(event: Name
     sequence: z.number().int().positive(),
   });
 }
+
+/** What a poll offers, whose question is the text of its message, and what an event says besides its name, which is. */
+const { poll, event } = contextEventFields;
 
 const schemas = {
   message_received: body("message_received", {
@@ -42,6 +46,8 @@ const schemas = {
     quotedMessage: quotedMessage.nullable(),
     /** JIDs. */
     mentions: z.array(z.string()),
+    poll,
+    event,
   }),
   message_sent: body("message_sent", {
     messageId: z.string(),
@@ -59,6 +65,8 @@ const schemas = {
     quotedMessage: quotedMessage.nullable(),
     /** JIDs. */
     mentions: z.array(z.string()),
+    poll,
+    event,
   }),
   message_status: body("message_status", {
     messageId: z.string(),
@@ -74,6 +82,8 @@ const schemas = {
     /** Why it failed: one of the error codes, and words. */
     error: z.object({ code: z.string(), details: z.string().nullable() }).nullable(),
   }),
+  poll_voted: body("poll_voted", pollVote),
+  event_answered: body("event_answered", eventAnswer),
   connection_opened: body("connection_opened", {
     phoneNumber: z.string(),
     lid: z.string().nullable(),
@@ -117,6 +127,8 @@ export function multiInstanceBody(
         media: mediaOf(data.media, link),
         quotedMessage: quotedOf(data.quoted),
         mentions: data.mentions,
+        poll: data.poll,
+        event: data.event,
       };
       return { event: "message_received", data: fields, ...tail };
     }
@@ -136,6 +148,8 @@ export function multiInstanceBody(
         media: mediaOf(data.media, link),
         quotedMessage: quotedOf(data.quoted),
         mentions: data.mentions,
+        poll: data.poll,
+        event: data.event,
       };
       return { event: "message_sent", data: fields, ...tail };
     }
@@ -162,6 +176,16 @@ export function multiInstanceBody(
       };
       return { event: "message_status", data: fields, ...tail };
     }
+    case "poll.voted": {
+      const { question, options } = event.data;
+      const fields = { instanceId, ...responseOf(event.data), question, options };
+      return { event: "poll_voted", data: fields, ...tail };
+    }
+    case "event.answered": {
+      const { name, answer, guests } = event.data;
+      const fields = { instanceId, ...responseOf(event.data), name, answer, guests };
+      return { event: "event_answered", data: fields, ...tail };
+    }
     case "connection.open":
       return { event: "connection_opened", data: { instanceId, ...event.data }, ...tail };
     case "connection.close":
@@ -171,10 +195,18 @@ export function multiInstanceBody(
       return { event: "qr_received", data: { instanceId, qrCode: context.openQr(sealedQr), expiresAt }, ...tail };
     }
     case "connection.update":
+    case "group.join":
+    case "group.leave":
+    case "group.update":
+    case "group.participants.update":
+    case "call.received":
+    case "call.rejected":
+    case "call.ended":
     case "message.edited":
     case "message.deleted":
     case "media.stored":
     case "media.failed":
+    case "status.received":
     case "webhook.disabled":
       return null;
   }

@@ -8,6 +8,8 @@ const multiInstanceNames: Partial<Record<EventType, string>> = {
   "message.delivered": "message_status",
   "message.read": "message_status",
   "message.failed": "message_status",
+  "poll.voted": "poll_voted",
+  "event.answered": "event_answered",
   "connection.open": "connection_opened",
   "connection.close": "connection_closed",
   "connection.qr": "qr_received",

@@ -16,6 +16,7 @@ import { loadEndpoints } from "./endpoint.ts";
 export async function testWebhook(
   deps: { db: Database; vault: Vault; egress: Egress; clock: Clock; ids: Ids },
   instance: Instance,
+  correlationId?: string,
 ): Promise<Attempt> {
   const url = instance.webhookUrl;
   if (!url) throw new AppError("webhook_disabled", "the instance has no webhook URL");
@@ -30,7 +31,7 @@ export async function testWebhook(
     timestamp: at.toISOString(),
     eventId,
   });
-  return attempt(deps.egress, { ...endpoint, url }, { id, body }, at);
+  return attempt(deps.egress, { ...endpoint, url }, { id, body, correlationId }, at);
 }
 
 /** What the Gateway API's document calls the events that it tells of, in its order. */
@@ -66,6 +67,7 @@ export interface UrlTest {
 export async function testUrl(
   deps: { egress: Egress; clock: Clock; ids: Ids },
   { url, event, data }: UrlTest,
+  correlationId?: string,
 ): Promise<Attempt> {
   const at = deps.clock.now();
   const [id, eventId] = [deps.ids.uuid(), deps.ids.uuid()];
@@ -80,7 +82,7 @@ export async function testUrl(
       }),
   };
   const endpoint = { url, headers: {}, secret: undefined, previous: undefined };
-  const result = await attempt(egress, endpoint, { id, body }, at);
+  const result = await attempt(egress, endpoint, { id, body, correlationId }, at);
   if (refusal) throw refusal;
   return result;
 }

@@ -34,6 +34,8 @@ export const deliveries = pgTable(
     eventId: uuid("event_id").notNull(),
     eventSeq: bigint("event_seq", { mode: "number" }).notNull(),
     eventType: text("event_type").notNull(),
+    /** The event's; null of deliveries of an earlier version. */
+    correlationId: text("correlation_id"),
     url: text().notNull(),
     /** The exact body in the dialect of the instance, as it was when first sent. */
     body: text().notNull(),

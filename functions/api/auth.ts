@@ -23,6 +23,7 @@ export async function authenticate(
     throw new AppError("missing_credentials", "give an API key in x-api-key or a token in Authorization: Bearer");
   }
   c.set("userId", caller.userId);
+  c.var.rate?.by(caller);
   assertPermission(caller, access === "optional" ? "write" : access);
   return caller;
 }

@@ -9,6 +9,8 @@ export const delivery = z.object({
   eventId: z.string(),
   /** The event's number within the instance. */
   sequence: z.int(),
+  /** As the header `x-correlation-id` of its tries: of the request that led to it, of WhatsApp's message, or of the event itself. */
+  correlationId: z.string().nullable(),
   event: z.string(),
   /** Where it was to go when it was made. */
   url: z.string(),
@@ -25,6 +27,7 @@ export const toDelivery = (one: LoggedDelivery): z.input<typeof delivery> => ({
   id: one.id,
   eventId: one.eventId,
   sequence: one.sequence,
+  correlationId: one.correlationId,
   event: one.event,
   url: one.url,
   status: one.status,

@@ -8,6 +8,8 @@ export interface Dialect {
   readonly rows: readonly Row[];
   /** Whether a path without an endpoint belongs to it; decides how the error looks. */
   owns(path: string): boolean;
+  /** Whether its requests are limited in number (`RATE_LIMIT`), and its answers say so in headers. */
+  readonly limited: boolean;
   readonly errorType: string;
   readonly errorSchema: z.ZodType;
   error(error: AppError, path: string): unknown;

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Context } from "hono";
 import type { LambdaEvent } from "hono/aws-lambda";
 import type { Logger } from "../../core/log.ts";
+import type { RateCount } from "../../core/rate-limit/index.ts";
 
 /** What travels with a request through Hono. */
 export interface ApiEnv {
@@ -12,6 +13,8 @@ export interface ApiEnv {
     /** The pattern that matched, for the log. */
     route: string;
     userId: string | undefined;
+    /** Where requests are limited. */
+    rate: RateCount | undefined;
     errorCode: string | undefined;
   };
 }

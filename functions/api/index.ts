@@ -1,13 +1,14 @@
 import { handle, type LambdaContext, type LambdaEvent } from "hono/aws-lambda";
 import { AppError } from "../../core/error.ts";
 import { createLogger } from "../../core/log.ts";
+import { emitting } from "../../core/metric/emit.ts";
 import { createRefusal } from "./app.ts";
 import { openApp } from "./runtime.ts";
 
 let serving: Promise<ReturnType<typeof handle>> | undefined;
 
 /** API Gateway's HTTP API, payload format 2.0. What cannot be opened now is tried again with the next request. */
-export const handler = async <Event extends LambdaEvent>(event: Event, context?: LambdaContext) => {
+export const handler = emitting(async <Event extends LambdaEvent>(event: Event, context?: LambdaContext) => {
   serving ??= openApp()
     .catch((error: unknown) => {
       serving = undefined;
@@ -16,4 +17,4 @@ export const handler = async <Event extends LambdaEvent>(event: Event, context?:
     })
     .then((app) => handle(app));
   return (await serving)(event, context);
-};
+});

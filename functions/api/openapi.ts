@@ -21,7 +21,7 @@ export function openApi(dialects: readonly Dialect[]): Json {
       title: "Switchboard",
       version: "0.1.0",
       description:
-        "A WhatsApp gateway for many accounts: the Multi-Instance API and the Gateway API on one set of instances.",
+        "A WhatsApp gateway for many accounts: the Multi-Instance API and the Gateway API on one set of instances. Requests to the Gateway API are limited in number (for each address, and for each key); its answers say so in RateLimit-Limit, RateLimit-Remaining and RateLimit-Reset (seconds), one over the limit is answered 429 with Retry-After.",
       license: { name: "MIT", identifier: "MIT" },
     },
     tags: dialects.map(({ name }) => ({ name })),
@@ -92,6 +92,7 @@ function errorAnswers(dialect: Dialect, row: Row): Json {
   if (row.instance) codes.add("instance_not_found");
   if (row.query || row.body) codes.add("invalid_request");
   if (row.body) for (const code of bodyCodes) codes.add(code);
+  if (dialect.limited) codes.add("rate_limited");
   codes.add("internal").add("unavailable");
   const statuses = [...new Set([...codes].map((code) => errorCodes[code].status))].sort();
   return Object.fromEntries(
@@ -127,9 +128,15 @@ function queryParameters(object: Json): Json[] {
   }));
 }
 
-function schema(type: z.ZodType, io: "input" | "output"): Json {
+/** The JSON Schema of a declaration, as whoever sends it (`input`) or gets it (`output`) needs it. */
+export function schema(
+  type: z.ZodType,
+  io: "input" | "output",
+  target: "draft-2020-12" | "draft-7" = "draft-2020-12",
+): Json {
   const { $schema: _dialect, ...rest } = z.toJSONSchema(type, {
     io,
+    target,
     unrepresentable: "any",
     override: ({ jsonSchema }) => plain(jsonSchema, io),
   }) as Json;

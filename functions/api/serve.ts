@@ -47,11 +47,18 @@ async function answer(
   row: Row,
   count: (instanceId?: string) => Promise<void>,
 ): Promise<Response> {
-  const caller = await authenticate(c, shared, row.access);
+  const caller = await authenticate(c, shared, row.access).catch(async (error: unknown) => {
+    // Over the limit, right credentials and wrong ones get one answer.
+    await c.var.rate?.settle();
+    throw error;
+  });
   const params = c.req.param();
   const load = async (id: unknown) => caller && loadInstance(shared.db, caller, String(id));
 
-  const named = row.instance === "path" ? await load(params.instanceId) : undefined;
+  const [named] = await Promise.all([
+    row.instance === "path" ? load(params.instanceId) : undefined,
+    c.var.rate?.settle(),
+  ]);
   if (row.instance !== "body") void count(named?.id);
   const query = row.query ? parsed(row.query, c.req.query(), "query") : undefined;
   const body = row.body ? parsed(row.body, await (row.form ? readForm(c) : readJson(c)), "body") : undefined;

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { eventQueueText } from "../../core/event-sink/allowed.ts";
 import { instanceStatuses } from "../../core/instance/instance.sql.ts";
 import type { PageRequest } from "../../core/message/page.ts";
 
@@ -8,6 +9,9 @@ export const isoDate = z.iso.datetime();
 export const instanceStatus = z.enum(instanceStatuses);
 export const connectionStatusShape = z.object({ ready: z.boolean(), status: instanceStatus, hasQr: z.boolean() });
 export const paginationShape = z.object({ total: z.int(), limit: z.int(), skip: z.int(), hasMore: z.boolean() });
+
+/** An empty text stands for "none", as forms send it. */
+export const eventQueueSetting = z.union([eventQueueText, z.literal(""), z.null()]).optional();
 
 /** A day, or an instant; without a zone it is UTC. */
 const isoInput = z.union([z.iso.date(), z.iso.datetime({ offset: true, local: true })]);

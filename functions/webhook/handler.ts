@@ -1,12 +1,11 @@
 import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
-import { deliverEvents } from "../../core/webhook/deliver.ts";
-import type { WebhookDeps } from "../../core/webhook/group.ts";
+import { type DeliverDeps, deliverEvents } from "../../core/webhook/deliver.ts";
 
 /** Kept to write down what happened, and to answer. */
 const marginMs = 3_000;
 
 /** Takes a batch of the event queue; what must come again is named in the answer (ReportBatchItemFailures). */
-export function createWebhookHandler(open: () => Promise<WebhookDeps>) {
+export function createWebhookHandler(open: () => Promise<DeliverDeps>) {
   return async (event: SQSEvent, context: Pick<Context, "getRemainingTimeInMillis">): Promise<SQSBatchResponse> => {
     const records = event.Records.map(({ messageId, body }) => ({ id: messageId, body }));
     const budgetMs = context.getRemainingTimeInMillis() - marginMs;

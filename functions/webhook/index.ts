@@ -1,4 +1,5 @@
+import { emitting } from "../../core/metric/emit.ts";
 import { createWebhookHandler } from "./handler.ts";
 import { once, openParts } from "./open.ts";
 
-export const handler = createWebhookHandler(once(() => openParts("webhook")));
+export const handler = emitting(createWebhookHandler(once(() => openParts("webhook"))));

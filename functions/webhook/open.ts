@@ -4,14 +4,18 @@ import { openVault } from "../../core/crypto/index.ts";
 import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
 import { openDatabase } from "../../core/db/index.ts";
 import { createEgress } from "../../core/egress/index.ts";
+import type { SinkDeps } from "../../core/event-sink/feed.ts";
+import { openSinkQueues } from "../../core/event-sink/queue.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
+import { openQueues, type Queues } from "../../core/queue/index.ts";
 import { openStorage, type Storage } from "../../core/storage/index.ts";
 import type { WebhookDeps } from "../../core/webhook/group.ts";
 
 /** What the webhook function works with, and the scheduled one besides its queues. */
-export interface Parts extends WebhookDeps {
+export interface Parts extends WebhookDeps, SinkDeps {
   storage: Storage;
+  queues: Queues;
   close(): Promise<void>;
 }
 
@@ -37,12 +41,16 @@ export async function openParts(name: string, env = process.env): Promise<Parts>
     const vault = await openVault(db, wrapper);
     const egress = createEgress({ allow: config.EGRESS_ALLOW });
     const storage = openStorage(config);
+    const queues = openQueues(config);
+    const sinkQueues = openSinkQueues(queues.client);
     const close = async () => {
       storage.client.destroy();
+      queues.client.destroy();
       await egress.close();
       await db.close();
     };
-    return { db, vault, egress, storage, clock: systemClock, ids: systemIds, log: createLogger(name), close };
+    const log = createLogger(name);
+    return { db, vault, egress, storage, queues, sinkQueues, clock: systemClock, ids: systemIds, log, close };
   } catch (error) {
     await db.close();
     throw error;

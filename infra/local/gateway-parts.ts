@@ -1,17 +1,13 @@
 import { SQSClient } from "@aws-sdk/client-sqs";
-import { systemClock } from "../../core/clock.ts";
 import { type Config, endpointCredentials } from "../../core/config.ts";
-import { openVault } from "../../core/crypto/index.ts";
-import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
-import { openDatabase } from "../../core/db/index.ts";
-import { migrate } from "../../core/db/migrate.ts";
-import { systemIds } from "../../core/id.ts";
 import type { Logger } from "../../core/log.ts";
-import { createQueues, eventQueue, openQueues } from "../../core/queue/index.ts";
+import { createQueues, eventQueue, ingressQueue, openQueues } from "../../core/queue/index.ts";
+import { ingressTimeoutSeconds } from "../../core/queue/name.ts";
 import { openStorage } from "../../core/storage/index.ts";
-import { ensureFirstAdmin, type FirstAdmin } from "../../core/user/index.ts";
 import * as api from "../../functions/api/index.ts";
 import * as cron from "../../functions/cron/index.ts";
+import * as ingress from "../../functions/ingress/index.ts";
+import { type Prepared, prepareDatabase } from "../../functions/migrate/prepare.ts";
 import * as webhook from "../../functions/webhook/index.ts";
 import { type ApiGateway, startApiGateway } from "./api-gateway.ts";
 import { startEventSource } from "./event-source.ts";
@@ -21,22 +17,22 @@ export { startHostProcess } from "./host-process.ts";
 
 const webhookTimeoutMs = 60_000;
 const webhookConcurrency = 8;
+const ingressConcurrency = 2;
 /** On AWS the schedule runs each minute; here nobody wants to wait for a retry. */
 const cronMs = 2_000;
 
-/** Tables, queues, bucket and first admin: what a deploy makes on AWS. */
-export async function prepare(config: Config, env: Record<string, string>): Promise<FirstAdmin | null> {
-  await migrate(env.DATABASE_URL ?? "", config.SHARDS);
+/** Tables, queues, bucket and first admin: what a deploy makes on AWS. Answers also whether the session hosts are stopped. */
+export async function prepare(config: Config): Promise<Prepared> {
   const queues = openQueues(config);
-  const db = openDatabase(env.DATABASE_URL ?? "", { max: 1, name: "setup" });
   try {
-    await Promise.all([createQueues(queues, config), openStorage(config).createBucket()]);
-    const vault = await openVault(db, await createKeyWrapper(config));
-    const wanted = { email: config.ADMIN_EMAIL, password: config.ADMIN_PASSWORD };
-    return await ensureFirstAdmin({ db, vault, clock: systemClock, ids: systemIds }, wanted);
+    const [prepared] = await Promise.all([
+      prepareDatabase(config),
+      createQueues(queues, config),
+      openStorage(config).createBucket(),
+    ]);
+    return prepared;
   } finally {
     queues.client.destroy();
-    await db.close();
   }
 }
 
@@ -47,6 +43,7 @@ export async function startFunctions(config: Config, log: Logger, undo: (() => u
     ...(config.SQS_ENDPOINT ? { endpoint: config.SQS_ENDPOINT, credentials: endpointCredentials(config) } : {}),
   });
   const queues = openQueues(config);
+  undo.push(() => sqs.destroy());
   const source = await startEventSource({
     sqs,
     queueUrl: await queues.url(eventQueue),
@@ -57,11 +54,19 @@ export async function startFunctions(config: Config, log: Logger, undo: (() => u
     functionName: "webhook",
     onError: (error) => log.error({ err: error }, "the webhook function failed"),
   });
-  queues.client.destroy();
-  undo.push(async () => {
-    await source.stop();
-    sqs.destroy();
+  undo.push(() => source.stop());
+  const asked = await startEventSource({
+    sqs,
+    queueUrl: await queues.url(ingressQueue),
+    handler: ingress.handler,
+    batchSize: 10,
+    concurrency: ingressConcurrency,
+    timeoutMs: ingressTimeoutSeconds * 1000,
+    functionName: "ingress",
+    onError: (error) => log.error({ err: error }, "the ingress function failed"),
   });
+  undo.push(() => asked.stop());
+  queues.client.destroy();
   const schedule = startSchedule({
     handler: cron.handler,
     everyMs: cronMs,

@@ -23,6 +23,8 @@ export interface Gateway {
   env: Record<string, string>;
   /** Only when it was made at this start. */
   firstAdmin: FirstAdmin | null;
+  /** Whether an admin had stopped the session hosts before this start: then they wait for a restart. */
+  stopped: boolean;
   stop(): Promise<void>;
 }
 
@@ -49,7 +51,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const { prepare, serveApi, startFunctions, startHostProcess } = await loading;
     const env = { ...strings(options.env), ...servers };
     const config = readConfig(env);
-    const firstAdmin = await prepare(config, env);
+    const { firstAdmin, stopped } = await prepare(config);
     // As on AWS, the handlers take what they need from the environment of their process.
     Object.assign(process.env, env, { DATABASE_POOL: localPool });
     await startFunctions(config, log, undo);
@@ -57,7 +59,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     undo.push(() => api.stop());
     const host = await startHostProcess(options.host ?? "inside", config, env, log);
     undo.push(() => host.stop());
-    return { url: api.url, config, env, firstAdmin, stop };
+    return { url: api.url, config, env, firstAdmin, stopped, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -5,24 +5,32 @@ import { AppError } from "../../core/error.ts";
 import { derivedMessageId, uuidv7 } from "../../core/id.ts";
 import { contextForEvent } from "../../core/message/context.ts";
 import { type FoundMessage, findMessage } from "../../core/message/find.ts";
-import { isGroupJid } from "../../core/message/recipient.ts";
+import { isChannelJid, isGroupJid } from "../../core/message/recipient.ts";
+import { readAudience, statusChat } from "../../core/message/status.ts";
 import type { NewMessage, Revision } from "../change.ts";
+import { reactToPost } from "./channel.ts";
 import { contentOf, spellingsOf, withText } from "./context.ts";
-import type { MutationContext } from "./index.ts";
 import { resolveRecipient } from "./message.ts";
 import { Outcome } from "./outcome.ts";
+import type { MutationContext } from "./types.ts";
 
 const { Type } = proto.Message.ProtocolMessage;
 
 /** Values of a stanza's `edit`, as WhatsApp Web sends them. */
-const edited = { text: "1", ownDeletion: "7", adminDeletion: "8" };
+const edited = { text: "1", post: "3", ownDeletion: "7", adminDeletion: "8" };
 
 export async function remove(
   context: MutationContext,
   input: CommandInput<"message.delete">,
 ): Promise<Outcome<CommandOutput<"message.delete">>> {
   const row = await find(context, input);
+  if (isChannelJid(row.chatId)) {
+    const change = { revisions: [revision(context, row, { kind: "delete" })] };
+    return new Outcome({}, change, said(row, {}, edited.adminDeletion));
+  }
   if (!row.fromMe) await assertAdmin(context, row.chatId);
+  const posted = row.chatId === statusChat;
+  const audience = posted ? await readAudience(context.db, context.instanceId, row.waId) : undefined;
   return new Outcome(
     {},
     { revisions: [revision(context, row, { kind: "delete" })] },
@@ -31,6 +39,7 @@ export async function remove(
       jid: row.chatId,
       message: { protocolMessage: { key: keyOf(row), type: Type.REVOKE } },
       attributes: { edit: row.fromMe ? edited.ownDeletion : edited.adminDeletion },
+      ...(audience ? { audience } : {}),
     },
   );
 }
@@ -41,10 +50,16 @@ export async function edit(
 ): Promise<Outcome<CommandOutput<"message.edit">>> {
   const row = await find(context, input);
   if (!row.fromMe) throw new AppError("forbidden", "only the writer of a message can edit it");
-  if (Date.now() - row.sentAt.getTime() > editWindowMs) {
+  if (row.chatId === statusChat) throw new AppError("not_supported", "WhatsApp lets nobody edit a status");
+  const posted = isChannelJid(row.chatId);
+  if (!posted && Date.now() - row.sentAt.getTime() > editWindowMs) {
     throw new AppError("too_late", `WhatsApp lets a message be edited for ${editWindowMs / 60_000} minutes`);
   }
   const editedMessage = await rewritten(context, row, input.text);
+  if (posted) {
+    const change = { revisions: [revision(context, row, { kind: "edit", body: input.text })] };
+    return new Outcome({}, change, said(row, editedMessage, edited.post));
+  }
   return new Outcome(
     {},
     { revisions: [revision(context, row, { kind: "edit", body: input.text })] },
@@ -64,14 +79,21 @@ export async function react(
   input: CommandInput<"message.react">,
 ): Promise<Outcome<CommandOutput<"message.react">>> {
   const row = await find(context, input);
+  const posted = row.chatId === statusChat;
+  if (posted && row.fromMe) throw new AppError("not_supported", "WhatsApp lets nobody react to their own status");
   const waId = derivedMessageId(context.commandId);
+  const inChannel = isChannelJid(row.chatId);
+  if (inChannel) await reactToPost(context, row, waId, input.reaction);
   const message: proto.IMessage = {
     reactionMessage: { key: keyOf(row), text: input.reaction, senderTimestampMs: Date.now() },
   };
+  const change = { messages: [reactionRow(row, waId, message, input.reaction)] };
+  if (inChannel) return new Outcome({ messageId: waId }, change);
   return new Outcome(
     { messageId: waId },
-    { messages: [reactionRow(row, waId, message, input.reaction)] },
-    { waId, jid: row.chatId, message, attributes: {} },
+    change,
+    // Of a reaction to a status only who posted it learns.
+    { waId, jid: row.chatId, message, attributes: {}, ...(posted ? { audience: [row.senderId] } : {}) },
   );
 }
 
@@ -92,7 +114,9 @@ export async function markRead(
   const rows = input.messageIds
     ? await receivedUnder(context, [...new Set(input.messageIds)], chats)
     : await unread(context, chats || []);
-  if (rows.length > 0) await sock.readMessages(rows.map((row) => keyOf({ ...row, fromMe: false })));
+  // Who posts in a channel is told of nobody who reads it.
+  const told = rows.filter((row) => !isChannelJid(row.chatId));
+  if (told.length > 0) await sock.readMessages(told.map((row) => keyOf({ ...row, fromMe: false })));
   return new Outcome({ messages: rows.length }, { readMarks: rows.map((row) => row.id) });
 }
 
@@ -136,6 +160,14 @@ export async function find(context: MutationContext, input: { messageId: string;
   if (row.scheduled) throw new AppError("conflict", "the message is not sent yet: call it off instead");
   return row;
 }
+
+/** What is said of a post keeps its id, and is all that is left of it. */
+const said = (row: FoundMessage, message: proto.IMessage, edit: string) => ({
+  waId: row.waId,
+  jid: row.chatId,
+  message,
+  attributes: { edit },
+});
 
 /** How WhatsApp names a message. The members of a group, and people today, are known to each other by LID. */
 function keyOf(row: Pick<FoundMessage, "waId" | "chatId" | "fromMe" | "senderId" | "senderLid">) {

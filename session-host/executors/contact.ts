@@ -2,9 +2,9 @@ import { jidNormalizedUser, type WASocket } from "@whiskeysockets/baileys";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog.ts";
 import { AppError } from "../../core/error.ts";
 import { isLidJid } from "../../core/message/recipient.ts";
-import type { ConnectedContext, MutationContext } from "./index.ts";
 import { resolveRecipient } from "./message.ts";
 import { Outcome } from "./outcome.ts";
+import type { ConnectedContext, MutationContext } from "./types.ts";
 
 /** What WhatsApp says of each number; a send to one that is not on it is refused from now on, for a while. */
 export async function check(

@@ -4,9 +4,9 @@ import { findForwardable } from "../../core/message/forward.ts";
 import { isGroupJid } from "../../core/message/recipient.ts";
 import { find } from "./actions.ts";
 import { contentOf, contextOf, type SaidBesides } from "./context.ts";
-import type { MutationContext, PreparedMessage } from "./index.ts";
 import { sendFile } from "./media.ts";
 import { generationOptions, resolveRecipient, type SendContext } from "./message.ts";
+import type { MutationContext, PreparedMessage } from "./types.ts";
 
 export async function sendLocation(
   context: SendContext,
@@ -36,12 +36,13 @@ export async function sendPoll(
   input: CommandInput<"message.sendPoll">,
 ): Promise<PreparedMessage> {
   const { question: name, options: values, selectableCount } = input;
-  return await prepared(context, input, { poll: { name, values, selectableCount } }, "poll");
+  const message = await prepared(context, input, { poll: { name, values, selectableCount } }, "poll");
+  return { ...message, context: { ...message.context, poll: { options: values, selectableCount } } };
 }
 
 type Besides = Parameters<typeof contextOf>[2];
 
-async function prepared(
+export async function prepared(
   context: SendContext,
   input: { to: string } & Besides,
   content: AnyMessageContent,

@@ -7,15 +7,17 @@ import {
 } from "@whiskeysockets/baileys";
 import { type MessageContext, maxQuotedBody } from "../../core/message/context.ts";
 import { type FoundMessage, findMessage } from "../../core/message/find.ts";
-import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";
-import type { ConnectedContext } from "./index.ts";
+import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient.ts";
+import { statusChat } from "../../core/message/status.ts";
+import { disappearsAfter } from "../disappearing.ts";
+import type { ConnectedContext } from "./types.ts";
 
 /** What a message says besides its content: into Baileys' `generateWAMessage`, and into our own row. */
 export interface SaidBesides {
   /** To be spread into the content. */
   content: { mentions?: string[] };
   /** To be spread into the options. */
-  options: { quoted?: WAMessage };
+  options: { quoted?: WAMessage; ephemeralExpiration?: number };
   /** For `PreparedMessage.context`. */
   context: MessageContext | null;
 }
@@ -31,6 +33,7 @@ export async function contextOf(
 ): Promise<SaidBesides> {
   const mentions = [...new Set(input.mentions ?? [])];
   const quoted = input.quoted === undefined ? undefined : await findQuoted(context, jid, input.quoted);
+  const ephemeralExpiration = isGroupJid(jid) ? await disappearsAfter(context.sock, jid) : 0;
   const said: MessageContext = {
     ...(quoted && {
       quotedMessageId: quoted.row.waId,
@@ -41,7 +44,10 @@ export async function contextOf(
   };
   return {
     content: mentions.length > 0 ? { mentions } : {},
-    options: quoted ? { quoted: quoted.message } : {},
+    options: {
+      ...(quoted && { quoted: quoted.message }),
+      ...(ephemeralExpiration > 0 && { ephemeralExpiration }),
+    },
     context: Object.keys(said).length > 0 ? said : null,
   };
 }
@@ -60,7 +66,7 @@ async function findQuoted(context: ConnectedContext, jid: string, waId: string) 
 
 /** The JIDs under which the chat may stand in the history: WhatsApp tells the number of a LID, or not, or later. */
 export async function spellingsOf({ sock }: ConnectedContext, jid: string): Promise<string[]> {
-  if (isGroupJid(jid)) return [jid];
+  if (isGroupJid(jid) || isChannelJid(jid) || jid === statusChat) return [jid];
   const { lidMapping } = sock.signalRepository;
   const other = isLidJid(jid) ? await lidMapping.getPNForLID(jid) : await lidMapping.getLIDForPN(jid);
   return other ? [jid, jidNormalizedUser(other)] : [jid];

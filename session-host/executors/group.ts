@@ -3,15 +3,16 @@ import type { CommandInput, CommandName, CommandOutput } from "../../core/comman
 import type { GroupDetails, GroupSummary, ParticipantResult } from "../../core/command/group.ts";
 import { AppError } from "../../core/error.ts";
 import { answerOf, onlyOnce } from "./group-answer.ts";
-import type { ConnectedContext, MutationContext } from "./index.ts";
 import { resolveRecipient } from "./message.ts";
 import { pictureOf, showPicture } from "./profile.ts";
+import type { ConnectedContext, MutationContext } from "./types.ts";
 
 type Answer<Name extends CommandName> = Promise<CommandOutput<Name>>;
 
 export async function list({ sock }: ConnectedContext): Answer<"group.list"> {
   const groups = Object.values(await answerOf(sock.groupFetchAllParticipating()));
-  return { groups: groups.map(toSummary) };
+  // Nobody writes in a community itself: it is no chat, and `community.list` has it.
+  return { groups: groups.filter((group) => !group.isCommunity).map(toSummary) };
 }
 
 export async function get({ sock }: ConnectedContext, input: CommandInput<"group.get">): Answer<"group.get"> {
@@ -22,12 +23,23 @@ export async function create(
   { sock }: MutationContext,
   { subject, participants }: CommandInput<"group.create">,
 ): Answer<"group.create"> {
+  return await makeGroup(sock, participants, (others, meanings) =>
+    onlyOnce(sock.groupCreate(subject, others), meanings),
+  );
+}
+
+/** Has a group made with those of the participants who are on WhatsApp. `make` reads refusals by the meanings that it is given. */
+export async function makeGroup(
+  sock: WASocket,
+  participants: readonly string[],
+  make: (others: string[], meanings: Record<number, AppError>) => Promise<GroupMetadata>,
+): Answer<"group.create"> {
   const jids = await resolveAll(sock, participants);
   const me = [sock.user?.id, sock.user?.lid].map((jid) => jidNormalizedUser(jid));
   const others = [...new Set(jids.values())].filter((jid) => jid !== null).filter((jid) => !me.includes(jid));
   if (others.length === 0) throw new AppError("recipient_not_on_whatsapp", "none of the participants is on WhatsApp");
   const absent = new AppError("recipient_not_on_whatsapp", "WhatsApp does not know one of the participants");
-  const created = await onlyOnce(sock.groupCreate(subject, others), { 400: absent, 404: absent });
+  const created = await make(others, { 400: absent, 404: absent });
   // The answer names all who were asked for; who does not let himself be added is not among the members.
   const group = await sock.groupMetadata(created.id).catch(() => created);
   const results = participants.map((id): ParticipantResult => {
@@ -180,13 +192,16 @@ function ofMembers(action: Exclude<Action, "add">) {
     { sock }: MutationContext,
     { group, participants }: CommandInput<"group.removeParticipants">,
   ): Answer<"group.removeParticipants"> => {
-    const { participants: members } = await answerOf(sock.groupMetadata(group));
+    const { participants: members, isCommunity } = await answerOf(sock.groupMetadata(group));
     const find = (names: string[]) => members.find((one) => isCalled(one, names))?.id;
     const strangers = participants.filter((id) => !find([id]));
     // A number may be written in a way that WhatsApp does not use.
     const jids = strangers.length > 0 ? await resolveAll(sock, strangers) : new Map<string, string | null>();
     return {
-      participants: await change(sock, action, group, participants, (id) => find([id, jids.get(id) ?? id]) ?? null),
+      participants: await change(sock, action, group, participants, (id) => find([id, jids.get(id) ?? id]) ?? null, {
+        // Who is removed from a community is removed from its groups, too.
+        update: isCommunity ? sock.communityParticipantsUpdate : sock.groupParticipantsUpdate,
+      }),
     };
   };
 }
@@ -198,9 +213,10 @@ async function change(
   group: string,
   participants: readonly string[],
   jidOf: (id: string) => string | null,
+  { update } = { update: sock.groupParticipantsUpdate },
 ): Promise<ParticipantResult[]> {
   const jids = [...new Set(participants.map(jidOf))].filter((jid) => jid !== null);
-  const answers = jids.length > 0 ? await answerOf(sock.groupParticipantsUpdate(group, jids, action)) : [];
+  const answers = jids.length > 0 ? await answerOf(update(group, jids, action)) : [];
   return participants.map((id) => {
     const jid = jidOf(id);
     if (jid === null) return { id, ...outcome(action, 404) };
@@ -291,7 +307,7 @@ function toSummary(group: GroupMetadata): GroupSummary {
   };
 }
 
-function toGroup(group: GroupMetadata): GroupDetails {
+export function toGroup(group: GroupMetadata): GroupDetails {
   const participants = group.participants.map((one) => {
     const lid = one.lid ?? (one.id.endsWith("@lid") ? one.id : null);
     return { id: one.phoneNumber ?? one.id, lid, role: one.admin ?? ("member" as const) };

@@ -1,43 +1,24 @@
-import type { proto, WASocket } from "@whiskeysockets/baileys";
 import type { CommandCatalog, CommandInput, CommandName, CommandOutput } from "../../core/command/catalog.ts";
-import type { Database } from "../../core/db/index.ts";
-import type { MessageContext } from "../../core/message/context.ts";
-import type { MessageMedia } from "../../core/message/message.sql.ts";
-import type { MediaStage } from "../media.ts";
 import type { Session } from "../session.ts";
 import * as actions from "./actions.ts";
+import * as call from "./call.ts";
+import * as channel from "./channel.ts";
+import * as community from "./community.ts";
 import * as contact from "./contact.ts";
 import * as content from "./content.ts";
+import * as convert from "./convert.ts";
+import * as event from "./event.ts";
 import * as group from "./group.ts";
 import * as instance from "./instance.ts";
+import * as label from "./label.ts";
 import * as link from "./link.ts";
 import * as media from "./media.ts";
 import * as message from "./message.ts";
 import type { Outcome } from "./outcome.ts";
 import * as presence from "./presence.ts";
 import * as profile from "./profile.ts";
-
-/** What a command that needs the connection gets to work with. */
-export interface ConnectedContext {
-  instanceId: string;
-  sock: WASocket;
-  media: MediaStage;
-  /** For reading. What is to be written belongs into a change. */
-  db: Database;
-}
-
-export type MutationContext = ConnectedContext & { commandId: string };
-
-/** What a message will be: kept before it is sent, so that every try sends the same. */
-export interface PreparedMessage {
-  jid: string;
-  message: proto.IMessage;
-  type: string;
-  protoType: string;
-  media: MessageMedia | null;
-  /** What it says besides, as `contextOf` answers it; null when it says nothing. */
-  context: MessageContext | null;
-}
+import * as status from "./status.ts";
+import type { ConnectedContext, MutationContext, OfflineContext, PreparedMessage } from "./types.ts";
 
 type Prepare<Name extends CommandName> = (
   context: ConnectedContext & { waId: string },
@@ -51,16 +32,30 @@ type Mutate<Name extends CommandName> = (
   context: MutationContext,
   input: CommandInput<Name>,
 ) => Promise<CommandOutput<Name> | Outcome<CommandOutput<Name>>>;
-type Manage<Name extends CommandName> = (session: Session, input: CommandInput<Name>) => Promise<CommandOutput<Name>>;
+type Work<Name extends CommandName> = (
+  context: OfflineContext,
+  input: CommandInput<Name>,
+) => Promise<CommandOutput<Name>>;
+/** `cause`: the command's correlation id. */
+type Manage<Name extends CommandName> = (
+  session: Session,
+  input: CommandInput<Name>,
+  cause?: string,
+) => Promise<CommandOutput<Name>>;
 
-/** `instance.…` works on the session itself, a send prepares a message, everything else runs on the open socket. */
+/**
+ * `instance.…` works on the session itself, `media.…` without one, a send prepares a message, everything else runs on the
+ * open socket.
+ */
 type Executor<Name extends CommandName> = Name extends `instance.${string}`
   ? Manage<Name>
-  : CommandCatalog[Name]["kind"] extends "send"
-    ? Prepare<Name>
-    : CommandCatalog[Name]["kind"] extends "mutate"
-      ? Mutate<Name>
-      : Execute<Name>;
+  : Name extends `media.${string}`
+    ? Work<Name>
+    : CommandCatalog[Name]["kind"] extends "send"
+      ? Prepare<Name>
+      : CommandCatalog[Name]["kind"] extends "mutate"
+        ? Mutate<Name>
+        : Execute<Name>;
 
 /** One executor for each command that is declared: a missing one does not compile. */
 export const executors: { readonly [Name in CommandName]: Executor<Name> } = {
@@ -69,9 +64,13 @@ export const executors: { readonly [Name in CommandName]: Executor<Name> } = {
   "message.sendLocation": content.sendLocation,
   "message.sendContact": content.sendContact,
   "message.sendPoll": content.sendPoll,
+  "message.sendEvent": event.sendEvent,
   "message.sendLink": link.sendLink,
   "message.forward": content.forward,
   "message.star": content.star,
+  "status.sendText": status.sendText,
+  "status.sendMedia": status.sendMedia,
+  "status.delete": status.deletePost,
   "message.delete": actions.remove,
   "message.edit": actions.edit,
   "message.react": actions.react,
@@ -90,6 +89,8 @@ export const executors: { readonly [Name in CommandName]: Executor<Name> } = {
   "presence.set": presence.set,
   "presence.subscribe": presence.subscribe,
   "presence.get": presence.get,
+  "call.list": call.list,
+  "call.reject": call.reject,
   "group.list": group.list,
   "group.get": group.get,
   "group.create": group.create,
@@ -108,6 +109,28 @@ export const executors: { readonly [Name in CommandName]: Executor<Name> } = {
   "group.answerJoinRequests": group.answerJoinRequests,
   "group.setPicture": group.setPicture,
   "group.removePicture": group.removePicture,
+  "community.list": community.list,
+  "community.get": community.get,
+  "community.create": community.create,
+  "community.createGroup": community.createGroup,
+  "community.linkGroup": community.linkGroup,
+  "community.unlinkGroup": community.unlinkGroup,
+  "community.leave": community.leave,
+  "media.convertVoice": convert.convertVoice,
+  "media.convertVideo": convert.convertVideo,
+  "label.create": label.create,
+  "label.update": label.update,
+  "label.delete": label.remove,
+  "label.setChat": label.setChat,
+  "channel.create": channel.create,
+  "channel.get": channel.get,
+  "channel.follow": channel.follow,
+  "channel.unfollow": channel.unfollow,
+  "channel.mute": channel.mute,
+  "channel.unmute": channel.unmute,
+  "channel.update": channel.update,
+  "channel.delete": channel.remove,
+  "channel.messages": channel.messages,
   "instance.start": instance.start,
   "instance.restart": instance.restart,
   "instance.stop": instance.stop,

@@ -8,8 +8,8 @@ import { recognize } from "../../core/media/kind.ts";
 import { type PageInfo, readPage } from "../../core/message/link-page.ts";
 import { preview } from "../transcode.ts";
 import { contextOf } from "./context.ts";
-import type { PreparedMessage } from "./index.ts";
 import { generationOptions, resolveRecipient, type SendContext } from "./message.ts";
+import type { PreparedMessage } from "./types.ts";
 
 /** Bytes. What is larger is no page to be read for its head, and no picture of a preview. */
 const maxPage = 5 * 1024 * 1024;

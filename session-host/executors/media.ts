@@ -1,9 +1,11 @@
 import { generateWAMessage } from "@whiskeysockets/baileys";
 import type { CommandInput } from "../../core/command/catalog.ts";
+import { isChannelJid } from "../../core/message/recipient.ts";
 import type { MediaSource, StagedFile } from "../media.ts";
+import { uploadPost } from "../posts.ts";
 import { contextOf, type SaidBesides } from "./context.ts";
-import type { PreparedMessage } from "./index.ts";
 import { generationOptions, resolveRecipient, type SendContext } from "./message.ts";
+import type { PreparedMessage } from "./types.ts";
 
 export async function sendMedia(
   context: SendContext,
@@ -29,7 +31,11 @@ export async function sendFile(
     const { message } = await generateWAMessage(
       jid,
       { ...contentOf(file, filename, input.caption), ...said.content },
-      { ...generationOptions(context), ...said.options },
+      {
+        ...generationOptions(context),
+        ...(isChannelJid(jid) ? { upload: uploadPost(context.sock) } : {}),
+        ...said.options,
+      },
     );
     return {
       jid,

@@ -1,9 +1,9 @@
 import { generateWAMessage, type WASocket } from "@whiskeysockets/baileys";
 import type { CommandInput } from "../../core/command/catalog.ts";
 import { AppError } from "../../core/error.ts";
-import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";
+import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { contextOf } from "./context.ts";
-import type { ConnectedContext, PreparedMessage } from "./index.ts";
+import type { ConnectedContext, PreparedMessage } from "./types.ts";
 
 export type SendContext = ConnectedContext & { waId: string };
 
@@ -38,7 +38,7 @@ export function generationOptions({ sock, waId }: SendContext) {
  * one. A number that was ever answered is in the session's LID mapping and is not asked for again.
  */
 export async function resolveRecipient(sock: WASocket, to: string): Promise<string> {
-  if (isGroupJid(to) || isLidJid(to)) return to;
+  if (isGroupJid(to) || isLidJid(to) || isChannelJid(to)) return to;
   if (await sock.signalRepository.lidMapping.getLIDForPN(to)) return to;
   const [answer] = (await sock.onWhatsApp(to)) ?? [];
   if (!answer?.exists) {

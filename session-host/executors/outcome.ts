@@ -9,6 +9,8 @@ export interface Stanza {
   message: proto.IMessage;
   /** Of the `message` node, as `edit`. */
   attributes: Record<string, string>;
+  /** Of what belongs to a status: whom WhatsApp gives it to. */
+  audience?: readonly string[];
 }
 
 /**

@@ -4,8 +4,8 @@ import { AppError } from "../../core/error.ts";
 import { isLidJid } from "../../core/message/recipient.ts";
 import { type KeptPresence, presencesOn } from "../presence.ts";
 import { spellingsOf } from "./context.ts";
-import type { ConnectedContext, MutationContext } from "./index.ts";
 import { resolveRecipient } from "./message.ts";
+import type { ConnectedContext, MutationContext } from "./types.ts";
 
 export async function set(
   { sock }: MutationContext,

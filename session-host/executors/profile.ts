@@ -3,8 +3,8 @@ import type { CommandInput, CommandOutput } from "../../core/command/catalog.ts"
 import { maxPictureBytes } from "../../core/command/profile.ts";
 import { AppError } from "../../core/error.ts";
 import { shownBy } from "./contact.ts";
-import type { ConnectedContext, MutationContext } from "./index.ts";
 import { Outcome } from "./outcome.ts";
+import type { ConnectedContext, MutationContext } from "./types.ts";
 
 export async function get({ sock }: ConnectedContext): Promise<CommandOutput<"profile.get">> {
   const jid = jidNormalizedUser(sock.user?.id);

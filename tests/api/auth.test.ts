@@ -98,7 +98,16 @@ describe("login", () => {
     const { body } = await api.request("POST", "/api/auth/login", { body: { email: user.email, password } });
     const { id, email, key } = user;
     expect(body.user).toEqual({ id, email, firstName: "Ann", lastName: "Lee", apiKey: key });
-    const me = { id, email, firstName: "Ann", lastName: "Lee", role: "user", timeZone: null, allowedIps: [] };
+    const me = {
+      id,
+      email,
+      firstName: "Ann",
+      lastName: "Lee",
+      role: "user",
+      timeZone: null,
+      allowedIps: [],
+      eventQueue: null,
+    };
     expect((await api.request("GET", "/api/auth/me", { token: body.token })).body).toEqual(me);
     expect((await api.request("GET", "/api/auth/me", { key })).body).toEqual(me);
     expect((await api.request("GET", "/api/auth/me", { headers: { "X-API-KEY": key } })).body).toEqual(me);

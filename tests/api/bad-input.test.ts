@@ -28,10 +28,10 @@ const named = (some: readonly Row[]) => some.map((row) => [`${row.method.toUpper
 const ofInstances = rows.filter((row) => row.instance);
 const withBody = rows.filter((row) => row.body && !row.form);
 const withForm = rows.filter((row) => row.form);
-/** Of each dialect and each place of the instance one. */
-const some = [
-  ...new Map(withBody.map((row) => [`${row.path.split("/")[2]} ${row.instance} ${row.access}`, row])).values(),
-];
+/** The engine does the same for all rows: of each dialect, place of the instance and access one speaks for all. */
+const kindOf = (row: Row) => `${dialects.findIndex(({ rows }) => rows.includes(row))} ${row.instance} ${row.access}`;
+const oneOfEach = (some: readonly Row[]) => [...new Map(some.map((row) => [kindOf(row), row])).values()];
+const some = oneOfEach(withBody);
 const closed = rows.filter((row) => row.access !== "public" && row.access !== "optional");
 
 /** A body that each endpoint takes. */
@@ -64,10 +64,21 @@ const bodies: Record<string, object> = {
   "/api/contacts/{instanceId}/block": { phoneNumber: "79001234567" },
   "/api/contacts/{instanceId}/unblock": { phoneNumber: "79001234567" },
   "/api/contacts/{instanceId}/{chatId}": { name: "x" },
+  "/api/channels/{instanceId}": { name: "x" },
+  "/api/channels/{instanceId}/{channelId}": { name: "x" },
+  "/api/channels/{instanceId}/{channelId}/mute": { duration: 86400 },
   "/api/profile/{instanceId}/name": { name: "x" },
   "/api/profile/{instanceId}/status": { status: "x" },
   "/api/profile/{instanceId}/picture": { image: "https://example.com/a.jpg" },
   "/api/presence/{instanceId}": { presence: "available" },
+  "/api/status/{instanceId}/text": { text: "x", statusJidList: ["79001234567"] },
+  "/api/status/{instanceId}/image": { image: "https://example.com/a.jpg", statusJidList: ["79001234567"] },
+  "/api/status/{instanceId}/voice": { audio: "https://example.com/a.ogg", statusJidList: ["79001234567"] },
+  "/api/status/{instanceId}/video": { video: "https://example.com/a.mp4", statusJidList: ["79001234567"] },
+  "/api/status/{instanceId}/delete": { messageId: "x" },
+  "/api/broadcasts/{instanceId}": { name: "x", recipients: ["79001234567"] },
+  "/api/broadcasts/{instanceId}/{broadcastId}": { name: "x" },
+  "/api/broadcasts/{instanceId}/{broadcastId}/send": { message: "x" },
   "/api/message/send/text": { to: "79001234567", message: "x" },
   "/api/webhook/test": { url: "https://example.com/hook", event: "message.received" },
   "/api/groups/{instanceId}": { name: "x", participants: ["79001234567"] },
@@ -82,6 +93,27 @@ const bodies: Record<string, object> = {
   "/api/groups/{instanceId}/{groupId}/join-requests": { participants: ["79001234567"], action: "approve" },
   "/api/groups/{instanceId}/{groupId}/picture": { image: "https://example.com/a.jpg" },
   "/api/groups/{instanceId}/{groupId}/message": { message: "x" },
+  "/api/communities/{instanceId}": { name: "x" },
+  "/api/communities/{instanceId}/{communityId}/name": { name: "x" },
+  "/api/communities/{instanceId}/{communityId}/description": { description: "x" },
+  "/api/communities/{instanceId}/{communityId}/groups": { name: "x", participants: ["79001234567"] },
+  "put /api/communities/{instanceId}/{communityId}/groups": { groupId: "120363123456789012@g.us" },
+  "delete /api/communities/{instanceId}/{communityId}/groups": { groupId: "120363123456789012@g.us" },
+  "/api/media/{instanceId}/convert/voice": { filePath: "0".repeat(32) },
+  "/api/media/{instanceId}/convert/video": { filePath: "0".repeat(32) },
+  "/api/labels/{instanceId}": { name: "x", color: 1 },
+  "/api/labels/{instanceId}/{labelId}": { name: "x", color: 1 },
+  "/api/labels/{instanceId}/chats/{chatId}": { labelIds: ["1"] },
+  "/api/message/{instanceId}/{messageId}": { message: "x" },
+  "/api/events/{instanceId}": {
+    to: "79001234567",
+    event: "custom",
+    name: "x",
+    startTime: "2025-12-25T18:00:00.000Z",
+    endTime: "2025-12-25T23:00:00.000Z",
+    description: "x",
+    location: "x",
+  },
   "/api/message/send/image": { to: "79001234567", image: "https://example.com/a.jpg" },
   "/api/message/send/file": { to: "79001234567", file: "https://example.com/a.pdf" },
   "/api/message/send/voice": { to: "79001234567", audio: "https://example.com/a.ogg" },
@@ -107,6 +139,8 @@ const bodies: Record<string, object> = {
   "/api/message/typing/stop": { chatId: "79001234567" },
   "/api/message/reaction": { chatId: "79001234567", messageId: "x", emoji: "👍" },
 };
+/** By method, too, where two endpoints of one path take different ones. */
+const bodyOf = (row: Row) => bodies[`${row.method} ${row.path}`] ?? bodies[row.path];
 
 function ask(
   row: Row,
@@ -115,7 +149,7 @@ function ask(
   headers: Record<string, string> = {},
 ) {
   const path = row.path.replace("{instanceId}", id).replace("{chatId}", "79001234567").replace("{commandId}", id);
-  const body = row.body ? { ...bodies[row.path], ...(row.instance === "body" ? { instanceId: id } : {}) } : undefined;
+  const body = row.body ? { ...bodyOf(row), ...(row.instance === "body" ? { instanceId: id } : {}) } : undefined;
   return api.request(row.method.toUpperCase(), path, { ...credentials, headers, ...(body ? { body } : {}) });
 }
 /** A key that reaches for the endpoint; not the one of all tests where a request without fields takes the key away. */
@@ -131,14 +165,19 @@ const raw = async (row: Row, body: string, headers: Record<string, string> = {})
   });
 
 describe("every endpoint that asks for credentials", () => {
-  test.each(named(closed))("%s refuses none, an unknown key, an expired and a forged token", async (_name, row) => {
+  let expired: string;
+  let forged: string;
+  beforeAll(async () => {
     const past = { now: () => new Date(Date.now() - 2 * 60 * 60 * 1000) };
-    const expired = await createTokens({ ...api.deps, clock: past }).issue(userId);
+    expired = await createTokens({ ...api.deps, clock: past }).issue(userId);
     const { privateKey } = await jose.generateKeyPair("EdDSA", { crv: "Ed25519" });
-    const forged = await new jose.SignJWT({ sub: userId, iss: "switchboard", aud: "switchboard-api" })
+    forged = await new jose.SignJWT({ sub: userId, iss: "switchboard", aud: "switchboard-api" })
       .setProtectedHeader({ alg: "EdDSA", kid: jose.decodeProtectedHeader(expired).kid ?? "" })
       .setExpirationTime("1h")
       .sign(privateKey);
+  });
+
+  test.each(named(closed))("%s refuses none, an unknown key, an expired and a forged token", async (_name, row) => {
     const codes = [{}, { key: randomUUID() }, { key: "' or 1=1 --" }, { token: expired }, { token: forged }].map(
       async (credentials) => {
         const { status, body } = await ask(row, instanceId, credentials);
@@ -167,7 +206,7 @@ describe("every endpoint of an instance", () => {
     "%00",
   ];
 
-  test.each(named(ofInstances))(
+  test.each(named(oneOfEach(ofInstances)))(
     "%s answers 404 for one that does not exist, however its id looks",
     async (_name, row) => {
       for (const id of unknown) {
@@ -187,13 +226,17 @@ describe("every endpoint of an instance", () => {
     },
   );
 
+  test.each(named(ofInstances))("%s answers 404 for one that does not exist", async (_name, row) => {
+    expect(await ask(row, randomUUID(), { key })).toMatchObject({ status: 404, body: { code: "instance_not_found" } });
+  });
+
   test.each(named(ofInstances))("%s answers 403 for somebody else's", async (_name, row) => {
     expect(await ask(row, foreign, { key })).toMatchObject({ status: 403, body: { code: "forbidden" } });
   });
 });
 
 describe("every endpoint with a body", () => {
-  test.each(named(withBody))("%s refuses what is not JSON", async (_name, row) => {
+  test.each(named(some))("%s refuses what is not JSON", async (_name, row) => {
     for (const body of ["{", "nope", '{"name":"x"}}', "\u0000", "{'name':'x'}", "NaN"]) {
       expect(await raw(row, body)).toMatchObject({ status: 400, body: { code: "malformed_json" } });
     }
@@ -203,13 +246,15 @@ describe("every endpoint with a body", () => {
     for (const body of ["null", "[]", "7", '"x"', "true"]) {
       expect(await raw(row, body)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
     }
-    for (const field of Object.keys(bodies[row.path] ?? {})) {
-      const right = (bodies[row.path] as Record<string, unknown>)[field];
+    for (const field of Object.keys(bodyOf(row) ?? {})) {
+      const right = (bodyOf(row) as Record<string, unknown>)[field];
       for (const wrong of [field === "size" ? 0 : 7, true, null, [], {}, ["x"]]) {
         // Another number or truth value is no other type.
         if (field !== "size" && wrong !== null && typeof right !== "object" && typeof wrong === typeof right) continue;
+        // No labels at all is what one may want, and the id of no label is not of the wrong type.
+        if (field === "labelIds" && Array.isArray(wrong)) continue;
         const base = row.instance === "body" ? { instanceId } : {};
-        const answer = await raw(row, JSON.stringify({ ...base, ...bodies[row.path], [field]: wrong }));
+        const answer = await raw(row, JSON.stringify({ ...base, ...bodyOf(row), [field]: wrong }));
         expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
       }
     }
@@ -217,7 +262,7 @@ describe("every endpoint with a body", () => {
 
   // Read before any row is looked at, so a few speak for all: these bodies take their time.
   test.each(named(some))("%s refuses what is too large, and what is another type of content", async (_name, row) => {
-    const large = JSON.stringify({ ...bodies[row.path], filler: "x".repeat(6_000_000) });
+    const large = JSON.stringify({ ...bodyOf(row), filler: "x".repeat(6_000_000) });
     expect(await raw(row, large)).toMatchObject({ status: 413, body: { code: "payload_too_large" } });
     const form = { "content-type": "application/x-www-form-urlencoded" };
     expect(await raw(row, "name=x", form)).toMatchObject({ status: 415, body: { code: "unsupported_media_type" } });
@@ -226,7 +271,7 @@ describe("every endpoint with a body", () => {
   test.each(named(some))("%s survives megabytes of nested JSON and keys of prototypes", async (_name, row) => {
     const nested = "[".repeat(500_000) + "]".repeat(500_000);
     expect(await raw(row, nested)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
-    const [field = "name"] = Object.keys(bodies[row.path] ?? {});
+    const [field = "name"] = Object.keys(bodyOf(row) ?? {});
     expect(await raw(row, `{"${field}":${nested}}`)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
     await raw(
       row,
@@ -251,7 +296,8 @@ test.each(named(withForm))("%s takes nothing but a form, and survives a broken o
 });
 
 test("every endpoint with a body is among those that are tried here", () => {
-  expect(Object.keys(bodies).sort()).toEqual([...new Set(withBody.map((row) => row.path))].sort());
+  const tried = new Set(Object.keys(bodies).map((key) => key.replace(/^\w+ /, "")));
+  expect([...tried].sort()).toEqual([...new Set(withBody.map((row) => row.path))].sort());
 });
 
 describe("text that Postgres or a terminal would not take", () => {
@@ -326,7 +372,7 @@ describe("a request id", () => {
       const { headers } = await api.request("GET", "/api/observability/ping", { headers: { "x-request-id": bad } });
       expect(headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
     }
-    expect(api.logged().filter((line) => !("requestId" in JSON.parse(line)))).toEqual([]);
+    expect(api.logged().filter((line) => !("correlationId" in JSON.parse(line)))).toEqual([]);
   });
 
   test("cannot smuggle a header or a log line in", async () => {

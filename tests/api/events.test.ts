@@ -20,6 +20,7 @@ const closed = (instanceId: string, at = new Date()): EventRow => ({
   ...{ id: systemIds.uuid(), instanceId, at, type: "connection.close" },
   data: { reason: "stopped", willReconnect: false },
 });
+const again = ({ id, instanceId }: EventRow): EventRow => ({ ...failed(instanceId), id });
 const append = (...rows: EventRow[]) => appendEvents(api.db.sql, rows);
 
 async function page(id: string, query = "") {
@@ -44,7 +45,9 @@ describe("the event log of an instance", () => {
   test("is shown from the oldest to the newest, and paged by what one has", async () => {
     const id = await api.instance(key);
     const [first, second, third] = [closed(id), failed(id), closed(id)];
-    await append(first, second, third);
+    await append(first, second, again(first), third);
+    // What is told again, in the same breath or later, is there already.
+    await append(second, again(third));
     const { body } = await api.request("GET", `/api/instances/${id}/events?limit=2`, { key });
     expect(body).toEqual({
       events: [
@@ -68,6 +71,15 @@ describe("the event log of an instance", () => {
       hasMore: false,
       oldestSequence: 1,
     });
+  });
+
+  test("carries the correlation id that it is given, if that can stand in a header, and else its own id", async () => {
+    const id = await api.instance(key);
+    const given = ["order-4711", "a\r\nb", "안녕", "x".repeat(129), "", null];
+    const rows = given.map((correlationId) => ({ ...closed(id), correlationId }));
+    await append(...rows);
+    const kept = await api.db.sql`select id, correlation_id from events where instance_id = ${id} order by seq`;
+    expect(kept.map((row) => row.correlation_id)).toEqual(["order-4711", ...rows.slice(1).map((row) => row.id)]);
   });
 
   test("does not show what is sealed", async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { createEgress } from "../../core/egress/index.ts";
+import { openSinkQueues } from "../../core/event-sink/queue.ts";
 import { systemIds } from "../../core/id.ts";
 import { deliverEvents } from "../../core/webhook/deliver.ts";
 import { clearDeliveries } from "../../core/webhook/log.ts";
@@ -17,7 +18,12 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => api?.stop());
 
-const parts = () => ({ ...api.deps, random: () => 0.5, sleep: async (ms: number) => api.deps.clock.advance(ms) });
+const parts = () => ({
+  ...api.deps,
+  sinkQueues: openSinkQueues(api.deps.queues.client),
+  random: () => 0.5,
+  sleep: async (ms: number) => api.deps.clock.advance(ms),
+});
 const newKey = async () => (await api.user()).key;
 const ask = (method: string, path: string, key: string, body?: unknown) =>
   api.request(method, `/api/webhook/${path}`, { key, ...(body === undefined ? {} : { body }) });

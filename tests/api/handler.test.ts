@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { acquireLease, reportHost } from "../../core/shard/lease.ts";
 import { type ApiGateway, startApiGateway } from "../../infra/local/api-gateway.ts";
 import { startApi, type TestApi } from "./support.ts";
 
@@ -51,29 +52,61 @@ test("the Lambda handler opens lazily, tries again after a failure, and serves a
   );
   expect(new Set(sent.map((one) => one.id)).size).toBe(3);
   expect(await api.queued(id)).toHaveLength(4);
+  const pong = await fetch(`${gateway.url}/api/observability/ping`, { headers });
+  expect([pong.status, pong.headers.get("ratelimit-limit"), pong.headers.get("ratelimit-remaining")]).toEqual([
+    ...[200, "100", "99"],
+  ]);
   const [pool] = await api.db.sql<{ count: number }[]>`
     select count(*)::int as count from pg_stat_activity where application_name = 'switchboard-api'`;
   expect(pool?.count).toBe(1);
 });
 
-test("health tells the truth of the database and the queues", async () => {
-  const healthy = await api.request("GET", "/api/observability/health");
+const health = () => api.request("GET", "/api/observability/health");
+
+/** A session host that says that it is alive. */
+const report = (id: string, draining = false) =>
+  reportHost(api.db, { id, startedAt: new Date(), draining, version: "1", cpuMs: 1, rssBytes: 1 }, 8_000);
+
+test("health tells the truth of the database, the queues and the hosts", async () => {
+  const unserved = await health();
+  expect(unserved).toMatchObject({
+    status: 503,
+    body: {
+      ...{ success: false, code: "unavailable", details: "hosts alive 0, shards served 0 of 2" },
+      data: {
+        ...{ status: "unhealthy", database: { status: "connected" }, queues: { status: "connected" } },
+        ...{ hosts: { total: 0, alive: 0, draining: 0 }, shards: { total: 2, held: 0 } },
+      },
+    },
+  });
+  await Promise.all([report("one"), report("two", true), report("dead")]);
+  for (const [shard, host] of ["one", "dead"].entries()) await acquireLease(api.db, host, shard, 60_000);
+  await api.db.sql`update hosts set seen_at = now() - interval '10 s' where id = 'dead'`;
+  // A lease that has not run out is nothing, when its holder is gone.
+  expect(await health()).toMatchObject({ status: 503, body: { details: "hosts alive 2, shards served 1 of 2" } });
+  await api.db.sql`update shards set host = 'one'`;
+  const healthy = await health();
+  expect(healthy.status).toBe(200);
+  // What the document shows comes first.
+  const documented = ["status", "uptime", "memory", "database", "instances"];
+  expect(Object.keys(healthy.body.data)).toEqual([...documented, "queues", "hosts", "shards"]);
   expect(healthy.body.data).toMatchObject({
     status: "healthy",
     database: { status: "connected" },
-    queues: { status: "connected" },
     instances: { total: 1, active: 1 },
+    queues: { status: "connected" },
+    hosts: { total: 3, alive: 2, draining: 1 },
+    shards: { total: 2, held: 2 },
   });
   expect(healthy.body.data.memory.rss).toMatch(/^\d+\.\d{2} MB$/);
   expect(healthy.body.data.uptime.formatted).toMatch(/^\d+h \d+m \d+s$/);
   const ask = vi.spyOn(api.deps.queues, "url").mockRejectedValueOnce(new Error("the queues are away"));
-  const sick = await api.request("GET", "/api/observability/health");
+  const sick = await health();
   ask.mockRestore();
   expect(sick).toMatchObject({
     status: 503,
     body: {
-      success: false,
-      code: "unavailable",
+      ...{ success: false, code: "unavailable", details: "queues not reachable" },
       data: { database: { status: "connected" }, queues: { status: "disconnected" } },
     },
   });
@@ -85,8 +118,7 @@ test("without its database the API says so with a code, and comes back by itself
   expect((await list()).status).toBe(200);
   await api.stopPostgres();
   expect(await list()).toMatchObject({ status: 503, body: { code: "unavailable" } });
-  const sick = await api.request("GET", "/api/observability/health");
-  expect(sick).toMatchObject({ status: 503, body: { data: { database: { status: "disconnected" } } } });
+  expect(await health()).toMatchObject({ status: 503, body: { data: { database: { status: "disconnected" } } } });
   await api.startPostgres();
   expect((await list()).status).toBe(200);
 });

@@ -66,6 +66,7 @@ describe("creating", () => {
       status: "connecting",
       webhookUrl: "https://example.com/webhook",
       webhookEnabled: true,
+      eventQueue: null,
       enabled: true,
       createdAt,
       updatedAt,
@@ -117,7 +118,7 @@ describe("creating", () => {
     const { id, createdAt } = body.data;
     expect(body).toEqual({
       success: true,
-      data: { id, ...made, status: "disconnected", createdAt },
+      data: { id, ...made, eventQueue: null, status: "disconnected", createdAt },
       message: "Instance created successfully. Please scan the QR code.",
     });
     expect(await row(id)).toMatchObject({ dialect: "gateway", webhook_enabled: true });
@@ -183,6 +184,7 @@ describe("updating", () => {
       description: "Updated description",
       webhookUrl: "https://new-example.com/webhook",
       webhookEnabled: true,
+      eventQueue: null,
       enabled: true,
       updatedAt: answer.body.updatedAt,
     });

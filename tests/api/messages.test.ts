@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startApi, type TestApi } from "./support.ts";
 
@@ -168,4 +169,22 @@ describe("an Idempotency-Key", () => {
     const answer = await send(text, { "idempotency-key": value });
     expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
   });
+});
+
+test("a conversion that takes longer than an answer may is 202, with a place to look, and its file is kept meanwhile", async () => {
+  const bytes = Buffer.from("what is to be converted");
+  const path = `/api/media/${instanceId}`;
+  const body = { base64: bytes.toString("base64"), mimeType: "audio/mpeg" };
+  const answer = await api.request("POST", `${path}/convert/voice`, { key, body, impatient: true });
+  expect(answer).toMatchObject({
+    status: 202,
+    body: { success: true, data: { commandId: expect.any(String), location: expect.any(String) } },
+  });
+  const upload = createHash("sha256").update(bytes).digest("hex");
+  const { body: kept } = await api.request("GET", answer.body.data.location, { key });
+  expect(kept).toMatchObject({ name: "media.convertVoice", kind: "query", status: "queued" });
+  const [row] = await api.db.sql`select input from commands where id = ${answer.body.data.commandId}`;
+  expect(row?.input).toEqual({ upload });
+  const link = await api.request("GET", `${path}/${upload}`, { key });
+  expect(link.body.data).toMatchObject({ filePath: upload, mimeType: "audio/mpeg", size: bytes.length });
 });

@@ -72,7 +72,7 @@ test("the status tells of the hosts with what they hold, of the queues and of th
   const mine = await api.instance(key, "connected");
   await api.instance(admin, "logged_out");
   const startedAt = new Date(Date.now() - 3_661_000);
-  const host = { startedAt, draining: false, version: "1.2.3" };
+  const host = { startedAt, draining: false, version: "1.2.3", cpuMs: 36_610, rssBytes: 100 * 1024 * 1024 };
   await reportHost(api.db, { ...host, id: "one" }, 8_000);
   await reportHost(api.db, { ...host, id: "two", startedAt: new Date(), draining: true }, 8_000);
   await api.db.sql`update hosts set seen_at = now() - interval '10 s' where id = 'two'`;
@@ -93,11 +93,15 @@ test("the status tells of the hosts with what they hold, of the queues and of th
     queues: { status: "connected", events: { waiting: 0, inFlight: 0, dead: 0 }, commands: { waiting: 2, dead: 0 } },
     shards: { total: 2, held: 1 },
     hosts: [
-      { id: "one", version: "1.2.3", alive: true, draining: false, shards: [1], startedAt: startedAt.toISOString() },
+      {
+        ...{ id: "one", version: "1.2.3", alive: true, draining: false, shards: [1] },
+        ...{ startedAt: startedAt.toISOString(), memory: { rss: "100.00 MB" }, cpu: { seconds: 36.61 } },
+      },
       { id: "two", alive: false, draining: true, shards: [] },
     ],
     instances: { total: 2, active: 1, byStatus: { connected: 1, logged_out: 1, qr: 0 }, pagination: { total: 2 } },
   });
+  expect(data.hosts[0].cpu.percent).toBeCloseTo(1, 1);
   expect(data.hosts[0].uptime.formatted).toMatch(/^1h 1m \d+s$/);
   const [, figures] = data.instances.list;
   expect(figures).toMatchObject({ id: mine, status: "connected", shard, host: shard === 1 ? "one" : null });

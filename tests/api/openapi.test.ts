@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { dialects } from "../../functions/api/app.ts";
+import { asyncApi } from "../../functions/api/asyncapi.ts";
 import { openApi } from "../../functions/api/openapi.ts";
 import { startApi, type TestApi } from "./support.ts";
 
@@ -27,4 +28,11 @@ test("the document is served to anybody, and it is OpenAPI 3.1 of every row", as
     Object.values(methods).map(({ operationId }) => operationId),
   );
   expect(new Set(ids).size).toBe(ids.length);
+});
+
+test("the document of the queues is served beside it", async () => {
+  const { status, body } = await api.request("GET", "/asyncapi.json");
+  expect(status).toBe(200);
+  expect(body).toEqual(asyncApi());
+  expect((await api.request("POST", "/asyncapi.json")).status).toBe(405);
 });

@@ -47,6 +47,7 @@ describe("an admin", () => {
       role: "user",
       disabled: false,
       timeZone: "Asia/Seoul",
+      eventQueue: null,
       allowedIps: ["127.0.0.1/32", "2001:db8::/32", "10.0.0.0/8"],
       createdAt: expect.any(String),
       updatedAt: expect.any(String),
@@ -250,6 +251,7 @@ describe("a user", () => {
       lastName: "Lee",
       role: "user",
       timeZone: "America/New_York",
+      eventQueue: null,
       allowedIps: [],
     });
     expect((await me({ token: await tokenOf(user) })).body).toEqual(body);

@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { EventData, EventType } from "../../core/event/catalog.ts";
+import { openSinkQueues } from "../../core/event-sink/queue.ts";
 import { systemIds } from "../../core/id.ts";
 import { sealedPlace } from "../../core/instance/index.ts";
 import { deliverEvents } from "../../core/webhook/deliver.ts";
@@ -19,7 +20,12 @@ beforeAll(async () => {
 afterAll(() => api?.stop());
 
 const hour = 60 * 60 * 1000;
-const parts = () => ({ ...api.deps, random: () => 0.5, sleep: async (ms: number) => api.deps.clock.advance(ms) });
+const parts = () => ({
+  ...api.deps,
+  sinkQueues: openSinkQueues(api.deps.queues.client),
+  random: () => 0.5,
+  sleep: async (ms: number) => api.deps.clock.advance(ms),
+});
 const wake = () => wakeDeliveries(parts(), { budgetMs: 60_000 });
 const path = (id: string, rest: string) => `/api/instances/${id}/webhooks/${rest}`;
 const get = async (id: string, rest: string) => (await api.request("GET", path(id, rest), { key })).body;

@@ -36,6 +36,7 @@ export const documents: Study = async ({ wa, folder, options, keep, progress }) 
       SHARDS: "1",
       DATA_DIR: join(folder, "data"),
       EGRESS_ALLOW: "127.0.0.0/8",
+      RATE_LIMIT: "0",
       WHATSAPP_URL: wa.url,
       WHATSAPP_ROOT_KEY: wa.rootKey,
       WHATSAPP_MEDIA_CA: wa.mediaCaFile ?? "",

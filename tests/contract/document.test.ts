@@ -1,17 +1,16 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
+import { errorCodes } from "../../core/error.ts";
+import { gatewayBodies } from "../../core/webhook/gateway.ts";
 import { multiInstanceBodies } from "../../core/webhook/multi-instance.ts";
+import type { Dialect } from "../../functions/api/dialect.ts";
+import { gateway } from "../../functions/api/dialects/gateway/index.ts";
 import { multiInstance } from "../../functions/api/dialects/multi-instance/index.ts";
+import { gatewayError } from "../../functions/api/errors.ts";
+import { multiInstanceDocument as examples, gatewayDocument } from "../support/documents.ts";
 
-/** Every body that the Multi-Instance API's document shows; its three languages show the same. */
-const examples = JSON.parse(readFileSync("tests/fixtures/documents/multi-instance.json", "utf8")) as (
-  | { endpoint: string; kind: "request" | "response"; body: unknown }
-  | { webhook: string; body: unknown }
-)[];
-
-const rowOf = (endpoint: string) => {
-  const row = multiInstance.rows.find((one) => `${one.method.toUpperCase()} ${one.path}` === endpoint);
+const rowOf = (endpoint: string, dialect: Dialect = multiInstance) => {
+  const row = dialect.rows.find((one) => `${one.method.toUpperCase()} ${one.path}` === endpoint);
   if (!row) throw new Error(`nothing serves ${endpoint}`);
   return row;
 };
@@ -48,16 +47,31 @@ function differences(schema: Schema, example: unknown, path: string): string[] {
   });
 }
 
+/** What of an example a schema has no place for. */
+function unknownFields(schema: Schema, example: unknown, path = ""): string[] {
+  const options = schema.anyOf ?? [schema];
+  if (Array.isArray(example)) {
+    const items = options.find((one) => one.items)?.items;
+    return example.flatMap((one, index) => unknownFields(items ?? {}, one, `${path}[${index}]`));
+  }
+  const properties = Object.assign({}, ...options.map((one) => one.properties)) as Record<string, Schema>;
+  if (jsonType(example) !== "object" || Object.keys(properties).length === 0) return [];
+  return Object.entries(example as object).flatMap(([name, value]) => {
+    const property = properties[name];
+    return property ? unknownFields(property, value, `${path}.${name}`) : [`${path}.${name}`];
+  });
+}
+
 const jsonSchema = (type: z.ZodType) => z.toJSONSchema(type, { io: "output", unrepresentable: "any" }) as Schema;
 const listed = examples.flatMap((one) => ("endpoint" in one ? [one] : []));
 
-test("all 22 endpoints of the document are served", () => {
+test("all 22 endpoints of the Multi-Instance API's document are served", () => {
   const endpoints = [...new Set(listed.map(({ endpoint }) => endpoint))];
   expect(endpoints).toHaveLength(22);
   expect(endpoints.map((endpoint) => rowOf(endpoint).path)).toHaveLength(22);
 });
 
-describe("every example of the document", () => {
+describe("every example of the Multi-Instance API's document", () => {
   test.each(listed.filter(({ kind }) => kind === "request"))("is a body that $endpoint takes", ({ endpoint, body }) => {
     expect(rowOf(endpoint).body?.safeParse(body).error).toBeUndefined();
   });
@@ -82,4 +96,87 @@ describe("every example of the document", () => {
       expect(fields(ours.properties?.data?.properties).slice(0, fields(data).length)).toEqual(fields(data));
     },
   );
+});
+
+describe("the Gateway API's document", () => {
+  const { endpoints } = gatewayDocument;
+
+  test("names 98 endpoints, and each is served under its path, to the public where it asks for no key", () => {
+    expect(new Set(endpoints.map(({ endpoint }) => endpoint)).size).toBe(98);
+    const served = new Map(gateway.rows.map((row) => [`${row.method.toUpperCase()} ${row.path}`, row]));
+    expect(endpoints.filter(({ endpoint }) => !served.has(endpoint)).map(({ endpoint }) => endpoint)).toEqual([]);
+    const open = ["public", "optional"];
+    for (const { endpoint, key } of endpoints) {
+      expect([endpoint, open.includes(rowOf(endpoint, gateway).access)]).toEqual([endpoint, !key]);
+    }
+  });
+
+  // What stands for something else: `filePath` is what an upload has answered, never a path, and this is no base64.
+  const stands: Record<string, string> = {
+    "/path/to/audio.mp3": "0".repeat(32),
+    "/path/to/video.avi": "0".repeat(32),
+    "base64-encoded-audio-data": "AAAA",
+    "base64-encoded-video-data": "AAAA",
+  };
+  const withBody = endpoints.flatMap(({ endpoint, requests = [] }) =>
+    requests.map((body) => ({
+      endpoint,
+      body: JSON.parse(JSON.stringify(body), (_name, value) => stands[value] ?? value) as unknown,
+    })),
+  );
+  test.each(withBody)("shows a body that $endpoint takes as it stands", ({ endpoint, body }) => {
+    expect(rowOf(endpoint, gateway).body?.safeParse(body)).toMatchObject({ success: true });
+  });
+
+  // What an example shows and the endpoint would not look at is lost on whoever sends it.
+  test.each(withBody)("shows no field that $endpoint does not know", ({ endpoint, body }) => {
+    const { body: schema } = rowOf(endpoint, gateway);
+    const known = z.toJSONSchema(schema ?? z.never(), { io: "input", unrepresentable: "any" }) as Schema;
+    expect(unknownFields(known, body)).toEqual([]);
+  });
+
+  test.each(endpoints.filter(({ query }) => query))("shows a query that $endpoint takes", ({ endpoint, query }) => {
+    const asked = Object.fromEntries(new URLSearchParams(query));
+    expect(rowOf(endpoint, gateway).query?.safeParse(asked)).toMatchObject({ success: true });
+  });
+
+  test.each(endpoints.filter(({ response }) => response))(
+    "shows field by field what $endpoint answers, and in its order",
+    ({ endpoint, response }) => {
+      const ours = jsonSchema(rowOf(endpoint, gateway).answer);
+      // `message` stands in the envelope of all, and is told where the document tells one.
+      const shown = { ...(response as { message?: string }) };
+      if ("data" in shown) delete shown.message;
+      expect(differences(ours, shown, "")).toEqual([]);
+      const fields = (one: unknown) => Object.keys((one ?? {}) as object);
+      expect(fields(ours.properties).slice(0, fields(response).length)).toEqual(fields(response));
+      const data = (response as { data?: object }).data;
+      const known = fields(ours.properties?.data?.properties).filter((name) => name in (data ?? {}));
+      expect(known).toEqual(fields(data));
+    },
+  );
+
+  test("shows field by field what every error says, and the words of the rate limit", () => {
+    expect(differences(jsonSchema(gatewayError), gatewayDocument.error, "")).toEqual([]);
+    expect(gateway.errorType).toBe("application/json");
+    const { rate_limited } = errorCodes;
+    expect({ success: false, error: rate_limited.title }).toEqual(gatewayDocument.rateLimit);
+    const statuses: number[] = Object.values(errorCodes).map(({ status }) => status);
+    expect(statuses).toEqual(expect.arrayContaining(gatewayDocument.statuses));
+  });
+
+  test("names 14 webhook events, and there is a body for each", () => {
+    expect(gatewayDocument.webhookEvents).toHaveLength(14);
+    expect(gatewayDocument.webhookEvents.filter((event) => !gatewayBodies[event])).toEqual([]);
+  });
+
+  test("shows field by field what a webhook says, and in its order", () => {
+    const { webhook } = gatewayDocument;
+    const schema = gatewayBodies[webhook.event];
+    if (!schema) throw new Error(`there is no webhook ${webhook.event}`);
+    const ours = jsonSchema(schema);
+    expect(differences(ours, webhook, "")).toEqual([]);
+    expect(Object.keys(ours.properties ?? {}).slice(0, 4)).toEqual(Object.keys(webhook));
+    expect(Object.keys(ours.properties?.data?.properties ?? {}).slice(0, 4)).toEqual(Object.keys(webhook.data));
+  });
 });

@@ -1,10 +1,12 @@
-import { spawn, spawnSync } from "node:child_process";
+import { execFile as execFileBack, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 
+const execFile = promisify(execFileBack);
 let gate: TestGateway;
 let interpreter: string;
 beforeAll(async () => {
@@ -33,7 +35,7 @@ for statement in ast.parse(sys.argv[1]).body:
         sys.stdin.readline()
 `;
 
-test("the document's Python example runs as written, with only URLs and key filled in", async () => {
+test("the Multi-Instance API's Python example runs as written, with only URLs and key filled in", async () => {
   const owner = await gate.wa.addPhone({ number: "4915550000001" });
   const reader = await gate.wa.addPhone({ number: "79001234567" });
   const example = readFileSync("tests/fixtures/documents/multi-instance.py", "utf8")
@@ -54,4 +56,16 @@ test("the document's Python example runs as written, with only URLs and key fill
   expect(python.exitCode).toBe(0);
   const told = await gate.receiver.waitFor(({ body }) => body.event === "message_sent");
   expect(told.body.data.messageId).toBe(message.id);
+});
+
+test("the Gateway API's Python example runs as written, with only URL, key and instance filled in", async () => {
+  const owner = await gate.wa.addPhone({ number: "4915550000003" });
+  const reader = await gate.wa.addPhone({ number: "6281234567890" });
+  const example = readFileSync("tests/fixtures/documents/gateway.py", "utf8")
+    .replace("http://localhost:3000", gate.gateway.url)
+    .replace("your-api-key", gate.gateway.firstAdmin?.apiKey.key ?? "")
+    .replace("my-instance", await gate.linked(owner, "gateway"));
+  const { stdout } = await execFile(interpreter, ["-c", example]);
+  const [, id] = /^\{'success': True, .*'messageId': '(\w+)'/.exec(stdout) ?? [];
+  expect(await reader.waitFor((one) => one.id === id)).toMatchObject({ text: "Hello!", from: owner.jid });
 });

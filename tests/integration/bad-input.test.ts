@@ -178,7 +178,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     const { path, body } = send(instance);
     const nothing = dialect === "gateway" ? "/api/message/send/nothing/at/all" : "/api/whatsapp/x/y/z";
     expectError(dialect, await gate.api("POST", nothing, { body }), 404, "route_not_found");
-    expectError(dialect, await gate.api("PUT", path), 405, "method_not_allowed");
+    expectError(dialect, await gate.api("PATCH", path), 405, "method_not_allowed");
     const form = { body: "phone=1", headers: { "content-type": "application/x-www-form-urlencoded" } };
     expectError(dialect, await gate.api("POST", path, form), 415, "unsupported_media_type");
   });

@@ -1,15 +1,11 @@
 import { expect } from "vitest";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
-import type { TestGateway } from "../support/gateway.ts";
+import type { Basics, Case, Request } from "./endpoint-frame.ts";
 
-/** What the requests are made of. */
-export interface World {
-  gate: TestGateway;
+/** What the requests of the Multi-Instance API are made of. */
+export interface World extends Basics {
   owner: Phone;
   bob: Phone;
-  /** An instance that is connected, and one that nobody has linked. */
-  connected: string;
-  unlinked: string;
   /** A message of Bob's, one to him, and one of his with a file that is in the bucket. */
   received: string;
   sent: string;
@@ -18,35 +14,6 @@ export interface World {
   user: { id: string; email: string; password: string; key: string; keyId: string };
   adminEmail: string;
   adminPassword: string;
-  /** Ids of what earlier requests have made. */
-  made: Map<string, string>;
-}
-
-export interface Request {
-  /** In place of the path's parameters, besides `instanceId`. */
-  params?: Record<string, string>;
-  query?: string;
-  body?: unknown;
-  /** As whom; the first admin unless said otherwise. */
-  key?: string | null;
-  headers?: Record<string, string>;
-}
-
-export interface Case {
-  /** Answers with the row's status. An instance in the path is the connected one, or what `on` makes. */
-  happy(world: World): Request | Promise<Request>;
-  /** Makes an instance for a request that ends it. */
-  on?(world: World): Promise<string>;
-  /** What the happy answer shows besides its shape. */
-  answers?: unknown;
-  /** Each is refused with 400. */
-  invalid?: Request[];
-  /** What it answers for an instance that is not connected: `409`, or the status of a happy answer, or another reason. */
-  unconnected?: number;
-  /** In place of the happy request, where that would be refused for another reason. */
-  whileUnconnected?(world: World): Request;
-  /** Keeps the id that the happy request has made. */
-  keep?: [field: string, name: string];
 }
 
 const bob = "4915550000002";
@@ -80,7 +47,7 @@ export function formOf(fields: Record<string, string | Blob>): FormData {
 }
 
 /** One for each endpoint of the dialect: a missing one fails the test. */
-export const cases: Record<string, Case> = {
+export const cases: Record<string, Case<World>> = {
   "POST /api/auth/login": {
     happy: ({ adminEmail, adminPassword }) => ({ key: null, body: { email: adminEmail, password: adminPassword } }),
     invalid: [
@@ -111,14 +78,14 @@ export const cases: Record<string, Case> = {
     invalid: [{ body: {} }, { body: { email: "made" } }, { body: { email: "x@example.com", role: "god" } }],
   },
   "GET /api/users": { happy: () => ({ query: "limit=1" }), invalid: page },
-  "GET /api/users/{userId}": { happy: ({ made }) => ({ params: { userId: made.get("user") ?? "" } }) },
+  "GET /api/users/{userId}": { happy: ({ made }) => ({ params: { userId: made.get("user") ?? "" } }), absent: {} },
   "PUT /api/users/{userId}": {
     happy: ({ made }) => ({ params: { userId: made.get("user") ?? "" }, body: { disabled: true } }),
     answers: { disabled: true },
     invalid: [{ params: { userId: "x" }, body: { role: "god" } }],
   },
-  "DELETE /api/users/{userId}": { happy: ({ made }) => ({ params: { userId: made.get("user") ?? "" } }) },
-  "GET /api/keys": { happy: () => ({}) },
+  "DELETE /api/users/{userId}": { happy: ({ made }) => ({ params: { userId: made.get("user") ?? "" } }), absent: {} },
+  "GET /api/keys": { happy: () => ({}), absent: { query: "userId=x" } },
   "POST /api/keys": {
     happy: () => ({ body: { name: "another" } }),
     keep: ["id", "key"],
@@ -129,7 +96,7 @@ export const cases: Record<string, Case> = {
     answers: { name: "renamed" },
     invalid: [{ params: { keyId: "x" }, body: { name: "" } }],
   },
-  "DELETE /api/keys/{keyId}": { happy: ({ made }) => ({ params: { keyId: made.get("key") ?? "" } }) },
+  "DELETE /api/keys/{keyId}": { happy: ({ made }) => ({ params: { keyId: made.get("key") ?? "" } }), absent: {} },
   "POST /api/instances": {
     happy: ({ gate }) => ({ body: { name: "one more", webhookUrl: gate.receiver.url } }),
     invalid: [
@@ -179,17 +146,22 @@ export const cases: Record<string, Case> = {
     unconnected: 200,
   },
   "GET /api/whatsapp/{instanceId}/status": { happy: () => ({}), answers: { ready: true }, unconnected: 200 },
-  "GET /api/whatsapp/{instanceId}/qr": { happy: () => ({}), on: async ({ unlinked }) => unlinked },
+  "GET /api/whatsapp/{instanceId}/qr": {
+    happy: () => ({}),
+    on: async ({ unlinked }) => unlinked,
+    invalid: [{ query: "format=gif" }],
+  },
   "POST /api/whatsapp/{instanceId}/send": {
     happy: () => ({ body: { phone: bob, message: "Hi! How are you?" } }),
     invalid: wrongText,
     unconnected: 409,
   },
   "POST /api/whatsapp/{instanceId}/logout": { happy: () => ({}), on: fresh },
-  "GET /api/whatsapp/{instanceId}/contacts": { happy: () => ({}), unconnected: 200 },
+  "GET /api/whatsapp/{instanceId}/contacts": { happy: () => ({}), invalid: page, unconnected: 200 },
   "GET /api/whatsapp/{instanceId}/contacts/{contactId}": {
     happy: () => ({ params: { contactId: bob } }),
     answers: { number: bob, isGroup: false },
+    absent: { params: { contactId: "4915559999999" } },
     unconnected: 404,
   },
   "GET /api/whatsapp/{instanceId}/check/{phone}": {
@@ -215,6 +187,7 @@ export const cases: Record<string, Case> = {
   },
   "DELETE /api/whatsapp/{instanceId}/messages/{messageId}": {
     happy: ({ sent }) => ({ params: { messageId: sent } }),
+    absent: {},
     unconnected: 409,
   },
   "POST /api/whatsapp/{instanceId}/typing": {
@@ -245,6 +218,8 @@ export const cases: Record<string, Case> = {
   "POST /api/whatsapp/{instanceId}/uploads": {
     happy: () => ({ body: { size: 10, filename: "notes.txt", contentType: "text/plain" } }),
     keep: ["uploadId", "upload"],
+    // The file that `send-media` sends then.
+    seen: (_world, { body }) => fetch(body.url, { method: "PUT", headers: body.headers, body: "0123456789" }),
     invalid: [{ body: {} }, { body: { size: 0 } }, { body: { size: 2 ** 40 } }],
     unconnected: 201,
   },
@@ -260,6 +235,7 @@ export const cases: Record<string, Case> = {
       const { id } = (await gate.api("POST", `/api/whatsapp/${connected}/send`, { body })).body;
       return { params: { messageId: id } };
     },
+    absent: {},
     unconnected: 404,
   },
   "POST /api/whatsapp/{instanceId}/bulk": {
@@ -271,6 +247,7 @@ export const cases: Record<string, Case> = {
   "GET /api/whatsapp/{instanceId}/bulk": { happy: () => ({}), invalid: page, unconnected: 200 },
   "GET /api/whatsapp/{instanceId}/bulk/{bulkId}": {
     happy: ({ made }) => ({ params: { bulkId: made.get("bulk") ?? "" } }),
+    absent: {},
     unconnected: 404,
   },
   "GET /api/whatsapp/{instanceId}/bulk/{bulkId}/recipients": {
@@ -280,6 +257,7 @@ export const cases: Record<string, Case> = {
   },
   "DELETE /api/whatsapp/{instanceId}/bulk/{bulkId}": {
     happy: ({ made }) => ({ params: { bulkId: made.get("bulk") ?? "" } }),
+    absent: {},
     unconnected: 404,
   },
   "GET /api/instances/{instanceId}/webhooks/deliveries": {
@@ -291,9 +269,14 @@ export const cases: Record<string, Case> = {
   "GET /api/instances/{instanceId}/webhooks/deliveries/{deliveryId}": {
     happy: delivered,
     answers: { attempts: [{ number: 1, status: 200 }] },
+    absent: {},
     unconnected: 404,
   },
-  "POST /api/instances/{instanceId}/webhooks/deliveries/{deliveryId}/replay": { happy: delivered, unconnected: 404 },
+  "POST /api/instances/{instanceId}/webhooks/deliveries/{deliveryId}/replay": {
+    happy: delivered,
+    absent: {},
+    unconnected: 404,
+  },
   "POST /api/instances/{instanceId}/webhooks/replay": {
     happy: () => ({ body: { from: "2023-01-01T00:00:00Z", to: later() } }),
     invalid: [{ body: {} }, { body: { from: "yesterday", to: "today" } }],
@@ -310,6 +293,7 @@ export const cases: Record<string, Case> = {
     unconnected: 200,
   },
   "GET /api/commands/{commandId}": {
+    absent: {},
     happy: async ({ gate, connected }) => {
       const [row] = await gate.db.sql`select id from commands where instance_id = ${connected} limit 1`;
       return { params: { commandId: row?.id } };

@@ -160,7 +160,8 @@ describe("a member", () => {
       },
       message: "Not done for all participants",
     });
-    expect(children(await told(carol, id, "add"), "participant")[0]?.attrs.phone_number).toBe(carol.jid);
+    expect(children(await told(bob, id, "add"), "participant")[0]?.attrs.phone_number).toBe(carol.jid);
+    expect(child(await told(carol, id, "create"), "group")?.attrs.size).toBe("3");
 
     const promoted = await ask("POST", `/${id}/promote`, { participants: [`+${carol.number}`, "4900000000"] });
     expect(promoted.body.data.results).toEqual([

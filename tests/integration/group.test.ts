@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
+import { change } from "../../infra/local/whatsapp/phone/group.ts";
+import { node } from "../../infra/local/whatsapp/stanza/node.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { until } from "../support/until.ts";
 import { dialects, type RestClient, restClient } from "./rest.ts";
 
 let gate: TestGateway;
@@ -57,6 +60,28 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
       const [row] = await gate.db.sql`select chat_id, sender_id, sender_lid from messages where wa_id = ${id}`;
       expect(row).toEqual({ chat_id: group.jid, sender_id: author.jid, sender_lid: author.lidJid });
     }
+  });
+
+  test("messages to a group disappear there when the group says so, also when it came to say so while the link was away", async () => {
+    const fleeting = bob.createGroup(`Fleeting of ${dialect}`, [owner.number, carol.number]).jid;
+    const device = gate.wa.device(owner.number);
+    const expiry = async (text: string) => {
+      const id = await client.sendText(fleeting, text);
+      const { message } = await bob.waitFor((one) => one.id === id);
+      return message.extendedTextMessage?.contextInfo?.expiration ?? 0;
+    };
+    const known = () => until(async () => device.kept.size === 0 || undefined);
+    expect(await expiry("stays")).toBe(0);
+    change(bob, fleeting, node("ephemeral", { expiration: "86400" }));
+    await known();
+    expect(await expiry("goes")).toBe(86_400);
+    device.faults.cut();
+    change(bob, fleeting, node("ephemeral", { expiration: "604800" }));
+    await known();
+    expect(await expiry("goes later")).toBe(604_800);
+    change(bob, fleeting, node("not_ephemeral"));
+    await known();
+    expect(await expiry("stays again")).toBe(0);
   });
 
   test("a message to a group arrives at every member, once, and goes through sent to delivered", async () => {

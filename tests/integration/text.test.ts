@@ -28,6 +28,7 @@ const texts = {
   "Korean in decomposed form": "안녕하세요".normalize("NFD"),
   Cyrillic: "Съешь же ещё этих мягких французских булок, да выпей чаю. Ґ є ї Ў",
   "emoji with joiners, skin tones and flags": "👩‍👩‍👧‍👦 🏳️‍🌈 👍🏽 🇰🇷 1️⃣ 🧑🏿‍🚀",
+  "characters that no queue takes": "a\uFFFEb\uFFFFc \u0001\u007F",
   "right to left with marks": "שלום \u200Fعالم\u200E abc \u202Eقلب\u202C",
   "combining characters": "Z̶̢̛a̸̡̧l̴̨͝g̵̢͠o̶ e\u0301 n\u0303",
   "line breaks, tabs and markup": "a\r\nb\tc\n\n<b>&amp;\"'\\n{}%s$1</b>\u2028\u2029",

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Database, openDatabase } from "../../core/db/index.ts";
-import { createLogger } from "../../core/log.ts";
+import { createLogger, type Logger } from "../../core/log.ts";
 import { openDataDir } from "../../infra/local/data-dir.ts";
 import { type Gateway, startGateway } from "../../infra/local/gateway.ts";
 import type { HostMode } from "../../infra/local/host-process.ts";
@@ -45,7 +45,13 @@ export interface Answer {
 }
 
 export async function startTestGateway(
-  options: { host?: HostMode; env?: Record<string, string>; wa?: Parameters<typeof startWhatsApp>[0] } = {},
+  options: {
+    host?: HostMode;
+    env?: Record<string, string>;
+    wa?: Parameters<typeof startWhatsApp>[0];
+    /** Of the session host and what runs the parts; the functions have their own. */
+    log?: Logger;
+  } = {},
 ): Promise<TestGateway> {
   const directory = await mkdtemp(join(tmpdir(), "switchboard-test-"));
   const wa = await startWhatsApp({ port: 0, directory, ...options.wa });
@@ -58,6 +64,7 @@ export async function startTestGateway(
         SHARDS: "2",
         DATA_DIR: join(directory, "data"),
         EGRESS_ALLOW: "127.0.0.0/8",
+        RATE_LIMIT: "0",
         WHATSAPP_URL: wa.url,
         WHATSAPP_ROOT_KEY: wa.rootKey,
         WHATSAPP_MEDIA_CA: wa.mediaCaFile ?? "",
@@ -65,7 +72,7 @@ export async function startTestGateway(
         ...options.env,
         ...env,
       },
-      log: createLogger("test", level),
+      log: options.log ?? createLogger("test", level),
       host: options.host ?? "inside",
     });
   // A folder with data and without a key would be refused.

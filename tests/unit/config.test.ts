@@ -21,6 +21,9 @@ test.each([
   ["DATABASE_URL", "mysql://x/y"],
   ["SHARDS", "0"],
   ["EGRESS_ALLOW", "127.0.0.0/8,nonsense"],
+  ["RATE_LIMIT", "-1"],
+  ["INGRESS_SENDERS", "AIDA123"],
+  ["REPLY_QUEUES", "orders"],
   ["WHATSAPP_URL", "http://127.0.0.1"],
   ["WHATSAPP_ROOT_KEY", "abc"],
   ["ADMIN_EMAIL", "nobody"],
@@ -31,6 +34,18 @@ test.each([
 
 test("several CIDRs are read, of both families", () => {
   expect(readConfig({ EGRESS_ALLOW: "127.0.0.0/8, ::1/128" }).EGRESS_ALLOW).toEqual(["127.0.0.0/8", "::1/128"]);
+});
+
+test("senders and reply queues are read as lists", () => {
+  const { INGRESS_SENDERS, REPLY_QUEUES } = readConfig({
+    INGRESS_SENDERS: "AIDA1=ann@example.com, AROA2:session=bob@example.com",
+    REPLY_QUEUES: "orders.fifo, other.fifo",
+  });
+  expect([...INGRESS_SENDERS]).toEqual([
+    ["AIDA1", "ann@example.com"],
+    ["AROA2:session", "bob@example.com"],
+  ]);
+  expect(REPLY_QUEUES).toEqual(["orders.fifo", "other.fifo"]);
 });
 
 test("what a reader cannot do without is named when it is missing", () => {

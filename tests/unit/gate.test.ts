@@ -35,6 +35,20 @@ test("a frame waits for every change that was recorded before it, and for none a
   expect(sent).toEqual(["receipt 1", "receipt 2"]);
 });
 
+test("a frame waits for all changes before it, whichever of them becomes durable first", async () => {
+  const { gate, socket, sent } = setup();
+  const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  gate.record(first.promise);
+  gate.record(second.promise);
+  socket.send("receipt");
+  second.resolve();
+  await settled();
+  expect(sent).toEqual([]);
+  first.resolve();
+  await settled();
+  expect(sent).toEqual(["receipt"]);
+});
+
 test("frames keep their order even when one that waits for nothing comes after one that waits", async () => {
   const { gate, socket, sent } = setup();
   const change = Promise.withResolvers<void>();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { toJid } from "../../core/message/recipient.ts";
+import { destination, recipient, toChannelJid, toJid } from "../../core/message/recipient.ts";
 
 test.each([
   ["79001234567", "79001234567@s.whatsapp.net"],
@@ -30,4 +30,15 @@ test.each([
   "12345678\n@s.whatsapp.net",
 ])("%j is nobody", (written) => {
   expect(toJid(written)).toBeUndefined();
+});
+
+test("a channel is a destination and no recipient", () => {
+  const jid = "120363400000000001@newsletter";
+  expect(toChannelJid("120363400000000001")).toBe(jid);
+  expect(destination.parse(` ${jid} `)).toBe(jid);
+  expect(destination.parse("+7 900 123-45-67")).toBe("79001234567@s.whatsapp.net");
+  expect(recipient.safeParse(jid).error?.issues[0]?.message).toContain("channel");
+  for (const bad of ["1@newsletter", "x@newsletter", "120363400000000001@newsletter.evil", "nobody"]) {
+    expect(destination.safeParse(bad).success).toBe(false);
+  }
 });

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { createLogger } from "../../core/log.ts";
 import type { Change } from "../../session-host/change.ts";
 import type { ClaimedCommand } from "../../session-host/claim.ts";
-import type { ConnectedContext } from "../../session-host/executors/index.ts";
+import type { ConnectedContext } from "../../session-host/executors/types.ts";
 import { SendQueue } from "../../session-host/send-queue.ts";
 import { until } from "../support/until.ts";
 

@@ -42,25 +42,72 @@ const content = {
   media: null,
 };
 const incoming = { ...content, senderId: contact, senderLid: null, pushName: "Ivan", isGroup: false, to: null };
+const poster = { senderId: contact, senderLid: null, pushName: "Ivan", to: null };
 const image = {
   type: "image",
   protoType: "imageMessage",
   media: { mimetype: "image/jpeg", filename: null, size: 1234, sha256: "ab", storageKey: "media/x/y" },
 };
 const receipt = { messageId: "whatsapp_message_id", chatId: contact, by: contact, timestamp: 1672531200 };
+const answer = {
+  messageId: "whatsapp_message_id",
+  chatId: group,
+  by: contact,
+  byLid: "123456@lid",
+  pushName: "Ivan",
+  fromMe: false,
+  timestamp: 1672531200,
+};
+
+const inGroup = { groupId: group, by: { id: contact, lid: "123456@lid" }, fromMe: false, timestamp: 1672531200 };
+const call = { callId: "ABCDEF", from: contact, lid: "123456@lid", timestamp: 1672531200 };
+
+const party = {
+  type: "event",
+  protoType: "eventMessage",
+  event: {
+    type: "birthday",
+    description: "",
+    location: "My House",
+    startTime: "2025-12-25T18:00:00.000Z",
+    endTime: null,
+    canceled: false,
+    extraGuestsAllowed: true,
+  },
+};
 
 const events = {
   received: event("message.received", incoming),
   image: event("message.received", { ...incoming, ...image, body: "Look" }),
   inGroup: event("message.received", { ...incoming, chatId: group, isGroup: true, senderLid: "123456@lid" }),
+  posted: event("status.received", { ...content, chatId: "status@broadcast", ...poster }),
   sent: event("message.sent", { ...content, body: "Hi! I'm doing well.", source: "api" }, "2023-01-01T12:01:00.000Z"),
   delivered: event("message.delivered", receipt, "2023-01-01T12:02:00.000Z"),
   read: event("message.read", receipt),
+  poll: event("message.received", {
+    ...incoming,
+    type: "poll",
+    protoType: "pollCreationMessageV3",
+    poll: { options: ["Red", "Blue"], selectableCount: 1 },
+  }),
+  event: event("message.sent", { ...content, ...party, source: "phone" }),
   failed: event("message.failed", { messageId: "m", chatId: contact, code: "command_expired", details: null }),
+  voted: event("poll.voted", { ...answer, question: "Which?", options: ["Red"] }),
+  votedByUs: event("poll.voted", { ...answer, fromMe: true, question: "Which?", options: [] }),
+  answered: event("event.answered", { ...answer, name: "Party", answer: "notGoing", guests: 0 }),
   open: event("connection.open", { phoneNumber: "6289876543210", lid: null, pushName: null }),
   close: event("connection.close", { reason: "logout", willReconnect: false }, "2023-01-01T18:00:00.000Z"),
   update: event("connection.update", { status: "connecting", reason: null }),
   disabled: event("webhook.disabled", { url: "https://a.test", failingSince: "2023-01-01T12:00:00.000Z", failures: 9 }),
+  join: event("group.join", { ...inGroup, subject: "My Group", size: 3, reason: "added" }),
+  leave: event("group.leave", { ...inGroup, reason: "removed" }),
+  groupUpdate: event("group.update", { ...inGroup, changes: { subject: "New", description: null, ephemeral: 86_400 } }),
+  participants: event("group.participants.update", { ...inGroup, action: "promote", participants: [inGroup.by] }),
+  called: event("call.received", {
+    ...{ ...call, creator: "123456@lid", isVideo: true, isGroup: false, groupId: null, missed: false },
+  }),
+  rejected: event("call.rejected", { ...call, by: "phone" }),
+  ended: event("call.ended", { ...call, reason: "missed" }),
   qr: event("connection.qr", { sealedQr: "c2VhbGVk", expiresAt: "2023-01-01T12:00:20.000Z" }),
 };
 
@@ -203,6 +250,18 @@ test("a message says what it answers to and whom it mentions", () => {
   expect(bodyOf(events.sent).data).toMatchObject({ quotedMessage: null, mentions: [] });
 });
 
+test("a poll says what one may choose from, an event when and where it is", () => {
+  expect(bodyOf(events.poll).data.poll).toEqual({ options: ["Red", "Blue"], selectableCount: 1 });
+  expect(bodyOf(events.poll, gateway).data.message).toEqual({
+    pollCreationMessageV3: { caption: content.body, options: ["Red", "Blue"], selectableCount: 1 },
+  });
+  expect(bodyOf(events.event).data.event).toEqual(party.event);
+  const { location, startTime, extraGuestsAllowed } = party.event;
+  expect(bodyOf(events.event, gateway).data.message).toEqual({
+    eventMessage: { caption: content.body, location, startTime, isCanceled: false, extraGuestsAllowed },
+  });
+});
+
 test("every event has the body of its dialect, or none where the dialect has no such event", () => {
   const names = (changes: Partial<BodyContext>) =>
     Object.fromEntries(Object.entries(events).map(([name, one]) => [name, bodyOf(one, changes)?.event ?? null]));
@@ -210,30 +269,76 @@ test("every event has the body of its dialect, or none where the dialect has no 
     received: "message_received",
     image: "message_received",
     inGroup: "message_received",
+    posted: null,
     sent: "message_sent",
     delivered: "message_status",
     read: "message_status",
     failed: "message_status",
+    poll: "message_received",
+    event: "message_sent",
+    voted: "poll_voted",
+    votedByUs: "poll_voted",
+    answered: "event_answered",
     open: "connection_opened",
     close: "connection_closed",
     update: null,
     disabled: null,
+    join: null,
+    leave: null,
+    groupUpdate: null,
+    participants: null,
+    called: null,
+    rejected: null,
+    ended: null,
     qr: "qr_received",
   });
   expect(names(gateway)).toEqual({
     received: "message.received",
     image: "message.received",
     inGroup: "message.received",
+    posted: "status.received",
     sent: "message.sent",
     delivered: "message.delivered",
     read: "message.read",
     failed: "message.failed",
+    poll: "message.received",
+    event: "message.sent",
+    voted: "poll.voted",
+    votedByUs: "poll.voted",
+    answered: "event.answered",
     open: "connection.open",
     close: "connection.close",
     update: "connection.update",
     disabled: null,
+    join: "group.join",
+    leave: "group.leave",
+    groupUpdate: "group.update",
+    participants: "group.participants.update",
+    called: "call.received",
+    rejected: "call.rejected",
+    ended: "call.ended",
     qr: null,
   });
+});
+
+test("groups and calls are told with who did it, a caller's number beside the JID, and nothing of how WhatsApp spells it", () => {
+  expect(bodyOf(events.participants, gateway)).toMatchObject({
+    event: "group.participants.update",
+    data: { ...inGroup, action: "promote", participants: [inGroup.by], instanceId },
+  });
+  const { data } = bodyOf(events.called, gateway);
+  expect(data).toEqual({
+    ...{ ...call, phoneNumber: "79001234567", instanceId },
+    ...{ isVideo: true, isGroup: false, groupId: null, missed: false },
+  });
+});
+
+test("a status is told as such, from who posted it, to whoever is told of messages", () => {
+  expect(bodyOf(events.posted, gateway)).toMatchObject({
+    event: "status.received",
+    data: { from: contact, chatId: "status@broadcast", isGroup: false, message: { conversation: "Hi! How are you?" } },
+  });
+  expect(bodyOf(events.posted, { ...gateway, notifyReceived: false })).toBeNull();
 });
 
 test("each switch turns off its own events and no others", () => {
@@ -241,8 +346,8 @@ test("each switch turns off its own events and no others", () => {
     Object.entries(events).flatMap(([name, one]) =>
       bodyOf(one, changes) === null && bodyOf(one) !== null ? [name] : [],
     );
-  expect(silenced({ notifyReceived: false })).toEqual(["received", "image", "inGroup"]);
-  expect(silenced({ notifySent: false })).toEqual(["sent", "failed"]);
+  expect(silenced({ notifyReceived: false })).toEqual(["received", "image", "inGroup", "poll", "voted", "answered"]);
+  expect(silenced({ notifySent: false })).toEqual(["sent", "event", "failed", "votedByUs"]);
   expect(silenced({ notifyDelivery: false })).toEqual(["delivered"]);
   expect(silenced({ notifyRead: false })).toEqual(["read"]);
 });

@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import pino from "pino";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { createEgress } from "../../core/egress/index.ts";
 import { sealedPlace } from "../../core/instance/index.ts";
@@ -85,6 +86,32 @@ test("the instance's own headers are sent along, but not in place of ours", asyn
   expect(sent).toMatchObject({ authorization: "Bearer mine", "content-type": "application/json" });
   expect(sent?.["webhook-id"]).not.toBe("forged");
   expect(sent?.host).toBe(`127.0.0.1:${receiver.port}`);
+});
+
+test("the correlation id of an event is in the header and the log line of each try; nobody's own header takes its place", async () => {
+  const receiver = await startReceiver(500);
+  const instance = await world.instance({ url: receiver.url, headers: { "X-Correlation-Id": "forged" } });
+  const { messageId, body } = world.record(instance, "message.received", text("1"));
+  const [, ofEarlierVersion] = world.texts(instance, 2);
+  const lines: string[] = [];
+  const log = pino({ level: "info" }, { write: (line: string) => lines.push(line) });
+  const asked = JSON.stringify({ ...JSON.parse(body), correlationId: "order-4711" });
+  await world.handle([{ messageId, body: asked }], { log });
+  receiver.answer(200);
+  world.clock.advance(60_000);
+  await world.wake({}, { log });
+  await world.handle([ofEarlierVersion ?? { messageId, body }], { log });
+  expect(receiver.received.map(({ headers }) => headers["x-correlation-id"])).toEqual([
+    "order-4711",
+    "order-4711",
+    undefined,
+  ]);
+  const attempts = lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === "webhook attempt");
+  expect(attempts.map(({ correlationId, verdict }) => [correlationId, verdict])).toEqual([
+    ["order-4711", "pending"],
+    ["order-4711", "succeeded"],
+    [null, "succeeded"],
+  ]);
 });
 
 test("a QR code reaches the receiver in the clear and rests encrypted", async () => {

@@ -6,6 +6,7 @@ import { prune } from "../../core/db/prune.ts";
 import { systemIds, uuidv7 } from "../../core/id.ts";
 import { uploadKey, uploadPrefix } from "../../core/media/index.ts";
 import { pruneUploads } from "../../core/media/prune.ts";
+import { takeEmf } from "../../core/metric/index.ts";
 import { commandQueue, createQueues, openQueues, type Queues } from "../../core/queue/index.ts";
 import { openStorage, type Storage } from "../../core/storage/index.ts";
 import { createCronHandler } from "../../functions/cron/handler.ts";
@@ -142,11 +143,12 @@ test("a send that never reached a host fails at its deadline, its message with i
   const [message] = await world.db.sql`select status, error from messages where wa_id = ${waId}`;
   expect(message).toMatchObject({ status: "failed", error: "command_expired" });
   const events = await world.db.sql`
-    select type, seq::int as seq, data, emitted_at from events where instance_id = ${instance}`;
+    select type, seq::int as seq, data, emitted_at, correlation_id from events where instance_id = ${instance}`;
   expect(events).toMatchObject([
     {
       type: "message.failed",
       seq: 1,
+      correlation_id: "c",
       data: { messageId: waId, chatId: "79001234567@s.whatsapp.net", code: "command_expired", details: null },
       emitted_at: null,
     },
@@ -273,6 +275,53 @@ test("an upload is removed after a day, but not while a command waits to send it
   world.clock.advance(2 * hours);
   await pruneUploads({ ...world.deps, storage });
   expect(await left()).toEqual([]);
+});
+
+test("each run sends the figures of the fleet, from the database", async () => {
+  const { sql } = world.db;
+  const figures = async () => {
+    takeEmf("before", world.clock.now());
+    await createCronHandler(async () => ({ ...world.deps, queues, storage }))({}, lambdaContext("cron", 60_000));
+    return JSON.parse(takeEmf("fleet", world.clock.now()) ?? "{}");
+  };
+  await sql`update instances set status = 'disconnected', desired = 'stopped'`;
+  await sql`update shards set host = null, lease_until = null`;
+  await sql`delete from deliveries`;
+  const nothing = { HostsAlive: 0, InstancesConnected: 0, InstancesPerHost: 0, CommandsWaiting: 0, EventAge: 0 };
+  expect(await figures()).toMatchObject({ ...nothing, DeliveriesWaiting: 0, ShardsUnheld: 4 });
+
+  const instances = await Promise.all(Array.from({ length: 3 }, () => world.instance({ url: "http://127.0.0.1:1/" })));
+  const [first = "", second = "", third = ""] = instances;
+  await sql`update instances set desired = 'running' where id = any(${instances}::uuid[])`;
+  await sql`update instances set status = 'connected' where id = any(${[first, second]}::uuid[])`;
+  await sql`
+    insert into hosts (id, started_at, seen_at, version)
+    values ('a', now(), clock_timestamp(), '1'), ('b', now(), clock_timestamp(), '1'), ('dead', now(), now() - interval '1 minute', '1')`;
+  // Of the four one each is held, held by a dead host, run out, and free.
+  await sql`update shards set host = 'a', lease_until = clock_timestamp() + interval '1 minute' where id = 0`;
+  await sql`update shards set host = 'dead', lease_until = clock_timestamp() + interval '1 minute' where id = 1`;
+  await sql`update shards set host = 'b', lease_until = clock_timestamp() - interval '1 second' where id = 2`;
+  await command(first, { age: 0 });
+  await command(second, { age: 0, status: "claimed" });
+  await command(third, { age: 0, status: "done" });
+  await sql`
+    insert into deliveries (id, instance_id, event_id, event_seq, event_type, url, body, next_at)
+    select gen_random_uuid(), ${first}, gen_random_uuid(), n, 'message.sent', 'http://127.0.0.1:1/', '{}', 'infinity'
+    from generate_series(1, 2) n`;
+  await sql`
+    insert into events (id, instance_id, shard, seq, type, data, created_at, emitted_at)
+    values (gen_random_uuid(), ${first}, 0, 1, 'message.sent', '{}', clock_timestamp() - interval '1 hour', now()),
+      (gen_random_uuid(), ${first}, 0, 2, 'message.sent', '{}', clock_timestamp() - interval '5 minutes', null),
+      (gen_random_uuid(), ${second}, 1, 1, 'message.sent', '{}', clock_timestamp() - interval '1 minute', null)`;
+  const now = await figures();
+  expect(now).toMatchObject({ HostsAlive: 2, InstancesConnected: 2, InstancesPerHost: 1.5, ShardsUnheld: 3 });
+  expect(now).toMatchObject({ Stage: "fleet", CommandsWaiting: 2, DeliveriesWaiting: 2 });
+  expect(Math.round(now.EventAge / 60)).toBe(5);
+
+  await sql`insert into fleet (stopped, updated_at) values (true, now())`;
+  expect(await figures()).toMatchObject({ ShardsUnheld: 0, HostsAlive: 2 });
+  await sql`delete from fleet`;
+  await sql`delete from hosts`;
 });
 
 test("the cron function does all its jobs, and one that fails keeps no other from its work but is counted", async () => {

@@ -94,6 +94,34 @@ test("faults, queues and sockets can be reached over HTTP", async () => {
   expect(json).toMatchObject([{ sockets: { open: 1, maximum: 1 }, counts: { redelivered: 1 } }]);
 });
 
+test("groups are changed and calls are made, taken and refused over HTTP, by whom they may be", async () => {
+  for (const number of [ALICE, BOB]) await call("POST", "/phones", { number });
+  const { json } = await call("POST", `/phones/${ALICE}/groups`, { subject: "Trip", members: [BOB] });
+  const { jid } = json as { jid: string };
+  const changed = await call("PATCH", `/phones/${ALICE}/groups/${jid}`, {
+    subject: "Rome",
+    locked: true,
+    ephemeral: 86_400,
+  });
+  expect(changed).toMatchObject({ status: 200, json: { jid, subject: "Rome" } });
+  expect(await call("PATCH", `/phones/${BOB}/groups/${jid}`, { subject: "Paris" })).toMatchObject({ status: 409 });
+  const promoted = await call("POST", `/phones/${ALICE}/groups/${jid}/members`, { action: "promote", members: [BOB] });
+  expect(promoted).toMatchObject({ json: { members: [{ role: "superadmin" }, { role: "admin" }] } });
+  expect((await call("DELETE", `/phones/${BOB}/groups/${jid}`)).status).toBe(204);
+
+  const made = await call("POST", `/phones/${ALICE}/calls`, { to: BOB, video: true });
+  const { id } = made.json as { id: string };
+  const step = (number: string | undefined, action: string) =>
+    call("POST", `/phones/${number}/calls/${id}`, { action });
+  expect(await call("GET", `/phones/${BOB}/calls`)).toMatchObject({
+    json: [{ id, video: true, called: [{ jid: `${BOB}@s.whatsapp.net`, state: "ringing" }] }],
+  });
+  expect(await step(BOB, "hangUp")).toMatchObject({ status: 409 });
+  expect(await step(BOB, "accept")).toMatchObject({ json: { called: [{ state: "accepted", device: 0 }] } });
+  expect(await step(BOB, "reject")).toMatchObject({ status: 409 });
+  expect(await call("POST", `/phones/${ALICE}/calls`, { to: "4900000" })).toMatchObject({ status: 404 });
+});
+
 test("what makes no sense is refused, with the reason", async () => {
   await call("POST", "/phones", { number: ALICE });
   expect(await call("POST", "/phones", { number: ALICE })).toMatchObject({ status: 409 });
@@ -118,4 +146,31 @@ test("every route is in the OpenAPI document, with schemas", async () => {
   expect(paths["/phones/{number}/text"]?.post).toMatchObject({
     requestBody: { content: { "application/json": { schema: { required: ["to", "text"] } } } },
   });
+});
+
+test("polls and events are made and answered over HTTP, and each phone shows what the other said", async () => {
+  for (const number of [ALICE, BOB]) await call("POST", "/phones", { number });
+  const made = async (what: string, body: object) => {
+    const { status, json } = await call("POST", `/phones/${ALICE}/${what}`, { to: BOB, ...body });
+    expect(status).toBe(201);
+    const { id } = json as { id: string };
+    expect((await call("GET", `/phones/${BOB}/wait?id=${id}`)).status).toBe(200);
+    return id;
+  };
+  const responsesOf = async (id: string) => {
+    await wa.phone(ALICE ?? "")?.waitFor(({ refersTo }) => refersTo === id);
+    return ((await call("GET", `/phones/${ALICE}/sent/${id}`)).json as { responses: unknown[] }).responses;
+  };
+  const poll = await made("poll", { question: "Tea?", options: ["Yes", "No"] });
+  expect((await call("POST", `/phones/${BOB}/vote`, { message: poll, options: ["Yes"] })).status).toBe(201);
+  expect(await responsesOf(poll)).toMatchObject([{ from: `${BOB}@s.whatsapp.net`, choices: ["Yes"] }]);
+  const event = await made("event", { name: "Tea", startTime: 1_900_000_000, extraGuestsAllowed: true });
+  expect((await call("GET", `/phones/${BOB}/wait?id=${event}`)).json).toMatchObject({
+    kind: "event",
+    event: { name: "Tea", startTime: 1_900_000_000, extraGuestsAllowed: true },
+  });
+  const answer = { message: event, answer: "going", guests: 1 };
+  expect((await call("POST", `/phones/${BOB}/answer`, answer)).status).toBe(201);
+  expect(await responsesOf(event)).toMatchObject([{ choices: ["going"], guests: 1 }]);
+  expect((await call("POST", `/phones/${BOB}/vote`, { message: event, options: ["Yes"] })).status).toBe(409);
 });

@@ -1,4 +1,6 @@
 import { readActivity } from "../../../core/activity/index.ts";
+import { assertEventQueue } from "../../../core/event-sink/allowed.ts";
+import { readSink, type SinkState } from "../../../core/event-sink/index.ts";
 import { type ConnectionStatus, connectionStatus, type Instance, scannableQr } from "../../../core/instance/index.ts";
 import * as lifecycle from "../../../core/instance/lifecycle.ts";
 import * as store from "../../../core/instance/store.ts";
@@ -17,16 +19,26 @@ const asked = ({ caller, requestId }: CallerContext) => ({ caller, correlationId
 
 type Wanted = Parameters<typeof lifecycle.createInstance>[2];
 
-export const createInstance = (context: CallerContext, wanted: Wanted) =>
-  lifecycle.createInstance(context.deps, asked(context), wanted);
+export async function createInstance(context: CallerContext, wanted: Wanted) {
+  if (wanted.eventQueue) assertEventQueue(context.deps.config, context.caller, wanted.eventQueue, null);
+  return await lifecycle.createInstance(context.deps, asked(context), wanted);
+}
 
-export const updateInstance = (context: InstanceContext, settings: store.InstanceSettings) =>
-  store.updateInstance(context.deps, context.instance, settings);
+export async function updateInstance(context: InstanceContext, settings: store.InstanceSettings) {
+  const { deps, caller, instance } = context;
+  if (settings.eventQueue) assertEventQueue(deps.config, caller, settings.eventQueue, instance.eventQueue);
+  return await store.updateInstance(deps, instance, settings);
+}
 
 export const listInstances = async (context: CallerContext): Promise<InstanceView[]> =>
   (await store.listInstances(context.deps.db, context.caller.userId)).map((instance) => view(context, instance));
 
-export const getInstance = async (context: InstanceContext): Promise<InstanceView> => view(context, context.instance);
+export type InstanceDetails = InstanceView & { sink: SinkState | null };
+
+export async function getInstance(context: InstanceContext): Promise<InstanceDetails> {
+  const { deps, instance } = context;
+  return { ...view(context, instance), sink: await readSink(deps.db, instance.id) };
+}
 
 export const getQr = async (context: InstanceContext) =>
   scannableQr(context.deps, context.instance, context.deps.clock.now());

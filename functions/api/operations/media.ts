@@ -1,10 +1,14 @@
 import QRCode from "qrcode";
 import type { CommandInput } from "../../../core/command/catalog.ts";
+import type { Converted } from "../../../core/command/media.ts";
+import { AppError } from "../../../core/error.ts";
 import { scannableQr } from "../../../core/instance/index.ts";
+import { uploadId } from "../../../core/media/index.ts";
 import { keepInline, type MediaPlace } from "../../../core/media/inline.ts";
-import { linkToMedia } from "../../../core/media/link.ts";
+import { linkToMedia, linkToUpload, type MediaLink } from "../../../core/media/link.ts";
+import { assertStaged, type Staged } from "../../../core/media/staged.ts";
 import { assertUploaded, openUpload as open, takeFile } from "../../../core/media/upload.ts";
-import { type InstanceContext, Raw } from "../context.ts";
+import { type InstanceContext, Pending, Raw } from "../context.ts";
 import { runCommand } from "../run-command.ts";
 
 type Media = CommandInput<"message.sendMedia">;
@@ -34,6 +38,30 @@ export async function checkUpload(context: InstanceContext, input: Pick<Media, "
 export async function checkPlace(context: InstanceContext, place: MediaPlace): Promise<void> {
   if (place.inline) await keepInline(context.deps.storage, context.instance.id, place);
   else await checkUpload(context, place);
+}
+
+/** A file in the bucket, or one that came in the request itself and goes there first, made into another one. */
+export async function convertFile(
+  context: InstanceContext,
+  { command, file }: { command: "media.convertVoice" | "media.convertVideo"; file: Staged | MediaPlace },
+): Promise<Pending | (MediaLink & Pick<Converted, "upload" | "duration">)> {
+  const { upload } = file;
+  const media = "media" in file ? file.media : undefined;
+  const check = async () => {
+    if ("inline" in file && file.inline) await keepInline(context.deps.storage, context.instance.id, file);
+    else await assertStaged(context.deps, context.instance.id, file as Staged);
+  };
+  const done = await runCommand(context, command, { upload, media }, { check });
+  if (done instanceof Pending) return done;
+  const made = done as Converted;
+  return { ...(await linkToUpload(context.deps, context.instance.id, made.upload)), ...made };
+}
+
+/** A fresh way to an upload. Throws `invalid_request` and `media_not_usable`. */
+export async function getUpload(context: InstanceContext, { upload }: { upload: string }): Promise<MediaLink> {
+  const { error } = uploadId.safeParse(upload);
+  if (error) throw new AppError("invalid_request", `filePath: ${error.issues[0]?.message}`);
+  return await linkToUpload(context.deps, context.instance.id, upload);
 }
 
 /** The way to a message's file, or what is known of it. */

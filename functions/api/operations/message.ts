@@ -2,10 +2,14 @@ import { readChats } from "../../../core/chat/index.ts";
 import { AppError } from "../../../core/error.ts";
 import { readHistory } from "../../../core/message/history.ts";
 import type { PageRequest } from "../../../core/message/page.ts";
+import { readTally } from "../../../core/message/response.ts";
 import type { InstanceContext } from "../context.ts";
 
 export const getHistory = (context: InstanceContext, { chatId, ...page }: PageRequest & { chatId: string }) =>
   readHistory(context.deps.db, context.instance.id, chatId, page);
+
+export const getTally = (context: InstanceContext, which: { messageId: string; chat?: string | undefined }) =>
+  readTally(context.deps.db, context.instance.id, which);
 
 export const getChats = (context: InstanceContext, page: { limit: number; skip: number }) =>
   readChats(context.deps.db, context.instance.id, page);

@@ -5,6 +5,7 @@ import { countByStatus, readFigures } from "../../../core/instance/figures.ts";
 import { countInstances } from "../../../core/instance/store.ts";
 import type { PageRequest } from "../../../core/message/page.ts";
 import { commandQueue, deadLetterQueue, eventQueue, type Queues } from "../../../core/queue/index.ts";
+import { type FleetState, readFleet, restartFleet, stopFleet } from "../../../core/shard/fleet.ts";
 import { readHosts } from "../../../core/shard/status.ts";
 import { isAdmin } from "../../../core/user/index.ts";
 import { baileysVersion, version } from "../../../core/version.ts";
@@ -15,43 +16,69 @@ export const now = async (context: Context) => context.deps.clock.now();
 /** A health check that hangs is no better than one that fails. */
 const checkMs = 3_000;
 
-export interface Health {
+export interface Health extends Pick<FleetState, "hosts" | "shards"> {
+  /** `stopped`: an admin has stopped the session hosts. */
+  status: "healthy" | "stopped";
   uptimeSeconds: number;
   memory: NodeJS.MemoryUsage;
   instances: { total: number; active: number };
 }
 
-/** Asks the database and the queues. Throws `unavailable` with the same report in `data` when one does not answer. */
+/**
+ * Asks the database, the queues and how the session hosts are. Throws `unavailable` with the same report in `data` when one
+ * does not answer, or when instances are served by no host although nobody has stopped them.
+ */
 export async function health(context: Context): Promise<Health> {
   const { db, queues, log } = context.deps;
   const abortSignal = AbortSignal.timeout(checkMs);
-  const [instances, queue] = await Promise.allSettled([
-    within(checkMs, countInstances(db)),
+  const [database, queue] = await Promise.allSettled([
+    within(checkMs, Promise.all([countInstances(db), readFleet(db)])),
     queues
       .url(commandQueue(0))
       .then((QueueUrl) =>
         queues.client.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] }), { abortSignal }),
       ),
   ]);
-  const figures = { uptimeSeconds: Math.floor(process.uptime()), memory: process.memoryUsage() };
-  if (instances.status === "fulfilled" && queue.status === "fulfilled") {
-    return { ...figures, instances: instances.value };
-  }
   const broken: string[] = [];
-  for (const [name, check] of Object.entries({ database: instances, queues: queue })) {
+  for (const [name, check] of Object.entries({ database, queues: queue })) {
     if (check.status === "fulfilled") continue;
-    broken.push(name);
+    broken.push(`${name} not reachable`);
     log.error({ err: check.reason }, `the health check of the ${name} failed`);
   }
-  throw new AppError("unavailable", `not reachable: ${broken.join(", ")}`, {
+  const [instances, fleet] = database.status === "fulfilled" ? database.value : [];
+  if (fleet && !fleet.stopped && (fleet.shards.held < fleet.shards.total || fleet.shards.total === 0)) {
+    const { hosts, shards } = fleet;
+    broken.push(`hosts alive ${hosts.alive}, shards served ${shards.held} of ${shards.total}`);
+  }
+  if (instances && fleet && broken.length === 0) {
+    const { stopped, hosts, shards } = fleet;
+    const figures = { uptimeSeconds: Math.floor(process.uptime()), memory: process.memoryUsage() };
+    return { status: stopped ? "stopped" : "healthy", ...figures, instances, hosts, shards };
+  }
+  throw new AppError("unavailable", broken.join("; "), {
     data: {
       data: {
         status: "unhealthy",
-        database: { status: instances.status === "fulfilled" ? "connected" : "disconnected" },
+        database: { status: fleet ? "connected" : "disconnected" },
         queues: { status: queue.status === "fulfilled" ? "connected" : "disconnected" },
+        ...(fleet && { hosts: fleet.hosts, shards: fleet.shards }),
       },
     },
   });
+}
+
+/** Has all session hosts give back what they serve, and keeps them from it until `restart`. Returns at once. */
+export async function stop({ deps, caller }: CallerContext) {
+  const order = await stopFleet(deps.db, caller.userId);
+  deps.log.warn({ userId: caller.userId, hosts: order.hosts }, "an admin has stopped the session hosts");
+  return order;
+}
+
+/** Has the session hosts serve again; those that do already begin anew, one after another. Returns at once. */
+export async function restart({ deps, caller }: CallerContext) {
+  const order = await restartFleet(deps.db, caller.userId);
+  deps.log.warn({ userId: caller.userId, hosts: order.hosts }, "an admin has restarted the session hosts");
+  return order;
 }
 
 /** What runs here. */
@@ -72,6 +99,7 @@ export const environment = async ({ deps: { config } }: CallerContext) => ({
   architecture: process.arch,
   region: config.AWS_REGION,
   shards: config.SHARDS,
+  rateLimit: config.RATE_LIMIT,
   queuePrefix: config.QUEUE_PREFIX,
   logLevel: config.LOG_LEVEL,
   kms: config.KMS_KEY_ID !== undefined,

@@ -1,4 +1,5 @@
 import { AppError } from "../../../core/error.ts";
+import { assertEventQueue } from "../../../core/event-sink/allowed.ts";
 import type { PageRequest } from "../../../core/message/page.ts";
 import * as user from "../../../core/user/index.ts";
 import type { CallerContext, Context } from "../context.ts";
@@ -12,8 +13,13 @@ export async function currentUser(context: CallerContext): Promise<user.User> {
   return found;
 }
 
-export const updateMe = (context: CallerContext, changes: user.OwnChanges) =>
-  user.updateMe(context.deps, context, changes);
+export async function updateMe(context: CallerContext, changes: user.OwnChanges) {
+  const { deps, caller } = context;
+  if (changes.eventQueue) {
+    assertEventQueue(deps.config, caller, changes.eventQueue, (await currentUser(context)).eventQueue);
+  }
+  return await user.updateMe(deps, context, changes);
+}
 
 export const changePassword = (context: CallerContext, passwords: { currentPassword: string; newPassword: string }) =>
   user.changePassword(context.deps, { ...passwords, userId: context.caller.userId, ip: context.ip });
@@ -28,17 +34,22 @@ export const generateKey = (context: Context & { caller?: user.Caller }, input: 
     open: context.deps.openKeyGeneration && loopback.test(context.host ?? ""),
   });
 
-export const createUser = (context: CallerContext, wanted: user.NewUser) =>
-  user.createUser(context.deps, wanted, context.caller);
+export async function createUser(context: CallerContext, wanted: user.NewUser) {
+  if (wanted.eventQueue) assertEventQueue(context.deps.config, context.caller, wanted.eventQueue, null);
+  return await user.createUser(context.deps, wanted, context.caller);
+}
 
 export const listUsers = (context: CallerContext, page: PageRequest & { search?: string | undefined }) =>
   user.listUsers(context.deps.db, page);
 
 export const getUser = (context: CallerContext, userId: string) => user.loadUser(context.deps.db, userId);
 
-export const updateUser = (
+export async function updateUser(
   context: CallerContext,
   { userId, changes }: { userId: string; changes: user.UserChanges },
-) => user.updateUser(context.deps, context, userId, changes);
+) {
+  if (changes.eventQueue) assertEventQueue(context.deps.config, context.caller, changes.eventQueue, null);
+  return await user.updateUser(context.deps, context, userId, changes);
+}
 
 export const deleteUser = (context: CallerContext, userId: string) => user.deleteUser(context.deps, context, userId);

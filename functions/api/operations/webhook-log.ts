@@ -13,7 +13,7 @@ const instancesOf = async ({ deps, caller }: CallerContext, instanceId: string |
 const idsOf = async (context: CallerContext, instanceId: string | undefined) =>
   (await instancesOf(context, instanceId)).map(({ id }) => id);
 
-export const testUrl = ({ deps }: CallerContext, wanted: UrlTest) => test(deps, wanted);
+export const testUrl = ({ deps, requestId }: CallerContext, wanted: UrlTest) => test(deps, wanted, requestId);
 
 export const listLogs = async (
   context: CallerContext,

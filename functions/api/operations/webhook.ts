@@ -18,6 +18,7 @@ export const replayDelivery = async ({ deps, instance }: InstanceContext, delive
 export const replayRange = ({ deps, instance }: InstanceContext, range: replay.ReplayRange) =>
   replay.replayRange(deps, instance, range);
 
-export const testWebhook = ({ deps, instance }: InstanceContext) => test.testWebhook(deps, instance);
+export const testWebhook = ({ deps, instance, requestId }: InstanceContext) =>
+  test.testWebhook(deps, instance, requestId);
 
 export const getWebhookStatus = ({ deps, instance }: InstanceContext) => log.readStatus(deps.db, instance);

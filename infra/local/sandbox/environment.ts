@@ -23,6 +23,8 @@ const defaults = {
   /** Whoever tries webhooks out has the receiver on this machine. */
   EGRESS_ALLOW: "127.0.0.0/8,::1/128",
   LOG_LEVEL: "error",
+  /** People test here, and tests are fast. */
+  RATE_LIMIT: "10000",
 };
 
 /** Variables that are set and that a sandbox does not heed. */

@@ -7,11 +7,14 @@ export interface Facts {
   alice: string;
   bob: string;
   folder: string;
+  /** Requests to the Gateway API in 15 minutes; 0 is no limit. */
+  rateLimit: number;
 }
 
 /** What to try with curl, ready to paste. */
 export function guide(facts: Facts): string {
-  const { url, controlUrl, apiKey, admin, instanceId, alice, bob, folder } = facts;
+  const { url, controlUrl, apiKey, admin, instanceId, alice, bob, folder, rateLimit } = facts;
+  const limit = rateLimit === 0 ? "none" : `${rateLimit} requests to the Gateway API in 15 minutes`;
   return `
 Everything stays up until Ctrl-C. What comes in at the webhook and at the phones is printed below.
 
@@ -19,6 +22,7 @@ Everything stays up until Ctrl-C. What comes in at the webhook and at the phones
   Phones        ${controlUrl}   (described in ${controlUrl}/openapi.json)
   Admin         ${admin.email}   ${admin.password}
   Instance      ${instanceId}   linked to Alice, +${alice}
+  Limit         ${limit}   (RATE_LIMIT)
   Data          ${folder}
 
 In another terminal:

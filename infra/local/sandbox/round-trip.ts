@@ -16,6 +16,8 @@ export interface RoundTrip {
   /** The other side. */
   bob: Phone;
   receiver: Receiver;
+  /** Whether the session hosts were stopped in an earlier run. */
+  stopped: boolean;
 }
 
 export interface Result {
@@ -37,6 +39,11 @@ export async function roundTrip(options: RoundTrip): Promise<Result> {
     (key) => `${options.admin.email}, ${key}`,
   );
   const rest = restOf(url, { "x-api-key": apiKey }, signal);
+  if (options.stopped) {
+    await steps.run("The session hosts, which an earlier run has stopped, serve again", signal, () =>
+      rest.post("/api/observability/restart", {}, z.object({ success: z.literal(true) })),
+    );
+  }
   const webhookSecret = `whsec_${randomBytes(24).toString("base64")}`;
   const instanceId = await makeInstance(options, rest, webhookSecret);
   const qr = await steps.run(

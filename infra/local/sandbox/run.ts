@@ -69,7 +69,8 @@ export async function runSandbox({ env, once, signal }: SandboxOptions): Promise
   const receiver = await startReceiver((webhook) => onWebhook(webhook));
   undo.defer(() => receiver.stop());
   const admin = { email: config.ADMIN_EMAIL ?? "", password: config.ADMIN_PASSWORD ?? "" };
-  const result = await roundTrip({ steps, signal, url: gateway.url, admin, alice, bob, receiver });
+  const { stopped } = gateway;
+  const result = await roundTrip({ steps, signal, url: gateway.url, admin, alice, bob, receiver, stopped });
   requireNoSurprise(wa);
   say(`\nAll is well, ${seconds(performance.now())} after the start.`);
   if (once) return;
@@ -77,7 +78,8 @@ export async function runSandbox({ env, once, signal }: SandboxOptions): Promise
   const control = await startControl(wa, await freePort(config.PORT && config.PORT + 1));
   undo.defer(() => control.stop());
   const numbers = { alice: aliceNumber, bob: bobNumber };
-  say(guide({ url: gateway.url, controlUrl: control.url, admin, folder: folder.path, ...numbers, ...result }));
+  const settings = { folder: folder.path, rateLimit: config.RATE_LIMIT };
+  say(guide({ url: gateway.url, controlUrl: control.url, admin, ...settings, ...numbers, ...result }));
   onWebhook = (webhook) => say(`  webhook  ${describe(webhook, result.webhookSecret)}`);
   bob.onMessage((message) => say(`  Bob      ${message.text ?? message.kind}`));
   await untilAborted(signal);

@@ -25,13 +25,14 @@ export async function runLocalGateway(options: {
   await untilAborted(signal);
 }
 
-function greeting({ url, config, firstAdmin }: Gateway): string {
+/** What is printed when everything runs. */
+export function greeting({ url, config, firstAdmin, stopped }: Gateway): string {
   const whatsapp = config.WHATSAPP_URL ? config.WHATSAPP_URL : "the real one";
   return `
   REST API      ${url}   (described in ${url}/openapi.json)
   WhatsApp      ${whatsapp}
   Data          ${config.DATA_DIR}   (back it up as a whole: its master.key opens the rest)
-${firstAdmin ? credentials(firstAdmin) : ""}
+${stopped ? stoppedNote(url) : ""}${firstAdmin ? credentials(firstAdmin) : ""}
   Make an instance; its QR code is shown here:
   curl -s ${url}/api/instances -H 'x-api-key: ${firstAdmin ? firstAdmin.apiKey.key : "<your key>"}' \\
     -H 'content-type: application/json' -d '{"name":"My phone"}'
@@ -40,6 +41,11 @@ ${firstAdmin ? credentials(firstAdmin) : ""}
 
 `;
 }
+
+const stoppedNote = (url: string) => `
+  The session hosts are STOPPED, by POST /api/observability/stop: no instance is connected, and what is sent waits. To go on:
+  curl -s -X POST ${url}/api/observability/restart -H 'x-api-key: <key of an admin>'
+`;
 
 function credentials({ user, apiKey, generatedPassword }: FirstAdmin): string {
   return `

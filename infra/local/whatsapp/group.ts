@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Account } from "./account.ts";
+import { type CommunitySettings, communityNodes } from "./community.ts";
 import type { Endpoint } from "./device.ts";
 import { formatJid, GROUP_SERVER } from "./jid.ts";
 import { type BinaryNode, node } from "./stanza/node.ts";
@@ -37,6 +38,12 @@ export class Group {
   /** Who asked to be let in, and when (seconds). */
   readonly requests = new Map<Account, number>();
   readonly members = new Map<Account, Role>();
+  /** Of a community, which is a group that others belong to. */
+  community: CommunitySettings | undefined;
+  /** The community that it belongs to. */
+  parent: Group | undefined;
+  /** What its community has it for. */
+  purpose: "announcements" | "general" | undefined;
 
   constructor(id: string, subject: string, creator: Account, createdAt: number) {
     this.id = id;
@@ -71,6 +78,7 @@ export function groupNode(group: Group): BinaryNode {
   if (group.approval) content.push(node("membership_approval_mode", {}, [node("group_join", { state: "on" })]));
   content.push(node("member_add_mode", {}, Buffer.from(group.memberAddMode)));
   if (group.description) content.push(descriptionNode(group.description));
+  content.push(...communityNodes(group));
   return node(
     "group",
     {
@@ -108,27 +116,50 @@ export function notifyGroup(
   also: Account[] = [],
   type = "w:gp2",
 ): void {
-  const id = world.nextId();
-  const attrs = {
+  tell(new Set([...group.members.keys(), ...also]), node("notification", notice(world, group, actor, type), [change]));
+}
+
+/** Tells who has come into a group of all of it, and the others who has come. */
+export function notifyJoin(world: World, group: Group, actor: Account, joined: Account[], reason?: string): void {
+  const attrs = notice(world, group, actor, "w:gp2");
+  const came = node(
+    "add",
+    { reason },
+    joined.map((account) => participantNode(account, group.members.get(account))),
+  );
+  const others = [...group.members.keys()].filter((account) => !joined.includes(account));
+  tell(others, node("notification", attrs, [came]));
+  tell(joined, node("notification", attrs, [node("create", { reason }, [groupNode(group)])]));
+}
+
+function notice(world: World, group: Group, actor: Account, type: string) {
+  return {
     from: group.jid,
     type,
-    id,
+    id: world.nextId(),
     t: world.seconds,
     participant: actor.lidJid,
     participant_pn: actor.pnJid,
     notify: actor.pushName,
     addressing_mode: "lid",
   };
-  for (const account of new Set([...group.members.keys(), ...also])) {
-    for (const endpoint of account.endpoints()) endpoint.deliver(node("notification", attrs, [change]));
-  }
+}
+
+function tell(accounts: Iterable<Account>, stanza: BinaryNode): void {
+  for (const account of accounts) for (const endpoint of account.endpoints()) endpoint.deliver(stanza);
 }
 
 /** @throws when the creator names itself or nobody. */
-export function createGroup(world: World, creator: Account, subject: string, members: Account[]): Group {
+export function createGroup(
+  world: World,
+  creator: Account,
+  subject: string,
+  members: Account[],
+  more: Partial<Pick<Group, "community" | "parent" | "purpose" | "announcement" | "description">> = {},
+): Group {
   const seconds = Math.floor(world.clock() / 1000);
   const id = `120363${String(world.groups.size + 1).padStart(12, "0")}`;
-  const group = new Group(id, subject, creator, seconds);
+  const group = Object.assign(new Group(id, subject, creator, seconds), more);
   for (const account of members) if (account !== creator) group.members.set(account, "member");
   world.groups.set(group.jid, group);
   notifyGroup(world, group, creator, node("create", { type: "new", key: world.nextId() }, [groupNode(group)]));

@@ -27,4 +27,8 @@ export function userJid(text: string): string {
 }
 
 export const isGroupJid = (text: string): boolean => text.endsWith("@g.us");
+/** The chat that all status posts are in. */
+export const STATUS_JID = "status@broadcast";
+/** Where an envelope names the chat and, beside it, who wrote. */
+export const hasParticipants = (text: string): boolean => isGroupJid(text) || text === STATUS_JID;
 export const isLidJid = (text: string): boolean => text.endsWith("@lid");

@@ -82,7 +82,7 @@ export class MediaHost {
     }
     if (fault !== undefined) return this.#reject(response, fault, "requested by the test");
     if (url.searchParams.get("auth") !== this.auth) return this.#reject(response, 401, "bad auth");
-    const match = /^\/(?:mms|product|pps)\/([a-z-]+)\/([A-Za-z0-9_-]+)$/.exec(url.pathname);
+    const match = /^\/(?:mms|product|pps|newsletter)\/([a-z-]+)\/([A-Za-z0-9_-]+)$/.exec(url.pathname);
     if (!match) return this.#reject(response, 404, "no such media type");
     const body = Buffer.concat(chunks);
     if (sha256(body).toString("base64url") !== match[2]) return this.#reject(response, 415, "hash mismatch");

@@ -2,6 +2,8 @@ import type { Connection } from "./connection.ts";
 import { completePairing } from "./pairing.ts";
 import { receiveAck } from "./stanza/ack.ts";
 import { appState } from "./stanza/app-state.ts";
+import { receiveCall } from "./stanza/call.ts";
+import { mex, newsletter } from "./stanza/channel.ts";
 import { encrypt } from "./stanza/encrypt.ts";
 import { groups } from "./stanza/groups.ts";
 import { type IqHandler, Refusal, Unsupported } from "./stanza/iq.ts";
@@ -36,6 +38,8 @@ const iqs: Record<string, IqHandler> = {
   "w:m": mediaConnection,
   "w:sync:app:state": appState,
   "w:g2": groups,
+  "w:mex": mex,
+  newsletter,
   "w:profile:picture": picture,
 };
 
@@ -118,6 +122,9 @@ export function handleStanza(connection: Connection, stanza: BinaryNode): void {
       return;
     case "ack":
       receiveAck(world, device, stanza);
+      return;
+    case "call":
+      receiveCall(world, connection, device, stanza);
       return;
     case "presence":
     case "chatstate":

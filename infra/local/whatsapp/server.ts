@@ -7,6 +7,7 @@ import { issueCertificates } from "./certificate.ts";
 import { Connection } from "./connection.ts";
 import type { Device, SocketView } from "./device.ts";
 import { MediaHost } from "./media.ts";
+import { beginWithLabels } from "./phone/labels.ts";
 import { Phone, type PhoneOptions } from "./phone/phone.ts";
 import { readState, restore, writeState } from "./state.ts";
 import { type Clock, World } from "./world.ts";
@@ -97,6 +98,7 @@ export async function startWhatsApp(options: WhatsAppOptions = {}): Promise<What
       const lid = phoneOptions.lid ?? `9${String(++lids).padStart(13, "0")}${phoneOptions.number.slice(-1)}`;
       const phone = new Phone(world, phoneOptions, lid);
       world.add(phone.account);
+      if (phone.account.business) beginWithLabels(phone);
       phones.set(phone.number, phone);
       return phone;
     },
@@ -131,7 +133,13 @@ export async function startWhatsApp(options: WhatsAppOptions = {}): Promise<What
 function saveWhenChanged(world: World, save: () => void, everyMs: number): NodeJS.Timeout {
   let seen = "";
   return setInterval(() => {
-    const now = JSON.stringify([world.counts, world.media.counts, world.accounts.size, world.groups.size]);
+    const now = JSON.stringify([
+      world.counts,
+      world.media.counts,
+      world.accounts.size,
+      world.groups.size,
+      world.channels.size,
+    ]);
     if (now === seen) return;
     seen = now;
     save();

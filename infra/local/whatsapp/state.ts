@@ -1,8 +1,11 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { deserialize, serialize } from "node:v8";
+import type { Account } from "./account.ts";
 import type { Certificates } from "./certificate.ts";
+import { Channel, type ChannelRole, type Post } from "./channel.ts";
 import { type Credentials, Device, type DeviceCounts } from "./device.ts";
 import { Group, type Role } from "./group.ts";
+import { formatJid, GROUP_SERVER } from "./jid.ts";
 import type { InboxMessage } from "./phone/inbox.ts";
 import { Phone, type PhoneOptions } from "./phone/phone.ts";
 import type { SenderKeyRingState } from "./phone/sender-key.ts";
@@ -54,8 +57,20 @@ type SavedGroup = {
   settings: Pick<
     Group,
     "announcement" | "locked" | "memberAddMode" | "approval" | "ephemeral" | "inviteCode" | "picture"
-  >;
+  > &
+    Partial<Pick<Group, "community" | "purpose">>;
+  /** JID of its community. Absent in a state of the time before there were any. */
+  parent?: string | undefined;
   description: { id: string; text: string; author: string; at: number } | undefined;
+};
+
+type SavedChannel = Pick<
+  Channel,
+  "id" | "name" | "description" | "createdAt" | "verified" | "inviteCode" | "picture"
+> & {
+  followers: [string, ChannelRole][];
+  muted: string[];
+  posts: (Omit<Post, "author" | "reactions"> & { author: string; reactions: [string, string][] })[];
 };
 
 /** Everything that outlives the server: keys, accounts, devices, their queues, groups, media. Not the sockets. */
@@ -67,6 +82,8 @@ export type Saved = {
   files: Map<string, Buffer>;
   phones: SavedPhone[];
   groups: SavedGroup[];
+  /** Absent in a state of the time before there were any. */
+  channels?: SavedChannel[];
 };
 
 /** How much of each phone's inbox and outbox is kept; older messages are forgotten at a restart. */
@@ -104,12 +121,30 @@ export function writeState(file: string, world: World, phones: Iterable<Phone>):
         ephemeral: group.ephemeral,
         inviteCode: group.inviteCode,
         picture: group.picture,
+        community: group.community,
+        purpose: group.purpose,
       },
+      parent: group.parent?.jid,
       description: group.description && { ...group.description, author: group.description.author.number },
     })),
+    channels: [...world.channels.values()].map(saveChannel),
   };
   writeFileSync(`${file}.new`, serialize(saved), { mode: 0o600 });
   renameSync(`${file}.new`, file);
+}
+
+function saveChannel(channel: Channel): SavedChannel {
+  const { id, name, description, createdAt, verified, inviteCode, picture } = channel;
+  return {
+    ...{ id, name, description, createdAt, verified, inviteCode, picture },
+    followers: [...channel.followers].map(([{ number }, role]) => [number, role]),
+    muted: [...channel.muted].map(({ number }) => number),
+    posts: channel.posts.slice(-KEPT_MESSAGES).map((post) => ({
+      ...post,
+      author: post.author.number,
+      reactions: [...post.reactions].map(([{ number }, emoji]) => [number, emoji]),
+    })),
+  };
 }
 
 function savePhone(phone: Phone): SavedPhone {
@@ -176,7 +211,31 @@ export function restore(saved: Saved, world: World): Phone[] {
     }
     world.groups.set(group.jid, group);
   }
+  for (const { id, parent } of saved.groups) {
+    const group = world.groups.get(formatJid(id, GROUP_SERVER));
+    if (group) group.parent = world.groups.get(parent ?? "");
+  }
+  for (const channel of saved.channels ?? []) restoreChannel(channel, world);
   return phones;
+}
+
+function restoreChannel(
+  { id, name, description, createdAt, followers, muted, posts, ...rest }: SavedChannel,
+  world: World,
+): void {
+  const channel = Object.assign(new Channel(id, name, description, createdAt), rest);
+  const known = <Value>(entries: [string, Value][]) =>
+    entries.flatMap(([number, value]): [Account, Value][] => {
+      const account = world.accounts.get(number);
+      return account ? [[account, value]] : [];
+    });
+  for (const [account, role] of known(followers)) channel.followers.set(account, role);
+  for (const [account] of known(muted.map((number) => [number, true]))) channel.muted.add(account);
+  for (const { author: number, reactions, ...post } of posts) {
+    const author = world.accounts.get(number);
+    if (author) channel.posts.push({ ...post, author, reactions: new Map(known(reactions)) });
+  }
+  world.channels.set(channel.jid, channel);
 }
 
 function restorePhone(saved: SavedPhone, world: World): Phone {

@@ -1,5 +1,7 @@
 import type { Account } from "./account.ts";
+import type { Call } from "./call.ts";
 import type { Certificates } from "./certificate.ts";
+import type { Channel } from "./channel.ts";
 import type { Connection } from "./connection.ts";
 import { hmac } from "./crypto.ts";
 import type { Endpoint } from "./device.ts";
@@ -24,6 +26,8 @@ export class World {
   readonly accounts = new Map<string, Account>();
   readonly accountsByLid = new Map<string, Account>();
   readonly groups = new Map<string, Group>();
+  readonly calls = new Map<string, Call>();
+  readonly channels = new Map<string, Channel>();
   readonly connections = new Set<Connection>();
   /** Sockets that wait to be paired, by the refs in their QR codes. */
   readonly pairings = new Map<string, Connection>();

@@ -59,6 +59,7 @@ export class WholeGateway implements Subject {
       SHARDS: String(options.shards),
       DATA_DIR: join(folder, "data"),
       EGRESS_ALLOW: "127.0.0.0/8",
+      RATE_LIMIT: "0",
       WHATSAPP_URL: wa.url,
       WHATSAPP_ROOT_KEY: wa.rootKey,
       WHATSAPP_MEDIA_CA: wa.mediaCaFile ?? "",

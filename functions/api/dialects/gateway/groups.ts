@@ -33,7 +33,7 @@ const listed = z.object({
   community: z.string().nullable(),
 });
 
-const member = z.object({
+export const member = z.object({
   /** JID, by phone number where WhatsApp tells it. */
   id: z.string(),
   lid: z.string().nullable(),
@@ -41,10 +41,10 @@ const member = z.object({
   isSuperAdmin: z.boolean(),
 });
 
-const detailed = listed.extend({ participants: z.array(member) });
+export const detailed = listed.extend({ participants: z.array(member) });
 const reference = envelope(z.object({ groupId: z.string() }));
 const results = envelope(z.object({ groupId: z.string(), results: z.array(group.participantResult) }));
-const invite = envelope(z.object({ groupId: z.string(), inviteCode: z.string(), inviteUrl: z.string() }));
+export const invite = envelope(z.object({ groupId: z.string(), inviteCode: z.string(), inviteUrl: z.string() }));
 
 const toListed = ({ size, ...one }: group.GroupSummary): z.input<typeof listed> => ({
   ...one,
@@ -52,18 +52,18 @@ const toListed = ({ size, ...one }: group.GroupSummary): z.input<typeof listed> 
   participantsCount: size,
 });
 
-const toMember = ({ role, ...one }: group.GroupDetails["participants"][number]): z.input<typeof member> => ({
+export const toMember = ({ role, ...one }: group.GroupDetails["participants"][number]): z.input<typeof member> => ({
   ...one,
   isAdmin: role !== "member",
   isSuperAdmin: role === "superadmin",
 });
 
-const toDetailed = ({ participants, ...one }: group.GroupDetails): z.input<typeof detailed> => ({
+export const toDetailed = ({ participants, ...one }: group.GroupDetails): z.input<typeof detailed> => ({
   ...toListed(one),
   participants: participants.map(toMember),
 });
 
-const toInvite = (groupId: string, code: string) => ({
+export const toInvite = (groupId: string, code: string) => ({
   groupId,
   inviteCode: code,
   inviteUrl: `https://chat.whatsapp.com/${code}`,
@@ -147,7 +147,7 @@ export const groupRows = [
     command: "group.get",
     answer: envelope(detailed),
     in: ({ params }) => ({ group: params.groupId }),
-    out: (one) => enveloped(toDetailed(one)),
+    out: ({ commandId: _command, ...one }) => enveloped(toDetailed(one)),
   }),
   commandRow({
     method: "put",

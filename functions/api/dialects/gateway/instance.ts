@@ -3,7 +3,8 @@ import { commandCatalog } from "../../../../core/command/catalog.ts";
 import { instanceName, webhookSecret, webhookUrl } from "../../../../core/instance/store.ts";
 import * as instance from "../../operations/instance.ts";
 import { callerRow, commandRow, instanceRow } from "../../row.ts";
-import { instanceStatus, isoDate } from "../../shapes.ts";
+import { eventQueueSetting, instanceStatus, isoDate } from "../../shapes.ts";
+import { eventQueueDescription } from "../multi-instance/instance-shapes.ts";
 import { phoneNumber } from "../multi-instance/instances.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
@@ -11,6 +12,7 @@ const created = z.object({
   id: z.string(),
   name: z.string(),
   webhookUrl: z.string().nullable(),
+  eventQueue: z.string().nullable(),
   status: instanceStatus,
   createdAt: isoDate,
 });
@@ -28,6 +30,7 @@ const toCreated = (one: Parameters<typeof toDetailed>[0] | Awaited<ReturnType<ty
   id: one.id,
   name: one.name,
   webhookUrl: one.webhookUrl,
+  eventQueue: one.eventQueue,
   status: one.status,
   createdAt: one.createdAt.toISOString(),
 });
@@ -54,11 +57,17 @@ export const instanceRows = [
       webhookUrl: z.union([webhookUrl, z.literal(""), z.null()]).optional(),
       /** Signs the webhooks. */
       webhookSecret: webhookSecret.optional(),
+      eventQueue: eventQueueSetting.meta({ description: eventQueueDescription }),
     }),
     answer: envelope(created),
     status: 201,
     does: instance.createInstance,
-    in: ({ body }) => ({ ...body, webhookUrl: body.webhookUrl || null, dialect: "gateway" as const }),
+    in: ({ body }) => ({
+      ...body,
+      webhookUrl: body.webhookUrl || null,
+      eventQueue: body.eventQueue || null,
+      dialect: "gateway" as const,
+    }),
     out: (one) => enveloped(toCreated(one), "Instance created successfully. Please scan the QR code."),
   }),
   callerRow({

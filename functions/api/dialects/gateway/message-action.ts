@@ -8,7 +8,9 @@ import { instanceId } from "./message.ts";
 const { to: chatId } = commandCatalog["chat.setTyping"].input.shape;
 const { reaction: emoji } = commandCatalog["message.react"].input.shape;
 const { chat } = commandCatalog["message.delete"].input.shape;
+const anyChat = chat.unwrap();
 
+const { text } = commandCatalog["message.edit"].input.shape;
 const { star } = commandCatalog["message.star"].input.shape;
 
 const typing = { method: "post", access: "write", command: "chat.setTyping" } as const;
@@ -23,7 +25,7 @@ export const messageActionRows = [
       "Tell the sender of a message that it is read; without `messageId` those of all that are unread in the chat",
     access: "write",
     command: "message.markRead",
-    body: z.object({ instanceId, chatId, messageId: messageId.optional() }),
+    body: z.object({ instanceId, chatId: anyChat, messageId: messageId.optional() }),
     answer: envelope(
       z.object({
         chatId: z.string(),
@@ -58,7 +60,7 @@ export const messageActionRows = [
     summary: commandCatalog["message.react"].summary,
     access: "write",
     command: "message.react",
-    body: z.object({ instanceId, chatId, messageId, emoji }),
+    body: z.object({ instanceId, chatId: anyChat, messageId, emoji }),
     answer: envelope(
       z.object({
         /** Of the message that was reacted to. */
@@ -82,6 +84,17 @@ export const messageActionRows = [
     answer: envelope(z.object({ messageId: z.string(), star: z.boolean() })),
     in: ({ body }) => ({ messageId: body.messageId, chat: body.chatId, star: body.star }),
     out: (_done, { body }) => enveloped({ messageId: body.messageId, star: body.star }),
+  }),
+  commandRow({
+    method: "put",
+    path: "/api/message/{instanceId}/{messageId}",
+    summary: commandCatalog["message.edit"].summary,
+    access: "write",
+    command: "message.edit",
+    body: z.object({ message: text, chatId: chat }),
+    answer: envelope(z.object({ messageId: z.string() })),
+    in: ({ params, body }) => ({ messageId: params.messageId, chat: body.chatId, text: body.message }),
+    out: (_done, { params }) => enveloped({ messageId: params.messageId }, "Message edited"),
   }),
   commandRow({
     method: "delete",

@@ -1,6 +1,9 @@
 import * as z from "zod";
+import { commandCatalog } from "../../../../core/command/catalog.ts";
+import { eventTypes } from "../../../../core/command/event.ts";
 import { messageStatuses } from "../../../../core/message/message.sql.ts";
-import { getChats, getHistory } from "../../operations/message.ts";
+import type { Respondent, Tally } from "../../../../core/message/response.ts";
+import { getChats, getHistory, getTally } from "../../operations/message.ts";
 import { instanceRow } from "../../row.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
 import { envelope, enveloped } from "./envelope.ts";
@@ -37,6 +40,37 @@ const chat = z.object({
 });
 
 const { limit, skip } = pageQuery(50).shape;
+const { chat: whichChat } = commandCatalog["message.delete"].input.shape;
+
+const respondent = {
+  /** JID, by phone number where it is known; null for us. */
+  id: z.string().nullable(),
+  respondedAt: isoDate,
+};
+const survey = { messageId: z.string(), chatId: z.string() };
+const guest = z.array(z.object({ ...respondent, guests: z.int() }));
+
+const tally = z.discriminatedUnion("type", [
+  z.object({
+    ...survey,
+    type: z.literal("poll"),
+    question: z.string(),
+    /** How many options one may choose; 0 means any number. Null where it was not kept. */
+    selectableCount: z.int().nullable(),
+    options: z.array(z.object({ name: z.string(), voters: z.array(z.object(respondent)) })),
+  }),
+  z.object({
+    ...survey,
+    type: z.literal("event"),
+    name: z.string(),
+    /** What the event is for; null when others have sent it. */
+    event: z.enum(eventTypes).nullable(),
+    /** `guests`: how many they bring along. */
+    going: guest,
+    notGoing: guest,
+    maybe: guest,
+  }),
+]);
 
 export const messageChatRows = [
   instanceRow({
@@ -70,6 +104,18 @@ export const messageChatRows = [
   }),
   instanceRow({
     method: "get",
+    path: "/api/message/{instanceId}/{messageId}/responses",
+    summary: "How a poll or an event was answered until now, whether we sent it or others did",
+    access: "read",
+    query: z.object({ chatId: whichChat }),
+    answer: envelope(tally),
+    errors: ["message_not_found"],
+    does: getTally,
+    in: ({ params, query }) => ({ messageId: params.messageId, chat: query.chatId }),
+    out: (result) => enveloped(shownTally(result)),
+  }),
+  instanceRow({
+    method: "get",
     path: "/api/message/chat/{instanceId}/{chatId}",
     summary: "The messages of a chat, from the newest to the oldest",
     access: "read",
@@ -96,3 +142,25 @@ export const messageChatRows = [
     }),
   }),
 ];
+
+function shownTally(result: Tally): z.input<typeof tally> {
+  const { messageId, chatId, body } = result;
+  if (result.type === "poll") {
+    const options = result.options.map(({ name, voters }) => ({ name, voters: voters.map(shown) }));
+    return { messageId, chatId, type: "poll", question: body, selectableCount: result.selectableCount, options };
+  }
+  const { going, notGoing, maybe } = result.answers;
+  const guests = (some: typeof going) => some.map((one) => ({ ...shown(one), guests: one.guests }));
+  return {
+    messageId,
+    chatId,
+    type: "event",
+    name: body,
+    event: eventTypes.find((one) => one === result.kind) ?? null,
+    going: guests(going),
+    notGoing: guests(notGoing),
+    maybe: guests(maybe),
+  };
+}
+
+const shown = ({ senderId, respondedAt }: Respondent) => ({ id: senderId, respondedAt: respondedAt.toISOString() });

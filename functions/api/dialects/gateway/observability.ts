@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { type InstanceStatus, instanceStatuses } from "../../../../core/instance/instance.sql.ts";
-import { environment, health, now, status, versions } from "../../operations/observability.ts";
+import { environment, health, now, restart, status, stop, versions } from "../../operations/observability.ts";
 import { callerRow, openRow } from "../../row.ts";
 import { instanceStatus, isoDate, pageQuery, paginationShape } from "../../shapes.ts";
 import { envelope, enveloped } from "./envelope.ts";
@@ -8,6 +8,8 @@ import { envelope, enveloped } from "./envelope.ts";
 const toUptime = (seconds: number) => ({ seconds, formatted: duration(seconds) });
 
 const megabytes = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(2)} MB`;
+
+const toCpu = (seconds: number, ofMs: number) => ({ percent: (100_000 * seconds) / Math.max(1000, ofMs), seconds });
 
 const duration = (seconds: number) =>
   `${Math.floor(seconds / 3600)}h ${Math.floor((seconds % 3600) / 60)}m ${seconds % 60}s`;
@@ -39,8 +41,11 @@ const host = z.object({
   /** Since it started. */
   uptime,
   alive: z.boolean(),
-  /** It takes no more shards: it is about to stop. */
+  /** It gives its shards back: it is about to stop or to begin anew. */
   draining: z.boolean(),
+  /** Since it started; 100 percent is one core. Null before it has said so. */
+  cpu: z.object({ percent: z.number(), seconds: z.number() }).nullable(),
+  memory: z.object({ rss: z.string() }).nullable(),
   /** Those that it holds now. */
   shards: z.array(z.int()),
 });
@@ -61,6 +66,12 @@ const figures = z.object({
   webhooksWaiting: z.int(),
 });
 
+const order = z.object({
+  stopped: z.boolean(),
+  /** Hosts that are alive, to hear of it. */
+  hosts: z.int(),
+});
+
 export const observabilityRows = [
   openRow({
     method: "get",
@@ -75,28 +86,41 @@ export const observabilityRows = [
   openRow({
     method: "get",
     path: "/api/observability/health",
-    summary: "Whether the database and the queues answer; 503 when one does not",
+    summary:
+      "Whether the database and the queues answer and session hosts serve all instances; 503 when that is not so",
     access: "public",
     answer: envelope(
       z.object({
-        status: z.literal("healthy"),
+        /** `stopped`: an admin has stopped the session hosts. */
+        status: z.enum(["healthy", "stopped"]),
         uptime,
         memory,
         database: link,
-        queues: link,
         instances: z.object({ total: z.int(), active: z.int() }),
+        queues: link,
+        hosts: z.object({
+          /** That are known: one that was killed stays so for a day. */
+          total: z.int(),
+          alive: z.int(),
+          /** Of those that are alive: give back what they serve, to stop or to begin anew. */
+          draining: z.int(),
+        }),
+        /** `held`: by a host that is alive. */
+        shards: z.object({ total: z.int(), held: z.int() }),
       }),
     ),
     does: health,
     in: () => undefined,
-    out: ({ uptimeSeconds, memory: used, instances }) =>
+    out: ({ status: state, uptimeSeconds, memory: used, instances, hosts, shards }) =>
       enveloped({
-        status: "healthy" as const,
+        status: state,
         uptime: toUptime(uptimeSeconds),
         memory: toMemory(used),
         database: { status: "connected" as const },
-        queues: { status: "connected" as const },
         instances,
+        queues: { status: "connected" as const },
+        hosts,
+        shards,
       }),
   }),
   callerRow({
@@ -123,6 +147,8 @@ export const observabilityRows = [
         architecture: z.string(),
         region: z.string(),
         shards: z.int(),
+        /** Requests to this API in 15 minutes, of each address and of each key; 0 is no limit. */
+        rateLimit: z.int(),
         queuePrefix: z.string(),
         logLevel: z.string(),
         /** Whether KMS wraps the data keys; otherwise a key file does. */
@@ -199,8 +225,10 @@ export const observabilityRows = [
           commands: queues?.commands ?? null,
         },
         shards,
-        hosts: hosts.map(({ age, startedAt, seenAt, ...one }) => ({
+        hosts: hosts.map(({ age, startedAt, seenAt, cpuSeconds, rssBytes, ...one }) => ({
           ...one,
+          cpu: cpuSeconds === null ? null : toCpu(cpuSeconds, seenAt.getTime() - startedAt.getTime()),
+          memory: rssBytes === null ? null : { rss: megabytes(rssBytes) },
           startedAt: startedAt.toISOString(),
           seenAt: seenAt.toISOString(),
           uptime: toUptime(age),
@@ -218,5 +246,27 @@ export const observabilityRows = [
           }),
         },
       }),
+  }),
+  callerRow({
+    method: "post",
+    path: "/api/observability/stop",
+    summary:
+      "Have all session hosts end their sessions, without logging out, and keep them from serving until a restart",
+    access: "admin",
+    answer: envelope(order),
+    does: stop,
+    in: () => undefined,
+    out: (given) =>
+      enveloped(given, "The session hosts end their sessions. What is sent waits for POST /api/observability/restart"),
+  }),
+  callerRow({
+    method: "post",
+    path: "/api/observability/restart",
+    summary: "Have the session hosts serve again; those that do already begin anew, one after another",
+    access: "admin",
+    answer: envelope(order),
+    does: restart,
+    in: () => undefined,
+    out: (given) => enveloped(given, "The session hosts begin anew, one after another"),
   }),
 ];

@@ -38,6 +38,7 @@ export const multiInstance: Dialect = {
     ...webhookRows,
   ],
   owns: () => true,
+  limited: false,
   errorType: "application/problem+json",
   errorSchema: problem,
   error: toProblem,

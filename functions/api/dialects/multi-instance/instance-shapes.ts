@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { SinkState } from "../../../../core/event-sink/index.ts";
 import type { Instance } from "../../../../core/instance/index.ts";
 import {
   type InstanceSettings,
@@ -9,10 +10,13 @@ import {
   webhookSettings,
   webhookUrl,
 } from "../../../../core/instance/store.ts";
-import { connectionStatusShape, instanceStatus, isoDate } from "../../shapes.ts";
+import { connectionStatusShape, eventQueueSetting, instanceStatus, isoDate } from "../../shapes.ts";
 
 /** An empty text stands for "none", as forms send it. */
 const orNone = <Schema extends z.ZodType>(schema: Schema) => z.union([schema, z.literal(""), z.null()]).optional();
+
+export const eventQueueDescription =
+  "FIFO queue of SQS that gets all events of the instance, besides webhooks: its name, which begins with QUEUE_PREFIX-events-, or its URL, where the server allows it. Empty or null: the queue of the user, if there is one";
 
 /** Webhook settings may stand flat or under `webhookSettings`; where both do, the nested one counts. */
 const settings = webhookSettings.extend({
@@ -22,6 +26,7 @@ const settings = webhookSettings.extend({
   webhookSecret: orNone(webhookSecret),
   /** Headers that go with each webhook; all of them are replaced. */
   webhookHeaders: webhookHeaders.optional(),
+  eventQueue: eventQueueSetting.meta({ description: eventQueueDescription }),
   webhookSettings: webhookSettings
     .extend({ secret: orNone(webhookSecret), headers: webhookHeaders.optional() })
     .optional(),
@@ -31,7 +36,14 @@ export const createBody = settings.extend({ name: instanceName });
 export const updateBody = settings.extend({ name: instanceName.optional() });
 
 export function toSettings(body: z.output<typeof updateBody>): InstanceSettings {
-  const { webhookSettings: nested = {}, description, webhookUrl: url, webhookSecret: flatSecret, ...flat } = body;
+  const {
+    webhookSettings: nested = {},
+    description,
+    webhookUrl: url,
+    webhookSecret: flatSecret,
+    eventQueue,
+    ...flat
+  } = body;
   const { secret = flatSecret, headers = flat.webhookHeaders, ...nestedFlags } = nested;
   return {
     ...flat,
@@ -40,6 +52,7 @@ export function toSettings(body: z.output<typeof updateBody>): InstanceSettings 
     webhookUrl: url === "" ? null : url,
     webhookSecret: secret === "" ? null : secret,
     webhookHeaders: headers,
+    eventQueue: eventQueue === "" ? null : eventQueue,
   };
 }
 
@@ -50,6 +63,7 @@ export const instanceShape = z.object({
   status: instanceStatus,
   webhookUrl: z.string().nullable(),
   webhookEnabled: z.boolean(),
+  eventQueue: z.string().nullable(),
   /** Whether its session is to run; see enable and disable. */
   enabled: z.boolean(),
   createdAt: isoDate,
@@ -63,6 +77,7 @@ export const toInstance = (instance: Instance): z.input<typeof instanceShape> =>
   status: instance.status,
   webhookUrl: instance.webhookUrl,
   webhookEnabled: instance.webhookEnabled,
+  eventQueue: instance.eventQueue,
   enabled: instance.desired === "running",
   createdAt: instance.createdAt.toISOString(),
   updatedAt: instance.updatedAt.toISOString(),
@@ -87,7 +102,22 @@ export const detailedShape = listedShape.extend({
     /** Until when they are signed with the secret before, too. */
     previousSecretValidUntil: isoDate.nullable(),
   }),
+  /** How its events get to the queue of the instance or its user; null when there is none. */
+  eventDelivery: z
+    .object({
+      queue: z.string(),
+      /** Events that it has not got yet. */
+      waiting: z.int(),
+      /** Since when it has taken nothing; null when it took the last. */
+      failingSince: isoDate.nullable(),
+      /** What SQS said last; null when it took the last. */
+      error: z.string().nullable(),
+    })
+    .nullable(),
 });
+
+export const toEventDelivery = (sink: SinkState | null): z.input<typeof detailedShape>["eventDelivery"] =>
+  sink && { ...sink, failingSince: sink.failingSince?.toISOString() ?? null };
 
 export const toWebhookSettings = (instance: Instance): z.input<typeof detailedShape>["webhookSettings"] => ({
   notifyReceived: instance.notifyReceived,

@@ -61,6 +61,7 @@ export const instanceRows = [
     out: (one) => ({
       ...shapes.toInstance(one),
       webhookSettings: shapes.toWebhookSettings(one),
+      eventDelivery: shapes.toEventDelivery(one.sink),
       connectionStatus: one.connectionStatus,
     }),
   }),

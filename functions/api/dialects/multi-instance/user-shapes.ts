@@ -1,7 +1,7 @@
 import * as z from "zod";
 import * as field from "../../../../core/user/field.ts";
 import type { OwnChanges, User } from "../../../../core/user/index.ts";
-import { isoDate } from "../../shapes.ts";
+import { eventQueueSetting, isoDate } from "../../shapes.ts";
 
 export const role = z.enum(["admin", "user"]);
 
@@ -11,6 +11,10 @@ export const ownSettings = z.object({
   lastName: field.personName.optional(),
   timeZone: field.timeZone.optional(),
   allowedIps: field.allowedIps.optional(),
+  eventQueue: eventQueueSetting.meta({
+    description:
+      "FIFO queue of SQS that gets the events of all instances without an eventQueue of their own: its name, which begins with QUEUE_PREFIX-events-, or its URL, where the server allows it. Empty or null: none",
+  }),
 });
 
 export const force = z
@@ -20,9 +24,9 @@ export const force = z
 
 export function toSettings<Body extends z.output<typeof ownSettings>>(
   body: Body,
-): Omit<Body, "allowedIps"> & Pick<OwnChanges, "ipRanges"> {
-  const { allowedIps, ...rest } = body;
-  return { ...rest, ipRanges: allowedIps };
+): Omit<Body, "allowedIps" | "eventQueue"> & Pick<OwnChanges, "ipRanges" | "eventQueue"> {
+  const { allowedIps, eventQueue, ...rest } = body;
+  return { ...rest, eventQueue: eventQueue === "" ? null : eventQueue, ipRanges: allowedIps };
 }
 
 export const userName = z.object({ id: z.string(), email: z.string(), firstName: z.string(), lastName: z.string() });
@@ -32,6 +36,7 @@ export const meShape = userName.extend({
   timeZone: z.string().nullable(),
   /** In normal form; none is anywhere. */
   allowedIps: z.array(z.string()),
+  eventQueue: z.string().nullable(),
 });
 
 export const toMe = (user: User): z.input<typeof meShape> => ({
@@ -42,6 +47,7 @@ export const toMe = (user: User): z.input<typeof meShape> => ({
   role: user.role,
   timeZone: user.timeZone,
   allowedIps: user.ipRanges ?? [],
+  eventQueue: user.eventQueue,
 });
 
 export const userShape = meShape.extend({ disabled: z.boolean(), createdAt: isoDate, updatedAt: isoDate });

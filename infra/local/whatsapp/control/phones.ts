@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { readContent } from "../phone/content.ts";
 import type { InboxMessage } from "../phone/inbox.ts";
 import { PairingError } from "../phone/pairing.ts";
 import type { Phone, PhoneOptions } from "../phone/phone.ts";
@@ -47,6 +48,11 @@ export function phoneRoutes(wa: WhatsApp): Route[] {
   const sent = (params: Record<string, string>, id = params.id): SentMessage => {
     const found = phone(params).sent.get(id ?? "");
     if (!found) throw new ControlError(404, `the phone did not send ${id}`);
+    return found;
+  };
+  const survey = (params: Record<string, string>, id: string, kind: "poll" | "event"): InboxMessage | SentMessage => {
+    const found = phone(params).sent.get(id) ?? message(params, id);
+    if (!readContent(found.message)[kind]) throw new ControlError(409, `${id} is no ${kind}`);
     return found;
   };
   return [
@@ -166,6 +172,50 @@ export function phoneRoutes(wa: WhatsApp): Route[] {
     }),
     route({
       method: "post",
+      path: "/phones/{number}/poll",
+      summary: "Send a poll",
+      body: schema.SendPoll,
+      answer: schema.SentView,
+      run: ({ params, body: { to, question, options, selectable, ...send } }) =>
+        refused(async () =>
+          sentView(await phone(params).surveys.poll(to, { question, options, selectable }, present(send))),
+        ),
+    }),
+    route({
+      method: "post",
+      path: "/phones/{number}/event",
+      summary: "Send an event",
+      body: schema.SendEvent,
+      answer: schema.SentView,
+      run: ({ params, body: { to, id, addressing, ...event } }) =>
+        refused(async () =>
+          sentView(await phone(params).surveys.event(to, present(event), present({ id, addressing }))),
+        ),
+    }),
+    route({
+      method: "post",
+      path: "/phones/{number}/vote",
+      summary: "Vote on a poll, encrypted as WhatsApp's clients do it",
+      body: schema.Vote,
+      answer: schema.SentView,
+      run: async ({ params, body }) => {
+        const poll = survey(params, body.message, "poll");
+        return sentView(await phone(params).surveys.vote(poll, body.options));
+      },
+    }),
+    route({
+      method: "post",
+      path: "/phones/{number}/answer",
+      summary: "Say whether the account comes to an event",
+      body: schema.AnswerEvent,
+      answer: schema.SentView,
+      run: async ({ params, body: { message: id, answer, guests } }) => {
+        const event = survey(params, id, "event");
+        return sentView(await phone(params).surveys.answer(event, answer, { guests }));
+      },
+    }),
+    route({
+      method: "post",
       path: "/phones/{number}/typing",
       summary: "Type, record or stop doing so in a chat",
       body: schema.SetTyping,
@@ -196,6 +246,13 @@ export function phoneRoutes(wa: WhatsApp): Route[] {
         const messages = phone(params).inbox.messages.slice(after, after + limit);
         return { messages: messages.map(messageView), next: after + messages.length };
       },
+    }),
+    route({
+      method: "get",
+      path: "/phones/{number}/statuses",
+      summary: "The status posts that the phone shows, oldest first; those that were deleted are gone",
+      answer: z.array(schema.MessageView),
+      run: ({ params }) => phone(params).statuses.map(messageView),
     }),
     route({
       method: "get",

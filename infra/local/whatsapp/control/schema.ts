@@ -11,7 +11,10 @@ const Times = z.number().int().min(1).max(1000).default(1);
 export const NewPhone = z.object({
   number: Number_,
   pushName: z.string().optional(),
-  business: z.object({ name: z.string() }).optional(),
+  business: z
+    .union([z.literal(true), z.object({ name: z.string() })])
+    .optional()
+    .describe("Has WhatsApp Business, and so labels; with `true` it calls itself by its push name"),
   lid: z.string().regex(/^\d+$/).optional().describe("User part of the LID; made up when left out"),
   addressing: z.enum(["lid", "pn"]).default("lid").describe("How the phone's messages name accounts"),
   autoRead: z.boolean().default(false),
@@ -90,6 +93,7 @@ const Send = {
   to: Address,
   id: z.string().optional().describe("The message id; a fresh one by default"),
   addressing: z.enum(["lid", "pn"]).optional(),
+  audience: z.array(Address).optional().describe("Who sees it, when it is a status: `to` is `status@broadcast`"),
 };
 export const SendText = z.object({
   ...Send,
@@ -112,6 +116,28 @@ export const Edit = z.object({ message: Sent, text: z.string() });
 export const Revoke = z.object({
   message: z.string().describe("Id of a message that the phone sent or, for an admin of its group, received"),
 });
+export const SendPoll = z.object({
+  ...Send,
+  question: z.string(),
+  options: z.array(z.string()).min(2),
+  selectable: z.number().int().min(0).default(1).describe("How many options one may choose, 0 for any number"),
+});
+export const SendEvent = z.object({
+  ...Send,
+  name: z.string(),
+  description: z.string().optional(),
+  location: z.string().optional(),
+  startTime: z.number().int().describe("Seconds since the epoch"),
+  endTime: z.number().int().optional(),
+  extraGuestsAllowed: z.boolean().optional(),
+});
+const Survey = z.string().describe("Id of a poll or an event that the phone sent or received");
+export const Vote = z.object({ message: Survey, options: z.array(z.string()).describe("None takes the vote back") });
+export const AnswerEvent = z.object({
+  message: Survey,
+  answer: z.enum(["going", "notGoing", "maybe"]),
+  guests: z.number().int().min(0).default(0),
+});
 export const SetTyping = z.object({ to: Address, state: z.enum(["composing", "recording", "paused"]) });
 export const Read = z.object({ messages: z.array(z.string()).min(1).describe("Ids of messages in the inbox") });
 export const NewGroup = z.object({ subject: z.string().min(1), members: z.array(Address).min(1) });
@@ -120,6 +146,9 @@ const Fate = {
   edited: z.boolean(),
   deleted: z.boolean().describe("For everyone"),
   reactions: z.array(z.object({ from: z.string(), emoji: z.string() })),
+  responses: z
+    .array(z.object({ from: z.string(), choices: z.array(z.string()), guests: z.number().int(), at: z.number() }))
+    .describe("What each person last answered to a poll or an event"),
 };
 
 export const MessageView = z.object({
@@ -147,6 +176,25 @@ export const MessageView = z.object({
   refersTo: z.string().optional().describe("Id of the message that it quotes, reacts to, edits or deletes"),
   quotes: z.object({ id: z.string(), from: z.string().optional(), text: z.string().optional() }).optional(),
   mentions: z.array(z.string()),
+  poll: z.object({ question: z.string(), options: z.array(z.string()), selectable: z.number().int() }).optional(),
+  event: z
+    .object({
+      name: z.string(),
+      description: z.string().optional(),
+      location: z
+        .object({
+          name: z.string().optional(),
+          address: z.string().optional(),
+          latitude: z.number(),
+          longitude: z.number(),
+        })
+        .optional(),
+      startTime: z.number().int(),
+      endTime: z.number().int().optional(),
+      canceled: z.boolean(),
+      extraGuestsAllowed: z.boolean(),
+    })
+    .optional(),
   ...Fate,
   copies: z.number().int().describe("How often it arrived"),
   receivedAt: z.number(),
@@ -193,6 +241,8 @@ export const GroupView = z.object({
   jid: z.string(),
   subject: z.string(),
   createdAt: z.number().int(),
+  kind: z.enum(["group", "community", "announcements", "general"]).describe("The last two belong to a community"),
+  community: z.string().optional().describe("JID of the community that it belongs to"),
   members: z.array(z.object({ jid: z.string(), lid: z.string(), role: z.enum(["superadmin", "admin", "member"]) })),
 });
 

@@ -2,6 +2,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { Hono } from "hono";
 import type { WhatsApp } from "../server.ts";
+import { channelRoutes } from "./channels.ts";
+import { communityRoutes } from "./communities.ts";
+import { groupAndCallRoutes } from "./group-and-call.ts";
+import { labelRoutes } from "./labels.ts";
 import { phoneRoutes } from "./phones.ts";
 import { ControlError, document, mount } from "./route.ts";
 import { Problem } from "./schema.ts";
@@ -12,7 +16,14 @@ const MAX_BODY_BYTES = 150 * 1024 * 1024;
 /** The control API as an app; `fetch` it directly, or `startControl` it on a port. */
 export function controlApp(wa: WhatsApp): Hono {
   const app = new Hono();
-  const routes = [...phoneRoutes(wa), ...serverRoutes(wa)];
+  const routes = [
+    ...phoneRoutes(wa),
+    ...groupAndCallRoutes(wa),
+    ...communityRoutes(wa),
+    ...labelRoutes(wa),
+    ...channelRoutes(wa),
+    ...serverRoutes(wa),
+  ];
   for (const definition of routes) mount(app, definition);
   const description = document(routes, Problem);
   app.get("/openapi.json", (context) => context.json(description));

@@ -43,11 +43,13 @@ export function messageView({ media, message: _, replyTo: __, ...rest }: InboxMe
 }
 
 export function sentView(sent: SentMessage): z.input<typeof SentView> {
-  const { id, to, status, error, retries, receipts, text, edited, deleted, reactions } = sent;
-  return { id, to, status, error, retries, receipts, text, edited, deleted, reactions };
+  const { id, to, status, error, retries, receipts, text, edited, deleted, reactions, responses } = sent;
+  return { id, to, status, error, retries, receipts, text, edited, deleted, reactions, responses };
 }
 
 export function groupView(group: Group): z.input<typeof GroupView> {
   const members = [...group.members].map(([account, role]) => ({ jid: account.pnJid, lid: account.lidJid, role }));
-  return { jid: group.jid, subject: group.subject, createdAt: group.createdAt, members };
+  const kind = group.community ? "community" : (group.purpose ?? "group");
+  const { jid, subject, createdAt, parent } = group;
+  return { jid, subject, createdAt, kind, ...(parent && { community: parent.jid }), members };
 }

@@ -33,6 +33,22 @@ export type Content = {
   quotes: { id: string; from: string | undefined; text: string | undefined } | undefined;
   /** JIDs. */
   mentions: string[];
+  poll: PollInfo | undefined;
+  event: EventInfo | undefined;
+};
+
+/** `selectable`: how many options one may choose, 0 for any number. */
+export type PollInfo = { question: string; options: string[]; selectable: number };
+
+/** Times in seconds since the epoch. */
+export type EventInfo = {
+  name: string;
+  description: string | undefined;
+  location: { name: string | undefined; address: string | undefined; latitude: number; longitude: number } | undefined;
+  startTime: number;
+  endTime: number | undefined;
+  canceled: boolean;
+  extraGuestsAllowed: boolean;
 };
 
 const MEDIA: [keyof proto.IMessage, MediaKind][] = [
@@ -72,11 +88,12 @@ export function unwrap(message: proto.IMessage): proto.IMessage {
 function mediaInfo(message: proto.IMessage): MediaInfo | undefined {
   for (const [field, kind] of MEDIA) {
     const part = message[field] as proto.Message.IDocumentMessage | null | undefined;
-    if (!part?.mediaKey || !part.directPath) continue;
+    if (!part?.directPath) continue;
     const picture = message.imageMessage ?? message.videoMessage;
     return {
       kind,
-      mediaKey: part.mediaKey,
+      // What is in a channel is not encrypted.
+      mediaKey: part.mediaKey ?? Buffer.alloc(0),
       fileSha256: part.fileSha256 ?? Buffer.alloc(0),
       fileEncSha256: part.fileEncSha256 ?? Buffer.alloc(0),
       fileLength: Number(part.fileLength ?? 0),
@@ -115,13 +132,44 @@ function besides(message: proto.IMessage): Pick<Content, "quotes" | "mentions"> 
   return { quotes, mentions: context?.mentionedJid ?? [] };
 }
 
+export function readPoll(wrapped: proto.IMessage): PollInfo | undefined {
+  const message = unwrap(wrapped);
+  const poll = message.pollCreationMessageV3 ?? message.pollCreationMessageV2 ?? message.pollCreationMessage;
+  if (!poll) return undefined;
+  const options = (poll.options ?? []).map(({ optionName }) => optionName ?? "");
+  return { question: poll.name ?? "", options, selectable: poll.selectableOptionsCount ?? 0 };
+}
+
+function readEvent({ eventMessage: event }: proto.IMessage): EventInfo | undefined {
+  if (!event) return undefined;
+  const { location } = event;
+  return {
+    name: event.name ?? "",
+    description: event.description ?? undefined,
+    location: location
+      ? {
+          name: location.name ?? undefined,
+          address: location.address ?? undefined,
+          latitude: location.degreesLatitude ?? 0,
+          longitude: location.degreesLongitude ?? 0,
+        }
+      : undefined,
+    startTime: Number(event.startTime ?? 0),
+    endTime: event.endTime ? Number(event.endTime) : undefined,
+    canceled: event.isCanceled ?? false,
+    extraGuestsAllowed: event.extraGuestsAllowed ?? false,
+  };
+}
+
 export function readContent(wrapped: proto.IMessage): Content {
   const message = unwrap(wrapped);
   const media = mediaInfo(message);
   const { protocolMessage: protocol, reactionMessage: reaction } = message;
   const extended = message.extendedTextMessage;
   const text = message.conversation || extended?.text || media?.caption || reaction?.text || undefined;
-  const said = besides(message);
+  const said = { ...besides(message), poll: readPoll(message), event: readEvent(message) };
+  const answered = message.pollUpdateMessage?.pollCreationMessageKey?.id;
+  const target = reaction?.key?.id ?? answered ?? message.encEventResponseMessage?.eventCreationMessageKey?.id;
   if (protocol) {
     const kind = protocol.type === EDIT ? "edit" : (protocol.type ?? REVOKE) === REVOKE ? "revoke" : "protocol";
     const edited = protocol.editedMessage ? readContent(protocol.editedMessage).text : undefined;
@@ -132,7 +180,7 @@ export function readContent(wrapped: proto.IMessage): Content {
   }
   const field = Object.entries(message).find(([name, value]) => value != null && !NOT_CONTENT.has(name))?.[0];
   const kind = media?.kind ?? field?.replace(/Message(V\d+)?$/, "") ?? "empty";
-  return { kind, text, media, refersTo: reaction?.key?.id ?? said.quotes?.id, ...said };
+  return { kind, text, media, refersTo: target ?? said.quotes?.id, ...said };
 }
 
 /** WhatsApp pads a message with 1 to 16 bytes that all hold their count. */

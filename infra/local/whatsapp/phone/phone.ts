@@ -1,7 +1,7 @@
 import { Account, type Business } from "../account.ts";
 import { type Bundle, Device, type PrimaryEndpoint } from "../device.ts";
 import { createGroup, type Group } from "../group.ts";
-import { parseJid } from "../jid.ts";
+import { parseJid, STATUS_JID } from "../jid.ts";
 import { removeDevice } from "../stanza/devices.ts";
 import { followInvite, leaveGroup } from "../stanza/group-changes.ts";
 import { type BinaryNode, node } from "../stanza/node.ts";
@@ -11,6 +11,7 @@ import type { SavedPhone } from "../state.ts";
 import type { proto } from "../wire.ts";
 import type { World } from "../world.ts";
 import { PhoneAppState } from "./app-state.ts";
+import { PhoneChannels } from "./channel.ts";
 import { EDIT, REVOKE, readContent } from "./content.ts";
 import { applyReaction } from "./fate.ts";
 import type { HistoryChat, HistoryTransport } from "./history.ts";
@@ -18,6 +19,7 @@ import { Inbox, type InboxMessage } from "./inbox.ts";
 import { type MediaKind, openMedia, sealMedia } from "./media.ts";
 import { linkWithCode, PairingError, scanQr } from "./pairing.ts";
 import { type DecryptionFailure, Receiver } from "./receiver.ts";
+import { PhoneSurveys } from "./responses.ts";
 import { type Addressing, Sender, type SendOptions } from "./sender.ts";
 import { SenderKeyRing, type SenderKeyRingState } from "./sender-key.ts";
 import { type SentMessage, SentMessages } from "./sent.ts";
@@ -28,7 +30,8 @@ export type PhoneOptions = {
   /** Digits with the country code. */
   number: string;
   pushName?: string;
-  business?: Business;
+  /** Has WhatsApp Business; with `true` it calls itself by its push name. */
+  business?: Business | true;
   /** User part of the LID; made up when left out. */
   lid?: string;
   /** How envelopes of this phone name accounts; `lid` by default, as on WhatsApp today. */
@@ -77,6 +80,8 @@ export class Phone implements PrimaryEndpoint {
   readonly appState: PhoneAppState;
   readonly sent = new SentMessages();
   readonly inbox = new Inbox();
+  readonly channels: PhoneChannels;
+  readonly surveys = new PhoneSurveys(this);
   /** Ciphertexts it could not read, and asked to have again. */
   readonly failures: DecryptionFailure[] = [];
   /** Stanzas that broke its handling; a test that has any has failed. */
@@ -101,13 +106,15 @@ export class Phone implements PrimaryEndpoint {
     this.world = world;
     this.signal = new SignalStore(options.number, saved?.signal);
     this.account = new Account(options.number, lid, this.signal.identity.public, options.pushName ?? "");
-    this.account.business = options.business;
+    const { business } = options;
+    this.account.business = business === true ? { name: options.pushName ?? options.number } : business;
     this.account.phone = this;
     this.addressing = options.addressing ?? "lid";
     this.autoRead = options.autoRead ?? false;
     this.history = options.history ?? [];
     this.historyTransport = options.historyTransport ?? "blob";
     this.sender = new Sender(this);
+    this.channels = new PhoneChannels(this);
     this.sync = new Sync(this, saved?.appStateKey);
     this.appState = new PhoneAppState(this);
     this.#receiver = new Receiver(this, new SenderKeyRing(saved?.senderKeys));
@@ -250,7 +257,8 @@ export class Phone implements PrimaryEndpoint {
     };
     const reactionMessage = { key, text: emoji, senderTimestampMs: this.world.clock() };
     applyReaction(to, this.jid, emoji);
-    return this.sender.send(to.chat, { reactionMessage }, { type: "reaction" });
+    const audience = to.chat === STATUS_JID ? [to.from] : undefined;
+    return this.sender.send(to.chat, { reactionMessage }, { type: "reaction", audience });
   }
 
   /** Changes the text of a message of this phone, as WhatsApp's phones say it. */
@@ -279,7 +287,8 @@ export class Phone implements PrimaryEndpoint {
       ...(foreign && { participant: message.fromLid }),
     };
     const protocolMessage = { key, type: REVOKE };
-    return this.sender.send(chat, { protocolMessage }, { edit: foreign ? "8" : "7", ...options });
+    const audience = "audience" in message ? message.audience : undefined;
+    return this.sender.send(chat, { protocolMessage }, { edit: foreign ? "8" : "7", audience, ...options });
   }
 
   /** Fetches a message's media from the media host, decrypts it and checks both hashes, the MAC and the length. */
@@ -351,6 +360,13 @@ export class Phone implements PrimaryEndpoint {
   ): Promise<SentMessage> {
     const id = typeof sent === "string" ? sent : sent.id;
     return this.sent.atLeast(id, status, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  }
+
+  /** Status posts that the phone shows: of others, and what linked devices of its account have posted. */
+  get statuses(): InboxMessage[] {
+    return this.inbox.messages.filter(
+      ({ chat, kind, deleted }) => chat === STATUS_JID && !deleted && kind !== "revoke" && kind !== "reaction",
+    );
   }
 
   /** Calls back for every new message. @returns a function that stops it. */

@@ -1,6 +1,6 @@
 import { rawKey, uint } from "../crypto.ts";
 import type { Bundle, Endpoint } from "../device.ts";
-import { isGroupJid, LID_SERVER, parseJid } from "../jid.ts";
+import { hasParticipants, isGroupJid, LID_SERVER, parseJid, STATUS_JID } from "../jid.ts";
 import { signatureProblem } from "../pairing.ts";
 import { readPreKeyMessage } from "../protobuf.ts";
 import { bundleNodes } from "../stanza/encrypt.ts";
@@ -73,11 +73,12 @@ export class Receiver {
 
   async #message(stanza: BinaryNode): Promise<void> {
     const { world, account } = this.#phone;
+    if (this.#phone.channels.receive(stanza)) return;
     const { id = "", from = "", participant } = stanza.attrs;
     const sender = world.endpointOf(participant ?? from);
     // A device that was unlinked while its message was under way: its keys are gone with it.
     if (!sender) return;
-    const chat = isGroupJid(from) ? from : this.#chat(stanza, sender);
+    const chat = hasParticipants(from) ? from : this.#chat(stanza, sender);
     const known = this.#phone.inbox.find(chat, sender.account.pnJid, id);
     let message: proto.IMessage | undefined;
     for (const enc of children(stanza, "enc")) {
@@ -117,7 +118,9 @@ export class Receiver {
   }
 
   #chat(stanza: BinaryNode, sender: Endpoint): string {
-    const { recipient } = stanza.attrs;
+    const { recipient, id = "" } = stanza.attrs;
+    // Baileys says a status again to one device as if it were a message to it alone.
+    if (this.#retries.has(Inbox.key(STATUS_JID, signalAddress(sender), id))) return STATUS_JID;
     if (sender.account !== this.#phone.account || !recipient) return sender.account.pnJid;
     return this.#phone.world.accountOf(recipient)?.pnJid ?? recipient;
   }
@@ -205,7 +208,12 @@ export class Receiver {
     if (keys) await this.#phone.signal.open(signalAddress(reader), readBundle(stanza, keys));
     else if (count > 1) await this.#phone.sender.openSession(reader);
     const { server } = parseJid(stanza.attrs.from ?? "");
-    await this.#phone.sender.resend(sent, reader, count, isGroupJid(stanza.attrs.from ?? "") ? LID_SERVER : server);
+    await this.#phone.sender.resend(
+      sent,
+      reader,
+      count,
+      hasParticipants(stanza.attrs.from ?? "") ? LID_SERVER : server,
+    );
   }
 }
 

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
+import type { Account } from "../account.ts";
 import { type Endpoint, endpointJid } from "../device.ts";
 import type { Group } from "../group.ts";
-import { isGroupJid, LID_SERVER, PN_SERVER } from "../jid.ts";
+import { hasParticipants, isGroupJid, LID_SERVER, PN_SERVER, STATUS_JID } from "../jid.ts";
 import { noticeLowPreKeys } from "../stanza/encrypt.ts";
 import { type Rejection, routeMessage } from "../stanza/message.ts";
 import { type Attrs, type BinaryNode, node } from "../stanza/node.ts";
@@ -22,6 +23,8 @@ export type SendOptions = {
   edit?: string;
   /** Whether the envelope names accounts by phone number or LID; the phone's default otherwise. Groups use LIDs. */
   addressing?: Addressing;
+  /** Of what goes to `status@broadcast`: phone numbers or JIDs of who sees it, besides the account's own devices. */
+  audience?: string[] | undefined;
 };
 
 /** Thrown when a message cannot go to anybody. */
@@ -37,6 +40,7 @@ export class Sender {
   readonly #phone: Phone;
   #last: Promise<unknown> = Promise.resolve();
   readonly #groupKeys = new Map<string, { key: SenderKey; holders: Set<Endpoint> }>();
+  readonly #statusKey = new SenderKey();
 
   constructor(phone: Phone) {
     this.#phone = phone;
@@ -71,8 +75,12 @@ export class Sender {
       this.#phone.sent.add(record);
       return settle(record, await this.#sendToGroup(group, message, attrs));
     }
-    const target = world.accountOf(to.includes("@") ? to : `${to.replace(/\D/g, "")}@${PN_SERVER}`);
-    if (!target) throw new NotOnWhatsApp(`${to} is not on WhatsApp`);
+    if (to === STATUS_JID) {
+      const record: SentMessage = { ...sent, to, address: to, audience: options.audience ?? [] };
+      this.#phone.sent.add(record);
+      return settle(record, await this.#post(record, attrs));
+    }
+    const target = this.#account(to);
     const server = (options.addressing ?? this.#phone.addressing) === "lid" ? LID_SERVER : PN_SERVER;
     const address = target.jid(server);
     const record: SentMessage = { ...sent, to: target.pnJid, address };
@@ -91,6 +99,24 @@ export class Sender {
     }
     const stanza = node("message", { ...attrs, to: address }, [node("participants", {}, copies)]);
     return settle(record, routeMessage(world, this.#phone, stanza));
+  }
+
+  #account(who: string): Account {
+    const account = this.#phone.world.accountOf(who.includes("@") ? who : `${who.replace(/\D/g, "")}@${PN_SERVER}`);
+    if (!account) throw new NotOnWhatsApp(`${who} is not on WhatsApp`);
+    return account;
+  }
+
+  async #post({ message, audience = [] }: SentMessage, attrs: Attrs): Promise<Rejection | undefined> {
+    const accounts = new Set([this.#phone.account, ...audience.map((who) => this.#account(who))]);
+    const distribution = pad(proto.Message.encode(distributionOf(STATUS_JID, this.#statusKey)).finish());
+    const participants = [];
+    for (const endpoint of [...accounts].flatMap((account) => [...account.endpoints()])) {
+      if (endpoint !== this.#phone) participants.push(await this.#copy(endpoint, LID_SERVER, distribution));
+    }
+    const body = this.#statusKey.encrypt(pad(proto.Message.encode(message).finish()));
+    const content = [node("participants", {}, participants), node("enc", { v: "2", type: "skmsg" }, body)];
+    return routeMessage(this.#phone.world, this.#phone, node("message", { ...attrs, to: STATUS_JID }, content));
   }
 
   async #copy(endpoint: Endpoint, server: string, plaintext: Buffer): Promise<BinaryNode> {
@@ -113,14 +139,7 @@ export class Sender {
   async #sendToGroup(group: Group, message: proto.IMessage, attrs: Attrs): Promise<Rejection | undefined> {
     const endpoints = [...group.endpoints()].filter((endpoint) => endpoint !== this.#phone);
     const { key, holders } = this.#groupKey(group, endpoints);
-    const distribution = pad(
-      proto.Message.encode({
-        senderKeyDistributionMessage: {
-          groupId: group.jid,
-          axolotlSenderKeyDistributionMessage: key.distribution(),
-        },
-      }).finish(),
-    );
+    const distribution = pad(proto.Message.encode(distributionOf(group.jid, key)).finish());
     const participants = [];
     for (const endpoint of endpoints) {
       if (holders.has(endpoint)) continue;
@@ -148,20 +167,12 @@ export class Sender {
   async resend(sent: SentMessage, endpoint: Endpoint, count: number, server: string): Promise<void> {
     sent.retries++;
     const own = endpoint.account === this.#phone.account;
-    const group = isGroupJid(sent.to) ? this.#groupKeys.get(sent.to) : undefined;
-    const content: proto.IMessage = group
-      ? {
-          ...sent.message,
-          senderKeyDistributionMessage: {
-            groupId: sent.to,
-            axolotlSenderKeyDistributionMessage: group.key.distribution(),
-          },
-        }
-      : sent.message;
+    const key = sent.to === STATUS_JID ? this.#statusKey : this.#groupKeys.get(sent.to)?.key;
+    const content: proto.IMessage = key ? { ...sent.message, ...distributionOf(sent.to, key) } : sent.message;
     const message = own ? { deviceSentMessage: { destinationJid: sent.address, message: content } } : content;
     const plaintext = pad(proto.Message.encode(message).finish());
     const target = endpointJid(endpoint, server);
-    const attrs = isGroupJid(sent.to)
+    const attrs = hasParticipants(sent.to)
       ? { to: sent.to, participant: endpointJid(endpoint, LID_SERVER) }
       : { to: target, recipient: own ? sent.address : undefined };
     const enc = await this.encryptFor(endpoint, plaintext, count);
@@ -181,6 +192,10 @@ export class Sender {
     this.#last = run.catch(() => undefined);
     return run;
   }
+}
+
+function distributionOf(groupId: string, key: SenderKey): proto.IMessage {
+  return { senderKeyDistributionMessage: { groupId, axolotlSenderKeyDistributionMessage: key.distribution() } };
 }
 
 function settle(record: SentMessage, rejection: Rejection | undefined): SentMessage {

@@ -25,6 +25,8 @@ export type SentMessage = Fate & {
   error: number | undefined;
   receipts: SeenReceipt[];
   retries: number;
+  /** Of a status: phone numbers or JIDs of who may see it. */
+  audience?: string[] | undefined;
   /** What it says now, if it has been edited. */
   text?: string | undefined;
 };

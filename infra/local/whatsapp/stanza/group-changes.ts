@@ -1,4 +1,5 @@
 import type { Account } from "../account.ts";
+import { announcementsOf, depart, enter, follow, isGate } from "../community.ts";
 import type { Device } from "../device.ts";
 import {
   createGroup,
@@ -7,9 +8,11 @@ import {
   groupNode,
   newInviteCode,
   notifyGroup,
+  notifyJoin,
   participantNode,
 } from "../group.ts";
 import type { World } from "../world.ts";
+import { createInCommunity, leaveCommunities, linkGroups, unlinkGroups } from "./community.ts";
 import { Refusal, Unsupported } from "./iq.ts";
 import { type BinaryNode, bytes, child, children, node, result } from "./node.ts";
 
@@ -36,10 +39,12 @@ function membership(apply: (group: Group, account: Account) => number | undefine
       const named = account ? { jid: account.lidJid, phone_number: account.pnJid } : { jid: attrs.jid };
       return node("participant", { ...named, error: error === undefined ? undefined : String(error) });
     });
-    if (done.length > 0) {
+    if (done.length > 0 && change.tag === "add") notifyJoin(world, group, actor, done);
+    else if (done.length > 0) {
       const changed = done.map((account) => participantNode(account, group.members.get(account)));
       notifyGroup(world, group, actor, node(change.tag, {}, changed), done);
     }
+    follow(world, actor, group, change.tag, done);
     return [node(change.tag, {}, outcomes)];
   };
 }
@@ -127,12 +132,15 @@ const changes: Record<string, Change> = {
       if (!account || !group.requests.delete(account)) return node("participant", { jid: attrs.jid, error: "404" });
       if (action?.tag === "approve") {
         join(group, account);
-        notifyGroup(world, group, actor, node("add", {}, [participantNode(account)]));
+        notifyJoin(world, group, actor, [account]);
+        enter(world, actor, group, [account]);
       }
       return node("participant", { jid: account.lidJid });
     });
     return [node("membership_requests_action", {}, [node(action?.tag ?? "reject", {}, outcomes)])];
   },
+  links: linkGroups,
+  unlink: unlinkGroups,
 };
 
 /** The group behind an invite code. @throws 404 when it was revoked. */
@@ -152,7 +160,8 @@ export function followInvite(world: World, account: Account, code: string): Bina
     return node("membership_approval_request", { jid: group.jid });
   }
   join(group, account);
-  notifyGroup(world, group, account, node("add", { reason: "invite" }, [participantNode(account)]));
+  notifyJoin(world, group, account, [account], "invite");
+  enter(world, account, group, [account]);
   return node("group", { jid: group.jid });
 }
 
@@ -163,10 +172,16 @@ export function changeSubject(world: World, actor: Account, group: Group, subjec
   group.subject = subject;
   group.subjectAt = Number(world.seconds);
   notifyGroup(world, group, actor, node("subject", { subject, s_t: world.seconds, s_o: actor.lidJid }));
+  // It bears the name of its community.
+  if (group.community) for (const one of announcementsOf(world, group)) changeSubject(world, actor, one, subject);
 }
 
 /** An account leaves a group by itself. */
 export function leaveGroup(world: World, account: Account, group: Group): void {
+  if (isGate(group) && group.members.has(account)) {
+    depart(world, account, group, account);
+    return;
+  }
   if (!group.members.delete(account)) throw new Refusal(404, "item-not-found");
   notifyGroup(world, group, account, node("remove", {}, [participantNode(account)]), [account]);
 }
@@ -176,7 +191,8 @@ function withoutGroup(change: BinaryNode, account: Account, world: World): Binar
     const members = children(change, "participant").map(({ attrs }) => world.accountOf(attrs.jid ?? "@"));
     if (members.some((member) => !member)) throw new Refusal(404, "item-not-found");
     const present = members.filter((member) => member !== undefined);
-    return [groupNode(createGroup(world, account, change.attrs.subject ?? "", present))];
+    const ofCommunity = createInCommunity(change, account, present, world);
+    return [ofCommunity ?? groupNode(createGroup(world, account, change.attrs.subject ?? "", present))];
   }
   if (change.tag === "invite" && change.attrs.code) return [followInvite(world, account, change.attrs.code)];
   if (change.tag !== "leave") throw new Unsupported(`w:g2 ${change.tag}`);
@@ -186,11 +202,14 @@ function withoutGroup(change: BinaryNode, account: Account, world: World): Binar
     leaveGroup(world, account, group);
     return node("group", { id: group.jid });
   });
-  return [node("leave", {}, left)];
+  return [node("leave", {}, [...left, ...leaveCommunities(change, account, world)])];
 }
 
 /** Groups as clients manage them. */
-export function changeGroup(iq: BinaryNode, { world, device }: { world: World; device: Device }): BinaryNode {
+export function changeGroup(
+  iq: BinaryNode,
+  { world, device }: { world: World; device: Pick<Device, "account"> },
+): BinaryNode {
   const [change] = children(iq);
   const { account } = device;
   if (!change) throw new Refusal(400, "bad-request");

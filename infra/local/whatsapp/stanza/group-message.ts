@@ -10,6 +10,7 @@ export function routeGroupMessage(world: World, sender: Endpoint, stanza: Binary
   const group = world.groups.get(stanza.attrs.to ?? "");
   if (!group) return { code: 404, reason: "no such group" };
   if (!group.members.has(sender.account)) return { code: 403, reason: "not a member" };
+  if (group.community) return { code: 405, reason: "nobody writes in a community itself" };
   if (group.announcement && !group.isAdmin(sender.account)) return { code: 403, reason: "only admins may write" };
   const { id = "", type = "text", edit } = stanza.attrs;
   const attrs: Attrs = {

@@ -1,4 +1,5 @@
 import { groupNode } from "../group.ts";
+import { subGroups } from "./community.ts";
 import { changeGroup, invited } from "./group-changes.ts";
 import { type IqHandler, Refusal, Unsupported } from "./iq.ts";
 import { child, node, result } from "./node.ts";
@@ -17,6 +18,7 @@ export const groups: IqHandler = (iq, { world, device }) => {
   if (!group) throw new Refusal(404, "item-not-found");
   if (!group.members.has(device.account)) throw new Refusal(403, "forbidden");
   if (child(iq, "query")) return result(iq, [groupNode(group)]);
+  if (child(iq, "sub_groups")) return result(iq, [subGroups(world, group)]);
   if (!group.isAdmin(device.account)) throw new Refusal(401, "not-authorized");
   if (invite) return result(iq, [node("invite", { code: group.inviteCode })]);
   if (!child(iq, "membership_approval_requests")) throw new Unsupported("w:g2 get");

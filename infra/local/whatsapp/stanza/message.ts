@@ -1,11 +1,14 @@
+import { isChannelJid } from "../channel.ts";
 import type { Connection } from "../connection.ts";
 import { type Device, type Endpoint, endpointJid } from "../device.ts";
-import { isGroupJid, LID_SERVER, PN_SERVER, parseJid, userJid } from "../jid.ts";
+import { isGroupJid, LID_SERVER, PN_SERVER, parseJid, STATUS_JID, userJid } from "../jid.ts";
 import { readPreKeyMessage } from "../protobuf.ts";
 import type { World } from "../world.ts";
 import { verifiedName } from "./business.ts";
+import { routeChannelMessage, serverIdOf } from "./channel.ts";
 import { routeGroupMessage } from "./group-message.ts";
 import { type Attrs, type BinaryNode, bytes, child, children, node } from "./node.ts";
+import { routeStatus } from "./status.ts";
 
 /** Why the server does not carry a message; the code goes into the ack's `error`. */
 export type Rejection = { code: number; reason: string };
@@ -24,7 +27,8 @@ export function receiveMessage(world: World, connection: Connection, device: Dev
   const damaged = device.faults.corruptOut.take() ? corrupt(stanza) : stanza;
   const rejection = fault === undefined ? routeMessage(world, device, damaged) : { code: fault, reason: "requested" };
   const error = rejection ? String(rejection.code) : undefined;
-  connection.send(node("ack", { class: "message", id, from: to, t: world.seconds, error }));
+  const serverId = serverIdOf(world, to, id);
+  connection.send(node("ack", { class: "message", id, from: to, t: world.seconds, error, server_id: serverId }));
 }
 
 /** Carries a message from one device, a companion or a phone, to the devices it names. */
@@ -32,6 +36,8 @@ export function routeMessage(world: World, sender: Endpoint, stanza: BinaryNode)
   world.counts.messages++;
   const to = stanza.attrs.to ?? "";
   if (isGroupJid(to)) return routeGroupMessage(world, sender, stanza);
+  if (to === STATUS_JID) return routeStatus(world, sender, stanza);
+  if (isChannelJid(to)) return routeChannelMessage(world, sender, stanza);
   const recipient = world.accountOf(to);
   if (!recipient) return { code: 404, reason: `nobody has ${to}` };
   const envelope = common(world, sender, stanza);
@@ -70,7 +76,8 @@ function routeDirect(world: World, sender: Endpoint, stanza: BinaryNode, envelop
 }
 
 /** Who is blocked is not told so: the server takes the message and nobody gets it. */
-const isBlocked = (sender: Endpoint, target: Endpoint): boolean => target.account.blocked.has(sender.account.lid);
+export const isBlocked = (sender: Endpoint, target: Endpoint): boolean =>
+  target.account.blocked.has(sender.account.lid);
 
 function common(world: World, sender: Endpoint, stanza: BinaryNode): Attrs {
   const { id = "", type = "text", edit } = stanza.attrs;

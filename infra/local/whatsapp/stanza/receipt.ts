@@ -1,6 +1,6 @@
 import type { Connection } from "../connection.ts";
 import { type Device, type Endpoint, endpointJid } from "../device.ts";
-import { isGroupJid, LID_SERVER, parseJid, userJid } from "../jid.ts";
+import { hasParticipants, LID_SERVER, parseJid, userJid } from "../jid.ts";
 import type { World } from "../world.ts";
 import { type BinaryNode, children, node } from "./node.ts";
 
@@ -40,11 +40,11 @@ export function routeReceipt(world: World, sender: Endpoint, stanza: BinaryNode)
   world.counts.receipts++;
   const { id, to, type, participant, recipient } = stanza.attrs;
   if (!to || (type && OWN_ONLY.has(type))) return;
-  const author = isGroupJid(to) ? participant : to;
+  const author = hasParticipants(to) ? participant : to;
   const target = author ? world.accountOf(author) : undefined;
   if (!author || !target) return;
   const { server, device } = parseJid(author);
-  const from = isGroupJid(to) ? to : endpointJid(sender, server);
+  const from = hasParticipants(to) ? to : endpointJid(sender, server);
   const receipt = node(
     "receipt",
     {
@@ -52,7 +52,7 @@ export function routeReceipt(world: World, sender: Endpoint, stanza: BinaryNode)
       id,
       type,
       recipient: type === "retry" && target === sender.account ? recipient : undefined,
-      participant: isGroupJid(to) ? endpointJid(sender, LID_SERVER) : undefined,
+      participant: hasParticipants(to) ? endpointJid(sender, LID_SERVER) : undefined,
       t: world.seconds,
     },
     Array.isArray(stanza.content) ? stanza.content : undefined,
@@ -67,7 +67,7 @@ export function routeReceipt(world: World, sender: Endpoint, stanza: BinaryNode)
       if (type !== "inactive" || endpoint.id === 0) endpoint.deliver(receipt);
     }
   }
-  if (type === "read") tellOwnDevices(sender, stanza, userJid(isGroupJid(to) ? to : author), world.seconds);
+  if (type === "read") tellOwnDevices(sender, stanza, userJid(hasParticipants(to) ? to : author), world.seconds);
 }
 
 /** The account's other devices learn that a chat was read. */

@@ -1,0 +1,98 @@
+import type { Clock } from "../clock.ts";
+import { type Database, storableJson, storableText } from "../db/index.ts";
+import { AppError } from "../error.ts";
+import type { Ids } from "../id.ts";
+import { isId } from "../instance/store.ts";
+import { type PageRequest, type Pagination, pagination } from "../message/page.ts";
+
+/** A named list of people. What is sent to it comes to each of them in their own chat. */
+export interface Broadcast {
+  id: string;
+  name: string;
+  /** How many they are. */
+  size: number;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+/** JIDs of people, in the order they were given. */
+export type WholeBroadcast = Broadcast & { recipients: string[] };
+
+export interface BroadcastFields {
+  name: string;
+  recipients: readonly string[];
+}
+
+interface Deps {
+  db: Database;
+  clock: Clock;
+  ids: Ids;
+}
+
+const columns = ({ sql }: Database) => sql`
+  id, name, jsonb_array_length(recipients) as size, created_at as "createdAt", updated_at as "updatedAt"`;
+
+const unique = (recipients: readonly string[]) => storableJson([...new Set(recipients)]);
+
+export async function createBroadcast(
+  { db, clock, ids }: Deps,
+  instanceId: string,
+  { name, recipients }: BroadcastFields,
+): Promise<WholeBroadcast> {
+  const id = ids.uuid();
+  const now = clock.now();
+  await db.sql`
+    insert into broadcasts (id, instance_id, name, recipients, created_at, updated_at)
+    values (${id}, ${instanceId}, ${storableText(name)}, ${unique(recipients)}::text::jsonb, ${now}, ${now})`;
+  return await findBroadcast(db, instanceId, id);
+}
+
+/** The lists of an instance, the newest first. */
+export async function listBroadcasts(
+  db: Database,
+  instanceId: string,
+  page: Pick<PageRequest, "limit" | "skip">,
+): Promise<{ broadcasts: Broadcast[]; pagination: Pagination }> {
+  const [broadcasts, [count]] = await Promise.all([
+    db.sql<Broadcast[]>`
+      select ${columns(db)} from broadcasts where instance_id = ${instanceId}
+      order by created_at desc, id desc limit ${page.limit} offset ${page.skip}`,
+    db.sql<{ total: number }[]>`select count(*)::int as total from broadcasts where instance_id = ${instanceId}`,
+  ]);
+  return { broadcasts: [...broadcasts], pagination: pagination(page, broadcasts.length, count?.total ?? 0) };
+}
+
+/** Throws `broadcast_not_found`. */
+export async function findBroadcast(db: Database, instanceId: string, id: string): Promise<WholeBroadcast> {
+  const [found] = isId(id)
+    ? await db.sql<WholeBroadcast[]>`
+        select ${columns(db)}, recipients from broadcasts where id = ${id} and instance_id = ${instanceId}`
+    : [];
+  if (!found) throw new AppError("broadcast_not_found");
+  return found;
+}
+
+/** Changes what is given; the recipients as a whole. Throws `broadcast_not_found`. */
+export async function changeBroadcast(
+  { db, clock }: Deps,
+  instanceId: string,
+  id: string,
+  { name, recipients }: { [Field in keyof BroadcastFields]?: BroadcastFields[Field] | undefined },
+): Promise<WholeBroadcast> {
+  if (isId(id)) {
+    await db.sql`
+      update broadcasts set name = coalesce(${name === undefined ? null : storableText(name)}::text, name),
+        recipients = coalesce(${recipients === undefined ? null : unique(recipients)}::text::jsonb, recipients),
+        updated_at = ${clock.now()}
+      where id = ${id} and instance_id = ${instanceId}`;
+  }
+  return await findBroadcast(db, instanceId, id);
+}
+
+/** What was sent to it goes its way. Throws `broadcast_not_found`. */
+export async function removeBroadcast(db: Database, instanceId: string, id: string): Promise<void> {
+  const removed = isId(id)
+    ? await db.sql`delete from broadcasts where id = ${id} and instance_id = ${instanceId} returning id`
+    : [];
+  if (removed.length === 0) throw new AppError("broadcast_not_found");
+}

@@ -1,0 +1,96 @@
+import * as http from "node:http";
+import * as https from "node:https";
+import * as net from "node:net";
+import * as tls from "node:tls";
+import { AppError } from "../error.ts";
+import type { Resolve } from "./address.ts";
+import { EgressError } from "./error.ts";
+
+const connectTimeoutMs = 10_000;
+const connectionsPerOrigin = 64;
+/** Shorter than what servers use (Node: 5 s), or a request would meet a connection that the server is just closing. */
+const idleMs = 1_000;
+
+export interface Agents {
+  of(protocol: string): http.Agent;
+  destroy(): void;
+}
+
+/** Connections that only go where policy allows, kept for the next request to the same origin. */
+export function guardedAgents(
+  mayReach: (address: string) => boolean,
+  resolve: Resolve,
+  ca: string | undefined,
+): Agents {
+  const lookup = guardedLookup(mayReach, resolve);
+  const options = { keepAlive: true, maxSockets: connectionsPerOrigin, timeout: idleMs, scheduling: "lifo" } as const;
+  const plain = new http.Agent(options);
+  const secure = new https.Agent({ ...options, ...(ca ? { ca } : {}) });
+  plain.createConnection = (target, done) => {
+    const socket = net.connect({ ...(target as net.TcpNetConnectOpts), lookup });
+    return connected(socket, "connect", mayReach, done);
+  };
+  secure.createConnection = (target, done) => {
+    const to = target as tls.ConnectionOptions & { host: string };
+    // A name, never an address, may be asked for (RFC 6066).
+    const servername = net.isIP(to.host) === 0 ? to.host : "";
+    return connected(
+      tls.connect({ ...to, servername, lookup, ALPNProtocols: ["http/1.1"] }),
+      "secureConnect",
+      mayReach,
+      done,
+    );
+  };
+  return {
+    of: (protocol) => (protocol === "https:" ? secure : plain),
+    destroy() {
+      plain.destroy();
+      secure.destroy();
+    },
+  };
+}
+
+/** Hands the socket over once it is connected, and only if it ended up where it may. */
+function connected(
+  socket: net.Socket,
+  event: "connect" | "secureConnect",
+  mayReach: (address: string) => boolean,
+  done: ((error: Error | null, socket: net.Socket) => void) | undefined,
+): undefined {
+  const timer = setTimeout(
+    () => socket.destroy(new EgressError("timeout", `no connection within ${connectTimeoutMs} ms`)),
+    connectTimeoutMs,
+  );
+  const fail = (error: Error) => {
+    clearTimeout(timer);
+    done?.(error, socket);
+  };
+  socket.once("error", fail);
+  socket.once(event, () => {
+    clearTimeout(timer);
+    socket.off("error", fail);
+    if (mayReach(socket.remoteAddress ?? "")) return done?.(null, socket);
+    socket.destroy();
+    done?.(notPublic(), socket);
+  });
+  return undefined;
+}
+
+function guardedLookup(mayReach: (address: string) => boolean, resolve: Resolve): net.LookupFunction {
+  return (hostname, options, callback) => {
+    resolve(hostname).then(
+      (all) => {
+        const [first, ...others] = all.filter(mayReach).map((address) => ({ address, family: net.isIP(address) }));
+        if (!first) return callback(notPublic(), "", 0);
+        if (options.all) return callback(null, [first, ...others]);
+        callback(null, first.address, first.family);
+      },
+      (error: unknown) => {
+        callback(new EgressError("connect", `the name ${hostname} does not resolve`, { cause: error }), "", 0);
+      },
+    );
+  };
+}
+
+/** The same words for every refused address: a caller must not learn what is inside. */
+export const notPublic = () => new AppError("url_not_allowed", "the host is not on the public internet");

@@ -1,0 +1,77 @@
+import * as z from "zod";
+import type { Vault } from "../crypto/index.ts";
+import { type EventType, eventCatalog } from "../event/catalog.ts";
+import { sealedPlace } from "../instance/index.ts";
+
+/** What stands in the place of what is sealed. */
+const opened = {
+  "connection.qr": {
+    /** The text to draw as a QR code, for a phone to scan; null once it has expired. */
+    qr: z.string().nullable(),
+  },
+} as const satisfies Partial<Record<EventType, z.ZodRawShape>>;
+
+/** The data of an event as others get it on a queue: as `GET /api/instances/{id}/events` answers it, with its QR code. */
+export function publicData(type: EventType): z.ZodObject {
+  const { data, sealed = [] } = eventCatalog[type];
+  const shown = Object.entries(data.shape).filter(([field]) => !sealed.includes(field));
+  return z.object({ ...Object.fromEntries(shown), ...(opened as Partial<Record<EventType, z.ZodRawShape>>)[type] });
+}
+
+/** One event on a queue, version 1: the body of the message, whose group is the instance. */
+export function publicEvent(type: EventType) {
+  return z.object({
+    v: z.literal(1),
+    /** Never changes, however often the event is sent: by it a repeat is known. */
+    id: z.uuid(),
+    instanceId: z.uuid(),
+    /** 1, 2, 3 … without gaps for each instance; a queue that was set later begins with a later one. */
+    seq: z.int().positive(),
+    type: z.literal(type),
+    data: publicData(type),
+    /** Of the request that led to it: the same in answers (`x-request-id`), replies and log lines. */
+    correlationId: z.string().nullable(),
+    at: z.iso.datetime(),
+  });
+}
+
+export interface LogRow {
+  id: string;
+  instance_id: string;
+  seq: number;
+  type: string;
+  data: Record<string, unknown>;
+  correlation_id: string | null;
+  created_at: Date;
+}
+
+const isEventType = (type: string): type is EventType => Object.hasOwn(eventCatalog, type);
+
+/** The body of an event of the log, or null for a type that this version does not know: what of it is secret it cannot know. */
+export function publicBody(row: LogRow, vault: Vault, now: Date): string | null {
+  if (!isEventType(row.type)) return null;
+  const { sealed = [] } = eventCatalog[row.type];
+  const data = Object.fromEntries(Object.entries(row.data).filter(([field]) => !sealed.includes(field)));
+  if (row.type === "connection.qr") data.qr = openQr(row, vault, now);
+  const envelope = {
+    v: 1,
+    id: row.id,
+    instanceId: row.instance_id,
+    seq: row.seq,
+    type: row.type,
+    data,
+    correlationId: row.correlation_id,
+    at: row.created_at.toISOString(),
+  };
+  return JSON.stringify(envelope).replaceAll(/[\ufffe\uffff]/g, escaped);
+}
+
+/** SQS refuses these two characters. */
+const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16)}`;
+
+/** An expired one is of no use, and its key may be gone. */
+function openQr(row: LogRow, vault: Vault, now: Date): string | null {
+  const { sealedQr, expiresAt } = row.data as { sealedQr: string; expiresAt: string };
+  if (new Date(expiresAt) <= now) return null;
+  return vault.open(Buffer.from(sealedQr, "base64"), sealedPlace.qr(row.instance_id)).toString();
+}

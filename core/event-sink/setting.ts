@@ -1,0 +1,29 @@
+import { sql } from "drizzle-orm";
+import type { Clock } from "../clock.ts";
+import type { Database } from "../db/index.ts";
+
+/**
+ * Brings the sinks of an instance, or of all instances of a user, in line with what is set, within the transaction that sets it.
+ * A new sink gets the events from then on. When only the queue is another, what was not sent yet goes to that one. With no queue
+ * the sink is gone.
+ * The lock on the user keeps a new instance and a new setting of its user from missing each other.
+ */
+export async function alignSinks(
+  { orm, clock }: { orm: Database["orm"]; clock: Clock },
+  of: { instanceId: string } | { userId: string },
+): Promise<void> {
+  const which = "instanceId" in of ? sql`i.id = ${of.instanceId}` : sql`u.id = ${of.userId}`;
+  await orm.execute(sql`
+    with settled as materialized (
+      select i.id, coalesce(i.event_queue, u.event_queue) as queue, i.event_seq
+      from instances i join users u on u.id = i.user_id
+      where ${which} and i.deleted_at is null order by i.id for share of u
+    ), gone as (
+      delete from event_sinks where instance_id in (select id from settled where queue is null)
+    )
+    insert into event_sinks as s (instance_id, queue, sent_seq, next_at)
+    select id, queue, event_seq, ${clock.now().toISOString()}::timestamptz from settled where queue is not null
+    on conflict (instance_id) do update set queue = excluded.queue, failures = 0, failing_since = null, error = null,
+      next_at = excluded.next_at
+    where s.queue <> excluded.queue`);
+}

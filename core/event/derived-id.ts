@@ -1,0 +1,16 @@
+import { createHash } from "node:crypto";
+
+/**
+ * The id of an event that may be told more than once: the same for the same parts, so that it is appended once. UUIDv8 (RFC 9562)
+ * from the instance and what names the event within it.
+ */
+export function derivedEventId(instanceId: string, ...parts: readonly string[]): string {
+  const bytes = createHash("sha256")
+    .update(JSON.stringify([instanceId, ...parts]))
+    .digest()
+    .subarray(0, 16);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = bytes.toString("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}

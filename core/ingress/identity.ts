@@ -1,0 +1,41 @@
+import type { Config } from "../config.ts";
+import { AppError } from "../error.ts";
+import { type Caller, callerOfKey, granted, type Role } from "../user/index.ts";
+import { assertAddress, type KeyDeps } from "../user/key.ts";
+
+/**
+ * Who asks: the owner of the key in the message or, without one, the user that the configuration has for whoever put the message
+ * on the queue. A queue knows no network address, so keys and users that are limited to some are refused.
+ * Throws `missing_credentials`, `invalid_credentials` and `ip_not_allowed`.
+ */
+export function callerOfMessage(
+  deps: KeyDeps & { config: Pick<Config, "INGRESS_SENDERS"> },
+  apiKey: string | undefined,
+  senderId: string | undefined,
+): Promise<Caller> {
+  if (apiKey !== undefined) return callerOfKey(deps, apiKey, undefined);
+  const email = emailOf(deps.config.INGRESS_SENDERS, senderId);
+  if (email === undefined) {
+    throw new AppError("missing_credentials", "give an apiKey, or have the sender allowed in INGRESS_SENDERS");
+  }
+  return callerOfEmail(deps, email);
+}
+
+/**
+ * `SenderId` as SQS tells it: of an IAM user its id (AIDA…), of a role its id and the name of the session (AROA…:name). A role is
+ * allowed as a whole or for one session.
+ */
+function emailOf(senders: Config["INGRESS_SENDERS"], senderId: string | undefined): string | undefined {
+  if (!senderId) return undefined;
+  return senders.get(senderId) ?? senders.get(senderId.split(":")[0] ?? "");
+}
+
+async function callerOfEmail({ db }: Pick<KeyDeps, "db">, email: string): Promise<Caller> {
+  const [user] = await db.sql<{ id: string; role: Role; disabled_at: Date | null; ip_ranges: string[] | null }[]>`
+    select id, role, disabled_at, ip_ranges from users where email = ${email.toLowerCase()}`;
+  if (!user || user.disabled_at) {
+    throw new AppError("invalid_credentials", "the user of this sender does not exist or is disabled");
+  }
+  assertAddress(user.ip_ranges, undefined);
+  return { userId: user.id, permissions: granted(user.role, ["read", "write"]) };
+}

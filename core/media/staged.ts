@@ -1,0 +1,51 @@
+import * as z from "zod";
+import { AppError } from "../error.ts";
+import { isId } from "../instance/store.ts";
+import type { Storage } from "../storage/index.ts";
+import { mediaId, mediaKey, mediaPrefix, uploadId, uploadKey, uploadPrefix } from "./index.ts";
+
+/** A file that is in the bucket. Without `instanceId` it belongs to the instance that it is used with. */
+export type Staged = { instanceId?: string } & (
+  | { upload: string; media?: undefined }
+  | { media: string; upload?: undefined }
+);
+
+/**
+ * A file as callers name it who speak of paths: what `uploads` or a conversion has answered, or a storage key of an instance.
+ * Neither a path on anybody's disk nor a URL is read.
+ */
+export const stagedFile = z
+  .string()
+  .transform((text, context): Staged => {
+    const named = uploadId.safeParse(text).success ? { upload: text } : keyOf(text);
+    if (named) return named;
+    context.addIssue({
+      code: "custom",
+      message: "must be what an upload or a conversion has answered, not a path or URL",
+    });
+    return z.NEVER;
+  })
+  .meta({ description: "What `uploads` or a conversion has answered, or the storage key of a message's file" });
+
+function keyOf(key: string): Staged | undefined {
+  const [, instanceId = "", id = "", ...rest] = key.split("/");
+  if (!isId(instanceId) || rest.length > 0) return undefined;
+  if (key === uploadKey(instanceId, id) && uploadId.safeParse(id).success) return { instanceId, upload: id };
+  if (key === mediaKey(instanceId, id) && mediaId.safeParse(id).success) return { instanceId, media: id };
+  return undefined;
+}
+
+/** Where a staged file stands in the bucket. */
+export const stagedKey = (
+  instanceId: string,
+  { upload, media }: { upload?: string | undefined; media?: string | undefined },
+) => (upload === undefined ? mediaPrefix(instanceId) + media : uploadPrefix(instanceId) + upload);
+
+/** Throws `media_not_usable` when it is not there or somebody else's: nobody learns which. */
+export async function assertStaged(deps: { storage: Storage }, instanceId: string, file: Staged) {
+  const own = file.instanceId === undefined || file.instanceId === instanceId;
+  const found = own ? await deps.storage.head(stagedKey(instanceId, file)) : undefined;
+  if (!found)
+    throw new AppError("media_not_usable", "this instance has no file under this filePath, or it has expired");
+  return found;
+}

@@ -1,0 +1,88 @@
+import { messageId as anyMessageId } from "../command/message.ts";
+import type { Database } from "../db/index.ts";
+import { AppError } from "../error.ts";
+import { findMessage } from "./find.ts";
+import { spellingsOf } from "./forward.ts";
+import { type ResponseAnswer, responseAnswers } from "./response.sql.ts";
+
+/** A poll or an event, as far as an answer to it needs it. */
+export interface Survey {
+  chatId: string;
+  fromMe: boolean;
+  senderId: string;
+  senderLid: string | null;
+  /** Its text: what a poll asks, what an event is called. */
+  body: string;
+  /** The encoded protobuf, with the secret that answers are encrypted with. */
+  payload: Buffer;
+}
+
+/**
+ * The poll or event that has this id in one of these chats, JIDs that may all stand for the same one. The id is the sender's
+ * choice: of several ours, else the first, so that a later one cannot take another's answers.
+ */
+export async function findSurvey(
+  db: Database,
+  instanceId: string,
+  waId: string,
+  chatIds: readonly string[],
+): Promise<Survey | undefined> {
+  const [row] = await db.sql<Survey[]>`
+    select chat_id as "chatId", from_me as "fromMe", sender_id as "senderId", sender_lid as "senderLid", body, payload
+    from messages
+    where instance_id = ${instanceId} and wa_id = ${waId} and chat_id = any(${chatIds}::text[])
+      and type in ('poll', 'event') and payload is not null and deleted_at is null
+    order by from_me desc, sent_at, id limit 1`;
+  return row;
+}
+
+export interface Respondent {
+  /** JID, by phone number where it is known; null for us. */
+  senderId: string | null;
+  respondedAt: Date;
+}
+
+export type Tally = { messageId: string; chatId: string; body: string } & (
+  | { type: "poll"; selectableCount: number | null; options: { name: string; voters: Respondent[] }[] }
+  | { type: "event"; kind: string | null; answers: Record<ResponseAnswer, (Respondent & { guests: number })[]> }
+);
+
+/**
+ * How a poll or an event was answered until now, first answers first. Throws `message_not_found`, also for a message of another kind, and
+ * `invalid_request` when messages of several chats have this id and `chat` does not say which is meant.
+ */
+export async function readTally(
+  db: Database,
+  instanceId: string,
+  { messageId, chat }: { messageId: string; chat?: string | undefined },
+): Promise<Tally> {
+  if (!anyMessageId.safeParse(messageId).success) throw new AppError("message_not_found");
+  const chats = chat === undefined ? undefined : await spellingsOf(db, instanceId, chat);
+  const row = await findMessage(db, instanceId, messageId, chats);
+  const { type, chatId, body, context } = row;
+  if (type !== "poll" && type !== "event") {
+    throw new AppError("message_not_found", "that message is neither a poll nor an event");
+  }
+  const given = await db.sql<{ senderId: string | null; choices: string[]; guests: number; respondedAt: Date }[]>`
+    select nullif(sender_id, '') as "senderId", choices, guests, responded_at as "respondedAt" from responses
+    where instance_id = ${instanceId} and chat_id = ${chatId} and wa_id = ${messageId}
+    order by responded_at, sender_id`;
+  const whoSaid = (choice: string) => given.filter((one) => one.choices.includes(choice));
+  const common = { messageId, chatId, body };
+  if (type === "event") {
+    const answers = Object.fromEntries(
+      responseAnswers.map((answer) => [
+        answer,
+        whoSaid(answer).map(({ senderId, respondedAt, guests }) => ({ senderId, respondedAt, guests })),
+      ]),
+    ) as Record<ResponseAnswer, (Respondent & { guests: number })[]>;
+    return { ...common, type, kind: context?.event?.type ?? null, answers };
+  }
+  // Of a poll of the time before they were kept, what was chosen is all there is.
+  const names = context?.poll?.options ?? [...new Set(given.flatMap((one) => one.choices))];
+  const options = names.map((name) => ({
+    name,
+    voters: whoSaid(name).map(({ senderId, respondedAt }) => ({ senderId, respondedAt })),
+  }));
+  return { ...common, type, selectableCount: context?.poll?.selectableCount ?? null, options };
+}

@@ -1,0 +1,35 @@
+import type { Database } from "../db/index.ts";
+import { aliveMs } from "../shard/status.ts";
+import type { FleetGauge } from "./name.ts";
+
+/** More deliveries than these are not counted: an outage of days must not make each look expensive. */
+const countedDeliveries = 100_000;
+
+/** How all hosts together are, by the clock of the database. Each part is read from an index or from a small table. */
+export async function readFleetGauges(db: Database): Promise<Record<FleetGauge, number>> {
+  const [row] = await db.sql<Record<FleetGauge, number>[]>`
+    with live as materialized (
+      select id from hosts where seen_at > clock_timestamp() - ${aliveMs} * interval '1 ms'
+    ), wanted as (
+      select count(*) filter (where status = 'connected') as connected, count(*) filter (where desired = 'running') as running
+      from instances where deleted_at is null
+    )
+    select wanted.connected::float8 as "InstancesConnected",
+      (wanted.running / greatest(1, (select count(*) from live))::float8) as "InstancesPerHost",
+      (select count(*) from live)::float8 as "HostsAlive",
+      (select count(*) from shards
+        where not coalesce((select stopped from fleet), false)
+          and (lease_until is null or lease_until < clock_timestamp() or host not in (select id from live)))::float8
+        as "ShardsUnheld",
+      ((select count(*) from commands where status = 'queued') + (select count(*) from commands where status = 'claimed'))::float8
+        as "CommandsWaiting",
+      (select count(*) from (
+        select from deliveries where status = 'pending' limit ${countedDeliveries}) d)::float8 as "DeliveriesWaiting",
+      coalesce((
+        select extract(epoch from clock_timestamp() - min(oldest.created_at)) from shards cross join lateral (
+          select created_at from events where shard = shards.id and emitted_at is null order by position limit 1) oldest
+      ), 0)::float8 as "EventAge"
+    from wanted`;
+  if (!row) throw new Error("a query without a group has no row");
+  return { ...row, EventAge: Math.max(0, row.EventAge) };
+}

@@ -1,0 +1,59 @@
+import { type CounterName, type FleetGauge, type MetricName, metricCatalog, metricNamespace } from "./name.ts";
+
+const names = Object.keys(metricCatalog) as MetricName[];
+/** Of counters what was counted since the process began, and since it was last sent. */
+const totals = new Map<MetricName, number>();
+const unsent = new Map<MetricName, number>();
+
+/** Counts something that happened in this process. */
+export function count(name: CounterName, by = 1): void {
+  if (by === 0) return;
+  totals.set(name, (totals.get(name) ?? 0) + by);
+  unsent.set(name, (unsent.get(name) ?? 0) + by);
+}
+
+/** Notes how much there is of something now, to be sent. Only for who measures the fleet: see the catalog. */
+export function measure(gauges: Readonly<Record<FleetGauge, number>>): void {
+  for (const [name, value] of Object.entries(gauges) as [FleetGauge, number][]) unsent.set(name, value);
+}
+
+/**
+ * What has changed since the last call as one line in CloudWatch's Embedded Metric Format, which CloudWatch Logs makes metrics of; null
+ * when nothing has. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+ */
+export function takeEmf(stage: string, at: Date): string | null {
+  if (unsent.size === 0) return null;
+  const Metrics = [...unsent.keys()].map((Name) => ({ Name, Unit: unitOf(Name) }));
+  const values = Object.fromEntries(unsent);
+  unsent.clear();
+  return JSON.stringify({
+    _aws: {
+      Timestamp: at.getTime(),
+      CloudWatchMetrics: [{ Namespace: metricNamespace, Dimensions: [["Stage"]], Metrics }],
+    },
+    Stage: stage,
+    ...values,
+  });
+}
+
+const unitOf = (name: MetricName) => ("unit" in metricCatalog[name] ? metricCatalog[name].unit : "Count");
+
+/**
+ * What this process has counted and the gauges as they are now, in Prometheus' text format 0.0.4. Names as `switchboard_leases_taken_total`.
+ * A counter is there before it has counted anything, so that its first step can be seen. https://prometheus.io/docs/instrumenting/exposition_formats/
+ */
+export function prometheusText(gauges: { readonly [Name in MetricName]?: number }): string {
+  const lines = names.flatMap((name) => {
+    const { kind, help } = metricCatalog[name];
+    const value = kind === "counter" ? (totals.get(name) ?? 0) : gauges[name];
+    if (value === undefined) return [];
+    const full = prometheusName(name);
+    return [`# HELP ${full} ${help}`, `# TYPE ${full} ${kind}`, `${full} ${value}`];
+  });
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+export function prometheusName(name: MetricName): string {
+  const snake = name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return `switchboard${snake}${metricCatalog[name].kind === "counter" ? "_total" : ""}`;
+}

@@ -1,0 +1,89 @@
+import type { Database } from "../db/index.ts";
+import { advisorySpace } from "./lease.ts";
+import { aliveMs } from "./status.ts";
+
+/** What an admin has set: whether hosts may hold shards, and how many hosts there are to hear of it. */
+export interface FleetOrder {
+  stopped: boolean;
+  /** That are alive. */
+  hosts: number;
+}
+
+/** From now on hosts hold no shard: those that do hand over as on SIGTERM, to nobody. */
+export const stopFleet = (db: Database, byUser: string) => order(db, byUser, true);
+
+/** Hosts may hold shards again; each that took up its work before this gives it up once, one host after another. */
+export const restartFleet = (db: Database, byUser: string) => order(db, byUser, false);
+
+async function order(db: Database, byUser: string, stopped: boolean): Promise<FleetOrder> {
+  const [row] = await db.sql<FleetOrder[]>`
+    insert into fleet (stopped, restart_at, by_user, updated_at)
+    values (${stopped}, case when not ${stopped} then clock_timestamp() end, ${byUser}, clock_timestamp())
+    on conflict (id) do update set stopped = excluded.stopped, by_user = excluded.by_user, updated_at = excluded.updated_at,
+      restart_at = coalesce(excluded.restart_at, fleet.restart_at)
+    returning stopped,
+      (select count(*)::int from hosts where seen_at > clock_timestamp() - ${aliveMs} * interval '1 ms') as hosts`;
+  return row ?? { stopped, hosts: 0 };
+}
+
+/** How the session hosts are, and whether every shard is served. */
+export interface FleetState {
+  stopped: boolean;
+  hosts: {
+    /** That are known: one that was killed stays so for a day. */
+    total: number;
+    alive: number;
+    /** Of those that are alive: give their shards back now. */
+    draining: number;
+  };
+  shards: {
+    total: number;
+    /** By a host that is alive. */
+    held: number;
+  };
+}
+
+/** By the clock of the database. */
+export async function readFleet(db: Database): Promise<FleetState> {
+  const [row] = await db.sql<
+    { stopped: boolean; total: number; alive: number; draining: number; shards: number; held: number }[]
+  >`
+    with h as (
+      select id, draining_since, seen_at > clock_timestamp() - ${aliveMs} * interval '1 ms' as alive from hosts
+    )
+    select coalesce((select stopped from fleet), false) as stopped,
+      (select count(*)::int from h) as total,
+      (select count(*)::int from h where alive) as alive,
+      (select count(*)::int from h where alive and draining_since is not null) as draining,
+      count(*)::int as shards,
+      (count(*) filter (where lease_until > clock_timestamp() and host in (select id from h where alive)))::int as held
+    from shards`;
+  return {
+    stopped: row?.stopped ?? false,
+    hosts: { total: row?.total ?? 0, alive: row?.alive ?? 0, draining: row?.draining ?? 0 },
+    shards: { total: row?.shards ?? 0, held: row?.held ?? 0 },
+  };
+}
+
+/** Beside the numbers of the shards, under which their leases are taken. */
+const turnLock = -1;
+
+/**
+ * Says of a host that it gives its shards back, unless another one that is alive does. False means: not now. So hosts that
+ * are to begin anew do it one after another.
+ */
+export async function takeTurn(db: Database, host: string): Promise<boolean> {
+  return await db.sql.begin(async (sql) => {
+    const [lock] = await sql<
+      { taken: boolean }[]
+    >`select pg_try_advisory_xact_lock(${advisorySpace}, ${turnLock}) as taken`;
+    if (!lock?.taken) return false;
+    const rows = await sql`
+      update hosts set draining_since = clock_timestamp()
+      where id = ${host} and not exists (
+        select from hosts other where other.id <> ${host} and other.draining_since is not null
+          and other.seen_at > clock_timestamp() - ${aliveMs} * interval '1 ms')
+      returning id`;
+    return rows.length > 0;
+  });
+}

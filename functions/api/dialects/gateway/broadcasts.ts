@@ -1,0 +1,180 @@
+import * as z from "zod";
+import type { Broadcast, WholeBroadcast } from "../../../../core/broadcast/index.ts";
+import { maxRecipients } from "../../../../core/bulk/plan.ts";
+import { commandCatalog } from "../../../../core/command/catalog.ts";
+import { person } from "../../../../core/command/contact.ts";
+import { mediaPlace } from "../../../../core/media/inline.ts";
+import * as broadcast from "../../operations/broadcast.ts";
+import { instanceRow } from "../../row.ts";
+import { isoDate, pageRequest, paginationShape } from "../../shapes.ts";
+import { pageOnly, sendAt } from "../multi-instance/scheduled.ts";
+import { envelope, enveloped } from "./envelope.ts";
+
+const { text } = commandCatalog["message.sendText"].input.shape;
+const { caption, filename } = commandCatalog["message.sendMedia"].input.shape;
+
+const name = z.string().trim().min(1).max(100);
+const recipients = z
+  .array(person)
+  .min(1)
+  .max(maxRecipients)
+  .meta({ description: "Phone numbers or JIDs of people; who is in it twice counts once" });
+
+const shape = z.object({
+  broadcastId: z.string(),
+  name: z.string(),
+  /** How many are in it. */
+  size: z.int(),
+  createdAt: isoDate,
+  updatedAt: isoDate,
+});
+/** Recipients as JIDs. */
+const whole = envelope(shape.extend({ recipients: z.array(z.string()) }));
+
+const shown = ({ id, name: called, size, createdAt, updatedAt }: Broadcast): z.input<typeof shape> => ({
+  broadcastId: id,
+  name: called,
+  size,
+  createdAt: createdAt.toISOString(),
+  updatedAt: updatedAt.toISOString(),
+});
+const shownWhole = (one: WholeBroadcast, message?: string) =>
+  enveloped({ ...shown(one), recipients: one.recipients }, message);
+
+/** What a list can be sent: one of these. */
+const contents = ["message", "image", "video", "audio", "file"] as const;
+
+const sendBody = z
+  .object({
+    message: text.optional(),
+    image: mediaPlace.optional(),
+    video: mediaPlace.optional(),
+    /** As a voice note. */
+    audio: mediaPlace.optional(),
+    /** As a document. */
+    file: mediaPlace.optional(),
+    /** Of an image, a video or a file. */
+    caption,
+    /** Of a file. */
+    filename,
+    perMinute: z.int().min(1).max(60_000).default(60).meta({ description: "Messages a minute at most" }),
+    sendAt,
+  })
+  .refine(
+    (body) => contents.filter((content) => body[content] !== undefined).length === 1,
+    "give exactly one of message, image, video, audio and file",
+  )
+  .refine(
+    (body) => body.caption === undefined || (body.message === undefined && body.audio === undefined),
+    "only an image, a video or a file has a caption",
+  );
+
+function fileOf({ image, video, audio, file, filename: called }: z.output<typeof sendBody>) {
+  if (image) return { place: image, kind: "image" as const };
+  if (video) return { place: video, kind: "video" as const };
+  if (audio) return { place: audio, kind: "audio" as const, voice: true };
+  return file && { place: file, kind: "document" as const, filename: called };
+}
+
+/**
+ * WhatsApp lets linked devices make no broadcast lists of its own. These are ours: each recipient gets the message in their own
+ * chat, as from WhatsApp's, at the pace of a bulk.
+ */
+export const broadcastRows = [
+  instanceRow({
+    method: "get",
+    path: "/api/broadcasts/{instanceId}",
+    summary: "The broadcast lists of an instance, the newest first",
+    access: "read",
+    query: pageOnly(50),
+    answer: envelope(z.array(shape)).extend({ pagination: paginationShape }),
+    does: broadcast.listBroadcasts,
+    in: ({ query }) => pageRequest(query, 50),
+    out: ({ broadcasts, pagination }) => ({ ...enveloped(broadcasts.map(shown)), pagination }),
+  }),
+  instanceRow({
+    method: "post",
+    path: "/api/broadcasts/{instanceId}",
+    summary: "Make a broadcast list",
+    access: "write",
+    body: z.object({ name, recipients }),
+    answer: whole,
+    status: 201,
+    does: broadcast.createBroadcast,
+    in: ({ body }) => body,
+    out: (one) => shownWhole(one, "Broadcast list created"),
+  }),
+  instanceRow({
+    method: "get",
+    path: "/api/broadcasts/{instanceId}/{broadcastId}",
+    summary: "A broadcast list and who is in it",
+    access: "read",
+    answer: whole,
+    errors: ["broadcast_not_found"],
+    does: broadcast.getBroadcast,
+    in: ({ params }) => params,
+    out: (one) => shownWhole(one),
+  }),
+  instanceRow({
+    method: "put",
+    path: "/api/broadcasts/{instanceId}/{broadcastId}",
+    summary: "Rename a broadcast list or say who is in it",
+    access: "write",
+    body: z
+      .object({ name: name.optional(), recipients: recipients.optional() })
+      .refine((body) => body.name !== undefined || body.recipients !== undefined, "give name, recipients or both"),
+    answer: whole,
+    errors: ["broadcast_not_found"],
+    does: broadcast.changeBroadcast,
+    in: ({ params, body }) => ({ broadcastId: params.broadcastId, ...body }),
+    out: (one) => shownWhole(one, "Broadcast list updated"),
+  }),
+  instanceRow({
+    method: "delete",
+    path: "/api/broadcasts/{instanceId}/{broadcastId}",
+    summary: "Remove a broadcast list; what was sent to it goes its way",
+    access: "write",
+    answer: envelope(z.object({ broadcastId: z.string() })),
+    errors: ["broadcast_not_found"],
+    does: broadcast.removeBroadcast,
+    in: ({ params }) => params,
+    out: (_done, { params }) => enveloped({ broadcastId: params.broadcastId }, "Broadcast list deleted"),
+  }),
+  instanceRow({
+    method: "post",
+    path: "/api/broadcasts/{instanceId}/{broadcastId}/send",
+    summary: "Send to everybody in a broadcast list, each in their own chat: a bulk",
+    access: "write",
+    body: sendBody,
+    answer: envelope(
+      z.object({
+        bulkId: z.string(),
+        broadcastId: z.string(),
+        total: z.int(),
+        accepted: z.int(),
+        rejected: z.int(),
+        /** Where to look how far it is, and what became of each recipient. DELETE there calls off what has not gone out. */
+        location: z.string(),
+        recipientsLocation: z.string(),
+      }),
+    ),
+    status: 201,
+    idempotent: true,
+    errors: ["broadcast_not_found", "instance_not_connected", "media_not_usable", "idempotency_conflict"],
+    does: broadcast.sendBroadcast,
+    in: ({ params, body }) => ({
+      broadcastId: params.broadcastId,
+      text: body.message ?? body.caption,
+      file: fileOf(body),
+      perMinute: body.perMinute,
+      startAt: body.sendAt === undefined ? undefined : new Date(body.sendAt),
+    }),
+    out: ({ bulkId, accepted, rejected }, { params }) => {
+      const location = `/api/whatsapp/${params.instanceId}/bulk/${bulkId}`;
+      const recipientsLocation = `${location}/recipients`;
+      const { broadcastId } = params;
+      const counts = { total: accepted + rejected, accepted, rejected };
+      return enveloped({ bulkId, broadcastId, ...counts, location, recipientsLocation }, "Broadcast accepted");
+    },
+  }),
+];

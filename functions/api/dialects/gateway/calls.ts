@@ -1,0 +1,29 @@
+import * as z from "zod";
+import { commandCatalog } from "../../../../core/command/catalog.ts";
+import { commandRow } from "../../row.ts";
+import { envelope, enveloped } from "./envelope.ts";
+
+const { calls } = commandCatalog["call.list"].output.shape;
+
+export const callRows = [
+  commandRow({
+    method: "get",
+    path: "/api/calls/{instanceId}",
+    summary: commandCatalog["call.list"].summary,
+    access: "read",
+    command: "call.list",
+    answer: envelope(calls),
+    in: () => ({}),
+    out: (result) => enveloped(result.calls),
+  }),
+  commandRow({
+    method: "post",
+    path: "/api/calls/{instanceId}/{callId}/reject",
+    summary: commandCatalog["call.reject"].summary,
+    access: "write",
+    command: "call.reject",
+    answer: envelope(z.object({ instanceId: z.string(), callId: z.string(), from: z.string() })),
+    in: ({ params }) => ({ callId: params.callId }),
+    out: ({ callId, from }, { params }) => enveloped({ instanceId: params.instanceId, callId, from }, "Call rejected"),
+  }),
+];

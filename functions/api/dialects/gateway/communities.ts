@@ -1,0 +1,160 @@
+import * as z from "zod";
+import { commandCatalog } from "../../../../core/command/catalog.ts";
+import type * as community from "../../../../core/command/community.ts";
+import * as group from "../../../../core/command/group.ts";
+import { commandRow } from "../../row.ts";
+import { isoDate } from "../../shapes.ts";
+import { envelope, enveloped } from "./envelope.ts";
+import { detailed, invite, member, toDetailed, toInvite, toMember } from "./groups.ts";
+
+const { subject, description, participants, groupId, withServer } = group;
+
+const listed = z.object({
+  /** JID of the community. */
+  id: z.string(),
+  name: z.string(),
+  description: z.string().nullable(),
+  owner: z.string().nullable(),
+  createdAt: isoDate.nullable(),
+  participantsCount: z.int(),
+});
+const whole = listed.extend({
+  participants: z.array(member),
+  groups: z.array(
+    z.object({
+      /** JID of the group. */
+      id: z.string(),
+      name: z.string(),
+      participantsCount: z.int().nullable(),
+      /** Whether it is the group in which the community's admins write to everybody. */
+      announcements: z.boolean(),
+    }),
+  ),
+});
+const reference = envelope(z.object({ communityId: z.string() }));
+const link = envelope(z.object({ communityId: z.string(), groupId: z.string() }));
+
+const toListed = (one: community.CommunitySummary): z.input<typeof listed> => ({
+  id: one.id,
+  name: one.subject,
+  description: one.description,
+  owner: one.owner,
+  createdAt: one.createdAt,
+  participantsCount: one.size,
+});
+
+const toWhole = (one: community.CommunityDetails): z.input<typeof whole> => ({
+  ...toListed(one),
+  participants: one.participants.map(toMember),
+  groups: one.groups.map(({ subject: name, size, ...each }) => ({ ...each, name, participantsCount: size })),
+});
+
+const linkRow = (method: "put" | "delete", command: "community.linkGroup" | "community.unlinkGroup", done: string) =>
+  commandRow({
+    method,
+    path: "/api/communities/{instanceId}/{communityId}/groups",
+    summary: commandCatalog[command].summary,
+    access: "write",
+    command,
+    body: z.object({ groupId }),
+    answer: link,
+    in: ({ params, body }) => ({ community: params.communityId, group: body.groupId }),
+    out: (_result, { params, body }) =>
+      enveloped({ communityId: withServer(params.communityId), groupId: body.groupId }, done),
+  });
+
+export const communityRows = [
+  commandRow({
+    method: "get",
+    path: "/api/communities/{instanceId}",
+    summary: commandCatalog["community.list"].summary,
+    access: "read",
+    command: "community.list",
+    answer: envelope(z.array(listed)),
+    in: () => ({}),
+    out: ({ communities }) => enveloped(communities.map(toListed)),
+  }),
+  commandRow({
+    method: "post",
+    path: "/api/communities/{instanceId}",
+    summary: commandCatalog["community.create"].summary,
+    access: "write",
+    command: "community.create",
+    body: z.object({ name: subject, description: description.optional() }),
+    answer: envelope(whole),
+    status: 201,
+    in: ({ body }) => ({ subject: body.name, description: body.description }),
+    out: (made) => enveloped(toWhole(made), "Community created successfully"),
+  }),
+  commandRow({
+    method: "get",
+    path: "/api/communities/{instanceId}/{communityId}",
+    summary: commandCatalog["community.get"].summary,
+    access: "read",
+    command: "community.get",
+    answer: envelope(whole),
+    in: ({ params }) => ({ community: params.communityId }),
+    out: (one) => enveloped(toWhole(one)),
+  }),
+  commandRow({
+    method: "post",
+    path: "/api/communities/{instanceId}/{communityId}/groups",
+    summary: `${commandCatalog["community.createGroup"].summary}; answers for each participant whether it is in it`,
+    access: "write",
+    command: "community.createGroup",
+    body: z.object({ name: subject, participants }),
+    answer: envelope(detailed.extend({ results: z.array(group.participantResult) })),
+    status: 201,
+    in: ({ params, body }) => ({
+      community: params.communityId,
+      subject: body.name,
+      participants: body.participants,
+    }),
+    out: (made) => enveloped({ ...toDetailed(made.group), results: made.participants }, "Group created successfully"),
+  }),
+  linkRow("put", "community.linkGroup", "Group linked to the community"),
+  linkRow("delete", "community.unlinkGroup", "Group unlinked from the community"),
+  commandRow({
+    method: "put",
+    path: "/api/communities/{instanceId}/{communityId}/name",
+    summary: "Name a community anew",
+    access: "write",
+    command: "group.setSubject",
+    body: z.object({ name: subject }),
+    answer: reference,
+    in: ({ params, body }) => ({ group: params.communityId, subject: body.name }),
+    out: (_result, { params }) => enveloped({ communityId: withServer(params.communityId) }, "Community name updated"),
+  }),
+  commandRow({
+    method: "put",
+    path: "/api/communities/{instanceId}/{communityId}/description",
+    summary: "Describe a community, or take its description away",
+    access: "write",
+    command: "group.setDescription",
+    body: z.object({ description }),
+    answer: reference,
+    in: ({ params, body }) => ({ group: params.communityId, description: body.description }),
+    out: (_result, { params }) =>
+      enveloped({ communityId: withServer(params.communityId) }, "Community description updated"),
+  }),
+  commandRow({
+    method: "get",
+    path: "/api/communities/{instanceId}/{communityId}/invite-code",
+    summary: "Get the invite code of a community, as one of its admins",
+    access: "read",
+    command: "group.inviteCode",
+    answer: invite,
+    in: ({ params }) => ({ group: params.communityId }),
+    out: ({ code }, { params }) => enveloped(toInvite(withServer(params.communityId), code)),
+  }),
+  commandRow({
+    method: "post",
+    path: "/api/communities/{instanceId}/{communityId}/leave",
+    summary: commandCatalog["community.leave"].summary,
+    access: "write",
+    command: "community.leave",
+    answer: reference,
+    in: ({ params }) => ({ community: params.communityId }),
+    out: (_result, { params }) => enveloped({ communityId: withServer(params.communityId) }, "Left the community"),
+  }),
+];

@@ -1,0 +1,43 @@
+import * as z from "zod";
+import { commandCatalog } from "../../../../core/command/catalog.ts";
+import { eventTypes } from "../../../../core/command/event.ts";
+import { commandRow } from "../../row.ts";
+import { envelope, enveloped } from "./envelope.ts";
+
+const { to, event, name, description, location, startTime, endTime, extraGuestsAllowed, quoted, mentions } =
+  commandCatalog["message.sendEvent"].input.shape;
+
+export const eventRows = [
+  commandRow({
+    method: "post",
+    path: "/api/events/{instanceId}",
+    summary: `${commandCatalog["message.sendEvent"].summary}. Recipients do not see its type, which WhatsApp has no place for`,
+    access: "write",
+    command: "message.sendEvent",
+    body: z.object({
+      to,
+      event,
+      name,
+      description,
+      location,
+      startTime,
+      endTime,
+      extraGuestsAllowed,
+      quotedMessageId: quoted,
+      mentions,
+    }),
+    answer: envelope(
+      z.object({
+        /** WhatsApp's message id: the same that webhooks, the history and the answers to the event carry. */
+        messageId: z.string(),
+        instanceId: z.string(),
+        /** JID of the recipient. */
+        to: z.string(),
+        event: z.enum(eventTypes),
+      }),
+    ),
+    in: ({ body: { quotedMessageId, ...input } }) => ({ ...input, quoted: quotedMessageId }),
+    out: ({ messageId }, { params, body }) =>
+      enveloped({ messageId, instanceId: params.instanceId, to: body.to, event: body.event }, "Event accepted"),
+  }),
+];

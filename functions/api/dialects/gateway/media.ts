@@ -1,0 +1,93 @@
+import * as z from "zod";
+import { commandCatalog } from "../../../../core/command/catalog.ts";
+import { uploadId } from "../../../../core/media/index.ts";
+import { inlinePlace } from "../../../../core/media/inline.ts";
+import { stagedFile } from "../../../../core/media/staged.ts";
+import { convertFile, getUpload } from "../../operations/media.ts";
+import { instanceRow, type Row } from "../../row.ts";
+import { isoDate } from "../../shapes.ts";
+import { envelope, enveloped } from "./envelope.ts";
+
+const body = z
+  .object({
+    filePath: stagedFile.optional(),
+    base64: inlinePlace.optional(),
+    mimeType: z
+      .string()
+      .regex(/^[\w.+-]{1,64}\/[\w.+-]{1,64}(?:; ?[\w=". +-]{1,64})?$/, "must be a media type")
+      .optional()
+      .meta({ description: "What the base64 is said to be; its content decides" }),
+  })
+  .refine((given) => (given.filePath === undefined) !== (given.base64 === undefined), "give either filePath or base64");
+
+const link = z.object({
+  filePath: uploadId.meta({ description: "Names it for a day: in conversions, and in place of a URL in sends" }),
+  fileName: z.string(),
+  mimeType: z.string(),
+  /** Bytes. */
+  size: z.int(),
+  /** For five minutes; there is always a new one. */
+  url: z.string(),
+  expiresAt: isoDate,
+});
+const converted = envelope(
+  link.extend({
+    /** Seconds; null where the file does not tell. */
+    duration: z.number().nullable(),
+  }),
+);
+
+type Link = Awaited<ReturnType<typeof getUpload>>;
+const toLink = (filePath: string, { filename, mimetype, size, url, expiresAt }: Link): z.input<typeof link> => ({
+  filePath,
+  fileName: filename,
+  mimeType: mimetype,
+  size: size ?? 0,
+  url,
+  expiresAt: expiresAt.toISOString(),
+});
+
+const convertRow = (
+  path: "/api/media/{instanceId}/convert/voice" | "/api/media/{instanceId}/convert/video",
+  command: "media.convertVoice" | "media.convertVideo",
+  done: string,
+): Row => ({
+  ...instanceRow({
+    method: "post",
+    path,
+    summary: `${commandCatalog[command].summary}; the result is a file that can be fetched, sent and converted for a day`,
+    access: "write",
+    idempotent: true,
+    mayPend: true,
+    body,
+    answer: converted,
+    errors: [...commandCatalog[command].errors, "idempotency_conflict"],
+    does: convertFile,
+    in: ({ body: { filePath, base64, mimeType } }) => {
+      if (base64) {
+        const { inline, upload } = base64;
+        return { command, file: { upload, inline: { ...inline, type: mimeType ?? inline.type } } };
+      }
+      // The schema takes nothing that has neither.
+      return { command, file: filePath ?? { upload: "" } };
+    },
+    out: (result) => enveloped({ ...toLink(result.upload, result), duration: result.duration }, done),
+  }),
+  command,
+});
+
+export const mediaRows = [
+  convertRow("/api/media/{instanceId}/convert/voice", "media.convertVoice", "Audio converted to Opus"),
+  convertRow("/api/media/{instanceId}/convert/video", "media.convertVideo", "Video converted to MP4"),
+  instanceRow({
+    method: "get",
+    path: "/api/media/{instanceId}/{filePath}",
+    summary: "A fresh URL of a file that was uploaded or converted",
+    access: "read",
+    answer: envelope(link),
+    errors: ["invalid_request", "media_not_usable"],
+    does: getUpload,
+    in: ({ params }) => ({ upload: params.filePath }),
+    out: (found, { params }) => enveloped(toLink(params.filePath, found)),
+  }),
+];

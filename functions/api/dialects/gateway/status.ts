@@ -1,0 +1,126 @@
+import * as z from "zod";
+import { type CommandName, commandCatalog } from "../../../../core/command/catalog.ts";
+import { mediaPlace } from "../../../../core/media/inline.ts";
+import { statusChat } from "../../../../core/message/status.ts";
+import { checkPlace } from "../../operations/media.ts";
+import { newMessageId } from "../../operations/status.ts";
+import { commandRow, instanceRow } from "../../row.ts";
+import { envelope, enveloped } from "./envelope.ts";
+
+const { text, backgroundColor, font, statusJidList, id } = commandCatalog["status.sendText"].input.shape;
+const { caption } = commandCatalog["status.sendMedia"].input.shape;
+const { messageId } = commandCatalog["status.delete"].input.shape;
+
+/** Of every post. */
+const common = { statusJidList, messageId: id };
+
+const posted = envelope(
+  z.object({
+    /** WhatsApp's message id: the same that webhooks and the history carry. */
+    messageId: z.string(),
+    instanceId: z.string(),
+    chatId: z.string(),
+  }),
+);
+
+const besides = (body: { statusJidList?: string[] | undefined; messageId?: string | undefined }) => ({
+  statusJidList: body.statusJidList,
+  id: body.messageId,
+});
+
+const answered = (sent: { messageId: string }, { params }: { params: { instanceId: string } }) =>
+  enveloped({ messageId: sent.messageId, instanceId: params.instanceId, chatId: statusChat }, "Status accepted");
+
+const post = <Name extends CommandName>(command: Name) => ({
+  method: "post" as const,
+  access: "write" as const,
+  command,
+  answer: posted,
+});
+
+/**
+ * A status goes to whom `statusJidList` names, up to 1,000 people, or else to the people in the owner's address book without
+ * those who are blocked. When that is nobody the answer is 409 `conflict`.
+ */
+export const statusRows = [
+  commandRow({
+    ...post("status.sendText"),
+    path: "/api/status/{instanceId}/text",
+    summary: "Post a text as a status, to statusJidList or else to the address book",
+    body: z.object({ text, backgroundColor, font, ...common }),
+    in: ({ body }) => ({
+      text: body.text,
+      backgroundColor: body.backgroundColor,
+      font: body.font,
+      ...besides(body),
+    }),
+    out: answered,
+  }),
+  commandRow({
+    ...post("status.sendMedia"),
+    path: "/api/status/{instanceId}/image",
+    summary: "Post a picture as a status, to statusJidList or else to the address book",
+    body: z.object({ image: mediaPlace, caption, ...common }),
+    check: (context, _input, { body }) => checkPlace(context, body.image),
+    in: ({ body }) => ({
+      url: body.image.url,
+      upload: body.image.upload,
+      kind: "image" as const,
+      caption: body.caption,
+      ...besides(body),
+    }),
+    out: answered,
+  }),
+  commandRow({
+    ...post("status.sendMedia"),
+    path: "/api/status/{instanceId}/voice",
+    summary:
+      "Post a voice note as a status, to statusJidList or else to the address book; what is not Ogg/Opus is converted",
+    body: z.object({ audio: mediaPlace, ...common }),
+    check: (context, _input, { body }) => checkPlace(context, body.audio),
+    in: ({ body }) => ({
+      url: body.audio.url,
+      upload: body.audio.upload,
+      kind: "audio" as const,
+      ...besides(body),
+    }),
+    out: answered,
+  }),
+  commandRow({
+    ...post("status.sendMedia"),
+    path: "/api/status/{instanceId}/video",
+    summary:
+      "Post a film as a status, to statusJidList or else to the address book; what WhatsApp does not play is converted",
+    body: z.object({ video: mediaPlace, caption, ...common }),
+    check: (context, _input, { body }) => checkPlace(context, body.video),
+    in: ({ body }) => ({
+      url: body.video.url,
+      upload: body.video.upload,
+      kind: "video" as const,
+      caption: body.caption,
+      ...besides(body),
+    }),
+    out: answered,
+  }),
+  commandRow({
+    method: "post",
+    path: "/api/status/{instanceId}/delete",
+    summary: commandCatalog["status.delete"].summary,
+    access: "write",
+    command: "status.delete",
+    body: z.object({ messageId }),
+    answer: envelope(z.object({ messageId: z.string() })),
+    in: ({ body }) => body,
+    out: (_done, { body }) => enveloped({ messageId: body.messageId }, "Status deleted"),
+  }),
+  instanceRow({
+    method: "get",
+    path: "/api/status/{instanceId}/new-message-id",
+    summary: "An id that a status may be posted with, once",
+    access: "read",
+    answer: envelope(z.object({ messageId: z.string() })),
+    does: newMessageId,
+    in: () => undefined,
+    out: ({ messageId: fresh }) => enveloped({ messageId: fresh }),
+  }),
+];

@@ -1,0 +1,31 @@
+import { systemClock } from "../../core/clock.ts";
+import { type Config, required } from "../../core/config.ts";
+import { openVault } from "../../core/crypto/index.ts";
+import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
+import { openDatabase } from "../../core/db/index.ts";
+import { migrate } from "../../core/db/migrate.ts";
+import { systemIds } from "../../core/id.ts";
+import { readFleet } from "../../core/shard/fleet.ts";
+import { ensureFirstAdmin, type FirstAdmin } from "../../core/user/index.ts";
+
+export interface Prepared {
+  /** Only when it was made now. */
+  firstAdmin: FirstAdmin | null;
+  /** Whether an admin has stopped the session hosts. */
+  stopped: boolean;
+}
+
+/** Brings the database to the newest schema and makes the first admin, if there is none. */
+export async function prepareDatabase(config: Config): Promise<Prepared> {
+  const url = required(config, "DATABASE_URL");
+  await migrate(url, config.SHARDS);
+  const db = openDatabase(url, { max: 1, name: "setup" });
+  try {
+    const vault = await openVault(db, await createKeyWrapper(config));
+    const wanted = { email: config.ADMIN_EMAIL, password: config.ADMIN_PASSWORD };
+    const firstAdmin = await ensureFirstAdmin({ db, vault, clock: systemClock, ids: systemIds }, wanted);
+    return { firstAdmin, stopped: (await readFleet(db)).stopped };
+  } finally {
+    await db.close();
+  }
+}

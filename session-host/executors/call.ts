@@ -1,0 +1,34 @@
+import { jidNormalizedUser } from "@whiskeysockets/baileys";
+import type { CommandInput, CommandOutput } from "../../core/command/catalog.ts";
+import { AppError } from "../../core/error.ts";
+import { ringingCalls } from "../../core/event/ringing.ts";
+import { callEventId, ringSeconds } from "../calls.ts";
+import { Outcome } from "./outcome.ts";
+import type { ConnectedContext, MutationContext } from "./types.ts";
+
+/** Known from the log: so it is known after a restart too, to whichever host. */
+const ringingOf = ({ db, instanceId }: ConnectedContext) =>
+  ringingCalls(db, instanceId, new Date(Date.now() - ringSeconds * 1000));
+
+export async function list(context: ConnectedContext): Promise<CommandOutput<"call.list">> {
+  const calls = await ringingOf(context);
+  return {
+    calls: calls.map(({ creator: _, missed: __, timestamp, ...call }) => ({
+      ...call,
+      at: new Date(timestamp * 1000).toISOString(),
+    })),
+  };
+}
+
+export async function reject(
+  context: MutationContext,
+  { callId }: CommandInput<"call.reject">,
+): Promise<Outcome<CommandOutput<"call.reject">>> {
+  const call = (await ringingOf(context)).find((one) => one.callId === callId);
+  if (!call) throw new AppError("call_not_found");
+  const { creator, from, lid } = call;
+  await context.sock.rejectCall(callId, jidNormalizedUser(creator));
+  const data = { callId, from, lid, timestamp: Math.floor(Date.now() / 1000), by: "api" as const };
+  const id = callEventId(context.instanceId, callId, "end");
+  return new Outcome({ callId, from }, { events: [{ id, type: "call.rejected", data }] });
+}

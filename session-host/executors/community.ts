@@ -1,0 +1,179 @@
+import {
+  type BinaryNode,
+  type GroupMetadata,
+  generateMessageIDV2,
+  getBinaryNodeChild,
+  getBinaryNodeChildren,
+  jidNormalizedUser,
+  type WASocket,
+} from "@whiskeysockets/baileys";
+import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog.ts";
+import type { CommunityDetails, CommunitySummary, LinkedGroup } from "../../core/command/community.ts";
+import { AppError } from "../../core/error.ts";
+import { makeGroup, toGroup } from "./group.ts";
+import { answerOf, onlyOnce } from "./group-answer.ts";
+import type { ConnectedContext, MutationContext } from "./types.ts";
+
+type Answer<Name extends CommandName> = Promise<CommandOutput<Name>>;
+
+/**
+ * The stanzas are those of Baileys' `communities.js` (7.0.0-rc14), which itself reads answers in a form of its own that groups do
+ * not have, logs them whole, does not look at what was refused for one group, and answers nothing when it cannot read what it made.
+ */
+const ask = (sock: WASocket, to: string, type: "get" | "set", content: BinaryNode): Promise<BinaryNode> =>
+  sock.query({ tag: "iq", attrs: { to, type, xmlns: "w:g2" }, content: [content] });
+
+const element = (tag: string, attrs: Record<string, string> = {}, content?: BinaryNode[] | Buffer): BinaryNode =>
+  content === undefined ? { tag, attrs } : { tag, attrs, content };
+
+export async function list({ sock }: ConnectedContext): Answer<"community.list"> {
+  const groups = Object.values(await answerOf(sock.groupFetchAllParticipating()));
+  return { communities: groups.filter((group) => group.isCommunity).map(toSummary) };
+}
+
+export async function get({ sock }: ConnectedContext, input: CommandInput<"community.get">): Answer<"community.get"> {
+  const community = await communityOf(sock, input.community);
+  return toCommunity(community, await groupsOf(sock, community.id));
+}
+
+export async function create(
+  { sock }: MutationContext,
+  { subject, description }: CommandInput<"community.create">,
+): Answer<"community.create"> {
+  const body = description && [element("body", {}, Buffer.from(description))];
+  const made = await onlyOnce(
+    ask(
+      sock,
+      "@g.us",
+      "set",
+      element("create", { subject }, [
+        ...(body ? [element("description", { id: generateMessageIDV2().slice(0, 12) }, body)] : []),
+        element("parent", { default_membership_approval_mode: "request_required" }),
+        element("allow_non_admin_sub_group_creation"),
+        element("create_general_chat"),
+      ]),
+    ),
+  );
+  const created = metadataOf(made, subject);
+  // From here on it is there, whatever comes: then its groups are told by the next look at it.
+  const [metadata, groups] = await Promise.all([
+    sock.groupMetadata(created.id).catch(() => created),
+    groupsOf(sock, created.id).catch(() => []),
+  ]);
+  return toCommunity(metadata, groups);
+}
+
+export async function createGroup(
+  { sock }: MutationContext,
+  { community, subject, participants }: CommandInput<"community.createGroup">,
+): Answer<"community.createGroup"> {
+  await communityOf(sock, community);
+  return await makeGroup(sock, participants, async (others, meanings) => {
+    const people = others.map((jid) => element("participant", { jid }));
+    const parent = element("linked_parent", { jid: community });
+    const create = element("create", { subject, key: generateMessageIDV2() }, [...people, parent]);
+    return metadataOf(await onlyOnce(ask(sock, "@g.us", "set", create), meanings), subject);
+  });
+}
+
+export async function linkGroup(
+  { sock }: MutationContext,
+  { community, group }: CommandInput<"community.linkGroup">,
+): Answer<"community.linkGroup"> {
+  await communityOf(sock, community);
+  const link = element("link", { link_type: "sub_group" }, [element("group", { jid: group })]);
+  const answer = await answerOf(ask(sock, community, "set", element("links", {}, [link])));
+  const refused = refusalIn(getBinaryNodeChild(getBinaryNodeChild(answer, "links"), "link"));
+  if (refused === undefined) return {};
+  if (refused === 409) {
+    const { linkedParent } = await answerOf(sock.groupMetadata(group));
+    if (linkedParent === community) return {};
+    throw new AppError("conflict", "the group belongs to a community already");
+  }
+  throw meaningOf(refused);
+}
+
+export async function unlinkGroup(
+  { sock }: MutationContext,
+  { community, group }: CommandInput<"community.unlinkGroup">,
+): Answer<"community.unlinkGroup"> {
+  await communityOf(sock, community);
+  const unlink = element("unlink", { unlink_type: "sub_group" }, [element("group", { jid: group })]);
+  const answer = await onlyOnce(ask(sock, community, "set", unlink));
+  const refused = refusalIn(getBinaryNodeChild(answer, "unlink"));
+  if (refused === undefined) return {};
+  if (refused === 404) throw new AppError("group_not_found", "the community has no such group");
+  if (refused === 406) throw new AppError("conflict", "this group goes with its community only");
+  throw meaningOf(refused);
+}
+
+export async function leave(
+  { sock }: MutationContext,
+  { community }: CommandInput<"community.leave">,
+): Answer<"community.leave"> {
+  await communityOf(sock, community);
+  await onlyOnce(sock.communityLeave(community));
+  // An answer without content says nothing of what was done.
+  const left = await sock.groupMetadata(community).then(
+    ({ participants }) => !participants.some(({ id, phoneNumber }) => isMe(sock, id) || isMe(sock, phoneNumber)),
+    () => true,
+  );
+  if (!left) throw new AppError("whatsapp_error", "WhatsApp did not let the account leave the community");
+  return {};
+}
+
+/** Throws `group_not_found` for a group that is none, and what `answerOf` throws. */
+async function communityOf(sock: WASocket, jid: string): Promise<GroupMetadata> {
+  const metadata = await answerOf(sock.groupMetadata(jid));
+  if (metadata.isCommunity) return metadata;
+  throw new AppError("group_not_found", "this is a group, not a community");
+}
+
+async function groupsOf(sock: WASocket, community: string): Promise<LinkedGroup[]> {
+  const answer = await answerOf(ask(sock, community, "get", element("sub_groups")));
+  return getBinaryNodeChildren(getBinaryNodeChild(answer, "sub_groups"), "group").map((one) => ({
+    id: jidOf(one),
+    subject: one.attrs.subject ?? "",
+    size: one.attrs.size === undefined ? null : Number(one.attrs.size),
+    announcements: getBinaryNodeChild(one, "default_sub_group") !== undefined,
+  }));
+}
+
+const jidOf = ({ attrs }: BinaryNode) => attrs.jid ?? `${attrs.id?.split("@")[0]}@g.us`;
+
+/** What the answer to `create` tells, for when it cannot be looked at afterwards. */
+function metadataOf(answer: BinaryNode, subject: string): GroupMetadata {
+  const group = getBinaryNodeChild(answer, "group");
+  if (!group?.attrs.id) throw new AppError("outcome_unknown", "WhatsApp did not say what it has made");
+  const participants = getBinaryNodeChildren(group, "participant").map(({ attrs }) => ({
+    id: attrs.jid ?? "",
+    ...(attrs.phone_number ? { phoneNumber: attrs.phone_number } : {}),
+  }));
+  return { id: jidOf({ ...group, attrs: { id: group.attrs.id } }), subject, owner: undefined, participants };
+}
+
+/** The code with which WhatsApp refuses one group while it answers for all. */
+function refusalIn(list: BinaryNode | undefined): number | undefined {
+  const error = getBinaryNodeChild(list, "group")?.attrs.error;
+  return error === undefined ? undefined : Number(error);
+}
+
+function meaningOf(code: number): AppError {
+  if (code === 404) return new AppError("group_not_found");
+  if (code === 401 || code === 403) return new AppError("forbidden", "one must be an admin of the group, too");
+  return new AppError("whatsapp_error", `WhatsApp refused the group (${code})`);
+}
+
+const isMe = (sock: WASocket, jid: string | undefined) =>
+  jid !== undefined && [sock.user?.id, sock.user?.lid].some((own) => own && jidNormalizedUser(own) === jid);
+
+function toSummary(metadata: GroupMetadata): CommunitySummary {
+  const { id, subject, description, owner, createdAt, size } = toGroup(metadata);
+  return { id, subject, description, owner, createdAt, size };
+}
+
+const toCommunity = (metadata: GroupMetadata, groups: LinkedGroup[]): CommunityDetails => ({
+  ...toSummary(metadata),
+  participants: toGroup(metadata).participants,
+  groups,
+});

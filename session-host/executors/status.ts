@@ -1,0 +1,65 @@
+import { areJidsSameUser, generateWAMessage } from "@whiskeysockets/baileys";
+import type { CommandInput, CommandOutput } from "../../core/command/catalog.ts";
+import { AppError } from "../../core/error.ts";
+import { findMessage } from "../../core/message/find.ts";
+import { assertAudience, type PostRequest, readAcquaintances, statusChat } from "../../core/message/status.ts";
+import { remove } from "./actions.ts";
+import { sendFile } from "./media.ts";
+import { generationOptions, type SendContext } from "./message.ts";
+import type { Outcome } from "./outcome.ts";
+import type { ConnectedContext, MutationContext, PreparedMessage } from "./types.ts";
+
+export async function sendText(context: SendContext, input: CommandInput<"status.sendText">): Promise<PreparedMessage> {
+  const audience = await audienceOf(context, input);
+  const { backgroundColor, font } = input;
+  const { message } = await generateWAMessage(
+    statusChat,
+    { text: input.text, linkPreview: null },
+    { ...generationOptions(context), backgroundColor, font },
+  );
+  return {
+    jid: statusChat,
+    message: message ?? {},
+    type: "text",
+    protoType: "extendedTextMessage",
+    media: null,
+    context: { audience },
+  };
+}
+
+export async function sendMedia(
+  context: SendContext,
+  input: CommandInput<"status.sendMedia">,
+): Promise<PreparedMessage> {
+  const audience = await audienceOf(context, input);
+  const said = { content: {}, options: {}, context: { audience } };
+  return await sendFile(context, statusChat, said, { ...input, voice: input.kind === "audio" });
+}
+
+export async function deletePost(
+  context: MutationContext,
+  { messageId }: CommandInput<"status.delete">,
+): Promise<Outcome<CommandOutput<"status.delete">>> {
+  const row = await findMessage(context.db, context.instanceId, messageId, [statusChat]);
+  if (!row.fromMe) throw new AppError("message_not_found", "it is somebody else's status");
+  return await remove(context, { messageId, chat: statusChat });
+}
+
+/** Who may see a post: whom the caller names, or the address book without who is blocked. Throws `conflict`, `recipient_not_on_whatsapp`. */
+async function audienceOf(context: ConnectedContext, { statusJidList }: PostRequest): Promise<string[]> {
+  const audience = statusJidList ? [...new Set(statusJidList)] : await unblocked(context);
+  assertAudience(audience, "everybody in the address book is blocked");
+  const { sock } = context;
+  const devices = await sock.getUSyncDevices(audience, true, false);
+  const others = devices.some(
+    ({ jid }) => !areJidsSameUser(jid, sock.user?.id) && !areJidsSameUser(jid, sock.user?.lid),
+  );
+  if (!others) throw new AppError("recipient_not_on_whatsapp", "nobody of those who may see it is on WhatsApp");
+  return audience;
+}
+
+async function unblocked({ sock, db, instanceId }: ConnectedContext): Promise<string[]> {
+  const people = await readAcquaintances(db, instanceId);
+  const blocked = new Set(await sock.fetchBlocklist());
+  return people.flatMap(({ jid, lid }) => (blocked.has(jid) || (lid && blocked.has(lid)) ? [] : [jid]));
+}

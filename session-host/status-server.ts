@@ -1,0 +1,45 @@
+import { createServer } from "node:http";
+
+/** What a status server answers with. */
+export interface Status {
+  /** In Prometheus' text format. */
+  metrics: () => Promise<string>;
+  healthy: () => boolean;
+}
+
+/** `/metrics`, and `/health`: 200 while the host is healthy, else 503. */
+export async function startStatusServer(
+  { host, port }: { host: string; port: number },
+  { metrics, healthy }: Status,
+): Promise<{ url: string; stop(): Promise<void> }> {
+  const server = createServer(async (request, response) => {
+    const path = request.url?.split("?")[0];
+    if (path === "/metrics") {
+      response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }).end(await metrics());
+    } else if (path === "/health") {
+      const well = healthy();
+      response.writeHead(well ? 200 : 503, { "content-type": "text/plain" }).end(well ? "ok\n" : "not well\n");
+    } else {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, resolve);
+  });
+  const address = server.address();
+  const bound = typeof address === "object" && address ? address.port : port;
+  return {
+    url: statusUrl({ host, port: bound }),
+    stop: () => {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+/** Where the status server of this machine answers that listens there. */
+export function statusUrl({ host, port }: { host: string; port: number }): string {
+  const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
+}

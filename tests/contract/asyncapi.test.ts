@@ -1,0 +1,47 @@
+import { readdir } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { commandCatalog } from "../../core/command/catalog.ts";
+import { eventCatalog } from "../../core/event/catalog.ts";
+import { asyncApi, queueSchemas } from "../../functions/api/asyncapi.ts";
+
+/** What is published for those who talk to us over queues. `-u` writes it anew; a change is a change for them. */
+const docs = "../../docs";
+const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+
+test("the AsyncAPI document is the one that is published", async () => {
+  await expect(json(asyncApi())).toMatchFileSnapshot(`${docs}/asyncapi.json`);
+});
+
+test("the JSON Schemas are those that are published, and no others are", async () => {
+  const schemas = queueSchemas();
+  for (const [path, schema] of Object.entries(schemas)) {
+    await expect(json(schema), path).toMatchFileSnapshot(`${docs}/schemas/${path}`);
+  }
+  const folder = fileURLToPath(new URL(`${docs}/schemas`, import.meta.url));
+  const files = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".json"));
+  expect(files.sort()).toEqual(Object.keys(schemas).sort());
+  expect(Object.keys(schemas)).toHaveLength(
+    3 + 2 * Object.keys(commandCatalog).length + Object.keys(eventCatalog).length,
+  );
+});
+
+test("every reference in the AsyncAPI document leads somewhere, and no two messages share a name", () => {
+  const document = asyncApi() as Record<string, Record<string, Record<string, object>>>;
+  const references = [...JSON.stringify(document).matchAll(/"\$ref":"(#[^"]*)"/g)].map(([, path]) => path ?? "");
+  for (const reference of new Set(references)) {
+    const found = reference
+      .slice(2)
+      .split("/")
+      .reduce((at: unknown, step) => (at as Record<string, unknown> | undefined)?.[step], document);
+    expect(found, reference).toBeDefined();
+  }
+  const commands = Object.keys(commandCatalog);
+  const messages = commands.length * 2 + 3 + Object.keys(eventCatalog).length;
+  expect(Object.keys(document.components?.messages ?? {})).toHaveLength(messages);
+  expect(Object.keys(document.operations ?? {}).sort()).toEqual([...commands, "events"].sort());
+});
+
+test("no secret and no place inside has a name in what is published", () => {
+  expect(json(asyncApi())).not.toMatch(/sealed/i);
+});

@@ -1,0 +1,72 @@
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { commandCatalog } from "../../core/command/catalog.ts";
+import { gateway } from "../../functions/api/dialects/gateway/index.ts";
+import { executors } from "../../session-host/executors/index.ts";
+import { nameOf } from "../integration/endpoint-frame.ts";
+import { gatewayCases } from "../integration/gateway-cases.ts";
+
+const page = readFileSync("docs/contributing.md", "utf8");
+/** The blocks of the page that are parts of files. */
+const blocks = [...page.matchAll(/^```ts\n\/\/ (\S+)\n(.*?)^```$/gms)].map(([, file = "", code = ""]) => ({
+  file,
+  code,
+}));
+
+interface Tree {
+  endpoints: string[];
+  commands: string[];
+  executors: string[];
+  cases: string[];
+}
+
+const here: Tree = {
+  endpoints: gateway.rows.map(nameOf),
+  commands: Object.keys(commandCatalog),
+  executors: Object.keys(executors),
+  cases: Object.keys(gatewayCases),
+};
+
+/** The same of another tree, as a process in it sees it. */
+function look(folder: string): Tree {
+  const program = `
+    const load = (file) => import("${folder}/" + file);
+    const [{ gateway }, { commandCatalog }, { executors }, { gatewayCases }, { nameOf }] = await Promise.all([
+      load("functions/api/dialects/gateway/index.ts"), load("core/command/catalog.ts"),
+      load("session-host/executors/index.ts"), load("tests/integration/gateway-cases.ts"),
+      load("tests/integration/endpoint-frame.ts"),
+    ]);
+    console.log(JSON.stringify({ endpoints: gateway.rows.map(nameOf), commands: Object.keys(commandCatalog),
+      executors: Object.keys(executors), cases: Object.keys(gatewayCases) }));`;
+  const stdout = execFileSync(process.execPath, ["--input-type=module", "-e", program], { cwd: folder });
+  return JSON.parse(stdout.toString()) as Tree;
+}
+
+test("one endpoint more is the four blocks that docs/contributing.md shows, and nothing else", () => {
+  const copy = mkdtempSync(join(tmpdir(), "switchboard-contributing-"));
+  onTestFinished(() => rmSync(copy, { recursive: true, force: true }));
+  for (const part of ["core", "functions", "session-host", "infra", "tests", "package.json"]) {
+    cpSync(part, join(copy, part), { recursive: true });
+  }
+  symlinkSync(resolve("node_modules"), join(copy, "node_modules"));
+  for (const { file, code } of blocks) {
+    const parts = readFileSync(file, "utf8").split(code);
+    expect([file, parts.length]).toEqual([file, 2]);
+    writeFileSync(join(copy, file), parts.join(""));
+  }
+  const without = look(copy);
+  const added = (of: keyof Tree) => here[of].filter((one) => !without[of].includes(one));
+  expect(added("endpoints")).toEqual(["DELETE /api/profile/{instanceId}/picture"]);
+  expect(added("cases")).toEqual(added("endpoints"));
+  expect(added("commands")).toEqual(["profile.removePicture"]);
+  expect(added("executors")).toEqual(added("commands"));
+  // And nobody else spoke of it, but this file and the promises, which are written anew.
+  const folders = ["core", "functions", "session-host", "infra", "tests"];
+  const found = execFileSync("grep", ["-rlF", "--exclude-dir=fixtures", "profile.removePicture", ...folders], {
+    cwd: copy,
+  });
+  expect(found.toString().trim()).toBe("tests/contract/contributing.test.ts");
+});

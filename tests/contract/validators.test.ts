@@ -1,0 +1,77 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { Ajv } from "ajv";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import formats from "ajv-formats";
+import { expect, test } from "vitest";
+import { dialects } from "../../functions/api/app.ts";
+import { asyncApi, queueSchemas } from "../../functions/api/asyncapi.ts";
+import { openApi } from "../../functions/api/openapi.ts";
+
+/** What we publish, judged by validators that know nothing of us. */
+const addFormats = formats as unknown as (ajv: Ajv | Ajv2020) => void;
+const specification = createRequire(import.meta.url).resolve("@asyncapi/specs/schemas/3.0.0.json");
+
+test("the AsyncAPI document fits the specification's own schema, and its payloads are JSON Schemas of draft 7", () => {
+  // The specification holds its meta-schemas itself, and its key words are none of JSON Schema.
+  const ajv = new Ajv({ strict: false, meta: false, validateSchema: false });
+  addFormats(ajv);
+  const fits = ajv.compile(JSON.parse(readFileSync(specification, "utf8")));
+  const document = asyncApi();
+  expect(fits(document), JSON.stringify(fits.errors)).toBe(true);
+  expect(fits({ ...document, asyncapi: "2.0.0" })).toBe(false);
+  expect(fits({ ...document, channels: { ingress: { address: 1 } } })).toBe(false);
+
+  const { components } = document as { components: { messages: Record<string, { payload: object }> } };
+  const draft7 = new Ajv({ strict: true, allowUnionTypes: true });
+  addFormats(draft7);
+  for (const { payload } of Object.values(components.messages)) draft7.compile(payload);
+});
+
+test("the OpenAPI document is valid OpenAPI 3.1", async () => {
+  const validator = new Validator();
+  const result = await validator.validate(structuredClone(openApi(dialects)));
+  expect(result, JSON.stringify(result)).toMatchObject({ valid: true });
+  expect(validator.version).toBe("3.1");
+  expect((await validator.validate({ ...openApi(dialects), paths: [] })).valid).toBe(false);
+});
+
+test("the JSON Schemas are such, and tell what fits from what does not", () => {
+  const ajv = new Ajv2020({ strict: true, allowUnionTypes: true });
+  addFormats(ajv);
+  for (const schema of Object.values(queueSchemas())) ajv.compile(schema);
+  const fits = (name: string, value: unknown) => ajv.validate(`urn:switchboard:v1:${name}`, value);
+
+  const asking = {
+    v: 1,
+    id: "order-1",
+    apiKey: "key",
+    instanceId: "01a1ff38-f953-75da-86d8-a1122f8ae6a2",
+    command: "message.sendText",
+    input: { to: "4915550000002", text: "Hello" },
+    replyTo: "switchboard-reply-1.fifo",
+  };
+  expect(fits("ingress-message", asking)).toBe(true);
+  for (const wrong of [{ v: 2 }, { command: "message.fly" }, { instanceId: "1" }, { replyTo: "queue" }, { more: 1 }]) {
+    expect(fits("ingress-message", { ...asking, ...wrong }), JSON.stringify(wrong)).toBe(false);
+  }
+  expect(fits("commands:message.sendText.input", asking.input)).toBe(true);
+  expect(fits("commands:message.sendText.input", { to: "4915550000002" })).toBe(false);
+
+  const event = {
+    v: 1,
+    id: "01a1ff38-f953-75da-86d8-a1122f8ae6a3",
+    instanceId: asking.instanceId,
+    seq: 1,
+    type: "connection.qr",
+    data: { qr: "2@…", expiresAt: "2026-11-21T12:00:00.000Z" },
+    correlationId: null,
+    at: "2026-11-21T12:00:00.000Z",
+  };
+  expect(fits("event", event)).toBe(true);
+  expect(fits("event", { ...event, later: "a field of tomorrow" })).toBe(true);
+  for (const wrong of [{ seq: 0 }, { type: "what.ever" }, { data: {} }, { at: "yesterday" }, { id: 1 }]) {
+    expect(fits("event", { ...event, ...wrong }), JSON.stringify(wrong)).toBe(false);
+  }
+});

@@ -1,0 +1,169 @@
+import { execFileSync } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readMp4 } from "../../core/media/mp4.ts";
+import { readOggOpus } from "../../core/media/ogg.ts";
+import type { Phone } from "../../infra/local/whatsapp/index.ts";
+import { type Answer, startTestGateway, type TestGateway } from "../support/gateway.ts";
+
+let folder: string;
+let gate: TestGateway;
+let bob: Phone;
+let instance: string;
+let unlinked: string;
+let work: string;
+const { TMPDIR } = process.env;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "switchboard-convert-"));
+  gate = await startTestGateway();
+  const owner = await gate.wa.addPhone({ number: "4915550000001", pushName: "Owner" });
+  bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
+  instance = await gate.linked(owner, "gateway");
+  unlinked = await gate.createInstance("gateway");
+  // A folder of its own, where nobody else leaves anything.
+  work = await mkdtemp(join(folder, "work-"));
+  process.env.TMPDIR = work;
+});
+afterAll(async () => {
+  if (TMPDIR === undefined) delete process.env.TMPDIR;
+  else process.env.TMPDIR = TMPDIR;
+  await gate?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const film = ["-f", "lavfi", "-i", "testsrc=size=321x241:rate=10:duration=3"];
+const sound = ["-f", "lavfi", "-i", "sine=duration=3"];
+
+/** What ffmpeg itself makes of a test picture and a tone. */
+async function made(name: string, ...args: string[]): Promise<Buffer> {
+  const path = join(folder, name);
+  execFileSync("ffmpeg", ["-nostdin", "-loglevel", "error", "-y", ...args, path]);
+  return await readFile(path);
+}
+
+const convert = (into: "voice" | "video", body: object, id = instance): Promise<Answer> =>
+  gate.api("POST", `/api/media/${id}/convert/${into}`, { body });
+const inline = (bytes: Buffer) => ({ base64: bytes.toString("base64") });
+const refused = ({ status, body }: Answer) => [status, body.code];
+
+async function upload(bytes: Buffer): Promise<string> {
+  const ticket = (await gate.api("POST", `/api/whatsapp/${instance}/uploads`, { body: { size: bytes.length } })).body;
+  await fetch(ticket.url, { method: "PUT", headers: ticket.headers, body: new Uint8Array(bytes) });
+  return ticket.uploadId;
+}
+
+/** The converted file as its link has it, on the disk. */
+async function fetched(answer: Answer): Promise<string> {
+  expect(answer.status).toBe(200);
+  const { url, size, mimeType } = answer.body.data;
+  const response = await fetch(url);
+  expect(response.headers.get("content-type")).toBe(mimeType);
+  const path = join(folder, "fetched");
+  await writeFile(path, Buffer.from(await response.arrayBuffer()));
+  expect((await readFile(path)).length).toBe(size);
+  return path;
+}
+
+test.each([
+  ["a.mp3", []],
+  ["a.wav", ["-ac", "2"]],
+  ["a.m4a", []],
+])("%s becomes a voice note with one channel, that a phone gets when it is sent", async (name, args) => {
+  const answer = await convert("voice", { filePath: await upload(await made(name, ...sound, ...args)) });
+  expect(answer.body.data).toMatchObject({ fileName: "file.ogg", mimeType: "audio/ogg; codecs=opus" });
+  expect(answer.body.data.duration).toBeCloseTo(3, 1);
+  const path = await fetched(answer);
+  expect((await readOggOpus(path))?.channels).toBe(1);
+  const body = { instanceId: instance, to: bob.number, audio: answer.body.data.filePath };
+  const sent = (await gate.api("POST", "/api/message/send/voice", { body })).body.data.messageId;
+  const arrived = await bob.waitFor((message) => message.id === sent);
+  expect(arrived).toMatchObject({ kind: "audio", media: { ptt: true, seconds: 3 } });
+  expect(bob.download(arrived).equals(await readFile(path))).toBe(true);
+});
+
+test("Opus with two channels, and the sound of a film, become voice notes too", async () => {
+  const stereo = await made("s.ogg", ...sound, "-ac", "2", "-c:a", "libopus");
+  const talkie = await made("s.webm", ...film, ...sound, "-c:v", "libvpx", "-c:a", "libopus");
+  for (const bytes of [stereo, talkie]) {
+    const path = await fetched(await convert("voice", inline(bytes), unlinked));
+    expect(await readOggOpus(path)).toMatchObject({ channels: 1, seconds: expect.closeTo(3, 1) });
+  }
+});
+
+test.each([
+  ["a.avi", [...film, ...sound, "-c:v", "mpeg4"]],
+  ["a.webm", [...film, "-c:v", "libvpx"]],
+  ["a.3gp", [...film, "-vf", "crop=320:240", "-pix_fmt", "yuv420p", "-c:v", "libx264"]],
+])("%s becomes an MP4 with H.264, that a phone gets when it is sent", async (name, args) => {
+  const answer = await convert("video", { ...inline(await made(name, ...args)), mimeType: "video/x-msvideo" });
+  expect(answer.body.data).toMatchObject({ fileName: "file.mp4", mimeType: "video/mp4" });
+  expect(answer.body.data.duration).toBeCloseTo(3, 0);
+  const path = await fetched(answer);
+  expect(await readMp4(path)).toMatchObject({ video: ["avc1"], width: 320 });
+  const body = { instanceId: instance, to: bob.number, video: answer.body.data.filePath };
+  const sent = (await gate.api("POST", "/api/message/send/video", { body })).body.data.messageId;
+  const arrived = await bob.waitFor((message) => message.id === sent);
+  expect(arrived).toMatchObject({ kind: "video", media: { mimetype: "video/mp4", seconds: 3 } });
+  expect(bob.download(arrived).equals(await readFile(path))).toBe(true);
+});
+
+test("many conversions at once all end, none leaves anything on the disk, and a text is not kept waiting", async () => {
+  const talkie = await made("m.webm", ...film, ...sound, "-c:v", "libvpx", "-c:a", "libopus");
+  const answers = Promise.all(Array.from({ length: 4 }, () => convert("voice", inline(talkie), unlinked)));
+  const body = { instanceId: instance, to: bob.number, message: "meanwhile" };
+  const sent = (await gate.api("POST", "/api/message/send/text", { body })).body.data.messageId;
+  await bob.waitFor((message) => message.id === sent);
+  expect((await answers).map(({ status }) => status)).toEqual(Array(4).fill(200));
+  expect(await readdir(work)).toEqual([]);
+});
+
+describe("a hostile file", () => {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? "");
+    response.end("x");
+  });
+  let origin: string;
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await writeFile(join(folder, "secret.wav"), await made("secret.wav", ...sound));
+  });
+  afterAll(() => void server.close());
+
+  test("makes ffmpeg read no other file and ask no other host", async () => {
+    const lists = (target: string) => [
+      `#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n${target}\n#EXT-X-ENDLIST\n`,
+      `ffconcat version 1.0\nfile '${target}'\n`,
+      `[playlist]\nFile1=${target}\n`,
+      `<?xml version="1.0"?><MPD><Period><BaseURL>${target}</BaseURL></Period></MPD>`,
+      `v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nm=audio 9 RTP/AVP 0\na=control:${target}\n`,
+    ];
+    const secret = join(folder, "secret.wav");
+    for (const target of [`file://${secret}`, secret, `${origin}/stolen.ts`]) {
+      for (const list of lists(target)) {
+        for (const into of ["voice", "video"] as const) {
+          const answer = await convert(into, { ...inline(Buffer.from(list)), mimeType: "application/x-mpegURL" });
+          expect(refused(answer)).toEqual([400, "media_not_usable"]);
+        }
+      }
+    }
+    expect(asked).toEqual([]);
+  });
+
+  test("that only looks like sound or film is 400, and says no more of the server than that", async () => {
+    const whole = await made("b.webm", ...film, "-c:v", "libvpx");
+    const broken = Buffer.concat([whole.subarray(0, 300), Buffer.alloc(2000, 7)]);
+    for (const into of ["voice", "video"] as const) {
+      const answer = await convert(into, inline(broken));
+      expect(refused(answer)).toEqual([400, "media_not_usable"]);
+      expect(answer.body.details).toBe(
+        "the file could not be converted: it is damaged or in a format that is not known",
+      );
+    }
+  });
+});

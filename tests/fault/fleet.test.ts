@@ -1,0 +1,134 @@
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { spawnHost } from "../../infra/local/host-process.ts";
+import type { Phone } from "../../infra/local/whatsapp/index.ts";
+import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { until } from "../support/until.ts";
+
+const hosts: ChildProcess[] = [];
+const phones: Phone[] = [];
+const instances: string[] = [];
+let gate: TestGateway;
+let bob: Phone;
+
+beforeAll(async () => {
+  gate = await startTestGateway({ host: "none", env: { SHARDS: "4" } });
+  hosts.push(spawnHost(gate.gateway.env), spawnHost(gate.gateway.env));
+  await shared();
+  bob = await gate.wa.addPhone({ number: "4915550000099", pushName: "Bob" });
+  for (let index = 0; index < 4; index++) {
+    phones.push(await gate.wa.addPhone({ number: `491555000001${index}`, pushName: `Phone ${index}` }));
+    const id = await instanceOf(index);
+    await phones[index]?.scanQr(await gate.qr(id));
+    instances.push(id);
+  }
+  await Promise.all(instances.map((id) => gate.status(id, "connected")));
+});
+afterAll(async () => {
+  await Promise.all(
+    hosts.map(async (host) => {
+      const ended = once(host, "exit");
+      if (host.kill("SIGTERM")) await ended;
+    }),
+  );
+  await gate.stop();
+});
+
+/** A new one that falls into this shard, so that each host has two. */
+async function instanceOf(shard: number): Promise<string> {
+  for (;;) {
+    const id = await gate.createInstance("gateway");
+    const [row] = await gate.db.sql`select shard from instances where id = ${id}`;
+    if (row?.shard === shard) return id;
+    await gate.api("DELETE", `/api/instances/${id}`);
+  }
+}
+
+/** Both hosts have the same share. */
+const shared = () =>
+  until(async () => {
+    const rows = await gate.db.sql`
+      select host, count(*)::int as shards from shards where lease_until > now() group by host`;
+    return (rows.length === 2 && rows.every((row) => row.shards === 2)) || undefined;
+  }, 30_000);
+
+test("a restart goes through the hosts one after another: never are all away, and nothing is lost or doubled", async () => {
+  const sent: string[] = [];
+  const refused: unknown[] = [];
+  let going = true;
+  const traffic = (async () => {
+    for (let index = 0; going; index++) {
+      const { status, body } = await gate.api("POST", "/api/message/send/text", {
+        body: { instanceId: instances[index % 4], to: bob.number, message: `out ${index}` },
+      });
+      if (status === 200) sent.push(body.data.messageId);
+      else refused.push(body);
+      await sleep(20);
+    }
+  })();
+  /** How many hosts were draining when we looked, and on how many a message could go out. */
+  const draining: number[] = [];
+  const open: number[] = [];
+  const watching = (async () => {
+    while (going) {
+      const { body } = await gate.api("GET", "/api/observability/health", { key: null });
+      draining.push(body.data.hosts.draining);
+      open.push(phones.filter((phone) => gate.wa.device(phone.number).sockets.open === 1).length);
+      await sleep(50);
+    }
+  })();
+  const since = async () => {
+    const rows = await gate.db.sql`select epoch::int as epoch from shards order by id`;
+    return rows.map((row) => Number(row.epoch));
+  };
+  const before = await since();
+  const restarted = await gate.api("POST", "/api/observability/restart");
+  expect(restarted.body.data).toEqual({ stopped: false, hosts: 2 });
+  // Each shard leaves its host at least once.
+  await until(async () => (await since()).every((epoch, shard) => epoch > (before[shard] ?? 0)) || undefined, 60_000);
+  await until(async () =>
+    draining.filter((n, at) => n === 1 && draining[at - 1] === 0).length >= 2 ? true : undefined,
+  );
+  await shared();
+  const settled = await since();
+  await sleep(6000);
+  expect(await since()).toEqual(settled);
+  going = false;
+  await Promise.all([traffic, watching]);
+
+  expect(refused).toEqual([]);
+  expect(Math.max(...draining)).toBe(1);
+  expect(Math.min(...open)).toBeGreaterThan(0);
+  await until(async () => {
+    const shown = new Set(bob.inbox.messages.map((message) => message.id));
+    return sent.every((id) => shown.has(id)) || undefined;
+  }, 30_000);
+  expect(bob.inbox.duplicates).toBe(0);
+  for (const phone of phones) {
+    expect(gate.wa.device(phone.number).sockets.maximum).toBe(1);
+    expect([phone.devices.length, phone.errors]).toEqual([1, []]);
+  }
+  expect(gate.wa.unknown).toEqual([]);
+});
+
+test("stopped hosts take nothing over from one that dies, and one that starts takes nothing up", async () => {
+  expect((await gate.api("POST", "/api/observability/stop")).body.data).toEqual({ stopped: true, hosts: 2 });
+  const held = async () => (await gate.db.sql`select 1 from shards where lease_until > now()`).length;
+  await until(async () => (await held()) === 0 || undefined, 30_000);
+  hosts[0]?.kill("SIGKILL");
+  hosts.push(spawnHost(gate.gateway.env));
+  await until(async () => {
+    const [row] = await gate.db.sql`select count(*)::int as n from hosts, fleet where started_at > updated_at`;
+    return row?.n === 1 || undefined;
+  }, 30_000);
+  await sleep(4000);
+  expect(await held()).toBe(0);
+  expect(phones.map((phone) => [gate.wa.device(phone.number).sockets.open, phone.devices.length])).toEqual(
+    phones.map(() => [0, 1]),
+  );
+  await gate.api("POST", "/api/observability/restart");
+  await shared();
+  await Promise.all(instances.map((id) => gate.status(id, "connected", 30_000)));
+});

@@ -1,0 +1,108 @@
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { spawnHost } from "../../infra/local/host-process.ts";
+import type { Phone } from "../../infra/local/whatsapp/index.ts";
+import { type Consumer, makeQueue, startConsumer } from "../support/event-queue.ts";
+import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { until } from "../support/until.ts";
+import { randomOf } from "./random.ts";
+
+/** Kills: each takes most of a minute. */
+const rounds = Math.ceil(Number(process.env.FAULT_ROUNDS ?? 4) / 4);
+const seed = Number(process.env.FAULT_SEED ?? 20261121);
+/** Texts each way, for each of two instances. */
+const count = 100;
+/** Milliseconds: while they are under way. */
+const lastMoment = 1_500;
+const queue = "switchboard-events-all.fifo";
+
+let gate: TestGateway;
+let host: ChildProcess;
+let consumer: Consumer;
+let bob: Phone;
+const accounts: { id: string; phone: Phone }[] = [];
+
+beforeAll(async () => {
+  gate = await startTestGateway({ host: "none" });
+  host = spawnHost(gate.gateway.env);
+  await makeQueue(gate.gateway, queue);
+  consumer = startConsumer(gate.gateway, queue);
+  bob = await gate.wa.addPhone({ number: "4915550000009", pushName: "Bob" });
+  await gate.api("PUT", "/api/auth/me", { body: { eventQueue: queue } });
+  for (const number of ["4915550000001", "4915550000002"]) {
+    const phone = await gate.wa.addPhone({ number, pushName: "Alice" });
+    accounts.push({ id: await gate.linked(phone, "multi-instance", { webhookUrl: null }), phone });
+  }
+});
+afterAll(async () => {
+  await consumer?.stop();
+  if (host.exitCode === null) {
+    host.kill("SIGTERM");
+    await once(host, "exit");
+  }
+  await gate.stop();
+});
+
+const random = randomOf(seed);
+for (let round = 0; round < rounds; round++) {
+  const moment = Math.round(random() * lastMoment);
+  test(`who reads the queue alone gets every event once, in order for each instance, when the host is killed after ${moment} ms (seed ${seed}, round ${round})`, async () => {
+    const traffic = accounts.map((account) =>
+      Promise.all([streamIn(account.phone, round), streamOut(account.id, round)]),
+    );
+    await sleep(moment);
+    host.kill("SIGKILL");
+    await once(host, "exit");
+    host = spawnHost(gate.gateway.env);
+    const streams = await Promise.all(traffic);
+
+    for (const [index, { id }] of accounts.entries()) {
+      const [received, sent] = streams[index] ?? [[], []];
+      await allTold(id, "message.received", received);
+      await allTold(id, "message.sent", sent);
+      const events = consumer.of(id);
+      expect(events.map(({ seq }) => seq)).toEqual(events.map((_, place) => place + 1));
+      expect(new Set(events.map((event) => event.id)).size).toBe(events.length);
+      const rows = await gate.db.sql<{ id: string }[]>`
+        select id from events where instance_id = ${id} and seq <= ${events.length} order by seq`;
+      expect(events.map((event) => event.id)).toEqual(rows.map((row) => row.id));
+    }
+    expect(gate.wa.unknown).toEqual([]);
+  }, 180_000);
+}
+
+/** Waits until each of these messages has been announced; none is twice. */
+async function allTold(instanceId: string, type: string, messageIds: readonly string[]): Promise<void> {
+  const told = await until(async () => {
+    const ids = consumer
+      .of(instanceId)
+      .flatMap((event) => (event.type === type ? [event.data.messageId as string] : []));
+    return messageIds.every((id) => ids.includes(id)) ? ids : undefined;
+  }, 90_000);
+  expect(new Set(told).size).toBe(told.length);
+}
+
+/** Texts to the phone of an instance. Answers WhatsApp's ids. */
+async function streamIn(phone: Phone, round: number): Promise<string[]> {
+  const sent: string[] = [];
+  for (let index = 0; index < count; index++) {
+    sent.push((await bob.sendText(phone.number, `in ${round} ${index}`)).id);
+    if (index % 5 === 0) await sleep(20);
+  }
+  return sent;
+}
+
+/** Texts over REST from an instance, every one accepted. Answers WhatsApp's ids. */
+async function streamOut(instanceId: string, round: number): Promise<string[]> {
+  const accepted: string[] = [];
+  for (let index = 0; index < count; index++) {
+    const answer = await gate.api("POST", `/api/whatsapp/${instanceId}/send`, {
+      body: { phone: bob.number, message: `out ${round} ${index}` },
+    });
+    expect(answer.status, JSON.stringify(answer.body)).toBe(200);
+    accepted.push(answer.body.id);
+  }
+  return accepted;
+}

@@ -1,0 +1,209 @@
+import { describe, expect, test } from "vitest";
+import { commandCatalog } from "../../core/command/catalog.ts";
+import type { Dialect } from "../../functions/api/dialect.ts";
+import type { Row } from "../../functions/api/row.ts";
+import type { Answer, TestGateway } from "../support/gateway.ts";
+import type { Feature } from "../support/simulator.ts";
+
+/** What the requests of either dialect are made of. */
+export interface Basics {
+  gate: TestGateway;
+  /** An instance that is connected, and one that nobody has linked. */
+  connected: string;
+  unlinked: string;
+  /** A user with a key of theirs, and without instances. */
+  user: { key: string };
+  /** Ids of what earlier requests have made. */
+  made: Map<string, string>;
+}
+
+export interface Request {
+  /** In place of the path's parameters, besides `instanceId`. */
+  params?: Record<string, string>;
+  query?: string;
+  body?: unknown;
+  /** As whom; the first admin unless said otherwise. */
+  key?: string | null;
+  headers?: Record<string, string>;
+}
+
+/** A test that shows what an endpoint does, at a phone where there is something to see: its file and its name. */
+export type Shown = readonly [file: string, name: string];
+
+export const shownIn =
+  (file: string) =>
+  (name: string): Shown => [`tests/${file}`, name];
+
+export interface Case<World extends Basics> {
+  /** Answers with the row's status. The instance is the connected one, or what `on` makes. */
+  happy(world: World): Request | Promise<Request>;
+  /** Makes an instance for a request that ends it. */
+  on?(world: World): Promise<string>;
+  /** What the happy answer shows besides its shape. */
+  answers?: unknown;
+  /** Of what WhatsApp or this server cannot do: the status with which it says so, in place of the row's. */
+  refused?: number;
+  /** What the happy request has done at a phone. */
+  seen?(world: World, answer: Answer): Promise<unknown>;
+  /** Each is refused with 400. */
+  invalid?: Request[];
+  /** Is refused with 404: the path names what is not there. */
+  absent?: Request;
+  /**
+   * What it answers for an instance that is not connected: 409, or the status of a happy answer, or another reason. 409
+   * unless said otherwise where it is a command that needs the connection.
+   */
+  unconnected?: number;
+  /** In place of the happy request, where that would be refused for another reason. */
+  whileUnconnected?(world: World): Request;
+  /** Keeps the id that the happy request has made. */
+  keep?: [field: string, name: string];
+  /** What of the simulated WhatsApp does its part. */
+  simulator?: Feature;
+  /** Where its effect is looked at, unless `seen` does. */
+  shown?: Shown;
+}
+
+export const nameOf = (row: Row) => `${row.method.toUpperCase()} ${row.path}`;
+
+/** Whether it needs the connection: then it says so when there is none. */
+export const unconnectedOf = (row: Row, one: Pick<Case<Basics>, "unconnected" | "on">): number | undefined =>
+  one.unconnected ?? (row.command && !commandCatalog[row.command].offline && !one.on ? 409 : undefined);
+
+export function ask(gate: TestGateway, row: Row, instance: string, request: Request): Promise<Answer> {
+  const params: Record<string, string> = { instanceId: instance, ...request.params };
+  const path = row.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? "x"));
+  const { headers, key } = request;
+  const inBody = row.instance === "body" ? { instanceId: instance } : undefined;
+  const body = inBody ? { ...(request.body as object), ...inBody } : request.body;
+  return gate.api(row.method.toUpperCase(), request.query ? `${path}?${request.query}` : path, {
+    ...(body === undefined ? {} : { body }),
+    ...(headers ? { headers } : {}),
+    ...(key === undefined ? {} : { key }),
+  });
+}
+
+const type = (value: unknown) => (value === null ? "null" : Array.isArray(value) ? "array" : typeof value);
+
+/** What the document shows and the answer has not, or has as another type. */
+export function missing(shown: unknown, answered: unknown, path = ""): string[] {
+  // Where the document shows a text, ours may have none: the name of somebody who has told none.
+  if (answered === null && type(shown) === "string") return [];
+  if (type(shown) !== type(answered)) return [`${path}: ${type(answered)}, not ${type(shown)}`];
+  if (Array.isArray(shown)) {
+    const first = (answered as unknown[])[0];
+    return first === undefined ? [] : missing(shown[0], first, `${path}[]`);
+  }
+  if (type(shown) !== "object") return [];
+  return Object.entries(shown as object).flatMap(([name, value]) =>
+    missing(value, (answered as Record<string, unknown>)[name], `${path}.${name}`),
+  );
+}
+
+const named = (some: readonly Row[]) => some.map((row) => [nameOf(row), row] as const);
+const at = (value: unknown, path: string): unknown =>
+  path.split(".").reduce((inner, field) => (inner as Record<string, unknown> | undefined)?.[field], value);
+
+export interface Frame<World extends Basics> {
+  dialect: Dialect;
+  cases: Record<string, Case<World>>;
+  world: () => World;
+  /** The bodies that the document shows as answers. */
+  documented: ReadonlyMap<string, unknown>;
+  /** In which order the happy requests are made, and after those of the same place as the rows stand. */
+  place(row: Row): number;
+  /** The field in which an error tells the status of the instance. */
+  statusField: string;
+}
+
+/** Five cases for every endpoint of a dialect: happy, invalid, without credentials, somebody else's, not connected. */
+export function testEndpoints<World extends Basics>(frame: Frame<World>): void {
+  const { dialect, cases, world, documented, place, statusField } = frame;
+  const { rows } = dialect;
+  const caseOf = (row: Row): Case<World> => cases[nameOf(row)] ?? { happy: () => ({}) };
+  const asked = (row: Row, instance: string, request: Request) => ask(world().gate, row, instance, request);
+  /** A body that names the instance is read before anybody knows whose it is. */
+  const unhappy = async (row: Row): Promise<Request> => {
+    const { happy, whileUnconnected = happy } = caseOf(row);
+    return await whileUnconnected(world());
+  };
+
+  describe("there is a case for every endpoint", () => {
+    test("and for none besides", () => {
+      expect(Object.keys(cases).toSorted()).toEqual(rows.map(nameOf).toSorted());
+    });
+
+    test("with something that is refused where anything is given, and with what it says while not connected", () => {
+      const given = rows.filter((row) => row.body || row.query || /\{(?!instanceId)/.test(row.path));
+      const trusting = given.filter((row) => !caseOf(row).invalid?.length && !caseOf(row).absent);
+      expect(trusting.map(nameOf)).toEqual([]);
+      const silent = rows.filter(
+        (row) => row.instance && !caseOf(row).on && unconnectedOf(row, caseOf(row)) === undefined,
+      );
+      expect(silent.map(nameOf)).toEqual([]);
+    });
+  });
+
+  describe("an invalid request is 400", () => {
+    test.each(named(rows.filter((row) => caseOf(row).invalid)))("%s", async (_name, row) => {
+      for (const request of caseOf(row).invalid ?? []) {
+        const { status, body } = await asked(row, world().connected, request);
+        expect({ request, status, code: body.code }).toMatchObject({ status: 400, code: "invalid_request" });
+      }
+    });
+  });
+
+  describe("what is not there is 404", () => {
+    test.each(named(rows.filter((row) => caseOf(row).absent)))("%s", async (_name, row) => {
+      const { status, body } = await asked(row, world().connected, caseOf(row).absent ?? {});
+      expect({ status, code: body.code }).toEqual({ status: 404, code: expect.stringMatching(/_not_found$/) });
+    });
+  });
+
+  describe("without credentials it is 401", () => {
+    const closed = rows.filter((row) => row.access !== "public" && row.access !== "optional");
+    test.each(named(closed))("%s", async (_name, row) => {
+      const { status, body } = await asked(row, world().connected, { key: null });
+      expect({ status, code: body.code }).toEqual({ status: 401, code: "missing_credentials" });
+    });
+  });
+
+  describe("what is somebody else's, or an admin's, is 403", () => {
+    test.each(named(rows.filter((row) => row.instance || row.access === "admin")))("%s", async (_name, row) => {
+      const request = row.instance === "body" ? await unhappy(row) : {};
+      const { status, body } = await asked(row, world().connected, { ...request, key: world().user.key });
+      expect({ status, code: body.code }).toEqual({ status: 403, code: "forbidden" });
+    });
+  });
+
+  describe("for an instance that is not connected it answers so", () => {
+    const some = rows.filter((row) => row.instance && unconnectedOf(row, caseOf(row)) !== undefined);
+    test.each(named(some))("%s", async (_name, row) => {
+      const { status, body } = await asked(row, world().unlinked, await unhappy(row));
+      expect({ status, body }).toMatchObject({ status: unconnectedOf(row, caseOf(row)) });
+      if (status === 409) expect(body).toMatchObject({ code: "instance_not_connected", [statusField]: "qr" });
+    });
+  });
+
+  describe("a right request is answered as documented", () => {
+    const sorted = rows.toSorted((a, b) => place(a) - place(b));
+    test.each(named(sorted))("%s", async (name, row) => {
+      const { on, happy, keep, answers, seen, refused } = caseOf(row);
+      const instance = on ? await on(world()) : world().connected;
+      const answer = await asked(row, instance, await happy(world()));
+      expect({ status: answer.status, body: answer.body }).toMatchObject({ status: refused ?? row.status });
+      if (refused === undefined) {
+        expect(row.answer.parse(answer.body)).toEqual(answer.body);
+        expect(missing(documented.get(name) ?? {}, answer.body)).toEqual([]);
+      }
+      if (answers) expect(answer.body).toMatchObject(answers as object);
+      if (keep) world().made.set(keep[1], at(answer.body, keep[0]) as string);
+      await seen?.(world(), answer);
+    });
+  });
+
+  test("nothing went wrong that nobody looked at", () => {
+    expect(world().gate.wa.unknown).toEqual([]);
+    for (const phone of world().gate.wa.phones) expect(phone.errors).toEqual([]);
+  });
+}

@@ -1,0 +1,473 @@
+import { type ChildProcess, execFile } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { promisify } from "node:util";
+import {
+  DeleteQueueCommand,
+  GetQueueAttributesCommand,
+  GetQueueUrlCommand,
+  ReceiveMessageCommand,
+} from "@aws-sdk/client-sqs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Config } from "../../core/config.ts";
+import { openDatabase } from "../../core/db/index.ts";
+import { sendReplies, sendStrayReplies } from "../../core/ingress/outbox.ts";
+import { openReplyQueues } from "../../core/ingress/reply-queue.ts";
+import { openQueues } from "../../core/queue/index.ts";
+import { spawnHost } from "../../infra/local/host-process.ts";
+import type { Phone } from "../../infra/local/whatsapp/index.ts";
+import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { until } from "../support/until.ts";
+import { type IngressFunction, ingressFunction, record } from "./ingress-function.ts";
+import { newKey, rejections } from "./ingress-rejections.ts";
+import { type AnyReply, type SqsClient, sqsClient } from "./sqs-client.ts";
+
+const replyQueue = "switchboard-reply-tests.fifo";
+const ann = "491555000001";
+
+let gate: TestGateway;
+let host: ChildProcess;
+let client: SqsClient;
+let owner: Phone;
+let bob: Phone;
+let instanceId: string;
+let apiKey: string;
+/** Requests that the command queue has refused. */
+const unqueued: string[] = [];
+
+beforeAll(async () => {
+  gate = await startTestGateway({ host: "none" });
+  host = spawnHost(gate.gateway.env);
+  client = await sqsClient(gate, replyQueue);
+  owner = await gate.wa.addPhone({ number: ann, pushName: "Ann" });
+  bob = await gate.wa.addPhone({ number: "491555000002", pushName: "Bob" });
+  instanceId = await gate.linked(owner);
+  apiKey = gate.gateway.firstAdmin?.apiKey.key ?? "";
+});
+afterAll(async () => {
+  await client?.stop();
+  if (host?.exitCode === null) {
+    host.kill("SIGTERM");
+    await once(host, "exit");
+  }
+  await gate?.stop();
+});
+
+/** A message in which everything is right but what the test says. */
+const message = (given: Record<string, unknown> = {}) => ({
+  v: 1,
+  id: randomUUID(),
+  apiKey,
+  instanceId,
+  command: "message.sendText",
+  input: { to: bob.number, text: `text ${randomUUID()}` },
+  replyTo: replyQueue,
+  ...given,
+});
+
+const textsOf = (asked: { input: { text?: string } }) =>
+  bob.inbox.messages.filter(({ text }) => text === asked.input.text);
+
+describe("what is asked for over SQS alone", () => {
+  test("a text reaches the phone; its sender hears that it was accepted, then that it is done", async () => {
+    const asked = message();
+    const sqsId = await client.put(asked);
+    const done = await client.reply(asked.id, "done");
+    const accepted = await client.reply(asked.id, "accepted");
+    const arrived = await bob.waitFor(({ text }) => text === asked.input.text);
+    expect(accepted).toMatchObject({
+      v: 1,
+      instanceId,
+      command: "message.sendText",
+      messageId: arrived.id,
+      runAt: null,
+      correlationId: sqsId,
+    });
+    const { commandId, messageId } = accepted;
+    expect(done).toMatchObject({ commandId, messageId, correlationId: sqsId, output: { messageId } });
+    expect(client.replies().indexOf(accepted)).toBeLessThan(client.replies().indexOf(done));
+    // One id from the message on the queue to the webhook.
+    const told = await gate.receiver.waitFor(
+      ({ body }) => body.data?.messageId === messageId || body.messageId === messageId,
+    );
+    const [event] = await gate.db.sql`
+      select correlation_id from events where instance_id = ${instanceId} and data->>'messageId' = ${messageId} and type = 'message.sent'`;
+    expect(event?.correlation_id).toBe(sqsId);
+    expect(told.headers["webhook-id"]).toBeTruthy();
+    expect((await gate.api("GET", `/api/commands/${commandId}`)).body).toMatchObject({ status: "done", messageId });
+    const [kept] = await gate.db.sql`select * from commands where id = ${commandId}`;
+    expect(JSON.stringify(kept)).not.toContain(apiKey);
+  });
+
+  test("a question comes back with its answer", async () => {
+    const asked = message({ command: "contact.check", input: { numbers: [bob.number, "491555999999"] } });
+    await client.put(asked);
+    const { output, messageId } = await client.reply(asked.id, "done");
+    expect(messageId).toBeNull();
+    expect(output.numbers).toMatchObject([
+      { phone: bob.number, exists: true, jid: bob.jid },
+      { phone: "491555999999", exists: false },
+    ]);
+  });
+
+  test("a change is made, and comes back as done", async () => {
+    const asked = message({ command: "profile.setName", input: { name: "Ann by SQS" } });
+    await client.put(asked);
+    expect(await client.reply(asked.id, "done")).toMatchObject({ output: {} });
+    await until(async () => owner.pushName === "Ann by SQS" || undefined);
+  });
+
+  test("what WhatsApp refuses comes back as failed, with its code", async () => {
+    const asked = message({ command: "group.get", input: { group: "120363000000000000@g.us" } });
+    await client.put(asked);
+    const { error } = await client.reply(asked.id, "failed");
+    expect(error).toMatchObject({ code: "group_not_found", title: "There is no such group" });
+  });
+
+  test("messages of one group are taken in their order", async () => {
+    const texts = Array.from({ length: 6 }, (_, at) => `in order ${at}`);
+    for (const text of texts) {
+      await client.put(message({ input: { to: bob.number, text } }), { group: instanceId });
+    }
+    const seen = () => bob.inbox.messages.flatMap(({ text }) => (text?.startsWith("in order") ? [text] : []));
+    expect(await until(async () => (seen().length >= texts.length ? seen() : undefined))).toEqual(texts);
+  });
+
+  test("what is asked for later waits, and comes back as failed when it is called off", async () => {
+    const runAt = new Date(Date.now() + 3_600_000).toISOString();
+    const asked = message({ runAt });
+    await client.put(asked);
+    const { messageId } = await client.reply(asked.id, "accepted").then((reply) => {
+      expect(reply.runAt).toBe(runAt);
+      return reply;
+    });
+    await gate.api("DELETE", `/api/whatsapp/${instanceId}/scheduled/${messageId}`);
+    expect(await client.reply(asked.id, "failed")).toMatchObject({ error: { code: "conflict" } });
+    expect(textsOf(asked)).toEqual([]);
+  });
+
+  test("a code to link with comes back in clear, and rests sealed", async () => {
+    const unlinked = await gate.createInstance();
+    await gate.qr(unlinked);
+    const asked = message({
+      instanceId: unlinked,
+      command: "instance.requestPairingCode",
+      input: { phoneNumber: ann },
+    });
+    await client.put(asked);
+    const { output, commandId } = await client.reply(asked.id, "done");
+    expect(output.code).toMatch(/^[0-9A-Z]{8}$/);
+    const [row] = await gate.db.sql`select output from commands where id = ${commandId}`;
+    expect(JSON.stringify(row)).not.toContain(output.code);
+  });
+
+  test("an instance that is deleted ends what was still to come, and says so", async () => {
+    const doomed = await gate.createInstance();
+    await gate.qr(doomed);
+    await gate.db.sql`update instances set linked_at = now() where id = ${doomed}`;
+    const later = message({ instanceId: doomed, runAt: new Date(Date.now() + 3_600_000).toISOString() });
+    await client.put(later);
+    await client.reply(later.id, "accepted");
+    const removal = message({ instanceId: doomed, command: "instance.delete", input: {} });
+    await client.put(removal);
+    expect(await client.reply(removal.id, "done")).toMatchObject({ output: {} });
+    expect((await client.reply(later.id, "failed")).error.code).toMatch(/instance_not_(found|connected)/);
+    const again = message({ instanceId: doomed, command: "instance.start", input: {} });
+    await client.put(again);
+    expect(await client.reply(again.id, "rejected")).toMatchObject({ error: { code: "instance_not_found" } });
+  });
+
+  test("an instance is stopped and started as over REST", async () => {
+    const one = await gate.createInstance();
+    await gate.qr(one);
+    const desired = async () => (await gate.db.sql`select desired from instances where id = ${one}`)[0]?.desired;
+    const stop = message({ instanceId: one, command: "instance.stop", input: {} });
+    await client.put(stop);
+    await client.reply(stop.id, "done");
+    expect(await desired()).toBe("stopped");
+    const start = message({ instanceId: one, command: "instance.start", input: {} });
+    await client.put(start);
+    await client.reply(start.id, "done");
+    expect(await desired()).toBe("running");
+    // A repeat of the first is only told how that went: it does not stop what was started since.
+    await client.put(stop);
+    await until(async () => client.replies().filter(({ id, status }) => id === stop.id && status === "done")[1]);
+    expect(await desired()).toBe("running");
+  });
+});
+
+describe("what is repeated", () => {
+  test("happens once, and is answered with the same ids", async () => {
+    const asked = message();
+    await client.put(asked);
+    const first = await client.reply(asked.id, "done");
+    await client.put({ ...asked, input: { text: asked.input.text, to: asked.input.to } });
+    const again = await until(
+      async () => client.replies().filter(({ id, status }) => id === asked.id && status === "done")[1],
+    );
+    expect(again).toMatchObject({ commandId: first.commandId, messageId: first.messageId, output: first.output });
+    expect(again.correlationId).not.toBe(first.correlationId);
+    expect(textsOf(asked)).toHaveLength(1);
+    expect(textsOf(asked)[0]?.copies).toBe(1);
+  });
+
+  test("with another request under the same id it is rejected", async () => {
+    const asked = message();
+    await client.put(asked);
+    await client.reply(asked.id, "done");
+    await client.put(message({ id: asked.id }));
+    expect(await client.reply(asked.id, "rejected")).toMatchObject({ error: { code: "idempotency_conflict" } });
+  });
+
+  test("an id of a message is no Idempotency-Key of REST", async () => {
+    const asked = message();
+    await client.put(asked);
+    await client.reply(asked.id, "done");
+    const body = { phone: bob.number, message: asked.input.text };
+    const path = `/api/whatsapp/${instanceId}/send`;
+    const { status } = await gate.api("POST", path, { body, headers: { "idempotency-key": asked.id } });
+    expect(status).toBe(200);
+    await until(async () => textsOf(asked).length === 2 || undefined);
+  });
+});
+
+describe("what is rejected", () => {
+  test.each(rejections)("%s: %s", async (_what, code, make) => {
+    const body = await make({ gate, apiKey, number: bob.number, message });
+    const sqsId = await client.put(body, { replyTo: replyQueue });
+    const { error, ...reply } = await client.reply(sqsId, "rejected");
+    expect(error.code).toBe(code);
+    expect(JSON.stringify(error)).not.toContain(apiKey);
+    const { id = null } = typeof body === "object" ? (body as { id?: string }) : {};
+    expect(reply.id).toBe(id === "a b" ? null : id);
+    expect(await gate.db.sql`select from commands where correlation_id = ${sqsId}`).toHaveLength(0);
+  });
+
+  test("a key that may only read asks questions", async () => {
+    const asked = message({
+      apiKey: await newKey(gate, { permissions: ["read"] }),
+      command: "contact.check",
+      input: { numbers: [bob.number] },
+    });
+    await client.put(asked);
+    await client.reply(asked.id, "done");
+  });
+
+  test("nothing is sent to a queue that is not allowed, and nothing done for who names one", async () => {
+    const url = await client.createQueue("somebody-else.fifo");
+    const names = ["somebody-else.fifo", "switchboard-event.fifo", "switchboard-reply-none.fifo", url];
+    const asked = names.map((replyTo) => message({ replyTo }));
+    const ids = await Promise.all(asked.map((one) => client.put(one, { group: "one after another" })));
+    const last = message();
+    await client.put(last, { group: "one after another" });
+    await client.reply(last.id, "done");
+    expect(await gate.db.sql`select from commands where correlation_id = any(${ids})`).toHaveLength(0);
+    const { Attributes } = await client.sqs.send(
+      new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ["ApproximateNumberOfMessages"] }),
+    );
+    expect(Attributes?.ApproximateNumberOfMessages).toBe("0");
+  });
+});
+
+describe("the function", () => {
+  let direct: IngressFunction;
+  let deps: IngressFunction["deps"];
+  let lines: readonly string[];
+  const invoke: IngressFunction["invoke"] = (...args) => direct.invoke(...args);
+
+  beforeAll(async () => {
+    direct = await ingressFunction(gate);
+    ({ deps, lines } = direct);
+  });
+  afterAll(() => direct.close());
+
+  test("takes a message without a key from a sender that the configuration allows, for its user", async () => {
+    const email = `${randomUUID()}@example.com`;
+    const user = await gate.api("POST", "/api/users", { body: { email } });
+    await gate.db.sql`update instances set user_id = ${user.body.id} where id = ${instanceId}`;
+    const senders = new Map([
+      ["AIDAALLOWED", email],
+      ["AROAALLOWED", email],
+      ["AROAONE:session", email],
+      ["AIDANOBODY", "nobody@example.com"],
+    ]);
+    const config = { ...deps.config, INGRESS_SENDERS: senders };
+    const outcome = async (SenderId: string) => {
+      const asked = message({ apiKey: undefined, command: "contact.check", input: { numbers: [bob.number] } });
+      await invoke([record(asked, { SenderId })], { config });
+      const reply = await until(async () =>
+        client.replies().find(({ id, status }) => id === asked.id && (status === "done" || status === "rejected")),
+      );
+      return reply.error?.code ?? reply.status;
+    };
+    expect(await outcome("AIDAALLOWED")).toBe("done");
+    expect(await outcome("AROAALLOWED:some-session")).toBe("done");
+    expect(await outcome("AROAONE:session")).toBe("done");
+    expect(await outcome("AROAONE:another")).toBe("missing_credentials");
+    expect(await outcome("AIDASOMEBODYELSE")).toBe("missing_credentials");
+    expect(await outcome("AIDANOBODY")).toBe("invalid_credentials");
+    await gate.db.sql`update users set disabled_at = now() where id = ${user.body.id}`;
+    expect(await outcome("AIDAALLOWED")).toBe("invalid_credentials");
+    await gate.db.sql`
+      update instances set user_id = (select id from users order by created_at limit 1) where id = ${instanceId}`;
+  });
+
+  test("replies only to the queues that are listed, if any are", async () => {
+    const config = { ...deps.config, REPLY_QUEUES: ["orders.fifo"] };
+    await client.createQueue("orders.fifo");
+    const asked = message({ replyTo: "orders.fifo", instanceId: randomUUID() });
+    await invoke([record(message()), record(asked)], { config });
+    expect(lines.slice(-2).map((line) => JSON.parse(line).code)).toEqual(["invalid_request", "instance_not_found"]);
+    const { QueueUrl } = await client.sqs.send(new GetQueueUrlCommand({ QueueName: "orders.fifo" }));
+    const { Messages } = await client.sqs.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 5 }));
+    expect(Messages?.map(({ Body }) => JSON.parse(Body ?? "").id)).toEqual([asked.id]);
+  });
+
+  test("that dies after it has accepted does it once, however often the message comes again", async () => {
+    const asked = message();
+    const one = record(asked);
+    for (let time = 0; time < 3; time++) expect(await invoke([one])).toEqual({ batchItemFailures: [] });
+    const { messageId } = await client.reply(asked.id, "done");
+    expect(await invoke([one])).toEqual({ batchItemFailures: [] });
+    const ids = new Set(client.replies().flatMap((reply) => (reply.id === asked.id ? [reply.messageId] : [])));
+    expect([...ids]).toEqual([messageId]);
+    expect(textsOf(asked)).toHaveLength(1);
+  });
+
+  test("gives back what failed for reasons of ours with all later ones of its group, and loses none", async () => {
+    const away = openDatabase("postgres://nobody@127.0.0.1:1/none", { max: 1 });
+    const [first, second, malformed] = [message(), message(), "{"];
+    const records = [record(first), record(second), record(malformed, { MessageGroupId: "other" })];
+    const answer = await invoke(records, { db: away });
+    await away.close();
+    expect(answer.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)).toEqual(
+      records.slice(0, 2).map(({ messageId }) => messageId),
+    );
+    expect(await invoke(records)).toEqual({ batchItemFailures: [] });
+    await Promise.all([first, second].map(({ id }) => client.reply(id, "done")));
+  });
+
+  test("takes what the command queue refuses", async () => {
+    const queues = openQueues({ ...deps.config, SQS_ENDPOINT: "http://127.0.0.1:1" } as Config);
+    const asked = message();
+    expect(await invoke([record(asked)], { queues })).toEqual({ batchItemFailures: [] });
+    await client.reply(asked.id, "accepted");
+    queues.client.destroy();
+    unqueued.push(asked.id);
+  });
+
+  test("leaves the output out for a queue that its owner has made for small messages", async () => {
+    const name = "switchboard-reply-small.fifo";
+    await client.createQueue(name, { MaximumMessageSize: "1024" });
+    const numbers = Array.from({ length: 30 }, (_, at) => `4915551000${at + 100}`);
+    const asked = message({ replyTo: name, command: "contact.check", input: { numbers } });
+    const next = message({ replyTo: name });
+    await invoke([record(asked), record(next)]);
+    const replies = new Map<string, AnyReply>();
+    await until(async () => {
+      const received = await deps.queues.receive("reply-small.fifo", { waitSeconds: 5 });
+      for (const { Body } of received) {
+        const reply = JSON.parse(Body ?? "");
+        replies.set(`${reply.id} ${reply.status}`, reply);
+      }
+      await deps.queues.remove(
+        "reply-small.fifo",
+        received.map(({ ReceiptHandle }) => ReceiptHandle ?? ""),
+      );
+      return replies.size === 4 || undefined;
+    });
+    const { output, commandId } = replies.get(`${asked.id} done`);
+    expect(output).toBeNull();
+    expect((await gate.api("GET", `/api/commands/${commandId}`)).body.output.numbers).toHaveLength(numbers.length);
+  });
+
+  test("keeps a reply that its queue does not take, until it does", async () => {
+    const name = "switchboard-reply-shaky.fifo";
+    const url = await client.createQueue(name);
+    const asked = message({ replyTo: name, runAt: new Date(Date.now() + 3_600_000).toISOString() });
+    await invoke([record(asked)]);
+    const [command] = await gate.db.sql`select wa_id, shard from commands where request_id = ${asked.id}`;
+    await client.sqs.send(new DeleteQueueCommand({ QueueUrl: url }));
+    await gate.api("DELETE", `/api/whatsapp/${instanceId}/scheduled/${command?.wa_id}`);
+    const waiting = () => gate.db.sql`select from replies where queue = ${name}`;
+    expect(await waiting()).toHaveLength(1);
+    const sender = { db: deps.db, vault: deps.vault, log: deps.log, replyQueues: openReplyQueues(deps.queues) };
+    const send = () =>
+      until(async () => {
+        const sent = await sendReplies(sender, { shard: command?.shard });
+        return sent.busy ? undefined : sent;
+      });
+    expect(await send()).toMatchObject({ sent: 0, failing: [name] });
+    expect(await waiting()).toHaveLength(1);
+    await client.createQueue(name);
+    // What has waited long has no host: the scheduled function sends it.
+    await gate.db.sql`update replies set created_at = now() - interval '1 minute' where queue = ${name}`;
+    await until(async () => {
+      await sendStrayReplies(sender, 5_000);
+      return (await waiting()).length === 0 || undefined;
+    });
+    const [reply] = await deps.queues.receive("reply-shaky.fifo", { waitSeconds: 5 });
+    expect(JSON.parse(reply?.Body ?? "")).toMatchObject({
+      id: asked.id,
+      status: "failed",
+      error: { code: "conflict" },
+    });
+  });
+
+  test("logs no key, whatever is wrong with the message", async () => {
+    const { length } = lines;
+    const key = randomUUID();
+    await invoke([
+      record(`{"v":1,"apiKey":"${key}"`),
+      record(message({ apiKey: key })),
+      record(message({ apiKey: [key] })),
+    ]);
+    const written = lines.slice(length);
+    expect(written).toHaveLength(3);
+    expect(written.map((line) => JSON.parse(line).correlationId)).not.toContain(undefined);
+    expect(written.join("")).not.toContain(key);
+  });
+});
+
+test("the example in the docs sends a text and prints what became of it, as it stands", async () => {
+  await client.createQueue("switchboard-reply-example.fifo");
+  const { env } = gate.gateway;
+  const { stdout } = await promisify(execFile)(process.execPath, ["docs/examples/send-over-sqs.mjs"], {
+    env: {
+      PATH: process.env.PATH,
+      AWS_REGION: "us-east-1",
+      AWS_ENDPOINT_URL_SQS: env.SQS_ENDPOINT,
+      AWS_ACCESS_KEY_ID: env.AWS_ACCESS_KEY_ID,
+      AWS_SECRET_ACCESS_KEY: env.AWS_SECRET_ACCESS_KEY,
+      INSTANCE_ID: instanceId,
+      API_KEY: apiKey,
+      TO: bob.number,
+      TEXT: "from the example",
+    },
+  });
+  const [accepted, done] = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(accepted).toMatchObject({ status: "accepted" });
+  expect(done).toMatchObject({ status: "done", messageId: accepted.messageId });
+  await bob.waitFor(({ text, id }) => text === "from the example" && id === accepted.messageId);
+});
+
+test("every result comes back and no text comes twice, though the host is killed in the middle", async () => {
+  const asked = Array.from({ length: 20 }, () => message());
+  await Promise.all(asked.map((one) => client.put(one, { group: instanceId })));
+  await until(
+    async () =>
+      asked.some(({ id }) => client.replies().some((one) => one.id === id && one.status === "done")) || undefined,
+  );
+  host.kill("SIGKILL");
+  await once(host, "exit");
+  host = spawnHost(gate.gateway.env);
+  for (const { id, input } of asked) {
+    const { messageId } = await client.reply(id, "done");
+    expect(bob.inbox.messages.filter(({ text }) => text === input.text).map((one) => one.id)).toEqual([messageId]);
+  }
+  // The database has what no queue had.
+  for (const id of unqueued) await client.reply(id, "done");
+});

@@ -1,0 +1,128 @@
+import { writeFileSync } from "node:fs";
+import { dialects } from "../../functions/api/app.ts";
+import type { Dialect } from "../../functions/api/dialect.ts";
+import type { Row } from "../../functions/api/row.ts";
+import { nameOf, type Shown } from "../integration/endpoint-frame.ts";
+import { multiInstanceShown } from "../integration/endpoint-shown.ts";
+import { gatewayCases } from "../integration/gateway-cases.ts";
+import { gatewayDocument, multiInstanceDocument } from "./documents.ts";
+import { type Feature, features } from "./simulator.ts";
+
+/** One endpoint as the page shows it. */
+export interface Listed {
+  row: Row;
+  /** Whether it stands in the dialect's document; else it is ours. */
+  documented: boolean;
+  simulator: Feature | undefined;
+  /** A test that looks at what it does. */
+  shown: Shown | undefined;
+  /** The status with which it says that WhatsApp no longer does it. */
+  refused: number | undefined;
+  /** Whether its own case looks at a phone, or at the webhook's receiver. */
+  seen: boolean;
+}
+
+interface Source {
+  title: string;
+  /** The five cases of each endpoint. */
+  cases: string;
+  documented: ReadonlySet<string>;
+  of(endpoint: string): Omit<Listed, "row" | "documented">;
+}
+
+const sources: Record<string, Source> = {
+  gateway: {
+    title: "The Gateway API",
+    cases: "tests/integration/gateway-endpoints.test.ts",
+    documented: new Set(gatewayDocument.endpoints.map(({ endpoint }) => endpoint)),
+    of: (endpoint) => {
+      const { simulator, shown, seen, refused } = gatewayCases[endpoint] ?? {};
+      return { simulator, shown, refused, seen: seen !== undefined };
+    },
+  },
+  "multi-instance": {
+    title: "The Multi-Instance API",
+    cases: "tests/integration/endpoints.test.ts",
+    documented: new Set(multiInstanceDocument.flatMap((one) => ("endpoint" in one ? [one.endpoint] : []))),
+    of: (endpoint) => {
+      const { simulator, shown } = multiInstanceShown[endpoint] ?? {};
+      return { simulator, shown, refused: undefined, seen: false };
+    },
+  },
+};
+
+function sourceOf({ name }: Dialect): Source {
+  const source = sources[name];
+  if (!source) throw new Error(`no document of the dialect ${name}`);
+  return source;
+}
+
+export function listed(dialect: Dialect): Listed[] {
+  const { documented, of } = sourceOf(dialect);
+  return dialect.rows.map((row) => ({ row, documented: documented.has(nameOf(row)), ...of(nameOf(row)) }));
+}
+
+const nounOf = (row: Row) => row.path.split("/")[2] ?? "";
+const linked = (file: string, text: string) => `[${text}](../${file})`;
+
+function doing({ row, refused }: Listed): string {
+  if (refused !== undefined) return `refused: ${refused}`;
+  if (row.command) return `\`${row.command}\``;
+  return row.method === "get" ? "reads" : "operation";
+}
+
+function line(one: Listed, cases: string): string {
+  const { row, documented, simulator, shown } = one;
+  const endpoint = `${documented ? "" : "+ "}${row.method.toUpperCase()} \`${row.path}\``;
+  const [file, name] = shown ?? [cases, `a right request is answered as documented`];
+  const test = `${linked(file, file.replace(/^tests\//, "").replace(".test.ts", ""))}: ${name.replaceAll("|", "\\|").replaceAll("%s", "…")}`;
+  return `| ${endpoint} | ${doing(one)} | ${simulator ?? ""} | ${test} |`;
+}
+
+function chapter(dialect: Dialect): string[] {
+  const { title, cases, documented } = sourceOf(dialect);
+  const all = listed(dialect);
+  const shown = all.filter((one) => one.documented).length;
+  const nouns = [...new Set(all.map(({ row }) => nounOf(row)))];
+  return [
+    `## ${title}`,
+    "",
+    `${shown} of the ${documented.size} endpoints of its document, and ${all.length - shown} more. Their five cases: ${linked(cases, cases)}.`,
+    "",
+    ...nouns.flatMap((noun) => [
+      `### ${noun}`,
+      "",
+      "| endpoint | command | simulated WhatsApp | shown by |",
+      "| --- | --- | --- | --- |",
+      ...all.filter(({ row }) => nounOf(row) === noun).map((one) => line(one, cases)),
+      "",
+    ]),
+  ];
+}
+
+/** `docs/endpoints.md`, out of the declarations and the cases of every endpoint. */
+export function endpointsPage(): string {
+  const simulator = Object.entries(features).map(([name, { what, files }]) => {
+    const links = files.map((file) => linked(`infra/local/whatsapp/${file}`, file));
+    return `| ${name} | ${what} | ${links.join(", ")} |`;
+  });
+  return [
+    "# Endpoints",
+    "",
+    "Written by `npm run docs` from the declarations; do not edit. `+` marks what the dialect's document does not have. The",
+    "command is what the session host does on WhatsApp; *reads* and *operation* are the API's own. *Refused* says with which",
+    "status and why WhatsApp no longer does it. Each endpoint has five cases (happy, invalid, without credentials, somebody",
+    "else's, not connected) over the whole stack; the test that is named looks at what it does, at a phone where there is",
+    "something to see. What the simulated WhatsApp does is [below](#the-simulated-whatsapp).",
+    "",
+    ...dialects.toSorted((a, b) => (a.name < b.name ? -1 : 1)).flatMap(chapter),
+    "## The simulated WhatsApp",
+    "",
+    "| part | what it does | files |",
+    "| --- | --- | --- |",
+    ...simulator,
+    "",
+  ].join("\n");
+}
+
+if (import.meta.main) writeFileSync("docs/endpoints.md", endpointsPage());

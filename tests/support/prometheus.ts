@@ -1,0 +1,38 @@
+const name = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
+const value = /^([+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?Inf|NaN)$/;
+const types = ["counter", "gauge", "histogram", "summary", "untyped"];
+
+/**
+ * Reads Prometheus' text format 0.0.4 as its specification has it, as far as metrics without labels go; throws at what it does not allow.
+ * https://prometheus.io/docs/instrumenting/exposition_formats/
+ */
+export function readPrometheus(text: string): Map<string, number> {
+  if (text !== "" && !text.endsWith("\n")) throw new Error("the last line must end with a line feed");
+  const [helped, typed, read] = [new Set<string>(), new Map<string, string>(), new Map<string, number>()];
+  for (const line of text.split("\n").slice(0, -1)) {
+    const [, what, metric = "", rest = ""] = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
+    if (what) {
+      if (!name.test(metric)) throw new Error(`no name of a metric: ${line}`);
+      if (read.has(metric)) throw new Error(`what describes a metric must stand before it: ${line}`);
+      if (what === "HELP") once(helped.has(metric), line) || helped.add(metric);
+      else once(typed.has(metric), line) || typed.set(metric, rest);
+      if (what === "TYPE" && !types.includes(rest)) throw new Error(`no type: ${line}`);
+      if (what === "HELP" && /\\(?![\\n])/.test(rest)) throw new Error(`a backslash must be escaped: ${line}`);
+      continue;
+    }
+    if (line === "" || line.startsWith("#")) continue;
+    const [sample = "", number = "", ...more] = line.split(/[ \t]+/);
+    if (!name.test(sample) || !value.test(number) || more.length > 0) throw new Error(`no sample: ${line}`);
+    once(read.has(sample), line);
+    const isCounter = typed.get(sample) === "counter";
+    if (isCounter !== sample.endsWith("_total")) throw new Error(`counters end with _total, and nothing else: ${line}`);
+    if (isCounter && Number(number) < 0) throw new Error(`a counter is not below 0: ${line}`);
+    read.set(sample, Number(number));
+  }
+  return read;
+}
+
+function once(already: boolean, line: string): false {
+  if (already) throw new Error(`twice: ${line}`);
+  return false;
+}
