@@ -1,0 +1,46 @@
+# Two images. `host`, the last, is the session host as it runs on Fargate; `whole` is everything in one process, for
+# docker-compose.yml. tests/infra runs the steps where there is no Docker.
+FROM node:24.21.0-bookworm-slim AS base
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends ffmpeg tini ca-certificates curl \
+ && curl --fail --silent --show-error --output /etc/ssl/rds.pem https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem \
+ && apt-get purge -y curl && apt-get autoremove -y && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+# Signals reach the program, and what ffmpeg leaves behind is reaped.
+ENTRYPOINT ["tini", "--"]
+
+FROM node:24.21.0-bookworm-slim AS host-build
+ENV NODE_ENV=production
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY patches patches
+RUN npm ci --omit=dev && npm cache clean --force
+COPY core core
+COPY session-host session-host
+
+# SQS and S3 of the one-process run are development packages of the rest.
+FROM node:24.21.0-bookworm-slim AS whole-build
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY patches patches
+RUN npm ci && npm cache clean --force
+COPY core core
+COPY functions functions
+COPY session-host session-host
+COPY infra/local infra/local
+
+FROM base AS whole
+COPY --from=whole-build /app /app
+ENV NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/data
+RUN mkdir /data && chown node:node /data
+VOLUME /data
+USER node
+EXPOSE 3000
+CMD ["node", "infra/local/start.ts"]
+
+FROM base AS host
+COPY --from=host-build /app /app
+ENV NODE_ENV=production NODE_EXTRA_CA_CERTS=/etc/ssl/rds.pem METRICS_PORT=9464
+USER node
+CMD ["node", "session-host/main.ts"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=10 CMD ["node", "session-host/health.ts"]

@@ -1,0 +1,28 @@
+import { functionArgs } from "./function.ts";
+import { migration } from "./migration.ts";
+import { listObjects, measure, media, objects, send, upload, useKey } from "./permission.ts";
+import { commands, events } from "./queues.ts";
+import { sizes } from "./stage.ts";
+
+export const apiFunction = new sst.aws.Function(
+  "ApiFunction",
+  functionArgs({
+    handler: "functions/api/index.handler",
+    description: "The REST API, both dialects",
+    memory: "1024 MB",
+    // API Gateway waits 30 s; the API itself gives up waiting for a result at 25 s.
+    timeout: "29 seconds",
+    permissions: [
+      send(commands),
+      measure([...commands, events]),
+      objects(["s3:GetObject"], [media, upload]),
+      objects(["s3:PutObject"], [upload]),
+      listObjects,
+      useKey,
+    ],
+  }),
+  { dependsOn: [migration] },
+);
+
+export const api = new sst.aws.ApiGatewayV2("Api", { accessLog: { retention: sizes.logs } });
+api.route("$default", apiFunction.arn);

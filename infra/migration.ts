@@ -1,0 +1,44 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { database } from "./database.ts";
+import { functionEnvironment } from "./environment.ts";
+import { functionArgs } from "./function.ts";
+import { useKey } from "./permission.ts";
+
+const folder = "core/db/migrations";
+
+const adminEmail = new sst.Secret("AdminEmail");
+const adminPassword = new sst.Secret("AdminPassword");
+
+const migrate = new sst.aws.Function(
+  "Migrate",
+  functionArgs({
+    handler: "functions/migrate/index.handler",
+    description: "Brings the database to the newest schema and makes the first admin",
+    memory: "512 MB",
+    timeout: "15 minutes",
+    environment: { ...functionEnvironment, ADMIN_EMAIL: adminEmail.value, ADMIN_PASSWORD: adminPassword.value },
+    copyFiles: [{ from: folder, to: "functions/migrate/migrations" }],
+    permissions: [useKey],
+  }),
+  { dependsOn: [database] },
+);
+
+/** Each deploy that brings a migration or more shards runs it, once, before anything that needs it is updated. */
+export const migration = new aws.lambda.Invocation("Migration", {
+  functionName: migrate.name,
+  input: "{}",
+  triggers: { migrations: hashOf(folder), shards: functionEnvironment.SHARDS },
+});
+
+function hashOf(path: string): string {
+  const hash = createHash("sha256");
+  const root = join($cli.paths.root, path);
+  for (const file of readdirSync(root)
+    .filter((name) => name.endsWith(".sql"))
+    .sort()) {
+    hash.update(file).update(readFileSync(join(root, file)));
+  }
+  return hash.digest("hex");
+}

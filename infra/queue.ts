@@ -1,0 +1,38 @@
+import { deadLetterQueue, maxReceives } from "../core/queue/name.ts";
+import { key } from "./key.ts";
+import { prefix } from "./stage.ts";
+
+export interface QueueWithDead {
+  /** Without the prefix. */
+  name: string;
+  queue: sst.aws.Queue;
+  dead: sst.aws.Queue;
+}
+
+/** A FIFO queue of high throughput under the name that `core/queue` finds it by, encrypted, and its dead-letter queue. */
+export function fifoQueue(name: string, logicalName: string, visibilitySeconds: number): QueueWithDead {
+  const declare = (queueName: string, suffix: string, args: Pick<sst.aws.QueueArgs, "dlq" | "visibilityTimeout">) =>
+    new sst.aws.Queue(`${logicalName}${suffix}`, {
+      ...args,
+      fifo: true,
+      transform: {
+        queue: (queue) => {
+          queue.name = `${prefix}-${queueName}`;
+          queue.messageRetentionSeconds = retentionSeconds;
+          queue.deduplicationScope = "messageGroup";
+          queue.fifoThroughputLimit = "perMessageGroupId";
+          queue.kmsMasterKeyId = key.arn;
+          queue.kmsDataKeyReusePeriodSeconds = 3600;
+        },
+      },
+    });
+  const dead = declare(deadLetterQueue(name), "Dead", {});
+  const queue = declare(name, "", {
+    dlq: { queue: dead.arn, retry: maxReceives },
+    visibilityTimeout: `${visibilitySeconds} seconds`,
+  });
+  return { name, queue, dead };
+}
+
+/** The longest that SQS keeps a message: 14 days. */
+const retentionSeconds = 1_209_600;

@@ -1,0 +1,27 @@
+/** What differs between stages. `production` is kept when it is removed from the code; every other stage goes with all its data. */
+export const production = $app.stage === "production";
+
+/** Of queues, which are found by name: `<prefix>-command-0.fifo`, … */
+export const prefix = `${$app.name}-${$app.stage}`;
+
+export const sizes = production
+  ? ({
+      nat: "managed",
+      /** Can grow later, never shrink: an instance keeps its shard. */
+      shards: 32,
+      database: { min: "0.5 ACU", max: "32 ACU" },
+      databaseReaders: 1,
+      host: { cpu: "2 vCPU", memory: "8 GB", min: 2, max: 16 },
+      /** By the memory of a host and what a session takes of it (docs/bench.md), with room for media. */
+      instancesPerHost: 1_500,
+      logs: "3 months",
+    } as const)
+  : ({
+      nat: "ec2",
+      shards: 4,
+      database: { min: "0 ACU", max: "2 ACU" },
+      databaseReaders: 0,
+      host: { cpu: "0.5 vCPU", memory: "2 GB", min: 1, max: 2 },
+      instancesPerHost: 300,
+      logs: "1 week",
+    } as const);

@@ -1,0 +1,61 @@
+import { ingressTimeoutSeconds, webhookTimeoutSeconds } from "../core/queue/name.ts";
+import { functionArgs } from "./function.ts";
+import { migration } from "./migration.ts";
+import { consume, listObjects, media, objects, send, sendOut, upload, useKey } from "./permission.ts";
+import { commands, events, ingress } from "./queues.ts";
+
+const after = { dependsOn: [migration] };
+
+export const webhookFunction = new sst.aws.Function(
+  "WebhookFunction",
+  functionArgs({
+    handler: "functions/webhook/index.handler",
+    description: "Signs events and posts them to webhooks",
+    memory: "512 MB",
+    timeout: `${webhookTimeoutSeconds} seconds`,
+    permissions: [consume([events]), sendOut("events"), objects(["s3:GetObject"], [media]), useKey],
+  }),
+  after,
+);
+events.queue.subscribe(webhookFunction.arn, { batch: { size: 10, partialResponses: true } });
+
+export const ingressFunction = new sst.aws.Function(
+  "IngressFunction",
+  functionArgs({
+    handler: "functions/ingress/index.handler",
+    description: "Takes commands from the ingress queue",
+    memory: "512 MB",
+    timeout: `${ingressTimeoutSeconds} seconds`,
+    permissions: [
+      consume([ingress]),
+      send(commands),
+      sendOut("reply"),
+      objects(["s3:GetObject"], [media, upload]),
+      listObjects,
+      useKey,
+    ],
+  }),
+  after,
+);
+ingress.queue.subscribe(ingressFunction.arn, { batch: { size: 10, partialResponses: true } });
+
+export const cronFunction = new sst.aws.Function(
+  "CronFunction",
+  functionArgs({
+    handler: "functions/cron/index.handler",
+    description: "Does what is due: deliveries that failed, commands that no queue knows of, what is to be pruned",
+    memory: "512 MB",
+    timeout: "55 seconds",
+    permissions: [
+      send(commands),
+      sendOut("reply", "events"),
+      objects(["s3:GetObject"], [media]),
+      objects(["s3:DeleteObject"], [upload]),
+      listObjects,
+      useKey,
+    ],
+  }),
+  after,
+);
+// A run that failed is followed by the next one.
+new sst.aws.CronV2("Cron", { schedule: "rate(1 minute)", function: cronFunction.arn, retries: 0 });

@@ -1,0 +1,20 @@
+// What Lambda's own runtime does: load the handler, then ask for an event and answer it, for ever.
+import { pathToFileURL } from "node:url";
+
+const api = `http://${process.env.AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime/invocation`;
+const started = performance.now();
+const { handler } = await import(pathToFileURL(process.argv[2]).href);
+const load = String(performance.now() - started);
+
+for (;;) {
+  const next = await fetch(`${api}/next`, { headers: { "x-load-ms": load } });
+  const id = next.headers.get("lambda-runtime-aws-request-id");
+  const deadline = Number(next.headers.get("lambda-runtime-deadline-ms"));
+  const context = { awsRequestId: id, getRemainingTimeInMillis: () => deadline - Date.now() };
+  const post = (path, body) => fetch(`${api}/${id}/${path}`, { method: "POST", body: JSON.stringify(body ?? null) });
+  try {
+    await post("response", await handler(await next.json(), context));
+  } catch (error) {
+    await post("error", { errorType: error?.name ?? "Error", errorMessage: String(error?.message ?? error) });
+  }
+}

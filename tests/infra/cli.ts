@@ -1,0 +1,134 @@
+import { existsSync } from "node:fs";
+import { cp, mkdir, readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join, resolve } from "node:path";
+import * as esbuild from "esbuild";
+
+/** A file of the project that is read as if it said something else. */
+export interface Change {
+  file: string;
+  from: string;
+  to: string;
+}
+
+/** A function as it would be uploaded. */
+export interface Bundle {
+  handler: string;
+  runtime: string;
+  file: string;
+  bytes: number;
+}
+
+interface BuildRequest {
+  handler: string;
+  functionID: string;
+  runtime: string;
+  properties: { minify?: boolean };
+  copyFiles?: { from: string; to?: string }[];
+}
+
+/** Bundling takes longer than all the rest, and most changes leave it as it is. */
+const bundled = new Map<string, Bundle>();
+
+/** What SST's program answers its components while they are evaluated: bundles of the handlers, names of its own resources. */
+export async function startCli(root: string, work: string, region: string, change: Change | undefined) {
+  const bundles: Bundle[] = [];
+  const problems: string[] = [];
+  const methods: Record<string, (input: never) => unknown> = {
+    "Provider.Aws.Bootstrap": () => ({
+      asset: "sst-asset",
+      assetEcrRegistryId: "123456789012",
+      assetEcrUrl: `123456789012.dkr.ecr.${region}.amazonaws.com/sst-asset`,
+      state: "sst-state",
+      appsyncHttp: "",
+      appsyncRealtime: "",
+    }),
+    "Runtime.AddTarget": () => ({}),
+    "Runtime.Build": async (request: BuildRequest) => {
+      const out = join(work, request.functionID);
+      try {
+        const known = change?.file.startsWith("functions/") ? undefined : bundled.get(request.handler);
+        const bundle = known ?? (await bundleHandler(root, out, request, change));
+        if (!change) bundled.set(request.handler, bundle);
+        bundles.push(bundle);
+        await mkdir(out, { recursive: true });
+      } catch (error) {
+        // SST would end here; the other checks have something to say too.
+        problems.push(error instanceof Error ? error.message : String(error));
+        await mkdir(out, { recursive: true });
+      }
+      return { handler: request.handler, out, errors: [], sourcemaps: [] };
+    },
+  };
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", async () => {
+      const { method, params } = JSON.parse(Buffer.concat(chunks).toString()) as { method: string; params: never[] };
+      const answer = methods[method];
+      if (!answer) problems.push(`nothing here answers ${method}`);
+      const body = answer ? { result: await answer(params[0] as never) } : { error: `there is no ${method} here` };
+      response.end(JSON.stringify(body));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    bundles,
+    problems,
+    close: () => new Promise((resolve) => server.close(resolve)),
+  };
+}
+
+/** With the options of SST's own bundler for Node.js (`pkg/runtime/node/build.go`). Throws when the handler is not there. */
+export async function bundleHandler(
+  root: string,
+  out: string,
+  { handler, runtime, properties, copyFiles = [] }: Omit<BuildRequest, "functionID">,
+  change?: Change,
+): Promise<Bundle> {
+  const dot = handler.lastIndexOf(".");
+  const [path, name] = [handler.slice(0, dot), handler.slice(dot + 1)];
+  const entry = join(root, `${path}.ts`);
+  if (!existsSync(entry)) throw new Error(`there is no ${path}.ts`);
+  const file = join(out, `${path}.mjs`);
+  const result = await esbuild.build({
+    entryPoints: [entry],
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "esnext",
+    mainFields: ["module", "main"],
+    conditions: ["node", "module"],
+    minify: properties.minify ?? true,
+    outfile: file,
+    metafile: true,
+    logLevel: "silent",
+    plugins: change ? [changed(root, change)] : [],
+    banner: {
+      js: 'import { createRequire as topLevelRequire } from "module"; const require = topLevelRequire(import.meta.url);',
+    },
+  });
+  const [output] = Object.values(result.metafile.outputs);
+  if (!output?.exports.includes(name)) throw new Error(`${path}.ts exports no ${name}`);
+  for (const { from, to } of copyFiles) await cp(resolve(root, from), join(out, to ?? from), { recursive: true });
+  return { handler, runtime, file, bytes: output.bytes };
+}
+
+function changed(root: string, change: Change): esbuild.Plugin {
+  return {
+    name: "change",
+    setup(build) {
+      build.onLoad({ filter: /\.ts$/ }, async ({ path }) =>
+        path === join(root, change.file) ? { contents: await readChanged(path, change), loader: "ts" } : null,
+      );
+    },
+  };
+}
+
+export async function readChanged(path: string, { file, from, to }: Change): Promise<string> {
+  const contents = await readFile(path, "utf8");
+  if (!contents.includes(from)) throw new Error(`${file} does not say ${from}`);
+  return contents.replace(from, to);
+}

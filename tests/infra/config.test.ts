@@ -1,0 +1,84 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { type Evaluation, evaluate } from "./evaluate.ts";
+import { violations } from "./rules.ts";
+
+let development: Evaluation;
+beforeAll(async () => {
+  development = await evaluate();
+});
+
+test("the infrastructure keeps every rule", () => {
+  expect(violations(development)).toEqual([]);
+});
+
+test("so does production's, which is larger and harder to lose", async () => {
+  const production = await evaluate({ stage: "production" });
+  expect(violations(production)).toEqual([]);
+  expect(production.resources.length).toBeGreaterThan(development.resources.length);
+});
+
+test("each role may do exactly this", async () => {
+  const roles = development.resources
+    .filter(({ type }) => type === "aws:iam/role:Role")
+    .toSorted((a, b) => a.name.localeCompare(b.name));
+  const actions = Object.fromEntries(
+    roles.map(({ name, inputs }) => [
+      name,
+      (inputs.inlinePolicies ?? []).flatMap((one: { policy: string }) =>
+        JSON.parse(one.policy).Statement.map(({ Action, Resource }: { Action: string; Resource: string[] }) => ({
+          Action,
+          Resource: [Resource]
+            .flat()
+            .map((arn) => arn.replace(/command-\d+/, "command-N").replace(/(test-\w+-)[a-z]{8}\b/, "$1…"))
+            .filter((arn, at, all) => all.indexOf(arn) === at),
+        })),
+      ),
+    ]),
+  );
+  await expect(`${JSON.stringify(actions, null, 2)}\n`).toMatchFileSnapshot("../fixtures/roles.json");
+});
+
+describe("a change that breaks a rule is noticed:", () => {
+  test.each([
+    [
+      "a queue loses its redrive policy",
+      "infra/queue.ts",
+      "dlq: { queue: dead.arn, retry: maxReceives },",
+      "",
+      /has no dead-letter queue/,
+    ],
+    [
+      "a role gains a wildcard",
+      "infra/permission.ts",
+      '"sqs:GetQueueUrl", "sqs:SendMessage"',
+      '"sqs:*"',
+      /may do sqs:\*/,
+    ],
+    ["a role reaches everything", "infra/permission.ts", "resources: [key.arn]", 'resources: ["*"]', /everywhere/],
+    [
+      "a handler's export is renamed",
+      "functions/webhook/index.ts",
+      "export const handler",
+      "export const handle",
+      /exports no handler/,
+    ],
+    [
+      "a timeout outgrows a visibility timeout",
+      "core/queue/name.ts",
+      "webhookTimeoutSeconds = 60",
+      "webhookTimeoutSeconds = 90",
+      /hides for 360 s/,
+    ],
+    ["a host is killed sooner", "infra/host.ts", "stopSeconds = 120", "stopSeconds = 30", /killed before/],
+    [
+      "the bucket is opened",
+      "infra/storage.ts",
+      "enforceHttps: true",
+      'access: "public", enforceHttps: true',
+      /made public/,
+    ],
+  ])("%s", async (_what, file, from, to, says) => {
+    const found = violations(await evaluate({ change: { file, from, to } }));
+    expect(found.join("\n")).toMatch(says);
+  });
+});

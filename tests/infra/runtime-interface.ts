@@ -1,0 +1,84 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { accountId } from "../../infra/local/lambda-context.ts";
+
+export interface Outcome {
+  /** What the handler answered, or what it threw. */
+  answer?: unknown;
+  error?: { errorType: string; errorMessage: string };
+}
+
+/**
+ * A function as Lambda runs it: its bundle in a fresh process that asks the runtime interface for events, with nothing of this
+ * project around it. https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+ */
+export async function startFunction(file: string, environment: Record<string, string>) {
+  let poll: ServerResponse | undefined;
+  const waiting: { id: string; event: string; timeoutMs: number; done: (outcome: Outcome) => void }[] = [];
+  const running = new Map<string, (outcome: Outcome) => void>();
+  let loadMs: number | undefined;
+
+  const hand = () => {
+    const next = poll && waiting.shift();
+    if (!poll || !next) return;
+    running.set(next.id, next.done);
+    poll.writeHead(200, {
+      "content-type": "application/json",
+      "lambda-runtime-aws-request-id": next.id,
+      "lambda-runtime-deadline-ms": String(Date.now() + next.timeoutMs),
+      "lambda-runtime-invoked-function-arn": `arn:aws:lambda:us-east-1:${accountId}:function:test`,
+    });
+    poll.end(next.event);
+    poll = undefined;
+  };
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      const [, , , , id = "", what] = request.url?.split("/") ?? [];
+      if (id === "next") {
+        loadMs ??= Number(request.headers["x-load-ms"]);
+        poll = response;
+        return hand();
+      }
+      const body = JSON.parse(Buffer.concat(chunks).toString() || "null");
+      running.get(id)?.(what === "error" ? { error: body } : { answer: body });
+      running.delete(id);
+      response.writeHead(202).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const child: ChildProcess = spawn(process.execPath, [new URL("./bootstrap.mjs", import.meta.url).pathname, file], {
+    env: {
+      PATH: process.env.PATH ?? "",
+      AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+      AWS_EC2_METADATA_DISABLED: "true",
+      LOG_LEVEL: "silent",
+      ...environment,
+    },
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  let count = 0;
+  return {
+    /** Milliseconds from the start of the import to the first request for an event. */
+    loadMs: () => loadMs ?? Number.NaN,
+    invoke(event: unknown, timeoutMs = 30_000): Promise<Outcome> {
+      return new Promise((done, fail) => {
+        child.once("exit", (code) => fail(new Error(`the function ended with ${code}`)));
+        waiting.push({ id: `request-${count++}`, event: JSON.stringify(event), timeoutMs, done });
+        hand();
+      });
+    },
+    async stop() {
+      child.removeAllListeners("exit");
+      if (child.exitCode === null) {
+        child.kill();
+        await once(child, "exit");
+      }
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
