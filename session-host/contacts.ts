@@ -42,6 +42,8 @@ export class ContactSource {
   /** What was told first is recorded first, though a LID may have to be looked up. */
   #turn: Promise<void> = Promise.resolve();
   #waiting = 0;
+  /** Groups that were told of since all were last asked for: the answer may be older than what was told. */
+  readonly #told = new Set<string>();
 
   constructor(deps: ContactSourceDeps) {
     this.#deps = deps;
@@ -72,7 +74,10 @@ export class ContactSource {
     );
     ev.on("messaging-history.set", (history) => tell(ofHistory(history)));
     ev.on("lid-mapping.update", ({ lid, pn }) => tell([fact({ jid: pn, lid, link: true })]));
-    ev.on("groups.upsert", (groups) => tell(groups.map((group) => fact({ jid: group.id, name: group.subject }))));
+    ev.on("groups.upsert", (groups) => {
+      for (const { id } of groups) this.#told.add(plain(id));
+      tell(groups.map((group) => fact({ jid: group.id, name: group.subject })));
+    });
     ev.on("groups.update", (groups) =>
       tell(groups.map(({ id, subject }) => (id && subject ? fact({ jid: id, name: subject }) : undefined))),
     );
@@ -92,9 +97,11 @@ export class ContactSource {
   async readGroups(sock: WASocket): Promise<boolean> {
     const leave = await groupQueries.enter();
     try {
+      this.#told.clear();
       const groups = Object.values(await sock.groupFetchAllParticipating());
       const facts = groups.flatMap((group) => fact({ jid: group.id, name: group.subject }) ?? []);
-      await this.#inTurn(() => this.#deps.record({ contacts: facts, groups: facts.map(({ jid }) => jid) }));
+      const there = new Set([...facts.map(({ jid }) => jid), ...this.#told]);
+      await this.#inTurn(() => this.#deps.record({ contacts: facts, groups: [...there] }));
       return true;
     } catch (error) {
       this.#deps.log.warn({ err: error, instanceId: this.#deps.instanceId }, "the groups could not be read");
