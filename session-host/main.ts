@@ -1,11 +1,11 @@
 import { readConfig } from "../core/config.ts";
 import { createLogger } from "../core/log.ts";
-import { startHost } from "./start.ts";
 
 const config = readConfig();
 const log = createLogger("session-host", config.LOG_LEVEL);
 
-const running = startHost(config, log);
+// Loaded when the signals are listened for: a host that is told to stop while it loads ends as it should.
+const running = import("./start.ts").then(({ startHost }) => startHost(config, log));
 running.then(
   () => log.info("ready"),
   (error: unknown) => {
