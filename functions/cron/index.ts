@@ -1,4 +1,5 @@
+import { emitting } from "../../core/metric/emit.ts";
 import { once, openParts } from "../webhook/open.ts";
 import { createCronHandler } from "./handler.ts";
 
-export const handler = createCronHandler(once(() => openParts("cron")));
+export const handler = emitting(createCronHandler(once(() => openParts("cron"))));

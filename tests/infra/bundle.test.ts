@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readConfig } from "../../core/config.ts";
+import { metricCatalog } from "../../core/metric/name.ts";
 import { createQueues, openQueues } from "../../core/queue/index.ts";
 import { openStorage } from "../../core/storage/index.ts";
 import { type LocalAws, startAws } from "../../infra/local/aws.ts";
@@ -63,16 +64,12 @@ afterAll(async () => {
     console.log(`${name}: ${Math.round(bytes / 1000)} kB, loaded in ${Math.round(ms)} ms`);
 });
 
-async function run(handler: string, event: unknown) {
+async function run(handler: string, event: unknown, besides: Record<string, string> = {}) {
   const { file, bytes } = bundles.get(handler) as Bundle;
-  const fn = await startFunction(file, environment);
-  try {
-    const outcome = await fn.invoke(event);
-    loads.push([handler, bytes, fn.loadMs()]);
-    return outcome;
-  } finally {
-    await fn.stop();
-  }
+  const fn = await startFunction(file, { ...environment, ...besides });
+  const outcome = await fn.invoke(event).finally(() => fn.stop());
+  loads.push([handler, bytes, fn.loadMs()]);
+  return { ...outcome, printed: fn.printed() };
 }
 
 const request = (method: string, path: string, body?: unknown) => ({
@@ -129,8 +126,18 @@ test("the ingress bundle refuses what is no command, and does not ask for it aga
   expect(answer).toEqual({ batchItemFailures: [] });
 });
 
-test("the scheduled bundle does what is due", async () => {
-  expect(await run("functions/cron/index.handler", {})).toEqual({ answer: null });
+test("the scheduled bundle does what is due, and tells CloudWatch how the fleet is: by that hosts are scaled", async () => {
+  const { answer, printed } = await run("functions/cron/index.handler", {}, { METRICS: "emf" });
+  expect(answer).toBeNull();
+  const told = printed.split("\n").filter((line) => line.startsWith('{"_aws"'));
+  const gauges = Object.entries(metricCatalog).flatMap(([name, declared]) =>
+    "of" in declared && declared.of === "fleet" ? [name] : [],
+  );
+  expect(told).toHaveLength(1);
+  const { _aws, Stage, ...values } = JSON.parse(told[0] ?? "{}");
+  expect(Stage).toBe("switchboard");
+  expect(Object.keys(values)).toEqual(expect.arrayContaining(gauges));
+  expect(_aws.CloudWatchMetrics[0].Metrics.map((one: { Name: string }) => one.Name)).toEqual(Object.keys(values));
 });
 
 test("a bare Hono handler loads beside them, for comparison", async () => {

@@ -58,10 +58,16 @@ export async function startFunction(file: string, environment: Record<string, st
       LOG_LEVEL: "silent",
       ...environment,
     },
-    stdio: ["ignore", "inherit", "inherit"],
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let printed = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    printed += text;
   });
   let count = 0;
   return {
+    /** What it has written to standard output, which on AWS is its log. */
+    printed: () => printed,
     /** Milliseconds from the start of the import to the first request for an event. */
     loadMs: () => loadMs ?? Number.NaN,
     invoke(event: unknown, timeoutMs = 30_000): Promise<Outcome> {
@@ -75,7 +81,8 @@ export async function startFunction(file: string, environment: Record<string, st
       child.removeAllListeners("exit");
       if (child.exitCode === null) {
         child.kill();
-        await once(child, "exit");
+        // Not `exit`: what it has written may still be on its way.
+        await once(child, "close");
       }
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
