@@ -48,22 +48,29 @@ function supervise(env: Record<string, string>, log: Logger): HostProcess {
     stop: async () => {
       stopping = true;
       clearTimeout(respawn);
-      await endChild(child);
+      await endHost(child);
     },
   };
 }
 
-/** Starts the session host as a container would: its own process, all from the environment. */
+/** Starts the session host as a container would: its own process, all from the environment. It ends with this one. */
 export function spawnHost(env: Record<string, string>): ChildProcess {
   return spawn(process.execPath, [main], {
     env: { PATH: process.env.PATH ?? "", ...env },
-    stdio: ["ignore", "inherit", "inherit"],
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
 }
 
-async function endChild(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, "exit");
-  child.kill("SIGTERM");
-  await ended;
+/** Ends a host as a container service does, or as a crash, unless it has ended or never begun. Answers its exit code: null if a signal ended it. */
+export async function endHost(
+  host: ChildProcess | undefined,
+  signal: "SIGTERM" | "SIGKILL" = "SIGTERM",
+): Promise<number | null> {
+  if (!host) return null;
+  if (host.exitCode === null && host.signalCode === null) {
+    const ended = once(host, "exit");
+    host.kill(signal);
+    await ended;
+  }
+  return host.exitCode;
 }

@@ -1,7 +1,6 @@
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { spawnHost } from "../../infra/local/host-process.ts";
+import { endHost, spawnHost } from "../../infra/local/host-process.ts";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
@@ -24,10 +23,7 @@ beforeAll(async () => {
   instance = await gate.linked(alice);
 });
 afterAll(async () => {
-  if (host.exitCode === null) {
-    host.kill("SIGTERM");
-    await once(host, "exit");
-  }
+  await endHost(host);
   await gate.stop();
 });
 
@@ -37,8 +33,7 @@ test("a bulk whose host is killed goes on where it was, at its pace: nobody is l
   });
   expect(status).toBe(201);
   await peers[7]?.waitFor((message) => message.text === "to all");
-  host.kill("SIGKILL");
-  await once(host, "exit");
+  await endHost(host, "SIGKILL");
   host = spawnHost(gate.gateway.env);
   const report = await until(async () => {
     const answer = await gate.api("GET", `/api/whatsapp/${instance}/bulk/${body.bulkId}`);

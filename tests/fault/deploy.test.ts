@@ -1,8 +1,7 @@
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { spawnHost } from "../../infra/local/host-process.ts";
+import { endHost, spawnHost } from "../../infra/local/host-process.ts";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
@@ -21,16 +20,9 @@ beforeAll(async () => {
   instance = await gate.linked(alice);
 });
 afterAll(async () => {
-  await stop(host);
+  await endHost(host);
   await gate.stop();
 });
-
-async function stop(process: ChildProcess): Promise<number | null> {
-  if (process.exitCode !== null) return process.exitCode;
-  const ended = once(process, "exit");
-  process.kill("SIGTERM");
-  return (await ended)[0] as number | null;
-}
 
 test("deploys hand over: nothing is lost, refused or sent twice, and no phone sees a logout", async () => {
   const ids: string[] = [];
@@ -50,9 +42,11 @@ test("deploys hand over: nothing is lost, refused or sent twice, and no phone se
   for (let deploy = 0; deploy < 3; deploy++) {
     await sleep(1000);
     const next = spawnHost(gate.gateway.env);
-    expect(await stop(host)).toBe(0);
+    expect(await endHost(host)).toBe(0);
     host = next;
     await sleep(2500);
+    // No deploy stops a host before the one that is to follow it runs.
+    await until(async () => (await gate.db.sql`select from hosts where id like ${`%-${host.pid}-%`}`)[0], 60_000);
   }
   going = false;
   await traffic;

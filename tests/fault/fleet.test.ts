@@ -1,8 +1,7 @@
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { spawnHost } from "../../infra/local/host-process.ts";
+import { endHost, spawnHost } from "../../infra/local/host-process.ts";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
@@ -27,12 +26,7 @@ beforeAll(async () => {
   await Promise.all(instances.map((id) => gate.status(id, "connected")));
 });
 afterAll(async () => {
-  await Promise.all(
-    hosts.map(async (host) => {
-      const ended = once(host, "exit");
-      if (host.kill("SIGTERM")) await ended;
-    }),
-  );
+  await Promise.all(hosts.map((host) => endHost(host)));
   await gate.stop();
 });
 

@@ -1,8 +1,7 @@
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { spawnHost } from "../../infra/local/host-process.ts";
+import { endHost, spawnHost } from "../../infra/local/host-process.ts";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
@@ -30,10 +29,7 @@ beforeAll(async () => {
   instance = await gate.linked(alice, "multi-instance", { retryInterval: 1000, maxRetries: 10 });
 });
 afterAll(async () => {
-  if (host.exitCode === null) {
-    host.kill("SIGTERM");
-    await once(host, "exit");
-  }
+  await endHost(host);
   await gate.stop();
 });
 
@@ -46,8 +42,7 @@ for (let round = 0; round < rounds; round++) {
     const inbound = streamIn(round);
     const outbound = streamOut(round);
     await sleep(moment);
-    host.kill("SIGKILL");
-    await once(host, "exit");
+    await endHost(host, "SIGKILL");
     host = spawnHost(gate.gateway.env);
     const sent = await inbound;
     const accepted = await outbound;

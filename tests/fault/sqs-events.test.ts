@@ -1,8 +1,7 @@
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { spawnHost } from "../../infra/local/host-process.ts";
+import { endHost, spawnHost } from "../../infra/local/host-process.ts";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
 import { type Consumer, makeQueue, startConsumer } from "../support/event-queue.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
@@ -38,10 +37,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await consumer?.stop();
-  if (host.exitCode === null) {
-    host.kill("SIGTERM");
-    await once(host, "exit");
-  }
+  await endHost(host);
   await gate.stop();
 });
 
@@ -53,8 +49,7 @@ for (let round = 0; round < rounds; round++) {
       Promise.all([streamIn(account.phone, round), streamOut(account.id, round)]),
     );
     await sleep(moment);
-    host.kill("SIGKILL");
-    await once(host, "exit");
+    await endHost(host, "SIGKILL");
     host = spawnHost(gate.gateway.env);
     const streams = await Promise.all(traffic);
 

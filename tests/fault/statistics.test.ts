@@ -1,7 +1,6 @@
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { spawnHost } from "../../infra/local/host-process.ts";
+import { endHost, spawnHost } from "../../infra/local/host-process.ts";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
 import { png } from "../integration/files.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
@@ -31,10 +30,7 @@ beforeAll(async () => {
   instance = await gate.linked(alice, "multi-instance", { retryInterval: 1000, maxRetries: 10 });
 });
 afterAll(async () => {
-  if (host.exitCode === null) {
-    host.kill("SIGTERM");
-    await once(host, "exit");
-  }
+  await endHost(host);
   await gate.stop();
 });
 
@@ -59,8 +55,7 @@ test("statistics equal a recount of the event log, of deliveries and of calls, t
     }
   })();
   await middle;
-  host.kill("SIGKILL");
-  await once(host, "exit");
+  await endHost(host, "SIGKILL");
   host = spawnHost(gate.gateway.env);
   await Promise.all([inbound, outbound]);
   await until(async () => {

@@ -1,6 +1,5 @@
 import { type ChildProcess, execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
 import { promisify } from "node:util";
 import {
   DeleteQueueCommand,
@@ -14,7 +13,7 @@ import { openDatabase } from "../../core/db/index.ts";
 import { sendReplies, sendStrayReplies } from "../../core/ingress/outbox.ts";
 import { openReplyQueues } from "../../core/ingress/reply-queue.ts";
 import { openQueues } from "../../core/queue/index.ts";
-import { spawnHost } from "../../infra/local/host-process.ts";
+import { endHost, spawnHost } from "../../infra/local/host-process.ts";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
@@ -46,10 +45,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await client?.stop();
-  if (host?.exitCode === null) {
-    host.kill("SIGTERM");
-    await once(host, "exit");
-  }
+  await endHost(host);
   await gate?.stop();
 });
 
@@ -461,8 +457,7 @@ test("every result comes back and no text comes twice, though the host is killed
     async () =>
       asked.some(({ id }) => client.replies().some((one) => one.id === id && one.status === "done")) || undefined,
   );
-  host.kill("SIGKILL");
-  await once(host, "exit");
+  await endHost(host, "SIGKILL");
   host = spawnHost(gate.gateway.env);
   for (const { id, input } of asked) {
     const { messageId } = await client.reply(id, "done");

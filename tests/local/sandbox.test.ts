@@ -55,11 +55,13 @@ test("one run takes a message out and one in, ends with 0 and leaves nothing beh
 
 test("a sandbox that was killed goes on with what it had, and Ctrl-C ends it and its database", async () => {
   const folder = await folderOfTest();
-  const env = { DATA_DIR: folder, PORT: "0" };
+  const env = { DATA_DIR: folder, PORT: "0", SESSION_HOST: "child" };
   const first = start([], env);
   await first.printed("The instance is connected");
+  const closed = once(first.child, "close");
   first.child.kill("SIGKILL");
-  await first.ended();
+  // Its session host, which writes to the same output, has ended as well.
+  await closed;
 
   const second = start([], env);
   await second.printed("All is well");
