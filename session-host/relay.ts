@@ -2,6 +2,7 @@ import type { Database } from "../core/db/index.ts";
 import type { EventEnvelope, EventType } from "../core/event/catalog.ts";
 import type { Logger } from "../core/log.ts";
 import { count } from "../core/metric/index.ts";
+import { batches } from "../core/queue/batches.ts";
 import { eventQueue, type QueueMessage, type Queues } from "../core/queue/index.ts";
 import type { Lease } from "./lease.ts";
 
@@ -25,8 +26,6 @@ interface OutboxRow {
 
 const page = 500;
 const lanes = 4;
-/** SQS takes ten messages and 1 MiB in one call; the rest is for what SQS counts besides the bodies. */
-const maxBatchBytes = 1_000_000;
 /** Finds what another process appended, and what a failed call left. */
 const pollMs = 1000;
 
@@ -112,7 +111,8 @@ export class Relay {
   /** Stops at the first refusal, since what comes after it would overtake it. Answers the ids that were taken. */
   async #sendLane(rows: readonly OutboxRow[]): Promise<string[]> {
     const sent: string[] = [];
-    for (const batch of batches(rows)) {
+    const entries = rows.map((row) => [row.id, toMessage(row)] as const);
+    for (const batch of batches(entries, ([, { body }]) => body)) {
       if (!this.#deps.lease.held) return sent;
       try {
         const refused = await this.#deps.queues.sendBatch(
@@ -129,23 +129,6 @@ export class Relay {
     }
     return sent;
   }
-}
-
-function* batches(rows: readonly OutboxRow[]): Generator<[string, QueueMessage][]> {
-  let batch: [string, QueueMessage][] = [];
-  let bytes = 0;
-  for (const row of rows) {
-    const message = toMessage(row);
-    const size = Buffer.byteLength(message.body);
-    if (batch.length === 10 || bytes + size > maxBatchBytes) {
-      if (batch.length > 0) yield batch;
-      batch = [];
-      bytes = 0;
-    }
-    batch.push([row.id, message]);
-    bytes += size;
-  }
-  if (batch.length > 0) yield batch;
 }
 
 function toMessage(row: OutboxRow): QueueMessage {

@@ -3,8 +3,8 @@ import { LRUCache } from "lru-cache";
 import { commandCatalog } from "../core/command/catalog.ts";
 import { readCommandEnvelope } from "../core/command/envelope.ts";
 import { AppError } from "../core/error.ts";
-import { openReplyQueues } from "../core/ingress/reply-queue.ts";
 import { mediaPrefix, uploadPrefix } from "../core/media/index.ts";
+import { openForeignQueues } from "../core/queue/foreign.ts";
 import { commandQueue, type Queues } from "../core/queue/index.ts";
 import { BulkRelease } from "./bulk.ts";
 import { endMutes } from "./channels.ts";
@@ -65,7 +65,7 @@ export class Shard {
     this.lease = lease;
     const { db, queues, vault, ids, log, host } = deps;
     this.#relay = new Relay({ db, queues, log, host, lease });
-    this.#replier = new Replier({ db, vault, log, lease, replyQueues: openReplyQueues(queues) });
+    this.#replier = new Replier({ db, vault, log, lease, foreignQueues: openForeignQueues(queues.client) });
     this.#ledger = new Ledger({
       db,
       vault,

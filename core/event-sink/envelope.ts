@@ -63,11 +63,8 @@ export function publicBody(row: LogRow, vault: Vault, now: Date): string | null 
     correlationId: row.correlation_id,
     at: row.created_at.toISOString(),
   };
-  return JSON.stringify(envelope).replaceAll(/[\ufffe\uffff]/g, escaped);
+  return JSON.stringify(envelope);
 }
-
-/** SQS refuses these two characters. */
-const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16)}`;
 
 /** An expired one is of no use, and its key may be gone. */
 function openQr(row: LogRow, vault: Vault, now: Date): string | null {

@@ -3,15 +3,16 @@ import type { Vault } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
 import type { Logger } from "../log.ts";
 import { count } from "../metric/index.ts";
+import { batches } from "../queue/batches.ts";
+import type { ForeignQueues } from "../queue/foreign.ts";
 import type { QueueMessage } from "../queue/index.ts";
 import { pauseAfter } from "../webhook/backoff.ts";
 import { type LogRow, publicBody } from "./envelope.ts";
-import type { SinkQueues } from "./queue.ts";
 
 export interface SinkDeps {
   db: Database;
   vault: Vault;
-  sinkQueues: SinkQueues;
+  foreignQueues: ForeignQueues;
   clock: Clock;
   log: Logger;
   /** Answers 0 to 1, for the jitter. */
@@ -33,9 +34,8 @@ const marginMs = 12_000;
 const page = 100;
 /** Sinks that are served side by side. */
 const parallel = 16;
-/** SQS takes ten messages and 1 MiB in one call; the rest is for what SQS counts besides the bodies. */
-const maxBatch = 10;
-const maxBatchBytes = 1_000_000;
+/** For one call, in milliseconds: a queue that does not answer must not hold up who waits for the worker. */
+const callTimeoutMs = 10_000;
 /** The first pause of a sink that fails; doubled after each further failure up to an hour. */
 const firstPauseMs = 5_000;
 
@@ -157,6 +157,7 @@ interface Sent {
   /** The queue has all events up to this one. */
   upTo: number;
   sent: number;
+  /** What was thrown, or why a message was refused. */
   error?: unknown;
 }
 
@@ -165,14 +166,16 @@ async function send(deps: SinkDeps, sink: Claimed, rows: readonly (Head & Partia
   if (events.length === 0) return { upTo: rows[0]?.head ?? sink.sentSeq, sent: 0 };
   const result: Sent = { upTo: sink.sentSeq, sent: 0 };
   try {
-    for (const batch of batches(deps, events)) {
+    const entries = events.map((row) => entryOf(deps, row));
+    for (const batch of batches(entries, ({ message }) => message?.body ?? null)) {
       const messages = batch.flatMap(({ message }) => message ?? []);
-      const taken = messages.length > 0 ? await deps.sinkQueues.send(sink.queue, messages) : 0;
-      result.sent += taken;
-      const refused = messages[taken]?.deduplicationId;
+      const signal = AbortSignal.timeout(callTimeoutMs);
+      const [first] = messages.length > 0 ? await deps.foreignQueues.send(sink.queue, messages, signal) : [];
+      result.sent += first?.index ?? messages.length;
+      const refused = first && messages[first.index]?.deduplicationId;
       for (const { row } of batch) {
         // What comes after a refused one would overtake it.
-        if (row.id === refused) return { ...result, error: new Error("the queue refused a message") };
+        if (row.id === refused) return { ...result, error: first?.reason };
         result.upTo = row.seq;
       }
     }
@@ -187,27 +190,12 @@ interface Entry {
   message?: QueueMessage;
 }
 
-function* batches(deps: SinkDeps, rows: readonly LogRow[]): Generator<Entry[]> {
-  let batch: Entry[] = [];
-  let bytes = 0;
-  for (const row of rows) {
-    const body = publicBody(row, deps.vault, deps.clock.now());
-    if (body === null) {
-      // It was written by a later version, before this one was put in its place or after.
-      deps.log.error({ eventId: row.id, type: row.type }, "an event of an unknown type is not sent to its queue");
-      batch.push({ row });
-      continue;
-    }
-    const size = Buffer.byteLength(body);
-    if (batch.length >= maxBatch || (bytes > 0 && bytes + size > maxBatchBytes)) {
-      yield batch;
-      batch = [];
-      bytes = 0;
-    }
-    batch.push({ row, message: { body, groupId: row.instance_id, deduplicationId: row.id } });
-    bytes += size;
-  }
-  if (batch.length > 0) yield batch;
+function entryOf(deps: SinkDeps, row: LogRow): Entry {
+  const body = publicBody(row, deps.vault, deps.clock.now());
+  if (body !== null) return { row, message: { body, groupId: row.instance_id, deduplicationId: row.id } };
+  // It was written by a later version, before this one was put in its place or after.
+  deps.log.error({ eventId: row.id, type: row.type }, "an event of an unknown type is not sent to its queue");
+  return { row };
 }
 
 /**
@@ -246,6 +234,6 @@ async function noteFailure(deps: SinkDeps, sink: Claimed, { upTo, error }: Sent)
 
 /** In SQS's words: `QueueDoesNotExist: …`. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return "the queue did not take it";
-  return `${error.name}: ${error.message}`.replaceAll("\u0000", "").slice(0, 300);
+  const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return reason.replaceAll("\u0000", "").slice(0, 300);
 }

@@ -3,14 +3,15 @@ import type { Vault } from "../crypto/index.ts";
 import { type Database, storableJson } from "../db/index.ts";
 import { errorCodes, isErrorCode } from "../error.ts";
 import type { Logger } from "../log.ts";
+import { batches, maxBatchBytes } from "../queue/batches.ts";
+import type { ForeignQueues } from "../queue/foreign.ts";
 import type { QueueMessage } from "../queue/index.ts";
 import type { IngressReply } from "./message.ts";
-import type { ReplyQueues } from "./reply-queue.ts";
 
 export interface ReplyDeps {
   db: Database;
   vault: Vault;
-  replyQueues: ReplyQueues;
+  foreignQueues: ForeignQueues;
   log: Logger;
 }
 
@@ -24,14 +25,21 @@ export interface OutgoingReply {
   reply: IngressReply;
 }
 
-/** SQS takes 1 MiB in one call; the rest is for what it counts besides the bodies. */
-const maxBatchBytes = 1_000_000;
+/**
+ * So long a round may wait for SQS. It holds a transaction meanwhile, which the database ends when it idles for 5 s (`start.ts`): then
+ * what was sent would be forgotten, and sent again.
+ */
+const roundMs = 3_000;
 
 /** Sends a reply now; if its queue refuses, it waits in the database. Throws when that is away as well. */
-export async function sendReply(deps: Pick<ReplyDeps, "db" | "replyQueues" | "log">, out: OutgoingReply) {
+export async function sendReply(deps: Pick<ReplyDeps, "db" | "foreignQueues" | "log">, out: OutgoingReply) {
   const { queue, groupId, deduplicationId, shard, reply } = out;
   try {
-    const refused = await deps.replyQueues.send(queue, [{ body: bodyOf(reply), groupId, deduplicationId }]);
+    const refused = await deps.foreignQueues.send(
+      queue,
+      [{ body: bodyOf(reply), groupId, deduplicationId }],
+      AbortSignal.timeout(roundMs),
+    );
     if (refused.length === 0) return;
   } catch (error) {
     deps.log.warn({ err: error, queue, correlationId: reply.correlationId }, "a reply queue is not available");
@@ -79,7 +87,8 @@ export async function sendReplies(
       select position::float8 as position, queue, group_id, deduplication_id, command, reply from replies
       where shard = ${shard} and queue <> all(${except}::text[]) order by position limit ${page}`;
     const byQueue = [...Map.groupBy(rows, (row) => row.queue)];
-    const taken = await Promise.all(byQueue.map(([queue, waiting]) => sendInOrder(deps, queue, waiting)));
+    const signal = AbortSignal.timeout(roundMs);
+    const taken = await Promise.all(byQueue.map(([queue, waiting]) => sendInOrder(deps, queue, waiting, signal)));
     const sent = taken.flat();
     if (sent.length > 0) await sql`delete from replies where position = any(${sent}::bigint[])`;
     const failing = byQueue.flatMap(([queue, waiting], at) => (taken[at]?.length === waiting.length ? [] : [queue]));
@@ -91,17 +100,25 @@ export async function sendReplies(
 const outboxLock = 1_398_294_340;
 
 /** Stops at the first refusal. Answers the positions of what the queue took. */
-async function sendInOrder(deps: ReplyDeps, queue: string, rows: readonly Row[]): Promise<number[]> {
+async function sendInOrder(
+  deps: ReplyDeps,
+  queue: string,
+  rows: readonly Row[],
+  signal: AbortSignal,
+): Promise<number[]> {
   const sent: number[] = [];
-  for (const batch of batches(rows.map((row) => [row.position, messageOf(deps.vault, row)] as const))) {
+  const waiting = rows.map((row) => [row.position, messageOf(deps.vault, row)] as const);
+  for (const batch of batches(waiting, ([, { body }]) => body)) {
     try {
-      const refused = await deps.replyQueues.send(
+      const refused = await deps.foreignQueues.send(
         queue,
         batch.map(([, message]) => message),
+        signal,
       );
       const held = refused.filter(({ forEver }) => !forEver).map(({ index }) => index);
       const until = Math.min(batch.length, ...held);
-      for (const { index } of refused) if (index < until) await sendWithoutOutput(deps, queue, batch[index]?.[1]);
+      for (const { index } of refused)
+        if (index < until) await sendWithoutOutput(deps, queue, batch[index]?.[1], signal);
       sent.push(...batch.slice(0, until).map(([position]) => position));
       if (until < batch.length) return sent;
     } catch (error) {
@@ -113,35 +130,22 @@ async function sendInOrder(deps: ReplyDeps, queue: string, rows: readonly Row[])
 }
 
 /** What its queue never takes must not keep the others waiting: its owner has made the queue for small messages only. */
-async function sendWithoutOutput(deps: ReplyDeps, queue: string, message: QueueMessage | undefined): Promise<void> {
+async function sendWithoutOutput(
+  deps: ReplyDeps,
+  queue: string,
+  message: QueueMessage | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   if (!message) return;
   const reply = JSON.parse(message.body) as IngressReply;
   const shorter = { ...reply, ...("output" in reply ? { output: null } : {}) };
-  const refused = await deps.replyQueues.send(queue, [{ ...message, body: JSON.stringify(shorter) }]);
+  const refused = await deps.foreignQueues.send(queue, [{ ...message, body: JSON.stringify(shorter) }], signal);
   if (refused.length === 0) return;
   if (!refused[0]?.forEver) throw new Error("the queue refused a reply");
   deps.log.error(
     { queue, correlationId: reply.correlationId },
     "a reply queue does not take a reply at all: it is lost",
   );
-}
-
-type Waiting = readonly [position: number, message: QueueMessage];
-
-function* batches(waiting: readonly Waiting[]): Generator<Waiting[]> {
-  let batch: Waiting[] = [];
-  let bytes = 0;
-  for (const one of waiting) {
-    const size = Buffer.byteLength(one[1].body);
-    if (batch.length === 10 || (batch.length > 0 && bytes + size > maxBatchBytes)) {
-      yield batch;
-      batch = [];
-      bytes = 0;
-    }
-    batch.push(one);
-    bytes += size;
-  }
-  if (batch.length > 0) yield batch;
 }
 
 /** The trigger has neither the titles of errors nor the key to what is sealed: both are put in here. */

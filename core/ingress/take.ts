@@ -9,6 +9,7 @@ import * as lifecycle from "../instance/lifecycle.ts";
 import { loadInstance } from "../instance/store.ts";
 import { assertStaged } from "../media/staged.ts";
 import { count } from "../metric/index.ts";
+import type { ForeignQueues } from "../queue/foreign.ts";
 import type { Storage } from "../storage/index.ts";
 import { assertPermission, type Caller } from "../user/index.ts";
 import { callerOfMessage } from "./identity.ts";
@@ -23,11 +24,11 @@ import {
   unreadable,
 } from "./message.ts";
 import { sendReply } from "./outbox.ts";
-import { allowedReplyQueue, type ReplyQueues } from "./reply-queue.ts";
+import { allowedReplyQueue } from "./reply-queue.ts";
 
 export interface IngressDeps extends lifecycle.LifecycleDeps {
   storage: Storage;
-  replyQueues: ReplyQueues;
+  foreignQueues: ForeignQueues;
   config: Pick<Config, "QUEUE_PREFIX" | "REPLY_QUEUES" | "INGRESS_SENDERS">;
 }
 
@@ -53,7 +54,7 @@ export async function takeMessage(deps: IngressDeps, record: IngressRecord): Pro
   try {
     const parsed = tryParse(record.body);
     known = readable(parsed);
-    queue = await allowedReplyQueue(deps.replyQueues, deps.config, known.replyTo ?? record.replyTo);
+    queue = await allowedReplyQueue(deps.foreignQueues, deps.config, known.replyTo ?? record.replyTo);
     if (parsed === undefined) throw new AppError("malformed_json", "the message is not JSON");
     await accept(deps, record, readMessage(parsed), queue);
     count("IngressAccepted");

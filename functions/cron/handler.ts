@@ -3,7 +3,6 @@ import { expireCommands, requeueCommands } from "../../core/command/sweep.ts";
 import { prune } from "../../core/db/prune.ts";
 import { feedLagging, type SinkDeps } from "../../core/event-sink/feed.ts";
 import { sendStrayReplies } from "../../core/ingress/outbox.ts";
-import { openReplyQueues } from "../../core/ingress/reply-queue.ts";
 import { pruneUploads } from "../../core/media/prune.ts";
 import { readFleetGauges } from "../../core/metric/fleet.ts";
 import { measure } from "../../core/metric/index.ts";
@@ -33,7 +32,7 @@ export function createCronHandler(open: () => Promise<WebhookDeps & SinkDeps & {
       expireCommands(parts),
       prune(parts, Math.min(pruneMs, budgetMs)),
       pruneUploads(parts),
-      sendStrayReplies({ ...parts, replyQueues: openReplyQueues(parts.queues) }, budgetMs),
+      sendStrayReplies(parts, budgetMs),
       readFleetGauges(parts.db).then(measure),
     ]);
     const failures = jobs.flatMap((job) => (job.status === "rejected" ? [job.reason] : []));

@@ -1,5 +1,4 @@
 import { readConfig } from "../../core/config.ts";
-import { openReplyQueues } from "../../core/ingress/reply-queue.ts";
 import { emitting } from "../../core/metric/emit.ts";
 import { once, openParts } from "../webhook/open.ts";
 import { createIngressHandler } from "./handler.ts";
@@ -8,8 +7,7 @@ export const handler = emitting(
   createIngressHandler(
     once(async () => {
       const config = readConfig();
-      const parts = await openParts("ingress");
-      return { ...parts, config, replyQueues: openReplyQueues(parts.queues), shards: config.SHARDS };
+      return { ...(await openParts("ingress")), config, shards: config.SHARDS };
     }),
   ),
 );

@@ -5,9 +5,9 @@ import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
 import { openDatabase } from "../../core/db/index.ts";
 import { createEgress } from "../../core/egress/index.ts";
 import type { SinkDeps } from "../../core/event-sink/feed.ts";
-import { openSinkQueues } from "../../core/event-sink/queue.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
+import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { openQueues, type Queues } from "../../core/queue/index.ts";
 import { openStorage, type Storage } from "../../core/storage/index.ts";
 import type { WebhookDeps } from "../../core/webhook/group.ts";
@@ -42,7 +42,7 @@ export async function openParts(name: string, env = process.env): Promise<Parts>
     const egress = createEgress({ allow: config.EGRESS_ALLOW });
     const storage = openStorage(config);
     const queues = openQueues(config);
-    const sinkQueues = openSinkQueues(queues.client);
+    const foreignQueues = openForeignQueues(queues.client);
     const close = async () => {
       storage.client.destroy();
       queues.client.destroy();
@@ -50,7 +50,7 @@ export async function openParts(name: string, env = process.env): Promise<Parts>
       await db.close();
     };
     const log = createLogger(name);
-    return { db, vault, egress, storage, queues, sinkQueues, clock: systemClock, ids: systemIds, log, close };
+    return { db, vault, egress, storage, queues, foreignQueues, clock: systemClock, ids: systemIds, log, close };
   } catch (error) {
     await db.close();
     throw error;

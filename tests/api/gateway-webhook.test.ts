@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { createEgress } from "../../core/egress/index.ts";
-import { openSinkQueues } from "../../core/event-sink/queue.ts";
 import { systemIds } from "../../core/id.ts";
+import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { deliverEvents } from "../../core/webhook/deliver.ts";
 import { clearDeliveries } from "../../core/webhook/log.ts";
 import { testUrl } from "../../core/webhook/test.ts";
@@ -20,7 +20,7 @@ afterAll(() => api?.stop());
 
 const parts = () => ({
   ...api.deps,
-  sinkQueues: openSinkQueues(api.deps.queues.client),
+  foreignQueues: openForeignQueues(api.deps.queues.client),
   random: () => 0.5,
   sleep: async (ms: number) => api.deps.clock.advance(ms),
 });

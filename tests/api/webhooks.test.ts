@@ -1,9 +1,9 @@
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { EventData, EventType } from "../../core/event/catalog.ts";
-import { openSinkQueues } from "../../core/event-sink/queue.ts";
 import { systemIds } from "../../core/id.ts";
 import { sealedPlace } from "../../core/instance/index.ts";
+import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { deliverEvents } from "../../core/webhook/deliver.ts";
 import { wakeDeliveries } from "../../core/webhook/wake.ts";
 import { startReceiver } from "../webhook/receiver.ts";
@@ -22,7 +22,7 @@ afterAll(() => api?.stop());
 const hour = 60 * 60 * 1000;
 const parts = () => ({
   ...api.deps,
-  sinkQueues: openSinkQueues(api.deps.queues.client),
+  foreignQueues: openForeignQueues(api.deps.queues.client),
   random: () => 0.5,
   sleep: async (ms: number) => api.deps.clock.advance(ms),
 });

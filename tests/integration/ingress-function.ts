@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { SQSBatchResponse, SQSRecord } from "aws-lambda";
-import { openReplyQueues } from "../../core/ingress/reply-queue.ts";
 import type { IngressDeps } from "../../core/ingress/take.ts";
 import { createLogger } from "../../core/log.ts";
+import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { openQueues } from "../../core/queue/index.ts";
 import { createIngressHandler } from "../../functions/ingress/handler.ts";
 import { openParts } from "../../functions/webhook/open.ts";
@@ -27,7 +27,14 @@ export async function ingressFunction(gate: TestGateway): Promise<IngressFunctio
   const log = createLogger("ingress", "info");
   const stream = Object.getOwnPropertySymbols(log).find((one) => one.description === "pino.stream");
   Object.defineProperty(log, stream as symbol, { value: { write: (line: string) => lines.push(line) } });
-  const deps = { ...parts, log, config, queues, replyQueues: openReplyQueues(queues), shards: config.SHARDS };
+  const deps = {
+    ...parts,
+    log,
+    config,
+    queues,
+    foreignQueues: openForeignQueues(queues.client),
+    shards: config.SHARDS,
+  };
   return {
     deps,
     lines,

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Config } from "../../core/config.ts";
 import { openDatabase } from "../../core/db/index.ts";
 import { sendReplies, sendStrayReplies } from "../../core/ingress/outbox.ts";
-import { openReplyQueues } from "../../core/ingress/reply-queue.ts";
+import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { openQueues } from "../../core/queue/index.ts";
 import { endHost, spawnHost } from "../../infra/local/host-process.ts";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
@@ -387,7 +387,12 @@ describe("the function", () => {
     await gate.api("DELETE", `/api/whatsapp/${instanceId}/scheduled/${command?.wa_id}`);
     const waiting = () => gate.db.sql`select from replies where queue = ${name}`;
     expect(await waiting()).toHaveLength(1);
-    const sender = { db: deps.db, vault: deps.vault, log: deps.log, replyQueues: openReplyQueues(deps.queues) };
+    const sender = {
+      db: deps.db,
+      vault: deps.vault,
+      log: deps.log,
+      foreignQueues: openForeignQueues(deps.queues.client),
+    };
     const send = () =>
       until(async () => {
         const sent = await sendReplies(sender, { shard: command?.shard });

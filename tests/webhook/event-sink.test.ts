@@ -5,9 +5,9 @@ import { readConfig } from "../../core/config.ts";
 import { prune } from "../../core/db/prune.ts";
 import { appendEvents } from "../../core/event/append.ts";
 import { feedLagging, feedSinks, type SinkDeps } from "../../core/event-sink/feed.ts";
-import { openSinkQueues } from "../../core/event-sink/queue.ts";
 import { alignSinks } from "../../core/event-sink/setting.ts";
 import { systemIds } from "../../core/id.ts";
+import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { openQueues, type Queues } from "../../core/queue/index.ts";
 import { startWorld, text, type World } from "./support.ts";
 
@@ -22,7 +22,7 @@ beforeAll(async () => {
   world = await startWorld();
   sqs = await startFauxqs({ port: 0, logger: false, host: "127.0.0.1" });
   queues = openQueues(readConfig({ SQS_ENDPOINT: `http://127.0.0.1:${sqs.port}` }));
-  deps = { ...world.deps, sinkQueues: openSinkQueues(queues.client) };
+  deps = { ...world.deps, foreignQueues: openForeignQueues(queues.client) };
 });
 afterAll(async () => {
   queues?.client.destroy();
@@ -158,7 +158,7 @@ test("what a worker had that died is sent when its claim has passed", async () =
   const queue = await newQueue();
   const id = await newInstance(queue);
   await append(id, ["one"]);
-  const dies = { ...deps, sinkQueues: { send: () => new Promise<number>(() => undefined) } };
+  const dies = { ...deps, foreignQueues: { ...deps.foreignQueues, send: () => new Promise<never>(() => undefined) } };
   void feedSinks(dies, [id], { budgetMs: minute, maxEvents: 1 });
   await expect.poll(async () => (await sink(id))?.nextAt.getTime() > world.clock.now().getTime()).toBe(true);
   expect(await wake()).toEqual({ sent: 0 });

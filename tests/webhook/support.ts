@@ -9,11 +9,11 @@ import { migrate } from "../../core/db/migrate.ts";
 import { createEgress } from "../../core/egress/index.ts";
 import type { EventData, EventType } from "../../core/event/catalog.ts";
 import type { SinkDeps } from "../../core/event-sink/feed.ts";
-import { openSinkQueues } from "../../core/event-sink/queue.ts";
 import { systemIds } from "../../core/id.ts";
 import { sealedPlace } from "../../core/instance/index.ts";
 import type { Dialect } from "../../core/instance/instance.sql.ts";
 import { createLogger } from "../../core/log.ts";
+import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { openQueues } from "../../core/queue/index.ts";
 import { openStorage } from "../../core/storage/index.ts";
 import type { WebhookDeps } from "../../core/webhook/group.ts";
@@ -86,7 +86,7 @@ export async function startWorld() {
   const log = createLogger("webhook", process.env.TEST_LOG ?? "silent");
   // Nothing asks it: only URLs are signed.
   const storage = openStorage(readConfig({ S3_ENDPOINT: "http://127.0.0.1:1" }));
-  const sinkQueues = openSinkQueues(openQueues(readConfig({ SQS_ENDPOINT: "http://127.0.0.1:1" })).client);
+  const foreignQueues = openForeignQueues(openQueues(readConfig({ SQS_ENDPOINT: "http://127.0.0.1:1" })).client);
   // Always the middle of the jitter, so that pauses are exact; and who waits moves the clock.
   const random = () => 0.5;
   const sleep = async (ms: number) => clock.advance(ms);
@@ -95,7 +95,7 @@ export async function startWorld() {
     vault,
     egress,
     storage,
-    sinkQueues,
+    foreignQueues,
     clock,
     ids: systemIds,
     log,

@@ -1,0 +1,25 @@
+/** SQS takes ten messages and 1 MiB in one call; the rest is for what it counts besides the bodies. */
+export const maxBatchMessages = 10;
+export const maxBatchBytes = 1_000_000;
+
+/** What can travel in one call each, in order. `bodyOf` answers null for what travels with the others and is no message. */
+export function* batches<Item>(items: Iterable<Item>, bodyOf: (item: Item) => string | null): Generator<Item[]> {
+  let batch: Item[] = [];
+  let messages = 0;
+  let bytes = 0;
+  for (const item of items) {
+    const body = bodyOf(item);
+    const size = body === null ? 0 : Buffer.byteLength(body);
+    const full = messages >= maxBatchMessages || bytes + size > maxBatchBytes;
+    if (body !== null && messages > 0 && full) {
+      yield batch;
+      batch = [];
+      messages = 0;
+      bytes = 0;
+    }
+    batch.push(item);
+    messages += body === null ? 0 : 1;
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
+}
