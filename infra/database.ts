@@ -37,4 +37,7 @@ export const databaseSecret = new aws.secretsmanager.Secret("DatabaseUrl", {
   kmsKeyId: key.arn,
   recoveryWindowInDays: production ? 7 : 0,
 });
-new aws.secretsmanager.SecretVersion("DatabaseUrlVersion", { secretId: databaseSecret.id, secretString: databaseUrl });
+export const databaseSecretVersion = new aws.secretsmanager.SecretVersion("DatabaseUrlVersion", {
+  secretId: databaseSecret.id,
+  secretString: databaseUrl,
+});

@@ -1,5 +1,5 @@
 import { metricNamespace } from "../core/metric/name.ts";
-import { databaseSecret } from "./database.ts";
+import { databaseSecret, databaseSecretVersion } from "./database.ts";
 import { environment } from "./environment.ts";
 import { key } from "./key.ts";
 import { migration } from "./migration.ts";
@@ -8,7 +8,7 @@ import { listObjects, media, objects, receive, send, sendOut, upload, useKey } f
 import { commands, events } from "./queues.ts";
 import { prefix, production, sizes } from "./stage.ts";
 
-const cluster = new sst.aws.Cluster("Cluster", {
+export const cluster = new sst.aws.Cluster("Cluster", {
   vpc: {
     id: vpc.id,
     securityGroups: vpc.securityGroups,
@@ -35,7 +35,8 @@ export const host = new sst.aws.Service(
     // Files pass over the disk, and memory does not grow with them.
     storage: "40 GB",
     image: { context: ".", dockerfile: "Dockerfile" },
-    environment,
+    // A host reads the secret when it starts: another version is another task.
+    environment: { ...environment, DATABASE_URL_VERSION: databaseSecretVersion.versionId },
     ssm: { DATABASE_URL: databaseSecret.arn },
     logging: { retention: sizes.logs },
     health: {

@@ -2,7 +2,9 @@ import "./alarms.ts";
 import "./dashboard.ts";
 import { alarms } from "./alarms.ts";
 import { api } from "./api.ts";
-import { host } from "./host.ts";
+import { database } from "./database.ts";
+import { cluster, host } from "./host.ts";
+import { migrate } from "./migration.ts";
 import { prefix } from "./stage.ts";
 import { bucket } from "./storage.ts";
 
@@ -11,6 +13,9 @@ export const outputs = {
   api: api.url,
   bucket: bucket.name,
   queues: `${prefix}-*.fifo`,
+  database: database.id,
+  migrate: migrate.name,
+  cluster: cluster.nodes.cluster.name,
   service: host.nodes.service.name,
   alarms: alarms.arn,
 };

@@ -5,48 +5,53 @@ const region = aws.getRegionOutput().region;
 const partition = aws.getPartitionOutput().partition;
 
 /** Wraps the data keys of the gateway, and encrypts what AWS keeps for it: database, queues, bucket, logs, secrets. */
-export const key = new aws.kms.Key("Key", {
-  description: `${$app.name} ${$app.stage}`,
-  enableKeyRotation: true,
-  deletionWindowInDays: production ? 30 : 7,
-  policy: aws.iam.getPolicyDocumentOutput({
-    statements: [
-      {
-        // IAM of this account decides; without this nobody could ever change the key again.
-        sid: "Account",
-        actions: ["kms:*"],
-        resources: ["*"],
-        principals: [{ type: "AWS", identifiers: [$interpolate`arn:${partition}:iam::${account}:root`] }],
-      },
-      {
-        sid: "Logs",
-        actions: [
-          "kms:Encrypt",
-          "kms:Decrypt",
-          "kms:ReEncryptFrom",
-          "kms:ReEncryptTo",
-          "kms:GenerateDataKey",
-          "kms:DescribeKey",
-        ],
-        resources: ["*"],
-        principals: [{ type: "Service", identifiers: [$interpolate`logs.${region}.amazonaws.com`] }],
-        conditions: [
-          {
-            test: "ArnLike",
-            variable: "kms:EncryptionContext:aws:logs:arn",
-            values: [$interpolate`arn:${partition}:logs:${region}:${account}:*`],
-          },
-        ],
-      },
-      {
-        sid: "Alarms",
-        actions: ["kms:Decrypt", "kms:GenerateDataKey"],
-        resources: ["*"],
-        principals: [{ type: "Service", identifiers: ["cloudwatch.amazonaws.com"] }],
-        conditions: [{ test: "StringEquals", variable: "aws:SourceAccount", values: [account] }],
-      },
-    ],
-  }).json,
-});
+export const key = new aws.kms.Key(
+  "Key",
+  {
+    description: `${$app.name} ${$app.stage}`,
+    enableKeyRotation: true,
+    deletionWindowInDays: production ? 30 : 7,
+    policy: aws.iam.getPolicyDocumentOutput({
+      statements: [
+        {
+          // IAM of this account decides; without this nobody could ever change the key again.
+          sid: "Account",
+          actions: ["kms:*"],
+          resources: ["*"],
+          principals: [{ type: "AWS", identifiers: [$interpolate`arn:${partition}:iam::${account}:root`] }],
+        },
+        {
+          sid: "Logs",
+          actions: [
+            "kms:Encrypt",
+            "kms:Decrypt",
+            "kms:ReEncryptFrom",
+            "kms:ReEncryptTo",
+            "kms:GenerateDataKey",
+            "kms:DescribeKey",
+          ],
+          resources: ["*"],
+          principals: [{ type: "Service", identifiers: [$interpolate`logs.${region}.amazonaws.com`] }],
+          conditions: [
+            {
+              test: "ArnLike",
+              variable: "kms:EncryptionContext:aws:logs:arn",
+              values: [$interpolate`arn:${partition}:logs:${region}:${account}:*`],
+            },
+          ],
+        },
+        {
+          sid: "Alarms",
+          actions: ["kms:Decrypt", "kms:GenerateDataKey"],
+          resources: ["*"],
+          principals: [{ type: "Service", identifiers: ["cloudwatch.amazonaws.com"] }],
+          conditions: [{ test: "StringEquals", variable: "aws:SourceAccount", values: [account] }],
+        },
+      ],
+    }).json,
+  },
+  // SST keeps the database and the bucket of production, and not the key without which neither can be read.
+  { protect: production, retainOnDelete: production },
+);
 
 new aws.kms.Alias("KeyAlias", { name: `alias/${$app.name}-${$app.stage}`, targetKeyId: key.keyId });

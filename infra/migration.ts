@@ -11,7 +11,7 @@ const folder = "core/db/migrations";
 const adminEmail = new sst.Secret("AdminEmail");
 const adminPassword = new sst.Secret("AdminPassword");
 
-const migrate = new sst.aws.Function(
+export const migrate = new sst.aws.Function(
   "Migrate",
   functionArgs({
     handler: "functions/migrate/index.handler",
