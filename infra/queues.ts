@@ -6,7 +6,7 @@ import {
   ingressQueue,
   ingressVisibilitySeconds,
 } from "../core/queue/name.ts";
-import { fifoQueue } from "./queue.ts";
+import { fifoQueue } from "./fifo-queue.ts";
 import { sizes } from "./stage.ts";
 
 /** One for each shard: a host polls those whose shards it holds. */

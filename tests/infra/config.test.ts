@@ -42,7 +42,7 @@ describe("a change that breaks a rule is noticed:", () => {
   test.each([
     [
       "a queue loses its redrive policy",
-      "infra/queue.ts",
+      "infra/fifo-queue.ts",
       "dlq: { queue: dead.arn, retry: maxReceives },",
       "",
       /has no dead-letter queue/,

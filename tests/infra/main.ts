@@ -1,7 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 
-/** Fetches SST's platform from npm when it is not there, then checks types and runs the tests of the infrastructure. */
+/**
+ * Fetches SST's platform from npm when that of the installed version is not there, then checks types and runs the tests of the
+ * infrastructure.
+ */
 const quiet = {
   SST_SKIP_DEPENDENCY_CHECK: "true",
   SST_NO_BUN: "1",
@@ -14,6 +17,11 @@ function run(command: string, ...args: string[]): void {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-if (!existsSync(".sst/platform/node_modules")) run("sst", "install", "--stage", "test");
+const { devDependencies } = JSON.parse(readFileSync("package.json", "utf8")) as { devDependencies: { sst: string } };
+const fetched =
+  existsSync(".sst/platform/node_modules") &&
+  existsSync(".sst/platform/version") &&
+  readFileSync(".sst/platform/version", "utf8").trim() === devDependencies.sst;
+if (!fetched) run("sst", "install", "--stage", "test");
 run("tsc", "--noEmit", "-p", "tsconfig.infra.json");
 run("vitest", "run", "--config", "tests/infra/vitest.config.ts");

@@ -1,35 +1,25 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
-import type { InboxMessage } from "../../infra/local/whatsapp/phone/inbox.ts";
-import { type Answer, startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
-import { type FileServer, png, startFileServer } from "./files.ts";
+import { at, type Body, type Crew, refused, startCrew } from "./crew.ts";
+import { eventsAbout } from "./instance.ts";
 
-let gate: TestGateway;
-let files: FileServer;
+let crew: Crew;
+let gate: Crew["gate"];
+let files: Crew["files"];
 let owner: Phone;
 let bob: Phone;
 let carol: Phone;
-let group: ReturnType<Phone["createGroup"]>;
+let group: Crew["group"];
 let instance: string;
 
 beforeAll(async () => {
-  gate = await startTestGateway();
-  files = await startFileServer({ "/a.png": { body: png(), type: "image/png" } });
-  owner = await gate.wa.addPhone({ number: "4915550000001", pushName: "Owner" });
-  bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
-  carol = await gate.wa.addPhone({ number: "4915550000003", pushName: "Carol" });
-  instance = await gate.linked(owner);
-  group = bob.createGroup("Crew", [owner.number, carol.number]);
+  crew = await startCrew("multi-instance");
+  ({ gate, files, owner, bob, carol, group, instance } = crew);
 });
-afterAll(async () => {
-  await files.stop();
-  await gate.stop();
-});
+afterAll(() => crew?.stop());
 
-type Body = Record<string, unknown>;
-
-const ask = (method: string, path: string, body?: Body): Promise<Answer> =>
+const ask = (method: string, path: string, body?: Body) =>
   gate.api(method, `/api/whatsapp/${instance}/${path}`, body === undefined ? {} : { body });
 
 async function send(to: string, message: string, besides: Body = {}): Promise<string> {
@@ -38,10 +28,6 @@ async function send(to: string, message: string, besides: Body = {}): Promise<st
   return body.id;
 }
 
-/** The message as it is at a phone. */
-const at = (phone: Phone, id: string): Promise<InboxMessage> => phone.waitFor((message) => message.id === id);
-const refused = (answer: Answer) => [answer.status, answer.body.code];
-
 /** Waits until the history of a chat has it, and answers what the history shows. */
 const shown = (chat: string, id: string, fits: (message: Body) => boolean = () => true) =>
   until(async () => {
@@ -49,13 +35,7 @@ const shown = (chat: string, id: string, fits: (message: Body) => boolean = () =
     return (body.messages as Body[]).find((message) => message.messageId === id && fits(message));
   });
 
-/** The events about a message, in order. */
-async function events(id: string, type?: string): Promise<Body[]> {
-  const rows = await gate.db.sql<{ type: string; data: Body }[]>`
-    select type, data from events
-    where instance_id = ${instance} and data->>'messageId' = ${id} order by seq`;
-  return rows.filter((row) => !type || row.type === type).map((row) => row.data);
-}
+const events = (id: string, type?: string) => eventsAbout(gate, instance, id, type);
 
 /** When what came later is known, so is what came before: one instance, one order. */
 async function settled(): Promise<void> {

@@ -2,6 +2,7 @@ import { type Request, shownIn } from "./endpoint-frame.ts";
 import { arrives, type GatewayCases, holds, type World } from "./gateway-case.ts";
 
 const here = shownIn("integration/gateway-message.test.ts");
+const chat = shownIn("integration/gateway-chat.test.ts");
 const text = shownIn("integration/text.test.ts");
 const media = shownIn("integration/media.test.ts");
 const to = "6281234567890@s.whatsapp.net";
@@ -91,19 +92,19 @@ export const messageCases: GatewayCases = {
     answers: { data: { messages: 1 } },
     seen: ({ bob, received }) => bob.waitForStatus(received, "read"),
     simulator: "receipts",
-    shown: here("seen sends the blue ticks for one message, or for all that are unread"),
+    shown: chat("seen sends the blue ticks for one message, or for all that are unread"),
     invalid: bodies({}, { chatId: "nobody" }),
   },
   "POST /api/message/typing/start": {
     seen: ({ bob }) => holds(() => bob.typing.at(-1)?.state === "composing"),
     simulator: "presence",
-    shown: here("typing is shown and taken back"),
+    shown: chat("typing is shown and taken back"),
     invalid: bodies({}, { chatId: "nobody" }),
   },
   "POST /api/message/typing/stop": {
     seen: ({ bob }) => holds(() => bob.typing.at(-1)?.state === "paused"),
     simulator: "presence",
-    shown: here("typing is shown and taken back"),
+    shown: chat("typing is shown and taken back"),
     invalid: bodies({}, { chatId: "nobody" }),
   },
   "PUT /api/message/reaction": {
@@ -111,7 +112,7 @@ export const messageCases: GatewayCases = {
     seen: ({ bob, sent }) =>
       holds(() => bob.inbox.messages.find(({ id }) => id === sent)?.reactions.some(({ emoji }) => emoji === "👍")),
     simulator: "fate",
-    shown: here("gets a reaction, and loses it again"),
+    shown: chat("gets a reaction, and loses it again"),
     invalid: bodies({ chatId: to, messageId: "x", emoji: "two words" }, {}),
   },
   "PUT /api/message/star": {
@@ -119,12 +120,12 @@ export const messageCases: GatewayCases = {
     seen: async ({ owner, bob, sent }) =>
       holds(() => owner.appState.get("star", bob.jid, sent, "1", "0")?.starAction?.starred),
     simulator: "app state",
-    shown: here("is starred at the owner's phone, and no longer; in a group with its author"),
+    shown: chat("is starred at the owner's phone, and no longer; in a group with its author"),
     invalid: bodies({ chatId: to, messageId: "x", star: "yes" }, {}),
   },
   "GET /api/message/chats/{instanceId}": {
     answers: { pagination: { skip: 0 } },
-    shown: here("the chats stand in the order of their newest message, with names and counts, page by page"),
+    shown: chat("the chats stand in the order of their newest message, with names and counts, page by page"),
     invalid: [{ query: "limit=0" }],
     unconnected: 200,
   },
@@ -139,7 +140,7 @@ export const messageCases: GatewayCases = {
     with: ({ sent }) => ({ params: { messageId: sent } }),
     seen: ({ bob, sent }) => holds(() => bob.inbox.messages.find(({ id }) => id === sent)?.deleted),
     simulator: "fate",
-    shown: here("is deleted for everyone"),
+    shown: chat("is deleted for everyone"),
     invalid: [{ params: { messageId: "3EB0" }, query: "chatId=nobody" }],
   },
 };

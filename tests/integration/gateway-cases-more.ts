@@ -8,6 +8,7 @@ import { arrives, type GatewayCase, type GatewayCases, holds, type World } from 
 import { oggOpus } from "./sound.ts";
 
 const events = shownIn("integration/gateway-events.test.ts");
+const chat = shownIn("integration/gateway-chat.test.ts");
 const labels = shownIn("integration/gateway-labels.test.ts");
 const channels = shownIn("integration/gateway-channels.test.ts");
 const communities = shownIn("integration/gateway-communities.test.ts");
@@ -86,7 +87,7 @@ export const moreCases: GatewayCases = {
     with: ({ sent }) => ({ params: { messageId: sent }, body: { message: "Hello, edited!" } }),
     seen: ({ bob, sent }) => holds(() => bob.inbox.messages.find(({ id }) => id === sent)?.text === "Hello, edited!"),
     simulator: "fate",
-    shown: events("is edited at the recipient's phone and in the history"),
+    shown: chat("is edited at the recipient's phone and in the history"),
     invalid: bodies({}, { message: "" }),
   },
   "GET /api/labels/{instanceId}": {

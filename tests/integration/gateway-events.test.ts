@@ -1,46 +1,30 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Group } from "../../infra/local/whatsapp/group.ts";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
 import type { InboxMessage } from "../../infra/local/whatsapp/phone/inbox.ts";
 import { newMessageId } from "../../infra/local/whatsapp/phone/sender.ts";
-import { type Answer, startTestGateway, type TestGateway } from "../support/gateway.ts";
+import type { Answer } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
-import { type FileServer, png, startFileServer } from "./files.ts";
-import { mp4 } from "./film.ts";
-import { type RestClient, restClient } from "./rest.ts";
-import { oggOpus } from "./sound.ts";
+import { at, type Body, type Crew, refused, startCrew } from "./crew.ts";
+import { type Messenger, messenger } from "./gateway-messenger.ts";
 
-let gate: TestGateway;
-let files: FileServer;
+let crew: Crew;
+let gate: Crew["gate"];
+let files: Crew["files"];
 let owner: Phone;
 let bob: Phone;
 let carol: Phone;
-let group: Group;
+let group: Crew["group"];
 let instance: string;
-let client: RestClient;
+let client: Crew["client"];
+let send: Messenger["send"];
 
 beforeAll(async () => {
-  gate = await startTestGateway();
-  files = await startFileServer({
-    "/a.png": { body: png(), type: "image/png" },
-    "/a.pdf": { body: Buffer.from("%PDF-1.7\n%âãÏÓ\n"), type: "application/pdf" },
-    "/a.ogg": { body: oggOpus(3), type: "audio/ogg" },
-    "/a.mp4": { body: mp4({ video: "avc1", audio: "mp4a" }, { seconds: 7 }), type: "video/mp4" },
-  });
-  owner = await gate.wa.addPhone({ number: "4915550000001", pushName: "Owner" });
-  bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
-  carol = await gate.wa.addPhone({ number: "4915550000003", pushName: "Carol" });
-  instance = await gate.linked(owner, "gateway");
-  client = restClient(gate, "gateway", instance);
-  group = bob.createGroup("Crew", [owner.number, carol.number]);
+  crew = await startCrew("gateway");
+  ({ gate, files, owner, bob, carol, group, instance, client } = crew);
+  ({ send } = messenger(crew));
 });
-afterAll(async () => {
-  await files.stop();
-  await gate.stop();
-});
-
-type Body = Record<string, unknown>;
+afterAll(() => crew?.stop());
 
 /** The document's example; the recipient is ours. */
 const party = {
@@ -54,25 +38,14 @@ const party = {
 
 const post = (path: string, body: Body): Promise<Answer> => gate.api("POST", path, { body });
 const postEvent = (body: Body, id = instance) => post(`/api/events/${id}`, body);
-const refused = ({ status, body }: Answer) => [status, body.code];
-
-/** The message as it is at the recipient's phone. */
-async function arrived(answer: Answer, at = bob): Promise<InboxMessage> {
+/** The message as it is at Bob's phone. */
+async function arrived(answer: Answer): Promise<InboxMessage> {
   expect(answer).toMatchObject({ status: 200, body: { success: true, data: { instanceId: instance } } });
-  return await at.waitFor((message) => message.id === answer.body.data.messageId);
+  return await at(bob, answer.body.data.messageId);
 }
-const sendEvent = async (body: Body, at = bob) => arrived(await postEvent(body), at);
-const sendPoll = async (to: string, selectableCount = 1) =>
-  arrived(
-    await post("/api/message/send/poll", {
-      instanceId: instance,
-      to,
-      question: "Which?",
-      options: ["Red", "Blue", "Green"],
-      selectableCount,
-    }),
-  );
-const at = (phone: Phone, id: string) => phone.waitFor((message) => message.id === id);
+const sendEvent = async (body: Body) => arrived(await postEvent(body));
+const sendPoll = (to: string, selectableCount = 1) =>
+  send("send/poll", { to, question: "Which?", options: ["Red", "Blue", "Green"], selectableCount });
 
 async function tally(id: string, query = "") {
   const answer = await gate.api("GET", `/api/message/${instance}/${id}/responses${query}`);
@@ -366,9 +339,7 @@ describe("votes", () => {
   });
 
   test("are asked for by the id of a poll or an event, of a chat where several have it", async () => {
-    const text = await arrived(
-      await post("/api/message/send/text", { instanceId: instance, to: bob.jid, message: "x" }),
-    );
+    const text = await send("send/text", { message: "x" });
     for (const id of [text.id, "3EB0UNKNOWN", "a%00b", "%20"]) {
       const answer = await gate.api("GET", `/api/message/${instance}/${id}/responses`);
       expect(refused(answer)).toEqual([404, "message_not_found"]);
@@ -377,31 +348,6 @@ describe("votes", () => {
     expect(await tally(poll.id, `?chatId=${bob.number}`)).toMatchObject({ type: "poll", chatId: bob.jid });
     const elsewhere = await gate.api("GET", `/api/message/${instance}/${poll.id}/responses?chatId=${carol.number}`);
     expect(refused(elsewhere)).toEqual([404, "message_not_found"]);
-  });
-});
-
-describe("a message that was sent", () => {
-  const edit = (id: string, body: Body, of = instance) => gate.api("PUT", `/api/message/${of}/${id}`, { body });
-
-  test("is edited at the recipient's phone and in the history", async () => {
-    const message = await arrived(
-      await post("/api/message/send/text", { instanceId: instance, to: bob.jid, message: "Helo" }),
-    );
-    const answer = await edit(message.id, { message: "Hello" });
-    expect([answer.status, answer.body.data]).toEqual([200, { messageId: message.id }]);
-    await until(async () => (message.text === "Hello" && message.edited) || undefined);
-    expect((await client.history(bob.number)).find(({ id }) => id === message.id)?.body).toBe("Hello");
-    expect((await edit(message.id, { message: "Hello!", chatId: bob.number })).status).toBe(200);
-    await until(async () => message.text === "Hello!" || undefined);
-  });
-
-  test("is not edited when it is unknown, another's, or made into nothing", async () => {
-    const { id } = await bob.sendText(owner.number, "mine");
-    await client.told("received", id);
-    expect(refused(await edit(id, { message: "yours" }))).toEqual([403, "forbidden"]);
-    expect(refused(await edit("3EB0UNKNOWN", { message: "x" }))).toEqual([404, "message_not_found"]);
-    expect(refused(await edit(id, { message: "" }))).toEqual([400, "invalid_request"]);
-    expect(refused(await edit(id, { message: "x", chatId: carol.number }))).toEqual([404, "message_not_found"]);
   });
 });
 

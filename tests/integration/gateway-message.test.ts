@@ -1,21 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
 import type { InboxMessage } from "../../infra/local/whatsapp/phone/inbox.ts";
-import { type Answer, startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
-import { type FileServer, png, startFileServer } from "./files.ts";
-import { mp4 } from "./film.ts";
-import { type RestClient, restClient } from "./rest.ts";
+import { type Body, type Crew, refused, startCrew } from "./crew.ts";
+import { png } from "./files.ts";
+import { type Messenger, messenger } from "./gateway-messenger.ts";
 import { oggOpus } from "./sound.ts";
 
-let gate: TestGateway;
-let files: FileServer;
+let crew: Crew;
+let gate: Crew["gate"];
+let files: Crew["files"];
 let owner: Phone;
 let bob: Phone;
 let carol: Phone;
-let group: ReturnType<Phone["createGroup"]>;
 let instance: string;
-let client: RestClient;
+let client: Crew["client"];
+let ask: Messenger["ask"];
+let send: Messenger["send"];
+let received: Messenger["received"];
 
 const jpeg = Buffer.concat([Buffer.from([0xff, 0xd8, 0xff, 0xe0]), Buffer.alloc(500, 1)]);
 const page = Buffer.from(`<!doctype html><html><head><title>Its &amp; own</title>
@@ -23,50 +25,15 @@ const page = Buffer.from(`<!doctype html><html><head><title>Its &amp; own</title
   </head></html>`);
 
 beforeAll(async () => {
-  gate = await startTestGateway();
-  files = await startFileServer({
-    "/a.png": { body: png(), type: "image/png" },
-    "/a.pdf": { body: Buffer.from("%PDF-1.7\n%âãÏÓ\n"), type: "application/pdf" },
+  crew = await startCrew("gateway", {
     "/page": { body: page, type: "text/html; charset=utf-8" },
     "/nothing": { body: Buffer.from("<p>no title</p>"), type: "text/html" },
     "/small.jpg": { body: jpeg, type: "image/jpeg" },
-    "/a.ogg": { body: oggOpus(3), type: "audio/ogg" },
-    "/a.mp4": { body: mp4({ video: "avc1", audio: "mp4a" }, { seconds: 7 }), type: "video/mp4" },
   });
-  owner = await gate.wa.addPhone({ number: "4915550000001", pushName: "Owner" });
-  bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
-  carol = await gate.wa.addPhone({ number: "4915550000003", pushName: "Carol" });
-  instance = await gate.linked(owner, "gateway");
-  client = restClient(gate, "gateway", instance);
-  group = bob.createGroup("Crew", [owner.number, carol.number]);
+  ({ gate, files, owner, bob, carol, instance, client } = crew);
+  ({ ask, send, received } = messenger(crew));
 });
-afterAll(async () => {
-  await files.stop();
-  await gate.stop();
-});
-
-type Body = Record<string, unknown>;
-
-const ask = (method: string, path: string, body: Body = {}, id = instance): Promise<Answer> =>
-  gate.api(method, `/api/message/${path}`, { body: { instanceId: id, ...body } });
-const refused = (answer: Answer) => [answer.status, answer.body.code];
-
-/** Sends to Bob unless the body says otherwise; answers the message as it is at the recipient's phone. */
-async function send(kind: string, body: Body, at = bob): Promise<InboxMessage> {
-  const { status, body: answer } = await ask("POST", kind, { to: at.jid, ...body });
-  expect({ status, answer }).toMatchObject({
-    status: 200,
-    answer: { success: true, data: { messageId: expect.any(String), instanceId: instance } },
-  });
-  return await at.waitFor((message) => message.id === answer.data.messageId);
-}
-
-/** A text that has come in and is in the history. */
-async function received(from: Phone, text: string, to: string = owner.number): Promise<string> {
-  const { id } = await from.sendText(to, text);
-  await client.shown(to === owner.number ? from.number : to, id, "received");
-  return id;
-}
+afterAll(() => crew?.stop());
 
 const place = { latitude: -6.2088, longitude: 106.8456, name: "Jakarta", address: "Jakarta, Indonesia" };
 const card = (name: string) => ({
@@ -290,105 +257,6 @@ describe("a forwarded message", () => {
     const answer = await ask("POST", "forward", { to: bob.jid, messageId: elsewhere, chatId: carol.jid });
     expect(refused(answer)).toEqual([404, "message_not_found"]);
   });
-});
-
-describe("to a chat", () => {
-  test("seen sends the blue ticks for one message, or for all that are unread", async () => {
-    const [first, second, third] = [
-      await received(carol, "first"),
-      await received(carol, "second"),
-      await received(carol, "third"),
-    ];
-    const one = await ask("POST", "seen", { chatId: carol.jid, messageId: first });
-    expect([one.status, one.body.data]).toEqual([200, { chatId: carol.jid, messages: 1 }]);
-    await carol.waitForStatus(first, "read");
-    expect((await ask("POST", "seen", { chatId: carol.number })).body.data.messages).toBe(2);
-    await Promise.all([second, third].map((id) => carol.waitForStatus(id, "read")));
-  });
-
-  test("typing is shown and taken back", async () => {
-    const start = await ask("POST", "typing/start", { chatId: bob.jid });
-    const stop = await ask("POST", "typing/stop", { chatId: bob.jid });
-    expect([start.body.data, stop.body.data]).toEqual([
-      { chatId: bob.jid, typing: true },
-      { chatId: bob.jid, typing: false },
-    ]);
-    await until(async () => bob.typing.length === 2 || undefined);
-    expect(bob.typing.map(({ state }) => state)).toEqual(["composing", "paused"]);
-  });
-});
-
-describe("a message", () => {
-  test("gets a reaction, and loses it again", async () => {
-    const arrived = await send("send/text", { message: "like it?" });
-    const body = { chatId: bob.jid, messageId: arrived.id };
-    const answer = await ask("PUT", "reaction", { ...body, emoji: "👍" });
-    expect(answer).toMatchObject({
-      status: 200,
-      body: { data: { messageId: arrived.id, emoji: "👍", reactionId: expect.any(String) } },
-    });
-    await until(async () => arrived.reactions.length > 0 || undefined);
-    expect(arrived.reactions).toEqual([{ from: owner.jid, emoji: "👍" }]);
-    expect((await ask("PUT", "reaction", { ...body, emoji: "" })).status).toBe(200);
-    await until(async () => arrived.reactions.length === 0 || undefined);
-  });
-
-  test("is deleted for everyone", async () => {
-    const arrived = await send("send/text", { message: "oops" });
-    const path = `/api/message/${instance}/${arrived.id}`;
-    const deleted = await gate.api("DELETE", `${path}?chatId=${bob.number}`);
-    expect([deleted.status, deleted.body.data]).toEqual([200, { messageId: arrived.id }]);
-    await until(async () => arrived.deleted || undefined);
-    expect(refused(await gate.api("DELETE", path))).toEqual([404, "message_not_found"]);
-  });
-
-  test("is starred at the owner's phone, and no longer; in a group with its author", async () => {
-    const starred = (...index: string[]) => owner.appState.get("star", ...index)?.starAction?.starred;
-    const ours = await send("send/text", { message: "remember" });
-    const theirs = await received(carol, "remember, too", group.jid);
-    const star = async (chatId: string, messageId: string, on: boolean) => {
-      const answer = await ask("PUT", "star", { chatId, messageId, star: on });
-      expect([answer.status, answer.body.data]).toEqual([200, { messageId, star: on }]);
-    };
-    await star(bob.jid, ours.id, true);
-    await star(group.jid, theirs, true);
-    expect(starred(bob.jid, ours.id, "1", "0")).toBe(true);
-    expect(starred(group.jid, theirs, "0", carol.jid)).toBe(true);
-    await star(bob.jid, ours.id, false);
-    expect(starred(bob.jid, ours.id, "1", "0")).toBe(false);
-  });
-});
-
-test("the chats stand in the order of their newest message, with names and counts, page by page", async () => {
-  const first = await received(carol, "a group's");
-  const last = await received(bob, "the newest of all", group.jid);
-  const page = async (query = "") => (await gate.api("GET", `/api/message/chats/${instance}${query}`)).body;
-  // Of one second, the order is that in which they came.
-  // The names of groups are read beside everything else.
-  const { data, pagination } = await until(async () => {
-    const answer = await page();
-    return answer.data.some((chat: { name: string }) => chat.name === "Crew") ? answer : undefined;
-  });
-  expect(pagination).toEqual({ total: 3, limit: 50, skip: 0, hasMore: false });
-  expect(data.map((chat: { id: string }) => chat.id).sort()).toEqual([bob.jid, carol.jid, group.jid].sort());
-  expect(data.find((chat: { id: string }) => chat.id === group.jid)).toMatchObject({
-    name: "Crew",
-    isGroup: true,
-    messageCount: 2,
-    lastMessage: { messageId: last, type: "text", body: "the newest of all", fromMe: false, status: "received" },
-  });
-  const counted = await client.history(carol.number, 1000);
-  expect(data.find((chat: { id: string }) => chat.id === carol.jid)).toMatchObject({
-    name: "Carol",
-    isGroup: false,
-    messageCount: counted.length,
-    lastMessage: { messageId: first },
-  });
-  const times = data.map((chat: { lastMessage: { timestamp: string } }) => chat.lastMessage.timestamp);
-  expect(times).toEqual([...times].sort().reverse());
-  expect((await page("?limit=1&skip=1")).data).toEqual([data[1]]);
-  expect((await page("?limit=1&skip=2")).pagination).toEqual({ total: 3, limit: 1, skip: 2, hasMore: false });
-  expect(refused(await gate.api("GET", `/api/message/chats/${instance}?limit=0`))).toEqual([400, "invalid_request"]);
 });
 
 describe("what WhatsApp no longer shows", () => {

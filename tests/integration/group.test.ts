@@ -4,23 +4,18 @@ import { change } from "../../infra/local/whatsapp/phone/group.ts";
 import { node } from "../../infra/local/whatsapp/stanza/node.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
-import { dialects, type RestClient, restClient } from "./rest.ts";
+import { dialects, linkedSides, type RestClient, type Sides } from "./rest.ts";
 
 let gate: TestGateway;
 let bob: Phone;
 let carol: Phone;
-const owners = new Map<string, Phone>();
-const clients = new Map<string, RestClient>();
+let sides: Sides;
 
 beforeAll(async () => {
   gate = await startTestGateway();
   bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
   carol = await gate.wa.addPhone({ number: "4915550000003", pushName: "Carol" });
-  for (const [index, dialect] of dialects.entries()) {
-    const owner = await gate.wa.addPhone({ number: `491555000001${index}`, pushName: `Owner of ${dialect}` });
-    owners.set(dialect, owner);
-    clients.set(dialect, restClient(gate, dialect, await gate.linked(owner, dialect)));
-  }
+  sides = await linkedSides(gate);
 });
 afterAll(async () => {
   await gate.stop();
@@ -31,8 +26,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   let client: RestClient;
   let group: ReturnType<Phone["createGroup"]>;
   beforeAll(() => {
-    owner = owners.get(dialect) as Phone;
-    client = clients.get(dialect) as RestClient;
+    ({ owner, client } = sides[dialect]);
     group = bob.createGroup(`Crew of ${dialect}`, [owner.number, carol.number]);
   });
 

@@ -3,7 +3,7 @@ import type { SQSBatchResponse, SQSRecord } from "aws-lambda";
 import type { IngressDeps } from "../../core/ingress/take.ts";
 import { createLogger } from "../../core/log.ts";
 import { openForeignQueues } from "../../core/queue/foreign.ts";
-import { openQueues } from "../../core/queue/index.ts";
+import { openQueues, type Queues } from "../../core/queue/index.ts";
 import { createIngressHandler } from "../../functions/ingress/handler.ts";
 import { openParts } from "../../functions/webhook/open.ts";
 import { lambdaContext } from "../../infra/local/lambda-context.ts";
@@ -11,7 +11,7 @@ import type { TestGateway } from "../support/gateway.ts";
 
 /** The function, called by a test as Lambda calls it, on the parts of a gateway. */
 export interface IngressFunction {
-  deps: IngressDeps;
+  deps: IngressDeps & { queues: Queues };
   /** What it has logged. */
   lines: readonly string[];
   /** With some of its parts replaced, if given. */

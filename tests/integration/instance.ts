@@ -24,6 +24,14 @@ export async function typesOfEvents(gate: TestGateway, id: string): Promise<stri
   return rows.map((row) => (row.status ? `${row.type} ${row.status}` : String(row.type)));
 }
 
+/** What its events about a message say, in order. */
+export async function eventsAbout(gate: TestGateway, id: string, messageId: string, type?: string) {
+  const rows = await gate.db.sql<{ type: string; data: Record<string, unknown> }[]>`
+    select type, data from events
+    where instance_id = ${id} and data->>'messageId' = ${messageId} order by seq`;
+  return rows.filter((row) => !type || row.type === type).map((row) => row.data);
+}
+
 /** What the webhooks of either dialect told of the ends of its connections. */
 export function closings(gate: TestGateway, id: string): { reason: string; willReconnect: boolean }[] {
   return gate.receiver.deliveries

@@ -7,14 +7,13 @@ import type { Phone } from "../../infra/local/whatsapp/index.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 import { type FileServer, png, startFileServer } from "./files.ts";
-import { dialects, type RestClient, restClient } from "./rest.ts";
+import { dialects, linkedSides, type RestClient, type Sides } from "./rest.ts";
 
 let gate: TestGateway;
 let storage: Storage;
 let files: FileServer;
 let bob: Phone;
-const owners = new Map<string, Phone>();
-const clients = new Map<string, RestClient>();
+let sides: Sides;
 const picture = png();
 const large = png(1200);
 
@@ -33,11 +32,7 @@ beforeAll(async () => {
     "/broken.png": { status: 500, body: picture, type: "image/png" },
   });
   bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
-  for (const [index, dialect] of dialects.entries()) {
-    const owner = await gate.wa.addPhone({ number: `491555000001${index}`, pushName: `Owner of ${dialect}` });
-    owners.set(dialect, owner);
-    clients.set(dialect, restClient(gate, dialect, await gate.linked(owner, dialect)));
-  }
+  sides = await linkedSides(gate);
 });
 afterAll(async () => {
   storage.client.destroy();
@@ -72,8 +67,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   let owner: Phone;
   let client: RestClient;
   beforeAll(() => {
-    owner = owners.get(dialect) as Phone;
-    client = clients.get(dialect) as RestClient;
+    ({ owner, client } = sides[dialect]);
   });
 
   test.each([
@@ -196,8 +190,7 @@ describe("a file that comes in damaged or not at all", () => {
   let owner: Phone;
   let client: RestClient;
   beforeAll(() => {
-    owner = owners.get("multi-instance") as Phone;
-    client = clients.get("multi-instance") as RestClient;
+    ({ owner, client } = sides["multi-instance"]);
   });
 
   test("is told of with its message, is marked as failed, and is not stored", async () => {
@@ -276,7 +269,7 @@ describe("whoever chooses the id of a message that is there already", () => {
     });
 
   test("does not replace the file of another sender", async () => {
-    const owner = owners.get("multi-instance") as Phone;
+    const { owner } = sides["multi-instance"];
     const carol = await gate.wa.addPhone({ number: "4915550000003", pushName: "Carol" });
     const group = bob.createGroup("Pictures", [owner.number, carol.number]);
     const [first, second] = [png(), png()];
@@ -289,8 +282,7 @@ describe("whoever chooses the id of a message that is there already", () => {
   });
 
   test("does not replace the file that was sent to them", async () => {
-    const owner = owners.get("multi-instance") as Phone;
-    const client = clients.get("multi-instance") as RestClient;
+    const { owner, client } = sides["multi-instance"];
     const id = await client.sendImage(bob.number, files.url("/picture.png"));
     await client.told("sent", id);
     expect((await storedOf(id, "")).equals(picture)).toBe(true);

@@ -1,3 +1,4 @@
+import type { Phone } from "../../infra/local/whatsapp/index.ts";
 import type { Answer, Dialect, TestGateway } from "../support/gateway.ts";
 import type { Delivery } from "../support/receiver.ts";
 import { until } from "../support/until.ts";
@@ -107,4 +108,18 @@ export function restClient(gate: TestGateway, dialect: Dialect, instance: string
     },
   };
   return client;
+}
+
+/** In each dialect an instance, with the phone of its owner. */
+export type Sides = Record<Dialect, { owner: Phone; client: RestClient }>;
+
+export async function linkedSides(gate: TestGateway): Promise<Sides> {
+  const linked = async (dialect: Dialect, number: string) => {
+    const owner = await gate.wa.addPhone({ number, pushName: `Owner of ${dialect}` });
+    return { owner, client: restClient(gate, dialect, await gate.linked(owner, dialect)) };
+  };
+  return {
+    "multi-instance": await linked("multi-instance", "4915550000010"),
+    gateway: await linked("gateway", "4915550000011"),
+  };
 }

@@ -2,21 +2,16 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
-import { dialects, type RestClient, restClient } from "./rest.ts";
+import { dialects, linkedSides, type RestClient, type Sides } from "./rest.ts";
 
 let gate: TestGateway;
 let bob: Phone;
-const owners = new Map<string, Phone>();
-const clients = new Map<string, RestClient>();
+let sides: Sides;
 
 beforeAll(async () => {
   gate = await startTestGateway();
   bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
-  for (const [index, dialect] of dialects.entries()) {
-    const owner = await gate.wa.addPhone({ number: `491555000001${index}`, pushName: `Owner of ${dialect}` });
-    owners.set(dialect, owner);
-    clients.set(dialect, restClient(gate, dialect, await gate.linked(owner, dialect)));
-  }
+  sides = await linkedSides(gate);
 });
 afterAll(async () => {
   await gate.stop();
@@ -41,8 +36,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   let owner: Phone;
   let client: RestClient;
   beforeAll(() => {
-    owner = owners.get(dialect) as Phone;
-    client = clients.get(dialect) as RestClient;
+    ({ owner, client } = sides[dialect]);
   });
 
   test.each(Object.entries(texts))("a text goes out as it was given: %s", async (_name, text) => {
@@ -190,8 +184,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
 });
 
 test("a text that is longer than a queue can carry is whole in the history, and its beginning is told", async () => {
-  const owner = owners.get("multi-instance") as Phone;
-  const client = clients.get("multi-instance") as RestClient;
+  const { owner, client } = sides["multi-instance"];
   for (const text of [fill("0123456789", 300_000), fill("\u0001", 100_000), `${fill("a", 65_535)}👍${fill("b", 10)}`]) {
     const { id } = await bob.sendText(owner.number, text);
     const told = client.textOf(await client.told("received", id));
@@ -202,8 +195,7 @@ test("a text that is longer than a queue can carry is whole in the history, and 
 });
 
 test("who is addressed by number and not by LID is the same person in the same chat", async () => {
-  const owner = owners.get("multi-instance") as Phone;
-  const client = clients.get("multi-instance") as RestClient;
+  const { owner, client } = sides["multi-instance"];
   for (const addressing of ["pn", "lid"] as const) {
     const { id } = await bob.sendText(owner.number, `by ${addressing}`, { addressing });
     const { data } = (await client.told("received", id)).body;

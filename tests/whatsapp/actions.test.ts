@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Control, startControl } from "../../infra/local/whatsapp/control/server.ts";
-import { type Phone, startWhatsApp, type WhatsApp } from "../../infra/local/whatsapp/index.ts";
-import { Client, silenceLibsignal, strictVerification } from "./client.ts";
+import type { Phone, WhatsApp } from "../../infra/local/whatsapp/index.ts";
+import { type Client, silenceLibsignal, strictVerification } from "./client.ts";
+import { type Call, caller, endScene, startScene } from "./scene.ts";
 
 silenceLibsignal();
 strictVerification();
@@ -14,31 +15,18 @@ let carol: Phone;
 let client: Client;
 
 beforeAll(async () => {
-  wa = await startWhatsApp();
+  ({ wa, alice, bob, carol, client } = await startScene());
   control = await startControl(wa);
-  alice = await wa.addPhone({ number: "4915550000001", pushName: "Alice" });
-  bob = await wa.addPhone({ number: "4915550000002", pushName: "Bob" });
-  carol = await wa.addPhone({ number: "4915550000003", pushName: "Carol" });
-  client = new Client(wa);
   await client.pair(alice);
 });
 
 afterAll(async () => {
-  await client.close();
   await control.stop();
-  await wa.stop();
-  expect(wa.unknown).toEqual([]);
-  for (const phone of [alice, bob, carol]) expect(phone.errors).toEqual([]);
+  await endScene(wa, client);
 });
 
-async function call(method: string, path: string, body?: unknown) {
-  const answer = await fetch(
-    `${control.url}${path}`,
-    body === undefined ? { method } : { method, body: JSON.stringify(body) },
-  );
-  const text = await answer.text();
-  return text === "" ? undefined : JSON.parse(text);
-}
+// biome-ignore lint/suspicious/noExplicitAny: an answer of any shape
+const call = async (...asked: Parameters<Call>): Promise<any> => (await caller(control)(...asked)).json;
 
 test("what a client edits, deletes and reacts to changes at the phones that have it", async () => {
   const sent = await client.sock.sendMessage(bob.jid, { text: "teh" });

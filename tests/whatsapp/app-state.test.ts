@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Phone, startWhatsApp, type WhatsApp } from "../../infra/local/whatsapp/index.ts";
+import type { Phone, WhatsApp } from "../../infra/local/whatsapp/index.ts";
 import { Client, silenceLibsignal, strictVerification } from "./client.ts";
+import { endScene, startScene } from "./scene.ts";
 
 silenceLibsignal();
 strictVerification();
@@ -11,21 +12,15 @@ let bob: Phone;
 let client: Client;
 
 beforeEach(async () => {
-  wa = await startWhatsApp();
-  alice = await wa.addPhone({ number: "4915550000001", pushName: "Alice" });
-  bob = await wa.addPhone({ number: "4915550000002", pushName: "Bob" });
-  client = new Client(wa, { appStateMacVerification: { patch: true, snapshot: true } });
+  ({ wa, alice, bob, client } = await startScene({
+    client: { appStateMacVerification: { patch: true, snapshot: true } },
+  }));
   await client.pair(alice);
   // Baileys finishes its first synchronization after the history.
   await expect.poll(() => client.creds.accountSyncCounter).toBe(1);
 });
 
-afterEach(async () => {
-  await client.close();
-  await wa.stop();
-  expect(wa.unknown).toEqual([]);
-  for (const phone of [alice, bob]) expect(phone.errors).toEqual([]);
-});
+afterEach(() => endScene(wa, client));
 
 test("what a client sets reaches the phone, and every MAC of it is right", async () => {
   await client.sock.chatModify({ pin: true }, bob.jid);

@@ -1,9 +1,10 @@
 import type { WACallEvent } from "@whiskeysockets/baileys";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Phone, startWhatsApp, type WhatsApp } from "../../infra/local/whatsapp/index.ts";
+import type { Phone, WhatsApp } from "../../infra/local/whatsapp/index.ts";
 import { answerCall, callsOf, startCall } from "../../infra/local/whatsapp/phone/call.ts";
 import { child } from "../../infra/local/whatsapp/stanza/node.ts";
-import { Client, Log, silenceLibsignal, strictVerification } from "./client.ts";
+import { type Client, Log, silenceLibsignal, strictVerification } from "./client.ts";
+import { endScene, startScene } from "./scene.ts";
 
 silenceLibsignal();
 strictVerification();
@@ -20,21 +21,13 @@ const listen = () =>
   });
 
 beforeEach(async () => {
-  wa = await startWhatsApp();
-  alice = await wa.addPhone({ number: "4915550000001", pushName: "Alice" });
-  bob = await wa.addPhone({ number: "4915550000002", pushName: "Bob" });
-  client = new Client(wa);
+  ({ wa, alice, bob, client } = await startScene());
   heard = new Log();
   await client.pair(alice);
   listen();
 });
 
-afterEach(async () => {
-  await client.close();
-  await wa.stop();
-  expect(wa.unknown).toEqual([]);
-  for (const phone of [alice, bob]) expect(phone.errors).toEqual([]);
-});
+afterEach(() => endScene(wa, client));
 
 test("a client hears of a call and refuses it: the caller sees it, and the owner's phone stops ringing", async () => {
   const call = startCall(bob, alice.number, { video: true });

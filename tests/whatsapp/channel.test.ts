@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { startControl } from "../../infra/local/whatsapp/control/server.ts";
 import { type Phone, startWhatsApp, type WhatsApp } from "../../infra/local/whatsapp/index.ts";
-import { Client, silenceLibsignal, strictVerification } from "./client.ts";
+import { type Client, silenceLibsignal, strictVerification } from "./client.ts";
+import { caller, endScene, startScene } from "./scene.ts";
 
 silenceLibsignal();
 strictVerification();
@@ -17,17 +18,13 @@ let directory: string;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "switchboard-channel-"));
-  wa = await startWhatsApp({ stateFile: join(directory, "state") });
-  alice = await wa.addPhone({ number: "4915550000001", pushName: "Alice" });
-  bob = await wa.addPhone({ number: "4915550000002", pushName: "Bob" });
-  client = new Client(wa);
+  ({ wa, alice, bob, client } = await startScene({ wa: { stateFile: join(directory, "state") } }));
   await client.pair(alice);
 });
 
 afterEach(async () => {
-  await client.close();
-  await wa.stop();
-  expect(wa.unknown).toEqual([]);
+  await endScene(wa, client);
+  // One test goes on with another server, which has phones of its own.
   for (const phone of [alice, bob]) expect(phone.errors).toEqual([]);
   await rm(directory, { recursive: true, force: true });
 });
@@ -82,10 +79,7 @@ test("a post whose file is not one of a channel is refused as by WhatsApp", asyn
 
 test("channels are made, followed, written to and looked at over HTTP", async () => {
   const control = await startControl(wa);
-  const call = async (method: string, path: string, body?: object) => {
-    const response = await fetch(`${control.url}${path}`, body ? { method, body: JSON.stringify(body) } : { method });
-    return { status: response.status, json: response.status === 204 ? undefined : await response.json() };
-  };
+  const call = caller(control);
   const made = await call("POST", `/phones/${alice.number}/channels`, { name: "News" });
   const { jid, inviteCode } = (made.json ?? {}) as { jid: string; inviteCode: string };
   await call("POST", `/phones/${bob.number}/channels/${inviteCode}/follow`);

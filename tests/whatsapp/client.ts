@@ -17,13 +17,9 @@ import {
 } from "@whiskeysockets/baileys";
 import pino from "pino";
 import { Agent, Dispatcher1Wrapper } from "undici";
-import { vi } from "vitest";
 import { verify } from "../../infra/local/whatsapp/crypto.ts";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
 import type { WhatsApp } from "../../infra/local/whatsapp/server.ts";
-
-// Many clients share few cores: what takes a moment alone can take several seconds in a full run.
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 /** libsignal prints sessions, private keys included. */
 export function silenceLibsignal(): void {

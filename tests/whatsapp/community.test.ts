@@ -7,7 +7,8 @@ import { startControl } from "../../infra/local/whatsapp/control/server.ts";
 import { type Phone, startWhatsApp, type WhatsApp } from "../../infra/local/whatsapp/index.ts";
 import { changeLink, makeCommunity } from "../../infra/local/whatsapp/phone/community.ts";
 import { changeMembers } from "../../infra/local/whatsapp/phone/group.ts";
-import { Client, silenceLibsignal, strictVerification } from "./client.ts";
+import { type Client, silenceLibsignal, strictVerification } from "./client.ts";
+import { caller, endScene, startScene } from "./scene.ts";
 
 silenceLibsignal();
 strictVerification();
@@ -22,17 +23,11 @@ let directory: string;
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), "whatsapp-"));
-  wa = await startWhatsApp({ directory, stateFile: join(directory, "state") });
-  alice = await wa.addPhone({ number: "4915550000001", pushName: "Alice" });
-  bob = await wa.addPhone({ number: "4915550000002", pushName: "Bob" });
-  client = new Client(wa);
+  ({ wa, alice, bob, client } = await startScene({ wa: { directory, stateFile: join(directory, "state") } }));
 });
 
 afterEach(async () => {
-  await client.close();
-  await wa.stop();
-  expect(wa.unknown).toEqual([]);
-  for (const phone of wa.phones) expect(phone.errors).toEqual([]);
+  await endScene(wa, client);
   rmSync(directory, { recursive: true });
 });
 
@@ -71,13 +66,10 @@ test("who is let into a group of a community is in it, and who is removed from i
 
 test("communities outlive a restart, and can be made and looked at over HTTP", async () => {
   const control = await startControl(wa);
-  const call = async (method: string, path: string, body?: unknown) => {
-    const response = await fetch(`${control.url}${path}`, { method, ...(body ? { body: JSON.stringify(body) } : {}) });
-    return { status: response.status, json: (await response.json()) as { jid: string } };
-  };
+  const call = caller(control);
   const made = await call("POST", `/phones/${bob.number}/communities`, { subject: "Street", anyoneAdds: false });
   expect(made).toMatchObject({ status: 201, json: { subject: "Street", kind: "community" } });
-  const { jid } = made.json;
+  const { jid } = made.json as { jid: string };
   const group = bob.createGroup("Number 7", [alice.number]);
   const path = (phone: Phone) => `/phones/${phone.number}/communities/${jid}/groups`;
   expect((await call("POST", path(alice), { action: "link", group: group.jid })).status).toBe(409);

@@ -2,35 +2,27 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Control, startControl } from "../../infra/local/whatsapp/control/server.ts";
 import { startWhatsApp, type WhatsApp } from "../../infra/local/whatsapp/index.ts";
 import { Client, silenceLibsignal, strictVerification } from "./client.ts";
+import { type Call, caller, endScene } from "./scene.ts";
 
 silenceLibsignal();
 strictVerification();
 
 let wa: WhatsApp;
 let control: Control;
+let call: Call;
 let client: Client;
 
 beforeEach(async () => {
   wa = await startWhatsApp();
   control = await startControl(wa);
+  call = caller(control);
   client = new Client(wa);
 });
 
 afterEach(async () => {
-  await client.close();
   await control.stop();
-  await wa.stop();
-  expect(wa.unknown).toEqual([]);
+  await endScene(wa, client);
 });
-
-async function call(method: string, path: string, body?: unknown): Promise<{ status: number; json: unknown }> {
-  const response = await fetch(
-    `${control.url}${path}`,
-    body === undefined ? { method } : { method, body: JSON.stringify(body) },
-  );
-  const text = await response.text();
-  return { status: response.status, json: text === "" ? undefined : JSON.parse(text) };
-}
 
 const [ALICE, BOB] = ["4915550000001", "4915550000002"];
 

@@ -1,7 +1,8 @@
 import { DisconnectReason } from "@whiskeysockets/baileys";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Phone, startWhatsApp, type WhatsApp } from "../../infra/local/whatsapp/index.ts";
+import type { Phone, WhatsApp } from "../../infra/local/whatsapp/index.ts";
 import { Client, silenceLibsignal, strictVerification } from "./client.ts";
+import { endScene, startScene } from "./scene.ts";
 
 silenceLibsignal();
 strictVerification();
@@ -12,18 +13,11 @@ let bob: Phone;
 let clients: Client[];
 
 beforeEach(async () => {
-  wa = await startWhatsApp();
-  alice = await wa.addPhone({ number: "4915550000001", pushName: "Alice" });
-  bob = await wa.addPhone({ number: "4915550000002", pushName: "Bob" });
+  ({ wa, alice, bob } = await startScene());
   clients = [];
 });
 
-afterEach(async () => {
-  await Promise.all(clients.map((client) => client.close()));
-  await wa.stop();
-  expect(wa.unknown).toEqual([]);
-  for (const phone of [alice, bob]) expect(phone.errors).toEqual([]);
-});
+afterEach(() => endScene(wa, ...clients));
 
 async function linked(phone: Phone): Promise<Client> {
   const client = new Client(wa);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Phone, startWhatsApp, type WhatsApp } from "../../infra/local/whatsapp/index.ts";
-import { Client, silenceLibsignal, strictVerification } from "./client.ts";
+import type { Phone, WhatsApp } from "../../infra/local/whatsapp/index.ts";
+import { type Client, silenceLibsignal, strictVerification } from "./client.ts";
+import { endScene, startScene } from "./scene.ts";
 
 silenceLibsignal();
 strictVerification();
@@ -12,20 +13,11 @@ let carol: Phone;
 let client: Client;
 
 beforeEach(async () => {
-  wa = await startWhatsApp();
-  alice = await wa.addPhone({ number: "4915550000001", pushName: "Alice" });
-  bob = await wa.addPhone({ number: "4915550000002", pushName: "Bob" });
-  carol = await wa.addPhone({ number: "4915550000003", pushName: "Carol" });
-  client = new Client(wa);
+  ({ wa, alice, bob, carol, client } = await startScene());
   await client.pair(alice);
 });
 
-afterEach(async () => {
-  await client.close();
-  await wa.stop();
-  expect(wa.unknown).toEqual([]);
-  for (const phone of [alice, bob, carol]) expect(phone.errors).toEqual([]);
-});
+afterEach(() => endScene(wa, client));
 
 test("a client creates a group and writes to it", async () => {
   const group = await client.sock.groupCreate("Trip", [bob.jid]);

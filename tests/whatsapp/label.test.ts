@@ -2,36 +2,30 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Control, startControl } from "../../infra/local/whatsapp/control/server.ts";
 import { startWhatsApp, type WhatsApp } from "../../infra/local/whatsapp/index.ts";
 import { Client, silenceLibsignal, strictVerification } from "./client.ts";
+import { type Call, caller, endScene } from "./scene.ts";
 
 silenceLibsignal();
 strictVerification();
 
 let wa: WhatsApp;
 let control: Control;
+let call: Call;
 let client: Client;
 
 beforeEach(async () => {
   wa = await startWhatsApp();
   control = await startControl(wa);
+  call = caller(control);
   client = new Client(wa, { appStateMacVerification: { patch: true, snapshot: true } });
 });
 
 afterEach(async () => {
-  await client.close();
   await control.stop();
-  await wa.stop();
-  expect(wa.unknown).toEqual([]);
-  for (const phone of wa.phones) expect(phone.errors).toEqual([]);
+  await endScene(wa, client);
 });
 
 const [SHOP, BOB] = ["4915550000001", "4915550000002"];
 
-async function call(method: string, path: string, body?: unknown): Promise<{ status: number; json: unknown }> {
-  const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
-  const response = await fetch(`${control.url}${path}`, init);
-  const text = await response.text();
-  return { status: response.status, json: text === "" ? undefined : JSON.parse(text) };
-}
 const labels = async () => (await call("GET", `/phones/${SHOP}/labels`)).json as { id: string; name: string }[];
 const told = (name: string, part: string) =>
   client.events.waitFor((event) => event.name === name && JSON.stringify(event.value).includes(part));

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { downloadMediaMessage, type WAMessage } from "@whiskeysockets/baileys";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Phone, startWhatsApp, type WhatsApp } from "../../infra/local/whatsapp/index.ts";
-import { Client, mediaDispatcher, silenceLibsignal, strictVerification } from "./client.ts";
+import type { Phone, WhatsApp } from "../../infra/local/whatsapp/index.ts";
+import { type Client, mediaDispatcher, silenceLibsignal, strictVerification } from "./client.ts";
+import { endScene, startScene } from "./scene.ts";
 
 silenceLibsignal();
 strictVerification();
@@ -13,19 +14,11 @@ let bob: Phone;
 let client: Client;
 
 beforeEach(async () => {
-  wa = await startWhatsApp();
-  alice = await wa.addPhone({ number: "4915550000001", pushName: "Alice" });
-  bob = await wa.addPhone({ number: "4915550000002", pushName: "Bob" });
-  client = new Client(wa);
+  ({ wa, alice, bob, client } = await startScene());
   await client.pair(alice);
 });
 
-afterEach(async () => {
-  await client.close();
-  await wa.stop();
-  expect(wa.unknown).toEqual([]);
-  for (const phone of [alice, bob]) expect(phone.errors).toEqual([]);
-});
+afterEach(() => endScene(wa, client));
 
 function download(message: WAMessage): Promise<Buffer> {
   return downloadMediaMessage(message, "buffer", {

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { controlApp } from "../../infra/local/whatsapp/control/server.ts";
-import { type Phone, startWhatsApp, type WhatsApp } from "../../infra/local/whatsapp/index.ts";
-import { Client, silenceLibsignal, strictVerification } from "./client.ts";
+import type { Phone, WhatsApp } from "../../infra/local/whatsapp/index.ts";
+import { type Client, silenceLibsignal, strictVerification } from "./client.ts";
+import { endScene, startScene } from "./scene.ts";
 
 silenceLibsignal();
 strictVerification();
@@ -15,20 +16,11 @@ let client: Client;
 const statusChat = "status@broadcast";
 
 beforeEach(async () => {
-  wa = await startWhatsApp();
-  alice = await wa.addPhone({ number: "4915550000001", pushName: "Alice" });
-  bob = await wa.addPhone({ number: "4915550000002", pushName: "Bob" });
-  carol = await wa.addPhone({ number: "4915550000003", pushName: "Carol" });
-  client = new Client(wa);
+  ({ wa, alice, bob, carol, client } = await startScene());
   await client.pair(alice);
 });
 
-afterEach(async () => {
-  await client.close();
-  await wa.stop();
-  expect(wa.unknown).toEqual([]);
-  for (const phone of [alice, bob, carol]) expect(phone.errors).toEqual([]);
-});
+afterEach(() => endScene(wa, client));
 
 test("what a client posts reaches the phones of its audience and no others, and their views come back", async () => {
   const sent = await client.sock.sendMessage(statusChat, { text: "mine" }, { statusJidList: [bob.jid, alice.jid] });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Phone, startWhatsApp, type WhatsApp } from "../../infra/local/whatsapp/index.ts";
-import { Client, silenceLibsignal, strictVerification, textOf } from "./client.ts";
+import type { Phone, WhatsApp } from "../../infra/local/whatsapp/index.ts";
+import { type Client, silenceLibsignal, strictVerification, textOf } from "./client.ts";
+import { endScene, startScene } from "./scene.ts";
 
 silenceLibsignal();
 strictVerification();
@@ -11,18 +12,10 @@ let bob: Phone;
 let client: Client;
 
 beforeEach(async () => {
-  wa = await startWhatsApp();
-  alice = await wa.addPhone({ number: "4915550000001", pushName: "Alice" });
-  bob = await wa.addPhone({ number: "4915550000002", pushName: "Bob" });
-  client = new Client(wa);
+  ({ wa, alice, bob, client } = await startScene());
 });
 
-afterEach(async () => {
-  await client.close();
-  await wa.stop();
-  expect(wa.unknown).toEqual([]);
-  for (const phone of [alice, bob]) expect(phone.errors).toEqual([]);
-});
+afterEach(() => endScene(wa, client));
 
 test("a client is paired by QR, restarted with 515 and logged in with its new credentials", async () => {
   await client.pair(alice);
