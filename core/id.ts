@@ -8,6 +8,11 @@ export interface Ids {
   messageId(): string;
 }
 
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** Whether a text can be an id of ours: Postgres refuses to compare anything else with one. */
+export const isUuid = (text: string) => uuid.test(text);
+
 /** The WhatsApp message id that belongs to a command whenever it is tried: in the form of `Ids.messageId`. */
 export function derivedMessageId(commandId: string): string {
   return `3EB0${createHash("sha256").update(commandId).digest("hex").slice(0, 18).toUpperCase()}`;

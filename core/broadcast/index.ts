@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { type Database, storableJson, storableText } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import type { Ids } from "../id.ts";
-import { isId } from "../instance/store.ts";
+import { isUuid } from "../id.ts";
 import { type PageRequest, type Pagination, pagination } from "../message/page.ts";
 
 /** A named list of people. What is sent to it comes to each of them in their own chat. */
@@ -64,7 +64,7 @@ export async function listBroadcasts(
 
 /** Throws `broadcast_not_found`. */
 export async function findBroadcast(db: Database, instanceId: string, id: string): Promise<WholeBroadcast> {
-  const [found] = isId(id)
+  const [found] = isUuid(id)
     ? await db.sql<WholeBroadcast[]>`
         select ${columns(db)}, recipients from broadcasts where id = ${id} and instance_id = ${instanceId}`
     : [];
@@ -79,7 +79,7 @@ export async function changeBroadcast(
   id: string,
   { name, recipients }: { [Field in keyof BroadcastFields]?: BroadcastFields[Field] | undefined },
 ): Promise<WholeBroadcast> {
-  if (isId(id)) {
+  if (isUuid(id)) {
     await db.sql`
       update broadcasts set name = coalesce(${name === undefined ? null : storableText(name)}::text, name),
         recipients = coalesce(${recipients === undefined ? null : unique(recipients)}::text::jsonb, recipients),
@@ -91,7 +91,7 @@ export async function changeBroadcast(
 
 /** What was sent to it goes its way. Throws `broadcast_not_found`. */
 export async function removeBroadcast(db: Database, instanceId: string, id: string): Promise<void> {
-  const removed = isId(id)
+  const removed = isUuid(id)
     ? await db.sql`delete from broadcasts where id = ${id} and instance_id = ${instanceId} returning id`
     : [];
   if (removed.length === 0) throw new AppError("broadcast_not_found");

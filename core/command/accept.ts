@@ -10,14 +10,15 @@ import type { Logger } from "../log.ts";
 import { assertQuotable } from "../message/find.ts";
 import { type Forwarded, findForwardable } from "../message/forward.ts";
 import { assertPostable, idTaken, type PostRequest, statusChat } from "../message/status.ts";
-import { commandQueue, type Queues } from "../queue/index.ts";
+import type { Queues } from "../queue/index.ts";
+import { commandQueue } from "../queue/name.ts";
 import { type CommandInput, type CommandName, commandCatalog } from "./catalog.ts";
 import { commandMessage } from "./envelope.ts";
 import { assertLinked, assertRunAt } from "./schedule.ts";
 
 export interface AcceptDeps {
   db: Database;
-  queues: Queues;
+  queues: Pick<Queues, "send">;
   clock: Clock;
   ids: Ids;
   log: Logger;

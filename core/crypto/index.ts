@@ -82,6 +82,16 @@ export function createVault(keys: ReadonlyMap<number, Buffer>, current: number):
   };
 }
 
+/** In place of the vault where nothing sealed is to be touched. */
+export const closedVault: Vault = {
+  seal: () => failClosed(),
+  open: () => failClosed(),
+};
+
+function failClosed(): never {
+  throw new Error("the vault was not opened for this: who needs it must say so before");
+}
+
 function additionalData(header: Buffer, place: string): Buffer {
   return Buffer.concat([header, Buffer.from(place)]);
 }

@@ -1,12 +1,11 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { DecryptCommand, EncryptCommand, KMSClient } from "@aws-sdk/client-kms";
 import { type Config, ConfigError } from "../config.ts";
 import type { KeyWrapper } from "./index.ts";
 
 /** KMS when `KMS_KEY_ID` is set, else the file that `MASTER_KEY_FILE` names (32 bytes, mode 0600). Throws `ConfigError`. */
 export async function createKeyWrapper(config: Config): Promise<KeyWrapper> {
-  if (config.KMS_KEY_ID) return kmsWrapper(config.KMS_KEY_ID, config.AWS_REGION);
+  if (config.KMS_KEY_ID) return kms(config.KMS_KEY_ID, config.AWS_REGION);
   if (config.MASTER_KEY_FILE) return localWrapper(await readFile(config.MASTER_KEY_FILE));
   throw new ConfigError("The environment is not usable:\n  KMS_KEY_ID or MASTER_KEY_FILE: one must be set");
 }
@@ -30,20 +29,16 @@ export function localWrapper(masterKey: Buffer): KeyWrapper {
   };
 }
 
-function kmsWrapper(keyId: string, region: string): KeyWrapper {
-  const kms = new KMSClient({ region });
-  const EncryptionContext = { purpose: "switchboard-data-key" };
+/** Loads the SDK with the first key to wrap or unwrap. */
+function kms(keyId: string, region: string): KeyWrapper {
+  let opened: Promise<KeyWrapper> | undefined;
+  const open = () => {
+    opened ??= import("./kms.ts").then(({ kmsWrapper }) => kmsWrapper(keyId, region));
+    return opened;
+  };
   return {
     name: keyId,
-    async wrap(dataKey) {
-      const answer = await kms.send(new EncryptCommand({ KeyId: keyId, Plaintext: dataKey, EncryptionContext }));
-      if (!answer.CiphertextBlob) throw new Error("KMS answered Encrypt without a ciphertext");
-      return Buffer.from(answer.CiphertextBlob);
-    },
-    async unwrap(wrapped) {
-      const answer = await kms.send(new DecryptCommand({ KeyId: keyId, CiphertextBlob: wrapped, EncryptionContext }));
-      if (!answer.Plaintext) throw new Error("KMS answered Decrypt without a plaintext");
-      return Buffer.from(answer.Plaintext);
-    },
+    wrap: async (dataKey) => (await open()).wrap(dataKey),
+    unwrap: async (wrapped) => (await open()).unwrap(wrapped),
   };
 }

@@ -1,11 +1,10 @@
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
-import * as schema from "./schema.ts";
 
 /** A pool of connections to Postgres: tagged templates for what is hot, Drizzle for the rest. */
 export interface Database {
   sql: postgres.Sql;
-  orm: PostgresJsDatabase<typeof schema>;
+  orm: PostgresJsDatabase;
   close(): Promise<void>;
 }
 
@@ -38,10 +37,10 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
  * Drizzle switches the driver's conversion of dates off, for values and arrays. It is as content with it on, and our own
  * statements need it: what was set is put back. Its conversion of JSON stays: JSON goes in as text.
  */
-function overDriver(sql: postgres.Sql): PostgresJsDatabase<typeof schema> {
+function overDriver(sql: postgres.Sql): PostgresJsDatabase {
   const { parsers, serializers } = sql.options;
   const before = [parsers, serializers].map((conversions) => ({ conversions, kept: { ...conversions } }));
-  const orm = drizzle(sql, { schema });
+  const orm = drizzle(sql);
   for (const { conversions, kept } of before) {
     for (const type of Object.keys(conversions).map(Number)) {
       if (type === jsonType || type === jsonbType) continue;

@@ -1,7 +1,8 @@
 import type { Config } from "../config.ts";
 import { AppError } from "../error.ts";
+import { assertAddress } from "../user/address.ts";
 import { type Caller, callerOfKey, granted, type Role } from "../user/index.ts";
-import { assertAddress, type KeyDeps } from "../user/key.ts";
+import type { KeyDeps } from "../user/key.ts";
 
 /**
  * Who asks: the owner of the key in the message or, without one, the user that the configuration has for whoever put the message

@@ -7,7 +7,7 @@ import { alignSinks } from "../event-sink/setting.ts";
 import type { Caller } from "../user/index.ts";
 import { type Instance, shardOf } from "./index.ts";
 import { type Dialect, instances } from "./instance.sql.ts";
-import { type InstanceSettings, settingsColumns } from "./store.ts";
+import { type InstanceSettings, settingsColumns } from "./settings.ts";
 
 export interface LifecycleDeps extends AcceptDeps {
   vault: Vault;

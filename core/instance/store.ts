@@ -1,28 +1,15 @@
-import { randomBytes } from "node:crypto";
 import { and, desc, eq, getTableColumns, isNull } from "drizzle-orm";
-import * as z from "zod";
-import { recordActivity } from "../activity/index.ts";
-import type { Clock } from "../clock.ts";
-import type { Vault } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
-import { alignSinks } from "../event-sink/setting.ts";
-import type { Ids } from "../id.ts";
-import { assertOwner, type Caller } from "../user/index.ts";
-import { checkHeaders } from "../webhook/attempt.ts";
-import { forgetHealth } from "../webhook/health.ts";
-import { type Instance, sealedPlace } from "./index.ts";
+import { isUuid } from "../id.ts";
+import { assertOwner, type Caller } from "../user/caller.ts";
+import type { Instance } from "./index.ts";
 import { instances } from "./instance.sql.ts";
-
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
-/** Whether a text can be an id of ours: Postgres refuses to compare anything else with one. */
-export const isId = (text: string) => uuid.test(text);
 
 /** One that is being deleted is gone for everybody. Throws `instance_not_found`, and `forbidden` for somebody else's. */
 export async function loadInstance(db: Database, caller: Caller, id: string): Promise<Instance> {
   // A tagged template, which Postgres prepares once: most requests come through here.
-  const [row] = isId(id) ? await db.sql`select * from instances where id = ${id} and deleted_at is null` : [];
+  const [row] = isUuid(id) ? await db.sql`select * from instances where id = ${id} and deleted_at is null` : [];
   if (!row) throw new AppError("instance_not_found");
   const instance = Object.fromEntries(fields.map(([field, column]) => [field, row[column]])) as Instance;
   // The driver hands 64-bit integers out as text.
@@ -49,152 +36,4 @@ export async function countInstances(db: Database): Promise<{ total: number; act
     select count(*)::int as total, (count(*) filter (where status = 'connected'))::int as active
     from instances where deleted_at is null`;
   return row ?? { total: 0, active: 0 };
-}
-
-/** One line of text without control characters: they would end up in logs, headers and terminals. */
-const line = z.string().regex(/^[^\p{Cc}]*$/u, "must not have control characters");
-
-export const instanceName = line.trim().min(1).max(200);
-export const instanceDescription = z
-  .string()
-  .max(2000)
-  .refine((text) => !text.includes("\u0000"), "must not have NUL characters");
-
-/**
- * Where webhooks go. Only the form is checked here: whether the host may be reached is decided at each delivery, on the
- * address that the socket connects to.
- */
-export const webhookUrl = z
-  .url({ protocol: /^https?$/, error: "must be an http or https URL" })
-  .max(2048)
-  .regex(/^[^\s\p{Cc}]*$/u, "must not have spaces or control characters")
-  .refine((text) => {
-    const url = URL.parse(text);
-    return !url?.username && !url?.password;
-  }, "must not carry a user name or a password: it is shown in answers and logs");
-
-/** What can be set of the webhooks of an instance. */
-export const webhookSettings = z.object({
-  notifyReceived: z.boolean().optional(),
-  notifySent: z.boolean().optional(),
-  notifyDelivery: z.boolean().optional(),
-  notifyRead: z.boolean().optional(),
-  /** Tries after the first. */
-  maxRetries: z.int().min(0).max(50).optional(),
-  /** Milliseconds: a second to a day. */
-  retryInterval: z.int().min(1000).max(86_400_000).optional(),
-});
-
-export const webhookSecret = z.string().min(1).max(512);
-
-/** Headers that go with each webhook, as for an endpoint that asks for a key. At most 20. */
-export const webhookHeaders = z
-  .record(z.string(), z.string())
-  .refine((headers) => Object.keys(headers).length <= 20, "must be at most 20 headers")
-  .superRefine((headers, context) => {
-    try {
-      checkHeaders(headers);
-    } catch (error) {
-      context.addIssue({ code: "custom", message: error instanceof AppError ? error.message : String(error) });
-    }
-  });
-
-export interface InstanceSettings extends z.infer<typeof webhookSettings> {
-  name?: string | undefined;
-  description?: string | undefined;
-  /** Null ends the webhooks. */
-  webhookUrl?: string | null | undefined;
-  webhookEnabled?: boolean | undefined;
-  /** In clear; sealed before it is stored. Null takes it away. The one before it ends at once. */
-  webhookSecret?: string | null | undefined;
-  /** All of them: what is left out is gone. */
-  webhookHeaders?: Record<string, string> | undefined;
-  /** A queue that gets the events, checked (`assertEventQueue`); null leaves them to that of the user. */
-  eventQueue?: string | null | undefined;
-}
-
-type Columns = Partial<typeof instances.$inferInsert>;
-
-/** The settings as columns; what is undefined is left out, so that it keeps its value or gets the table's default. */
-export function settingsColumns(deps: { vault: Vault }, id: string, settings: InstanceSettings): Columns {
-  const { webhookSecret: secret, ...plain } = settings;
-  const columns = Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined)) as Columns;
-  if (secret === undefined) return columns;
-  const sealed = secret === null ? null : deps.vault.seal(Buffer.from(secret), sealedPlace.webhookSecret(id));
-  return { ...columns, webhookSecret: sealed, webhookPreviousSecret: null, webhookPreviousSecretUntil: null };
-}
-
-/** A secret as Standard Webhooks writes them: 24 bytes of chance. */
-const newSecret = () => `whsec_${randomBytes(24).toString("base64")}`;
-
-/**
- * Signs with another secret from now on, and for `overlapSeconds` with the one before as well, so that a receiver can
- * change over without losing a webhook. Answers the new secret, which nobody can read again.
- * Throws `instance_not_found` when the instance is deleted meanwhile.
- */
-export async function rotateWebhookSecret(
-  deps: { db: Database; vault: Vault; clock: Clock; ids: Ids },
-  instance: Instance,
-  wanted: { secret: string | undefined; overlapSeconds: number },
-): Promise<{ secret: string; previousValidUntil: Date | null }> {
-  const secret = wanted.secret ?? newSecret();
-  const now = deps.clock.now();
-  const until = new Date(now.getTime() + wanted.overlapSeconds * 1000);
-  return deps.db.orm.transaction(async (tx) => {
-    const [row] = await tx
-      .select({ webhookSecret: instances.webhookSecret })
-      .from(instances)
-      .where(and(eq(instances.id, instance.id), isNull(instances.deletedAt)))
-      .for("update");
-    if (!row) throw new AppError("instance_not_found");
-    const overlaps = row.webhookSecret !== null && wanted.overlapSeconds > 0;
-    const place = {
-      now: sealedPlace.webhookSecret(instance.id),
-      before: sealedPlace.webhookPreviousSecret(instance.id),
-    };
-    await tx
-      .update(instances)
-      .set({
-        ...settingsColumns(deps, instance.id, { webhookSecret: secret }),
-        ...(row.webhookSecret !== null && overlaps
-          ? {
-              webhookPreviousSecret: deps.vault.seal(deps.vault.open(row.webhookSecret, place.now), place.before),
-              webhookPreviousSecretUntil: until,
-            }
-          : {}),
-        updatedAt: now,
-      })
-      .where(eq(instances.id, instance.id));
-    await recordActivity({ ...deps, orm: tx }, instance.id, "webhook_secret_rotated", {});
-    return { secret, previousValidUntil: overlaps ? until : null };
-  });
-}
-
-/**
- * Changes what is given and nothing else. A first webhook URL switches webhooks on, unless the caller says otherwise.
- * Throws `instance_not_found` when it is deleted meanwhile.
- */
-export async function updateInstance(
-  deps: { db: Database; vault: Vault; clock: Clock; ids: Ids },
-  instance: Instance,
-  settings: InstanceSettings,
-): Promise<Instance> {
-  const first = settings.webhookUrl && !instance.webhookUrl && settings.webhookEnabled === undefined;
-  const columns = settingsColumns(deps, instance.id, first ? { ...settings, webhookEnabled: true } : settings);
-  // Names only: a value may be a secret.
-  const changed = Object.keys(columns).filter((name) => !name.startsWith("webhookPrevious"));
-  // All or nothing: a webhook that was switched on again with its old failures still known would be switched off by the next.
-  return deps.db.orm.transaction(async (tx) => {
-    const [updated] = await tx
-      .update(instances)
-      .set({ ...columns, updatedAt: deps.clock.now() })
-      .where(and(eq(instances.id, instance.id), isNull(instances.deletedAt)))
-      .returning();
-    if (!updated) throw new AppError("instance_not_found");
-    const anew = columns.webhookEnabled || updated.webhookUrl !== instance.webhookUrl;
-    if (anew) await forgetHealth(tx, instance.id, deps.clock.now());
-    if (columns.eventQueue !== undefined) await alignSinks({ orm: tx, clock: deps.clock }, { instanceId: instance.id });
-    await recordActivity({ ...deps, orm: tx }, instance.id, "instance_updated", { changed });
-    return updated;
-  });
 }

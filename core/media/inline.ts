@@ -77,7 +77,7 @@ function decoded(text: string, type: string): { bytes: Buffer; type: string } | 
 
 /** Puts a file that came in the request where the session host takes uploads from. */
 export async function keepInline(
-  storage: Storage,
+  storage: Pick<Storage, "put">,
   instanceId: string,
   { inline, upload }: Extract<MediaPlace, { inline: object }>,
 ): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
-import { isId } from "../instance/store.ts";
+import { isUuid } from "../id.ts";
 import type { MessageMedia } from "../message/message.sql.ts";
 import type { Storage } from "../storage/index.ts";
 import { attachment, inventedName, nameOfAttachment } from "./filename.ts";
@@ -29,13 +29,13 @@ const retrySeconds = 2;
  * have the same, ours comes first, then the oldest. Throws `message_not_found`, `media_not_ready`, `media_lost`.
  */
 export async function linkToMedia(
-  deps: { db: Database; storage: Storage; clock: Clock },
+  deps: { db: Database; storage: Pick<Storage, "head" | "presign">; clock: Clock },
   instanceId: string,
   messageId: string,
 ): Promise<MediaLink> {
   const [row] = await deps.db.sql<{ wa_id: string; media: MessageMedia | null }[]>`
     select wa_id, media from messages
-    where instance_id = ${instanceId} and ${isId(messageId) ? deps.db.sql`id = ${messageId}` : deps.db.sql`wa_id = ${messageId}`}
+    where instance_id = ${instanceId} and ${isUuid(messageId) ? deps.db.sql`id = ${messageId}` : deps.db.sql`wa_id = ${messageId}`}
     order by media is null, from_me desc, id limit 1`;
   if (!row) throw new AppError("message_not_found");
   const { media } = row;
@@ -63,7 +63,7 @@ export async function linkToMedia(
 
 /** A fresh link to what was uploaded or converted. Throws `media_not_usable` when it is not there. */
 export async function linkToUpload(
-  deps: { storage: Storage; clock: Clock },
+  deps: { storage: Pick<Storage, "head" | "presign">; clock: Clock },
   instanceId: string,
   upload: string,
 ): Promise<MediaLink> {

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { AppError } from "../error.ts";
-import { isId } from "../instance/store.ts";
+import { isUuid } from "../id.ts";
 import type { Storage } from "../storage/index.ts";
 import { mediaId, mediaKey, mediaPrefix, uploadId, uploadKey, uploadPrefix } from "./index.ts";
 
@@ -29,7 +29,7 @@ export const stagedFile = z
 
 function keyOf(key: string): Staged | undefined {
   const [, instanceId = "", id = "", ...rest] = key.split("/");
-  if (!isId(instanceId) || rest.length > 0) return undefined;
+  if (!isUuid(instanceId) || rest.length > 0) return undefined;
   if (key === uploadKey(instanceId, id) && uploadId.safeParse(id).success) return { instanceId, upload: id };
   if (key === mediaKey(instanceId, id) && mediaId.safeParse(id).success) return { instanceId, media: id };
   return undefined;
@@ -42,7 +42,7 @@ export const stagedKey = (
 ) => (upload === undefined ? mediaPrefix(instanceId) + media : uploadPrefix(instanceId) + upload);
 
 /** Throws `media_not_usable` when it is not there or somebody else's: nobody learns which. */
-export async function assertStaged(deps: { storage: Storage }, instanceId: string, file: Staged) {
+export async function assertStaged(deps: { storage: Pick<Storage, "head"> }, instanceId: string, file: Staged) {
   const own = file.instanceId === undefined || file.instanceId === instanceId;
   const found = own ? await deps.storage.head(stagedKey(instanceId, file)) : undefined;
   if (!found)

@@ -17,7 +17,7 @@ const uploadSeconds = 60 * 60;
  * `keep` puts it into the bucket. Throws `invalid_request` when it is empty and `payload_too_large`.
  */
 export async function takeFile(
-  deps: { storage: Storage },
+  deps: { storage: Pick<Storage, "put"> },
   instanceId: string,
   file: File,
 ): Promise<{ uploadId: string; keep(): Promise<void> }> {
@@ -45,7 +45,7 @@ export interface UploadTicket {
 }
 
 export async function openUpload(
-  deps: { storage: Storage; clock: Clock; ids: Ids },
+  deps: { storage: Pick<Storage, "presignPut">; clock: Clock; ids: Ids },
   instanceId: string,
   file: { size: number; contentType?: string | undefined; filename?: string | undefined },
 ): Promise<UploadTicket> {
@@ -60,7 +60,11 @@ export async function openUpload(
 }
 
 /** Throws `media_not_usable` when nothing is there under this id. */
-export async function assertUploaded(deps: { storage: Storage }, instanceId: string, id: string): Promise<void> {
+export async function assertUploaded(
+  deps: { storage: Pick<Storage, "head"> },
+  instanceId: string,
+  id: string,
+): Promise<void> {
   if (await deps.storage.head(uploadKey(instanceId, id))) return;
   throw new AppError("media_not_usable", "nothing was uploaded under this uploadId, or it has expired");
 }

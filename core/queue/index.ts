@@ -34,6 +34,8 @@ export interface Queues {
     options: { waitSeconds: number; visibilitySeconds?: number; signal?: AbortSignal },
   ): Promise<Message[]>;
   remove(name: string, receiptHandles: readonly string[]): Promise<void>;
+  /** How many messages wait, and how many somebody works on: both about right, as SQS says. */
+  depth(name: string, signal: AbortSignal): Promise<{ waiting: number; inFlight: number }>;
 }
 
 export type { QueueMessage } from "./batcher.ts";
@@ -100,6 +102,19 @@ export function openQueues(config: Config): Queues {
           .map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle }));
         await client.send(new DeleteMessageBatchCommand({ QueueUrl: await url(name), Entries }));
       }
+    },
+    async depth(name, signal) {
+      const { Attributes } = await client.send(
+        new GetQueueAttributesCommand({
+          QueueUrl: await url(name),
+          AttributeNames: ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        }),
+        { abortSignal: signal },
+      );
+      return {
+        waiting: Number(Attributes?.ApproximateNumberOfMessages ?? 0),
+        inFlight: Number(Attributes?.ApproximateNumberOfMessagesNotVisible ?? 0),
+      };
     },
   };
 }

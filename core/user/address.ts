@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
+import { AppError } from "../error.ts";
 
 /**
  * A CIDR or a single address in its one normal form, `203.0.113.0/24` or `2001:db8::1/128`: host bits cleared, IPv6 as in
@@ -51,4 +52,14 @@ export function clientOf(ip: string): string {
   if (!ipaddr.isValid(ip)) return ip;
   const address = ipaddr.process(ip);
   return address.kind() === "ipv4" ? address.toString() : networkOf(address, 64);
+}
+
+/** Throws `ip_not_allowed` unless the address is in these ranges; null is anywhere. */
+export function assertAddress(
+  ipRanges: string[] | null,
+  ip: string | undefined,
+  details = "this user may not call from this address",
+): void {
+  if (!ipRanges || ipInRanges(ip, ipRanges)) return;
+  throw new AppError("ip_not_allowed", details);
 }

@@ -2,9 +2,6 @@ import * as z from "zod";
 import { normalRange } from "./address.ts";
 import { maxPasswordLength } from "./password.ts";
 
-/** Whether a text can be an id of ours: Postgres refuses to compare anything else with one. */
-export const isUuid = (text: string) => z.guid().safeParse(text).success;
-
 /** One line of text without control characters: they would end up in logs and terminals. */
 const line = z.string().regex(/^[^\p{Cc}]*$/u, "must not have control characters");
 

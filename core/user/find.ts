@@ -1,7 +1,7 @@
 import { eq, type InferSelectModel } from "drizzle-orm";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
-import { isUuid } from "./field.ts";
+import { isUuid } from "../id.ts";
 import { users } from "./user.sql.ts";
 
 export type User = InferSelectModel<typeof users>;

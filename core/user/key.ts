@@ -3,10 +3,8 @@ import { and, asc, eq, gt, isNull, or, sql } from "drizzle-orm";
 import type { Clock } from "../clock.ts";
 import { sha256, type Vault } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
-import { AppError } from "../error.ts";
 import type { Ids } from "../id.ts";
-import { ipInRanges } from "./address.ts";
-import { type Caller, granted, type Permission, type Role } from "./caller.ts";
+import type { Permission } from "./caller.ts";
 import { apiKeys } from "./user.sql.ts";
 
 export interface KeyDeps {
@@ -35,8 +33,6 @@ export interface ApiKey {
 }
 
 const sealedAt = (id: string) => `api-key:${id}`;
-/** The last use is kept to the minute, so that a busy key is not a busy row. */
-const lastUseResolutionMs = 60_000;
 
 /** Makes a key: a random UUID (122 bits of chance), kept by hash to find it and sealed to show it. */
 export async function createApiKey(
@@ -92,62 +88,4 @@ export async function revokeApiKey(deps: KeyDeps, owner: { userId: string; keyId
     .where(and(eq(apiKeys.id, owner.keyId), eq(apiKeys.userId, owner.userId), isNull(apiKeys.revokedAt)))
     .returning({ id: apiKeys.id });
   return rows.length > 0;
-}
-
-/**
- * Who a key stands for. `ip` is the address the connection came from.
- * Throws `invalid_credentials` (unknown, revoked, expired, user disabled) and `ip_not_allowed`.
- */
-export async function callerOfKey(deps: KeyDeps, key: string, ip: string | undefined): Promise<Caller> {
-  // A tagged template, which Postgres prepares once: every request comes through here.
-  const [row] = await deps.db.sql<KeyRow[]>`
-    select k.id, k.user_id, k.permissions, k.ip_ranges, k.expires_at, k.revoked_at, k.last_used_at, u.role, u.disabled_at,
-      u.ip_ranges as user_ip_ranges
-    from api_keys k join users u on u.id = k.user_id where k.hash = ${sha256(key)}`;
-  const now = deps.clock.now();
-  const expired = row?.expires_at && row.expires_at <= now;
-  if (!row || row.revoked_at || row.disabled_at || expired) {
-    throw new AppError("invalid_credentials", "the API key is not valid");
-  }
-  if (row.ip_ranges && !ipInRanges(ip, row.ip_ranges)) {
-    throw new AppError("ip_not_allowed", "the API key may not be used from this address");
-  }
-  assertAddress(row.user_ip_ranges, ip);
-  await noteUse(deps.db, row.id, row.last_used_at, now);
-  return {
-    userId: row.user_id,
-    permissions: granted(row.role, row.permissions),
-    key: { id: row.id, ipRanges: row.ip_ranges, expiresAt: row.expires_at },
-  };
-}
-
-/** Throws `ip_not_allowed` unless a user with these ranges may call from the address. */
-export function assertAddress(ipRanges: string[] | null, ip: string | undefined): void {
-  if (!ipRanges || ipInRanges(ip, ipRanges)) return;
-  throw new AppError("ip_not_allowed", "this user may not call from this address");
-}
-
-interface KeyRow {
-  id: string;
-  user_id: string;
-  permissions: Permission[];
-  ip_ranges: string[] | null;
-  expires_at: Date | null;
-  revoked_at: Date | null;
-  last_used_at: Date | null;
-  role: Role;
-  disabled_at: Date | null;
-  user_ip_ranges: string[] | null;
-}
-
-/** Skips a row that another request is about to write: it writes the same minute. */
-async function noteUse(db: Database, keyId: string, lastUsedAt: Date | null, now: Date): Promise<void> {
-  const stale = new Date(now.getTime() - lastUseResolutionMs);
-  if (lastUsedAt && lastUsedAt > stale) return;
-  await db.sql`
-    update api_keys set last_used_at = ${now.toISOString()}::timestamptz
-    where id in (
-      select id from api_keys
-      where id = ${keyId} and (last_used_at is null or last_used_at <= ${stale.toISOString()}::timestamptz)
-      for update skip locked)`;
 }

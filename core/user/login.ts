@@ -1,10 +1,9 @@
 import { and, eq, sql } from "drizzle-orm";
 import type { Clock } from "../clock.ts";
-import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
-import { type Caller, granted, permissions } from "./caller.ts";
+import { assertAddress } from "./address.ts";
 import { findUser, type User } from "./find.ts";
-import { assertAddress, firstApiKey, type KeyDeps } from "./key.ts";
+import { firstApiKey, type KeyDeps } from "./key.ts";
 import { hashPassword, needsRehash, noPassword, verifyPassword } from "./password.ts";
 import { countAttempt } from "./throttle.ts";
 import type { Tokens } from "./token.ts";
@@ -39,7 +38,7 @@ export async function login(
   assertAddress(user.ipRanges, ip);
   if (needsRehash(user.passwordHash)) await replaceHash(deps, user, { passwordHash: await hashPassword(password) });
   const first = await firstApiKey(deps, user.id);
-  return { token: await deps.tokens.issue(user.id, user.tokensFrom), user, apiKey: first?.key ?? null };
+  return { token: await deps.tokens.issue(deps.vault, user.id, user.tokensFrom), user, apiKey: first?.key ?? null };
 }
 
 /**
@@ -60,7 +59,7 @@ export async function changePassword(
     tokensFrom: laterTokensFrom(deps.clock),
   });
   if (!changed) throw wrongPassword();
-  return deps.tokens.issue(user.id, changed.tokensFrom);
+  return deps.tokens.issue(deps.vault, user.id, changed.tokensFrom);
 }
 
 const wrongPassword = () => new AppError("invalid_credentials", "the current password is wrong");
@@ -85,23 +84,4 @@ async function replaceHash(
     .where(and(eq(users.id, compared.id), eq(users.passwordHash, compared.passwordHash)))
     .returning();
   return user;
-}
-
-/**
- * Who a token stands for. `ip` is the address the connection came from.
- * Throws `expired_token`, `invalid_credentials` and `ip_not_allowed`.
- */
-export async function callerOfToken(
-  deps: { db: Database; tokens: Tokens },
-  token: string,
-  ip: string | undefined,
-): Promise<Caller> {
-  const { userId, tokensFrom } = await deps.tokens.verify(token);
-  const user = await findUser(deps.db, userId);
-  if (!user || user.disabledAt) throw new AppError("invalid_credentials", "the user of this token is gone or disabled");
-  if (user.tokensFrom?.getTime() !== tokensFrom?.getTime()) {
-    throw new AppError("invalid_credentials", "the password was changed after this token was issued");
-  }
-  assertAddress(user.ipRanges, ip);
-  return { userId: user.id, permissions: granted(user.role, permissions) };
 }

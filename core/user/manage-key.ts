@@ -1,8 +1,8 @@
 import { and, asc, eq, getTableColumns, type InferSelectModel } from "drizzle-orm";
 import { AppError } from "../error.ts";
+import { isUuid } from "../id.ts";
 import { ipInRanges, rangesWithin } from "./address.ts";
 import { type Caller, isAdmin, type Permission } from "./caller.ts";
-import { isUuid } from "./field.ts";
 import { loadUser } from "./find.ts";
 import { type ApiKey, createApiKey, firstApiKey, type KeyDeps, revokeApiKey, workingKeys } from "./key.ts";
 import { apiKeys } from "./user.sql.ts";

@@ -1,5 +1,5 @@
 import { desc } from "drizzle-orm";
-import * as jose from "jose";
+import type * as Jose from "jose";
 import type { Clock } from "../clock.ts";
 import type { Vault } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
@@ -9,15 +9,17 @@ import { signingKeys } from "./user.sql.ts";
 
 export interface TokenDeps {
   db: Database;
-  vault: Vault;
   clock: Clock;
   ids: Ids;
 }
 
+/** Most callers have a key: the library is loaded for the first token. */
+const library = () => import("jose");
+
 /** Short-lived tokens of users who logged in with a password. */
 export interface Tokens {
   /** `tokensFrom` is the user's, as read with the password that was right; it goes into the token. */
-  issue(userId: string, tokensFrom?: Date | null): Promise<string>;
+  issue(vault: Vault, userId: string, tokensFrom?: Date | null): Promise<string>;
   /** Throws `expired_token` and `invalid_credentials`. */
   verify(token: string): Promise<TokenClaims>;
 }
@@ -57,14 +59,15 @@ export function createTokens(deps: TokenDeps): Tokens {
   }
 
   return {
-    async issue(userId, tokensFrom = null) {
+    async issue(vault, userId, tokensFrom = null) {
+      const jose = await library();
       let [newest] = await keys(keysFreshMs);
       if (!newest) {
-        await addSigningKey(deps, { unlessAny: true });
+        await addSigningKey(deps, vault, { unlessAny: true });
         [newest] = await keys(0);
       }
       if (!newest) throw new Error("there is no signing key, although one was just made");
-      const jwk = JSON.parse(deps.vault.open(newest.privateCiphertext, sealedAt(newest.kid)).toString()) as jose.JWK;
+      const jwk = JSON.parse(vault.open(newest.privateCiphertext, sealedAt(newest.kid)).toString()) as Jose.JWK;
       const now = Math.floor(deps.clock.now().getTime() / 1000);
       return new jose.SignJWT(tokensFrom ? { [fromClaim]: tokensFrom.getTime() } : {})
         .setProtectedHeader({ alg: algorithm, kid: newest.kid, typ: "JWT" })
@@ -77,6 +80,7 @@ export function createTokens(deps: TokenDeps): Tokens {
     },
 
     async verify(token) {
+      const jose = await library();
       try {
         const { payload } = await jose.jwtVerify(
           token,
@@ -84,7 +88,7 @@ export function createTokens(deps: TokenDeps): Tokens {
             const find = (rows: KeyRow[]) => rows.find((row) => row.kid === kid);
             const row = find(await keys(keysFreshMs)) ?? find(await keys(keysRetryMs));
             if (!row) throw new jose.errors.JWKSNoMatchingKey();
-            return jose.importJWK(row.publicJwk as jose.JWK, algorithm);
+            return jose.importJWK(row.publicJwk as Jose.JWK, algorithm);
           },
           { algorithms: [algorithm], issuer, audience, requiredClaims: ["sub", "exp"], currentDate: deps.clock.now() },
         );
@@ -102,12 +106,13 @@ export function createTokens(deps: TokenDeps): Tokens {
 }
 
 /** Makes a new key that signs from now on; tokens of the older keys stay valid. Answers its `kid`. */
-export function rotateSigningKey(deps: TokenDeps): Promise<string> {
-  return addSigningKey(deps, { unlessAny: false });
+export function rotateSigningKey(deps: TokenDeps, vault: Vault): Promise<string> {
+  return addSigningKey(deps, vault, { unlessAny: false });
 }
 
 /** Two processes that find none make one: the lock lets the second see the first's. */
-async function addSigningKey(deps: TokenDeps, options: { unlessAny: boolean }): Promise<string> {
+async function addSigningKey(deps: TokenDeps, vault: Vault, options: { unlessAny: boolean }): Promise<string> {
+  const jose = await library();
   const pair = await jose.generateKeyPair(algorithm, { crv: "Ed25519", extractable: true });
   const kid = deps.ids.uuid();
   const privateJwk = Buffer.from(JSON.stringify(await jose.exportJWK(pair.privateKey)));
@@ -118,7 +123,7 @@ async function addSigningKey(deps: TokenDeps, options: { unlessAny: boolean }): 
     await tx.insert(signingKeys).values({
       kid,
       publicJwk,
-      privateCiphertext: deps.vault.seal(privateJwk, sealedAt(kid)),
+      privateCiphertext: vault.seal(privateJwk, sealedAt(kid)),
       createdAt: deps.clock.now(),
     });
   });

@@ -27,7 +27,7 @@ export interface Attempt {
  * Whatever goes wrong at the other end, or is refused by the egress guard, is an answer, not an exception.
  */
 export async function attempt(
-  egress: Egress,
+  egress: Pick<Egress, "fetch">,
   endpoint: Signing & { url: string },
   delivery: { id: string; body: string; correlationId?: string | null | undefined },
   at: Date,

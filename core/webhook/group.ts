@@ -14,7 +14,7 @@ import type { Outcome, Recorder } from "./record.ts";
 export interface WebhookDeps {
   db: Database;
   vault: Vault;
-  egress: Egress;
+  egress: Pick<Egress, "fetch">;
   storage: Pick<Storage, "presign">;
   clock: Clock;
   ids: Ids;

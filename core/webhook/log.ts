@@ -1,7 +1,7 @@
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
+import { isUuid } from "../id.ts";
 import type { Instance } from "../instance/index.ts";
-import { isId } from "../instance/store.ts";
 import { type PageRequest, type Pagination, pagination } from "../message/page.ts";
 import type { Health } from "./endpoint.ts";
 import { isSealedBody } from "./group.ts";
@@ -124,7 +124,7 @@ export async function listDeliveries(
 
 /** The instance of a delivery. Throws `delivery_not_found`, also when the instance is being deleted. */
 export async function instanceOfDelivery(db: Database, deliveryId: string): Promise<string> {
-  const [row] = isId(deliveryId)
+  const [row] = isUuid(deliveryId)
     ? await db.sql<{ instance_id: string }[]>`
         select d.instance_id from deliveries d join instances i on i.id = d.instance_id
         where d.id = ${deliveryId} and i.deleted_at is null`
@@ -173,7 +173,7 @@ export async function readDelivery(
   instance: Instance,
   deliveryId: string,
 ): Promise<LoggedDelivery & { body: unknown; log: LoggedAttempt[] }> {
-  const [row] = isId(deliveryId)
+  const [row] = isUuid(deliveryId)
     ? await db.sql<(Row & { body: string })[]>`
         select ${columns(db)}, d.body from deliveries d where d.id = ${deliveryId} and d.instance_id = ${instance.id}`
     : [];

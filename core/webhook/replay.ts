@@ -2,8 +2,8 @@ import type postgres from "postgres";
 import type { Clock } from "../clock.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
+import { isUuid } from "../id.ts";
 import type { Instance } from "../instance/index.ts";
-import { isId } from "../instance/store.ts";
 import { openLine } from "./health.ts";
 import { typesNamed } from "./name.ts";
 
@@ -40,7 +40,7 @@ async function putInLine(sql: postgres.ISql, ids: readonly string[]): Promise<nu
 export async function replayDelivery(deps: ReplayDeps, instance: Instance, deliveryId: string): Promise<void> {
   const url = urlOf(instance);
   await deps.db.sql.begin(async (sql) => {
-    const [found] = isId(deliveryId)
+    const [found] = isUuid(deliveryId)
       ? await sql`select 1 from deliveries where id = ${deliveryId} and instance_id = ${instance.id}`
       : [];
     if (!found) throw new AppError("delivery_not_found");

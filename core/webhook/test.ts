@@ -14,7 +14,7 @@ import { loadEndpoints } from "./endpoint.ts";
  * wrong at the other end is an answer.
  */
 export async function testWebhook(
-  deps: { db: Database; vault: Vault; egress: Egress; clock: Clock; ids: Ids },
+  deps: { db: Database; vault: Vault; egress: Pick<Egress, "fetch">; clock: Clock; ids: Ids },
   instance: Instance,
   correlationId?: string,
 ): Promise<Attempt> {
@@ -65,7 +65,7 @@ export interface UrlTest {
  * whatever goes wrong at the other end is an answer.
  */
 export async function testUrl(
-  deps: { egress: Egress; clock: Clock; ids: Ids },
+  deps: { egress: Pick<Egress, "fetch">; clock: Clock; ids: Ids },
   { url, event, data }: UrlTest,
   correlationId?: string,
 ): Promise<Attempt> {
@@ -73,8 +73,7 @@ export async function testUrl(
   const [id, eventId] = [deps.ids.uuid(), deps.ids.uuid()];
   const body = JSON.stringify({ event, instanceId: null, timestamp: at.toISOString(), data, eventId });
   let refusal: AppError | undefined;
-  const egress: Egress = {
-    ...deps.egress,
+  const egress: Pick<Egress, "fetch"> = {
     fetch: (...request) =>
       deps.egress.fetch(...request).catch((error: unknown) => {
         if (error instanceof AppError) refusal = error;

@@ -1,18 +1,19 @@
-import { Hono } from "hono";
+import { TrieRouter } from "hono/router/trie-router";
+import { Hono } from "hono/tiny";
+import { tryDecode } from "hono/utils/url";
 import { AppError } from "../../core/error.ts";
 import { count } from "../../core/metric/index.ts";
-import { RateCount, RateLimiter } from "../../core/rate-limit/index.ts";
 import { CallCounter } from "../../core/usage/calls.ts";
-import { createTokens } from "../../core/user/index.ts";
-import { asyncApi } from "./asyncapi.ts";
-import type { Context } from "./context.ts";
+import { createTokens } from "../../core/user/token.ts";
+import type { Shared } from "./context.ts";
 import type { ApiDeps } from "./deps.ts";
-import type { Dialect } from "./dialect.ts";
+import { type Dialect, tableOf } from "./dialect.ts";
 import { gateway } from "./dialects/gateway/index.ts";
 import { multiInstance } from "./dialects/multi-instance/index.ts";
 import { type ApiEnv, clientIp, requestIdOf } from "./env.ts";
 import { asAppError } from "./errors.ts";
-import { openApi } from "./openapi.ts";
+import { once } from "./once.ts";
+import type { Row } from "./row.ts";
 import { answerError, serve } from "./serve.ts";
 
 /** The first that owns a path decides how its errors look; the last owns the rest. */
@@ -26,7 +27,7 @@ const maxBodyBytes = 6_000_000;
  * that are being counted, and who is over the limit.
  */
 export function createApp(deps: ApiDeps): Hono<ApiEnv> {
-  const shared: Context["deps"] = {
+  const shared: Shared = {
     ...deps,
     shards: deps.config.SHARDS,
     tokens: createTokens(deps),
@@ -55,10 +56,14 @@ export function createApp(deps: ApiDeps): Hono<ApiEnv> {
   });
 
   const { RATE_LIMIT: limit } = deps.config;
-  const limiter = limit > 0 ? new RateLimiter(deps, limit) : undefined;
+  const openLimit = once(async () => {
+    const { RateCount, RateLimiter } = await import("../../core/rate-limit/index.ts");
+    const limiter = new RateLimiter(deps, limit);
+    return (ip: string | undefined) => new RateCount(limiter, ip);
+  });
   app.use(async (c, next) => {
-    if (!limiter || !dialectOf(c.req.path).limited) return await next();
-    const rate = new RateCount(limiter, clientIp(c));
+    if (limit === 0 || !dialectOf(c.req.path).limited) return await next();
+    const rate = (await openLimit())(clientIp(c));
     c.set("rate", rate);
     rate.assertLeft();
     await next();
@@ -73,31 +78,22 @@ export function createApp(deps: ApiDeps): Hono<ApiEnv> {
     await next();
   });
 
-  for (const dialect of dialects) {
-    for (const row of dialect.rows) {
-      const path = row.path.replaceAll(/\{(\w+)\}/g, ":$1");
-      app.on(row.method.toUpperCase(), path, (c) => serve(c, shared, dialect, row));
-    }
+  for (const [path, describe] of Object.entries(documents)) {
+    app.get(path, async (c) => {
+      c.set("route", path);
+      return c.json(await describe());
+    });
   }
-  let document: unknown;
-  app.get(openApiPath, (c) => {
-    c.set("route", openApiPath);
-    document ??= openApi(dialects);
-    return c.json(document);
-  });
-
-  let messages: unknown;
-  app.get(asyncApiPath, (c) => {
-    c.set("route", asyncApiPath);
-    messages ??= asyncApi();
-    return c.json(messages);
-  });
-
-  app.notFound((c) => {
-    const allowed = methodsOf(c.req.path);
-    if (allowed.length === 0) return answerError(c, dialectOf(c.req.path), new AppError("route_not_found"));
+  app.all("*", async (c) => {
+    const { path } = c.req;
+    const router = await familyOf(path)?.router();
+    const find = (method: string) => router?.match(method, path)[0] ?? [];
+    const [found] = find(c.req.method === "HEAD" ? "GET" : c.req.method);
+    if (found) return await serve(c, shared, dialectOf(path), found[0], decoded(found[1]));
+    const allowed = path in documents ? ["GET"] : methods.filter((method) => find(method).length > 0);
+    if (allowed.length === 0) throw new AppError("route_not_found");
     c.header("allow", allowed.join(", "));
-    return answerError(c, dialectOf(c.req.path), new AppError("method_not_allowed", `try ${allowed.join(", ")}`));
+    throw new AppError("method_not_allowed", `try ${allowed.join(", ")}`);
   });
 
   app.onError((error, c) => {
@@ -124,22 +120,32 @@ function countRequest(status: number): void {
   if (status >= 500) count("ApiErrors");
 }
 
-const openApiPath = "/openapi.json";
-const asyncApiPath = "/asyncapi.json";
+const methods = ["GET", "POST", "PUT", "DELETE"];
 
-const patterns = [
-  { method: "GET", pattern: /^\/(?:open|async)api\.json$/ },
-  ...dialects
-    .flatMap((dialect) => dialect.rows)
-    .map((row) => ({
-      method: row.method.toUpperCase(),
-      pattern: new RegExp(`^${row.path.replaceAll(/\{\w+\}/g, "[^/]+")}$`),
-    })),
-];
+/** Loaded when somebody asks: most never do. */
+const documents: Record<string, () => Promise<unknown>> = {
+  "/openapi.json": once(async () => (await import("./openapi.ts")).openApi(await Promise.all(dialects.map(tableOf)))),
+  "/asyncapi.json": once(async () => (await import("./asyncapi.ts")).asyncApi()),
+};
 
-const methodsOf = (path: string) => [
-  ...new Set(patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)),
-];
+const families = dialects.flatMap((dialect) =>
+  Object.entries(dialect.families).map(([name, load]) => ({
+    prefix: `/api/${name}`,
+    router: once(async () => routerOf(await load())),
+  })),
+);
+
+const familyOf = (path: string) =>
+  families.find(({ prefix }) => path.startsWith(prefix) && [undefined, "/"].includes(path[prefix.length]));
+
+const decoded = (params: Record<string, string | number>) =>
+  Object.fromEntries(Object.entries(params).map(([name, text]) => [name, tryDecode(String(text), decodeURIComponent)]));
+
+function routerOf(rows: readonly Row[]): TrieRouter<Row> {
+  const router = new TrieRouter<Row>();
+  for (const row of rows) router.add(row.method.toUpperCase(), row.path.replaceAll(/\{(\w+)\}/g, ":$1"), row);
+  return router;
+}
 
 function dialectOf(path: string): Dialect {
   return dialects.find((dialect) => dialect.owns(path)) ?? multiInstance;

@@ -1,7 +1,8 @@
 import type { Context as HonoContext } from "hono";
 import { AppError } from "../../core/error.ts";
-import { assertPermission, type Caller, callerOfKey, callerOfToken } from "../../core/user/index.ts";
-import type { Context } from "./context.ts";
+import { callerOfKey, callerOfToken } from "../../core/user/authenticate.ts";
+import { assertPermission, type Caller } from "../../core/user/caller.ts";
+import type { Shared } from "./context.ts";
 import type { ApiEnv } from "./env.ts";
 import { clientIp } from "./env.ts";
 import type { Access } from "./row.ts";
@@ -11,11 +12,7 @@ import type { Access } from "./row.ts";
  * between, is not ours to judge. Throws `missing_credentials`, `invalid_credentials`, `expired_token`, `ip_not_allowed`
  * and, when they do not reach for the endpoint, `forbidden`.
  */
-export async function authenticate(
-  c: HonoContext<ApiEnv>,
-  deps: Context["deps"],
-  access: Access,
-): Promise<Caller | undefined> {
+export async function authenticate(c: HonoContext<ApiEnv>, deps: Shared, access: Access): Promise<Caller | undefined> {
   if (access === "public") return undefined;
   const caller = await callerOf(c, deps);
   if (!caller) {
@@ -28,7 +25,7 @@ export async function authenticate(
   return caller;
 }
 
-async function callerOf(c: HonoContext<ApiEnv>, deps: Context["deps"]): Promise<Caller | undefined> {
+async function callerOf(c: HonoContext<ApiEnv>, deps: Shared): Promise<Caller | undefined> {
   const token = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
   if (token) return callerOfToken(deps, token, clientIp(c));
   const key = c.req.header("x-api-key");

@@ -4,9 +4,12 @@ import type { CallCounter } from "../../core/usage/calls.ts";
 import type { Caller, Tokens } from "../../core/user/index.ts";
 import type { ApiDeps } from "./deps.ts";
 
-/** What an operation works with. */
+/** What all requests share. */
+export type Shared = ApiDeps & Pick<LifecycleDeps, "shards"> & { tokens: Tokens; calls: CallCounter };
+
+/** What an operation works with. The vault is closed unless its endpoint says that it needs it. */
 export interface Context {
-  deps: ApiDeps & LifecycleDeps & { tokens: Tokens; calls: CallCounter };
+  deps: Omit<Shared, "vault"> & LifecycleDeps;
   requestId: string;
   /** Resolves when this call is counted: what reads the counts shows itself then. */
   counted: Promise<void>;

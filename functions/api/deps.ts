@@ -12,11 +12,12 @@ import type { Storage } from "../../core/storage/index.ts";
 export interface ApiDeps {
   config: Config;
   db: Database;
-  vault: Vault;
-  queues: Queues;
-  storage: Storage;
+  /** Opens it, for the endpoints that say they need it (`secrets`). Throws when the database or KMS is away. */
+  vault: () => Promise<Vault>;
+  queues: Pick<Queues, "send" | "depth">;
+  storage: Pick<Storage, "put" | "head" | "presign" | "presignPut">;
   /** To the endpoints of webhooks, for a test call. */
-  egress: Egress;
+  egress: Pick<Egress, "fetch">;
   clock: Clock;
   ids: Ids;
   log: Logger;

@@ -1,13 +1,13 @@
 import * as z from "zod";
 import { errorCodes } from "../../core/error.ts";
-import type { Dialect } from "./dialect.ts";
+import type { Table } from "./dialect.ts";
 import type { Row } from "./row.ts";
 import { wholeNumberPattern } from "./shapes.ts";
 
 type Json = Record<string, unknown>;
 
 /** The OpenAPI 3.1 document of all endpoints, derived from their rows. */
-export function openApi(dialects: readonly Dialect[]): Json {
+export function openApi(dialects: readonly Table[]): Json {
   const paths: Record<string, Json> = {};
   for (const dialect of dialects) {
     for (const row of dialect.rows) {
@@ -32,13 +32,13 @@ export function openApi(dialects: readonly Dialect[]): Json {
         apiKey: { type: "apiKey", in: "header", name: "x-api-key" },
       },
       schemas: Object.fromEntries(
-        dialects.map((dialect) => [errorName(dialect), schema(dialect.errorSchema, "output")]),
+        dialects.map((dialect) => [errorName(dialect), schema(dialect.shapes.error, "output")]),
       ),
     },
   };
 }
 
-function operation(dialect: Dialect, row: Row): Json {
+function operation(dialect: Table, row: Row): Json {
   return {
     operationId: operationId(row),
     summary: row.summary,
@@ -76,7 +76,7 @@ function operation(dialect: Dialect, row: Row): Json {
         ? {
             202: {
               description: "It takes longer; the answer says where to look",
-              content: { "application/json": { schema: schema(dialect.pendingSchema, "output") } },
+              content: { "application/json": { schema: schema(dialect.shapes.pending, "output") } },
             },
           }
         : {}),
@@ -86,7 +86,7 @@ function operation(dialect: Dialect, row: Row): Json {
 }
 
 /** One answer per HTTP status, naming the codes it can have. */
-function errorAnswers(dialect: Dialect, row: Row): Json {
+function errorAnswers(dialect: Table, row: Row): Json {
   const codes = new Set(row.errors);
   if (row.access !== "public") for (const code of credentialCodes) codes.add(code);
   if (row.instance) codes.add("instance_not_found");
@@ -156,7 +156,7 @@ function plain(schema: Json, io: "input" | "output"): void {
 /** How the patterns begin that zod derives from calendars; their `format` says the same. */
 const isoPatternStart = "^(?:(?:\\d\\d[2468][048]";
 
-const errorName = (dialect: Dialect) => (dialect.errorType === "application/problem+json" ? "Problem" : "GatewayError");
+const errorName = (dialect: Table) => (dialect.errorType === "application/problem+json" ? "Problem" : "GatewayError");
 
 const operationId = (row: Row) =>
   [row.method, ...row.path.split("/").filter((part) => part !== "" && part !== "api")]

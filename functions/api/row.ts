@@ -34,6 +34,8 @@ export interface Row {
   readonly errors: readonly ErrorCode[];
   /** Whether the answer may be a `Pending`. */
   readonly mayPend: boolean;
+  /** Whether it seals or opens what is kept sealed: then the vault is opened first. */
+  readonly secrets: boolean;
   run(context: Partial<InstanceContext> & Context, request: RequestOf): Promise<unknown>;
 }
 
@@ -62,6 +64,7 @@ interface Declaration<Path extends string, Query, Body, Answer extends z.ZodType
   idempotent?: boolean;
   status?: 200 | 201;
   errors?: readonly ErrorCode[];
+  secrets?: boolean;
 }
 
 type Schema = z.ZodType | undefined;
@@ -168,6 +171,7 @@ export function commandRow<
         ...rest,
         errors: [...(row.errors ?? []), ...definition.errors, ...offline, "idempotency_conflict"],
         mayPend: definition.kind !== "send",
+        secrets: definition.secret,
         idempotent: true,
         in: (request) => ({ input: row.in(request), at: sendAt?.(request), request }),
         does: (
@@ -214,6 +218,7 @@ function operation<Ctx, Path extends string, Query, Body, Answer extends z.ZodTy
     status: row.status ?? 200,
     errors: row.errors ?? [],
     mayPend: row.mayPend ?? false,
+    secrets: row.secrets ?? false,
     async run(context, request) {
       // The engine has parsed the request by the row's own schemas and has put into the context what its access asks for.
       const typed = request as RequestOf<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>;

@@ -1,17 +1,16 @@
 import type { Hono } from "hono";
 import * as z from "zod";
 import { systemClock } from "../../core/clock.ts";
-import { ConfigError, readConfig, required } from "../../core/config.ts";
+import { type Config, ConfigError, readConfig, required } from "../../core/config.ts";
 import { openVault } from "../../core/crypto/index.ts";
 import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
 import { openDatabase } from "../../core/db/index.ts";
-import { createEgress } from "../../core/egress/index.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
-import { openQueues } from "../../core/queue/index.ts";
-import { openStorage } from "../../core/storage/index.ts";
 import { createApp } from "./app.ts";
+import type { ApiDeps } from "./deps.ts";
 import type { ApiEnv } from "./env.ts";
+import { once } from "./once.ts";
 
 /** What only this function takes from its environment. */
 const settings = z.object({
@@ -21,33 +20,48 @@ const settings = z.object({
   OPEN_KEY_GENERATION: z.enum(["0", "1"]).default("0"),
 });
 
-/** The app on everything real. Throws `ConfigError`, and what Postgres or KMS throw when they are away. */
+/** The app on everything real, opened when it is needed. Throws `ConfigError`. */
 export async function openApp(env: Record<string, string | undefined> = process.env): Promise<Hono<ApiEnv>> {
   const config = readConfig(env);
   const own = settings.safeParse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== "")));
   if (!own.success) throw new ConfigError(`The environment is not usable:\n${z.prettifyError(own.error)}`);
   const { DATABASE_POOL: pool, OPEN_KEY_GENERATION: open } = own.data;
+  const wrapper = await createKeyWrapper(config);
   const db = openDatabase(required(config, "DATABASE_URL"), {
     name: "switchboard-api",
     max: pool ?? 1,
     // A Lambda may sit behind RDS Proxy, which shares sessions.
     prepare: pool !== undefined,
   });
-  try {
-    return createApp({
-      config,
-      db,
-      vault: await openVault(db, await createKeyWrapper(config)),
-      queues: openQueues(config),
-      storage: openStorage(config),
-      egress: createEgress({ allow: config.EGRESS_ALLOW }),
-      clock: systemClock,
-      ids: systemIds,
-      log: createLogger("api", config.LOG_LEVEL),
-      openKeyGeneration: open === "1",
-    });
-  } catch (error) {
-    await db.close();
-    throw error;
-  }
+  return createApp({
+    config,
+    db,
+    vault: once(() => openVault(db, wrapper)),
+    ...late(config),
+    clock: systemClock,
+    ids: systemIds,
+    log: createLogger("api", config.LOG_LEVEL),
+    openKeyGeneration: open === "1",
+  });
+}
+
+/** What many requests do without, opened by the first that needs it: to load the SDK takes longer than to serve one that reads. */
+function late(config: Config): Pick<ApiDeps, "queues" | "storage" | "egress"> {
+  const allow = config.EGRESS_ALLOW;
+  const egress = once(async () => (await import("../../core/egress/index.ts")).createEgress({ allow }));
+  const queues = once(async () => (await import("../../core/queue/index.ts")).openQueues(config));
+  const storage = once(async () => (await import("../../core/storage/index.ts")).openStorage(config));
+  return {
+    queues: {
+      send: async (...given) => (await queues()).send(...given),
+      depth: async (...given) => (await queues()).depth(...given),
+    },
+    egress: { fetch: async (...given) => (await egress()).fetch(...given) },
+    storage: {
+      put: async (...given) => (await storage()).put(...given),
+      head: async (...given) => (await storage()).head(...given),
+      presign: async (...given) => (await storage()).presign(...given),
+      presignPut: async (...given) => (await storage()).presignPut(...given),
+    },
+  };
 }

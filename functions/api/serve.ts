@@ -1,11 +1,12 @@
 import type { Context as HonoContext } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type * as z from "zod";
+import { closedVault, type Vault } from "../../core/crypto/index.ts";
 import { sqlState } from "../../core/db/index.ts";
 import { AppError } from "../../core/error.ts";
 import { loadInstance } from "../../core/instance/store.ts";
 import { authenticate } from "./auth.ts";
-import { type Context, type InstanceContext, Pending, Raw } from "./context.ts";
+import { type Context, type InstanceContext, Pending, Raw, type Shared } from "./context.ts";
 import type { Dialect } from "./dialect.ts";
 import { type ApiEnv, clientIp } from "./env.ts";
 import { invalidRequest } from "./errors.ts";
@@ -17,9 +18,10 @@ import type { Row } from "./row.ts";
  */
 export async function serve(
   c: HonoContext<ApiEnv>,
-  shared: Context["deps"],
+  shared: Shared,
   dialect: Dialect,
   row: Row,
+  params: Record<string, string>,
 ): Promise<Response> {
   c.set("route", row.path);
   let counted: Promise<void> | undefined;
@@ -29,7 +31,7 @@ export async function serve(
     await counted;
   };
   try {
-    return await answer(c, shared, dialect, row, count);
+    return await answer(c, shared, dialect, row, params, count);
   } finally {
     // What failed before its instance was known is about none.
     await count();
@@ -42,9 +44,10 @@ export async function serve(
  */
 async function answer(
   c: HonoContext<ApiEnv>,
-  shared: Context["deps"],
+  shared: Shared,
   dialect: Dialect,
   row: Row,
+  params: Record<string, string>,
   count: (instanceId?: string) => Promise<void>,
 ): Promise<Response> {
   const caller = await authenticate(c, shared, row.access).catch(async (error: unknown) => {
@@ -52,7 +55,6 @@ async function answer(
     await c.var.rate?.settle();
     throw error;
   });
-  const params = c.req.param();
   const load = async (id: unknown) => caller && loadInstance(shared.db, caller, String(id));
 
   const [named] = await Promise.all([
@@ -66,7 +68,7 @@ async function answer(
   const counted = count(instance?.id);
 
   const context: Partial<InstanceContext> & Context = {
-    deps: { ...shared, log: c.var.log },
+    deps: { ...shared, vault: row.secrets ? await opened(shared) : closedVault, log: c.var.log },
     requestId: c.var.requestId,
     counted,
     host: c.req.header("host"),
@@ -91,6 +93,15 @@ export function answerError(c: HonoContext<ApiEnv>, dialect: Dialect, error: App
   if (typeof retryAfter === "number") c.header("retry-after", String(retryAfter));
   const body = JSON.stringify(dialect.error(error, c.req.path));
   return c.body(body, error.status as ContentfulStatusCode, { "content-type": dialect.errorType });
+}
+
+/** Outside of all transactions: where there is one connection, to ask for the keys inside of one would wait for ever. */
+async function opened(shared: Shared): Promise<Vault> {
+  try {
+    return await shared.vault();
+  } catch (error) {
+    throw new AppError("unavailable", "the keys of what is kept sealed are not available", { cause: error });
+  }
 }
 
 function parsed<Schema extends z.ZodType>(schema: Schema, value: unknown, where: string): z.output<Schema> {

@@ -204,7 +204,7 @@ describe("a token", () => {
   test("outlives the rotation of the signing key, which signs from then on", async () => {
     const user = await api.user({ password });
     const old = await logIn(user.email);
-    const kid = await rotateSigningKey(api.deps);
+    const kid = await rotateSigningKey(api.deps, api.vault);
     expect((await me(old)).status).toBe(200);
     // Another process, as a new Lambda, knows the new key at once.
     const tokens = createTokens(api.deps);
@@ -228,7 +228,7 @@ describe("a token", () => {
   test("is made by one signing key when two processes start at once", async () => {
     await api.db.sql`delete from signing_keys`;
     const user = await api.user();
-    await Promise.all([1, 2, 3].map(() => createTokens(api.deps).issue(user.id)));
+    await Promise.all([1, 2, 3].map(() => createTokens(api.deps).issue(api.vault, user.id)));
     const [row] = await api.db.sql<{ count: number }[]>`select count(*)::int as count from signing_keys`;
     expect(row?.count).toBe(1);
   });

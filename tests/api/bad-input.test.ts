@@ -4,8 +4,9 @@ import * as jose from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { createTokens } from "../../core/user/index.ts";
-import { dialects } from "../../functions/api/app.ts";
 import type { Row } from "../../functions/api/row.ts";
+import { dialects } from "../support/tables.ts";
+import { bodies } from "./right-bodies.ts";
 import { startApi, type TestApi } from "./support.ts";
 
 let api: TestApi;
@@ -34,111 +35,6 @@ const oneOfEach = (some: readonly Row[]) => [...new Map(some.map((row) => [kindO
 const some = oneOfEach(withBody);
 const closed = rows.filter((row) => row.access !== "public" && row.access !== "optional");
 
-/** A body that each endpoint takes. */
-const bodies: Record<string, object> = {
-  "/api/auth/login": { email: "ann@example.com", password: "password" },
-  "/api/auth/generate-key": { name: "x" },
-  "/api/auth/me": { firstName: "x" },
-  "/api/auth/change-password": { currentPassword: "password", newPassword: "password" },
-  "/api/auth/rotate-key": { name: "x" },
-  "/api/users": { email: "ann@example.com", password: "password" },
-  "/api/users/{userId}": { firstName: "x" },
-  "/api/keys": { name: "x" },
-  "/api/keys/{keyId}": { name: "x" },
-  "/api/instances": { name: "x" },
-  "/api/instances/{instanceId}": { name: "x" },
-  "/api/instances/{instanceId}/pairing-code": { phoneNumber: "79001234567" },
-  "/api/whatsapp/{instanceId}/send": { phone: "79001234567", message: "x" },
-  "/api/whatsapp/{instanceId}/send-media": { phone: "79001234567", url: "https://example.com/a.jpg" },
-  "/api/whatsapp/{instanceId}/uploads": { size: 5 },
-  "/api/instances/{instanceId}/webhook-secret": { secret: "x" },
-  "/api/instances/{instanceId}/webhooks/replay": { from: "2023-01-01T00:00:00Z", to: "2023-01-02T00:00:00Z" },
-  "/api/whatsapp/{instanceId}/messages/{messageId}": { message: "x" },
-  "/api/whatsapp/{instanceId}/messages/{messageId}/reaction": { reaction: "x" },
-  "/api/whatsapp/{instanceId}/typing": { phone: "79001234567", state: "paused" },
-  "/api/whatsapp/{instanceId}/read": { phone: "79001234567" },
-  "/api/whatsapp/{instanceId}/check": { phones: ["79001234567"] },
-  "/api/whatsapp/{instanceId}/bulk": { recipients: [{ phone: "79001234567" }], message: "x" },
-  "/api/instance/create": { name: "x" },
-  "/api/instance/{instanceId}/pairing-code": { phoneNumber: "79001234567" },
-  "/api/contacts/{instanceId}/block": { phoneNumber: "79001234567" },
-  "/api/contacts/{instanceId}/unblock": { phoneNumber: "79001234567" },
-  "/api/contacts/{instanceId}/{chatId}": { name: "x" },
-  "/api/channels/{instanceId}": { name: "x" },
-  "/api/channels/{instanceId}/{channelId}": { name: "x" },
-  "/api/channels/{instanceId}/{channelId}/mute": { duration: 86400 },
-  "/api/profile/{instanceId}/name": { name: "x" },
-  "/api/profile/{instanceId}/status": { status: "x" },
-  "/api/profile/{instanceId}/picture": { image: "https://example.com/a.jpg" },
-  "/api/presence/{instanceId}": { presence: "available" },
-  "/api/status/{instanceId}/text": { text: "x", statusJidList: ["79001234567"] },
-  "/api/status/{instanceId}/image": { image: "https://example.com/a.jpg", statusJidList: ["79001234567"] },
-  "/api/status/{instanceId}/voice": { audio: "https://example.com/a.ogg", statusJidList: ["79001234567"] },
-  "/api/status/{instanceId}/video": { video: "https://example.com/a.mp4", statusJidList: ["79001234567"] },
-  "/api/status/{instanceId}/delete": { messageId: "x" },
-  "/api/broadcasts/{instanceId}": { name: "x", recipients: ["79001234567"] },
-  "/api/broadcasts/{instanceId}/{broadcastId}": { name: "x" },
-  "/api/broadcasts/{instanceId}/{broadcastId}/send": { message: "x" },
-  "/api/message/send/text": { to: "79001234567", message: "x" },
-  "/api/webhook/test": { url: "https://example.com/hook", event: "message.received" },
-  "/api/groups/{instanceId}": { name: "x", participants: ["79001234567"] },
-  "/api/groups/{instanceId}/accept-invite": { inviteCode: "invite-code-here" },
-  "/api/groups/{instanceId}/{groupId}/name": { name: "x" },
-  "/api/groups/{instanceId}/{groupId}/subject": { subject: "x" },
-  "/api/groups/{instanceId}/{groupId}/description": { description: "x" },
-  "/api/groups/{instanceId}/{groupId}/participants": { participants: ["79001234567"] },
-  "/api/groups/{instanceId}/{groupId}/promote": { participants: ["79001234567"] },
-  "/api/groups/{instanceId}/{groupId}/demote": { participants: ["79001234567"] },
-  "/api/groups/{instanceId}/{groupId}/settings": { ephemeral: 86400 },
-  "/api/groups/{instanceId}/{groupId}/join-requests": { participants: ["79001234567"], action: "approve" },
-  "/api/groups/{instanceId}/{groupId}/picture": { image: "https://example.com/a.jpg" },
-  "/api/groups/{instanceId}/{groupId}/message": { message: "x" },
-  "/api/communities/{instanceId}": { name: "x" },
-  "/api/communities/{instanceId}/{communityId}/name": { name: "x" },
-  "/api/communities/{instanceId}/{communityId}/description": { description: "x" },
-  "/api/communities/{instanceId}/{communityId}/groups": { name: "x", participants: ["79001234567"] },
-  "put /api/communities/{instanceId}/{communityId}/groups": { groupId: "120363123456789012@g.us" },
-  "delete /api/communities/{instanceId}/{communityId}/groups": { groupId: "120363123456789012@g.us" },
-  "/api/media/{instanceId}/convert/voice": { filePath: "0".repeat(32) },
-  "/api/media/{instanceId}/convert/video": { filePath: "0".repeat(32) },
-  "/api/labels/{instanceId}": { name: "x", color: 1 },
-  "/api/labels/{instanceId}/{labelId}": { name: "x", color: 1 },
-  "/api/labels/{instanceId}/chats/{chatId}": { labelIds: ["1"] },
-  "/api/message/{instanceId}/{messageId}": { message: "x" },
-  "/api/events/{instanceId}": {
-    to: "79001234567",
-    event: "custom",
-    name: "x",
-    startTime: "2025-12-25T18:00:00.000Z",
-    endTime: "2025-12-25T23:00:00.000Z",
-    description: "x",
-    location: "x",
-  },
-  "/api/message/send/image": { to: "79001234567", image: "https://example.com/a.jpg" },
-  "/api/message/send/file": { to: "79001234567", file: "https://example.com/a.pdf" },
-  "/api/message/send/voice": { to: "79001234567", audio: "https://example.com/a.ogg" },
-  "/api/message/send/video": { to: "79001234567", video: "https://example.com/a.mp4" },
-  "/api/message/send/location": { to: "79001234567", latitude: 1, longitude: 1 },
-  "/api/message/send/contact": {
-    to: "79001234567",
-    contacts: [{ displayName: "x", vcard: "BEGIN:VCARD\nVERSION:3.0\nFN:x\nEND:VCARD" }],
-  },
-  "/api/message/send/link-preview": { to: "79001234567", url: "https://example.com" },
-  "/api/message/send/poll": { to: "79001234567", question: "x", options: ["a", "b"] },
-  "/api/message/send/list": {
-    to: "79001234567",
-    title: "x",
-    buttonText: "x",
-    sections: [{ rows: [{ title: "x", rowId: "x" }] }],
-  },
-  "/api/message/send/buttons": { to: "79001234567", text: "x", buttons: [{ buttonId: "x", buttonText: "x" }] },
-  "/api/message/forward": { to: "79001234567", messageId: "x" },
-  "/api/message/star": { chatId: "79001234567", messageId: "x", star: true },
-  "/api/message/seen": { chatId: "79001234567", messageId: "x" },
-  "/api/message/typing/start": { chatId: "79001234567" },
-  "/api/message/typing/stop": { chatId: "79001234567" },
-  "/api/message/reaction": { chatId: "79001234567", messageId: "x", emoji: "👍" },
-};
 /** By method, too, where two endpoints of one path take different ones. */
 const bodyOf = (row: Row) => bodies[`${row.method} ${row.path}`] ?? bodies[row.path];
 
@@ -169,7 +65,7 @@ describe("every endpoint that asks for credentials", () => {
   let forged: string;
   beforeAll(async () => {
     const past = { now: () => new Date(Date.now() - 2 * 60 * 60 * 1000) };
-    expired = await createTokens({ ...api.deps, clock: past }).issue(userId);
+    expired = await createTokens({ ...api.deps, clock: past }).issue(api.vault, userId);
     const { privateKey } = await jose.generateKeyPair("EdDSA", { crv: "Ed25519" });
     forged = await new jose.SignJWT({ sub: userId, iss: "switchboard", aud: "switchboard-api" })
       .setProtectedHeader({ alg: "EdDSA", kid: jose.decodeProtectedHeader(expired).kid ?? "" })
@@ -359,7 +255,7 @@ describe("a path", () => {
   test("with other methods is 405 and says which", async () => {
     const answer = await api.request("DELETE", "/api/instances", { key });
     expect(answer).toMatchObject({ status: 405, body: { code: "method_not_allowed" } });
-    expect(answer.headers.get("allow")).toBe("POST, GET");
+    expect(answer.headers.get("allow")).toBe("GET, POST");
     expect(await api.request("PATCH", `/api/instance/${instanceId}/status`)).toMatchObject({ status: 405 });
   });
 });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { acquireLease, reportHost } from "../../core/shard/lease.ts";
+import { openApp } from "../../functions/api/runtime.ts";
 import { type ApiGateway, startApiGateway } from "../../infra/local/api-gateway.ts";
 import { startApi, type TestApi } from "./support.ts";
 
@@ -30,13 +31,14 @@ afterAll(async () => {
 });
 
 test("the Lambda handler opens lazily, tries again after a failure, and serves a whole send with one connection", async () => {
-  vi.stubEnv("DATABASE_URL", "postgres://postgres@127.0.0.1:1/none");
+  const masterKey = process.env.MASTER_KEY_FILE;
+  vi.stubEnv("MASTER_KEY_FILE", `${masterKey}.missing`);
   const away = await fetch(`${gateway.url}/api/observability/ping`);
   expect({ status: away.status, body: await away.json() }).toMatchObject({
     status: 503,
     body: { code: "unavailable" },
   });
-  vi.stubEnv("DATABASE_URL", api.databaseUrl);
+  vi.stubEnv("MASTER_KEY_FILE", masterKey);
 
   const { key } = await api.user();
   const headers = { "x-api-key": key, "content-type": "application/json" };
@@ -59,6 +61,23 @@ test("the Lambda handler opens lazily, tries again after a failure, and serves a
   const [pool] = await api.db.sql<{ count: number }[]>`
     select count(*)::int as count from pg_stat_activity where application_name = 'switchboard-api'`;
   expect(pool?.count).toBe(1);
+});
+
+test("without the key of what is sealed, what needs none of it is served, and the rest is 503", async () => {
+  const { key, email } = await api.user({ password: "correct horse" });
+  const masterKey = join(folder, "other.key");
+  await writeFile(masterKey, Buffer.alloc(32, 8), { mode: 0o600 });
+  const app = await openApp({ ...process.env, MASTER_KEY_FILE: masterKey });
+  const ask = async (path: string, init: RequestInit = {}) => {
+    const headers = { "x-api-key": key, "content-type": "application/json" };
+    const answer = await app.request(path, { headers, ...init });
+    return { status: answer.status, body: await answer.json() };
+  };
+  expect((await ask("/api/instances")).status).toBe(200);
+  const credentials = { method: "POST", body: JSON.stringify({ email, password: "correct horse" }) };
+  const refused = await ask("/api/auth/login", credentials);
+  expect(refused).toMatchObject({ status: 503, body: { code: "unavailable" } });
+  expect(JSON.stringify(refused.body)).not.toContain("decrypt");
 });
 
 const health = () => api.request("GET", "/api/observability/health");
@@ -100,7 +119,7 @@ test("health tells the truth of the database, the queues and the hosts", async (
   });
   expect(healthy.body.data.memory.rss).toMatch(/^\d+\.\d{2} MB$/);
   expect(healthy.body.data.uptime.formatted).toMatch(/^\d+h \d+m \d+s$/);
-  const ask = vi.spyOn(api.deps.queues, "url").mockRejectedValueOnce(new Error("the queues are away"));
+  const ask = vi.spyOn(api.deps.queues, "depth").mockRejectedValueOnce(new Error("the queues are away"));
   const sick = await health();
   ask.mockRestore();
   expect(sick).toMatchObject({

@@ -18,7 +18,7 @@ const notCredentials = { status: 401, body: { code: "invalid_credentials" } };
 const asAdmin = (method: string, path: string, body?: unknown) => api.request(method, path, { key: admin.key, body });
 const me = (ask: Ask) => api.request("GET", "/api/auth/me", ask);
 const logIn = (email: string) => api.request("POST", "/api/auth/login", { body: { email, password } });
-const tokenOf = (user: { id: string }) => createTokens(api.deps).issue(user.id);
+const tokenOf = (user: { id: string }) => createTokens(api.deps).issue(api.vault, user.id);
 const hour = 3_600_000;
 
 describe("rotating a key", () => {

@@ -18,7 +18,7 @@ const ask = (path: string, as = key) => api.request("GET", `/api/observability/$
 
 /** The answer of an API that was started with this environment. */
 async function askWith(env: Record<string, string>, path: string): Promise<string> {
-  const app = createApp({ ...api.deps, config: readConfig(env) });
+  const app = createApp({ ...api.served, config: readConfig(env) });
   const answer = await app.request(`/api/observability/${path}`, { headers: { "x-api-key": admin } });
   expect(answer.status).toBe(200);
   return answer.text();
@@ -118,7 +118,7 @@ test("who is no admin is told of no other's instances", async () => {
 });
 
 test("queues that do not answer are reported, and nobody is told anything without credentials", async () => {
-  const away = vi.spyOn(api.deps.queues, "url").mockRejectedValue(new Error("the queues are away"));
+  const away = vi.spyOn(api.deps.queues, "depth").mockRejectedValue(new Error("the queues are away"));
   const { body } = await ask("status");
   away.mockRestore();
   expect(body.data.queues).toEqual({ status: "disconnected", events: null, commands: null });

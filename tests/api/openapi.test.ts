@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { dialects } from "../../functions/api/app.ts";
 import { asyncApi } from "../../functions/api/asyncapi.ts";
 import { openApi } from "../../functions/api/openapi.ts";
+import { dialects } from "../support/tables.ts";
 import { startApi, type TestApi } from "./support.ts";
 
 let api: TestApi;

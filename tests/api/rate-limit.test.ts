@@ -2,8 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { prune } from "../../core/db/prune.ts";
 import { createTokens } from "../../core/user/index.ts";
 import { createApp } from "../../functions/api/app.ts";
-import { gateway } from "../../functions/api/dialects/gateway/index.ts";
-import { multiInstance } from "../../functions/api/dialects/multi-instance/index.ts";
+import { gateway, multiInstance } from "../support/tables.ts";
 import { startApi, type TestApi } from "./support.ts";
 
 let api: TestApi;
@@ -33,7 +32,7 @@ const clock = {
 
 /** One of the processes that serve the API, as API Gateway asks it. */
 function limitedTo(RATE_LIMIT: number) {
-  const app = createApp({ ...api.deps, clock, config: { ...api.deps.config, RATE_LIMIT } });
+  const app = createApp({ ...api.served, clock, config: { ...api.deps.config, RATE_LIMIT } });
   return async (path: string, { ip = "203.0.113.1", ...init }: Ask = {}) => {
     const response = await app.request(path, init, { requestContext: { http: { sourceIp: ip } } });
     const { headers, status } = response;
@@ -120,7 +119,7 @@ test("an address and a key are counted each for itself, and the answer tells of 
   const asOther = { headers: { "x-api-key": other.key } };
   expect(await ask(list, { ip: "203.0.113.1", ...asOther })).toMatchObject({ status: 200, remaining: "0" });
   // A token counts for its user.
-  const headers = { authorization: `Bearer ${await createTokens({ ...api.deps, clock }).issue(other.id)}` };
+  const headers = { authorization: `Bearer ${await createTokens({ ...api.deps, clock }).issue(api.vault, other.id)}` };
   expect(await ask(list, { ip: "203.0.113.5", headers })).toMatchObject({ status: 200, remaining: "2" });
   expect(await ask(list, { ip: "203.0.113.6", headers })).toMatchObject({ status: 200, remaining: "1" });
 });

@@ -14,14 +14,14 @@ import { createEgress } from "../../core/egress/index.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
 import { commandQueue, createQueues, openQueues, type Queues } from "../../core/queue/index.ts";
-import { openStorage } from "../../core/storage/index.ts";
+import { openStorage, type Storage } from "../../core/storage/index.ts";
 import { createUser, type NewUser } from "../../core/user/index.ts";
-import { createApp, dialects } from "../../functions/api/app.ts";
+import { createApp } from "../../functions/api/app.ts";
 import type { ApiDeps } from "../../functions/api/deps.ts";
 import { startApiGateway } from "../../infra/local/api-gateway.ts";
 import { startPostgres } from "../../infra/local/postgres.ts";
-
 import { seedPostgres } from "../support/postgres.ts";
+import { dialects } from "../support/tables.ts";
 
 /** A clock that runs with the system's and can be moved ahead. */
 export interface TestClock extends Clock {
@@ -49,7 +49,10 @@ export interface TestApi {
   url: string;
   databaseUrl: string;
   sqsEndpoint: string;
-  deps: ApiDeps & { clock: TestClock };
+  /** What the API is made of, and what else runs on the same. */
+  deps: Omit<ApiDeps, "vault"> & { clock: TestClock; vault: Vault; queues: Queues; storage: Storage };
+  /** What the API is given. */
+  served: ApiDeps;
   db: Database;
   vault: Vault;
   /** Over HTTP, API Gateway's events and the Lambda adapter; checks the answer against the endpoint's schema. */
@@ -118,8 +121,9 @@ export async function startApi(options: Partial<Pick<ApiDeps, "openKeyGeneration
     waitMs: 15_000,
     ...options,
   };
-  const gateway = await startApiGateway({ handler: handle(createApp(deps)), port: 0 });
-  const impatient = await startApiGateway({ handler: handle(createApp({ ...deps, waitMs: 50 })), port: 0 });
+  const served = { ...deps, vault: async () => vault };
+  const gateway = await startApiGateway({ handler: handle(createApp(served)), port: 0 });
+  const impatient = await startApiGateway({ handler: handle(createApp({ ...served, waitMs: 50 })), port: 0 });
 
   const request = async (method: string, path: string, ask: Ask = {}): Promise<Answer> => {
     const json = ask.body !== undefined && typeof ask.body !== "string";
@@ -149,6 +153,7 @@ export async function startApi(options: Partial<Pick<ApiDeps, "openKeyGeneration
     databaseUrl: postgres.url,
     sqsEndpoint,
     deps,
+    served,
     db,
     vault,
     request,
@@ -226,7 +231,7 @@ function checkShape(method: string, path: string, answer: Answer, text: string):
   if (!dialect) throw new Error(`no dialect owns ${path}`);
   if (answer.status >= 400) {
     expect(answer.headers.get("content-type")).toBe(dialect.errorType);
-    expect(dialect.errorSchema.parse(answer.body)).toEqual(answer.body);
+    expect(dialect.shapes.error.parse(answer.body)).toEqual(answer.body);
     return;
   }
   const row = dialects
@@ -238,6 +243,6 @@ function checkShape(method: string, path: string, answer: Answer, text: string):
   if (!row) throw new Error(`no row for ${method} ${path}`);
   if (answer.status === 202) expect(row.mayPend).toBe(true);
   else expect(answer.status).toBe(row.status);
-  const schema = answer.status === 202 ? dialect.pendingSchema : row.answer;
+  const schema = answer.status === 202 ? dialect.shapes.pending : row.answer;
   expect(schema.parse(answer.body)).toEqual(answer.body);
 }

@@ -22,7 +22,7 @@ const asAdmin = (method: string, path: string, body?: unknown) => api.request(me
 const me = (ask: Ask) => api.request("GET", "/api/auth/me", ask);
 const logIn = (email: string, given = password) =>
   api.request("POST", "/api/auth/login", { body: { email, password: given } });
-const tokenOf = (user: { id: string }) => createTokens(api.deps).issue(user.id);
+const tokenOf = (user: { id: string }) => createTokens(api.deps).issue(api.vault, user.id);
 const hour = 3_600_000;
 
 describe("an admin", () => {
@@ -304,7 +304,7 @@ describe("a user", () => {
     // Another process's clock is behind: the token still tells that it is of after the change.
     const behind = { ...api.deps, clock: { now: () => new Date(api.deps.clock.now().getTime() - 5_000) } };
     const [row] = await api.db.sql<{ from: Date }[]>`select tokens_from as from from users where id = ${user.id}`;
-    const late = await createTokens(behind).issue(user.id, row?.from ?? null);
+    const late = await createTokens(behind).issue(api.vault, user.id, row?.from ?? null);
     const { iat = 0 } = jose.decodeJwt(late);
     expect(iat * 1000).toBeLessThan(row?.from.getTime() ?? 0);
     expect((await me({ token: late })).status).toBe(200);

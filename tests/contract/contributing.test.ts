@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { commandCatalog } from "../../core/command/catalog.ts";
-import { gateway } from "../../functions/api/dialects/gateway/index.ts";
 import { executors } from "../../session-host/executors/index.ts";
 import { nameOf } from "../integration/endpoint-frame.ts";
 import { gatewayCases } from "../integration/gateway-cases.ts";
+import { gateway } from "../support/tables.ts";
 
 const page = readFileSync("docs/contributing.md", "utf8");
 /** The blocks of the page that are parts of files. */
@@ -35,7 +35,7 @@ function look(folder: string): Tree {
   const program = `
     const load = (file) => import("${folder}/" + file);
     const [{ gateway }, { commandCatalog }, { executors }, { gatewayCases }, { nameOf }] = await Promise.all([
-      load("functions/api/dialects/gateway/index.ts"), load("core/command/catalog.ts"),
+      load("tests/support/tables.ts"), load("core/command/catalog.ts"),
       load("session-host/executors/index.ts"), load("tests/integration/gateway-cases.ts"),
       load("tests/integration/endpoint-frame.ts"),
     ]);

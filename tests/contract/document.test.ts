@@ -3,13 +3,12 @@ import * as z from "zod";
 import { errorCodes } from "../../core/error.ts";
 import { gatewayBodies } from "../../core/webhook/gateway.ts";
 import { multiInstanceBodies } from "../../core/webhook/multi-instance.ts";
-import type { Dialect } from "../../functions/api/dialect.ts";
-import { gateway } from "../../functions/api/dialects/gateway/index.ts";
-import { multiInstance } from "../../functions/api/dialects/multi-instance/index.ts";
-import { gatewayError } from "../../functions/api/errors.ts";
+import type { Table } from "../../functions/api/dialect.ts";
+import { gatewayError } from "../../functions/api/error-shapes.ts";
 import { multiInstanceDocument as examples, gatewayDocument } from "../support/documents.ts";
+import { gateway, multiInstance } from "../support/tables.ts";
 
-const rowOf = (endpoint: string, dialect: Dialect = multiInstance) => {
+const rowOf = (endpoint: string, dialect: Table = multiInstance) => {
   const row = dialect.rows.find((one) => `${one.method.toUpperCase()} ${one.path}` === endpoint);
   if (!row) throw new Error(`nothing serves ${endpoint}`);
   return row;

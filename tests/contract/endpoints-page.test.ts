@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { commandCatalog } from "../../core/command/catalog.ts";
-import { dialects } from "../../functions/api/app.ts";
 import { nameOf } from "../integration/endpoint-frame.ts";
 import { multiInstanceShown } from "../integration/endpoint-shown.ts";
 import { endpointsPage, listed } from "../support/endpoints-page.ts";
 import { features } from "../support/simulator.ts";
+import { dialects } from "../support/tables.ts";
 
 const all = dialects.flatMap(listed);
 

@@ -5,9 +5,9 @@ import { Ajv } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { expect, test } from "vitest";
-import { dialects } from "../../functions/api/app.ts";
 import { asyncApi, queueSchemas } from "../../functions/api/asyncapi.ts";
 import { openApi } from "../../functions/api/openapi.ts";
+import { dialects } from "../support/tables.ts";
 
 /** What we publish, judged by validators that know nothing of us. */
 const addFormats = formats as unknown as (ajv: Ajv | Ajv2020) => void;

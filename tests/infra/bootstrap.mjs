@@ -2,12 +2,10 @@
 import { pathToFileURL } from "node:url";
 
 const api = `http://${process.env.AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime/invocation`;
-const started = performance.now();
 const { handler } = await import(pathToFileURL(process.argv[2]).href);
-const load = String(performance.now() - started);
 
 for (;;) {
-  const next = await fetch(`${api}/next`, { headers: { "x-load-ms": load } });
+  const next = await fetch(`${api}/next`);
   const id = next.headers.get("lambda-runtime-aws-request-id");
   const deadline = Number(next.headers.get("lambda-runtime-deadline-ms"));
   const context = { awsRequestId: id, getRemainingTimeInMillis: () => deadline - Date.now() };

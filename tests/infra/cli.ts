@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { cp, mkdir, readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import * as esbuild from "esbuild";
 
 /** A file of the project that is read as if it said something else. */
@@ -16,15 +16,18 @@ export interface Change {
 export interface Bundle {
   handler: string;
   runtime: string;
+  /** How the configuration has it bundled. */
+  properties: BuildRequest["properties"];
   file: string;
-  bytes: number;
+  /** Of all its files, and of those that are loaded before the first event. */
+  bytes: { whole: number; start: number };
 }
 
 interface BuildRequest {
   handler: string;
   functionID: string;
   runtime: string;
-  properties: { minify?: boolean };
+  properties: { minify?: boolean; splitting?: boolean };
   copyFiles?: { from: string; to?: string }[];
 }
 
@@ -81,7 +84,7 @@ export async function startCli(root: string, work: string, region: string, chang
   };
 }
 
-/** With the options of SST's own bundler for Node.js (`pkg/runtime/node/build.go`). Throws when the handler is not there. */
+/** With the options of SST's own bundler for Node.js (its `pkg/runtime/node/build.go`). Throws when the handler is not there. */
 export async function bundleHandler(
   root: string,
   out: string,
@@ -100,20 +103,44 @@ export async function bundleHandler(
     format: "esm",
     target: "esnext",
     mainFields: ["module", "main"],
-    conditions: ["node", "module"],
+    keepNames: true,
     minify: properties.minify ?? true,
-    outfile: file,
+    ...(properties.splitting
+      ? { splitting: true, outdir: dirname(file), outExtension: { ".js": ".mjs" } }
+      : { outfile: file }),
     metafile: true,
     logLevel: "silent",
     plugins: change ? [changed(root, change)] : [],
     banner: {
-      js: 'import { createRequire as topLevelRequire } from "module"; const require = topLevelRequire(import.meta.url);',
+      js: `import { createRequire as topLevelCreateRequire } from "module";
+const require = topLevelCreateRequire(import.meta.url);
+import { fileURLToPath as topLevelFileUrlToPath, URL as topLevelURL } from "url";
+const __filename = topLevelFileUrlToPath(import.meta.url);
+const __dirname = topLevelFileUrlToPath(new topLevelURL(".", import.meta.url));`,
     },
   });
-  const [output] = Object.values(result.metafile.outputs);
-  if (!output?.exports.includes(name)) throw new Error(`${path}.ts exports no ${name}`);
+  const { outputs } = result.metafile;
+  const [first, output] = Object.entries(outputs).find(([, one]) => one.entryPoint?.endsWith(`${path}.ts`)) ?? [];
+  if (!first || !output?.exports.includes(name)) throw new Error(`${path}.ts exports no ${name}`);
   for (const { from, to } of copyFiles) await cp(resolve(root, from), join(out, to ?? from), { recursive: true });
-  return { handler, runtime, file, bytes: output.bytes };
+  const sum = (files: Iterable<string>) => [...files].reduce((total, one) => total + (outputs[one]?.bytes ?? 0), 0);
+  return {
+    handler,
+    runtime,
+    properties,
+    file,
+    bytes: { whole: sum(Object.keys(outputs)), start: sum(loadedWith(first, outputs)) },
+  };
+}
+
+/** The files that a file imports outright, and so on. What it imports when it runs is loaded then. */
+function loadedWith(file: string, outputs: esbuild.Metafile["outputs"], found = new Set<string>()): Set<string> {
+  if (found.has(file)) return found;
+  found.add(file);
+  for (const { path, kind, external } of outputs[file]?.imports ?? []) {
+    if (kind === "import-statement" && !external) loadedWith(path, outputs, found);
+  }
+  return found;
 }
 
 function changed(root: string, change: Change): esbuild.Plugin {

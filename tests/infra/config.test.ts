@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import sizes from "../fixtures/bundle-sizes.json" with { type: "json" };
 import { type Evaluation, evaluate } from "./evaluate.ts";
 import { violations } from "./rules.ts";
 
@@ -15,6 +16,13 @@ test("so does production's, which is larger and harder to lose", async () => {
   const production = await evaluate({ stage: "production" });
   expect(violations(production)).toEqual([]);
   expect(production.resources.length).toBeGreaterThan(development.resources.length);
+});
+
+test("each function is bundled as bundle.test.ts measures it", () => {
+  for (const { handler, properties } of development.bundles) {
+    expect({ handler, properties }).toMatchObject({ handler, properties: { minify: true, splitting: true } });
+  }
+  expect(development.bundles.map(({ handler }) => handler).toSorted()).toEqual(Object.keys(sizes).toSorted());
 });
 
 test("each role may do exactly this", async () => {

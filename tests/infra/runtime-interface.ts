@@ -18,7 +18,9 @@ export async function startFunction(file: string, environment: Record<string, st
   let poll: ServerResponse | undefined;
   const waiting: { id: string; event: string; timeoutMs: number; done: (outcome: Outcome) => void }[] = [];
   const running = new Map<string, (outcome: Outcome) => void>();
-  let loadMs: number | undefined;
+  const began = performance.now();
+  let readyMs: number | undefined;
+  let answeredMs: number | undefined;
 
   const hand = () => {
     const next = poll && waiting.shift();
@@ -39,10 +41,11 @@ export async function startFunction(file: string, environment: Record<string, st
     request.on("end", () => {
       const [, , , , id = "", what] = request.url?.split("/") ?? [];
       if (id === "next") {
-        loadMs ??= Number(request.headers["x-load-ms"]);
+        readyMs ??= performance.now() - began;
         poll = response;
         return hand();
       }
+      answeredMs ??= performance.now() - began;
       const body = JSON.parse(Buffer.concat(chunks).toString() || "null");
       running.get(id)?.(what === "error" ? { error: body } : { answer: body });
       running.delete(id);
@@ -68,8 +71,8 @@ export async function startFunction(file: string, environment: Record<string, st
   return {
     /** What it has written to standard output, which on AWS is its log. */
     printed: () => printed,
-    /** Milliseconds from the start of the import to the first request for an event. */
-    loadMs: () => loadMs ?? Number.NaN,
+    /** Milliseconds from the start of the process to its first request for an event, and to its first answer. */
+    times: () => ({ ready: readyMs ?? Number.NaN, answered: answeredMs ?? Number.NaN }),
     invoke(event: unknown, timeoutMs = 30_000): Promise<Outcome> {
       return new Promise((done, fail) => {
         child.once("exit", (code) => fail(new Error(`the function ended with ${code}`)));

@@ -26,7 +26,7 @@ beforeAll(async () => {
   token = (await gate.api("POST", "/api/auth/login", { key: null, body: credentials })).body.token;
   const vault = await openVault(gate.db, await createKeyWrapper(gate.gateway.config));
   const clock = { now: () => new Date(Date.now() - 2 * 60 * 60 * 1000) };
-  expired = await createTokens({ db: gate.db, vault, clock, ids: systemIds }).issue(admin?.user.id ?? "");
+  expired = await createTokens({ db: gate.db, clock, ids: systemIds }).issue(vault, admin?.user.id ?? "");
   const { privateKey } = await jose.generateKeyPair("EdDSA", { crv: "Ed25519" });
   forged = await new jose.SignJWT({ ...jose.decodeJwt(token), exp: Math.floor(Date.now() / 1000) + 3600 })
     .setProtectedHeader({ alg: "EdDSA", kid: jose.decodeProtectedHeader(token).kid ?? "" })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { commandCatalog } from "../../core/command/catalog.ts";
-import type { Dialect } from "../../functions/api/dialect.ts";
+import type { Table } from "../../functions/api/dialect.ts";
 import type { Row } from "../../functions/api/row.ts";
 import type { Answer, TestGateway } from "../support/gateway.ts";
 import type { Feature } from "../support/simulator.ts";
@@ -105,7 +105,7 @@ const at = (value: unknown, path: string): unknown =>
   path.split(".").reduce((inner, field) => (inner as Record<string, unknown> | undefined)?.[field], value);
 
 export interface Frame<World extends Basics> {
-  dialect: Dialect;
+  dialect: Table;
   cases: Record<string, Case<World>>;
   world: () => World;
   /** The bodies that the document shows as answers. */

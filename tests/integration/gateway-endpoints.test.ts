@@ -1,8 +1,8 @@
 import { afterAll, beforeAll } from "vitest";
-import { gateway } from "../../functions/api/dialects/gateway/index.ts";
 import { saveContact } from "../../infra/local/whatsapp/phone/contacts.ts";
 import { gatewayDocument } from "../support/documents.ts";
 import { startTestGateway } from "../support/gateway.ts";
+import { gateway } from "../support/tables.ts";
 import { until } from "../support/until.ts";
 import { testEndpoints } from "./endpoint-frame.ts";
 import { png, startFileServer } from "./files.ts";

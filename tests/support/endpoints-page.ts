@@ -1,12 +1,12 @@
 import { writeFileSync } from "node:fs";
-import { dialects } from "../../functions/api/app.ts";
-import type { Dialect } from "../../functions/api/dialect.ts";
+import type { Table } from "../../functions/api/dialect.ts";
 import type { Row } from "../../functions/api/row.ts";
 import { nameOf, type Shown } from "../integration/endpoint-frame.ts";
 import { multiInstanceShown } from "../integration/endpoint-shown.ts";
 import { gatewayCases } from "../integration/gateway-cases.ts";
 import { gatewayDocument, multiInstanceDocument } from "./documents.ts";
 import { type Feature, features } from "./simulator.ts";
+import { dialects } from "./tables.ts";
 
 /** One endpoint as the page shows it. */
 export interface Listed {
@@ -51,13 +51,13 @@ const sources: Record<string, Source> = {
   },
 };
 
-function sourceOf({ name }: Dialect): Source {
+function sourceOf({ name }: Table): Source {
   const source = sources[name];
   if (!source) throw new Error(`no document of the dialect ${name}`);
   return source;
 }
 
-export function listed(dialect: Dialect): Listed[] {
+export function listed(dialect: Table): Listed[] {
   const { documented, of } = sourceOf(dialect);
   return dialect.rows.map((row) => ({ row, documented: documented.has(nameOf(row)), ...of(nameOf(row)) }));
 }
@@ -79,7 +79,7 @@ function line(one: Listed, cases: string): string {
   return `| ${endpoint} | ${doing(one)} | ${simulator ?? ""} | ${test} |`;
 }
 
-function chapter(dialect: Dialect): string[] {
+function chapter(dialect: Table): string[] {
   const { title, cases, documented } = sourceOf(dialect);
   const all = listed(dialect);
   const shown = all.filter((one) => one.documented).length;

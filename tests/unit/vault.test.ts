@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
-import { createVault } from "../../core/crypto/index.ts";
+import { closedVault, createVault } from "../../core/crypto/index.ts";
 import { localWrapper } from "../../core/crypto/wrapper.ts";
 
 const key = randomBytes(32);
@@ -39,6 +39,11 @@ test("after a rotation the new key seals and the old one still opens", () => {
   const after = rotated.seal(Buffer.from("new"), "row");
   expect(after.readUInt32BE(1)).toBe(2);
   expect(() => vault.open(after, "row")).toThrow("data key 2 is not known");
+});
+
+test("a vault that was not opened gives nothing away, and takes nothing in the clear", () => {
+  expect(() => closedVault.seal(Buffer.from("x"), "row")).toThrow("not opened");
+  expect(() => closedVault.open(vault.seal(Buffer.from("x"), "row"), "row")).toThrow("not opened");
 });
 
 test("a data key opens only under the master key that wrapped it", async () => {

@@ -1,7 +1,7 @@
 import * as bulk from "../../../core/bulk/index.ts";
 import * as report from "../../../core/bulk/report.ts";
 import { AppError } from "../../../core/error.ts";
-import { isId } from "../../../core/instance/store.ts";
+import { isUuid } from "../../../core/id.ts";
 import type { PageRequest } from "../../../core/message/page.ts";
 import type { InstanceContext } from "../context.ts";
 import { checkUpload } from "./media.ts";
@@ -32,6 +32,6 @@ export const cancelBulk = async ({ deps, instance }: InstanceContext, { bulkId }
 });
 
 function known(bulkId: string): string {
-  if (isId(bulkId)) return bulkId;
+  if (isUuid(bulkId)) return bulkId;
   throw new AppError("bulk_not_found");
 }

@@ -2,7 +2,7 @@ import { eq, getTableColumns } from "drizzle-orm";
 import { commands } from "../../../core/command/command.sql.ts";
 import { openedOutput } from "../../../core/command/result.ts";
 import { AppError } from "../../../core/error.ts";
-import { isId } from "../../../core/instance/store.ts";
+import { isUuid } from "../../../core/id.ts";
 import { assertOwner } from "../../../core/user/index.ts";
 import type { CallerContext } from "../context.ts";
 
@@ -12,7 +12,7 @@ const { input: _input, position: _position, attempts: _attempts, shard: _shard, 
 
 /** Where a command stands. It goes with its instance. Throws `command_not_found` and `forbidden`. */
 export async function getCommand(context: CallerContext, input: { commandId: string }): Promise<CommandView> {
-  const [command] = isId(input.commandId)
+  const [command] = isUuid(input.commandId)
     ? await context.deps.db.orm.select(shown).from(commands).where(eq(commands.id, input.commandId))
     : [];
   if (!command) throw new AppError("command_not_found");

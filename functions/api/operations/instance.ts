@@ -3,6 +3,7 @@ import { assertEventQueue } from "../../../core/event-sink/allowed.ts";
 import { readSink, type SinkState } from "../../../core/event-sink/index.ts";
 import { type ConnectionStatus, connectionStatus, type Instance, scannableQr } from "../../../core/instance/index.ts";
 import * as lifecycle from "../../../core/instance/lifecycle.ts";
+import * as settings from "../../../core/instance/settings.ts";
 import * as store from "../../../core/instance/store.ts";
 import type { PageRequest } from "../../../core/message/page.ts";
 import type { CallerContext, InstanceContext } from "../context.ts";
@@ -24,10 +25,10 @@ export async function createInstance(context: CallerContext, wanted: Wanted) {
   return await lifecycle.createInstance(context.deps, asked(context), wanted);
 }
 
-export async function updateInstance(context: InstanceContext, settings: store.InstanceSettings) {
+export async function updateInstance(context: InstanceContext, wanted: settings.InstanceSettings) {
   const { deps, caller, instance } = context;
-  if (settings.eventQueue) assertEventQueue(deps.config, caller, settings.eventQueue, instance.eventQueue);
-  return await store.updateInstance(deps, instance, settings);
+  if (wanted.eventQueue) assertEventQueue(deps.config, caller, wanted.eventQueue, instance.eventQueue);
+  return await settings.updateInstance(deps, instance, wanted);
 }
 
 export const listInstances = async (context: CallerContext): Promise<InstanceView[]> =>
@@ -58,7 +59,7 @@ export const disableInstance = async (context: InstanceContext) =>
 export const rotateWebhookSecret = (
   context: InstanceContext,
   input: { secret: string | undefined; overlapSeconds: number },
-) => store.rotateWebhookSecret(context.deps, context.instance, input);
+) => settings.rotateWebhookSecret(context.deps, context.instance, input);
 
 export const logoutInstance = async (context: InstanceContext) =>
   settle(context, await lifecycle.logoutInstance(context.deps, asked(context), context.instance));

@@ -1,15 +1,15 @@
 import { availableParallelism, freemem, loadavg, totalmem } from "node:os";
-import { GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import { AppError } from "../../../core/error.ts";
 import { countByStatus, readFigures } from "../../../core/instance/figures.ts";
 import { countInstances } from "../../../core/instance/store.ts";
 import type { PageRequest } from "../../../core/message/page.ts";
-import { commandQueue, deadLetterQueue, eventQueue, type Queues } from "../../../core/queue/index.ts";
+import { commandQueue, deadLetterQueue, eventQueue } from "../../../core/queue/name.ts";
 import { type FleetState, readFleet, restartFleet, stopFleet } from "../../../core/shard/fleet.ts";
 import { readHosts } from "../../../core/shard/status.ts";
 import { isAdmin } from "../../../core/user/index.ts";
 import { baileysVersion, version } from "../../../core/version.ts";
 import type { CallerContext, Context } from "../context.ts";
+import type { ApiDeps } from "../deps.ts";
 
 export const now = async (context: Context) => context.deps.clock.now();
 
@@ -30,14 +30,9 @@ export interface Health extends Pick<FleetState, "hosts" | "shards"> {
  */
 export async function health(context: Context): Promise<Health> {
   const { db, queues, log } = context.deps;
-  const abortSignal = AbortSignal.timeout(checkMs);
   const [database, queue] = await Promise.allSettled([
     within(checkMs, Promise.all([countInstances(db), readFleet(db)])),
-    queues
-      .url(commandQueue(0))
-      .then((QueueUrl) =>
-        queues.client.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] }), { abortSignal }),
-      ),
+    queues.depth(commandQueue(0), AbortSignal.timeout(checkMs)),
   ]);
   const broken: string[] = [];
   for (const [name, check] of Object.entries({ database, queues: queue })) {
@@ -166,24 +161,14 @@ function processFigures() {
 }
 
 /** How full the event queue is, and all command queues together. */
-async function depths(queues: Queues, shards: number): Promise<{ events: QueueDepth; commands: QueueDepth }> {
-  const abortSignal = AbortSignal.timeout(checkMs);
-  const ask = async (name: string): Promise<[waiting: number, inFlight: number]> => {
-    const { Attributes } = await queues.client.send(
-      new GetQueueAttributesCommand({
-        QueueUrl: await queues.url(name),
-        AttributeNames: ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-      }),
-      { abortSignal },
-    );
-    return [
-      Number(Attributes?.ApproximateNumberOfMessages ?? 0),
-      Number(Attributes?.ApproximateNumberOfMessagesNotVisible ?? 0),
-    ];
-  };
+async function depths(
+  queues: ApiDeps["queues"],
+  shards: number,
+): Promise<{ events: QueueDepth; commands: QueueDepth }> {
+  const signal = AbortSignal.timeout(checkMs);
   const depth = async (name: string): Promise<QueueDepth> => {
-    const [[waiting, inFlight], [dead, taken]] = await Promise.all([ask(name), ask(deadLetterQueue(name))]);
-    return { waiting, inFlight, dead: dead + taken };
+    const [own, dead] = await Promise.all([queues.depth(name, signal), queues.depth(deadLetterQueue(name), signal)]);
+    return { ...own, dead: dead.waiting + dead.inFlight };
   };
   const commandQueues = Array.from({ length: shards }, (_, shard) => commandQueue(shard));
   const [events, commands] = await within(

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { instanceName } from "../../../../core/instance/store.ts";
+import { instanceName } from "../../../../core/instance/settings.ts";
 import { permissions } from "../../../../core/user/index.ts";
 import { generateKey } from "../../operations/user.ts";
 import { openRow } from "../../row.ts";
@@ -17,6 +17,7 @@ export const authRows = [
       z.object({ name: z.string(), apiKey: z.string(), permissions: z.array(z.enum(permissions)), createdAt: isoDate }),
     ),
     status: 201,
+    secrets: true,
     does: generateKey,
     in: ({ body }) => body,
     out: ({ name, key, permissions: allowed, createdAt }) =>

@@ -1,84 +1,43 @@
-import * as z from "zod";
 import { commandPath, type Dialect } from "../../dialect.ts";
-import { gatewayError, toGatewayError } from "../../errors.ts";
-import { authRows } from "./auth.ts";
-import { broadcastRows } from "./broadcasts.ts";
-import { callRows } from "./calls.ts";
-import { channelRows } from "./channels.ts";
-import { communityRows } from "./communities.ts";
-import { contactRows } from "./contacts.ts";
-import { envelope, enveloped } from "./envelope.ts";
-import { eventRows } from "./events.ts";
-import { groupRows } from "./groups.ts";
-import { instanceRows } from "./instance.ts";
-import { labelRows } from "./labels.ts";
-import { mediaRows } from "./media.ts";
-import { messageRows } from "./message.ts";
-import { messageActionRows } from "./message-action.ts";
-import { messageChatRows } from "./message-chat.ts";
-import { observabilityRows } from "./observability.ts";
-import { presenceRows } from "./presence.ts";
-import { profileRows } from "./profile.ts";
-import { statusRows } from "./status.ts";
-import { webhookRows } from "./webhook.ts";
+import { toGatewayError } from "../../errors.ts";
 
-const nouns = [
-  "auth/generate-key",
-  "instance",
-  "message",
-  "groups",
-  "communities",
-  "status",
-  "broadcasts",
-  "contacts",
-  "presence",
-  "calls",
-  "events",
-  "labels",
-  "media",
-  "channels",
-  "profile",
-  "webhook",
-  "observability",
-];
-const prefix = new RegExp(`^/api/(?:${nouns.join("|")})(?:/|$)`);
+const families: Dialect["families"] = {
+  "auth/generate-key": async () => (await import("./auth.ts")).authRows,
+  instance: async () => (await import("./instance.ts")).instanceRows,
+  groups: async () => (await import("./groups.ts")).groupRows,
+  communities: async () => (await import("./communities.ts")).communityRows,
+  message: async () => [
+    ...(await import("./message.ts")).messageRows,
+    ...(await import("./message-action.ts")).messageActionRows,
+    ...(await import("./message-chat.ts")).messageChatRows,
+  ],
+  events: async () => (await import("./events.ts")).eventRows,
+  contacts: async () => (await import("./contacts.ts")).contactRows,
+  labels: async () => (await import("./labels.ts")).labelRows,
+  media: async () => (await import("./media.ts")).mediaRows,
+  channels: async () => (await import("./channels.ts")).channelRows,
+  profile: async () => (await import("./profile.ts")).profileRows,
+  presence: async () => (await import("./presence.ts")).presenceRows,
+  calls: async () => (await import("./calls.ts")).callRows,
+  status: async () => (await import("./status.ts")).statusRows,
+  broadcasts: async () => (await import("./broadcasts.ts")).broadcastRows,
+  webhook: async () => (await import("./webhook.ts")).webhookRows,
+  observability: async () => (await import("./observability.ts")).observabilityRows,
+};
+const prefix = new RegExp(`^/api/(?:${Object.keys(families).join("|")})(?:/|$)`);
 
 /** The Gateway API: everything in an envelope, errors too. */
 export const gateway: Dialect = {
   name: "gateway",
-  rows: [
-    ...authRows,
-    ...instanceRows,
-    ...groupRows,
-    ...communityRows,
-    ...messageRows,
-    ...messageActionRows,
-    ...messageChatRows,
-    ...eventRows,
-    ...contactRows,
-    ...labelRows,
-    ...mediaRows,
-    ...channelRows,
-    ...profileRows,
-    ...presenceRows,
-    ...callRows,
-    ...statusRows,
-    ...broadcastRows,
-    ...webhookRows,
-    ...observabilityRows,
-  ],
+  families,
   owns: (path) => prefix.test(path),
   limited: true,
   errorType: "application/json",
-  errorSchema: gatewayError,
   error: toGatewayError,
-  pendingSchema: envelope(
-    z.object({
-      commandId: z.string(),
-      /** Where the result will be. */
-      location: z.string(),
-    }),
-  ),
-  pending: (commandId) =>
-    enveloped({ commandId, location: commandPath(commandId) }, "Accepted; it is still being done"),
+  pending: (commandId) => ({
+    success: true,
+    data: { commandId, location: commandPath(commandId) },
+    message: "Accepted; it is still being done",
+  }),
+  shapes: async () => (await import("./shapes.ts")).shapes,
 };

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog.ts";
-import { instanceName, webhookSecret, webhookUrl } from "../../../../core/instance/store.ts";
+import { instanceName, webhookSecret, webhookUrl } from "../../../../core/instance/settings.ts";
 import * as instance from "../../operations/instance.ts";
 import { callerRow, commandRow, instanceRow } from "../../row.ts";
 import { eventQueueSetting, instanceStatus, isoDate } from "../../shapes.ts";
@@ -61,6 +61,7 @@ export const instanceRows = [
     }),
     answer: envelope(created),
     status: 201,
+    secrets: true,
     does: instance.createInstance,
     in: ({ body }) => ({
       ...body,
@@ -97,6 +98,7 @@ export const instanceRows = [
     access: "read",
     answer: envelope(z.object({ id: z.string(), qrCode: z.string(), expiresAt: isoDate })),
     errors: ["qr_not_available", "instance_already_connected"],
+    secrets: true,
     does: instance.getQr,
     in: () => undefined,
     out: ({ qrCode, expiresAt }, { params }) =>

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { webhookUrl } from "../../../../core/instance/store.ts";
+import { webhookUrl } from "../../../../core/instance/settings.ts";
 import { deliveryStatuses, type LoggedDelivery, maxCleared } from "../../../../core/webhook/log.ts";
 import { gatewayEvents } from "../../../../core/webhook/test.ts";
 import { eventFilter, delivery as shared, toDelivery as toShared } from "../../delivery-shape.ts";

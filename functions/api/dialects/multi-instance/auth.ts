@@ -19,6 +19,7 @@ export const authRows = [
     body: z.object({ email: field.emailAddress, password }),
     answer: z.object({ token: z.string(), user: userName.extend({ apiKey: z.string().nullable() }) }),
     errors: ["invalid_credentials", "ip_not_allowed", "rate_limited"],
+    secrets: true,
     does: login,
     in: ({ body }) => body,
     out: ({ token, user: { id, email, firstName, lastName }, apiKey }) => ({
@@ -55,6 +56,7 @@ export const authRows = [
     body: z.object({ currentPassword: password, newPassword: field.newPassword }),
     answer: z.object({ success: z.literal(true), message: z.string(), token: z.string() }),
     errors: ["rate_limited"],
+    secrets: true,
     does: changePassword,
     in: ({ body }) => body,
     out: (token) => ({ success: true as const, message: "Password changed; earlier tokens have ended", token }),
@@ -78,6 +80,7 @@ export const authRows = [
       .default({}),
     answer: z.object({ apiKey: z.string(), previousValidUntil: isoDate.nullable() }),
     errors: ["key_not_found"],
+    secrets: true,
     does: rotateKey,
     in: ({ body }) => ({ name: body.name, overlapSeconds: body.overlapSeconds ?? 0 }),
     out: ({ apiKey, previousValidUntil }) => ({

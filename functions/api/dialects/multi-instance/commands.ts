@@ -25,6 +25,7 @@ export const commandRows = [
       finishedAt: isoDate.nullable(),
     }),
     errors: ["command_not_found"],
+    secrets: true,
     does: getCommand,
     in: ({ params }) => params,
     out: (command) => ({

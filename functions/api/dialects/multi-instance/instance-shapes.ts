@@ -9,7 +9,7 @@ import {
   webhookSecret,
   webhookSettings,
   webhookUrl,
-} from "../../../../core/instance/store.ts";
+} from "../../../../core/instance/settings.ts";
 import { connectionStatusShape, eventQueueSetting, instanceStatus, isoDate } from "../../shapes.ts";
 
 /** An empty text stands for "none", as forms send it. */

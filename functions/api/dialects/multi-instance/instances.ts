@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog.ts";
-import { webhookSecret } from "../../../../core/instance/store.ts";
+import { webhookSecret } from "../../../../core/instance/settings.ts";
 import { toJid } from "../../../../core/message/recipient.ts";
 import * as instance from "../../operations/instance.ts";
 import { callerRow, commandRow, instanceRow } from "../../row.ts";
@@ -34,6 +34,7 @@ export const instanceRows = [
     body: shapes.createBody,
     answer: shapes.createdShape,
     status: 201,
+    secrets: true,
     does: instance.createInstance,
     in: ({ body }) => ({ ...shapes.toSettings(body), name: body.name, dialect: "multi-instance" as const }),
     out: (created) => ({ ...shapes.toInstance(created), userId: created.userId }),
@@ -72,6 +73,7 @@ export const instanceRows = [
     access: "write",
     body: shapes.updateBody,
     answer: shapes.updatedShape,
+    secrets: true,
     does: instance.updateInstance,
     in: ({ body }) => shapes.toSettings(body),
     out: (updated) => {
@@ -138,6 +140,7 @@ export const instanceRows = [
       })
       .default({ overlapSeconds: 86_400 }),
     answer: z.object({ secret: z.string(), previousValidUntil: isoDate.nullable() }),
+    secrets: true,
     does: instance.rotateWebhookSecret,
     in: ({ body }) => ({ secret: body.secret, overlapSeconds: body.overlapSeconds }),
     out: ({ secret, previousValidUntil }) => ({

@@ -68,6 +68,7 @@ export const keyRows = [
     answer: keyShape.extend({ apiKey: z.string() }),
     status: 201,
     errors: ["user_not_found"],
+    secrets: true,
     does: key.makeKey,
     in: ({ query, body: { allowedIps, ...wanted } }) => ({ ...wanted, ipRanges: allowedIps, userId: query.userId }),
     out: (made) => ({ ...toKey(made), apiKey: made.key }),

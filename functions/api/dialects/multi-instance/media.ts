@@ -44,17 +44,6 @@ const formBody = z
     return { ...body, filename: name.data };
   });
 
-const link = z.object({
-  url: z.string(),
-  expiresAt: isoDate,
-  mimetype: z.string(),
-  filename: z.string(),
-  /** Bytes. */
-  size: z.int().nullable(),
-  /** Hexadecimal. */
-  sha256: z.string().nullable(),
-});
-
 export const mediaRows = [
   commandRow({
     method: "post",
@@ -144,18 +133,5 @@ export const mediaRows = [
     does: media.openUpload,
     in: ({ body }) => body,
     out: (ticket) => ({ ...ticket, method: "PUT" as const, expiresAt: ticket.expiresAt.toISOString() }),
-  }),
-  instanceRow({
-    method: "get",
-    path: "/api/instances/{instanceId}/messages/{messageId}/media",
-    summary:
-      "The file of a message: a redirect to a URL that is good for five minutes, or with `format=json` the URL itself",
-    access: "read",
-    query: z.object({ format: z.enum(["json"]).optional() }),
-    answer: link,
-    errors: ["message_not_found", "media_not_ready", "media_lost"],
-    does: media.getMedia,
-    in: ({ params, query }) => ({ messageId: params.messageId, asJson: query.format === "json" }),
-    out: (found) => ({ ...found, expiresAt: found.expiresAt.toISOString() }),
   }),
 ];

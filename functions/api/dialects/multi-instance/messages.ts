@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { messageStatuses } from "../../../../core/message/message.sql.ts";
+import { getMedia } from "../../operations/media.ts";
 import { getHistory } from "../../operations/message.ts";
 import { instanceRow } from "../../row.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
@@ -25,6 +26,17 @@ const message = z.object({
   quotedMessageId: z.string().nullable(),
   /** JIDs of who is mentioned. */
   mentions: z.array(z.string()),
+});
+
+const file = z.object({
+  url: z.string(),
+  expiresAt: isoDate,
+  mimetype: z.string(),
+  filename: z.string(),
+  /** Bytes. */
+  size: z.int().nullable(),
+  /** Hexadecimal. */
+  sha256: z.string().nullable(),
 });
 
 export const messageRows = [
@@ -56,5 +68,18 @@ export const messageRows = [
       })),
       pagination,
     }),
+  }),
+  instanceRow({
+    method: "get",
+    path: "/api/instances/{instanceId}/messages/{messageId}/media",
+    summary:
+      "The file of a message: a redirect to a URL that is good for five minutes, or with `format=json` the URL itself",
+    access: "read",
+    query: z.object({ format: z.enum(["json"]).optional() }),
+    answer: file,
+    errors: ["message_not_found", "media_not_ready", "media_lost"],
+    does: getMedia,
+    in: ({ params, query }) => ({ messageId: params.messageId, asJson: query.format === "json" }),
+    out: (found) => ({ ...found, expiresAt: found.expiresAt.toISOString() }),
   }),
 ];

@@ -28,6 +28,7 @@ export const userRows = [
     answer: userShape.extend({ apiKey: z.string() }),
     status: 201,
     errors: ["already_exists"],
+    secrets: true,
     does: user.createUser,
     in: ({ body }) => toSettings(body),
     out: ({ user: made, apiKey }) => ({ ...toUser(made), apiKey: apiKey.key }),

@@ -101,6 +101,7 @@ export const webhookRows = [
       error: z.string().nullable(),
     }),
     errors: ["webhook_disabled"],
+    secrets: true,
     does: webhook.testWebhook,
     in: () => undefined,
     out: ({ succeeded, status, durationMs, response, error }) => ({

@@ -1,0 +1,14 @@
+import * as z from "zod";
+import type { Shapes } from "../../dialect.ts";
+import { problem } from "../../error-shapes.ts";
+
+export const shapes: Shapes = {
+  error: problem,
+  pending: z.object({
+    success: z.literal(true),
+    message: z.string(),
+    commandId: z.string(),
+    /** Where the result will be. */
+    location: z.string(),
+  }),
+};
