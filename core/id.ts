@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 
 /** Where identifiers come from. Injected, so that tests can fix them. */
 export interface Ids {
@@ -18,15 +18,10 @@ export function derivedMessageId(commandId: string): string {
   return `3EB0${createHash("sha256").update(commandId).digest("hex").slice(0, 18).toUpperCase()}`;
 }
 
-/** UUIDv7 from a Unix time in milliseconds and 10 random bytes (RFC 9562, section 5.7). */
-export function uuidv7(unixMs: number, random: Uint8Array = randomBytes(10)): string {
-  const bytes = Buffer.alloc(16);
-  bytes.writeUIntBE(unixMs, 0, 6);
-  bytes.set(random, 6);
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  const hex = bytes.toString("hex");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+/** UUIDv7 from a Unix time in milliseconds and the random bits of a UUIDv4, of which Node keeps some ready (RFC 9562, section 5.7). */
+export function uuidv7(unixMs: number, random: string = randomUUID()): string {
+  const time = unixMs.toString(16).padStart(12, "0");
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(15)}`;
 }
 
 export const systemIds: Ids = {

@@ -5,6 +5,7 @@ import { count } from "../core/metric/index.ts";
 import { batches } from "../core/queue/batches.ts";
 import { eventQueue, type QueueMessage, type Queues } from "../core/queue/index.ts";
 import type { Lease } from "./lease.ts";
+import { Poller } from "./poller.ts";
 
 export interface RelayDeps {
   db: Database;
@@ -32,59 +33,34 @@ const pollMs = 1000;
 /** Brings the events of a shard from the log to the event queue, in order per instance, at least once. */
 export class Relay {
   readonly #deps: RelayDeps;
-  #running: Promise<void> | undefined;
-  #stopped = false;
-  #wake: () => void = () => undefined;
-  #pending = false;
+  readonly #poller: Poller;
 
   constructor(deps: RelayDeps) {
     this.#deps = deps;
+    const { log, lease } = deps;
+    this.#poller = new Poller(() => this.#emitAll(), {
+      goesOn: () => lease.held,
+      failed: (error) => log.warn({ err: error, shard: lease.grant.shard }, "events wait in the log"),
+    });
   }
 
   start(): void {
-    this.#running = this.#loop();
+    this.#poller.start();
   }
 
   /** There are new events. */
   nudge(): void {
-    this.#pending = true;
-    this.#wake();
+    this.#poller.nudge();
   }
 
   /** Sends what is there, then ends. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#wake();
-    await this.#running;
+  stop(): Promise<void> {
+    return this.#poller.stop();
   }
 
-  async #loop(): Promise<void> {
-    for (;;) {
-      const last = this.#stopped;
-      try {
-        while ((await this.#emit()) === page);
-      } catch (error) {
-        this.#deps.log.warn({ err: error, shard: this.#deps.lease.grant.shard }, "events wait in the log");
-        this.#pending = false;
-      }
-      if (last || !this.#deps.lease.held) return;
-      await this.#pause();
-    }
-  }
-
-  async #pause(): Promise<void> {
-    if (this.#pending || this.#stopped) {
-      this.#pending = false;
-      return;
-    }
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, pollMs);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#pending = false;
+  async #emitAll(): Promise<number> {
+    while ((await this.#emit()) === page);
+    return pollMs;
   }
 
   /** Answers how many events were read. */

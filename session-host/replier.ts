@@ -1,5 +1,6 @@
 import { type ReplyDeps, sendReplies } from "../core/ingress/outbox.ts";
 import type { Lease } from "./lease.ts";
+import { Poller } from "./poller.ts";
 
 /** Finds what another process left: a command that was canceled or given up. */
 const pollMs = 1_000;
@@ -12,43 +13,29 @@ const failingMs = 30_000;
 export class Replier {
   readonly #deps: ReplyDeps & { lease: Lease };
   readonly #failing = new Map<string, number>();
-  #running: Promise<void> | undefined;
-  #stopped = false;
-  #pending = false;
-  #wake: () => void = () => undefined;
+  readonly #poller: Poller;
 
   constructor(deps: ReplyDeps & { lease: Lease }) {
     this.#deps = deps;
+    const { log, lease } = deps;
+    this.#poller = new Poller(() => this.#send(), {
+      goesOn: () => lease.held,
+      failed: (error) => log.warn({ err: error, shard: lease.grant.shard }, "replies wait in the database"),
+    });
   }
 
   start(): void {
-    this.#running = this.#loop();
+    this.#poller.start();
   }
 
   /** There are new replies. */
   nudge(): void {
-    this.#pending = true;
-    this.#wake();
+    this.#poller.nudge();
   }
 
   /** Sends what is there, then ends. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#wake();
-    await this.#running;
-  }
-
-  async #loop(): Promise<void> {
-    for (;;) {
-      const last = this.#stopped;
-      this.#pending = false;
-      const pauseMs = await this.#send().catch((error: unknown) => {
-        this.#deps.log.warn({ err: error, shard: this.#deps.lease.grant.shard }, "replies wait in the database");
-        return pollMs;
-      });
-      if (last || !this.#deps.lease.held) return;
-      await this.#pause(pauseMs);
-    }
+  stop(): Promise<void> {
+    return this.#poller.stop();
   }
 
   /** Answers how long to wait. */
@@ -62,16 +49,5 @@ export class Replier {
       if (busy) return busyMs;
       if (!more && failing.length === 0) return pollMs;
     }
-  }
-
-  async #pause(ms: number): Promise<void> {
-    if (this.#pending || this.#stopped) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 }

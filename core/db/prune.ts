@@ -147,4 +147,4 @@ export async function prune(
 }
 
 /** The smallest UUIDv7 of an instant. */
-const firstIdAt = (at: string) => uuidv7(Date.parse(at), new Uint8Array(10));
+const firstIdAt = (at: string) => uuidv7(Date.parse(at), "00000000-0000-4000-8000-000000000000");
