@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { Database } from "../../core/db/index.ts";
 import { drainPerSecond } from "../../core/webhook/health.ts";
-import { type Received, startReceiver } from "./receiver.ts";
-import { functionTimeMs, startWorld, type World } from "./support.ts";
+import { type Received, startReceiver } from "../webhook/receiver.ts";
+import { functionTimeMs, startWorld, type World } from "../webhook/support.ts";
 
 // A real database, on machines that may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });

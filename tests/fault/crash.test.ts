@@ -5,8 +5,8 @@ import postgres from "postgres";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { startAws } from "../../infra/local/aws.ts";
 import { startPostgres } from "../../infra/local/postgres.ts";
-import { startChild } from "./child.ts";
-import { folderOfTest } from "./temporary.ts";
+import { startChild } from "../local/child.ts";
+import { folderOfTest } from "../local/temporary.ts";
 
 // Real servers, on machines that may be busy.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
