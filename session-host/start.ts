@@ -9,6 +9,7 @@ import type { Logger } from "../core/log.ts";
 import { startEmitting } from "../core/metric/emit.ts";
 import { count } from "../core/metric/index.ts";
 import { openQueues } from "../core/queue/index.ts";
+import { connectionName } from "../core/shard/lease.ts";
 import { openStorage } from "../core/storage/index.ts";
 import { version } from "../core/version.ts";
 import { Host } from "./host.ts";
@@ -24,7 +25,7 @@ export async function startHost(config: Config, log: Logger): Promise<{ host: Ho
   await using undo = new AsyncDisposableStack();
   const db = openDatabase(required(config, "DATABASE_URL"), {
     max: 16,
-    name: `session-host ${id}`,
+    name: connectionName(id),
     idleInTransactionTimeoutMs: 5_000,
   });
   undo.defer(() => db.close());

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { type Config, ConfigError } from "../config.ts";
+import { once } from "../once.ts";
 import type { KeyWrapper } from "./index.ts";
 
 /** KMS when `KMS_KEY_ID` is set, else the file that `MASTER_KEY_FILE` names (32 bytes, mode 0600). Throws `ConfigError`. */
@@ -31,11 +32,7 @@ export function localWrapper(masterKey: Buffer): KeyWrapper {
 
 /** Loads the SDK with the first key to wrap or unwrap. */
 function kms(keyId: string, region: string): KeyWrapper {
-  let opened: Promise<KeyWrapper> | undefined;
-  const open = () => {
-    opened ??= import("./kms.ts").then(({ kmsWrapper }) => kmsWrapper(keyId, region));
-    return opened;
-  };
+  const open = once(async () => (await import("./kms.ts")).kmsWrapper(keyId, region));
   return {
     name: keyId,
     wrap: async (dataKey) => (await open()).wrap(dataKey),

@@ -15,6 +15,8 @@ export interface DatabaseOptions {
   prepare?: boolean;
   /** Named in `pg_stat_activity`. */
   name?: string;
+  /** A statement that takes longer is canceled by the server (milliseconds), also one that a frozen process has sent by half. */
+  statementTimeoutMs?: number;
   /** A transaction that idles longer is ended by the server (milliseconds), so that a frozen process holds no lock. */
   idleInTransactionTimeoutMs?: number;
 }
@@ -28,6 +30,7 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     connection: {
       application_name: options.name ?? "switchboard",
       idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 10_000,
+      ...(options.statementTimeoutMs === undefined ? {} : { statement_timeout: options.statementTimeoutMs }),
     },
   });
   return { sql, orm: overDriver(sql), close: () => sql.end({ timeout: 5 }) };

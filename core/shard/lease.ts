@@ -9,6 +9,9 @@ export interface Grant {
 /** Key space of the advisory locks of shards; the `fence` function of the migrations takes the same. */
 export const advisorySpace = 1398294337;
 
+/** What a session host calls its connections to Postgres. */
+export const connectionName = (host: string) => `session-host ${host}`;
+
 /**
  * Takes a shard whose lease is free or has run out, under the next epoch. Undefined when somebody holds it, or when a
  * transaction of the last holder is still open: its outcome must be known before a successor reads what it wrote.
@@ -19,6 +22,7 @@ export async function acquireLease(
   shard: number,
   leaseMs: number,
 ): Promise<Grant | undefined> {
+  await endTransactionsOfLastHolder(db, shard);
   return await db.sql.begin(async (sql) => {
     const [lock] = await sql<
       { taken: boolean }[]
@@ -30,6 +34,18 @@ export async function acquireLease(
       returning epoch::float8 as epoch`;
     return row && { shard, epoch: row.epoch };
   });
+}
+
+/**
+ * A host that is frozen, or cut off while its connections seem to live, may have left a transaction open, whose locks would keep
+ * everybody from its instances. `idle_in_transaction_session_timeout` does not always end one: a statement of which Postgres
+ * has heard the first half is no idling. What began under a lease that has run out is of no use.
+ */
+async function endTransactionsOfLastHolder(db: Database, shard: number): Promise<void> {
+  await db.sql`
+    select pg_terminate_backend(pid) from shards join pg_stat_activity on application_name = ${connectionName("")} || host
+    where id = ${shard} and lease_until < clock_timestamp() and xact_start < lease_until
+      and datname = current_database() and usename = current_user`;
 }
 
 /** Prolongs leases that have not run out; answers the shards that were. What is missing has been lost. */

@@ -3,6 +3,7 @@ import { Hono } from "hono/tiny";
 import { tryDecode } from "hono/utils/url";
 import { AppError } from "../../core/error.ts";
 import { count } from "../../core/metric/index.ts";
+import { once } from "../../core/once.ts";
 import { CallCounter } from "../../core/usage/calls.ts";
 import { createTokens } from "../../core/user/token.ts";
 import type { Shared } from "./context.ts";
@@ -12,7 +13,6 @@ import { gateway } from "./dialects/gateway/index.ts";
 import { multiInstance } from "./dialects/multi-instance/index.ts";
 import { type ApiEnv, clientIp, requestIdOf } from "./env.ts";
 import { asAppError } from "./errors.ts";
-import { once } from "./once.ts";
 import type { Row } from "./row.ts";
 import { answerError, serve } from "./serve.ts";
 

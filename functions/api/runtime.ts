@@ -7,10 +7,10 @@ import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
 import { openDatabase } from "../../core/db/index.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
+import { once } from "../../core/once.ts";
 import { createApp } from "./app.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { ApiEnv } from "./env.ts";
-import { once } from "./once.ts";
 
 /** What only this function takes from its environment. */
 const settings = z.object({
@@ -29,6 +29,8 @@ export async function openApp(env: Record<string, string | undefined> = process.
   const wrapper = await createKeyWrapper(config);
   const db = openDatabase(required(config, "DATABASE_URL"), {
     name: "switchboard-api",
+    // API Gateway waits no longer.
+    statementTimeoutMs: 30_000,
     max: pool ?? 1,
     // A Lambda may sit behind RDS Proxy, which shares sessions.
     prepare: pool !== undefined,

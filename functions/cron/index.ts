@@ -1,5 +1,6 @@
 import { emitting } from "../../core/metric/emit.ts";
-import { once, openParts } from "../webhook/open.ts";
+import { once } from "../../core/once.ts";
+import { openParts } from "../webhook/open.ts";
 import { createCronHandler } from "./handler.ts";
 
 export const handler = emitting(createCronHandler(once(() => openParts("cron"))));

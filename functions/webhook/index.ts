@@ -1,5 +1,6 @@
 import { emitting } from "../../core/metric/emit.ts";
+import { once } from "../../core/once.ts";
 import { createWebhookHandler } from "./handler.ts";
-import { once, openParts } from "./open.ts";
+import { openParts } from "./open.ts";
 
 export const handler = emitting(createWebhookHandler(once(() => openParts("webhook"))));

@@ -19,6 +19,8 @@ export interface Parts extends WebhookDeps, SinkDeps {
   close(): Promise<void>;
 }
 
+/** No function that these parts are for may run longer. */
+const statementTimeoutMs = 60_000;
 /** A batch writes results while it posts, so one connection more than the usual one of a Lambda. */
 const defaultPool = 2;
 
@@ -36,6 +38,7 @@ export async function openParts(name: string, env = process.env): Promise<Parts>
     // A Lambda may sit behind RDS Proxy, which shares sessions.
     prepare: Boolean(pool),
     name: `switchboard-${name}`,
+    statementTimeoutMs,
   });
   try {
     const vault = await openVault(db, wrapper);
@@ -55,16 +58,4 @@ export async function openParts(name: string, env = process.env): Promise<Parts>
     await db.close();
     throw error;
   }
-}
-
-/** Opens once, at first use, and keeps what it got; after a failure the next use tries again. */
-export function once<T>(open: () => Promise<T>): () => Promise<T> {
-  let opened: Promise<T> | undefined;
-  return () => {
-    opened ??= open().catch((error: unknown) => {
-      opened = undefined;
-      throw error;
-    });
-    return opened;
-  };
 }

@@ -1,4 +1,4 @@
-/** What is opened with its first use. What cannot be opened now is tried again by the next who asks. */
+/** Opens at first use, and keeps what it got; after a failure the next use tries again. */
 export function once<Value>(open: () => Promise<Value>): () => Promise<Value> {
   let opened: Promise<Value> | undefined;
   return () => {

@@ -1,0 +1,47 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, onTestFinished, test } from "vitest";
+import { openDatabase } from "../../core/db/index.ts";
+import { acquireLease, advisorySpace, connectionName } from "../../core/shard/lease.ts";
+import { startPostgres } from "../../infra/local/postgres.ts";
+import { seedPostgres } from "../support/postgres.ts";
+import { until } from "../support/until.ts";
+import { folderOfTest } from "./temporary.ts";
+
+test("what a frozen host has left open is ended by who takes its shard over, and nothing else is", async () => {
+  const dataDir = await folderOfTest();
+  await seedPostgres(dataDir);
+  const server = await startPostgres({ dataDir });
+  onTestFinished(() => server.stop());
+  const open = (host: string) => {
+    // As where Postgres sees no idling: in the middle of a statement.
+    const db = openDatabase(server.url, { max: 2, name: connectionName(host), idleInTransactionTimeoutMs: 0 });
+    onTestFinished(() => db.close());
+    return db;
+  };
+  const [frozen, other, next] = [open("frozen"), open("other"), open("next")];
+  await next.sql`update shards set host = 'frozen', lease_until = clock_timestamp() + interval '300 ms' where id = 0`;
+  const locked = Promise.withResolvers<void>();
+  const left = frozen.sql.begin(async (sql) => {
+    await sql`select pg_advisory_xact_lock_shared(${advisorySpace}, 0)`;
+    locked.resolve();
+    await sleep(60_000, undefined, { ref: false });
+  });
+  left.catch(() => undefined);
+  await locked.promise;
+  let theirs = "open";
+  const stays = other.sql.begin(async (sql) => {
+    await sql`select 1`;
+    await until(async () => theirs === "done" || undefined, 30_000);
+    return sql`select 1`;
+  });
+  // While the lease lasts it is respected, and so is what is done under it.
+  expect(await acquireLease(next, "next", 0, 60_000)).toBeUndefined();
+  expect(await frozen.sql`select 1 as still`).toEqual([{ still: 1 }]);
+  const grant = await until(() => acquireLease(next, "next", 0, 60_000), 10_000);
+  expect(grant).toMatchObject({ shard: 0 });
+  theirs = "done";
+  expect(await stays).toHaveLength(1);
+  const rows =
+    await next.sql`select 1 from pg_stat_activity where application_name = 'session-host frozen' and xact_start is not null`;
+  expect(rows).toHaveLength(0);
+});
