@@ -10,7 +10,7 @@ import { signatureHeaders } from "../../core/webhook/sign.ts";
 import { readPostmaster } from "../../infra/local/postmaster.ts";
 import { ignoredOf, sandboxEnvironment } from "../../infra/local/sandbox/environment.ts";
 import { verifySignatures } from "../../infra/local/sandbox/receiver.ts";
-import { folderOfTest } from "./temporary.ts";
+import { folderOfTest } from "../local/temporary.ts";
 
 const program = fileURLToPath(new URL("../../infra/local/sandbox.ts", import.meta.url));
 
