@@ -25,8 +25,8 @@ export function toGatewayError(error: AppError): z.input<typeof gatewayError> {
 
 /** Errors of the network between us and Postgres, raised before a statement was sent. */
 const unreachable = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "CONNECT_TIMEOUT"]);
-/** SQLSTATEs with which Postgres refuses a connection: too many of them, starting up, shutting down. */
-const refusing = new Set(["53300", "57P01", "57P02", "57P03"]);
+/** SQLSTATEs with which Postgres refuses a connection (too many of them, starting up, shutting down), or a statement that takes too long. */
+const refusing = new Set(["53300", "57P01", "57P02", "57P03", "57014"]);
 
 /**
  * What the caller is told of an error; what is not ours stays `internal` and is only logged. A connection that broke

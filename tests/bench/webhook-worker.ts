@@ -1,6 +1,6 @@
 import { systemIds } from "../../core/id.ts";
+import { openParts } from "../../functions/parts.ts";
 import { createWebhookHandler } from "../../functions/webhook/handler.ts";
-import { openParts } from "../../functions/webhook/open.ts";
 import { now } from "./clock.ts";
 
 export interface Work {

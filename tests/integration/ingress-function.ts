@@ -5,7 +5,7 @@ import { createLogger } from "../../core/log.ts";
 import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { openQueues, type Queues } from "../../core/queue/index.ts";
 import { createIngressHandler } from "../../functions/ingress/handler.ts";
-import { openParts } from "../../functions/webhook/open.ts";
+import { openParts } from "../../functions/parts.ts";
 import { lambdaContext } from "../../infra/local/lambda-context.ts";
 import type { TestGateway } from "../support/gateway.ts";
 

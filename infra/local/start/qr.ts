@@ -56,6 +56,7 @@ export async function showQrCodes(config: Config, out: NodeJS.WriteStream): Prom
     while (!stopping.signal.aborted) {
       // The database may be away for a while; whoever serves says so, and the next look may succeed.
       await look().catch((error: Error) => out.write(`  QR codes cannot be read now: ${error.message}\n`));
+      // Cut short by the end.
       await sleep(pollMs, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
   };

@@ -49,6 +49,7 @@ export class Sender {
   /** Resolves when the server has taken the message. */
   send(to: string, message: proto.IMessage, options: SendOptions = {}): Promise<SentMessage> {
     const run = this.#last.then(() => this.#send(to, message, options));
+    // Its sender hears of a failure; the next message goes out all the same.
     this.#last = run.catch(() => undefined);
     return run;
   }
@@ -189,6 +190,7 @@ export class Sender {
       if (rejection) throw new Error(`${rejection.code}: ${rejection.reason}`);
       return id;
     });
+    // Its sender hears of a failure; the next message goes out all the same.
     this.#last = run.catch(() => undefined);
     return run;
   }

@@ -1,18 +1,18 @@
-import { systemClock } from "../../core/clock.ts";
-import { ConfigError, readConfig, required } from "../../core/config.ts";
-import { openVault } from "../../core/crypto/index.ts";
-import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
-import { openDatabase } from "../../core/db/index.ts";
-import { createEgress } from "../../core/egress/index.ts";
-import type { SinkDeps } from "../../core/event-sink/feed.ts";
-import { systemIds } from "../../core/id.ts";
-import { createLogger } from "../../core/log.ts";
-import { openForeignQueues } from "../../core/queue/foreign.ts";
-import { openQueues, type Queues } from "../../core/queue/index.ts";
-import { openStorage, type Storage } from "../../core/storage/index.ts";
-import type { WebhookDeps } from "../../core/webhook/group.ts";
+import { systemClock } from "../core/clock.ts";
+import { ConfigError, readConfig, required } from "../core/config.ts";
+import { openVault } from "../core/crypto/index.ts";
+import { createKeyWrapper } from "../core/crypto/wrapper.ts";
+import { openDatabase } from "../core/db/index.ts";
+import { createEgress } from "../core/egress/index.ts";
+import type { SinkDeps } from "../core/event-sink/feed.ts";
+import { systemIds } from "../core/id.ts";
+import { createLogger } from "../core/log.ts";
+import { openForeignQueues } from "../core/queue/foreign.ts";
+import { openQueues, type Queues } from "../core/queue/index.ts";
+import { openStorage, type Storage } from "../core/storage/index.ts";
+import type { WebhookDeps } from "../core/webhook/group.ts";
 
-/** What the webhook function works with, and the scheduled one besides its queues. */
+/** What the functions behind the event queue, the ingress queue and the schedule work with. */
 export interface Parts extends WebhookDeps, SinkDeps {
   storage: Storage;
   queues: Queues;
@@ -21,6 +21,7 @@ export interface Parts extends WebhookDeps, SinkDeps {
 
 /** No function that these parts are for may run longer. */
 const statementTimeoutMs = 60_000;
+
 /** A batch writes results while it posts, so one connection more than the usual one of a Lambda. */
 const defaultPool = 2;
 
