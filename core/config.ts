@@ -49,6 +49,8 @@ const schema = z.object({
   MASTER_KEY_FILE: z.string().optional(),
   PORT: z.coerce.number().int().min(0).max(65535).default(3000),
   HOST: z.string().default("127.0.0.1"),
+  /** Lets everyone who reaches the API directly, not through a proxy, create a user with an API key without credentials. */
+  OPEN_KEY_GENERATION: z.stringbool().default(false),
   DATA_DIR: z.string().default(".switchboard"),
   ADMIN_EMAIL: z.email().optional(),
   ADMIN_PASSWORD: z.string().min(8).optional(),

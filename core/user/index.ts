@@ -24,8 +24,8 @@ export type UserDeps = KeyDeps;
 
 type Orm = Database["orm"];
 
-/** Held by whoever makes a user only because there is none of a kind yet. */
-const firstUserLock = sql`select pg_advisory_xact_lock(1398294339)`;
+/** Taken before the first admin is created, so that two starts at once create one. */
+const firstAdminLock = sql`select pg_advisory_xact_lock(1398294339)`;
 
 export interface NewUser {
   email: string;
@@ -107,7 +107,7 @@ export async function ensureFirstAdmin(
   const anyAdmin = (orm: Orm) => orm.$count(users, eq(users.role, "admin"));
   if ((await anyAdmin(deps.db.orm)) > 0) return null;
   return deps.db.orm.transaction(async (tx) => {
-    await tx.execute(firstUserLock);
+    await tx.execute(firstAdminLock);
     if ((await anyAdmin(tx)) > 0) return null;
     const generatedPassword = wanted.password === undefined ? randomBytes(15).toString("base64url") : null;
     const passwordHash = await hashPassword(wanted.password ?? generatedPassword ?? "");
@@ -117,27 +117,19 @@ export async function ensureFirstAdmin(
 }
 
 /**
- * A key for a caller: it allows no more, from nowhere else and for no longer than what it is asked with.
- * For nobody, it comes with a user of its own, only when `open` or while there is no user at all; else
- * `missing_credentials`.
+ * Creates a key for a caller. It has no more permissions, IP ranges or lifetime than the credentials of the caller. Without a
+ * caller, also creates a user, who owns the key: the API decides who may ask for that.
  */
 export async function generateKey(
   deps: UserDeps,
-  request: { caller: Caller | undefined; name: string; open: boolean },
+  { caller, name }: { caller: Caller | undefined; name: string },
 ): Promise<ApiKey> {
-  const { caller, name } = request;
   if (caller) {
     return createApiKey(deps, { userId: caller.userId, name, ...limitedTo(caller, keyPermissions) });
   }
-  return deps.db.orm.transaction(async (tx) => {
-    await tx.execute(firstUserLock);
-    if (!request.open && (await tx.$count(users)) > 0) {
-      throw new AppError("missing_credentials", "a key is made without credentials only before there is any user");
-    }
-    const email = `key-${deps.ids.uuid()}@local.invalid`;
-    const made = await insertUser(deps, tx, { email }, noPassword, { name, permissions: [...keyPermissions] });
-    return made.apiKey;
-  });
+  const email = `key-${deps.ids.uuid()}@local.invalid`;
+  const key = { name, permissions: [...keyPermissions] };
+  return deps.db.orm.transaction(async (tx) => (await insertUser(deps, tx, { email }, noPassword, key)).apiKey);
 }
 
 function permissionsOf(role: Role): Permission[] {

@@ -15,6 +15,8 @@ export interface Context {
   counted: Promise<void>;
   /** As the client addressed us: `example.com:3000`. */
   host: string | undefined;
+  /** The name of a header that shows that the request came through a proxy. */
+  forwardedBy: string | undefined;
   /** Where the connection came from, as API Gateway saw it. */
   ip: string | undefined;
   idempotencyKey: string | undefined;

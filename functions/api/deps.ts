@@ -21,11 +21,6 @@ export interface ApiDeps {
   clock: Clock;
   ids: Ids;
   log: Logger;
-  /**
-   * Whether anybody may make a key who addresses us by a loopback name: only for an API that listens on loopback, which
-   * nobody but this machine's users can reach.
-   */
-  openKeyGeneration: boolean;
   /** How long an answer waits for a command, in milliseconds. API Gateway gives up after 30 s. */
   waitMs?: number;
 }

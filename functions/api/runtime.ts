@@ -16,8 +16,6 @@ import type { ApiEnv } from "./env.ts";
 const settings = z.object({
   /** Connections to Postgres. A Lambda serves one request at a time, so it takes one; a process that serves many sets more. */
   DATABASE_POOL: z.coerce.number().int().min(1).max(100).optional(),
-  /** `1` where only this machine's user can reach the API: anybody may then make a key for a new user. */
-  OPEN_KEY_GENERATION: z.enum(["0", "1"]).default("0"),
 });
 
 /** The app on everything real, opened when it is needed. Throws `ConfigError`. */
@@ -25,7 +23,7 @@ export async function openApp(env: Record<string, string | undefined> = process.
   const config = readConfig(env);
   const own = settings.safeParse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== "")));
   if (!own.success) throw new ConfigError(`The environment is not usable:\n${z.prettifyError(own.error)}`);
-  const { DATABASE_POOL: pool, OPEN_KEY_GENERATION: open } = own.data;
+  const { DATABASE_POOL: pool } = own.data;
   const wrapper = await createKeyWrapper(config);
   const db = openDatabase(required(config, "DATABASE_URL"), {
     name: "switchboard-api",
@@ -43,7 +41,6 @@ export async function openApp(env: Record<string, string | undefined> = process.
     clock: systemClock,
     ids: systemIds,
     log: createLogger("api", config.LOG_LEVEL),
-    openKeyGeneration: open === "1",
   });
 }
 

@@ -10,6 +10,7 @@ import { type Context, type InstanceContext, Pending, Raw, type Shared } from ".
 import type { Dialect } from "./dialect.ts";
 import { type ApiEnv, clientIp } from "./env.ts";
 import { invalidRequest } from "./errors.ts";
+import { forwardingHeader } from "./open-key.ts";
 import type { Row } from "./row.ts";
 
 /**
@@ -72,6 +73,7 @@ async function answer(
     requestId: c.var.requestId,
     counted,
     host: c.req.header("host"),
+    forwardedBy: forwardingHeader(c.req.raw.headers.keys()),
     ip: clientIp(c),
     idempotencyKey: row.idempotent ? idempotencyKey(c.req.header("idempotency-key")) : undefined,
     accept: c.req.header("accept"),

@@ -17,14 +17,16 @@ export function isWellFormed(request: IncomingMessage): boolean {
 /**
  * The event of payload format 2.0 that an HTTP API makes of a request.
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+ * Without `addForwarded`, the event has only the `X-Forwarded-*` headers that the client sent.
  */
-export function eventOf(request: IncomingMessage, body: Buffer): APIGatewayProxyEventV2 {
+export function eventOf(request: IncomingMessage, body: Buffer, addForwarded: boolean): APIGatewayProxyEventV2 {
   const [path, rawQueryString] = pathAndQuery(request);
   // HTTP APIs decode the path, other than REST APIs and function URLs, and lose what follows a "?" that appears so.
   const rawPath = decodeURIComponent(path).split("?")[0] || "/";
   const now = new Date();
   const sourceIp = (request.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
-  const headers = headersOf(request, sourceIp);
+  const headers = headersOf(request);
+  if (addForwarded) Object.assign(headers, forwardedHeaders(request, headers, sourceIp));
   const cookies = request.headers.cookie?.split(/; */).filter((cookie) => cookie !== "");
   const query = queryOf(rawQueryString);
   const isBase64Encoded = body.length > 0 && !isText(request.headers);
@@ -66,15 +68,25 @@ function pathAndQuery(request: IncomingMessage): [path: string, query: string] {
 }
 
 /** Names in lower case, repeated headers joined by commas, cookies left out: they have a field of their own. */
-function headersOf(request: IncomingMessage, sourceIp: string): Record<string, string> {
+function headersOf(request: IncomingMessage): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, values] of Object.entries(request.headersDistinct)) {
     if (name !== "cookie" && values) headers[name] = values.join(",");
   }
-  headers["x-forwarded-for"] = headers["x-forwarded-for"] ? `${headers["x-forwarded-for"]}, ${sourceIp}` : sourceIp;
-  headers["x-forwarded-port"] = String(request.socket.localPort ?? "");
-  headers["x-forwarded-proto"] = "http";
   return headers;
+}
+
+/** The headers that API Gateway adds or replaces. */
+function forwardedHeaders(
+  request: IncomingMessage,
+  { "x-forwarded-for": given }: Record<string, string>,
+  sourceIp: string,
+): Record<string, string> {
+  return {
+    "x-forwarded-for": given ? `${given}, ${sourceIp}` : sourceIp,
+    "x-forwarded-port": String(request.socket.localPort ?? ""),
+    "x-forwarded-proto": "http",
+  };
 }
 
 function queryOf(raw: string): Record<string, string> | undefined {

@@ -19,6 +19,8 @@ export type ApiGatewayOptions = {
   /** Default 30 s, as HTTP APIs have it. */
   timeoutMs?: number;
   functionName?: string;
+  /** Whether events carry the `X-Forwarded-*` headers of the connection, as on AWS. Default true. */
+  addForwarded?: boolean;
   /** Told of what the caller only sees as 500 or 503. Default: console.error. */
   onError?: (error: unknown, event: APIGatewayProxyEventV2) => void;
 };
@@ -43,6 +45,7 @@ export async function startApiGateway(options: ApiGatewayOptions): Promise<ApiGa
   const host = options.host ?? "127.0.0.1";
   const timeoutMs = options.timeoutMs ?? 30_000;
   const functionName = options.functionName ?? "api";
+  const addForwarded = options.addForwarded ?? true;
   const onError = options.onError ?? ((error) => console.error(error));
 
   const invoke = async (event: APIGatewayProxyEventV2): Promise<Answer> => {
@@ -62,7 +65,7 @@ export async function startApiGateway(options: ApiGatewayOptions): Promise<ApiGa
     if (!isWellFormed(request)) return write(request, response, refusal(400, "Bad Request"));
     const body = await readBody(request);
     if (body === "too large") return write(request, response, refusal(413, "Request Entity Too Large"));
-    const event = eventOf(request, body);
+    const event = eventOf(request, body, addForwarded);
     const answer = await invoke(event);
     answer.headers["apigw-requestid"] = event.requestContext.requestId;
     write(request, response, answer);

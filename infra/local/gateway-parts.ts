@@ -82,6 +82,8 @@ export async function serveApi(config: Config, log: Logger): Promise<ApiGateway>
     handler: api.handler,
     port: config.PORT,
     host: config.HOST,
+    // The API creates keys without credentials only for requests without such headers.
+    addForwarded: !config.OPEN_KEY_GENERATION,
     functionName: "api",
     onError: (error) => log.error({ err: error }, "the API function failed"),
   });

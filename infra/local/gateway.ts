@@ -94,13 +94,7 @@ async function startServers(
     env.AWS_ACCESS_KEY_ID = aws.credentials.accessKeyId;
     env.AWS_SECRET_ACCESS_KEY = aws.credentials.secretAccessKey;
   }
-  // Anybody who reaches a loopback address is this machine's user.
-  env.OPEN_KEY_GENERATION = isLoopback(config.HOST) ? "1" : "0";
   return env;
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
 
 function strings(env: Record<string, string | undefined>): Record<string, string> {

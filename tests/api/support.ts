@@ -76,7 +76,7 @@ export type InstanceState = "as made" | "connected" | "connecting" | "qr" | "exp
 
 export const password = "correct horse battery staple";
 
-export async function startApi(options: Partial<Pick<ApiDeps, "openKeyGeneration">> = {}): Promise<TestApi> {
+export async function startApi(env: Record<string, string> = {}): Promise<TestApi> {
   const folder = await mkdtemp(join(tmpdir(), "switchboard-api-"));
   const openPostgres = () => startPostgres({ dataDir: join(folder, "postgres") });
   await seedPostgres(join(folder, "postgres"));
@@ -89,6 +89,7 @@ export async function startApi(options: Partial<Pick<ApiDeps, "openKeyGeneration
     S3_ENDPOINT: sqsEndpoint,
     SHARDS: "2",
     RATE_LIMIT: "0",
+    ...env,
   });
   await migrate(postgres.url, config.SHARDS);
   const db = openDatabase(postgres.url, { max: 8 });
@@ -117,12 +118,11 @@ export async function startApi(options: Partial<Pick<ApiDeps, "openKeyGeneration
     clock,
     ids: systemIds,
     log,
-    openKeyGeneration: false,
     waitMs: 15_000,
-    ...options,
   };
   const served = { ...deps, vault: async () => vault };
-  const gateway = await startApiGateway({ handler: handle(createApp(served)), port: 0 });
+  const addForwarded = !config.OPEN_KEY_GENERATION;
+  const gateway = await startApiGateway({ handler: handle(createApp(served)), port: 0, addForwarded });
   const impatient = await startApiGateway({ handler: handle(createApp({ ...served, waitMs: 50 })), port: 0 });
 
   const request = async (method: string, path: string, ask: Ask = {}): Promise<Answer> => {

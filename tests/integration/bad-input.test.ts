@@ -16,7 +16,7 @@ let forged: string;
 let token: string;
 
 beforeAll(async () => {
-  gate = await startTestGateway();
+  gate = await startTestGateway({ env: { OPEN_KEY_GENERATION: "true" } });
   instance = await gate.createInstance();
   const stranger = await gate.api("POST", "/api/auth/generate-key", { key: null, body: { name: "stranger" } });
   strangersKey = stranger.body.data.apiKey;

@@ -25,7 +25,7 @@ export interface Crew {
 }
 
 export async function startCrew(dialect: Dialect, files: Record<string, Served> = {}): Promise<Crew> {
-  const gate = await startTestGateway();
+  const gate = await startTestGateway({ env: { OPEN_KEY_GENERATION: "true" } });
   const server = await startFileServer({
     "/a.png": { body: png(), type: "image/png" },
     "/a.pdf": { body: Buffer.from("%PDF-1.7\n%âãÏÓ\n"), type: "application/pdf" },

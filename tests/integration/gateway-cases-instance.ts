@@ -12,7 +12,7 @@ export const instanceCases: GatewayCases = {
   "POST /api/auth/generate-key": {
     with: () => ({ key: null }),
     answers: { data: { name: "My API Key", permissions: ["read", "write"] } },
-    shown: shownIn("api/auth.test.ts")("anybody makes a key, each with a user of its own"),
+    shown: shownIn("api/open-key.test.ts")("gives each caller without credentials a user of its own"),
     invalid: [{ body: { name: 1 } }],
   },
   "POST /api/instance/create": {

@@ -17,7 +17,7 @@ let world: World;
 const jpeg = Buffer.from([0xff, 0xd8, 0xff, 0xe0, 1, 2, 3]);
 
 beforeAll(async () => {
-  const gate = await startTestGateway();
+  const gate = await startTestGateway({ env: { OPEN_KEY_GENERATION: "true" } });
   const files = await startFileServer({
     "/image.jpg": { body: png(), type: "image/png" },
     "/preview.jpg": { body: jpeg, type: "image/jpeg" },

@@ -65,6 +65,24 @@ test("a request becomes an event of payload format 2.0", async () => {
   expect(seen.context?.getRemainingTimeInMillis()).toBeGreaterThan(20_000);
 });
 
+test("without addForwarded, an event has only the forwarding headers that the client sent", async () => {
+  const seen: APIGatewayProxyEventV2[] = [];
+  const handler: ApiHandler = async (event) => {
+    seen.push(event);
+    return { statusCode: 200 };
+  };
+  const api = await gateway(handler, { addForwarded: false });
+  await fetch(api.url);
+  await fetch(api.url, { headers: { "X-Forwarded-For": "9.9.9.9", "X-Forwarded-Proto": "https" } });
+  const forwarded = seen.map(({ headers }) =>
+    Object.entries(headers).filter(([name]) => name.startsWith("x-forwarded")),
+  );
+  expect(forwarded.map((entries) => Object.fromEntries(entries))).toEqual([
+    {},
+    { "x-forwarded-for": "9.9.9.9", "x-forwarded-proto": "https" },
+  ]);
+});
+
 test("repeated headers are joined by commas and cookies travel apart", async () => {
   const { api, seen } = await recorder();
   const headers = { "X-Many": ["a", "b"], Cookie: "one=1; two=2" };

@@ -22,6 +22,7 @@ test.each([
   ["SHARDS", "0"],
   ["EGRESS_ALLOW", "127.0.0.0/8,nonsense"],
   ["RATE_LIMIT", "-1"],
+  ["OPEN_KEY_GENERATION", "perhaps"],
   ["INGRESS_SENDERS", "AIDA123"],
   ["REPLY_QUEUES", "orders"],
   ["WHATSAPP_URL", "http://127.0.0.1"],

@@ -3,6 +3,7 @@ import { assertEventQueue } from "../../../core/event-sink/allowed.ts";
 import type { PageRequest } from "../../../core/message/page.ts";
 import * as user from "../../../core/user/index.ts";
 import type { CallerContext, Context } from "../context.ts";
+import { assertOpenKeyGeneration } from "../open-key.ts";
 
 export const login = (context: Context, credentials: { email: string; password: string }) =>
   user.login(context.deps, { ...credentials, ip: context.ip });
@@ -24,15 +25,11 @@ export async function updateMe(context: CallerContext, changes: user.OwnChanges)
 export const changePassword = (context: CallerContext, passwords: { currentPassword: string; newPassword: string }) =>
   user.changePassword(context.deps, { ...passwords, userId: context.caller.userId, ip: context.ip });
 
-/** A web page that has its own name resolve to this machine (DNS rebinding) still names itself in `Host`. */
-const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
-
-export const generateKey = (context: Context & { caller?: user.Caller }, input: { name: string }) =>
-  user.generateKey(context.deps, {
-    caller: context.caller,
-    name: input.name,
-    open: context.deps.openKeyGeneration && loopback.test(context.host ?? ""),
-  });
+export async function generateKey(context: Context & { caller?: user.Caller }, { name }: { name: string }) {
+  const { caller, deps } = context;
+  if (!caller) assertOpenKeyGeneration(context);
+  return await user.generateKey(deps, { caller, name });
+}
 
 export async function createUser(context: CallerContext, wanted: user.NewUser) {
   if (wanted.eventQueue) assertEventQueue(context.deps.config, context.caller, wanted.eventQueue, null);

@@ -42,9 +42,15 @@ export function sandboxEnvironment(
     // A run that ends by itself is in nobody's way.
     ...(once ? { PORT: "0" } : {}),
     ADMIN_PASSWORD: folder.password,
+    OPEN_KEY_GENERATION: String(isLoopback(env.HOST || "127.0.0.1")),
     ...Object.fromEntries(kept),
     DATA_DIR: folder.gateway,
   };
+}
+
+/** A sandbox that other machines reach gives them no keys, unless its user asks for that. */
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
 
 /** Where the simulated WhatsApp is, for a gateway. */

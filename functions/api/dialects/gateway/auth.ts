@@ -10,7 +10,8 @@ export const authRows = [
   openRow({
     method: "post",
     path: "/api/auth/generate-key",
-    summary: "Make an API key: for yourself, or, before there is any user and on a local run, with a user of its own",
+    summary:
+      "Create an API key for yourself. With the setting OPEN_KEY_GENERATION: also without credentials, together with a new user",
     access: "optional",
     body: z.object({ name: instanceName.default("API key") }).default({ name: "API key" }),
     answer: envelope(
