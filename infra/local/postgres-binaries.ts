@@ -74,30 +74,45 @@ async function lookUp(user: string): Promise<ServerUser> {
 }
 
 /**
- * Runs PostgreSQL's programs as `user`. That user can enter neither a 0700 data folder of root nor a project under
- * /root; where the system has setpriv, it gets the one capability to pass through folders, and nothing else of root.
+ * Runs PostgreSQL's programs as `user`, or as the user of this process when there is none. Throws when root can't hand
+ * the program over to `user`.
  */
 export function postgresCommand(binaries: Binaries, user: ServerUser | undefined): PostgresCommand {
   return async (program, args) => {
-    const path = binaries[program];
     const options = { env: { ...process.env, LC_ALL: "C", LC_MESSAGES: "C" }, cwd: "/" };
-    const result = await (user ? asUser(path, args, user, options) : run(path, args, options));
-    return result.stdout;
+    if (!user) return (await run(binaries[program], args, options)).stdout;
+    try {
+      return (await run("setpriv", [...privileges(user), binaries[program], ...args], options)).stdout;
+    } catch (error) {
+      if (!isOfSetpriv(error)) throw error;
+      throw new Error(
+        "PostgreSQL does not run as root, and setpriv (of util-linux) could not start it as another user. " +
+          "Run as another user than root, or set DATABASE_URL.",
+        { cause: error },
+      );
+    }
   };
 }
 
-async function asUser(
-  path: string,
-  args: string[],
-  user: ServerUser,
-  options: { env: NodeJS.ProcessEnv; cwd: string },
-) {
-  const caps = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"];
-  const ids = [`--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups"];
-  try {
-    return await run("setpriv", [...ids, ...caps, path, ...args], options);
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
-    return run(path, args, { ...options, ...user });
-  }
+/**
+ * The server's user can't enter root's folders of mode 0700: the data folder, and a project under /root. It keeps one
+ * capability of root, which opens them. With `no_setuid_fixup`, access(2) respects that capability too; without it, initdb
+ * and pg_ctl, which call access(2), don't find the server's program. Source: access_override_creds in fs/open.c of Linux.
+ */
+function privileges({ uid, gid }: ServerUser): string[] {
+  return [
+    `--reuid=${uid}`,
+    `--regid=${gid}`,
+    "--clear-groups",
+    "--securebits=+no_setuid_fixup",
+    "--inh-caps=+dac_override",
+    "--ambient-caps=+dac_override",
+  ];
+}
+
+/** Whether setpriv is missing or failed before it started the program. */
+function isOfSetpriv(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if ("code" in error && error.code === "ENOENT") return true;
+  return "stderr" in error && String(error.stderr).startsWith("setpriv: ");
 }

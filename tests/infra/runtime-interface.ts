@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { accountId } from "../../infra/local/lambda-context.ts";
 
 export interface Outcome {
@@ -53,7 +54,7 @@ export async function startFunction(file: string, environment: Record<string, st
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const child: ChildProcess = spawn(process.execPath, [new URL("./bootstrap.mjs", import.meta.url).pathname, file], {
+  const child: ChildProcess = spawn(process.execPath, [join(import.meta.dirname, "bootstrap.mjs"), file], {
     env: {
       PATH: process.env.PATH ?? "",
       AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${(server.address() as AddressInfo).port}`,

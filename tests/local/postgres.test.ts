@@ -1,10 +1,13 @@
-import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { chown, cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createConnection, createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
+import { promisify } from "node:util";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { type LocalPostgres, startPostgres } from "../../infra/local/postgres.ts";
-import { temporaryFolder } from "./temporary.ts";
+import { findBinaries, postgresCommand, serverUser } from "../../infra/local/postgres-binaries.ts";
+import { folderOfTest, temporaryFolder } from "./temporary.ts";
 
 // Real servers, on machines that may be busy.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
@@ -15,7 +18,7 @@ let local: LocalPostgres;
 
 beforeAll(async () => {
   folder = await temporaryFolder();
-  dataDir = join(folder.path, "postgres");
+  dataDir = join(folder.path, "Zwölf Töne", "postgres");
   local = await startPostgres({ dataDir });
 });
 
@@ -133,4 +136,34 @@ test("a database whose password file is gone is an error, not a new database", a
   await mkdir(join(lost, "data"), { recursive: true });
   await expect(startPostgres({ dataDir: lost })).rejects.toThrow(/password file .* is gone/);
   await rm(lost, { recursive: true });
+});
+
+test("runs PostgreSQL's programs in a folder that only its owner can enter, with spaces and umlauts in its path", async () => {
+  const found = await findBinaries();
+  const native = dirname(dirname(found.postgres));
+  // As /root on a fresh server.
+  const closed = join(await folderOfTest(), "Zwölf Töne");
+  await mkdir(closed, { mode: 0o700 });
+  await cp(native, join(closed, "native"), { recursive: true, verbatimSymlinks: true });
+  const there = (path: string) => join(closed, "native", relative(native, path));
+  const binaries = { initdb: there(found.initdb), pg_ctl: there(found.pg_ctl), postgres: there(found.postgres) };
+  const data = join(closed, "data");
+  await mkdir(data, { mode: 0o700 });
+  const user = await serverUser();
+  if (user) await chown(data, user.uid, user.gid);
+  await postgresCommand(binaries, user)("pg_ctl", ["initdb", "-D", data, "-o", "--auth=reject --no-sync"]);
+  expect(await readFile(join(data, "PG_VERSION"), "utf8")).toBe("18\n");
+});
+
+test.runIf(process.getuid?.() === 0)("says what to do when root can't start a program as another user", async () => {
+  const script = `
+    import { startPostgres } from "../../infra/local/postgres.ts";
+    await startPostgres({ dataDir: ${JSON.stringify(await folderOfTest())} });
+  `;
+  const started = promisify(execFile)(
+    "setpriv",
+    ["--bounding-set=-setpcap", process.execPath, "--input-type=module", "--eval", script],
+    { cwd: import.meta.dirname },
+  );
+  await expect(started).rejects.toThrow("Run as another user than root, or set DATABASE_URL.");
 });
