@@ -32,7 +32,7 @@ COPY infra/local infra/local
 FROM base AS whole
 COPY --from=whole-build /app /app
 ENV NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/data
-RUN mkdir /data && chown node:node /data
+RUN install --directory --mode=700 --owner=node --group=node /data
 VOLUME /data
 USER node
 EXPOSE 3000

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { isMissing, privateFile } from "./private-file.ts";
@@ -18,18 +18,23 @@ const lockFiles = ["gateway.lock", "gateway.lock-journal", "gateway.pid"];
 
 /**
  * Opens the folder that holds everything of a local gateway, and locks it: one gateway per folder.
- * A new folder gets mode 0700 and a master key. An existing one must belong to this user and be closed to others;
- * `fixMode` closes it instead of refusing.
- * Throws when the folder is in use, is not ours, or holds data whose master key is gone.
+ * A new folder gets mode 0700 and a master key. A folder of this user that others can enter, such as a Docker volume, is
+ * closed to them; `say` reports that in one line.
+ * Throws when the folder belongs to another user, is in use, holds something else or data without its master key, or
+ * can't be closed. A folder that it refuses keeps its mode and content.
  */
-export async function openDataDir(path: string, options: { fixMode?: boolean } = {}): Promise<DataDir> {
+export async function openDataDir(path: string, say: (line: string) => void = printLine): Promise<DataDir> {
   const folder = resolve(path);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await requirePrivate(folder, options.fixMode ?? false);
+  await requireOwner(folder);
+  const hasKey = await requireData(folder);
   const release = await lock(folder);
   try {
     const masterKeyFile = join(folder, "master.key");
-    const masterKey = await openMasterKey(folder, masterKeyFile);
+    // First, for a folder whose key is unusable to be refused as it is; a new key is only written to a closed folder.
+    if (hasKey) await openMasterKey(masterKeyFile);
+    await closeToOthers(folder, say);
+    const masterKey = await openMasterKey(masterKeyFile);
     return { path: folder, masterKey, masterKeyFile, close: release };
   } catch (error) {
     release();
@@ -37,17 +42,63 @@ export async function openDataDir(path: string, options: { fixMode?: boolean } =
   }
 }
 
-async function requirePrivate(folder: string, fixMode: boolean): Promise<void> {
-  if (process.platform === "win32") return;
-  const { mode, uid } = await stat(folder);
+const printLine = (line: string) => void process.stderr.write(`${line}\n`);
+
+/** Throws when the folder belongs to another user, or when others can write to it and one of them has. */
+async function requireOwner(folder: string): Promise<void> {
   const self = process.getuid?.();
-  if (uid !== self) throw new Error(`The data folder ${folder} belongs to user ${uid}, not to this one (${self}).`);
-  if ((mode & 0o077) === 0) return;
-  if (fixMode) return chmod(folder, 0o700);
+  if (self === undefined) return;
+  const { mode, uid } = await stat(folder);
+  if (uid !== self) {
+    throw new Error(
+      `The data folder ${folder} belongs to user ${uid}, not to this one (${self}). ` +
+        `Run: chown ${self} ${folder}, or choose another folder.`,
+    );
+  }
+  if ((mode & 0o022) === 0) return;
+  for (const name of await readdir(folder)) {
+    const owner = (await lstat(join(folder, name))).uid;
+    if (owner === self) continue;
+    throw new Error(
+      `Others can write to the data folder ${folder} (mode ${octal(mode)}), and ${name} in it belongs to user ${owner}. ` +
+        "Choose another folder.",
+    );
+  }
+}
+
+/** Returns whether the folder has a master key. Throws when it has none, but holds something else. */
+async function requireData(folder: string): Promise<boolean> {
+  // "master.key.…" is what a process killed in the middle of creating the key leaves behind.
+  const isData = (name: string) => !lockFiles.includes(name) && !name.startsWith("master.key.");
+  const entries = (await readdir(folder)).filter(isData);
+  if (entries.length === 0) return false;
+  if (entries.includes("master.key")) return true;
   throw new Error(
-    `The data folder ${folder} is open to others (mode ${(mode & 0o777).toString(8)}). Run: chmod 700 ${folder}`,
+    `The folder ${folder} is not empty and has no master.key. If it holds a gateway's data, put its master.key back: ` +
+      "without it the stored sessions can't be decrypted. Otherwise choose another folder.",
   );
 }
+
+async function closeToOthers(folder: string, say: (line: string) => void): Promise<void> {
+  if (process.platform === "win32") return;
+  const { mode } = await stat(folder);
+  if ((mode & 0o077) === 0) return;
+  let reason = "the file system does not keep the mode";
+  try {
+    await chmod(folder, 0o700);
+  } catch (error) {
+    reason = error instanceof Error ? error.message : String(error);
+  }
+  if (((await stat(folder)).mode & 0o077) !== 0) {
+    throw new Error(
+      `The data folder ${folder} is open to others (mode ${octal(mode)}) and can't be closed: ${reason}. ` +
+        "Choose a folder on a file system that supports mode 700.",
+    );
+  }
+  say(`The data folder ${folder} was open to others (mode ${octal(mode)}). It is now closed (mode 700).`);
+}
+
+const octal = (mode: number) => (mode & 0o777).toString(8);
 
 /**
  * The lock is SQLite's exclusive lock on a file: the kernel drops it when the process dies, however it dies, so it can
@@ -55,15 +106,15 @@ async function requirePrivate(folder: string, fixMode: boolean): Promise<void> {
  */
 async function lock(folder: string): Promise<() => void> {
   const pidFile = join(folder, "gateway.pid");
-  const db = new DatabaseSync(join(folder, "gateway.lock"), { timeout: 0 });
+  let db: DatabaseSync | undefined;
   try {
+    db = new DatabaseSync(join(folder, "gateway.lock"), { timeout: 0 });
     db.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
   } catch (error) {
-    db.close();
-    if (!(error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY)) throw error;
-    throw new Error(`The data folder ${folder} is in use by another gateway (${await holder(pidFile)}).`, {
-      cause: error,
-    });
+    db?.close();
+    const busy = error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY;
+    const problem = busy ? `is in use by another gateway (${await holder(pidFile)})` : "can't be written to";
+    throw new Error(`The data folder ${folder} ${problem}.`, { cause: error });
   }
   await writeFile(pidFile, String(process.pid), { mode: 0o600 });
   return () => {
@@ -82,16 +133,7 @@ async function holder(pidFile: string): Promise<string> {
   }
 }
 
-async function openMasterKey(folder: string, file: string): Promise<Buffer> {
-  // "master.key.…" is what a process killed in the middle of creating the key leaves behind.
-  const isData = (name: string) => !lockFiles.includes(name) && !name.startsWith("master.key.");
-  const entries = (await readdir(folder)).filter(isData);
-  if (entries.length > 0 && !entries.includes("master.key")) {
-    throw new Error(
-      `The folder ${folder} is not empty and has no master.key. ` +
-        "If it is a gateway's, put its master.key back: without it the stored sessions cannot be decrypted. Else choose another folder.",
-    );
-  }
+async function openMasterKey(file: string): Promise<Buffer> {
   const key = await privateFile(file, () => randomBytes(32));
   if (key.length !== 32) throw new Error(`${file} holds ${key.length} bytes instead of 32. Restore it from a backup.`);
   return key;

@@ -43,7 +43,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
   try {
     const asked = readConfig(options.env);
-    const dataDir = await openDataDir(asked.DATA_DIR);
+    const dataDir = await openDataDir(asked.DATA_DIR, (line) => log.warn(line));
     undo.push(() => dataDir.close());
     // The rest of the program is loaded while the database starts: each takes a second or two.
     const loading = import("./gateway-parts.ts");

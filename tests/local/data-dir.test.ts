@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { openDataDir } from "../../infra/local/data-dir.ts";
@@ -8,10 +8,11 @@ import { folderOfTest } from "./temporary.ts";
 // Real servers, on machines that may be busy.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
+const asRoot = process.getuid?.() === 0;
 const mode = async (path: string) => (await stat(path)).mode & 0o777;
 
-async function open(...[path, options]: Parameters<typeof openDataDir>) {
-  const dir = await openDataDir(path, options);
+async function open(...args: Parameters<typeof openDataDir>) {
+  const dir = await openDataDir(...args);
   onTestFinished(dir.close);
   return dir;
 }
@@ -27,18 +28,40 @@ test("a new folder is closed to others and has a master key of 32 random bytes t
   expect((await open(path)).masterKey.equals(first.masterKey)).toBe(true);
 });
 
-test("a folder open to others is refused, or closed when asked to", async () => {
+test("closes a folder of this user that is open to others, and says so once", async () => {
   const path = await folderOfTest();
   await chmod(path, 0o755);
-  await expect(openDataDir(path)).rejects.toThrow(/open to others.*chmod 700/);
-  await open(path, { fixMode: true });
+  const lines: string[] = [];
+  const say = (line: string) => lines.push(line);
+  (await open(path, say)).close();
   expect(await mode(path)).toBe(0o700);
+  await open(path, say);
+  expect(lines).toEqual([`The data folder ${path} was open to others (mode 755). It is now closed (mode 700).`]);
 });
 
-test.runIf(process.getuid?.() === 0)("a folder of another user is refused", async () => {
+test("refuses a folder that holds something else, and leaves its mode and content as they are", async () => {
+  const path = await folderOfTest();
+  await chmod(path, 0o755);
+  await writeFile(join(path, ".profile"), "");
+  await expect(openDataDir(path)).rejects.toThrow(/not empty and has no master.key/);
+  expect(await mode(path)).toBe(0o755);
+  expect(await readdir(path)).toEqual([".profile"]);
+});
+
+test.runIf(asRoot)("refuses a folder that belongs to another user", async () => {
   const path = await folderOfTest();
   await chown(path, 12345, 12345);
-  await expect(openDataDir(path, { fixMode: true })).rejects.toThrow(/belongs to user 12345/);
+  await expect(openDataDir(path)).rejects.toThrow(/belongs to user 12345.*Run: chown 0 /);
+});
+
+test.runIf(asRoot)("refuses a folder that others can write to and have written to", async () => {
+  const path = await folderOfTest();
+  (await open(path)).close();
+  await chmod(path, 0o777);
+  await mkdir(join(path, "postgres"));
+  await chown(join(path, "postgres"), 12345, 12345);
+  await expect(openDataDir(path)).rejects.toThrow(/mode 777.*postgres in it belongs to user 12345/);
+  expect(await mode(path)).toBe(0o777);
 });
 
 test("a master key that others may read, or of the wrong size, is refused", async () => {
