@@ -53,7 +53,7 @@ export class Connection implements DeviceSocket {
     this.close();
   }
 
-  /** `failure`: the login is refused. */
+  /** `failure`: the login, or the request to be linked, is refused. */
   refuse(reason: number): void {
     this.send(node("failure", { reason: String(reason), location: "sim" }));
     this.close();
@@ -130,7 +130,9 @@ export class Connection implements DeviceSocket {
       this.#state = "finish";
     } else if (this.#state === "finish") {
       const { noiseKey, payload } = this.#noise.finish(frame);
-      if (payload.username) this.#login(noiseKey, payload);
+      const purpose = payload.username ? "login" : "link";
+      if (!this.world.versions.accepts(purpose, payload.userAgent)) this.refuse(405);
+      else if (payload.username) this.#login(noiseKey, payload);
       else this.#register(noiseKey, payload);
     } else {
       handleStanza(this, decode(this.#noise.decrypt(frame)));

@@ -69,7 +69,7 @@ export async function startWhatsApp(options: WhatsAppOptions = {}): Promise<What
   await media.listen(options.mediaPort ?? 0);
   const certificates = saved?.certificates ?? issueCertificates(Math.floor(clock() / 1000));
   const world = new World({ clock, certificates, media });
-  const http = createServer((_request, response) => response.writeHead(426).end());
+  const http = createServer((request, response) => world.versions.serve(request, response));
   const sockets = new WebSocketServer({ server: http, perMessageDeflate: false, maxPayload: 16 * 1024 * 1024 });
   sockets.on("connection", (socket) => new Connection(world, socket));
   await new Promise<void>((resolve, reject) => {

@@ -2,6 +2,7 @@ import type { Account } from "./account.ts";
 import type { Call } from "./call.ts";
 import type { Certificates } from "./certificate.ts";
 import type { Channel } from "./channel.ts";
+import { ClientVersions } from "./client-version.ts";
 import type { Connection } from "./connection.ts";
 import { hmac } from "./crypto.ts";
 import type { Endpoint } from "./device.ts";
@@ -32,6 +33,7 @@ export class World {
   /** Sockets that wait to be paired, by the refs in their QR codes. */
   readonly pairings = new Map<string, Connection>();
   readonly linkRequests = new LinkRequests();
+  readonly versions = new ClientVersions();
   readonly unknown: Unknown[] = [];
   readonly counts: Counts = { messages: 0, receipts: 0, acks: 0, logins: 0, pairings: 0 };
   #ids = 0;

@@ -264,6 +264,29 @@ export const DeviceFaults = z.object({
 const Status = z.object({ status: z.number().int().min(400).max(599), times: Times });
 export const MediaFaults = z.object({ upload: Status.optional(), download: Status.optional() });
 
+const Version = z
+  .string()
+  .regex(/^\d+\.\d+\.\d+$/)
+  .describe("Three numbers with dots, as 2.3000.1040000000");
+const toVersion = Version.transform((text) => text.split(".").map(Number)).pipe(z.tuple([z.int(), z.int(), z.int()]));
+export const ClientVersionsView = z.object({
+  minimum: z.object({ login: Version, link: Version }).describe("Older clients are refused with 405"),
+  published: Version.describe("What `/sw.js` on the port of the WebSocket says"),
+  pages: z.number().int().describe("How often that was asked for"),
+  seen: z.array(z.object({ purpose: z.enum(["login", "link"]), version: Version, refused: z.boolean() })),
+});
+export const ClientVersionsChange = z.object({
+  minimum: z.object({ login: toVersion.optional(), link: toVersion.optional() }).optional(),
+  published: toVersion.optional(),
+  pageFault: z
+    .object({
+      answer: z.union([z.literal("hang"), z.object({ status: z.number().int().min(200).max(599), body: z.string() })]),
+      times: Times,
+    })
+    .optional()
+    .describe("Another answer in place of the next pages, or none"),
+});
+
 export const State = z.object({
   url: z.string(),
   rootKey: z.string(),

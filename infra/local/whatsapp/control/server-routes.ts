@@ -3,7 +3,7 @@ import type { Device } from "../device.ts";
 import type { WhatsApp } from "../server.ts";
 import { ControlError, type Route, route } from "./route.ts";
 import * as schema from "./schema.ts";
-import { deviceView, groupView } from "./view.ts";
+import { deviceView, groupView, versionsView } from "./view.ts";
 
 /** The server: its state, linked devices, and everything that can go wrong. */
 export function serverRoutes(wa: WhatsApp): Route[] {
@@ -94,6 +94,28 @@ export function serverRoutes(wa: WhatsApp): Route[] {
       path: "/devices/{number}/{device}/faults",
       summary: "Cancel what has not happened yet",
       run: ({ params }) => device(params).faults.clear(),
+    }),
+    route({
+      method: "get",
+      path: "/client-versions",
+      summary: "Which client versions are accepted, and which came",
+      answer: schema.ClientVersionsView,
+      run: () => versionsView(wa.world.versions),
+    }),
+    route({
+      method: "patch",
+      path: "/client-versions",
+      summary: "Refuse old client versions with 405, or publish another version",
+      body: schema.ClientVersionsChange,
+      answer: schema.ClientVersionsView,
+      run: ({ body: { minimum, published, pageFault } }) => {
+        const { versions } = wa.world;
+        if (minimum?.login) versions.minimum.login = minimum.login;
+        if (minimum?.link) versions.minimum.link = minimum.link;
+        if (published) versions.published = published;
+        if (pageFault) versions.pageFaults.add(pageFault.answer, pageFault.times);
+        return versionsView(versions);
+      },
     }),
     route({
       method: "post",

@@ -1,10 +1,11 @@
 import type { z } from "zod";
+import type { ClientVersions } from "../client-version.ts";
 import type { Device } from "../device.ts";
 import type { Group } from "../group.ts";
 import type { InboxMessage } from "../phone/inbox.ts";
 import type { Phone } from "../phone/phone.ts";
 import type { SentMessage } from "../phone/sent.ts";
-import type { DeviceView, GroupView, MessageView, PhoneView, SentView } from "./schema.ts";
+import type { ClientVersionsView, DeviceView, GroupView, MessageView, PhoneView, SentView } from "./schema.ts";
 
 export function deviceView(device: Device): z.input<typeof DeviceView> {
   return {
@@ -45,6 +46,16 @@ export function messageView({ media, message: _, replyTo: __, ...rest }: InboxMe
 export function sentView(sent: SentMessage): z.input<typeof SentView> {
   const { id, to, status, error, retries, receipts, text, edited, deleted, reactions, responses } = sent;
   return { id, to, status, error, retries, receipts, text, edited, deleted, reactions, responses };
+}
+
+export function versionsView({ minimum, published, pages, seen }: ClientVersions): z.input<typeof ClientVersionsView> {
+  const { login, link } = minimum;
+  return {
+    minimum: { login: login.join("."), link: link.join(".") },
+    published: published.join("."),
+    pages,
+    seen,
+  };
 }
 
 export function groupView(group: Group): z.input<typeof GroupView> {
