@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { clientVersionText } from "./client-version/index.ts";
 
 const positiveInt = z.coerce.number().int().positive();
 const cidrList = z
@@ -64,6 +65,8 @@ const schema = z.object({
     .regex(/^[0-9a-fA-F]{64}$/, "must be 32 bytes as 64 hexadecimal digits")
     .optional(),
   WHATSAPP_MEDIA_CA: z.string().min(1).optional(),
+  /** Pins the client version; without it, the newest one that WhatsApp Web publishes. */
+  WHATSAPP_VERSION: clientVersionText.optional(),
   /** Of which commit this was built. */
   COMMIT: z
     .string()

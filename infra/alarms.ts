@@ -93,6 +93,14 @@ alarm("ShardsUnheld", {
   missing: "breaching",
 });
 
+alarm("ClientOutdated", {
+  description: "WhatsApp refuses the client version, and no other one is known",
+  ...ours("ClientOutdated"),
+  statistic: "Sum",
+  threshold: 0,
+  minutes: 1,
+});
+
 alarm("WebhookFailures", {
   description: "Many webhooks fail: a customer's endpoint is away, or the way out of the network is",
   ...ours("WebhooksFailed"),

@@ -4,7 +4,15 @@ import { prefix, sizes } from "./stage.ts";
 import { bucket } from "./storage.ts";
 
 /** What whoever deploys may set, as in README.md: taken from the environment of `sst deploy`. */
-const settings = ["RATE_LIMIT", "INGRESS_SENDERS", "REPLY_QUEUES", "EVENT_QUEUES", "EGRESS_ALLOW", "LOG_LEVEL"];
+const settings = [
+  "RATE_LIMIT",
+  "INGRESS_SENDERS",
+  "REPLY_QUEUES",
+  "EVENT_QUEUES",
+  "EGRESS_ALLOW",
+  "WHATSAPP_VERSION",
+  "LOG_LEVEL",
+];
 const set = Object.fromEntries(settings.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 
 /** What every part of the gateway takes from its environment, as `core/config.ts` declares it. */

@@ -10,6 +10,7 @@ import {
   proto,
   type WASocket,
 } from "@whiskeysockets/baileys";
+import type { ClientVersion } from "../core/client-version/index.ts";
 import type { Vault } from "../core/crypto/index.ts";
 import type { Database } from "../core/db/index.ts";
 import type { Logger } from "../core/log.ts";
@@ -75,7 +76,7 @@ export class Connection {
   /** Reads the credentials, making new ones only if the instance has never been linked, and opens the socket. */
   static async open(
     deps: ConnectionDeps,
-    instance: { id: string; linked: boolean },
+    instance: { id: string; linked: boolean; version: ClientVersion },
     handlers: ConnectionHandlers,
   ): Promise<Connection> {
     const gate = new Gate(deps.leaseHeld);
@@ -108,12 +109,12 @@ export class Connection {
       over = true;
       await pending;
     };
-    return new Connection(deps, instance.id, handlers, { gate, store, creds, record, settle, fail });
+    return new Connection(deps, instance, handlers, { gate, store, creds, record, settle, fail });
   }
 
   private constructor(
     deps: ConnectionDeps,
-    instanceId: string,
+    { id: instanceId, version }: { id: string; version: ClientVersion },
     handlers: ConnectionHandlers,
     parts: {
       gate: Gate;
@@ -171,6 +172,7 @@ export class Connection {
     const said = async (waId: string) => handlers.recall(waId) ?? (await sentMessage(deps.db, instanceId, waId));
     this.sock = makeWASocket({
       ...DEFAULT_CONNECTION_CONFIG,
+      version,
       ...(url ? { waWebSocketUrl: url } : {}),
       ...(uploadAgent ? { fetchAgent: uploadAgent } : {}),
       options: this.downloads,

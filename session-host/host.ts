@@ -21,6 +21,7 @@ import { aliveMs } from "../core/shard/status.ts";
 import type { Storage } from "../core/storage/index.ts";
 import { type SharedCaches, sharedCaches } from "./caches.ts";
 import type { Change } from "./change.ts";
+import type { ClientVersions } from "./client-version.ts";
 import { Conversions } from "./conversion.ts";
 import { Lease, leaseTime } from "./lease.ts";
 import { Limiter } from "./limiter.ts";
@@ -40,6 +41,7 @@ export interface HostOptions {
   vault: Vault;
   egress: Egress;
   endpoint: WhatsAppEndpoint;
+  versions: ClientVersions;
   clock: Clock;
   ids: Ids;
   log: Logger;

@@ -3,6 +3,7 @@ import { AppError } from "../core/error.ts";
 import type { InstanceStatus } from "../core/instance/instance.sql.ts";
 import { accountOf } from "./account.ts";
 import { type Change, type InstanceFields, noQr } from "./change.ts";
+import type { SessionVersion } from "./client-version.ts";
 import { Connection, type ConnectionDeps, CredentialsMissing } from "./connection.ts";
 import { GroupReading } from "./contacts.ts";
 import { backoff, judge } from "./disconnect.ts";
@@ -14,6 +15,7 @@ import { StatusWaiters } from "./status-waiters.ts";
 
 export interface SessionDeps extends ConnectionDeps {
   media: MediaStage;
+  version: SessionVersion;
   /** Bounds how many sessions log in at once: a first login costs a tenth of a second of CPU. */
   logins: Limiter;
   countAttempt: (commandId: string) => Promise<number>;
@@ -210,9 +212,11 @@ export class Session {
     try {
       this.#openedAt = Date.now();
       this.#qrCount = 0;
+      const version = await this.#deps.version.next();
+      if (!version) return await this.#onClose("client_outdated", "later");
       const connection = await Connection.open(
         this.#deps,
-        { id: this.id, linked: this.#linked },
+        { id: this.id, linked: this.#linked, version },
         {
           onUpdate: (update) => void this.#inTurn(() => this.#onUpdate(connection, update)),
           onAck: ({ waId, error }) => this.queue.acknowledge(waId, error),
@@ -241,6 +245,7 @@ export class Session {
     if (update.connection === "close") {
       const verdict = judge(update.lastDisconnect?.error);
       this.#deps.log.info({ ...this.#trace, ...verdict }, "a connection has ended");
+      if (verdict.reason === "client_outdated") this.#deps.version.refused();
       if (verdict.loggedOut) await this.#onLoggedOut(verdict.reason);
       else await this.#onClose(verdict.reason, verdict.reconnect);
     }

@@ -19,6 +19,7 @@ import {
   nextPosition,
   unfinishedCommands,
 } from "./claim.ts";
+import { SessionVersion } from "./client-version.ts";
 import { dispatch } from "./dispatch.ts";
 import type { HostDeps } from "./host.ts";
 import type { Lease } from "./lease.ts";
@@ -187,6 +188,7 @@ export class Shard {
         endpoint,
         caches,
         logins,
+        version: new SessionVersion(this.#deps.versions),
         media: media((instanceId, change) => this.#ledger.append(instanceId, change)),
         ledger: this.#ledger,
         leaseHeld: () => this.lease.held,

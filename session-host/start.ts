@@ -12,6 +12,7 @@ import { openQueues } from "../core/queue/index.ts";
 import { connectionName } from "../core/shard/lease.ts";
 import { openStorage } from "../core/storage/index.ts";
 import { version } from "../core/version.ts";
+import { ClientVersions } from "./client-version.ts";
 import { Host } from "./host.ts";
 import { hostIdentity } from "./identity.ts";
 import { hostMetrics } from "./metrics.ts";
@@ -32,6 +33,8 @@ export async function startHost(config: Config, log: Logger): Promise<{ host: Ho
   const vault = await openVault(db, await createKeyWrapper(config));
   const egress = createEgress({ allow: config.EGRESS_ALLOW });
   undo.defer(() => egress.close());
+  const versions = new ClientVersions({ db, endpoint, pinned: config.WHATSAPP_VERSION, log });
+  undo.defer(() => versions.stop());
   const host = new Host({
     host: id,
     isDead,
@@ -41,6 +44,7 @@ export async function startHost(config: Config, log: Logger): Promise<{ host: Ho
     vault,
     egress,
     endpoint,
+    versions,
     clock: systemClock,
     ids: systemIds,
     log,
@@ -55,6 +59,7 @@ export async function startHost(config: Config, log: Logger): Promise<{ host: Ho
   count("HostsStarted");
   const emitting = startEmitting(config);
   undo.defer(() => emitting.stop());
+  await versions.start();
   await host.start();
   undo.defer(() => host.stop());
   const started = undo.move();

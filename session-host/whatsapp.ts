@@ -19,6 +19,8 @@ export interface WhatsAppEndpoint {
   uploadAgent: HttpsAgent | undefined;
   /** What Baileys' downloads go through, for a connection whose media host is what `host` answers. Undefined for the real one. */
   downloads(host: () => string): RequestInit;
+  /** For `fetch`: how WhatsApp Web's page is reached. Undefined when it must not be asked. */
+  web: RequestInit | undefined;
 }
 
 const curve = createRequire(import.meta.url)("libsignal/src/curve.js") as {
@@ -88,11 +90,13 @@ export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
   preparePosts();
   const real = !(config.WHATSAPP_URL || config.WHATSAPP_ROOT_KEY || config.WHATSAPP_MEDIA_CA);
   const ca = config.WHATSAPP_MEDIA_CA && [...rootCertificates, readCa(config.WHATSAPP_MEDIA_CA)];
+  const agent = new FetchAgent(ca ? { connect: { ca } } : {});
   return {
     url: config.WHATSAPP_URL,
     real,
     uploadAgent: ca ? new HttpsAgent({ ca, keepAlive: true }) : undefined,
-    downloads: real ? () => ({}) : substitute(new FetchAgent(ca ? { connect: { ca } } : {})),
+    downloads: (host) => (real ? {} : divert(agent, (origin) => mediaOrigin(origin, host()))),
+    web: real ? {} : substituteWeb(agent, config.WHATSAPP_URL),
   };
 }
 
@@ -102,17 +106,27 @@ const realMediaHost = "mmg.whatsapp.net";
  * Baileys fetches history and app state from WhatsApp's own media host by name. Where another server stands in place of
  * WhatsApp, its media host must too, and the real one must not hear of it.
  */
-function substitute(agent: FetchAgent): (host: () => string) => RequestInit {
-  return (host) => {
-    const composed = agent.compose((dispatch) => (options, handler) => {
-      if (String(options.origin) !== `https://${realMediaHost}`) return dispatch(options, handler);
-      if (host() === realMediaHost) throw new Error("the server in place of WhatsApp has not named its media host yet");
-      return dispatch({ ...options, origin: `https://${host()}` }, handler);
-    });
-    // Node's own `fetch` speaks an older interface than the undici that is installed.
-    const dispatcher: Dispatcher = new Dispatcher1Wrapper(composed) as unknown as Dispatcher;
-    return { dispatcher } as unknown as RequestInit;
-  };
+function mediaOrigin(origin: string, host: string): string {
+  if (origin !== `https://${realMediaHost}`) return origin;
+  if (host === realMediaHost) throw new Error("the server in place of WhatsApp has not named its media host yet");
+  return `https://${host}`;
+}
+
+/** Asks the server in place of WhatsApp, on the port of its WebSocket, for what Baileys asks web.whatsapp.com. */
+function substituteWeb(agent: FetchAgent, url: string | undefined): RequestInit | undefined {
+  if (!url) return undefined;
+  const { protocol, host } = new URL(url);
+  return divert(agent, () => `${protocol === "wss:" ? "https:" : "http:"}//${host}`);
+}
+
+/** For `fetch`: what is meant for one origin is asked of another one. */
+function divert(agent: FetchAgent, to: (origin: string) => string): RequestInit {
+  const composed = agent.compose(
+    (dispatch) => (options, handler) => dispatch({ ...options, origin: to(String(options.origin)) }, handler),
+  );
+  // Node's own `fetch` speaks an older interface than the undici that is installed.
+  const dispatcher: Dispatcher = new Dispatcher1Wrapper(composed) as unknown as Dispatcher;
+  return { dispatcher } as unknown as RequestInit;
 }
 
 function readCa(file: string): string {

@@ -19,7 +19,7 @@ export function assertSendable(instance: Instance, now: Date): void {
   if (instance.status === "connected") return;
   const away = now.getTime() - instance.statusAt.getTime();
   if (instance.status === "connecting" && instance.linkedAt && away < linkGraceMs) return;
-  const reason = instance.statusReason ? `: ${instance.statusReason}` : "";
+  const reason = instance.statusReason ? `: ${explained(instance.statusReason)}` : "";
   throw new AppError("instance_not_connected", `the instance is ${instance.status}${reason}`, {
     data: { status: instance.status },
   });
@@ -78,8 +78,13 @@ export function scannableQr(
   return { qrCode, expiresAt: instance.qrExpiresAt };
 }
 
+/** A status reason for people: one that only the operator can end says so. */
+function explained(reason: string): string {
+  return reason === "client_outdated" ? `${reason}: WhatsApp refuses the client version of this gateway` : reason;
+}
+
 function noQrReason(instance: Instance): string {
-  const reason = instance.statusReason ? ` (${instance.statusReason})` : "";
+  const reason = instance.statusReason ? ` (${explained(instance.statusReason)})` : "";
   switch (instance.status) {
     case "qr":
       return "the last QR code has expired and the next is not there yet: ask again in a moment";

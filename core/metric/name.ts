@@ -36,6 +36,10 @@ export const metricCatalog = {
   LeasesLost: { kind: "counter", help: "Leases of shards that were lost, not given back" },
   CommandsDone: { kind: "counter", help: "Commands that were done" },
   CommandsFailed: { kind: "counter", help: "Commands that failed" },
+  ClientOutdated: {
+    kind: "counter",
+    help: "Times that WhatsApp refused the client version and no other one was known; at most one a minute",
+  },
   EventsRelayed: { kind: "counter", help: "Events that were brought to their queue" },
   WebhooksSucceeded: { kind: "counter", help: "Attempts at webhooks that succeeded" },
   WebhooksFailed: { kind: "counter", help: "Attempts at webhooks that failed" },

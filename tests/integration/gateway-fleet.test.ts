@@ -10,6 +10,7 @@ import { openStorage } from "../../core/storage/index.ts";
 import { freePort } from "../../infra/local/port.ts";
 import { greeting } from "../../infra/local/start/run.ts";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
+import { ClientVersions } from "../../session-host/client-version.ts";
 import { Host } from "../../session-host/host.ts";
 import { hostMetrics } from "../../session-host/metrics.ts";
 import { startStatusServer } from "../../session-host/status-server.ts";
@@ -206,12 +207,13 @@ async function loseTouch(): Promise<void> {
   const { db } = gate;
   let ahead = 0;
   const egress = createEgress({ allow: config.EGRESS_ALLOW });
+  const [endpoint, log] = [prepareWhatsApp(config), pino({ level: "silent" })];
   const host = new Host({
     ...{ host: "another", isDead: () => false, db, egress, ids: systemIds, version: "0.0.0" },
-    ...{ queues: openQueues(config), storage: openStorage(config), endpoint: prepareWhatsApp(config) },
+    ...{ queues: openQueues(config), storage: openStorage(config), endpoint, log },
+    versions: new ClientVersions({ db, endpoint, log, pinned: undefined }),
     vault: await openVault(db, await createKeyWrapper(config)),
     clock: { now: () => new Date(systemClock.now().getTime() + ahead) },
-    log: pino({ level: "silent" }),
   });
   const server = await startStatusServer(
     { host: "127.0.0.1", port: 0 },

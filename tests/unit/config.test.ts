@@ -27,6 +27,9 @@ test.each([
   ["REPLY_QUEUES", "orders"],
   ["WHATSAPP_URL", "http://127.0.0.1"],
   ["WHATSAPP_ROOT_KEY", "abc"],
+  ["WHATSAPP_VERSION", "2.3000"],
+  ["WHATSAPP_VERSION", "2.3000.10438-alpha"],
+  ["WHATSAPP_VERSION", "2.3000.99999999999"],
   ["ADMIN_EMAIL", "nobody"],
 ])("%s=%s is refused by name", (name, value) => {
   expect(() => readConfig({ [name]: value })).toThrow(ConfigError);
@@ -47,6 +50,10 @@ test("senders and reply queues are read as lists", () => {
     ["AROA2:session", "bob@example.com"],
   ]);
   expect(REPLY_QUEUES).toEqual(["orders.fifo", "other.fifo"]);
+});
+
+test("reads a client version as three numbers", () => {
+  expect(readConfig({ WHATSAPP_VERSION: "2.3000.1043857760" }).WHATSAPP_VERSION).toEqual([2, 3000, 1043857760]);
 });
 
 test("what a reader cannot do without is named when it is missing", () => {

@@ -1,0 +1,66 @@
+import * as z from "zod";
+import type { Database } from "../db/index.ts";
+
+/** The protocol has 32 bits for each number (`ClientPayload.UserAgent.AppVersion`). */
+const part = z.int().min(0).max(0xffff_ffff);
+
+/** A version of WhatsApp Web: 2, 3000 and a revision. */
+export const clientVersion = z.tuple([part, part, part]);
+export type ClientVersion = z.infer<typeof clientVersion>;
+
+/** A client version as text, such as `2.3000.1043857760`. */
+export const clientVersionText = z
+  .string()
+  .regex(/^\d+\.\d+\.\d+$/, "must be three numbers with dots, such as 2.3000.1043857760")
+  .transform((text) => text.split(".").map(Number))
+  .pipe(z.array(z.number()).pipe(clientVersion));
+
+export function isNewer(version: ClientVersion, than: ClientVersion): boolean {
+  const at = version.findIndex((part, index) => part !== than[index]);
+  return at >= 0 && (version[at] ?? 0) > (than[at] ?? 0);
+}
+
+/** Returns the version that the session hosts share, or undefined while no look-up has succeeded. */
+export async function readClientVersion(db: Database): Promise<ClientVersion | undefined> {
+  const [row] = await db.sql<{ version: number[] }[]>`
+    select version::float8[] as version from client_version where version is not null`;
+  return row && clientVersion.parse(row.version);
+}
+
+/**
+ * Claims the next look-up for one host. Returns false when another look-up began less than `askedMs` ago or succeeded
+ * less than `foundMs` ago. A look-up that takes less than `askedMs` is therefore the only one in the fleet.
+ */
+export async function claimLookUp(
+  db: Database,
+  { askedMs, foundMs }: { askedMs: number; foundMs: number },
+): Promise<boolean> {
+  const rows = await db.sql`
+    insert into client_version (asked_at) values (clock_timestamp())
+    on conflict (id) do update set asked_at = excluded.asked_at
+    where client_version.asked_at < clock_timestamp() - ${askedMs} * interval '1 ms'
+      and (client_version.found_at is null
+        or client_version.found_at <= clock_timestamp() - ${foundMs} * interval '1 ms')
+    returning 1`;
+  return rows.length > 0;
+}
+
+/**
+ * Keeps a version that was looked up, and returns the one that is kept now. An older version replaces only `refused`:
+ * WhatsApp publishes releases step by step, so a look-up can return the release before the one that is kept. When
+ * WhatsApp refuses the one that is kept, the one that it publishes is the better choice, even if it is older.
+ */
+export async function keepClientVersion(
+  db: Database,
+  found: ClientVersion,
+  refused: ClientVersion | undefined,
+): Promise<ClientVersion> {
+  const [row] = await db.sql<{ version: number[] }[]>`
+    insert into client_version as kept (version, found_at, asked_at)
+    values (${[...found]}::bigint[], clock_timestamp(), clock_timestamp())
+    on conflict (id) do update set found_at = excluded.found_at,
+      version = case when kept.version > excluded.version and kept.version is distinct from ${refused ? [...refused] : null}::bigint[]
+        then kept.version else excluded.version end
+    returning version::float8[] as version`;
+  return clientVersion.parse(row?.version);
+}
