@@ -30,6 +30,7 @@ import { type Acquaintance, phonesOf } from "./jids.ts";
 import { KeyStore } from "./key-store.ts";
 import { keepLabels } from "./labels.ts";
 import type { Ledger } from "./ledger.ts";
+import { keepPresenceTyped } from "./own-presence.ts";
 import { keepPresence } from "./presence.ts";
 import { EarlyReceipts, journalReceipt } from "./receipts.ts";
 import { Responses } from "./responses.ts";
@@ -183,6 +184,8 @@ export class Connection {
         { level: baileysLevel(deps.log.level), redact: ["node"] },
       ),
       emitOwnEvents: false,
+      // While a linked device is online, the owner's phone gets no push notifications.
+      markOnlineOnConnect: false,
       enableRecentMessageCache: false,
       syncFullHistory: false,
       msgRetryCounterCache: ttlCache(1000, 60 * 60_000),
@@ -190,6 +193,7 @@ export class Connection {
       ...sessionCaches(deps.caches, (user) => [me().id, me().lid].some((jid) => jidDecode(jid)?.user === user)),
       getMessage: async ({ id, remoteJid }) => (id && remoteJid !== statusChat ? await said(id) : undefined),
     });
+    keepPresenceTyped(this.sock, creds, deps.log.child({ instanceId }));
     this.#guardSocket();
     // Before Baileys' own listeners, so that what a stanza changes is recorded before the answer to it reaches the gate.
     const { ws, ev } = this.sock;

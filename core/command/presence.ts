@@ -12,7 +12,8 @@ export const needsChat = (state: (typeof presenceStates)[number]) => state !== "
 export const set = defineCommand({
   name: "presence.set",
   kind: "mutate",
-  summary: "Show the account as online or offline, or in a chat as typing, recording or neither",
+  summary:
+    "Show the account as online or offline until the connection ends, or in a chat as typing, recording or neither. While it is shown as online, WhatsApp sends no push notifications to the owner's phone",
   input: z
     .object({
       state: z.enum(presenceStates),
@@ -28,7 +29,8 @@ export const set = defineCommand({
 export const subscribe = defineCommand({
   name: "presence.subscribe",
   kind: "mutate",
-  summary: "Ask to be told whether a person is online, until the connection ends",
+  summary:
+    "Subscribe to the presence of a person until the connection ends. WhatsApp sends it only while the account is shown as online",
   input: z.object({ chat: recipient }),
   /** WhatsApp's own JID of the chat. */
   output: z.object({ chatId: z.string() }),
@@ -56,7 +58,8 @@ const presence = z.object({
 export const get = defineCommand({
   name: "presence.get",
   kind: "query",
-  summary: "Who is online or typing, as far as it was told on this connection, and how long ago",
+  summary:
+    "Who is online or typing, as far as WhatsApp sent it on this connection, and how long ago. It is sent only while the account is shown as online",
   input: z.object({
     /** All chats without it. */
     chat: recipient.optional(),

@@ -263,6 +263,7 @@ describe("presence", () => {
     for (const spelling of [carol.number, carol.jid, carol.lidJid]) {
       expect(await get("presence", `/${spelling}`)).toMatchObject(ok({ chatId: carol.jid, presences: [] }));
     }
+    expect((await send("POST", "presence", "", { presence: "available" })).status).toBe(200);
     const answer = await send("POST", "presence", `/${carol.number}/subscribe`);
     expect(answer).toMatchObject(ok({ instanceId: id, chatId: carol.jid }));
     carol.setPresence(true);

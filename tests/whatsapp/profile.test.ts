@@ -32,6 +32,31 @@ test("typing and presence reach the other side while it happens", async () => {
   await expect.poll(() => bob.notifications.map(({ tag }) => tag)).toContain("chatstate");
 });
 
+test("the presence and typing of others reach a device only while it is online itself", async () => {
+  await client.sock.sendPresenceUpdate("unavailable");
+  await client.sock.presenceSubscribe(bob.jid);
+  await expect.poll(() => alice.account.available).toBe(false);
+  const heard = () => client.events.entries.filter(({ name }) => name === "presence.update");
+  const before = heard().length;
+  bob.setPresence(true);
+  bob.setTyping(alice.number, "composing");
+  await bob.sendText(alice.number, "marker");
+  await client.waitForText("marker");
+  expect(heard()).toHaveLength(before);
+  await client.sock.sendPresenceUpdate("available");
+  await expect.poll(() => JSON.stringify(heard().slice(before))).toContain('"available"');
+  await client.close();
+  await expect.poll(() => alice.account.available).toBe(false);
+});
+
+test("a presence without type shows an account online", async () => {
+  await client.sock.sendPresenceUpdate("unavailable");
+  await expect.poll(() => alice.account.available).toBe(false);
+  await client.sock.sendNode({ tag: "presence", attrs: { name: "Alice" } });
+  await expect.poll(() => alice.account.available).toBe(true);
+  expect(wa.device(alice.number).presences.at(-1)).toBe("available");
+});
+
 test("a profile picture is set, seen by others and removed, for accounts and for groups", async () => {
   const image = await (await import("sharp"))
     .default({ create: { width: 64, height: 64, channels: 3, background: "red" } })

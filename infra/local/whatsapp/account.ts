@@ -16,7 +16,8 @@ export class Account {
   pushName: string;
   about = "";
   picture: Picture | undefined;
-  available = false;
+  /** Whether the phone shows the account online. */
+  phoneOnline = false;
   /** Seconds since the epoch; undefined while it was never seen. */
   lastSeen: number | undefined;
   /** Devices that asked for its presence, and how they named it. Lost when they disconnect. */
@@ -37,6 +38,16 @@ export class Account {
     this.lid = lid;
     this.identityKey = identityKey;
     this.pushName = pushName;
+  }
+
+  /** Others see the account online while any of its devices is. */
+  get available(): boolean {
+    return this.phoneOnline || this.companionOnline;
+  }
+
+  /** While a linked device is online, WhatsApp sends no push notifications to the phone. */
+  get companionOnline(): boolean {
+    return [...this.companions.values()].some(({ online }) => online);
   }
 
   get pnJid(): string {

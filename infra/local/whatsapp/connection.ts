@@ -6,6 +6,7 @@ import { NOISE_HEADER, NoiseResponder } from "./noise.ts";
 import { offerPairing, type PairingOffer, readRegistration } from "./pairing.ts";
 import { handleStanza } from "./router.ts";
 import { type BinaryNode, decode, describe, encode, node } from "./stanza/node.ts";
+import { setOnline } from "./stanza/presence.ts";
 import type { proto } from "./wire.ts";
 import type { World } from "./world.ts";
 
@@ -203,6 +204,7 @@ export class Connection implements DeviceSocket {
     if (device.socket === this) {
       for (const account of this.world.accounts.values()) account.subscribers.delete(device);
       device.socket = undefined;
+      setOnline(this.world, device, false);
       device.faults.link = undefined;
     }
   }

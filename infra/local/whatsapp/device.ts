@@ -76,6 +76,10 @@ export class Device implements Endpoint {
   /** Whether the phone has sent it the app-state key and the history. */
   initialized = false;
   lowPreKeyNoticeOpen = false;
+  /** Whether it said on its open socket that it is online. */
+  online = false;
+  /** Every presence that it sent, a `<presence>` without type as `available`. */
+  readonly presences: ("available" | "unavailable")[] = [];
   socket: DeviceSocket | undefined;
 
   constructor(account: Account, id: number, credentials: Credentials) {

@@ -7,7 +7,11 @@ import { type BinaryNode, children, node } from "./node.ts";
 /** What is typed: `composing`, `recording` (a voice note), or `paused`. */
 export type Typing = "composing" | "recording" | "paused";
 
-/** `presence` and `chatstate` from a client. A name in a presence is the account's push name from now on. */
+/**
+ * `presence` and `chatstate` from a client. A name in a presence is the account's push name from now on. A presence without a
+ * type means available, as in RFC 6121, 4.7.1, and in what WhatsApp's server sends (whatsmeow presence.go, `handlePresence`);
+ * no source shows what the server does with it, but accounts that send it are seen online (Baileys issue 2553).
+ */
 export function receivePresence(world: World, device: Device, stanza: BinaryNode): void {
   const { account } = device;
   const { name, type, to } = stanza.attrs;
@@ -18,7 +22,17 @@ export function receivePresence(world: World, device: Device, stanza: BinaryNode
   }
   if (name) account.pushName = name;
   if (type === "subscribe" && to) subscribe(world, device, to);
-  else if (type === "available" || type === "unavailable") setPresence(world, account, type === "available");
+  else if (type === undefined || type === "available" || type === "unavailable") {
+    device.presences.push(type ?? "available");
+    setOnline(world, device, type !== "unavailable");
+  }
+}
+
+/** A device is offline when it says so, and when its socket closes. */
+export function setOnline(world: World, device: Device, online: boolean): void {
+  device.online = online;
+  tellPresence(world, device.account);
+  if (online) for (const account of world.accounts.values()) tellSubscriber(account, device);
 }
 
 function subscribe(world: World, device: Device, to: string): void {
@@ -26,7 +40,13 @@ function subscribe(world: World, device: Device, to: string): void {
   if (!account) return;
   const { server } = parseJid(to);
   account.subscribers.set(device, server);
-  device.socket?.send(presenceOf(account, server));
+  tellSubscriber(account, device);
+}
+
+/** Only a device that is online learns of the presence of others (whatsmeow presence.go, `SubscribePresence`). */
+function tellSubscriber(account: Account, device: Device): void {
+  const server = account.subscribers.get(device);
+  if (server && device.online) device.socket?.send(presenceOf(account, server));
 }
 
 function presenceOf(account: Account, server: string): BinaryNode {
@@ -36,11 +56,16 @@ function presenceOf(account: Account, server: string): BinaryNode {
   return node("presence", { from: account.jid(server), type: "unavailable", last });
 }
 
-/** Tells who subscribed. Presence is of the moment: it is not kept for who is offline. */
+/** The phone shows the account online, or no longer. */
 export function setPresence(world: World, account: Account, available: boolean): void {
-  account.available = available;
-  if (!available) account.lastSeen = Number(world.seconds);
-  for (const [device, server] of account.subscribers) device.socket?.send(presenceOf(account, server));
+  account.phoneOnline = available;
+  tellPresence(world, account);
+}
+
+/** Tells the subscribers. Presence is of the moment: it is not kept for who is offline. */
+function tellPresence(world: World, account: Account): void {
+  if (!account.available) account.lastSeen = Number(world.seconds);
+  for (const device of account.subscribers.keys()) tellSubscriber(account, device);
 }
 
 /** Tells the other side of a chat, or a group's members, that somebody is typing. */
@@ -59,7 +84,8 @@ export function tellTyping(world: World, sender: Account, to: string, state: Bin
 function send(account: Account, attrs: Record<string, string>, state: BinaryNode): void {
   const stanza = node("chatstate", attrs, [state]);
   account.phone?.deliver(stanza);
-  for (const companion of account.companions.values()) companion.socket?.send(stanza);
+  // Typing too reaches only devices that are online (https://github.com/mautrix/whatsapp/pull/452).
+  for (const companion of account.companions.values()) if (companion.online) companion.socket?.send(stanza);
 }
 
 export function typingNode(typing: Typing): BinaryNode {

@@ -62,10 +62,8 @@ export function routeReceipt(world: World, sender: Endpoint, stanza: BinaryNode)
     return;
   }
   if (target !== sender.account) {
-    for (const endpoint of target.endpoints()) {
-      // Two grey ticks are for the phone to show; an inactive companion does not give them to other companions.
-      if (type !== "inactive" || endpoint.id === 0) endpoint.deliver(receipt);
-    }
+    // `inactive` too: it reaches the sender, whose apps show no ticks for it (whatsmeow receipt.go, `SetForceActiveDeliveryReceipts`).
+    for (const endpoint of target.endpoints()) endpoint.deliver(receipt);
   }
   if (type === "read") tellOwnDevices(sender, stanza, userJid(hasParticipants(to) ? to : author), world.seconds);
 }
