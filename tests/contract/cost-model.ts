@@ -136,7 +136,7 @@ export function monthly(of: Assumptions): Record<string, number> {
     "Logs, metrics, alarms":
       logsGb * prices.logsGb +
       // Those of infra/alarms.ts, and two that scaling by a target makes.
-      (of.shards + 12 + 2) * prices.alarmMonth +
+      (of.shards + 13 + 2) * prices.alarmMonth +
       prices.dashboardMonth +
       (metrics + (of.production ? insightMetrics : 0)) * prices.metricMonth,
     "Keys, secrets, images":

@@ -56,8 +56,10 @@ afterEach(async () => {
 async function restartHost(env: Record<string, string> = {}): Promise<void> {
   await host?.stop();
   host = undefined;
-  lines = [];
-  const log = pino({ level: "debug" }, { write: (text: string) => void lines.push(JSON.parse(text)) });
+  // Baileys logs on behalf of sockets that ended with an earlier host.
+  const own: Line[] = [];
+  lines = own;
+  const log = pino({ level: "debug" }, { write: (text: string) => void own.push(JSON.parse(text)) });
   host = await startHost(readConfig({ ...gate.gateway.env, ...env }), log);
 }
 
@@ -117,15 +119,19 @@ test("neither a start nor a stop waits for a look-up that hangs", async () => {
   await keepClientVersion(gate.db, newer(3), undefined);
   await letTimePass();
   versions().pageFaults.add("hang");
-  const began = performance.now();
   await restartHost();
+  // It gives up only after ten seconds.
+  expect(lines.filter(({ msg }) => msg.startsWith("client version not looked up"))).toEqual([]);
   expect(await startLine()).toEqual({ clientVersion: newer(3).join("."), source: "stored" });
   await until(async () => versions().pages || undefined);
-  await linked();
+  const began = performance.now();
   await host?.stop();
-  host = undefined;
   expect(performance.now() - began).toBeLessThan(8_000);
-  expect(seen("login").at(-1)?.version).toBe(newer(3).join("."));
+  versions().pageFaults.add("hang");
+  await letTimePass();
+  await restartHost();
+  await linked();
+  expect(new Set(seen().map(({ version }) => version))).toEqual(new Set([newer(3).join(".")]));
 });
 
 test("looks up another version when WhatsApp refuses the present one, and the session comes back by itself", async () => {
@@ -224,7 +230,7 @@ test("two hosts share what one has looked up, and look up once when all their in
   } finally {
     await Promise.all(hosts.map((one) => endHost(one)));
   }
-}, 90_000);
+}, 120_000);
 
 describe("a page that is of no use", () => {
   const page = (revision: string) => ({ status: 200, body: `{"client_revision":${revision}}` });
