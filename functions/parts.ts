@@ -10,7 +10,7 @@ import { createLogger } from "../core/log.ts";
 import { openForeignQueues } from "../core/queue/foreign.ts";
 import { openQueues, type Queues } from "../core/queue/index.ts";
 import { openStorage, type Storage } from "../core/storage/index.ts";
-import type { WebhookDeps } from "../core/webhook/group.ts";
+import type { WebhookDeps } from "../core/webhook/delivery/batch.ts";
 
 /** What the functions behind the event queue, the ingress queue and the schedule work with. */
 export interface Parts extends WebhookDeps, SinkDeps {

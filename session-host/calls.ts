@@ -1,7 +1,7 @@
 import { type BinaryNode, getBinaryNodeChild } from "@whiskeysockets/baileys";
-import type { NewEvent } from "../core/event/catalog.ts";
+import type { Person } from "../core/event/catalog/group.ts";
+import type { NewEvent } from "../core/event/catalog/index.ts";
 import { derivedEventId } from "../core/event/derived-id.ts";
-import type { Person } from "../core/event/group.ts";
 import type { Change } from "./change.ts";
 import { type Acquaintance, byPhone, personOf, secondsOf, withoutPhone } from "./jids.ts";
 

@@ -1,8 +1,8 @@
 import { BufferJSON } from "@whiskeysockets/baileys";
 import type { ChannelFact } from "../core/channel/fact.ts";
-import type { CommandName } from "../core/command/catalog.ts";
+import type { CommandName } from "../core/command/catalog/index.ts";
 import type { ContactFact } from "../core/contact/merge.ts";
-import type { NewEvent } from "../core/event/catalog.ts";
+import type { NewEvent } from "../core/event/catalog/index.ts";
 import type { InstanceStatus } from "../core/instance/instance.sql.ts";
 import type { LabelFact } from "../core/label/fact.ts";
 import type { MessageContext } from "../core/message/context.ts";

@@ -8,7 +8,7 @@ import {
 } from "@whiskeysockets/baileys";
 import * as z from "zod";
 import type { ChannelFact } from "../core/channel/fact.ts";
-import type { ChannelDetails } from "../core/command/channel.ts";
+import type { ChannelDetails } from "../core/command/catalog/channel.ts";
 import type { Database } from "../core/db/index.ts";
 import type { Ids } from "../core/id.ts";
 import type { Logger } from "../core/log.ts";

@@ -1,5 +1,5 @@
 import type postgres from "postgres";
-import type { CommandName } from "../core/command/catalog.ts";
+import type { CommandName } from "../core/command/catalog/index.ts";
 import type { Database } from "../core/db/index.ts";
 import type { Lease } from "./lease.ts";
 

@@ -1,4 +1,4 @@
-import { commandCatalog } from "../core/command/catalog.ts";
+import { commandCatalog } from "../core/command/catalog/index.ts";
 import { AppError } from "../core/error.ts";
 import type { Logger } from "../core/log.ts";
 import type { Change } from "./change.ts";

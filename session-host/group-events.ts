@@ -1,7 +1,7 @@
 import { type BinaryNode, getBinaryNodeChild, getBinaryNodeChildren } from "@whiskeysockets/baileys";
-import type { NewEvent } from "../core/event/catalog.ts";
+import { type GroupChanges, type Person, participantActions } from "../core/event/catalog/group.ts";
+import type { NewEvent } from "../core/event/catalog/index.ts";
 import { derivedEventId } from "../core/event/derived-id.ts";
-import { type GroupChanges, type Person, participantActions } from "../core/event/group.ts";
 import { isGroupJid } from "../core/message/recipient.ts";
 import { type Change, maxEventBody } from "./change.ts";
 import { type Acquaintance, byPhone, personOf, secondsOf, withoutPhone } from "./jids.ts";

@@ -10,7 +10,7 @@ import {
   unpadRandomMax16,
   type WAMessageKey,
 } from "@whiskeysockets/baileys";
-import type { NewEvent } from "../core/event/catalog.ts";
+import type { NewEvent } from "../core/event/catalog/index.ts";
 import { uuidv7 } from "../core/id.ts";
 import { mediaKey } from "../core/media/index.ts";
 import { contextForEvent, type MessageContext, maxMentions, maxQuotedBody } from "../core/message/context.ts";

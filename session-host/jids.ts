@@ -1,5 +1,5 @@
 import { type BinaryNode, jidNormalizedUser, type WASocket } from "@whiskeysockets/baileys";
-import type { Person } from "../core/event/group.ts";
+import type { Person } from "../core/event/catalog/group.ts";
 import { isLidJid } from "../core/message/recipient.ts";
 
 const plain = (jid: string | undefined) => (jid ? jidNormalizedUser(jid) : "");

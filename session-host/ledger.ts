@@ -1,7 +1,7 @@
 import type { Vault } from "../core/crypto/index.ts";
 import { type Database, sqlState } from "../core/db/index.ts";
 import { appendEvents, type EventRow } from "../core/event/append.ts";
-import type { NewEvent } from "../core/event/catalog.ts";
+import type { NewEvent } from "../core/event/catalog/index.ts";
 import type { Ids } from "../core/id.ts";
 import type { Logger } from "../core/log.ts";
 import type { Change, NewResponse, Revision } from "./change.ts";

@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { NoSuchKey } from "@aws-sdk/client-s3";
 import type { MediaType } from "@whiskeysockets/baileys";
-import type { CommandInput } from "../core/command/catalog.ts";
+import type { CommandInput } from "../core/command/catalog/index.ts";
 import type { Database } from "../core/db/index.ts";
 import { type Egress, EgressError } from "../core/egress/index.ts";
 import { AppError } from "../core/error.ts";

@@ -1,4 +1,4 @@
-import type { MediaKind } from "../core/command/message.ts";
+import type { MediaKind } from "../core/command/catalog/message.ts";
 import { AppError } from "../core/error.ts";
 import { opusType, type Plan, planFor, type Recognized, recognize } from "../core/media/kind.ts";
 import { readMp4 } from "../core/media/mp4.ts";

@@ -1,5 +1,5 @@
 import type { Database } from "../core/db/index.ts";
-import type { EventEnvelope, EventType } from "../core/event/catalog.ts";
+import type { EventEnvelope, EventType } from "../core/event/catalog/index.ts";
 import type { Logger } from "../core/log.ts";
 import { count } from "../core/metric/index.ts";
 import { batches } from "../core/queue/batches.ts";

@@ -6,7 +6,7 @@ import {
   type SignalRepositoryWithLIDStore,
 } from "@whiskeysockets/baileys";
 import { sha256 } from "../core/crypto/index.ts";
-import type { NewEvent } from "../core/event/catalog.ts";
+import type { NewEvent } from "../core/event/catalog/index.ts";
 import type { Logger } from "../core/log.ts";
 import { announcedOptions, type EventDetails, type MessageContext, type PollDetails } from "../core/message/context.ts";
 import { isLidJid } from "../core/message/recipient.ts";

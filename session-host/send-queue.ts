@@ -1,6 +1,6 @@
 import { proto } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
-import { type CommandInput, commandCatalog } from "../core/command/catalog.ts";
+import { type CommandInput, commandCatalog } from "../core/command/catalog/index.ts";
 import { AppError } from "../core/error.ts";
 import { derivedMessageId } from "../core/id.ts";
 import type { Logger } from "../core/log.ts";

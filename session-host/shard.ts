@@ -1,6 +1,6 @@
 import type { Message } from "@aws-sdk/client-sqs";
 import { LRUCache } from "lru-cache";
-import { commandCatalog } from "../core/command/catalog.ts";
+import { commandCatalog } from "../core/command/catalog/index.ts";
 import { readCommandEnvelope } from "../core/command/envelope.ts";
 import { AppError } from "../core/error.ts";
 import { mediaPrefix, uploadPrefix } from "../core/media/index.ts";

@@ -1,5 +1,5 @@
 import type postgres from "postgres";
-import type { NewEvent } from "../core/event/catalog.ts";
+import type { NewEvent } from "../core/event/catalog/index.ts";
 import { statusChat } from "../core/message/status.ts";
 import type { Change } from "./change.ts";
 import type { Recorded } from "./writes.ts";

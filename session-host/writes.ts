@@ -3,7 +3,7 @@ import { sealedOutput } from "../core/command/result.ts";
 import { recordContacts, recordNumbers } from "../core/contact/record.ts";
 import type { Vault } from "../core/crypto/index.ts";
 import { storableJson, storableText } from "../core/db/index.ts";
-import type { NewEvent } from "../core/event/catalog.ts";
+import type { NewEvent } from "../core/event/catalog/index.ts";
 import type { Ids } from "../core/id.ts";
 import { contextForEvent, type MessageContext } from "../core/message/context.ts";
 import { type Change, type InstanceFields, keyPlace, maxEventBody, type Revision, serializeKey } from "./change.ts";

@@ -1,4 +1,4 @@
-import { type CommandInput, commandCatalog } from "../command/catalog.ts";
+import { type CommandInput, commandCatalog } from "../command/catalog/index.ts";
 import { AppError } from "../error.ts";
 import { toJid } from "../message/recipient.ts";
 

@@ -12,7 +12,7 @@ import { type Forwarded, findForwardable } from "../message/forward.ts";
 import { assertPostable, idTaken, type PostRequest, statusChat } from "../message/status.ts";
 import type { Queues } from "../queue/index.ts";
 import { commandQueue } from "../queue/name.ts";
-import { type CommandInput, type CommandName, commandCatalog } from "./catalog.ts";
+import { type CommandInput, type CommandName, commandCatalog } from "./catalog/index.ts";
 import { commandMessage } from "./envelope.ts";
 import { assertLinked, assertRunAt } from "./schedule.ts";
 

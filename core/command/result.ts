@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Vault } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
 import { AppError, isErrorCode } from "../error.ts";
-import { commandCatalog, isCommandName } from "./catalog.ts";
+import { commandCatalog, isCommandName } from "./catalog/index.ts";
 
 export type CommandResult =
   | { status: "open" }

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { Vault } from "../crypto/index.ts";
-import { type EventType, eventCatalog } from "../event/catalog.ts";
+import { type EventType, eventCatalog } from "../event/catalog/index.ts";
 import { sealedPlace } from "../instance/index.ts";
 
 /** What stands in the place of what is sealed. */

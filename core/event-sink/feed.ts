@@ -6,7 +6,7 @@ import { count } from "../metric/index.ts";
 import { batches } from "../queue/batches.ts";
 import type { ForeignQueues } from "../queue/foreign.ts";
 import type { QueueMessage } from "../queue/index.ts";
-import { pauseAfter } from "../webhook/backoff.ts";
+import { pauseAfter } from "../webhook/delivery/backoff.ts";
 import { type LogRow, publicBody } from "./envelope.ts";
 
 export interface SinkDeps {

@@ -1,7 +1,7 @@
 import type postgres from "postgres";
 import { storableJson } from "../db/index.ts";
 import { eventLane } from "../usage/lane.ts";
-import type { NewEvent } from "./catalog.ts";
+import type { NewEvent } from "./catalog/index.ts";
 
 export type EventRow = NewEvent & { id: string; instanceId: string; at: Date; correlationId?: string | null };
 

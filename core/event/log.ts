@@ -1,6 +1,6 @@
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
-import { type EventType, eventCatalog } from "./catalog.ts";
+import { type EventType, eventCatalog } from "./catalog/index.ts";
 
 export interface LogRequest {
   /** Events with greater sequence numbers. */

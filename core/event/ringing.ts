@@ -1,5 +1,5 @@
 import type { Database } from "../db/index.ts";
-import type { EventData } from "./catalog.ts";
+import type { EventData } from "./catalog/index.ts";
 
 /** Of an instance's log so many events are looked at, the newest: at a hundred events a second, more than a call rings. */
 const window = 20_000;

@@ -1,7 +1,7 @@
 import type { Config } from "../config.ts";
 import { AppError } from "../error.ts";
-import { assertAddress } from "../user/address.ts";
 import { type Caller, callerOfKey, granted, type Role } from "../user/index.ts";
+import { assertAddress } from "../user/ip-ranges.ts";
 import type { KeyDeps } from "../user/key.ts";
 
 /**

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { type CommandName, commandCatalog } from "../command/catalog.ts";
+import { type CommandName, commandCatalog } from "../command/catalog/index.ts";
 import { AppError, type ErrorCode, errorCodes } from "../error.ts";
 
 const commandNames = Object.keys(commandCatalog) as [CommandName, ...CommandName[]];

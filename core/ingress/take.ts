@@ -1,5 +1,5 @@
 import { type Accepted, type AcceptRequest, acceptCommand, findAccepted } from "../command/accept.ts";
-import { commandCatalog } from "../command/catalog.ts";
+import { commandCatalog } from "../command/catalog/index.ts";
 import { readResult } from "../command/result.ts";
 import type { Config } from "../config.ts";
 import { sqlState } from "../db/index.ts";

@@ -8,8 +8,8 @@ import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { alignSinks } from "../event-sink/setting.ts";
 import type { Ids } from "../id.ts";
-import { checkHeaders } from "../webhook/attempt.ts";
-import { forgetHealth } from "../webhook/health.ts";
+import { checkHeaders } from "../webhook/delivery/attempt.ts";
+import { forgetHealth } from "../webhook/delivery/circuit-breaker.ts";
 import { type Instance, sealedPlace } from "./index.ts";
 import { instances } from "./instance.sql.ts";
 

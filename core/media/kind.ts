@@ -1,5 +1,5 @@
 import { fileTypeFromFile } from "file-type";
-import type { MediaKind } from "../command/message.ts";
+import type { MediaKind } from "../command/catalog/message.ts";
 import { AppError } from "../error.ts";
 import { readMp4 } from "./mp4.ts";
 import { readOggOpus } from "./ogg.ts";

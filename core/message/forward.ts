@@ -1,4 +1,4 @@
-import { forwardable } from "../command/content.ts";
+import { forwardable } from "../command/catalog/message-content.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { type FoundMessage, findMessage } from "./find.ts";

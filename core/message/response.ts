@@ -1,4 +1,4 @@
-import { messageId as anyMessageId } from "../command/message.ts";
+import { messageId as anyMessageId } from "../command/catalog/message.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { findMessage } from "./find.ts";

@@ -3,8 +3,8 @@ import type { Clock } from "../clock.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import type { Logger } from "../log.ts";
-import { clientOf } from "../user/address.ts";
 import type { Caller } from "../user/index.ts";
+import { clientOf } from "../user/ip-ranges.ts";
 
 /** What the Gateway API's document says. */
 export const windowSeconds = 15 * 60;

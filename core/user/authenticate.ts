@@ -60,7 +60,7 @@ export async function callerOfKey(
 /** Throws `ip_not_allowed` unless the address is in these ranges. Few keys and users have any. */
 async function assertFrom(ip: string | undefined, ranges: string[] | null, details?: string): Promise<void> {
   if (!ranges) return;
-  const { assertAddress } = await import("./address.ts");
+  const { assertAddress } = await import("./ip-ranges.ts");
   assertAddress(ranges, ip, details);
 }
 

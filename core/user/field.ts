@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { normalRange } from "./address.ts";
+import { normalRange } from "./ip-ranges.ts";
 import { maxPasswordLength } from "./password.ts";
 
 /** One line of text without control characters: they would end up in logs and terminals. */

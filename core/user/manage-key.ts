@@ -1,9 +1,9 @@
 import { and, asc, eq, getTableColumns, type InferSelectModel } from "drizzle-orm";
 import { AppError } from "../error.ts";
 import { isUuid } from "../id.ts";
-import { ipInRanges, rangesWithin } from "./address.ts";
 import { type Caller, isAdmin, type Permission } from "./caller.ts";
 import { loadUser } from "./find.ts";
+import { ipInRanges, rangesWithin } from "./ip-ranges.ts";
 import { type ApiKey, createApiKey, firstApiKey, type KeyDeps, revokeApiKey, workingKeys } from "./key.ts";
 import { apiKeys } from "./user.sql.ts";
 

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { sha256 } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
-import { clientOf } from "./address.ts";
+import { clientOf } from "./ip-ranges.ts";
 
 /** How many failures within the window are free, of an account and of an address behind which many people may sit. */
 export const accountFailures = 5;

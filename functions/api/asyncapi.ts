@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { type CommandName, commandCatalog } from "../../core/command/catalog.ts";
-import { type EventType, eventCatalog } from "../../core/event/catalog.ts";
+import { type CommandName, commandCatalog } from "../../core/command/catalog/index.ts";
+import { type EventType, eventCatalog } from "../../core/event/catalog/index.ts";
 import { publicData, publicEvent } from "../../core/event-sink/envelope.ts";
 import { ingressMessage, ingressReply } from "../../core/ingress/message.ts";
 import { ingressQueue } from "../../core/queue/name.ts";

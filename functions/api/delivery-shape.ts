@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { deliveryStatuses, type LoggedDelivery } from "../../core/webhook/log.ts";
+import { deliveryStatuses, type LoggedDelivery } from "../../core/webhook/log/index.ts";
 import { isoDate } from "./shapes.ts";
 
 /** A delivery as the webhook logs of both dialects show it. */

@@ -1,6 +1,11 @@
 import type * as z from "zod";
 import type { Accepted } from "../../core/command/accept.ts";
-import { type CommandInput, type CommandName, type CommandOutput, commandCatalog } from "../../core/command/catalog.ts";
+import {
+  type CommandInput,
+  type CommandName,
+  type CommandOutput,
+  commandCatalog,
+} from "../../core/command/catalog/index.ts";
 import type { ErrorCode } from "../../core/error.ts";
 import type { Caller, Permission } from "../../core/user/index.ts";
 import { type CallerContext, type Context, type InstanceContext, Pending, Raw } from "./context.ts";

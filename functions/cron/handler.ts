@@ -8,8 +8,8 @@ import { readFleetGauges } from "../../core/metric/fleet.ts";
 import { measure } from "../../core/metric/index.ts";
 import type { Queues } from "../../core/queue/index.ts";
 import type { Storage } from "../../core/storage/index.ts";
-import type { WebhookDeps } from "../../core/webhook/group.ts";
-import { wakeDeliveries } from "../../core/webhook/wake.ts";
+import type { WebhookDeps } from "../../core/webhook/delivery/batch.ts";
+import { wakeDeliveries } from "../../core/webhook/delivery/retry-worker.ts";
 
 /** Kept to write down what happened, and to answer. */
 const marginMs = 3_000;

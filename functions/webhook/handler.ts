@@ -1,5 +1,5 @@
 import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
-import { type DeliverDeps, deliverEvents } from "../../core/webhook/deliver.ts";
+import { type DeliverDeps, deliverEvents } from "../../core/webhook/delivery/deliver.ts";
 
 /** Kept to write down what happened, and to answer. */
 const marginMs = 3_000;

@@ -1,5 +1,5 @@
 import { jidNormalizedUser } from "@whiskeysockets/baileys";
-import type { CommandInput, CommandOutput } from "../../core/command/catalog.ts";
+import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { ringingCalls } from "../../core/event/ringing.ts";
 import { callEventId, ringSeconds } from "../calls.ts";

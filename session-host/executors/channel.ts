@@ -6,8 +6,8 @@ import {
   proto,
   type WASocket,
 } from "@whiskeysockets/baileys";
-import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog.ts";
-import { type ChannelDetails, maxPosts, type Post } from "../../core/command/channel.ts";
+import { type ChannelDetails, maxPosts, type Post } from "../../core/command/catalog/channel.ts";
+import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import type { FoundMessage } from "../../core/message/find.ts";
 import { isChannelJid } from "../../core/message/recipient.ts";

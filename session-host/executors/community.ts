@@ -7,8 +7,8 @@ import {
   jidNormalizedUser,
   type WASocket,
 } from "@whiskeysockets/baileys";
-import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog.ts";
-import type { CommunityDetails, CommunitySummary, LinkedGroup } from "../../core/command/community.ts";
+import type { CommunityDetails, CommunitySummary, LinkedGroup } from "../../core/command/catalog/community.ts";
+import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { makeGroup, toGroup } from "./group.ts";
 import { answerOf, onlyOnce } from "./group-answer.ts";

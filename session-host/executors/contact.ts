@@ -1,5 +1,5 @@
 import { jidNormalizedUser, type WASocket } from "@whiskeysockets/baileys";
-import type { CommandInput, CommandOutput } from "../../core/command/catalog.ts";
+import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { isLidJid } from "../../core/message/recipient.ts";
 import { resolveRecipient } from "./message.ts";

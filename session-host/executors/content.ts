@@ -1,5 +1,5 @@
 import { type AnyMessageContent, generateWAMessage, getContentType, proto } from "@whiskeysockets/baileys";
-import type { CommandInput, CommandOutput } from "../../core/command/catalog.ts";
+import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { findForwardable } from "../../core/message/forward.ts";
 import { isGroupJid } from "../../core/message/recipient.ts";
 import { find } from "./actions.ts";

@@ -1,4 +1,4 @@
-import type { CommandInput, CommandOutput } from "../../core/command/catalog.ts";
+import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import type { OfflineContext } from "./types.ts";
 
 export const convertVoice = (

@@ -1,5 +1,5 @@
 import type { EventMessageOptions } from "@whiskeysockets/baileys";
-import type { CommandInput } from "../../core/command/catalog.ts";
+import type { CommandInput } from "../../core/command/catalog/index.ts";
 import { prepared } from "./content.ts";
 import type { SendContext } from "./message.ts";
 import type { PreparedMessage } from "./types.ts";

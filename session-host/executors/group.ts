@@ -1,6 +1,6 @@
 import { type GroupMetadata, type GroupParticipant, jidNormalizedUser, type WASocket } from "@whiskeysockets/baileys";
-import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog.ts";
-import type { GroupDetails, GroupSummary, ParticipantResult } from "../../core/command/group.ts";
+import type { GroupDetails, GroupSummary, ParticipantResult } from "../../core/command/catalog/group.ts";
+import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { answerOf, onlyOnce } from "./group-answer.ts";
 import { resolveRecipient } from "./message.ts";

@@ -1,4 +1,4 @@
-import type { CommandCatalog, CommandInput, CommandName, CommandOutput } from "../../core/command/catalog.ts";
+import type { CommandCatalog, CommandInput, CommandName, CommandOutput } from "../../core/command/catalog/index.ts";
 import type { Session } from "../session.ts";
 import * as actions from "./actions.ts";
 import * as call from "./call.ts";

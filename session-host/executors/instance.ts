@@ -1,4 +1,4 @@
-import type { CommandInput, CommandOutput } from "../../core/command/catalog.ts";
+import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import type { Session } from "../session.ts";
 
 export async function start(

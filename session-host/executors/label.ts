@@ -1,6 +1,6 @@
 import { proto, type WASocket } from "@whiskeysockets/baileys";
-import type { CommandInput, CommandOutput } from "../../core/command/catalog.ts";
-import { maxLabels } from "../../core/command/label.ts";
+import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
+import { maxLabels } from "../../core/command/catalog/label.ts";
 import { AppError } from "../../core/error.ts";
 import { findLabel, type Label, noBusiness, readLabels } from "../../core/label/index.ts";
 import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";

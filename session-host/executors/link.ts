@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateWAMessage } from "@whiskeysockets/baileys";
-import type { CommandInput } from "../../core/command/catalog.ts";
+import type { CommandInput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { recognize } from "../../core/media/kind.ts";
 import { type PageInfo, readPage } from "../../core/message/link-page.ts";

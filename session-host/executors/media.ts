@@ -1,5 +1,5 @@
 import { generateWAMessage } from "@whiskeysockets/baileys";
-import type { CommandInput } from "../../core/command/catalog.ts";
+import type { CommandInput } from "../../core/command/catalog/index.ts";
 import { isChannelJid } from "../../core/message/recipient.ts";
 import type { MediaSource, StagedFile } from "../media.ts";
 import { uploadPost } from "../posts.ts";

@@ -1,5 +1,5 @@
 import { generateWAMessage, type WASocket } from "@whiskeysockets/baileys";
-import type { CommandInput } from "../../core/command/catalog.ts";
+import type { CommandInput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { contextOf } from "./context.ts";

@@ -1,6 +1,6 @@
 import { jidNormalizedUser, S_WHATSAPP_NET, type WASocket } from "@whiskeysockets/baileys";
-import type { CommandInput, CommandOutput } from "../../core/command/catalog.ts";
-import { maxPictureBytes } from "../../core/command/profile.ts";
+import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
+import { maxPictureBytes } from "../../core/command/catalog/profile.ts";
 import { AppError } from "../../core/error.ts";
 import { shownBy } from "./contact.ts";
 import { Outcome } from "./outcome.ts";

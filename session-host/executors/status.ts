@@ -1,5 +1,5 @@
 import { areJidsSameUser, generateWAMessage } from "@whiskeysockets/baileys";
-import type { CommandInput, CommandOutput } from "../../core/command/catalog.ts";
+import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { findMessage } from "../../core/message/find.ts";
 import { assertAudience, type PostRequest, readAcquaintances, statusChat } from "../../core/message/status.ts";

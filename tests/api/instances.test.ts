@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type CommandName, commandCatalog } from "../../core/command/catalog.ts";
+import { type CommandName, commandCatalog } from "../../core/command/catalog/index.ts";
 import { sealedOutput } from "../../core/command/result.ts";
 import { until } from "../support/until.ts";
 import { qrOf, startApi, type TestApi } from "./support.ts";

@@ -1,11 +1,11 @@
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { EventData, EventType } from "../../core/event/catalog.ts";
+import type { EventData, EventType } from "../../core/event/catalog/index.ts";
 import { systemIds } from "../../core/id.ts";
 import { sealedPlace } from "../../core/instance/index.ts";
 import { openForeignQueues } from "../../core/queue/foreign.ts";
-import { deliverEvents } from "../../core/webhook/deliver.ts";
-import { wakeDeliveries } from "../../core/webhook/wake.ts";
+import { deliverEvents } from "../../core/webhook/delivery/deliver.ts";
+import { wakeDeliveries } from "../../core/webhook/delivery/retry-worker.ts";
 import { startReceiver } from "../webhook/receiver.ts";
 import { text } from "../webhook/support.ts";
 import { startApi, type TestApi } from "./support.ts";

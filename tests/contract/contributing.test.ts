@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { commandCatalog } from "../../core/command/catalog.ts";
+import { commandCatalog } from "../../core/command/catalog/index.ts";
 import { executors } from "../../session-host/executors/index.ts";
 import { nameOf } from "../integration/endpoint-frame.ts";
 import { gatewayCases } from "../integration/gateway-cases.ts";
@@ -35,7 +35,7 @@ function look(folder: string): Tree {
   const program = `
     const load = (file) => import("${folder}/" + file);
     const [{ gateway }, { commandCatalog }, { executors }, { gatewayCases }, { nameOf }] = await Promise.all([
-      load("tests/support/tables.ts"), load("core/command/catalog.ts"),
+      load("tests/support/tables.ts"), load("core/command/catalog/index.ts"),
       load("session-host/executors/index.ts"), load("tests/integration/gateway-cases.ts"),
       load("tests/integration/endpoint-frame.ts"),
     ]);

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { errorCodes } from "../../core/error.ts";
-import { gatewayBodies } from "../../core/webhook/gateway.ts";
-import { multiInstanceBodies } from "../../core/webhook/multi-instance.ts";
+import { gatewayBodies } from "../../core/webhook/body/gateway.ts";
+import { multiInstanceBodies } from "../../core/webhook/body/multi-instance.ts";
 import type { Table } from "../../functions/api/dialect.ts";
 import { gatewayError } from "../../functions/api/error-shapes.ts";
 import { multiInstanceDocument as examples, gatewayDocument } from "../support/documents.ts";

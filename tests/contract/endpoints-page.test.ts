@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { commandCatalog } from "../../core/command/catalog.ts";
+import { commandCatalog } from "../../core/command/catalog/index.ts";
 import { nameOf } from "../integration/endpoint-frame.ts";
 import { multiInstanceShown } from "../integration/endpoint-shown.ts";
 import { endpointsPage, listed } from "../support/endpoints-page.ts";

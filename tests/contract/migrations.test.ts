@@ -15,7 +15,7 @@ test("the migrations make the tables that the code declares", async () => {
     const { stdout, stderr } = await promisify(execFile)("drizzle-kit", [
       "generate",
       "--dialect=postgresql",
-      "--schema=./core/db/schema.ts",
+      "--schema=./core/schema.ts",
       `--out=${relative(".", folder)}`,
     ]);
     expect(stdout + stderr).toContain("No schema changes");

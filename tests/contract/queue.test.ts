@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import * as z from "zod";
-import { commandCatalog } from "../../core/command/catalog.ts";
+import { commandCatalog } from "../../core/command/catalog/index.ts";
 import { commandEnvelope } from "../../core/command/envelope.ts";
 import { errorCodes } from "../../core/error.ts";
-import { eventCatalog, eventEnvelope } from "../../core/event/catalog.ts";
+import { eventCatalog, eventEnvelope } from "../../core/event/catalog/index.ts";
 
 const schema = (type: z.ZodType, io: "input" | "output") => z.toJSONSchema(type, { io, unrepresentable: "any" });
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { Database } from "../../core/db/index.ts";
-import { drainPerSecond } from "../../core/webhook/health.ts";
+import { drainPerSecond } from "../../core/webhook/delivery/circuit-breaker.ts";
 import { type Received, startReceiver } from "../webhook/receiver.ts";
 import { functionTimeMs, startWorld, type World } from "../webhook/support.ts";
 

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import { signatureHeaders } from "../../core/webhook/sign.ts";
+import { signatureHeaders } from "../../core/webhook/delivery/sign.ts";
 import { readPostmaster } from "../../infra/local/postmaster.ts";
 import { ignoredOf, sandboxEnvironment } from "../../infra/local/sandbox/environment.ts";
 import { verifySignatures } from "../../infra/local/sandbox/receiver.ts";

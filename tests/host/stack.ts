@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../core/clock.ts";
 import { type AcceptDeps, acceptCommand } from "../../core/command/accept.ts";
-import type { CommandName } from "../../core/command/catalog.ts";
+import type { CommandName } from "../../core/command/catalog/index.ts";
 import { type Config, readConfig } from "../../core/config.ts";
 import { openVault, type Vault } from "../../core/crypto/index.ts";
 import { createKeyWrapper } from "../../core/crypto/wrapper.ts";

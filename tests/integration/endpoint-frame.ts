@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { commandCatalog } from "../../core/command/catalog.ts";
+import { commandCatalog } from "../../core/command/catalog/index.ts";
 import type { Table } from "../../functions/api/dialect.ts";
 import type { Row } from "../../functions/api/row.ts";
 import type { Answer, TestGateway } from "../support/gateway.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { gatewayBodies } from "../../core/webhook/gateway.ts";
-import { gatewayEvents } from "../../core/webhook/test.ts";
+import { gatewayBodies } from "../../core/webhook/body/gateway.ts";
+import { gatewayEvents } from "../../core/webhook/delivery/test-delivery.ts";
 import type { Device, Phone } from "../../infra/local/whatsapp/index.ts";
 import { answerCall, startCall } from "../../infra/local/whatsapp/phone/call.ts";
 import { change, changeMembers } from "../../infra/local/whatsapp/phone/group.ts";

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { CreateQueueCommand } from "@aws-sdk/client-sqs";
 import { endpointCredentials } from "../../core/config.ts";
-import type { EventType } from "../../core/event/catalog.ts";
+import type { EventType } from "../../core/event/catalog/index.ts";
 import { publicEvent } from "../../core/event-sink/envelope.ts";
 import { openQueues } from "../../core/queue/index.ts";
 import type { Gateway } from "../../infra/local/gateway.ts";

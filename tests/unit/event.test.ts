@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { eventCatalog } from "../../core/event/catalog.ts";
+import { eventCatalog } from "../../core/event/catalog/index.ts";
 
 test("a message event of the time before quotations and mentions can still be read", () => {
   const content = { messageId: "A", chatId: "1@s.whatsapp.net", type: "text", protoType: "conversation", body: "x" };

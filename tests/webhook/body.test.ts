@@ -1,13 +1,13 @@
 import { createHmac } from "node:crypto";
 import { expect, test } from "vitest";
 import * as z from "zod";
-import { pauseAfter } from "../../core/webhook/backoff.ts";
-import { webhookBody } from "../../core/webhook/body.ts";
-import type { BodyContext } from "../../core/webhook/context.ts";
-import type { WebhookEvent } from "../../core/webhook/event.ts";
-import { gatewayBodies } from "../../core/webhook/gateway.ts";
-import { multiInstanceBodies } from "../../core/webhook/multi-instance.ts";
-import { signatureHeaders } from "../../core/webhook/sign.ts";
+import type { BodyContext } from "../../core/webhook/body/context.ts";
+import type { WebhookEvent } from "../../core/webhook/body/event.ts";
+import { gatewayBodies } from "../../core/webhook/body/gateway.ts";
+import { webhookBody } from "../../core/webhook/body/index.ts";
+import { multiInstanceBodies } from "../../core/webhook/body/multi-instance.ts";
+import { pauseAfter } from "../../core/webhook/delivery/backoff.ts";
+import { signatureHeaders } from "../../core/webhook/delivery/sign.ts";
 import {
   call,
   contact,

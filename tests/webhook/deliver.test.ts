@@ -3,7 +3,7 @@ import pino from "pino";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { createEgress } from "../../core/egress/index.ts";
 import { sealedPlace } from "../../core/instance/index.ts";
-import { attemptTimeoutMs } from "../../core/webhook/attempt.ts";
+import { attemptTimeoutMs } from "../../core/webhook/delivery/attempt.ts";
 import { handler } from "../../functions/webhook/index.ts";
 import { lambdaContext } from "../../infra/local/lambda-context.ts";
 import { type Answerer, startReceiver } from "./receiver.ts";
@@ -354,7 +354,7 @@ test("a receiver that sends its headers byte by byte has its time, and costs no 
 test("when the function's time is nearly over nothing more is begun, and what is left is due at once", async () => {
   const receiver = await startReceiver();
   const instance = await world.instance({ url: receiver.url });
-  const { deliverEvents } = await import("../../core/webhook/deliver.ts");
+  const { deliverEvents } = await import("../../core/webhook/delivery/deliver.ts");
   const records = world.texts(instance, 2).map(({ messageId, body }) => ({ id: messageId, body }));
   expect(await deliverEvents(world.deps, records, { budgetMs: 10_000 })).toEqual(new Set());
   expect(receiver.received).toEqual([]);

@@ -1,4 +1,4 @@
-import { parseEvent, type WebhookEvent } from "../../core/webhook/event.ts";
+import { parseEvent, type WebhookEvent } from "../../core/webhook/body/event.ts";
 
 export const instanceId = "0198c5a0-0000-7000-8000-000000000001";
 const eventId = "0198c5a0-0000-7000-8000-000000000002";

@@ -1,4 +1,4 @@
-import type { CommandOutput } from "../../../core/command/catalog.ts";
+import type { CommandOutput } from "../../../core/command/catalog/index.ts";
 import {
   type ContactsRequest,
   countLids,

@@ -1,6 +1,6 @@
 import QRCode from "qrcode";
-import type { CommandInput } from "../../../core/command/catalog.ts";
-import type { Converted } from "../../../core/command/media.ts";
+import type { CommandInput } from "../../../core/command/catalog/index.ts";
+import type { Converted } from "../../../core/command/catalog/media.ts";
 import { AppError } from "../../../core/error.ts";
 import { scannableQr } from "../../../core/instance/index.ts";
 import { uploadId } from "../../../core/media/index.ts";

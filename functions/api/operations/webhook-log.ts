@@ -1,9 +1,9 @@
 import { listInstances, loadInstance } from "../../../core/instance/store.ts";
 import type { PageRequest } from "../../../core/message/page.ts";
-import * as log from "../../../core/webhook/log.ts";
-import * as replay from "../../../core/webhook/replay.ts";
-import { readStats } from "../../../core/webhook/stats.ts";
-import { testUrl as test, type UrlTest } from "../../../core/webhook/test.ts";
+import { testUrl as test, type UrlTest } from "../../../core/webhook/delivery/test-delivery.ts";
+import * as log from "../../../core/webhook/log/index.ts";
+import * as replay from "../../../core/webhook/log/replay.ts";
+import { readStats } from "../../../core/webhook/log/stats.ts";
 import type { CallerContext } from "../context.ts";
 
 /** The instance that is named, if the caller may touch it; all of the caller's own when none is. */

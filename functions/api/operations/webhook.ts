@@ -1,7 +1,7 @@
 import type { PageRequest } from "../../../core/message/page.ts";
-import * as log from "../../../core/webhook/log.ts";
-import * as replay from "../../../core/webhook/replay.ts";
-import * as test from "../../../core/webhook/test.ts";
+import * as test from "../../../core/webhook/delivery/test-delivery.ts";
+import * as log from "../../../core/webhook/log/index.ts";
+import * as replay from "../../../core/webhook/log/replay.ts";
 import type { InstanceContext } from "../context.ts";
 
 export const listDeliveries = ({ deps, instance }: InstanceContext, page: PageRequest & log.DeliveryFilter) =>

@@ -1,8 +1,8 @@
 import * as z from "zod";
 import type { Broadcast, WholeBroadcast } from "../../../../core/broadcast/index.ts";
 import { maxRecipients } from "../../../../core/bulk/plan.ts";
-import { commandCatalog } from "../../../../core/command/catalog.ts";
-import { person } from "../../../../core/command/contact.ts";
+import { person } from "../../../../core/command/catalog/contact.ts";
+import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { mediaPlace } from "../../../../core/media/inline.ts";
 import * as broadcast from "../../operations/broadcast.ts";
 import { instanceRow } from "../../row.ts";

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { commandCatalog } from "../../../../core/command/catalog.ts";
+import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { commandRow } from "../../row.ts";
 import { envelope, enveloped } from "./envelope.ts";
 

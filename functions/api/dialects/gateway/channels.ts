@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Channel } from "../../../../core/channel/index.ts";
-import { commandCatalog } from "../../../../core/command/catalog.ts";
-import * as channel from "../../../../core/command/channel.ts";
+import * as channel from "../../../../core/command/catalog/channel.ts";
+import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { toChannelJid } from "../../../../core/message/recipient.ts";
 import { listChannels } from "../../operations/channel.ts";
 import { commandRow, instanceRow } from "../../row.ts";

@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { commandCatalog } from "../../../../core/command/catalog.ts";
-import type * as community from "../../../../core/command/community.ts";
-import * as group from "../../../../core/command/group.ts";
+import type * as community from "../../../../core/command/catalog/community.ts";
+import * as group from "../../../../core/command/catalog/group.ts";
+import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { commandRow } from "../../row.ts";
 import { isoDate } from "../../shapes.ts";
 import { envelope, enveloped } from "./envelope.ts";

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { commandCatalog } from "../../../../core/command/catalog.ts";
-import { checkable, person } from "../../../../core/command/contact.ts";
+import { checkable, person } from "../../../../core/command/catalog/contact.ts";
+import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { type LidPair, lidJid, personJid } from "../../../../core/contact/index.ts";
 import { pagination } from "../../../../core/message/page.ts";
 import { getContact, getLid, getLidCount, listContacts, listLids } from "../../operations/contact.ts";

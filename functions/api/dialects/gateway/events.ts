@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { commandCatalog } from "../../../../core/command/catalog.ts";
-import { eventTypes } from "../../../../core/command/event.ts";
+import { eventTypes } from "../../../../core/command/catalog/calendar-event.ts";
+import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { commandRow } from "../../row.ts";
 import { envelope, enveloped } from "./envelope.ts";
 

@@ -1,7 +1,7 @@
 import * as z from "zod";
-import type { CommandName, CommandOutput } from "../../../../core/command/catalog.ts";
-import { commandCatalog } from "../../../../core/command/catalog.ts";
-import * as group from "../../../../core/command/group.ts";
+import * as group from "../../../../core/command/catalog/group.ts";
+import type { CommandName, CommandOutput } from "../../../../core/command/catalog/index.ts";
+import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { assertGroup } from "../../operations/group.ts";
 import { commandRow } from "../../row.ts";
 import { isoDate } from "../../shapes.ts";

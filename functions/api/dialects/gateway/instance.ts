@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { commandCatalog } from "../../../../core/command/catalog.ts";
+import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { instanceName, webhookSecret, webhookUrl } from "../../../../core/instance/settings.ts";
 import * as instance from "../../operations/instance.ts";
 import { callerRow, commandRow, instanceRow } from "../../row.ts";

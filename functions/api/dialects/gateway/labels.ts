@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { commandCatalog } from "../../../../core/command/catalog.ts";
-import { label } from "../../../../core/command/label.ts";
+import { commandCatalog } from "../../../../core/command/catalog/index.ts";
+import { label } from "../../../../core/command/catalog/label.ts";
 import { getChatLabels, listLabeledChats, listLabels } from "../../operations/label.ts";
 import { commandRow, instanceRow } from "../../row.ts";
 import { envelope, enveloped } from "./envelope.ts";

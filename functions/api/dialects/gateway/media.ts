@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { commandCatalog } from "../../../../core/command/catalog.ts";
+import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { uploadId } from "../../../../core/media/index.ts";
 import { inlinePlace } from "../../../../core/media/inline.ts";
 import { stagedFile } from "../../../../core/media/staged.ts";

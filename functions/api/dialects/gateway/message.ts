@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { type CommandName, commandCatalog } from "../../../../core/command/catalog.ts";
+import { type CommandName, commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { type MediaPlace, mediaPlace } from "../../../../core/media/inline.ts";
 import { checkPlace } from "../../operations/media.ts";
 import { refuseButtons, refuseList } from "../../operations/message.ts";

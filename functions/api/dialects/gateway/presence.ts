@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { commandCatalog } from "../../../../core/command/catalog.ts";
-import { needsChat } from "../../../../core/command/presence.ts";
+import { commandCatalog } from "../../../../core/command/catalog/index.ts";
+import { needsChat } from "../../../../core/command/catalog/presence.ts";
 import { commandRow } from "../../row.ts";
 import { envelope, enveloped } from "./envelope.ts";
 

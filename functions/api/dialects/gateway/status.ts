@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { type CommandName, commandCatalog } from "../../../../core/command/catalog.ts";
+import { type CommandName, commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { mediaPlace } from "../../../../core/media/inline.ts";
 import { statusChat } from "../../../../core/message/status.ts";
 import { checkPlace } from "../../operations/media.ts";

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { webhookUrl } from "../../../../core/instance/settings.ts";
-import { deliveryStatuses, type LoggedDelivery, maxCleared } from "../../../../core/webhook/log.ts";
-import { gatewayEvents } from "../../../../core/webhook/test.ts";
+import { gatewayEvents } from "../../../../core/webhook/delivery/test-delivery.ts";
+import { deliveryStatuses, type LoggedDelivery, maxCleared } from "../../../../core/webhook/log/index.ts";
 import { eventFilter, delivery as shared, toDelivery as toShared } from "../../delivery-shape.ts";
 import * as webhook from "../../operations/webhook-log.ts";
 import { callerRow } from "../../row.ts";

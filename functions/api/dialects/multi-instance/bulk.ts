@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { maxRecipients } from "../../../../core/bulk/plan.ts";
 import { type BulkView, recipientStatuses } from "../../../../core/bulk/report.ts";
-import { commandCatalog } from "../../../../core/command/catalog.ts";
+import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import * as bulk from "../../operations/bulk.ts";
 import { instanceRow } from "../../row.ts";
 import { isoDate, pageRequest, paginationShape } from "../../shapes.ts";

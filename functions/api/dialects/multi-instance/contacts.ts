@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { commandCatalog } from "../../../../core/command/catalog.ts";
-import { checkable, maxChecked } from "../../../../core/command/contact.ts";
+import { checkable, maxChecked } from "../../../../core/command/catalog/contact.ts";
+import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import type { Contact } from "../../../../core/contact/index.ts";
 import { pagination } from "../../../../core/message/page.ts";
 import { getContact, listContacts } from "../../operations/contact.ts";

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { type EventType, eventCatalog } from "../../../../core/event/catalog.ts";
+import { type EventType, eventCatalog } from "../../../../core/event/catalog/index.ts";
 import { getEvents } from "../../operations/event.ts";
 import { instanceRow } from "../../row.ts";
 import { isoDate, pageQuery, pageRequest } from "../../shapes.ts";

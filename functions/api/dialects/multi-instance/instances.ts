@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { commandCatalog } from "../../../../core/command/catalog.ts";
+import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { webhookSecret } from "../../../../core/instance/settings.ts";
 import { toJid } from "../../../../core/message/recipient.ts";
 import * as instance from "../../operations/instance.ts";

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { commandCatalog } from "../../../../core/command/catalog.ts";
-import { mediaKinds } from "../../../../core/command/message.ts";
+import { commandCatalog } from "../../../../core/command/catalog/index.ts";
+import { mediaKinds } from "../../../../core/command/catalog/message.ts";
 import { fileName } from "../../../../core/media/filename.ts";
 import { maxMediaBytes, uploadId } from "../../../../core/media/index.ts";
 import * as media from "../../operations/media.ts";

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { deliveryStatuses } from "../../../../core/webhook/log.ts";
-import { maxReplayed } from "../../../../core/webhook/replay.ts";
+import { deliveryStatuses } from "../../../../core/webhook/log/index.ts";
+import { maxReplayed } from "../../../../core/webhook/log/replay.ts";
 import { delivery, eventFilter, toDelivery } from "../../delivery-shape.ts";
 import * as webhook from "../../operations/webhook.ts";
 import { instanceRow } from "../../row.ts";

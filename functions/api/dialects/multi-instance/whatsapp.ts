@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { commandCatalog } from "../../../../core/command/catalog.ts";
+import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { getInstance, logoutInstance } from "../../operations/instance.ts";
 import { commandRow, instanceRow } from "../../row.ts";
 import { connectionStatusShape } from "../../shapes.ts";

@@ -1,0 +1,317 @@
+import * as z from "zod";
+import { isGroupJid, recipient, toJid } from "../../message/recipient.ts";
+import { defineCommand } from "./define.ts";
+import { setPicture as setOwnPicture } from "./profile.ts";
+
+/** The JID of a group that is named without `@g.us`. */
+export const withServer = (id: string) => (id.includes("@") ? id : `${id}@g.us`);
+
+/** A group's JID, or what stands in it before `@g.us`. */
+export const groupId = z
+  .string()
+  .max(128)
+  .transform((value, context) => {
+    const jid = toJid(withServer(value));
+    if (jid && isGroupJid(jid)) return jid;
+    context.addIssue({ code: "custom", message: "must be the id of a WhatsApp group" });
+    return z.NEVER;
+  });
+
+/** WhatsApp's own bounds, in characters. */
+export const subject = z.string().trim().min(1).max(100);
+/** Empty takes the description away. */
+export const description = z.string().max(2048);
+
+/** WhatsApp takes more in all, but who adds hundreds at once is taken for somebody who collects numbers. */
+export const maxParticipants = 256;
+
+const person = recipient.refine((jid) => !isGroupJid(jid), "must be a person");
+export const participants = z.array(person).min(1).max(maxParticipants);
+
+/** The code of an invite link, or the link. */
+export const inviteCode = z
+  .string()
+  .trim()
+  .max(256)
+  .transform((value) =>
+    value.replace(/^(?:https?:\/\/)?chat\.whatsapp\.com\/(?:invite\/)?/i, "").replace(/[?#].*$/, ""),
+  )
+  .pipe(z.string().regex(/^[\w-]{4,64}$/, "must be an invite code or an invite link"));
+
+/** Seconds after which WhatsApp's apps let messages disappear: never, a day, a week, 90 days. */
+export const ephemeralSeconds = [0, 86_400, 604_800, 7_776_000] as const;
+
+export const roles = ["superadmin", "admin", "member"] as const;
+
+export const participant = z.object({
+  /** JID, by phone number where WhatsApp tells it. */
+  id: z.string(),
+  lid: z.string().nullable(),
+  role: z.enum(roles),
+});
+
+const summary = z.object({
+  id: z.string(),
+  subject: z.string(),
+  description: z.string().nullable(),
+  /** JID of who made it, by phone number where WhatsApp tells it. */
+  owner: z.string().nullable(),
+  /** ISO 8601. */
+  createdAt: z.string().nullable(),
+  size: z.int(),
+  /** Whether only admins write. */
+  announcement: z.boolean(),
+  /** Whether only admins change subject, description and picture. */
+  locked: z.boolean(),
+  /** Seconds after which messages disappear; 0 is never. */
+  ephemeral: z.int(),
+  /** Whether every member may add others. */
+  membersAdd: z.boolean(),
+  /** Whether an admin must let in who follows the invite link. */
+  approval: z.boolean(),
+  /** JID of the community that it belongs to. */
+  community: z.string().nullable(),
+});
+export type GroupSummary = z.output<typeof summary>;
+
+export const group = summary.extend({ participants: z.array(participant) });
+export type GroupDetails = z.output<typeof group>;
+
+/** Why WhatsApp did not do it for one participant. */
+export const refusals = [
+  "not_on_whatsapp",
+  "not_a_member",
+  "not_asking",
+  "already_a_member",
+  /** By the privacy settings of the participant, or because we may not. */
+  "not_allowed",
+  /** WhatsApp lets nobody be added again who has left just now. */
+  "left_recently",
+  "group_full",
+  "refused",
+] as const;
+
+export const participantResult = z.object({
+  /** JID, as it was asked for. */
+  id: z.string(),
+  /** WhatsApp's own: 200 when it was done. */
+  status: z.int(),
+  error: z.enum(refusals).optional(),
+});
+export type ParticipantResult = z.output<typeof participantResult>;
+
+const which = z.object({ group: groupId });
+const nothing = z.object({});
+const several = z.object({ group: groupId, participants });
+const outcomes = z.object({ participants: z.array(participantResult) });
+const errors = ["group_not_found", "forbidden", "whatsapp_error"] as const;
+
+export const list = defineCommand({
+  name: "group.list",
+  kind: "query",
+  summary: "List the groups that the account is in, without their members",
+  input: nothing,
+  output: z.object({ groups: z.array(summary) }),
+  errors: ["whatsapp_error"],
+});
+
+export const get = defineCommand({
+  name: "group.get",
+  kind: "query",
+  summary: "Get a group and its members",
+  input: which,
+  output: group,
+  errors,
+});
+
+export const create = defineCommand({
+  name: "group.create",
+  kind: "mutate",
+  summary: "Make a group",
+  input: z.object({ subject, participants }),
+  output: z.object({ group, participants: z.array(participantResult) }),
+  errors: ["recipient_not_on_whatsapp", "forbidden", "outcome_unknown", "whatsapp_error"],
+  repeatable: false,
+});
+
+export const setSubject = defineCommand({
+  name: "group.setSubject",
+  kind: "mutate",
+  summary: "Name a group anew",
+  input: which.extend({ subject }),
+  output: nothing,
+  errors,
+  repeatable: true,
+});
+
+export const setDescription = defineCommand({
+  name: "group.setDescription",
+  kind: "mutate",
+  summary: "Describe a group, or take its description away",
+  input: which.extend({ description }),
+  output: nothing,
+  errors: [...errors, "conflict"],
+  repeatable: true,
+});
+
+export const addParticipants = defineCommand({
+  name: "group.addParticipants",
+  kind: "mutate",
+  summary: "Add people to a group",
+  input: several,
+  output: outcomes,
+  errors,
+  repeatable: true,
+});
+
+export const removeParticipants = defineCommand({
+  name: "group.removeParticipants",
+  kind: "mutate",
+  summary: "Remove members from a group",
+  input: several,
+  output: outcomes,
+  errors,
+  repeatable: true,
+});
+
+export const promote = defineCommand({
+  name: "group.promote",
+  kind: "mutate",
+  summary: "Make members of a group its admins",
+  input: several,
+  output: outcomes,
+  errors,
+  repeatable: true,
+});
+
+export const demote = defineCommand({
+  name: "group.demote",
+  kind: "mutate",
+  summary: "Make admins of a group plain members",
+  input: several,
+  output: outcomes,
+  errors,
+  repeatable: true,
+});
+
+export const settings = {
+  announcement: z.boolean().optional(),
+  locked: z.boolean().optional(),
+  ephemeral: z
+    .literal([...ephemeralSeconds], `must be one of ${ephemeralSeconds.join(", ")} (seconds; 0 is never)`)
+    .optional(),
+  /** Whether every member may add others. */
+  membersAdd: z.boolean().optional(),
+  /** Whether an admin must let in who follows the invite link. */
+  approval: z.boolean().optional(),
+};
+
+export const setSettings = defineCommand({
+  name: "group.setSettings",
+  kind: "mutate",
+  summary: "Change who writes in a group, who changes it, and after how long messages disappear",
+  input: which
+    .extend(settings)
+    .refine(
+      ({ group: _group, ...set }) => Object.values(set).some((value) => value !== undefined),
+      `name one of ${Object.keys(settings).join(", ")}`,
+    ),
+  output: nothing,
+  errors,
+  repeatable: true,
+});
+
+export const leave = defineCommand({
+  name: "group.leave",
+  kind: "mutate",
+  summary: "Leave a group",
+  input: which,
+  output: nothing,
+  errors: [...errors, "outcome_unknown"],
+  // A second time it is no longer a member, which reads as a failure.
+  repeatable: false,
+});
+
+export const getInviteCode = defineCommand({
+  name: "group.inviteCode",
+  kind: "query",
+  summary: "Get the invite code of a group, as one of its admins",
+  input: which,
+  output: z.object({ code: z.string() }),
+  errors,
+});
+
+export const revokeInvite = defineCommand({
+  name: "group.revokeInvite",
+  kind: "mutate",
+  summary: "Make the invite link of a group worthless and get a new one",
+  input: which,
+  output: z.object({ code: z.string() }),
+  errors,
+  repeatable: true,
+});
+
+export const acceptInvite = defineCommand({
+  name: "group.acceptInvite",
+  kind: "mutate",
+  summary: "Join a group by its invite link",
+  input: z.object({ code: inviteCode }),
+  output: z.object({
+    group: z.string(),
+    /** Whether an admin must let us in first. */
+    pending: z.boolean(),
+  }),
+  errors: ["invite_not_found", "forbidden", "whatsapp_error"],
+  repeatable: true,
+});
+
+export const joinRequests = defineCommand({
+  name: "group.joinRequests",
+  kind: "query",
+  summary: "List who asks to be let into a group, as one of its admins",
+  input: which,
+  output: z.object({
+    requests: z.array(
+      z.object({
+        /** JID, by phone number where WhatsApp tells it. */
+        id: z.string(),
+        lid: z.string().nullable(),
+        /** ISO 8601. */
+        requestedAt: z.string().nullable(),
+      }),
+    ),
+  }),
+  errors,
+});
+
+export const joinAnswers = ["approve", "reject"] as const;
+
+export const answerJoinRequests = defineCommand({
+  name: "group.answerJoinRequests",
+  kind: "mutate",
+  summary: "Let people who ask for it into a group, or turn them away",
+  input: several.extend({ action: z.enum(joinAnswers) }),
+  output: outcomes,
+  errors,
+  repeatable: true,
+});
+
+export const setPicture = defineCommand({
+  name: "group.setPicture",
+  kind: "mutate",
+  summary: "Change a group's picture to a JPEG of at most 1 MiB, which WhatsApp shows cut to a square",
+  input: setOwnPicture.input.safeExtend({ group: groupId }),
+  output: nothing,
+  errors: [...setOwnPicture.errors, "group_not_found", "forbidden"],
+  repeatable: true,
+});
+
+export const removePicture = defineCommand({
+  name: "group.removePicture",
+  kind: "mutate",
+  summary: "Take a group's picture away",
+  input: which,
+  output: nothing,
+  errors,
+  repeatable: true,
+});

@@ -1,0 +1,107 @@
+import type * as z from "zod";
+import * as event from "./calendar-event.ts";
+import * as call from "./call.ts";
+import * as channel from "./channel.ts";
+import * as community from "./community.ts";
+import * as contact from "./contact.ts";
+import * as group from "./group.ts";
+import * as instance from "./instance.ts";
+import * as label from "./label.ts";
+import * as media from "./media.ts";
+import * as message from "./message.ts";
+import * as action from "./message-action.ts";
+import * as content from "./message-content.ts";
+import * as presence from "./presence.ts";
+import * as profile from "./profile.ts";
+import * as status from "./status.ts";
+
+/** Every command, by name. The executors, the routes, the queue's schemas and the tests are derived from this. */
+export const commandCatalog = {
+  [message.sendText.name]: message.sendText,
+  [message.sendMedia.name]: message.sendMedia,
+  [content.sendLocation.name]: content.sendLocation,
+  [content.sendContact.name]: content.sendContact,
+  [content.sendPoll.name]: content.sendPoll,
+  [event.sendEvent.name]: event.sendEvent,
+  [content.sendLink.name]: content.sendLink,
+  [content.forward.name]: content.forward,
+  [content.star.name]: content.star,
+  [status.sendText.name]: status.sendText,
+  [status.sendMedia.name]: status.sendMedia,
+  [status.remove.name]: status.remove,
+  [action.remove.name]: action.remove,
+  [action.edit.name]: action.edit,
+  [action.react.name]: action.react,
+  [action.markRead.name]: action.markRead,
+  [action.setTyping.name]: action.setTyping,
+  [contact.check.name]: contact.check,
+  [contact.about.name]: contact.about,
+  [contact.setBlocked.name]: contact.setBlocked,
+  [contact.setName.name]: contact.setName,
+  [contact.resolveLid.name]: contact.resolveLid,
+  [profile.get.name]: profile.get,
+  [profile.setName.name]: profile.setName,
+  [profile.setAbout.name]: profile.setAbout,
+  [profile.setPicture.name]: profile.setPicture,
+  [profile.removePicture.name]: profile.removePicture,
+  [presence.set.name]: presence.set,
+  [presence.subscribe.name]: presence.subscribe,
+  [presence.get.name]: presence.get,
+  [call.list.name]: call.list,
+  [call.reject.name]: call.reject,
+  [group.list.name]: group.list,
+  [group.get.name]: group.get,
+  [group.create.name]: group.create,
+  [group.setSubject.name]: group.setSubject,
+  [group.setDescription.name]: group.setDescription,
+  [group.addParticipants.name]: group.addParticipants,
+  [group.removeParticipants.name]: group.removeParticipants,
+  [group.promote.name]: group.promote,
+  [group.demote.name]: group.demote,
+  [group.setSettings.name]: group.setSettings,
+  [group.leave.name]: group.leave,
+  [group.getInviteCode.name]: group.getInviteCode,
+  [group.revokeInvite.name]: group.revokeInvite,
+  [group.acceptInvite.name]: group.acceptInvite,
+  [group.joinRequests.name]: group.joinRequests,
+  [group.answerJoinRequests.name]: group.answerJoinRequests,
+  [group.setPicture.name]: group.setPicture,
+  [group.removePicture.name]: group.removePicture,
+  [community.list.name]: community.list,
+  [community.get.name]: community.get,
+  [community.create.name]: community.create,
+  [community.createGroup.name]: community.createGroup,
+  [community.linkGroup.name]: community.linkGroup,
+  [community.unlinkGroup.name]: community.unlinkGroup,
+  [community.leave.name]: community.leave,
+  [media.convertVoice.name]: media.convertVoice,
+  [media.convertVideo.name]: media.convertVideo,
+  [label.create.name]: label.create,
+  [label.update.name]: label.update,
+  [label.remove.name]: label.remove,
+  [label.setChat.name]: label.setChat,
+  [channel.create.name]: channel.create,
+  [channel.get.name]: channel.get,
+  [channel.follow.name]: channel.follow,
+  [channel.unfollow.name]: channel.unfollow,
+  [channel.mute.name]: channel.mute,
+  [channel.unmute.name]: channel.unmute,
+  [channel.update.name]: channel.update,
+  [channel.remove.name]: channel.remove,
+  [channel.messages.name]: channel.messages,
+  [instance.start.name]: instance.start,
+  [instance.restart.name]: instance.restart,
+  [instance.stop.name]: instance.stop,
+  [instance.logout.name]: instance.logout,
+  [instance.remove.name]: instance.remove,
+  [instance.requestPairingCode.name]: instance.requestPairingCode,
+};
+
+export type CommandCatalog = typeof commandCatalog;
+export type CommandName = keyof CommandCatalog;
+export type CommandInput<Name extends CommandName> = z.output<CommandCatalog[Name]["input"]>;
+export type CommandOutput<Name extends CommandName> = z.output<CommandCatalog[Name]["output"]>;
+
+export function isCommandName(name: string): name is CommandName {
+  return Object.hasOwn(commandCatalog, name);
+}

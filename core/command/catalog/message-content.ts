@@ -1,0 +1,131 @@
+import * as z from "zod";
+import { destination, recipient } from "../../message/recipient.ts";
+import { defineCommand } from "./define.ts";
+import { contextFields, messageId } from "./message.ts";
+
+const sent = z.object({ messageId: z.string() });
+const errors = ["recipient_not_on_whatsapp", "message_not_found", "whatsapp_error"] as const;
+
+/** One line of a card or a poll. */
+const line = (longest: number) => z.string().trim().min(1).max(longest);
+
+export const sendLocation = defineCommand({
+  name: "message.sendLocation",
+  kind: "send",
+  summary: "Send a place on the map",
+  input: z.object({
+    to: recipient,
+    /** Degrees (WGS 84). */
+    latitude: z.number().min(-90).max(90),
+    longitude: z.number().min(-180).max(180),
+    name: line(255).optional(),
+    address: line(1024).optional(),
+    ...contextFields,
+  }),
+  output: sent,
+  errors,
+});
+
+/** A card may carry a picture; WhatsApp's own are of some kilobytes. Characters. */
+const maxCard = 65_536;
+export const maxCards = 100;
+
+export const sendContact = defineCommand({
+  name: "message.sendContact",
+  kind: "send",
+  summary: "Send the cards of one or several contacts",
+  input: z.object({
+    to: recipient,
+    contacts: z
+      .array(
+        z.object({
+          displayName: line(255),
+          /** RFC 2426, RFC 6350. With `waid=<digits>` on a TEL line the recipient's phone offers to write to the contact. */
+          vcard: z
+            .string()
+            .max(maxCard)
+            .regex(/^\s*BEGIN:VCARD\r?\n[\s\S]*\nEND:VCARD\s*$/i, "must be a vCard, BEGIN:VCARD to END:VCARD"),
+        }),
+      )
+      .min(1)
+      .max(maxCards),
+    ...contextFields,
+  }),
+  output: sent,
+  errors,
+});
+
+/** What WhatsApp's apps let people enter: 2 to 12 answers of up to 100 characters, a question of up to 255. */
+export const pollBounds = { question: 255, option: 100, options: [2, 12] } as const;
+
+export const sendPoll = defineCommand({
+  name: "message.sendPoll",
+  kind: "send",
+  summary: "Send a poll",
+  input: z
+    .object({
+      to: recipient,
+      question: line(pollBounds.question),
+      options: z
+        .array(line(pollBounds.option))
+        .min(pollBounds.options[0])
+        .max(pollBounds.options[1])
+        .refine((options) => new Set(options).size === options.length, "must differ from each other"),
+      /** How many answers one may choose; 0 means as many as there are. */
+      selectableCount: z.int().min(0).default(1),
+      ...contextFields,
+    })
+    .refine((input) => input.selectableCount <= input.options.length, {
+      path: ["selectableCount"],
+      message: "must not be more than there are options",
+    }),
+  output: sent,
+  errors,
+});
+
+const webUrl = z.url({ protocol: /^https?$/ }).max(2048);
+
+export const sendLink = defineCommand({
+  name: "message.sendLink",
+  kind: "send",
+  summary: "Send a link with a preview of its page; without a title the page is fetched for it",
+  input: z.object({
+    to: recipient,
+    url: webUrl,
+    title: line(300).optional(),
+    description: line(1000).optional(),
+    /** Without ffmpeg on the session host only a JPEG of up to 32 KiB is shown. */
+    image: webUrl.optional(),
+    ...contextFields,
+  }),
+  output: sent,
+  errors: [...errors, "url_not_allowed", "media_not_usable", "payload_too_large"],
+});
+
+/** Kinds of messages that can be forwarded: of others only the text and the file are kept. */
+export const forwardable = ["text", "image", "video", "audio", "document"] as const;
+
+export const forward = defineCommand({
+  name: "message.forward",
+  kind: "send",
+  summary: "Send the text or the file of a message on, marked as forwarded",
+  input: z.object({
+    to: destination,
+    messageId,
+    /** The chat of that message, where messages of several chats have its id. */
+    chat: destination.optional(),
+    ...contextFields,
+  }),
+  output: sent,
+  errors: [...errors, "conflict", "media_not_ready", "media_lost", "media_not_usable", "not_supported"],
+});
+
+export const star = defineCommand({
+  name: "message.star",
+  kind: "mutate",
+  summary: "Star a message on all devices of the account, or take the star away",
+  input: z.object({ messageId, chat: recipient.optional(), star: z.boolean() }),
+  output: z.object({}),
+  errors: ["message_not_found", "conflict", "whatsapp_error"],
+  repeatable: true,
+});

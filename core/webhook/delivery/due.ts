@@ -1,0 +1,49 @@
+import { toClaimed } from "./backlog.ts";
+import type { Claimed, WebhookDeps } from "./batch.ts";
+
+export type Due = Claimed & { instanceId: string };
+
+/** The oldest events first of each endpoint that has no line, the endpoints that wait longest first. */
+export async function claimDue(
+  deps: WebhookDeps,
+  options: { until: Date; except: readonly string[]; endpoints: number; perEndpoint: number; limit: number },
+): Promise<Due[]> {
+  const now = deps.clock.now().toISOString();
+  const rows = await deps.db.sql<(Parameters<typeof toClaimed>[0] & { instance_id: string })[]>`
+    with due as (
+      select id, instance_id,
+        row_number() over (partition by instance_id order by event_seq) as place,
+        min(next_at) over (partition by instance_id) as since
+      from deliveries d
+      where status = 'pending' and next_at <= ${now}::timestamptz and instance_id <> all(${options.except as string[]}::uuid[])
+        and not exists (select 1 from webhook_endpoints w where w.instance_id = d.instance_id and w.state <> 'failing')
+    ), ranked as (
+      select id, place, dense_rank() over (order by since, instance_id) as endpoint
+      from due where place <= ${options.perEndpoint}
+    ), free as (
+      select id from deliveries
+      where id in (
+          select id from ranked where endpoint <= ${options.endpoints} order by endpoint, place limit ${options.limit})
+        and status = 'pending' and next_at <= ${now}::timestamptz
+      for update skip locked
+    )
+    update deliveries d set next_at = ${options.until.toISOString()}::timestamptz from free where d.id = free.id
+    returning d.id, d.instance_id, d.event_seq::float8 as event_seq, d.event_type, d.correlation_id, d.body, d.attempts,
+      d.tries, d.first_failed_at`;
+  return rows
+    .sort((a, b) => a.event_seq - b.event_seq)
+    .map((row) => ({ ...toClaimed(row), instanceId: row.instance_id }));
+}
+
+/** The instance's user has switched its webhook off, and the event is not wanted any more. */
+export async function giveUp(deps: WebhookDeps, deliveries: readonly Due[]): Promise<void> {
+  const ids = deliveries.map((delivery) => delivery.id);
+  await deps.db.sql`
+    update deliveries set status = 'failed', reason = 'disabled',
+      finished_at = ${deps.clock.now().toISOString()}::timestamptz
+    where id = any(${ids}::uuid[]) and status = 'pending'`;
+  deps.log.warn(
+    { instanceId: deliveries[0]?.instanceId, deliveries: ids.length },
+    "deliveries of an instance without webhook were given up",
+  );
+}

@@ -1,0 +1,87 @@
+import type { Clock } from "../../clock.ts";
+import type { Vault } from "../../crypto/index.ts";
+import type { Database } from "../../db/index.ts";
+import type { Egress } from "../../egress/index.ts";
+import { AppError } from "../../error.ts";
+import type { Ids } from "../../id.ts";
+import type { Instance } from "../../instance/index.ts";
+import { type Attempt, attempt } from "./attempt.ts";
+import { loadEndpoints } from "./endpoint.ts";
+
+/**
+ * Posts a test to the webhook of an instance now, once, signed like any delivery, whether or not the webhook is switched
+ * on. It is in no log and says nothing of the endpoint. Throws `webhook_disabled` when there is no URL; whatever goes
+ * wrong at the other end is an answer.
+ */
+export async function testWebhook(
+  deps: { db: Database; vault: Vault; egress: Pick<Egress, "fetch">; clock: Clock; ids: Ids },
+  instance: Instance,
+  correlationId?: string,
+): Promise<Attempt> {
+  const url = instance.webhookUrl;
+  if (!url) throw new AppError("webhook_disabled", "the instance has no webhook URL");
+  const endpoint = (await loadEndpoints(deps.db, deps.vault, [instance.id])).get(instance.id);
+  if (endpoint instanceof Error) throw endpoint;
+  if (!endpoint) throw new AppError("instance_not_found");
+  const at = deps.clock.now();
+  const [id, eventId] = [deps.ids.uuid(), deps.ids.uuid()];
+  const body = JSON.stringify({
+    event: "test",
+    data: { instanceId: instance.id },
+    timestamp: at.toISOString(),
+    eventId,
+  });
+  return attempt(deps.egress, { ...endpoint, url }, { id, body, correlationId }, at);
+}
+
+/** What the Gateway API's document calls the events that it tells of, in its order. */
+export const gatewayEvents = [
+  "message.received",
+  "message.sent",
+  "message.failed",
+  "message.read",
+  "message.delivered",
+  "connection.open",
+  "connection.close",
+  "connection.update",
+  "group.join",
+  "group.leave",
+  "group.update",
+  "group.participants.update",
+  "call.received",
+  "call.rejected",
+] as const;
+
+export interface UrlTest {
+  url: string;
+  event: (typeof gatewayEvents)[number];
+  /** Goes along as it is. */
+  data: Record<string, unknown>;
+}
+
+/**
+ * Posts a body like those of the Gateway API to any URL now, once. It belongs to no instance, so it is not signed, and is
+ * in no log. Throws `url_not_allowed`, also when only the name's addresses show that it leads where we must not go;
+ * whatever goes wrong at the other end is an answer.
+ */
+export async function testUrl(
+  deps: { egress: Pick<Egress, "fetch">; clock: Clock; ids: Ids },
+  { url, event, data }: UrlTest,
+  correlationId?: string,
+): Promise<Attempt> {
+  const at = deps.clock.now();
+  const [id, eventId] = [deps.ids.uuid(), deps.ids.uuid()];
+  const body = JSON.stringify({ event, instanceId: null, timestamp: at.toISOString(), data, eventId });
+  let refusal: AppError | undefined;
+  const egress: Pick<Egress, "fetch"> = {
+    fetch: (...request) =>
+      deps.egress.fetch(...request).catch((error: unknown) => {
+        if (error instanceof AppError) refusal = error;
+        throw error;
+      }),
+  };
+  const endpoint = { url, headers: {}, secret: undefined, previous: undefined };
+  const result = await attempt(egress, endpoint, { id, body, correlationId }, at);
+  if (refusal) throw refusal;
+  return result;
+}

@@ -1,0 +1,222 @@
+import type { Database } from "../../db/index.ts";
+import { AppError } from "../../error.ts";
+import { isUuid } from "../../id.ts";
+import type { Instance } from "../../instance/index.ts";
+import { type PageRequest, type Pagination, pagination } from "../../message/page.ts";
+import { eventName, typesNamed } from "../body/name.ts";
+import { isSealedBody } from "../delivery/batch.ts";
+import type { Health } from "../delivery/endpoint.ts";
+
+export const deliveryStatuses = ["pending", "succeeded", "failed"] as const;
+export type DeliveryStatus = (typeof deliveryStatuses)[number];
+
+export interface LoggedDelivery {
+  /** What the receiver sees as `webhook-id`. */
+  id: string;
+  instanceId: string;
+  eventId: string;
+  /** The event's number within the instance. */
+  sequence: number;
+  /** The event's, and that of the request or the message that led to it; null of deliveries of an earlier version. */
+  correlationId: string | null;
+  /** As the `event` of its body. */
+  event: string;
+  /** Where it was to go when it was made. */
+  url: string;
+  status: DeliveryStatus;
+  /** `exhausted`: it had its tries; `gone`: the endpoint answered 410; `disabled`: the webhook was switched off. */
+  reason: string | null;
+  attempts: number;
+  /** Null when it is not to be tried. */
+  nextAttemptAt: Date | null;
+  createdAt: Date;
+  finishedAt: Date | null;
+}
+
+export interface LoggedAttempt {
+  number: number;
+  at: Date;
+  durationMs: number;
+  /** HTTP status, or null when there was no answer. */
+  status: number | null;
+  error: string | null;
+  /** The beginning of the answer. */
+  response: string | null;
+}
+
+interface Row {
+  id: string;
+  instance_id: string;
+  event_id: string;
+  sequence: number;
+  event_type: string;
+  correlation_id: string | null;
+  url: string;
+  status: DeliveryStatus;
+  reason: string | null;
+  attempts: number;
+  next_attempt_at: Date | null;
+  created_at: Date;
+  finished_at: Date | null;
+}
+
+/** What the log asks of an instance. */
+export type Logged = Pick<Instance, "id" | "dialect">;
+
+const toLogged = (row: Row, instance: Logged): LoggedDelivery => ({
+  id: row.id,
+  instanceId: row.instance_id,
+  eventId: row.event_id,
+  sequence: row.sequence,
+  correlationId: row.correlation_id,
+  event: eventName(instance.dialect, row.event_type),
+  url: row.url,
+  status: row.status,
+  reason: row.reason,
+  attempts: row.attempts,
+  nextAttemptAt: row.next_attempt_at,
+  createdAt: row.created_at,
+  finishedAt: row.finished_at,
+});
+
+/** One that stands in line has its turn with its endpoint. */
+const columns = (db: Database) => db.sql`
+  d.id, d.instance_id, d.event_id, d.event_seq::float8 as sequence, d.event_type, d.correlation_id, d.url, d.status, d.reason, d.attempts, d.created_at,
+  d.finished_at, case when d.status <> 'pending' then null when d.next_at < 'infinity' then d.next_at
+    else (select w.next_at from webhook_endpoints w where w.instance_id = d.instance_id) end as next_attempt_at`;
+
+export interface DeliveryFilter {
+  status?: DeliveryStatus | undefined;
+  /** Of the body, in either dialect's spelling. */
+  event?: string | undefined;
+}
+
+/** The deliveries of some instances together, from the newest to the oldest. */
+export async function listDeliveries(
+  db: Database,
+  instances: readonly Logged[],
+  page: PageRequest & DeliveryFilter,
+): Promise<{ deliveries: LoggedDelivery[]; pagination: Pagination }> {
+  const known = new Map(instances.map((instance) => [instance.id, instance]));
+  const ids = [...known.keys()];
+  const filter = db.sql`
+    ${page.status ? db.sql`and d.status = ${page.status}` : db.sql``}
+    ${page.event ? db.sql`and d.event_type = any(${typesNamed(page.event)})` : db.sql``}
+    ${page.from ? db.sql`and d.created_at >= ${page.from.toISOString()}::timestamptz` : db.sql``}
+    ${page.before ? db.sql`and d.created_at < ${page.before.toISOString()}::timestamptz` : db.sql``}`;
+  // Of each instance as many as the page could need, so that its index gives them in order.
+  const rows = await db.sql<Row[]>`
+    select ${columns(db)} from unnest(${ids}::uuid[]) as i(id) cross join lateral (
+      select * from deliveries d where d.instance_id = i.id ${filter}
+      order by d.created_at desc, d.id desc limit ${page.skip + page.limit}::bigint
+    ) d
+    order by d.created_at desc, d.id desc limit ${page.limit} offset ${page.skip}`;
+  const [count] = await db.sql<{ total: number }[]>`
+    select count(*)::int as total from deliveries d where d.instance_id = any(${ids}::uuid[]) ${filter}`;
+  return {
+    deliveries: rows.flatMap((row) => {
+      const instance = known.get(row.instance_id);
+      return instance ? [toLogged(row, instance)] : [];
+    }),
+    pagination: pagination(page, rows.length, count?.total ?? 0),
+  };
+}
+
+/** The instance of a delivery. Throws `delivery_not_found`, also when the instance is being deleted. */
+export async function instanceOfDelivery(db: Database, deliveryId: string): Promise<string> {
+  const [row] = isUuid(deliveryId)
+    ? await db.sql<{ instance_id: string }[]>`
+        select d.instance_id from deliveries d join instances i on i.id = d.instance_id
+        where d.id = ${deliveryId} and i.deleted_at is null`
+    : [];
+  if (!row) throw new AppError("delivery_not_found");
+  return row.instance_id;
+}
+
+/** Of one call. */
+export const maxCleared = 50_000;
+
+/**
+ * Removes deliveries that have succeeded or failed, with their attempts, `atOnce` in a statement and at most `most`; what
+ * is still to be sent stays. `more`: another call would find more. Should the queue bring the event of one again, as it may for some minutes,
+ * it is posted once more, with the `eventId` that it had.
+ */
+export async function clearDeliveries(
+  db: Database,
+  instanceIds: readonly string[],
+  { atOnce, most } = { atOnce: 5_000, most: maxCleared },
+): Promise<{ deleted: number; more: boolean }> {
+  let deleted = 0;
+  while (deleted < most) {
+    const limit = Math.min(atOnce, most - deleted);
+    // Locked in the order in which attempts are recorded; one that is replayed meanwhile is pending, and stays.
+    const gone = await db.sql`
+      with finished as materialized (
+        select id from deliveries where instance_id = any(${instanceIds as string[]}::uuid[]) and status <> 'pending'
+        limit ${limit}
+      ), locked as (
+        select id from deliveries where id in (select id from finished) and status <> 'pending' order by id for update
+      )
+      delete from deliveries where id in (select id from locked)`;
+    deleted += gone.count;
+    if (gone.count < limit) return { deleted, more: false };
+  }
+  return { deleted, more: true };
+}
+
+/**
+ * One delivery with its body and its attempts. A body that holds a credential, as a QR code, is null.
+ * Throws `delivery_not_found`.
+ */
+export async function readDelivery(
+  db: Database,
+  instance: Instance,
+  deliveryId: string,
+): Promise<LoggedDelivery & { body: unknown; log: LoggedAttempt[] }> {
+  const [row] = isUuid(deliveryId)
+    ? await db.sql<(Row & { body: string })[]>`
+        select ${columns(db)}, d.body from deliveries d where d.id = ${deliveryId} and d.instance_id = ${instance.id}`
+    : [];
+  if (!row) throw new AppError("delivery_not_found");
+  const log = await db.sql<LoggedAttempt[]>`
+    select number, at, duration_ms as "durationMs", status, error, response from attempts
+    where delivery_id = ${deliveryId} order by number, at`;
+  return { ...toLogged(row, instance), body: isSealedBody(row.body) ? null : JSON.parse(row.body), log: [...log] };
+}
+
+export interface WebhookStatus {
+  enabled: boolean;
+  url: string | null;
+  state: Health["state"] | "disabled";
+  /** In a row; a probe counts once. */
+  failures: number;
+  failingSince: Date | null;
+  /** The next probe, or the next turn of what is being worked off. */
+  nextAttemptAt: Date | null;
+  /** Deliveries that have not succeeded yet and have not failed. */
+  waiting: number;
+}
+
+/** How the endpoint of an instance fares. */
+export async function readStatus(db: Database, instance: Instance): Promise<WebhookStatus> {
+  const { webhookUrl: url, webhookEnabled: enabled } = instance;
+  const [row] = await db.sql<
+    { state: Health["state"] | null; failures: number; failing_since: Date; next_at: Date; waiting: number }[]
+  >`
+    select w.state, w.failures, w.failing_since, w.next_at,
+      (select count(*)::int from deliveries d where d.instance_id = ${instance.id} and d.status = 'pending') as waiting
+    from (select 1) one left join webhook_endpoints w on w.instance_id = ${instance.id} and w.url = ${url}`;
+  const waiting = row?.waiting ?? 0;
+  const none = { failures: 0, failingSince: null, nextAttemptAt: null, waiting };
+  if (!enabled || !url) return { enabled, url, state: "disabled", ...none };
+  if (!row?.state) return { enabled, url, state: "healthy", ...none };
+  return {
+    enabled,
+    url,
+    state: row.state,
+    failures: row.failures,
+    failingSince: row.failures > 0 ? row.failing_since : null,
+    nextAttemptAt: row.state === "failing" ? null : row.next_at,
+    waiting,
+  };
+}

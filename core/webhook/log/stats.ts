@@ -1,0 +1,60 @@
+import type { Database } from "../../db/index.ts";
+import type { Dialect } from "../../instance/instance.sql.ts";
+import { eventName } from "../body/name.ts";
+
+export interface DeliveryCounts {
+  total: number;
+  succeeded: number;
+  failed: number;
+  /** Not sent yet, or to be tried again. */
+  pending: number;
+}
+
+export interface WebhookStats extends DeliveryCounts {
+  /** Of those that are finished, 0 to 1; null when none is. */
+  successRate: number | null;
+  /** Of all tries, in milliseconds; null when there was none. */
+  averageDurationMs: number | null;
+  /** By the `event` of the bodies. */
+  byEvent: Record<string, DeliveryCounts>;
+}
+
+/** What is in the logs of some instances, in figures. */
+export async function readStats(db: Database, instanceIds: readonly string[]): Promise<WebhookStats> {
+  const ids = instanceIds as string[];
+  const [rows, [tries]] = await Promise.all([
+    db.sql<(DeliveryCounts & { dialect: Dialect; event_type: string })[]>`
+      select i.dialect, d.event_type, count(*)::int as total,
+        (count(*) filter (where d.status = 'succeeded'))::int as succeeded,
+        (count(*) filter (where d.status = 'failed'))::int as failed,
+        (count(*) filter (where d.status = 'pending'))::int as pending
+      from deliveries d join instances i on i.id = d.instance_id
+      where d.instance_id = any(${ids}::uuid[])
+      group by 1, 2 order by 2, 1`,
+    db.sql<{ average: number | null }[]>`
+      select avg(a.duration_ms)::float8 as average from deliveries d join attempts a on a.delivery_id = d.id
+      where d.instance_id = any(${ids}::uuid[])`,
+  ]);
+  const none: DeliveryCounts = { total: 0, succeeded: 0, failed: 0, pending: 0 };
+  const byEvent = new Map<string, DeliveryCounts>();
+  let all = none;
+  for (const row of rows) {
+    const name = eventName(row.dialect, row.event_type);
+    byEvent.set(name, sum(byEvent.get(name) ?? none, row));
+    all = sum(all, row);
+  }
+  const finished = all.succeeded + all.failed;
+  return {
+    ...all,
+    successRate: finished === 0 ? null : all.succeeded / finished,
+    averageDurationMs: tries?.average ?? null,
+    byEvent: Object.fromEntries(byEvent),
+  };
+}
+
+const sum = (one: DeliveryCounts, other: DeliveryCounts): DeliveryCounts => ({
+  total: one.total + other.total,
+  succeeded: one.succeeded + other.succeeded,
+  failed: one.failed + other.failed,
+  pending: one.pending + other.pending,
+});
