@@ -1,5 +1,5 @@
 import { readConfig, required } from "../core/config.ts";
-import { statusUrl } from "./status-server.ts";
+import { statusUrl } from "./host/status-server.ts";
 
 /** For the container's health check: ends with 0 when the host beside it says that it is well. */
 const config = readConfig();

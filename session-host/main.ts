@@ -2,7 +2,7 @@
 const running = (async () => {
   const { readConfig } = await import("../core/config.ts");
   const { createLogger } = await import("../core/log.ts");
-  const { startHost } = await import("./start.ts");
+  const { startHost } = await import("./host/start.ts");
   const config = readConfig();
   const log = createLogger("session-host", config.LOG_LEVEL);
   try {

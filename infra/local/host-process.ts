@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { Config } from "../../core/config.ts";
 import type { Logger } from "../../core/log.ts";
-import { startHost } from "../../session-host/start.ts";
+import { startHost } from "../../session-host/host/start.ts";
 
 /** `inside` this process, in a `child` of its own, or `none`. */
 export type HostMode = "inside" | "child" | "none";

@@ -2,7 +2,7 @@ import { jidNormalizedUser } from "@whiskeysockets/baileys";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { ringingCalls } from "../../core/event/ringing.ts";
-import { callEventId, ringSeconds } from "../calls.ts";
+import { callEventId, ringSeconds } from "../inbound/calls.ts";
 import { Outcome } from "./outcome.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
 

@@ -9,7 +9,7 @@ import { type MessageContext, maxQuotedBody } from "../../core/message/context.t
 import { type FoundMessage, findMessage } from "../../core/message/find.ts";
 import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { statusChat } from "../../core/message/status.ts";
-import { disappearsAfter } from "../disappearing.ts";
+import { disappearsAfter } from "../session/disappearing.ts";
 import type { ConnectedContext } from "./types.ts";
 
 /** What a message says besides its content: into Baileys' `generateWAMessage`, and into our own row. */

@@ -1,5 +1,5 @@
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
-import type { Session } from "../session.ts";
+import type { Session } from "../session/session.ts";
 
 export async function start(
   session: Session,

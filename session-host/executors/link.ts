@@ -6,7 +6,7 @@ import type { CommandInput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { recognize } from "../../core/media/kind.ts";
 import { type PageInfo, readPage } from "../../core/message/link-page.ts";
-import { preview } from "../transcode.ts";
+import { preview } from "../media/transcode.ts";
 import { contextOf } from "./context.ts";
 import { generationOptions, resolveRecipient, type SendContext } from "./message.ts";
 import type { PreparedMessage } from "./types.ts";

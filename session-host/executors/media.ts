@@ -1,8 +1,8 @@
 import { generateWAMessage } from "@whiskeysockets/baileys";
 import type { CommandInput } from "../../core/command/catalog/index.ts";
 import { isChannelJid } from "../../core/message/recipient.ts";
-import type { MediaSource, StagedFile } from "../media.ts";
-import { uploadPost } from "../posts.ts";
+import { uploadPost } from "../baileys/newsletter-send.ts";
+import type { MediaSource, StagedFile } from "../media/media.ts";
 import { contextOf, type SaidBesides } from "./context.ts";
 import { generationOptions, resolveRecipient, type SendContext } from "./message.ts";
 import type { PreparedMessage } from "./types.ts";

@@ -1,5 +1,5 @@
 import type { proto } from "@whiskeysockets/baileys";
-import type { Change } from "../change.ts";
+import type { Change } from "../ledger/change.ts";
 
 /** Something that a mutation says to WhatsApp under an id of its own. */
 export interface Stanza {

@@ -2,7 +2,7 @@ import { jidNormalizedUser, type WASocket } from "@whiskeysockets/baileys";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { isLidJid } from "../../core/message/recipient.ts";
-import { type KeptPresence, presencesOn } from "../presence.ts";
+import { type KeptPresence, presencesOn } from "../session/presence.ts";
 import { spellingsOf } from "./context.ts";
 import { resolveRecipient } from "./message.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";

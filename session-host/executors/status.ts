@@ -3,9 +3,9 @@ import type { CommandInput, CommandOutput } from "../../core/command/catalog/ind
 import { AppError } from "../../core/error.ts";
 import { findMessage } from "../../core/message/find.ts";
 import { assertAudience, type PostRequest, readAcquaintances, statusChat } from "../../core/message/status.ts";
-import { remove } from "./actions.ts";
 import { sendFile } from "./media.ts";
 import { generationOptions, type SendContext } from "./message.ts";
+import { remove } from "./message-action.ts";
 import type { Outcome } from "./outcome.ts";
 import type { ConnectedContext, MutationContext, PreparedMessage } from "./types.ts";
 

@@ -2,8 +2,8 @@ import type { proto, WASocket } from "@whiskeysockets/baileys";
 import type { Database } from "../../core/db/index.ts";
 import type { MessageContext } from "../../core/message/context.ts";
 import type { MessageMedia } from "../../core/message/message.sql.ts";
-import type { Conversions } from "../conversion.ts";
-import type { MediaStage } from "../media.ts";
+import type { Conversions } from "../media/conversion.ts";
+import type { MediaStage } from "../media/media.ts";
 
 /** What a command that needs the connection gets to work with. */
 export interface ConnectedContext {

@@ -8,7 +8,7 @@ import { readMp4 } from "../../core/media/mp4.ts";
 import { readOggOpus } from "../../core/media/ogg.ts";
 import { digestOf } from "../../core/media/spool.ts";
 import { openStorage } from "../../core/storage/index.ts";
-import { prepareFile } from "../../session-host/prepare.ts";
+import { prepareFile } from "../../session-host/media/prepare-file.ts";
 import { png } from "../integration/files.ts";
 import { restClient } from "../integration/rest.ts";
 import { startTestGateway } from "../support/gateway.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createLogger } from "../../core/log.ts";
-import { startHost } from "../../session-host/start.ts";
+import { startHost } from "../../session-host/host/start.ts";
 import { until } from "../support/until.ts";
 import { type Stack, startStack } from "./stack.ts";
 

@@ -11,8 +11,8 @@ import {
 import { readConfig } from "../../core/config.ts";
 import { endHost, spawnHost } from "../../infra/local/host-process.ts";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
-import { startHost } from "../../session-host/start.ts";
-import { prepareWhatsApp } from "../../session-host/whatsapp.ts";
+import { prepareWhatsApp } from "../../session-host/baileys/whatsapp.ts";
+import { startHost } from "../../session-host/host/start.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 import { details } from "./instance.ts";

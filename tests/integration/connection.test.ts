@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openVault } from "../../core/crypto/index.ts";
 import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
-import { KeyStore } from "../../session-host/key-store.ts";
+import { KeyStore } from "../../session-host/baileys/key-store.ts";
 import { type Dialect, startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 import { Client } from "../whatsapp/client.ts";

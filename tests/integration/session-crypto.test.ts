@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openVault, type Vault } from "../../core/crypto/index.ts";
 import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
-import { keyPlace, parseKey } from "../../session-host/change.ts";
+import { keyPlace, parseKey } from "../../session-host/ledger/change.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { exchange } from "./instance.ts";
 import { restClient } from "./rest.ts";

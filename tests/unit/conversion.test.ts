@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readConfig } from "../../core/config.ts";
 import { openStorage, type Storage } from "../../core/storage/index.ts";
-import { Conversions } from "../../session-host/conversion.ts";
+import { Conversions } from "../../session-host/media/conversion.ts";
 import { until } from "../support/until.ts";
 
 /** A bucket whose files come when the test lets them. */

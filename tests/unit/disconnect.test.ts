@@ -1,6 +1,6 @@
 import { Boom } from "@hapi/boom";
 import { expect, test } from "vitest";
-import { backoff, judge } from "../../session-host/disconnect.ts";
+import { backoff, judge } from "../../session-host/session/disconnect.ts";
 
 const closed = (statusCode: number) => new Boom("Stream Errored", { statusCode });
 

@@ -2,8 +2,8 @@ import { EventEmitter } from "node:events";
 import type { WASocket } from "@whiskeysockets/baileys";
 import { expect, test } from "vitest";
 import { createLogger } from "../../core/log.ts";
-import type { Change } from "../../session-host/change.ts";
-import { ContactSource } from "../../session-host/contacts.ts";
+import { ContactSource } from "../../session-host/inbound/contacts.ts";
+import type { Change } from "../../session-host/ledger/change.ts";
 
 const crew = "120363000000000001@g.us";
 

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { count, measure, prometheusName, prometheusText, takeEmf } from "../../core/metric/index.ts";
 import { type FleetGauge, type MetricName, metricCatalog } from "../../core/metric/name.ts";
-import { startStatusServer, statusUrl } from "../../session-host/status-server.ts";
+import { startStatusServer, statusUrl } from "../../session-host/host/status-server.ts";
 import { readPrometheus } from "../support/prometheus.ts";
 
 const names = Object.keys(metricCatalog) as MetricName[];

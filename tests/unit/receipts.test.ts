@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { journalReceipt } from "../../session-host/receipts.ts";
+import { journalReceipt } from "../../session-host/inbound/receipts.ts";
 
 const receipt = (attrs: Record<string, string>) => ({ tag: "receipt", attrs: { t: "1700000000", ...attrs } });
 

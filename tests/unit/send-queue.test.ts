@@ -1,10 +1,10 @@
 import { proto } from "@whiskeysockets/baileys";
 import { expect, test } from "vitest";
 import { createLogger } from "../../core/log.ts";
-import type { Change } from "../../session-host/change.ts";
-import type { ClaimedCommand } from "../../session-host/claim.ts";
+import type { ClaimedCommand } from "../../session-host/command/claim.ts";
+import { SendQueue } from "../../session-host/command/send-queue.ts";
 import type { ConnectedContext } from "../../session-host/executors/types.ts";
-import { SendQueue } from "../../session-host/send-queue.ts";
+import type { Change } from "../../session-host/ledger/change.ts";
 import { until } from "../support/until.ts";
 
 const command = (id: string, deadline: number): ClaimedCommand => ({

@@ -1,9 +1,9 @@
 import type { BinaryNode } from "@whiskeysockets/baileys";
 import { expect, test } from "vitest";
-import { journalCall } from "../../session-host/calls.ts";
-import type { Change } from "../../session-host/change.ts";
-import { journalGroup } from "../../session-host/group-events.ts";
-import type { Acquaintance } from "../../session-host/jids.ts";
+import { journalCall } from "../../session-host/inbound/calls.ts";
+import { journalGroup } from "../../session-host/inbound/group-events.ts";
+import type { Acquaintance } from "../../session-host/inbound/jids.ts";
+import type { Change } from "../../session-host/ledger/change.ts";
 
 const me = { id: "4915550000001@s.whatsapp.net", lid: "900001@lid" };
 const bob = { id: "4915550000002@s.whatsapp.net", lid: "900002@lid" };

@@ -1,0 +1,190 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import {
+  type AuthenticationCreds,
+  proto,
+  type SignalDataSet,
+  type SignalDataTypeMap,
+  type SignalKeyStoreWithTransaction,
+} from "@whiskeysockets/baileys";
+import { LRUCache } from "lru-cache";
+import type { Vault } from "../../core/crypto/index.ts";
+import type { Database } from "../../core/db/index.ts";
+import { type Change, type KeyWrite, keyPlace, parseKey, serializeKey } from "../ledger/change.ts";
+
+/** Records a change of the session; what comes back is awaited by nobody but the gate. */
+export type Record = (change: Change) => void;
+
+interface Transaction {
+  writes: Map<string, KeyWrite>;
+  /** What is to become durable together with the keys. */
+  extra: Change;
+}
+
+/** Keys that were read or written lately; a prekey is used once. */
+const cacheSize = 512;
+
+/**
+ * The Signal key store of one session, over rows that only this session writes. Writes are seen at once and become durable
+ * in order, in the background: `Gate` lets nothing out of the socket before that. So Baileys never waits for the database
+ * except to read, and a crash loses nothing that anybody has heard of.
+ */
+export class KeyStore {
+  readonly #db: Database;
+  readonly #vault: Vault;
+  readonly #instanceId: string;
+  readonly #record: Record;
+  readonly #fail: (error: unknown) => void;
+  readonly #cache = new LRUCache<string, { value: unknown }>({ max: cacheSize });
+  /** Not durable yet, so not to be forgotten: the number of writes under way for each. */
+  readonly #dirty = new Map<string, { value: unknown }>();
+  readonly #context = new AsyncLocalStorage<Transaction>();
+  /** When the transaction that began last has ended. */
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(options: {
+    db: Database;
+    vault: Vault;
+    instanceId: string;
+    record: Record;
+    fail: (error: unknown) => void;
+  }) {
+    this.#db = options.db;
+    this.#vault = options.vault;
+    this.#instanceId = options.instanceId;
+    this.#record = options.record;
+    this.#fail = options.fail;
+  }
+
+  /** Reads the credentials; undefined when there are none. A database that cannot be read throws: that is not the same. */
+  async loadCreds(): Promise<AuthenticationCreds | undefined> {
+    const [row] = await this.#db.sql<{ value: Buffer }[]>`
+      select value from session_keys where instance_id = ${this.#instanceId} and type = 'creds' and key_id = ''`;
+    return row && (parseKey(this.#vault.open(row.value, this.#place("creds", ""))) as AuthenticationCreds);
+  }
+
+  /** The credentials as a write. Taken as they are now, since Baileys goes on changing the object. */
+  static credsWrite(creds: AuthenticationCreds): KeyWrite {
+    return { type: "creds", id: "", value: parseKey(serializeKey(creds)) };
+  }
+
+  /** Joins `change` to the transaction that is open, so that both become durable together. */
+  attach(change: Change): void {
+    const transaction = this.#context.getStore();
+    if (!transaction) throw new Error("attach needs a transaction");
+    Object.assign(transaction.extra, change);
+  }
+
+  /** Forgets what the open transaction wrote so far. */
+  discard(): void {
+    this.#context.getStore()?.writes.clear();
+  }
+
+  /** Called when a write is durable: from now on it may be forgotten and read again. */
+  settled(keys: readonly KeyWrite[]): void {
+    for (const key of keys) {
+      const name = `${key.type} ${key.id}`;
+      if (this.#dirty.get(name)?.value === key.value) this.#dirty.delete(name);
+    }
+  }
+
+  /** What Baileys' socket and its Signal repository read and write through. */
+  readonly keys: SignalKeyStoreWithTransaction = {
+    get: (type, ids) => this.#get(type, ids),
+    set: async (data) => this.#set(data),
+    isInTransaction: () => this.#context.getStore() !== undefined,
+    transaction: (work) => this.#transaction(work),
+  };
+
+  async #get<Type extends keyof SignalDataTypeMap>(
+    type: Type,
+    ids: string[],
+  ): Promise<{ [id: string]: SignalDataTypeMap[Type] }> {
+    const transaction = this.#context.getStore();
+    const found: { [id: string]: SignalDataTypeMap[Type] } = {};
+    const missing: string[] = [];
+    for (const id of ids) {
+      const name = `${type} ${id}`;
+      const held = transaction?.writes.get(name) ?? this.#dirty.get(name) ?? this.#cache.get(name);
+      if (!held) missing.push(id);
+      else if (held.value !== null && held.value !== undefined) found[id] = held.value as SignalDataTypeMap[Type];
+    }
+    if (missing.length > 0) Object.assign(found, await this.#load(type, missing));
+    return found;
+  }
+
+  async #load(type: keyof SignalDataTypeMap, ids: string[]): Promise<{ [id: string]: unknown }> {
+    try {
+      const rows = await this.#db.sql<{ key_id: string; value: Buffer }[]>`
+        select key_id, value from session_keys
+        where instance_id = ${this.#instanceId} and type = ${type} and key_id = any(${ids}::text[])`;
+      const stored = new Map(rows.map((row) => [row.key_id, row.value]));
+      const loaded: { [id: string]: unknown } = {};
+      for (const id of ids) {
+        const name = `${type} ${id}`;
+        // Written while we were reading: that is newer.
+        const newer = this.#dirty.get(name) ?? this.#cache.get(name);
+        const bytes = stored.get(id);
+        const value = newer ? newer.value : bytes ? this.#revive(type, id, bytes) : null;
+        if (!newer && type !== "pre-key") this.#cache.set(name, { value });
+        if (value !== null && value !== undefined) loaded[id] = value;
+      }
+      return loaded;
+    } catch (error) {
+      // To Baileys this would look like a message that does not decrypt, which it refuses for good.
+      this.#fail(error);
+      throw error;
+    }
+  }
+
+  #revive(type: string, id: string, bytes: Buffer): unknown {
+    const value = parseKey(this.#vault.open(bytes, this.#place(type, id)));
+    return type === "app-state-sync-key" ? proto.Message.AppStateSyncKeyData.fromObject(value as object) : value;
+  }
+
+  #set(data: SignalDataSet): void {
+    const writes: KeyWrite[] = Object.entries(data).flatMap(([type, values]) =>
+      Object.entries(values ?? {}).map(([id, value]) => ({ type, id, value: value ?? null })),
+    );
+    const transaction = this.#context.getStore();
+    if (!transaction) {
+      this.#commit(writes, {});
+      return;
+    }
+    for (const write of writes) transaction.writes.set(`${write.type} ${write.id}`, write);
+  }
+
+  /**
+   * One at a time, whatever the key. Baileys locks by the JID as it was written, but a contact has several spellings (number, LID,
+   * with and without device) for one ratchet: two that run at once would each read it, step it on, and one step would be lost.
+   */
+  async #transaction<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#context.getStore()) return work();
+    const before = this.#last;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#last = promise;
+    await before;
+    try {
+      const transaction: Transaction = { writes: new Map(), extra: {} };
+      const result = await this.#context.run(transaction, work);
+      this.#commit([...transaction.writes.values()], transaction.extra);
+      return result;
+    } finally {
+      resolve();
+    }
+  }
+
+  #commit(writes: KeyWrite[], extra: Change): void {
+    if (writes.length === 0 && Object.keys(extra).length === 0) return;
+    for (const write of writes) {
+      const name = `${write.type} ${write.id}`;
+      this.#dirty.set(name, { value: write.value });
+      if (write.type === "pre-key") this.#cache.delete(name);
+      else this.#cache.set(name, { value: write.value });
+    }
+    this.#record({ ...extra, keys: writes });
+  }
+
+  #place(type: string, id: string): string {
+    return keyPlace(this.#instanceId, type, id);
+  }
+}

@@ -1,0 +1,119 @@
+import {
+  type BinaryNode,
+  DEFAULT_CONNECTION_CONFIG,
+  getBinaryNodeChildren,
+  type SignalRepositoryWithLIDStore,
+  type SocketConfig,
+} from "@whiskeysockets/baileys";
+import { sha256, type Vault } from "../../core/crypto/index.ts";
+import type { Database } from "../../core/db/index.ts";
+import type { Logger } from "../../core/log.ts";
+import type { Change } from "../ledger/change.ts";
+import { inboxPlace } from "../ledger/writes.ts";
+import type { KeyStore } from "./key-store.ts";
+
+/** Makes of a decrypted stanza what is to be stored with it. `repository` resolves LIDs. */
+export type Journal = (
+  stanza: BinaryNode,
+  plaintext: Uint8Array,
+  repository: SignalRepositoryWithLIDStore,
+) => Promise<Change>;
+
+export interface JournalingOptions {
+  db: Database;
+  vault: Vault;
+  instanceId: string;
+  store: KeyStore;
+  journal: Journal;
+  /** The session's state cannot be kept: nothing more may leave it. */
+  fail: (error: unknown) => void;
+  log: Logger;
+}
+
+/**
+ * Baileys' Signal repository, with a journal around decryption: the ratchet's new state, the plaintext and the message with
+ * its event are recorded as one change, before Baileys sends the receipt. What does not decrypt, because it was decrypted
+ * before a crash, is answered from the journal.
+ */
+export class JournalingSignal {
+  readonly #options: JournalingOptions;
+  /** Which stanza a ciphertext came in: decryption gets the same object, but not the stanza. */
+  readonly #stanzas = new WeakMap<Uint8Array, BinaryNode>();
+
+  constructor(options: JournalingOptions) {
+    this.#options = options;
+  }
+
+  /** To be called for each `message` stanza before Baileys handles it. */
+  announce(stanza: BinaryNode): void {
+    for (const enc of getBinaryNodeChildren(stanza, "enc")) {
+      if (enc.content instanceof Uint8Array) this.#stanzas.set(enc.content, stanza);
+    }
+  }
+
+  readonly makeRepository: SocketConfig["makeSignalRepository"] = (auth, logger, pnToLid) => {
+    const { store } = this.#options;
+    const inner = DEFAULT_CONNECTION_CONFIG.makeSignalRepository(
+      { creds: auth.creds, keys: store.keys },
+      logger,
+      pnToLid,
+    );
+    const repository: SignalRepositoryWithLIDStore = {
+      ...inner,
+      decryptMessage: (message) =>
+        store.keys.transaction(
+          () => this.#decrypt(message.ciphertext, () => inner.decryptMessage(message), repository),
+          message.jid,
+        ),
+      decryptGroupMessage: (message) =>
+        store.keys.transaction(
+          () => this.#decrypt(message.msg, () => inner.decryptGroupMessage(message), repository),
+          message.group,
+        ),
+    };
+    return repository;
+  };
+
+  async #decrypt(
+    ciphertext: Uint8Array,
+    decrypt: () => Promise<Uint8Array>,
+    repository: SignalRepositoryWithLIDStore,
+  ): Promise<Uint8Array> {
+    const { store, journal, log, instanceId } = this.#options;
+    const stanza = this.#stanzas.get(ciphertext);
+    const waId = stanza?.attrs.id;
+    if (!stanza || !waId) return await decrypt();
+    const hash = sha256(ciphertext);
+    let plaintext: Uint8Array;
+    try {
+      plaintext = await decrypt();
+    } catch (error) {
+      const kept = await this.#recall(waId, hash);
+      if (!kept) {
+        const reason = error instanceof Error ? error.message : String(error);
+        log.warn(
+          { correlationId: waId, instanceId, waId, reason },
+          "a message cannot be decrypted and is asked for again",
+        );
+        throw error;
+      }
+      store.discard();
+      return kept;
+    }
+    const inbox = [{ waId, hash, plaintext }];
+    store.attach({ ...(await journal(stanza, plaintext, repository)), inbox, correlationId: waId });
+    return plaintext;
+  }
+
+  async #recall(waId: string, hash: Buffer): Promise<Uint8Array | undefined> {
+    const { db, vault, instanceId, fail } = this.#options;
+    try {
+      const [row] = await db.sql<{ plaintext: Buffer }[]>`
+        select plaintext from session_inbox where instance_id = ${instanceId} and wa_id = ${waId} and hash = ${hash}`;
+      return row && vault.open(row.plaintext, inboxPlace(instanceId, waId));
+    } catch (error) {
+      fail(error);
+      throw error;
+    }
+  }
+}

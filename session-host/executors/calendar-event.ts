@@ -1,0 +1,51 @@
+import type { EventMessageOptions } from "@whiskeysockets/baileys";
+import type { CommandInput } from "../../core/command/catalog/index.ts";
+import type { SendContext } from "./message.ts";
+import { prepared } from "./message-content.ts";
+import type { PreparedMessage } from "./types.ts";
+
+export async function sendEvent(
+  context: SendContext,
+  input: CommandInput<"message.sendEvent">,
+): Promise<PreparedMessage> {
+  const { name, description, location, extraGuestsAllowed = false } = input;
+  const startDate = wholeSecond(input.startTime);
+  const endDate = input.endTime === undefined ? undefined : wholeSecond(input.endTime);
+  const event: EventMessageOptions = {
+    name,
+    startDate,
+    extraGuestsAllowed,
+    ...(description === undefined ? {} : { description }),
+    ...(endDate === undefined ? {} : { endDate }),
+    ...(location === undefined ? {} : { location: placeOf(location) }),
+  };
+  const message = await prepared(context, input, { event }, "event");
+  const kept = {
+    type: input.event,
+    description: description ?? "",
+    location: location === undefined ? null : typeof location === "string" ? location : location.name,
+    startTime: startDate.toISOString(),
+    endTime: endDate?.toISOString() ?? null,
+    canceled: false,
+    extraGuestsAllowed,
+  };
+  return { ...message, context: { ...message.context, event: kept } };
+}
+
+/** WhatsApp counts these, and a fraction does not fit its field. */
+function wholeSecond(text: string): Date {
+  return new Date(Math.floor(Date.parse(text) / 1000) * 1000);
+}
+
+type Place = NonNullable<CommandInput<"message.sendEvent">["location"]>;
+
+function placeOf(location: Place): NonNullable<EventMessageOptions["location"]> {
+  if (typeof location === "string") return { name: location };
+  const { name, address, latitude, longitude } = location;
+  return {
+    name,
+    ...(address === undefined ? {} : { address }),
+    ...(latitude === undefined ? {} : { degreesLatitude: latitude }),
+    ...(longitude === undefined ? {} : { degreesLongitude: longitude }),
+  };
+}

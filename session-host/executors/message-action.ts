@@ -1,0 +1,242 @@
+import { jidNormalizedUser, proto } from "@whiskeysockets/baileys";
+import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
+import { editWindowMs, maxReadMarks } from "../../core/command/catalog/message-action.ts";
+import { AppError } from "../../core/error.ts";
+import { derivedMessageId, uuidv7 } from "../../core/id.ts";
+import { contextForEvent } from "../../core/message/context.ts";
+import { type FoundMessage, findMessage } from "../../core/message/find.ts";
+import { isChannelJid, isGroupJid } from "../../core/message/recipient.ts";
+import { readAudience, statusChat } from "../../core/message/status.ts";
+import type { NewMessage, Revision } from "../ledger/change.ts";
+import { reactToPost } from "./channel.ts";
+import { contentOf, spellingsOf, withText } from "./context.ts";
+import { resolveRecipient } from "./message.ts";
+import { Outcome } from "./outcome.ts";
+import type { MutationContext } from "./types.ts";
+
+const { Type } = proto.Message.ProtocolMessage;
+
+/** Values of a stanza's `edit`, as WhatsApp Web sends them. */
+const edited = { text: "1", post: "3", ownDeletion: "7", adminDeletion: "8" };
+
+export async function remove(
+  context: MutationContext,
+  input: CommandInput<"message.delete">,
+): Promise<Outcome<CommandOutput<"message.delete">>> {
+  const row = await find(context, input);
+  if (isChannelJid(row.chatId)) {
+    const change = { revisions: [revision(context, row, { kind: "delete" })] };
+    return new Outcome({}, change, said(row, {}, edited.adminDeletion));
+  }
+  if (!row.fromMe) await assertAdmin(context, row.chatId);
+  const posted = row.chatId === statusChat;
+  const audience = posted ? await readAudience(context.db, context.instanceId, row.waId) : undefined;
+  return new Outcome(
+    {},
+    { revisions: [revision(context, row, { kind: "delete" })] },
+    {
+      waId: derivedMessageId(context.commandId),
+      jid: row.chatId,
+      message: { protocolMessage: { key: keyOf(row), type: Type.REVOKE } },
+      attributes: { edit: row.fromMe ? edited.ownDeletion : edited.adminDeletion },
+      ...(audience ? { audience } : {}),
+    },
+  );
+}
+
+export async function edit(
+  context: MutationContext,
+  input: CommandInput<"message.edit">,
+): Promise<Outcome<CommandOutput<"message.edit">>> {
+  const row = await find(context, input);
+  if (!row.fromMe) throw new AppError("forbidden", "only the writer of a message can edit it");
+  if (row.chatId === statusChat) throw new AppError("not_supported", "WhatsApp lets nobody edit a status");
+  const posted = isChannelJid(row.chatId);
+  if (!posted && Date.now() - row.sentAt.getTime() > editWindowMs) {
+    throw new AppError("too_late", `WhatsApp lets a message be edited for ${editWindowMs / 60_000} minutes`);
+  }
+  const editedMessage = await rewritten(context, row, input.text);
+  if (posted) {
+    const change = { revisions: [revision(context, row, { kind: "edit", body: input.text })] };
+    return new Outcome({}, change, said(row, editedMessage, edited.post));
+  }
+  return new Outcome(
+    {},
+    { revisions: [revision(context, row, { kind: "edit", body: input.text })] },
+    {
+      waId: derivedMessageId(context.commandId),
+      jid: row.chatId,
+      message: {
+        protocolMessage: { key: keyOf(row), type: Type.MESSAGE_EDIT, editedMessage, timestampMs: Date.now() },
+      },
+      attributes: { edit: edited.text },
+    },
+  );
+}
+
+export async function react(
+  context: MutationContext,
+  input: CommandInput<"message.react">,
+): Promise<Outcome<CommandOutput<"message.react">>> {
+  const row = await find(context, input);
+  const posted = row.chatId === statusChat;
+  if (posted && row.fromMe) throw new AppError("not_supported", "WhatsApp lets nobody react to their own status");
+  const waId = derivedMessageId(context.commandId);
+  const inChannel = isChannelJid(row.chatId);
+  if (inChannel) await reactToPost(context, row, waId, input.reaction);
+  const message: proto.IMessage = {
+    reactionMessage: { key: keyOf(row), text: input.reaction, senderTimestampMs: Date.now() },
+  };
+  const change = { messages: [reactionRow(row, waId, message, input.reaction)] };
+  if (inChannel) return new Outcome({ messageId: waId }, change);
+  return new Outcome(
+    { messageId: waId },
+    change,
+    // Of a reaction to a status only who posted it learns.
+    { waId, jid: row.chatId, message, attributes: {}, ...(posted ? { audience: [row.senderId] } : {}) },
+  );
+}
+
+export async function setTyping(
+  { sock }: MutationContext,
+  { to, state }: CommandInput<"chat.setTyping">,
+): Promise<CommandOutput<"chat.setTyping">> {
+  await sock.sendPresenceUpdate(state, await resolveRecipient(sock, to));
+  return {};
+}
+
+export async function markRead(
+  context: MutationContext,
+  input: CommandInput<"message.markRead">,
+): Promise<Outcome<CommandOutput<"message.markRead">>> {
+  const { sock } = context;
+  const chats = input.chat && (await spellingsOf(context, await resolveRecipient(sock, input.chat)));
+  const rows = input.messageIds
+    ? await receivedUnder(context, [...new Set(input.messageIds)], chats)
+    : await unread(context, chats || []);
+  // Who posts in a channel is told of nobody who reads it.
+  const told = rows.filter((row) => !isChannelJid(row.chatId));
+  if (told.length > 0) await sock.readMessages(told.map((row) => keyOf({ ...row, fromMe: false })));
+  return new Outcome({ messages: rows.length }, { readMarks: rows.map((row) => row.id) });
+}
+
+type Received = Pick<FoundMessage, "id" | "waId" | "chatId" | "senderId" | "senderLid">;
+
+/** What was received under these ids, in these chats or any. Throws `message_not_found`. */
+async function receivedUnder(
+  { db, instanceId }: MutationContext,
+  ids: string[],
+  chats?: string[] | "",
+): Promise<Received[]> {
+  const rows = await db.sql<Received[]>`
+    select id, wa_id as "waId", chat_id as "chatId", sender_id as "senderId", sender_lid as "senderLid" from messages
+    where instance_id = ${instanceId} and wa_id = any(${ids}::text[]) and not from_me
+      ${chats ? db.sql`and chat_id = any(${chats}::text[])` : db.sql``}
+    limit ${10 * maxReadMarks}`;
+  const missing = ids.find((id) => !rows.some((row) => row.waId === id));
+  if (missing !== undefined) throw new AppError("message_not_found", `no message ${missing} was received`);
+  return rows;
+}
+
+/** What is unread among the newest messages of a chat: how far back to look is bounded, as a chat may have millions. */
+async function unread({ db, instanceId }: MutationContext, chats: string[]): Promise<Received[]> {
+  return await db.sql<Received[]>`
+    select id, wa_id as "waId", chat_id as "chatId", sender_id as "senderId", sender_lid as "senderLid"
+    from unnest(${chats}::text[]) as chat(jid), lateral (
+      select * from messages where instance_id = ${instanceId} and chat_id = chat.jid
+      order by sent_at desc, id desc limit ${5 * maxReadMarks}) newest
+    where not from_me and read_at is null and type <> 'reaction'
+    order by sent_at desc, id desc limit ${maxReadMarks}`;
+}
+
+/** The message that is meant. Throws `message_not_found`, also for one that is no longer there, and `conflict`. */
+export async function find(context: MutationContext, input: { messageId: string; chat?: string | undefined }) {
+  const chats = input.chat === undefined ? undefined : await spellingsOf(context, input.chat);
+  const row = await findMessage(context.db, context.instanceId, input.messageId, chats);
+  if (row.deletedAt) throw new AppError("message_not_found", "the message was deleted");
+  if (row.status === "failed" || row.status === "canceled") {
+    throw new AppError("message_not_found", "the message was never sent");
+  }
+  if (row.scheduled) throw new AppError("conflict", "the message is not sent yet: call it off instead");
+  return row;
+}
+
+/** What is said of a post keeps its id, and is all that is left of it. */
+const said = (row: FoundMessage, message: proto.IMessage, edit: string) => ({
+  waId: row.waId,
+  jid: row.chatId,
+  message,
+  attributes: { edit },
+});
+
+/** How WhatsApp names a message. The members of a group, and people today, are known to each other by LID. */
+function keyOf(row: Pick<FoundMessage, "waId" | "chatId" | "fromMe" | "senderId" | "senderLid">) {
+  const { waId: id, chatId, fromMe } = row;
+  const sender = fromMe ? undefined : (row.senderLid ?? row.senderId);
+  const many = isGroupJid(chatId) || chatId.endsWith("@broadcast");
+  if (many) return { remoteJid: chatId, id, fromMe, ...(sender && { participant: sender }) };
+  return { remoteJid: sender ?? chatId, id, fromMe };
+}
+
+async function assertAdmin({ sock }: MutationContext, chatId: string): Promise<void> {
+  if (!isGroupJid(chatId)) throw new AppError("forbidden", "only the writer of a message can delete it for everyone");
+  const me = [sock.user?.id, sock.user?.lid].map((jid) => jidNormalizedUser(jid));
+  const { participants } = await sock.groupMetadata(chatId);
+  const own = participants.find((one) => [one.id, one.phoneNumber, one.lid].some((jid) => jid && me.includes(jid)));
+  if (!own?.admin) throw new AppError("forbidden", "only an admin of the group can delete what others wrote");
+}
+
+function revision(
+  { sock }: MutationContext,
+  row: FoundMessage,
+  what: { kind: "delete" } | { kind: "edit"; body: string },
+): Revision {
+  const author = row.fromMe ? ("me" as const) : [row.senderId];
+  const by = jidNormalizedUser(sock.user?.id);
+  return { ...what, waId: row.waId, chatIds: [row.chatId], author, by, fromMe: true, at: new Date() };
+}
+
+/** The message with another text: WhatsApp wants all of it. */
+async function rewritten(context: MutationContext, row: FoundMessage, text: string): Promise<proto.IMessage> {
+  if (row.type === "text") return { extendedTextMessage: { text } };
+  const content = await contentOf(context, row);
+  const changed = content && withText(content, text);
+  if (changed) return changed;
+  throw new AppError("not_supported", `the text of this message (${row.type}) cannot be edited here`);
+}
+
+function reactionRow(to: FoundMessage, waId: string, message: proto.IMessage, emoji: string): NewMessage {
+  const seconds = Math.floor(Date.now() / 1000);
+  const context = { reactionTo: to.waId };
+  return {
+    id: uuidv7(Date.now()),
+    wa_id: waId,
+    chat_id: to.chatId,
+    from_me: true,
+    sender_id: "",
+    sender_lid: null,
+    push_name: null,
+    type: "reaction",
+    proto_type: "reactionMessage",
+    body: emoji,
+    media: null,
+    context,
+    status: "sent",
+    payload: Buffer.from(proto.Message.encode(proto.Message.fromObject(message)).finish()).toString("base64"),
+    sent_at: new Date(seconds * 1000).toISOString(),
+    event: {
+      type: "message.sent",
+      data: {
+        messageId: waId,
+        chatId: to.chatId,
+        type: "reaction",
+        protoType: "reactionMessage",
+        body: emoji,
+        timestamp: seconds,
+        media: null,
+        ...contextForEvent(context),
+        source: "api",
+      },
+    },
+  };
+}

@@ -1,0 +1,344 @@
+import type { Message } from "@aws-sdk/client-sqs";
+import { LRUCache } from "lru-cache";
+import { commandCatalog } from "../../core/command/catalog/index.ts";
+import { readCommandEnvelope } from "../../core/command/envelope.ts";
+import { AppError } from "../../core/error.ts";
+import { mediaPrefix, uploadPrefix } from "../../core/media/index.ts";
+import { openForeignQueues } from "../../core/queue/foreign.ts";
+import { commandQueue, type Queues } from "../../core/queue/index.ts";
+import { BulkRelease } from "../command/bulk.ts";
+import {
+  type ClaimedCommand,
+  claimCommands,
+  claimDue,
+  claimedAmong,
+  claimedAt,
+  claimWaiting,
+  countAttempt,
+  nextPosition,
+  unfinishedCommands,
+} from "../command/claim.ts";
+import { dispatch } from "../command/dispatch.ts";
+import { failure } from "../command/send-queue.ts";
+import { traceOf } from "../command/trace.ts";
+import { endMutes } from "../inbound/channels.ts";
+import { Ledger } from "../ledger/ledger.ts";
+import { Relay } from "../outbox/relay.ts";
+import { Replier } from "../outbox/replier.ts";
+import { SessionVersion } from "../session/client-version.ts";
+import { Session, type SessionRow } from "../session/session.ts";
+import type { HostDeps } from "./host.ts";
+import type { Lease } from "./lease.ts";
+import { pause } from "./pause.ts";
+
+/**
+ * Instances and commands that did not come through the queue are looked for so often, once they are so old, and scheduled
+ * sends that are due. Milliseconds.
+ */
+const reconcileMs = 2_000;
+const waitingMs = 3_000;
+/** By then an `instance.delete` that came through the queue is done. */
+const deletedMs = 60_000;
+/** Beyond this a host leaves commands on the queue. */
+const maxHeld = 10_000;
+
+/** What a host does for one shard while it holds the lease. */
+export class Shard {
+  readonly lease: Lease;
+  readonly #deps: HostDeps;
+  readonly #ledger: Ledger;
+  readonly #relay: Relay;
+  readonly #replier: Replier;
+  readonly #bulks: BulkRelease;
+  readonly #sessions = new Map<string, Session>();
+  readonly #stop = new AbortController();
+  #polling: Promise<void> | undefined;
+  #reconcile: NodeJS.Timeout | undefined;
+  /** Commands that were begun here lately. */
+  readonly #begun = new LRUCache<string, true>({ max: 20_000 });
+  /** Places of claims whose answer was lost. */
+  readonly #unsure = new Set<number>();
+  /** Commands whose deletion from the queue is still under way. */
+  #removing: Promise<unknown> = Promise.resolve();
+
+  constructor(deps: HostDeps, lease: Lease) {
+    this.#deps = deps;
+    this.lease = lease;
+    const { db, queues, vault, ids, log, host } = deps;
+    this.#relay = new Relay({ db, queues, log, host, lease });
+    this.#replier = new Replier({ db, vault, log, lease, foreignQueues: openForeignQueues(queues.client) });
+    this.#ledger = new Ledger({
+      db,
+      vault,
+      ids,
+      log,
+      host,
+      lease,
+      now: () => deps.clock.now(),
+      onEvents: () => this.#relay.nudge(),
+      onReplies: () => this.#replier.nudge(),
+    });
+    this.#bulks = new BulkRelease({
+      db,
+      host,
+      lease,
+      log,
+      target: (instanceId) => {
+        const session = this.#sessions.get(instanceId);
+        if (!session) return undefined;
+        const state = session.hopeless ? "hopeless" : session.context ? "connected" : "waiting";
+        return { state, held: session.queue.size };
+      },
+      hopeless: () => [...this.#sessions.values()].filter((session) => session.hopeless).map((session) => session.id),
+      submit: (command) => void this.#submit(command),
+      giveUp: (command) => this.#giveUp(command, new AppError("instance_not_connected", "the instance was logged out")),
+    });
+  }
+
+  get sessions(): ReadonlyMap<string, Session> {
+    return this.#sessions;
+  }
+
+  /** Opens the sessions that should run, takes up what the last holder left, then listens to the queue. */
+  async start(): Promise<void> {
+    await this.#openSessions();
+    for (const command of await unfinishedCommands(this.#deps.db, this.lease.grant.shard)) this.#resume(command);
+    await Promise.all([this.#takeWaiting(0), this.#takeDue()]);
+    this.#relay.start();
+    this.#replier.start();
+    this.#bulks.start(this.#stop.signal);
+    this.#polling = this.#poll();
+    this.#reconcile = setInterval(() => {
+      for (const session of this.#sessions.values()) session.queue.expire();
+      const { lease } = this;
+      Promise.all([
+        this.#openSessions(),
+        this.#takeWaiting(waitingMs),
+        this.#takeDue(),
+        endMutes(this.#deps, lease).then((any) => (any ? this.#takeWaiting(0) : undefined)),
+      ]).catch((error: unknown) =>
+        this.#deps.log.warn({ err: error }, "what did not come through the queue was not looked for"),
+      );
+    }, reconcileMs);
+  }
+
+  /** Gives up gracefully: takes nothing new, ends the sockets, keeps what is to be kept, sends what is to be sent. */
+  async stop(): Promise<void> {
+    clearInterval(this.#reconcile);
+    this.#stop.abort();
+    await Promise.all([this.#polling, this.#bulks.stopped()]);
+    await Promise.all([...this.#sessions.values()].map((session) => session.stop()));
+    await this.#ledger.drain();
+    await Promise.all([this.#relay.stop(), this.#replier.stop()]);
+    this.#ledger.close();
+  }
+
+  /** The lease is gone: everything ends at once, and nothing is written any more. */
+  kill(): void {
+    clearInterval(this.#reconcile);
+    this.lease.lose();
+    this.#stop.abort();
+    this.#ledger.close();
+    for (const session of this.#sessions.values()) session.kill();
+    this.#sessions.clear();
+    void this.#relay.stop();
+    void this.#replier.stop();
+  }
+
+  async #openSessions(): Promise<void> {
+    const rows = await this.#deps.db.sql<SessionRow[]>`
+      select id, status, linked_at is not null as linked from instances
+      where shard = ${this.lease.grant.shard} and desired = 'running' and deleted_at is null
+        and not (id = any(${[...this.#sessions.keys()]}::uuid[]))`;
+    for (const row of rows) this.#start(this.#adopt(row));
+    await this.#removeDeleted();
+  }
+
+  /** Instances whose `instance.delete` was given up before a host took it: they are gone for their users already. */
+  async #removeDeleted(): Promise<void> {
+    const rows = await this.#deps.db.sql<SessionRow[]>`
+      select id, status, linked_at is not null as linked from instances
+      where shard = ${this.lease.grant.shard} and deleted_at < clock_timestamp() - ${deletedMs} * interval '1 ms'`;
+    for (const row of rows) {
+      this.#adopt(row)
+        .remove()
+        .catch((error: unknown) =>
+          this.#deps.log.warn({ err: error, instanceId: row.id }, "an instance was not removed"),
+        );
+    }
+  }
+
+  #start(session: Session): void {
+    session
+      .start()
+      .catch((error: unknown) =>
+        this.#deps.log.error({ err: error, instanceId: session.id }, "a session did not start"),
+      );
+  }
+
+  #adopt(row: SessionRow): Session {
+    const known = this.#sessions.get(row.id);
+    if (known) return known;
+    const { db, vault, log, endpoint, caches, logins, media } = this.#deps;
+    const session = new Session(
+      {
+        db,
+        vault,
+        log,
+        endpoint,
+        caches,
+        logins,
+        version: new SessionVersion(this.#deps.versions),
+        media: media((instanceId, change) => this.#ledger.append(instanceId, change)),
+        ledger: this.#ledger,
+        leaseHeld: () => this.lease.held,
+        countAttempt: (id) => countAttempt(db, this.#deps.host, this.lease, id),
+        removeInstance: (id) => this.#removeInstance(id),
+      },
+      row,
+    );
+    this.#sessions.set(row.id, session);
+    return session;
+  }
+
+  async #removeInstance(id: string): Promise<void> {
+    const { db, host, storage } = this.#deps;
+    await this.#ledger.drain();
+    await Promise.all([storage.removeAll(mediaPrefix(id)), storage.removeAll(uploadPrefix(id))]);
+    await db.sql.begin(async (sql) => {
+      await sql`select fence(${this.lease.grant.shard}, ${host}, ${this.lease.grant.epoch})`;
+      await sql`delete from instances where id = ${id}`;
+    });
+    this.#replier.nudge();
+    this.#sessions.delete(id);
+  }
+
+  async #poll(): Promise<void> {
+    const { queues, log } = this.#deps;
+    const name = commandQueue(this.lease.grant.shard);
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        if (this.#held() > maxHeld) await pause(200, signal);
+        else await this.#takeOver(queues, name, await queues.receive(name, { waitSeconds: 20, signal }));
+      } catch (error) {
+        if (signal.aborted) break;
+        log.warn({ err: error, queue: name }, "the command queue is not available");
+        await pause(1000, signal);
+      }
+    }
+    await this.#removing;
+  }
+
+  /** Holds on to what it has received while the database is away: received again and again, it would end as a dead letter. */
+  async #claim(ids: readonly string[]): Promise<ClaimedCommand[]> {
+    const { db, host, log } = this.#deps;
+    for (let unsure = false; ; unsure = true) {
+      try {
+        const claimed = await claimCommands(db, host, this.lease, ids);
+        if (!unsure) return claimed;
+        // The connection may have been lost after the claim was made: what nobody here knows was claimed by that.
+        const all = await claimedAmong(db, this.lease.grant.shard, ids);
+        return all.filter((command) => !this.#begun.has(command.id));
+      } catch (error) {
+        if (this.#stop.signal.aborted || !this.lease.held) throw error;
+        log.warn({ err: error, commands: ids.length }, "commands wait for the database");
+        await pause(500, this.#stop.signal);
+      }
+    }
+  }
+
+  #takeWaiting(olderThanMs: number): Promise<void> {
+    const { db, host } = this.#deps;
+    return this.#take((position) => claimWaiting(db, host, this.lease, position, olderThanMs));
+  }
+
+  #takeDue(): Promise<void> {
+    const { db, host } = this.#deps;
+    return this.#take((position) => claimDue(db, host, this.lease, position));
+  }
+
+  /** What a claim takes, and before that what an earlier one has taken without our hearing of it. */
+  async #take(claim: (position: number) => Promise<ClaimedCommand[]>): Promise<void> {
+    const { db } = this.#deps;
+    for (const position of [...this.#unsure]) {
+      const lost = await claimedAt(db, this.lease.grant.shard, position);
+      if (this.#unsure.delete(position)) for (const command of lost) void this.#submit(command);
+    }
+    const position = await nextPosition(db);
+    try {
+      for (const command of await claim(position)) void this.#submit(command);
+    } catch (error) {
+      this.#unsure.add(position);
+      throw error;
+    }
+  }
+
+  #held(): number {
+    let held = 0;
+    for (const session of this.#sessions.values()) held += session.queue.size;
+    return held;
+  }
+
+  /** From the queue to the database, then off the queue. What cannot be read stays: after five times it is a dead letter. */
+  async #takeOver(queues: Queues, name: string, messages: readonly Message[]): Promise<void> {
+    const readable = messages.flatMap((message) => {
+      const parsed = readCommandEnvelope(message.Body);
+      if (!parsed)
+        this.#deps.log.error(
+          { queue: name, messageId: message.MessageId },
+          "a message on the command queue is not a command",
+        );
+      return parsed ? [{ id: parsed.id, handle: message.ReceiptHandle ?? "" }] : [];
+    });
+    if (readable.length === 0) return;
+    const claimed = await this.#claim(readable.map((message) => message.id));
+    for (const command of claimed) void this.#submit(command);
+    // The next batch need not wait for this one to leave the queue, only for the one before it.
+    const previous = this.#removing;
+    this.#removing = queues
+      .remove(
+        name,
+        readable.map((message) => message.handle),
+      )
+      .catch((error: unknown) => {
+        this.#deps.log.warn({ err: error, queue: name }, "claimed commands will come again");
+      });
+    await previous;
+  }
+
+  async #submit(command: ClaimedCommand): Promise<void> {
+    this.#begun.set(command.id, true);
+    try {
+      const session = this.#sessions.get(command.instanceId) ?? (await this.#load(command.instanceId));
+      if (!session) throw new AppError("instance_not_found");
+      await dispatch(session, command, this.#deps);
+    } catch (error) {
+      const known = error instanceof AppError ? error : new AppError("internal");
+      this.#deps.log.warn({ ...traceOf(command), err: error }, "a command could not be run");
+      await this.#ledger.append(command.instanceId, failure(command, known)).catch(() => undefined);
+    }
+  }
+
+  /** A mutation that the last holder had begun may have been done: only what is as good twice is done again. */
+  #resume(command: ClaimedCommand): void {
+    if (commandCatalog[command.name].repeatable) {
+      void this.#submit(command);
+      return;
+    }
+    this.#giveUp(command, new AppError("outcome_unknown"));
+  }
+
+  #giveUp(command: ClaimedCommand, error: AppError): void {
+    this.#ledger
+      .append(command.instanceId, failure(command, error))
+      .catch((fault: unknown) => this.#deps.log.warn({ ...traceOf(command), err: fault }, "a result was not kept"));
+  }
+
+  async #load(instanceId: string): Promise<Session | undefined> {
+    const [row] = await this.#deps.db.sql<SessionRow[]>`
+      select id, status, linked_at is not null as linked from instances
+      where id = ${instanceId} and shard = ${this.lease.grant.shard}`;
+    return row && this.#adopt(row);
+  }
+}

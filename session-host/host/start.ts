@@ -1,0 +1,67 @@
+import { systemClock } from "../../core/clock.ts";
+import { type Config, required } from "../../core/config.ts";
+import { openVault } from "../../core/crypto/index.ts";
+import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
+import { openDatabase } from "../../core/db/index.ts";
+import { createEgress } from "../../core/egress/index.ts";
+import { systemIds } from "../../core/id.ts";
+import type { Logger } from "../../core/log.ts";
+import { startEmitting } from "../../core/metric/emit.ts";
+import { count } from "../../core/metric/index.ts";
+import { openQueues } from "../../core/queue/index.ts";
+import { connectionName } from "../../core/shard/lease.ts";
+import { openStorage } from "../../core/storage/index.ts";
+import { version } from "../../core/version.ts";
+import { prepareWhatsApp } from "../baileys/whatsapp.ts";
+import { ClientVersions } from "../session/client-version.ts";
+import { Host } from "./host.ts";
+import { hostIdentity } from "./identity.ts";
+import { hostMetrics } from "./metrics.ts";
+import { startStatusServer } from "./status-server.ts";
+
+/** Opens what a host needs, as the configuration says, and starts it. */
+export async function startHost(config: Config, log: Logger): Promise<{ host: Host; stop(): Promise<void> }> {
+  const endpoint = prepareWhatsApp(config);
+  const { id, isDead } = hostIdentity();
+  await using undo = new AsyncDisposableStack();
+  const db = openDatabase(required(config, "DATABASE_URL"), {
+    max: 16,
+    name: connectionName(id),
+    idleInTransactionTimeoutMs: 5_000,
+  });
+  undo.defer(() => db.close());
+  const vault = await openVault(db, await createKeyWrapper(config));
+  const egress = createEgress({ allow: config.EGRESS_ALLOW });
+  undo.defer(() => egress.close());
+  const versions = new ClientVersions({ db, endpoint, pinned: config.WHATSAPP_VERSION, log });
+  undo.defer(() => versions.stop());
+  const host = new Host({
+    host: id,
+    isDead,
+    db,
+    queues: openQueues(config),
+    storage: openStorage(config),
+    vault,
+    egress,
+    endpoint,
+    versions,
+    clock: systemClock,
+    ids: systemIds,
+    log,
+    version,
+  });
+  const { METRICS_HOST, METRICS_PORT: port } = config;
+  if (port !== undefined) {
+    const parts = { metrics: hostMetrics(host, db), healthy: () => host.healthy };
+    const status = await startStatusServer({ host: METRICS_HOST, port }, parts);
+    undo.defer(() => status.stop());
+  }
+  count("HostsStarted");
+  const emitting = startEmitting(config);
+  undo.defer(() => emitting.stop());
+  await versions.start();
+  await host.start();
+  undo.defer(() => host.stop());
+  const started = undo.move();
+  return { host, stop: () => started.disposeAsync() };
+}

@@ -1,0 +1,80 @@
+import { type BinaryNode, getBinaryNodeChild } from "@whiskeysockets/baileys";
+import type { Person } from "../../core/event/catalog/group.ts";
+import type { NewEvent } from "../../core/event/catalog/index.ts";
+import { derivedEventId } from "../../core/event/derived-id.ts";
+import type { Change } from "../ledger/change.ts";
+import { type Acquaintance, byPhone, personOf, secondsOf, withoutPhone } from "./jids.ts";
+
+type CallEvent = Extract<NewEvent, { type: `call.${string}` }>;
+
+/** WhatsApp lets a call ring for less than that; an offer that is older when it comes was kept while nobody listened. */
+export const ringSeconds = 60;
+
+/** A call begins once and is over once, however often and in whichever words that is told, and whoever tells it first. */
+export const callEventId = (instanceId: string, callId: string, part: "begin" | "end") =>
+  derivedEventId(instanceId, "call", callId, part);
+
+/** What a `call` stanza comes to: nothing for the steps of a call between its beginning and its end. */
+export function journalCall(
+  instanceId: string,
+  stanza: BinaryNode,
+  { isMe, phones }: Acquaintance,
+): Change | Promise<Change> | undefined {
+  const [info] = Array.isArray(stanza.content) ? stanza.content : [];
+  const callId = info?.attrs["call-id"];
+  const creator = info?.attrs["call-creator"] ?? info?.attrs.from ?? stanza.attrs.from;
+  if (!info || !callId || !creator || isMe(creator)) return undefined;
+  const ours = isMe(info.attrs.from ?? stanza.attrs.from ?? "");
+  const caller = personOf(creator, info.attrs.caller_pn, info.attrs.caller_lid);
+  if (!caller) return undefined;
+  const { id: from, lid } = caller;
+  const event = eventOf(stanza, info, { callId, from, lid, creator, ours, timestamp: secondsOf(stanza) });
+  if (!event) return undefined;
+  const id = callEventId(instanceId, callId, event.type === "call.received" ? "begin" : "end");
+  const changeOf = (who: Person): Change => ({
+    events: [{ ...event, data: { ...event.data, from: who.id }, id } as CallEvent & { id: string }],
+  });
+  const lids = withoutPhone([caller]);
+  if (lids.length === 0) return changeOf(caller);
+  return phones(lids).then((known) => changeOf(byPhone(caller, known)));
+}
+
+interface Told {
+  callId: string;
+  from: string;
+  lid: string | null;
+  creator: string;
+  /** Whether a device of the account's owner says so. */
+  ours: boolean;
+  timestamp: number;
+}
+
+function eventOf(stanza: BinaryNode, info: BinaryNode, { creator, ours, ...call }: Told): CallEvent | undefined {
+  switch (info.tag) {
+    case "offer":
+    case "offer_notice":
+      return {
+        type: "call.received",
+        data: {
+          ...call,
+          creator,
+          isVideo: getBinaryNodeChild(info, "video") !== undefined || info.attrs.media === "video",
+          isGroup: info.attrs.type === "group" || info.attrs["group-jid"] !== undefined,
+          groupId: info.attrs["group-jid"] ?? null,
+          missed: stanza.attrs.offline !== undefined && Date.now() / 1000 - call.timestamp > ringSeconds,
+        },
+      };
+    case "reject":
+      return ours ? { type: "call.rejected", data: { ...call, by: "phone" } } : undefined;
+    case "accept":
+      return ours ? { type: "call.ended", data: { ...call, reason: "accepted" } } : undefined;
+    case "terminate":
+      if (info.attrs.reason === "rejected_elsewhere") return { type: "call.rejected", data: { ...call, by: "phone" } };
+      return {
+        type: "call.ended",
+        data: { ...call, reason: info.attrs.reason === "accepted_elsewhere" ? "accepted" : "missed" },
+      };
+    default:
+      return undefined;
+  }
+}

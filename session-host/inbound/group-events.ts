@@ -1,0 +1,166 @@
+import { type BinaryNode, getBinaryNodeChild, getBinaryNodeChildren } from "@whiskeysockets/baileys";
+import { type GroupChanges, type Person, participantActions } from "../../core/event/catalog/group.ts";
+import type { NewEvent } from "../../core/event/catalog/index.ts";
+import { derivedEventId } from "../../core/event/derived-id.ts";
+import { isGroupJid } from "../../core/message/recipient.ts";
+import { type Change, maxEventBody } from "../ledger/change.ts";
+import { type Acquaintance, byPhone, personOf, secondsOf, withoutPhone } from "./jids.ts";
+
+type GroupEvent = Extract<NewEvent, { type: `group.${string}` }>;
+type IsMe = Acquaintance["isMe"];
+
+/**
+ * What a notification of a group comes to. The ids of the events are made from the stanza's, so that one that WhatsApp sends again
+ * tells nothing twice. Where a person is named by LID only and the session may know the number, the answer comes later.
+ */
+export function journalGroup(
+  instanceId: string,
+  stanza: BinaryNode,
+  { isMe, phones }: Acquaintance,
+): Change | Promise<Change> | undefined {
+  const told = eventsOf(stanza, isMe);
+  if (told.length === 0) return undefined;
+  const { id = "", from = "", t = "" } = stanza.attrs;
+  const changeOf = (events: readonly GroupEvent[]): Change => ({
+    events: events.map((event, index) => ({
+      ...event,
+      id: derivedEventId(instanceId, "group", from, id, t, String(index)),
+    })),
+  });
+  const lids = withoutPhone(told.flatMap((event) => [event.data.by, ...membersOf(event)]));
+  if (lids.length === 0) return changeOf(told);
+  return phones(lids).then((known) => changeOf(told.map((event) => named(event, known))));
+}
+
+const membersOf = (event: GroupEvent): Person[] =>
+  event.type === "group.participants.update" ? event.data.participants : [];
+
+function named(event: GroupEvent, phones: ReadonlyMap<string, string>): GroupEvent {
+  const by = byPhone(event.data.by, phones);
+  if (event.type !== "group.participants.update") return { ...event, data: { ...event.data, by } } as GroupEvent;
+  const participants = event.data.participants.map((one) => byPhone(one, phones));
+  return { ...event, data: { ...event.data, by, participants } };
+}
+
+/** What all events of one notification have in common. */
+interface Common {
+  groupId: string;
+  by: Person | null;
+  fromMe: boolean;
+  timestamp: number;
+}
+
+function eventsOf(stanza: BinaryNode, isMe: IsMe): GroupEvent[] {
+  const { from, participant, participant_pn: phone, participant_lid: lid, type } = stanza.attrs;
+  if (!from || !isGroupJid(from) || !Array.isArray(stanza.content)) return [];
+  const children = stanza.content;
+  const author = type === "picture" ? children[0]?.attrs.author : undefined;
+  const by = personOf(participant ?? author, phone, lid);
+  const common = { groupId: from, by, fromMe: isSomeOf(by, isMe), timestamp: secondsOf(stanza) };
+  if (type !== "picture") return children.flatMap((child) => eventsOfChange(child, common, isMe));
+  return children.flatMap(({ tag }): GroupEvent[] => {
+    if (tag !== "set" && tag !== "delete") return [];
+    return [updated(common, { picture: tag === "set" ? "changed" : "removed" })];
+  });
+}
+
+const isSomeOf = (person: Person | null, isMe: IsMe) =>
+  person !== null && (isMe(person.id) || (person.lid !== null && isMe(person.lid)));
+
+const updated = (common: Common, changes: GroupChanges): GroupEvent => ({
+  type: "group.update",
+  data: { ...common, changes },
+});
+
+function eventsOfChange(child: BinaryNode, common: Common, isMe: IsMe): GroupEvent[] {
+  switch (child.tag) {
+    case "create":
+      return [joined(child, common)];
+    case "delete":
+      return [{ type: "group.leave", data: { ...common, reason: "deleted" } }];
+    case "add":
+    case "remove":
+    case "leave":
+    case "promote":
+    case "demote":
+      return participantsChanged(child, common, isMe);
+    default: {
+      const changes = changesOf(child);
+      return changes ? [updated(common, changes)] : [];
+    }
+  }
+}
+
+/** WhatsApp tells who comes into a group of all of it, whether it is new or not. */
+function joined(child: BinaryNode, common: Common): GroupEvent {
+  const group = getBinaryNodeChild(child, "group");
+  const size = Number(group?.attrs.size ?? getBinaryNodeChildren(group, "participant").length);
+  const reason = child.attrs.type === "new" ? "created" : child.attrs.reason === "invite" ? "invite" : "added";
+  const subject = group?.attrs.subject ?? null;
+  return { type: "group.join", data: { ...common, subject, size: size > 0 ? size : null, reason } };
+}
+
+/** Of ourselves it is told apart from the others, who may be named in the same breath. */
+function participantsChanged(child: BinaryNode, common: Common, isMe: IsMe): GroupEvent[] {
+  const people = getBinaryNodeChildren(child, "participant").flatMap(({ attrs }) => {
+    const person = personOf(attrs.jid, attrs.phone_number, attrs.lid);
+    return person ? [person] : [];
+  });
+  const action = participantActions.find((one) => one === (child.tag === "leave" ? "remove" : child.tag));
+  if (!action) return [];
+  const apart = action === "add" || action === "remove";
+  const others = apart ? people.filter((one) => !isSomeOf(one, isMe)) : people;
+  const events: GroupEvent[] = [];
+  if (others.length < people.length) {
+    events.push(
+      action === "add"
+        ? {
+            type: "group.join",
+            data: {
+              ...common,
+              subject: null,
+              size: null,
+              reason: child.attrs.reason === "invite" ? "invite" : "added",
+            },
+          }
+        : { type: "group.leave", data: { ...common, reason: common.fromMe ? "left" : "removed" } },
+    );
+  }
+  if (others.length > 0)
+    events.push({ type: "group.participants.update", data: { ...common, action, participants: others } });
+  return events;
+}
+
+/** What a setting is now; undefined for what is none of ours to tell. */
+function changesOf(child: BinaryNode): GroupChanges | undefined {
+  switch (child.tag) {
+    case "subject":
+      return { subject: child.attrs.subject ?? "" };
+    case "description":
+      return { description: textOf(getBinaryNodeChild(child, "body"))?.slice(0, maxEventBody) || null };
+    case "announcement":
+    case "not_announcement":
+      return { announcement: child.tag === "announcement" };
+    case "locked":
+    case "unlocked":
+      return { locked: child.tag === "locked" };
+    case "ephemeral":
+      return { ephemeral: Number(child.attrs.expiration) || 0 };
+    case "not_ephemeral":
+      return { ephemeral: 0 };
+    case "member_add_mode":
+      return { membersAdd: textOf(child) === "all_member_add" };
+    case "membership_approval_mode":
+      return { approval: getBinaryNodeChild(child, "group_join")?.attrs.state === "on" };
+    case "invite":
+      return { inviteCode: child.attrs.code ?? null };
+    default:
+      return undefined;
+  }
+}
+
+function textOf(node: BinaryNode | undefined): string | undefined {
+  const content = node?.content;
+  if (content instanceof Uint8Array) return Buffer.from(content).toString();
+  return typeof content === "string" ? content : undefined;
+}

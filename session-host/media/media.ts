@@ -1,0 +1,280 @@
+import { createReadStream } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { NoSuchKey } from "@aws-sdk/client-s3";
+import type { MediaType } from "@whiskeysockets/baileys";
+import type { CommandInput } from "../../core/command/catalog/index.ts";
+import type { Database } from "../../core/db/index.ts";
+import { type Egress, EgressError } from "../../core/egress/index.ts";
+import { AppError } from "../../core/error.ts";
+import type { Logger } from "../../core/log.ts";
+import { fileName, nameOfAttachment } from "../../core/media/filename.ts";
+import { maxMediaBytes, mediaKey, storableType, uploadKey } from "../../core/media/index.ts";
+import { spool } from "../../core/media/spool.ts";
+import type { MessageMedia } from "../../core/message/message.sql.ts";
+import type { Storage } from "../../core/storage/index.ts";
+import { Limiter } from "../host/limiter.ts";
+import { publicMedia } from "../inbound/inbox.ts";
+import type { Change } from "../ledger/change.ts";
+import type { Connection } from "../session/connection.ts";
+import { Damaged, download } from "./download.ts";
+import { type BroughtFile, type PreparedFile, prepareFile } from "./prepare-file.ts";
+
+/** A file of a caller, on this host's disk and in the bucket, as it goes to WhatsApp. */
+export interface StagedFile extends PreparedFile {
+  storageKey: string;
+  /** Removes the copy on disk. */
+  release(): Promise<void>;
+}
+
+/** Where a caller's file is, and what it shall be. */
+export type MediaSource = Pick<CommandInput<"message.sendMedia">, "url" | "upload" | "kind" | "voice"> & {
+  /** In place of the other two: where the file of a message stands in the bucket. */
+  kept?: string | undefined;
+};
+
+export interface MediaStageDeps {
+  db: Database;
+  storage: Storage;
+  egress: Egress;
+  log: Logger;
+  record: (instanceId: string, change: Change) => Promise<void>;
+}
+
+const fetchTimeoutMs = 120_000;
+const concurrentDownloads = 4;
+/** A media host that stumbles is asked again; then the file counts as lost. */
+const retryPausesMs = [1000, 5000];
+
+/**
+ * Moves files between callers, WhatsApp and the bucket. Every file goes over the disk, so that memory does not grow with it
+ * and nothing stands in the bucket that was not seen whole.
+ */
+export class MediaStage {
+  readonly #deps: MediaStageDeps;
+  readonly #downloads = new Limiter(concurrentDownloads);
+  readonly #connections = new Map<string, Connection>();
+  readonly #busy = new Set<string>();
+  readonly #again = new Set<string>();
+
+  constructor(deps: MediaStageDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Brings a file of a caller's here: fetches what the URL points to, through the egress guard, or what was uploaded. Makes of
+   * it what is wanted and what WhatsApp shows, and keeps that in the bucket. Throws `AppError`: `url_not_allowed`,
+   * `media_not_usable`, `payload_too_large`, `not_supported`.
+   */
+  async stage(instanceId: string, waId: string, source: MediaSource): Promise<StagedFile> {
+    const folder = await mkdtemp(join(tmpdir(), "switchboard-"));
+    const release = () => rm(folder, { recursive: true, force: true });
+    try {
+      const path = join(folder, "file");
+      const brought = await this.#bring(instanceId, source, path);
+      if (brought.size === 0) throw new AppError("media_not_usable", "the file is empty");
+      const made = await prepareFile(brought, source);
+      const storageKey = mediaKey(instanceId, waId);
+      const { mimetype: contentType, size } = made;
+      await this.#deps.storage.put(storageKey, createReadStream(made.path), { contentType, size });
+      return { ...made, storageKey, release };
+    } catch (error) {
+      await release();
+      throw error instanceof EgressError ? fetchFailure(error) : error;
+    }
+  }
+
+  /** A small file of a caller's, whole and as it came; no copy of it is kept. Throws like `stage`. */
+  async take(instanceId: string, source: Pick<MediaSource, "url" | "upload">, maxBytes: number): Promise<Buffer> {
+    const folder = await mkdtemp(join(tmpdir(), "switchboard-"));
+    try {
+      const { path } = await this.#bring(instanceId, source, join(folder, "file"), maxBytes);
+      return await readFile(path);
+    } catch (error) {
+      throw error instanceof EgressError ? fetchFailure(error) : error;
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  async #bring(
+    instanceId: string,
+    source: MediaSource,
+    path: string,
+    maxBytes: number = maxMediaBytes,
+  ): Promise<BroughtFile> {
+    const { url } = source;
+    if (url !== undefined) {
+      const response = await this.#fetch(url, maxBytes);
+      const written = await spool(response.body, path, maxBytes);
+      return { ...written, path, claimed: String(response.headers["content-type"] ?? ""), filename: nameOf(url) };
+    }
+    const key = source.kept ?? uploadKey(instanceId, source.upload ?? "");
+    return await bringStored(this.#deps.storage, key, path, maxBytes);
+  }
+
+  async #fetch(url: string, maxBytes: number) {
+    const response = await this.#deps.egress.fetch(url, {
+      timeoutMs: fetchTimeoutMs,
+      maxBytes,
+      redirects: 3,
+    });
+    if (response.status !== 200) {
+      response.body.destroy();
+      throw new AppError("media_not_usable", `the URL answers with status ${response.status}`);
+    }
+    return response;
+  }
+
+  /** Files can be fetched from WhatsApp with the session's media host. */
+  connected(instanceId: string, connection: Connection): void {
+    this.#connections.set(instanceId, connection);
+    this.wake(instanceId);
+  }
+
+  disconnected(instanceId: string): void {
+    this.#connections.delete(instanceId);
+  }
+
+  /** Fetches the files of this instance that are not in the bucket yet. */
+  wake(instanceId: string): void {
+    if (this.#busy.has(instanceId)) {
+      this.#again.add(instanceId);
+      return;
+    }
+    this.#busy.add(instanceId);
+    this.#fetchPending(instanceId)
+      .catch((error: unknown) => this.#deps.log.warn({ err: error, instanceId }, "files wait for the next connection"))
+      .finally(() => {
+        this.#busy.delete(instanceId);
+        if (this.#again.delete(instanceId)) this.wake(instanceId);
+      });
+  }
+
+  async #fetchPending(instanceId: string): Promise<void> {
+    for (;;) {
+      const rows = await this.#deps.db.sql<{ id: string; wa_id: string; chat_id: string; media: MessageMedia }[]>`
+        select id, wa_id, chat_id, media from messages
+        where instance_id = ${instanceId} and media->>'state' = 'pending' order by id limit 32`;
+      if (rows.length === 0) return;
+      await Promise.all(
+        rows.map(async (row) => {
+          const leave = await this.#downloads.enter();
+          try {
+            const connection = this.#connections.get(instanceId);
+            if (!connection) throw new Error("the connection is away");
+            const media = await this.#download(connection, instanceId, row);
+            await this.#deps.record(instanceId, {
+              messageUpdates: [{ id: row.id, set: { media } }],
+              events: [
+                media.state === "stored"
+                  ? {
+                      type: "media.stored",
+                      data: { messageId: row.wa_id, chatId: row.chat_id, media: publicMedia(media) },
+                    }
+                  : {
+                      type: "media.failed",
+                      data: { messageId: row.wa_id, chatId: row.chat_id, error: media.error ?? "" },
+                    },
+              ],
+              correlationId: row.wa_id,
+            });
+          } finally {
+            leave();
+          }
+        }),
+      );
+    }
+  }
+
+  /** Answers the file's new state. Throws only for what may pass: our own storage, a lost connection. */
+  async #download(
+    connection: Connection,
+    instanceId: string,
+    { wa_id: correlationId, media }: { wa_id: string; media: MessageMedia },
+  ): Promise<MessageMedia> {
+    const folder = await mkdtemp(join(tmpdir(), "switchboard-"));
+    const path = join(folder, "file");
+    try {
+      const { size, sha256 } = await this.#fromWhatsApp(connection, instanceId, media, path);
+      if (media.sha256 && media.sha256 !== sha256)
+        throw new MediaFault("the file is damaged: its hash is not the one that was announced");
+      const contentType = storableType(media.mimetype);
+      await this.#deps.storage.put(media.storageKey, createReadStream(path), { contentType, size });
+      return { ...media, size, sha256, state: "stored", error: null, source: null };
+    } catch (error) {
+      if (!(error instanceof MediaFault)) throw error;
+      this.#deps.log.warn(
+        { correlationId, instanceId, storageKey: media.storageKey, reason: error.message },
+        "a file could not be had from WhatsApp",
+      );
+      return { ...media, state: "failed", error: error.message, source: null };
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  async #fromWhatsApp(
+    connection: Connection,
+    instanceId: string,
+    media: MessageMedia,
+    path: string,
+  ): Promise<{ size: number; sha256: string }> {
+    const { source } = media;
+    // The sender chose the path, and Baileys puts it behind a host name: without the slash it could name a host of its own.
+    if (!source?.directPath?.startsWith("/"))
+      throw new MediaFault("the message names no file on WhatsApp's media host");
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await connection.sock.refreshMediaConn(attempt > 0);
+        const url = `https://${connection.sock.getMediaHost()}${source.directPath}`;
+        const mediaKey = Buffer.from(source.mediaKey, "base64");
+        return await download({ url, mediaKey, kind: source.kind as MediaType }, connection.downloads, path);
+      } catch (error) {
+        if (this.#connections.get(instanceId) !== connection) throw error;
+        // Asked again, the same would come.
+        if (error instanceof Damaged || error instanceof AppError) throw new MediaFault(error.message);
+        if (attempt === retryPausesMs.length)
+          throw new MediaFault(error instanceof Error ? error.message : String(error));
+        await sleep(retryPausesMs[attempt]);
+      }
+    }
+  }
+}
+
+/** Writes a file of the bucket to the disk. Throws `media_not_usable` when it is not there, `payload_too_large`. */
+export async function bringStored(
+  storage: Storage,
+  key: string,
+  path: string,
+  maxBytes: number = maxMediaBytes,
+): Promise<BroughtFile> {
+  const stored = await storage.get(key).catch((error: unknown) => {
+    if (!(error instanceof NoSuchKey)) throw error;
+    throw new AppError("media_not_usable", "nothing was uploaded under this id, or it has expired", { cause: error });
+  });
+  const written = await spool(stored.body, path, maxBytes);
+  const filename = nameOfAttachment(stored.contentDisposition) ?? "file";
+  return { ...written, path, claimed: stored.contentType, filename };
+}
+
+/** Trying again would give the same. */
+class MediaFault extends Error {}
+
+/** The name that a URL ends in. */
+function nameOf(url: string): string {
+  const raw = basename(new URL(url).pathname);
+  try {
+    return fileName.safeParse(decodeURIComponent(raw)).data ?? "file";
+  } catch {
+    // Broken escapes.
+    return raw;
+  }
+}
+
+function fetchFailure(error: EgressError): AppError {
+  if (error.kind === "too_large") return new AppError("payload_too_large", error.message);
+  return new AppError("media_not_usable", `the URL could not be fetched: ${error.message}`);
+}

@@ -1,0 +1,123 @@
+import type { Database } from "../../core/db/index.ts";
+import type { EventEnvelope, EventType } from "../../core/event/catalog/index.ts";
+import type { Logger } from "../../core/log.ts";
+import { count } from "../../core/metric/index.ts";
+import { batches } from "../../core/queue/batches.ts";
+import { eventQueue, type QueueMessage, type Queues } from "../../core/queue/index.ts";
+import type { Lease } from "../host/lease.ts";
+import { Poller } from "../host/poller.ts";
+
+export interface RelayDeps {
+  db: Database;
+  queues: Queues;
+  log: Logger;
+  host: string;
+  lease: Lease;
+}
+
+interface OutboxRow {
+  id: string;
+  instance_id: string;
+  seq: number;
+  type: EventType;
+  data: unknown;
+  correlation_id: string | null;
+  created_at: Date;
+}
+
+const page = 500;
+const lanes = 4;
+/** Finds what another process appended, and what a failed call left. */
+const pollMs = 1000;
+
+/** Brings the events of a shard from the log to the event queue, in order per instance, at least once. */
+export class Relay {
+  readonly #deps: RelayDeps;
+  readonly #poller: Poller;
+
+  constructor(deps: RelayDeps) {
+    this.#deps = deps;
+    const { log, lease } = deps;
+    this.#poller = new Poller(() => this.#emitAll(), {
+      goesOn: () => lease.held,
+      failed: (error) => log.warn({ err: error, shard: lease.grant.shard }, "events wait in the log"),
+    });
+  }
+
+  start(): void {
+    this.#poller.start();
+  }
+
+  /** There are new events. */
+  nudge(): void {
+    this.#poller.nudge();
+  }
+
+  /** Sends what is there, then ends. */
+  stop(): Promise<void> {
+    return this.#poller.stop();
+  }
+
+  async #emitAll(): Promise<number> {
+    while ((await this.#emit()) === page);
+    return pollMs;
+  }
+
+  /** Answers how many events were read. */
+  async #emit(): Promise<number> {
+    const { db, host, lease } = this.#deps;
+    const shard = lease.grant.shard;
+    const rows = await db.sql<OutboxRow[]>`
+      select id, instance_id, seq::float8 as seq, type, data, correlation_id, created_at from events
+      where shard = ${shard} and emitted_at is null order by position limit ${page}`;
+    if (rows.length === 0) return 0;
+    const byLane = Array.from({ length: lanes }, (): OutboxRow[] => []);
+    for (const row of rows) byLane[Number.parseInt(row.instance_id.slice(-4), 16) % lanes]?.push(row);
+    const sent = (await Promise.all(byLane.map((lane) => this.#sendLane(lane)))).flat();
+    if (sent.length > 0) {
+      await db.sql`
+        update events set emitted_at = clock_timestamp() from (select fence(${shard}, ${host}, ${lease.grant.epoch})) as held
+        where id = any(${sent}::uuid[])`;
+      count("EventsRelayed", sent.length);
+    }
+    if (sent.length < rows.length) throw new Error(`the event queue took ${sent.length} of ${rows.length} events`);
+    return rows.length;
+  }
+
+  /** Stops at the first refusal, since what comes after it would overtake it. Answers the ids that were taken. */
+  async #sendLane(rows: readonly OutboxRow[]): Promise<string[]> {
+    const sent: string[] = [];
+    const entries = rows.map((row) => [row.id, toMessage(row)] as const);
+    for (const batch of batches(entries, ([, { body }]) => body)) {
+      if (!this.#deps.lease.held) return sent;
+      try {
+        const refused = await this.#deps.queues.sendBatch(
+          eventQueue,
+          batch.map(([, message]) => message),
+        );
+        const until = refused.length > 0 ? Math.min(...refused) : batch.length;
+        sent.push(...batch.slice(0, until).map(([id]) => id));
+        if (until < batch.length) return sent;
+      } catch (error) {
+        this.#deps.log.warn({ err: error, shard: this.#deps.lease.grant.shard }, "the event queue is not available");
+        return sent;
+      }
+    }
+    return sent;
+  }
+}
+
+function toMessage(row: OutboxRow): QueueMessage {
+  const envelope: EventEnvelope = {
+    v: 1,
+    id: row.id,
+    instanceId: row.instance_id,
+    seq: row.seq,
+    type: row.type,
+    data: row.data,
+    // Those of an earlier version may have none.
+    correlationId: row.correlation_id ?? row.id,
+    at: row.created_at.toISOString(),
+  };
+  return { body: JSON.stringify(envelope), groupId: row.instance_id, deduplicationId: row.id };
+}
