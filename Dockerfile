@@ -27,6 +27,7 @@ RUN npm ci && npm cache clean --force
 COPY core core
 COPY functions functions
 COPY session-host session-host
+COPY local local
 COPY infra/local infra/local
 
 FROM base AS whole
@@ -36,7 +37,7 @@ RUN install --directory --mode=700 --owner=node --group=node /data
 VOLUME /data
 USER node
 EXPOSE 3000
-CMD ["node", "infra/local/start.ts"]
+CMD ["node", "local/start.ts"]
 
 FROM base AS host
 COPY --from=host-build /app /app

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { acquireLease, reportHost } from "../../core/shard/lease.ts";
 import { openApp } from "../../functions/api/runtime.ts";
-import { type ApiGateway, startApiGateway } from "../../infra/local/api-gateway.ts";
+import { type ApiGateway, startApiGateway } from "../../local/lambda/api-gateway.ts";
 import { startApi, type TestApi } from "./support.ts";
 
 let api: TestApi;

@@ -2,8 +2,8 @@ import { request } from "node:http";
 import { handle } from "hono/aws-lambda";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { createApp } from "../../functions/api/app.ts";
-import { startApiGateway } from "../../infra/local/api-gateway.ts";
-import { sandboxEnvironment } from "../../infra/local/sandbox/environment.ts";
+import { startApiGateway } from "../../local/lambda/api-gateway.ts";
+import { sandboxEnvironment } from "../../local/sandbox/environment.ts";
 import { type Ask, password, startApi, type TestApi } from "./support.ts";
 
 const path = "/api/auth/generate-key";

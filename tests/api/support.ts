@@ -18,8 +18,8 @@ import { openStorage, type Storage } from "../../core/storage/index.ts";
 import { createUser, type NewUser } from "../../core/user/index.ts";
 import { createApp } from "../../functions/api/app.ts";
 import type { ApiDeps } from "../../functions/api/deps.ts";
-import { startApiGateway } from "../../infra/local/api-gateway.ts";
-import { startPostgres } from "../../infra/local/postgres.ts";
+import { startApiGateway } from "../../local/lambda/api-gateway.ts";
+import { startPostgres } from "../../local/postgres/index.ts";
 import { seedPostgres } from "../support/postgres.ts";
 import { dialects } from "../support/tables.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Agent, request } from "undici";
 import { type Database, openDatabase } from "../../core/db/index.ts";
-import { startPostgres } from "../../infra/local/postgres.ts";
+import { startPostgres } from "../../local/postgres/index.ts";
 import { now } from "./clock.ts";
 import type { Running, Setting } from "./gateway/process.ts";
 import type { Study } from "./result.ts";

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import type { HostMode } from "../../infra/local/host-process.ts";
+import type { HostMode } from "../../local/gateway/host-process.ts";
 
 /** The size of a run. */
 export interface Options {

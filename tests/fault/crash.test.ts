@@ -3,8 +3,8 @@ import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { DeleteMessageBatchCommand, ReceiveMessageCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import postgres from "postgres";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { startAws } from "../../infra/local/aws.ts";
-import { startPostgres } from "../../infra/local/postgres.ts";
+import { startAws } from "../../local/aws/index.ts";
+import { startPostgres } from "../../local/postgres/index.ts";
 import { startChild } from "../local/child.ts";
 import { folderOfTest } from "../local/temporary.ts";
 
@@ -58,8 +58,8 @@ const writer = (dirs: { pg: string; aws: string }) => `
   import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
   import { CreateQueueCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
   import postgres from "postgres";
-  import { startAws } from "../../infra/local/aws.ts";
-  import { startPostgres } from "../../infra/local/postgres.ts";
+  import { startAws } from "../../local/aws/index.ts";
+  import { startPostgres } from "../../local/postgres/index.ts";
   const [pg, aws] = await Promise.all([
     startPostgres({ dataDir: ${JSON.stringify(dirs.pg)} }),
     startAws({ dataDir: ${JSON.stringify(dirs.aws)} }),

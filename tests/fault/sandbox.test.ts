@@ -7,12 +7,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { signatureHeaders } from "../../core/webhook/delivery/sign.ts";
-import { readPostmaster } from "../../infra/local/postmaster.ts";
-import { ignoredOf, sandboxEnvironment } from "../../infra/local/sandbox/environment.ts";
-import { verifySignatures } from "../../infra/local/sandbox/receiver.ts";
+import { readPostmaster } from "../../local/postgres/postmaster.ts";
+import { ignoredOf, sandboxEnvironment } from "../../local/sandbox/environment.ts";
+import { verifySignatures } from "../../local/sandbox/receiver.ts";
 import { folderOfTest } from "../local/temporary.ts";
 
-const program = fileURLToPath(new URL("../../infra/local/sandbox.ts", import.meta.url));
+const program = fileURLToPath(new URL("../../local/sandbox.ts", import.meta.url));
 
 interface Running {
   child: ChildProcess;

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { accountId } from "../../infra/local/lambda-context.ts";
+import { accountId } from "../../local/lambda/context.ts";
 
 export interface Outcome {
   /** What the handler answered, or what it threw. */

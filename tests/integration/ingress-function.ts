@@ -6,7 +6,7 @@ import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { openQueues, type Queues } from "../../core/queue/index.ts";
 import { createIngressHandler } from "../../functions/ingress/handler.ts";
 import { openParts } from "../../functions/parts.ts";
-import { lambdaContext } from "../../infra/local/lambda-context.ts";
+import { lambdaContext } from "../../local/lambda/context.ts";
 import type { TestGateway } from "../support/gateway.ts";
 
 /** The function, called by a test as Lambda calls it, on the parts of a gateway. */

@@ -4,7 +4,7 @@ import type { APIGatewayProxyEventV2, Context } from "aws-lambda";
 import { Hono } from "hono";
 import { handle } from "hono/aws-lambda";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { type ApiGatewayOptions, type ApiHandler, startApiGateway } from "../../infra/local/api-gateway.ts";
+import { type ApiGatewayOptions, type ApiHandler, startApiGateway } from "../../local/lambda/api-gateway.ts";
 
 // Real servers, on machines that may be busy.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });

@@ -1,7 +1,7 @@
 import { type AddressInfo, connect, createServer } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { openDatabase } from "../../core/db/index.ts";
-import { startPostgres } from "../../infra/local/postgres.ts";
+import { startPostgres } from "../../local/postgres/index.ts";
 import { seedPostgres } from "../support/postgres.ts";
 import { folderOfTest } from "./temporary.ts";
 

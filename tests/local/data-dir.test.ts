@@ -1,7 +1,7 @@
 import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { openDataDir } from "../../infra/local/data-dir.ts";
+import { openDataDir } from "../../local/data/index.ts";
 import { startChild } from "./child.ts";
 import { folderOfTest } from "./temporary.ts";
 
@@ -108,7 +108,7 @@ test("the lock of a gateway that was killed is free at once, whoever has its pro
 });
 
 const holder = (path: string) => `
-  import { openDataDir } from "../../infra/local/data-dir.ts";
+  import { openDataDir } from "../../local/data/index.ts";
   await openDataDir(${JSON.stringify(path)});
   console.log("true");
   setInterval(() => {}, 1000);

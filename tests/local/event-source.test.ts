@@ -7,8 +7,8 @@ import {
 } from "@aws-sdk/client-sqs";
 import type { SQSRecord } from "aws-lambda";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { type LocalAws, startAws } from "../../infra/local/aws.ts";
-import { type EventSourceOptions, startEventSource } from "../../infra/local/event-source.ts";
+import { type LocalAws, startAws } from "../../local/aws/index.ts";
+import { type EventSourceOptions, startEventSource } from "../../local/lambda/event-source.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 // Real servers, on machines that may be busy.

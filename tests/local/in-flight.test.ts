@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { CreateQueueCommand, ReceiveMessageCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { expect, test } from "vitest";
-import { startAws } from "../../infra/local/aws.ts";
-import { releaseInFlight } from "../../infra/local/in-flight.ts";
+import { startAws } from "../../local/aws/index.ts";
+import { releaseInFlight } from "../../local/gateway/in-flight.ts";
 import { folderOfTest } from "./temporary.ts";
 
 test("a new folder has nothing in flight", async () => {

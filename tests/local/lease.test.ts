@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { openDatabase } from "../../core/db/index.ts";
 import { acquireLease, advisorySpace, connectionName } from "../../core/shard/lease.ts";
-import { startPostgres } from "../../infra/local/postgres.ts";
+import { startPostgres } from "../../local/postgres/index.ts";
 import { seedPostgres } from "../support/postgres.ts";
 import { until } from "../support/until.ts";
 import { folderOfTest } from "./temporary.ts";

@@ -5,8 +5,8 @@ import { dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
-import { type LocalPostgres, startPostgres } from "../../infra/local/postgres.ts";
-import { findBinaries, postgresCommand, serverUser } from "../../infra/local/postgres-binaries.ts";
+import { findBinaries, postgresCommand, serverUser } from "../../local/postgres/binaries.ts";
+import { type LocalPostgres, startPostgres } from "../../local/postgres/index.ts";
 import { folderOfTest, temporaryFolder } from "./temporary.ts";
 
 // Real servers, on machines that may be busy.
@@ -157,7 +157,7 @@ test("runs PostgreSQL's programs in a folder that only its owner can enter, with
 
 test.runIf(process.getuid?.() === 0)("says what to do when root can't start a program as another user", async () => {
   const script = `
-    import { startPostgres } from "../../infra/local/postgres.ts";
+    import { startPostgres } from "../../local/postgres/index.ts";
     await startPostgres({ dataDir: ${JSON.stringify(await folderOfTest())} });
   `;
   const started = promisify(execFile)(

@@ -19,7 +19,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { type LocalAws, startAws } from "../../infra/local/aws.ts";
+import { type LocalAws, startAws } from "../../local/aws/index.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 // Real servers, on machines that may be busy.

@@ -1,6 +1,6 @@
 import type { Context } from "aws-lambda";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { type ScheduledEvent, startSchedule } from "../../infra/local/schedule.ts";
+import { type ScheduledEvent, startSchedule } from "../../local/lambda/schedule.ts";
 
 // Real servers, on machines that may be busy.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });

@@ -13,7 +13,7 @@ import {
   SQSClient,
 } from "@aws-sdk/client-sqs";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { startAws } from "../../infra/local/aws.ts";
+import { startAws } from "../../local/aws/index.ts";
 import { folderOfTest } from "./temporary.ts";
 
 // Real servers, on machines that may be busy.

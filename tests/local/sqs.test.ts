@@ -18,7 +18,7 @@ import {
   SQSClient,
 } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { type LocalAws, startAws } from "../../infra/local/aws.ts";
+import { type LocalAws, startAws } from "../../local/aws/index.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 // Real servers, on machines that may be busy.

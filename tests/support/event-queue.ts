@@ -7,7 +7,7 @@ import { endpointCredentials } from "../../core/config.ts";
 import type { EventType } from "../../core/event/catalog/index.ts";
 import { publicEvent } from "../../core/event-sink/envelope.ts";
 import { openQueues } from "../../core/queue/index.ts";
-import type { Gateway } from "../../infra/local/gateway.ts";
+import type { Gateway } from "../../local/gateway/index.ts";
 import { until } from "./until.ts";
 
 export interface QueuedEvent {

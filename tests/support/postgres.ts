@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { migrate } from "../../core/db/migrate.ts";
-import { startPostgres } from "../../infra/local/postgres.ts";
+import { startPostgres } from "../../local/postgres/index.ts";
 
 /** Where the workers find the template. */
 const variable = "SWITCHBOARD_TEST_POSTGRES";

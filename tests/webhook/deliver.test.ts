@@ -5,7 +5,7 @@ import { createEgress } from "../../core/egress/index.ts";
 import { sealedPlace } from "../../core/instance/index.ts";
 import { attemptTimeoutMs } from "../../core/webhook/delivery/attempt.ts";
 import { handler } from "../../functions/webhook/index.ts";
-import { lambdaContext } from "../../infra/local/lambda-context.ts";
+import { lambdaContext } from "../../local/lambda/context.ts";
 import { type Answerer, startReceiver } from "./receiver.ts";
 import { sqsEvent, startWorld, text, type World } from "./support.ts";
 

@@ -19,8 +19,8 @@ import { openStorage } from "../../core/storage/index.ts";
 import type { WebhookDeps } from "../../core/webhook/delivery/batch.ts";
 import { wakeDeliveries } from "../../core/webhook/delivery/retry-worker.ts";
 import { createWebhookHandler } from "../../functions/webhook/handler.ts";
-import { lambdaContext } from "../../infra/local/lambda-context.ts";
-import { startPostgres } from "../../infra/local/postgres.ts";
+import { lambdaContext } from "../../local/lambda/context.ts";
+import { startPostgres } from "../../local/postgres/index.ts";
 import { seedPostgres } from "../support/postgres.ts";
 
 export interface InstanceOptions {

@@ -11,7 +11,7 @@ import { commandQueue, createQueues, openQueues, type Queues } from "../../core/
 import { openStorage, type Storage } from "../../core/storage/index.ts";
 import { createCronHandler } from "../../functions/cron/handler.ts";
 import { handler } from "../../functions/cron/index.ts";
-import { lambdaContext } from "../../infra/local/lambda-context.ts";
+import { lambdaContext } from "../../local/lambda/context.ts";
 import { startReceiver } from "./receiver.ts";
 import { startWorld, type World } from "./support.ts";
 

@@ -1,5 +1,5 @@
 import { handler } from "../../functions/webhook/index.ts";
-import { lambdaContext } from "../../infra/local/lambda-context.ts";
+import { lambdaContext } from "../../local/lambda/context.ts";
 import { sqsEvent } from "./support.ts";
 
 /** A worker of its own, to be killed: handles one batch, given as JSON in the environment. */

@@ -1,6 +1,6 @@
 import { createLogger } from "../../../core/log.ts";
-import { startGateway } from "../../../infra/local/gateway.ts";
-import type { HostMode } from "../../../infra/local/host-process.ts";
+import type { HostMode } from "../../../local/gateway/host-process.ts";
+import { startGateway } from "../../../local/gateway/index.ts";
 
 /** What the driver gives on the command line. */
 export interface Setting {

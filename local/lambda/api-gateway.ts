@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import type { APIGatewayProxyEventV2, APIGatewayProxyResultV2, Context } from "aws-lambda";
 import { type Answer, answerOf, refusal } from "./api-gateway-answer.ts";
 import { eventOf, isWellFormed } from "./api-gateway-event.ts";
-import { lambdaContext, TimeoutError, withinTime } from "./lambda-context.ts";
+import { lambdaContext, TimeoutError, withinTime } from "./context.ts";
 
 export type ApiHandler = (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyResultV2>;
 

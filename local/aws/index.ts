@@ -2,9 +2,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { startFauxqs } from "fauxqs";
-import { guard } from "./aws-guard.ts";
-import { rememberedPort } from "./port.ts";
-import { privateFile } from "./private-file.ts";
+import { rememberedPort } from "../data/port.ts";
+import { privateFile } from "../data/private-file.ts";
+import { guard } from "./guard.ts";
 import type { Credentials } from "./sigv4.ts";
 
 export type LocalAws = {

@@ -1,11 +1,11 @@
 import { type Config, readConfig } from "../../core/config.ts";
 import type { Logger } from "../../core/log.ts";
 import type { FirstAdmin } from "../../core/user/index.ts";
-import { startAws } from "./aws.ts";
-import { type DataDir, openDataDir } from "./data-dir.ts";
+import { startAws } from "../aws/index.ts";
+import { type DataDir, openDataDir } from "../data/index.ts";
+import { startPostgres } from "../postgres/index.ts";
 import type { HostMode } from "./host-process.ts";
 import { releaseInFlight } from "./in-flight.ts";
-import { startPostgres } from "./postgres.ts";
 
 export interface GatewayOptions {
   /** The environment, as `readConfig` takes it. */
@@ -46,7 +46,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const dataDir = await openDataDir(asked.DATA_DIR, (line) => log.warn(line));
     undo.push(() => dataDir.close());
     // The rest of the program is loaded while the database starts: each takes a second or two.
-    const loading = import("./gateway-parts.ts");
+    const loading = import("./parts.ts");
     const servers = await startServers(asked, dataDir, undo);
     const { prepare, serveApi, startFunctions, startHostProcess } = await loading;
     const env = { ...strings(options.env), ...servers };

@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
-import { type Config, ConfigError } from "../../../core/config.ts";
-import type { HostMode } from "../host-process.ts";
+import { type Config, ConfigError } from "../../core/config.ts";
+import type { HostMode } from "../gateway/host-process.ts";
 
 /** `SESSION_HOST`: `inside` this process (default), or a `child` of its own. Throws `ConfigError`. */
 export function hostMode(env: Record<string, string | undefined>): HostMode {

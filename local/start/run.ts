@@ -1,7 +1,7 @@
-import { readConfig } from "../../../core/config.ts";
-import { createLogger } from "../../../core/log.ts";
-import type { FirstAdmin } from "../../../core/user/index.ts";
-import { type Gateway, startGateway } from "../gateway.ts";
+import { readConfig } from "../../core/config.ts";
+import { createLogger } from "../../core/log.ts";
+import type { FirstAdmin } from "../../core/user/index.ts";
+import { type Gateway, startGateway } from "../gateway/index.ts";
 import { untilAborted } from "../terminal/program.ts";
 import { hostMode, requirePort } from "../terminal/settings.ts";
 import { showQrCodes } from "./qr.ts";

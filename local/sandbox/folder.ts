@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { access, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { openDataDir } from "../data-dir.ts";
-import { isMissing, privateFile } from "../private-file.ts";
+import { openDataDir } from "../data/index.ts";
+import { isMissing, privateFile } from "../data/private-file.ts";
 
 export interface SandboxFolder {
   path: string;

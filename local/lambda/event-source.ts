@@ -8,8 +8,8 @@ import {
   type SQSClient,
 } from "@aws-sdk/client-sqs";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import { lambdaContext, withinTime } from "./context.ts";
 import { failedOf, groupOf, recordOf } from "./event-source-batch.ts";
-import { lambdaContext, withinTime } from "./lambda-context.ts";
 
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler without a return value is one that answers void.
 export type SqsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse | void>;

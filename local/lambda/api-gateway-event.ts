@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
-import { accountId } from "./lambda-context.ts";
+import { accountId } from "./context.ts";
 
 /** False for a path whose percent-escapes are broken: such a request is answered 400. */
 export function isWellFormed(request: IncomingMessage): boolean {

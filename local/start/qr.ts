@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { and, eq, inArray, isNull, or } from "drizzle-orm";
 import qrcode from "qrcode";
-import { type Config, required } from "../../../core/config.ts";
-import { openVault } from "../../../core/crypto/index.ts";
-import { createKeyWrapper } from "../../../core/crypto/wrapper.ts";
-import { openDatabase } from "../../../core/db/index.ts";
-import { connectionStatus, type Instance, scannableQr } from "../../../core/instance/index.ts";
-import { instances } from "../../../core/instance/instance.sql.ts";
+import { type Config, required } from "../../core/config.ts";
+import { openVault } from "../../core/crypto/index.ts";
+import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
+import { openDatabase } from "../../core/db/index.ts";
+import { connectionStatus, type Instance, scannableQr } from "../../core/instance/index.ts";
+import { instances } from "../../core/instance/instance.sql.ts";
 
 const pollMs = 1_000;
 

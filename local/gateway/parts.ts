@@ -9,9 +9,9 @@ import * as cron from "../../functions/cron/index.ts";
 import * as ingress from "../../functions/ingress/index.ts";
 import { type Prepared, prepareDatabase } from "../../functions/migrate/prepare.ts";
 import * as webhook from "../../functions/webhook/index.ts";
-import { type ApiGateway, startApiGateway } from "./api-gateway.ts";
-import { startEventSource } from "./event-source.ts";
-import { startSchedule } from "./schedule.ts";
+import { type ApiGateway, startApiGateway } from "../lambda/api-gateway.ts";
+import { startEventSource } from "../lambda/event-source.ts";
+import { startSchedule } from "../lambda/schedule.ts";
 
 export { startHostProcess } from "./host-process.ts";
 

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Context, EventBridgeEvent } from "aws-lambda";
-import { accountId, lambdaContext, withinTime } from "./lambda-context.ts";
+import { accountId, lambdaContext, withinTime } from "./context.ts";
 
 export type ScheduledEvent = EventBridgeEvent<"Scheduled Event", Record<string, never>>;
 export type ScheduleHandler = (event: ScheduledEvent, context: Context) => Promise<unknown>;

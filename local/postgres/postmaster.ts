@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { isMissing } from "./private-file.ts";
+import { isMissing } from "../data/private-file.ts";
 
 const run = promisify(execFile);
 

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import * as z from "zod";
+import type { Phone } from "../../infra/local/whatsapp/index.ts";
 import { askUntil, unlessAborted } from "../terminal/program.ts";
 import type { Steps } from "../terminal/steps.ts";
-import type { Phone } from "../whatsapp/index.ts";
 import { type Receiver, verifySignatures, type Webhook } from "./receiver.ts";
 import { type Rest, RestError, restOf } from "./rest.ts";
 

@@ -2,16 +2,10 @@ import { randomBytes } from "node:crypto";
 import { chown, mkdir, readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import postgres from "postgres";
-import { rememberedPort } from "./port.ts";
-import {
-  findBinaries,
-  type PostgresCommand,
-  postgresCommand,
-  type ServerUser,
-  serverUser,
-} from "./postgres-binaries.ts";
+import { rememberedPort } from "../data/port.ts";
+import { isMissing, privateFile } from "../data/private-file.ts";
+import { findBinaries, type PostgresCommand, postgresCommand, type ServerUser, serverUser } from "./binaries.ts";
 import { readPostmaster } from "./postmaster.ts";
-import { isMissing, privateFile } from "./private-file.ts";
 
 export type LocalPostgres = {
   /** Connection URL of `database`, as superuser. */
