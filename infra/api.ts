@@ -1,7 +1,7 @@
 import { functionArgs } from "./function.ts";
 import { migration } from "./migration.ts";
 import { listObjects, measure, media, objects, send, upload, useKey } from "./permission.ts";
-import { commands, events } from "./queues.ts";
+import { commands, events } from "./queue/index.ts";
 import { sizes } from "./stage.ts";
 
 export const apiFunction = new sst.aws.Function(

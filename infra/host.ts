@@ -5,7 +5,7 @@ import { key } from "./key.ts";
 import { migration } from "./migration.ts";
 import { vpc } from "./network.ts";
 import { listObjects, media, objects, receive, send, sendOut, upload, useKey } from "./permission.ts";
-import { commands, events } from "./queues.ts";
+import { commands, events } from "./queue/index.ts";
 import { prefix, production, sizes } from "./stage.ts";
 
 export const cluster = new sst.aws.Cluster("Cluster", {

@@ -1,10 +1,10 @@
-import "./alarms.ts";
-import "./dashboard.ts";
-import { alarms } from "./alarms.ts";
+import "./monitoring/alarms.ts";
+import "./monitoring/dashboard.ts";
 import { api } from "./api.ts";
 import { database } from "./database.ts";
 import { cluster, host } from "./host.ts";
 import { migrate } from "./migration.ts";
+import { alarms } from "./monitoring/alarms.ts";
 import { prefix } from "./stage.ts";
 import { bucket } from "./storage.ts";
 

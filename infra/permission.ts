@@ -1,5 +1,5 @@
-import type { QueueWithDead } from "./fifo-queue.ts";
 import { key } from "./key.ts";
+import type { QueueWithDead } from "./queue/fifo-queue.ts";
 import { prefix } from "./stage.ts";
 import { bucket } from "./storage.ts";
 

@@ -2,7 +2,7 @@ import { ingressTimeoutSeconds, webhookTimeoutSeconds } from "../core/queue/name
 import { functionArgs } from "./function.ts";
 import { migration } from "./migration.ts";
 import { consume, listObjects, media, objects, send, sendOut, upload, useKey } from "./permission.ts";
-import { commands, events, ingress } from "./queues.ts";
+import { commands, events, ingress } from "./queue/index.ts";
 
 const after = { dependsOn: [migration] };
 

@@ -1,7 +1,7 @@
 import { readConfig } from "../../core/config.ts";
 import { emitting } from "../../core/metric/emit.ts";
 import { once } from "../../core/once.ts";
-import { openParts } from "../parts.ts";
+import { openParts } from "../dependencies.ts";
 import { createIngressHandler } from "./handler.ts";
 
 export const handler = emitting(

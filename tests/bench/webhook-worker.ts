@@ -1,5 +1,5 @@
 import { systemIds } from "../../core/id.ts";
-import { openParts } from "../../functions/parts.ts";
+import { openParts } from "../../functions/dependencies.ts";
 import { createWebhookHandler } from "../../functions/webhook/handler.ts";
 import { now } from "./clock.ts";
 

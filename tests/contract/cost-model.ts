@@ -135,7 +135,7 @@ export function monthly(of: Assumptions): Record<string, number> {
     "Files (S3)": mediaGb * prices.s3GbMonth * monthsKept + (files / 1000) * prices.s3ThousandPuts,
     "Logs, metrics, alarms":
       logsGb * prices.logsGb +
-      // Those of infra/alarms.ts, and two that scaling by a target makes.
+      // Those of infra/monitoring/alarms.ts, and two that scaling by a target makes.
       (of.shards + 13 + 2) * prices.alarmMonth +
       prices.dashboardMonth +
       (metrics + (of.production ? insightMetrics : 0)) * prices.metricMonth,

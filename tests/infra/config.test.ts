@@ -50,7 +50,7 @@ describe("a change that breaks a rule is noticed:", () => {
   test.each([
     [
       "a queue loses its redrive policy",
-      "infra/fifo-queue.ts",
+      "infra/queue/fifo-queue.ts",
       "dlq: { queue: dead.arn, retry: maxReceives },",
       "",
       /has no dead-letter queue/,

@@ -4,8 +4,8 @@ import type { IngressDeps } from "../../core/ingress/take.ts";
 import { createLogger } from "../../core/log.ts";
 import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { openQueues, type Queues } from "../../core/queue/index.ts";
+import { openParts } from "../../functions/dependencies.ts";
 import { createIngressHandler } from "../../functions/ingress/handler.ts";
-import { openParts } from "../../functions/parts.ts";
 import { lambdaContext } from "../../local/lambda/context.ts";
 import type { TestGateway } from "../support/gateway.ts";
 

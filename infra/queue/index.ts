@@ -5,9 +5,9 @@ import {
   eventVisibilitySeconds,
   ingressQueue,
   ingressVisibilitySeconds,
-} from "../core/queue/name.ts";
+} from "../../core/queue/name.ts";
+import { sizes } from "../stage.ts";
 import { fifoQueue } from "./fifo-queue.ts";
-import { sizes } from "./stage.ts";
 
 /** One for each shard: a host polls those whose shards it holds. */
 export const commands = Array.from({ length: sizes.shards }, (_, shard) =>

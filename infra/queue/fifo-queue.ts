@@ -1,6 +1,6 @@
-import { deadLetterQueue, maxReceives } from "../core/queue/name.ts";
-import { key } from "./key.ts";
-import { prefix } from "./stage.ts";
+import { deadLetterQueue, maxReceives } from "../../core/queue/name.ts";
+import { key } from "../key.ts";
+import { prefix } from "../stage.ts";
 
 export interface QueueWithDead {
   /** Without the prefix. */

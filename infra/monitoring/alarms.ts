@@ -1,10 +1,10 @@
-import { type MetricName, metricNamespace } from "../core/metric/name.ts";
-import { deadLetterQueue } from "../core/queue/name.ts";
-import { apiFunction } from "./api.ts";
-import { key } from "./key.ts";
-import { commands, events, ingress } from "./queues.ts";
-import { prefix, sizes } from "./stage.ts";
-import { cronFunction, ingressFunction, webhookFunction } from "./workers.ts";
+import { type MetricName, metricNamespace } from "../../core/metric/name.ts";
+import { deadLetterQueue } from "../../core/queue/name.ts";
+import { apiFunction } from "../api.ts";
+import { key } from "../key.ts";
+import { commands, events, ingress } from "../queue/index.ts";
+import { prefix, sizes } from "../stage.ts";
+import { cronFunction, ingressFunction, webhookFunction } from "../workers.ts";
 
 /** Subscribe an address to it to be told. */
 export const alarms = new aws.sns.Topic("Alarms", { kmsMasterKeyId: key.id });

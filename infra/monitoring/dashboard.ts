@@ -1,7 +1,7 @@
-import { type MetricName, metricCatalog, metricNamespace } from "../core/metric/name.ts";
-import { eventQueue } from "../core/queue/name.ts";
-import { apiFunction } from "./api.ts";
-import { prefix } from "./stage.ts";
+import { type MetricName, metricCatalog, metricNamespace } from "../../core/metric/name.ts";
+import { eventQueue } from "../../core/queue/name.ts";
+import { apiFunction } from "../api.ts";
+import { prefix } from "../stage.ts";
 
 const region = aws.getRegionOutput().region;
 
