@@ -3,6 +3,7 @@ import { drizzle } from "drizzle-orm/postgres-js";
 import { migrate as run } from "drizzle-orm/postgres-js/migrator";
 import postgres from "postgres";
 import { ConfigError } from "../config.ts";
+import { advisoryLock } from "./advisory-lock.ts";
 
 const folder = fileURLToPath(new URL("./migrations", import.meta.url));
 
@@ -13,7 +14,7 @@ const folder = fileURLToPath(new URL("./migrations", import.meta.url));
 export async function migrate(url: string, shardCount: number): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => undefined });
   try {
-    await sql`select pg_advisory_lock(1398294338)`;
+    await sql`select pg_advisory_lock(${advisoryLock.migration})`;
     await run(drizzle(sql), { migrationsFolder: folder });
     const [before] = await sql<{ count: number }[]>`select count(*)::int as count from shards`;
     if (before && before.count > shardCount) {

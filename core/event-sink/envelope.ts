@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Vault } from "../crypto/index.ts";
+import { sealedPlace } from "../crypto/sealed-place.ts";
 import { type EventType, eventCatalog } from "../event/catalog/index.ts";
-import { sealedPlace } from "../instance/index.ts";
 
 /** What stands in the place of what is sealed. */
 const opened = {

@@ -1,5 +1,6 @@
 import type { InferSelectModel } from "drizzle-orm";
 import type { Vault } from "../crypto/index.ts";
+import { sealedPlace } from "../crypto/sealed-place.ts";
 import { AppError } from "../error.ts";
 import type { InstanceStatus, instances } from "./instance.sql.ts";
 
@@ -29,14 +30,6 @@ export function assertSendable(instance: Instance, now: Date): void {
 export function shardOf(instanceId: string, shardCount: number): number {
   return Number.parseInt(instanceId.replaceAll("-", "").slice(-8), 16) % shardCount;
 }
-
-/** The places at which the secrets of an instance are sealed. */
-export const sealedPlace = {
-  qr: (instanceId: string) => `qr:${instanceId}`,
-  pairingCode: (instanceId: string) => `pairing-code:${instanceId}`,
-  webhookSecret: (instanceId: string) => `webhook-secret:${instanceId}`,
-  webhookPreviousSecret: (instanceId: string) => `webhook-previous-secret:${instanceId}`,
-};
 
 export interface ConnectionStatus {
   /** Connected: what is sent now goes out now. */

@@ -4,13 +4,14 @@ import * as z from "zod";
 import { recordActivity } from "../activity/index.ts";
 import type { Clock } from "../clock.ts";
 import type { Vault } from "../crypto/index.ts";
+import { sealedPlace } from "../crypto/sealed-place.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { alignSinks } from "../event-sink/setting.ts";
 import type { Ids } from "../id.ts";
 import { checkHeaders } from "../webhook/delivery/attempt.ts";
 import { forgetHealth } from "../webhook/delivery/circuit-breaker.ts";
-import { type Instance, sealedPlace } from "./index.ts";
+import type { Instance } from "./index.ts";
 import { instances } from "./instance.sql.ts";
 
 /** One line of text without control characters: they would end up in logs, headers and terminals. */

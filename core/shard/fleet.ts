@@ -1,5 +1,5 @@
+import { advisoryLock } from "../db/advisory-lock.ts";
 import type { Database } from "../db/index.ts";
-import { advisorySpace } from "./lease.ts";
 import { aliveMs } from "./status.ts";
 
 /** What an admin has set: whether hosts may hold shards, and how many hosts there are to hear of it. */
@@ -76,7 +76,7 @@ export async function takeTurn(db: Database, host: string): Promise<boolean> {
   return await db.sql.begin(async (sql) => {
     const [lock] = await sql<
       { taken: boolean }[]
-    >`select pg_try_advisory_xact_lock(${advisorySpace}, ${turnLock}) as taken`;
+    >`select pg_try_advisory_xact_lock(${advisoryLock.shard}, ${turnLock}) as taken`;
     if (!lock?.taken) return false;
     const rows = await sql`
       update hosts set draining_since = clock_timestamp()

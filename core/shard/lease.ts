@@ -1,3 +1,4 @@
+import { advisoryLock } from "../db/advisory-lock.ts";
 import type { Database } from "../db/index.ts";
 
 /** The right to serve a shard, as it was granted. */
@@ -5,9 +6,6 @@ export interface Grant {
   shard: number;
   epoch: number;
 }
-
-/** Key space of the advisory locks of shards; the `fence` function of the migrations takes the same. */
-export const advisorySpace = 1398294337;
 
 /** What a session host calls its connections to Postgres. */
 export const connectionName = (host: string) => `session-host ${host}`;
@@ -26,7 +24,7 @@ export async function acquireLease(
   return await db.sql.begin(async (sql) => {
     const [lock] = await sql<
       { taken: boolean }[]
-    >`select pg_try_advisory_xact_lock(${advisorySpace}, ${shard}) as taken`;
+    >`select pg_try_advisory_xact_lock(${advisoryLock.shard}, ${shard}) as taken`;
     if (!lock?.taken) return undefined;
     const [row] = await sql<{ epoch: number }[]>`
       update shards set host = ${host}, epoch = epoch + 1, lease_until = clock_timestamp() + ${leaseMs} * interval '1 ms'

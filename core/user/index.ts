@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { eq, sql } from "drizzle-orm";
+import { advisoryLock } from "../db/advisory-lock.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { type Caller, type Permission, permissions, type Role } from "./caller.ts";
@@ -25,7 +26,7 @@ export type UserDeps = KeyDeps;
 type Orm = Database["orm"];
 
 /** Taken before the first admin is created, so that two starts at once create one. */
-const firstAdminLock = sql`select pg_advisory_xact_lock(1398294339)`;
+const firstAdminLock = sql`select pg_advisory_xact_lock(${advisoryLock.firstUser})`;
 
 export interface NewUser {
   email: string;

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { and, asc, eq, gt, isNull, or, sql } from "drizzle-orm";
 import type { Clock } from "../clock.ts";
 import { sha256, type Vault } from "../crypto/index.ts";
+import { sealedPlace } from "../crypto/sealed-place.ts";
 import type { Database } from "../db/index.ts";
 import type { Ids } from "../id.ts";
 import type { Permission } from "./caller.ts";
@@ -32,8 +33,6 @@ export interface ApiKey {
   createdAt: Date;
 }
 
-const sealedAt = (id: string) => `api-key:${id}`;
-
 /** Makes a key: a random UUID (122 bits of chance), kept by hash to find it and sealed to show it. */
 export async function createApiKey(
   deps: KeyDeps,
@@ -48,7 +47,7 @@ export async function createApiKey(
     userId: wanted.userId,
     name: wanted.name,
     hash: sha256(key),
-    ciphertext: deps.vault.seal(Buffer.from(key), sealedAt(id)),
+    ciphertext: deps.vault.seal(Buffer.from(key), sealedPlace.apiKey(id)),
     permissions: wanted.permissions,
     ipRanges: wanted.ipRanges ?? null,
     expiresAt: wanted.expiresAt ?? null,
@@ -77,7 +76,7 @@ export async function firstApiKey(deps: KeyDeps, userId: string): Promise<{ id: 
       asc(apiKeys.id),
     )
     .limit(1);
-  return row ? { id: row.id, key: deps.vault.open(row.ciphertext, sealedAt(row.id)).toString() } : null;
+  return row ? { id: row.id, key: deps.vault.open(row.ciphertext, sealedPlace.apiKey(row.id)).toString() } : null;
 }
 
 /** Revokes at once; a revoked key never works again. Answers whether there was such a key. */

@@ -2,6 +2,7 @@ import { desc } from "drizzle-orm";
 import type * as Jose from "jose";
 import type { Clock } from "../clock.ts";
 import type { Vault } from "../crypto/index.ts";
+import { sealedPlace } from "../crypto/sealed-place.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import type { Ids } from "../id.ts";
@@ -43,8 +44,6 @@ const keysRetryMs = 1_000;
 
 type KeyRow = typeof signingKeys.$inferSelect;
 
-const sealedAt = (kid: string) => `signing-key:${kid}`;
-
 export function createTokens(deps: TokenDeps): Tokens {
   let known: KeyRow[] = [];
   let loadedAt = Number.NEGATIVE_INFINITY;
@@ -67,7 +66,9 @@ export function createTokens(deps: TokenDeps): Tokens {
         [newest] = await keys(0);
       }
       if (!newest) throw new Error("there is no signing key, although one was just made");
-      const jwk = JSON.parse(vault.open(newest.privateCiphertext, sealedAt(newest.kid)).toString()) as Jose.JWK;
+      const jwk = JSON.parse(
+        vault.open(newest.privateCiphertext, sealedPlace.signingKey(newest.kid)).toString(),
+      ) as Jose.JWK;
       const now = Math.floor(deps.clock.now().getTime() / 1000);
       return new jose.SignJWT(tokensFrom ? { [fromClaim]: tokensFrom.getTime() } : {})
         .setProtectedHeader({ alg: algorithm, kid: newest.kid, typ: "JWT" })
@@ -123,7 +124,7 @@ async function addSigningKey(deps: TokenDeps, vault: Vault, options: { unlessAny
     await tx.insert(signingKeys).values({
       kid,
       publicJwk,
-      privateCiphertext: vault.seal(privateJwk, sealedAt(kid)),
+      privateCiphertext: vault.seal(privateJwk, sealedPlace.signingKey(kid)),
       createdAt: deps.clock.now(),
     });
   });

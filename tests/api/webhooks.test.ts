@@ -1,8 +1,8 @@
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { sealedPlace } from "../../core/crypto/sealed-place.ts";
 import type { EventData, EventType } from "../../core/event/catalog/index.ts";
 import { systemIds } from "../../core/id.ts";
-import { sealedPlace } from "../../core/instance/index.ts";
 import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { deliverEvents } from "../../core/webhook/delivery/deliver.ts";
 import { wakeDeliveries } from "../../core/webhook/delivery/retry-worker.ts";

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
+import { advisoryLock } from "../../core/db/advisory-lock.ts";
 import { openDatabase } from "../../core/db/index.ts";
-import { acquireLease, advisorySpace, connectionName } from "../../core/shard/lease.ts";
+import { acquireLease, connectionName } from "../../core/shard/lease.ts";
 import { startPostgres } from "../../local/postgres/index.ts";
 import { seedPostgres } from "../support/postgres.ts";
 import { until } from "../support/until.ts";
@@ -22,7 +23,7 @@ test("what a frozen host has left open is ended by who takes its shard over, and
   await next.sql`update shards set host = 'frozen', lease_until = clock_timestamp() + interval '300 ms' where id = 0`;
   const locked = Promise.withResolvers<void>();
   const left = frozen.sql.begin(async (sql) => {
-    await sql`select pg_advisory_xact_lock_shared(${advisorySpace}, 0)`;
+    await sql`select pg_advisory_xact_lock_shared(${advisoryLock.shard}, 0)`;
     locked.resolve();
     await sleep(60_000, undefined, { ref: false });
   });

@@ -1,8 +1,8 @@
 import { createHmac } from "node:crypto";
 import pino from "pino";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { sealedPlace } from "../../core/crypto/sealed-place.ts";
 import { createEgress } from "../../core/egress/index.ts";
-import { sealedPlace } from "../../core/instance/index.ts";
 import { attemptTimeoutMs } from "../../core/webhook/delivery/attempt.ts";
 import { handler } from "../../functions/webhook/index.ts";
 import { lambdaContext } from "../../local/lambda/context.ts";

@@ -1,5 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import type { Vault } from "../../crypto/index.ts";
+import { sealedPlace } from "../../crypto/sealed-place.ts";
 import type { Database } from "../../db/index.ts";
 import type { Egress } from "../../egress/index.ts";
 import type { Ids } from "../../id.ts";
@@ -164,17 +165,18 @@ function verdictOf(
 }
 
 const sealedMark = "sealed:";
-const bodyPlace = (deliveryId: string) => `delivery:${deliveryId}`;
 
 /** How a body that holds a credential rests in the database. JSON never begins like this. */
 export function sealBody(vault: Vault, deliveryId: string, body: string): string {
-  return sealedMark + vault.seal(Buffer.from(body), bodyPlace(deliveryId)).toString("base64");
+  return sealedMark + vault.seal(Buffer.from(body), sealedPlace.deliveryBody(deliveryId)).toString("base64");
 }
 
 /** The exact body of a stored delivery, as it is sent. */
 export function openBody(vault: Vault, deliveryId: string, stored: string): string {
   if (!stored.startsWith(sealedMark)) return stored;
-  return vault.open(Buffer.from(stored.slice(sealedMark.length), "base64"), bodyPlace(deliveryId)).toString();
+  return vault
+    .open(Buffer.from(stored.slice(sealedMark.length), "base64"), sealedPlace.deliveryBody(deliveryId))
+    .toString();
 }
 
 export const isSealedBody = (stored: string) => stored.startsWith(sealedMark);

@@ -1,6 +1,6 @@
 import type { Vault } from "../../crypto/index.ts";
+import { sealedPlace } from "../../crypto/sealed-place.ts";
 import type { Database } from "../../db/index.ts";
-import { sealedPlace } from "../../instance/index.ts";
 import type { Dialect } from "../../instance/instance.sql.ts";
 import type { BodyContext } from "../body/context.ts";
 

@@ -1,0 +1,17 @@
+/**
+ * Where each secret is stored. The place is the additional data of its ciphertext, so a ciphertext that is copied to
+ * another row or column does not decrypt. Changing a place makes the secrets that are stored there unreadable.
+ */
+export const sealedPlace = {
+  apiKey: (keyId: string) => `api-key:${keyId}`,
+  signingKey: (kid: string) => `signing-key:${kid}`,
+  qr: (instanceId: string) => `qr:${instanceId}`,
+  pairingCode: (instanceId: string) => `pairing-code:${instanceId}`,
+  webhookSecret: (instanceId: string) => `webhook-secret:${instanceId}`,
+  webhookPreviousSecret: (instanceId: string) => `webhook-previous-secret:${instanceId}`,
+  deliveryBody: (deliveryId: string) => `delivery:${deliveryId}`,
+  commandOutput: (commandId: string) => `command:${commandId}`,
+  /** A row of `session_keys`: credentials (`creds`, empty id) or a key of the Signal key store. */
+  sessionKey: (instanceId: string, type: string, keyId: string) => `session:${instanceId}:${type}:${keyId}`,
+  inboxPlaintext: (instanceId: string, waId: string) => `inbox:${instanceId}:${waId}`,
+};

@@ -1,0 +1,11 @@
+/** Numbers of the advisory locks in Postgres, which all processes share. */
+export const advisoryLock = {
+  /** First key of the locks on shards; the second is the shard. The SQL function `fence` (migration 0001) has the same number. */
+  shard: 1_398_294_337,
+  /** Held while the schema is migrated. */
+  migration: 1_398_294_338,
+  /** Held while a user is created on the condition that none of its kind exists. */
+  firstUser: 1_398_294_339,
+  /** First key of the locks on outgoing replies; the second is the shard. */
+  replies: 1_398_294_340,
+};
