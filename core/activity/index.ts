@@ -2,7 +2,7 @@ import { and, desc, eq, gte, type InferSelectModel, inArray, lt, sql } from "dri
 import type { Clock } from "../clock.ts";
 import { type Database, storableJson } from "../db/index.ts";
 import type { Ids } from "../id.ts";
-import { type PageRequest, type Pagination, pagination } from "../message/page.ts";
+import { type PageRequest, type Pagination, pagination } from "../page.ts";
 import { activities } from "./activity.sql.ts";
 
 export type Activity = InferSelectModel<typeof activities>;

@@ -3,7 +3,7 @@ import { type Database, storableJson, storableText } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import type { Ids } from "../id.ts";
 import { isUuid } from "../id.ts";
-import { type PageRequest, type Pagination, pagination } from "../message/page.ts";
+import { type PageRequest, type Pagination, pagination } from "../page.ts";
 
 /** A named list of people. What is sent to it comes to each of them in their own chat. */
 export interface Broadcast {

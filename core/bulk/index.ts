@@ -2,7 +2,8 @@ import type postgres from "postgres";
 import { type AcceptDeps, findKey, outgoing, sendPatienceMs } from "../command/accept.ts";
 import { assertLinked, assertRunAt } from "../command/schedule.ts";
 import { sha256 } from "../crypto/index.ts";
-import { sqlState, storableJson } from "../db/index.ts";
+import { storableJson } from "../db/index.ts";
+import { sqlState, sqlStates } from "../db/sql-state.ts";
 import { AppError } from "../error.ts";
 import type { Instance } from "../instance/index.ts";
 import { type BulkContent, bulkCommand, planBulk } from "./plan.ts";
@@ -110,7 +111,7 @@ async function againIfDeadlocked<Result>(work: () => Promise<Result>): Promise<R
     try {
       return await work();
     } catch (error) {
-      if (sqlState(error) !== "40P01" || tries === 3) throw error;
+      if (sqlState(error) !== sqlStates.deadlock || tries === 3) throw error;
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
-import { type PageRequest, type Pagination, pagination } from "../message/page.ts";
+import { type PageRequest, type Pagination, pagination } from "../page.ts";
 
 export interface BulkView {
   id: string;

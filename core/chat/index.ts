@@ -1,6 +1,6 @@
 import type { Database } from "../db/index.ts";
 import type { MessageStatus } from "../message/message.sql.ts";
-import { type Pagination, pagination } from "../message/page.ts";
+import { type Pagination, pagination } from "../page.ts";
 
 /** A chat as the list of chats shows it. */
 export interface Chat {

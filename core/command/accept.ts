@@ -2,7 +2,8 @@ import type { Clock } from "../clock.ts";
 import { absenceMs } from "../contact/index.ts";
 import { sha256 } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
-import { sqlState, storableJson, storableText } from "../db/index.ts";
+import { storableJson, storableText } from "../db/index.ts";
+import { sqlState, sqlStates } from "../db/sql-state.ts";
 import { AppError } from "../error.ts";
 import type { Ids } from "../id.ts";
 import { assertSendable, type Instance } from "../instance/index.ts";
@@ -136,7 +137,7 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
     // Two requests with one key at once: the one that lost the race gets the winner's answer.
     const winner = await findRepeat(deps.db, request, requestHash);
     if (winner) return winner;
-    if (post?.id && sqlState(error) === "23505") throw idTaken();
+    if (post?.id && sqlState(error) === sqlStates.uniqueViolation) throw idTaken();
     throw error;
   }
   const accepted = { commandId, messageId, runAt: runAt ?? null, repeated: false };

@@ -1,7 +1,7 @@
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import type { Instance } from "../instance/index.ts";
-import { type PageRequest, type Pagination, pagination } from "../message/page.ts";
+import { type PageRequest, type Pagination, pagination } from "../page.ts";
 
 /** What is asked for later than this has been mistyped. */
 const maxAheadMs = 366 * 24 * 60 * 60 * 1000;

@@ -59,11 +59,6 @@ function overDriver(sql: postgres.Sql): PostgresJsDatabase {
 const jsonType = 114;
 const jsonbType = 3802;
 
-/** SQLSTATE of an error of the server, or undefined when it is not one. */
-export function sqlState(error: unknown): string | undefined {
-  return error instanceof postgres.PostgresError ? error.code : undefined;
-}
-
 /** Text that Postgres can store: no NUL and no lone surrogate, and WhatsApp's users can send both. */
 export function storableText(text: string): string {
   return text.replaceAll("\u0000", "\uFFFD").toWellFormed();

@@ -2,7 +2,7 @@ import { type Accepted, type AcceptRequest, acceptCommand, findAccepted } from "
 import { commandCatalog } from "../command/catalog/index.ts";
 import { readResult } from "../command/result.ts";
 import type { Config } from "../config.ts";
-import { sqlState } from "../db/index.ts";
+import { sqlState, sqlStates } from "../db/sql-state.ts";
 import { AppError } from "../error.ts";
 import type { Instance } from "../instance/index.ts";
 import * as lifecycle from "../instance/lifecycle.ts";
@@ -77,7 +77,8 @@ export async function takeMessage(deps: IngressDeps, record: IngressRecord): Pro
 /** What the sender is to blame for, or undefined when it is us. */
 function refusalOf(error: unknown): AppError | undefined {
   // The instance was removed between our look at it and our write (foreign key violation).
-  if (sqlState(error) === "23503") return new AppError("instance_not_found", undefined, { cause: error });
+  if (sqlState(error) === sqlStates.foreignKeyViolation)
+    return new AppError("instance_not_found", undefined, { cause: error });
   if (!(error instanceof AppError) || error.code === "internal" || error.code === "unavailable") return undefined;
   // Senders know the field by its name here.
   const details = error.details?.replace(/^sendAt:/, "runAt:");

@@ -1,5 +1,5 @@
 import type { Database } from "../db/index.ts";
-import { type PageRequest, type Pagination, pagination } from "../message/page.ts";
+import { type PageRequest, type Pagination, pagination } from "../page.ts";
 import type { InstanceStatus } from "./instance.sql.ts";
 
 export interface InstanceFigures {

@@ -25,6 +25,10 @@ export const uploadKey = (instanceId: string, id: string) => `${uploadPrefix(ins
 export const uploadPrefix = (instanceId: string) => `${uploadsPrefix}${instanceId}/`;
 export const uploadsPrefix = "upload/";
 
+/** How WhatsApp shows a file. */
+export const mediaKinds = ["image", "video", "audio", "document"] as const;
+export type MediaKind = (typeof mediaKinds)[number];
+
 /** WhatsApp's own limit for documents is 2 GB; ours keeps a host's disk safe. Bytes. */
 export const maxMediaBytes = 100 * 1024 * 1024;
 

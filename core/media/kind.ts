@@ -1,6 +1,6 @@
 import { fileTypeFromFile } from "file-type";
-import type { MediaKind } from "../command/catalog/message.ts";
 import { AppError } from "../error.ts";
+import type { MediaKind } from "./index.ts";
 import { readMp4 } from "./mp4.ts";
 import { readOggOpus } from "./ogg.ts";
 

@@ -1,8 +1,10 @@
-import { forwardable } from "../command/catalog/message-content.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { type FoundMessage, findMessage } from "./find.ts";
 import type { MessageMedia } from "./message.sql.ts";
+
+/** Kinds of messages that can be forwarded: of others only the text and the file are kept. */
+export const forwardable = ["text", "image", "video", "audio", "document"] as const;
 
 /** What a message hands on when it is forwarded. */
 export type Forwarded = Pick<FoundMessage, "id" | "type" | "protoType" | "body"> & { media: MessageMedia | null };

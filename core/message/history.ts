@@ -1,8 +1,8 @@
 import { and, desc, eq, gte, type InferSelectModel, lt } from "drizzle-orm";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
+import { type PageRequest, type Pagination, pagination } from "../page.ts";
 import { messages } from "./message.sql.ts";
-import { type PageRequest, type Pagination, pagination } from "./page.ts";
 import { toJid } from "./recipient.ts";
 
 /** A message without what only the session host needs. */

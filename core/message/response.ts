@@ -1,8 +1,8 @@
-import { messageId as anyMessageId } from "../command/catalog/message.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { findMessage } from "./find.ts";
 import { spellingsOf } from "./forward.ts";
+import { messageId as anyMessageId } from "./id.ts";
 import { type ResponseAnswer, responseAnswers } from "./response.sql.ts";
 
 /** A poll or an event, as far as an answer to it needs it. */

@@ -1,6 +1,7 @@
 import type postgres from "postgres";
 import type { Clock } from "../clock.ts";
-import { type Database, sqlState } from "../db/index.ts";
+import type { Database } from "../db/index.ts";
+import { sqlState, sqlStates } from "../db/sql-state.ts";
 import { AppError } from "../error.ts";
 
 export const periods = ["today", "week", "month", "year", "all"] as const;
@@ -150,14 +151,12 @@ function total(rows: readonly Usage[]): Usage {
   };
 }
 
-/** SQLSTATE of a value that is not one of those known, here a time zone that JavaScript knows and Postgres does not. */
-const invalidParameter = "22023";
-
+/** Reports a time zone that JavaScript knows and Postgres does not as the caller's mistake. */
 async function inZone<Row>(query: Promise<Row>): Promise<Row> {
   try {
     return await query;
   } catch (error) {
-    if (sqlState(error) !== invalidParameter) throw error;
+    if (sqlState(error) !== sqlStates.invalidParameter) throw error;
     throw new AppError("invalid_request", "timeZone: is not known", { cause: error });
   }
 }

@@ -1,9 +1,10 @@
 import { and, asc, desc, eq, ilike, isNull, or } from "drizzle-orm";
-import { type Database, sqlState } from "../db/index.ts";
+import type { Database } from "../db/index.ts";
+import { sqlState, sqlStates } from "../db/sql-state.ts";
 import { AppError } from "../error.ts";
 import { alignSinks } from "../event-sink/setting.ts";
 import { instances } from "../instance/instance.sql.ts";
-import { type PageRequest, type Pagination, pagination } from "../message/page.ts";
+import { type PageRequest, type Pagination, pagination } from "../page.ts";
 import type { Role } from "./caller.ts";
 import { loadUser, type User } from "./find.ts";
 import type { KeyDeps } from "./key.ts";
@@ -114,7 +115,7 @@ export async function deleteUser(deps: KeyDeps, asking: Asking, userId: string):
     });
   } catch (error) {
     const cause = error instanceof Error && error.cause ? error.cause : error;
-    if (sqlState(cause) !== foreignKeyViolation) throw error;
+    if (sqlState(cause) !== sqlStates.foreignKeyViolation) throw error;
     throw new AppError(
       "conflict",
       "commands of the user on others' instances are still kept: disable the user instead",
@@ -124,5 +125,3 @@ export async function deleteUser(deps: KeyDeps, asking: Asking, userId: string):
     );
   }
 }
-
-const foreignKeyViolation = "23503";

@@ -2,7 +2,7 @@ import type { Context as HonoContext } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type * as z from "zod";
 import { closedVault, type Vault } from "../../core/crypto/index.ts";
-import { sqlState } from "../../core/db/index.ts";
+import { sqlState, sqlStates } from "../../core/db/sql-state.ts";
 import { AppError } from "../../core/error.ts";
 import { loadInstance } from "../../core/instance/store.ts";
 import { authenticate } from "./auth.ts";
@@ -147,5 +147,7 @@ function idempotencyKey(given: string | undefined): string | undefined {
 
 /** A row of an instance that was removed between our look at it and our write (foreign key violation). */
 function instanceGone(error: unknown): AppError | undefined {
-  return sqlState(error) === "23503" ? new AppError("instance_not_found", undefined, { cause: error }) : undefined;
+  return sqlState(error) === sqlStates.foreignKeyViolation
+    ? new AppError("instance_not_found", undefined, { cause: error })
+    : undefined;
 }

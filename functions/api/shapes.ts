@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { eventQueueText } from "../../core/event-sink/allowed.ts";
 import { instanceStatuses } from "../../core/instance/instance.sql.ts";
-import type { PageRequest } from "../../core/message/page.ts";
+import type { PageRequest } from "../../core/page.ts";
 
 /** Shapes that both dialects use. */
 

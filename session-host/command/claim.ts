@@ -1,15 +1,15 @@
 import type postgres from "postgres";
-import type { CommandName } from "../../core/command/catalog/index.ts";
+import type { CommandInput, CommandName } from "../../core/command/catalog/index.ts";
 import type { Database } from "../../core/db/index.ts";
 import type { Lease } from "../host/lease.ts";
 
 /** A command that this host has taken over from the queue, with its message if it is a send. */
-export interface ClaimedCommand {
+export interface ClaimedCommand<Name extends CommandName = CommandName> {
   id: string;
   instanceId: string;
-  name: CommandName;
+  name: Name;
   kind: "send" | "mutate" | "query";
-  input: unknown;
+  input: CommandInput<Name>;
   waId: string | null;
   chatId: string | null;
   /** What was sent already, or is to be: a protobuf. */
@@ -186,9 +186,10 @@ export function toCommand(row: Row): ClaimedCommand {
   return {
     id: row.id,
     instanceId: row.instance_id,
+    // `acceptCommand` checked both against the catalog before it wrote the row.
     name: row.name as CommandName,
     kind: row.kind,
-    input: row.input,
+    input: row.input as CommandInput<CommandName>,
     waId: row.wa_id,
     chatId: row.chat_id,
     payload: row.payload,

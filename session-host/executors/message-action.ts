@@ -1,6 +1,6 @@
 import { jidNormalizedUser, proto } from "@whiskeysockets/baileys";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
-import { editWindowMs, maxReadMarks } from "../../core/command/catalog/message-action.ts";
+import { editWindowMs, maxReadMarks } from "../../core/command/catalog/message/action.ts";
 import { AppError } from "../../core/error.ts";
 import { derivedMessageId, uuidv7 } from "../../core/id.ts";
 import { contextForEvent } from "../../core/message/context.ts";

@@ -1,5 +1,6 @@
 import type { Vault } from "../../core/crypto/index.ts";
-import { type Database, sqlState } from "../../core/db/index.ts";
+import type { Database } from "../../core/db/index.ts";
+import { sqlState, sqlStates } from "../../core/db/sql-state.ts";
 import { appendEvents, type EventRow } from "../../core/event/append.ts";
 import type { NewEvent } from "../../core/event/catalog/index.ts";
 import type { Ids } from "../../core/id.ts";
@@ -114,7 +115,7 @@ export class Ledger {
         if (replied) this.#deps.onReplies();
         return;
       } catch (error) {
-        if (error instanceof LeaseLost || sqlState(error) === "SB001") {
+        if (error instanceof LeaseLost || sqlState(error) === sqlStates.leaseLost) {
           const lost = error instanceof LeaseLost ? error : new LeaseLost("another host holds the lease");
           for (const entry of batch) entry.reject(lost);
           this.close(lost);

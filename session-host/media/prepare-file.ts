@@ -1,5 +1,5 @@
-import type { MediaKind } from "../../core/command/catalog/message.ts";
 import { AppError } from "../../core/error.ts";
+import type { MediaKind } from "../../core/media/index.ts";
 import { opusType, type Plan, planFor, type Recognized, recognize } from "../../core/media/kind.ts";
 import { readMp4 } from "../../core/media/mp4.ts";
 import { readOggOpus } from "../../core/media/ogg.ts";

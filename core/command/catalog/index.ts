@@ -1,16 +1,17 @@
 import type * as z from "zod";
-import * as event from "./calendar-event.ts";
 import * as call from "./call.ts";
 import * as channel from "./channel.ts";
 import * as community from "./community.ts";
 import * as contact from "./contact.ts";
+import type { CommandKind } from "./define.ts";
 import * as group from "./group.ts";
 import * as instance from "./instance.ts";
 import * as label from "./label.ts";
 import * as media from "./media.ts";
-import * as message from "./message.ts";
-import * as action from "./message-action.ts";
-import * as content from "./message-content.ts";
+import * as action from "./message/action.ts";
+import * as event from "./message/calendar-event.ts";
+import * as content from "./message/content.ts";
+import * as message from "./message/send.ts";
 import * as presence from "./presence.ts";
 import * as profile from "./profile.ts";
 import * as status from "./status.ts";
@@ -101,6 +102,29 @@ export type CommandCatalog = typeof commandCatalog;
 export type CommandName = keyof CommandCatalog;
 export type CommandInput<Name extends CommandName> = z.output<CommandCatalog[Name]["input"]>;
 export type CommandOutput<Name extends CommandName> = z.output<CommandCatalog[Name]["output"]>;
+
+type NameOf<Kind extends CommandKind> = {
+  [Name in CommandName]: CommandCatalog[Name]["kind"] extends Kind ? Name : never;
+}[CommandName];
+
+/** Commands that manage the session itself, connected or not. */
+export type ManageName = Extract<CommandName, `instance.${string}`>;
+/** Commands that work on files of an instance and need no session. */
+export type ConvertName = Extract<CommandName, `media.${string}`>;
+/** Commands that send a message. */
+export type SendName = NameOf<"send">;
+/** Commands that change something over the open connection. */
+export type MutationName = Exclude<NameOf<"mutate">, ManageName>;
+/** Commands that read something over the open connection. */
+export type QueryName = Exclude<NameOf<"query">, ConvertName>;
+
+export const isManageName = (name: CommandName): name is ManageName => name.startsWith("instance.");
+export const isConvertName = (name: CommandName): name is ConvertName => name.startsWith("media.");
+export const isSendName = (name: CommandName): name is SendName => commandCatalog[name].kind === "send";
+export const isMutationName = (name: CommandName): name is MutationName =>
+  commandCatalog[name].kind === "mutate" && !isManageName(name);
+export const isQueryName = (name: CommandName): name is QueryName =>
+  commandCatalog[name].kind === "query" && !isConvertName(name);
 
 export function isCommandName(name: string): name is CommandName {
   return Object.hasOwn(commandCatalog, name);

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { recipient } from "../../message/recipient.ts";
 import { defineCommand } from "./define.ts";
-import { typingStates } from "./message-action.ts";
+import { typingStates } from "./message/action.ts";
 
 const nothing = z.object({});
 

@@ -1,11 +1,11 @@
 import * as z from "zod";
 import { uploadId } from "../../media/index.ts";
+import { messageId } from "../../message/id.ts";
 import { maxAudience } from "../../message/status.ts";
 import { person } from "./contact.ts";
 import { defineCommand } from "./define.ts";
-import { messageId } from "./message.ts";
+import { sent } from "./message/fields.ts";
 
-const sent = z.object({ messageId: z.string() });
 const errors = ["conflict", "recipient_not_on_whatsapp", "whatsapp_error"] as const;
 
 /** Of every post. */

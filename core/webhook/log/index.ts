@@ -2,7 +2,7 @@ import type { Database } from "../../db/index.ts";
 import { AppError } from "../../error.ts";
 import { isUuid } from "../../id.ts";
 import type { Instance } from "../../instance/index.ts";
-import { type PageRequest, type Pagination, pagination } from "../../message/page.ts";
+import { type PageRequest, type Pagination, pagination } from "../../page.ts";
 import { eventName, typesNamed } from "../body/name.ts";
 import { isSealedBody } from "../delivery/batch.ts";
 import type { Health } from "../delivery/endpoint.ts";

@@ -1,7 +1,7 @@
 import * as broadcast from "../../../core/broadcast/index.ts";
 import { type AcceptedBulk, type BulkRequest, createBulk } from "../../../core/bulk/index.ts";
 import type { MediaPlace } from "../../../core/media/inline.ts";
-import type { PageRequest } from "../../../core/message/page.ts";
+import type { PageRequest } from "../../../core/page.ts";
 import type { InstanceContext } from "../context.ts";
 import { checkPlace } from "./media.ts";
 

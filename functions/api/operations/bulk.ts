@@ -2,7 +2,7 @@ import * as bulk from "../../../core/bulk/index.ts";
 import * as report from "../../../core/bulk/report.ts";
 import { AppError } from "../../../core/error.ts";
 import { isUuid } from "../../../core/id.ts";
-import type { PageRequest } from "../../../core/message/page.ts";
+import type { PageRequest } from "../../../core/page.ts";
 import type { InstanceContext } from "../context.ts";
 import { checkUpload } from "./media.ts";
 

@@ -5,7 +5,7 @@ import { type ConnectionStatus, connectionStatus, type Instance, scannableQr } f
 import * as lifecycle from "../../../core/instance/lifecycle.ts";
 import * as settings from "../../../core/instance/settings.ts";
 import * as store from "../../../core/instance/store.ts";
-import type { PageRequest } from "../../../core/message/page.ts";
+import type { PageRequest } from "../../../core/page.ts";
 import type { CallerContext, InstanceContext } from "../context.ts";
 import { settle } from "../run-command.ts";
 

@@ -1,8 +1,8 @@
 import { readChats } from "../../../core/chat/index.ts";
 import { AppError } from "../../../core/error.ts";
 import { readHistory } from "../../../core/message/history.ts";
-import type { PageRequest } from "../../../core/message/page.ts";
 import { readTally } from "../../../core/message/response.ts";
+import type { PageRequest } from "../../../core/page.ts";
 import type { InstanceContext } from "../context.ts";
 
 export const getHistory = (context: InstanceContext, { chatId, ...page }: PageRequest & { chatId: string }) =>

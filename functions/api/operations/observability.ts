@@ -2,7 +2,7 @@ import { availableParallelism, freemem, loadavg, totalmem } from "node:os";
 import { AppError } from "../../../core/error.ts";
 import { countByStatus, readFigures } from "../../../core/instance/figures.ts";
 import { countInstances } from "../../../core/instance/store.ts";
-import type { PageRequest } from "../../../core/message/page.ts";
+import type { PageRequest } from "../../../core/page.ts";
 import { commandQueue, deadLetterQueue, eventQueue } from "../../../core/queue/name.ts";
 import { type FleetState, readFleet, restartFleet, stopFleet } from "../../../core/shard/fleet.ts";
 import { readHosts } from "../../../core/shard/status.ts";

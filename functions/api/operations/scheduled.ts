@@ -1,5 +1,5 @@
 import * as schedule from "../../../core/command/schedule.ts";
-import type { PageRequest } from "../../../core/message/page.ts";
+import type { PageRequest } from "../../../core/page.ts";
 import type { InstanceContext } from "../context.ts";
 
 export const listScheduled = (context: InstanceContext, page: PageRequest) =>

@@ -1,6 +1,6 @@
 import { AppError } from "../../../core/error.ts";
 import { assertEventQueue } from "../../../core/event-sink/allowed.ts";
-import type { PageRequest } from "../../../core/message/page.ts";
+import type { PageRequest } from "../../../core/page.ts";
 import * as user from "../../../core/user/index.ts";
 import type { CallerContext, Context } from "../context.ts";
 import { assertOpenKeyGeneration } from "../open-key.ts";

@@ -1,5 +1,5 @@
 import { listInstances, loadInstance } from "../../../core/instance/store.ts";
-import type { PageRequest } from "../../../core/message/page.ts";
+import type { PageRequest } from "../../../core/page.ts";
 import { testUrl as test, type UrlTest } from "../../../core/webhook/delivery/test-delivery.ts";
 import * as log from "../../../core/webhook/log/index.ts";
 import * as replay from "../../../core/webhook/log/replay.ts";

@@ -1,4 +1,4 @@
-import type { PageRequest } from "../../../core/message/page.ts";
+import type { PageRequest } from "../../../core/page.ts";
 import * as test from "../../../core/webhook/delivery/test-delivery.ts";
 import * as log from "../../../core/webhook/log/index.ts";
 import * as replay from "../../../core/webhook/log/replay.ts";

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { checkable, person } from "../../../../core/command/catalog/contact.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { type LidPair, lidJid, personJid } from "../../../../core/contact/index.ts";
-import { pagination } from "../../../../core/message/page.ts";
+import { pagination } from "../../../../core/page.ts";
 import { getContact, getLid, getLidCount, listContacts, listLids } from "../../operations/contact.ts";
 import { commandRow, instanceRow } from "../../row.ts";
 import { paginationShape } from "../../shapes.ts";

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { eventTypes } from "../../../../core/command/catalog/calendar-event.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
+import { eventTypes } from "../../../../core/command/catalog/message/calendar-event.ts";
 import { commandRow } from "../../row.ts";
 import { envelope, enveloped } from "./envelope.ts";
 

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { messageId } from "../../../../core/command/catalog/message.ts";
+import { messageId } from "../../../../core/message/id.ts";
 import { commandRow } from "../../row.ts";
 import { envelope, enveloped } from "./envelope.ts";
 import { instanceId } from "./message.ts";

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { checkable, maxChecked } from "../../../../core/command/catalog/contact.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import type { Contact } from "../../../../core/contact/index.ts";
-import { pagination } from "../../../../core/message/page.ts";
+import { pagination } from "../../../../core/page.ts";
 import { getContact, listContacts } from "../../operations/contact.ts";
 import { commandRow, instanceRow } from "../../row.ts";
 import { pageQuery, paginationShape, queryText } from "../../shapes.ts";

@@ -1,8 +1,7 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { mediaKinds } from "../../../../core/command/catalog/message.ts";
 import { fileName } from "../../../../core/media/filename.ts";
-import { maxMediaBytes, uploadId } from "../../../../core/media/index.ts";
+import { maxMediaBytes, mediaKinds, uploadId } from "../../../../core/media/index.ts";
 import * as media from "../../operations/media.ts";
 import { commandRow, instanceRow } from "../../row.ts";
 import { isoDate } from "../../shapes.ts";

@@ -1,9 +1,9 @@
 import * as z from "zod";
-import { destination, recipient } from "../../message/recipient.ts";
-import { defineCommand } from "./define.ts";
-import { contextFields, messageId } from "./message.ts";
+import { messageId } from "../../../message/id.ts";
+import { destination, recipient } from "../../../message/recipient.ts";
+import { defineCommand } from "../define.ts";
+import { contextFields, sent } from "./fields.ts";
 
-const sent = z.object({ messageId: z.string() });
 const errors = ["recipient_not_on_whatsapp", "message_not_found", "whatsapp_error"] as const;
 
 /** One line of a card or a poll. */
@@ -101,9 +101,6 @@ export const sendLink = defineCommand({
   output: sent,
   errors: [...errors, "url_not_allowed", "media_not_usable", "payload_too_large"],
 });
-
-/** Kinds of messages that can be forwarded: of others only the text and the file are kept. */
-export const forwardable = ["text", "image", "video", "audio", "document"] as const;
 
 export const forward = defineCommand({
   name: "message.forward",

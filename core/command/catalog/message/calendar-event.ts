@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { recipient } from "../../message/recipient.ts";
-import { defineCommand } from "./define.ts";
-import { contextFields } from "./message.ts";
+import { recipient } from "../../../message/recipient.ts";
+import { defineCommand } from "../define.ts";
+import { contextFields, sent } from "./fields.ts";
 
 /**
  * What an event is for. WhatsApp's own event has no such thing, and the texts are the caller's: nothing is added to them. So
@@ -57,6 +57,6 @@ export const sendEvent = defineCommand({
       path: ["endTime"],
       message: "must be after startTime",
     }),
-  output: z.object({ messageId: z.string() }),
+  output: sent,
   errors: ["recipient_not_on_whatsapp", "message_not_found", "whatsapp_error"],
 });

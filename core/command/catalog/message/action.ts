@@ -1,7 +1,8 @@
 import * as z from "zod";
-import { destination, recipient } from "../../message/recipient.ts";
-import { defineCommand } from "./define.ts";
-import { messageId, text } from "./message.ts";
+import { messageId } from "../../../message/id.ts";
+import { destination, recipient } from "../../../message/recipient.ts";
+import { defineCommand } from "../define.ts";
+import { text } from "./fields.ts";
 
 /** The chat of the message, where messages of several chats have its id: whoever writes a message chooses that. */
 const which = { messageId, chat: destination.optional() };

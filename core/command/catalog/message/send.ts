@@ -1,31 +1,9 @@
 import * as z from "zod";
-import { fileName } from "../../media/filename.ts";
-import { uploadId } from "../../media/index.ts";
-import { destination, isGroupJid, recipient } from "../../message/recipient.ts";
-import { defineCommand } from "./define.ts";
-
-/** WhatsApp refuses longer texts; the bound is of the UTF-8 encoding. */
-const maxTextBytes = 65_536;
-
-export const text = z
-  .string()
-  .min(1)
-  .refine((value) => Buffer.byteLength(value) <= maxTextBytes, `must be at most ${maxTextBytes} bytes of UTF-8`);
-
-const sent = z.object({ messageId: z.string() });
-
-/** WhatsApp's id of a message: printable ASCII without spaces. */
-export const messageId = z.string().regex(/^[\x21-\x7e]{1,128}$/, "must be the id of a WhatsApp message");
-
-const person = recipient.refine((jid) => !isGroupJid(jid), "must be a person");
-
-/** What any message may say besides its content. */
-export const contextFields = {
-  /** WhatsApp's id of a message of this chat that this one answers to. */
-  quoted: messageId.optional(),
-  /** Who is mentioned. WhatsApp highlights `@` and the digits of the number, where the text has them. */
-  mentions: z.array(person).max(100).optional(),
-};
+import { fileName } from "../../../media/filename.ts";
+import { mediaKinds, uploadId } from "../../../media/index.ts";
+import { destination } from "../../../message/recipient.ts";
+import { defineCommand } from "../define.ts";
+import { contextFields, sent, text } from "./fields.ts";
 
 export const sendText = defineCommand({
   name: "message.sendText",
@@ -35,9 +13,6 @@ export const sendText = defineCommand({
   output: sent,
   errors: ["recipient_not_on_whatsapp", "not_supported", "whatsapp_error"],
 });
-
-export const mediaKinds = ["image", "video", "audio", "document"] as const;
-export type MediaKind = (typeof mediaKinds)[number];
 
 export const sendMedia = defineCommand({
   name: "message.sendMedia",

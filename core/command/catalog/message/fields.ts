@@ -1,0 +1,24 @@
+import * as z from "zod";
+import { messageId } from "../../../message/id.ts";
+import { isGroupJid, recipient } from "../../../message/recipient.ts";
+
+/** WhatsApp refuses longer texts; the bound is of the UTF-8 encoding. */
+const maxTextBytes = 65_536;
+
+export const text = z
+  .string()
+  .min(1)
+  .refine((value) => Buffer.byteLength(value) <= maxTextBytes, `must be at most ${maxTextBytes} bytes of UTF-8`);
+
+/** The output of every send. */
+export const sent = z.object({ messageId: z.string() });
+
+const person = recipient.refine((jid) => !isGroupJid(jid), "must be a person");
+
+/** What any message may say besides its content. */
+export const contextFields = {
+  /** WhatsApp's id of a message of this chat that this one answers to. */
+  quoted: messageId.optional(),
+  /** Who is mentioned. WhatsApp highlights `@` and the digits of the number, where the text has them. */
+  mentions: z.array(person).max(100).optional(),
+};
