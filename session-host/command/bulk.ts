@@ -1,7 +1,7 @@
 import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";
-import type { Lease } from "../host/lease.ts";
-import { pause } from "../host/pause.ts";
+import type { Lease } from "../concurrency/lease.ts";
+import { pause } from "../concurrency/pause.ts";
 import { type ClaimedCommand, claimedAt, claimScheduled, nextPosition, type Row, toCommand } from "./claim.ts";
 
 /** How the instance of a bulk is: `hopeless` when it will not be connected again without its user's doing. */

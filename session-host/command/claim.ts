@@ -1,7 +1,7 @@
 import type postgres from "postgres";
 import type { CommandInput, CommandName } from "../../core/command/catalog/index.ts";
 import type { Database } from "../../core/db/index.ts";
-import type { Lease } from "../host/lease.ts";
+import type { Lease } from "../concurrency/lease.ts";
 
 /** A command that this host has taken over from the queue, with its message if it is a send. */
 export interface ClaimedCommand<Name extends CommandName = CommandName> {

@@ -9,7 +9,6 @@ import { type MessageContext, maxQuotedBody } from "../../core/message/context.t
 import { type FoundMessage, findMessage } from "../../core/message/find.ts";
 import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { statusChat } from "../../core/message/status.ts";
-import { disappearsAfter } from "../session/disappearing.ts";
 import type { ConnectedContext } from "./types.ts";
 
 /** What a message says besides its content: into Baileys' `generateWAMessage`, and into our own row. */
@@ -33,7 +32,7 @@ export async function contextOf(
 ): Promise<SaidBesides> {
   const mentions = [...new Set(input.mentions ?? [])];
   const quoted = input.quoted === undefined ? undefined : await findQuoted(context, jid, input.quoted);
-  const ephemeralExpiration = isGroupJid(jid) ? await disappearsAfter(context.sock, jid) : 0;
+  const ephemeralExpiration = isGroupJid(jid) ? await context.disappearing.of(jid, context.sock) : 0;
   const said: MessageContext = {
     ...(quoted && {
       quotedMessageId: quoted.row.waId,

@@ -1,5 +1,4 @@
 import type { CommandCatalog, CommandInput, CommandName, CommandOutput } from "../../core/command/catalog/index.ts";
-import type { Session } from "../session/session.ts";
 import * as event from "./calendar-event.ts";
 import * as call from "./call.ts";
 import * as channel from "./channel.ts";
@@ -18,7 +17,7 @@ import type { Outcome } from "./outcome.ts";
 import * as presence from "./presence.ts";
 import * as profile from "./profile.ts";
 import * as status from "./status.ts";
-import type { ConnectedContext, MutationContext, OfflineContext, PreparedMessage } from "./types.ts";
+import type { ConnectedContext, ManagedSession, MutationContext, OfflineContext, PreparedMessage } from "./types.ts";
 
 type Prepare<Name extends CommandName> = (
   context: ConnectedContext & { waId: string },
@@ -38,9 +37,9 @@ type Work<Name extends CommandName> = (
 ) => Promise<CommandOutput<Name>>;
 /** `cause`: the command's correlation id. */
 type Manage<Name extends CommandName> = (
-  session: Session,
+  session: ManagedSession,
   input: CommandInput<Name>,
-  cause?: string,
+  cause: string,
 ) => Promise<CommandOutput<Name>>;
 
 /**

@@ -4,8 +4,8 @@ import { maxLabels } from "../../core/command/catalog/label.ts";
 import { AppError } from "../../core/error.ts";
 import { findLabel, type Label, noBusiness, readLabels } from "../../core/label/index.ts";
 import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";
-import { type LabelBook, labelsOn, numberOf } from "../inbound/labels.ts";
-import { isBusiness } from "../session/account.ts";
+import { isBusiness } from "../baileys/account.ts";
+import { type LabelBook, numberOf } from "../inbound/labels.ts";
 import { patch } from "./app-state.ts";
 import { spellingsOf } from "./context.ts";
 import { answerOf } from "./group-answer.ts";
@@ -113,11 +113,10 @@ export async function setChat(
 }
 
 /** Throws `not_a_business`. When it resolves, the tables have all that was told on this connection. */
-async function openBook({ sock }: MutationContext): Promise<LabelBook> {
+async function openBook({ sock, labels }: MutationContext): Promise<LabelBook> {
   if (!isBusiness(sock.authState.creds)) throw noBusiness();
-  const book = labelsOn(sock);
-  await book.settled();
-  return book;
+  await labels.settled();
+  return labels;
 }
 
 /** Of all labels there ever were. The app state may also have left of one only what carries it. */

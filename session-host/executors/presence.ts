@@ -2,7 +2,7 @@ import { jidNormalizedUser, type WASocket } from "@whiskeysockets/baileys";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { isLidJid } from "../../core/message/recipient.ts";
-import { type KeptPresence, presencesOn } from "../session/presence.ts";
+import type { Presence } from "../inbound/presences.ts";
 import { spellingsOf } from "./context.ts";
 import { resolveRecipient } from "./message.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
@@ -38,12 +38,12 @@ export async function get(
   const { sock } = context;
   const asked = chat === undefined ? undefined : await resolveRecipient(sock, chat);
   const spellings = asked === undefined ? undefined : await spellingsOf(context, asked);
-  const kept = presencesOn(sock).filter((one) => !spellings || spellings.includes(one.chat));
+  const kept = context.presences.all().filter((one) => !spellings || spellings.includes(one.chat));
   const told = await byPhone(sock, kept);
-  const chats = new Map<string, Map<string, KeptPresence>>();
+  const chats = new Map<string, Map<string, Presence>>();
   // The last word counts: what was told of a person may stand under number and LID.
   for (const one of told.toSorted((a, b) => a.at - b.at)) {
-    const people = chats.get(one.chat) ?? new Map<string, KeptPresence>();
+    const people = chats.get(one.chat) ?? new Map<string, Presence>();
     chats.set(one.chat, people.set(one.person, one));
   }
   const number = spellings?.find((jid) => !isLidJid(jid)) ?? asked;
@@ -64,7 +64,7 @@ export async function get(
 }
 
 /** The same, by phone number where the session knows the number behind a LID. */
-async function byPhone(sock: WASocket, kept: readonly KeptPresence[]): Promise<KeptPresence[]> {
+async function byPhone(sock: WASocket, kept: readonly Presence[]): Promise<Presence[]> {
   const lids = [...new Set(kept.flatMap(({ chat, person }) => [chat, person]).filter(isLidJid))];
   const pairs = lids.length > 0 ? ((await sock.signalRepository.lidMapping.getPNsForLIDs(lids)) ?? []) : [];
   const phones = new Map(pairs.map(({ lid, pn }) => [jidNormalizedUser(lid), jidNormalizedUser(pn)]));

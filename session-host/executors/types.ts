@@ -2,13 +2,23 @@ import type { proto, WASocket } from "@whiskeysockets/baileys";
 import type { Database } from "../../core/db/index.ts";
 import type { MessageContext } from "../../core/message/context.ts";
 import type { MessageMedia } from "../../core/message/message.sql.ts";
+import type { DisappearingTimers } from "../inbound/disappearing.ts";
+import type { LabelBook } from "../inbound/labels.ts";
+import type { PresenceBook } from "../inbound/presences.ts";
 import type { Conversions } from "../media/conversion.ts";
 import type { MediaStage } from "../media/media.ts";
 
-/** What a command that needs the connection gets to work with. */
-export interface ConnectedContext {
+/** An open connection: its socket, and what it has reported so far. */
+export interface OpenConnection {
+  readonly sock: WASocket;
+  readonly presences: PresenceBook;
+  readonly disappearing: DisappearingTimers;
+  readonly labels: LabelBook;
+}
+
+/** What commands work with that need an open connection. */
+export interface ConnectedContext extends OpenConnection {
   instanceId: string;
-  sock: WASocket;
   media: MediaStage;
   /** For reading. What is to be written belongs into a change. */
   db: Database;
@@ -16,7 +26,17 @@ export interface ConnectedContext {
 
 export type MutationContext = ConnectedContext & { commandId: string };
 
-/** What a command that needs no connection gets to work with. */
+/** The session, as the `instance.…` commands see it. `cause` is the correlation id of the command. */
+export interface ManagedSession {
+  start(cause: string): Promise<void>;
+  restart(cause: string): Promise<void>;
+  disable(cause: string): Promise<void>;
+  logout(cause: string): Promise<void>;
+  remove(cause: string): Promise<void>;
+  requestPairingCode(phoneNumber: string, cause: string): Promise<{ code: string; expiresAt: string }>;
+}
+
+/** What commands work with that need no connection. */
 export interface OfflineContext {
   instanceId: string;
   conversions: Conversions;

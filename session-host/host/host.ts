@@ -1,12 +1,5 @@
-import type { Clock } from "../../core/clock.ts";
-import type { Vault } from "../../core/crypto/index.ts";
-import type { Database } from "../../core/db/index.ts";
-import type { Egress } from "../../core/egress/index.ts";
-import type { Ids } from "../../core/id.ts";
-import type { Logger } from "../../core/log.ts";
 import { count } from "../../core/metric/index.ts";
 import type { HostGauge } from "../../core/metric/name.ts";
-import type { Queues } from "../../core/queue/index.ts";
 import { takeTurn } from "../../core/shard/fleet.ts";
 import {
   acquireLease,
@@ -18,43 +11,14 @@ import {
   type Situation,
 } from "../../core/shard/lease.ts";
 import { aliveMs } from "../../core/shard/status.ts";
-import type { Storage } from "../../core/storage/index.ts";
-import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
-import type { Change } from "../ledger/change.ts";
+import { Lease, leaseTime } from "../concurrency/lease.ts";
+import { Limiter } from "../concurrency/limiter.ts";
+import { pause } from "../concurrency/pause.ts";
 import { Conversions } from "../media/conversion.ts";
 import { MediaStage } from "../media/media.ts";
-import { type SharedCaches, sharedCaches } from "../session/caches.ts";
-import type { ClientVersions } from "../session/client-version.ts";
-import { Lease, leaseTime } from "./lease.ts";
-import { Limiter } from "./limiter.ts";
-import { pause } from "./pause.ts";
+import { sharedCaches } from "../session/caches.ts";
+import type { HostDeps, HostOptions } from "./deps.ts";
 import { Shard } from "./shard.ts";
-
-export interface HostOptions {
-  /** Unique among the hosts that ever share a database. */
-  host: string;
-  /** Whether another host is known to be dead, so that its leases need not be waited for. */
-  isDead: (host: string) => boolean;
-  db: Database;
-  queues: Queues;
-  storage: Storage;
-  vault: Vault;
-  egress: Egress;
-  endpoint: WhatsAppEndpoint;
-  versions: ClientVersions;
-  clock: Clock;
-  ids: Ids;
-  log: Logger;
-  version: string;
-}
-
-/** What the shards of a host share. */
-export interface HostDeps extends HostOptions {
-  caches: SharedCaches;
-  logins: Limiter;
-  conversions: Conversions;
-  media: (record: (instanceId: string, change: Change) => Promise<void>) => MediaStage;
-}
 
 /** A host that dies is replaced within this and a tick. Milliseconds. */
 export const leaseMs = 12_000;

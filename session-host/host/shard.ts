@@ -21,15 +21,15 @@ import {
 import { dispatch } from "../command/dispatch.ts";
 import { failure } from "../command/send-queue.ts";
 import { traceOf } from "../command/trace.ts";
+import type { Lease } from "../concurrency/lease.ts";
+import { pause } from "../concurrency/pause.ts";
 import { endMutes } from "../inbound/channels.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { Relay } from "../outbox/relay.ts";
 import { Replier } from "../outbox/replier.ts";
 import { SessionVersion } from "../session/client-version.ts";
 import { Session, type SessionRow } from "../session/session.ts";
-import type { HostDeps } from "./host.ts";
-import type { Lease } from "./lease.ts";
-import { pause } from "./pause.ts";
+import type { HostDeps } from "./deps.ts";
 
 /**
  * Instances and commands that did not come through the queue are looked for so often, once they are so old, and scheduled
@@ -86,10 +86,10 @@ export class Shard {
       target: (instanceId) => {
         const session = this.#sessions.get(instanceId);
         if (!session) return undefined;
-        const state = session.hopeless ? "hopeless" : session.context ? "connected" : "waiting";
+        const state = session.needsUser ? "hopeless" : session.context ? "connected" : "waiting";
         return { state, held: session.queue.size };
       },
-      hopeless: () => [...this.#sessions.values()].filter((session) => session.hopeless).map((session) => session.id),
+      hopeless: () => [...this.#sessions.values()].filter((session) => session.needsUser).map((session) => session.id),
       submit: (command) => void this.#submit(command),
       giveUp: (command) => this.#giveUp(command, new AppError("instance_not_connected", "the instance was logged out")),
     });

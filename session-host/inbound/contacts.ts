@@ -12,7 +12,7 @@ import { LRUCache } from "lru-cache";
 import type { ContactFact } from "../../core/contact/merge.ts";
 import type { Logger } from "../../core/log.ts";
 import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";
-import { Limiter } from "../host/limiter.ts";
+import { Limiter } from "../concurrency/limiter.ts";
 import type { Change } from "../ledger/change.ts";
 
 export interface ContactSourceDeps {

@@ -1,25 +1,8 @@
 import { type BaileysEventMap, jidNormalizedUser, type WASocket } from "@whiskeysockets/baileys";
 import type { LabelFact } from "../../core/label/fact.ts";
 import { isLidJid } from "../../core/message/recipient.ts";
+import { isBusiness } from "../baileys/account.ts";
 import type { Change } from "../ledger/change.ts";
-import { isBusiness } from "../session/account.ts";
-
-const books = new WeakMap<WASocket, LabelBook>();
-
-/** Keeps what is told of labels on this connection, and hands it to `record`. */
-export function keepLabels(sock: WASocket, record: (change: Change) => Promise<void>): void {
-  const book = new LabelBook(record);
-  books.set(sock, book);
-  sock.ev.on("labels.edit", (label) => book.tell(ofEdit(label)));
-  sock.ev.on("labels.association", (told) => {
-    const fact = ofAssociation(told);
-    book.tell(fact);
-    if (fact.labeled && isLidJid(fact.chatId)) void nameChat(sock, fact.chatId, record);
-  });
-  sock.ev.on("connection.update", ({ connection }) => {
-    if (connection === "open") void catchUp(sock);
-  });
-}
 
 /**
  * What this device changed itself WhatsApp does not tell it again: of a change whose answer was lost with the connection, or with the
@@ -33,12 +16,6 @@ async function catchUp(sock: WASocket): Promise<void> {
   } catch {
     // The next change of any device catches up as well.
   }
-}
-
-export function labelsOn(sock: WASocket): LabelBook {
-  const book = books.get(sock);
-  if (!book) throw new Error("nobody keeps the labels of this connection");
-  return book;
 }
 
 /**
@@ -55,6 +32,19 @@ export class LabelBook {
 
   constructor(record: (change: Change) => Promise<void>) {
     this.#record = record;
+  }
+
+  /** Listens to the events of Baileys that are about labels. */
+  listen(sock: WASocket): void {
+    sock.ev.on("labels.edit", (label) => this.tell(ofEdit(label)));
+    sock.ev.on("labels.association", (told) => {
+      const fact = ofAssociation(told);
+      this.tell(fact);
+      if (fact.labeled && isLidJid(fact.chatId)) void nameChat(sock, fact.chatId, this.#record);
+    });
+    sock.ev.on("connection.update", ({ connection }) => {
+      if (connection === "open") void catchUp(sock);
+    });
   }
 
   tell(fact: LabelFact): void {

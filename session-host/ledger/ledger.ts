@@ -5,9 +5,10 @@ import { appendEvents, type EventRow } from "../../core/event/append.ts";
 import type { NewEvent } from "../../core/event/catalog/index.ts";
 import type { Ids } from "../../core/id.ts";
 import type { Logger } from "../../core/log.ts";
-import { noteEnds } from "../command/trace.ts";
-import type { Lease } from "../host/lease.ts";
+
+import type { Lease } from "../concurrency/lease.ts";
 import type { Change, NewResponse, Revision } from "./change.ts";
+import { noteEnds } from "./command-end.ts";
 import { writeChannels } from "./write-channels.ts";
 import { writeLabels } from "./write-labels.ts";
 import { writeResponses } from "./write-responses.ts";

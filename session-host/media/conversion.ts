@@ -9,7 +9,7 @@ import { attachment } from "../../core/media/filename.ts";
 import { uploadKey } from "../../core/media/index.ts";
 import { stagedKey } from "../../core/media/staged.ts";
 import type { Storage } from "../../core/storage/index.ts";
-import { Limiter } from "../host/limiter.ts";
+import { Limiter } from "../concurrency/limiter.ts";
 import { bringStored } from "./media.ts";
 import { convertFile } from "./prepare-file.ts";
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { NoSuchKey } from "@aws-sdk/client-s3";
-import type { MediaType } from "@whiskeysockets/baileys";
+import type { MediaType, WASocket } from "@whiskeysockets/baileys";
 import type { CommandInput } from "../../core/command/catalog/index.ts";
 import type { Database } from "../../core/db/index.ts";
 import { type Egress, EgressError } from "../../core/egress/index.ts";
@@ -15,10 +15,9 @@ import { maxMediaBytes, mediaKey, storableType, uploadKey } from "../../core/med
 import { spool } from "../../core/media/spool.ts";
 import type { MessageMedia } from "../../core/message/message.sql.ts";
 import type { Storage } from "../../core/storage/index.ts";
-import { Limiter } from "../host/limiter.ts";
+import { Limiter } from "../concurrency/limiter.ts";
 import { publicMedia } from "../inbound/inbox.ts";
 import type { Change } from "../ledger/change.ts";
-import type { Connection } from "../session/connection.ts";
 import { Damaged, download } from "./download.ts";
 import { type BroughtFile, type PreparedFile, prepareFile } from "./prepare-file.ts";
 
@@ -34,6 +33,12 @@ export type MediaSource = Pick<CommandInput<"message.sendMedia">, "url" | "uploa
   /** In place of the other two: where the file of a message stands in the bucket. */
   kept?: string | undefined;
 };
+
+/** What a connection offers for downloads from WhatsApp's media host. */
+export interface MediaConnection {
+  readonly sock: Pick<WASocket, "refreshMediaConn" | "getMediaHost">;
+  readonly downloads: RequestInit;
+}
 
 export interface MediaStageDeps {
   db: Database;
@@ -55,7 +60,7 @@ const retryPausesMs = [1000, 5000];
 export class MediaStage {
   readonly #deps: MediaStageDeps;
   readonly #downloads = new Limiter(concurrentDownloads);
-  readonly #connections = new Map<string, Connection>();
+  readonly #connections = new Map<string, MediaConnection>();
   readonly #busy = new Set<string>();
   readonly #again = new Set<string>();
 
@@ -129,7 +134,7 @@ export class MediaStage {
   }
 
   /** Files can be fetched from WhatsApp with the session's media host. */
-  connected(instanceId: string, connection: Connection): void {
+  connected(instanceId: string, connection: MediaConnection): void {
     this.#connections.set(instanceId, connection);
     this.wake(instanceId);
   }
@@ -191,7 +196,7 @@ export class MediaStage {
 
   /** Answers the file's new state. Throws only for what may pass: our own storage, a lost connection. */
   async #download(
-    connection: Connection,
+    connection: MediaConnection,
     instanceId: string,
     { wa_id: correlationId, media }: { wa_id: string; media: MessageMedia },
   ): Promise<MessageMedia> {
@@ -217,7 +222,7 @@ export class MediaStage {
   }
 
   async #fromWhatsApp(
-    connection: Connection,
+    connection: MediaConnection,
     instanceId: string,
     media: MessageMedia,
     path: string,

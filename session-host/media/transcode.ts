@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { AppError } from "../../core/error.ts";
 import { maxMediaBytes } from "../../core/media/index.ts";
 import type { Recognized } from "../../core/media/kind.ts";
-import { Limiter } from "../host/limiter.ts";
+import { Limiter } from "../concurrency/limiter.ts";
 
 /** ffmpeg is not there. */
 export class NoFfmpeg extends Error {

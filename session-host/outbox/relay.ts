@@ -4,8 +4,8 @@ import type { Logger } from "../../core/log.ts";
 import { count } from "../../core/metric/index.ts";
 import { batches } from "../../core/queue/batches.ts";
 import { eventQueue, type QueueMessage, type Queues } from "../../core/queue/index.ts";
-import type { Lease } from "../host/lease.ts";
-import { Poller } from "../host/poller.ts";
+import type { Lease } from "../concurrency/lease.ts";
+import { Poller } from "../concurrency/poller.ts";
 
 export interface RelayDeps {
   db: Database;

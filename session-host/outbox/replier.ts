@@ -1,6 +1,6 @@
 import { type ReplyDeps, sendReplies } from "../../core/ingress/outbox.ts";
-import type { Lease } from "../host/lease.ts";
-import { Poller } from "../host/poller.ts";
+import type { Lease } from "../concurrency/lease.ts";
+import { Poller } from "../concurrency/poller.ts";
 
 /** Finds what another process left: a command that was canceled or given up. */
 const pollMs = 1_000;

@@ -20,23 +20,25 @@ import { KeyStore } from "../baileys/key-store.ts";
 import { JournalingSignal } from "../baileys/signal.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
 import { isPostRetry, postAgain } from "../command/status-retry.ts";
+import type { OpenConnection } from "../executors/types.ts";
 import { journalCall } from "../inbound/calls.ts";
 import { ChannelSource } from "../inbound/channels.ts";
 import { ContactSource } from "../inbound/contacts.ts";
+import { DisappearingTimers } from "../inbound/disappearing.ts";
 import { journalGroup } from "../inbound/group-events.ts";
 import { journalMessage } from "../inbound/inbox.ts";
 import { type Acquaintance, phonesOf } from "../inbound/jids.ts";
-import { keepLabels } from "../inbound/labels.ts";
+import { LabelBook } from "../inbound/labels.ts";
+import { PresenceBook } from "../inbound/presences.ts";
 import { EarlyReceipts, journalReceipt } from "../inbound/receipts.ts";
 import { Responses } from "../inbound/responses.ts";
 import type { Change } from "../ledger/change.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import type { MediaConnection } from "../media/media.ts";
 import { type SharedCaches, sessionCaches, ttlCache } from "./caches.ts";
-import { keepDisappearing } from "./disappearing.ts";
 import { Gate, type Outlet } from "./gate.ts";
 import { GroupAdmins } from "./group-admins.ts";
 import { keepPresenceTyped } from "./own-presence.ts";
-import { keepPresence } from "./presence.ts";
 
 export interface ConnectionDeps {
   db: Database;
@@ -64,10 +66,13 @@ export class CredentialsMissing extends Error {
 }
 
 /** One Baileys socket, from its opening to its end, with all that makes it durable around it. */
-export class Connection {
+export class Connection implements OpenConnection, MediaConnection {
   readonly sock: WASocket;
   readonly creds: AuthenticationCreds;
   readonly contacts: ContactSource;
+  readonly presences = new PresenceBook();
+  readonly disappearing = new DisappearingTimers();
+  readonly labels: LabelBook;
   /** For `fetch`: where this connection's media is. */
   readonly downloads: RequestInit;
   readonly #gate: Gate;
@@ -133,6 +138,7 @@ export class Connection {
     this.creds = creds;
     const me = () => ({ id: creds.me?.id ?? "", lid: creds.me?.lid ?? "" });
     const early = new EarlyReceipts();
+    this.labels = new LabelBook(record);
     this.contacts = new ContactSource({ instanceId, log: deps.log, me, record });
     const admins = new GroupAdmins((group) => this.sock.groupMetadata(group), deps.log);
     const survey = async (waId: string, chatIds: readonly string[]) => {
@@ -226,9 +232,7 @@ export class Connection {
     ev.on("connection.update", (update) => handlers.onUpdate(update));
     this.contacts.listen(this.sock);
     channels.listen(this.sock);
-    keepPresence(this.sock);
-    keepDisappearing(this.sock);
-    keepLabels(this.sock, record);
+    for (const book of [this.presences, this.disappearing, this.labels]) book.listen(this.sock);
     if (!creds.me) void record({ keys: [KeyStore.credsWrite(creds)] }).catch(fail);
   }
 

@@ -1,13 +1,14 @@
 import type { ConnectionState } from "@whiskeysockets/baileys";
 import { AppError } from "../../core/error.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
+import { accountOf } from "../baileys/account.ts";
+import type { CommandTarget } from "../command/dispatch.ts";
 import { SendQueue } from "../command/send-queue.ts";
+import type { Limiter } from "../concurrency/limiter.ts";
 import type { ConnectedContext } from "../executors/types.ts";
-import type { Limiter } from "../host/limiter.ts";
 import { GroupReading } from "../inbound/contacts.ts";
 import { type Change, type InstanceFields, noQr } from "../ledger/change.ts";
 import type { MediaStage } from "../media/media.ts";
-import { accountOf } from "./account.ts";
 import type { SessionVersion } from "./client-version.ts";
 import { Connection, type ConnectionDeps, CredentialsMissing } from "./connection.ts";
 import { backoff, judge } from "./disconnect.ts";
@@ -41,7 +42,7 @@ const finishMs = 5_000;
 const stableMs = 60_000;
 
 /** One instance on this host: opens its connection, opens it again when it is lost, and runs its commands. */
-export class Session {
+export class Session implements CommandTarget {
   readonly id: string;
   readonly #deps: SessionDeps;
   readonly queue: SendQueue;
@@ -187,7 +188,9 @@ export class Session {
   /** What a command that needs the connection works with; undefined while there is none. */
   get context(): ConnectedContext | undefined {
     if (this.#status !== "connected" || !this.#connection) return undefined;
-    return { instanceId: this.id, sock: this.#connection.sock, media: this.#deps.media, db: this.#deps.db };
+    const { sock, presences, disappearing, labels } = this.#connection;
+    const { media, db } = this.#deps;
+    return { instanceId: this.id, sock, presences, disappearing, labels, media, db };
   }
 
   get #trace() {
@@ -195,7 +198,7 @@ export class Session {
   }
 
   /** Whether this instance, as it is now, will ever be connected without its user's doing. */
-  get hopeless(): boolean {
+  get needsUser(): boolean {
     return this.#status === "logged_out" || (!this.#linked && this.#status === "disconnected");
   }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { Poller } from "../../session-host/host/poller.ts";
+import { Poller } from "../../session-host/concurrency/poller.ts";
 
 const hour = 3_600_000;
 

@@ -1,12 +1,12 @@
 import type { AuthenticationCreds } from "@whiskeysockets/baileys";
 
 /**
- * How phones name their app when they link a device, where Baileys keeps it: `smba` and `smbi` are WhatsApp Business on Android and
- * on iOS, `android` and `iphone` the app for everybody.
+ * Whether the linked phone runs WhatsApp Business. The phone reports its app when it links a device: `smba` and `smbi` are WhatsApp
+ * Business on Android and iOS; `android` and `iphone` are the consumer app.
  */
 export const isBusiness = ({ platform }: Pick<AuthenticationCreds, "platform">) => /^smb/i.test(platform ?? "");
 
-/** What the credentials tell of the account that is linked, as columns of `instances`. */
+/** Returns the linked account that the credentials describe, as columns of `instances`. */
 export function accountOf(creds: Pick<AuthenticationCreds, "me" | "platform">) {
   const { id, lid, name } = creds.me ?? { id: "" };
   return {
