@@ -8,7 +8,7 @@ import { isChannelJid } from "../../core/message/recipient.ts";
 import { readAudience, statusChat } from "../../core/message/status.ts";
 import { relayPost } from "../baileys/newsletter-send.ts";
 import { executors } from "../executors/index.ts";
-import { Outcome, type Stanza } from "../executors/outcome.ts";
+import { ExecutorResult, type Stanza } from "../executors/result.ts";
 import type { ConnectedContext, MutationContext } from "../executors/types.ts";
 import type { Change } from "../ledger/change.ts";
 import type { ClaimedCommand } from "./claim.ts";
@@ -314,7 +314,7 @@ async function run(command: ClaimedCommand, context: ConnectedContext): Promise<
   const definition = commandCatalog[command.name];
   const executor = executors[command.name] as unknown as (context: MutationContext, input: unknown) => Promise<unknown>;
   const result = await executor({ ...context, commandId: command.id }, command.input);
-  const outcome = result instanceof Outcome ? result : new Outcome(result, {});
+  const outcome = result instanceof ExecutorResult ? result : new ExecutorResult(result, {});
   const output = definition.output.parse(outcome.output);
   const change: Change = {
     ...outcome.change,

@@ -1,8 +1,7 @@
 import type { EventMessageOptions } from "@whiskeysockets/baileys";
 import type { CommandInput } from "../../core/command/catalog/index.ts";
-import type { SendContext } from "./message.ts";
 import { prepared } from "./message-content.ts";
-import type { PreparedMessage } from "./types.ts";
+import type { PreparedMessage, SendContext } from "./types.ts";
 
 export async function sendEvent(
   context: SendContext,

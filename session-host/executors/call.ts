@@ -3,7 +3,7 @@ import type { CommandInput, CommandOutput } from "../../core/command/catalog/ind
 import { AppError } from "../../core/error.ts";
 import { ringingCalls } from "../../core/event/ringing.ts";
 import { callEventId, ringSeconds } from "../inbound/calls.ts";
-import { Outcome } from "./outcome.ts";
+import { ExecutorResult } from "./result.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
 
 /** Known from the log: so it is known after a restart too, to whichever host. */
@@ -23,12 +23,12 @@ export async function list(context: ConnectedContext): Promise<CommandOutput<"ca
 export async function reject(
   context: MutationContext,
   { callId }: CommandInput<"call.reject">,
-): Promise<Outcome<CommandOutput<"call.reject">>> {
+): Promise<ExecutorResult<CommandOutput<"call.reject">>> {
   const call = (await ringingOf(context)).find((one) => one.callId === callId);
   if (!call) throw new AppError("call_not_found");
   const { creator, from, lid } = call;
   await context.sock.rejectCall(callId, jidNormalizedUser(creator));
   const data = { callId, from, lid, timestamp: Math.floor(Date.now() / 1000), by: "api" as const };
   const id = callEventId(context.instanceId, callId, "end");
-  return new Outcome({ callId, from }, { events: [{ id, type: "call.rejected", data }] });
+  return new ExecutorResult({ callId, from }, { events: [{ id, type: "call.rejected", data }] });
 }

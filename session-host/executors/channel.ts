@@ -14,12 +14,12 @@ import { isChannelJid } from "../../core/message/recipient.ts";
 import { detailsOf, factOf } from "../inbound/channels.ts";
 import { bodyOf } from "../inbound/inbox.ts";
 import { answerOf, onlyOnce } from "./group-answer.ts";
-import { Outcome } from "./outcome.ts";
 import { pictureOf } from "./profile.ts";
+import { ExecutorResult } from "./result.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
 
 type Name = Extract<CommandName, `channel.${string}`>;
-type Answer<Command extends Name> = Promise<Outcome<CommandOutput<Command>>>;
+type Answer<Command extends Name> = Promise<ExecutorResult<CommandOutput<Command>>>;
 
 const notFound = new AppError("channel_not_found");
 const notAllowed = new AppError(
@@ -55,12 +55,12 @@ export async function create(
       () => true,
       () => false,
     ));
-  return new Outcome({ channel, hasPicture }, { channels: [factOf(channel)] });
+  return new ExecutorResult({ channel, hasPicture }, { channels: [factOf(channel)] });
 }
 
 export async function get({ sock }: ConnectedContext, { channel }: CommandInput<"channel.get">): Answer<"channel.get"> {
   const found = await look(sock, channel);
-  return new Outcome(found, { channels: [factOf(found)] });
+  return new ExecutorResult(found, { channels: [factOf(found)] });
 }
 
 export async function follow(
@@ -70,7 +70,7 @@ export async function follow(
   const { id } = await look(sock, channel);
   await answerOf(told(sock.newsletterFollow(id)), meanings);
   const followed = await look(sock, id);
-  return new Outcome(followed, { channels: [factOf(followed)] });
+  return new ExecutorResult(followed, { channels: [factOf(followed)] });
 }
 
 export async function unfollow(
@@ -81,7 +81,7 @@ export async function unfollow(
     // Refused also to who does not follow it: then it is as asked for.
     if (error !== notAllowed || (await look(sock, channel)).role !== "guest") throw error;
   });
-  return new Outcome({}, { channels: [{ jid: channel, gone: true }] });
+  return new ExecutorResult({}, { channels: [{ jid: channel, gone: true }] });
 }
 
 export async function mute(
@@ -90,7 +90,7 @@ export async function mute(
 ): Answer<"channel.mute"> {
   await answerOf(told(sock.newsletterMute(channel)), meanings);
   const mutedUntil = duration === undefined ? null : new Date(Date.now() + duration * 1000);
-  return new Outcome(
+  return new ExecutorResult(
     { mutedUntil: mutedUntil?.toISOString() ?? null },
     {
       channels: [
@@ -106,7 +106,7 @@ export async function unmute(
   { channel }: CommandInput<"channel.unmute">,
 ): Answer<"channel.unmute"> {
   await answerOf(told(sock.newsletterUnmute(channel)), meanings);
-  return new Outcome({}, { channels: [{ jid: channel, muted: false }] });
+  return new ExecutorResult({}, { channels: [{ jid: channel, muted: false }] });
 }
 
 export async function update(
@@ -115,7 +115,7 @@ export async function update(
 ): Answer<"channel.update"> {
   const set = { ...(name !== undefined && { name }), ...(description !== undefined && { description }) };
   await answerOf(told(sock.newsletterUpdate(channel, set)), meanings);
-  return new Outcome({}, { channels: [{ jid: channel, ...set }] });
+  return new ExecutorResult({}, { channels: [{ jid: channel, ...set }] });
 }
 
 export async function remove(
@@ -123,7 +123,7 @@ export async function remove(
   { channel }: CommandInput<"channel.delete">,
 ): Answer<"channel.delete"> {
   await onlyOnce(told(sock.newsletterDelete(channel)), meanings);
-  return new Outcome({}, { channels: [{ jid: channel, gone: true }] });
+  return new ExecutorResult({}, { channels: [{ jid: channel, gone: true }] });
 }
 
 export async function messages(

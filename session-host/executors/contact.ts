@@ -3,14 +3,14 @@ import type { CommandInput, CommandOutput } from "../../core/command/catalog/ind
 import { AppError } from "../../core/error.ts";
 import { isLidJid } from "../../core/message/recipient.ts";
 import { resolveRecipient } from "./message.ts";
-import { Outcome } from "./outcome.ts";
+import { ExecutorResult } from "./result.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
 
 /** What WhatsApp says of each number; a send to one that is not on it is refused from now on, for a while. */
 export async function check(
   { sock }: ConnectedContext,
   { numbers }: CommandInput<"contact.check">,
-): Promise<Outcome<CommandOutput<"contact.check">>> {
+): Promise<ExecutorResult<CommandOutput<"contact.check">>> {
   const answers = await ask(sock, [...new Set(numbers)]);
   const present = [...answers.values()].flatMap((jid) => jid ?? []);
   const pairs = present.length > 0 ? ((await sock.signalRepository.lidMapping.getLIDsForPNs(present)) ?? []) : [];
@@ -19,7 +19,7 @@ export async function check(
     const jid = answers.get(number) ?? null;
     return { phone: number.split("@")[0] ?? "", exists: jid !== null, jid, lid: (jid && lids.get(jid)) ?? null };
   });
-  return new Outcome(
+  return new ExecutorResult(
     { numbers: output },
     {
       numbers: [...answers].flatMap(([number, jid]) =>
@@ -98,7 +98,7 @@ export async function setBlocked(
 export async function setName(
   { sock }: MutationContext,
   { who, name }: CommandInput<"contact.setName">,
-): Promise<Outcome<CommandOutput<"contact.setName">>> {
+): Promise<ExecutorResult<CommandOutput<"contact.setName">>> {
   const jid = await phoneOf(sock, who);
   const { lid } = await bothOf(sock, jid);
   await sock.addOrEditContact(jid, {
@@ -109,15 +109,15 @@ export async function setName(
   });
   const entry = { name, ...(lid ? { lid } : {}) };
   // Baileys does not tell of our own changes.
-  return new Outcome({ jid, lid }, { contacts: [{ jid, ...entry }] });
+  return new ExecutorResult({ jid, lid }, { contacts: [{ jid, ...entry }] });
 }
 
 export async function resolveLid(
   { sock }: ConnectedContext,
   { who }: CommandInput<"contact.resolveLid">,
-): Promise<Outcome<CommandOutput<"contact.resolveLid">>> {
+): Promise<ExecutorResult<CommandOutput<"contact.resolveLid">>> {
   const { jid, lid } = await bothOf(sock, who);
-  return new Outcome({ jid, lid }, jid && lid ? { contacts: [{ jid, lid, link: true }] } : {});
+  return new ExecutorResult({ jid, lid }, jid && lid ? { contacts: [{ jid, lid, link: true }] } : {});
 }
 
 /** Both names of a person, where the session or WhatsApp knows the other one. */

@@ -1,4 +1,13 @@
-import type { CommandCatalog, CommandInput, CommandName, CommandOutput } from "../../core/command/catalog/index.ts";
+import type {
+  CommandInput,
+  CommandName,
+  CommandOutput,
+  ConvertName,
+  ManageName,
+  MutationName,
+  QueryName,
+  SendName,
+} from "../../core/command/catalog/index.ts";
 import * as event from "./calendar-event.ts";
 import * as call from "./call.ts";
 import * as channel from "./channel.ts";
@@ -13,51 +22,29 @@ import * as media from "./media.ts";
 import * as message from "./message.ts";
 import * as actions from "./message-action.ts";
 import * as content from "./message-content.ts";
-import type { Outcome } from "./outcome.ts";
 import * as presence from "./presence.ts";
 import * as profile from "./profile.ts";
+import type { ExecutorResult } from "./result.ts";
 import * as status from "./status.ts";
-import type { ConnectedContext, ManagedSession, MutationContext, OfflineContext, PreparedMessage } from "./types.ts";
+import type {
+  ConnectedContext,
+  ManagedSession,
+  MutationContext,
+  OfflineContext,
+  PreparedMessage,
+  SendContext,
+} from "./types.ts";
 
-type Prepare<Name extends CommandName> = (
-  context: ConnectedContext & { waId: string },
+type Execute<Context, Name extends CommandName, Result> = (
+  context: Context,
   input: CommandInput<Name>,
-) => Promise<PreparedMessage>;
-type Execute<Name extends CommandName> = (
-  context: ConnectedContext,
-  input: CommandInput<Name>,
-) => Promise<CommandOutput<Name> | Outcome<CommandOutput<Name>>>;
-type Mutate<Name extends CommandName> = (
-  context: MutationContext,
-  input: CommandInput<Name>,
-) => Promise<CommandOutput<Name> | Outcome<CommandOutput<Name>>>;
-type Work<Name extends CommandName> = (
-  context: OfflineContext,
-  input: CommandInput<Name>,
-) => Promise<CommandOutput<Name>>;
-/** `cause`: the command's correlation id. */
-type Manage<Name extends CommandName> = (
-  session: ManagedSession,
-  input: CommandInput<Name>,
-  cause: string,
-) => Promise<CommandOutput<Name>>;
+) => Promise<Result>;
+type Result<Name extends CommandName> = CommandOutput<Name> | ExecutorResult<CommandOutput<Name>>;
 
-/**
- * `instance.…` works on the session itself, `media.…` without one, a send prepares a message, everything else runs on the
- * open socket.
- */
-type Executor<Name extends CommandName> = Name extends `instance.${string}`
-  ? Manage<Name>
-  : Name extends `media.${string}`
-    ? Work<Name>
-    : CommandCatalog[Name]["kind"] extends "send"
-      ? Prepare<Name>
-      : CommandCatalog[Name]["kind"] extends "mutate"
-        ? Mutate<Name>
-        : Execute<Name>;
+// One registry for each kind of command. A command without an executor does not compile.
 
-/** One executor for each command that is declared: a missing one does not compile. */
-export const executors: { readonly [Name in CommandName]: Executor<Name> } = {
+/** Sends: each prepares the message, which the send queue then sends. */
+export const sends: { readonly [Name in SendName]: Execute<SendContext, Name, PreparedMessage> } = {
   "message.sendText": message.sendText,
   "message.sendMedia": media.sendMedia,
   "message.sendLocation": content.sendLocation,
@@ -66,32 +53,28 @@ export const executors: { readonly [Name in CommandName]: Executor<Name> } = {
   "message.sendEvent": event.sendEvent,
   "message.sendLink": link.sendLink,
   "message.forward": content.forward,
-  "message.star": content.star,
   "status.sendText": status.sendText,
   "status.sendMedia": status.sendMedia,
+};
+
+/** Mutations change something over the open connection. */
+export const mutations: { readonly [Name in MutationName]: Execute<MutationContext, Name, Result<Name>> } = {
+  "message.star": content.star,
   "status.delete": status.deletePost,
   "message.delete": actions.remove,
   "message.edit": actions.edit,
   "message.react": actions.react,
   "message.markRead": actions.markRead,
   "chat.setTyping": actions.setTyping,
-  "contact.check": contact.check,
-  "contact.about": contact.about,
   "contact.setBlocked": contact.setBlocked,
   "contact.setName": contact.setName,
-  "contact.resolveLid": contact.resolveLid,
-  "profile.get": profile.get,
   "profile.setName": profile.setName,
   "profile.setAbout": profile.setAbout,
   "profile.setPicture": profile.setPicture,
   "profile.removePicture": profile.removePicture,
   "presence.set": presence.set,
   "presence.subscribe": presence.subscribe,
-  "presence.get": presence.get,
-  "call.list": call.list,
   "call.reject": call.reject,
-  "group.list": group.list,
-  "group.get": group.get,
   "group.create": group.create,
   "group.setSubject": group.setSubject,
   "group.setDescription": group.setDescription,
@@ -101,35 +84,55 @@ export const executors: { readonly [Name in CommandName]: Executor<Name> } = {
   "group.demote": group.demote,
   "group.setSettings": group.setSettings,
   "group.leave": group.leave,
-  "group.inviteCode": group.getInviteCode,
   "group.revokeInvite": group.revokeInvite,
   "group.acceptInvite": group.acceptInvite,
-  "group.joinRequests": group.joinRequests,
   "group.answerJoinRequests": group.answerJoinRequests,
   "group.setPicture": group.setPicture,
   "group.removePicture": group.removePicture,
-  "community.list": community.list,
-  "community.get": community.get,
   "community.create": community.create,
   "community.createGroup": community.createGroup,
   "community.linkGroup": community.linkGroup,
   "community.unlinkGroup": community.unlinkGroup,
   "community.leave": community.leave,
-  "media.convertVoice": convert.convertVoice,
-  "media.convertVideo": convert.convertVideo,
   "label.create": label.create,
   "label.update": label.update,
   "label.delete": label.remove,
   "label.setChat": label.setChat,
   "channel.create": channel.create,
-  "channel.get": channel.get,
   "channel.follow": channel.follow,
   "channel.unfollow": channel.unfollow,
   "channel.mute": channel.mute,
   "channel.unmute": channel.unmute,
   "channel.update": channel.update,
   "channel.delete": channel.remove,
+};
+
+/** Queries read something over the open connection. */
+export const queries: { readonly [Name in QueryName]: Execute<ConnectedContext, Name, Result<Name>> } = {
+  "contact.check": contact.check,
+  "contact.about": contact.about,
+  "contact.resolveLid": contact.resolveLid,
+  "profile.get": profile.get,
+  "presence.get": presence.get,
+  "call.list": call.list,
+  "group.list": group.list,
+  "group.get": group.get,
+  "group.inviteCode": group.getInviteCode,
+  "group.joinRequests": group.joinRequests,
+  "community.list": community.list,
+  "community.get": community.get,
+  "channel.get": channel.get,
   "channel.messages": channel.messages,
+};
+
+/** Commands that manage the session itself, connected or not. `cause` is the correlation id of the command. */
+export const management: {
+  readonly [Name in ManageName]: (
+    session: ManagedSession,
+    input: CommandInput<Name>,
+    cause: string,
+  ) => Promise<CommandOutput<Name>>;
+} = {
   "instance.start": instance.start,
   "instance.restart": instance.restart,
   "instance.stop": instance.stop,
@@ -137,3 +140,11 @@ export const executors: { readonly [Name in CommandName]: Executor<Name> } = {
   "instance.delete": instance.remove,
   "instance.requestPairingCode": instance.requestPairingCode,
 };
+
+/** Conversions of uploaded files; they need no session. */
+export const conversions: { readonly [Name in ConvertName]: Execute<OfflineContext, Name, CommandOutput<Name>> } = {
+  "media.convertVoice": convert.convertVoice,
+  "media.convertVideo": convert.convertVideo,
+};
+
+export const executors = { ...sends, ...mutations, ...queries, ...management, ...conversions };

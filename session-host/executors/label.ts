@@ -10,7 +10,7 @@ import { patch } from "./app-state.ts";
 import { spellingsOf } from "./context.ts";
 import { answerOf } from "./group-answer.ts";
 import { resolveRecipient } from "./message.ts";
-import { Outcome } from "./outcome.ts";
+import { ExecutorResult } from "./result.ts";
 import type { MutationContext } from "./types.ts";
 
 /** The format of label edits in the app state, as Baileys writes them. */
@@ -81,7 +81,7 @@ export async function remove(
 export async function setChat(
   context: MutationContext,
   input: CommandInput<"label.setChat">,
-): Promise<CommandOutput<"label.setChat"> | Outcome<CommandOutput<"label.setChat">>> {
+): Promise<CommandOutput<"label.setChat"> | ExecutorResult<CommandOutput<"label.setChat">>> {
   const { sock, db, instanceId } = context;
   const book = await openBook(context);
   const wanted = new Set(input.labelIds);
@@ -109,7 +109,7 @@ export async function setChat(
   const lid = spellings.find(isLidJid);
   // So that the chat is found under both names.
   const contacts = labels.length > 0 && lid && chat !== lid ? { contacts: [{ jid: chat, lid }] } : {};
-  return new Outcome({ chat, labels }, contacts);
+  return new ExecutorResult({ chat, labels }, contacts);
 }
 
 /** Throws `not_a_business`. When it resolves, the tables have all that was told on this connection. */

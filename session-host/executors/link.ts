@@ -8,8 +8,8 @@ import { recognize } from "../../core/media/kind.ts";
 import { type PageInfo, readPage } from "../../core/message/link-page.ts";
 import { preview } from "../media/transcode.ts";
 import { contextOf } from "./context.ts";
-import { generationOptions, resolveRecipient, type SendContext } from "./message.ts";
-import type { PreparedMessage } from "./types.ts";
+import { generationOptions, resolveRecipient } from "./message.ts";
+import type { PreparedMessage, SendContext } from "./types.ts";
 
 /** Bytes. What is larger is no page to be read for its head, and no picture of a preview. */
 const maxPage = 5 * 1024 * 1024;

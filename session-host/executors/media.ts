@@ -4,8 +4,8 @@ import { isChannelJid } from "../../core/message/recipient.ts";
 import { uploadPost } from "../baileys/newsletter-send.ts";
 import type { MediaSource, StagedFile } from "../media/media.ts";
 import { contextOf, type SaidBesides } from "./context.ts";
-import { generationOptions, resolveRecipient, type SendContext } from "./message.ts";
-import type { PreparedMessage } from "./types.ts";
+import { generationOptions, resolveRecipient } from "./message.ts";
+import type { PreparedMessage, SendContext } from "./types.ts";
 
 export async function sendMedia(
   context: SendContext,

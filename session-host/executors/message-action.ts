@@ -11,7 +11,7 @@ import type { NewMessage, Revision } from "../ledger/change.ts";
 import { reactToPost } from "./channel.ts";
 import { contentOf, spellingsOf, withText } from "./context.ts";
 import { resolveRecipient } from "./message.ts";
-import { Outcome } from "./outcome.ts";
+import { ExecutorResult } from "./result.ts";
 import type { MutationContext } from "./types.ts";
 
 const { Type } = proto.Message.ProtocolMessage;
@@ -22,16 +22,16 @@ const edited = { text: "1", post: "3", ownDeletion: "7", adminDeletion: "8" };
 export async function remove(
   context: MutationContext,
   input: CommandInput<"message.delete">,
-): Promise<Outcome<CommandOutput<"message.delete">>> {
+): Promise<ExecutorResult<CommandOutput<"message.delete">>> {
   const row = await find(context, input);
   if (isChannelJid(row.chatId)) {
     const change = { revisions: [revision(context, row, { kind: "delete" })] };
-    return new Outcome({}, change, said(row, {}, edited.adminDeletion));
+    return new ExecutorResult({}, change, said(row, {}, edited.adminDeletion));
   }
   if (!row.fromMe) await assertAdmin(context, row.chatId);
   const posted = row.chatId === statusChat;
   const audience = posted ? await readAudience(context.db, context.instanceId, row.waId) : undefined;
-  return new Outcome(
+  return new ExecutorResult(
     {},
     { revisions: [revision(context, row, { kind: "delete" })] },
     {
@@ -47,7 +47,7 @@ export async function remove(
 export async function edit(
   context: MutationContext,
   input: CommandInput<"message.edit">,
-): Promise<Outcome<CommandOutput<"message.edit">>> {
+): Promise<ExecutorResult<CommandOutput<"message.edit">>> {
   const row = await find(context, input);
   if (!row.fromMe) throw new AppError("forbidden", "only the writer of a message can edit it");
   if (row.chatId === statusChat) throw new AppError("not_supported", "WhatsApp lets nobody edit a status");
@@ -58,9 +58,9 @@ export async function edit(
   const editedMessage = await rewritten(context, row, input.text);
   if (posted) {
     const change = { revisions: [revision(context, row, { kind: "edit", body: input.text })] };
-    return new Outcome({}, change, said(row, editedMessage, edited.post));
+    return new ExecutorResult({}, change, said(row, editedMessage, edited.post));
   }
-  return new Outcome(
+  return new ExecutorResult(
     {},
     { revisions: [revision(context, row, { kind: "edit", body: input.text })] },
     {
@@ -77,7 +77,7 @@ export async function edit(
 export async function react(
   context: MutationContext,
   input: CommandInput<"message.react">,
-): Promise<Outcome<CommandOutput<"message.react">>> {
+): Promise<ExecutorResult<CommandOutput<"message.react">>> {
   const row = await find(context, input);
   const posted = row.chatId === statusChat;
   if (posted && row.fromMe) throw new AppError("not_supported", "WhatsApp lets nobody react to their own status");
@@ -88,8 +88,8 @@ export async function react(
     reactionMessage: { key: keyOf(row), text: input.reaction, senderTimestampMs: Date.now() },
   };
   const change = { messages: [reactionRow(row, waId, message, input.reaction)] };
-  if (inChannel) return new Outcome({ messageId: waId }, change);
-  return new Outcome(
+  if (inChannel) return new ExecutorResult({ messageId: waId }, change);
+  return new ExecutorResult(
     { messageId: waId },
     change,
     // Of a reaction to a status only who posted it learns.
@@ -108,7 +108,7 @@ export async function setTyping(
 export async function markRead(
   context: MutationContext,
   input: CommandInput<"message.markRead">,
-): Promise<Outcome<CommandOutput<"message.markRead">>> {
+): Promise<ExecutorResult<CommandOutput<"message.markRead">>> {
   const { sock } = context;
   const chats = input.chat && (await spellingsOf(context, await resolveRecipient(sock, input.chat)));
   const rows = input.messageIds
@@ -117,7 +117,7 @@ export async function markRead(
   // Who posts in a channel is told of nobody who reads it.
   const told = rows.filter((row) => !isChannelJid(row.chatId));
   if (told.length > 0) await sock.readMessages(told.map((row) => keyOf({ ...row, fromMe: false })));
-  return new Outcome({ messages: rows.length }, { readMarks: rows.map((row) => row.id) });
+  return new ExecutorResult({ messages: rows.length }, { readMarks: rows.map((row) => row.id) });
 }
 
 type Received = Pick<FoundMessage, "id" | "waId" | "chatId" | "senderId" | "senderLid">;

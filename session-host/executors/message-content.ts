@@ -4,9 +4,9 @@ import { findForwardable } from "../../core/message/forward.ts";
 import { isGroupJid } from "../../core/message/recipient.ts";
 import { contentOf, contextOf, type SaidBesides } from "./context.ts";
 import { sendFile } from "./media.ts";
-import { generationOptions, resolveRecipient, type SendContext } from "./message.ts";
+import { generationOptions, resolveRecipient } from "./message.ts";
 import { find } from "./message-action.ts";
-import type { MutationContext, PreparedMessage } from "./types.ts";
+import type { MutationContext, PreparedMessage, SendContext } from "./types.ts";
 
 export async function sendLocation(
   context: SendContext,

@@ -3,9 +3,7 @@ import type { CommandInput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { contextOf } from "./context.ts";
-import type { ConnectedContext, PreparedMessage } from "./types.ts";
-
-export type SendContext = ConnectedContext & { waId: string };
+import type { PreparedMessage, SendContext } from "./types.ts";
 
 export async function sendText(
   context: SendContext,

@@ -3,7 +3,7 @@ import type { CommandInput, CommandOutput } from "../../core/command/catalog/ind
 import { maxPictureBytes } from "../../core/command/catalog/profile.ts";
 import { AppError } from "../../core/error.ts";
 import { shownBy } from "./contact.ts";
-import { Outcome } from "./outcome.ts";
+import { ExecutorResult } from "./result.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
 
 export async function get({ sock }: ConnectedContext): Promise<CommandOutput<"profile.get">> {
@@ -23,12 +23,12 @@ export async function get({ sock }: ConnectedContext): Promise<CommandOutput<"pr
 export async function setName(
   { sock }: MutationContext,
   { name }: CommandInput<"profile.setName">,
-): Promise<Outcome<CommandOutput<"profile.setName">>> {
+): Promise<ExecutorResult<CommandOutput<"profile.setName">>> {
   await sock.updateProfileName(name);
   // Baileys does not tell of our own changes; with this it keeps the name and tells it with our presence.
   const { me } = sock.authState.creds;
   if (me) sock.ev.emit("creds.update", { me: { ...me, name } });
-  return new Outcome({}, { instance: { push_name: name } });
+  return new ExecutorResult({}, { instance: { push_name: name } });
 }
 
 export async function setAbout(

@@ -4,10 +4,10 @@ import { AppError } from "../../core/error.ts";
 import { findMessage } from "../../core/message/find.ts";
 import { assertAudience, type PostRequest, readAcquaintances, statusChat } from "../../core/message/status.ts";
 import { sendFile } from "./media.ts";
-import { generationOptions, type SendContext } from "./message.ts";
+import { generationOptions } from "./message.ts";
 import { remove } from "./message-action.ts";
-import type { Outcome } from "./outcome.ts";
-import type { ConnectedContext, MutationContext, PreparedMessage } from "./types.ts";
+import type { ExecutorResult } from "./result.ts";
+import type { ConnectedContext, MutationContext, PreparedMessage, SendContext } from "./types.ts";
 
 export async function sendText(context: SendContext, input: CommandInput<"status.sendText">): Promise<PreparedMessage> {
   const audience = await audienceOf(context, input);
@@ -39,7 +39,7 @@ export async function sendMedia(
 export async function deletePost(
   context: MutationContext,
   { messageId }: CommandInput<"status.delete">,
-): Promise<Outcome<CommandOutput<"status.delete">>> {
+): Promise<ExecutorResult<CommandOutput<"status.delete">>> {
   const row = await findMessage(context.db, context.instanceId, messageId, [statusChat]);
   if (!row.fromMe) throw new AppError("message_not_found", "it is somebody else's status");
   return await remove(context, { messageId, chat: statusChat });

@@ -24,6 +24,7 @@ export interface ConnectedContext extends OpenConnection {
   db: Database;
 }
 
+export type SendContext = ConnectedContext & { waId: string };
 export type MutationContext = ConnectedContext & { commandId: string };
 
 /** The session, as the `instance.…` commands see it. `cause` is the correlation id of the command. */

@@ -17,7 +17,7 @@ export interface Stanza {
  * What a mutation comes to when there is more to it than its output. With a stanza it is done when WhatsApp has acknowledged that, and
  * begun again on the next connection when it has not.
  */
-export class Outcome<Output> {
+export class ExecutorResult<Output> {
   readonly output: Output;
   /** Recorded together with the end of the command. */
   readonly change: Change;
