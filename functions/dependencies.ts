@@ -13,7 +13,7 @@ import { openStorage, type Storage } from "../core/storage/index.ts";
 import type { WebhookDeps } from "../core/webhook/delivery/batch.ts";
 
 /** What the functions behind the event queue, the ingress queue and the schedule work with. */
-export interface Parts extends WebhookDeps, SinkDeps {
+export interface Dependencies extends WebhookDeps, SinkDeps {
   storage: Storage;
   queues: Queues;
   close(): Promise<void>;
@@ -26,7 +26,7 @@ const statementTimeoutMs = 60_000;
 const defaultPool = 2;
 
 /** Opens all parts from the environment. Throws `ConfigError`. */
-export async function openParts(name: string, env = process.env): Promise<Parts> {
+export async function openDependencies(name: string, env = process.env): Promise<Dependencies> {
   const config = readConfig(env);
   const pool = env.DATABASE_POOL;
   const max = Number(pool || defaultPool);

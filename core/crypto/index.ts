@@ -44,11 +44,6 @@ export async function openVault(db: Database, wrapper: KeyWrapper): Promise<Vaul
   return createVault(keys, Math.max(...keys.keys()));
 }
 
-/** Adds a data key that encrypts from the next start on; older ciphertexts stay readable. */
-export async function rotateDataKey(db: Database, wrapper: KeyWrapper): Promise<void> {
-  await db.sql`insert into data_keys (wrapped_by, wrapped) values (${wrapper.name}, ${await wrapper.wrap(randomBytes(32))})`;
-}
-
 function loadKeys(db: Database): Promise<{ id: number; wrapped: Buffer }[]> {
   return db.sql<{ id: number; wrapped: Buffer }[]>`select id, wrapped from data_keys order by id`;
 }

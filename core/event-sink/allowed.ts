@@ -1,7 +1,7 @@
 import * as z from "zod";
+import { type Caller, isAdmin } from "../caller.ts";
 import type { Config } from "../config.ts";
 import { AppError } from "../error.ts";
-import { type Caller, isAdmin } from "../user/caller.ts";
 
 /** The name of a FIFO queue of the deployment's account, or a queue's URL. SQS allows names of 80 characters. */
 export const eventQueueText = z

@@ -1,3 +1,4 @@
+import { pauseAfter } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { Vault } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
@@ -6,7 +7,6 @@ import { count } from "../metric/index.ts";
 import { batches } from "../queue/batches.ts";
 import type { ForeignQueues } from "../queue/foreign.ts";
 import type { QueueMessage } from "../queue/index.ts";
-import { pauseAfter } from "../webhook/delivery/backoff.ts";
 import { type LogRow, publicBody } from "./envelope.ts";
 
 export interface SinkDeps {

@@ -1,6 +1,7 @@
+import { type Caller, granted, type Role } from "../caller.ts";
 import type { Config } from "../config.ts";
 import { AppError } from "../error.ts";
-import { type Caller, callerOfKey, granted, type Role } from "../user/index.ts";
+import { callerOfKey } from "../user/index.ts";
 import { assertAddress } from "../user/ip-ranges.ts";
 import type { KeyDeps } from "../user/key.ts";
 

@@ -1,3 +1,4 @@
+import { assertPermission, type Caller } from "../caller.ts";
 import { type Accepted, type AcceptRequest, acceptCommand, findAccepted } from "../command/accept.ts";
 import { commandCatalog } from "../command/catalog/index.ts";
 import { readResult } from "../command/result.ts";
@@ -5,13 +6,12 @@ import type { Config } from "../config.ts";
 import { sqlState, sqlStates } from "../db/sql-state.ts";
 import { AppError } from "../error.ts";
 import type { Instance } from "../instance/index.ts";
-import * as lifecycle from "../instance/lifecycle.ts";
 import { loadInstance } from "../instance/store.ts";
+import * as lifecycle from "../instance-management/lifecycle.ts";
 import { assertStaged } from "../media/staged.ts";
 import { count } from "../metric/index.ts";
 import type { ForeignQueues } from "../queue/foreign.ts";
 import type { Storage } from "../storage/index.ts";
-import { assertPermission, type Caller } from "../user/index.ts";
 import { callerOfMessage } from "./identity.ts";
 import {
   errorOf,

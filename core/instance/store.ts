@@ -1,8 +1,8 @@
 import { and, desc, eq, getTableColumns, isNull } from "drizzle-orm";
+import { assertOwner, type Caller } from "../caller.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { isUuid } from "../id.ts";
-import { assertOwner, type Caller } from "../user/caller.ts";
 import type { Instance } from "./index.ts";
 import { instances } from "./instance.sql.ts";
 

@@ -1,9 +1,9 @@
 import { LRUCache } from "lru-cache";
+import type { Caller } from "../caller.ts";
 import type { Clock } from "../clock.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import type { Logger } from "../log.ts";
-import type { Caller } from "../user/index.ts";
 import { clientOf } from "../user/ip-ranges.ts";
 
 /** What the Gateway API's document says. */

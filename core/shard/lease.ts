@@ -80,7 +80,7 @@ export interface HostReport {
 }
 
 /** What a host hears. Instants are seconds since 1970 by the clock of the database, to the microsecond. */
-export interface Situation {
+export interface FleetSnapshot {
   /** How many are alive and not about to give their shards back. */
   hosts: number;
   shards: number;
@@ -94,7 +94,7 @@ export interface Situation {
 }
 
 /** Says that a host is alive, and answers how things are. Hosts that said nothing for `aliveMs` count as gone. */
-export async function reportHost(db: Database, host: HostReport, aliveMs: number): Promise<Situation> {
+export async function reportHost(db: Database, host: HostReport, aliveMs: number): Promise<FleetSnapshot> {
   const [cpuMs, rssBytes] = [Math.round(host.cpuMs), Math.round(host.rssBytes)];
   await db.sql`
     insert into hosts (id, started_at, seen_at, draining_since, version, cpu_ms, rss_bytes)
@@ -102,7 +102,7 @@ export async function reportHost(db: Database, host: HostReport, aliveMs: number
       ${host.version}, ${cpuMs}::bigint, ${rssBytes}::bigint)
     on conflict (id) do update set seen_at = clock_timestamp(), cpu_ms = excluded.cpu_ms, rss_bytes = excluded.rss_bytes,
       draining_since = case when ${host.draining} then coalesce(hosts.draining_since, clock_timestamp()) end`;
-  const [row] = await db.sql<(Omit<Situation, "free"> & { free: number[] | null })[]>`
+  const [row] = await db.sql<(Omit<FleetSnapshot, "free"> & { free: number[] | null })[]>`
     select (select count(*)::int from hosts where draining_since is null
         and seen_at > clock_timestamp() - ${aliveMs} * interval '1 ms') as hosts,
       count(*)::int as shards,

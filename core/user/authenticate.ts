@@ -1,8 +1,8 @@
+import { type Caller, granted, type Permission, permissions, type Role } from "../caller.ts";
 import type { Clock } from "../clock.ts";
 import { sha256 } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
-import { type Caller, granted, type Permission, permissions, type Role } from "./caller.ts";
 import { findUser } from "./find.ts";
 import type { Tokens } from "./token.ts";
 

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { eq, sql } from "drizzle-orm";
+import { type Caller, type Permission, permissions, type Role } from "../caller.ts";
 import { advisoryLock } from "../db/advisory-lock.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
-import { type Caller, type Permission, permissions, type Role } from "./caller.ts";
 import type { User } from "./find.ts";
 import { type ApiKey, createApiKey, type KeyDeps, type NewApiKey } from "./key.ts";
 import { keyPermissions, limitedTo } from "./manage-key.ts";
@@ -11,7 +11,6 @@ import { hashPassword, noPassword } from "./password.ts";
 import { users } from "./user.sql.ts";
 
 export { callerOfKey, callerOfToken } from "./authenticate.ts";
-export * from "./caller.ts";
 export { findUser, loadUser, type User } from "./find.ts";
 export { ipInRanges } from "./ip-ranges.ts";
 export { type ApiKey, createApiKey, firstApiKey, revokeApiKey } from "./key.ts";

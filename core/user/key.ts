@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { and, asc, eq, gt, isNull, or, sql } from "drizzle-orm";
+import type { Permission } from "../caller.ts";
 import type { Clock } from "../clock.ts";
 import { sha256, type Vault } from "../crypto/index.ts";
 import { sealedPlace } from "../crypto/sealed-place.ts";
 import type { Database } from "../db/index.ts";
 import type { Ids } from "../id.ts";
-import type { Permission } from "./caller.ts";
 import { apiKeys } from "./user.sql.ts";
 
 export interface KeyDeps {

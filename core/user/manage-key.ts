@@ -1,7 +1,7 @@
 import { and, asc, eq, getTableColumns, type InferSelectModel } from "drizzle-orm";
+import { type Caller, isAdmin, type Permission } from "../caller.ts";
 import { AppError } from "../error.ts";
 import { isUuid } from "../id.ts";
-import { type Caller, isAdmin, type Permission } from "./caller.ts";
 import { loadUser } from "./find.ts";
 import { ipInRanges, rangesWithin } from "./ip-ranges.ts";
 import { type ApiKey, createApiKey, firstApiKey, type KeyDeps, revokeApiKey, workingKeys } from "./key.ts";

@@ -1,11 +1,11 @@
 import { and, asc, desc, eq, ilike, isNull, or } from "drizzle-orm";
+import type { Role } from "../caller.ts";
 import type { Database } from "../db/index.ts";
 import { sqlState, sqlStates } from "../db/sql-state.ts";
 import { AppError } from "../error.ts";
 import { alignSinks } from "../event-sink/setting.ts";
 import { instances } from "../instance/instance.sql.ts";
 import { type PageRequest, type Pagination, pagination } from "../page.ts";
-import type { Role } from "./caller.ts";
 import { loadUser, type User } from "./find.ts";
 import type { KeyDeps } from "./key.ts";
 import { laterTokensFrom } from "./login.ts";

@@ -11,9 +11,9 @@ import type { ApiDeps } from "./deps.ts";
 import { type Dialect, tableOf } from "./dialect.ts";
 import { gateway } from "./dialects/gateway/index.ts";
 import { multiInstance } from "./dialects/multi-instance/index.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { type ApiEnv, clientIp, requestIdOf } from "./env.ts";
 import { asAppError } from "./errors.ts";
-import type { Row } from "./row.ts";
 import { answerError, serve } from "./serve.ts";
 
 /** The first that owns a path decides how its errors look; the last owns the rest. */
@@ -141,9 +141,10 @@ const familyOf = (path: string) =>
 const decoded = (params: Record<string, string | number>) =>
   Object.fromEntries(Object.entries(params).map(([name, text]) => [name, tryDecode(String(text), decodeURIComponent)]));
 
-function routerOf(rows: readonly Row[]): TrieRouter<Row> {
-  const router = new TrieRouter<Row>();
-  for (const row of rows) router.add(row.method.toUpperCase(), row.path.replaceAll(/\{(\w+)\}/g, ":$1"), row);
+function routerOf(endpoints: readonly Endpoint[]): TrieRouter<Endpoint> {
+  const router = new TrieRouter<Endpoint>();
+  for (const endpoint of endpoints)
+    router.add(endpoint.method.toUpperCase(), endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1"), endpoint);
   return router;
 }
 

@@ -1,11 +1,11 @@
 import type { Context as HonoContext } from "hono";
+import { assertPermission, type Caller } from "../../core/caller.ts";
 import { AppError } from "../../core/error.ts";
 import { callerOfKey, callerOfToken } from "../../core/user/authenticate.ts";
-import { assertPermission, type Caller } from "../../core/user/caller.ts";
 import type { Shared } from "./context.ts";
+import type { Access } from "./endpoint.ts";
 import type { ApiEnv } from "./env.ts";
 import { clientIp } from "./env.ts";
-import type { Access } from "./row.ts";
 
 /**
  * Who calls: by `Authorization: Bearer <token>`, else by `x-api-key`. Another scheme in `Authorization`, as of a proxy in

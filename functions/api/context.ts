@@ -1,7 +1,8 @@
+import type { Caller } from "../../core/caller.ts";
 import type { Instance } from "../../core/instance/index.ts";
-import type { LifecycleDeps } from "../../core/instance/lifecycle.ts";
+import type { LifecycleDeps } from "../../core/instance-management/lifecycle.ts";
 import type { CallCounter } from "../../core/usage/calls.ts";
-import type { Caller, Tokens } from "../../core/user/index.ts";
+import type { Tokens } from "../../core/user/index.ts";
 import type { ApiDeps } from "./deps.ts";
 
 /** What all requests share. */

@@ -1,6 +1,6 @@
 import type * as z from "zod";
 import type { AppError } from "../../core/error.ts";
-import type { Row } from "./row.ts";
+import type { Endpoint } from "./endpoint.ts";
 
 /** One of the two APIs: a table of endpoints, and how it wraps what is the same in both. */
 export interface Dialect {
@@ -9,7 +9,7 @@ export interface Dialect {
    * Its endpoints by their family, the path behind `/api/`. Each is loaded with the first request to it: to load all takes
    * several times as long as to serve one.
    */
-  readonly families: Readonly<Record<string, () => Promise<readonly Row[]>>>;
+  readonly families: Readonly<Record<string, () => Promise<readonly Endpoint[]>>>;
   /** Whether a path without an endpoint belongs to it; decides how the error looks. */
   owns(path: string): boolean;
   /** Whether its requests are limited in number (`RATE_LIMIT`), and its answers say so in headers. */
@@ -29,13 +29,13 @@ export interface Shapes {
 
 /** A dialect with all its endpoints. */
 export interface Table extends Omit<Dialect, "shapes"> {
-  readonly rows: readonly Row[];
+  readonly endpoints: readonly Endpoint[];
   readonly shapes: Shapes;
 }
 
 export async function tableOf(dialect: Dialect): Promise<Table> {
   const families = await Promise.all(Object.values(dialect.families).map((load) => load()));
-  return { ...dialect, rows: families.flat(), shapes: await dialect.shapes() };
+  return { ...dialect, endpoints: families.flat(), shapes: await dialect.shapes() };
 }
 
 export const commandPath = (commandId: string) => `/api/commands/${commandId}`;

@@ -1,18 +1,18 @@
 import * as z from "zod";
 import { errorCodes } from "../../core/error.ts";
 import type { Table } from "./dialect.ts";
-import type { Row } from "./row.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { wholeNumberPattern } from "./shapes.ts";
 
 type Json = Record<string, unknown>;
 
-/** The OpenAPI 3.1 document of all endpoints, derived from their rows. */
+/** The OpenAPI 3.1 document of all endpoints, derived from their declarations. */
 export function openApi(dialects: readonly Table[]): Json {
   const paths: Record<string, Json> = {};
   for (const dialect of dialects) {
-    for (const row of dialect.rows) {
-      const path = paths[row.path] ?? {};
-      paths[row.path] = { ...path, [row.method]: operation(dialect, row) };
+    for (const endpoint of dialect.endpoints) {
+      const path = paths[endpoint.path] ?? {};
+      paths[endpoint.path] = { ...path, [endpoint.method]: operation(dialect, endpoint) };
     }
   }
   return {
@@ -38,41 +38,43 @@ export function openApi(dialects: readonly Table[]): Json {
   };
 }
 
-function operation(dialect: Table, row: Row): Json {
+function operation(dialect: Table, endpoint: Endpoint): Json {
   return {
-    operationId: operationId(row),
-    summary: row.summary,
+    operationId: operationId(endpoint),
+    summary: endpoint.summary,
     tags: [dialect.name],
-    security: security(row),
+    security: security(endpoint),
     parameters: [
-      ...[...row.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+      ...[...endpoint.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
         name,
         in: "path",
         required: true,
         schema: { type: "string" },
       })),
-      ...(row.query ? queryParameters(schema(row.query, "input")) : []),
-      ...(row.idempotent
+      ...(endpoint.query ? queryParameters(schema(endpoint.query, "input")) : []),
+      ...(endpoint.idempotent
         ? [{ name: "Idempotency-Key", in: "header", schema: { type: "string", minLength: 1, maxLength: 255 } }]
         : []),
     ],
-    ...(row.body
+    ...(endpoint.body
       ? {
           requestBody: {
-            required: !row.body.safeParse(undefined).success,
-            content: { [row.form ? "multipart/form-data" : "application/json"]: { schema: schema(row.body, "input") } },
+            required: !endpoint.body.safeParse(undefined).success,
+            content: {
+              [endpoint.form ? "multipart/form-data" : "application/json"]: { schema: schema(endpoint.body, "input") },
+            },
           },
         }
       : {}),
     responses: {
-      [row.status]: {
+      [endpoint.status]: {
         description: "Done",
         content: {
-          "application/json": { schema: schema(row.answer, "output") },
-          ...Object.fromEntries(row.rawTypes.map((type) => [type, {}])),
+          "application/json": { schema: schema(endpoint.answer, "output") },
+          ...Object.fromEntries(endpoint.rawTypes.map((type) => [type, {}])),
         },
       },
-      ...(row.mayPend
+      ...(endpoint.mayPend
         ? {
             202: {
               description: "It takes longer; the answer says where to look",
@@ -80,18 +82,18 @@ function operation(dialect: Table, row: Row): Json {
             },
           }
         : {}),
-      ...errorAnswers(dialect, row),
+      ...errorAnswers(dialect, endpoint),
     },
   };
 }
 
 /** One answer per HTTP status, naming the codes it can have. */
-function errorAnswers(dialect: Table, row: Row): Json {
-  const codes = new Set(row.errors);
-  if (row.access !== "public") for (const code of credentialCodes) codes.add(code);
-  if (row.instance) codes.add("instance_not_found");
-  if (row.query || row.body) codes.add("invalid_request");
-  if (row.body) for (const code of bodyCodes) codes.add(code);
+function errorAnswers(dialect: Table, endpoint: Endpoint): Json {
+  const codes = new Set(endpoint.errors);
+  if (endpoint.access !== "public") for (const code of credentialCodes) codes.add(code);
+  if (endpoint.instance) codes.add("instance_not_found");
+  if (endpoint.query || endpoint.body) codes.add("invalid_request");
+  if (endpoint.body) for (const code of bodyCodes) codes.add(code);
   if (dialect.limited) codes.add("rate_limited");
   codes.add("internal").add("unavailable");
   const statuses = [...new Set([...codes].map((code) => errorCodes[code].status))].sort();
@@ -113,9 +115,9 @@ const credentialCodes = [
 ] as const;
 const bodyCodes = ["malformed_json", "payload_too_large", "unsupported_media_type"] as const;
 
-function security(row: Row): Json[] {
-  if (row.access === "public") return [];
-  return [...(row.access === "optional" ? [{}] : []), { token: [] }, { apiKey: [] }];
+function security(endpoint: Endpoint): Json[] {
+  if (endpoint.access === "public") return [];
+  return [...(endpoint.access === "optional" ? [{}] : []), { token: [] }, { apiKey: [] }];
 }
 
 function queryParameters(object: Json): Json[] {
@@ -158,8 +160,8 @@ const isoPatternStart = "^(?:(?:\\d\\d[2468][048]";
 
 const errorName = (dialect: Table) => (dialect.errorType === "application/problem+json" ? "Problem" : "GatewayError");
 
-const operationId = (row: Row) =>
-  [row.method, ...row.path.split("/").filter((part) => part !== "" && part !== "api")]
+const operationId = (endpoint: Endpoint) =>
+  [endpoint.method, ...endpoint.path.split("/").filter((part) => part !== "" && part !== "api")]
     .join("_")
     .replaceAll(/[^A-Za-z0-9]+/g, "_")
     .replace(/_$/, "");

@@ -8,23 +8,23 @@ import { loadInstance } from "../../core/instance/store.ts";
 import { authenticate } from "./auth.ts";
 import { type Context, type InstanceContext, Pending, Raw, type Shared } from "./context.ts";
 import type { Dialect } from "./dialect.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { type ApiEnv, clientIp } from "./env.ts";
 import { invalidRequest } from "./errors.ts";
 import { forwardingHeader } from "./open-key.ts";
-import type { Row } from "./row.ts";
 
 /**
- * Answers one request by one row. With valid credentials it is counted as a call, whatever it is answered; that is written
+ * Answers one request by one endpoint. With valid credentials it is counted as a call, whatever it is answered; that is written
  * while the request is worked on, and the answer waits for it.
  */
 export async function serve(
   c: HonoContext<ApiEnv>,
   shared: Shared,
   dialect: Dialect,
-  row: Row,
+  endpoint: Endpoint,
   params: Record<string, string>,
 ): Promise<Response> {
-  c.set("route", row.path);
+  c.set("route", endpoint.path);
   let counted: Promise<void> | undefined;
   const count = async (instanceId?: string) => {
     const { userId } = c.var;
@@ -32,7 +32,7 @@ export async function serve(
     await counted;
   };
   try {
-    return await answer(c, shared, dialect, row, params, count);
+    return await answer(c, shared, dialect, endpoint, params, count);
   } finally {
     // What failed before its instance was known is about none.
     await count();
@@ -47,11 +47,11 @@ async function answer(
   c: HonoContext<ApiEnv>,
   shared: Shared,
   dialect: Dialect,
-  row: Row,
+  endpoint: Endpoint,
   params: Record<string, string>,
   count: (instanceId?: string) => Promise<void>,
 ): Promise<Response> {
-  const caller = await authenticate(c, shared, row.access).catch(async (error: unknown) => {
+  const caller = await authenticate(c, shared, endpoint.access).catch(async (error: unknown) => {
     // Over the limit, right credentials and wrong ones get one answer.
     await c.var.rate?.settle();
     throw error;
@@ -59,32 +59,34 @@ async function answer(
   const load = async (id: unknown) => caller && loadInstance(shared.db, caller, String(id));
 
   const [named] = await Promise.all([
-    row.instance === "path" ? load(params.instanceId) : undefined,
+    endpoint.instance === "path" ? load(params.instanceId) : undefined,
     c.var.rate?.settle(),
   ]);
-  if (row.instance !== "body") void count(named?.id);
-  const query = row.query ? parsed(row.query, c.req.query(), "query") : undefined;
-  const body = row.body ? parsed(row.body, await (row.form ? readForm(c) : readJson(c)), "body") : undefined;
-  const instance = row.instance === "body" ? await load((body as { instanceId: string }).instanceId) : named;
+  if (endpoint.instance !== "body") void count(named?.id);
+  const query = endpoint.query ? parsed(endpoint.query, c.req.query(), "query") : undefined;
+  const body = endpoint.body
+    ? parsed(endpoint.body, await (endpoint.form ? readForm(c) : readJson(c)), "body")
+    : undefined;
+  const instance = endpoint.instance === "body" ? await load((body as { instanceId: string }).instanceId) : named;
   const counted = count(instance?.id);
 
   const context: Partial<InstanceContext> & Context = {
-    deps: { ...shared, vault: row.secrets ? await opened(shared) : closedVault, log: c.var.log },
+    deps: { ...shared, vault: endpoint.secrets ? await opened(shared) : closedVault, log: c.var.log },
     requestId: c.var.requestId,
     counted,
     host: c.req.header("host"),
     forwardedBy: forwardingHeader(c.req.raw.headers.keys()),
     ip: clientIp(c),
-    idempotencyKey: row.idempotent ? idempotencyKey(c.req.header("idempotency-key")) : undefined,
+    idempotencyKey: endpoint.idempotent ? idempotencyKey(c.req.header("idempotency-key")) : undefined,
     accept: c.req.header("accept"),
     ...(caller ? { caller } : {}),
     ...(instance ? { instance } : {}),
   };
-  const result = await row.run(context, { params, query, body }).catch((error: unknown) => {
-    throw (row.instance && instanceGone(error)) || error;
+  const result = await endpoint.run(context, { params, query, body }).catch((error: unknown) => {
+    throw (endpoint.instance && instanceGone(error)) || error;
   });
   if (result instanceof Raw) return new Response(result.body, result);
-  return result instanceof Pending ? c.json(dialect.pending(result.commandId), 202) : c.json(result, row.status);
+  return result instanceof Pending ? c.json(dialect.pending(result.commandId), 202) : c.json(result, endpoint.status);
 }
 
 /** An error as its dialect writes it; the log line of the request gets its code. */
@@ -145,7 +147,7 @@ function idempotencyKey(given: string | undefined): string | undefined {
   throw new AppError("invalid_request", "Idempotency-Key: must be 1 to 255 printable ASCII characters without spaces");
 }
 
-/** A row of an instance that was removed between our look at it and our write (foreign key violation). */
+/** The error for an instance that was removed between our read and our write (foreign key violation). */
 function instanceGone(error: unknown): AppError | undefined {
   return sqlState(error) === sqlStates.foreignKeyViolation
     ? new AppError("instance_not_found", undefined, { cause: error })

@@ -1,6 +1,6 @@
 import { emitting } from "../../core/metric/emit.ts";
 import { once } from "../../core/once.ts";
-import { openParts } from "../dependencies.ts";
+import { openDependencies } from "../dependencies.ts";
 import { createCronHandler } from "./handler.ts";
 
-export const handler = emitting(createCronHandler(once(() => openParts("cron"))));
+export const handler = emitting(createCronHandler(once(() => openDependencies("cron"))));

@@ -3,12 +3,12 @@ import type { HostGauge } from "../../core/metric/name.ts";
 import { takeTurn } from "../../core/shard/fleet.ts";
 import {
   acquireLease,
+  type FleetSnapshot,
   forgetHost,
   releaseDeadHosts,
   releaseLease,
   renewLeases,
   reportHost,
-  type Situation,
 } from "../../core/shard/lease.ts";
 import { aliveMs } from "../../core/shard/status.ts";
 import { Lease, leaseTime } from "../concurrency/lease.ts";
@@ -137,7 +137,7 @@ export class Host {
     if (this.#shards.size > 0) this.#handOver();
   }
 
-  async #work({ hosts, shards, free, restartAt, now }: Situation): Promise<void> {
+  async #work({ hosts, shards, free, restartAt, now }: FleetSnapshot): Promise<void> {
     this.#resting = false;
     this.#workingSince ??= now;
     const share = Math.ceil(shards / Math.max(1, hosts));
@@ -169,7 +169,7 @@ export class Host {
     });
   }
 
-  async #report(): Promise<Situation> {
+  async #report(): Promise<FleetSnapshot> {
     const { db, host, version } = this.#deps;
     const { user, system } = process.cpuUsage(this.#cpuAtStart);
     const [cpuMs, rssBytes] = [(user + system) / 1000, process.memoryUsage.rss()];

@@ -4,7 +4,7 @@ import * as jose from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { createTokens } from "../../core/user/index.ts";
-import type { Row } from "../../functions/api/row.ts";
+import type { Endpoint } from "../../functions/api/endpoint.ts";
 import { dialects } from "../support/tables.ts";
 import { bodies } from "./right-bodies.ts";
 import { startApi, type TestApi } from "./support.ts";
@@ -24,38 +24,44 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => api?.stop());
 
-const rows = dialects.flatMap((dialect) => dialect.rows);
-const named = (some: readonly Row[]) => some.map((row) => [`${row.method.toUpperCase()} ${row.path}`, row] as const);
-const ofInstances = rows.filter((row) => row.instance);
-const withBody = rows.filter((row) => row.body && !row.form);
-const withForm = rows.filter((row) => row.form);
-/** The engine does the same for all rows: of each dialect, place of the instance and access one speaks for all. */
-const kindOf = (row: Row) => `${dialects.findIndex(({ rows }) => rows.includes(row))} ${row.instance} ${row.access}`;
-const oneOfEach = (some: readonly Row[]) => [...new Map(some.map((row) => [kindOf(row), row])).values()];
+const endpoints = dialects.flatMap((dialect) => dialect.endpoints);
+const named = (some: readonly Endpoint[]) =>
+  some.map((endpoint) => [`${endpoint.method.toUpperCase()} ${endpoint.path}`, endpoint] as const);
+const ofInstances = endpoints.filter((endpoint) => endpoint.instance);
+const withBody = endpoints.filter((endpoint) => endpoint.body && !endpoint.form);
+const withForm = endpoints.filter((endpoint) => endpoint.form);
+/** The engine does the same for all endpoints: of each dialect, place of the instance and access one speaks for all. */
+const kindOf = (endpoint: Endpoint) =>
+  `${dialects.findIndex(({ endpoints }) => endpoints.includes(endpoint))} ${endpoint.instance} ${endpoint.access}`;
+const oneOfEach = (some: readonly Endpoint[]) => [
+  ...new Map(some.map((endpoint) => [kindOf(endpoint), endpoint])).values(),
+];
 const some = oneOfEach(withBody);
-const closed = rows.filter((row) => row.access !== "public" && row.access !== "optional");
+const closed = endpoints.filter((endpoint) => endpoint.access !== "public" && endpoint.access !== "optional");
 
 /** By method, too, where two endpoints of one path take different ones. */
-const bodyOf = (row: Row) => bodies[`${row.method} ${row.path}`] ?? bodies[row.path];
+const bodyOf = (endpoint: Endpoint) => bodies[`${endpoint.method} ${endpoint.path}`] ?? bodies[endpoint.path];
 
 function ask(
-  row: Row,
+  endpoint: Endpoint,
   id: string,
   credentials: { key?: string; token?: string },
   headers: Record<string, string> = {},
 ) {
-  const path = row.path.replace("{instanceId}", id).replace("{chatId}", "79001234567").replace("{commandId}", id);
-  const body = row.body ? { ...bodyOf(row), ...(row.instance === "body" ? { instanceId: id } : {}) } : undefined;
-  return api.request(row.method.toUpperCase(), path, { ...credentials, headers, ...(body ? { body } : {}) });
+  const path = endpoint.path.replace("{instanceId}", id).replace("{chatId}", "79001234567").replace("{commandId}", id);
+  const body = endpoint.body
+    ? { ...bodyOf(endpoint), ...(endpoint.instance === "body" ? { instanceId: id } : {}) }
+    : undefined;
+  return api.request(endpoint.method.toUpperCase(), path, { ...credentials, headers, ...(body ? { body } : {}) });
 }
 /** A key that reaches for the endpoint; not the one of all tests where a request without fields takes the key away. */
-async function keyFor(row: Row): Promise<string> {
-  if (row.access === "admin") return adminKey;
-  return row.path === "/api/auth/rotate-key" ? (await api.user()).key : key;
+async function keyFor(endpoint: Endpoint): Promise<string> {
+  if (endpoint.access === "admin") return adminKey;
+  return endpoint.path === "/api/auth/rotate-key" ? (await api.user()).key : key;
 }
-const raw = async (row: Row, body: string, headers: Record<string, string> = {}) =>
-  api.request(row.method.toUpperCase(), row.path.replace("{instanceId}", instanceId), {
-    key: await keyFor(row),
+const raw = async (endpoint: Endpoint, body: string, headers: Record<string, string> = {}) =>
+  api.request(endpoint.method.toUpperCase(), endpoint.path.replace("{instanceId}", instanceId), {
+    key: await keyFor(endpoint),
     body,
     headers,
   });
@@ -73,21 +79,24 @@ describe("every endpoint that asks for credentials", () => {
       .sign(privateKey);
   });
 
-  test.each(named(closed))("%s refuses none, an unknown key, an expired and a forged token", async (_name, row) => {
-    const codes = [{}, { key: randomUUID() }, { key: "' or 1=1 --" }, { token: expired }, { token: forged }].map(
-      async (credentials) => {
-        const { status, body } = await ask(row, instanceId, credentials);
-        return `${status} ${body.code}`;
-      },
-    );
-    expect(await Promise.all(codes)).toEqual([
-      "401 missing_credentials",
-      "401 invalid_credentials",
-      "401 invalid_credentials",
-      "401 expired_token",
-      "401 invalid_credentials",
-    ]);
-  });
+  test.each(named(closed))(
+    "%s refuses none, an unknown key, an expired and a forged token",
+    async (_name, endpoint) => {
+      const codes = [{}, { key: randomUUID() }, { key: "' or 1=1 --" }, { token: expired }, { token: forged }].map(
+        async (credentials) => {
+          const { status, body } = await ask(endpoint, instanceId, credentials);
+          return `${status} ${body.code}`;
+        },
+      );
+      expect(await Promise.all(codes)).toEqual([
+        "401 missing_credentials",
+        "401 invalid_credentials",
+        "401 invalid_credentials",
+        "401 expired_token",
+        "401 invalid_credentials",
+      ]);
+    },
+  );
 });
 
 describe("every endpoint of an instance", () => {
@@ -104,14 +113,14 @@ describe("every endpoint of an instance", () => {
 
   test.each(named(oneOfEach(ofInstances)))(
     "%s answers 404 for one that does not exist, however its id looks",
-    async (_name, row) => {
+    async (_name, endpoint) => {
       for (const id of unknown) {
-        const inPath = row.instance === "path" ? id : decodeURIComponent(id);
-        const answer = await ask(row, inPath, { key });
+        const inPath = endpoint.instance === "path" ? id : decodeURIComponent(id);
+        const answer = await ask(endpoint, inPath, { key });
         // Too long an id does not fit the schema of a body.
-        if (row.instance === "body" && id.length > 128) expect(answer.status).toBe(400);
+        if (endpoint.instance === "body" && id.length > 128) expect(answer.status).toBe(400);
         // A NUL at the end of a path is cut off: another path.
-        else if (id === "%00" && row.instance === "path") expect(answer.status).toBe(404);
+        else if (id === "%00" && endpoint.instance === "path") expect(answer.status).toBe(404);
         else
           expect({ id, status: answer.status, code: answer.body.code }).toEqual({
             id,
@@ -122,70 +131,82 @@ describe("every endpoint of an instance", () => {
     },
   );
 
-  test.each(named(ofInstances))("%s answers 404 for one that does not exist", async (_name, row) => {
-    expect(await ask(row, randomUUID(), { key })).toMatchObject({ status: 404, body: { code: "instance_not_found" } });
+  test.each(named(ofInstances))("%s answers 404 for one that does not exist", async (_name, endpoint) => {
+    expect(await ask(endpoint, randomUUID(), { key })).toMatchObject({
+      status: 404,
+      body: { code: "instance_not_found" },
+    });
   });
 
-  test.each(named(ofInstances))("%s answers 403 for somebody else's", async (_name, row) => {
-    expect(await ask(row, foreign, { key })).toMatchObject({ status: 403, body: { code: "forbidden" } });
+  test.each(named(ofInstances))("%s answers 403 for somebody else's", async (_name, endpoint) => {
+    expect(await ask(endpoint, foreign, { key })).toMatchObject({ status: 403, body: { code: "forbidden" } });
   });
 });
 
 describe("every endpoint with a body", () => {
-  test.each(named(some))("%s refuses what is not JSON", async (_name, row) => {
+  test.each(named(some))("%s refuses what is not JSON", async (_name, endpoint) => {
     for (const body of ["{", "nope", '{"name":"x"}}', "\u0000", "{'name':'x'}", "NaN"]) {
-      expect(await raw(row, body)).toMatchObject({ status: 400, body: { code: "malformed_json" } });
+      expect(await raw(endpoint, body)).toMatchObject({ status: 400, body: { code: "malformed_json" } });
     }
   });
 
-  test.each(named(withBody))("%s refuses JSON of the wrong type, whole or in a field", async (_name, row) => {
+  test.each(named(withBody))("%s refuses JSON of the wrong type, whole or in a field", async (_name, endpoint) => {
     for (const body of ["null", "[]", "7", '"x"', "true"]) {
-      expect(await raw(row, body)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+      expect(await raw(endpoint, body)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
     }
-    for (const field of Object.keys(bodyOf(row) ?? {})) {
-      const right = (bodyOf(row) as Record<string, unknown>)[field];
+    for (const field of Object.keys(bodyOf(endpoint) ?? {})) {
+      const right = (bodyOf(endpoint) as Record<string, unknown>)[field];
       for (const wrong of [field === "size" ? 0 : 7, true, null, [], {}, ["x"]]) {
         // Another number or truth value is no other type.
         if (field !== "size" && wrong !== null && typeof right !== "object" && typeof wrong === typeof right) continue;
         // No labels at all is what one may want, and the id of no label is not of the wrong type.
         if (field === "labelIds" && Array.isArray(wrong)) continue;
-        const base = row.instance === "body" ? { instanceId } : {};
-        const answer = await raw(row, JSON.stringify({ ...base, ...bodyOf(row), [field]: wrong }));
+        const base = endpoint.instance === "body" ? { instanceId } : {};
+        const answer = await raw(endpoint, JSON.stringify({ ...base, ...bodyOf(endpoint), [field]: wrong }));
         expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
       }
     }
   });
 
-  // Read before any row is looked at, so a few speak for all: these bodies take their time.
-  test.each(named(some))("%s refuses what is too large, and what is another type of content", async (_name, row) => {
-    const large = JSON.stringify({ ...bodyOf(row), filler: "x".repeat(6_000_000) });
-    expect(await raw(row, large)).toMatchObject({ status: 413, body: { code: "payload_too_large" } });
-    const form = { "content-type": "application/x-www-form-urlencoded" };
-    expect(await raw(row, "name=x", form)).toMatchObject({ status: 415, body: { code: "unsupported_media_type" } });
-  });
+  // Read before any endpoint is looked at, so a few speak for all: these bodies take their time.
+  test.each(named(some))(
+    "%s refuses what is too large, and what is another type of content",
+    async (_name, endpoint) => {
+      const large = JSON.stringify({ ...bodyOf(endpoint), filler: "x".repeat(6_000_000) });
+      expect(await raw(endpoint, large)).toMatchObject({ status: 413, body: { code: "payload_too_large" } });
+      const form = { "content-type": "application/x-www-form-urlencoded" };
+      expect(await raw(endpoint, "name=x", form)).toMatchObject({
+        status: 415,
+        body: { code: "unsupported_media_type" },
+      });
+    },
+  );
 
-  test.each(named(some))("%s survives megabytes of nested JSON and keys of prototypes", async (_name, row) => {
+  test.each(named(some))("%s survives megabytes of nested JSON and keys of prototypes", async (_name, endpoint) => {
     const nested = "[".repeat(500_000) + "]".repeat(500_000);
-    expect(await raw(row, nested)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
-    const [field = "name"] = Object.keys(bodyOf(row) ?? {});
-    expect(await raw(row, `{"${field}":${nested}}`)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+    expect(await raw(endpoint, nested)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+    const [field = "name"] = Object.keys(bodyOf(endpoint) ?? {});
+    expect(await raw(endpoint, `{"${field}":${nested}}`)).toMatchObject({
+      status: 400,
+      body: { code: "invalid_request" },
+    });
     await raw(
-      row,
+      endpoint,
       `{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"webhookSettings":{"__proto__":{"polluted":1}}}`,
     );
     expect(({} as { polluted?: number }).polluted).toBeUndefined();
   });
 });
 
-test.each(named(withForm))("%s takes nothing but a form, and survives a broken one", async (_name, row) => {
+test.each(named(withForm))("%s takes nothing but a form, and survives a broken one", async (_name, endpoint) => {
   for (const body of ["{}", "null", "["]) {
-    expect(await raw(row, body)).toMatchObject({ status: 415, body: { code: "unsupported_media_type" } });
+    expect(await raw(endpoint, body)).toMatchObject({ status: 415, body: { code: "unsupported_media_type" } });
   }
   const part = 'content-disposition: form-data; name="phone"\r\n\r\n79001234567';
   const many = Array.from({ length: 20_000 }, () => `--x\r\n${part}`).join("\r\n");
   for (const body of ["", "--x", `--x\r\n${part}`, "--y--\r\n", "\u0000", `${many}\r\n--x--\r\n`]) {
     for (const type of ["multipart/form-data; boundary=x", "multipart/form-data"]) {
-      const answer = await raw(row, body, { "content-type": type });
+      const answer = await raw(endpoint, body, { "content-type": type });
       expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
     }
   }
@@ -193,7 +214,7 @@ test.each(named(withForm))("%s takes nothing but a form, and survives a broken o
 
 test("every endpoint with a body is among those that are tried here", () => {
   const tried = new Set(Object.keys(bodies).map((key) => key.replace(/^\w+ /, "")));
-  expect([...tried].sort()).toEqual([...new Set(withBody.map((row) => row.path))].sort());
+  expect([...tried].sort()).toEqual([...new Set(withBody.map((endpoint) => endpoint.path))].sort());
 });
 
 describe("text that Postgres or a terminal would not take", () => {
@@ -218,12 +239,12 @@ describe("text that Postgres or a terminal would not take", () => {
     expect((await api.request("GET", `/api/instances/${body.id}/chats/${chat}/messages`, { key })).status).toBe(400);
   });
 
-  const withQuery = rows.filter((row) => row.method === "get" && row.query instanceof z.ZodObject);
-  test.each(named(withQuery))("is no error of ours in the query of %s", async (_name, row) => {
-    const path = row.path.replace("{instanceId}", instanceId).replaceAll(/\{\w+\}/g, "79001234567");
-    for (const field of Object.keys((row.query as z.ZodObject).shape)) {
+  const withQuery = endpoints.filter((endpoint) => endpoint.method === "get" && endpoint.query instanceof z.ZodObject);
+  test.each(named(withQuery))("is no error of ours in the query of %s", async (_name, endpoint) => {
+    const path = endpoint.path.replace("{instanceId}", instanceId).replaceAll(/\{\w+\}/g, "79001234567");
+    for (const field of Object.keys((endpoint.query as z.ZodObject).shape)) {
       for (const text of ["a%00b", "%00", "%ff", "%ed%a0%80", "'"]) {
-        const { status } = await api.request("GET", `${path}?${field}=${text}`, { key: await keyFor(row) });
+        const { status } = await api.request("GET", `${path}?${field}=${text}`, { key: await keyFor(endpoint) });
         expect({ field, text, ours: status === 500 }).toEqual({ field, text, ours: false });
       }
     }

@@ -22,8 +22,8 @@ test("the document is served to anybody, and it is OpenAPI 3.1 of every row", as
   const operations = Object.entries<Record<string, { operationId: string }>>(body.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method} ${path}`),
   );
-  const rows = dialects.flatMap((dialect) => dialect.rows);
-  expect(operations.sort()).toEqual(rows.map((row) => `${row.method} ${row.path}`).sort());
+  const endpoints = dialects.flatMap((dialect) => dialect.endpoints);
+  expect(operations.sort()).toEqual(endpoints.map(({ method, path }) => `${method} ${path}`).sort());
   const ids = Object.values<Record<string, { operationId: string }>>(body.paths).flatMap((methods) =>
     Object.values(methods).map(({ operationId }) => operationId),
   );

@@ -101,9 +101,9 @@ test("every answer of the Gateway API tells how much is left, whatever it is", a
 });
 
 test("an answer that broke on our side tells how much is left", async () => {
-  const [row] = gateway.rows.filter(({ path }) => path === ping);
-  if (!row) throw new Error("nobody answers a ping");
-  const run = vi.spyOn(row, "run").mockRejectedValue(new Error("broken"));
+  const [endpoint] = gateway.endpoints.filter(({ path }) => path === ping);
+  if (!endpoint) throw new Error("nobody answers a ping");
+  const run = vi.spyOn(endpoint, "run").mockRejectedValue(new Error("broken"));
   expect(await limitedTo(10)(ping)).toMatchObject({ status: 500, limit: "10", remaining: "9" });
   run.mockRestore();
 });
@@ -158,7 +158,7 @@ test("nothing is limited with 0, nor any path of the Multi-Instance API ever", a
     }
   }
   expect(await api.db.sql`select * from rate_windows`).toHaveLength(0);
-  for (const { path } of gateway.rows) expect(gateway.owns(path), path).toBe(true);
+  for (const { path } of gateway.endpoints) expect(gateway.owns(path), path).toBe(true);
   expect(multiInstance.limited).toBe(false);
 });
 

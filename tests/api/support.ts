@@ -234,15 +234,15 @@ function checkShape(method: string, path: string, answer: Answer, text: string):
     expect(dialect.shapes.error.parse(answer.body)).toEqual(answer.body);
     return;
   }
-  const row = dialects
-    .flatMap(({ rows }) => rows)
+  const endpoint = dialects
+    .flatMap(({ endpoints }) => endpoints)
     .find(
       (one) =>
         one.method.toUpperCase() === method && new RegExp(`^${one.path.replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(path),
     );
-  if (!row) throw new Error(`no row for ${method} ${path}`);
-  if (answer.status === 202) expect(row.mayPend).toBe(true);
-  else expect(answer.status).toBe(row.status);
-  const schema = answer.status === 202 ? dialect.shapes.pending : row.answer;
+  if (!endpoint) throw new Error(`no endpoint for ${method} ${path}`);
+  if (answer.status === 202) expect(endpoint.mayPend).toBe(true);
+  else expect(answer.status).toBe(endpoint.status);
+  const schema = answer.status === 202 ? dialect.shapes.pending : endpoint.answer;
   expect(schema.parse(answer.body)).toEqual(answer.body);
 }

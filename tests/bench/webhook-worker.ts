@@ -1,5 +1,5 @@
 import { systemIds } from "../../core/id.ts";
-import { openParts } from "../../functions/dependencies.ts";
+import { openDependencies } from "../../functions/dependencies.ts";
 import { createWebhookHandler } from "../../functions/webhook/handler.ts";
 import { now } from "./clock.ts";
 
@@ -18,7 +18,7 @@ export interface Worked {
 
 /** What a Lambda has left. */
 const context = { getRemainingTimeInMillis: () => 60_000 };
-const parts = await openParts("bench", { ...process.env, ...JSON.parse(process.argv[2] ?? "{}") });
+const parts = await openDependencies("bench", { ...process.env, ...JSON.parse(process.argv[2] ?? "{}") });
 const handler = createWebhookHandler(async () => parts);
 const numbers = new Map<string, number>();
 

@@ -24,7 +24,7 @@ interface Tree {
 }
 
 const here: Tree = {
-  endpoints: gateway.rows.map(nameOf),
+  endpoints: gateway.endpoints.map(nameOf),
   commands: Object.keys(commandCatalog),
   executors: Object.keys(executors),
   cases: Object.keys(gatewayCases),
@@ -39,7 +39,7 @@ function look(folder: string): Tree {
       load("session-host/executors/index.ts"), load("tests/integration/gateway-cases.ts"),
       load("tests/integration/endpoint-frame.ts"),
     ]);
-    console.log(JSON.stringify({ endpoints: gateway.rows.map(nameOf), commands: Object.keys(commandCatalog),
+    console.log(JSON.stringify({ endpoints: gateway.endpoints.map(nameOf), commands: Object.keys(commandCatalog),
       executors: Object.keys(executors), cases: Object.keys(gatewayCases) }));`;
   const stdout = execFileSync(process.execPath, ["--input-type=module", "-e", program], { cwd: folder });
   return JSON.parse(stdout.toString()) as Tree;

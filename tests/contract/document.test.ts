@@ -8,10 +8,10 @@ import { gatewayError } from "../../functions/api/error-shapes.ts";
 import { multiInstanceDocument as examples, gatewayDocument } from "../support/documents.ts";
 import { gateway, multiInstance } from "../support/tables.ts";
 
-const rowOf = (endpoint: string, dialect: Table = multiInstance) => {
-  const row = dialect.rows.find((one) => `${one.method.toUpperCase()} ${one.path}` === endpoint);
-  if (!row) throw new Error(`nothing serves ${endpoint}`);
-  return row;
+const endpointNamed = (name: string, dialect: Table = multiInstance) => {
+  const endpoint = dialect.endpoints.find((one) => `${one.method.toUpperCase()} ${one.path}` === name);
+  if (!endpoint) throw new Error(`no endpoint serves ${name}`);
+  return endpoint;
 };
 
 interface Schema {
@@ -67,18 +67,18 @@ const listed = examples.flatMap((one) => ("endpoint" in one ? [one] : []));
 test("all 22 endpoints of the Multi-Instance API's document are served", () => {
   const endpoints = [...new Set(listed.map(({ endpoint }) => endpoint))];
   expect(endpoints).toHaveLength(22);
-  expect(endpoints.map((endpoint) => rowOf(endpoint).path)).toHaveLength(22);
+  expect(endpoints.map((endpoint) => endpointNamed(endpoint).path)).toHaveLength(22);
 });
 
 describe("every example of the Multi-Instance API's document", () => {
   test.each(listed.filter(({ kind }) => kind === "request"))("is a body that $endpoint takes", ({ endpoint, body }) => {
-    expect(rowOf(endpoint).body?.safeParse(body).error).toBeUndefined();
+    expect(endpointNamed(endpoint).body?.safeParse(body).error).toBeUndefined();
   });
 
   test.each(listed.filter(({ kind }) => kind === "response"))(
     "is field by field what $endpoint answers",
     ({ endpoint, body }) => {
-      expect(differences(jsonSchema(rowOf(endpoint).answer), body, "")).toEqual([]);
+      expect(differences(jsonSchema(endpointNamed(endpoint).answer), body, "")).toEqual([]);
     },
   );
 
@@ -102,11 +102,11 @@ describe("the Gateway API's document", () => {
 
   test("names 98 endpoints, and each is served under its path, to the public where it asks for no key", () => {
     expect(new Set(endpoints.map(({ endpoint }) => endpoint)).size).toBe(98);
-    const served = new Map(gateway.rows.map((row) => [`${row.method.toUpperCase()} ${row.path}`, row]));
+    const served = new Map(gateway.endpoints.map((one) => [`${one.method.toUpperCase()} ${one.path}`, one]));
     expect(endpoints.filter(({ endpoint }) => !served.has(endpoint)).map(({ endpoint }) => endpoint)).toEqual([]);
     const open = ["public", "optional"];
     for (const { endpoint, key } of endpoints) {
-      expect([endpoint, open.includes(rowOf(endpoint, gateway).access)]).toEqual([endpoint, !key]);
+      expect([endpoint, open.includes(endpointNamed(endpoint, gateway).access)]).toEqual([endpoint, !key]);
     }
   });
 
@@ -124,25 +124,25 @@ describe("the Gateway API's document", () => {
     })),
   );
   test.each(withBody)("shows a body that $endpoint takes as it stands", ({ endpoint, body }) => {
-    expect(rowOf(endpoint, gateway).body?.safeParse(body)).toMatchObject({ success: true });
+    expect(endpointNamed(endpoint, gateway).body?.safeParse(body)).toMatchObject({ success: true });
   });
 
   // What an example shows and the endpoint would not look at is lost on whoever sends it.
   test.each(withBody)("shows no field that $endpoint does not know", ({ endpoint, body }) => {
-    const { body: schema } = rowOf(endpoint, gateway);
+    const { body: schema } = endpointNamed(endpoint, gateway);
     const known = z.toJSONSchema(schema ?? z.never(), { io: "input", unrepresentable: "any" }) as Schema;
     expect(unknownFields(known, body)).toEqual([]);
   });
 
   test.each(endpoints.filter(({ query }) => query))("shows a query that $endpoint takes", ({ endpoint, query }) => {
     const asked = Object.fromEntries(new URLSearchParams(query));
-    expect(rowOf(endpoint, gateway).query?.safeParse(asked)).toMatchObject({ success: true });
+    expect(endpointNamed(endpoint, gateway).query?.safeParse(asked)).toMatchObject({ success: true });
   });
 
   test.each(endpoints.filter(({ response }) => response))(
     "shows field by field what $endpoint answers, and in its order",
     ({ endpoint, response }) => {
-      const ours = jsonSchema(rowOf(endpoint, gateway).answer);
+      const ours = jsonSchema(endpointNamed(endpoint, gateway).answer);
       // `message` stands in the envelope of all, and is told where the document tells one.
       const shown = { ...(response as { message?: string }) };
       if ("data" in shown) delete shown.message;

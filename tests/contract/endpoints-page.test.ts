@@ -15,16 +15,16 @@ test("docs/endpoints.md is what `npm run docs` writes now", () => {
 
 test("it has all 98 + 22 endpoints of the documents, and no place for one that is gone", () => {
   expect(all.filter(({ documented }) => documented)).toHaveLength(98 + 22);
-  const served = new Set(all.map(({ row }) => nameOf(row)));
+  const served = new Set(all.map(({ endpoint }) => nameOf(endpoint)));
   expect(Object.keys(multiInstanceShown).filter((endpoint) => !served.has(endpoint))).toEqual([]);
 });
 
 test("an endpoint that does something on WhatsApp says what of the simulated one does its part, and who looks at it", () => {
-  const blind = all.filter(({ row, simulator, shown, seen }) => {
-    const acts = row.command && commandCatalog[row.command].kind !== "query";
+  const blind = all.filter(({ endpoint, simulator, shown, seen }) => {
+    const acts = endpoint.command && commandCatalog[endpoint.command].kind !== "query";
     return acts && (!simulator || !(shown || seen));
   });
-  expect(blind.map(({ row }) => nameOf(row))).toEqual([]);
+  expect(blind.map(({ endpoint }) => nameOf(endpoint))).toEqual([]);
 });
 
 describe("what it names is there", () => {
@@ -36,7 +36,7 @@ describe("what it names is there", () => {
       if (!sources.has(file)) sources.set(file, existsSync(file) ? readFileSync(file, "utf8") : "");
       return !['"', "`"].some((quote) => sources.get(file)?.includes(`${quote}${name}${quote}`));
     });
-    expect(lost.map(({ row, shown }) => [nameOf(row), shown])).toEqual([]);
+    expect(lost.map(({ endpoint, shown }) => [nameOf(endpoint), shown])).toEqual([]);
   });
 
   test("every part of the simulated WhatsApp", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { commandCatalog } from "../../core/command/catalog/index.ts";
 import type { Table } from "../../functions/api/dialect.ts";
-import type { Row } from "../../functions/api/row.ts";
+import type { Endpoint } from "../../functions/api/endpoint.ts";
 import type { Answer, TestGateway } from "../support/gateway.ts";
 import type { Feature } from "../support/simulator.ts";
 
@@ -35,13 +35,13 @@ export const shownIn =
   (name: string): Shown => [`tests/${file}`, name];
 
 export interface Case<World extends Basics> {
-  /** Answers with the row's status. The instance is the connected one, or what `on` makes. */
+  /** Answers with the endpoint's status. The instance is the connected one, or what `on` makes. */
   happy(world: World): Request | Promise<Request>;
   /** Makes an instance for a request that ends it. */
   on?(world: World): Promise<string>;
   /** What the happy answer shows besides its shape. */
   answers?: unknown;
-  /** Of what WhatsApp or this server cannot do: the status with which it says so, in place of the row's. */
+  /** Of what WhatsApp or this server cannot do: the status with which it says so, in place of the endpoint's. */
   refused?: number;
   /** What the happy request has done at a phone. */
   seen?(world: World, answer: Answer): Promise<unknown>;
@@ -64,19 +64,19 @@ export interface Case<World extends Basics> {
   shown?: Shown;
 }
 
-export const nameOf = (row: Row) => `${row.method.toUpperCase()} ${row.path}`;
+export const nameOf = (endpoint: Endpoint) => `${endpoint.method.toUpperCase()} ${endpoint.path}`;
 
 /** Whether it needs the connection: then it says so when there is none. */
-export const unconnectedOf = (row: Row, one: Pick<Case<Basics>, "unconnected" | "on">): number | undefined =>
-  one.unconnected ?? (row.command && !commandCatalog[row.command].offline && !one.on ? 409 : undefined);
+export const unconnectedOf = (endpoint: Endpoint, one: Pick<Case<Basics>, "unconnected" | "on">): number | undefined =>
+  one.unconnected ?? (endpoint.command && !commandCatalog[endpoint.command].offline && !one.on ? 409 : undefined);
 
-export function ask(gate: TestGateway, row: Row, instance: string, request: Request): Promise<Answer> {
+export function ask(gate: TestGateway, endpoint: Endpoint, instance: string, request: Request): Promise<Answer> {
   const params: Record<string, string> = { instanceId: instance, ...request.params };
-  const path = row.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? "x"));
+  const path = endpoint.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? "x"));
   const { headers, key } = request;
-  const inBody = row.instance === "body" ? { instanceId: instance } : undefined;
+  const inBody = endpoint.instance === "body" ? { instanceId: instance } : undefined;
   const body = inBody ? { ...(request.body as object), ...inBody } : request.body;
-  return gate.api(row.method.toUpperCase(), request.query ? `${path}?${request.query}` : path, {
+  return gate.api(endpoint.method.toUpperCase(), request.query ? `${path}?${request.query}` : path, {
     ...(body === undefined ? {} : { body }),
     ...(headers ? { headers } : {}),
     ...(key === undefined ? {} : { key }),
@@ -100,7 +100,7 @@ export function missing(shown: unknown, answered: unknown, path = ""): string[] 
   );
 }
 
-const named = (some: readonly Row[]) => some.map((row) => [nameOf(row), row] as const);
+const named = (some: readonly Endpoint[]) => some.map((endpoint) => [nameOf(endpoint), endpoint] as const);
 const at = (value: unknown, path: string): unknown =>
   path.split(".").reduce((inner, field) => (inner as Record<string, unknown> | undefined)?.[field], value);
 
@@ -110,8 +110,8 @@ export interface Frame<World extends Basics> {
   world: () => World;
   /** The bodies that the document shows as answers. */
   documented: ReadonlyMap<string, unknown>;
-  /** In which order the happy requests are made, and after those of the same place as the rows stand. */
-  place(row: Row): number;
+  /** In which order the happy requests are made, and after those of the same place as the endpoints stand. */
+  place(endpoint: Endpoint): number;
   /** The field in which an error tells the status of the instance. */
   statusField: string;
 }
@@ -119,81 +119,90 @@ export interface Frame<World extends Basics> {
 /** Five cases for every endpoint of a dialect: happy, invalid, without credentials, somebody else's, not connected. */
 export function testEndpoints<World extends Basics>(frame: Frame<World>): void {
   const { dialect, cases, world, documented, place, statusField } = frame;
-  const { rows } = dialect;
-  const caseOf = (row: Row): Case<World> => cases[nameOf(row)] ?? { happy: () => ({}) };
-  const asked = (row: Row, instance: string, request: Request) => ask(world().gate, row, instance, request);
+  const { endpoints } = dialect;
+  const caseOf = (endpoint: Endpoint): Case<World> => cases[nameOf(endpoint)] ?? { happy: () => ({}) };
+  const asked = (endpoint: Endpoint, instance: string, request: Request) =>
+    ask(world().gate, endpoint, instance, request);
   /** A body that names the instance is read before anybody knows whose it is. */
-  const unhappy = async (row: Row): Promise<Request> => {
-    const { happy, whileUnconnected = happy } = caseOf(row);
+  const unhappy = async (endpoint: Endpoint): Promise<Request> => {
+    const { happy, whileUnconnected = happy } = caseOf(endpoint);
     return await whileUnconnected(world());
   };
 
   describe("there is a case for every endpoint", () => {
     test("and for none besides", () => {
-      expect(Object.keys(cases).toSorted()).toEqual(rows.map(nameOf).toSorted());
+      expect(Object.keys(cases).toSorted()).toEqual(endpoints.map(nameOf).toSorted());
     });
 
     test("with something that is refused where anything is given, and with what it says while not connected", () => {
-      const given = rows.filter((row) => row.body || row.query || /\{(?!instanceId)/.test(row.path));
-      const trusting = given.filter((row) => !caseOf(row).invalid?.length && !caseOf(row).absent);
+      const given = endpoints.filter(
+        (endpoint) => endpoint.body || endpoint.query || /\{(?!instanceId)/.test(endpoint.path),
+      );
+      const trusting = given.filter((endpoint) => !caseOf(endpoint).invalid?.length && !caseOf(endpoint).absent);
       expect(trusting.map(nameOf)).toEqual([]);
-      const silent = rows.filter(
-        (row) => row.instance && !caseOf(row).on && unconnectedOf(row, caseOf(row)) === undefined,
+      const silent = endpoints.filter(
+        (endpoint) =>
+          endpoint.instance && !caseOf(endpoint).on && unconnectedOf(endpoint, caseOf(endpoint)) === undefined,
       );
       expect(silent.map(nameOf)).toEqual([]);
     });
   });
 
   describe("an invalid request is 400", () => {
-    test.each(named(rows.filter((row) => caseOf(row).invalid)))("%s", async (_name, row) => {
-      for (const request of caseOf(row).invalid ?? []) {
-        const { status, body } = await asked(row, world().connected, request);
+    test.each(named(endpoints.filter((endpoint) => caseOf(endpoint).invalid)))("%s", async (_name, endpoint) => {
+      for (const request of caseOf(endpoint).invalid ?? []) {
+        const { status, body } = await asked(endpoint, world().connected, request);
         expect({ request, status, code: body.code }).toMatchObject({ status: 400, code: "invalid_request" });
       }
     });
   });
 
   describe("what is not there is 404", () => {
-    test.each(named(rows.filter((row) => caseOf(row).absent)))("%s", async (_name, row) => {
-      const { status, body } = await asked(row, world().connected, caseOf(row).absent ?? {});
+    test.each(named(endpoints.filter((endpoint) => caseOf(endpoint).absent)))("%s", async (_name, endpoint) => {
+      const { status, body } = await asked(endpoint, world().connected, caseOf(endpoint).absent ?? {});
       expect({ status, code: body.code }).toEqual({ status: 404, code: expect.stringMatching(/_not_found$/) });
     });
   });
 
   describe("without credentials it is 401", () => {
-    const closed = rows.filter((row) => row.access !== "public" && row.access !== "optional");
-    test.each(named(closed))("%s", async (_name, row) => {
-      const { status, body } = await asked(row, world().connected, { key: null });
+    const closed = endpoints.filter((endpoint) => endpoint.access !== "public" && endpoint.access !== "optional");
+    test.each(named(closed))("%s", async (_name, endpoint) => {
+      const { status, body } = await asked(endpoint, world().connected, { key: null });
       expect({ status, code: body.code }).toEqual({ status: 401, code: "missing_credentials" });
     });
   });
 
   describe("what is somebody else's, or an admin's, is 403", () => {
-    test.each(named(rows.filter((row) => row.instance || row.access === "admin")))("%s", async (_name, row) => {
-      const request = row.instance === "body" ? await unhappy(row) : {};
-      const { status, body } = await asked(row, world().connected, { ...request, key: world().user.key });
-      expect({ status, code: body.code }).toEqual({ status: 403, code: "forbidden" });
-    });
+    test.each(named(endpoints.filter((endpoint) => endpoint.instance || endpoint.access === "admin")))(
+      "%s",
+      async (_name, endpoint) => {
+        const request = endpoint.instance === "body" ? await unhappy(endpoint) : {};
+        const { status, body } = await asked(endpoint, world().connected, { ...request, key: world().user.key });
+        expect({ status, code: body.code }).toEqual({ status: 403, code: "forbidden" });
+      },
+    );
   });
 
   describe("for an instance that is not connected it answers so", () => {
-    const some = rows.filter((row) => row.instance && unconnectedOf(row, caseOf(row)) !== undefined);
-    test.each(named(some))("%s", async (_name, row) => {
-      const { status, body } = await asked(row, world().unlinked, await unhappy(row));
-      expect({ status, body }).toMatchObject({ status: unconnectedOf(row, caseOf(row)) });
+    const some = endpoints.filter(
+      (endpoint) => endpoint.instance && unconnectedOf(endpoint, caseOf(endpoint)) !== undefined,
+    );
+    test.each(named(some))("%s", async (_name, endpoint) => {
+      const { status, body } = await asked(endpoint, world().unlinked, await unhappy(endpoint));
+      expect({ status, body }).toMatchObject({ status: unconnectedOf(endpoint, caseOf(endpoint)) });
       if (status === 409) expect(body).toMatchObject({ code: "instance_not_connected", [statusField]: "qr" });
     });
   });
 
   describe("a right request is answered as documented", () => {
-    const sorted = rows.toSorted((a, b) => place(a) - place(b));
-    test.each(named(sorted))("%s", async (name, row) => {
-      const { on, happy, keep, answers, seen, refused } = caseOf(row);
+    const sorted = endpoints.toSorted((a, b) => place(a) - place(b));
+    test.each(named(sorted))("%s", async (name, endpoint) => {
+      const { on, happy, keep, answers, seen, refused } = caseOf(endpoint);
       const instance = on ? await on(world()) : world().connected;
-      const answer = await asked(row, instance, await happy(world()));
-      expect({ status: answer.status, body: answer.body }).toMatchObject({ status: refused ?? row.status });
+      const answer = await asked(endpoint, instance, await happy(world()));
+      expect({ status: answer.status, body: answer.body }).toMatchObject({ status: refused ?? endpoint.status });
       if (refused === undefined) {
-        expect(row.answer.parse(answer.body)).toEqual(answer.body);
+        expect(endpoint.answer.parse(answer.body)).toEqual(answer.body);
         expect(missing(documented.get(name) ?? {}, answer.body)).toEqual([]);
       }
       if (answers) expect(answer.body).toMatchObject(answers as object);

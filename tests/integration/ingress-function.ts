@@ -4,31 +4,31 @@ import type { IngressDeps } from "../../core/ingress/take.ts";
 import { createLogger } from "../../core/log.ts";
 import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { openQueues, type Queues } from "../../core/queue/index.ts";
-import { openParts } from "../../functions/dependencies.ts";
+import { openDependencies } from "../../functions/dependencies.ts";
 import { createIngressHandler } from "../../functions/ingress/handler.ts";
 import { lambdaContext } from "../../local/lambda/context.ts";
 import type { TestGateway } from "../support/gateway.ts";
 
-/** The function, called by a test as Lambda calls it, on the parts of a gateway. */
+/** The function, called by a test as Lambda calls it, with the dependencies of a gateway. */
 export interface IngressFunction {
   deps: IngressDeps & { queues: Queues };
   /** What it has logged. */
   lines: readonly string[];
-  /** With some of its parts replaced, if given. */
+  /** With some of its dependencies replaced, if given. */
   invoke(records: SQSRecord[], given?: Partial<IngressDeps>): Promise<SQSBatchResponse>;
   close(): Promise<void>;
 }
 
 export async function ingressFunction(gate: TestGateway): Promise<IngressFunction> {
   const { config, env } = gate.gateway;
-  const parts = await openParts("ingress", env);
+  const dependencies = await openDependencies("ingress", env);
   const queues = openQueues(config);
   const lines: string[] = [];
   const log = createLogger("ingress", "info");
   const stream = Object.getOwnPropertySymbols(log).find((one) => one.description === "pino.stream");
   Object.defineProperty(log, stream as symbol, { value: { write: (line: string) => lines.push(line) } });
   const deps = {
-    ...parts,
+    ...dependencies,
     log,
     config,
     queues,
@@ -42,7 +42,7 @@ export async function ingressFunction(gate: TestGateway): Promise<IngressFunctio
       createIngressHandler(async () => ({ ...deps, ...given }))({ Records }, lambdaContext("ingress", 30_000)),
     async close() {
       queues.client.destroy();
-      await parts.close();
+      await dependencies.close();
     },
   };
 }

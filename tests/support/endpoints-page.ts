@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import type { Table } from "../../functions/api/dialect.ts";
-import type { Row } from "../../functions/api/row.ts";
+import type { Endpoint } from "../../functions/api/endpoint.ts";
 import { nameOf, type Shown } from "../integration/endpoint-frame.ts";
 import { multiInstanceShown } from "../integration/endpoint-shown.ts";
 import { gatewayCases } from "../integration/gateway-cases.ts";
@@ -10,7 +10,7 @@ import { dialects } from "./tables.ts";
 
 /** One endpoint as the page shows it. */
 export interface Listed {
-  row: Row;
+  endpoint: Endpoint;
   /** Whether it stands in the dialect's document; else it is ours. */
   documented: boolean;
   simulator: Feature | undefined;
@@ -27,7 +27,7 @@ interface Source {
   /** The five cases of each endpoint. */
   cases: string;
   documented: ReadonlySet<string>;
-  of(endpoint: string): Omit<Listed, "row" | "documented">;
+  of(endpoint: string): Omit<Listed, "endpoint" | "documented">;
 }
 
 const sources: Record<string, Source> = {
@@ -59,31 +59,35 @@ function sourceOf({ name }: Table): Source {
 
 export function listed(dialect: Table): Listed[] {
   const { documented, of } = sourceOf(dialect);
-  return dialect.rows.map((row) => ({ row, documented: documented.has(nameOf(row)), ...of(nameOf(row)) }));
+  return dialect.endpoints.map((endpoint) => ({
+    endpoint,
+    documented: documented.has(nameOf(endpoint)),
+    ...of(nameOf(endpoint)),
+  }));
 }
 
-const nounOf = (row: Row) => row.path.split("/")[2] ?? "";
+const nounOf = (endpoint: Endpoint) => endpoint.path.split("/")[2] ?? "";
 const linked = (file: string, text: string) => `[${text}](../${file})`;
 
-function doing({ row, refused }: Listed): string {
+function doing({ endpoint, refused }: Listed): string {
   if (refused !== undefined) return `refused: ${refused}`;
-  if (row.command) return `\`${row.command}\``;
-  return row.method === "get" ? "reads" : "operation";
+  if (endpoint.command) return `\`${endpoint.command}\``;
+  return endpoint.method === "get" ? "reads" : "operation";
 }
 
 function line(one: Listed, cases: string): string {
-  const { row, documented, simulator, shown } = one;
-  const endpoint = `${documented ? "" : "+ "}${row.method.toUpperCase()} \`${row.path}\``;
+  const { endpoint, documented, simulator, shown } = one;
+  const shownAs = `${documented ? "" : "+ "}${endpoint.method.toUpperCase()} \`${endpoint.path}\``;
   const [file, name] = shown ?? [cases, `a right request is answered as documented`];
   const test = `${linked(file, file.replace(/^tests\//, "").replace(".test.ts", ""))}: ${name.replaceAll("|", "\\|").replaceAll("%s", "…")}`;
-  return `| ${endpoint} | ${doing(one)} | ${simulator ?? ""} | ${test} |`;
+  return `| ${shownAs} | ${doing(one)} | ${simulator ?? ""} | ${test} |`;
 }
 
 function chapter(dialect: Table): string[] {
   const { title, cases, documented } = sourceOf(dialect);
   const all = listed(dialect);
   const shown = all.filter((one) => one.documented).length;
-  const nouns = [...new Set(all.map(({ row }) => nounOf(row)))];
+  const nouns = [...new Set(all.map(({ endpoint }) => nounOf(endpoint)))];
   return [
     `## ${title}`,
     "",
@@ -94,7 +98,7 @@ function chapter(dialect: Table): string[] {
       "",
       "| endpoint | command | simulated WhatsApp | shown by |",
       "| --- | --- | --- | --- |",
-      ...all.filter(({ row }) => nounOf(row) === noun).map((one) => line(one, cases)),
+      ...all.filter(({ endpoint }) => nounOf(endpoint) === noun).map((one) => line(one, cases)),
       "",
     ]),
   ];

@@ -1,12 +1,12 @@
 import { createHmac } from "node:crypto";
 import { expect, test } from "vitest";
 import * as z from "zod";
+import { pauseAfter } from "../../core/backoff.ts";
 import type { BodyContext } from "../../core/webhook/body/context.ts";
 import type { WebhookEvent } from "../../core/webhook/body/event.ts";
 import { gatewayBodies } from "../../core/webhook/body/gateway.ts";
 import { webhookBody } from "../../core/webhook/body/index.ts";
 import { multiInstanceBodies } from "../../core/webhook/body/multi-instance.ts";
-import { pauseAfter } from "../../core/webhook/delivery/backoff.ts";
 import { signatureHeaders } from "../../core/webhook/delivery/sign.ts";
 import {
   call,

@@ -1,3 +1,4 @@
+import { pauseAfter } from "../../backoff.ts";
 import type { Clock } from "../../clock.ts";
 import type { Vault } from "../../crypto/index.ts";
 import { sealedPlace } from "../../crypto/sealed-place.ts";
@@ -8,7 +9,6 @@ import type { Logger } from "../../log.ts";
 import { count } from "../../metric/index.ts";
 import type { Storage } from "../../storage/index.ts";
 import { type Attempt, attempt, attemptTimeoutMs } from "./attempt.ts";
-import { pauseAfter } from "./backoff.ts";
 import type { Target } from "./endpoint.ts";
 import type { Outcome, Recorder } from "./record.ts";
 

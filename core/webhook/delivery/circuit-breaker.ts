@@ -1,8 +1,8 @@
 import { sql as statement } from "drizzle-orm";
 import type postgres from "postgres";
+import { pauseAfter } from "../../backoff.ts";
 import { type Database, storableJson } from "../../db/index.ts";
 import { appendEvents } from "../../event/append.ts";
-import { pauseAfter } from "./backoff.ts";
 import { type GroupResult, parkedAfter, release, type WebhookDeps } from "./batch.ts";
 import { type Health, healthy, type Target } from "./endpoint.ts";
 

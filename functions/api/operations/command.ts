@@ -1,9 +1,9 @@
 import { eq, getTableColumns } from "drizzle-orm";
+import { assertOwner } from "../../../core/caller.ts";
 import { commands } from "../../../core/command/command.sql.ts";
 import { openedOutput } from "../../../core/command/result.ts";
 import { AppError } from "../../../core/error.ts";
 import { isUuid } from "../../../core/id.ts";
-import { assertOwner } from "../../../core/user/index.ts";
 import type { CallerContext } from "../context.ts";
 
 export type CommandView = Omit<typeof commands.$inferSelect, "input" | "position" | "attempts" | "shard">;

@@ -1,4 +1,5 @@
 import { availableParallelism, freemem, loadavg, totalmem } from "node:os";
+import { isAdmin } from "../../../core/caller.ts";
 import { AppError } from "../../../core/error.ts";
 import { countByStatus, readFigures } from "../../../core/instance/figures.ts";
 import { countInstances } from "../../../core/instance/store.ts";
@@ -6,7 +7,6 @@ import type { PageRequest } from "../../../core/page.ts";
 import { commandQueue, deadLetterQueue, eventQueue } from "../../../core/queue/name.ts";
 import { type FleetState, readFleet, restartFleet, stopFleet } from "../../../core/shard/fleet.ts";
 import { readHosts } from "../../../core/shard/status.ts";
-import { isAdmin } from "../../../core/user/index.ts";
 import { baileysVersion, version } from "../../../core/version.ts";
 import type { CallerContext, Context } from "../context.ts";
 import type { ApiDeps } from "../deps.ts";

@@ -1,3 +1,4 @@
+import type { Caller } from "../../../core/caller.ts";
 import { AppError } from "../../../core/error.ts";
 import { assertEventQueue } from "../../../core/event-sink/allowed.ts";
 import type { PageRequest } from "../../../core/page.ts";
@@ -25,7 +26,7 @@ export async function updateMe(context: CallerContext, changes: user.OwnChanges)
 export const changePassword = (context: CallerContext, passwords: { currentPassword: string; newPassword: string }) =>
   user.changePassword(context.deps, { ...passwords, userId: context.caller.userId, ip: context.ip });
 
-export async function generateKey(context: Context & { caller?: user.Caller }, { name }: { name: string }) {
+export async function generateKey(context: Context & { caller?: Caller }, { name }: { name: string }) {
   const { caller, deps } = context;
   if (!caller) assertOpenKeyGeneration(context);
   return await user.generateKey(deps, { caller, name });

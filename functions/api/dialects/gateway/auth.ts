@@ -1,13 +1,13 @@
 import * as z from "zod";
-import { instanceName } from "../../../../core/instance/settings.ts";
-import { permissions } from "../../../../core/user/index.ts";
+import { permissions } from "../../../../core/caller.ts";
+import { instanceName } from "../../../../core/instance-management/settings.ts";
+import { publicEndpoint } from "../../endpoint.ts";
 import { generateKey } from "../../operations/user.ts";
-import { openRow } from "../../row.ts";
 import { isoDate } from "../../shapes.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 export const authRows = [
-  openRow({
+  publicEndpoint({
     method: "post",
     path: "/api/auth/generate-key",
     summary:

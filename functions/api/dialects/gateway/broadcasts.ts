@@ -4,8 +4,8 @@ import { maxRecipients } from "../../../../core/bulk/plan.ts";
 import { person } from "../../../../core/command/catalog/contact.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { mediaPlace } from "../../../../core/media/inline.ts";
+import { instanceEndpoint } from "../../endpoint.ts";
 import * as broadcast from "../../operations/broadcast.ts";
-import { instanceRow } from "../../row.ts";
 import { isoDate, pageRequest, paginationShape } from "../../shapes.ts";
 import { pageOnly, sendAt } from "../multi-instance/scheduled.ts";
 import { envelope, enveloped } from "./envelope.ts";
@@ -81,7 +81,7 @@ function fileOf({ image, video, audio, file, filename: called }: z.output<typeof
  * chat, as from WhatsApp's, at the pace of a bulk.
  */
 export const broadcastRows = [
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/broadcasts/{instanceId}",
     summary: "The broadcast lists of an instance, the newest first",
@@ -92,7 +92,7 @@ export const broadcastRows = [
     in: ({ query }) => pageRequest(query, 50),
     out: ({ broadcasts, pagination }) => ({ ...enveloped(broadcasts.map(shown)), pagination }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "post",
     path: "/api/broadcasts/{instanceId}",
     summary: "Make a broadcast list",
@@ -104,7 +104,7 @@ export const broadcastRows = [
     in: ({ body }) => body,
     out: (one) => shownWhole(one, "Broadcast list created"),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/broadcasts/{instanceId}/{broadcastId}",
     summary: "A broadcast list and who is in it",
@@ -115,7 +115,7 @@ export const broadcastRows = [
     in: ({ params }) => params,
     out: (one) => shownWhole(one),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "put",
     path: "/api/broadcasts/{instanceId}/{broadcastId}",
     summary: "Rename a broadcast list or say who is in it",
@@ -129,7 +129,7 @@ export const broadcastRows = [
     in: ({ params, body }) => ({ broadcastId: params.broadcastId, ...body }),
     out: (one) => shownWhole(one, "Broadcast list updated"),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "delete",
     path: "/api/broadcasts/{instanceId}/{broadcastId}",
     summary: "Remove a broadcast list; what was sent to it goes its way",
@@ -140,7 +140,7 @@ export const broadcastRows = [
     in: ({ params }) => params,
     out: (_done, { params }) => enveloped({ broadcastId: params.broadcastId }, "Broadcast list deleted"),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "post",
     path: "/api/broadcasts/{instanceId}/{broadcastId}/send",
     summary: "Send to everybody in a broadcast list, each in their own chat: a bulk",

@@ -1,12 +1,12 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { commandRow } from "../../row.ts";
+import { commandEndpoint } from "../../endpoint.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { calls } = commandCatalog["call.list"].output.shape;
 
 export const callRows = [
-  commandRow({
+  commandEndpoint({
     method: "get",
     path: "/api/calls/{instanceId}",
     summary: commandCatalog["call.list"].summary,
@@ -16,7 +16,7 @@ export const callRows = [
     in: () => ({}),
     out: (result) => enveloped(result.calls),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/calls/{instanceId}/{callId}/reject",
     summary: commandCatalog["call.reject"].summary,

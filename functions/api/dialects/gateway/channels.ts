@@ -3,8 +3,8 @@ import type { Channel } from "../../../../core/channel/index.ts";
 import * as channel from "../../../../core/command/catalog/channel.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { toChannelJid } from "../../../../core/message/recipient.ts";
+import { commandEndpoint, instanceEndpoint } from "../../endpoint.ts";
 import { listChannels } from "../../operations/channel.ts";
-import { commandRow, instanceRow } from "../../row.ts";
 import { isoDate, wholeNumberPattern } from "../../shapes.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
@@ -56,7 +56,7 @@ const toListed = ({ jid, createdAt, mutedUntil, ...one }: Channel): z.input<type
 });
 
 export const channelRows = [
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/channels/{instanceId}",
     summary: "The channels that the account follows or runs, as far as WhatsApp has told of them since it was linked",
@@ -66,7 +66,7 @@ export const channelRows = [
     in: () => ({}),
     out: (channels) => enveloped(channels.map(toListed)),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/channels/{instanceId}",
     summary: commandCatalog["channel.create"].summary,
@@ -93,7 +93,7 @@ export const channelRows = [
           : "Channel created; WhatsApp refused its picture",
       ),
   }),
-  commandRow({
+  commandEndpoint({
     method: "get",
     path: "/api/channels/{instanceId}/invite/{code}",
     summary: "Look at a channel by the code of its link",
@@ -103,7 +103,7 @@ export const channelRows = [
     in: ({ params }) => ({ channel: params.code }),
     out: (one) => enveloped(toShown(one)),
   }),
-  commandRow({
+  commandEndpoint({
     method: "get",
     path: "/api/channels/{instanceId}/{channelId}",
     summary: commandCatalog["channel.get"].summary,
@@ -113,7 +113,7 @@ export const channelRows = [
     in: ({ params }) => ({ channel: params.channelId }),
     out: (one) => enveloped(toShown(one)),
   }),
-  commandRow({
+  commandEndpoint({
     method: "put",
     path: "/api/channels/{instanceId}/{channelId}",
     summary: commandCatalog["channel.update"].summary,
@@ -124,7 +124,7 @@ export const channelRows = [
     in: ({ params, body }) => ({ channel: params.channelId, ...body }),
     out: (_result, { params }) => enveloped(referTo(params.channelId), "Channel updated successfully"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "delete",
     path: "/api/channels/{instanceId}/{channelId}",
     summary: commandCatalog["channel.delete"].summary,
@@ -134,7 +134,7 @@ export const channelRows = [
     in: ({ params }) => ({ channel: params.channelId }),
     out: (_result, { params }) => enveloped(referTo(params.channelId), "Channel deleted"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "get",
     path: "/api/channels/{instanceId}/{channelId}/messages",
     summary: commandCatalog["channel.messages"].summary,
@@ -148,7 +148,7 @@ export const channelRows = [
     in: ({ params, query }) => ({ channel: params.channelId, limit: query.limit ?? 20, after: query.after }),
     out: ({ messages }) => enveloped(messages),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/channels/{instanceId}/{channelId}/follow",
     summary: "Follow a channel, named by its id or the code of its link",
@@ -158,7 +158,7 @@ export const channelRows = [
     in: ({ params }) => ({ channel: params.channelId }),
     out: (one) => enveloped(toShown(one), "Channel followed"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/channels/{instanceId}/{channelId}/unfollow",
     summary: commandCatalog["channel.unfollow"].summary,
@@ -168,7 +168,7 @@ export const channelRows = [
     in: ({ params }) => ({ channel: params.channelId }),
     out: (_result, { params }) => enveloped(referTo(params.channelId), "Channel unfollowed"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/channels/{instanceId}/{channelId}/mute",
     summary: commandCatalog["channel.mute"].summary,
@@ -184,7 +184,7 @@ export const channelRows = [
     in: ({ params, body }) => ({ channel: params.channelId, duration: body.duration }),
     out: ({ mutedUntil }, { params }) => enveloped({ ...referTo(params.channelId), mutedUntil }, "Channel muted"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/channels/{instanceId}/{channelId}/unmute",
     summary: commandCatalog["channel.unmute"].summary,

@@ -2,7 +2,7 @@ import * as z from "zod";
 import type * as community from "../../../../core/command/catalog/community.ts";
 import * as group from "../../../../core/command/catalog/group.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { commandRow } from "../../row.ts";
+import { commandEndpoint } from "../../endpoint.ts";
 import { isoDate } from "../../shapes.ts";
 import { envelope, enveloped } from "./envelope.ts";
 import { detailed, invite, member, toDetailed, toInvite, toMember } from "./groups.ts";
@@ -50,7 +50,7 @@ const toWhole = (one: community.CommunityDetails): z.input<typeof whole> => ({
 });
 
 const linkRow = (method: "put" | "delete", command: "community.linkGroup" | "community.unlinkGroup", done: string) =>
-  commandRow({
+  commandEndpoint({
     method,
     path: "/api/communities/{instanceId}/{communityId}/groups",
     summary: commandCatalog[command].summary,
@@ -64,7 +64,7 @@ const linkRow = (method: "put" | "delete", command: "community.linkGroup" | "com
   });
 
 export const communityRows = [
-  commandRow({
+  commandEndpoint({
     method: "get",
     path: "/api/communities/{instanceId}",
     summary: commandCatalog["community.list"].summary,
@@ -74,7 +74,7 @@ export const communityRows = [
     in: () => ({}),
     out: ({ communities }) => enveloped(communities.map(toListed)),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/communities/{instanceId}",
     summary: commandCatalog["community.create"].summary,
@@ -86,7 +86,7 @@ export const communityRows = [
     in: ({ body }) => ({ subject: body.name, description: body.description }),
     out: (made) => enveloped(toWhole(made), "Community created successfully"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "get",
     path: "/api/communities/{instanceId}/{communityId}",
     summary: commandCatalog["community.get"].summary,
@@ -96,7 +96,7 @@ export const communityRows = [
     in: ({ params }) => ({ community: params.communityId }),
     out: (one) => enveloped(toWhole(one)),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/communities/{instanceId}/{communityId}/groups",
     summary: `${commandCatalog["community.createGroup"].summary}; answers for each participant whether it is in it`,
@@ -114,7 +114,7 @@ export const communityRows = [
   }),
   linkRow("put", "community.linkGroup", "Group linked to the community"),
   linkRow("delete", "community.unlinkGroup", "Group unlinked from the community"),
-  commandRow({
+  commandEndpoint({
     method: "put",
     path: "/api/communities/{instanceId}/{communityId}/name",
     summary: "Name a community anew",
@@ -125,7 +125,7 @@ export const communityRows = [
     in: ({ params, body }) => ({ group: params.communityId, subject: body.name }),
     out: (_result, { params }) => enveloped({ communityId: withServer(params.communityId) }, "Community name updated"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "put",
     path: "/api/communities/{instanceId}/{communityId}/description",
     summary: "Describe a community, or take its description away",
@@ -137,7 +137,7 @@ export const communityRows = [
     out: (_result, { params }) =>
       enveloped({ communityId: withServer(params.communityId) }, "Community description updated"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "get",
     path: "/api/communities/{instanceId}/{communityId}/invite-code",
     summary: "Get the invite code of a community, as one of its admins",
@@ -147,7 +147,7 @@ export const communityRows = [
     in: ({ params }) => ({ group: params.communityId }),
     out: ({ code }, { params }) => enveloped(toInvite(withServer(params.communityId), code)),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/communities/{instanceId}/{communityId}/leave",
     summary: commandCatalog["community.leave"].summary,

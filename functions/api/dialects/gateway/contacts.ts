@@ -3,8 +3,8 @@ import { checkable, person } from "../../../../core/command/catalog/contact.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { type LidPair, lidJid, personJid } from "../../../../core/contact/index.ts";
 import { pagination } from "../../../../core/page.ts";
+import { commandEndpoint, instanceEndpoint } from "../../endpoint.ts";
 import { getContact, getLid, getLidCount, listContacts, listLids } from "../../operations/contact.ts";
-import { commandRow, instanceRow } from "../../row.ts";
 import { paginationShape } from "../../shapes.ts";
 import { contact, listQuery, toContact } from "../multi-instance/contacts.ts";
 import { envelope, enveloped } from "./envelope.ts";
@@ -34,7 +34,7 @@ const lidPair = z.object({
 const toLidPair = ({ jid, lid }: LidPair): z.input<typeof lidPair> => ({ lid, phoneNumber: digits(jid), chatId: jid });
 
 export const contactRows = [
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/contacts/{instanceId}/all",
     summary: "Whom the account knows, people and groups, by name; also while it is not connected",
@@ -53,7 +53,7 @@ export const contactRows = [
         : { pagination: pagination({ limit: query.limit, skip: query.skip ?? 0 }, contacts.length, total) }),
     }),
   }),
-  commandRow({
+  commandEndpoint({
     method: "get",
     path: "/api/contacts/{instanceId}/check-exists",
     summary: "Ask WhatsApp whether a phone number is on it",
@@ -78,7 +78,7 @@ export const contactRows = [
         lid: answer?.lid ?? null,
       }),
   }),
-  commandRow({
+  commandEndpoint({
     method: "get",
     path: "/api/contacts/{instanceId}/about",
     summary: commandCatalog["contact.about"].summary,
@@ -90,7 +90,7 @@ export const contactRows = [
     out: ({ jid, ...shown }) =>
       enveloped({ phoneNumber: digits(jid), chatId: jid, about: shown.about, pictureUrl: shown.pictureUrl }),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/contacts/{instanceId}/block",
     summary: "Block a person: their messages no longer arrive",
@@ -101,7 +101,7 @@ export const contactRows = [
     in: ({ body }) => ({ who: body.phoneNumber, blocked: true }),
     out: ({ jid }) => enveloped({ phoneNumber: digits(jid), chatId: jid, blocked: true }, "Contact blocked"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/contacts/{instanceId}/unblock",
     summary: "Let a person write again who was blocked",
@@ -112,7 +112,7 @@ export const contactRows = [
     in: ({ body }) => ({ who: body.phoneNumber, blocked: false }),
     out: ({ jid }) => enveloped({ phoneNumber: digits(jid), chatId: jid, blocked: false }, "Contact unblocked"),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/contacts/{instanceId}/lids",
     summary: "The contacts of whom both phone number and LID are known; also while it is not connected",
@@ -122,7 +122,7 @@ export const contactRows = [
     in: () => undefined,
     out: (pairs) => enveloped(pairs.map(toLidPair)),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/contacts/{instanceId}/lids/count",
     summary: "How many contacts there are of whom both phone number and LID are known",
@@ -132,7 +132,7 @@ export const contactRows = [
     in: () => undefined,
     out: (count) => enveloped({ count }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/contacts/{instanceId}/lids/pn/{phoneNumber}",
     summary: "The LID of a phone number: from the contacts, else WhatsApp is asked",
@@ -144,7 +144,7 @@ export const contactRows = [
     in: ({ params }) => personJid(params.phoneNumber),
     out: (pair) => enveloped(toLidPair(pair)),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/contacts/{instanceId}/lids/{lid}",
     summary: "The phone number behind a LID: from the contacts, else from what else the session was told",
@@ -156,7 +156,7 @@ export const contactRows = [
     in: ({ params }) => lidJid(params.lid),
     out: (pair) => enveloped(toLidPair(pair)),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/contacts/{instanceId}",
     summary: "One contact, by phone number, JID or LID; also while it is not connected",
@@ -168,7 +168,7 @@ export const contactRows = [
     in: ({ query }) => ({ contactId: query.phoneNumber }),
     out: (one) => enveloped(toContact(one)),
   }),
-  commandRow({
+  commandEndpoint({
     method: "put",
     path: "/api/contacts/{instanceId}/{chatId}",
     summary: commandCatalog["contact.setName"].summary,

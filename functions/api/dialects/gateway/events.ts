@@ -1,14 +1,14 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { eventTypes } from "../../../../core/command/catalog/message/calendar-event.ts";
-import { commandRow } from "../../row.ts";
+import { commandEndpoint } from "../../endpoint.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { to, event, name, description, location, startTime, endTime, extraGuestsAllowed, quoted, mentions } =
   commandCatalog["message.sendEvent"].input.shape;
 
 export const eventRows = [
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/events/{instanceId}",
     summary: `${commandCatalog["message.sendEvent"].summary}. Recipients do not see its type, which WhatsApp has no place for`,

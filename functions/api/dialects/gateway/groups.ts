@@ -2,8 +2,8 @@ import * as z from "zod";
 import * as group from "../../../../core/command/catalog/group.ts";
 import type { CommandName, CommandOutput } from "../../../../core/command/catalog/index.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
+import { commandEndpoint } from "../../endpoint.ts";
 import { assertGroup } from "../../operations/group.ts";
-import { commandRow } from "../../row.ts";
 import { isoDate } from "../../shapes.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
@@ -78,7 +78,7 @@ const participantsRow = (
   command: ToParticipants,
   done: string,
 ) =>
-  commandRow({
+  commandEndpoint({
     method,
     path: `/api/groups/{instanceId}/{groupId}/${name}`,
     summary: `${commandCatalog[command].summary}; answers for each whether it was done`,
@@ -95,7 +95,7 @@ const participantsRow = (
   });
 
 export const groupRows = [
-  commandRow({
+  commandEndpoint({
     method: "get",
     path: "/api/groups/{instanceId}",
     summary: commandCatalog["group.list"].summary,
@@ -105,7 +105,7 @@ export const groupRows = [
     in: () => ({}),
     out: ({ groups }) => enveloped(groups.map(toListed)),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/groups/{instanceId}",
     summary: "Make a group; answers for each participant whether it is in it",
@@ -118,7 +118,7 @@ export const groupRows = [
     out: (result) =>
       enveloped({ ...toDetailed(result.group), results: result.participants }, "Group created successfully"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/groups/{instanceId}/accept-invite",
     summary: "Join a group by its invite code or link; where an admin lets in, ask to be let in",
@@ -139,7 +139,7 @@ export const groupRows = [
         result.pending ? "Asked to be let in" : "Joined the group",
       ),
   }),
-  commandRow({
+  commandEndpoint({
     method: "get",
     path: "/api/groups/{instanceId}/{groupId}",
     summary: commandCatalog["group.get"].summary,
@@ -149,7 +149,7 @@ export const groupRows = [
     in: ({ params }) => ({ group: params.groupId }),
     out: ({ commandId: _command, ...one }) => enveloped(toDetailed(one)),
   }),
-  commandRow({
+  commandEndpoint({
     method: "put",
     path: "/api/groups/{instanceId}/{groupId}/name",
     summary: commandCatalog["group.setSubject"].summary,
@@ -160,7 +160,7 @@ export const groupRows = [
     in: ({ params, body }) => ({ group: params.groupId, subject: body.name }),
     out: (_result, { params }) => enveloped({ groupId: withServer(params.groupId) }, "Group name updated successfully"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "put",
     path: "/api/groups/{instanceId}/{groupId}/subject",
     summary: "Name a group anew: the same as its name",
@@ -172,7 +172,7 @@ export const groupRows = [
     out: (_result, { params }) =>
       enveloped({ groupId: withServer(params.groupId) }, "Group subject updated successfully"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "put",
     path: "/api/groups/{instanceId}/{groupId}/description",
     summary: commandCatalog["group.setDescription"].summary,
@@ -184,7 +184,7 @@ export const groupRows = [
     out: (_result, { params }) =>
       enveloped({ groupId: withServer(params.groupId) }, "Group description updated successfully"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "get",
     path: "/api/groups/{instanceId}/{groupId}/participants",
     summary: "List the members of a group",
@@ -198,7 +198,7 @@ export const groupRows = [
   participantsRow("delete", "participants", "group.removeParticipants", "Participants removed successfully"),
   participantsRow("post", "promote", "group.promote", "Participants promoted successfully"),
   participantsRow("post", "demote", "group.demote", "Participants demoted successfully"),
-  commandRow({
+  commandEndpoint({
     method: "put",
     path: "/api/groups/{instanceId}/{groupId}/settings",
     summary: commandCatalog["group.setSettings"].summary,
@@ -210,7 +210,7 @@ export const groupRows = [
     out: (_result, { params }) =>
       enveloped({ groupId: withServer(params.groupId) }, "Group settings updated successfully"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/groups/{instanceId}/{groupId}/leave",
     summary: commandCatalog["group.leave"].summary,
@@ -220,7 +220,7 @@ export const groupRows = [
     in: ({ params }) => ({ group: params.groupId }),
     out: (_result, { params }) => enveloped({ groupId: withServer(params.groupId) }, "Left the group"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "get",
     path: "/api/groups/{instanceId}/{groupId}/invite-code",
     summary: commandCatalog["group.inviteCode"].summary,
@@ -230,7 +230,7 @@ export const groupRows = [
     in: ({ params }) => ({ group: params.groupId }),
     out: ({ code }, { params }) => enveloped(toInvite(withServer(params.groupId), code)),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/groups/{instanceId}/{groupId}/revoke-invite",
     summary: commandCatalog["group.revokeInvite"].summary,
@@ -241,7 +241,7 @@ export const groupRows = [
     out: ({ code }, { params }) =>
       enveloped(toInvite(withServer(params.groupId), code), "Invite code revoked successfully"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "get",
     path: "/api/groups/{instanceId}/{groupId}/join-requests",
     summary: commandCatalog["group.joinRequests"].summary,
@@ -253,7 +253,7 @@ export const groupRows = [
     in: ({ params }) => ({ group: params.groupId }),
     out: ({ requests }) => enveloped(requests),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/groups/{instanceId}/{groupId}/join-requests",
     summary: `${commandCatalog["group.answerJoinRequests"].summary}; answers for each whether it was done`,
@@ -264,7 +264,7 @@ export const groupRows = [
     in: ({ params, body }) => ({ group: params.groupId, ...body }),
     out: (result, { params }) => enveloped({ groupId: withServer(params.groupId), results: result.participants }),
   }),
-  commandRow({
+  commandEndpoint({
     method: "put",
     path: "/api/groups/{instanceId}/{groupId}/picture",
     summary: commandCatalog["group.setPicture"].summary,
@@ -275,7 +275,7 @@ export const groupRows = [
     in: ({ params, body }) => ({ group: params.groupId, url: body.image }),
     out: (_result, { params }) => enveloped({ groupId: withServer(params.groupId) }, "Group picture updated"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "delete",
     path: "/api/groups/{instanceId}/{groupId}/picture",
     summary: commandCatalog["group.removePicture"].summary,
@@ -285,7 +285,7 @@ export const groupRows = [
     in: ({ params }) => ({ group: params.groupId }),
     out: (_result, { params }) => enveloped({ groupId: withServer(params.groupId) }, "Group picture removed"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/groups/{instanceId}/{groupId}/message",
     summary: "Send a text to a group",

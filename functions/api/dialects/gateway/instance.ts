@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { instanceName, webhookSecret, webhookUrl } from "../../../../core/instance/settings.ts";
+import { instanceName, webhookSecret, webhookUrl } from "../../../../core/instance-management/settings.ts";
+import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../endpoint.ts";
 import * as instance from "../../operations/instance.ts";
-import { callerRow, commandRow, instanceRow } from "../../row.ts";
 import { eventQueueSetting, instanceStatus, isoDate } from "../../shapes.ts";
 import { eventQueueDescription } from "../multi-instance/instance-shapes.ts";
 import { phoneNumber } from "../multi-instance/instances.ts";
@@ -47,7 +47,7 @@ const toDetailed = (one: instance.InstanceView): z.input<typeof detailed> => ({
 const reference = envelope(z.object({ id: z.string() }));
 
 export const instanceRows = [
-  callerRow({
+  callerEndpoint({
     method: "post",
     path: "/api/instance/create",
     summary: "Create an instance; its QR code follows",
@@ -71,7 +71,7 @@ export const instanceRows = [
     }),
     out: (one) => enveloped(toCreated(one), "Instance created successfully. Please scan the QR code."),
   }),
-  callerRow({
+  callerEndpoint({
     method: "get",
     path: "/api/instance",
     summary: "List your instances",
@@ -81,7 +81,7 @@ export const instanceRows = [
     in: () => undefined,
     out: (listed) => enveloped(listed.map(toDetailed)),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/instance/{instanceId}/status",
     summary: "Get an instance and whether it is connected",
@@ -91,7 +91,7 @@ export const instanceRows = [
     in: () => undefined,
     out: (one) => enveloped(toDetailed(one)),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/instance/{instanceId}/qr",
     summary: "Get the QR code that a phone can scan now, as the text to draw",
@@ -104,7 +104,7 @@ export const instanceRows = [
     out: ({ qrCode, expiresAt }, { params }) =>
       enveloped({ id: params.instanceId, qrCode, expiresAt: expiresAt.toISOString() }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "delete",
     path: "/api/instance/{instanceId}",
     summary: "Log out of WhatsApp and remove the instance with all that is kept of it",
@@ -115,7 +115,7 @@ export const instanceRows = [
     in: () => undefined,
     out: (_result, { params }) => enveloped({ id: params.instanceId }, "Instance deleted successfully"),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "post",
     path: "/api/instance/{instanceId}/restart",
     summary: "Close the session of an instance and open it again",
@@ -126,7 +126,7 @@ export const instanceRows = [
     in: () => undefined,
     out: (_result, { params }) => enveloped({ id: params.instanceId }, "Instance restarted successfully"),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "post",
     path: "/api/instance/{instanceId}/logout",
     summary: "End the link with WhatsApp; a new scan is needed afterwards",
@@ -137,7 +137,7 @@ export const instanceRows = [
     in: () => undefined,
     out: (_result, { params }) => enveloped({ id: params.instanceId }, "Instance logged out successfully"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/instance/{instanceId}/pairing-code",
     summary: commandCatalog["instance.requestPairingCode"].summary,

@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { label } from "../../../../core/command/catalog/label.ts";
+import { commandEndpoint, instanceEndpoint } from "../../endpoint.ts";
 import { getChatLabels, listLabeledChats, listLabels } from "../../operations/label.ts";
-import { commandRow, instanceRow } from "../../row.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { name, color } = commandCatalog["label.create"].input.shape;
@@ -22,7 +22,7 @@ const errors = ["not_a_business", "instance_not_connected"] as const;
 const toLabel = ({ id, name, color, predefinedId }: z.output<typeof label>) => ({ id, name, color, predefinedId });
 
 export const labelRows = [
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/labels/{instanceId}",
     summary: "The labels of a WhatsApp Business account; also while it is not connected",
@@ -33,7 +33,7 @@ export const labelRows = [
     in: () => undefined,
     out: (labels) => enveloped(labels),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/labels/{instanceId}",
     summary: commandCatalog["label.create"].summary,
@@ -45,7 +45,7 @@ export const labelRows = [
     in: ({ body }) => body,
     out: (made) => enveloped(toLabel(made), "Label created"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "put",
     path: "/api/labels/{instanceId}/{labelId}",
     summary: commandCatalog["label.update"].summary,
@@ -58,7 +58,7 @@ export const labelRows = [
     in: ({ params, body }) => ({ labelId: params.labelId, ...body }),
     out: (changed) => enveloped(toLabel(changed), "Label updated"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "delete",
     path: "/api/labels/{instanceId}/{labelId}",
     summary: commandCatalog["label.delete"].summary,
@@ -68,7 +68,7 @@ export const labelRows = [
     in: ({ params }) => ({ labelId: params.labelId }),
     out: (_result, { params }) => enveloped({ id: params.labelId }, "Label deleted"),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/labels/{instanceId}/chats/{chatId}",
     summary: "The labels of a chat, by phone number, JID or LID; also while the instance is not connected",
@@ -79,7 +79,7 @@ export const labelRows = [
     in: ({ params }) => params.chatId,
     out: (chat) => enveloped(chat),
   }),
-  commandRow({
+  commandEndpoint({
     method: "put",
     path: "/api/labels/{instanceId}/chats/{chatId}",
     summary: commandCatalog["label.setChat"].summary,
@@ -90,7 +90,7 @@ export const labelRows = [
     in: ({ params, body }) => ({ chat: params.chatId, labelIds: body.labelIds }),
     out: ({ chat, labels }) => enveloped({ chatId: chat, labels }, "Chat labels saved"),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/labels/{instanceId}/{labelId}/chats",
     summary: "The chats that carry a label; also while the instance is not connected",

@@ -3,8 +3,8 @@ import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { uploadId } from "../../../../core/media/index.ts";
 import { inlinePlace } from "../../../../core/media/inline.ts";
 import { stagedFile } from "../../../../core/media/staged.ts";
+import { type Endpoint, instanceEndpoint } from "../../endpoint.ts";
 import { convertFile, getUpload } from "../../operations/media.ts";
-import { instanceRow, type Row } from "../../row.ts";
 import { isoDate } from "../../shapes.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
@@ -51,8 +51,8 @@ const convertRow = (
   path: "/api/media/{instanceId}/convert/voice" | "/api/media/{instanceId}/convert/video",
   command: "media.convertVoice" | "media.convertVideo",
   done: string,
-): Row => ({
-  ...instanceRow({
+): Endpoint => ({
+  ...instanceEndpoint({
     method: "post",
     path,
     summary: `${commandCatalog[command].summary}; the result is a file that can be fetched, sent and converted for a day`,
@@ -79,7 +79,7 @@ const convertRow = (
 export const mediaRows = [
   convertRow("/api/media/{instanceId}/convert/voice", "media.convertVoice", "Audio converted to Opus"),
   convertRow("/api/media/{instanceId}/convert/video", "media.convertVideo", "Video converted to MP4"),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/media/{instanceId}/{filePath}",
     summary: "A fresh URL of a file that was uploaded or converted",

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { messageId } from "../../../../core/message/id.ts";
-import { commandRow } from "../../row.ts";
+import { commandEndpoint } from "../../endpoint.ts";
 import { envelope, enveloped } from "./envelope.ts";
 import { instanceId } from "./message.ts";
 
@@ -18,7 +18,7 @@ const typed = envelope(z.object({ chatId: z.string(), typing: z.boolean() }));
 
 /** What is done to messages and chats that are there. */
 export const messageActionRows = [
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/message/seen",
     summary:
@@ -36,7 +36,7 @@ export const messageActionRows = [
     in: ({ body }) => ({ chat: body.chatId, messageIds: body.messageId === undefined ? undefined : [body.messageId] }),
     out: ({ messages }, { body }) => enveloped({ chatId: body.chatId, messages }, "Marked as read"),
   }),
-  commandRow({
+  commandEndpoint({
     ...typing,
     path: "/api/message/typing/start",
     summary: "Show in a chat that a text is being typed",
@@ -45,7 +45,7 @@ export const messageActionRows = [
     in: ({ body }) => ({ to: body.chatId, state: "composing" as const }),
     out: (_done, { body }) => enveloped({ chatId: body.chatId, typing: true }),
   }),
-  commandRow({
+  commandEndpoint({
     ...typing,
     path: "/api/message/typing/stop",
     summary: "Show in a chat that nothing is being typed any more",
@@ -54,7 +54,7 @@ export const messageActionRows = [
     in: ({ body }) => ({ to: body.chatId, state: "paused" as const }),
     out: (_done, { body }) => enveloped({ chatId: body.chatId, typing: false }),
   }),
-  commandRow({
+  commandEndpoint({
     method: "put",
     path: "/api/message/reaction",
     summary: commandCatalog["message.react"].summary,
@@ -74,7 +74,7 @@ export const messageActionRows = [
     out: (reaction, { body }) =>
       enveloped({ messageId: body.messageId, reactionId: reaction.messageId, emoji: body.emoji }),
   }),
-  commandRow({
+  commandEndpoint({
     method: "put",
     path: "/api/message/star",
     summary: commandCatalog["message.star"].summary,
@@ -85,7 +85,7 @@ export const messageActionRows = [
     in: ({ body }) => ({ messageId: body.messageId, chat: body.chatId, star: body.star }),
     out: (_done, { body }) => enveloped({ messageId: body.messageId, star: body.star }),
   }),
-  commandRow({
+  commandEndpoint({
     method: "put",
     path: "/api/message/{instanceId}/{messageId}",
     summary: commandCatalog["message.edit"].summary,
@@ -96,7 +96,7 @@ export const messageActionRows = [
     in: ({ params, body }) => ({ messageId: params.messageId, chat: body.chatId, text: body.message }),
     out: (_done, { params }) => enveloped({ messageId: params.messageId }, "Message edited"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "delete",
     path: "/api/message/{instanceId}/{messageId}",
     summary: commandCatalog["message.delete"].summary,

@@ -3,8 +3,8 @@ import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { eventTypes } from "../../../../core/command/catalog/message/calendar-event.ts";
 import { messageStatuses } from "../../../../core/message/message.sql.ts";
 import type { Respondent, Tally } from "../../../../core/message/response.ts";
+import { instanceEndpoint } from "../../endpoint.ts";
 import { getChats, getHistory, getTally } from "../../operations/message.ts";
-import { instanceRow } from "../../row.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
@@ -73,7 +73,7 @@ const tally = z.discriminatedUnion("type", [
 ]);
 
 export const messageChatRows = [
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/message/chats/{instanceId}",
     summary: "The chats of an instance, the one with the newest message first",
@@ -102,7 +102,7 @@ export const messageChatRows = [
       pagination,
     }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/message/{instanceId}/{messageId}/responses",
     summary: "How a poll or an event was answered until now, whether we sent it or others did",
@@ -114,7 +114,7 @@ export const messageChatRows = [
     in: ({ params, query }) => ({ messageId: params.messageId, chat: query.chatId }),
     out: (result) => enveloped(shownTally(result)),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/message/chat/{instanceId}/{chatId}",
     summary: "The messages of a chat, from the newest to the oldest",

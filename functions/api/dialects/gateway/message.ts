@@ -1,9 +1,9 @@
 import * as z from "zod";
 import { type CommandName, commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { type MediaPlace, mediaPlace } from "../../../../core/media/inline.ts";
+import { bodyInstanceEndpoint, commandEndpoint } from "../../endpoint.ts";
 import { checkPlace } from "../../operations/media.ts";
 import { refuseButtons, refuseList } from "../../operations/message.ts";
-import { bodyInstanceRow, commandRow } from "../../row.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 export const instanceId = z.string().min(1).max(128);
@@ -50,7 +50,7 @@ const send = <Name extends CommandName>(command: Name) => ({
 });
 
 export const messageRows = [
-  commandRow({
+  commandEndpoint({
     ...send("message.sendText"),
     path: "/api/message/send/text",
     summary: commandCatalog["message.sendText"].summary,
@@ -58,7 +58,7 @@ export const messageRows = [
     in: ({ body }) => ({ ...addressed(body), text: body.message }),
     out: answered,
   }),
-  commandRow({
+  commandEndpoint({
     ...send("message.sendMedia"),
     path: "/api/message/send/image",
     summary: "Send an image",
@@ -67,7 +67,7 @@ export const messageRows = [
     in: ({ body }) => ({ ...addressed(body), ...placed(body.image), kind: "image" as const, caption: body.caption }),
     out: answered,
   }),
-  commandRow({
+  commandEndpoint({
     ...send("message.sendMedia"),
     path: "/api/message/send/file",
     summary: "Send a file as a document",
@@ -82,7 +82,7 @@ export const messageRows = [
     }),
     out: answered,
   }),
-  commandRow({
+  commandEndpoint({
     ...send("message.sendMedia"),
     path: "/api/message/send/voice",
     summary: "Send a voice note; what is not Ogg/Opus is converted",
@@ -91,7 +91,7 @@ export const messageRows = [
     in: ({ body }) => ({ ...addressed(body), ...placed(body.audio), kind: "audio" as const, voice: true }),
     out: answered,
   }),
-  commandRow({
+  commandEndpoint({
     ...send("message.sendMedia"),
     path: "/api/message/send/video",
     summary: "Send a film; what WhatsApp does not play is converted",
@@ -100,7 +100,7 @@ export const messageRows = [
     in: ({ body }) => ({ ...addressed(body), ...placed(body.video), kind: "video" as const, caption: body.caption }),
     out: answered,
   }),
-  commandRow({
+  commandEndpoint({
     ...send("message.sendLocation"),
     path: "/api/message/send/location",
     summary: commandCatalog["message.sendLocation"].summary,
@@ -120,7 +120,7 @@ export const messageRows = [
     }),
     out: answered,
   }),
-  commandRow({
+  commandEndpoint({
     ...send("message.sendContact"),
     path: "/api/message/send/contact",
     summary: commandCatalog["message.sendContact"].summary,
@@ -128,7 +128,7 @@ export const messageRows = [
     in: ({ body }) => ({ ...addressed(body), contacts: body.contacts }),
     out: answered,
   }),
-  commandRow({
+  commandEndpoint({
     ...send("message.sendPoll"),
     path: "/api/message/send/poll",
     summary: commandCatalog["message.sendPoll"].summary,
@@ -141,7 +141,7 @@ export const messageRows = [
     }),
     out: answered,
   }),
-  commandRow({
+  commandEndpoint({
     ...send("message.sendLink"),
     path: "/api/message/send/link-preview",
     summary: commandCatalog["message.sendLink"].summary,
@@ -161,7 +161,7 @@ export const messageRows = [
     }),
     out: answered,
   }),
-  commandRow({
+  commandEndpoint({
     ...send("message.forward"),
     path: "/api/message/forward",
     summary: commandCatalog["message.forward"].summary,
@@ -169,7 +169,7 @@ export const messageRows = [
     in: ({ body }) => ({ ...addressed(body), messageId: body.messageId, chat: body.chatId }),
     out: answered,
   }),
-  bodyInstanceRow({
+  bodyInstanceEndpoint({
     method: "post",
     path: "/api/message/send/list",
     summary: "Not supported: WhatsApp no longer shows lists of linked devices",
@@ -193,7 +193,7 @@ export const messageRows = [
     in: () => undefined,
     out: answered,
   }),
-  bodyInstanceRow({
+  bodyInstanceEndpoint({
     method: "post",
     path: "/api/message/send/buttons",
     summary: "Not supported: WhatsApp no longer shows buttons of linked devices",

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { type InstanceStatus, instanceStatuses } from "../../../../core/instance/instance.sql.ts";
+import { callerEndpoint, publicEndpoint } from "../../endpoint.ts";
 import { environment, health, now, restart, status, stop, versions } from "../../operations/observability.ts";
-import { callerRow, openRow } from "../../row.ts";
 import { instanceStatus, isoDate, pageQuery, paginationShape } from "../../shapes.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
@@ -73,7 +73,7 @@ const order = z.object({
 });
 
 export const observabilityRows = [
-  openRow({
+  publicEndpoint({
     method: "get",
     path: "/api/observability/ping",
     summary: "Whether the API answers",
@@ -83,7 +83,7 @@ export const observabilityRows = [
     in: () => undefined,
     out: (timestamp) => ({ success: true as const, message: "pong" as const, timestamp: timestamp.toISOString() }),
   }),
-  openRow({
+  publicEndpoint({
     method: "get",
     path: "/api/observability/health",
     summary:
@@ -123,7 +123,7 @@ export const observabilityRows = [
         shards,
       }),
   }),
-  callerRow({
+  callerEndpoint({
     method: "get",
     path: "/api/observability/version",
     summary: "The versions of what runs",
@@ -135,7 +135,7 @@ export const observabilityRows = [
     in: () => undefined,
     out: (known) => enveloped(known),
   }),
-  callerRow({
+  callerEndpoint({
     method: "get",
     path: "/api/observability/environment",
     summary: "How this API is set up, without anything that is secret",
@@ -167,7 +167,7 @@ export const observabilityRows = [
     in: () => undefined,
     out: (known) => enveloped(known),
   }),
-  callerRow({
+  callerEndpoint({
     method: "get",
     path: "/api/observability/status",
     summary: "The state of this process, the database, the queues, the session hosts and, for an admin, every instance",
@@ -247,7 +247,7 @@ export const observabilityRows = [
         },
       }),
   }),
-  callerRow({
+  callerEndpoint({
     method: "post",
     path: "/api/observability/stop",
     summary:
@@ -259,7 +259,7 @@ export const observabilityRows = [
     out: (given) =>
       enveloped(given, "The session hosts end their sessions. What is sent waits for POST /api/observability/restart"),
   }),
-  callerRow({
+  callerEndpoint({
     method: "post",
     path: "/api/observability/restart",
     summary: "Have the session hosts serve again; those that do already begin anew, one after another",

@@ -1,14 +1,14 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { needsChat } from "../../../../core/command/catalog/presence.ts";
-import { commandRow } from "../../row.ts";
+import { commandEndpoint } from "../../endpoint.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { state, chat } = commandCatalog["presence.set"].input.shape;
 const told = commandCatalog["presence.get"].output.shape.chats.element;
 
 export const presenceRows = [
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/presence/{instanceId}",
     summary: commandCatalog["presence.set"].summary,
@@ -29,7 +29,7 @@ export const presenceRows = [
     out: (_result, { params, body }) =>
       enveloped({ instanceId: params.instanceId, presence: body.presence }, "Presence updated"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "get",
     path: "/api/presence/{instanceId}",
     summary: commandCatalog["presence.get"].summary,
@@ -39,7 +39,7 @@ export const presenceRows = [
     in: () => ({}),
     out: ({ chats }) => enveloped(chats),
   }),
-  commandRow({
+  commandEndpoint({
     method: "get",
     path: "/api/presence/{instanceId}/{chatId}",
     summary: "Who is online or typing in a chat, and how long ago that was told; empty where nothing was",
@@ -49,7 +49,7 @@ export const presenceRows = [
     in: ({ params }) => ({ chat: params.chatId }),
     out: ({ chats: [one] }, { params }) => enveloped(one ?? { chatId: params.chatId, presences: [] }),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/presence/{instanceId}/{chatId}/subscribe",
     summary: commandCatalog["presence.subscribe"].summary,

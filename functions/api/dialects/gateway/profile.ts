@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { commandRow } from "../../row.ts";
+import { commandEndpoint } from "../../endpoint.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { name } = commandCatalog["profile.setName"].input.shape;
@@ -11,7 +11,7 @@ const { phoneNumber, lid, name: ownName, about: ownAbout, pictureUrl } = command
 const done = envelope(z.object({ instanceId: z.string() }));
 
 export const profileRows = [
-  commandRow({
+  commandEndpoint({
     method: "get",
     path: "/api/profile/{instanceId}",
     summary: commandCatalog["profile.get"].summary,
@@ -39,7 +39,7 @@ export const profileRows = [
         pictureUrl: rest.pictureUrl,
       }),
   }),
-  commandRow({
+  commandEndpoint({
     method: "put",
     path: "/api/profile/{instanceId}/name",
     summary: commandCatalog["profile.setName"].summary,
@@ -50,7 +50,7 @@ export const profileRows = [
     in: ({ body }) => body,
     out: (_result, { params }) => enveloped({ instanceId: params.instanceId }, "Profile name updated"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "put",
     path: "/api/profile/{instanceId}/status",
     summary: commandCatalog["profile.setAbout"].summary,
@@ -61,7 +61,7 @@ export const profileRows = [
     in: ({ body }) => ({ about: body.status }),
     out: (_result, { params }) => enveloped({ instanceId: params.instanceId }, "Profile status updated"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "put",
     path: "/api/profile/{instanceId}/picture",
     summary: commandCatalog["profile.setPicture"].summary,
@@ -81,7 +81,7 @@ export const profileRows = [
     in: ({ body }) => ({ url: body.image, upload: body.uploadId }),
     out: (_result, { params }) => enveloped({ instanceId: params.instanceId }, "Profile picture updated"),
   }),
-  commandRow({
+  commandEndpoint({
     method: "delete",
     path: "/api/profile/{instanceId}/picture",
     summary: commandCatalog["profile.removePicture"].summary,

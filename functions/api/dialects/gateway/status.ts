@@ -2,9 +2,9 @@ import * as z from "zod";
 import { type CommandName, commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { mediaPlace } from "../../../../core/media/inline.ts";
 import { statusChat } from "../../../../core/message/status.ts";
+import { commandEndpoint, instanceEndpoint } from "../../endpoint.ts";
 import { checkPlace } from "../../operations/media.ts";
 import { newMessageId } from "../../operations/status.ts";
-import { commandRow, instanceRow } from "../../row.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { text, backgroundColor, font, statusJidList, id } = commandCatalog["status.sendText"].input.shape;
@@ -43,7 +43,7 @@ const post = <Name extends CommandName>(command: Name) => ({
  * those who are blocked. When that is nobody the answer is 409 `conflict`.
  */
 export const statusRows = [
-  commandRow({
+  commandEndpoint({
     ...post("status.sendText"),
     path: "/api/status/{instanceId}/text",
     summary: "Post a text as a status, to statusJidList or else to the address book",
@@ -56,7 +56,7 @@ export const statusRows = [
     }),
     out: answered,
   }),
-  commandRow({
+  commandEndpoint({
     ...post("status.sendMedia"),
     path: "/api/status/{instanceId}/image",
     summary: "Post a picture as a status, to statusJidList or else to the address book",
@@ -71,7 +71,7 @@ export const statusRows = [
     }),
     out: answered,
   }),
-  commandRow({
+  commandEndpoint({
     ...post("status.sendMedia"),
     path: "/api/status/{instanceId}/voice",
     summary:
@@ -86,7 +86,7 @@ export const statusRows = [
     }),
     out: answered,
   }),
-  commandRow({
+  commandEndpoint({
     ...post("status.sendMedia"),
     path: "/api/status/{instanceId}/video",
     summary:
@@ -102,7 +102,7 @@ export const statusRows = [
     }),
     out: answered,
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/status/{instanceId}/delete",
     summary: commandCatalog["status.delete"].summary,
@@ -113,7 +113,7 @@ export const statusRows = [
     in: ({ body }) => body,
     out: (_done, { body }) => enveloped({ messageId: body.messageId }, "Status deleted"),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/status/{instanceId}/new-message-id",
     summary: "An id that a status may be posted with, once",

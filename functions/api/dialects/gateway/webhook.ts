@@ -1,10 +1,10 @@
 import * as z from "zod";
-import { webhookUrl } from "../../../../core/instance/settings.ts";
+import { webhookUrl } from "../../../../core/instance-management/settings.ts";
 import { gatewayEvents } from "../../../../core/webhook/delivery/test-delivery.ts";
 import { deliveryStatuses, type LoggedDelivery, maxCleared } from "../../../../core/webhook/log/index.ts";
 import { eventFilter, delivery as shared, toDelivery as toShared } from "../../delivery-shape.ts";
+import { callerEndpoint } from "../../endpoint.ts";
 import * as webhook from "../../operations/webhook-log.ts";
-import { callerRow } from "../../row.ts";
 import { pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
@@ -22,7 +22,7 @@ const ofInstance = z.object({
 const counts = z.object({ total: z.int(), succeeded: z.int(), failed: z.int(), pending: z.int() });
 
 export const webhookRows = [
-  callerRow({
+  callerEndpoint({
     method: "post",
     path: "/api/webhook/test",
     summary: "Post an event to a URL now, and see what it answers; it belongs to no instance and is not signed",
@@ -54,7 +54,7 @@ export const webhookRows = [
         succeeded ? "The webhook has taken the test" : "The webhook has not taken the test",
       ),
   }),
-  callerRow({
+  callerEndpoint({
     method: "get",
     path: "/api/webhook/logs",
     summary: "The webhook deliveries of your instances, from the newest to the oldest",
@@ -76,7 +76,7 @@ export const webhookRows = [
     }),
     out: ({ deliveries, pagination }) => ({ ...enveloped(deliveries.map(toDelivery)), pagination }),
   }),
-  callerRow({
+  callerEndpoint({
     method: "get",
     path: "/api/webhook/stats",
     summary: "How the webhook deliveries in the logs of your instances went, in figures",
@@ -96,7 +96,7 @@ export const webhookRows = [
     in: ({ query }) => query.instanceId,
     out: (stats) => enveloped(stats),
   }),
-  callerRow({
+  callerEndpoint({
     method: "post",
     path: "/api/webhook/retry/{webhookId}",
     summary: "Send a webhook delivery again, under its id, to where the webhook goes now",
@@ -107,7 +107,7 @@ export const webhookRows = [
     in: ({ params }) => params.webhookId,
     out: (one) => enveloped(toDelivery(one), "The webhook is about to be sent again"),
   }),
-  callerRow({
+  callerEndpoint({
     method: "delete",
     path: "/api/webhook/logs",
     summary: `Remove finished webhook deliveries of your instances from the logs, at most ${maxCleared} in a call`,

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { commandRow } from "../../row.ts";
+import { commandEndpoint } from "../../endpoint.ts";
 
 const { reaction } = commandCatalog["message.react"].input.shape;
 const { text } = commandCatalog["message.edit"].input.shape;
@@ -12,7 +12,7 @@ const success = { success: true as const };
 
 /** Beyond the document. `phone` says which chat is meant where messages of several have one id. */
 export const actionRows = [
-  commandRow({
+  commandEndpoint({
     method: "delete",
     path: "/api/whatsapp/{instanceId}/messages/{messageId}",
     summary: commandCatalog["message.delete"].summary,
@@ -23,7 +23,7 @@ export const actionRows = [
     in: ({ params, query }) => ({ messageId: params.messageId, chat: query.phone }),
     out: () => success,
   }),
-  commandRow({
+  commandEndpoint({
     method: "put",
     path: "/api/whatsapp/{instanceId}/messages/{messageId}",
     summary: commandCatalog["message.edit"].summary,
@@ -34,7 +34,7 @@ export const actionRows = [
     in: ({ params, body }) => ({ messageId: params.messageId, chat: body.phone, text: body.message }),
     out: () => success,
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/messages/{messageId}/reaction",
     summary: commandCatalog["message.react"].summary,
@@ -48,7 +48,7 @@ export const actionRows = [
     in: ({ params, body }) => ({ messageId: params.messageId, chat: body.phone, reaction: body.reaction }),
     out: ({ messageId }) => ({ id: messageId }),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/typing",
     summary: commandCatalog["chat.setTyping"].summary,
@@ -59,7 +59,7 @@ export const actionRows = [
     in: ({ body }) => ({ to: body.phone, state: body.state }),
     out: () => success,
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/read",
     summary: commandCatalog["message.markRead"].summary,

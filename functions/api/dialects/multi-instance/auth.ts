@@ -1,9 +1,9 @@
 import * as z from "zod";
 import * as field from "../../../../core/user/field.ts";
 import { maxPasswordLength } from "../../../../core/user/index.ts";
+import { callerEndpoint, publicEndpoint } from "../../endpoint.ts";
 import { rotateKey } from "../../operations/key.ts";
 import { changePassword, currentUser, login, updateMe } from "../../operations/user.ts";
-import { callerRow, openRow } from "../../row.ts";
 import { isoDate } from "../../shapes.ts";
 import { force, meShape, ownSettings, toMe, toSettings, userName } from "./user-shapes.ts";
 
@@ -11,7 +11,7 @@ import { force, meShape, ownSettings, toMe, toSettings, userName } from "./user-
 const password = z.string().min(1).max(maxPasswordLength);
 
 export const authRows = [
-  openRow({
+  publicEndpoint({
     method: "post",
     path: "/api/auth/login",
     summary: "Log in with e-mail address and password; the token is good for an hour",
@@ -27,7 +27,7 @@ export const authRows = [
       user: { id, email, firstName, lastName, apiKey },
     }),
   }),
-  callerRow({
+  callerEndpoint({
     method: "get",
     path: "/api/auth/me",
     summary: "Who the credentials stand for",
@@ -37,7 +37,7 @@ export const authRows = [
     in: () => undefined,
     out: toMe,
   }),
-  callerRow({
+  callerEndpoint({
     method: "put",
     path: "/api/auth/me",
     summary: "Change what is kept of yourself; what is not given stays",
@@ -48,7 +48,7 @@ export const authRows = [
     in: ({ body }) => toSettings(body),
     out: toMe,
   }),
-  callerRow({
+  callerEndpoint({
     method: "post",
     path: "/api/auth/change-password",
     summary: "Set another password; all tokens of before end, and the answer has a new one",
@@ -61,7 +61,7 @@ export const authRows = [
     in: ({ body }) => body,
     out: (token) => ({ success: true as const, message: "Password changed; earlier tokens have ended", token }),
   }),
-  callerRow({
+  callerEndpoint({
     method: "post",
     path: "/api/auth/rotate-key",
     summary: "Put a new API key in the place of the one that is used or, with a token, of the one that login shows",

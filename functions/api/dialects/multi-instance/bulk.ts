@@ -2,8 +2,8 @@ import * as z from "zod";
 import { maxRecipients } from "../../../../core/bulk/plan.ts";
 import { type BulkView, recipientStatuses } from "../../../../core/bulk/report.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
+import { instanceEndpoint } from "../../endpoint.ts";
 import * as bulk from "../../operations/bulk.ts";
-import { instanceRow } from "../../row.ts";
 import { isoDate, pageRequest, paginationShape } from "../../shapes.ts";
 import { pageOnly, sendAt } from "./scheduled.ts";
 
@@ -59,7 +59,7 @@ const toBulk = (one: BulkView): z.input<typeof shape> => ({
 const recipientStatus = z.enum(recipientStatuses);
 
 export const bulkRows = [
-  instanceRow({
+  instanceEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/bulk",
     summary: "Send to many at a pace. Who cannot get it is rejected alone and stands in the report",
@@ -79,7 +79,7 @@ export const bulkRows = [
     }),
     out: ({ bulkId, accepted, rejected }) => ({ bulkId, total: accepted + rejected, accepted, rejected }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/bulk",
     summary: "The bulks of an instance, from the newest to the oldest",
@@ -90,7 +90,7 @@ export const bulkRows = [
     in: ({ query }) => pageRequest(query, 50),
     out: ({ bulks, pagination }) => ({ bulks: bulks.map(toBulk), pagination }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/bulk/{bulkId}",
     summary: "How far a bulk has come",
@@ -115,7 +115,7 @@ export const bulkRows = [
       estimatedEnd: one.estimatedEnd?.toISOString() ?? null,
     }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/bulk/{bulkId}/recipients",
     summary: "What became of each recipient of a bulk, in the order given",
@@ -145,7 +145,7 @@ export const bulkRows = [
       pagination,
     }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "delete",
     path: "/api/whatsapp/{instanceId}/bulk/{bulkId}",
     summary: "Call off what has not been released yet; the rest goes its way",

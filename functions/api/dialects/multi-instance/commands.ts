@@ -1,11 +1,11 @@
 import * as z from "zod";
 import { commandStatuses } from "../../../../core/command/command.sql.ts";
+import { callerEndpoint } from "../../endpoint.ts";
 import { getCommand } from "../../operations/command.ts";
-import { callerRow } from "../../row.ts";
 import { isoDate } from "../../shapes.ts";
 
 export const commandRows = [
-  callerRow({
+  callerEndpoint({
     method: "get",
     path: "/api/commands/{commandId}",
     summary: "Where a command stands; a command is gone with its instance",

@@ -3,8 +3,8 @@ import { checkable, maxChecked } from "../../../../core/command/catalog/contact.
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import type { Contact } from "../../../../core/contact/index.ts";
 import { pagination } from "../../../../core/page.ts";
+import { commandEndpoint, instanceEndpoint } from "../../endpoint.ts";
 import { getContact, listContacts } from "../../operations/contact.ts";
-import { commandRow, instanceRow } from "../../row.ts";
 import { pageQuery, paginationShape, queryText } from "../../shapes.ts";
 
 export const contact = z.object({
@@ -42,7 +42,7 @@ export const listQuery = z.object({
 const checked = commandCatalog["contact.check"].output.shape.numbers.element;
 
 export const contactRows = [
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/contacts",
     summary: "Whom the account knows, people and groups, by name; also while it is not connected",
@@ -62,7 +62,7 @@ export const contactRows = [
         : { pagination: pagination({ limit: query.limit, skip: query.skip ?? 0 }, contacts.length, total) }),
     }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/contacts/{contactId}",
     summary: "One contact, by phone number, JID or LID",
@@ -73,7 +73,7 @@ export const contactRows = [
     in: ({ params }) => params,
     out: toContact,
   }),
-  commandRow({
+  commandEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/check/{phone}",
     summary: "Ask WhatsApp whether a phone number is on it",
@@ -83,7 +83,7 @@ export const contactRows = [
     in: ({ params }) => ({ numbers: [params.phone] }),
     out: ({ numbers }) => firstOf(numbers),
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/check",
     summary: `Ask WhatsApp whether phone numbers, up to ${maxChecked}, are on it`,

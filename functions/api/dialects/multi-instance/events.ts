@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { type EventType, eventCatalog } from "../../../../core/event/catalog/index.ts";
+import { instanceEndpoint } from "../../endpoint.ts";
 import { getEvents } from "../../operations/event.ts";
-import { instanceRow } from "../../row.ts";
 import { isoDate, pageQuery, pageRequest } from "../../shapes.ts";
 
 const { limit, skip, startDate } = pageQuery(100).shape;
@@ -44,7 +44,7 @@ const event: z.ZodType<Shown, Shown> = z.discriminatedUnion(
 ) as unknown as z.ZodType<Shown, Shown>;
 
 export const eventRows = [
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/events",
     summary: "What happened, from the oldest to the newest: to catch up after an outage. Events are kept for 30 days",

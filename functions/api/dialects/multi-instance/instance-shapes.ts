@@ -9,7 +9,7 @@ import {
   webhookSecret,
   webhookSettings,
   webhookUrl,
-} from "../../../../core/instance/settings.ts";
+} from "../../../../core/instance-management/settings.ts";
 import { connectionStatusShape, eventQueueSetting, instanceStatus, isoDate } from "../../shapes.ts";
 
 /** An empty text stands for "none", as forms send it. */

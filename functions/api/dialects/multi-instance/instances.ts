@@ -1,9 +1,9 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { webhookSecret } from "../../../../core/instance/settings.ts";
+import { webhookSecret } from "../../../../core/instance-management/settings.ts";
 import { toJid } from "../../../../core/message/recipient.ts";
+import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../endpoint.ts";
 import * as instance from "../../operations/instance.ts";
-import { callerRow, commandRow, instanceRow } from "../../row.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape, queryText } from "../../shapes.ts";
 import * as shapes from "./instance-shapes.ts";
 import { qrDrawing } from "./qr.ts";
@@ -26,7 +26,7 @@ const activityQuery = pageQuery(100).extend({
 });
 
 export const instanceRows = [
-  callerRow({
+  callerEndpoint({
     method: "post",
     path: "/api/instances",
     summary: "Create an instance; its QR code follows",
@@ -39,7 +39,7 @@ export const instanceRows = [
     in: ({ body }) => ({ ...shapes.toSettings(body), name: body.name, dialect: "multi-instance" as const }),
     out: (created) => ({ ...shapes.toInstance(created), userId: created.userId }),
   }),
-  callerRow({
+  callerEndpoint({
     method: "get",
     path: "/api/instances",
     summary: "List your instances",
@@ -51,7 +51,7 @@ export const instanceRows = [
       instances: listed.map((one) => ({ ...shapes.toInstance(one), connectionStatus: one.connectionStatus })),
     }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}",
     summary: "Get an instance with its settings",
@@ -66,7 +66,7 @@ export const instanceRows = [
       connectionStatus: one.connectionStatus,
     }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "put",
     path: "/api/instances/{instanceId}",
     summary: "Change settings of an instance; what is not given stays",
@@ -81,7 +81,7 @@ export const instanceRows = [
       return shown;
     },
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "delete",
     path: "/api/instances/{instanceId}",
     summary: "Log out of WhatsApp and remove the instance with all that is kept of it",
@@ -95,7 +95,7 @@ export const instanceRows = [
       message: `Instance ${params.instanceId} deleted successfully`,
     }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/reconnect",
     summary: "Close the session of an instance and open it again",
@@ -106,7 +106,7 @@ export const instanceRows = [
     in: () => undefined,
     out: (_result, { params }) => ({ success: true as const, message: `Instance ${params.instanceId} reconnected` }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/disable",
     summary: "Close the session of an instance and leave it closed; its link with WhatsApp stays",
@@ -117,7 +117,7 @@ export const instanceRows = [
     in: () => undefined,
     out: (_result, { params }) => ({ success: true as const, message: `Instance ${params.instanceId} disabled` }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/enable",
     summary: "Open the session of an instance that was disabled",
@@ -128,7 +128,7 @@ export const instanceRows = [
     in: () => undefined,
     out: (_result, { params }) => ({ success: true as const, message: `Instance ${params.instanceId} enabled` }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/webhook-secret",
     summary: "Sign webhooks with another secret, and for a while with the one before as well",
@@ -148,7 +148,7 @@ export const instanceRows = [
       previousValidUntil: previousValidUntil?.toISOString() ?? null,
     }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/logout",
     summary: "End the link with WhatsApp; a new scan is needed afterwards",
@@ -159,14 +159,14 @@ export const instanceRows = [
     in: () => undefined,
     out: (_result, { params }) => ({ success: true as const, message: `Instance ${params.instanceId} logged out` }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/qr",
     summary: "Get the QR code that a phone can scan now",
     access: "read",
     ...qrDrawing,
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/pairing-code",
     summary: commandCatalog["instance.requestPairingCode"].summary,
@@ -177,7 +177,7 @@ export const instanceRows = [
     in: ({ body }) => body,
     out: ({ code, expiresAt }) => ({ pairingCode: code, expiresAt }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/activity",
     summary: "What was done with an instance, from the newest to the oldest",

@@ -1,8 +1,9 @@
 import * as z from "zod";
+import { permissions } from "../../../../core/caller.ts";
 import * as field from "../../../../core/user/field.ts";
-import { type KeyRecord, permissions } from "../../../../core/user/index.ts";
+import type { KeyRecord } from "../../../../core/user/index.ts";
+import { callerEndpoint } from "../../endpoint.ts";
 import * as key from "../../operations/key.ts";
-import { callerRow } from "../../row.ts";
 import { isoDate } from "../../shapes.ts";
 import { force } from "./user-shapes.ts";
 
@@ -41,7 +42,7 @@ const expiry = z.iso
   .meta({ description: "ISO 8601; null is never" });
 
 export const keyRows = [
-  callerRow({
+  callerEndpoint({
     method: "get",
     path: "/api/keys",
     summary: "List the API keys that work, without the keys themselves",
@@ -53,7 +54,7 @@ export const keyRows = [
     in: ({ query }) => query.userId,
     out: (keys) => ({ keys: keys.map(toKey) }),
   }),
-  callerRow({
+  callerEndpoint({
     method: "post",
     path: "/api/keys",
     summary: "Make an API key, which is shown only now; it allows no more than the key you use",
@@ -73,7 +74,7 @@ export const keyRows = [
     in: ({ query, body: { allowedIps, ...wanted } }) => ({ ...wanted, ipRanges: allowedIps, userId: query.userId }),
     out: (made) => ({ ...toKey(made), apiKey: made.key }),
   }),
-  callerRow({
+  callerEndpoint({
     method: "put",
     path: "/api/keys/{keyId}",
     summary: "Change the name of an API key or the addresses that may use it; what is not given stays",
@@ -91,7 +92,7 @@ export const keyRows = [
     }),
     out: toKey,
   }),
-  callerRow({
+  callerEndpoint({
     method: "delete",
     path: "/api/keys/{keyId}",
     summary: "Revoke an API key at once",

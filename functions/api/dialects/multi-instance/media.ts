@@ -2,8 +2,8 @@ import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { fileName } from "../../../../core/media/filename.ts";
 import { maxMediaBytes, mediaKinds, uploadId } from "../../../../core/media/index.ts";
+import { commandEndpoint, instanceEndpoint } from "../../endpoint.ts";
 import * as media from "../../operations/media.ts";
-import { commandRow, instanceRow } from "../../row.ts";
 import { isoDate } from "../../shapes.ts";
 import { schedulable, sendAt } from "./scheduled.ts";
 
@@ -44,7 +44,7 @@ const formBody = z
   });
 
 export const mediaRows = [
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/send-media",
     summary: commandCatalog["message.sendMedia"].summary,
@@ -82,7 +82,7 @@ export const mediaRows = [
       kind: body.type,
     }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/send-file",
     summary: "Send a file that comes with the request, up to 4.5 MB; larger ones go by `uploads`",
@@ -106,7 +106,7 @@ export const mediaRows = [
     }),
     out: schedulable.out,
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/uploads",
     summary: "Get a URL to upload a file to, which can then be sent for a day, to as many as you like",

@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { messageStatuses } from "../../../../core/message/message.sql.ts";
+import { instanceEndpoint } from "../../endpoint.ts";
 import { getMedia } from "../../operations/media.ts";
 import { getHistory } from "../../operations/message.ts";
-import { instanceRow } from "../../row.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
 
 const message = z.object({
@@ -40,7 +40,7 @@ const file = z.object({
 });
 
 export const messageRows = [
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/chats/{chatId}/messages",
     summary: "The messages of a chat, from the newest to the oldest",
@@ -69,7 +69,7 @@ export const messageRows = [
       pagination,
     }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/messages/{messageId}/media",
     summary:

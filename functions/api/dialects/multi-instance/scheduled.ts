@@ -1,6 +1,6 @@
 import * as z from "zod";
+import { instanceEndpoint } from "../../endpoint.ts";
 import { cancelScheduled, listScheduled } from "../../operations/scheduled.ts";
-import { instanceRow } from "../../row.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
 
 /** The field of a send that makes it wait. */
@@ -9,7 +9,7 @@ export const sendAt = z
   .optional()
   .meta({ description: "When to send it: ISO 8601 with a time zone, up to a year ahead. Without it, now" });
 
-/** What makes a row of a send one that can be scheduled; its body has the field `sendAt`. */
+/** Makes the endpoint of a send schedulable; its body has the field `sendAt`. */
 export const schedulable = {
   answer: z.object({
     /** WhatsApp's message id: the same that webhooks and the history carry. */
@@ -30,7 +30,7 @@ export const phoneOf = (jid: string) => jid.replace(/@s\.whatsapp\.net$/, "");
 export const pageOnly = (defaultLimit: number) => pageQuery(defaultLimit).omit({ startDate: true, endDate: true });
 
 export const scheduledRows = [
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/scheduled",
     summary: "The messages that wait for their time, the next one first",
@@ -63,7 +63,7 @@ export const scheduledRows = [
       pagination,
     }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "delete",
     path: "/api/whatsapp/{instanceId}/scheduled/{messageId}",
     summary: "Call off a message that waits for its time",

@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { type Period, periods } from "../../../../core/usage/index.ts";
 import { timeZone } from "../../../../core/user/field.ts";
+import { callerEndpoint, instanceEndpoint } from "../../endpoint.ts";
 import { instanceStats, systemStats, userStats } from "../../operations/stats.ts";
-import { callerRow, instanceRow } from "../../row.ts";
 import { isoDate } from "../../shapes.ts";
 
 const query = (standard: Period) =>
@@ -35,7 +35,7 @@ const usage = {
 const counted = z.object({ total: z.int(), active: z.int() });
 
 export const statsRows = [
-  callerRow({
+  callerEndpoint({
     method: "get",
     path: "/api/stats/user",
     summary: "What your instances did, and what you called",
@@ -50,7 +50,7 @@ export const statsRows = [
     in: ({ query: { period, timeZone } }) => ({ period, timeZone }),
     out: (result) => result,
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/stats/instances/{instanceId}",
     summary: "What an instance did, with its days",
@@ -75,7 +75,7 @@ export const statsRows = [
       usage: { ...sums, dailyStats: days.map((day) => ({ ...day, date: day.date.toISOString() })) },
     }),
   }),
-  callerRow({
+  callerEndpoint({
     method: "get",
     path: "/api/stats/system",
     summary: "What everybody together has and did; for administrators",

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import * as field from "../../../../core/user/field.ts";
+import { callerEndpoint } from "../../endpoint.ts";
 import * as user from "../../operations/user.ts";
-import { callerRow } from "../../row.ts";
 import { pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
 import { force, ownSettings, role, toSettings, toUser, userShape } from "./user-shapes.ts";
 
@@ -14,7 +14,7 @@ const usersQuery = pageQuery(defaultLimit)
   });
 
 export const userRows = [
-  callerRow({
+  callerEndpoint({
     method: "post",
     path: "/api/users",
     summary: "Create a user with a first API key, which is shown only now; it allows no more than the key you use",
@@ -33,7 +33,7 @@ export const userRows = [
     in: ({ body }) => toSettings(body),
     out: ({ user: made, apiKey }) => ({ ...toUser(made), apiKey: apiKey.key }),
   }),
-  callerRow({
+  callerEndpoint({
     method: "get",
     path: "/api/users",
     summary: "List the users, the newest first",
@@ -44,7 +44,7 @@ export const userRows = [
     in: ({ query: { search, ...page } }) => ({ ...pageRequest(page, defaultLimit), search }),
     out: ({ users, pagination }) => ({ users: users.map(toUser), pagination }),
   }),
-  callerRow({
+  callerEndpoint({
     method: "get",
     path: "/api/users/{userId}",
     summary: "Get a user",
@@ -55,7 +55,7 @@ export const userRows = [
     in: ({ params }) => params.userId,
     out: toUser,
   }),
-  callerRow({
+  callerEndpoint({
     method: "put",
     path: "/api/users/{userId}",
     summary: "Change a user; what is not given stays. A new password ends the user's tokens",
@@ -72,7 +72,7 @@ export const userRows = [
     in: ({ params, body }) => ({ userId: params.userId, changes: toSettings(body) }),
     out: toUser,
   }),
-  callerRow({
+  callerEndpoint({
     method: "delete",
     path: "/api/users/{userId}",
     summary: "Remove a user who has no instances, with keys and statistics",

@@ -2,14 +2,14 @@ import * as z from "zod";
 import { deliveryStatuses } from "../../../../core/webhook/log/index.ts";
 import { maxReplayed } from "../../../../core/webhook/log/replay.ts";
 import { delivery, eventFilter, toDelivery } from "../../delivery-shape.ts";
+import { instanceEndpoint } from "../../endpoint.ts";
 import * as webhook from "../../operations/webhook.ts";
-import { instanceRow } from "../../row.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
 
 const instantInput = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
 
 export const webhookRows = [
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/webhooks/deliveries",
     summary: "The webhook deliveries of an instance, from the newest to the oldest",
@@ -23,7 +23,7 @@ export const webhookRows = [
     in: ({ query }) => ({ ...pageRequest(query, 50), status: query.status, event: query.event }),
     out: ({ deliveries, pagination }) => ({ deliveries: deliveries.map(toDelivery), pagination }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/webhooks/deliveries/{deliveryId}",
     summary: "A webhook delivery with its body and its attempts",
@@ -53,7 +53,7 @@ export const webhookRows = [
       attempts: one.log.map((attempt) => ({ ...attempt, at: attempt.at.toISOString() })),
     }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/webhooks/deliveries/{deliveryId}/replay",
     summary: "Send a webhook delivery again, under its id, to where the webhook goes now",
@@ -64,7 +64,7 @@ export const webhookRows = [
     in: ({ params }) => params.deliveryId,
     out: toDelivery,
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/webhooks/replay",
     summary: `Send the webhook deliveries of a time range again, at most ${maxReplayed} in a call`,
@@ -87,7 +87,7 @@ export const webhookRows = [
     in: ({ body }) => body,
     out: ({ replayed, next }) => ({ replayed, next: next?.toISOString() ?? null }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/webhooks/test",
     summary: "Post a test to the webhook now, and see what it answers",
@@ -112,7 +112,7 @@ export const webhookRows = [
       error,
     }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/webhooks/status",
     summary: "How the endpoint of the webhook fares",

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
+import { commandEndpoint, instanceEndpoint } from "../../endpoint.ts";
 import { getInstance, logoutInstance } from "../../operations/instance.ts";
-import { commandRow, instanceRow } from "../../row.ts";
 import { connectionStatusShape } from "../../shapes.ts";
 import { qrDrawing } from "./qr.ts";
 import { schedulable, sendAt } from "./scheduled.ts";
@@ -9,7 +9,7 @@ import { schedulable, sendAt } from "./scheduled.ts";
 const { to, text, quoted, mentions } = commandCatalog["message.sendText"].input.shape;
 
 export const whatsappRows = [
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/status",
     summary: "Whether an instance is connected",
@@ -19,14 +19,14 @@ export const whatsappRows = [
     in: () => undefined,
     out: ({ connectionStatus }) => connectionStatus,
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/qr",
     summary: "Get the QR code that a phone can scan now",
     access: "read",
     ...qrDrawing,
   }),
-  commandRow({
+  commandEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/send",
     summary: commandCatalog["message.sendText"].summary,
@@ -36,7 +36,7 @@ export const whatsappRows = [
     body: z.object({ phone: to, message: text, quotedMessageId: quoted, mentions, sendAt }),
     in: ({ body }) => ({ to: body.phone, text: body.message, quoted: body.quotedMessageId, mentions: body.mentions }),
   }),
-  instanceRow({
+  instanceEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/logout",
     summary: "End the link with WhatsApp; a new scan is needed afterwards",

@@ -1,12 +1,12 @@
 import { and, eq, isNull } from "drizzle-orm";
 import { recordActivity } from "../activity/index.ts";
+import type { Caller } from "../caller.ts";
 import { type AcceptDeps, type Accepted, type AcceptRequest, acceptCommand } from "../command/accept.ts";
 import type { Vault } from "../crypto/index.ts";
 import { AppError } from "../error.ts";
 import { alignSinks } from "../event-sink/setting.ts";
-import type { Caller } from "../user/index.ts";
-import { type Instance, shardOf } from "./index.ts";
-import { type Dialect, instances } from "./instance.sql.ts";
+import { type Instance, shardOf } from "../instance/index.ts";
+import { type Dialect, instances } from "../instance/instance.sql.ts";
 import { type InstanceSettings, settingsColumns } from "./settings.ts";
 
 export interface LifecycleDeps extends AcceptDeps {

@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import type { Caller, Permission } from "../../core/caller.ts";
 import type { Accepted } from "../../core/command/accept.ts";
 import {
   type CommandInput,
@@ -7,7 +8,6 @@ import {
   commandCatalog,
 } from "../../core/command/catalog/index.ts";
 import type { ErrorCode } from "../../core/error.ts";
-import type { Caller, Permission } from "../../core/user/index.ts";
 import { type CallerContext, type Context, type InstanceContext, Pending, Raw } from "./context.ts";
 import { runCommand } from "./run-command.ts";
 
@@ -16,8 +16,8 @@ export type Method = "get" | "post" | "put" | "delete";
 /** `public`: nobody is asked who they are. `optional`: credentials need not be given, but must be valid if they are. */
 export type Access = "public" | "optional" | Permission;
 
-/** One endpoint, ready to be served: what `commandRow` and its sisters make of a declaration. */
-export interface Row {
+/** One endpoint, ready to be served: what `commandEndpoint` and its sisters make of a declaration. */
+export interface Endpoint {
   readonly method: Method;
   /** With parameters as `{instanceId}`. */
   readonly path: string;
@@ -87,54 +87,60 @@ export interface OperationDeclaration<Ctx, Path extends string, Query, Body, Ans
 }
 
 /** An endpoint that needs no instance; with `public` or `optional` access there may be no caller. */
-export function openRow<
+export function publicEndpoint<
   const Path extends string,
   Answer extends z.ZodType,
   Input,
   Output,
   Query extends Schema = undefined,
   Body extends Schema = undefined,
->(row: OperationDeclaration<Context & { caller?: Caller }, Path, Query, Body, Answer, Input, Output>): Row {
-  return operation(row, null);
+>(endpoint: OperationDeclaration<Context & { caller?: Caller }, Path, Query, Body, Answer, Input, Output>): Endpoint {
+  return operation(endpoint, null);
 }
 
 /** An endpoint for whoever has credentials. */
-export function callerRow<
+export function callerEndpoint<
   const Path extends string,
   Answer extends z.ZodType,
   Input,
   Output,
   Query extends Schema = undefined,
   Body extends Schema = undefined,
->(row: OperationDeclaration<CallerContext, Path, Query, Body, Answer, Input, Output> & { access: Permission }): Row {
-  return operation(row, null);
+>(
+  endpoint: OperationDeclaration<CallerContext, Path, Query, Body, Answer, Input, Output> & { access: Permission },
+): Endpoint {
+  return operation(endpoint, null);
 }
 
 /** An endpoint about one instance of the caller's, named by `{instanceId}` in its path. */
-export function instanceRow<
+export function instanceEndpoint<
   const Path extends `${string}{instanceId}${string}`,
   Answer extends z.ZodType,
   Input,
   Output,
   Query extends Schema = undefined,
   Body extends Schema = undefined,
->(row: OperationDeclaration<InstanceContext, Path, Query, Body, Answer, Input, Output> & { access: Permission }): Row {
-  return operation(row, "path");
+>(
+  endpoint: OperationDeclaration<InstanceContext, Path, Query, Body, Answer, Input, Output> & { access: Permission },
+): Endpoint {
+  return operation(endpoint, "path");
 }
 
 /** An endpoint about one instance of the caller's, named by `instanceId` in its body. */
-export function bodyInstanceRow<
+export function bodyInstanceEndpoint<
   const Path extends string,
   Answer extends z.ZodType,
   Input,
   Output,
   Query extends Schema = undefined,
   Body extends Schema = undefined,
->(row: OperationDeclaration<InstanceContext, Path, Query, Body, Answer, Input, Output> & { access: Permission }): Row {
-  return operation(row, "body");
+>(
+  endpoint: OperationDeclaration<InstanceContext, Path, Query, Body, Answer, Input, Output> & { access: Permission },
+): Endpoint {
+  return operation(endpoint, "body");
 }
 
-/** What a command row answers from; `scheduledAt` only of a send for later. */
+/** What a command endpoint answers from; `scheduledAt` only of a send for later. */
 type CommandResultOf<Name extends CommandName> = CommandOutput<Name> &
   Pick<Accepted, "commandId"> & { scheduledAt?: string };
 
@@ -142,14 +148,14 @@ type CommandResultOf<Name extends CommandName> = CommandOutput<Name> &
  * An endpoint that is a command. A send answers once it is accepted; anything else with its result, or with `Pending`.
  * The instance is named by the path or, where that has no `{instanceId}`, by the body.
  */
-export function commandRow<
+export function commandEndpoint<
   Name extends CommandName,
   const Path extends string,
   Answer extends z.ZodType,
   Query extends Schema = undefined,
   Body extends Schema = undefined,
 >(
-  row: Declaration<Path, Query, Body, Answer> & {
+  endpoint: Declaration<Path, Query, Body, Answer> & {
     access: Permission;
     command: Name;
     /** What must hold besides, before the command is accepted. Throws what the caller is told. */
@@ -166,19 +172,19 @@ export function commandRow<
       request: RequestOf<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>,
     ): z.input<Answer>;
   },
-): Row {
-  const { command, check, sendAt, ...rest } = row;
+): Endpoint {
+  const { command, check, sendAt, ...rest } = endpoint;
   const definition = commandCatalog[command];
   const offline: ErrorCode[] = definition.offline ? [] : ["instance_not_connected"];
   return {
     ...operation(
       {
         ...rest,
-        errors: [...(row.errors ?? []), ...definition.errors, ...offline, "idempotency_conflict"],
+        errors: [...(endpoint.errors ?? []), ...definition.errors, ...offline, "idempotency_conflict"],
         mayPend: definition.kind !== "send",
         secrets: definition.secret,
         idempotent: true,
-        in: (request) => ({ input: row.in(request), at: sendAt?.(request), request }),
+        in: (request) => ({ input: endpoint.in(request), at: sendAt?.(request), request }),
         does: (
           context: InstanceContext,
           {
@@ -195,41 +201,41 @@ export function commandRow<
             check: check && (() => check(context, input, request)),
             runAt: at === undefined ? undefined : new Date(at),
           }),
-        out: (result: unknown, request) => row.out(result as CommandResultOf<Name>, request),
+        out: (result: unknown, request) => endpoint.out(result as CommandResultOf<Name>, request),
       },
-      row.path.includes("{instanceId}") ? "path" : "body",
+      endpoint.path.includes("{instanceId}") ? "path" : "body",
     ),
     command,
   };
 }
 
 function operation<Ctx, Path extends string, Query, Body, Answer extends z.ZodType, Input, Output>(
-  row: OperationDeclaration<Ctx, Path, Query, Body, Answer, Input, Output>,
-  instance: Row["instance"],
-): Row {
+  endpoint: OperationDeclaration<Ctx, Path, Query, Body, Answer, Input, Output>,
+  instance: Endpoint["instance"],
+): Endpoint {
   return {
-    method: row.method,
-    path: row.path,
-    summary: row.summary,
-    access: row.access,
+    method: endpoint.method,
+    path: endpoint.path,
+    summary: endpoint.summary,
+    access: endpoint.access,
     instance,
     command: null,
-    query: (row.query as z.ZodType | undefined) ?? null,
-    body: (row.body as z.ZodType | undefined) ?? null,
-    form: row.form ?? false,
-    answer: row.answer,
-    rawTypes: row.rawTypes ?? [],
-    idempotent: row.idempotent ?? false,
-    status: row.status ?? 200,
-    errors: row.errors ?? [],
-    mayPend: row.mayPend ?? false,
-    secrets: row.secrets ?? false,
+    query: (endpoint.query as z.ZodType | undefined) ?? null,
+    body: (endpoint.body as z.ZodType | undefined) ?? null,
+    form: endpoint.form ?? false,
+    answer: endpoint.answer,
+    rawTypes: endpoint.rawTypes ?? [],
+    idempotent: endpoint.idempotent ?? false,
+    status: endpoint.status ?? 200,
+    errors: endpoint.errors ?? [],
+    mayPend: endpoint.mayPend ?? false,
+    secrets: endpoint.secrets ?? false,
     async run(context, request) {
-      // The engine has parsed the request by the row's own schemas and has put into the context what its access asks for.
+      // The engine has parsed the request by the endpoint's own schemas and has put into the context what its access asks for.
       const typed = request as RequestOf<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>;
-      const result = await row.does(context as Ctx, row.in(typed));
+      const result = await endpoint.does(context as Ctx, endpoint.in(typed));
       if (result instanceof Pending || result instanceof Raw) return result;
-      return row.out(result as Exclude<Output, Pending | Raw>, typed);
+      return endpoint.out(result as Exclude<Output, Pending | Raw>, typed);
     },
   };
 }

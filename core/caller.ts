@@ -1,4 +1,4 @@
-import { AppError } from "../error.ts";
+import { AppError } from "./error.ts";
 
 export const permissions = ["read", "write", "admin"] as const;
 export type Permission = (typeof permissions)[number];

@@ -9,10 +9,10 @@ import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { alignSinks } from "../event-sink/setting.ts";
 import type { Ids } from "../id.ts";
+import type { Instance } from "../instance/index.ts";
+import { instances } from "../instance/instance.sql.ts";
 import { checkHeaders } from "../webhook/delivery/attempt.ts";
 import { forgetHealth } from "../webhook/delivery/circuit-breaker.ts";
-import type { Instance } from "./index.ts";
-import { instances } from "./instance.sql.ts";
 
 /** One line of text without control characters: they would end up in logs, headers and terminals. */
 const line = z.string().regex(/^[^\p{Cc}]*$/u, "must not have control characters");
