@@ -1,5 +1,8 @@
 import type postgres from "postgres";
-import { type AcceptDeps, findKey, outgoing, sendPatienceMs } from "../command/accept.ts";
+import { type AcceptDeps, sendPatienceMs } from "../command/accept.ts";
+import type { SendDefinition } from "../command/catalog/define.ts";
+import { commandCatalog } from "../command/catalog/index.ts";
+import { findKey } from "../command/idempotency.ts";
 import { assertLinked, assertRunAt } from "../command/schedule.ts";
 import { sha256 } from "../crypto/index.ts";
 import { storableJson } from "../db/index.ts";
@@ -50,7 +53,7 @@ export async function createBulk(deps: AcceptDeps, asked: Asked, request: BulkRe
   const { planned, rejected } = planBulk(request);
   await asked.check?.();
 
-  const name = bulkCommand(request);
+  const command: SendDefinition = commandCatalog[bulkCommand(request)];
   const bulkId = deps.ids.uuid();
   // By chats, as the counts of their days are locked in that order: two bulks at once then wait, one for the other.
   const rows = planned
@@ -60,7 +63,7 @@ export async function createBulk(deps: AcceptDeps, asked: Asked, request: BulkRe
       wa_id: deps.ids.messageId(),
       index,
       input,
-      ...outgoing(name, input),
+      ...command.preview(input, undefined),
     }))
     .sort((a, b) => (a.to < b.to ? -1 : 1));
   const deadline = new Date(startAt.getTime() + sendPatienceMs);
@@ -73,7 +76,7 @@ export async function createBulk(deps: AcceptDeps, asked: Asked, request: BulkRe
     ), command as (
       insert into commands (id, instance_id, user_id, shard, name, kind, input, wa_id, status, bulk_id, bulk_index,
         correlation_id, deadline, created_at)
-      select command_id, ${instance.id}::uuid, ${userId}::uuid, ${instance.shard}::int, ${name}::text, 'send', input, wa_id,
+      select command_id, ${instance.id}::uuid, ${userId}::uuid, ${instance.shard}::int, ${command.name}::text, 'send', input, wa_id,
         'scheduled', ${bulkId}::uuid, index, ${asked.correlationId}::text, ${deadline}::timestamptz, ${now}::timestamptz
       from row
     )

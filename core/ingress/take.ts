@@ -1,6 +1,7 @@
 import { assertPermission, type Caller } from "../caller.ts";
-import { type Accepted, type AcceptRequest, acceptCommand, findAccepted } from "../command/accept.ts";
+import { type AcceptRequest, acceptCommand } from "../command/accept.ts";
 import { commandCatalog } from "../command/catalog/index.ts";
+import { type Accepted, findAccepted } from "../command/idempotency.ts";
 import { readResult } from "../command/result.ts";
 import type { Config } from "../config.ts";
 import { sqlState, sqlStates } from "../db/sql-state.ts";

@@ -1,7 +1,8 @@
 import { and, eq, isNull } from "drizzle-orm";
 import { recordActivity } from "../activity/index.ts";
 import type { Caller } from "../caller.ts";
-import { type AcceptDeps, type Accepted, type AcceptRequest, acceptCommand } from "../command/accept.ts";
+import { type AcceptDeps, type AcceptRequest, acceptCommand } from "../command/accept.ts";
+import type { Accepted } from "../command/idempotency.ts";
 import type { Vault } from "../crypto/index.ts";
 import { AppError } from "../error.ts";
 import { alignSinks } from "../event-sink/setting.ts";

@@ -1,12 +1,12 @@
 import type * as z from "zod";
 import type { Caller, Permission } from "../../core/caller.ts";
-import type { Accepted } from "../../core/command/accept.ts";
 import {
   type CommandInput,
   type CommandName,
   type CommandOutput,
   commandCatalog,
 } from "../../core/command/catalog/index.ts";
+import type { Accepted } from "../../core/command/idempotency.ts";
 import type { ErrorCode } from "../../core/error.ts";
 import { type CallerContext, type Context, type InstanceContext, Pending, Raw } from "./context.ts";
 import { runCommand } from "./run-command.ts";

@@ -1,5 +1,6 @@
-import { type Accepted, type AcceptRequest, acceptCommand } from "../../core/command/accept.ts";
+import { type AcceptRequest, acceptCommand } from "../../core/command/accept.ts";
 import { type CommandName, commandCatalog } from "../../core/command/catalog/index.ts";
+import type { Accepted } from "../../core/command/idempotency.ts";
 import { waitForResult } from "../../core/command/result.ts";
 import { type CallerContext, type InstanceContext, Pending } from "./context.ts";
 import { defaultWaitMs } from "./deps.ts";

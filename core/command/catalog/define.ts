@@ -1,12 +1,31 @@
 import type * as z from "zod";
+import type { Database } from "../../db/index.ts";
 import type { ErrorCode } from "../../error.ts";
 
 /**
- * `send`: a message; answered when it is accepted, done when WhatsApp acknowledges it.
- * `mutate`: changes something; the caller waits for its result, in the order of the instance.
- * `query`: reads; waits behind nothing.
+ * `send`: a message. The caller gets an answer when it is accepted; it is done when WhatsApp acknowledges it.
+ * `mutate`: changes something. The caller waits for the result; commands of an instance run in order.
+ * `query`: reads something. It waits for no other command.
  */
 export type CommandKind = "send" | "mutate" | "query";
+
+/** How a message appears in the history until WhatsApp has it. */
+export interface MessagePreview {
+  /** JID of the chat. */
+  to: string;
+  /** Kind of content. */
+  type: string;
+  /** Field of WhatsApp's `proto.Message` that carries the content. */
+  protoType: string;
+  body: string;
+  /** The WhatsApp message id that the caller chose, if any. */
+  messageId?: string | undefined;
+}
+
+export interface PrecheckContext {
+  db: Database;
+  instanceId: string;
+}
 
 /** One thing that can be done on WhatsApp. Everything else about it is derived from this. */
 export interface CommandDefinition<
@@ -14,34 +33,57 @@ export interface CommandDefinition<
   Kind extends CommandKind = CommandKind,
   Input extends z.ZodType = z.ZodType,
   Output extends z.ZodType = z.ZodType,
+  Checked = unknown,
 > {
   readonly name: Name;
   readonly kind: Kind;
   readonly summary: string;
   readonly input: Input;
   readonly output: Output;
-  /** What may go wrong beyond what every command can answer. */
+  /** Errors in addition to those that every command can end with. */
   readonly errors: readonly ErrorCode[];
-  /** Whether it makes sense while the instance is not connected. */
+  /** Whether the command works while the instance is not connected. */
   readonly offline: boolean;
-  /** Whether doing it twice is as good as once: decides what a new host does with one that its predecessor had begun. */
+  /** Whether running it twice has the same effect as once: decides whether a new host reruns what its predecessor began. */
   readonly repeatable: boolean;
-  /** Whether the output is a credential: then it rests encrypted. */
+  /** Whether the output is a credential. Such an output is stored encrypted. */
   readonly secret: boolean;
+  /** Checks what the database knows before the command is accepted. Returns what `preview` needs; throws an `AppError`. */
+  precheck?(context: PrecheckContext, input: z.output<Input>): Promise<Checked>;
+  /** Every send has a preview, and no other command. */
+  preview?(input: z.output<Input>, checked: Checked): MessagePreview;
 }
+
+/** A command that sends a message. */
+export interface SendDefinition<
+  Name extends string = string,
+  Input extends z.ZodType = z.ZodType,
+  Output extends z.ZodType = z.ZodType,
+  Checked = unknown,
+> extends CommandDefinition<Name, "send", Input, Output, Checked> {
+  preview(input: z.output<Input>, checked: Checked): MessagePreview;
+}
+
+/** The properties that a declaration may omit. */
+type Defaulted = "offline" | "repeatable" | "secret";
+type Declaration<Definition extends Record<Defaulted, boolean>> = Omit<Definition, Defaulted> &
+  Partial<Pick<Definition, Defaulted>>;
 
 export function defineCommand<
   const Name extends string,
-  const Kind extends CommandKind,
+  Input extends z.ZodType,
+  Output extends z.ZodType,
+  Checked = undefined,
+>(definition: Declaration<SendDefinition<Name, Input, Output, Checked>>): SendDefinition<Name, Input, Output, Checked>;
+export function defineCommand<
+  const Name extends string,
+  const Kind extends "mutate" | "query",
   Input extends z.ZodType,
   Output extends z.ZodType,
 >(
-  definition: Omit<CommandDefinition<Name, Kind, Input, Output>, "offline" | "repeatable" | "secret"> & {
-    offline?: boolean;
-    repeatable?: boolean;
-    secret?: boolean;
-  },
-): CommandDefinition<Name, Kind, Input, Output> {
+  definition: Declaration<Omit<CommandDefinition<Name, Kind, Input, Output>, "precheck" | "preview">>,
+): CommandDefinition<Name, Kind, Input, Output>;
+export function defineCommand(definition: Declaration<CommandDefinition>): CommandDefinition {
   const repeatable = definition.repeatable ?? definition.kind !== "mutate";
   return { ...definition, offline: definition.offline ?? false, repeatable, secret: definition.secret ?? false };
 }

@@ -1,9 +1,9 @@
 import * as z from "zod";
 import { uploadId } from "../../media/index.ts";
 import { messageId } from "../../message/id.ts";
-import { maxAudience } from "../../message/status.ts";
+import { assertPostable, maxAudience, type PostRequest, statusChat } from "../../message/status.ts";
 import { person } from "./contact.ts";
-import { defineCommand } from "./define.ts";
+import { defineCommand, type PrecheckContext } from "./define.ts";
 import { sent } from "./message/fields.ts";
 
 const errors = ["conflict", "recipient_not_on_whatsapp", "whatsapp_error"] as const;
@@ -24,6 +24,9 @@ const post = {
     .optional()
     .meta({ description: "WhatsApp's id that the post shall have, as new-message-id answers it; used only once" }),
 };
+
+const checkPostable = ({ db, instanceId }: PrecheckContext, input: PostRequest) =>
+  assertPostable(db, instanceId, input);
 
 /** As much as WhatsApp's own apps let one write. */
 const maxStatusText = 700;
@@ -47,6 +50,14 @@ export const sendText = defineCommand({
   }),
   output: sent,
   errors,
+  precheck: checkPostable,
+  preview: ({ text: body, id: messageId }) => ({
+    to: statusChat,
+    type: "text",
+    protoType: "extendedTextMessage",
+    body,
+    messageId,
+  }),
 });
 
 export const statusKinds = ["image", "video", "audio"] as const;
@@ -72,6 +83,14 @@ export const sendMedia = defineCommand({
     .refine((input) => input.kind !== "audio" || input.caption === undefined, "a voice note has no caption"),
   output: sent,
   errors: [...errors, "url_not_allowed", "media_not_usable", "not_supported"],
+  precheck: checkPostable,
+  preview: ({ kind, caption = "", id: messageId }) => ({
+    to: statusChat,
+    type: kind,
+    protoType: `${kind}Message`,
+    body: caption,
+    messageId,
+  }),
 });
 
 export const remove = defineCommand({

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { recipient } from "../../../message/recipient.ts";
 import { defineCommand } from "../define.ts";
-import { contextFields, sent } from "./fields.ts";
+import { checkQuoted, contextFields, sent } from "./fields.ts";
 
 /**
  * What an event is for. WhatsApp's own event has no such thing, and the texts are the caller's: nothing is added to them. So
@@ -59,4 +59,6 @@ export const sendEvent = defineCommand({
     }),
   output: sent,
   errors: ["recipient_not_on_whatsapp", "message_not_found", "whatsapp_error"],
+  precheck: checkQuoted,
+  preview: ({ to, name: body }) => ({ to, type: "event", protoType: "eventMessage", body }),
 });

@@ -1,8 +1,9 @@
 import * as z from "zod";
+import { findForwardable } from "../../../message/forward.ts";
 import { messageId } from "../../../message/id.ts";
 import { destination, recipient } from "../../../message/recipient.ts";
 import { defineCommand } from "../define.ts";
-import { contextFields, sent } from "./fields.ts";
+import { checkQuoted, contextFields, sent } from "./fields.ts";
 
 const errors = ["recipient_not_on_whatsapp", "message_not_found", "whatsapp_error"] as const;
 
@@ -24,6 +25,8 @@ export const sendLocation = defineCommand({
   }),
   output: sent,
   errors,
+  precheck: checkQuoted,
+  preview: ({ to, name: body = "" }) => ({ to, type: "location", protoType: "locationMessage", body }),
 });
 
 /** A card may carry a picture; WhatsApp's own are of some kilobytes. Characters. */
@@ -53,6 +56,11 @@ export const sendContact = defineCommand({
   }),
   output: sent,
   errors,
+  precheck: checkQuoted,
+  preview: ({ to, contacts: [first, ...others] }) =>
+    others.length > 0
+      ? { to, type: "contact", protoType: "contactsArrayMessage", body: "" }
+      : { to, type: "contact", protoType: "contactMessage", body: first?.displayName ?? "" },
 });
 
 /** What WhatsApp's apps let people enter: 2 to 12 answers of up to 100 characters, a question of up to 255. */
@@ -81,6 +89,11 @@ export const sendPoll = defineCommand({
     }),
   output: sent,
   errors,
+  precheck: checkQuoted,
+  preview: ({ to, question: body, selectableCount }) => {
+    const protoType = selectableCount === 1 ? "pollCreationMessageV3" : "pollCreationMessage";
+    return { to, type: "poll", protoType, body };
+  },
 });
 
 const webUrl = z.url({ protocol: /^https?$/ }).max(2048);
@@ -100,6 +113,8 @@ export const sendLink = defineCommand({
   }),
   output: sent,
   errors: [...errors, "url_not_allowed", "media_not_usable", "payload_too_large"],
+  precheck: checkQuoted,
+  preview: ({ to, url: body }) => ({ to, type: "text", protoType: "extendedTextMessage", body }),
 });
 
 export const forward = defineCommand({
@@ -115,6 +130,11 @@ export const forward = defineCommand({
   }),
   output: sent,
   errors: [...errors, "conflict", "media_not_ready", "media_lost", "media_not_usable", "not_supported"],
+  precheck: async (context, input) => {
+    await checkQuoted(context, input);
+    return await findForwardable(context.db, context.instanceId, input);
+  },
+  preview: ({ to }, { type, protoType, body }) => ({ to, type, protoType, body }),
 });
 
 export const star = defineCommand({

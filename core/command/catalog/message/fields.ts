@@ -1,6 +1,8 @@
 import * as z from "zod";
+import { assertQuotable } from "../../../message/find.ts";
 import { messageId } from "../../../message/id.ts";
 import { isGroupJid, recipient } from "../../../message/recipient.ts";
+import type { PrecheckContext } from "../define.ts";
 
 /** WhatsApp refuses longer texts; the bound is of the UTF-8 encoding. */
 const maxTextBytes = 65_536;
@@ -22,3 +24,11 @@ export const contextFields = {
   /** Who is mentioned. WhatsApp highlights `@` and the digits of the number, where the text has them. */
   mentions: z.array(person).max(100).optional(),
 };
+
+/** The precheck of a message with `contextFields`: refuses to quote a message that the chat does not have. */
+export async function checkQuoted(
+  { db, instanceId }: PrecheckContext,
+  { to, quoted }: { to: string; quoted?: string | undefined },
+): Promise<void> {
+  if (quoted !== undefined) await assertQuotable(db, instanceId, quoted, to);
+}

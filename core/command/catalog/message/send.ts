@@ -3,7 +3,7 @@ import { fileName } from "../../../media/filename.ts";
 import { mediaKinds, uploadId } from "../../../media/index.ts";
 import { destination } from "../../../message/recipient.ts";
 import { defineCommand } from "../define.ts";
-import { contextFields, sent, text } from "./fields.ts";
+import { checkQuoted, contextFields, sent, text } from "./fields.ts";
 
 export const sendText = defineCommand({
   name: "message.sendText",
@@ -12,6 +12,8 @@ export const sendText = defineCommand({
   input: z.object({ to: destination, text, ...contextFields }),
   output: sent,
   errors: ["recipient_not_on_whatsapp", "not_supported", "whatsapp_error"],
+  precheck: checkQuoted,
+  preview: ({ to, text: body }) => ({ to, type: "text", protoType: "extendedTextMessage", body }),
 });
 
 export const sendMedia = defineCommand({
@@ -39,4 +41,9 @@ export const sendMedia = defineCommand({
     .refine((input) => !input.voice || (input.kind ?? "audio") === "audio", "only audio can be a voice note"),
   output: sent,
   errors: ["recipient_not_on_whatsapp", "whatsapp_error", "url_not_allowed", "media_not_usable", "not_supported"],
+  precheck: checkQuoted,
+  preview: ({ to, kind, voice, caption = "" }) => {
+    const type = kind ?? (voice ? "audio" : "document");
+    return { to, type, protoType: `${type}Message`, body: caption };
+  },
 });
