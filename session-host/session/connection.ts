@@ -3,10 +3,7 @@ import {
   areJidsSameUser,
   type BinaryNode,
   type ConnectionState,
-  DEFAULT_CONNECTION_CONFIG,
-  initAuthCreds,
   jidDecode,
-  makeWASocket,
   proto,
   type WASocket,
 } from "@whiskeysockets/baileys";
@@ -26,7 +23,7 @@ import { ChannelSource } from "../inbound/channels.ts";
 import { ContactSource } from "../inbound/contacts.ts";
 import { DisappearingTimers } from "../inbound/disappearing.ts";
 import { journalGroup } from "../inbound/group-events.ts";
-import { journalMessage } from "../inbound/inbox.ts";
+import { journalMessage, type Me } from "../inbound/inbox.ts";
 import { type Acquaintance, phonesOf } from "../inbound/jids.ts";
 import { LabelBook } from "../inbound/labels.ts";
 import { PresenceBook } from "../inbound/presences.ts";
@@ -35,10 +32,13 @@ import { Responses } from "../inbound/responses.ts";
 import type { Change } from "../ledger/change.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { MediaConnection } from "../media/media.ts";
-import { type SharedCaches, sessionCaches, ttlCache } from "./caches.ts";
-import { Gate, type Outlet } from "./gate.ts";
+import type { SharedCaches } from "./caches.ts";
+import { loadCredentials } from "./credentials.ts";
+import { Gate } from "./gate.ts";
 import { GroupAdmins } from "./group-admins.ts";
 import { keepPresenceTyped } from "./own-presence.ts";
+import { Recorder } from "./recorder.ts";
+import { openSocket, outletOf } from "./socket.ts";
 
 export interface ConnectionDeps {
   db: Database;
@@ -52,20 +52,22 @@ export interface ConnectionDeps {
 
 export interface ConnectionHandlers {
   onUpdate(update: Partial<ConnectionState>): void;
-  /** WhatsApp's answer to a message of ours; `error` is its code when it refuses. */
+  /** WhatsApp acknowledged a message of ours; `error` is its code if it refused the message. */
   onAck(ack: { waId: string; error: string | undefined }): void;
-  /** What was sent under this id and is in no row. */
+  /** Returns what was sent under this id, if it is not in the database. */
   recall(waId: string): proto.IMessage | undefined;
-  /** Something was recorded that has a file to fetch. */
+  /** A change with a file to download was recorded. */
   onMedia(): void;
 }
 
-/** Credentials are wanted but not there: deleted from outside, or a bug. Nothing makes new ones in their place. */
-export class CredentialsMissing extends Error {
-  override readonly name = "CredentialsMissing";
+interface Parts {
+  gate: Gate;
+  recorder: Recorder;
+  store: KeyStore;
+  creds: AuthenticationCreds;
 }
 
-/** One Baileys socket, from its opening to its end, with all that makes it durable around it. */
+/** One Baileys socket, from opening to closing, and everything that makes it durable. */
 export class Connection implements OpenConnection, MediaConnection {
   readonly sock: WASocket;
   readonly creds: AuthenticationCreds;
@@ -73,11 +75,15 @@ export class Connection implements OpenConnection, MediaConnection {
   readonly presences = new PresenceBook();
   readonly disappearing = new DisappearingTimers();
   readonly labels: LabelBook;
-  /** For `fetch`: where this connection's media is. */
+  /** Options for `fetch` that reach this connection's media host. */
   readonly downloads: RequestInit;
+  readonly #deps: ConnectionDeps;
+  readonly #instanceId: string;
+  readonly #handlers: ConnectionHandlers;
   readonly #gate: Gate;
-  readonly #record: (change: Change) => Promise<void>;
-  readonly #settle: () => Promise<void>;
+  readonly #recorder: Recorder;
+  readonly #channels: ChannelSource;
+  readonly #early = new EarlyReceipts();
 
   /** Reads the credentials, making new ones only if the instance has never been linked, and opens the socket. */
   static async open(
@@ -85,221 +91,168 @@ export class Connection implements OpenConnection, MediaConnection {
     instance: { id: string; linked: boolean; version: ClientVersion },
     handlers: ConnectionHandlers,
   ): Promise<Connection> {
+    const { db, vault, ledger, log } = deps;
     const gate = new Gate(deps.leaseHeld);
-    let pending: Promise<unknown> = Promise.resolve();
-    let over = false;
-    const fail = (error: unknown) => {
-      if (!gate.failed)
-        deps.log.error({ err: error, instanceId: instance.id }, "the session stops: its state cannot be kept");
-      gate.fail();
-    };
-    const record = (change: Change): Promise<void> => {
-      if (over) return Promise.reject(new Error("the connection is over"));
-      const durable = deps.ledger.append(instance.id, change);
-      gate.record(durable);
-      pending = durable.then(() => {
+    const recorder = new Recorder({
+      ledger,
+      gate,
+      log,
+      instanceId: instance.id,
+      onDurable(change) {
         if (change.keys) store.settled(change.keys);
         if (change.messages?.some((message) => message.media)) handlers.onMedia();
-      }, fail);
-      return durable;
-    };
-    const store = new KeyStore({
-      db: deps.db,
-      vault: deps.vault,
-      instanceId: instance.id,
-      record: (change) => void record(change).catch(fail),
-      fail,
+      },
     });
-    const creds = await loadCreds(store, instance.linked);
-    const settle = async () => {
-      over = true;
-      await pending;
-    };
-    return new Connection(deps, instance, handlers, { gate, store, creds, record, settle, fail });
+    const store = new KeyStore({ db, vault, instanceId: instance.id, record: recorder.keep, fail: recorder.fail });
+    const creds = await loadCredentials(store, instance.linked);
+    return new Connection(deps, instance, handlers, { gate, recorder, store, creds });
   }
 
   private constructor(
     deps: ConnectionDeps,
     { id: instanceId, version }: { id: string; version: ClientVersion },
     handlers: ConnectionHandlers,
-    parts: {
-      gate: Gate;
-      store: KeyStore;
-      creds: AuthenticationCreds;
-      record: (change: Change) => Promise<void>;
-      settle: () => Promise<void>;
-      fail: (error: unknown) => void;
-    },
+    parts: Parts,
   ) {
-    const { gate, store, creds, record, fail } = parts;
-    this.#gate = gate;
-    this.#record = record;
-    this.#settle = parts.settle;
+    const { db, endpoint, log } = deps;
+    const { creds, recorder } = parts;
+    const { record } = recorder;
+    this.#deps = deps;
+    this.#instanceId = instanceId;
+    this.#handlers = handlers;
+    this.#gate = parts.gate;
+    this.#recorder = recorder;
     this.creds = creds;
-    const me = () => ({ id: creds.me?.id ?? "", lid: creds.me?.lid ?? "" });
-    const early = new EarlyReceipts();
     this.labels = new LabelBook(record);
-    this.contacts = new ContactSource({ instanceId, log: deps.log, me, record });
-    const admins = new GroupAdmins((group) => this.sock.groupMetadata(group), deps.log);
-    const survey = async (waId: string, chatIds: readonly string[]) => {
-      try {
-        const found = await findSurvey(deps.db, instanceId, waId, chatIds);
-        if (found) return found;
-        // It may have come just before, and wait to be committed.
-        await record({});
-        return await findSurvey(deps.db, instanceId, waId, chatIds);
-      } catch (error) {
-        fail(error);
-        throw error;
-      }
-    };
-    const responses = new Responses({ me, find: survey, log: deps.log.child({ instanceId }) });
-    const signal = new JournalingSignal({
-      db: deps.db,
-      vault: deps.vault,
+    this.contacts = new ContactSource({ instanceId, log, me: this.#me, record });
+    this.#channels = new ChannelSource({ db, instanceId, log, me: this.#me, record });
+    this.downloads = endpoint.downloads(() => this.sock.getMediaHost());
+    const signal = this.#journalingSignal(parts.store);
+    this.sock = openSocket({
       instanceId,
-      store,
-      fail,
-      log: deps.log,
-      journal: async (stanza, plaintext, repository) =>
-        this.contacts.join(
-          early.join(
-            await journalMessage(
-              { instanceId, me: me(), isAdmin: admins.has, responses },
-              stanza,
-              plaintext,
-              repository,
-            ),
-          ),
-          stanza,
-        ),
-    });
-    const { url, uploadAgent, real } = deps.endpoint;
-    this.downloads = deps.endpoint.downloads(() => this.sock.getMediaHost());
-    const said = async (waId: string) => handlers.recall(waId) ?? (await sentMessage(deps.db, instanceId, waId));
-    this.sock = makeWASocket({
-      ...DEFAULT_CONNECTION_CONFIG,
       version,
-      ...(url ? { waWebSocketUrl: url } : {}),
-      ...(uploadAgent ? { fetchAgent: uploadAgent } : {}),
-      options: this.downloads,
-      auth: { creds, keys: store.keys },
+      endpoint,
+      downloads: this.downloads,
+      caches: deps.caches,
+      log,
+      auth: { creds, keys: parts.store.keys },
       makeSignalRepository: signal.makeRepository,
-      logger: deps.log.child(
-        { part: "baileys", instanceId },
-        { level: baileysLevel(deps.log.level), redact: ["node"] },
-      ),
-      emitOwnEvents: false,
-      // While a linked device is online, the owner's phone gets no push notifications.
-      markOnlineOnConnect: false,
-      enableRecentMessageCache: false,
-      syncFullHistory: false,
-      msgRetryCounterCache: ttlCache(1000, 60 * 60_000),
-      placeholderResendCache: ttlCache(200, 60 * 60_000),
-      ...sessionCaches(deps.caches, (user) => [me().id, me().lid].some((jid) => jidDecode(jid)?.user === user)),
-      getMessage: async ({ id, remoteJid }) => (id && remoteJid !== statusChat ? await said(id) : undefined),
+      isOwn: (user) => [this.#me().id, this.#me().lid].some((jid) => jidDecode(jid)?.user === user),
+      getMessage: async ({ id, remoteJid }) => (id && remoteJid !== statusChat ? await this.#sent(id) : undefined),
     });
-    keepPresenceTyped(this.sock, creds, deps.log.child({ instanceId }));
-    this.#guardSocket();
-    // Before Baileys' own listeners, so that what a stanza changes is recorded before the answer to it reaches the gate.
-    const { ws, ev } = this.sock;
-    ws.prependListener("CB:message", (stanza: BinaryNode) => signal.announce(stanza));
-    ws.prependListener("CB:receipt", (stanza: BinaryNode) => {
-      if (isPostRetry(stanza))
-        void postAgain({ sock: this.sock, db: deps.db, instanceId, log: deps.log, said }, stanza);
-      const change = journalReceipt(stanza, (jid) => areJidsSameUser(jid, me().id) || areJidsSameUser(jid, me().lid));
-      if (!change) return;
-      early.keep(change);
-      void record({ ...change, correlationId: stanza.attrs.id }).catch(fail);
-    });
-    const known: Acquaintance = {
-      isMe: (jid) => areJidsSameUser(jid, me().id) || areJidsSameUser(jid, me().lid),
-      phones: (lids) => phonesOf(this.sock, lids),
-    };
-    const inOrder = recordInOrder(gate, record, fail);
-    const channels = new ChannelSource({ db: deps.db, instanceId, log: deps.log, me, record });
-    for (const tag of ["CB:message", "CB:notification,type:mex"])
-      ws.prependListener(tag, (stanza: BinaryNode) => inOrder(stanza, channels.journal(this.sock, stanza)));
-    for (const tag of ["CB:notification,type:w:gp2", "CB:notification,type:picture"])
-      ws.prependListener(tag, (stanza: BinaryNode) => inOrder(stanza, journalGroup(instanceId, stanza, known)));
-    ws.prependListener("CB:call", (stanza: BinaryNode) => inOrder(stanza, journalCall(instanceId, stanza, known)));
-    // Not known in time, a download says so itself. The media host must be known before the first history arrives: see `WhatsAppEndpoint.downloads`.
-    if (!real) ws.prependListener("CB:success", () => void this.sock.refreshMediaConn(false).catch(() => undefined));
-    ws.on("CB:ack,class:message", ({ attrs }: BinaryNode) => {
-      if (attrs.id) handlers.onAck({ waId: attrs.id, error: attrs.error });
-    });
-    ev.on("creds.update", () => void record({ keys: [KeyStore.credsWrite(creds)] }).catch(fail));
-    ev.on("connection.update", (update) => handlers.onUpdate(update));
-    this.contacts.listen(this.sock);
-    channels.listen(this.sock);
-    for (const book of [this.presences, this.disappearing, this.labels]) book.listen(this.sock);
-    if (!creds.me) void record({ keys: [KeyStore.credsWrite(creds)] }).catch(fail);
+    this.#gate.guard(outletOf(this.sock));
+    keepPresenceTyped(this.sock, creds, log.child({ instanceId }));
+    this.#journalStanzas(signal);
+    this.#listen();
+    if (!creds.me) this.#keepCredentials();
   }
 
-  /** Makes a change durable, in order with everything else of this session; frames sent after this wait for it. */
+  /** Makes a change durable, in order with everything else of this session; frames that are sent afterwards wait for it. */
   record(change: Change): Promise<void> {
     if (change.contacts) this.contacts.note(change.contacts);
-    return this.#record(change);
+    return this.#recorder.record(change);
   }
 
-  /** Ends the socket without logging out; resolves when what was recorded is durable or refused. Late writes are dropped. */
+  /** Ends the socket without logging out. Resolves when what was recorded is durable or refused; later changes are refused. */
   async close(): Promise<void> {
     this.#gate.fail();
     this.sock.ev.removeAllListeners("connection.update");
-    await Promise.all([this.sock.end(undefined), this.#settle()]);
+    await Promise.all([this.sock.end(undefined), this.#recorder.close()]);
   }
 
-  #guardSocket(): void {
-    const socket = (this.sock.ws as unknown as { socket: Outlet | null }).socket;
-    if (!socket) throw new Error("Baileys no longer opens its WebSocket at once: the gate has nothing to guard");
-    this.#gate.guard(socket);
-  }
-}
+  readonly #me = (): Me => ({ id: this.creds.me?.id ?? "", lid: this.creds.me?.lid ?? "" });
 
-/** Records changes of which some are known later than their stanzas: in the order of these, before what is answered to them. */
-function recordInOrder(gate: Gate, record: (change: Change) => Promise<void>, fail: (error: unknown) => void) {
-  let turn: Promise<unknown> | undefined;
-  return ({ attrs: { id: correlationId } }: BinaryNode, change: Change | Promise<Change> | undefined): void => {
-    if (!change) return;
-    if (!turn && !(change instanceof Promise)) {
-      void record({ ...change, correlationId }).catch(fail);
-      return;
-    }
-    const before = turn;
-    const done = Promise.all([change, before]).then(([known]) => record({ ...known, correlationId }));
-    const settled = done.catch(fail).then(() => {
-      if (turn === settled) turn = undefined;
+  readonly #isMe = (jid: string): boolean =>
+    areJidsSameUser(jid, this.#me().id) || areJidsSameUser(jid, this.#me().lid);
+
+  #journalingSignal(store: KeyStore): JournalingSignal {
+    const { db, vault, log } = this.#deps;
+    const instanceId = this.#instanceId;
+    const admins = new GroupAdmins((group) => this.sock.groupMetadata(group), log);
+    const find = (waId: string, chatIds: readonly string[]) => this.#findSurvey(waId, chatIds);
+    const responses = new Responses({ me: this.#me, find, log: log.child({ instanceId }) });
+    return new JournalingSignal({
+      db,
+      vault,
+      instanceId,
+      store,
+      fail: this.#recorder.fail,
+      log,
+      journal: async (stanza, plaintext, repository) => {
+        const context = { instanceId, me: this.#me(), isAdmin: admins.has, responses };
+        const change = await journalMessage(context, stanza, plaintext, repository);
+        return this.contacts.join(this.#early.join(change), stanza);
+      },
     });
-    turn = settled;
-    gate.record(done);
-  };
-}
-
-async function loadCreds(store: KeyStore, linked: boolean): Promise<AuthenticationCreds> {
-  const creds = await store.loadCreds();
-  if (!creds) {
-    if (linked) throw new CredentialsMissing("the instance is linked, but its credentials are not in the database");
-    return initAuthCreds();
   }
-  if (creds.me && !creds.account) {
-    // A pairing by code that was cut off: Baileys would try to log in as somebody who was never paired.
-    delete creds.me;
-    creds.pairingCode = undefined;
+
+  /** Baileys' own listeners run after these, so that what a stanza changes is recorded before the answer to it reaches the gate. */
+  #journalStanzas(signal: JournalingSignal): void {
+    const { ws } = this.sock;
+    const instanceId = this.#instanceId;
+    const known: Acquaintance = { isMe: this.#isMe, phones: (lids) => phonesOf(this.sock, lids) };
+    const before = (tag: string, listener: (stanza: BinaryNode) => void) => ws.prependListener(tag, listener);
+    const journal = (tag: string, changeOf: (stanza: BinaryNode) => Change | Promise<Change> | undefined) =>
+      before(tag, (stanza) => this.#recorder.keepInOrder(stanza, changeOf(stanza)));
+    before("CB:message", (stanza) => signal.announce(stanza));
+    before("CB:receipt", (stanza) => this.#onReceipt(stanza));
+    for (const tag of ["CB:message", "CB:notification,type:mex"])
+      journal(tag, (stanza) => this.#channels.journal(this.sock, stanza));
+    for (const tag of ["CB:notification,type:w:gp2", "CB:notification,type:picture"])
+      journal(tag, (stanza) => journalGroup(instanceId, stanza, known));
+    journal("CB:call", (stanza) => journalCall(instanceId, stanza, known));
+    // The media host must be known before the first history arrives (see `WhatsAppEndpoint.downloads`). A download that comes
+    // too early fails with the reason.
+    if (!this.#deps.endpoint.real)
+      before("CB:success", () => void this.sock.refreshMediaConn(false).catch(() => undefined));
   }
-  return creds;
-}
 
-/** What we sent under this id: answers a device that could not decrypt it. */
-async function sentMessage(db: Database, instanceId: string, waId: string): Promise<proto.IMessage | undefined> {
-  const [row] = await db.sql<{ payload: Buffer | null }[]>`
-    select payload from messages where instance_id = ${instanceId} and wa_id = ${waId} and from_me and payload is not null`;
-  return row?.payload ? proto.Message.decode(row.payload) : undefined;
-}
+  #listen(): void {
+    const { ws, ev } = this.sock;
+    ws.on("CB:ack,class:message", ({ attrs }: BinaryNode) => {
+      if (attrs.id) this.#handlers.onAck({ waId: attrs.id, error: attrs.error });
+    });
+    ev.on("creds.update", () => this.#keepCredentials());
+    ev.on("connection.update", (update) => this.#handlers.onUpdate(update));
+    for (const source of [this.contacts, this.#channels, this.presences, this.disappearing, this.labels])
+      source.listen(this.sock);
+  }
 
-/**
- * Baileys logs every connection and stanza at `info`, and a 515 that belongs to every pairing at `error`: that is for whoever asks
- * for it. What matters is logged by us.
- */
-function baileysLevel(level: string): string {
-  return ["trace", "debug", "silent"].includes(level) ? level : "fatal";
+  #onReceipt(stanza: BinaryNode): void {
+    const { db, log } = this.#deps;
+    const said = (waId: string) => this.#sent(waId);
+    if (isPostRetry(stanza)) void postAgain({ sock: this.sock, db, instanceId: this.#instanceId, log, said }, stanza);
+    const change = journalReceipt(stanza, this.#isMe);
+    if (!change) return;
+    this.#early.keep(change);
+    this.#recorder.keep({ ...change, correlationId: stanza.attrs.id });
+  }
+
+  #keepCredentials(): void {
+    this.#recorder.keep({ keys: [KeyStore.credsWrite(this.creds)] });
+  }
+
+  async #findSurvey(waId: string, chatIds: readonly string[]) {
+    const { db } = this.#deps;
+    try {
+      const found = await findSurvey(db, this.#instanceId, waId, chatIds);
+      if (found) return found;
+      // It may have arrived just before and still wait for its commit; an empty change resolves after that.
+      await this.#recorder.record({});
+      return await findSurvey(db, this.#instanceId, waId, chatIds);
+    } catch (error) {
+      this.#recorder.fail(error);
+      throw error;
+    }
+  }
+
+  /** Returns what we sent under this id, for a device that could not decrypt it. */
+  async #sent(waId: string): Promise<proto.IMessage | undefined> {
+    const recalled = this.#handlers.recall(waId);
+    if (recalled) return recalled;
+    const [row] = await this.#deps.db.sql<{ payload: Buffer | null }[]>`
+      select payload from messages
+      where instance_id = ${this.#instanceId} and wa_id = ${waId} and from_me and payload is not null`;
+    return row?.payload ? proto.Message.decode(row.payload) : undefined;
+  }
 }

@@ -10,7 +10,8 @@ import { GroupReading } from "../inbound/contacts.ts";
 import { type Change, type InstanceFields, noQr } from "../ledger/change.ts";
 import type { MediaStage } from "../media/media.ts";
 import type { SessionVersion } from "./client-version.ts";
-import { Connection, type ConnectionDeps, CredentialsMissing } from "./connection.ts";
+import { Connection, type ConnectionDeps } from "./connection.ts";
+import { CredentialsMissing } from "./credentials.ts";
 import { backoff, judge } from "./disconnect.ts";
 import { StatusWaiters } from "./status-waiters.ts";
 

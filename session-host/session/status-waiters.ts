@@ -1,29 +1,22 @@
 import { AppError } from "../../core/error.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
+import { within } from "../concurrency/timeout.ts";
 
-/** Who waits for a session to get to a status. */
+/** Callers that wait until a session reaches a connection state. */
 export class StatusWaiters {
   readonly #waiting = new Set<{ status: InstanceStatus; resolve: () => void }>();
 
-  /** It is there now. */
+  /** Call this when the session has reached the state. */
   reached(status: InstanceStatus): void {
     for (const waiter of this.#waiting) if (waiter.status === status) waiter.resolve();
   }
 
-  /** Throws `whatsapp_error` when it takes longer. */
+  /** Throws `whatsapp_error` after `timeoutMs`. */
   async until(status: InstanceStatus, timeoutMs: number): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<void>();
     const waiter = { status, resolve };
     this.#waiting.add(waiter);
-    const timer = setTimeout(
-      () => reject(new AppError("whatsapp_error", `WhatsApp did not get to ${status} in time`)),
-      timeoutMs,
-    );
-    try {
-      await promise;
-    } finally {
-      clearTimeout(timer);
-      this.#waiting.delete(waiter);
-    }
+    const late = () => new AppError("whatsapp_error", `the instance did not reach the state "${status}" in time`);
+    await within(timeoutMs, promise, late).finally(() => this.#waiting.delete(waiter));
   }
 }

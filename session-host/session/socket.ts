@@ -1,0 +1,63 @@
+import {
+  DEFAULT_CONNECTION_CONFIG,
+  makeWASocket,
+  type SocketConfig,
+  type UserFacingSocketConfig,
+  type WASocket,
+} from "@whiskeysockets/baileys";
+import type { Logger } from "../../core/log.ts";
+import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
+import { type SharedCaches, sessionCaches, ttlCache } from "./caches.ts";
+import type { Outlet } from "./gate.ts";
+
+const hourMs = 60 * 60_000;
+
+export interface SocketOptions
+  extends Pick<SocketConfig, "getMessage" | "makeSignalRepository">,
+    Pick<UserFacingSocketConfig, "auth" | "version"> {
+  instanceId: string;
+  endpoint: WhatsAppEndpoint;
+  /** How Baileys fetches files from WhatsApp's media host. */
+  downloads: RequestInit;
+  caches: SharedCaches;
+  /** Whether a user part of a JID is our own account's. */
+  isOwn: (user: string) => boolean;
+  log: Logger;
+}
+
+/** Opens a Baileys socket, configured for a host with many sessions. */
+export function openSocket(options: SocketOptions): WASocket {
+  const { instanceId, endpoint, downloads, caches, isOwn, log, ...config } = options;
+  const { url, uploadAgent } = endpoint;
+  return makeWASocket({
+    ...DEFAULT_CONNECTION_CONFIG,
+    ...(url ? { waWebSocketUrl: url } : {}),
+    ...(uploadAgent ? { fetchAgent: uploadAgent } : {}),
+    options: downloads,
+    logger: log.child({ part: "baileys", instanceId }, { level: baileysLevel(log.level), redact: ["node"] }),
+    // While a linked device is online, the owner's phone gets no push notifications.
+    markOnlineOnConnect: false,
+    emitOwnEvents: false,
+    enableRecentMessageCache: false,
+    syncFullHistory: false,
+    msgRetryCounterCache: ttlCache(1000, hourMs),
+    placeholderResendCache: ttlCache(200, hourMs),
+    ...sessionCaches(caches, isOwn),
+    ...config,
+  });
+}
+
+/** Returns the WebSocket under a Baileys socket. */
+export function outletOf(sock: WASocket): Outlet {
+  const { socket } = sock.ws as unknown as { socket: Outlet | null };
+  if (!socket) throw new Error("Baileys no longer opens its WebSocket at once: the gate has nothing to guard");
+  return socket;
+}
+
+/**
+ * Baileys logs every connection and stanza at `info`, and a 515, which belongs to every pairing, at `error`. Its lines appear only
+ * from `debug` on; we log what matters.
+ */
+function baileysLevel(level: string): string {
+  return ["trace", "debug", "silent"].includes(level) ? level : "fatal";
+}
