@@ -9,7 +9,7 @@ import { sha256, type Vault } from "../../core/crypto/index.ts";
 import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";
 import type { Change } from "../ledger/change.ts";
-import { inboxPlace } from "../ledger/writes.ts";
+import { inboxPlace } from "../ledger/change.ts";
 import type { KeyStore } from "./key-store.ts";
 
 /** Makes of a decrypted stanza what is to be stored with it. `repository` resolves LIDs. */

@@ -14,6 +14,7 @@ import type { NewEvent } from "../../core/event/catalog/index.ts";
 import { uuidv7 } from "../../core/id.ts";
 import { mediaKey } from "../../core/media/index.ts";
 import { contextForEvent, type MessageContext, maxMentions, maxQuotedBody } from "../../core/message/context.ts";
+import { eventMedia } from "../../core/message/event-media.ts";
 import type { MessageMedia } from "../../core/message/message.sql.ts";
 import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { statusChat } from "../../core/message/status.ts";
@@ -145,7 +146,7 @@ export async function toRow(
     protoType,
     body: body.slice(0, maxEventBody),
     timestamp: seconds,
-    media: media && publicMedia(media),
+    media: media && eventMedia(media),
     ...contextForEvent(context),
   };
   const sender = { senderId, senderLid, pushName: origin.pushName, to: me.id ? jidNormalizedUser(me.id) : null };
@@ -305,12 +306,6 @@ function toMedia(content: proto.IMessage, instanceId: string, rowId: string, inC
     };
   }
   return null;
-}
-
-/** What an event tells of a file. */
-export function publicMedia(media: MessageMedia) {
-  const { mimetype, filename, size, sha256, storageKey } = media;
-  return { mimetype, filename, size, sha256, storageKey };
 }
 
 async function contextOf(

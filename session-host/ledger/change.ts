@@ -8,10 +8,10 @@ import type { LabelFact } from "../../core/label/fact.ts";
 import type { MessageContext } from "../../core/message/context.ts";
 import type { MessageMedia, MessageStatus } from "../../core/message/message.sql.ts";
 
-/** SQS takes 1 MiB for a batch; the longest body must leave room even where JSON escapes each character. */
+/** Characters of a body in an event. SQS accepts 1 MiB per batch, and JSON may escape each character. */
 export const maxEventBody = 65_536;
 
-/** A value of the Signal key store, or the credentials; null removes it. */
+/** A value of the Signal key store, or the credentials. Null removes it. */
 export interface KeyWrite {
   type: string;
   id: string;
@@ -57,6 +57,7 @@ export interface InstanceFields {
   pairing_code_expires_at?: Date | null;
 }
 
+/** Removes the QR code and the pairing code. */
 export const noQr: InstanceFields = {
   ...{ qr: null, qr_expires_at: null },
   ...{ pairing_code: null, pairing_code_expires_at: null },
@@ -68,24 +69,24 @@ export interface MessageFields {
   media?: MessageMedia;
 }
 
-/** That a message was edited or deleted. Holds for a message only if it was written by `author` in one of these chats. */
+/** A message was edited or deleted. Applies only to a message that `author` wrote in one of these chats. */
 export type Revision = ({ kind: "delete" } | { kind: "edit"; body: string }) & {
   waId: string;
-  /** JIDs that all stand for the one chat. */
+  /** All JIDs of the chat. */
   chatIds: readonly string[];
-  /** Us, or a person under each of these JIDs. */
+  /** The account, or the person with these JIDs. */
   author: "me" | readonly string[];
-  /** JID of who did it, and whether that is us. */
+  /** JID of the person who edited or deleted it, and whether that is the account. */
   by: string;
   fromMe: boolean;
   at: Date;
 };
 
-/** What somebody answers to a poll or an event, with the event that announces it if it is newer than what they said before. */
+/** A person's answer to a poll or a calendar event. The event is appended if the answer is newer than the person's last one. */
 export interface NewResponse {
   waId: string;
   chatId: string;
-  /** JID; empty for us. */
+  /** JID; empty for the account itself. */
   senderId: string;
   choices: string[];
   guests: number;
@@ -93,23 +94,32 @@ export interface NewResponse {
   event: NewEvent;
 }
 
-/** What one step of a session changes. All of it becomes durable in one transaction, or none of it. */
+/** A receipt for messages of the account. */
+export interface Receipt {
+  waIds: string[];
+  status: "delivered" | "read";
+  /** JID of the person who received or read them. */
+  by: string;
+  /** Unix seconds. */
+  timestamp: number;
+}
+
+/** What one step of a session changes. The ledger commits all of it in one transaction, or none of it. */
 export interface Change {
   keys?: KeyWrite[];
-  /** Plaintexts that Signal will not decrypt a second time. */
+  /** Plaintexts of messages. Signal does not decrypt a message twice. */
   inbox?: { waId: string; hash: Buffer; plaintext: Uint8Array }[];
   messages?: NewMessage[];
-  /** Messages of ours that WhatsApp has acknowledged. */
+  /** Messages of the account that WhatsApp has acknowledged. */
   acks?: { waId: string }[];
-  /** Receipts for messages of ours. `timestamp` in Unix seconds. */
-  progress?: { waIds: string[]; status: "delivered" | "read"; by: string; timestamp: number }[];
-  /** The same of status posts of ours, which have many readers. */
-  views?: Change["progress"];
+  progress?: Receipt[];
+  /** Receipts for status posts of the account, which have many readers. */
+  views?: Receipt[];
   revisions?: Revision[];
   responses?: NewResponse[];
-  /** Rows of messages that were received and are now read. */
+  /** Row ids of received messages that are now read. */
   readMarks?: string[];
-  /** What messages of ours will be, before they are sent. */
+  /** The content of messages that are about to be sent. */
   prepared?: {
     waId: string;
     payload: Buffer;
@@ -118,7 +128,7 @@ export interface Change {
     protoType: string;
     context: MessageContext | null;
   }[];
-  /** By the row's id; messages of ours also by WhatsApp's, which nobody else chose. */
+  /** By row id, or by WhatsApp's id for messages of the account, because we chose that one. */
   messageUpdates?: (({ id: string } | { waId: string }) & { set: MessageFields })[];
   commands?: {
     id: string;
@@ -126,34 +136,35 @@ export interface Change {
     name?: CommandName;
     status: "done" | "failed";
     output?: unknown;
-    /** The output is a credential. */
+    /** The output is a credential, and is stored encrypted. */
     secret?: boolean;
     errorCode?: string;
     errorDetails?: string;
   }[];
-  /** What was told of people and groups, oldest first. */
+  /** News of people and groups, oldest first. */
   contacts?: ContactFact[];
-  /** All groups there are: others are no contacts any more. */
+  /** All groups that the account is in. Any other group is removed from the contacts. */
   groups?: string[];
-  /** Phone numbers as JIDs, and whether WhatsApp has them. */
+  /** Phone numbers as JIDs, and whether they are on WhatsApp. */
   numbers?: { jid: string; exists: boolean }[];
-  /** What was told of labels and of what carries them, oldest first. */
+  /** News of labels and of the chats and messages that have them, oldest first. */
   labels?: LabelFact[];
   channels?: ChannelFact[];
-  /** Another account may be linked now: whom the last one knew, and how it labeled them, is nobody's business. */
+  /** Removes contacts, labels and channels, because another account may be linked now. */
   forgetContacts?: boolean;
   instance?: InstanceFields;
-  /** With an id of their own where they may be told twice (`derivedEventId`). */
+  /** An event that may be reported twice needs an id of its own (`derivedEventId`). */
   events?: (NewEvent & { id?: string })[];
   activities?: { action: string; details: Record<string, unknown> }[];
-  /** Removes credentials, Signal keys and inbox: only after a logout that WhatsApp or the user asked for. */
+  /** Removes credentials, Signal keys and inbox. Only for a logout that WhatsApp or the user asked for. */
   forgetSession?: boolean;
-  /** Of the command that did it, else of the stanza that told it; its events carry it. */
+  /** Id of the command or the stanza that caused the change. Its events carry it. */
   correlationId?: string | undefined;
 }
 
-/** Which row a sealed key belongs to. */
+/** The places at which these secrets are sealed. */
 export const keyPlace = (instanceId: string, type: string, id: string) => `session:${instanceId}:${type}:${id}`;
+export const inboxPlace = (instanceId: string, waId: string) => `inbox:${instanceId}:${waId}`;
 
 export function serializeKey(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value, BufferJSON.replacer));

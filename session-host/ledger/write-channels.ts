@@ -1,18 +1,20 @@
-import type postgres from "postgres";
 import type { ChannelFact } from "../../core/channel/fact.ts";
 import { storableText } from "../../core/db/index.ts";
-import type { Recorded } from "./writes.ts";
+import type { Batch, Writer } from "./writer.ts";
 
-/** What was told of channels, in its order. Such changes are rare: a statement each. */
-export async function writeChannels(sql: postgres.TransactionSql, batch: readonly Recorded[]): Promise<void> {
-  const statements = batch.flatMap(({ instanceId, change, at }) => [
-    ...(change.forgetContacts ? [sql`delete from channels where instance_id = ${instanceId}`.execute()] : []),
-    ...(change.channels ?? []).map((fact) => write(sql, instanceId, fact, at).execute()),
-  ]);
-  await Promise.all(statements);
-}
+/** Channel facts are rare: one statement each, in the order in which they were reported. */
+export const channels = {
+  async write({ sql, changes }: Batch) {
+    await Promise.all(
+      changes.flatMap(({ instanceId, change, at }) => [
+        change.forgetContacts && sql`delete from channels where instance_id = ${instanceId}`.execute(),
+        ...(change.channels ?? []).map((fact) => store(sql, instanceId, fact, at).execute()),
+      ]),
+    );
+  },
+} satisfies Writer;
 
-function write(sql: postgres.TransactionSql, instanceId: string, fact: ChannelFact, at: Date) {
+function store(sql: Batch["sql"], instanceId: string, fact: ChannelFact, at: Date) {
   const { jid } = fact;
   if ("gone" in fact) return sql`delete from channels where instance_id = ${instanceId} and jid = ${jid}`;
   const key = { instance_id: instanceId, jid, updated_at: at };
@@ -20,7 +22,7 @@ function write(sql: postgres.TransactionSql, instanceId: string, fact: ChannelFa
     return sql`insert into channels ${sql({ ...key, role: "subscriber" })} on conflict (instance_id, jid) do nothing`;
   }
   const { role, muted, mutedUntil, name, description, verified, subscribers, inviteCode, createdAt } = fact;
-  // Who is not muted has no mute that ends.
+  // An unmuted channel has no mute that could end.
   const until = muted === false ? null : mutedUntil;
   const told = {
     updated_at: at,

@@ -13,10 +13,10 @@ import type { Logger } from "../../core/log.ts";
 import { fileName, nameOfAttachment } from "../../core/media/filename.ts";
 import { maxMediaBytes, mediaKey, storableType, uploadKey } from "../../core/media/index.ts";
 import { spool } from "../../core/media/spool.ts";
+import { eventMedia } from "../../core/message/event-media.ts";
 import type { MessageMedia } from "../../core/message/message.sql.ts";
 import type { Storage } from "../../core/storage/index.ts";
 import { Limiter } from "../concurrency/limiter.ts";
-import { publicMedia } from "../inbound/inbox.ts";
 import type { Change } from "../ledger/change.ts";
 import { Damaged, download } from "./download.ts";
 import { type BroughtFile, type PreparedFile, prepareFile } from "./prepare-file.ts";
@@ -177,7 +177,7 @@ export class MediaStage {
                 media.state === "stored"
                   ? {
                       type: "media.stored",
-                      data: { messageId: row.wa_id, chatId: row.chat_id, media: publicMedia(media) },
+                      data: { messageId: row.wa_id, chatId: row.chat_id, media: eventMedia(media) },
                     }
                   : {
                       type: "media.failed",

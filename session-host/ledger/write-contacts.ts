@@ -1,0 +1,56 @@
+import { recordContacts, recordNumbers } from "../../core/contact/record.ts";
+import type { Change } from "./change.ts";
+import type { Batch, Recorded, Writer } from "./writer.ts";
+
+/** Writes `contacts` and `groups`, which are merged in the order in which they were reported. */
+export const contacts = {
+  async write(batch: Batch) {
+    const { sql } = batch;
+    const perInstance = byInstance(batch, ({ contacts, groups }) => Boolean(contacts?.length || groups));
+    await Promise.all(
+      perInstance.map(({ instanceId, changes, at }) => {
+        const steps = changes.map(({ change: { contacts: facts = [], groups } }) => ({ facts, groups }));
+        return recordContacts(sql, { instanceId, steps, at });
+      }),
+    );
+  },
+} satisfies Writer;
+
+export const numbers = {
+  async write(batch: Batch) {
+    const { sql } = batch;
+    const perInstance = byInstance(batch, ({ numbers }) => Boolean(numbers?.length));
+    await Promise.all(
+      perInstance.map(({ instanceId, changes, at }) => {
+        const reported = changes.flatMap(({ change }) => change.numbers ?? []);
+        return recordNumbers(sql, instanceId, reported, at);
+      }),
+    );
+  },
+} satisfies Writer;
+
+/** The channels' and labels' writers remove the previous account's channels and labels. */
+export const forgetContacts = {
+  async write({ sql, changes }: Batch) {
+    const forgotten = changes.filter(({ change }) => change.forgetContacts);
+    await Promise.all(
+      forgotten.flatMap(({ instanceId }) => [
+        sql`delete from contacts where instance_id = ${instanceId}`,
+        sql`delete from unknown_numbers where instance_id = ${instanceId}`,
+      ]),
+    );
+  },
+} satisfies Writer;
+
+/** Groups the changes that `concerned` selects by instance. `at` is the time of the instance's last one. */
+function byInstance({ changes }: Batch, concerned: (change: Change) => boolean) {
+  const groups = Map.groupBy(
+    changes.filter(({ change }) => concerned(change)),
+    ({ instanceId }) => instanceId,
+  );
+  return [...groups].map(([instanceId, of]: [string, Recorded[]]) => ({
+    instanceId,
+    changes: of,
+    at: of.at(-1)?.at ?? new Date(),
+  }));
+}

@@ -1,0 +1,73 @@
+import { storableJson } from "../../core/db/index.ts";
+import type { Batch, Recorded, Writer } from "./writer.ts";
+import { rowsOf, unique, writeEach } from "./writer.ts";
+
+/** Inserts messages. Only a message that is new announces its event. */
+export const messages = {
+  /** Returns the ids of the rows that are new. */
+  async write(batch: Batch): Promise<Set<string>> {
+    const rows = batch.changes.flatMap(({ instanceId, change }) =>
+      (change.messages ?? []).map(({ event: _event, ...message }) => ({ instance_id: instanceId, ...message })),
+    );
+    if (rows.length === 0) return new Set();
+    const inserted = await batch.sql<{ id: string }[]>`
+      insert into messages (id, instance_id, wa_id, chat_id, from_me, sender_id, sender_lid, push_name, type, proto_type, body,
+        media, context, status, payload, sent_at)
+      select id, instance_id, wa_id, chat_id, from_me, sender_id, sender_lid, push_name, type, proto_type, body,
+        media, context, status, decode(payload, 'base64'), sent_at
+      from jsonb_to_recordset(${storableJson(rows)}::text::jsonb) as t(id uuid, instance_id uuid, wa_id text, chat_id text,
+        from_me boolean, sender_id text, sender_lid text, push_name text, type text, proto_type text, body text, media jsonb,
+        context jsonb, status text, payload text, sent_at timestamptz)
+      on conflict (instance_id, wa_id, chat_id, sender_id) do nothing
+      returning id`;
+    return new Set(inserted.map((row) => row.id));
+  },
+  events: ({ change }: Recorded, inserted: Set<string>) =>
+    (change.messages ?? []).flatMap(({ id, event }) => (event ? [inserted.has(id) ? event : undefined] : [])),
+} satisfies Writer<Set<string>>;
+
+export const prepared = {
+  async write(batch: Batch) {
+    const rows = rowsOf(batch, (change) => change.prepared);
+    if (rows.length === 0) return;
+    await batch.sql`
+      update messages set payload = decode(t.payload, 'base64'), chat_id = t.chat_id, type = t.type, proto_type = t.proto_type,
+        context = t.context::jsonb
+      from unnest(${rows.map((row) => row.instanceId)}::uuid[], ${rows.map((row) => row.waId)}::text[],
+        ${rows.map((row) => row.payload.toString("base64"))}::text[], ${rows.map((row) => row.chatId)}::text[],
+        ${rows.map((row) => row.type)}::text[], ${rows.map((row) => row.protoType)}::text[],
+        ${rows.map((row) => row.context && storableJson(row.context))}::text[])
+        as t(instance_id, wa_id, payload, chat_id, type, proto_type, context)
+      where messages.instance_id = t.instance_id and messages.wa_id = t.wa_id and messages.from_me
+        and messages.instance_id = any(${unique(rows.map((row) => row.instanceId))}::uuid[])
+        and messages.wa_id = any(${rows.map((row) => row.waId)}::text[])`;
+  },
+} satisfies Writer;
+
+export const messageUpdates = {
+  write: (batch: Batch) =>
+    writeEach(
+      batch,
+      (change) => change.messageUpdates,
+      (message, { instanceId }) => {
+        const { sql } = batch;
+        const { media, ...columns } = message.set;
+        const set = media === undefined ? columns : { ...columns, media: storableJson(media) };
+        const which = "id" in message ? sql`id = ${message.id}` : sql`wa_id = ${message.waId} and from_me`;
+        // A message that WhatsApp has acknowledged no longer fails, even if WhatsApp refuses a second copy.
+        const unacknowledged = columns.status === "failed" ? sql`and status = 'pending'` : sql``;
+        return sql`update messages set ${sql(set)} where instance_id = ${instanceId} and ${which} ${unacknowledged}`;
+      },
+    ),
+} satisfies Writer;
+
+export const readMarks = {
+  write: (batch: Batch) =>
+    writeEach(
+      batch,
+      ({ readMarks }) => (readMarks?.length ? [readMarks] : []),
+      (ids, { instanceId, at }) => batch.sql`
+        update messages set read_at = ${at}
+        where instance_id = ${instanceId} and id = any(${ids}::uuid[]) and read_at is null`,
+    ),
+} satisfies Writer;

@@ -1,0 +1,155 @@
+import type { NewEvent } from "../../core/event/catalog/index.ts";
+import { contextForEvent, type MessageContext } from "../../core/message/context.ts";
+import { eventMedia } from "../../core/message/event-media.ts";
+import type { MessageMedia } from "../../core/message/message.sql.ts";
+import { statusChat } from "../../core/message/status.ts";
+import type { Receipt } from "./change.ts";
+import { type Batch, type Recorded, rowsOf, unique, type Writer, writeEach } from "./writer.ts";
+
+interface SentRow {
+  instance_id: string;
+  wa_id: string;
+  chat_id: string;
+  type: string;
+  proto_type: string;
+  body: string;
+  media: MessageMedia | null;
+  context: MessageContext | null;
+  sent: number;
+}
+
+/** Marks messages as `sent`, at a whole second because WhatsApp counts in seconds. */
+export const acks = {
+  /** Returns the events by `instance wa_id`. */
+  async write(batch: Batch): Promise<Map<string, NewEvent>> {
+    const rows = rowsOf(batch, (change) => change.acks);
+    if (rows.length === 0) return new Map();
+    const sent = await batch.sql<SentRow[]>`
+      update messages set status = 'sent', sent_at = date_trunc('second', ack.at)
+      from unnest(${rows.map((row) => row.instanceId)}::uuid[], ${rows.map((row) => row.waId)}::text[],
+        ${rows.map((row) => row.at.toISOString())}::timestamptz[]) as ack(instance_id, wa_id, at)
+      where messages.instance_id = ack.instance_id and messages.wa_id = ack.wa_id and messages.from_me
+        and messages.instance_id = any(${unique(rows.map((row) => row.instanceId))}::uuid[])
+        and messages.wa_id = any(${rows.map((row) => row.waId)}::text[])
+        and messages.status = 'pending'
+      returning messages.instance_id, messages.wa_id, chat_id, type, proto_type, body, media, context,
+        extract(epoch from sent_at)::float8 as sent`;
+    return new Map(sent.map((row) => [`${row.instance_id} ${row.wa_id}`, sentEvent(row)]));
+  },
+  // A batch can acknowledge a message twice. The event belongs to the first acknowledgement.
+  events: ({ instanceId, change }: Recorded, sent: Map<string, NewEvent>) =>
+    (change.acks ?? []).map(({ waId }) => take(sent, `${instanceId} ${waId}`)),
+} satisfies Writer<Map<string, NewEvent>>;
+
+function sentEvent(row: SentRow): NewEvent {
+  return {
+    type: "message.sent",
+    data: {
+      messageId: row.wa_id,
+      chatId: row.chat_id,
+      type: row.type,
+      protoType: row.proto_type,
+      body: row.body,
+      timestamp: Math.floor(row.sent),
+      media: row.media && eventMedia(row.media),
+      ...contextForEvent(row.context),
+      source: "api",
+    },
+  };
+}
+
+/** Moves the status of messages forward. A message that is read counts as delivered, too. */
+export const progress = {
+  /** Returns the events by `instance wa_id status`. */
+  async write(batch: Batch): Promise<Map<string, NewEvent>> {
+    const steps = rowsOf(batch, (change) => change.progress).flatMap(({ waIds, ...step }) =>
+      waIds.map((waId) => ({ ...step, waId })),
+    );
+    const events = new Map<string, NewEvent>();
+    for (const status of ["delivered", "read"] as const) {
+      const latest = new Map(
+        steps.filter((step) => step.status === status).map((step) => [`${step.instanceId} ${step.waId}`, step]),
+      );
+      if (latest.size === 0) continue;
+      const list = [...latest.values()];
+      const earlier = status === "read" ? ["pending", "sent", "delivered"] : ["pending", "sent"];
+      const rows = await batch.sql<{ instance_id: string; wa_id: string; chat_id: string }[]>`
+        update messages set status = ${status}, delivered_at = coalesce(delivered_at, step.at),
+          read_at = case when ${status} = 'read' then step.at end
+        from unnest(${list.map((step) => step.instanceId)}::uuid[], ${list.map((step) => step.waId)}::text[],
+          ${list.map((step) => new Date(step.timestamp * 1000).toISOString())}::timestamptz[]) as step(instance_id, wa_id, at)
+        where messages.instance_id = step.instance_id and messages.wa_id = step.wa_id and messages.from_me
+          and messages.instance_id = any(${unique(list.map((step) => step.instanceId))}::uuid[])
+          and messages.wa_id = any(${list.map((step) => step.waId)}::text[])
+          and messages.status = any(${earlier}::text[])
+        returning messages.instance_id, messages.wa_id, messages.chat_id`;
+      for (const row of rows) {
+        const step = latest.get(`${row.instance_id} ${row.wa_id}`);
+        if (!step) continue;
+        events.set(`${row.instance_id} ${row.wa_id} ${status}`, {
+          type: `message.${status}`,
+          data: { messageId: row.wa_id, chatId: row.chat_id, by: step.by, timestamp: step.timestamp },
+        });
+      }
+    }
+    return events;
+  },
+  events: ({ instanceId, change }: Recorded, events: Map<string, NewEvent>) =>
+    (change.progress ?? []).flatMap(({ waIds, status }) =>
+      waIds.map((waId) => take(events, `${instanceId} ${waId} ${status}`)),
+    ),
+} satisfies Writer<Map<string, NewEvent>>;
+
+/**
+ * Keeps who received and who saw our status posts: each viewer, by phone number if a contact has it, and announced once for
+ * each of the two. A post has the status of the viewer who is furthest along.
+ */
+export const views = {
+  /** Returns the events by receipt, then by message id. */
+  write: (batch: Batch) =>
+    writeEach(
+      batch,
+      (change) => change.views,
+      (receipt, { instanceId }) => recordViews(batch, instanceId, receipt),
+    ),
+  events: ({ change }: Recorded, events: Map<Receipt, Map<string, NewEvent>>) =>
+    (change.views ?? []).flatMap((receipt) => receipt.waIds.map((waId) => events.get(receipt)?.get(waId))),
+} satisfies Writer<Map<Receipt, Map<string, NewEvent>>>;
+
+async function recordViews(
+  { sql }: Batch,
+  instanceId: string,
+  { waIds, status, by, timestamp }: Receipt,
+): Promise<Map<string, NewEvent>> {
+  const at = new Date(timestamp * 1000).toISOString();
+  // A viewer who has seen the post has also received it: a late delivery receipt changes nothing.
+  const replaced = status === "read" ? ["delivered"] : [];
+  const rows = await sql<{ waId: string; viewer: string }[]>`
+    with viewer as (
+      select coalesce((
+        select jid from contacts where instance_id = ${instanceId} and lid = ${by}::text limit 1), ${by}::text) as jid
+    )
+    update messages set
+      context = coalesce(context, '{}') || jsonb_build_object('views',
+        coalesce(context->'views', '{}') || jsonb_build_object(viewer.jid, ${status}::text)),
+      status = case when messages.status = 'read' then 'read' else ${status}::text end,
+      delivered_at = coalesce(delivered_at, ${at}::timestamptz),
+      read_at = coalesce(read_at, case when ${status}::text = 'read' then ${at}::timestamptz end)
+    from viewer
+    where instance_id = ${instanceId} and wa_id = any(${waIds}::text[]) and chat_id = ${statusChat} and from_me
+      and messages.status in ('pending', 'sent', 'delivered', 'read')
+      and (context->'views'->>viewer.jid is null or context->'views'->>viewer.jid = any(${replaced}::text[]))
+    returning wa_id as "waId", viewer.jid as viewer`;
+  return new Map(
+    rows.map(({ waId: messageId, viewer }): [string, NewEvent] => [
+      messageId,
+      { type: `message.${status}`, data: { messageId, chatId: statusChat, by: viewer, timestamp } },
+    ]),
+  );
+}
+
+function take<Value>(map: Map<string, Value>, key: string): Value | undefined {
+  const value = map.get(key);
+  map.delete(key);
+  return value;
+}

@@ -1,0 +1,46 @@
+import { storableText } from "../../core/db/index.ts";
+import type { NewEvent } from "../../core/event/catalog/index.ts";
+import { maxEventBody, type Revision } from "./change.ts";
+import { type Batch, type Recorded, type Writer, writeEach } from "./writer.ts";
+
+/** Edits and deletes messages. A revision that is older than the last edit, or repeated, changes nothing and announces nothing. */
+export const revisions = {
+  write: (batch: Batch) =>
+    writeEach(
+      batch,
+      (change) => change.revisions,
+      (revision, { instanceId }) => revise(batch, instanceId, revision),
+    ),
+  events: ({ change }: Recorded, announced: Map<Revision, NewEvent | undefined>) =>
+    (change.revisions ?? []).map((revision) => announced.get(revision)),
+} satisfies Writer<Map<Revision, NewEvent | undefined>>;
+
+async function revise({ sql }: Batch, instanceId: string, revision: Revision): Promise<NewEvent | undefined> {
+  const { waId, chatIds, author, by, fromMe } = revision;
+  const at = revision.at.toISOString();
+  const body = revision.kind === "edit" ? storableText(revision.body) : "";
+  const set =
+    revision.kind === "edit"
+      ? sql`body = ${body}, edited_at = ${at}::timestamptz`
+      : sql`deleted_at = ${at}::timestamptz`;
+  const newer =
+    revision.kind === "edit"
+      ? sql`and (edited_at is null or edited_at < ${at}::timestamptz
+          or (edited_at = ${at}::timestamptz and body <> ${body}))`
+      : sql``;
+  const written =
+    author === "me"
+      ? sql`from_me`
+      : sql`not from_me and (sender_id = any(${author}::text[]) or sender_lid = any(${author}::text[]))`;
+  const [row] = await sql<{ chat_id: string }[]>`
+    update messages set ${set}
+    where instance_id = ${instanceId} and wa_id = ${waId} and chat_id = any(${chatIds}::text[]) and ${written}
+      and deleted_at is null and status not in ('failed', 'canceled') and type <> 'reaction' ${newer}
+    returning chat_id`;
+  if (!row) return undefined;
+  const timestamp = Math.floor(revision.at.getTime() / 1000);
+  const data = { messageId: waId, chatId: row.chat_id, by, fromMe, timestamp };
+  return revision.kind === "edit"
+    ? { type: "message.edited", data: { ...data, body: body.slice(0, maxEventBody) } }
+    : { type: "message.deleted", data };
+}
