@@ -8,8 +8,9 @@ import {
 } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
 import type { Vault } from "../../core/crypto/index.ts";
+import { sealedPlace } from "../../core/crypto/sealed-place.ts";
 import type { Database } from "../../core/db/index.ts";
-import { type Change, type KeyWrite, keyPlace, parseKey, serializeKey } from "../ledger/change.ts";
+import { type Change, type KeyWrite, parseKey, serializeKey } from "../ledger/change.ts";
 
 /** Records a change of the session; what comes back is awaited by nobody but the gate. */
 export type Record = (change: Change) => void;
@@ -185,6 +186,6 @@ export class KeyStore {
   }
 
   #place(type: string, id: string): string {
-    return keyPlace(this.#instanceId, type, id);
+    return sealedPlace.sessionKey(this.#instanceId, type, id);
   }
 }

@@ -6,10 +6,10 @@ import {
   type SocketConfig,
 } from "@whiskeysockets/baileys";
 import { sha256, type Vault } from "../../core/crypto/index.ts";
+import { sealedPlace } from "../../core/crypto/sealed-place.ts";
 import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";
 import type { Change } from "../ledger/change.ts";
-import { inboxPlace } from "../ledger/change.ts";
 import type { KeyStore } from "./key-store.ts";
 
 /** Makes of a decrypted stanza what is to be stored with it. `repository` resolves LIDs. */
@@ -110,7 +110,7 @@ export class JournalingSignal {
     try {
       const [row] = await db.sql<{ plaintext: Buffer }[]>`
         select plaintext from session_inbox where instance_id = ${instanceId} and wa_id = ${waId} and hash = ${hash}`;
-      return row && vault.open(row.plaintext, inboxPlace(instanceId, waId));
+      return row && vault.open(row.plaintext, sealedPlace.inboxPlaintext(instanceId, waId));
     } catch (error) {
       fail(error);
       throw error;

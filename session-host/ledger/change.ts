@@ -162,10 +162,6 @@ export interface Change {
   correlationId?: string | undefined;
 }
 
-/** The places at which these secrets are sealed. */
-export const keyPlace = (instanceId: string, type: string, id: string) => `session:${instanceId}:${type}:${id}`;
-export const inboxPlace = (instanceId: string, waId: string) => `inbox:${instanceId}:${waId}`;
-
 export function serializeKey(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value, BufferJSON.replacer));
 }

@@ -1,5 +1,6 @@
 import type { ChannelFact } from "../../core/channel/fact.ts";
 import { storableText } from "../../core/db/index.ts";
+import { defined } from "../../core/object.ts";
 import type { Batch, Writer } from "./writer.ts";
 
 /** Channel facts are rare: one statement each, in the order in which they were reported. */
@@ -24,21 +25,23 @@ function store(sql: Batch["sql"], instanceId: string, fact: ChannelFact, at: Dat
   const { role, muted, mutedUntil, name, description, verified, subscribers, inviteCode, createdAt } = fact;
   // An unmuted channel has no mute that could end.
   const until = muted === false ? null : mutedUntil;
-  const told = {
+  const reported = {
     updated_at: at,
-    ...(role !== undefined && { role }),
-    ...(name !== undefined && { name: name && storableText(name) }),
-    ...(description !== undefined && { description: description && storableText(description) }),
-    ...(muted !== undefined && { muted }),
-    ...(until !== undefined && { muted_until: until }),
-    ...(verified !== undefined && { verified }),
-    ...(subscribers !== undefined && { subscribers }),
-    ...(inviteCode !== undefined && { invite_code: inviteCode && storableText(inviteCode) }),
-    ...(createdAt !== undefined && { created_at: createdAt }),
+    ...defined({
+      role,
+      name: name && storableText(name),
+      description: description && storableText(description),
+      muted,
+      muted_until: until,
+      verified,
+      subscribers,
+      invite_code: inviteCode && storableText(inviteCode),
+      created_at: createdAt,
+    }),
   };
   if (role === undefined) {
-    return sql`update channels set ${sql(told)} where instance_id = ${instanceId} and jid = ${jid}`;
+    return sql`update channels set ${sql(reported)} where instance_id = ${instanceId} and jid = ${jid}`;
   }
   return sql`
-    insert into channels ${sql({ ...key, ...told })} on conflict (instance_id, jid) do update set ${sql(told)}`;
+    insert into channels ${sql({ ...key, ...reported })} on conflict (instance_id, jid) do update set ${sql(reported)}`;
 }

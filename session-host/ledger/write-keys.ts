@@ -1,4 +1,5 @@
-import { inboxPlace, type KeyWrite, keyPlace, serializeKey } from "./change.ts";
+import { sealedPlace } from "../../core/crypto/sealed-place.ts";
+import { type KeyWrite, serializeKey } from "./change.ts";
 import { type Batch, rowsOf, type Writer } from "./writer.ts";
 
 /** The last write of each key wins; null removes the key. */
@@ -14,7 +15,7 @@ export const keys = {
     const removed = [...newest.values()].filter(({ value }) => value === null || value === undefined);
     // Base64, because the driver has no arrays of bytes.
     const values = kept.map(({ instanceId, type, id, value }) =>
-      vault.seal(serializeKey(value), keyPlace(instanceId, type, id)).toString("base64"),
+      vault.seal(serializeKey(value), sealedPlace.sessionKey(instanceId, type, id)).toString("base64"),
     );
     await Promise.all([
       kept.length > 0 &&
@@ -41,7 +42,7 @@ export const inbox = {
     const rows = rowsOf(batch, (change) => change.inbox);
     if (rows.length === 0) return;
     const sealed = rows.map(({ instanceId, waId, plaintext }) =>
-      vault.seal(plaintext, inboxPlace(instanceId, waId)).toString("base64"),
+      vault.seal(plaintext, sealedPlace.inboxPlaintext(instanceId, waId)).toString("base64"),
     );
     await sql`
       insert into session_inbox (instance_id, wa_id, hash, plaintext, received_at)

@@ -5,9 +5,10 @@ import { fileURLToPath } from "node:url";
 import type { AuthenticationCreds } from "@whiskeysockets/baileys";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openVault, type Vault } from "../../core/crypto/index.ts";
+import { sealedPlace } from "../../core/crypto/sealed-place.ts";
 import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
 import type { Phone } from "../../infra/local/whatsapp/index.ts";
-import { keyPlace, parseKey } from "../../session-host/ledger/change.ts";
+import { parseKey } from "../../session-host/ledger/change.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { exchange } from "./instance.ts";
 import { restClient } from "./rest.ts";
@@ -52,7 +53,7 @@ async function credentials(instance: string): Promise<AuthenticationCreds> {
   const [row] = await gate.db.sql<{ value: Buffer }[]>`
     select value from session_keys where instance_id = ${instance} and type = 'creds'`;
   if (!row) throw new Error("there are no credentials");
-  return parseKey(vault.open(row.value, keyPlace(instance, "creds", ""))) as AuthenticationCreds;
+  return parseKey(vault.open(row.value, sealedPlace.sessionKey(instance, "creds", ""))) as AuthenticationCreds;
 }
 
 /** Every row of every table as text, bytes as they are. */
@@ -120,7 +121,7 @@ describe("at rest and in the log of a host that says all it can", () => {
       select type, key_id, value from session_keys where instance_id = ${instance} and type <> 'creds'`;
     const signal: Record<string, Uint8Array> = {};
     for (const { type, key_id: id, value } of keys) {
-      const opened = vault.open(value, keyPlace(instance, type, id));
+      const opened = vault.open(value, sealedPlace.sessionKey(instance, type, id));
       const key = parseKey(opened) as { private?: Uint8Array; keyData?: Uint8Array };
       if (key.private) signal[`${type} ${id}`] = Buffer.from(key.private);
       if (key.keyData) signal[`${type} ${id}`] = Buffer.from(key.keyData);
@@ -173,7 +174,7 @@ describe("at rest and in the log of a host that says all it can", () => {
       select instance_id, key_id, value from session_keys where type = 'pre-key' limit 2`;
     const [first, second] = rows;
     if (!first || !second) throw new Error("there are no two prekeys");
-    const place = (row: typeof first) => keyPlace(row.instance_id, "pre-key", row.key_id);
+    const place = (row: typeof first) => sealedPlace.sessionKey(row.instance_id, "pre-key", row.key_id);
     expect(() => vault.open(first.value, place(first))).not.toThrow();
     expect(() => vault.open(first.value, place(second))).toThrow();
   });
