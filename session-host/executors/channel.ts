@@ -11,8 +11,8 @@ import type { CommandInput, CommandName, CommandOutput } from "../../core/comman
 import { AppError } from "../../core/error.ts";
 import type { FoundMessage } from "../../core/message/find.ts";
 import { isChannelJid } from "../../core/message/recipient.ts";
-import { detailsOf, factOf } from "../inbound/channels.ts";
-import { bodyOf } from "../inbound/inbox.ts";
+import { detailsOf, factOf } from "../inbound/channel-details.ts";
+import { bodyOf } from "../inbound/message/content.ts";
 import { answerOf, onlyOnce } from "./group-answer.ts";
 import { pictureOf } from "./profile.ts";
 import { ExecutorResult } from "./result.ts";

@@ -7,6 +7,7 @@ import { mediaPrefix, uploadPrefix } from "../../core/media/index.ts";
 import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { commandQueue, type Queues } from "../../core/queue/index.ts";
 import { BulkRelease } from "../command/bulk.ts";
+import { endMutes } from "../command/channel-mutes.ts";
 import {
   type ClaimedCommand,
   claimCommands,
@@ -23,7 +24,6 @@ import { failure } from "../command/send-queue.ts";
 import { traceOf } from "../command/trace.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import { pause } from "../concurrency/pause.ts";
-import { endMutes } from "../inbound/channels.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { Relay } from "../outbox/relay.ts";
 import { Replier } from "../outbox/replier.ts";

@@ -2,8 +2,8 @@ import { type BinaryNode, getBinaryNodeChild } from "@whiskeysockets/baileys";
 import type { Person } from "../../core/event/catalog/group.ts";
 import type { NewEvent } from "../../core/event/catalog/index.ts";
 import { derivedEventId } from "../../core/event/derived-id.ts";
+import { byPhone, type JidResolver, lidsWithoutPhone, personOf, secondsOf } from "../baileys/jids.ts";
 import type { Change } from "../ledger/change.ts";
-import { type Acquaintance, byPhone, personOf, secondsOf, withoutPhone } from "./jids.ts";
 
 type CallEvent = Extract<NewEvent, { type: `call.${string}` }>;
 
@@ -18,7 +18,7 @@ export const callEventId = (instanceId: string, callId: string, part: "begin" | 
 export function journalCall(
   instanceId: string,
   stanza: BinaryNode,
-  { isMe, phones }: Acquaintance,
+  { isMe, phones }: JidResolver,
 ): Change | Promise<Change> | undefined {
   const [info] = Array.isArray(stanza.content) ? stanza.content : [];
   const callId = info?.attrs["call-id"];
@@ -34,7 +34,7 @@ export function journalCall(
   const changeOf = (who: Person): Change => ({
     events: [{ ...event, data: { ...event.data, from: who.id }, id } as CallEvent & { id: string }],
   });
-  const lids = withoutPhone([caller]);
+  const lids = lidsWithoutPhone([caller]);
   if (lids.length === 0) return changeOf(caller);
   return phones(lids).then((known) => changeOf(byPhone(caller, known)));
 }

@@ -3,11 +3,11 @@ import { type GroupChanges, type Person, participantActions } from "../../core/e
 import type { NewEvent } from "../../core/event/catalog/index.ts";
 import { derivedEventId } from "../../core/event/derived-id.ts";
 import { isGroupJid } from "../../core/message/recipient.ts";
+import { byPhone, type JidResolver, lidsWithoutPhone, personOf, secondsOf } from "../baileys/jids.ts";
 import { type Change, maxEventBody } from "../ledger/change.ts";
-import { type Acquaintance, byPhone, personOf, secondsOf, withoutPhone } from "./jids.ts";
 
 type GroupEvent = Extract<NewEvent, { type: `group.${string}` }>;
-type IsMe = Acquaintance["isMe"];
+type IsMe = JidResolver["isMe"];
 
 /**
  * What a notification of a group comes to. The ids of the events are made from the stanza's, so that one that WhatsApp sends again
@@ -16,7 +16,7 @@ type IsMe = Acquaintance["isMe"];
 export function journalGroup(
   instanceId: string,
   stanza: BinaryNode,
-  { isMe, phones }: Acquaintance,
+  { isMe, phones }: JidResolver,
 ): Change | Promise<Change> | undefined {
   const told = eventsOf(stanza, isMe);
   if (told.length === 0) return undefined;
@@ -27,7 +27,7 @@ export function journalGroup(
       id: derivedEventId(instanceId, "group", from, id, t, String(index)),
     })),
   });
-  const lids = withoutPhone(told.flatMap((event) => [event.data.by, ...membersOf(event)]));
+  const lids = lidsWithoutPhone(told.flatMap((event) => [event.data.by, ...membersOf(event)]));
   if (lids.length === 0) return changeOf(told);
   return phones(lids).then((known) => changeOf(told.map((event) => named(event, known))));
 }

@@ -13,6 +13,7 @@ import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";
 import { findSurvey } from "../../core/message/response.ts";
 import { statusChat } from "../../core/message/status.ts";
+import { type JidResolver, phonesOf } from "../baileys/jids.ts";
 import { KeyStore } from "../baileys/key-store.ts";
 import { JournalingSignal } from "../baileys/signal.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
@@ -23,12 +24,12 @@ import { ChannelSource } from "../inbound/channels.ts";
 import { ContactSource } from "../inbound/contacts.ts";
 import { DisappearingTimers } from "../inbound/disappearing.ts";
 import { journalGroup } from "../inbound/group-events.ts";
-import { journalMessage, type Me } from "../inbound/inbox.ts";
-import { type Acquaintance, phonesOf } from "../inbound/jids.ts";
 import { LabelBook } from "../inbound/labels.ts";
+import type { Me } from "../inbound/message/address.ts";
+import { journalMessage } from "../inbound/message/journal.ts";
 import { PresenceBook } from "../inbound/presences.ts";
 import { EarlyReceipts, journalReceipt } from "../inbound/receipts.ts";
-import { Responses } from "../inbound/responses.ts";
+import { Responses } from "../inbound/response/responses.ts";
 import type { Change } from "../ledger/change.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { MediaConnection } from "../media/media.ts";
@@ -190,7 +191,7 @@ export class Connection implements OpenConnection, MediaConnection {
   #journalStanzas(signal: JournalingSignal): void {
     const { ws } = this.sock;
     const instanceId = this.#instanceId;
-    const known: Acquaintance = { isMe: this.#isMe, phones: (lids) => phonesOf(this.sock, lids) };
+    const known: JidResolver = { isMe: this.#isMe, phones: (lids) => phonesOf(this.sock, lids) };
     const before = (tag: string, listener: (stanza: BinaryNode) => void) => ws.prependListener(tag, listener);
     const journal = (tag: string, changeOf: (stanza: BinaryNode) => Change | Promise<Change> | undefined) =>
       before(tag, (stanza) => this.#recorder.keepInOrder(stanza, changeOf(stanza)));

@@ -1,14 +1,14 @@
 import type { BinaryNode } from "@whiskeysockets/baileys";
 import { expect, test } from "vitest";
+import type { JidResolver } from "../../session-host/baileys/jids.ts";
 import { journalCall } from "../../session-host/inbound/calls.ts";
 import { journalGroup } from "../../session-host/inbound/group-events.ts";
-import type { Acquaintance } from "../../session-host/inbound/jids.ts";
 import type { Change } from "../../session-host/ledger/change.ts";
 
 const me = { id: "4915550000001@s.whatsapp.net", lid: "900001@lid" };
 const bob = { id: "4915550000002@s.whatsapp.net", lid: "900002@lid" };
 const group = "120363000000000001@g.us";
-const known: Acquaintance = {
+const known: JidResolver = {
   isMe: (jid) => jid === me.id || jid === me.lid,
   phones: async (lids) => new Map(lids.flatMap((lid) => (lid === bob.lid ? [[lid, bob.id] as const] : []))),
 };

@@ -1,0 +1,59 @@
+import { type BinaryNode, jidNormalizedUser, type WASocket } from "@whiskeysockets/baileys";
+import type { Person } from "../../core/event/catalog/group.ts";
+import { isLidJid } from "../../core/message/recipient.ts";
+
+/** Returns the JID without its device, or an empty string if there is none. */
+export const plainJid = (jid: string | null | undefined) => (jid ? jidNormalizedUser(jid) : "");
+
+export const isPhoneJid = (jid: string) => jid.endsWith("@s.whatsapp.net");
+
+/** Returns the person whom a stanza names by one or more JIDs, or null if it names none. */
+export function personOf(...named: readonly (string | undefined)[]): Person | null {
+  const jids = named.map(plainJid).filter((jid) => jid !== "");
+  const lid = jids.find(isLidJid) ?? null;
+  const id = jids.find(isPhoneJid) ?? lid ?? jids[0];
+  return id === undefined ? null : { id, lid };
+}
+
+/** Returns the LIDs of the people whose phone number is not known. */
+export const lidsWithoutPhone = (people: readonly (Person | null)[]) =>
+  people.flatMap((person) => (person && isLidJid(person.id) ? [person.id] : []));
+
+/** What a session knows about JIDs: its own account, and the phone numbers (as JIDs) that belong to LIDs. */
+export interface JidResolver {
+  isMe(jid: string): boolean;
+  phones(lids: readonly string[]): Promise<ReadonlyMap<string, string>>;
+}
+
+/** Returns the phone numbers (as JIDs) of those LIDs whose number the session knows. */
+export async function phonesOf(sock: WASocket, lids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const pairs = await sock.signalRepository.lidMapping.getPNsForLIDs([...lids]);
+  return new Map(pairs?.map(({ lid, pn }) => [plainJid(lid), plainJid(pn)]));
+}
+
+/** Returns the person with the phone number as id, if the map has it. */
+export function byPhone<One extends Person | null>(person: One, phones: ReadonlyMap<string, string>): One {
+  const phone = person && phones.get(person.id);
+  return person && phone ? { ...person, id: phone } : person;
+}
+
+/** Returns the time of a stanza in Unix seconds, or the current time if it has none. */
+export const secondsOf = ({ attrs }: BinaryNode): number => unixSeconds(attrs.t);
+
+/** Returns a Unix time in whole seconds, or the current time if the value is not one. */
+export function unixSeconds(value: unknown): number {
+  const seconds = Number(value);
+  return Number.isFinite(seconds) && seconds > 0 ? Math.floor(seconds) : Math.floor(Date.now() / 1000);
+}
+
+/** How far the clock of a client may differ from WhatsApp's. */
+const clockToleranceMs = 60_000;
+
+/**
+ * Returns the time at which a client wrote something. The client's clock (milliseconds) orders what it writes within one
+ * second. A clock that differs too much from WhatsApp's (seconds) is not used.
+ */
+export function writtenAt(clientMs: number, whatsappSeconds: number): Date {
+  const isPlausible = Math.abs(clientMs - whatsappSeconds * 1000) < clockToleranceMs;
+  return new Date(isPlausible ? clientMs : whatsappSeconds * 1000);
+}

@@ -1,0 +1,89 @@
+import { type BinaryNode, getBinaryNodeChildren } from "@whiskeysockets/baileys";
+import * as z from "zod";
+import type { ChannelFact } from "../../core/channel/fact.ts";
+import type { ChannelDetails } from "../../core/command/catalog/channel.ts";
+
+const text = z.object({ text: z.string().nullish() }).nullish();
+const metadata = z.object({
+  id: z.string(),
+  state: z.object({ type: z.string().nullish() }).nullish(),
+  thread_metadata: z
+    .object({
+      name: text,
+      description: text,
+      invite: z.string().nullish(),
+      creation_time: z.coerce.number().nullish(),
+      subscribers_count: z.coerce.number().nullish(),
+      verification: z.string().nullish(),
+    })
+    .nullish(),
+  viewer_metadata: z.object({ mute: z.string().nullish(), role: z.string().nullish() }).nullish(),
+});
+
+const roles: Record<string, ChannelDetails["role"]> = { OWNER: "owner", ADMIN: "admin", SUBSCRIBER: "subscriber" };
+
+/** Reads WhatsApp's description of a channel. Returns undefined for a deleted channel, and for anything else. */
+export function detailsOf(answer: unknown): ChannelDetails | undefined {
+  const { data } = metadata.safeParse(answer);
+  if (!data || data.state?.type === "DELETED") return undefined;
+  const { thread_metadata: thread, viewer_metadata: viewer } = data;
+  return {
+    id: data.id,
+    name: thread?.name?.text || null,
+    description: thread?.description?.text || null,
+    role: roles[viewer?.role ?? ""] ?? "guest",
+    muted: viewer?.mute === "ON",
+    verified: thread?.verification === "VERIFIED",
+    subscribers: thread?.subscribers_count ?? null,
+    inviteCode: thread?.invite || null,
+    createdAt: thread?.creation_time ? new Date(thread.creation_time * 1000).toISOString() : null,
+  };
+}
+
+/** Returns what the list of channels keeps of a channel. */
+export function factOf({ id: jid, role, createdAt, ...rest }: ChannelDetails): ChannelFact {
+  if (role === "guest") return { jid, gone: true };
+  return { jid, role, createdAt: createdAt === null ? null : new Date(createdAt), ...rest };
+}
+
+const notices = z.object({
+  xwa2_notify_newsletter_on_join: z.unknown().optional(),
+  xwa2_notify_newsletter_on_leave: z.object({ id: z.string() }).optional(),
+  xwa2_notify_newsletter_on_mute_change: z.object({ id: z.string(), mute: z.string() }).optional(),
+  xwa2_notify_newsletter_on_state_change: z
+    .object({ id: z.string(), state: z.object({ type: z.string() }).optional() })
+    .optional(),
+});
+
+/** Returns what the owner did with channels on another device. Baileys emits no events for these notifications. */
+export function factsIn(stanza: BinaryNode): ChannelFact[] {
+  return getBinaryNodeChildren(stanza, "update").flatMap(({ content }): ChannelFact[] => {
+    const data = content instanceof Uint8Array ? notices.safeParse(dataOf(content)).data : undefined;
+    if (!data) return [];
+    const joined = detailsOf(data.xwa2_notify_newsletter_on_join);
+    const left = data.xwa2_notify_newsletter_on_leave;
+    const mute = data.xwa2_notify_newsletter_on_mute_change;
+    const state = data.xwa2_notify_newsletter_on_state_change;
+    return [
+      ...(joined ? [factOf({ ...joined, role: joined.role === "guest" ? "subscriber" : joined.role })] : []),
+      ...(left ? [{ jid: left.id, gone: true as const }] : []),
+      ...(mute ? [{ jid: mute.id, muted: mute.mute === "ON" }] : []),
+      ...(state?.state?.type === "DELETED" ? [{ jid: state.id, gone: true as const }] : []),
+    ];
+  });
+}
+
+function dataOf(content: Uint8Array): unknown {
+  try {
+    return (JSON.parse(Buffer.from(content).toString()) as { data?: unknown }).data;
+  } catch {
+    // Baileys logs that it is not JSON.
+    return undefined;
+  }
+}
+
+/** Returns a text that Baileys passes on either as a string or as WhatsApp's object. */
+export function textOf(value: unknown): string | undefined {
+  if (typeof value === "string") return value;
+  return text.safeParse(value).data?.text ?? undefined;
+}

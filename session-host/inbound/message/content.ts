@@ -1,0 +1,106 @@
+import { normalizeMessageContent, type proto } from "@whiskeysockets/baileys";
+import { mediaKey } from "../../../core/media/index.ts";
+import { type MessageContext, maxMentions, maxQuotedBody } from "../../../core/message/context.ts";
+import type { MessageMedia } from "../../../core/message/message.sql.ts";
+import { defined } from "../../../core/object.ts";
+import { jidByPhone, type PhoneOf } from "./address.ts";
+
+const typeNames: Record<string, string> = {
+  conversation: "text",
+  extendedTextMessage: "text",
+  ptvMessage: "video",
+  liveLocationMessage: "location",
+  contactsArrayMessage: "contact",
+  pollCreationMessageV2: "poll",
+  pollCreationMessageV3: "poll",
+  pollCreationMessageV5: "poll",
+  pollCreationMessage: "poll",
+};
+
+/** Returns the type of a message for the name of its protobuf field: `image` for `imageMessage`. */
+export const typeOf = (protoType: string) => typeNames[protoType] ?? protoType.replace(/Message(V[0-9]+)?$/, "");
+
+/** Returns the text or caption of a message, or the name of what it shows. */
+export function bodyOf(content: proto.IMessage): string {
+  return (
+    content.conversation ||
+    content.extendedTextMessage?.text ||
+    content.imageMessage?.caption ||
+    content.videoMessage?.caption ||
+    content.documentMessage?.caption ||
+    content.reactionMessage?.text ||
+    content.pollCreationMessage?.name ||
+    content.pollCreationMessageV2?.name ||
+    content.pollCreationMessageV3?.name ||
+    content.pollCreationMessageV5?.name ||
+    content.eventMessage?.name ||
+    content.locationMessage?.name ||
+    content.contactMessage?.displayName ||
+    ""
+  );
+}
+
+const mediaFields = {
+  imageMessage: "image",
+  videoMessage: "video",
+  ptvMessage: "ptv",
+  audioMessage: "audio",
+  documentMessage: "document",
+  stickerMessage: "sticker",
+} as const;
+
+/**
+ * Returns the file of a message, or null. `unencrypted` files have no media key. The file in the bucket is named after our row,
+ * because the sender chooses WhatsApp's id and could choose that of another person's message.
+ */
+export function mediaOf(
+  content: proto.IMessage,
+  { instanceId, rowId, unencrypted }: { instanceId: string; rowId: string; unencrypted: boolean },
+): MessageMedia | null {
+  for (const [field, kind] of Object.entries(mediaFields)) {
+    const media = content[field as keyof typeof mediaFields];
+    if (!media?.mediaKey && !(unencrypted && media?.directPath)) continue;
+    return {
+      mimetype: media.mimetype ?? null,
+      filename: "fileName" in media ? (media.fileName ?? null) : null,
+      size: media.fileLength === null || media.fileLength === undefined ? null : Number(media.fileLength),
+      sha256: media.fileSha256?.length ? Buffer.from(media.fileSha256).toString("hex") : null,
+      storageKey: mediaKey(instanceId, rowId),
+      state: "pending",
+      error: null,
+      source: {
+        directPath: media.directPath ?? null,
+        mediaKey: Buffer.from(media.mediaKey ?? []).toString("base64"),
+        kind,
+      },
+    };
+  }
+  return null;
+}
+
+/** Returns the quotation, mentions and reaction of a message, or null if it has none. */
+export async function contextOf(content: proto.IMessage, phoneOf: PhoneOf): Promise<MessageContext | null> {
+  const info = Object.values(content)
+    .map((part: unknown) => (part && typeof part === "object" && "contextInfo" in part ? part.contextInfo : null))
+    .find((part): part is proto.IContextInfo => Boolean(part));
+  const mentioned = info?.mentionedJid?.slice(0, maxMentions) ?? [];
+  const context: MessageContext = {
+    ...(await quotationOf(info, phoneOf)),
+    ...defined({
+      mentions:
+        mentioned.length > 0 ? await Promise.all(mentioned.map((jid) => jidByPhone(jid, null, phoneOf))) : undefined,
+      reactionTo: content.reactionMessage?.key?.id || undefined,
+    }),
+  };
+  return Object.keys(context).length > 0 ? context : null;
+}
+
+async function quotationOf(info: proto.IContextInfo | undefined, phoneOf: PhoneOf): Promise<MessageContext> {
+  if (!info?.stanzaId) return {};
+  const quoted = info.quotedMessage && normalizeMessageContent(info.quotedMessage);
+  return {
+    quotedMessageId: info.stanzaId,
+    quotedSender: info.participant ? await jidByPhone(info.participant, null, phoneOf) : null,
+    quotedBody: quoted ? bodyOf(quoted).slice(0, maxQuotedBody) : "",
+  };
+}

@@ -1,0 +1,140 @@
+import {
+  type BinaryNode,
+  decodeMessageNode,
+  getContentType,
+  normalizeMessageContent,
+  proto,
+  type SignalRepositoryWithLIDStore,
+  unpadRandomMax16,
+} from "@whiskeysockets/baileys";
+import type { NewEvent } from "../../../core/event/catalog/index.ts";
+import { uuidv7 } from "../../../core/id.ts";
+import { contextForEvent, type MessageContext } from "../../../core/message/context.ts";
+import { eventMedia } from "../../../core/message/event-media.ts";
+import { isChannelJid } from "../../../core/message/recipient.ts";
+import { statusChat } from "../../../core/message/status.ts";
+import { plainJid, secondsOf } from "../../baileys/jids.ts";
+import { type Change, maxEventBody, type NewMessage } from "../../ledger/change.ts";
+import { sealedResponse } from "../response/decrypt.ts";
+import type { Responses } from "../response/responses.ts";
+import { surveyIn } from "../response/survey.ts";
+import { type Address, addressOf, type Me, type MessageOrigin, type PhoneOf } from "./address.ts";
+import { bodyOf, contextOf, mediaOf, typeOf } from "./content.ts";
+import { type IsAdmin, revisionOf } from "./revision.ts";
+
+export interface JournalContext {
+  instanceId: string;
+  me: Me;
+  isAdmin: IsAdmin;
+  responses: Responses;
+}
+
+/**
+ * Returns what a decrypted stanza changes: a new message with its event, an edit, a deletion, or an answer to a poll or
+ * calendar event. Empty if the stanza has no content.
+ */
+export async function journalMessage(
+  { instanceId, me, isAdmin, responses }: JournalContext,
+  stanza: BinaryNode,
+  plaintext: Uint8Array,
+  repository: SignalRepositoryWithLIDStore,
+): Promise<Change> {
+  const decoded = decodePlaintext(plaintext);
+  if (!decoded) return {};
+  const message = decoded.deviceSentMessage?.message ?? decoded;
+  const { fullMessage } = decodeMessageNode(stanza, me.id, me.lid);
+  const pushName = stanza.attrs.notify ?? null;
+  const origin = { instanceId, me, key: fullMessage.key, pushName, seconds: secondsOf(stanza) };
+  const phoneOf = (lid: string) => repository.lidMapping.getPNForLID(lid);
+  const content = normalizeMessageContent(message);
+  const protocol = content?.protocolMessage;
+  if (protocol) {
+    const revision = await revisionOf(origin, protocol, phoneOf, isAdmin);
+    return revision ? { revisions: [revision] } : {};
+  }
+  const sealed = sealedResponse(content);
+  if (sealed) {
+    const from = await addressOf(origin, phoneOf);
+    const { seconds } = origin;
+    return from ? await responses.take({ ...from, pushName, seconds }, sealed, repository.lidMapping) : {};
+  }
+  const row = await toRow(origin, message, phoneOf, secretOf(decoded) ?? secretOf(message));
+  return row ? { messages: [row], ...(await responses.early(row, repository.lidMapping)) } : {};
+}
+
+/** Returns undefined for bytes that are not a message. Baileys detects that itself and asks for a retry. */
+function decodePlaintext(plaintext: Uint8Array): proto.Message | undefined {
+  try {
+    return proto.Message.decode(unpadRandomMax16(plaintext));
+  } catch {
+    return undefined;
+  }
+}
+
+function secretOf({ messageContextInfo }: proto.IMessage): Uint8Array | undefined {
+  return messageContextInfo?.messageSecret ?? undefined;
+}
+
+/** Returns a row of `messages` with its event, or undefined if the message is not for a person (keys, receipts, sync). */
+export async function toRow(
+  origin: MessageOrigin,
+  message: proto.IMessage,
+  phoneOf: PhoneOf,
+  /** The secret with which answers to the message are encrypted. */
+  secret?: Uint8Array,
+): Promise<NewMessage | undefined> {
+  const content = normalizeMessageContent(message);
+  const protoType = content && getContentType(content);
+  if (!content || !protoType || protoType === "protocolMessage" || protoType === "senderKeyDistributionMessage")
+    return undefined;
+  const waId = origin.key.id;
+  const address = await addressOf(origin, phoneOf);
+  if (!waId || !address) return undefined;
+  const id = uuidv7(Date.now());
+  const { instanceId } = origin;
+  const survey = surveyIn(content, secret);
+  const row: Omit<NewMessage, "event"> = {
+    id,
+    wa_id: waId,
+    chat_id: address.chatId,
+    from_me: address.fromMe,
+    sender_id: address.senderId,
+    sender_lid: address.senderLid,
+    push_name: origin.pushName,
+    type: typeOf(protoType),
+    proto_type: protoType,
+    body: bodyOf(content),
+    media: mediaOf(content, { instanceId, rowId: id, unencrypted: isChannelJid(address.chatId) }),
+    context: withSurvey(await contextOf(content, phoneOf), survey?.context),
+    status: address.fromMe ? "sent" : "received",
+    payload: survey?.payload ?? null,
+    sent_at: new Date(origin.seconds * 1000).toISOString(),
+  };
+  return { ...row, event: eventOf(row, address, origin) };
+}
+
+function withSurvey(context: MessageContext | null, survey: MessageContext | undefined): MessageContext | null {
+  return survey ? { ...context, ...survey } : context;
+}
+
+function eventOf(
+  row: Omit<NewMessage, "event">,
+  { fromMe, chatId, isGroup, senderId, senderLid }: Address,
+  { me, pushName, seconds }: MessageOrigin,
+): NewEvent {
+  const common = {
+    messageId: row.wa_id,
+    chatId,
+    type: row.type,
+    protoType: row.proto_type,
+    body: row.body.slice(0, maxEventBody),
+    timestamp: seconds,
+    media: row.media && eventMedia(row.media),
+    ...contextForEvent(row.context),
+  };
+  if (fromMe) return { type: "message.sent", data: { ...common, source: "phone" } };
+  const sender = { senderId, senderLid, pushName, to: me.id ? plainJid(me.id) : null };
+  return chatId === statusChat
+    ? { type: "status.received", data: { ...common, ...sender } }
+    : { type: "message.received", data: { ...common, ...sender, isGroup } };
+}

@@ -1,0 +1,49 @@
+import { normalizeMessageContent, proto } from "@whiskeysockets/baileys";
+import { plainJid, writtenAt } from "../../baileys/jids.ts";
+import type { Revision } from "../../ledger/change.ts";
+import { addressOf, jidByPhone, type MessageOrigin, type PhoneOf } from "./address.ts";
+import { bodyOf } from "./content.ts";
+
+/** Returns whether one of these JIDs, which belong to one person, is an admin of the group. */
+export type IsAdmin = (group: string, jids: readonly string[]) => Promise<boolean>;
+
+const { Type: ProtocolType } = proto.Message.ProtocolMessage;
+
+/**
+ * Returns the edit or deletion that a protocol message makes. Returns undefined for any other protocol message, and for a
+ * sender without the right: only its writer may edit a message, and only its writer or a group admin may delete it. For the
+ * account itself, the phone has checked this.
+ */
+export async function revisionOf(
+  origin: MessageOrigin,
+  protocol: proto.Message.IProtocolMessage,
+  phoneOf: PhoneOf,
+  isAdmin: IsAdmin,
+): Promise<Revision | undefined> {
+  const { type, key: target, editedMessage } = protocol;
+  // In protobuf, an absent type is the first type, REVOKE.
+  const deletes = (type ?? ProtocolType.REVOKE) === ProtocolType.REVOKE;
+  if (!target?.id || !(deletes || (type === ProtocolType.MESSAGE_EDIT && editedMessage))) return undefined;
+  const { me, seconds } = origin;
+  const address = await addressOf(origin, phoneOf);
+  if (!address) return undefined;
+  const { fromMe, chatId, chatIds, isGroup, senderId, senderLid } = address;
+  const own = [me.id, me.lid].map(plainJid).filter(Boolean);
+  const sender = fromMe ? own : [senderId, ...(senderLid ? [senderLid] : [])];
+  const named = isGroup && !target.fromMe && target.participant ? plainJid(target.participant) : undefined;
+  const writer = named ? [named, await jidByPhone(named, null, phoneOf)] : sender;
+  const isForeign = !writer.some((jid) => sender.includes(jid));
+  if (isForeign && !(deletes && (fromMe || (await isAdmin(chatId, sender))))) return undefined;
+  const common = {
+    waId: target.id,
+    chatIds,
+    author: writer.some((jid) => own.includes(jid)) ? ("me" as const) : writer,
+    by: fromMe ? (own[0] ?? "") : senderId,
+    fromMe,
+  };
+  if (deletes) return { ...common, kind: "delete", at: new Date(seconds * 1000) };
+  const content = normalizeMessageContent(editedMessage ?? undefined);
+  if (!content) return undefined;
+  const at = writtenAt(Number(protocol.timestampMs ?? 0), seconds);
+  return { ...common, kind: "edit", body: bodyOf(content), at };
+}

@@ -1,0 +1,106 @@
+import { decryptEventResponse, decryptPollVote, proto } from "@whiskeysockets/baileys";
+import { sha256 } from "../../../core/crypto/index.ts";
+import { type ResponseAnswer, responseAnswers } from "../../../core/message/response.sql.ts";
+import { pollOf } from "./survey.ts";
+
+/** The encrypted answer to a poll or calendar event, as its message carries it. */
+export interface SealedResponse {
+  kind: "vote" | "answer";
+  /** WhatsApp's id of the poll or calendar event. */
+  waId: string;
+  encPayload: Uint8Array;
+  encIv: Uint8Array;
+  /** Of a vote, by the voter's clock. An answer to a calendar event has its time inside the encryption. */
+  writtenMs: number;
+}
+
+/** Returns the answer that a message carries, or undefined. */
+export function sealedResponse(content: proto.IMessage | undefined): SealedResponse | undefined {
+  const { pollUpdateMessage: vote, encEventResponseMessage: answer } = content ?? {};
+  if (!vote && !answer) return undefined;
+  const key = vote ? vote.pollCreationMessageKey : answer?.eventCreationMessageKey;
+  const { encPayload, encIv } = (vote ? vote.vote : answer) ?? {};
+  return {
+    kind: vote ? "vote" : "answer",
+    waId: key?.id ?? "",
+    encPayload: Uint8Array.from(encPayload ?? []),
+    encIv: Uint8Array.from(encIv ?? []),
+    writtenMs: Number(vote?.senderTimestampMs ?? 0),
+  };
+}
+
+/** What is needed to decrypt an answer. */
+export interface Lock {
+  /** The poll or calendar event. */
+  content: proto.IMessage;
+  secret: Uint8Array;
+  sealed: SealedResponse;
+  /** JIDs of the creator and the responder. They are part of the key, and the clients don't say which of their JIDs they used. */
+  pairs: readonly { creator: string; responder: string }[];
+}
+
+export interface OpenedResponse {
+  /** To a calendar event. */
+  answer?: ResponseAnswer;
+  choices: string[];
+  guests: number;
+  writtenMs: number;
+}
+
+const { EventResponseType } = proto.Message.EventResponseMessage;
+const answers: Record<number, ResponseAnswer> = {
+  [EventResponseType.GOING]: responseAnswers[0],
+  [EventResponseType.NOT_GOING]: responseAnswers[1],
+  [EventResponseType.MAYBE]: responseAnswers[2],
+};
+
+/** Returns the answer, or the reason why it is dropped. */
+export const openResponse = (lock: Lock): OpenedResponse | string =>
+  lock.sealed.kind === "vote" ? openVote(lock) : openAnswer(lock);
+
+function openVote({ content, secret, sealed, pairs }: Lock): OpenedResponse | string {
+  const poll = pollOf(content);
+  if (!poll) return "the message is not a poll";
+  const opened = openWithAny(pairs, ({ creator, responder }) =>
+    decryptPollVote(sealed, {
+      pollEncKey: secret,
+      pollCreatorJid: creator,
+      pollMsgId: sealed.waId,
+      voterJid: responder,
+    }),
+  );
+  if (!opened) return "it does not decrypt";
+  const chosen = new Set(opened.selectedOptions.map((hash) => Buffer.from(hash).toString("hex")));
+  const choices = poll.options.filter((name) => chosen.has(sha256(name).toString("hex")));
+  if (choices.length < chosen.size) return "it chooses an unknown option";
+  if (poll.selectableCount > 0 && choices.length > poll.selectableCount) return "it chooses too many options";
+  return { choices, guests: 0, writtenMs: sealed.writtenMs };
+}
+
+function openAnswer({ content, secret, sealed, pairs }: Lock): OpenedResponse | string {
+  if (!content.eventMessage) return "the message is not a calendar event";
+  const opened = openWithAny(pairs, ({ creator, responder }) =>
+    decryptEventResponse(sealed, {
+      eventEncKey: secret,
+      eventCreatorJid: creator,
+      eventMsgId: sealed.waId,
+      responderJid: responder,
+    }),
+  );
+  if (!opened) return "it does not decrypt";
+  const answer = answers[opened.response ?? 0];
+  if (!answer) return "its answer is unknown";
+  const guests = Math.max(0, opened.extraGuestCount ?? 0);
+  return { answer, choices: [answer], guests, writtenMs: Number(opened.timestampMs ?? 0) };
+}
+
+function openWithAny<Pair, Opened>(pairs: readonly Pair[], open: (pair: Pair) => Opened): Opened | undefined {
+  for (const pair of pairs) {
+    try {
+      return open(pair);
+    } catch {
+      // Other JIDs, or a forgery. Authenticated encryption can't tell them apart.
+    }
+  }
+  return undefined;
+}

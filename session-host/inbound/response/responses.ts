@@ -1,0 +1,147 @@
+import { proto, type SignalRepositoryWithLIDStore } from "@whiskeysockets/baileys";
+import type { NewEvent } from "../../../core/event/catalog/index.ts";
+import type { Logger } from "../../../core/log.ts";
+import { announcedOptions } from "../../../core/message/context.ts";
+import { isLidJid } from "../../../core/message/recipient.ts";
+import type { Survey } from "../../../core/message/response.ts";
+import { plainJid, writtenAt } from "../../baileys/jids.ts";
+import { type Change, maxEventBody, type NewMessage, type NewResponse } from "../../ledger/change.ts";
+import { type OpenedResponse, openResponse, type SealedResponse } from "./decrypt.ts";
+
+/** Who answers and in which chat, as the envelope of the message says. JIDs have no devices. */
+export interface Respondent {
+  fromMe: boolean;
+  /** All JIDs of the chat. The first is the one in our history. */
+  chatIds: readonly string[];
+  senderId: string;
+  senderLid: string | null;
+  pushName: string | null;
+  /** WhatsApp's clock, Unix seconds. */
+  seconds: number;
+}
+
+type LidMapping = SignalRepositoryWithLIDStore["lidMapping"];
+
+export interface ResponsesOptions {
+  /** The account's own JIDs. */
+  me: () => { id: string; lid: string };
+  find: (waId: string, chatIds: readonly string[]) => Promise<Survey | undefined>;
+  log: Pick<Logger, "info" | "warn">;
+}
+
+/** In bytes; for the id, in characters. Clients stay below: a vote for all twelve options has about 450 bytes. */
+const longest = { waId: 128, payload: 4096, iv: 64 } as const;
+
+/** The most answers that wait for their poll or calendar event. */
+const maxEarly = 1000;
+
+/**
+ * Decrypts the answers that arrive on one connection. Baileys may handle a vote before the poll that it came with. An answer
+ * whose poll or calendar event is not known waits in memory until that arrives, or until newer answers need the room.
+ */
+export class Responses {
+  readonly #options: ResponsesOptions;
+  readonly #early = new Set<{ from: Respondent; sealed: SealedResponse }>();
+
+  constructor(options: ResponsesOptions) {
+    this.#options = options;
+  }
+
+  /** Returns what an answer changes. Throws only if the database can't be read. */
+  async take(from: Respondent, sealed: SealedResponse, lidMapping: LidMapping): Promise<Pick<Change, "responses">> {
+    const { waId, kind, encPayload, encIv } = sealed;
+    if (!waId || encPayload.length === 0 || encIv.length === 0) return this.#drop(sealed, "it is incomplete");
+    if (waId.length > longest.waId || encPayload.length > longest.payload || encIv.length > longest.iv)
+      return this.#drop(sealed, "it is too long");
+    const survey = await this.#options.find(waId, from.chatIds);
+    if (survey) return await this.#open(survey, { from, sealed }, lidMapping);
+    for (const oldest of this.#early) {
+      if (this.#early.size < maxEarly) break;
+      this.#early.delete(oldest);
+    }
+    this.#early.add({ from, sealed });
+    this.#options.log.info({ waId, kind }, "an answer waits for its poll or calendar event");
+    return {};
+  }
+
+  /** Returns what those answers change that arrived before this poll or calendar event. */
+  async early(row: NewMessage, lidMapping: LidMapping): Promise<Pick<Change, "responses">> {
+    if (!row.payload || this.#early.size === 0) return {};
+    const survey: Survey = {
+      chatId: row.chat_id,
+      fromMe: row.from_me,
+      senderId: row.sender_id,
+      senderLid: row.sender_lid,
+      body: row.body,
+      payload: Buffer.from(row.payload, "base64"),
+    };
+    const responses: NewResponse[] = [];
+    for (const waiting of this.#early) {
+      if (waiting.sealed.waId !== row.wa_id || !waiting.from.chatIds.includes(row.chat_id)) continue;
+      this.#early.delete(waiting);
+      responses.push(...((await this.#open(survey, waiting, lidMapping)).responses ?? []));
+    }
+    return responses.length > 0 ? { responses } : {};
+  }
+
+  /** Returns an empty change and logs the reason if the answer does not decrypt or is not valid. */
+  async #open(
+    survey: Survey,
+    { from, sealed }: { from: Respondent; sealed: SealedResponse },
+    lidMapping: LidMapping,
+  ): Promise<Pick<Change, "responses">> {
+    const content = proto.Message.decode(survey.payload);
+    const secret = content.messageContextInfo?.messageSecret;
+    if (!secret?.length) return this.#drop(sealed, "its secret is not known");
+    const { id, lid } = this.#options.me();
+    const own = uniqueJids([id, lid]);
+    const creators = survey.fromMe ? own : await allJids([survey.senderId, survey.senderLid], lidMapping);
+    const responders = from.fromMe ? own : await allJids([from.senderId, from.senderLid], lidMapping);
+    const pairs = creators.flatMap((creator) => responders.map((responder) => ({ creator, responder })));
+    const opened = openResponse({ content, secret, sealed, pairs });
+    if (typeof opened === "string") return this.#drop(sealed, opened);
+    return { responses: [responseOf(survey, { from, sealed, opened, me: own[0] ?? "" })] };
+  }
+
+  #drop(sealed: SealedResponse, reason: string): Pick<Change, "responses"> {
+    this.#options.log.warn({ waId: sealed.waId, kind: sealed.kind, reason }, "an answer was dropped");
+    return {};
+  }
+}
+
+function responseOf(
+  { chatId, body }: Survey,
+  { from, sealed, opened, me }: { from: Respondent; sealed: SealedResponse; opened: OpenedResponse; me: string },
+): NewResponse {
+  const { waId } = sealed;
+  const { fromMe } = from;
+  const { choices, guests, answer } = opened;
+  const at = writtenAt(opened.writtenMs, from.seconds);
+  const common = {
+    messageId: waId,
+    chatId,
+    by: fromMe ? me : from.senderId,
+    byLid: fromMe ? null : from.senderLid,
+    pushName: fromMe ? null : from.pushName,
+    fromMe,
+    timestamp: Math.floor(at.getTime() / 1000),
+  };
+  const title = body.slice(0, maxEventBody);
+  const event: NewEvent = answer
+    ? { type: "event.answered", data: { ...common, name: title, answer, guests } }
+    : { type: "poll.voted", data: { ...common, question: title, options: announcedOptions(choices) } };
+  return { waId, chatId, senderId: fromMe ? "" : from.senderId, choices, guests, at, event };
+}
+
+const uniqueJids = (jids: readonly (string | null | undefined)[]): string[] => [
+  ...new Set(jids.map(plainJid).filter(Boolean)),
+];
+
+/** Returns a person's JIDs by phone number and by LID, as far as they are known. */
+async function allJids(jids: readonly (string | null)[], lidMapping: LidMapping): Promise<string[]> {
+  const known = uniqueJids(jids);
+  const others = await Promise.all(
+    known.map((jid) => (isLidJid(jid) ? lidMapping.getPNForLID(jid) : lidMapping.getLIDForPN(jid))),
+  );
+  return uniqueJids([...known, ...others]);
+}

@@ -1,0 +1,49 @@
+import { proto } from "@whiskeysockets/baileys";
+import type { EventDetails, MessageContext, PollDetails } from "../../../core/message/context.ts";
+import { defined } from "../../../core/object.ts";
+
+/** Returns the poll of a message, or undefined. */
+export function pollOf(content: proto.IMessage): PollDetails | undefined {
+  const poll =
+    content.pollCreationMessage ??
+    content.pollCreationMessageV2 ??
+    content.pollCreationMessageV3 ??
+    content.pollCreationMessageV5;
+  if (!poll) return undefined;
+  const options = (poll.options ?? []).map(({ optionName }) => optionName ?? "");
+  return { options, selectableCount: poll.selectableOptionsCount ?? 0 };
+}
+
+function calendarEventOf({ eventMessage }: proto.IMessage): EventDetails | undefined {
+  if (!eventMessage) return undefined;
+  const { description, location, startTime, endTime, isCanceled, extraGuestsAllowed } = eventMessage;
+  return {
+    type: null,
+    description: description ?? "",
+    location: location?.name ?? null,
+    startTime: isoOf(startTime),
+    endTime: isoOf(endTime),
+    canceled: isCanceled ?? false,
+    extraGuestsAllowed: extraGuestsAllowed ?? false,
+  };
+}
+
+/** Converts Unix seconds. Returns null for no time, and for a time that `Date` cannot hold. */
+function isoOf(seconds: Parameters<typeof Number>[0]): string | null {
+  const at = new Date(Number(seconds ?? 0) * 1000);
+  return Number(seconds ?? 0) > 0 && !Number.isNaN(at.getTime()) ? at.toISOString() : null;
+}
+
+/**
+ * Returns what we keep of a poll or calendar event that came in: its details for the history, and as the payload the message
+ * with the secret that decrypts answers to it.
+ */
+export function surveyIn(
+  content: proto.IMessage,
+  secret: Uint8Array | null | undefined,
+): { context: Pick<MessageContext, "poll" | "event">; payload: string } | undefined {
+  const [poll, event] = [pollOf(content), calendarEventOf(content)];
+  if (!poll && !event) return undefined;
+  const kept = proto.Message.encode({ ...content, messageContextInfo: secret ? { messageSecret: secret } : {} });
+  return { context: defined({ poll, event }), payload: Buffer.from(kept.finish()).toString("base64") };
+}
