@@ -6,15 +6,15 @@ import { count } from "../../core/metric/index.ts";
 import { once } from "../../core/once.ts";
 import { CallCounter } from "../../core/usage/calls.ts";
 import { createTokens } from "../../core/user/token.ts";
-import type { Shared } from "./context.ts";
-import type { ApiDeps } from "./deps.ts";
-import { type Dialect, tableOf } from "./dialect.ts";
 import { gateway } from "./dialects/gateway/index.ts";
 import { multiInstance } from "./dialects/multi-instance/index.ts";
-import type { Endpoint } from "./endpoint.ts";
-import { type ApiEnv, clientIp, requestIdOf } from "./env.ts";
-import { asAppError } from "./errors.ts";
-import { answerError, serve } from "./serve.ts";
+import type { Shared } from "./engine/context.ts";
+import type { ApiDeps } from "./engine/dependencies.ts";
+import { type Dialect, tableOf } from "./engine/dialect.ts";
+import type { Endpoint } from "./engine/endpoint.ts";
+import { type ApiEnv, clientIp, requestIdOf } from "./engine/env.ts";
+import { asAppError } from "./engine/errors.ts";
+import { answerError, serve } from "./engine/serve.ts";
 
 /** The first that owns a path decides how its errors look; the last owns the rest. */
 export const dialects: readonly Dialect[] = [gateway, multiInstance];
@@ -124,8 +124,10 @@ const methods = ["GET", "POST", "PUT", "DELETE"];
 
 /** Loaded when somebody asks: most never do. */
 const documents: Record<string, () => Promise<unknown>> = {
-  "/openapi.json": once(async () => (await import("./openapi.ts")).openApi(await Promise.all(dialects.map(tableOf)))),
-  "/asyncapi.json": once(async () => (await import("./asyncapi.ts")).asyncApi()),
+  "/openapi.json": once(async () =>
+    (await import("./document/openapi.ts")).openApi(await Promise.all(dialects.map(tableOf))),
+  ),
+  "/asyncapi.json": once(async () => (await import("./document/asyncapi.ts")).asyncApi()),
 };
 
 const families = dialects.flatMap((dialect) =>

@@ -9,8 +9,8 @@ import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
 import { once } from "../../core/once.ts";
 import { createApp } from "./app.ts";
-import type { ApiDeps } from "./deps.ts";
-import type { ApiEnv } from "./env.ts";
+import type { ApiDeps } from "./engine/dependencies.ts";
+import type { ApiEnv } from "./engine/env.ts";
 
 /** What only this function takes from its environment. */
 const settings = z.object({

@@ -4,7 +4,7 @@ import * as jose from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { createTokens } from "../../core/user/index.ts";
-import type { Endpoint } from "../../functions/api/endpoint.ts";
+import type { Endpoint } from "../../functions/api/engine/endpoint.ts";
 import { dialects } from "../support/tables.ts";
 import { bodies } from "./right-bodies.ts";
 import { startApi, type TestApi } from "./support.ts";

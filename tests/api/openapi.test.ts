@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { asyncApi } from "../../functions/api/asyncapi.ts";
-import { openApi } from "../../functions/api/openapi.ts";
+import { asyncApi } from "../../functions/api/document/asyncapi.ts";
+import { openApi } from "../../functions/api/document/openapi.ts";
 import { dialects } from "../support/tables.ts";
 import { startApi, type TestApi } from "./support.ts";
 

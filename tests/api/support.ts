@@ -17,7 +17,7 @@ import { commandQueue, createQueues, openQueues, type Queues } from "../../core/
 import { openStorage, type Storage } from "../../core/storage/index.ts";
 import { createUser, type NewUser } from "../../core/user/index.ts";
 import { createApp } from "../../functions/api/app.ts";
-import type { ApiDeps } from "../../functions/api/deps.ts";
+import type { ApiDeps } from "../../functions/api/engine/dependencies.ts";
 import { startApiGateway } from "../../local/lambda/api-gateway.ts";
 import { startPostgres } from "../../local/postgres/index.ts";
 import { seedPostgres } from "../support/postgres.ts";

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { commandCatalog } from "../../core/command/catalog/index.ts";
 import { eventCatalog } from "../../core/event/catalog/index.ts";
-import { asyncApi, queueSchemas } from "../../functions/api/asyncapi.ts";
+import { asyncApi, queueSchemas } from "../../functions/api/document/asyncapi.ts";
 
 /** What is published for those who talk to us over queues. `-u` writes it anew; a change is a change for them. */
 const docs = "../../docs";

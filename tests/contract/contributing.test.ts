@@ -9,6 +9,7 @@ import { nameOf } from "../integration/endpoint-frame.ts";
 import { gatewayCases } from "../integration/gateway-cases.ts";
 import { gateway } from "../support/tables.ts";
 
+const folders = ["core", "functions", "session-host", "local", "infra", "tests"];
 const page = readFileSync("docs/contributing.md", "utf8");
 /** The blocks of the page that are parts of files. */
 const blocks = [...page.matchAll(/^```ts\n\/\/ (\S+)\n(.*?)^```$/gms)].map(([, file = "", code = ""]) => ({
@@ -48,7 +49,7 @@ function look(folder: string): Tree {
 test("one endpoint more is the four blocks that docs/contributing.md shows, and nothing else", () => {
   const copy = mkdtempSync(join(tmpdir(), "switchboard-contributing-"));
   onTestFinished(() => rmSync(copy, { recursive: true, force: true }));
-  for (const part of ["core", "functions", "session-host", "infra", "tests", "package.json"]) {
+  for (const part of [...folders, "package.json"]) {
     cpSync(part, join(copy, part), { recursive: true });
   }
   symlinkSync(resolve("node_modules"), join(copy, "node_modules"));
@@ -64,7 +65,6 @@ test("one endpoint more is the four blocks that docs/contributing.md shows, and 
   expect(added("commands")).toEqual(["profile.removePicture"]);
   expect(added("executors")).toEqual(added("commands"));
   // And nobody else spoke of it, but this file and the promises, which are written anew.
-  const folders = ["core", "functions", "session-host", "infra", "tests"];
   const found = execFileSync("grep", ["-rlF", "--exclude-dir=fixtures", "profile.removePicture", ...folders], {
     cwd: copy,
   });

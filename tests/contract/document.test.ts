@@ -3,8 +3,8 @@ import * as z from "zod";
 import { errorCodes } from "../../core/error.ts";
 import { gatewayBodies } from "../../core/webhook/body/gateway.ts";
 import { multiInstanceBodies } from "../../core/webhook/body/multi-instance.ts";
-import type { Table } from "../../functions/api/dialect.ts";
-import { gatewayError } from "../../functions/api/error-shapes.ts";
+import type { Table } from "../../functions/api/engine/dialect.ts";
+import { gatewayError } from "../../functions/api/shape/error.ts";
 import { multiInstanceDocument as examples, gatewayDocument } from "../support/documents.ts";
 import { gateway, multiInstance } from "../support/tables.ts";
 

@@ -5,8 +5,8 @@ import { Ajv } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { expect, test } from "vitest";
-import { asyncApi, queueSchemas } from "../../functions/api/asyncapi.ts";
-import { openApi } from "../../functions/api/openapi.ts";
+import { asyncApi, queueSchemas } from "../../functions/api/document/asyncapi.ts";
+import { openApi } from "../../functions/api/document/openapi.ts";
 import { dialects } from "../support/tables.ts";
 
 /** What we publish, judged by validators that know nothing of us. */

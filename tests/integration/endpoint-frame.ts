@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { commandCatalog } from "../../core/command/catalog/index.ts";
-import type { Table } from "../../functions/api/dialect.ts";
-import type { Endpoint } from "../../functions/api/endpoint.ts";
+import type { Table } from "../../functions/api/engine/dialect.ts";
+import type { Endpoint } from "../../functions/api/engine/endpoint.ts";
 import type { Answer, TestGateway } from "../support/gateway.ts";
 import type { Feature } from "../support/simulator.ts";
 

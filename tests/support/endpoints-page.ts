@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
-import type { Table } from "../../functions/api/dialect.ts";
-import type { Endpoint } from "../../functions/api/endpoint.ts";
+import type { Table } from "../../functions/api/engine/dialect.ts";
+import type { Endpoint } from "../../functions/api/engine/endpoint.ts";
 import { nameOf, type Shown } from "../integration/endpoint-frame.ts";
 import { multiInstanceShown } from "../integration/endpoint-shown.ts";
 import { gatewayCases } from "../integration/gateway-cases.ts";

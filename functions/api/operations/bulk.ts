@@ -3,7 +3,7 @@ import * as report from "../../../core/bulk/report.ts";
 import { AppError } from "../../../core/error.ts";
 import { isUuid } from "../../../core/id.ts";
 import type { PageRequest } from "../../../core/page.ts";
-import type { InstanceContext } from "../context.ts";
+import type { InstanceContext } from "../engine/context.ts";
 import { checkUpload } from "./media.ts";
 
 interface Named {
@@ -15,9 +15,6 @@ export function createBulk(context: InstanceContext, asked: bulk.BulkRequest) {
   const check = () => checkUpload(context, { upload: asked.media?.upload });
   return bulk.createBulk(deps, { userId: caller.userId, instance, idempotencyKey, correlationId, check }, asked);
 }
-
-export const listBulks = ({ deps, instance }: InstanceContext, page: PageRequest) =>
-  report.listBulks(deps.db, instance.id, page);
 
 export const readBulk = async ({ deps, instance }: InstanceContext, { bulkId }: Named) =>
   report.readBulk(deps.db, instance.id, known(bulkId), deps.clock.now());

@@ -4,7 +4,7 @@ import { commands } from "../../../core/command/command.sql.ts";
 import { openedOutput } from "../../../core/command/result.ts";
 import { AppError } from "../../../core/error.ts";
 import { isUuid } from "../../../core/id.ts";
-import type { CallerContext } from "../context.ts";
+import type { CallerContext } from "../engine/context.ts";
 
 export type CommandView = Omit<typeof commands.$inferSelect, "input" | "position" | "attempts" | "shard">;
 

@@ -6,8 +6,8 @@ import * as store from "../../../core/instance/store.ts";
 import * as lifecycle from "../../../core/instance-management/lifecycle.ts";
 import * as settings from "../../../core/instance-management/settings.ts";
 import type { PageRequest } from "../../../core/page.ts";
-import type { CallerContext, InstanceContext } from "../context.ts";
-import { settle } from "../run-command.ts";
+import type { CallerContext, InstanceContext } from "../engine/context.ts";
+import { settle } from "../engine/run-command.ts";
 
 export type InstanceView = Instance & { connectionStatus: ConnectionStatus };
 

@@ -8,8 +8,8 @@ import { keepInline, type MediaPlace } from "../../../core/media/inline.ts";
 import { linkToMedia, linkToUpload, type MediaLink } from "../../../core/media/link.ts";
 import { assertStaged, type Staged } from "../../../core/media/staged.ts";
 import { assertUploaded, openUpload as open, takeFile } from "../../../core/media/upload.ts";
-import { type InstanceContext, Pending, Raw } from "../context.ts";
-import { runCommand } from "../run-command.ts";
+import { type InstanceContext, Pending, Raw } from "../engine/context.ts";
+import { runCommand } from "../engine/run-command.ts";
 
 type Media = CommandInput<"message.sendMedia">;
 

@@ -8,8 +8,8 @@ import { commandQueue, deadLetterQueue, eventQueue } from "../../../core/queue/n
 import { type FleetState, readFleet, restartFleet, stopFleet } from "../../../core/shard/fleet.ts";
 import { readHosts } from "../../../core/shard/status.ts";
 import { baileysVersion, version } from "../../../core/version.ts";
-import type { CallerContext, Context } from "../context.ts";
-import type { ApiDeps } from "../deps.ts";
+import type { CallerContext, Context } from "../engine/context.ts";
+import type { ApiDeps } from "../engine/dependencies.ts";
 
 export const now = async (context: Context) => context.deps.clock.now();
 

@@ -1,6 +1,6 @@
 import type { Period } from "../../../core/usage/index.ts";
 import * as usage from "../../../core/usage/index.ts";
-import type { CallerContext, InstanceContext } from "../context.ts";
+import type { CallerContext, InstanceContext } from "../engine/context.ts";
 
 interface Wanted {
   period: Period;

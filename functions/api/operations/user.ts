@@ -1,13 +1,9 @@
 import type { Caller } from "../../../core/caller.ts";
 import { AppError } from "../../../core/error.ts";
 import { assertEventQueue } from "../../../core/event-sink/allowed.ts";
-import type { PageRequest } from "../../../core/page.ts";
 import * as user from "../../../core/user/index.ts";
-import type { CallerContext, Context } from "../context.ts";
-import { assertOpenKeyGeneration } from "../open-key.ts";
-
-export const login = (context: Context, credentials: { email: string; password: string }) =>
-  user.login(context.deps, { ...credentials, ip: context.ip });
+import type { CallerContext, Context } from "../engine/context.ts";
+import { assertOpenKeyGeneration } from "../engine/open-key.ts";
 
 export async function currentUser(context: CallerContext): Promise<user.User> {
   const found = await user.findUser(context.deps.db, context.caller.userId);
@@ -23,9 +19,6 @@ export async function updateMe(context: CallerContext, changes: user.OwnChanges)
   return await user.updateMe(deps, context, changes);
 }
 
-export const changePassword = (context: CallerContext, passwords: { currentPassword: string; newPassword: string }) =>
-  user.changePassword(context.deps, { ...passwords, userId: context.caller.userId, ip: context.ip });
-
 export async function generateKey(context: Context & { caller?: Caller }, { name }: { name: string }) {
   const { caller, deps } = context;
   if (!caller) assertOpenKeyGeneration(context);
@@ -37,11 +30,6 @@ export async function createUser(context: CallerContext, wanted: user.NewUser) {
   return await user.createUser(context.deps, wanted, context.caller);
 }
 
-export const listUsers = (context: CallerContext, page: PageRequest & { search?: string | undefined }) =>
-  user.listUsers(context.deps.db, page);
-
-export const getUser = (context: CallerContext, userId: string) => user.loadUser(context.deps.db, userId);
-
 export async function updateUser(
   context: CallerContext,
   { userId, changes }: { userId: string; changes: user.UserChanges },
@@ -49,5 +37,3 @@ export async function updateUser(
   if (changes.eventQueue) assertEventQueue(context.deps.config, context.caller, changes.eventQueue, null);
   return await user.updateUser(context.deps, context, userId, changes);
 }
-
-export const deleteUser = (context: CallerContext, userId: string) => user.deleteUser(context.deps, context, userId);

@@ -1,10 +1,9 @@
 import { listInstances, loadInstance } from "../../../core/instance/store.ts";
 import type { PageRequest } from "../../../core/page.ts";
-import { testUrl as test, type UrlTest } from "../../../core/webhook/delivery/test-delivery.ts";
 import * as log from "../../../core/webhook/log/index.ts";
 import * as replay from "../../../core/webhook/log/replay.ts";
 import { readStats } from "../../../core/webhook/log/stats.ts";
-import type { CallerContext } from "../context.ts";
+import type { CallerContext, InstanceContext } from "../engine/context.ts";
 
 /** The instance that is named, if the caller may touch it; all of the caller's own when none is. */
 const instancesOf = async ({ deps, caller }: CallerContext, instanceId: string | undefined) =>
@@ -12,8 +11,6 @@ const instancesOf = async ({ deps, caller }: CallerContext, instanceId: string |
 
 const idsOf = async (context: CallerContext, instanceId: string | undefined) =>
   (await instancesOf(context, instanceId)).map(({ id }) => id);
-
-export const testUrl = ({ deps, requestId }: CallerContext, wanted: UrlTest) => test(deps, wanted, requestId);
 
 export const listLogs = async (
   context: CallerContext,
@@ -23,10 +20,17 @@ export const listLogs = async (
 export const getStats = async (context: CallerContext, instanceId: string | undefined) =>
   readStats(context.deps.db, await idsOf(context, instanceId));
 
-export const retry = async ({ deps, caller }: CallerContext, deliveryId: string) => {
-  const instance = await loadInstance(deps.db, caller, await log.instanceOfDelivery(deps.db, deliveryId));
+/** Sends a delivery again and returns it as it stands then. */
+export const replayDelivery = async ({ deps, instance }: InstanceContext, deliveryId: string) => {
   await replay.replayDelivery(deps, instance, deliveryId);
   return log.readDelivery(deps.db, instance, deliveryId);
+};
+
+/** As `replayDelivery`, for a delivery of any of the caller's instances. */
+export const retry = async (context: CallerContext, deliveryId: string) => {
+  const { db } = context.deps;
+  const instance = await loadInstance(db, context.caller, await log.instanceOfDelivery(db, deliveryId));
+  return await replayDelivery({ ...context, instance }, deliveryId);
 };
 
 export const clearLogs = async (context: CallerContext, instanceId: string | undefined) => {

@@ -1,12 +1,12 @@
 import * as z from "zod";
 import { permissions } from "../../../../core/caller.ts";
 import { instanceName } from "../../../../core/instance-management/settings.ts";
-import { publicEndpoint } from "../../endpoint.ts";
+import { publicEndpoint } from "../../engine/endpoint.ts";
 import { generateKey } from "../../operations/user.ts";
-import { isoDate } from "../../shapes.ts";
+import { isoDate } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
-export const authRows = [
+export const authEndpoints = [
   publicEndpoint({
     method: "post",
     path: "/api/auth/generate-key",
@@ -19,8 +19,8 @@ export const authRows = [
     ),
     status: 201,
     secrets: true,
-    does: generateKey,
     in: ({ body }) => body,
+    does: generateKey,
     out: ({ name, key, permissions: allowed, createdAt }) =>
       enveloped({ name, apiKey: key, permissions: allowed, createdAt: createdAt.toISOString() }),
   }),

@@ -1,13 +1,12 @@
 import * as z from "zod";
-import type { Broadcast, WholeBroadcast } from "../../../../core/broadcast/index.ts";
+import * as broadcast from "../../../../core/broadcast/index.ts";
 import { maxRecipients } from "../../../../core/bulk/plan.ts";
 import { person } from "../../../../core/command/catalog/contact.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { mediaPlace } from "../../../../core/media/inline.ts";
-import { instanceEndpoint } from "../../endpoint.ts";
-import * as broadcast from "../../operations/broadcast.ts";
-import { isoDate, pageRequest, paginationShape } from "../../shapes.ts";
-import { pageOnly, sendAt } from "../multi-instance/scheduled.ts";
+import { instanceEndpoint } from "../../engine/endpoint.ts";
+import { sendBroadcast } from "../../operations/broadcast.ts";
+import { isoDate, pageOnly, pageRequest, paginationShape, sendAt } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { text } = commandCatalog["message.sendText"].input.shape;
@@ -31,14 +30,14 @@ const shape = z.object({
 /** Recipients as JIDs. */
 const whole = envelope(shape.extend({ recipients: z.array(z.string()) }));
 
-const shown = ({ id, name: called, size, createdAt, updatedAt }: Broadcast): z.input<typeof shape> => ({
+const shown = ({ id, name: called, size, createdAt, updatedAt }: broadcast.Broadcast): z.input<typeof shape> => ({
   broadcastId: id,
   name: called,
   size,
   createdAt: createdAt.toISOString(),
   updatedAt: updatedAt.toISOString(),
 });
-const shownWhole = (one: WholeBroadcast, message?: string) =>
+const shownWhole = (one: broadcast.WholeBroadcast, message?: string) =>
   enveloped({ ...shown(one), recipients: one.recipients }, message);
 
 /** What a list can be sent: one of these. */
@@ -80,7 +79,7 @@ function fileOf({ image, video, audio, file, filename: called }: z.output<typeof
  * WhatsApp lets linked devices make no broadcast lists of its own. These are ours: each recipient gets the message in their own
  * chat, as from WhatsApp's, at the pace of a bulk.
  */
-export const broadcastRows = [
+export const broadcastEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/broadcasts/{instanceId}",
@@ -88,8 +87,8 @@ export const broadcastRows = [
     access: "read",
     query: pageOnly(50),
     answer: envelope(z.array(shape)).extend({ pagination: paginationShape }),
-    does: broadcast.listBroadcasts,
     in: ({ query }) => pageRequest(query, 50),
+    does: ({ deps, instance }, input) => broadcast.listBroadcasts(deps.db, instance.id, input),
     out: ({ broadcasts, pagination }) => ({ ...enveloped(broadcasts.map(shown)), pagination }),
   }),
   instanceEndpoint({
@@ -100,8 +99,8 @@ export const broadcastRows = [
     body: z.object({ name, recipients }),
     answer: whole,
     status: 201,
-    does: broadcast.createBroadcast,
     in: ({ body }) => body,
+    does: ({ deps, instance }, fields) => broadcast.createBroadcast(deps, instance.id, fields),
     out: (one) => shownWhole(one, "Broadcast list created"),
   }),
   instanceEndpoint({
@@ -111,8 +110,8 @@ export const broadcastRows = [
     access: "read",
     answer: whole,
     errors: ["broadcast_not_found"],
-    does: broadcast.getBroadcast,
-    in: ({ params }) => params,
+    in: ({ params }) => params.broadcastId,
+    does: ({ deps, instance }, input) => broadcast.findBroadcast(deps.db, instance.id, input),
     out: (one) => shownWhole(one),
   }),
   instanceEndpoint({
@@ -125,8 +124,9 @@ export const broadcastRows = [
       .refine((body) => body.name !== undefined || body.recipients !== undefined, "give name, recipients or both"),
     answer: whole,
     errors: ["broadcast_not_found"],
-    does: broadcast.changeBroadcast,
     in: ({ params, body }) => ({ broadcastId: params.broadcastId, ...body }),
+    does: ({ deps, instance }, { broadcastId, ...fields }) =>
+      broadcast.changeBroadcast(deps, instance.id, broadcastId, fields),
     out: (one) => shownWhole(one, "Broadcast list updated"),
   }),
   instanceEndpoint({
@@ -136,8 +136,8 @@ export const broadcastRows = [
     access: "write",
     answer: envelope(z.object({ broadcastId: z.string() })),
     errors: ["broadcast_not_found"],
-    does: broadcast.removeBroadcast,
-    in: ({ params }) => params,
+    in: ({ params }) => params.broadcastId,
+    does: ({ deps, instance }, input) => broadcast.removeBroadcast(deps.db, instance.id, input),
     out: (_done, { params }) => enveloped({ broadcastId: params.broadcastId }, "Broadcast list deleted"),
   }),
   instanceEndpoint({
@@ -161,7 +161,6 @@ export const broadcastRows = [
     status: 201,
     idempotent: true,
     errors: ["broadcast_not_found", "instance_not_connected", "media_not_usable", "idempotency_conflict"],
-    does: broadcast.sendBroadcast,
     in: ({ params, body }) => ({
       broadcastId: params.broadcastId,
       text: body.message ?? body.caption,
@@ -169,6 +168,7 @@ export const broadcastRows = [
       perMinute: body.perMinute,
       startAt: body.sendAt === undefined ? undefined : new Date(body.sendAt),
     }),
+    does: sendBroadcast,
     out: ({ bulkId, accepted, rejected }, { params }) => {
       const location = `/api/whatsapp/${params.instanceId}/bulk/${bulkId}`;
       const recipientsLocation = `${location}/recipients`;

@@ -1,15 +1,14 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { commandEndpoint } from "../../endpoint.ts";
+import { commandEndpoint } from "../../engine/endpoint.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { calls } = commandCatalog["call.list"].output.shape;
 
-export const callRows = [
+export const callEndpoints = [
   commandEndpoint({
     method: "get",
     path: "/api/calls/{instanceId}",
-    summary: commandCatalog["call.list"].summary,
     access: "read",
     command: "call.list",
     answer: envelope(calls),
@@ -19,7 +18,6 @@ export const callRows = [
   commandEndpoint({
     method: "post",
     path: "/api/calls/{instanceId}/{callId}/reject",
-    summary: commandCatalog["call.reject"].summary,
     access: "write",
     command: "call.reject",
     answer: envelope(z.object({ instanceId: z.string(), callId: z.string(), from: z.string() })),

@@ -1,11 +1,11 @@
 import * as z from "zod";
 import type { Channel } from "../../../../core/channel/index.ts";
+import { readChannels } from "../../../../core/channel/index.ts";
 import * as channel from "../../../../core/command/catalog/channel.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { toChannelJid } from "../../../../core/message/recipient.ts";
-import { commandEndpoint, instanceEndpoint } from "../../endpoint.ts";
-import { listChannels } from "../../operations/channel.ts";
-import { isoDate, wholeNumberPattern } from "../../shapes.ts";
+import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
+import { isoDate, wholeNumberPattern } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { name, description, role, verified, subscribers, inviteCode } = channel.channel.shape;
@@ -55,21 +55,20 @@ const toListed = ({ jid, createdAt, mutedUntil, ...one }: Channel): z.input<type
   mutedUntil: mutedUntil?.toISOString() ?? null,
 });
 
-export const channelRows = [
+export const channelEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/channels/{instanceId}",
     summary: "The channels that the account follows or runs, as far as WhatsApp has told of them since it was linked",
     access: "read",
     answer: envelope(z.array(listed)),
-    does: listChannels,
     in: () => ({}),
+    does: ({ deps, instance }) => readChannels(deps.db, instance.id),
     out: (channels) => enveloped(channels.map(toListed)),
   }),
   commandEndpoint({
     method: "post",
     path: "/api/channels/{instanceId}",
-    summary: commandCatalog["channel.create"].summary,
     access: "write",
     command: "channel.create",
     body: z
@@ -106,7 +105,6 @@ export const channelRows = [
   commandEndpoint({
     method: "get",
     path: "/api/channels/{instanceId}/{channelId}",
-    summary: commandCatalog["channel.get"].summary,
     access: "read",
     command: "channel.get",
     answer: envelope(shown),
@@ -116,7 +114,6 @@ export const channelRows = [
   commandEndpoint({
     method: "put",
     path: "/api/channels/{instanceId}/{channelId}",
-    summary: commandCatalog["channel.update"].summary,
     access: "write",
     command: "channel.update",
     body: z.object({ name: newName.optional(), description: newDescription }),
@@ -127,7 +124,6 @@ export const channelRows = [
   commandEndpoint({
     method: "delete",
     path: "/api/channels/{instanceId}/{channelId}",
-    summary: commandCatalog["channel.delete"].summary,
     access: "write",
     command: "channel.delete",
     answer: reference,
@@ -137,7 +133,6 @@ export const channelRows = [
   commandEndpoint({
     method: "get",
     path: "/api/channels/{instanceId}/{channelId}/messages",
-    summary: commandCatalog["channel.messages"].summary,
     access: "read",
     command: "channel.messages",
     query: z.object({
@@ -161,7 +156,6 @@ export const channelRows = [
   commandEndpoint({
     method: "post",
     path: "/api/channels/{instanceId}/{channelId}/unfollow",
-    summary: commandCatalog["channel.unfollow"].summary,
     access: "write",
     command: "channel.unfollow",
     answer: reference,
@@ -171,7 +165,6 @@ export const channelRows = [
   commandEndpoint({
     method: "post",
     path: "/api/channels/{instanceId}/{channelId}/mute",
-    summary: commandCatalog["channel.mute"].summary,
     access: "write",
     command: "channel.mute",
     body: z
@@ -187,7 +180,6 @@ export const channelRows = [
   commandEndpoint({
     method: "post",
     path: "/api/channels/{instanceId}/{channelId}/unmute",
-    summary: commandCatalog["channel.unmute"].summary,
     access: "write",
     command: "channel.unmute",
     answer: reference,

@@ -2,8 +2,8 @@ import * as z from "zod";
 import type * as community from "../../../../core/command/catalog/community.ts";
 import * as group from "../../../../core/command/catalog/group.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { commandEndpoint } from "../../endpoint.ts";
-import { isoDate } from "../../shapes.ts";
+import { commandEndpoint } from "../../engine/endpoint.ts";
+import { isoDate } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
 import { detailed, invite, member, toDetailed, toInvite, toMember } from "./groups.ts";
 
@@ -49,11 +49,14 @@ const toWhole = (one: community.CommunityDetails): z.input<typeof whole> => ({
   groups: one.groups.map(({ subject: name, size, ...each }) => ({ ...each, name, participantsCount: size })),
 });
 
-const linkRow = (method: "put" | "delete", command: "community.linkGroup" | "community.unlinkGroup", done: string) =>
+const linkEndpoint = (
+  method: "put" | "delete",
+  command: "community.linkGroup" | "community.unlinkGroup",
+  done: string,
+) =>
   commandEndpoint({
     method,
     path: "/api/communities/{instanceId}/{communityId}/groups",
-    summary: commandCatalog[command].summary,
     access: "write",
     command,
     body: z.object({ groupId }),
@@ -63,11 +66,10 @@ const linkRow = (method: "put" | "delete", command: "community.linkGroup" | "com
       enveloped({ communityId: withServer(params.communityId), groupId: body.groupId }, done),
   });
 
-export const communityRows = [
+export const communityEndpoints = [
   commandEndpoint({
     method: "get",
     path: "/api/communities/{instanceId}",
-    summary: commandCatalog["community.list"].summary,
     access: "read",
     command: "community.list",
     answer: envelope(z.array(listed)),
@@ -77,7 +79,6 @@ export const communityRows = [
   commandEndpoint({
     method: "post",
     path: "/api/communities/{instanceId}",
-    summary: commandCatalog["community.create"].summary,
     access: "write",
     command: "community.create",
     body: z.object({ name: subject, description: description.optional() }),
@@ -89,7 +90,6 @@ export const communityRows = [
   commandEndpoint({
     method: "get",
     path: "/api/communities/{instanceId}/{communityId}",
-    summary: commandCatalog["community.get"].summary,
     access: "read",
     command: "community.get",
     answer: envelope(whole),
@@ -112,8 +112,8 @@ export const communityRows = [
     }),
     out: (made) => enveloped({ ...toDetailed(made.group), results: made.participants }, "Group created successfully"),
   }),
-  linkRow("put", "community.linkGroup", "Group linked to the community"),
-  linkRow("delete", "community.unlinkGroup", "Group unlinked from the community"),
+  linkEndpoint("put", "community.linkGroup", "Group linked to the community"),
+  linkEndpoint("delete", "community.unlinkGroup", "Group unlinked from the community"),
   commandEndpoint({
     method: "put",
     path: "/api/communities/{instanceId}/{communityId}/name",
@@ -150,7 +150,6 @@ export const communityRows = [
   commandEndpoint({
     method: "post",
     path: "/api/communities/{instanceId}/{communityId}/leave",
-    summary: commandCatalog["community.leave"].summary,
     access: "write",
     command: "community.leave",
     answer: reference,

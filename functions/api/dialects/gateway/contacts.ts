@@ -1,11 +1,19 @@
 import * as z from "zod";
 import { checkable, person } from "../../../../core/command/catalog/contact.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { type LidPair, lidJid, personJid } from "../../../../core/contact/index.ts";
+import {
+  countLids,
+  findContact,
+  type LidPair,
+  lidJid,
+  personJid,
+  readContacts,
+  readLids,
+} from "../../../../core/contact/index.ts";
 import { pagination } from "../../../../core/page.ts";
-import { commandEndpoint, instanceEndpoint } from "../../endpoint.ts";
-import { getContact, getLid, getLidCount, listContacts, listLids } from "../../operations/contact.ts";
-import { paginationShape } from "../../shapes.ts";
+import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
+import { getLid } from "../../operations/contact.ts";
+import { paginationShape } from "../../shape/common.ts";
 import { contact, listQuery, toContact } from "../multi-instance/contacts.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
@@ -33,7 +41,7 @@ const lidPair = z.object({
 
 const toLidPair = ({ jid, lid }: LidPair): z.input<typeof lidPair> => ({ lid, phoneNumber: digits(jid), chatId: jid });
 
-export const contactRows = [
+export const contactEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/contacts/{instanceId}/all",
@@ -44,8 +52,8 @@ export const contactRows = [
       /** When `limit` is given. */
       pagination: paginationShape.optional(),
     }),
-    does: listContacts,
     in: ({ query }) => query,
+    does: ({ deps, instance }, input) => readContacts(deps.db, instance.id, input),
     out: ({ contacts, total }, { query }) => ({
       ...enveloped(contacts.map(toContact)),
       ...(query.limit === undefined
@@ -81,7 +89,6 @@ export const contactRows = [
   commandEndpoint({
     method: "get",
     path: "/api/contacts/{instanceId}/about",
-    summary: commandCatalog["contact.about"].summary,
     access: "read",
     command: "contact.about",
     query: who,
@@ -118,8 +125,8 @@ export const contactRows = [
     summary: "The contacts of whom both phone number and LID are known; also while it is not connected",
     access: "read",
     answer: envelope(z.array(lidPair)),
-    does: listLids,
     in: () => undefined,
+    does: ({ deps, instance }) => readLids(deps.db, instance.id),
     out: (pairs) => enveloped(pairs.map(toLidPair)),
   }),
   instanceEndpoint({
@@ -128,8 +135,8 @@ export const contactRows = [
     summary: "How many contacts there are of whom both phone number and LID are known",
     access: "read",
     answer: envelope(z.object({ count: z.int() })),
-    does: getLidCount,
     in: () => undefined,
+    does: ({ deps, instance }) => countLids(deps.db, instance.id),
     out: (count) => enveloped({ count }),
   }),
   instanceEndpoint({
@@ -140,8 +147,8 @@ export const contactRows = [
     answer: envelope(lidPair),
     errors: ["contact_not_found", "instance_not_connected", "whatsapp_error"],
     mayPend: true,
-    does: getLid,
     in: ({ params }) => personJid(params.phoneNumber),
+    does: getLid,
     out: (pair) => enveloped(toLidPair(pair)),
   }),
   instanceEndpoint({
@@ -152,8 +159,8 @@ export const contactRows = [
     answer: envelope(lidPair),
     errors: ["contact_not_found", "instance_not_connected", "whatsapp_error"],
     mayPend: true,
-    does: getLid,
     in: ({ params }) => lidJid(params.lid),
+    does: getLid,
     out: (pair) => enveloped(toLidPair(pair)),
   }),
   instanceEndpoint({
@@ -164,14 +171,13 @@ export const contactRows = [
     query: who,
     answer: envelope(contact),
     errors: ["contact_not_found"],
-    does: getContact,
-    in: ({ query }) => ({ contactId: query.phoneNumber }),
+    in: ({ query }) => query.phoneNumber,
+    does: ({ deps, instance }, input) => findContact(deps.db, instance.id, input),
     out: (one) => enveloped(toContact(one)),
   }),
   commandEndpoint({
     method: "put",
     path: "/api/contacts/{instanceId}/{chatId}",
-    summary: commandCatalog["contact.setName"].summary,
     access: "write",
     command: "contact.setName",
     body: z.object({ name }),

@@ -1,13 +1,13 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { eventTypes } from "../../../../core/command/catalog/message/calendar-event.ts";
-import { commandEndpoint } from "../../endpoint.ts";
+import { commandEndpoint } from "../../engine/endpoint.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { to, event, name, description, location, startTime, endTime, extraGuestsAllowed, quoted, mentions } =
   commandCatalog["message.sendEvent"].input.shape;
 
-export const eventRows = [
+export const eventEndpoints = [
   commandEndpoint({
     method: "post",
     path: "/api/events/{instanceId}",

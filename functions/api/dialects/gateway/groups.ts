@@ -2,9 +2,10 @@ import * as z from "zod";
 import * as group from "../../../../core/command/catalog/group.ts";
 import type { CommandName, CommandOutput } from "../../../../core/command/catalog/index.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { commandEndpoint } from "../../endpoint.ts";
-import { assertGroup } from "../../operations/group.ts";
-import { isoDate } from "../../shapes.ts";
+import { AppError } from "../../../../core/error.ts";
+import { isGroupJid } from "../../../../core/message/recipient.ts";
+import { commandEndpoint } from "../../engine/endpoint.ts";
+import { isoDate } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { text, quoted, mentions } = commandCatalog["message.sendText"].input.shape;
@@ -72,7 +73,7 @@ export const toInvite = (groupId: string, code: string) => ({
 type ToParticipants = Extract<CommandName, `group.${"addParticipants" | "removeParticipants" | "promote" | "demote"}`>;
 
 /** An endpoint that does one thing to several people of a group. */
-const participantsRow = (
+const participantsEndpoint = (
   method: "post" | "delete",
   name: "participants" | "promote" | "demote",
   command: ToParticipants,
@@ -94,11 +95,10 @@ const participantsRow = (
       ),
   });
 
-export const groupRows = [
+export const groupEndpoints = [
   commandEndpoint({
     method: "get",
     path: "/api/groups/{instanceId}",
-    summary: commandCatalog["group.list"].summary,
     access: "read",
     command: "group.list",
     answer: envelope(z.array(listed)),
@@ -142,7 +142,6 @@ export const groupRows = [
   commandEndpoint({
     method: "get",
     path: "/api/groups/{instanceId}/{groupId}",
-    summary: commandCatalog["group.get"].summary,
     access: "read",
     command: "group.get",
     answer: envelope(detailed),
@@ -152,7 +151,6 @@ export const groupRows = [
   commandEndpoint({
     method: "put",
     path: "/api/groups/{instanceId}/{groupId}/name",
-    summary: commandCatalog["group.setSubject"].summary,
     access: "write",
     command: "group.setSubject",
     body: z.object({ name: subject }),
@@ -175,7 +173,6 @@ export const groupRows = [
   commandEndpoint({
     method: "put",
     path: "/api/groups/{instanceId}/{groupId}/description",
-    summary: commandCatalog["group.setDescription"].summary,
     access: "write",
     command: "group.setDescription",
     body: z.object({ description }),
@@ -194,14 +191,13 @@ export const groupRows = [
     in: ({ params }) => ({ group: params.groupId }),
     out: (one) => enveloped(one.participants.map(toMember)),
   }),
-  participantsRow("post", "participants", "group.addParticipants", "Participants added successfully"),
-  participantsRow("delete", "participants", "group.removeParticipants", "Participants removed successfully"),
-  participantsRow("post", "promote", "group.promote", "Participants promoted successfully"),
-  participantsRow("post", "demote", "group.demote", "Participants demoted successfully"),
+  participantsEndpoint("post", "participants", "group.addParticipants", "Participants added successfully"),
+  participantsEndpoint("delete", "participants", "group.removeParticipants", "Participants removed successfully"),
+  participantsEndpoint("post", "promote", "group.promote", "Participants promoted successfully"),
+  participantsEndpoint("post", "demote", "group.demote", "Participants demoted successfully"),
   commandEndpoint({
     method: "put",
     path: "/api/groups/{instanceId}/{groupId}/settings",
-    summary: commandCatalog["group.setSettings"].summary,
     access: "write",
     command: "group.setSettings",
     body: z.object(group.settings),
@@ -213,7 +209,6 @@ export const groupRows = [
   commandEndpoint({
     method: "post",
     path: "/api/groups/{instanceId}/{groupId}/leave",
-    summary: commandCatalog["group.leave"].summary,
     access: "write",
     command: "group.leave",
     answer: reference,
@@ -223,7 +218,6 @@ export const groupRows = [
   commandEndpoint({
     method: "get",
     path: "/api/groups/{instanceId}/{groupId}/invite-code",
-    summary: commandCatalog["group.inviteCode"].summary,
     access: "read",
     command: "group.inviteCode",
     answer: invite,
@@ -233,7 +227,6 @@ export const groupRows = [
   commandEndpoint({
     method: "post",
     path: "/api/groups/{instanceId}/{groupId}/revoke-invite",
-    summary: commandCatalog["group.revokeInvite"].summary,
     access: "write",
     command: "group.revokeInvite",
     answer: invite,
@@ -244,7 +237,6 @@ export const groupRows = [
   commandEndpoint({
     method: "get",
     path: "/api/groups/{instanceId}/{groupId}/join-requests",
-    summary: commandCatalog["group.joinRequests"].summary,
     access: "read",
     command: "group.joinRequests",
     answer: envelope(
@@ -267,7 +259,6 @@ export const groupRows = [
   commandEndpoint({
     method: "put",
     path: "/api/groups/{instanceId}/{groupId}/picture",
-    summary: commandCatalog["group.setPicture"].summary,
     access: "write",
     command: "group.setPicture",
     body: z.object({ image: url.unwrap() }),
@@ -278,7 +269,6 @@ export const groupRows = [
   commandEndpoint({
     method: "delete",
     path: "/api/groups/{instanceId}/{groupId}/picture",
-    summary: commandCatalog["group.removePicture"].summary,
     access: "write",
     command: "group.removePicture",
     answer: reference,
@@ -301,7 +291,10 @@ export const groupRows = [
         to: z.string(),
       }),
     ),
-    check: assertGroup,
+    // A wrong groupId must not reach the person who has that number.
+    check: async (_context, { to }) => {
+      if (!isGroupJid(to)) throw new AppError("invalid_request", "groupId: must be the id of a WhatsApp group");
+    },
     in: ({ params, body }) => ({
       to: withServer(params.groupId),
       text: body.message,

@@ -1,28 +1,28 @@
-import { commandPath, type Dialect } from "../../dialect.ts";
-import { toGatewayError } from "../../errors.ts";
+import { commandPath, type Dialect } from "../../engine/dialect.ts";
+import { toGatewayError } from "../../engine/errors.ts";
 
 const families: Dialect["families"] = {
-  "auth/generate-key": async () => (await import("./auth.ts")).authRows,
-  instance: async () => (await import("./instance.ts")).instanceRows,
-  groups: async () => (await import("./groups.ts")).groupRows,
-  communities: async () => (await import("./communities.ts")).communityRows,
+  "auth/generate-key": async () => (await import("./auth.ts")).authEndpoints,
+  instance: async () => (await import("./instance.ts")).instanceEndpoints,
+  groups: async () => (await import("./groups.ts")).groupEndpoints,
+  communities: async () => (await import("./communities.ts")).communityEndpoints,
   message: async () => [
-    ...(await import("./message.ts")).messageRows,
-    ...(await import("./message-action.ts")).messageActionRows,
-    ...(await import("./message-chat.ts")).messageChatRows,
+    ...(await import("./message.ts")).messageEndpoints,
+    ...(await import("./message-action.ts")).messageActionEndpoints,
+    ...(await import("./message-chat.ts")).messageChatEndpoints,
   ],
-  events: async () => (await import("./events.ts")).eventRows,
-  contacts: async () => (await import("./contacts.ts")).contactRows,
-  labels: async () => (await import("./labels.ts")).labelRows,
-  media: async () => (await import("./media.ts")).mediaRows,
-  channels: async () => (await import("./channels.ts")).channelRows,
-  profile: async () => (await import("./profile.ts")).profileRows,
-  presence: async () => (await import("./presence.ts")).presenceRows,
-  calls: async () => (await import("./calls.ts")).callRows,
-  status: async () => (await import("./status.ts")).statusRows,
-  broadcasts: async () => (await import("./broadcasts.ts")).broadcastRows,
-  webhook: async () => (await import("./webhook.ts")).webhookRows,
-  observability: async () => (await import("./observability.ts")).observabilityRows,
+  events: async () => (await import("./events.ts")).eventEndpoints,
+  contacts: async () => (await import("./contacts.ts")).contactEndpoints,
+  labels: async () => (await import("./labels.ts")).labelEndpoints,
+  media: async () => (await import("./media.ts")).mediaEndpoints,
+  channels: async () => (await import("./channels.ts")).channelEndpoints,
+  profile: async () => (await import("./profile.ts")).profileEndpoints,
+  presence: async () => (await import("./presence.ts")).presenceEndpoints,
+  calls: async () => (await import("./calls.ts")).callEndpoints,
+  status: async () => (await import("./status.ts")).statusEndpoints,
+  broadcasts: async () => (await import("./broadcasts.ts")).broadcastEndpoints,
+  webhook: async () => (await import("./webhook.ts")).webhookEndpoints,
+  observability: async () => (await import("./observability.ts")).observabilityEndpoints,
 };
 const prefix = new RegExp(`^/api/(?:${Object.keys(families).join("|")})(?:/|$)`);
 

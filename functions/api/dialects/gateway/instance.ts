@@ -1,9 +1,8 @@
 import * as z from "zod";
-import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { instanceName, webhookSecret, webhookUrl } from "../../../../core/instance-management/settings.ts";
-import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../endpoint.ts";
+import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import * as instance from "../../operations/instance.ts";
-import { eventQueueSetting, instanceStatus, isoDate } from "../../shapes.ts";
+import { eventQueueSetting, instanceStatus, isoDate } from "../../shape/common.ts";
 import { eventQueueDescription } from "../multi-instance/instance-shapes.ts";
 import { phoneNumber } from "../multi-instance/instances.ts";
 import { envelope, enveloped } from "./envelope.ts";
@@ -46,7 +45,7 @@ const toDetailed = (one: instance.InstanceView): z.input<typeof detailed> => ({
 
 const reference = envelope(z.object({ id: z.string() }));
 
-export const instanceRows = [
+export const instanceEndpoints = [
   callerEndpoint({
     method: "post",
     path: "/api/instance/create",
@@ -62,13 +61,13 @@ export const instanceRows = [
     answer: envelope(created),
     status: 201,
     secrets: true,
-    does: instance.createInstance,
     in: ({ body }) => ({
       ...body,
       webhookUrl: body.webhookUrl || null,
       eventQueue: body.eventQueue || null,
       dialect: "gateway" as const,
     }),
+    does: instance.createInstance,
     out: (one) => enveloped(toCreated(one), "Instance created successfully. Please scan the QR code."),
   }),
   callerEndpoint({
@@ -77,8 +76,8 @@ export const instanceRows = [
     summary: "List your instances",
     access: "read",
     answer: envelope(z.array(detailed)),
-    does: instance.listInstances,
     in: () => undefined,
+    does: instance.listInstances,
     out: (listed) => enveloped(listed.map(toDetailed)),
   }),
   instanceEndpoint({
@@ -87,8 +86,8 @@ export const instanceRows = [
     summary: "Get an instance and whether it is connected",
     access: "read",
     answer: envelope(detailed),
-    does: instance.getInstance,
     in: () => undefined,
+    does: instance.getInstance,
     out: (one) => enveloped(toDetailed(one)),
   }),
   instanceEndpoint({
@@ -99,8 +98,8 @@ export const instanceRows = [
     answer: envelope(z.object({ id: z.string(), qrCode: z.string(), expiresAt: isoDate })),
     errors: ["qr_not_available", "instance_already_connected"],
     secrets: true,
-    does: instance.getQr,
     in: () => undefined,
+    does: instance.getQr,
     out: ({ qrCode, expiresAt }, { params }) =>
       enveloped({ id: params.instanceId, qrCode, expiresAt: expiresAt.toISOString() }),
   }),
@@ -111,8 +110,8 @@ export const instanceRows = [
     access: "write",
     answer: reference,
     mayPend: true,
-    does: instance.deleteInstance,
     in: () => undefined,
+    does: instance.deleteInstance,
     out: (_result, { params }) => enveloped({ id: params.instanceId }, "Instance deleted successfully"),
   }),
   instanceEndpoint({
@@ -122,8 +121,8 @@ export const instanceRows = [
     access: "write",
     answer: reference,
     mayPend: true,
-    does: instance.restartInstance,
     in: () => undefined,
+    does: instance.restartInstance,
     out: (_result, { params }) => enveloped({ id: params.instanceId }, "Instance restarted successfully"),
   }),
   instanceEndpoint({
@@ -133,14 +132,13 @@ export const instanceRows = [
     access: "write",
     answer: reference,
     mayPend: true,
-    does: instance.logoutInstance,
     in: () => undefined,
+    does: instance.logoutInstance,
     out: (_result, { params }) => enveloped({ id: params.instanceId }, "Instance logged out successfully"),
   }),
   commandEndpoint({
     method: "post",
     path: "/api/instance/{instanceId}/pairing-code",
-    summary: commandCatalog["instance.requestPairingCode"].summary,
     access: "write",
     command: "instance.requestPairingCode",
     body: z.object({ phoneNumber }),

@@ -1,8 +1,10 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { label } from "../../../../core/command/catalog/label.ts";
-import { commandEndpoint, instanceEndpoint } from "../../endpoint.ts";
-import { getChatLabels, listLabeledChats, listLabels } from "../../operations/label.ts";
+import type { Database } from "../../../../core/db/index.ts";
+import { assertBusiness, readChatLabels, readLabeledChats, readLabels } from "../../../../core/label/index.ts";
+import type { InstanceContext } from "../../engine/context.ts";
+import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { name, color } = commandCatalog["label.create"].input.shape;
@@ -21,7 +23,19 @@ const errors = ["not_a_business", "instance_not_connected"] as const;
 
 const toLabel = ({ id, name, color, predefinedId }: z.output<typeof label>) => ({ id, name, color, predefinedId });
 
-export const labelRows = [
+/** Reads from an account's labels. Throws `not_a_business` and `instance_not_connected`. */
+const ofBusiness =
+  <Input, Output>(read: (db: Database, instanceId: string, input: Input) => Promise<Output>) =>
+  async ({ deps, instance }: InstanceContext, input: Input): Promise<Output> => {
+    assertBusiness(instance);
+    return await read(deps.db, instance.id, input);
+  };
+
+const listLabels = ofBusiness(readLabels);
+const getChatLabels = ofBusiness(readChatLabels);
+const listLabeledChats = ofBusiness(readLabeledChats);
+
+export const labelEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/labels/{instanceId}",
@@ -29,14 +43,13 @@ export const labelRows = [
     access: "read",
     answer: envelope(z.array(label)),
     errors,
-    does: listLabels,
     in: () => undefined,
+    does: listLabels,
     out: (labels) => enveloped(labels),
   }),
   commandEndpoint({
     method: "post",
     path: "/api/labels/{instanceId}",
-    summary: commandCatalog["label.create"].summary,
     access: "write",
     command: "label.create",
     body: z.object({ name, color }),
@@ -48,7 +61,6 @@ export const labelRows = [
   commandEndpoint({
     method: "put",
     path: "/api/labels/{instanceId}/{labelId}",
-    summary: commandCatalog["label.update"].summary,
     access: "write",
     command: "label.update",
     body: z
@@ -61,7 +73,6 @@ export const labelRows = [
   commandEndpoint({
     method: "delete",
     path: "/api/labels/{instanceId}/{labelId}",
-    summary: commandCatalog["label.delete"].summary,
     access: "write",
     command: "label.delete",
     answer: envelope(z.object({ id: z.string() })),
@@ -75,14 +86,13 @@ export const labelRows = [
     access: "read",
     answer: ofChat,
     errors,
-    does: getChatLabels,
     in: ({ params }) => params.chatId,
+    does: getChatLabels,
     out: (chat) => enveloped(chat),
   }),
   commandEndpoint({
     method: "put",
     path: "/api/labels/{instanceId}/chats/{chatId}",
-    summary: commandCatalog["label.setChat"].summary,
     access: "write",
     command: "label.setChat",
     body: z.object({ labelIds }),
@@ -106,8 +116,8 @@ export const labelRows = [
       ),
     ),
     errors: [...errors, "label_not_found"],
-    does: listLabeledChats,
     in: ({ params }) => params.labelId,
+    does: listLabeledChats,
     out: (chats) => enveloped(chats),
   }),
 ];

@@ -3,9 +3,9 @@ import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { uploadId } from "../../../../core/media/index.ts";
 import { inlinePlace } from "../../../../core/media/inline.ts";
 import { stagedFile } from "../../../../core/media/staged.ts";
-import { type Endpoint, instanceEndpoint } from "../../endpoint.ts";
+import { type Endpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import { convertFile, getUpload } from "../../operations/media.ts";
-import { isoDate } from "../../shapes.ts";
+import { isoDate } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const body = z
@@ -47,7 +47,7 @@ const toLink = (filePath: string, { filename, mimetype, size, url, expiresAt }: 
   expiresAt: expiresAt.toISOString(),
 });
 
-const convertRow = (
+const convertEndpoint = (
   path: "/api/media/{instanceId}/convert/voice" | "/api/media/{instanceId}/convert/video",
   command: "media.convertVoice" | "media.convertVideo",
   done: string,
@@ -62,7 +62,6 @@ const convertRow = (
     body,
     answer: converted,
     errors: [...commandCatalog[command].errors, "idempotency_conflict"],
-    does: convertFile,
     in: ({ body: { filePath, base64, mimeType } }) => {
       if (base64) {
         const { inline, upload } = base64;
@@ -71,14 +70,15 @@ const convertRow = (
       // The schema takes nothing that has neither.
       return { command, file: filePath ?? { upload: "" } };
     },
+    does: convertFile,
     out: (result) => enveloped({ ...toLink(result.upload, result), duration: result.duration }, done),
   }),
   command,
 });
 
-export const mediaRows = [
-  convertRow("/api/media/{instanceId}/convert/voice", "media.convertVoice", "Audio converted to Opus"),
-  convertRow("/api/media/{instanceId}/convert/video", "media.convertVideo", "Video converted to MP4"),
+export const mediaEndpoints = [
+  convertEndpoint("/api/media/{instanceId}/convert/voice", "media.convertVoice", "Audio converted to Opus"),
+  convertEndpoint("/api/media/{instanceId}/convert/video", "media.convertVideo", "Video converted to MP4"),
   instanceEndpoint({
     method: "get",
     path: "/api/media/{instanceId}/{filePath}",
@@ -86,8 +86,8 @@ export const mediaRows = [
     access: "read",
     answer: envelope(link),
     errors: ["invalid_request", "media_not_usable"],
-    does: getUpload,
     in: ({ params }) => ({ upload: params.filePath }),
+    does: getUpload,
     out: (found, { params }) => enveloped(toLink(params.filePath, found)),
   }),
 ];

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { messageId } from "../../../../core/message/id.ts";
-import { commandEndpoint } from "../../endpoint.ts";
+import { commandEndpoint } from "../../engine/endpoint.ts";
 import { envelope, enveloped } from "./envelope.ts";
 import { instanceId } from "./message.ts";
 
@@ -17,7 +17,7 @@ const typing = { method: "post", access: "write", command: "chat.setTyping" } as
 const typed = envelope(z.object({ chatId: z.string(), typing: z.boolean() }));
 
 /** What is done to messages and chats that are there. */
-export const messageActionRows = [
+export const messageActionEndpoints = [
   commandEndpoint({
     method: "post",
     path: "/api/message/seen",
@@ -57,7 +57,6 @@ export const messageActionRows = [
   commandEndpoint({
     method: "put",
     path: "/api/message/reaction",
-    summary: commandCatalog["message.react"].summary,
     access: "write",
     command: "message.react",
     body: z.object({ instanceId, chatId: anyChat, messageId, emoji }),
@@ -77,7 +76,6 @@ export const messageActionRows = [
   commandEndpoint({
     method: "put",
     path: "/api/message/star",
-    summary: commandCatalog["message.star"].summary,
     access: "write",
     command: "message.star",
     body: z.object({ instanceId, chatId, messageId, star }),
@@ -88,7 +86,6 @@ export const messageActionRows = [
   commandEndpoint({
     method: "put",
     path: "/api/message/{instanceId}/{messageId}",
-    summary: commandCatalog["message.edit"].summary,
     access: "write",
     command: "message.edit",
     body: z.object({ message: text, chatId: chat }),
@@ -99,7 +96,6 @@ export const messageActionRows = [
   commandEndpoint({
     method: "delete",
     path: "/api/message/{instanceId}/{messageId}",
-    summary: commandCatalog["message.delete"].summary,
     access: "write",
     command: "message.delete",
     query: z.object({ chatId: chat }),

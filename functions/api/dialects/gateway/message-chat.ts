@@ -1,11 +1,13 @@
 import * as z from "zod";
+import { readChats } from "../../../../core/chat/index.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { eventTypes } from "../../../../core/command/catalog/message/calendar-event.ts";
+import { readHistory } from "../../../../core/message/history.ts";
 import { messageStatuses } from "../../../../core/message/message.sql.ts";
 import type { Respondent, Tally } from "../../../../core/message/response.ts";
-import { instanceEndpoint } from "../../endpoint.ts";
-import { getChats, getHistory, getTally } from "../../operations/message.ts";
-import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
+import { readTally } from "../../../../core/message/response.ts";
+import { instanceEndpoint } from "../../engine/endpoint.ts";
+import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const message = z.object({
@@ -72,7 +74,7 @@ const tally = z.discriminatedUnion("type", [
   }),
 ]);
 
-export const messageChatRows = [
+export const messageChatEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/message/chats/{instanceId}",
@@ -80,8 +82,8 @@ export const messageChatRows = [
     access: "read",
     query: z.object({ limit, skip }),
     answer: envelope(z.array(chat)).extend({ pagination: paginationShape }),
-    does: getChats,
     in: ({ query }) => pageRequest(query, 50),
+    does: ({ deps, instance }, input) => readChats(deps.db, instance.id, input),
     out: ({ chats, pagination }) => ({
       ...enveloped(
         chats.map((one) => ({
@@ -110,8 +112,8 @@ export const messageChatRows = [
     query: z.object({ chatId: whichChat }),
     answer: envelope(tally),
     errors: ["message_not_found"],
-    does: getTally,
     in: ({ params, query }) => ({ messageId: params.messageId, chat: query.chatId }),
+    does: ({ deps, instance }, input) => readTally(deps.db, instance.id, input),
     out: (result) => enveloped(shownTally(result)),
   }),
   instanceEndpoint({
@@ -121,8 +123,8 @@ export const messageChatRows = [
     access: "read",
     query: pageQuery(50),
     answer: envelope(z.array(message)).extend({ pagination: paginationShape }),
-    does: getHistory,
     in: ({ params, query }) => ({ chatId: params.chatId, ...pageRequest(query, 50) }),
+    does: ({ deps, instance }, { chatId, ...page }) => readHistory(deps.db, instance.id, chatId, page),
     out: ({ messages, pagination }) => ({
       ...enveloped(
         messages.map((one) => ({

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { type CommandName, commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { type MediaPlace, mediaPlace } from "../../../../core/media/inline.ts";
-import { bodyInstanceEndpoint, commandEndpoint } from "../../endpoint.ts";
+import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import { checkPlace } from "../../operations/media.ts";
 import { refuseButtons, refuseList } from "../../operations/message.ts";
 import { envelope, enveloped } from "./envelope.ts";
@@ -49,11 +49,10 @@ const send = <Name extends CommandName>(command: Name) => ({
   answer: sent,
 });
 
-export const messageRows = [
+export const messageEndpoints = [
   commandEndpoint({
     ...send("message.sendText"),
     path: "/api/message/send/text",
-    summary: commandCatalog["message.sendText"].summary,
     body: z.object({ ...common, message: text }),
     in: ({ body }) => ({ ...addressed(body), text: body.message }),
     out: answered,
@@ -103,7 +102,6 @@ export const messageRows = [
   commandEndpoint({
     ...send("message.sendLocation"),
     path: "/api/message/send/location",
-    summary: commandCatalog["message.sendLocation"].summary,
     body: z.object({
       ...common,
       latitude: place.latitude,
@@ -123,7 +121,6 @@ export const messageRows = [
   commandEndpoint({
     ...send("message.sendContact"),
     path: "/api/message/send/contact",
-    summary: commandCatalog["message.sendContact"].summary,
     body: z.object({ ...common, contacts }),
     in: ({ body }) => ({ ...addressed(body), contacts: body.contacts }),
     out: answered,
@@ -131,7 +128,6 @@ export const messageRows = [
   commandEndpoint({
     ...send("message.sendPoll"),
     path: "/api/message/send/poll",
-    summary: commandCatalog["message.sendPoll"].summary,
     body: z.object({ ...common, question, options, selectableCount }),
     in: ({ body }) => ({
       ...addressed(body),
@@ -144,7 +140,6 @@ export const messageRows = [
   commandEndpoint({
     ...send("message.sendLink"),
     path: "/api/message/send/link-preview",
-    summary: commandCatalog["message.sendLink"].summary,
     body: z.object({
       ...common,
       url: link.url,
@@ -164,12 +159,11 @@ export const messageRows = [
   commandEndpoint({
     ...send("message.forward"),
     path: "/api/message/forward",
-    summary: commandCatalog["message.forward"].summary,
     body: z.object({ ...common, messageId, chatId: chat }),
     in: ({ body }) => ({ ...addressed(body), messageId: body.messageId, chat: body.chatId }),
     out: answered,
   }),
-  bodyInstanceEndpoint({
+  instanceEndpoint({
     method: "post",
     path: "/api/message/send/list",
     summary: "Not supported: WhatsApp no longer shows lists of linked devices",
@@ -189,11 +183,11 @@ export const messageRows = [
     }),
     answer: sent,
     errors: ["not_supported"],
-    does: refuseList,
     in: () => undefined,
+    does: refuseList,
     out: answered,
   }),
-  bodyInstanceEndpoint({
+  instanceEndpoint({
     method: "post",
     path: "/api/message/send/buttons",
     summary: "Not supported: WhatsApp no longer shows buttons of linked devices",
@@ -205,8 +199,8 @@ export const messageRows = [
     }),
     answer: sent,
     errors: ["not_supported"],
-    does: refuseButtons,
     in: () => undefined,
+    does: refuseButtons,
     out: answered,
   }),
 ];

@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { type InstanceStatus, instanceStatuses } from "../../../../core/instance/instance.sql.ts";
-import { callerEndpoint, publicEndpoint } from "../../endpoint.ts";
+import { callerEndpoint, publicEndpoint } from "../../engine/endpoint.ts";
 import { environment, health, now, restart, status, stop, versions } from "../../operations/observability.ts";
-import { instanceStatus, isoDate, pageQuery, paginationShape } from "../../shapes.ts";
+import { instanceStatus, isoDate, pageQuery, paginationShape } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const toUptime = (seconds: number) => ({ seconds, formatted: duration(seconds) });
@@ -72,15 +72,15 @@ const order = z.object({
   hosts: z.int(),
 });
 
-export const observabilityRows = [
+export const observabilityEndpoints = [
   publicEndpoint({
     method: "get",
     path: "/api/observability/ping",
     summary: "Whether the API answers",
     access: "public",
     answer: z.object({ success: z.literal(true), message: z.literal("pong"), timestamp: isoDate }),
-    does: now,
     in: () => undefined,
+    does: now,
     out: (timestamp) => ({ success: true as const, message: "pong" as const, timestamp: timestamp.toISOString() }),
   }),
   publicEndpoint({
@@ -109,8 +109,8 @@ export const observabilityRows = [
         shards: z.object({ total: z.int(), held: z.int() }),
       }),
     ),
-    does: health,
     in: () => undefined,
+    does: health,
     out: ({ status: state, uptimeSeconds, memory: used, instances, hosts, shards }) =>
       enveloped({
         status: state,
@@ -131,8 +131,8 @@ export const observabilityRows = [
     answer: envelope(
       z.object({ version: z.string(), node: z.string(), baileys: z.string(), commit: z.string().nullable() }),
     ),
-    does: versions,
     in: () => undefined,
+    does: versions,
     out: (known) => enveloped(known),
   }),
   callerEndpoint({
@@ -163,8 +163,8 @@ export const observabilityRows = [
         egressAllowed: z.int(),
       }),
     ),
-    does: environment,
     in: () => undefined,
+    does: environment,
     out: (known) => enveloped(known),
   }),
   callerEndpoint({
@@ -206,8 +206,8 @@ export const observabilityRows = [
         }),
       }),
     ),
-    does: status,
     in: ({ query }) => ({ limit: query.limit ?? 100, skip: query.skip ?? 0 }),
+    does: status,
     out: ({ version, uptimeSeconds, cpu, memory: used, database, queues, shards, hosts, instances }) =>
       enveloped({
         version,
@@ -254,8 +254,8 @@ export const observabilityRows = [
       "Have all session hosts end their sessions, without logging out, and keep them from serving until a restart",
     access: "admin",
     answer: envelope(order),
-    does: stop,
     in: () => undefined,
+    does: stop,
     out: (given) =>
       enveloped(given, "The session hosts end their sessions. What is sent waits for POST /api/observability/restart"),
   }),
@@ -265,8 +265,8 @@ export const observabilityRows = [
     summary: "Have the session hosts serve again; those that do already begin anew, one after another",
     access: "admin",
     answer: envelope(order),
-    does: restart,
     in: () => undefined,
+    does: restart,
     out: (given) => enveloped(given, "The session hosts begin anew, one after another"),
   }),
 ];

@@ -1,17 +1,16 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { needsChat } from "../../../../core/command/catalog/presence.ts";
-import { commandEndpoint } from "../../endpoint.ts";
+import { commandEndpoint } from "../../engine/endpoint.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { state, chat } = commandCatalog["presence.set"].input.shape;
 const told = commandCatalog["presence.get"].output.shape.chats.element;
 
-export const presenceRows = [
+export const presenceEndpoints = [
   commandEndpoint({
     method: "post",
     path: "/api/presence/{instanceId}",
-    summary: commandCatalog["presence.set"].summary,
     access: "write",
     command: "presence.set",
     body: z
@@ -32,7 +31,6 @@ export const presenceRows = [
   commandEndpoint({
     method: "get",
     path: "/api/presence/{instanceId}",
-    summary: commandCatalog["presence.get"].summary,
     access: "read",
     command: "presence.get",
     answer: envelope(z.array(told)),
@@ -52,7 +50,6 @@ export const presenceRows = [
   commandEndpoint({
     method: "post",
     path: "/api/presence/{instanceId}/{chatId}/subscribe",
-    summary: commandCatalog["presence.subscribe"].summary,
     access: "write",
     command: "presence.subscribe",
     answer: envelope(z.object({ instanceId: z.string(), chatId: z.string() })),

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { commandEndpoint } from "../../endpoint.ts";
+import { commandEndpoint } from "../../engine/endpoint.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { name } = commandCatalog["profile.setName"].input.shape;
@@ -10,11 +10,10 @@ const { phoneNumber, lid, name: ownName, about: ownAbout, pictureUrl } = command
 
 const done = envelope(z.object({ instanceId: z.string() }));
 
-export const profileRows = [
+export const profileEndpoints = [
   commandEndpoint({
     method: "get",
     path: "/api/profile/{instanceId}",
-    summary: commandCatalog["profile.get"].summary,
     access: "read",
     command: "profile.get",
     answer: envelope(
@@ -42,7 +41,6 @@ export const profileRows = [
   commandEndpoint({
     method: "put",
     path: "/api/profile/{instanceId}/name",
-    summary: commandCatalog["profile.setName"].summary,
     access: "write",
     command: "profile.setName",
     body: z.object({ name }),
@@ -53,7 +51,6 @@ export const profileRows = [
   commandEndpoint({
     method: "put",
     path: "/api/profile/{instanceId}/status",
-    summary: commandCatalog["profile.setAbout"].summary,
     access: "write",
     command: "profile.setAbout",
     body: z.object({ status: about }),
@@ -64,7 +61,6 @@ export const profileRows = [
   commandEndpoint({
     method: "put",
     path: "/api/profile/{instanceId}/picture",
-    summary: commandCatalog["profile.setPicture"].summary,
     access: "write",
     command: "profile.setPicture",
     body: z
@@ -84,7 +80,6 @@ export const profileRows = [
   commandEndpoint({
     method: "delete",
     path: "/api/profile/{instanceId}/picture",
-    summary: commandCatalog["profile.removePicture"].summary,
     access: "write",
     command: "profile.removePicture",
     answer: done,

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import type { Shapes } from "../../dialect.ts";
-import { gatewayError } from "../../error-shapes.ts";
+import type { Shapes } from "../../engine/dialect.ts";
+import { gatewayError } from "../../shape/error.ts";
 import { envelope } from "./envelope.ts";
 
 export const shapes: Shapes = {

@@ -2,9 +2,8 @@ import * as z from "zod";
 import { type CommandName, commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { mediaPlace } from "../../../../core/media/inline.ts";
 import { statusChat } from "../../../../core/message/status.ts";
-import { commandEndpoint, instanceEndpoint } from "../../endpoint.ts";
+import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import { checkPlace } from "../../operations/media.ts";
-import { newMessageId } from "../../operations/status.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { text, backgroundColor, font, statusJidList, id } = commandCatalog["status.sendText"].input.shape;
@@ -42,7 +41,7 @@ const post = <Name extends CommandName>(command: Name) => ({
  * A status goes to whom `statusJidList` names, up to 1,000 people, or else to the people in the owner's address book without
  * those who are blocked. When that is nobody the answer is 409 `conflict`.
  */
-export const statusRows = [
+export const statusEndpoints = [
   commandEndpoint({
     ...post("status.sendText"),
     path: "/api/status/{instanceId}/text",
@@ -105,7 +104,6 @@ export const statusRows = [
   commandEndpoint({
     method: "post",
     path: "/api/status/{instanceId}/delete",
-    summary: commandCatalog["status.delete"].summary,
     access: "write",
     command: "status.delete",
     body: z.object({ messageId }),
@@ -119,8 +117,8 @@ export const statusRows = [
     summary: "An id that a status may be posted with, once",
     access: "read",
     answer: envelope(z.object({ messageId: z.string() })),
-    does: newMessageId,
     in: () => undefined,
+    does: async ({ deps }) => ({ messageId: deps.ids.messageId() }),
     out: ({ messageId: fresh }) => enveloped({ messageId: fresh }),
   }),
 ];

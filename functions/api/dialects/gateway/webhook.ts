@@ -1,11 +1,11 @@
 import * as z from "zod";
 import { webhookUrl } from "../../../../core/instance-management/settings.ts";
-import { gatewayEvents } from "../../../../core/webhook/delivery/test-delivery.ts";
+import { gatewayEvents, testUrl } from "../../../../core/webhook/delivery/test-delivery.ts";
 import { deliveryStatuses, type LoggedDelivery, maxCleared } from "../../../../core/webhook/log/index.ts";
-import { eventFilter, delivery as shared, toDelivery as toShared } from "../../delivery-shape.ts";
-import { callerEndpoint } from "../../endpoint.ts";
+import { callerEndpoint } from "../../engine/endpoint.ts";
 import * as webhook from "../../operations/webhook-log.ts";
-import { pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
+import { pageQuery, pageRequest, paginationShape } from "../../shape/common.ts";
+import { eventFilter, delivery as shared, toDelivery as toShared } from "../../shape/delivery.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const delivery = shared.extend({ instanceId: z.string() });
@@ -21,7 +21,7 @@ const ofInstance = z.object({
 
 const counts = z.object({ total: z.int(), succeeded: z.int(), failed: z.int(), pending: z.int() });
 
-export const webhookRows = [
+export const webhookEndpoints = [
   callerEndpoint({
     method: "post",
     path: "/api/webhook/test",
@@ -46,8 +46,8 @@ export const webhookRows = [
       }),
     ),
     errors: ["url_not_allowed"],
-    does: webhook.testUrl,
     in: ({ body }) => body,
+    does: ({ deps, requestId }, wanted) => testUrl(deps, wanted, requestId),
     out: ({ succeeded, status, durationMs, response, error }) =>
       enveloped(
         { success: succeeded, status, durationMs, response, error },
@@ -67,13 +67,13 @@ export const webhookRows = [
       }),
     answer: envelope(z.array(delivery)).extend({ pagination: paginationShape }),
     errors: ["instance_not_found"],
-    does: webhook.listLogs,
     in: ({ query }) => ({
       ...pageRequest(query, 50),
       instanceId: query.instanceId,
       status: query.status,
       event: query.event,
     }),
+    does: webhook.listLogs,
     out: ({ deliveries, pagination }) => ({ ...enveloped(deliveries.map(toDelivery)), pagination }),
   }),
   callerEndpoint({
@@ -92,8 +92,8 @@ export const webhookRows = [
       }),
     ),
     errors: ["instance_not_found"],
-    does: webhook.getStats,
     in: ({ query }) => query.instanceId,
+    does: webhook.getStats,
     out: (stats) => enveloped(stats),
   }),
   callerEndpoint({
@@ -103,8 +103,8 @@ export const webhookRows = [
     access: "write",
     answer: envelope(delivery),
     errors: ["delivery_not_found", "webhook_disabled"],
-    does: webhook.retry,
     in: ({ params }) => params.webhookId,
+    does: webhook.retry,
     out: (one) => enveloped(toDelivery(one), "The webhook is about to be sent again"),
   }),
   callerEndpoint({
@@ -121,8 +121,8 @@ export const webhookRows = [
       }),
     ),
     errors: ["instance_not_found"],
-    does: webhook.clearLogs,
     in: ({ query }) => query.instanceId,
+    does: webhook.clearLogs,
     out: (cleared) => enveloped(cleared, "Webhook logs cleared"),
   }),
 ];

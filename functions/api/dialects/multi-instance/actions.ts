@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { commandEndpoint } from "../../endpoint.ts";
+import { commandEndpoint } from "../../engine/endpoint.ts";
 
 const { reaction } = commandCatalog["message.react"].input.shape;
 const { text } = commandCatalog["message.edit"].input.shape;
@@ -11,11 +11,10 @@ const done = z.object({ success: z.literal(true) });
 const success = { success: true as const };
 
 /** Beyond the document. `phone` says which chat is meant where messages of several have one id. */
-export const actionRows = [
+export const actionEndpoints = [
   commandEndpoint({
     method: "delete",
     path: "/api/whatsapp/{instanceId}/messages/{messageId}",
-    summary: commandCatalog["message.delete"].summary,
     access: "write",
     command: "message.delete",
     query: z.object({ phone: chat }),
@@ -26,7 +25,6 @@ export const actionRows = [
   commandEndpoint({
     method: "put",
     path: "/api/whatsapp/{instanceId}/messages/{messageId}",
-    summary: commandCatalog["message.edit"].summary,
     access: "write",
     command: "message.edit",
     body: z.object({ message: text, phone: chat }),
@@ -37,7 +35,6 @@ export const actionRows = [
   commandEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/messages/{messageId}/reaction",
-    summary: commandCatalog["message.react"].summary,
     access: "write",
     command: "message.react",
     body: z.object({ reaction, phone: chat }),
@@ -51,7 +48,6 @@ export const actionRows = [
   commandEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/typing",
-    summary: commandCatalog["chat.setTyping"].summary,
     access: "write",
     command: "chat.setTyping",
     body: z.object({ phone: to, state }),
@@ -62,7 +58,6 @@ export const actionRows = [
   commandEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/read",
-    summary: commandCatalog["message.markRead"].summary,
     access: "write",
     command: "message.markRead",
     body: z.object({ messageIds, phone: chat }),

@@ -1,16 +1,16 @@
 import * as z from "zod";
 import * as field from "../../../../core/user/field.ts";
+import * as users from "../../../../core/user/index.ts";
 import { maxPasswordLength } from "../../../../core/user/index.ts";
-import { callerEndpoint, publicEndpoint } from "../../endpoint.ts";
-import { rotateKey } from "../../operations/key.ts";
-import { changePassword, currentUser, login, updateMe } from "../../operations/user.ts";
-import { isoDate } from "../../shapes.ts";
+import { callerEndpoint, publicEndpoint } from "../../engine/endpoint.ts";
+import { currentUser, updateMe } from "../../operations/user.ts";
+import { isoDate } from "../../shape/common.ts";
 import { force, meShape, ownSettings, toMe, toSettings, userName } from "./user-shapes.ts";
 
 /** A password to compare with ours. */
 const password = z.string().min(1).max(maxPasswordLength);
 
-export const authRows = [
+export const authEndpoints = [
   publicEndpoint({
     method: "post",
     path: "/api/auth/login",
@@ -20,8 +20,8 @@ export const authRows = [
     answer: z.object({ token: z.string(), user: userName.extend({ apiKey: z.string().nullable() }) }),
     errors: ["invalid_credentials", "ip_not_allowed", "rate_limited"],
     secrets: true,
-    does: login,
     in: ({ body }) => body,
+    does: ({ deps, ip }, credentials) => users.login(deps, { ...credentials, ip }),
     out: ({ token, user: { id, email, firstName, lastName }, apiKey }) => ({
       token,
       user: { id, email, firstName, lastName, apiKey },
@@ -33,8 +33,8 @@ export const authRows = [
     summary: "Who the credentials stand for",
     access: "read",
     answer: meShape,
-    does: currentUser,
     in: () => undefined,
+    does: currentUser,
     out: toMe,
   }),
   callerEndpoint({
@@ -44,8 +44,8 @@ export const authRows = [
     access: "write",
     body: ownSettings.extend({ force }),
     answer: meShape,
-    does: updateMe,
     in: ({ body }) => toSettings(body),
+    does: updateMe,
     out: toMe,
   }),
   callerEndpoint({
@@ -57,8 +57,8 @@ export const authRows = [
     answer: z.object({ success: z.literal(true), message: z.string(), token: z.string() }),
     errors: ["rate_limited"],
     secrets: true,
-    does: changePassword,
     in: ({ body }) => body,
+    does: ({ deps, caller: { userId }, ip }, passwords) => users.changePassword(deps, { ...passwords, userId, ip }),
     out: (token) => ({ success: true as const, message: "Password changed; earlier tokens have ended", token }),
   }),
   callerEndpoint({
@@ -81,8 +81,8 @@ export const authRows = [
     answer: z.object({ apiKey: z.string(), previousValidUntil: isoDate.nullable() }),
     errors: ["key_not_found"],
     secrets: true,
-    does: rotateKey,
     in: ({ body }) => ({ name: body.name, overlapSeconds: body.overlapSeconds ?? 0 }),
+    does: ({ deps, caller }, options) => users.rotateKey(deps, caller, options),
     out: ({ apiKey, previousValidUntil }) => ({
       apiKey,
       previousValidUntil: previousValidUntil?.toISOString() ?? null,

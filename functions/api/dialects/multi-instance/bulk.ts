@@ -1,11 +1,10 @@
 import * as z from "zod";
 import { maxRecipients } from "../../../../core/bulk/plan.ts";
-import { type BulkView, recipientStatuses } from "../../../../core/bulk/report.ts";
+import { type BulkView, listBulks, recipientStatuses } from "../../../../core/bulk/report.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { instanceEndpoint } from "../../endpoint.ts";
+import { instanceEndpoint } from "../../engine/endpoint.ts";
 import * as bulk from "../../operations/bulk.ts";
-import { isoDate, pageRequest, paginationShape } from "../../shapes.ts";
-import { pageOnly, sendAt } from "./scheduled.ts";
+import { isoDate, pageOnly, pageRequest, paginationShape, sendAt } from "../../shape/common.ts";
 
 const { url, upload, caption, filename } = commandCatalog["message.sendMedia"].input.shape;
 
@@ -58,7 +57,7 @@ const toBulk = (one: BulkView): z.input<typeof shape> => ({
 
 const recipientStatus = z.enum(recipientStatuses);
 
-export const bulkRows = [
+export const bulkEndpoints = [
   instanceEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/bulk",
@@ -69,7 +68,6 @@ export const bulkRows = [
     status: 201,
     idempotent: true,
     errors: ["instance_not_connected", "media_not_usable", "idempotency_conflict"],
-    does: bulk.createBulk,
     in: ({ body: { recipients, message, media, perMinute, sendAt: at } }) => ({
       recipients,
       message,
@@ -77,6 +75,7 @@ export const bulkRows = [
       perMinute,
       startAt: at === undefined ? undefined : new Date(at),
     }),
+    does: bulk.createBulk,
     out: ({ bulkId, accepted, rejected }) => ({ bulkId, total: accepted + rejected, accepted, rejected }),
   }),
   instanceEndpoint({
@@ -86,8 +85,8 @@ export const bulkRows = [
     access: "read",
     query: pageOnly(50),
     answer: z.object({ bulks: z.array(shape), pagination: paginationShape }),
-    does: bulk.listBulks,
     in: ({ query }) => pageRequest(query, 50),
+    does: ({ deps, instance }, input) => listBulks(deps.db, instance.id, input),
     out: ({ bulks, pagination }) => ({ bulks: bulks.map(toBulk), pagination }),
   }),
   instanceEndpoint({
@@ -107,8 +106,8 @@ export const bulkRows = [
       estimatedEnd: isoDate.nullable(),
     }),
     errors: ["bulk_not_found"],
-    does: bulk.readBulk,
     in: ({ params }) => params,
+    does: bulk.readBulk,
     out: (one) => ({
       ...toBulk(one),
       progress: one.progress,
@@ -135,8 +134,8 @@ export const bulkRows = [
       pagination: paginationShape,
     }),
     errors: ["bulk_not_found"],
-    does: bulk.listRecipients,
     in: ({ params, query }) => ({ ...params, ...pageRequest(query, 100), status: query.status }),
+    does: bulk.listRecipients,
     out: ({ recipients, pagination }) => ({
       recipients: recipients.map(({ errorCode, errorDetails, ...one }) => ({
         ...one,
@@ -152,8 +151,8 @@ export const bulkRows = [
     access: "write",
     answer: z.object({ success: z.literal(true), canceled: z.int() }),
     errors: ["bulk_not_found"],
-    does: bulk.cancelBulk,
     in: ({ params }) => params,
+    does: bulk.cancelBulk,
     out: ({ canceled }) => ({ success: true as const, canceled }),
   }),
 ];

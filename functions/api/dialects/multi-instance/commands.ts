@@ -1,10 +1,10 @@
 import * as z from "zod";
 import { commandStatuses } from "../../../../core/command/command.sql.ts";
-import { callerEndpoint } from "../../endpoint.ts";
+import { callerEndpoint } from "../../engine/endpoint.ts";
 import { getCommand } from "../../operations/command.ts";
-import { isoDate } from "../../shapes.ts";
+import { isoDate } from "../../shape/common.ts";
 
-export const commandRows = [
+export const commandEndpoints = [
   callerEndpoint({
     method: "get",
     path: "/api/commands/{commandId}",
@@ -26,8 +26,8 @@ export const commandRows = [
     }),
     errors: ["command_not_found"],
     secrets: true,
-    does: getCommand,
     in: ({ params }) => params,
+    does: getCommand,
     out: (command) => ({
       id: command.id,
       instanceId: command.instanceId,

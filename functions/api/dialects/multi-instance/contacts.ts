@@ -2,10 +2,10 @@ import * as z from "zod";
 import { checkable, maxChecked } from "../../../../core/command/catalog/contact.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import type { Contact } from "../../../../core/contact/index.ts";
+import { findContact, readContacts } from "../../../../core/contact/index.ts";
 import { pagination } from "../../../../core/page.ts";
-import { commandEndpoint, instanceEndpoint } from "../../endpoint.ts";
-import { getContact, listContacts } from "../../operations/contact.ts";
-import { pageQuery, paginationShape, queryText } from "../../shapes.ts";
+import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
+import { pageQuery, paginationShape, queryText } from "../../shape/common.ts";
 
 export const contact = z.object({
   /** A JID: by phone number, else the LID; of a group `…@g.us`. */
@@ -41,7 +41,7 @@ export const listQuery = z.object({
 
 const checked = commandCatalog["contact.check"].output.shape.numbers.element;
 
-export const contactRows = [
+export const contactEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/contacts",
@@ -53,8 +53,8 @@ export const contactRows = [
       /** When `limit` is given. */
       pagination: paginationShape.optional(),
     }),
-    does: listContacts,
     in: ({ query }) => query,
+    does: ({ deps, instance }, input) => readContacts(deps.db, instance.id, input),
     out: ({ contacts, total }, { query }) => ({
       contacts: contacts.map(toContact),
       ...(query.limit === undefined
@@ -69,8 +69,8 @@ export const contactRows = [
     access: "read",
     answer: contact,
     errors: ["contact_not_found"],
-    does: getContact,
-    in: ({ params }) => params,
+    in: ({ params }) => params.contactId,
+    does: ({ deps, instance }, input) => findContact(deps.db, instance.id, input),
     out: toContact,
   }),
   commandEndpoint({

@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { type EventType, eventCatalog } from "../../../../core/event/catalog/index.ts";
-import { instanceEndpoint } from "../../endpoint.ts";
-import { getEvents } from "../../operations/event.ts";
-import { isoDate, pageQuery, pageRequest } from "../../shapes.ts";
+import { readLog } from "../../../../core/event/log.ts";
+import { instanceEndpoint } from "../../engine/endpoint.ts";
+import { isoDate, pageQuery, pageRequest } from "../../shape/common.ts";
 
 const { limit, skip, startDate } = pageQuery(100).shape;
 const eventTypes = z.array(z.enum(Object.keys(eventCatalog) as [EventType, ...EventType[]]));
@@ -43,7 +43,7 @@ const event: z.ZodType<Shown, Shown> = z.discriminatedUnion(
   ) as unknown as [z.ZodObject<{ type: z.ZodLiteral<EventType> }>],
 ) as unknown as z.ZodType<Shown, Shown>;
 
-export const eventRows = [
+export const eventEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/events",
@@ -59,13 +59,13 @@ export const eventRows = [
       /** Events before this one are no longer kept: with an older `since` you have missed some. */
       oldestSequence: z.int(),
     }),
-    does: getEvents,
     in: ({ query: { since = 0, types, ...page } }) => ({
       since,
       types,
       limit: page.limit ?? 100,
       from: pageRequest({ ...page, skip: undefined, endDate: undefined }, 100).from,
     }),
+    does: ({ deps, instance }, input) => readLog(deps.db, instance.id, input),
     out: (page) => ({
       ...page,
       events: page.events.map((one) => ({ ...one, createdAt: one.createdAt.toISOString() })),

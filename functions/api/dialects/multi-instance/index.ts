@@ -1,26 +1,26 @@
-import { commandPath, type Dialect } from "../../dialect.ts";
-import { toProblem } from "../../errors.ts";
+import { commandPath, type Dialect } from "../../engine/dialect.ts";
+import { toProblem } from "../../engine/errors.ts";
 
 const families: Dialect["families"] = {
-  auth: async () => (await import("./auth.ts")).authRows,
-  users: async () => (await import("./users.ts")).userRows,
-  keys: async () => (await import("./keys.ts")).keyRows,
+  auth: async () => (await import("./auth.ts")).authEndpoints,
+  users: async () => (await import("./users.ts")).userEndpoints,
+  keys: async () => (await import("./keys.ts")).keyEndpoints,
   instances: async () => [
-    ...(await import("./instances.ts")).instanceRows,
-    ...(await import("./messages.ts")).messageRows,
-    ...(await import("./events.ts")).eventRows,
-    ...(await import("./webhooks.ts")).webhookRows,
+    ...(await import("./instances.ts")).instanceEndpoints,
+    ...(await import("./messages.ts")).messageEndpoints,
+    ...(await import("./events.ts")).eventEndpoints,
+    ...(await import("./webhooks.ts")).webhookEndpoints,
   ],
   whatsapp: async () => [
-    ...(await import("./whatsapp.ts")).whatsappRows,
-    ...(await import("./contacts.ts")).contactRows,
-    ...(await import("./actions.ts")).actionRows,
-    ...(await import("./media.ts")).mediaRows,
-    ...(await import("./scheduled.ts")).scheduledRows,
-    ...(await import("./bulk.ts")).bulkRows,
+    ...(await import("./whatsapp.ts")).whatsappEndpoints,
+    ...(await import("./contacts.ts")).contactEndpoints,
+    ...(await import("./actions.ts")).actionEndpoints,
+    ...(await import("./media.ts")).mediaEndpoints,
+    ...(await import("./scheduled.ts")).scheduledEndpoints,
+    ...(await import("./bulk.ts")).bulkEndpoints,
   ],
-  commands: async () => (await import("./commands.ts")).commandRows,
-  stats: async () => (await import("./stats.ts")).statsRows,
+  commands: async () => (await import("./commands.ts")).commandEndpoints,
+  stats: async () => (await import("./stats.ts")).statsEndpoints,
 };
 
 /** The Multi-Instance API, and whatever belongs to neither. Errors are RFC 9457. */

@@ -10,7 +10,7 @@ import {
   webhookSettings,
   webhookUrl,
 } from "../../../../core/instance-management/settings.ts";
-import { connectionStatusShape, eventQueueSetting, instanceStatus, isoDate } from "../../shapes.ts";
+import { connectionStatusShape, eventQueueSetting, instanceStatus, isoDate } from "../../shape/common.ts";
 
 /** An empty text stands for "none", as forms send it. */
 const orNone = <Schema extends z.ZodType>(schema: Schema) => z.union([schema, z.literal(""), z.null()]).optional();

@@ -1,10 +1,9 @@
 import * as z from "zod";
-import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { webhookSecret } from "../../../../core/instance-management/settings.ts";
 import { toJid } from "../../../../core/message/recipient.ts";
-import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../endpoint.ts";
+import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import * as instance from "../../operations/instance.ts";
-import { isoDate, pageQuery, pageRequest, paginationShape, queryText } from "../../shapes.ts";
+import { isoDate, pageQuery, pageRequest, paginationShape, queryText } from "../../shape/common.ts";
 import * as shapes from "./instance-shapes.ts";
 import { qrDrawing } from "./qr.ts";
 
@@ -25,7 +24,7 @@ const activityQuery = pageQuery(100).extend({
   actions: queryText(1000).optional().meta({ description: "Comma-separated types of action" }),
 });
 
-export const instanceRows = [
+export const instanceEndpoints = [
   callerEndpoint({
     method: "post",
     path: "/api/instances",
@@ -35,8 +34,8 @@ export const instanceRows = [
     answer: shapes.createdShape,
     status: 201,
     secrets: true,
-    does: instance.createInstance,
     in: ({ body }) => ({ ...shapes.toSettings(body), name: body.name, dialect: "multi-instance" as const }),
+    does: instance.createInstance,
     out: (created) => ({ ...shapes.toInstance(created), userId: created.userId }),
   }),
   callerEndpoint({
@@ -45,8 +44,8 @@ export const instanceRows = [
     summary: "List your instances",
     access: "read",
     answer: z.object({ instances: z.array(shapes.listedShape) }),
-    does: instance.listInstances,
     in: () => undefined,
+    does: instance.listInstances,
     out: (listed) => ({
       instances: listed.map((one) => ({ ...shapes.toInstance(one), connectionStatus: one.connectionStatus })),
     }),
@@ -57,8 +56,8 @@ export const instanceRows = [
     summary: "Get an instance with its settings",
     access: "read",
     answer: shapes.detailedShape,
-    does: instance.getInstance,
     in: () => undefined,
+    does: instance.getInstance,
     out: (one) => ({
       ...shapes.toInstance(one),
       webhookSettings: shapes.toWebhookSettings(one),
@@ -74,8 +73,8 @@ export const instanceRows = [
     body: shapes.updateBody,
     answer: shapes.updatedShape,
     secrets: true,
-    does: instance.updateInstance,
     in: ({ body }) => shapes.toSettings(body),
+    does: instance.updateInstance,
     out: (updated) => {
       const { status: _status, createdAt: _createdAt, ...shown } = shapes.toInstance(updated);
       return shown;
@@ -88,8 +87,8 @@ export const instanceRows = [
     access: "write",
     answer: done,
     mayPend: true,
-    does: instance.deleteInstance,
     in: () => undefined,
+    does: instance.deleteInstance,
     out: (_result, { params }) => ({
       success: true as const,
       message: `Instance ${params.instanceId} deleted successfully`,
@@ -102,8 +101,8 @@ export const instanceRows = [
     access: "write",
     answer: done,
     mayPend: true,
-    does: instance.restartInstance,
     in: () => undefined,
+    does: instance.restartInstance,
     out: (_result, { params }) => ({ success: true as const, message: `Instance ${params.instanceId} reconnected` }),
   }),
   instanceEndpoint({
@@ -113,8 +112,8 @@ export const instanceRows = [
     access: "write",
     answer: done,
     mayPend: true,
-    does: instance.disableInstance,
     in: () => undefined,
+    does: instance.disableInstance,
     out: (_result, { params }) => ({ success: true as const, message: `Instance ${params.instanceId} disabled` }),
   }),
   instanceEndpoint({
@@ -124,8 +123,8 @@ export const instanceRows = [
     access: "write",
     answer: done,
     mayPend: true,
-    does: instance.enableInstance,
     in: () => undefined,
+    does: instance.enableInstance,
     out: (_result, { params }) => ({ success: true as const, message: `Instance ${params.instanceId} enabled` }),
   }),
   instanceEndpoint({
@@ -141,8 +140,8 @@ export const instanceRows = [
       .default({ overlapSeconds: 86_400 }),
     answer: z.object({ secret: z.string(), previousValidUntil: isoDate.nullable() }),
     secrets: true,
-    does: instance.rotateWebhookSecret,
     in: ({ body }) => ({ secret: body.secret, overlapSeconds: body.overlapSeconds }),
+    does: instance.rotateWebhookSecret,
     out: ({ secret, previousValidUntil }) => ({
       secret,
       previousValidUntil: previousValidUntil?.toISOString() ?? null,
@@ -155,8 +154,8 @@ export const instanceRows = [
     access: "write",
     answer: done,
     mayPend: true,
-    does: instance.logoutInstance,
     in: () => undefined,
+    does: instance.logoutInstance,
     out: (_result, { params }) => ({ success: true as const, message: `Instance ${params.instanceId} logged out` }),
   }),
   instanceEndpoint({
@@ -169,7 +168,6 @@ export const instanceRows = [
   commandEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/pairing-code",
-    summary: commandCatalog["instance.requestPairingCode"].summary,
     access: "write",
     command: "instance.requestPairingCode",
     body: z.object({ phoneNumber }),
@@ -195,7 +193,6 @@ export const instanceRows = [
       ),
       pagination: paginationShape,
     }),
-    does: instance.getActivity,
     in: ({ query }) => ({
       ...pageRequest(query, 100),
       actions: query.actions
@@ -203,6 +200,7 @@ export const instanceRows = [
         .map((action) => action.trim())
         .filter(Boolean),
     }),
+    does: instance.getActivity,
     out: ({ logs, pagination }) => ({
       logs: logs.map((log) => ({ ...log, createdAt: log.createdAt.toISOString() })),
       pagination,

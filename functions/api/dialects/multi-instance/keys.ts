@@ -2,9 +2,9 @@ import * as z from "zod";
 import { permissions } from "../../../../core/caller.ts";
 import * as field from "../../../../core/user/field.ts";
 import type { KeyRecord } from "../../../../core/user/index.ts";
-import { callerEndpoint } from "../../endpoint.ts";
-import * as key from "../../operations/key.ts";
-import { isoDate } from "../../shapes.ts";
+import * as user from "../../../../core/user/index.ts";
+import { callerEndpoint } from "../../engine/endpoint.ts";
+import { isoDate } from "../../shape/common.ts";
 import { force } from "./user-shapes.ts";
 
 const ofUser = z.object({
@@ -41,7 +41,7 @@ const expiry = z.iso
   .nullable()
   .meta({ description: "ISO 8601; null is never" });
 
-export const keyRows = [
+export const keyEndpoints = [
   callerEndpoint({
     method: "get",
     path: "/api/keys",
@@ -50,8 +50,8 @@ export const keyRows = [
     query: ofUser,
     answer: z.object({ keys: z.array(keyShape) }),
     errors: ["user_not_found"],
-    does: key.listKeys,
     in: ({ query }) => query.userId,
+    does: ({ deps, caller }, userId) => user.listKeys(deps, caller, userId),
     out: (keys) => ({ keys: keys.map(toKey) }),
   }),
   callerEndpoint({
@@ -70,8 +70,8 @@ export const keyRows = [
     status: 201,
     errors: ["user_not_found"],
     secrets: true,
-    does: key.makeKey,
     in: ({ query, body: { allowedIps, ...wanted } }) => ({ ...wanted, ipRanges: allowedIps, userId: query.userId }),
+    does: ({ deps, caller }, wanted) => user.makeKey(deps, caller, wanted),
     out: (made) => ({ ...toKey(made), apiKey: made.key }),
   }),
   callerEndpoint({
@@ -83,13 +83,13 @@ export const keyRows = [
     body: z.object({ name: field.keyName.optional(), allowedIps: field.allowedIps.optional(), force }),
     answer: keyShape,
     errors: ["key_not_found", "user_not_found"],
-    does: key.changeKey,
     in: ({ params, query, body: { allowedIps, ...changes } }) => ({
       ...changes,
       ipRanges: allowedIps,
       keyId: params.keyId,
       userId: query.userId,
     }),
+    does: (context, changes) => user.changeKey(context.deps, context, changes),
     out: toKey,
   }),
   callerEndpoint({
@@ -100,8 +100,8 @@ export const keyRows = [
     query: ofUser,
     answer: z.object({ success: z.literal(true), message: z.string() }),
     errors: ["key_not_found", "user_not_found"],
-    does: key.removeKey,
     in: ({ params, query }) => ({ keyId: params.keyId, userId: query.userId }),
+    does: ({ deps, caller }, which) => user.removeKey(deps, caller, which),
     out: (_result, { params }) => ({ success: true as const, message: `API key ${params.keyId} revoked` }),
   }),
 ];

@@ -2,10 +2,10 @@ import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { fileName } from "../../../../core/media/filename.ts";
 import { maxMediaBytes, mediaKinds, uploadId } from "../../../../core/media/index.ts";
-import { commandEndpoint, instanceEndpoint } from "../../endpoint.ts";
+import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import * as media from "../../operations/media.ts";
-import { isoDate } from "../../shapes.ts";
-import { schedulable, sendAt } from "./scheduled.ts";
+import { isoDate, sendAt } from "../../shape/common.ts";
+import { schedulable } from "./scheduled.ts";
 
 const { to, url, caption, filename, quoted, mentions } = commandCatalog["message.sendMedia"].input.shape;
 
@@ -43,11 +43,10 @@ const formBody = z
     return { ...body, filename: name.data };
   });
 
-export const mediaRows = [
+export const mediaEndpoints = [
   commandEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/send-media",
-    summary: commandCatalog["message.sendMedia"].summary,
     access: "write",
     command: "message.sendMedia",
     body: z
@@ -92,7 +91,6 @@ export const mediaRows = [
     body: formBody,
     answer: schedulable.answer,
     errors: [...commandCatalog["message.sendMedia"].errors, "instance_not_connected", "idempotency_conflict"],
-    does: media.sendFile,
     in: ({ body }) => ({
       to: body.phone,
       file: body.file,
@@ -104,6 +102,7 @@ export const mediaRows = [
       kind: body.type,
       sendAt: body.sendAt,
     }),
+    does: media.sendFile,
     out: schedulable.out,
   }),
   instanceEndpoint({
@@ -129,8 +128,8 @@ export const mediaRows = [
       /** Of the URL. */
       expiresAt: isoDate,
     }),
-    does: media.openUpload,
     in: ({ body }) => body,
+    does: media.openUpload,
     out: (ticket) => ({ ...ticket, method: "PUT" as const, expiresAt: ticket.expiresAt.toISOString() }),
   }),
 ];

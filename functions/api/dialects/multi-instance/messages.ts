@@ -1,9 +1,9 @@
 import * as z from "zod";
+import { readHistory } from "../../../../core/message/history.ts";
 import { messageStatuses } from "../../../../core/message/message.sql.ts";
-import { instanceEndpoint } from "../../endpoint.ts";
+import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { getMedia } from "../../operations/media.ts";
-import { getHistory } from "../../operations/message.ts";
-import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
+import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shape/common.ts";
 
 const message = z.object({
   id: z.string(),
@@ -39,7 +39,7 @@ const file = z.object({
   sha256: z.string().nullable(),
 });
 
-export const messageRows = [
+export const messageEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/chats/{chatId}/messages",
@@ -47,8 +47,8 @@ export const messageRows = [
     access: "read",
     query: pageQuery(50),
     answer: z.object({ messages: z.array(message), pagination: paginationShape }),
-    does: getHistory,
     in: ({ params, query }) => ({ chatId: params.chatId, ...pageRequest(query, 50) }),
+    does: ({ deps, instance }, { chatId, ...page }) => readHistory(deps.db, instance.id, chatId, page),
     out: ({ messages, pagination }) => ({
       messages: messages.map((one) => ({
         id: one.id,
@@ -78,8 +78,8 @@ export const messageRows = [
     query: z.object({ format: z.enum(["json"]).optional() }),
     answer: file,
     errors: ["message_not_found", "media_not_ready", "media_lost"],
-    does: getMedia,
     in: ({ params, query }) => ({ messageId: params.messageId, asJson: query.format === "json" }),
+    does: getMedia,
     out: (found) => ({ ...found, expiresAt: found.expiresAt.toISOString() }),
   }),
 ];

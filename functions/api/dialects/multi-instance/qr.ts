@@ -13,7 +13,7 @@ export const qrDrawing = {
   rawTypes: ["image/png", "image/svg+xml", "text/plain"],
   errors: ["qr_not_available", "instance_already_connected"] as const,
   secrets: true,
-  does: drawQr,
   in: ({ query }: { query: { format?: QrFormat | undefined } }) => ({ format: query.format }),
+  does: drawQr,
   out: (drawn: never) => drawn,
 };

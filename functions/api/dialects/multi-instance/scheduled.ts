@@ -1,15 +1,9 @@
 import * as z from "zod";
-import { instanceEndpoint } from "../../endpoint.ts";
-import { cancelScheduled, listScheduled } from "../../operations/scheduled.ts";
-import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
+import { cancelScheduled, listScheduled } from "../../../../core/command/schedule.ts";
+import { instanceEndpoint } from "../../engine/endpoint.ts";
+import { isoDate, pageOnly, pageRequest, paginationShape } from "../../shape/common.ts";
 
-/** The field of a send that makes it wait. */
-export const sendAt = z
-  .union([z.iso.datetime({ offset: true }), z.iso.datetime({ offset: true, precision: -1 })])
-  .optional()
-  .meta({ description: "When to send it: ISO 8601 with a time zone, up to a year ahead. Without it, now" });
-
-/** Makes the endpoint of a send schedulable; its body has the field `sendAt`. */
+/** What makes a row of a send one that can be scheduled; its body has the field `sendAt`. */
 export const schedulable = {
   answer: z.object({
     /** WhatsApp's message id: the same that webhooks and the history carry. */
@@ -27,9 +21,7 @@ export const schedulable = {
 /** As callers write a person: the digits of the number; anything else stays a JID. */
 export const phoneOf = (jid: string) => jid.replace(/@s\.whatsapp\.net$/, "");
 
-export const pageOnly = (defaultLimit: number) => pageQuery(defaultLimit).omit({ startDate: true, endDate: true });
-
-export const scheduledRows = [
+export const scheduledEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/scheduled",
@@ -49,8 +41,8 @@ export const scheduledRows = [
       ),
       pagination: paginationShape,
     }),
-    does: listScheduled,
     in: ({ query }) => pageRequest(query, 50),
+    does: ({ deps, instance }, input) => listScheduled(deps.db, instance.id, input),
     out: ({ scheduled, pagination }) => ({
       scheduled: scheduled.map((one) => ({
         id: one.messageId,
@@ -70,8 +62,8 @@ export const scheduledRows = [
     access: "write",
     answer: z.object({ success: z.literal(true) }),
     errors: ["message_not_found", "already_released"],
-    does: cancelScheduled,
-    in: ({ params }) => params,
+    in: ({ params }) => params.messageId,
+    does: ({ deps, instance }, messageId) => cancelScheduled(deps, instance.id, messageId),
     out: () => ({ success: true as const }),
   }),
 ];

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import type { Shapes } from "../../dialect.ts";
-import { problem } from "../../error-shapes.ts";
+import type { Shapes } from "../../engine/dialect.ts";
+import { problem } from "../../shape/error.ts";
 
 export const shapes: Shapes = {
   error: problem,

@@ -1,9 +1,9 @@
 import * as z from "zod";
 import { type Period, periods } from "../../../../core/usage/index.ts";
 import { timeZone } from "../../../../core/user/field.ts";
-import { callerEndpoint, instanceEndpoint } from "../../endpoint.ts";
+import { callerEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import { instanceStats, systemStats, userStats } from "../../operations/stats.ts";
-import { isoDate } from "../../shapes.ts";
+import { isoDate } from "../../shape/common.ts";
 
 const query = (standard: Period) =>
   z.object({
@@ -34,7 +34,7 @@ const usage = {
 
 const counted = z.object({ total: z.int(), active: z.int() });
 
-export const statsRows = [
+export const statsEndpoints = [
   callerEndpoint({
     method: "get",
     path: "/api/stats/user",
@@ -46,8 +46,8 @@ export const statsRows = [
       total: z.object({ ...usage, instanceCount: z.int() }),
       instances: z.array(z.object({ instanceId: z.string(), name: z.string(), ...usage })),
     }),
-    does: userStats,
     in: ({ query: { period, timeZone } }) => ({ period, timeZone }),
+    does: userStats,
     out: (result) => result,
   }),
   instanceEndpoint({
@@ -69,8 +69,8 @@ export const statsRows = [
         ),
       }),
     }),
-    does: instanceStats,
     in: ({ query: { period, timeZone } }) => ({ period, timeZone }),
+    does: instanceStats,
     out: ({ days, ...sums }) => ({
       usage: { ...sums, dailyStats: days.map((day) => ({ ...day, date: day.date.toISOString() })) },
     }),
@@ -82,8 +82,8 @@ export const statsRows = [
     access: "admin",
     query: query("all"),
     answer: z.object({ instances: counted, users: counted, usage: z.object(usage) }),
-    does: systemStats,
     in: ({ query: { period, timeZone } }) => ({ period, timeZone }),
+    does: systemStats,
     out: (result) => result,
   }),
 ];

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import * as field from "../../../../core/user/field.ts";
 import type { OwnChanges, User } from "../../../../core/user/index.ts";
-import { eventQueueSetting, isoDate } from "../../shapes.ts";
+import { eventQueueSetting, isoDate } from "../../shape/common.ts";
 
 export const role = z.enum(["admin", "user"]);
 

@@ -1,8 +1,9 @@
 import * as z from "zod";
 import * as field from "../../../../core/user/field.ts";
-import { callerEndpoint } from "../../endpoint.ts";
+import { deleteUser, listUsers, loadUser } from "../../../../core/user/index.ts";
+import { callerEndpoint } from "../../engine/endpoint.ts";
 import * as user from "../../operations/user.ts";
-import { pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
+import { pageQuery, pageRequest, paginationShape } from "../../shape/common.ts";
 import { force, ownSettings, role, toSettings, toUser, userShape } from "./user-shapes.ts";
 
 const defaultLimit = 50;
@@ -13,7 +14,7 @@ const usersQuery = pageQuery(defaultLimit)
     search: field.userSearch.optional().meta({ description: "A part of the e-mail address or of a name" }),
   });
 
-export const userRows = [
+export const userEndpoints = [
   callerEndpoint({
     method: "post",
     path: "/api/users",
@@ -29,8 +30,8 @@ export const userRows = [
     status: 201,
     errors: ["already_exists"],
     secrets: true,
-    does: user.createUser,
     in: ({ body }) => toSettings(body),
+    does: user.createUser,
     out: ({ user: made, apiKey }) => ({ ...toUser(made), apiKey: apiKey.key }),
   }),
   callerEndpoint({
@@ -40,8 +41,8 @@ export const userRows = [
     access: "admin",
     query: usersQuery,
     answer: z.object({ users: z.array(userShape), pagination: paginationShape }),
-    does: user.listUsers,
     in: ({ query: { search, ...page } }) => ({ ...pageRequest(page, defaultLimit), search }),
+    does: ({ deps }, page) => listUsers(deps.db, page),
     out: ({ users, pagination }) => ({ users: users.map(toUser), pagination }),
   }),
   callerEndpoint({
@@ -51,8 +52,8 @@ export const userRows = [
     access: "admin",
     answer: userShape,
     errors: ["user_not_found"],
-    does: user.getUser,
     in: ({ params }) => params.userId,
+    does: ({ deps }, userId) => loadUser(deps.db, userId),
     out: toUser,
   }),
   callerEndpoint({
@@ -68,8 +69,8 @@ export const userRows = [
     }),
     answer: userShape,
     errors: ["user_not_found", "conflict"],
-    does: user.updateUser,
     in: ({ params, body }) => ({ userId: params.userId, changes: toSettings(body) }),
+    does: user.updateUser,
     out: toUser,
   }),
   callerEndpoint({
@@ -79,8 +80,8 @@ export const userRows = [
     access: "admin",
     answer: z.object({ success: z.literal(true), message: z.string() }),
     errors: ["user_not_found", "conflict"],
-    does: user.deleteUser,
     in: ({ params }) => params.userId,
+    does: (context, userId) => deleteUser(context.deps, context, userId),
     out: (_result, { params }) => ({ success: true as const, message: `User ${params.userId} deleted successfully` }),
   }),
 ];

@@ -1,14 +1,16 @@
 import * as z from "zod";
+import { testWebhook } from "../../../../core/webhook/delivery/test-delivery.ts";
+import * as log from "../../../../core/webhook/log/index.ts";
 import { deliveryStatuses } from "../../../../core/webhook/log/index.ts";
-import { maxReplayed } from "../../../../core/webhook/log/replay.ts";
-import { delivery, eventFilter, toDelivery } from "../../delivery-shape.ts";
-import { instanceEndpoint } from "../../endpoint.ts";
-import * as webhook from "../../operations/webhook.ts";
-import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shapes.ts";
+import { maxReplayed, replayRange } from "../../../../core/webhook/log/replay.ts";
+import { instanceEndpoint } from "../../engine/endpoint.ts";
+import { replayDelivery } from "../../operations/webhook-log.ts";
+import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shape/common.ts";
+import { delivery, eventFilter, toDelivery } from "../../shape/delivery.ts";
 
 const instantInput = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
 
-export const webhookRows = [
+export const webhookEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/webhooks/deliveries",
@@ -19,8 +21,8 @@ export const webhookRows = [
       event: eventFilter.optional().meta({ description: "As in the webhook's body: message_received, …" }),
     }),
     answer: z.object({ deliveries: z.array(delivery), pagination: paginationShape }),
-    does: webhook.listDeliveries,
     in: ({ query }) => ({ ...pageRequest(query, 50), status: query.status, event: query.event }),
+    does: ({ deps, instance }, page) => log.listDeliveries(deps.db, [instance], page),
     out: ({ deliveries, pagination }) => ({ deliveries: deliveries.map(toDelivery), pagination }),
   }),
   instanceEndpoint({
@@ -45,8 +47,8 @@ export const webhookRows = [
       ),
     }),
     errors: ["delivery_not_found"],
-    does: webhook.getDelivery,
     in: ({ params }) => params.deliveryId,
+    does: ({ deps, instance }, deliveryId) => log.readDelivery(deps.db, instance, deliveryId),
     out: (one) => ({
       ...toDelivery(one),
       body: one.body,
@@ -60,8 +62,8 @@ export const webhookRows = [
     access: "write",
     answer: delivery,
     errors: ["delivery_not_found", "webhook_disabled"],
-    does: webhook.replayDelivery,
     in: ({ params }) => params.deliveryId,
+    does: replayDelivery,
     out: toDelivery,
   }),
   instanceEndpoint({
@@ -83,8 +85,8 @@ export const webhookRows = [
       next: isoDate.nullable(),
     }),
     errors: ["webhook_disabled"],
-    does: webhook.replayRange,
     in: ({ body }) => body,
+    does: ({ deps, instance }, range) => replayRange(deps, instance, range),
     out: ({ replayed, next }) => ({ replayed, next: next?.toISOString() ?? null }),
   }),
   instanceEndpoint({
@@ -102,8 +104,8 @@ export const webhookRows = [
     }),
     errors: ["webhook_disabled"],
     secrets: true,
-    does: webhook.testWebhook,
     in: () => undefined,
+    does: ({ deps, instance, requestId }) => testWebhook(deps, instance, requestId),
     out: ({ succeeded, status, durationMs, response, error }) => ({
       delivered: succeeded,
       status,
@@ -128,8 +130,8 @@ export const webhookRows = [
       /** Deliveries that are still to succeed. */
       waiting: z.int(),
     }),
-    does: webhook.getWebhookStatus,
     in: () => undefined,
+    does: ({ deps, instance }) => log.readStatus(deps.db, instance),
     out: (status) => ({
       ...status,
       failingSince: status.failingSince?.toISOString() ?? null,

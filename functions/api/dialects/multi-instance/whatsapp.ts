@@ -1,22 +1,22 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { commandEndpoint, instanceEndpoint } from "../../endpoint.ts";
+import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import { getInstance, logoutInstance } from "../../operations/instance.ts";
-import { connectionStatusShape } from "../../shapes.ts";
+import { connectionStatusShape, sendAt } from "../../shape/common.ts";
 import { qrDrawing } from "./qr.ts";
-import { schedulable, sendAt } from "./scheduled.ts";
+import { schedulable } from "./scheduled.ts";
 
 const { to, text, quoted, mentions } = commandCatalog["message.sendText"].input.shape;
 
-export const whatsappRows = [
+export const whatsappEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/status",
     summary: "Whether an instance is connected",
     access: "read",
     answer: connectionStatusShape,
-    does: getInstance,
     in: () => undefined,
+    does: getInstance,
     out: ({ connectionStatus }) => connectionStatus,
   }),
   instanceEndpoint({
@@ -29,7 +29,6 @@ export const whatsappRows = [
   commandEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/send",
-    summary: commandCatalog["message.sendText"].summary,
     access: "write",
     command: "message.sendText",
     ...schedulable,
@@ -43,8 +42,8 @@ export const whatsappRows = [
     access: "write",
     answer: z.object({ success: z.literal(true) }),
     mayPend: true,
-    does: logoutInstance,
     in: () => undefined,
+    does: logoutInstance,
     out: () => ({ success: true as const }),
   }),
 ];

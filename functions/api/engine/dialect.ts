@@ -1,5 +1,5 @@
 import type * as z from "zod";
-import type { AppError } from "../../core/error.ts";
+import type { AppError } from "../../../core/error.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /** One of the two APIs: a table of endpoints, and how it wraps what is the same in both. */

@@ -1,9 +1,9 @@
-import { type AcceptRequest, acceptCommand } from "../../core/command/accept.ts";
-import { type CommandName, commandCatalog } from "../../core/command/catalog/index.ts";
-import type { Accepted } from "../../core/command/idempotency.ts";
-import { waitForResult } from "../../core/command/result.ts";
+import { type AcceptRequest, acceptCommand } from "../../../core/command/accept.ts";
+import { type CommandName, commandCatalog } from "../../../core/command/catalog/index.ts";
+import type { Accepted } from "../../../core/command/idempotency.ts";
+import { waitForResult } from "../../../core/command/result.ts";
 import { type CallerContext, type InstanceContext, Pending } from "./context.ts";
-import { defaultWaitMs } from "./deps.ts";
+import { defaultWaitMs } from "./dependencies.ts";
 
 /** Accepts a command of the caller's and, unless it is a send, waits for what comes of it. A send may be for later. */
 export async function runCommand(

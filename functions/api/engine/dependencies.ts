@@ -1,12 +1,12 @@
-import type { Clock } from "../../core/clock.ts";
-import type { Config } from "../../core/config.ts";
-import type { Vault } from "../../core/crypto/index.ts";
-import type { Database } from "../../core/db/index.ts";
-import type { Egress } from "../../core/egress/index.ts";
-import type { Ids } from "../../core/id.ts";
-import type { Logger } from "../../core/log.ts";
-import type { Queues } from "../../core/queue/index.ts";
-import type { Storage } from "../../core/storage/index.ts";
+import type { Clock } from "../../../core/clock.ts";
+import type { Config } from "../../../core/config.ts";
+import type { Vault } from "../../../core/crypto/index.ts";
+import type { Database } from "../../../core/db/index.ts";
+import type { Egress } from "../../../core/egress/index.ts";
+import type { Ids } from "../../../core/id.ts";
+import type { Logger } from "../../../core/log.ts";
+import type { Queues } from "../../../core/queue/index.ts";
+import type { Storage } from "../../../core/storage/index.ts";
 
 /** What the API is made of; everything that touches the world comes from here. */
 export interface ApiDeps {

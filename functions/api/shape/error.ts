@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { type ErrorCode, errorCodes } from "../../core/error.ts";
+import { type ErrorCode, errorCodes } from "../../../core/error.ts";
 
 const code = z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]);
 

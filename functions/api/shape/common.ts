@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { eventQueueText } from "../../core/event-sink/allowed.ts";
-import { instanceStatuses } from "../../core/instance/instance.sql.ts";
-import type { PageRequest } from "../../core/page.ts";
+import { eventQueueText } from "../../../core/event-sink/allowed.ts";
+import { instanceStatuses } from "../../../core/instance/instance.sql.ts";
+import type { PageRequest } from "../../../core/page.ts";
 
 /** Shapes that both dialects use. */
 
@@ -62,3 +62,12 @@ export function pageRequest(query: z.output<ReturnType<typeof pageQuery>>, defau
     before: end === undefined ? undefined : writable(end),
   };
 }
+
+/** `limit` and `skip` alone. */
+export const pageOnly = (defaultLimit: number) => pageQuery(defaultLimit).omit({ startDate: true, endDate: true });
+
+/** The body field that schedules a send. */
+export const sendAt = z
+  .union([z.iso.datetime({ offset: true }), z.iso.datetime({ offset: true, precision: -1 })])
+  .optional()
+  .meta({ description: "When to send it: ISO 8601 with a time zone, up to a year ahead. Without it, now" });

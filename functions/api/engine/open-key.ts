@@ -1,4 +1,4 @@
-import { AppError } from "../../core/error.ts";
+import { AppError } from "../../../core/error.ts";
 import type { Context } from "./context.ts";
 
 /**

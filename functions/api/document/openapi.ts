@@ -1,12 +1,12 @@
 import * as z from "zod";
-import { errorCodes } from "../../core/error.ts";
-import type { Table } from "./dialect.ts";
-import type { Endpoint } from "./endpoint.ts";
-import { wholeNumberPattern } from "./shapes.ts";
+import { errorCodes } from "../../../core/error.ts";
+import type { Table } from "../engine/dialect.ts";
+import type { Endpoint } from "../engine/endpoint.ts";
+import { wholeNumberPattern } from "../shape/common.ts";
 
 type Json = Record<string, unknown>;
 
-/** The OpenAPI 3.1 document of all endpoints, derived from their declarations. */
+/** The OpenAPI 3.1 document of all endpoints, derived from their endpoints. */
 export function openApi(dialects: readonly Table[]): Json {
   const paths: Record<string, Json> = {};
   for (const dialect of dialects) {

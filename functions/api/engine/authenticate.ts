@@ -1,7 +1,7 @@
 import type { Context as HonoContext } from "hono";
-import { assertPermission, type Caller } from "../../core/caller.ts";
-import { AppError } from "../../core/error.ts";
-import { callerOfKey, callerOfToken } from "../../core/user/authenticate.ts";
+import { assertPermission, type Caller } from "../../../core/caller.ts";
+import { AppError } from "../../../core/error.ts";
+import { callerOfKey, callerOfToken } from "../../../core/user/authenticate.ts";
 import type { Shared } from "./context.ts";
 import type { Access } from "./endpoint.ts";
 import type { ApiEnv } from "./env.ts";

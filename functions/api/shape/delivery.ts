@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { deliveryStatuses, type LoggedDelivery } from "../../core/webhook/log/index.ts";
-import { isoDate } from "./shapes.ts";
+import { deliveryStatuses, type LoggedDelivery } from "../../../core/webhook/log/index.ts";
+import { isoDate } from "./common.ts";
 
 /** A delivery as the webhook logs of both dialects show it. */
 export const delivery = z.object({

@@ -1,11 +1,11 @@
 import type { Context as HonoContext } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type * as z from "zod";
-import { closedVault, type Vault } from "../../core/crypto/index.ts";
-import { sqlState, sqlStates } from "../../core/db/sql-state.ts";
-import { AppError } from "../../core/error.ts";
-import { loadInstance } from "../../core/instance/store.ts";
-import { authenticate } from "./auth.ts";
+import { closedVault, type Vault } from "../../../core/crypto/index.ts";
+import { sqlState, sqlStates } from "../../../core/db/sql-state.ts";
+import { AppError } from "../../../core/error.ts";
+import { loadInstance } from "../../../core/instance/store.ts";
+import { authenticate } from "./authenticate.ts";
 import { type Context, type InstanceContext, Pending, Raw, type Shared } from "./context.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -147,7 +147,7 @@ function idempotencyKey(given: string | undefined): string | undefined {
   throw new AppError("invalid_request", "Idempotency-Key: must be 1 to 255 printable ASCII characters without spaces");
 }
 
-/** The error for an instance that was removed between our read and our write (foreign key violation). */
+/** A endpoint of an instance that was removed between our look at it and our write (foreign key violation). */
 function instanceGone(error: unknown): AppError | undefined {
   return sqlState(error) === sqlStates.foreignKeyViolation
     ? new AppError("instance_not_found", undefined, { cause: error })

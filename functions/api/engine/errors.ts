@@ -1,6 +1,6 @@
 import type * as z from "zod";
-import { AppError, errorCodes } from "../../core/error.ts";
-import type { gatewayError, problem } from "./error-shapes.ts";
+import { AppError, errorCodes } from "../../../core/error.ts";
+import type { gatewayError, problem } from "../shape/error.ts";
 
 export function toProblem(error: AppError, path: string): z.input<typeof problem> {
   const { title, status } = errorCodes[error.code];

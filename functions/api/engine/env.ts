@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Context } from "hono";
 import type { LambdaEvent } from "hono/aws-lambda";
-import type { Logger } from "../../core/log.ts";
-import type { RateCount } from "../../core/rate-limit/index.ts";
+import type { Logger } from "../../../core/log.ts";
+import type { RateCount } from "../../../core/rate-limit/index.ts";
 
 /** What travels with a request through Hono. */
 export interface ApiEnv {

@@ -1,9 +1,9 @@
-import type { Caller } from "../../core/caller.ts";
-import type { Instance } from "../../core/instance/index.ts";
-import type { LifecycleDeps } from "../../core/instance-management/lifecycle.ts";
-import type { CallCounter } from "../../core/usage/calls.ts";
-import type { Tokens } from "../../core/user/index.ts";
-import type { ApiDeps } from "./deps.ts";
+import type { Caller } from "../../../core/caller.ts";
+import type { Instance } from "../../../core/instance/index.ts";
+import type { LifecycleDeps } from "../../../core/instance-management/lifecycle.ts";
+import type { CallCounter } from "../../../core/usage/calls.ts";
+import type { Tokens } from "../../../core/user/index.ts";
+import type { ApiDeps } from "./dependencies.ts";
 
 /** What all requests share. */
 export type Shared = ApiDeps & Pick<LifecycleDeps, "shards"> & { tokens: Tokens; calls: CallCounter };

@@ -1,10 +1,10 @@
 import * as z from "zod";
-import { type CommandName, commandCatalog } from "../../core/command/catalog/index.ts";
-import { type EventType, eventCatalog } from "../../core/event/catalog/index.ts";
-import { publicData, publicEvent } from "../../core/event-sink/envelope.ts";
-import { ingressMessage, ingressReply } from "../../core/ingress/message.ts";
-import { ingressQueue } from "../../core/queue/name.ts";
-import { version } from "../../core/version.ts";
+import { type CommandName, commandCatalog } from "../../../core/command/catalog/index.ts";
+import { type EventType, eventCatalog } from "../../../core/event/catalog/index.ts";
+import { publicData, publicEvent } from "../../../core/event-sink/envelope.ts";
+import { ingressMessage, ingressReply } from "../../../core/ingress/message.ts";
+import { ingressQueue } from "../../../core/queue/name.ts";
+import { version } from "../../../core/version.ts";
 import { schema } from "./openapi.ts";
 
 type Json = Record<string, unknown>;

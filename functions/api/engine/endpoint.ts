@@ -1,0 +1,188 @@
+import type * as z from "zod";
+import type { Caller, Permission } from "../../../core/caller.ts";
+import {
+  type CommandInput,
+  type CommandName,
+  type CommandOutput,
+  commandCatalog,
+} from "../../../core/command/catalog/index.ts";
+import type { Accepted } from "../../../core/command/idempotency.ts";
+import type { ErrorCode } from "../../../core/error.ts";
+import { type CallerContext, type Context, type InstanceContext, Pending, Raw } from "./context.ts";
+import { runCommand } from "./run-command.ts";
+
+export type Method = "get" | "post" | "put" | "delete";
+
+/** Who may call an endpoint. `public`: anyone. `optional`: anyone, but credentials must be valid if they are given. */
+export type Access = "public" | "optional" | Permission;
+
+/** An API endpoint, ready to serve. The constructors below make it from a declaration. */
+export interface Endpoint {
+  readonly method: Method;
+  /** With parameters as `{instanceId}`. */
+  readonly path: string;
+  readonly summary: string;
+  readonly access: Access;
+  /** Where the request names the instance; null for endpoints that are not about one instance. */
+  readonly instance: "path" | "body" | null;
+  /** The command that the endpoint runs, if it runs one. */
+  readonly command: CommandName | null;
+  readonly query: z.ZodType | null;
+  readonly body: z.ZodType | null;
+  /** Whether the body is `multipart/form-data` instead of JSON. */
+  readonly form: boolean;
+  readonly answer: z.ZodType;
+  /** Content types of the answer besides JSON. */
+  readonly rawTypes: readonly string[];
+  /** Whether the endpoint honors `Idempotency-Key`. */
+  readonly idempotent: boolean;
+  readonly status: 200 | 201;
+  readonly errors: readonly ErrorCode[];
+  /** Whether the answer can be a `Pending`. */
+  readonly mayPend: boolean;
+  /** Whether the endpoint encrypts or decrypts stored secrets. If so, the engine opens the vault first. */
+  readonly secrets: boolean;
+  run(context: Partial<InstanceContext> & Context, request: ParsedRequest): Promise<unknown>;
+}
+
+/** A request whose query and body match the endpoint's schemas. */
+interface ParsedRequest<Params = Record<string, string>, Query = unknown, Body = unknown> {
+  params: Params;
+  query: Query;
+  body: Body;
+}
+
+type ParamsOf<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? { [Key in Name | keyof ParamsOf<Rest>]: string }
+  : Record<never, string>;
+
+type Schema = z.ZodType | undefined;
+type Parsed<Type> = Type extends z.ZodType ? z.output<Type> : undefined;
+type RequestOf<Path extends string, Query, Body> = ParsedRequest<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>;
+
+interface Declaration<Path extends string, Query, Body, Answer extends z.ZodType> {
+  method: Method;
+  path: Path;
+  access: Access;
+  query?: Query;
+  body?: Body;
+  form?: boolean;
+  answer: Answer;
+  rawTypes?: readonly string[];
+  idempotent?: boolean;
+  status?: 200 | 201;
+  errors?: readonly ErrorCode[];
+  secrets?: boolean;
+}
+
+/** An endpoint that calls a read model or an operation of the gateway: `does`. The mappings `in` and `out` are pure. */
+interface OperationDeclaration<Ctx, Path extends string, Query, Body, Answer extends z.ZodType, Input, Output>
+  extends Declaration<Path, Query, Body, Answer> {
+  summary: string;
+  does(context: Ctx, input: Input): Promise<Output>;
+  in(request: RequestOf<Path, Query, Body>): Input;
+  out(result: Exclude<Output, Pending | Raw>, request: RequestOf<Path, Query, Body>): z.input<Answer>;
+  mayPend?: boolean;
+}
+
+/** The constructor of endpoints whose operation needs a context `Ctx`; `Allowed` limits the access it can declare. */
+const endpointOf =
+  <Ctx, Allowed extends Access>() =>
+  <
+    const Path extends string,
+    Answer extends z.ZodType,
+    Input,
+    Output,
+    Query extends Schema = undefined,
+    Body extends Schema = undefined,
+  >(
+    declaration: OperationDeclaration<Ctx, Path, Query, Body, Answer, Input, Output> & { access: Allowed },
+    instance: Endpoint["instance"] = null,
+  ): Endpoint => ({
+    method: declaration.method,
+    path: declaration.path,
+    summary: declaration.summary,
+    access: declaration.access,
+    instance,
+    command: null,
+    query: declaration.query ?? null,
+    body: declaration.body ?? null,
+    form: declaration.form ?? false,
+    answer: declaration.answer,
+    rawTypes: declaration.rawTypes ?? [],
+    idempotent: declaration.idempotent ?? false,
+    status: declaration.status ?? 200,
+    errors: declaration.errors ?? [],
+    mayPend: declaration.mayPend ?? false,
+    secrets: declaration.secrets ?? false,
+    async run(context, request) {
+      // The engine parses the request by the endpoint's own schemas and builds the context that its access requires.
+      const typed = request as RequestOf<Path, Query, Body>;
+      const result = await declaration.does(context as Ctx, declaration.in(typed));
+      if (result instanceof Pending || result instanceof Raw) return result;
+      return declaration.out(result as Exclude<Output, Pending | Raw>, typed);
+    },
+  });
+
+/** An endpoint that anyone can call; with `optional` access its context has the caller if there is one. */
+export const publicEndpoint = endpointOf<Context & { caller?: Caller }, "public" | "optional">();
+
+/** An endpoint for callers with valid credentials. */
+export const callerEndpoint = endpointOf<CallerContext, Permission>();
+
+const anyInstanceEndpoint = endpointOf<InstanceContext, Permission>();
+
+/** An endpoint about one of the caller's instances, named by `{instanceId}` in its path or by `instanceId` in its body. */
+export const instanceEndpoint: typeof anyInstanceEndpoint = (declaration) =>
+  anyInstanceEndpoint(declaration, declaration.path.includes("{instanceId}") ? "path" : "body");
+
+/** The result that a command endpoint maps to its answer; only a scheduled send has `scheduledAt`. */
+type CommandResultOf<Name extends CommandName> = CommandOutput<Name> &
+  Pick<Accepted, "commandId"> & { scheduledAt?: string };
+
+/**
+ * An endpoint that runs a command on one of the caller's instances. A send answers when it is accepted. Other commands
+ * answer with their result, or with `Pending`. The command's own summary applies unless the declaration has one.
+ */
+export function commandEndpoint<
+  Name extends CommandName,
+  const Path extends string,
+  Answer extends z.ZodType,
+  Query extends Schema = undefined,
+  Body extends Schema = undefined,
+>(
+  declaration: Declaration<Path, Query, Body, Answer> & {
+    access: Permission;
+    summary?: string;
+    command: Name;
+    /** Runs before the command is accepted. Throws an `AppError` to refuse the request. */
+    check?(context: InstanceContext, input: CommandInput<Name>, request: RequestOf<Path, Query, Body>): Promise<void>;
+    in(request: RequestOf<Path, Query, Body>): CommandInput<Name>;
+    /** When a send goes out, as ISO 8601; undefined means now. */
+    sendAt?(request: RequestOf<Path, Query, Body>): string | undefined;
+    out(result: CommandResultOf<Name>, request: RequestOf<Path, Query, Body>): z.input<Answer>;
+  },
+): Endpoint {
+  const { command, check, sendAt, ...rest } = declaration;
+  const definition = commandCatalog[command];
+  const offline: ErrorCode[] = definition.offline ? [] : ["instance_not_connected"];
+  const endpoint = instanceEndpoint({
+    ...rest,
+    summary: declaration.summary ?? definition.summary,
+    errors: [...(declaration.errors ?? []), ...definition.errors, ...offline, "idempotency_conflict"],
+    mayPend: definition.kind !== "send",
+    secrets: definition.secret,
+    idempotent: true,
+    in: (request) => request,
+    does: (context, request: RequestOf<Path, Query, Body>) => {
+      const input = declaration.in(request);
+      const runAt = sendAt?.(request);
+      return runCommand(context, command, input, {
+        check: check && (() => check(context, input, request)),
+        runAt: runAt === undefined ? undefined : new Date(runAt),
+      });
+    },
+    out: (result: unknown, request) => declaration.out(result as CommandResultOf<Name>, request),
+  });
+  return { ...endpoint, command };
+}
