@@ -1,11 +1,11 @@
-/** The longest pause between two tries, unless the instance itself asks for longer ones. */
+/** The longest pause between two attempts, unless the configured interval is longer. */
 const maxPauseMs = 60 * 60 * 1000;
-/** As Svix: spreads the tries of deliveries that failed together. */
+/** Spreads the retries of deliveries that failed together. Svix uses the same share. */
 const jitter = 0.2;
 
 /**
- * Milliseconds until the next try, after `failed` tries (1, 2, …): `retryInterval` after the first, doubled after each
- * further one up to an hour, give or take 20 %. `random` answers 0 to 1.
+ * Returns the milliseconds until the next attempt, after `failed` attempts (1, 2, …): `retryInterval` after the first,
+ * doubled after each further one up to an hour, ±20 %. `random` returns 0 to 1.
  */
 export function pauseAfter(failed: number, retryInterval: number, random: () => number = Math.random): number {
   const doubled = retryInterval * 2 ** Math.min(failed - 1, 30);

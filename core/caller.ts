@@ -8,19 +8,19 @@ export type Role = "admin" | "user";
 export interface Caller {
   userId: string;
   permissions: ReadonlySet<Permission>;
-  /** The key that was used; absent for a token. */
+  /** The key in use; absent for a token. */
   key?: { id: string; ipRanges: string[] | null; expiresAt: Date | null };
 }
 
-/** What a key or a token allows: `admin` only while its user is one. */
+/** Returns the permissions of a key or a token. `admin` counts only while its user is an admin. */
 export function granted(role: Role, asked: readonly Permission[]): ReadonlySet<Permission> {
   return new Set(asked.filter((permission) => permission !== "admin" || role === "admin"));
 }
 
-/** Admins may act on everybody's instances. */
+/** Admins may act on every user's instances. */
 export const isAdmin = (caller: Caller) => caller.permissions.has("admin");
 
-/** Throws `forbidden` when the credentials do not carry the permission. */
+/** Throws `forbidden` unless the credentials have the permission. */
 export function assertPermission(caller: Caller, permission: Permission): void {
   if (caller.permissions.has(permission)) return;
   throw new AppError("forbidden", `these credentials lack the permission "${permission}"`);
@@ -29,5 +29,5 @@ export function assertPermission(caller: Caller, permission: Permission): void {
 /** Throws `forbidden` unless the caller is the owner or an admin. */
 export function assertOwner(caller: Caller, ownerId: string): void {
   if (caller.userId === ownerId || isAdmin(caller)) return;
-  throw new AppError("forbidden", "this belongs to somebody else");
+  throw new AppError("forbidden", "this belongs to another user");
 }

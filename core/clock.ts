@@ -1,4 +1,4 @@
-/** Where the time comes from. Injected everywhere, so that tests move it. */
+/** The source of the current time. It is injected everywhere, so that tests can move it. */
 export interface Clock {
   now(): Date;
 }

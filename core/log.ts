@@ -2,7 +2,7 @@ import pino from "pino";
 
 export type Logger = pino.Logger;
 
-/** Names under which secrets travel in our own objects; whatever stands there is never written to a log. */
+/** Property names of our own objects that hold secrets. Their values are never logged. */
 const secretPaths = [
   "password",
   "apiKey",
@@ -20,8 +20,8 @@ const secretPaths = [
 ];
 
 /**
- * One JSON line per event on standard output; made pretty when a person watches a terminal.
- * Level from `LOG_LEVEL` (default `info`).
+ * Creates a logger that writes one JSON line per entry to standard output, or readable text to a terminal. The level
+ * comes from `LOG_LEVEL` (default `info`).
  */
 export function createLogger(name: string, level = process.env.LOG_LEVEL ?? "info"): Logger {
   const pretty = process.stdout.isTTY && process.env.NODE_ENV !== "production";
@@ -36,7 +36,7 @@ export function createLogger(name: string, level = process.env.LOG_LEVEL ?? "inf
   });
 }
 
-/** Pino wants names with a hyphen in brackets. */
+/** Pino expects names with a hyphen in brackets. */
 function quoted(path: string): string {
   return path.replace(/\.?([a-z]+(?:-[a-z]+)+)$/i, '["$1"]');
 }

@@ -1,15 +1,15 @@
-/** A part of a list that is ordered from the newest to the oldest. */
+/** A page of a list that is ordered from the newest to the oldest. */
 export interface PageRequest {
   limit: number;
   skip: number;
-  /** From this instant on. */
+  /** Inclusive. */
   from?: Date | undefined;
-  /** Before this instant. */
+  /** Exclusive. */
   before?: Date | undefined;
 }
 
 export interface Pagination {
-  /** All that fit the filters, whatever the page. */
+  /** All that match the filters, on any page. */
   total: number;
   limit: number;
   skip: number;

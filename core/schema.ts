@@ -1,4 +1,4 @@
-/** Every table, for the migrations. A table stands beside the noun it belongs to. */
+/** Every table, for the migrations. Each table is declared in the folder of its noun. */
 export * from "./activity/activity.sql.ts";
 export * from "./broadcast/broadcast.sql.ts";
 export * from "./bulk/bulk.sql.ts";

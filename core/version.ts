@@ -1,7 +1,7 @@
 import packageJson from "../package.json" with { type: "json" };
 
-/** Of this program, as `package.json` has it. */
+/** The version of Switchboard, from `package.json`. */
 export const version: string = packageJson.version;
 
-/** Of the Baileys that this program is made with: it is pinned to one version there. */
+/** The version of Baileys, which `package.json` pins. */
 export const baileysVersion: string = packageJson.dependencies["@whiskeysockets/baileys"];

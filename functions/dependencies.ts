@@ -12,20 +12,20 @@ import { openQueues, type Queues } from "../core/queue/index.ts";
 import { openStorage, type Storage } from "../core/storage/index.ts";
 import type { WebhookDeps } from "../core/webhook/delivery/batch.ts";
 
-/** What the functions behind the event queue, the ingress queue and the schedule work with. */
+/** The dependencies of the functions behind the event queue, the ingress queue and the schedule. */
 export interface Dependencies extends WebhookDeps, SinkDeps {
   storage: Storage;
   queues: Queues;
   close(): Promise<void>;
 }
 
-/** No function that these parts are for may run longer. */
+/** Timeout of the longest of these functions. */
 const statementTimeoutMs = 60_000;
 
-/** A batch writes results while it posts, so one connection more than the usual one of a Lambda. */
+/** One more than usual for a Lambda, because a batch writes results while it posts. */
 const defaultPool = 2;
 
-/** Opens all parts from the environment. Throws `ConfigError`. */
+/** Opens all dependencies from the environment. Throws `ConfigError`. */
 export async function openDependencies(name: string, env = process.env): Promise<Dependencies> {
   const config = readConfig(env);
   const pool = env.DATABASE_POOL;
@@ -36,7 +36,7 @@ export async function openDependencies(name: string, env = process.env): Promise
   const wrapper = await createKeyWrapper(config);
   const db = openDatabase(required(config, "DATABASE_URL"), {
     max,
-    // A Lambda may sit behind RDS Proxy, which shares sessions.
+    // Off without a pool size: a Lambda may be behind RDS Proxy, which shares sessions.
     prepare: Boolean(pool),
     name: `switchboard-${name}`,
     statementTimeoutMs,

@@ -2,7 +2,7 @@ import { index, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 
-/** What was done with an instance, by its user or by WhatsApp: the activity log. */
+/** The activity log: what a user or WhatsApp did with an instance. */
 export const activities = pgTable(
   "activities",
   {

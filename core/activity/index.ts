@@ -8,8 +8,8 @@ import { activities } from "./activity.sql.ts";
 export type Activity = InferSelectModel<typeof activities>;
 
 /**
- * Notes what was done with an instance, within the caller's transaction if `orm` is one. An instance that is gone takes
- * no note.
+ * Adds an entry to the activity log, within the caller's transaction if `orm` is one. Does nothing for an instance that
+ * no longer exists.
  */
 export async function recordActivity(
   deps: { orm: Database["orm"]; clock: Clock; ids: Ids },
@@ -23,7 +23,7 @@ export async function recordActivity(
     from instances where id = ${instanceId}`);
 }
 
-/** The activity log from the newest to the oldest; `actions` keeps only those. */
+/** Returns the activity log, the newest first. `actions` selects the kinds of entries. */
 export async function readActivity(
   db: Database,
   instanceId: string,

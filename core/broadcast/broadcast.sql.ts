@@ -2,7 +2,7 @@ import { index, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 
-/** Named lists of recipients: each gets a message sent to the list as one of their own chat. */
+/** Broadcast lists. A message to a list is sent to each recipient's own chat. */
 export const broadcasts = pgTable(
   "broadcasts",
   {

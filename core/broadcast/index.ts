@@ -5,17 +5,17 @@ import type { Ids } from "../id.ts";
 import { isUuid } from "../id.ts";
 import { type PageRequest, type Pagination, pagination } from "../page.ts";
 
-/** A named list of people. What is sent to it comes to each of them in their own chat. */
+/** A named list of people. A message to the list is sent to each of them in their own chat. */
 export interface Broadcast {
   id: string;
   name: string;
-  /** How many they are. */
+  /** The number of recipients. */
   size: number;
   createdAt: Date;
   updatedAt: Date;
 }
 
-/** JIDs of people, in the order they were given. */
+/** A list with its recipients: JIDs of people, in the given order. */
 export type WholeBroadcast = Broadcast & { recipients: string[] };
 
 export interface BroadcastFields {
@@ -47,7 +47,7 @@ export async function createBroadcast(
   return await findBroadcast(db, instanceId, id);
 }
 
-/** The lists of an instance, the newest first. */
+/** Lists the broadcast lists of an instance, the newest first. */
 export async function listBroadcasts(
   db: Database,
   instanceId: string,
@@ -72,7 +72,7 @@ export async function findBroadcast(db: Database, instanceId: string, id: string
   return found;
 }
 
-/** Changes what is given; the recipients as a whole. Throws `broadcast_not_found`. */
+/** Changes the given fields. Recipients are replaced as a whole. Throws `broadcast_not_found`. */
 export async function changeBroadcast(
   { db, clock }: Deps,
   instanceId: string,
@@ -89,7 +89,7 @@ export async function changeBroadcast(
   return await findBroadcast(db, instanceId, id);
 }
 
-/** What was sent to it goes its way. Throws `broadcast_not_found`. */
+/** Deletes a list. Messages already accepted for it are still sent. Throws `broadcast_not_found`. */
 export async function removeBroadcast(db: Database, instanceId: string, id: string): Promise<void> {
   const removed = isUuid(id)
     ? await db.sql`delete from broadcasts where id = ${id} and instance_id = ${instanceId} returning id`

@@ -5,7 +5,7 @@ import { instances } from "../instance/instance.sql.ts";
 export const channelRoles = ["subscriber", "admin", "owner"] as const;
 export type ChannelRole = (typeof channelRoles)[number];
 
-/** The channels that an account follows or runs. WhatsApp tells of changes, and Baileys cannot ask for the list. */
+/** The channels that an account follows or runs. WhatsApp reports changes, and Baileys can't fetch the list. */
 export const channels = pgTable(
   "channels",
   {
@@ -18,11 +18,11 @@ export const channels = pgTable(
     description: text(),
     role: text({ enum: channelRoles }).notNull(),
     muted: boolean().notNull().default(false),
-    /** When a mute that was asked for a time ends; the host unmutes then. */
+    /** When a temporary mute ends. The host then unmutes the channel. */
     mutedUntil: instant("muted_until"),
     verified: boolean().notNull().default(false),
     subscribers: integer(),
-    /** The code of `https://whatsapp.com/channel/…`. */
+    /** The code in `https://whatsapp.com/channel/…`. */
     inviteCode: text("invite_code"),
     createdAt: instant("created_at"),
     updatedAt: instant("updated_at").notNull().defaultNow(),

@@ -1,12 +1,13 @@
 import type { ChannelRole } from "./channel.sql.ts";
 
 /**
- * What was told of a channel; what is absent was not. With a role it is one that the account follows or runs, without one it is
- * news of such a channel and of no interest otherwise. A mute that ends is no mute without end: `muted` alone leaves `mutedUntil`.
+ * What WhatsApp reports about a channel; absent fields were not reported. With a role, the account follows or runs the
+ * channel. Without one, the fact only updates a channel that is already known. `muted` without `mutedUntil` keeps the
+ * stored end of the mute.
  */
 export type ChannelFact =
   | { jid: string; gone: true }
-  /** Something came from it: it is followed, in whichever role. */
+  /** A message or an update came from the channel, so the account follows it in some role. */
   | { jid: string; seen: true }
   | ({ jid: string; role?: ChannelRole } & {
       name?: string | null;

@@ -1,14 +1,14 @@
 import type { Database } from "../db/index.ts";
 import type { ChannelRole } from "./channel.sql.ts";
 
-/** A channel that the account follows or runs, as it was last told. */
+/** A channel that the account follows or runs, as last reported. */
 export interface Channel {
   jid: string;
   name: string | null;
   description: string | null;
   role: ChannelRole;
   muted: boolean;
-  /** When a mute that was asked for a time ends. */
+  /** When a temporary mute ends. */
   mutedUntil: Date | null;
   verified: boolean;
   subscribers: number | null;
@@ -16,7 +16,10 @@ export interface Channel {
   createdAt: Date | null;
 }
 
-/** The channels of an instance, by name. WhatsApp tells linked devices of changes only, so what it never told of is not here. */
+/**
+ * Lists the channels of an instance by name. WhatsApp reports only changes to linked devices, so channels that it never
+ * reported are missing.
+ */
 export async function readChannels(db: Database, instanceId: string): Promise<Channel[]> {
   return await db.sql<Channel[]>`
     select jid, name, description, role, muted, muted_until as "mutedUntil", verified, subscribers,

@@ -2,14 +2,14 @@ import type { Database } from "../db/index.ts";
 import type { MessageStatus } from "../message/message.sql.ts";
 import { type Pagination, pagination } from "../page.ts";
 
-/** A chat as the list of chats shows it. */
+/** A chat in the list of chats. */
 export interface Chat {
-  /** JID: by phone number where it is known, else the LID; `…@g.us` for groups. */
+  /** JID: the phone number if known, else the LID; `…@g.us` for groups. */
   id: string;
-  /** The best there is: address book or subject, business name, push name, number; else the JID. */
+  /** The best name known: address book or group subject, business name, push name, or phone number; else the JID. */
   name: string;
   isGroup: boolean;
-  /** How many messages the history has of it. */
+  /** Messages in the history of the chat. */
   messages: number;
   lastWaId: string;
   lastFromMe: boolean;
@@ -20,8 +20,9 @@ export interface Chat {
 }
 
 /**
- * The chats of an instance, the one with the newest message first; status updates are no chat. Only the chats that may stand
- * on the page are asked for their last message: `message_days` tells of the others that theirs is of an earlier day.
+ * Lists the chats of an instance, the one with the newest message first. Status posts are not chats. The newest message
+ * is read only for chats that may appear on the page: `message_days` shows that those of the others are from an earlier
+ * day.
  */
 export async function readChats(
   db: Database,

@@ -2,20 +2,20 @@ import { boolean, index, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-
 import { instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 
-/** Whom an account knows, people and groups, from wherever WhatsApp tells of them. */
+/** The contacts of an account, people and groups, from all sources that WhatsApp provides. */
 export const contacts = pgTable(
   "contacts",
   {
     instanceId: uuid("instance_id")
       .notNull()
       .references(() => instances.id, { onDelete: "cascade" }),
-    /** By phone number where it is known, else the LID; `…@g.us` for groups. */
+    /** The phone number if known, else the LID; `…@g.us` for groups. */
     jid: text().notNull(),
     lid: text(),
     isGroup: boolean("is_group").notNull().default(false),
-    /** From the owner's address book; of a group its subject. */
+    /** From the owner's address book; the subject of a group. */
     name: text(),
-    /** What the contact calls itself. */
+    /** The name that the contact chose. */
     pushName: text("push_name"),
     /** The verified name of a business. */
     businessName: text("business_name"),
@@ -27,7 +27,7 @@ export const contacts = pgTable(
   ],
 );
 
-/** Numbers that WhatsApp said are not on it. Asked again after a while: people join. */
+/** Numbers that are not on WhatsApp. They are checked again after a while, because people join. */
 export const unknownNumbers = pgTable(
   "unknown_numbers",
   {

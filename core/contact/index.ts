@@ -6,33 +6,33 @@ export interface Contact {
   jid: string;
   lid: string | null;
   isGroup: boolean;
-  /** The best there is: address book or subject, business name, push name, number; the JID where even that is not known. */
+  /** The best name known: address book or group subject, business name, push name, or phone number; else the JID. */
   name: string;
-  /** Digits of the phone number, for groups those of the JID; empty for a person of whom only the LID is known. */
+  /** Digits of the phone number; for a group, the digits of its JID. Empty for a person whose LID alone is known. */
   number: string;
   pushName: string | null;
   businessName: string | null;
 }
 
 export interface ContactsRequest {
-  /** A part of one of the names or of the number; cases do not matter. */
+  /** Part of a name or of the phone number, in any case. */
   search?: string | undefined;
-  /** Everything when it is not given. */
+  /** All contacts if absent. */
   limit?: number | undefined;
   skip?: number | undefined;
 }
 
-/** How long WhatsApp's word counts that a number is not on it. People join. */
+/** How long the answer that a number is not on WhatsApp stays valid. People join. */
 export const absenceMs = 60 * 60 * 1000;
 
-/** The contacts of an instance by name, groups among them, as they were last told; `total` counts all that fit the search. */
+/** Lists the contacts of an instance by name, groups included. `total` counts all that match the search. */
 export async function readContacts(
   db: Database,
   instanceId: string,
   { search, limit, skip = 0 }: ContactsRequest,
 ): Promise<{ contacts: Contact[]; total: number }> {
   const text = search?.trim().toLowerCase() || null;
-  // As people write numbers: with +, spaces and dashes.
+  // People write numbers with +, spaces and hyphens.
   const digits = text && /^[+\d\s().-]+$/.test(text) ? text.replace(/\D/g, "").replace(/^00/, "") || null : null;
   const where = db.sql`
     instance_id = ${instanceId} and (${text}::text is null
@@ -47,7 +47,7 @@ export async function readContacts(
   return { contacts, total: count?.total ?? 0 };
 }
 
-/** One contact, by phone number in any usual spelling, JID or LID. Throws `contact_not_found`. */
+/** Returns one contact by phone number in any common notation, JID or LID. Throws `contact_not_found`. */
 export async function findContact(db: Database, instanceId: string, id: string): Promise<Contact> {
   const jid = toJid(id);
   const [contact] = jid
@@ -58,14 +58,14 @@ export async function findContact(db: Database, instanceId: string, id: string):
   return contact;
 }
 
-/** A person under both names. */
+/** The two JIDs of one person. */
 export interface LidPair {
-  /** By phone number. */
+  /** The JID with the phone number. */
   jid: string;
   lid: string;
 }
 
-/** The contacts of whom both phone number and LID are known, by number. */
+/** Lists the contacts whose phone number and LID are both known, by number. */
 export async function readLids(db: Database, instanceId: string): Promise<LidPair[]> {
   return await db.sql<LidPair[]>`select jid, lid from contacts where ${known(db, instanceId)} order by jid`;
 }
@@ -76,21 +76,21 @@ export async function countLids(db: Database, instanceId: string): Promise<numbe
   return row?.count ?? 0;
 }
 
-/** Both names of a contact, given one of them as a JID; undefined where the contacts do not tell. */
+/** Returns both JIDs of a contact, given either; undefined if the contacts don't have both. */
 export async function findLid(db: Database, instanceId: string, jid: string): Promise<LidPair | undefined> {
   const [pair] = await db.sql<LidPair[]>`
     select jid, lid from contacts where ${known(db, instanceId)} and (jid = ${jid} or lid = ${jid})`;
   return pair;
 }
 
-/** The JID of a person, from a phone number in any usual spelling or a JID. Throws `invalid_request`. */
+/** Returns the JID of a person, from a phone number in any common notation or a JID. Throws `invalid_request`. */
 export function personJid(id: string): string {
   const jid = toJid(id);
   if (jid && !isGroupJid(jid)) return jid;
-  throw new AppError("invalid_request", "must be an international phone number, or the JID of a person");
+  throw new AppError("invalid_request", "must be an international phone number or the JID of a person");
 }
 
-/** The JID of a LID, from its digits or as it is. Throws `invalid_request`. */
+/** Returns the JID of a LID, from its digits or its JID. Throws `invalid_request`. */
 export function lidJid(id: string): string {
   const jid = toJid(id.includes("@") ? id : `${id}@lid`);
   if (jid && isLidJid(jid)) return jid;

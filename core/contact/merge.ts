@@ -1,18 +1,21 @@
-/** What WhatsApp tells of a person or a group, at one time, from one of its sources. What is not said stays as it was. */
+/**
+ * What one source of WhatsApp reports about a person or a group at one time. Absent fields were not reported, and keep
+ * their values.
+ */
 export interface ContactFact {
-  /** By phone number where it is told, else the LID; `…@g.us` for groups. */
+  /** The phone number if reported, else the LID; `…@g.us` for groups. */
   jid: string;
-  /** Of a person, beside the phone number. */
+  /** A person's LID, reported together with the phone number. */
   lid?: string;
-  /** From the address book, or a group's subject; null when the owner has removed the entry. */
+  /** From the address book, or a group's subject. Null after the owner removed the entry. */
   name?: string | null;
-  /** How an older chat was called: counts while the address book says nothing. */
+  /** The title of an older chat, used while the address book has no name. */
   chatName?: string;
   pushName?: string;
   businessName?: string;
-  /** Says something only of who is a contact already, as that number and LID are one person: nobody becomes one by it. */
+  /** Only links the number and LID of a known contact. It does not create contacts. */
   link?: true;
-  /** A group that the account has left. */
+  /** The account has left the group. */
   gone?: true;
 }
 
@@ -30,15 +33,15 @@ const isPhone = (jid: string) => jid.endsWith("@s.whatsapp.net");
 const isLid = (jid: string) => jid.endsWith("@lid");
 
 /**
- * The contacts of one instance as far as some facts are about them. A person is one row, whichever of number and LID was
- * heard of first: a fact that names both makes one row of two.
+ * The contacts of one instance that some facts concern. A person is one row, whether the number or the LID was reported
+ * first: a fact with both merges two rows.
  */
 export class ContactBook {
   readonly #before: ReadonlyMap<string, ContactRow>;
   readonly #rows = new Map<string, ContactRow>();
   readonly #byLid = new Map<string, string>();
 
-  /** @param rows those that have one of the facts' JIDs, as `jid` or as `lid`. */
+  /** @param rows those whose `jid` or `lid` is a JID of the facts. */
   constructor(rows: readonly ContactRow[]) {
     this.#before = new Map(rows.map((row) => [row.jid, { ...row }]));
     for (const row of rows) this.#put({ ...row });
@@ -66,13 +69,13 @@ export class ContactBook {
     });
   }
 
-  /** These are all groups there are: others go. */
+  /** Removes all groups but these. */
   keepGroups(jids: readonly string[]): void {
     const kept = new Set(jids);
     for (const row of [...this.#rows.values()]) if (row.isGroup && !kept.has(row.jid)) this.#rows.delete(row.jid);
   }
 
-  /** Which rows must go and which must be written for the table to say the same. */
+  /** Returns the rows to delete and the rows to write. */
   changes(): { removed: string[]; written: ContactRow[] } {
     return {
       removed: [...this.#before.keys()].filter((jid) => !this.#rows.has(jid)),
@@ -80,7 +83,7 @@ export class ContactBook {
     };
   }
 
-  /** The rows that a fact is about, the one by phone number first: what it says wins where both say something. */
+  /** Returns the rows that a fact concerns, the one with the phone number first: its values win. */
   #about({ jid, lid }: ContactFact): ContactRow[] {
     const found = [jid, ...(lid ? [lid] : [])].flatMap((id) => this.#rows.get(id) ?? []);
     const byLid = [lid, isLid(jid) ? jid : undefined].flatMap(

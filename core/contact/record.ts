@@ -3,19 +3,19 @@ import { storableText } from "../db/index.ts";
 import { absenceMs } from "./index.ts";
 import { ContactBook, type ContactFact, type ContactRow } from "./merge.ts";
 
-/** Facts of one instance, in the order in which they were told. */
+/** Facts about the contacts of one instance, in the order in which they were reported. */
 export interface ContactNews {
   instanceId: string;
   steps: readonly { facts: readonly ContactFact[]; groups: readonly string[] | undefined }[];
   at: Date;
 }
 
-/** Longer than any name that WhatsApp lets one choose; what is longer is cut. */
+/** Longer than any name that WhatsApp allows. Longer text is cut. */
 export const maxNameLength = 256;
 
 /**
- * Merges facts into `contacts`. Reads first what is known of them: whoever calls this must be the only writer of the
- * instance's contacts, in a transaction. Facts that change nothing write nothing.
+ * Merges facts into `contacts`. Requires a transaction, and that the caller is the only writer of the instance's
+ * contacts. Facts that change nothing write nothing.
  */
 export async function recordContacts(sql: postgres.TransactionSql, { instanceId, steps, at }: ContactNews) {
   const facts = steps.flatMap((step) => step.facts);
@@ -45,7 +45,7 @@ export async function recordContacts(sql: postgres.TransactionSql, { instanceId,
   ]);
 }
 
-/** What WhatsApp said of numbers: which are on it and which are not. The last word counts. */
+/** Records which numbers are on WhatsApp and which are not. The last fact about a number wins. */
 export async function recordNumbers(
   sql: postgres.TransactionSql,
   instanceId: string,
@@ -58,7 +58,7 @@ export async function recordNumbers(
   await Promise.all([
     found.length > 0 &&
       sql`delete from unknown_numbers where instance_id = ${instanceId} and jid = any(${found}::text[])`,
-    // What has lost its meaning goes when something new comes.
+    // Deletes expired entries when new ones are added.
     missing.length > 0 &&
       sql`
         delete from unknown_numbers
@@ -71,7 +71,7 @@ export async function recordNumbers(
   ]);
 }
 
-/** Nothing, for a name without anything in it. */
+/** Returns undefined for a blank name. */
 const cut = (name: string | undefined) => storableText((name ?? "").trim().slice(0, maxNameLength)) || undefined;
 
 function storable({ name, chatName, pushName, businessName, ...fact }: ContactFact): ContactFact {

@@ -2,18 +2,20 @@ import { createCipheriv, createDecipheriv, createHash, createSecretKey, randomBy
 import type { Database } from "../db/index.ts";
 
 /**
- * Envelope encryption. Data keys rest in the database, wrapped by a key that never does (KMS, or a key file).
- * A ciphertext is: format version 1 (1 byte), id of its data key (4 bytes, big endian), nonce (12), AES-256-GCM
- * ciphertext, tag (16). The additional data is the identity of the place it belongs to, so that a ciphertext
- * moved to another row or column does not decrypt.
+ * Envelope encryption. The database stores the data keys, wrapped by a key that it never stores (in KMS, or in a key
+ * file).
+ *
+ * A ciphertext consists of: format version 1 (1 byte), id of the data key (4 bytes, big endian), nonce (12),
+ * AES-256-GCM ciphertext, tag (16). The additional data is the place that it belongs to (`sealedPlace`), so that a
+ * ciphertext that is moved to another row or column does not decrypt.
  */
 export interface Vault {
   seal(plaintext: Uint8Array, place: string): Buffer;
-  /** Throws when the ciphertext was altered, belongs to another place, or its data key is not known. */
+  /** Throws if the ciphertext was altered, belongs to another place, or names an unknown data key. */
   open(ciphertext: Uint8Array, place: string): Buffer;
 }
 
-/** Wraps and unwraps data keys: the only thing that touches the master key. */
+/** Wraps and unwraps data keys. Nothing else uses the master key. */
 export interface KeyWrapper {
   readonly name: string;
   wrap(dataKey: Buffer): Promise<Buffer>;
@@ -26,8 +28,8 @@ const nonceBytes = 12;
 const tagBytes = 16;
 
 /**
- * Loads every data key, making the first if there is none. The data key that encrypts is the newest one;
- * keys made later by another process are seen after a restart.
+ * Loads all data keys, and creates the first if there is none. The newest data key encrypts. Keys that another process
+ * creates later are seen after a restart.
  */
 export async function openVault(db: Database, wrapper: KeyWrapper): Promise<Vault> {
   let rows = await loadKeys(db);
@@ -77,14 +79,14 @@ export function createVault(keys: ReadonlyMap<number, Buffer>, current: number):
   };
 }
 
-/** In place of the vault where nothing sealed is to be touched. */
+/** Replaces the vault where no secret may be used. */
 export const closedVault: Vault = {
   seal: () => failClosed(),
   open: () => failClosed(),
 };
 
 function failClosed(): never {
-  throw new Error("the vault was not opened for this: who needs it must say so before");
+  throw new Error("this endpoint must declare `secrets` to use the vault");
 }
 
 function additionalData(header: Buffer, place: string): Buffer {

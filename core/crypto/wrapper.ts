@@ -4,14 +4,17 @@ import { type Config, ConfigError } from "../config.ts";
 import { once } from "../once.ts";
 import type { KeyWrapper } from "./index.ts";
 
-/** KMS when `KMS_KEY_ID` is set, else the file that `MASTER_KEY_FILE` names (32 bytes, mode 0600). Throws `ConfigError`. */
+/**
+ * Returns the wrapper for `KMS_KEY_ID` if it is set, else for the file `MASTER_KEY_FILE` (32 bytes, mode 0600). Throws
+ * `ConfigError`.
+ */
 export async function createKeyWrapper(config: Config): Promise<KeyWrapper> {
   if (config.KMS_KEY_ID) return kms(config.KMS_KEY_ID, config.AWS_REGION);
   if (config.MASTER_KEY_FILE) return localWrapper(await readFile(config.MASTER_KEY_FILE));
   throw new ConfigError("The environment is not usable:\n  KMS_KEY_ID or MASTER_KEY_FILE: one must be set");
 }
 
-/** Wraps with AES-256-GCM under a key that the caller keeps (32 bytes). */
+/** Wraps with AES-256-GCM under the given key (32 bytes). */
 export function localWrapper(masterKey: Buffer): KeyWrapper {
   if (masterKey.length !== 32)
     throw new ConfigError("The environment is not usable:\n  MASTER_KEY_FILE: must hold 32 bytes");
@@ -30,7 +33,7 @@ export function localWrapper(masterKey: Buffer): KeyWrapper {
   };
 }
 
-/** Loads the SDK with the first key to wrap or unwrap. */
+/** Loads the SDK on first use. */
 function kms(keyId: string, region: string): KeyWrapper {
   const open = once(async () => (await import("./kms.ts")).kmsWrapper(keyId, region));
   return {

@@ -1,6 +1,6 @@
 import { customType, timestamp } from "drizzle-orm/pg-core";
 
-/** Bytes; ciphertexts are always of this type, so that no secret can be mistaken for text. */
+/** Bytes. Ciphertexts always have this type, so that no secret is mistaken for text. */
 export const bytea = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => "bytea" });
 
 /** An instant with time zone, to the microsecond, read as a `Date`. */

@@ -1,7 +1,7 @@
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 
-/** A pool of connections to Postgres: tagged templates for what is hot, Drizzle for the rest. */
+/** A pool of connections to Postgres: tagged templates for frequent statements, Drizzle for the others. */
 export interface Database {
   sql: postgres.Sql;
   orm: PostgresJsDatabase;
@@ -9,15 +9,18 @@ export interface Database {
 }
 
 export interface DatabaseOptions {
-  /** Connections at most. A Lambda takes one. */
+  /** Maximum number of connections. A Lambda uses one. */
   max?: number;
-  /** Prepared statements; off behind a pooler that shares sessions, as RDS Proxy. */
+  /** Whether to prepare statements. Turn it off behind a pooler that shares sessions, such as RDS Proxy. */
   prepare?: boolean;
-  /** Named in `pg_stat_activity`. */
+  /** The name in `pg_stat_activity`. */
   name?: string;
-  /** A statement that takes longer is canceled by the server (milliseconds), also one that a frozen process has sent by half. */
+  /**
+   * The server cancels statements that take longer (milliseconds), even one that a frozen process has sent only in
+   * part.
+   */
   statementTimeoutMs?: number;
-  /** A transaction that idles longer is ended by the server (milliseconds), so that a frozen process holds no lock. */
+  /** The server ends transactions that idle longer (milliseconds), so that a frozen process holds no locks. */
   idleInTransactionTimeoutMs?: number;
 }
 
@@ -37,8 +40,9 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
 }
 
 /**
- * Drizzle switches the driver's conversion of dates off, for values and arrays. It is as content with it on, and our own
- * statements need it: what was set is put back. Its conversion of JSON stays: JSON goes in as text.
+ * Creates Drizzle without its side effects on the driver. Drizzle turns off the driver's conversion of dates, for
+ * values and arrays. It works with the conversion on too, and our own statements need it, so the conversions are
+ * restored. JSON stays off: JSON is passed as text.
  */
 function overDriver(sql: postgres.Sql): PostgresJsDatabase {
   const { parsers, serializers } = sql.options;
@@ -55,16 +59,16 @@ function overDriver(sql: postgres.Sql): PostgresJsDatabase {
   return orm;
 }
 
-/** Object identifiers of Postgres' types (`pg_type`). */
+/** Object identifiers of types in Postgres (`pg_type`). */
 const jsonType = 114;
 const jsonbType = 3802;
 
-/** Text that Postgres can store: no NUL and no lone surrogate, and WhatsApp's users can send both. */
+/** Returns text that Postgres can store: without NUL and lone surrogates, which WhatsApp users can send. */
 export function storableText(text: string): string {
   return text.replaceAll("\u0000", "\uFFFD").toWellFormed();
 }
 
-/** JSON text that `jsonb` can store, for the same reasons. */
+/** Returns JSON text that `jsonb` can store, for the same reasons. */
 export function storableJson(value: unknown): string {
   return JSON.stringify(value, (_key, part: unknown) => (typeof part === "string" ? storableText(part) : part));
 }

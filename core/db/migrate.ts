@@ -8,8 +8,8 @@ import { advisoryLock } from "./advisory-lock.ts";
 const folder = fileURLToPath(new URL("./migrations", import.meta.url));
 
 /**
- * Brings the database to the newest schema and makes sure that each shard has its row. Safe to run twice at once.
- * Throws `ConfigError` when there were more shards before.
+ * Migrates the database to the newest schema and creates the rows of new shards. Safe to run concurrently. Throws
+ * `ConfigError` if the database has more shards than `shardCount`.
  */
 export async function migrate(url: string, shardCount: number): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => undefined });
@@ -18,7 +18,7 @@ export async function migrate(url: string, shardCount: number): Promise<void> {
     await run(drizzle(sql), { migrationsFolder: folder });
     const [before] = await sql<{ count: number }[]>`select count(*)::int as count from shards`;
     if (before && before.count > shardCount) {
-      // An instance keeps its shard for life: the queues of the missing ones would be served by nobody.
+      // An instance keeps its shard forever, and nobody would serve the queues of the missing shards.
       throw new ConfigError(
         `The environment is not usable:\n  SHARDS: was ${before.count} before and cannot become less`,
       );

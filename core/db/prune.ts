@@ -9,17 +9,17 @@ const days = 24 * hours;
 interface Retention {
   table: string;
   ms: number;
-  /** Deletes up to `limit` rows that are older than `before`, oldest first. Answers how many. */
+  /** Deletes up to `limit` rows that are older than `before`, the oldest first. Returns how many. */
   delete(db: Database, before: string, limit: number): Promise<number>;
 }
 
 /**
- * What is kept only for a time, and why that long. Where a table has no index by age, its ids are one: they are UUIDv7,
- * so the oldest rows are the first of the primary key.
+ * Tables with limited retention, and the reason for each period. Where a table has no index by age, its ids serve as
+ * one: they are UUIDv7, so the oldest rows come first in the primary key.
  */
 export const retentions: readonly Retention[] = [
   {
-    // A block and the window after it, in which one more failure brings a longer block, are over after half an hour.
+    // A block, and the following window in which another failure brings a longer block, end within half an hour.
     table: "login_failures",
     ms: 1 * hours,
     delete: async (db, before, limit) =>
@@ -32,7 +32,7 @@ export const retentions: readonly Retention[] = [
       ).count,
   },
   {
-    // A window that has ended says nothing. The clocks of two processes may differ a little.
+    // A window that has ended has no effect. The clocks of two processes may differ slightly.
     table: "rate_windows",
     ms: 60_000,
     delete: async (db, before, limit) =>
@@ -44,7 +44,7 @@ export const retentions: readonly Retention[] = [
       ).count,
   },
   {
-    // What the document of `Idempotency-Key` promises.
+    // The period that the API document promises for `Idempotency-Key`.
     table: "idempotency_keys",
     ms: 24 * hours,
     delete: async (db, before, limit) =>
@@ -55,7 +55,7 @@ export const retentions: readonly Retention[] = [
       ).count,
   },
   {
-    // WhatsApp keeps what a device did not acknowledge for 30 days; after that it does not send a message again.
+    // WhatsApp keeps messages that a device did not acknowledge for 30 days, and then does not send them again.
     table: "session_inbox",
     ms: 30 * days,
     delete: async (db, before, limit) =>
@@ -66,7 +66,7 @@ export const retentions: readonly Retention[] = [
       ).count,
   },
   {
-    // A month to look up what became of a request; a command that is still open stays.
+    // A month to look up the result of a request. A command that is still open stays.
     table: "commands",
     ms: 30 * days,
     delete: async (db, before, limit) =>
@@ -77,7 +77,7 @@ export const retentions: readonly Retention[] = [
       ).count,
   },
   {
-    // As long as SQS would keep it: its queue is away or gone.
+    // The retention of SQS. The reply queue is unavailable or gone.
     table: "replies",
     ms: 14 * days,
     delete: async (db, before, limit) =>
@@ -88,7 +88,7 @@ export const retentions: readonly Retention[] = [
       ).count,
   },
   {
-    // As long as its commands, which are deleted above and not all at once by this.
+    // As long as its commands, which are deleted above, possibly over several runs.
     table: "bulks",
     ms: 30 * days,
     delete: async (db, before, limit) =>
@@ -101,7 +101,7 @@ export const retentions: readonly Retention[] = [
       ).count,
   },
   {
-    // A month to see, and to send again, what an endpoint missed. Their attempts go with them.
+    // A month to see and replay what an endpoint missed. The attempts are deleted with the deliveries.
     table: "deliveries",
     ms: 30 * days,
     delete: async (db, before, limit) =>
@@ -112,7 +112,7 @@ export const retentions: readonly Retention[] = [
       ).count,
   },
   {
-    // A month to catch up from the log; an event that was not emitted yet stays.
+    // A month to catch up from the event log. An event that was not yet emitted stays.
     table: "events",
     ms: 30 * days,
     delete: async (db, before, limit) =>
@@ -127,7 +127,7 @@ export const retentions: readonly Retention[] = [
 
 const batchSize = 1_000;
 
-/** Deletes what has been kept long enough, in small batches, for at most `budgetMs`. Answers how many rows of each table. */
+/** Deletes expired rows in small batches, for at most `budgetMs`. Returns the number of rows per table. */
 export async function prune(
   deps: { db: Database; clock: Clock; log: Logger },
   budgetMs: number,
@@ -142,7 +142,7 @@ export async function prune(
     }
     if (total > 0) deleted[table] = total;
   }
-  if (Object.keys(deleted).length > 0) deps.log.info({ deleted }, "old rows were deleted");
+  if (Object.keys(deleted).length > 0) deps.log.info({ deleted }, "deleted old rows");
   return deleted;
 }
 

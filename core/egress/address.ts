@@ -3,15 +3,17 @@ import ipaddr from "ipaddr.js";
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
-/** The only part of IPv6 that the internet routes; the rest is not assigned. */
+/** The only part of IPv6 that is routed on the internet. The rest is unassigned. */
 const globalUnicast = ipaddr.IPv6.parseCIDR("2000::/3");
 
 /**
- * Tells of an address whether Switchboard may connect to it on a caller's behalf: it is on the public internet, or within
- * `allow` (CIDRs). Refused are all ranges of the IANA special-purpose registries (RFC 6890): private, loopback, link-local
- * with the clouds' metadata service, carrier-grade NAT, multicast, documentation, benchmarking, unique local; and every
- * IPv6 form that carries an IPv4 address (mapped, NAT64, 6to4, Teredo), because it can lead to any of these.
- * https://www.iana.org/assignments/iana-ipv4-special-registry, https://www.iana.org/assignments/iana-ipv6-special-registry
+ * Returns a function that decides whether Switchboard may connect to an address on a caller's behalf: addresses on the
+ * public internet, and those in `allow` (CIDRs). It refuses all ranges of the IANA special-purpose registries (RFC
+ * 6890): private, loopback, link-local with the metadata services of clouds, carrier-grade NAT, multicast,
+ * documentation, benchmarking, and unique local. It also refuses every IPv6 form that carries an IPv4 address (mapped,
+ * NAT64, 6to4, Teredo), because it can lead to any of these.
+ * https://www.iana.org/assignments/iana-ipv4-special-registry,
+ * https://www.iana.org/assignments/iana-ipv6-special-registry
  */
 export function createAddressPolicy(allow: readonly string[]): (address: string) => boolean {
   const allowed = allow.map((cidr) => ipaddr.parseCIDR(cidr));
@@ -29,13 +31,13 @@ export function createAddressPolicy(allow: readonly string[]): (address: string)
   };
 }
 
-/** All addresses of a host name. Throws when it has none. */
+/** Resolves a host name to all its addresses. Throws if it has none. */
 export type Resolve = (hostname: string) => Promise<string[]>;
 
 /**
- * Asks DNS itself instead of the system's resolver, which works on four threads that all of Node shares: a caller whose
- * name servers are slow would stop everybody's connections and file access. Names that only this machine knows
- * (its hosts file, a container network) are of use only where private addresses are allowed: `local` adds them.
+ * Queries DNS directly instead of the system's resolver. The latter runs on four threads that all of Node.js shares, so
+ * a caller with slow name servers would block everybody's connections and file access. Names that only this machine
+ * knows (its hosts file, a container network) matter only where private addresses are allowed: `local` adds them.
  */
 export function createResolver(options: { local: boolean }): Resolve {
   const resolver = new Resolver({ timeout: 2_000, tries: 2 });

@@ -8,7 +8,10 @@ import { EgressError } from "./error.ts";
 
 const connectTimeoutMs = 10_000;
 const connectionsPerOrigin = 64;
-/** Shorter than what servers use (Node: 5 s), or a request would meet a connection that the server is just closing. */
+/**
+ * Shorter than the timeout of servers (Node.js: 5 s). Otherwise a request could use a connection that the server is
+ * closing.
+ */
 const idleMs = 1_000;
 
 export interface Agents {
@@ -16,7 +19,7 @@ export interface Agents {
   destroy(): void;
 }
 
-/** Connections that only go where policy allows, kept for the next request to the same origin. */
+/** Creates agents whose connections are checked against the policy, and reused for requests to the same origin. */
 export function guardedAgents(
   mayReach: (address: string) => boolean,
   resolve: Resolve,
@@ -32,7 +35,7 @@ export function guardedAgents(
   };
   secure.createConnection = (target, done) => {
     const to = target as tls.ConnectionOptions & { host: string };
-    // A name, never an address, may be asked for (RFC 6066).
+    // Only a name is allowed here, never an address (RFC 6066).
     const servername = net.isIP(to.host) === 0 ? to.host : "";
     return connected(
       tls.connect({ ...to, servername, lookup, ALPNProtocols: ["http/1.1"] }),
@@ -50,7 +53,7 @@ export function guardedAgents(
   };
 }
 
-/** Hands the socket over once it is connected, and only if it ended up where it may. */
+/** Passes the socket on once it is connected, if the policy allows its remote address. */
 function connected(
   socket: net.Socket,
   event: "connect" | "secureConnect",
@@ -92,5 +95,5 @@ function guardedLookup(mayReach: (address: string) => boolean, resolve: Resolve)
   };
 }
 
-/** The same words for every refused address: a caller must not learn what is inside. */
+/** The same text for every refused address, so that callers learn nothing about the internal network. */
 export const notPublic = () => new AppError("url_not_allowed", "the host is not on the public internet");

@@ -1,11 +1,11 @@
 /**
- * `timeout`: the time for the whole exchange is over. `connect`: no name, no route, nobody listens. `tls`: no trusted
- * connection. `too_large`: more bytes than allowed. `redirect`: more redirects than allowed, or one that leads nowhere.
- * `http`: what came back is not an HTTP answer, or it broke off.
+ * `timeout`: the time limit of the whole exchange passed. `connect`: no name, no route, or no listener. `tls`: no
+ * trusted connection. `too_large`: more bytes than allowed. `redirect`: too many redirects, or an invalid one. `http`:
+ * the response is not HTTP, or it broke off.
  */
 export type EgressFailure = "timeout" | "connect" | "tls" | "too_large" | "redirect" | "http";
 
-/** Why a request to a caller's URL came to nothing, when it was not our policy. The message may be shown to the caller. */
+/** Why a request to a caller's URL failed, apart from policy. The message may be shown to the caller. */
 export class EgressError extends Error {
   override readonly name = "EgressError";
   readonly kind: EgressFailure;
@@ -27,10 +27,10 @@ const unreachable = new Set([
   "EAI_AGAIN",
 ]);
 const late = new Set(["ETIMEDOUT"]);
-/** Codes of OpenSSL's certificate checks (X509_V_ERR_*) and of Node's own. */
+/** Codes of OpenSSL's certificate checks (X509_V_ERR_*) and of Node.js. */
 const untrusted = /^(ERR_TLS_|ERR_SSL_|EPROTO$|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA)/;
 
-/** The failure of Node or OpenSSL in our words. What is already ours passes through. */
+/** Converts a failure of Node.js or OpenSSL to an `EgressError`. Our own errors are returned unchanged. */
 export function asEgressError(error: unknown): Error {
   if (error instanceof EgressError || (error instanceof Error && error.name === "AppError")) return error;
   const code = codeOf(error);
@@ -41,7 +41,7 @@ export function asEgressError(error: unknown): Error {
   return new EgressError("http", `the exchange failed: ${reason}`, { cause: error });
 }
 
-/** When every address of a name was tried in vain, the first failure speaks for all. */
+/** If all addresses of a name fail, the first failure stands for all. */
 function codeOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
   const code = error instanceof Error && "code" in error ? error.code : undefined;

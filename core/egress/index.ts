@@ -11,11 +11,11 @@ import { badPorts } from "./port.ts";
 export { EgressError, type EgressFailure } from "./error.ts";
 
 export interface EgressOptions {
-  /** CIDRs that may be reached besides the public internet. */
+  /** CIDRs that are allowed in addition to the public internet. */
   allow: readonly string[];
-  /** Where addresses come from; DNS when absent. */
+  /** Resolves host names. Default: DNS. */
   resolve?: Resolve;
-  /** PEM certificates to trust in place of the usual authorities. */
+  /** PEM certificates to trust instead of the usual authorities. */
   ca?: string;
 }
 
@@ -23,44 +23,44 @@ export interface EgressRequest {
   method?: "GET" | "HEAD" | "POST";
   headers?: Record<string, string>;
   body?: string | Uint8Array;
-  /** For the whole exchange, from the name's resolution to the last byte of the body. */
+  /** Limit for the whole exchange, from name resolution to the last byte of the body. */
   timeoutMs: number;
-  /** Of the answer's body. */
+  /** Limit of the response body. */
   maxBytes: number;
-  /** What happens to a longer body: `refuse` (the default) fails with `too_large`, `cut` ends it there. */
+  /** What happens to a longer body: `refuse` (the default) fails with `too_large`, `cut` ends it at the limit. */
   overflow?: "refuse" | "cut";
-  /** How many redirects are followed, each checked like the first URL. Default 0: the redirect is the answer. */
+  /** How many redirects to follow. Each is checked like the first URL. Default: 0, which returns the redirect. */
   redirects?: number;
 }
 
 export interface EgressResponse {
   status: number;
-  /** Names in lower case. */
+  /** Names are in lowercase. */
   headers: Record<string, string | string[] | undefined>;
-  /** Where the answer came from, after redirects. */
+  /** The URL of the response, after redirects. */
   url: string;
-  /** As it came over the wire. Read it to its end or destroy it; it fails with `EgressError`. */
+  /** The raw body. Read it to its end or destroy it. It fails with `EgressError`. */
   body: Readable;
 }
 
-/** The one way out to URLs that callers give. */
+/** The only way to request URLs that callers provide. */
 export interface Egress {
-  /** Refuses what no answer of DNS could make right, so that a caller learns it early. Throws `url_not_allowed`. */
+  /** Refuses URLs that no DNS answer could make valid, so that a caller learns it early. Throws `url_not_allowed`. */
   check(url: string | URL): URL;
-  /** Throws `AppError` `url_not_allowed` when policy forbids it and `EgressError` when it does not work. */
+  /** Throws `AppError` `url_not_allowed` if the policy forbids the request, and `EgressError` if it fails. */
   fetch(url: string | URL, request: EgressRequest): Promise<EgressResponse>;
   close(): Promise<void>;
 }
 
 const maxHeaderBytes = 16 * 1024;
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
-/** A redirect to another origin gets no header that may be a secret. */
+/** The only headers that follow a redirect to another origin: none of them can be a secret. */
 const harmlessHeaders = new Set(["accept", "accept-encoding", "user-agent", "content-type"]);
 
 /**
- * Guards against server-side request forgery as OWASP's cheat sheet asks: the address is checked where the socket
- * connects, between resolution and connection and once more on the connected socket, so a name that changes its
- * addresses (DNS rebinding) gains nothing.
+ * Guards against server-side request forgery as OWASP's cheat sheet recommends. The address is checked between
+ * resolution and connection, and again on the connected socket. A name that changes its addresses (DNS rebinding)
+ * therefore gains nothing.
  * https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Prevention_Cheat_Sheet.html
  */
 export function createEgress(options: EgressOptions): Egress {
@@ -77,7 +77,7 @@ export function createEgress(options: EgressOptions): Egress {
     if (parsed.username || parsed.password) throw new AppError("url_not_allowed", "the URL must not carry credentials");
     if (badPorts.has(Number(parsed.port))) throw new AppError("url_not_allowed", `port ${parsed.port} is not allowed`);
     const host = bareHost(parsed.hostname);
-    // RFC 6761, section 6.3: such names are always loopback.
+    // Such names are always loopback (RFC 6761, section 6.3).
     const isLocal = /(^|\.)localhost\.?$/.test(host) && !mayReach("127.0.0.1") && !mayReach("::1");
     if (isLocal || (isIP(host) !== 0 && !mayReach(host))) throw notPublic();
     return parsed;
@@ -86,13 +86,13 @@ export function createEgress(options: EgressOptions): Egress {
   async function fetch(url: string | URL, options: EgressRequest): Promise<EgressResponse> {
     const stop = new AbortController();
     const timer = setTimeout(
-      () => stop.abort(new EgressError("timeout", `no complete answer within ${options.timeoutMs} ms`)),
+      () => stop.abort(new EgressError("timeout", `no complete response within ${options.timeoutMs} ms`)),
       options.timeoutMs,
     );
     try {
-      const { answer, url: last } = await follow(agents, check, check(url), options, stop.signal);
-      const body = limited(answer, options, stop.signal, () => clearTimeout(timer));
-      return { status: answer.statusCode ?? 0, headers: answer.headers, url: last.href, body };
+      const { response, url: last } = await follow(agents, check, check(url), options, stop.signal);
+      const body = limited(response, options, stop.signal, () => clearTimeout(timer));
+      return { status: response.statusCode ?? 0, headers: response.headers, url: last.href, body };
     } catch (error) {
       clearTimeout(timer);
       throw asEgressError(error);
@@ -108,24 +108,24 @@ async function follow(
   start: URL,
   options: EgressRequest,
   signal: AbortSignal,
-): Promise<{ answer: http.IncomingMessage; url: URL }> {
+): Promise<{ response: http.IncomingMessage; url: URL }> {
   let url = start;
   let { method = "GET", body } = options;
   let headers: Record<string, string> = { ...lowerCase(options.headers), "accept-encoding": "identity" };
   for (let left = options.redirects ?? 0; ; left--) {
-    const answer = await exchange(agents, url, { method, headers, body, signal });
-    const status = answer.statusCode ?? 0;
+    const response = await exchange(agents, url, { method, headers, body, signal });
+    const status = response.statusCode ?? 0;
     if (!redirectStatuses.has(status) || options.redirects === undefined || options.redirects === 0) {
-      return { answer, url };
+      return { response, url };
     }
-    discard(answer);
-    const location = answer.headers.location;
+    discard(response);
+    const location = response.headers.location;
     if (left === 0) throw new EgressError("redirect", "too many redirects");
     if (typeof location !== "string" || !URL.canParse(location, url.href)) {
-      throw new EgressError("redirect", "a redirect without a usable location");
+      throw new EgressError("redirect", "the redirect has no valid location");
     }
     const next = check(new URL(location, url));
-    // Fetch Standard, HTTP-redirect fetch: 303 always, and 301 and 302 of a POST, go on as GET.
+    // Fetch Standard, HTTP-redirect fetch: a 303, and a 301 or 302 in response to a POST, continue as GET.
     if ((status === 303 && method !== "HEAD") || (status < 303 && method === "POST")) {
       method = "GET";
       body = undefined;
@@ -144,7 +144,7 @@ interface ExchangeOptions {
   signal: AbortSignal;
 }
 
-/** One request and the head of its answer. */
+/** Sends one request and returns the head of its response. */
 function exchange(
   agents: Agents,
   url: URL,
@@ -159,28 +159,29 @@ function exchange(
       maxHeaderSize: maxHeaderBytes,
       signal,
     });
-    // Node.js ends a request that still waits for its connection only when that comes or fails: here the time limit wins.
+    // Node.js ends a request that waits for its connection only when the connection succeeds or fails. The time limit
+    // must win.
     const stop = () => reject(signal.reason);
     signal.addEventListener("abort", stop);
-    sent.once("response", (answer) => {
+    sent.once("response", (response) => {
       signal.removeEventListener("abort", stop);
-      resolve(answer);
+      resolve(response);
     });
-    // Also what comes after the answer must find a listener.
+    // Errors after the response need a listener too.
     sent.on("error", reject);
     sent.end(body);
   });
 }
 
-/** The body with its byte limit. `done` is called once, when nothing more will be read. */
+/** Returns the body with its byte limit. `done` is called once, when nothing more will be read. */
 function limited(
-  answer: http.IncomingMessage,
+  response: http.IncomingMessage,
   options: EgressRequest,
   signal: AbortSignal,
   done: () => void,
 ): Readable {
-  const source = answer;
-  const tooLarge = () => new EgressError("too_large", `the answer is larger than ${options.maxBytes} bytes`);
+  const source = response;
+  const tooLarge = () => new EgressError("too_large", `the response is larger than ${options.maxBytes} bytes`);
   const cut = options.overflow === "cut";
   let left = options.maxBytes;
   let over = false;
@@ -197,13 +198,13 @@ function limited(
       callback(error);
     },
   });
-  // Whoever reads sees the error; to those who do not it must not be the end of the process.
+  // A reader sees the error. Without a reader it must not end the process.
   out.on("error", () => undefined);
   source.on("error", (error) => {
     if (!over) out.destroy(asEgressError(signal.aborted ? signal.reason : error));
   });
   source.on("end", () => out.push(null));
-  if (!cut && Number(answer.headers["content-length"]) > options.maxBytes) {
+  if (!cut && Number(response.headers["content-length"]) > options.maxBytes) {
     out.destroy(tooLarge());
     throw tooLarge();
   }

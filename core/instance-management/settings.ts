@@ -12,7 +12,7 @@ import type { Ids } from "../id.ts";
 import type { Instance } from "../instance/index.ts";
 import { instances } from "../instance/instance.sql.ts";
 import { checkHeaders } from "../webhook/delivery/attempt.ts";
-import { forgetHealth } from "../webhook/delivery/circuit-breaker.ts";
+import { resetBreaker } from "../webhook/delivery/circuit-breaker.ts";
 
 /** One line of text without control characters: they would end up in logs, headers and terminals. */
 const line = z.string().regex(/^[^\p{Cc}]*$/u, "must not have control characters");
@@ -155,7 +155,7 @@ export async function updateInstance(
       .returning();
     if (!updated) throw new AppError("instance_not_found");
     const anew = columns.webhookEnabled || updated.webhookUrl !== instance.webhookUrl;
-    if (anew) await forgetHealth(tx, instance.id, deps.clock.now());
+    if (anew) await resetBreaker(tx, instance.id, deps.clock.now());
     if (columns.eventQueue !== undefined) await alignSinks({ orm: tx, clock: deps.clock }, { instanceId: instance.id });
     await recordActivity({ ...deps, orm: tx }, instance.id, "instance_updated", { changed });
     return updated;

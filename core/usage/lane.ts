@@ -1,5 +1,6 @@
 /** Lanes of `usage`, but for that of webhooks: writers in lanes of their own never wait for each other. */
 export const eventLane = 0;
+export const webhookLane = 1;
 /** Each process of the API takes one of so many lanes from here on, by chance. */
 export const firstCallLane = 2;
 export const callLanes = 64;

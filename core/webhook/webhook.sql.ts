@@ -4,26 +4,29 @@ import { instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 
 /**
- * How the endpoint of an instance fares. A row only while it fails or what waited for it is being worked off: the first
- * failure makes it, and it goes when nothing waits any more.
+ * The circuit breaker of an instance's endpoint. The first failure creates the row. It is deleted when the endpoint
+ * works and its backlog is empty.
  */
 export const endpoints = pgTable("webhook_endpoints", {
   instanceId: uuid("instance_id")
     .primaryKey()
     .references(() => instances.id, { onDelete: "cascade" }),
-  /** Of another URL than the instance's the row says nothing. */
+  /** If it differs from the instance's URL, the state of this row does not apply. */
   url: text().notNull(),
-  /** `failing`: some tries failed. `parked`: only a probe is tried. `draining`: it answers again, and gets what waited. */
+  /**
+   * `failing`: some attempts failed. `parked`: only probes are sent. `draining`: the endpoint works again, and its
+   * backlog is being delivered.
+   */
   state: text({ enum: ["failing", "parked", "draining"] }).notNull(),
-  /** Tries that failed in a row. */
+  /** Consecutive failed attempts. */
   failures: integer().notNull().default(0),
-  /** Since when nothing has succeeded. */
+  /** When the current failures began. */
   failingSince: instant("failing_since").notNull(),
-  /** When it is tried next: the probe of one that is parked, the next batch of one that is being drained. */
+  /** When the endpoint is next attempted: the probe of a parked one, the next pass over a draining backlog. */
   nextAt: instant("next_at").notNull(),
 });
 
-/** One event on its way to one endpoint. `id` is what the receiver sees as `webhook-id`; retries keep it. */
+/** One event on its way to one endpoint. Receivers see `id` as `webhook-id`; retries keep it. */
 export const deliveries = pgTable(
   "deliveries",
   {
@@ -34,29 +37,32 @@ export const deliveries = pgTable(
     eventId: uuid("event_id").notNull(),
     eventSeq: bigint("event_seq", { mode: "number" }).notNull(),
     eventType: text("event_type").notNull(),
-    /** The event's; null of deliveries of an earlier version. */
+    /** The event's. Null for deliveries of earlier versions. */
     correlationId: text("correlation_id"),
     url: text().notNull(),
-    /** The exact body in the dialect of the instance, as it was when first sent. */
+    /** The exact body in the dialect of the instance, as it was first sent. */
     body: text().notNull(),
     status: text({ enum: ["pending", "succeeded", "failed"] })
       .notNull()
       .default("pending"),
     attempts: integer().notNull().default(0),
-    /** Failed tries that count against `maxRetries`: a replay begins anew, and a probe of a parked endpoint does not count. */
+    /**
+     * Failed attempts that count against `maxRetries`. A replay starts anew, and probes of a parked endpoint don't
+     * count.
+     */
     tries: integer().notNull().default(0),
-    /** The first failure that may still be the endpoint's: gone with a replay, and when the endpoint recovers. */
+    /** The first failure that may be the endpoint's fault. Cleared by a replay, and when the endpoint recovers. */
     firstFailedAt: instant("first_failed_at"),
     /**
-     * When the next try is due, or until when a worker that is trying has it. `infinity`: it stands in the line of an
-     * endpoint that is parked or being drained, and the endpoint's row says when.
+     * When the next attempt is due, or when a worker's claim expires. `infinity`: the delivery is in the backlog of a
+     * parked or draining endpoint, whose row has the time.
      */
     nextAt: instant("next_at").notNull(),
     createdAt: instant("created_at").notNull().defaultNow(),
     finishedAt: instant("finished_at"),
     /**
-     * Why it has failed. `exhausted`: it had its tries; `gone`: the endpoint answered 410; `disabled`: the webhook was
-     * switched off or taken away while it waited.
+     * Why the delivery failed. `exhausted`: no retries are left; `gone`: the endpoint returned 410; `disabled`: the
+     * webhook was switched off or removed meanwhile.
      */
     reason: text({ enum: ["exhausted", "gone", "disabled"] }),
   },
@@ -78,11 +84,12 @@ export const attempts = pgTable(
     number: integer().notNull(),
     at: instant("at").notNull(),
     durationMs: integer("duration_ms").notNull(),
-    /** HTTP status, or null when there was no answer. */
+    /** HTTP status, or null without a response. */
     status: integer(),
     error: text(),
-    /** The first bytes of the answer, at most 1,024 characters. */
+    /** The beginning of the response body, at most 1,024 characters. */
     response: text(),
+    /** Not written. Kept because the migrations have the column. */
     headers: jsonb().$type<Record<string, string>>(),
   },
   (table) => [index("attempts_delivery").on(table.deliveryId, table.number)],

@@ -9,34 +9,34 @@ import { measure } from "../../core/metric/index.ts";
 import type { Queues } from "../../core/queue/index.ts";
 import type { Storage } from "../../core/storage/index.ts";
 import type { WebhookDeps } from "../../core/webhook/delivery/batch.ts";
-import { wakeDeliveries } from "../../core/webhook/delivery/retry-worker.ts";
+import { retryDeliveries } from "../../core/webhook/delivery/retry-worker.ts";
 
-/** Kept to write down what happened, and to answer. */
+/** Reserved for recording results and returning. */
 const marginMs = 3_000;
 const pruneMs = 10_000;
-/** Of one instance, before others have their turn. */
+/** Limit per instance, for the others to be served as well. */
 const maxSinkEvents = 2_000;
 
 /**
- * Does what is due. One job that fails does not keep the others from their work; the run as a whole then fails, so that
- * it is counted. What waits for an endpoint is worked off as long as the run may take; runs that overlap share the work.
+ * Runs all scheduled jobs. A job that fails does not stop the others, but then the whole run fails, so that it is
+ * counted. Deliveries are retried until the run ends; overlapping runs share the work.
  */
 export function createCronHandler(open: () => Promise<WebhookDeps & SinkDeps & { queues: Queues; storage: Storage }>) {
   return async (_event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
-    const parts = await open();
+    const deps = await open();
     const budgetMs = context.getRemainingTimeInMillis() - marginMs;
     const jobs = await Promise.allSettled([
-      wakeDeliveries(parts, { budgetMs }),
-      feedLagging(parts, { budgetMs, maxEvents: maxSinkEvents }),
-      requeueCommands(parts),
-      expireCommands(parts),
-      prune(parts, Math.min(pruneMs, budgetMs)),
-      pruneUploads(parts),
-      sendStrayReplies(parts, budgetMs),
-      readFleetGauges(parts.db).then(measure),
+      retryDeliveries(deps, { budgetMs }),
+      feedLagging(deps, { budgetMs, maxEvents: maxSinkEvents }),
+      requeueCommands(deps),
+      expireCommands(deps),
+      prune(deps, Math.min(pruneMs, budgetMs)),
+      pruneUploads(deps),
+      sendStrayReplies(deps, budgetMs),
+      readFleetGauges(deps.db).then(measure),
     ]);
     const failures = jobs.flatMap((job) => (job.status === "rejected" ? [job.reason] : []));
-    for (const error of failures) parts.log.error({ err: error }, "a scheduled job failed");
+    for (const error of failures) deps.log.error({ err: error }, "a scheduled job failed");
     if (failures.length > 0) throw new AggregateError(failures, `${failures.length} scheduled jobs failed`);
   };
 }

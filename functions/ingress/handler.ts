@@ -1,12 +1,12 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { type IngressDeps, takeMessage } from "../../core/ingress/take.ts";
 
-/** Kept for the message that is being taken, and to answer. */
+/** Reserved for the message in progress and returning the response. */
 const marginMs = 5_000;
 
 /**
- * Takes a batch of the ingress queue. What was rejected is done with. What failed for reasons of ours must come again, and all
- * later ones of its group with it, so that none overtakes another (ReportBatchItemFailures).
+ * Takes a batch of the ingress queue. Rejected messages are not retried. A message that fails for an internal reason
+ * comes again with all later messages of its message group, so that none overtakes another (ReportBatchItemFailures).
  */
 export function createIngressHandler(open: () => Promise<IngressDeps>) {
   return async (event: SQSEvent, context: Pick<Context, "getRemainingTimeInMillis">): Promise<SQSBatchResponse> => {
@@ -19,7 +19,7 @@ export function createIngressHandler(open: () => Promise<IngressDeps>) {
 
 const groupOf = (record: SQSRecord) => record.attributes.MessageGroupId ?? record.messageId;
 
-/** Answers what must come again. */
+/** Returns the records to receive again. */
 async function takeGroup(
   deps: IngressDeps,
   records: readonly SQSRecord[],
@@ -32,7 +32,7 @@ async function takeGroup(
       const replyTo = messageAttributes.replyTo?.stringValue;
       await takeMessage(deps, { messageId, body, groupId, senderId, replyTo });
     } catch (error) {
-      deps.log.error({ err: error, correlationId: messageId }, "a message of the ingress queue could not be taken");
+      deps.log.error({ err: error, correlationId: messageId }, "can't take a message of the ingress queue");
       return records.slice(index);
     }
   }

@@ -9,13 +9,13 @@ import { readFleet } from "../../core/shard/fleet.ts";
 import { ensureFirstAdmin, type FirstAdmin } from "../../core/user/index.ts";
 
 export interface Prepared {
-  /** Only when it was made now. */
+  /** Null unless it was created now. */
   firstAdmin: FirstAdmin | null;
   /** Whether an admin has stopped the session hosts. */
   stopped: boolean;
 }
 
-/** Brings the database to the newest schema and makes the first admin, if there is none. */
+/** Migrates the database to the newest schema and creates the first admin if there is none. */
 export async function prepareDatabase(config: Config): Promise<Prepared> {
   const url = required(config, "DATABASE_URL");
   await migrate(url, config.SHARDS);

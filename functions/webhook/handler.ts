@@ -1,10 +1,10 @@
 import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { type DeliverDeps, deliverEvents } from "../../core/webhook/delivery/deliver.ts";
 
-/** Kept to write down what happened, and to answer. */
+/** Reserved for recording results and returning the response. */
 const marginMs = 3_000;
 
-/** Takes a batch of the event queue; what must come again is named in the answer (ReportBatchItemFailures). */
+/** Delivers a batch of the event queue. The response lists the records to receive again (ReportBatchItemFailures). */
 export function createWebhookHandler(open: () => Promise<DeliverDeps>) {
   return async (event: SQSEvent, context: Pick<Context, "getRemainingTimeInMillis">): Promise<SQSBatchResponse> => {
     const records = event.Records.map(({ messageId, body }) => ({ id: messageId, body }));

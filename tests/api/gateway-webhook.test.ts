@@ -3,8 +3,8 @@ import { createEgress } from "../../core/egress/index.ts";
 import { systemIds } from "../../core/id.ts";
 import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { deliverEvents } from "../../core/webhook/delivery/deliver.ts";
-import { wakeDeliveries } from "../../core/webhook/delivery/retry-worker.ts";
-import { testUrl } from "../../core/webhook/delivery/test-delivery.ts";
+import { retryDeliveries } from "../../core/webhook/delivery/retry-worker.ts";
+import { sendTestToUrl } from "../../core/webhook/delivery/test-delivery.ts";
 import { clearDeliveries } from "../../core/webhook/log/index.ts";
 import { startReceiver } from "../webhook/receiver.ts";
 import { text } from "../webhook/support.ts";
@@ -97,7 +97,7 @@ test("a test goes nowhere that the egress guard forbids, and has an event of the
   // And not where a name leads that only looks harmless.
   const egress = createEgress({ allow: [], resolve: async () => ["10.0.0.1"] });
   onTestFinished(() => egress.close());
-  const rebound = testUrl({ ...api.deps, egress }, { url: "http://rebound.example/", event, data: {} });
+  const rebound = sendTestToUrl({ ...api.deps, egress }, { url: "http://rebound.example/", event, data: {} });
   await expect(rebound).rejects.toMatchObject({ code: "url_not_allowed" });
   const url = "https://example.com/hook";
   const bad = [{ url }, { event }, { url, event: "message_received" }, { url: "ftp://example.com", event }];
@@ -155,7 +155,7 @@ test("a retry sends a delivery again under its id, and none of an instance witho
   const [last] = await data("GET", `logs?instanceId=${one}`, key);
   const answer = await ask("POST", `retry/${last.id}`, key);
   expect(answer.body).toMatchObject({ success: true, data: { id: last.id, instanceId: one, status: "pending" } });
-  await wakeDeliveries(parts(), { budgetMs: 60_000 });
+  await retryDeliveries(parts(), { budgetMs: 60_000 });
   const again = receiver.received.filter(({ headers }) => headers["webhook-id"] === last.id);
   expect(again).toHaveLength(2);
   expect(again[0]?.body).toBe(again[1]?.body);
@@ -174,7 +174,7 @@ test("a retry sends a delivery again under its id, and none of an instance witho
   expect(await ask("POST", `retry/${last.id}`, key)).toMatchObject({ status: 409, body: { code: "webhook_disabled" } });
   // The line that the last retry stands in belongs to no webhook any more, and is not waited for.
   const sleep = () => Promise.reject(new Error("waited for a line that nobody serves"));
-  await wakeDeliveries({ ...parts(), sleep }, { budgetMs: 60_000 });
+  await retryDeliveries({ ...parts(), sleep }, { budgetMs: 60_000 });
   const given = { id: last.id, status: "failed", reason: "disabled" };
   expect((await data("GET", `logs?instanceId=${one}`, key))[0]).toMatchObject(given);
   await api.db.sql`update instances set deleted_at = now() where id = ${one}`;
@@ -194,7 +194,7 @@ test("clearing removes what is finished, of the caller alone, and nothing that i
   // What is left arrives all the same.
   mine.receiver.answer(200);
   api.deps.clock.advance(60 * 60 * 1000);
-  await wakeDeliveries(parts(), { budgetMs: 60_000 });
+  await retryDeliveries(parts(), { budgetMs: 60_000 });
   expect(await data("GET", "logs", mine.key)).toMatchObject([{ id: left[0].id, status: "succeeded" }]);
   expect(await data("DELETE", `logs?instanceId=${theirs.one}`, admin)).toEqual({ deleted: 2, more: false });
 });

@@ -5,7 +5,7 @@ import type { EventData, EventType } from "../../core/event/catalog/index.ts";
 import { systemIds } from "../../core/id.ts";
 import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { deliverEvents } from "../../core/webhook/delivery/deliver.ts";
-import { wakeDeliveries } from "../../core/webhook/delivery/retry-worker.ts";
+import { retryDeliveries } from "../../core/webhook/delivery/retry-worker.ts";
 import { startReceiver } from "../webhook/receiver.ts";
 import { text } from "../webhook/support.ts";
 import { startApi, type TestApi } from "./support.ts";
@@ -26,7 +26,7 @@ const parts = () => ({
   random: () => 0.5,
   sleep: async (ms: number) => api.deps.clock.advance(ms),
 });
-const wake = () => wakeDeliveries(parts(), { budgetMs: 60_000 });
+const wake = () => retryDeliveries(parts(), { budgetMs: 60_000 });
 const path = (id: string, rest: string) => `/api/instances/${id}/webhooks/${rest}`;
 const get = async (id: string, rest: string) => (await api.request("GET", path(id, rest), { key })).body;
 const post = (id: string, rest: string, body: unknown = {}) => api.request("POST", path(id, rest), { key, body });

@@ -17,7 +17,7 @@ import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { openQueues } from "../../core/queue/index.ts";
 import { openStorage } from "../../core/storage/index.ts";
 import type { WebhookDeps } from "../../core/webhook/delivery/batch.ts";
-import { wakeDeliveries } from "../../core/webhook/delivery/retry-worker.ts";
+import { retryDeliveries } from "../../core/webhook/delivery/retry-worker.ts";
 import { createWebhookHandler } from "../../functions/webhook/handler.ts";
 import { lambdaContext } from "../../local/lambda/context.ts";
 import { startPostgres } from "../../local/postgres/index.ts";
@@ -151,8 +151,8 @@ export async function startWorld() {
       return answer.batchItemFailures.map((failure) => failure.itemIdentifier);
     },
 
-    wake: (options: Partial<Parameters<typeof wakeDeliveries>[1]> = {}, changes: Partial<WebhookDeps> = {}) =>
-      wakeDeliveries({ ...deps, ...changes }, { budgetMs: functionTimeMs, ...options }),
+    wake: (options: Partial<Parameters<typeof retryDeliveries>[1]> = {}, changes: Partial<WebhookDeps> = {}) =>
+      retryDeliveries({ ...deps, ...changes }, { budgetMs: functionTimeMs, ...options }),
 
     /** How the endpoint of an instance fares, as it is stored. */
     async endpoint(instanceId: string): Promise<{ state: string; failures: number } | undefined> {

@@ -1,20 +1,20 @@
 import type { Dialect } from "../../instance/instance.sql.ts";
 
-/** A link that downloads the file of a message, until then. */
+/** A link that downloads the file of a message until `urlExpiresAt`. */
 export interface FileLink {
   url: string;
   urlExpiresAt: string;
 }
 
-/** What of an instance decides how its webhooks look. */
+/** The properties of an instance that decide what its webhook bodies look like. */
 export interface BodyContext {
   dialect: Dialect;
-  /** JID of the account itself, once known. */
+  /** JID of the account itself, once it is known. */
   ownJid: string | null;
   notifyReceived: boolean;
   notifySent: boolean;
   notifyDelivery: boolean;
   notifyRead: boolean;
-  /** The QR code that an event carries sealed. */
+  /** Decrypts the QR code of an event. */
   openQr(sealed: string): string;
 }

@@ -1,6 +1,6 @@
 import { type EventData, type EventType, eventCatalog, eventEnvelope } from "../../event/catalog/index.ts";
 
-/** An event as it comes off the event queue, checked. */
+/** An event from the event queue, validated. */
 export type WebhookEvent = {
   [Type in EventType]: {
     id: string;
@@ -13,7 +13,7 @@ export type WebhookEvent = {
   };
 }[EventType];
 
-/** Reads the body of a record of the event queue. Throws when it is not JSON or does not fit the event's declaration. */
+/** Parses the body of a record of the event queue. Throws when it is not JSON or does not match the event's schema. */
 export function parseEvent(body: string): WebhookEvent {
   const envelope = eventEnvelope.parse(JSON.parse(body));
   const data = eventCatalog[envelope.type].data.parse(envelope.data);

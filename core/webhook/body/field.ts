@@ -4,15 +4,15 @@ import { isGroupJid } from "../../message/recipient.ts";
 import { responseAnswers } from "../../message/response.sql.ts";
 import type { FileLink } from "./context.ts";
 
-/** What a receiver learns of a file. Where it lies in our bucket stays ours. */
+/** A file as receivers see it. The key in our bucket is not included. */
 export const media = z.object({
   mimetype: z.string().nullable(),
   filename: z.string().nullable(),
   /** Bytes. */
   size: z.number().nullable(),
-  /** Of the file, in hexadecimal. */
+  /** Hexadecimal. */
   sha256: z.string().nullable(),
-  /** Downloads it, until then. */
+  /** Downloads the file until `urlExpiresAt`. */
   url: z.string().nullable(),
   urlExpiresAt: z.iso.datetime().nullable(),
 });
@@ -26,10 +26,10 @@ export function mediaOf(
   return { mimetype, filename, size, sha256, url: link?.url ?? null, urlExpiresAt: link?.urlExpiresAt ?? null };
 }
 
-/** The message that one answers to, as its sender quotes it. */
+/** The message that this one replies to, as its sender quotes it. */
 export const quotedMessage = z.object({
   messageId: z.string(),
-  /** JID of who wrote it. */
+  /** JID of the author. */
   participant: z.string().nullable(),
   body: z.string(),
 });
@@ -38,12 +38,12 @@ export function quotedOf(quoted: EventData<"message.received">["quoted"]): z.out
   return quoted && { messageId: quoted.messageId, participant: quoted.senderId, body: quoted.body };
 }
 
-/** Of who answers to a poll or an event; `messageId` is that of the poll or event. */
+/** A response to a poll or a calendar event. `messageId` is the id of the poll or calendar event. */
 const response = {
   messageId: z.string(),
   chatId: z.string(),
   isGroup: z.boolean(),
-  /** JID; ours when the account's owner answered on the phone. */
+  /** JID of the person who responded. It is our own when the account's owner responded on the phone. */
   participant: z.string(),
   phoneNumber: z.string().nullable(),
   lid: z.string().nullable(),
@@ -56,7 +56,7 @@ const response = {
 export const pollVote = {
   ...response,
   question: z.string(),
-  /** All that is chosen now; none when the vote was taken back. */
+  /** All options that are chosen now; empty after the vote was withdrawn. */
   options: z.array(z.string()),
 };
 
@@ -64,11 +64,11 @@ export const eventAnswer = {
   ...response,
   name: z.string(),
   answer: z.enum(responseAnswers),
-  /** How many they bring along. */
+  /** How many guests the person brings. */
   guests: z.number().int(),
 };
 
-/** Who answered to which poll or event, and when. */
+/** Returns who responded to which poll or calendar event, and when. */
 export function responseOf(data: EventData<"poll.voted" | "event.answered">) {
   const { messageId, chatId, by, byLid, pushName, fromMe, timestamp } = data;
   const isGroup = isGroupJid(chatId);
@@ -85,7 +85,7 @@ export function responseOf(data: EventData<"poll.voted" | "event.answered">) {
   };
 }
 
-/** The digits of a JID that is a phone number; null for any other. */
+/** Returns the digits of a phone number JID, or null for any other JID. */
 export function numberOf(jid: string): string | null {
   return /^([0-9]+)@s\.whatsapp\.net$/.exec(jid)?.[1] ?? null;
 }

@@ -3,27 +3,31 @@ import * as group from "../../event/catalog/group.ts";
 import type { EventData } from "../../event/catalog/index.ts";
 import { instanceStatuses } from "../../instance/instance.sql.ts";
 import { isGroupJid } from "../../message/recipient.ts";
+import { defined } from "../../object.ts";
 import type { BodyContext, FileLink } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
 import { eventAnswer, media, mediaOf, numberOf, pollVote, responseOf } from "./field.ts";
 
-/** Every body: first what the Gateway API documents, in its order, then what it leaves out. */
+/** Defines a body: first the fields that the Gateway API documents, in its order, then additional ones. */
 function body<const Name extends string, Data extends z.ZodRawShape>(event: Name, data: Data) {
   return z.object({
     event: z.literal(event),
     instanceId: z.uuid(),
     timestamp: z.iso.datetime(),
-    /** The document's auto-reply example takes `instanceId` from here. */
+    /** The auto-reply example of the document reads `instanceId` from here. */
     data: z.object({ ...data, instanceId: z.uuid() }),
-    /** The event's id and its number within the instance: 1, 2, 3 …; not every event is a webhook. */
+    /**
+     * The event's id, and its number within the instance: 1, 2, 3 … Numbers are skipped, because not every event has a
+     * webhook.
+     */
     eventId: z.uuid(),
     sequence: z.number().int().positive(),
   });
 }
 
 /**
- * A text is `conversation`, whichever of its two forms it came in. Anything else is one field, named as in WhatsApp's
- * protobuf: `imageMessage`, `locationMessage`, …
+ * A text is `conversation`, in whichever of its two forms it arrives. Any other message is one field, named as in
+ * WhatsApp's protobuf: `imageMessage`, `locationMessage`, …
  */
 const content = z.union([
   z.object({ conversation: z.string() }),
@@ -34,10 +38,10 @@ const content = z.union([
       mimetype: z.string().optional(),
       fileName: z.string().optional(),
       fileLength: z.number().optional(),
-      /** Of a poll, whose question is its caption: what one may choose from, and how many of it; 0 means any number. */
+      /** For a poll, whose question is the caption: the options, and how many may be chosen (0 means any number). */
       options: z.array(z.string()).optional(),
       selectableCount: z.number().int().optional(),
-      /** Of an event, whose name is its caption. Instants in ISO 8601. */
+      /** For a calendar event, whose name is the caption. Times are ISO 8601. */
       description: z.string().optional(),
       location: z.string().optional(),
       startTime: z.string().optional(),
@@ -49,7 +53,7 @@ const content = z.union([
 ]);
 
 const message = {
-  /** Where an answer goes: the sender, or the group. For our own messages: this account. */
+  /** The sender, or the group, which is where a reply goes. For our own messages: this account. */
   from: z.string().nullable(),
   to: z.string().nullable(),
   message: content,
@@ -71,14 +75,14 @@ const progress = {
   isGroup: z.boolean(),
 };
 
-/** `participant`: whose receipt it is. */
+/** `participant`: the person whose receipt it is. */
 const receipt = { ...progress, participant: z.string(), timestamp: z.number().int() };
 
 const call = {
   callId: z.string(),
-  /** JID of who calls. */
+  /** JID of the caller. */
   from: z.string(),
-  /** Of who calls, digits only, where WhatsApp tells it. */
+  /** Digits of the caller's phone number, if WhatsApp tells it. */
   phoneNumber: z.string().nullable(),
   lid: z.string().nullable(),
   /** Unix seconds. */
@@ -88,14 +92,14 @@ const call = {
 const schemas = {
   "message.received": body("message.received", {
     ...message,
-    /** Who wrote it, in a group. */
+    /** The author of a group message. */
     participant: z.string().nullable(),
-    /** Of the sender, digits only, where WhatsApp tells it. */
+    /** Digits of the sender's phone number, if WhatsApp tells it. */
     phoneNumber: z.string().nullable(),
     lid: z.string().nullable(),
     pushName: z.string().nullable(),
   }),
-  /** Its `from` is who posted it: to answer it is to write to them. */
+  /** `from` is the author of the status post, to whom a reply goes. */
   "status.received": body("status.received", {
     ...message,
     phoneNumber: z.string().nullable(),
@@ -128,7 +132,7 @@ const schemas = {
     isGroup: z.boolean(),
     /** JID of the group that is called. */
     groupId: z.string().nullable(),
-    /** It came while the instance was away, and rings no more. */
+    /** The call came while the instance was away, and no longer rings. */
     missed: z.boolean(),
   }),
   "call.rejected": body("call.rejected", { ...call, by: z.enum(["api", "phone"]) }),
@@ -139,93 +143,60 @@ export const gatewayBodies: Record<string, z.ZodType> = schemas;
 type Schemas = typeof schemas;
 export type GatewayBody = { [Name in keyof Schemas]: z.output<Schemas[Name]> }[keyof Schemas];
 
-/** The body of an event in this dialect, or null when it has none for it. */
+/** Returns the body of an event in this dialect, or null if the dialect has none for it. */
 export function gatewayBody(event: WebhookEvent, context: BodyContext, link: FileLink | null): GatewayBody | null {
   const { instanceId } = event;
   const head = { instanceId, timestamp: new Date(event.at).toISOString() };
   const tail = { eventId: event.id, sequence: event.seq };
+  const make = <const Name extends string, Data extends object>(name: Name, data: Data) => {
+    return { event: name, ...head, data: { ...data, instanceId }, ...tail };
+  };
   switch (event.type) {
-    case "message.received": {
-      const { data } = event;
-      const fields = {
-        from: data.isGroup ? data.chatId : data.senderId,
-        to: data.to ?? context.ownJid,
-        ...common(data, link),
-        isGroup: data.isGroup,
-        participant: data.isGroup ? data.senderId : null,
-        phoneNumber: numberOf(data.senderId),
-        lid: data.senderLid,
-        pushName: data.pushName,
-        instanceId,
-      };
-      return { event: event.type, ...head, data: fields, ...tail };
-    }
-    case "status.received": {
-      const { data } = event;
-      const fields = {
-        from: data.senderId,
-        to: data.to ?? context.ownJid,
-        ...common(data, link),
-        phoneNumber: numberOf(data.senderId),
-        lid: data.senderLid,
-        pushName: data.pushName,
-        instanceId,
-      };
-      return { event: event.type, ...head, data: fields, ...tail };
-    }
-    case "message.sent": {
-      const { data } = event;
-      const fields = { from: context.ownJid, to: data.chatId, ...common(data, link), source: data.source, instanceId };
-      return { event: event.type, ...head, data: fields, ...tail };
-    }
+    case "message.received":
+      return make(event.type, receivedOf(event.data, context, link));
+    case "status.received":
+      return make(event.type, statusPostOf(event.data, context, link));
+    case "message.sent":
+      return make(event.type, sentOf(event.data, context, link));
     case "message.failed": {
       const { messageId, chatId, code, details } = event.data;
-      const fields = { ...progressOf(chatId, messageId, context), error: { code, details }, instanceId };
-      return { event: event.type, ...head, data: fields, ...tail };
+      return make(event.type, { ...progressOf(chatId, messageId, context), error: { code, details } });
     }
     case "message.delivered":
     case "message.read": {
       const { messageId, chatId, by, timestamp } = event.data;
-      const fields = { ...progressOf(chatId, messageId, context), participant: by, timestamp, instanceId };
-      return { event: event.type, ...head, data: fields, ...tail };
+      return make(event.type, { ...progressOf(chatId, messageId, context), participant: by, timestamp });
     }
     case "poll.voted": {
       const { question, options } = event.data;
-      const fields = { ...responseOf(event.data), question, options, instanceId };
-      return { event: event.type, ...head, data: fields, ...tail };
+      return make(event.type, { ...responseOf(event.data), question, options });
     }
     case "event.answered": {
       const { name, answer, guests } = event.data;
-      const fields = { ...responseOf(event.data), name, answer, guests, instanceId };
-      return { event: event.type, ...head, data: fields, ...tail };
+      return make(event.type, { ...responseOf(event.data), name, answer, guests });
     }
     case "connection.open":
-      return { event: event.type, ...head, data: { ...event.data, instanceId }, ...tail };
+      return make(event.type, event.data);
     case "connection.close":
-      return { event: event.type, ...head, data: { ...event.data, instanceId }, ...tail };
+      return make(event.type, event.data);
     case "connection.update":
-      return { event: event.type, ...head, data: { ...event.data, instanceId }, ...tail };
+      return make(event.type, event.data);
     case "group.join":
-      return { event: event.type, ...head, data: { ...event.data, instanceId }, ...tail };
+      return make(event.type, event.data);
     case "group.leave":
-      return { event: event.type, ...head, data: { ...event.data, instanceId }, ...tail };
+      return make(event.type, event.data);
     case "group.update":
-      return { event: event.type, ...head, data: { ...event.data, instanceId }, ...tail };
+      return make(event.type, event.data);
     case "group.participants.update":
-      return { event: event.type, ...head, data: { ...event.data, instanceId }, ...tail };
+      return make(event.type, event.data);
     case "call.received": {
       const { isVideo, isGroup, groupId, missed } = event.data;
-      const fields = { ...callOf(event.data), isVideo, isGroup, groupId, missed, instanceId };
-      return { event: event.type, ...head, data: fields, ...tail };
+      return make(event.type, { ...callOf(event.data), isVideo, isGroup, groupId, missed });
     }
-    case "call.rejected": {
-      const fields = { ...callOf(event.data), by: event.data.by, instanceId };
-      return { event: event.type, ...head, data: fields, ...tail };
-    }
-    case "call.ended": {
-      const fields = { ...callOf(event.data), reason: event.data.reason, instanceId };
-      return { event: event.type, ...head, data: fields, ...tail };
-    }
+    case "call.rejected":
+      return make(event.type, { ...callOf(event.data), by: event.data.by });
+    case "call.ended":
+      return make(event.type, { ...callOf(event.data), reason: event.data.reason });
     case "connection.qr":
     case "message.edited":
     case "message.deleted":
@@ -234,6 +205,34 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
     case "webhook.disabled":
       return null;
   }
+}
+
+function receivedOf(data: EventData<"message.received">, context: BodyContext, link: FileLink | null) {
+  return {
+    from: data.isGroup ? data.chatId : data.senderId,
+    to: data.to ?? context.ownJid,
+    ...common(data, link),
+    isGroup: data.isGroup,
+    participant: data.isGroup ? data.senderId : null,
+    phoneNumber: numberOf(data.senderId),
+    lid: data.senderLid,
+    pushName: data.pushName,
+  };
+}
+
+function statusPostOf(data: EventData<"status.received">, context: BodyContext, link: FileLink | null) {
+  return {
+    from: data.senderId,
+    to: data.to ?? context.ownJid,
+    ...common(data, link),
+    phoneNumber: numberOf(data.senderId),
+    lid: data.senderLid,
+    pushName: data.pushName,
+  };
+}
+
+function sentOf(data: EventData<"message.sent">, context: BodyContext, link: FileLink | null) {
+  return { from: context.ownJid, to: data.chatId, ...common(data, link), source: data.source };
 }
 
 type MessageData = Extract<WebhookEvent, { type: "message.received" | "message.sent" | "status.received" }>["data"];
@@ -255,10 +254,12 @@ function contentOf(data: MessageData): z.output<typeof content> {
   const { mimetype, filename, size } = data.media ?? {};
   return {
     [data.protoType]: {
-      ...(data.body ? { caption: data.body } : {}),
-      ...(mimetype ? { mimetype } : {}),
-      ...(filename ? { fileName: filename } : {}),
-      ...(typeof size === "number" ? { fileLength: size } : {}),
+      ...defined({
+        caption: data.body || undefined,
+        mimetype: mimetype || undefined,
+        fileName: filename || undefined,
+        fileLength: size ?? undefined,
+      }),
       ...data.poll,
       ...(data.event ? eventContent(data.event) : {}),
     },
@@ -277,10 +278,12 @@ function callOf({
 function eventContent(event: NonNullable<MessageData["event"]>) {
   const { description, location, startTime, endTime, canceled, extraGuestsAllowed } = event;
   return {
-    ...(description ? { description } : {}),
-    ...(location ? { location } : {}),
-    ...(startTime ? { startTime } : {}),
-    ...(endTime ? { endTime } : {}),
+    ...defined({
+      description: description || undefined,
+      location: location || undefined,
+      startTime: startTime || undefined,
+      endTime: endTime || undefined,
+    }),
     isCanceled: canceled,
     extraGuestsAllowed,
   };

@@ -4,13 +4,13 @@ import { gatewayBody } from "./gateway.ts";
 import { multiInstanceBody } from "./multi-instance.ts";
 
 /**
- * The body that announces an event, as JSON text, or null when the instance is not to be told: it switched this kind off, or
- * its dialect has no such event. The text is exactly what `JSON.stringify(JSON.parse(text))` gives, so that a receiver
- * that has only the parsed body can still verify its signature.
+ * Returns the body that announces an event, as JSON text. Returns null if the instance has switched off this kind of
+ * event, or its dialect has no such event. The text equals `JSON.stringify(JSON.parse(text))`, so that a receiver with
+ * only the parsed body can verify the signature.
  *
- * `link` leads to the file of a message, if it has one. The file of one that came in is fetched from WhatsApp after its
- * event, so for the first seconds there may be nothing behind the link (404). The lasting way to a file is
- * `GET /api/instances/{instanceId}/messages/{messageId}/media`.
+ * `link` leads to the file of a message, if it has one. The file of a received message is fetched from WhatsApp after
+ * its event, so the link may return 404 for the first seconds. For permanent access, use `GET
+ * /api/instances/{instanceId}/messages/{messageId}/media`.
  */
 export function webhookBody(event: WebhookEvent, context: BodyContext, link: FileLink | null): string | null {
   if (!wanted(event, context)) return null;
@@ -20,15 +20,15 @@ export function webhookBody(event: WebhookEvent, context: BodyContext, link: Fil
 }
 
 /**
- * That a message could not be sent belongs to what the sender wants to know of sending. What has no switch is always told:
- * connections, groups and calls.
+ * Whether the instance wants the event. `message.failed` follows `notifySent`. Events without a setting are always
+ * sent: connections, groups and calls.
  */
 function wanted(event: WebhookEvent, context: BodyContext): boolean {
   switch (event.type) {
     case "message.received":
     case "status.received":
       return context.notifyReceived;
-    // What the owner does on the phone is told with what they write there.
+    // Responses that the owner gives on the phone follow the setting for sent messages.
     case "poll.voted":
     case "event.answered":
       return event.data.fromMe ? context.notifySent : context.notifyReceived;

@@ -1,32 +1,36 @@
 import * as z from "zod";
+import type { EventData } from "../../event/catalog/index.ts";
 import { contextEventFields } from "../../message/context.ts";
 import { isGroupJid } from "../../message/recipient.ts";
 import type { BodyContext, FileLink } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
 import { eventAnswer, media, mediaOf, numberOf, pollVote, quotedMessage, quotedOf, responseOf } from "./field.ts";
 
-/** Every body: first what the Multi-Instance API documents, in its order, then what it leaves out. */
+/** Defines a body: first the fields that the Multi-Instance API documents, in its order, then additional ones. */
 function body<const Name extends string, Data extends z.ZodRawShape>(event: Name, data: Data) {
   return z.object({
     event: z.literal(event),
     data: z.object({ instanceId: z.uuid(), ...data }),
     timestamp: z.iso.datetime(),
-    /** The event's id and its number within the instance: 1, 2, 3 …; not every event is a webhook. */
+    /**
+     * The event's id, and its number within the instance: 1, 2, 3 … Numbers are skipped, because not every event has a
+     * webhook.
+     */
     eventId: z.uuid(),
     sequence: z.number().int().positive(),
   });
 }
 
-/** What a poll offers, whose question is the text of its message, and what an event says besides its name, which is. */
+/** The options of a poll, and the details of a calendar event. The question or the name is the message's `body`. */
 const { poll, event } = contextEventFields;
 
 const schemas = {
   message_received: body("message_received", {
     messageId: z.string(),
-    /** Where an answer goes: the sender, or the group. */
+    /** The sender, or the group, which is where a reply goes. */
     from: z.string(),
     body: z.string(),
-    /** As WhatsApp names it: `conversation`, `extendedTextMessage`, `imageMessage`, … */
+    /** WhatsApp's name: `conversation`, `extendedTextMessage`, `imageMessage`, … */
     type: z.string(),
     /** Unix seconds. */
     timestamp: z.number().int(),
@@ -34,9 +38,9 @@ const schemas = {
     pushName: z.string(),
     chatId: z.string(),
     isGroup: z.boolean(),
-    /** Who wrote it, in a group. */
+    /** The author of a group message. */
     participant: z.string().nullable(),
-    /** Of the sender, digits only, where WhatsApp tells it. */
+    /** Digits of the sender's phone number, if WhatsApp tells it. */
     phoneNumber: z.string().nullable(),
     lid: z.string().nullable(),
     to: z.string().nullable(),
@@ -59,7 +63,7 @@ const schemas = {
     hasMedia: z.boolean(),
     chatId: z.string(),
     isGroup: z.boolean(),
-    /** `api`: by us; `phone`: the account's owner wrote it on a device of theirs. */
+    /** `api`: sent by Switchboard. `phone`: written by the account's owner on another device. */
     source: z.enum(["api", "phone"]),
     media: media.nullable(),
     quotedMessage: quotedMessage.nullable(),
@@ -76,10 +80,10 @@ const schemas = {
     fromMe: z.literal(true),
     chatId: z.string(),
     isGroup: z.boolean(),
-    /** Whose receipt it is. */
+    /** The person whose receipt it is. */
     participant: z.string().nullable(),
     timestamp: z.number().int(),
-    /** Why it failed: one of the error codes, and words. */
+    /** Why the message failed: an error code, and an explanation. */
     error: z.object({ code: z.string(), details: z.string().nullable() }).nullable(),
   }),
   poll_voted: body("poll_voted", pollVote),
@@ -97,7 +101,7 @@ export const multiInstanceBodies: Record<string, z.ZodType> = schemas;
 type Schemas = typeof schemas;
 export type MultiInstanceBody = { [Name in keyof Schemas]: z.output<Schemas[Name]> }[keyof Schemas];
 
-/** The body of an event in this dialect, or null when it has none for it. */
+/** Returns the body of an event in this dialect, or null if the dialect has none for it. */
 export function multiInstanceBody(
   event: WebhookEvent,
   context: BodyContext,
@@ -105,94 +109,33 @@ export function multiInstanceBody(
 ): MultiInstanceBody | null {
   const { instanceId } = event;
   const tail = { timestamp: new Date(event.at).toISOString(), eventId: event.id, sequence: event.seq };
+  const make = <const Name extends string, Data extends object>(name: Name, data: Data) => {
+    return { event: name, data: { instanceId, ...data }, ...tail };
+  };
   switch (event.type) {
-    case "message.received": {
-      const { data } = event;
-      const fields = {
-        instanceId,
-        messageId: data.messageId,
-        from: data.isGroup ? data.chatId : data.senderId,
-        body: data.body,
-        type: data.protoType,
-        timestamp: data.timestamp,
-        hasMedia: data.media !== null,
-        pushName: data.pushName ?? "",
-        chatId: data.chatId,
-        isGroup: data.isGroup,
-        participant: data.isGroup ? data.senderId : null,
-        phoneNumber: numberOf(data.senderId),
-        lid: data.senderLid,
-        to: data.to ?? context.ownJid,
-        messageType: data.type,
-        media: mediaOf(data.media, link),
-        quotedMessage: quotedOf(data.quoted),
-        mentions: data.mentions,
-        poll: data.poll,
-        event: data.event,
-      };
-      return { event: "message_received", data: fields, ...tail };
-    }
-    case "message.sent": {
-      const { data } = event;
-      const fields = {
-        instanceId,
-        messageId: data.messageId,
-        to: data.chatId,
-        body: data.body,
-        type: data.type,
-        timestamp: data.timestamp,
-        hasMedia: data.media !== null,
-        chatId: data.chatId,
-        isGroup: isGroupJid(data.chatId),
-        source: data.source,
-        media: mediaOf(data.media, link),
-        quotedMessage: quotedOf(data.quoted),
-        mentions: data.mentions,
-        poll: data.poll,
-        event: data.event,
-      };
-      return { event: "message_sent", data: fields, ...tail };
-    }
+    case "message.received":
+      return make("message_received", receivedOf(event.data, context, link));
+    case "message.sent":
+      return make("message_sent", sentOf(event.data, link));
     case "message.delivered":
     case "message.read":
-    case "message.failed": {
-      const { data } = event;
-      const failed = event.type === "message.failed";
-      const fields = {
-        instanceId,
-        messageId: data.messageId,
-        status: failed
-          ? ("failed" as const)
-          : event.type === "message.read"
-            ? ("read" as const)
-            : ("delivered" as const),
-        from: data.chatId,
-        fromMe: true as const,
-        chatId: data.chatId,
-        isGroup: isGroupJid(data.chatId),
-        participant: "by" in data ? data.by : null,
-        timestamp: "timestamp" in data ? data.timestamp : Math.floor(Date.parse(event.at) / 1000),
-        error: "code" in data ? { code: data.code, details: data.details } : null,
-      };
-      return { event: "message_status", data: fields, ...tail };
-    }
+    case "message.failed":
+      return make("message_status", statusOf(event));
     case "poll.voted": {
       const { question, options } = event.data;
-      const fields = { instanceId, ...responseOf(event.data), question, options };
-      return { event: "poll_voted", data: fields, ...tail };
+      return make("poll_voted", { ...responseOf(event.data), question, options });
     }
     case "event.answered": {
       const { name, answer, guests } = event.data;
-      const fields = { instanceId, ...responseOf(event.data), name, answer, guests };
-      return { event: "event_answered", data: fields, ...tail };
+      return make("event_answered", { ...responseOf(event.data), name, answer, guests });
     }
     case "connection.open":
-      return { event: "connection_opened", data: { instanceId, ...event.data }, ...tail };
+      return make("connection_opened", event.data);
     case "connection.close":
-      return { event: "connection_closed", data: { instanceId, ...event.data }, ...tail };
+      return make("connection_closed", event.data);
     case "connection.qr": {
       const { sealedQr, expiresAt } = event.data;
-      return { event: "qr_received", data: { instanceId, qrCode: context.openQr(sealedQr), expiresAt }, ...tail };
+      return make("qr_received", { qrCode: context.openQr(sealedQr), expiresAt });
     }
     case "connection.update":
     case "group.join":
@@ -210,4 +153,66 @@ export function multiInstanceBody(
     case "webhook.disabled":
       return null;
   }
+}
+
+function receivedOf(data: EventData<"message.received">, context: BodyContext, link: FileLink | null) {
+  return {
+    messageId: data.messageId,
+    from: data.isGroup ? data.chatId : data.senderId,
+    body: data.body,
+    type: data.protoType,
+    timestamp: data.timestamp,
+    hasMedia: data.media !== null,
+    pushName: data.pushName ?? "",
+    chatId: data.chatId,
+    isGroup: data.isGroup,
+    participant: data.isGroup ? data.senderId : null,
+    phoneNumber: numberOf(data.senderId),
+    lid: data.senderLid,
+    to: data.to ?? context.ownJid,
+    messageType: data.type,
+    ...extrasOf(data, link),
+  };
+}
+
+function sentOf(data: EventData<"message.sent">, link: FileLink | null) {
+  return {
+    messageId: data.messageId,
+    to: data.chatId,
+    body: data.body,
+    type: data.type,
+    timestamp: data.timestamp,
+    hasMedia: data.media !== null,
+    chatId: data.chatId,
+    isGroup: isGroupJid(data.chatId),
+    source: data.source,
+    ...extrasOf(data, link),
+  };
+}
+
+function extrasOf(data: EventData<"message.received"> | EventData<"message.sent">, link: FileLink | null) {
+  return {
+    media: mediaOf(data.media, link),
+    quotedMessage: quotedOf(data.quoted),
+    mentions: data.mentions,
+    poll: data.poll,
+    event: data.event,
+  };
+}
+
+const statuses = { "message.delivered": "delivered", "message.read": "read", "message.failed": "failed" } as const;
+
+function statusOf(event: Extract<WebhookEvent, { type: keyof typeof statuses }>) {
+  const { data } = event;
+  return {
+    messageId: data.messageId,
+    status: statuses[event.type],
+    from: data.chatId,
+    fromMe: true as const,
+    chatId: data.chatId,
+    isGroup: isGroupJid(data.chatId),
+    participant: "by" in data ? data.by : null,
+    timestamp: "timestamp" in data ? data.timestamp : Math.floor(Date.parse(event.at) / 1000),
+    error: "code" in data ? { code: data.code, details: data.details } : null,
+  };
 }

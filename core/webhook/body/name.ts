@@ -1,7 +1,7 @@
 import type { EventType } from "../../event/catalog/index.ts";
 import type { Dialect } from "../../instance/instance.sql.ts";
 
-/** What the Multi-Instance API calls the events that it tells of. */
+/** The Multi-Instance API's names of events. */
 const multiInstanceNames: Partial<Record<EventType, string>> = {
   "message.received": "message_received",
   "message.sent": "message_sent",
@@ -15,12 +15,12 @@ const multiInstanceNames: Partial<Record<EventType, string>> = {
   "connection.qr": "qr_received",
 };
 
-/** The `event` of the bodies that an instance of this dialect gets for events of this type. */
+/** Returns the `event` field of the bodies that an instance of this dialect gets for this type of event. */
 export function eventName(dialect: Dialect, type: string): string {
   return (dialect === "multi-instance" && multiInstanceNames[type as EventType]) || type;
 }
 
-/** The types that are meant by a name, in either dialect's spelling. */
+/** Returns the event types that a name stands for, in either dialect. */
 export function typesNamed(name: string): string[] {
   const types = Object.entries(multiInstanceNames).flatMap(([type, known]) => (known === name ? [type] : []));
   return types.length > 0 ? types : [name];

@@ -4,27 +4,27 @@ import { AppError } from "../../error.ts";
 import type { Signing } from "./endpoint.ts";
 import { signatureHeaders } from "./sign.ts";
 
-/** For one try, connection and answer together. Standard Webhooks asks for 15 to 30 s. */
+/** Limit for one attempt: connection and response together. Standard Webhooks recommends 15 to 30 s. */
 export const attemptTimeoutMs = 15_000;
-/** Once the status is there it decides; the body is only for the log, and is not waited for longer than this. */
+/** The status alone decides the result. The body is only logged, so reading it is limited to this time. */
 const bodyPatienceMs = 1_000;
 const keptCharacters = 1_024;
 const maxBytesPerCharacter = 4;
 
-/** How one try went. */
+/** The result of one attempt. */
 export interface Attempt {
   succeeded: boolean;
-  /** HTTP status, or null when there was no answer. */
+  /** HTTP status, or null without a response. */
   status: number | null;
   error: string | null;
-  /** The beginning of the answer, at most 1,024 characters. */
+  /** The beginning of the response body, at most 1,024 characters. */
   response: string | null;
   durationMs: number;
 }
 
 /**
- * Posts one delivery once. Only a 2xx succeeds: a redirect is a failure, or a stolen domain could lead events elsewhere.
- * Whatever goes wrong at the other end, or is refused by the egress guard, is an answer, not an exception.
+ * Posts one delivery once. Only a 2xx status succeeds. A redirect fails, because following it would let a stolen domain
+ * divert events. Failures of the receiver and refusals by the egress guard are returned, not thrown.
  */
 export async function attempt(
   egress: Pick<Egress, "fetch">,
@@ -36,7 +36,7 @@ export async function attempt(
   const started = performance.now();
   const elapsed = () => Math.round(performance.now() - started);
   try {
-    const answer = await egress.fetch(endpoint.url, {
+    const received = await egress.fetch(endpoint.url, {
       method: "POST",
       headers: {
         ...customHeaders(endpoint.headers),
@@ -56,10 +56,10 @@ export async function attempt(
       maxBytes: keptCharacters * maxBytesPerCharacter,
       overflow: "cut",
     });
-    const response = await beginning(answer.body);
-    const succeeded = answer.status >= 200 && answer.status < 300;
-    const error = succeeded ? null : `the endpoint answered ${answer.status}`;
-    return { succeeded, status: answer.status, error, response, durationMs: elapsed() };
+    const response = await beginning(received.body);
+    const succeeded = received.status >= 200 && received.status < 300;
+    const error = succeeded ? null : `the endpoint answered ${received.status}`;
+    return { succeeded, status: received.status, error, response, durationMs: elapsed() };
   } catch (error) {
     return { succeeded: false, status: null, error: reasonOf(error), response: null, durationMs: elapsed() };
   }
@@ -71,7 +71,7 @@ function reasonOf(error: unknown): string {
   throw error;
 }
 
-/** However the body ends, complete, broken off or too slow: what came until then is kept, and the status has decided. */
+/** Returns what arrives of the body before it ends, breaks off, or takes too long. */
 async function beginning(body: Readable): Promise<string> {
   const chunks: Buffer[] = [];
   const timer = setTimeout(() => body.destroy(), bodyPatienceMs);
@@ -81,21 +81,21 @@ async function beginning(body: Readable): Promise<string> {
   return Buffer.concat(chunks).toString("utf8").slice(0, keptCharacters);
 }
 
-/** Headers of the connection or of ours: a caller's own headers do not get to say these. */
+/** Headers that belong to the connection or to Switchboard. Callers can't set them. */
 const reserved =
   /^(host|connection|content-length|content-type|transfer-encoding|te|trailer|upgrade|expect|keep-alive|proxy-.*|accept-encoding|user-agent|x-webhook-signature(-previous)?|x-correlation-id|webhook-(id|timestamp|signature))$/i;
 
 /**
- * Checks the headers that a caller wants to have sent along. Throws `invalid_request` for a name that is not a token
- * (RFC 9110, section 5.6.2) or is reserved, and a value that is not visible ASCII.
+ * Checks the headers that a caller wants to send with webhooks. Throws `invalid_request` for a name that is reserved or
+ * is not a token (RFC 9110, section 5.6.2), and for a value that is not visible ASCII.
  */
 export function checkHeaders(headers: Record<string, string>): void {
   for (const [name, value] of Object.entries(headers)) {
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/.test(name) || reserved.test(name)) {
-      throw new AppError("invalid_request", `the webhook header ${JSON.stringify(name)} cannot be set`);
+      throw new AppError("invalid_request", `you can't set the webhook header ${JSON.stringify(name)}`);
     }
     if (!/^[\t\x20-\x7e]{0,4096}$/.test(value)) {
-      throw new AppError("invalid_request", `the value of the webhook header ${name} is not visible ASCII`);
+      throw new AppError("invalid_request", `the value of the webhook header ${name} must be visible ASCII`);
     }
   }
 }

@@ -1,28 +1,27 @@
-import { type Budget, type Claimed, hasTime, isAtFault, runGroup, tryOnce, type WebhookDeps } from "./batch.ts";
-import { endTurn } from "./circuit-breaker.ts";
+import { type Budget, hasTime, isAtFault, runBatch, tryOnce, type WebhookDeps } from "./batch.ts";
+import { finishPass, scannedAtHead } from "./circuit-breaker.ts";
+import { byEvent, type Claimed, type ClaimedRow, claimedColumns, toClaimed } from "./claimed.ts";
 import type { Target } from "./endpoint.ts";
 import type { Recorder } from "./record.ts";
 
-/** A delivery that has failed so often needs not wait for the endpoint alone to be blamed. */
+/** After this many failed attempts a delivery itself becomes a suspect, not only its endpoint. */
 const suspectAfter = 3;
-/** How many of the line are looked at for one that was tried less often than the others. */
-const headOfLine = 1_000;
 
-/** A line that this worker has until then. */
-export interface ClaimedLine {
+/** A backlog that this worker has claimed until `claimedUntil`. */
+export interface ClaimedBacklog {
   instanceId: string;
   claimedUntil: Date;
-  /** Deliveries that may be tried in this turn. */
+  /** Deliveries that this pass may attempt. */
   limit: number;
 }
 
 /**
- * Takes the lines that are due, those that wait longest first. The claim is a time: the line of a worker that died is due
- * again when that has passed. No two workers have a line at once.
+ * Claims the backlogs that are due, the longest waiting first, and returns their instances. A claim expires at `until`,
+ * so that the backlog of a worker that died becomes due again. No two workers hold a backlog at the same time.
  */
-export async function claimLines(
+export async function claimBacklogs(
   deps: WebhookDeps,
-  options: { until: Date; except: readonly string[]; lines: number },
+  options: { until: Date; except: readonly string[]; limit: number },
 ): Promise<string[]> {
   const now = deps.clock.now().toISOString();
   const rows = await deps.db.sql<{ instance_id: string }[]>`
@@ -35,13 +34,13 @@ export async function claimLines(
       where w.state <> 'failing' and (w.next_at <= ${now}::timestamptz or w.url <> i.webhook_url)
         and i.webhook_enabled and i.webhook_url is not null
         and w.instance_id <> all(${options.except as string[]}::uuid[])
-      order by w.next_at limit ${options.lines}
+      order by w.next_at limit ${options.limit}
       for update of w skip locked)
     returning w.instance_id`;
   return rows.map((row) => row.instance_id);
 }
 
-/** When the next line that is being drained is due, if any is; that of a webhook that is switched off never is. */
+/** Returns when the next draining backlog is due, or null. Backlogs of disabled webhooks are never due. */
 export async function nextDrain(deps: WebhookDeps, except: readonly string[]): Promise<Date | null> {
   const [row] = await deps.db.sql<{ next_at: Date | null }[]>`
     select min(w.next_at) as next_at from webhook_endpoints w join instances i on i.id = w.instance_id
@@ -50,11 +49,11 @@ export async function nextDrain(deps: WebhookDeps, except: readonly string[]): P
   return row?.next_at ?? null;
 }
 
-/** Of one statement that puts deliveries in line. */
+/** Deliveries that one statement moves to their backlogs. */
 const maxMoved = 10_000;
 
-/** What is due for an endpoint that has a line stands in it. */
-export async function lineUp(deps: WebhookDeps): Promise<void> {
+/** Moves deliveries that are due to the backlog of their endpoint, if it has one. */
+export async function moveDueToBacklog(deps: WebhookDeps): Promise<void> {
   await deps.db.sql`
     update deliveries set next_at = 'infinity' where id in (
       select d.id from deliveries d join webhook_endpoints w on w.instance_id = d.instance_id
@@ -63,31 +62,35 @@ export async function lineUp(deps: WebhookDeps): Promise<void> {
       for update of d skip locked for share of w skip locked)`;
 }
 
-/** One turn at a line: a probe of an endpoint that is parked, or as many deliveries as one second has. Answers how many. */
-export async function serveLine(
+/**
+ * Makes one pass over a backlog: probes a parked endpoint, or attempts as many deliveries as one second allows. Returns
+ * the number of attempts.
+ */
+export async function serveBacklog(
   deps: WebhookDeps,
   recorder: Recorder,
   endpoint: Target,
-  line: ClaimedLine,
+  backlog: ClaimedBacklog,
   budget: Budget,
 ): Promise<number> {
   const startedAt = deps.clock.now();
   const result =
-    endpoint.health.state === "parked"
-      ? await probe(deps, recorder, endpoint, line, budget)
-      : await runGroup(deps, recorder, endpoint, await takeFirst(deps, line), budget);
-  // Before the line is free again: what was done must be known to whoever has it next.
+    endpoint.breaker.state === "parked"
+      ? await probe(deps, recorder, endpoint, backlog, budget)
+      : await runBatch(deps, recorder, endpoint, await takeFirst(deps, backlog), budget);
+  // Record the attempts before the backlog is released, for the next worker to see them.
   await recorder.settled();
-  await endTurn(deps, endpoint, { ...result, startedAt, claimedUntil: line.claimedUntil });
+  await finishPass(deps, endpoint, { ...result, startedAt, claimedUntil: backlog.claimedUntil });
   return result.tried;
 }
 
 /**
- * Tries the oldest that waits. When that has failed often, the next that was tried least is tried right after it: if it
- * succeeds, the first is to blame and not the endpoint, and since the first failed a moment before, no order is lost.
+ * Attempts the oldest delivery. If that delivery has failed often, attempts the least attempted one right after it:
+ * when that succeeds, the first delivery is at fault and not the endpoint. The order is kept, because the first
+ * delivery failed a moment before.
  */
-async function probe(deps: WebhookDeps, recorder: Recorder, endpoint: Target, line: ClaimedLine, budget: Budget) {
-  const { failures, failingSince } = endpoint.health;
+async function probe(deps: WebhookDeps, recorder: Recorder, endpoint: Target, backlog: ClaimedBacklog, budget: Budget) {
+  const { failures, failingSince } = endpoint.breaker;
   const result = { tried: 0, untried: [] as string[], failed: [] as string[], failures, failingSince };
   const tryNext = async (delivery: Claimed | undefined): Promise<boolean> => {
     if (!delivery) return false;
@@ -103,11 +106,11 @@ async function probe(deps: WebhookDeps, recorder: Recorder, endpoint: Target, li
     else if (outcome.verdict.status === "pending") result.failed.push(delivery.id);
     return outcome.succeeded;
   };
-  const first = await takeProbe(deps, line, failingSince);
+  const first = await takeProbe(deps, backlog, failingSince);
   const succeeded = await tryNext(first);
   if (succeeded || result.tried === 0) return result;
   const second =
-    first && first.attempts + 1 >= suspectAfter && line.limit > 1 ? await takeLeastTried(deps, line) : undefined;
+    first && first.attempts + 1 >= suspectAfter && backlog.limit > 1 ? await takeLeastTried(deps, backlog) : undefined;
   if (!(await tryNext(second))) {
     result.failures = failures + 1;
     result.failingSince = failingSince ?? deps.clock.now();
@@ -115,66 +118,45 @@ async function probe(deps: WebhookDeps, recorder: Recorder, endpoint: Target, li
   return result;
 }
 
-interface Row {
-  id: string;
-  event_seq: number;
-  event_type: string;
-  correlation_id: string | null;
-  body: string;
-  attempts: number;
-  tries: number;
-  first_failed_at: Date | null;
-}
-
-export const toClaimed = (row: Row): Claimed => ({
-  id: row.id,
-  eventType: row.event_type,
-  correlationId: row.correlation_id,
-  body: row.body,
-  attempts: row.attempts,
-  tries: row.tries,
-  firstFailedAt: row.first_failed_at,
-});
-
-async function takeFirst(deps: WebhookDeps, line: ClaimedLine): Promise<Claimed[]> {
-  const rows = await deps.db.sql<Row[]>`
-    update deliveries d set next_at = ${line.claimedUntil.toISOString()}::timestamptz where d.id in (
+async function takeFirst(deps: WebhookDeps, backlog: ClaimedBacklog): Promise<Claimed[]> {
+  const rows = await deps.db.sql<ClaimedRow[]>`
+    update deliveries d set next_at = ${backlog.claimedUntil.toISOString()}::timestamptz where d.id in (
       select id from deliveries
-      where instance_id = ${line.instanceId} and status = 'pending' and next_at = 'infinity'
-      order by event_seq limit ${line.limit}
+      where instance_id = ${backlog.instanceId} and status = 'pending' and next_at = 'infinity'
+      order by event_seq limit ${backlog.limit}
       for update skip locked)
-    returning d.id, d.event_seq::float8 as event_seq, d.event_type, d.correlation_id, d.body, d.attempts, d.tries, d.first_failed_at`;
-  return rows.sort((a, b) => a.event_seq - b.event_seq).map(toClaimed);
+    returning ${claimedColumns(deps.db.sql)}`;
+  return rows.sort(byEvent).map(toClaimed);
 }
 
-/** The oldest that waits; one that is to blame itself only when there is no other. */
+/** Claims the oldest delivery that is not itself at fault; any delivery if there is no other. */
 async function takeProbe(
   deps: WebhookDeps,
-  line: ClaimedLine,
+  backlog: ClaimedBacklog,
   failingSince: Date | null,
 ): Promise<Claimed | undefined> {
-  const [row] = await deps.db.sql<Row[]>`
-    update deliveries d set next_at = ${line.claimedUntil.toISOString()}::timestamptz where d.id = (
+  const [row] = await deps.db.sql<ClaimedRow[]>`
+    update deliveries d set next_at = ${backlog.claimedUntil.toISOString()}::timestamptz where d.id = (
       select id from deliveries
-      where instance_id = ${line.instanceId} and status = 'pending' and next_at = 'infinity'
+      where instance_id = ${backlog.instanceId} and status = 'pending' and next_at = 'infinity'
         and (first_failed_at is null or first_failed_at >= ${failingSince?.toISOString() ?? null}::timestamptz)
       order by event_seq limit 1
       for update skip locked)
-    returning d.id, d.event_seq::float8 as event_seq, d.event_type, d.correlation_id, d.body, d.attempts, d.tries, d.first_failed_at`;
+    returning ${claimedColumns(deps.db.sql)}`;
   if (row) return toClaimed(row);
-  const [any] = await takeFirst(deps, { ...line, limit: 1 });
+  const [any] = await takeFirst(deps, { ...backlog, limit: 1 });
   return any;
 }
 
-async function takeLeastTried(deps: WebhookDeps, line: ClaimedLine): Promise<Claimed | undefined> {
-  const [row] = await deps.db.sql<Row[]>`
-    update deliveries d set next_at = ${line.claimedUntil.toISOString()}::timestamptz where d.id = (
+async function takeLeastTried(deps: WebhookDeps, backlog: ClaimedBacklog): Promise<Claimed | undefined> {
+  const [row] = await deps.db.sql<ClaimedRow[]>`
+    update deliveries d set next_at = ${backlog.claimedUntil.toISOString()}::timestamptz where d.id = (
       select id from (
         select id, attempts, event_seq from deliveries
-        where instance_id = ${line.instanceId} and status = 'pending' and next_at = 'infinity'
-        order by event_seq limit ${headOfLine}
+        where instance_id = ${backlog.instanceId} and status = 'pending' and next_at = 'infinity'
+        order by event_seq limit ${scannedAtHead}
       ) head order by attempts, event_seq limit 1)
       and d.status = 'pending'
-    returning d.id, d.event_seq::float8 as event_seq, d.event_type, d.correlation_id, d.body, d.attempts, d.tries, d.first_failed_at`;
+    returning ${claimedColumns(deps.db.sql)}`;
   return row && toClaimed(row);
 }

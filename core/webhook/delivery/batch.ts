@@ -1,7 +1,6 @@
 import { pauseAfter } from "../../backoff.ts";
 import type { Clock } from "../../clock.ts";
 import type { Vault } from "../../crypto/index.ts";
-import { sealedPlace } from "../../crypto/sealed-place.ts";
 import type { Database } from "../../db/index.ts";
 import type { Egress } from "../../egress/index.ts";
 import type { Ids } from "../../id.ts";
@@ -9,8 +8,10 @@ import type { Logger } from "../../log.ts";
 import { count } from "../../metric/index.ts";
 import type { Storage } from "../../storage/index.ts";
 import { type Attempt, attempt, attemptTimeoutMs } from "./attempt.ts";
+import type { Claimed } from "./claimed.ts";
 import type { Target } from "./endpoint.ts";
-import type { Outcome, Recorder } from "./record.ts";
+import type { AttemptRecord, Recorder } from "./record.ts";
+import { openBody } from "./sealed-body.ts";
 
 export interface WebhookDeps {
   db: Database;
@@ -20,31 +21,18 @@ export interface WebhookDeps {
   clock: Clock;
   ids: Ids;
   log: Logger;
-  /** Answers 0 to 1, for the jitter. */
+  /** Returns 0 to 1, for the jitter. */
   random?: () => number;
-  /** Waits until the clock has moved on so far. */
+  /** Waits until the clock has advanced by this many milliseconds. */
   sleep?: (ms: number) => Promise<void>;
-  /** For one try. Default: `attemptTimeoutMs`. */
+  /** Limit for one attempt. Default: `attemptTimeoutMs`. */
   timeoutMs?: number;
 }
 
-/** Failures in a row after which an endpoint is parked. */
+/** Consecutive failures after which an endpoint is parked. */
 export const parkedAfter = 3;
 
-/** A delivery that this worker has claimed. */
-export interface Claimed {
-  id: string;
-  eventType: string;
-  correlationId: string | null;
-  body: string;
-  /** All tries before. */
-  attempts: number;
-  /** Failed tries before that count against `maxRetries`. */
-  tries: number;
-  firstFailedAt: Date | null;
-}
-
-/** How long there is left to work, in milliseconds. */
+/** The remaining working time, in milliseconds. */
 export interface Budget {
   left(): number;
 }
@@ -56,28 +44,28 @@ export function startBudget(ms: number): Budget {
 
 export const hasTime = (deps: WebhookDeps, budget: Budget) => budget.left() >= (deps.timeoutMs ?? attemptTimeoutMs);
 
-/** What became of a group of deliveries. */
-export interface GroupResult {
+/** The result of a batch of deliveries to one endpoint. */
+export interface BatchResult {
   tried: number;
   untried: string[];
-  /** Those that failed since the last success, for which the endpoint itself is to blame as far as is known. */
+  /** Ids of deliveries that failed since the last success and are not known to be at fault themselves. */
   failed: string[];
   failures: number;
   failingSince: Date | null;
 }
 
 /**
- * Delivers what one instance has to say, one after another in the order given. Stops when there is no time left for a whole
- * try, and after three failures in a row.
+ * Delivers a batch for one instance, one after another in the given order. Stops when the remaining time is too short
+ * for a whole attempt, and after `parkedAfter` consecutive failures.
  */
-export async function runGroup(
+export async function runBatch(
   deps: WebhookDeps,
   recorder: Recorder,
   endpoint: Target,
   deliveries: readonly Claimed[],
   budget: Budget,
-): Promise<GroupResult> {
-  let { failures, failingSince } = endpoint.health;
+): Promise<BatchResult> {
+  let { failures, failingSince } = endpoint.breaker;
   let failed: string[] = [];
   let tried = 0;
   for (const delivery of deliveries) {
@@ -99,18 +87,18 @@ export async function runGroup(
   return { tried, untried: deliveries.slice(tried).map(({ id }) => id), failed, failures, failingSince };
 }
 
-/** The endpoint has taken something else since this delivery first failed: then the delivery is to blame, not the endpoint. */
+/** Whether the delivery itself is at fault: its endpoint has accepted another delivery since this one first failed. */
 export function isAtFault(delivery: Claimed, failingSince: Date | null): boolean {
   return delivery.firstFailedAt !== null && (failingSince === null || delivery.firstFailedAt < failingSince);
 }
 
-/** Makes one try. `counts`: a failure counts against `maxRetries`. */
+/** Makes one attempt. With `counts`, a failure counts against `maxRetries`. */
 export async function tryOnce(
   deps: WebhookDeps,
   endpoint: Target,
   delivery: Claimed,
   { atFault, counts }: { atFault: boolean; counts: boolean },
-): Promise<Outcome> {
+): Promise<AttemptRecord> {
   const at = deps.clock.now();
   const body = readBody(deps, delivery);
   const result =
@@ -135,28 +123,28 @@ export async function tryOnce(
   return { ...result, attemptId: deps.ids.uuid(), deliveryId: delivery.id, at, counts, verdict };
 }
 
-/** A body that cannot be decrypted counts as a failed try: else it would hold up its instance for ever. */
+/** Treats a body that can't be decrypted as a failed attempt. Otherwise it would block its instance forever. */
 function readBody(deps: WebhookDeps, delivery: Claimed): string | Attempt {
   try {
     return openBody(deps.vault, delivery.id, delivery.body);
   } catch (error) {
     const { id: deliveryId, correlationId } = delivery;
-    deps.log.error({ err: error, correlationId, deliveryId }, "a stored webhook body cannot be decrypted");
-    const reason = "internal: the stored body cannot be decrypted";
+    deps.log.error({ err: error, correlationId, deliveryId }, "can't decrypt a stored webhook body");
+    const reason = "internal: the stored body can't be decrypted";
     return { succeeded: false, status: null, error: reason, response: null, durationMs: 0 };
   }
 }
 
 /**
- * 410 Gone says that nothing will ever be wanted there: no further try (Standard Webhooks). Otherwise a delivery has
- * `maxRetries` of them, but what the endpoint is to blame for does not use it up.
+ * 410 Gone ends a delivery without a retry (Standard Webhooks). Other failures are retried up to `maxRetries` times;
+ * failures of the endpoint itself don't use up retries.
  */
 function verdictOf(
   deps: WebhookDeps,
   result: Attempt,
   { tries, atFault }: { tries: number; atFault: boolean },
   endpoint: Target,
-): Outcome["verdict"] {
+): AttemptRecord["verdict"] {
   if (result.succeeded) return { status: "succeeded" };
   if (result.status === 410) return { status: "failed", reason: "gone" };
   if (atFault && tries > endpoint.maxRetries) return { status: "failed", reason: "exhausted" };
@@ -164,24 +152,7 @@ function verdictOf(
   return { status: "pending", nextAt: new Date(deps.clock.now().getTime() + pause) };
 }
 
-const sealedMark = "sealed:";
-
-/** How a body that holds a credential rests in the database. JSON never begins like this. */
-export function sealBody(vault: Vault, deliveryId: string, body: string): string {
-  return sealedMark + vault.seal(Buffer.from(body), sealedPlace.deliveryBody(deliveryId)).toString("base64");
-}
-
-/** The exact body of a stored delivery, as it is sent. */
-export function openBody(vault: Vault, deliveryId: string, stored: string): string {
-  if (!stored.startsWith(sealedMark)) return stored;
-  return vault
-    .open(Buffer.from(stored.slice(sealedMark.length), "base64"), sealedPlace.deliveryBody(deliveryId))
-    .toString();
-}
-
-export const isSealedBody = (stored: string) => stored.startsWith(sealedMark);
-
-/** Gives claimed deliveries back, untried: due at once. */
+/** Releases claimed deliveries that were not attempted. They are due at once. */
 export async function release(deps: WebhookDeps, deliveryIds: readonly string[]): Promise<void> {
   if (deliveryIds.length === 0) return;
   await deps.db.sql`

@@ -2,10 +2,11 @@ import { feedSinks, type SinkDeps } from "../../event-sink/feed.ts";
 import type { FileLink } from "../body/context.ts";
 import { parseEvent, type WebhookEvent } from "../body/event.ts";
 import { webhookBody } from "../body/index.ts";
-import { type Budget, runGroup, sealBody, startBudget, type WebhookDeps } from "./batch.ts";
-import { noteGroup, withoutLine } from "./circuit-breaker.ts";
+import { type Budget, runBatch, startBudget, type WebhookDeps } from "./batch.ts";
+import { recordBatchResult, withoutBacklog } from "./circuit-breaker.ts";
 import { type Endpoint, hasUrl, loadEndpoints, type Target } from "./endpoint.ts";
 import { Recorder } from "./record.ts";
+import { sealBody } from "./sealed-body.ts";
 
 /** A record of the event queue. */
 export interface EventRecord {
@@ -13,25 +14,27 @@ export interface EventRecord {
   body: string;
 }
 
-/** Beyond the time of the batch: until then nobody else takes what it has claimed. */
+/** Added to the time of the batch: no other worker takes its claimed deliveries before that. */
 const claimMarginMs = 30_000;
 
 export type DeliverDeps = WebhookDeps & SinkDeps;
 
-/** Of one instance: its webhooks wait meanwhile. `feedLagging` sends the rest. */
+/** Limit per instance, because its webhooks wait meanwhile. `feedLagging` sends the rest. */
 const maxSinkEvents = 500;
 
 type Incoming = { record: EventRecord; event: WebhookEvent };
 type Prepared = { id: string; event: WebhookEvent; body: string; endpoint: Target };
 
 /**
- * Tells the endpoints and the queues of events. For an endpoint: stores a delivery for each, then tries it at once, instances side by side, the events of
- * one in the order of their numbers. What fails waits in the database for `wakeDeliveries`, as does what is for an endpoint
- * that has a line: it stands in it, behind the others. Once a delivery is stored its event is taken care of, so an event
- * that comes off the queue again is not posted again. Queues are fed from the log beside that, and neither waits for the other
- * to succeed.
- * Answers the ids of the records that must come again, each with all later ones of its instance: those that are not events
- * (they end in the dead-letter queue), and those that failed for reasons of our own.
+ * Delivers events to webhook endpoints and to event queues.
+ *
+ * Stores one delivery per event and attempts it at once: instances in parallel, the events of one instance in order.
+ * Failed deliveries wait in the database for `retryDeliveries`. Deliveries to an endpoint with a backlog join the
+ * backlog. Once its delivery is stored, an event that comes off the queue again is not delivered twice. Event queues
+ * are fed from the event log at the same time; neither depends on the other.
+ *
+ * Returns the ids of the records that must come again, each with all later ones of its instance: records that are not
+ * events (they end in the dead-letter queue), and records that failed for an internal reason.
  */
 export async function deliverEvents(
   deps: DeliverDeps,
@@ -40,50 +43,50 @@ export async function deliverEvents(
 ): Promise<Set<string>> {
   const budget = startBudget(options.budgetMs);
   const failed = new Set<string>();
-  const groups = groupByInstance(deps, records, failed);
+  const byInstance = groupByInstance(deps, records, failed);
   const fail = (incoming: readonly Incoming[]) => {
     for (const { record } of incoming) failed.add(record.id);
   };
   let feeding: Promise<void> | undefined;
   try {
     const now = deps.clock.now();
-    const endpoints = await loadEndpoints(deps.db, deps.vault, [...groups.keys()]);
+    const endpoints = await loadEndpoints(deps.db, deps.vault, [...byInstance.keys()]);
     feeding = feedQueues(deps, endpoints, options.budgetMs);
     const prepared: Prepared[] = [];
-    for (const [id, incoming] of groups) prepared.push(...(await prepare(deps, endpoints.get(id), incoming, fail)));
+    for (const [id, incoming] of byInstance) prepared.push(...(await prepare(deps, endpoints.get(id), incoming, fail)));
     const claimed = await store(deps, prepared, new Date(now.getTime() + options.budgetMs + claimMarginMs));
-    await tryAll(deps, claimed, budget);
+    await attemptAll(deps, claimed, budget);
   } catch (error) {
-    deps.log.error({ err: error, records: records.length }, "a batch of events could not be delivered");
-    for (const incoming of groups.values()) fail(incoming);
+    deps.log.error({ err: error, records: records.length }, "can't deliver a batch of events");
+    for (const incoming of byInstance.values()) fail(incoming);
   }
   await feeding;
   return failed;
 }
 
-/** Throws nothing: what is not sent now is sent by `feedLagging`. */
+/** Never throws: `feedLagging` sends what is not sent now. */
 async function feedQueues(deps: DeliverDeps, endpoints: Map<string, Endpoint | Error>, budgetMs: number) {
   const fed = [...endpoints].filter(([, endpoint]) => !(endpoint instanceof Error) && endpoint.hasQueue);
   const instanceIds = fed.map(([instanceId]) => instanceId);
   if (instanceIds.length > 0) await feedSinks(deps, instanceIds, { budgetMs, maxEvents: maxSinkEvents });
 }
 
-/** A record that is not an event fails alone: it can never be delivered, so nothing has to wait for it. */
+/** A record that is not an event fails alone. It can never be delivered, so nothing waits for it. */
 function groupByInstance(deps: WebhookDeps, records: readonly EventRecord[], failed: Set<string>) {
-  const groups = new Map<string, Incoming[]>();
+  const byInstance = new Map<string, Incoming[]>();
   for (const record of records) {
     try {
       const event = parseEvent(record.body);
-      const group = groups.get(event.instanceId);
-      if (group) group.push({ record, event });
-      else groups.set(event.instanceId, [{ record, event }]);
+      const known = byInstance.get(event.instanceId);
+      if (known) known.push({ record, event });
+      else byInstance.set(event.instanceId, [{ record, event }]);
     } catch (error) {
       deps.log.error({ err: error, record: record.id }, "a record of the event queue is not an event");
       failed.add(record.id);
     }
   }
-  for (const group of groups.values()) group.sort((a, b) => a.event.seq - b.event.seq);
-  return groups;
+  for (const incoming of byInstance.values()) incoming.sort((a, b) => a.event.seq - b.event.seq);
+  return byInstance;
 }
 
 async function prepare(
@@ -93,7 +96,7 @@ async function prepare(
   fail: (incoming: readonly Incoming[]) => void,
 ): Promise<Prepared[]> {
   if (endpoint instanceof Error) {
-    deps.log.error({ err: endpoint }, "an instance's webhooks cannot be delivered");
+    deps.log.error({ err: endpoint }, "can't deliver the webhooks of an instance");
     fail(incoming);
     return [];
   }
@@ -105,7 +108,7 @@ async function prepare(
       if (body !== null) prepared.push({ id: deps.ids.uuid(), event, body, endpoint });
     } catch (error) {
       const { id: eventId, instanceId, correlationId } = event;
-      deps.log.error({ err: error, correlationId, instanceId, eventId }, "a webhook body cannot be made");
+      deps.log.error({ err: error, correlationId, instanceId, eventId }, "can't build a webhook body");
       fail(incoming.slice(index));
       break;
     }
@@ -113,12 +116,12 @@ async function prepare(
   return prepared;
 }
 
-/** How long a link in a body leads to its file, in seconds. */
+/** How long the link to a file works, in seconds. */
 const linkSeconds = 6 * 60 * 60;
 
 /**
- * The way to the file of a message. A body never changes under its id, so a retry has the link that the first try had.
- * On AWS it may end before its time, with the function's own credentials.
+ * Returns the link to the file of a message. A body never changes under its id, so a retry carries the link of the
+ * first attempt. On AWS the link may expire early, with the credentials of the function.
  */
 async function linkTo(deps: WebhookDeps, event: WebhookEvent): Promise<FileLink | null> {
   const media =
@@ -131,8 +134,8 @@ async function linkTo(deps: WebhookDeps, event: WebhookEvent): Promise<FileLink 
 }
 
 /**
- * One row for each delivery, claimed by us until `claimedUntil`, or in line behind the others when the endpoint has one.
- * Answers those that are ours to try now: not those of events that had a delivery before, whatever became of it.
+ * Stores one row per delivery: claimed until `claimedUntil`, or in the backlog if the endpoint has one. Returns the
+ * deliveries to attempt now. Events that already had a delivery are left out, whatever became of it.
  */
 async function store(deps: WebhookDeps, prepared: readonly Prepared[], claimedUntil: Date): Promise<Prepared[]> {
   if (prepared.length === 0) return [];
@@ -147,42 +150,42 @@ async function store(deps: WebhookDeps, prepared: readonly Prepared[], claimedUn
     url: endpoint.url,
     body: event.type === "connection.qr" ? sealBody(deps.vault, id, body) : body,
   }));
-  // As an array, so that the planner takes the index: of how many rows come out of JSON it has no idea.
+  // As an array, for the planner to use the index: it can't estimate the number of rows in JSON.
   const events = rows.map((row) => row.event_id);
   const instances = [...new Set(rows.map((row) => row.instance_id))];
-  // The lock keeps a line from ending between our look and our standing in it.
-  const stored = await deps.db.sql<{ id: string; in_line: boolean }[]>`
-    with line as materialized (
+  // The lock keeps a backlog from ending between this read and the insert.
+  const stored = await deps.db.sql<{ id: string; in_backlog: boolean }[]>`
+    with backlog as materialized (
       select instance_id from webhook_endpoints
       where instance_id = any(${instances}::uuid[]) and state <> 'failing' order by instance_id for share
     )
     insert into deliveries (id, instance_id, event_id, event_seq, event_type, correlation_id, url, body, next_at, created_at)
     select t.id, i.id, t.event_id, t.event_seq, t.event_type, t.correlation_id, t.url, t.body,
-      case when line.instance_id is null then ${claimedUntil.toISOString()}::timestamptz else 'infinity' end,
+      case when backlog.instance_id is null then ${claimedUntil.toISOString()}::timestamptz else 'infinity' end,
       ${now}::timestamptz
     from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t(id uuid, instance_id uuid, event_id uuid,
       event_seq bigint, event_type text, correlation_id text, url text, body text)
-    join instances i on i.id = t.instance_id left join line on line.instance_id = i.id
+    join instances i on i.id = t.instance_id left join backlog on backlog.instance_id = i.id
     where t.event_id <> all(array(select event_id from deliveries where event_id = any(${events}::uuid[])))
     on conflict (event_id, url) do nothing
-    returning id, next_at = 'infinity' as in_line`;
-  const ours = new Set(stored.flatMap((row) => (row.in_line ? [] : [row.id])));
+    returning id, next_at = 'infinity' as in_backlog`;
+  const ours = new Set(stored.flatMap((row) => (row.in_backlog ? [] : [row.id])));
   return prepared.filter(({ id }) => ours.has(id));
 }
 
-async function tryAll(deps: WebhookDeps, prepared: readonly Prepared[], budget: Budget): Promise<void> {
-  const groups = Map.groupBy(prepared, ({ endpoint }) => endpoint);
+async function attemptAll(deps: WebhookDeps, prepared: readonly Prepared[], budget: Budget): Promise<void> {
+  const byEndpoint = Map.groupBy(prepared, ({ endpoint }) => endpoint);
   const recorder = new Recorder(deps.db);
   const ended = await Promise.allSettled(
-    [...groups].map(async ([endpoint, deliveries]) => {
+    [...byEndpoint].map(async ([endpoint, deliveries]) => {
       const fresh = { attempts: 0, tries: 0, firstFailedAt: null };
       const claimed = deliveries.map(({ id, event: { type: eventType, correlationId }, body }) => {
         return { id, eventType, correlationId, body, ...fresh };
       });
-      const current = { ...endpoint, health: withoutLine(endpoint.health) };
-      const result = await runGroup(deps, recorder, current, claimed, budget);
+      const current = { ...endpoint, breaker: withoutBacklog(endpoint.breaker) };
+      const result = await runBatch(deps, recorder, current, claimed, budget);
       if (result.failures > 0) await recorder.settled();
-      await noteGroup(deps, current, result);
+      await recordBatchResult(deps, current, result);
     }),
   );
   await recorder.settled();

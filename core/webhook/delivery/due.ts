@@ -1,15 +1,18 @@
-import { toClaimed } from "./backlog.ts";
-import type { Claimed, WebhookDeps } from "./batch.ts";
+import type { WebhookDeps } from "./batch.ts";
+import { byEvent, type Claimed, type ClaimedRow, claimedColumns, toClaimed } from "./claimed.ts";
 
 export type Due = Claimed & { instanceId: string };
 
-/** The oldest events first of each endpoint that has no line, the endpoints that wait longest first. */
+/**
+ * Claims deliveries that are due at endpoints without a backlog: the endpoints that wait longest first, and for each
+ * its oldest events first.
+ */
 export async function claimDue(
   deps: WebhookDeps,
   options: { until: Date; except: readonly string[]; endpoints: number; perEndpoint: number; limit: number },
 ): Promise<Due[]> {
   const now = deps.clock.now().toISOString();
-  const rows = await deps.db.sql<(Parameters<typeof toClaimed>[0] & { instance_id: string })[]>`
+  const rows = await deps.db.sql<(ClaimedRow & { instance_id: string })[]>`
     with due as (
       select id, instance_id,
         row_number() over (partition by instance_id order by event_seq) as place,
@@ -28,14 +31,11 @@ export async function claimDue(
       for update skip locked
     )
     update deliveries d set next_at = ${options.until.toISOString()}::timestamptz from free where d.id = free.id
-    returning d.id, d.instance_id, d.event_seq::float8 as event_seq, d.event_type, d.correlation_id, d.body, d.attempts,
-      d.tries, d.first_failed_at`;
-  return rows
-    .sort((a, b) => a.event_seq - b.event_seq)
-    .map((row) => ({ ...toClaimed(row), instanceId: row.instance_id }));
+    returning ${claimedColumns(deps.db.sql)}, d.instance_id`;
+  return rows.sort(byEvent).map((row) => ({ ...toClaimed(row), instanceId: row.instance_id }));
 }
 
-/** The instance's user has switched its webhook off, and the event is not wanted any more. */
+/** Fails deliveries of an instance whose user has switched the webhook off. */
 export async function giveUp(deps: WebhookDeps, deliveries: readonly Due[]): Promise<void> {
   const ids = deliveries.map((delivery) => delivery.id);
   await deps.db.sql`
@@ -44,6 +44,6 @@ export async function giveUp(deps: WebhookDeps, deliveries: readonly Due[]): Pro
     where id = any(${ids}::uuid[]) and status = 'pending'`;
   deps.log.warn(
     { instanceId: deliveries[0]?.instanceId, deliveries: ids.length },
-    "deliveries of an instance without webhook were given up",
+    "gave up on deliveries of an instance without a webhook",
   );
 }

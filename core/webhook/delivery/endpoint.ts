@@ -4,41 +4,41 @@ import type { Database } from "../../db/index.ts";
 import type { Dialect } from "../../instance/instance.sql.ts";
 import type { BodyContext } from "../body/context.ts";
 
-/** With what the deliveries of an instance are signed and sent. */
+/** How the deliveries of an instance are signed, and the headers that they carry. */
 export interface Signing {
   secret: string | undefined;
-  /** The secret before, which signs as well until then. */
+  /** The previous secret, which signs as well until `until`. */
   previous: { secret: string; until: Date } | undefined;
   headers: Record<string, string>;
 }
 
-/** How an endpoint fares. */
-export interface Health {
-  /** `failing`: some tries failed. `parked`: only a probe is tried. `draining`: what waited in line is worked off. */
+/** The circuit breaker of an endpoint. */
+export interface Breaker {
+  /** `failing`: some attempts failed. `parked`: only probes are sent. `draining`: the backlog is being delivered. */
   state: "healthy" | "failing" | "parked" | "draining";
-  /** In a row; a probe counts once. */
+  /** Consecutive failures. A probe counts once. */
   failures: number;
-  /** Since when nothing has succeeded; null when the last try did. */
+  /** When the current failures began; null after a success. */
   failingSince: Date | null;
 }
 
-export const healthy: Health = { state: "healthy", failures: 0, failingSince: null };
+export const healthy: Breaker = { state: "healthy", failures: 0, failingSince: null };
 
-/** Where the webhooks of an instance go, and how. */
+/** Where and how the webhooks of an instance are delivered. */
 export interface Endpoint extends BodyContext, Signing {
   instanceId: string;
-  /** Null when there is none or it is switched off. */
+  /** Null if there is none or it is switched off. */
   url: string | null;
-  /** Tries after the first. */
+  /** Attempts after the first. */
   maxRetries: number;
-  /** Milliseconds, the first pause. */
+  /** The first pause, in milliseconds. */
   retryInterval: number;
-  health: Health;
-  /** Whether events of the instance go to a queue, too. */
+  breaker: Breaker;
+  /** Whether the events of the instance also go to an event queue. */
   hasQueue: boolean;
 }
 
-/** One that deliveries can be made to. */
+/** An endpoint with a URL. */
 export type Target = Endpoint & { url: string };
 
 export const hasUrl = (endpoint: Endpoint | undefined): endpoint is Target =>
@@ -68,8 +68,9 @@ interface Row {
 }
 
 /**
- * The endpoints of some instances, by instance; one that does not exist is absent, one whose secret cannot be decrypted
- * is an `Error`. What is known of another URL counts for nothing, but what waits in its line goes to the new one in order.
+ * Loads the endpoints of some instances, by instance. An instance that does not exist is absent; one whose secret can't
+ * be decrypted is an `Error`. When the URL has changed, the breaker starts anew, and the backlog goes to the new URL in
+ * order.
  */
 export async function loadEndpoints(
   db: Database,
@@ -94,7 +95,7 @@ function endpointOf(row: Row, vault: Vault): Endpoint | Error {
   try {
     signing = signingOf(row, vault);
   } catch (error) {
-    return new Error(`the webhook secret of instance ${row.id} cannot be decrypted`, { cause: error });
+    return new Error(`can't decrypt the webhook secret of instance ${row.id}`, { cause: error });
   }
   return {
     ...signing,
@@ -108,13 +109,13 @@ function endpointOf(row: Row, vault: Vault): Endpoint | Error {
     notifyRead: row.notify_read,
     maxRetries: row.max_retries,
     retryInterval: row.retry_interval,
-    health: healthOf(row),
+    breaker: breakerOf(row),
     hasQueue: row.has_queue,
     openQr: (sealed) => vault.open(Buffer.from(sealed, "base64"), sealedPlace.qr(row.id)).toString(),
   };
 }
 
-function healthOf({ state, same_url, failures, failing_since }: Row): Health {
+function breakerOf({ state, same_url, failures, failing_since }: Row): Breaker {
   if (!state) return healthy;
   if (!same_url) return state === "failing" ? healthy : { ...healthy, state: "draining" };
   return { state, failures: failures ?? 0, failingSince: failures ? failing_since : null };

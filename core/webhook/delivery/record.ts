@@ -1,30 +1,31 @@
 import { type Database, storableText } from "../../db/index.ts";
+import { webhookLane } from "../../usage/lane.ts";
 import type { Attempt } from "./attempt.ts";
 
-/** One try and what follows from it. */
-export interface Outcome extends Attempt {
+/** One attempt and its consequences. */
+export interface AttemptRecord extends Attempt {
   attemptId: string;
   deliveryId: string;
   at: Date;
   /** Whether a failure counts against `maxRetries`. */
   counts: boolean;
-  /** What becomes of the delivery, and for a pending one, when it is tried next. */
+  /** The resulting state of the delivery, with the time of the next attempt if it stays pending. */
   verdict:
     | { status: "succeeded" }
     | { status: "failed"; reason: "exhausted" | "gone" }
     | { status: "pending"; nextAt: Date };
 }
 
-/** Outcomes are gathered for so long. What this process had not written when it died is posted again, under the same id. */
+/**
+ * Attempts are gathered for this long, in milliseconds. If the process dies before it writes them, their deliveries are
+ * posted again under the same id.
+ */
 const gatherMs = 10;
 
-/** Who counts in `usage`: webhooks. */
-const usageLane = 1;
-
-/** Writes outcomes soon after they happen, many in one statement. */
+/** Writes attempts soon after they happen, many in one statement. */
 export class Recorder {
   readonly #db: Database;
-  #waiting: Outcome[] = [];
+  #waiting: AttemptRecord[] = [];
   #added = 0;
   #written = 0;
   #writing: Promise<void> | undefined;
@@ -35,15 +36,15 @@ export class Recorder {
     this.#db = db;
   }
 
-  add(outcome: Outcome): void {
+  add(record: AttemptRecord): void {
     this.#added++;
-    this.#waiting.push(outcome);
+    this.#waiting.push(record);
     if (!this.#writing) this.#gathering ??= setTimeout(() => this.#writeNext(), gatherMs);
   }
 
   /**
-   * Waits until all that was added before is written. Throws when the database refused any of it; those deliveries stay
-   * pending and will be sent again.
+   * Waits until all attempts added so far are written. Throws when the database refuses any of them; those deliveries
+   * stay pending and are sent again.
    */
   async settled(): Promise<void> {
     const target = this.#added;
@@ -71,27 +72,26 @@ export class Recorder {
 }
 
 /**
- * Logs attempts and moves their deliveries on, and counts those that have succeeded for the statistics. One that was
- * finished by another worker meanwhile stays as it is; the attempt is logged all the same. A delivery that went with its
- * instance takes none. All deliveries are locked before any count, and either in one order, so that no two writers can
- * wait for each other.
+ * Logs attempts, advances their deliveries, and counts successes for the usage statistics. A delivery that another
+ * worker has finished meanwhile stays as it is, but the attempt is logged. An attempt of a deleted instance is dropped.
+ * All deliveries are locked before any usage row, and both in a fixed order, so that writers never deadlock.
  */
-async function record(db: Database, outcomes: readonly Outcome[]): Promise<void> {
-  const rows = outcomes.map((outcome) => ({
-    attempt_id: outcome.attemptId,
-    delivery_id: outcome.deliveryId,
-    at: outcome.at.toISOString(),
-    duration_ms: outcome.durationMs,
-    http_status: outcome.status,
-    error: storable(outcome.error),
-    response: storable(outcome.response),
-    counts: outcome.counts,
-    verdict: outcome.verdict.status,
-    reason: outcome.verdict.status === "failed" ? outcome.verdict.reason : null,
-    next_at: outcome.verdict.status === "pending" ? outcome.verdict.nextAt.toISOString() : null,
+async function record(db: Database, records: readonly AttemptRecord[]): Promise<void> {
+  const rows = records.map((one) => ({
+    attempt_id: one.attemptId,
+    delivery_id: one.deliveryId,
+    at: one.at.toISOString(),
+    duration_ms: one.durationMs,
+    http_status: one.status,
+    error: storable(one.error),
+    response: storable(one.response),
+    counts: one.counts,
+    verdict: one.verdict.status,
+    reason: one.verdict.status === "failed" ? one.verdict.reason : null,
+    next_at: one.verdict.status === "pending" ? one.verdict.nextAt.toISOString() : null,
   }));
-  // Named again as an array: of how many rows come out of JSON the planner has no idea, and would read the whole table.
-  const ids = outcomes.map((outcome) => outcome.deliveryId);
+  // As an array too, for the planner to use the index: it can't estimate the number of rows in JSON.
+  const ids = records.map((one) => one.deliveryId);
   await db.sql`
     with outcome as (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t(attempt_id uuid, delivery_id uuid,
@@ -106,7 +106,7 @@ async function record(db: Database, outcomes: readonly Outcome[]): Promise<void>
       select attempt_id, id, number, at, duration_ms, http_status, error, response from known
     ), counted as (
       insert into usage (user_id, instance_id, slot, lane, webhook_sent)
-      select i.user_id, i.id, date_bin('15 minutes', known.at, '2000-01-01Z'), ${usageLane}, count(*)
+      select i.user_id, i.id, date_bin('15 minutes', known.at, '2000-01-01Z'), ${webhookLane}, count(*)
       from known join instances i on i.id = known.instance_id
       where known.open and known.verdict = 'succeeded'
       group by 1, 2, 3 order by 1, 3, 2
@@ -125,7 +125,7 @@ async function record(db: Database, outcomes: readonly Outcome[]): Promise<void>
     from known where d.id = known.id and d.id = any(${ids}::uuid[])`;
 }
 
-/** Cutting an answer may have split a character in two, and Postgres takes neither halves nor NUL. */
+/** Cutting a response can split a character, and Postgres accepts neither half characters nor NUL. */
 function storable(text: string | null): string | null {
   return text && storableText(text).toWellFormed();
 }

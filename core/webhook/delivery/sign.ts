@@ -1,27 +1,29 @@
 import { createHmac } from "node:crypto";
 
 export interface Signed {
-  /** Stable over all tries of a delivery, so that a receiver can tell a repeat. */
+  /** The same for all attempts of a delivery, so that a receiver recognizes a repeat. */
   id: string;
-  /** When this try is made. */
+  /** When this attempt is made. */
   at: Date;
-  /** The exact bytes that are sent, as text. */
+  /** The exact bytes sent, as text. */
   body: string;
   secret: string | undefined;
-  /** The secret before that one, while both are to be signed with. */
+  /** The previous secret, while both sign. */
   previousSecret?: string | undefined;
 }
 
 /**
- * The headers by which a receiver recognises a delivery and its sender.
+ * Returns the headers that identify a delivery and authenticate its sender.
  *
- * `X-Webhook-Signature`: hexadecimal HMAC-SHA256 of the body under the UTF-8 bytes of the secret, as both APIs define it.
- * `webhook-signature`: `v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`, as Standard Webhooks defines it. Its key
- * is, for a secret `whsec_<base64>`, what the base64 stands for, and for any other secret its UTF-8 bytes; a library that
- * always takes its secret for base64 must then be given the base64 of the secret.
- * While a secret is being changed, `webhook-signature` has one signature with each, the new one first, with a space between
- * (the receiver accepts any that fits), and the old one's hexadecimal form is in `X-Webhook-Signature-Previous`.
- * Without a secret there is no signature, but the id and the time are there all the same.
+ * `X-Webhook-Signature`: hexadecimal HMAC-SHA256 of the body, keyed with the UTF-8 bytes of the secret, as both APIs
+ * define it. `webhook-signature`: `v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`, as Standard Webhooks defines
+ * it. Its key is the decoded base64 of a secret `whsec_<base64>`, and the UTF-8 bytes of any other secret. For a
+ * library that always decodes base64, encode such a secret in base64 first.
+ *
+ * While a secret is being rotated, `webhook-signature` has one signature per secret, the new one first, separated by a
+ * space; receivers accept either. `X-Webhook-Signature-Previous` has the hexadecimal form of the old one. Without a
+ * secret the id and the timestamp are sent, but no signature.
+ *
  * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  */
 export function signatureHeaders({ id, at, body, secret, previousSecret }: Signed): Record<string, string> {

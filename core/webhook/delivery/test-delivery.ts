@@ -9,11 +9,11 @@ import { type Attempt, attempt } from "./attempt.ts";
 import { loadEndpoints } from "./endpoint.ts";
 
 /**
- * Posts a test to the webhook of an instance now, once, signed like any delivery, whether or not the webhook is switched
- * on. It is in no log and says nothing of the endpoint. Throws `webhook_disabled` when there is no URL; whatever goes
- * wrong at the other end is an answer.
+ * Posts a test event to the webhook of an instance, once, signed like any delivery, even if the webhook is switched
+ * off. The test is not logged and does not affect the circuit breaker. Throws `webhook_disabled` if the instance has no
+ * webhook URL. Failures of the receiver are returned.
  */
-export async function testWebhook(
+export async function sendTestDelivery(
   deps: { db: Database; vault: Vault; egress: Pick<Egress, "fetch">; clock: Clock; ids: Ids },
   instance: Instance,
   correlationId?: string,
@@ -34,7 +34,7 @@ export async function testWebhook(
   return attempt(deps.egress, { ...endpoint, url }, { id, body, correlationId }, at);
 }
 
-/** What the Gateway API's document calls the events that it tells of, in its order. */
+/** The event names of the Gateway API's document, in its order. */
 export const gatewayEvents = [
   "message.received",
   "message.sent",
@@ -55,16 +55,16 @@ export const gatewayEvents = [
 export interface UrlTest {
   url: string;
   event: (typeof gatewayEvents)[number];
-  /** Goes along as it is. */
+  /** Sent unchanged. */
   data: Record<string, unknown>;
 }
 
 /**
- * Posts a body like those of the Gateway API to any URL now, once. It belongs to no instance, so it is not signed, and is
- * in no log. Throws `url_not_allowed`, also when only the name's addresses show that it leads where we must not go;
- * whatever goes wrong at the other end is an answer.
+ * Posts a body like those of the Gateway API to any URL, once. It belongs to no instance, so it is neither signed nor
+ * logged. Throws `url_not_allowed`, also when only name resolution shows that the URL is not allowed. Failures of the
+ * receiver are returned.
  */
-export async function testUrl(
+export async function sendTestToUrl(
   deps: { egress: Pick<Egress, "fetch">; clock: Clock; ids: Ids },
   { url, event, data }: UrlTest,
   correlationId?: string,

@@ -4,30 +4,33 @@ import { isUuid } from "../../id.ts";
 import type { Instance } from "../../instance/index.ts";
 import { type PageRequest, type Pagination, pagination } from "../../page.ts";
 import { eventName, typesNamed } from "../body/name.ts";
-import { isSealedBody } from "../delivery/batch.ts";
-import type { Health } from "../delivery/endpoint.ts";
+import type { Breaker } from "../delivery/endpoint.ts";
+import { isSealedBody } from "../delivery/sealed-body.ts";
 
 export const deliveryStatuses = ["pending", "succeeded", "failed"] as const;
 export type DeliveryStatus = (typeof deliveryStatuses)[number];
 
 export interface LoggedDelivery {
-  /** What the receiver sees as `webhook-id`. */
+  /** The `webhook-id` that receivers see. */
   id: string;
   instanceId: string;
   eventId: string;
   /** The event's number within the instance. */
   sequence: number;
-  /** The event's, and that of the request or the message that led to it; null of deliveries of an earlier version. */
+  /**
+   * The correlation id of the event, and of the request or message that caused it. Null for deliveries of earlier
+   * versions.
+   */
   correlationId: string | null;
-  /** As the `event` of its body. */
+  /** The `event` field of the body. */
   event: string;
-  /** Where it was to go when it was made. */
+  /** The URL when the delivery was created. */
   url: string;
   status: DeliveryStatus;
-  /** `exhausted`: it had its tries; `gone`: the endpoint answered 410; `disabled`: the webhook was switched off. */
+  /** `exhausted`: no retries are left; `gone`: the endpoint returned 410; `disabled`: the webhook was switched off. */
   reason: string | null;
   attempts: number;
-  /** Null when it is not to be tried. */
+  /** Null if no attempt is planned. */
   nextAttemptAt: Date | null;
   createdAt: Date;
   finishedAt: Date | null;
@@ -37,10 +40,10 @@ export interface LoggedAttempt {
   number: number;
   at: Date;
   durationMs: number;
-  /** HTTP status, or null when there was no answer. */
+  /** HTTP status, or null without a response. */
   status: number | null;
   error: string | null;
-  /** The beginning of the answer. */
+  /** The beginning of the response body. */
   response: string | null;
 }
 
@@ -60,7 +63,7 @@ interface Row {
   finished_at: Date | null;
 }
 
-/** What the log asks of an instance. */
+/** The instance properties that the log needs. */
 export type Logged = Pick<Instance, "id" | "dialect">;
 
 const toLogged = (row: Row, instance: Logged): LoggedDelivery => ({
@@ -79,7 +82,7 @@ const toLogged = (row: Row, instance: Logged): LoggedDelivery => ({
   finishedAt: row.finished_at,
 });
 
-/** One that stands in line has its turn with its endpoint. */
+/** A backlogged delivery is retried when its endpoint is. */
 const columns = (db: Database) => db.sql`
   d.id, d.instance_id, d.event_id, d.event_seq::float8 as sequence, d.event_type, d.correlation_id, d.url, d.status, d.reason, d.attempts, d.created_at,
   d.finished_at, case when d.status <> 'pending' then null when d.next_at < 'infinity' then d.next_at
@@ -87,11 +90,11 @@ const columns = (db: Database) => db.sql`
 
 export interface DeliveryFilter {
   status?: DeliveryStatus | undefined;
-  /** Of the body, in either dialect's spelling. */
+  /** The `event` field of the body, in either dialect's spelling. */
   event?: string | undefined;
 }
 
-/** The deliveries of some instances together, from the newest to the oldest. */
+/** Lists the deliveries of some instances together, the newest first. */
 export async function listDeliveries(
   db: Database,
   instances: readonly Logged[],
@@ -104,7 +107,7 @@ export async function listDeliveries(
     ${page.event ? db.sql`and d.event_type = any(${typesNamed(page.event)})` : db.sql``}
     ${page.from ? db.sql`and d.created_at >= ${page.from.toISOString()}::timestamptz` : db.sql``}
     ${page.before ? db.sql`and d.created_at < ${page.before.toISOString()}::timestamptz` : db.sql``}`;
-  // Of each instance as many as the page could need, so that its index gives them in order.
+  // Reads as many of each instance as the page could need, so that each index scan stays in order.
   const rows = await db.sql<Row[]>`
     select ${columns(db)} from unnest(${ids}::uuid[]) as i(id) cross join lateral (
       select * from deliveries d where d.instance_id = i.id ${filter}
@@ -122,7 +125,7 @@ export async function listDeliveries(
   };
 }
 
-/** The instance of a delivery. Throws `delivery_not_found`, also when the instance is being deleted. */
+/** Returns the instance of a delivery. Throws `delivery_not_found`, also when the instance is being deleted. */
 export async function instanceOfDelivery(db: Database, deliveryId: string): Promise<string> {
   const [row] = isUuid(deliveryId)
     ? await db.sql<{ instance_id: string }[]>`
@@ -133,13 +136,13 @@ export async function instanceOfDelivery(db: Database, deliveryId: string): Prom
   return row.instance_id;
 }
 
-/** Of one call. */
+/** Limit of one call. */
 export const maxCleared = 50_000;
 
 /**
- * Removes deliveries that have succeeded or failed, with their attempts, `atOnce` in a statement and at most `most`; what
- * is still to be sent stays. `more`: another call would find more. Should the queue bring the event of one again, as it may for some minutes,
- * it is posted once more, with the `eventId` that it had.
+ * Deletes deliveries that have succeeded or failed, with their attempts: `atOnce` per statement, `most` in total.
+ * Pending deliveries stay. `more` means that another call would find more. If the queue delivers an event again within
+ * a few minutes, the receiver gets it once more, under the same `eventId`.
  */
 export async function clearDeliveries(
   db: Database,
@@ -149,7 +152,7 @@ export async function clearDeliveries(
   let deleted = 0;
   while (deleted < most) {
     const limit = Math.min(atOnce, most - deleted);
-    // Locked in the order in which attempts are recorded; one that is replayed meanwhile is pending, and stays.
+    // Locks in the order in which attempts are recorded. A delivery that is replayed meanwhile is pending, and stays.
     const gone = await db.sql`
       with finished as materialized (
         select id from deliveries where instance_id = any(${instanceIds as string[]}::uuid[]) and status <> 'pending'
@@ -165,7 +168,7 @@ export async function clearDeliveries(
 }
 
 /**
- * One delivery with its body and its attempts. A body that holds a credential, as a QR code, is null.
+ * Returns one delivery with its body and its attempts. A body that holds a credential, such as a QR code, is null.
  * Throws `delivery_not_found`.
  */
 export async function readDelivery(
@@ -187,21 +190,21 @@ export async function readDelivery(
 export interface WebhookStatus {
   enabled: boolean;
   url: string | null;
-  state: Health["state"] | "disabled";
-  /** In a row; a probe counts once. */
+  state: Breaker["state"] | "disabled";
+  /** Consecutive failures. A probe counts once. */
   failures: number;
   failingSince: Date | null;
-  /** The next probe, or the next turn of what is being worked off. */
+  /** The next probe, or the next pass over the backlog. */
   nextAttemptAt: Date | null;
-  /** Deliveries that have not succeeded yet and have not failed. */
+  /** Deliveries that have neither succeeded nor failed. */
   waiting: number;
 }
 
-/** How the endpoint of an instance fares. */
+/** Returns the state of an instance's webhook endpoint. */
 export async function readStatus(db: Database, instance: Instance): Promise<WebhookStatus> {
   const { webhookUrl: url, webhookEnabled: enabled } = instance;
   const [row] = await db.sql<
-    { state: Health["state"] | null; failures: number; failing_since: Date; next_at: Date; waiting: number }[]
+    { state: Breaker["state"] | null; failures: number; failing_since: Date; next_at: Date; waiting: number }[]
   >`
     select w.state, w.failures, w.failing_since, w.next_at,
       (select count(*)::int from deliveries d where d.instance_id = ${instance.id} and d.status = 'pending') as waiting

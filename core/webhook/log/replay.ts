@@ -5,28 +5,28 @@ import { AppError } from "../../error.ts";
 import { isUuid } from "../../id.ts";
 import type { Instance } from "../../instance/index.ts";
 import { typesNamed } from "../body/name.ts";
-import { openLine } from "../delivery/circuit-breaker.ts";
+import { openBacklog } from "../delivery/circuit-breaker.ts";
 
 interface ReplayDeps {
   db: Database;
   clock: Clock;
 }
 
-/** Of one call. */
+/** Limit of one call. */
 export const maxReplayed = 10_000;
 
-/** Throws `webhook_disabled` when there is nowhere to send anything. */
+/** Throws `webhook_disabled` if the instance has no enabled webhook URL. */
 function urlOf(instance: Instance): string {
   if (instance.webhookEnabled && instance.webhookUrl) return instance.webhookUrl;
-  throw new AppError("webhook_disabled", "switch the webhook of the instance on first");
+  throw new AppError("webhook_disabled", "switch on the webhook of the instance first");
 }
 
 /**
- * Puts finished deliveries in line again, under their ids and with their bodies, to go where the webhook goes now. Their
- * tries are counted anew; the log keeps all. They go at the rate of any drain and in the order of their events; what
- * happens meanwhile stands in line behind them.
+ * Moves finished deliveries back to the backlog, with their ids and bodies, for the current URL of the webhook. Their
+ * retries are counted anew; the log keeps all attempts. They drain at the usual rate, in the order of their events.
+ * Events that happen meanwhile join the backlog behind them.
  */
-async function putInLine(sql: postgres.ISql, ids: readonly string[]): Promise<number> {
+async function requeueDeliveries(sql: postgres.ISql, ids: readonly string[]): Promise<number> {
   const moved = await sql`
     update deliveries set status = 'pending', next_at = 'infinity', tries = 0, first_failed_at = null, finished_at = null,
       reason = null
@@ -35,7 +35,7 @@ async function putInLine(sql: postgres.ISql, ids: readonly string[]): Promise<nu
 }
 
 /**
- * Sends one delivery again; one that still waits is left to its turn. Throws `delivery_not_found` and `webhook_disabled`.
+ * Sends one delivery again. A pending delivery is left as it is. Throws `delivery_not_found` and `webhook_disabled`.
  */
 export async function replayDelivery(deps: ReplayDeps, instance: Instance, deliveryId: string): Promise<void> {
   const url = urlOf(instance);
@@ -44,25 +44,25 @@ export async function replayDelivery(deps: ReplayDeps, instance: Instance, deliv
       ? await sql`select 1 from deliveries where id = ${deliveryId} and instance_id = ${instance.id}`
       : [];
     if (!found) throw new AppError("delivery_not_found");
-    await openLine(sql, instance.id, url, deps.clock.now());
-    await putInLine(sql, [deliveryId]);
+    await openBacklog(sql, instance.id, url, deps.clock.now());
+    await requeueDeliveries(sql, [deliveryId]);
   });
 }
 
 export interface ReplayRange {
-  /** Of deliveries that were made from this instant on … */
+  /** Start of the creation time, inclusive. */
   from: Date;
-  /** … and before this one. */
+  /** End of the creation time, exclusive. */
   to: Date;
-  /** `all`: those that have succeeded as well. */
+  /** `all` includes deliveries that succeeded. */
   status: "failed" | "all";
-  /** Names of events, in either dialect's spelling; all when absent. */
+  /** Event names, in either dialect's spelling. All events if absent. */
   events?: string[] | undefined;
 }
 
 /**
- * Sends the deliveries of a time range again, the oldest first, at most `maxReplayed`. `next` is where another call goes on
- * when there are more. Throws `webhook_disabled`.
+ * Sends the deliveries of a time range again, the oldest first, up to `maxReplayed`. `next` is the `from` of the next
+ * call if there are more. Throws `webhook_disabled`.
  */
 export async function replayRange(
   deps: ReplayDeps,
@@ -82,7 +82,7 @@ export async function replayRange(
     const next = rows[maxReplayed]?.created_at ?? null;
     const ids = rows.slice(0, maxReplayed).map((row) => row.id);
     if (ids.length === 0) return { replayed: 0, next };
-    await openLine(sql, instance.id, url, deps.clock.now());
-    return { replayed: await putInLine(sql, ids), next };
+    await openBacklog(sql, instance.id, url, deps.clock.now());
+    return { replayed: await requeueDeliveries(sql, ids), next };
   });
 }

@@ -6,20 +6,20 @@ export interface DeliveryCounts {
   total: number;
   succeeded: number;
   failed: number;
-  /** Not sent yet, or to be tried again. */
+  /** Not attempted yet, or waiting for a retry. */
   pending: number;
 }
 
 export interface WebhookStats extends DeliveryCounts {
-  /** Of those that are finished, 0 to 1; null when none is. */
+  /** Share of finished deliveries, 0 to 1. Null if none is finished. */
   successRate: number | null;
-  /** Of all tries, in milliseconds; null when there was none. */
+  /** Average of all attempts, in milliseconds. Null without attempts. */
   averageDurationMs: number | null;
-  /** By the `event` of the bodies. */
+  /** By the `event` field of the bodies. */
   byEvent: Record<string, DeliveryCounts>;
 }
 
-/** What is in the logs of some instances, in figures. */
+/** Returns the delivery counts of some instances. */
 export async function readStats(db: Database, instanceIds: readonly string[]): Promise<WebhookStats> {
   const ids = instanceIds as string[];
   const [rows, [tries]] = await Promise.all([

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { webhookUrl } from "../../../../core/instance-management/settings.ts";
-import { gatewayEvents, testUrl } from "../../../../core/webhook/delivery/test-delivery.ts";
+import { gatewayEvents, sendTestToUrl } from "../../../../core/webhook/delivery/test-delivery.ts";
 import { deliveryStatuses, type LoggedDelivery, maxCleared } from "../../../../core/webhook/log/index.ts";
 import { callerEndpoint } from "../../engine/endpoint.ts";
 import * as webhook from "../../operations/webhook-log.ts";
@@ -47,7 +47,7 @@ export const webhookEndpoints = [
     ),
     errors: ["url_not_allowed"],
     in: ({ body }) => body,
-    does: ({ deps, requestId }, wanted) => testUrl(deps, wanted, requestId),
+    does: ({ deps, requestId }, wanted) => sendTestToUrl(deps, wanted, requestId),
     out: ({ succeeded, status, durationMs, response, error }) =>
       enveloped(
         { success: succeeded, status, durationMs, response, error },

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { testWebhook } from "../../../../core/webhook/delivery/test-delivery.ts";
+import { sendTestDelivery } from "../../../../core/webhook/delivery/test-delivery.ts";
 import * as log from "../../../../core/webhook/log/index.ts";
 import { deliveryStatuses } from "../../../../core/webhook/log/index.ts";
 import { maxReplayed, replayRange } from "../../../../core/webhook/log/replay.ts";
@@ -105,7 +105,7 @@ export const webhookEndpoints = [
     errors: ["webhook_disabled"],
     secrets: true,
     in: () => undefined,
-    does: ({ deps, instance, requestId }) => testWebhook(deps, instance, requestId),
+    does: ({ deps, instance, requestId }) => sendTestDelivery(deps, instance, requestId),
     out: ({ succeeded, status, durationMs, response, error }) => ({
       delivered: succeeded,
       status,
