@@ -28,7 +28,7 @@ COPY core core
 COPY functions functions
 COPY session-host session-host
 COPY local local
-COPY infra/local infra/local
+COPY simulator simulator
 
 FROM base AS whole
 COPY --from=whole-build /app /app

@@ -33,7 +33,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "parts",
-          include: folders("api", "contract", "host", "unit", "webhook", "whatsapp"),
+          include: folders("api", "contract", "host", "simulator", "unit", "webhook"),
           // Loading the program takes longer than most of these tests.
           isolate: false,
         },

@@ -1,4 +1,4 @@
-import type { WhatsApp } from "../../infra/local/whatsapp/index.ts";
+import type { WhatsApp } from "../../simulator/index.ts";
 import type { SandboxFolder } from "./folder.ts";
 
 /**

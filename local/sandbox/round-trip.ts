@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import * as z from "zod";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
+import type { Phone } from "../../simulator/index.ts";
 import { askUntil, unlessAborted } from "../terminal/program.ts";
 import type { Steps } from "../terminal/steps.ts";
 import { type Receiver, verifySignatures, type Webhook } from "./receiver.ts";

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { readConfig } from "../../core/config.ts";
 import { createLogger } from "../../core/log.ts";
-import { startControl } from "../../infra/local/whatsapp/control/server.ts";
-import { type Phone, startWhatsApp, type WhatsApp } from "../../infra/local/whatsapp/index.ts";
+import { startControl } from "../../simulator/control/server.ts";
+import { type Phone, startWhatsApp, type WhatsApp } from "../../simulator/index.ts";
 import { freePort } from "../data/port.ts";
 import { startGateway } from "../gateway/index.ts";
 import { untilAborted } from "../terminal/program.ts";

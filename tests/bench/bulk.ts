@@ -1,4 +1,4 @@
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
+import type { Phone } from "../../simulator/index.ts";
 import { Arrivals } from "./arrivals.ts";
 import { now } from "./clock.ts";
 import { WholeGateway } from "./gateway/subject.ts";

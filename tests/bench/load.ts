@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Phone, WhatsApp } from "../../infra/local/whatsapp/index.ts";
+import type { Phone, WhatsApp } from "../../simulator/index.ts";
 import { Arrivals } from "./arrivals.ts";
 import { now } from "./clock.ts";
 import type { Options } from "./options.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { WhatsApp } from "../../infra/local/whatsapp/index.ts";
+import type { WhatsApp } from "../../simulator/index.ts";
 import { now } from "./clock.ts";
 import type { Options } from "./options.ts";
 import type { Holding } from "./result.ts";

@@ -1,4 +1,4 @@
-import type { WhatsApp } from "../../infra/local/whatsapp/index.ts";
+import type { WhatsApp } from "../../simulator/index.ts";
 import type { Environment } from "./environment.ts";
 import type { Options } from "./options.ts";
 import type { Cpu, SubjectName } from "./subject.ts";

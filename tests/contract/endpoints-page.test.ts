@@ -41,6 +41,6 @@ describe("what it names is there", () => {
 
   test("every part of the simulated WhatsApp", () => {
     const files = Object.values(features).flatMap((one) => one.files as readonly string[]);
-    expect(files.filter((file) => !existsSync(`infra/local/whatsapp/${file}`))).toEqual([]);
+    expect(files.filter((file) => !existsSync(`simulator/${file}`))).toEqual([]);
   });
 });

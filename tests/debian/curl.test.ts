@@ -1,7 +1,7 @@
 import { execFile as execFileBack } from "node:child_process";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
+import type { Phone } from "../../simulator/index.ts";
 import { gatewayExample } from "../support/documents.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 

@@ -1,8 +1,8 @@
 import type { ChildProcess } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
 import { endHost, spawnHost } from "../../local/gateway/host-process.ts";
+import type { Phone } from "../../simulator/index.ts";
 import { type Consumer, makeQueue, startConsumer } from "../support/event-queue.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";

@@ -14,10 +14,10 @@ import { shardOf } from "../../core/instance/index.ts";
 import { createLogger } from "../../core/log.ts";
 import { createQueues, openQueues } from "../../core/queue/index.ts";
 import { openStorage, type Storage } from "../../core/storage/index.ts";
-import { startWhatsApp, type WhatsApp } from "../../infra/local/whatsapp/index.ts";
 import { startAws } from "../../local/aws/index.ts";
 import { openDataDir } from "../../local/data/index.ts";
 import { startPostgres } from "../../local/postgres/index.ts";
+import { startWhatsApp, type WhatsApp } from "../../simulator/index.ts";
 import { until } from "../support/until.ts";
 import { loadInstance } from "./instance.ts";
 

@@ -9,10 +9,10 @@ import {
   readClientVersion,
 } from "../../core/client-version/index.ts";
 import { readConfig } from "../../core/config.ts";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
 import { endHost, spawnHost } from "../../local/gateway/host-process.ts";
 import { prepareWhatsApp } from "../../session-host/baileys/whatsapp.ts";
 import { startHost } from "../../session-host/host/start.ts";
+import type { Phone } from "../../simulator/index.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 import { details } from "./instance.ts";

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openVault } from "../../core/crypto/index.ts";
 import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
 import { KeyStore } from "../../session-host/baileys/key-store.ts";
+import type { Phone } from "../../simulator/index.ts";
 import { type Dialect, startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { Client } from "../support/simulator/client.ts";
 import { until } from "../support/until.ts";
-import { Client } from "../whatsapp/client.ts";
 import { closings, details, exchange, opened, secrets } from "./instance.ts";
 import { dialects, type RestClient, restClient } from "./rest.ts";
 

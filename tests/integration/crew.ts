@@ -1,7 +1,7 @@
 import { expect } from "vitest";
-import type { Group } from "../../infra/local/whatsapp/group.ts";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
-import type { InboxMessage } from "../../infra/local/whatsapp/phone/inbox.ts";
+import type { Phone } from "../../simulator/index.ts";
+import type { Group } from "../../simulator/model/group.ts";
+import type { InboxMessage } from "../../simulator/phone/mailbox/inbox.ts";
 import { type Answer, type Dialect, startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { type FileServer, png, type Served, startFileServer } from "./files.ts";
 import { mp4 } from "./film.ts";

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
+import type { Phone } from "../../simulator/index.ts";
 import type { Basics, Case, Request } from "./endpoint-frame.ts";
 
 /** What the requests of the Multi-Instance API are made of. */

@@ -1,4 +1,4 @@
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
+import type { Phone } from "../../simulator/index.ts";
 import { gatewayDocument } from "../support/documents.ts";
 import type { Answer } from "../support/gateway.ts";
 import { until } from "../support/until.ts";

@@ -1,6 +1,6 @@
-import { startCall } from "../../infra/local/whatsapp/phone/call.ts";
-import { makeCommunity } from "../../infra/local/whatsapp/phone/community.ts";
-import { labelsOf } from "../../infra/local/whatsapp/phone/labels.ts";
+import { startCall } from "../../simulator/phone/owner/call.ts";
+import { makeCommunity } from "../../simulator/phone/owner/community.ts";
+import { labelsOf } from "../../simulator/phone/owner/labels.ts";
 import { until } from "../support/until.ts";
 import { type Request, shownIn } from "./endpoint-frame.ts";
 import { mp4 } from "./film.ts";

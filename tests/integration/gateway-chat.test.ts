@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
+import type { Phone } from "../../simulator/index.ts";
 import { until } from "../support/until.ts";
 import { type Body, type Crew, refused, startCrew } from "./crew.ts";
 import { type Messenger, messenger } from "./gateway-messenger.ts";

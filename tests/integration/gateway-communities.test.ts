@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Group } from "../../infra/local/whatsapp/group.ts";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
-import { changeLink, makeCommunity } from "../../infra/local/whatsapp/phone/community.ts";
-import { changeMembers } from "../../infra/local/whatsapp/phone/group.ts";
-import { child } from "../../infra/local/whatsapp/stanza/node.ts";
+import type { Phone } from "../../simulator/index.ts";
+import type { Group } from "../../simulator/model/group.ts";
+import { changeLink, makeCommunity } from "../../simulator/phone/owner/community.ts";
+import { changeMembers } from "../../simulator/phone/owner/group.ts";
+import { child } from "../../simulator/wire/node.ts";
 import { type Answer, startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
-import { saveContact } from "../../infra/local/whatsapp/phone/contacts.ts";
+import type { Phone } from "../../simulator/index.ts";
+import { saveContact } from "../../simulator/phone/owner/contacts.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 import { type FileServer, png, startFileServer } from "./files.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from "vitest";
-import { saveContact } from "../../infra/local/whatsapp/phone/contacts.ts";
+import { saveContact } from "../../simulator/phone/owner/contacts.ts";
 import { gatewayDocument } from "../support/documents.ts";
 import { startTestGateway } from "../support/gateway.ts";
 import { gateway } from "../support/tables.ts";

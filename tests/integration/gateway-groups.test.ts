@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Group } from "../../infra/local/whatsapp/group.ts";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
-import { child, children } from "../../infra/local/whatsapp/stanza/node.ts";
+import type { Phone } from "../../simulator/index.ts";
+import type { Group } from "../../simulator/model/group.ts";
+import { child, children } from "../../simulator/wire/node.ts";
 import { type Answer, startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 import { type FileServer, startFileServer } from "./files.ts";

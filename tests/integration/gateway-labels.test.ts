@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
-import { changeLabel, createLabel, deleteLabel, labelChat, labelsOf } from "../../infra/local/whatsapp/phone/labels.ts";
-import { child } from "../../infra/local/whatsapp/stanza/node.ts";
+import type { Phone } from "../../simulator/index.ts";
+import { changeLabel, createLabel, deleteLabel, labelChat, labelsOf } from "../../simulator/phone/owner/labels.ts";
+import { child } from "../../simulator/wire/node.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 

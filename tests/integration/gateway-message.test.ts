@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
-import type { InboxMessage } from "../../infra/local/whatsapp/phone/inbox.ts";
+import type { Phone } from "../../simulator/index.ts";
+import type { InboxMessage } from "../../simulator/phone/mailbox/inbox.ts";
 import { until } from "../support/until.ts";
 import { type Body, type Crew, refused, startCrew } from "./crew.ts";
 import { png } from "./files.ts";

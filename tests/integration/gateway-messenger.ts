@@ -1,6 +1,6 @@
 import { expect } from "vitest";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
-import type { InboxMessage } from "../../infra/local/whatsapp/phone/inbox.ts";
+import type { Phone } from "../../simulator/index.ts";
+import type { InboxMessage } from "../../simulator/phone/mailbox/inbox.ts";
 import type { Answer } from "../support/gateway.ts";
 import { at, type Body, type Crew } from "./crew.ts";
 

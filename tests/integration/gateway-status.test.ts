@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
-import { removeContact, saveContact } from "../../infra/local/whatsapp/phone/contacts.ts";
-import type { InboxMessage } from "../../infra/local/whatsapp/phone/inbox.ts";
+import type { Phone } from "../../simulator/index.ts";
+import type { InboxMessage } from "../../simulator/phone/mailbox/inbox.ts";
+import { removeContact, saveContact } from "../../simulator/phone/owner/contacts.ts";
 import { type Answer, startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 import { type FileServer, png, startFileServer } from "./files.ts";

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { gatewayBodies } from "../../core/webhook/body/gateway.ts";
 import { gatewayEvents } from "../../core/webhook/delivery/test-delivery.ts";
-import type { Device, Phone } from "../../infra/local/whatsapp/index.ts";
-import { answerCall, startCall } from "../../infra/local/whatsapp/phone/call.ts";
-import { change, changeMembers } from "../../infra/local/whatsapp/phone/group.ts";
-import { child, node } from "../../infra/local/whatsapp/stanza/node.ts";
+import type { Device, Phone } from "../../simulator/index.ts";
+import { answerCall, startCall } from "../../simulator/phone/owner/call.ts";
+import { change, changeMembers } from "../../simulator/phone/owner/group.ts";
+import { child, node } from "../../simulator/wire/node.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 import { type FileServer, startFileServer } from "./files.ts";

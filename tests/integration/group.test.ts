@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
-import { change } from "../../infra/local/whatsapp/phone/group.ts";
-import { node } from "../../infra/local/whatsapp/stanza/node.ts";
+import type { Phone } from "../../simulator/index.ts";
+import { change } from "../../simulator/phone/owner/group.ts";
+import { node } from "../../simulator/wire/node.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 import { dialects, linkedSides, type RestClient, type Sides } from "./rest.ts";

@@ -6,7 +6,7 @@ import { openDatabase } from "../../core/db/index.ts";
 import { sendReplies, sendStrayReplies } from "../../core/ingress/outbox.ts";
 import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { openQueues } from "../../core/queue/index.ts";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
+import type { Phone } from "../../simulator/index.ts";
 import type { TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 import { type Ingress, startIngress } from "./ingress.ts";

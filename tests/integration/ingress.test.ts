@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
+import type { Phone } from "../../simulator/index.ts";
 import type { TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 import { type Ingress, replyQueue, startIngress } from "./ingress.ts";

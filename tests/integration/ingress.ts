@@ -1,8 +1,8 @@
 import type { ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
-import type { InboxMessage } from "../../infra/local/whatsapp/phone/inbox.ts";
 import { endHost, spawnHost } from "../../local/gateway/host-process.ts";
+import type { Phone } from "../../simulator/index.ts";
+import type { InboxMessage } from "../../simulator/phone/mailbox/inbox.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { type SqsClient, sqsClient } from "./sqs-client.ts";
 

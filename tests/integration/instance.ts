@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
+import type { Phone } from "../../simulator/index.ts";
 import type { TestGateway } from "../support/gateway.ts";
 import type { Delivery } from "../support/receiver.ts";
 import { until } from "../support/until.ts";

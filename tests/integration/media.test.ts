@@ -3,7 +3,7 @@ import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { MessageMedia } from "../../core/message/message.sql.ts";
 import { openStorage, type Storage } from "../../core/storage/index.ts";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
+import type { Phone } from "../../simulator/index.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 import { type FileServer, png, startFileServer } from "./files.ts";

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
-import type { InboxMessage } from "../../infra/local/whatsapp/phone/inbox.ts";
-import { node } from "../../infra/local/whatsapp/stanza/node.ts";
-import { routeReceipt } from "../../infra/local/whatsapp/stanza/receipt.ts";
+import type { Phone } from "../../simulator/index.ts";
+import type { InboxMessage } from "../../simulator/phone/mailbox/inbox.ts";
+import { routeReceipt } from "../../simulator/stanza/message/receipt.ts";
+import { node } from "../../simulator/wire/node.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { dialects, linkedSides, type RestClient, restClient, type Sides } from "./rest.ts";
 

@@ -1,4 +1,4 @@
-import type { Phone } from "../../infra/local/whatsapp/index.ts";
+import type { Phone } from "../../simulator/index.ts";
 import type { Answer, Dialect, TestGateway } from "../support/gateway.ts";
 import type { Delivery } from "../support/receiver.ts";
 import { until } from "../support/until.ts";

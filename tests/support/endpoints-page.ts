@@ -107,7 +107,7 @@ function chapter(dialect: Table): string[] {
 /** `docs/endpoints.md`, out of the declarations and the cases of every endpoint. */
 export function endpointsPage(): string {
   const simulator = Object.entries(features).map(([name, { what, files }]) => {
-    const links = files.map((file) => linked(`infra/local/whatsapp/${file}`, file));
+    const links = files.map((file) => linked(`simulator/${file}`, file));
     return `| ${name} | ${what} | ${links.join(", ")} |`;
   });
   return [

@@ -5,8 +5,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { sealMedia } from "../../infra/local/whatsapp/phone/media.ts";
 import { Damaged, download } from "../../session-host/media/download.ts";
+import { sealMedia } from "../../simulator/wire/media.ts";
 
 /** The file as it is on the disk afterwards, when the media host sends it in such pieces. */
 async function fetched(ciphertext: Buffer, mediaKey: Buffer, piece: number): Promise<Buffer> {

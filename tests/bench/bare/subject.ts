@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { Phone, WhatsApp } from "../../../infra/local/whatsapp/index.ts";
+import type { Phone, WhatsApp } from "../../../simulator/index.ts";
 import { Arrivals } from "../arrivals.ts";
 import { now } from "../clock.ts";
 import { Probes } from "../probes.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Agent, request } from "undici";
-import type { Phone, WhatsApp } from "../../../infra/local/whatsapp/index.ts";
+import type { Phone, WhatsApp } from "../../../simulator/index.ts";
 import { Arrivals } from "../arrivals.ts";
 import { now } from "../clock.ts";
 import type { Options } from "../options.ts";

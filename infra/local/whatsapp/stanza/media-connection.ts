@@ -1,9 +1,0 @@
-import type { IqHandler } from "./iq.ts";
-import { node, result } from "./node.ts";
-
-export const mediaConnection: IqHandler = (iq, { world }) =>
-  result(iq, [
-    node("media_conn", { auth: world.media.auth, ttl: "3600", auth_ttl: "21600", max_buckets: "12" }, [
-      node("host", { hostname: world.media.hostname, maxContentLengthBytes: String(world.media.maxBytes) }),
-    ]),
-  ]);

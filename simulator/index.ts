@@ -1,0 +1,5 @@
+export type { Device } from "./model/device.ts";
+export type { InboxMessage } from "./phone/mailbox/inbox.ts";
+export type { SentMessage } from "./phone/mailbox/sent.ts";
+export type { Phone, PhoneOptions } from "./phone/phone.ts";
+export { startWhatsApp, type WhatsApp, type WhatsAppOptions } from "./server/whatsapp.ts";

@@ -1,0 +1,43 @@
+import type { BinaryNode } from "../wire/node.ts";
+
+/** What is kept for a device until a receipt or an ack names it, in the order of arrival. */
+export class OfflineQueue {
+  #entries = new Set<BinaryNode>();
+  #byId = new Map<string, BinaryNode[]>();
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  [Symbol.iterator](): IterableIterator<BinaryNode> {
+    return this.#entries.values();
+  }
+
+  keep(stanza: BinaryNode): void {
+    this.#entries.add(stanza);
+    const key = `${stanza.tag}:${stanza.attrs.id}`;
+    const same = this.#byId.get(key);
+    if (same) same.push(stanza);
+    else this.#byId.set(key, [stanza]);
+  }
+
+  /**
+   * Lets go of the oldest stanza of this kind and id, preferring one that `matches`. Resends share the id of what
+   * they repeat, so one acknowledgement releases one stanza. Returns what was released.
+   */
+  release(tag: string, id: string, matches: (stanza: BinaryNode) => boolean): BinaryNode | undefined {
+    const key = `${tag}:${id}`;
+    const same = this.#byId.get(key);
+    if (!same) return undefined;
+    const found = Math.max(0, same.findIndex(matches));
+    const [released] = same.splice(found, 1);
+    if (same.length === 0) this.#byId.delete(key);
+    if (released) this.#entries.delete(released);
+    return released;
+  }
+
+  clear(): void {
+    this.#entries.clear();
+    this.#byId.clear();
+  }
+}

@@ -1,0 +1,185 @@
+import { createHmac, randomBytes } from "node:crypto";
+import { addPatch, type Collection, patchesSince } from "../model/app-state.ts";
+import { proto } from "../wire/baileys.ts";
+import { cbcDecrypt, cbcEncrypt, hkdf, hmac, secretKey } from "../wire/crypto.ts";
+import type { Phone } from "./phone.ts";
+
+const { SET, REMOVE } = proto.SyncdMutation.SyncdOperation;
+const MAC_BYTES = 32;
+const HASH_BYTES = 128;
+
+/** One entry of the app state: what `index` says of its subject, e.g. `["archive", "…@s.whatsapp.net"]`. */
+export type StateEntry = { collection: string; index: string[]; value: proto.ISyncActionValue };
+
+export class AppStateError extends Error {}
+
+type Keys = { index: Buffer; encryption: Buffer; value: Buffer; snapshot: Buffer; patch: Buffer };
+type Local = { version: number; hash: Buffer; values: Map<string, Buffer> };
+type Operation = typeof SET | typeof REMOVE;
+
+function expand(keyData: Buffer): Keys {
+  const derived = hkdf(keyData, 160, { info: "WhatsApp Mutation Keys" });
+  const part = (index: number): Buffer => derived.subarray(index * 32, index * 32 + 32);
+  return { index: part(0), encryption: part(1), value: part(2), snapshot: part(3), patch: part(4) };
+}
+
+function bigEndian(value: number): Buffer {
+  const encoded = Buffer.alloc(8);
+  encoded.writeUInt32BE(value, 4);
+  return encoded;
+}
+
+/** LT-Hash: the sum over all values' expansions, word by word; order does not matter and entries can be taken out. */
+function mix(hash: Buffer, valueMac: Buffer, sign: 1 | -1): void {
+  const expanded = hkdf(valueMac, HASH_BYTES, { info: "WhatsApp Patch Integrity" });
+  for (let offset = 0; offset < HASH_BYTES; offset += 2) {
+    const sum = hash.readUInt16LE(offset) + sign * expanded.readUInt16LE(offset);
+    hash.writeUInt16LE((sum + 0x10000) & 0xffff, offset);
+  }
+}
+
+/** A phone's copy of the account's app state: decrypts and checks the patches of companions, and makes its own. */
+export class PhoneAppState {
+  readonly #phone: Phone;
+  readonly #local = new Map<string, Local>();
+  readonly #entries = new Map<string, StateEntry>();
+
+  constructor(phone: Phone) {
+    this.#phone = phone;
+  }
+
+  get entries(): StateEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  get(...index: string[]): proto.ISyncActionValue | undefined {
+    return this.#entries.get(JSON.stringify(index))?.value;
+  }
+
+  get #keys(): Keys {
+    return expand(this.#phone.sync.keyData);
+  }
+
+  /** Takes in what is new in a collection. @throws `AppStateError` when a patch does not verify. */
+  pull(collection: string): void {
+    const local = this.#collection(collection);
+    for (const encoded of patchesSince(this.#phone.account.appState, collection, local.version)) {
+      this.#apply(collection, local, proto.SyncdPatch.decode(encoded));
+    }
+  }
+
+  #collection(collection: string): Local {
+    const known = this.#local.get(collection);
+    if (known) return known;
+    const fresh = { version: 0, hash: Buffer.alloc(HASH_BYTES), values: new Map<string, Buffer>() };
+    this.#local.set(collection, fresh);
+    return fresh;
+  }
+
+  #apply(collection: string, local: Local, patch: proto.SyncdPatch): void {
+    const keys = this.#keys;
+    const version = local.version + 1;
+    const macs: Buffer[] = [];
+    for (const { operation, record } of patch.mutations ?? []) {
+      const keyId = Buffer.from(record?.keyId?.id ?? []);
+      if (!keyId.equals(this.#phone.sync.keyId)) throw new AppStateError("a mutation under an unknown key");
+      const blob = Buffer.from(record?.value?.blob ?? []);
+      const [sealed, mac] = [blob.subarray(0, -MAC_BYTES), blob.subarray(-MAC_BYTES)];
+      const kind = operation === REMOVE ? REMOVE : SET;
+      if (!valueMac(keys, kind, keyId, sealed).equals(mac)) throw new AppStateError("a value MAC is wrong");
+      const action = proto.SyncActionData.decode(
+        cbcDecrypt(keys.encryption, sealed.subarray(0, 16), sealed.subarray(16)),
+      );
+      const index = Buffer.from(action.index ?? []);
+      const indexMac = Buffer.from(record?.index?.blob ?? []);
+      if (!hmac(keys.index, index).equals(indexMac)) throw new AppStateError("an index MAC is wrong");
+      this.#mix(local, indexMac.toString("base64"), kind, mac);
+      this.#note(collection, kind, JSON.parse(index.toString()) as string[], action.value ?? {});
+      macs.push(mac);
+    }
+    const snapshotMac = hmac(keys.snapshot, local.hash, bigEndian(version), Buffer.from(collection));
+    if (!snapshotMac.equals(patch.snapshotMac ?? Buffer.alloc(0))) throw new AppStateError("the snapshot MAC is wrong");
+    const patchMac = hmac(keys.patch, snapshotMac, ...macs, bigEndian(version), Buffer.from(collection));
+    if (!patchMac.equals(patch.patchMac ?? Buffer.alloc(0))) throw new AppStateError("the patch MAC is wrong");
+    local.version = version;
+  }
+
+  #mix(local: Local, index: string, operation: Operation, mac: Buffer): void {
+    const previous = local.values.get(index);
+    if (previous) mix(local.hash, previous, -1);
+    if (operation === REMOVE) local.values.delete(index);
+    else {
+      mix(local.hash, mac, 1);
+      local.values.set(index, mac);
+    }
+  }
+
+  #note(collection: string, operation: Operation, index: string[], value: proto.ISyncActionValue): void {
+    const key = JSON.stringify(index);
+    if (operation === REMOVE) this.#entries.delete(key);
+    else this.#entries.set(key, { collection, index, value });
+    if (index[0] === "setting_pushName" && value.pushNameSetting?.name) {
+      this.#phone.account.pushName = value.pushNameSetting.name;
+    }
+  }
+
+  /**
+   * Changes the app state from the phone, as when a chat is archived there; companions are told.
+   * @param apiVersion the version of the action's format, e.g. 3 for `archive`.
+   */
+  set(collection: Collection, index: string[], value: proto.ISyncActionValue, apiVersion: number): void {
+    this.#change(SET, { collection, index, value }, apiVersion);
+  }
+
+  /** Takes an entry out of the app state. `value` travels with it all the same. */
+  remove(collection: Collection, index: string[], value: proto.ISyncActionValue, apiVersion: number): void {
+    this.#change(REMOVE, { collection, index, value }, apiVersion);
+  }
+
+  #change(
+    operation: Operation,
+    { collection, index, value }: StateEntry & { collection: Collection },
+    apiVersion: number,
+  ): void {
+    this.pull(collection);
+    const local = this.#collection(collection);
+    const keys = this.#keys;
+    const { keyId } = this.#phone.sync;
+    const indexBytes = Buffer.from(JSON.stringify(index));
+    const stamped = { timestamp: this.#phone.world.clock(), ...value };
+    const action = { index: indexBytes, value: stamped, padding: Buffer.alloc(0), version: apiVersion };
+    const iv = randomBytes(16);
+    const encoded = proto.SyncActionData.encode(action).finish();
+    const sealed = Buffer.concat([iv, cbcEncrypt(keys.encryption, iv, encoded)]);
+    const mac = valueMac(keys, operation, keyId, sealed);
+    const indexMac = hmac(keys.index, indexBytes);
+    const version = local.version + 1;
+    this.#mix(local, indexMac.toString("base64"), operation, mac);
+    const name = Buffer.from(collection);
+    const snapshotMac = hmac(keys.snapshot, local.hash, bigEndian(version), name);
+    const patch = proto.SyncdPatch.encode({
+      snapshotMac,
+      patchMac: hmac(keys.patch, snapshotMac, mac, bigEndian(version), name),
+      keyId: { id: keyId },
+      mutations: [
+        {
+          operation,
+          record: { index: { blob: indexMac }, value: { blob: Buffer.concat([sealed, mac]) }, keyId: { id: keyId } },
+        },
+      ],
+    }).finish();
+    const { world, account } = this.#phone;
+    if (!addPatch(world, account, this.#phone, { collection, version: local.version, patch })) {
+      throw new AppStateError("the collection changed under the phone's hands");
+    }
+    local.version = version;
+    this.#note(collection, operation, index, stamped);
+  }
+}
+
+/** HMAC-SHA-512, cut to 32 bytes, over operation, key id, ciphertext and the length of what stands before it. */
+function valueMac(keys: Keys, operation: Operation, keyId: Buffer, sealed: Buffer): Buffer {
+  const head = Buffer.concat([Buffer.from([operation === SET ? 1 : 2]), keyId]);
+  const mac = createHmac("sha512", secretKey(keys.value)).update(head).update(sealed).update(bigEndian(head.length));
+  return mac.digest().subarray(0, MAC_BYTES);
+}

@@ -1,0 +1,31 @@
+import type { Group } from "../../model/group.ts";
+import { changeGroup } from "../../stanza/group/changes.ts";
+import { createCommunity } from "../../stanza/group/community.ts";
+import { Refusal } from "../../stanza/iq.ts";
+import { type BinaryNode, child, children, node } from "../../wire/node.ts";
+import type { Phone } from "../phone.ts";
+
+/** Makes a community with the groups that WhatsApp's apps make with it: announcements and one to talk in. */
+export function makeCommunity(phone: Phone, subject: string, options: { anyoneAdds?: boolean } = {}): Group {
+  const { anyoneAdds = true } = options;
+  return createCommunity(phone.world, phone.account, subject, {
+    approval: "request_required",
+    anyoneAdds,
+    general: true,
+  });
+}
+
+/** Puts a group into a community, or takes it out. @throws `Refusal` when the phone may not. */
+export function changeLink(phone: Phone, community: string, action: "link" | "unlink", group: string): void {
+  const named = [node("group", { jid: group })];
+  const [answer] =
+    action === "link"
+      ? ask(phone, community, node("links", {}, [node("link", { link_type: "sub_group" }, named)]))
+      : ask(phone, community, node("unlink", { unlink_type: "sub_group" }, named));
+  const list = action === "link" ? child(answer, "link") : answer;
+  const error = child(list, "group")?.attrs.error;
+  if (error) throw new Refusal(Number(error), "not-acceptable");
+}
+
+const ask = (phone: Phone, to: string, what: BinaryNode): BinaryNode[] =>
+  children(changeGroup(node("iq", { to, type: "set", xmlns: "w:g2" }, [what]), { world: phone.world, device: phone }));

@@ -1,0 +1,24 @@
+import { PN_SERVER } from "../../wire/jid.ts";
+import type { Phone } from "../phone.ts";
+
+const COLLECTION = "critical_unblock_low";
+const VERSION = 2;
+
+const index = (number: string): string[] => ["contact", `${number}@${PN_SERVER}`];
+
+/** Puts somebody into the phone's address book, or renames them there; linked devices are told. @param number digits */
+export function saveContact(phone: Phone, number: string, name: string): void {
+  const lid = phone.world.accounts.get(number)?.lidJid;
+  const contactAction = {
+    fullName: name,
+    firstName: name.split(" ")[0] ?? name,
+    saveOnPrimaryAddressbook: true,
+    ...(lid === undefined ? {} : { lidJid: lid }),
+  };
+  phone.appState.set(COLLECTION, index(number), { contactAction }, VERSION);
+}
+
+/** Takes somebody out of the address book. */
+export function removeContact(phone: Phone, number: string): void {
+  phone.appState.remove(COLLECTION, index(number), { contactAction: {} }, VERSION);
+}

@@ -1,0 +1,169 @@
+import { randomInt } from "node:crypto";
+import { ProtocolAddress, SessionBuilder, SessionCipher, SessionRecord, type SignalStorage } from "libsignal";
+import type { Bundle } from "../../model/device.ts";
+import { generateKeyPair, type KeyPair, sign, signalKey, verify } from "../../wire/crypto.ts";
+import { readPreKeyMessage, readRatchetKey } from "../../wire/protobuf.ts";
+
+/** Parts of libsignal's records that its types leave out. */
+type Session = { getChain(key: Buffer): unknown };
+type Record_ = SessionRecord & {
+  sessions: Record<string, unknown>;
+  getOpenSession(): Session | undefined;
+};
+type LibsignalPair = { privKey: Buffer; pubKey: Buffer };
+
+export type Ciphertext = { type: "pkmsg" | "msg"; body: Buffer };
+
+/** What a store looks like at rest; binary values are base64. */
+export type SignalState = {
+  registrationId: number;
+  identity: { public: string; private: string };
+  signedPreKey: { id: number; public: string; private: string };
+  nextPreKeyId: number;
+  preKeys: Record<string, { public: string; private: string }>;
+  sessions: Record<string, unknown>;
+};
+
+const pair = (key: KeyPair): LibsignalPair => ({ privKey: key.private, pubKey: signalKey(key.public) });
+const pack = (key: KeyPair) => ({ public: key.public.toString("base64"), private: key.private.toString("base64") });
+const unpack = (key: { public: string; private: string }): KeyPair => ({
+  public: Buffer.from(key.public, "base64"),
+  private: Buffer.from(key.private, "base64"),
+});
+
+/**
+ * A phone's Signal keys and sessions. Sessions live in memory as libsignal's own objects, because turning them to
+ * JSON for every message costs more than the encryption. Addresses are `<lid>.<device>`.
+ */
+export class SignalStore {
+  readonly identity: KeyPair;
+  readonly registrationId: number;
+  readonly #signedPreKey: KeyPair & { id: number };
+  readonly #signature: Buffer;
+  #preKeys = new Map<number, KeyPair>();
+  #nextPreKeyId = 1;
+  #sessions = new Map<string, Record_>();
+  readonly #scope: string;
+  readonly #storage: SignalStorage;
+
+  /** @param scope tells this phone's jobs apart in libsignal's process-wide queue. */
+  constructor(scope: string, state?: SignalState) {
+    this.#scope = scope;
+    this.identity = state ? unpack(state.identity) : generateKeyPair();
+    this.registrationId = state?.registrationId ?? randomInt(1, 16380);
+    this.#signedPreKey = state
+      ? { ...unpack(state.signedPreKey), id: state.signedPreKey.id }
+      : { ...generateKeyPair(), id: 1 };
+    this.#signature = sign(this.identity.private, signalKey(this.#signedPreKey.public));
+    this.#nextPreKeyId = state?.nextPreKeyId ?? 1;
+    for (const [id, key] of Object.entries(state?.preKeys ?? {})) this.#preKeys.set(Number(id), unpack(key));
+    for (const [address, record] of Object.entries(state?.sessions ?? {})) {
+      this.#sessions.set(address, SessionRecord.deserialize(record as Uint8Array) as Record_);
+    }
+    this.#storage = {
+      loadSession: async (id) => this.#sessions.get(this.#address(id)),
+      storeSession: async (id, record) => {
+        this.#sessions.set(this.#address(id), record as Record_);
+      },
+      // Identities are checked before libsignal sees a message: by the account's signature, not by first use.
+      isTrustedIdentity: () => true,
+      loadPreKey: async (id) => {
+        const key = this.#preKeys.get(Number(id));
+        return key && pair(key);
+      },
+      removePreKey: (id) => void this.#preKeys.delete(Number(id)),
+      loadSignedPreKey: () => pair(this.#signedPreKey),
+      getOurRegistrationId: () => this.registrationId,
+      getOurIdentity: () => pair(this.identity),
+    };
+  }
+
+  #address(id: string): string {
+    return id.slice(this.#scope.length + 1);
+  }
+
+  #protocolAddress(address: string): ProtocolAddress {
+    const dot = address.lastIndexOf(".");
+    return new ProtocolAddress(`${this.#scope}/${address.slice(0, dot)}`, Number(address.slice(dot + 1)));
+  }
+
+  /** A bundle with a fresh one-time prekey. */
+  bundle(): Bundle {
+    const key = generateKeyPair();
+    const id = this.#nextPreKeyId++;
+    this.#preKeys.set(id, key);
+    const signed = this.#signedPreKey;
+    return {
+      registrationId: this.registrationId,
+      identityKey: this.identity.public,
+      signedPreKey: { id: signed.id, public: signed.public, signature: this.#signature },
+      preKey: { id, public: key.public },
+    };
+  }
+
+  hasSession(address: string): boolean {
+    return this.#sessions.get(address)?.haveOpenSession() ?? false;
+  }
+
+  /** Opens a session, replacing an open one. @throws when the signed prekey is not signed by the identity key. */
+  async open(address: string, bundle: Bundle): Promise<void> {
+    const { identityKey, signedPreKey, preKey, registrationId } = bundle;
+    if (!verify(identityKey, signalKey(signedPreKey.public), signedPreKey.signature)) {
+      throw new Error(`the signed prekey of ${address} is not signed by its identity key`);
+    }
+    const one = preKey && { keyId: preKey.id, publicKey: signalKey(preKey.public) };
+    const session = {
+      registrationId,
+      identityKey: signalKey(identityKey),
+      signedPreKey: {
+        keyId: signedPreKey.id,
+        publicKey: signalKey(signedPreKey.public),
+        signature: signedPreKey.signature,
+      },
+      ...(one && { preKey: one }),
+    };
+    type Session = Parameters<SessionBuilder["initOutgoing"]>[0];
+    await new SessionBuilder(this.#storage, this.#protocolAddress(address)).initOutgoing(session as Session);
+  }
+
+  async encrypt(address: string, plaintext: Buffer): Promise<Ciphertext> {
+    const cipher = new SessionCipher(this.#storage, this.#protocolAddress(address));
+    const { type, body } = await cipher.encrypt(plaintext);
+    return { type: type === 3 ? "pkmsg" : "msg", body: body as unknown as Buffer };
+  }
+
+  /** @throws when the ciphertext is damaged, repeated or belongs to no session; the sessions are then as before. */
+  async decrypt(address: string, { type, body }: Ciphertext): Promise<Buffer> {
+    const before = this.#needsSnapshot(address, { type, body }) ? this.#sessions.get(address)?.serialize() : undefined;
+    const cipher = new SessionCipher(this.#storage, this.#protocolAddress(address));
+    try {
+      return type === "pkmsg"
+        ? await cipher.decryptPreKeyWhisperMessage(body)
+        : await cipher.decryptWhisperMessage(body);
+    } catch (error) {
+      if (before) this.#sessions.set(address, SessionRecord.deserialize(before) as Record_);
+      throw error;
+    }
+  }
+
+  /** libsignal changes a session before it has checked the MAC; only a step of the ratchet could do lasting harm. */
+  #needsSnapshot(address: string, { type, body }: Ciphertext): boolean {
+    const record = this.#sessions.get(address);
+    if (!record) return false;
+    if (type === "pkmsg") return !(readPreKeyMessage(body).baseKey.toString("base64") in record.sessions);
+    if (Object.keys(record.sessions).length > 1) return true;
+    return !record.getOpenSession()?.getChain(Buffer.from(readRatchetKey(body)));
+  }
+
+  save(): SignalState {
+    const sessions = [...this.#sessions].map(([address, record]) => [address, record.serialize()]);
+    return {
+      registrationId: this.registrationId,
+      identity: pack(this.identity),
+      signedPreKey: { ...pack(this.#signedPreKey), id: this.#signedPreKey.id },
+      nextPreKeyId: this.#nextPreKeyId,
+      preKeys: Object.fromEntries([...this.#preKeys].map(([id, key]) => [id, pack(key)])),
+      sessions: Object.fromEntries(sessions),
+    };
+  }
+}

@@ -1,0 +1,60 @@
+import type { Account } from "../../model/account.ts";
+import { isLidJid } from "../../wire/jid.ts";
+import { type BinaryNode, bytes, child, children, node, result } from "../../wire/node.ts";
+import { type IqHandler, Unsupported } from "../iq.ts";
+
+/** Answers one protocol for one account. `jid` is how the client named it. */
+type Protocol = (account: Account, jid: string, viewer: Account) => BinaryNode | undefined;
+
+const protocols: Record<string, Protocol> = {
+  devices: (account) => {
+    const list = [...account.endpoints()].map((endpoint) =>
+      endpoint.id === 0
+        ? node("device", { id: "0" })
+        : node("device", { id: String(endpoint.id), "key-index": String(endpoint.id) }),
+    );
+    return node("devices", {}, [node("device-list", { hash: "2:sim" }, list)]);
+  },
+  // The mapping goes only to who asked by phone number: clients take the user's jid for the phone number.
+  lid: (account, jid) => (isLidJid(jid) ? undefined : node("lid", { val: account.lidJid })),
+  contact: () => node("contact", { type: "in" }),
+  status: (account, _jid, viewer) =>
+    account.shows("status", viewer)
+      ? node("status", { t: "0" }, Buffer.from(account.about))
+      : node("status", { code: "401" }),
+  disappearing_mode: () => node("disappearing_mode", { duration: "0", t: "0" }),
+  username: () => undefined,
+  bot: () => undefined,
+  business: () => undefined,
+};
+
+/** User sync: who is on WhatsApp, their devices, LIDs and statuses. */
+export const usync: IqHandler = (iq, { world, device }) => {
+  const request = child(iq, "usync");
+  const asked = children(child(request, "query")).map(({ tag }) => tag);
+  for (const tag of asked) if (!protocols[tag]) throw new Unsupported(`usync protocol ${tag}`);
+  const users = children(child(request, "list"), "user").map((user) => {
+    const phone = bytes(child(user, "contact"))?.toString();
+    const jid = user.attrs.jid ?? `${phone?.replace(/\D/g, "")}@s.whatsapp.net`;
+    const account = world.accountOf(jid);
+    if (!account) {
+      const unknown = asked.includes("contact") ? [node("contact", { type: "out" })] : [];
+      return node("user", { jid }, unknown);
+    }
+    if (asked.includes("devices")) account.watchers.add(device);
+    const answers = asked
+      .map((tag) => protocols[tag]?.(account, jid, device.account))
+      .filter((found) => found !== undefined);
+    return node("user", { jid }, answers);
+  });
+  return result(iq, [
+    node("usync", { ...request?.attrs }, [
+      node(
+        "result",
+        {},
+        asked.map((tag) => node(tag)),
+      ),
+      node("list", {}, users),
+    ]),
+  ]);
+};

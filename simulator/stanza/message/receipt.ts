@@ -1,0 +1,79 @@
+import { type Device, type Endpoint, endpointJid } from "../../model/device.ts";
+import type { World } from "../../model/world.ts";
+import type { Connection } from "../../server/connection.ts";
+import { hasParticipants, LID_SERVER, parseJid, userJid } from "../../wire/jid.ts";
+import { type BinaryNode, children, node } from "../../wire/node.ts";
+
+/** Receipts between an account's own devices and the server; the other side never sees them. */
+const OWN_ONLY = new Set(["sender", "peer_msg", "hist_sync", "read-self", "played-self"]);
+
+/** A receipt from a client: releases what it names, goes to who sent that, and is acknowledged. */
+export function receiveReceipt(world: World, connection: Connection, device: Device, stanza: BinaryNode): void {
+  const { id, to, type, participant } = stanza.attrs;
+  if (!id) {
+    connection.note(stanza, "receipt without id");
+    return;
+  }
+  if (type !== "retry") {
+    for (const received of receiptIds(stanza)) {
+      const author = participant ?? to;
+      const released = device.kept.release(
+        "message",
+        received,
+        ({ attrs }) => (attrs.participant ?? attrs.from) === author,
+      );
+      if (released) device.counts.acked++;
+    }
+  }
+  routeReceipt(world, device, stanza);
+  connection.send(node("ack", { class: "receipt", id, from: to, participant, type, t: world.seconds }));
+}
+
+export function receiptIds(receipt: BinaryNode): string[] {
+  const [list] = children(receipt, "list");
+  const rest = children(list, "item").map(({ attrs }) => attrs.id ?? "");
+  return [receipt.attrs.id ?? "", ...rest];
+}
+
+/** Carries a receipt from one device to those that want to know. */
+export function routeReceipt(world: World, sender: Endpoint, stanza: BinaryNode): void {
+  world.counts.receipts++;
+  const { id, to, type, participant, recipient } = stanza.attrs;
+  if (!to || (type && OWN_ONLY.has(type))) return;
+  const author = hasParticipants(to) ? participant : to;
+  const target = author ? world.accountOf(author) : undefined;
+  if (!author || !target) return;
+  const { server, device } = parseJid(author);
+  const from = hasParticipants(to) ? to : endpointJid(sender, server);
+  const receipt = node(
+    "receipt",
+    {
+      from,
+      id,
+      type,
+      recipient: type === "retry" && target === sender.account ? recipient : undefined,
+      participant: hasParticipants(to) ? endpointJid(sender, LID_SERVER) : undefined,
+      t: world.seconds,
+    },
+    Array.isArray(stanza.content) ? stanza.content : undefined,
+  );
+  if (type === "retry") {
+    target.endpoint(device)?.deliver(receipt);
+    return;
+  }
+  if (target !== sender.account) {
+    // `inactive` too: it reaches the sender, whose apps show no ticks for it (whatsmeow receipt.go, `SetForceActiveDeliveryReceipts`).
+    for (const endpoint of target.endpoints()) endpoint.deliver(receipt);
+  }
+  if (type === "read") tellOwnDevices(sender, stanza, userJid(hasParticipants(to) ? to : author), world.seconds);
+}
+
+/** The account's other devices learn that a chat was read. */
+function tellOwnDevices(sender: Endpoint, stanza: BinaryNode, chat: string, t: string): void {
+  const { id, participant } = stanza.attrs;
+  for (const endpoint of sender.account.endpoints()) {
+    if (endpoint === sender || endpoint.id === 0) continue;
+    const attrs = { from: sender.account.lidJid, id, type: "read", recipient: chat, participant, t };
+    endpoint.deliver(node("receipt", attrs, Array.isArray(stanza.content) ? stanza.content : undefined));
+  }
+}

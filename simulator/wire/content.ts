@@ -1,0 +1,197 @@
+import { randomBytes } from "node:crypto";
+import type { proto } from "./baileys.ts";
+import type { MediaKind, MediaReference } from "./media.ts";
+
+/** The payload of a media message, whichever kind it is. */
+export type MediaInfo = MediaReference & {
+  kind: MediaKind;
+  mimetype: string;
+  caption: string | undefined;
+  fileName: string | undefined;
+  directPath: string;
+  /** Voice note. */
+  ptt: boolean;
+  /** Length of sound or film, as the message states it. */
+  seconds: number | undefined;
+  /** Of a voice note: 64 values of 0 to 100. */
+  waveform: Uint8Array | undefined;
+  /** Pixels. */
+  width: number | undefined;
+  height: number | undefined;
+  /** JPEG. */
+  thumbnail: Uint8Array | undefined;
+};
+
+export type Content = {
+  /** `text`, `image`, `reaction`, `poll`, `revoke`, `edit` …: WhatsApp's own name for it, shortened. */
+  kind: string;
+  text: string | undefined;
+  media: MediaInfo | undefined;
+  /** Id of the message that this one quotes, reacts to, edits or deletes. */
+  refersTo: string | undefined;
+  /** The message that this one answers to, as it is quoted. */
+  quotes: { id: string; from: string | undefined; text: string | undefined } | undefined;
+  /** JIDs. */
+  mentions: string[];
+  poll: PollInfo | undefined;
+  event: EventInfo | undefined;
+};
+
+/** `selectable`: how many options one may choose, 0 for any number. */
+export type PollInfo = { question: string; options: string[]; selectable: number };
+
+/** Times in seconds since the epoch. */
+export type EventInfo = {
+  name: string;
+  description: string | undefined;
+  location: { name: string | undefined; address: string | undefined; latitude: number; longitude: number } | undefined;
+  startTime: number;
+  endTime: number | undefined;
+  canceled: boolean;
+  extraGuestsAllowed: boolean;
+};
+
+const MEDIA: [keyof proto.IMessage, MediaKind][] = [
+  ["imageMessage", "image"],
+  ["videoMessage", "video"],
+  ["ptvMessage", "ptv"],
+  ["audioMessage", "audio"],
+  ["documentMessage", "document"],
+  ["stickerMessage", "sticker"],
+];
+
+const WRAPPERS = [
+  "ephemeralMessage",
+  "viewOnceMessage",
+  "viewOnceMessageV2",
+  "viewOnceMessageV2Extension",
+  "documentWithCaptionMessage",
+  "editedMessage",
+  "associatedChildMessage",
+  "groupStatusMessage",
+] as const;
+
+const NOT_CONTENT = new Set(["messageContextInfo", "senderKeyDistributionMessage"]);
+/** Types of a protocol message. */
+export const REVOKE = 0;
+export const EDIT = 14;
+
+/** Takes a message out of what it is wrapped in: disappearing, view once, document with caption, edit. */
+export function unwrap(message: proto.IMessage): proto.IMessage {
+  for (const wrapper of WRAPPERS) {
+    const inner = message[wrapper]?.message;
+    if (inner) return unwrap(inner);
+  }
+  return message;
+}
+
+function mediaInfo(message: proto.IMessage): MediaInfo | undefined {
+  for (const [field, kind] of MEDIA) {
+    const part = message[field] as proto.Message.IDocumentMessage | null | undefined;
+    if (!part?.directPath) continue;
+    const picture = message.imageMessage ?? message.videoMessage;
+    return {
+      kind,
+      // What is in a channel is not encrypted.
+      mediaKey: part.mediaKey ?? Buffer.alloc(0),
+      fileSha256: part.fileSha256 ?? Buffer.alloc(0),
+      fileEncSha256: part.fileEncSha256 ?? Buffer.alloc(0),
+      fileLength: Number(part.fileLength ?? 0),
+      mimetype: part.mimetype ?? "",
+      caption: part.caption ?? undefined,
+      fileName: part.fileName ?? undefined,
+      directPath: part.directPath,
+      ptt: (message.audioMessage?.ptt ?? false) === true,
+      seconds: message.audioMessage?.seconds ?? message.videoMessage?.seconds ?? undefined,
+      waveform: filled(message.audioMessage?.waveform),
+      width: picture?.width ?? undefined,
+      height: picture?.height ?? undefined,
+      thumbnail: filled(picture?.jpegThumbnail),
+    };
+  }
+  return undefined;
+}
+
+function filled(bytes: Uint8Array | null | undefined): Uint8Array | undefined {
+  return bytes?.length ? bytes : undefined;
+}
+
+/** Whether there is anything in it to show; sender keys alone are not. */
+export function hasContent(message: proto.IMessage): boolean {
+  return Object.entries(message).some(([field, value]) => value != null && !NOT_CONTENT.has(field));
+}
+
+function besides(message: proto.IMessage): Pick<Content, "quotes" | "mentions"> {
+  const context = Object.values(message)
+    .map((part: { contextInfo?: proto.IContextInfo | null } | null | undefined) => part?.contextInfo)
+    .find(Boolean);
+  const quoted = context?.quotedMessage ? readContent(context.quotedMessage).text : undefined;
+  const quotes = context?.stanzaId
+    ? { id: context.stanzaId, from: context.participant ?? undefined, text: quoted }
+    : undefined;
+  return { quotes, mentions: context?.mentionedJid ?? [] };
+}
+
+export function readPoll(wrapped: proto.IMessage): PollInfo | undefined {
+  const message = unwrap(wrapped);
+  const poll = message.pollCreationMessageV3 ?? message.pollCreationMessageV2 ?? message.pollCreationMessage;
+  if (!poll) return undefined;
+  const options = (poll.options ?? []).map(({ optionName }) => optionName ?? "");
+  return { question: poll.name ?? "", options, selectable: poll.selectableOptionsCount ?? 0 };
+}
+
+function readEvent({ eventMessage: event }: proto.IMessage): EventInfo | undefined {
+  if (!event) return undefined;
+  const { location } = event;
+  return {
+    name: event.name ?? "",
+    description: event.description ?? undefined,
+    location: location
+      ? {
+          name: location.name ?? undefined,
+          address: location.address ?? undefined,
+          latitude: location.degreesLatitude ?? 0,
+          longitude: location.degreesLongitude ?? 0,
+        }
+      : undefined,
+    startTime: Number(event.startTime ?? 0),
+    endTime: event.endTime ? Number(event.endTime) : undefined,
+    canceled: event.isCanceled ?? false,
+    extraGuestsAllowed: event.extraGuestsAllowed ?? false,
+  };
+}
+
+export function readContent(wrapped: proto.IMessage): Content {
+  const message = unwrap(wrapped);
+  const media = mediaInfo(message);
+  const { protocolMessage: protocol, reactionMessage: reaction } = message;
+  const extended = message.extendedTextMessage;
+  const text = message.conversation || extended?.text || media?.caption || reaction?.text || undefined;
+  const said = { ...besides(message), poll: readPoll(message), event: readEvent(message) };
+  const answered = message.pollUpdateMessage?.pollCreationMessageKey?.id;
+  const target = reaction?.key?.id ?? answered ?? message.encEventResponseMessage?.eventCreationMessageKey?.id;
+  if (protocol) {
+    const kind = protocol.type === EDIT ? "edit" : (protocol.type ?? REVOKE) === REVOKE ? "revoke" : "protocol";
+    const edited = protocol.editedMessage ? readContent(protocol.editedMessage).text : undefined;
+    return { kind, text: edited, media: undefined, refersTo: protocol.key?.id ?? undefined, ...said };
+  }
+  if (message.conversation || extended) {
+    return { kind: "text", text: text ?? "", media, refersTo: said.quotes?.id, ...said };
+  }
+  const field = Object.entries(message).find(([name, value]) => value != null && !NOT_CONTENT.has(name))?.[0];
+  const kind = media?.kind ?? field?.replace(/Message(V\d+)?$/, "") ?? "empty";
+  return { kind, text, media, refersTo: target ?? said.quotes?.id, ...said };
+}
+
+/** WhatsApp pads a message with 1 to 16 bytes that all hold their count. */
+export function pad(encoded: Uint8Array): Buffer {
+  const count = ((randomBytes(1)[0] ?? 0) & 0x0f) + 1;
+  return Buffer.concat([encoded, Buffer.alloc(count, count)]);
+}
+
+/** @throws on padding that no client writes. */
+export function unpad(padded: Buffer): Buffer {
+  const count = padded.at(-1) ?? 0;
+  if (count < 1 || count > 16 || count > padded.length) throw new Error("the message is not padded");
+  return padded.subarray(0, padded.length - count);
+}

@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Control, startControl } from "../../../simulator/control/server.ts";
+import type { Phone, WhatsApp } from "../../../simulator/index.ts";
+import { type Client, silenceLibsignal, strictVerification } from "../../support/simulator/client.ts";
+import { type Call, caller, endScene, startScene } from "../../support/simulator/scene.ts";
+
+silenceLibsignal();
+strictVerification();
+
+let wa: WhatsApp;
+let control: Control;
+let alice: Phone;
+let bob: Phone;
+let carol: Phone;
+let client: Client;
+
+beforeAll(async () => {
+  ({ wa, alice, bob, carol, client } = await startScene());
+  control = await startControl(wa);
+  await client.pair(alice);
+});
+
+afterAll(async () => {
+  await control.stop();
+  await endScene(wa, client);
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: an answer of any shape
+const call = async (...asked: Parameters<Call>): Promise<any> => (await caller(control)(...asked)).json;
+
+test("what a client edits, deletes and reacts to changes at the phones that have it", async () => {
+  const sent = await client.sock.sendMessage(bob.jid, { text: "teh" });
+  if (!sent) throw new Error("nothing was sent");
+  const [arrived, own] = await Promise.all([bob, alice].map((one) => one.waitFor(({ text }) => text === "teh")));
+  await client.sock.sendMessage(bob.jid, { text: "the", edit: sent.key });
+  await expect.poll(() => [arrived, own].map((one) => [one?.text, one?.edited])).toEqual(Array(2).fill(["the", true]));
+  const theirs = await bob.sendText(alice.number, "news");
+  const { key } = await client.waitForText("news");
+  await client.sock.sendMessage(bob.jid, { react: { text: "👍", key } });
+  await expect.poll(() => theirs.reactions).toEqual([{ from: alice.jid, emoji: "👍" }]);
+  await client.sock.sendMessage(bob.jid, { react: { text: "", key } });
+  await expect.poll(() => theirs.reactions).toEqual([]);
+  await client.sock.sendMessage(bob.jid, { delete: sent.key });
+  await expect.poll(() => [arrived?.deleted, own?.deleted]).toEqual([true, true]);
+});
+
+test("a quotation and mentions can be read at a phone", async () => {
+  const theirs = await bob.sendText(alice.number, "shall we?");
+  const quoted = await client.waitForText("shall we?");
+  await client.sock.sendMessage(bob.jid, { text: "yes, @3", mentions: [carol.jid] }, { quoted });
+  expect(await bob.waitFor(({ text }) => text === "yes, @3")).toMatchObject({
+    quotes: { id: theirs.id, from: bob.lidJid, text: "shall we?" },
+    mentions: [carol.jid],
+  });
+});
+
+test("in a group only an admin takes back what another has written, and nobody edits it", async () => {
+  const group = carol.createGroup("Crew", [alice.number, bob.number]);
+  const sent = await bob.sendText(group.jid, "bob's");
+  const { key } = await client.waitForText("bob's");
+  const arrived = await carol.waitFor(({ text }) => text === "bob's");
+  await client.sock.sendMessage(group.jid, { delete: key });
+  await client.sock.sendMessage(group.jid, { text: "forged", edit: key });
+  await carol.waitFor(({ kind }) => kind === "edit");
+  expect([arrived.deleted, arrived.edited, sent.deleted, sent.edited]).toEqual([false, false, false, false]);
+  await carol.revoke(arrived);
+  await expect.poll(() => sent.deleted).toBe(true);
+});
+
+test("edits, deletions and typing of a phone can be had and looked at over HTTP", async () => {
+  const [one, two] = [alice.number, bob.number];
+  const { id } = await call("POST", `/phones/${two}/text`, { to: one, text: "first" });
+  expect(await call("POST", `/phones/${two}/edit`, { message: id, text: "second" })).toMatchObject({ status: "sent" });
+  await call("POST", `/phones/${two}/revoke`, { message: id });
+  await call("POST", `/phones/${two}/typing`, { to: one, state: "recording" });
+  await alice.waitFor(({ kind, refersTo }) => kind === "revoke" && refersTo === id);
+  expect(await call("GET", `/phones/${one}/wait?id=${id}`)).toMatchObject({
+    text: "second",
+    edited: true,
+    deleted: true,
+  });
+  expect(await call("GET", `/phones/${two}/sent/${id}`)).toMatchObject({ text: "second", edited: true, deleted: true });
+  await expect
+    .poll(() => call("GET", `/phones/${one}/typing`))
+    .toMatchObject([{ chat: bob.jid, from: bob.jid, state: "recording" }]);
+  await client.sock.sendPresenceUpdate("composing", bob.jid);
+  await expect.poll(() => bob.typing).toMatchObject([{ chat: alice.jid, from: alice.jid, state: "composing" }]);
+});

@@ -1,0 +1,82 @@
+import type { WACallEvent } from "@whiskeysockets/baileys";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Phone, WhatsApp } from "../../../simulator/index.ts";
+import { answerCall, callsOf, startCall } from "../../../simulator/phone/owner/call.ts";
+import { child } from "../../../simulator/wire/node.ts";
+import { type Client, Log, silenceLibsignal, strictVerification } from "../../support/simulator/client.ts";
+import { endScene, startScene } from "../../support/simulator/scene.ts";
+
+silenceLibsignal();
+strictVerification();
+
+let wa: WhatsApp;
+let alice: Phone;
+let bob: Phone;
+let client: Client;
+let heard: Log<WACallEvent>;
+
+const listen = () =>
+  client.sock.ev.on("call", (calls) => {
+    for (const call of calls) heard.push(call);
+  });
+
+beforeEach(async () => {
+  ({ wa, alice, bob, client } = await startScene());
+  heard = new Log();
+  await client.pair(alice);
+  listen();
+});
+
+afterEach(() => endScene(wa, client));
+
+test("a client hears of a call and refuses it: the caller sees it, and the owner's phone stops ringing", async () => {
+  const call = startCall(bob, alice.number, { video: true });
+  const offer = await heard.waitFor(({ id, status }) => id === call.id && status === "offer");
+  expect(offer).toMatchObject({ from: bob.lidJid, callerPn: bob.jid, isVideo: true, isGroup: false, offline: false });
+  await client.sock.rejectCall(call.id, offer.from);
+  expect(call.states.get(alice.account)).toBe("rejected");
+  expect(call.answeredBy.get(alice.account)).toBe(1);
+  expect(child(alice.notifications.at(-1), "terminate")?.attrs.reason).toBe("rejected_elsewhere");
+  expect(answerCall(alice, call, "accepted")).toBe(false);
+  expect([callsOf(alice), callsOf(bob)]).toEqual([[call], [call]]);
+});
+
+test("a call that is taken on the phone, hung up or not answered rings no more, and the client hears so", async () => {
+  const taken = startCall(bob, alice.jid);
+  expect(answerCall(alice, taken, "accepted")).toBe(true);
+  const hungUp = startCall(bob, alice.jid);
+  hungUp.hangUp();
+  const silent = startCall(bob, alice.jid, { ringMs: 1 });
+  await heard.waitFor(({ id, status }) => id === taken.id && status === "terminate");
+  await heard.waitFor(({ id, status }) => id === hungUp.id && status === "terminate");
+  await heard.waitFor(({ id, status }) => id === silent.id && status === "timeout");
+  const states = [taken, hungUp, silent].map((call) => call.states.get(alice.account));
+  expect(states).toEqual(["accepted", "missed", "missed"]);
+});
+
+test("a call stays with the server until the client acknowledges it, and comes again after the next login", async () => {
+  await client.close();
+  const call = startCall(bob, alice.number);
+  const device = wa.device(alice.number);
+  expect(device.kept.size).toBe(1);
+  const opened = client.next((update) => update.connection === "open");
+  client.connect();
+  listen();
+  await opened;
+  await heard.waitFor(({ id, offline }) => id === call.id && offline);
+  await expect.poll(() => device.kept.size).toBe(0);
+});
+
+test("a group's call rings for all its members; whom somebody has blocked does not ring there", async () => {
+  const group = bob.createGroup("Trip", [alice.jid]);
+  const call = startCall(bob, group.jid);
+  const offer = await heard.waitFor(({ id, status }) => id === call.id && status === "offer");
+  expect(offer).toMatchObject({ isGroup: true, groupJid: group.jid });
+  alice.account.blocked.add(bob.account.lid);
+  const unheard = startCall(bob, alice.jid);
+  unheard.hangUp();
+  alice.account.blocked.delete(bob.account.lid);
+  call.hangUp();
+  await heard.waitFor(({ id, status }) => id === call.id && status === "terminate");
+  expect(heard.entries.filter(({ id }) => id === unheard.id)).toEqual([]);
+});

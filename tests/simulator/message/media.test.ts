@@ -1,0 +1,71 @@
+import { randomBytes } from "node:crypto";
+import { downloadMediaMessage, type WAMessage } from "@whiskeysockets/baileys";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Phone, WhatsApp } from "../../../simulator/index.ts";
+import { type Client, mediaDispatcher, silenceLibsignal, strictVerification } from "../../support/simulator/client.ts";
+import { endScene, startScene } from "../../support/simulator/scene.ts";
+
+silenceLibsignal();
+strictVerification();
+
+let wa: WhatsApp;
+let alice: Phone;
+let bob: Phone;
+let client: Client;
+
+beforeEach(async () => {
+  ({ wa, alice, bob, client } = await startScene());
+  await client.pair(alice);
+});
+
+afterEach(() => endScene(wa, client));
+
+function download(message: WAMessage): Promise<Buffer> {
+  return downloadMediaMessage(message, "buffer", {
+    options: { dispatcher: mediaDispatcher(wa) },
+  } as never) as Promise<Buffer>;
+}
+
+test("a file that a client sends is uploaded encrypted over TLS, and the phone's checks of it hold", async () => {
+  const file = randomBytes(300_000);
+  await client.sock.sendMessage(bob.jid, {
+    document: file,
+    mimetype: "application/zip",
+    fileName: "a.zip",
+    caption: "take this",
+  });
+  const received = await bob.waitFor((message) => message.kind === "document");
+  expect(received).toMatchObject({ text: "take this", media: { mimetype: "application/zip", fileName: "a.zip" } });
+  expect(bob.download(received)).toEqual(file);
+  expect(wa.media.get(received.media?.directPath ?? "")?.includes(file.subarray(0, 64))).toBe(false);
+});
+
+test("a voice note arrives as one", async () => {
+  const voice = randomBytes(4000);
+  await client.sock.sendMessage(bob.jid, { audio: voice, ptt: true, mimetype: "audio/ogg; codecs=opus", seconds: 3 });
+  const received = await bob.waitFor((message) => message.kind === "audio");
+  expect(received.media?.ptt).toBe(true);
+  expect(bob.download(received)).toEqual(voice);
+});
+
+test("a client downloads and decrypts the media that a phone sends", async () => {
+  const image = randomBytes(50_000);
+  await bob.sendImage(alice.number, image, { caption: "look" });
+  const message = await client.messages.waitFor(({ message }) => message?.imageMessage?.caption === "look");
+  expect(await download(message)).toEqual(image);
+});
+
+test("a failing media host fails the upload, and the next one works", async () => {
+  wa.media.faults.upload.add(500);
+  const content = { document: randomBytes(100), mimetype: "a/b", fileName: "f" };
+  await expect(client.sock.sendMessage(bob.jid, content)).rejects.toThrow("Media upload failed");
+  await client.sock.sendMessage(bob.jid, content);
+  await bob.waitFor((message) => message.kind === "document");
+});
+
+test("a download that the host refuses fails with the host's status", async () => {
+  await bob.sendImage(alice.number, randomBytes(100), { caption: "gone" });
+  const message = await client.messages.waitFor(({ message }) => message?.imageMessage?.caption === "gone");
+  wa.media.faults.download.add(404);
+  await expect(download(message)).rejects.toThrow("Failed to fetch stream");
+});

@@ -1,0 +1,96 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Phone, WhatsApp } from "../../../simulator/index.ts";
+import { type Client, silenceLibsignal, strictVerification, textOf } from "../../support/simulator/client.ts";
+import { endScene, startScene } from "../../support/simulator/scene.ts";
+
+silenceLibsignal();
+strictVerification();
+
+let wa: WhatsApp;
+let alice: Phone;
+let bob: Phone;
+let client: Client;
+
+beforeEach(async () => {
+  ({ wa, alice, bob, client } = await startScene());
+});
+
+afterEach(() => endScene(wa, client));
+
+test("a client is paired by QR, restarted with 515 and logged in with its new credentials", async () => {
+  await client.pair(alice);
+  expect(client.creds.me?.id).toBe("4915550000001:1@s.whatsapp.net");
+  expect(client.creds.me?.lid).toBe(alice.lidJid.replace("@", ":1@"));
+  expect(wa.device("4915550000001").preKeys.size).toBeGreaterThan(800);
+  await client.close();
+  await client.login();
+  expect(wa.device("4915550000001").sockets).toMatchObject({ open: 1, maximum: 1, logins: 2 });
+});
+
+test("a text to a phone number is decrypted by that phone, and shown as sent by the account's own phone", async () => {
+  await client.pair(alice);
+  const sent = await client.sock.sendMessage(bob.jid, { text: "hello Bob" });
+  const received = await bob.waitFor((message) => message.text === "hello Bob");
+  expect(received).toMatchObject({ id: sent?.key.id, chat: alice.jid, from: alice.jid, fromDevice: 1, copies: 1 });
+  const own = await alice.waitFor((message) => message.text === "hello Bob");
+  expect(own).toMatchObject({ chat: bob.jid, fromMe: true });
+  await client.statuses.waitFor(({ id, status }) => id === sent?.key.id && status >= 3);
+});
+
+test.each(["lid", "pn"] as const)(
+  "a text from a phone that addresses by %s is decrypted and names both addresses",
+  async (addressing) => {
+    await client.pair(alice);
+    const sent = await bob.sendText(alice.number, "hello Alice", { addressing });
+    const received = await client.waitForText("hello Alice");
+    const [jid, alt] = addressing === "lid" ? [bob.lidJid, bob.jid] : [bob.jid, bob.lidJid];
+    expect(received.key).toMatchObject({ id: sent.id, remoteJid: jid, remoteJidAlt: alt, fromMe: false });
+    expect(received.pushName).toBe("Bob");
+    await bob.waitForStatus(sent, "delivered");
+    await client.sock.readMessages([received.key]);
+    await bob.waitForStatus(sent, "read");
+  },
+);
+
+test("read receipts of a phone reach the client that sent the message", async () => {
+  await client.pair(alice);
+  const sent = await client.sock.sendMessage(bob.jid, { text: "read me" });
+  bob.markRead(await bob.waitFor((message) => message.text === "read me"));
+  const status = await client.statuses.waitFor(({ id, status }) => id === sent?.key.id && status === 4);
+  expect(status.chat).toBe(bob.jid);
+});
+
+test("a conversation goes back and forth on one session, in order", async () => {
+  await client.pair(alice);
+  for (let round = 0; round < 5; round++) {
+    await client.sock.sendMessage(bob.jid, { text: `ping ${round}` });
+    await bob.waitFor((message) => message.text === `ping ${round}`);
+    await bob.sendText(alice.number, `pong ${round}`);
+    await client.waitForText(`pong ${round}`);
+  }
+  const pongs = client.messages.entries.map(textOf).filter((text) => text?.startsWith("pong"));
+  expect(pongs).toEqual(["pong 0", "pong 1", "pong 2", "pong 3", "pong 4"]);
+});
+
+test("what was not acknowledged is kept, and comes again marked offline after the next login", async () => {
+  await client.pair(alice);
+  await client.close();
+  await bob.sendText(alice.number, "while you were out 1");
+  await bob.sendText(alice.number, "while you were out 2");
+  const device = wa.device(alice.number);
+  expect(device.kept.size).toBe(2);
+  await client.login();
+  await client.waitForText("while you were out 1");
+  await client.waitForText("while you were out 2");
+  await expect.poll(() => device.kept.size).toBe(0);
+  expect(device.counts.redelivered).toBe(2);
+});
+
+test("a thousand texts of one phone arrive once each and in order", async () => {
+  await client.pair(alice);
+  const sends = Array.from({ length: 1000 }, (_, index) => bob.sendText(alice.number, `n${index}`));
+  await Promise.all(sends);
+  await client.waitForText("n999", 20_000);
+  const texts = client.messages.entries.map(textOf).filter((text) => text?.startsWith("n"));
+  expect(texts).toEqual(Array.from({ length: 1000 }, (_, index) => `n${index}`));
+});

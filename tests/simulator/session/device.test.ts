@@ -1,0 +1,93 @@
+import { DisconnectReason } from "@whiskeysockets/baileys";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Phone, WhatsApp } from "../../../simulator/index.ts";
+import { Client, silenceLibsignal, strictVerification } from "../../support/simulator/client.ts";
+import { endScene, startScene } from "../../support/simulator/scene.ts";
+
+silenceLibsignal();
+strictVerification();
+
+let wa: WhatsApp;
+let alice: Phone;
+let bob: Phone;
+let clients: Client[];
+
+beforeEach(async () => {
+  ({ wa, alice, bob } = await startScene());
+  clients = [];
+});
+
+afterEach(() => endScene(wa, ...clients));
+
+async function linked(phone: Phone): Promise<Client> {
+  const client = new Client(wa);
+  clients.push(client);
+  await client.pair(phone);
+  return client;
+}
+
+test("each linked device of an account gets its own copy of a message, and of what its siblings send", async () => {
+  const [first, second] = [await linked(alice), await linked(alice)];
+  expect(second.creds.me?.id).toBe("4915550000001:2@s.whatsapp.net");
+  await bob.sendText(alice.number, "to both");
+  await Promise.all([first.waitForText("to both"), second.waitForText("to both")]);
+  const sent = await first.sock.sendMessage(bob.jid, { text: "from the first" });
+  const seen = await second.waitForText("from the first");
+  expect(seen.key).toMatchObject({ id: sent?.key.id, fromMe: true, remoteJid: bob.jid });
+  expect((await bob.waitFor((message) => message.text === "from the first")).copies).toBe(1);
+});
+
+test("what the phone itself sends reaches its linked devices as sent by them", async () => {
+  const client = await linked(alice);
+  await alice.sendText(bob.number, "from my pocket");
+  const seen = await client.waitForText("from my pocket");
+  expect(seen.key).toMatchObject({ fromMe: true, remoteJid: bob.lidJid });
+});
+
+test("two clients talk to each other, through both of their phones' accounts", async () => {
+  const [ours, theirs] = [await linked(alice), await linked(bob)];
+  await ours.sock.sendMessage(bob.jid, { text: "client to client" });
+  await theirs.waitForText("client to client");
+  await bob.waitFor((message) => message.text === "client to client" && message.fromDevice === 1);
+});
+
+test("a device that is linked later is told to those who cache the account's device list", async () => {
+  const ours = await linked(alice);
+  await ours.sock.sendMessage(bob.jid, { text: "before" });
+  const theirs = await linked(bob);
+  await ours.sock.sendMessage(bob.jid, { text: "after" });
+  await theirs.waitForText("after");
+});
+
+test("a second socket with the same credentials takes over, and the older one is closed with 440", async () => {
+  const older = await linked(alice);
+  const replaced = older.next((update) => update.connection === "close");
+  const newer = new Client(wa);
+  clients.push(newer);
+  Object.assign(newer.creds, older.creds);
+  Object.assign(newer.keys, older.keys);
+  await newer.login();
+  expect((await replaced).code).toBe(DisconnectReason.connectionReplaced);
+  const { sockets } = wa.device(alice.number);
+  await expect.poll(() => sockets.open).toBe(1);
+  expect(sockets.maximum).toBe(2);
+  await bob.sendText(alice.number, "who listens");
+  await newer.waitForText("who listens");
+});
+
+test("a device that its phone unlinks is closed with 401, and so is every later login", async () => {
+  const client = await linked(alice);
+  const closed = client.next((update) => update.connection === "close");
+  alice.unlink(wa.device(alice.number));
+  expect((await closed).code).toBe(DisconnectReason.loggedOut);
+  const refused = client.next((update) => update.connection === "close");
+  client.connect();
+  expect((await refused).code).toBe(DisconnectReason.loggedOut);
+  expect(alice.devices).toEqual([]);
+});
+
+test("a client that logs out is no longer one of the account's devices", async () => {
+  const client = await linked(alice);
+  await client.sock.logout();
+  await expect.poll(() => alice.devices.length).toBe(0);
+});

@@ -1,0 +1,110 @@
+import { DisconnectReason, WAMessageStatus } from "@whiskeysockets/baileys";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Phone, WhatsApp } from "../../../simulator/index.ts";
+import { type Client, silenceLibsignal, strictVerification } from "../../support/simulator/client.ts";
+import { endScene, startScene } from "../../support/simulator/scene.ts";
+
+silenceLibsignal();
+strictVerification();
+
+let wa: WhatsApp;
+let alice: Phone;
+let bob: Phone;
+let client: Client;
+
+beforeEach(async () => {
+  ({ wa, alice, bob, client } = await startScene());
+  await client.pair(alice);
+});
+
+afterEach(() => endScene(wa, client));
+
+test("a cut socket is a lost connection, and what was on its way comes after the next login", async () => {
+  const closed = client.next((update) => update.connection === "close");
+  wa.device(alice.number).faults.cut();
+  expect((await closed).code).toBe(DisconnectReason.connectionClosed);
+  await bob.sendText(alice.number, "after the cut");
+  await client.login();
+  await client.waitForText("after the cut");
+});
+
+test("a link that is silent and then cut swallows what was sent, both ways, without a word", async () => {
+  await client.sock.sendMessage(bob.jid, { text: "heard" });
+  await bob.waitFor((message) => message.text === "heard");
+  const device = wa.device(alice.number);
+  const silence = device.faults.silence(400, "cut");
+  const closed = client.next((update) => update.connection === "close");
+  await client.sock.sendMessage(bob.jid, { text: "into the void" });
+  await bob.sendText(alice.number, "kept by the server");
+  await silence;
+  await closed;
+  expect(bob.inbox.messages).toHaveLength(1);
+  await client.login();
+  await client.waitForText("kept by the server");
+});
+
+test("a link that is silent and then resumes delivers late, and once", async () => {
+  await client.sock.sendMessage(bob.jid, { text: "in time" });
+  await bob.waitFor((message) => message.text === "in time");
+  const silence = wa.device(alice.number).faults.silence(300, "resume");
+  await client.sock.sendMessage(bob.jid, { text: "late" });
+  await bob.sendText(alice.number, "late too");
+  expect(bob.inbox.messages).toHaveLength(1);
+  await silence;
+  expect((await bob.waitFor((message) => message.text === "late")).copies).toBe(1);
+  await client.waitForText("late too");
+});
+
+test("a slow link delays, and keeps the order", async () => {
+  wa.device(alice.number).faults.slow(50);
+  const started = performance.now();
+  await Promise.all([1, 2, 3].map((index) => bob.sendText(alice.number, `slow ${index}`)));
+  await client.waitForText("slow 3");
+  expect(performance.now() - started).toBeGreaterThan(45);
+  const texts = client.messages.entries
+    .map(({ message }) => message?.conversation)
+    .filter((text) => text?.startsWith("slow"));
+  expect(texts).toEqual(["slow 1", "slow 2", "slow 3"]);
+});
+
+test.each([463, 429])("a message that is refused with %d reaches nobody, and the client is told", async (code) => {
+  wa.device(alice.number).faults.ack.add(code);
+  const sent = await client.sock.sendMessage(bob.jid, { text: "refused" });
+  await client.statuses.waitFor(({ id, status }) => id === sent?.key.id && status === WAMessageStatus.ERROR);
+  await client.sock.sendMessage(bob.jid, { text: "accepted" });
+  await bob.waitFor((message) => message.text === "accepted");
+  expect(bob.inbox.messages).toHaveLength(1);
+});
+
+test.each([503, 500])(
+  "a login that fails with %d closes the socket with that code, and the next one works",
+  async (code) => {
+    await client.close();
+    wa.device(alice.number).faults.login.add(code);
+    const closed = client.next((update) => update.connection === "close");
+    client.connect();
+    expect((await closed).code).toBe(code);
+    await client.login();
+  },
+);
+
+test("a phone that cannot read a message asks for it again, and shows it once", async () => {
+  await client.sock.sendMessage(bob.jid, { text: "first" });
+  await bob.waitFor((message) => message.text === "first");
+  wa.device(alice.number).faults.corruptOut.add(true);
+  await client.sock.sendMessage(bob.jid, { text: "damaged on the way" });
+  const received = await bob.waitFor((message) => message.text === "damaged on the way");
+  expect(bob.failures.map(({ id }) => id)).toContain(received.id);
+  await client.sock.sendMessage(bob.jid, { text: "and on" });
+  await bob.waitFor((message) => message.text === "and on");
+});
+
+test("a client that cannot read a message asks for it again, and gets it under the same id", async () => {
+  await bob.sendText(alice.number, "first");
+  await client.waitForText("first");
+  wa.device(alice.number).faults.corruptIn.add(true);
+  const sent = await bob.sendText(alice.number, "damaged on the way");
+  expect((await client.waitForText("damaged on the way")).key.id).toBe(sent.id);
+  expect(sent.retries).toBe(1);
+  await expect.poll(() => wa.device(alice.number).kept.size).toBe(0);
+});

@@ -1,0 +1,122 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Phone, startWhatsApp, type WhatsApp } from "../../../simulator/index.ts";
+import { Client, silenceLibsignal, strictVerification } from "../../support/simulator/client.ts";
+
+silenceLibsignal();
+strictVerification();
+
+let wa: WhatsApp;
+let alice: Phone;
+let bob: Phone;
+let client: Client;
+
+beforeEach(async () => {
+  wa = await startWhatsApp();
+  alice = await wa.addPhone({
+    number: "4915550000001",
+    pushName: "Alice",
+    history: [
+      {
+        with: "4915550000002",
+        name: "Bob from work",
+        unread: 1,
+        messages: [
+          { text: "long ago", fromMe: true, timestamp: 1_700_000_000, id: "OLD1" },
+          { text: "not so long ago", timestamp: 1_700_000_100, id: "OLD2" },
+        ],
+      },
+    ],
+  });
+  bob = await wa.addPhone({ number: "4915550000002", pushName: "Bob" });
+  client = new Client(wa);
+});
+
+afterEach(async () => {
+  await client.close();
+  await wa.stop();
+  for (const phone of [alice, bob]) expect(phone.errors).toEqual([]);
+});
+
+/** Asks for a code at the first QR, as the real client must. */
+async function askForCode(): Promise<string> {
+  const shown = client.next((update) => update.qr !== undefined);
+  const sock = client.connect();
+  await shown;
+  return sock.requestPairingCode(alice.number);
+}
+
+test("a client is linked by the code that it shows, typed into the phone", async () => {
+  const code = await askForCode();
+  const restart = client.next((update) => update.connection === "close");
+  const device = await alice.linkWithCode(`${code.slice(0, 4)}-${code.slice(4)}`);
+  expect((await restart).code).toBe(515);
+  await client.login();
+  expect(client.creds.me?.id).toBe(device.pnJid);
+  await client.sock.sendMessage(bob.jid, { text: "linked by code" });
+  await bob.waitFor((message) => message.text === "linked by code");
+  expect(wa.unknown).toEqual([]);
+});
+
+test("a wrong code links nothing", async () => {
+  const code = await askForCode();
+  const wrong = code.startsWith("A") ? `B${code.slice(1)}` : `A${code.slice(1)}`;
+  await expect(alice.linkWithCode(wrong)).rejects.toThrow("wrong code");
+  expect(alice.devices).toEqual([]);
+});
+
+test("a newly linked client gets the phone's history as an encrypted blob from the media host, once", async () => {
+  await client.pair(alice);
+  const { value } = await client.events.waitFor(({ name }) => name === "messaging-history.set");
+  expect(value).toMatchObject({
+    chats: [{ id: bob.lidJid, name: "Bob from work", unreadCount: 1 }],
+    messages: [{ key: { id: "OLD2", fromMe: false } }, { key: { id: "OLD1", fromMe: true } }],
+  });
+  expect(wa.media.counts.downloads).toBe(1);
+  await client.close();
+  await client.login();
+  expect(wa.media.counts.downloads).toBe(1);
+  expect(wa.unknown).toEqual([]);
+});
+
+test("a newly linked client gets the app-state key, and learns its push name and its LID mappings", async () => {
+  await client.pair(alice);
+  expect(client.creds.myAppStateKeyId).toBe(alice.sync.keyId.toString("base64"));
+  expect(client.creds.me?.name).toBe("Alice");
+  expect(await client.sock.signalRepository.lidMapping.getLIDForPN(bob.jid)).toBe(bob.lidJid);
+});
+
+test("a client whose prekeys run low is told, and uploads more", async () => {
+  await client.pair(alice);
+  const { preKeys } = wa.device(alice.number);
+  for (const id of [...preKeys.keys()].slice(4)) preKeys.delete(id);
+  await bob.sendText(alice.number, "uses one up");
+  await client.waitForText("uses one up");
+  await expect.poll(() => preKeys.size).toBeGreaterThanOrEqual(5);
+});
+
+test("a client that lost its session asks for a retry, and the phone opens a new one", async () => {
+  await client.pair(alice);
+  await bob.sendText(alice.number, "one");
+  await client.waitForText("one");
+  await client.sock.sendMessage(bob.jid, { text: "answer" });
+  await bob.waitFor((message) => message.text === "answer");
+  const address = client.sock.signalRepository.jidToSignalProtocolAddress(bob.lidJid);
+  await client.keys.set({ session: { [address]: null as never } });
+  const sent = await bob.sendText(alice.number, "two");
+  expect((await client.waitForText("two")).key.id).toBe(sent.id);
+  await client.sock.sendMessage(bob.jid, { text: "answer again" });
+  await bob.waitFor((message) => message.text === "answer again");
+});
+
+test("numbers are looked up: who has WhatsApp, and who has not", async () => {
+  await client.pair(alice);
+  const found = await client.sock.onWhatsApp(bob.number, "4915559999999");
+  expect(found).toEqual([{ jid: bob.jid, exists: true }]);
+});
+
+test("a business account is introduced by its verified name", async () => {
+  const shop = await wa.addPhone({ number: "4915550000009", pushName: "Shop", business: { name: "The Shop" } });
+  await client.pair(shop);
+  expect(client.creds.platform).toBe("smba");
+  expect(wa.unknown).toEqual([]);
+});

@@ -1,0 +1,56 @@
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { startWhatsApp } from "../../../simulator/index.ts";
+import { Client, silenceLibsignal, strictVerification } from "../../support/simulator/client.ts";
+
+silenceLibsignal();
+strictVerification();
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "whatsapp-"));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+test("a restarted server knows its devices, their sessions, their queues and its groups", async () => {
+  const options = { directory, stateFile: join(directory, "state") };
+  const first = await startWhatsApp(options);
+  const alice = await first.addPhone({ number: "4915550000001", pushName: "Alice" });
+  const bob = await first.addPhone({ number: "4915550000002", pushName: "Bob" });
+  const client = new Client(first);
+  await client.pair(alice);
+  const group = bob.createGroup("Friday", [alice.number]);
+  await client.sock.sendMessage(bob.jid, { text: "before" });
+  await client.sock.sendMessage(group.jid, { text: "in the group" });
+  await bob.waitFor((message) => message.text === "in the group");
+  await bob.sendText(alice.number, "answer");
+  await client.waitForText("answer");
+  await client.close();
+  await bob.sendText(alice.number, "while nobody was there");
+  await first.stop();
+  expect(statSync(options.stateFile).mode & 0o777).toBe(0o600);
+
+  const second = await startWhatsApp(options);
+  expect(second).toMatchObject({ rootKey: first.rootKey, mediaCa: first.mediaCa });
+  const restored = second.phone("4915550000002");
+  if (!restored) throw new Error("the phone is gone");
+  expect(restored.inbox.messages.map(({ text }) => text)).toEqual(["before", "in the group"]);
+  const again = new Client(second);
+  Object.assign(again.creds, client.creds);
+  Object.assign(again.keys, client.keys);
+  await again.login();
+  await again.waitForText("while nobody was there");
+  await again.sock.sendMessage(restored.jid, { text: "after" });
+  await restored.waitFor((message) => message.text === "after");
+  await again.sock.sendMessage(group.jid, { text: "still in the group" });
+  await restored.waitFor((message) => message.text === "still in the group");
+  await restored.sendText(group.jid, "me too");
+  await again.waitForText("me too");
+  expect(restored.failures).toEqual([]);
+  expect([...first.unknown, ...second.unknown]).toEqual([]);
+  await again.close();
+  await second.stop();
+});

@@ -1,0 +1,47 @@
+import type { UserFacingSocketConfig } from "@whiskeysockets/baileys";
+import { expect } from "vitest";
+import type { Control } from "../../../simulator/control/server.ts";
+import { type Phone, startWhatsApp, type WhatsApp } from "../../../simulator/index.ts";
+import { Client } from "./client.ts";
+
+/** A WhatsApp with three people, and a client that one of them may link. */
+export interface Scene {
+  wa: WhatsApp;
+  alice: Phone;
+  bob: Phone;
+  carol: Phone;
+  client: Client;
+}
+
+export async function startScene(
+  given: { wa?: Parameters<typeof startWhatsApp>[0]; client?: Partial<UserFacingSocketConfig> } = {},
+): Promise<Scene> {
+  const wa = await startWhatsApp(given.wa);
+  return {
+    wa,
+    alice: await wa.addPhone({ number: "4915550000001", pushName: "Alice" }),
+    bob: await wa.addPhone({ number: "4915550000002", pushName: "Bob" }),
+    carol: await wa.addPhone({ number: "4915550000003", pushName: "Carol" }),
+    client: new Client(wa, given.client),
+  };
+}
+
+/** Ends a test, in which nobody has sent what another did not understand. */
+export async function endScene(wa: WhatsApp, ...clients: Client[]): Promise<void> {
+  await Promise.all(clients.map((client) => client.close()));
+  await wa.stop();
+  expect(wa.unknown).toEqual([]);
+  for (const phone of wa.phones) expect(phone.errors).toEqual([]);
+}
+
+export type Call = (method: string, path: string, body?: unknown) => Promise<{ status: number; json: unknown }>;
+
+/** Asks the control API. */
+export const caller =
+  (control: Control): Call =>
+  async (method, path, body) => {
+    const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
+    const response = await fetch(`${control.url}${path}`, init);
+    const text = await response.text();
+    return { status: response.status, json: text === "" ? undefined : JSON.parse(text) };
+  };
