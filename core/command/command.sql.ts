@@ -13,8 +13,9 @@ import { users } from "../user/user.sql.ts";
 export const commandStatuses = ["scheduled", "queued", "claimed", "done", "failed", "canceled"] as const;
 export type CommandStatus = (typeof commandStatuses)[number];
 
-/** Gives each batch that a host takes over its place; the commands of a batch count on from there, so at most 1,024. */
-export const commandPosition = pgSequence("command_position", { increment: 1024 });
+/** How many positions a claim reserves. It takes fewer commands, and numbers them from the first position. */
+export const positionsPerClaim = 1024;
+export const commandPosition = pgSequence("command_position", { increment: positionsPerClaim });
 
 export const commands = pgTable(
   "commands",

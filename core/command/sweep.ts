@@ -1,11 +1,14 @@
 import type postgres from "postgres";
 import type { Clock } from "../clock.ts";
+import { advisoryLock } from "../db/advisory-lock.ts";
 import type { Database } from "../db/index.ts";
+import { AppError } from "../error.ts";
 import { appendEvents } from "../event/append.ts";
 import type { Ids } from "../id.ts";
 import type { Logger } from "../log.ts";
-import { count } from "../metric/index.ts";
 import { commandQueue, type Queues } from "../queue/index.ts";
+import type { CommandName } from "./catalog/index.ts";
+import { type CommandEnding, fail, logEnds, succeed, writeEnds } from "./end.ts";
 import { commandMessage } from "./envelope.ts";
 
 export interface SweepDeps {
@@ -55,21 +58,16 @@ export async function requeueCommands(deps: SweepDeps): Promise<number> {
   return sent;
 }
 
-interface Expired {
-  id: string;
-  status: "done" | "failed";
-  wa_id: string | null;
-  correlation_id: string;
-}
-
-/** A bulk of which nothing could be sent for so long is given up; a single send waits as long for its instance. */
+/** How long a bulk may release nothing before it fails. A single send waits as long for its instance. */
 const bulkPatience = "24 hours";
+/** How long a shard must have been without a host before its claimed commands fail. */
+const abandonedAfter = "60 seconds";
 
 /**
- * Gives up commands past their deadline that no host will give up: those that never left the queue, those that were not
- * taken when they were due, those of a bulk that does not get on, and those that a host had begun whose shard nobody has
- * served for a minute. A message that is still pending fails with them, and its event
- * is appended in the same transaction; one that WhatsApp has acknowledged makes its command done. Answers how many.
+ * Ends commands past their deadline that no host will end: those that never left the queue, those that were not taken when
+ * they were due, those of a bulk that makes no progress, and those that a host had claimed whose shard has had no host for
+ * a minute. A pending message fails with its command and is announced in the same transaction. A message that WhatsApp has
+ * acknowledged makes its command done. Returns how many ended.
  */
 export async function expireCommands(deps: SweepDeps): Promise<number> {
   const now = deps.clock.now().toISOString();
@@ -85,71 +83,86 @@ export async function expireCommands(deps: SweepDeps): Promise<number> {
       union all
       select c.instance_id, c.shard from commands c join shards s on s.id = c.shard
       where c.status = 'claimed' and c.deadline < ${now}::timestamptz
-        and coalesce(s.lease_until, '-infinity') < clock_timestamp() - interval '60 seconds'
+        and coalesce(s.lease_until, '-infinity') < clock_timestamp() - ${abandonedAfter}::interval
     ) c limit ${batchSize}`;
   let expired = 0;
-  // One transaction for each instance: it locks the instance to number the events, and no two locks are ever held at once.
+  // One transaction per instance: it locks the instance to number the events, and never holds two such locks.
   for (const { instance_id: instanceId, shard } of rows) {
-    const commands = await expireInstance(deps, instanceId, shard);
-    expired += commands.length;
-    for (const { id: commandId, correlation_id: correlationId, status } of commands) {
-      count(status === "done" ? "CommandsDone" : "CommandsFailed");
-      deps.log.info({ correlationId, instanceId, commandId, status }, "a command has ended");
-    }
+    const endings = await expireInstance(deps, instanceId, shard);
+    expired += endings.length;
+    for (const ending of endings) logEnds(deps.log, instanceId, ending);
   }
-  if (expired > 0) deps.log.warn({ commands: expired }, "commands were given up");
+  if (expired > 0) deps.log.warn({ commands: expired }, "commands expired");
   return expired;
 }
 
-/** A bulk `b` that has been due for long while nothing of any bulk of its instance went out. */
+/** A bulk `b` that has been due for long while its instance released nothing of any bulk. */
 const stuck = (sql: postgres.ISql, now: string) => sql`
   b.status = 'running' and b.start_at < ${now}::timestamptz - ${bulkPatience}::interval and not exists (
     select 1 from bulks o where o.instance_id = b.instance_id
       and o.released_at > ${now}::timestamptz - ${bulkPatience}::interval)`;
 
-function expireInstance(deps: SweepDeps, instanceId: string, shard: number): Promise<Expired[]> {
+interface ExpiredCommand {
+  id: string;
+  name: CommandName;
+  waId: string | null;
+  chatId: string | null;
+  correlationId: string;
+  acknowledged: boolean;
+}
+
+function expireInstance(deps: SweepDeps, instanceId: string, shard: number): Promise<CommandEnding[]> {
   const at = deps.clock.now();
-  const now = at.toISOString();
+  const error = new AppError("command_expired");
   return deps.db.sql.begin(async (sql) => {
-    // A host takes a shard under the exclusive form of this lock (see `fence`): none begins while we judge that none will.
-    await sql`select pg_advisory_xact_lock_shared(1398294337, ${shard})`;
-    // Before its commands, as a host that releases does, and whoever cancels: so none waits for another in a circle.
-    const bulks = await sql<{ id: string }[]>`
-      select id from bulks b where instance_id = ${instanceId} and ${stuck(sql, now)} order by id for update`;
-    const commands = await sql<Expired[]>`
-      update commands c set finished_at = ${now}::timestamptz,
-        status = case when m.status in ('sent', 'delivered', 'read') then 'done' else 'failed' end,
-        output = case when m.status in ('sent', 'delivered', 'read') then jsonb_build_object('messageId', c.wa_id) end,
-        error_code = case when m.status in ('sent', 'delivered', 'read') then null else 'command_expired' end
-      from commands o left join messages m
-        on m.instance_id = o.instance_id and m.wa_id = o.wa_id and m.from_me and o.kind = 'send'
-      where o.id = c.id and c.id in (
-          select id from commands where instance_id = ${instanceId}
-            and ((status = 'scheduled' and bulk_id = any(${bulks.map((bulk) => bulk.id)}::uuid[]))
-              or (deadline < ${now}::timestamptz and (status = 'queued'
-                or (status = 'scheduled' and bulk_id is null)
-                or (status = 'claimed' and exists (
-                  select 1 from shards where id = ${shard}
-                    and coalesce(lease_until, '-infinity') < clock_timestamp() - interval '60 seconds')))))
-          order by created_at, bulk_index limit ${batchSize} for update)
-      returning c.id, c.status, c.wa_id, c.correlation_id`;
-    const causes = new Map(commands.flatMap(({ wa_id, correlation_id }) => (wa_id ? [[wa_id, correlation_id]] : [])));
-    const waIds = [...causes.keys()];
-    const messages = await sql<{ wa_id: string; chat_id: string }[]>`
-      update messages set status = 'failed', error = 'command_expired'
-      where instance_id = ${instanceId} and wa_id = any(${waIds}) and from_me and status = 'pending'
-      returning wa_id, chat_id`;
-    await appendEvents(
-      sql,
-      messages.map((message) => ({
-        id: deps.ids.uuid(),
-        instanceId,
-        at,
-        type: "message.failed" as const,
-        data: { messageId: message.wa_id, chatId: message.chat_id, code: "command_expired" as const, details: null },
-        correlationId: causes.get(message.wa_id) ?? null,
-      })),
+    const endings = (await lockExpired(sql, instanceId, shard, at.toISOString())).map((command) =>
+      command.acknowledged ? succeed(command, { messageId: command.waId }) : fail(command, error),
     );
-    return [...commands];
+    const ends = endings.flatMap((ending) => ending.commands);
+    await writeEnds(
+      sql,
+      ends.map((end) => ({ ...end, at })),
+      ["queued", "scheduled", "claimed"],
+    );
+    const waIds = endings.flatMap(({ messageUpdates = [] }) => messageUpdates.map((update) => update.waId));
+    const failed = await sql<{ wa_id: string }[]>`
+      update messages set status = 'failed', error = ${error.code}
+      where instance_id = ${instanceId} and wa_id = any(${waIds}) and from_me and status = 'pending'
+      returning wa_id`;
+    const announced = new Set(failed.map((message) => message.wa_id));
+    const events = endings.flatMap(({ events = [], messageUpdates: [message] = [], correlationId }) =>
+      message && announced.has(message.waId)
+        ? events.map((event) => ({ ...event, id: deps.ids.uuid(), instanceId, at, correlationId }))
+        : [],
+    );
+    await appendEvents(sql, events);
+    return endings;
   });
+}
+
+/** Locks the commands of an instance that have expired. */
+async function lockExpired(
+  sql: postgres.TransactionSql,
+  instanceId: string,
+  shard: number,
+  now: string,
+): Promise<ExpiredCommand[]> {
+  // A host takes a shard under the exclusive form of this lock (see `fence`), so none does while this transaction runs.
+  await sql`select pg_advisory_xact_lock_shared(${advisoryLock.shard}, ${shard})`;
+  // A host that releases and a caller that cancels also lock a bulk before its commands, so nobody deadlocks.
+  const bulks = await sql<{ id: string }[]>`
+    select id from bulks b where instance_id = ${instanceId} and ${stuck(sql, now)} order by id for update`;
+  return await sql<ExpiredCommand[]>`
+    select c.id, c.name, c.wa_id as "waId", m.chat_id as "chatId", c.correlation_id as "correlationId",
+      coalesce(m.status in ('sent', 'delivered', 'read'), false) as acknowledged
+    from commands c left join messages m
+      on m.instance_id = c.instance_id and m.wa_id = c.wa_id and m.from_me and c.kind = 'send'
+    where c.instance_id = ${instanceId}
+      and ((c.status = 'scheduled' and c.bulk_id = any(${bulks.map((bulk) => bulk.id)}::uuid[]))
+        or (c.deadline < ${now}::timestamptz and (c.status = 'queued'
+          or (c.status = 'scheduled' and c.bulk_id is null)
+          or (c.status = 'claimed' and exists (
+            select 1 from shards where id = ${shard}
+              and coalesce(lease_until, '-infinity') < clock_timestamp() - ${abandonedAfter}::interval)))))
+    order by c.created_at, c.bulk_index limit ${batchSize} for update of c`;
 }

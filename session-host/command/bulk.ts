@@ -1,13 +1,15 @@
 import type { Database } from "../../core/db/index.ts";
+import { needsUserCondition } from "../../core/instance/needs-user.ts";
 import type { Logger } from "../../core/log.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import { pause } from "../concurrency/pause.ts";
-import { type ClaimedCommand, claimedAt, claimScheduled, nextPosition, type Row, toCommand } from "./claim.ts";
+import { type ClaimedCommand, type ClaimedRow, claimedColumns, joinMessage, toCommand } from "./claimed-command.ts";
+import type { Claimer } from "./claimer.ts";
 
-/** How the instance of a bulk is: `hopeless` when it will not be connected again without its user's doing. */
+/** The instance of a bulk, if it has a session here. */
 export interface BulkTarget {
-  state: "connected" | "waiting" | "hopeless";
-  /** Commands that it has taken over and not finished. */
+  connected: boolean;
+  /** Claimed commands that it has not finished. */
   held: number;
 }
 
@@ -16,21 +18,22 @@ export interface BulkReleaseDeps {
   host: string;
   lease: Lease;
   log: Logger;
-  /** Undefined when the instance has no session here. */
+  claimer: Claimer;
+  /** Returns undefined when the instance has no session here. */
   target: (instanceId: string) => BulkTarget | undefined;
-  /** Instances whose sessions are hopeless. */
-  hopeless: () => string[];
+  /** Instances with a session here that stay disconnected until their users act. */
+  needingUser: () => string[];
   submit: (command: ClaimedCommand) => void;
   giveUp: (command: ClaimedCommand) => void;
 }
 
-/** Milliseconds between two looks: while nothing runs, while a bulk does, and while a full queue is what holds one up. */
+/** Milliseconds until the next turn: without a bulk to release, with one, and with one that waits for room in a queue. */
 const idleMs = 1_000;
 const paceMs = 500;
 const fullMs = 100;
-/** What may be sent at once after a pause, in seconds of the pace: a look that comes late must not slow a bulk down. */
+/** How much of the pace may be made up at once, in seconds: a late turn must not slow a bulk down. */
 const burstSeconds = 2;
-/** An instance holds no more than this because of a bulk, so that what is sent singly is never behind more. */
+/** How many commands an instance may hold when a bulk adds more. Bounds how long a single send waits behind a bulk. */
 const maxHeld = 128;
 
 interface Running {
@@ -38,23 +41,18 @@ interface Running {
   instanceId: string;
   /** Whether it has messages that are not released. */
   left: boolean;
-  /** As the database has it: for instances without a session here. */
-  hopeless: boolean;
+  /** Whether the instance needs its user, by the database: for instances without a session here. */
+  needsUser: boolean;
   due: boolean;
-  /** A place for what is released now. */
-  position: number;
 }
 
 /**
- * Releases the messages of bulks in their order, at no more than their pace: one bulk of an instance at a time, and only while
- * the instance is connected. How far it is stands in the database, so that neither a lost connection nor another host
- * changes the pace.
+ * Releases the messages of bulks in their order and at most at their pace: one bulk of an instance at a time, and only while
+ * the instance is connected. The progress is in the database, so the pace survives a lost connection and a change of hosts.
  */
 export class BulkRelease {
   readonly #deps: BulkReleaseDeps;
-  /** Places of claims whose answer was lost. */
-  readonly #unsure = new Set<number>();
-  /** Hopeless instances that have nothing scheduled any more. */
+  /** Instances that need their user and have nothing scheduled any more. */
   #cleared = new Set<string>();
   #running: Promise<void> = Promise.resolve();
   #finishedAt = 0;
@@ -67,7 +65,7 @@ export class BulkRelease {
     this.#running = this.#run(signal);
   }
 
-  /** Resolves when nothing is released any more; the signal must have been given. */
+  /** Resolves when nothing is released any more. Abort the signal first. */
   async stopped(): Promise<void> {
     await this.#running;
   }
@@ -85,13 +83,9 @@ export class BulkRelease {
     }
   }
 
-  /** One look at all bulks of the shard. Answers when to look again. */
+  /** Visits all bulks of the shard once. Returns the milliseconds until the next turn. */
   async #turn(): Promise<number> {
-    const { db, lease, submit } = this.#deps;
-    for (const position of [...this.#unsure]) {
-      for (const command of await claimedAt(db, lease.grant.shard, position)) submit(command);
-      this.#unsure.delete(position);
-    }
+    const { claimer, submit, target } = this.#deps;
     const bulks = await this.#list();
     await this.#clear(bulks);
     let next = idleMs;
@@ -99,11 +93,12 @@ export class BulkRelease {
     for (const bulk of bulks) {
       if (!bulk.left || !bulk.due || first.has(bulk.instanceId)) continue;
       first.add(bulk.instanceId);
-      const target = this.#deps.target(bulk.instanceId);
-      if (target?.state !== "connected") continue;
+      const instance = target(bulk.instanceId);
+      if (!instance?.connected) continue;
       next = Math.min(next, paceMs);
-      const room = maxHeld - target.held;
-      const released = room > 0 ? await this.#sure(bulk.position, () => this.#release(bulk, room)) : [];
+      const room = maxHeld - instance.held;
+      const release = () => claimer.at((position) => this.#release(bulk, position, room));
+      const released = room > 0 ? await this.#attempt(release) : [];
       for (const command of released ?? []) submit(command);
       if (released && released.length >= room) next = fullMs;
     }
@@ -112,11 +107,11 @@ export class BulkRelease {
   }
 
   async #list(): Promise<Running[]> {
-    const rows = await this.#deps.db.sql<Running[]>`
+    const { sql } = this.#deps.db;
+    const rows = await sql<Running[]>`
       select b.id, b.instance_id as "instanceId", b.start_at <= clock_timestamp() as due,
         exists (select 1 from commands where bulk_id = b.id and status = 'scheduled') as left,
-        i.status = 'logged_out' or (i.linked_at is null and i.status = 'disconnected') as hopeless,
-        nextval('command_position')::float8 as position
+        ${needsUserCondition(sql)} as "needsUser"
       from bulks b join instances i on i.id = b.instance_id
       where b.shard = ${this.#deps.lease.grant.shard} and b.status = 'running' and i.deleted_at is null
       order by b.start_at, b.id`;
@@ -124,12 +119,12 @@ export class BulkRelease {
   }
 
   /**
-   * As many as the pace allows since the last ones. One statement under the lease: the bulk's row says until when its pace is
-   * used up (`released_at`), and the next bulk of the instance goes on from there.
+   * Claims as many messages as the pace allows since the last ones. One statement under the lease: `released_at` of the bulk
+   * states until when its pace is used up, and the next bulk of the instance continues from there.
    */
-  async #release(bulk: Running, room: number): Promise<ClaimedCommand[]> {
+  async #release(bulk: Running, position: number, room: number): Promise<ClaimedCommand[]> {
     const { db, host, lease } = this.#deps;
-    const rows = await db.sql<Row[]>`
+    const rows = await db.sql<ClaimedRow[]>`
       with held as materialized (select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})),
       clock as materialized (select clock_timestamp() as at from held),
       bulk as materialized (
@@ -150,40 +145,33 @@ export class BulkRelease {
         limit coalesce((
           select greatest(0, least(${room}, floor(extract(epoch from at - used) / step + 0.000001)))::int from pace), 0)
       ),
-      taken as (
-        update commands set status = 'claimed', position = ${bulk.position}::bigint + asked.ord,
+      c as (
+        update commands set status = 'claimed', position = ${position}::bigint + asked.ord,
           deadline = pace.at + interval '24 hours'
         from asked, pace where commands.id = asked.id and commands.status = 'scheduled'
         returning commands.*
       ),
       moved as (
-        update bulks set released_at = pace.used + (select count(*) from taken) * pace.step * interval '1 s'
-        from pace where bulks.id = ${bulk.id} and exists (select 1 from taken)
+        update bulks set released_at = pace.used + (select count(*) from c) * pace.step * interval '1 s'
+        from pace where bulks.id = ${bulk.id} and exists (select 1 from c)
       )
-      select taken.id, taken.instance_id, name, kind, input, taken.wa_id, position::float8 as position, attempts, deadline,
-        correlation_id, messages.chat_id, messages.payload
-      from taken left join messages
-        on messages.instance_id = taken.instance_id and messages.wa_id = taken.wa_id and messages.from_me
-      order by position`;
+      select ${claimedColumns(db.sql)} from c ${joinMessage(db.sql)} order by position`;
     return rows.map(toCommand);
   }
 
-  /** What an instance has scheduled that is logged out would wait for ever, or go out from another account. */
+  /** Gives up what instances that need their user have scheduled: it would wait forever, or leave from another account. */
   async #clear(bulks: readonly Running[]): Promise<void> {
-    const { db, host, lease, target, giveUp } = this.#deps;
-    const known = new Set(this.#deps.hopeless());
-    // One that was linked again may be logged out again.
-    this.#cleared = this.#cleared.intersection(known);
-    const strange = bulks.filter((bulk) => bulk.left && bulk.hopeless && !target(bulk.instanceId));
-    const left = bulks.filter((bulk) => bulk.left && known.has(bulk.instanceId));
-    const instances = new Set([...strange, ...left].map((bulk) => bulk.instanceId)).union(
-      known.difference(this.#cleared),
-    );
-    for (const instanceId of instances) {
-      const position = bulks.find((bulk) => bulk.instanceId === instanceId)?.position ?? (await nextPosition(db));
-      const commands = await this.#sure(position, () => claimScheduled(db, host, lease, position, instanceId));
+    const { claimer, target, giveUp } = this.#deps;
+    const here = new Set(this.#deps.needingUser());
+    // An instance that was linked again may need its user again.
+    this.#cleared = this.#cleared.intersection(here);
+    const left = bulks
+      .filter((bulk) => bulk.left)
+      .filter(({ instanceId, needsUser }) => (target(instanceId) ? here.has(instanceId) : needsUser));
+    for (const instanceId of here.difference(this.#cleared).union(new Set(left.map((bulk) => bulk.instanceId)))) {
+      const commands = await this.#attempt(() => claimer.scheduled(instanceId));
       for (const command of commands ?? []) giveUp(command);
-      if (commands?.length === 0 && known.has(instanceId)) this.#cleared.add(instanceId);
+      if (commands?.length === 0 && here.has(instanceId)) this.#cleared.add(instanceId);
     }
   }
 
@@ -200,15 +188,14 @@ export class BulkRelease {
         select 1 from commands where bulk_id = bulks.id and status in ('scheduled', 'queued', 'claimed'))`;
   }
 
-  /** One bulk that the database refuses must not hold up the others: it is tried again at the next look. */
-  async #sure(position: number, claim: () => Promise<ClaimedCommand[]>): Promise<ClaimedCommand[] | undefined> {
+  /** Returns undefined when the claim fails: the next turn tries again, and the other bulks go on. */
+  async #attempt(claim: () => Promise<ClaimedCommand[]>): Promise<ClaimedCommand[] | undefined> {
     const { lease, log } = this.#deps;
     try {
       return await claim();
     } catch (error) {
       if (!lease.held) throw error;
       log.warn({ err: error, shard: lease.grant.shard }, "a claim of scheduled commands failed");
-      this.#unsure.add(position);
       return undefined;
     }
   }

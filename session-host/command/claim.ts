@@ -1,180 +1,96 @@
 import type postgres from "postgres";
-import type { CommandInput, CommandName } from "../../core/command/catalog/index.ts";
+import { positionsPerClaim } from "../../core/command/command.sql.ts";
 import type { Database } from "../../core/db/index.ts";
 import type { Lease } from "../concurrency/lease.ts";
+import { type ClaimedCommand, type ClaimedRow, claimedColumns, joinMessage, toCommand } from "./claimed-command.ts";
 
-/** A command that this host has taken over from the queue, with its message if it is a send. */
-export interface ClaimedCommand<Name extends CommandName = CommandName> {
-  id: string;
-  instanceId: string;
-  name: Name;
-  kind: "send" | "mutate" | "query";
-  input: CommandInput<Name>;
-  waId: string | null;
-  chatId: string | null;
-  /** What was sent already, or is to be: a protobuf. */
-  payload: Buffer | null;
-  /** Of a status, once it is prepared: whom every try goes to. */
-  audience?: readonly string[] | undefined;
-  position: number;
-  attempts: number;
-  deadline: Date;
-  correlationId: string;
-}
-
-export interface Row {
-  id: string;
-  instance_id: string;
-  name: string;
-  kind: ClaimedCommand["kind"];
-  input: unknown;
-  wa_id: string | null;
-  position: number;
-  attempts: number;
-  deadline: Date;
-  correlation_id: string;
-  chat_id: string | null;
-  payload: Buffer | null;
+/** The shard to claim for, and the lease that permits it. */
+export interface ClaimDeps {
+  db: Database;
+  host: string;
+  lease: Lease;
 }
 
 /**
- * Takes commands over from the queue, in the order given, under the lease: from then on the database holds them and the queue
- * need not. Ids that were taken before, failed meanwhile or went with their instance are left out.
+ * Claims the commands that the queue delivered, in the order given. From then on the database holds them, and they may leave
+ * the queue. Skips ids that were claimed before, have failed, or went with their instance.
  */
-export function claimCommands(
-  db: Database,
-  host: string,
-  lease: Lease,
-  ids: readonly string[],
-): Promise<ClaimedCommand[]> {
+export function claimCommands(deps: ClaimDeps, ids: readonly string[]): Promise<ClaimedCommand[]> {
   return claim(
-    { db, host, lease, from: "queued" },
+    deps,
+    "queued",
+    null,
     (sql) => sql`select id, ord from unnest(${ids}::uuid[]) with ordinality as t(id, ord)`,
   );
 }
 
 /**
- * Takes over the commands that were accepted longer ago than `olderThanMs` and have not come through the queue: a host that died
- * with messages in its hands blocks their groups until the queue's visibility timeout, and the database knows them already.
+ * Claims the commands that were accepted longer ago than `olderThanMs` and have not come through the queue. A host that died
+ * with messages received blocks their message groups until SQS's visibility timeout; the database has the commands already.
  */
-export function claimWaiting(
-  db: Database,
-  host: string,
-  lease: Lease,
-  position: number,
-  olderThanMs: number,
-): Promise<ClaimedCommand[]> {
+export function claimWaiting(deps: ClaimDeps, position: number, olderThanMs: number): Promise<ClaimedCommand[]> {
   return claim(
-    { db, host, lease, from: "queued", position },
+    deps,
+    "queued",
+    position,
     (sql) => sql`
       select id, row_number() over (order by created_at, id) as ord from commands
-      where status = 'queued' and shard = ${lease.grant.shard}
+      where status = 'queued' and shard = ${deps.lease.grant.shard}
         and created_at < clock_timestamp() - ${olderThanMs} * interval '1 ms'
       order by created_at, id limit 1000`,
   );
 }
 
-/** Takes scheduled sends whose time has come, in the order of their times. What is left over is taken the next time. */
-export function claimDue(db: Database, host: string, lease: Lease, position: number): Promise<ClaimedCommand[]> {
+/** Claims scheduled sends that are due, in the order of their times. The next claim takes what exceeds the limit. */
+export function claimDue(deps: ClaimDeps, position: number): Promise<ClaimedCommand[]> {
   return claim(
-    { db, host, lease, from: "scheduled", position },
+    deps,
+    "scheduled",
+    position,
     (sql) => sql`
       select id, row_number() over (order by run_at, id) as ord from commands
-      where status = 'scheduled' and bulk_id is null and shard = ${lease.grant.shard} and run_at <= clock_timestamp()
+      where status = 'scheduled' and bulk_id is null and shard = ${deps.lease.grant.shard} and run_at <= clock_timestamp()
       order by run_at, id limit 1000`,
   );
 }
 
-/** Takes whatever an instance has scheduled, whenever it is due: of one that will not be connected any more. */
-export function claimScheduled(
-  db: Database,
-  host: string,
-  lease: Lease,
-  position: number,
-  instanceId: string,
-): Promise<ClaimedCommand[]> {
+/** Claims all scheduled sends of an instance, due or not, because the instance will not be connected again. */
+export function claimScheduled(deps: ClaimDeps, position: number, instanceId: string): Promise<ClaimedCommand[]> {
   return claim(
-    { db, host, lease, from: "scheduled", position },
+    deps,
+    "scheduled",
+    position,
     (sql) => sql`
       select id, row_number() over (order by created_at, id) as ord from commands
       where status = 'scheduled' and instance_id = ${instanceId} order by created_at, id limit 500`,
   );
 }
 
-/** A place for a claim that is named before the claim is made, see `claimedAt`. */
-export async function nextPosition(db: Database): Promise<number> {
+/** Reserves the positions of a claim that is about to be made, so that `claimedAt` can find what it took. */
+export async function nextPosition({ db }: ClaimDeps): Promise<number> {
   const [row] = await db.sql<{ position: number }[]>`select nextval('command_position')::float8 as position`;
-  if (!row) throw new Error("the sequence of positions answered nothing");
+  if (!row) throw new Error("the sequence of positions returned no row");
   return row.position;
 }
 
-/** What was claimed at a place: of a claim whose answer was lost with the connection, and which may have been made. */
-export async function claimedAt(db: Database, shard: number, position: number): Promise<ClaimedCommand[]> {
-  const rows = await db.sql<Row[]>`
-    select ${columns(db.sql)} from commands left join messages
-      on messages.instance_id = commands.instance_id and messages.wa_id = commands.wa_id and messages.from_me
-    where commands.shard = ${shard} and commands.status = 'claimed'
-      and position between ${position} and ${position + 1023}
-    order by position`;
-  return rows.map(toCommand);
+/** Returns the claimed commands at the positions of one claim. */
+export function claimedAt(deps: ClaimDeps, position: number): Promise<ClaimedCommand[]> {
+  const last = position + positionsPerClaim - 1;
+  return claimed(deps, (sql) => sql`c.position between ${position} and ${last}`);
 }
 
-/** Of commands that a claim was asked for, those that are claimed: by a claim whose answer was lost, or before it. */
-export async function claimedAmong(db: Database, shard: number, ids: readonly string[]): Promise<ClaimedCommand[]> {
-  const rows = await db.sql<Row[]>`
-    select ${columns(db.sql)} from commands left join messages
-      on messages.instance_id = commands.instance_id and messages.wa_id = commands.wa_id and messages.from_me
-    where commands.id = any(${ids}::uuid[]) and commands.shard = ${shard} and commands.status = 'claimed'
-    order by position`;
-  return rows.map(toCommand);
+/** Returns those of these commands that are claimed. */
+export function claimedAmong(deps: ClaimDeps, ids: readonly string[]): Promise<ClaimedCommand[]> {
+  return claimed(deps, (sql) => sql`c.id = any(${ids}::uuid[])`);
 }
 
-const columns = (sql: postgres.Sql) => sql`
-  commands.id, commands.instance_id, name, kind, input, commands.wa_id, position::float8 as position, attempts, deadline,
-  correlation_id, messages.chat_id, messages.payload`;
-
-interface Claim {
-  db: Database;
-  host: string;
-  lease: Lease;
-  /** The status that it finds the commands in. */
-  from: "queued" | "scheduled";
-  position?: number;
+/** Returns the commands that the last host of the shard, or this one before it died, had claimed and not finished. */
+export function unfinishedCommands(deps: ClaimDeps): Promise<ClaimedCommand[]> {
+  return claimed(deps, (sql) => sql`true`);
 }
 
-async function claim(
-  { db, host, lease, from, position }: Claim,
-  asked: (sql: postgres.Sql) => postgres.PendingQuery<postgres.Row[]>,
-): Promise<ClaimedCommand[]> {
-  const rows = await db.sql<Row[]>`
-    with held as materialized (select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})),
-    start as materialized (select coalesce(${position ?? null}::bigint, nextval('command_position')) as position),
-    asked as materialized (${asked(db.sql)}),
-    taken as (
-      update commands set status = 'claimed', position = start.position + asked.ord
-      from held, start, asked
-      where commands.id = asked.id and commands.status = ${from} and commands.shard = ${lease.grant.shard}
-      returning commands.*
-    )
-    select taken.id, taken.instance_id, name, kind, input, taken.wa_id, position::float8 as position, attempts, deadline,
-      correlation_id, messages.chat_id, messages.payload
-    from taken left join messages on messages.instance_id = taken.instance_id and messages.wa_id = taken.wa_id and messages.from_me
-    order by position`;
-  return rows.map(toCommand);
-}
-
-/** What the last holder of a shard, or this host before it died, had taken over and not finished. */
-export async function unfinishedCommands(db: Database, shard: number): Promise<ClaimedCommand[]> {
-  const rows = await db.sql<Row[]>`
-    select ${columns(db.sql)} from commands left join messages
-      on messages.instance_id = commands.instance_id and messages.wa_id = commands.wa_id and messages.from_me
-    where commands.shard = ${shard} and commands.status = 'claimed'
-    order by position`;
-  return rows.map(toCommand);
-}
-
-/** Notes that a command that might bring the host down is begun; answers how often it has been. */
-export async function countAttempt(db: Database, host: string, lease: Lease, id: string): Promise<number> {
+/** Counts that a command is begun that might crash the host. Returns how often it has been begun. */
+export async function countAttempt({ db, host, lease }: ClaimDeps, id: string): Promise<number> {
   const [row] = await db.sql<{ attempts: number }[]>`
     update commands set attempts = attempts + 1
     from (select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})) as held
@@ -182,20 +98,33 @@ export async function countAttempt(db: Database, host: string, lease: Lease, id:
   return row?.attempts ?? 1;
 }
 
-export function toCommand(row: Row): ClaimedCommand {
-  return {
-    id: row.id,
-    instanceId: row.instance_id,
-    // `acceptCommand` checked both against the catalog before it wrote the row.
-    name: row.name as CommandName,
-    kind: row.kind,
-    input: row.input as CommandInput<CommandName>,
-    waId: row.wa_id,
-    chatId: row.chat_id,
-    payload: row.payload,
-    position: row.position,
-    attempts: row.attempts,
-    deadline: row.deadline,
-    correlationId: row.correlation_id,
-  };
+type Fragment = (sql: postgres.Sql) => postgres.PendingQuery<postgres.Row[]>;
+
+/** Claims what `asked` selects (`id`, `ord` from 1), at these positions or the next ones. One statement, under the lease. */
+async function claim(
+  { db, host, lease }: ClaimDeps,
+  from: "queued" | "scheduled",
+  position: number | null,
+  asked: Fragment,
+): Promise<ClaimedCommand[]> {
+  const rows = await db.sql<ClaimedRow[]>`
+    with held as materialized (select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})),
+    start as materialized (select coalesce(${position}::bigint, nextval('command_position')) as position),
+    asked as materialized (${asked(db.sql)}),
+    c as (
+      update commands set status = 'claimed', position = start.position + asked.ord
+      from held, start, asked
+      where commands.id = asked.id and commands.status = ${from} and commands.shard = ${lease.grant.shard}
+      returning commands.*
+    )
+    select ${claimedColumns(db.sql)} from c ${joinMessage(db.sql)} order by position`;
+  return rows.map(toCommand);
+}
+
+async function claimed({ db, lease }: ClaimDeps, condition: Fragment): Promise<ClaimedCommand[]> {
+  const rows = await db.sql<ClaimedRow[]>`
+    select ${claimedColumns(db.sql)} from commands c ${joinMessage(db.sql)}
+    where c.shard = ${lease.grant.shard} and c.status = 'claimed' and ${condition(db.sql)}
+    order by position`;
+  return rows.map(toCommand);
 }

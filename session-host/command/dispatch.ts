@@ -1,14 +1,15 @@
-import { commandCatalog } from "../../core/command/catalog/index.ts";
+import type { ConvertName, ManageName, QueryName } from "../../core/command/catalog/index.ts";
+import { fail, logEnds, succeed } from "../../core/command/end.ts";
 import { AppError } from "../../core/error.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
 import type { Logger } from "../../core/log.ts";
-import { executors } from "../executors/index.ts";
+import { conversions as converters, management } from "../executors/index.ts";
 import type { ConnectedContext, ManagedSession, OfflineContext } from "../executors/types.ts";
 import type { Change } from "../ledger/change.ts";
-import { noteEnds } from "../ledger/command-end.ts";
 import type { Conversions } from "../media/conversion.ts";
-import type { ClaimedCommand } from "./claim.ts";
-import { execute, failure, type SendQueue } from "./send-queue.ts";
+import { type Claimed, type ClaimedCommand, isConversion, isManagement, isQuery } from "./claimed-command.ts";
+import { failureOf, runQuery } from "./run.ts";
+import type { SendQueue } from "./send-queue.ts";
 import { traceOf } from "./trace.ts";
 
 /** A session, as far as commands need it. */
@@ -25,54 +26,49 @@ export interface CommandTarget extends ManagedSession {
 }
 
 /**
- * Runs a command that this host has claimed: what manages the session now, a query now and beside everything else, a send or a
- * mutation in its turn.
+ * Runs a command that this host has claimed. A send or a mutation takes its turn in the instance's queue; every other command
+ * runs at once.
  */
 export async function dispatch(
   session: CommandTarget,
   command: ClaimedCommand,
   { log, conversions }: { log: Logger; conversions: Conversions },
 ): Promise<void> {
-  if (isManagement(command)) return await keep(session, command, log, () => manage(session, command));
-  if (commandCatalog[command.name].offline) {
+  const run = (work: () => Promise<Change | undefined>) => runNow(session, command, log, work);
+  if (isManagement(command)) return await run(() => manage(session, command));
+  if (isConversion(command)) {
     const context: OfflineContext = { instanceId: session.id, conversions, deadline: command.deadline };
-    return await keep(session, command, log, () => work(context, command));
+    return await run(() => convertFile(command, context));
   }
-  if (command.kind === "query") return await keep(session, command, log, () => query(session, command));
+  if (isQuery(command)) return await run(() => query(session, command));
   if (!session.needsUser) return session.queue.push(command);
-  await keep(session, command, log, async () => {
-    throw notConnected(session);
-  });
+  await run(() => Promise.reject(notConnected(session)));
 }
-
-const isManagement = (command: ClaimedCommand) => command.name.startsWith("instance.");
 
 const notConnected = (session: CommandTarget) =>
   new AppError("instance_not_connected", `the instance is ${session.status}`);
 
-async function manage(session: CommandTarget, command: ClaimedCommand): Promise<Change | undefined> {
-  const { name, input, correlationId } = command;
-  const run = executors[name] as unknown as (session: CommandTarget, input: unknown, cause: string) => Promise<unknown>;
-  const output = await run(session, input, correlationId);
-  // Its row went with the instance.
-  if (name === "instance.delete") return undefined;
-  const { secret } = commandCatalog[name];
-  return done(command, output, secret);
+async function manage<Name extends ManageName>(
+  session: CommandTarget,
+  command: Claimed<Name>,
+): Promise<Change | undefined> {
+  const output = await management[command.name](session, command.input, command.correlationId);
+  // The row of the command went with its instance.
+  if (command.name === "instance.delete") return undefined;
+  return succeed(command, output);
 }
 
-async function work(context: OfflineContext, command: ClaimedCommand): Promise<Change> {
-  const run = executors[command.name] as unknown as (context: OfflineContext, input: unknown) => Promise<unknown>;
-  const output = await run(context, command.input);
-  return done(command, output);
+async function convertFile<Name extends ConvertName>(command: Claimed<Name>, context: OfflineContext): Promise<Change> {
+  return succeed(command, await converters[command.name](context, command.input));
 }
 
-async function query(session: CommandTarget, command: ClaimedCommand): Promise<Change> {
+async function query(session: CommandTarget, command: Claimed<QueryName>): Promise<Change> {
   if (!session.context) throw notConnected(session);
-  return await execute(command, session.context);
+  return (await runQuery(command, session.context)).change;
 }
 
-/** A result that cannot be kept is found out by whoever holds the shard next: the command is still claimed. */
-async function keep(
+/** Records the end of a command. If that fails, the command stays claimed and the next holder of the shard runs it again. */
+async function runNow(
   session: CommandTarget,
   command: ClaimedCommand,
   log: Logger,
@@ -81,18 +77,10 @@ async function keep(
   const trace = traceOf(command);
   const change = await work().catch((error: unknown) => {
     log.warn({ ...trace, err: error }, "a command failed");
-    return failure(command, asAppError(error));
+    return fail(command, failureOf(error));
   });
-  if (!change) return noteEnds(log, session.id, done(command, {}));
-  await session.record(change).catch((error: unknown) => log.warn({ ...trace, err: error }, "a result was not kept"));
-}
-
-const done = ({ id, name, correlationId }: ClaimedCommand, output: unknown, secret?: boolean): Change => ({
-  commands: [{ id, name, status: "done", output, ...(secret === undefined ? {} : { secret }) }],
-  correlationId,
-});
-
-function asAppError(error: unknown): AppError {
-  if (error instanceof AppError) return error;
-  return new AppError("whatsapp_error", error instanceof Error ? error.message : undefined);
+  if (!change) return logEnds(log, session.id, succeed(command, {}));
+  await session
+    .record(change)
+    .catch((error: unknown) => log.warn({ ...trace, err: error }, "a result was not recorded"));
 }

@@ -1,6 +1,6 @@
 import type { Message } from "@aws-sdk/client-sqs";
-import { LRUCache } from "lru-cache";
 import { commandCatalog } from "../../core/command/catalog/index.ts";
+import { fail } from "../../core/command/end.ts";
 import { readCommandEnvelope } from "../../core/command/envelope.ts";
 import { AppError } from "../../core/error.ts";
 import { mediaPrefix, uploadPrefix } from "../../core/media/index.ts";
@@ -8,19 +8,10 @@ import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { commandQueue, type Queues } from "../../core/queue/index.ts";
 import { BulkRelease } from "../command/bulk.ts";
 import { endMutes } from "../command/channel-mutes.ts";
-import {
-  type ClaimedCommand,
-  claimCommands,
-  claimDue,
-  claimedAmong,
-  claimedAt,
-  claimWaiting,
-  countAttempt,
-  nextPosition,
-  unfinishedCommands,
-} from "../command/claim.ts";
+import { countAttempt } from "../command/claim.ts";
+import type { ClaimedCommand } from "../command/claimed-command.ts";
+import { Claimer } from "../command/claimer.ts";
 import { dispatch } from "../command/dispatch.ts";
-import { failure } from "../command/send-queue.ts";
 import { traceOf } from "../command/trace.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import { pause } from "../concurrency/pause.ts";
@@ -49,15 +40,12 @@ export class Shard {
   readonly #ledger: Ledger;
   readonly #relay: Relay;
   readonly #replier: Replier;
+  readonly #claimer: Claimer;
   readonly #bulks: BulkRelease;
   readonly #sessions = new Map<string, Session>();
   readonly #stop = new AbortController();
   #polling: Promise<void> | undefined;
   #reconcile: NodeJS.Timeout | undefined;
-  /** Commands that were begun here lately. */
-  readonly #begun = new LRUCache<string, true>({ max: 20_000 });
-  /** Places of claims whose answer was lost. */
-  readonly #unsure = new Set<number>();
   /** Commands whose deletion from the queue is still under way. */
   #removing: Promise<unknown> = Promise.resolve();
 
@@ -78,18 +66,19 @@ export class Shard {
       onEvents: () => this.#relay.nudge(),
       onReplies: () => this.#replier.nudge(),
     });
+    this.#claimer = new Claimer({ db, host, lease, submit: (command) => void this.#submit(command) });
     this.#bulks = new BulkRelease({
       db,
       host,
       lease,
       log,
+      claimer: this.#claimer,
       target: (instanceId) => {
         const session = this.#sessions.get(instanceId);
-        if (!session) return undefined;
-        const state = session.needsUser ? "hopeless" : session.context ? "connected" : "waiting";
-        return { state, held: session.queue.size };
+        return session && { connected: !session.needsUser && Boolean(session.context), held: session.queue.size };
       },
-      hopeless: () => [...this.#sessions.values()].filter((session) => session.needsUser).map((session) => session.id),
+      needingUser: () =>
+        [...this.#sessions.values()].filter((session) => session.needsUser).map((session) => session.id),
       submit: (command) => void this.#submit(command),
       giveUp: (command) => this.#giveUp(command, new AppError("instance_not_connected", "the instance was logged out")),
     });
@@ -102,7 +91,7 @@ export class Shard {
   /** Opens the sessions that should run, takes up what the last holder left, then listens to the queue. */
   async start(): Promise<void> {
     await this.#openSessions();
-    for (const command of await unfinishedCommands(this.#deps.db, this.lease.grant.shard)) this.#resume(command);
+    for (const command of await this.#claimer.unfinished()) this.#resume(command);
     await Promise.all([this.#takeWaiting(0), this.#takeDue()]);
     this.#relay.start();
     this.#replier.start();
@@ -192,7 +181,7 @@ export class Shard {
         media: media((instanceId, change) => this.#ledger.append(instanceId, change)),
         ledger: this.#ledger,
         leaseHeld: () => this.lease.held,
-        countAttempt: (id) => countAttempt(db, this.#deps.host, this.lease, id),
+        countAttempt: (id) => countAttempt({ db, host: this.#deps.host, lease: this.lease }, id),
         removeInstance: (id) => this.#removeInstance(id),
       },
       row,
@@ -232,46 +221,23 @@ export class Shard {
 
   /** Holds on to what it has received while the database is away: received again and again, it would end as a dead letter. */
   async #claim(ids: readonly string[]): Promise<ClaimedCommand[]> {
-    const { db, host, log } = this.#deps;
-    for (let unsure = false; ; unsure = true) {
+    for (;;) {
       try {
-        const claimed = await claimCommands(db, host, this.lease, ids);
-        if (!unsure) return claimed;
-        // The connection may have been lost after the claim was made: what nobody here knows was claimed by that.
-        const all = await claimedAmong(db, this.lease.grant.shard, ids);
-        return all.filter((command) => !this.#begun.has(command.id));
+        return await this.#claimer.fromQueue(ids);
       } catch (error) {
         if (this.#stop.signal.aborted || !this.lease.held) throw error;
-        log.warn({ err: error, commands: ids.length }, "commands wait for the database");
+        this.#deps.log.warn({ err: error, commands: ids.length }, "commands wait for the database");
         await pause(500, this.#stop.signal);
       }
     }
   }
 
-  #takeWaiting(olderThanMs: number): Promise<void> {
-    const { db, host } = this.#deps;
-    return this.#take((position) => claimWaiting(db, host, this.lease, position, olderThanMs));
+  async #takeWaiting(olderThanMs: number): Promise<void> {
+    for (const command of await this.#claimer.waiting(olderThanMs)) void this.#submit(command);
   }
 
-  #takeDue(): Promise<void> {
-    const { db, host } = this.#deps;
-    return this.#take((position) => claimDue(db, host, this.lease, position));
-  }
-
-  /** What a claim takes, and before that what an earlier one has taken without our hearing of it. */
-  async #take(claim: (position: number) => Promise<ClaimedCommand[]>): Promise<void> {
-    const { db } = this.#deps;
-    for (const position of [...this.#unsure]) {
-      const lost = await claimedAt(db, this.lease.grant.shard, position);
-      if (this.#unsure.delete(position)) for (const command of lost) void this.#submit(command);
-    }
-    const position = await nextPosition(db);
-    try {
-      for (const command of await claim(position)) void this.#submit(command);
-    } catch (error) {
-      this.#unsure.add(position);
-      throw error;
-    }
+  async #takeDue(): Promise<void> {
+    for (const command of await this.#claimer.due()) void this.#submit(command);
   }
 
   #held(): number {
@@ -308,7 +274,6 @@ export class Shard {
   }
 
   async #submit(command: ClaimedCommand): Promise<void> {
-    this.#begun.set(command.id, true);
     try {
       const session = this.#sessions.get(command.instanceId) ?? (await this.#load(command.instanceId));
       if (!session) throw new AppError("instance_not_found");
@@ -316,7 +281,7 @@ export class Shard {
     } catch (error) {
       const known = error instanceof AppError ? error : new AppError("internal");
       this.#deps.log.warn({ ...traceOf(command), err: error }, "a command could not be run");
-      await this.#ledger.append(command.instanceId, failure(command, known)).catch(() => undefined);
+      await this.#ledger.append(command.instanceId, fail(command, known)).catch(() => undefined);
     }
   }
 
@@ -331,7 +296,7 @@ export class Shard {
 
   #giveUp(command: ClaimedCommand, error: AppError): void {
     this.#ledger
-      .append(command.instanceId, failure(command, error))
+      .append(command.instanceId, fail(command, error))
       .catch((fault: unknown) => this.#deps.log.warn({ ...traceOf(command), err: fault }, "a result was not kept"));
   }
 

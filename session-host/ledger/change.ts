@@ -1,6 +1,6 @@
 import { BufferJSON } from "@whiskeysockets/baileys";
 import type { ChannelFact } from "../../core/channel/fact.ts";
-import type { CommandName } from "../../core/command/catalog/index.ts";
+import type { CommandEnd } from "../../core/command/end.ts";
 import type { ContactFact } from "../../core/contact/merge.ts";
 import type { NewEvent } from "../../core/event/catalog/index.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
@@ -130,17 +130,7 @@ export interface Change {
   }[];
   /** By row id, or by WhatsApp's id for messages of the account, because we chose that one. */
   messageUpdates?: (({ id: string } | { waId: string }) & { set: MessageFields })[];
-  commands?: {
-    id: string;
-    /** For the log. */
-    name?: CommandName;
-    status: "done" | "failed";
-    output?: unknown;
-    /** The output is a credential, and is stored encrypted. */
-    secret?: boolean;
-    errorCode?: string;
-    errorDetails?: string;
-  }[];
+  commands?: CommandEnd[];
   /** News of people and groups, oldest first. */
   contacts?: ContactFact[];
   /** All groups that the account is in. Any other group is removed from the contacts. */

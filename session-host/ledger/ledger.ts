@@ -1,3 +1,4 @@
+import { logEnds } from "../../core/command/end.ts";
 import type { Vault } from "../../core/crypto/index.ts";
 import type { Database } from "../../core/db/index.ts";
 import { sqlState, sqlStates } from "../../core/db/sql-state.ts";
@@ -6,7 +7,6 @@ import type { Ids } from "../../core/id.ts";
 import type { Logger } from "../../core/log.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import type { Change } from "./change.ts";
-import { noteEnds } from "./command-end.ts";
 import type { Batch, ChangeEvent, Recorded } from "./writer.ts";
 import { writers } from "./writers.ts";
 
@@ -92,7 +92,7 @@ export class Ledger {
         const replied = await this.#commit(batch);
         for (const entry of batch) {
           entry.resolve();
-          noteEnds(this.#deps.log, entry.instanceId, entry.change);
+          logEnds(this.#deps.log, entry.instanceId, entry.change);
         }
         if (batch.some((entry) => entry.eventIds.length > 0)) this.#deps.onEvents();
         if (replied) this.#deps.onReplies();

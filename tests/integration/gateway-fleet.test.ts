@@ -75,7 +75,7 @@ test("the id of a request is in its answer, each line of the host, the events an
     where e.type = 'message.sent' and e.data->>'messageId' = ${messageId}`;
   expect(event?.correlation_id).toBe("order-4711");
   expect(logged()).toMatchObject([
-    { msg: "a command has ended", commandId: event?.command_id, command: "message.sendText", status: "done" },
+    { msg: "a command ended", commandId: event?.command_id, command: "message.sendText", status: "done" },
   ]);
   const { body: log } = await gate.api("GET", `/api/instances/${instance}/webhooks/deliveries?event=message.sent`);
   expect(log.deliveries[0]).toMatchObject({ eventId: event?.id, correlationId: "order-4711" });
@@ -90,7 +90,7 @@ test("the id of a request is in its answer, each line of the host, the events an
   const about = lines.map((line) => JSON.parse(line)).filter((line) => line.correlationId === "order-4712");
   expect(about.map((line) => [line.msg, line.status])).toEqual([
     ["a command failed", undefined],
-    ["a command has ended", "failed"],
+    ["a command ended", "failed"],
   ]);
   expect(lines.filter((line) => "commandId" in JSON.parse(line) && !("correlationId" in JSON.parse(line)))).toEqual([]);
 

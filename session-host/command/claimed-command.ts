@@ -1,0 +1,83 @@
+import type postgres from "postgres";
+import {
+  type CommandInput,
+  type CommandName,
+  type ConvertName,
+  isConvertName,
+  isManageName,
+  isQueryName,
+  isSendName,
+  type ManageName,
+  type MutationName,
+  type QueryName,
+  type SendName,
+} from "../../core/command/catalog/index.ts";
+
+/** A command of one of these names that this host has claimed, with its message if it is a send. */
+export interface Claimed<Name extends CommandName> {
+  id: string;
+  instanceId: string;
+  name: Name;
+  input: CommandInput<Name>;
+  waId: string | null;
+  chatId: string | null;
+  /** The encoded `proto.Message`, once it is prepared: every try sends the same. */
+  payload: Buffer | null;
+  /** For a prepared status post: JIDs of the people who get it. Every try goes to the same. */
+  audience?: readonly string[] | undefined;
+  /** Commands of an instance run in the order of their positions. */
+  position: number;
+  attempts: number;
+  deadline: Date;
+  correlationId: string;
+}
+
+/** A command that waits for its turn in the send queue of its instance. */
+export type OrderedCommand = Claimed<SendName> | Claimed<MutationName>;
+export type ClaimedCommand = OrderedCommand | Claimed<QueryName> | Claimed<ManageName> | Claimed<ConvertName>;
+
+export const isSend = (command: ClaimedCommand): command is Claimed<SendName> => isSendName(command.name);
+export const isQuery = (command: ClaimedCommand): command is Claimed<QueryName> => isQueryName(command.name);
+export const isManagement = (command: ClaimedCommand): command is Claimed<ManageName> => isManageName(command.name);
+export const isConversion = (command: ClaimedCommand): command is Claimed<ConvertName> => isConvertName(command.name);
+
+/** A row of `commands` with its row of `messages`, as `claimedColumns` selects it. */
+export interface ClaimedRow {
+  id: string;
+  instance_id: string;
+  name: string;
+  input: unknown;
+  wa_id: string | null;
+  position: number;
+  attempts: number;
+  deadline: Date;
+  correlation_id: string;
+  chat_id: string | null;
+  payload: Buffer | null;
+}
+
+/** The columns of a claimed command, which the statement calls `c`, and of its message. */
+export const claimedColumns = (sql: postgres.ISql) => sql`
+  c.id, c.instance_id, c.name, c.input, c.wa_id, c.position::float8 as position, c.attempts, c.deadline, c.correlation_id,
+  messages.chat_id, messages.payload`;
+
+/** Joins the message of a command that the statement calls `c`. */
+export const joinMessage = (sql: postgres.ISql) => sql`
+  left join messages on messages.instance_id = c.instance_id and messages.wa_id = c.wa_id and messages.from_me`;
+
+export function toCommand(row: ClaimedRow): ClaimedCommand {
+  return {
+    id: row.id,
+    instanceId: row.instance_id,
+    name: row.name,
+    input: row.input,
+    waId: row.wa_id,
+    chatId: row.chat_id,
+    payload: row.payload,
+    position: row.position,
+    attempts: row.attempts,
+    deadline: row.deadline,
+    correlationId: row.correlation_id,
+    // `acceptCommand` checked name and input against the catalog before it wrote the row.
+  } as ClaimedCommand;
+}

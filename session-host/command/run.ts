@@ -1,0 +1,54 @@
+import {
+  type CommandName,
+  commandCatalog,
+  type MutationName,
+  type QueryName,
+  type SendName,
+} from "../../core/command/catalog/index.ts";
+import { succeed } from "../../core/command/end.ts";
+import { AppError } from "../../core/error.ts";
+import { mutations, queries, sends } from "../executors/index.ts";
+import { ExecutorResult, type Stanza } from "../executors/result.ts";
+import type { ConnectedContext, PreparedMessage, SendContext } from "../executors/types.ts";
+import type { Change } from "../ledger/change.ts";
+import type { Claimed } from "./claimed-command.ts";
+
+/** What to record of a command that succeeded. With a stanza: once WhatsApp has acknowledged that. */
+export interface RunResult {
+  change: Change;
+  stanza: Stanza | undefined;
+}
+
+/** Prepares the message of a send. */
+export function prepareSend<Name extends SendName>(
+  command: Claimed<Name>,
+  context: SendContext,
+): Promise<PreparedMessage> {
+  return sends[command.name](context, command.input);
+}
+
+export async function runQuery<Name extends QueryName>(
+  command: Claimed<Name>,
+  context: ConnectedContext,
+): Promise<RunResult> {
+  return resultOf(command, await queries[command.name](context, command.input));
+}
+
+export async function runMutation<Name extends MutationName>(
+  command: Claimed<Name>,
+  context: ConnectedContext,
+): Promise<RunResult> {
+  return resultOf(command, await mutations[command.name]({ ...context, commandId: command.id }, command.input));
+}
+
+function resultOf(command: Claimed<CommandName>, returned: unknown): RunResult {
+  const { output, change, stanza } = returned instanceof ExecutorResult ? returned : new ExecutorResult(returned, {});
+  const parsed = commandCatalog[command.name].output.parse(output);
+  return { change: { ...change, ...succeed(command, parsed) }, stanza };
+}
+
+/** What a command fails with when its executor throws this. */
+export function failureOf(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  return new AppError("whatsapp_error", error instanceof Error ? error.message : String(error), { cause: error });
+}
