@@ -31,60 +31,166 @@ const fifoUrlList = list.pipe(
   ),
 );
 
-/** What every part of Switchboard takes from its environment. Each variable is optional unless its reader demands it. */
-const schema = z.object({
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
-  SQS_ENDPOINT: z.url().optional(),
-  S3_ENDPOINT: z.url().optional(),
-  /** Taken from here only for `SQS_ENDPOINT` and `S3_ENDPOINT`; on AWS the SDK finds its own. */
-  AWS_ACCESS_KEY_ID: z.string().optional(),
-  AWS_SECRET_ACCESS_KEY: z.string().optional(),
-  AWS_REGION: z.string().default("us-east-1"),
+/*
+ * Every setting has a description, and `unset` where the default needs words. `.env.example` and the page of settings in
+ * the docs are written from these by `npm run docs`.
+ */
+
+const api = {
+  PORT: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65535)
+    .default(3000)
+    .meta({ description: "Port of the REST API. `0` takes a free one." }),
+  HOST: z.string().default("127.0.0.1").meta({ description: "Address that the REST API listens on." }),
+  OPEN_KEY_GENERATION: z.stringbool().default(false).meta({
+    description:
+      "With `true`, `POST /api/auth/generate-key` gives everyone who reaches the API directly, not through a proxy, a user with an API key, without credentials. Leave it off behind a proxy.",
+    unset: "`false`; `true` in the sandbox while `HOST` is a loopback address",
+  }),
+  RATE_LIMIT: z.coerce.number().int().min(0).max(1_000_000_000).default(100).meta({
+    description:
+      "Requests to the Gateway API in 15 minutes, for each address and for each key. `0` turns the limit off.",
+    unset: "`100`; `10000` in the sandbox",
+  }),
+  EGRESS_ALLOW: cidrList.default([]).meta({
+    description:
+      "Address ranges (CIDRs, separated by commas) that callers' URLs may reach in addition to the public internet. Needed for webhooks to a private network.",
+    unset: "none; loopback addresses in the sandbox",
+  }),
+};
+
+const admin = {
+  ADMIN_EMAIL: z.email().optional().meta({
+    description: "Email of the first admin, who is created when there is no user yet.",
+    unset: "`admin@switchboard.local`",
+  }),
+  ADMIN_PASSWORD: z.string().min(8).optional().meta({
+    description: "Password of the first admin, at least 8 characters.",
+    unset: "generated, and printed once",
+  }),
+};
+
+const data = {
+  DATA_DIR: z.string().default(".switchboard").meta({
+    description:
+      "Folder for the database, queues, files and master key. It is closed to other users (mode 0700). The sandbox uses the folder `sandbox` in it.",
+  }),
+  DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .optional()
+    .meta({ description: "A Postgres of your own, version 15 or newer.", unset: "the embedded one" }),
+  MASTER_KEY_FILE: z.string().optional().meta({
+    description: "File with the key that wraps the data keys, mode 0600.",
+    unset: "`master.key` in `DATA_DIR`",
+  }),
+  KMS_KEY_ID: z.string().optional().meta({
+    description: "KMS key that wraps the data keys, instead of `MASTER_KEY_FILE`.",
+    unset: "none",
+  }),
+  SHARDS: positiveInt.max(1024).default(4).meta({
+    description: "Number of shards that instances fall into, up to 1024. Choose it before the first start.",
+  }),
+};
+
+const services = {
+  SQS_ENDPOINT: z.url().optional().meta({ description: "Another SQS instead of the embedded one.", unset: "embedded" }),
+  S3_ENDPOINT: z.url().optional().meta({ description: "Another S3 instead of the embedded one.", unset: "embedded" }),
+  AWS_ACCESS_KEY_ID: z.string().optional().meta({
+    description: "Key for `SQS_ENDPOINT` and `S3_ENDPOINT`. On AWS, the SDK finds its own.",
+    unset: "none",
+  }),
+  AWS_SECRET_ACCESS_KEY: z
+    .string()
+    .optional()
+    .meta({ description: "Secret that belongs to `AWS_ACCESS_KEY_ID`.", unset: "none" }),
+  AWS_REGION: z.string().default("us-east-1").meta({ description: "Region for SQS, S3 and KMS." }),
   QUEUE_PREFIX: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,40}$/)
-    .default("switchboard"),
-  BUCKET: z.string().min(3).max(63).default("switchboard-media"),
-  /** KMS key that wraps the data keys; without it, `MASTER_KEY_FILE` is used. */
-  KMS_KEY_ID: z.string().optional(),
-  MASTER_KEY_FILE: z.string().optional(),
-  PORT: z.coerce.number().int().min(0).max(65535).default(3000),
-  HOST: z.string().default("127.0.0.1"),
-  /** Lets everyone who reaches the API directly, not through a proxy, create a user with an API key without credentials. */
-  OPEN_KEY_GENERATION: z.stringbool().default(false),
-  DATA_DIR: z.string().default(".switchboard"),
-  ADMIN_EMAIL: z.email().optional(),
-  ADMIN_PASSWORD: z.string().min(8).optional(),
-  SHARDS: positiveInt.max(1024).default(4),
-  EGRESS_ALLOW: cidrList.default([]),
-  /** Requests to the Gateway API in 15 minutes, for each address and for each key; 0 is no limit. */
-  RATE_LIMIT: z.coerce.number().int().min(0).max(1_000_000_000).default(100),
-  WHATSAPP_URL: z.url({ protocol: /^wss?$/ }).optional(),
+    .default("switchboard")
+    .meta({ description: "Prefix of the names of all queues, up to 40 letters, digits, `_` and `-`." }),
+  BUCKET: z.string().min(3).max(63).default("switchboard-media").meta({ description: "Name of the bucket for files." }),
+};
+
+const queues = {
+  INGRESS_SENDERS: senderList.default(new Map()).meta({
+    description:
+      "Who needs no API key on the ingress queue: `<SenderId>=<email of a user>`, separated by commas, where SQS sets the SenderId.",
+    unset: "none",
+  }),
+  REPLY_QUEUES: queueList.optional().meta({
+    description: "Names of the queues that replies may go to, separated by commas.",
+    unset: "those that begin with `<QUEUE_PREFIX>-reply-`",
+  }),
+  EVENT_QUEUES: fifoUrlList.default([]).meta({
+    description:
+      "URLs of queues that events may go to, separated by commas, in addition to those that begin with `<QUEUE_PREFIX>-events-`.",
+    unset: "none",
+  }),
+};
+
+const whatsapp = {
+  WHATSAPP_VERSION: clientVersionText.optional().meta({
+    description: "Pins the client version, such as `2.3000.1043857760`.",
+    unset: "the newest one that WhatsApp Web publishes",
+  }),
+  WHATSAPP_URL: z
+    .url({ protocol: /^wss?$/ })
+    .optional()
+    .meta({ description: "WebSocket URL of another WhatsApp, such as the simulated one.", unset: "the real WhatsApp" }),
   WHATSAPP_ROOT_KEY: z
     .string()
     .regex(/^[0-9a-fA-F]{64}$/, "must be 32 bytes as 64 hexadecimal digits")
-    .optional(),
-  WHATSAPP_MEDIA_CA: z.string().min(1).optional(),
-  /** Pins the client version; without it, the newest one that WhatsApp Web publishes. */
-  WHATSAPP_VERSION: clientVersionText.optional(),
-  /** Of which commit this was built. */
+    .optional()
+    .meta({ description: "Root key of its certificates, in hexadecimal.", unset: "WhatsApp's" }),
+  WHATSAPP_MEDIA_CA: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ description: "File with the CA of its media host.", unset: "the system's CAs" }),
+};
+
+const operation = {
+  SESSION_HOST: z
+    .enum(["inside", "child"])
+    .default("inside")
+    .meta({ description: "`child` runs the session host as a process of its own in the one-process run." }),
+  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info").meta({
+    description:
+      "Least severe log lines that are written: `trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.",
+    unset: "`info`; `error` in the sandbox",
+  }),
+  METRICS_PORT: z.coerce.number().int().min(1).max(65535).optional().meta({
+    description: "Port where a session host serves `/metrics` (Prometheus) and `/health`.",
+    unset: "not served",
+  }),
+  METRICS_HOST: z.string().default("127.0.0.1").meta({ description: "Address for `METRICS_PORT`." }),
+  METRICS: z.enum(["none", "emf"]).default("none").meta({
+    description: "With `emf`, metrics are written to standard output in CloudWatch's Embedded Metric Format.",
+  }),
   COMMIT: z
     .string()
     .regex(/^[0-9a-fA-F]{7,64}$/, "must be a commit's hash in hexadecimal")
-    .optional(),
-  /** `emf`: metrics are written to standard output in CloudWatch's Embedded Metric Format, each minute or call. */
-  METRICS: z.enum(["none", "emf"]).default("none"),
-  /** Where the session host answers `/metrics` (Prometheus) and `/health`; without a port nowhere. */
-  METRICS_PORT: z.coerce.number().int().min(1).max(65535).optional(),
-  METRICS_HOST: z.string().default("127.0.0.1"),
-  /** Who needs no API key on the ingress queue: `SenderId` of SQS and the user that it stands for, `AIDA…=user@example.com,AROA…=…`. */
-  INGRESS_SENDERS: senderList.default(new Map()),
-  /** Names of the queues that replies may go to; without them all that begin with `<QUEUE_PREFIX>-reply-`. */
-  REPLY_QUEUES: queueList.optional(),
-  /** URLs of queues that events may be sent to, besides those of this account that begin with `<QUEUE_PREFIX>-events-`. */
-  EVENT_QUEUES: fifoUrlList.default([]),
-  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
-});
+    .optional()
+    .meta({ description: "The commit that runs, for `GET /api/observability/version`.", unset: "none" }),
+};
+
+/** The settings by subject, for the docs. */
+export const settings: Readonly<Record<string, z.ZodRawShape>> = {
+  "REST API": api,
+  "First admin": admin,
+  Data: data,
+  "Queues, files and AWS": services,
+  "Commands and events over SQS": queues,
+  WhatsApp: whatsapp,
+  Operation: operation,
+};
+
+/** What every part of Switchboard reads from its environment. Each variable is optional unless its reader requires it. */
+const schema = z.object({ ...api, ...admin, ...data, ...services, ...queues, ...whatsapp, ...operation });
 
 export type Config = z.infer<typeof schema>;
 

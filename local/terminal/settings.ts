@@ -1,12 +1,10 @@
 import { createServer } from "node:net";
-import { type Config, ConfigError } from "../../core/config.ts";
+import { type Config, readConfig } from "../../core/config.ts";
 import type { HostMode } from "../gateway/host-process.ts";
 
-/** `SESSION_HOST`: `inside` this process (default), or a `child` of its own. Throws `ConfigError`. */
+/** Whether the session host runs `inside` this process or as a `child`. Throws `ConfigError`. */
 export function hostMode(env: Record<string, string | undefined>): HostMode {
-  const mode = env.SESSION_HOST || "inside";
-  if (mode === "inside" || mode === "child") return mode;
-  throw new ConfigError(`The environment is not usable:\n  SESSION_HOST: must be inside or child, not ${mode}`);
+  return readConfig(env).SESSION_HOST;
 }
 
 /** Throws, with what to do about it, when nobody can listen on the port: better now than after the database is up. */

@@ -1,0 +1,103 @@
+import { writeFileSync } from "node:fs";
+import * as z from "zod";
+import { settings } from "../../core/config.ts";
+
+interface Setting {
+  name: string;
+  description: string;
+  /** What holds while the variable isn't set, as Markdown. */
+  unset: string;
+  /** The default as it would be written; empty when there is none that can be written down. */
+  value: string;
+}
+
+function defaultOf(schema: z.core.$ZodType): string {
+  if (!(schema instanceof z.ZodDefault)) return "";
+  const value: unknown = schema.def.defaultValue;
+  return typeof value === "object" ? "" : String(value);
+}
+
+function settingOf(name: string, schema: z.core.$ZodType): Setting {
+  const { description, unset } = z.globalRegistry.get(schema) ?? {};
+  if (description === undefined) throw new Error(`${name} has no description in core/config.ts`);
+  const value = defaultOf(schema);
+  if (typeof unset !== "string" && value === "") throw new Error(`${name} doesn't say what holds while it isn't set`);
+  return { name, description, unset: typeof unset === "string" ? unset : `\`${value}\``, value };
+}
+
+const sections = Object.entries(settings).map(([title, shape]) => ({
+  title,
+  settings: Object.entries(shape).map(([name, schema]) => settingOf(name, schema)),
+}));
+
+const plain = (markdown: string) => markdown.replaceAll("`", "");
+
+function wrapped(text: string, width = 118): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1) ?? "";
+    if (line !== "" && line.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
+  }
+  return lines.map((line) => `# ${line}`);
+}
+
+/** `.env.example`: every setting, commented out. */
+export function envExample(): string {
+  return [
+    "# All settings of Switchboard. Written by `npm run docs` from core/config.ts; don't edit it.",
+    "#",
+    "# Every setting is optional. Copy the lines that you need to a file of mode 0600. Use it as the EnvironmentFile of",
+    "# systemd, or read it in a shell: set -a; . ./.env; set +a; npm start",
+    ...sections.flatMap(({ title, settings }) => [
+      "",
+      `# --- ${title} ---`,
+      ...settings.flatMap(({ name, description, unset, value }) => [
+        "",
+        ...wrapped(plain(description)),
+        ...wrapped(`Default: ${plain(unset)}`),
+        `#${name}=${value}`,
+      ]),
+    ]),
+    "",
+  ].join("\n");
+}
+
+/** `docs/reference/environment.md`. */
+export function environmentPage(): string {
+  return [
+    "# Settings",
+    "",
+    "After this page, you can configure the gateway by its environment variables.",
+    "",
+    "This page is written by `npm run docs` from `core/config.ts`; don't edit it. [.env.example](../../.env.example) has the same",
+    "settings, ready to copy.",
+    "",
+    "Every setting is optional. The gateway refuses to start with a value that it can't use, and names the variable. An empty",
+    "variable counts as not set. The sandbox ignores settings that would connect it to a real database, queue or key.",
+    "",
+    ...sections.flatMap(({ title, settings }) => [
+      `## ${title}`,
+      "",
+      "| variable | default | meaning |",
+      "| --- | --- | --- |",
+      ...settings.map(({ name, description, unset }) => `| \`${name}\` | ${unset} | ${description} |`),
+      "",
+    ]),
+    "## Variables of Node.js",
+    "",
+    "`NODE_EXTRA_CA_CERTS` names a file with additional CAs, for webhooks and for Postgres with TLS. `NODE_ENV=production` writes",
+    "log lines as JSON even to a terminal.",
+    "",
+    "## The simulated WhatsApp alone",
+    "",
+    "`npm run whatsapp` reads `WHATSAPP_PORT` (4100), `WHATSAPP_CONTROL_PORT` (4101), `WHATSAPP_MEDIA_PORT` (4102) and",
+    "`WHATSAPP_DIRECTORY` (`.local/whatsapp`).",
+    "",
+  ].join("\n");
+}
+
+if (import.meta.main) {
+  writeFileSync(".env.example", envExample());
+  writeFileSync("docs/reference/environment.md", environmentPage());
+}
