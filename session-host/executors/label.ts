@@ -99,12 +99,12 @@ export async function setChat(
   for (const { labelId, chatId } of carried) {
     if (labels.some(({ id }) => id === labelId)) continue;
     await patch(sock, "regular", () => sock.removeChatLabel(chatId, labelId));
-    book.tell({ kind: "target", labelId, chatId, messageId: "", labeled: false });
+    book.add({ kind: "target", labelId, chatId, messageId: "", labeled: false });
   }
   for (const { id: labelId } of labels) {
     if (carried.some((one) => one.labelId === labelId)) continue;
     await patch(sock, "regular", () => sock.addChatLabel(chat, labelId));
-    book.tell({ kind: "target", labelId, chatId: chat, messageId: "", labeled: true });
+    book.add({ kind: "target", labelId, chatId: chat, messageId: "", labeled: true });
   }
   const lid = spellings.find(isLidJid);
   // So that the chat is found under both names.
@@ -143,6 +143,6 @@ function edit(sock: WASocket, { id, name, color, predefinedId }: Label, { delete
 /** Baileys does not tell of our own changes. */
 function told(book: LabelBook, label: Label, { deleted = false } = {}): Label {
   const { id: labelId, ...rest } = label;
-  book.tell({ kind: "label", labelId, ...rest, deleted });
+  book.add({ kind: "label", labelId, ...rest, deleted });
   return label;
 }

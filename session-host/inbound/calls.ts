@@ -7,14 +7,14 @@ import type { Change } from "../ledger/change.ts";
 
 type CallEvent = Extract<NewEvent, { type: `call.${string}` }>;
 
-/** WhatsApp lets a call ring for less than that; an offer that is older when it comes was kept while nobody listened. */
+/** A call rings for less time than this. WhatsApp kept an older offer while the instance was not connected. */
 export const ringSeconds = 60;
 
-/** A call begins once and is over once, however often and in whichever words that is told, and whoever tells it first. */
+/** Returns the id of a call's first or last event. Several stanzas, and a command, can report the same begin or end. */
 export const callEventId = (instanceId: string, callId: string, part: "begin" | "end") =>
   derivedEventId(instanceId, "call", callId, part);
 
-/** What a `call` stanza comes to: nothing for the steps of a call between its beginning and its end. */
+/** Returns the event of a `call` stanza. Returns undefined for the steps between the begin and the end of a call. */
 export function journalCall(
   instanceId: string,
   stanza: BinaryNode,
@@ -39,17 +39,17 @@ export function journalCall(
   return phones(lids).then((known) => changeOf(byPhone(caller, known)));
 }
 
-interface Told {
+interface CallInfo {
   callId: string;
   from: string;
   lid: string | null;
   creator: string;
-  /** Whether a device of the account's owner says so. */
+  /** Whether a device of the account's owner sent the stanza. */
   ours: boolean;
   timestamp: number;
 }
 
-function eventOf(stanza: BinaryNode, info: BinaryNode, { creator, ours, ...call }: Told): CallEvent | undefined {
+function eventOf(stanza: BinaryNode, info: BinaryNode, { creator, ours, ...call }: CallInfo): CallEvent | undefined {
   switch (info.tag) {
     case "offer":
     case "offer_notice":

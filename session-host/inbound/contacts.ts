@@ -1,107 +1,101 @@
-import {
-  areJidsSameUser,
-  type BaileysEventMap,
-  type BinaryNode,
-  type Contact,
-  getBinaryNodeChild,
-  jidNormalizedUser,
-  proto,
-  type WASocket,
-} from "@whiskeysockets/baileys";
+import { areJidsSameUser, type BinaryNode, type WASocket } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
 import type { ContactFact } from "../../core/contact/merge.ts";
 import type { Logger } from "../../core/log.ts";
-import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";
+import { isPhoneJid, plainJid } from "../baileys/jids.ts";
 import { Limiter } from "../concurrency/limiter.ts";
 import type { Change } from "../ledger/change.ts";
+import { contactFact, factOfPerson, factsOfHistory, verifiedName, withPhones } from "./contact-facts.ts";
 
 export interface ContactSourceDeps {
   instanceId: string;
   log: Logger;
-  /** Our own account, as the credentials have it. */
+  /** The account itself, as the credentials name it. */
   me: () => { id: string; lid: string };
   record: (change: Change) => Promise<void>;
 }
 
-/** How many contacts of a history or an address book go into one change. */
-const chunk = 500;
-/** Of so many contacts a session remembers what it last wrote. */
-const remembered = 1_000;
-/** After a deploy all sessions of a host open at once; each asks for all its groups. */
+/** The most contacts of a history or an address book in one change. */
+const maxFacts = 500;
+/** The most contacts whose last fact a session remembers. */
+const maxRemembered = 1_000;
+/** Queries at once per host: after a deployment, all sessions of a host open together, and each reads all its groups. */
 const groupQueries = new Limiter(4);
-/** A session asks again after so long at the earliest. */
+/** The shortest time between two readings of all groups by one session. */
 const groupsMs = 10 * 60_000;
 
 /**
- * What one connection tells of contacts, from whichever source, made into changes. What was said before in the same words is
- * not recorded again, so that a message of somebody who is known costs no statement.
+ * Turns what one connection reports of contacts, from all sources, into changes. A fact that equals the last one is not
+ * recorded again, so that a message from a known person costs no statement.
  */
 export class ContactSource {
   readonly #deps: ContactSourceDeps;
-  readonly #last = new LRUCache<string, ContactFact>({ max: remembered });
-  /** What was told first is recorded first, though a LID may have to be looked up. */
+  readonly #last = new LRUCache<string, ContactFact>({ max: maxRemembered });
+  /** Facts are recorded in the order in which they were reported, even if a LID has to be looked up first. */
   #turn: Promise<void> = Promise.resolve();
   #waiting = 0;
-  /** Groups that were told of since all were last asked for: the answer may be older than what was told. */
-  readonly #told = new Set<string>();
+  /** Groups that were reported since the last reading of all groups began. Its answer may be older than they are. */
+  readonly #reported = new Set<string>();
 
   constructor(deps: ContactSourceDeps) {
     this.#deps = deps;
   }
 
-  /** Adds to a change what its messages tell of who wrote them. */
+  /** Adds to a change what its messages say about their senders. */
   join(change: Change, stanza: BinaryNode): Change {
     const businessName = verifiedName(stanza);
     const facts = (change.messages ?? []).flatMap(({ from_me, sender_id, sender_lid, push_name }) => {
       if (from_me || (!push_name && !businessName)) return [];
-      return fact({ jid: sender_id, lid: sender_lid, pushName: push_name, businessName }) ?? [];
+      return contactFact({ jid: sender_id, lid: sender_lid, pushName: push_name, businessName }) ?? [];
     });
     const fresh = this.#fresh(facts);
     if (fresh.length === 0) return change;
-    // Whoever writes is on WhatsApp, whatever was found out before.
-    const numbers = fresh.flatMap(({ jid }) => (isPersonByPhone(jid) ? [{ jid, exists: true }] : []));
+    // A sender is on WhatsApp, whatever an earlier lookup of the number found.
+    const numbers = fresh.flatMap(({ jid }) => (isPhoneJid(jid) ? [{ jid, exists: true }] : []));
     return { ...change, contacts: fresh, numbers: [...(change.numbers ?? []), ...numbers] };
   }
 
-  /** Listens to all events of Baileys that tell of contacts. */
+  /** Listens to all events of Baileys that carry news of contacts. */
   listen(sock: WASocket): void {
     const { ev } = sock;
-    const tell = (facts: readonly (ContactFact | undefined)[]) => this.#tell(sock, facts);
-    // Baileys makes this event of the address book only: no name means that the entry has none any more.
-    ev.on("contacts.upsert", (contacts) => tell(contacts.map((one) => ofPerson(one, { name: one.name ?? null }))));
-    ev.on("contacts.update", (contacts) =>
-      tell(contacts.map((one) => (one.id ? ofPerson({ ...one, id: one.id }) : undefined))),
+    const report = (facts: readonly (ContactFact | undefined)[]) => this.#report(sock, facts);
+    // Baileys emits this event for the address book only. An entry without a name no longer has one.
+    ev.on("contacts.upsert", (contacts) =>
+      report(contacts.map((contact) => factOfPerson(contact, { name: contact.name ?? null }))),
     );
-    ev.on("messaging-history.set", (history) => tell(ofHistory(history)));
-    ev.on("lid-mapping.update", ({ lid, pn }) => tell([fact({ jid: pn, lid, link: true })]));
+    ev.on("contacts.update", (contacts) =>
+      report(contacts.map((contact) => (contact.id ? factOfPerson({ ...contact, id: contact.id }) : undefined))),
+    );
+    ev.on("messaging-history.set", (history) => report(factsOfHistory(history)));
+    ev.on("lid-mapping.update", ({ lid, pn }) => report([contactFact({ jid: pn, lid, link: true })]));
     ev.on("groups.upsert", (groups) => {
-      for (const { id } of groups) this.#told.add(plain(id));
-      tell(groups.map((group) => fact({ jid: group.id, name: group.subject })));
+      for (const { id } of groups) this.#reported.add(plainJid(id));
+      report(groups.map((group) => contactFact({ jid: group.id, name: group.subject })));
     });
     ev.on("groups.update", (groups) =>
-      tell(groups.map(({ id, subject }) => (id && subject ? fact({ jid: id, name: subject }) : undefined))),
+      report(groups.map(({ id, subject }) => (id && subject ? contactFact({ jid: id, name: subject }) : undefined))),
     );
     ev.on("group-participants.update", ({ id, participants, action }) => {
       if (!participants.some((one) => [one.id, one.lid, one.phoneNumber].some((jid) => this.#isMe(jid)))) return;
-      if (action === "remove") tell([{ jid: id, gone: true }]);
+      if (action === "remove") report([{ jid: id, gone: true }]);
       if (action === "add") void this.#joined(sock, id);
     });
   }
 
-  /** What others have recorded: else a change back to what was told before would look like nothing new. */
+  /** Remembers facts that were recorded elsewhere. Otherwise a later change back would look like a known fact. */
   note(facts: readonly ContactFact[]): void {
     this.#fresh(facts.filter(({ link }) => !link));
   }
 
-  /** Reads all groups that the account is in; others are none of its contacts any more. Answers whether WhatsApp told. */
+  /** Reads all groups that the account is in, and removes all other groups from its contacts. Returns whether WhatsApp answered. */
   async readGroups(sock: WASocket): Promise<boolean> {
     const leave = await groupQueries.enter();
     try {
-      this.#told.clear();
+      this.#reported.clear();
       const groups = Object.values(await sock.groupFetchAllParticipating());
-      const facts = groups.flatMap((group) => fact({ jid: group.id, name: group.subject }) ?? []);
-      const there = new Set([...facts.map(({ jid }) => jid), ...this.#told]);
-      await this.#inTurn(() => this.#deps.record({ contacts: facts, groups: [...there] }));
+      const facts = groups.flatMap((group) => contactFact({ jid: group.id, name: group.subject }) ?? []);
+      const present = new Set([...facts.map(({ jid }) => jid), ...this.#reported]);
+      await this.#inTurn(() => this.#deps.record({ contacts: facts, groups: [...present] }));
       return true;
     } catch (error) {
       this.#deps.log.warn({ err: error, instanceId: this.#deps.instanceId }, "the groups could not be read");
@@ -114,30 +108,30 @@ export class ContactSource {
   async #joined(sock: WASocket, id: string): Promise<void> {
     try {
       const { subject } = await sock.groupMetadata(id);
-      this.#tell(sock, [fact({ jid: id, name: subject })]);
+      this.#report(sock, [contactFact({ jid: id, name: subject })]);
     } catch (error) {
       this.#deps.log.warn({ err: error, instanceId: this.#deps.instanceId, group: id }, "a group could not be read");
     }
   }
 
-  #tell(sock: WASocket, told: readonly (ContactFact | undefined)[]): void {
-    const facts = told.filter((one) => one !== undefined).filter((one) => !this.#isMe(one.jid));
-    // Baileys repeats the push name with every message: that must not look up a LID each time.
-    const open = this.#waiting > 0 ? facts : facts.filter((one) => !this.#isKnown(one));
-    if (open.length === 0) return;
+  #report(sock: WASocket, reported: readonly (ContactFact | undefined)[]): void {
+    const facts = reported.filter((fact) => fact !== undefined).filter((fact) => !this.#isMe(fact.jid));
+    // Baileys repeats the push name with every message. That must not look up a LID each time.
+    const unknown = this.#waiting > 0 ? facts : facts.filter((fact) => !this.#isKnown(fact));
+    if (unknown.length === 0) return;
     void this.#inTurn(async () => {
-      const fresh = this.#fresh(await withPhones(sock, open));
-      for (let from = 0; from < fresh.length; from += chunk) {
-        await this.#deps.record({ contacts: fresh.slice(from, from + chunk) });
+      const fresh = this.#fresh(await withPhones(sock, unknown));
+      for (let from = 0; from < fresh.length; from += maxFacts) {
+        await this.#deps.record({ contacts: fresh.slice(from, from + maxFacts) });
       }
     });
   }
 
-  /** A failure ends the connection, where the change could not be kept, or belongs to one that has ended. */
+  /** Does not throw: if the change could not be stored, the connection ends; otherwise it has already ended. */
   #inTurn(work: () => Promise<void>): Promise<void> {
     this.#waiting++;
     const done = this.#turn.then(work).catch((error: unknown) => {
-      this.#deps.log.debug({ err: error, instanceId: this.#deps.instanceId }, "contacts were not kept");
+      this.#deps.log.debug({ err: error, instanceId: this.#deps.instanceId }, "contacts were not stored");
     });
     this.#turn = done.then(() => {
       this.#waiting--;
@@ -145,25 +139,25 @@ export class ContactSource {
     return done;
   }
 
-  /** Without what was written before in the same words. */
+  /** Returns the facts that differ from the last ones, and remembers them. */
   #fresh(facts: readonly ContactFact[]): ContactFact[] {
-    return facts.filter((one) => {
-      if (this.#isKnown(one)) return false;
-      const ids = idsOf(one);
+    return facts.filter((fact) => {
+      if (this.#isKnown(fact)) return false;
+      const ids = idsOf(fact);
       const before = ids.map((id) => this.#last.get(id)).find((last) => last && !last.gone);
-      const next: ContactFact = one.gone ? one : { ...before, ...one };
-      if (!one.link || (before && !before.link)) delete next.link;
+      const next: ContactFact = fact.gone ? fact : { ...before, ...fact };
+      if (!fact.link || (before && !before.link)) delete next.link;
       for (const id of ids) this.#last.set(id, next);
       return true;
     });
   }
 
-  #isKnown(one: ContactFact): boolean {
-    const says = Object.entries(one).filter(([field]) => field !== "jid" && field !== "link");
-    return idsOf(one).every((id) => {
+  #isKnown(fact: ContactFact): boolean {
+    const fields = Object.entries(fact).filter(([field]) => field !== "jid" && field !== "link");
+    return idsOf(fact).every((id) => {
       const last = this.#last.get(id);
-      if (!last || one.gone || last.gone || (last.link && !one.link)) return false;
-      return says.every(([field, value]) => last[field as keyof ContactFact] === value);
+      if (!last || fact.gone || last.gone || (last.link && !fact.link)) return false;
+      return fields.every(([field, value]) => last[field as keyof ContactFact] === value);
     });
   }
 
@@ -174,8 +168,8 @@ export class ContactSource {
 }
 
 /**
- * When a session asks for all its groups: once it is open. What changes while the link is away is told afterwards, so one that
- * comes and goes need not ask each time.
+ * Decides when a session reads all its groups: when it opens. WhatsApp reports changes that happen during a short
+ * disconnection afterwards, so a session that reconnects often doesn't read them each time.
  */
 export class GroupReading {
   #doneAt: number | undefined;
@@ -186,92 +180,10 @@ export class GroupReading {
     if (await contacts.readGroups(sock)) this.#doneAt = now;
   }
 
-  /** Another account may be linked now. */
+  /** Call it when another account may be linked. */
   forget(): void {
     this.#doneAt = undefined;
   }
 }
 
-/** A number cannot be longer, and what is longer is not looked for. */
-const maxJid = 64;
 const idsOf = ({ jid, lid }: ContactFact) => (lid ? [jid, lid] : [jid]);
-const isPersonByPhone = (jid: string) => jid.endsWith("@s.whatsapp.net");
-const isContact = (jid: string) =>
-  jid.length <= maxJid && /^[0-9]+(?:-[0-9]+)?@(?:s\.whatsapp\.net|lid|g\.us)$/.test(jid);
-const plain = (jid: string | null | undefined) => (jid ? jidNormalizedUser(jid) : "");
-
-interface Told {
-  jid: string;
-  lid?: string | null | undefined;
-  name?: string | null | undefined;
-  chatName?: string | null | undefined;
-  pushName?: string | null | undefined;
-  businessName?: string | null | undefined;
-  link?: true;
-}
-
-/** Undefined for what is nobody: channels, broadcasts, bots. */
-function fact({ jid, lid, name, chatName, pushName, businessName, link }: Told): ContactFact | undefined {
-  const id = plain(jid);
-  const alias = plain(lid);
-  if (!isContact(id)) return undefined;
-  return {
-    jid: id,
-    ...(isPersonByPhone(id) && isLidJid(alias) && isContact(alias) ? { lid: alias } : {}),
-    ...(name === undefined ? {} : { name }),
-    ...(chatName ? { chatName } : {}),
-    ...(pushName ? { pushName } : {}),
-    ...(businessName ? { businessName } : {}),
-    ...(link ? { link } : {}),
-  };
-}
-
-/** Baileys names a person by either JID and puts the other beside it, or not. */
-function ofPerson(
-  { id, lid, phoneNumber, notify, verifiedName: businessName }: Contact,
-  names: Pick<Told, "name" | "chatName"> = {},
-): ContactFact | undefined {
-  const phone = [id, phoneNumber].map(plain).find(isPersonByPhone);
-  const says = { ...names, pushName: notify, businessName };
-  // Others as well are told of here: that a picture was changed.
-  if (Object.values(says).every((value) => value === undefined) && !(phone && isLidJid(plain(lid ?? id))))
-    return undefined;
-  return fact({ jid: phone ?? id, lid: isLidJid(plain(id)) ? id : lid, ...says });
-}
-
-function ofHistory({ contacts, lidPnMappings }: BaileysEventMap["messaging-history.set"]): (ContactFact | undefined)[] {
-  return [
-    ...contacts.map((one) =>
-      // The history has also groups that were left; which are there, `readGroups` knows.
-      isGroupJid(one.id)
-        ? fact({ jid: one.id, chatName: one.name, link: true })
-        : (ofPerson(one, { chatName: one.name }) ?? fact({ jid: one.id })),
-    ),
-    ...(lidPnMappings ?? []).map(({ lid, pn }) => fact({ jid: pn, lid, link: true })),
-  ];
-}
-
-/** The same facts, by phone number where the session knows the number behind a LID. */
-async function withPhones(sock: WASocket, facts: readonly ContactFact[]): Promise<ContactFact[]> {
-  const lids = facts.flatMap(({ jid }) => (isLidJid(jid) ? [jid] : []));
-  if (lids.length === 0) return [...facts];
-  const pairs = (await sock.signalRepository.lidMapping.getPNsForLIDs(lids)) ?? [];
-  const phones = new Map(pairs.map(({ lid, pn }) => [plain(lid), plain(pn)]));
-  return facts.map((one) => {
-    const phone = phones.get(one.jid);
-    return phone && isContact(phone) ? { ...one, jid: phone, lid: one.jid } : one;
-  });
-}
-
-/** The name of a business that WhatsApp has verified, as its messages bring it. */
-function verifiedName(stanza: BinaryNode): string | undefined {
-  const certificate = getBinaryNodeChild(stanza, "verified_name")?.content;
-  if (!(certificate instanceof Uint8Array)) return undefined;
-  try {
-    const { details } = proto.VerifiedNameCertificate.decode(certificate);
-    return proto.VerifiedNameCertificate.Details.decode(details ?? new Uint8Array()).verifiedName || undefined;
-  } catch {
-    // Baileys refuses such a message for itself.
-    return undefined;
-  }
-}

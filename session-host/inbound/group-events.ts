@@ -10,39 +10,40 @@ type GroupEvent = Extract<NewEvent, { type: `group.${string}` }>;
 type IsMe = JidResolver["isMe"];
 
 /**
- * What a notification of a group comes to. The ids of the events are made from the stanza's, so that one that WhatsApp sends again
- * tells nothing twice. Where a person is named by LID only and the session may know the number, the answer comes later.
+ * Returns the events of a group notification, or undefined if it has none. The event ids are derived from the stanza's id, so
+ * that a notification that WhatsApp sends again announces nothing twice. The result is a promise if the stanza names a person
+ * by LID only, because the session may know the phone number.
  */
 export function journalGroup(
   instanceId: string,
   stanza: BinaryNode,
   { isMe, phones }: JidResolver,
 ): Change | Promise<Change> | undefined {
-  const told = eventsOf(stanza, isMe);
-  if (told.length === 0) return undefined;
+  const events = eventsOf(stanza, isMe);
+  if (events.length === 0) return undefined;
   const { id = "", from = "", t = "" } = stanza.attrs;
-  const changeOf = (events: readonly GroupEvent[]): Change => ({
-    events: events.map((event, index) => ({
+  const changeOf = (resolved: readonly GroupEvent[]): Change => ({
+    events: resolved.map((event, index) => ({
       ...event,
       id: derivedEventId(instanceId, "group", from, id, t, String(index)),
     })),
   });
-  const lids = lidsWithoutPhone(told.flatMap((event) => [event.data.by, ...membersOf(event)]));
-  if (lids.length === 0) return changeOf(told);
-  return phones(lids).then((known) => changeOf(told.map((event) => named(event, known))));
+  const lids = lidsWithoutPhone(events.flatMap((event) => [event.data.by, ...membersOf(event)]));
+  if (lids.length === 0) return changeOf(events);
+  return phones(lids).then((known) => changeOf(events.map((event) => withPhones(event, known))));
 }
 
 const membersOf = (event: GroupEvent): Person[] =>
   event.type === "group.participants.update" ? event.data.participants : [];
 
-function named(event: GroupEvent, phones: ReadonlyMap<string, string>): GroupEvent {
+function withPhones(event: GroupEvent, phones: ReadonlyMap<string, string>): GroupEvent {
   const by = byPhone(event.data.by, phones);
   if (event.type !== "group.participants.update") return { ...event, data: { ...event.data, by } } as GroupEvent;
   const participants = event.data.participants.map((one) => byPhone(one, phones));
   return { ...event, data: { ...event.data, by, participants } };
 }
 
-/** What all events of one notification have in common. */
+/** Fields that all events of one notification share. */
 interface Common {
   groupId: string;
   by: Person | null;
@@ -56,7 +57,7 @@ function eventsOf(stanza: BinaryNode, isMe: IsMe): GroupEvent[] {
   const children = stanza.content;
   const author = type === "picture" ? children[0]?.attrs.author : undefined;
   const by = personOf(participant ?? author, phone, lid);
-  const common = { groupId: from, by, fromMe: isSomeOf(by, isMe), timestamp: secondsOf(stanza) };
+  const common = { groupId: from, by, fromMe: isSelf(by, isMe), timestamp: secondsOf(stanza) };
   if (type !== "picture") return children.flatMap((child) => eventsOfChange(child, common, isMe));
   return children.flatMap(({ tag }): GroupEvent[] => {
     if (tag !== "set" && tag !== "delete") return [];
@@ -64,7 +65,7 @@ function eventsOf(stanza: BinaryNode, isMe: IsMe): GroupEvent[] {
   });
 }
 
-const isSomeOf = (person: Person | null, isMe: IsMe) =>
+const isSelf = (person: Person | null, isMe: IsMe) =>
   person !== null && (isMe(person.id) || (person.lid !== null && isMe(person.lid)));
 
 const updated = (common: Common, changes: GroupChanges): GroupEvent => ({
@@ -91,7 +92,7 @@ function eventsOfChange(child: BinaryNode, common: Common, isMe: IsMe): GroupEve
   }
 }
 
-/** WhatsApp tells who comes into a group of all of it, whether it is new or not. */
+/** WhatsApp describes the whole group to a person who enters it, new or not. */
 function joined(child: BinaryNode, common: Common): GroupEvent {
   const group = getBinaryNodeChild(child, "group");
   const size = Number(group?.attrs.size ?? getBinaryNodeChildren(group, "participant").length);
@@ -100,7 +101,7 @@ function joined(child: BinaryNode, common: Common): GroupEvent {
   return { type: "group.join", data: { ...common, subject, size: size > 0 ? size : null, reason } };
 }
 
-/** Of ourselves it is told apart from the others, who may be named in the same breath. */
+/** The account's own joining or leaving is an event of its own. The same stanza may name other people. */
 function participantsChanged(child: BinaryNode, common: Common, isMe: IsMe): GroupEvent[] {
   const people = getBinaryNodeChildren(child, "participant").flatMap(({ attrs }) => {
     const person = personOf(attrs.jid, attrs.phone_number, attrs.lid);
@@ -108,8 +109,8 @@ function participantsChanged(child: BinaryNode, common: Common, isMe: IsMe): Gro
   });
   const action = participantActions.find((one) => one === (child.tag === "leave" ? "remove" : child.tag));
   if (!action) return [];
-  const apart = action === "add" || action === "remove";
-  const others = apart ? people.filter((one) => !isSomeOf(one, isMe)) : people;
+  const isJoinOrLeave = action === "add" || action === "remove";
+  const others = isJoinOrLeave ? people.filter((one) => !isSelf(one, isMe)) : people;
   const events: GroupEvent[] = [];
   if (others.length < people.length) {
     events.push(
@@ -131,7 +132,7 @@ function participantsChanged(child: BinaryNode, common: Common, isMe: IsMe): Gro
   return events;
 }
 
-/** What a setting is now; undefined for what is none of ours to tell. */
+/** Returns the new value of a setting, or undefined for a change that we do not announce. */
 function changesOf(child: BinaryNode): GroupChanges | undefined {
   switch (child.tag) {
     case "subject":

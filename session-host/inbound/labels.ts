@@ -5,29 +5,28 @@ import { isBusiness } from "../baileys/account.ts";
 import type { Change } from "../ledger/change.ts";
 
 /**
- * What this device changed itself WhatsApp does not tell it again: of a change whose answer was lost with the connection, or with the
- * host, we hear only when we ask. The first synchronization, which brings the keys for this, Baileys does by itself.
+ * Reads the app state again. WhatsApp does not notify a device of its own changes, so a change whose answer was lost with the
+ * connection or the host becomes known only this way. Baileys itself does the first synchronization, which brings the keys.
  */
-async function catchUp(sock: WASocket): Promise<void> {
+async function synchronize(sock: WASocket): Promise<void> {
   const { creds } = sock.authState;
   if (!isBusiness(creds) || !creds.myAppStateKeyId) return;
   try {
     await sock.resyncAppState(["regular"], false);
   } catch {
-    // The next change of any device catches up as well.
+    // The next change by any device synchronizes as well.
   }
 }
 
 /**
- * What was told of labels on one connection. It is recorded before anything else of the process has its turn, and so in one
- * transaction with the version of the app state from which it comes: Baileys stores that first, and what is older than it is not
- * told again.
+ * Records the news of labels that one connection reports. Baileys stores the version of the app state first, and does not
+ * report older news again. The news is therefore recorded in a microtask, so that one transaction holds both.
  */
 export class LabelBook {
   readonly #record: (change: Change) => Promise<void>;
-  #told: LabelFact[] = [];
-  #kept: Promise<unknown> = Promise.resolve();
-  /** The highest id that was told of, as a number; 0 when there was none. */
+  #pending: LabelFact[] = [];
+  #recorded: Promise<unknown> = Promise.resolve();
+  /** The highest label id so far, as a number; 0 if there was none. */
   highest = 0;
 
   constructor(record: (change: Change) => Promise<void>) {
@@ -36,46 +35,46 @@ export class LabelBook {
 
   /** Listens to the events of Baileys that are about labels. */
   listen(sock: WASocket): void {
-    sock.ev.on("labels.edit", (label) => this.tell(ofEdit(label)));
-    sock.ev.on("labels.association", (told) => {
-      const fact = ofAssociation(told);
-      this.tell(fact);
-      if (fact.labeled && isLidJid(fact.chatId)) void nameChat(sock, fact.chatId, this.#record);
+    sock.ev.on("labels.edit", (label) => this.add(ofEdit(label)));
+    sock.ev.on("labels.association", (association) => {
+      const fact = ofAssociation(association);
+      this.add(fact);
+      if (fact.labeled && isLidJid(fact.chatId)) void recordPhone(sock, fact.chatId, this.#record);
     });
     sock.ev.on("connection.update", ({ connection }) => {
-      if (connection === "open") void catchUp(sock);
+      if (connection === "open") void synchronize(sock);
     });
   }
 
-  tell(fact: LabelFact): void {
-    // What does not look like this is nothing that WhatsApp's apps write, and may be nothing that a table takes.
+  add(fact: LabelFact): void {
+    // WhatsApp's apps write no other ids, and a column may not be able to store them.
     const { labelId, chatId, messageId } = { chatId: "", messageId: "", ...fact };
     if (!labelId || ![labelId, chatId, messageId].every((id) => /^[!-~]{0,128}$/.test(id))) return;
     this.highest = Math.max(this.highest, numberOf(labelId));
-    // A first synchronization tells of hundreds in one go.
-    if (this.#told.push(fact) === 1) queueMicrotask(() => this.#keep());
+    // A first synchronization reports hundreds at once.
+    if (this.#pending.push(fact) === 1) queueMicrotask(() => this.#flush());
   }
 
-  /** Resolves when all that was told is durable, or never will be: then the connection ends. */
+  /** Resolves when all news so far is durable. Also resolves if it can't be stored: then the connection ends. */
   async settled(): Promise<void> {
-    this.#keep();
-    await this.#kept;
+    this.#flush();
+    await this.#recorded;
   }
 
-  #keep(): void {
-    if (this.#told.length === 0) return;
-    this.#kept = this.#record({ labels: this.#told }).catch(() => undefined);
-    this.#told = [];
+  #flush(): void {
+    if (this.#pending.length === 0) return;
+    this.#recorded = this.#record({ labels: this.#pending }).catch(() => undefined);
+    this.#pending = [];
   }
 }
 
-/** Ids are small numbers; 0 for what is none. */
+/** Returns the number of a label id, which WhatsApp counts up from 1, or 0 if the id is not a number. */
 export const numberOf = (labelId: string) => (/^[0-9]{1,9}$/.test(labelId) ? Number(labelId) : 0);
 
-/** More than WhatsApp's apps let one write. */
+/** Longer than any name that WhatsApp's apps accept. */
 const maxName = 1_000;
 
-/** Whoever deletes a label need not say how it was called. */
+/** A deletion may omit the name. */
 function ofEdit(label: BaileysEventMap["labels.edit"]): LabelFact {
   const { id, name, color, deleted, predefinedId }: Partial<typeof label> = label;
   return {
@@ -98,12 +97,12 @@ function ofAssociation({ type, association }: BaileysEventMap["labels.associatio
   };
 }
 
-/** Who has a chat with a label is somebody whom the account knows; the number that belongs to the LID stands with the contacts. */
-async function nameChat(sock: WASocket, lid: string, record: (change: Change) => Promise<void>): Promise<void> {
+/** Records the phone number of a labeled chat that is known by LID, so that the contacts have it. */
+async function recordPhone(sock: WASocket, lid: string, record: (change: Change) => Promise<void>): Promise<void> {
   try {
     const phone = await sock.signalRepository.lidMapping.getPNForLID(lid);
     if (phone) await record({ contacts: [{ jid: jidNormalizedUser(phone), lid }] });
   } catch {
-    // The connection has ended; the chat is shown by its LID until somebody tells of the person.
+    // The connection has ended. The chat is shown by its LID until its phone number is reported.
   }
 }
