@@ -12,41 +12,41 @@ import { sealedPlace } from "../../core/crypto/sealed-place.ts";
 import type { Database } from "../../core/db/index.ts";
 import { type Change, type KeyWrite, parseKey, serializeKey } from "../ledger/change.ts";
 
-/** Records a change of the session; what comes back is awaited by nobody but the gate. */
-export type Record = (change: Change) => void;
+/** Records a change of the session. Only the gate waits until it is durable. */
+export type RecordChange = (change: Change) => void;
 
 interface Transaction {
   writes: Map<string, KeyWrite>;
-  /** What is to become durable together with the keys. */
+  /** Committed together with the keys. */
   extra: Change;
 }
 
-/** Keys that were read or written lately; a prekey is used once. */
+/** Keys that were read or written recently. Prekeys are not kept, because each is used once. */
 const cacheSize = 512;
 
 /**
- * The Signal key store of one session, over rows that only this session writes. Writes are seen at once and become durable
- * in order, in the background: `Gate` lets nothing out of the socket before that. So Baileys never waits for the database
- * except to read, and a crash loses nothing that anybody has heard of.
+ * The Signal key store of one session, over rows that only this session writes. Writes are visible at once and become durable
+ * in order, in the background; `Gate` holds back all frames of the socket until then. So Baileys waits for the database only
+ * to read, and a crash loses no state that WhatsApp has seen an effect of.
  */
 export class KeyStore {
   readonly #db: Database;
   readonly #vault: Vault;
   readonly #instanceId: string;
-  readonly #record: Record;
+  readonly #record: RecordChange;
   readonly #fail: (error: unknown) => void;
   readonly #cache = new LRUCache<string, { value: unknown }>({ max: cacheSize });
-  /** Not durable yet, so not to be forgotten: the number of writes under way for each. */
+  /** The newest writes that are not durable yet. They must not be evicted. */
   readonly #dirty = new Map<string, { value: unknown }>();
   readonly #context = new AsyncLocalStorage<Transaction>();
-  /** When the transaction that began last has ended. */
+  /** Resolves when the last transaction that began has ended. */
   #last: Promise<void> = Promise.resolve();
 
   constructor(options: {
     db: Database;
     vault: Vault;
     instanceId: string;
-    record: Record;
+    record: RecordChange;
     fail: (error: unknown) => void;
   }) {
     this.#db = options.db;
@@ -56,31 +56,31 @@ export class KeyStore {
     this.#fail = options.fail;
   }
 
-  /** Reads the credentials; undefined when there are none. A database that cannot be read throws: that is not the same. */
+  /** Returns the credentials, or undefined if there are none. Throws if the database can't be read, which must not look like none. */
   async loadCreds(): Promise<AuthenticationCreds | undefined> {
     const [row] = await this.#db.sql<{ value: Buffer }[]>`
       select value from session_keys where instance_id = ${this.#instanceId} and type = 'creds' and key_id = ''`;
     return row && (parseKey(this.#vault.open(row.value, this.#place("creds", ""))) as AuthenticationCreds);
   }
 
-  /** The credentials as a write. Taken as they are now, since Baileys goes on changing the object. */
+  /** Returns a write of the credentials. Copies them, because Baileys keeps changing the object. */
   static credsWrite(creds: AuthenticationCreds): KeyWrite {
     return { type: "creds", id: "", value: parseKey(serializeKey(creds)) };
   }
 
-  /** Joins `change` to the transaction that is open, so that both become durable together. */
+  /** Adds `change` to the open transaction, so that both become durable together. */
   attach(change: Change): void {
     const transaction = this.#context.getStore();
     if (!transaction) throw new Error("attach needs a transaction");
     Object.assign(transaction.extra, change);
   }
 
-  /** Forgets what the open transaction wrote so far. */
+  /** Drops the writes of the open transaction so far. */
   discard(): void {
     this.#context.getStore()?.writes.clear();
   }
 
-  /** Called when a write is durable: from now on it may be forgotten and read again. */
+  /** Call it when writes are durable. From then on, they may be evicted and read again. */
   settled(keys: readonly KeyWrite[]): void {
     for (const key of keys) {
       const name = `${key.type} ${key.id}`;
@@ -88,7 +88,7 @@ export class KeyStore {
     }
   }
 
-  /** What Baileys' socket and its Signal repository read and write through. */
+  /** The store for Baileys' socket and its Signal repository. */
   readonly keys: SignalKeyStoreWithTransaction = {
     get: (type, ids) => this.#get(type, ids),
     set: async (data) => this.#set(data),
@@ -122,7 +122,7 @@ export class KeyStore {
       const loaded: { [id: string]: unknown } = {};
       for (const id of ids) {
         const name = `${type} ${id}`;
-        // Written while we were reading: that is newer.
+        // A write during the read is newer.
         const newer = this.#dirty.get(name) ?? this.#cache.get(name);
         const bytes = stored.get(id);
         const value = newer ? newer.value : bytes ? this.#revive(type, id, bytes) : null;
@@ -131,7 +131,7 @@ export class KeyStore {
       }
       return loaded;
     } catch (error) {
-      // To Baileys this would look like a message that does not decrypt, which it refuses for good.
+      // To Baileys, this looks like a message that does not decrypt, which it rejects permanently.
       this.#fail(error);
       throw error;
     }
@@ -155,8 +155,8 @@ export class KeyStore {
   }
 
   /**
-   * One at a time, whatever the key. Baileys locks by the JID as it was written, but a contact has several spellings (number, LID,
-   * with and without device) for one ratchet: two that run at once would each read it, step it on, and one step would be lost.
+   * Runs transactions one at a time, whatever their key. Baileys locks by JID, but a contact has several JIDs (phone number, LID,
+   * with and without device) for one ratchet. Two transactions at once would both step the ratchet, and one step would be lost.
    */
   async #transaction<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.#context.getStore()) return work();

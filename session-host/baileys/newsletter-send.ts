@@ -1,11 +1,12 @@
 import { MEDIA_PATH_MAP, type MediaType, normalizeMessageContent, proto, type WASocket } from "@whiskeysockets/baileys";
 
 /**
- * Of a channel nothing is encrypted, and its files have paths of their own on the media host: WhatsApp refuses with 479, or shows
- * nothing of, a post whose file lies elsewhere, or which does not name its kind beside the content. Baileys does neither
- * (7.0.0-rc14, https://github.com/WhiskeySockets/Baileys/issues/2199), but lets us.
+ * Adds the upload paths for files of channels (newsletters) to Baileys. Channels are not encrypted, and their files have their
+ * own paths on the media host. WhatsApp rejects a post with error 479, or doesn't show it, if its file is elsewhere or its stanza
+ * does not name the kind of the file. Baileys 7.0.0-rc14 does neither
+ * (https://github.com/WhiskeySockets/Baileys/issues/2199).
  */
-export function preparePosts(): void {
+export function registerNewsletterPaths(): void {
   const kinds = ["image", "video", "document", "audio"];
   Object.assign(
     MEDIA_PATH_MAP,
@@ -13,18 +14,18 @@ export function preparePosts(): void {
   );
 }
 
-/** Uploads the file of a post: in place of the socket's own `waUploadToServer`. */
-export function uploadPost(sock: WASocket): WASocket["waUploadToServer"] {
+/** Returns the upload function for files of channel posts, instead of the socket's own `waUploadToServer`. */
+export function newsletterUpload(sock: WASocket): WASocket["waUploadToServer"] {
   return async (path, options) => {
     const mediaType = `newsletter-${options.mediaType}` as MediaType;
     const uploaded = await sock.waUploadToServer(path, { ...options, mediaType });
-    // WhatsApp's own posts tell only the path.
+    // Posts of WhatsApp's own apps carry the path only.
     return { ...uploaded, mediaUrl: undefined as unknown as string };
   };
 }
 
-/** Sends a post, or what is said of one: the stanza of `relayMessage`, which leaves the kind of a file out. */
-export async function relayPost(
+/** Sends a channel post, or a reaction, edit or deletion of one. Like `relayMessage`, but the stanza names the kind of the file. */
+export async function relayNewsletterMessage(
   sock: WASocket,
   jid: string,
   message: proto.IMessage,

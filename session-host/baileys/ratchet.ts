@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 
-/** libsignal's `SessionEntry`: one ratchet of a record that may hold several. */
+/** libsignal's `SessionEntry`: one of the sessions in a contact's record. */
 interface Entry {
   serialize(): object;
 }
@@ -16,11 +16,11 @@ interface SessionCipher {
 const require = createRequire(import.meta.url);
 
 /**
- * libsignal tries a message on each session of a contact in turn, and steps a session's ratchet before it has checked the
- * MAC (6.0.0, `session_cipher.js`, `maybeStepRatchet`). A message of an older session thus ruins the newer one that is tried first:
- * neither side then reads the other, until retries have built yet another. Baileys opens new sessions with everybody whenever
- * it looks up devices, so after each restart messages under way meet this. Here a session on which a message fails stays as it was.
- * For the whole process; idempotent.
+ * Restores a Signal session on which a message does not decrypt. libsignal tries a message on each session of a contact, and
+ * steps the session's ratchet before it checks the MAC (6.0.0, `session_cipher.js`, `maybeStepRatchet`). A message for an older
+ * session thus breaks the newer session, which is tried first: neither side can read the other until retries have built another
+ * session. Baileys opens a new session with each contact whose devices it looks up, so this affects the messages that are
+ * in transit at each restart. Patches libsignal for the whole process; idempotent.
  */
 export function keepRatchetsThatFail(): void {
   const { prototype } = require("libsignal/src/session_cipher.js") as { prototype: SessionCipher };

@@ -12,7 +12,7 @@ import type { Logger } from "../../core/log.ts";
 import type { Change } from "../ledger/change.ts";
 import type { KeyStore } from "./key-store.ts";
 
-/** Makes of a decrypted stanza what is to be stored with it. `repository` resolves LIDs. */
+/** Returns what a decrypted stanza changes. `repository` resolves LIDs. */
 export type Journal = (
   stanza: BinaryNode,
   plaintext: Uint8Array,
@@ -25,26 +25,26 @@ export interface JournalingOptions {
   instanceId: string;
   store: KeyStore;
   journal: Journal;
-  /** The session's state cannot be kept: nothing more may leave it. */
+  /** Called when the session's state can't be stored. Nothing more may be sent then. */
   fail: (error: unknown) => void;
   log: Logger;
 }
 
 /**
- * Baileys' Signal repository, with a journal around decryption: the ratchet's new state, the plaintext and the message with
- * its event are recorded as one change, before Baileys sends the receipt. What does not decrypt, because it was decrypted
- * before a crash, is answered from the journal.
+ * Baileys' Signal repository, with a journal around decryption. The new state of the ratchet, the plaintext, and the message
+ * with its event are recorded as one change before Baileys sends the receipt. A message that was already decrypted before a
+ * crash does not decrypt again; its plaintext is read from the journal.
  */
 export class JournalingSignal {
   readonly #options: JournalingOptions;
-  /** Which stanza a ciphertext came in: decryption gets the same object, but not the stanza. */
+  /** The stanza of each ciphertext. Decryption receives the same object, but not the stanza. */
   readonly #stanzas = new WeakMap<Uint8Array, BinaryNode>();
 
   constructor(options: JournalingOptions) {
     this.#options = options;
   }
 
-  /** To be called for each `message` stanza before Baileys handles it. */
+  /** Call it for each `message` stanza before Baileys handles the stanza. */
   announce(stanza: BinaryNode): void {
     for (const enc of getBinaryNodeChildren(stanza, "enc")) {
       if (enc.content instanceof Uint8Array) this.#stanzas.set(enc.content, stanza);
@@ -93,7 +93,7 @@ export class JournalingSignal {
         const reason = error instanceof Error ? error.message : String(error);
         log.warn(
           { correlationId: waId, instanceId, waId, reason },
-          "a message cannot be decrypted and is asked for again",
+          "a message can't be decrypted; the sender is asked to send it again",
         );
         throw error;
       }

@@ -6,7 +6,7 @@ import { Curve, proto, WA_CERT_DETAILS } from "@whiskeysockets/baileys";
 import { type Dispatcher, Dispatcher1Wrapper, Agent as FetchAgent } from "undici";
 import { type Config, ConfigError } from "../../core/config.ts";
 import { wrapBufferKeys } from "../../core/crypto/buffer-keys.ts";
-import { preparePosts } from "./newsletter-send.ts";
+import { registerNewsletterPaths } from "./newsletter-send.ts";
 import { keepRatchetsThatFail } from "./ratchet.ts";
 
 /** Where WhatsApp is, and whom to trust there. */
@@ -87,7 +87,7 @@ export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
   silenceLibsignal();
   wrapBufferKeys();
   keepRatchetsThatFail();
-  preparePosts();
+  registerNewsletterPaths();
   const real = !(config.WHATSAPP_URL || config.WHATSAPP_ROOT_KEY || config.WHATSAPP_MEDIA_CA);
   const ca = config.WHATSAPP_MEDIA_CA && [...rootCertificates, readCa(config.WHATSAPP_MEDIA_CA)];
   const agent = new FetchAgent(ca ? { connect: { ca } } : {});

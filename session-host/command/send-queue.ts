@@ -8,7 +8,7 @@ import type { Logger } from "../../core/log.ts";
 import { isChannelJid } from "../../core/message/recipient.ts";
 import { readAudience, statusChat } from "../../core/message/status.ts";
 import { defined } from "../../core/object.ts";
-import { relayPost } from "../baileys/newsletter-send.ts";
+import { relayNewsletterMessage } from "../baileys/newsletter-send.ts";
 import type { ConnectedContext } from "../executors/types.ts";
 import type { Change } from "../ledger/change.ts";
 import { type Claimed, isSend, type OrderedCommand } from "./claimed-command.ts";
@@ -232,7 +232,7 @@ export class SendQueue {
     this.#flying.set(waId, flight);
     const statusJidList = audience && addressees(sock, audience);
     const relay = { messageId: waId, ...options, ...defined({ statusJidList }) };
-    if (isChannelJid(jid)) await relayPost(sock, jid, message, relay);
+    if (isChannelJid(jid)) await relayNewsletterMessage(sock, jid, message, relay);
     else await sock.relayMessage(jid, message, relay);
     if (audience) flight.since = this.#now();
   }

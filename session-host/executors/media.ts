@@ -1,7 +1,7 @@
 import { generateWAMessage } from "@whiskeysockets/baileys";
 import type { CommandInput } from "../../core/command/catalog/index.ts";
 import { isChannelJid } from "../../core/message/recipient.ts";
-import { uploadPost } from "../baileys/newsletter-send.ts";
+import { newsletterUpload } from "../baileys/newsletter-send.ts";
 import type { MediaSource, StagedFile } from "../media/media.ts";
 import { contextOf, type SaidBesides } from "./context.ts";
 import { generationOptions, resolveRecipient } from "./message.ts";
@@ -33,7 +33,7 @@ export async function sendFile(
       { ...contentOf(file, filename, input.caption), ...said.content },
       {
         ...generationOptions(context),
-        ...(isChannelJid(jid) ? { upload: uploadPost(context.sock) } : {}),
+        ...(isChannelJid(jid) ? { upload: newsletterUpload(context.sock) } : {}),
         ...said.options,
       },
     );

@@ -15,9 +15,10 @@ import { dispatch } from "../command/dispatch.ts";
 import { traceOf } from "../command/trace.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import { pause } from "../concurrency/pause.ts";
+import type { Poller } from "../concurrency/poller.ts";
 import { Ledger } from "../ledger/ledger.ts";
-import { Relay } from "../outbox/relay.ts";
-import { Replier } from "../outbox/replier.ts";
+import { eventRelay } from "../outbox/relay.ts";
+import { replier } from "../outbox/replier.ts";
 import { SessionVersion } from "../session/client-version.ts";
 import { Session, type SessionRow } from "../session/session.ts";
 import type { HostDeps } from "./deps.ts";
@@ -38,8 +39,8 @@ export class Shard {
   readonly lease: Lease;
   readonly #deps: HostDeps;
   readonly #ledger: Ledger;
-  readonly #relay: Relay;
-  readonly #replier: Replier;
+  readonly #relay: Poller;
+  readonly #replier: Poller;
   readonly #claimer: Claimer;
   readonly #bulks: BulkRelease;
   readonly #sessions = new Map<string, Session>();
@@ -53,8 +54,8 @@ export class Shard {
     this.#deps = deps;
     this.lease = lease;
     const { db, queues, vault, ids, log, host } = deps;
-    this.#relay = new Relay({ db, queues, log, host, lease });
-    this.#replier = new Replier({ db, vault, log, lease, foreignQueues: openForeignQueues(queues.client) });
+    this.#relay = eventRelay({ db, queues, log, host, lease });
+    this.#replier = replier({ db, vault, log, lease, foreignQueues: openForeignQueues(queues.client) });
     this.#ledger = new Ledger({
       db,
       vault,

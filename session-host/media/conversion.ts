@@ -10,15 +10,15 @@ import { uploadKey } from "../../core/media/index.ts";
 import { stagedKey } from "../../core/media/staged.ts";
 import type { Storage } from "../../core/storage/index.ts";
 import { Limiter } from "../concurrency/limiter.ts";
-import { bringStored } from "./media.ts";
+import { fetchStored } from "./media.ts";
 import { convertFile } from "./prepare-file.ts";
 
-/** ffmpeg runs twice at once on a host (`transcode.ts`): one turn is left for the files that are to be sent. */
+/** Of the two ffmpeg processes that a host runs at once (`transcode.ts`), one is left for files that are to be sent. */
 const atOnce = 1;
-/** So many of one instance may wait, so that its users cannot keep everybody else's waiting. */
+/** The most conversions of one instance that may wait, so that it can't hold up those of the other instances. */
 const maxHeld = 8;
 
-/** Conversions that users ask for in themselves, one after another: a host is there to send. */
+/** Runs the conversions that users ask for without sending the file, one at a time, because sending comes first. */
 export class Conversions {
   readonly #storage: Storage;
   readonly #turns = new Limiter(atOnce);
@@ -29,8 +29,8 @@ export class Conversions {
   }
 
   /**
-   * Makes of a file in the bucket another one there, over the disk. Throws `AppError`: `media_not_usable`, `payload_too_large`,
-   * `not_supported` without ffmpeg, `unavailable` when too many wait, `command_expired` when its turn comes after `deadline`.
+   * Converts a file in the bucket to a new file there. Throws `AppError`: `media_not_usable`, `payload_too_large`,
+   * `not_supported` without ffmpeg, `unavailable` if too many wait, `command_expired` if its turn comes after `deadline`.
    */
   async convert(
     instanceId: string,
@@ -39,11 +39,12 @@ export class Conversions {
     deadline: Date,
   ): Promise<Converted> {
     const held = this.#held.get(instanceId) ?? 0;
-    if (held >= maxHeld) throw new AppError("unavailable", `${held} conversions of this instance are waiting already`);
+    if (held >= maxHeld) throw new AppError("unavailable", `this instance already has ${held} conversions waiting`);
     this.#held.set(instanceId, held + 1);
     const leave = await this.#turns.enter();
     try {
-      if (deadline.getTime() < Date.now()) throw new AppError("command_expired", "other conversions took too long");
+      if (deadline.getTime() < Date.now())
+        throw new AppError("command_expired", "the conversions before it took too long");
       return await this.#convert(instanceId, source, into);
     } finally {
       leave();
@@ -60,8 +61,8 @@ export class Conversions {
   ): Promise<Converted> {
     const folder = await mkdtemp(join(tmpdir(), "switchboard-"));
     try {
-      const brought = await bringStored(this.#storage, stagedKey(instanceId, source), join(folder, "file"));
-      const { path, size, sha256: upload, mimetype, filename, seconds } = await convertFile(brought, into);
+      const fetched = await fetchStored(this.#storage, stagedKey(instanceId, source), join(folder, "file"));
+      const { path, size, sha256: upload, mimetype, filename, seconds } = await convertFile(fetched, into);
       await this.#storage.put(uploadKey(instanceId, upload), createReadStream(path), {
         contentType: mimetype,
         contentDisposition: attachment(filename),

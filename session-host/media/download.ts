@@ -6,35 +6,38 @@ import { DEFAULT_ORIGIN, getMediaKeys, type MediaType } from "@whiskeysockets/ba
 import { maxMediaBytes } from "../../core/media/index.ts";
 import { type Digest, spool } from "../../core/media/spool.ts";
 
-/** Behind the ciphertext: the first bytes of its HMAC. */
+/** The first bytes of the ciphertext's HMAC, which follow the ciphertext. */
 const macBytes = 10;
-/** A media host that sends nothing for so long is not waited for. */
+/** How long a media host may send nothing. */
 const silenceMs = 60_000;
 
-/** The ciphertext is not what its sender has made. */
+/** The ciphertext is not the one that its sender made. */
 export class Damaged extends Error {}
 
 export interface EncryptedFile {
-  /** Of WhatsApp's media host. */
+  /** On WhatsApp's media host. */
   url: string;
-  /** Empty for a file of a channel, which is in the clear. */
+  /** Empty for a file in a channel, which is not encrypted. */
   mediaKey: Buffer;
   kind: MediaType;
 }
 
 /**
- * Fetches a file from WhatsApp's media host, decrypts it and writes it to the disk. Baileys' own way
- * (`downloadContentFromMessage`, 7.0.0-rc14) leaves an error of the connection to nobody, which ends the process, and does
- * not check the MAC. Throws `Damaged`, and whatever may pass.
+ * Fetches a file from WhatsApp's media host, decrypts it and writes it to the disk. Baileys' `downloadContentFromMessage`
+ * (7.0.0-rc14, `Utils/messages-media.js`) is not used: it does not handle connection errors, which end the process, and does
+ * not check the MAC. Throws `Damaged`, which a retry does not help, or another error, which it may.
  */
 export async function download(file: EncryptedFile, options: RequestInit, path: string): Promise<Digest> {
   const silence = new AbortController();
-  const timer = setTimeout(() => silence.abort(new Error(`nothing came for ${silenceMs} ms`)), silenceMs);
+  const timer = setTimeout(
+    () => silence.abort(new Error(`the media host sent nothing for ${silenceMs} ms`)),
+    silenceMs,
+  );
   try {
     const response = await fetch(file.url, { ...options, headers: { origin: DEFAULT_ORIGIN }, signal: silence.signal });
     if (!response.ok || !response.body) {
       await response.body?.cancel();
-      throw new Error(`the media host answers with status ${response.status}`);
+      throw new Error(`the media host responded with HTTP status ${response.status}`);
     }
     const opened = await openerOf(file, () => timer.refresh());
     const [, digest] = await Promise.all([
@@ -60,7 +63,7 @@ async function openerOf({ mediaKey, kind }: EncryptedFile, onChunk: () => void):
   return opener(Buffer.from(cipherKey), Buffer.from(iv), Buffer.from(macKey ?? []), onChunk);
 }
 
-/** Turns ciphertext and MAC into the file; fails at its end when they do not belong together. */
+/** Decrypts a stream of ciphertext and MAC. Fails at the end if the MAC is wrong. */
 function opener(cipherKey: Buffer, iv: Buffer, macKey: Buffer, onChunk: () => void): Transform {
   const decipher = createDecipheriv("aes-256-cbc", cipherKey, iv);
   const hmac = createHmac("sha256", macKey).update(iv);
@@ -68,11 +71,11 @@ function opener(cipherKey: Buffer, iv: Buffer, macKey: Buffer, onChunk: () => vo
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       onChunk();
-      // Chunks are large and tails small: only these are ever copied.
+      // Only tails are copied: they are small, and chunks are large.
       const cut = Math.max(0, chunk.length - macBytes);
       const held = Buffer.concat([tail, chunk.subarray(cut)]);
       const free = Math.max(0, held.length - macBytes);
-      // What is free of the tail comes before the chunk; a chunk shorter than a MAC is all in the tail.
+      // The free part of the tail precedes the chunk. A chunk shorter than a MAC is part of the tail as a whole.
       for (const part of [held.subarray(0, Math.min(free, tail.length)), chunk.subarray(0, cut)]) {
         hmac.update(part);
         this.push(decipher.update(part));
@@ -83,13 +86,13 @@ function opener(cipherKey: Buffer, iv: Buffer, macKey: Buffer, onChunk: () => vo
     flush(done) {
       const mac = hmac.digest().subarray(0, macBytes);
       if (tail.length !== macBytes || !timingSafeEqual(mac, tail)) {
-        done(new Damaged("the file is damaged: its MAC is not right"));
+        done(new Damaged("the file is damaged: its MAC is wrong"));
         return;
       }
       try {
         done(null, decipher.final());
       } catch (error) {
-        done(new Damaged("the file is damaged: it cannot be decrypted", { cause: error }));
+        done(new Damaged("the file is damaged: it can't be decrypted", { cause: error }));
       }
     },
   });

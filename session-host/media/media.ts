@@ -19,18 +19,18 @@ import type { Storage } from "../../core/storage/index.ts";
 import { Limiter } from "../concurrency/limiter.ts";
 import type { Change } from "../ledger/change.ts";
 import { Damaged, download } from "./download.ts";
-import { type BroughtFile, type PreparedFile, prepareFile } from "./prepare-file.ts";
+import { type FetchedFile, type PreparedFile, prepareFile } from "./prepare-file.ts";
 
-/** A file of a caller, on this host's disk and in the bucket, as it goes to WhatsApp. */
+/** A caller's file that is ready to be sent, on this host's disk and in the bucket. */
 export interface StagedFile extends PreparedFile {
   storageKey: string;
   /** Removes the copy on disk. */
   release(): Promise<void>;
 }
 
-/** Where a caller's file is, and what it shall be. */
+/** Where a caller's file is, and what to send it as. */
 export type MediaSource = Pick<CommandInput<"message.sendMedia">, "url" | "upload" | "kind" | "voice"> & {
-  /** In place of the other two: where the file of a message stands in the bucket. */
+  /** Instead of `url` and `upload`: the key of a message's file in the bucket. */
   kept?: string | undefined;
 };
 
@@ -50,12 +50,12 @@ export interface MediaStageDeps {
 
 const fetchTimeoutMs = 120_000;
 const concurrentDownloads = 4;
-/** A media host that stumbles is asked again; then the file counts as lost. */
+/** Pauses before each retry of a failed download. After the last one, the file counts as lost. */
 const retryPausesMs = [1000, 5000];
 
 /**
- * Moves files between callers, WhatsApp and the bucket. Every file goes over the disk, so that memory does not grow with it
- * and nothing stands in the bucket that was not seen whole.
+ * Moves files between callers, WhatsApp and the bucket. Each file is first written to the disk, so that memory use doesn't
+ * depend on its size, and the bucket holds complete files only.
  */
 export class MediaStage {
   readonly #deps: MediaStageDeps;
@@ -69,33 +69,32 @@ export class MediaStage {
   }
 
   /**
-   * Brings a file of a caller's here: fetches what the URL points to, through the egress guard, or what was uploaded. Makes of
-   * it what is wanted and what WhatsApp shows, and keeps that in the bucket. Throws `AppError`: `url_not_allowed`,
-   * `media_not_usable`, `payload_too_large`, `not_supported`.
+   * Fetches a caller's file, from its URL through the egress guard or from the uploads, converts it if necessary, and stores
+   * the result in the bucket. Throws `AppError`: `url_not_allowed`, `media_not_usable`, `payload_too_large`, `not_supported`.
    */
   async stage(instanceId: string, waId: string, source: MediaSource): Promise<StagedFile> {
     const folder = await mkdtemp(join(tmpdir(), "switchboard-"));
     const release = () => rm(folder, { recursive: true, force: true });
     try {
       const path = join(folder, "file");
-      const brought = await this.#bring(instanceId, source, path);
-      if (brought.size === 0) throw new AppError("media_not_usable", "the file is empty");
-      const made = await prepareFile(brought, source);
+      const fetched = await this.#fetch(instanceId, source, path);
+      if (fetched.size === 0) throw new AppError("media_not_usable", "the file is empty");
+      const prepared = await prepareFile(fetched, source);
       const storageKey = mediaKey(instanceId, waId);
-      const { mimetype: contentType, size } = made;
-      await this.#deps.storage.put(storageKey, createReadStream(made.path), { contentType, size });
-      return { ...made, storageKey, release };
+      const { mimetype: contentType, size } = prepared;
+      await this.#deps.storage.put(storageKey, createReadStream(prepared.path), { contentType, size });
+      return { ...prepared, storageKey, release };
     } catch (error) {
       await release();
       throw error instanceof EgressError ? fetchFailure(error) : error;
     }
   }
 
-  /** A small file of a caller's, whole and as it came; no copy of it is kept. Throws like `stage`. */
+  /** Returns the content of a caller's small file. Keeps no copy. Throws like `stage`. */
   async take(instanceId: string, source: Pick<MediaSource, "url" | "upload">, maxBytes: number): Promise<Buffer> {
     const folder = await mkdtemp(join(tmpdir(), "switchboard-"));
     try {
-      const { path } = await this.#bring(instanceId, source, join(folder, "file"), maxBytes);
+      const { path } = await this.#fetch(instanceId, source, join(folder, "file"), maxBytes);
       return await readFile(path);
     } catch (error) {
       throw error instanceof EgressError ? fetchFailure(error) : error;
@@ -104,23 +103,23 @@ export class MediaStage {
     }
   }
 
-  async #bring(
+  async #fetch(
     instanceId: string,
     source: MediaSource,
     path: string,
     maxBytes: number = maxMediaBytes,
-  ): Promise<BroughtFile> {
+  ): Promise<FetchedFile> {
     const { url } = source;
     if (url !== undefined) {
-      const response = await this.#fetch(url, maxBytes);
+      const response = await this.#fetchUrl(url, maxBytes);
       const written = await spool(response.body, path, maxBytes);
       return { ...written, path, claimed: String(response.headers["content-type"] ?? ""), filename: nameOf(url) };
     }
     const key = source.kept ?? uploadKey(instanceId, source.upload ?? "");
-    return await bringStored(this.#deps.storage, key, path, maxBytes);
+    return await fetchStored(this.#deps.storage, key, path, maxBytes);
   }
 
-  async #fetch(url: string, maxBytes: number) {
+  async #fetchUrl(url: string, maxBytes: number) {
     const response = await this.#deps.egress.fetch(url, {
       timeoutMs: fetchTimeoutMs,
       maxBytes,
@@ -128,12 +127,12 @@ export class MediaStage {
     });
     if (response.status !== 200) {
       response.body.destroy();
-      throw new AppError("media_not_usable", `the URL answers with status ${response.status}`);
+      throw new AppError("media_not_usable", `the URL responded with HTTP status ${response.status}`);
     }
     return response;
   }
 
-  /** Files can be fetched from WhatsApp with the session's media host. */
+  /** From now on, files are fetched from WhatsApp over this connection. */
   connected(instanceId: string, connection: MediaConnection): void {
     this.#connections.set(instanceId, connection);
     this.wake(instanceId);
@@ -143,7 +142,7 @@ export class MediaStage {
     this.#connections.delete(instanceId);
   }
 
-  /** Fetches the files of this instance that are not in the bucket yet. */
+  /** Fetches those files of the instance's messages that are not in the bucket yet. */
   wake(instanceId: string): void {
     if (this.#busy.has(instanceId)) {
       this.#again.add(instanceId);
@@ -151,7 +150,9 @@ export class MediaStage {
     }
     this.#busy.add(instanceId);
     this.#fetchPending(instanceId)
-      .catch((error: unknown) => this.#deps.log.warn({ err: error, instanceId }, "files wait for the next connection"))
+      .catch((error: unknown) =>
+        this.#deps.log.warn({ err: error, instanceId }, "files were not fetched and wait for the next connection"),
+      )
       .finally(() => {
         this.#busy.delete(instanceId);
         if (this.#again.delete(instanceId)) this.wake(instanceId);
@@ -169,7 +170,7 @@ export class MediaStage {
           const leave = await this.#downloads.enter();
           try {
             const connection = this.#connections.get(instanceId);
-            if (!connection) throw new Error("the connection is away");
+            if (!connection) throw new Error("the instance is not connected");
             const media = await this.#download(connection, instanceId, row);
             await this.#deps.record(instanceId, {
               messageUpdates: [{ id: row.id, set: { media } }],
@@ -194,7 +195,7 @@ export class MediaStage {
     }
   }
 
-  /** Answers the file's new state. Throws only for what may pass: our own storage, a lost connection. */
+  /** Returns the file's new state. Throws only for transient failures: of our own storage, or a lost connection. */
   async #download(
     connection: MediaConnection,
     instanceId: string,
@@ -205,7 +206,7 @@ export class MediaStage {
     try {
       const { size, sha256 } = await this.#fromWhatsApp(connection, instanceId, media, path);
       if (media.sha256 && media.sha256 !== sha256)
-        throw new MediaFault("the file is damaged: its hash is not the one that was announced");
+        throw new MediaFault("the file is damaged: its hash differs from the announced one");
       const contentType = storableType(media.mimetype);
       await this.#deps.storage.put(media.storageKey, createReadStream(path), { contentType, size });
       return { ...media, size, sha256, state: "stored", error: null, source: null };
@@ -213,7 +214,7 @@ export class MediaStage {
       if (!(error instanceof MediaFault)) throw error;
       this.#deps.log.warn(
         { correlationId, instanceId, storageKey: media.storageKey, reason: error.message },
-        "a file could not be had from WhatsApp",
+        "a file could not be fetched from WhatsApp",
       );
       return { ...media, state: "failed", error: error.message, source: null };
     } finally {
@@ -228,7 +229,7 @@ export class MediaStage {
     path: string,
   ): Promise<{ size: number; sha256: string }> {
     const { source } = media;
-    // The sender chose the path, and Baileys puts it behind a host name: without the slash it could name a host of its own.
+    // The sender chooses the path. Without a leading slash, it could extend the host name to a host of the sender's choice.
     if (!source?.directPath?.startsWith("/"))
       throw new MediaFault("the message names no file on WhatsApp's media host");
     for (let attempt = 0; ; attempt++) {
@@ -239,7 +240,7 @@ export class MediaStage {
         return await download({ url, mediaKey, kind: source.kind as MediaType }, connection.downloads, path);
       } catch (error) {
         if (this.#connections.get(instanceId) !== connection) throw error;
-        // Asked again, the same would come.
+        // A retry would have the same result.
         if (error instanceof Damaged || error instanceof AppError) throw new MediaFault(error.message);
         if (attempt === retryPausesMs.length)
           throw new MediaFault(error instanceof Error ? error.message : String(error));
@@ -249,32 +250,32 @@ export class MediaStage {
   }
 }
 
-/** Writes a file of the bucket to the disk. Throws `media_not_usable` when it is not there, `payload_too_large`. */
-export async function bringStored(
+/** Writes a file from the bucket to the disk. Throws `media_not_usable` if it is not there, or `payload_too_large`. */
+export async function fetchStored(
   storage: Storage,
   key: string,
   path: string,
   maxBytes: number = maxMediaBytes,
-): Promise<BroughtFile> {
+): Promise<FetchedFile> {
   const stored = await storage.get(key).catch((error: unknown) => {
     if (!(error instanceof NoSuchKey)) throw error;
-    throw new AppError("media_not_usable", "nothing was uploaded under this id, or it has expired", { cause: error });
+    throw new AppError("media_not_usable", "no upload has this id, or it has expired", { cause: error });
   });
   const written = await spool(stored.body, path, maxBytes);
   const filename = nameOfAttachment(stored.contentDisposition) ?? "file";
   return { ...written, path, claimed: stored.contentType, filename };
 }
 
-/** Trying again would give the same. */
+/** A failure that a retry would not change. */
 class MediaFault extends Error {}
 
-/** The name that a URL ends in. */
+/** Returns the last part of a URL's path. */
 function nameOf(url: string): string {
   const raw = basename(new URL(url).pathname);
   try {
     return fileName.safeParse(decodeURIComponent(raw)).data ?? "file";
   } catch {
-    // Broken escapes.
+    // The escapes are invalid.
     return raw;
   }
 }

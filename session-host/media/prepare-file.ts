@@ -6,15 +6,15 @@ import { readOggOpus } from "../../core/media/ogg.ts";
 import { type Digest, digestOf } from "../../core/media/spool.ts";
 import { ffmpegWanted, NoFfmpeg, preview, toMp4, toOpus, waveform } from "./transcode.ts";
 
-/** A caller's file as it came. */
-export interface BroughtFile extends Digest {
+/** A caller's file as we fetched it. */
+export interface FetchedFile extends Digest {
   path: string;
-  /** The type that its server or sender states. */
+  /** The content type that its server or sender states. */
   claimed: string;
   filename: string;
 }
 
-/** A file as it goes to WhatsApp. */
+/** A file that is ready to be sent to WhatsApp. */
 export interface PreparedFile extends Digest {
   path: string;
   filename: string;
@@ -22,9 +22,9 @@ export interface PreparedFile extends Digest {
   kind: MediaKind;
   /** Whether it is a voice note. */
   voice: boolean;
-  /** Of sound and film. */
+  /** Duration of audio and video. */
   seconds?: number | undefined;
-  /** Of pictures that move, in pixels. */
+  /** Size of a video in pixels. */
   width?: number | undefined;
   height?: number | undefined;
   /** JPEG. */
@@ -34,20 +34,20 @@ export interface PreparedFile extends Digest {
 }
 
 /**
- * Finds out what a file is and makes of it what WhatsApp shows, beside it on the disk. Throws `AppError`: `media_not_usable`,
- * `not_supported`.
+ * Detects the type of a file, and converts it to a new file in the same folder if WhatsApp's apps can't show it as it is.
+ * Throws `AppError`: `media_not_usable`, `not_supported`.
  */
 export async function prepareFile(
-  file: BroughtFile,
+  file: FetchedFile,
   wanted: { kind?: MediaKind | undefined; voice?: boolean | undefined },
 ): Promise<PreparedFile> {
   const recognized = await recognize(file.path, file.claimed);
   const plan = planFor(recognized, wanted);
   const asIs = { ...file, mimetype: recognized.mimetype, voice: plan.voice };
-  if (!plan.convert) return await embellish(asIs, recognized, plan);
+  if (!plan.convert) return await addPreview(asIs, recognized, plan);
   try {
     const { shape, ...made } = await convert(file, recognized, plan.voice, plan.convert);
-    return await embellish({ ...made, voice: plan.voice }, shape, plan);
+    return await addPreview({ ...made, voice: plan.voice }, shape, plan);
   } catch (error) {
     if (!plan.insisted && (error instanceof NoFfmpeg || error instanceof AppError))
       return { ...asIs, kind: "document" };
@@ -57,16 +57,16 @@ export async function prepareFile(
 }
 
 /**
- * Makes of a file what was asked for in itself, beside it on the disk; one that is that already stays as it is. `seconds` where
- * they are known. Throws `AppError`: `media_not_usable`, `not_supported`.
+ * Converts a file to a new file in the same folder. A file that already has the format stays as it is. Throws `AppError`:
+ * `media_not_usable`, `not_supported`.
  */
 export async function convertFile(
-  file: BroughtFile,
+  file: FetchedFile,
   into: "opus" | "mp4",
 ): Promise<Omit<PreparedFile, "kind" | "voice">> {
   const recognized = await recognize(file.path, file.claimed);
   const { mimetype, seconds } = recognized;
-  // Refuses what can be neither.
+  // Throws if the file can't be converted to this format.
   planFor(recognized, into === "opus" ? { voice: true } : { kind: "video" });
   const already =
     into === "opus"
@@ -84,8 +84,8 @@ export async function convertFile(
 const renamed = (filename: string, into: "opus" | "mp4") =>
   `${filename.replace(/\.[^.]*$/, "") || "file"}.${into === "opus" ? "ogg" : "mp4"}`;
 
-/** `shape` is what the new file is found to be. */
-async function convert(file: BroughtFile, recognized: Recognized, voice: boolean, into: "opus" | "mp4") {
+/** `shape` describes the new file. */
+async function convert(file: FetchedFile, recognized: Recognized, voice: boolean, into: "opus" | "mp4") {
   const path = `${file.path}.${into}`;
   const filename = renamed(file.filename, into);
   if (into === "opus") {
@@ -100,22 +100,22 @@ async function convert(file: BroughtFile, recognized: Recognized, voice: boolean
   return { path, ...(await digestOf(path)), filename, mimetype: "video/mp4", shape };
 }
 
-/** Adds what WhatsApp shows before somebody opens the file. None of it is worth a failure. */
-async function embellish(
+/** Adds what WhatsApp's apps show before the file is opened. The file is sent even if this fails. */
+async function addPreview(
   file: Omit<PreparedFile, "kind">,
   recognized: Recognized,
   { kind, voice }: Plan,
 ): Promise<PreparedFile> {
   const { seconds, width, height } = recognized;
-  // WhatsApp counts whole seconds, and shows nothing for 0.
-  const length = seconds === undefined ? {} : { seconds: Math.max(1, Math.round(seconds)) };
+  // WhatsApp uses whole seconds, and shows no duration for 0.
+  const duration = seconds === undefined ? {} : { seconds: Math.max(1, Math.round(seconds)) };
   if (kind === "image" || kind === "video") {
     const thumbnail = await preview(file.path, recognized).catch(() => undefined);
-    return { ...file, kind, ...length, width, height, thumbnail };
+    return { ...file, kind, ...duration, width, height, thumbnail };
   }
   if (kind === "audio") {
     const bars = voice ? await waveform(file.path, recognized).catch(() => undefined) : undefined;
-    return { ...file, kind, ...length, waveform: bars };
+    return { ...file, kind, ...duration, waveform: bars };
   }
   return { ...file, kind };
 }

@@ -25,86 +25,69 @@ interface OutboxRow {
   created_at: Date;
 }
 
+/** Events per statement. */
 const page = 500;
+/** Instances are spread over this many sequences of sends, which run in parallel. */
 const lanes = 4;
-/** Finds what another process appended, and what a failed call left. */
+/** Finds events that another process appended, and those that a failed call left. */
 const pollMs = 1000;
 
-/** Brings the events of a shard from the log to the event queue, in order per instance, at least once. */
-export class Relay {
-  readonly #deps: RelayDeps;
-  readonly #poller: Poller;
+/** Returns a poller that sends the events of a shard from the log to the event queue, in order per instance, at least once. */
+export function eventRelay(deps: RelayDeps): Poller {
+  const { log, lease } = deps;
+  return new Poller(() => sendAll(deps), {
+    goesOn: () => lease.held,
+    failed: (error) =>
+      log.warn({ err: error, shard: lease.grant.shard }, "events could not be sent and stay in the log"),
+  });
+}
 
-  constructor(deps: RelayDeps) {
-    this.#deps = deps;
-    const { log, lease } = deps;
-    this.#poller = new Poller(() => this.#emitAll(), {
-      goesOn: () => lease.held,
-      failed: (error) => log.warn({ err: error, shard: lease.grant.shard }, "events wait in the log"),
-    });
+async function sendAll(deps: RelayDeps): Promise<number> {
+  while ((await sendPage(deps)) === page);
+  return pollMs;
+}
+
+/** Returns how many events it read. */
+async function sendPage(deps: RelayDeps): Promise<number> {
+  const { db, host, lease } = deps;
+  const shard = lease.grant.shard;
+  const rows = await db.sql<OutboxRow[]>`
+    select id, instance_id, seq::float8 as seq, type, data, correlation_id, created_at from events
+    where shard = ${shard} and emitted_at is null order by position limit ${page}`;
+  if (rows.length === 0) return 0;
+  const byLane = Array.from({ length: lanes }, (): OutboxRow[] => []);
+  for (const row of rows) byLane[Number.parseInt(row.instance_id.slice(-4), 16) % lanes]?.push(row);
+  const sent = (await Promise.all(byLane.map((lane) => sendLane(deps, lane)))).flat();
+  if (sent.length > 0) {
+    await db.sql`
+      update events set emitted_at = clock_timestamp() from (select fence(${shard}, ${host}, ${lease.grant.epoch})) as held
+      where id = any(${sent}::uuid[])`;
+    count("EventsRelayed", sent.length);
   }
+  if (sent.length < rows.length) throw new Error(`the event queue accepted ${sent.length} of ${rows.length} events`);
+  return rows.length;
+}
 
-  start(): void {
-    this.#poller.start();
-  }
-
-  /** There are new events. */
-  nudge(): void {
-    this.#poller.nudge();
-  }
-
-  /** Sends what is there, then ends. */
-  stop(): Promise<void> {
-    return this.#poller.stop();
-  }
-
-  async #emitAll(): Promise<number> {
-    while ((await this.#emit()) === page);
-    return pollMs;
-  }
-
-  /** Answers how many events were read. */
-  async #emit(): Promise<number> {
-    const { db, host, lease } = this.#deps;
-    const shard = lease.grant.shard;
-    const rows = await db.sql<OutboxRow[]>`
-      select id, instance_id, seq::float8 as seq, type, data, correlation_id, created_at from events
-      where shard = ${shard} and emitted_at is null order by position limit ${page}`;
-    if (rows.length === 0) return 0;
-    const byLane = Array.from({ length: lanes }, (): OutboxRow[] => []);
-    for (const row of rows) byLane[Number.parseInt(row.instance_id.slice(-4), 16) % lanes]?.push(row);
-    const sent = (await Promise.all(byLane.map((lane) => this.#sendLane(lane)))).flat();
-    if (sent.length > 0) {
-      await db.sql`
-        update events set emitted_at = clock_timestamp() from (select fence(${shard}, ${host}, ${lease.grant.epoch})) as held
-        where id = any(${sent}::uuid[])`;
-      count("EventsRelayed", sent.length);
+/** Stops at the first rejected event, because later ones would overtake it. Returns the ids that the queue accepted. */
+async function sendLane({ queues, log, lease }: RelayDeps, rows: readonly OutboxRow[]): Promise<string[]> {
+  const sent: string[] = [];
+  const entries = rows.map((row) => [row.id, toMessage(row)] as const);
+  for (const batch of batches(entries, ([, { body }]) => body)) {
+    if (!lease.held) return sent;
+    try {
+      const rejected = await queues.sendBatch(
+        eventQueue,
+        batch.map(([, message]) => message),
+      );
+      const until = rejected.length > 0 ? Math.min(...rejected) : batch.length;
+      sent.push(...batch.slice(0, until).map(([id]) => id));
+      if (until < batch.length) return sent;
+    } catch (error) {
+      log.warn({ err: error, shard: lease.grant.shard }, "the event queue is not available");
+      return sent;
     }
-    if (sent.length < rows.length) throw new Error(`the event queue took ${sent.length} of ${rows.length} events`);
-    return rows.length;
   }
-
-  /** Stops at the first refusal, since what comes after it would overtake it. Answers the ids that were taken. */
-  async #sendLane(rows: readonly OutboxRow[]): Promise<string[]> {
-    const sent: string[] = [];
-    const entries = rows.map((row) => [row.id, toMessage(row)] as const);
-    for (const batch of batches(entries, ([, { body }]) => body)) {
-      if (!this.#deps.lease.held) return sent;
-      try {
-        const refused = await this.#deps.queues.sendBatch(
-          eventQueue,
-          batch.map(([, message]) => message),
-        );
-        const until = refused.length > 0 ? Math.min(...refused) : batch.length;
-        sent.push(...batch.slice(0, until).map(([id]) => id));
-        if (until < batch.length) return sent;
-      } catch (error) {
-        this.#deps.log.warn({ err: error, shard: this.#deps.lease.grant.shard }, "the event queue is not available");
-        return sent;
-      }
-    }
-    return sent;
-  }
+  return sent;
 }
 
 function toMessage(row: OutboxRow): QueueMessage {
@@ -115,7 +98,7 @@ function toMessage(row: OutboxRow): QueueMessage {
     seq: row.seq,
     type: row.type,
     data: row.data,
-    // Those of an earlier version may have none.
+    // Events of an earlier version may have none.
     correlationId: row.correlation_id ?? row.id,
     at: row.created_at.toISOString(),
   };

@@ -2,52 +2,33 @@ import { type ReplyDeps, sendReplies } from "../../core/ingress/outbox.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import { Poller } from "../concurrency/poller.ts";
 
-/** Finds what another process left: a command that was canceled or given up. */
+/** Finds replies that another process left, such as that of a canceled command. */
 const pollMs = 1_000;
-/** Another process was at it: it may have looked before the newest was there. */
+/** Another process was sending replies. It may have started before the newest reply was there. */
 const busyMs = 100;
-/** A queue that takes nothing is left alone for so long. */
+/** Pause before the next attempt to send to a queue that failed. */
 const failingMs = 30_000;
 
-/** Brings the replies of a shard from the database to the queues that their senders named, at least once. */
-export class Replier {
-  readonly #deps: ReplyDeps & { lease: Lease };
-  readonly #failing = new Map<string, number>();
-  readonly #poller: Poller;
+/** Returns a poller that sends the replies of a shard to the queues that their senders named, at least once. */
+export function replier(deps: ReplyDeps & { lease: Lease }): Poller {
+  const { log, lease } = deps;
+  /** Until when each failed queue is left alone. */
+  const failing = new Map<string, number>();
+  return new Poller(() => sendAll(deps, lease.grant.shard, failing), {
+    goesOn: () => lease.held,
+    failed: (error) =>
+      log.warn({ err: error, shard: lease.grant.shard }, "replies could not be sent and stay in the database"),
+  });
+}
 
-  constructor(deps: ReplyDeps & { lease: Lease }) {
-    this.#deps = deps;
-    const { log, lease } = deps;
-    this.#poller = new Poller(() => this.#send(), {
-      goesOn: () => lease.held,
-      failed: (error) => log.warn({ err: error, shard: lease.grant.shard }, "replies wait in the database"),
-    });
-  }
-
-  start(): void {
-    this.#poller.start();
-  }
-
-  /** There are new replies. */
-  nudge(): void {
-    this.#poller.nudge();
-  }
-
-  /** Sends what is there, then ends. */
-  stop(): Promise<void> {
-    return this.#poller.stop();
-  }
-
-  /** Answers how long to wait. */
-  async #send(): Promise<number> {
-    for (;;) {
-      const now = performance.now();
-      for (const [queue, until] of this.#failing) if (until <= now) this.#failing.delete(queue);
-      const { shard } = this.#deps.lease.grant;
-      const { busy, more, failing } = await sendReplies(this.#deps, { shard, except: [...this.#failing.keys()] });
-      for (const queue of failing) this.#failing.set(queue, now + failingMs);
-      if (busy) return busyMs;
-      if (!more && failing.length === 0) return pollMs;
-    }
+/** Returns how many milliseconds to wait before the next run. */
+async function sendAll(deps: ReplyDeps, shard: number, failing: Map<string, number>): Promise<number> {
+  for (;;) {
+    const now = performance.now();
+    for (const [queue, until] of failing) if (until <= now) failing.delete(queue);
+    const sent = await sendReplies(deps, { shard, except: [...failing.keys()] });
+    for (const queue of sent.failing) failing.set(queue, now + failingMs);
+    if (sent.busy) return busyMs;
+    if (!sent.more && sent.failing.length === 0) return pollMs;
   }
 }

@@ -162,7 +162,7 @@ describe("a hostile file", () => {
       const answer = await convert(into, inline(broken));
       expect(refused(answer)).toEqual([400, "media_not_usable"]);
       expect(answer.body.details).toBe(
-        "the file could not be converted: it is damaged or in a format that is not known",
+        "the file could not be converted: it is damaged or in an unknown format",
       );
     }
   });
