@@ -9,17 +9,17 @@ import { wrapBufferKeys } from "../../core/crypto/buffer-keys.ts";
 import { registerNewsletterPaths } from "./newsletter-send.ts";
 import { keepRatchetsThatFail } from "./ratchet.ts";
 
-/** Where WhatsApp is, and whom to trust there. */
+/** Where WhatsApp, or the server that replaces it, is reached. */
 export interface WhatsAppEndpoint {
-  /** Undefined for the real one. */
+  /** Undefined for the real WhatsApp. */
   url: string | undefined;
-  /** False when anything stands in place of WhatsApp's own. */
+  /** False if another server, root key or media certificate replaces WhatsApp's own. */
   real: boolean;
   /** For Baileys' uploads, which go through `node:https`. */
   uploadAgent: HttpsAgent | undefined;
-  /** What Baileys' downloads go through, for a connection whose media host is what `host` answers. Undefined for the real one. */
+  /** Returns the `fetch` options for Baileys' downloads on a connection whose media host `host` returns. Empty for the real WhatsApp. */
   downloads(host: () => string): RequestInit;
-  /** For `fetch`: how WhatsApp Web's page is reached. Undefined when it must not be asked. */
+  /** The `fetch` options for WhatsApp Web's page. Undefined if it must not be fetched. */
   web: RequestInit | undefined;
 }
 
@@ -28,8 +28,8 @@ const curve = createRequire(import.meta.url)("libsignal/src/curve.js") as {
 };
 
 /**
- * Baileys discards what libsignal's `verifySignature` answers and takes every signature for good (7.0.0-rc14,
- * `Utils/crypto.js`). With this the server's certificates and the signature of the account at a pairing are really checked.
+ * Verifies a signature. Baileys ignores the result of libsignal's `verifySignature` and accepts every signature (7.0.0-rc14,
+ * `Utils/crypto.js`). This replacement checks the server's certificates and the account's signature during linking.
  */
 export function verifySignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   const key = Buffer.from(publicKey);
@@ -45,13 +45,14 @@ export function verifySignature(publicKey: Uint8Array, message: Uint8Array, sign
 }
 
 const agree = Curve.sharedKey;
-/** The other side's key in the agreement of this very moment: see `verifyHandshake`. */
+/** The other side's key in the current key agreement, see `verifyHandshake`. */
 let agreedWith: Uint8Array | undefined;
 
 /**
- * Baileys never compares the leaf's key with the static key that the server used, so whoever has once seen WhatsApp's chain
- * could show it as their own. In a handshake (`processHandshake`, which does not wait for anything) the leaf's signature is
- * what is verified first after the agreement with the static key; elsewhere nothing is verified right after an agreement.
+ * Makes the handshake fail unless the leaf certificate has the server's static key. Baileys never compares the two (7.0.0-rc14,
+ * `Utils/noise-handler.js`), so anyone who has seen WhatsApp's certificate chain could present it. `processHandshake` is
+ * synchronous, and verifies the leaf's signature first after the key agreement with the static key. Nothing else is verified
+ * in the same turn as a key agreement.
  */
 function verifyHandshake(): void {
   Curve.sharedKey = (privateKey, publicKey) => {
@@ -78,8 +79,9 @@ function leafKey(details: Uint8Array): Buffer {
 }
 
 /**
- * Sets up Baileys for this process: signatures that are verified, the root key of `WHATSAPP_ROOT_KEY`, no private keys on
- * the console, ratchets that survive a message not meant for them, files of channels where WhatsApp wants them, and Node's cheap way with keys. Throws `ConfigError` when the file of `WHATSAPP_MEDIA_CA` cannot be read.
+ * Prepares Baileys for this process: it verifies signatures, trusts `WHATSAPP_ROOT_KEY`, prints no private keys, keeps ratchets
+ * intact when a message does not decrypt, and knows the upload paths of channels. Throws `ConfigError` if the file of
+ * `WHATSAPP_MEDIA_CA` can't be read.
  */
 export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
   verifyHandshake();
@@ -103,28 +105,28 @@ export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
 const realMediaHost = "mmg.whatsapp.net";
 
 /**
- * Baileys fetches history and app state from WhatsApp's own media host by name. Where another server stands in place of
- * WhatsApp, its media host must too, and the real one must not hear of it.
+ * Replaces WhatsApp's media host, from which Baileys fetches history and app state by name, by that of the server that replaces
+ * WhatsApp. The real host must not receive these requests.
  */
 function mediaOrigin(origin: string, host: string): string {
   if (origin !== `https://${realMediaHost}`) return origin;
-  if (host === realMediaHost) throw new Error("the server in place of WhatsApp has not named its media host yet");
+  if (host === realMediaHost) throw new Error("the server that replaces WhatsApp has not named its media host yet");
   return `https://${host}`;
 }
 
-/** Asks the server in place of WhatsApp, on the port of its WebSocket, for what Baileys asks web.whatsapp.com. */
+/** Sends requests for web.whatsapp.com to the server that replaces WhatsApp, on the port of its WebSocket. */
 function substituteWeb(agent: FetchAgent, url: string | undefined): RequestInit | undefined {
   if (!url) return undefined;
   const { protocol, host } = new URL(url);
   return divert(agent, () => `${protocol === "wss:" ? "https:" : "http:"}//${host}`);
 }
 
-/** For `fetch`: what is meant for one origin is asked of another one. */
+/** Returns `fetch` options that send requests to another origin. */
 function divert(agent: FetchAgent, to: (origin: string) => string): RequestInit {
   const composed = agent.compose(
     (dispatch) => (options, handler) => dispatch({ ...options, origin: to(String(options.origin)) }, handler),
   );
-  // Node's own `fetch` speaks an older interface than the undici that is installed.
+  // Node's own `fetch` uses an older dispatcher interface than the installed undici.
   const dispatcher: Dispatcher = new Dispatcher1Wrapper(composed) as unknown as Dispatcher;
   return { dispatcher } as unknown as RequestInit;
 }
@@ -137,7 +139,7 @@ function readCa(file: string): string {
   }
 }
 
-/** libsignal prints whole sessions, private keys among them, through `console.info` and friends (`session_record.js`, `queue_job.js`). */
+/** Drops libsignal's output: it prints whole sessions with private keys to the console (6.0.0, `session_record.js`, `queue_job.js`). */
 function silenceLibsignal(): void {
   for (const name of ["info", "warn", "error", "log"] as const) {
     const original = console[name].bind(console);

@@ -161,9 +161,7 @@ describe("a hostile file", () => {
     for (const into of ["voice", "video"] as const) {
       const answer = await convert(into, inline(broken));
       expect(refused(answer)).toEqual([400, "media_not_usable"]);
-      expect(answer.body.details).toBe(
-        "the file could not be converted: it is damaged or in an unknown format",
-      );
+      expect(answer.body.details).toBe("the file could not be converted: it is damaged or in an unknown format");
     }
   });
 });
