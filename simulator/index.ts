@@ -1,4 +1,4 @@
-export type { Device } from "./model/device.ts";
+export type { Device } from "./model/account.ts";
 export type { InboxMessage } from "./phone/mailbox/inbox.ts";
 export type { SentMessage } from "./phone/mailbox/sent.ts";
 export type { Phone, PhoneOptions } from "./phone/phone.ts";

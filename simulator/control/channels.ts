@@ -3,7 +3,7 @@ import type { Channel } from "../model/channel.ts";
 import { postView } from "../phone/channels.ts";
 import type { Phone } from "../phone/phone.ts";
 import type { WhatsApp } from "../server/whatsapp.ts";
-import { Refusal } from "../stanza/iq.ts";
+import { Refusal } from "../stanza/errors.ts";
 import { ControlError, type Route, route } from "./route.ts";
 
 const NewChannel = z.object({ name: z.string().min(1), description: z.string().default("") });

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { changeLink, makeCommunity } from "../phone/owner/community.ts";
 import type { Phone } from "../phone/phone.ts";
 import type { WhatsApp } from "../server/whatsapp.ts";
-import { Refusal } from "../stanza/iq.ts";
+import { Refusal } from "../stanza/errors.ts";
 import { ControlError, type Route, route } from "./route.ts";
 import { GroupView } from "./schema.ts";
 import { groupView } from "./view.ts";

@@ -5,7 +5,7 @@ import { answerCall, callsOf, startCall } from "../phone/owner/call.ts";
 import { change, changeMembers } from "../phone/owner/group.ts";
 import type { Phone } from "../phone/phone.ts";
 import type { WhatsApp } from "../server/whatsapp.ts";
-import { Refusal } from "../stanza/iq.ts";
+import { Refusal } from "../stanza/errors.ts";
 import { type BinaryNode, node } from "../wire/node.ts";
 import { ControlError, type Route, route } from "./route.ts";
 import { GroupView } from "./schema.ts";

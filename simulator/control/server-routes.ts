@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Device } from "../model/device.ts";
+import type { Device } from "../model/account.ts";
 import type { WhatsApp } from "../server/whatsapp.ts";
 import { ControlError, type Route, route } from "./route.ts";
 import * as schema from "./schema.ts";
@@ -84,7 +84,8 @@ export function serverRoutes(wa: WhatsApp): Route[] {
         }
         if (body.corruptOut) faults.corruptOut.add(true, body.corruptOut);
         if (body.corruptIn) faults.corruptIn.add(true, body.corruptIn);
-        if ((body.cut || body.silence) && !faults.link) throw new ControlError(409, "the device has no open socket");
+        if ((body.cut || body.silence) && !faults.transport)
+          throw new ControlError(409, "the device has no open socket");
         if (body.silence) void faults.silence(body.silence.ms, body.silence.after);
         if (body.cut) faults.cut();
       },

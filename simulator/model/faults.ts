@@ -1,6 +1,6 @@
-import type { Link } from "../wire/transport.ts";
+import type { Transport } from "../wire/transport.ts";
 
-/** Failures that wait for the next occasion: each `take` uses one up. */
+/** Failures that wait for the next occasion. Each `take` removes one. */
 export class Scheduled<T> {
   #waiting: T[] = [];
 
@@ -18,23 +18,23 @@ export class Scheduled<T> {
   }
 }
 
-/** What goes wrong for one linked device. Faults outlive its sockets, so that a reconnect can fail too. */
+/** Faults of one linked device. They outlive its sockets, so that a reconnect can fail too. */
 export class DeviceFaults {
-  /** Codes for the acks of the next messages it sends, e.g. 463 or 429. Such a message reaches nobody. */
+  /** Error codes for the acks of its next messages, for example 463 or 429. The server does not deliver such a message. */
   readonly ack = new Scheduled<number>();
-  /** `failure reason` codes for its next logins, e.g. 503 or 500. */
+  /** `failure reason` codes for its next logins, for example 503 or 500. */
   readonly login = new Scheduled<number>();
-  /** Messages from it whose ciphertexts are damaged on the way, so that the recipient asks for a retry. */
+  /** Damages the ciphertexts of its next messages, so that the recipients ask for a retry. */
   readonly corruptOut = new Scheduled<true>();
-  /** Messages to it whose ciphertexts are damaged on the way. */
+  /** Damages the ciphertexts of the next messages to it. */
   readonly corruptIn = new Scheduled<true>();
-  /** Errors for its next `iq` requests, of one namespace or any. */
+  /** Error codes for its next `iq` requests, of one namespace or of any. */
   readonly iq = new Scheduled<{ code: number; xmlns?: string }>();
-  /** Its next `iq` requests of a namespace that are done, and whose link is cut before the answer. */
+  /** The server executes its next `iq` requests of a namespace, then cuts the socket before it answers. */
   readonly iqUnanswered = new Scheduled<{ xmlns: string }>();
-  /** Delay in milliseconds that every byte takes, each way; also for its next sockets. */
+  /** Delay in milliseconds in each direction, also for its next sockets. */
   latencyMs = 0;
-  link: Link | undefined;
+  transport: Transport | undefined;
 
   clear(): void {
     for (const scheduled of [this.ack, this.login, this.corruptOut, this.corruptIn, this.iq, this.iqUnanswered])
@@ -44,20 +44,20 @@ export class DeviceFaults {
 
   /** Drops the socket without a close frame, as a dead network does. */
   cut(): void {
-    this.link?.cut();
+    this.transport?.cut();
   }
 
   slow(latencyMs: number): void {
     this.latencyMs = latencyMs;
-    if (this.link) this.link.latencyMs = latencyMs;
+    if (this.transport) this.transport.latencyMs = latencyMs;
   }
 
   /**
-   * The link stays open but nothing passes for `ms`. Then either it is `cut` and what was under way is lost, or it
-   * `resume`s and what was under way arrives, as with TCP on a network that came back.
+   * Keeps the socket open, but lets nothing pass for `ms`. Then either cuts it, which loses what was under way, or resumes
+   * and delivers it, as TCP does when the network returns.
    */
   silence(ms: number, then: "cut" | "resume"): Promise<void> {
-    if (!this.link) throw new Error("the device has no open socket to silence");
-    return this.link.silence(ms, then);
+    if (!this.transport) throw new Error("the device has no open socket to silence");
+    return this.transport.silence(ms, then);
   }
 }

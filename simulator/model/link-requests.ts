@@ -1,23 +1,23 @@
-import type { Connection } from "../server/connection.ts";
+import type { Connection } from "./connection.ts";
 
-/** Clients that show a linking code, and phones that wait for one: by phone number. */
+/** Clients that show a linking code, and phones that wait for such a client, by phone number. */
 export class LinkRequests {
   readonly #open = new Map<string, Connection>();
   readonly #waiting = new Map<string, Set<(connection: Connection) => void>>();
 
-  /** A client asks to be linked to this number; a newer request replaces an older one. */
+  /** Adds a client that asks to be linked to this number. A newer request replaces an older one. */
   add(number: string, connection: Connection): void {
     this.#open.set(number, connection);
     for (const resolve of this.#waiting.get(number) ?? []) resolve(connection);
     this.#waiting.delete(number);
   }
 
-  /** The socket is gone or linked. */
+  /** Removes the request of a socket that has closed. */
   remove(number: string, connection: Connection): void {
     if (this.#open.get(number) === connection) this.#open.delete(number);
   }
 
-  /** The client that asks for this number, now or within the time; undefined when none does. */
+  /** Returns the client that asks for this number, waiting for one if necessary. Returns undefined after `timeoutMs`. */
   next(number: string, timeoutMs: number): Promise<Connection | undefined> {
     const open = this.#open.get(number);
     if (open) return Promise.resolve(open);

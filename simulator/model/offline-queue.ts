@@ -1,6 +1,6 @@
 import type { BinaryNode } from "../wire/node.ts";
 
-/** What is kept for a device until a receipt or an ack names it, in the order of arrival. */
+/** Stanzas that the server keeps for a device until a receipt or an ack names them, in order of arrival. */
 export class OfflineQueue {
   #entries = new Set<BinaryNode>();
   #byId = new Map<string, BinaryNode[]>();
@@ -22,8 +22,8 @@ export class OfflineQueue {
   }
 
   /**
-   * Lets go of the oldest stanza of this kind and id, preferring one that `matches`. Resends share the id of what
-   * they repeat, so one acknowledgement releases one stanza. Returns what was released.
+   * Removes and returns the oldest stanza of this kind and id, preferring one that `matches`. A resend has the id of the
+   * original, so one acknowledgement releases one stanza.
    */
   release(tag: string, id: string, matches: (stanza: BinaryNode) => boolean): BinaryNode | undefined {
     const key = `${tag}:${id}`;

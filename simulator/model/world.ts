@@ -1,36 +1,36 @@
-import type { Connection } from "../server/connection.ts";
-import type { MediaHost } from "../server/media-host.ts";
 import type { Certificates } from "../wire/certificate.ts";
 import { hmac } from "../wire/crypto.ts";
 import { LID_SERVER, PN_SERVER, parseJid } from "../wire/jid.ts";
-import type { Account } from "./account.ts";
+import type { Account, Endpoint } from "./account.ts";
 import type { Call } from "./call.ts";
 import type { Channel } from "./channel.ts";
 import { ClientVersions } from "./client-version.ts";
-import type { Endpoint } from "./device.ts";
+import type { Connection } from "./connection.ts";
 import type { Group } from "./group.ts";
 import { LinkRequests } from "./link-requests.ts";
+import type { MediaStore } from "./media-store.ts";
 
 export type Clock = () => number;
 
-/** A stanza that the simulator does not know. Tests fail when there are any. */
+/** A stanza that the simulator does not know. Tests fail if there are any. */
 export type Unknown = { at: number; from: string; stanza: string; reason: string };
 
 export type Counts = { messages: number; receipts: number; acks: number; logins: number; pairings: number };
 
-/** Everything one simulated WhatsApp knows. Several can live in one process. */
+/** The state of one simulated WhatsApp. Several can exist in one process. */
 export class World {
   /** Milliseconds since the epoch. */
   readonly clock: Clock;
   readonly certificates: Certificates;
-  readonly media: MediaHost;
+  readonly media: MediaStore;
+  /** By phone number. */
   readonly accounts = new Map<string, Account>();
   readonly accountsByLid = new Map<string, Account>();
   readonly groups = new Map<string, Group>();
   readonly calls = new Map<string, Call>();
   readonly channels = new Map<string, Channel>();
   readonly connections = new Set<Connection>();
-  /** Sockets that wait to be paired, by the refs in their QR codes. */
+  /** Sockets that wait to be linked, by the refs in their QR codes. */
   readonly pairings = new Map<string, Connection>();
   readonly linkRequests = new LinkRequests();
   readonly versions = new ClientVersions();
@@ -38,28 +38,29 @@ export class World {
   readonly counts: Counts = { messages: 0, receipts: 0, acks: 0, logins: 0, pairings: 0 };
   #ids = 0;
 
-  constructor(options: { clock: Clock; certificates: Certificates; media: MediaHost }) {
+  constructor(options: { clock: Clock; certificates: Certificates; media: MediaStore }) {
     this.clock = options.clock;
     this.certificates = options.certificates;
     this.media = options.media;
   }
 
+  /** The time in seconds since the epoch, as stanzas contain it. */
   get seconds(): string {
     return String(Math.floor(this.clock() / 1000));
   }
 
-  /** The token by which this account's contacts prove that it knows them. */
+  /** The token with which contacts of this account prove that it knows them. */
   trustToken(account: Account): Buffer {
     return hmac(this.certificates.server.private, Buffer.from(account.lid)).subarray(0, 16);
   }
 
-  /** An id for a stanza that the server itself makes; unique within this world. */
+  /** An id for a stanza that the server itself makes, unique within this world. */
   nextId(): string {
     return `${Math.floor(this.clock() / 1000)}-${++this.#ids}`;
   }
 
   add(account: Account): void {
-    if (this.accounts.has(account.number)) throw new Error(`there is an account ${account.number} already`);
+    if (this.accounts.has(account.number)) throw new Error(`the account ${account.number} already exists`);
     this.accounts.set(account.number, account);
     this.accountsByLid.set(account.lid, account);
   }

@@ -1,22 +1,31 @@
 import { createHmac, randomBytes } from "node:crypto";
-import { addPatch, type Collection, patchesSince } from "../model/app-state.ts";
+import { type Collection, patchesSince } from "../model/app-state.ts";
+import { addPatch } from "../stanza/account/app-state.ts";
 import { proto } from "../wire/baileys.ts";
 import { cbcDecrypt, cbcEncrypt, hkdf, hmac, secretKey } from "../wire/crypto.ts";
-import type { Phone } from "./phone.ts";
+import type { PhoneBase } from "./base.ts";
 
 const { SET, REMOVE } = proto.SyncdMutation.SyncdOperation;
 const MAC_BYTES = 32;
 const HASH_BYTES = 128;
 
-/** One entry of the app state: what `index` says of its subject, e.g. `["archive", "…@s.whatsapp.net"]`. */
+/** One entry of the app state. `index` names the action and its subject, for example `["archive", "…@s.whatsapp.net"]`. */
 export type StateEntry = { collection: string; index: string[]; value: proto.ISyncActionValue };
 
 export class AppStateError extends Error {}
+
+/** The account's app-state key. As on WhatsApp, its id has two bytes of device and four of epoch. */
+export type AppStateKey = { id: Buffer; data: Buffer };
+
+export function newAppStateKey(): AppStateKey {
+  return { id: Buffer.concat([Buffer.from([0, 0]), randomBytes(4)]), data: randomBytes(32) };
+}
 
 type Keys = { index: Buffer; encryption: Buffer; value: Buffer; snapshot: Buffer; patch: Buffer };
 type Local = { version: number; hash: Buffer; values: Map<string, Buffer> };
 type Operation = typeof SET | typeof REMOVE;
 
+/** Source: `mutationKeys` in Baileys' Utils/chat-utils.ts. */
 function expand(keyData: Buffer): Keys {
   const derived = hkdf(keyData, 160, { info: "WhatsApp Mutation Keys" });
   const part = (index: number): Buffer => derived.subarray(index * 32, index * 32 + 32);
@@ -29,7 +38,7 @@ function bigEndian(value: number): Buffer {
   return encoded;
 }
 
-/** LT-Hash: the sum over all values' expansions, word by word; order does not matter and entries can be taken out. */
+/** LT-Hash: the sum of all values' expansions, word by word. Order does not matter, and values can be removed. */
 function mix(hash: Buffer, valueMac: Buffer, sign: 1 | -1): void {
   const expanded = hkdf(valueMac, HASH_BYTES, { info: "WhatsApp Patch Integrity" });
   for (let offset = 0; offset < HASH_BYTES; offset += 2) {
@@ -38,14 +47,16 @@ function mix(hash: Buffer, valueMac: Buffer, sign: 1 | -1): void {
   }
 }
 
-/** A phone's copy of the account's app state: decrypts and checks the patches of companions, and makes its own. */
+/** A phone's copy of the account's app state. Decrypts and checks the patches of companions, and creates its own. */
 export class PhoneAppState {
-  readonly #phone: Phone;
+  readonly key: AppStateKey;
+  readonly #phone: PhoneBase;
   readonly #local = new Map<string, Local>();
   readonly #entries = new Map<string, StateEntry>();
 
-  constructor(phone: Phone) {
+  constructor(phone: PhoneBase, key: AppStateKey) {
     this.#phone = phone;
+    this.key = key;
   }
 
   get entries(): StateEntry[] {
@@ -57,10 +68,10 @@ export class PhoneAppState {
   }
 
   get #keys(): Keys {
-    return expand(this.#phone.sync.keyData);
+    return expand(this.key.data);
   }
 
-  /** Takes in what is new in a collection. @throws `AppStateError` when a patch does not verify. */
+  /** Applies the new patches of a collection. Throws `AppStateError` if a patch does not verify. */
   pull(collection: string): void {
     const local = this.#collection(collection);
     for (const encoded of patchesSince(this.#phone.account.appState, collection, local.version)) {
@@ -82,7 +93,7 @@ export class PhoneAppState {
     const macs: Buffer[] = [];
     for (const { operation, record } of patch.mutations ?? []) {
       const keyId = Buffer.from(record?.keyId?.id ?? []);
-      if (!keyId.equals(this.#phone.sync.keyId)) throw new AppStateError("a mutation under an unknown key");
+      if (!keyId.equals(this.key.id)) throw new AppStateError("a mutation has an unknown key");
       const blob = Buffer.from(record?.value?.blob ?? []);
       const [sealed, mac] = [blob.subarray(0, -MAC_BYTES), blob.subarray(-MAC_BYTES)];
       const kind = operation === REMOVE ? REMOVE : SET;
@@ -124,14 +135,14 @@ export class PhoneAppState {
   }
 
   /**
-   * Changes the app state from the phone, as when a chat is archived there; companions are told.
-   * @param apiVersion the version of the action's format, e.g. 3 for `archive`.
+   * Changes the app state from the phone, for example archives a chat, and notifies companions.
+   * @param apiVersion the version of the action's format, for example 3 for `archive`
    */
   set(collection: Collection, index: string[], value: proto.ISyncActionValue, apiVersion: number): void {
     this.#change(SET, { collection, index, value }, apiVersion);
   }
 
-  /** Takes an entry out of the app state. `value` travels with it all the same. */
+  /** Removes an entry from the app state. WhatsApp also sends a value with the removal. */
   remove(collection: Collection, index: string[], value: proto.ISyncActionValue, apiVersion: number): void {
     this.#change(REMOVE, { collection, index, value }, apiVersion);
   }
@@ -144,7 +155,7 @@ export class PhoneAppState {
     this.pull(collection);
     const local = this.#collection(collection);
     const keys = this.#keys;
-    const { keyId } = this.#phone.sync;
+    const keyId = this.key.id;
     const indexBytes = Buffer.from(JSON.stringify(index));
     const stamped = { timestamp: this.#phone.world.clock(), ...value };
     const action = { index: indexBytes, value: stamped, padding: Buffer.alloc(0), version: apiVersion };
@@ -170,14 +181,14 @@ export class PhoneAppState {
     }).finish();
     const { world, account } = this.#phone;
     if (!addPatch(world, account, this.#phone, { collection, version: local.version, patch })) {
-      throw new AppStateError("the collection changed under the phone's hands");
+      throw new AppStateError("the collection changed at the same time");
     }
     local.version = version;
     this.#note(collection, operation, index, stamped);
   }
 }
 
-/** HMAC-SHA-512, cut to 32 bytes, over operation, key id, ciphertext and the length of what stands before it. */
+/** HMAC-SHA-512, cut to 32 bytes, over operation, key id, ciphertext and the length of the first two. */
 function valueMac(keys: Keys, operation: Operation, keyId: Buffer, sealed: Buffer): Buffer {
   const head = Buffer.concat([Buffer.from([operation === SET ? 1 : 2]), keyId]);
   const mac = createHmac("sha512", secretKey(keys.value)).update(head).update(sealed).update(bigEndian(head.length));

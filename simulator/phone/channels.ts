@@ -1,98 +1,89 @@
-import {
-  type Channel,
-  createChannel,
-  follow,
-  isChannelJid,
-  type Post,
-  promote,
-  removeChannel,
-  rename,
-  setMuted,
-  unfollow,
-} from "../model/channel.ts";
-import { Refusal } from "../stanza/iq.ts";
-import { routeMessage } from "../stanza/message/message.ts";
+import { type Channel, type Post, reactionCounts } from "../model/channel.ts";
+import * as change from "../stanza/channel/change.ts";
+import { Refusal } from "../stanza/errors.ts";
+import { routeMessage } from "../stanza/message/route.ts";
 import { proto } from "../wire/baileys.ts";
 import { readContent } from "../wire/content.ts";
+import { isChannelJid } from "../wire/jid.ts";
 import { type BinaryNode, bytes, child, node } from "../wire/node.ts";
+import type { PhoneBase } from "./base.ts";
 import { untouched } from "./mailbox/fate.ts";
 import type { InboxMessage } from "./mailbox/inbox.ts";
-import type { Phone } from "./phone.ts";
-import { newMessageId } from "./sender.ts";
+import { newMessageId } from "./mailbox/message-id.ts";
 
-/** A post as a phone shows it. */
+/** A channel post as a phone shows it. */
 export type PostView = {
   id: string;
   serverId: number;
   kind: string;
   text: string | undefined;
-  /** How many gave which. */
+  /** The count of each emoji. */
   reactions: Record<string, number>;
 };
 
-/** The channels of a phone. What WhatsApp refuses throws `Refusal`. */
+/** The channels of a phone. The methods throw `Refusal` if WhatsApp refuses the change. */
 export class PhoneChannels {
-  readonly #phone: Phone;
+  readonly #phone: PhoneBase;
 
-  constructor(phone: Phone) {
+  constructor(phone: PhoneBase) {
     this.#phone = phone;
   }
 
-  /** What it follows or runs. */
+  /** The channels that the account follows or owns. */
   get followed(): Channel[] {
     return [...this.#phone.world.channels.values()].filter(({ followers }) => followers.has(this.#phone.account));
   }
 
   create(name: string, description?: string): Channel {
-    return createChannel(this.#phone.world, this.#phone.account, name, description);
+    return change.createChannel(this.#phone.world, this.#phone.account, name, description);
   }
 
-  /** @param which a JID or an invite code. */
+  /** @param which a JID or an invite code */
   follow(which: string): Channel {
     const channel = this.find(which);
-    follow(this.#phone.world, this.#phone.account, channel);
+    change.follow(this.#phone.world, this.#phone.account, channel);
     return channel;
   }
 
   unfollow(jid: string): void {
     const channel = this.find(jid);
-    if (channel.followers.get(this.#phone.account) === "owner") throw new Refusal(403, "an owner cannot leave");
-    unfollow(this.#phone.world, this.#phone.account, channel);
+    if (channel.isOwner(this.#phone.account)) throw new Refusal(403, "an owner cannot leave");
+    change.unfollow(this.#phone.world, this.#phone.account, channel);
   }
 
   setMuted(jid: string, muted: boolean): void {
-    setMuted(this.#phone.world, this.#phone.account, this.find(jid), muted);
+    change.setMuted(this.#phone.world, this.#phone.account, this.find(jid), muted);
   }
 
   isMuted(jid: string): boolean {
     return this.find(jid).muted.has(this.#phone.account);
   }
 
-  rename(jid: string, change: { name?: string; description?: string }): void {
-    rename(this.#phone.world, this.#owned(jid), change);
+  rename(jid: string, texts: { name?: string; description?: string }): void {
+    change.rename(this.#phone.world, this.#owned(jid), texts);
   }
 
-  /** Lets a follower post. */
+  /** Makes a follower an admin. */
   promote(jid: string, number: string): void {
     const account = this.#phone.world.accounts.get(number);
     const channel = this.#owned(jid);
     if (!account || !channel.followers.has(account)) throw new Refusal(404, `${number} does not follow ${jid}`);
-    promote(this.#phone.world, channel, account);
+    change.promote(this.#phone.world, channel, account);
   }
 
   remove(jid: string): void {
-    removeChannel(this.#phone.world, this.#owned(jid));
+    change.removeChannel(this.#phone.world, this.#owned(jid));
   }
 
-  /** @returns the id of the post. */
+  /** Posts a text or any message. Returns the id of the post. */
   post(jid: string, message: string | proto.IMessage, id = newMessageId()): string {
     const content = typeof message === "string" ? { conversation: message } : message;
     const type = typeof message === "string" ? "text" : "media";
-    this.#say(jid, { id, type }, Buffer.from(proto.Message.encode(content).finish()));
+    this.#post(jid, { id, type }, Buffer.from(proto.Message.encode(content).finish()));
     return id;
   }
 
-  /** Puts the file on the media host, in the clear as all of a channel, and posts what points to it. */
+  /** Puts an image on the media host, unencrypted like all channel media, and posts it. Returns the id of the post. */
   postImage(jid: string, image: Buffer, caption?: string): string {
     const { world } = this.#phone;
     const directPath = world.media.put("newsletter-image", image);
@@ -110,42 +101,42 @@ export class PhoneChannels {
 
   edit(jid: string, id: string, text: string): void {
     const plaintext = Buffer.from(proto.Message.encode({ conversation: text }).finish());
-    this.#say(jid, { id, type: "text", edit: "3" }, plaintext);
+    this.#post(jid, { id, type: "text", edit: "3" }, plaintext);
   }
 
   revoke(jid: string, id: string): void {
-    this.#say(jid, { id, type: "text", edit: "8" }, Buffer.alloc(0));
+    this.#post(jid, { id, type: "text", edit: "8" }, Buffer.alloc(0));
   }
 
-  /** An empty emoji takes the reaction back. */
+  /** Reacts to a post. An empty emoji removes the reaction. */
   react(jid: string, id: string, emoji: string): void {
     const post = this.find(jid).posts.find((one) => one.id === id);
     const attrs = { to: jid, id: newMessageId(), type: "reaction", server_id: String(post?.serverId) };
     this.#route(node("message", attrs, [node("reaction", emoji ? { code: emoji } : {})]));
   }
 
-  /** The posts of a channel, oldest first. */
+  /** The posts of a channel that are not deleted, oldest first. */
   posts(jid: string): PostView[] {
     return this.find(jid)
       .posts.filter(({ deleted }) => !deleted)
       .map(postView);
   }
 
-  /** @param which a JID or an invite code. @throws when there is none. */
+  /** Throws if no channel has this JID or invite code. */
   find(which: string): Channel {
     const { channels } = this.#phone.world;
     const found = channels.get(which) ?? [...channels.values()].find(({ inviteCode }) => inviteCode === which);
-    if (!found) throw new Error(`there is no channel ${which}`);
+    if (!found) throw new Error(`the channel ${which} does not exist`);
     return found;
   }
 
   #owned(jid: string): Channel {
     const channel = this.find(jid);
-    if (channel.followers.get(this.#phone.account) !== "owner") throw new Refusal(403, `${jid} is not this phone's`);
+    if (!channel.isOwner(this.#phone.account)) throw new Refusal(403, `this phone does not own ${jid}`);
     return channel;
   }
 
-  #say(to: string, attrs: Record<string, string>, plaintext: Buffer): void {
+  #post(to: string, attrs: Record<string, string>, plaintext: Buffer): void {
     const kind = readContent(proto.Message.decode(plaintext)).media?.kind;
     this.#route(node("message", { ...attrs, to }, [node("plaintext", { mediatype: kind }, plaintext)]));
   }
@@ -155,7 +146,7 @@ export class PhoneChannels {
     if (rejection) throw new Refusal(rejection.code, rejection.reason);
   }
 
-  /** Shows what came from a channel; false for a stanza that did not. */
+  /** Adds a message from a channel to the inbox, or changes it there. Returns false if the stanza is not from a channel. */
   receive(stanza: BinaryNode): boolean {
     const { from = "", id = "", edit, is_sender: own } = stanza.attrs;
     if (!isChannelJid(from)) return false;
@@ -193,14 +184,7 @@ export class PhoneChannels {
   }
 }
 
-export function postView({ id, serverId, plaintext, reactions }: Post): PostView {
-  const { kind, text } = readContent(proto.Message.decode(plaintext));
-  const counts = Map.groupBy(reactions.values(), (emoji) => emoji);
-  return {
-    id,
-    serverId,
-    kind,
-    text,
-    reactions: Object.fromEntries([...counts].map(([emoji, given]) => [emoji, given.length])),
-  };
+export function postView(post: Post): PostView {
+  const { kind, text } = readContent(proto.Message.decode(post.plaintext));
+  return { id: post.id, serverId: post.serverId, kind, text, reactions: Object.fromEntries(reactionCounts(post)) };
 }

@@ -4,11 +4,11 @@ import type { World } from "../model/world.ts";
 import { proto } from "../wire/baileys.ts";
 import { LID_SERVER } from "../wire/jid.ts";
 import { sealMedia } from "../wire/media.ts";
-import { newMessageId } from "./sender.ts";
+import { newMessageId } from "./mailbox/message-id.ts";
 
-/** An earlier conversation that a phone hands to a newly linked device. */
+/** An earlier chat that a phone sends to a newly linked device. */
 export type HistoryChat = {
-  /** Phone number (digits) of the other side, or a group's JID. */
+  /** Phone number (digits) of the other side, or the JID of a group. */
   with: string;
   name?: string;
   unread?: number;
@@ -21,11 +21,11 @@ export type HistoryMessage = {
   /** Seconds since the epoch. */
   timestamp: number;
   id?: string;
-  /** In a group: the author's phone number. */
+  /** The author's phone number; only in a group. */
   author?: string;
 };
 
-/** How the history travels: on the media host, or inside the notification (clients accept both). */
+/** Whether the history is on the media host or inside the notification. Clients accept both. */
 export type HistoryTransport = "blob" | "inline";
 
 function conversation(world: World, chat: HistoryChat): proto.IConversation {
@@ -60,7 +60,7 @@ function conversation(world: World, chat: HistoryChat): proto.IConversation {
   } as proto.IConversation;
 }
 
-/** The notification for `INITIAL_BOOTSTRAP`; a blob is put on the media host. */
+/** The notification for `INITIAL_BOOTSTRAP`. Puts a blob on the media host. */
 export function initialHistory(
   world: World,
   account: Account,
@@ -82,7 +82,7 @@ export function initialHistory(
   return notice(world, history, proto.Message.HistorySyncType.INITIAL_BOOTSTRAP, transport);
 }
 
-/** The notification for `PUSH_NAME`: how those in the chats call themselves. Undefined when none of them does. */
+/** The notification for `PUSH_NAME`: the push names of the people in the chats. Undefined if there are none. */
 export function pushNameHistory(world: World, chats: HistoryChat[]): proto.IMessage | undefined {
   const numbers = new Set(chats.flatMap((chat) => [chat.with, ...chat.messages.flatMap(({ author }) => author ?? [])]));
   const pushnames = [...numbers].flatMap((number) => {

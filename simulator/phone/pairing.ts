@@ -1,29 +1,33 @@
 import { randomBytes, randomInt } from "node:crypto";
-import type { Device } from "../model/device.ts";
-import type { Connection } from "../server/connection.ts";
-import { accountSignatureInput, approvePairing, type LinkCodeHello } from "../stanza/device/pairing.ts";
+import type { Device } from "../model/account.ts";
+import type { Connection } from "../model/connection.ts";
+import type { LinkCodeHello, PairingOffer } from "../model/pairing.ts";
+import { approvePairing } from "../stanza/device/pairing.ts";
 import { proto } from "../wire/baileys.ts";
 import { ctr, gcmDecrypt, generateKeyPair, hkdf, hmac, pairingCodeKey, sharedKey, sign } from "../wire/crypto.ts";
+import { accountSignatureInput } from "../wire/device-identity.ts";
 import { SERVER_JID } from "../wire/jid.ts";
 import { node } from "../wire/node.ts";
-import type { Phone } from "./phone.ts";
+import type { PhoneBase } from "./base.ts";
 
+/** The client cannot be linked, for example because the code is wrong. */
 export class PairingError extends Error {}
 
-/** Scans a QR: `ref,noise,identity,advSecret[,platform]`, bare or behind WhatsApp's URL. */
-export function scanQr(phone: Phone, qr: string): Promise<Device> {
+/** Scans a QR code: `ref,noise,identity,advSecret[,platform]`, alone or after WhatsApp's URL. */
+export function scanQr(phone: PhoneBase, qr: string): Promise<Device> {
   const [ref = "", noise = "", identity = "", secret = ""] = qr.slice(qr.indexOf("#") + 1).split(",");
   const connection = phone.world.pairings.get(ref);
   const registration = connection?.pairing?.registration;
   if (!connection || !registration) throw new PairingError("the QR code is unknown or has expired");
   if (!registration.noiseKey.equals(Buffer.from(noise, "base64")))
-    throw new PairingError("the QR's Noise key is not the client's");
+    throw new PairingError("the QR code contains another Noise key than the client's");
   const identityKey = Buffer.from(identity, "base64");
-  if (!registration.identityKey.equals(identityKey)) throw new PairingError("the QR's identity is not the client's");
+  if (!registration.identityKey.equals(identityKey))
+    throw new PairingError("the QR code contains another identity key than the client's");
   return approve(phone, connection, identityKey, Buffer.from(secret, "base64"));
 }
 
-function approve(phone: Phone, connection: Connection, identityKey: Buffer, advSecret: Buffer): Promise<Device> {
+function approve(phone: PhoneBase, connection: Connection, identityKey: Buffer, advSecret: Buffer): Promise<Device> {
   const { account, signal, world } = phone;
   const keyIndex = account.nextDeviceId++;
   const details = proto.ADVDeviceIdentity.encode({
@@ -38,22 +42,27 @@ function approve(phone: Phone, connection: Connection, identityKey: Buffer, advS
       accountSignature: sign(signal.identity.private, accountSignatureInput(details, identityKey)),
     }).finish(),
   );
-  return approvePairing(connection, { account, signedIdentity, hmac: hmac(advSecret, signedIdentity), keyIndex });
+  const approval = { account, signedIdentity, hmac: hmac(advSecret, signedIdentity), keyIndex };
+  return approvePairing(world, connection, approval);
 }
 
-/** The client's request for this phone's number, once it has come. */
-async function awaitHello(phone: Phone, timeoutMs: number): Promise<{ connection: Connection; hello: LinkCodeHello }> {
+type Waiting = { connection: Connection; pairing: PairingOffer; hello: LinkCodeHello };
+
+/** Waits for a client that asks for a code for this phone's number. */
+async function awaitClient(phone: PhoneBase, timeoutMs: number): Promise<Waiting> {
   const connection = await phone.world.linkRequests.next(phone.number, timeoutMs);
-  const hello = connection?.pairing?.hello;
-  if (!connection || !hello) throw new PairingError(`no client has asked for a code for ${phone.number}`);
-  return { connection, hello };
+  const pairing = connection?.pairing;
+  if (!connection || !pairing?.hello) throw new PairingError(`no client has asked for a code for ${phone.number}`);
+  return { connection, pairing, hello: pairing.hello };
 }
 
-/** Types in the code that a client shows. Waits a while for the client's request. @throws on a wrong code. */
-export async function linkWithCode(phone: Phone, code: string, timeoutMs: number): Promise<Device> {
-  const { connection, hello } = await awaitHello(phone, timeoutMs);
-  const { pairing, world } = connection;
-  if (!pairing) throw new PairingError("the client is gone");
+/**
+ * Enters the code that a client shows. Waits for the client's request if necessary. Throws on a wrong code. Source: the
+ * client's side, `requestPairingCode` in Baileys' Socket/socket.ts and the notification `link_code_companion_reg` in
+ * Socket/messages-recv.ts.
+ */
+export async function linkWithCode(phone: PhoneBase, code: string, timeoutMs: number): Promise<Device> {
+  const { connection, pairing, hello } = await awaitClient(phone, timeoutMs);
   const typed = code.replace(/-/g, "").toUpperCase();
   const wrapped = hello.wrappedEphemeral;
   const key = await pairingCodeKey(typed, wrapped.subarray(0, 32));
@@ -62,27 +71,39 @@ export async function linkWithCode(phone: Phone, code: string, timeoutMs: number
   const salt = randomBytes(32);
   const iv = randomBytes(16);
   const sealed = ctr(await pairingCodeKey(typed, salt), iv, ephemeral.public);
-  const finished = new Promise<{ bundle: Buffer; identity: Buffer }>((resolve, reject) => {
-    pairing.finish = (bundle, identity) => resolve({ bundle, identity });
-    pairing.paired.catch(reject);
-    setTimeout(() => reject(new PairingError("the client did not finish the linking")), timeoutMs).unref();
-  });
-  const identity = phone.signal.identity;
-  const primaryHello = node("link_code_companion_reg", { stage: "primary_hello" }, [
-    node("link_code_pairing_wrapped_primary_ephemeral_pub", {}, Buffer.concat([salt, iv, sealed])),
-    node("primary_identity_pub", {}, identity.public),
-    node("link_code_pairing_ref", {}, hello.ref),
-  ]);
-  const attrs = { from: SERVER_JID, type: "link_code_companion_reg", id: world.nextId(), t: world.seconds };
-  connection.send(node("notification", attrs, [primaryHello]));
+  const finished = awaitFinish(pairing, timeoutMs);
+  sendPrimaryHello(phone, connection, hello.ref, Buffer.concat([salt, iv, sealed]));
+  const { identity } = phone.signal;
   const { bundle, identity: companionIdentity } = await finished;
   const shared = sharedKey(ephemeral.private, companionEphemeral);
   const opened = openBundle(bundle, shared);
-  if (!opened.subarray(0, 32).equals(companionIdentity)) throw new PairingError("the bundle holds another identity");
-  if (!companionIdentity.equals(pairing.registration.identityKey)) throw new PairingError("not the client's identity");
+  if (!opened.subarray(0, 32).equals(companionIdentity))
+    throw new PairingError("the bundle contains another identity key than the message");
+  if (!companionIdentity.equals(pairing.registration.identityKey))
+    throw new PairingError("the identity key is not the client's");
   if (!opened.subarray(32, 64).equals(identity.public)) throw new PairingError("the bundle is for another phone");
   const secret = Buffer.concat([shared, sharedKey(identity.private, companionIdentity), opened.subarray(64)]);
   return approve(phone, connection, companionIdentity, hkdf(secret, 32, { info: "adv_secret" }));
+}
+
+/** Waits for the client's second message, with its encrypted key bundle and its identity key. */
+function awaitFinish(pairing: PairingOffer, timeoutMs: number): Promise<{ bundle: Buffer; identity: Buffer }> {
+  return new Promise((resolve, reject) => {
+    pairing.finish = (bundle, identity) => resolve({ bundle, identity });
+    pairing.paired.catch(reject);
+    setTimeout(() => reject(new PairingError("the client did not finish linking")), timeoutMs).unref();
+  });
+}
+
+function sendPrimaryHello(phone: PhoneBase, connection: Connection, ref: Buffer, wrappedEphemeral: Buffer): void {
+  const { world, signal } = phone;
+  const primaryHello = node("link_code_companion_reg", { stage: "primary_hello" }, [
+    node("link_code_pairing_wrapped_primary_ephemeral_pub", {}, wrappedEphemeral),
+    node("primary_identity_pub", {}, signal.identity.public),
+    node("link_code_pairing_ref", {}, ref),
+  ]);
+  const attrs = { from: SERVER_JID, type: "link_code_companion_reg", id: world.nextId(), t: world.seconds };
+  connection.send(node("notification", attrs, [primaryHello]));
 }
 
 function openBundle(bundle: Buffer, shared: Buffer): Buffer {

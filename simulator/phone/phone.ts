@@ -1,47 +1,44 @@
-import { Account, type Business } from "../model/account.ts";
-import { type Bundle, Device, type PrimaryEndpoint } from "../model/device.ts";
-import { createGroup, type Group } from "../model/group.ts";
+import { Device } from "../model/account.ts";
+import type { Group } from "../model/group.ts";
 import type { World } from "../model/world.ts";
-import type { SavedPhone } from "../server/state.ts";
-import { setPresence, type Typing, tellTyping, typingNode } from "../stanza/account/presence.ts";
-import { removeDevice } from "../stanza/device/devices.ts";
-import { followInvite, leaveGroup } from "../stanza/group/changes.ts";
-import { routeReceipt } from "../stanza/message/receipt.ts";
+import { sendTyping, setPresence, type Typing, typingNode } from "../stanza/account/presence.ts";
+import { removeDevice } from "../stanza/device/device-list.ts";
+import { createGroup } from "../stanza/group/create.ts";
+import { followInvite } from "../stanza/group/invite.ts";
+import { leaveGroup } from "../stanza/group/members.ts";
 import type { proto } from "../wire/baileys.ts";
 import { EDIT, REVOKE, readContent } from "../wire/content.ts";
-import { parseJid, STATUS_JID } from "../wire/jid.ts";
+import { STATUS_JID, toJid } from "../wire/jid.ts";
 import { type MediaKind, openMedia, sealMedia } from "../wire/media.ts";
-import { type BinaryNode, node } from "../wire/node.ts";
-import { PhoneAppState } from "./app-state.ts";
+import type { BinaryNode } from "../wire/node.ts";
+import { type AppStateKey, newAppStateKey, PhoneAppState } from "./app-state.ts";
+import { type BaseOptions, PhoneBase } from "./base.ts";
 import { PhoneChannels } from "./channels.ts";
 import type { HistoryChat, HistoryTransport } from "./history.ts";
 import { applyReaction } from "./mailbox/fate.ts";
-import { Inbox, type InboxMessage } from "./mailbox/inbox.ts";
-import { type SentMessage, SentMessages } from "./mailbox/sent.ts";
+import type { InboxMessage } from "./mailbox/inbox.ts";
+import type { SentMessage } from "./mailbox/sent.ts";
 import { linkWithCode, PairingError, scanQr } from "./pairing.ts";
-import { type DecryptionFailure, Receiver } from "./receiver.ts";
-import { type Addressing, Sender, type SendOptions } from "./sender.ts";
+import { markRead } from "./receipts.ts";
+import { Receiver } from "./receiver.ts";
+import { Sender, type SendOptions } from "./sender.ts";
 import { SenderKeyRing, type SenderKeyRingState } from "./signal/sender-key.ts";
-import { SignalStore } from "./signal/signal-store.ts";
+import type { SignalState } from "./signal/signal-store.ts";
 import { PhoneSurveys } from "./surveys.ts";
 import { Sync } from "./sync.ts";
 
-export type PhoneOptions = {
-  /** Digits with the country code. */
-  number: string;
-  pushName?: string;
-  /** Has WhatsApp Business; with `true` it calls itself by its push name. */
-  business?: Business | true;
-  /** User part of the LID; made up when left out. */
+export type PhoneOptions = BaseOptions & {
+  /** User part of the LID. Default: a generated one. */
   lid?: string;
-  /** How envelopes of this phone name accounts; `lid` by default, as on WhatsApp today. */
-  addressing?: Addressing;
-  /** Sends a read receipt for whatever arrives. */
+  /** Sends a read receipt for each message. */
   autoRead?: boolean;
-  /** What a device gets when it is linked. */
+  /** The chats that a newly linked device gets. */
   history?: HistoryChat[];
   historyTransport?: HistoryTransport;
 };
+
+/** The keys and sessions of a phone that survive a restart. */
+export type PhoneKeys = { signal: SignalState; appStateKey: AppStateKey; senderKeys: SenderKeyRingState };
 
 export type TextOptions = SendOptions & {
   quote?: InboxMessage;
@@ -68,76 +65,40 @@ const MIME: Record<MediaKind, string> = {
   history: "",
 };
 
-/** A phone: device 0 of its account, a real Signal endpoint that lives in the server's process. */
-export class Phone implements PrimaryEndpoint {
-  readonly id = 0;
-  readonly world: World;
-  readonly account: Account;
-  readonly signal: SignalStore;
+/** A phone: device 0 of its account, a real Signal endpoint in the server's process. */
+export class Phone extends PhoneBase {
   readonly sender: Sender;
   readonly sync: Sync;
-  /** Archived, muted, starred, labelled …: what companions and the phone itself have set. */
+  /** The settings that the phone and its companions share: archived and muted chats, contacts, labels … */
   readonly appState: PhoneAppState;
-  readonly sent = new SentMessages();
-  readonly inbox = new Inbox();
   readonly channels: PhoneChannels;
-  readonly surveys = new PhoneSurveys(this);
-  /** Ciphertexts it could not read, and asked to have again. */
-  readonly failures: DecryptionFailure[] = [];
-  /** Stanzas that broke its handling; a test that has any has failed. */
-  readonly errors: Error[] = [];
-  readonly notifications: BinaryNode[] = [];
-  /** Who typed, and no longer, in which chat; oldest first. */
-  readonly typing: { chat: string; from: string; state: Typing; at: number }[] = [];
+  readonly surveys: PhoneSurveys;
+  readonly #senderKeys: SenderKeyRing;
   readonly #receiver: Receiver;
   #held: BinaryNode[] | undefined;
-  addressing: Addressing;
   autoRead: boolean;
   history: HistoryChat[];
   historyTransport: HistoryTransport;
 
-  /** @param saved keys and sessions of an earlier run; new ones by default. */
-  constructor(
-    world: World,
-    options: PhoneOptions,
-    lid: string,
-    saved?: Pick<SavedPhone, "signal" | "appStateKey" | "senderKeys">,
-  ) {
-    this.world = world;
-    this.signal = new SignalStore(options.number, saved?.signal);
-    this.account = new Account(options.number, lid, this.signal.identity.public, options.pushName ?? "");
-    const { business } = options;
-    this.account.business = business === true ? { name: options.pushName ?? options.number } : business;
-    this.account.phone = this;
-    this.addressing = options.addressing ?? "lid";
+  /** @param saved keys and sessions of an earlier run. Default: new ones */
+  constructor(world: World, options: PhoneOptions, lid: string, saved?: PhoneKeys) {
+    super(world, options, lid, saved?.signal);
     this.autoRead = options.autoRead ?? false;
     this.history = options.history ?? [];
     this.historyTransport = options.historyTransport ?? "blob";
     this.sender = new Sender(this);
     this.channels = new PhoneChannels(this);
-    this.sync = new Sync(this, saved?.appStateKey);
-    this.appState = new PhoneAppState(this);
-    this.#receiver = new Receiver(this, new SenderKeyRing(saved?.senderKeys));
+    this.surveys = new PhoneSurveys(this, this.sender);
+    this.appState = new PhoneAppState(this, saved?.appStateKey ?? newAppStateKey());
+    this.sync = new Sync(this, this.sender, this.appState.key);
+    this.#senderKeys = new SenderKeyRing(saved?.senderKeys);
+    const { sender, appState, channels } = this;
+    this.#receiver = new Receiver(this, { senderKeys: this.#senderKeys, sender, appState, channels }, (message) => {
+      if (this.autoRead) this.markRead(message);
+    });
   }
 
-  get number(): string {
-    return this.account.number;
-  }
-
-  /** Phone-number JID. */
-  get jid(): string {
-    return this.account.pnJid;
-  }
-
-  get lidJid(): string {
-    return this.account.lidJid;
-  }
-
-  get pushName(): string {
-    return this.account.pushName;
-  }
-
-  /** Contacts see the new name with the next message, linked devices at once. */
+  /** Linked devices learn the new name immediately, contacts with the next message. */
   setPushName(name: string): void {
     this.appState.set("critical_block", ["setting_pushName"], { pushNameSetting: { name } }, 1);
   }
@@ -152,24 +113,22 @@ export class Phone implements PrimaryEndpoint {
     else this.#receiver.push(stanza);
   }
 
-  takeBundle(): Bundle {
-    return this.signal.bundle();
-  }
-
-  receivedSenderKeys(): SenderKeyRingState {
-    return this.#receiver.senderKeys.save();
+  /** The keys and sessions, for a later run. */
+  save(): PhoneKeys {
+    return { signal: this.signal.save(), appStateKey: this.appState.key, senderKeys: this.#senderKeys.save() };
   }
 
   companionReady(device: Device): void {
-    this.sync.initialize(device).catch((error: Error) => this.errors.push(error));
+    const history = { chats: this.history, transport: this.historyTransport };
+    this.sync.initialize(device, history).catch((error: Error) => this.errors.push(error));
   }
 
-  /** Until `goOnline` the server keeps what comes for this phone: no receipts are sent. */
+  /** Disconnects the phone. Until `goOnline` the server keeps its stanzas, and it sends no receipts. */
   goOffline(): void {
     this.#held ??= [];
   }
 
-  /** What came while the phone was offline. */
+  /** The stanzas that arrived while the phone is offline. */
   get held(): readonly BinaryNode[] {
     return this.#held ?? [];
   }
@@ -184,7 +143,7 @@ export class Phone implements PrimaryEndpoint {
     for (const stanza of held) this.#receiver.push(stanza);
   }
 
-  /** Links the client that shows this QR. Resolves when the client has proved its keys; it then gets 515. */
+  /** Links the client that shows this QR code. Resolves when the client has proved its keys; it then gets 515. */
   async scanQr(qr: string): Promise<Device> {
     return scanQr(this, qr);
   }
@@ -194,14 +153,17 @@ export class Phone implements PrimaryEndpoint {
     return linkWithCode(this, code, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   }
 
-  /** Removes a linked device: its socket gets 401 and its credentials are worthless. */
+  /** Unlinks a device: its socket and all later logins get 401. Throws `PairingError` if it is not linked. */
   unlink(device: Device | number): void {
     const found = device instanceof Device ? device : this.account.companions.get(device);
-    if (!found) throw new PairingError(`there is no linked device ${device}`);
+    if (!found) throw new PairingError(`the device ${device} is not linked`);
     removeDevice(this.world, found);
   }
 
-  /** @param to a phone number, a JID or a group's JID. Resolves when the server has taken the message. */
+  /**
+   * Sends a text. Resolves when the server has handled it.
+   * @param to a phone number, or the JID of an account or group
+   */
   sendText(to: string, text: string, options: TextOptions = {}): Promise<SentMessage> {
     const { quote, mentions, ...rest } = options;
     if (!quote && !mentions) return this.sender.send(to, { conversation: text }, rest);
@@ -212,7 +174,7 @@ export class Phone implements PrimaryEndpoint {
     return this.sender.send(to, { extendedTextMessage: { text, contextInfo } }, rest);
   }
 
-  /** Any message at all, as WhatsApp's protobuf. */
+  /** Sends any message, as WhatsApp's protobuf. */
   sendMessage(to: string, message: proto.IMessage, options: SendOptions = {}): Promise<SentMessage> {
     return this.sender.send(to, message, options);
   }
@@ -221,7 +183,7 @@ export class Phone implements PrimaryEndpoint {
     return this.sendMedia(to, "image", image, options);
   }
 
-  /** Encrypts the media, a file or what a stream brings, puts it on the media host and sends the message that points to it. */
+  /** Encrypts a file, puts it on the media host and sends the message that refers to it. */
   async sendMedia(
     to: string,
     kind: MediaKind,
@@ -247,7 +209,7 @@ export class Phone implements PrimaryEndpoint {
     return this.sender.send(to, { [field]: media }, { type: "media", ...rest });
   }
 
-  /** Reacts to a message; an empty emoji takes the reaction back. */
+  /** Reacts to a message. An empty emoji removes the reaction. */
   react(to: InboxMessage, emoji: string): Promise<SentMessage> {
     const key = {
       remoteJid: to.replyTo.to,
@@ -261,7 +223,7 @@ export class Phone implements PrimaryEndpoint {
     return this.sender.send(to.chat, { reactionMessage }, { type: "reaction", audience });
   }
 
-  /** Changes the text of a message of this phone, as WhatsApp's phones say it. */
+  /** Edits a message of this phone, in the form that WhatsApp's phones use. */
   edit(sent: SentMessage, text: string, options: SendOptions = {}): Promise<SentMessage> {
     sent.text = text;
     sent.edited = true;
@@ -275,7 +237,7 @@ export class Phone implements PrimaryEndpoint {
     return this.sender.send(sent.to, { editedMessage: { message: { protocolMessage } } }, { edit: "1", ...options });
   }
 
-  /** Deletes a message for everyone: one of this account, or as an admin of its group any. */
+  /** Deletes a message for everyone: one of this account or, as an admin of its group, any message. */
   revoke(message: SentMessage | InboxMessage, options: SendOptions = {}): Promise<SentMessage> {
     message.deleted = true;
     const foreign = "from" in message && !message.fromMe;
@@ -291,68 +253,59 @@ export class Phone implements PrimaryEndpoint {
     return this.sender.send(chat, { protocolMessage }, { edit: foreign ? "8" : "7", audience, ...options });
   }
 
-  /** Fetches a message's media from the media host, decrypts it and checks both hashes, the MAC and the length. */
+  /** Downloads and decrypts a message's media. Checks both hashes, the MAC and the length. */
   download(message: InboxMessage): Buffer {
     const media = message.media ?? readContent(message.message).media;
     if (!media) throw new Error(`${message.id} has no media`);
     const file = this.world.media.get(media.directPath);
-    if (!file) throw new Error(`the media host does not have ${media.directPath}`);
+    if (!file) throw new Error(`${media.directPath} is not on the media host`);
     return openMedia(file, media, media.kind);
   }
 
-  /** Sends read receipts. */
+  /** Marks messages as read and sends read receipts. */
   markRead(...messages: InboxMessage[]): void {
-    for (const message of messages) {
-      if (message.fromMe) throw new Error("one cannot mark one's own message as read");
-      message.read = true;
-      const { to, participant } = message.replyTo;
-      routeReceipt(
-        this.world,
-        this,
-        node("receipt", { id: message.id, type: "read", to, participant, t: this.world.seconds }),
-      );
-    }
+    markRead(this, messages);
   }
 
-  /** @param members phone numbers or JIDs. All members' devices are notified. */
+  /**
+   * Creates a group and notifies the devices of all members.
+   * @param members phone numbers or JIDs
+   */
   createGroup(subject: string, members: string[]): Group {
     const accounts = members.map((member) => {
-      const user = member.includes("@")
-        ? parseJid(member)
-        : { user: member.replace(/\D/g, ""), server: "s.whatsapp.net" };
-      const account = this.world.account(user.user, user.server);
+      const account = this.world.accountOf(toJid(member));
       if (!account) throw new Error(`${member} is not on WhatsApp`);
       return account;
     });
     return createGroup(this.world, this.account, subject, accounts);
   }
 
-  /** Online or last seen now: told to who subscribed. */
+  /** Goes online, or offline with the current time as last seen. Subscribers get the presence. */
   setPresence(available: boolean): void {
     setPresence(this.world, this.account, available);
   }
 
   setTyping(to: string, typing: Typing): void {
-    tellTyping(this.world, this.account, to.includes("@") ? to : `${to}@s.whatsapp.net`, typingNode(typing));
+    sendTyping(this.world, this.account, toJid(to), typingNode(typing));
   }
 
-  /** Follows an invite link's code: in at once, or asking to be let in. @throws `Refusal`. */
+  /** Follows an invite link: joins the group, or requests to join. Throws `Refusal`. */
   followInvite(code: string): void {
     followInvite(this.world, this.account, code);
   }
 
   leaveGroup(jid: string): void {
     const group = this.world.groups.get(jid);
-    if (!group) throw new Error(`there is no group ${jid}`);
+    if (!group) throw new Error(`the group ${jid} does not exist`);
     leaveGroup(this.world, this.account, group);
   }
 
-  /** The first message in the inbox that matches, now or later. */
+  /** Resolves with the first message in the inbox that matches, now or later. Rejects after the timeout, 10 s by default. */
   waitFor(matches: (message: InboxMessage) => boolean, options: { timeoutMs?: number } = {}): Promise<InboxMessage> {
     return this.inbox.waitFor(matches, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   }
 
-  /** Resolves when a message of this phone is at least delivered, read or played. */
+  /** Resolves when a message of this phone has at least this status. Rejects after the timeout, 10 s by default. */
   waitForStatus(
     sent: SentMessage | string,
     status: "delivered" | "read" | "played",
@@ -362,14 +315,14 @@ export class Phone implements PrimaryEndpoint {
     return this.sent.atLeast(id, status, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   }
 
-  /** Status posts that the phone shows: of others, and what linked devices of its account have posted. */
+  /** The status posts that the phone shows: those of contacts, and those from linked devices of its account. */
   get statuses(): InboxMessage[] {
     return this.inbox.messages.filter(
       ({ chat, kind, deleted }) => chat === STATUS_JID && !deleted && kind !== "revoke" && kind !== "reaction",
     );
   }
 
-  /** Calls back for every new message. @returns a function that stops it. */
+  /** Calls the listener for each new message. Returns a function that removes the listener. */
   onMessage(listener: (message: InboxMessage) => void): () => void {
     return this.inbox.listen(listener);
   }

@@ -1,37 +1,44 @@
-import type { Bundle, Endpoint } from "../model/device.ts";
+import type { Endpoint } from "../model/account.ts";
 import type { Typing } from "../stanza/account/presence.ts";
-import { signatureProblem } from "../stanza/device/pairing.ts";
-import { bundleNodes } from "../stanza/device/prekeys.ts";
+import { bundleNodes, readBundle } from "../stanza/device/bundle.ts";
 import { receiptIds, routeReceipt } from "../stanza/message/receipt.ts";
 import { proto } from "../wire/baileys.ts";
 import { hasContent, readContent, unpad } from "../wire/content.ts";
 import { rawKey, uint } from "../wire/crypto.ts";
+import { signatureProblem } from "../wire/device-identity.ts";
 import { hasParticipants, isGroupJid, LID_SERVER, parseJid, STATUS_JID } from "../wire/jid.ts";
-import { type BinaryNode, bytes, child, childBytes, children, childUint, node } from "../wire/node.ts";
+import { type BinaryNode, bytes, child, children, node } from "../wire/node.ts";
 import { readPreKeyMessage } from "../wire/protobuf.ts";
-import { applyToTarget, untouched } from "./mailbox/fate.ts";
+import type { PhoneAppState } from "./app-state.ts";
+import type { PhoneBase } from "./base.ts";
+import type { PhoneChannels } from "./channels.ts";
+import { applyToTarget } from "./effects.ts";
+import { untouched } from "./mailbox/fate.ts";
 import { Inbox, type InboxMessage } from "./mailbox/inbox.ts";
-import type { Phone } from "./phone.ts";
-import { signalAddress } from "./sender.ts";
+import type { Sender } from "./sender.ts";
+import { signalAddress } from "./signal/address.ts";
 import { RepeatedMessage, type SenderKeyRing } from "./signal/sender-key.ts";
 
 const MAX_RETRIES = 5;
 
-/** A ciphertext that could not be read, kept for tests. */
-export type DecryptionFailure = { id: string; from: string; type: string; error: string };
+/** The parts of a phone that a received stanza can concern. */
+type Parts = { senderKeys: SenderKeyRing; sender: Sender; appState: PhoneAppState; channels: PhoneChannels };
 
-/** Takes what the server delivers to a phone: decrypts, checks, shows, acknowledges. In order, one at a time. */
+/** Handles the stanzas that the server delivers to a phone, in order: decrypts, checks, shows and acknowledges them. */
 export class Receiver {
-  readonly #phone: Phone;
-  readonly senderKeys: SenderKeyRing;
+  readonly #phone: PhoneBase;
+  readonly #parts: Parts;
+  /** Called for each new message that is not from this account. */
+  readonly #onMessage: (message: InboxMessage) => void;
   readonly #verified = new Set<string>();
   readonly #retries = new Map<string, number>();
   #queue: BinaryNode[] = [];
   #running = false;
 
-  constructor(phone: Phone, senderKeys: SenderKeyRing) {
+  constructor(phone: PhoneBase, parts: Parts, onMessage: (message: InboxMessage) => void) {
     this.#phone = phone;
-    this.senderKeys = senderKeys;
+    this.#parts = parts;
+    this.#onMessage = onMessage;
   }
 
   push(stanza: BinaryNode): void {
@@ -57,7 +64,7 @@ export class Receiver {
     this.#phone.notifications.push(stanza);
     if (stanza.tag === "chatstate") return this.#typing(stanza);
     if (stanza.attrs.type !== "server_sync") return;
-    for (const { attrs } of children(stanza, "collection")) this.#phone.appState.pull(attrs.name ?? "");
+    for (const { attrs } of children(stanza, "collection")) this.#parts.appState.pull(attrs.name ?? "");
   }
 
   #typing({ attrs, content }: BinaryNode): void {
@@ -73,10 +80,10 @@ export class Receiver {
 
   async #message(stanza: BinaryNode): Promise<void> {
     const { world, account } = this.#phone;
-    if (this.#phone.channels.receive(stanza)) return;
+    if (this.#parts.channels.receive(stanza)) return;
     const { id = "", from = "", participant } = stanza.attrs;
     const sender = world.endpointOf(participant ?? from);
-    // A device that was unlinked while its message was under way: its keys are gone with it.
+    // The sender is undefined if its device was unlinked while the message was under way.
     if (!sender) return;
     const chat = hasParticipants(from) ? from : this.#chat(stanza, sender);
     const known = this.#phone.inbox.find(chat, sender.account.pnJid, id);
@@ -92,7 +99,8 @@ export class Receiver {
     }
     if (!message) return;
     this.#acknowledge(stanza, sender);
-    if (stanza.attrs.category === "peer") return this.#phone.sync.receivePeer(sender, id, message);
+    // Requests of companions, for example for more history, are not implemented.
+    if (stanza.attrs.category === "peer") return;
     if (!hasContent(message)) return;
     const received: InboxMessage = {
       ...readContent(message),
@@ -114,12 +122,12 @@ export class Receiver {
     };
     if (!this.#phone.inbox.add(received)) return;
     applyToTarget(this.#phone, received);
-    if (this.#phone.autoRead && !received.fromMe) this.#phone.markRead(received);
+    if (!received.fromMe) this.#onMessage(received);
   }
 
   #chat(stanza: BinaryNode, sender: Endpoint): string {
     const { recipient, id = "" } = stanza.attrs;
-    // Baileys says a status again to one device as if it were a message to it alone.
+    // Baileys resends a status post to one device as a direct message.
     if (this.#retries.has(Inbox.key(STATUS_JID, signalAddress(sender), id))) return STATUS_JID;
     if (sender.account !== this.#phone.account || !recipient) return sender.account.pnJid;
     return this.#phone.world.accountOf(recipient)?.pnJid ?? recipient;
@@ -128,18 +136,18 @@ export class Receiver {
   async #decrypt(enc: BinaryNode, stanza: BinaryNode, sender: Endpoint, from: string): Promise<Buffer> {
     const body = Buffer.from(bytes(enc) ?? []);
     const type = enc.attrs.type;
-    if (type === "skmsg") return this.senderKeys.decrypt(from, signalAddress(sender), body);
+    if (type === "skmsg") return this.#parts.senderKeys.decrypt(from, signalAddress(sender), body);
     if (type !== "pkmsg" && type !== "msg") throw new Error(`ciphertext of unknown type ${type}`);
     if (type === "pkmsg") this.#checkIdentity(body, stanza, sender);
     return this.#phone.signal.decrypt(signalAddress(sender), { type, body });
   }
 
-  /** A phone must use its account's identity key; a companion must show the account's signature on its own. */
+  /** Checks that a phone uses its account's identity key, and that the account signed the identity key of a companion. */
   #checkIdentity(body: Buffer, stanza: BinaryNode, sender: Endpoint): void {
     const identityKey = rawKey(readPreKeyMessage(body).identityKey);
     const { identityKey: accountKey } = sender.account;
     if (sender.id === 0) {
-      if (!identityKey.equals(accountKey)) throw new Error("the phone's identity is not its account's");
+      if (!identityKey.equals(accountKey)) throw new Error("the phone's identity key is not its account's");
       return;
     }
     const shown = bytes(child(stanza, "device-identity"));
@@ -159,7 +167,7 @@ export class Receiver {
     const distribution = message.senderKeyDistributionMessage;
     if (distribution?.groupId && distribution.axolotlSenderKeyDistributionMessage) {
       const key = Buffer.from(distribution.axolotlSenderKeyDistributionMessage);
-      this.senderKeys.accept(distribution.groupId, signalAddress(sender), key);
+      this.#parts.senderKeys.accept(distribution.groupId, signalAddress(sender), key);
     }
     return message;
   }
@@ -172,7 +180,7 @@ export class Receiver {
     routeReceipt(this.#phone.world, this.#phone, node("receipt", { id, type, ...to }));
   }
 
-  /** Asks the sender to encrypt again, with keys for a new session. */
+  /** Asks the sender for a retry, with keys for a new session. */
   #failed(stanza: BinaryNode, enc: BinaryNode, sender: Endpoint, error: unknown): void {
     const { id = "", from, participant, recipient } = stanza.attrs;
     const reason = error instanceof Error ? error.message : String(error);
@@ -206,9 +214,9 @@ export class Receiver {
     if (!sent || count > MAX_RETRIES) return;
     const keys = child(stanza, "keys");
     if (keys) await this.#phone.signal.open(signalAddress(reader), readBundle(stanza, keys));
-    else if (count > 1) await this.#phone.sender.openSession(reader);
+    else if (count > 1) await this.#parts.sender.openSession(reader);
     const { server } = parseJid(stanza.attrs.from ?? "");
-    await this.#phone.sender.resend(
+    await this.#parts.sender.resend(
       sent,
       reader,
       count,
@@ -217,22 +225,7 @@ export class Receiver {
   }
 }
 
-function readBundle(receipt: BinaryNode, keys: BinaryNode): Bundle {
-  const skey = child(keys, "skey");
-  const one = child(keys, "key");
-  const bundle: Bundle = {
-    registrationId: childUint(receipt, "registration"),
-    identityKey: childBytes(keys, "identity", 32),
-    signedPreKey: {
-      id: childUint(skey, "id"),
-      public: childBytes(skey, "value", 32),
-      signature: childBytes(skey, "signature", 64),
-    },
-  };
-  return one ? { ...bundle, preKey: { id: childUint(one, "id"), public: childBytes(one, "value", 32) } } : bundle;
-}
-
-/** A ciphertext that was read before, as opposed to one that cannot be read. */
+/** Whether a ciphertext was decrypted before, as opposed to one that cannot be decrypted. */
 function isRepetition(error: unknown): boolean {
   return (
     error instanceof RepeatedMessage ||

@@ -1,131 +1,173 @@
-import { randomBytes } from "node:crypto";
-import type { Account } from "../model/account.ts";
-import { type Endpoint, endpointJid } from "../model/device.ts";
+import { type Account, type Endpoint, endpointJid } from "../model/account.ts";
 import type { Group } from "../model/group.ts";
 import { noticeLowPreKeys } from "../stanza/device/prekeys.ts";
-import { type Rejection, routeMessage } from "../stanza/message/message.ts";
+import type { Rejection } from "../stanza/errors.ts";
+import { routeMessage } from "../stanza/message/route.ts";
 import { proto } from "../wire/baileys.ts";
 import { pad } from "../wire/content.ts";
-import { hasParticipants, isGroupJid, LID_SERVER, PN_SERVER, STATUS_JID } from "../wire/jid.ts";
+import { hasParticipants, isGroupJid, LID_SERVER, PN_SERVER, STATUS_JID, toJid } from "../wire/jid.ts";
 import { type Attrs, type BinaryNode, node } from "../wire/node.ts";
+import type { Addressing, PhoneBase } from "./base.ts";
 import { untouched } from "./mailbox/fate.ts";
+import { newMessageId } from "./mailbox/message-id.ts";
 import type { SentMessage } from "./mailbox/sent.ts";
-import type { Phone } from "./phone.ts";
+import { signalAddress } from "./signal/address.ts";
 import { SenderKey } from "./signal/sender-key.ts";
 
-export type Addressing = "pn" | "lid";
-
 export type SendOptions = {
-  /** The message id; a fresh one by default. */
+  /** The message id. Default: a new one. */
   id?: string;
-  /** Stanza type: `text`, `media`, `reaction`, `poll`. */
+  /** Stanza type: `text`, `media`, `reaction`, `poll`, `event`. */
   type?: string;
   edit?: string;
-  /** Whether the envelope names accounts by phone number or LID; the phone's default otherwise. Groups use LIDs. */
+  /** How the envelope names accounts. Default: the phone's `addressing`. Groups always use LIDs. */
   addressing?: Addressing;
-  /** Of what goes to `status@broadcast`: phone numbers or JIDs of who sees it, besides the account's own devices. */
+  /** Only for a status post: phone numbers or JIDs of the people who see it, in addition to the account's own devices. */
   audience?: string[] | undefined;
 };
 
-/** Thrown when a message cannot go to anybody. */
+/** The recipient of a message does not exist. */
 export class NotOnWhatsApp extends Error {}
 
-/** A message id as phones make them. */
-export function newMessageId(): string {
-  return `3A${randomBytes(9).toString("hex").toUpperCase()}`;
-}
-
-/** Encrypts what a phone sends and hands it to the server. Sends of one phone keep their order. */
+/** Encrypts the messages of a phone and gives them to the server, in the order of the calls. */
 export class Sender {
-  readonly #phone: Phone;
+  readonly #phone: PhoneBase;
   #last: Promise<unknown> = Promise.resolve();
   readonly #groupKeys = new Map<string, { key: SenderKey; holders: Set<Endpoint> }>();
   readonly #statusKey = new SenderKey();
 
-  constructor(phone: Phone) {
+  constructor(phone: PhoneBase) {
     this.#phone = phone;
   }
 
-  /** Resolves when the server has taken the message. */
+  /** Resolves when the server has handled the message. Rejects with `NotOnWhatsApp` if the recipient does not exist. */
   send(to: string, message: proto.IMessage, options: SendOptions = {}): Promise<SentMessage> {
-    const run = this.#last.then(() => this.#send(to, message, options));
-    // Its sender hears of a failure; the next message goes out all the same.
+    return this.#afterLast(() => this.#send(to, message, options));
+  }
+
+  /** Sends a message to a device of this account: keys or history. */
+  sendToCompanion(endpoint: Endpoint, message: proto.IMessage): Promise<string> {
+    const id = newMessageId();
+    return this.#afterLast(async () => {
+      const enc = await this.#encryptFor(endpoint, encode(message));
+      const attrs = { id, type: "text", category: "peer", to: endpointJid(endpoint, LID_SERVER) };
+      const rejection = this.#route(node("message", attrs, [enc]));
+      if (rejection) throw new Error(`${rejection.code}: ${rejection.reason}`);
+      return id;
+    });
+  }
+
+  #afterLast<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#last.then(work);
+    // The caller handles the failure. The next message is sent in any case.
     this.#last = run.catch(() => undefined);
     return run;
   }
 
+  #route(stanza: BinaryNode): Rejection | undefined {
+    return routeMessage(this.#phone.world, this.#phone, stanza);
+  }
+
   async #send(to: string, message: proto.IMessage, options: SendOptions): Promise<SentMessage> {
-    const { world } = this.#phone;
     const id = options.id ?? newMessageId();
     const type = options.type ?? "text";
     const attrs: Attrs = options.edit ? { id, type, edit: options.edit } : { id, type };
-    const sent = {
-      id,
-      message,
-      type,
-      status: "sent" as const,
-      error: undefined,
-      receipts: [],
-      retries: 0,
-      ...untouched(),
+    const remember = (chat: string, address: string, audience?: string[]): SentMessage => {
+      const record: SentMessage = {
+        ...{ id, message, type, status: "sent", error: undefined, receipts: [], retries: 0 },
+        ...untouched(),
+        ...{ to: chat, address },
+        ...(audience && { audience }),
+      };
+      this.#phone.sent.add(record);
+      return record;
     };
     if (isGroupJid(to)) {
-      const group = world.groups.get(to);
-      if (!group) throw new NotOnWhatsApp(`there is no group ${to}`);
-      const record: SentMessage = { ...sent, to, address: to };
-      this.#phone.sent.add(record);
+      const group = this.#phone.world.groups.get(to);
+      if (!group) throw new NotOnWhatsApp(`the group ${to} does not exist`);
+      const record = remember(to, to);
       return settle(record, await this.#sendToGroup(group, message, attrs));
     }
     if (to === STATUS_JID) {
-      const record: SentMessage = { ...sent, to, address: to, audience: options.audience ?? [] };
-      this.#phone.sent.add(record);
-      return settle(record, await this.#post(record, attrs));
+      const record = remember(to, to, options.audience ?? []);
+      return settle(record, await this.#sendStatusPost(record, attrs));
     }
     const target = this.#account(to);
     const server = (options.addressing ?? this.#phone.addressing) === "lid" ? LID_SERVER : PN_SERVER;
-    const address = target.jid(server);
-    const record: SentMessage = { ...sent, to: target.pnJid, address };
-    this.#phone.sent.add(record);
-    const plaintext = pad(proto.Message.encode(message).finish());
-    const copies = [];
-    for (const endpoint of target.endpoints()) {
-      if (endpoint !== this.#phone && target !== this.#phone.account) {
-        copies.push(await this.#copy(endpoint, server, plaintext));
-      }
-    }
-    const own = this.#phone.account.companions;
-    if (own.size > 0) {
-      const forOwn = pad(proto.Message.encode({ deviceSentMessage: { destinationJid: address, message } }).finish());
-      for (const endpoint of own.values()) copies.push(await this.#copy(endpoint, server, forOwn));
-    }
-    const stanza = node("message", { ...attrs, to: address }, [node("participants", {}, copies)]);
-    return settle(record, routeMessage(world, this.#phone, stanza));
+    const record = remember(target.pnJid, target.jid(server));
+    return settle(record, await this.#sendToAccount(target, server, message, attrs));
   }
 
   #account(who: string): Account {
-    const account = this.#phone.world.accountOf(who.includes("@") ? who : `${who.replace(/\D/g, "")}@${PN_SERVER}`);
+    const account = this.#phone.world.accountOf(toJid(who));
     if (!account) throw new NotOnWhatsApp(`${who} is not on WhatsApp`);
     return account;
   }
 
-  async #post({ message, audience = [] }: SentMessage, attrs: Attrs): Promise<Rejection | undefined> {
+  async #sendToAccount(
+    target: Account,
+    server: string,
+    message: proto.IMessage,
+    attrs: Attrs,
+  ): Promise<Rejection | undefined> {
+    const address = target.jid(server);
+    const plaintext = encode(message);
+    const copies = [];
+    if (target !== this.#phone.account) {
+      for (const endpoint of target.endpoints()) copies.push(await this.#copy(endpoint, server, plaintext));
+    }
+    const own = this.#phone.account.companions;
+    if (own.size > 0) {
+      const forOwn = encode({ deviceSentMessage: { destinationJid: address, message } });
+      for (const endpoint of own.values()) copies.push(await this.#copy(endpoint, server, forOwn));
+    }
+    return this.#route(node("message", { ...attrs, to: address }, [node("participants", {}, copies)]));
+  }
+
+  async #sendStatusPost({ message, audience = [] }: SentMessage, attrs: Attrs): Promise<Rejection | undefined> {
     const accounts = new Set([this.#phone.account, ...audience.map((who) => this.#account(who))]);
-    const distribution = pad(proto.Message.encode(distributionOf(STATUS_JID, this.#statusKey)).finish());
+    const distribution = encode(distributionOf(STATUS_JID, this.#statusKey));
     const participants = [];
     for (const endpoint of [...accounts].flatMap((account) => [...account.endpoints()])) {
       if (endpoint !== this.#phone) participants.push(await this.#copy(endpoint, LID_SERVER, distribution));
     }
-    const body = this.#statusKey.encrypt(pad(proto.Message.encode(message).finish()));
+    const body = this.#statusKey.encrypt(encode(message));
     const content = [node("participants", {}, participants), node("enc", { v: "2", type: "skmsg" }, body)];
-    return routeMessage(this.#phone.world, this.#phone, node("message", { ...attrs, to: STATUS_JID }, content));
+    return this.#route(node("message", { ...attrs, to: STATUS_JID }, content));
+  }
+
+  async #sendToGroup(group: Group, message: proto.IMessage, attrs: Attrs): Promise<Rejection | undefined> {
+    const endpoints = [...group.endpoints()].filter((endpoint) => endpoint !== this.#phone);
+    const { key, holders } = this.#groupKey(group, endpoints);
+    const distribution = encode(distributionOf(group.jid, key));
+    const participants = [];
+    for (const endpoint of endpoints) {
+      if (holders.has(endpoint)) continue;
+      participants.push(await this.#copy(endpoint, LID_SERVER, distribution));
+      holders.add(endpoint);
+    }
+    const body = key.encrypt(encode(message));
+    const content = [node("enc", { v: "2", type: "skmsg" }, body)];
+    if (participants.length > 0) content.unshift(node("participants", {}, participants));
+    return this.#route(node("message", { ...attrs, to: group.jid, addressing_mode: "lid" }, content));
+  }
+
+  /** Replaces a key that a device outside the group has. */
+  #groupKey(group: Group, endpoints: Endpoint[]) {
+    const known = this.#groupKeys.get(group.jid);
+    const present = new Set(endpoints);
+    if (known && [...known.holders].every((holder) => present.has(holder))) return known;
+    const fresh = { key: new SenderKey(), holders: new Set<Endpoint>() };
+    this.#groupKeys.set(group.jid, fresh);
+    return fresh;
   }
 
   async #copy(endpoint: Endpoint, server: string, plaintext: Buffer): Promise<BinaryNode> {
-    return node("to", { jid: endpointJid(endpoint, server) }, [await this.encryptFor(endpoint, plaintext)]);
+    return node("to", { jid: endpointJid(endpoint, server) }, [await this.#encryptFor(endpoint, plaintext)]);
   }
 
-  /** @returns the `enc` element for one device, opening a session first where there is none. */
-  async encryptFor(endpoint: Endpoint, plaintext: Buffer, count?: number): Promise<BinaryNode> {
+  /** Returns the `enc` element for one device. Opens a session first if there is none. */
+  async #encryptFor(endpoint: Endpoint, plaintext: Buffer, count?: number): Promise<BinaryNode> {
     const address = signalAddress(endpoint);
     if (!this.#phone.signal.hasSession(address)) await this.openSession(endpoint);
     const { type, body } = await this.#phone.signal.encrypt(address, plaintext);
@@ -137,64 +179,22 @@ export class Sender {
     if (endpoint.id !== 0) noticeLowPreKeys(this.#phone.world, endpoint.account.companions.get(endpoint.id));
   }
 
-  async #sendToGroup(group: Group, message: proto.IMessage, attrs: Attrs): Promise<Rejection | undefined> {
-    const endpoints = [...group.endpoints()].filter((endpoint) => endpoint !== this.#phone);
-    const { key, holders } = this.#groupKey(group, endpoints);
-    const distribution = pad(proto.Message.encode(distributionOf(group.jid, key)).finish());
-    const participants = [];
-    for (const endpoint of endpoints) {
-      if (holders.has(endpoint)) continue;
-      participants.push(await this.#copy(endpoint, LID_SERVER, distribution));
-      holders.add(endpoint);
-    }
-    const body = key.encrypt(pad(proto.Message.encode(message).finish()));
-    const content = [node("enc", { v: "2", type: "skmsg" }, body)];
-    if (participants.length > 0) content.unshift(node("participants", {}, participants));
-    const stanza = node("message", { ...attrs, to: group.jid, addressing_mode: "lid" }, content);
-    return routeMessage(this.#phone.world, this.#phone, stanza);
-  }
-
-  /** A key that somebody outside the group holds is thrown away. */
-  #groupKey(group: Group, endpoints: Endpoint[]) {
-    const known = this.#groupKeys.get(group.jid);
-    const present = new Set(endpoints);
-    if (known && [...known.holders].every((holder) => present.has(holder))) return known;
-    const fresh = { key: new SenderKey(), holders: new Set<Endpoint>() };
-    this.#groupKeys.set(group.jid, fresh);
-    return fresh;
-  }
-
-  /** Somebody could not read a message: sends it again to that device alone, under the same id. */
+  /** Sends a message again, under the same id, to one device that could not decrypt it. */
   async resend(sent: SentMessage, endpoint: Endpoint, count: number, server: string): Promise<void> {
     sent.retries++;
     const own = endpoint.account === this.#phone.account;
     const key = sent.to === STATUS_JID ? this.#statusKey : this.#groupKeys.get(sent.to)?.key;
     const content: proto.IMessage = key ? { ...sent.message, ...distributionOf(sent.to, key) } : sent.message;
     const message = own ? { deviceSentMessage: { destinationJid: sent.address, message: content } } : content;
-    const plaintext = pad(proto.Message.encode(message).finish());
-    const target = endpointJid(endpoint, server);
     const attrs = hasParticipants(sent.to)
       ? { to: sent.to, participant: endpointJid(endpoint, LID_SERVER) }
-      : { to: target, recipient: own ? sent.address : undefined };
-    const enc = await this.encryptFor(endpoint, plaintext, count);
-    routeMessage(this.#phone.world, this.#phone, node("message", { id: sent.id, type: sent.type, ...attrs }, [enc]));
-  }
-
-  /** A message between this account's own devices: keys, history. Runs in the order of the sends. */
-  sendToCompanion(endpoint: Endpoint, message: proto.IMessage): Promise<string> {
-    const id = newMessageId();
-    const run = this.#last.then(async () => {
-      const enc = await this.encryptFor(endpoint, pad(proto.Message.encode(message).finish()));
-      const attrs = { id, type: "text", category: "peer", to: endpointJid(endpoint, LID_SERVER) };
-      const rejection = routeMessage(this.#phone.world, this.#phone, node("message", attrs, [enc]));
-      if (rejection) throw new Error(`${rejection.code}: ${rejection.reason}`);
-      return id;
-    });
-    // Its sender hears of a failure; the next message goes out all the same.
-    this.#last = run.catch(() => undefined);
-    return run;
+      : { to: endpointJid(endpoint, server), recipient: own ? sent.address : undefined };
+    const enc = await this.#encryptFor(endpoint, encode(message), count);
+    this.#route(node("message", { id: sent.id, type: sent.type, ...attrs }, [enc]));
   }
 }
+
+const encode = (message: proto.IMessage): Buffer => pad(proto.Message.encode(message).finish());
 
 function distributionOf(groupId: string, key: SenderKey): proto.IMessage {
   return { senderKeyDistributionMessage: { groupId, axolotlSenderKeyDistributionMessage: key.distribution() } };
@@ -206,9 +206,4 @@ function settle(record: SentMessage, rejection: Rejection | undefined): SentMess
     record.error = rejection.code;
   }
   return record;
-}
-
-/** Sessions belong to a LID and a device, however an envelope names them. */
-export function signalAddress(endpoint: Endpoint): string {
-  return `${endpoint.account.lid}.${endpoint.id}`;
 }

@@ -1,40 +1,40 @@
-import { randomBytes } from "node:crypto";
-import type { Device, Endpoint } from "../model/device.ts";
+import type { Device } from "../model/account.ts";
 import { proto } from "../wire/baileys.ts";
-import { initialHistory, pushNameHistory } from "./history.ts";
-import type { Phone } from "./phone.ts";
+import type { AppStateKey } from "./app-state.ts";
+import type { PhoneBase } from "./base.ts";
+import { type HistoryChat, type HistoryTransport, initialHistory, pushNameHistory } from "./history.ts";
+import type { Sender } from "./sender.ts";
 
-export type PeerMessage = { id: string; fromDevice: number; message: proto.IMessage };
+/** The history that a phone sends to a newly linked device. */
+export type History = { chats: HistoryChat[]; transport: HistoryTransport };
 
-/** What a phone and its companions tell each other: app-state keys and history down, requests up. */
+/** The messages that a phone sends to its new companions: the app-state key and the history. */
 export class Sync {
-  readonly #phone: Phone;
-  /** The account's app-state key. Its id is two bytes of device and four of epoch, as on WhatsApp. */
-  readonly keyId: Buffer;
-  readonly keyData: Buffer;
-  readonly peerMessages: PeerMessage[] = [];
+  readonly #phone: PhoneBase;
+  readonly #sender: Sender;
+  readonly #key: AppStateKey;
 
-  constructor(phone: Phone, key?: { id: Buffer; data: Buffer }) {
+  constructor(phone: PhoneBase, sender: Sender, key: AppStateKey) {
     this.#phone = phone;
-    this.keyId = key?.id ?? Buffer.concat([Buffer.from([0, 0]), randomBytes(4)]);
-    this.keyData = key?.data ?? randomBytes(32);
+    this.#sender = sender;
+    this.#key = key;
   }
 
-  /** A newly linked companion listens for the first time: it gets the app-state key, then the history. */
-  async initialize(device: Device): Promise<void> {
-    const { world, account, history, historyTransport } = this.#phone;
-    await this.#phone.sender.sendToCompanion(device, this.keyShare());
-    const transport = history.length === 0 ? "inline" : historyTransport;
-    await this.#phone.sender.sendToCompanion(device, initialHistory(world, account, history, transport));
-    const names = pushNameHistory(world, history);
-    if (names) await this.#phone.sender.sendToCompanion(device, names);
+  /** Sends a newly linked companion the app-state key, then the history. */
+  async initialize(device: Device, { chats, transport }: History): Promise<void> {
+    const { world, account } = this.#phone;
+    await this.#sender.sendToCompanion(device, this.#keyShare());
+    const initial = initialHistory(world, account, chats, chats.length === 0 ? "inline" : transport);
+    await this.#sender.sendToCompanion(device, initial);
+    const names = pushNameHistory(world, chats);
+    if (names) await this.#sender.sendToCompanion(device, names);
   }
 
-  keyShare(): proto.IMessage {
+  #keyShare(): proto.IMessage {
     const key = {
-      keyId: { keyId: this.keyId },
+      keyId: { keyId: this.#key.id },
       keyData: {
-        keyData: this.keyData,
+        keyData: this.#key.data,
         fingerprint: { rawId: 1, currentIndex: 0, deviceIndexes: [0] },
         timestamp: this.#phone.world.clock(),
       },
@@ -45,9 +45,5 @@ export class Sync {
         appStateSyncKeyShare: { keys: [key] },
       },
     };
-  }
-
-  receivePeer(sender: Endpoint, id: string, message: proto.IMessage): void {
-    this.peerMessages.push({ id, fromDevice: sender.id, message });
   }
 }

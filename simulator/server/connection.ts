@@ -1,24 +1,26 @@
 import type { WebSocket } from "ws";
-import type { Device, DeviceSocket } from "../model/device.ts";
+import type { Device } from "../model/account.ts";
+import type { Connection } from "../model/connection.ts";
+import type { PairingOffer } from "../model/pairing.ts";
 import type { World } from "../model/world.ts";
 import { setOnline } from "../stanza/account/presence.ts";
-import { offerPairing, type PairingOffer, readRegistration } from "../stanza/device/pairing.ts";
+import { offerPairing, readRegistration } from "../stanza/device/pairing.ts";
 import type { proto } from "../wire/baileys.ts";
 import { SERVER_JID } from "../wire/jid.ts";
 import { type BinaryNode, decode, describe, encode, node } from "../wire/node.ts";
 import { NOISE_HEADER, NoiseResponder } from "../wire/noise.ts";
-import { Link } from "../wire/transport.ts";
+import { Transport } from "../wire/transport.ts";
 import { handleStanza } from "./router.ts";
 
 type State = "hello" | "finish" | "pairing" | "passive" | "active" | "closed";
 
 const ROUTING_MARK = Buffer.from("ED");
 
-/** One client socket: frames, the handshake, login or pairing, then stanzas. */
-export class Connection implements DeviceSocket {
-  readonly world: World;
+/** A client's socket: frames, the handshake, login or linking, then stanzas. */
+export class SocketConnection implements Connection {
+  readonly #world: World;
   readonly #noise: NoiseResponder;
-  readonly #link: Link;
+  readonly #transport: Transport;
   #buffered: Buffer = Buffer.alloc(0);
   #state: State = "hello";
   #introduced = false;
@@ -26,21 +28,17 @@ export class Connection implements DeviceSocket {
   pairing: PairingOffer | undefined;
 
   constructor(world: World, socket: WebSocket) {
-    this.world = world;
+    this.#world = world;
     this.#noise = new NoiseResponder(world.certificates);
-    this.#link = new Link(socket, (data) => this.#receive(data));
+    this.#transport = new Transport(socket, (data) => this.#receive(data));
     world.connections.add(this);
     socket.on("close", () => this.#closed());
-    // A reset socket reports an error and then closes; the close is what counts.
-    socket.on("error", () => this.#link.cut());
+    // A reset socket reports an error first and then closes. The handler of `close` does the work.
+    socket.on("error", () => this.#transport.cut());
   }
 
   get active(): boolean {
     return this.#state === "active";
-  }
-
-  get open(): boolean {
-    return this.#state !== "closed";
   }
 
   send(stanza: BinaryNode): void {
@@ -48,28 +46,26 @@ export class Connection implements DeviceSocket {
     this.#frame(this.#noise.encrypt(encode(stanza)));
   }
 
-  /** `stream:error` and the end of the socket: 515 after pairing, 401 after unlinking, a conflict on takeover. */
+  /** Sends `stream:error` and closes: 515 after linking, 401 after unlinking, a conflict when another socket replaces it. */
   end(attrs: Record<string, string>, reason?: BinaryNode): void {
     this.send(node("stream:error", attrs, reason ? [reason] : undefined));
     this.close();
   }
 
-  /** `failure`: the login, or the request to be linked, is refused. */
   refuse(reason: number): void {
     this.send(node("failure", { reason: String(reason), location: "sim" }));
     this.close();
   }
 
   close(): void {
-    this.#link.close();
+    this.#transport.close();
   }
 
   cut(): void {
-    this.#link.cut();
+    this.#transport.cut();
     this.#closed();
   }
 
-  /** The device asked for its stanzas: first what was kept for it, marked `offline`, then what comes. */
   activate(): void {
     const { device } = this;
     if (!device || this.#state !== "passive") return;
@@ -90,7 +86,7 @@ export class Connection implements DeviceSocket {
     const frame = Buffer.allocUnsafe(payload.length + 3);
     frame.writeUIntBE(payload.length, 0, 3);
     payload.copy(frame, 3);
-    this.#link.write(frame);
+    this.#transport.write(frame);
   }
 
   #receive(data: Buffer): void {
@@ -109,7 +105,7 @@ export class Connection implements DeviceSocket {
     }
   }
 
-  /** `WA 6 3`, with routing info before it on some reconnects. */
+  /** Reads `WA 6 3`. On some reconnects, routing info precedes it. Returns false if it is incomplete. */
   #readIntroduction(): boolean {
     let start = 0;
     if (this.#buffered.subarray(0, 2).equals(ROUTING_MARK)) {
@@ -118,7 +114,7 @@ export class Connection implements DeviceSocket {
     }
     if (this.#buffered.length < start + NOISE_HEADER.length) return false;
     if (!this.#buffered.subarray(start, start + NOISE_HEADER.length).equals(NOISE_HEADER)) {
-      throw new Error("the client does not begin with the Noise header");
+      throw new Error("the client does not start with the Noise header");
     }
     this.#buffered = this.#buffered.subarray(start + NOISE_HEADER.length);
     this.#introduced = true;
@@ -132,17 +128,17 @@ export class Connection implements DeviceSocket {
     } else if (this.#state === "finish") {
       const { noiseKey, payload } = this.#noise.finish(frame);
       const purpose = payload.username ? "login" : "link";
-      if (!this.world.versions.accepts(purpose, payload.userAgent)) this.refuse(405);
+      if (!this.#world.versions.accepts(purpose, payload.userAgent)) this.refuse(405);
       else if (payload.username) this.#login(noiseKey, payload);
       else this.#register(noiseKey, payload);
     } else {
-      handleStanza(this, decode(this.#noise.decrypt(frame)));
+      handleStanza(this.#world, this, decode(this.#noise.decrypt(frame)));
     }
   }
 
   #violated(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
-    this.world.unknown.push({ at: this.world.clock(), from: this.name, stanza: "", reason });
+    this.#world.unknown.push({ at: this.#world.clock(), from: this.name, stanza: "", reason });
     this.cut();
   }
 
@@ -151,17 +147,17 @@ export class Connection implements DeviceSocket {
   }
 
   note(stanza: BinaryNode, reason: string): void {
-    this.world.unknown.push({ at: this.world.clock(), from: this.name, stanza: describe(stanza), reason });
+    this.#world.unknown.push({ at: this.#world.clock(), from: this.name, stanza: describe(stanza), reason });
   }
 
   #register(noiseKey: Buffer, payload: proto.ClientPayload): void {
     const registration = readRegistration(noiseKey, payload);
     this.#state = "pairing";
-    this.pairing = offerPairing(this, registration);
+    this.pairing = offerPairing(this.#world, this, registration);
   }
 
   #login(noiseKey: Buffer, payload: proto.ClientPayload): void {
-    const account = this.world.accounts.get(String(payload.username));
+    const account = this.#world.accounts.get(String(payload.username));
     const device = account?.companions.get(payload.device ?? 0);
     if (!account || !device?.credentials.noiseKey.equals(noiseKey)) {
       this.refuse(401);
@@ -174,38 +170,38 @@ export class Connection implements DeviceSocket {
     }
     const older = device.socket;
     this.device = device;
-    this.#link.latencyMs = device.faults.latencyMs;
-    device.faults.link = this.#link;
+    this.#transport.latencyMs = device.faults.latencyMs;
+    device.faults.transport = this.#transport;
     device.socket = this;
-    device.noteSocket(this.world.clock(), "open");
-    if (older instanceof Connection) older.#replaced();
-    this.world.counts.logins++;
+    device.noteSocket(this.#world.clock(), "open");
+    if (older instanceof SocketConnection) older.#replaced();
+    this.#world.counts.logins++;
     this.#state = "passive";
     this.send(
-      node("success", { t: this.world.seconds, lid: device.lidJid, props: "27", abprops: "1", location: "sim" }),
+      node("success", { t: this.#world.seconds, lid: device.lidJid, props: "27", abprops: "1", location: "sim" }),
     );
   }
 
   #replaced(): void {
-    this.device?.noteSocket(this.world.clock(), "replaced");
+    this.device?.noteSocket(this.#world.clock(), "replaced");
     this.end({}, node("conflict", { type: "replaced" }));
     this.#state = "closed";
   }
 
   #closed(): void {
-    if (!this.world.connections.delete(this)) return;
+    if (!this.#world.connections.delete(this)) return;
     this.#state = "closed";
-    for (const ref of this.pairing?.refs ?? []) this.world.pairings.delete(ref);
-    if (this.pairing?.hello) this.world.linkRequests.remove(this.pairing.hello.number, this);
-    this.pairing?.settle.reject(new Error("the client hung up before it was linked"));
+    for (const ref of this.pairing?.refs ?? []) this.#world.pairings.delete(ref);
+    if (this.pairing?.hello) this.#world.linkRequests.remove(this.pairing.hello.number, this);
+    this.pairing?.settle.reject(new Error("the client disconnected before it was linked"));
     const { device } = this;
     if (!device) return;
-    device.noteSocket(this.world.clock(), "close");
+    device.noteSocket(this.#world.clock(), "close");
     if (device.socket === this) {
-      for (const account of this.world.accounts.values()) account.subscribers.delete(device);
+      for (const account of this.#world.accounts.values()) account.subscribers.delete(device);
       device.socket = undefined;
-      setOnline(this.world, device, false);
-      device.faults.link = undefined;
+      setOnline(this.#world, device, false);
+      device.faults.transport = undefined;
     }
   }
 }

@@ -1,33 +1,17 @@
-import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
-import { Scheduled } from "../model/faults.ts";
+import type { MediaStore } from "../model/media-store.ts";
 import { sha256 } from "../wire/crypto.ts";
-import { issueTls, type TlsIdentity } from "../wire/x509.ts";
 
-export type MediaCounts = { uploads: number; downloads: number; rejected: number };
-
-/** The media host: takes ciphertexts that match their names and gives them back. It never sees a key. */
+/** The media host: accepts files whose hash matches their name, over TLS, and serves them. */
 export class MediaHost {
-  readonly tls: TlsIdentity;
-  readonly auth: string;
-  readonly maxBytes: number;
-  readonly counts: MediaCounts = { uploads: 0, downloads: 0, rejected: 0 };
-  /** HTTP statuses for the next uploads and downloads; `cut` ends the connection in the middle of the file. */
-  readonly faults = { upload: new Scheduled<number>(), download: new Scheduled<number | "cut">() };
-  /** Ciphertexts by path. */
-  readonly files: Map<string, Buffer>;
+  readonly #store: MediaStore;
   readonly #server: Server;
-  hostname = "";
 
-  constructor(now: number, maxBytes: number, saved?: { tls: TlsIdentity; auth: string; files: Map<string, Buffer> }) {
-    this.maxBytes = maxBytes;
-    // Clients that get only a direct path build a URL on WhatsApp's own host name.
-    this.tls = saved?.tls ?? issueTls({ dns: ["mmg.whatsapp.net", "localhost"], ip: ["127.0.0.1"] }, now);
-    this.auth = saved?.auth ?? randomBytes(16).toString("base64url");
-    this.files = saved?.files ?? new Map();
-    this.#server = createServer({ key: this.tls.key, cert: this.tls.cert }, (request, response) => {
+  constructor(store: MediaStore) {
+    this.#store = store;
+    this.#server = createServer({ key: store.tls.key, cert: store.tls.cert }, (request, response) => {
       this.#serve(request, response).catch((error: unknown) => {
         if (!response.headersSent) response.writeHead(500);
         response.end(String(error));
@@ -35,33 +19,18 @@ export class MediaHost {
     });
   }
 
+  /** Listens on the loopback interface and sets the host name in the store. */
   async listen(port: number): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject);
       this.#server.listen(port, "127.0.0.1", resolve);
     });
-    this.hostname = `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    this.#store.hostname = `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
   close(): Promise<void> {
     this.#server.closeAllConnections();
     return new Promise((resolve) => this.#server.close(() => resolve()));
-  }
-
-  /** Stores a ciphertext and returns its direct path. */
-  put(kind: string, ciphertext: Buffer): string {
-    const digest = sha256(ciphertext).toString("base64url");
-    const path = `/v/${kind}/${digest}.enc`;
-    this.files.set(path, ciphertext);
-    return `${path}?ccb=11-4&oh=sim&oe=sim`;
-  }
-
-  get(directPath: string): Buffer | undefined {
-    return this.files.get(directPath.split("?")[0] ?? "");
-  }
-
-  url(directPath: string): string {
-    return `https://${this.hostname}${directPath}`;
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -72,50 +41,50 @@ export class MediaHost {
   }
 
   async #upload(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const fault = this.faults.upload.take();
+    const fault = this.#store.faults.upload.take();
     const chunks: Buffer[] = [];
     let size = 0;
     for await (const chunk of request) {
       size += (chunk as Buffer).length;
-      if (size > this.maxBytes) return this.#reject(response, 413, "too large");
+      if (size > this.#store.maxBytes) return this.#reject(response, 413, "too large");
       chunks.push(chunk as Buffer);
     }
     if (fault !== undefined) return this.#reject(response, fault, "requested by the test");
-    if (url.searchParams.get("auth") !== this.auth) return this.#reject(response, 401, "bad auth");
+    if (url.searchParams.get("auth") !== this.#store.auth) return this.#reject(response, 401, "bad auth");
     const match = /^\/(?:mms|product|pps|newsletter)\/([a-z-]+)\/([A-Za-z0-9_-]+)$/.exec(url.pathname);
     if (!match) return this.#reject(response, 404, "no such media type");
     const body = Buffer.concat(chunks);
     if (sha256(body).toString("base64url") !== match[2]) return this.#reject(response, 415, "hash mismatch");
-    this.counts.uploads++;
-    const path = this.put(match[1] ?? "", body);
+    this.#store.counts.uploads++;
+    const path = this.#store.put(match[1] ?? "", body);
     response.writeHead(200, { "content-type": "application/json" });
-    response.end(JSON.stringify({ url: this.url(path), direct_path: path }));
+    response.end(JSON.stringify({ url: this.#store.url(path), direct_path: path }));
   }
 
   #reject(response: ServerResponse, status: number, reason: string): void {
-    this.counts.rejected++;
+    this.#store.counts.rejected++;
     response.writeHead(status, { "content-type": "application/json" });
     response.end(JSON.stringify({ error: { code: status, message: reason } }));
   }
 
   #download(url: URL, request: IncomingMessage, response: ServerResponse): void {
-    const fault = this.faults.download.take();
+    const fault = this.#store.faults.download.take();
     if (typeof fault === "number") {
       this.#reject(response, fault, "requested by the test");
       return;
     }
-    const file = this.files.get(url.pathname);
+    const file = this.#store.files.get(url.pathname);
     if (!file) {
       this.#reject(response, 404, "not found");
       return;
     }
     if (fault === "cut") {
-      this.counts.rejected++;
+      this.#store.counts.rejected++;
       response.writeHead(200, { "content-length": file.length });
       response.write(file.subarray(0, file.length / 2), () => response.destroy());
       return;
     }
-    this.counts.downloads++;
+    this.#store.counts.downloads++;
     const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
     if (!range) {
       response.writeHead(200, { "content-type": "application/octet-stream", "content-length": file.length }).end(file);

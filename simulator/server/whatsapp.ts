@@ -1,43 +1,49 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { WebSocketServer } from "ws";
-import type { Device, SocketView } from "../model/device.ts";
+import type { Device, SocketView } from "../model/account.ts";
+import { MediaStore } from "../model/media-store.ts";
 import { type Clock, World } from "../model/world.ts";
-import { beginWithLabels } from "../phone/owner/labels.ts";
+import { addPredefinedLabels } from "../phone/owner/labels.ts";
 import { Phone, type PhoneOptions } from "../phone/phone.ts";
 import { issueCertificates } from "../wire/certificate.ts";
-import { Connection } from "./connection.ts";
+import { SocketConnection } from "./connection.ts";
 import { MediaHost } from "./media-host.ts";
-import { readState, restore, writeState } from "./state.ts";
+import { restore } from "./state/restore.ts";
+import { save } from "./state/save.ts";
+import { readState, writeState } from "./state/saved.ts";
+import { serveVersionPage } from "./version-page.ts";
 
 export type WhatsAppOptions = {
-  /** Port of the WebSocket; 0 picks one. */
+  /** Port of the WebSocket. 0, the default, picks a free one. */
   port?: number;
+  /** Port of the media host. 0, the default, picks a free one. */
   mediaPort?: number;
-  /** Milliseconds since the epoch; the system's clock by default. */
+  /** Milliseconds since the epoch. Default: the system's clock. */
   clock?: Clock;
-  /** Where `media-ca.pem` is written; nowhere by default. */
+  /** Where to write `media-ca.pem`. Default: nowhere. */
   directory?: string;
   maxMediaBytes?: number;
   /**
-   * Where accounts, devices, keys, Signal sessions and kept stanzas outlive the process: read at the start, written
-   * on a clean stop and every few seconds in which something happened.
+   * The file in which accounts, devices, keys, Signal sessions and queues survive a restart. The server reads it at the start,
+   * and writes it on a clean stop and every `saveEveryMs` in which something changed.
    */
   stateFile?: string;
   saveEveryMs?: number;
 };
 
-/** WhatsApp takes 2 GB; here files are held in memory. */
+/** WhatsApp accepts files up to 2 GB. The simulator keeps files in memory. */
 const DEFAULT_MEDIA_BYTES = 256 * 1024 * 1024;
 const DEFAULT_SAVE_MS = 15_000;
+const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 
 /** A running simulated WhatsApp. */
 export type WhatsApp = {
-  /** For `waWebSocketUrl`. */
+  /** For Baileys' `waWebSocketUrl`. */
   readonly url: string;
-  /** For `WA_CERT_DETAILS.PUBLIC_KEY`: 32 bytes in hex. */
+  /** For Baileys' `WA_CERT_DETAILS.PUBLIC_KEY`: 32 bytes in hex. */
   readonly rootKey: string;
   /** The CA of the media host, PEM. */
   readonly mediaCa: string;
@@ -45,47 +51,40 @@ export type WhatsApp = {
   /** `host:port` of the media host. */
   readonly mediaHost: string;
   readonly world: World;
-  readonly media: MediaHost;
-  /** Stanzas that the simulator did not know. Tests should expect this to be empty. */
+  readonly media: MediaStore;
+  /** Stanzas that the simulator does not know. A test must have none. */
   readonly unknown: World["unknown"];
   addPhone(options: PhoneOptions): Promise<Phone>;
   phone(number: string): Phone | undefined;
   readonly phones: Phone[];
   /** All linked devices. */
   readonly devices: Device[];
-  /** A linked device; the account's only one when no id is given. @throws when there is none. */
+  /** Returns a linked device; without an id, the first one of the account. Throws if there is none. */
   device(number: string, id?: number): Device;
-  /** How many sockets each set of credentials has had open, by phone-number JID of the device. */
+  /** The sockets with each set of credentials, by phone-number JID of the device. */
   readonly sockets: Record<string, SocketView>;
   stop(): Promise<void>;
 };
 
 export async function startWhatsApp(options: WhatsAppOptions = {}): Promise<WhatsApp> {
+  const { directory, stateFile } = options;
   const clock = options.clock ?? Date.now;
-  if (options.directory) mkdirSync(options.directory, { recursive: true });
-  const saved = options.stateFile ? readState(options.stateFile) : undefined;
+  if (directory) mkdirSync(directory, { recursive: true });
+  const saved = stateFile ? readState(stateFile) : undefined;
   const savedMedia = saved && { tls: saved.tls, auth: saved.mediaAuth, files: saved.files };
-  const media = new MediaHost(clock(), options.maxMediaBytes ?? DEFAULT_MEDIA_BYTES, savedMedia);
-  await media.listen(options.mediaPort ?? 0);
+  const media = new MediaStore(clock(), options.maxMediaBytes ?? DEFAULT_MEDIA_BYTES, savedMedia);
+  const mediaHost = new MediaHost(media);
+  await mediaHost.listen(options.mediaPort ?? 0);
   const certificates = saved?.certificates ?? issueCertificates(Math.floor(clock() / 1000));
   const world = new World({ clock, certificates, media });
-  const http = createServer((request, response) => world.versions.serve(request, response));
-  const sockets = new WebSocketServer({ server: http, perMessageDeflate: false, maxPayload: 16 * 1024 * 1024 });
-  sockets.on("connection", (socket) => new Connection(world, socket));
-  await new Promise<void>((resolve, reject) => {
-    http.once("error", reject);
-    http.listen(options.port ?? 0, "127.0.0.1", resolve);
-  });
-  const mediaCaFile = options.directory ? join(options.directory, "media-ca.pem") : undefined;
+  const listener = await listen(world, options.port ?? 0);
+  const mediaCaFile = directory ? join(directory, "media-ca.pem") : undefined;
   if (mediaCaFile) writeFileSync(mediaCaFile, media.tls.ca);
-  const phones = new Map<string, Phone>();
-  for (const phone of saved ? restore(saved, world) : []) phones.set(phone.number, phone);
-  const save = () => options.stateFile && writeState(options.stateFile, world, phones.values());
-  const saving = options.stateFile ? saveWhenChanged(world, save, options.saveEveryMs ?? DEFAULT_SAVE_MS) : undefined;
-  const devices = () => [...world.accounts.values()].flatMap((account) => [...account.companions.values()]);
-  let lids = phones.size;
+  const phones = new Phones(world, saved ? restore(saved, world) : []);
+  const saveState = () => stateFile && writeState(stateFile, save(world, phones.all));
+  const saving = stateFile ? saveWhenChanged(world, saveState, options.saveEveryMs ?? DEFAULT_SAVE_MS) : undefined;
   return {
-    url: `ws://127.0.0.1:${(http.address() as AddressInfo).port}/ws/chat`,
+    url: listener.url,
     rootKey: certificates.root.public.toString("hex"),
     mediaCa: media.tls.ca,
     mediaCaFile,
@@ -93,43 +92,90 @@ export async function startWhatsApp(options: WhatsAppOptions = {}): Promise<What
     world,
     media,
     unknown: world.unknown,
-    async addPhone(phoneOptions) {
-      if (!/^\d{5,15}$/.test(phoneOptions.number)) throw new Error(`not a phone number: ${phoneOptions.number}`);
-      const lid = phoneOptions.lid ?? `9${String(++lids).padStart(13, "0")}${phoneOptions.number.slice(-1)}`;
-      const phone = new Phone(world, phoneOptions, lid);
-      world.add(phone.account);
-      if (phone.account.business) beginWithLabels(phone);
-      phones.set(phone.number, phone);
-      return phone;
-    },
+    addPhone: async (phoneOptions) => phones.add(phoneOptions),
     phone: (number) => phones.get(number),
     get phones() {
-      return [...phones.values()];
+      return phones.all;
     },
     get devices() {
-      return devices();
+      return devicesOf(world);
     },
-    device(number, id) {
-      const companions = world.accounts.get(number)?.companions;
-      const found = id === undefined ? companions?.values().next().value : companions?.get(id);
-      if (!found) throw new Error(`${number} has no linked device ${id ?? ""}`);
-      return found;
-    },
+    device: (number, id) => findDevice(world, number, id),
     get sockets() {
-      return Object.fromEntries(devices().map((device) => [device.pnJid, device.sockets]));
+      return Object.fromEntries(devicesOf(world).map((device) => [device.pnJid, device.sockets]));
     },
     async stop() {
       clearInterval(saving);
       for (const connection of world.connections) connection.cut();
-      await new Promise<void>((resolve) => sockets.close(() => resolve()));
-      http.closeAllConnections();
-      await new Promise<void>((resolve) => http.close(() => resolve()));
-      await media.close();
-      save();
+      await listener.close();
+      await mediaHost.close();
+      saveState();
     },
   };
 }
 
+/** Accepts WebSockets on the loopback interface. */
+async function listen(world: World, port: number): Promise<{ url: string; close(): Promise<void> }> {
+  const http: Server = createServer((request, response) => serveVersionPage(world.versions, request, response));
+  const sockets = new WebSocketServer({ server: http, perMessageDeflate: false, maxPayload: MAX_FRAME_BYTES });
+  sockets.on("connection", (socket) => new SocketConnection(world, socket));
+  await new Promise<void>((resolve, reject) => {
+    http.once("error", reject);
+    http.listen(port, "127.0.0.1", resolve);
+  });
+  return {
+    url: `ws://127.0.0.1:${(http.address() as AddressInfo).port}/ws/chat`,
+    async close() {
+      await new Promise<void>((resolve) => sockets.close(() => resolve()));
+      http.closeAllConnections();
+      await new Promise<void>((resolve) => http.close(() => resolve()));
+    },
+  };
+}
+
+/** The phones of a world by number. */
+class Phones {
+  readonly #world: World;
+  readonly #byNumber: Map<string, Phone>;
+  #lids: number;
+
+  constructor(world: World, restored: Phone[]) {
+    this.#world = world;
+    this.#byNumber = new Map(restored.map((phone) => [phone.number, phone]));
+    this.#lids = restored.length;
+  }
+
+  get all(): Phone[] {
+    return [...this.#byNumber.values()];
+  }
+
+  get(number: string): Phone | undefined {
+    return this.#byNumber.get(number);
+  }
+
+  add(options: PhoneOptions): Phone {
+    if (!/^\d{5,15}$/.test(options.number)) throw new Error(`not a phone number: ${options.number}`);
+    const lid = options.lid ?? `9${String(++this.#lids).padStart(13, "0")}${options.number.slice(-1)}`;
+    const phone = new Phone(this.#world, options, lid);
+    this.#world.add(phone.account);
+    if (phone.account.business) addPredefinedLabels(phone);
+    this.#byNumber.set(phone.number, phone);
+    return phone;
+  }
+}
+
+const devicesOf = (world: World): Device[] =>
+  [...world.accounts.values()].flatMap((account) => [...account.companions.values()]);
+
+function findDevice(world: World, number: string, id: number | undefined): Device {
+  const companions = world.accounts.get(number)?.companions;
+  const found = id === undefined ? companions?.values().next().value : companions?.get(id);
+  if (!found)
+    throw new Error(id === undefined ? `${number} has no linked device` : `${number} has no linked device ${id}`);
+  return found;
+}
+
+/** Saves periodically, but only if a counter has changed since the last time. */
 function saveWhenChanged(world: World, save: () => void, everyMs: number): NodeJS.Timeout {
   let seen = "";
   return setInterval(() => {

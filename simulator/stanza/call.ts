@@ -1,14 +1,39 @@
-import type { Device } from "../model/device.ts";
+import type { Account } from "../model/account.ts";
+import { Call, type Called, type CallOptions, type CallStep } from "../model/call.ts";
 import type { World } from "../model/world.ts";
-import type { Connection } from "../server/connection.ts";
-import { type BinaryNode, children, node } from "../wire/node.ts";
+import { children, node } from "../wire/node.ts";
+import { deliverToAccount } from "./deliver.ts";
+import type { StanzaHandler } from "./iq.ts";
 
-/** A `call` from a client: clients of ours refuse calls, and do nothing else with them. */
-export function receiveCall(world: World, connection: Connection, device: Device, stanza: BinaryNode): void {
+/** Starts a call, which rings on all devices of the called accounts. */
+export function placeCall(world: World, caller: Account, called: Called, options: CallOptions): Call {
+  const call = new Call(caller, called, options.video ?? false, (one, step) => announce(world, one, step));
+  world.calls.set(call.id, call);
+  call.ring(options.ringMs);
+  return call;
+}
+
+/** `handleCall` in Baileys' Socket/messages-recv.ts reads these stanzas. */
+function announce(world: World, call: Call, step: CallStep): void {
+  const { caller, group, video } = call;
+  const named = { "call-id": call.id, "call-creator": caller.lidJid };
+  const envelope = { from: caller.lidJid, id: world.nextId(), t: world.seconds, notify: caller.pushName };
+  if (step.kind === "terminate") {
+    const terminate = node("terminate", { ...named, reason: step.reason });
+    deliverToAccount(step.account, node("call", envelope, [terminate]), step.except);
+    return;
+  }
+  const media = video ? [node("audio", { enc: "opus" }), node("video", { enc: "vp8" })] : [node("audio")];
+  const offered = { caller_pn: caller.pnJid, type: group && "group", "group-jid": group?.jid };
+  deliverToAccount(step.account, node("call", envelope, [node("offer", { ...named, ...offered }, media)]));
+}
+
+/** A `call` from a client. Clients of the session host only reject calls. */
+export const receiveCall: StanzaHandler = (stanza, { world, connection, device }) => {
   const [step] = children(stanza);
   const { id, to } = stanza.attrs;
   const call = world.calls.get(step?.attrs["call-id"] ?? "");
   if (step?.tag !== "reject") connection.note(stanza, `call <${step?.tag}>`);
   else if (call && world.accountOf(to ?? "@") === call.caller) call.answer(device, "rejected");
   connection.send(node("ack", { class: "call", type: step?.tag, id, from: to, t: world.seconds }));
-}
+};

@@ -1,22 +1,26 @@
-import type { Device } from "../model/device.ts";
+import type { Device } from "../model/account.ts";
+import type { Connection } from "../model/connection.ts";
 import type { World } from "../model/world.ts";
-import type { Connection } from "../server/connection.ts";
-import type { BinaryNode } from "../wire/node.ts";
+import { SERVER_JID } from "../wire/jid.ts";
+import { type BinaryNode, node } from "../wire/node.ts";
 
-/** Where an `iq` came from. */
+/** Where a stanza came from. */
 export type Origin = { world: World; connection: Connection; device: Device };
 
-/** Answers an `iq`, or leaves it unanswered by returning nothing. Undefined kinds throw `Unsupported`. */
+/** Returns the answer to an `iq`, or undefined to send none. Throws `Refusal`, `Unsupported` or `BadStanza`. */
 export type IqHandler = (iq: BinaryNode, origin: Origin) => BinaryNode | undefined;
 
-/** A request that the simulator does not know: answered with 501 and recorded. */
-export class Unsupported extends Error {}
+/** Handles a stanza that is not an `iq`. */
+export type StanzaHandler = (stanza: BinaryNode, origin: Origin) => void;
 
-/** A request refused for a reason that is part of the protocol, such as 404; not recorded. */
-export class Refusal extends Error {
-  readonly code: number;
-  constructor(code: number, text: string) {
-    super(text);
-    this.code = code;
-  }
+/** The answer `type=result` to an `iq`. */
+export function result(iq: BinaryNode, content?: BinaryNode[]): BinaryNode {
+  return node("iq", { id: iq.attrs.id, type: "result", from: iq.attrs.to ?? SERVER_JID }, content);
+}
+
+/** The answer `type=error` to an `iq`. */
+export function failure(iq: BinaryNode, code: number, text: string): BinaryNode {
+  return node("iq", { id: iq.attrs.id, type: "error", from: iq.attrs.to ?? SERVER_JID }, [
+    node("error", { code: String(code), text }),
+  ]);
 }

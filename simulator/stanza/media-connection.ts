@@ -1,6 +1,7 @@
-import { node, result } from "../wire/node.ts";
-import type { IqHandler } from "./iq.ts";
+import { node } from "../wire/node.ts";
+import { type IqHandler, result } from "./iq.ts";
 
+/** `w:m`: the address of the media host and the token for uploads. */
 export const mediaConnection: IqHandler = (iq, { world }) =>
   result(iq, [
     node("media_conn", { auth: world.media.auth, ttl: "3600", auth_ttl: "21600", max_buckets: "12" }, [

@@ -1,5 +1,5 @@
-// The only door to Baileys: its protobuf schema, its binary-node codec and the codec's tables. Everything that
-// can be checked independently of the client under test is implemented here in the simulator.
+// The only import of Baileys: its protobuf schema, its binary-node codec and the codec's tables. The simulator implements
+// everything else itself, so that a test does not check Baileys against Baileys.
 export type { BinaryNode } from "@whiskeysockets/baileys";
 export { DOUBLE_BYTE_TOKENS, SINGLE_BYTE_TOKENS, TAGS } from "@whiskeysockets/baileys/lib/WABinary/constants.js";
 export { decodeDecompressedBinaryNode } from "@whiskeysockets/baileys/lib/WABinary/decode.js";

@@ -3,16 +3,19 @@ import { generateKeyPair, type KeyPair, sign } from "./crypto.ts";
 
 const DAY_SECONDS = 86_400;
 
-/** The root that a client pins (`WA_CERT_DETAILS.PUBLIC_KEY`), and what it has signed for one server. */
+/** The root key that a client pins (`WA_CERT_DETAILS.PUBLIC_KEY` in Baileys), and the chain it signed for one server. */
 export type Certificates = {
   root: KeyPair;
-  /** The Noise static key; its public half is the leaf's key, as a strict client demands. */
+  /** The Noise static key. The leaf certificate contains its public half, which strict clients verify. */
   server: KeyPair;
-  /** An encoded `CertChain`: the leaf signed by the intermediate, the intermediate by the root. */
+  /** An encoded `CertChain`: the intermediate signs the leaf, and the root signs the intermediate. */
   chain: Buffer;
 };
 
-/** @param nowSeconds the chain is valid from a day before to a year after this time. */
+/**
+ * Issues a certificate chain for the Noise handshake.
+ * @param nowSeconds the chain is valid from one day before this time until one year after it
+ */
 export function issueCertificates(
   nowSeconds: number,
   root = generateKeyPair(),

@@ -9,11 +9,11 @@ export type MediaInfo = MediaReference & {
   caption: string | undefined;
   fileName: string | undefined;
   directPath: string;
-  /** Voice note. */
+  /** Whether it is a voice note. */
   ptt: boolean;
-  /** Length of sound or film, as the message states it. */
+  /** Length of the audio or video in seconds, as the message states it. */
   seconds: number | undefined;
-  /** Of a voice note: 64 values of 0 to 100. */
+  /** Only for a voice note: 64 values from 0 to 100. */
   waveform: Uint8Array | undefined;
   /** Pixels. */
   width: number | undefined;
@@ -23,13 +23,13 @@ export type MediaInfo = MediaReference & {
 };
 
 export type Content = {
-  /** `text`, `image`, `reaction`, `poll`, `revoke`, `edit` …: WhatsApp's own name for it, shortened. */
+  /** `text`, `image`, `reaction`, `revoke`, `edit` …, or the name of the protobuf field without `Message`. */
   kind: string;
   text: string | undefined;
   media: MediaInfo | undefined;
-  /** Id of the message that this one quotes, reacts to, edits or deletes. */
+  /** Id of the message that this one quotes, answers, reacts to, edits or deletes. */
   refersTo: string | undefined;
-  /** The message that this one answers to, as it is quoted. */
+  /** The quoted message. */
   quotes: { id: string; from: string | undefined; text: string | undefined } | undefined;
   /** JIDs. */
   mentions: string[];
@@ -37,10 +37,10 @@ export type Content = {
   event: EventInfo | undefined;
 };
 
-/** `selectable`: how many options one may choose, 0 for any number. */
+/** `selectable`: how many options a person may choose; 0 for any number. */
 export type PollInfo = { question: string; options: string[]; selectable: number };
 
-/** Times in seconds since the epoch. */
+/** A calendar event. Times are in seconds since the epoch. */
 export type EventInfo = {
   name: string;
   description: string | undefined;
@@ -72,11 +72,11 @@ const WRAPPERS = [
 ] as const;
 
 const NOT_CONTENT = new Set(["messageContextInfo", "senderKeyDistributionMessage"]);
-/** Types of a protocol message. */
+/** Types of a protocol message: `ProtocolMessage.Type` in WAProto. */
 export const REVOKE = 0;
 export const EDIT = 14;
 
-/** Takes a message out of what it is wrapped in: disappearing, view once, document with caption, edit. */
+/** Removes the wrappers of a message: disappearing, view once, document with caption, edit. */
 export function unwrap(message: proto.IMessage): proto.IMessage {
   for (const wrapper of WRAPPERS) {
     const inner = message[wrapper]?.message;
@@ -92,7 +92,7 @@ function mediaInfo(message: proto.IMessage): MediaInfo | undefined {
     const picture = message.imageMessage ?? message.videoMessage;
     return {
       kind,
-      // What is in a channel is not encrypted.
+      // Media in a channel is not encrypted and has no key.
       mediaKey: part.mediaKey ?? Buffer.alloc(0),
       fileSha256: part.fileSha256 ?? Buffer.alloc(0),
       fileEncSha256: part.fileEncSha256 ?? Buffer.alloc(0),
@@ -116,12 +116,12 @@ function filled(bytes: Uint8Array | null | undefined): Uint8Array | undefined {
   return bytes?.length ? bytes : undefined;
 }
 
-/** Whether there is anything in it to show; sender keys alone are not. */
+/** Whether the message has something to show. A sender key alone has nothing. */
 export function hasContent(message: proto.IMessage): boolean {
   return Object.entries(message).some(([field, value]) => value != null && !NOT_CONTENT.has(field));
 }
 
-function besides(message: proto.IMessage): Pick<Content, "quotes" | "mentions"> {
+function readContext(message: proto.IMessage): Pick<Content, "quotes" | "mentions"> {
   const context = Object.values(message)
     .map((part: { contextInfo?: proto.IContextInfo | null } | null | undefined) => part?.contextInfo)
     .find(Boolean);
@@ -161,35 +161,36 @@ function readEvent({ eventMessage: event }: proto.IMessage): EventInfo | undefin
   };
 }
 
+/** Reads the parts of a message that a phone shows. */
 export function readContent(wrapped: proto.IMessage): Content {
   const message = unwrap(wrapped);
   const media = mediaInfo(message);
   const { protocolMessage: protocol, reactionMessage: reaction } = message;
   const extended = message.extendedTextMessage;
   const text = message.conversation || extended?.text || media?.caption || reaction?.text || undefined;
-  const said = { ...besides(message), poll: readPoll(message), event: readEvent(message) };
+  const shared = { ...readContext(message), poll: readPoll(message), event: readEvent(message) };
   const answered = message.pollUpdateMessage?.pollCreationMessageKey?.id;
   const target = reaction?.key?.id ?? answered ?? message.encEventResponseMessage?.eventCreationMessageKey?.id;
   if (protocol) {
     const kind = protocol.type === EDIT ? "edit" : (protocol.type ?? REVOKE) === REVOKE ? "revoke" : "protocol";
     const edited = protocol.editedMessage ? readContent(protocol.editedMessage).text : undefined;
-    return { kind, text: edited, media: undefined, refersTo: protocol.key?.id ?? undefined, ...said };
+    return { kind, text: edited, media: undefined, refersTo: protocol.key?.id ?? undefined, ...shared };
   }
   if (message.conversation || extended) {
-    return { kind: "text", text: text ?? "", media, refersTo: said.quotes?.id, ...said };
+    return { kind: "text", text: text ?? "", media, refersTo: shared.quotes?.id, ...shared };
   }
   const field = Object.entries(message).find(([name, value]) => value != null && !NOT_CONTENT.has(name))?.[0];
   const kind = media?.kind ?? field?.replace(/Message(V\d+)?$/, "") ?? "empty";
-  return { kind, text, media, refersTo: target ?? said.quotes?.id, ...said };
+  return { kind, text, media, refersTo: target ?? shared.quotes?.id, ...shared };
 }
 
-/** WhatsApp pads a message with 1 to 16 bytes that all hold their count. */
+/** Pads a message as WhatsApp does: with 1 to 16 bytes that each contain the count. Source: `writeRandomPadMax16` in Baileys. */
 export function pad(encoded: Uint8Array): Buffer {
   const count = ((randomBytes(1)[0] ?? 0) & 0x0f) + 1;
   return Buffer.concat([encoded, Buffer.alloc(count, count)]);
 }
 
-/** @throws on padding that no client writes. */
+/** Removes the padding. Throws if it is malformed. */
 export function unpad(padded: Buffer): Buffer {
   const count = padded.at(-1) ?? 0;
   if (count < 1 || count > 16 || count > padded.length) throw new Error("the message is not padded");

@@ -13,12 +13,12 @@ import {
 import { promisify } from "node:util";
 import * as curve from "libsignal/src/curve.js";
 
-/** A Curve25519 key pair; both halves are the raw 32 bytes, without Signal's type byte. */
+/** A Curve25519 key pair. Both keys are the raw 32 bytes, without Signal's type byte. */
 export type KeyPair = { public: Buffer; private: Buffer };
 
 /**
- * A key for HMAC or AES. Node 24 spends some 70 µs per operation on finding out that a bare buffer is no KeyObject;
- * making one costs 5.
+ * A key for HMAC or AES. For a bare buffer, Node 24 spends about 70 µs per operation on checking whether it is a KeyObject;
+ * creating a KeyObject takes 5 µs.
  */
 type SecretKey = Uint8Array | KeyObject;
 
@@ -35,11 +35,12 @@ export function generateKeyPair(): KeyPair {
   return { public: Buffer.from(pubKey.subarray(1)), private: Buffer.from(privKey) };
 }
 
-/** Adds the type byte 0x05 that Signal puts before a public key; leaves a 33-byte key as it is. */
+/** Adds the type byte 0x05 that Signal puts before a public key. Returns a 33-byte key unchanged. */
 export function signalKey(publicKey: Uint8Array): Buffer {
   return publicKey.length === 33 ? Buffer.from(publicKey) : Buffer.concat([SIGNAL_KEY_TYPE, publicKey]);
 }
 
+/** Removes the type byte that `signalKey` adds. */
 export function rawKey(publicKey: Uint8Array): Buffer {
   return Buffer.from(publicKey.length === 33 ? publicKey.subarray(1) : publicKey);
 }
@@ -68,9 +69,10 @@ function invert(value: bigint): bigint {
 }
 
 /**
- * Verifies an XEdDSA signature by turning the Montgomery key into the Edwards key it corresponds to
- * (y = (u - 1) / (u + 1), sign bit from the signature's top bit) and asking the platform's Ed25519.
+ * Verifies an XEdDSA signature. It converts the Montgomery key to the corresponding Edwards key
+ * (y = (u - 1) / (u + 1), sign bit from the signature's top bit) and uses Node's Ed25519.
  * It shares no code with Baileys or libsignal, which both skip verifications.
+ * Source: https://signal.org/docs/specifications/xeddsa/
  */
 export function verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (signature.length !== 64) return false;
@@ -109,7 +111,7 @@ export function gcmEncrypt(key: SecretKey, iv: Uint8Array, plaintext: Uint8Array
   return Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
 }
 
-/** Throws when the tag does not match. */
+/** Decrypts AES-256-GCM. Throws if the tag does not match. */
 export function gcmDecrypt(key: SecretKey, iv: Uint8Array, ciphertext: Uint8Array, aad?: Uint8Array): Buffer {
   const decipher = createDecipheriv("aes-256-gcm", secretKey(key), iv);
   if (aad) decipher.setAAD(aad);
@@ -117,7 +119,7 @@ export function gcmDecrypt(key: SecretKey, iv: Uint8Array, ciphertext: Uint8Arra
   return Buffer.concat([decipher.update(ciphertext.subarray(0, ciphertext.length - 16)), decipher.final()]);
 }
 
-/** AES-256-CTR; encryption and decryption are the same operation. */
+/** AES-256-CTR. Encryption and decryption are the same operation. */
 export function ctr(key: SecretKey, iv: Uint8Array, data: Uint8Array): Buffer {
   const cipher = createCipheriv("aes-256-ctr", secretKey(key), iv);
   return Buffer.concat([cipher.update(data), cipher.final()]);
@@ -135,11 +137,15 @@ export function cbcDecrypt(key: SecretKey, iv: Uint8Array, data: Uint8Array): Bu
 
 const derive = promisify(pbkdf2);
 
-/** The key that an 8-character pairing code stands for: PBKDF2-SHA256, 131072 rounds. */
+/**
+ * Derives a key from an 8-character pairing code: PBKDF2-SHA256, 131072 rounds.
+ * Source: `derivePairingCodeKey` in Baileys' Utils/crypto.ts.
+ */
 export function pairingCodeKey(code: string, salt: Uint8Array): Promise<Buffer> {
   return derive(Buffer.from(code), salt, 131072, 32, "sha256");
 }
 
+/** Encodes a big-endian unsigned integer. */
 export function uint(value: number, bytes: number): Buffer {
   const buffer = Buffer.alloc(bytes);
   buffer.writeUIntBE(value, 0, bytes);

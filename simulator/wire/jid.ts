@@ -1,13 +1,16 @@
-/** A WhatsApp address. `device` 0 is the phone; `user` is a phone number, a LID or a group id. */
+/** A WhatsApp address. `device` 0 is the phone; `user` is a phone number, a LID, or the id of a group or channel. */
 export type Jid = { user: string; server: string; device: number };
 
 export const PN_SERVER = "s.whatsapp.net";
 export const LID_SERVER = "lid";
 export const GROUP_SERVER = "g.us";
-/** How the server names itself; Baileys compares with this exact text. */
+export const CHANNEL_SERVER = "newsletter";
+/** The server's own name. Baileys compares with this exact text (`S_WHATSAPP_NET` in WABinary/jid-utils.ts). */
 export const SERVER_JID = "@s.whatsapp.net";
+/** The chat that contains all status posts. */
+export const STATUS_JID = "status@broadcast";
 
-/** Throws on text that is no address. */
+/** Throws if the text has no `@`. */
 export function parseJid(text: string): Jid {
   const at = text.indexOf("@");
   if (at < 0) throw new Error(`not a JID: ${JSON.stringify(text)}`);
@@ -21,14 +24,19 @@ export function formatJid(user: string, server: string, device = 0): string {
   return device === 0 ? `${user}@${server}` : `${user}:${device}@${server}`;
 }
 
+/** Removes the device from a JID. */
 export function userJid(text: string): string {
   const { user, server } = parseJid(text);
   return `${user}@${server}`;
 }
 
-export const isGroupJid = (text: string): boolean => text.endsWith("@g.us");
-/** The chat that all status posts are in. */
-export const STATUS_JID = "status@broadcast";
-/** Where an envelope names the chat and, beside it, who wrote. */
+/** Returns a JID unchanged, and turns a phone number in any notation into its JID. */
+export function toJid(address: string): string {
+  return address.includes("@") ? address : formatJid(address.replace(/\D/g, ""), PN_SERVER);
+}
+
+export const isGroupJid = (text: string): boolean => text.endsWith(`@${GROUP_SERVER}`);
+export const isLidJid = (text: string): boolean => text.endsWith(`@${LID_SERVER}`);
+export const isChannelJid = (text: string): boolean => text.endsWith(`@${CHANNEL_SERVER}`);
+/** Whether an envelope names the author separately from the chat, in `participant`. */
 export const hasParticipants = (text: string): boolean => isGroupJid(text) || text === STATUS_JID;
-export const isLidJid = (text: string): boolean => text.endsWith("@lid");

@@ -3,6 +3,7 @@ import { cbcDecrypt, cbcEncrypt, hkdf, hmac, sha256 } from "./crypto.ts";
 
 export type MediaKind = "image" | "video" | "audio" | "document" | "sticker" | "history" | "ptv";
 
+/** HKDF info by kind: `MEDIA_HKDF_KEY_MAPPING` in Baileys' Defaults. */
 const INFO: Record<MediaKind, string> = {
   image: "WhatsApp Image Keys",
   video: "WhatsApp Video Keys",
@@ -28,7 +29,10 @@ function keys(mediaKey: Uint8Array, kind: MediaKind) {
   return { iv: derived.subarray(0, 16), cipherKey: derived.subarray(16, 48), macKey: derived.subarray(48, 80) };
 }
 
-/** Encrypts media the way WhatsApp does: AES-256-CBC and ten bytes of HMAC behind it. */
+/**
+ * Encrypts media as WhatsApp does: AES-256-CBC, followed by ten bytes of HMAC.
+ * Source: `encryptedStream` in Baileys' Utils/messages-media.ts.
+ */
 export function sealMedia(plaintext: Buffer, kind: MediaKind): SealedMedia {
   const mediaKey = randomBytes(32);
   const { iv, cipherKey, macKey } = keys(mediaKey, kind);
@@ -43,7 +47,7 @@ export function sealMedia(plaintext: Buffer, kind: MediaKind): SealedMedia {
   };
 }
 
-/** What a media message says of its file. */
+/** The part of a media message that describes its file. */
 export type MediaReference = {
   mediaKey: Uint8Array;
   fileSha256: Uint8Array;
@@ -51,7 +55,7 @@ export type MediaReference = {
   fileLength: number;
 };
 
-/** Decrypts media and checks everything there is to check. @throws naming the first check that fails. */
+/** Decrypts media. Checks both hashes, the MAC and the length, and throws with the first check that fails. */
 export function openMedia(ciphertext: Buffer, reference: MediaReference, kind: MediaKind): Buffer {
   const { iv, cipherKey, macKey } = keys(reference.mediaKey, kind);
   if (reference.mediaKey.length === 0) return openPlain(ciphertext, reference);
@@ -65,7 +69,7 @@ export function openMedia(ciphertext: Buffer, reference: MediaReference, kind: M
   return plaintext;
 }
 
-/** The file of a channel, which is in the clear. */
+/** Checks a file in a channel, which is not encrypted. */
 function openPlain(file: Buffer, { fileSha256, fileLength }: MediaReference): Buffer {
   if (!sha256(file).equals(fileSha256)) throw new Error("fileSha256 does not match the file");
   if (file.length !== fileLength) throw new Error("fileLength does not match the file");

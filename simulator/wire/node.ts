@@ -7,7 +7,6 @@ import {
   SINGLE_BYTE_TOKENS,
   TAGS,
 } from "./baileys.ts";
-import { SERVER_JID } from "./jid.ts";
 
 export type { BinaryNode };
 export type Attrs = Record<string, string>;
@@ -16,6 +15,7 @@ type Content = BinaryNode[] | Uint8Array | string;
 const COMPRESSED = 2;
 const dictionary = { DOUBLE_BYTE_TOKENS, SINGLE_BYTE_TOKENS, TAGS };
 
+/** Builds a stanza or an element of one. Attributes without a value are left out. */
 export function node(tag: string, attrs: Record<string, string | undefined> = {}, content?: Content): BinaryNode {
   const present: Attrs = {};
   for (const [name, value] of Object.entries(attrs)) if (value !== undefined) present[name] = value;
@@ -26,7 +26,7 @@ export function encode(stanza: BinaryNode): Buffer {
   return encodeBinaryNode(stanza);
 }
 
-/** Throws on bytes that are no binary node. */
+/** Decodes a frame, inflating it if it is compressed. Throws if it is not a binary node. */
 export function decode(frame: Buffer): BinaryNode {
   const body = (frame[0] ?? 0) & COMPRESSED ? inflateSync(frame.subarray(1)) : frame.subarray(1);
   return decodeDecompressedBinaryNode(body, dictionary);
@@ -48,6 +48,7 @@ export function bytes(stanza: BinaryNode | undefined): Buffer | undefined {
   return typeof content === "string" ? Buffer.from(content) : undefined;
 }
 
+/** The content of a child element. Throws `BadStanza` if the child is absent or has another length. */
 export function childBytes(stanza: BinaryNode | undefined, tag: string, length?: number): Buffer {
   const found = bytes(child(stanza, tag));
   if (!found || (length !== undefined && found.length !== length)) {
@@ -56,27 +57,16 @@ export function childBytes(stanza: BinaryNode | undefined, tag: string, length?:
   return found;
 }
 
+/** The content of a child element as a big-endian unsigned integer. Throws `BadStanza` if the child is absent. */
 export function childUint(stanza: BinaryNode | undefined, tag: string): number {
   const found = childBytes(stanza, tag);
   return found.readUIntBE(0, found.length);
 }
 
-/** The answer `type=result` to an `iq`. */
-export function result(iq: BinaryNode, content?: BinaryNode[]): BinaryNode {
-  return node("iq", { id: iq.attrs.id, type: "result", from: iq.attrs.to ?? SERVER_JID }, content);
-}
-
-/** The answer `type=error` to an `iq`. */
-export function failure(iq: BinaryNode, code: number, text: string): BinaryNode {
-  return node("iq", { id: iq.attrs.id, type: "error", from: iq.attrs.to ?? SERVER_JID }, [
-    node("error", { code: String(code), text }),
-  ]);
-}
-
-/** A stanza that lacks what its kind must have; answered with 400. */
+/** A malformed stanza: it lacks a required part. The server answers an `iq` of this kind with 400. */
 export class BadStanza extends Error {}
 
-/** Short text of a stanza for logs and failed tests: names and attributes, no contents. */
+/** Describes a stanza in logs and failed tests: tags and attributes, without contents. */
 export function describe(stanza: BinaryNode): string {
   const attrs = Object.entries(stanza.attrs).map(([name, value]) => ` ${name}=${value}`);
   const inner = children(stanza).map(describe).join("");

@@ -5,11 +5,13 @@ import { gcmDecrypt, gcmEncrypt, generateKeyPair, hkdf, secretKey, sha256, share
 
 const PROTOCOL = Buffer.from("Noise_XX_25519_AESGCM_SHA256\0\0\0\0");
 const EMPTY = Buffer.alloc(0);
+/** `WA`, then the protocol version and the token dictionary version: `NOISE_WA_HEADER` in Baileys. */
 export const NOISE_HEADER = Buffer.from([0x57, 0x41, 6, 3]);
 
-/** What a client proves and says in its last handshake message. */
+/** The client's Noise key, which it has proved to own, and its login data, from the last handshake message. */
 export type ClientFinish = { noiseKey: Buffer; payload: proto.ClientPayload };
 
+/** One direction of the transport: a key and a message counter. */
 class Direction {
   #key: KeyObject;
   #counter = 0;
@@ -33,7 +35,7 @@ class Direction {
   }
 }
 
-/** The responder's side of Noise XX, then the transport. One per socket; every method throws on a forged message. */
+/** The responder's side of Noise XX, then the transport. One per socket. Every method throws if a message is forged. */
 export class NoiseResponder {
   #certificates: Certificates;
   #ephemeral = generateKeyPair();
@@ -78,7 +80,7 @@ export class NoiseResponder {
     return plaintext;
   }
 
-  /** Takes the ClientHello and returns the encoded ServerHello. */
+  /** Reads the ClientHello and returns the encoded ServerHello. */
   hello(frame: Uint8Array): Buffer {
     const clientEphemeral = proto.HandshakeMessage.decode(frame).clientHello?.ephemeral;
     if (clientEphemeral?.length !== 32) throw new Error("ClientHello without an ephemeral key");
@@ -95,7 +97,7 @@ export class NoiseResponder {
     );
   }
 
-  /** Takes the ClientFinish; from here on `encrypt` and `decrypt` carry the transport. */
+  /** Reads the ClientFinish. After it, `encrypt` and `decrypt` handle the transport. */
   finish(frame: Uint8Array): ClientFinish {
     const message = proto.HandshakeMessage.decode(frame).clientFinish;
     if (!message?.static?.length || !message.payload?.length) throw new Error("incomplete ClientFinish");

@@ -1,6 +1,6 @@
-// libsignal keeps its message schema to itself; a few of its fields are needed before, or without, decryption.
+// libsignal does not export its message schema. The simulator reads a few fields without decrypting the message.
 
-/** The fields of a protobuf message by number: varints as numbers, byte strings as buffers. Throws on garbage. */
+/** The fields of a protobuf message by number: varints as numbers, byte strings as buffers. Throws on malformed input. */
 export function readFields(data: Buffer): Map<number, number | Buffer> {
   const fields = new Map<number, number | Buffer>();
   let offset = 0;
@@ -33,13 +33,13 @@ function buffer(fields: Map<number, number | Buffer>, field: number): Buffer {
   return value;
 }
 
-/** A PreKeySignalMessage: version byte, then base key (2), identity key (3) and the inner message (4). */
+/** Reads a PreKeySignalMessage: a version byte, then base key (2), identity key (3) and inner message (4). */
 export function readPreKeyMessage(ciphertext: Buffer): { baseKey: Buffer; identityKey: Buffer; message: Buffer } {
   const fields = readFields(ciphertext.subarray(1));
   return { baseKey: buffer(fields, 2), identityKey: buffer(fields, 3), message: buffer(fields, 4) };
 }
 
-/** A SignalMessage: version byte, the ratchet key (1) among others, and 8 bytes of MAC. */
+/** Reads the ratchet key (1) of a SignalMessage, which has a version byte before its fields and an 8-byte MAC after them. */
 export function readRatchetKey(ciphertext: Buffer): Buffer {
   return buffer(readFields(ciphertext.subarray(1, -8)), 1);
 }

@@ -2,7 +2,7 @@ import type { WebSocket } from "ws";
 
 type Held = { due: number; run: () => void };
 
-/** Delivers in order, each thing not before its time. */
+/** Runs callbacks in order, each after its delay. */
 class DelayLine {
   #held: Held[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -37,8 +37,8 @@ class DelayLine {
   }
 }
 
-/** The wire between the server and one socket, where latency, silence and cuts happen. */
-export class Link {
+/** The bytes between the server and one socket. Simulates latency, silence and cuts. */
+export class Transport {
   #socket: WebSocket;
   #receive: (data: Buffer) => void;
   #in = new DelayLine();
@@ -68,20 +68,24 @@ export class Link {
     else this.#receive(data);
   }
 
+  /** Drops the socket without a close frame, as a dead network does. */
   cut(): void {
     this.#end();
     this.#socket.terminate();
   }
 
-  /** Closes politely, after what is under way has left. */
+  /** Closes with a close frame, after everything that is under way has left. */
   close(): void {
     if (this.latencyMs > 0 || !this.#out.empty) this.#out.add(this.latencyMs, () => this.#socket.close());
     else this.#socket.close();
   }
 
-  /** Resolves when the silence is over. */
+  /**
+   * Keeps the socket open, but lets nothing pass for `ms`. Then it either cuts the socket, which loses what was under way,
+   * or resumes and delivers it, as TCP does when the network returns. Resolves when the silence is over.
+   */
   silence(ms: number, then: "cut" | "resume"): Promise<void> {
-    if (this.#silent) throw new Error("the link is silent already");
+    if (this.#silent) throw new Error("the transport is silent already");
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         const held = this.#silent;

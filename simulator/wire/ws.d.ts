@@ -1,4 +1,4 @@
-// `ws` ships no types; this declares the part of its API that the simulator uses.
+// The package `ws` has no types. This declares the part of its API that the simulator uses.
 declare module "ws" {
   import type { EventEmitter } from "node:events";
   import type { IncomingMessage, Server } from "node:http";

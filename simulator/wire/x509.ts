@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 
-// Just enough DER (X.690) and X.509 v3 (RFC 5280) to give the media host a certificate that clients verify.
+// The part of DER (X.690) and X.509 v3 (RFC 5280) that the media host needs for a certificate that clients accept.
 const OID = {
   commonName: "2.5.4.3",
   ecdsaWithSha256: "1.2.840.10045.4.3.2",
@@ -95,7 +95,10 @@ function pem(encoded: Buffer): string {
 
 export type TlsIdentity = { ca: string; cert: string; key: string };
 
-/** A fresh CA and a server certificate of it, as PEM. @param now milliseconds since the epoch. */
+/**
+ * Creates a CA and a server certificate that it signs, both as PEM.
+ * @param now milliseconds since the epoch
+ */
 export function issueTls(names: { dns: string[]; ip: string[] }, now: number): TlsIdentity {
   const ca = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const server = generateKeyPairSync("ec", { namedCurve: "P-256" });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Phone } from "../../simulator/index.ts";
 import { removeContact, saveContact } from "../../simulator/phone/owner/contacts.ts";
-import { changeSubject } from "../../simulator/stanza/group/changes.ts";
+import { changeSubject } from "../../simulator/stanza/group/settings.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 import { type RestClient, restClient } from "./rest.ts";

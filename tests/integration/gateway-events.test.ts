@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Phone } from "../../simulator/index.ts";
 import type { InboxMessage } from "../../simulator/phone/mailbox/inbox.ts";
-import { newMessageId } from "../../simulator/phone/sender.ts";
+import { newMessageId } from "../../simulator/phone/mailbox/message-id.ts";
 import type { Answer } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 import { at, type Body, type Crew, refused, startCrew } from "./crew.ts";

@@ -1,51 +1,57 @@
-/** What the simulated WhatsApp does, and the files in `simulator` that do it. */
+/** The parts of the simulated WhatsApp, and the files in `simulator` that implement them. */
 export const features = {
   linking: {
-    what: "a phone scans the QR code or takes the pairing code",
-    files: ["model/link-requests.ts", "stanza/device/pairing.ts"],
+    what: "a phone scans the QR code or enters the linking code",
+    files: ["stanza/device/pairing.ts", "stanza/device/link-code.ts", "phone/pairing.ts"],
   },
-  unlinking: { what: "a device is taken off the account", files: ["stanza/device/link.ts"] },
-  connection: { what: "sockets open, end and come back", files: ["server/connection.ts"] },
+  unlinking: { what: "a device is removed from the account", files: ["stanza/device/device-list.ts"] },
+  connection: { what: "sockets open, close and reconnect", files: ["server/connection.ts"] },
   messages: {
-    what: "messages reach phones end-to-end encrypted",
-    files: ["stanza/message/message.ts", "phone/mailbox/inbox.ts"],
+    what: "messages reach phones, end-to-end encrypted",
+    files: ["stanza/message/route.ts", "phone/mailbox/inbox.ts"],
   },
   media: {
-    what: "files are uploaded, kept and downloaded encrypted",
+    what: "encrypted files are uploaded, stored and downloaded",
     files: ["server/media-host.ts", "wire/media.ts"],
   },
-  fate: { what: "phones show edits, deletions and reactions", files: ["phone/mailbox/fate.ts"] },
-  receipts: { what: "delivered and read reach the sender", files: ["stanza/message/receipt.ts"] },
-  numbers: { what: "who is on WhatsApp, with LIDs", files: ["stanza/account/usync.ts"] },
-  blocklist: { what: "blocked people reach nobody", files: ["stanza/account/profile.ts"] },
-  "app state": {
-    what: "what linked devices share with the phone",
-    files: ["model/app-state.ts", "phone/app-state.ts"],
+  fate: { what: "phones show edits, deletions and reactions", files: ["phone/effects.ts", "phone/mailbox/fate.ts"] },
+  receipts: { what: "delivery and read receipts reach the sender", files: ["stanza/message/receipt.ts"] },
+  numbers: { what: "whether a number is on WhatsApp, and its LID", files: ["stanza/account/usync.ts"] },
+  blocklist: {
+    what: "messages from blocked accounts are not delivered",
+    files: ["stanza/account/profile.ts", "stanza/message/envelope.ts"],
   },
-  presence: { what: "who is online or typing, told to whom", files: ["stanza/account/presence.ts"] },
+  "app state": {
+    what: "the settings that a phone and its linked devices share",
+    files: ["stanza/account/app-state.ts", "phone/app-state.ts"],
+  },
+  presence: { what: "subscribers see who is online, chats see who types", files: ["stanza/account/presence.ts"] },
   profile: {
-    what: "names, texts and pictures of accounts",
+    what: "names, about texts and pictures of accounts",
     files: ["stanza/account/profile.ts", "stanza/account/picture.ts"],
   },
-  statuses: { what: "status posts reach their audience and no others", files: ["stanza/message/status-post.ts"] },
+  statuses: { what: "status posts reach their audience and nobody else", files: ["stanza/message/status-post.ts"] },
   groups: {
-    what: "groups with members, admins, settings and invites",
-    files: ["model/group.ts", "stanza/group/queries.ts"],
+    what: "groups with members, admins, settings and invite links",
+    files: ["model/group.ts", "stanza/group/change.ts", "stanza/group/queries.ts"],
   },
   communities: {
-    what: "communities with their groups",
-    files: ["stanza/group/community.ts", "stanza/group/community-changes.ts"],
+    what: "communities and their groups",
+    files: ["stanza/group/community-changes.ts", "stanza/group/membership.ts"],
   },
   channels: {
-    what: "channels that are followed, muted and posted in",
-    files: ["model/channel.ts", "stanza/channel/queries.ts"],
+    what: "channels are followed, muted and posted in",
+    files: ["stanza/channel/queries.ts", "stanza/channel/post.ts"],
   },
   labels: {
-    what: "labels of a business, shared with its phone",
-    files: ["model/app-state.ts", "phone/owner/labels.ts"],
+    what: "labels of a business account, shared with its phone",
+    files: ["phone/owner/labels.ts", "phone/app-state.ts"],
   },
-  "polls and events": { what: "phones vote and answer, encrypted", files: ["phone/surveys.ts"] },
-  calls: { what: "calls ring, are taken, rejected and missed", files: ["model/call.ts", "stanza/call.ts"] },
+  "polls and events": {
+    what: "phones vote and answer, encrypted",
+    files: ["phone/surveys.ts", "phone/survey-response.ts"],
+  },
+  calls: { what: "calls ring, and are accepted, rejected or missed", files: ["model/call.ts", "stanza/call.ts"] },
 } satisfies Record<string, { what: string; files: readonly string[] }>;
 
 export type Feature = keyof typeof features;

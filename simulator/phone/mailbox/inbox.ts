@@ -1,43 +1,42 @@
 import type { proto } from "../../wire/baileys.ts";
 import type { Content } from "../../wire/content.ts";
 import { type Fate, untouched } from "./fate.ts";
+import { Waiters } from "./waiters.ts";
 
-/** A message as a phone shows it. JIDs are in phone-number form, or the group's. */
+/** A message as a phone shows it. JIDs are phone-number JIDs, or those of groups and channels. */
 export type InboxMessage = Content &
   Fate & {
     id: string;
-    /** The other side's JID, or the group's. */
+    /** JID of the other side, or of the group or channel. */
     chat: string;
     from: string;
     fromLid: string;
     /** The device that sent it: 0 is a phone, others are linked devices. */
     fromDevice: number;
-    /** Sent from a linked device of this very account. */
+    /** Whether a linked device of this account sent it. */
     fromMe: boolean;
     pushName: string | undefined;
-    /** Seconds since the epoch, as the server stamped it. */
+    /** Server time in seconds since the epoch. */
     timestamp: number;
     /** How the sender addressed it. */
     addressing: "pn" | "lid";
     message: proto.IMessage;
-    /** How often it arrived; 1 when all is well. */
+    /** How often it arrived; 1 if nothing went wrong. */
     copies: number;
-    /** Milliseconds since the epoch when the phone decrypted it. */
+    /** When the phone decrypted it, in milliseconds since the epoch. */
     receivedAt: number;
     read: boolean;
-    /** The sender's full address as it stood on the envelope; receipts go there. */
+    /** The sender's full address on the envelope, to which receipts go. */
     replyTo: { to: string; participant: string | undefined };
   };
 
-type Waiter = { matches: (message: InboxMessage) => boolean; settle: (message: InboxMessage) => void };
-
-/** What a phone has received: every message once, however often it came. */
+/** The messages that a phone has received. A message that arrives again is counted, not added. */
 export class Inbox {
   readonly messages: InboxMessage[] = [];
-  #byKey = new Map<string, InboxMessage>();
-  #waiters = new Set<Waiter>();
-  #listeners = new Set<(message: InboxMessage) => void>();
-  /** Copies beyond the first, over all messages. */
+  readonly #byKey = new Map<string, InboxMessage>();
+  readonly #waiters = new Waiters<InboxMessage>();
+  readonly #listeners = new Set<(message: InboxMessage) => void>();
+  /** Copies after the first, over all messages. */
   duplicates = 0;
 
   static key(chat: string, from: string, id: string): string {
@@ -48,7 +47,7 @@ export class Inbox {
     return this.#byKey.get(Inbox.key(chat, from, id));
   }
 
-  /** Returns false for a copy of a message that is there already. */
+  /** Returns false for a copy of a message that the inbox contains. */
   add(message: InboxMessage): boolean {
     const key = Inbox.key(message.chat, message.from, message.id);
     const known = this.#byKey.get(key);
@@ -58,14 +57,14 @@ export class Inbox {
     }
     this.#byKey.set(key, message);
     this.messages.push(message);
-    for (const waiter of this.#waiters) if (waiter.matches(message)) waiter.settle(message);
+    this.#waiters.offer(message);
     for (const listener of this.#listeners) listener(message);
     return true;
   }
 
-  /** Puts back what an earlier run had received; nobody is told. */
+  /** Adds a message from an earlier run, without calling listeners. */
   restore(message: InboxMessage): void {
-    // A state of the time before has no fates.
+    // A state file of an older version has no `Fate`.
     Object.assign(message, { ...untouched(), ...message });
     this.#byKey.set(Inbox.key(message.chat, message.from, message.id), message);
     this.messages.push(message);
@@ -77,35 +76,23 @@ export class Inbox {
     this.duplicates++;
   }
 
-  /** @returns a function that stops the listening. */
+  /** Calls the listener for each new message. Returns a function that removes the listener. */
   listen(listener: (message: InboxMessage) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** The first message that matches, now or later. @throws after `timeoutMs`. */
+  /** Resolves with the first message that matches, now or later. Rejects after `timeoutMs`. */
   waitFor(matches: (message: InboxMessage) => boolean, timeoutMs: number): Promise<InboxMessage> {
     const present = this.messages.find(matches);
     if (present) return Promise.resolve(present);
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter = {
-        matches,
-        settle: (message) => {
-          clearTimeout(timer);
-          this.#waiters.delete(waiter);
-          resolve(message);
-        },
-      };
-      const timer = setTimeout(() => {
-        this.#waiters.delete(waiter);
-        const last = this.messages.slice(-3).map(({ kind, text }) => `${kind} ${JSON.stringify(text)}`);
-        reject(new Error(`no such message within ${timeoutMs} ms; ${this.messages.length} arrived, last: ${last}`));
-      }, timeoutMs);
-      this.#waiters.add(waiter);
+    return this.#waiters.wait(matches, timeoutMs, () => {
+      const last = this.messages.slice(-3).map(({ kind, text }) => `${kind} ${JSON.stringify(text)}`);
+      return `no message matched within ${timeoutMs} ms; ${this.messages.length} arrived, last: ${last}`;
     });
   }
 
-  /** Forgets what was shown, for long benchmarks; copies of forgotten messages count as new. */
+  /** Removes all messages, for long benchmarks. A copy of a removed message counts as new. */
   clear(): void {
     this.messages.length = 0;
     this.#byKey.clear();

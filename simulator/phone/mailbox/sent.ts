@@ -1,10 +1,12 @@
 import type { proto } from "../../wire/baileys.ts";
 import { type Fate, untouched } from "./fate.ts";
+import { Waiters } from "./waiters.ts";
 
+/** The delivery status of a message. */
 export type Status = "sent" | "delivered" | "read" | "played" | "failed";
 
 export type SeenReceipt = {
-  /** Phone-number JID of the account, and which of its devices. */
+  /** Phone-number JID of the account. */
   from: string;
   device: number;
   /** `delivery` stands for a receipt without a type. */
@@ -12,12 +14,12 @@ export type SeenReceipt = {
   at: number;
 };
 
-/** A message that this phone sent, and what became of it. */
+/** A message that this phone sent. */
 export type SentMessage = Fate & {
   id: string;
-  /** The chat: a phone-number JID or a group's. */
+  /** The chat: a phone-number JID or that of a group. */
   to: string;
-  /** The address that is on the envelope. */
+  /** The address on the envelope. */
   address: string;
   message: proto.IMessage;
   type: string;
@@ -25,24 +27,22 @@ export type SentMessage = Fate & {
   error: number | undefined;
   receipts: SeenReceipt[];
   retries: number;
-  /** Of a status: phone numbers or JIDs of who may see it. */
+  /** Only for a status post: phone numbers or JIDs of the people who may see it. */
   audience?: string[] | undefined;
-  /** What it says now, if it has been edited. */
+  /** The new text of an edited message. */
   text?: string | undefined;
 };
 
-/** A phone that sends more than this forgets its oldest messages, and can no longer repeat them. */
+/** A phone that sends more messages forgets the oldest ones and can no longer resend them. */
 const MAX_REMEMBERED = 50_000;
 
 const RANK: Record<Status, number> = { failed: 0, sent: 1, delivered: 2, read: 3, played: 4 };
 const STATUS: Record<string, Status> = { delivery: "delivered", read: "read", played: "played" };
 
-type Waiter = { id: string; matches: (sent: SentMessage) => boolean; settle: (sent: SentMessage) => void };
-
-/** A phone's own messages by id, and who waits for their receipts. */
+/** A phone's own messages by id, with their receipts. */
 export class SentMessages {
   readonly #byId = new Map<string, SentMessage>();
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters = new Waiters<SentMessage>();
 
   get size(): number {
     return this.#byId.size;
@@ -70,30 +70,17 @@ export class SentMessages {
     sent.receipts.push(receipt);
     const status = STATUS[receipt.type];
     if (status && RANK[status] > RANK[sent.status]) sent.status = status;
-    for (const waiter of this.#waiters) if (waiter.id === id && waiter.matches(sent)) waiter.settle(sent);
+    this.#waiters.offer(sent);
   }
 
-  /** Resolves when the message matches, now or after a receipt. @throws after `timeoutMs`. */
+  /** Resolves when the message matches, now or after a receipt. Rejects after `timeoutMs`. */
   waitFor(id: string, matches: (sent: SentMessage) => boolean, timeoutMs: number): Promise<SentMessage> {
     const sent = this.#byId.get(id);
     if (!sent) return Promise.reject(new Error(`this phone did not send ${id}`));
     if (matches(sent)) return Promise.resolve(sent);
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter = {
-        id,
-        matches,
-        settle: (settled) => {
-          clearTimeout(timer);
-          this.#waiters.delete(waiter);
-          resolve(settled);
-        },
-      };
-      const timer = setTimeout(() => {
-        this.#waiters.delete(waiter);
-        reject(new Error(`${id} did not get there within ${timeoutMs} ms; it is ${sent.status}`));
-      }, timeoutMs);
-      this.#waiters.add(waiter);
-    });
+    const matchesSent = (one: SentMessage) => one.id === id && matches(one);
+    const problem = () => `${id} did not reach the expected status within ${timeoutMs} ms; it is ${sent.status}`;
+    return this.#waiters.wait(matchesSent, timeoutMs, problem);
   }
 
   atLeast(id: string, status: "delivered" | "read" | "played", timeoutMs: number): Promise<SentMessage> {

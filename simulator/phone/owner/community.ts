@@ -1,11 +1,11 @@
 import type { Group } from "../../model/group.ts";
-import { changeGroup } from "../../stanza/group/changes.ts";
-import { createCommunity } from "../../stanza/group/community.ts";
-import { Refusal } from "../../stanza/iq.ts";
+import { Refusal } from "../../stanza/errors.ts";
+import { changeGroup } from "../../stanza/group/change.ts";
+import { createCommunity } from "../../stanza/group/create.ts";
 import { type BinaryNode, child, children, node } from "../../wire/node.ts";
 import type { Phone } from "../phone.ts";
 
-/** Makes a community with the groups that WhatsApp's apps make with it: announcements and one to talk in. */
+/** Creates a community with its announcement group and general chat, as WhatsApp's apps do. */
 export function makeCommunity(phone: Phone, subject: string, options: { anyoneAdds?: boolean } = {}): Group {
   const { anyoneAdds = true } = options;
   return createCommunity(phone.world, phone.account, subject, {
@@ -15,7 +15,7 @@ export function makeCommunity(phone: Phone, subject: string, options: { anyoneAd
   });
 }
 
-/** Puts a group into a community, or takes it out. @throws `Refusal` when the phone may not. */
+/** Adds a group to a community, or removes it. Throws `Refusal` if the phone may not do so. */
 export function changeLink(phone: Phone, community: string, action: "link" | "unlink", group: string): void {
   const named = [node("group", { jid: group })];
   const [answer] =

@@ -1,12 +1,16 @@
 import { PN_SERVER } from "../../wire/jid.ts";
 import type { Phone } from "../phone.ts";
 
+/** Source: `contactAction` of `chatModificationToAppPatch` in Baileys' Utils/chat-utils.ts. */
 const COLLECTION = "critical_unblock_low";
 const VERSION = 2;
 
 const index = (number: string): string[] => ["contact", `${number}@${PN_SERVER}`];
 
-/** Puts somebody into the phone's address book, or renames them there; linked devices are told. @param number digits */
+/**
+ * Adds or renames a contact in the phone's address book, which its linked devices share.
+ * @param number digits only
+ */
 export function saveContact(phone: Phone, number: string, name: string): void {
   const lid = phone.world.accounts.get(number)?.lidJid;
   const contactAction = {
@@ -18,7 +22,7 @@ export function saveContact(phone: Phone, number: string, name: string): void {
   phone.appState.set(COLLECTION, index(number), { contactAction }, VERSION);
 }
 
-/** Takes somebody out of the address book. */
+/** Removes a contact from the address book. */
 export function removeContact(phone: Phone, number: string): void {
   phone.appState.remove(COLLECTION, index(number), { contactAction: {} }, VERSION);
 }

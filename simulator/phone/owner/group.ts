@@ -1,13 +1,16 @@
-import { changeGroup } from "../../stanza/group/changes.ts";
+import { changeGroup } from "../../stanza/group/change.ts";
 import { type BinaryNode, node } from "../../wire/node.ts";
 import type { Phone } from "../phone.ts";
 
-/** What the phone's owner changes in a group, as clients say it: `<subject>`, `<locked>`, … @throws `Refusal`. */
+/** Changes a group with the same element as a client: `<subject>`, `<locked>` … Throws `Refusal`. */
 export function change(phone: Phone, group: string, what: BinaryNode): void {
   changeGroup(node("iq", { to: group, type: "set", xmlns: "w:g2" }, [what]), { world: phone.world, device: phone });
 }
 
-/** Adds, removes, promotes or demotes members. @param members JIDs. @throws `Refusal` when the phone may not. */
+/**
+ * Adds, removes, promotes or demotes members. Throws `Refusal` if the phone may not do so.
+ * @param members JIDs
+ */
 export function changeMembers(
   phone: Phone,
   group: string,

@@ -1,10 +1,11 @@
-import { isGroupJid, PN_SERVER } from "../../wire/jid.ts";
+import { isGroupJid, toJid } from "../../wire/jid.ts";
 import type { Phone } from "../phone.ts";
 
+/** Source: `addLabel` and `addChatLabel` of `chatModificationToAppPatch` in Baileys' Utils/chat-utils.ts. */
 const COLLECTION = "regular";
 const VERSION = 3;
 
-/** What every business account begins with, in this order and with these colors. */
+/** The labels of every new business account. The id is the position from 1, the color the position from 0. */
 const PREDEFINED = ["New customer", "New order", "Pending payment", "Paid", "Order complete"] as const;
 
 export type PhoneLabel = {
@@ -14,11 +15,11 @@ export type PhoneLabel = {
   /** 0 to 19. */
   color: number;
   predefinedId: number | undefined;
-  /** JIDs of the chats that carry it, as the app state spells them. */
+  /** JIDs of the chats that have it, as in the app state. */
   chats: string[];
 };
 
-/** The labels as the owner sees them. */
+/** The labels that the phone shows. */
 export function labelsOf(phone: Phone): PhoneLabel[] {
   const chats = (id: string): string[] =>
     phone.appState.entries.flatMap(({ index: [kind, label, chat], value }) =>
@@ -32,7 +33,7 @@ export function labelsOf(phone: Phone): PhoneLabel[] {
   });
 }
 
-/** Makes a label under the next id, which no label has had before. @returns the id. */
+/** Creates a label and returns its id, which no earlier label had. */
 export function createLabel(phone: Phone, name: string, color = 0): string {
   phone.appState.pull(COLLECTION);
   const taken = phone.appState.entries.flatMap(({ index: [kind, id] }) => (kind === "label_edit" ? Number(id) : []));
@@ -41,33 +42,33 @@ export function createLabel(phone: Phone, name: string, color = 0): string {
   return id;
 }
 
-/** @throws when the phone has no such label. */
+/** Changes a label. Throws if the phone does not have it. */
 export function changeLabel(phone: Phone, id: string, change: { name?: string; color?: number }): void {
   const { name, color, predefinedId } = find(phone, id);
   write(phone, id, { name, color, ...change, ...(predefinedId !== undefined && { predefinedId }) });
 }
 
-/** @throws when the phone has no such label. */
+/** Deletes a label. Throws if the phone does not have it. */
 export function deleteLabel(phone: Phone, id: string): void {
   const { name, color, predefinedId } = find(phone, id);
   write(phone, id, { name, color, deleted: true, ...(predefinedId !== undefined && { predefinedId }) });
 }
 
 /**
- * Puts a label on a chat or takes it off.
- * @param chat digits, a JID or a group's JID, which the app state will have as it is given here
+ * Adds a label to a chat or removes it. Throws if the phone does not have the label or the chat does not exist.
+ * @param chat a phone number, or the JID of an account or group, which the app state then contains unchanged
  */
 export function labelChat(phone: Phone, id: string, chat: string, labeled = true): void {
   find(phone, id);
-  const jid = chat.includes("@") ? chat : `${chat}@${PN_SERVER}`;
+  const jid = toJid(chat);
   if (isGroupJid(jid) ? !phone.world.groups.has(jid) : !phone.world.accountOf(jid)) {
     throw new Error(`${chat} is not on WhatsApp`);
   }
   phone.appState.set(COLLECTION, ["label_jid", id, jid], { labelAssociationAction: { labeled } }, VERSION);
 }
 
-/** What a business account has from the beginning. */
-export function beginWithLabels(phone: Phone): void {
+/** Creates the labels of a new business account. */
+export function addPredefinedLabels(phone: Phone): void {
   for (const [index, name] of PREDEFINED.entries()) {
     write(phone, String(index + 1), { name, color: index, predefinedId: index + 1 });
   }

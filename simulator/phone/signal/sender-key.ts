@@ -15,7 +15,7 @@ import {
 const VERSION = Buffer.from([0x33]);
 const MESSAGE_SEED = Buffer.from([1]);
 const CHAIN_SEED = Buffer.from([2]);
-/** As Signal: nobody may make us compute further ahead, and nobody may make us keep more. */
+/** Limits on the keys that a peer can make this device compute ahead and keep. Source: group_cipher.ts and sender-key-record.ts in Baileys' Signal/Group. */
 const MAX_AHEAD = 2000;
 const MAX_STATES = 5;
 
@@ -26,14 +26,14 @@ function messageKey(seed: Buffer): { iv: Buffer; key: Buffer } {
   return { iv: derived.subarray(0, 16), key: derived.subarray(16) };
 }
 
-/** The chain with which one device encrypts for a group. */
+/** The chain with which a device encrypts for a group. */
 export class SenderKey {
   readonly id = randomInt(1, 2 ** 31 - 1);
   readonly #signing: KeyPair = generateKeyPair();
   #chain: Buffer = randomBytes(32);
   #iteration = 0;
 
-  /** A SenderKeyDistributionMessage: lets its holder read from the next message on. */
+  /** Returns a SenderKeyDistributionMessage, with which a device can read from the next message on. */
   distribution(): Buffer {
     const { id } = this;
     const fields = {
@@ -60,7 +60,7 @@ export type SenderKeyRingState = Map<string, State[]>;
 
 type State = { id: number; signingKey: Buffer; next: Seed; skipped: Map<number, Buffer> };
 
-/** Sender keys that other devices have given us, by group and device. */
+/** The sender keys of other devices, by group and device. */
 export class SenderKeyRing {
   readonly #states: SenderKeyRingState;
 
@@ -72,7 +72,7 @@ export class SenderKeyRing {
     return this.#states;
   }
 
-  /** @throws on a malformed distribution message. */
+  /** Stores a sender key. Throws if the distribution message is malformed. */
   accept(group: string, device: string, distribution: Buffer): void {
     const { id, iteration, chainKey, signingKey } = proto.SenderKeyDistributionMessage.decode(distribution.subarray(1));
     if (!chainKey?.length || !signingKey?.length) throw new Error("incomplete sender key");
@@ -82,7 +82,7 @@ export class SenderKeyRing {
     this.#states.set(`${group} ${device}`, states.slice(0, MAX_STATES));
   }
 
-  /** @throws `RepeatedMessage` for a message read before, `Error` when it cannot be read. */
+  /** Throws `RepeatedMessage` if the message was decrypted before, `Error` if it cannot be decrypted. */
   decrypt(group: string, device: string, message: Buffer): Buffer {
     const body = message.subarray(0, -64);
     const { id, iteration, ciphertext } = proto.SenderKeyMessage.decode(body.subarray(1));
@@ -115,4 +115,5 @@ export class SenderKeyRing {
   }
 }
 
+/** The message was decrypted before. */
 export class RepeatedMessage extends Error {}

@@ -1,12 +1,12 @@
 import { randomInt } from "node:crypto";
 import { ProtocolAddress, SessionBuilder, SessionCipher, SessionRecord, type SignalStorage } from "libsignal";
-import type { Bundle } from "../../model/device.ts";
+import type { Bundle } from "../../model/credentials.ts";
 import { generateKeyPair, type KeyPair, sign, signalKey, verify } from "../../wire/crypto.ts";
 import { readPreKeyMessage, readRatchetKey } from "../../wire/protobuf.ts";
 
-/** Parts of libsignal's records that its types leave out. */
+/** Parts of libsignal's records that its types omit. */
 type Session = { getChain(key: Buffer): unknown };
-type Record_ = SessionRecord & {
+type OpenRecord = SessionRecord & {
   sessions: Record<string, unknown>;
   getOpenSession(): Session | undefined;
 };
@@ -14,7 +14,7 @@ type LibsignalPair = { privKey: Buffer; pubKey: Buffer };
 
 export type Ciphertext = { type: "pkmsg" | "msg"; body: Buffer };
 
-/** What a store looks like at rest; binary values are base64. */
+/** A saved store. Binary values are base64. */
 export type SignalState = {
   registrationId: number;
   identity: { public: string; private: string };
@@ -32,8 +32,8 @@ const unpack = (key: { public: string; private: string }): KeyPair => ({
 });
 
 /**
- * A phone's Signal keys and sessions. Sessions live in memory as libsignal's own objects, because turning them to
- * JSON for every message costs more than the encryption. Addresses are `<lid>.<device>`.
+ * A phone's Signal keys and sessions. It keeps sessions in memory as libsignal's own objects, because converting them to
+ * JSON for each message takes longer than the encryption. Addresses are `<lid>.<device>`.
  */
 export class SignalStore {
   readonly identity: KeyPair;
@@ -42,11 +42,11 @@ export class SignalStore {
   readonly #signature: Buffer;
   #preKeys = new Map<number, KeyPair>();
   #nextPreKeyId = 1;
-  #sessions = new Map<string, Record_>();
+  #sessions = new Map<string, OpenRecord>();
   readonly #scope: string;
   readonly #storage: SignalStorage;
 
-  /** @param scope tells this phone's jobs apart in libsignal's process-wide queue. */
+  /** @param scope distinguishes this phone's jobs in libsignal's queue, which is shared by the whole process */
   constructor(scope: string, state?: SignalState) {
     this.#scope = scope;
     this.identity = state ? unpack(state.identity) : generateKeyPair();
@@ -58,14 +58,14 @@ export class SignalStore {
     this.#nextPreKeyId = state?.nextPreKeyId ?? 1;
     for (const [id, key] of Object.entries(state?.preKeys ?? {})) this.#preKeys.set(Number(id), unpack(key));
     for (const [address, record] of Object.entries(state?.sessions ?? {})) {
-      this.#sessions.set(address, SessionRecord.deserialize(record as Uint8Array) as Record_);
+      this.#sessions.set(address, SessionRecord.deserialize(record as Uint8Array) as OpenRecord);
     }
     this.#storage = {
       loadSession: async (id) => this.#sessions.get(this.#address(id)),
       storeSession: async (id, record) => {
-        this.#sessions.set(this.#address(id), record as Record_);
+        this.#sessions.set(this.#address(id), record as OpenRecord);
       },
-      // Identities are checked before libsignal sees a message: by the account's signature, not by first use.
+      // The receiver checks identities before libsignal sees a message: by the account's signature, not on first use.
       isTrustedIdentity: () => true,
       loadPreKey: async (id) => {
         const key = this.#preKeys.get(Number(id));
@@ -87,7 +87,7 @@ export class SignalStore {
     return new ProtocolAddress(`${this.#scope}/${address.slice(0, dot)}`, Number(address.slice(dot + 1)));
   }
 
-  /** A bundle with a fresh one-time prekey. */
+  /** Returns a bundle with a new one-time prekey. */
   bundle(): Bundle {
     const key = generateKeyPair();
     const id = this.#nextPreKeyId++;
@@ -105,7 +105,7 @@ export class SignalStore {
     return this.#sessions.get(address)?.haveOpenSession() ?? false;
   }
 
-  /** Opens a session, replacing an open one. @throws when the signed prekey is not signed by the identity key. */
+  /** Opens a session, which replaces an open one. Throws if the identity key did not sign the signed prekey. */
   async open(address: string, bundle: Bundle): Promise<void> {
     const { identityKey, signedPreKey, preKey, registrationId } = bundle;
     if (!verify(identityKey, signalKey(signedPreKey.public), signedPreKey.signature)) {
@@ -132,7 +132,7 @@ export class SignalStore {
     return { type: type === 3 ? "pkmsg" : "msg", body: body as unknown as Buffer };
   }
 
-  /** @throws when the ciphertext is damaged, repeated or belongs to no session; the sessions are then as before. */
+  /** Throws if the ciphertext is damaged, repeated or belongs to no session. The sessions then stay as they were. */
   async decrypt(address: string, { type, body }: Ciphertext): Promise<Buffer> {
     const before = this.#needsSnapshot(address, { type, body }) ? this.#sessions.get(address)?.serialize() : undefined;
     const cipher = new SessionCipher(this.#storage, this.#protocolAddress(address));
@@ -141,12 +141,12 @@ export class SignalStore {
         ? await cipher.decryptPreKeyWhisperMessage(body)
         : await cipher.decryptWhisperMessage(body);
     } catch (error) {
-      if (before) this.#sessions.set(address, SessionRecord.deserialize(before) as Record_);
+      if (before) this.#sessions.set(address, SessionRecord.deserialize(before) as OpenRecord);
       throw error;
     }
   }
 
-  /** libsignal changes a session before it has checked the MAC; only a step of the ratchet could do lasting harm. */
+  /** libsignal changes a session before it checks the MAC. Only a ratchet step cannot be undone without a snapshot. */
   #needsSnapshot(address: string, { type, body }: Ciphertext): boolean {
     const record = this.#sessions.get(address);
     if (!record) return false;

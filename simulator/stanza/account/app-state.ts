@@ -1,10 +1,28 @@
-import { addPatch, COLLECTIONS, patchesSince, versionOf } from "../../model/app-state.ts";
-import { type BinaryNode, bytes, child, children, node, result } from "../../wire/node.ts";
-import { type IqHandler, Unsupported } from "../iq.ts";
+import type { Account, Endpoint } from "../../model/account.ts";
+import { appendPatch, COLLECTIONS, type NewPatch, patchesSince, versionOf } from "../../model/app-state.ts";
+import type { World } from "../../model/world.ts";
+import { SERVER_JID } from "../../wire/jid.ts";
+import { type BinaryNode, bytes, child, children, node } from "../../wire/node.ts";
+import { deliverToAccount } from "../deliver.ts";
+import { Unsupported } from "../errors.ts";
+import { type IqHandler, result } from "../iq.ts";
 
 const known = new Set<string>(COLLECTIONS);
 
-/** App state: gives each collection's patches since the client's version, and takes new ones. */
+/**
+ * Appends a patch and notifies the other devices of the account. Returns false if the collection has a newer version; the
+ * author must then update and try again.
+ */
+export function addPatch(world: World, account: Account, author: Endpoint, change: NewPatch): boolean {
+  if (!appendPatch(account.appState, change)) return false;
+  const { collection: name } = change;
+  const attrs = { from: SERVER_JID, id: world.nextId(), type: "server_sync", t: world.seconds };
+  const collection = node("collection", { name, version: String(versionOf(account.appState, name)) });
+  deliverToAccount(account, node("notification", attrs, [collection]), author);
+  return true;
+}
+
+/** `w:sync:app:state`: returns the patches of each collection since the client's version, and accepts new ones. */
 export const appState: IqHandler = (iq, { world, device }) => {
   const { account } = device;
   const answers = children(child(iq, "sync"), "collection").map((asked): BinaryNode => {

@@ -1,43 +1,43 @@
 import { Account } from "../../model/account.ts";
-import { notifyGroup } from "../../model/group.ts";
+import type { Group } from "../../model/group.ts";
 import type { World } from "../../model/world.ts";
 import { isGroupJid } from "../../wire/jid.ts";
-import { type BinaryNode, bytes, child, node, result } from "../../wire/node.ts";
-import { type IqHandler, Refusal } from "../iq.ts";
+import { type BinaryNode, bytes, child, node } from "../../wire/node.ts";
+import { Refusal } from "../errors.ts";
+import { notifyGroup } from "../group/notify.ts";
+import { type IqHandler, type Origin, result } from "../iq.ts";
 
-/** A profile picture, in the clear on the media host. */
-export type Picture = { id: string; directPath: string };
-
-/** Profile pictures of accounts and groups: `get` with a target, `set` with or without one, without bytes to remove. */
-export const picture: IqHandler = (iq, { world, device }) => {
+/**
+ * `w:profile:picture`: profile pictures of accounts and groups. `get` needs a target; `set` without one changes the client's
+ * own picture, and without bytes removes the picture.
+ */
+export const picture: IqHandler = (iq, origin) => {
+  const { world, device } = origin;
   const { target } = iq.attrs;
   const group = target && isGroupJid(target) ? world.groups.get(target) : undefined;
   const owner = group ?? (target ? world.accountOf(target) : device.account);
   if (!owner) throw new Refusal(404, "item-not-found");
-  if (iq.attrs.type === "get") {
-    if (owner instanceof Account && !owner.shows("profile", device.account)) throw new Refusal(401, "not-authorized");
-    if (!owner.picture) throw new Refusal(404, "item-not-found");
-    const { id, directPath } = owner.picture;
-    const attrs = {
-      id,
-      type: child(iq, "picture")?.attrs.type ?? "image",
-      url: world.media.url(directPath),
-      direct_path: directPath,
-    };
-    return result(iq, [node("picture", attrs)]);
-  }
+  if (iq.attrs.type === "get") return result(iq, [pictureNode(iq, owner, origin)]);
   if (group ? !group.members.has(device.account) : owner !== device.account) throw new Refusal(401, "not-authorized");
   if (group?.locked && !group.isAdmin(device.account)) throw new Refusal(403, "forbidden");
   const image = bytes(child(iq, "picture"));
   owner.picture = image && { id: String(world.clock()), directPath: world.media.put("pps", Buffer.from(image)) };
   const author = device.account.lidJid;
   const notice = owner.picture ? node("set", { id: owner.picture.id, author }) : node("delete", { author });
-  if (group) notifyGroup(world, group, device.account, notice, [], "picture");
+  if (group) notifyGroup(world, group, device.account, notice, { type: "picture" });
   else notifyContacts(world, device.account, notice);
   return result(iq, owner.picture ? [node("picture", { id: owner.picture.id })] : undefined);
 };
 
-/** Those who know the account's devices know the account. */
+function pictureNode(iq: BinaryNode, owner: Account | Group, { world, device }: Origin): BinaryNode {
+  if (owner instanceof Account && !owner.shows("profile", device.account)) throw new Refusal(401, "not-authorized");
+  if (!owner.picture) throw new Refusal(404, "item-not-found");
+  const { id, directPath } = owner.picture;
+  const type = child(iq, "picture")?.attrs.type ?? "image";
+  return node("picture", { id, type, url: world.media.url(directPath), direct_path: directPath });
+}
+
+/** Notifies the devices that cache the account's device list, which are those of its contacts. */
 function notifyContacts(world: World, account: Account, notice: BinaryNode): void {
   for (const device of account.watchers) {
     if (device.account.companions.get(device.id) !== device) continue;

@@ -1,9 +1,10 @@
 import type { Account } from "../../model/account.ts";
 import { isLidJid } from "../../wire/jid.ts";
-import { type BinaryNode, bytes, child, children, node, result } from "../../wire/node.ts";
-import { type IqHandler, Unsupported } from "../iq.ts";
+import { type BinaryNode, bytes, child, children, node } from "../../wire/node.ts";
+import { Unsupported } from "../errors.ts";
+import { type IqHandler, result } from "../iq.ts";
 
-/** Answers one protocol for one account. `jid` is how the client named it. */
+/** Answers one protocol for one account. `jid` is the name that the client used. */
 type Protocol = (account: Account, jid: string, viewer: Account) => BinaryNode | undefined;
 
 const protocols: Record<string, Protocol> = {
@@ -15,7 +16,7 @@ const protocols: Record<string, Protocol> = {
     );
     return node("devices", {}, [node("device-list", { hash: "2:sim" }, list)]);
   },
-  // The mapping goes only to who asked by phone number: clients take the user's jid for the phone number.
+  // Only for a query by phone number: clients use the jid of the answer as the phone number of the mapping.
   lid: (account, jid) => (isLidJid(jid) ? undefined : node("lid", { val: account.lidJid })),
   contact: () => node("contact", { type: "in" }),
   status: (account, _jid, viewer) =>
@@ -28,7 +29,7 @@ const protocols: Record<string, Protocol> = {
   business: () => undefined,
 };
 
-/** User sync: who is on WhatsApp, their devices, LIDs and statuses. */
+/** `usync`: whether numbers are on WhatsApp, and their devices, LIDs and about texts. */
 export const usync: IqHandler = (iq, { world, device }) => {
   const request = child(iq, "usync");
   const asked = children(child(request, "query")).map(({ tag }) => tag);

@@ -1,53 +1,24 @@
 import { randomBytes } from "node:crypto";
-import type { Account } from "../../model/account.ts";
-import { type Credentials, Device, type SignedPreKey } from "../../model/device.ts";
-import type { Connection } from "../../server/connection.ts";
+import { Device } from "../../model/account.ts";
+import type { Connection } from "../../model/connection.ts";
+import type { Credentials } from "../../model/credentials.ts";
+import type { Approval, PairingOffer, Registration } from "../../model/pairing.ts";
+import type { World } from "../../model/world.ts";
 import { proto } from "../../wire/baileys.ts";
 import { rawKey, signalKey, verify } from "../../wire/crypto.ts";
+import { signatureProblem } from "../../wire/device-identity.ts";
 import { formatJid, LID_SERVER, PN_SERVER, SERVER_JID } from "../../wire/jid.ts";
 import { BadStanza, type BinaryNode, bytes, child, node } from "../../wire/node.ts";
-import { announceDevices } from "./devices.ts";
+import { announceDevices } from "./device-list.ts";
 
-const ACCOUNT_SIGNATURE = Buffer.from([6, 0]);
-const DEVICE_SIGNATURE = Buffer.from([6, 1]);
+/** How many QR codes a client can show, one after the other. */
 const REFS = 6;
 
-/** What an unregistered client says of itself in its ClientPayload. */
-export type Registration = {
-  noiseKey: Buffer;
-  identityKey: Buffer;
-  registrationId: number;
-  signedPreKey: SignedPreKey;
-  platform: string;
-};
-
-/** A phone's consent to be linked, as it goes over the wire. */
-export type Approval = { account: Account; signedIdentity: Buffer; hmac: Buffer; keyIndex: number };
-
-export type LinkCodeHello = {
-  wrappedEphemeral: Buffer;
-  companionNoiseKey: Buffer;
-  ref: Buffer;
-  number: string;
-};
-
-/** A socket that waits for a phone to scan its QR or to be given its code. */
-export type PairingOffer = {
-  refs: string[];
-  registration: Registration;
-  approval?: Approval;
-  hello?: LinkCodeHello;
-  /** Resolves with the device when it has proved its keys; rejects when the socket ends before. */
-  paired: Promise<Device>;
-  settle: { resolve: (device: Device) => void; reject: (reason: Error) => void };
-  finish?: (bundle: Buffer, identity: Buffer) => void;
-};
-
-/** Throws when the client's keys are malformed or its signed prekey is not signed by its identity. */
+/** Throws if the client's keys are malformed or its identity key did not sign its signed prekey. */
 export function readRegistration(noiseKey: Buffer, payload: proto.ClientPayload): Registration {
   const data = payload.devicePairingData;
   if (!data?.eIdent || !data.eRegid || !data.eSkeyId || !data.eSkeyVal || !data.eSkeySig) {
-    throw new Error("registration without keys");
+    throw new Error("the registration has no keys");
   }
   const identityKey = rawKey(data.eIdent);
   const signedPreKey = {
@@ -64,12 +35,11 @@ export function readRegistration(noiseKey: Buffer, payload: proto.ClientPayload)
 }
 
 /** Sends `pair-device` with the refs for the client's QR codes. */
-export function offerPairing(connection: Connection, registration: Registration): PairingOffer {
+export function offerPairing(world: World, connection: Connection, registration: Registration): PairingOffer {
   const refs = Array.from({ length: REFS }, () => `2@${randomBytes(48).toString("base64")}`);
   const { promise: paired, ...settle } = Promise.withResolvers<Device>();
-  // Nobody may be waiting when a client gives up.
+  // If no phone waits, a client that gives up must not cause an unhandled rejection.
   paired.catch(() => undefined);
-  const { world } = connection;
   for (const ref of refs) world.pairings.set(ref, connection);
   const attrs = { from: SERVER_JID, type: "set", id: world.nextId(), xmlns: "md" };
   const content = refs.map((ref) => node("ref", {}, Buffer.from(ref)));
@@ -77,11 +47,11 @@ export function offerPairing(connection: Connection, registration: Registration)
   return { refs, registration, paired, settle };
 }
 
-/** The phone said yes: the client gets `pair-success` and must answer with its own signature. */
-export function approvePairing(connection: Connection, approval: Approval): Promise<Device> {
-  const { world, pairing } = connection;
-  if (!pairing) throw new Error("the socket is not waiting to be paired");
-  if (pairing.approval) throw new Error("the socket is being paired already");
+/** Sends `pair-success` on behalf of a phone that approved the client. Resolves when the client has signed it. */
+export function approvePairing(world: World, connection: Connection, approval: Approval): Promise<Device> {
+  const { pairing } = connection;
+  if (!pairing) throw new Error("the socket does not wait to be linked");
+  if (pairing.approval) throw new Error("the socket is already being linked");
   pairing.approval = approval;
   const { account, keyIndex } = approval;
   const identity = proto.ADVSignedDeviceIdentityHMAC.encode({
@@ -103,12 +73,12 @@ export function approvePairing(connection: Connection, approval: Approval): Prom
   return pairing.paired;
 }
 
-/** The client's answer to `pair-success`: checks its ADV signature, registers the device and restarts the stream. */
-export function completePairing(connection: Connection, iq: BinaryNode): void {
-  const { world, pairing } = connection;
+/** Handles the answer to `pair-success`: checks the client's ADV signature, adds the device and ends the stream with 515. */
+export function completePairing(world: World, connection: Connection, iq: BinaryNode): void {
+  const { pairing } = connection;
   const approval = pairing?.approval;
   const signed = bytes(child(child(iq, "pair-device-sign"), "device-identity"));
-  if (!pairing || !approval || !signed) throw new BadStanza("pair-device-sign out of place");
+  if (!pairing || !approval || !signed) throw new BadStanza("unexpected pair-device-sign");
   const { account, keyIndex } = approval;
   const { registration } = pairing;
   const identity = proto.ADVSignedDeviceIdentity.decode(signed);
@@ -130,26 +100,4 @@ export function completePairing(connection: Connection, iq: BinaryNode): void {
   announceDevices(world, account, "add", device);
   connection.end({ code: "515" });
   pairing.settle.resolve(device);
-}
-
-/** What is wrong with a device's ADV identity, or undefined. Both signatures are checked. */
-export function signatureProblem(
-  identity: proto.IADVSignedDeviceIdentity,
-  accountKey: Buffer,
-  deviceKey: Buffer,
-): string | undefined {
-  const { details, accountSignature, deviceSignature } = identity;
-  if (!details || !accountSignature || !deviceSignature) return "the device identity is incomplete";
-  if (!verify(accountKey, Buffer.concat([ACCOUNT_SIGNATURE, details, deviceKey]), accountSignature)) {
-    return "the account did not sign the device identity";
-  }
-  if (!verify(deviceKey, Buffer.concat([DEVICE_SIGNATURE, details, deviceKey, accountKey]), deviceSignature)) {
-    return "the device did not sign the device identity";
-  }
-  return undefined;
-}
-
-/** The phone's part: the message that the account's key signs for a companion. */
-export function accountSignatureInput(details: Uint8Array, deviceKey: Uint8Array): Buffer {
-  return Buffer.concat([ACCOUNT_SIGNATURE, details, deviceKey]);
 }

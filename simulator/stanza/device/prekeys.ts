@@ -1,29 +1,22 @@
-import type { Bundle, Device } from "../../model/device.ts";
+import type { Device } from "../../model/account.ts";
+import type { SignedPreKey } from "../../model/credentials.ts";
 import type { World } from "../../model/world.ts";
 import { sha256, signalKey, uint, verify } from "../../wire/crypto.ts";
 import { SERVER_JID } from "../../wire/jid.ts";
-import {
-  BadStanza,
-  type BinaryNode,
-  child,
-  childBytes,
-  children,
-  childUint,
-  failure,
-  node,
-  result,
-} from "../../wire/node.ts";
-import { type IqHandler, Unsupported } from "../iq.ts";
+import { BadStanza, type BinaryNode, child, childBytes, children, childUint, node } from "../../wire/node.ts";
+import { Unsupported } from "../errors.ts";
+import { failure, type IqHandler, result } from "../iq.ts";
+import { bundleNodes, KEY_TYPE, readSignedPreKey, signedPreKeyNode } from "./bundle.ts";
 
-/** Below so many one-time prekeys the device is told to upload more. */
+/** Below this number of one-time prekeys, the server asks the device to upload more. */
 const LOW_PREKEYS = 5;
-const KEY_TYPE = Buffer.from([5]);
 
+/** `encrypt`: counts, checks, rotates and uploads the client's own keys, and returns the bundles of other devices. */
 export const encrypt: IqHandler = (iq, { world, device }) => {
   if (child(iq, "count")) return result(iq, [node("count", { value: String(device.preKeys.size) })]);
   if (child(iq, "digest")) return digest(iq, device);
   if (child(iq, "rotate")) {
-    device.credentials.signedPreKey = readSignedPreKey(child(iq, "rotate"), device);
+    device.credentials.signedPreKey = verifiedSignedPreKey(child(iq, "rotate"), device);
     return result(iq);
   }
   if (child(iq, "key")) return bundles(iq, world);
@@ -31,13 +24,8 @@ export const encrypt: IqHandler = (iq, { world, device }) => {
   throw new Unsupported("encrypt");
 };
 
-function readSignedPreKey(parent: BinaryNode | undefined, device: Device) {
-  const skey = child(parent, "skey");
-  const key = {
-    id: childUint(skey, "id"),
-    public: childBytes(skey, "value", 32),
-    signature: childBytes(skey, "signature", 64),
-  };
+function verifiedSignedPreKey(parent: BinaryNode | undefined, device: Device): SignedPreKey {
+  const key = readSignedPreKey(parent);
   if (!verify(device.credentials.identityKey, signalKey(key.public), key.signature)) {
     throw new BadStanza("the signed prekey is not signed by the identity key");
   }
@@ -46,9 +34,9 @@ function readSignedPreKey(parent: BinaryNode | undefined, device: Device) {
 
 function upload(iq: BinaryNode, device: Device): BinaryNode {
   if (!childBytes(iq, "identity", 32).equals(device.credentials.identityKey)) {
-    throw new BadStanza("the identity key is not the one that was paired");
+    throw new BadStanza("the identity key is not the one that was linked");
   }
-  const signedPreKey = readSignedPreKey(iq, device);
+  const signedPreKey = verifiedSignedPreKey(iq, device);
   for (const key of children(child(iq, "list"), "key")) {
     device.preKeys.set(childUint(key, "id"), childBytes(key, "value", 32));
   }
@@ -72,25 +60,6 @@ function digest(iq: BinaryNode, device: Device): BinaryNode {
   ]);
 }
 
-function signedPreKeyNode({ id, public: value, signature }: Bundle["signedPreKey"]): BinaryNode {
-  return node("skey", {}, [node("id", {}, uint(id, 3)), node("value", {}, value), node("signature", {}, signature)]);
-}
-
-/** The children that describe a bundle: in the answer to a key query, and in a retry receipt's `keys`. */
-export function bundleNodes(bundle: Bundle): BinaryNode[] {
-  const nodes = [
-    node("type", {}, KEY_TYPE),
-    node("identity", {}, bundle.identityKey),
-    signedPreKeyNode(bundle.signedPreKey),
-  ];
-  if (bundle.preKey) {
-    const { id, public: value } = bundle.preKey;
-    nodes.push(node("key", {}, [node("id", {}, uint(id, 3)), node("value", {}, value)]));
-  }
-  if (bundle.deviceIdentity) nodes.push(node("device-identity", {}, bundle.deviceIdentity));
-  return nodes;
-}
-
 function bundles(iq: BinaryNode, world: World): BinaryNode {
   const asked = children(child(iq, "key"), "user");
   if (asked.length === 0) return failure(iq, 400, "bad-request");
@@ -109,7 +78,7 @@ function bundles(iq: BinaryNode, world: World): BinaryNode {
   return result(iq, [node("list", {}, users)]);
 }
 
-/** Also called when a phone in this process takes a bundle. */
+/** Asks a device to upload prekeys if it has few left. Call it after taking a bundle. */
 export function noticeLowPreKeys(world: World, device: Device | undefined): void {
   if (!device || device.lowPreKeyNoticeOpen || device.preKeys.size >= LOW_PREKEYS) return;
   device.lowPreKeyNoticeOpen = true;

@@ -1,24 +1,26 @@
 import type { Account } from "../../model/account.ts";
-import { createGroup, type Group, groupNode } from "../../model/group.ts";
+import { groupsOf } from "../../model/community.ts";
+import type { Group } from "../../model/group.ts";
 import type { World } from "../../model/world.ts";
 import { type BinaryNode, bytes, child, children, node } from "../../wire/node.ts";
-import { Refusal } from "../iq.ts";
-import { createCommunity, depart, groupsOf, link, target, unlink } from "./community.ts";
+import { Refusal } from "../errors.ts";
+import { createCommunity, createGroup } from "./create.ts";
+import { joinCommunity, leaveCommunity } from "./membership.ts";
+import { groupNode, summaryNode } from "./nodes.ts";
+import { notifyGroup } from "./notify.ts";
+import { adminOnly } from "./permission.ts";
 
-/** Makes what `create` asks for when it is a community or a group of one; undefined for any other group. */
+/** Handles a `create` of a community, or of a group in one. Returns undefined for any other group. */
 export function createInCommunity(
   change: BinaryNode,
   creator: Account,
-  members: Account[],
+  members: readonly Account[],
   world: World,
 ): BinaryNode | undefined {
   const subject = change.attrs.subject ?? "";
   const parent = child(change, "parent");
   if (parent) {
-    const said = child(change, "description");
-    const text = bytes(child(said, "body"))?.toString() ?? "";
-    const at = Number(world.seconds);
-    const description = said?.attrs.id && text ? { id: said.attrs.id, text, author: creator, at } : undefined;
+    const description = readDescription(child(change, "description"), creator, world);
     const community = createCommunity(world, creator, subject, {
       approval: parent.attrs.default_membership_approval_mode ?? "request_required",
       anyoneAdds: child(change, "allow_non_admin_sub_group_creation") !== undefined,
@@ -36,21 +38,18 @@ export function createInCommunity(
   return groupNode(group);
 }
 
-/** Puts groups into a community, each with its own outcome. */
+function readDescription(element: BinaryNode | undefined, author: Account, world: World): Group["description"] {
+  const text = bytes(child(element, "body"))?.toString() ?? "";
+  return element?.attrs.id && text ? { id: element.attrs.id, text, author, at: Number(world.seconds) } : undefined;
+}
+
+/** Adds groups to a community. Each has its own result. */
 export function linkGroups(change: BinaryNode, community: Group, actor: Account, world: World): BinaryNode[] {
   adminOfCommunity(community, actor);
   const links = children(change, "link").map((one) => {
     const outcomes = children(one, "group").map(({ attrs }) => {
       const group = world.groups.get(attrs.jid ?? "");
-      const error = !group
-        ? "404"
-        : group.community
-          ? "406"
-          : group.parent
-            ? "409"
-            : group.isAdmin(actor)
-              ? undefined
-              : "403";
+      const error = linkError(group, actor);
       if (group && error === undefined) link(world, actor, community, group);
       return node("group", { jid: attrs.jid, error });
     });
@@ -59,12 +58,27 @@ export function linkGroups(change: BinaryNode, community: Group, actor: Account,
   return [node("links", {}, links)];
 }
 
-/** Takes groups out of a community, each with its own outcome. */
+function linkError(group: Group | undefined, actor: Account): string | undefined {
+  if (!group) return "404";
+  if (group.community) return "406";
+  if (group.parent) return "409";
+  return group.isAdmin(actor) ? undefined : "403";
+}
+
+/** Adds a group to a community: its members become members of the community, and both groups are notified. */
+function link(world: World, actor: Account, community: Group, group: Group): void {
+  group.parent = community;
+  joinCommunity(world, actor, group, [...group.members.keys()]);
+  notifyGroup(world, group, actor, node("link", { link_type: "parent_group" }, [summaryNode(community)]));
+  notifyGroup(world, community, actor, node("link", { link_type: "sub_group" }, [summaryNode(group)]));
+}
+
+/** Removes groups from a community. Each has its own result. */
 export function unlinkGroups(change: BinaryNode, community: Group, actor: Account, world: World): BinaryNode[] {
   adminOfCommunity(community, actor);
   const outcomes = children(change, "group").map(({ attrs }) => {
     const group = world.groups.get(attrs.jid ?? "");
-    // The group for the announcements goes with its community only.
+    // The announcement group belongs to its community permanently.
     const error = group?.parent !== community ? "404" : group.purpose === "announcements" ? "406" : undefined;
     if (group && error === undefined) unlink(world, actor, community, group);
     return node("group", { jid: attrs.jid, error });
@@ -72,15 +86,23 @@ export function unlinkGroups(change: BinaryNode, community: Group, actor: Accoun
   return [node("unlink", change.attrs, outcomes)];
 }
 
-/** All groups of a community, whoever of its members asks. */
+/** Removes a group from its community. Accounts that are members of both stay members of both. */
+function unlink(world: World, actor: Account, community: Group, group: Group): void {
+  group.parent = undefined;
+  group.purpose = undefined;
+  notifyGroup(world, group, actor, node("unlink", { unlink_type: "parent_group" }, [summaryNode(community)]));
+  notifyGroup(world, community, actor, node("unlink", { unlink_type: "sub_group" }, [summaryNode(group)]));
+}
+
+/** `sub_groups`: all groups of a community, for any of its members. */
 export function subGroups(world: World, community: Group): BinaryNode {
   if (!community.community) throw new Refusal(400, "bad-request");
-  return node("sub_groups", {}, groupsOf(world, community).map(target));
+  return node("sub_groups", {}, groupsOf(world, community).map(summaryNode));
 }
 
 export function leaveCommunities(change: BinaryNode, account: Account, world: World): BinaryNode[] {
   return children(change, "community").map(({ attrs }) => {
-    depart(world, account, communityAt(world, attrs.id, account), account);
+    leaveCommunity(world, account, communityAt(world, attrs.id, account), account);
     return node("community", { id: attrs.id });
   });
 }
@@ -95,8 +117,4 @@ function communityAt(world: World, jid: string | undefined, account: Account): G
 function adminOfCommunity(group: Group, actor: Account): void {
   if (!group.community) throw new Refusal(400, "bad-request");
   adminOnly(group, actor);
-}
-
-function adminOnly(group: Group, actor: Account): void {
-  if (!group.isAdmin(actor)) throw new Refusal(403, "forbidden");
 }

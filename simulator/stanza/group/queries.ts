@@ -1,28 +1,34 @@
-import { groupNode } from "../../model/group.ts";
-import { child, node, result } from "../../wire/node.ts";
-import { type IqHandler, Refusal, Unsupported } from "../iq.ts";
-import { changeGroup, invited } from "./changes.ts";
+import type { Group } from "../../model/group.ts";
+import { type BinaryNode, child, node } from "../../wire/node.ts";
+import { Refusal, Unsupported } from "../errors.ts";
+import { type IqHandler, result } from "../iq.ts";
+import { changeGroup } from "./change.ts";
 import { subGroups } from "./community-changes.ts";
+import { invited } from "./invite.ts";
+import { groupNode } from "./nodes.ts";
 
-/** Group queries. Only members see a group. */
+/** `w:g2`: queries and changes of groups. Only members see a group. */
 export const groups: IqHandler = (iq, { world, device }) => {
-  const to = iq.attrs.to ?? "";
   if (iq.attrs.type === "set") return changeGroup(iq, { world, device });
   if (child(iq, "participating")) {
-    const mine = [...world.groups.values()].filter((group) => group.members.has(device.account));
-    return result(iq, [node("groups", {}, mine.map(groupNode))]);
+    const own = [...world.groups.values()].filter((group) => group.members.has(device.account));
+    return result(iq, [node("groups", {}, own.map(groupNode))]);
   }
   const invite = child(iq, "invite");
   if (invite?.attrs.code) return result(iq, [groupNode(invited(world, invite.attrs.code))]);
-  const group = world.groups.get(to);
+  const group = world.groups.get(iq.attrs.to ?? "");
   if (!group) throw new Refusal(404, "item-not-found");
   if (!group.members.has(device.account)) throw new Refusal(403, "forbidden");
   if (child(iq, "query")) return result(iq, [groupNode(group)]);
   if (child(iq, "sub_groups")) return result(iq, [subGroups(world, group)]);
   if (!group.isAdmin(device.account)) throw new Refusal(401, "not-authorized");
   if (invite) return result(iq, [node("invite", { code: group.inviteCode })]);
-  if (!child(iq, "membership_approval_requests")) throw new Unsupported("w:g2 get");
-  const requests = [...group.requests].map(([account, at]) =>
+  if (child(iq, "membership_approval_requests")) return result(iq, [requestsNode(group)]);
+  throw new Unsupported("w:g2 get");
+};
+
+function requestsNode({ requests }: Group): BinaryNode {
+  const content = [...requests].map(([account, at]) =>
     node("membership_approval_request", {
       jid: account.lidJid,
       phone_number: account.pnJid,
@@ -30,5 +36,5 @@ export const groups: IqHandler = (iq, { world, device }) => {
       request_time: String(at),
     }),
   );
-  return result(iq, [node("membership_approval_requests", {}, requests)]);
-};
+  return node("membership_approval_requests", {}, content);
+}

@@ -1,9 +1,7 @@
-import type { Device } from "../../model/device.ts";
-import type { World } from "../../model/world.ts";
-import type { BinaryNode } from "../../wire/node.ts";
+import type { StanzaHandler } from "../iq.ts";
 
-/** A client's `ack`: what it names was received and need not be kept. An `error` says it could not be used. */
-export function receiveAck(world: World, device: Device, ack: BinaryNode): void {
+/** `ack` from a client: releases the stanza that it names. An `error` means that the client could not use the stanza. */
+export const receiveAck: StanzaHandler = (ack, { world, device }) => {
   world.counts.acks++;
   const { id, to, participant, type } = ack.attrs;
   if (id === undefined) return;
@@ -15,4 +13,4 @@ export function receiveAck(world: World, device: Device, ack: BinaryNode): void 
   );
   if (released) device.counts.acked++;
   if (released?.tag === "notification" && released.attrs.type === "encrypt") device.lowPreKeyNoticeOpen = false;
-}
+};

@@ -1,34 +1,23 @@
-import { type Endpoint, endpointJid } from "../../model/device.ts";
+import type { Endpoint } from "../../model/account.ts";
+import type { Group } from "../../model/group.ts";
 import type { World } from "../../model/world.ts";
-import { LID_SERVER } from "../../wire/jid.ts";
-import { type Attrs, type BinaryNode, child, children, node } from "../../wire/node.ts";
-import { corrupt, type Rejection, withIdentity } from "./message.ts";
+import { type BinaryNode, child, children, node } from "../../wire/node.ts";
+import type { Rejection } from "../errors.ts";
+import { deliverMessage, participantEnvelope, withIdentity } from "./envelope.ts";
 import { verifiedName } from "./verified-name.ts";
 
-/** A group message: the sender-key ciphertext to every device of every member, with its own key where one is given. */
+/** Delivers the sender-key ciphertext to each device of each member, with the device's copy of the key if the stanza has one. */
 export function routeGroupMessage(world: World, sender: Endpoint, stanza: BinaryNode): Rejection | undefined {
   const group = world.groups.get(stanza.attrs.to ?? "");
-  if (!group) return { code: 404, reason: "no such group" };
-  if (!group.members.has(sender.account)) return { code: 403, reason: "not a member" };
-  if (group.community) return { code: 405, reason: "nobody writes in a community itself" };
-  if (group.announcement && !group.isAdmin(sender.account)) return { code: 403, reason: "only admins may write" };
-  const { id = "", type = "text", edit } = stanza.attrs;
-  const attrs: Attrs = {
-    id,
-    type,
-    t: world.seconds,
-    from: group.jid,
-    participant: endpointJid(sender, LID_SERVER),
-    participant_pn: sender.account.pnJid,
-    addressing_mode: "lid",
-    notify: sender.account.pushName,
-  };
-  if (edit) attrs.edit = edit;
+  if (!group) return { code: 404, reason: "the group does not exist" };
+  const rejection = writeProblem(group, sender);
+  if (rejection) return rejection;
+  const attrs = participantEnvelope(world, sender, stanza, group.jid);
   const identity = child(stanza, "device-identity");
   const content = [...verifiedName(sender.account), ...children(stanza, "enc")];
   if (stanza.attrs.participant) {
     const target = world.endpointOf(stanza.attrs.participant);
-    if (!target || !group.members.has(target.account)) return { code: 404, reason: "no such participant" };
+    if (!target || !group.members.has(target.account)) return { code: 404, reason: "the participant is not a member" };
     target.deliver(node("message", attrs, withIdentity(content, identity)));
     return undefined;
   }
@@ -39,9 +28,14 @@ export function routeGroupMessage(world: World, sender: Endpoint, stanza: Binary
   }
   for (const target of group.endpoints()) {
     if (target === sender) continue;
-    const copy = node("message", attrs, withIdentity([...(keys.get(target) ?? []), ...content], identity));
-    const damaged = target.id !== 0 && target.account.companions.get(target.id)?.faults.corruptIn.take();
-    target.deliver(damaged ? corrupt(copy) : copy);
+    deliverMessage(target, attrs, withIdentity([...(keys.get(target) ?? []), ...content], identity));
   }
+  return undefined;
+}
+
+function writeProblem(group: Group, { account }: Endpoint): Rejection | undefined {
+  if (!group.members.has(account)) return { code: 403, reason: "the sender is not a member" };
+  if (group.community) return { code: 405, reason: "a community itself has no messages" };
+  if (group.announcement && !group.isAdmin(account)) return { code: 403, reason: "only admins may write" };
   return undefined;
 }

@@ -1,14 +1,15 @@
-import { type Device, type Endpoint, endpointJid } from "../../model/device.ts";
+import { type Endpoint, endpointJid } from "../../model/account.ts";
 import type { World } from "../../model/world.ts";
-import type { Connection } from "../../server/connection.ts";
 import { hasParticipants, LID_SERVER, parseJid, userJid } from "../../wire/jid.ts";
 import { type BinaryNode, children, node } from "../../wire/node.ts";
+import { deliverToAccount } from "../deliver.ts";
+import type { StanzaHandler } from "../iq.ts";
 
-/** Receipts between an account's own devices and the server; the other side never sees them. */
+/** Types of receipts that stay between an account's own devices and the server. */
 const OWN_ONLY = new Set(["sender", "peer_msg", "hist_sync", "read-self", "played-self"]);
 
-/** A receipt from a client: releases what it names, goes to who sent that, and is acknowledged. */
-export function receiveReceipt(world: World, connection: Connection, device: Device, stanza: BinaryNode): void {
+/** `receipt` from a client: releases the messages that it names, and goes to their sender. */
+export const receiveReceipt: StanzaHandler = (stanza, { world, connection, device }) => {
   const { id, to, type, participant } = stanza.attrs;
   if (!id) {
     connection.note(stanza, "receipt without id");
@@ -27,15 +28,16 @@ export function receiveReceipt(world: World, connection: Connection, device: Dev
   }
   routeReceipt(world, device, stanza);
   connection.send(node("ack", { class: "receipt", id, from: to, participant, type, t: world.seconds }));
-}
+};
 
+/** The ids of all messages that a receipt names. */
 export function receiptIds(receipt: BinaryNode): string[] {
   const [list] = children(receipt, "list");
   const rest = children(list, "item").map(({ attrs }) => attrs.id ?? "");
   return [receipt.attrs.id ?? "", ...rest];
 }
 
-/** Carries a receipt from one device to those that want to know. */
+/** Delivers a receipt from a device to the author of the message; a read receipt also to the reader's own devices. */
 export function routeReceipt(world: World, sender: Endpoint, stanza: BinaryNode): void {
   world.counts.receipts++;
   const { id, to, type, participant, recipient } = stanza.attrs;
@@ -62,14 +64,14 @@ export function routeReceipt(world: World, sender: Endpoint, stanza: BinaryNode)
     return;
   }
   if (target !== sender.account) {
-    // `inactive` too: it reaches the sender, whose apps show no ticks for it (whatsmeow receipt.go, `SetForceActiveDeliveryReceipts`).
-    for (const endpoint of target.endpoints()) endpoint.deliver(receipt);
+    // An `inactive` receipt also reaches the sender, whose apps ignore it (`SetForceActiveDeliveryReceipts` in whatsmeow's receipt.go).
+    deliverToAccount(target, receipt);
   }
-  if (type === "read") tellOwnDevices(sender, stanza, userJid(hasParticipants(to) ? to : author), world.seconds);
+  if (type === "read") notifyOwnDevices(sender, stanza, userJid(hasParticipants(to) ? to : author), world.seconds);
 }
 
-/** The account's other devices learn that a chat was read. */
-function tellOwnDevices(sender: Endpoint, stanza: BinaryNode, chat: string, t: string): void {
+/** Tells the account's other companions that a chat was read. */
+function notifyOwnDevices(sender: Endpoint, stanza: BinaryNode, chat: string, t: string): void {
   const { id, participant } = stanza.attrs;
   for (const endpoint of sender.account.endpoints()) {
     if (endpoint === sender || endpoint.id === 0) continue;

@@ -1,37 +1,25 @@
-import { type Endpoint, endpointJid } from "../../model/device.ts";
+import type { Endpoint } from "../../model/account.ts";
 import type { World } from "../../model/world.ts";
-import { LID_SERVER } from "../../wire/jid.ts";
-import { type Attrs, type BinaryNode, child, children, node } from "../../wire/node.ts";
-import { corrupt, isBlocked, type Rejection, withIdentity } from "./message.ts";
+import { type BinaryNode, child, children } from "../../wire/node.ts";
+import type { Rejection } from "../errors.ts";
+import { deliverMessage, isBlocked, participantEnvelope, withIdentity } from "./envelope.ts";
 
 /**
- * What is posted, deleted or said of a status: to the devices that its sender names and nobody else, each with the key that is
- * given for it.
+ * Delivers a status post, its deletion or a reaction to it: only to the devices that its sender names, each with its own copy
+ * of the sender key.
  */
-export function routeStatus(world: World, sender: Endpoint, stanza: BinaryNode): Rejection | undefined {
-  const { id = "", type = "text", edit, to = "", participant } = stanza.attrs;
-  const attrs: Attrs = {
-    id,
-    type,
-    t: world.seconds,
-    from: to,
-    participant: endpointJid(sender, LID_SERVER),
-    participant_pn: sender.account.pnJid,
-    addressing_mode: "lid",
-    notify: sender.account.pushName,
-  };
-  if (edit) attrs.edit = edit;
+export function routeStatusPost(world: World, sender: Endpoint, stanza: BinaryNode): Rejection | undefined {
+  const { to = "", participant } = stanza.attrs;
+  const attrs = participantEnvelope(world, sender, stanza, to);
   const identity = child(stanza, "device-identity");
   const content = children(stanza, "enc");
   const deliver = (target: Endpoint, keys: BinaryNode[]) => {
     if (target === sender || isBlocked(sender, target)) return;
-    const copy = node("message", attrs, withIdentity([...keys, ...content], identity));
-    const damaged = target.id !== 0 && target.account.companions.get(target.id)?.faults.corruptIn.take();
-    target.deliver(damaged ? corrupt(copy) : copy);
+    deliverMessage(target, attrs, withIdentity([...keys, ...content], identity));
   };
   if (participant) {
     const target = world.endpointOf(participant);
-    if (!target) return { code: 404, reason: "no such participant" };
+    if (!target) return { code: 404, reason: "the participant does not exist" };
     deliver(target, []);
     return undefined;
   }

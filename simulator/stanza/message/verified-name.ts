@@ -3,8 +3,8 @@ import { proto } from "../../wire/baileys.ts";
 import { type BinaryNode, node } from "../../wire/node.ts";
 
 /**
- * What stands in a message of a business: its verified name, in the certificate that WhatsApp issues. Nobody checks the
- * signature, so there is none.
+ * The verified name of a business, which its messages contain as a certificate from WhatsApp. Clients do not check the
+ * signature, so the simulator leaves it out.
  */
 export function verifiedName({ business }: Account): BinaryNode[] {
   if (!business) return [];

@@ -80,7 +80,7 @@ test("a newly linked client gets the phone's history as an encrypted blob from t
 
 test("a newly linked client gets the app-state key, and learns its push name and its LID mappings", async () => {
   await client.pair(alice);
-  expect(client.creds.myAppStateKeyId).toBe(alice.sync.keyId.toString("base64"));
+  expect(client.creds.myAppStateKeyId).toBe(alice.appState.key.id.toString("base64"));
   expect(client.creds.me?.name).toBe("Alice");
   expect(await client.sock.signalRepository.lidMapping.getLIDForPN(bob.jid)).toBe(bob.lidJid);
 });

@@ -1,10 +1,11 @@
-import type { Account } from "../../model/account.ts";
-import type { Device } from "../../model/device.ts";
+import type { Account, Device } from "../../model/account.ts";
 import type { World } from "../../model/world.ts";
 import { LID_SERVER, PN_SERVER } from "../../wire/jid.ts";
-import { node } from "../../wire/node.ts";
+import { child, node } from "../../wire/node.ts";
+import { Unsupported } from "../errors.ts";
+import { type IqHandler, result } from "../iq.ts";
 
-/** Tells every device that caches the account's device list, and the account's own companions, what changed. */
+/** Notifies the devices that cache the account's device list, and its own companions, of a new or removed device. */
 export function announceDevices(world: World, account: Account, change: "add" | "remove", device: Device): void {
   const listeners = new Set<Device>([...account.watchers, ...account.companions.values()]);
   listeners.delete(device);
@@ -19,7 +20,7 @@ export function announceDevices(world: World, account: Account, change: "add" | 
   }
 }
 
-/** Ends a companion's membership: it may not log in again, and an open socket is told so. */
+/** Unlinks a companion: its open socket ends with 401, and so does every later login. */
 export function removeDevice(world: World, device: Device): void {
   const { account } = device;
   if (account.companions.get(device.id) !== device) throw new Error(`device ${device.id} is not linked`);
@@ -28,3 +29,11 @@ export function removeDevice(world: World, device: Device): void {
   announceDevices(world, account, "remove", device);
   device.socket?.end({ code: "401" }, node("conflict", { type: "device_removed" }));
 }
+
+/** `remove-companion-device`: the client logs out. */
+export const unlink: IqHandler = (iq, { world, connection, device }) => {
+  if (!child(iq, "remove-companion-device")) throw new Unsupported("md");
+  connection.send(result(iq));
+  removeDevice(world, device);
+  return undefined;
+};

@@ -1,0 +1,21 @@
+import type { BinaryNode } from "../wire/node.ts";
+import type { Device, DeviceSocket } from "./account.ts";
+import type { PairingOffer } from "./pairing.ts";
+
+/** A client's socket as stanza handlers and phones see it. */
+export interface Connection extends DeviceSocket {
+  /** Undefined until the client has logged in. */
+  readonly device: Device | undefined;
+  /** Set while the client waits to be linked. */
+  readonly pairing: PairingOffer | undefined;
+  /** Sends `failure`, which rejects the login, and closes the socket. */
+  refuse(reason: number): void;
+  /** Closes with a close frame. */
+  close(): void;
+  /** Drops the socket without a close frame. */
+  cut(): void;
+  /** Sends the stanzas that were kept for the device, marked `offline`, and from now on each new one. */
+  activate(): void;
+  /** Records a stanza that the simulator does not know. */
+  note(stanza: BinaryNode, reason: string): void;
+}

@@ -1,0 +1,77 @@
+import { Account, type Business, type Device, type PrimaryEndpoint } from "../model/account.ts";
+import type { Bundle } from "../model/credentials.ts";
+import type { World } from "../model/world.ts";
+import type { Typing } from "../stanza/account/presence.ts";
+import type { BinaryNode } from "../wire/node.ts";
+import { Inbox } from "./mailbox/inbox.ts";
+import { SentMessages } from "./mailbox/sent.ts";
+import { type SignalState, SignalStore } from "./signal/signal-store.ts";
+
+/** How an envelope names accounts: by phone number or by LID. */
+export type Addressing = "pn" | "lid";
+
+/** A ciphertext that the phone could not decrypt. */
+export type DecryptionFailure = { id: string; from: string; type: string; error: string };
+
+export type BaseOptions = {
+  /** Digits with the country code. */
+  number: string;
+  pushName?: string;
+  /** Uses WhatsApp Business. With `true`, the business name is the push name. */
+  business?: Business | true;
+  /** How envelopes of this phone name accounts. Default: `lid`, as on WhatsApp today. */
+  addressing?: Addressing;
+};
+
+/** The state that all parts of a phone share. */
+export abstract class PhoneBase implements PrimaryEndpoint {
+  readonly id = 0;
+  readonly world: World;
+  readonly account: Account;
+  readonly signal: SignalStore;
+  readonly sent = new SentMessages();
+  readonly inbox = new Inbox();
+  /** Ciphertexts that the phone could not decrypt and asked for again. */
+  readonly failures: DecryptionFailure[] = [];
+  /** Errors while handling stanzas. A test must have none. */
+  readonly errors: Error[] = [];
+  /** Stanzas that are neither messages nor receipts. */
+  readonly notifications: BinaryNode[] = [];
+  /** Who typed or stopped typing in which chat, oldest first. */
+  readonly typing: { chat: string; from: string; state: Typing; at: number }[] = [];
+  addressing: Addressing;
+
+  constructor(world: World, options: BaseOptions, lid: string, signal?: SignalState) {
+    this.world = world;
+    this.signal = new SignalStore(options.number, signal);
+    this.account = new Account(options.number, lid, this.signal.identity.public, options.pushName ?? "");
+    const { business } = options;
+    this.account.business = business === true ? { name: options.pushName ?? options.number } : business;
+    this.account.phone = this;
+    this.addressing = options.addressing ?? "lid";
+  }
+
+  abstract deliver(stanza: BinaryNode): void;
+  abstract companionReady(device: Device): void;
+
+  takeBundle(): Bundle {
+    return this.signal.bundle();
+  }
+
+  get number(): string {
+    return this.account.number;
+  }
+
+  /** Phone-number JID. */
+  get jid(): string {
+    return this.account.pnJid;
+  }
+
+  get lidJid(): string {
+    return this.account.lidJid;
+  }
+
+  get pushName(): string {
+    return this.account.pushName;
+  }
+}

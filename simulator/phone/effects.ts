@@ -1,0 +1,31 @@
+import { isGroupJid } from "../wire/jid.ts";
+import type { PhoneBase } from "./base.ts";
+import { applyReaction } from "./mailbox/fate.ts";
+import type { InboxMessage } from "./mailbox/inbox.ts";
+import type { SentMessage } from "./mailbox/sent.ts";
+import { openResponse } from "./survey-response.ts";
+
+/** Applies an edit, deletion, reaction or answer to its target. If its author may not do so, nothing changes. */
+export function applyToTarget(phone: PhoneBase, message: InboxMessage): void {
+  const target = message.refersTo === undefined ? undefined : findTarget(phone, message.chat, message.refersTo);
+  if (!target) return;
+  const author = "from" in target ? target.from : phone.jid;
+  if (message.kind === "pollUpdate" || message.kind === "encEventResponse") openResponse(phone, target, message);
+  if (message.kind === "reaction") applyReaction(target, message.from, message.text ?? "");
+  if (message.kind === "edit" && author === message.from && !target.deleted) {
+    target.text = message.text;
+    target.edited = true;
+  }
+  if (message.kind === "revoke" && (author === message.from || isAdmin(phone, message))) target.deleted = true;
+}
+
+function findTarget(phone: PhoneBase, chat: string, id: string): InboxMessage | SentMessage | undefined {
+  const sent = phone.sent.get(id);
+  if (sent?.to === chat) return sent;
+  return phone.inbox.messages.findLast((message) => message.id === id && message.chat === chat);
+}
+
+function isAdmin({ world }: PhoneBase, { chat, from }: InboxMessage): boolean {
+  const account = world.accountOf(from);
+  return isGroupJid(chat) && account !== undefined && (world.groups.get(chat)?.isAdmin(account) ?? false);
+}

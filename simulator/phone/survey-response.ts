@@ -1,0 +1,96 @@
+import type { Account } from "../model/account.ts";
+import { proto } from "../wire/baileys.ts";
+import { readPoll } from "../wire/content.ts";
+import { gcmDecrypt, hkdf, sha256 } from "../wire/crypto.ts";
+import { LID_SERVER, PN_SERVER } from "../wire/jid.ts";
+import type { PhoneBase } from "./base.ts";
+import { applyResponse } from "./mailbox/fate.ts";
+import type { InboxMessage } from "./mailbox/inbox.ts";
+import type { SentMessage } from "./mailbox/sent.ts";
+
+export const ANSWERS = ["going", "notGoing", "maybe"] as const;
+export type EventAnswer = (typeof ANSWERS)[number];
+
+/** A poll or a calendar event. */
+export type Survey = InboxMessage | SentMessage;
+/** The last part of the HKDF info. */
+export type Use = "Poll Vote" | "Event Response";
+
+const SERVERS = [PN_SERVER, LID_SERVER];
+const NAMES = SERVERS.flatMap((creator) => SERVERS.map((responder) => ({ creator, responder })));
+
+export function creatorOf({ world, account }: PhoneBase, survey: Survey): Account {
+  return "from" in survey ? (world.accountOf(survey.from) ?? account) : account;
+}
+
+/**
+ * Derives the key for one person's answers to one message from that message's secret. Source: `decryptPollVote` and
+ * `decryptEventResponse` in Baileys' Utils/process-message.ts.
+ */
+export function responseKey(
+  survey: Survey,
+  { creator, responder }: { creator: string; responder: string },
+  use: Use,
+): { key: Buffer; aad: Buffer } {
+  const secret = secretOf(survey);
+  const { id } = survey;
+  if (!secret) throw new Error(`the message ${id} has no secret`);
+  const key = hkdf(secret, 32, { info: `${id}${creator}${responder}${use}` });
+  return { key, aad: Buffer.from(`${id}\0${responder}`) };
+}
+
+function secretOf({ message }: Survey): Uint8Array | undefined {
+  const secret = message.messageContextInfo?.messageSecret;
+  return secret?.length ? secret : undefined;
+}
+
+/** Decrypts an answer to a survey of this phone and stores it. If no name of the two accounts fits, nothing changes. */
+export function openResponse(phone: PhoneBase, survey: Survey, message: InboxMessage): void {
+  const { pollUpdateMessage: vote, encEventResponseMessage: answer } = message.message;
+  const sealed = vote?.vote ?? answer;
+  const responder = phone.world.accountOf(message.from);
+  if (!sealed?.encPayload || !sealed.encIv || !responder || !secretOf(survey)) return;
+  const accounts = { creator: creatorOf(phone, survey), responder };
+  const plaintext = decrypt(survey, accounts, vote ? "Poll Vote" : "Event Response", sealed.encPayload, sealed.encIv);
+  if (!plaintext) return;
+  const common = { from: message.from, guests: 0 };
+  if (vote) {
+    applyResponse(survey, { ...common, choices: chosen(survey, plaintext), at: Number(vote.senderTimestampMs ?? 0) });
+    return;
+  }
+  const { response, extraGuestCount, timestampMs } = proto.Message.EventResponseMessage.decode(plaintext);
+  const choice = ANSWERS[(response ?? 0) - 1];
+  if (!choice) return;
+  const at = Number(timestampMs ?? 0);
+  applyResponse(survey, { ...common, choices: [choice], guests: extraGuestCount ?? 0, at });
+}
+
+/** The options whose hashes a vote contains. */
+function chosen(survey: Survey, plaintext: Buffer): string[] {
+  const hashes = proto.Message.PollVoteMessage.decode(plaintext).selectedOptions.map((hash) =>
+    Buffer.from(hash).toString("hex"),
+  );
+  return (readPoll(survey.message)?.options ?? []).filter((option) =>
+    hashes.includes(sha256(Buffer.from(option)).toString("hex")),
+  );
+}
+
+/** Tries each combination of names, because the key depends on how the sender named the two accounts. */
+function decrypt(
+  survey: Survey,
+  { creator, responder }: { creator: Account; responder: Account },
+  use: Use,
+  payload: Uint8Array,
+  iv: Uint8Array,
+): Buffer | undefined {
+  for (const names of NAMES) {
+    const jids = { creator: creator.jid(names.creator), responder: responder.jid(names.responder) };
+    const { key, aad } = responseKey(survey, jids, use);
+    try {
+      return gcmDecrypt(key, iv, payload, aad);
+    } catch {
+      // The sender used another combination.
+    }
+  }
+  return undefined;
+}

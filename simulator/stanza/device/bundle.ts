@@ -1,0 +1,45 @@
+import type { Bundle, SignedPreKey } from "../../model/credentials.ts";
+import { uint } from "../../wire/crypto.ts";
+import { type BinaryNode, child, childBytes, childUint, node } from "../../wire/node.ts";
+
+export const KEY_TYPE = Buffer.from([5]);
+
+export function signedPreKeyNode({ id, public: value, signature }: SignedPreKey): BinaryNode {
+  return node("skey", {}, [node("id", {}, uint(id, 3)), node("value", {}, value), node("signature", {}, signature)]);
+}
+
+/** Reads the `skey` of an element. Throws `BadStanza` if a part is absent or has another length. */
+export function readSignedPreKey(parent: BinaryNode | undefined): SignedPreKey {
+  const skey = child(parent, "skey");
+  return {
+    id: childUint(skey, "id"),
+    public: childBytes(skey, "value", 32),
+    signature: childBytes(skey, "signature", 64),
+  };
+}
+
+/** The elements of a bundle, in the answer to a key query and in the `keys` of a retry receipt. */
+export function bundleNodes(bundle: Bundle): BinaryNode[] {
+  const nodes = [
+    node("type", {}, KEY_TYPE),
+    node("identity", {}, bundle.identityKey),
+    signedPreKeyNode(bundle.signedPreKey),
+  ];
+  if (bundle.preKey) {
+    const { id, public: value } = bundle.preKey;
+    nodes.push(node("key", {}, [node("id", {}, uint(id, 3)), node("value", {}, value)]));
+  }
+  if (bundle.deviceIdentity) nodes.push(node("device-identity", {}, bundle.deviceIdentity));
+  return nodes;
+}
+
+/** Reads the bundle of a retry receipt. Throws `BadStanza` if it is malformed. */
+export function readBundle(receipt: BinaryNode, keys: BinaryNode): Bundle {
+  const one = child(keys, "key");
+  const bundle: Bundle = {
+    registrationId: childUint(receipt, "registration"),
+    identityKey: childBytes(keys, "identity", 32),
+    signedPreKey: readSignedPreKey(keys),
+  };
+  return one ? { ...bundle, preKey: { id: childUint(one, "id"), public: childBytes(one, "value", 32) } } : bundle;
+}

@@ -1,0 +1,49 @@
+import type { Connection } from "../../model/connection.ts";
+import type { PairingOffer } from "../../model/pairing.ts";
+import type { World } from "../../model/world.ts";
+import { parseJid } from "../../wire/jid.ts";
+import { BadStanza, type BinaryNode, child, childBytes, node } from "../../wire/node.ts";
+import { Refusal } from "../errors.ts";
+import { result } from "../iq.ts";
+
+/**
+ * Linking with a code: the client's two messages. The phone sends its own message between them. Source:
+ * `requestPairingCode` in Baileys' Socket/socket.ts.
+ */
+export function linkCode(iq: BinaryNode, { world, connection }: { world: World; connection: Connection }): BinaryNode {
+  const { pairing } = connection;
+  const request = child(iq, "link_code_companion_reg");
+  if (!pairing) throw new Refusal(400, "already linked");
+  if (request?.attrs.stage === "companion_hello") {
+    const ref = receiveHello(world, request, pairing);
+    world.linkRequests.add(parseJid(request.attrs.jid ?? "").user, connection);
+    return result(iq, [
+      node("link_code_companion_reg", { stage: "companion_hello" }, [node("link_code_pairing_ref", {}, ref)]),
+    ]);
+  }
+  if (request?.attrs.stage === "companion_finish" && pairing.finish) {
+    const bundle = childBytes(request, "link_code_pairing_wrapped_key_bundle", 32 + 12 + 96 + 16);
+    const identity = childBytes(request, "companion_identity_public", 32);
+    const { finish } = pairing;
+    // The client needs this answer before it can handle `pair-success`.
+    queueMicrotask(() => finish(bundle, identity));
+    return result(iq);
+  }
+  throw new BadStanza(`link code stage ${request?.attrs.stage}`);
+}
+
+function receiveHello(world: World, request: BinaryNode, pairing: PairingOffer): Buffer {
+  const number = parseJid(request.attrs.jid ?? "").user;
+  if (!world.accounts.has(number)) throw new Refusal(404, "item-not-found");
+  const ref = Buffer.from(pairing.refs[0] ?? "");
+  pairing.hello = {
+    wrappedEphemeral: childBytes(request, "link_code_pairing_wrapped_companion_ephemeral_pub", 80),
+    companionNoiseKey: childBytes(request, "companion_server_auth_key_pub", 32),
+    ref,
+    number,
+  };
+  if (!pairing.hello.companionNoiseKey.equals(pairing.registration.noiseKey)) {
+    throw new BadStanza("the code request contains another Noise key");
+  }
+  return ref;
+}

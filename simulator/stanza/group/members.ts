@@ -1,0 +1,69 @@
+import type { Account } from "../../model/account.ts";
+import { endsMembership } from "../../model/community.ts";
+import type { Group } from "../../model/group.ts";
+import type { World } from "../../model/world.ts";
+import { children, node } from "../../wire/node.ts";
+import { Refusal } from "../errors.ts";
+import type { GroupChange } from "./group-change.ts";
+import { leaveCommunity, updateCommunity } from "./membership.ts";
+import { participantNode } from "./nodes.ts";
+import { notifyGroup, notifyJoin } from "./notify.ts";
+import { adminOnly } from "./permission.ts";
+
+/** Applies a change to each named account. Each has its own result: undefined, or an error code. */
+function forEachMember(apply: (group: Group, account: Account) => number | undefined): GroupChange {
+  return (change, group, actor, world) => {
+    if (change.tag !== "add" || group.memberAddMode === "admin_add") adminOnly(group, actor);
+    const done: Account[] = [];
+    const outcomes = children(change, "participant").map(({ attrs }) => {
+      const account = attrs.jid ? world.accountOf(attrs.jid) : undefined;
+      const error = account ? apply(group, account) : 404;
+      if (account && error === undefined) done.push(account);
+      const named = account ? { jid: account.lidJid, phone_number: account.pnJid } : { jid: attrs.jid };
+      return node("participant", { ...named, error: error === undefined ? undefined : String(error) });
+    });
+    if (done.length > 0 && change.tag === "add") notifyJoin(world, group, actor, done);
+    else if (done.length > 0) {
+      const changed = done.map((account) => participantNode(account, group.members.get(account)));
+      notifyGroup(world, group, actor, node(change.tag, {}, changed), { also: done });
+    }
+    updateCommunity(world, actor, group, change.tag, done);
+    return [node(change.tag, {}, outcomes)];
+  };
+}
+
+/** Makes an account a member. Returns 409 if it is one. */
+export function join(group: Group, account: Account): number | undefined {
+  if (group.members.has(account)) return 409;
+  group.members.set(account, "member");
+  group.requests.delete(account);
+  return undefined;
+}
+
+export const addMembers = forEachMember(join);
+
+export const removeMembers = forEachMember((group, account) => (group.members.delete(account) ? undefined : 404));
+
+export const promoteMembers = forEachMember((group, account) => {
+  if (!group.members.has(account)) return 404;
+  if (!group.isAdmin(account)) group.members.set(account, "admin");
+  return undefined;
+});
+
+/** Nobody can demote the creator of a group. */
+export const demoteMembers = forEachMember((group, account) => {
+  if (!group.members.has(account)) return 404;
+  if (group.members.get(account) === "superadmin") return 406;
+  group.members.set(account, "member");
+  return undefined;
+});
+
+/** Removes an account from a group on its own request. Throws `Refusal` if it is not a member. */
+export function leaveGroup(world: World, account: Account, group: Group): void {
+  if (endsMembership(group) && group.members.has(account)) {
+    leaveCommunity(world, account, group, account);
+    return;
+  }
+  if (!group.members.delete(account)) throw new Refusal(404, "item-not-found");
+  notifyGroup(world, group, account, node("remove", {}, [participantNode(account)]), { also: [account] });
+}

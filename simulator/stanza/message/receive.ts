@@ -1,0 +1,21 @@
+import { node } from "../../wire/node.ts";
+import { serverIdOf } from "../channel/post.ts";
+import type { StanzaHandler } from "../iq.ts";
+import { corrupt } from "./envelope.ts";
+import { routeMessage } from "./route.ts";
+
+/** `message` from a client: delivers it to the devices that it was encrypted for, then acknowledges it. */
+export const receiveMessage: StanzaHandler = (stanza, { world, connection, device }) => {
+  device.counts.received++;
+  const { id, to } = stanza.attrs;
+  if (!id || !to) {
+    connection.note(stanza, "message without id or to");
+    return;
+  }
+  const fault = device.faults.ack.take();
+  const damaged = device.faults.corruptOut.take() ? corrupt(stanza) : stanza;
+  const rejection = fault === undefined ? routeMessage(world, device, damaged) : { code: fault };
+  const error = rejection ? String(rejection.code) : undefined;
+  const serverId = serverIdOf(world, to, id);
+  connection.send(node("ack", { class: "message", id, from: to, t: world.seconds, error, server_id: serverId }));
+};

@@ -1,0 +1,87 @@
+import { type Endpoint, endpointJid } from "../../model/account.ts";
+import type { World } from "../../model/world.ts";
+import { isChannelJid, isGroupJid, LID_SERVER, PN_SERVER, parseJid, STATUS_JID, userJid } from "../../wire/jid.ts";
+import { type Attrs, type BinaryNode, child, children, node } from "../../wire/node.ts";
+import { routeChannelMessage } from "../channel/post.ts";
+import type { Rejection } from "../errors.ts";
+import { deliverMessage, isBlocked, withIdentity } from "./envelope.ts";
+import { routeGroupMessage } from "./group-message.ts";
+import { routeStatusPost } from "./status-post.ts";
+import { verifiedName } from "./verified-name.ts";
+
+const otherServer = (server: string): string => (server === LID_SERVER ? PN_SERVER : LID_SERVER);
+
+/** Delivers a message from a device, a companion or a phone, to the devices that it names. */
+export function routeMessage(world: World, sender: Endpoint, stanza: BinaryNode): Rejection | undefined {
+  world.counts.messages++;
+  const to = stanza.attrs.to ?? "";
+  if (isGroupJid(to)) return routeGroupMessage(world, sender, stanza);
+  if (to === STATUS_JID) return routeStatusPost(world, sender, stanza);
+  if (isChannelJid(to)) return routeChannelMessage(world, sender, stanza);
+  const recipient = world.accountOf(to);
+  if (!recipient) return { code: 404, reason: `${to} is not on WhatsApp` };
+  const envelope = common(world, sender, stanza);
+  const identity = child(stanza, "device-identity");
+  const fanout = child(stanza, "participants");
+  if (!fanout) return routeToDevice(world, sender, stanza, envelope);
+  for (const participant of children(fanout, "to")) {
+    const target = participant.attrs.jid ? world.endpointOf(participant.attrs.jid) : undefined;
+    // The target is undefined if its device was unlinked after the sender requested the device list.
+    if (!target || target === sender || isBlocked(sender, target)) continue;
+    const { server } = parseJid(participant.attrs.jid ?? "");
+    const attrs = addressed(world, target, { sender, server, chat: to }, envelope);
+    const content = [...verifiedName(sender.account), ...children(participant)];
+    deliverMessage(target, attrs, withIdentity(content, identity));
+  }
+  return undefined;
+}
+
+/** Delivers a copy for one device: a retry, or a message between the devices of one account. */
+function routeToDevice(world: World, sender: Endpoint, stanza: BinaryNode, envelope: Attrs): Rejection | undefined {
+  const to = stanza.attrs.to ?? "";
+  const target = world.endpointOf(to);
+  if (!target) return { code: 404, reason: `the device ${to} does not exist` };
+  const content = children(stanza).filter(({ tag }) => tag === "enc" || tag === "device-identity");
+  if (stanza.attrs.category === "peer") {
+    if (target.account !== sender.account) return { code: 400, reason: "a peer message to another account" };
+    target.deliver(
+      node("message", { ...envelope, category: "peer", from: endpointJid(sender, parseJid(to).server) }, content),
+    );
+    return undefined;
+  }
+  if (isBlocked(sender, target)) return undefined;
+  const chat = stanza.attrs.recipient ?? userJid(to);
+  deliverMessage(target, addressed(world, target, { sender, server: parseJid(to).server, chat }, envelope), content);
+  return undefined;
+}
+
+function common(world: World, sender: Endpoint, stanza: BinaryNode): Attrs {
+  const { id = "", type = "text", edit } = stanza.attrs;
+  const attrs: Attrs = { id, type, t: world.seconds };
+  if (sender.account.pushName) attrs.notify = sender.account.pushName;
+  if (edit) attrs.edit = edit;
+  return attrs;
+}
+
+/**
+ * The envelope for one device. It names the sender in the same way as the sender addressed the device (by number or LID), and
+ * also contains the other name. For the sender's own devices it names the chat instead.
+ * Source: `extractAddressingContext` in Baileys' Utils/decode-wa-message.ts.
+ */
+function addressed(
+  world: World,
+  target: Endpoint,
+  { sender, server, chat }: { sender: Endpoint; server: string; chat: string },
+  envelope: Attrs,
+): Attrs {
+  const lid = server === LID_SERVER;
+  const attrs: Attrs = { ...envelope, from: endpointJid(sender, server), addressing_mode: lid ? "lid" : "pn" };
+  if (target.account === sender.account) {
+    attrs.recipient = userJid(chat);
+    const peer = world.accountOf(chat);
+    if (peer) attrs[lid ? "peer_recipient_pn" : "peer_recipient_lid"] = peer.jid(otherServer(server));
+    return attrs;
+  }
+  attrs[lid ? "sender_pn" : "sender_lid"] = sender.account.jid(otherServer(server));
+  return attrs;
+}
