@@ -1,4 +1,5 @@
 import type { ConnectionState } from "@whiskeysockets/baileys";
+import { sealedPlace } from "../../core/crypto/sealed-place.ts";
 import { AppError } from "../../core/error.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
 import { accountOf } from "../baileys/account.ts";
@@ -7,51 +8,56 @@ import { SendQueue } from "../command/send-queue.ts";
 import type { Limiter } from "../concurrency/limiter.ts";
 import type { ConnectedContext } from "../executors/types.ts";
 import { GroupReading } from "../inbound/contacts.ts";
-import { type Change, type InstanceFields, noQr } from "../ledger/change.ts";
+import { type Change, noQr } from "../ledger/change.ts";
 import type { MediaStage } from "../media/media.ts";
 import type { SessionVersion } from "./client-version.ts";
 import { Connection, type ConnectionDeps } from "./connection.ts";
 import { CredentialsMissing } from "./credentials.ts";
-import { backoff, judge } from "./disconnect.ts";
-import { StatusWaiters } from "./status-waiters.ts";
+import { backoff, judge, type Verdict } from "./disconnect.ts";
+import { SessionState, withClosed, withCloseEvent } from "./state.ts";
 
 export interface SessionDeps extends ConnectionDeps {
   media: MediaStage;
   version: SessionVersion;
-  /** Bounds how many sessions log in at once: a first login costs a tenth of a second of CPU. */
+  /** Limits how many sessions log in at once: a first login costs a tenth of a second of CPU. */
   logins: Limiter;
+  /** Counts an attempt of a command, durably; returns the count so far. */
   countAttempt: (commandId: string) => Promise<number>;
-  /** Removes the instance and all that is kept of it. */
+  /** Removes the instance with everything that is stored of it. */
   removeInstance: (instanceId: string) => Promise<void>;
 }
 
-/** What the host knows of an instance when it takes it over. */
+/** An instance as the database describes it when the host takes it over. */
 export interface SessionRow {
   id: string;
   status: InstanceStatus;
   linked: boolean;
 }
 
-/** WhatsApp's QR codes live 60 s the first time, 20 s then (Baileys, `socket.js`); six of them to a connection. */
+/** A connection offers six QR codes; the first is valid for 60 s, the others for 20 s (Baileys, `socket.js`). */
 const firstQrMs = 60_000;
 const nextQrMs = 20_000;
-/** A QR code that nobody scans is renewed for about half an hour, then the user has to ask again. */
+const allQrMs = firstQrMs + 5 * nextQrMs;
+/** QR codes are renewed for about half an hour; after that, the user has to ask again. */
 const maxQrRounds = 12;
-/** A host that stops waits so long for WhatsApp to acknowledge what is under way; its successor sends the rest again. */
+const qrTimeoutMs = 15_000;
+/** How long a session that stops waits for WhatsApp to acknowledge its messages; the next host sends the rest again. */
 const finishMs = 5_000;
-/** A connection that lasted so long counts as good: the next loss begins again with a short pause. */
+/** After a connection that lasted this long, the reconnect delay starts again from its minimum. */
 const stableMs = 60_000;
 
-/** One instance on this host: opens its connection, opens it again when it is lost, and runs its commands. */
+/** One instance on this host: opens its connection, reopens it when it is lost, and runs the instance's commands. */
 export class Session implements CommandTarget {
   readonly id: string;
   readonly #deps: SessionDeps;
   readonly queue: SendQueue;
-  #status: InstanceStatus;
-  #linked: boolean;
+  readonly #state: SessionState;
   #connection: Connection | undefined;
+  /** Whether the session should be connected. */
   #running = false;
-  #tries = 0;
+  /** Connections lost in a row. */
+  #losses = 0;
+  /** QR codes on this connection, and connections whose QR codes all expired. */
   #qrCount = 0;
   #qrRounds = 0;
   #openedAt = 0;
@@ -59,15 +65,13 @@ export class Session implements CommandTarget {
   #retry: NodeJS.Timeout | undefined;
   #endLogin: () => void = () => undefined;
   #turn: Promise<unknown> = Promise.resolve();
-  /** Correlation id of the command that what is done now is done for. */
+  /** Correlation id of the command that the current step belongs to. */
   #cause: string | undefined;
-  readonly #waiters = new StatusWaiters();
 
   constructor(deps: SessionDeps, row: SessionRow) {
     this.id = row.id;
     this.#deps = deps;
-    this.#status = row.status;
-    this.#linked = row.linked;
+    this.#state = new SessionState(row);
     this.queue = new SendQueue({
       log: deps.log,
       record: (change) => this.record(change),
@@ -77,17 +81,34 @@ export class Session implements CommandTarget {
   }
 
   get status(): InstanceStatus {
-    return this.#status;
+    return this.#state.status;
+  }
+
+  get needsUser(): boolean {
+    return this.#state.needsUser;
+  }
+
+  /** What commands work with that need the connection; undefined while there is none. */
+  get context(): ConnectedContext | undefined {
+    if (this.status !== "connected" || !this.#connection) return undefined;
+    const { sock, presences, disappearing, labels } = this.#connection;
+    const { media, db } = this.#deps;
+    return { instanceId: this.id, sock, presences, disappearing, labels, media, db };
+  }
+
+  get #trace() {
+    return { correlationId: this.#cause, instanceId: this.id };
+  }
+
+  /** Makes a change durable, in order with everything else of this session. */
+  record(change: Change): Promise<void> {
+    return this.#connection?.record(change) ?? this.#deps.ledger.append(this.id, change);
   }
 
   /** Opens the session if it is not open. */
   start(cause?: string): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#running) return;
-      this.#running = true;
-      this.#tries = 0;
-      this.#qrRounds = 0;
-      await this.#open();
+      if (!this.#running) await this.#run();
     }, cause);
   }
 
@@ -95,43 +116,40 @@ export class Session implements CommandTarget {
     return this.#inTurn(async () => {
       await this.queue.finish(finishMs);
       await this.#closeConnection();
-      // With its socket the code is gone that a phone could have scanned.
-      if (this.#status === "qr") await this.#setStatus("connecting", null, { ...noQr });
-      this.#running = true;
-      this.#tries = 0;
-      this.#qrRounds = 0;
-      await this.#open();
+      // The QR code was only valid on the closed connection.
+      if (this.status === "qr") await this.#enter("connecting", null);
+      await this.#run();
     }, cause);
   }
 
-  /** Ends the socket and keeps the link: another host, or a later start, goes on with it. */
+  /** Closes the connection and keeps the link, so that another host, or a later start, can continue. */
   stop(): Promise<void> {
     return this.#inTurn(async () => {
       if (!this.#running) return;
       this.#running = false;
       await this.queue.finish(finishMs);
-      const status = this.#linked ? "connecting" : "disconnected";
-      // A status that cannot be kept must not keep the socket open; the next host sets its own.
-      if (this.#connection) await this.#setStatus(status, "host_stopped", { ...noQr }).catch(() => undefined);
+      const status = this.#state.linked ? "connecting" : "disconnected";
+      // A state that cannot be stored must not keep the connection open; the next host stores its own.
+      if (this.#connection) await this.#enter(status, "host_stopped").catch(() => undefined);
       await this.#closeConnection();
     });
   }
 
-  /** As the user wants it: the socket ends, the link stays, and nobody opens it again before the user asks. */
+  /** Closes the connection and keeps the link, on behalf of the user: it stays closed until the user starts the instance. */
   disable(cause?: string): Promise<void> {
     return this.#inTurn(async () => {
-      const wasOpen = this.#status === "connected";
+      const wasOpen = this.status === "connected";
       this.#running = false;
       await this.queue.finish(finishMs);
       await this.#closeConnection();
-      // One that has no link stays what it is: to enable it again is to link it.
-      const status = this.#status === "logged_out" ? "logged_out" : "disconnected";
-      const change = this.#statusChange(status, "disabled", { ...noQr, desired: "stopped" });
-      await this.record(wasOpen ? this.#closed(change, "disabled", false) : change);
+      // An instance without a link stays logged out: starting it means linking it.
+      const status = this.status === "logged_out" ? "logged_out" : "disconnected";
+      const change = this.#state.enter(status, "disabled", { ...noQr, desired: "stopped" });
+      await this.#keep(wasOpen ? withClosed(change, "disabled", false) : change);
     }, cause);
   }
 
-  /** The lease is gone: nothing more is said to WhatsApp or the database. */
+  /** Ends the session at once because the lease is lost: nothing more is sent to WhatsApp or the database. */
   kill(): void {
     this.#running = false;
     clearTimeout(this.#retry);
@@ -142,24 +160,18 @@ export class Session implements CommandTarget {
     void connection?.close();
   }
 
-  /** Tells WhatsApp that this device goes, if it can be told, and forgets the credentials. */
+  /** Tells WhatsApp, if connected, to unlink this device, and forgets the credentials. */
   logout(cause?: string): Promise<void> {
     return this.#inTurn(async () => {
-      const wasOpen = this.#status === "connected";
+      const wasOpen = this.status === "connected";
       await this.#unlink();
-      const change = this.#statusChange("logged_out", "logout", { ...noQr, linked_at: null, desired: "stopped" });
-      const close = { type: "connection.close" as const, data: { reason: "logout", willReconnect: false } };
-      await this.record({
-        ...change,
-        forgetSession: true,
-        events: [...(change.events ?? []), ...(wasOpen ? [close] : [])],
-        activities: [{ action: "logged_out", details: { by: "user" } }],
-      });
-      this.#linked = false;
+      const change = this.#state.enterLoggedOut("logout", { by: "user" });
+      await this.#keep(wasOpen ? withCloseEvent(change, "logout", false) : change);
       await this.queue.failAll(new AppError("instance_not_connected", "the instance was logged out"));
     }, cause);
   }
 
+  /** Logs out and removes the instance with everything that is stored of it. */
   remove(cause?: string): Promise<void> {
     return this.#inTurn(async () => {
       await this.#unlink();
@@ -168,16 +180,16 @@ export class Session implements CommandTarget {
     }, cause);
   }
 
-  /** A code for "Link with phone number". Waits for WhatsApp to offer a pairing, then asks for the code. */
+  /** Returns a code for "Link with phone number", once WhatsApp offers a pairing. */
   async requestPairingCode(phoneNumber: string, cause?: string): Promise<{ code: string; expiresAt: string }> {
-    if (this.#status === "connected") throw new AppError("instance_already_connected");
+    if (this.status === "connected") throw new AppError("instance_already_connected");
     await this.start(cause);
-    if (this.#status !== "qr") await this.#waiters.until("qr", 15_000);
+    await this.#state.until("qr", qrTimeoutMs);
     const connection = this.#connection;
-    if (!connection) throw new AppError("whatsapp_error", "WhatsApp offers no pairing now");
+    if (!connection) throw new AppError("whatsapp_error", "WhatsApp does not offer a pairing now");
     const code = await connection.sock.requestPairingCode(phoneNumber);
-    const expiresAt = new Date(this.#openedAt + firstQrMs + 5 * nextQrMs);
-    const sealed = this.#deps.vault.seal(Buffer.from(code), `pairing-code:${this.id}`);
+    const expiresAt = new Date(this.#openedAt + allQrMs);
+    const sealed = this.#deps.vault.seal(Buffer.from(code), sealedPlace.pairingCode(this.id));
     await this.record({
       instance: { pairing_code: sealed, pairing_code_expires_at: expiresAt },
       activities: [{ action: "pairing_code_requested", details: { phoneNumber } }],
@@ -186,31 +198,17 @@ export class Session implements CommandTarget {
     return { code, expiresAt: expiresAt.toISOString() };
   }
 
-  /** What a command that needs the connection works with; undefined while there is none. */
-  get context(): ConnectedContext | undefined {
-    if (this.#status !== "connected" || !this.#connection) return undefined;
-    const { sock, presences, disappearing, labels } = this.#connection;
-    const { media, db } = this.#deps;
-    return { instanceId: this.id, sock, presences, disappearing, labels, media, db };
-  }
-
-  get #trace() {
-    return { correlationId: this.#cause, instanceId: this.id };
-  }
-
-  /** Whether this instance, as it is now, will ever be connected without its user's doing. */
-  get needsUser(): boolean {
-    return this.#status === "logged_out" || (!this.#linked && this.#status === "disconnected");
-  }
-
-  /** Makes a change durable, in order with everything else of this session. */
-  record(change: Change): Promise<void> {
-    return this.#connection?.record(change) ?? this.#deps.ledger.append(this.id, change);
+  async #run(): Promise<void> {
+    this.#running = true;
+    this.#losses = 0;
+    this.#qrRounds = 0;
+    await this.#open();
   }
 
   async #open(): Promise<void> {
     clearTimeout(this.#retry);
-    if (this.#status !== "connecting" && this.#status !== "qr") await this.#setStatus("connecting", null, {});
+    if (this.status !== "connecting" && this.status !== "qr")
+      await this.#keep(this.#state.enter("connecting", null, {}));
     this.#endLogin = await this.#deps.logins.enter();
     if (!this.#running) return this.#endLogin();
     try {
@@ -220,7 +218,7 @@ export class Session implements CommandTarget {
       if (!version) return await this.#onClose("client_outdated", "later");
       const connection = await Connection.open(
         this.#deps,
-        { id: this.id, linked: this.#linked, version },
+        { id: this.id, linked: this.#state.linked, version },
         {
           onUpdate: (update) => void this.#inTurn(() => this.#onUpdate(connection, update)),
           onAck: ({ waId, error }) => this.queue.acknowledge(waId, error),
@@ -240,15 +238,15 @@ export class Session implements CommandTarget {
   async #onUpdate(connection: Connection, update: Partial<ConnectionState>): Promise<void> {
     if (connection !== this.#connection) return;
     if (update.qr) await this.#onQr(update.qr);
-    // Scanned: that code is worth nothing now, and WhatsApp will ask us to connect again.
+    // The QR code was scanned: it is used up, and WhatsApp closes the connection for a new login.
     if (update.isNewLogin) {
       this.#groups.forget();
-      await this.record({ ...this.#statusChange("connecting", null, { ...noQr }), forgetContacts: true });
+      await this.#keep({ ...this.#state.enter("connecting", null), forgetContacts: true });
     }
     if (update.connection === "open") await this.#onOpen(connection);
     if (update.connection === "close") {
       const verdict = judge(update.lastDisconnect?.error);
-      this.#deps.log.info({ ...this.#trace, ...verdict }, "a connection has ended");
+      this.#deps.log.info({ ...this.#trace, ...verdict }, "the connection ended");
       if (verdict.reason === "client_outdated") this.#deps.version.refused();
       if (verdict.loggedOut) await this.#onLoggedOut(verdict.reason);
       else await this.#onClose(verdict.reason, verdict.reconnect);
@@ -258,29 +256,25 @@ export class Session implements CommandTarget {
   async #onQr(qr: string): Promise<void> {
     this.#endLogin();
     const expiresAt = new Date(Date.now() + (this.#qrCount++ === 0 ? firstQrMs : nextQrMs));
-    const sealed = this.#deps.vault.seal(Buffer.from(qr), `qr:${this.id}`);
-    const change = this.#statusChange("qr", null, { qr: sealed, qr_expires_at: expiresAt });
+    const sealed = this.#deps.vault.seal(Buffer.from(qr), sealedPlace.qr(this.id));
+    const change = this.#state.enter("qr", null, { qr: sealed, qr_expires_at: expiresAt });
     const event = {
       type: "connection.qr" as const,
       data: { sealedQr: sealed.toString("base64"), expiresAt: expiresAt.toISOString() },
     };
-    await this.record({ ...change, events: [...(change.events ?? []), event] });
+    await this.#keep({ ...change, events: [...(change.events ?? []), event] });
   }
 
   async #onOpen(connection: Connection): Promise<void> {
     this.#endLogin();
-    this.#linked = true;
+    this.#state.linked = true;
     this.#openedAt = Date.now();
-    const facts = accountOf(connection.creds);
-    const change = this.#statusChange("connected", null, {
-      ...noQr,
-      ...facts,
-      linked_at: new Date(),
-      connected_at: new Date(),
-    });
-    const { phone_number: phoneNumber, lid, push_name: pushName } = facts;
+    const account = accountOf(connection.creds);
+    const now = new Date();
+    const change = this.#state.enter("connected", null, { ...noQr, ...account, linked_at: now, connected_at: now });
+    const { phone_number: phoneNumber, lid, push_name: pushName } = account;
     const event = { type: "connection.open" as const, data: { phoneNumber, lid, pushName } };
-    await this.record({
+    await this.#keep({
       ...change,
       events: [...(change.events ?? []), event],
       activities: [{ action: "connection_opened", details: { phoneNumber } }],
@@ -292,76 +286,56 @@ export class Session implements CommandTarget {
   }
 
   async #onLoggedOut(reason: string): Promise<void> {
-    const wasLinked = this.#linked;
-    this.#linked = false;
+    const wasLinked = this.#state.linked;
     this.#running = false;
     await this.#closeConnection();
-    const change = this.#statusChange("logged_out", reason, { ...noQr, linked_at: null, desired: "stopped" });
-    const event = { type: "connection.close" as const, data: { reason, willReconnect: false } };
-    await this.record({
-      ...change,
-      forgetSession: true,
-      events: [...(change.events ?? []), event],
-      activities: [{ action: "logged_out", details: { by: "whatsapp", wasLinked } }],
-    });
-    await this.queue.failAll(new AppError("instance_not_connected", "WhatsApp has ended the link of this device"));
+    const change = this.#state.enterLoggedOut(reason, { by: "whatsapp", wasLinked });
+    await this.#keep(withCloseEvent(change, reason, false));
+    await this.queue.failAll(new AppError("instance_not_connected", "WhatsApp unlinked this device"));
   }
 
-  async #onClose(reason: string, reconnect: "now" | "later" | "never"): Promise<void> {
-    const wasOpen = this.#status === "connected";
-    const unscanned = !this.#linked && this.#status === "qr" && reason === "connection_lost";
+  async #onClose(reason: string, reconnect: Verdict["reconnect"]): Promise<void> {
+    const wasOpen = this.status === "connected";
+    const unscanned = !this.#state.linked && this.status === "qr" && reason === "connection_lost";
     await this.#closeConnection();
     if (!this.#running) return;
-    if (wasOpen && Date.now() - this.#openedAt > stableMs) this.#tries = 0;
-    if (unscanned && ++this.#qrRounds >= maxQrRounds) {
-      reconnect = "never";
-      reason = "qr_not_scanned";
-    }
-    if (reconnect === "never") {
-      this.#running = false;
-      const change = this.#statusChange("disconnected", reason, { ...noQr, desired: "stopped" });
-      await this.record(this.#closed(change, reason, false)).catch(() => undefined);
-      return;
-    }
+    if (unscanned && ++this.#qrRounds >= maxQrRounds) return await this.#giveUp("qr_not_scanned");
+    if (reconnect === "never") return await this.#giveUp(reason);
+    if (wasOpen && Date.now() - this.#openedAt > stableMs) this.#losses = 0;
     if (reason !== "restart_required" && !unscanned) {
-      const change = this.#statusChange("connecting", reason, { ...noQr });
-      // The database may be the reason: then it hears of this when it is back.
-      void this.record(wasOpen ? this.#closed(change, reason, true) : change).catch(() => undefined);
+      const change = this.#state.enter("connecting", reason);
+      // Not awaited: the database may be the reason for the loss.
+      void this.#keep(wasOpen ? withClosed(change, reason, true) : change).catch(() => undefined);
     }
-    const pause = reconnect === "now" || unscanned ? 0 : backoff(this.#tries++);
+    const delayMs = reconnect === "now" || unscanned ? 0 : backoff(this.#losses++);
     this.#retry = setTimeout(
       () => void this.#inTurn(async () => (this.#running ? await this.#open() : undefined)),
-      pause,
+      delayMs,
     );
   }
 
-  #closed(change: Change, reason: string, willReconnect: boolean): Change {
-    const event = { type: "connection.close" as const, data: { reason, willReconnect } };
-    return {
-      ...change,
-      events: [...(change.events ?? []), event],
-      activities: [{ action: "connection_closed", details: { reason, willReconnect } }],
-    };
+  /** Stays disconnected until the user starts the instance again. */
+  async #giveUp(reason: string): Promise<void> {
+    this.#running = false;
+    const change = this.#state.enter("disconnected", reason, { ...noQr, desired: "stopped" });
+    await this.#keep(withClosed(change, reason, false)).catch(() => undefined);
   }
 
   async #unlink(): Promise<void> {
     this.#running = false;
     clearTimeout(this.#retry);
     const connection = this.#connection;
-    if (connection && this.#status === "connected") {
-      this.queue.pause();
-      this.#connection = undefined;
-      // Through the gate like everything else: what was recorded before must be durable first.
-      await this.#deps.ledger.drain();
-      await connection.sock
-        .logout()
-        .catch((error: unknown) =>
-          this.#deps.log.warn({ ...this.#trace, err: error }, "WhatsApp was not told of a logout"),
-        );
-      await connection.close();
-      return;
-    }
-    await this.#closeConnection();
+    if (!connection || this.status !== "connected") return await this.#closeConnection();
+    this.queue.pause();
+    this.#connection = undefined;
+    // The logout passes the gate, which waits for everything recorded before.
+    await this.#deps.ledger.drain();
+    await connection.sock
+      .logout()
+      .catch((error: unknown) =>
+        this.#deps.log.warn({ ...this.#trace, err: error }, "the logout did not reach WhatsApp"),
+      );
+    await connection.close();
   }
 
   async #closeConnection(): Promise<void> {
@@ -374,22 +348,16 @@ export class Session implements CommandTarget {
     await connection?.close();
   }
 
-  async #setStatus(status: InstanceStatus, reason: string | null, fields: InstanceFields): Promise<void> {
-    await this.record(this.#statusChange(status, reason, fields));
+  async #enter(status: InstanceStatus, reason: string | null): Promise<void> {
+    await this.#keep(this.#state.enter(status, reason));
   }
 
-  #statusChange(status: InstanceStatus, reason: string | null, fields: InstanceFields): Change {
-    const changed = status !== this.#status;
-    this.#status = status;
-    this.#waiters.reached(status);
-    return {
-      instance: { ...fields, status, status_reason: reason, ...(changed ? { status_at: new Date() } : {}) },
-      events: changed ? [{ type: "connection.update", data: { status, reason } }] : [],
-      correlationId: this.#cause,
-    };
+  /** Records a change on behalf of the current command, if there is one. */
+  #keep(change: Change): Promise<void> {
+    return this.record({ ...change, correlationId: this.#cause });
   }
 
-  /** What changes the session happens one after another. */
+  /** Steps that change the session run one after another. */
   #inTurn<Result>(work: () => Promise<Result>, cause?: string): Promise<Result> {
     const result = this.#turn.then(() => {
       this.#cause = cause;
