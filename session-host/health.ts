@@ -1,8 +1,8 @@
 import { readConfig, required } from "../core/config.ts";
 import { statusUrl } from "./host/status-server.ts";
 
-/** For the container's health check: ends with 0 when the host beside it says that it is well. */
+// The container's health check: exits with 0 if the host in this container reports that it is healthy.
 const config = readConfig();
 const url = statusUrl({ host: config.METRICS_HOST, port: required(config, "METRICS_PORT") });
-const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(3_000) }).catch(() => undefined);
-process.exit(answer?.ok ? 0 : 1);
+const response = await fetch(`${url}/health`, { signal: AbortSignal.timeout(3_000) }).catch(() => undefined);
+process.exit(response?.ok ? 0 : 1);

@@ -1,4 +1,4 @@
-// Nothing is loaded before the signals are listened for: a host that is told to stop while it loads ends as it should.
+// Modules load after the signal handlers are registered, so that a host that is stopped while it loads ends gracefully.
 const running = (async () => {
   const { readConfig } = await import("../core/config.ts");
   const { createLogger } = await import("../core/log.ts");
@@ -23,5 +23,5 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.exit(0);
   });
 }
-// The process that started this one has ended without a word, and with it the queues that it had for both.
+// The parent process died, and with it the local queues that it served.
 process.once("disconnect", () => process.exit(1));

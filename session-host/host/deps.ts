@@ -17,7 +17,7 @@ import type { ClientVersions } from "../session/client-version.ts";
 export interface HostOptions {
   /** Unique among the hosts that ever share a database. */
   host: string;
-  /** Whether another host is known to be dead, so that its leases need not be waited for. */
+  /** Whether another host is known to be dead, so that its leases are free before they run out. */
   isDead: (host: string) => boolean;
   db: Database;
   queues: Queues;
@@ -32,10 +32,11 @@ export interface HostOptions {
   version: string;
 }
 
-/** What the shards of a host share. */
+/** Dependencies that the shards of a host share. */
 export interface HostDeps extends HostOptions {
   caches: SharedCaches;
   logins: Limiter;
   conversions: Conversions;
+  /** Makes a shard's media stage, which records its changes through `record`. */
   media: (record: (instanceId: string, change: Change) => Promise<void>) => MediaStage;
 }

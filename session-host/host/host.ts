@@ -20,41 +20,43 @@ import { sharedCaches } from "../session/caches.ts";
 import type { HostDeps, HostOptions } from "./deps.ts";
 import { Shard } from "./shard.ts";
 
-/** A host that dies is replaced within this and a tick. Milliseconds. */
+/** Validity of a lease. A dead host is replaced after this and one tick. Milliseconds. */
 export const leaseMs = 12_000;
 const tickMs = 2_000;
-/** What our clock and the way to the database may cost: by so much earlier we stop than the database would have us. */
+/** How often a host looks for leases that ran out between two ticks. */
+const guardMs = 250;
+/** Safety margin before the database deadline: covers clock drift and the way to the database. */
 const marginMs = 2_000;
-/** A shard that stops waits up to 5 s for what is under way; one that takes so much longer hangs. */
+/** A shard that stops waits up to 5 s for acknowledgements; one that takes longer than this hangs. */
 const handOverMs = 20_000;
 const concurrentLogins = 8;
 
-/** Holds its share of the shards, and hands over what it has too much. */
+/** One session host: holds its share of the shards and releases surplus ones. */
 export class Host {
   readonly #deps: HostDeps;
   readonly #shards = new Map<number, Shard>();
   readonly #startedAt: Date;
   readonly #cpuAtStart = process.cpuUsage();
   #timer: NodeJS.Timeout | undefined;
+  #guard: NodeJS.Timeout | undefined;
   #ticking: Promise<void> = Promise.resolve();
   #stopping = false;
-  /** While it gives all its shards back and goes on to live. */
+  /** Pending while the host releases all its shards without stopping. */
   #handover: Promise<void> | undefined;
-  /** When it took up its work, in seconds since 1970 by the database's clock; undefined while it has none. */
+  /** When it started to serve shards, in seconds since 1970 by the database clock; undefined while it serves none. */
   #workingSince: number | undefined;
-  /** Whether it knows that all hosts are stopped. */
+  /** Whether it has noticed that an admin stopped all hosts. */
   #resting = false;
-  /** When the database last heard from it. Milliseconds since 1970. */
-  #heardAt = Number.NEGATIVE_INFINITY;
+  /** When its last report reached the database. Milliseconds since 1970. */
+  #reportedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: HostOptions) {
-    const logins = new Limiter(concurrentLogins);
     const { db, storage, egress, log } = options;
     this.#startedAt = options.clock.now();
     this.#deps = {
       ...options,
       caches: sharedCaches(),
-      logins,
+      logins: new Limiter(concurrentLogins),
       conversions: new Conversions({ storage }),
       media: (record) => new MediaStage({ db, storage, egress, log, record }),
     };
@@ -64,9 +66,9 @@ export class Host {
     return this.#shards;
   }
 
-  /** Whether the others count it as alive: what it does for its leases works, whether it is to hold any or not. */
+  /** Whether the other hosts count it as alive, with shards or without. */
   get healthy(): boolean {
-    return this.#deps.clock.now().getTime() - this.#heardAt < aliveMs;
+    return this.#deps.clock.now().getTime() - this.#reportedAt < aliveMs;
   }
 
   gauges(): Record<HostGauge, number> {
@@ -81,63 +83,61 @@ export class Host {
   }
 
   async start(): Promise<void> {
-    if (!this.#deps.endpoint.real)
-      this.#deps.log.warn({ url: this.#deps.endpoint.url }, "this host does not talk to the real WhatsApp");
-    await releaseDeadHosts(this.#deps.db, this.#deps.isDead);
+    const { endpoint, log, db, isDead } = this.#deps;
+    if (!endpoint.real) log.warn({ url: endpoint.url }, "this host does not connect to the real WhatsApp");
+    await releaseDeadHosts(db, isDead);
     await this.#tick();
     this.#timer = setInterval(() => this.#tickNext(), tickMs);
-    this.#watch();
+    this.#guard = setInterval(() => this.#dropExpired(), guardMs);
+  }
+
+  /** Takes no more work, finishes and stores what is under way, closes the connections without logging out, and releases the leases. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#timer);
+    await this.#ticking;
+    await this.#handover;
+    const { db, host, log } = this.#deps;
+    // Lets other hosts take over sooner; without it, they wait for the leases to run out.
+    await this.#report().catch(() => undefined);
+    await Promise.all([...this.#shards.keys()].map((id) => this.#release(id)));
+    clearInterval(this.#guard);
+    await forgetHost(db, host).catch((error: unknown) =>
+      log.warn({ err: error }, "the host could not be removed from the list of hosts"),
+    );
   }
 
   #tickNext(): void {
     this.#ticking = this.#ticking.then(() => this.#tick());
   }
 
-  /** Stops polling, finishes, flushes, closes without logging out, releases the leases. */
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    clearInterval(this.#timer);
-    await this.#ticking;
-    await this.#handover;
-    const { db, host } = this.#deps;
-    // Only so that others take over sooner; without it they do when the leases run out.
-    await this.#report().catch(() => undefined);
-    await Promise.all([...this.#shards.keys()].map((id) => this.#giveBack(id)));
-    clearInterval(this.#guard);
-    await forgetHost(db, host).catch((error: unknown) =>
-      this.#deps.log.warn({ err: error }, "the host stays listed for a while"),
-    );
-  }
-
-  #guard: NodeJS.Timeout | undefined;
-
-  /** Between the ticks: a lease that has run out, after a freeze or without the database, ends its shard at once. */
-  #watch(): void {
-    this.#guard = setInterval(() => {
-      for (const [id, shard] of this.#shards) if (!shard.lease.held) this.#drop(id, "its lease has run out");
-    }, 250);
+  /** A lease can run out between ticks: after a freeze, or when the database is down. Its shard ends at once. */
+  #dropExpired(): void {
+    for (const [id, shard] of this.#shards) if (!shard.lease.held) this.#drop(id, "its lease ran out");
   }
 
   async #tick(): Promise<void> {
     try {
-      const situation = await this.#report();
+      const fleet = await this.#report();
       await this.#renew();
       if (this.#stopping || this.#handover) return;
-      if (situation.stopped) this.#rest();
-      else await this.#work(situation);
+      if (fleet.stopped) this.#rest();
+      else await this.#balance(fleet);
     } catch (error) {
       this.#deps.log.warn({ err: error }, "the leases could not be renewed");
     }
   }
 
-  /** An admin has stopped all hosts: this one lives on without a shard until it hears otherwise. */
+  /** An admin stopped all hosts: this one keeps running without shards until the hosts are restarted. */
   #rest(): void {
-    if (!this.#resting) this.#deps.log.warn("the hosts are stopped: this one holds no shard until they are restarted");
+    if (!this.#resting)
+      this.#deps.log.warn("the hosts are stopped: this host serves no shard until they are restarted");
     this.#resting = true;
     if (this.#shards.size > 0) this.#handOver();
   }
 
-  async #work({ hosts, shards, free, restartAt, now }: FleetSnapshot): Promise<void> {
+  /** Takes free shards up to its share, and releases surplus ones. */
+  async #balance({ hosts, shards, free, restartAt, now }: FleetSnapshot): Promise<void> {
     this.#resting = false;
     this.#workingSince ??= now;
     const share = Math.ceil(shards / Math.max(1, hosts));
@@ -147,22 +147,22 @@ export class Host {
       await this.#take(id);
     }
     const surplus = [...this.#shards.keys()].slice(share);
-    await Promise.all(surplus.map((id) => this.#giveBack(id)));
-    // First everybody has a share: else the last one to begin anew would hold all instances, and all would wait for it.
+    await Promise.all(surplus.map((id) => this.#release(id)));
+    // A restart waits until every host has its share. Otherwise the last host to restart would hold all instances.
     if (this.#shards.size !== held || this.#workingSince >= restartAt) return;
     if (!(await takeTurn(this.#deps.db, this.#deps.host))) return;
-    this.#deps.log.info("this host begins anew");
+    this.#deps.log.info("this host restarts: it releases its shards and takes new ones");
     this.#handOver();
   }
 
-  /** Gives all shards back, as at the end, beside the ticks: what is still being finished keeps its lease. */
+  /** Releases all shards while the ticks go on, so that a shard that is still finishing keeps its lease. */
   #handOver(): void {
     this.#workingSince = undefined;
     const ids = [...this.#shards.keys()];
     const done = new AbortController();
-    const given = Promise.all(ids.map((id) => this.#giveBack(id))).then(() => done.abort());
-    this.#handover = Promise.race([given, pause(handOverMs, done.signal)]).then(() => {
-      // One that hangs must not keep the other hosts from their turn.
+    const released = Promise.all(ids.map((id) => this.#release(id))).then(() => done.abort());
+    this.#handover = Promise.race([released, pause(handOverMs, done.signal)]).then(() => {
+      // A shard that hangs must not keep the other hosts from their turn.
       for (const id of ids) this.#drop(id, "it did not stop in time");
       this.#handover = undefined;
       if (!this.#stopping) this.#tickNext();
@@ -175,20 +175,17 @@ export class Host {
     const [cpuMs, rssBytes] = [(user + system) / 1000, process.memoryUsage.rss()];
     const draining = this.#stopping || this.#handover !== undefined;
     const report = { id: host, startedAt: this.#startedAt, draining, version, cpuMs, rssBytes };
-    const situation = await reportHost(db, report, aliveMs);
-    this.#heardAt = this.#deps.clock.now().getTime();
-    return situation;
+    const fleet = await reportHost(db, report, aliveMs);
+    this.#reportedAt = this.#deps.clock.now().getTime();
+    return fleet;
   }
 
   async #renew(): Promise<void> {
     if (this.#shards.size === 0) return;
+    const { db, host } = this.#deps;
     const asked = leaseTime();
-    const held = await renewLeases(
-      this.#deps.db,
-      this.#deps.host,
-      [...this.#shards.values()].map((shard) => shard.lease.grant),
-      leaseMs,
-    );
+    const grants = [...this.#shards.values()].map((shard) => shard.lease.grant);
+    const held = await renewLeases(db, host, grants, leaseMs);
     for (const [id, shard] of this.#shards) {
       if (held.has(id)) shard.lease.prolong(asked, leaseMs - marginMs);
       else this.#drop(id, "another host has its lease");
@@ -196,44 +193,48 @@ export class Host {
   }
 
   async #take(id: number): Promise<void> {
+    const { db, host, log } = this.#deps;
     const asked = leaseTime();
-    const grant = await acquireLease(this.#deps.db, this.#deps.host, id, leaseMs);
+    const grant = await acquireLease(db, host, id, leaseMs);
     if (!grant) return;
     const lease = new Lease(grant);
     lease.prolong(asked, leaseMs - marginMs);
     const shard = new Shard(this.#deps, lease);
     this.#shards.set(id, shard);
     count("LeasesTaken");
-    this.#deps.log.info({ shard: id, epoch: grant.epoch }, "serving a shard");
+    log.info({ shard: id, epoch: grant.epoch }, "serving a shard");
     try {
       await shard.start();
     } catch (error) {
-      this.#deps.log.error({ err: error, shard: id }, "a shard could not be served");
-      this.#drop(id, "it could not be served");
+      log.error({ err: error, shard: id }, "a shard could not be started");
+      this.#drop(id, "it could not be started");
     }
   }
 
+  /** Ends a shard at once, without releasing its lease. */
   #drop(id: number, reason: string): void {
     const shard = this.#shards.get(id);
     if (!shard) return;
     this.#shards.delete(id);
     shard.kill();
     count("LeasesLost");
-    this.#deps.log.warn({ shard: id, reason }, "a shard is lost");
+    this.#deps.log.warn({ shard: id, reason }, "a shard was dropped");
   }
 
-  async #giveBack(id: number): Promise<void> {
+  /** Stops a shard and releases its lease. */
+  async #release(id: number): Promise<void> {
     const shard = this.#shards.get(id);
     if (!shard) return;
+    const { db, host, log } = this.#deps;
     try {
       await shard.stop();
-      // It may have been dropped meanwhile, and taken anew.
+      // It may have been dropped in the meantime, and taken again.
       if (this.#shards.get(id) === shard) this.#shards.delete(id);
-      await releaseLease(this.#deps.db, this.#deps.host, shard.lease.grant);
-      this.#deps.log.info({ shard: id }, "gave a shard back");
+      await releaseLease(db, host, shard.lease.grant);
+      log.info({ shard: id }, "released a shard");
     } catch (error) {
-      this.#deps.log.error({ err: error, shard: id }, "a shard did not stop as it should");
-      if (this.#shards.get(id) === shard) this.#drop(id, "it did not stop as it should");
+      log.error({ err: error, shard: id }, "a shard failed to stop");
+      if (this.#shards.get(id) === shard) this.#drop(id, "it failed to stop");
     }
   }
 }

@@ -3,14 +3,14 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { sha256 } from "../../core/crypto/index.ts";
 
-/** Who this host is, and how it can tell that another one is dead. */
+/** The id of this host, and how to tell that another host is dead. */
 export interface HostIdentity {
   id: string;
-  /** True only when that host ran among the processes we can see, and its process is gone. */
+  /** True only if the other host ran in this process namespace and its process is gone. */
   isDead(id: string): boolean;
 }
 
-/** `<machine>-<process id>-<random>`: unique, and telling to another host of the same machine. */
+/** The id is `<machine>-<process id>-<random>`: unique, and another host on the same machine can check it. */
 export function hostIdentity(): HostIdentity {
   const machine = sha256(processSpace()).toString("hex").slice(0, 12);
   return {
@@ -24,8 +24,8 @@ export function hostIdentity(): HostIdentity {
 }
 
 /**
- * What two processes share if and only if they see each other's process ids: on Linux the boot and the process namespace.
- * Elsewhere there are no namespaces, and the name of the machine does.
+ * Returns a value that two processes share if and only if they see each other's process ids: on Linux, the boot id and the process
+ * namespace; elsewhere, where there are no namespaces, the host name.
  */
 function processSpace(): string {
   try {

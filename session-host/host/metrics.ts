@@ -5,13 +5,13 @@ import { prometheusText } from "../../core/metric/index.ts";
 import type { FleetGauge } from "../../core/metric/name.ts";
 import type { Host } from "./host.ts";
 
-/** Whoever asks more often is told the same of the fleet. Milliseconds. */
+/** How long the figures of the fleet are reused. Milliseconds. */
 const freshMs = 2_000;
-const patienceMs = 2_000;
+const databaseTimeoutMs = 2_000;
 
 /**
- * What a host shows at `/metrics`: its own figures, and those of the fleet as the database has them. Without the database only the first,
- * which is what one wants to see then.
+ * Returns the text of `/metrics`: the host's own figures, and those of the fleet from the database. While the database is down, it
+ * has only the former.
  */
 export function hostMetrics(host: Pick<Host, "gauges">, db: Database): () => Promise<string> {
   let askedAt = Number.NEGATIVE_INFINITY;
@@ -20,7 +20,10 @@ export function hostMetrics(host: Pick<Host, "gauges">, db: Database): () => Pro
     const now = performance.now();
     if (now - askedAt >= freshMs) {
       askedAt = now;
-      fleet = Promise.race([readFleetGauges(db).catch(() => undefined), after(patienceMs, undefined, { ref: false })]);
+      fleet = Promise.race([
+        readFleetGauges(db).catch(() => undefined),
+        after(databaseTimeoutMs, undefined, { ref: false }),
+      ]);
     }
     return prometheusText({ ...(await fleet), ...host.gauges() });
   };

@@ -19,7 +19,7 @@ import { hostIdentity } from "./identity.ts";
 import { hostMetrics } from "./metrics.ts";
 import { startStatusServer } from "./status-server.ts";
 
-/** Opens what a host needs, as the configuration says, and starts it. */
+/** Starts a session host with the connections that the configuration describes. */
 export async function startHost(config: Config, log: Logger): Promise<{ host: Host; stop(): Promise<void> }> {
   const endpoint = prepareWhatsApp(config);
   const { id, isDead } = hostIdentity();

@@ -1,13 +1,12 @@
 import { createServer } from "node:http";
 
-/** What a status server answers with. */
 export interface Status {
-  /** In Prometheus' text format. */
+  /** Returns metrics in the Prometheus text format. */
   metrics: () => Promise<string>;
   healthy: () => boolean;
 }
 
-/** `/metrics`, and `/health`: 200 while the host is healthy, else 503. */
+/** Serves `/metrics`, and `/health` with 200 while the host is healthy and 503 otherwise. */
 export async function startStatusServer(
   { host, port }: { host: string; port: number },
   { metrics, healthy }: Status,
@@ -17,8 +16,8 @@ export async function startStatusServer(
     if (path === "/metrics") {
       response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }).end(await metrics());
     } else if (path === "/health") {
-      const well = healthy();
-      response.writeHead(well ? 200 : 503, { "content-type": "text/plain" }).end(well ? "ok\n" : "not well\n");
+      const ok = healthy();
+      response.writeHead(ok ? 200 : 503, { "content-type": "text/plain" }).end(ok ? "ok\n" : "unhealthy\n");
     } else {
       response.writeHead(404).end();
     }
@@ -38,7 +37,7 @@ export async function startStatusServer(
   };
 }
 
-/** Where the status server of this machine answers that listens there. */
+/** Returns the URL of a local status server that listens on this address. */
 export function statusUrl({ host, port }: { host: string; port: number }): string {
   const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
   return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;

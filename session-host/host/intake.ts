@@ -1,0 +1,117 @@
+import type { Message } from "@aws-sdk/client-sqs";
+import { readCommandEnvelope } from "../../core/command/envelope.ts";
+import type { Logger } from "../../core/log.ts";
+import { commandQueue, type Queues } from "../../core/queue/index.ts";
+import type { ClaimedCommand } from "../command/claimed-command.ts";
+import type { Claimer } from "../command/claimer.ts";
+import type { Lease } from "../concurrency/lease.ts";
+import { pause } from "../concurrency/pause.ts";
+
+export interface IntakeDeps {
+  queues: Queues;
+  claimer: Claimer;
+  lease: Lease;
+  log: Logger;
+  submit: (command: ClaimedCommand) => void;
+  /** How many commands the shard's sessions hold. */
+  held: () => number;
+}
+
+/** Above this, commands stay on the queue. */
+const maxHeld = 10_000;
+const receiveSeconds = 20;
+const fullPauseMs = 200;
+const queueRetryMs = 1_000;
+const databaseRetryMs = 500;
+
+/** Claims the commands of a shard: those on its queue, and those in the database that are due or did not come through the queue. */
+export class CommandIntake {
+  readonly #deps: IntakeDeps;
+  readonly #name: string;
+  #polling: Promise<void> | undefined;
+  /** The latest removal of messages from the queue. */
+  #removing: Promise<unknown> = Promise.resolve();
+
+  constructor(deps: IntakeDeps) {
+    this.#deps = deps;
+    this.#name = commandQueue(deps.lease.grant.shard);
+  }
+
+  /** Polls the queue until the signal is given. */
+  start(signal: AbortSignal): void {
+    this.#polling = this.#poll(signal);
+  }
+
+  /** Resolves when polling has ended; the signal must have been given. */
+  async stopped(): Promise<void> {
+    await this.#polling;
+  }
+
+  /** Takes commands that were accepted more than `olderThanMs` ago and did not come through the queue. */
+  async takeWaiting(olderThanMs: number): Promise<void> {
+    for (const command of await this.#deps.claimer.waiting(olderThanMs)) this.#deps.submit(command);
+  }
+
+  /** Takes scheduled sends that are due. */
+  async takeDue(): Promise<void> {
+    for (const command of await this.#deps.claimer.due()) this.#deps.submit(command);
+  }
+
+  async #poll(signal: AbortSignal): Promise<void> {
+    const { queues, log, held } = this.#deps;
+    const name = this.#name;
+    while (!signal.aborted) {
+      try {
+        if (held() > maxHeld) await pause(fullPauseMs, signal);
+        else await this.#takeOver(await queues.receive(name, { waitSeconds: receiveSeconds, signal }), signal);
+      } catch (error) {
+        if (signal.aborted) break;
+        log.warn({ err: error, queue: name }, "the command queue is not available");
+        await pause(queueRetryMs, signal);
+      }
+    }
+    await this.#removing;
+  }
+
+  /** Claims the commands of received messages, then removes the messages. An unreadable message stays, and becomes a dead letter after five receives. */
+  async #takeOver(messages: readonly Message[], signal: AbortSignal): Promise<void> {
+    const { queues, log, submit } = this.#deps;
+    const queue = this.#name;
+    const readable = messages.flatMap((message) => {
+      const envelope = readCommandEnvelope(message.Body);
+      if (envelope) return [{ id: envelope.id, handle: message.ReceiptHandle ?? "" }];
+      log.error({ queue, messageId: message.MessageId }, "a message on the command queue is not a command");
+      return [];
+    });
+    if (readable.length === 0) return;
+    const claimed = await this.#claim(
+      readable.map((message) => message.id),
+      signal,
+    );
+    for (const command of claimed) submit(command);
+    // The next batch waits only for the previous removal, not for this one.
+    const previous = this.#removing;
+    const handles = readable.map((message) => message.handle);
+    this.#removing = queues.remove(queue, handles).catch((error: unknown) => {
+      log.warn(
+        { err: error, queue },
+        "claimed commands could not be removed from the queue and will be received again",
+      );
+    });
+    await previous;
+  }
+
+  /** Retries while the database is down: messages that are received too often become dead letters. */
+  async #claim(ids: readonly string[], signal: AbortSignal): Promise<ClaimedCommand[]> {
+    const { claimer, lease, log } = this.#deps;
+    for (;;) {
+      try {
+        return await claimer.fromQueue(ids);
+      } catch (error) {
+        if (signal.aborted || !lease.held) throw error;
+        log.warn({ err: error, commands: ids.length }, "claiming commands waits for the database");
+        await pause(databaseRetryMs, signal);
+      }
+    }
+  }
+}
