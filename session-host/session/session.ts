@@ -14,6 +14,7 @@ import type { SessionVersion } from "./client-version.ts";
 import { Connection, type ConnectionDeps } from "./connection.ts";
 import { CredentialsMissing } from "./credentials.ts";
 import { backoff, judge, type Verdict } from "./disconnect.ts";
+import { requestPairingCode } from "./pairing-code.ts";
 import { SessionState, withClosed, withCloseEvent } from "./state.ts";
 
 export interface SessionDeps extends ConnectionDeps {
@@ -187,7 +188,7 @@ export class Session implements CommandTarget {
     await this.#state.until("qr", qrTimeoutMs);
     const connection = this.#connection;
     if (!connection) throw new AppError("whatsapp_error", "WhatsApp does not offer a pairing now");
-    const code = await connection.sock.requestPairingCode(phoneNumber);
+    const code = await requestPairingCode(connection.sock, phoneNumber);
     const expiresAt = new Date(this.#openedAt + allQrMs);
     const sealed = this.#deps.vault.seal(Buffer.from(code), sealedPlace.pairingCode(this.id));
     await this.record({

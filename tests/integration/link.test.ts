@@ -122,6 +122,14 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await exchange(client, { owner, peer: bob }, "after a wrong code");
   });
 
+  test("a code is answered only when WhatsApp has accepted the request for it", async () => {
+    const client = restClient(gate, dialect, await gate.createInstance(dialect));
+    await expect(client.pairingCode("4915550999999")).rejects.toThrow("502");
+    const owner = await newPhone();
+    await owner.linkWithCode(await client.pairingCode(owner.number));
+    await gate.status(client.instance, "connected");
+  });
+
   test("the owner unlinks it: it says so, forgets its credentials, stays quiet, and can be linked anew", async () => {
     const { owner, client } = await linked();
     await exchange(client, { owner, peer: bob }, "before the unlinking");

@@ -1,0 +1,33 @@
+import { type BinaryNode, getBinaryNodeChild, type WASocket } from "@whiskeysockets/baileys";
+import { AppError } from "../../core/error.ts";
+import { within } from "../concurrency/timeout.ts";
+
+const answerTimeoutMs = 15_000;
+
+/**
+ * Returns a code for "Link with phone number" once WhatsApp has accepted the request for it, so that the code can be typed at
+ * once. Throws `whatsapp_error` if WhatsApp refuses the request or does not answer.
+ *
+ * Baileys only sends the request (7.0.0-rc14, `requestPairingCode` in `Socket/socket.js`). WhatsApp answers it with the reference of
+ * the pairing (whatsmeow, `PairPhone` in `pair-code.go`). Nothing else is refused before a login: Baileys then sends only pings.
+ */
+export async function requestPairingCode({ ws, requestPairingCode }: WASocket, phoneNumber: string): Promise<string> {
+  const { promise: accepted, resolve, reject } = Promise.withResolvers<void>();
+  const onAnswer = (iq: BinaryNode) => {
+    if (getBinaryNodeChild(getBinaryNodeChild(iq, "link_code_companion_reg"), "link_code_pairing_ref")) resolve();
+  };
+  const onError = (iq: BinaryNode) => {
+    const code = getBinaryNodeChild(iq, "error")?.attrs.code ?? "unknown";
+    reject(new AppError("whatsapp_error", `WhatsApp refused the request for a code (error ${code})`));
+  };
+  ws.on("CB:iq,type:result,link_code_companion_reg", onAnswer);
+  ws.on("CB:iq,type:error", onError);
+  try {
+    const late = () => new AppError("whatsapp_error", "WhatsApp did not answer the request for a code in time");
+    const [code] = await within(answerTimeoutMs, Promise.all([requestPairingCode(phoneNumber), accepted]), late);
+    return code;
+  } finally {
+    ws.off("CB:iq,type:result,link_code_companion_reg", onAnswer);
+    ws.off("CB:iq,type:error", onError);
+  }
+}
