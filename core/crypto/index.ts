@@ -86,7 +86,7 @@ export const closedVault: Vault = {
 };
 
 function failClosed(): never {
-  throw new Error("this endpoint must declare `secrets` to use the vault");
+  throw new Error("the vault is not opened: the caller must declare that it uses secrets");
 }
 
 function additionalData(header: Buffer, place: string): Buffer {
