@@ -2,22 +2,15 @@ import * as z from "zod";
 import { clientVersionText } from "./client-version/index.ts";
 
 const positiveInt = z.coerce.number().int().positive();
-const cidrList = z
-  .string()
-  .transform((text) =>
-    text
-      .split(",")
-      .map((part) => part.trim())
-      .filter(Boolean),
-  )
-  .pipe(z.array(z.union([z.cidrv4(), z.cidrv6()])));
 
+/** Values separated by commas. */
 const list = z.string().transform((text) =>
   text
     .split(",")
     .map((part) => part.trim())
     .filter(Boolean),
 );
+const cidrList = list.pipe(z.array(z.union([z.cidrv4(), z.cidrv6()])));
 const senderList = list
   .pipe(z.array(z.string().regex(/^[^=\s]+=[^=\s]+@[^=\s]+$/, "must be SenderId=email, separated by commas")))
   .transform((parts) => new Map(parts.map((part) => part.split("=") as [string, string])));
@@ -189,36 +182,51 @@ export const settings: Readonly<Record<string, z.ZodRawShape>> = {
   Operation: operation,
 };
 
-/** What every part of Switchboard reads from its environment. Each variable is optional unless its reader requires it. */
+/** The settings of all processes. Each is optional here; a process that requires one calls `required`. */
 const schema = z.object({ ...api, ...admin, ...data, ...services, ...queues, ...whatsapp, ...operation });
 
 export type Config = z.infer<typeof schema>;
 
-/** An environment that cannot be used; the message names each variable at fault. */
+/** The pool of connections of a function, which chooses its own size if it is not set. */
+export const poolSchema = z.object({
+  DATABASE_POOL: z.coerce.number().int().min(1).max(100).optional().meta({
+    description:
+      "Connections of each function to Postgres. A Lambda serves one request at a time and needs one or two; a process that serves many at a time needs more.",
+  }),
+});
+
+/** An invalid environment. The message names each variable at fault. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
+
+  /** @param problems one for each variable, such as `SHARDS: must be positive`. */
+  constructor(...problems: readonly string[]) {
+    super(`The environment is invalid:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
+  }
 }
 
-/** Reads and checks the environment; an empty variable counts as absent. Throws `ConfigError`. */
-export function readConfig(env: Record<string, string | undefined> = process.env): Config {
+/** Validates environment variables; an empty one counts as absent. Throws `ConfigError`. */
+export function parseEnv<Schema extends z.ZodType>(
+  schema: Schema,
+  env: Record<string, string | undefined>,
+): z.output<Schema> {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
   const parsed = schema.safeParse(present);
-  if (!parsed.success) {
-    const lines = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-    throw new ConfigError(`The environment is not usable:\n  ${lines.join("\n  ")}`);
-  }
-  return parsed.data;
+  if (parsed.success) return parsed.data;
+  throw new ConfigError(...parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
 }
 
-/** The value of a setting that this reader cannot do without. Throws `ConfigError`. */
+/** Reads the settings from the environment. Throws `ConfigError`. */
+export const readConfig = (env: Record<string, string | undefined> = process.env): Config => parseEnv(schema, env);
+
+/** Returns a setting that the caller requires. Throws `ConfigError` if it is not set. */
 export function required<Name extends keyof Config>(config: Config, name: Name): NonNullable<Config[Name]> {
   const value = config[name];
-  if (value === undefined || value === null)
-    throw new ConfigError(`The environment is not usable:\n  ${name}: must be set`);
+  if (value === undefined || value === null) throw new ConfigError(`${name}: must be set`);
   return value;
 }
 
-/** Credentials for an endpoint that is not AWS, which may ask for some without checking them. */
+/** Credentials for a service other than AWS, which may require some without checking them. */
 export function endpointCredentials(config: Config): { accessKeyId: string; secretAccessKey: string } {
   return {
     accessKeyId: config.AWS_ACCESS_KEY_ID ?? "local",

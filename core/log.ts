@@ -1,4 +1,5 @@
 import pino from "pino";
+import { defined } from "./object.ts";
 
 export type Logger = pino.Logger;
 
@@ -32,7 +33,7 @@ export function createLogger(name: string, level = process.env.LOG_LEVEL ?? "inf
       paths: secretPaths.flatMap((path) => [path, `*.${path}`, `*.*.${path}`].map(quoted)),
       censor: "[redacted]",
     },
-    ...(pretty ? { transport: { target: "pino-pretty", options: { ignore: "pid,hostname" } } } : {}),
+    ...defined({ transport: pretty ? { target: "pino-pretty", options: { ignore: "pid,hostname" } } : undefined }),
   });
 }
 

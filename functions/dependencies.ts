@@ -1,5 +1,5 @@
 import { systemClock } from "../core/clock.ts";
-import { ConfigError, readConfig, required } from "../core/config.ts";
+import { parseEnv, poolSchema, readConfig, required } from "../core/config.ts";
 import { openVault } from "../core/crypto/index.ts";
 import { createKeyWrapper } from "../core/crypto/wrapper.ts";
 import { openDatabase } from "../core/db/index.ts";
@@ -28,16 +28,12 @@ const defaultPool = 2;
 /** Opens all dependencies from the environment. Throws `ConfigError`. */
 export async function openDependencies(name: string, env = process.env): Promise<Dependencies> {
   const config = readConfig(env);
-  const pool = env.DATABASE_POOL;
-  const max = Number(pool || defaultPool);
-  if (!Number.isInteger(max) || max < 1) {
-    throw new ConfigError("The environment is not usable:\n  DATABASE_POOL: must be a positive whole number");
-  }
+  const pool = parseEnv(poolSchema, env).DATABASE_POOL;
   const wrapper = await createKeyWrapper(config);
   const db = openDatabase(required(config, "DATABASE_URL"), {
-    max,
+    max: pool ?? defaultPool,
     // Off without a pool size: a Lambda may be behind RDS Proxy, which shares sessions.
-    prepare: Boolean(pool),
+    prepare: pool !== undefined,
     name: `switchboard-${name}`,
     statementTimeoutMs,
   });

@@ -1,5 +1,6 @@
 import type postgres from "postgres";
 import { storableText } from "../db/index.ts";
+import { defined } from "../object.ts";
 import { absenceMs } from "./index.ts";
 import { ContactBook, type ContactFact, type ContactRow } from "./merge.ts";
 
@@ -78,7 +79,6 @@ function storable({ name, chatName, pushName, businessName, ...fact }: ContactFa
   const names = { chatName: cut(chatName), pushName: cut(pushName), businessName: cut(businessName) };
   return {
     ...fact,
-    ...(name === undefined ? {} : { name: cut(name ?? undefined) ?? null }),
-    ...Object.fromEntries(Object.entries(names).filter(([, text]) => text !== undefined)),
+    ...defined({ name: name === undefined ? undefined : (cut(name ?? undefined) ?? null), ...names }),
   };
 }

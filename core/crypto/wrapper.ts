@@ -11,13 +11,12 @@ import type { KeyWrapper } from "./index.ts";
 export async function createKeyWrapper(config: Config): Promise<KeyWrapper> {
   if (config.KMS_KEY_ID) return kms(config.KMS_KEY_ID, config.AWS_REGION);
   if (config.MASTER_KEY_FILE) return localWrapper(await readFile(config.MASTER_KEY_FILE));
-  throw new ConfigError("The environment is not usable:\n  KMS_KEY_ID or MASTER_KEY_FILE: one must be set");
+  throw new ConfigError("KMS_KEY_ID or MASTER_KEY_FILE: one must be set");
 }
 
 /** Wraps with AES-256-GCM under the given key (32 bytes). */
 export function localWrapper(masterKey: Buffer): KeyWrapper {
-  if (masterKey.length !== 32)
-    throw new ConfigError("The environment is not usable:\n  MASTER_KEY_FILE: must hold 32 bytes");
+  if (masterKey.length !== 32) throw new ConfigError("MASTER_KEY_FILE: must contain 32 bytes");
   return {
     name: "local",
     async wrap(dataKey) {

@@ -1,5 +1,6 @@
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
+import { defined } from "../object.ts";
 
 /** A pool of connections to Postgres: tagged templates for frequent statements, Drizzle for the others. */
 export interface Database {
@@ -33,7 +34,7 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     connection: {
       application_name: options.name ?? "switchboard",
       idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 10_000,
-      ...(options.statementTimeoutMs === undefined ? {} : { statement_timeout: options.statementTimeoutMs }),
+      ...defined({ statement_timeout: options.statementTimeoutMs }),
     },
   });
   return { sql, orm: overDriver(sql), close: () => sql.end({ timeout: 5 }) };

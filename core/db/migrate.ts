@@ -19,9 +19,7 @@ export async function migrate(url: string, shardCount: number): Promise<void> {
     const [before] = await sql<{ count: number }[]>`select count(*)::int as count from shards`;
     if (before && before.count > shardCount) {
       // An instance keeps its shard forever, and nobody would serve the queues of the missing shards.
-      throw new ConfigError(
-        `The environment is not usable:\n  SHARDS: was ${before.count} before and cannot become less`,
-      );
+      throw new ConfigError(`SHARDS: can't be less than before, which was ${before.count}`);
     }
     await sql`insert into shards (id) select generate_series(0, ${shardCount - 1}::int) on conflict do nothing`;
   } finally {

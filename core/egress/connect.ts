@@ -3,6 +3,7 @@ import * as https from "node:https";
 import * as net from "node:net";
 import * as tls from "node:tls";
 import { AppError } from "../error.ts";
+import { defined } from "../object.ts";
 import type { Resolve } from "./address.ts";
 import { EgressError } from "./error.ts";
 
@@ -28,7 +29,7 @@ export function guardedAgents(
   const lookup = guardedLookup(mayReach, resolve);
   const options = { keepAlive: true, maxSockets: connectionsPerOrigin, timeout: idleMs, scheduling: "lifo" } as const;
   const plain = new http.Agent(options);
-  const secure = new https.Agent({ ...options, ...(ca ? { ca } : {}) });
+  const secure = new https.Agent({ ...options, ...defined({ ca }) });
   plain.createConnection = (target, done) => {
     const socket = net.connect({ ...(target as net.TcpNetConnectOpts), lookup });
     return connected(socket, "connect", mayReach, done);

@@ -65,39 +65,42 @@ export async function createInstance(
   return instance;
 }
 
-/** Wants the session to run, and asks for it to be closed and opened again. */
+/** Requests a restart of the session, and keeps it running from then on. */
 export async function restartInstance(deps: LifecycleDeps, asked: Asked, instance: Instance): Promise<Accepted> {
-  await deps.db.orm
-    .update(instances)
-    .set({ desired: "running" })
-    .where(and(eq(instances.id, instance.id), isNull(instances.deletedAt)));
-  const accepted = await acceptCommand(deps, { ...request(asked, instance), name: "instance.restart" });
-  await recordActivity({ ...deps, orm: deps.db.orm }, instance.id, "reconnect_requested");
-  return accepted;
+  await keepRunning(deps, instance);
+  return await requestCommand(deps, asked, instance, "instance.restart", "reconnect_requested");
 }
 
-/** Wants the session to run from now on, and asks for it to be opened. */
+/** Requests the start of the session, and keeps it running from then on. */
 export async function enableInstance(deps: LifecycleDeps, asked: Asked, instance: Instance): Promise<Accepted> {
-  await deps.db.orm
+  await keepRunning(deps, instance);
+  return await requestCommand(deps, asked, instance, "instance.start", "instance_enabled");
+}
+
+/** Requests that the session is closed and stays closed. The device stays linked. */
+export const disableInstance = (deps: LifecycleDeps, asked: Asked, instance: Instance): Promise<Accepted> =>
+  requestCommand(deps, asked, instance, "instance.stop", "instance_disabled");
+
+/** Requests that the device is unlinked from WhatsApp. */
+export const logoutInstance = (deps: LifecycleDeps, asked: Asked, instance: Instance): Promise<Accepted> =>
+  requestCommand(deps, asked, instance, "instance.logout", "logout_requested");
+
+async function keepRunning({ db }: LifecycleDeps, instance: Instance): Promise<void> {
+  await db.orm
     .update(instances)
     .set({ desired: "running" })
     .where(and(eq(instances.id, instance.id), isNull(instances.deletedAt)));
-  const accepted = await acceptCommand(deps, { ...request(asked, instance), name: "instance.start" });
-  await recordActivity({ ...deps, orm: deps.db.orm }, instance.id, "instance_enabled");
-  return accepted;
 }
 
-/** Asks for the session to be closed and left closed; the link with WhatsApp stays. */
-export async function disableInstance(deps: LifecycleDeps, asked: Asked, instance: Instance): Promise<Accepted> {
-  const accepted = await acceptCommand(deps, { ...request(asked, instance), name: "instance.stop" });
-  await recordActivity({ ...deps, orm: deps.db.orm }, instance.id, "instance_disabled");
-  return accepted;
-}
-
-/** Asks for the link with WhatsApp to be ended. */
-export async function logoutInstance(deps: LifecycleDeps, asked: Asked, instance: Instance): Promise<Accepted> {
-  const accepted = await acceptCommand(deps, { ...request(asked, instance), name: "instance.logout" });
-  await recordActivity({ ...deps, orm: deps.db.orm }, instance.id, "logout_requested");
+async function requestCommand(
+  deps: LifecycleDeps,
+  asked: Asked,
+  instance: Instance,
+  name: "instance.start" | "instance.stop" | "instance.restart" | "instance.logout",
+  activity: string,
+): Promise<Accepted> {
+  const accepted = await acceptCommand(deps, { ...request(asked, instance), name });
+  await recordActivity({ ...deps, orm: deps.db.orm }, instance.id, activity);
   return accepted;
 }
 

@@ -11,13 +11,12 @@ import { alignSinks } from "../event-sink/setting.ts";
 import type { Ids } from "../id.ts";
 import type { Instance } from "../instance/index.ts";
 import { instances } from "../instance/instance.sql.ts";
+import { defined } from "../object.ts";
+import { singleLine } from "../text.ts";
 import { checkHeaders } from "../webhook/delivery/attempt.ts";
 import { resetBreaker } from "../webhook/delivery/circuit-breaker.ts";
 
-/** One line of text without control characters: they would end up in logs, headers and terminals. */
-const line = z.string().regex(/^[^\p{Cc}]*$/u, "must not have control characters");
-
-export const instanceName = line.trim().min(1).max(200);
+export const instanceName = singleLine.trim().min(1).max(200);
 export const instanceDescription = z
   .string()
   .max(2000)
@@ -81,7 +80,7 @@ type Columns = Partial<typeof instances.$inferInsert>;
 /** The settings as columns; what is undefined is left out, so that it keeps its value or gets the table's default. */
 export function settingsColumns(deps: { vault: Vault }, id: string, settings: InstanceSettings): Columns {
   const { webhookSecret: secret, ...plain } = settings;
-  const columns = Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined)) as Columns;
+  const columns = defined(plain) as Columns;
   if (secret === undefined) return columns;
   const sealed = secret === null ? null : deps.vault.seal(Buffer.from(secret), sealedPlace.webhookSecret(id));
   return { ...columns, webhookSecret: sealed, webhookPreviousSecret: null, webhookPreviousSecretUntil: null };
@@ -119,12 +118,11 @@ export async function rotateWebhookSecret(
       .update(instances)
       .set({
         ...settingsColumns(deps, instance.id, { webhookSecret: secret }),
-        ...(row.webhookSecret !== null && overlaps
-          ? {
-              webhookPreviousSecret: deps.vault.seal(deps.vault.open(row.webhookSecret, place.now), place.before),
-              webhookPreviousSecretUntil: until,
-            }
-          : {}),
+        ...(row.webhookSecret !== null &&
+          overlaps && {
+            webhookPreviousSecret: deps.vault.seal(deps.vault.open(row.webhookSecret, place.now), place.before),
+            webhookPreviousSecretUntil: until,
+          }),
         updatedAt: now,
       })
       .where(eq(instances.id, instance.id));

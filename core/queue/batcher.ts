@@ -1,3 +1,5 @@
+import { maxBatchBytes, maxBatchMessages } from "./batches.ts";
+
 export interface QueueMessage {
   /** JSON text, at most 1 MiB. */
   body: string;
@@ -13,9 +15,6 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
-/** SQS takes so many messages, and so many bytes of them, in one call. */
-const maxMessages = 10;
-const maxBytes = 900_000;
 /**
  * Sends what is sent at the same time in one call, in the order in which it was sent: one call is under way at once, and what
  * comes meanwhile travels together in the next. One message alone does not wait. Where a process serves one request at a time, as a Lambda does, nothing changes; elsewhere a call costs more than its messages.
@@ -59,9 +58,9 @@ export class Batcher {
   #take(): Waiting[] {
     let bytes = 0;
     let count = 0;
-    for (const { message } of this.#waiting.slice(0, maxMessages)) {
+    for (const { message } of this.#waiting.slice(0, maxBatchMessages)) {
       bytes += Buffer.byteLength(message.body);
-      if (count > 0 && bytes > maxBytes) break;
+      if (count > 0 && bytes > maxBatchBytes) break;
       count++;
     }
     return this.#waiting.splice(0, count);

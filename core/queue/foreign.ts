@@ -1,5 +1,6 @@
-import { GetQueueUrlCommand, QueueDoesNotExist, SendMessageBatchCommand, type SQSClient } from "@aws-sdk/client-sqs";
-import { type QueueMessage, queueable } from "./index.ts";
+import { QueueDoesNotExist, SendMessageBatchCommand, type SQSClient } from "@aws-sdk/client-sqs";
+import type { QueueMessage } from "./batcher.ts";
+import { batchEntries, queueUrls } from "./sqs.ts";
 
 /** Queues that others read: by their whole names, or by URL. */
 export interface ForeignQueues {
@@ -21,21 +22,12 @@ export interface Refused {
 }
 
 /** What SQS says of a message, and not of the queue or of us. */
-const hopeless = new Set(["InvalidParameterValue", "InvalidMessageContents"]);
+const permanent = new Set(["InvalidParameterValue", "InvalidMessageContents"]);
 
 export function openForeignQueues(client: SQSClient): ForeignQueues {
-  const urls = new Map<string, Promise<string>>();
-  const url = (queue: string, abortSignal?: AbortSignal): Promise<string> => {
-    if (/^https?:/i.test(queue)) return Promise.resolve(queue);
-    const known = urls.get(queue);
-    if (known) return known;
-    const asked = client
-      .send(new GetQueueUrlCommand({ QueueName: queue }), abortSignal ? { abortSignal } : {})
-      .then((answer) => answer.QueueUrl ?? "");
-    asked.catch(() => urls.delete(queue));
-    urls.set(queue, asked);
-    return asked;
-  };
+  const byName = queueUrls(client);
+  const url = (queue: string, abortSignal?: AbortSignal) =>
+    /^https?:/i.test(queue) ? Promise.resolve(queue) : byName(queue, abortSignal);
   return {
     async exists(queue) {
       try {
@@ -47,17 +39,14 @@ export function openForeignQueues(client: SQSClient): ForeignQueues {
       }
     },
     async send(queue, messages, abortSignal) {
-      const Entries = messages.map((message, index) => ({
-        Id: String(index),
-        MessageBody: queueable(message.body),
-        MessageGroupId: message.groupId,
-        MessageDeduplicationId: message.deduplicationId,
-      }));
-      const command = new SendMessageBatchCommand({ QueueUrl: await url(queue, abortSignal), Entries });
+      const command = new SendMessageBatchCommand({
+        QueueUrl: await url(queue, abortSignal),
+        Entries: batchEntries(messages),
+      });
       const { Failed = [] } = await client.send(command, { abortSignal });
       return Failed.map(({ Id, Code = "", Message = "the queue refused the message" }) => ({
         index: Number(Id),
-        forEver: hopeless.has(Code),
+        forEver: permanent.has(Code),
         reason: Code ? `${Code}: ${Message}` : Message,
       })).sort((a, b) => a.index - b.index);
     },

@@ -2,14 +2,15 @@ import {
   CreateQueueCommand,
   DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
-  GetQueueUrlCommand,
   type Message,
   ReceiveMessageCommand,
   SendMessageBatchCommand,
   SQSClient,
 } from "@aws-sdk/client-sqs";
 import { type Config, endpointCredentials } from "../config.ts";
+import { defined } from "../object.ts";
 import { Batcher, type QueueMessage } from "./batcher.ts";
+import { maxBatchMessages } from "./batches.ts";
 import {
   commandQueue,
   commandVisibilitySeconds,
@@ -20,6 +21,7 @@ import {
   ingressVisibilitySeconds,
   maxReceives,
 } from "./name.ts";
+import { batchEntries, queueUrls } from "./sqs.ts";
 
 /** SQS, by the names of our queues. */
 export interface Queues {
@@ -44,32 +46,14 @@ export { commandQueue, deadLetterQueue, eventQueue, ingressQueue } from "./name.
 export function openQueues(config: Config): Queues {
   const client = new SQSClient({
     region: config.AWS_REGION,
-    ...(config.SQS_ENDPOINT ? { endpoint: config.SQS_ENDPOINT, credentials: endpointCredentials(config) } : {}),
+    ...(config.SQS_ENDPOINT && { endpoint: config.SQS_ENDPOINT, credentials: endpointCredentials(config) }),
   });
-  const urls = new Map<string, Promise<string>>();
-  const url = (name: string): Promise<string> => {
-    const known = urls.get(name);
-    if (known) return known;
-    const asked = client
-      .send(new GetQueueUrlCommand({ QueueName: `${config.QUEUE_PREFIX}-${name}` }))
-      .then((answer) => answer.QueueUrl ?? "");
-    asked.catch(() => urls.delete(name));
-    urls.set(name, asked);
-    return asked;
-  };
+  const fullUrl = queueUrls(client);
+  const url = (name: string): Promise<string> => fullUrl(`${config.QUEUE_PREFIX}-${name}`);
   const sendBatch = async (name: string, messages: readonly QueueMessage[]): Promise<number[]> => {
-    const answer = await client.send(
-      new SendMessageBatchCommand({
-        QueueUrl: await url(name),
-        Entries: messages.map((message, index) => ({
-          Id: String(index),
-          MessageBody: queueable(message.body),
-          MessageGroupId: message.groupId,
-          MessageDeduplicationId: message.deduplicationId,
-        })),
-      }),
-    );
-    return (answer.Failed ?? []).map((failure) => Number(failure.Id));
+    const command = new SendMessageBatchCommand({ QueueUrl: await url(name), Entries: batchEntries(messages) });
+    const { Failed = [] } = await client.send(command);
+    return Failed.map((failure) => Number(failure.Id));
   };
   const batchers = new Map<string, Batcher>();
   const batcher = (name: string): Batcher => {
@@ -83,22 +67,22 @@ export function openQueues(config: Config): Queues {
     send: (name, message) => batcher(name).send(message),
     sendBatch,
     async receive(name, options) {
-      const answer = await client.send(
+      const { Messages = [] } = await client.send(
         new ReceiveMessageCommand({
           QueueUrl: await url(name),
-          MaxNumberOfMessages: 10,
+          MaxNumberOfMessages: maxBatchMessages,
           WaitTimeSeconds: options.waitSeconds,
           MessageSystemAttributeNames: ["ApproximateReceiveCount", "MessageGroupId"],
-          ...(options.visibilitySeconds === undefined ? {} : { VisibilityTimeout: options.visibilitySeconds }),
+          ...defined({ VisibilityTimeout: options.visibilitySeconds }),
         }),
-        options.signal ? { abortSignal: options.signal } : {},
+        options.signal && { abortSignal: options.signal },
       );
-      return answer.Messages ?? [];
+      return Messages;
     },
     async remove(name, receiptHandles) {
-      for (let start = 0; start < receiptHandles.length; start += 10) {
+      for (let start = 0; start < receiptHandles.length; start += maxBatchMessages) {
         const Entries = receiptHandles
-          .slice(start, start + 10)
+          .slice(start, start + maxBatchMessages)
           .map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle }));
         await client.send(new DeleteMessageBatchCommand({ QueueUrl: await url(name), Entries }));
       }
@@ -117,11 +101,6 @@ export function openQueues(config: Config): Queues {
       };
     },
   };
-}
-
-/** JSON text without the two characters that no queue takes, and that strangers can write: as escapes they mean the same. */
-export function queueable(json: string): string {
-  return json.replaceAll("\uFFFE", "\\ufffe").replaceAll("\uFFFF", "\\uffff");
 }
 
 function visibilitySeconds(name: string): number {

@@ -15,6 +15,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { type Config, endpointCredentials } from "../config.ts";
+import { defined } from "../object.ts";
 
 /** What is known of an object without reading it. */
 export interface StoredObject {
@@ -25,6 +26,13 @@ export interface StoredObject {
   size: number;
 }
 
+interface PutOptions {
+  contentType: string;
+  contentDisposition?: string;
+  /** Bytes. */
+  size?: number;
+}
+
 /**
  * The bucket in which media is staged, both ways. Keys are `media/<instance id>/<message id>` and
  * `upload/<instance id>/<upload id>`.
@@ -32,11 +40,7 @@ export interface StoredObject {
 export interface Storage {
   readonly client: S3Client;
   /** `size` in bytes must be known when `body` is a stream. */
-  put(
-    key: string,
-    body: Buffer | Readable,
-    options: { contentType: string; contentDisposition?: string; size?: number },
-  ): Promise<void>;
+  put(key: string, body: Buffer | Readable, options: PutOptions): Promise<void>;
   /** Throws `NoSuchKey` of the SDK. */
   get(key: string): Promise<StoredObject & { body: Readable }>;
   /** Undefined when there is no such object. */
@@ -52,126 +56,141 @@ export interface Storage {
   presignPut(
     key: string,
     seconds: number,
-    object: { contentType: string; contentDisposition?: string; size: number },
+    object: PutOptions & { size: number },
   ): Promise<{ url: string; headers: Record<string, string> }>;
   createBucket(): Promise<void>;
 }
 
-export function openStorage(config: Config): Storage {
-  const Bucket = config.BUCKET;
-  const settings = {
-    region: config.AWS_REGION,
-    ...(config.S3_ENDPOINT
-      ? {
-          endpoint: config.S3_ENDPOINT,
-          forcePathStyle: true,
-          credentials: endpointCredentials(config),
-        }
-      : {}),
-  };
-  const client = new S3Client(settings);
-  // Otherwise the SDK signs the checksum of the body that it does not have, and S3 refuses every other.
-  const signer = new S3Client({ ...settings, requestChecksumCalculation: "WHEN_REQUIRED" });
-  return {
-    client,
-    async put(key, body, options) {
-      await client.send(
-        new PutObjectCommand({
-          Bucket,
-          Key: key,
-          Body: body,
-          ContentType: options.contentType,
-          ...(options.contentDisposition === undefined ? {} : { ContentDisposition: options.contentDisposition }),
-          ...(options.size === undefined ? {} : { ContentLength: options.size }),
-        }),
+export const openStorage = (config: Config): Storage => new S3Storage(config);
+
+class S3Storage implements Storage {
+  readonly client: S3Client;
+  readonly #signer: S3Client;
+  readonly #bucket: string;
+
+  constructor(config: Config) {
+    const settings = {
+      region: config.AWS_REGION,
+      ...(config.S3_ENDPOINT && {
+        endpoint: config.S3_ENDPOINT,
+        forcePathStyle: true,
+        credentials: endpointCredentials(config),
+      }),
+    };
+    this.client = new S3Client(settings);
+    // By default the SDK signs the checksum of an empty body, and S3 refuses every other body.
+    this.#signer = new S3Client({ ...settings, requestChecksumCalculation: "WHEN_REQUIRED" });
+    this.#bucket = config.BUCKET;
+  }
+
+  async put(key: string, body: Buffer | Readable, options: PutOptions): Promise<void> {
+    await this.client.send(
+      new PutObjectCommand({
+        ...this.#at(key),
+        Body: body,
+        ContentType: options.contentType,
+        ...defined({ ContentDisposition: options.contentDisposition, ContentLength: options.size }),
+      }),
+    );
+  }
+
+  async get(key: string): Promise<StoredObject & { body: Readable }> {
+    const response = await this.client.send(new GetObjectCommand(this.#at(key)));
+    return { ...described(response), body: response.Body as Readable };
+  }
+
+  async head(key: string): Promise<StoredObject | undefined> {
+    try {
+      return described(await this.client.send(new HeadObjectCommand(this.#at(key))));
+    } catch (error) {
+      if (error instanceof NotFound || error instanceof NoSuchKey) return undefined;
+      throw error;
+    }
+  }
+
+  async *list(prefix: string): AsyncIterable<{ key: string; storedAt: Date }> {
+    for (let ContinuationToken: string | undefined; ; ) {
+      const page: ListObjectsV2CommandOutput = await this.client.send(
+        new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: prefix, ContinuationToken }),
       );
-    },
-    async get(key) {
-      const answer = await client.send(new GetObjectCommand({ Bucket, Key: key }));
-      return { ...described(answer), body: answer.Body as Readable };
-    },
-    async head(key) {
-      try {
-        return described(await client.send(new HeadObjectCommand({ Bucket, Key: key })));
-      } catch (error) {
-        if (error instanceof NotFound || error instanceof NoSuchKey) return undefined;
-        throw error;
+      for (const { Key, LastModified } of page.Contents ?? []) {
+        if (Key && LastModified) yield { key: Key, storedAt: LastModified };
       }
-    },
-    async *list(prefix) {
-      for (let ContinuationToken: string | undefined; ; ) {
-        const page: ListObjectsV2CommandOutput = await client.send(
-          new ListObjectsV2Command({ Bucket, Prefix: prefix, ContinuationToken }),
-        );
-        for (const { Key, LastModified } of page.Contents ?? []) {
-          if (Key && LastModified) yield { key: Key, storedAt: LastModified };
-        }
-        ContinuationToken = page.NextContinuationToken;
-        if (!ContinuationToken) return;
-      }
-    },
-    async remove(key) {
-      await client.send(new DeleteObjectCommand({ Bucket, Key: key }));
-    },
-    async removeAll(prefix) {
-      for (;;) {
-        const page = await client.send(new ListObjectsV2Command({ Bucket, Prefix: prefix }));
-        const Objects = (page.Contents ?? []).flatMap(({ Key }) => (Key ? [{ Key }] : []));
-        if (Objects.length === 0) return;
-        await client.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }));
-      }
-    },
-    presign: (key, seconds, headers) =>
-      getSignedUrl(
-        client,
-        new GetObjectCommand({
-          Bucket,
-          Key: key,
-          ...(headers && {
-            ResponseContentType: headers.contentType,
-            ResponseContentDisposition: headers.contentDisposition,
-          }),
-        }),
-        { expiresIn: seconds },
-      ),
-    async presignPut(key, seconds, { contentType, contentDisposition, size }) {
-      const headers = {
-        "content-length": String(size),
-        "content-type": contentType,
-        ...(contentDisposition === undefined ? {} : { "content-disposition": contentDisposition }),
-      };
-      const command = new PutObjectCommand({
-        Bucket,
-        Key: key,
-        ContentLength: size,
-        ContentType: contentType,
-        ...(contentDisposition === undefined ? {} : { ContentDisposition: contentDisposition }),
-      });
-      const url = await getSignedUrl(signer, command, {
-        expiresIn: seconds,
-        // Signed, so that S3 refuses any others.
-        signableHeaders: new Set(["host", ...Object.keys(headers)]),
-      });
-      return { url, headers };
-    },
-    async createBucket() {
-      const exists = await client.send(new HeadBucketCommand({ Bucket })).then(
-        () => true,
-        () => false,
-      );
-      if (!exists) await client.send(new CreateBucketCommand({ Bucket }));
-    },
-  };
+      ContinuationToken = page.NextContinuationToken;
+      if (!ContinuationToken) return;
+    }
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.client.send(new DeleteObjectCommand(this.#at(key)));
+  }
+
+  async removeAll(prefix: string): Promise<void> {
+    for (;;) {
+      const page = await this.client.send(new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: prefix }));
+      const Objects = (page.Contents ?? []).flatMap(({ Key }) => (Key ? [{ Key }] : []));
+      if (Objects.length === 0) return;
+      await this.client.send(new DeleteObjectsCommand({ Bucket: this.#bucket, Delete: { Objects, Quiet: true } }));
+    }
+  }
+
+  presign(key: string, seconds: number, headers?: { contentType: string; contentDisposition: string }) {
+    const command = new GetObjectCommand({
+      ...this.#at(key),
+      ...(headers && {
+        ResponseContentType: headers.contentType,
+        ResponseContentDisposition: headers.contentDisposition,
+      }),
+    });
+    return getSignedUrl(this.client, command, { expiresIn: seconds });
+  }
+
+  async presignPut(
+    key: string,
+    seconds: number,
+    { contentType, contentDisposition, size }: PutOptions & { size: number },
+  ) {
+    const headers = {
+      "content-length": String(size),
+      "content-type": contentType,
+      ...defined({ "content-disposition": contentDisposition }),
+    };
+    const command = new PutObjectCommand({
+      ...this.#at(key),
+      ContentLength: size,
+      ContentType: contentType,
+      ...defined({ ContentDisposition: contentDisposition }),
+    });
+    const url = await getSignedUrl(this.#signer, command, {
+      expiresIn: seconds,
+      // S3 refuses a request whose signed headers differ.
+      signableHeaders: new Set(["host", ...Object.keys(headers)]),
+    });
+    return { url, headers };
+  }
+
+  async createBucket(): Promise<void> {
+    const bucket = { Bucket: this.#bucket };
+    const exists = await this.client.send(new HeadBucketCommand(bucket)).then(
+      () => true,
+      () => false,
+    );
+    if (!exists) await this.client.send(new CreateBucketCommand(bucket));
+  }
+
+  #at(key: string) {
+    return { Bucket: this.#bucket, Key: key };
+  }
 }
 
-function described(answer: {
+function described(response: {
   ContentType?: string | undefined;
   ContentDisposition?: string | undefined;
   ContentLength?: number | undefined;
 }): StoredObject {
   return {
-    contentType: answer.ContentType ?? "application/octet-stream",
-    contentDisposition: answer.ContentDisposition,
-    size: answer.ContentLength ?? 0,
+    contentType: response.ContentType ?? "application/octet-stream",
+    contentDisposition: response.ContentDisposition,
+    size: response.ContentLength ?? 0,
   };
 }

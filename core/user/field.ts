@@ -1,13 +1,11 @@
 import * as z from "zod";
+import { singleLine } from "../text.ts";
 import { normalRange } from "./ip-ranges.ts";
 import { maxPasswordLength } from "./password.ts";
 
-/** One line of text without control characters: they would end up in logs and terminals. */
-const line = z.string().regex(/^[^\p{Cc}]*$/u, "must not have control characters");
-
-export const personName = line.trim().max(200);
-export const keyName = line.trim().min(1).max(200);
-export const userSearch = line.trim().max(200);
+export const personName = singleLine.trim().max(200);
+export const keyName = singleLine.trim().min(1).max(200);
+export const userSearch = singleLine.trim().max(200);
 export const emailAddress = z.email().max(254);
 
 /** Of a password that is set; at login any that is not longer is compared. */

@@ -2,6 +2,7 @@ import { and, asc, eq, getTableColumns, type InferSelectModel } from "drizzle-or
 import { type Caller, isAdmin, type Permission } from "../caller.ts";
 import { AppError } from "../error.ts";
 import { isUuid } from "../id.ts";
+import { defined } from "../object.ts";
 import { loadUser } from "./find.ts";
 import { ipInRanges, rangesWithin } from "./ip-ranges.ts";
 import { type ApiKey, createApiKey, firstApiKey, type KeyDeps, revokeApiKey, workingKeys } from "./key.ts";
@@ -134,7 +135,7 @@ export async function changeKey(deps: KeyDeps, asking: Asking, changes: KeyChang
     if (caller.key?.id === keyId) assertNotShutOut(asking, ipRanges, changes.force);
   }
   if (name === undefined && ipRanges === undefined) return key;
-  const changed = { ...(name === undefined ? {} : { name }), ...(ipRanges === undefined ? {} : { ipRanges }) };
+  const changed = defined({ name, ipRanges });
   const [row] = await deps.db.orm.update(apiKeys).set(changed).where(where).returning(shown);
   if (!row) throw new AppError("key_not_found");
   return row;

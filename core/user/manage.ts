@@ -5,6 +5,7 @@ import { sqlState, sqlStates } from "../db/sql-state.ts";
 import { AppError } from "../error.ts";
 import { alignSinks } from "../event-sink/setting.ts";
 import { instances } from "../instance/instance.sql.ts";
+import { defined } from "../object.ts";
 import { type PageRequest, type Pagination, pagination } from "../page.ts";
 import { loadUser, type User } from "./find.ts";
 import type { KeyDeps } from "./key.ts";
@@ -70,11 +71,11 @@ export async function updateUser(deps: KeyDeps, asking: Asking, userId: string, 
   if (id === asking.caller.userId) assertNotShutOut(asking, changes.ipRanges, force);
   const now = deps.clock.now();
   const columns = {
-    ...Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined)),
-    ...(disabled === undefined ? {} : { disabledAt: disabled ? now : null }),
-    ...(password === undefined
-      ? {}
-      : { passwordHash: await hashPassword(password), tokensFrom: laterTokensFrom(deps.clock) }),
+    ...defined({ ...plain, disabledAt: disabled === undefined ? undefined : disabled ? now : null }),
+    ...(password !== undefined && {
+      passwordHash: await hashPassword(password),
+      tokensFrom: laterTokensFrom(deps.clock),
+    }),
     updatedAt: now,
   };
   return deps.db.orm.transaction(async (tx) => {

@@ -6,6 +6,7 @@ import { sealedPlace } from "../crypto/sealed-place.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import type { Ids } from "../id.ts";
+import { defined } from "../object.ts";
 import { signingKeys } from "./user.sql.ts";
 
 export interface TokenDeps {
@@ -70,7 +71,7 @@ export function createTokens(deps: TokenDeps): Tokens {
         vault.open(newest.privateCiphertext, sealedPlace.signingKey(newest.kid)).toString(),
       ) as Jose.JWK;
       const now = Math.floor(deps.clock.now().getTime() / 1000);
-      return new jose.SignJWT(tokensFrom ? { [fromClaim]: tokensFrom.getTime() } : {})
+      return new jose.SignJWT(defined({ [fromClaim]: tokensFrom?.getTime() }))
         .setProtectedHeader({ alg: algorithm, kid: newest.kid, typ: "JWT" })
         .setSubject(userId)
         .setIssuer(issuer)

@@ -1,7 +1,6 @@
 import type { Hono } from "hono";
-import * as z from "zod";
 import { systemClock } from "../../core/clock.ts";
-import { type Config, ConfigError, readConfig, required } from "../../core/config.ts";
+import { type Config, parseEnv, poolSchema, readConfig, required } from "../../core/config.ts";
 import { openVault } from "../../core/crypto/index.ts";
 import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
 import { openDatabase } from "../../core/db/index.ts";
@@ -12,18 +11,10 @@ import { createApp } from "./app.ts";
 import type { ApiDeps } from "./engine/dependencies.ts";
 import type { ApiEnv } from "./engine/env.ts";
 
-/** What only this function takes from its environment. */
-const settings = z.object({
-  /** Connections to Postgres. A Lambda serves one request at a time, so it takes one; a process that serves many sets more. */
-  DATABASE_POOL: z.coerce.number().int().min(1).max(100).optional(),
-});
-
 /** The app on everything real, opened when it is needed. Throws `ConfigError`. */
 export async function openApp(env: Record<string, string | undefined> = process.env): Promise<Hono<ApiEnv>> {
   const config = readConfig(env);
-  const own = settings.safeParse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== "")));
-  if (!own.success) throw new ConfigError(`The environment is not usable:\n${z.prettifyError(own.error)}`);
-  const { DATABASE_POOL: pool } = own.data;
+  const { DATABASE_POOL: pool } = parseEnv(poolSchema, env);
   const wrapper = await createKeyWrapper(config);
   const db = openDatabase(required(config, "DATABASE_URL"), {
     name: "switchboard-api",

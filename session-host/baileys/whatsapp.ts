@@ -135,7 +135,7 @@ function readCa(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw new ConfigError(`The environment is not usable:\n  WHATSAPP_MEDIA_CA: ${(error as Error).message}`);
+    throw new ConfigError(`WHATSAPP_MEDIA_CA: ${(error as Error).message}`);
   }
 }
 

@@ -261,7 +261,7 @@ function contentOf(data: MessageData): z.output<typeof content> {
         fileLength: size ?? undefined,
       }),
       ...data.poll,
-      ...(data.event ? eventContent(data.event) : {}),
+      ...(data.event && eventContent(data.event)),
     },
   };
 }

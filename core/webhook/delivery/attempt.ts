@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import { type Egress, EgressError } from "../../egress/index.ts";
 import { AppError } from "../../error.ts";
+import { defined } from "../../object.ts";
 import type { Signing } from "./endpoint.ts";
 import { signatureHeaders } from "./sign.ts";
 
@@ -42,7 +43,7 @@ export async function attempt(
         ...customHeaders(endpoint.headers),
         "content-type": "application/json",
         "user-agent": "Switchboard-Webhook/1",
-        ...(delivery.correlationId ? { "x-correlation-id": delivery.correlationId } : {}),
+        ...defined({ "x-correlation-id": delivery.correlationId || undefined }),
         ...signatureHeaders({
           id: delivery.id,
           at,

@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { defined } from "../../object.ts";
 
 export interface Signed {
   /** The same for all attempts of a delivery, so that a receiver recognizes a repeat. */
@@ -37,7 +38,7 @@ export function signatureHeaders({ id, at, body, secret, previousSecret }: Signe
     ...headers,
     "webhook-signature": previousSecret ? `${standard(secret)} ${standard(previousSecret)}` : standard(secret),
     "x-webhook-signature": plain(secret),
-    ...(previousSecret ? { "x-webhook-signature-previous": plain(previousSecret) } : {}),
+    ...defined({ "x-webhook-signature-previous": previousSecret ? plain(previousSecret) : undefined }),
   };
 }
 
