@@ -4,7 +4,7 @@ import { toChannelJid } from "../../message/recipient.ts";
 import { defineCommand } from "./define.ts";
 import { setPicture } from "./profile.ts";
 
-/** The JID of a channel, or the digits before `@newsletter`. */
+/** A channel's JID, with or without `@newsletter`. */
 export const channelId = z
   .string()
   .max(128)
@@ -17,16 +17,16 @@ export const channelId = z
 
 const link = /^(?:https?:\/\/)?(?:www\.)?whatsapp\.com\/channel\//i;
 
-/** The code of a channel's link, or the link. */
-export const channelInvite = z
+/** The link of a channel, or its code. */
+const channelInvite = z
   .string()
   .trim()
   .max(256)
   .transform((value) => value.replace(link, "").replace(/[/?#].*$/, ""))
   .pipe(z.string().regex(/^(?=.*[A-Za-z])[\w-]{8,64}$/, "must be the link of a WhatsApp channel, or its code"));
 
-/** A channel by whichever of its names: JID, digits, link or the link's code. JIDs end in `@newsletter`, codes have no `@`. */
-export const channelName = z
+/** A channel by its JID, its digits, its link or the code of the link. */
+const channelName = z
   .string()
   .max(256)
   .transform((value, context) => {
@@ -36,7 +36,7 @@ export const channelName = z
     return z.NEVER;
   });
 
-/** WhatsApp's own bounds, in characters. */
+/** WhatsApp's limits, in characters. */
 const name = z.string().trim().min(1).max(100);
 const description = z.string().max(2048);
 
@@ -45,12 +45,12 @@ export const channel = z.object({
   id: z.string(),
   name: z.string().nullable(),
   description: z.string().nullable(),
-  /** `guest` of one that the account does not follow. */
+  /** `guest` if the account does not follow the channel. */
   role: z.enum([...channelRoles, "guest"]),
   muted: z.boolean(),
   verified: z.boolean(),
   subscribers: z.int().nullable(),
-  /** What follows `https://whatsapp.com/channel/`. */
+  /** The part of the link after `https://whatsapp.com/channel/`. */
   inviteCode: z.string().nullable(),
   /** ISO 8601. */
   createdAt: z.string().nullable(),
@@ -66,19 +66,19 @@ const { url, upload } = setPicture.input.shape;
 export const create = defineCommand({
   name: "channel.create",
   kind: "mutate",
-  summary: "Make a channel",
+  summary: "Create a channel",
   input: z
     .object({
       name,
       description: description.optional(),
-      /** A JPEG of at most 1 MiB, by URL or uploaded before. */
+      /** The picture: a JPEG of at most 1 MiB, by URL or from an earlier upload. */
       url,
       upload,
     })
     .refine((input) => input.url === undefined || input.upload === undefined, "give either a URL or an upload"),
   output: z.object({
     channel,
-    /** Whether it has the picture that was given: the channel is there without it if WhatsApp refuses it. */
+    /** Whether the channel has the given picture. If WhatsApp refuses the picture, the channel is created without it. */
     hasPicture: z.boolean(),
   }),
   errors: [...setPicture.errors, "forbidden", "outcome_unknown"],
@@ -88,7 +88,7 @@ export const create = defineCommand({
 export const get = defineCommand({
   name: "channel.get",
   kind: "query",
-  summary: "Look at a channel, whether followed or not",
+  summary: "Get a channel, followed or not",
   input: z.object({ channel: channelName }),
   output: channel,
   errors,
@@ -107,7 +107,7 @@ export const follow = defineCommand({
 export const unfollow = defineCommand({
   name: "channel.unfollow",
   kind: "mutate",
-  summary: "Follow a channel no longer",
+  summary: "Unfollow a channel",
   input: which,
   output: nothing,
   errors,
@@ -121,13 +121,13 @@ export const mute = defineCommand({
   name: "channel.mute",
   kind: "mutate",
   summary:
-    "Mute a channel, for good or for a time: WhatsApp itself knows no time, so it is unmuted when that has passed",
+    "Mute a channel, for good or for a time. WhatsApp has no timed mutes, so the gateway unmutes the channel when the time is over",
   input: which.extend({
     /** Seconds. */
     duration: z.int().min(1).max(maxMute).optional(),
   }),
   output: z.object({
-    /** ISO 8601; null when it is for good. */
+    /** ISO 8601. Null if muted for good. */
     mutedUntil: z.string().nullable(),
   }),
   errors,
@@ -137,7 +137,7 @@ export const mute = defineCommand({
 export const unmute = defineCommand({
   name: "channel.unmute",
   kind: "mutate",
-  summary: "Mute a channel no longer",
+  summary: "Unmute a channel",
   input: which,
   output: nothing,
   errors,
@@ -147,10 +147,13 @@ export const unmute = defineCommand({
 export const update = defineCommand({
   name: "channel.update",
   kind: "mutate",
-  summary: "Name or describe a channel anew, as one of its admins",
+  summary: "Change the name or the description of a channel. Only for its admins",
   input: which
     .extend({ name: name.optional(), description: description.optional() })
-    .refine((input) => input.name !== undefined || input.description !== undefined, "name one of name, description"),
+    .refine(
+      (input) => input.name !== undefined || input.description !== undefined,
+      "give at least one of name, description",
+    ),
   output: nothing,
   errors,
   repeatable: true,
@@ -159,11 +162,11 @@ export const update = defineCommand({
 export const remove = defineCommand({
   name: "channel.delete",
   kind: "mutate",
-  summary: "Delete a channel for all who follow it, as its owner",
+  summary: "Delete a channel for all its followers. Only for its owner",
   input: which,
   output: nothing,
   errors: [...errors, "outcome_unknown"],
-  // A second time it is not there any more, which reads as a failure.
+  // The second time, the channel no longer exists, which looks like a failure.
   repeatable: false,
 });
 
@@ -171,10 +174,10 @@ export const maxPosts = 100;
 
 export const post = z.object({
   messageId: z.string(),
-  /** WhatsApp's number of it in the channel. */
+  /** WhatsApp's number of the message in the channel. */
   serverId: z.int(),
   type: z.string(),
-  /** Text or caption; null where neither WhatsApp tells it nor the history knows it. */
+  /** Text or caption. Null if neither WhatsApp nor the history has it. */
   body: z.string().nullable(),
   /** ISO 8601. */
   timestamp: z.string().nullable(),
@@ -187,10 +190,10 @@ export type Post = z.output<typeof post>;
 export const messages = defineCommand({
   name: "channel.messages",
   kind: "query",
-  summary: "Ask WhatsApp for the newest messages of a channel, with their reactions and views",
+  summary: "Get the newest messages of a channel from WhatsApp, with their reactions and views",
   input: which.extend({
     limit: z.int().min(1).max(maxPosts).default(20),
-    /** Only those after the one that has this number in the channel. */
+    /** Only messages with a greater `serverId`. */
     after: z.int().min(0).optional(),
   }),
   /** Newest first. */

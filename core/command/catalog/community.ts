@@ -2,14 +2,14 @@ import * as z from "zod";
 import { defineCommand } from "./define.ts";
 import { description, group, groupId, participantResult, participants, subject } from "./group.ts";
 
-/** A group of a community, as all of its members see it who need not be in the group. */
+/** A group of a community, as members of the community see it who are not in the group. */
 const linked = z.object({
   /** JID. */
   id: z.string(),
   subject: z.string(),
-  /** Null where WhatsApp does not tell. */
+  /** Null if WhatsApp does not report it. */
   size: z.int().nullable(),
-  /** Whether it is the group in which the community's admins write to everybody. */
+  /** Whether it is the group in which the community's admins announce things to all members. */
   announcements: z.boolean(),
 });
 export type LinkedGroup = z.output<typeof linked>;
@@ -17,7 +17,7 @@ export type LinkedGroup = z.output<typeof linked>;
 const summary = group.pick({ id: true, subject: true, description: true, owner: true, createdAt: true, size: true });
 export type CommunitySummary = z.output<typeof summary>;
 
-/** A community: a group that holds groups, and in which nobody writes. */
+/** A community: on WhatsApp, a group that contains groups and has no messages of its own. */
 const community = summary.extend({ participants: group.shape.participants, groups: z.array(linked) });
 export type CommunityDetails = z.output<typeof community>;
 
@@ -29,7 +29,7 @@ const errors = ["group_not_found", "forbidden", "whatsapp_error"] as const;
 export const list = defineCommand({
   name: "community.list",
   kind: "query",
-  summary: "List the communities that the account is in",
+  summary: "List the communities of the account",
   input: nothing,
   output: z.object({ communities: z.array(summary) }),
   errors: ["whatsapp_error"],
@@ -47,7 +47,7 @@ export const get = defineCommand({
 export const create = defineCommand({
   name: "community.create",
   kind: "mutate",
-  summary: "Make a community, which has a group for its announcements from the beginning",
+  summary: "Create a community with its announcement group",
   input: z.object({ subject, description: description.optional() }),
   output: community,
   errors: ["forbidden", "outcome_unknown", "whatsapp_error"],
@@ -57,7 +57,7 @@ export const create = defineCommand({
 export const createGroup = defineCommand({
   name: "community.createGroup",
   kind: "mutate",
-  summary: "Make a group in a community",
+  summary: "Create a group in a community",
   input: which.extend({ subject, participants }),
   output: z.object({ group, participants: z.array(participantResult) }),
   errors: [...errors, "recipient_not_on_whatsapp", "outcome_unknown"],
@@ -67,7 +67,7 @@ export const createGroup = defineCommand({
 export const linkGroup = defineCommand({
   name: "community.linkGroup",
   kind: "mutate",
-  summary: "Put a group into a community, as an admin of both; its members become members of the community",
+  summary: "Add a group to a community. Only for admins of both; members of the group become members of the community",
   input: both,
   output: nothing,
   errors: [...errors, "conflict"],
@@ -77,18 +77,18 @@ export const linkGroup = defineCommand({
 export const unlinkGroup = defineCommand({
   name: "community.unlinkGroup",
   kind: "mutate",
-  summary: "Take a group out of a community; its members stay in both",
+  summary: "Remove a group from a community. Its members stay in both",
   input: both,
   output: nothing,
   errors: [...errors, "conflict", "outcome_unknown"],
-  // A second time it is no longer in it, which reads as a failure.
+  // The second time, the group is no longer in the community, which looks like a failure.
   repeatable: false,
 });
 
 export const leave = defineCommand({
   name: "community.leave",
   kind: "mutate",
-  summary: "Leave a community and all of its groups",
+  summary: "Leave a community and all its groups",
   input: which,
   output: nothing,
   errors: [...errors, "outcome_unknown"],

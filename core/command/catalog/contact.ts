@@ -2,10 +2,10 @@ import * as z from "zod";
 import { isGroupJid, recipient } from "../../message/recipient.ts";
 import { defineCommand } from "./define.ts";
 
-/** WhatsApp answers for many numbers at once; who asks for thousands is taken for somebody who collects them. */
+/** WhatsApp answers for many numbers at once, but an account that checks thousands looks like one that collects them. */
 export const maxChecked = 50;
 
-/** Only phone numbers: WhatsApp is not asked whether a LID or a group exists. */
+/** A phone number. Whether a LID or a group exists is not checked. */
 export const checkable = recipient.refine(
   (jid) => jid.endsWith("@s.whatsapp.net"),
   "must be an international phone number",
@@ -14,16 +14,16 @@ export const checkable = recipient.refine(
 export const check = defineCommand({
   name: "contact.check",
   kind: "query",
-  summary: "Ask WhatsApp whether phone numbers are on it",
+  summary: "Check whether phone numbers are on WhatsApp",
   input: z.object({ numbers: z.array(checkable).min(1).max(maxChecked) }),
   output: z.object({
-    /** In the order of the question. */
+    /** In the order of the request. */
     numbers: z.array(
       z.object({
-        /** Digits, as they were asked. */
+        /** Digits, as requested. */
         phone: z.string(),
         exists: z.boolean(),
-        /** WhatsApp's own spelling, which for some countries is not the one that was asked. */
+        /** WhatsApp's spelling of the number, which for some countries differs from the request. */
         jid: z.string().nullable(),
         lid: z.string().nullable(),
       }),
@@ -38,14 +38,14 @@ export const person = recipient.refine((jid) => !isGroupJid(jid), "must be a per
 export const about = defineCommand({
   name: "contact.about",
   kind: "query",
-  summary: "What a person says about themselves, and where their picture is",
+  summary: "Get the about text and the picture URL of a person",
   input: z.object({ who: person }),
   output: z.object({
-    /** WhatsApp's own JID of the person. */
+    /** WhatsApp's JID of the person. */
     jid: z.string(),
-    /** Null where there is none, or it is not for us to see. */
+    /** Null if there is none or the account may not see it. */
     about: z.string().nullable(),
-    /** On WhatsApp's servers, for some days; null where there is none, or it is not for us to see. */
+    /** A URL of WhatsApp, valid for some days. Null if there is no picture or the account may not see it. */
     pictureUrl: z.string().nullable(),
   }),
   errors: ["recipient_not_on_whatsapp", "whatsapp_error"],
@@ -54,21 +54,21 @@ export const about = defineCommand({
 export const setBlocked = defineCommand({
   name: "contact.setBlocked",
   kind: "mutate",
-  summary: "Block a person, whose messages then no longer arrive, or lift that",
+  summary: "Block or unblock a person. Messages of a blocked person do not arrive",
   input: z.object({ who: person, blocked: z.boolean() }),
-  /** WhatsApp's own JID of the person. */
+  /** WhatsApp's JID of the person. */
   output: z.object({ jid: z.string() }),
   errors: ["recipient_not_on_whatsapp", "contact_not_found", "whatsapp_error"],
   repeatable: true,
 });
 
-/** Longer than what address books show. */
+/** Characters. Longer than what address books show. */
 const maxContactName = 100;
 
 export const setName = defineCommand({
   name: "contact.setName",
   kind: "mutate",
-  summary: "Put a person into the address book of the phone, or change how they are called there",
+  summary: "Add a person to the address book of the phone, or change their name there",
   input: z.object({ who: person, name: z.string().trim().min(1).max(maxContactName) }),
   output: z.object({ jid: z.string(), lid: z.string().nullable() }),
   errors: ["recipient_not_on_whatsapp", "contact_not_found", "whatsapp_error"],
@@ -78,13 +78,13 @@ export const setName = defineCommand({
 export const resolveLid = defineCommand({
   name: "contact.resolveLid",
   kind: "query",
-  summary: "Which LID stands for a phone number, or which phone number is behind a LID",
+  summary: "Get the LID of a phone number, or the phone number of a LID",
   /**
-   * WhatsApp can be asked for the LID of a number. The number of a LID it tells only of itself, with messages, groups and the
-   * address book: of those the session knows.
+   * WhatsApp answers which LID a number has. It reports the number of a LID only with messages, groups and the address book,
+   * so the session knows the number only of such LIDs.
    */
   input: z.object({ who: person }),
-  /** Null where it is not known. */
+  /** Null if unknown. */
   output: z.object({ jid: z.string().nullable(), lid: z.string().nullable() }),
   errors: ["whatsapp_error"],
 });

@@ -3,10 +3,10 @@ import { isGroupJid, recipient, toJid } from "../../message/recipient.ts";
 import { defineCommand } from "./define.ts";
 import { setPicture as setOwnPicture } from "./profile.ts";
 
-/** The JID of a group that is named without `@g.us`. */
+/** Appends `@g.us` to a group id without it. */
 export const withServer = (id: string) => (id.includes("@") ? id : `${id}@g.us`);
 
-/** A group's JID, or what stands in it before `@g.us`. */
+/** A group's JID, with or without `@g.us`. */
 export const groupId = z
   .string()
   .max(128)
@@ -17,18 +17,18 @@ export const groupId = z
     return z.NEVER;
   });
 
-/** WhatsApp's own bounds, in characters. */
+/** WhatsApp's limits, in characters. */
 export const subject = z.string().trim().min(1).max(100);
-/** Empty takes the description away. */
+/** Empty removes the description. */
 export const description = z.string().max(2048);
 
-/** WhatsApp takes more in all, but who adds hundreds at once is taken for somebody who collects numbers. */
-export const maxParticipants = 256;
+/** WhatsApp allows more, but an account that adds hundreds at once looks like one that collects numbers. */
+const maxParticipants = 256;
 
 const person = recipient.refine((jid) => !isGroupJid(jid), "must be a person");
 export const participants = z.array(person).min(1).max(maxParticipants);
 
-/** The code of an invite link, or the link. */
+/** An invite link, or its code. */
 export const inviteCode = z
   .string()
   .trim()
@@ -38,13 +38,13 @@ export const inviteCode = z
   )
   .pipe(z.string().regex(/^[\w-]{4,64}$/, "must be an invite code or an invite link"));
 
-/** Seconds after which WhatsApp's apps let messages disappear: never, a day, a week, 90 days. */
-export const ephemeralSeconds = [0, 86_400, 604_800, 7_776_000] as const;
+/** The timers for disappearing messages in WhatsApp's apps, in seconds: off, a day, a week, 90 days. */
+const ephemeralSeconds = [0, 86_400, 604_800, 7_776_000] as const;
 
 export const roles = ["superadmin", "admin", "member"] as const;
 
 export const participant = z.object({
-  /** JID, by phone number where WhatsApp tells it. */
+  /** JID, by phone number if WhatsApp reports it. */
   id: z.string(),
   lid: z.string().nullable(),
   role: z.enum(roles),
@@ -54,22 +54,22 @@ const summary = z.object({
   id: z.string(),
   subject: z.string(),
   description: z.string().nullable(),
-  /** JID of who made it, by phone number where WhatsApp tells it. */
+  /** JID of the creator, by phone number if WhatsApp reports it. */
   owner: z.string().nullable(),
   /** ISO 8601. */
   createdAt: z.string().nullable(),
   size: z.int(),
-  /** Whether only admins write. */
+  /** Whether only admins can send messages. */
   announcement: z.boolean(),
-  /** Whether only admins change subject, description and picture. */
+  /** Whether only admins can change subject, description and picture. */
   locked: z.boolean(),
-  /** Seconds after which messages disappear; 0 is never. */
+  /** Seconds after which messages disappear. 0 means never. */
   ephemeral: z.int(),
-  /** Whether every member may add others. */
+  /** Whether every member can add people. */
   membersAdd: z.boolean(),
-  /** Whether an admin must let in who follows the invite link. */
+  /** Whether an admin must approve people who use the invite link. */
   approval: z.boolean(),
-  /** JID of the community that it belongs to. */
+  /** JID of the community that the group belongs to. */
   community: z.string().nullable(),
 });
 export type GroupSummary = z.output<typeof summary>;
@@ -77,24 +77,24 @@ export type GroupSummary = z.output<typeof summary>;
 export const group = summary.extend({ participants: z.array(participant) });
 export type GroupDetails = z.output<typeof group>;
 
-/** Why WhatsApp did not do it for one participant. */
+/** Why WhatsApp refused a change for one participant. */
 export const refusals = [
   "not_on_whatsapp",
   "not_a_member",
   "not_asking",
   "already_a_member",
-  /** By the privacy settings of the participant, or because we may not. */
+  /** The privacy settings of the participant forbid it, or the account may not do it. */
   "not_allowed",
-  /** WhatsApp lets nobody be added again who has left just now. */
+  /** WhatsApp does not let an account add somebody again who has just left. */
   "left_recently",
   "group_full",
   "refused",
 ] as const;
 
 export const participantResult = z.object({
-  /** JID, as it was asked for. */
+  /** JID, as requested. */
   id: z.string(),
-  /** WhatsApp's own: 200 when it was done. */
+  /** WhatsApp's status code. 200 means done. */
   status: z.int(),
   error: z.enum(refusals).optional(),
 });
@@ -109,7 +109,7 @@ const errors = ["group_not_found", "forbidden", "whatsapp_error"] as const;
 export const list = defineCommand({
   name: "group.list",
   kind: "query",
-  summary: "List the groups that the account is in, without their members",
+  summary: "List the groups of the account, without their members",
   input: nothing,
   output: z.object({ groups: z.array(summary) }),
   errors: ["whatsapp_error"],
@@ -127,7 +127,7 @@ export const get = defineCommand({
 export const create = defineCommand({
   name: "group.create",
   kind: "mutate",
-  summary: "Make a group",
+  summary: "Create a group",
   input: z.object({ subject, participants }),
   output: z.object({ group, participants: z.array(participantResult) }),
   errors: ["recipient_not_on_whatsapp", "forbidden", "outcome_unknown", "whatsapp_error"],
@@ -137,7 +137,7 @@ export const create = defineCommand({
 export const setSubject = defineCommand({
   name: "group.setSubject",
   kind: "mutate",
-  summary: "Name a group anew",
+  summary: "Change the subject of a group",
   input: which.extend({ subject }),
   output: nothing,
   errors,
@@ -147,7 +147,7 @@ export const setSubject = defineCommand({
 export const setDescription = defineCommand({
   name: "group.setDescription",
   kind: "mutate",
-  summary: "Describe a group, or take its description away",
+  summary: "Change or remove the description of a group",
   input: which.extend({ description }),
   output: nothing,
   errors: [...errors, "conflict"],
@@ -177,7 +177,7 @@ export const removeParticipants = defineCommand({
 export const promote = defineCommand({
   name: "group.promote",
   kind: "mutate",
-  summary: "Make members of a group its admins",
+  summary: "Promote members of a group to admins",
   input: several,
   output: outcomes,
   errors,
@@ -187,7 +187,7 @@ export const promote = defineCommand({
 export const demote = defineCommand({
   name: "group.demote",
   kind: "mutate",
-  summary: "Make admins of a group plain members",
+  summary: "Demote admins of a group to members",
   input: several,
   output: outcomes,
   errors,
@@ -198,23 +198,23 @@ export const settings = {
   announcement: z.boolean().optional(),
   locked: z.boolean().optional(),
   ephemeral: z
-    .literal([...ephemeralSeconds], `must be one of ${ephemeralSeconds.join(", ")} (seconds; 0 is never)`)
+    .literal([...ephemeralSeconds], `must be one of ${ephemeralSeconds.join(", ")} (seconds; 0 means never)`)
     .optional(),
-  /** Whether every member may add others. */
+  /** Whether every member can add people. */
   membersAdd: z.boolean().optional(),
-  /** Whether an admin must let in who follows the invite link. */
+  /** Whether an admin must approve people who use the invite link. */
   approval: z.boolean().optional(),
 };
 
 export const setSettings = defineCommand({
   name: "group.setSettings",
   kind: "mutate",
-  summary: "Change who writes in a group, who changes it, and after how long messages disappear",
+  summary: "Change the settings of a group: who can send, edit and add, and when messages disappear",
   input: which
     .extend(settings)
     .refine(
       ({ group: _group, ...set }) => Object.values(set).some((value) => value !== undefined),
-      `name one of ${Object.keys(settings).join(", ")}`,
+      `give at least one of ${Object.keys(settings).join(", ")}`,
     ),
   output: nothing,
   errors,
@@ -228,14 +228,14 @@ export const leave = defineCommand({
   input: which,
   output: nothing,
   errors: [...errors, "outcome_unknown"],
-  // A second time it is no longer a member, which reads as a failure.
+  // The second time, the account is no longer a member, which looks like a failure.
   repeatable: false,
 });
 
 export const getInviteCode = defineCommand({
   name: "group.inviteCode",
   kind: "query",
-  summary: "Get the invite code of a group, as one of its admins",
+  summary: "Get the invite code of a group. Only for its admins",
   input: which,
   output: z.object({ code: z.string() }),
   errors,
@@ -244,7 +244,7 @@ export const getInviteCode = defineCommand({
 export const revokeInvite = defineCommand({
   name: "group.revokeInvite",
   kind: "mutate",
-  summary: "Make the invite link of a group worthless and get a new one",
+  summary: "Revoke the invite link of a group and get a new one",
   input: which,
   output: z.object({ code: z.string() }),
   errors,
@@ -258,7 +258,7 @@ export const acceptInvite = defineCommand({
   input: z.object({ code: inviteCode }),
   output: z.object({
     group: z.string(),
-    /** Whether an admin must let us in first. */
+    /** Whether an admin must approve the request first. */
     pending: z.boolean(),
   }),
   errors: ["invite_not_found", "forbidden", "whatsapp_error"],
@@ -268,12 +268,12 @@ export const acceptInvite = defineCommand({
 export const joinRequests = defineCommand({
   name: "group.joinRequests",
   kind: "query",
-  summary: "List who asks to be let into a group, as one of its admins",
+  summary: "List the requests to join a group. Only for its admins",
   input: which,
   output: z.object({
     requests: z.array(
       z.object({
-        /** JID, by phone number where WhatsApp tells it. */
+        /** JID, by phone number if WhatsApp reports it. */
         id: z.string(),
         lid: z.string().nullable(),
         /** ISO 8601. */
@@ -289,7 +289,7 @@ export const joinAnswers = ["approve", "reject"] as const;
 export const answerJoinRequests = defineCommand({
   name: "group.answerJoinRequests",
   kind: "mutate",
-  summary: "Let people who ask for it into a group, or turn them away",
+  summary: "Approve or reject requests to join a group",
   input: several.extend({ action: z.enum(joinAnswers) }),
   output: outcomes,
   errors,
@@ -299,7 +299,7 @@ export const answerJoinRequests = defineCommand({
 export const setPicture = defineCommand({
   name: "group.setPicture",
   kind: "mutate",
-  summary: "Change a group's picture to a JPEG of at most 1 MiB, which WhatsApp shows cut to a square",
+  summary: "Set the picture of a group: a JPEG of at most 1 MiB, which WhatsApp crops to a square",
   input: setOwnPicture.input.safeExtend({ group: groupId }),
   output: nothing,
   errors: [...setOwnPicture.errors, "group_not_found", "forbidden"],
@@ -309,7 +309,7 @@ export const setPicture = defineCommand({
 export const removePicture = defineCommand({
   name: "group.removePicture",
   kind: "mutate",
-  summary: "Take a group's picture away",
+  summary: "Remove the picture of a group",
   input: which,
   output: nothing,
   errors,

@@ -16,7 +16,7 @@ import * as presence from "./presence.ts";
 import * as profile from "./profile.ts";
 import * as status from "./status.ts";
 
-/** Every command, by name. The executors, the routes, the queue's schemas and the tests are derived from this. */
+/** Every command, by name. The executors, the endpoints, the schemas of the queue and the tests are derived from this. */
 export const commandCatalog = {
   [message.sendText.name]: message.sendText,
   [message.sendMedia.name]: message.sendMedia,
@@ -121,8 +121,6 @@ export type QueryName = Exclude<NameOf<"query">, ConvertName>;
 export const isManageName = (name: CommandName): name is ManageName => name.startsWith("instance.");
 export const isConvertName = (name: CommandName): name is ConvertName => name.startsWith("media.");
 export const isSendName = (name: CommandName): name is SendName => commandCatalog[name].kind === "send";
-export const isMutationName = (name: CommandName): name is MutationName =>
-  commandCatalog[name].kind === "mutate" && !isManageName(name);
 export const isQueryName = (name: CommandName): name is QueryName =>
   commandCatalog[name].kind === "query" && !isConvertName(name);
 

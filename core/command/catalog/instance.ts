@@ -6,7 +6,7 @@ const nothing = z.object({});
 export const start = defineCommand({
   name: "instance.start",
   kind: "mutate",
-  summary: "Open the session of an instance, if it is not open",
+  summary: "Start the session of an instance if it is not running",
   input: nothing,
   output: nothing,
   errors: [],
@@ -17,7 +17,7 @@ export const start = defineCommand({
 export const restart = defineCommand({
   name: "instance.restart",
   kind: "mutate",
-  summary: "Close the session of an instance and open it again, keeping its credentials",
+  summary: "Restart the session of an instance and keep its credentials",
   input: nothing,
   output: nothing,
   errors: [],
@@ -28,7 +28,7 @@ export const restart = defineCommand({
 export const stop = defineCommand({
   name: "instance.stop",
   kind: "mutate",
-  summary: "Close the session of an instance and leave it closed, keeping its link with WhatsApp",
+  summary: "Stop the session of an instance and keep the device linked",
   input: nothing,
   output: nothing,
   errors: [],
@@ -39,7 +39,7 @@ export const stop = defineCommand({
 export const logout = defineCommand({
   name: "instance.logout",
   kind: "mutate",
-  summary: "End the link with WhatsApp and forget the credentials",
+  summary: "Unlink the device from WhatsApp and delete the credentials",
   input: nothing,
   output: nothing,
   errors: [],
@@ -50,7 +50,7 @@ export const logout = defineCommand({
 export const remove = defineCommand({
   name: "instance.delete",
   kind: "mutate",
-  summary: "End the link with WhatsApp and remove the instance with all that is kept of it",
+  summary: "Unlink the device from WhatsApp and delete the instance with all its data",
   input: nothing,
   output: nothing,
   errors: [],
@@ -61,9 +61,9 @@ export const remove = defineCommand({
 export const requestPairingCode = defineCommand({
   name: "instance.requestPairingCode",
   kind: "mutate",
-  summary: "Get a code that the owner types into the phone instead of scanning a QR code",
+  summary: "Get a pairing code, which the owner enters on the phone instead of scanning a QR code",
   input: z.object({
-    /** Digits of the international number, without +. */
+    /** Digits of the international number, without `+`. */
     phoneNumber: z.string().regex(/^[1-9][0-9]{6,14}$/),
   }),
   output: z.object({ code: z.string(), expiresAt: z.iso.datetime() }),

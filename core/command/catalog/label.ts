@@ -2,14 +2,14 @@ import * as z from "zod";
 import { recipient } from "../../message/recipient.ts";
 import { defineCommand } from "./define.ts";
 
-/** WhatsApp Business lets one have so many labels. */
+/** The limit of WhatsApp Business. */
 export const maxLabels = 20;
-/** WhatsApp has so many colors for labels, numbered from 0. */
-export const labelColors = 20;
-/** Longer than what WhatsApp's apps show. */
+/** How many colors WhatsApp has for labels. They are numbered from 0. */
+const labelColors = 20;
+/** Characters. Longer than what WhatsApp's apps show. */
 const maxLabelName = 100;
 
-/** As the list of labels has it. WhatsApp's are small numbers as text; what is another text is the id of no label. */
+/** The id from the list of labels. WhatsApp's ids are small numbers as text; any other text matches no label. */
 export const labelId = z
   .string()
   .max(64)
@@ -24,9 +24,9 @@ const color = z
 export const label = z.object({
   id: z.string(),
   name: z.string(),
-  /** 0 to 19, an index into WhatsApp's own list of colors. */
+  /** 0 to 19: an index into WhatsApp's list of colors. */
   color: z.int(),
-  /** Of the labels that every business account begins with; null for those that somebody made. */
+  /** The id among the labels that every business account starts with. Null for other labels. */
   predefinedId: z.string().nullable(),
 });
 
@@ -35,7 +35,7 @@ const errors = ["not_a_business", "conflict", "unavailable", "outcome_unknown", 
 export const create = defineCommand({
   name: "label.create",
   kind: "mutate",
-  summary: "Make a label; WhatsApp Business accounts have up to 20",
+  summary: "Create a label. WhatsApp Business accounts have at most 20",
   input: z.object({ name, color }),
   output: label,
   errors,
@@ -47,7 +47,7 @@ export const update = defineCommand({
   summary: "Change the name or the color of a label",
   input: z
     .object({ labelId, name: name.optional(), color: color.optional() })
-    .refine((input) => input.name !== undefined || input.color !== undefined, "give a name, a color or both"),
+    .refine((input) => input.name !== undefined || input.color !== undefined, "give name, color or both"),
   output: label,
   errors: [...errors, "label_not_found"],
   repeatable: true,
@@ -56,7 +56,7 @@ export const update = defineCommand({
 export const remove = defineCommand({
   name: "label.delete",
   kind: "mutate",
-  summary: "Delete a label; the chats that carry it stay",
+  summary: "Delete a label. Its chats stay",
   input: z.object({ labelId }),
   output: z.object({}),
   errors: [...errors, "label_not_found"],
@@ -66,10 +66,10 @@ export const remove = defineCommand({
 export const setChat = defineCommand({
   name: "label.setChat",
   kind: "mutate",
-  summary: "Let a chat carry these labels and no others; none takes all away",
+  summary: "Set the labels of a chat to exactly these. An empty list removes all",
   input: z.object({ chat: recipient, labelIds: z.array(labelId).max(maxLabels) }),
   output: z.object({
-    /** JID of the chat, by phone number where it is known. */
+    /** JID of the chat, by phone number if it is known. */
     chat: z.string(),
     labels: z.array(label),
   }),

@@ -2,41 +2,41 @@ import * as z from "zod";
 import { mediaId, uploadId } from "../../media/index.ts";
 import { defineCommand } from "./define.ts";
 
-/** A file of the instance that is in the bucket; nothing else can be named, least of all by a path. */
+/** A stored file of the instance, named by id: a path cannot be given. */
 const source = z
   .object({
-    /** What was uploaded for the instance, or was converted before. */
+    /** An upload of the instance, or the result of an earlier conversion. */
     upload: uploadId.optional(),
-    /** The file of a message: what follows the instance's prefix in its storage key. */
+    /** The file of a message: the part of its storage key after the instance's prefix. */
     media: mediaId.optional(),
   })
-  .refine((input) => (input.upload === undefined) !== (input.media === undefined), "give either an upload or a media");
+  .refine((input) => (input.upload === undefined) !== (input.media === undefined), "give either upload or media");
 
 const output = z.object({
-  /** The converted file, kept for a day as an upload: it can be sent and converted like any other. */
+  /** The converted file, stored as an upload for a day. It can be sent and converted like any other upload. */
   upload: uploadId,
   mimetype: z.string(),
   filename: z.string(),
   /** Bytes. */
   size: z.int(),
-  /** Seconds; null where the file does not tell. */
+  /** Seconds. Null if the file does not state it. */
   duration: z.number().nullable(),
 });
 export type Converted = z.output<typeof output>;
 
 const errors = ["media_not_usable", "payload_too_large", "not_supported", "unavailable"] as const;
 
-/** It reads a file and changes nothing of the instance: nobody waits for it, and it waits for no connection. */
+/** A conversion only reads a file, so it blocks no other command and needs no connection. */
 const conversion = { kind: "query", input: source, output, errors, offline: true } as const;
 
 export const convertVoice = defineCommand({
   ...conversion,
   name: "media.convertVoice",
-  summary: "Make a voice note as WhatsApp plays it, Ogg/Opus with one channel, of a file with sound",
+  summary: "Convert an audio or video file to a WhatsApp voice note: mono Ogg/Opus",
 });
 
 export const convertVideo = defineCommand({
   ...conversion,
   name: "media.convertVideo",
-  summary: "Make a film as WhatsApp plays it, MP4 with H.264 and AAC, of a file with moving pictures",
+  summary: "Convert a video file to a format that WhatsApp plays: MP4 with H.264 and AAC",
 });

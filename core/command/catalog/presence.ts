@@ -5,7 +5,7 @@ import { typingStates } from "./message/action.ts";
 
 const nothing = z.object({});
 
-export const presenceStates = ["available", "unavailable", ...typingStates] as const;
+const presenceStates = ["available", "unavailable", ...typingStates] as const;
 
 export const needsChat = (state: (typeof presenceStates)[number]) => state !== "available" && state !== "unavailable";
 
@@ -13,14 +13,14 @@ export const set = defineCommand({
   name: "presence.set",
   kind: "mutate",
   summary:
-    "Show the account as online or offline until the connection ends, or in a chat as typing, recording or neither. While it is shown as online, WhatsApp sends no push notifications to the owner's phone",
+    "Show the account as online or offline until the connection ends, or as typing, recording or paused in a chat. While the account is online, WhatsApp sends no push notifications to the owner's phone",
   input: z
     .object({
       state: z.enum(presenceStates),
-      /** Where it is typed: nobody types everywhere. Without meaning for `available` and `unavailable`. */
+      /** The chat to show typing, recording or paused in. Ignored for `available` and `unavailable`. */
       chat: recipient.optional(),
     })
-    .refine(({ state, chat }) => chat || !needsChat(state), "name the chat for composing, recording and paused"),
+    .refine(({ state, chat }) => chat || !needsChat(state), "chat is required for composing, recording and paused"),
   output: nothing,
   errors: ["recipient_not_on_whatsapp", "conflict", "whatsapp_error"],
   repeatable: true,
@@ -30,41 +30,44 @@ export const subscribe = defineCommand({
   name: "presence.subscribe",
   kind: "mutate",
   summary:
-    "Subscribe to the presence of a person until the connection ends. WhatsApp sends it only while the account is shown as online",
+    "Subscribe to the presence of a person until the connection ends. WhatsApp reports it only while the account is shown as online",
   input: z.object({ chat: recipient }),
-  /** WhatsApp's own JID of the chat. */
+  /** WhatsApp's JID of the chat. */
   output: z.object({ chatId: z.string() }),
   errors: ["recipient_not_on_whatsapp", "whatsapp_error"],
   repeatable: true,
 });
 
 const presence = z.object({
-  /** Whose it is: by phone number where it is known, else the LID. */
+  /** JID of the person, by phone number if it is known, otherwise the LID. */
   jid: z.string(),
-  /** WhatsApp tells of `paused` as `available`. */
+  /** WhatsApp reports `paused` as `available`. */
   state: z.enum(["available", "unavailable", "composing", "recording"]),
-  /** When the person was last online; null while they do not let us see it, or it was not told. */
+  /** When the person was last online. Null if they hide it or WhatsApp has not reported it. */
   lastSeen: z.iso.datetime().nullable(),
-  /** When WhatsApp told of it. */
+  /** When WhatsApp reported it. */
   updatedAt: z.iso.datetime(),
-  /** Whole seconds since then. Nobody is told that somebody stopped typing by losing the network: old is unknown. */
+  /**
+   * Whole seconds since then. Treat an old state as unknown: WhatsApp does not report that somebody stopped typing because
+   * they lost the network.
+   */
   ageSeconds: z.int(),
 });
 
 /**
- * Presence is of the moment: what WhatsApp told is kept with the connection it was told on, and is gone with it. So this needs
- * the instance to be connected, and knows only chats that somebody typed in or that were subscribed to since.
+ * A presence is kept only as long as the connection that reported it. The query therefore needs a connected instance, and
+ * knows only chats in which somebody has typed or that were subscribed to since it connected.
  */
 export const get = defineCommand({
   name: "presence.get",
   kind: "query",
   summary:
-    "Who is online or typing, as far as WhatsApp sent it on this connection, and how long ago. It is sent only while the account is shown as online",
+    "Get who is online or typing and how long ago, as reported on this connection. WhatsApp reports it only while the account is shown as online",
   input: z.object({
-    /** All chats without it. */
+    /** By default, all chats. */
     chat: recipient.optional(),
   }),
-  /** A chat that was asked for is among them even when nothing was told of it. */
+  /** A requested chat is included even if nothing was reported for it. */
   output: z.object({ chats: z.array(z.object({ chatId: z.string(), presences: z.array(presence) })) }),
   errors: ["recipient_not_on_whatsapp", "whatsapp_error"],
 });

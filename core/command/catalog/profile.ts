@@ -4,16 +4,16 @@ import { defineCommand } from "./define.ts";
 
 const nothing = z.object({});
 
-/** Characters that WhatsApp's own apps let one write. */
-export const maxProfileName = 25;
-export const maxAbout = 139;
+/** Characters. The limits of WhatsApp's apps. */
+const maxProfileName = 25;
+const maxAbout = 139;
 
 const characters = (most: number) => (value: string) => [...value].length <= most;
 
 export const get = defineCommand({
   name: "profile.get",
   kind: "query",
-  summary: "How the account shows itself to others",
+  summary: "Get the profile of the account, as others see it",
   input: nothing,
   output: z.object({
     /** Digits. */
@@ -22,7 +22,7 @@ export const get = defineCommand({
     lid: z.string().nullable(),
     name: z.string().nullable(),
     about: z.string().nullable(),
-    /** On WhatsApp's servers, for some days. */
+    /** A URL of WhatsApp, valid for some days. */
     pictureUrl: z.string().nullable(),
   }),
   errors: ["whatsapp_error"],
@@ -31,7 +31,7 @@ export const get = defineCommand({
 export const setName = defineCommand({
   name: "profile.setName",
   kind: "mutate",
-  summary: "Change the name that the account shows to others",
+  summary: "Change the profile name of the account",
   input: z.object({
     name: z.string().trim().min(1).refine(characters(maxProfileName), `must be at most ${maxProfileName} characters`),
   }),
@@ -43,7 +43,7 @@ export const setName = defineCommand({
 export const setAbout = defineCommand({
   name: "profile.setAbout",
   kind: "mutate",
-  summary: "Change what the account says about itself",
+  summary: "Change the about text of the account",
   input: z.object({
     about: z.string().refine(characters(maxAbout), `must be at most ${maxAbout} characters`),
   }),
@@ -52,20 +52,20 @@ export const setAbout = defineCommand({
   repeatable: true,
 });
 
-/** A picture goes in one stanza; what WhatsApp's apps make of one, 640 pixels square, has some 100 kB. */
+/** Bytes. A picture must fit into one stanza. WhatsApp's apps make pictures of 640 by 640 pixels with about 100 kB. */
 export const maxPictureBytes = 1_048_576;
 
 export const setPicture = defineCommand({
   name: "profile.setPicture",
   kind: "mutate",
-  summary: "Change the account's picture to a JPEG of at most 1 MiB, which WhatsApp shows cut to a square",
+  summary: "Set the picture of the account: a JPEG of at most 1 MiB, which WhatsApp crops to a square",
   input: z
     .object({
       url: z
         .url({ protocol: /^https?$/ })
         .max(2048)
         .optional(),
-      /** In place of `url`: a file that was uploaded for this instance, see `core/media/upload.ts`. */
+      /** Instead of `url`: a file that was uploaded for this instance. See `core/media/upload.ts`. */
       upload: uploadId.optional(),
     })
     .refine((input) => (input.url === undefined) !== (input.upload === undefined), "give either a URL or an upload"),
@@ -77,7 +77,7 @@ export const setPicture = defineCommand({
 export const removePicture = defineCommand({
   name: "profile.removePicture",
   kind: "mutate",
-  summary: "Take the account's picture away",
+  summary: "Remove the picture of the account",
   input: nothing,
   output: nothing,
   errors: ["whatsapp_error"],

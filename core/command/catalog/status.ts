@@ -8,7 +8,7 @@ import { sent } from "./message/fields.ts";
 
 const errors = ["conflict", "recipient_not_on_whatsapp", "whatsapp_error"] as const;
 
-/** Of every post. */
+/** The fields of every status post. */
 const post = {
   statusJidList: z
     .array(person)
@@ -16,34 +16,36 @@ const post = {
     .max(maxAudience)
     .optional()
     .meta({
-      description: `Who sees it, phone numbers or JIDs, ${maxAudience} at most. Without it: whoever is in the owner's address book and not blocked`,
+      description: `Who can see the post: at most ${maxAudience} phone numbers or JIDs. By default, everyone in the address book of the account who is not blocked`,
     }),
   id: z
     .string()
-    .regex(/^3EB0[0-9A-F]{18}$/, "must be an id as new-message-id answers it")
+    .regex(/^3EB0[0-9A-F]{18}$/, "must be an id that new-message-id returned")
     .optional()
-    .meta({ description: "WhatsApp's id that the post shall have, as new-message-id answers it; used only once" }),
+    .meta({
+      description: "The WhatsApp message id for the post, as returned by new-message-id. Each id can be used once",
+    }),
 };
 
 const checkPostable = ({ db, instanceId }: PrecheckContext, input: PostRequest) =>
   assertPostable(db, instanceId, input);
 
-/** As much as WhatsApp's own apps let one write. */
+/** Characters. The limit of WhatsApp's apps. */
 const maxStatusText = 700;
 
-/** WhatsApp's fonts of text posts, by its own numbers (`ExtendedTextMessage.FontType`); others show as 0. */
-export const fonts = [0, 1, 2, 6, 7, 8, 9, 10] as const;
+/** WhatsApp's numbers of the fonts for text posts (`ExtendedTextMessage.FontType`). Other numbers show as 0. */
+const fonts = [0, 1, 2, 6, 7, 8, 9, 10] as const;
 
 export const sendText = defineCommand({
   name: "status.sendText",
   kind: "send",
-  summary: "Post a text as a status",
+  summary: "Post a text status",
   input: z.object({
     text: z.string().trim().min(1).max(maxStatusText),
-    /** What the text stands on. */
+    /** As `#RRGGBB`. */
     backgroundColor: z
       .string()
-      .regex(/^#[0-9A-Fa-f]{6}$/, "must be a color as #25D366")
+      .regex(/^#[0-9A-Fa-f]{6}$/, "must be a color such as #25D366")
       .default("#25D366"),
     font: z.literal(fonts).default(1),
     ...post,
@@ -60,27 +62,27 @@ export const sendText = defineCommand({
   }),
 });
 
-export const statusKinds = ["image", "video", "audio"] as const;
+const statusKinds = ["image", "video", "audio"] as const;
 
 export const sendMedia = defineCommand({
   name: "status.sendMedia",
   kind: "send",
-  summary: "Post a picture, a film or a voice note as a status",
+  summary: "Post an image, a video or a voice note as a status",
   input: z
     .object({
       url: z
         .url({ protocol: /^https?$/ })
         .max(2048)
         .optional(),
-      /** In place of `url`: a file that was uploaded for this instance, see `core/media/upload.ts`. */
+      /** Instead of `url`: a file that was uploaded for this instance. See `core/media/upload.ts`. */
       upload: uploadId.optional(),
-      /** Audio is a voice note: what is not Ogg/Opus is converted. */
+      /** Audio is posted as a voice note. Audio other than Ogg/Opus is converted. */
       kind: z.enum(statusKinds),
       caption: z.string().max(maxStatusText).optional(),
       ...post,
     })
     .refine((input) => (input.url === undefined) !== (input.upload === undefined), "give either a URL or an upload")
-    .refine((input) => input.kind !== "audio" || input.caption === undefined, "a voice note has no caption"),
+    .refine((input) => input.kind !== "audio" || input.caption === undefined, "a voice note cannot have a caption"),
   output: sent,
   errors: [...errors, "url_not_allowed", "media_not_usable", "not_supported"],
   precheck: checkPostable,
@@ -96,7 +98,7 @@ export const sendMedia = defineCommand({
 export const remove = defineCommand({
   name: "status.delete",
   kind: "mutate",
-  summary: "Delete a status of ours at everybody whom it went to",
+  summary: "Delete your own status for everyone who received it",
   input: z.object({ messageId }),
   output: z.object({}),
   errors: ["message_not_found", "conflict", "whatsapp_error"],

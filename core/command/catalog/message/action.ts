@@ -4,11 +4,11 @@ import { destination, recipient } from "../../../message/recipient.ts";
 import { defineCommand } from "../define.ts";
 import { text } from "./fields.ts";
 
-/** The chat of the message, where messages of several chats have its id: whoever writes a message chooses that. */
+/** `chat` is needed when messages in several chats have this id, because the sender of a message chooses its id. */
 const which = { messageId, chat: destination.optional() };
 const nothing = z.object({});
 
-/** WhatsApp shows one emoji for each person; it may be of several characters. */
+/** WhatsApp shows one emoji per person. An emoji may consist of several characters. */
 const emoji = z
   .string()
   .max(64)
@@ -22,7 +22,7 @@ const pictures = /\p{Extended_Pictographic}|\p{Regional_Indicator}|\u20e3/u;
 export const remove = defineCommand({
   name: "message.delete",
   kind: "mutate",
-  summary: "Delete a message for everyone: one of ours, or as an admin of its group any",
+  summary: "Delete a message for everyone: your own, or as a group admin any message of the group",
   input: z.object(which),
   output: nothing,
   errors: ["message_not_found", "forbidden", "conflict", "whatsapp_error"],
@@ -30,15 +30,15 @@ export const remove = defineCommand({
 });
 
 /**
- * Milliseconds after which WhatsApp's own apps no longer offer to edit a message (15 minutes); recipients ignore an edit
- * that is 20 minutes younger than its message (WhatsApp Web, `message_edit_window_duration_seconds`).
+ * How long WhatsApp's apps offer to edit a message, in milliseconds (15 minutes). Recipients ignore an edit that is more
+ * than 20 minutes younger than its message (WhatsApp Web, `message_edit_window_duration_seconds`).
  */
 export const editWindowMs = 15 * 60 * 1000;
 
 export const edit = defineCommand({
   name: "message.edit",
   kind: "mutate",
-  summary: "Change the text or caption of a message of ours, within 15 minutes",
+  summary: "Edit the text or caption of your own message, within 15 minutes",
   input: z.object({ ...which, text }),
   output: nothing,
   errors: ["message_not_found", "forbidden", "conflict", "too_late", "not_supported", "whatsapp_error"],
@@ -48,13 +48,13 @@ export const edit = defineCommand({
 export const react = defineCommand({
   name: "message.react",
   kind: "mutate",
-  summary: "React to a message with an emoji, or take the reaction back",
+  summary: "React to a message with an emoji, or remove the reaction",
   input: z.object({
     ...which,
-    /** Empty takes the reaction back. */
+    /** An emoji. Empty removes the reaction. */
     reaction: emoji,
   }),
-  /** WhatsApp's id of the reaction itself. */
+  /** WhatsApp's id of the reaction. */
   output: z.object({ messageId: z.string() }),
   errors: ["message_not_found", "conflict", "not_supported", "whatsapp_error"],
   repeatable: true,
@@ -65,7 +65,7 @@ export const typingStates = ["composing", "recording", "paused"] as const;
 export const setTyping = defineCommand({
   name: "chat.setTyping",
   kind: "mutate",
-  summary: "Show in a chat that a text is being typed or a voice note recorded, or no longer",
+  summary: "Show in a chat that the account is typing or recording, or has stopped",
   input: z.object({ to: recipient, state: z.enum(typingStates) }),
   output: nothing,
   errors: ["recipient_not_on_whatsapp", "whatsapp_error"],
@@ -77,12 +77,11 @@ export const maxReadMarks = 1000;
 export const markRead = defineCommand({
   name: "message.markRead",
   kind: "mutate",
-  summary:
-    "Tell the senders of messages that they are read: of those that are named, or of all that are unread in a chat",
+  summary: "Mark messages as read: the given ones, or all unread messages of a chat",
   input: z
     .object({ messageIds: z.array(messageId).min(1).max(maxReadMarks).optional(), chat: destination.optional() })
-    .refine((input) => input.messageIds || input.chat, "name messages, a chat or both"),
-  /** How many were marked; of a chat at most the newest 1,000 at once. */
+    .refine((input) => input.messageIds || input.chat, "give messageIds, a chat or both"),
+  /** How many messages were marked. For a chat, at most the newest 1,000. */
   output: z.object({ messages: z.int() }),
   errors: ["message_not_found", "recipient_not_on_whatsapp", "whatsapp_error"],
   repeatable: true,

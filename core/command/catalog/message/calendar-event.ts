@@ -4,23 +4,22 @@ import { defineCommand } from "../define.ts";
 import { checkQuoted, contextFields, sent } from "./fields.ts";
 
 /**
- * What an event is for. WhatsApp's own event has no such thing, and the texts are the caller's: nothing is added to them. So
- * recipients do not see the type; it is kept with the message, and the answer says it.
+ * What a calendar event is for. WhatsApp has no field for it, and the caller's texts stay unchanged, so recipients don't see
+ * it. It is stored with the message and returned by the API.
  */
 export const eventTypes = ["birthday", "appointment", "meeting", "reminder", "custom"] as const;
-export type EventKind = (typeof eventTypes)[number];
 
-/** Characters. Bounds of ours: WhatsApp states none. */
-export const eventBounds = { name: 255, description: 4096, place: 255, address: 1024 } as const;
+/** Characters. These limits are ours; WhatsApp states none. */
+const eventBounds = { name: 255, description: 4096, place: 255, address: 1024 } as const;
 
 const line = (longest: number) => z.string().trim().min(1).max(longest);
 
-/** With the time zone. One of the past is taken, as WhatsApp does. */
+/** A time with its time zone. Like WhatsApp, this accepts a time in the past. */
 const instant = z.iso.datetime({ offset: true });
-/** WhatsApp counts whole seconds. */
+/** WhatsApp's times are whole seconds. */
 const secondsOf = (text: string) => Math.floor(Date.parse(text) / 1000);
 
-/** A place by its name alone, or with its address and where it is on the map, in degrees (WGS 84). */
+/** A place: its name, or name, address and coordinates in degrees (WGS 84). */
 const place = z.union([
   line(eventBounds.place),
   z
@@ -35,11 +34,11 @@ const place = z.union([
     }),
 ]);
 
-/** An event that people can answer to: going, not going, maybe. Without `endTime` it has none, whatever its type. */
+/** A calendar event that people can answer with going, not going or maybe. It has an end only if `endTime` is given. */
 export const sendEvent = defineCommand({
   name: "message.sendEvent",
   kind: "send",
-  summary: "Send an event that its recipients can answer to",
+  summary: "Send a calendar event that recipients can respond to",
   input: z
     .object({
       to: recipient,
@@ -49,7 +48,7 @@ export const sendEvent = defineCommand({
       location: place.optional(),
       startTime: instant,
       endTime: instant.optional(),
-      /** Whether those who come may bring others. */
+      /** Whether guests may bring others. */
       extraGuestsAllowed: z.boolean().optional(),
       ...contextFields,
     })

@@ -7,13 +7,13 @@ import { checkQuoted, contextFields, sent } from "./fields.ts";
 
 const errors = ["recipient_not_on_whatsapp", "message_not_found", "whatsapp_error"] as const;
 
-/** One line of a card or a poll. */
+/** A line of a contact card or a poll, of at most this many characters. */
 const line = (longest: number) => z.string().trim().min(1).max(longest);
 
 export const sendLocation = defineCommand({
   name: "message.sendLocation",
   kind: "send",
-  summary: "Send a place on the map",
+  summary: "Send a location",
   input: z.object({
     to: recipient,
     /** Degrees (WGS 84). */
@@ -29,25 +29,25 @@ export const sendLocation = defineCommand({
   preview: ({ to, name: body = "" }) => ({ to, type: "location", protoType: "locationMessage", body }),
 });
 
-/** A card may carry a picture; WhatsApp's own are of some kilobytes. Characters. */
+/** Characters. A card may contain a picture; those that WhatsApp makes have a few kilobytes. */
 const maxCard = 65_536;
-export const maxCards = 100;
+const maxCards = 100;
 
 export const sendContact = defineCommand({
   name: "message.sendContact",
   kind: "send",
-  summary: "Send the cards of one or several contacts",
+  summary: "Send one or more contact cards",
   input: z.object({
     to: recipient,
     contacts: z
       .array(
         z.object({
           displayName: line(255),
-          /** RFC 2426, RFC 6350. With `waid=<digits>` on a TEL line the recipient's phone offers to write to the contact. */
+          /** RFC 2426 or RFC 6350. With `waid=<digits>` on a TEL line, the recipient's phone offers to message the contact. */
           vcard: z
             .string()
             .max(maxCard)
-            .regex(/^\s*BEGIN:VCARD\r?\n[\s\S]*\nEND:VCARD\s*$/i, "must be a vCard, BEGIN:VCARD to END:VCARD"),
+            .regex(/^\s*BEGIN:VCARD\r?\n[\s\S]*\nEND:VCARD\s*$/i, "must be a vCard, from BEGIN:VCARD to END:VCARD"),
         }),
       )
       .min(1)
@@ -63,8 +63,8 @@ export const sendContact = defineCommand({
       : { to, type: "contact", protoType: "contactMessage", body: first?.displayName ?? "" },
 });
 
-/** What WhatsApp's apps let people enter: 2 to 12 answers of up to 100 characters, a question of up to 255. */
-export const pollBounds = { question: 255, option: 100, options: [2, 12] } as const;
+/** The limits of WhatsApp's apps. Lengths in characters. */
+const pollBounds = { question: 255, option: 100, options: [2, 12] } as const;
 
 export const sendPoll = defineCommand({
   name: "message.sendPoll",
@@ -78,14 +78,14 @@ export const sendPoll = defineCommand({
         .array(line(pollBounds.option))
         .min(pollBounds.options[0])
         .max(pollBounds.options[1])
-        .refine((options) => new Set(options).size === options.length, "must differ from each other"),
-      /** How many answers one may choose; 0 means as many as there are. */
+        .refine((options) => new Set(options).size === options.length, "must be different from each other"),
+      /** How many options a voter may choose; 0 means any number. */
       selectableCount: z.int().min(0).default(1),
       ...contextFields,
     })
     .refine((input) => input.selectableCount <= input.options.length, {
       path: ["selectableCount"],
-      message: "must not be more than there are options",
+      message: "must not exceed the number of options",
     }),
   output: sent,
   errors,
@@ -101,13 +101,13 @@ const webUrl = z.url({ protocol: /^https?$/ }).max(2048);
 export const sendLink = defineCommand({
   name: "message.sendLink",
   kind: "send",
-  summary: "Send a link with a preview of its page; without a title the page is fetched for it",
+  summary: "Send a link with a preview of its page. Without a title, the gateway fetches the page for one",
   input: z.object({
     to: recipient,
     url: webUrl,
     title: line(300).optional(),
     description: line(1000).optional(),
-    /** Without ffmpeg on the session host only a JPEG of up to 32 KiB is shown. */
+    /** URL of the preview image. Without ffmpeg on the session host, only a JPEG of at most 32 KiB is shown. */
     image: webUrl.optional(),
     ...contextFields,
   }),
@@ -120,11 +120,11 @@ export const sendLink = defineCommand({
 export const forward = defineCommand({
   name: "message.forward",
   kind: "send",
-  summary: "Send the text or the file of a message on, marked as forwarded",
+  summary: "Forward the text or the file of a message",
   input: z.object({
     to: destination,
     messageId,
-    /** The chat of that message, where messages of several chats have its id. */
+    /** The chat of that message, needed when messages in several chats have its id. */
     chat: destination.optional(),
     ...contextFields,
   }),
@@ -140,7 +140,7 @@ export const forward = defineCommand({
 export const star = defineCommand({
   name: "message.star",
   kind: "mutate",
-  summary: "Star a message on all devices of the account, or take the star away",
+  summary: "Star or unstar a message on all devices of the account",
   input: z.object({ messageId, chat: recipient.optional(), star: z.boolean() }),
   output: z.object({}),
   errors: ["message_not_found", "conflict", "whatsapp_error"],

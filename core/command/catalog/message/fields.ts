@@ -4,7 +4,7 @@ import { messageId } from "../../../message/id.ts";
 import { isGroupJid, recipient } from "../../../message/recipient.ts";
 import type { PrecheckContext } from "../define.ts";
 
-/** WhatsApp refuses longer texts; the bound is of the UTF-8 encoding. */
+/** WhatsApp refuses longer texts. Bytes of UTF-8. */
 const maxTextBytes = 65_536;
 
 export const text = z
@@ -17,11 +17,11 @@ export const sent = z.object({ messageId: z.string() });
 
 const person = recipient.refine((jid) => !isGroupJid(jid), "must be a person");
 
-/** What any message may say besides its content. */
+/** What any message may have in addition to its content. */
 export const contextFields = {
-  /** WhatsApp's id of a message of this chat that this one answers to. */
+  /** WhatsApp's id of the message of this chat that this one replies to. */
   quoted: messageId.optional(),
-  /** Who is mentioned. WhatsApp highlights `@` and the digits of the number, where the text has them. */
+  /** People to mention. WhatsApp highlights `@` and the digits of the number where the text contains them. */
   mentions: z.array(person).max(100).optional(),
 };
 

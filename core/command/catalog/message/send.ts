@@ -8,7 +8,7 @@ import { checkQuoted, contextFields, sent, text } from "./fields.ts";
 export const sendText = defineCommand({
   name: "message.sendText",
   kind: "send",
-  summary: "Send a text",
+  summary: "Send a text message",
   input: z.object({ to: destination, text, ...contextFields }),
   output: sent,
   errors: ["recipient_not_on_whatsapp", "not_supported", "whatsapp_error"],
@@ -19,7 +19,7 @@ export const sendText = defineCommand({
 export const sendMedia = defineCommand({
   name: "message.sendMedia",
   kind: "send",
-  summary: "Send a file that is fetched from a URL or was uploaded before",
+  summary: "Send a file, from a URL or from an earlier upload",
   input: z
     .object({
       to: destination,
@@ -27,11 +27,11 @@ export const sendMedia = defineCommand({
         .url({ protocol: /^https?$/ })
         .max(2048)
         .optional(),
-      /** In place of `url`: a file that was uploaded for this instance, see `core/media/upload.ts`. */
+      /** Instead of `url`: a file that was uploaded for this instance. See `core/media/upload.ts`. */
       upload: uploadId.optional(),
-      /** What the recipient sees; without it, the content of the file decides. */
+      /** How WhatsApp shows the file. By default, its content decides. */
       kind: z.enum(mediaKinds).optional(),
-      /** As a voice note. Audio that is not Ogg/Opus is converted. */
+      /** Whether to send a voice note. Audio other than Ogg/Opus is converted. */
       voice: z.boolean().optional(),
       caption: z.string().max(4096).optional(),
       filename: fileName.optional(),
