@@ -3,7 +3,7 @@ import { key } from "./key.ts";
 import { prefix, sizes } from "./stage.ts";
 import { bucket } from "./storage.ts";
 
-/** What whoever deploys may set, as in README.md: taken from the environment of `sst deploy`. */
+/** What whoever deploys may set, as in docs/operations/aws.md: taken from the environment of `sst deploy`. */
 const settings = [
   "RATE_LIMIT",
   "INGRESS_SENDERS",

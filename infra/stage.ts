@@ -12,7 +12,7 @@ export const sizes = production
       database: { min: "0.5 ACU", max: "32 ACU" },
       databaseReaders: 1,
       host: { cpu: "2 vCPU", memory: "8 GB", min: 2, max: 16 },
-      /** By the memory of a host and what a session takes of it (docs/bench.md), with room for media. */
+      /** By the memory of a host and what a session takes of it (docs/reference/benchmark.md), with room for media. */
       instancesPerHost: 1_500,
       logs: "3 months",
     } as const)

@@ -13,7 +13,7 @@ type Watch = Pick<
   aws.cloudwatch.MetricAlarmArgs,
   "namespace" | "metricName" | "dimensions" | "threshold" | "statistic"
 > & {
-  /** What it means; docs/aws.md says what to do. */
+  /** What it means; docs/operations/aws.md says what to do. */
   description: string;
   /** For so many minutes. */
   minutes: number;

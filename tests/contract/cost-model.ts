@@ -149,7 +149,7 @@ export function monthly(of: Assumptions): Record<string, number> {
   };
 }
 
-/** The table of docs/costs.md. */
+/** The table of docs/operations/costs.md. */
 export function table(): string {
   const columns = Object.entries(stages).map(([name, of]) => ({ name, parts: monthly(of) }));
   const parts = Object.keys(columns[0]?.parts ?? {});

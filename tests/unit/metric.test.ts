@@ -126,7 +126,7 @@ test.each([
 });
 
 test("the page of metrics has each with its names, and no other", () => {
-  const page = readFileSync(`${root}docs/observability.md`, "utf8");
+  const page = readFileSync(`${root}docs/operations/observability.md`, "utf8");
   const rows = page.split("\n").filter((line) => line.startsWith("| `switchboard_"));
   expect(rows).toEqual(
     names.map((name) => {

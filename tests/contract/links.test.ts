@@ -1,0 +1,36 @@
+import { existsSync } from "node:fs";
+import { expect, test } from "vitest";
+import { anchorsOf, brokenLink, localLinks, markdownFiles, read, withoutBlocks } from "../support/markdown.ts";
+
+test("every link between pages and to files leads to a file and a heading that exist", () => {
+  const broken = markdownFiles().flatMap((file) =>
+    localLinks(read(file)).flatMap((target) => brokenLink(file, target) ?? []),
+  );
+  expect(broken).toEqual([]);
+});
+
+test("a link to a missing file, a missing heading or a place outside the project is found", () => {
+  const page = "docs/README.md";
+  const targets = ["nowhere.md", "README.md#nothing", "#nothing", "../../outside.md", "start#anchor"];
+  expect(targets.filter((target) => !brokenLink(page, target))).toEqual([]);
+  expect(brokenLink(page, "#documentation")).toBeUndefined();
+});
+
+test("links in code are no links, and headings in code have no anchors", () => {
+  const page = "# A `b` c!\n\n## A b c\n\n[x](y.md) `[x](z.md)` ![i](i.svg)\n\n```sh\n# not this\n[x](code.md)\n```\n";
+  expect(localLinks(page)).toEqual(["y.md", "i.svg"]);
+  expect([...anchorsOf(page)]).toEqual(["a-b-c", "a-b-c-1"]);
+});
+
+test("every source file that a page names exists", () => {
+  // A decision record doesn't change after it is accepted, and the changelog names what was.
+  const pages = markdownFiles().filter((file) => !file.startsWith("docs/decisions/") && file !== "CHANGELOG.md");
+  const named = /`((?:core|functions|session-host|local|simulator|infra|tests)\/[\w./-]*[\w/])`/g;
+  const missing = pages.flatMap((file) =>
+    [...withoutBlocks(read(file)).matchAll(named)]
+      .map(([, path = ""]) => path)
+      .filter((path) => !existsSync(path))
+      .map((path) => `${file}: ${path}`),
+  );
+  expect(missing).toEqual([]);
+});
