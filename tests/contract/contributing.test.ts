@@ -9,7 +9,7 @@ import { nameOf } from "../integration/endpoint-frame.ts";
 import { gatewayCases } from "../integration/gateway-cases.ts";
 import { gateway } from "../support/tables.ts";
 
-const folders = ["core", "functions", "session-host", "local", "infra", "tests"];
+const folders = ["core", "functions", "session-host", "local", "simulator", "infra", "tests"];
 const page = readFileSync("docs/contributing.md", "utf8");
 /** The blocks of the page that are parts of files. */
 const blocks = [...page.matchAll(/^```ts\n\/\/ (\S+)\n(.*?)^```$/gms)].map(([, file = "", code = ""]) => ({

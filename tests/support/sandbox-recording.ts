@@ -42,6 +42,7 @@ export function terminalSvg(lines: readonly string[]): string {
   const height = margin * 2 + 30 + lines.length * lineHeight;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14">`,
+    "  <title>What npm run sandbox prints: an instance is linked, a text is sent, and the answer arrives by webhook</title>",
     `  <rect width="${width}" height="${height}" rx="8" fill="#202124"/>`,
     ...["#f28b82", "#fdd663", "#81c995"].map(
       (color, index) => `  <circle cx="${margin + 6 + index * 20}" cy="${margin}" r="6" fill="${color}"/>`,
