@@ -2,7 +2,7 @@ import { generateWAMessage } from "@whiskeysockets/baileys";
 import type { CommandInput } from "../../core/command/catalog/index.ts";
 import { isChannelJid } from "../../core/message/recipient.ts";
 import { newsletterUpload } from "../baileys/newsletter-send.ts";
-import type { MediaSource, StagedFile } from "../media/media.ts";
+import type { MediaSource, StagedFile } from "../media/stage.ts";
 import { contextOf, type SaidBesides } from "./context.ts";
 import { generationOptions, resolveRecipient } from "./message.ts";
 import type { PreparedMessage, SendContext } from "./types.ts";

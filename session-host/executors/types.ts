@@ -6,7 +6,7 @@ import type { DisappearingTimers } from "../inbound/disappearing.ts";
 import type { LabelBook } from "../inbound/labels.ts";
 import type { PresenceBook } from "../inbound/presences.ts";
 import type { Conversions } from "../media/conversion.ts";
-import type { MediaStage } from "../media/media.ts";
+import type { MediaStage } from "../media/stage.ts";
 
 /** An open connection: its socket, and what it has reported so far. */
 export interface OpenConnection {

@@ -8,9 +8,8 @@ import type { Queues } from "../../core/queue/index.ts";
 import type { Storage } from "../../core/storage/index.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
 import type { Limiter } from "../concurrency/limiter.ts";
-import type { Change } from "../ledger/change.ts";
 import type { Conversions } from "../media/conversion.ts";
-import type { MediaStage } from "../media/media.ts";
+import type { MediaStage } from "../media/stage.ts";
 import type { SharedCaches } from "../session/caches.ts";
 import type { ClientVersions } from "../session/client-version.ts";
 
@@ -37,6 +36,5 @@ export interface HostDeps extends HostOptions {
   caches: SharedCaches;
   logins: Limiter;
   conversions: Conversions;
-  /** Makes a shard's media stage, which records its changes through `record`. */
-  media: (record: (instanceId: string, change: Change) => Promise<void>) => MediaStage;
+  media: MediaStage;
 }

@@ -15,7 +15,7 @@ import { Lease, leaseTime } from "../concurrency/lease.ts";
 import { Limiter } from "../concurrency/limiter.ts";
 import { pause } from "../concurrency/pause.ts";
 import { Conversions } from "../media/conversion.ts";
-import { MediaStage } from "../media/media.ts";
+import { MediaStage } from "../media/stage.ts";
 import { sharedCaches } from "../session/caches.ts";
 import type { HostDeps, HostOptions } from "./deps.ts";
 import { Shard } from "./shard.ts";
@@ -51,14 +51,14 @@ export class Host {
   #reportedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: HostOptions) {
-    const { db, storage, egress, log } = options;
+    const { storage, egress } = options;
     this.#startedAt = options.clock.now();
     this.#deps = {
       ...options,
       caches: sharedCaches(),
       logins: new Limiter(concurrentLogins),
       conversions: new Conversions({ storage }),
-      media: (record) => new MediaStage({ db, storage, egress, log, record }),
+      media: new MediaStage({ storage, egress }),
     };
   }
 

@@ -13,6 +13,7 @@ import { traceOf } from "../command/trace.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import type { Poller } from "../concurrency/poller.ts";
 import { Ledger } from "../ledger/ledger.ts";
+import { MediaDownloads } from "../media/downloads.ts";
 import { eventRelay } from "../outbox/relay.ts";
 import { replier } from "../outbox/replier.ts";
 import { SessionVersion } from "../session/client-version.ts";
@@ -153,7 +154,7 @@ export class Shard {
   #adopt(row: SessionRow): Session {
     const known = this.#sessions.get(row.id);
     if (known) return known;
-    const { db, vault, log, endpoint, caches, logins, media } = this.#deps;
+    const { db, vault, log, endpoint, caches, logins, media, storage } = this.#deps;
     const session = new Session(
       {
         db,
@@ -163,7 +164,14 @@ export class Shard {
         caches,
         logins,
         version: new SessionVersion(this.#deps.versions),
-        media: media((instanceId, change) => this.#ledger.append(instanceId, change)),
+        media,
+        downloads: new MediaDownloads({
+          db,
+          storage,
+          log,
+          instanceId: row.id,
+          record: (change) => this.#ledger.append(row.id, change),
+        }),
         ledger: this.#ledger,
         leaseHeld: () => this.lease.held,
         countAttempt: (id) => countAttempt({ db, host: this.#deps.host, lease: this.lease }, id),

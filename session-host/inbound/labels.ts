@@ -68,7 +68,7 @@ export class LabelBook {
   }
 }
 
-/** Returns the number of a label id, which WhatsApp counts up from 1, or 0 if the id is not a number. */
+/** Returns the number of a label id, or 0 if the id is not a small number. */
 export const numberOf = (labelId: string) => (/^[0-9]{1,9}$/.test(labelId) ? Number(labelId) : 0);
 
 /** Longer than any name that WhatsApp's apps accept. */

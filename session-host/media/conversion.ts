@@ -1,6 +1,4 @@
 import { createReadStream } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CommandInput } from "../../core/command/catalog/index.ts";
 import type { Converted } from "../../core/command/catalog/media.ts";
@@ -10,8 +8,9 @@ import { uploadKey } from "../../core/media/index.ts";
 import { stagedKey } from "../../core/media/staged.ts";
 import type { Storage } from "../../core/storage/index.ts";
 import { Limiter } from "../concurrency/limiter.ts";
-import { fetchStored } from "./media.ts";
 import { convertFile } from "./prepare-file.ts";
+import { fetchStored } from "./stage.ts";
+import { inTempFolder } from "./temp-folder.ts";
 
 /** Of the two ffmpeg processes that a host runs at once (`transcode.ts`), one is left for files that are to be sent. */
 const atOnce = 1;
@@ -59,8 +58,7 @@ export class Conversions {
     source: CommandInput<"media.convertVoice">,
     into: "opus" | "mp4",
   ): Promise<Converted> {
-    const folder = await mkdtemp(join(tmpdir(), "switchboard-"));
-    try {
+    return await inTempFolder(async (folder) => {
       const fetched = await fetchStored(this.#storage, stagedKey(instanceId, source), join(folder, "file"));
       const { path, size, sha256: upload, mimetype, filename, seconds } = await convertFile(fetched, into);
       await this.#storage.put(uploadKey(instanceId, upload), createReadStream(path), {
@@ -70,8 +68,6 @@ export class Conversions {
       });
       const duration = seconds ? Math.round(seconds * 1000) / 1000 : null;
       return { upload, mimetype, filename, size, duration };
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+    });
   }
 }

@@ -32,7 +32,7 @@ import { EarlyReceipts, journalReceipt } from "../inbound/receipts.ts";
 import { Responses } from "../inbound/response/responses.ts";
 import type { Change } from "../ledger/change.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { MediaConnection } from "../media/media.ts";
+import type { MediaConnection } from "../media/downloads.ts";
 import type { SharedCaches } from "./caches.ts";
 import { loadCredentials } from "./credentials.ts";
 import { Gate } from "./gate.ts";

@@ -9,7 +9,8 @@ import type { Limiter } from "../concurrency/limiter.ts";
 import type { ConnectedContext } from "../executors/types.ts";
 import { GroupReading } from "../inbound/contacts.ts";
 import { type Change, noQr } from "../ledger/change.ts";
-import type { MediaStage } from "../media/media.ts";
+import type { MediaDownloads } from "../media/downloads.ts";
+import type { MediaStage } from "../media/stage.ts";
 import type { SessionVersion } from "./client-version.ts";
 import { Connection, type ConnectionDeps } from "./connection.ts";
 import { CredentialsMissing } from "./credentials.ts";
@@ -19,6 +20,7 @@ import { SessionState, withClosed, withCloseEvent } from "./state.ts";
 
 export interface SessionDeps extends ConnectionDeps {
   media: MediaStage;
+  downloads: MediaDownloads;
   version: SessionVersion;
   /** Limits how many sessions log in at once: a first login costs a tenth of a second of CPU. */
   logins: Limiter;
@@ -224,7 +226,7 @@ export class Session implements CommandTarget {
           onUpdate: (update) => void this.#inTurn(() => this.#onUpdate(connection, update)),
           onAck: ({ waId, error }) => this.queue.acknowledge(waId, error),
           recall: (waId) => this.queue.recall(waId),
-          onMedia: () => this.#deps.media.wake(this.id),
+          onMedia: () => this.#deps.downloads.wake(),
         },
       );
       this.#connection = connection;
@@ -282,7 +284,7 @@ export class Session implements CommandTarget {
     });
     if (this.#connection !== connection) return;
     if (this.context) this.queue.resume(this.context);
-    this.#deps.media.connected(this.id, connection);
+    this.#deps.downloads.connected(connection);
     void this.#groups.read(connection);
   }
 
@@ -342,7 +344,7 @@ export class Session implements CommandTarget {
   async #closeConnection(): Promise<void> {
     clearTimeout(this.#retry);
     this.queue.pause();
-    this.#deps.media.disconnected(this.id);
+    this.#deps.downloads.disconnected();
     const connection = this.#connection;
     this.#connection = undefined;
     this.#endLogin();

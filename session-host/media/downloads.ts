@@ -1,0 +1,163 @@
+import { createReadStream } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { MediaType, WASocket } from "@whiskeysockets/baileys";
+import type { Database } from "../../core/db/index.ts";
+import { AppError } from "../../core/error.ts";
+import type { Logger } from "../../core/log.ts";
+import { storableType } from "../../core/media/index.ts";
+import type { Digest } from "../../core/media/spool.ts";
+import { eventMedia } from "../../core/message/event-media.ts";
+import type { MessageMedia } from "../../core/message/message.sql.ts";
+import type { Storage } from "../../core/storage/index.ts";
+import { Limiter } from "../concurrency/limiter.ts";
+import type { Change } from "../ledger/change.ts";
+import { Damaged, download } from "./download.ts";
+import { inTempFolder } from "./temp-folder.ts";
+
+/** What a connection offers for downloads from WhatsApp's media host. */
+export interface MediaConnection {
+  readonly sock: Pick<WASocket, "refreshMediaConn" | "getMediaHost">;
+  readonly downloads: RequestInit;
+}
+
+export interface MediaDownloadsDeps {
+  db: Database;
+  storage: Storage;
+  log: Logger;
+  instanceId: string;
+  record: (change: Change) => Promise<void>;
+}
+
+interface PendingRow {
+  id: string;
+  wa_id: string;
+  chat_id: string;
+  media: MessageMedia;
+}
+
+const concurrentDownloads = 4;
+/** Pauses before each retry of a failed download. After the last one, the file counts as lost. */
+const retryPausesMs = [1000, 5000];
+
+/** Fetches the files of one instance's messages from WhatsApp, and stores them in the bucket. */
+export class MediaDownloads {
+  readonly #deps: MediaDownloadsDeps;
+  readonly #turns = new Limiter(concurrentDownloads);
+  #connection: MediaConnection | undefined;
+  #running = false;
+  #wokenAgain = false;
+
+  constructor(deps: MediaDownloadsDeps) {
+    this.#deps = deps;
+  }
+
+  /** From now on, files are fetched over this connection. */
+  connected(connection: MediaConnection): void {
+    this.#connection = connection;
+    this.wake();
+  }
+
+  disconnected(): void {
+    this.#connection = undefined;
+  }
+
+  /** Fetches the files that are not in the bucket yet. */
+  wake(): void {
+    if (this.#running) {
+      this.#wokenAgain = true;
+      return;
+    }
+    this.#running = true;
+    const { log, instanceId } = this.#deps;
+    this.#fetchPending()
+      .catch((error: unknown) =>
+        log.warn({ err: error, instanceId }, "files were not fetched and wait for the next connection"),
+      )
+      .finally(() => {
+        this.#running = false;
+        if (!this.#wokenAgain) return;
+        this.#wokenAgain = false;
+        this.wake();
+      });
+  }
+
+  async #fetchPending(): Promise<void> {
+    for (;;) {
+      const rows = await this.#deps.db.sql<PendingRow[]>`
+        select id, wa_id, chat_id, media from messages
+        where instance_id = ${this.#deps.instanceId} and media->>'state' = 'pending' order by id limit 32`;
+      if (rows.length === 0) return;
+      await Promise.all(rows.map((row) => this.#fetch(row)));
+    }
+  }
+
+  async #fetch(row: PendingRow): Promise<void> {
+    const leave = await this.#turns.enter();
+    try {
+      if (!this.#connection) throw new Error("the instance is not connected");
+      const media = await this.#store(this.#connection, row);
+      const origin = { messageId: row.wa_id, chatId: row.chat_id };
+      await this.#deps.record({
+        messageUpdates: [{ id: row.id, set: { media } }],
+        events: [
+          media.state === "stored"
+            ? { type: "media.stored", data: { ...origin, media: eventMedia(media) } }
+            : { type: "media.failed", data: { ...origin, error: media.error ?? "" } },
+        ],
+        correlationId: row.wa_id,
+      });
+    } finally {
+      leave();
+    }
+  }
+
+  /** Returns the file's new state. Throws only for transient failures: of our own storage, or a lost connection. */
+  async #store(connection: MediaConnection, { wa_id: correlationId, media }: PendingRow): Promise<MessageMedia> {
+    const { storage, log, instanceId } = this.#deps;
+    try {
+      const { size, sha256 } = await inTempFolder(async (folder) => {
+        const path = join(folder, "file");
+        const digest = await this.#download(connection, media, path);
+        if (media.sha256 && media.sha256 !== digest.sha256)
+          throw new MediaFault("the file is damaged: its hash differs from the announced one");
+        const contentType = storableType(media.mimetype);
+        await storage.put(media.storageKey, createReadStream(path), { contentType, size: digest.size });
+        return digest;
+      });
+      return { ...media, size, sha256, state: "stored", error: null, source: null };
+    } catch (error) {
+      if (!(error instanceof MediaFault)) throw error;
+      const { storageKey } = media;
+      log.warn(
+        { correlationId, instanceId, storageKey, reason: error.message },
+        "a file could not be fetched from WhatsApp",
+      );
+      return { ...media, state: "failed", error: error.message, source: null };
+    }
+  }
+
+  async #download(connection: MediaConnection, { source }: MessageMedia, path: string): Promise<Digest> {
+    // The sender chooses the path. Without a leading slash, it could extend the host name to a host of the sender's choice.
+    if (!source?.directPath?.startsWith("/"))
+      throw new MediaFault("the message names no file on WhatsApp's media host");
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await connection.sock.refreshMediaConn(attempt > 0);
+        const url = `https://${connection.sock.getMediaHost()}${source.directPath}`;
+        const mediaKey = Buffer.from(source.mediaKey, "base64");
+        return await download({ url, mediaKey, kind: source.kind as MediaType }, connection.downloads, path);
+      } catch (error) {
+        if (this.#connection !== connection) throw error;
+        // A retry would have the same result.
+        if (error instanceof Damaged || error instanceof AppError) throw new MediaFault(error.message);
+        if (attempt === retryPausesMs.length)
+          throw new MediaFault(error instanceof Error ? error.message : String(error));
+        await sleep(retryPausesMs[attempt]);
+      }
+    }
+  }
+}
+
+/** A failure that a retry would not change. */
+class MediaFault extends Error {}

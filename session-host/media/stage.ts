@@ -1,0 +1,140 @@
+import { createReadStream } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { NoSuchKey } from "@aws-sdk/client-s3";
+import type { CommandInput } from "../../core/command/catalog/index.ts";
+import { type Egress, EgressError } from "../../core/egress/index.ts";
+import { AppError } from "../../core/error.ts";
+import { fileName, nameOfAttachment } from "../../core/media/filename.ts";
+import { maxMediaBytes, mediaKey, uploadKey } from "../../core/media/index.ts";
+import { spool } from "../../core/media/spool.ts";
+import type { Storage } from "../../core/storage/index.ts";
+import { type FetchedFile, type PreparedFile, prepareFile } from "./prepare-file.ts";
+import { inTempFolder, makeTempFolder, removeFolder } from "./temp-folder.ts";
+
+/** A caller's file that is ready to be sent, on this host's disk and in the bucket. */
+export interface StagedFile extends PreparedFile {
+  storageKey: string;
+  /** Removes the copy on disk. */
+  release(): Promise<void>;
+}
+
+/** Where a caller's file is, and what to send it as. */
+export type MediaSource = Pick<CommandInput<"message.sendMedia">, "url" | "upload" | "kind" | "voice"> & {
+  /** Instead of `url` and `upload`: the key of a message's file in the bucket. */
+  kept?: string | undefined;
+};
+
+export interface MediaStageDeps {
+  storage: Storage;
+  egress: Egress;
+}
+
+const fetchTimeoutMs = 120_000;
+
+/**
+ * Fetches callers' files and stores them in the bucket. Each file is first written to the disk, so that memory use doesn't
+ * depend on its size, and the bucket holds complete files only.
+ */
+export class MediaStage {
+  readonly #deps: MediaStageDeps;
+
+  constructor(deps: MediaStageDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Fetches a caller's file, from its URL through the egress guard or from the uploads, converts it if necessary, and stores
+   * the result in the bucket. Throws `AppError`: `url_not_allowed`, `media_not_usable`, `payload_too_large`, `not_supported`.
+   */
+  async stage(instanceId: string, waId: string, source: MediaSource): Promise<StagedFile> {
+    const folder = await makeTempFolder();
+    const release = () => removeFolder(folder);
+    try {
+      const path = join(folder, "file");
+      const fetched = await this.#fetch(instanceId, source, path);
+      if (fetched.size === 0) throw new AppError("media_not_usable", "the file is empty");
+      const prepared = await prepareFile(fetched, source);
+      const storageKey = mediaKey(instanceId, waId);
+      const { mimetype: contentType, size } = prepared;
+      await this.#deps.storage.put(storageKey, createReadStream(prepared.path), { contentType, size });
+      return { ...prepared, storageKey, release };
+    } catch (error) {
+      await release();
+      throw error instanceof EgressError ? fetchFailure(error) : error;
+    }
+  }
+
+  /** Returns the content of a caller's small file. Keeps no copy. Throws like `stage`. */
+  async take(instanceId: string, source: Pick<MediaSource, "url" | "upload">, maxBytes: number): Promise<Buffer> {
+    try {
+      return await inTempFolder(async (folder) => {
+        const { path } = await this.#fetch(instanceId, source, join(folder, "file"), maxBytes);
+        return await readFile(path);
+      });
+    } catch (error) {
+      throw error instanceof EgressError ? fetchFailure(error) : error;
+    }
+  }
+
+  async #fetch(
+    instanceId: string,
+    source: MediaSource,
+    path: string,
+    maxBytes: number = maxMediaBytes,
+  ): Promise<FetchedFile> {
+    const { url } = source;
+    if (url !== undefined) {
+      const response = await this.#fetchUrl(url, maxBytes);
+      const written = await spool(response.body, path, maxBytes);
+      return { ...written, path, claimed: String(response.headers["content-type"] ?? ""), filename: nameOf(url) };
+    }
+    const key = source.kept ?? uploadKey(instanceId, source.upload ?? "");
+    return await fetchStored(this.#deps.storage, key, path, maxBytes);
+  }
+
+  async #fetchUrl(url: string, maxBytes: number) {
+    const response = await this.#deps.egress.fetch(url, {
+      timeoutMs: fetchTimeoutMs,
+      maxBytes,
+      redirects: 3,
+    });
+    if (response.status !== 200) {
+      response.body.destroy();
+      throw new AppError("media_not_usable", `the URL responded with HTTP status ${response.status}`);
+    }
+    return response;
+  }
+}
+
+/** Writes a file from the bucket to the disk. Throws `media_not_usable` if it is not there, or `payload_too_large`. */
+export async function fetchStored(
+  storage: Storage,
+  key: string,
+  path: string,
+  maxBytes: number = maxMediaBytes,
+): Promise<FetchedFile> {
+  const stored = await storage.get(key).catch((error: unknown) => {
+    if (!(error instanceof NoSuchKey)) throw error;
+    throw new AppError("media_not_usable", "no upload has this id, or it has expired", { cause: error });
+  });
+  const written = await spool(stored.body, path, maxBytes);
+  const filename = nameOfAttachment(stored.contentDisposition) ?? "file";
+  return { ...written, path, claimed: stored.contentType, filename };
+}
+
+/** Returns the last part of a URL's path. */
+function nameOf(url: string): string {
+  const raw = basename(new URL(url).pathname);
+  try {
+    return fileName.safeParse(decodeURIComponent(raw)).data ?? "file";
+  } catch {
+    // The escapes are invalid.
+    return raw;
+  }
+}
+
+function fetchFailure(error: EgressError): AppError {
+  if (error.kind === "too_large") return new AppError("payload_too_large", error.message);
+  return new AppError("media_not_usable", `the URL could not be fetched: ${error.message}`);
+}
