@@ -80,8 +80,8 @@ function leafKey(details: Uint8Array): Buffer {
 
 /**
  * Prepares Baileys for this process: it verifies signatures, trusts `WHATSAPP_ROOT_KEY`, prints no private keys, keeps ratchets
- * intact when a message does not decrypt, knows the upload paths of channels, and passes keys to Node.js cheaply. Throws `ConfigError` if the file of
- * `WHATSAPP_MEDIA_CA` can't be read.
+ * intact when a message does not decrypt, knows the upload paths of channels, and passes keys to Node.js cheaply. Throws
+ * `ConfigError` if the file of `WHATSAPP_MEDIA_CA` can't be read.
  */
 export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
   verifyHandshake();

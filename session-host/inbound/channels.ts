@@ -20,7 +20,7 @@ export interface ChannelSourceDeps {
   record: (change: Change) => Promise<void>;
 }
 
-/** Values of the attribute `edit` in channels, where an edited post keeps its id. */
+/** Values of the attribute `edit` (whatsmeow, `types/message.go`, `EditAttribute`). An edited channel post keeps its id. */
 const edited = "3";
 const deleted = "8";
 /** Lookups at once per host: after a deployment, all sessions of a host open together and receive posts of all their channels. */

@@ -52,7 +52,7 @@ export function contactFact({
   };
 }
 
-/** Baileys names a person by either JID, with or without the other one. */
+/** Returns undefined if Baileys reports nothing that we keep. Baileys names a person by either JID, with or without the other. */
 export function factOfPerson(
   { id, lid, phoneNumber, notify, verifiedName: businessName }: Contact,
   names: Pick<Report, "name" | "chatName"> = {},

@@ -8,7 +8,7 @@ import type { LabelFact } from "../../core/label/fact.ts";
 import type { MessageContext } from "../../core/message/context.ts";
 import type { MessageMedia, MessageStatus } from "../../core/message/message.sql.ts";
 
-/** Characters of a body in an event. SQS accepts 1 MiB per batch, and JSON may escape each character. */
+/** The most characters of a body in an event. A batch for SQS holds at most 1 MiB, and JSON may escape each character. */
 export const maxEventBody = 65_536;
 
 /** A value of the Signal key store, or the credentials. Null removes it. */
@@ -104,7 +104,7 @@ export interface Receipt {
   timestamp: number;
 }
 
-/** What one step of a session changes. The ledger commits all of it in one transaction, or none of it. */
+/** What one step of a session changes. The ledger commits a change in one transaction, as a whole or not at all. */
 export interface Change {
   keys?: KeyWrite[];
   /** Plaintexts of messages. Signal does not decrypt a message twice. */

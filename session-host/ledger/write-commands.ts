@@ -2,8 +2,9 @@ import { writeEnds } from "../../core/command/end.ts";
 import { sealedOutput } from "../../core/command/result.ts";
 import { type Batch, rowsOf, type Writer } from "./writer.ts";
 
-/** Ends commands. Only a claimed command ends: a canceled one stays canceled. Returns whether there are replies to send. */
+/** Ends commands that are claimed. A canceled command stays canceled. */
 export const commands = {
+  /** Returns whether there are replies to send. */
   async write(batch: Batch): Promise<boolean> {
     const { sql, vault } = batch;
     const ends = rowsOf(batch, (change) => change.commands).map(({ secret, output, ...end }) => ({

@@ -29,7 +29,7 @@ export const numbers = {
   },
 } satisfies Writer;
 
-/** The channels' and labels' writers remove the previous account's channels and labels. */
+/** Removes the previous account's contacts. The writers of `channels` and `labels` remove its channels and labels. */
 export const forgetContacts = {
   async write({ sql, changes }: Batch) {
     const forgotten = changes.filter(({ change }) => change.forgetContacts);
@@ -42,10 +42,10 @@ export const forgetContacts = {
   },
 } satisfies Writer;
 
-/** Groups the changes that `concerned` selects by instance. `at` is the time of the instance's last one. */
-function byInstance({ changes }: Batch, concerned: (change: Change) => boolean) {
+/** Returns the selected changes of each instance, with the time of the last one. */
+function byInstance({ changes }: Batch, selected: (change: Change) => boolean) {
   const groups = Map.groupBy(
-    changes.filter(({ change }) => concerned(change)),
+    changes.filter(({ change }) => selected(change)),
     ({ instanceId }) => instanceId,
   );
   return [...groups].map(([instanceId, of]: [string, Recorded[]]) => ({

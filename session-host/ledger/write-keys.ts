@@ -55,7 +55,7 @@ export const inbox = {
   },
 } satisfies Writer;
 
-/** Runs after `keys` and `inbox`: a change that removes the session removes what it writes itself, too. */
+/** Runs after `keys` and `inbox`, so that it also removes what the same batch has written. */
 export const forgetSession = {
   async write({ sql, changes }: Batch) {
     const forgotten = changes.filter(({ change }) => change.forgetSession);

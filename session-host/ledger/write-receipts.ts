@@ -101,8 +101,8 @@ export const progress = {
 } satisfies Writer<Map<string, NewEvent>>;
 
 /**
- * Keeps who received and who saw our status posts: each viewer, by phone number if a contact has it, and announced once for
- * each of the two. A post has the status of the viewer who is furthest along.
+ * Keeps who received and who saw our status posts: each viewer, by phone number if a contact has it, and announced once as
+ * `delivered` and once as `read`. A post has the status of the viewer who is furthest along.
  */
 export const views = {
   /** Returns the events by receipt, then by message id. */

@@ -12,7 +12,7 @@ import { convertFile } from "./prepare-file.ts";
 import { fetchStored } from "./stage.ts";
 import { inTempFolder } from "./temp-folder.ts";
 
-/** Of the two ffmpeg processes that a host runs at once (`transcode.ts`), one is left for files that are to be sent. */
+/** A host runs two ffmpeg processes at once (`transcode.ts`). The second one is for files that are to be sent. */
 const atOnce = 1;
 /** The most conversions of one instance that may wait, so that it can't hold up those of the other instances. */
 const maxHeld = 8;

@@ -109,7 +109,7 @@ export async function waveform(input: string, file: Recognized): Promise<Uint8Ar
   return loudest > 0 ? Uint8Array.from(sums, (sum) => Math.round((100 * sum) / loudest)) : undefined;
 }
 
-/** Runs ffmpeg on an untrusted file: with the demuxer that its content needs only, no other file, no network, and limits on time and size. */
+/** Runs ffmpeg on an untrusted file: only the demuxer that its content needs, no other file, no network, limited time and size. */
 async function run(
   input: string,
   { demuxer }: Recognized,

@@ -10,7 +10,7 @@ export interface SealedResponse {
   waId: string;
   encPayload: Uint8Array;
   encIv: Uint8Array;
-  /** Of a vote, by the voter's clock. An answer to a calendar event has its time inside the encryption. */
+  /** For a vote, its time by the voter's clock. An answer to a calendar event has its time inside the encryption. */
   writtenMs: number;
 }
 
@@ -40,7 +40,7 @@ export interface Lock {
 }
 
 export interface OpenedResponse {
-  /** To a calendar event. */
+  /** The answer to a calendar event. Undefined for a vote. */
   answer?: ResponseAnswer;
   choices: string[];
   guests: number;
