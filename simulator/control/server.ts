@@ -2,35 +2,48 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { Hono } from "hono";
 import type { WhatsApp } from "../server/whatsapp.ts";
-import { channelRoutes } from "./channels.ts";
-import { communityRoutes } from "./communities.ts";
-import { groupAndCallRoutes } from "./group-and-call.ts";
-import { labelRoutes } from "./labels.ts";
-import { phoneRoutes } from "./phones.ts";
-import { ControlError, document, mount } from "./route.ts";
-import { Problem } from "./schema.ts";
-import { serverRoutes } from "./server-routes.ts";
+import { document } from "./base/openapi.ts";
+import { statusOf, textOf } from "./base/problem.ts";
+import { ControlError, mount, type Route } from "./base/route.ts";
+import { Problem } from "./base/schema.ts";
+import { callRoutes } from "./routes/calls.ts";
+import { channelRoutes } from "./routes/channels.ts";
+import { communityRoutes } from "./routes/communities.ts";
+import { deviceRoutes } from "./routes/devices.ts";
+import { groupRoutes } from "./routes/groups.ts";
+import { inboxRoutes } from "./routes/inbox.ts";
+import { labelRoutes } from "./routes/labels.ts";
+import { linkRoutes } from "./routes/link.ts";
+import { phoneRoutes } from "./routes/phones.ts";
+import { sendRoutes } from "./routes/send.ts";
+import { serverRoutes } from "./routes/server.ts";
+import { surveyRoutes } from "./routes/surveys.ts";
+
+const routes: Route[] = [
+  ...phoneRoutes,
+  ...linkRoutes,
+  ...sendRoutes,
+  ...surveyRoutes,
+  ...inboxRoutes,
+  ...groupRoutes,
+  ...callRoutes,
+  ...communityRoutes,
+  ...labelRoutes,
+  ...channelRoutes,
+  ...deviceRoutes,
+  ...serverRoutes,
+];
 
 const MAX_BODY_BYTES = 150 * 1024 * 1024;
 
-/** The control API as an app; `fetch` it directly, or `startControl` it on a port. */
+/** The control API as an app. Call its `fetch`, or serve it with `startControl`. */
 export function controlApp(wa: WhatsApp): Hono {
   const app = new Hono();
-  const routes = [
-    ...phoneRoutes(wa),
-    ...groupAndCallRoutes(wa),
-    ...communityRoutes(wa),
-    ...labelRoutes(wa),
-    ...channelRoutes(wa),
-    ...serverRoutes(wa),
-  ];
-  for (const definition of routes) mount(app, definition);
+  for (const definition of routes) mount(app, wa, definition);
   const description = document(routes, Problem);
   app.get("/openapi.json", (context) => context.json(description));
-  app.notFound((context) => context.json({ error: "no such path; see /openapi.json" }, 404));
-  app.onError((error, context) =>
-    context.json({ error: error.message }, error instanceof ControlError ? error.status : 500),
-  );
+  app.notFound((context) => context.json({ error: "unknown path; see /openapi.json" }, 404));
+  app.onError((error, context) => context.json({ error: textOf(error) }, statusOf(error)));
   return app;
 }
 
@@ -55,16 +68,16 @@ async function respond(app: Hono, message: IncomingMessage, answer: ServerRespon
 
 export type Control = { url: string; stop(): Promise<void> };
 
-/** Serves the control API on the loopback interface. It has no credentials: it is a test instrument. */
+/** Serves the control API on the loopback interface, without credentials. */
 export async function startControl(wa: WhatsApp, port = 0): Promise<Control> {
   const app = controlApp(wa);
   const server = createServer((message, answer) => {
     respond(app, message, answer).catch((error: Error) => {
-      if (!answer.headersSent) answer.writeHead(error instanceof ControlError ? error.status : 500);
+      if (!answer.headersSent) answer.writeHead(statusOf(error));
       answer.end(JSON.stringify({ error: error.message }));
     });
   });
-  // A busy test must not find its idle connection closed just as it uses it again.
+  // Otherwise a busy test can reuse an idle connection at the moment the server closes it.
   server.keepAliveTimeout = 120_000;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);

@@ -21,7 +21,7 @@ import type { SentMessage } from "./mailbox/sent.ts";
 import { linkWithCode, PairingError, scanQr } from "./pairing.ts";
 import { markRead } from "./receipts.ts";
 import { Receiver } from "./receiver.ts";
-import { Sender, type SendOptions } from "./sender.ts";
+import { NotOnWhatsApp, Sender, type SendOptions } from "./sender.ts";
 import { SenderKeyRing, type SenderKeyRingState } from "./signal/sender-key.ts";
 import type { SignalState } from "./signal/signal-store.ts";
 import { PhoneSurveys } from "./surveys.ts";
@@ -274,7 +274,7 @@ export class Phone extends PhoneBase {
   createGroup(subject: string, members: string[]): Group {
     const accounts = members.map((member) => {
       const account = this.world.accountOf(toJid(member));
-      if (!account) throw new Error(`${member} is not on WhatsApp`);
+      if (!account) throw new NotOnWhatsApp(`${member} is not on WhatsApp`);
       return account;
     });
     return createGroup(this.world, this.account, subject, accounts);

@@ -1,22 +1,22 @@
 import { z } from "zod";
 
-export const Number_ = z
+export const PhoneNumber = z
   .string()
   .regex(/^\d{5,15}$/)
   .describe("Phone number with the country code, digits only");
-const Address = z.string().min(3).describe("A phone number, a JID, or a group's JID");
+export const Address = z.string().min(3).describe("A phone number, or the JID of an account or group");
 const TimeoutMs = z.coerce.number().int().min(0).max(120_000).default(10_000);
 const Times = z.number().int().min(1).max(1000).default(1);
 
 export const NewPhone = z.object({
-  number: Number_,
+  number: PhoneNumber,
   pushName: z.string().optional(),
   business: z
     .union([z.literal(true), z.object({ name: z.string() })])
     .optional()
-    .describe("Has WhatsApp Business, and so labels; with `true` it calls itself by its push name"),
-  lid: z.string().regex(/^\d+$/).optional().describe("User part of the LID; made up when left out"),
-  addressing: z.enum(["lid", "pn"]).default("lid").describe("How the phone's messages name accounts"),
+    .describe("Uses WhatsApp Business, which has labels. With `true`, the business name is the push name"),
+  lid: z.string().regex(/^\d+$/).optional().describe("User part of the LID. Default: a generated one"),
+  addressing: z.enum(["lid", "pn"]).default("lid").describe("How the envelopes of the phone's messages name accounts"),
   autoRead: z.boolean().default(false),
   history: z
     .array(
@@ -30,13 +30,13 @@ export const NewPhone = z.object({
             fromMe: z.boolean().optional(),
             timestamp: z.number().int().describe("Seconds since the epoch"),
             id: z.string().optional(),
-            author: Number_.optional(),
+            author: PhoneNumber.optional(),
           }),
         ),
       }),
     )
     .default([])
-    .describe("What a device gets when it is linked"),
+    .describe("The chats that a newly linked device gets"),
   historyTransport: z.enum(["blob", "inline"]).default("blob"),
 });
 
@@ -51,14 +51,14 @@ export const DeviceView = z.object({
   jid: z.string(),
   lid: z.string(),
   id: z.number().int(),
-  number: Number_,
+  number: PhoneNumber,
   platform: z.string(),
   online: z.boolean(),
-  kept: z.number().int().describe("Stanzas that wait for an acknowledgement"),
+  kept: z.number().int().describe("How many stanzas the server keeps until the device acknowledges them"),
   preKeys: z.number().int(),
   sockets: z.object({
     open: z.number().int(),
-    maximum: z.number().int().describe("Most sockets ever open at once with these credentials"),
+    maximum: z.number().int().describe("The most sockets that were open at the same time with these credentials"),
     logins: z.number().int(),
     history: z.array(
       z.object({ at: z.number(), event: z.enum(["open", "close", "replaced"]), open: z.number().int() }),
@@ -74,7 +74,7 @@ export const DeviceView = z.object({
 });
 
 export const PhoneView = z.object({
-  number: Number_,
+  number: PhoneNumber,
   jid: z.string(),
   lid: z.string(),
   pushName: z.string(),
@@ -91,9 +91,9 @@ export const LinkCode = z.object({ code: z.string().min(8).max(9), timeoutMs: Ti
 
 const Send = {
   to: Address,
-  id: z.string().optional().describe("The message id; a fresh one by default"),
+  id: z.string().optional().describe("The message id. Default: a new one"),
   addressing: z.enum(["lid", "pn"]).optional(),
-  audience: z.array(Address).optional().describe("Who sees it, when it is a status: `to` is `status@broadcast`"),
+  audience: z.array(Address).optional().describe("Who sees a status post, for which `to` is `status@broadcast`"),
 };
 export const SendText = z.object({
   ...Send,
@@ -114,13 +114,13 @@ export const React = z.object({ message: z.string().describe("Id of a message in
 const Sent = z.string().describe("Id of a message that the phone sent");
 export const Edit = z.object({ message: Sent, text: z.string() });
 export const Revoke = z.object({
-  message: z.string().describe("Id of a message that the phone sent or, for an admin of its group, received"),
+  message: z.string().describe("Id of a message that the phone sent or, as an admin of the group, received"),
 });
 export const SendPoll = z.object({
   ...Send,
   question: z.string(),
   options: z.array(z.string()).min(2),
-  selectable: z.number().int().min(0).default(1).describe("How many options one may choose, 0 for any number"),
+  selectable: z.number().int().min(0).default(1).describe("How many options a person may choose; 0 for any number"),
 });
 export const SendEvent = z.object({
   ...Send,
@@ -131,8 +131,11 @@ export const SendEvent = z.object({
   endTime: z.number().int().optional(),
   extraGuestsAllowed: z.boolean().optional(),
 });
-const Survey = z.string().describe("Id of a poll or an event that the phone sent or received");
-export const Vote = z.object({ message: Survey, options: z.array(z.string()).describe("None takes the vote back") });
+const Survey = z.string().describe("Id of a poll or calendar event that the phone sent or received");
+export const Vote = z.object({
+  message: Survey,
+  options: z.array(z.string()).describe("An empty list withdraws the vote"),
+});
 export const AnswerEvent = z.object({
   message: Survey,
   answer: z.enum(["going", "notGoing", "maybe"]),
@@ -144,11 +147,11 @@ export const NewGroup = z.object({ subject: z.string().min(1), members: z.array(
 
 const Fate = {
   edited: z.boolean(),
-  deleted: z.boolean().describe("For everyone"),
+  deleted: z.boolean().describe("Deleted for everyone"),
   reactions: z.array(z.object({ from: z.string(), emoji: z.string() })),
   responses: z
     .array(z.object({ from: z.string(), choices: z.array(z.string()), guests: z.number().int(), at: z.number() }))
-    .describe("What each person last answered to a poll or an event"),
+    .describe("The latest answer of each person to a poll or calendar event"),
 };
 
 export const MessageView = z.object({
@@ -173,7 +176,10 @@ export const MessageView = z.object({
       seconds: z.number().optional(),
     })
     .optional(),
-  refersTo: z.string().optional().describe("Id of the message that it quotes, reacts to, edits or deletes"),
+  refersTo: z
+    .string()
+    .optional()
+    .describe("Id of the message that this one quotes, answers, reacts to, edits or deletes"),
   quotes: z.object({ id: z.string(), from: z.string().optional(), text: z.string().optional() }).optional(),
   mentions: z.array(z.string()),
   poll: z.object({ question: z.string(), options: z.array(z.string()), selectable: z.number().int() }).optional(),
@@ -196,14 +202,14 @@ export const MessageView = z.object({
     })
     .optional(),
   ...Fate,
-  copies: z.number().int().describe("How often it arrived"),
+  copies: z.number().int().describe("How often the message arrived"),
   receivedAt: z.number(),
   read: z.boolean(),
 });
 
 export const Inbox = z.object({ messages: z.array(MessageView), next: z.number().int() });
 export const InboxQuery = z.object({
-  after: z.coerce.number().int().min(0).default(0).describe("How many messages to skip: `next` of the last answer"),
+  after: z.coerce.number().int().min(0).default(0).describe("How many messages to skip: `next` of the previous answer"),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });
 export const WaitQuery = z.object({
@@ -222,7 +228,7 @@ export const SentView = z.object({
   status: z.enum(["sent", "delivered", "read", "played", "failed"]),
   error: z.number().int().optional(),
   retries: z.number().int(),
-  text: z.string().optional().describe("What it says now, if it has been edited"),
+  text: z.string().optional().describe("The new text of an edited message"),
   ...Fate,
   receipts: z.array(z.object({ from: z.string(), device: z.number().int(), type: z.string(), at: z.number() })),
 });
@@ -233,7 +239,10 @@ export const TypingView = z.object({
   at: z.number(),
 });
 export const SentQuery = z.object({
-  status: z.enum(["delivered", "read", "played"]).optional().describe("Wait until the message is at least this"),
+  status: z
+    .enum(["delivered", "read", "played"])
+    .optional()
+    .describe("Wait until the message has at least this status"),
   timeoutMs: TimeoutMs,
 });
 
@@ -241,8 +250,10 @@ export const GroupView = z.object({
   jid: z.string(),
   subject: z.string(),
   createdAt: z.number().int(),
-  kind: z.enum(["group", "community", "announcements", "general"]).describe("The last two belong to a community"),
-  community: z.string().optional().describe("JID of the community that it belongs to"),
+  kind: z
+    .enum(["group", "community", "announcements", "general"])
+    .describe("`announcements` and `general` are the groups that WhatsApp creates with a community"),
+  community: z.string().optional().describe("JID of the community that contains the group"),
   members: z.array(z.object({ jid: z.string(), lid: z.string(), role: z.enum(["superadmin", "admin", "member"]) })),
 });
 
@@ -252,13 +263,15 @@ export const DeviceFaults = z.object({
   silence: z
     .object({ ms: z.number().int().min(1).max(600_000), after: z.enum(["cut", "resume"]) })
     .optional()
-    .describe("Nothing passes for so long; then what was under way is lost, or arrives"),
-  slow: z.number().int().min(0).max(60_000).optional().describe("Milliseconds of delay, each way"),
-  ack: Code.optional().describe("Refuse the next messages with this code, e.g. 463 or 429"),
-  login: Code.optional().describe("Fail the next logins with this code, e.g. 503"),
-  iq: Code.extend({ xmlns: z.string().optional() }).optional().describe("Fail the next requests"),
-  corruptOut: z.number().int().min(1).optional().describe("Damage so many of the next messages that it sends"),
-  corruptIn: z.number().int().min(1).optional().describe("Damage so many of the next messages that it gets"),
+    .describe("Nothing passes for `ms`. Then what was under way is lost (`cut`) or arrives (`resume`)"),
+  slow: z.number().int().min(0).max(60_000).optional().describe("Delay in milliseconds, in each direction"),
+  ack: Code.optional().describe("Reject the next messages with this code, for example 463 or 429"),
+  login: Code.optional().describe("Fail the next logins with this code, for example 503"),
+  iq: Code.extend({ xmlns: z.string().optional() })
+    .optional()
+    .describe("Fail the next requests, of one namespace or of any"),
+  corruptOut: z.number().int().min(1).optional().describe("Damage this many of the next messages from the device"),
+  corruptIn: z.number().int().min(1).optional().describe("Damage this many of the next messages to the device"),
 });
 
 const Status = z.object({ status: z.number().int().min(400).max(599), times: Times });
@@ -267,12 +280,12 @@ export const MediaFaults = z.object({ upload: Status.optional(), download: Statu
 const Version = z
   .string()
   .regex(/^\d+\.\d+\.\d+$/)
-  .describe("Three numbers with dots, as 2.3000.1040000000");
+  .describe("Three numbers, for example 2.3000.1040000000");
 const toVersion = Version.transform((text) => text.split(".").map(Number)).pipe(z.tuple([z.int(), z.int(), z.int()]));
 export const ClientVersionsView = z.object({
-  minimum: z.object({ login: Version, link: Version }).describe("Older clients are refused with 405"),
-  published: Version.describe("What `/sw.js` on the port of the WebSocket says"),
-  pages: z.number().int().describe("How often that was asked for"),
+  minimum: z.object({ login: Version, link: Version }).describe("The server rejects older clients with 405"),
+  published: Version.describe("The version in `/sw.js` on the port of the WebSocket"),
+  pages: z.number().int().describe("How often clients have requested `/sw.js`"),
   seen: z.array(z.object({ purpose: z.enum(["login", "link"]), version: Version, refused: z.boolean() })),
 });
 export const ClientVersionsChange = z.object({
@@ -284,7 +297,7 @@ export const ClientVersionsChange = z.object({
       times: Times,
     })
     .optional()
-    .describe("Another answer in place of the next pages, or none"),
+    .describe("Another answer to the next requests of `/sw.js`, or none"),
 });
 
 export const State = z.object({

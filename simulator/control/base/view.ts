@@ -1,10 +1,10 @@
 import type { z } from "zod";
-import type { Device } from "../model/account.ts";
-import type { ClientVersions } from "../model/client-version.ts";
-import type { Group } from "../model/group.ts";
-import type { InboxMessage } from "../phone/mailbox/inbox.ts";
-import type { SentMessage } from "../phone/mailbox/sent.ts";
-import type { Phone } from "../phone/phone.ts";
+import type { Device } from "../../model/account.ts";
+import type { ClientVersions } from "../../model/client-version.ts";
+import type { Group } from "../../model/group.ts";
+import type { InboxMessage } from "../../phone/mailbox/inbox.ts";
+import type { SentMessage } from "../../phone/mailbox/sent.ts";
+import type { Phone } from "../../phone/phone.ts";
 import type { ClientVersionsView, DeviceView, GroupView, MessageView, PhoneView, SentView } from "./schema.ts";
 
 export function deviceView(device: Device): z.input<typeof DeviceView> {

@@ -1,0 +1,76 @@
+import { z } from "zod";
+import type { Channel } from "../../model/channel.ts";
+import { postView } from "../../phone/channels.ts";
+import { channelOf, phoneOf } from "../base/lookup.ts";
+import { type Route, route } from "../base/route.ts";
+
+const NewChannel = z.object({ name: z.string().min(1), description: z.string().default("") });
+const NewPost = z.object({ text: z.string().min(1), id: z.string().optional() });
+const ChannelView = z.object({
+  jid: z.string(),
+  name: z.string(),
+  description: z.string(),
+  inviteCode: z.string(),
+  followers: z.array(z.object({ jid: z.string(), role: z.enum(["owner", "admin", "subscriber"]), muted: z.boolean() })),
+  posts: z.array(
+    z.object({
+      id: z.string(),
+      serverId: z.number().int(),
+      kind: z.string(),
+      text: z.string().optional(),
+      reactions: z.record(z.string(), z.number()).describe("The count of each emoji"),
+    }),
+  ),
+});
+
+export const channelRoutes: Route[] = [
+  route({
+    method: "get",
+    path: "/channels",
+    summary: "List all channels, with their followers and posts",
+    answer: z.array(ChannelView),
+    run: ({ wa }) => [...wa.world.channels.values()].map(channelView),
+  }),
+  route({
+    method: "post",
+    path: "/phones/{number}/channels",
+    summary: "Create a channel",
+    body: NewChannel,
+    answer: ChannelView,
+    run: (asked) => channelView(phoneOf(asked).channels.create(asked.body.name, asked.body.description)),
+  }),
+  route({
+    method: "post",
+    path: "/phones/{number}/channels/{channel}/follow",
+    summary: "Follow a channel, by its JID or invite code",
+    answer: ChannelView,
+    run: (asked) => channelView(phoneOf(asked).channels.follow(channelOf(asked).jid)),
+  }),
+  route({
+    method: "post",
+    path: "/phones/{number}/channels/{channel}/unfollow",
+    summary: "Stop following a channel",
+    run: (asked) => phoneOf(asked).channels.unfollow(channelOf(asked).jid),
+  }),
+  route({
+    method: "post",
+    path: "/phones/{number}/channels/{channel}/posts",
+    summary: "Post a text, as an admin of the channel",
+    body: NewPost,
+    answer: z.object({ id: z.string() }),
+    run: (asked) => ({ id: phoneOf(asked).channels.post(channelOf(asked).jid, asked.body.text, asked.body.id) }),
+  }),
+];
+
+const channelView = (channel: Channel): z.input<typeof ChannelView> => ({
+  jid: channel.jid,
+  name: channel.name,
+  description: channel.description,
+  inviteCode: channel.inviteCode,
+  followers: [...channel.followers].map(([account, role]) => ({
+    jid: account.pnJid,
+    role,
+    muted: channel.muted.has(account),
+  })),
+  posts: channel.posts.filter(({ deleted }) => !deleted).map(postView),
+});

@@ -1,0 +1,65 @@
+import { z } from "zod";
+import type { InboxMessage } from "../../phone/mailbox/inbox.ts";
+import { messageOf, phoneOf } from "../base/lookup.ts";
+import { withStatus } from "../base/problem.ts";
+import { type Route, route } from "../base/route.ts";
+import * as schema from "../base/schema.ts";
+import { messageView } from "../base/view.ts";
+
+/** Messages that a phone receives. */
+export const inboxRoutes: Route[] = [
+  route({
+    method: "get",
+    path: "/phones/{number}/inbox",
+    summary: "List received messages, oldest first",
+    query: schema.InboxQuery,
+    answer: schema.Inbox,
+    run: (asked) => {
+      const { after, limit } = asked.query;
+      const messages = phoneOf(asked).inbox.messages.slice(after, after + limit);
+      return { messages: messages.map(messageView), next: after + messages.length };
+    },
+  }),
+  route({
+    method: "get",
+    path: "/phones/{number}/statuses",
+    summary: "List the status posts that the phone shows, oldest first, without deleted ones",
+    answer: z.array(schema.MessageView),
+    run: (asked) => phoneOf(asked).statuses.map(messageView),
+  }),
+  route({
+    method: "get",
+    path: "/phones/{number}/inbox/{id}/media",
+    summary: "Get the file of a message, decrypted and checked",
+    bytes: true,
+    run: (asked) => phoneOf(asked).download(messageOf(asked)),
+  }),
+  route({
+    method: "post",
+    path: "/phones/{number}/read",
+    summary: "Mark messages as read: their senders get receipts",
+    body: schema.Read,
+    run: (asked) => phoneOf(asked).markRead(...asked.body.messages.map((id) => messageOf(asked, id))),
+  }),
+  route({
+    method: "get",
+    path: "/phones/{number}/wait",
+    summary: "Wait for the first message that matches; 408 after the timeout",
+    query: schema.WaitQuery,
+    answer: schema.MessageView,
+    run: async (asked) => {
+      const { timeoutMs, ...wanted } = asked.query;
+      const matches = (message: InboxMessage) => isWanted(message, wanted);
+      return messageView(await withStatus(408, () => phoneOf(asked).waitFor(matches, { timeoutMs })));
+    },
+  }),
+];
+
+type Wanted = Omit<z.output<typeof schema.WaitQuery>, "timeoutMs">;
+
+function isWanted(message: InboxMessage, { contains, ...wanted }: Wanted): boolean {
+  const equal = Object.entries(wanted).every(
+    ([field, value]) => value === undefined || message[field as keyof typeof wanted] === value,
+  );
+  return equal && (contains === undefined || (message.text?.includes(contains) ?? false));
+}
