@@ -1,0 +1,90 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+/** Columns of the terminal; longer lines are cut. */
+const columns = 104;
+const charWidth = 8.4;
+const lineHeight = 20;
+const margin = 20;
+
+/** Runs a program in a new folder until it ends, or until it has printed `last`. Throws when it fails. */
+async function record(file: string, args: string[], env: NodeJS.ProcessEnv, last?: string): Promise<string[]> {
+  const folder = mkdtempSync(join(tmpdir(), "switchboard-recording-"));
+  try {
+    const program = spawn(process.execPath, [resolve(file), ...args], {
+      cwd: folder,
+      env: { PATH: process.env.PATH, NO_COLOR: "1", ...env },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let printed = "";
+    program.stdout.setEncoding("utf8").on("data", (text: string) => {
+      printed += text;
+      if (last !== undefined && printed.includes(last)) program.kill("SIGINT");
+    });
+    const code = await new Promise((ended) => program.once("close", ended));
+    if (last === undefined ? code !== 0 : !printed.includes(last)) throw new Error(`${file} has failed: ${printed}`);
+    const path = [folder, process.cwd(), homedir()].find((one) => one !== "/" && printed.includes(one));
+    if (path) throw new Error(`the recording contains the path ${path}`);
+    const end = last === undefined ? printed.length : printed.indexOf("\n", printed.indexOf(last));
+    return hidden(printed.slice(0, end).trim()).split("\n");
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The text with dots in place of API keys and passwords, although nothing is left that they open. */
+function hidden(printed: string): string {
+  const secrets = [...printed.matchAll(/(?:Password|API key)\s+(\S+)$|API key: \S+, (\S+)$/gm)].map(
+    ([, plain, listed]) => plain ?? listed ?? "",
+  );
+  return secrets.reduce((text, secret) => text.replaceAll(secret, "•".repeat(secret.length)), printed);
+}
+
+const escaped = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+const cut = (line: string) => (line.length > columns ? `${line.slice(0, columns - 1)}…` : line);
+
+function drawn(line: string, index: number): string {
+  const y = margin + 34 + index * lineHeight;
+  const color = line.startsWith("$") ? "#8ab4f8" : "#e8eaed";
+  const text = escaped(cut(line)).replace("✓", '<tspan fill="#81c995">✓</tspan>');
+  return `  <text x="${margin}" y="${y}" fill="${color}" xml:space="preserve">${text}</text>`;
+}
+
+/** A picture of a terminal with these lines. */
+function terminalSvg(title: string, lines: readonly string[]): string {
+  const width = Math.ceil(columns * charWidth + 2 * margin);
+  const height = margin * 2 + 30 + lines.length * lineHeight;
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14">`,
+    `  <title>${title}</title>`,
+    `  <rect width="${width}" height="${height}" rx="8" fill="#202124"/>`,
+    ...["#f28b82", "#fdd663", "#81c995"].map(
+      (color, index) => `  <circle cx="${margin + 6 + index * 20}" cy="${margin}" r="6" fill="${color}"/>`,
+    ),
+    ...lines.map(drawn),
+    "</svg>",
+    "",
+  ].join("\n");
+}
+
+const sandbox = await record("local/sandbox.ts", ["--once"], {});
+writeFileSync(
+  "docs/start/sandbox.svg",
+  terminalSvg("npm run sandbox links an instance, sends a text, and receives the answer by webhook", [
+    "$ npm run sandbox -- --once",
+    ...sandbox,
+  ]),
+);
+// With a pinned version and without instances, nothing is sent to WhatsApp.
+const quiet = { LOG_LEVEL: "warn", WHATSAPP_VERSION: "2.3000.1043857760" };
+const start = await record("local/start.ts", [], quiet, "Linked instances stay linked");
+writeFileSync(
+  "docs/start/start.svg",
+  terminalSvg("npm start prints the address of the API and the first admin's credentials", [
+    "$ LOG_LEVEL=warn npm start",
+    "",
+    ...start.map((line, index) => (index === 0 ? `  ${line}` : line)),
+  ]),
+);
