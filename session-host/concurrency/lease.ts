@@ -1,8 +1,8 @@
 import type { Grant } from "../../core/shard/lease.ts";
 
 /**
- * A lease as its holder sees it. Time is taken twice, from the monotonic and from the wall clock, and the more pessimistic
- * counts: the monotonic one stands still while a laptop sleeps, the wall clock may be set back.
+ * A lease as its holder sees it. It ends by the monotonic or the wall clock, whichever is earlier: the monotonic clock stops while a
+ * laptop sleeps, and the wall clock may be set back.
  */
 export class Lease {
   readonly grant: Grant;
@@ -14,23 +14,24 @@ export class Lease {
     this.grant = grant;
   }
 
-  /** `asked` is when the grant was asked for: the database counted from some time after that. */
+  /** `asked` is a time before the request: the database counts from a later moment. */
   prolong(asked: { monotonic: number; wall: number }, leaseMs: number): void {
     this.#monotonicEnd = asked.monotonic + leaseMs;
     this.#wallEnd = asked.wall + leaseMs;
   }
 
-  /** Says once and for all that it is gone. */
+  /** Marks the lease as lost for good. */
   lose(): void {
     this.#lost = true;
   }
 
-  /** To be asked before any I/O that the lease is for. */
+  /** Check this before any I/O that needs the lease. */
   get held(): boolean {
     return !this.#lost && performance.now() < this.#monotonicEnd && Date.now() < this.#wallEnd;
   }
 }
 
+/** Returns the current time by both clocks, for `prolong`. */
 export function leaseTime(): { monotonic: number; wall: number } {
   return { monotonic: performance.now(), wall: Date.now() };
 }

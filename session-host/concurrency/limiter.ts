@@ -1,21 +1,21 @@
-/** Lets so many in at once; the others wait in line. */
+/** Limits how many tasks run at once; the others wait in order. */
 export class Limiter {
   #free: number;
-  readonly #line: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
 
   constructor(size: number) {
     this.#free = size;
   }
 
-  /** Answers the function that leaves again; calling it twice is harmless. */
+  /** Resolves when there is room. Returns a function that leaves; calling it again has no effect. */
   async enter(): Promise<() => void> {
     if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#line.push(resolve));
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     let inside = true;
     return () => {
       if (!inside) return;
       inside = false;
-      const next = this.#line.shift();
+      const next = this.#waiting.shift();
       if (next) next();
       else this.#free++;
     };

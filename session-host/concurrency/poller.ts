@@ -1,37 +1,37 @@
-/** For work that throws, in milliseconds. */
+/** Delay after work that threw. Milliseconds. */
 const retryMs = 1_000;
 
 /**
- * Has a piece of work done again and again: at once when there is something new, else after the pause that it asked for. It is
- * never done twice at a time, and ends when its lease is lost.
+ * Repeats a piece of work: at once after a nudge, else after the delay that the work asks for. It never runs twice at once, and
+ * ends when it is no longer active.
  */
 export class Poller {
   readonly #work: () => Promise<number>;
-  readonly #goesOn: () => boolean;
-  readonly #failed: (error: unknown) => void;
+  readonly #active: () => boolean;
+  readonly #onError: (error: unknown) => void;
   #running: Promise<void> | undefined;
   #stopped = false;
   #pending = false;
   #wake: () => void = () => undefined;
 
-  /** `work` answers how many milliseconds it can wait; `failed` hears what it throws. */
-  constructor(work: () => Promise<number>, options: { goesOn: () => boolean; failed: (error: unknown) => void }) {
+  /** `work` returns how many milliseconds the next run can wait; `onError` gets what it throws. */
+  constructor(work: () => Promise<number>, options: { active: () => boolean; onError: (error: unknown) => void }) {
     this.#work = work;
-    this.#goesOn = options.goesOn;
-    this.#failed = options.failed;
+    this.#active = options.active;
+    this.#onError = options.onError;
   }
 
   start(): void {
     this.#running = this.#loop();
   }
 
-  /** There is something new. */
+  /** Announces new work. */
   nudge(): void {
     this.#pending = true;
     this.#wake();
   }
 
-  /** Has it done once more, then ends. */
+  /** Runs the work once more, then ends. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#wake();
@@ -43,12 +43,12 @@ export class Poller {
       const last = this.#stopped;
       this.#pending = false;
       const pauseMs = await this.#work().catch((error: unknown) => {
-        this.#failed(error);
-        // What was new meanwhile would fail as well.
+        this.#onError(error);
+        // Work that was announced meanwhile would fail as well.
         this.#pending = false;
         return retryMs;
       });
-      if (last || !this.#goesOn()) return;
+      if (last || !this.#active()) return;
       if (!this.#pending && !this.#stopped) await this.#pause(pauseMs);
     }
   }

@@ -1,5 +1,6 @@
 import type { EventMessageOptions } from "@whiskeysockets/baileys";
 import type { CommandInput } from "../../core/command/catalog/index.ts";
+import { defined } from "../../core/object.ts";
 import { prepared } from "./message-content.ts";
 import type { PreparedMessage, SendContext } from "./types.ts";
 
@@ -14,12 +15,10 @@ export async function sendEvent(
     name,
     startDate,
     extraGuestsAllowed,
-    ...(description === undefined ? {} : { description }),
-    ...(endDate === undefined ? {} : { endDate }),
-    ...(location === undefined ? {} : { location: placeOf(location) }),
+    ...defined({ description, endDate, location: location === undefined ? undefined : placeOf(location) }),
   };
   const message = await prepared(context, input, { event }, "event");
-  const kept = {
+  const stored = {
     type: input.event,
     description: description ?? "",
     location: location === undefined ? null : typeof location === "string" ? location : location.name,
@@ -28,10 +27,10 @@ export async function sendEvent(
     canceled: false,
     extraGuestsAllowed,
   };
-  return { ...message, context: { ...message.context, event: kept } };
+  return { ...message, context: { ...message.context, event: stored } };
 }
 
-/** WhatsApp counts these, and a fraction does not fit its field. */
+/** WhatsApp's field has whole seconds. */
 function wholeSecond(text: string): Date {
   return new Date(Math.floor(Date.parse(text) / 1000) * 1000);
 }
@@ -41,10 +40,5 @@ type Place = NonNullable<CommandInput<"message.sendEvent">["location"]>;
 function placeOf(location: Place): NonNullable<EventMessageOptions["location"]> {
   if (typeof location === "string") return { name: location };
   const { name, address, latitude, longitude } = location;
-  return {
-    name,
-    ...(address === undefined ? {} : { address }),
-    ...(latitude === undefined ? {} : { degreesLatitude: latitude }),
-    ...(longitude === undefined ? {} : { degreesLongitude: longitude }),
-  };
+  return { name, ...defined({ address, degreesLatitude: latitude, degreesLongitude: longitude }) };
 }

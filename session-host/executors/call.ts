@@ -6,7 +6,7 @@ import { callEventId, ringSeconds } from "../inbound/calls.ts";
 import { ExecutorResult } from "./result.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
 
-/** Known from the log: so it is known after a restart too, to whichever host. */
+/** Reads the ringing calls from the event log, so that they survive a restart and a change of host. */
 const ringingOf = ({ db, instanceId }: ConnectedContext) =>
   ringingCalls(db, instanceId, new Date(Date.now() - ringSeconds * 1000));
 

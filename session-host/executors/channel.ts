@@ -11,9 +11,10 @@ import type { CommandInput, CommandName, CommandOutput } from "../../core/comman
 import { AppError } from "../../core/error.ts";
 import type { FoundMessage } from "../../core/message/find.ts";
 import { isChannelJid } from "../../core/message/recipient.ts";
+import { defined } from "../../core/object.ts";
 import { detailsOf, factOf } from "../inbound/channel-details.ts";
 import { bodyOf } from "../inbound/message/content.ts";
-import { answerOf, onlyOnce } from "./group-answer.ts";
+import { answerOf, onlyOnce } from "./answer.ts";
 import { pictureOf } from "./profile.ts";
 import { ExecutorResult } from "./result.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
@@ -24,7 +25,7 @@ type Answer<Command extends Name> = Promise<ExecutorResult<CommandOutput<Command
 const notFound = new AppError("channel_not_found");
 const notAllowed = new AppError(
   "forbidden",
-  "WhatsApp allows this to followers of the channel only, and some things only to its admins or its owner",
+  "WhatsApp allows this to followers of the channel only, and some actions to its admins or its owner only",
 );
 const meanings = { 401: notAllowed, 403: notAllowed, 404: notFound, 405: notAllowed, 410: notFound };
 
@@ -33,10 +34,10 @@ export async function create(
   { name, description, ...source }: CommandInput<"channel.create">,
 ): Answer<"channel.create"> {
   const { sock } = context;
-  // Before there is a channel: the file may not be usable.
-  const wanted = source.url !== undefined || source.upload !== undefined;
-  const picture = wanted ? await pictureOf(context, source) : undefined;
-  const made = await onlyOnce(told(sock.newsletterCreate(name, description)), meanings);
+  // Before the channel is made, because the file may be unusable.
+  const hasSource = source.url !== undefined || source.upload !== undefined;
+  const picture = hasSource ? await pictureOf(context, source) : undefined;
+  const made = await onlyOnce(graphqlAnswer(sock.newsletterCreate(name, description)), meanings);
   const channel: ChannelDetails = {
     id: made.id,
     name: made.name ?? name,
@@ -48,10 +49,13 @@ export async function create(
     inviteCode: made.invite ?? null,
     createdAt: made.creation_time ? new Date(made.creation_time * 1000).toISOString() : null,
   };
-  // Not `newsletterUpdatePicture`: that wants a library to resize the picture, and sends the same.
+  // Not `newsletterUpdatePicture`: it sends the same, but needs a library to resize the picture.
   const hasPicture =
     picture !== undefined &&
-    (await answerOf(told(sock.newsletterUpdate(channel.id, { picture: picture.toString("base64") })), meanings).then(
+    (await answerOf(
+      graphqlAnswer(sock.newsletterUpdate(channel.id, { picture: picture.toString("base64") })),
+      meanings,
+    ).then(
       () => true,
       () => false,
     ));
@@ -59,7 +63,7 @@ export async function create(
 }
 
 export async function get({ sock }: ConnectedContext, { channel }: CommandInput<"channel.get">): Answer<"channel.get"> {
-  const found = await look(sock, channel);
+  const found = await lookUp(sock, channel);
   return new ExecutorResult(found, { channels: [factOf(found)] });
 }
 
@@ -67,9 +71,9 @@ export async function follow(
   { sock }: MutationContext,
   { channel }: CommandInput<"channel.follow">,
 ): Answer<"channel.follow"> {
-  const { id } = await look(sock, channel);
-  await answerOf(told(sock.newsletterFollow(id)), meanings);
-  const followed = await look(sock, id);
+  const { id } = await lookUp(sock, channel);
+  await answerOf(graphqlAnswer(sock.newsletterFollow(id)), meanings);
+  const followed = await lookUp(sock, id);
   return new ExecutorResult(followed, { channels: [factOf(followed)] });
 }
 
@@ -77,9 +81,9 @@ export async function unfollow(
   { sock }: MutationContext,
   { channel }: CommandInput<"channel.unfollow">,
 ): Answer<"channel.unfollow"> {
-  await answerOf(told(sock.newsletterUnfollow(channel)), meanings).catch(async (error: unknown) => {
-    // Refused also to who does not follow it: then it is as asked for.
-    if (error !== notAllowed || (await look(sock, channel)).role !== "guest") throw error;
+  await answerOf(graphqlAnswer(sock.newsletterUnfollow(channel)), meanings).catch(async (error: unknown) => {
+    // WhatsApp also refuses if the account does not follow the channel, which is what was asked for.
+    if (error !== notAllowed || (await lookUp(sock, channel)).role !== "guest") throw error;
   });
   return new ExecutorResult({}, { channels: [{ jid: channel, gone: true }] });
 }
@@ -88,7 +92,7 @@ export async function mute(
   { sock }: MutationContext,
   { channel, duration }: CommandInput<"channel.mute">,
 ): Answer<"channel.mute"> {
-  await answerOf(told(sock.newsletterMute(channel)), meanings);
+  await answerOf(graphqlAnswer(sock.newsletterMute(channel)), meanings);
   const mutedUntil = duration === undefined ? null : new Date(Date.now() + duration * 1000);
   return new ExecutorResult(
     { mutedUntil: mutedUntil?.toISOString() ?? null },
@@ -105,7 +109,7 @@ export async function unmute(
   { sock }: MutationContext,
   { channel }: CommandInput<"channel.unmute">,
 ): Answer<"channel.unmute"> {
-  await answerOf(told(sock.newsletterUnmute(channel)), meanings);
+  await answerOf(graphqlAnswer(sock.newsletterUnmute(channel)), meanings);
   return new ExecutorResult({}, { channels: [{ jid: channel, muted: false }] });
 }
 
@@ -113,8 +117,8 @@ export async function update(
   { sock }: MutationContext,
   { channel, name, description }: CommandInput<"channel.update">,
 ): Answer<"channel.update"> {
-  const set = { ...(name !== undefined && { name }), ...(description !== undefined && { description }) };
-  await answerOf(told(sock.newsletterUpdate(channel, set)), meanings);
+  const set = defined({ name, description });
+  await answerOf(graphqlAnswer(sock.newsletterUpdate(channel, set)), meanings);
   return new ExecutorResult({}, { channels: [{ jid: channel, ...set }] });
 }
 
@@ -122,7 +126,7 @@ export async function remove(
   { sock }: MutationContext,
   { channel }: CommandInput<"channel.delete">,
 ): Answer<"channel.delete"> {
-  await onlyOnce(told(sock.newsletterDelete(channel)), meanings);
+  await onlyOnce(graphqlAnswer(sock.newsletterDelete(channel)), meanings);
   return new ExecutorResult({}, { channels: [{ jid: channel, gone: true }] });
 }
 
@@ -131,18 +135,18 @@ export async function messages(
   { channel, limit, after }: CommandInput<"channel.messages">,
 ): Promise<CommandOutput<"channel.messages">> {
   const posts = await fetchPosts(context.sock, channel, limit, after);
-  const untold = posts.filter((post) => post.body === null).map((post) => post.messageId);
-  if (untold.length > 0) {
+  const withoutText = posts.filter((post) => post.body === null).map((post) => post.messageId);
+  if (withoutText.length > 0) {
     const rows = await context.db.sql<{ wa_id: string; body: string }[]>`
       select wa_id, body from messages
-      where instance_id = ${context.instanceId} and chat_id = ${channel} and wa_id = any(${untold}::text[])`;
+      where instance_id = ${context.instanceId} and chat_id = ${channel} and wa_id = any(${withoutText}::text[])`;
     const known = new Map(rows.map((row) => [row.wa_id, row.body]));
     for (const post of posts) post.body ??= known.get(post.messageId) ?? null;
   }
   return { messages: posts.sort((a, b) => b.serverId - a.serverId) };
 }
 
-/** Reacts to a post; an empty emoji takes the reaction back. `waId` names the reaction. Throws `message_not_found`. */
+/** Reacts to a channel post; an empty emoji removes the reaction. `waId` is the id of the reaction. Throws `message_not_found`. */
 export async function reactToPost(
   { sock }: MutationContext,
   row: Pick<FoundMessage, "waId" | "chatId" | "context">,
@@ -150,7 +154,7 @@ export async function reactToPost(
   emoji: string,
 ): Promise<void> {
   const serverId = row.context?.serverId ?? (await serverIdOf(sock, row));
-  // Not `newsletterReactMessage`: that names the reaction itself, anew on each try, and does not look at the answer.
+  // Not `newsletterReactMessage`: it makes a new reaction id on each attempt and ignores the answer.
   const { attrs } = await answerOf(
     sock.query({
       tag: "message",
@@ -163,26 +167,26 @@ export async function reactToPost(
   if (attrs.error) throw new AppError("whatsapp_error", `WhatsApp refused the reaction with error ${attrs.error}`);
 }
 
-/** WhatsApp tells a post's number with it, but not to who posts it. */
+/** Looks up the server id of a post: WhatsApp sends it along with a post, but not to the author. */
 async function serverIdOf(sock: WASocket, row: Pick<FoundMessage, "waId" | "chatId">): Promise<string> {
   const posts = await fetchPosts(sock, row.chatId, maxPosts);
   const found = posts.find((post) => post.messageId === row.waId);
-  if (!found) throw new AppError("message_not_found", `it is not among the newest ${maxPosts} of the channel`);
+  if (!found) throw new AppError("message_not_found", `the message is not among the newest ${maxPosts} of the channel`);
   return String(found.serverId);
 }
 
 /** Throws `channel_not_found`. */
-async function look(sock: WASocket, name: string): Promise<ChannelDetails> {
+async function lookUp(sock: WASocket, name: string): Promise<ChannelDetails> {
   const type = isChannelJid(name) ? "jid" : "invite";
-  const found = detailsOf(await answerOf(told(sock.newsletterMetadata(type, name)), meanings));
+  const found = detailsOf(await answerOf(graphqlAnswer(sock.newsletterMetadata(type, name)), meanings));
   if (!found) throw notFound;
   return found;
 }
 
 async function fetchPosts(sock: WASocket, jid: string, count: number, after?: number): Promise<Post[]> {
-  // Baileys' types want a time in the place of nothing, and WhatsApp would then look for changes since that.
-  const always = undefined as unknown as number;
-  const answer: BinaryNode = await answerOf(sock.newsletterFetchMessages(jid, count, always, after ?? 0), meanings);
+  // Baileys' types require a time here, which would make WhatsApp return only changes since then.
+  const noTime = undefined as unknown as number;
+  const answer: BinaryNode = await answerOf(sock.newsletterFetchMessages(jid, count, noTime, after ?? 0), meanings);
   const updates = getBinaryNodeChild(answer, "message_updates");
   const holder = getBinaryNodeChild(updates, "messages") ?? updates;
   return getBinaryNodeChildren(holder, "message").flatMap((one) => postOf(one) ?? []);
@@ -212,13 +216,13 @@ function textIn(node: BinaryNode): string | null {
   try {
     return bodyOf(normalizeMessageContent(proto.Message.decode(content)) ?? {});
   } catch {
-    // It is shown without its text.
+    // The post is shown without its text.
     return null;
   }
 }
 
-/** A refusal of WhatsApp's GraphQL in the form in which other refusals come: with its code for `data`. */
-async function told<T>(work: Promise<T>): Promise<T> {
+/** Turns a refusal by WhatsApp's GraphQL into the form of other refusals, with the code in `data`. */
+async function graphqlAnswer<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {

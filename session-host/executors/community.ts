@@ -10,15 +10,16 @@ import {
 import type { CommunityDetails, CommunitySummary, LinkedGroup } from "../../core/command/catalog/community.ts";
 import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
+import { answerOf, onlyOnce } from "./answer.ts";
 import { makeGroup, toGroup } from "./group.ts";
-import { answerOf, onlyOnce } from "./group-answer.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
 
 type Answer<Name extends CommandName> = Promise<CommandOutput<Name>>;
 
 /**
- * The stanzas are those of Baileys' `communities.js` (7.0.0-rc14), which itself reads answers in a form of its own that groups do
- * not have, logs them whole, does not look at what was refused for one group, and answers nothing when it cannot read what it made.
+ * Sends a group request. The stanzas are those of Baileys' `communities.js` (7.0.0-rc14). We don't call it, because it expects answers
+ * in a form that groups don't have, logs whole answers, ignores refusals for a single group, and returns nothing for a community that it
+ * made but cannot read.
  */
 const ask = (sock: WASocket, to: string, type: "get" | "set", content: BinaryNode): Promise<BinaryNode> =>
   sock.query({ tag: "iq", attrs: { to, type, xmlns: "w:g2" }, content: [content] });
@@ -55,7 +56,7 @@ export async function create(
     ),
   );
   const created = metadataOf(made, subject);
-  // From here on it is there, whatever comes: then its groups are told by the next look at it.
+  // The community exists now, so a failed lookup must not fail the command; `community.get` shows the groups later.
   const [metadata, groups] = await Promise.all([
     sock.groupMetadata(created.id).catch(() => created),
     groupsOf(sock, created.id).catch(() => []),
@@ -88,7 +89,7 @@ export async function linkGroup(
   if (refused === 409) {
     const { linkedParent } = await answerOf(sock.groupMetadata(group));
     if (linkedParent === community) return {};
-    throw new AppError("conflict", "the group belongs to a community already");
+    throw new AppError("conflict", "the group already belongs to a community");
   }
   throw meaningOf(refused);
 }
@@ -103,7 +104,7 @@ export async function unlinkGroup(
   const refused = refusalIn(getBinaryNodeChild(answer, "unlink"));
   if (refused === undefined) return {};
   if (refused === 404) throw new AppError("group_not_found", "the community has no such group");
-  if (refused === 406) throw new AppError("conflict", "this group goes with its community only");
+  if (refused === 406) throw new AppError("conflict", "this group cannot be unlinked from its community");
   throw meaningOf(refused);
 }
 
@@ -113,7 +114,7 @@ export async function leave(
 ): Answer<"community.leave"> {
   await communityOf(sock, community);
   await onlyOnce(sock.communityLeave(community));
-  // An answer without content says nothing of what was done.
+  // The answer is empty, so look whether the account has left.
   const left = await sock.groupMetadata(community).then(
     ({ participants }) => !participants.some(({ id, phoneNumber }) => isMe(sock, id) || isMe(sock, phoneNumber)),
     () => true,
@@ -122,7 +123,7 @@ export async function leave(
   return {};
 }
 
-/** Throws `group_not_found` for a group that is none, and what `answerOf` throws. */
+/** Returns a community. Throws `group_not_found` for a group that is not a community, and what `answerOf` throws. */
 async function communityOf(sock: WASocket, jid: string): Promise<GroupMetadata> {
   const metadata = await answerOf(sock.groupMetadata(jid));
   if (metadata.isCommunity) return metadata;
@@ -141,10 +142,10 @@ async function groupsOf(sock: WASocket, community: string): Promise<LinkedGroup[
 
 const jidOf = ({ attrs }: BinaryNode) => attrs.jid ?? `${attrs.id?.split("@")[0]}@g.us`;
 
-/** What the answer to `create` tells, for when it cannot be looked at afterwards. */
+/** Reads the answer to `create`, which is used if the community cannot be looked up afterwards. */
 function metadataOf(answer: BinaryNode, subject: string): GroupMetadata {
   const group = getBinaryNodeChild(answer, "group");
-  if (!group?.attrs.id) throw new AppError("outcome_unknown", "WhatsApp did not say what it has made");
+  if (!group?.attrs.id) throw new AppError("outcome_unknown", "WhatsApp did not say what it made");
   const participants = getBinaryNodeChildren(group, "participant").map(({ attrs }) => ({
     id: attrs.jid ?? "",
     ...(attrs.phone_number ? { phoneNumber: attrs.phone_number } : {}),
@@ -152,7 +153,7 @@ function metadataOf(answer: BinaryNode, subject: string): GroupMetadata {
   return { id: jidOf({ ...group, attrs: { id: group.attrs.id } }), subject, owner: undefined, participants };
 }
 
-/** The code with which WhatsApp refuses one group while it answers for all. */
+/** Returns the code with which WhatsApp refused a single group in its answer. */
 function refusalIn(list: BinaryNode | undefined): number | undefined {
   const error = getBinaryNodeChild(list, "group")?.attrs.error;
   return error === undefined ? undefined : Number(error);
@@ -160,7 +161,7 @@ function refusalIn(list: BinaryNode | undefined): number | undefined {
 
 function meaningOf(code: number): AppError {
   if (code === 404) return new AppError("group_not_found");
-  if (code === 401 || code === 403) return new AppError("forbidden", "one must be an admin of the group, too");
+  if (code === 401 || code === 403) return new AppError("forbidden", "the account must be an admin of the group, too");
   return new AppError("whatsapp_error", `WhatsApp refused the group (${code})`);
 }
 

@@ -2,11 +2,12 @@ import { jidNormalizedUser, type WASocket } from "@whiskeysockets/baileys";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { isLidJid } from "../../core/message/recipient.ts";
+import { defined } from "../../core/object.ts";
 import { resolveRecipient } from "./message.ts";
 import { ExecutorResult } from "./result.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
 
-/** What WhatsApp says of each number; a send to one that is not on it is refused from now on, for a while. */
+/** Checks which numbers are on WhatsApp. For a while, sends to a number that is not are refused. */
 export async function check(
   { sock }: ConnectedContext,
   { numbers }: CommandInput<"contact.check">,
@@ -31,8 +32,8 @@ export async function check(
 }
 
 /**
- * WhatsApp's JID of each number, null for one that is not on it. Some countries' numbers are written in two ways and answered
- * in the other one: which question that answers is certain only when it is asked alone.
+ * Returns WhatsApp's JID for each number, null if the number is not on WhatsApp. Numbers of some countries have two spellings, and
+ * WhatsApp may answer with the other one. Such a number is asked for again alone, so that it is clear what the answer belongs to.
  */
 async function ask(sock: WASocket, numbers: readonly string[]): Promise<Map<string, string | null>> {
   const found = await sock.onWhatsApp(...numbers);
@@ -60,27 +61,27 @@ export async function about(
   return { jid, ...(await shownBy(sock, jid)) };
 }
 
-/** What a person shows of themselves, to us. Null for what they do not. */
+/** Returns what a person shows to this account; null for what they hide. */
 export async function shownBy(
   sock: WASocket,
   jid: string,
 ): Promise<{ about: string | null; pictureUrl: string | null }> {
   const [answers, pictureUrl] = await Promise.all([
-    orNothing(sock.fetchStatus(jid)),
-    orNothing(sock.profilePictureUrl(jid, "image")),
+    unlessHidden(sock.fetchStatus(jid)),
+    unlessHidden(sock.profilePictureUrl(jid, "image")),
   ]);
   const { status } = (answers?.[0] ?? {}) as { status?: { status?: string | null } };
   return { about: status?.status || null, pictureUrl: pictureUrl ?? null };
 }
 
-/** Not authorized, forbidden, item not found: how WhatsApp says that there is nothing, or nothing for us. */
+/** WhatsApp's codes for "hidden from you" and "not set": not authorized, forbidden, item not found. */
 const hidden = [401, 403, 404];
 
-async function orNothing<Answer>(asked: Promise<Answer>): Promise<Answer | undefined> {
+async function unlessHidden<Answer>(asked: Promise<Answer>): Promise<Answer | undefined> {
   try {
     return await asked;
   } catch (error) {
-    // Baileys puts WhatsApp's code there.
+    // Baileys puts WhatsApp's code into `data`.
     if (hidden.includes(Number((error as { data?: unknown }).data))) return undefined;
     throw error;
   }
@@ -105,11 +106,10 @@ export async function setName(
     fullName: name,
     firstName: name.split(/\s/)[0] ?? name,
     saveOnPrimaryAddressbook: true,
-    ...(lid ? { lidJid: lid } : {}),
+    ...defined({ lidJid: lid ?? undefined }),
   });
-  const entry = { name, ...(lid ? { lid } : {}) };
-  // Baileys does not tell of our own changes.
-  return new ExecutorResult({ jid, lid }, { contacts: [{ jid, ...entry }] });
+  // Baileys emits no event for our own change.
+  return new ExecutorResult({ jid, lid }, { contacts: [{ jid, name, ...defined({ lid: lid ?? undefined }) }] });
 }
 
 export async function resolveLid(
@@ -120,7 +120,7 @@ export async function resolveLid(
   return new ExecutorResult({ jid, lid }, jid && lid ? { contacts: [{ jid, lid, link: true }] } : {});
 }
 
-/** Both names of a person, where the session or WhatsApp knows the other one. */
+/** Returns both JIDs of a person, if the session or WhatsApp knows the other one. */
 async function bothOf(sock: WASocket, who: string): Promise<{ jid: string | null; lid: string | null }> {
   const { lidMapping } = sock.signalRepository;
   const plain = (other: string | null) => (other ? jidNormalizedUser(other) : null);
@@ -128,9 +128,9 @@ async function bothOf(sock: WASocket, who: string): Promise<{ jid: string | null
   return { jid: who, lid: plain(await lidMapping.getLIDForPN(who)) };
 }
 
-/** WhatsApp's own spelling of the phone number that is meant, which some requests must name. Throws `contact_not_found`. */
+/** Returns WhatsApp's spelling of a phone number, which some requests need. Throws `contact_not_found`. */
 async function phoneOf(sock: WASocket, who: string): Promise<string> {
   const { jid } = await bothOf(sock, await resolveRecipient(sock, who));
-  if (!jid) throw new AppError("contact_not_found", `the phone number behind ${who} is not known`);
+  if (!jid) throw new AppError("contact_not_found", `the phone number of ${who} is not known`);
   return jid;
 }

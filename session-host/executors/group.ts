@@ -2,7 +2,7 @@ import { type GroupMetadata, type GroupParticipant, jidNormalizedUser, type WASo
 import type { GroupDetails, GroupSummary, ParticipantResult } from "../../core/command/catalog/group.ts";
 import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
-import { answerOf, onlyOnce } from "./group-answer.ts";
+import { answerOf, onlyOnce } from "./answer.ts";
 import { resolveRecipient } from "./message.ts";
 import { pictureOf, showPicture } from "./profile.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
@@ -11,7 +11,7 @@ type Answer<Name extends CommandName> = Promise<CommandOutput<Name>>;
 
 export async function list({ sock }: ConnectedContext): Answer<"group.list"> {
   const groups = Object.values(await answerOf(sock.groupFetchAllParticipating()));
-  // Nobody writes in a community itself: it is no chat, and `community.list` has it.
+  // A community itself is not a chat; `community.list` has it.
   return { groups: groups.filter((group) => !group.isCommunity).map(toSummary) };
 }
 
@@ -28,7 +28,7 @@ export async function create(
   );
 }
 
-/** Has a group made with those of the participants who are on WhatsApp. `make` reads refusals by the meanings that it is given. */
+/** Makes a group with those participants who are on WhatsApp. `make` gets the meanings of refusal codes. */
 export async function makeGroup(
   sock: WASocket,
   participants: readonly string[],
@@ -40,7 +40,7 @@ export async function makeGroup(
   if (others.length === 0) throw new AppError("recipient_not_on_whatsapp", "none of the participants is on WhatsApp");
   const absent = new AppError("recipient_not_on_whatsapp", "WhatsApp does not know one of the participants");
   const created = await make(others, { 400: absent, 404: absent });
-  // The answer names all who were asked for; who does not let himself be added is not among the members.
+  // The answer lists everyone who was asked for. Participants whose privacy settings forbid it are not among the members.
   const group = await sock.groupMetadata(created.id).catch(() => created);
   const results = participants.map((id): ParticipantResult => {
     const jid = jids.get(id);
@@ -64,11 +64,11 @@ export async function setDescription(
   { group, description }: CommandInput<"group.setDescription">,
 ): Answer<"group.setDescription"> {
   const set = () => {
-    const overtaken = new AppError("conflict", "somebody else is changing the description");
+    const overtaken = new AppError("conflict", "someone else is changing the description");
     return answerOf(sock.groupUpdateDescription(group, description), { 409: overtaken });
   };
   await set().catch((error: unknown) => {
-    // It names the description that it replaces, and another one came between.
+    // The request names the description that it replaces, which has changed in between.
     if (error instanceof AppError && error.code === "conflict") return set();
     throw error;
   });
@@ -104,7 +104,7 @@ export async function setSettings(
 }
 
 export async function leave({ sock }: MutationContext, { group }: CommandInput<"group.leave">): Answer<"group.leave"> {
-  // WhatsApp acknowledges a leave whether one was in the group or not.
+  // WhatsApp acknowledges a leave even if the account is not in the group. This lookup throws then.
   await answerOf(sock.groupMetadata(group));
   await onlyOnce(sock.groupLeave(group));
   return {};
@@ -114,14 +114,14 @@ export async function getInviteCode(
   { sock }: ConnectedContext,
   { group }: CommandInput<"group.inviteCode">,
 ): Answer<"group.inviteCode"> {
-  return { code: told(await answerOf(sock.groupInviteCode(group))) };
+  return { code: codeOf(await answerOf(sock.groupInviteCode(group))) };
 }
 
 export async function revokeInvite(
   { sock }: MutationContext,
   { group }: CommandInput<"group.revokeInvite">,
 ): Answer<"group.revokeInvite"> {
-  return { code: told(await answerOf(sock.groupRevokeInvite(group))) };
+  return { code: codeOf(await answerOf(sock.groupRevokeInvite(group))) };
 }
 
 export async function acceptInvite(
@@ -134,7 +134,7 @@ export async function acceptInvite(
   const isIn = new AppError("conflict");
   try {
     const group = await answerOf(sock.groupAcceptInvite(code), { ...meanings, 409: isIn });
-    // Where an admin lets in, WhatsApp answers that one has asked, and Baileys nothing.
+    // If an admin has to approve, WhatsApp answers that the request is pending, and Baileys returns nothing.
     return group ? { group, pending: false } : { group: await leadsTo(), pending: true };
   } catch (error) {
     if (error === isIn) return { group: await leadsTo(), pending: false };
@@ -195,18 +195,18 @@ function ofMembers(action: Exclude<Action, "add">) {
     const { participants: members, isCommunity } = await answerOf(sock.groupMetadata(group));
     const find = (names: string[]) => members.find((one) => isCalled(one, names))?.id;
     const strangers = participants.filter((id) => !find([id]));
-    // A number may be written in a way that WhatsApp does not use.
+    // A number may have another spelling than WhatsApp's.
     const jids = strangers.length > 0 ? await resolveAll(sock, strangers) : new Map<string, string | null>();
     return {
       participants: await change(sock, action, group, participants, (id) => find([id, jids.get(id) ?? id]) ?? null, {
-        // Who is removed from a community is removed from its groups, too.
+        // Removal from a community removes the member from its groups, too.
         update: isCommunity ? sock.communityParticipantsUpdate : sock.groupParticipantsUpdate,
       }),
     };
   };
 }
 
-/** Asks for all at once; who is not there is not asked for. */
+/** Changes all participants in one request, except those without a JID here. */
 async function change(
   sock: WASocket,
   action: Action,
@@ -219,17 +219,17 @@ async function change(
   const answers = jids.length > 0 ? await answerOf(update(group, jids, action)) : [];
   return participants.map((id) => {
     const jid = jidOf(id);
-    if (jid === null) return { id, ...outcome(action, 404) };
+    if (jid === null) return { id, ...resultOf(action, 404) };
     const own = answers.find(({ jid: one, content: { attrs } }) =>
       [one, attrs.phone_number, attrs.lid].some((name) => name && jidNormalizedUser(name) === jid),
     );
-    // WhatsApp may answer with names that were not asked for, but in the order of the question.
+    // WhatsApp may answer with other JIDs than those asked for, but in the same order.
     const answer = own ?? (answers.length === jids.length ? answers[jids.indexOf(jid)] : undefined);
-    return { id, ...outcome(action, Number(answer?.status ?? 500)) };
+    return { id, ...resultOf(action, Number(answer?.status ?? 500)) };
   });
 }
 
-function outcome(action: Action, status: number): Omit<ParticipantResult, "id"> {
+function resultOf(action: Action, status: number): Omit<ParticipantResult, "id"> {
   if (status === 200) return { status };
   if (status === 404) return { status, error: action === "add" ? "not_on_whatsapp" : "not_a_member" };
   if (status === 401 || status === 403 || status === 406) return { status, error: "not_allowed" };
@@ -239,10 +239,10 @@ function outcome(action: Action, status: number): Omit<ParticipantResult, "id"> 
   return { status, error: "refused" };
 }
 
-/** How many numbers WhatsApp is asked about at once. */
-const askedAtOnce = 50;
+/** How many numbers one request asks about. */
+const numbersPerRequest = 50;
 
-/** WhatsApp's own JID for each that was asked for, null for a number that is not on WhatsApp. */
+/** Returns WhatsApp's own JID for each participant, null for a number that is not on WhatsApp. */
 async function resolveAll(sock: WASocket, ids: readonly string[]): Promise<Map<string, string | null>> {
   const jids = new Map<string, string | null>();
   const unknown: string[] = [];
@@ -250,13 +250,13 @@ async function resolveAll(sock: WASocket, ids: readonly string[]): Promise<Map<s
     if (id.endsWith("@lid") || (await sock.signalRepository.lidMapping.getLIDForPN(id))) jids.set(id, id);
     else unknown.push(id);
   }
-  for (let at = 0; at < unknown.length; at += askedAtOnce) {
-    const some = unknown.slice(at, at + askedAtOnce);
+  for (let at = 0; at < unknown.length; at += numbersPerRequest) {
+    const some = unknown.slice(at, at + numbersPerRequest);
     const answers = (await answerOf(sock.onWhatsApp(...some))) ?? [];
     const known = new Map(answers.map(({ jid, exists }) => [jidNormalizedUser(jid), exists]));
     for (const id of some) {
       const exists = known.get(id);
-      // Answered under another spelling: asked alone, there is no doubt which.
+      // WhatsApp answered with another spelling. Asked for alone, it is clear what the answer belongs to.
       if (exists === undefined) jids.set(id, await resolveOne(sock, id));
       else jids.set(id, exists ? id : null);
     }
@@ -276,8 +276,8 @@ async function resolveOne(sock: WASocket, id: string): Promise<string | null> {
 const isCalled = ({ id, phoneNumber, lid }: GroupParticipant, names: readonly string[]) =>
   [id, phoneNumber, lid].some((jid) => jid && names.includes(jidNormalizedUser(jid)));
 
-function told(code: string | undefined): string {
-  if (code === undefined) throw new AppError("whatsapp_error", "WhatsApp told no invite code");
+function codeOf(code: string | undefined): string {
+  if (code === undefined) throw new AppError("whatsapp_error", "WhatsApp returned no invite code");
   return code;
 }
 

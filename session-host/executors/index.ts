@@ -41,9 +41,9 @@ type Execute<Context, Name extends CommandName, Result> = (
 ) => Promise<Result>;
 type Result<Name extends CommandName> = CommandOutput<Name> | ExecutorResult<CommandOutput<Name>>;
 
-// One registry for each kind of command. A command without an executor does not compile.
+// One registry for each kind of command. It does not compile while a command of its kind has no executor.
 
-/** Sends: each prepares the message, which the send queue then sends. */
+/** Sends prepare a message, which the send queue then sends. */
 export const sends: { readonly [Name in SendName]: Execute<SendContext, Name, PreparedMessage> } = {
   "message.sendText": message.sendText,
   "message.sendMedia": media.sendMedia,
@@ -146,5 +146,3 @@ export const conversions: { readonly [Name in ConvertName]: Execute<OfflineConte
   "media.convertVoice": convert.convertVoice,
   "media.convertVideo": convert.convertVideo,
 };
-
-export const executors = { ...sends, ...mutations, ...queries, ...management, ...conversions };

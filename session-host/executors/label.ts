@@ -4,12 +4,13 @@ import { maxLabels } from "../../core/command/catalog/label.ts";
 import { AppError } from "../../core/error.ts";
 import { findLabel, type Label, noBusiness, readLabels } from "../../core/label/index.ts";
 import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";
+import { defined } from "../../core/object.ts";
 import { isBusiness } from "../baileys/account.ts";
 import { type LabelBook, numberOf } from "../inbound/labels.ts";
+import { answerOf } from "./answer.ts";
 import { patch } from "./app-state.ts";
-import { spellingsOf } from "./context.ts";
-import { answerOf } from "./group-answer.ts";
 import { resolveRecipient } from "./message.ts";
+import { spellingsOf } from "./message-extras.ts";
 import { ExecutorResult } from "./result.ts";
 import type { MutationContext } from "./types.ts";
 
@@ -26,7 +27,7 @@ export async function create(
   if (existing.length >= maxLabels) {
     throw new AppError(
       "conflict",
-      `there are ${existing.length} labels, and WhatsApp allows ${maxLabels}: delete one first`,
+      `the account has ${existing.length} labels, and WhatsApp allows ${maxLabels}: delete one first`,
     );
   }
   const highest = await highestId(context);
@@ -35,7 +36,7 @@ export async function create(
     await patch(sock, "regular", () =>
       sock.appPatch({
         syncAction: { labelEditAction: { name, color, deleted: false }, timestamp: Date.now() },
-        // Read when Baileys has caught up with the other devices, so what they have made until then has been told.
+        // Baileys reads this once it is in sync with the other devices, so that `book` knows the labels made there.
         get index() {
           id = String(Math.max(highest, book.highest) + 1);
           return ["label_edit", id];
@@ -46,13 +47,13 @@ export async function create(
       }),
     );
   } catch (error) {
-    // Begun again, it could come out as two labels.
+    // A second attempt could make a second label.
     if (!id || error instanceof AppError) throw error;
-    throw new AppError("outcome_unknown", "the connection was lost; whether the label was made is not known", {
+    throw new AppError("outcome_unknown", "the connection was lost; it is not known whether the label was made", {
       cause: error,
     });
   }
-  return told(book, { id, name, color, predefinedId: null });
+  return note(book, { id, name, color, predefinedId: null });
 }
 
 export async function update(
@@ -63,7 +64,7 @@ export async function update(
   const label = await findLabel(context.db, context.instanceId, labelId);
   const changed = { ...label, name: name ?? label.name, color: color ?? label.color };
   await edit(context.sock, changed);
-  return told(book, changed);
+  return note(book, changed);
 }
 
 export async function remove(
@@ -74,7 +75,7 @@ export async function remove(
   if (await wasDeletedMeanwhile(context, labelId)) return {};
   const label = await findLabel(context.db, context.instanceId, labelId);
   await edit(context.sock, label, { deleted: true });
-  told(book, label, { deleted: true });
+  note(book, label, { deleted: true });
   return {};
 }
 
@@ -89,37 +90,37 @@ export async function setChat(
   const [unknown] = wanted;
   if (unknown !== undefined) throw new AppError("label_not_found", `there is no label ${unknown}`);
   const jid = await resolveRecipient(sock, input.chat);
-  // WhatsApp would take a label for a group of others, where nobody would ever see it.
+  // WhatsApp accepts a label on a group that the account is not in, where it would never show. This lookup throws then.
   if (isGroupJid(jid) && labels.length > 0) await answerOf(sock.groupMetadata(jid));
   const spellings = await spellingsOf(context, jid);
   const chat = spellings.find((one) => !isLidJid(one)) ?? jid;
-  const carried = await db.sql<{ labelId: string; chatId: string }[]>`
+  const current = await db.sql<{ labelId: string; chatId: string }[]>`
     select label_id as "labelId", chat_id as "chatId" from label_targets join labels using (instance_id, label_id)
     where instance_id = ${instanceId} and chat_id = any(${spellings}::text[]) and message_id = '' and deleted_at is null`;
-  for (const { labelId, chatId } of carried) {
+  for (const { labelId, chatId } of current) {
     if (labels.some(({ id }) => id === labelId)) continue;
     await patch(sock, "regular", () => sock.removeChatLabel(chatId, labelId));
     book.add({ kind: "target", labelId, chatId, messageId: "", labeled: false });
   }
   for (const { id: labelId } of labels) {
-    if (carried.some((one) => one.labelId === labelId)) continue;
+    if (current.some((one) => one.labelId === labelId)) continue;
     await patch(sock, "regular", () => sock.addChatLabel(chat, labelId));
     book.add({ kind: "target", labelId, chatId: chat, messageId: "", labeled: true });
   }
   const lid = spellings.find(isLidJid);
-  // So that the chat is found under both names.
+  // So that the chat is found under both JIDs.
   const contacts = labels.length > 0 && lid && chat !== lid ? { contacts: [{ jid: chat, lid }] } : {};
   return new ExecutorResult({ chat, labels }, contacts);
 }
 
-/** Throws `not_a_business`. When it resolves, the tables have all that was told on this connection. */
+/** Returns the labels of the connection once everything that it reported is stored. Throws `not_a_business`. */
 async function openBook({ sock, labels }: MutationContext): Promise<LabelBook> {
   if (!isBusiness(sock.authState.creds)) throw noBusiness();
   await labels.settled();
   return labels;
 }
 
-/** Of all labels there ever were. The app state may also have left of one only what carries it. */
+/** Returns the highest id of all labels, deleted ones included. Of some, only the labeled chats may be known. */
 async function highestId({ db, instanceId }: MutationContext): Promise<number> {
   const rows = await db.sql<{ id: string }[]>`
     select label_id as id from labels where instance_id = ${instanceId}
@@ -127,7 +128,7 @@ async function highestId({ db, instanceId }: MutationContext): Promise<number> {
   return Math.max(0, ...rows.map(({ id }) => numberOf(id)));
 }
 
-/** A command that is begun again may have done it already. */
+/** Whether an earlier attempt of this command has deleted the label. */
 async function wasDeletedMeanwhile({ db, instanceId, commandId }: MutationContext, labelId: string): Promise<boolean> {
   const rows = await db.sql`
     select 1 from labels where instance_id = ${instanceId} and label_id = ${labelId}
@@ -136,12 +137,12 @@ async function wasDeletedMeanwhile({ db, instanceId, commandId }: MutationContex
 }
 
 function edit(sock: WASocket, { id, name, color, predefinedId }: Label, { deleted = false } = {}): Promise<void> {
-  const predefined = predefinedId === null ? {} : { predefinedId: Number(predefinedId) };
+  const predefined = defined({ predefinedId: predefinedId === null ? undefined : Number(predefinedId) });
   return patch(sock, "regular", () => sock.addLabel("", { id, name, color, deleted, ...predefined }));
 }
 
-/** Baileys does not tell of our own changes. */
-function told(book: LabelBook, label: Label, { deleted = false } = {}): Label {
+/** Notes our own change, for which Baileys emits no event. */
+function note(book: LabelBook, label: Label, { deleted = false } = {}): Label {
   const { id: labelId, ...rest } = label;
   book.add({ kind: "label", labelId, ...rest, deleted });
   return label;

@@ -6,28 +6,29 @@ import type { CommandInput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { recognize } from "../../core/media/kind.ts";
 import { type PageInfo, readPage } from "../../core/message/link-page.ts";
+import { defined } from "../../core/object.ts";
 import { preview } from "../media/transcode.ts";
-import { contextOf } from "./context.ts";
 import { generationOptions, resolveRecipient } from "./message.ts";
+import { extrasOf } from "./message-extras.ts";
 import type { PreparedMessage, SendContext } from "./types.ts";
 
-/** Bytes. What is larger is no page to be read for its head, and no picture of a preview. */
+/** Bytes. */
 const maxPage = 5 * 1024 * 1024;
 const maxPicture = 5 * 1024 * 1024;
-/** A JPEG that is so small travels in the message as it is; as ours of films do. */
+/** A JPEG up to this size goes into the message unchanged; the thumbnails that we make of videos are as small. */
 const maxThumbnail = 32 * 1024;
 
-/** A link with what is given of its page, and the rest from the page itself where no title is given. */
+/** Prepares a link with a preview. If the caller gives no title, the page is read for the missing parts. */
 export async function sendLink(
   context: SendContext,
   input: CommandInput<"message.sendLink">,
 ): Promise<PreparedMessage> {
   const { url } = input;
   const jid = await resolveRecipient(context.sock, input.to);
-  const said = await contextOf(context, jid, input);
-  const page = input.title === undefined ? await look(context, url) : undefined;
+  const extras = await extrasOf(context, jid, input);
+  const page = input.title === undefined ? await readPageAt(context, url) : undefined;
   const title = input.title ?? page?.title;
-  if (title === undefined) throw new AppError("media_not_usable", "the page has no title: give one");
+  if (title === undefined) throw new AppError("media_not_usable", "the page has no title: pass one in `title`");
   const description = input.description ?? page?.description;
   const picture = await thumbnail(context, input.image, page);
   const { message } = await generateWAMessage(
@@ -38,12 +39,11 @@ export async function sendLink(
         "canonical-url": url,
         "matched-text": url,
         title,
-        ...(description === undefined ? {} : { description }),
-        ...(picture === undefined ? {} : { jpegThumbnail: picture }),
+        ...defined({ description, jpegThumbnail: picture }),
       },
-      ...said.content,
+      ...extras.content,
     },
-    { ...generationOptions(context), ...said.options },
+    { ...generationOptions(context), ...extras.options },
   );
   return {
     jid,
@@ -51,29 +51,29 @@ export async function sendLink(
     type: "text",
     protoType: "extendedTextMessage",
     media: null,
-    context: said.context,
+    context: extras.context,
   };
 }
 
-async function look({ media, instanceId }: SendContext, url: string): Promise<PageInfo> {
+async function readPageAt({ media, instanceId }: SendContext, url: string): Promise<PageInfo> {
   const bytes = await media.take(instanceId, { url }, maxPage);
   return readPage(bytes.toString("utf8"), url);
 }
 
-/** A small JPEG. What the caller names must be there; what only the page names is worth no failure. */
+/** Returns a small JPEG. A picture that the caller names must be usable; one that only the page names may be missing. */
 async function thumbnail(
   { media, instanceId }: SendContext,
   given: string | undefined,
   page: PageInfo | undefined,
 ): Promise<Buffer | undefined> {
-  if (given !== undefined) return await shrunk(await media.take(instanceId, { url: given }, maxPicture));
+  if (given !== undefined) return await shrink(await media.take(instanceId, { url: given }, maxPicture));
   if (page?.image === undefined) return undefined;
   const bytes = await media.take(instanceId, { url: page.image }, maxPicture).catch(() => undefined);
-  return bytes && (await shrunk(bytes));
+  return bytes && (await shrink(bytes));
 }
 
-/** Without ffmpeg only what is small already is shown. */
-async function shrunk(bytes: Buffer): Promise<Buffer | undefined> {
+/** Without ffmpeg, only a picture that is already small enough is used. */
+async function shrink(bytes: Buffer): Promise<Buffer | undefined> {
   if (bytes.length <= maxThumbnail && bytes.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff]))) return bytes;
   const folder = await mkdtemp(join(tmpdir(), "switchboard-"));
   try {

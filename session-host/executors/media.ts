@@ -1,10 +1,11 @@
 import { generateWAMessage } from "@whiskeysockets/baileys";
 import type { CommandInput } from "../../core/command/catalog/index.ts";
 import { isChannelJid } from "../../core/message/recipient.ts";
+import { defined } from "../../core/object.ts";
 import { newsletterUpload } from "../baileys/newsletter-send.ts";
 import type { MediaSource, StagedFile } from "../media/stage.ts";
-import { contextOf, type SaidBesides } from "./context.ts";
 import { generationOptions, resolveRecipient } from "./message.ts";
+import { extrasOf, type MessageExtras } from "./message-extras.ts";
 import type { PreparedMessage, SendContext } from "./types.ts";
 
 export async function sendMedia(
@@ -12,16 +13,16 @@ export async function sendMedia(
   input: CommandInput<"message.sendMedia">,
 ): Promise<PreparedMessage> {
   const jid = await resolveRecipient(context.sock, input.to);
-  // Before the file: what is quoted may not be there.
-  const said = await contextOf(context, jid, input);
-  return await sendFile(context, jid, said, input);
+  // Before the file is fetched, because the quoted message may not exist.
+  const extras = await extrasOf(context, jid, input);
+  return await sendFile(context, jid, extras, input);
 }
 
-/** The message with this file in it, which is in the bucket and at WhatsApp then. */
+/** Prepares a message with a file. Stores the file in the bucket and uploads it to WhatsApp. */
 export async function sendFile(
   context: SendContext,
   jid: string,
-  said: SaidBesides,
+  extras: MessageExtras,
   input: MediaSource & { caption?: string | undefined; filename?: string | undefined },
 ): Promise<PreparedMessage> {
   const { instanceId, waId, media } = context;
@@ -30,11 +31,11 @@ export async function sendFile(
     const filename = input.filename ?? file.filename;
     const { message } = await generateWAMessage(
       jid,
-      { ...contentOf(file, filename, input.caption), ...said.content },
+      { ...contentOf(file, filename, input.caption), ...extras.content },
       {
         ...generationOptions(context),
         ...(isChannelJid(jid) ? { upload: newsletterUpload(context.sock) } : {}),
-        ...said.options,
+        ...extras.options,
       },
     );
     return {
@@ -52,7 +53,7 @@ export async function sendFile(
         error: null,
         source: null,
       },
-      context: said.context,
+      context: extras.context,
     };
   } finally {
     await file.release();
@@ -63,24 +64,24 @@ type Content = Parameters<typeof generateWAMessage>[1];
 
 function contentOf(file: StagedFile, fileName: string, caption: string | undefined): Content {
   const { kind, mimetype, seconds, width, height } = file;
-  const common = { mimetype, ...(caption === undefined ? {} : { caption }) };
+  const common = { mimetype, ...defined({ caption }) };
   const upload = { url: file.path };
   switch (kind) {
     case "image":
       return { image: upload, ...common, ...picture(file) };
     case "video":
-      return { video: upload, ...common, ...picture(file), ...(seconds === undefined ? {} : { seconds }) };
+      return { video: upload, ...common, ...picture(file), ...defined({ seconds }) };
     case "audio": {
-      // Null keeps Baileys from reading the whole file for one.
+      // Null keeps Baileys from reading the whole file to make a waveform.
       const waveform = file.waveform ?? null;
-      const audio = { audio: upload, mimetype, ptt: file.voice, waveform };
-      return seconds === undefined ? audio : { ...audio, seconds };
+      const audio = { audio: upload, mimetype, ptt: file.voice, waveform, ...defined({ seconds }) };
+      return audio;
     }
     case "document":
       return { document: upload, ...common, fileName };
   }
   function picture({ thumbnail }: StagedFile) {
-    // Null keeps Baileys from making one: it would run ffmpeg through a shell, without a limit.
+    // Null keeps Baileys from making a thumbnail, for which it runs ffmpeg through a shell and without limits.
     const jpegThumbnail = (thumbnail?.toString("base64") ?? null) as string;
     return { jpegThumbnail, ...(width && height ? { width, height } : {}) };
   }

@@ -7,17 +7,18 @@ import { contextForEvent } from "../../core/message/context.ts";
 import { type FoundMessage, findMessage } from "../../core/message/find.ts";
 import { isChannelJid, isGroupJid } from "../../core/message/recipient.ts";
 import { readAudience, statusChat } from "../../core/message/status.ts";
+import { defined } from "../../core/object.ts";
 import type { NewMessage, Revision } from "../ledger/change.ts";
 import { reactToPost } from "./channel.ts";
-import { contentOf, spellingsOf, withText } from "./context.ts";
 import { resolveRecipient } from "./message.ts";
+import { contentOf, spellingsOf, withText } from "./message-extras.ts";
 import { ExecutorResult } from "./result.ts";
 import type { MutationContext } from "./types.ts";
 
 const { Type } = proto.Message.ProtocolMessage;
 
-/** Values of a stanza's `edit`, as WhatsApp Web sends them. */
-const edited = { text: "1", post: "3", ownDeletion: "7", adminDeletion: "8" };
+/** Values of the stanza attribute `edit`, as WhatsApp Web sends them. */
+const edits = { text: "1", channelPost: "3", ownDeletion: "7", adminDeletion: "8" };
 
 export async function remove(
   context: MutationContext,
@@ -26,7 +27,7 @@ export async function remove(
   const row = await find(context, input);
   if (isChannelJid(row.chatId)) {
     const change = { revisions: [revision(context, row, { kind: "delete" })] };
-    return new ExecutorResult({}, change, said(row, {}, edited.adminDeletion));
+    return new ExecutorResult({}, change, revisedPost(row, {}, edits.adminDeletion));
   }
   if (!row.fromMe) await assertAdmin(context, row.chatId);
   const posted = row.chatId === statusChat;
@@ -38,8 +39,8 @@ export async function remove(
       waId: derivedMessageId(context.commandId),
       jid: row.chatId,
       message: { protocolMessage: { key: keyOf(row), type: Type.REVOKE } },
-      attributes: { edit: row.fromMe ? edited.ownDeletion : edited.adminDeletion },
-      ...(audience ? { audience } : {}),
+      attributes: { edit: row.fromMe ? edits.ownDeletion : edits.adminDeletion },
+      ...defined({ audience }),
     },
   );
 }
@@ -49,16 +50,19 @@ export async function edit(
   input: CommandInput<"message.edit">,
 ): Promise<ExecutorResult<CommandOutput<"message.edit">>> {
   const row = await find(context, input);
-  if (!row.fromMe) throw new AppError("forbidden", "only the writer of a message can edit it");
-  if (row.chatId === statusChat) throw new AppError("not_supported", "WhatsApp lets nobody edit a status");
+  if (!row.fromMe) throw new AppError("forbidden", "only the sender of a message can edit it");
+  if (row.chatId === statusChat) throw new AppError("not_supported", "WhatsApp does not support editing a status post");
   const posted = isChannelJid(row.chatId);
   if (!posted && Date.now() - row.sentAt.getTime() > editWindowMs) {
-    throw new AppError("too_late", `WhatsApp lets a message be edited for ${editWindowMs / 60_000} minutes`);
+    throw new AppError(
+      "too_late",
+      `WhatsApp allows edits only for ${editWindowMs / 60_000} minutes after a message is sent`,
+    );
   }
   const editedMessage = await rewritten(context, row, input.text);
   if (posted) {
     const change = { revisions: [revision(context, row, { kind: "edit", body: input.text })] };
-    return new ExecutorResult({}, change, said(row, editedMessage, edited.post));
+    return new ExecutorResult({}, change, revisedPost(row, editedMessage, edits.channelPost));
   }
   return new ExecutorResult(
     {},
@@ -69,7 +73,7 @@ export async function edit(
       message: {
         protocolMessage: { key: keyOf(row), type: Type.MESSAGE_EDIT, editedMessage, timestampMs: Date.now() },
       },
-      attributes: { edit: edited.text },
+      attributes: { edit: edits.text },
     },
   );
 }
@@ -80,7 +84,8 @@ export async function react(
 ): Promise<ExecutorResult<CommandOutput<"message.react">>> {
   const row = await find(context, input);
   const posted = row.chatId === statusChat;
-  if (posted && row.fromMe) throw new AppError("not_supported", "WhatsApp lets nobody react to their own status");
+  if (posted && row.fromMe)
+    throw new AppError("not_supported", "WhatsApp does not support reactions to your own status posts");
   const waId = derivedMessageId(context.commandId);
   const inChannel = isChannelJid(row.chatId);
   if (inChannel) await reactToPost(context, row, waId, input.reaction);
@@ -92,7 +97,7 @@ export async function react(
   return new ExecutorResult(
     { messageId: waId },
     change,
-    // Of a reaction to a status only who posted it learns.
+    // A reaction to a status post goes only to its author.
     { waId, jid: row.chatId, message, attributes: {}, ...(posted ? { audience: [row.senderId] } : {}) },
   );
 }
@@ -114,15 +119,16 @@ export async function markRead(
   const rows = input.messageIds
     ? await receivedUnder(context, [...new Set(input.messageIds)], chats)
     : await unread(context, chats || []);
-  // Who posts in a channel is told of nobody who reads it.
-  const told = rows.filter((row) => !isChannelJid(row.chatId));
-  if (told.length > 0) await sock.readMessages(told.map((row) => keyOf({ ...row, fromMe: false })));
+  // Channels have no read receipts.
+  const outsideChannels = rows.filter((row) => !isChannelJid(row.chatId));
+  if (outsideChannels.length > 0)
+    await sock.readMessages(outsideChannels.map((row) => keyOf({ ...row, fromMe: false })));
   return new ExecutorResult({ messages: rows.length }, { readMarks: rows.map((row) => row.id) });
 }
 
 type Received = Pick<FoundMessage, "id" | "waId" | "chatId" | "senderId" | "senderLid">;
 
-/** What was received under these ids, in these chats or any. Throws `message_not_found`. */
+/** Returns the received messages with these ids, in these chats or in any. Throws `message_not_found`. */
 async function receivedUnder(
   { db, instanceId }: MutationContext,
   ids: string[],
@@ -138,7 +144,7 @@ async function receivedUnder(
   return rows;
 }
 
-/** What is unread among the newest messages of a chat: how far back to look is bounded, as a chat may have millions. */
+/** Returns the unread messages among the newest of each chat. The search is bounded, because a chat may have millions of messages. */
 async function unread({ db, instanceId }: MutationContext, chats: string[]): Promise<Received[]> {
   return await db.sql<Received[]>`
     select id, wa_id as "waId", chat_id as "chatId", sender_id as "senderId", sender_lid as "senderLid"
@@ -149,7 +155,7 @@ async function unread({ db, instanceId }: MutationContext, chats: string[]): Pro
     order by sent_at desc, id desc limit ${maxReadMarks}`;
 }
 
-/** The message that is meant. Throws `message_not_found`, also for one that is no longer there, and `conflict`. */
+/** Returns a message to act on. Throws `message_not_found`, also for a deleted message, and `conflict` for one that is not sent yet. */
 export async function find(context: MutationContext, input: { messageId: string; chat?: string | undefined }) {
   const chats = input.chat === undefined ? undefined : await spellingsOf(context, input.chat);
   const row = await findMessage(context.db, context.instanceId, input.messageId, chats);
@@ -157,19 +163,19 @@ export async function find(context: MutationContext, input: { messageId: string;
   if (row.status === "failed" || row.status === "canceled") {
     throw new AppError("message_not_found", "the message was never sent");
   }
-  if (row.scheduled) throw new AppError("conflict", "the message is not sent yet: call it off instead");
+  if (row.scheduled) throw new AppError("conflict", "the message is not sent yet: cancel it instead");
   return row;
 }
 
-/** What is said of a post keeps its id, and is all that is left of it. */
-const said = (row: FoundMessage, message: proto.IMessage, edit: string) => ({
+/** The stanza that edits or deletes a channel post: it has the id of the post and replaces it. */
+const revisedPost = (row: FoundMessage, message: proto.IMessage, edit: string) => ({
   waId: row.waId,
   jid: row.chatId,
   message,
   attributes: { edit },
 });
 
-/** How WhatsApp names a message. The members of a group, and people today, are known to each other by LID. */
+/** Returns WhatsApp's key of a message. In groups, and by now between people, WhatsApp addresses the sender by LID. */
 function keyOf(row: Pick<FoundMessage, "waId" | "chatId" | "fromMe" | "senderId" | "senderLid">) {
   const { waId: id, chatId, fromMe } = row;
   const sender = fromMe ? undefined : (row.senderLid ?? row.senderId);
@@ -179,11 +185,11 @@ function keyOf(row: Pick<FoundMessage, "waId" | "chatId" | "fromMe" | "senderId"
 }
 
 async function assertAdmin({ sock }: MutationContext, chatId: string): Promise<void> {
-  if (!isGroupJid(chatId)) throw new AppError("forbidden", "only the writer of a message can delete it for everyone");
+  if (!isGroupJid(chatId)) throw new AppError("forbidden", "only the sender of a message can delete it for everyone");
   const me = [sock.user?.id, sock.user?.lid].map((jid) => jidNormalizedUser(jid));
   const { participants } = await sock.groupMetadata(chatId);
   const own = participants.find((one) => [one.id, one.phoneNumber, one.lid].some((jid) => jid && me.includes(jid)));
-  if (!own?.admin) throw new AppError("forbidden", "only an admin of the group can delete what others wrote");
+  if (!own?.admin) throw new AppError("forbidden", "only an admin of the group can delete messages of others");
 }
 
 function revision(
@@ -196,13 +202,13 @@ function revision(
   return { ...what, waId: row.waId, chatIds: [row.chatId], author, by, fromMe: true, at: new Date() };
 }
 
-/** The message with another text: WhatsApp wants all of it. */
+/** Returns the whole message with another text, as WhatsApp requires. */
 async function rewritten(context: MutationContext, row: FoundMessage, text: string): Promise<proto.IMessage> {
   if (row.type === "text") return { extendedTextMessage: { text } };
   const content = await contentOf(context, row);
   const changed = content && withText(content, text);
   if (changed) return changed;
-  throw new AppError("not_supported", `the text of this message (${row.type}) cannot be edited here`);
+  throw new AppError("not_supported", `editing the text of a message of type ${row.type} is not supported`);
 }
 
 function reactionRow(to: FoundMessage, waId: string, message: proto.IMessage, emoji: string): NewMessage {

@@ -2,10 +2,11 @@ import { type AnyMessageContent, generateWAMessage, getContentType, proto } from
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { findForwardable } from "../../core/message/forward.ts";
 import { isGroupJid } from "../../core/message/recipient.ts";
-import { contentOf, contextOf, type SaidBesides } from "./context.ts";
+import { defined } from "../../core/object.ts";
 import { sendFile } from "./media.ts";
 import { generationOptions, resolveRecipient } from "./message.ts";
 import { find } from "./message-action.ts";
+import { contentOf, extrasOf, type MessageExtras } from "./message-extras.ts";
 import type { MutationContext, PreparedMessage, SendContext } from "./types.ts";
 
 export async function sendLocation(
@@ -16,8 +17,7 @@ export async function sendLocation(
   const location = {
     degreesLatitude: latitude,
     degreesLongitude: longitude,
-    ...(name === undefined ? {} : { name }),
-    ...(address === undefined ? {} : { address }),
+    ...defined({ name, address }),
   };
   return await prepared(context, input, { location }, "location");
 }
@@ -26,7 +26,7 @@ export async function sendContact(
   context: SendContext,
   input: CommandInput<"message.sendContact">,
 ): Promise<PreparedMessage> {
-  // As WhatsApp's own apps name several; one stands under its own name.
+  // WhatsApp's own apps use this name for several contacts. A single contact is shown under its own name.
   const contacts = { displayName: `${input.contacts.length} contacts`, contacts: input.contacts };
   return await prepared(context, input, { contacts }, "contact");
 }
@@ -40,30 +40,31 @@ export async function sendPoll(
   return { ...message, context: { ...message.context, poll: { options: values, selectableCount } } };
 }
 
-type Besides = Parameters<typeof contextOf>[2];
+type ExtrasInput = Parameters<typeof extrasOf>[2];
 
+/** Prepares a message of a kind that Baileys makes from `content`. */
 export async function prepared(
   context: SendContext,
-  input: { to: string } & Besides,
+  input: { to: string } & ExtrasInput,
   content: AnyMessageContent,
   type: string,
 ): Promise<PreparedMessage> {
   const jid = await resolveRecipient(context.sock, input.to);
-  const said = await contextOf(context, jid, input);
-  const message = await generated(context, jid, content, said);
-  return { jid, message, type, protoType: getContentType(message) ?? "", media: null, context: said.context };
+  const extras = await extrasOf(context, jid, input);
+  const message = await generated(context, jid, content, extras);
+  return { jid, message, type, protoType: getContentType(message) ?? "", media: null, context: extras.context };
 }
 
 async function generated(
   context: SendContext,
   jid: string,
   content: AnyMessageContent,
-  said: SaidBesides,
+  extras: MessageExtras,
 ): Promise<proto.IMessage> {
-  const generation = { ...generationOptions(context), ...said.options };
+  const generation = { ...generationOptions(context), ...extras.options };
   const message = (await generateWAMessage(jid, content, generation)).message ?? {};
-  // Baileys would put the mentions of a poll beside the poll, where nobody looks for them.
-  return said.content.mentions ? withContextInfo(message, { mentionedJid: said.content.mentions }) : message;
+  // Baileys puts the mentions of a poll next to the poll instead of into it, where clients do not read them.
+  return extras.content.mentions ? withContextInfo(message, { mentionedJid: extras.content.mentions }) : message;
 }
 
 function withContextInfo(message: proto.IMessage, info: proto.IContextInfo): proto.IMessage {
@@ -77,19 +78,19 @@ export async function forward(context: SendContext, input: CommandInput<"message
   const { db, instanceId, sock } = context;
   const source = await findForwardable(db, instanceId, input);
   const jid = await resolveRecipient(sock, input.to);
-  const said = await contextOf(context, jid, input);
+  const extras = await extrasOf(context, jid, input);
   const marked = (message: proto.IMessage, before: proto.IMessage | undefined) =>
     withContextInfo(message, { isForwarded: true, forwardingScore: scoreOf(before) + 1 });
   const original = await contentOf(context, source);
   if (source.type === "text") {
-    const message = await generated(context, jid, { text: source.body, linkPreview: null }, said);
+    const message = await generated(context, jid, { text: source.body, linkPreview: null }, extras);
     return {
       jid,
       message: marked(message, original),
       type: "text",
       protoType: "extendedTextMessage",
       media: null,
-      context: said.context,
+      context: extras.context,
     };
   }
   const type = source.type as "image" | "video" | "audio" | "document";
@@ -97,20 +98,22 @@ export async function forward(context: SendContext, input: CommandInput<"message
   const file = {
     kept: source.media?.storageKey,
     kind: type,
-    ...(voice ? { voice } : {}),
-    ...(source.body === "" ? {} : { caption: source.body }),
-    ...(source.media?.filename ? { filename: source.media.filename } : {}),
+    ...defined({
+      voice: voice || undefined,
+      caption: source.body || undefined,
+      filename: source.media?.filename || undefined,
+    }),
   };
-  const sent = await sendFile(context, jid, said, file);
+  const sent = await sendFile(context, jid, extras, file);
   return { ...sent, message: marked(sent.message, original) };
 }
 
-/** Of others' messages it is not kept; people's Ogg/Opus are voice notes. */
+/** The content of others' messages is not stored; their Ogg and Opus files are taken for voice notes. */
 function isVoice(original: proto.IMessage | undefined, mimetype: string | null | undefined): boolean {
   return original?.audioMessage ? original.audioMessage.ptt === true : /ogg|opus/.test(mimetype ?? "");
 }
 
-/** How often it had been forwarded: WhatsApp tells of it from 5 on. */
+/** Returns how often the message was forwarded. WhatsApp shows "forwarded many times" from 5 on. */
 function scoreOf(message: proto.IMessage | undefined): number {
   const type = message && getContentType(message);
   if (!type) return 0;
@@ -125,7 +128,7 @@ export async function star(
   input: CommandInput<"message.star">,
 ): Promise<CommandOutput<"message.star">> {
   const { waId, chatId, fromMe, senderId } = await find(context, input);
-  // Baileys' own `star` leaves the author away, without whom phones do not find a message of a group.
+  // Not Baileys' `star`: it omits the author, without which phones do not find a message in a group.
   const author = isGroupJid(chatId) && !fromMe ? senderId : "0";
   await context.sock.appPatch({
     syncAction: { starAction: { starred: input.star } },

@@ -2,7 +2,7 @@ import { generateWAMessage, type WASocket } from "@whiskeysockets/baileys";
 import type { CommandInput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient.ts";
-import { contextOf } from "./context.ts";
+import { extrasOf } from "./message-extras.ts";
 import type { PreparedMessage, SendContext } from "./types.ts";
 
 export async function sendText(
@@ -10,12 +10,12 @@ export async function sendText(
   input: CommandInput<"message.sendText">,
 ): Promise<PreparedMessage> {
   const jid = await resolveRecipient(context.sock, input.to);
-  const said = await contextOf(context, jid, input);
+  const extras = await extrasOf(context, jid, input);
   const { message } = await generateWAMessage(
     jid,
-    // No link preview: to fetch what a caller's text links to is the caller's decision, not a side effect.
-    { text: input.text, linkPreview: null, ...said.content },
-    { ...generationOptions(context), ...said.options },
+    // No link preview: fetching a page is the caller's decision (`message.sendLink`), not a side effect of a text.
+    { text: input.text, linkPreview: null, ...extras.content },
+    { ...generationOptions(context), ...extras.options },
   );
   return {
     jid,
@@ -23,7 +23,7 @@ export async function sendText(
     type: "text",
     protoType: "extendedTextMessage",
     media: null,
-    context: said.context,
+    context: extras.context,
   };
 }
 
@@ -32,8 +32,8 @@ export function generationOptions({ sock, waId }: SendContext) {
 }
 
 /**
- * WhatsApp's own JID for whom the caller means: some countries' numbers are written in two ways, and WhatsApp knows only
- * one. A number that was ever answered is in the session's LID mapping and is not asked for again.
+ * Returns WhatsApp's own JID of a recipient: numbers of some countries have two spellings, of which WhatsApp knows one. A number that
+ * WhatsApp has answered before is in the session's LID mapping and is not looked up again. Throws `recipient_not_on_whatsapp`.
  */
 export async function resolveRecipient(sock: WASocket, to: string): Promise<string> {
   if (isGroupJid(to) || isLidJid(to) || isChannelJid(to)) return to;

@@ -3,8 +3,8 @@ import type { CommandInput, CommandOutput } from "../../core/command/catalog/ind
 import { AppError } from "../../core/error.ts";
 import { isLidJid } from "../../core/message/recipient.ts";
 import type { Presence } from "../inbound/presences.ts";
-import { spellingsOf } from "./context.ts";
 import { resolveRecipient } from "./message.ts";
+import { spellingsOf } from "./message-extras.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
 
 export async function set(
@@ -15,9 +15,9 @@ export async function set(
     await sock.sendPresenceUpdate(state, chat && (await resolveRecipient(sock, chat)));
     return {};
   }
-  // Baileys would say nothing to WhatsApp, and nothing to us.
+  // Without a name, Baileys sends nothing and reports no error.
   if (!sock.authState.creds.me?.name)
-    throw new AppError("conflict", "WhatsApp shows only who has a name: set one in the profile");
+    throw new AppError("conflict", "WhatsApp shows the presence only of accounts with a name: set one in the profile");
   await sock.sendPresenceUpdate(state);
   return {};
 }
@@ -39,10 +39,10 @@ export async function get(
   const asked = chat === undefined ? undefined : await resolveRecipient(sock, chat);
   const spellings = asked === undefined ? undefined : await spellingsOf(context, asked);
   const kept = context.presences.all().filter((one) => !spellings || spellings.includes(one.chat));
-  const told = await byPhone(sock, kept);
+  const named = await byPhone(sock, kept);
   const chats = new Map<string, Map<string, Presence>>();
-  // The last word counts: what was told of a person may stand under number and LID.
-  for (const one of told.toSorted((a, b) => a.at - b.at)) {
+  // A person may have presences under both number and LID: the latest counts.
+  for (const one of named.toSorted((a, b) => a.at - b.at)) {
     const people = chats.get(one.chat) ?? new Map<string, Presence>();
     chats.set(one.chat, people.set(one.person, one));
   }
@@ -63,7 +63,7 @@ export async function get(
   };
 }
 
-/** The same, by phone number where the session knows the number behind a LID. */
+/** Replaces LIDs by phone numbers where the session knows the number. */
 async function byPhone(sock: WASocket, kept: readonly Presence[]): Promise<Presence[]> {
   const lids = [...new Set(kept.flatMap(({ chat, person }) => [chat, person]).filter(isLidJid))];
   const pairs = lids.length > 0 ? ((await sock.signalRepository.lidMapping.getPNsForLIDs(lids)) ?? []) : [];

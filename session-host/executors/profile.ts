@@ -9,7 +9,7 @@ import type { ConnectedContext, MutationContext } from "./types.ts";
 export async function get({ sock }: ConnectedContext): Promise<CommandOutput<"profile.get">> {
   const jid = jidNormalizedUser(sock.user?.id);
   const shown = await shownBy(sock, jid);
-  // Not `sock.user`: that is who we were when the socket was opened.
+  // Not `sock.user`, which has the name as it was when the socket was opened.
   const { lid, name } = sock.authState.creds.me ?? {};
   return {
     phoneNumber: jid.split("@")[0] ?? "",
@@ -25,7 +25,7 @@ export async function setName(
   { name }: CommandInput<"profile.setName">,
 ): Promise<ExecutorResult<CommandOutput<"profile.setName">>> {
   await sock.updateProfileName(name);
-  // Baileys does not tell of our own changes; with this it keeps the name and tells it with our presence.
+  // Baileys emits no event for our own change. With this one it stores the name and sends it with our presence.
   const { me } = sock.authState.creds;
   if (me) sock.ev.emit("creds.update", { me: { ...me, name } });
   return new ExecutorResult({}, { instance: { push_name: name } });
@@ -49,19 +49,19 @@ export async function setPicture(
   return {};
 }
 
-/** The file of a caller's as WhatsApp takes it for a picture. */
+/** Returns the caller's file as a profile picture. Throws `not_supported` if it is not a JPEG. */
 export async function pictureOf(
   { media, instanceId }: MutationContext,
   source: CommandInput<"profile.setPicture">,
 ): Promise<Buffer> {
   const picture = await media.take(instanceId, source, maxPictureBytes);
   if (picture.subarray(0, 3).equals(jpegStart)) return picture;
-  throw new AppError("not_supported", "WhatsApp takes only JPEG for a profile picture, and the file is none");
+  throw new AppError("not_supported", "WhatsApp accepts only JPEG for a profile picture, and the file is not a JPEG");
 }
 
-/** Makes it the picture of the account or of a group. */
+/** Sets the picture of the account or of a group. */
 export async function showPicture(sock: WASocket, picture: Buffer, group?: string): Promise<void> {
-  // Not `updateProfilePicture`: that wants a library to resize the picture, and sends the same stanza.
+  // Not `updateProfilePicture`: it sends the same stanza, but needs a library to resize the picture.
   await sock.query({
     tag: "iq",
     attrs: { to: S_WHATSAPP_NET, ...(group && { target: group }), type: "set", xmlns: "w:profile:picture" },

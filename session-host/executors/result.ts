@@ -1,25 +1,25 @@
 import type { proto } from "@whiskeysockets/baileys";
 import type { Change } from "../ledger/change.ts";
 
-/** Something that a mutation says to WhatsApp under an id of its own. */
+/** A message that a mutation sends to WhatsApp under a fixed id. */
 export interface Stanza {
-  /** The same on every try, so that WhatsApp's clients know a second one as a repetition. */
+  /** The same on every attempt, so that WhatsApp's clients recognize a repetition. */
   waId: string;
   jid: string;
   message: proto.IMessage;
-  /** Of the `message` node, as `edit`. */
+  /** Attributes of the `message` node, such as `edit`. */
   attributes: Record<string, string>;
-  /** Of what belongs to a status: whom WhatsApp gives it to. */
+  /** For a message that belongs to a status post: who receives it. */
   audience?: readonly string[];
 }
 
 /**
- * What a mutation comes to when there is more to it than its output. With a stanza it is done when WhatsApp has acknowledged that, and
- * begun again on the next connection when it has not.
+ * The result of an executor that has more than an output. A mutation with a stanza is done when WhatsApp acknowledges the stanza, and
+ * is run again on the next connection otherwise.
  */
 export class ExecutorResult<Output> {
   readonly output: Output;
-  /** Recorded together with the end of the command. */
+  /** Recorded in one transaction with the end of the command. */
   readonly change: Change;
   readonly stanza: Stanza | undefined;
 

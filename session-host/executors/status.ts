@@ -32,8 +32,8 @@ export async function sendMedia(
   input: CommandInput<"status.sendMedia">,
 ): Promise<PreparedMessage> {
   const audience = await audienceOf(context, input);
-  const said = { content: {}, options: {}, context: { audience } };
-  return await sendFile(context, statusChat, said, { ...input, voice: input.kind === "audio" });
+  const extras = { content: {}, options: {}, context: { audience } };
+  return await sendFile(context, statusChat, extras, { ...input, voice: input.kind === "audio" });
 }
 
 export async function deletePost(
@@ -41,20 +41,24 @@ export async function deletePost(
   { messageId }: CommandInput<"status.delete">,
 ): Promise<ExecutorResult<CommandOutput<"status.delete">>> {
   const row = await findMessage(context.db, context.instanceId, messageId, [statusChat]);
-  if (!row.fromMe) throw new AppError("message_not_found", "it is somebody else's status");
+  if (!row.fromMe) throw new AppError("message_not_found", "the status post is not from this account");
   return await remove(context, { messageId, chat: statusChat });
 }
 
-/** Who may see a post: whom the caller names, or the address book without who is blocked. Throws `conflict`, `recipient_not_on_whatsapp`. */
+/**
+ * Returns who may see a status post: the contacts that the caller names, or the address book without blocked contacts. Throws
+ * `conflict` or `recipient_not_on_whatsapp`.
+ */
 async function audienceOf(context: ConnectedContext, { statusJidList }: PostRequest): Promise<string[]> {
   const audience = statusJidList ? [...new Set(statusJidList)] : await unblocked(context);
-  assertAudience(audience, "everybody in the address book is blocked");
+  assertAudience(audience, "every contact in the address book is blocked");
   const { sock } = context;
   const devices = await sock.getUSyncDevices(audience, true, false);
   const others = devices.some(
     ({ jid }) => !areJidsSameUser(jid, sock.user?.id) && !areJidsSameUser(jid, sock.user?.lid),
   );
-  if (!others) throw new AppError("recipient_not_on_whatsapp", "nobody of those who may see it is on WhatsApp");
+  if (!others)
+    throw new AppError("recipient_not_on_whatsapp", "none of the contacts who may see the status post is on WhatsApp");
   return audience;
 }
 

@@ -20,7 +20,7 @@ export interface OpenConnection {
 export interface ConnectedContext extends OpenConnection {
   instanceId: string;
   media: MediaStage;
-  /** For reading. What is to be written belongs into a change. */
+  /** Read only. Writes belong into a `Change`. */
   db: Database;
 }
 
@@ -41,17 +41,17 @@ export interface ManagedSession {
 export interface OfflineContext {
   instanceId: string;
   conversions: Conversions;
-  /** Begun after this, nobody waits for it any more. */
+  /** After this, nobody waits for the result. */
   deadline: Date;
 }
 
-/** What a message will be: kept before it is sent, so that every try sends the same. */
+/** A message that is ready to be sent. It is stored before it is sent, so that every attempt sends the same. */
 export interface PreparedMessage {
   jid: string;
   message: proto.IMessage;
   type: string;
   protoType: string;
   media: MessageMedia | null;
-  /** What it says besides, as `contextOf` answers it; null when it says nothing. */
+  /** Quote, mentions and the like (see `MessageExtras`); null if there are none. */
   context: MessageContext | null;
 }

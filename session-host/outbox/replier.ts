@@ -15,8 +15,8 @@ export function replier(deps: ReplyDeps & { lease: Lease }): Poller {
   /** Until when each failed queue is left alone. */
   const failing = new Map<string, number>();
   return new Poller(() => sendAll(deps, lease.grant.shard, failing), {
-    goesOn: () => lease.held,
-    failed: (error) =>
+    active: () => lease.held,
+    onError: (error) =>
       log.warn({ err: error, shard: lease.grant.shard }, "replies could not be sent and stay in the database"),
   });
 }

@@ -2,17 +2,17 @@ import { DisconnectReason } from "@whiskeysockets/baileys";
 
 /** What to do after a connection has ended. */
 export interface Verdict {
-  /** In our words, for `statusReason` and events. */
+  /** For `statusReason` and events. */
   reason: string;
-  /** `now`: WhatsApp asked for it. `later`: with growing pauses. `never`: only when the user asks. */
+  /** `now`: WhatsApp asked for it. `later`: after a growing delay. `never`: only when the user asks for it. */
   reconnect: "now" | "later" | "never";
-  /** WhatsApp has ended the link: the credentials are worth nothing any more. */
+  /** WhatsApp unlinked the device: the credentials are useless. */
   loggedOut: boolean;
 }
 
 const verdicts: Record<number, Verdict> = {
   [DisconnectReason.restartRequired]: { reason: "restart_required", reconnect: "now", loggedOut: false },
-  // Two hosts that both come back after 440 would throw each other out for ever.
+  // Two hosts that both reconnect after 440 would replace each other forever.
   [DisconnectReason.connectionReplaced]: { reason: "replaced", reconnect: "never", loggedOut: false },
   [DisconnectReason.loggedOut]: { reason: "logout", reconnect: "never", loggedOut: true },
   [DisconnectReason.forbidden]: { reason: "banned", reconnect: "never", loggedOut: false },
@@ -25,13 +25,12 @@ const verdicts: Record<number, Verdict> = {
   429: { reason: "rate_limited", reconnect: "later", loggedOut: false },
 };
 
-/** Baileys' words for a server whose certificates do not lead to WhatsApp's root (`Utils/noise-handler.js`). */
+/** Baileys' messages for a server whose certificates do not lead to WhatsApp's root (`Utils/noise-handler.js`). */
 const distrust = /^(?:invalid noise|noise (?:intermediate )?certificate|certification match failed)/;
 
 /**
- * Reads the error with which Baileys closes a socket (a Boom, its `statusCode` after `DisconnectReason`). An error of the
- * WebSocket itself says nothing of the account, though Baileys copies the HTTP status of a refused upgrade into the same
- * place: a proxy's 401 is no logout.
+ * Decides from the error with which Baileys closed a socket: a Boom whose `statusCode` is a `DisconnectReason`. Baileys puts the HTTP
+ * status of a refused WebSocket upgrade into the same field. Such an error says nothing about the account: a proxy's 401 is not a logout.
  */
 export function judge(error: unknown): Verdict {
   const code = (error as { output?: { statusCode?: number } } | undefined)?.output?.statusCode;
@@ -43,7 +42,10 @@ export function judge(error: unknown): Verdict {
   return known ?? { reason: "connection_lost", reconnect: "later", loggedOut: false };
 }
 
-/** Milliseconds before try number `attempt` (from 0): doubling from 1 s to 60 s, half of it by chance, so that hosts do not come in step. */
+/**
+ * Returns the delay before reconnect number `attempt` (from 0) in milliseconds. It doubles from 1 s to 60 s; half of it is random, so
+ * that hosts do not reconnect in step.
+ */
 export function backoff(attempt: number, random: () => number = Math.random): number {
   const ceiling = Math.min(60_000, 1000 * 2 ** attempt);
   return ceiling / 2 + random() * (ceiling / 2);

@@ -1,23 +1,23 @@
-/** The part of a WebSocket that the gate stands in front of. */
+/** The part of a WebSocket that the gate guards. */
 export interface Outlet {
   send(data: Uint8Array | string, callback?: (error?: Error) => void): void;
   terminate(): void;
 }
 
 /**
- * Lets nothing out before what led to it is durable (output commit). Baileys acknowledges a message as soon as it is decrypted,
- * and sends a ciphertext as soon as it is made; here the frames wait, in their order, until every change that was recorded
- * before them is in the database. So WhatsApp never hears of something that a crash could make us forget, and neither Baileys
- * nor the next message waits for a commit.
+ * Holds frames back until their causes are durable (output commit). Baileys acknowledges a message as soon as it is decrypted, and
+ * sends a ciphertext as soon as it is made. The gate queues these frames, in order, until every change that was recorded before them
+ * is in the database. So WhatsApp never learns of something that a crash could undo, and neither Baileys nor the next message
+ * waits for a commit.
  *
- * A gate that fails, or whose lease has run out, drops what it holds and cuts the connection: to WhatsApp it looks like a
+ * When the gate fails, or the lease has run out, it drops the queued frames and cuts the connection. To WhatsApp this looks like a
  * crash, from which everything recovers.
  */
 export class Gate {
   readonly #leaseHeld: () => boolean;
   #outlet: { send: Outlet["send"]; terminate: Outlet["terminate"] } | undefined;
   #recorded = 0;
-  /** Numbers of changes that are not durable yet, the oldest first. */
+  /** Numbers of the changes that are not durable yet, oldest first. */
   readonly #open = new Set<number>();
   #held: { after: number; data: Uint8Array | string }[] = [];
   #failed = false;
@@ -26,18 +26,18 @@ export class Gate {
     this.#leaseHeld = leaseHeld;
   }
 
-  /** Puts itself before `send` of a WebSocket. */
+  /** Replaces `send` of a WebSocket. */
   guard(socket: Outlet): void {
     const send = socket.send.bind(socket);
     this.#outlet = { send, terminate: socket.terminate.bind(socket) };
     socket.send = (data, callback) => {
       this.#pass(data);
-      // Written or held: either way the caller need not wait. That WhatsApp has it is known from its acknowledgement only.
+      // The caller does not wait for queued frames. Only an acknowledgement shows that WhatsApp has received one.
       callback?.();
     };
   }
 
-  /** Counts a change; the frames from now on wait for it. */
+  /** Makes all later frames wait for this change. */
   record(durable: Promise<void>): void {
     const number = ++this.#recorded;
     this.#open.add(number);
@@ -50,7 +50,7 @@ export class Gate {
     );
   }
 
-  /** Lets nothing more through. */
+  /** Stops all frames and cuts the connection. */
   fail(): void {
     if (this.#failed) return;
     this.#failed = true;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { commandCatalog } from "../../core/command/catalog/index.ts";
-import { executors } from "../../session-host/executors/index.ts";
+import * as registries from "../../session-host/executors/index.ts";
 import { nameOf } from "../integration/endpoint-frame.ts";
 import { gatewayCases } from "../integration/gateway-cases.ts";
 import { gateway } from "../support/tables.ts";
@@ -27,7 +27,7 @@ interface Tree {
 const here: Tree = {
   endpoints: gateway.endpoints.map(nameOf),
   commands: Object.keys(commandCatalog),
-  executors: Object.keys(executors),
+  executors: Object.values(registries).flatMap((registry) => Object.keys(registry)),
   cases: Object.keys(gatewayCases),
 };
 
@@ -35,13 +35,13 @@ const here: Tree = {
 function look(folder: string): Tree {
   const program = `
     const load = (file) => import("${folder}/" + file);
-    const [{ gateway }, { commandCatalog }, { executors }, { gatewayCases }, { nameOf }] = await Promise.all([
+    const [{ gateway }, { commandCatalog }, registries, { gatewayCases }, { nameOf }] = await Promise.all([
       load("tests/support/tables.ts"), load("core/command/catalog/index.ts"),
       load("session-host/executors/index.ts"), load("tests/integration/gateway-cases.ts"),
       load("tests/integration/endpoint-frame.ts"),
     ]);
     console.log(JSON.stringify({ endpoints: gateway.endpoints.map(nameOf), commands: Object.keys(commandCatalog),
-      executors: Object.keys(executors), cases: Object.keys(gatewayCases) }));`;
+      executors: Object.values(registries).flatMap((one) => Object.keys(one)), cases: Object.keys(gatewayCases) }));`;
   const stdout = execFileSync(process.execPath, ["--input-type=module", "-e", program], { cwd: folder });
   return JSON.parse(stdout.toString()) as Tree;
 }

@@ -14,7 +14,7 @@ test("it works again at once for what is new, also for what came while it worked
       during = undefined;
       return hour;
     },
-    { goesOn: () => true, failed: () => undefined },
+    { active: () => true, onError: () => undefined },
   );
   poller.start();
   await expect.poll(() => done).toBe(1);
@@ -34,7 +34,7 @@ test("work that fails is told of and waits, whatever is new while it fails", asy
       poller.nudge();
       throw new Error(`away ${failures.length}`);
     },
-    { goesOn: () => true, failed: (error) => failures.push(error) },
+    { active: () => true, onError: (error) => failures.push(error) },
   );
   poller.start();
   await sleep(200);
@@ -51,7 +51,7 @@ test("it ends when its lease is lost", async () => {
       done++;
       return 0;
     },
-    { goesOn: () => held, failed: () => undefined },
+    { active: () => held, onError: () => undefined },
   );
   poller.start();
   await expect.poll(() => done).toBeGreaterThan(1);

@@ -11,29 +11,29 @@ import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient
 import { statusChat } from "../../core/message/status.ts";
 import type { ConnectedContext } from "./types.ts";
 
-/** What a message says besides its content: into Baileys' `generateWAMessage`, and into our own row. */
-export interface SaidBesides {
-  /** To be spread into the content. */
+/** What a message has besides its own content: a quote, mentions, a timer. */
+export interface MessageExtras {
+  /** Spread into the content for Baileys' `generateWAMessage`. */
   content: { mentions?: string[] };
-  /** To be spread into the options. */
+  /** Spread into its options. */
   options: { quoted?: WAMessage; ephemeralExpiration?: number };
   /** For `PreparedMessage.context`. */
   context: MessageContext | null;
 }
 
 /**
- * Looks up the message that is quoted, in the chat that the new one goes to. `jid` is WhatsApp's own JID of that chat.
- * Throws `message_not_found`.
+ * Returns the extras of a new message. A quoted message must be in the same chat; `jid` is WhatsApp's own JID of that chat. Throws
+ * `message_not_found`.
  */
-export async function contextOf(
+export async function extrasOf(
   context: ConnectedContext,
   jid: string,
   input: { quoted?: string | undefined; mentions?: readonly string[] | undefined },
-): Promise<SaidBesides> {
+): Promise<MessageExtras> {
   const mentions = [...new Set(input.mentions ?? [])];
   const quoted = input.quoted === undefined ? undefined : await findQuoted(context, jid, input.quoted);
   const ephemeralExpiration = isGroupJid(jid) ? await context.disappearing.of(jid, context.sock) : 0;
-  const said: MessageContext = {
+  const stored: MessageContext = {
     ...(quoted && {
       quotedMessageId: quoted.row.waId,
       quotedSender: quoted.row.fromMe ? jidNormalizedUser(context.sock.user?.id) : quoted.row.senderId,
@@ -47,23 +47,23 @@ export async function contextOf(
       ...(quoted && { quoted: quoted.message }),
       ...(ephemeralExpiration > 0 && { ephemeralExpiration }),
     },
-    context: Object.keys(said).length > 0 ? said : null,
+    context: Object.keys(stored).length > 0 ? stored : null,
   };
 }
 
 async function findQuoted(context: ConnectedContext, jid: string, waId: string) {
   const row = await findMessage(context.db, context.instanceId, waId, await spellingsOf(context, jid));
   const { fromMe } = row;
-  // The members of a group know each other by LID.
+  // In groups, WhatsApp addresses members by LID.
   const participant = isGroupJid(jid) && !fromMe ? { participant: row.senderLid ?? row.senderId } : {};
   const key = { remoteJid: jid, id: row.waId, fromMe, ...participant };
   const content = await contentOf(context, row);
-  // What was sent may have been edited since.
+  // A message that we sent may have been edited since.
   const message: WAMessage = { key, message: content ? (withText(content, row.body) ?? content) : standIn(row) };
   return { row, message };
 }
 
-/** The JIDs under which the chat may stand in the history: WhatsApp tells the number of a LID, or not, or later. */
+/** Returns the JIDs under which the history may have a chat: a LID, and a number that may become known only later. */
 export async function spellingsOf({ sock }: ConnectedContext, jid: string): Promise<string[]> {
   if (isGroupJid(jid) || isChannelJid(jid) || jid === statusChat) return [jid];
   const { lidMapping } = sock.signalRepository;
@@ -71,7 +71,7 @@ export async function spellingsOf({ sock }: ConnectedContext, jid: string): Prom
   return other ? [jid, jidNormalizedUser(other)] : [jid];
 }
 
-/** What we sent, as we sent it; undefined for what others sent, and for what the owner wrote on the phone. */
+/** Returns the content of a message that this gateway sent; undefined for other messages, including those from the owner's phone. */
 export async function contentOf(
   { db }: ConnectedContext,
   row: Pick<FoundMessage, "id">,
@@ -81,7 +81,7 @@ export async function contentOf(
   return content && getContentType(content) ? content : undefined;
 }
 
-/** The same message with another text or caption; undefined for one that has none to change. */
+/** Returns the content with another text or caption; undefined if it has neither. */
 export function withText(content: proto.IMessage, text: string): proto.IMessage | undefined {
   const { extendedTextMessage, imageMessage, videoMessage, documentMessage } = content;
   if (extendedTextMessage) return { extendedTextMessage: { ...extendedTextMessage, text } };
@@ -91,7 +91,7 @@ export function withText(content: proto.IMessage, text: string): proto.IMessage 
   return undefined;
 }
 
-/** Of others' messages only this is kept; the recipient's phone shows the original if it has it. */
+/** Stands in for the quoted content of others, which is not stored. The recipient's phone shows the original if it has it. */
 function standIn({ type, body }: FoundMessage): proto.IMessage {
   switch (type) {
     case "image":
