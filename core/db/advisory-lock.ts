@@ -4,8 +4,8 @@ export const advisoryLock = {
   shard: 1_398_294_337,
   /** Held while the schema is migrated. */
   migration: 1_398_294_338,
-  /** Held while a user is created on the condition that none of its kind exists. */
-  firstUser: 1_398_294_339,
+  /** Held while the first admin is created, so that concurrent starts create one. */
+  firstAdmin: 1_398_294_339,
   /** First key of the locks on outgoing replies; the second is the shard. */
   replies: 1_398_294_340,
 };

@@ -3,7 +3,9 @@ import { type Caller, isAdmin } from "../caller.ts";
 import type { Config } from "../config.ts";
 import { AppError } from "../error.ts";
 
-/** The name of a FIFO queue of the deployment's account, or a queue's URL. SQS allows names of 80 characters. */
+/**
+ * The name of a FIFO queue in the deployment's AWS account, or the URL of a queue. SQS limits names to 80 characters.
+ */
 export const eventQueueText = z
   .string()
   .max(512)
@@ -12,10 +14,10 @@ export const eventQueueText = z
 type Names = Pick<Config, "QUEUE_PREFIX" | "EVENT_QUEUES">;
 
 /**
- * Whether the caller may have events sent to this queue: a queue of this deployment whose name begins with
- * `<QUEUE_PREFIX>-events-`, or one whose URL the configuration lists; never one of our own, nor any other that our role could
- * reach. A queue is of the users whose ids are in its name. Admins may name any, also for others, and nobody has to
- * give again what is set already.
+ * Checks that the caller may set this event queue. Allowed are queues of this deployment whose names begin with
+ * `<QUEUE_PREFIX>-events-`, and the URLs that the configuration lists, but never one of our own queues or another queue
+ * that our role can reach. A user may set queues that have the user's id in their names. Admins may set any allowed
+ * queue for anyone. The current value is always accepted.
  * Throws `invalid_request`, `url_not_allowed` and `forbidden`.
  */
 export function assertEventQueue(config: Names, caller: Caller, queue: string, current: string | null): void {
@@ -23,15 +25,15 @@ export function assertEventQueue(config: Names, caller: Caller, queue: string, c
   const start = `${config.QUEUE_PREFIX}-events-`;
   if (/^https?:/i.test(queue)) {
     if (!config.EVENT_QUEUES.includes(queue)) {
-      throw new AppError("url_not_allowed", "eventQueue: only URLs that are listed in EVENT_QUEUES are allowed");
+      throw new AppError("url_not_allowed", "eventQueue: the URL must be listed in EVENT_QUEUES");
     }
   } else if (!queue.startsWith(start) || queue.length > 80 || !/^[A-Za-z0-9_-]+\.fifo$/.test(queue)) {
-    throw new AppError("invalid_request", `eventQueue: must be the name of a queue like ${start}….fifo`);
+    throw new AppError("invalid_request", `eventQueue: must be the name of a queue, such as ${start}….fifo`);
   }
   if (isAdmin(caller) || nameOf(queue).includes(caller.userId)) return;
   throw new AppError(
     "forbidden",
-    `eventQueue: a queue is yours when your id (${caller.userId}) is in its name; an admin may set another for you`,
+    `eventQueue: the name must contain your user id (${caller.userId}); an admin can set another queue for you`,
   );
 }
 

@@ -3,33 +3,35 @@ import type { Vault } from "../crypto/index.ts";
 import { sealedPlace } from "../crypto/sealed-place.ts";
 import { type EventType, eventCatalog } from "../event/catalog/index.ts";
 
-/** What stands in the place of what is sealed. */
+/** The public fields that replace sealed ones. */
 const opened = {
   "connection.qr": {
-    /** The text to draw as a QR code, for a phone to scan; null once it has expired. */
+    /** The text to show as a QR code; null once it has expired. */
     qr: z.string().nullable(),
   },
 } as const satisfies Partial<Record<EventType, z.ZodRawShape>>;
 
-/** The data of an event as others get it on a queue: as `GET /api/instances/{id}/events` answers it, with its QR code. */
+/**
+ * Returns the schema of an event's data on a queue: what `GET /api/instances/{id}/events` returns, plus the QR code.
+ */
 export function publicData(type: EventType): z.ZodObject {
   const { data, sealed = [] } = eventCatalog[type];
   const shown = Object.entries(data.shape).filter(([field]) => !sealed.includes(field));
   return z.object({ ...Object.fromEntries(shown), ...(opened as Partial<Record<EventType, z.ZodRawShape>>)[type] });
 }
 
-/** One event on a queue, version 1: the body of the message, whose group is the instance. */
+/** One event on a queue, version 1. It is the body of a message whose message group is the instance. */
 export function publicEvent(type: EventType) {
   return z.object({
     v: z.literal(1),
-    /** Never changes, however often the event is sent: by it a repeat is known. */
+    /** Never changes, however often the event is sent, so that a receiver recognizes a repeat. */
     id: z.uuid(),
     instanceId: z.uuid(),
-    /** 1, 2, 3 … without gaps for each instance; a queue that was set later begins with a later one. */
+    /** 1, 2, 3 … without gaps per instance. A queue that is set later begins with a later number. */
     seq: z.int().positive(),
     type: z.literal(type),
     data: publicData(type),
-    /** Of the request that led to it: the same in answers (`x-request-id`), replies and log lines. */
+    /** The id of the request that caused the event, as in API responses (`x-request-id`), replies and logs. */
     correlationId: z.string().nullable(),
     at: z.iso.datetime(),
   });
@@ -47,7 +49,10 @@ export interface LogRow {
 
 const isEventType = (type: string): type is EventType => Object.hasOwn(eventCatalog, type);
 
-/** The body of an event of the log, or null for a type that this version does not know: what of it is secret it cannot know. */
+/**
+ * Returns the body of an event of the log. Returns null for a type that this version does not know, because its secret
+ * fields are unknown too.
+ */
 export function publicBody(row: LogRow, vault: Vault, now: Date): string | null {
   if (!isEventType(row.type)) return null;
   const { sealed = [] } = eventCatalog[row.type];
@@ -66,7 +71,7 @@ export function publicBody(row: LogRow, vault: Vault, now: Date): string | null 
   return JSON.stringify(envelope);
 }
 
-/** An expired one is of no use, and its key may be gone. */
+/** An expired QR code is useless, and its key may be gone. */
 function openQr(row: LogRow, vault: Vault, now: Date): string | null {
   const { sealedQr, expiresAt } = row.data as { sealedQr: string; expiresAt: string };
   if (new Date(expiresAt) <= now) return null;

@@ -3,23 +3,23 @@ import { instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 
 /**
- * How far the events of an instance have come on their way to a queue of its owner. There is a row exactly while a queue is set
- * for the instance or, unless it has one of its own, for its user. The log has the events, so one number says what is sent.
+ * How far the events of an instance have been sent to its owner's queue. The row exists exactly while a queue is set
+ * for the instance, or for its user if the instance has none. The event log stores the events, so one number is enough.
  */
 export const eventSinks = pgTable("event_sinks", {
   instanceId: uuid("instance_id")
     .primaryKey()
     .references(() => instances.id, { onDelete: "cascade" }),
-  /** The whole name of a queue, or its URL. */
+  /** The full name of the queue, or its URL. */
   queue: text().notNull(),
-  /** The queue has all events up to this one. */
+  /** The queue has all events up to this number. */
   sentSeq: bigint("sent_seq", { mode: "number" }).notNull(),
-  /** Tries that failed in a row. */
+  /** Consecutive failed attempts. */
   failures: integer().notNull().default(0),
-  /** Since when the queue has taken nothing; null when it took the last. */
+  /** When the current failures began; null after a success. */
   failingSince: instant("failing_since"),
-  /** What SQS said last; null when it took the last. */
+  /** The last error of SQS; null after a success. */
   error: text(),
-  /** When the next try is due, or until when a worker has it. */
+  /** When the next attempt is due, or when a worker's claim expires. */
   nextAt: instant("next_at").notNull(),
 });

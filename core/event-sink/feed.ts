@@ -15,31 +15,31 @@ export interface SinkDeps {
   foreignQueues: ForeignQueues;
   clock: Clock;
   log: Logger;
-  /** Answers 0 to 1, for the jitter. */
+  /** Returns 0 to 1, for the jitter. */
   random?: () => number;
 }
 
 export interface FeedOptions {
-  /** Milliseconds this run may take. */
+  /** Time limit of this run, in milliseconds. */
   budgetMs: number;
-  /** Events of one instance that this run sends at most, give or take a page; the rest waits for the next one. */
+  /** Events per instance that this run sends at most, rounded to pages. The next run sends the rest. */
   maxEvents: number;
 }
 
-/** So long nobody else takes a sink; each page claims it anew. */
+/** How long a claim lasts, in milliseconds. Each page renews it. */
 const claimMs = 30_000;
-/** Kept of the time of a run for the call that is under way when it ends. */
+/** Reserved at the end of a run for the call in progress. */
 const marginMs = 12_000;
 /** Events that are read at once. */
 const page = 100;
-/** Sinks that are served side by side. */
+/** Sinks that are served at the same time. */
 const parallel = 16;
-/** For one call, in milliseconds: a queue that does not answer must not hold up who waits for the worker. */
+/** Timeout of one call, in milliseconds. A queue that does not respond must not hold up the others. */
 const callTimeoutMs = 10_000;
-/** The first pause of a sink that fails; doubled after each further failure up to an hour. */
+/** The first pause of a failing sink. It doubles after each further failure, up to an hour. */
 const firstPauseMs = 5_000;
 
-/** A sink that this worker has until then. */
+/** A sink that this worker has claimed until `until`. */
 interface Claimed {
   instanceId: string;
   queue: string;
@@ -49,29 +49,29 @@ interface Claimed {
 }
 
 /**
- * Sends what is new of these instances to the queues that are set for them, in the order of its numbers, instances side by
- * side. What fails waits, and costs nobody else anything: nothing is thrown. A sink that waits for its next try, or that
- * another worker has, is left alone.
+ * Sends the new events of these instances to their queues, in order per instance, instances in parallel. A failure
+ * delays only its own sink and is never thrown. Sinks that wait for a retry or that another worker has claimed are left
+ * out.
  */
 export async function feedSinks(deps: SinkDeps, instanceIds: readonly string[], options: FeedOptions): Promise<void> {
   const run = startRun(options);
   try {
-    await sideBySide(await claim(deps, { of: instanceIds }), (sink) => serve(deps, sink, run));
+    await inParallel(await claim(deps, { of: instanceIds }), (sink) => serve(deps, sink, run));
   } catch (error) {
-    deps.log.error({ err: error, instances: instanceIds.length }, "events could not be sent to their queues");
+    deps.log.error({ err: error, instances: instanceIds.length }, "can't send events to their queues");
   }
 }
 
 /**
- * The same for all sinks that have not got everything and whose turn it is, as long as the run may take: what failed, and what
- * nobody else has sent. Answers how many events were sent. Throws what kept sinks from being looked at.
+ * Does the same for all sinks that are due and have unsent events, until the run ends: those that failed, and those
+ * that nobody else has served. Returns the number of events sent. Throws errors that kept sinks from being claimed.
  */
 export async function feedLagging(deps: SinkDeps, options: FeedOptions): Promise<{ sent: number }> {
   const run = startRun(options);
   while (run.left() > marginMs) {
     const due = await claim(deps, { limit: parallel });
     if (due.length === 0) break;
-    await sideBySide(due, (sink) => serve(deps, sink, run));
+    await inParallel(due, (sink) => serve(deps, sink, run));
   }
   return { sent: run.sent };
 }
@@ -87,7 +87,7 @@ function startRun({ budgetMs, maxEvents }: FeedOptions): Run {
   return { sent: 0, maxEvents, left: () => end - performance.now() };
 }
 
-async function sideBySide<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
+async function inParallel<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
   const waiting = all.values();
   const lanes = Array.from({ length: Math.min(parallel, all.length) }, async () => {
     for (const one of waiting) await work(one);
@@ -95,7 +95,7 @@ async function sideBySide<T>(all: readonly T[], work: (one: T) => Promise<void>)
   await Promise.all(lanes);
 }
 
-/** Takes sinks that have not got everything and that nobody has, those that have waited longest first. */
+/** Claims sinks that have unsent events, the longest waiting first. */
 async function claim(deps: SinkDeps, which: { of: readonly string[] } | { limit: number }): Promise<Claimed[]> {
   const { sql } = deps.db;
   const now = deps.clock.now();
@@ -118,7 +118,7 @@ async function claim(deps: SinkDeps, which: { of: readonly string[] } | { limit:
   }));
 }
 
-/** Sends page by page until the queue has everything, it fails, or the run has done enough. Throws nothing. */
+/** Sends page by page until the queue has everything, a call fails, or the run reaches a limit. Never throws. */
 async function serve(deps: SinkDeps, sink: Claimed, run: Run): Promise<void> {
   try {
     for (let sent = 0; ; ) {
@@ -131,19 +131,19 @@ async function serve(deps: SinkDeps, sink: Claimed, run: Run): Promise<void> {
         await noteFailure(deps, sink, result);
         return;
       }
-      const goOn = sent < run.maxEvents && run.left() > marginMs;
-      if (!(await moveOn(deps, sink, result.upTo, goOn))) return;
+      const more = sent < run.maxEvents && run.left() > marginMs;
+      if (!(await moveOn(deps, sink, result.upTo, more))) return;
     }
   } catch (error) {
-    deps.log.error({ err: error, instanceId: sink.instanceId }, "an event queue could not be served");
+    deps.log.error({ err: error, instanceId: sink.instanceId }, "can't serve an event queue");
   }
 }
 
 type Head = { head: number };
 
 /**
- * The next events, all of one look at the database: whoever numbers events holds the lock of their instance until they are
- * committed, so there is none missing before any that is seen. Without a row, `head` says up to where the log is gone.
+ * Reads the next events in one snapshot. A transaction that numbers events locks their instance until it commits, so no
+ * event is missing before one that is visible. Without events, `head` is the number up to which the log was pruned.
  */
 async function read({ db }: SinkDeps, sink: Claimed): Promise<(Head & Partial<LogRow>)[]> {
   return await db.sql<(Head & Partial<LogRow>)[]>`
@@ -154,10 +154,10 @@ async function read({ db }: SinkDeps, sink: Claimed): Promise<(Head & Partial<Lo
 }
 
 interface Sent {
-  /** The queue has all events up to this one. */
+  /** The queue has all events up to this number. */
   upTo: number;
   sent: number;
-  /** What was thrown, or why a message was refused. */
+  /** The thrown error, or the reason for a refused message. */
   error?: unknown;
 }
 
@@ -174,7 +174,7 @@ async function send(deps: SinkDeps, sink: Claimed, rows: readonly (Head & Partia
       result.sent += first?.index ?? messages.length;
       const refused = first && messages[first.index]?.deduplicationId;
       for (const { row } of batch) {
-        // What comes after a refused one would overtake it.
+        // Later events must not overtake a refused one.
         if (row.id === refused) return { ...result, error: first?.reason };
         result.upTo = row.seq;
       }
@@ -193,27 +193,27 @@ interface Entry {
 function entryOf(deps: SinkDeps, row: LogRow): Entry {
   const body = publicBody(row, deps.vault, deps.clock.now());
   if (body !== null) return { row, message: { body, groupId: row.instance_id, deduplicationId: row.id } };
-  // It was written by a later version, before this one was put in its place or after.
-  deps.log.error({ eventId: row.id, type: row.type }, "an event of an unknown type is not sent to its queue");
+  // A later version wrote the event, before a rollback or during a deploy.
+  deps.log.error({ eventId: row.id, type: row.type }, "skipped an event of an unknown type for an event queue");
   return { row };
 }
 
 /**
- * Writes down what the queue has. Answers whether this worker has the sink for another page: not when it has sent all there
- * is, nor when it was so slow that another has it, or its queue was changed meanwhile.
+ * Records what the queue has. Returns whether this worker keeps the sink for another page: not when everything is sent,
+ * when its claim has expired and another worker has the sink, or when the queue has been changed.
  */
-async function moveOn(deps: SinkDeps, sink: Claimed, upTo: number, goOn: boolean): Promise<boolean> {
+async function moveOn(deps: SinkDeps, sink: Claimed, upTo: number, more: boolean): Promise<boolean> {
   const now = deps.clock.now();
   const until = new Date(Math.max(now.getTime() + claimMs, sink.until.getTime() + 1));
-  const [row] = await deps.db.sql<{ goes_on: boolean }[]>`
+  const [row] = await deps.db.sql<{ kept: boolean }[]>`
     update event_sinks s set sent_seq = ${upTo}, failures = 0, failing_since = null, error = null,
-      next_at = case when ${goOn} and i.event_seq > ${upTo} then ${until.toISOString()}::timestamptz
+      next_at = case when ${more} and i.event_seq > ${upTo} then ${until.toISOString()}::timestamptz
         else ${now.toISOString()}::timestamptz end
     from instances i
     where i.id = s.instance_id and s.instance_id = ${sink.instanceId} and s.next_at = ${sink.until.toISOString()}::timestamptz
-    returning s.next_at = ${until.toISOString()}::timestamptz as goes_on`;
+    returning s.next_at = ${until.toISOString()}::timestamptz as kept`;
   Object.assign(sink, { sentSeq: upTo, failures: 0, until });
-  return row?.goes_on ?? false;
+  return row?.kept ?? false;
 }
 
 async function noteFailure(deps: SinkDeps, sink: Claimed, { upTo, error }: Sent): Promise<void> {
@@ -223,7 +223,7 @@ async function noteFailure(deps: SinkDeps, sink: Claimed, { upTo, error }: Sent)
   const nextAt = new Date(now.getTime() + pauseAfter(failures, firstPauseMs, deps.random));
   const reason = reasonOf(error);
   count("EventQueueFailures");
-  deps.log.warn({ instanceId, queue, failures, nextAt, reason }, "an event queue does not take events");
+  deps.log.warn({ instanceId, queue, failures, nextAt, reason }, "an event queue refuses events");
   await deps.db.sql`
     update event_sinks set sent_seq = ${upTo}, failures = ${failures}, error = ${reason},
       failing_since = case when ${failures} = 1 or failing_since is null then ${now.toISOString()}::timestamptz
@@ -232,7 +232,7 @@ async function noteFailure(deps: SinkDeps, sink: Claimed, { upTo, error }: Sent)
     where instance_id = ${instanceId} and next_at = ${sink.until.toISOString()}::timestamptz`;
 }
 
-/** In SQS's words: `QueueDoesNotExist: …`. */
+/** As SQS reports it: `QueueDoesNotExist: …`. */
 function reasonOf(error: unknown): string {
   const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return reason.replaceAll("\u0000", "").slice(0, 300);

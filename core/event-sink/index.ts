@@ -3,15 +3,15 @@ import type { Database } from "../db/index.ts";
 export interface SinkState {
   /** The name or the URL of the queue. */
   queue: string;
-  /** Events that it has not got yet. */
+  /** Events that are not sent yet. */
   waiting: number;
-  /** Since when it has taken nothing; null when it took the last. */
+  /** When the current failures began; null after a success. */
   failingSince: Date | null;
-  /** What SQS said last; null when it took the last. */
+  /** The last error of SQS; null after a success. */
   error: string | null;
 }
 
-/** How the events of an instance get to the queue that is set for it or its user; null when none is. */
+/** Returns the state of the event queue of an instance or of its user; null if none is set. */
 export async function readSink(db: Database, instanceId: string): Promise<SinkState | null> {
   const [row] = await db.sql<SinkState[]>`
     select s.queue, (i.event_seq - s.sent_seq)::float8 as waiting, s.failing_since as "failingSince", s.error

@@ -3,10 +3,10 @@ import type { Clock } from "../clock.ts";
 import type { Database } from "../db/index.ts";
 
 /**
- * Brings the sinks of an instance, or of all instances of a user, in line with what is set, within the transaction that sets it.
- * A new sink gets the events from then on. When only the queue is another, what was not sent yet goes to that one. With no queue
- * the sink is gone.
- * The lock on the user keeps a new instance and a new setting of its user from missing each other.
+ * Aligns the sinks of an instance, or of all instances of a user, with the queues that are set, in the transaction that
+ * sets them. A new sink starts with the next event. When the queue changes, unsent events go to the new one. Without a
+ * queue, the sink is deleted.
+ * The lock on the user keeps the creation of an instance and a change of its user's setting from missing each other.
  */
 export async function alignSinks(
   { orm, clock }: { orm: Database["orm"]; clock: Clock },

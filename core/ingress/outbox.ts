@@ -115,7 +115,7 @@ async function sendInOrder(
         batch.map(([, message]) => message),
         signal,
       );
-      const held = refused.filter(({ forEver }) => !forEver).map(({ index }) => index);
+      const held = refused.filter(({ permanent }) => !permanent).map(({ index }) => index);
       const until = Math.min(batch.length, ...held);
       for (const { index } of refused)
         if (index < until) await sendWithoutOutput(deps, queue, batch[index]?.[1], signal);
@@ -141,7 +141,7 @@ async function sendWithoutOutput(
   const shorter = { ...reply, ...("output" in reply ? { output: null } : {}) };
   const refused = await deps.foreignQueues.send(queue, [{ ...message, body: JSON.stringify(shorter) }], signal);
   if (refused.length === 0) return;
-  if (!refused[0]?.forEver) throw new Error("the queue refused a reply");
+  if (!refused[0]?.permanent) throw new Error("the queue refused a reply");
   deps.log.error(
     { queue, correlationId: reply.correlationId },
     "a reply queue does not take a reply at all: it is lost",

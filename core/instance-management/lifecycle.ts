@@ -12,18 +12,18 @@ import { type InstanceSettings, settingsColumns } from "./settings.ts";
 
 export interface LifecycleDeps extends AcceptDeps {
   vault: Vault;
-  /** Number of shards: decides in which one a new instance lives. */
+  /** Number of shards, which decides the shard of a new instance. */
   shards: number;
 }
 
-/** Who asked, and under which id the traces of it are found. */
+/** The caller, and the ids under which the command can be traced. */
 export interface Asked extends Pick<AcceptRequest, "correlationId" | "idempotencyKey" | "reply" | "onAccepted"> {
   caller: Caller;
 }
 
 /**
- * Makes an instance and asks for its session to be opened; a QR code follows. Nobody waits for that.
- * If the command cannot be accepted the instance is taken back, so that the caller may try again.
+ * Creates an instance and requests the start of its session, without waiting for it. A QR code follows. If the command
+ * can't be accepted, the instance is deleted, so that the caller can try again.
  */
 export async function createInstance(
   deps: LifecycleDeps,
@@ -44,7 +44,7 @@ export async function createInstance(
         userId: asked.caller.userId,
         dialect,
         shard: shardOf(id, deps.shards),
-        // Each dialect's document shows a new instance in a state of its own.
+        // The documents of the two dialects show different initial states.
         status: dialect === "gateway" ? "disconnected" : "connecting",
         statusAt: now,
         createdAt: now,
@@ -105,8 +105,8 @@ async function requestCommand(
 }
 
 /**
- * From now on the instance is gone for everybody; the session host logs out of WhatsApp and removes what is kept of it.
- * If the command cannot be accepted the instance is as it was. Throws `instance_not_found` to the second of two.
+ * Hides the instance at once. The session host then logs out of WhatsApp and deletes its data. If the command can't be
+ * accepted, the instance is restored. Throws `instance_not_found` if the instance is already being deleted.
  */
 export async function deleteInstance(deps: LifecycleDeps, asked: Asked, instance: Instance): Promise<Accepted> {
   const marked = await deps.db.orm

@@ -20,39 +20,39 @@ export const instanceName = singleLine.trim().min(1).max(200);
 export const instanceDescription = z
   .string()
   .max(2000)
-  .refine((text) => !text.includes("\u0000"), "must not have NUL characters");
+  .refine((text) => !text.includes("\u0000"), "must not contain NUL characters");
 
 /**
- * Where webhooks go. Only the form is checked here: whether the host may be reached is decided at each delivery, on the
- * address that the socket connects to.
+ * The destination of webhooks. Only the form is checked here. Whether the host is allowed is checked at each delivery,
+ * on the address that the socket connects to.
  */
 export const webhookUrl = z
   .url({ protocol: /^https?$/, error: "must be an http or https URL" })
   .max(2048)
-  .regex(/^[^\s\p{Cc}]*$/u, "must not have spaces or control characters")
+  .regex(/^[^\s\p{Cc}]*$/u, "must not contain spaces or control characters")
   .refine((text) => {
     const url = URL.parse(text);
     return !url?.username && !url?.password;
-  }, "must not carry a user name or a password: it is shown in answers and logs");
+  }, "must not contain a user name or a password, because responses and logs show it");
 
-/** What can be set of the webhooks of an instance. */
+/** The webhook settings of an instance. */
 export const webhookSettings = z.object({
   notifyReceived: z.boolean().optional(),
   notifySent: z.boolean().optional(),
   notifyDelivery: z.boolean().optional(),
   notifyRead: z.boolean().optional(),
-  /** Tries after the first. */
+  /** Attempts after the first. */
   maxRetries: z.int().min(0).max(50).optional(),
-  /** Milliseconds: a second to a day. */
+  /** Milliseconds, from a second to a day. */
   retryInterval: z.int().min(1000).max(86_400_000).optional(),
 });
 
 export const webhookSecret = z.string().min(1).max(512);
 
-/** Headers that go with each webhook, as for an endpoint that asks for a key. At most 20. */
+/** Headers sent with each webhook, for example an API key that the endpoint requires. At most 20. */
 export const webhookHeaders = z
   .record(z.string(), z.string())
-  .refine((headers) => Object.keys(headers).length <= 20, "must be at most 20 headers")
+  .refine((headers) => Object.keys(headers).length <= 20, "must have at most 20 headers")
   .superRefine((headers, context) => {
     try {
       checkHeaders(headers);
@@ -64,20 +64,20 @@ export const webhookHeaders = z
 export interface InstanceSettings extends z.infer<typeof webhookSettings> {
   name?: string | undefined;
   description?: string | undefined;
-  /** Null ends the webhooks. */
+  /** Null turns webhooks off. */
   webhookUrl?: string | null | undefined;
   webhookEnabled?: boolean | undefined;
-  /** In clear; sealed before it is stored. Null takes it away. The one before it ends at once. */
+  /** Plaintext, sealed before it is stored. Null removes the secret. The previous secret stops signing at once. */
   webhookSecret?: string | null | undefined;
-  /** All of them: what is left out is gone. */
+  /** Replaces all headers. */
   webhookHeaders?: Record<string, string> | undefined;
-  /** A queue that gets the events, checked (`assertEventQueue`); null leaves them to that of the user. */
+  /** Queue for the events, already checked (`assertEventQueue`). Null: the user's queue. */
   eventQueue?: string | null | undefined;
 }
 
 type Columns = Partial<typeof instances.$inferInsert>;
 
-/** The settings as columns; what is undefined is left out, so that it keeps its value or gets the table's default. */
+/** Converts settings to columns. Undefined settings are left out, so that they keep their value or get the default. */
 export function settingsColumns(deps: { vault: Vault }, id: string, settings: InstanceSettings): Columns {
   const { webhookSecret: secret, ...plain } = settings;
   const columns = defined(plain) as Columns;
@@ -86,13 +86,13 @@ export function settingsColumns(deps: { vault: Vault }, id: string, settings: In
   return { ...columns, webhookSecret: sealed, webhookPreviousSecret: null, webhookPreviousSecretUntil: null };
 }
 
-/** A secret as Standard Webhooks writes them: 24 bytes of chance. */
+/** A secret in the form of Standard Webhooks: 24 random bytes. */
 const newSecret = () => `whsec_${randomBytes(24).toString("base64")}`;
 
 /**
- * Signs with another secret from now on, and for `overlapSeconds` with the one before as well, so that a receiver can
- * change over without losing a webhook. Answers the new secret, which nobody can read again.
- * Throws `instance_not_found` when the instance is deleted meanwhile.
+ * Sets a new secret. For `overlapSeconds` the previous one signs as well, so that receivers can switch without losing
+ * webhooks. Returns the new secret, which can't be read again. Throws `instance_not_found` if the instance is deleted
+ * meanwhile.
  */
 export async function rotateWebhookSecret(
   deps: { db: Database; vault: Vault; clock: Clock; ids: Ids },
@@ -132,8 +132,8 @@ export async function rotateWebhookSecret(
 }
 
 /**
- * Changes what is given and nothing else. A first webhook URL switches webhooks on, unless the caller says otherwise.
- * Throws `instance_not_found` when it is deleted meanwhile.
+ * Changes the given settings. The first webhook URL turns webhooks on, unless the caller decides otherwise. Throws
+ * `instance_not_found` if the instance is deleted meanwhile.
  */
 export async function updateInstance(
   deps: { db: Database; vault: Vault; clock: Clock; ids: Ids },
@@ -142,9 +142,10 @@ export async function updateInstance(
 ): Promise<Instance> {
   const first = settings.webhookUrl && !instance.webhookUrl && settings.webhookEnabled === undefined;
   const columns = settingsColumns(deps, instance.id, first ? { ...settings, webhookEnabled: true } : settings);
-  // Names only: a value may be a secret.
+  // Names only, because a value may be a secret.
   const changed = Object.keys(columns).filter((name) => !name.startsWith("webhookPrevious"));
-  // All or nothing: a webhook that was switched on again with its old failures still known would be switched off by the next.
+  // In one transaction: otherwise a webhook that was just turned on could keep its old failures, and the next failure
+  // would turn it off.
   return deps.db.orm.transaction(async (tx) => {
     const [updated] = await tx
       .update(instances)
@@ -152,8 +153,8 @@ export async function updateInstance(
       .where(and(eq(instances.id, instance.id), isNull(instances.deletedAt)))
       .returning();
     if (!updated) throw new AppError("instance_not_found");
-    const anew = columns.webhookEnabled || updated.webhookUrl !== instance.webhookUrl;
-    if (anew) await resetBreaker(tx, instance.id, deps.clock.now());
+    const reset = columns.webhookEnabled || updated.webhookUrl !== instance.webhookUrl;
+    if (reset) await resetBreaker(tx, instance.id, deps.clock.now());
     if (columns.eventQueue !== undefined) await alignSinks({ orm: tx, clock: deps.clock }, { instanceId: instance.id });
     await recordActivity({ ...deps, orm: tx }, instance.id, "instance_updated", { changed });
     return updated;

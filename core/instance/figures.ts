@@ -8,17 +8,19 @@ export interface InstanceFigures {
   status: InstanceStatus;
   statusAt: Date;
   shard: number;
-  /** The host that serves its shard now. */
+  /** The host that currently serves its shard. */
   host: string | null;
-  /** Events so far. */
+  /** The number of events so far. */
   events: number;
-  /** Commands that are accepted and not done yet. */
+  /** Commands that are accepted but not finished. */
   commandsWaiting: number;
-  /** Deliveries that are still to succeed. */
+  /** Deliveries that are pending. */
   webhooksWaiting: number;
 }
 
-/** The instances of a user, or with null of everybody, counted by status. Those that are being deleted do not count. */
+/**
+ * Counts the instances of a user, or of all users if null, by status. Instances that are being deleted are left out.
+ */
 export async function countByStatus(
   db: Database,
   userId: string | null,
@@ -33,7 +35,7 @@ export async function countByStatus(
   };
 }
 
-/** What each instance of everybody's has before it, the newest first. */
+/** Returns the pending work of every instance of all users, the newest instance first. */
 export async function readFigures(
   db: Database,
   total: number,

@@ -7,14 +7,14 @@ import type { InstanceStatus, instances } from "./instance.sql.ts";
 export type Instance = InferSelectModel<typeof instances>;
 
 /**
- * How long the link of a linked instance may be away before sends are refused: a deploy or a lost connection
- * is ours to bridge, not the caller's.
+ * How long a linked instance may be disconnected before sends are refused. Short interruptions, such as deploys, should
+ * not fail the caller's requests.
  */
 export const linkGraceMs = 2 * 60 * 1000;
 
 /**
- * Throws `instance_not_connected` with the status in `data`, unless the instance is connected or, being linked, lost its
- * connection only a moment ago.
+ * Throws `instance_not_connected`, with the status in `data`, unless the instance is connected, or linked and
+ * reconnecting for less than `linkGraceMs`.
  */
 export function assertSendable(instance: Instance, now: Date): void {
   if (instance.status === "connected") return;
@@ -26,20 +26,20 @@ export function assertSendable(instance: Instance, now: Date): void {
   });
 }
 
-/** In which bucket an instance lives: fixed when it is made, from its id, so that buckets fill evenly. */
+/** Returns the shard of an instance. It derives from the id, so it never changes, and shards fill evenly. */
 export function shardOf(instanceId: string, shardCount: number): number {
   return Number.parseInt(instanceId.replaceAll("-", "").slice(-8), 16) % shardCount;
 }
 
 export interface ConnectionStatus {
-  /** Connected: what is sent now goes out now. */
+  /** Whether the instance is connected, so that messages leave at once. */
   ready: boolean;
   status: InstanceStatus;
-  /** There is a QR code that a phone can scan now. */
+  /** Whether a QR code can be scanned now. */
   hasQr: boolean;
 }
 
-/** All three from one reading of one row, so that they cannot contradict each other. */
+/** Reads all three from one row, so that they can't contradict each other. */
 export function connectionStatus(instance: Instance, now: Date): ConnectionStatus {
   return { ready: instance.status === "connected", status: instance.status, hasQr: hasQr(instance, now) };
 }
@@ -51,8 +51,8 @@ function hasQr(instance: Instance, now: Date): boolean {
 }
 
 /**
- * The QR code that a phone can scan now. Throws `instance_already_connected`, or `qr_not_available` with the status in
- * `data` and what to do about it.
+ * Returns the QR code that a phone can scan now. Throws `instance_already_connected`, or `qr_not_available` with the
+ * status in `data` and advice in the details.
  */
 export function scannableQr(
   deps: { vault: Vault },
@@ -60,7 +60,7 @@ export function scannableQr(
   now: Date,
 ): { qrCode: string; expiresAt: Date } {
   if (instance.status === "connected") {
-    throw new AppError("instance_already_connected", "the instance is connected: there is nothing to scan", {
+    throw new AppError("instance_already_connected", "the instance is already connected; no scan is needed", {
       data: { status: instance.status },
     });
   }
@@ -71,7 +71,7 @@ export function scannableQr(
   return { qrCode, expiresAt: instance.qrExpiresAt };
 }
 
-/** A status reason for people: one that only the operator can end says so. */
+/** Explains a status reason that only the operator can resolve. */
 function explained(reason: string): string {
   return reason === "client_outdated" ? `${reason}: WhatsApp refuses the client version of this gateway` : reason;
 }
@@ -80,16 +80,16 @@ function noQrReason(instance: Instance): string {
   const reason = instance.statusReason ? ` (${explained(instance.statusReason)})` : "";
   switch (instance.status) {
     case "qr":
-      return "the last QR code has expired and the next is not there yet: ask again in a moment";
+      return "the QR code has expired and the next one is not available yet: try again in a moment";
     case "connecting":
       return instance.linkedAt
-        ? "the instance is linked and reconnecting: no scan is needed"
-        : `the session is being opened${reason}: ask again in a moment`;
+        ? "the instance is linked and reconnecting; no scan is needed"
+        : `the session is starting${reason}: try again in a moment`;
     case "logged_out":
       return `the instance is logged out${reason}: reconnect it to get a new QR code`;
     default:
       return instance.desired === "stopped"
         ? `the instance is stopped${reason}: reconnect it to get a QR code`
-        : `the instance is ${instance.status}${reason}: ask again in a moment, or reconnect it`;
+        : `the instance is ${instance.status}${reason}: try again in a moment, or reconnect it`;
   }
 }

@@ -4,8 +4,8 @@ import { bytea, instant } from "../db/columns.ts";
 import { users } from "../user/user.sql.ts";
 
 /**
- * `disconnected`: nothing runs. `connecting`: a session is being opened. `qr`: waits for a phone to scan.
- * `connected`: WhatsApp has us. `logged_out`: WhatsApp or the user ended the link; a new scan is needed.
+ * `disconnected`: no session runs. `connecting`: a session is starting. `qr`: waiting for a phone to scan. `connected`:
+ * connected to WhatsApp. `logged_out`: WhatsApp or the user has unlinked the device; a new scan is needed.
  */
 export const instanceStatuses = ["disconnected", "connecting", "qr", "connected", "logged_out"] as const;
 export type InstanceStatus = (typeof instanceStatuses)[number];
@@ -25,26 +25,29 @@ export const instances = pgTable(
     dialect: text({ enum: dialects }).notNull(),
     shard: integer().notNull(),
 
-    /** What the user wants: a session that runs, or none. */
+    /** What the user wants: a running session or none. */
     desired: text({ enum: ["running", "stopped"] })
       .notNull()
       .default("running"),
-    /** What the session host last said of it. */
+    /** As last reported by the session host. */
     status: text({ enum: instanceStatuses }).notNull().default("disconnected"),
-    /** Why it is not connected, in WhatsApp's or our words; null while it is. */
+    /** Why the instance is not connected, in WhatsApp's or our words. Null while it is connected. */
     statusReason: text("status_reason"),
     statusAt: instant("status_at").notNull().defaultNow(),
     connectedAt: instant("connected_at"),
-    /** Set while credentials of a linked device are kept: only then can a send be accepted during a short loss of the link. */
+    /**
+     * Set while the credentials of a linked device are stored. Only then are sends accepted during a short
+     * disconnection.
+     */
     linkedAt: instant("linked_at"),
 
     phoneNumber: text("phone_number"),
     lid: text(),
     pushName: text("push_name"),
-    /** Whether it is a WhatsApp Business account; null until an account has been linked. */
+    /** Whether it is a WhatsApp Business account. Null until an account has been linked. */
     business: boolean(),
 
-    /** What a phone can scan now, encrypted; gone when scanned or past `qrExpiresAt`. */
+    /** The current QR code, encrypted. Cleared when scanned or past `qrExpiresAt`. */
     qr: bytea(),
     qrExpiresAt: instant("qr_expires_at"),
     pairingCode: bytea("pairing_code"),
@@ -53,7 +56,7 @@ export const instances = pgTable(
     webhookUrl: text("webhook_url"),
     webhookEnabled: boolean("webhook_enabled").notNull().default(true),
     webhookSecret: bytea("webhook_secret"),
-    /** The secret before this one: signs as well until then, so that a receiver can change over. */
+    /** The previous secret. It signs as well until `webhookPreviousSecretUntil`, so that receivers can switch. */
     webhookPreviousSecret: bytea("webhook_previous_secret"),
     webhookPreviousSecretUntil: instant("webhook_previous_secret_until"),
     webhookHeaders: jsonb("webhook_headers").$type<Record<string, string>>().notNull().default({}),
@@ -61,20 +64,20 @@ export const instances = pgTable(
     notifySent: boolean("notify_sent").notNull().default(true),
     notifyDelivery: boolean("notify_delivery").notNull().default(true),
     notifyRead: boolean("notify_read").notNull().default(true),
-    /** Tries after the first. */
+    /** Attempts after the first. */
     maxRetries: integer("max_retries").notNull().default(5),
-    /** Milliseconds between tries, the first pause; later ones grow. */
+    /** The first pause between attempts, in milliseconds. Later pauses grow. */
     retryInterval: integer("retry_interval").notNull().default(60_000),
 
-    /** Queue that gets the events; null is that of the user, if there is one. */
+    /** Queue for the events. Null: the user's queue, if any. */
     eventQueue: text("event_queue"),
 
-    /** Sequence number of the newest event; raised in the transaction that appends events. */
+    /** Sequence number of the newest event. The transaction that appends events increments it. */
     eventSeq: bigint("event_seq", { mode: "number" }).notNull().default(0),
 
     createdAt: instant("created_at").notNull().defaultNow(),
     updatedAt: instant("updated_at").notNull().defaultNow(),
-    /** Set first; the session host then logs out of WhatsApp and removes the rows. */
+    /** Set first. The session host then logs out of WhatsApp and removes the rows. */
     deletedAt: instant("deleted_at"),
   },
   (table) => [

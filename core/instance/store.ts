@@ -6,22 +6,25 @@ import { isUuid } from "../id.ts";
 import type { Instance } from "./index.ts";
 import { instances } from "./instance.sql.ts";
 
-/** One that is being deleted is gone for everybody. Throws `instance_not_found`, and `forbidden` for somebody else's. */
+/**
+ * Loads an instance. Throws `instance_not_found`, also while it is being deleted, and `forbidden` for another user's
+ * instance.
+ */
 export async function loadInstance(db: Database, caller: Caller, id: string): Promise<Instance> {
-  // A tagged template, which Postgres prepares once: most requests come through here.
+  // A tagged template is prepared once by Postgres. Most requests run this statement.
   const [row] = isUuid(id) ? await db.sql`select * from instances where id = ${id} and deleted_at is null` : [];
   if (!row) throw new AppError("instance_not_found");
   const instance = Object.fromEntries(fields.map(([field, column]) => [field, row[column]])) as Instance;
-  // The driver hands 64-bit integers out as text.
+  // The driver returns 64-bit integers as text.
   instance.eventSeq = Number(instance.eventSeq);
   assertOwner(caller, instance.userId);
   return instance;
 }
 
-/** Names of the fields of `Instance`, with their columns. */
+/** The fields of `Instance` and their columns. */
 const fields = Object.entries(getTableColumns(instances)).map(([field, column]) => [field, column.name] as const);
 
-/** The user's own, newest first. */
+/** Lists a user's instances, the newest first. */
 export function listInstances(db: Database, userId: string): Promise<Instance[]> {
   return db.orm
     .select()
@@ -30,7 +33,7 @@ export function listInstances(db: Database, userId: string): Promise<Instance[]>
     .orderBy(desc(instances.createdAt), desc(instances.id));
 }
 
-/** All there are, and those that are connected. */
+/** Counts all instances, and the connected ones as `active`. */
 export async function countInstances(db: Database): Promise<{ total: number; active: number }> {
   const [row] = await db.sql<{ total: number; active: number }[]>`
     select count(*)::int as total, (count(*) filter (where status = 'connected'))::int as active

@@ -1,9 +1,9 @@
-/** What the app state says of one label, or of one thing that may carry it. The last word counts. */
+/** What the app state says about a label, or about something that may carry it. The last fact wins. */
 export type LabelFact =
   | {
       kind: "label";
       labelId: string;
-      /** May be empty of one that is deleted. */
+      /** May be empty for a deleted label. */
       name: string;
       color: number;
       predefinedId: string | null;
@@ -12,9 +12,9 @@ export type LabelFact =
   | {
       kind: "target";
       labelId: string;
-      /** JID, as the app state spells it. */
+      /** The JID in the app state. */
       chatId: string;
-      /** WhatsApp's id of a message; empty where the whole chat is meant. */
+      /** WhatsApp's id of a message; empty if the whole chat is meant. */
       messageId: string;
       labeled: boolean;
     };

@@ -5,37 +5,37 @@ import type { Instance } from "../instance/index.ts";
 import { chatJid } from "../message/history.ts";
 
 export interface Label {
-  /** WhatsApp's: a small number as text. */
+  /** WhatsApp's id: a small number as text. */
   id: string;
   name: string;
-  /** 0 to 19, an index into WhatsApp's own list of colors. */
+  /** 0 to 19, an index into WhatsApp's list of colors. */
   color: number;
-  /** Of the labels that every business account begins with. */
+  /** The id of a label that every business account starts with. */
   predefinedId: string | null;
 }
 
 export interface LabeledChat {
-  /** JID: by phone number where it is known, else the LID; `…@g.us` for groups. */
+  /** JID: the phone number if known, else the LID; `…@g.us` for groups. */
   id: string;
-  /** The best there is: address book or subject, business name, push name, number; else the JID. */
+  /** The best name known: address book or group subject, business name, push name, or phone number; else the JID. */
   name: string;
   isGroup: boolean;
 }
 
-/** Why there are no labels; also said by the session host, which knows it of the account that is linked now. */
+/** The error for accounts without labels. The session host, which knows the account that is linked now, uses it too. */
 export const noBusiness = () =>
-  new AppError("not_a_business", "labels are there on WhatsApp Business accounts only, and this is another one");
+  new AppError("not_a_business", "only WhatsApp Business accounts have labels, and this account is not one");
 
-/** Throws `not_a_business`, and `instance_not_connected` while nobody knows what account it will be. */
+/** Throws `not_a_business`, and `instance_not_connected` until an account has been linked. */
 export function assertBusiness(instance: Pick<Instance, "business" | "status">): void {
   if (instance.business) return;
   if (instance.business === false) throw noBusiness();
-  throw new AppError("instance_not_connected", "whether it has labels is known once an account is linked", {
+  throw new AppError("instance_not_connected", "link an account first: whether it has labels is not known yet", {
     data: { status: instance.status },
   });
 }
 
-/** The labels of an account as they were last told, in WhatsApp's order. */
+/** Lists the labels of an account, as last reported, in WhatsApp's order. */
 export async function readLabels(db: Database, instanceId: string): Promise<Label[]> {
   return await db.sql<Label[]>`
     select ${columns(db)} from labels where instance_id = ${instanceId} and deleted_at is null ${inOrder(db)}`;
@@ -43,17 +43,17 @@ export async function readLabels(db: Database, instanceId: string): Promise<Labe
 
 /** Throws `label_not_found`. */
 export async function findLabel(db: Database, instanceId: string, labelId: string): Promise<Label> {
-  // Anything else may be no text to Postgres.
+  // Other text may be invalid in Postgres.
   const [label] = /^[!-~]{1,64}$/.test(labelId)
     ? await db.sql<Label[]>`
         select ${columns(db)} from labels
         where instance_id = ${instanceId} and label_id = ${labelId} and deleted_at is null`
     : [];
-  if (!label) throw new AppError("label_not_found", `there is no label ${labelId}`);
+  if (!label) throw new AppError("label_not_found", `the label ${labelId} does not exist`);
   return label;
 }
 
-/** The labels of a chat, which is meant in any usual spelling. Throws `invalid_request` when it is none. */
+/** Returns the labels of a chat, given in any common notation. Throws `invalid_request` if it is not a chat. */
 export async function readChatLabels(
   db: Database,
   instanceId: string,
@@ -69,7 +69,7 @@ export async function readChatLabels(
   return { chatId: pair?.jid ?? jid, labels };
 }
 
-/** The chats that carry a label, by name. Throws `label_not_found`. */
+/** Lists the chats that carry a label, by name. Throws `label_not_found`. */
 export async function readLabeledChats(db: Database, instanceId: string, labelId: string): Promise<LabeledChat[]> {
   await findLabel(db, instanceId, labelId);
   return await db.sql<LabeledChat[]>`
@@ -87,5 +87,5 @@ export async function readLabeledChats(db: Database, instanceId: string, labelId
 }
 
 const columns = ({ sql }: Database) => sql`label_id as id, name, color, predefined_id as "predefinedId"`;
-/** Ids are numbers. */
+/** Label ids are numbers. */
 const inOrder = ({ sql }: Database) => sql`order by length(label_id), label_id`;

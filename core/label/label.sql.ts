@@ -2,7 +2,7 @@ import { index, integer, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-
 import { instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 
-/** The labels of a business account, as its app state has them: Baileys can write them and not read them. */
+/** The labels of a business account, from its app state. Baileys can write labels, but not read them. */
 export const labels = pgTable(
   "labels",
   {
@@ -12,20 +12,23 @@ export const labels = pgTable(
     /** WhatsApp's id: a small number as text. */
     labelId: text("label_id").notNull(),
     name: text().notNull(),
-    /** 0 to 19, an index into WhatsApp's own list of colors. */
+    /** 0 to 19, an index into WhatsApp's list of colors. */
     color: integer().notNull(),
-    /** Of the labels that every business account begins with. */
+    /** The id of a label that every business account starts with. */
     predefinedId: text("predefined_id"),
     updatedAt: instant("updated_at").notNull().defaultNow(),
-    /** Kept, because its id is not given out again: what carried it would seem to carry the new one. */
+    /**
+     * The row is kept because its id is not used again. Otherwise chats with the old label would seem to carry a new
+     * one.
+     */
     deletedAt: instant("deleted_at"),
   },
   (table) => [primaryKey({ columns: [table.instanceId, table.labelId] })],
 );
 
 /**
- * What carries which label, entry by entry as in the app state: a person's chat may stand here by number or by LID, or by both. A
- * label need not be known yet when something is said to carry it, and what carries one that was deleted is not taken away.
+ * Which chats and messages carry which label, entry by entry as in the app state. A person's chat may appear by number,
+ * by LID, or by both. An entry may come before its label, and entries of a deleted label are kept.
  */
 export const labelTargets = pgTable(
   "label_targets",
@@ -35,7 +38,7 @@ export const labelTargets = pgTable(
       .references(() => instances.id, { onDelete: "cascade" }),
     labelId: text("label_id").notNull(),
     chatId: text("chat_id").notNull(),
-    /** WhatsApp's id of a message; empty where the whole chat carries it. */
+    /** WhatsApp's id of a message; empty if the whole chat carries the label. */
     messageId: text("message_id").notNull().default(""),
   },
   (table) => [

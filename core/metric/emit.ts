@@ -4,16 +4,19 @@ import { takeEmf } from "./index.ts";
 
 type Settings = Pick<Config, "METRICS" | "QUEUE_PREFIX">;
 
-/** How often a process that lives long sends its metrics. */
+/** How often a long-lived process emits its metrics, in milliseconds. */
 const everyMs = 60_000;
 
-/** Writes what has changed to standard output, if this stage wants it: past the logger, whose fields CloudWatch would not look for. */
+/**
+ * Writes changed metrics to standard output if the stage wants them. They bypass the logger, because CloudWatch would
+ * not find them among its fields.
+ */
 export function emitMetrics(config: Settings, at: Date): void {
   const line = config.METRICS === "emf" ? takeEmf(config.QUEUE_PREFIX, at) : null;
   if (line) process.stdout.write(`${line}\n`);
 }
 
-/** For a process that lives long. */
+/** Emits metrics regularly, for a long-lived process. */
 export function startEmitting(config: Settings): { stop(): void } {
   const emit = () => emitMetrics(config, systemClock.now());
   const timer = setInterval(emit, everyMs);
@@ -26,7 +29,7 @@ export function startEmitting(config: Settings): { stop(): void } {
   };
 }
 
-/** For a function that is frozen between its calls: the same, which sends at the end of each of them. */
+/** Emits metrics at the end of each call, for a function that is frozen between calls. */
 export function emitting<Handler extends (...args: never[]) => Promise<unknown>>(handler: Handler): Handler {
   let settings: Settings | undefined;
   const wrapped = async (...args: Parameters<Handler>): Promise<unknown> => {
@@ -40,7 +43,7 @@ export function emitting<Handler extends (...args: never[]) => Promise<unknown>>
   return wrapped as Handler;
 }
 
-/** Undefined when the environment cannot be used: the handler has said so. */
+/** Returns undefined if the environment is invalid. The handler reports that error. */
 function readSettings(): Settings | undefined {
   try {
     return readConfig();

@@ -2,10 +2,10 @@ import type { Database } from "../db/index.ts";
 import { aliveMs } from "../shard/status.ts";
 import type { FleetGauge } from "./name.ts";
 
-/** More deliveries than these are not counted: an outage of days must not make each look expensive. */
+/** The limit of counted deliveries, so that an outage of days does not make each count expensive. */
 const countedDeliveries = 100_000;
 
-/** How all hosts together are, by the clock of the database. Each part is read from an index or from a small table. */
+/** Measures all hosts together, by the clock of the database. Each value comes from an index or a small table. */
 export async function readFleetGauges(db: Database): Promise<Record<FleetGauge, number>> {
   const [row] = await db.sql<Record<FleetGauge, number>[]>`
     with live as materialized (
@@ -30,6 +30,6 @@ export async function readFleetGauges(db: Database): Promise<Record<FleetGauge, 
           select created_at from events where shard = shards.id and emitted_at is null order by position limit 1) oldest
       ), 0)::float8 as "EventAge"
     from wanted`;
-  if (!row) throw new Error("a query without a group has no row");
+  if (!row) throw new Error("an aggregate query returned no row");
   return { ...row, EventAge: Math.max(0, row.EventAge) };
 }

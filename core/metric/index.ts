@@ -1,7 +1,7 @@
 import { type CounterName, type FleetGauge, type MetricName, metricCatalog, metricNamespace } from "./name.ts";
 
 const names = Object.keys(metricCatalog) as MetricName[];
-/** Of counters what was counted since the process began, and since it was last sent. */
+/** Counts since the process started, and since they were last emitted. */
 const totals = new Map<MetricName, number>();
 const unsent = new Map<MetricName, number>();
 
@@ -12,14 +12,15 @@ export function count(name: CounterName, by = 1): void {
   unsent.set(name, (unsent.get(name) ?? 0) + by);
 }
 
-/** Notes how much there is of something now, to be sent. Only for who measures the fleet: see the catalog. */
+/** Sets gauges of the fleet. Only the process that measures the fleet calls this: see the catalog. */
 export function measure(gauges: Readonly<Record<FleetGauge, number>>): void {
   for (const [name, value] of Object.entries(gauges) as [FleetGauge, number][]) unsent.set(name, value);
 }
 
 /**
- * What has changed since the last call as one line in CloudWatch's Embedded Metric Format, which CloudWatch Logs makes metrics of; null
- * when nothing has. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+ * Returns what has changed since the last call, as one line in CloudWatch's Embedded Metric Format, from which
+ * CloudWatch Logs creates metrics. Returns null if nothing has changed.
+ * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
 export function takeEmf(stage: string, at: Date): string | null {
   if (unsent.size === 0) return null;
@@ -39,8 +40,9 @@ export function takeEmf(stage: string, at: Date): string | null {
 const unitOf = (name: MetricName) => ("unit" in metricCatalog[name] ? metricCatalog[name].unit : "Count");
 
 /**
- * What this process has counted and the gauges as they are now, in Prometheus' text format 0.0.4. Names as `switchboard_leases_taken_total`.
- * A counter is there before it has counted anything, so that its first step can be seen. https://prometheus.io/docs/instrumenting/exposition_formats/
+ * Returns the counters of this process and the given gauges in Prometheus' text format 0.0.4, with names such as
+ * `switchboard_leases_taken_total`. A counter appears even at zero, so that its first increment is visible.
+ * https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 export function prometheusText(gauges: { readonly [Name in MetricName]?: number }): string {
   const lines = names.flatMap((name) => {

@@ -1,52 +1,53 @@
 /**
- * A counter counts what happened in each process, and its sum over all is the truth. A gauge `of` the `fleet` says the same wherever it is
- * asked: `functions/cron` measures it once a run from the database, and sends it to CloudWatch; no other process does. A gauge `of` a `host` is
- * that host's own, and is shown at its `/metrics` only: in CloudWatch, where nothing tells the hosts apart, it would mean nothing.
+ * A counter counts events per process; the sum over all processes is the total. A gauge of the `fleet` is the same for
+ * all processes: `functions/cron` measures it in the database once per run and sends it to CloudWatch, and nothing else
+ * does. A gauge of a `host` belongs to that host and appears only in its `/metrics`. In CloudWatch, where hosts are not
+ * distinguished, it would be meaningless.
  */
 type Declared = { help: string } & ({ kind: "counter" } | { kind: "gauge"; of: "fleet" | "host"; unit?: "Seconds" });
 
-/** Every metric there is: what the host shows at `/metrics`, what goes to CloudWatch, and what alarms look at. */
+/** All metrics: those that a host shows at `/metrics`, those that go to CloudWatch, and those that alarms use. */
 export const metricCatalog = {
   InstancesConnected: { kind: "gauge", of: "fleet", help: "Instances that are connected to WhatsApp" },
   InstancesPerHost: { kind: "gauge", of: "fleet", help: "Instances that should run, divided by the live hosts" },
-  HostsAlive: { kind: "gauge", of: "fleet", help: "Session hosts that have said within seconds that they are alive" },
+  HostsAlive: { kind: "gauge", of: "fleet", help: "Session hosts that have reported within the last seconds" },
   ShardsUnheld: {
     ...{ kind: "gauge", of: "fleet" },
     help: "Shards that no live host serves; 0 while an admin has stopped the hosts",
   },
-  CommandsWaiting: { kind: "gauge", of: "fleet", help: "Commands that are accepted and due and not done yet" },
+  CommandsWaiting: { kind: "gauge", of: "fleet", help: "Commands that are due and not finished" },
   DeliveriesWaiting: {
     ...{ kind: "gauge", of: "fleet" },
-    help: "Webhook deliveries that are still to succeed, counted up to 100000",
+    help: "Webhook deliveries that are pending, counted up to 100000",
   },
   EventAge: {
     ...{ kind: "gauge", of: "fleet", unit: "Seconds" },
     help: "Seconds that the oldest event has waited to leave the database",
   },
   HostInstances: { kind: "gauge", of: "host", help: "Instances that this host serves" },
-  HostInstancesConnected: { kind: "gauge", of: "host", help: "Of those, the ones that are connected to WhatsApp" },
+  HostInstancesConnected: { kind: "gauge", of: "host", help: "Instances of this host that are connected to WhatsApp" },
   HostShards: { kind: "gauge", of: "host", help: "Shards that this host holds" },
   HostCommands: {
     kind: "gauge",
     of: "host",
-    help: "Sends and mutations that this host has taken over and not finished",
+    help: "Sends and mutations that this host has claimed and not finished",
   },
   HostsStarted: { kind: "counter", help: "Starts of session hosts" },
-  LeasesTaken: { kind: "counter", help: "Leases of shards that were taken" },
-  LeasesLost: { kind: "counter", help: "Leases of shards that were lost, not given back" },
-  CommandsDone: { kind: "counter", help: "Commands that were done" },
+  LeasesTaken: { kind: "counter", help: "Shard leases that were acquired" },
+  LeasesLost: { kind: "counter", help: "Shard leases that were lost, not released" },
+  CommandsDone: { kind: "counter", help: "Commands that succeeded" },
   CommandsFailed: { kind: "counter", help: "Commands that failed" },
   ClientOutdated: {
     kind: "counter",
     help: "Times that WhatsApp refused the client version and no other one was known; at most one a minute",
   },
-  EventsRelayed: { kind: "counter", help: "Events that were brought to their queue" },
-  WebhooksSucceeded: { kind: "counter", help: "Attempts at webhooks that succeeded" },
-  WebhooksFailed: { kind: "counter", help: "Attempts at webhooks that failed" },
-  EventsSentOut: { kind: "counter", help: "Events that were sent to queues of their owners" },
-  EventQueueFailures: { kind: "counter", help: "Attempts to send events to queues of their owners that failed" },
-  ApiRequests: { kind: "counter", help: "Requests that the API has answered" },
-  ApiErrors: { kind: "counter", help: "Of those, the ones answered with a status of 500 or more" },
+  EventsRelayed: { kind: "counter", help: "Events that were sent to the event queue" },
+  WebhooksSucceeded: { kind: "counter", help: "Webhook attempts that succeeded" },
+  WebhooksFailed: { kind: "counter", help: "Webhook attempts that failed" },
+  EventsSentOut: { kind: "counter", help: "Events that were sent to their owners' queues" },
+  EventQueueFailures: { kind: "counter", help: "Failed attempts to send events to their owners' queues" },
+  ApiRequests: { kind: "counter", help: "API requests" },
+  ApiErrors: { kind: "counter", help: "API requests that were answered with a status of 500 or more" },
   IngressAccepted: { kind: "counter", help: "Commands from the ingress queue that were accepted" },
   IngressRejected: { kind: "counter", help: "Messages of the ingress queue that were rejected" },
 } as const satisfies Record<string, Declared>;
@@ -57,5 +58,5 @@ export type CounterName = NameOf<{ kind: "counter" }>;
 export type FleetGauge = NameOf<{ of: "fleet" }>;
 export type HostGauge = NameOf<{ of: "host" }>;
 
-/** In CloudWatch. Every metric has the one dimension `Stage`, the prefix of the queues. */
+/** The namespace in CloudWatch. Every metric has one dimension, `Stage`: the prefix of the queues. */
 export const metricNamespace = "Switchboard";

@@ -3,9 +3,9 @@ import { maxBatchBytes, maxBatchMessages } from "./batches.ts";
 export interface QueueMessage {
   /** JSON text, at most 1 MiB. */
   body: string;
-  /** Messages of one group keep their order. */
+  /** Messages with the same id keep their order. */
   groupId: string;
-  /** The same within five minutes is dropped by SQS. */
+  /** SQS drops a second message with the same id within five minutes. */
   deduplicationId: string;
 }
 
@@ -16,15 +16,16 @@ interface Waiting {
 }
 
 /**
- * Sends what is sent at the same time in one call, in the order in which it was sent: one call is under way at once, and what
- * comes meanwhile travels together in the next. One message alone does not wait. Where a process serves one request at a time, as a Lambda does, nothing changes; elsewhere a call costs more than its messages.
+ * Combines concurrent messages into batches, in order. One call is in progress at a time; messages that arrive
+ * meanwhile go together in the next. A single message does not wait. A Lambda serves one request at a time, so nothing
+ * changes for it; elsewhere a call costs more than its messages.
  */
 export class Batcher {
   readonly #sendBatch: (messages: QueueMessage[]) => Promise<number[]>;
   #waiting: Waiting[] = [];
   #calling = false;
 
-  /** `sendBatch` answers the indexes that were refused. */
+  /** `sendBatch` returns the indexes of refused messages. */
   constructor(sendBatch: (messages: QueueMessage[]) => Promise<number[]>) {
     this.#sendBatch = sendBatch;
   }

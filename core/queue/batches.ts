@@ -1,8 +1,14 @@
-/** SQS takes ten messages and 1 MiB in one call; the rest is for what it counts besides the bodies. */
+/**
+ * SQS accepts ten messages and 1 MiB per call. The difference is a margin for what SQS counts in addition to the
+ * bodies.
+ */
 export const maxBatchMessages = 10;
 export const maxBatchBytes = 1_000_000;
 
-/** What can travel in one call each, in order. `bodyOf` answers null for what travels with the others and is no message. */
+/**
+ * Splits items into batches of one call each, in order. `bodyOf` returns null for an item that is no message and only
+ * stays with its batch.
+ */
 export function* batches<Item>(items: Iterable<Item>, bodyOf: (item: Item) => string | null): Generator<Item[]> {
   let batch: Item[] = [];
   let messages = 0;

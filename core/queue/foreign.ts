@@ -2,27 +2,27 @@ import { QueueDoesNotExist, SendMessageBatchCommand, type SQSClient } from "@aws
 import type { QueueMessage } from "./batcher.ts";
 import { batchEntries, queueUrls } from "./sqs.ts";
 
-/** Queues that others read: by their whole names, or by URL. */
+/** Queues that other systems read, by full name or by URL. */
 export interface ForeignQueues {
-  /** Whether there is such a queue. */
+  /** Whether the queue exists. */
   exists(queue: string): Promise<boolean>;
   /**
-   * Sends up to ten at once. Answers which were refused, in order. Throws when the queue cannot be reached before `signal` says
-   * that it has had its time.
+   * Sends up to ten messages at once. Returns the refused ones, in order. Throws if the queue can't be reached before
+   * `signal` aborts.
    */
   send(queue: string, messages: readonly QueueMessage[], signal: AbortSignal): Promise<Refused[]>;
 }
 
 export interface Refused {
   index: number;
-  /** This queue will never take it: it is larger than its owner wants. */
-  forEver: boolean;
-  /** In SQS's words: `InvalidParameterValue: …`. */
+  /** The queue will never accept the message, for example because it exceeds the queue's size limit. */
+  permanent: boolean;
+  /** As SQS reports it: `InvalidParameterValue: …`. */
   reason: string;
 }
 
-/** What SQS says of a message, and not of the queue or of us. */
-const permanent = new Set(["InvalidParameterValue", "InvalidMessageContents"]);
+/** Error codes that concern the message, not the queue or our access. */
+const permanentCodes = new Set(["InvalidParameterValue", "InvalidMessageContents"]);
 
 export function openForeignQueues(client: SQSClient): ForeignQueues {
   const byName = queueUrls(client);
@@ -46,7 +46,7 @@ export function openForeignQueues(client: SQSClient): ForeignQueues {
       const { Failed = [] } = await client.send(command, { abortSignal });
       return Failed.map(({ Id, Code = "", Message = "the queue refused the message" }) => ({
         index: Number(Id),
-        forEver: permanent.has(Code),
+        permanent: permanentCodes.has(Code),
         reason: Code ? `${Code}: ${Message}` : Message,
       })).sort((a, b) => a.index - b.index);
     },

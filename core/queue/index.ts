@@ -23,12 +23,12 @@ import {
 } from "./name.ts";
 import { batchEntries, queueUrls } from "./sqs.ts";
 
-/** SQS, by the names of our queues. */
+/** SQS, by the short names of our queues. */
 export interface Queues {
   readonly client: SQSClient;
   url(name: string): Promise<string>;
   send(name: string, message: QueueMessage): Promise<void>;
-  /** Sends up to ten at once, in order. Answers the indexes that were refused. */
+  /** Sends up to ten messages at once, in order. Returns the indexes of refused ones. */
   sendBatch(name: string, messages: readonly QueueMessage[]): Promise<number[]>;
   /** Waits up to `waitSeconds` (at most 20) for up to ten messages. */
   receive(
@@ -36,7 +36,7 @@ export interface Queues {
     options: { waitSeconds: number; visibilitySeconds?: number; signal?: AbortSignal },
   ): Promise<Message[]>;
   remove(name: string, receiptHandles: readonly string[]): Promise<void>;
-  /** How many messages wait, and how many somebody works on: both about right, as SQS says. */
+  /** How many messages are waiting, and how many are being processed. SQS reports both approximately. */
   depth(name: string, signal: AbortSignal): Promise<{ waiting: number; inFlight: number }>;
 }
 
@@ -109,8 +109,8 @@ function visibilitySeconds(name: string): number {
 }
 
 /**
- * Makes the queues where no infrastructure code does: on one machine. On AWS they are declared in `infra`.
- * A message that was received five times without being removed goes to the dead-letter queue.
+ * Creates the queues of a local run. On AWS, `infra` declares them. A message that was received `maxReceives` times
+ * without being removed moves to the dead-letter queue.
  */
 export async function createQueues(queues: Queues, config: Config): Promise<void> {
   const names = [eventQueue, ingressQueue, ...Array.from({ length: config.SHARDS }, (_, shard) => commandQueue(shard))];

@@ -1,23 +1,23 @@
-/** Queues by name, behind the prefix of their stage, and how long each hides what somebody has taken. */
+/** The names of the queues, without the prefix of their stage, and how long a received message stays hidden. */
 
 export const eventQueue = "event.fifo";
-/** What others ask for, see `core/ingress`. */
+/** Commands from integrators, see `core/ingress`. */
 export const ingressQueue = "command-ingress.fifo";
 export const commandQueue = (shard: number) => `command-${shard}.fifo`;
 
-/** Six times the webhook function's timeout, as AWS advises for an event source. */
+/** Six times the timeout of the webhook function, as AWS recommends for event sources. */
 export const eventVisibilitySeconds = 6 * 60;
-/** What one run of the ingress function may take, and six times that. */
+/** Timeout of the ingress function; messages stay hidden six times as long. */
 export const ingressTimeoutSeconds = 30;
 export const ingressVisibilitySeconds = 6 * ingressTimeoutSeconds;
-/** A host takes commands over within milliseconds. If it dies meanwhile, its successor finds them in the database. */
+/** A host claims commands within milliseconds. If it dies before that, its successor finds them in the database. */
 export const commandVisibilitySeconds = 20;
 
-/** Every queue has a dead-letter queue beside it, of this name. */
+/** The name of a queue's dead-letter queue. */
 export const deadLetterQueue = (name: string) => name.replace(/\.fifo$/, "-dead.fifo");
 
-/** So often a message is received without being removed before it goes to the dead-letter queue. */
+/** After being received this often without being removed, a message moves to the dead-letter queue. */
 export const maxReceives = 5;
 
-/** What one run of the webhook function may take. */
+/** Timeout of the webhook function. */
 export const webhookTimeoutSeconds = 60;

@@ -6,15 +6,15 @@ import { AppError } from "../error.ts";
 import type { Logger } from "../log.ts";
 import { clientOf } from "../user/ip-ranges.ts";
 
-/** What the Gateway API's document says. */
+/** From the Gateway API's document. */
 export const windowSeconds = 15 * 60;
-/** So many used-up windows are remembered by a process. */
+/** How many exhausted windows a process remembers. */
 const rememberedSubjects = 10_000;
 
-/** How much a client may still ask; of several subjects, of the one that has the least left. */
+/** The remaining allowance of a client. With several subjects, that of the one with the least. */
 export interface Allowance {
   limit: number;
-  /** Requests that are left in the window. */
+  /** Remaining requests in the window. */
   remaining: number;
   /** Seconds until the window ends, rounded up. */
   resetSeconds: number;
@@ -27,15 +27,15 @@ interface Window {
 }
 
 /**
- * Counts requests of an address and of its key, or of its user where it came with a token, in windows of 15 minutes that
- * begin with a first request and that nothing prolongs. The counts are in the database, in one place for all processes.
+ * Counts requests per address and per key (or per user, with a token), in windows of 15 minutes that start with the
+ * first request and are never extended. The database holds the counts for all processes.
  */
 export class RateLimiter {
   readonly limit: number;
   readonly #deps: { db: Database; clock: Clock; log: Logger };
   /**
-   * Windows that are used up, until their end. Nothing opens one earlier: once it is known, a request over the limit costs
-   * neither a statement nor a look at its credentials.
+   * Exhausted windows, until they end. They never end early, so a request over the limit needs neither a statement nor
+   * a check of its credentials.
    */
   readonly #usedUp = new LRUCache<string, Window>({ max: rememberedSubjects });
 
@@ -48,16 +48,16 @@ export class RateLimiter {
     return this.#deps.clock.now();
   }
 
-  /** Of these subjects the windows that are known to be used up. */
+  /** Returns the known exhausted windows of these subjects. */
   known(subjects: readonly string[]): Window[] {
     const now = this.now();
     return subjects.flatMap((subject) => this.#usedUp.get(subject) ?? []).filter(({ endsAt }) => endsAt > now);
   }
 
-  /** Counts a request for all its subjects, in one statement. The table is unlogged: nobody waits for a disk. */
+  /** Counts a request for all its subjects, in one statement. The table is unlogged, so nothing waits for a disk. */
   async count(subjects: readonly string[]): Promise<Window[]> {
     const now = this.now().toISOString();
-    // In the order of the key: two requests wait for each other instead of locking each other out.
+    // Ordered by key, so that two requests wait for each other instead of deadlocking.
     const windows = await this.#deps.db.sql<Window[]>`
       insert into rate_windows as w (subject, used, ends_at)
       select subject, 1, ${now}::timestamptz + ${windowSeconds}::int * interval '1 second'
@@ -70,27 +70,27 @@ export class RateLimiter {
     return windows;
   }
 
-  /** A request is not refused because it cannot be counted. */
+  /** A request that can't be counted is allowed. */
   uncounted(error: unknown): void {
-    this.#deps.log.error({ err: error }, "a request could not be counted, and is not limited");
+    this.#deps.log.error({ err: error }, "can't count a request, so it is not limited");
   }
 }
 
-/** One request before its limit. It is counted once, when it is known who has made it. */
+/** The rate limit check of one request. The request is counted once, when its caller is known. */
 export class RateCount {
   readonly #limiter: RateLimiter;
   readonly #subjects: string[];
   #counting: Promise<void> | undefined;
-  /** What to tell the client; undefined before it is counted, and when it cannot be. */
+  /** Undefined until the request is counted, and if it can't be. */
   allowance: Allowance | undefined;
 
-  /** `ip` is where the request came from, if that is known. */
+  /** `ip` is the client's address, if known. */
   constructor(limiter: RateLimiter, ip: string | undefined) {
     this.#limiter = limiter;
     this.#subjects = [`ip:${ip === undefined ? "unknown" : clientOf(ip)}`];
   }
 
-  /** Says whose request it is, once the credentials have proved good: nobody else can use up the limit of a key. */
+  /** Adds the caller, once the credentials are verified: nobody else can use up the limit of a key. */
   by(caller: Caller): void {
     this.#subjects.push(caller.key ? `key:${caller.key.id}` : `user:${caller.userId}`);
   }
@@ -99,15 +99,15 @@ export class RateCount {
     return this.#counting !== undefined;
   }
 
-  /** Throws `rate_limited` if it is known already that there is nothing left; counts nothing. */
+  /** Throws `rate_limited` if a window is known to be exhausted. Counts nothing. */
   assertLeft(): void {
     const usedUp = this.#limiter.known(this.#subjects);
     if (usedUp.length > 0) this.#assertWithin(usedUp);
   }
 
   /**
-   * Counts the request, if that is not done yet. Throws `rate_limited`, with `retryAfter` in seconds. When the database cannot
-   * count, that is logged, and nobody is refused.
+   * Counts the request unless it is already counted. Throws `rate_limited`, with `retryAfter` in seconds. If the
+   * database can't count, that is logged and the request is allowed.
    */
   settle(): Promise<void> {
     this.#counting ??= this.#count();
@@ -122,7 +122,7 @@ export class RateCount {
 
   #assertWithin(windows: readonly Window[]): void {
     const { limit } = this.#limiter;
-    // All that are over the limit are equally full: of those the one that lasts longest counts.
+    // Subjects over the limit are equally full; among them, the longest window counts.
     const fill = ({ used }: Window) => Math.min(used, limit + 1);
     const fullest = Math.max(...windows.map(fill));
     const end = Math.max(...windows.filter((one) => fill(one) === fullest).map(({ endsAt }) => endsAt.getTime()));

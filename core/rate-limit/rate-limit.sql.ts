@@ -1,11 +1,14 @@
 import { index, integer, pgTable, text } from "drizzle-orm/pg-core";
 import { instant } from "../db/columns.ts";
 
-/** How many requests an address or a key has made in its window. Unlogged (see the migration): a crash forgets 15 minutes. */
+/**
+ * Requests of an address or a key in its window. The table is unlogged (see the migration), so a crash loses at most 15
+ * minutes.
+ */
 export const rateWindows = pgTable(
   "rate_windows",
   {
-    /** `ip:…`, `key:…` or, of a token, `user:…`. */
+    /** `ip:…`, `key:…`, or `user:…` for a token. */
     subject: text().primaryKey(),
     used: integer().notNull(),
     endsAt: instant("ends_at").notNull(),

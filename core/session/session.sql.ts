@@ -3,8 +3,8 @@ import { bytea, instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 
 /**
- * Credentials and Signal keys of a session, one row each, encrypted with the row's identity as additional data.
- * Only the holder of the shard's lease writes here.
+ * Credentials and Signal keys of a session, one row each, encrypted with the row's place as additional data. Only the
+ * holder of the shard's lease writes here.
  */
 export const sessionKeys = pgTable(
   "session_keys",
@@ -21,8 +21,8 @@ export const sessionKeys = pgTable(
 );
 
 /**
- * What was decrypted and committed but perhaps not yet acknowledged to WhatsApp. WhatsApp sends the same ciphertext
- * again after a crash, and Signal decrypts nothing twice: the second time the plaintext comes from here.
+ * Plaintexts that were decrypted and committed, but maybe not yet acknowledged to WhatsApp. After a crash WhatsApp
+ * sends the same ciphertext again, which Signal can't decrypt twice. The plaintext then comes from here.
  */
 export const sessionInbox = pgTable(
   "session_inbox",
@@ -31,9 +31,11 @@ export const sessionInbox = pgTable(
       .notNull()
       .references(() => instances.id, { onDelete: "cascade" }),
     waId: text("wa_id").notNull(),
-    /** SHA-256 of the ciphertext: a stanza can carry several, and a sender can choose another's id. */
+    /**
+     * SHA-256 of the ciphertext. A stanza can carry several, and a sender can choose an id that another sender used.
+     */
     hash: bytea().notNull(),
-    /** Encrypted: it may hold sender keys. */
+    /** Encrypted, because it may contain sender keys. */
     plaintext: bytea().notNull(),
     receivedAt: instant("received_at").notNull().defaultNow(),
   },

@@ -2,17 +2,17 @@ import { advisoryLock } from "../db/advisory-lock.ts";
 import type { Database } from "../db/index.ts";
 import { aliveMs } from "./status.ts";
 
-/** What an admin has set: whether hosts may hold shards, and how many hosts there are to hear of it. */
+/** Whether hosts may hold shards, as an admin has set it, and how many hosts are affected. */
 export interface FleetOrder {
   stopped: boolean;
-  /** That are alive. */
+  /** Hosts that are alive. */
   hosts: number;
 }
 
-/** From now on hosts hold no shard: those that do hand over as on SIGTERM, to nobody. */
+/** Makes all hosts release their shards, as on SIGTERM. No host takes them over. */
 export const stopFleet = (db: Database, byUser: string) => order(db, byUser, true);
 
-/** Hosts may hold shards again; each that took up its work before this gives it up once, one host after another. */
+/** Lets hosts hold shards again. Hosts that started before this restart once, one after another. */
 export const restartFleet = (db: Database, byUser: string) => order(db, byUser, false);
 
 async function order(db: Database, byUser: string, stopped: boolean): Promise<FleetOrder> {
@@ -26,24 +26,24 @@ async function order(db: Database, byUser: string, stopped: boolean): Promise<Fl
   return row ?? { stopped, hosts: 0 };
 }
 
-/** How the session hosts are, and whether every shard is served. */
+/** The state of the session hosts, and whether every shard is served. */
 export interface FleetState {
   stopped: boolean;
   hosts: {
-    /** That are known: one that was killed stays so for a day. */
+    /** Known hosts. A host that was killed stays known for a day. */
     total: number;
     alive: number;
-    /** Of those that are alive: give their shards back now. */
+    /** Live hosts that are releasing their shards. */
     draining: number;
   };
   shards: {
     total: number;
-    /** By a host that is alive. */
+    /** Shards that a live host holds. */
     held: number;
   };
 }
 
-/** By the clock of the database. */
+/** Reads the state by the clock of the database. */
 export async function readFleet(db: Database): Promise<FleetState> {
   const [row] = await db.sql<
     { stopped: boolean; total: number; alive: number; draining: number; shards: number; held: number }[]
@@ -65,12 +65,12 @@ export async function readFleet(db: Database): Promise<FleetState> {
   };
 }
 
-/** Beside the numbers of the shards, under which their leases are taken. */
+/** The second key of the lock on restarts. Shards have the numbers from 0. */
 const turnLock = -1;
 
 /**
- * Says of a host that it gives its shards back, unless another one that is alive does. False means: not now. So hosts that
- * are to begin anew do it one after another.
+ * Marks a host as draining, unless another live host is. Returns false in that case, so that hosts restart one after
+ * another.
  */
 export async function takeTurn(db: Database, host: string): Promise<boolean> {
   return await db.sql.begin(async (sql) => {

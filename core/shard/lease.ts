@@ -1,18 +1,19 @@
 import { advisoryLock } from "../db/advisory-lock.ts";
 import type { Database } from "../db/index.ts";
 
-/** The right to serve a shard, as it was granted. */
+/** A granted lease: the right to serve a shard. */
 export interface Grant {
   shard: number;
   epoch: number;
 }
 
-/** What a session host calls its connections to Postgres. */
+/** The name of a session host's connections to Postgres. */
 export const connectionName = (host: string) => `session-host ${host}`;
 
 /**
- * Takes a shard whose lease is free or has run out, under the next epoch. Undefined when somebody holds it, or when a
- * transaction of the last holder is still open: its outcome must be known before a successor reads what it wrote.
+ * Acquires a shard whose lease is free or has expired, under the next epoch. Returns undefined if another host holds
+ * it, or if a transaction of the last holder is still open: its outcome must be known before a successor reads what it
+ * wrote.
  */
 export async function acquireLease(
   db: Database,
@@ -35,9 +36,10 @@ export async function acquireLease(
 }
 
 /**
- * A host that is frozen, or cut off while its connections seem to live, may have left a transaction open, whose locks would keep
- * everybody from its instances. `idle_in_transaction_session_timeout` does not always end one: a statement of which Postgres
- * has heard the first half is no idling. What began under a lease that has run out is of no use.
+ * Terminates the open transactions of the last holder, whose locks would block its successor. A frozen host, or one
+ * that was cut off without closing its connections, may leave them. `idle_in_transaction_session_timeout` does not end
+ * all of them: while Postgres has received only part of a statement, the transaction is not idle. Whatever began under
+ * the expired lease is void.
  */
 async function endTransactionsOfLastHolder(db: Database, shard: number): Promise<void> {
   await db.sql`
@@ -46,7 +48,7 @@ async function endTransactionsOfLastHolder(db: Database, shard: number): Promise
       and datname = current_database() and usename = current_user`;
 }
 
-/** Prolongs leases that have not run out; answers the shards that were. What is missing has been lost. */
+/** Renews leases that have not expired and returns their shards. A missing shard has been lost. */
 export async function renewLeases(
   db: Database,
   host: string,
@@ -62,38 +64,44 @@ export async function renewLeases(
   return new Set(rows.map((row) => row.id));
 }
 
-/** Gives a shard back at once, so that its successor need not wait for the lease to run out. */
+/** Releases a shard at once, so that its successor does not wait for the lease to expire. */
 export async function releaseLease(db: Database, host: string, grant: Grant): Promise<void> {
   await db.sql`
     update shards set lease_until = null where id = ${grant.shard} and host = ${host} and epoch = ${grant.epoch}`;
 }
 
-/** What a host says of itself. */
+/** What a host reports about itself. */
 export interface HostReport {
   id: string;
   startedAt: Date;
   draining: boolean;
   version: string;
-  /** Milliseconds that one core was busy for it since it started. */
+  /** CPU time since the start, in milliseconds. */
   cpuMs: number;
   rssBytes: number;
 }
 
-/** What a host hears. Instants are seconds since 1970 by the clock of the database, to the microsecond. */
+/**
+ * The fleet as a host sees it when it reports. Instants are seconds since 1970 by the clock of the database, to the
+ * microsecond.
+ */
 export interface FleetSnapshot {
-  /** How many are alive and not about to give their shards back. */
+  /** Live hosts that are not draining. */
   hosts: number;
   shards: number;
-  /** Those that nobody holds now. */
+  /** Shards that no host holds. */
   free: number[];
-  /** Whether no host is to hold a shard. */
+  /** Whether an admin has stopped all hosts. */
   stopped: boolean;
-  /** Who took up its work before this is to begin anew; 0 when nobody ever was. */
+  /** Hosts that started before this instant must restart; 0 if no restart was ever requested. */
   restartAt: number;
   now: number;
 }
 
-/** Says that a host is alive, and answers how things are. Hosts that said nothing for `aliveMs` count as gone. */
+/**
+ * Reports that a host is alive, and returns the state of the fleet. Hosts that have not reported for `aliveMs` count as
+ * gone.
+ */
 export async function reportHost(db: Database, host: HostReport, aliveMs: number): Promise<FleetSnapshot> {
   const [cpuMs, rssBytes] = [Math.round(host.cpuMs), Math.round(host.rssBytes)];
   await db.sql`
@@ -111,18 +119,18 @@ export async function reportHost(db: Database, host: HostReport, aliveMs: number
       coalesce((select extract(epoch from restart_at) from fleet), 0)::float8 as "restartAt",
       extract(epoch from clock_timestamp())::float8 as now
     from shards`;
-  if (!row) throw new Error("a query without a group has no row");
+  if (!row) throw new Error("an aggregate query returned no row");
   return { ...row, free: row.free ?? [] };
 }
 
-/** Forgets a host that has stopped, and hosts that were not seen for a day. */
+/** Removes a host that has stopped, and hosts that have not reported for a day. */
 export async function forgetHost(db: Database, id: string): Promise<void> {
   await db.sql`delete from hosts where id = ${id} or seen_at < clock_timestamp() - interval '1 day'`;
 }
 
 /**
- * Frees the leases of hosts that are known to be dead, so that a host that starts again in place of one that was killed
- * need not wait for them to run out.
+ * Releases the leases of hosts that are known to be dead, so that a host that replaces a killed one does not wait for
+ * them to expire.
  */
 export async function releaseDeadHosts(db: Database, isDead: (host: string) => boolean): Promise<void> {
   const rows = await db.sql<

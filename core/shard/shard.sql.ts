@@ -1,7 +1,10 @@
 import { bigint, boolean, index, integer, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { instant } from "../db/columns.ts";
 
-/** The right of one host to serve a bucket of instances. `epoch` only grows: a holder of an older one is refused. */
+/**
+ * The lease of each shard: the right of one host to serve its instances. `epoch` only grows. Writes under an older
+ * epoch are refused.
+ */
 export const shards = pgTable("shards", {
   id: integer().primaryKey(),
   host: text(),
@@ -9,29 +12,29 @@ export const shards = pgTable("shards", {
   leaseUntil: instant("lease_until"),
 });
 
-/** Hosts that are alive, so that each takes its fair share of the shards. */
+/** Live hosts. Each takes a fair share of the shards. */
 export const hosts = pgTable(
   "hosts",
   {
     id: text().primaryKey(),
     startedAt: instant("started_at").notNull(),
     seenAt: instant("seen_at").notNull(),
-    /** While set, the host gives its shards back: it is about to stop or to begin anew. */
+    /** Set while the host releases its shards before it stops or restarts. */
     drainingSince: instant("draining_since"),
     version: text().notNull(),
-    /** Milliseconds that one core was busy for it since it started, and what it takes of memory; as it last said. */
+    /** CPU time since the start in milliseconds, and memory in bytes, as last reported. */
     cpuMs: bigint("cpu_ms", { mode: "number" }),
     rssBytes: bigint("rss_bytes", { mode: "number" }),
   },
   (table) => [index("hosts_seen").on(table.seenAt)],
 );
 
-/** What an admin wants of all session hosts; one row at most. */
+/** What an admin has set for all session hosts; one row at most. */
 export const fleet = pgTable("fleet", {
   id: boolean().primaryKey().default(true),
-  /** While set, hosts hold no shard. */
+  /** While set, hosts hold no shards. */
   stopped: boolean().notNull().default(false),
-  /** A host that took up its work before this gives it up once and begins anew, one host after another. */
+  /** Hosts that started before this instant restart once, one after another. */
   restartAt: instant("restart_at"),
   byUser: uuid("by_user"),
   updatedAt: instant("updated_at").notNull(),

@@ -1,33 +1,33 @@
 import type { Database } from "../db/index.ts";
 
-/** A host that has not said for so long that it is alive counts as gone. Milliseconds. */
+/** A host that has not reported for this long counts as gone. Milliseconds. */
 export const aliveMs = 8_000;
 
 export interface HostStatus {
   id: string;
   version: string;
   startedAt: Date;
-  /** When it last said that it is alive. */
+  /** When the host last reported. */
   seenAt: Date;
-  /** Seconds since it started. */
+  /** Seconds since the start. */
   age: number;
   alive: boolean;
-  /** It gives its shards back: it is about to stop or to begin anew. */
+  /** Whether the host is releasing its shards before it stops or restarts. */
   draining: boolean;
-  /** Seconds that one core was busy for it since it started, and what it takes of memory; null before it has said so. */
+  /** CPU seconds since the start, and memory in bytes. Null before the first report. */
   cpuSeconds: number | null;
   rssBytes: number | null;
-  /** Those that it holds now. */
+  /** The shards that the host holds now. */
   shards: number[];
 }
 
 export interface ShardCounts {
   total: number;
-  /** Held by some host now. */
+  /** Shards that a host holds now. */
   held: number;
 }
 
-/** The session hosts that are known, the oldest first, and how the shards are shared out. By the clock of the database. */
+/** Lists the known session hosts, the oldest first, and counts the held shards, by the clock of the database. */
 export async function readHosts(db: Database): Promise<{ hosts: HostStatus[]; shards: ShardCounts }> {
   const [hosts, [shards]] = await Promise.all([
     db.sql<HostStatus[]>`

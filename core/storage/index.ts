@@ -17,10 +17,10 @@ import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { type Config, endpointCredentials } from "../config.ts";
 import { defined } from "../object.ts";
 
-/** What is known of an object without reading it. */
+/** The metadata of an object. */
 export interface StoredObject {
   contentType: string;
-  /** The header that it was stored with. */
+  /** The header stored with the object. */
   contentDisposition: string | undefined;
   /** Bytes. */
   size: number;
@@ -29,30 +29,33 @@ export interface StoredObject {
 interface PutOptions {
   contentType: string;
   contentDisposition?: string;
-  /** Bytes. */
+  /** Bytes. Required if the body is a stream. */
   size?: number;
 }
 
 /**
- * The bucket in which media is staged, both ways. Keys are `media/<instance id>/<message id>` and
+ * The bucket in which media is staged, in both directions. Keys are `media/<instance id>/<message id>` and
  * `upload/<instance id>/<upload id>`.
  */
 export interface Storage {
   readonly client: S3Client;
-  /** `size` in bytes must be known when `body` is a stream. */
+  /** Stores an object. */
   put(key: string, body: Buffer | Readable, options: PutOptions): Promise<void>;
-  /** Throws `NoSuchKey` of the SDK. */
+  /** Throws the SDK's `NoSuchKey`. */
   get(key: string): Promise<StoredObject & { body: Readable }>;
-  /** Undefined when there is no such object. */
+  /** Returns undefined if the object does not exist. */
   head(key: string): Promise<StoredObject | undefined>;
-  /** Every object whose key begins so. */
+  /** Lists all objects whose keys begin with the prefix. */
   list(prefix: string): AsyncIterable<{ key: string; storedAt: Date }>;
   remove(key: string): Promise<void>;
-  /** Removes every object whose key begins so. */
+  /** Removes all objects whose keys begin with the prefix. */
   removeAll(prefix: string): Promise<void>;
-  /** A URL that downloads the object, for `seconds`, with these headers in place of the stored ones. */
+  /** Returns a URL that downloads the object for `seconds`, with these headers instead of the stored ones. */
   presign(key: string, seconds: number, headers?: { contentType: string; contentDisposition: string }): Promise<string>;
-  /** A URL that takes the object by PUT, for `seconds`, in exactly this size and only with the headers that are answered. */
+  /**
+   * Returns a URL that accepts the object by PUT for `seconds`, in exactly this size and with exactly the returned
+   * headers.
+   */
   presignPut(
     key: string,
     seconds: number,

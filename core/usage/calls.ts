@@ -12,8 +12,8 @@ interface Waiting {
 }
 
 /**
- * Counts calls of the API. One statement is on its way at a time; what comes meanwhile travels together in the next, so that
- * a busy process costs few statements and one that answers a request at a time waits for nobody.
+ * Counts API calls. One statement is in progress at a time; calls that arrive meanwhile go together in the next. A busy
+ * process needs few statements, and a process with one request at a time never waits for another.
  */
 export class CallCounter {
   readonly #deps: { db: Database; clock: Clock; log: Logger };
@@ -26,10 +26,9 @@ export class CallCounter {
   }
 
   /**
-   * Resolves when the call is counted: no process of ours that dies takes it along. That the server's disk has it is not
-   * waited for, which would cost a reading call most of its time; a crash of Postgres itself may forget the calls of the
-   * last second. It never rejects: a call is not refused because it cannot be counted. What the
-   * database does not take is logged and stays uncounted.
+   * Resolves when the call is counted in the database, so that it survives the death of this process. It does not wait
+   * for the server's disk, which would cost a reading call most of its time; a crash of Postgres may lose the calls of
+   * the last second. Never rejects: a call that can't be counted is logged, and not refused.
    */
   count(userId: string, instanceId: string = noInstance): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -45,7 +44,7 @@ export class CallCounter {
       try {
         await this.#write(batch);
       } catch (error) {
-        this.#deps.log.error({ err: error, calls: batch.length }, "calls could not be counted");
+        this.#deps.log.error({ err: error, calls: batch.length }, "can't count API calls");
       }
       for (const { counted } of batch) counted();
     }
@@ -53,7 +52,7 @@ export class CallCounter {
   }
 
   async #write(batch: readonly Waiting[]): Promise<void> {
-    // In the order of the key: two processes in one lane wait for each other instead of locking each other out.
+    // Ordered by key, so that two processes in one lane wait for each other instead of deadlocking.
     await this.#deps.db.sql`
       insert into usage (user_id, instance_id, slot, lane, api_calls)
       select user_id, instance_id, date_bin('15 minutes', at, timestamptz '2000-01-01Z'), ${this.#lane}::smallint, count(*)

@@ -7,15 +7,15 @@ import { AppError } from "../error.ts";
 export const periods = ["today", "week", "month", "year", "all"] as const;
 export type Period = (typeof periods)[number];
 
-/** Whole days in the time zone, today among them. */
+/** Whole days in the time zone, including today. */
 const daysOf: Record<Period, number | null> = { today: 1, week: 7, month: 30, year: 365, all: null };
 
-/** What is asked for. Times are those of a time zone: the one given, else the user's own, else UTC. */
+/** The requested period. Times are in the given time zone, else the user's, else UTC. */
 export interface UsageRequest {
   period: Period;
   /** IANA name. */
   timeZone?: string | undefined;
-  /** Whose time zone it is when none is given. */
+  /** Whose time zone is the default. */
   userId: string;
 }
 
@@ -24,22 +24,23 @@ export interface Usage {
   messagesReceived: number;
   mediaSent: number;
   mediaReceived: number;
-  /** Bytes, both ways. */
+  /** Bytes, in both directions. */
   totalMediaSize: number;
   apiCalls: number;
   webhookSent: number;
 }
 
 export interface UsageDay extends Pick<Usage, "messagesSent" | "messagesReceived" | "mediaSent" | "mediaReceived"> {
-  /** The instant at which it begins in the time zone. */
+  /** The instant when the day begins in the time zone. */
   date: Date;
 }
 
 type Deps = { db: Database; clock: Clock };
 
 /**
- * What a user's instances did and what the user called. The total counts those that were deleted since, and calls that were
- * about none; the list has those there are, the newest first. Throws `invalid_request` for an unknown time zone.
+ * Returns the usage of a user's instances, and the user's API calls. The total includes deleted instances and calls
+ * without an instance; the list has the existing instances, the newest first. Throws `invalid_request` for an unknown
+ * time zone.
  */
 export async function userUsage(
   deps: Deps,
@@ -62,8 +63,8 @@ export async function userUsage(
 }
 
 /**
- * What an instance did and what was called about it, whoever called, with its days that had messages, the oldest first.
- * Throws `invalid_request` for an unknown time zone.
+ * Returns the usage of an instance and the calls about it by any caller, with the days that had messages, the oldest
+ * first. Throws `invalid_request` for an unknown time zone.
  */
 export async function instanceUsage(
   deps: Deps,
@@ -91,7 +92,7 @@ export interface SystemUsage {
   usage: Usage;
 }
 
-/** What everybody together has and did. Throws `invalid_request` for an unknown time zone. */
+/** Returns the usage of all users together. Throws `invalid_request` for an unknown time zone. */
 export async function systemUsage(deps: Deps, request: UsageRequest): Promise<SystemUsage> {
   type Counts = Record<"instances" | "connected" | "users" | "enabled", number>;
   const [row] = await inZone(deps.db.sql<(Usage & Counts)[]>`
@@ -102,7 +103,7 @@ export async function systemUsage(deps: Deps, request: UsageRequest): Promise<Sy
       (select count(*) from users)::int as users,
       (select count(*) from users where disabled_at is null)::int as enabled
     from usage where slot >= (select start from period)`);
-  if (!row) throw new Error("an aggregate has no row");
+  if (!row) throw new Error("an aggregate query returned no row");
   return {
     instances: { total: row.instances, active: row.connected },
     users: { total: row.users, active: row.enabled },
@@ -110,14 +111,14 @@ export async function systemUsage(deps: Deps, request: UsageRequest): Promise<Sy
   };
 }
 
-/** The sums of all counts, named as in `Usage`. As doubles, which the driver reads as numbers and which are exact to 2^53. */
+/** The sums of all counts, named as in `Usage`. The driver reads doubles as numbers; they are exact up to 2^53. */
 const sums = (sql: postgres.Sql) => sql`
   coalesce(sum(messages_sent), 0)::float8 as "messagesSent", coalesce(sum(messages_received), 0)::float8 as "messagesReceived",
   coalesce(sum(media_sent), 0)::float8 as "mediaSent", coalesce(sum(media_received), 0)::float8 as "mediaReceived",
   coalesce(sum(media_size), 0)::float8 as "totalMediaSize", coalesce(sum(api_calls), 0)::float8 as "apiCalls",
   coalesce(sum(webhook_sent), 0)::float8 as "webhookSent"`;
 
-/** One row: `zone`, and `start`, the instant at which the period begins. */
+/** One row: `zone`, and `start`, the instant when the period begins. */
 function period({ db: { sql }, clock }: Deps, { period, timeZone, userId }: UsageRequest): postgres.PendingQuery<[]> {
   const days = daysOf[period];
   const zone = sql`coalesce(${timeZone ?? null}::text, (select time_zone from users where id = ${userId}), 'UTC')`;
@@ -129,8 +130,8 @@ function period({ db: { sql }, clock }: Deps, { period, timeZone, userId }: Usag
 }
 
 /**
- * The instant at which the date `day` begins in the time zone `zone`, both columns. Where clocks are set back over midnight
- * there are two such midnights, and Postgres names the later.
+ * The instant when the date `day` begins in the time zone `zone`; both are columns. Where clocks are set back over
+ * midnight, that date has two midnights, and Postgres returns the later one.
  */
 function startOf(sql: postgres.Sql, day: "day" | "first"): postgres.PendingQuery<[]> {
   const midnight = sql`${sql(day)}::timestamp at time zone zone`;
@@ -151,12 +152,12 @@ function total(rows: readonly Usage[]): Usage {
   };
 }
 
-/** Reports a time zone that JavaScript knows and Postgres does not as the caller's mistake. */
+/** Reports a time zone that JavaScript knows and Postgres does not as `invalid_request`. */
 async function inZone<Row>(query: Promise<Row>): Promise<Row> {
   try {
     return await query;
   } catch (error) {
     if (sqlState(error) !== sqlStates.invalidParameter) throw error;
-    throw new AppError("invalid_request", "timeZone: is not known", { cause: error });
+    throw new AppError("invalid_request", "timeZone: unknown time zone", { cause: error });
   }
 }

@@ -6,12 +6,12 @@ import { AppError } from "../error.ts";
 import { findUser } from "./find.ts";
 import type { Tokens } from "./token.ts";
 
-/** The last use is kept to the minute, so that a busy key is not a busy row. */
+/** The resolution of a key's last use, so that a busy key does not make a busy row. */
 const lastUseResolutionMs = 60_000;
 
 /**
- * Who a token stands for. `ip` is the address the connection came from.
- * Throws `expired_token`, `invalid_credentials` and `ip_not_allowed`.
+ * Returns the caller of a token. `ip` is the address of the connection. Throws `expired_token`, `invalid_credentials`
+ * and `ip_not_allowed`.
  */
 export async function callerOfToken(
   deps: { db: Database; tokens: Tokens },
@@ -20,7 +20,8 @@ export async function callerOfToken(
 ): Promise<Caller> {
   const { userId, tokensFrom } = await deps.tokens.verify(token);
   const user = await findUser(deps.db, userId);
-  if (!user || user.disabledAt) throw new AppError("invalid_credentials", "the user of this token is gone or disabled");
+  if (!user || user.disabledAt)
+    throw new AppError("invalid_credentials", "the user of this token was deleted or disabled");
   if (user.tokensFrom?.getTime() !== tokensFrom?.getTime()) {
     throw new AppError("invalid_credentials", "the password was changed after this token was issued");
   }
@@ -29,15 +30,15 @@ export async function callerOfToken(
 }
 
 /**
- * Who a key stands for. `ip` is the address the connection came from.
- * Throws `invalid_credentials` (unknown, revoked, expired, user disabled) and `ip_not_allowed`.
+ * Returns the caller of a key. `ip` is the address of the connection. Throws `invalid_credentials` (unknown, revoked or
+ * expired key, disabled user) and `ip_not_allowed`.
  */
 export async function callerOfKey(
   deps: { db: Database; clock: Clock },
   key: string,
   ip: string | undefined,
 ): Promise<Caller> {
-  // A tagged template, which Postgres prepares once: every request comes through here.
+  // A tagged template is prepared once by Postgres. Every request runs this statement.
   const [row] = await deps.db.sql<KeyRow[]>`
     select k.id, k.user_id, k.permissions, k.ip_ranges, k.expires_at, k.revoked_at, k.last_used_at, u.role, u.disabled_at,
       u.ip_ranges as user_ip_ranges
@@ -47,7 +48,7 @@ export async function callerOfKey(
   if (!row || row.revoked_at || row.disabled_at || expired) {
     throw new AppError("invalid_credentials", "the API key is not valid");
   }
-  await assertFrom(ip, row.ip_ranges, "the API key may not be used from this address");
+  await assertFrom(ip, row.ip_ranges, "this API key does not allow your IP address");
   await assertFrom(ip, row.user_ip_ranges);
   await noteUse(deps.db, row.id, row.last_used_at, now);
   return {
@@ -57,7 +58,10 @@ export async function callerOfKey(
   };
 }
 
-/** Throws `ip_not_allowed` unless the address is in these ranges. Few keys and users have any. */
+/**
+ * Throws `ip_not_allowed` unless the address is in the ranges. Loads the module on demand, because few keys and users
+ * have ranges.
+ */
 async function assertFrom(ip: string | undefined, ranges: string[] | null, details?: string): Promise<void> {
   if (!ranges) return;
   const { assertAddress } = await import("./ip-ranges.ts");
@@ -77,7 +81,7 @@ interface KeyRow {
   user_ip_ranges: string[] | null;
 }
 
-/** Skips a row that another request is about to write: it writes the same minute. */
+/** Skips the row if another request is writing it, because that request writes the same minute. */
 async function noteUse(db: Database, keyId: string, lastUsedAt: Date | null, now: Date): Promise<void> {
   const stale = new Date(now.getTime() - lastUseResolutionMs);
   if (lastUsedAt && lastUsedAt > stale) return;

@@ -8,13 +8,13 @@ export const keyName = singleLine.trim().min(1).max(200);
 export const userSearch = singleLine.trim().max(200);
 export const emailAddress = z.email().max(254);
 
-/** Of a password that is set; at login any that is not longer is compared. */
+/** For new passwords. Login compares any password up to the maximum length. */
 export const minPasswordLength = 8;
 export const newPassword = z.string().min(minPasswordLength).max(maxPasswordLength);
 
 const maxRanges = 100;
 
-/** CIDRs or single addresses, in normal form and each once. None, and null, is anywhere. */
+/** CIDRs or single addresses, normalized and without duplicates. Empty or null allows any address. */
 export const allowedIps = z
   .array(
     z
@@ -30,11 +30,11 @@ export const allowedIps = z
   .max(maxRanges)
   .nullable()
   .transform((ranges) => (ranges === null || ranges.length === 0 ? null : [...new Set(ranges)]))
-  .meta({ description: "CIDRs or single addresses, IPv4 or IPv6; none is anywhere" });
+  .meta({ description: "CIDRs or single addresses, IPv4 or IPv6. None allows any address." });
 
 /**
- * The IANA name of a time zone. Refused is what Postgres reads otherwise: offsets, whose sign it takes the other way round,
- * and abbreviations (`BST` is British there, and of Bangladesh here).
+ * The IANA name of a time zone. Names that Postgres reads differently are refused: offsets, whose sign it inverts, and
+ * abbreviations (`BST` is British there and Bangladeshi here).
  */
 export const timeZone = z
   .string()
@@ -44,7 +44,7 @@ export const timeZone = z
     "must be the IANA name of a time zone",
   )
   .nullable()
-  .meta({ description: "IANA name, as Europe/Berlin; null is UTC" });
+  .meta({ description: "IANA name, such as Europe/Berlin. Null is UTC." });
 
 function isTimeZone(name: string): boolean {
   try {

@@ -11,7 +11,7 @@ export async function findUser(db: Database, userId: string): Promise<User | und
   return user;
 }
 
-/** Whatever the id looks like. Throws `user_not_found`. */
+/** Loads a user by an id that may have any form. Throws `user_not_found`. */
 export async function loadUser(db: Database, userId: string): Promise<User> {
   const user = isUuid(userId) ? await findUser(db, userId) : undefined;
   if (!user) throw new AppError("user_not_found");

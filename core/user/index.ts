@@ -25,26 +25,26 @@ export type UserDeps = KeyDeps;
 type Orm = Database["orm"];
 
 /** Taken before the first admin is created, so that two starts at once create one. */
-const firstAdminLock = sql`select pg_advisory_xact_lock(${advisoryLock.firstUser})`;
+const firstAdminLock = sql`select pg_advisory_xact_lock(${advisoryLock.firstAdmin})`;
 
 export interface NewUser {
   email: string;
-  /** Without one, the user can only use keys. */
+  /** Without a password, the user can only use keys. */
   password?: string | undefined;
   firstName?: string | undefined;
   lastName?: string | undefined;
   role?: Role | undefined;
-  /** CIDRs; null is anywhere. */
+  /** CIDRs; null allows any address. */
   ipRanges?: string[] | null | undefined;
   /** IANA name; null is UTC. */
   timeZone?: string | null | undefined;
-  /** Checked (`assertEventQueue`). */
+  /** Already checked (`assertEventQueue`). */
   eventQueue?: string | null | undefined;
 }
 
 /**
- * Makes a user and a first key; where somebody asks for it, the key allows no more, from nowhere else and for no longer than
- * what it is asked with. Throws `already_exists` when the address is taken.
+ * Creates a user and a first key. If a caller requests it, the key has no more permissions, IP ranges or lifetime than
+ * the caller's. Throws `already_exists` if the email address is taken.
  */
 export async function createUser(
   deps: UserDeps,
@@ -85,20 +85,20 @@ async function insertUser(
     })
     .onConflictDoNothing({ target: users.email })
     .returning();
-  if (!user) throw new AppError("already_exists", "there is a user with this e-mail address");
+  if (!user) throw new AppError("already_exists", "a user with this email address exists");
   return { user, apiKey: await createApiKey(deps, { userId: user.id, ...key }, tx) };
 }
 
 export interface FirstAdmin {
   user: User;
   apiKey: ApiKey;
-  /** Only when it was generated here: nobody can read it again. */
+  /** Set only if it was generated here. It can't be read again. */
   generatedPassword: string | null;
 }
 
 /**
- * Makes the first admin when there is none, and answers null when there is. Two at once make one.
- * Without an e-mail address it is `admin@switchboard.local`.
+ * Creates the first admin, and returns null if there is an admin already. Concurrent calls create one. The default
+ * email address is `admin@switchboard.local`.
  */
 export async function ensureFirstAdmin(
   deps: UserDeps,

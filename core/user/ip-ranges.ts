@@ -3,11 +3,12 @@ import ipaddr from "ipaddr.js";
 import { AppError } from "../error.ts";
 
 /**
- * A CIDR or a single address in its one normal form, `203.0.113.0/24` or `2001:db8::1/128`: host bits cleared, IPv6 as in
- * RFC 5952, an IPv4 address mapped into IPv6 as the IPv4 address. Undefined when it is neither.
+ * Normalizes a CIDR or a single address, for example to `203.0.113.0/24` or `2001:db8::1/128`: host bits are cleared,
+ * IPv6 is written as in RFC 5952, and an IPv4 address mapped into IPv6 becomes the IPv4 address. Returns undefined for
+ * other text.
  */
 export function normalRange(text: string): string | undefined {
-  // Only the full spellings: `ipaddr` also reads `127.1` and octal numbers, which others read otherwise.
+  // Only full spellings: `ipaddr` also reads `127.1` and octal numbers, which other software reads differently.
   const [, spelled = "", suffix] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text.trim()) ?? [];
   const version = isIP(spelled);
   if (version === 0) return undefined;
@@ -26,7 +27,7 @@ function networkOf(address: ipaddr.IPv4 | ipaddr.IPv6, bits: number): string {
   return `${kind.networkAddressFromCIDR(`${address}/${bits}`)}/${bits}`;
 }
 
-/** Whether an address is in one of the CIDRs; an IPv4 address mapped into IPv6 counts as the IPv4 address. */
+/** Whether an address is in one of the CIDRs. An IPv4 address mapped into IPv6 counts as the IPv4 address. */
 export function ipInRanges(ip: string | undefined, ranges: readonly string[]): boolean {
   if (!ip || !ipaddr.isValid(ip)) return false;
   const address = ipaddr.process(ip);
@@ -36,7 +37,7 @@ export function ipInRanges(ip: string | undefined, ranges: readonly string[]): b
   });
 }
 
-/** Whether each of the inner CIDRs lies within one of the outer ones. */
+/** Whether each inner CIDR is within one of the outer CIDRs. */
 export function rangesWithin(inner: readonly string[], outer: readonly string[]): boolean {
   return inner.every((range) => {
     const [network, bits] = ipaddr.parseCIDR(range);
@@ -47,18 +48,18 @@ export function rangesWithin(inner: readonly string[], outer: readonly string[])
   });
 }
 
-/** What stands for the caller behind an address: an IPv6 client has a whole /64 to call from. */
+/** Returns what identifies the client behind an address: an IPv6 client has a whole /64. */
 export function clientOf(ip: string): string {
   if (!ipaddr.isValid(ip)) return ip;
   const address = ipaddr.process(ip);
   return address.kind() === "ipv4" ? address.toString() : networkOf(address, 64);
 }
 
-/** Throws `ip_not_allowed` unless the address is in these ranges; null is anywhere. */
+/** Throws `ip_not_allowed` unless the address is in the ranges. Null allows any address. */
 export function assertAddress(
   ipRanges: string[] | null,
   ip: string | undefined,
-  details = "this user may not call from this address",
+  details = "this user does not allow your IP address",
 ): void {
   if (!ipRanges || ipInRanges(ip, ipRanges)) return;
   throw new AppError("ip_not_allowed", details);

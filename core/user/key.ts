@@ -19,21 +19,21 @@ export interface NewApiKey {
   userId: string;
   name: string;
   permissions: Permission[];
-  /** CIDRs; null is anywhere. */
+  /** CIDRs; null allows any address. */
   ipRanges?: string[] | null;
   expiresAt?: Date | null;
 }
 
 export interface ApiKey {
   id: string;
-  /** The key itself: shown to its owner and to nobody else. */
+  /** The key itself, shown only to its owner. */
   key: string;
   name: string;
   permissions: Permission[];
   createdAt: Date;
 }
 
-/** Makes a key: a random UUID (122 bits of chance), kept by hash to find it and sealed to show it. */
+/** Creates a key: a random UUID (122 random bits), stored as a hash to find it and sealed to show it. */
 export async function createApiKey(
   deps: KeyDeps,
   wanted: NewApiKey,
@@ -56,13 +56,13 @@ export async function createApiKey(
   return { id, key, name: wanted.name, permissions: wanted.permissions, createdAt };
 }
 
-/** Of a user's keys those that work: neither revoked nor expired. */
+/** Selects a user's valid keys: neither revoked nor expired. */
 export const workingKeys = (userId: string, now: Date) =>
   and(eq(apiKeys.userId, userId), isNull(apiKeys.revokedAt), or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, now)));
 
 /**
- * The user's key that allows the most and lasts the longest, of several the oldest: what login answers with. Thus a key that
- * was rotated does not come before its successor, nor a narrow one before a full one.
+ * Returns the user's key that allows the most and lasts the longest, the oldest of several. Login returns this key. A
+ * rotated key therefore does not come before its successor, nor a limited key before a full one.
  */
 export async function firstApiKey(deps: KeyDeps, userId: string): Promise<{ id: string; key: string } | null> {
   const [row] = await deps.db.orm
@@ -79,7 +79,7 @@ export async function firstApiKey(deps: KeyDeps, userId: string): Promise<{ id: 
   return row ? { id: row.id, key: deps.vault.open(row.ciphertext, sealedPlace.apiKey(row.id)).toString() } : null;
 }
 
-/** Revokes at once; a revoked key never works again. Answers whether there was such a key. */
+/** Revokes a key at once and for good. Returns whether the key existed. */
 export async function revokeApiKey(deps: KeyDeps, owner: { userId: string; keyId: string }): Promise<boolean> {
   const rows = await deps.db.orm
     .update(apiKeys)

@@ -14,14 +14,14 @@ type LoginDeps = KeyDeps & { tokens: Tokens };
 export interface Login {
   token: string;
   user: User;
-  /** Null when the user has no key that works. */
+  /** Null if the user has no valid key. */
   apiKey: string | null;
 }
 
 /**
- * `ip` is the address the connection came from. Throws `invalid_credentials`, the same and after the same work whether the
- * address is unknown, the password wrong or the user disabled; `rate_limited` after too many of those, whatever the password;
- * and `ip_not_allowed` to somebody who has the password.
+ * Logs a user in. `ip` is the address of the connection. Throws `invalid_credentials`, after the same work whether the
+ * email address is unknown, the password wrong or the user disabled; `rate_limited` after too many failures, whatever
+ * the password; and `ip_not_allowed` if the password is right but the address is not allowed.
  */
 export async function login(
   deps: LoginDeps,
@@ -32,7 +32,7 @@ export async function login(
   const [user] = await deps.db.orm.select().from(users).where(eq(users.email, email.toLowerCase()));
   const right = await isPasswordOf(user, password);
   if (!user || !right || user.disabledAt) {
-    throw new AppError("invalid_credentials", "the e-mail address or the password is wrong");
+    throw new AppError("invalid_credentials", "the email address or the password is wrong");
   }
   await wasRight();
   assertAddress(user.ipRanges, ip);
@@ -42,15 +42,15 @@ export async function login(
 }
 
 /**
- * Sets another password and ends all tokens that were issued before; answers with a new one. Guesses of the current password
- * count as failed logins do. Throws `invalid_credentials` and `rate_limited`.
+ * Sets a new password, invalidates all earlier tokens, and returns a new token. Wrong guesses of the current password
+ * count as failed logins. Throws `invalid_credentials` and `rate_limited`.
  */
 export async function changePassword(
   deps: LoginDeps,
   request: { userId: string; currentPassword: string; newPassword: string; ip: string | undefined },
 ): Promise<string> {
   const user = await findUser(deps.db, request.userId);
-  if (!user) throw new AppError("invalid_credentials", "the user is gone");
+  if (!user) throw new AppError("invalid_credentials", "the user was deleted");
   const wasRight = await countAttempt(deps, { email: user.email, ip: request.ip });
   if (!(await isPasswordOf(user, request.currentPassword))) throw wrongPassword();
   await wasRight();
@@ -64,15 +64,15 @@ export async function changePassword(
 
 const wrongPassword = () => new AppError("invalid_credentials", "the current password is wrong");
 
-/** With no password to compare, of nobody or of a user who has none, it works as long. */
+/** Takes equally long without a password to compare: for an unknown user, and for a user without a password. */
 const isPasswordOf = (user: User | undefined, password: string) =>
   verifyPassword(password, user && user.passwordHash !== noPassword ? user.passwordHash : undefined);
 
-/** Now, but in any case later than it was: two changes within a millisecond are two. */
+/** Now, but always later than the stored value, so that two changes within a millisecond differ. */
 export const laterTokensFrom = (clock: Clock) =>
   sql`greatest(${clock.now().toISOString()}::timestamptz, ${users.tokensFrom} + interval '1 millisecond')`;
 
-/** Only while the password is the one that was compared: another may have been set meanwhile. */
+/** Replaces the hash only if it is still the one that was compared. The password may have been changed meanwhile. */
 async function replaceHash(
   deps: KeyDeps,
   compared: User,

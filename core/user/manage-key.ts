@@ -8,42 +8,42 @@ import { ipInRanges, rangesWithin } from "./ip-ranges.ts";
 import { type ApiKey, createApiKey, firstApiKey, type KeyDeps, revokeApiKey, workingKeys } from "./key.ts";
 import { apiKeys } from "./user.sql.ts";
 
-/** What there is to know about a key but the key itself. */
+/** All properties of a key except the key itself. */
 export type KeyRecord = Omit<InferSelectModel<typeof apiKeys>, "hash" | "ciphertext" | "revokedAt">;
 
-/** Who asks, and from where. */
+/** The caller and their address. */
 export interface Asking {
   caller: Caller;
   ip: string | undefined;
 }
 
-/** What a key allows: its permissions, from where and for how long; null is anywhere and for ever. */
+/** What a key allows: permissions, addresses and expiry. Null is any address, or no expiry. */
 export type Limits = Pick<KeyRecord, "permissions" | "ipRanges" | "expiresAt">;
 
-/** What a key allows that nobody wished otherwise. */
+/** The default permissions of a key. */
 export const keyPermissions: readonly Permission[] = ["read", "write"];
 
-/** Of the permissions those that the caller has, with the limits of the caller's own key. */
+/** Reduces permissions to those of the caller, with the limits of the caller's key. */
 export const limitedTo = (caller: Caller, permissions: readonly Permission[]): Limits => ({
   permissions: permissions.filter((permission) => caller.permissions.has(permission)),
   ipRanges: caller.key?.ipRanges ?? null,
   expiresAt: caller.key?.expiresAt ?? null,
 });
 
-/** Throws `forbidden` when a key with these limits would allow more than what it is asked with. */
+/** Throws `forbidden` if a key with these limits would allow more than the caller's credentials. */
 function assertWithin(caller: Caller, limits: Limits): void {
   const own = caller.key;
   const more = limits.permissions.find((permission) => !caller.permissions.has(permission));
-  if (more) throw new AppError("forbidden", `these credentials do not have the permission "${more}" to give`);
+  if (more) throw new AppError("forbidden", `these credentials can't grant the permission "${more}", which they lack`);
   if (own?.ipRanges && !(limits.ipRanges && rangesWithin(limits.ipRanges, own.ipRanges))) {
-    throw new AppError("forbidden", "the key that is used is limited to IP ranges; this would allow others");
+    throw new AppError("forbidden", "the key in use is limited to IP ranges, and these are outside of them");
   }
   if (own?.expiresAt && !(limits.expiresAt && limits.expiresAt <= own.expiresAt)) {
-    throw new AppError("forbidden", "the key that is used expires sooner");
+    throw new AppError("forbidden", "the key in use expires sooner");
   }
 }
 
-/** Throws `invalid_request` when the caller would be shut out by a list of its own, unless that is meant. */
+/** Throws `invalid_request` if the ranges would shut out the caller, unless `force` is set. */
 export function assertNotShutOut(
   asking: Asking,
   ranges: string[] | null | undefined,
@@ -52,21 +52,21 @@ export function assertNotShutOut(
   if (!ranges || force || ipInRanges(asking.ip, ranges)) return;
   throw new AppError(
     "invalid_request",
-    `allowedIps: your own address, ${asking.ip ?? "which is not known"}, is not among them: you would shut yourself out. Give "force": true if you mean it`,
+    `allowedIps: your own address (${asking.ip ?? "unknown"}) is not included, so you would lose access. Set "force": true to do it anyway`,
   );
 }
 
-/** Whose keys are meant: the caller's own, or an admin's choice. Throws `forbidden` and `user_not_found`. */
+/** Returns the owner of the keys: the caller, or any user for an admin. Throws `forbidden` and `user_not_found`. */
 async function ownerOf(deps: KeyDeps, caller: Caller, userId: string | undefined) {
   if (userId !== undefined && userId !== caller.userId && !isAdmin(caller)) {
-    throw new AppError("forbidden", "these are somebody else's keys");
+    throw new AppError("forbidden", "these keys belong to another user");
   }
   return loadUser(deps.db, userId ?? caller.userId);
 }
 
 const { hash: _hash, ciphertext: _ciphertext, revokedAt: _revokedAt, ...shown } = getTableColumns(apiKeys);
 
-/** The keys that work, oldest first. Throws `forbidden` and `user_not_found`. */
+/** Lists the valid keys, the oldest first. Throws `forbidden` and `user_not_found`. */
 export async function listKeys(deps: KeyDeps, caller: Caller, userId: string | undefined): Promise<KeyRecord[]> {
   const owner = await ownerOf(deps, caller, userId);
   return deps.db.orm
@@ -81,13 +81,14 @@ export interface WantedKey {
   permissions?: Permission[] | undefined;
   ipRanges?: string[] | null | undefined;
   expiresAt?: Date | null | undefined;
-  /** Whose it is; the caller's own by default. */
+  /** The owner. Default: the caller. */
   userId?: string | undefined;
 }
 
 /**
- * Makes a key; what is not said is as narrow as what the caller uses. Throws `forbidden` when it would allow more, or is for
- * somebody else and the caller no admin; `invalid_request` and `user_not_found`.
+ * Creates a key. Limits that are not given default to those of the caller's credentials. Throws `forbidden` if the key
+ * would allow more than these, or if it is for another user and the caller is not an admin; `invalid_request` and
+ * `user_not_found`.
  */
 export async function makeKey(deps: KeyDeps, caller: Caller, wanted: WantedKey): Promise<ApiKey & KeyRecord> {
   const owner = await ownerOf(deps, caller, wanted.userId);
@@ -103,7 +104,7 @@ export async function makeKey(deps: KeyDeps, caller: Caller, wanted: WantedKey):
     throw new AppError("invalid_request", "expiresAt: must be in the future");
   }
   if (limits.permissions.includes("admin") && owner.role !== "admin") {
-    throw new AppError("invalid_request", 'permissions: "admin" is only for keys of admins');
+    throw new AppError("invalid_request", 'permissions: only keys of admins can have "admin"');
   }
   const made = await createApiKey(deps, { userId: owner.id, name: wanted.name, ...limits });
   return { ...made, ...limits, userId: owner.id, lastUsedAt: null };
@@ -113,15 +114,15 @@ export interface KeyChanges {
   keyId: string;
   userId?: string | undefined;
   name?: string | undefined;
-  /** CIDRs; null is anywhere. */
+  /** CIDRs; null allows any address. */
   ipRanges?: string[] | null | undefined;
-  /** Whether the key in use may be limited to ranges that the caller is not in. */
+  /** Allows ranges for the key in use that exclude the caller. */
   force?: boolean | undefined;
 }
 
 /**
- * Changes what is given of a key. Throws `key_not_found`; `forbidden` when new ranges would leave a key that allows more than
- * what the caller uses; `invalid_request` when they shut out the caller, who uses this very key.
+ * Changes the given properties of a key. Throws `key_not_found`; `forbidden` if new ranges would make the key allow
+ * more than the caller's credentials; `invalid_request` if they would shut out the caller, who uses this key.
  */
 export async function changeKey(deps: KeyDeps, asking: Asking, changes: KeyChanges): Promise<KeyRecord> {
   const { caller } = asking;
@@ -149,9 +150,9 @@ export async function removeKey(deps: KeyDeps, caller: Caller, which: { keyId: s
 }
 
 /**
- * Puts a new key in the place of the one that is used or, with a token, of the one that login shows: with its name,
- * permissions, ranges and expiry. The old one works for `overlapSeconds` more, if it does not end sooner anyway.
- * Throws `key_not_found` when there is none, and `invalid_credentials` to the second of two who rotate the same.
+ * Replaces the key in use or, with a token, the key that login returns. The new key has the same name, permissions,
+ * ranges and expiry. The old key works for `overlapSeconds` more, unless it expires sooner. Throws `key_not_found` if
+ * there is none, and `invalid_credentials` if the key was rotated meanwhile.
  */
 export async function rotateKey(
   deps: KeyDeps,
@@ -159,7 +160,7 @@ export async function rotateKey(
   options: { name?: string | undefined; overlapSeconds: number },
 ): Promise<{ apiKey: string; previousValidUntil: Date | null }> {
   const keyId = caller.key?.id ?? (await firstApiKey(deps, caller.userId))?.id;
-  if (!keyId) throw new AppError("key_not_found", "there is no key to rotate: make one");
+  if (!keyId) throw new AppError("key_not_found", "there is no key to rotate: create one");
   return deps.db.orm.transaction(async (tx) => {
     const now = deps.clock.now();
     const current = and(eq(apiKeys.id, keyId), workingKeys(caller.userId, now));

@@ -14,7 +14,7 @@ import { type Asking, assertNotShutOut } from "./manage-key.ts";
 import { hashPassword } from "./password.ts";
 import { users } from "./user.sql.ts";
 
-/** The newest first; `search` is a part of the e-mail address or of a name, in upper or lower case. */
+/** Lists users, the newest first. `search` matches part of the email address or of a name, in any case. */
 export async function listUsers(
   db: Database,
   page: PageRequest & { search?: string | undefined },
@@ -34,36 +34,39 @@ export async function listUsers(
   return { users: rows, pagination: pagination(page, rows.length, total) };
 }
 
-/** What users may change of themselves. */
+/** The properties that users may change themselves. */
 export interface OwnChanges {
   firstName?: string | undefined;
   lastName?: string | undefined;
   /** IANA name; null is UTC. */
   timeZone?: string | null | undefined;
-  /** CIDRs; null is anywhere. */
+  /** CIDRs; null allows any address. */
   ipRanges?: string[] | null | undefined;
-  /** A queue for the events of all instances without one of their own, checked (`assertEventQueue`); null is none. */
+  /**
+   * A queue for the events of all instances without their own queue, already checked (`assertEventQueue`); null is
+   * none.
+   */
   eventQueue?: string | null | undefined;
-  /** Whether ranges that the caller is not in are meant. */
+  /** Allows ranges that exclude the caller. */
   force?: boolean | undefined;
 }
 
 export interface UserChanges extends OwnChanges {
   role?: Role | undefined;
   disabled?: boolean | undefined;
-  /** In clear. Ends all tokens of the user. */
+  /** Plaintext. Invalidates all tokens of the user. */
   password?: string | undefined;
 }
 
-/** Throws `invalid_request` when the caller would be shut out. */
+/** Throws `invalid_request` if the caller would be shut out. */
 export function updateMe(deps: KeyDeps, asking: Asking, changes: OwnChanges): Promise<User> {
   const { firstName, lastName, timeZone, ipRanges, eventQueue, force } = changes;
   return updateUser(deps, asking, asking.caller.userId, { firstName, lastName, timeZone, ipRanges, eventQueue, force });
 }
 
 /**
- * Changes what is given. Throws `user_not_found`; `conflict` when no enabled admin would be left; `invalid_request` when the
- * caller would be shut out.
+ * Changes the given properties. Throws `user_not_found`; `conflict` if no enabled admin would be left;
+ * `invalid_request` if the caller would be shut out.
  */
 export async function updateUser(deps: KeyDeps, asking: Asking, userId: string, changes: UserChanges): Promise<User> {
   const { id } = await loadUser(deps.db, userId);
@@ -87,7 +90,7 @@ export async function updateUser(deps: KeyDeps, asking: Asking, userId: string, 
   });
 }
 
-/** Two admins who take each other's place away at once: the second waits here, and then is the last. */
+/** Locks all enabled admins, so that of two admins who demote each other at the same time, the second fails. */
 async function assertNotLastAdmin(tx: Database["orm"], userId: string): Promise<void> {
   const admins = await tx
     .select({ id: users.id })
@@ -96,22 +99,22 @@ async function assertNotLastAdmin(tx: Database["orm"], userId: string): Promise<
     .orderBy(asc(users.id))
     .for("update");
   if (admins.length === 1 && admins[0]?.id === userId) {
-    throw new AppError("conflict", "this is the last admin who is not disabled");
+    throw new AppError("conflict", "this is the last enabled admin");
   }
 }
 
 /**
- * Removes a user with keys and counts of usage. Throws `user_not_found`; `conflict` for oneself, for the last admin, and while
- * there is an instance of the user's or a command that still names the user.
+ * Deletes a user with keys and usage. Throws `user_not_found`; `conflict` for the caller, for the last admin, and while
+ * the user has instances or a command still references the user.
  */
 export async function deleteUser(deps: KeyDeps, asking: Asking, userId: string): Promise<void> {
   const { id } = await loadUser(deps.db, userId);
-  if (id === asking.caller.userId) throw new AppError("conflict", "nobody can delete themselves");
+  if (id === asking.caller.userId) throw new AppError("conflict", "you can't delete yourself");
   try {
     await deps.db.orm.transaction(async (tx) => {
       await assertNotLastAdmin(tx, id);
       const [owned] = await tx.select({ id: instances.id }).from(instances).where(eq(instances.userId, id)).limit(1);
-      if (owned) throw new AppError("conflict", "the user has instances, or some that are still being removed");
+      if (owned) throw new AppError("conflict", "the user has instances, or their removal is not finished");
       await tx.delete(users).where(eq(users.id, id));
     });
   } catch (error) {
@@ -119,7 +122,7 @@ export async function deleteUser(deps: KeyDeps, asking: Asking, userId: string):
     if (sqlState(cause) !== sqlStates.foreignKeyViolation) throw error;
     throw new AppError(
       "conflict",
-      "commands of the user on others' instances are still kept: disable the user instead",
+      "commands of the user on other users' instances are still stored: disable the user instead",
       {
         cause: error,
       },

@@ -1,23 +1,26 @@
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from "node:crypto";
 
-/** OWASP's password storage cheat sheet: N=2^15, r=8, p=3 is one of its equivalent minima, at 32 MiB. */
+/** OWASP's password storage cheat sheet lists N=2^15, r=8, p=3 among its equivalent minima. It needs 32 MiB. */
 const current = { ln: 15, r: 8, p: 3 };
 const saltBytes = 16;
 const hashBytes = 32;
 
 const encoded = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9_-]+)\$([A-Za-z0-9_-]+)$/;
 
-/** Longer ones are refused before they are hashed, so that nobody makes us work on megabytes. */
+/** Longer passwords are refused before hashing, so that nobody can make us hash megabytes. */
 export const maxPasswordLength = 1024;
 
-/** `$scrypt$ln=15,r=8,p=3$<salt>$<hash>` (base64url): the parameters travel with the hash, so they can be raised later. */
+/**
+ * Returns `$scrypt$ln=15,r=8,p=3$<salt>$<hash>` (base64url). The hash carries its parameters, so that they can be
+ * raised later.
+ */
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(saltBytes);
   const hash = await derive(password, salt, current, hashBytes);
   return `$scrypt$${parameters(current)}$${salt.toString("base64url")}$${hash.toString("base64url")}`;
 }
 
-/** Compares in constant time. With no hash (an unknown user) it works as long and answers false. */
+/** Compares in constant time. Without a hash (an unknown user) it takes equally long and returns false. */
 export async function verifyPassword(password: string, stored: string | undefined): Promise<boolean> {
   const match = encoded.exec(stored ?? nobody);
   if (!match) return false;
@@ -32,12 +35,12 @@ export async function verifyPassword(password: string, stored: string | undefine
   return timingSafeEqual(given, expected) && stored !== undefined;
 }
 
-/** Whether a hash was made under weaker parameters than those of today. */
+/** Whether a hash was made with weaker parameters than the current ones. */
 export function needsRehash(stored: string): boolean {
   return !stored.startsWith(`$scrypt$${parameters(current)}$`);
 }
 
-/** A hash that no password has: of a user who can only use keys. */
+/** A hash that no password matches, for users who can only use keys. */
 export const noPassword = "!";
 
 const parameters = (cost: typeof current) => `ln=${cost.ln},r=${cost.r},p=${cost.p}`;

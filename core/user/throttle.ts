@@ -4,26 +4,26 @@ import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { clientOf } from "./ip-ranges.ts";
 
-/** How many failures within the window are free, of an account and of an address behind which many people may sit. */
+/** Allowed failures within the window: per account, and per address, behind which many people may be. */
 export const accountFailures = 5;
 export const addressFailures = 20;
 export const failureWindowSeconds = 15 * 60;
-/** The first block; each failure after it doubles the next. */
+/** The first block. Each further failure doubles the next one. */
 export const firstBlockSeconds = 60;
 export const longestBlockSeconds = 15 * 60;
 
 export interface Attempt {
-  /** The address that was given, whether or not there is such a user: the answer must not tell. */
+  /** The given address, whether or not such a user exists. The response must not reveal that. */
   email: string;
-  /** Where the connection came from; only the account is counted when it is not known. */
+  /** The address of the connection. If it is unknown, only the account is counted. */
   ip: string | undefined;
 }
 
 /**
- * Counts a try to log in, before the password is looked at: guesses that come together are counted one after another, so
- * none gets past the limit while another is being hashed. Answers what to call when the password was right: that clears
- * the account's failures and takes the try back from the address's.
- * Throws `rate_limited`, with `retryAfter` in seconds; what is refused is not counted.
+ * Counts a login attempt before the password is checked. Concurrent guesses are counted one after another, so none
+ * passes the limit while another is being hashed. Returns a function to call if the password is right: it clears the
+ * account's failures and takes this attempt back from the address.
+ * Throws `rate_limited`, with `retryAfter` in seconds. Refused attempts are not counted.
  */
 export async function countAttempt(
   deps: { db: Database; clock: Clock },
@@ -38,7 +38,7 @@ export async function countAttempt(
   const over = sql`greatest(f.since, f.blocked_until) <= ${now} - ${failureWindowSeconds}::int * interval '1 second'`;
   const blockSeconds = sql`
     least(${firstBlockSeconds}::int * 2 ^ least(f.failures + 1 - (${most}), 10), ${longestBlockSeconds}::int)`;
-  // In the order of the key, so that two attempts wait for each other instead of locking each other out.
+  // Ordered by key, so that two attempts wait for each other instead of deadlocking.
   const counted = await sql`
     insert into login_failures as f (subject, failures, since)
     select subject, 1, ${now} from ${subjects} tried (subject)
@@ -67,7 +67,10 @@ async function refusal(
   return new AppError("rate_limited", `too many failed logins: try again in ${retryAfter} s`, { data: { retryAfter } });
 }
 
-/** An address that goes on failing stays known for it: its block ends, but the next failure brings the longer one. */
+/**
+ * Forgives an attempt. An address with too many failures keeps them: its block ends, but the next failure brings a
+ * longer one.
+ */
 async function forgive(deps: { db: Database; clock: Clock }, account: Buffer, address: Buffer | undefined) {
   const { sql } = deps.db;
   const now = sql`${deps.clock.now().toISOString()}::timestamptz`;

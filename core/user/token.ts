@@ -15,12 +15,12 @@ export interface TokenDeps {
   ids: Ids;
 }
 
-/** Most callers have a key: the library is loaded for the first token. */
+/** Loaded for the first token, because most callers use a key. */
 const library = () => import("jose");
 
 /** Short-lived tokens of users who logged in with a password. */
 export interface Tokens {
-  /** `tokensFrom` is the user's, as read with the password that was right; it goes into the token. */
+  /** Issues a token. `tokensFrom` is the user's, as read with the password, and becomes part of the token. */
   issue(vault: Vault, userId: string, tokensFrom?: Date | null): Promise<string>;
   /** Throws `expired_token` and `invalid_credentials`. */
   verify(token: string): Promise<TokenClaims>;
@@ -28,7 +28,7 @@ export interface Tokens {
 
 export interface TokenClaims {
   userId: string;
-  /** The user's when the token was issued. Another one now means that it was issued before, to the millisecond. */
+  /** The user's `tokensFrom` when the token was issued. If the user's value has changed, the token is invalid. */
   tokensFrom: Date | null;
 }
 
@@ -36,11 +36,11 @@ const algorithm = "EdDSA";
 const issuer = "switchboard";
 const audience = "switchboard-api";
 const lifetimeSeconds = 60 * 60;
-/** Milliseconds since 1970. `iat` has seconds and another host's clock: too coarse to tell before from after. */
+/** Milliseconds since 1970. `iat` has only seconds, and comes from another host's clock. */
 const fromClaim = "from";
-/** How long a process goes on with the signing keys it knows. An unknown `kid` makes it look sooner. */
+/** How long a process uses cached signing keys. An unknown `kid` shortens this. */
 const keysFreshMs = 60_000;
-/** Tokens with an invented `kid` make us look no oftener than this. */
+/** Minimum time between look-ups, so that tokens with an invented `kid` don't cause more. */
 const keysRetryMs = 1_000;
 
 type KeyRow = typeof signingKeys.$inferSelect;
@@ -66,7 +66,7 @@ export function createTokens(deps: TokenDeps): Tokens {
         await addSigningKey(deps, vault, { unlessAny: true });
         [newest] = await keys(0);
       }
-      if (!newest) throw new Error("there is no signing key, although one was just made");
+      if (!newest) throw new Error("no signing key was found, although one was just created");
       const jwk = JSON.parse(
         vault.open(newest.privateCiphertext, sealedPlace.signingKey(newest.kid)).toString(),
       ) as Jose.JWK;
@@ -107,12 +107,12 @@ export function createTokens(deps: TokenDeps): Tokens {
   };
 }
 
-/** Makes a new key that signs from now on; tokens of the older keys stay valid. Answers its `kid`. */
+/** Creates a new signing key. Tokens of older keys stay valid. Returns the key's `kid`. */
 export function rotateSigningKey(deps: TokenDeps, vault: Vault): Promise<string> {
   return addSigningKey(deps, vault, { unlessAny: false });
 }
 
-/** Two processes that find none make one: the lock lets the second see the first's. */
+/** The lock lets concurrent processes that find no key create only one. */
 async function addSigningKey(deps: TokenDeps, vault: Vault, options: { unlessAny: boolean }): Promise<string> {
   const jose = await library();
   const pair = await jose.generateKeyPair(algorithm, { crv: "Ed25519", extractable: true });
@@ -132,7 +132,7 @@ async function addSigningKey(deps: TokenDeps, vault: Vault, options: { unlessAny
   return kid;
 }
 
-/** Newest first. */
+/** The newest first. */
 function loadKeys(db: Database): Promise<KeyRow[]> {
   return db.orm.select().from(signingKeys).orderBy(desc(signingKeys.createdAt), desc(signingKeys.kid));
 }

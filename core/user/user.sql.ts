@@ -6,7 +6,7 @@ export const users = pgTable(
   "users",
   {
     id: uuid().primaryKey(),
-    /** Lower case. */
+    /** Lowercase. */
     email: text().notNull(),
     firstName: text("first_name").notNull().default(""),
     lastName: text("last_name").notNull().default(""),
@@ -15,13 +15,13 @@ export const users = pgTable(
       .notNull()
       .default("user"),
     disabledAt: instant("disabled_at"),
-    /** CIDRs from which the user may call, with a token or a key; null is anywhere. */
+    /** CIDRs from which the user may call, with a token or a key. Null allows any address. */
     ipRanges: jsonb("ip_ranges").$type<string[]>(),
-    /** IANA name; the days of statistics begin at its midnight. Null is UTC. */
+    /** IANA name, for the beginning of days in statistics. Null is UTC. */
     timeZone: text("time_zone"),
-    /** Queue that gets the events of the instances that have none of their own. */
+    /** Queue for the events of instances without their own queue. */
     eventQueue: text("event_queue"),
-    /** Tokens that were issued before are no longer valid. */
+    /** Tokens issued before this are invalid. */
     tokensFrom: instant("tokens_from"),
     createdAt: instant("created_at").notNull().defaultNow(),
     updatedAt: instant("updated_at").notNull().defaultNow(),
@@ -37,12 +37,12 @@ export const apiKeys = pgTable(
       .notNull()
       .references(() => users.id, { onDelete: "cascade" }),
     name: text().notNull(),
-    /** SHA-256 of the key: keys are 128 bits of chance or more, so a plain hash resists guessing. */
+    /** SHA-256 of the key. Keys have at least 122 random bits, so a plain hash resists guessing. */
     hash: bytea().notNull(),
-    /** The key itself, encrypted: login answers with it. */
+    /** The key itself, encrypted. Login returns it. */
     ciphertext: bytea().notNull(),
     permissions: jsonb().$type<("read" | "write" | "admin")[]>().notNull(),
-    /** CIDRs from which the key may be used; null is anywhere. */
+    /** CIDRs from which the key may be used. Null allows any address. */
     ipRanges: jsonb("ip_ranges").$type<string[]>(),
     expiresAt: instant("expires_at"),
     lastUsedAt: instant("last_used_at"),
@@ -55,21 +55,21 @@ export const apiKeys = pgTable(
   ],
 );
 
-/** Failed logins of late, by the address that was tried and by the network address that tried. */
+/** Recent failed logins, by attempted email address and by network address. */
 export const loginFailures = pgTable(
   "login_failures",
   {
-    /** `email:<address>` or `ip:<address>`, hashed: what strangers type is nothing to keep. */
+    /** `email:<address>` or `ip:<address>`, hashed, so that text from strangers is not stored. */
     subject: bytea().primaryKey(),
     failures: integer().notNull(),
-    /** The failures are counted since then. */
+    /** Failures are counted from this time on. */
     since: instant("since").notNull(),
     blockedUntil: instant("blocked_until"),
   },
   (table) => [index("login_failures_since").on(table.since)],
 );
 
-/** Ed25519 keys that sign our tokens; the newest signs, all that are kept verify. */
+/** Ed25519 keys that sign tokens. The newest signs; all stored keys verify. */
 export const signingKeys = pgTable("signing_keys", {
   kid: text().primaryKey(),
   publicJwk: jsonb("public_jwk").$type<Record<string, unknown>>().notNull(),

@@ -167,7 +167,7 @@ test("what the database cannot count is served, and logged", async () => {
   const ask = limitedTo(1);
   for (let i = 0; i < 2; i++) expect(await ask(list, withKey())).toMatchObject({ status: 200, limit: null });
   await api.db.sql`alter table away rename to rate_windows`;
-  expect(api.logged().filter((line) => line.includes("could not be counted, and is not limited"))).toHaveLength(2);
+  expect(api.logged().filter((line) => line.includes("can't count a request, so it is not limited"))).toHaveLength(2);
 });
 
 test("windows that have ended are removed", async () => {

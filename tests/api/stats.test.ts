@@ -148,7 +148,7 @@ describe("calls", () => {
       await api.db.sql`alter table usage drop constraint full_disk`;
     }
     const lines = api.logged().slice(before);
-    expect(lines.filter((line) => line.includes("calls could not be counted"))).toHaveLength(1);
+    expect(lines.filter((line) => line.includes("can't count API calls"))).toHaveLength(1);
   });
 });
 

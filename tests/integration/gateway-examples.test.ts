@@ -198,7 +198,7 @@ test("what else the document shows does what it says: check first, check the ans
   expect(printed).toEqual([]);
   const refused = await gate.api("POST", "/api/message/send/text", { body: { instanceId: instance } });
   program.check(refused.body);
-  expect(printed).toEqual(["The request does not fit its schema"]);
+  expect(printed).toEqual(["The request does not match its schema"]);
 });
 
 test("retryWithBackoff takes our 429 for what it is, and gives up in the end", async () => {

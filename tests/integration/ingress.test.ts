@@ -78,7 +78,7 @@ describe("what is asked for over SQS alone", () => {
     const asked = message({ command: "group.get", input: { group: "120363000000000000@g.us" } });
     await client.put(asked);
     const { error } = await client.reply(asked.id, "failed");
-    expect(error).toMatchObject({ code: "group_not_found", title: "There is no such group" });
+    expect(error).toMatchObject({ code: "group_not_found", title: "The group does not exist" });
   });
 
   test("messages of one group are taken in their order", async () => {
