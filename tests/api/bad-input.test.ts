@@ -5,9 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { createTokens } from "../../core/user/index.ts";
 import type { Endpoint } from "../../functions/api/engine/endpoint.ts";
+import { startApi, type TestApi } from "../support/api/api.ts";
+import { bodies } from "../support/api/valid-bodies.ts";
 import { dialects } from "../support/tables.ts";
-import { bodies } from "./right-bodies.ts";
-import { startApi, type TestApi } from "./support.ts";
 
 let api: TestApi;
 let key: string;

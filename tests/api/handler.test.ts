@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { acquireLease, reportHost } from "../../core/shard/lease.ts";
 import { openApp } from "../../functions/api/runtime.ts";
 import { type ApiGateway, startApiGateway } from "../../local/lambda/api-gateway.ts";
-import { startApi, type TestApi } from "./support.ts";
+import { startApi, type TestApi } from "../support/api/api.ts";
 
 let api: TestApi;
 let folder: string;

@@ -3,7 +3,7 @@ import { readConfig } from "../../core/config.ts";
 import { acquireLease, reportHost } from "../../core/shard/lease.ts";
 import { createApp } from "../../functions/api/app.ts";
 import packageJson from "../../package.json" with { type: "json" };
-import { startApi, type TestApi } from "./support.ts";
+import { startApi, type TestApi } from "../support/api/api.ts";
 
 let api: TestApi;
 let key: string;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { asyncApi } from "../../functions/api/document/asyncapi.ts";
 import { openApi } from "../../functions/api/document/openapi.ts";
+import { startApi, type TestApi } from "../support/api/api.ts";
 import { dialects } from "../support/tables.ts";
-import { startApi, type TestApi } from "./support.ts";
 
 let api: TestApi;
 beforeAll(async () => {

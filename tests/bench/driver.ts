@@ -6,10 +6,10 @@ import { startWhatsApp } from "../../simulator/index.ts";
 import type { WhatsApp } from "../../simulator/server/whatsapp.ts";
 import { Bare } from "./bare/subject.ts";
 import { WholeGateway } from "./gateway/subject.ts";
-import { measureLoad, prepareLoad } from "./load.ts";
-import { measureMemory } from "./memory.ts";
 import type { Options, Part } from "./options.ts";
-import type { Figure, Holding, Report, Round, Study } from "./result.ts";
+import { measureLoad, prepareLoad } from "./part/load.ts";
+import { measureMemory } from "./part/memory.ts";
+import type { Figure, Holding, Report, Round, Study } from "./result/result.ts";
 import type { Subject } from "./subject.ts";
 
 /*
@@ -30,10 +30,10 @@ const holdings: Holding[] = [];
 const figures: Figure[] = [];
 /** Each is a module of its own, loaded only when it is asked for. */
 const studies: Partial<Record<Part, () => Promise<Study>>> = {
-  webhooks: async () => (await import("./webhooks.ts")).webhooks,
-  history: async () => (await import("./history.ts")).history,
-  documents: async () => (await import("./documents.ts")).documents,
-  bulk: async () => (await import("./bulk.ts")).bulk,
+  webhooks: async () => (await import("./part/webhooks.ts")).webhooks,
+  history: async () => (await import("./part/history.ts")).history,
+  documents: async () => (await import("./part/documents.ts")).documents,
+  bulk: async () => (await import("./part/bulk.ts")).bulk,
 };
 let repeatedWebhooks = 0;
 // Nobody waits for the result any more: the processes under test end when this one does.

@@ -1,6 +1,6 @@
 import { readEnvironment } from "./environment.ts";
 import { help, readOptions } from "./options.ts";
-import { writeReport } from "./report.ts";
+import { writeReport } from "./result/report.ts";
 import { runDriver } from "./run.ts";
 
 try {

@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Options } from "./options.ts";
-import type { Report, Result } from "./result.ts";
+import type { Report, Result } from "./result/result.ts";
 
 const driver = fileURLToPath(new URL("./driver.ts", import.meta.url));
 

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Phone } from "../../simulator/index.ts";
 import type { Arrivals } from "./arrivals.ts";
+import type { Probes } from "./part/probes.ts";
 import type { Memory } from "./probe.ts";
-import type { Probes } from "./probes.ts";
 
 export const subjects = ["bare", "gateway"] as const;
 export type SubjectName = (typeof subjects)[number];

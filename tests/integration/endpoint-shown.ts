@@ -9,21 +9,21 @@ const contacts = shownIn("integration/contacts.test.ts");
 const upload = shownIn("integration/upload.test.ts");
 const bulk = shownIn("integration/bulk.test.ts");
 const manage = shownIn("integration/manage.test.ts");
-const users = shownIn("api/users.test.ts");
-const keys = shownIn("api/keys.test.ts");
-const hooks = shownIn("api/webhooks.test.ts");
+const users = shownIn("api/access/users.test.ts");
+const keys = shownIn("api/access/keys.test.ts");
+const hooks = shownIn("api/webhook/webhooks.test.ts");
 const toMany =
   "a bulk reaches everybody once, in its order and no faster than its pace, and tells of each; a single text passes it";
 const logged =
   "the log of deliveries is listed from the newest on, by its filters, and shows each with body and attempts";
-const stats = shownIn("api/stats.test.ts");
-const instances = shownIn("api/instances.test.ts");
-const history = shownIn("api/history.test.ts");
+const stats = shownIn("api/instance/stats.test.ts");
+const instances = shownIn("api/instance/instances.test.ts");
+const history = shownIn("api/message/history.test.ts");
 
 /** Where what each endpoint of the Multi-Instance API does is looked at, and what of the simulated WhatsApp does its part. */
 export const multiInstanceShown: Record<string, { simulator?: Feature; shown: Shown }> = {
   "POST /api/auth/login": {
-    shown: shownIn("api/auth.test.ts")("answers with a token, the user and the user's key, and both work"),
+    shown: shownIn("api/access/auth.test.ts")("answers with a token, the user and the user's key, and both work"),
   },
   "GET /api/auth/me": { shown: users("changes what is kept of it, and nothing that is an admin's") },
   "PUT /api/auth/me": { shown: users("changes what is kept of it, and nothing that is an admin's") },
@@ -182,7 +182,7 @@ export const multiInstanceShown: Record<string, { simulator?: Feature; shown: Sh
   },
   "GET /api/stats/system": { shown: stats("an admin sees everybody together, as a recount gives it") },
   "GET /api/instances/{instanceId}/events": {
-    shown: shownIn("api/events.test.ts")("is shown from the oldest to the newest, and paged by what one has"),
+    shown: shownIn("api/message/events.test.ts")("is shown from the oldest to the newest, and paged by what one has"),
   },
   "GET /api/commands/{commandId}": { shown: instances("%s %s answers 202 and where to look while %s is open") },
 };

@@ -2,7 +2,7 @@ import { shownIn } from "./endpoint-frame.ts";
 import type { GatewayCases, World } from "./gateway-case.ts";
 
 const link = shownIn("integration/link.test.ts");
-const log = shownIn("api/gateway-webhook.test.ts");
+const log = shownIn("api/webhook/gateway-webhook.test.ts");
 const observed = shownIn("api/observability.test.ts");
 const scanned = link("a phone scans the QR code; from then on there is none, and restarting 515 shows nowhere");
 const fresh = ({ gate }: World) => gate.createInstance("gateway");
@@ -12,7 +12,7 @@ export const instanceCases: GatewayCases = {
   "POST /api/auth/generate-key": {
     with: () => ({ key: null }),
     answers: { data: { name: "My API Key", permissions: ["read", "write"] } },
-    shown: shownIn("api/open-key.test.ts")("gives each caller without credentials a user of its own"),
+    shown: shownIn("api/access/open-key.test.ts")("gives each caller without credentials a user of its own"),
     invalid: [{ body: { name: 1 } }],
   },
   "POST /api/instance/create": {
@@ -25,7 +25,7 @@ export const instanceCases: GatewayCases = {
     invalid: [{ body: {} }, { body: { name: "x", webhookUrl: "ftp://example.com" } }],
   },
   "GET /api/instance": {
-    shown: shownIn("api/instances.test.ts")(
+    shown: shownIn("api/instance/instances.test.ts")(
       "in the gateway dialect answers as that document shows, and both dialects see it",
     ),
   },

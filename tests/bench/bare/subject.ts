@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import type { Phone, WhatsApp } from "../../../simulator/index.ts";
 import { Arrivals } from "../arrivals.ts";
 import { now } from "../clock.ts";
-import { Probes } from "../probes.ts";
-import { sum } from "../statistics.ts";
+import { Probes } from "../part/probes.ts";
+import { sum } from "../result/statistics.ts";
 import { endChild, inLanes, type Subject, startChild, type Text, type Times } from "../subject.ts";
 import type { Incoming, Outgoing, Request, TimesByText } from "./protocol.ts";
 

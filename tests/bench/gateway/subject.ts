@@ -9,8 +9,8 @@ import type { Phone, WhatsApp } from "../../../simulator/index.ts";
 import { Arrivals } from "../arrivals.ts";
 import { now } from "../clock.ts";
 import type { Options } from "../options.ts";
-import { Probes, treeCpuSeconds } from "../probes.ts";
-import { sum } from "../statistics.ts";
+import { Probes, treeCpuSeconds } from "../part/probes.ts";
+import { sum } from "../result/statistics.ts";
 import {
   type Cpu,
   endChild,

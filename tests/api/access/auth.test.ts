@@ -1,0 +1,356 @@
+import { createHmac, randomUUID, scryptSync } from "node:crypto";
+import * as jose from "jose";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import {
+  createApiKey,
+  createTokens,
+  ensureFirstAdmin,
+  login,
+  revokeApiKey,
+  rotateSigningKey,
+} from "../../../core/user/index.ts";
+import { hashPassword, needsRehash, verifyPassword } from "../../../core/user/password.ts";
+import { password, startApi, type TestApi } from "../../support/api/api.ts";
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startApi();
+}, 60_000);
+afterAll(() => api?.stop());
+
+const logIn = async (email: string) =>
+  (await api.request("POST", "/api/auth/login", { body: { email, password } })).body.token as string;
+
+describe("who is nobody yet", () => {
+  test("becomes the first admin once, in a race too, and the generated password works", async () => {
+    const made = await Promise.all([
+      ensureFirstAdmin(api.deps),
+      ensureFirstAdmin(api.deps),
+      ensureFirstAdmin(api.deps),
+    ]);
+    const admins = made.filter((one) => one !== null);
+    expect(admins).toHaveLength(1);
+    const [admin] = admins;
+    const generated = admin?.generatedPassword ?? "";
+    expect(generated.length).toBeGreaterThanOrEqual(20);
+    const answer = await api.request("POST", "/api/auth/login", {
+      body: { email: "Admin@Switchboard.local", password: generated },
+    });
+    expect(answer.body.user).toMatchObject({ email: "admin@switchboard.local", apiKey: admin?.apiKey.key });
+    expect(await ensureFirstAdmin(api.deps)).toBeNull();
+    expect(api.logged().join("")).not.toContain(generated);
+  });
+});
+
+describe("a password", () => {
+  test("is kept by scrypt with its parameters, and each hash has a salt of its own", async () => {
+    const [one, other] = [await hashPassword("pässword"), await hashPassword("pässword")];
+    expect(one).toMatch(/^\$scrypt\$ln=15,r=8,p=3\$[\w-]{22}\$[\w-]{43}$/);
+    expect(one).not.toBe(other);
+    expect(await verifyPassword("pa\u0308ssword", one)).toBe(true);
+    expect(await verifyPassword("password", one)).toBe(false);
+  });
+
+  test("under weaker parameters still works and is hashed anew at the next login", async () => {
+    const user = await api.user({ password });
+    const weak =
+      "$scrypt$ln=4,r=8,p=1$AAAAAAAAAAAAAAAAAAAAAA$" +
+      scryptSync(password, Buffer.alloc(16), 32, { N: 16, r: 8, p: 1 }).toString("base64url");
+    expect(needsRehash(weak)).toBe(true);
+    await api.db.sql`update users set password_hash = ${weak} where id = ${user.id}`;
+    await logIn(user.email);
+    const [row] = await api.db.sql<{ hash: string }[]>`select password_hash as hash from users where id = ${user.id}`;
+    expect(needsRehash(row?.hash ?? "")).toBe(false);
+    await logIn(user.email);
+  });
+
+  test("that is wrong and an address that is unknown cannot be told apart, in words or in work", async () => {
+    const user = await api.user({ password });
+    const time = async (email: string) => {
+      const start = performance.now();
+      const answer = await api.request("POST", "/api/auth/login", { body: { email, password: "wrong" } });
+      return { answer, ms: performance.now() - start };
+    };
+    const known = [await time(user.email), await time(user.email)];
+    const unknown = [await time("nobody@example.com"), await time("nobody@example.com")];
+    for (const { answer } of [...known, ...unknown])
+      expect(answer).toMatchObject({ status: 401, body: known[0]?.answer.body });
+    const fastest = (times: { ms: number }[]) => Math.min(...times.map(({ ms }) => ms));
+    expect(fastest(unknown)).toBeGreaterThan(fastest(known) / 3);
+  });
+});
+
+describe("login", () => {
+  test("answers with a token, the user and the user's key, and both work", async () => {
+    const user = await api.user({ password });
+    const { body } = await api.request("POST", "/api/auth/login", { body: { email: user.email, password } });
+    const { id, email, key } = user;
+    expect(body.user).toEqual({ id, email, firstName: "Ann", lastName: "Lee", apiKey: key });
+    const me = {
+      id,
+      email,
+      firstName: "Ann",
+      lastName: "Lee",
+      role: "user",
+      timeZone: null,
+      allowedIps: [],
+      eventQueue: null,
+    };
+    expect((await api.request("GET", "/api/auth/me", { token: body.token })).body).toEqual(me);
+    expect((await api.request("GET", "/api/auth/me", { key })).body).toEqual(me);
+    expect((await api.request("GET", "/api/auth/me", { headers: { "X-API-KEY": key } })).body).toEqual(me);
+    expect(api.logged().join("")).not.toMatch(new RegExp(`${body.token}|${key}|${password}`));
+  });
+
+  test("of a disabled user fails, and so do the token and the key that the user has", async () => {
+    const user = await api.user({ password });
+    const token = await logIn(user.email);
+    await api.db.sql`update users set disabled_at = now() where id = ${user.id}`;
+    for (const ask of [{ token }, { key: user.key }]) {
+      const answer = await api.request("GET", "/api/auth/me", ask);
+      expect(answer).toMatchObject({ status: 401, body: { code: "invalid_credentials" } });
+    }
+    const answer = await api.request("POST", "/api/auth/login", { body: { email: user.email, password } });
+    expect(answer).toMatchObject({ status: 401, body: { code: "invalid_credentials" } });
+  });
+});
+
+describe("a token", () => {
+  const claims = (sub: string) => ({
+    sub,
+    iss: "switchboard",
+    aud: "switchboard-api",
+    exp: Math.floor(Date.now() / 1000) + 600,
+  });
+  const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const me = (token: string) => api.request("GET", "/api/auth/me", { token });
+
+  test("that was not signed by us is refused, however it was forged", async () => {
+    const user = await api.user({ password });
+    const honest = await logIn(user.email);
+    const { kid = "" } = jose.decodeProtectedHeader(honest);
+    const [row] = await api.db.sql<{ jwk: jose.JWK }[]>`select public_jwk as jwk from signing_keys where kid = ${kid}`;
+    const publicKey = row?.jwk ?? {};
+    const strange = await jose.generateKeyPair("EdDSA", { crv: "Ed25519" });
+    const sign = (header: jose.JWTHeaderParameters, payload: jose.JWTPayload = claims(user.id)) =>
+      new jose.SignJWT(payload).setProtectedHeader(header).sign(strange.privateKey);
+    const hmac = (secret: string | Buffer, alg = "HS256") => {
+      const input = `${encode({ alg, kid, typ: "JWT" })}.${encode(claims(user.id))}`;
+      return `${input}.${createHmac("sha256", secret).update(input).digest("base64url")}`;
+    };
+    const pem = await jose.exportSPKI(
+      (await jose.importJWK(publicKey, "EdDSA", { extractable: true })) as jose.CryptoKey,
+    );
+    const [header, payload, signature] = honest.split(".");
+    const forged = {
+      "alg none": `${encode({ alg: "none", kid })}.${encode(claims(user.id))}.`,
+      "alg none with our signature": `${encode({ alg: "none", kid })}.${payload}.${signature}`,
+      "a wrong key": await sign({ alg: "EdDSA", kid }),
+      "a wrong kid": await sign({ alg: "EdDSA", kid: randomUUID() }),
+      "no kid": await sign({ alg: "EdDSA" }),
+      "a kid that is a path": await sign({ alg: "EdDSA", kid: "../../etc/passwd" }),
+      "its own key in the header": await sign({
+        alg: "EdDSA",
+        kid,
+        jwk: await jose.exportJWK(strange.publicKey),
+      } as jose.JWTHeaderParameters),
+      "HS256 with the public key as PEM": hmac(pem),
+      "HS256 with the public key's bytes": hmac(Buffer.from(publicKey.x ?? "", "base64url")),
+      "HS256 with the public JWK": hmac(JSON.stringify(publicKey)),
+      "another payload": `${header}.${encode(claims(randomUUID()))}.${signature}`,
+      "a cut signature": `${header}.${payload}.${signature?.slice(0, -4)}`,
+      "no structure": "x.y.z",
+      "one character": "x",
+    };
+    for (const [how, token] of Object.entries(forged)) {
+      const answer = await me(token);
+      expect({ how, status: answer.status, code: answer.body.code }).toEqual({
+        how,
+        status: 401,
+        code: "invalid_credentials",
+      });
+    }
+    expect((await me(honest)).status).toBe(200);
+  });
+
+  test("of ours for another audience, issuer or without an end is refused", async () => {
+    const user = await api.user({ password });
+    const { kid = "" } = jose.decodeProtectedHeader(await logIn(user.email));
+    const [row] = await api.db.sql<{ sealed: Buffer }[]>`
+      select private_ciphertext as sealed from signing_keys where kid = ${kid}`;
+    const jwk = JSON.parse(api.vault.open(row?.sealed ?? Buffer.alloc(0), `signing-key:${kid}`).toString());
+    const key = await jose.importJWK(jwk, "EdDSA");
+    const { exp: _exp, ...endless } = claims(user.id);
+    const header = { alg: "EdDSA", kid };
+    const sign = (payload: jose.JWTPayload) => new jose.SignJWT(payload).setProtectedHeader(header).sign(key);
+    expect((await me(await sign(claims(user.id)))).status).toBe(200);
+    for (const payload of [{ ...claims(user.id), aud: "other" }, { ...claims(user.id), iss: "other" }, endless]) {
+      expect(await me(await sign(payload))).toMatchObject({ status: 401, body: { code: "invalid_credentials" } });
+    }
+  });
+
+  test("outlives the rotation of the signing key, which signs from then on", async () => {
+    const user = await api.user({ password });
+    const old = await logIn(user.email);
+    const kid = await rotateSigningKey(api.deps, api.vault);
+    expect((await me(old)).status).toBe(200);
+    // Another process, as a new Lambda, knows the new key at once.
+    const tokens = createTokens(api.deps);
+    const { token } = await login({ ...api.deps, tokens }, { email: user.email, password });
+    expect(jose.decodeProtectedHeader(token).kid).toBe(kid);
+    api.deps.clock.advance(2_000);
+    expect((await me(token)).status).toBe(200);
+  });
+
+  test("is over after an hour", async () => {
+    const user = await api.user({ password });
+    const token = await logIn(user.email);
+    api.deps.clock.advance(59 * 60_000);
+    expect((await me(token)).status).toBe(200);
+    api.deps.clock.advance(2 * 60_000);
+    const answer = await me(token);
+    expect(answer).toMatchObject({ status: 401, body: { code: "expired_token" } });
+    expect(answer.headers.get("www-authenticate")).toBe("Bearer");
+  });
+
+  test("is made by one signing key when two processes start at once", async () => {
+    await api.db.sql`delete from signing_keys`;
+    const user = await api.user();
+    await Promise.all([1, 2, 3].map(() => createTokens(api.deps).issue(api.vault, user.id)));
+    const [row] = await api.db.sql<{ count: number }[]>`select count(*)::int as count from signing_keys`;
+    expect(row?.count).toBe(1);
+  });
+});
+
+describe("an API key", () => {
+  const me = (key: string) => api.request("GET", "/api/auth/me", { key });
+
+  test("rests as a hash and a ciphertext that opens in its own row only", async () => {
+    const user = await api.user();
+    const [row] = await api.db.sql<{ id: string; hash: Buffer; ciphertext: Buffer }[]>`
+      select id, hash, ciphertext from api_keys where user_id = ${user.id}`;
+    if (!row) throw new Error("the key has no row");
+    expect(row.ciphertext.includes(user.key)).toBe(false);
+    expect(api.vault.open(row.ciphertext, `api-key:${row.id}`).toString()).toBe(user.key);
+    expect(() => api.vault.open(row.ciphertext, `api-key:${randomUUID()}`)).toThrow();
+  });
+
+  test("works until it expires or is revoked", async () => {
+    const user = await api.user();
+    const expiresAt = new Date(api.deps.clock.now().getTime() + 60_000);
+    const passing = await createApiKey(api.deps, { userId: user.id, name: "x", permissions: ["read"], expiresAt });
+    expect((await me(passing.key)).status).toBe(200);
+    api.deps.clock.advance(61_000);
+    expect(await me(passing.key)).toMatchObject({ status: 401, body: { code: "invalid_credentials" } });
+    const revoked = await createApiKey(api.deps, { userId: user.id, name: "x", permissions: ["read"] });
+    expect(await revokeApiKey(api.deps, { userId: randomUUID(), keyId: revoked.id })).toBe(false);
+    expect((await me(revoked.key)).status).toBe(200);
+    expect(await revokeApiKey(api.deps, { userId: user.id, keyId: revoked.id })).toBe(true);
+    expect(await me(revoked.key)).toMatchObject({ status: 401, body: { code: "invalid_credentials" } });
+  });
+
+  test("with IP ranges works from those alone, and no header can say otherwise", async () => {
+    const user = await api.user();
+    const keyFor = async (ipRanges: string[]) =>
+      (await createApiKey(api.deps, { userId: user.id, name: "x", permissions: ["read"], ipRanges })).key;
+    expect((await me(await keyFor(["10.0.0.0/8", "127.0.0.0/8"]))).status).toBe(200);
+    const elsewhere = await keyFor(["203.0.113.0/24", "2001:db8::/32"]);
+    const headers = { "x-forwarded-for": "203.0.113.5", "x-real-ip": "203.0.113.5", forwarded: "for=203.0.113.5" };
+    const answer = await api.request("GET", "/api/auth/me", { key: elsewhere, headers });
+    expect(answer).toMatchObject({ status: 403, body: { code: "ip_not_allowed" } });
+  });
+
+  test("may do what its permissions say and not more", async () => {
+    const user = await api.user();
+    const reader = await createApiKey(api.deps, { userId: user.id, name: "r", permissions: ["read"] });
+    const instance = await api.instance(user.key);
+    expect((await api.request("GET", `/api/instances/${instance}`, { key: reader.key })).status).toBe(200);
+    for (const [method, path] of [
+      ["POST", "/api/instances"],
+      ["PUT", `/api/instances/${instance}`],
+      ["DELETE", `/api/instances/${instance}`],
+      ["POST", "/api/auth/generate-key"],
+    ] as const) {
+      const answer = await api.request(method, path, { key: reader.key, body: { name: "x" } });
+      expect(answer).toMatchObject({ status: 403, body: { code: "forbidden" } });
+    }
+    // `admin` on a key of somebody who is none is worth nothing.
+    const climber = await createApiKey(api.deps, {
+      userId: user.id,
+      name: "a",
+      permissions: ["read", "write", "admin"],
+    });
+    const other = await api.instance((await api.user()).key);
+    expect((await api.request("GET", `/api/instances/${other}`, { key: climber.key })).status).toBe(403);
+  });
+
+  test("of an admin reaches everybody's instances", async () => {
+    const admin = await api.user({ role: "admin" });
+    const instance = await api.instance((await api.user()).key);
+    expect((await api.request("GET", `/api/instances/${instance}`, { key: admin.key })).status).toBe(200);
+  });
+
+  test("makes another that can do no more, from nowhere else and no longer than itself", async () => {
+    const user = await api.user();
+    const expiresAt = new Date(api.deps.clock.now().getTime() + 3_600_000);
+    const narrow = {
+      userId: user.id,
+      name: "narrow",
+      permissions: ["write" as const],
+      ipRanges: ["127.0.0.1/32"],
+      expiresAt,
+    };
+    const { key } = await createApiKey(api.deps, narrow);
+    const { body } = await api.request("POST", "/api/auth/generate-key", { key, body: { name: "child" } });
+    expect(body.data.permissions).toEqual(["write"]);
+    const [row] = await api.db.sql<{ user_id: string; ip_ranges: string[]; expires_at: string | Date }[]>`
+      select user_id, ip_ranges, expires_at from api_keys where user_id = ${user.id} and name = 'child'`;
+    expect(row).toMatchObject({ user_id: user.id, ip_ranges: ["127.0.0.1/32"] });
+    expect(new Date(row?.expires_at ?? 0)).toEqual(expiresAt);
+  });
+
+  test("notes its last use once a minute and waits for nobody to do so", async () => {
+    const user = await api.user();
+    const lastUse = async () =>
+      (
+        await api.db.sql<
+          { at: string | null }[]
+        >`select last_used_at::text as at from api_keys where user_id = ${user.id}`
+      )[0]?.at;
+    await me(user.key);
+    const first = await lastUse();
+    expect(first).not.toBeNull();
+    api.deps.clock.advance(30_000);
+    await me(user.key);
+    expect(await lastUse()).toBe(first);
+    api.deps.clock.advance(31_000);
+    await api.db.sql.begin(async (sql) => {
+      await sql`select 1 from api_keys where user_id = ${user.id} for update`;
+      expect((await me(user.key)).status).toBe(200);
+    });
+    expect(await lastUse()).toBe(first);
+    await me(user.key);
+    expect(await lastUse()).not.toBe(first);
+  });
+});
+
+test("the first admin is the one that the environment names", async () => {
+  const other = await startApi();
+  onTestFinished(() => other.stop());
+  const wanted = { email: "Boss@example.com", password };
+  const made = await ensureFirstAdmin(other.deps, wanted);
+  expect(made).toMatchObject({ user: { email: "boss@example.com", role: "admin" }, generatedPassword: null });
+  const { token } = (await other.request("POST", "/api/auth/login", { body: wanted })).body;
+  expect((await other.request("GET", "/api/users?search=boss", { token })).body.users).toHaveLength(1);
+  expect(await ensureFirstAdmin(other.deps, { email: "other@example.com", password })).toBeNull();
+}, 60_000);
+
+test("a scheme in Authorization that is not ours does not hide the API key", async () => {
+  const user = await api.user();
+  const headers = { authorization: "Basic cHJveHk6cHJveHk=" };
+  expect((await api.request("GET", "/api/auth/me", { key: user.key, headers })).status).toBe(200);
+  expect(await api.request("GET", "/api/auth/me", { headers })).toMatchObject({
+    status: 401,
+    body: { code: "missing_credentials" },
+  });
+});

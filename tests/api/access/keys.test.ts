@@ -1,0 +1,205 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { callerOfKey, createApiKey, createTokens, firstApiKey } from "../../../core/user/index.ts";
+import { type Ask, password, startApi, type TestApi } from "../../support/api/api.ts";
+
+let api: TestApi;
+let admin: Awaited<ReturnType<TestApi["user"]>>;
+beforeAll(async () => {
+  api = await startApi();
+  admin = await api.user({ role: "admin" });
+}, 60_000);
+afterAll(() => api?.stop());
+
+const invalid = { status: 400, body: { code: "invalid_request" } };
+const forbidden = { status: 403, body: { code: "forbidden" } };
+const notCredentials = { status: 401, body: { code: "invalid_credentials" } };
+
+const asAdmin = (method: string, path: string, body?: unknown) => api.request(method, path, { key: admin.key, body });
+const me = (ask: Ask) => api.request("GET", "/api/auth/me", ask);
+const logIn = (email: string) => api.request("POST", "/api/auth/login", { body: { email, password } });
+const tokenOf = (user: { id: string }) => createTokens(api.deps).issue(api.vault, user.id);
+const hour = 3_600_000;
+
+describe("rotating a key", () => {
+  const rotate = (ask: Ask) => api.request("POST", "/api/auth/rotate-key", ask);
+
+  test("revokes the old one at once, and the new one has its limits and its place at login", async () => {
+    const user = await api.user({ password });
+    await createApiKey(api.deps, { userId: user.id, name: "narrow", permissions: ["read"] });
+    const { status, body } = await rotate({ key: user.key });
+    expect(status).toBe(200);
+    expect(body.previousValidUntil).toBeNull();
+    expect(await me({ key: user.key })).toMatchObject(notCredentials);
+    expect((await me({ key: body.apiKey })).status).toBe(200);
+    const { token, user: shown } = (await logIn(user.email)).body;
+    expect(shown.apiKey).toBe(body.apiKey);
+    const again = (await rotate({ token, body: { name: "anew" } })).body.apiKey;
+    expect((await me({ key: body.apiKey })).status).toBe(401);
+    const { keys } = (await api.request("GET", "/api/keys", { key: again })).body;
+    expect(keys).toMatchObject([{ name: "narrow" }, { name: "anew", permissions: ["read", "write"] }]);
+  });
+
+  test("lets the old one work for as long as is asked, and no longer", async () => {
+    const user = await api.user();
+    const { body } = await rotate({ key: user.key, body: { overlapSeconds: 60 } });
+    const lasts = Date.parse(body.previousValidUntil) - api.deps.clock.now().getTime();
+    expect(lasts).toBeGreaterThan(0);
+    expect(lasts).toBeLessThanOrEqual(60_000);
+    expect((await firstApiKey(api.deps, user.id))?.key).toBe(body.apiKey);
+    // The old key cannot outlive itself by rotating again.
+    const third = (await rotate({ key: user.key, body: { overlapSeconds: 3600 } })).body;
+    expect(third.previousValidUntil).toBe(body.previousValidUntil);
+    expect((await me({ key: third.apiKey })).status).toBe(200);
+    api.deps.clock.advance(61_000);
+    const statuses = [user.key, body.apiKey, third.apiKey].map(async (key) => (await me({ key })).status);
+    expect(await Promise.all(statuses)).toEqual([401, 200, 401]);
+  });
+
+  test("keeps ranges and expiry, and of two at once one wins", async () => {
+    const user = await api.user();
+    const expiresAt = new Date(api.deps.clock.now().getTime() + hour);
+    const limits = { permissions: ["write" as const], ipRanges: ["127.0.0.1/32"], expiresAt };
+    const narrow = await createApiKey(api.deps, { userId: user.id, name: "narrow", ...limits });
+    const answers = await Promise.all([rotate({ key: narrow.key }), rotate({ key: narrow.key })]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 401]);
+    const made = answers.find(({ status }) => status === 200)?.body.apiKey;
+    expect(await callerOfKey(api.deps, made, "127.0.0.1")).toMatchObject({
+      permissions: new Set(["write"]),
+      key: { ipRanges: limits.ipRanges, expiresAt },
+    });
+  });
+
+  test("needs a key, the permission to write and an overlap of a day at most", async () => {
+    const user = await api.user();
+    const token = await tokenOf(user);
+    const reader = await createApiKey(api.deps, { userId: user.id, name: "r", permissions: ["read"] });
+    expect(await rotate({ key: reader.key })).toMatchObject(forbidden);
+    for (const overlapSeconds of [-1, 86_401, 1.5, "60"]) {
+      expect(await rotate({ token, body: { overlapSeconds } })).toMatchObject(invalid);
+    }
+    await api.db.sql`update api_keys set revoked_at = now() where user_id = ${user.id}`;
+    expect(await rotate({ token })).toMatchObject({ status: 404, body: { code: "key_not_found" } });
+  });
+});
+
+describe("a user's keys", () => {
+  const ofUser = async () => {
+    const user = await api.user();
+    const token = await tokenOf(user);
+    const call = (method: string, path = "", body?: unknown, key?: string) =>
+      api.request(method, `/api/keys${path}`, { ...(key ? { key } : { token }), body });
+    return { ...user, token, call };
+  };
+
+  test("are made, listed without the key itself, changed and revoked", async () => {
+    const { call, key } = await ofUser();
+    const expiresAt = new Date(api.deps.clock.now().getTime() + hour).toISOString();
+    const wanted = { name: "ci", permissions: ["read"], allowedIps: ["127.0.0.1"], expiresAt };
+    const { status, body: made } = await call("POST", "", wanted);
+    expect(status).toBe(201);
+    const { apiKey, ...shown } = made;
+    expect(shown).toMatchObject({ ...wanted, allowedIps: ["127.0.0.1/32"], lastUsedAt: null });
+    expect((await me({ key: apiKey })).status).toBe(200);
+    const { keys } = (await call("GET")).body;
+    expect(keys).toMatchObject([{ name: "default", allowedIps: [], expiresAt: null }, { id: shown.id }]);
+    expect(Date.parse(keys[1].lastUsedAt)).toBeGreaterThan(Date.parse(shown.createdAt) - 1);
+    expect(JSON.stringify(keys)).not.toMatch(new RegExp(`${apiKey}|${key}`));
+
+    const changed = await call("PUT", `/${shown.id}`, { name: "cd", allowedIps: ["10.0.0.0/8"] });
+    expect(changed.body).toMatchObject({ name: "cd", allowedIps: ["10.0.0.0/8"], permissions: ["read"] });
+    expect(await me({ key: apiKey })).toMatchObject({ status: 403, body: { code: "ip_not_allowed" } });
+    expect((await call("PUT", `/${shown.id}`, { allowedIps: null })).body).toMatchObject({
+      name: "cd",
+      allowedIps: [],
+    });
+    expect((await call("PUT", `/${shown.id}`, {})).body).toMatchObject({ name: "cd", allowedIps: [] });
+
+    expect((await call("DELETE", `/${shown.id}`)).status).toBe(200);
+    expect(await me({ key: apiKey })).toMatchObject(notCredentials);
+    for (const id of [shown.id, randomUUID(), "1", "' or ''='"]) {
+      const gone = { status: 404, body: { code: "key_not_found" } };
+      expect(await call("DELETE", `/${id}`)).toMatchObject(gone);
+      expect(await call("PUT", `/${id}`, { name: "x" })).toMatchObject(gone);
+    }
+    expect((await call("GET")).body.keys).toHaveLength(1);
+  });
+
+  test.each([
+    ["no name", { name: "" }],
+    ["a permission that is none", { permissions: ["root"] }],
+    ["no permission", { permissions: [] }],
+    ["an end in the past", { expiresAt: "2020-01-01T00:00:00Z" }],
+    ["an end that is no instant", { expiresAt: "tomorrow" }],
+    ["no address", { allowedIps: ["here"] }],
+  ])("are not made with %s", async (_name, wrong) => {
+    const { call } = await ofUser();
+    expect(await call("POST", "", { name: "x", ...wrong })).toMatchObject(invalid);
+  });
+
+  test("never make or become more than the key that asks", async () => {
+    const { call, id } = await ofUser();
+    const expiresAt = new Date(api.deps.clock.now().getTime() + hour);
+    const limits = { permissions: ["write" as const], ipRanges: ["127.0.0.0/8", "2001:db8::/32"], expiresAt };
+    const narrow = await createApiKey(api.deps, { userId: id, name: "narrow", ...limits });
+    const make = (body: object) => call("POST", "", { name: "x", ...body }, narrow.key);
+    const later = new Date(expiresAt.getTime() + 1).toISOString();
+    for (const more of [
+      { permissions: ["read"] },
+      { permissions: ["write", "admin"] },
+      { allowedIps: [] },
+      { allowedIps: null },
+      { allowedIps: ["127.0.0.1", "10.0.0.1"] },
+      { allowedIps: ["126.0.0.0/7"] },
+      { allowedIps: ["::/0"] },
+      { expiresAt: null },
+      { expiresAt: later },
+    ]) {
+      expect({ more, ...(await make(more)) }).toMatchObject(forbidden);
+    }
+    const child = { permissions: ["write"], allowedIps: limits.ipRanges, expiresAt: expiresAt.toISOString() };
+    expect((await make({})).body).toMatchObject(child);
+    expect((await make({ allowedIps: ["127.1.0.0/16", "2001:db8:1::/48"] })).status).toBe(201);
+
+    const [full] = (await call("GET")).body.keys;
+    const change = (keyId: string, body: object) => call("PUT", `/${keyId}`, body, narrow.key);
+    expect(await change(narrow.id, { allowedIps: [] })).toMatchObject(forbidden);
+    expect(await change(full.id, { allowedIps: ["127.0.0.1"] })).toMatchObject(forbidden);
+    expect((await change(full.id, { name: "renamed" })).status).toBe(200);
+    expect(await change(narrow.id, { allowedIps: ["127.9.9.9"] })).toMatchObject(invalid);
+    expect((await change(narrow.id, { allowedIps: ["127.9.9.9"], force: true })).status).toBe(200);
+    expect(await call("GET", "", undefined, narrow.key)).toMatchObject({ status: 403 });
+  });
+
+  test("are an admin's to manage and no other's", async () => {
+    const owner = await ofUser();
+    const stranger = await ofUser();
+    const [first] = (await owner.call("GET")).body.keys;
+    const of = `?userId=${owner.id}`;
+    const calls = [
+      ["GET", of],
+      ["POST", of, { name: "x" }],
+      ["PUT", `/${first.id}${of}`, { name: "x" }],
+      ["DELETE", `/${first.id}${of}`],
+    ] as const;
+    for (const [method, path, body] of calls) {
+      expect(await stranger.call(method, path, body)).toMatchObject(forbidden);
+      const answer = await stranger.call(method, path.replace(of, ""), body);
+      if (path.startsWith("/")) expect(answer).toMatchObject({ status: 404, body: { code: "key_not_found" } });
+    }
+    const byAdmin = (method: string, path: string, body?: unknown) => asAdmin(method, `/api/keys${path}`, body);
+    const { body: made } = await byAdmin("POST", of, { name: "from above" });
+    expect((await me({ key: made.apiKey })).body.id).toBe(owner.id);
+    expect(await byAdmin("POST", of, { name: "x", permissions: ["admin"] })).toMatchObject(invalid);
+    expect((await byAdmin("PUT", `/${first.id}${of}`, { allowedIps: ["203.0.113.1"] })).status).toBe(200);
+    expect((await me({ key: owner.key })).status).toBe(403);
+    expect((await byAdmin("DELETE", `/${first.id}${of}`)).status).toBe(200);
+    expect((await owner.call("GET")).body.keys).toMatchObject([{ name: "from above" }]);
+    for (const userId of [randomUUID(), "1"]) {
+      expect(await byAdmin("GET", `?userId=${userId}`)).toMatchObject({
+        status: 404,
+        body: { code: "user_not_found" },
+      });
+    }
+  });
+});

@@ -1,0 +1,182 @@
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { prune } from "../../../core/db/prune.ts";
+import { createTokens } from "../../../core/user/index.ts";
+import { createApp } from "../../../functions/api/app.ts";
+import { startApi, type TestApi } from "../../support/api/api.ts";
+import { gateway, multiInstance } from "../../support/tables.ts";
+
+let api: TestApi;
+let key: string;
+beforeAll(async () => {
+  api = await startApi();
+  ({ key } = await api.user());
+}, 60_000);
+afterAll(() => api?.stop());
+beforeEach(async () => void (await api.db.sql`delete from rate_windows`));
+
+interface Ask {
+  ip?: string;
+  method?: string;
+  headers?: Record<string, string>;
+  body?: string;
+}
+
+/** It stands still, so that a machine that is busy measures nothing. */
+const clock = {
+  at: Date.now(),
+  now: () => new Date(clock.at),
+  advance: (ms: number) => {
+    clock.at += ms;
+  },
+};
+
+/** One of the processes that serve the API, as API Gateway asks it. */
+function limitedTo(RATE_LIMIT: number) {
+  const app = createApp({ ...api.served, clock, config: { ...api.deps.config, RATE_LIMIT } });
+  return async (path: string, { ip = "203.0.113.1", ...init }: Ask = {}) => {
+    const response = await app.request(path, init, { requestContext: { http: { sourceIp: ip } } });
+    const { headers, status } = response;
+    const [limit, remaining, reset] = ["limit", "remaining", "reset"].map((name) => headers.get(`ratelimit-${name}`));
+    return { status, headers, limit, remaining, reset, text: await response.text() };
+  };
+}
+
+const ping = "/api/observability/ping";
+const list = "/api/instance";
+const minutes = 60_000;
+const withKey = (headers: Record<string, string> = {}) => ({ headers: { "x-api-key": key, ...headers } });
+
+test("the limit holds for a quarter of an hour from the first request, and what is refused does not prolong it", async () => {
+  const ask = limitedTo(2);
+  expect(await ask(ping)).toMatchObject({ status: 200, limit: "2", remaining: "1", reset: "900" });
+  clock.advance(10 * minutes);
+  expect(await ask(ping)).toMatchObject({ status: 200, remaining: "0", reset: "300" });
+  for (const other of [ask, limitedTo(2)]) {
+    for (let again = 0; again < 3; again++) {
+      const refused = await other(ping);
+      expect(refused).toMatchObject({ status: 429, limit: "2", remaining: "0", reset: "300" });
+      expect(refused.headers.get("retry-after")).toBe("300");
+      expect(JSON.parse(refused.text)).toEqual({
+        success: false,
+        error: "Too many requests, please try again later",
+        details: "at most 2 requests in 15 minutes: try again in 300 s",
+        code: "rate_limited",
+        retryAfter: 300,
+      });
+    }
+  }
+  clock.advance(5 * minutes);
+  expect(await ask(ping)).toMatchObject({ status: 200, remaining: "1", reset: "900" });
+});
+
+test("of many requests that come together exactly the limit passes, whichever process they come to", async () => {
+  const processes = [limitedTo(30), limitedTo(30)];
+  const answers = await Promise.all(Array.from({ length: 100 }, (_, i) => processes[i % 2]?.(list, withKey())));
+  const passed = answers.filter((answer) => answer?.status === 200);
+  expect(passed).toHaveLength(30);
+  expect(answers.filter((answer) => answer?.status === 429)).toHaveLength(70);
+  expect(passed.map((answer) => Number(answer?.remaining)).sort((a, b) => a - b)).toEqual([...Array(30).keys()]);
+});
+
+test("every answer of the Gateway API tells how much is left, whatever it is", async () => {
+  const ask = limitedTo(100);
+  const json = { "content-type": "application/json" };
+  const asked: [status: number, path: string, asking?: Ask][] = [
+    [200, ping],
+    [200, list, withKey()],
+    [401, list],
+    [401, list, { headers: { "x-api-key": "guessed" } }],
+    [403, "/api/observability/environment", withKey()],
+    [404, "/api/message/nothing", withKey()],
+    [404, "/api/instance/00000000-0000-7000-8000-000000000000/status", withKey()],
+    [405, list, { method: "DELETE" }],
+    [400, "/api/message/send/text", { method: "POST", body: "{", ...withKey(json) }],
+    [400, "/api/instance/create", { method: "POST", body: "{}", ...withKey(json) }],
+    [413, "/api/message/send/text", { method: "POST", body: "x", headers: { "content-length": "7000000" } }],
+  ];
+  for (const [index, [status, path, asking]] of asked.entries()) {
+    const left = String(99 - index);
+    expect(await ask(path, asking), path).toMatchObject({ status, limit: "100", remaining: left, reset: "900" });
+  }
+});
+
+test("an answer that broke on our side tells how much is left", async () => {
+  const [endpoint] = gateway.endpoints.filter(({ path }) => path === ping);
+  if (!endpoint) throw new Error("nobody answers a ping");
+  const run = vi.spyOn(endpoint, "run").mockRejectedValue(new Error("broken"));
+  expect(await limitedTo(10)(ping)).toMatchObject({ status: 500, limit: "10", remaining: "9" });
+  run.mockRestore();
+});
+
+test("an address and a key are counted each for itself, and the answer tells of the one that has less", async () => {
+  const ask = limitedTo(3);
+  expect(await ask(list, { ip: "203.0.113.1", ...withKey() })).toMatchObject({ status: 200, remaining: "2" });
+  expect(await ask(list, { ip: "203.0.113.2", ...withKey() })).toMatchObject({ status: 200, remaining: "1" });
+  expect(await ask(list, { ip: "203.0.113.3", ...withKey() })).toMatchObject({ status: 200, remaining: "0" });
+  expect(await ask(list, { ip: "203.0.113.4", ...withKey() })).toMatchObject({ status: 429, remaining: "0" });
+  expect(await ask(ping, { ip: "203.0.113.1" })).toMatchObject({ status: 200, remaining: "1" });
+  const other = await api.user();
+  const asOther = { headers: { "x-api-key": other.key } };
+  expect(await ask(list, { ip: "203.0.113.1", ...asOther })).toMatchObject({ status: 200, remaining: "0" });
+  // A token counts for its user.
+  const headers = { authorization: `Bearer ${await createTokens({ ...api.deps, clock }).issue(api.vault, other.id)}` };
+  expect(await ask(list, { ip: "203.0.113.5", headers })).toMatchObject({ status: 200, remaining: "2" });
+  expect(await ask(list, { ip: "203.0.113.6", headers })).toMatchObject({ status: 200, remaining: "1" });
+});
+
+test("guesses of keys use up the address, not the key, and then the right one is answered as the wrong ones", async () => {
+  const ask = limitedTo(3);
+  const guess = { headers: { "x-api-key": "00000000-0000-4000-8000-000000000000" } };
+  for (const status of [401, 401, 401]) expect(await ask(list, guess)).toMatchObject({ status });
+  // Of a process that does not know yet that the address has used up its limit.
+  const [wrong, right] = [await limitedTo(3)(list, guess), await limitedTo(3)(list, withKey())];
+  expect([wrong.status, right.status]).toEqual([429, 429]);
+  const said = ({ headers }: typeof wrong) => [...headers.keys()].sort();
+  expect(said(wrong)).toEqual(said(right));
+  expect(await ask(list, { ip: "198.51.100.7", ...withKey() })).toMatchObject({ status: 200 });
+});
+
+test("an IPv6 client is its /64, and no header makes another address of a caller", async () => {
+  const ask = limitedTo(2);
+  const ips = ["2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:2::3", "2001:db8:1:3::1", "::ffff:203.0.113.8"];
+  const statuses: number[] = [];
+  for (const ip of ips) statuses.push((await ask(ping, { ip })).status);
+  expect(statuses).toEqual([200, 200, 429, 200, 200]);
+  const forged = { "x-forwarded-for": "198.51.100.1", forwarded: "for=198.51.100.1", "x-real-ip": "198.51.100.1" };
+  expect(await ask(ping, { ip: "203.0.113.8", headers: forged })).toMatchObject({ status: 200, remaining: "0" });
+  expect(await ask(ping, { ip: "203.0.113.8", headers: forged })).toMatchObject({ status: 429 });
+});
+
+test("nothing is limited with 0, nor any path of the Multi-Instance API ever", async () => {
+  const none = limitedTo(0);
+  for (let i = 0; i < 3; i++) expect(await none(ping)).toMatchObject({ status: 200, limit: null });
+  const one = limitedTo(1);
+  for (const path of ["/api/instances", "/openapi.json", "/nowhere"]) {
+    for (let i = 0; i < 2; i++) {
+      const { status, limit } = await one(path, withKey());
+      expect({ path, limited: status === 429, limit }).toEqual({ path, limited: false, limit: null });
+    }
+  }
+  expect(await api.db.sql`select * from rate_windows`).toHaveLength(0);
+  for (const { path } of gateway.endpoints) expect(gateway.owns(path), path).toBe(true);
+  expect(multiInstance.limited).toBe(false);
+});
+
+test("what the database cannot count is served, and logged", async () => {
+  await api.db.sql`alter table rate_windows rename to away`;
+  const ask = limitedTo(1);
+  for (let i = 0; i < 2; i++) expect(await ask(list, withKey())).toMatchObject({ status: 200, limit: null });
+  await api.db.sql`alter table away rename to rate_windows`;
+  expect(api.logged().filter((line) => line.includes("can't count a request, so it is not limited"))).toHaveLength(2);
+});
+
+test("windows that have ended are removed", async () => {
+  const ask = limitedTo(5);
+  await ask(ping);
+  clock.advance(17 * minutes);
+  await ask(ping, { ip: "203.0.113.2" });
+  await prune({ ...api.deps, clock }, 5_000);
+  expect((await api.db.sql`select subject from rate_windows`).map(({ subject }) => subject)).toEqual([
+    "ip:203.0.113.2",
+  ]);
+});

@@ -1,0 +1,145 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { prune } from "../../../core/db/prune.ts";
+import { createTokens, login } from "../../../core/user/index.ts";
+import { accountFailures, addressFailures, countAttempt } from "../../../core/user/throttle.ts";
+import { password, startApi, type TestApi } from "../../support/api/api.ts";
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startApi();
+}, 60_000);
+afterAll(() => api?.stop());
+// All tests call from one address.
+beforeEach(async () => void (await api.db.sql`delete from login_failures`));
+
+const minutes = 60_000;
+const anyEmail = () => `${randomUUID()}@example.com`;
+const attempt = (email: string, given: string) =>
+  api.request("POST", "/api/auth/login", { body: { email, password: given } });
+const statuses = (answers: { status: number }[]) => answers.map(({ status }) => status).sort();
+
+/** What an attempt without the work of hashing comes to: `counted`, or the seconds to wait. */
+const tried = (email: string, ip: string | undefined) =>
+  countAttempt(api.deps, { email, ip }).then(
+    () => "counted" as const,
+    (error) => Number(error.data.retryAfter),
+  );
+
+test("guesses that come together do not get past the limit, and the right password is refused during a block", async () => {
+  const { email } = await api.user({ password });
+  const guesses = await Promise.all(Array.from({ length: accountFailures + 3 }, () => attempt(email, "wrong")));
+  expect(statuses(guesses)).toEqual([...Array(accountFailures).fill(401), 429, 429, 429]);
+  const refused = await attempt(email.toUpperCase(), password);
+  expect(refused).toMatchObject({ status: 429, body: { code: "rate_limited" } });
+  const seconds = Number(refused.headers.get("retry-after"));
+  expect(seconds).toBeGreaterThan(0);
+  expect(seconds).toBeLessThanOrEqual(60);
+  expect(refused.body.retryAfter).toBe(seconds);
+  // Others, from the same address, log in as ever.
+  const other = await api.user({ password });
+  expect((await attempt(other.email, password)).status).toBe(200);
+  api.deps.clock.advance(1 * minutes);
+  expect((await attempt(email, password)).status).toBe(200);
+});
+
+test("an account that does not exist is refused as one that does", async () => {
+  const unknown = anyEmail();
+  const known = (await api.user({ password })).email;
+  for (const email of [unknown, known]) for (let i = 0; i < accountFailures; i++) await tried(email, undefined);
+  const [one, other] = [await attempt(unknown, "wrong"), await attempt(known, "wrong")];
+  const said = ({ status, body }: typeof one) => ({ status, ...body, retryAfter: 0, detail: "" });
+  expect(said(one)).toEqual(said(other));
+  expect(one.body.detail.replace(/\d+/, "")).toBe(other.body.detail.replace(/\d+/, ""));
+});
+
+test("each failure after a block brings one of twice the time, up to a quarter of an hour", async () => {
+  const email = anyEmail();
+  for (let i = 0; i < accountFailures; i++) expect(await tried(email, undefined)).toBe("counted");
+  for (const wait of [60, 120, 240, 480, 900, 900]) {
+    const left = Number(await tried(email, undefined));
+    expect(left).toBeGreaterThan(wait / 2);
+    expect(left).toBeLessThanOrEqual(wait);
+    api.deps.clock.advance(left * 1000);
+    expect(await tried(email, undefined)).toBe("counted");
+  }
+  // A quarter of an hour after the last block all is forgotten.
+  api.deps.clock.advance(30 * minutes);
+  for (let i = 0; i < accountFailures; i++) expect(await tried(email, undefined)).toBe("counted");
+});
+
+test("failures that lie further apart than the window do not add up", async () => {
+  const email = anyEmail();
+  for (let i = 0; i < accountFailures * 2; i++) {
+    expect(await tried(email, undefined)).toBe("counted");
+    api.deps.clock.advance(4 * minutes);
+  }
+});
+
+test("a success clears the failures of the account", async () => {
+  const { email } = await api.user({ password });
+  for (let round = 0; round < 2; round++) {
+    for (let i = 0; i < accountFailures - 1; i++) expect(await tried(email, undefined)).toBe("counted");
+    expect((await attempt(email, password)).status).toBe(200);
+  }
+});
+
+test("an address that guesses at many accounts is blocked and counts against no account any more", async () => {
+  const ip = "203.0.113.7";
+  const accounts = Array.from({ length: addressFailures }, anyEmail);
+  const together = await Promise.all([...accounts, anyEmail(), anyEmail()].map((email) => tried(email, ip)));
+  expect(together.filter((one) => one === "counted")).toHaveLength(addressFailures);
+  const victim = anyEmail();
+  for (let i = 0; i < accountFailures; i++) expect(await tried(victim, ip)).toBeGreaterThan(0);
+  expect(await tried(victim, "203.0.113.8")).toBe("counted");
+});
+
+test("people behind one address who know their passwords are not taken for guessers", async () => {
+  const ip = "198.51.100.1";
+  for (let i = 0; i < addressFailures * 2; i++) {
+    const wasRight = await countAttempt(api.deps, { email: anyEmail(), ip });
+    await wasRight();
+  }
+  // Behind an address with failures, who knows the password ends the block but not the memory of it.
+  for (let i = 0; i < addressFailures; i++) await tried(anyEmail(), ip);
+  api.deps.clock.advance(1 * minutes);
+  await (await countAttempt(api.deps, { email: anyEmail(), ip }))();
+  expect(await tried(anyEmail(), ip)).toBe("counted");
+  expect(await tried(anyEmail(), ip)).toBeGreaterThan(60);
+});
+
+test("a client's whole IPv6 network is one address, and IPv4 is the same in both spellings", async () => {
+  for (let i = 0; i < addressFailures; i++) await tried(anyEmail(), `2001:db8:1:2::${i.toString(16)}`);
+  expect(await tried(anyEmail(), "2001:db8:1:2:ffff::1")).toBeGreaterThan(0);
+  expect(await tried(anyEmail(), "2001:db8:1:3::1")).toBe("counted");
+  for (let i = 0; i < addressFailures; i++) await tried(anyEmail(), "192.0.2.1");
+  expect(await tried(anyEmail(), "::ffff:192.0.2.1")).toBeGreaterThan(0);
+});
+
+test("guesses of the current password count as failed logins do", async () => {
+  const user = await api.user({ password });
+  const change = (currentPassword: string) =>
+    api.request("POST", "/api/auth/change-password", {
+      key: user.key,
+      body: { currentPassword, newPassword: "another long password" },
+    });
+  for (let i = 0; i < accountFailures - 1; i++) await tried(user.email, undefined);
+  expect(await change("wrong")).toMatchObject({ status: 401, body: { code: "invalid_credentials" } });
+  expect(await change(password)).toMatchObject({ status: 429, body: { code: "rate_limited" } });
+  expect((await attempt(user.email, password)).status).toBe(429);
+  const tokens = createTokens(api.deps);
+  await expect(login({ ...api.deps, tokens }, { email: user.email, password })).rejects.toMatchObject({
+    code: "rate_limited",
+  });
+});
+
+test("what was typed is not kept, and old failures are pruned while a block is not", async () => {
+  const email = anyEmail();
+  for (let i = 0; i < accountFailures; i++) await tried(email, "192.0.2.9");
+  const kept = JSON.stringify(await api.db.sql`select encode(subject, 'escape') as subject from login_failures`);
+  expect(kept).not.toMatch(/example|192\.0\.2\.9/);
+  await api.db.sql`update login_failures set since = since - interval '2 hours' where blocked_until is not null`;
+  expect(await prune(api.deps, 10_000)).toEqual({});
+  api.deps.clock.advance(120 * minutes);
+  expect(await prune(api.deps, 10_000)).toEqual({ login_failures: 2 });
+});

@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startApi, type TestApi } from "../../support/api/api.ts";
+
+let api: TestApi;
+let key: string;
+beforeAll(async () => {
+  api = await startApi();
+  ({ key } = await api.user());
+}, 60_000);
+afterAll(() => api?.stop());
+
+const update = (id: string, body: unknown) => api.request("PUT", `/api/instances/${id}`, { key, body });
+const settings = async (id: string) => (await api.request("GET", `/api/instances/${id}`, { key })).body.webhookSettings;
+const row = async (id: string) => (await api.db.sql`select * from instances where id = ${id}`)[0];
+const secretOf = async (id: string) => {
+  const kept = await row(id);
+  const opened = (bytes: Buffer | null, place: string) => bytes && api.vault.open(bytes, `${place}:${id}`).toString();
+  return {
+    now: opened(kept?.webhook_secret, "webhook-secret"),
+    before: opened(kept?.webhook_previous_secret, "webhook-previous-secret"),
+    until: kept?.webhook_previous_secret_until as Date | null,
+  };
+};
+
+test("webhook headers can be given flat or nested, in either call; their values are not shown again", async () => {
+  const created = await api.request("POST", "/api/instances", {
+    key,
+    body: { name: "one", webhookUrl: "https://example.com", webhookHeaders: { "x-door": "secret" } },
+  });
+  const { id } = created.body;
+  expect((await row(id))?.webhook_headers).toEqual({ "x-door": "secret" });
+  expect((await settings(id)).headerNames).toEqual(["x-door"]);
+  await update(id, { webhookSettings: { headers: { Authorization: "Bearer abc", "x-other": "1" } } });
+  expect((await row(id))?.webhook_headers).toEqual({ Authorization: "Bearer abc", "x-other": "1" });
+  await update(id, { name: "two" });
+  expect((await settings(id)).headerNames).toEqual(["Authorization", "x-other"]);
+  await update(id, { webhookHeaders: {} });
+  expect((await settings(id)).headerNames).toEqual([]);
+});
+
+test.each([
+  [{ host: "example.com" }],
+  [{ "X-Webhook-Signature": "forged" }],
+  [{ "webhook-id": "1" }],
+  [{ "not a token": "1" }],
+  [{ "x-split": "one\r\ntwo: 2" }],
+  [{ "x-number": 1 }],
+  [Object.fromEntries(Array.from({ length: 21 }, (_, index) => [`x-${index}`, "1"]))],
+])("refuses the webhook headers %j", async (webhookHeaders) => {
+  const answer = await update(await api.instance(key), { webhookHeaders });
+  expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+});
+
+test("a rotated secret leaves the one before it good for a while; one that is set ends it at once", async () => {
+  const id = await api.instance(key);
+  const rotate = (body?: unknown) => api.request("POST", `/api/instances/${id}/webhook-secret`, { key, body });
+  const first = await rotate();
+  expect(first).toMatchObject({ status: 200, body: { previousValidUntil: null } });
+  expect(first.body.secret).toMatch(/^whsec_[A-Za-z0-9+/]{32}$/);
+  const second = await rotate({ secret: "of my own", overlapSeconds: 3600 });
+  expect(second.body.secret).toBe("of my own");
+  const until = new Date(second.body.previousValidUntil);
+  expect(Math.abs(until.getTime() - api.deps.clock.now().getTime() - 3_600_000)).toBeLessThan(60_000);
+  expect(await secretOf(id)).toEqual({ now: "of my own", before: first.body.secret, until });
+  expect(await settings(id)).toMatchObject({ hasSecret: true, previousSecretValidUntil: until.toISOString() });
+
+  await rotate({ overlapSeconds: 0 });
+  expect((await secretOf(id)).before).toBeNull();
+  await rotate({ secret: "third" });
+  await update(id, { webhookSecret: "fourth" });
+  expect(await secretOf(id)).toEqual({ now: "fourth", before: null, until: null });
+  const log = await api.request("GET", `/api/instances/${id}/activity?actions=webhook_secret_rotated`, { key });
+  expect(log.body.logs).toHaveLength(4);
+  expect(JSON.stringify(log.body)).not.toMatch(/whsec|third/);
+});
+
+test("the activity log names what an update changed, and no value", async () => {
+  const id = await api.instance(key);
+  await update(id, { name: "another", webhookSecret: "hidden" });
+  const { body } = await api.request("GET", `/api/instances/${id}/activity?actions=instance_updated`, { key });
+  expect(body.logs).toMatchObject([{ details: { changed: ["name", "webhookSecret"] } }]);
+});
+
+test("nobody rotates the secret of somebody else's instance", async () => {
+  const id = await api.instance(key);
+  const other = await api.user();
+  const path = `/api/instances/${id}/webhook-secret`;
+  expect((await api.request("POST", path, { key: other.key })).status).toBe(403);
+  expect((await api.request("POST", path)).status).toBe(401);
+  expect((await api.request("POST", path, { key, body: { overlapSeconds: -1 } })).status).toBe(400);
+});

@@ -1,0 +1,57 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { WhatsApp } from "../../../simulator/index.ts";
+import { now } from "../clock.ts";
+import type { Options } from "../options.ts";
+import type { Holding } from "../result/result.ts";
+import { sum } from "../result/statistics.ts";
+import { inLanes, type Subject } from "../subject.ts";
+
+/** First logins at once: each makes 812 keys in a row, and WhatsApp waits only so long for them. */
+const linksAtOnce = 4;
+
+/** Links more and more instances, and looks at what the subject holds at each number; then starts it again with all of them. */
+export async function measureMemory(
+  wa: WhatsApp,
+  subject: Subject,
+  series: string,
+  options: Pick<Options, "instances" | "rest">,
+  keep: (holding: Holding) => void,
+  progress: (text: string) => void,
+): Promise<void> {
+  let startedAt = now();
+  let linked = 0;
+  const look = async (state: Holding["state"]) => {
+    const tookMs = now() - startedAt;
+    await sleep(options.rest);
+    const before = (await subject.cpu()).process;
+    const idleSince = now();
+    await sleep(options.rest);
+    const idleCpu = ((await subject.cpu()).process - before) / ((now() - idleSince) / 1000);
+    const memory = await subject.memory();
+    const total = (of: "rss" | "heapUsed" | "external") => sum(memory.map((one) => one[of]));
+    const figures = { rss: total("rss"), heapUsed: total("heapUsed"), external: total("external") };
+    keep({ subject: subject.name, instances: linked, state, ...figures, idleCpu, tookMs });
+    const megabytes = Math.round(figures.rss / 2 ** 20);
+    progress(
+      `memory of ${subject.name}, ${linked} ${state}: ${megabytes} MiB, after ${Math.round(tookMs / 100) / 10} s`,
+    );
+    startedAt = now();
+  };
+  await look("linked");
+  for (const number of options.instances) {
+    const phones = await Promise.all(
+      Array.from({ length: number - linked }, (_, index) =>
+        wa.addPhone({ number: `49155${series}${String(linked + index).padStart(5, "0")}`, pushName: "idle" }),
+      ),
+    );
+    await inLanes(phones, linksAtOnce, async (phone) => {
+      await subject.link(phone);
+      linked++;
+      if (linked % 25 === 0 && linked < number) progress(`memory of ${subject.name}: ${linked} of ${number} linked`);
+    });
+    await look("linked");
+  }
+  startedAt = now();
+  await subject.restart();
+  await look("logged in again");
+}

@@ -1,0 +1,54 @@
+import { expect, test } from "vitest";
+import { Batcher } from "../../../core/queue/batcher.ts";
+
+const message = (id: number, size = 10) => ({ body: "x".repeat(size), groupId: "g", deduplicationId: String(id) });
+
+/** A queue whose calls are answered by hand. */
+function setup() {
+  const calls: { ids: string[]; answer: (refused: number[]) => void; fail: (error: Error) => void }[] = [];
+  const batcher = new Batcher(
+    (messages) =>
+      new Promise((resolve, reject) => {
+        calls.push({ ids: messages.map((one) => one.deduplicationId), answer: resolve, fail: reject });
+      }),
+  );
+  return { calls, batcher };
+}
+
+test("one message alone leaves at once", () => {
+  const { calls, batcher } = setup();
+  void batcher.send(message(1));
+  expect(calls.map((call) => call.ids)).toEqual([["1"]]);
+});
+
+test("what comes while a call is under way travels together in the next, ten at most, in order", async () => {
+  const { calls, batcher } = setup();
+  const all = Array.from({ length: 14 }, (_, index) => batcher.send(message(index)));
+  expect(calls.map((call) => call.ids)).toEqual([["0"]]);
+  calls[0]?.answer([]);
+  await all[0];
+  await new Promise(setImmediate);
+  expect(calls[1]?.ids).toEqual(["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]);
+  expect(calls).toHaveLength(2);
+});
+
+test("a batch stays below what SQS takes in one call", async () => {
+  const { calls, batcher } = setup();
+  const all = [0, 1, 2].map((index) => batcher.send(message(index, 600_000)));
+  calls[0]?.answer([]);
+  await all[0];
+  await new Promise(setImmediate);
+  expect(calls[1]?.ids).toEqual(["1"]);
+});
+
+test("a refused message fails alone, a failed call fails all of its messages", async () => {
+  const { calls, batcher } = setup();
+  const [first, second, third] = [0, 1, 2].map((index) => batcher.send(message(index)));
+  calls[0]?.answer([0]);
+  await expect(first).rejects.toThrow("refused");
+  await new Promise(setImmediate);
+  expect(calls[1]?.ids).toEqual(["1", "2"]);
+  calls[1]?.fail(new Error("the network is away"));
+  await expect(second).rejects.toThrow("the network is away");
+  await expect(third).rejects.toThrow("the network is away");
+});

@@ -1,0 +1,126 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { attachment, fileName, inventedName, nameOfAttachment } from "../../../core/media/filename.ts";
+import { planFor, type Recognized, recognize } from "../../../core/media/kind.ts";
+import { readMp4 } from "../../../core/media/mp4.ts";
+import { readOggOpus } from "../../../core/media/ogg.ts";
+import { png } from "../../integration/files.ts";
+import { mp4 } from "../../integration/film.ts";
+import { oggOpus } from "../../integration/sound.ts";
+
+let folder: string;
+let count = 0;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "switchboard-kind-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function saved(bytes: Buffer): Promise<string> {
+  const path = join(folder, String(count++));
+  await writeFile(path, bytes);
+  return path;
+}
+const kindOf = async (bytes: Buffer, claimed = "") => await recognize(await saved(bytes), claimed);
+
+test.each([0.5, 3, 61.25])("the length of an Ogg/Opus file of %d s is read from its last page", async (seconds) => {
+  const bytes = oggOpus(seconds);
+  expect((await readOggOpus(await saved(bytes)))?.seconds).toBeCloseTo(seconds, 3);
+  expect(await kindOf(bytes)).toMatchObject({ kind: "audio", mimetype: "audio/ogg; codecs=opus" });
+  // Bytes behind the end, as a download that was cut and joined has them, hide nothing.
+  const more = Buffer.concat([bytes, Buffer.alloc(1000, "OggS")]);
+  expect((await readOggOpus(await saved(more)))?.seconds).toBeCloseTo(seconds, 3);
+});
+
+test("Ogg that is not Opus, or is cut off, is no voice", async () => {
+  expect(await readOggOpus(await saved(Buffer.from("OggS")))).toBeUndefined();
+  expect(await readOggOpus(await saved(oggOpus(1).subarray(0, 40)))).toBeUndefined();
+  const vorbis = oggOpus(1);
+  vorbis.write("\u0001vorbis", 28, "latin1");
+  expect(await kindOf(vorbis)).toMatchObject({ kind: "document", convertible: "audio" });
+});
+
+test.each([
+  ["its index is last", { last: true }],
+  ["its index is first", { last: false }],
+])("an MP4 tells its length and size, whether %s", async (_name, options) => {
+  const bytes = mp4({ video: "avc1", audio: "mp4a" }, { seconds: 12, ...options });
+  const found = { seconds: 12, width: 640, height: 360 };
+  expect(await readMp4(await saved(bytes))).toEqual({ brand: "isom", video: ["avc1"], audio: ["mp4a"], ...found });
+  expect(await kindOf(bytes)).toMatchObject({ kind: "video", mimetype: "video/mp4", ...found });
+});
+
+test("a film that was taken upright is as high as it is shown", async () => {
+  const bytes = mp4({ video: "avc1" }, { turned: true });
+  expect(await kindOf(bytes)).toMatchObject({ kind: "video", width: 360, height: 640 });
+});
+
+test.each([
+  ["H.264 without sound", { video: "avc1" }, "isom", "video", "video"],
+  ["HEVC", { video: "hvc1", audio: "mp4a" }, "isom", "document", "video"],
+  ["H.264 with AC-3", { video: "avc1", audio: "ac-3" }, "isom", "document", "video"],
+  ["H.264 in QuickTime", { video: "avc1", audio: "mp4a" }, "qt  ", "document", "video"],
+  ["AAC alone", { audio: "mp4a" }, "M4A ", "audio", "audio"],
+  ["ALAC alone", { audio: "alac" }, "M4A ", "document", "audio"],
+] as const)("%s is shown as what WhatsApp plays", async (_name, tracks, brand, kind, convertible) => {
+  expect(await kindOf(mp4(tracks, { brand }))).toMatchObject({ kind, convertible });
+});
+
+test("boxes that lie about their size are read no further, and end", async () => {
+  const whole = mp4({ video: "avc1" });
+  for (let at = 0; at < whole.length - 5100; at += 3) {
+    const broken = Buffer.from(whole);
+    broken.writeUInt32BE(at % 2 === 0 ? 0xffff_fff0 : 1, at);
+    await readMp4(await saved(broken));
+  }
+  expect(await readMp4(await saved(whole.subarray(0, 5100)))).toBeUndefined();
+});
+
+test("what a server claims counts only for text", async () => {
+  expect(await kindOf(Buffer.from("a,b"), "text/csv; charset=utf-8")).toMatchObject({ mimetype: "text/csv" });
+  expect(await kindOf(Buffer.from("a,b"), "video/mp4")).toMatchObject({ mimetype: "application/octet-stream" });
+  expect(await kindOf(png(8), "video/mp4")).toMatchObject({ kind: "image", mimetype: "image/png" });
+});
+
+test("what cannot be what is asked for is refused, what can be made is made", () => {
+  const base = { demuxer: "x", h264: false };
+  const opus: Recognized = { ...base, mimetype: "audio/ogg; codecs=opus", kind: "audio", convertible: "audio" };
+  const mp3: Recognized = { ...base, mimetype: "audio/mpeg", kind: "audio", convertible: "audio" };
+  const webm: Recognized = { ...base, mimetype: "video/webm", kind: "document", convertible: "video" };
+  const pdf: Recognized = { ...base, mimetype: "application/pdf", kind: "document", convertible: null };
+  expect(planFor(opus, { voice: true })).toEqual({ kind: "audio", voice: true, convert: null, insisted: false });
+  expect(planFor(mp3, { voice: true })).toMatchObject({ kind: "audio", convert: "opus", insisted: true });
+  expect(planFor(mp3, {})).toMatchObject({ kind: "audio", voice: false, convert: null });
+  expect(planFor(webm, {})).toMatchObject({ kind: "video", convert: "mp4", insisted: false });
+  expect(planFor(webm, { kind: "video" })).toMatchObject({ convert: "mp4", insisted: true });
+  expect(planFor(webm, { kind: "document" })).toMatchObject({ kind: "document", convert: null });
+  for (const wanted of [{ voice: true }, { kind: "image" as const }, { kind: "video" as const }]) {
+    expect(() => planFor(pdf, wanted)).toThrow(expect.objectContaining({ code: "media_not_usable" }));
+  }
+  expect(() => planFor(opus, { kind: "image" })).toThrow(expect.objectContaining({ code: "media_not_usable" }));
+});
+
+test.each([
+  ["C:\\Users\\ann\\отчёт 2026.pdf", "отчёт 2026.pdf"],
+  ["../../etc/passwd", "passwd"],
+  ["영수증 🧾.png", "영수증 🧾.png"],
+])("a file name keeps its letters and loses its folders: %s", (given, kept) => {
+  expect(fileName.parse(given)).toBe(kept);
+  expect(nameOfAttachment(attachment(kept))).toBe(kept);
+});
+
+test.each(["", "..", "a/", "a\nb", "a\u0000.png", "exe\u202egpj.png", "x".repeat(256)])(
+  "a file name that shows what it is not is refused: %j",
+  (given) => {
+    expect(fileName.safeParse(given).success).toBe(false);
+  },
+);
+
+test("a header with a file name is one line of ASCII, whatever the name", () => {
+  for (const name of ['a"b\\c.png', "отчёт.pdf", "a;b='(c)*.txt", "\ud800.png"]) {
+    expect(attachment(name)).toMatch(/^attachment; filename="[^"\\]*"; filename\*=UTF-8''[\w.%~!-]+$/);
+  }
+  expect(inventedName("3EB0/1", "image/jpeg")).toBe("3EB0_1.jpg");
+  expect(inventedName("x", 'text/html"; x')).toBe("x.bin");
+});

@@ -1,0 +1,89 @@
+import { describe, expect, test } from "vitest";
+import { ContactBook, type ContactFact, type ContactRow } from "../../../core/contact/merge.ts";
+
+const pn = "4915550000001@s.whatsapp.net";
+const lid = "900000000000011@lid";
+
+const row = (fields: Partial<ContactRow> & { jid: string }): ContactRow => ({
+  lid: null,
+  isGroup: false,
+  name: null,
+  pushName: null,
+  businessName: null,
+  ...fields,
+});
+
+/** Each fact in a book of its own, on the table that the one before left; then all in one. Both must come to the same. */
+function outcome(facts: ContactFact[], start: ContactRow[] = []): ContactRow[] {
+  let table = new Map(start.map((one) => [one.jid, one]));
+  for (const fact of facts) table = applied(table, [fact]);
+  const byJid = (rows: Iterable<ContactRow>) => [...rows].sort((a, b) => a.jid.localeCompare(b.jid));
+  const together = applied(new Map(start.map((one) => [one.jid, one])), facts);
+  expect(byJid(together.values())).toEqual(byJid(table.values()));
+  return byJid(table.values());
+}
+
+function applied(table: Map<string, ContactRow>, facts: ContactFact[]): Map<string, ContactRow> {
+  const book = new ContactBook([...table.values()]);
+  for (const fact of facts) book.apply(fact);
+  const { removed, written } = book.changes();
+  const next = new Map(table);
+  for (const jid of removed) next.delete(jid);
+  for (const one of written) next.set(one.jid, one);
+  return next;
+}
+
+const whole = row({ jid: pn, lid, name: "Address", pushName: "Push", businessName: "Business" });
+const facts: ContactFact[] = [
+  { jid: pn, name: "Address" },
+  { jid: lid, pushName: "Push" },
+  { jid: pn, lid, link: true },
+  { jid: lid, businessName: "Business" },
+];
+
+const orders = <Item>(items: Item[]): Item[][] =>
+  items.length <= 1
+    ? [items]
+    : items.flatMap((item, index) => orders(items.toSpliced(index, 1)).map((rest) => [item, ...rest]));
+
+describe("number and LID are one person", () => {
+  const linked = facts.map((fact) => (fact.link ? { jid: pn, lid } : fact));
+  test.each(
+    orders(linked).map((order) => [order.map((fact) => Object.values(fact).join(" ")).join(", "), order] as const),
+  )("in whatever order it is told: %s", (_name, order) => {
+    expect(outcome(order)).toEqual([whole]);
+  });
+
+  test("a link alone makes no contact, and joins two that are there", () => {
+    expect(outcome([{ jid: pn, lid, link: true }])).toEqual([]);
+    expect(outcome(facts)).toEqual([whole]);
+  });
+
+  test("who takes a new number stays the same contact, under that number", () => {
+    const next = "4915550000002@s.whatsapp.net";
+    expect(outcome([{ jid: next, lid, pushName: "Push 2" }], [whole])).toEqual([
+      { ...whole, jid: next, pushName: "Push 2" },
+    ]);
+  });
+});
+
+test("a name from one source takes nothing from the others, and null takes only the address book's", () => {
+  expect(outcome([{ jid: pn, pushName: "New" }], [whole])).toEqual([{ ...whole, pushName: "New" }]);
+  expect(outcome([{ jid: lid, name: null }], [whole])).toEqual([{ ...whole, name: null }]);
+  expect(outcome([{ jid: pn, chatName: "Old chat" }], [whole])).toEqual([whole]);
+  expect(outcome([{ jid: pn, chatName: "Old chat" }])).toEqual([row({ jid: pn, name: "Old chat" })]);
+});
+
+test("what is known already changes nothing", () => {
+  const book = new ContactBook([whole]);
+  for (const fact of facts) book.apply(fact);
+  expect(book.changes()).toEqual({ removed: [], written: [] });
+});
+
+test("groups that are left go, alone or when all that there are are told", () => {
+  const groups = ["1@g.us", "2@g.us", "3@g.us"].map((jid) => row({ jid, isGroup: true, name: jid }));
+  expect(outcome([{ jid: "2@g.us", gone: true }], groups).map((one) => one.jid)).toEqual(["1@g.us", "3@g.us"]);
+  const book = new ContactBook([...groups, whole]);
+  book.keepGroups(["3@g.us"]);
+  expect(book.changes()).toEqual({ removed: ["1@g.us", "2@g.us"], written: [] });
+});

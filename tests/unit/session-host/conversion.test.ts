@@ -1,0 +1,47 @@
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { readConfig } from "../../../core/config.ts";
+import { openStorage, type Storage } from "../../../core/storage/index.ts";
+import { Conversions } from "../../../session-host/media/conversion.ts";
+import { until } from "../../support/until.ts";
+
+/** A bucket whose files come when the test lets them. */
+const held: ServerResponse[] = [];
+const server = createServer((_request, response) => held.push(response));
+let storage: Storage;
+
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  storage = openStorage(readConfig({ S3_ENDPOINT: `http://127.0.0.1:${port}` }));
+});
+afterAll(() => {
+  storage.client.destroy();
+  server.closeAllConnections();
+  server.close();
+});
+
+test("conversions are done one after another, an instance waits with eight at most, and what is too late is not begun", async () => {
+  const conversions = new Conversions({ storage });
+  const upload = "0".repeat(32);
+  const later = new Date(Date.now() + 60_000);
+  const ask = (instance: string, deadline = later) =>
+    conversions.convert(instance, { upload }, "opus", deadline).then(
+      () => "done",
+      (error: { code: string }) => error.code,
+    );
+  const busy = Array.from({ length: 8 }, () => ask("busy"));
+  expect(await ask("busy")).toBe("unavailable");
+  const others = [ask("other"), ask("late", new Date(Date.now() - 1))];
+  for (let turn = 0; turn < 9; turn++) {
+    const response = await until(async () => held.shift());
+    expect(held).toHaveLength(0);
+    response.end("no sound");
+  }
+  expect(await Promise.all(busy)).toEqual(Array(8).fill("media_not_usable"));
+  expect(await Promise.all(others)).toEqual(["media_not_usable", "command_expired"]);
+  const again = ask("busy");
+  (await until(async () => held.shift())).end("");
+  expect(await again).toBe("media_not_usable");
+});

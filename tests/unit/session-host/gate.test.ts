@@ -1,0 +1,94 @@
+import { expect, test } from "vitest";
+import { Gate, type Outlet } from "../../../session-host/session/gate.ts";
+
+function setup(leaseHeld = () => true) {
+  const sent: string[] = [];
+  let terminated = 0;
+  const socket: Outlet = { send: (data) => void sent.push(String(data)), terminate: () => void terminated++ };
+  const gate = new Gate(leaseHeld);
+  gate.guard(socket);
+  return { gate, socket, sent, terminated: () => terminated };
+}
+
+const settled = () => new Promise(setImmediate);
+
+test("a frame leaves at once when nothing waits to become durable", () => {
+  const { socket, sent } = setup();
+  socket.send("ping");
+  expect(sent).toEqual(["ping"]);
+});
+
+test("a frame waits for every change that was recorded before it, and for none after it", async () => {
+  const { gate, socket, sent } = setup();
+  const first = Promise.withResolvers<void>();
+  const second = Promise.withResolvers<void>();
+  gate.record(first.promise);
+  socket.send("receipt 1");
+  gate.record(second.promise);
+  socket.send("receipt 2");
+  expect(sent).toEqual([]);
+  first.resolve();
+  await settled();
+  expect(sent).toEqual(["receipt 1"]);
+  second.resolve();
+  await settled();
+  expect(sent).toEqual(["receipt 1", "receipt 2"]);
+});
+
+test("a frame waits for all changes before it, whichever of them becomes durable first", async () => {
+  const { gate, socket, sent } = setup();
+  const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  gate.record(first.promise);
+  gate.record(second.promise);
+  socket.send("receipt");
+  second.resolve();
+  await settled();
+  expect(sent).toEqual([]);
+  first.resolve();
+  await settled();
+  expect(sent).toEqual(["receipt"]);
+});
+
+test("frames keep their order even when one that waits for nothing comes after one that waits", async () => {
+  const { gate, socket, sent } = setup();
+  const change = Promise.withResolvers<void>();
+  gate.record(change.promise);
+  socket.send("a");
+  socket.send("b");
+  change.resolve();
+  await settled();
+  expect(sent).toEqual(["a", "b"]);
+});
+
+test("whoever sends need not wait for the database", () => {
+  const { gate, socket } = setup();
+  gate.record(new Promise(() => undefined));
+  let called = false;
+  socket.send("held", () => {
+    called = true;
+  });
+  expect(called).toBe(true);
+});
+
+test("a change that cannot be kept lets nothing out any more and cuts the connection", async () => {
+  const { gate, socket, sent, terminated } = setup();
+  const change = Promise.withResolvers<void>();
+  gate.record(change.promise);
+  socket.send("receipt");
+  change.reject(new Error("refused"));
+  await settled();
+  socket.send("another");
+  expect(sent).toEqual([]);
+  expect(terminated()).toBe(1);
+  expect(gate.failed).toBe(true);
+});
+
+test("without the lease nothing leaves, not even a frame that waits for nothing", () => {
+  let held = true;
+  const { socket, sent, terminated } = setup(() => held);
+  socket.send("before");
+  held = false;
+  socket.send("after");
+  expect(sent).toEqual(["before"]);
+  expect(terminated()).toBe(1);
+});

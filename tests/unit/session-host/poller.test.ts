@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { Poller } from "../../../session-host/concurrency/poller.ts";
+
+const hour = 3_600_000;
+
+test("it works again at once for what is new, also for what came while it worked, and once more when it is stopped", async () => {
+  let done = 0;
+  let during: (() => void) | undefined;
+  const poller = new Poller(
+    async () => {
+      done++;
+      during?.();
+      during = undefined;
+      return hour;
+    },
+    { active: () => true, onError: () => undefined },
+  );
+  poller.start();
+  await expect.poll(() => done).toBe(1);
+  during = () => poller.nudge();
+  poller.nudge();
+  await expect.poll(() => done).toBe(3);
+  await sleep(50);
+  expect(done).toBe(3);
+  await poller.stop();
+  expect(done).toBe(4);
+});
+
+test("work that fails is told of and waits, whatever is new while it fails", async () => {
+  const failures: unknown[] = [];
+  const poller = new Poller(
+    async () => {
+      poller.nudge();
+      throw new Error(`away ${failures.length}`);
+    },
+    { active: () => true, onError: (error) => failures.push(error) },
+  );
+  poller.start();
+  await sleep(200);
+  expect(failures).toEqual([new Error("away 0")]);
+  await poller.stop();
+  expect(failures).toHaveLength(2);
+});
+
+test("it ends when its lease is lost", async () => {
+  let held = true;
+  let done = 0;
+  const poller = new Poller(
+    async () => {
+      done++;
+      return 0;
+    },
+    { active: () => held, onError: () => undefined },
+  );
+  poller.start();
+  await expect.poll(() => done).toBeGreaterThan(1);
+  held = false;
+  await sleep(20);
+  const ended = done;
+  await sleep(50);
+  expect(done).toBe(ended);
+});

@@ -1,0 +1,76 @@
+import { proto } from "@whiskeysockets/baileys";
+import { expect, test } from "vitest";
+import { createLogger } from "../../../core/log.ts";
+import type { OrderedCommand } from "../../../session-host/command/claimed-command.ts";
+import { SendQueue } from "../../../session-host/command/send-queue.ts";
+import type { ConnectedContext } from "../../../session-host/executors/types.ts";
+import type { Change } from "../../../session-host/ledger/change.ts";
+import { until } from "../../support/until.ts";
+
+const command = (id: string, deadline: number): OrderedCommand => ({
+  id,
+  instanceId: "instance",
+  name: "message.sendText",
+  input: { to: "4915550000002@s.whatsapp.net", text: id },
+  waId: `3EB0${id}`,
+  chatId: "4915550000002@s.whatsapp.net",
+  payload: null,
+  position: 1,
+  attempts: 0,
+  deadline: new Date(deadline),
+  correlationId: "test",
+});
+
+test("what waits for a connection that does not come is given up when its time is over, and the rest goes on waiting", () => {
+  const recorded: Change[] = [];
+  const queue = new SendQueue({
+    log: createLogger("test", "silent"),
+    record: async (change) => {
+      recorded.push(change);
+    },
+    countAttempt: async () => 1,
+    onSilence: () => undefined,
+  });
+  queue.push(command("LATE", Date.now() - 1));
+  queue.push(command("EARLY", Date.now() + 60_000));
+  queue.expire();
+  expect(recorded).toMatchObject([
+    {
+      commands: [{ id: "LATE", status: "failed", errorCode: "command_expired" }],
+      messageUpdates: [{ waId: "3EB0LATE", set: { status: "failed", error: "command_expired" } }],
+      events: [{ type: "message.failed", data: { messageId: "3EB0LATE", code: "command_expired" } }],
+    },
+  ]);
+  expect(queue.size).toBe(1);
+});
+
+test("a poll says on its envelope that it is one, and a text says nothing", async () => {
+  const sent: { id: string; nodes: unknown }[] = [];
+  const relayMessage = async (
+    _jid: string,
+    _message: unknown,
+    options: { messageId: string; additionalNodes: unknown },
+  ) => sent.push({ id: options.messageId, nodes: options.additionalNodes });
+  const queue = new SendQueue({
+    log: createLogger("test", "silent"),
+    record: async () => undefined,
+    countAttempt: async () => 1,
+    onSilence: () => undefined,
+  });
+  const prepared = (id: string, message: proto.IMessage) => ({
+    ...command(id, Date.now() + 60_000),
+    payload: Buffer.from(proto.Message.encode(proto.Message.fromObject(message)).finish()),
+  });
+  queue.push(prepared("TEXT", { extendedTextMessage: { text: "x" } }));
+  queue.push(prepared("POLL", { pollCreationMessage: { name: "x" } }));
+  queue.push(prepared("CHOICE", { pollCreationMessageV3: { name: "x" } }));
+  queue.resume({ sock: { relayMessage } } as unknown as ConnectedContext);
+  await until(async () => sent.length === 3 || undefined);
+  queue.pause();
+  const meta = [{ tag: "meta", attrs: { polltype: "creation" } }];
+  expect(sent).toEqual([
+    { id: "3EB0TEXT", nodes: [] },
+    { id: "3EB0POLL", nodes: meta },
+    { id: "3EB0CHOICE", nodes: meta },
+  ]);
+});

@@ -1,0 +1,95 @@
+import type { BinaryNode } from "@whiskeysockets/baileys";
+import { expect, test } from "vitest";
+import type { JidResolver } from "../../../session-host/baileys/jids.ts";
+import { journalCall } from "../../../session-host/inbound/calls.ts";
+import { journalGroup } from "../../../session-host/inbound/group-events.ts";
+import type { Change } from "../../../session-host/ledger/change.ts";
+
+const me = { id: "4915550000001@s.whatsapp.net", lid: "900001@lid" };
+const bob = { id: "4915550000002@s.whatsapp.net", lid: "900002@lid" };
+const group = "120363000000000001@g.us";
+const known: JidResolver = {
+  isMe: (jid) => jid === me.id || jid === me.lid,
+  phones: async (lids) => new Map(lids.flatMap((lid) => (lid === bob.lid ? [[lid, bob.id] as const] : []))),
+};
+const node = (tag: string, attrs: Record<string, string> = {}, content?: BinaryNode[] | Uint8Array): BinaryNode =>
+  content ? { tag, attrs, content } : { tag, attrs };
+
+const notification = (child: BinaryNode, attrs: Record<string, string> = {}) => {
+  const by = { participant: bob.lid, participant_pn: bob.id };
+  return node("notification", { from: group, type: "w:gp2", id: "1", t: "1700000000", ...by, ...attrs }, [child]);
+};
+const told = (change: Change | undefined) => change?.events?.map(({ type, data }) => ({ type, ...data })) ?? [];
+const ofGroup = async (child: BinaryNode, attrs?: Record<string, string>) =>
+  told(await journalGroup("i", notification(child, attrs), known));
+const ofCall = async (child: BinaryNode, attrs: Record<string, string> = {}) =>
+  told(await journalCall("i", node("call", { from: bob.lid, id: "1", t: "1700000000", ...attrs }, [child]), known));
+const participant = (jid: string) => node("participant", { jid });
+
+test("of people who go at once we are told apart, also when WhatsApp names everybody in one way only", async () => {
+  const people = [me.lid, bob.lid, "900003@lid"].map(participant);
+  expect(await ofGroup(node("remove", {}, people))).toMatchObject([
+    { type: "group.leave", reason: "removed", by: bob },
+    {
+      type: "group.participants.update",
+      action: "remove",
+      participants: [bob, { id: "900003@lid", lid: "900003@lid" }],
+    },
+  ]);
+  const added = await ofGroup(node("add", { reason: "invite" }, [participant(me.id)]), { participant: me.id });
+  expect(added).toMatchObject([{ type: "group.join", reason: "invite", subject: null, size: null }]);
+  expect(await ofGroup(node("promote", {}, [participant(me.id)]))).toMatchObject([
+    { type: "group.participants.update", action: "promote", participants: [{ id: me.id }] },
+  ]);
+});
+
+test("a group that is deleted is left, and what WhatsApp tells besides is no event", async () => {
+  expect(await ofGroup(node("delete"))).toMatchObject([{ type: "group.leave", reason: "deleted" }]);
+  for (const tag of ["created_membership_requests", "link", "growth_locked", "modify"])
+    expect(await ofGroup(node(tag, {}, [participant(bob.id)]))).toEqual([]);
+  expect(await ofGroup(node("subject", { subject: "x" }), { from: bob.id })).toEqual([]);
+  expect(await ofGroup(node("description", { delete: "true" }))).toMatchObject([{ changes: { description: null } }]);
+  expect(await ofGroup(node("set", { id: "7", author: me.id }), { type: "picture", participant: "" })).toHaveLength(1);
+});
+
+test("the same stanza has events with the same ids, another has others, and another instance has its own", () => {
+  const idOf = (instance: string, attrs: Record<string, string> = {}) =>
+    (journalGroup(instance, notification(node("locked"), attrs), known) as Change).events?.[0]?.id;
+  expect(idOf("a")).toBe(idOf("a", { offline: "3" }));
+  expect(new Set([idOf("a"), idOf("b"), idOf("a", { id: "2" }), idOf("a", { t: "1700000001" })]).size).toBe(4);
+});
+
+test("a call is told of by its caller's number where that is known, and ends once in whichever words", async () => {
+  const of = { "call-id": "C", "call-creator": bob.lid };
+  expect(await ofCall(node("offer", of))).toMatchObject([
+    { type: "call.received", from: bob.id, lid: bob.lid, creator: bob.lid },
+  ]);
+  const notice = node("offer_notice", { ...of, type: "group", media: "video", "group-jid": group });
+  expect(await ofCall(notice)).toMatchObject([{ isGroup: true, isVideo: true, groupId: group }]);
+  const ends = {
+    rejected: [node("reject", of), { from: me.lid }],
+    elsewhere: [node("terminate", { ...of, reason: "rejected_elsewhere" })],
+    accepted: [node("accept", of), { from: me.lid }],
+    hungUp: [node("terminate", of)],
+  } as const;
+  const changes = await Promise.all(
+    Object.values(ends).map(([child, attrs]) =>
+      journalCall("i", node("call", { from: bob.lid, t: "1700000000", ...attrs }, [child]), known),
+    ),
+  );
+  expect(changes.map((change) => told(change)[0]?.type)).toEqual([
+    "call.rejected",
+    "call.rejected",
+    "call.ended",
+    "call.ended",
+  ]);
+  expect(new Set(changes.map((change) => change?.events?.[0]?.id)).size).toBe(1);
+});
+
+test("what others answer in a group's call, the steps of a call, and calls of our own are no events", async () => {
+  const of = { "call-id": "C", "call-creator": bob.lid };
+  for (const tag of ["reject", "accept", "preaccept", "transport", "relaylatency"])
+    expect(await ofCall(node(tag, of))).toEqual([]);
+  expect(await ofCall(node("offer", { ...of, "call-creator": me.lid }))).toEqual([]);
+  expect(await ofCall(node("offer"))).toEqual([]);
+});
