@@ -4,7 +4,7 @@ import { instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 import { users } from "../user/user.sql.ts";
 
-/** Many sends that were asked for at once. Each is a command of its own, `scheduled` until the host releases it. */
+/** A batch of sends. Each is a command of its own, `scheduled` until the host releases it. */
 export const bulks = pgTable(
   "bulks",
   {
@@ -19,15 +19,15 @@ export const bulks = pgTable(
     status: text({ enum: ["running", "done", "canceled"] })
       .notNull()
       .default("running"),
-    /** Messages a minute at most. */
+    /** Maximum messages per minute. */
     perMinute: integer("per_minute").notNull(),
-    /** Recipients that were accepted. */
+    /** Number of accepted recipients. */
     total: integer().notNull(),
-    /** Recipients that were not, with the reason. */
+    /** The other recipients, with the reason. */
     rejected: jsonb().$type<{ index: number; phone: string; error: string }[]>().notNull().default([]),
     /** Not before this. */
     startAt: instant("start_at").notNull(),
-    /** When the last was released: decides how many may follow. */
+    /** Until when the pace is used up: decides how many messages may follow. */
     releasedAt: instant("released_at"),
     createdAt: instant("created_at").notNull().defaultNow(),
     finishedAt: instant("finished_at"),

@@ -12,7 +12,7 @@ import type { Instance } from "../instance/index.ts";
 import { type BulkContent, bulkCommand, planBulk } from "./plan.ts";
 
 export interface BulkRequest extends BulkContent {
-  /** Messages a minute at most. */
+  /** Maximum messages per minute. */
   perMinute: number;
   /** Not before this. */
   startAt?: Date | undefined;
@@ -24,25 +24,25 @@ export interface AcceptedBulk {
   rejected: number;
 }
 
-interface Asked {
+interface Origin {
   userId: string;
   instance: Instance;
   idempotencyKey?: string | undefined;
   correlationId: string;
-  /** What must hold besides, before it is accepted. Throws what the caller is told. */
+  /** An additional check before the bulk is accepted. Throws what the caller gets as the error. */
   check?: (() => Promise<void>) | undefined;
 }
 
-/** Rows that go into one statement. */
+/** Rows per statement. */
 const chunk = 2_000;
 
 /**
- * Takes many sends on at once: all or none of them are there afterwards, each as a command that waits for the session host
- * to release it, and as a pending message under the id that it will be sent with. Throws `invalid_request`,
- * `instance_not_connected` when the instance is not linked, and `idempotency_conflict`.
+ * Accepts many sends at once, all or none. Each becomes a command that waits for the session host to release it, and a pending
+ * message with its final id. Throws `invalid_request`, `instance_not_connected` when the instance is not linked, and
+ * `idempotency_conflict`.
  */
-export async function createBulk(deps: AcceptDeps, asked: Asked, request: BulkRequest): Promise<AcceptedBulk> {
-  const { userId, instance, idempotencyKey: key } = asked;
+export async function createBulk(deps: AcceptDeps, origin: Origin, request: BulkRequest): Promise<AcceptedBulk> {
+  const { userId, instance, idempotencyKey: key } = origin;
   const requestHash = sha256(JSON.stringify([instance.id, "bulk", request]));
   const earlier = await findRepeat(deps, userId, key, requestHash);
   if (earlier) return earlier;
@@ -51,11 +51,11 @@ export async function createBulk(deps: AcceptDeps, asked: Asked, request: BulkRe
   if (request.startAt) assertRunAt(request.startAt, now);
   assertLinked(instance);
   const { planned, rejected } = planBulk(request);
-  await asked.check?.();
+  await origin.check?.();
 
   const command: SendDefinition = commandCatalog[bulkCommand(request)];
   const bulkId = deps.ids.uuid();
-  // By chats, as the counts of their days are locked in that order: two bulks at once then wait, one for the other.
+  // Sorted by chat, because the insert locks the chats' day counts in this order: concurrent bulks wait instead of deadlocking.
   const rows = planned
     .map(({ index, input }) => ({
       command_id: deps.ids.uuid(),
@@ -67,7 +67,7 @@ export async function createBulk(deps: AcceptDeps, asked: Asked, request: BulkRe
     }))
     .sort((a, b) => (a.to < b.to ? -1 : 1));
   const deadline = new Date(startAt.getTime() + sendPatienceMs);
-  // Until a message goes out it stands where it was asked for, at a whole second as WhatsApp counts.
+  // Until a message leaves, its time is that of the request, in whole seconds like WhatsApp's timestamps.
   const sentAt = new Date(Math.floor(now.getTime() / 1000) * 1000);
   const insert = (sql: postgres.ISql, some: typeof rows) => sql`
     with row as materialized (
@@ -77,7 +77,7 @@ export async function createBulk(deps: AcceptDeps, asked: Asked, request: BulkRe
       insert into commands (id, instance_id, user_id, shard, name, kind, input, wa_id, status, bulk_id, bulk_index,
         correlation_id, deadline, created_at)
       select command_id, ${instance.id}::uuid, ${userId}::uuid, ${instance.shard}::int, ${command.name}::text, 'send', input, wa_id,
-        'scheduled', ${bulkId}::uuid, index, ${asked.correlationId}::text, ${deadline}::timestamptz, ${now}::timestamptz
+        'scheduled', ${bulkId}::uuid, index, ${origin.correlationId}::text, ${deadline}::timestamptz, ${now}::timestamptz
       from row
     )
     insert into messages (id, instance_id, wa_id, chat_id, from_me, type, proto_type, body, status, sent_at, created_at)
@@ -85,7 +85,7 @@ export async function createBulk(deps: AcceptDeps, asked: Asked, request: BulkRe
       ${now}::timestamptz
     from row`;
   try {
-    await againIfDeadlocked(() =>
+    await retryDeadlock(() =>
       deps.db.sql.begin(async (sql) => {
         await sql`
         insert into bulks (id, instance_id, user_id, shard, per_minute, total, rejected, start_at, created_at)
@@ -100,7 +100,7 @@ export async function createBulk(deps: AcceptDeps, asked: Asked, request: BulkRe
       }),
     );
   } catch (error) {
-    // Two requests with one key at once: the one that lost the race gets the winner's answer.
+    // Of two requests with one key at once, the one that lost the race gets the winner's answer.
     const winner = await findRepeat(deps, userId, key, requestHash);
     if (winner) return winner;
     throw error;
@@ -108,8 +108,8 @@ export async function createBulk(deps: AcceptDeps, asked: Asked, request: BulkRe
   return { bulkId, accepted: rows.length, rejected: rejected.length };
 }
 
-/** The session host takes the same locks in the order of what it hears from WhatsApp. */
-async function againIfDeadlocked<Result>(work: () => Promise<Result>): Promise<Result> {
+/** Retries after a deadlock: the session host takes the same locks in the order of what WhatsApp sends. */
+async function retryDeadlock<Result>(work: () => Promise<Result>): Promise<Result> {
   for (let tries = 1; ; tries++) {
     try {
       return await work();
@@ -133,8 +133,8 @@ async function findRepeat(
 }
 
 /**
- * Calls off what has not been released yet; the rest goes its way. A bulk that is over stays as it is. Answers how many were
- * canceled by this. Throws `bulk_not_found`.
+ * Cancels the messages that are not released yet, and nothing of a bulk that has ended. Returns how many were canceled. Throws
+ * `bulk_not_found`.
  */
 export async function cancelBulk(
   deps: Pick<AcceptDeps, "db" | "clock">,
@@ -143,7 +143,7 @@ export async function cancelBulk(
 ): Promise<number> {
   const now = deps.clock.now();
   return await deps.db.sql.begin(async (sql) => {
-    // The bulk's row first, which the host locks when it releases: what it does not see canceled it has released before.
+    // Locks the bulk first, as the host does when it releases: a message is either released before, or canceled.
     const [bulk] = await sql<{ status: string }[]>`
       select status from bulks where id = ${bulkId} and instance_id = ${instanceId} for update`;
     if (!bulk) throw new AppError("bulk_not_found");

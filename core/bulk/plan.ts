@@ -3,11 +3,11 @@ import { AppError } from "../error.ts";
 import { toJid } from "../message/recipient.ts";
 
 export interface BulkRecipient {
-  /** As its caller wrote it. */
+  /** As the caller wrote it. */
   phone: string;
-  /** In place of the text for all; taken as it is. */
+  /** Replaces the shared text. Used as it is. */
   message?: string | undefined;
-  /** For the placeholders of the text for all. */
+  /** Values for the placeholders of the shared text. */
   variables?: Record<string, string> | undefined;
 }
 
@@ -15,19 +15,19 @@ export type BulkMedia = Omit<CommandInput<"message.sendMedia">, "to" | "quoted" 
 
 export interface BulkContent {
   recipients: readonly BulkRecipient[];
-  /** For all. `{{name}}` stands for a recipient's variable of that name. */
+  /** The shared text. `{{name}}` is replaced by the recipient's variable of that name. */
   message?: string | undefined;
-  /** What goes to all, with the text as its caption: fields of the command `message.sendMedia`. */
+  /** A file for all recipients, with the text as its caption. Fields of the command `message.sendMedia`. */
   media?: BulkMedia | undefined;
 }
 
-/** One message of a bulk: the input of a command. */
+/** A message of a bulk, as the input of its command. */
 export interface Planned {
   index: number;
   input: CommandInput<"message.sendText" | "message.sendMedia">;
 }
 
-/** A recipient that can get nothing, with the reason. */
+/** A rejected recipient, with the reason. */
 export interface Rejected {
   index: number;
   phone: string;
@@ -35,14 +35,14 @@ export interface Rejected {
 }
 
 export const maxRecipients = 10_000;
-/** Each message is a row of its own, so a long text for many is many long texts. Bytes of all together. */
+/** Bytes of all texts together. Each message is a row of its own, so a long text for many recipients takes much space. */
 const maxBytes = 32 * 1024 * 1024;
 
 export const bulkCommand = (content: BulkContent) => (content.media ? "message.sendMedia" : "message.sendText");
 
 /**
- * Who gets what. A recipient that cannot get anything, or comes a second time, is rejected alone. Throws
- * `invalid_request` when nobody is left, and when it is too much for one bulk.
+ * Plans the messages of a bulk. A recipient that is invalid or repeated is rejected on its own. Throws `invalid_request` when
+ * no recipient is left, or the texts are too long.
  */
 export function planBulk(content: BulkContent): { planned: Planned[]; rejected: Rejected[] } {
   const schema = commandCatalog[bulkCommand(content)].input;
@@ -59,12 +59,12 @@ export function planBulk(content: BulkContent): { planned: Planned[]; rejected: 
     }
     const twin = first.get(to);
     if (twin !== undefined) {
-      reject(`phone: the same recipient as number ${twin}`);
+      reject(`phone: repeats recipient ${twin}`);
       continue;
     }
     const text = textFor(content, recipient);
     if ("missing" in text) {
-      reject(`variables: there is no ${text.missing}`);
+      reject(`variables: ${text.missing} is missing`);
       continue;
     }
     const { value } = text;
@@ -79,26 +79,20 @@ export function planBulk(content: BulkContent): { planned: Planned[]; rejected: 
     planned.push({ index, input: parsed.data });
   }
   if (planned.length === 0) {
-    throw new AppError(
-      "invalid_request",
-      `recipients: none can get it, the first for this reason: ${rejected[0]?.error}`,
-    );
+    throw new AppError("invalid_request", `recipients: all are rejected, the first because of ${rejected[0]?.error}`);
   }
   if (bytes > maxBytes) {
-    throw new AppError(
-      "invalid_request",
-      `message: all texts together are more than ${maxBytes} bytes; make several bulks`,
-    );
+    throw new AppError("invalid_request", `message: all texts together exceed ${maxBytes} bytes; create several bulks`);
   }
   return { planned, rejected };
 }
 
-/** What the caller calls the fields of the commands. */
+/** Returns the caller's name for a field of the command. */
 const fieldOf = (path: readonly PropertyKey[]) => (path[0] === "text" ? "message" : path.join(".") || "media");
 
 const placeholder = /\{\{\s*([\p{L}\p{N}_.-]{1,64})\s*\}\}/gu;
 
-/** A recipient's own text is taken as it is: it may well have braces of its own. */
+/** Placeholders in a recipient's own text are not replaced, because it may contain braces. */
 function textFor(content: BulkContent, recipient: BulkRecipient): { value: string | undefined } | { missing: string } {
   if (recipient.message !== undefined) return { value: recipient.message };
   const shared = content.media?.caption ?? content.message;

@@ -5,7 +5,7 @@ import { type PageRequest, type Pagination, pagination } from "../page.ts";
 export interface BulkView {
   id: string;
   status: "running" | "done" | "canceled";
-  /** Recipients that were accepted, and those that were not. */
+  /** Numbers of recipients. */
   accepted: number;
   rejected: number;
   perMinute: number;
@@ -16,8 +16,8 @@ export interface BulkView {
 }
 
 /**
- * Where a recipient's message stands. `scheduled`: not released yet. `sending`: the session host has it, WhatsApp not yet.
- * `rejected`: never accepted. The others as for any message.
+ * The status of the message to a recipient. `scheduled`: not released yet. `sending`: the session host has it, and WhatsApp
+ * has not acknowledged it. `rejected`: never accepted. The others are those of any message.
  */
 export const recipientStatuses = [
   "scheduled",
@@ -33,7 +33,7 @@ export type RecipientStatus = (typeof recipientStatuses)[number];
 
 export interface RecipientView {
   index: number;
-  /** Digits of the number, another JID, or what was given when it is rejected. */
+  /** Digits of the phone number, or another JID. For a rejected recipient, what the caller gave. */
   phone: string;
   messageId: string | null;
   status: RecipientStatus;
@@ -45,7 +45,7 @@ const view = (db: Database) => db.sql`
   id, status, total as accepted, jsonb_array_length(rejected) as rejected, per_minute as "perMinute",
   created_at as "createdAt", start_at as "startAt", released_at as "releasedAt", finished_at as "finishedAt"`;
 
-/** The bulks of an instance, the newest first. */
+/** Returns a page of the bulks of an instance, newest first. */
 export async function listBulks(
   db: Database,
   instanceId: string,
@@ -68,7 +68,7 @@ async function findBulk(db: Database, instanceId: string, bulkId: string): Promi
   return bulk;
 }
 
-/** Every recipient of a bulk with its status: those that were accepted by their command and message, the others as noted. */
+/** Selects every recipient of a bulk with its status: accepted ones from command and message, the others from the bulk. */
 const recipients = (db: Database, bulkId: string) => db.sql`
   select c.bulk_index as index, regexp_replace(c.input->>'to', '@s\\.whatsapp\\.net$', '') as phone,
     c.wa_id as "messageId", case
@@ -85,11 +85,11 @@ const recipients = (db: Database, bulkId: string) => db.sql`
 
 export interface BulkReport extends BulkView {
   progress: Record<RecipientStatus, number>;
-  /** When the last will be released at this pace, if nothing holds it up; null when nothing is left. */
+  /** When the last message will be released at this pace if nothing delays it. Null when none is left. */
   estimatedEnd: Date | null;
 }
 
-/** How far a bulk has come. Throws `bulk_not_found`. */
+/** Returns the progress of a bulk. Throws `bulk_not_found`. */
 export async function readBulk(db: Database, instanceId: string, bulkId: string, now: Date): Promise<BulkReport> {
   const bulk = await findBulk(db, instanceId, bulkId);
   const counts = await db.sql<{ status: RecipientStatus; n: number }[]>`
@@ -105,7 +105,7 @@ export async function readBulk(db: Database, instanceId: string, bulkId: string,
   };
 }
 
-/** The recipients of a bulk in the order given. Throws `bulk_not_found`. */
+/** Returns a page of the recipients of a bulk in the order given. Throws `bulk_not_found`. */
 export async function listRecipients(
   db: Database,
   instanceId: string,

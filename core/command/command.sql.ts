@@ -6,12 +6,11 @@ import { instances } from "../instance/instance.sql.ts";
 import { users } from "../user/user.sql.ts";
 
 /**
- * `scheduled`: accepted for later, or as part of a bulk; the host takes it when its time has come. `canceled`: its caller
- * called it off before that. `queued`: accepted, on its way to the host. `claimed`: the host has it and the queue no longer does.
- * `done`, `failed` and `canceled` are final.
+ * `scheduled`: accepted for later, or in a bulk; the host claims it when it is due. `canceled`: the caller canceled it before
+ * that. `queued`: accepted, on its way to the host. `claimed`: the host has it, and the queue no longer does. `done`, `failed`
+ * and `canceled` are final.
  */
 export const commandStatuses = ["scheduled", "queued", "claimed", "done", "failed", "canceled"] as const;
-export type CommandStatus = (typeof commandStatuses)[number];
 
 /** How many positions a claim reserves. It takes fewer commands, and numbers them from the first position. */
 export const positionsPerClaim = 1024;
@@ -31,26 +30,26 @@ export const commands = pgTable(
     name: text().notNull(),
     kind: text({ enum: ["send", "mutate", "query"] }).notNull(),
     input: jsonb().$type<unknown>().notNull(),
-    /** For `send`: the WhatsApp id chosen when it was accepted; every try uses it. */
+    /** For a send: WhatsApp's id of the message, chosen at acceptance and used for every try. */
     waId: text("wa_id"),
     status: text({ enum: commandStatuses }).notNull().default("queued"),
     output: jsonb().$type<unknown>(),
     errorCode: text("error_code"),
     errorDetails: text("error_details"),
-    /** Of a scheduled send: when it is due. */
+    /** For a scheduled send: when it is due. */
     runAt: instant("run_at"),
-    /** The bulk it belongs to, and its place in it. */
+    /** The bulk that the command belongs to, and its index there. */
     bulkId: uuid("bulk_id").references(() => bulks.id, { onDelete: "cascade" }),
     bulkIndex: integer("bulk_index"),
-    /** Order in which the host took it over from the queue. */
+    /** The order of claims. */
     position: bigint({ mode: "number" }),
-    /** Times the host began it; a command that keeps killing its host is given up. */
+    /** How often a host began the command. A command that keeps crashing its host fails. */
     attempts: integer().notNull().default(0),
     correlationId: text("correlation_id").notNull(),
-    /** Of one that came over SQS: under which id its sender knows it, and the queue that its end is told to. */
+    /** For a command that came over SQS: the sender's id of it, and the queue for replies. */
     requestId: text("request_id"),
     replyTo: text("reply_to"),
-    /** Given up after this, with `command_expired`. */
+    /** After this time the command fails with `command_expired`. */
     deadline: instant("deadline").notNull(),
     createdAt: instant("created_at").notNull().defaultNow(),
     finishedAt: instant("finished_at"),
@@ -66,7 +65,7 @@ export const commands = pgTable(
   ],
 );
 
-/** One answer for one key: the same request gets the same answer, another request is refused. Kept for 24 hours. */
+/** The request that used a key. An equal request gets the same answer, another one is refused. Kept for 24 hours. */
 export const idempotencyKeys = pgTable(
   "idempotency_keys",
   {

@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/** What travels on a command queue. The row in the database is the truth; this says which row. */
+/** A message on a command queue. It names the row in the database, which is authoritative. */
 export const commandEnvelope = z.object({ v: z.literal(1), id: z.uuid(), instanceId: z.uuid() });
 
 export type CommandEnvelope = z.infer<typeof commandEnvelope>;
@@ -11,7 +11,7 @@ interface Command {
   kind: string;
 }
 
-/** A command as a message of its queue. The group is its instance, so that order is kept; a query waits behind nothing. */
+/** Returns a command as a message of its queue. The message group is the instance, which keeps the order, or the query itself. */
 export function commandMessage(command: Command): { body: string; groupId: string; deduplicationId: string } {
   const envelope: CommandEnvelope = { v: 1, id: command.id, instanceId: command.instanceId };
   return {
@@ -21,7 +21,7 @@ export function commandMessage(command: Command): { body: string; groupId: strin
   };
 }
 
-/** Undefined for what is no command. */
+/** Returns undefined if the body is not a command. */
 export function readCommandEnvelope(body: string | undefined): CommandEnvelope | undefined {
   try {
     return commandEnvelope.safeParse(JSON.parse(body ?? "")).data;

@@ -16,19 +16,19 @@ export interface ResultDeps {
 
 const place = (commandId: string) => `command:${commandId}`;
 
-/** How the output of a command rests that is declared to be a secret. */
+/** Returns the stored form of an output that is declared secret. */
 export function sealedOutput(vault: Vault, commandId: string, output: unknown): { sealed: string } {
   return { sealed: vault.seal(Buffer.from(JSON.stringify(output)), place(commandId)).toString("base64") };
 }
 
-/** The output of a command that is done, as it was. */
+/** Returns the output of a command from its stored form. */
 export function openedOutput(vault: Vault, command: { id: string; name: string; output: unknown }): unknown {
   if (!isCommandName(command.name) || !commandCatalog[command.name].secret) return command.output;
   const { sealed } = command.output as { sealed: string };
   return JSON.parse(vault.open(Buffer.from(sealed, "base64"), place(command.id)).toString());
 }
 
-/** Where a command stands. A command whose row is gone went with its instance, which is how `instance.delete` ends. */
+/** Returns the state of a command. A command without a row is done: `instance.delete` deletes its own row with the instance. */
 export async function readResult({ db, vault }: ResultDeps, commandId: string): Promise<CommandResult> {
   const [row] = await db.sql<
     { name: string; status: string; output: unknown; error_code: string | null; error_details: string | null }[]
@@ -39,13 +39,14 @@ export async function readResult({ db, vault }: ResultDeps, commandId: string): 
     const code = isErrorCode(row.error_code) ? row.error_code : "internal";
     return { status: "failed", error: new AppError(code, row.error_details ?? undefined) };
   }
-  if (row.status === "canceled") return { status: "failed", error: new AppError("conflict", "it was canceled") };
+  if (row.status === "canceled")
+    return { status: "failed", error: new AppError("conflict", "the command was canceled") };
   return { status: "open" };
 }
 
 /**
- * Waits for a command to end, up to `timeoutMs`: fast at first, then slower, as most end within milliseconds.
- * Answers `open` when the time is up.
+ * Waits up to `timeoutMs` for a command to end. Polls fast at first, because most commands end within milliseconds. Returns
+ * `open` when the time is up.
  */
 export async function waitForResult(deps: ResultDeps, commandId: string, timeoutMs = 25_000): Promise<CommandResult> {
   const end = performance.now() + timeoutMs;

@@ -3,10 +3,10 @@ import { AppError } from "../error.ts";
 import type { Instance } from "../instance/index.ts";
 import { type PageRequest, type Pagination, pagination } from "../page.ts";
 
-/** What is asked for later than this has been mistyped. */
+/** A later time is probably a typing error. */
 const maxAheadMs = 366 * 24 * 60 * 60 * 1000;
 
-/** Throws `invalid_request` unless the moment is to come, within a year. */
+/** Throws `invalid_request` unless the time is in the future and within a year. */
 export function assertRunAt(runAt: Date, now: Date): void {
   const ahead = runAt.getTime() - now.getTime();
   if (ahead > 0 && ahead <= maxAheadMs) return;
@@ -14,7 +14,7 @@ export function assertRunAt(runAt: Date, now: Date): void {
 }
 
 /**
- * What is sent later needs no connection now, but an instance that can have one then without a new scan. Throws
+ * Checks that the instance can connect without a new scan, because a scheduled send needs no connection yet. Throws
  * `instance_not_connected`.
  */
 export function assertLinked(instance: Instance): void {
@@ -33,7 +33,7 @@ export interface Scheduled {
   createdAt: Date;
 }
 
-/** Messages that wait for their time, the next one first. Those of a bulk stand in its report. */
+/** Returns a page of the scheduled messages, next one first. The report of a bulk has its own. */
 export async function listScheduled(
   db: Database,
   instanceId: string,
@@ -53,8 +53,8 @@ export async function listScheduled(
 }
 
 /**
- * Calls off a message that waits for its time, alone or in a bulk; twice is as good as once. It goes out or it is
- * canceled, never both: the host's claim and this want the same row. Throws `message_not_found` and `already_released`.
+ * Cancels a scheduled message, single or in a bulk. Repeating it has no effect. A message is either sent or canceled, never
+ * both, because the claim of the host updates the same row. Throws `message_not_found` and `already_released`.
  */
 export async function cancelScheduled(
   deps: { db: Database; clock: { now(): Date } },

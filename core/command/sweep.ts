@@ -19,21 +19,21 @@ export interface SweepDeps {
   log: Logger;
 }
 
-/** A command that is on its queue is taken over within a second, so one this old may never have got there. */
+/** A host claims a queued command within a second, so an older one may never have reached the queue. */
 const requeueAfter = "30 seconds";
 /**
- * A host that is away leaves its commands in the queue, where SQS drops a repeat for five minutes and keeps it after
- * that. So a command is put there again during its first five minutes, and then once an hour.
+ * Without a host, commands stay in the queue. SQS drops duplicates for five minutes and keeps them after that. So a command is
+ * sent again during its first five minutes, and then once an hour.
  */
 const dropWindow = "5 minutes";
 const repeatSeconds = 3600;
-/** A little more than the time between two runs. */
+/** A little more than the time between two runs of the sweep. */
 const runSeconds = 90;
 const batchSize = 500;
 
 /**
- * Puts commands that were accepted but are still `queued` onto their queue again: whoever accepted them may have died
- * between row and queue. Answers how many. Throws when the queue is not available.
+ * Sends commands that are still `queued` to their queue again, because the process that accepted them may have died between
+ * the row and the queue. Returns how many. Throws when the queue is not available.
  */
 export async function requeueCommands(deps: SweepDeps): Promise<number> {
   const now = deps.clock.now().toISOString();
@@ -54,7 +54,7 @@ export async function requeueCommands(deps: SweepDeps): Promise<number> {
       sent += messages.length - refused.length;
     }
   }
-  if (sent > 0) deps.log.warn({ commands: sent }, "commands were put on their queue again");
+  if (sent > 0) deps.log.warn({ commands: sent }, "commands were sent to their queue again");
   return sent;
 }
 

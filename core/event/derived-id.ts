@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 
 /**
- * The id of an event that may be told more than once: the same for the same parts, so that it is appended once. UUIDv8 (RFC 9562)
- * from the instance and what names the event within it.
+ * Returns the id of an event that WhatsApp may report more than once: the same for the same parts, so that it is appended
+ * once. A UUIDv8 (RFC 9562) of the instance and what identifies the event within it.
  */
 export function derivedEventId(instanceId: string, ...parts: readonly string[]): string {
   const bytes = createHash("sha256")

@@ -3,7 +3,7 @@ import { bigint, index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from 
 import { instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 
-/** The event log, and the outbox: what has no `emittedAt` is still to be put on the event queue. */
+/** The event log, and the outbox: an event without `emittedAt` is not on the event queue yet. */
 export const events = pgTable(
   "events",
   {
@@ -12,7 +12,7 @@ export const events = pgTable(
       .notNull()
       .references(() => instances.id, { onDelete: "cascade" }),
     shard: integer().notNull(),
-    /** Order of appending over all instances; within one instance the same order as `seq`. */
+    /** Order of appending over all instances. Within an instance, the same order as `seq`. */
     position: bigint({ mode: "number" }).notNull().generatedAlwaysAsIdentity(),
     /** 1, 2, 3 … per instance, without gaps. */
     seq: bigint({ mode: "number" }).notNull(),

@@ -15,33 +15,33 @@ export interface LoggedEvent {
   id: string;
   sequence: number;
   type: EventType;
-  /** Without what is sealed. */
+  /** Without the sealed fields. */
   data: unknown;
   createdAt: Date;
 }
 
 export interface LogPage {
-  /** The oldest first. Those of a type that this version does not know are left out. */
+  /** Oldest first. Skips types that this version does not know. */
   events: LoggedEvent[];
-  /** What to ask for next: with it nothing is missed and nothing comes twice. */
+  /** The `since` of the next request, which misses and repeats nothing. */
   nextSince: number;
   hasMore: boolean;
-  /** Sequence number of the oldest event that is kept, or would be the next: older ones are gone. */
+  /** Sequence number of the oldest stored event, or of the next event if none is stored. */
   oldestSequence: number;
 }
 
 /**
- * So many events are looked at for one page at most, whether they fit or not: then the page may have fewer events than there
- * are, or none, and says that there are more.
+ * How many events one page searches at most, matching or not. Then the page may have fewer events than match, or none, and
+ * `hasMore` is true.
  */
 const window = 20_000;
-/** Hosts may take over from each other whose clocks differ; within this time events need not be in the order of time. */
+/** Clocks of hosts differ, so events that are this close in time may be out of order. */
 const clockSkew = "10 minutes";
 
 /**
- * A page of an instance's event log. All of one look at the database, and complete: whoever numbers events holds the
- * lock of their instance until they are committed, so whoever sees one sees all before it. Throws `instance_not_found`
- * when the instance is removed meanwhile.
+ * Returns a page of an instance's event log, from one snapshot of the database. Events are numbered under a lock of their
+ * instance that is held until they are committed, so a snapshot that has an event has all before it. Throws
+ * `instance_not_found` when the instance was removed meanwhile.
  */
 export async function readLog(db: Database, instanceId: string, request: LogRequest): Promise<LogPage> {
   const { since, limit, types = Object.keys(eventCatalog) } = request;

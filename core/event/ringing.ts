@@ -1,10 +1,10 @@
 import type { Database } from "../db/index.ts";
 import type { EventData } from "./catalog/index.ts";
 
-/** Of an instance's log so many events are looked at, the newest: at a hundred events a second, more than a call rings. */
+/** How many of the newest events are searched. At a hundred events a second, they span more time than a call rings. */
 const window = 20_000;
 
-/** The calls of an instance that have begun since then and are not over, the oldest first. */
+/** Returns the calls of an instance that began since then and still ring, oldest first. */
 export async function ringingCalls(
   db: Database,
   instanceId: string,

@@ -6,9 +6,9 @@ import { assertAddress } from "../user/ip-ranges.ts";
 import type { KeyDeps } from "../user/key.ts";
 
 /**
- * Who asks: the owner of the key in the message or, without one, the user that the configuration has for whoever put the message
- * on the queue. A queue knows no network address, so keys and users that are limited to some are refused.
- * Throws `missing_credentials`, `invalid_credentials` and `ip_not_allowed`.
+ * Returns the caller of a message: the owner of its API key or, without a key, the user that the configuration maps its SQS
+ * sender to. SQS does not report network addresses, so keys and users with IP ranges are refused. Throws
+ * `missing_credentials`, `invalid_credentials` and `ip_not_allowed`.
  */
 export function callerOfMessage(
   deps: KeyDeps & { config: Pick<Config, "INGRESS_SENDERS"> },
@@ -18,14 +18,14 @@ export function callerOfMessage(
   if (apiKey !== undefined) return callerOfKey(deps, apiKey, undefined);
   const email = emailOf(deps.config.INGRESS_SENDERS, senderId);
   if (email === undefined) {
-    throw new AppError("missing_credentials", "give an apiKey, or have the sender allowed in INGRESS_SENDERS");
+    throw new AppError("missing_credentials", "give an apiKey, or allow the sender in INGRESS_SENDERS");
   }
   return callerOfEmail(deps, email);
 }
 
 /**
- * `SenderId` as SQS tells it: of an IAM user its id (AIDA…), of a role its id and the name of the session (AROA…:name). A role is
- * allowed as a whole or for one session.
+ * Looks up the `SenderId` of SQS: the id of an IAM user (AIDA…), or the id of a role and the name of its session
+ * (AROA…:name). The configuration allows a role as a whole or one session of it.
  */
 function emailOf(senders: Config["INGRESS_SENDERS"], senderId: string | undefined): string | undefined {
   if (!senderId) return undefined;

@@ -4,29 +4,29 @@ import { AppError, type ErrorCode, errorCodes } from "../error.ts";
 
 const commandNames = Object.keys(commandCatalog) as [CommandName, ...CommandName[]];
 
-/** SQS allows 80 characters; replies have an order, so the queue is a FIFO queue. */
+/** SQS allows 80 characters. The queue is a FIFO queue, because replies have an order. */
 export const replyQueueName = z.string().regex(/^[A-Za-z0-9_-]{1,75}\.fifo$/, "must be the name of a FIFO queue");
 
-/** The sender's own: names the request in its replies, and is its idempotency key for 24 hours. */
+/** Chosen by the sender. Identifies the request in replies, and is its idempotency key for 24 hours. */
 const requestId = z
   .string()
   .regex(/^[\x21-\x7e]{1,255}$/, "must be 1 to 255 printable ASCII characters without spaces");
 
 /**
- * A command as others put it on `command-ingress.fifo`, version 1. Strict, since whoever misspells `runAt` or `replyTo` would
- * rather hear of it. What `input` may be is declared with each command.
+ * A command on `command-ingress.fifo`, version 1. Strict, so that a misspelled `runAt` or `replyTo` is an error. Each command
+ * declares its `input`.
  */
 export const ingressMessage = z.strictObject({
   v: z.literal(1, "must be 1"),
   id: requestId,
-  /** Not needed by senders that the configuration allows. */
+  /** Optional for senders that the configuration allows. */
   apiKey: z.string().min(1).max(255).optional(),
   instanceId: z.uuid(),
-  command: z.enum(commandNames, "there is no such command"),
+  command: z.enum(commandNames, "is not a command"),
   input: z.record(z.string(), z.unknown()).default({}),
-  /** Of a send: not before this, as ISO 8601 with a zone. */
+  /** For a send: not before this time, as ISO 8601 with a time zone. */
   runAt: z.iso.datetime({ offset: true }).optional(),
-  /** Name of the queue that replies go to; else the attribute `replyTo` of the message says it; without either there are none. */
+  /** Name of the queue for replies. Defaults to the attribute `replyTo` of the message; without either, no replies are sent. */
   replyTo: replyQueueName.optional(),
 });
 
@@ -40,30 +40,30 @@ const errorShape = z.object({
 
 const common = {
   v: z.literal(1),
-  /** As the sender gave it. */
+  /** The id that the sender chose. */
   id: requestId,
   instanceId: z.uuid(),
   at: z.iso.datetime(),
-  /** In all log lines and events about the request: SQS's id of the message that asked. */
+  /** SQS's id of the request message. It is in all log lines and events about the request. */
   correlationId: z.string(),
 };
 const taken = {
   ...common,
-  /** Which one was asked for. */
+  /** Name of the requested command. */
   command: z.enum(commandNames),
   commandId: z.uuid(),
-  /** WhatsApp's id of the message, of a send. */
+  /** For a send: WhatsApp's id of the message. */
   messageId: z.string().nullable(),
 };
 
-/** What a sender is told on its reply queue, version 1. `done`, `failed` and `rejected` are final. */
+/** A reply on the reply queue, version 1. `done`, `failed` and `rejected` are final. */
 export const ingressReply = z.discriminatedUnion("status", [
-  /** It will be done or will have failed; a send within 24 hours. */
+  /** `done` or `failed` follows: for a send, within 24 hours. */
   z.object({ ...taken, status: z.literal("accepted"), runAt: z.iso.datetime().nullable() }),
-  /** `output` as the command declares it; null when it is too large for a queue and stands at `GET /api/commands/{commandId}`. */
+  /** `output` as the command declares it, or null if it is too large for a queue: `GET /api/commands/{commandId}` has it. */
   z.object({ ...taken, status: z.literal("done"), output: z.unknown() }),
   z.object({ ...taken, status: z.literal("failed"), error: errorShape }),
-  /** Nothing was done. `id` and `instanceId` are null when they could not be read. */
+  /** Nothing was done. `id` and `instanceId` are null if they could not be read. */
   z.object({
     ...common,
     id: requestId.nullable(),
@@ -81,17 +81,17 @@ export const errorOf = (error: AppError): z.output<typeof errorShape> => ({
   details: error.details ?? null,
 });
 
-/** What of a message can be read whatever else is wrong with it: enough to answer. */
+/** The parts of an invalid message that are needed for a reply. */
 export interface Readable {
   id: string | null;
   instanceId: string | null;
-  /** As the sender wrote it: not yet checked. */
+  /** As the sender wrote it, unchecked. */
   replyTo: unknown;
 }
 
 export const unreadable: Readable = { id: null, instanceId: null, replyTo: undefined };
 
-/** Undefined when it is not JSON. Without a reason: the parser's would repeat some of the text. */
+/** Returns undefined if the body is not JSON. Drops the error of the parser, which would repeat parts of the body. */
 export function tryParse(body: string): unknown {
   try {
     return JSON.parse(body);
@@ -110,7 +110,7 @@ export function readable(parsed: unknown): Readable {
   };
 }
 
-/** Throws `invalid_request`. Values are not repeated: one of them is a key. */
+/** Throws `invalid_request`. The error repeats no values, because one of them is an API key. */
 export function readMessage(parsed: unknown): IngressMessage {
   const read = ingressMessage.safeParse(parsed);
   if (read.success) return read.data;

@@ -3,6 +3,7 @@ import type { Vault } from "../crypto/index.ts";
 import { type Database, storableJson } from "../db/index.ts";
 import { errorCodes, isErrorCode } from "../error.ts";
 import type { Logger } from "../log.ts";
+import { defined } from "../object.ts";
 import { batches, maxBatchBytes } from "../queue/batches.ts";
 import type { ForeignQueues } from "../queue/foreign.ts";
 import type { QueueMessage } from "../queue/index.ts";
@@ -15,23 +16,23 @@ export interface ReplyDeps {
   log: Logger;
 }
 
-/** A reply on its way: to which queue, and what SQS is told. */
+/** A reply with its queue and its attributes for SQS. */
 export interface OutgoingReply {
   queue: string;
   groupId: string;
   deduplicationId: string;
-  /** Of the instance; 0 when there is none. */
+  /** Shard of the instance. 0 without an instance. */
   shard: number;
   reply: IngressReply;
 }
 
 /**
- * So long a round may wait for SQS. It holds a transaction meanwhile, which the database ends when it idles for 5 s (`start.ts`): then
- * what was sent would be forgotten, and sent again.
+ * How long a round waits for SQS. It holds a transaction, which the database ends after 5 s without a statement (`start.ts`),
+ * and then the sent replies would be sent again.
  */
 const roundMs = 3_000;
 
-/** Sends a reply now; if its queue refuses, it waits in the database. Throws when that is away as well. */
+/** Sends a reply now, or stores it in the database if its queue refuses. Throws when the database is unavailable too. */
 export async function sendReply(deps: Pick<ReplyDeps, "db" | "foreignQueues" | "log">, out: OutgoingReply) {
   const { queue, groupId, deduplicationId, shard, reply } = out;
   try {
@@ -61,20 +62,20 @@ interface Row {
 }
 
 export interface Sent {
-  /** How many replies are on their queues now. */
+  /** How many replies were sent. */
   sent: number;
-  /** Another process is sending those of this shard. */
+  /** Whether another process is sending the replies of this shard. */
   busy: boolean;
-  /** There may be more. */
+  /** Whether there may be more. */
   more: boolean;
-  /** Queues that did not take theirs: not to be tried again at once. */
+  /** Queues that did not accept all their replies. Do not retry them at once. */
   failing: string[];
 }
 
 /**
- * Sends the replies of a shard that wait, in order for each queue, and forgets those that are on it: at least once. One process at a
- * time does this for a shard, so that no reply overtakes another; whoever comes meanwhile is told `busy`. A queue that is
- * away costs the others nothing: name it in `except` for a while.
+ * Sends the stored replies of a shard at least once, in order per queue, and deletes the sent ones. One process at a time does
+ * this for a shard, so that no reply overtakes another; other callers get `busy`. To keep an unavailable queue from delaying
+ * the others, pass it in `except` for a while.
  */
 export async function sendReplies(
   deps: ReplyDeps,
@@ -99,7 +100,7 @@ export async function sendReplies(
 /** The first half of the advisory locks under which replies leave; the second is the shard. */
 const outboxLock = 1_398_294_340;
 
-/** Stops at the first refusal. Answers the positions of what the queue took. */
+/** Sends the replies of a queue up to the first refusal. Returns the positions of those that it accepted. */
 async function sendInOrder(
   deps: ReplyDeps,
   queue: string,
@@ -129,7 +130,7 @@ async function sendInOrder(
   return sent;
 }
 
-/** What its queue never takes must not keep the others waiting: its owner has made the queue for small messages only. */
+/** Sends a reply without its output, because its queue accepts only small messages. Otherwise it would block the others. */
 async function sendWithoutOutput(
   deps: ReplyDeps,
   queue: string,
@@ -138,24 +139,26 @@ async function sendWithoutOutput(
 ): Promise<void> {
   if (!message) return;
   const reply = JSON.parse(message.body) as IngressReply;
-  const shorter = { ...reply, ...("output" in reply ? { output: null } : {}) };
+  const shorter = "output" in reply ? { ...reply, output: null } : reply;
   const refused = await deps.foreignQueues.send(queue, [{ ...message, body: JSON.stringify(shorter) }], signal);
   if (refused.length === 0) return;
   if (!refused[0]?.permanent) throw new Error("the queue refused a reply");
   deps.log.error(
     { queue, correlationId: reply.correlationId },
-    "a reply queue does not take a reply at all: it is lost",
+    "a reply is lost because its queue refuses it even without its output",
   );
 }
 
-/** The trigger has neither the titles of errors nor the key to what is sealed: both are put in here. */
+/** Adds what the trigger cannot: the title of an error, and the plain text of a sealed output. */
 function messageOf(vault: Vault, row: Row): QueueMessage {
   const { output, error, ...rest } = row.reply;
   const code = isErrorCode(error?.code) ? error.code : "internal";
   const reply = {
     ...rest,
-    ...(output === undefined ? {} : { output: outputOf(vault, row) }),
-    ...(error ? { error: { code, title: errorCodes[code].title, details: error.details ?? null } } : {}),
+    ...defined({
+      output: output === undefined ? undefined : outputOf(vault, row),
+      error: error ? { code, title: errorCodes[code].title, details: error.details ?? null } : undefined,
+    }),
   } as IngressReply;
   return { body: bodyOf(reply), groupId: row.group_id, deduplicationId: row.deduplication_id };
 }
@@ -167,16 +170,16 @@ function outputOf(vault: Vault, { command, reply }: Row): unknown {
     : reply.output;
 }
 
-/** An output that no queue takes is left out: it stands in the command. */
+/** Omits an output that is too large for any queue. The API returns it with the command. */
 function bodyOf(reply: IngressReply): string {
   const body = JSON.stringify(reply);
   return Buffer.byteLength(body) <= maxBatchBytes ? body : JSON.stringify({ ...reply, output: null });
 }
 
-/** The host of a shard sends within moments; what is older has none. */
+/** The host of a shard sends replies at once, so an older reply has no host. */
 const strayMs = 10_000;
 
-/** Sends what no host has sent, of all shards. */
+/** Sends the replies of all shards that no host has sent. */
 export async function sendStrayReplies(deps: ReplyDeps, budgetMs: number): Promise<number> {
   const end = performance.now() + budgetMs;
   const shards = await deps.db.sql<{ shard: number }[]>`
@@ -191,6 +194,6 @@ export async function sendStrayReplies(deps: ReplyDeps, budgetMs: number): Promi
       more = !sent.busy && (sent.more || sent.failing.length > 0);
     }
   }
-  if (total > 0) deps.log.warn({ replies: total }, "replies were sent that no host had sent");
+  if (total > 0) deps.log.warn({ replies: total }, "sent replies that no host had sent");
   return total;
 }

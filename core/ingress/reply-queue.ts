@@ -4,8 +4,8 @@ import type { ForeignQueues } from "../queue/foreign.ts";
 import { replyQueueName } from "./message.ts";
 
 /**
- * The queue that a sender names, or null when it names none. Only what the configuration allows: never one of our own, nor
- * anybody else's. Throws `invalid_request`.
+ * Returns the queue that the sender named, or null if it named none. Only queues that the configuration allows, so that nobody
+ * writes to the gateway's own queues or those of others. Throws `invalid_request`.
  */
 export async function allowedReplyQueue(
   queues: Pick<ForeignQueues, "exists">,
@@ -19,6 +19,6 @@ export async function allowedReplyQueue(
     ? config.REPLY_QUEUES.includes(data)
     : data.startsWith(`${config.QUEUE_PREFIX}-reply-`);
   if (!allowed) throw new AppError("invalid_request", "replyTo: this queue is not allowed for replies");
-  if (!(await queues.exists(data))) throw new AppError("invalid_request", "replyTo: there is no such queue");
+  if (!(await queues.exists(data))) throw new AppError("invalid_request", "replyTo: the queue does not exist");
   return data;
 }

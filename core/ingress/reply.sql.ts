@@ -2,23 +2,23 @@ import { bigint, index, integer, jsonb, pgTable, text } from "drizzle-orm/pg-cor
 import { instant } from "../db/columns.ts";
 
 /**
- * Replies that no queue has yet: how a command ended, written by a trigger on `commands` in the transaction that ended it, and
- * what the ingress function could not send at once. A row goes when its queue has it. Of no instance in particular: the reply
- * to an `instance.delete` outlives its instance.
+ * Replies that are not on their queues yet: ends of commands, written by a trigger on `commands` in the transaction that ends
+ * the command, and replies that the ingress function could not send at once. A row is deleted when its queue has the reply.
+ * Rows have no reference to an instance, because the reply to an `instance.delete` outlives its instance.
  */
 export const replies = pgTable(
   "replies",
   {
     /** Replies of a shard leave in this order. */
     position: bigint({ mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
-    /** Of the instance; 0 when there is none. Its host sends them. */
+    /** Shard of the instance, whose host sends the reply. 0 without an instance. */
     shard: integer().notNull(),
-    /** The whole name of a queue. */
+    /** Full name of the queue. */
     queue: text().notNull(),
     groupId: text("group_id").notNull(),
-    /** The same whenever it is sent. */
+    /** The same for every try. */
     deduplicationId: text("deduplication_id").notNull(),
-    /** Which command's output is in it: one that is declared secret is sealed here as in its row. */
+    /** Name of the command whose output it contains. A secret output is sealed here as in the row of the command. */
     command: text(),
     reply: jsonb().$type<unknown>().notNull(),
     createdAt: instant("created_at").notNull().defaultNow(),

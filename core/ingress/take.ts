@@ -6,7 +6,6 @@ import { readResult } from "../command/result.ts";
 import type { Config } from "../config.ts";
 import { sqlState, sqlStates } from "../db/sql-state.ts";
 import { AppError } from "../error.ts";
-import type { Instance } from "../instance/index.ts";
 import { loadInstance } from "../instance/store.ts";
 import * as lifecycle from "../instance-management/lifecycle.ts";
 import { assertStaged } from "../media/staged.ts";
@@ -18,7 +17,6 @@ import {
   errorOf,
   type IngressMessage,
   type IngressReply,
-  type Readable,
   readable,
   readMessage,
   tryParse,
@@ -33,104 +31,85 @@ export interface IngressDeps extends lifecycle.LifecycleDeps {
   config: Pick<Config, "QUEUE_PREFIX" | "REPLY_QUEUES" | "INGRESS_SENDERS">;
 }
 
-/** A message of the ingress queue, as SQS gives it. */
+/** A message of the ingress queue, as SQS delivers it. */
 export interface IngressRecord {
-  /** SQS's own id of it, the same when it comes again. */
+  /** SQS's id of the message, the same for every delivery. */
   messageId: string;
   body: string;
   groupId: string | undefined;
   senderId: string | undefined;
-  /** The attribute `replyTo` of the message: can be read even when its body cannot. */
+  /** The attribute `replyTo` of the message, which can be read even if the body cannot. */
   replyTo: string | undefined;
 }
 
+/** A message on its way through this file. */
+interface Intake {
+  deps: IngressDeps;
+  record: IngressRecord;
+  /** The queue for replies, if the sender wants any. */
+  queue: string | null;
+}
+
 /**
- * Takes the command in a message on, or rejects it, and tells its sender either way. Throws only for reasons of ours: then nothing
- * may be concluded and the message must come again. One that comes again, or a sender that repeats itself, is told how
- * the first one stands.
+ * Accepts or rejects the command in a message, and replies to its sender either way. Throws only for faults that are not the
+ * sender's: then SQS must deliver the message again. A repeated delivery, or a sender that repeats a request, gets the state
+ * of the first one.
  */
 export async function takeMessage(deps: IngressDeps, record: IngressRecord): Promise<"accepted" | "rejected"> {
   let known = unreadable;
-  let queue: string | null = null;
+  const intake: Intake = { deps, record, queue: null };
   try {
     const parsed = tryParse(record.body);
     known = readable(parsed);
-    queue = await allowedReplyQueue(deps.foreignQueues, deps.config, known.replyTo ?? record.replyTo);
+    intake.queue = await allowedReplyQueue(deps.foreignQueues, deps.config, known.replyTo ?? record.replyTo);
     if (parsed === undefined) throw new AppError("malformed_json", "the message is not JSON");
-    await accept(deps, record, readMessage(parsed), queue);
+    await accept(intake, readMessage(parsed));
     count("IngressAccepted");
     return "accepted";
   } catch (error) {
-    const refusal = refusalOf(error);
-    if (!refusal) throw error;
+    const rejection = rejectionOf(error);
+    if (!rejection) throw error;
     const { id, instanceId } = known;
-    const { code, details } = refusal;
+    const { code, details } = rejection;
     deps.log.warn(
-      { correlationId: record.messageId, requestId: id, instanceId, code, details, replied: queue !== null },
+      { correlationId: record.messageId, requestId: id, instanceId, code, details, replied: intake.queue !== null },
       "a message of the ingress queue was rejected",
     );
-    await tell(deps, record, queue, { ...about(deps, record, known), status: "rejected", error: errorOf(refusal) });
+    await reply(intake, { ...headerOf(intake, known), status: "rejected", error: errorOf(rejection) });
     count("IngressRejected");
     return "rejected";
   }
 }
 
-/** What the sender is to blame for, or undefined when it is us. */
-function refusalOf(error: unknown): AppError | undefined {
-  // The instance was removed between our look at it and our write (foreign key violation).
-  if (sqlState(error) === sqlStates.foreignKeyViolation)
+/** Returns the error to reject a message with, or undefined for a fault that is not the sender's. */
+function rejectionOf(error: unknown): AppError | undefined {
+  // The instance was removed between the check and the write.
+  if (sqlState(error) === sqlStates.foreignKeyViolation) {
     return new AppError("instance_not_found", undefined, { cause: error });
+  }
   if (!(error instanceof AppError) || error.code === "internal" || error.code === "unavailable") return undefined;
-  // Senders know the field by its name here.
+  // The field that REST calls `sendAt` is `runAt` in messages.
   const details = error.details?.replace(/^sendAt:/, "runAt:");
   return details === error.details ? error : new AppError(error.code, details, { cause: error });
 }
 
-async function accept(
-  deps: IngressDeps,
-  record: IngressRecord,
-  message: IngressMessage,
-  queue: string | null,
-): Promise<void> {
+async function accept(intake: Intake, message: IngressMessage): Promise<void> {
+  const { deps, record, queue } = intake;
   const caller = await callerOfMessage(deps, message.apiKey, record.senderId);
   assertPermission(caller, commandCatalog[message.command].kind === "query" ? "read" : "write");
-  const tellAccepted = (shard: number) => async (accepted: Accepted) =>
-    tell(
-      deps,
-      record,
-      queue,
-      {
-        ...asked(deps, record, message),
-        ...idsOf(accepted),
-        status: "accepted",
-        runAt: accepted.runAt?.toISOString() ?? null,
-      },
-      shard,
-    );
-  const input = inOrder(message.input);
   const request = {
     name: message.command,
-    input,
+    input: sortFields(message.input),
     runAt: message.runAt === undefined ? undefined : new Date(message.runAt),
-    // A tab is in no Idempotency-Key of REST: what was asked for there is never taken for this.
+    // An Idempotency-Key of REST contains no tab, so the keys of the two never collide.
     idempotencyKey: `sqs\t${message.id}`,
     correlationId: record.messageId,
     reply: { requestId: message.id, queue },
   };
-  // Before the instance is looked at: a repeat of `instance.delete` does not find it any more.
-  const earlier = await findAccepted(deps.db, {
-    ...request,
-    userId: caller.userId,
-    instance: { id: message.instanceId },
-  });
-  const instance = earlier ? undefined : await loadInstance(deps.db, caller, message.instanceId);
-  const accepted =
-    earlier ??
-    (await start(deps, caller, {
-      ...request,
-      instance: instance as Instance,
-      onAccepted: tellAccepted((instance as Instance).shard),
-    }));
+  const identity = { ...request, userId: caller.userId, instance: { id: message.instanceId } };
+  // Before the instance is loaded, because a repeated `instance.delete` does not find it any more.
+  const earlier = await findAccepted(deps.db, identity);
+  const accepted = earlier ?? (await start(intake, message, caller, request));
   deps.log.info(
     {
       correlationId: record.messageId,
@@ -143,69 +122,70 @@ async function accept(
     },
     "a message of the ingress queue was accepted",
   );
-  if (accepted.repeated && queue !== null) await tellAgain(deps, record, message, accepted, queue, tellAccepted);
+  if (accepted.repeated && queue !== null) await replyAgain(intake, message, accepted, queue);
 }
 
-/** As REST does it: what changes an instance's life is more than its command. */
-function start(deps: IngressDeps, caller: Caller, request: Omit<AcceptRequest, "userId">): Promise<Accepted> {
-  const { instance, name, correlationId, idempotencyKey, reply, onAccepted } = request;
-  const asking = { caller, correlationId, idempotencyKey, reply, onAccepted };
-  switch (name) {
+/** Starts a command as REST does: the commands that manage an instance change more than the session. */
+async function start(
+  intake: Intake,
+  message: IngressMessage,
+  caller: Caller,
+  request: Omit<AcceptRequest, "userId" | "instance">,
+): Promise<Accepted> {
+  const { deps } = intake;
+  const instance = await loadInstance(deps.db, caller, message.instanceId);
+  const onAccepted = (accepted: Accepted) => replyAccepted(intake, message, accepted, instance.shard);
+  const { correlationId, idempotencyKey, reply: replyTo } = request;
+  const origin = { caller, correlationId, idempotencyKey, reply: replyTo, onAccepted };
+  switch (request.name) {
     case "instance.start":
-      return lifecycle.enableInstance(deps, asking, instance);
+      return await lifecycle.enableInstance(deps, origin, instance);
     case "instance.restart":
-      return lifecycle.restartInstance(deps, asking, instance);
+      return await lifecycle.restartInstance(deps, origin, instance);
     case "instance.stop":
-      return lifecycle.disableInstance(deps, asking, instance);
+      return await lifecycle.disableInstance(deps, origin, instance);
     case "instance.logout":
-      return lifecycle.logoutInstance(deps, asking, instance);
+      return await lifecycle.logoutInstance(deps, origin, instance);
     case "instance.delete":
-      return lifecycle.deleteInstance(deps, asking, instance);
+      return await lifecycle.deleteInstance(deps, origin, instance);
     default:
-      return acceptCommand(deps, {
+      return await acceptCommand(deps, {
         ...request,
         userId: caller.userId,
+        instance,
+        onAccepted,
         check: () => checkFile(deps, instance.id, request.input),
       });
   }
 }
 
-/** Throws `media_not_usable` when the file that the command names is not there. */
+/** Throws `media_not_usable` when the file that the command names does not exist. */
 async function checkFile(deps: IngressDeps, instanceId: string, input: unknown): Promise<void> {
   const { upload, media } = input as { upload?: unknown; media?: unknown };
   if (typeof upload === "string") await assertStaged(deps, instanceId, { upload });
   else if (typeof media === "string") await assertStaged(deps, instanceId, { media });
 }
 
-/** Of a request that was accepted before: what is still to come goes to the queue that is named now. */
-async function tellAgain(
-  deps: IngressDeps,
-  record: IngressRecord,
-  message: IngressMessage,
-  accepted: Accepted,
-  queue: string,
-  tellAccepted: (shard: number) => (accepted: Accepted) => Promise<void>,
-): Promise<void> {
-  const [open] = await deps.db.sql<{ shard: number }[]>`
+/** Replies to a repeated request. Later replies go to the queue that it names. */
+async function replyAgain(intake: Intake, message: IngressMessage, accepted: Accepted, queue: string): Promise<void> {
+  const [open] = await intake.deps.db.sql<{ shard: number }[]>`
     update commands set reply_to = ${queue}
     where id = ${accepted.commandId} and status in ('scheduled', 'queued', 'claimed') returning shard`;
-  if (open) return await tellAccepted(open.shard)(accepted);
-  const result = await readResult(deps, accepted.commandId);
+  if (open) return await replyAccepted(intake, message, accepted, open.shard);
+  const result = await readResult(intake.deps, accepted.commandId);
   if (result.status === "open") return;
-  const answer = { ...asked(deps, record, message), ...idsOf(accepted) };
-  await tell(
-    deps,
-    record,
-    queue,
-    result.status === "done"
-      ? { ...answer, status: "done", output: result.output }
-      : { ...answer, status: "failed", error: errorOf(result.error) },
-  );
+  const header = acceptedHeader(intake, message, accepted);
+  if (result.status === "done") await reply(intake, { ...header, status: "done", output: result.output });
+  else await reply(intake, { ...header, status: "failed", error: errorOf(result.error) });
 }
 
-const idsOf = ({ commandId, messageId }: Accepted) => ({ commandId, messageId });
+function replyAccepted(intake: Intake, message: IngressMessage, accepted: Accepted, shard: number): Promise<void> {
+  const runAt = accepted.runAt?.toISOString() ?? null;
+  return reply(intake, { ...acceptedHeader(intake, message, accepted), status: "accepted", runAt }, shard);
+}
 
-const about = (deps: IngressDeps, record: IngressRecord, { id, instanceId }: Pick<Readable, "id" | "instanceId">) => ({
+/** The fields of every reply. */
+const headerOf = ({ deps, record }: Intake, { id, instanceId }: { id: string | null; instanceId: string | null }) => ({
   v: 1 as const,
   id,
   instanceId,
@@ -213,31 +193,24 @@ const about = (deps: IngressDeps, record: IngressRecord, { id, instanceId }: Pic
   correlationId: record.messageId,
 });
 
-const asked = (deps: IngressDeps, record: IngressRecord, { id, instanceId, command }: IngressMessage) => ({
-  ...about(deps, record, { id, instanceId }),
-  id,
-  instanceId,
-  command,
-});
+/** The fields of every reply to an accepted command. */
+const acceptedHeader = (intake: Intake, message: IngressMessage, { commandId, messageId }: Accepted) => {
+  const { id, instanceId, command } = message;
+  return { ...headerOf(intake, message), id, instanceId, command, commandId, messageId };
+};
 
-async function tell(
-  deps: IngressDeps,
-  record: IngressRecord,
-  queue: string | null,
-  reply: IngressReply,
-  shard = 0,
-): Promise<void> {
+async function reply({ deps, record, queue }: Intake, content: IngressReply, shard = 0): Promise<void> {
   if (queue === null) return;
-  const groupId = reply.instanceId ?? record.groupId ?? record.messageId;
-  // Of a message that comes again, SQS drops what it has been told within five minutes.
-  const deduplicationId = `${record.messageId}:${reply.status}`;
-  await sendReply(deps, { queue, groupId, deduplicationId, shard, reply });
+  const groupId = content.instanceId ?? record.groupId ?? record.messageId;
+  // For a repeated delivery, SQS drops the replies that it got within five minutes.
+  const deduplicationId = `${record.messageId}:${content.status}`;
+  await sendReply(deps, { queue, groupId, deduplicationId, shard, reply: content });
 }
 
-/** A sender that writes the same request again may order its fields otherwise. */
-function inOrder(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(inOrder);
+/** Sorts the fields of objects: a sender that repeats a request may write its fields in another order. */
+function sortFields(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortFields);
   if (typeof value !== "object" || value === null) return value;
   const fields = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
-  return Object.fromEntries(fields.map(([name, part]) => [name, inOrder(part)]));
+  return Object.fromEntries(fields.map(([name, part]) => [name, sortFields(part)]));
 }

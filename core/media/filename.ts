@@ -3,26 +3,26 @@ import * as z from "zod";
 const maxLength = 255;
 
 /**
- * The name of a file as its recipient sees it, without the folders that some clients put before it. Refuses control characters and
- * those that turn the direction of writing, with which `exe.gpj` reads `jpg.exe`.
+ * A file name as the recipient sees it, without the folders that some clients prepend. Rejects control characters and
+ * characters that change the writing direction, which can make `exe.gpj` look like `jpg.exe`.
  */
 export const fileName = z
   .string()
   .transform((text, context) => {
     const name = (text.split(/[/\\]/).at(-1) ?? "").trim();
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to reject
     if (/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/.test(name)) {
       context.addIssue({ code: "custom", message: "must not contain control characters" });
     } else if (name === "" || /^\.+$/.test(name)) {
-      context.addIssue({ code: "custom", message: "must be the name of a file" });
+      context.addIssue({ code: "custom", message: "must be a file name" });
     } else if (name.length > maxLength) {
-      context.addIssue({ code: "custom", message: `must have ${maxLength} characters at most` });
+      context.addIssue({ code: "custom", message: `must be at most ${maxLength} characters` });
     }
     return name;
   })
   .meta({ description: "Path parts are stripped" });
 
-/** The name as the header `Content-Disposition` carries it (RFC 6266), so that a browser saves the file and never shows it. */
+/** Returns a `Content-Disposition` header (RFC 6266) that makes browsers save the file and never show it. */
 export function attachment(name: string): string {
   const plain = name.replaceAll(/[^\x20-\x7e]|["\\%]/g, "_");
   const encoded = encodeURIComponent(name.toWellFormed()).replaceAll(
@@ -32,13 +32,13 @@ export function attachment(name: string): string {
   return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`;
 }
 
-/** The name in a header that `attachment` made. */
+/** Returns the name in a header that `attachment` made. */
 export function nameOfAttachment(header: string | undefined): string | undefined {
   const encoded = /filename\*=UTF-8''([^;]+)/.exec(header ?? "")?.[1];
   try {
     return encoded && decodeURIComponent(encoded);
   } catch {
-    // Not ours: the object was put there by other means.
+    // The object was stored by other means.
     return undefined;
   }
 }
@@ -52,7 +52,7 @@ const extensions: Record<string, string> = {
   "text/plain": "txt",
 };
 
-/** A name for a file that came without one. */
+/** Returns a name for a file without one. */
 export function inventedName(id: string, mimetype: string | null): string {
   const type = mimetype?.split(";")[0]?.trim().toLowerCase() ?? "";
   const extension = extensions[type] ?? /^[a-z]+\/([a-z0-9]{2,5})$/.exec(type)?.[1] ?? "bin";

@@ -1,24 +1,24 @@
 import * as z from "zod";
 
 /**
- * Where the file of a message stands in the bucket: by an id of ours, that of its row or for what we send WhatsApp's, never by
- * one that a stranger chose.
+ * Key of the file of a message in the bucket. The id is one that the gateway chose: the id of the row, or WhatsApp's id of a
+ * message that the gateway sends.
  */
 export const mediaKey = (instanceId: string, id: string) => `${mediaPrefix(instanceId)}${id}`;
 
-/** Prefix of all that is kept for an instance. */
+/** Prefix of the message files of an instance. */
 export const mediaPrefix = (instanceId: string) => `media/${instanceId}/`;
 
 /**
- * Names a file that a caller has brought for an instance: the SHA-256 of what came through the API, or a random id of ours.
- * It means nothing but an object of the instance that it is used with.
+ * The id of a file that a caller uploaded for an instance: the SHA-256 of a file that came through the API, or a random id.
+ * It names an object only together with the instance.
  */
 export const uploadId = z
   .string()
   .regex(/^[0-9a-f]{32,64}$/, "must be the id of an upload")
-  .meta({ description: "What `uploads` answered" });
+  .meta({ description: "The `uploadId` that an upload returned" });
 
-/** What `mediaKey` puts behind the prefix: the id of a message's row, or WhatsApp's id of one that we sent. */
+/** The id in `mediaKey`. */
 export const mediaId = z.string().regex(/^[\w-]{1,128}$/, "must be the id of a file");
 
 export const uploadKey = (instanceId: string, id: string) => `${uploadPrefix(instanceId)}${id}`;
@@ -29,10 +29,10 @@ export const uploadsPrefix = "upload/";
 export const mediaKinds = ["image", "video", "audio", "document"] as const;
 export type MediaKind = (typeof mediaKinds)[number];
 
-/** WhatsApp's own limit for documents is 2 GB; ours keeps a host's disk safe. Bytes. */
+/** Bytes. WhatsApp's limit for documents is 2 GB; this one protects the disk of the host. */
 export const maxMediaBytes = 100 * 1024 * 1024;
 
-/** The type as a header can carry it: a sender may state anything, and storage would refuse the file for ever. */
+/** Returns the media type in a form that storage accepts as a header. A sender may state any text as the type. */
 export function storableType(stated: string | null): string {
   return stated && /^[\w.+-]{1,64}\/[\w.+-]{1,64}(?:; ?[\w=". +-]{1,64})?$/.test(stated)
     ? stated

@@ -3,16 +3,16 @@ import * as z from "zod";
 import type { Storage } from "../storage/index.ts";
 import { storableType, uploadId, uploadKey } from "./index.ts";
 
-/** Where a caller's file is: at a URL, uploaded before, or in the request itself. */
+/** Where a caller's file is: at a URL, in an upload, or in the request itself. */
 export type MediaPlace =
   | { url: string; upload?: undefined; inline?: undefined }
   | { upload: string; url?: undefined; inline?: undefined }
   | { inline: { bytes: Buffer; type: string }; upload: string; url?: undefined };
 
-/** In base64 with the rest of the request below the 6 MB that a request may have. */
+/** Bytes. As base64, this and the rest of the request fit into the 6 MB of a request. */
 export const maxInlineBytes = 4_400_000;
 
-/** What is shorter is rather a name that somebody has put in the wrong field. Characters. */
+/** Characters. A shorter text is probably a name in the wrong field. */
 const shortestBase64 = 64;
 /** `data:[<type>][;<parameter>]…[;base64],<data>` (RFC 2397). */
 const dataUrl = /^data:([\w.+-]{1,64}\/[\w.+-]{1,64})?((?:;[\w.+-]{1,64}=[^;,]{0,128}){0,8})(;base64)?,/i;
@@ -20,8 +20,8 @@ const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const url = z.url({ protocol: /^https?$/ }).max(2048);
 
 /**
- * A file as callers name it: a URL, what `uploads` answered, a data URL or bare base64. In the request itself it may have 4.4 MB.
- * Such a file has the SHA-256 of its content as the id of its upload, so a request that is made again is the same request.
+ * A file as callers give it: a URL, the id of an upload, a data URL or base64. A file in the request may have 4.4 MB. It
+ * becomes an upload with the SHA-256 of its content as id, so that a repeated request equals the first one.
  */
 export const mediaPlace = z
   .string()
@@ -36,13 +36,15 @@ export const mediaPlace = z
     if (!inline) return refuse("must be a URL, the id of an upload, a data URL or base64");
     if (inline.bytes.length === 0) return refuse("is empty");
     if (inline.bytes.length > maxInlineBytes) {
-      return refuse(`may have ${maxInlineBytes} bytes at most in the request itself; larger ones go by URL or upload`);
+      return refuse(
+        `must be at most ${maxInlineBytes} bytes in the request itself; use a URL or an upload for larger files`,
+      );
     }
     return { inline, upload: createHash("sha256").update(inline.bytes).digest("hex") };
   })
-  .meta({ description: "A URL, the id of an upload, a data URL or base64; in the request itself up to 4.4 MB" });
+  .meta({ description: "A URL, the id of an upload, a data URL or base64. At most 4.4 MB in the request itself" });
 
-/** Only what `mediaPlace` takes in the request itself: a data URL or bare base64, of up to 4.4 MB. */
+/** A file in the request itself: a data URL or base64, of at most 4.4 MB. */
 export const inlinePlace = z
   .string()
   .transform((text, context): Extract<MediaPlace, { inline: object }> => {
@@ -51,11 +53,11 @@ export const inlinePlace = z
       return { inline, upload: createHash("sha256").update(inline.bytes).digest("hex") };
     }
     const large = inline && inline.bytes.length > maxInlineBytes;
-    const reason = large ? `may have ${maxInlineBytes} bytes at most; upload larger files` : "must be a file in base64";
+    const reason = large ? `must be at most ${maxInlineBytes} bytes; upload larger files` : "must be a file in base64";
     context.addIssue({ code: "custom", message: reason });
     return z.NEVER;
   })
-  .meta({ description: "Base64 or a data URL, up to 4.4 MB" });
+  .meta({ description: "Base64 or a data URL, at most 4.4 MB" });
 
 function inlineOf(text: string): { bytes: Buffer; type: string } | undefined {
   const [head, type = "text/plain", , encoded] = dataUrl.exec(text) ?? [];
@@ -75,7 +77,7 @@ function decoded(text: string, type: string): { bytes: Buffer; type: string } | 
   return text.length % 4 === 0 && base64.test(text) ? { bytes: Buffer.from(text, "base64"), type } : undefined;
 }
 
-/** Puts a file that came in the request where the session host takes uploads from. */
+/** Stores a file from a request as an upload, where the session host reads it. */
 export async function keepInline(
   storage: Pick<Storage, "put">,
   instanceId: string,

@@ -6,18 +6,18 @@ import { readOggOpus } from "./ogg.ts";
 
 export const opusType = "audio/ogg; codecs=opus";
 
-/** What a file is, by its content. */
+/** What a file is according to its content. */
 export interface Recognized {
   mimetype: string;
-  /** What WhatsApp shows it as, without anything done to it. */
+  /** How WhatsApp shows the file as it is. */
   kind: MediaKind;
-  /** What it could be made into. */
+  /** What it can be converted to. */
   convertible: "audio" | "video" | null;
-  /** ffmpeg's name for how the file is read: nothing is left to its guess. Null for what is not given to it. */
+  /** The ffmpeg demuxer to read the file with, so that ffmpeg doesn't guess. Null for a file that ffmpeg doesn't get. */
   demuxer: string | null;
-  /** The pictures are H.264 already: only what is around them must change. */
+  /** Whether the video is H.264 already, so that only the container and the audio need conversion. */
   h264: boolean;
-  /** Length of sound and film, size in pixels; where known. */
+  /** Length, and size in pixels, if known. */
   seconds?: number;
   width?: number;
   height?: number;
@@ -29,11 +29,11 @@ const images: Record<string, string> = {
   "image/webp": "webp_pipe",
 };
 
-/** Containers of ISO/IEC 14496-12 and their relatives: what is inside decides. */
+/** ISO/IEC 14496-12 containers and related ones, whose content decides. */
 const boxed = ["video/mp4", "video/3gpp", "video/3gpp2", "video/x-m4v", "video/quicktime", "audio/mp4", "audio/x-m4a"];
-/** Sound that WhatsApp plays. */
+/** Audio types that WhatsApp plays. */
 const playable: Record<string, string> = { "audio/mpeg": "mp3", "audio/aac": "aac", "audio/amr": "amr" };
-const otherSound: Record<string, string> = {
+const otherAudio: Record<string, string> = {
   "audio/ogg": "ogg",
   "audio/wav": "wav",
   "audio/flac": "flac",
@@ -41,7 +41,7 @@ const otherSound: Record<string, string> = {
   "audio/matroska": "matroska",
   "audio/webm": "matroska",
 };
-const otherFilms: Record<string, string> = {
+const otherVideo: Record<string, string> = {
   "video/webm": "matroska",
   "video/matroska": "matroska",
   "video/vnd.avi": "avi",
@@ -51,7 +51,7 @@ const otherFilms: Record<string, string> = {
   "video/ogg": "ogg",
 };
 
-/** The type is what the content says; what a server or caller claims counts only for what has no magic number, as text. */
+/** Determines the type from the content. The claimed type counts only for types without a magic number, such as text. */
 export async function recognize(path: string, claimed: string): Promise<Recognized> {
   const found = (await fileTypeFromFile(path))?.mime.split(";")[0];
   const claim = claimed.split(";")[0]?.trim().toLowerCase() ?? "";
@@ -66,12 +66,12 @@ export async function recognize(path: string, claimed: string): Promise<Recogniz
     const { seconds } = opus;
     return { ...plain, mimetype: opusType, kind: "audio", convertible: "audio", demuxer: "ogg", seconds };
   }
-  if (otherSound[mimetype]) return { ...plain, convertible: "audio", demuxer: otherSound[mimetype] };
-  if (otherFilms[mimetype]) return { ...plain, convertible: "video", demuxer: otherFilms[mimetype] };
+  if (otherAudio[mimetype]) return { ...plain, convertible: "audio", demuxer: otherAudio[mimetype] };
+  if (otherVideo[mimetype]) return { ...plain, convertible: "video", demuxer: otherVideo[mimetype] };
   return plain;
 }
 
-/** WhatsApp plays H.264 with AAC in an MP4 or 3GP, and AAC alone. */
+/** WhatsApp plays MP4 and 3GP files with H.264 and AAC, or with AAC alone. */
 async function recognizeBoxed(path: string, plain: Recognized): Promise<Recognized> {
   const content = await readMp4(path);
   if (!content) return plain;
@@ -91,31 +91,31 @@ async function recognizeBoxed(path: string, plain: Recognized): Promise<Recogniz
   return aac ? { ...sound, kind: "audio", mimetype: "audio/mp4" } : sound;
 }
 
-/** How a file goes out: as it is, or made into something else first. */
+/** How to send a file: as it is, or converted first. */
 export interface Plan {
   kind: MediaKind;
   voice: boolean;
   convert: "opus" | "mp4" | null;
-  /** Whether the caller asked for what only the conversion gives; else the file goes as a document where it fails. */
-  insisted: boolean;
+  /** Whether the send fails if the conversion fails. Otherwise the file is sent as a document. */
+  required: boolean;
 }
 
-/** Throws `media_not_usable` when the file can never be what is asked for. */
+/** Throws `media_not_usable` when the file cannot become what the caller wants. */
 export function planFor(file: Recognized, wanted: { kind?: MediaKind | undefined; voice?: boolean | undefined }): Plan {
-  const asIs = { voice: false, convert: null, insisted: false };
+  const asIs = { voice: false, convert: null, required: false };
   if (wanted.voice) {
     if (file.mimetype === opusType) return { ...asIs, kind: "audio", voice: true };
-    if (file.convertible) return { kind: "audio", voice: true, convert: "opus", insisted: true };
+    if (file.convertible) return { kind: "audio", voice: true, convert: "opus", required: true };
     throw new AppError("media_not_usable", `the file is ${file.mimetype}, which cannot be a voice note`);
   }
   const { kind } = wanted;
   if (kind === "document" || kind === file.kind) return { ...asIs, kind };
   if (kind === undefined) {
     if (file.kind !== "document" || file.convertible !== "video") return { ...asIs, kind: file.kind };
-    return { kind: "video", voice: false, convert: "mp4", insisted: false };
+    return { kind: "video", voice: false, convert: "mp4", required: false };
   }
   if (kind === file.convertible) {
-    return { kind, voice: false, convert: kind === "audio" ? "opus" : "mp4", insisted: true };
+    return { kind, voice: false, convert: kind === "audio" ? "opus" : "mp4", required: true };
   }
   throw new AppError("media_not_usable", `the file is ${file.mimetype}, which WhatsApp does not show as ${kind}`);
 }

@@ -8,7 +8,7 @@ import { attachment, inventedName, nameOfAttachment } from "./filename.ts";
 import { storableType, uploadKey } from "./index.ts";
 import { assertStaged } from "./staged.ts";
 
-/** A file that can be fetched by whoever has the URL, until `expiresAt`. */
+/** A URL that anybody can fetch the file from, until `expiresAt`. */
 export interface MediaLink {
   url: string;
   expiresAt: Date;
@@ -21,12 +21,13 @@ export interface MediaLink {
 }
 
 const linkSeconds = 5 * 60;
-/** A file is fetched as soon as its message is recorded. */
+/** How soon a caller should retry. The host fetches a file as soon as it has recorded the message. */
 const retrySeconds = 2;
 
 /**
- * A fresh link to the file of a message, that is named by WhatsApp's id or by ours. WhatsApp's id is its sender's choice: where several
- * have the same, ours comes first, then the oldest. Throws `message_not_found`, `media_not_ready`, `media_lost`.
+ * Returns a new link to the file of a message, given WhatsApp's id or ours. Senders choose WhatsApp's ids: of several messages
+ * with one id, the account's own takes precedence, then the oldest. Throws `message_not_found`, `media_not_ready`,
+ * `media_lost`.
  */
 export async function linkToMedia(
   deps: { db: Database; storage: Pick<Storage, "head" | "presign">; clock: Clock },
@@ -41,7 +42,7 @@ export async function linkToMedia(
   const { media } = row;
   if (!media) throw new AppError("message_not_found", "the message has no file");
   if (media.state === "pending") {
-    throw new AppError("media_not_ready", "the file is still being fetched from WhatsApp: ask again in a moment", {
+    throw new AppError("media_not_ready", "the file is still being fetched from WhatsApp: try again in a moment", {
       data: { retryAfter: retrySeconds },
     });
   }
@@ -61,7 +62,7 @@ export async function linkToMedia(
   };
 }
 
-/** A fresh link to what was uploaded or converted. Throws `media_not_usable` when it is not there. */
+/** Returns a new link to an upload or a converted file. Throws `media_not_usable` when it does not exist. */
 export async function linkToUpload(
   deps: { storage: Pick<Storage, "head" | "presign">; clock: Clock },
   instanceId: string,

@@ -1,10 +1,10 @@
 import { type FileHandle, open } from "node:fs/promises";
 
-/** What an MP4, 3GP or QuickTime file holds. Lengths in seconds, sizes in pixels as they are shown. */
+/** The content of an MP4, 3GP or QuickTime file. Width and height in pixels, as shown. */
 export interface Mp4 {
-  /** Four characters, as `isom`, `mp42`, `qt  `. */
+  /** Four characters, such as `isom`, `mp42` or `qt  `. */
   brand: string;
-  /** Sample entries of the video and audio tracks, as `avc1` or `mp4a`. */
+  /** Sample entries of the video and audio tracks, such as `avc1` or `mp4a`. */
   video: string[];
   audio: string[];
   seconds: number;
@@ -12,11 +12,11 @@ export interface Mp4 {
   height: number;
 }
 
-/** The index of a film of hours has some megabytes; a larger one is not worth its memory. */
+/** The index of a video of hours has a few megabytes. A larger one is skipped to save memory. */
 const maxIndexBytes = 32 * 1024 * 1024;
 const maxTopBoxes = 10_000;
 
-/** Reads the file type and the index (`ftyp`, `moov`: ISO/IEC 14496-12), wherever they are. Undefined when there is none. */
+/** Reads the file type and the index (`ftyp`, `moov`: ISO/IEC 14496-12), wherever they are. Returns undefined without an index. */
 export async function readMp4(path: string): Promise<Mp4 | undefined> {
   const file = await open(path);
   try {
@@ -54,13 +54,13 @@ async function read(file: FileHandle, at: number, length: number): Promise<Buffe
   return buffer.subarray(0, bytesRead);
 }
 
-/** The header of the box at `at` of `bytes`, whose space ends after `room` bytes; its places are counted from `base`. */
+/** Reads the header of the box at offset `at`, which has at most `room` bytes. The rerotated offsets are relative to `base`. */
 function header(bytes: Buffer, at: number, room: number, base: number): Box | undefined {
   if (at + 8 > bytes.length) return undefined;
   const short = bytes.readUInt32BE(at);
   const long = short === 1;
   if (long && at + 16 > bytes.length) return undefined;
-  // 0: up to the end.
+  // 0 means to the end of the file.
   const length = long ? Number(bytes.readBigUInt64BE(at + 8)) : short || room;
   const headerBytes = long ? 16 : 8;
   if (length < headerBytes || length > room) return undefined;
@@ -89,7 +89,7 @@ function readIndex(index: Buffer, brand: string): Mp4 {
     const handler = child(body, "mdia", "hdlr")?.toString("latin1", 8, 12);
     const entries = child(body, "mdia", "minf", "stbl", "stsd");
     if (!entries) continue;
-    // Version, flags and the count of entries come first.
+    // Skips version, flags and the number of entries.
     const codecs = [...boxes(entries, 8)].map((box) => box.type);
     if (handler === "soun") found.audio.push(...codecs);
     if (handler !== "vide") continue;
@@ -105,7 +105,7 @@ function movieSeconds(mvhd: Buffer | undefined): number {
   const wide = mvhd[0] === 1;
   const scale = mvhd.readUInt32BE(wide ? 20 : 12);
   const duration = wide ? Number(mvhd.readBigUInt64BE(24)) : mvhd.readUInt32BE(16);
-  // All ones: not known.
+  // All ones means unknown.
   return scale === 0 || duration === 0xffff_ffff || duration > Number.MAX_SAFE_INTEGER ? 0 : duration / scale;
 }
 
@@ -114,7 +114,7 @@ function shownSize(tkhd: Buffer | undefined): { width: number; height: number } 
   if (!tkhd || tkhd.length < matrix + 44) return undefined;
   const width = tkhd.readUInt32BE(matrix + 36) >>> 16;
   const height = tkhd.readUInt32BE(matrix + 40) >>> 16;
-  // A telephone that was held upright: the picture is turned by a quarter.
-  const turned = tkhd.readInt32BE(matrix) === 0 && tkhd.readInt32BE(matrix + 16) === 0;
-  return turned ? { width: height, height: width } : { width, height };
+  // A video from a phone that was held upright is rotated by a quarter turn.
+  const rotated = tkhd.readInt32BE(matrix) === 0 && tkhd.readInt32BE(matrix + 16) === 0;
+  return rotated ? { width: height, height: width } : { width, height };
 }

@@ -1,19 +1,18 @@
 import { open } from "node:fs/promises";
 
-/** RFC 3533: a page has 27 bytes of header, up to 255 of segment table, and up to 255 segments of 255 bytes. */
+/** RFC 3533: a page has a header of 27 bytes, a segment table of up to 255 bytes, and up to 255 segments of 255 bytes. */
 const maxPageBytes = 27 + 255 + 255 * 255;
-/** RFC 7845: granule positions of Opus count at 48 kHz, whatever the sound was made of. */
+/** RFC 7845: granule positions of Opus count at 48 kHz, whatever the original sample rate. */
 const granulesPerSecond = 48_000;
-/** A page that no packet ends on has no position. */
+/** The position of a page on which no packet ends. */
 const noPosition = 0xffff_ffff_ffff_ffffn;
 
 export interface OggOpus {
-  /** Length of the sound. */
   seconds: number;
   channels: number;
 }
 
-/** Reads only the first and the last page. Undefined when the file is no Ogg that begins with Opus (RFC 7845). */
+/** Reads only the first and the last page. Returns undefined unless the file is an Ogg file that begins with Opus (RFC 7845). */
 export async function readOggOpus(path: string): Promise<OggOpus | undefined> {
   const file = await open(path);
   try {
@@ -34,7 +33,7 @@ export async function readOggOpus(path: string): Promise<OggOpus | undefined> {
   }
 }
 
-/** The position that the last page of a stream states, looking for it from the end. */
+/** Returns the position that the last page of a stream states. Searches from the end. */
 function lastPosition(bytes: Buffer, serial: number): bigint | undefined {
   for (let at = bytes.lastIndexOf("OggS"); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf("OggS", at - 1)) {
     const page = pageAt(bytes, at);

@@ -3,14 +3,14 @@ import type { Database } from "../db/index.ts";
 import type { Storage } from "../storage/index.ts";
 import { uploadKey, uploadsPrefix } from "./index.ts";
 
-/** So long a caller may use what was uploaded. */
+/** How long an upload can be used. */
 const keptMs = 24 * 60 * 60 * 1000;
-/** A bucket is listed by the thousand: often enough for files that live a day. */
+/** Minimum time between two runs, because listing a bucket is expensive. */
 const pauseMs = 60 * 60 * 1000;
 
 const lastRuns = new WeakMap<Storage, number>();
 
-/** Removes uploads of more than a day ago, but not what a command still waits to send. Does nothing within an hour of the last time. */
+/** Removes uploads that are older than a day, except those that a command still needs. Runs at most once an hour. */
 export async function pruneUploads(deps: { db: Database; storage: Storage; clock: Clock }): Promise<void> {
   const now = deps.clock.now().getTime();
   if (now - (lastRuns.get(deps.storage) ?? Number.NEGATIVE_INFINITY) < pauseMs) return;
@@ -20,7 +20,7 @@ export async function pruneUploads(deps: { db: Database; storage: Storage; clock
     if (now - storedAt.getTime() > keptMs) old.push(key);
   }
   if (old.length === 0) return;
-  // After the list: whoever names one of these from now on is told that it has expired, or puts it there anew.
+  // Read after the listing: a later command with one of these uploads is rejected as expired, or uploads it again.
   const waiting = await deps.db.sql<{ instance_id: string; upload: string }[]>`
     select instance_id, input->>'upload' as upload from commands
     where status in ('scheduled', 'queued', 'claimed') and input ? 'upload'`;

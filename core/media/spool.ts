@@ -4,13 +4,13 @@ import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AppError } from "../error.ts";
 
-/** What is known of a file that was written or read whole. `size` in bytes, `sha256` hexadecimal. */
+/** Size in bytes and SHA-256 in hexadecimal of a complete file. */
 export interface Digest {
   size: number;
   sha256: string;
 }
 
-/** Writes a stream to a file, hashing it on the way. Throws `payload_too_large` past `limit` bytes. */
+/** Writes a stream to a file and hashes it. Throws `payload_too_large` beyond `limit` bytes. */
 export async function spool(source: NodeJS.ReadableStream, path: string, limit: number): Promise<Digest> {
   const hash = createHash("sha256");
   let size = 0;
@@ -18,7 +18,7 @@ export async function spool(source: NodeJS.ReadableStream, path: string, limit: 
     transform(chunk: Buffer, _encoding, done) {
       size += chunk.length;
       if (size > limit) {
-        done(new AppError("payload_too_large", `files may have ${limit} bytes at most`));
+        done(new AppError("payload_too_large", `a file must be at most ${limit} bytes`));
         return;
       }
       hash.update(chunk);

@@ -4,15 +4,15 @@ import { isUuid } from "../id.ts";
 import type { Storage } from "../storage/index.ts";
 import { mediaId, mediaKey, mediaPrefix, uploadId, uploadKey, uploadPrefix } from "./index.ts";
 
-/** A file that is in the bucket. Without `instanceId` it belongs to the instance that it is used with. */
+/** A file in the bucket. Without `instanceId`, it belongs to the instance that it is used with. */
 export type Staged = { instanceId?: string } & (
   | { upload: string; media?: undefined }
   | { media: string; upload?: undefined }
 );
 
 /**
- * A file as callers name it who speak of paths: what `uploads` or a conversion has answered, or a storage key of an instance.
- * Neither a path on anybody's disk nor a URL is read.
+ * A file for endpoints that expect a path: what an upload or a conversion returned, or a storage key of an instance. No path on
+ * a disk and no URL is read.
  */
 export const stagedFile = z
   .string()
@@ -21,11 +21,11 @@ export const stagedFile = z
     if (named) return named;
     context.addIssue({
       code: "custom",
-      message: "must be what an upload or a conversion has answered, not a path or URL",
+      message: "must be what an upload or a conversion returned, not a path or URL",
     });
     return z.NEVER;
   })
-  .meta({ description: "What `uploads` or a conversion has answered, or the storage key of a message's file" });
+  .meta({ description: "What an upload or a conversion returned, or the storage key of a message's file" });
 
 function keyOf(key: string): Staged | undefined {
   const [, instanceId = "", id = "", ...rest] = key.split("/");
@@ -35,13 +35,13 @@ function keyOf(key: string): Staged | undefined {
   return undefined;
 }
 
-/** Where a staged file stands in the bucket. */
+/** Key of a staged file in the bucket. */
 export const stagedKey = (
   instanceId: string,
   { upload, media }: { upload?: string | undefined; media?: string | undefined },
 ) => (upload === undefined ? mediaPrefix(instanceId) + media : uploadPrefix(instanceId) + upload);
 
-/** Throws `media_not_usable` when it is not there or somebody else's: nobody learns which. */
+/** Throws `media_not_usable` when the file does not exist or belongs to another instance, without telling which. */
 export async function assertStaged(deps: { storage: Pick<Storage, "head"> }, instanceId: string, file: Staged) {
   const own = file.instanceId === undefined || file.instanceId === instanceId;
   const found = own ? await deps.storage.head(stagedKey(instanceId, file)) : undefined;

@@ -2,19 +2,20 @@ import { createHash } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { AppError } from "../error.ts";
 import type { Ids } from "../id.ts";
+import { defined } from "../object.ts";
 import type { Storage } from "../storage/index.ts";
 import { attachment } from "./filename.ts";
 import { storableType, uploadKey } from "./index.ts";
 
-/** A Lambda takes 6 MiB of base64 with everything around the file; this leaves room for the rest of the form. Bytes. */
+/** Bytes. A Lambda accepts 6 MiB of base64; this leaves room for the rest of the form. */
 export const maxFormFileBytes = 4_500_000;
 
-/** How long a caller may take to begin an upload. Seconds. */
+/** How long a caller can begin an upload. Seconds. */
 const uploadSeconds = 60 * 60;
 
 /**
- * A file that came with a request, under an id that its content decides: a request that is made again is the same request.
- * `keep` puts it into the bucket. Throws `invalid_request` when it is empty and `payload_too_large`.
+ * Reads a file from a form. Its id depends on its content, so that a repeated request equals the first one. `keep` stores the
+ * file in the bucket. Throws `invalid_request` when it is empty, and `payload_too_large`.
  */
 export async function takeFile(
   deps: { storage: Pick<Storage, "put"> },
@@ -25,7 +26,7 @@ export async function takeFile(
     const way = `POST /api/whatsapp/${instanceId}/uploads, then send-media with its uploadId`;
     throw new AppError(
       "payload_too_large",
-      `a file in a form has ${maxFormFileBytes} bytes at most; for more use ${way}`,
+      `a file in a form must be at most ${maxFormFileBytes} bytes; for larger files use ${way}`,
     );
   }
   if (file.size === 0) throw new AppError("invalid_request", "file: is empty");
@@ -35,11 +36,11 @@ export async function takeFile(
   return { uploadId, keep: () => deps.storage.put(uploadKey(instanceId, uploadId), bytes, { contentType }) };
 }
 
-/** Where and how a file may be uploaded, once or several times, until `expiresAt`. */
+/** Where and how to upload a file, once or several times, until `expiresAt`. */
 export interface UploadTicket {
   uploadId: string;
   url: string;
-  /** To be sent as they are; nothing else is taken. */
+  /** Required exactly as they are. */
   headers: Record<string, string>;
   expiresAt: Date;
 }
@@ -54,12 +55,12 @@ export async function openUpload(
   const { url, headers } = await deps.storage.presignPut(uploadKey(instanceId, uploadId), uploadSeconds, {
     size: file.size,
     contentType: storableType(file.contentType ?? null),
-    ...(file.filename === undefined ? {} : { contentDisposition: attachment(file.filename) }),
+    ...defined({ contentDisposition: file.filename === undefined ? undefined : attachment(file.filename) }),
   });
   return { uploadId, url, headers, expiresAt };
 }
 
-/** Throws `media_not_usable` when nothing is there under this id. */
+/** Throws `media_not_usable` when there is no upload with this id. */
 export async function assertUploaded(
   deps: { storage: Pick<Storage, "head"> },
   instanceId: string,

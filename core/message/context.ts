@@ -1,35 +1,36 @@
 import * as z from "zod";
+import { defined } from "../object.ts";
 
-/** What a message says besides its text, as the column `context` has it. JIDs by phone number where it is known. */
+/** What a message has in addition to its text: the column `context`. JIDs are by phone number if it is known. */
 export interface MessageContext {
-  /** WhatsApp's id of the message that this one answers to, who wrote that, and what it said. */
+  /** WhatsApp's id of the quoted message, its sender, and its text. */
   quotedMessageId?: string;
   quotedSender?: string | null;
   quotedBody?: string;
   mentions?: string[];
-  /** WhatsApp's id of the message that this one is a reaction to. */
+  /** For a reaction: WhatsApp's id of the message that it belongs to. */
   reactionTo?: string;
-  /** Of a message of a channel: the number that it has there, by which WhatsApp knows it. */
+  /** For a channel post: its number in the channel, by which WhatsApp identifies it. */
   serverId?: string;
-  /** Of a status of ours: who may see it. */
+  /** For a status post of the account: JIDs of the people who may see it. */
   audience?: string[];
-  /** Of a status of ours: who has got or seen it, by JID. */
+  /** For a status post of the account: who has received or seen it, by JID. */
   views?: Record<string, "delivered" | "read">;
   poll?: PollDetails;
   event?: EventDetails;
 }
 
-/** What a poll asks is its text. */
+/** A poll. The question is the text of the message. */
 const pollDetails = z.object({
   options: z.array(z.string()),
-  /** How many one may choose; 0 means any number. */
+  /** How many options a voter may choose; 0 means any number. */
   selectableCount: z.number().int(),
 });
 export type PollDetails = z.output<typeof pollDetails>;
 
-/** An event's name is its text. Instants in ISO 8601. */
+/** A calendar event. Its name is the text of the message. Times in ISO 8601. */
 const eventDetails = z.object({
-  /** What the sender said it is for, when that was this gateway: WhatsApp does not carry it. */
+  /** What the event is for. Null unless this gateway sent it, because WhatsApp has no field for it. */
   type: z.string().nullable(),
   description: z.string(),
   /** The name of the place. */
@@ -41,36 +42,39 @@ const eventDetails = z.object({
 });
 export type EventDetails = z.output<typeof eventDetails>;
 
-/** What an announcement tells at most of a poll or event, as strangers write them; WhatsApp's apps stay far below. Characters. */
+/**
+ * Limits on the parts of a poll or calendar event that an event carries, because their senders are untrusted. The limits of
+ * WhatsApp's apps are far lower. Lengths in characters.
+ */
 const announced = { options: 32, option: 512, text: 4096 } as const;
 
-/** The quoted message as the sender of the quotation shows it: at most this many characters of it are kept. */
+/** Characters. The sender of a reply determines the text of its quote, so longer quotes are cut. */
 export const maxQuotedBody = 4096;
-/** WhatsApp's largest group has so many members. */
+/** The size of WhatsApp's largest groups. */
 export const maxMentions = 1024;
 
-/** Fields of the events of a message. Events of the time before there were any do not have them. */
+/** The fields that the events of a message share. The defaults are for events that are older than the fields. */
 export const contextEventFields = {
   quoted: z
     .object({
       /** WhatsApp's id of the quoted message. */
       messageId: z.string(),
-      /** JID of who wrote it; null when the quotation does not say. */
+      /** JID of the author. Null if the quote does not state it. */
       senderId: z.string().nullable(),
       /** Its text or caption, as quoted. */
       body: z.string(),
     })
     .nullable()
     .default(null),
-  /** JIDs of who is mentioned. */
+  /** JIDs of the mentioned people. */
   mentions: z.array(z.string()).default([]),
-  /** Of a poll. */
+  /** For a poll. */
   poll: pollDetails.optional(),
-  /** Of an event. */
+  /** For a calendar event. */
   event: eventDetails.optional(),
 };
 
-/** A message's context in the form of its events. */
+/** Returns the context of a message as its events carry it. */
 export function contextForEvent(context: MessageContext | null) {
   const { quotedMessageId, quotedSender, quotedBody, mentions, poll, event } = context ?? {};
   const quoted = quotedMessageId
@@ -79,9 +83,9 @@ export function contextForEvent(context: MessageContext | null) {
   return {
     quoted,
     mentions: mentions ?? [],
-    ...(poll && { poll: { ...poll, options: announcedOptions(poll.options) } }),
-    ...(event && {
-      event: {
+    ...defined({
+      poll: poll && { ...poll, options: announcedOptions(poll.options) },
+      event: event && {
         ...event,
         description: event.description.slice(0, announced.text),
         location: event.location?.slice(0, announced.text) ?? null,
@@ -90,7 +94,7 @@ export function contextForEvent(context: MessageContext | null) {
   };
 }
 
-/** Options of a poll, as events carry them. */
+/** Returns the options of a poll as events carry them. */
 export function announcedOptions(options: readonly string[]): string[] {
   return options.slice(0, announced.options).map((option) => option.slice(0, announced.option));
 }

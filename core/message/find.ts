@@ -4,7 +4,7 @@ import type { MessageContext } from "./context.ts";
 import type { MessageStatus } from "./message.sql.ts";
 import { isChannelJid, isGroupJid } from "./recipient.ts";
 
-/** A message as those who want to do something with it need it. */
+/** A message, as commands that act on it need it. */
 export interface FoundMessage {
   id: string;
   waId: string;
@@ -19,14 +19,14 @@ export interface FoundMessage {
   context: MessageContext | null;
   sentAt: Date;
   deletedAt: Date | null;
-  /** It was asked for later, and its time has not come. */
+  /** Whether it is scheduled and not yet due. */
   scheduled: boolean;
 }
 
 /**
- * The message that has this id at WhatsApp. The id is the sender's choice, so several may have it: `chats` says in which
- * chats to look, JIDs that may all stand for the same one. Our own goes before others'. Throws `message_not_found`, and
- * `invalid_request` when it is not clear which one is meant.
+ * Returns the message with this WhatsApp id. The sender chooses the id, so several messages may have it: `chats` limits the
+ * search to these chats, as JIDs that may all stand for the same chat. The account's own message takes precedence. Throws
+ * `message_not_found`, and `invalid_request` when several messages match.
  */
 export async function findMessage(
   db: Database,
@@ -46,19 +46,19 @@ export async function findMessage(
   const own = rows.filter((row) => row.fromMe);
   const [found, ...others] = own.length > 0 ? own : rows;
   if (!found) throw new AppError("message_not_found");
-  if (others.length > 0) throw new AppError("invalid_request", "several messages have this id: say in which chat");
+  if (others.length > 0) throw new AppError("invalid_request", "several messages have this id: give the chat");
   return found;
 }
 
 /**
- * Refuses to quote what cannot be quoted in this chat: nothing here has the id, or only a message of another group. Whether a
- * person's chat is the right one the host knows, as WhatsApp may know the number in another spelling.
- * Throws `message_not_found`, and `not_supported` for a channel.
+ * Checks that a chat can quote the message. Throws `message_not_found` when no message has the id, or only messages of other
+ * groups, and `not_supported` for a channel. Which person's chat has it is left to the session host, because WhatsApp may
+ * spell the number differently.
  */
 export async function assertQuotable(db: Database, instanceId: string, waId: string, chat: string): Promise<void> {
-  if (isChannelJid(chat)) throw new AppError("not_supported", "WhatsApp has no quotations in channels");
+  if (isChannelJid(chat)) throw new AppError("not_supported", "WhatsApp has no quotes in channels");
   const [row] = await db.sql`
     select 1 from messages where instance_id = ${instanceId} and wa_id = ${waId}
       and case when ${isGroupJid(chat)} then chat_id = ${chat} else chat_id not like '%@g.us' end limit 1`;
-  if (!row) throw new AppError("message_not_found", "there is no such message to quote in this chat");
+  if (!row) throw new AppError("message_not_found", "this chat has no such message to quote");
 }

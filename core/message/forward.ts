@@ -3,16 +3,16 @@ import { AppError } from "../error.ts";
 import { type FoundMessage, findMessage } from "./find.ts";
 import type { MessageMedia } from "./message.sql.ts";
 
-/** Kinds of messages that can be forwarded: of others only the text and the file are kept. */
-export const forwardable = ["text", "image", "video", "audio", "document"] as const;
+/** Kinds of messages that can be forwarded. Of other kinds, only text and file are stored. */
+const forwardable = ["text", "image", "video", "audio", "document"] as const;
 
-/** What a message hands on when it is forwarded. */
+/** What a forward takes from the original message. */
 export type Forwarded = Pick<FoundMessage, "id" | "type" | "protoType" | "body"> & { media: MessageMedia | null };
 
 /**
- * The message that is to be forwarded. Throws `message_not_found`, also for one that was deleted or never sent, `conflict` for
- * one that is not sent yet, `media_not_ready` and `media_lost` for one whose file is not here, and `not_supported` for what is
- * neither a text nor a file.
+ * Returns the message to forward. Throws `message_not_found`, also for a message that was deleted or never sent, `conflict` for
+ * one that is not sent yet, `media_not_ready` and `media_lost` when its file is not stored, and `not_supported` for a message
+ * that is neither a text nor a file.
  */
 export async function findForwardable(
   db: Database,
@@ -26,7 +26,7 @@ export async function findForwardable(
   }
   if (row.scheduled) throw new AppError("conflict", "the message is not sent yet");
   if (!forwardable.some((type) => type === row.type)) {
-    throw new AppError("not_supported", `a message of this kind (${row.type}) cannot be forwarded here`);
+    throw new AppError("not_supported", `a message of type ${row.type} cannot be forwarded`);
   }
   const [kept] = await db.sql<{ media: MessageMedia | null }[]>`select media from messages where id = ${row.id}`;
   const media = kept?.media ?? null;
@@ -37,7 +37,7 @@ export async function findForwardable(
   return { id: row.id, type: row.type, protoType: row.protoType, body: row.body, media };
 }
 
-/** The JIDs under which the chat may stand in the history. */
+/** Returns the JIDs under which the history may have this chat. */
 export async function spellingsOf(db: Database, instanceId: string, chat: string): Promise<string[]> {
   const rows = await db.sql<{ jid: string }[]>`
     select jid from contacts where instance_id = ${instanceId} and lid = ${chat}`;

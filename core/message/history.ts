@@ -5,7 +5,7 @@ import { type PageRequest, type Pagination, pagination } from "../page.ts";
 import { messages } from "./message.sql.ts";
 import { toJid } from "./recipient.ts";
 
-/** A message without what only the session host needs. */
+/** A message without the columns that only the session host needs. */
 export type HistoryMessage = Omit<InferSelectModel<typeof messages>, "payload" | "protoType">;
 
 const columns = {
@@ -32,8 +32,8 @@ const columns = {
 };
 
 /**
- * The messages of a chat from the newest to the oldest, by the time they were written. The chat is meant in any spelling that a recipient may
- * have, or as any other JID, as a channel's. Throws `invalid_request` when it is none.
+ * Returns a page of the messages of a chat, newest first. `chat` is a recipient in any spelling, or the JID of a channel or
+ * broadcast. Throws `invalid_request` when it is neither.
  */
 export async function readHistory(
   db: Database,
@@ -46,7 +46,7 @@ export async function readHistory(
   return { messages: rows, pagination: pagination(page, rows.length, total) };
 }
 
-/** A chat, or what it has from one instant on and before another. */
+/** The messages of a chat, from one instant on and before another. */
 interface Part {
   instanceId: string;
   chatId: string;
@@ -54,7 +54,7 @@ interface Part {
   before?: Date | undefined;
 }
 
-/** So many messages are sooner walked over than looked up. */
+/** Up to this many messages, an offset is faster than a lookup of days. */
 const fewMessages = 500;
 
 async function readPage(db: Database, part: Part, page: PageRequest): Promise<HistoryMessage[]> {
@@ -75,7 +75,7 @@ async function readPage(db: Database, part: Part, page: PageRequest): Promise<Hi
     .offset(skip);
 }
 
-/** The end of the day in which the first message lies that is not skipped, and how many of that day's are. */
+/** Returns the end of the day of the first message to show, and how many messages of that day to skip. */
 async function skipDays(db: Database, part: Part, skip: number): Promise<{ before: Date | undefined; skip: number }> {
   const { whole, newer } = daysOf(part);
   const [day] = await db.sql<{ end: Date; passed: number }[]>`
@@ -85,14 +85,13 @@ async function skipDays(db: Database, part: Part, skip: number): Promise<{ befor
     )
     select (day + 1)::timestamp at time zone 'UTC' as end, (upto - messages)::float8 as passed
     from days where upto > ${skip} order by day desc limit 1`;
-  // Not among the whole days, but in the cut one before or after them.
+  // The message is in a partial day, before or after the whole ones.
   if (!day || day.passed > skip) return { before: part.before, skip };
   return { before: day.end, skip: skip - day.passed };
 }
 
 /**
- * How many messages there are. Whole days are added up from `message_days`; only the one or two days are counted that the
- * limits cut through.
+ * Counts the messages. Adds up whole days from `message_days`, and counts rows only in the partial days at either limit.
  */
 async function countMessages(db: Database, part: Part): Promise<number> {
   const { whole, newer, older } = daysOf(part);
@@ -102,11 +101,11 @@ async function countMessages(db: Database, part: Part): Promise<number> {
   return row?.total ?? 0;
 }
 
-/** Two instants, milliseconds, infinite where there is no limit; the end is not in it. */
+/** Milliseconds, infinite without a limit. The end is exclusive. */
 type Range = readonly [start: number, end: number];
 const dayMs = 24 * 60 * 60 * 1000;
 
-/** The whole days (UTC) of a part, and what is cut off from the days after and before them. */
+/** Splits a part into its whole days (UTC) and the partial days after and before them. */
 function daysOf(part: Part): { whole: Range; newer: Range; older: Range } {
   const from = part.from?.getTime() ?? Number.NEGATIVE_INFINITY;
   const before = part.before?.getTime() ?? Number.POSITIVE_INFINITY;
@@ -119,7 +118,7 @@ const wholeDays = (db: Database, { instanceId, chatId }: Part, [start, end]: Ran
   select day, messages from message_days where instance_id = ${instanceId} and chat_id = ${chatId}
     and day >= ${dayOf(start)}::text::date and day < ${dayOf(end)}::text::date) whole_days`;
 
-/** A term that adds the messages within a range. */
+/** An SQL term that adds the number of messages within a range. */
 const countIn = (db: Database, { instanceId, chatId }: Part, [start, end]: Range) =>
   start < end
     ? db.sql`
@@ -127,12 +126,12 @@ const countIn = (db: Database, { instanceId, chatId }: Part, [start, end]: Range
         and sent_at >= ${instantOf(start)}::text::timestamptz and sent_at < ${instantOf(end)}::text::timestamptz)`
     : db.sql``;
 
-/** As text until Postgres reads it: the driver knows no infinite dates. */
+/** As text for Postgres to parse, because the driver has no infinite dates. */
 const instantOf = (ms: number) =>
   Number.isFinite(ms) ? new Date(ms).toISOString() : ms < 0 ? "-infinity" : "infinity";
 const dayOf = (ms: number) => instantOf(ms).replace(/T.*/, "");
 
-/** The JID of a chat in any spelling. Throws `invalid_request`. */
+/** Returns the JID of a chat that is given in any spelling. Throws `invalid_request`. */
 export function chatJid(chat: string): string {
   const jid = toJid(chat) ?? /^[\w.:-]{1,64}@(?:broadcast|newsletter)$/.exec(chat)?.[0];
   if (jid) return jid;

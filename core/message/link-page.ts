@@ -1,16 +1,17 @@
-/** What a web page says of itself (the Open Graph protocol, https://ogp.me; else HTML's own title and description). */
+/** The description of a web page: its Open Graph tags (https://ogp.me), otherwise HTML title and description. */
 export interface PageInfo {
   title: string | undefined;
   description: string | undefined;
-  /** URL of a picture. */
+  /** URL of an image. */
   image: string | undefined;
 }
 
-/** Pages say it in their head. Characters. */
+/** How much of a page is searched for tags, which are in its head. Characters. */
 const maxHead = 512 * 1024;
+/** Characters. */
 const longest = { title: 300, description: 1000 };
 
-/** Reads the head of an HTML page that was found at `url`. Every pattern is bounded: the page is a stranger's. */
+/** Reads the head of the HTML page at `url`. Every pattern is bounded, because the page is untrusted. */
 export function readPage(html: string, url: string): PageInfo {
   const head = html.slice(0, maxHead);
   const said = new Map<string, string>();
@@ -41,7 +42,7 @@ const patterns = {
 
 const entities: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: " " };
 
-/** One line of text; undefined for nothing. */
+/** Returns the text in one line, or undefined if it is empty. */
 function plain(html: string | undefined, length: number): string | undefined {
   const text = (html ?? "")
     .replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]{2,6}));/gi, (whole, decimal, hex, name) => {

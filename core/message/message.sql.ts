@@ -15,23 +15,26 @@ import { bytea, instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 import type { MessageContext } from "./context.ts";
 
-/** In the order a message passes through them; a status never goes back. `failed` and `canceled` are final and only follow `pending`. */
+/** In the order that a message passes through them, never backward. `failed` and `canceled` are final and follow `pending` only. */
 export const messageStatuses = ["pending", "sent", "delivered", "read", "failed", "canceled", "received"] as const;
 export type MessageStatus = (typeof messageStatuses)[number];
 
-/** What is known of a message's file. Sizes in bytes. */
+/** The file of a message. Size in bytes. */
 export interface MessageMedia {
   mimetype: string | null;
   filename: string | null;
   size: number | null;
-  /** SHA-256 of the file in hexadecimal, as WhatsApp states it. */
+  /** SHA-256 of the file as WhatsApp states it, hexadecimal. */
   sha256: string | null;
-  /** Where the file is in our bucket, once `state` is `stored`. */
+  /** Key of the file in the bucket, valid once `state` is `stored`. */
   storageKey: string;
-  /** `pending`: not in the bucket yet. `stored`: it is. `failed`: WhatsApp no longer has it or it was damaged; see `error`. */
+  /** `pending`: not in the bucket yet. `stored`: in the bucket. `failed`: WhatsApp no longer has it, or it is damaged; see `error`. */
   state: "pending" | "stored" | "failed";
   error: string | null;
-  /** What the host needs to fetch it from WhatsApp: direct path and media key, base64, empty for what is in the clear. Gone once stored. */
+  /**
+   * What the host needs to fetch the file from WhatsApp: its direct path and its media key (base64; empty for an unencrypted
+   * file). Null once the file is stored.
+   */
   source: { directPath: string | null; mediaKey: string; kind: string } | null;
 }
 
@@ -42,42 +45,42 @@ export const messages = pgTable(
     instanceId: uuid("instance_id")
       .notNull()
       .references(() => instances.id, { onDelete: "cascade" }),
-    /** WhatsApp's id. Chosen by us for what we send. */
+    /** WhatsApp's id. For messages that the gateway sends, the gateway chooses it. */
     waId: text("wa_id").notNull(),
-    /** JID of the chat; by phone number where it is known, else the LID; `…@g.us` for groups. */
+    /** JID of the chat: by phone number if it is known, otherwise the LID; `…@g.us` for groups. */
     chatId: text("chat_id").notNull(),
     fromMe: boolean("from_me").notNull(),
-    /** JID of who wrote it; empty for us. */
+    /** JID of the sender. Empty for the account itself. */
     senderId: text("sender_id").notNull().default(""),
     senderLid: text("sender_lid"),
     pushName: text("push_name"),
     /** text, image, video, audio, document, sticker, location, contact, poll, reaction, … */
     type: text().notNull(),
-    /** Name of the protobuf field, as `conversation` or `imageMessage`. */
+    /** Name of the field of `proto.Message`, such as `conversation` or `imageMessage`. */
     protoType: text("proto_type").notNull(),
     /** Text or caption. */
     body: text().notNull().default(""),
     media: jsonb().$type<MessageMedia>(),
-    /** Quoted message, mentions, group: what a reader may want besides. */
+    /** Quoted message, mentions and the like. */
     context: jsonb().$type<MessageContext>(),
     status: text({ enum: messageStatuses }).notNull(),
     error: text(),
     /**
-     * The encoded protobuf of what we sent: answers retry receipts, and makes a second try send the same bytes. Of others'
-     * messages only of polls and events: answers to them do not open without their secret.
+     * The encoded protobuf of a message that the gateway sends: it answers retry receipts, and makes every try send the same
+     * bytes. For other messages, only of polls and calendar events: their secret decrypts the responses.
      */
     payload: bytea(),
-    /** When WhatsApp says it was written; for ours, when it was accepted. */
+    /** WhatsApp's timestamp. For messages that the gateway sends, when they were accepted. */
     sentAt: instant("sent_at").notNull(),
     deliveredAt: instant("delivered_at"),
     readAt: instant("read_at"),
-    /** When its writer changed or took back what it says. */
+    /** When it was edited or deleted for everyone. */
     editedAt: instant("edited_at"),
     deletedAt: instant("deleted_at"),
     createdAt: instant("created_at").notNull().defaultNow(),
   },
   (table) => [
-    // The sender is part of the identity: else a member of a group could choose another's id and hide that message.
+    // Includes the sender, otherwise a member of a group could reuse the id of another's message and hide that message.
     uniqueIndex("messages_identity").on(table.instanceId, table.waId, table.chatId, table.senderId),
     index("messages_chat").on(table.instanceId, table.chatId, table.sentAt, table.id),
     index("messages_media_pending").on(table.instanceId).where(sql`media->>'state' = 'pending'`),
@@ -85,8 +88,8 @@ export const messages = pgTable(
 );
 
 /**
- * How many messages a chat has of each day (UTC, by `sent_at`), so that totals need not count them. Triggers on `messages`
- * keep it, see the migration.
+ * The number of messages per chat and day (UTC, by `sent_at`), so that a total does not count rows. Triggers on `messages`
+ * maintain it; see the migration.
  */
 export const messageDays = pgTable(
   "message_days",

@@ -1,8 +1,8 @@
 import * as z from "zod";
 
 /**
- * Who a message goes to, as people write it: a phone number with or without `+`, `00`, spaces, dots, dashes and brackets,
- * or a JID (`…@s.whatsapp.net`, `…@c.us`, `…@lid`, `…@g.us`). Read as a JID without a device.
+ * The recipient of a message, as people write it: a phone number with or without `+`, `00`, spaces, dots, dashes and
+ * brackets, or a JID (`…@s.whatsapp.net`, `…@c.us`, `…@lid`, `…@g.us`). Parsed to a JID without a device.
  */
 export const recipient = z
   .string()
@@ -13,20 +13,20 @@ export const recipient = z
     const message = value.trim().endsWith("@broadcast")
       ? notToBroadcasts
       : isChannelJid(value.trim())
-        ? "must not be a channel: those take texts and files, and this is neither"
+        ? "must not be a channel, which accepts only texts and files"
         : "must be an international phone number or a WhatsApp JID";
     context.addIssue({ code: "custom", message });
     return z.NEVER;
   });
 
 const notToBroadcasts =
-  "WhatsApp takes no messages to its own broadcast lists from linked devices: make a list with POST /api/broadcasts/{instanceId} and send to it with POST /api/broadcasts/{instanceId}/{broadcastId}/send, or post a status with POST /api/status/{instanceId}/text";
+  "must not be a WhatsApp broadcast list, which linked devices cannot use: create a list with POST /api/broadcasts/{instanceId} and send to it with POST /api/broadcasts/{instanceId}/{broadcastId}/send, or post a status with POST /api/status/{instanceId}/text";
 
 const person = /^([1-9][0-9]{6,14})(?::[0-9]+)?@(?:s\.whatsapp\.net|c\.us)$/;
 const lid = /^([0-9]{5,20})(?::[0-9]+)?@lid$/;
 const group = /^[0-9]{5,25}(?:-[0-9]{5,15})?@g\.us$/;
 
-/** The JID that is meant, or undefined when it cannot be one. ITU-T E.164: at most 15 digits, the first is not 0. */
+/** Returns the JID for a spelling of a recipient, or undefined. ITU-T E.164: at most 15 digits, the first is not 0. */
 export function toJid(value: string): string | undefined {
   const text = value.trim();
   if (text.includes("@")) {
@@ -45,13 +45,13 @@ export const isGroupJid = (jid: string) => jid.endsWith("@g.us");
 export const isLidJid = (jid: string) => jid.endsWith("@lid");
 export const isChannelJid = (jid: string) => jid.endsWith("@newsletter");
 
-/** The JID of a channel, from that or the digits before `@newsletter`; undefined for anything else. */
+/** Returns the JID of a channel that is given with or without `@newsletter`, or undefined. */
 export function toChannelJid(value: string): string | undefined {
   const digits = /^([0-9]{10,25}(?:-[0-9]{5,15})?)(?:@newsletter)?$/.exec(value.trim())?.[1];
   return digits && `${digits}@newsletter`;
 }
 
-/** Where a message goes: like `recipient`, or to a channel, whose JID is `…@newsletter`. */
+/** Like `recipient`, or the JID of a channel (`…@newsletter`). */
 export const destination = z
   .string()
   .max(128)

@@ -2,11 +2,11 @@ import { integer, jsonb, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-
 import { instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 
-/** What one may answer to an event. */
+/** The possible responses to a calendar event. */
 export const responseAnswers = ["going", "notGoing", "maybe"] as const;
 export type ResponseAnswer = (typeof responseAnswers)[number];
 
-/** What each person last answered to a poll or to an event: WhatsApp sends a whole new answer, encrypted, for each change. */
+/** Each person's latest response to a poll or a calendar event. For each change, WhatsApp sends a complete new response. */
 export const responses = pgTable(
   "responses",
   {
@@ -14,13 +14,13 @@ export const responses = pgTable(
       .notNull()
       .references(() => instances.id, { onDelete: "cascade" }),
     chatId: text("chat_id").notNull(),
-    /** WhatsApp's id of the poll or event. */
+    /** WhatsApp's id of the poll or calendar event. */
     waId: text("wa_id").notNull(),
-    /** JID of who answered, by phone number where it is known; empty for us. */
+    /** JID of the respondent, by phone number if it is known. Empty for the account itself. */
     senderId: text("sender_id").notNull(),
-    /** Of a poll the options chosen, none when the vote was taken back; of an event `going`, `notGoing` or `maybe`. */
+    /** For a poll, the chosen options: none when the vote was withdrawn. For a calendar event, `going`, `notGoing` or `maybe`. */
     choices: jsonb().$type<string[]>().notNull(),
-    /** Whom they bring along to an event. */
+    /** How many guests the respondent brings to a calendar event. */
     guests: integer().notNull().default(0),
     respondedAt: instant("responded_at").notNull(),
   },

@@ -5,21 +5,22 @@ import { spellingsOf } from "./forward.ts";
 import { messageId as anyMessageId } from "./id.ts";
 import { type ResponseAnswer, responseAnswers } from "./response.sql.ts";
 
-/** A poll or an event, as far as an answer to it needs it. */
+/** A poll or calendar event, as a response to it needs it. */
 export interface Survey {
   chatId: string;
   fromMe: boolean;
   senderId: string;
   senderLid: string | null;
-  /** Its text: what a poll asks, what an event is called. */
+  /** The question of the poll, or the name of the event. */
   body: string;
-  /** The encoded protobuf, with the secret that answers are encrypted with. */
+  /** The encoded protobuf, with the secret that responses are encrypted with. */
   payload: Buffer;
 }
 
 /**
- * The poll or event that has this id in one of these chats, JIDs that may all stand for the same one. The id is the sender's
- * choice: of several ours, else the first, so that a later one cannot take another's answers.
+ * Returns the poll or calendar event with this id in one of these chats, which are JIDs that may all stand for the same chat.
+ * The sender chooses the id: of several messages, returns the account's own, otherwise the first, so that a later one cannot
+ * capture the responses.
  */
 export async function findSurvey(
   db: Database,
@@ -37,7 +38,7 @@ export async function findSurvey(
 }
 
 export interface Respondent {
-  /** JID, by phone number where it is known; null for us. */
+  /** JID, by phone number if it is known. Null for the account itself. */
   senderId: string | null;
   respondedAt: Date;
 }
@@ -48,8 +49,8 @@ export type Tally = { messageId: string; chatId: string; body: string } & (
 );
 
 /**
- * How a poll or an event was answered until now, first answers first. Throws `message_not_found`, also for a message of another kind, and
- * `invalid_request` when messages of several chats have this id and `chat` does not say which is meant.
+ * Returns the responses to a poll or calendar event so far, oldest first. Throws `message_not_found`, also for a message of
+ * another kind, and `invalid_request` when messages in several chats have this id and `chat` is not given.
  */
 export async function readTally(
   db: Database,
@@ -61,28 +62,28 @@ export async function readTally(
   const row = await findMessage(db, instanceId, messageId, chats);
   const { type, chatId, body, context } = row;
   if (type !== "poll" && type !== "event") {
-    throw new AppError("message_not_found", "that message is neither a poll nor an event");
+    throw new AppError("message_not_found", "the message is neither a poll nor an event");
   }
   const given = await db.sql<{ senderId: string | null; choices: string[]; guests: number; respondedAt: Date }[]>`
     select nullif(sender_id, '') as "senderId", choices, guests, responded_at as "respondedAt" from responses
     where instance_id = ${instanceId} and chat_id = ${chatId} and wa_id = ${messageId}
     order by responded_at, sender_id`;
-  const whoSaid = (choice: string) => given.filter((one) => one.choices.includes(choice));
+  const whoChose = (choice: string) => given.filter((one) => one.choices.includes(choice));
   const common = { messageId, chatId, body };
   if (type === "event") {
     const answers = Object.fromEntries(
       responseAnswers.map((answer) => [
         answer,
-        whoSaid(answer).map(({ senderId, respondedAt, guests }) => ({ senderId, respondedAt, guests })),
+        whoChose(answer).map(({ senderId, respondedAt, guests }) => ({ senderId, respondedAt, guests })),
       ]),
     ) as Record<ResponseAnswer, (Respondent & { guests: number })[]>;
     return { ...common, type, kind: context?.event?.type ?? null, answers };
   }
-  // Of a poll of the time before they were kept, what was chosen is all there is.
+  // The options of an old poll were not stored: only those that somebody chose are known.
   const names = context?.poll?.options ?? [...new Set(given.flatMap((one) => one.choices))];
   const options = names.map((name) => ({
     name,
-    voters: whoSaid(name).map(({ senderId, respondedAt }) => ({ senderId, respondedAt })),
+    voters: whoChose(name).map(({ senderId, respondedAt }) => ({ senderId, respondedAt })),
   }));
   return { ...common, type, selectableCount: context?.poll?.selectableCount ?? null, options };
 }

@@ -10,36 +10,36 @@ import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";
 import { readAudience, statusChat } from "../../core/message/status.ts";
 
-/** Whom WhatsApp gives a post of ours to: its audience, and the owner's own devices, where it stands under "My status". */
+/** Returns the JIDs that a status post goes to: its audience, and the owner's own devices, which show it under "My status". */
 export const addressees = (sock: WASocket, audience: readonly string[]): string[] => [
   ...new Set([...audience, jidNormalizedUser(sock.user?.id)]),
 ];
 
-/** As often as WhatsApp's own clients. */
+/** The limit of WhatsApp's clients. */
 const maxRetries = 5;
 
-export interface PostsAgain {
+export interface StatusRetryDeps {
   sock: WASocket;
   db: Database;
   instanceId: string;
   log: Logger;
-  /** What we said under this id. */
-  said: (waId: string) => Promise<proto.IMessage | undefined>;
+  /** Returns the message that was sent with this id. */
+  sent: (waId: string) => Promise<proto.IMessage | undefined>;
 }
 
-export const isPostRetry = ({ attrs }: BinaryNode) => attrs.from === statusChat && attrs.type === "retry";
+export const isStatusRetry = ({ attrs }: BinaryNode) => attrs.from === statusChat && attrs.type === "retry";
 
 /**
- * Says what belongs to a status to one device again that could not read it. Baileys (7.0.0-rc14) would do it with an audience of
- * nobody. Whoever was not in the audience gets nothing.
+ * Sends a status, or a change to one, again to a device that could not decrypt it. Baileys (7.0.0-rc14) would do so with an
+ * empty audience. Ignores devices of people outside the audience.
  */
-export async function postAgain(deps: PostsAgain, receipt: BinaryNode): Promise<void> {
+export async function resendStatus(deps: StatusRetryDeps, receipt: BinaryNode): Promise<void> {
   const { sock, db, instanceId, log } = deps;
   const { id, participant } = receipt.attrs;
   const count = Number(getBinaryNodeChild(receipt, "retry")?.attrs.count ?? 1);
   if (!id || !participant || !(count <= maxRetries)) return;
   try {
-    const message = await deps.said(id);
+    const message = await deps.sent(id);
     if (!message) return;
     const posted = message.protocolMessage?.key?.id ?? id;
     const audience = addressees(sock, await readAudience(db, instanceId, posted));
@@ -47,7 +47,7 @@ export async function postAgain(deps: PostsAgain, receipt: BinaryNode): Promise<
     await sock.assertSessions([participant], true);
     await sock.relayMessage(statusChat, message, { messageId: id, participant: { jid: participant, count } });
   } catch (error) {
-    log.warn({ correlationId: id, err: error, instanceId, waId: id }, "a status could not be said again");
+    log.warn({ correlationId: id, err: error, instanceId, waId: id }, "a status could not be sent again");
   }
 }
 

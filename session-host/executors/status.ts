@@ -2,7 +2,7 @@ import { areJidsSameUser, generateWAMessage } from "@whiskeysockets/baileys";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { findMessage } from "../../core/message/find.ts";
-import { assertAudience, type PostRequest, readAcquaintances, statusChat } from "../../core/message/status.ts";
+import { assertAudience, type PostRequest, readAddressBook, statusChat } from "../../core/message/status.ts";
 import { sendFile } from "./media.ts";
 import { generationOptions } from "./message.ts";
 import { remove } from "./message-action.ts";
@@ -63,7 +63,7 @@ async function audienceOf(context: ConnectedContext, { statusJidList }: PostRequ
 }
 
 async function unblocked({ sock, db, instanceId }: ConnectedContext): Promise<string[]> {
-  const people = await readAcquaintances(db, instanceId);
+  const people = await readAddressBook(db, instanceId);
   const blocked = new Set(await sock.fetchBlocklist());
   return people.flatMap(({ jid, lid }) => (blocked.has(jid) || (lid && blocked.has(lid)) ? [] : [jid]));
 }

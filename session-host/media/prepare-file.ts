@@ -49,7 +49,7 @@ export async function prepareFile(
     const { shape, ...made } = await convert(file, recognized, plan.voice, plan.convert);
     return await addPreview({ ...made, voice: plan.voice }, shape, plan);
   } catch (error) {
-    if (!plan.insisted && (error instanceof NoFfmpeg || error instanceof AppError))
+    if (!plan.required && (error instanceof NoFfmpeg || error instanceof AppError))
       return { ...asIs, kind: "document" };
     if (error instanceof NoFfmpeg) throw ffmpegWanted(`the file is ${recognized.mimetype}: it`);
     throw error;

@@ -17,7 +17,7 @@ import { type JidResolver, phonesOf } from "../baileys/jids.ts";
 import { KeyStore } from "../baileys/key-store.ts";
 import { JournalingSignal } from "../baileys/signal.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
-import { isPostRetry, postAgain } from "../command/status-retry.ts";
+import { isStatusRetry, resendStatus } from "../command/status-retry.ts";
 import type { OpenConnection } from "../executors/types.ts";
 import { journalCall } from "../inbound/calls.ts";
 import { ChannelSource } from "../inbound/channels.ts";
@@ -222,7 +222,8 @@ export class Connection implements OpenConnection, MediaConnection {
   #onReceipt(stanza: BinaryNode): void {
     const { db, log } = this.#deps;
     const said = (waId: string) => this.#sent(waId);
-    if (isPostRetry(stanza)) void postAgain({ sock: this.sock, db, instanceId: this.#instanceId, log, said }, stanza);
+    if (isStatusRetry(stanza))
+      void resendStatus({ sock: this.sock, db, instanceId: this.#instanceId, log, sent: said }, stanza);
     const change = journalReceipt(stanza, this.#isMe);
     if (!change) return;
     this.#early.keep(change);

@@ -3,41 +3,41 @@ import { defineEvent } from "./define.ts";
 
 const call = {
   callId: z.string(),
-  /** JID of who calls, by phone number where it is known. */
+  /** JID of the caller, by phone number if it is known. */
   from: z.string(),
   lid: z.string().nullable(),
-  /** Unix seconds, WhatsApp's clock. */
+  /** Unix seconds, by WhatsApp's clock. */
   timestamp: z.int(),
 };
 
 export const received = defineEvent({
   type: "call.received",
-  summary: "Somebody calls this account",
+  summary: "Somebody is calling the account",
   data: z.object({
     ...call,
-    /** The same JID as WhatsApp writes it: who answers must write it so too. */
+    /** The caller's JID as WhatsApp spells it. A response must use the same spelling. */
     creator: z.string(),
     isVideo: z.boolean(),
     isGroup: z.boolean(),
-    /** JID of the group that is called. */
+    /** JID of the called group. */
     groupId: z.string().nullable(),
-    /** It came while nobody listened, and rings no more. */
+    /** Whether the call came while the instance was not connected, and no longer rings. */
     missed: z.boolean(),
   }),
 });
 
 export const rejected = defineEvent({
   type: "call.rejected",
-  summary: "A call was rejected, by the API or on a device of the account's owner",
+  summary: "A call was rejected, through the API or on the owner's phone",
   data: z.object({ ...call, by: z.enum(["api", "phone"]) }),
 });
 
 export const ended = defineEvent({
   type: "call.ended",
-  summary: "A call does not ring any more, and was not rejected",
+  summary: "A call stopped ringing without being rejected",
   data: z.object({
     ...call,
-    /** `accepted`: on a device of the account's owner. `missed`: nobody answered in time, or the caller hung up. */
+    /** `accepted`: on a device of the owner. `missed`: nobody answered in time, or the caller hung up. */
     reason: z.enum(["accepted", "missed"]),
   }),
 });

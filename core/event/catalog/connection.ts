@@ -26,9 +26,9 @@ export const update = defineEvent({
 
 export const qr = defineEvent({
   type: "connection.qr",
-  summary: "There is a new QR code to scan",
+  summary: "A new QR code is ready to scan",
   data: z.object({
-    /** Sealed (base64) at the place `qr:<instance id>`: a QR code is a credential until it is scanned. */
+    /** Sealed (base64) at the place `qr:<instance id>`, because a QR code is a credential until it is scanned. */
     sealedQr: z.string(),
     expiresAt: z.iso.datetime(),
   }),

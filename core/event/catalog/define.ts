@@ -1,11 +1,11 @@
 import type * as z from "zod";
 
-/** One thing that can happen. The webhook bodies of both dialects and the queue's schemas are derived from this. */
+/** One thing that can happen. The webhook bodies of both dialects and the schemas of the queue are derived from this. */
 export interface EventDefinition<Type extends string = string, Data extends z.ZodType = z.ZodType> {
   readonly type: Type;
   readonly summary: string;
   readonly data: Data;
-  /** Fields of the data that hold secrets, sealed: they are not for those who read the log. */
+  /** Fields of the data that contain sealed secrets. Readers of the event log do not get them. */
   readonly sealed?: readonly string[];
 }
 

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { defineEvent } from "./define.ts";
 
 export const person = z.object({
-  /** JID, by phone number where it is known. */
+  /** JID, by phone number if it is known. */
   id: z.string(),
   lid: z.string().nullable(),
 });
@@ -11,62 +11,62 @@ export type Person = z.output<typeof person>;
 const change = {
   /** JID of the group. */
   groupId: z.string(),
-  /** Who did it; null where WhatsApp does not say so. */
+  /** Who made the change. Null if WhatsApp does not report it. */
   by: person.nullable(),
-  /** Whether that was this account, by the API or on the phone. */
+  /** Whether the account itself made the change, through the API or on the phone. */
   fromMe: z.boolean(),
-  /** Unix seconds, WhatsApp's clock. */
+  /** Unix seconds, by WhatsApp's clock. */
   timestamp: z.int(),
 };
 
 export const join = defineEvent({
   type: "group.join",
-  summary: "This account has come into a group",
+  summary: "The account became a member of a group",
   data: z.object({
     ...change,
-    /** Null where WhatsApp does not say so with it. */
+    /** Null if WhatsApp does not report it. */
     subject: z.string().nullable(),
-    /** Members. */
+    /** Number of members. */
     size: z.int().nullable(),
-    /** `created`: the group is new, made by this account or with it in it. `invite`: by its link. `added`: by an admin. */
+    /** `created`: the group is new. `invite`: through its invite link. `added`: by an admin. */
     reason: z.enum(["created", "invite", "added"]),
   }),
 });
 
 export const leave = defineEvent({
   type: "group.leave",
-  summary: "This account is not in a group any more",
+  summary: "The account is no longer a member of a group",
   data: z.object({
     ...change,
-    /** `left`: by itself. `removed`: by an admin. `deleted`: the group is no more. */
+    /** `left`: on its own. `removed`: by an admin. `deleted`: the group no longer exists. */
     reason: z.enum(["left", "removed", "deleted"]),
   }),
 });
 
-/** What was changed, and to what; nothing else is there. */
+/** The new values of what changed. Other fields are absent. */
 export const groupChanges = z.object({
   subject: z.string().optional(),
-  /** Null when it was taken away. */
+  /** Null when it was removed. */
   description: z.string().nullable().optional(),
-  /** Whether only admins write. */
+  /** Whether only admins can send messages. */
   announcement: z.boolean().optional(),
-  /** Whether only admins change subject, description and picture. */
+  /** Whether only admins can change subject, description and picture. */
   locked: z.boolean().optional(),
-  /** Seconds after which messages disappear; 0 is never. */
+  /** Seconds after which messages disappear. 0 means never. */
   ephemeral: z.int().optional(),
-  /** Whether every member may add others. */
+  /** Whether every member can add people. */
   membersAdd: z.boolean().optional(),
-  /** Whether an admin must let in who follows the invite link. */
+  /** Whether an admin must approve people who use the invite link. */
   approval: z.boolean().optional(),
   picture: z.enum(["changed", "removed"]).optional(),
-  /** The invite link was revoked; the code of the new one, where WhatsApp tells it. */
+  /** Present when the invite link was revoked: the new code, or null if WhatsApp does not report it. */
   inviteCode: z.string().nullable().optional(),
 });
 export type GroupChanges = z.output<typeof groupChanges>;
 
 export const update = defineEvent({
   type: "group.update",
-  summary: "Subject, description, picture, invite link or settings of a group were changed",
+  summary: "The subject, description, picture, invite link or settings of a group changed",
   data: z.object({ ...change, changes: groupChanges }),
 });
 
@@ -74,7 +74,7 @@ export const participantActions = ["add", "remove", "promote", "demote"] as cons
 
 export const participantsUpdate = defineEvent({
   type: "group.participants.update",
-  summary: "Others came into a group or left it, or somebody became an admin or is none any more",
+  summary: "Other people joined or left a group, or somebody became or stopped being an admin",
   data: z.object({
     ...change,
     action: z.enum(participantActions),

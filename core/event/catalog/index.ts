@@ -44,13 +44,13 @@ export type NewEvent = {
   [Type in EventType]: { type: Type; data: EventData<Type> };
 }[EventType];
 
-/** What travels on the event queue, message group: the instance. */
+/** A message on the event queue. Its message group is the instance. */
 export const eventEnvelope = z.object({
   v: z.literal(1),
-  /** Never changes, however often the event is sent. */
+  /** The same each time the event is sent. */
   id: z.uuid(),
   instanceId: z.uuid(),
-  /** 1, 2, 3 … per instance. */
+  /** 1, 2, 3 … per instance, without gaps. */
   seq: z.number().int().positive(),
   type: z.enum(Object.keys(eventCatalog) as [EventType, ...EventType[]]),
   data: z.unknown(),

@@ -8,7 +8,7 @@ const messageMedia = z.object({
   filename: z.string().nullable(),
   size: z.number().nullable(),
   sha256: z.string().nullable(),
-  /** Where the file is, or will be once `media.stored` says so, in the bucket. */
+  /** Key of the file in the bucket, where it is from `media.stored` on. */
   storageKey: z.string(),
 });
 
@@ -18,11 +18,11 @@ export const content = {
   chatId: z.string(),
   /** text, image, video, audio, document, … */
   type: z.string(),
-  /** Name of the protobuf field that held it: `conversation`, `imageMessage`, … */
+  /** Name of the field of `proto.Message`: `conversation`, `imageMessage`, … */
   protoType: z.string(),
   /** Text or caption. */
   body: z.string(),
-  /** Unix seconds, WhatsApp's clock. */
+  /** Unix seconds, by WhatsApp's clock. */
   timestamp: z.number().int(),
   media: messageMedia.nullable(),
   ...contextEventFields,
@@ -33,26 +33,26 @@ export const received = defineEvent({
   summary: "A message arrived",
   data: z.object({
     ...content,
-    /** JID of who wrote it, by phone number where WhatsApp tells it. */
+    /** JID of the sender, by phone number if WhatsApp reports it. */
     senderId: z.string(),
     senderLid: z.string().nullable(),
     pushName: z.string().nullable(),
     isGroup: z.boolean(),
-    /** Our own JID. */
+    /** JID of the account. */
     to: z.string().nullable(),
   }),
 });
 
 export const sent = defineEvent({
   type: "message.sent",
-  summary: "WhatsApp has acknowledged a message of ours, or the account's owner wrote one on the phone",
+  summary: "WhatsApp acknowledged a message from the API, or the owner sent one on the phone",
   data: z.object({ ...content, source: z.enum(["api", "phone"]) }),
 });
 
 const progress = z.object({
   messageId: z.string(),
   chatId: z.string(),
-  /** Whose receipt it is. */
+  /** JID of the recipient who sent the receipt. */
   by: z.string(),
   /** Unix seconds. */
   timestamp: z.number().int(),
@@ -60,14 +60,14 @@ const progress = z.object({
 
 export const delivered = defineEvent({
   type: "message.delivered",
-  summary: "A device of the recipient has it",
+  summary: "A message reached a device of the recipient",
   data: progress,
 });
-export const read = defineEvent({ type: "message.read", summary: "The recipient has read it", data: progress });
+export const read = defineEvent({ type: "message.read", summary: "The recipient read a message", data: progress });
 
 export const failed = defineEvent({
   type: "message.failed",
-  summary: "A message that was accepted will not be sent",
+  summary: "An accepted message will not be sent",
   data: z.object({
     messageId: z.string(),
     chatId: z.string(),
@@ -79,9 +79,9 @@ export const failed = defineEvent({
 const revision = {
   messageId: z.string(),
   chatId: z.string(),
-  /** JID of who did it. */
+  /** JID of the person who did it. */
   by: z.string(),
-  /** Whether that was this account, by the API or on the phone. */
+  /** Whether the account itself did it, through the API or on the phone. */
   fromMe: z.boolean(),
   /** Unix seconds. */
   timestamp: z.number().int(),
@@ -89,25 +89,25 @@ const revision = {
 
 export const edited = defineEvent({
   type: "message.edited",
-  summary: "The writer of a message has changed its text or caption",
-  /** `body`: what it says now. */
+  summary: "The sender of a message edited its text or caption",
+  /** `body` is the new text. */
   data: z.object({ ...revision, body: z.string() }),
 });
 
 export const deleted = defineEvent({
   type: "message.deleted",
-  summary: "A message was deleted for everyone, by its writer or an admin of the group",
+  summary: "A message was deleted for everyone, by its sender or an admin of the group",
   data: z.object(revision),
 });
 
 export const mediaStored = defineEvent({
   type: "media.stored",
-  summary: "The file of a message is in the bucket",
+  summary: "The file of a message is stored in the bucket",
   data: z.object({ messageId: z.string(), chatId: z.string(), media: messageMedia }),
 });
 
 export const mediaFailed = defineEvent({
   type: "media.failed",
-  summary: "The file of a message could not be had from WhatsApp",
+  summary: "The file of a message could not be fetched from WhatsApp",
   data: z.object({ messageId: z.string(), chatId: z.string(), error: z.string() }),
 });

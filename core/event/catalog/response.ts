@@ -3,14 +3,14 @@ import { responseAnswers } from "../../message/response.sql.ts";
 import { defineEvent } from "./define.ts";
 
 const response = {
-  /** WhatsApp's id of the poll or event. */
+  /** WhatsApp's id of the poll or calendar event. */
   messageId: z.string(),
   chatId: z.string(),
-  /** JID of who answered, by phone number where WhatsApp tells it. */
+  /** JID of the respondent, by phone number if WhatsApp reports it. */
   by: z.string(),
   byLid: z.string().nullable(),
   pushName: z.string().nullable(),
-  /** Whether that was this account, on a device of its owner's. */
+  /** Whether the account itself responded, on a device of the owner. */
   fromMe: z.boolean(),
   /** Unix seconds. */
   timestamp: z.number().int(),
@@ -18,23 +18,23 @@ const response = {
 
 export const voted = defineEvent({
   type: "poll.voted",
-  summary: "Somebody voted on a poll, changed their vote or took it back",
+  summary: "Somebody voted on a poll, or changed or withdrew a vote",
   data: z.object({
     ...response,
     question: z.string(),
-    /** All that is chosen now, in the poll's order; none when the vote was taken back. */
+    /** All options now chosen, in the order of the poll. Empty when the vote was withdrawn. */
     options: z.array(z.string()),
   }),
 });
 
 export const answered = defineEvent({
   type: "event.answered",
-  summary: "Somebody said whether they come to an event, or changed that",
+  summary: "Somebody responded to a calendar event, or changed the response",
   data: z.object({
     ...response,
     name: z.string(),
     answer: z.enum(responseAnswers),
-    /** How many they bring along. */
+    /** How many guests they bring. */
     guests: z.number().int(),
   }),
 });

@@ -2,17 +2,17 @@ import * as z from "zod";
 import { defineEvent } from "./define.ts";
 import { content } from "./message.ts";
 
-/** No `message.received`: who answers messages must not answer these. */
+/** Not a `message.received`, so that programs that reply to messages do not reply to status posts. */
 export const received = defineEvent({
   type: "status.received",
-  summary: "Somebody posted a status, or reacted to one of ours; its chat is status@broadcast",
+  summary: "Somebody posted a status, or reacted to a status of the account. The chat is status@broadcast",
   data: z.object({
     ...content,
-    /** JID of who posted it, by phone number where WhatsApp tells it. */
+    /** JID of the sender, by phone number if WhatsApp reports it. */
     senderId: z.string(),
     senderLid: z.string().nullable(),
     pushName: z.string().nullable(),
-    /** Our own JID. */
+    /** JID of the account. */
     to: z.string().nullable(),
   }),
 });

@@ -3,12 +3,12 @@ import { defineEvent } from "./define.ts";
 
 export const disabled = defineEvent({
   type: "webhook.disabled",
-  summary: "The webhook was switched off: its endpoint has failed for days",
+  summary: "A webhook endpoint was disabled because it failed for days",
   data: z.object({
     url: z.string(),
-    /** Since when nothing has succeeded. */
+    /** When the failures began. */
     failingSince: z.iso.datetime(),
-    /** In a row; a probe counts once. */
+    /** Consecutive failures. A probe counts once. */
     failures: z.number().int(),
   }),
 });

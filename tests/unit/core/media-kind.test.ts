@@ -89,11 +89,11 @@ test("what cannot be what is asked for is refused, what can be made is made", ()
   const mp3: Recognized = { ...base, mimetype: "audio/mpeg", kind: "audio", convertible: "audio" };
   const webm: Recognized = { ...base, mimetype: "video/webm", kind: "document", convertible: "video" };
   const pdf: Recognized = { ...base, mimetype: "application/pdf", kind: "document", convertible: null };
-  expect(planFor(opus, { voice: true })).toEqual({ kind: "audio", voice: true, convert: null, insisted: false });
-  expect(planFor(mp3, { voice: true })).toMatchObject({ kind: "audio", convert: "opus", insisted: true });
+  expect(planFor(opus, { voice: true })).toEqual({ kind: "audio", voice: true, convert: null, required: false });
+  expect(planFor(mp3, { voice: true })).toMatchObject({ kind: "audio", convert: "opus", required: true });
   expect(planFor(mp3, {})).toMatchObject({ kind: "audio", voice: false, convert: null });
-  expect(planFor(webm, {})).toMatchObject({ kind: "video", convert: "mp4", insisted: false });
-  expect(planFor(webm, { kind: "video" })).toMatchObject({ convert: "mp4", insisted: true });
+  expect(planFor(webm, {})).toMatchObject({ kind: "video", convert: "mp4", required: false });
+  expect(planFor(webm, { kind: "video" })).toMatchObject({ convert: "mp4", required: true });
   expect(planFor(webm, { kind: "document" })).toMatchObject({ kind: "document", convert: null });
   for (const wanted of [{ voice: true }, { kind: "image" as const }, { kind: "video" as const }]) {
     expect(() => planFor(pdf, wanted)).toThrow(expect.objectContaining({ code: "media_not_usable" }));
