@@ -59,8 +59,10 @@ export interface InstanceFields {
 
 /** Removes the QR code and the pairing code. */
 export const noQr: InstanceFields = {
-  ...{ qr: null, qr_expires_at: null },
-  ...{ pairing_code: null, pairing_code_expires_at: null },
+  qr: null,
+  qr_expires_at: null,
+  pairing_code: null,
+  pairing_code_expires_at: null,
 };
 
 export interface MessageFields {

@@ -25,10 +25,27 @@ const events = {
  * events, and the order in which statements are sent.
  */
 const writerOf = {
-  ...{ keys, inbox },
-  ...{ messages, acks, progress, views, revisions, responses },
-  ...{ prepared, commands, contacts, groups: "contacts", numbers, channels, labels },
-  ...{ instance, messageUpdates, readMarks, activities, forgetContacts, forgetSession },
+  keys,
+  inbox,
+  messages,
+  acks,
+  progress,
+  views,
+  revisions,
+  responses,
+  prepared,
+  commands,
+  contacts,
+  groups: "contacts",
+  numbers,
+  channels,
+  labels,
+  instance,
+  messageUpdates,
+  readMarks,
+  activities,
+  forgetContacts,
+  forgetSession,
   events,
 } as const satisfies Record<Field, Writer | Field>;
 
