@@ -56,10 +56,10 @@ export async function journalMessage(
   if (sealed) {
     const from = await addressOf(origin, phoneOf);
     const { seconds } = origin;
-    return from ? await responses.take({ ...from, pushName, seconds }, sealed, repository.lidMapping) : {};
+    return from ? await responses.receive({ ...from, pushName, seconds }, sealed, repository.lidMapping) : {};
   }
   const row = await toRow(origin, message, phoneOf, secretOf(decoded) ?? secretOf(message));
-  return row ? { messages: [row], ...(await responses.early(row, repository.lidMapping)) } : {};
+  return row ? { messages: [row], ...(await responses.openEarly(row, repository.lidMapping)) } : {};
 }
 
 /** Returns undefined for bytes that are not a message. Baileys detects that itself and asks for a retry. */

@@ -30,7 +30,7 @@ export function sealedResponse(content: proto.IMessage | undefined): SealedRespo
 }
 
 /** What is needed to decrypt an answer. */
-export interface Lock {
+export interface ResponseInput {
   /** The poll or calendar event. */
   content: proto.IMessage;
   secret: Uint8Array;
@@ -55,10 +55,10 @@ const answers: Record<number, ResponseAnswer> = {
 };
 
 /** Returns the answer, or the reason why it is dropped. */
-export const openResponse = (lock: Lock): OpenedResponse | string =>
-  lock.sealed.kind === "vote" ? openVote(lock) : openAnswer(lock);
+export const openResponse = (input: ResponseInput): OpenedResponse | string =>
+  input.sealed.kind === "vote" ? openVote(input) : openAnswer(input);
 
-function openVote({ content, secret, sealed, pairs }: Lock): OpenedResponse | string {
+function openVote({ content, secret, sealed, pairs }: ResponseInput): OpenedResponse | string {
   const poll = pollOf(content);
   if (!poll) return "the message is not a poll";
   const opened = openWithAny(pairs, ({ creator, responder }) =>
@@ -77,7 +77,7 @@ function openVote({ content, secret, sealed, pairs }: Lock): OpenedResponse | st
   return { choices, guests: 0, writtenMs: sealed.writtenMs };
 }
 
-function openAnswer({ content, secret, sealed, pairs }: Lock): OpenedResponse | string {
+function openAnswer({ content, secret, sealed, pairs }: ResponseInput): OpenedResponse | string {
   if (!content.eventMessage) return "the message is not a calendar event";
   const opened = openWithAny(pairs, ({ creator, responder }) =>
     decryptEventResponse(sealed, {

@@ -48,7 +48,7 @@ export class Responses {
   }
 
   /** Returns what an answer changes. Throws only if the database can't be read. */
-  async take(from: Respondent, sealed: SealedResponse, lidMapping: LidMapping): Promise<Pick<Change, "responses">> {
+  async receive(from: Respondent, sealed: SealedResponse, lidMapping: LidMapping): Promise<Pick<Change, "responses">> {
     const { waId, kind, encPayload, encIv } = sealed;
     if (!waId || encPayload.length === 0 || encIv.length === 0) return this.#drop(sealed, "it is incomplete");
     if (waId.length > longest.waId || encPayload.length > longest.payload || encIv.length > longest.iv)
@@ -65,7 +65,7 @@ export class Responses {
   }
 
   /** Returns what those answers change that arrived before this poll or calendar event. */
-  async early(row: NewMessage, lidMapping: LidMapping): Promise<Pick<Change, "responses">> {
+  async openEarly(row: NewMessage, lidMapping: LidMapping): Promise<Pick<Change, "responses">> {
     if (!row.payload || this.#early.size === 0) return {};
     const survey: Survey = {
       chatId: row.chat_id,
