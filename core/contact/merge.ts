@@ -56,16 +56,16 @@ export class ContactBook {
     if (!first && fact.link) return;
     for (const row of [first, ...others]) if (row) this.#remove(row);
     const all = [first, ...others].filter((row) => row !== undefined);
-    const told = <Field extends "name" | "pushName" | "businessName">(field: Field): string | null =>
+    const known = <Field extends "name" | "pushName" | "businessName">(field: Field): string | null =>
       all.find((row) => row[field] !== null)?.[field] ?? null;
-    const name = fact.name === undefined ? told("name") : fact.name;
+    const name = fact.name === undefined ? known("name") : fact.name;
     this.#put({
       jid: isLid(fact.jid) ? (first?.jid ?? fact.jid) : fact.jid,
       lid: isLid(fact.jid) ? fact.jid : (fact.lid ?? first?.lid ?? null),
       isGroup: fact.jid.endsWith("@g.us"),
       name: name ?? fact.chatName ?? null,
-      pushName: fact.pushName ?? told("pushName"),
-      businessName: fact.businessName ?? told("businessName"),
+      pushName: fact.pushName ?? known("pushName"),
+      businessName: fact.businessName ?? known("businessName"),
     });
   }
 

@@ -34,7 +34,7 @@ const untrusted = /^(ERR_TLS_|ERR_SSL_|EPROTO$|CERT_|UNABLE_TO_|SELF_SIGNED_|DEP
 export function asEgressError(error: unknown): Error {
   if (error instanceof EgressError || (error instanceof Error && error.name === "AppError")) return error;
   const code = codeOf(error);
-  if (late.has(code)) return new EgressError("timeout", "the server did not answer in time", { cause: error });
+  if (late.has(code)) return new EgressError("timeout", "the server did not respond in time", { cause: error });
   if (unreachable.has(code)) return new EgressError("connect", `no connection: ${code}`, { cause: error });
   if (untrusted.test(code)) return new EgressError("tls", `no trusted TLS connection: ${code}`, { cause: error });
   const reason = error instanceof Error ? error.message : String(error);

@@ -128,11 +128,11 @@ async function serve(deps: SinkDeps, sink: Claimed, run: Run): Promise<void> {
       run.sent += result.sent;
       count("EventsSentOut", result.sent);
       if (result.error) {
-        await noteFailure(deps, sink, result);
+        await recordFailure(deps, sink, result);
         return;
       }
       const more = sent < run.maxEvents && run.left() > marginMs;
-      if (!(await moveOn(deps, sink, result.upTo, more))) return;
+      if (!(await recordProgress(deps, sink, result.upTo, more))) return;
     }
   } catch (error) {
     deps.log.error({ err: error, instanceId: sink.instanceId }, "can't serve an event queue");
@@ -202,7 +202,7 @@ function entryOf(deps: SinkDeps, row: LogRow): Entry {
  * Records what the queue has. Returns whether this worker keeps the sink for another page: not when everything is sent,
  * when its claim has expired and another worker has the sink, or when the queue has been changed.
  */
-async function moveOn(deps: SinkDeps, sink: Claimed, upTo: number, more: boolean): Promise<boolean> {
+async function recordProgress(deps: SinkDeps, sink: Claimed, upTo: number, more: boolean): Promise<boolean> {
   const now = deps.clock.now();
   const until = new Date(Math.max(now.getTime() + claimMs, sink.until.getTime() + 1));
   const [row] = await deps.db.sql<{ kept: boolean }[]>`
@@ -216,7 +216,7 @@ async function moveOn(deps: SinkDeps, sink: Claimed, upTo: number, more: boolean
   return row?.kept ?? false;
 }
 
-async function noteFailure(deps: SinkDeps, sink: Claimed, { upTo, error }: Sent): Promise<void> {
+async function recordFailure(deps: SinkDeps, sink: Claimed, { upTo, error }: Sent): Promise<void> {
   const { instanceId, queue } = sink;
   const failures = upTo > sink.sentSeq ? 1 : sink.failures + 1;
   const now = deps.clock.now();

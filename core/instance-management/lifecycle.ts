@@ -17,7 +17,8 @@ export interface LifecycleDeps extends AcceptDeps {
 }
 
 /** The caller, and the ids under which the command can be traced. */
-export interface Asked extends Pick<AcceptRequest, "correlationId" | "idempotencyKey" | "reply" | "onAccepted"> {
+export interface RequestContext
+  extends Pick<AcceptRequest, "correlationId" | "idempotencyKey" | "reply" | "onAccepted"> {
   caller: Caller;
 }
 
@@ -27,7 +28,7 @@ export interface Asked extends Pick<AcceptRequest, "correlationId" | "idempotenc
  */
 export async function createInstance(
   deps: LifecycleDeps,
-  asked: Asked,
+  context: RequestContext,
   wanted: InstanceSettings & { name: string; dialect: Dialect },
 ): Promise<Instance> {
   const { dialect, ...settings } = wanted;
@@ -41,7 +42,7 @@ export async function createInstance(
         ...settingsColumns(deps, id, settings),
         name: settings.name,
         id,
-        userId: asked.caller.userId,
+        userId: context.caller.userId,
         dialect,
         shard: shardOf(id, deps.shards),
         // The documents of the two dialects show different initial states.
@@ -57,7 +58,7 @@ export async function createInstance(
     return row;
   });
   try {
-    await acceptCommand(deps, { ...request(asked, instance), name: "instance.start" });
+    await acceptCommand(deps, { ...request(context, instance), name: "instance.start" });
   } catch (error) {
     await deps.db.orm.delete(instances).where(eq(instances.id, id));
     throw error;
@@ -66,24 +67,32 @@ export async function createInstance(
 }
 
 /** Requests a restart of the session, and keeps it running from then on. */
-export async function restartInstance(deps: LifecycleDeps, asked: Asked, instance: Instance): Promise<Accepted> {
+export async function restartInstance(
+  deps: LifecycleDeps,
+  context: RequestContext,
+  instance: Instance,
+): Promise<Accepted> {
   await keepRunning(deps, instance);
-  return await requestCommand(deps, asked, instance, "instance.restart", "reconnect_requested");
+  return await requestCommand(deps, context, instance, "instance.restart", "reconnect_requested");
 }
 
 /** Requests the start of the session, and keeps it running from then on. */
-export async function enableInstance(deps: LifecycleDeps, asked: Asked, instance: Instance): Promise<Accepted> {
+export async function enableInstance(
+  deps: LifecycleDeps,
+  context: RequestContext,
+  instance: Instance,
+): Promise<Accepted> {
   await keepRunning(deps, instance);
-  return await requestCommand(deps, asked, instance, "instance.start", "instance_enabled");
+  return await requestCommand(deps, context, instance, "instance.start", "instance_enabled");
 }
 
 /** Requests that the session is closed and stays closed. The device stays linked. */
-export const disableInstance = (deps: LifecycleDeps, asked: Asked, instance: Instance): Promise<Accepted> =>
-  requestCommand(deps, asked, instance, "instance.stop", "instance_disabled");
+export const disableInstance = (deps: LifecycleDeps, context: RequestContext, instance: Instance): Promise<Accepted> =>
+  requestCommand(deps, context, instance, "instance.stop", "instance_disabled");
 
 /** Requests that the device is unlinked from WhatsApp. */
-export const logoutInstance = (deps: LifecycleDeps, asked: Asked, instance: Instance): Promise<Accepted> =>
-  requestCommand(deps, asked, instance, "instance.logout", "logout_requested");
+export const logoutInstance = (deps: LifecycleDeps, context: RequestContext, instance: Instance): Promise<Accepted> =>
+  requestCommand(deps, context, instance, "instance.logout", "logout_requested");
 
 async function keepRunning({ db }: LifecycleDeps, instance: Instance): Promise<void> {
   await db.orm
@@ -94,12 +103,12 @@ async function keepRunning({ db }: LifecycleDeps, instance: Instance): Promise<v
 
 async function requestCommand(
   deps: LifecycleDeps,
-  asked: Asked,
+  context: RequestContext,
   instance: Instance,
   name: "instance.start" | "instance.stop" | "instance.restart" | "instance.logout",
   activity: string,
 ): Promise<Accepted> {
-  const accepted = await acceptCommand(deps, { ...request(asked, instance), name });
+  const accepted = await acceptCommand(deps, { ...request(context, instance), name });
   await recordActivity({ ...deps, orm: deps.db.orm }, instance.id, activity);
   return accepted;
 }
@@ -108,7 +117,11 @@ async function requestCommand(
  * Hides the instance at once. The session host then logs out of WhatsApp and deletes its data. If the command can't be
  * accepted, the instance is restored. Throws `instance_not_found` if the instance is already being deleted.
  */
-export async function deleteInstance(deps: LifecycleDeps, asked: Asked, instance: Instance): Promise<Accepted> {
+export async function deleteInstance(
+  deps: LifecycleDeps,
+  context: RequestContext,
+  instance: Instance,
+): Promise<Accepted> {
   const marked = await deps.db.orm
     .update(instances)
     .set({ deletedAt: deps.clock.now(), desired: "stopped" })
@@ -116,7 +129,7 @@ export async function deleteInstance(deps: LifecycleDeps, asked: Asked, instance
     .returning({ id: instances.id });
   if (marked.length === 0) throw new AppError("instance_not_found");
   try {
-    return await acceptCommand(deps, { ...request(asked, instance), name: "instance.delete" });
+    return await acceptCommand(deps, { ...request(context, instance), name: "instance.delete" });
   } catch (error) {
     await deps.db.orm
       .update(instances)
@@ -126,8 +139,8 @@ export async function deleteInstance(deps: LifecycleDeps, asked: Asked, instance
   }
 }
 
-const request = ({ caller, ...asked }: Asked, instance: Instance) => ({
-  ...asked,
+const request = ({ caller, ...context }: RequestContext, instance: Instance) => ({
+  ...context,
   userId: caller.userId,
   instance,
   input: {},

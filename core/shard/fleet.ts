@@ -66,17 +66,17 @@ export async function readFleet(db: Database): Promise<FleetState> {
 }
 
 /** The second key of the lock on restarts. Shards have the numbers from 0. */
-const turnLock = -1;
+const restartLock = -1;
 
 /**
  * Marks a host as draining, unless another live host is. Returns false in that case, so that hosts restart one after
  * another.
  */
-export async function takeTurn(db: Database, host: string): Promise<boolean> {
+export async function startDraining(db: Database, host: string): Promise<boolean> {
   return await db.sql.begin(async (sql) => {
     const [lock] = await sql<
       { taken: boolean }[]
-    >`select pg_try_advisory_xact_lock(${advisoryLock.shard}, ${turnLock}) as taken`;
+    >`select pg_try_advisory_xact_lock(${advisoryLock.shard}, ${restartLock}) as taken`;
     if (!lock?.taken) return false;
     const rows = await sql`
       update hosts set draining_since = clock_timestamp()

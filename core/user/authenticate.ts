@@ -50,7 +50,7 @@ export async function callerOfKey(
   }
   await assertFrom(ip, row.ip_ranges, "this API key does not allow your IP address");
   await assertFrom(ip, row.user_ip_ranges);
-  await noteUse(deps.db, row.id, row.last_used_at, now);
+  await recordUse(deps.db, row.id, row.last_used_at, now);
   return {
     userId: row.user_id,
     permissions: granted(row.role, row.permissions),
@@ -82,7 +82,7 @@ interface KeyRow {
 }
 
 /** Skips the row if another request is writing it, because that request writes the same minute. */
-async function noteUse(db: Database, keyId: string, lastUsedAt: Date | null, now: Date): Promise<void> {
+async function recordUse(db: Database, keyId: string, lastUsedAt: Date | null, now: Date): Promise<void> {
   const stale = new Date(now.getTime() - lastUseResolutionMs);
   if (lastUsedAt && lastUsedAt > stale) return;
   await db.sql`

@@ -12,7 +12,7 @@ import { apiKeys } from "./user.sql.ts";
 export type KeyRecord = Omit<InferSelectModel<typeof apiKeys>, "hash" | "ciphertext" | "revokedAt">;
 
 /** The caller and their address. */
-export interface Asking {
+export interface Requester {
   caller: Caller;
   ip: string | undefined;
 }
@@ -45,14 +45,14 @@ function assertWithin(caller: Caller, limits: Limits): void {
 
 /** Throws `invalid_request` if the ranges would shut out the caller, unless `force` is set. */
 export function assertNotShutOut(
-  asking: Asking,
+  requester: Requester,
   ranges: string[] | null | undefined,
   force: boolean | undefined,
 ): void {
-  if (!ranges || force || ipInRanges(asking.ip, ranges)) return;
+  if (!ranges || force || ipInRanges(requester.ip, ranges)) return;
   throw new AppError(
     "invalid_request",
-    `allowedIps: your own address (${asking.ip ?? "unknown"}) is not included, so you would lose access. Set "force": true to do it anyway`,
+    `allowedIps: your own address (${requester.ip ?? "unknown"}) is not included, so you would lose access. Set "force": true to do it anyway`,
   );
 }
 
@@ -124,8 +124,8 @@ export interface KeyChanges {
  * Changes the given properties of a key. Throws `key_not_found`; `forbidden` if new ranges would make the key allow
  * more than the caller's credentials; `invalid_request` if they would shut out the caller, who uses this key.
  */
-export async function changeKey(deps: KeyDeps, asking: Asking, changes: KeyChanges): Promise<KeyRecord> {
-  const { caller } = asking;
+export async function changeKey(deps: KeyDeps, requester: Requester, changes: KeyChanges): Promise<KeyRecord> {
+  const { caller } = requester;
   const { keyId, name, ipRanges } = changes;
   const owner = await ownerOf(deps, caller, changes.userId);
   const where = and(eq(apiKeys.id, keyId), workingKeys(owner.id, deps.clock.now()));
@@ -133,7 +133,7 @@ export async function changeKey(deps: KeyDeps, asking: Asking, changes: KeyChang
   if (!key) throw new AppError("key_not_found");
   if (ipRanges !== undefined) {
     assertWithin(caller, { ...key, ipRanges });
-    if (caller.key?.id === keyId) assertNotShutOut(asking, ipRanges, changes.force);
+    if (caller.key?.id === keyId) assertNotShutOut(requester, ipRanges, changes.force);
   }
   if (name === undefined && ipRanges === undefined) return key;
   const changed = defined({ name, ipRanges });

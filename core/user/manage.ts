@@ -10,7 +10,7 @@ import { type PageRequest, type Pagination, pagination } from "../page.ts";
 import { loadUser, type User } from "./find.ts";
 import type { KeyDeps } from "./key.ts";
 import { laterTokensFrom } from "./login.ts";
-import { type Asking, assertNotShutOut } from "./manage-key.ts";
+import { assertNotShutOut, type Requester } from "./manage-key.ts";
 import { hashPassword } from "./password.ts";
 import { users } from "./user.sql.ts";
 
@@ -59,19 +59,31 @@ export interface UserChanges extends OwnChanges {
 }
 
 /** Throws `invalid_request` if the caller would be shut out. */
-export function updateMe(deps: KeyDeps, asking: Asking, changes: OwnChanges): Promise<User> {
+export function updateMe(deps: KeyDeps, requester: Requester, changes: OwnChanges): Promise<User> {
   const { firstName, lastName, timeZone, ipRanges, eventQueue, force } = changes;
-  return updateUser(deps, asking, asking.caller.userId, { firstName, lastName, timeZone, ipRanges, eventQueue, force });
+  return updateUser(deps, requester, requester.caller.userId, {
+    firstName,
+    lastName,
+    timeZone,
+    ipRanges,
+    eventQueue,
+    force,
+  });
 }
 
 /**
  * Changes the given properties. Throws `user_not_found`; `conflict` if no enabled admin would be left;
  * `invalid_request` if the caller would be shut out.
  */
-export async function updateUser(deps: KeyDeps, asking: Asking, userId: string, changes: UserChanges): Promise<User> {
+export async function updateUser(
+  deps: KeyDeps,
+  requester: Requester,
+  userId: string,
+  changes: UserChanges,
+): Promise<User> {
   const { id } = await loadUser(deps.db, userId);
   const { force, disabled, password, ...plain } = changes;
-  if (id === asking.caller.userId) assertNotShutOut(asking, changes.ipRanges, force);
+  if (id === requester.caller.userId) assertNotShutOut(requester, changes.ipRanges, force);
   const now = deps.clock.now();
   const columns = {
     ...defined({ ...plain, disabledAt: disabled === undefined ? undefined : disabled ? now : null }),
@@ -107,9 +119,9 @@ async function assertNotLastAdmin(tx: Database["orm"], userId: string): Promise<
  * Deletes a user with keys and usage. Throws `user_not_found`; `conflict` for the caller, for the last admin, and while
  * the user has instances or a command still references the user.
  */
-export async function deleteUser(deps: KeyDeps, asking: Asking, userId: string): Promise<void> {
+export async function deleteUser(deps: KeyDeps, requester: Requester, userId: string): Promise<void> {
   const { id } = await loadUser(deps.db, userId);
-  if (id === asking.caller.userId) throw new AppError("conflict", "you can't delete yourself");
+  if (id === requester.caller.userId) throw new AppError("conflict", "you can't delete yourself");
   try {
     await deps.db.orm.transaction(async (tx) => {
       await assertNotLastAdmin(tx, id);

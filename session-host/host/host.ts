@@ -1,6 +1,6 @@
 import { count } from "../../core/metric/index.ts";
 import type { HostGauge } from "../../core/metric/name.ts";
-import { takeTurn } from "../../core/shard/fleet.ts";
+import { startDraining } from "../../core/shard/fleet.ts";
 import {
   acquireLease,
   type FleetSnapshot,
@@ -150,7 +150,7 @@ export class Host {
     await Promise.all(surplus.map((id) => this.#release(id)));
     // A restart waits until every host has its share. Otherwise the last host to restart would hold all instances.
     if (this.#shards.size !== held || this.#workingSince >= restartAt) return;
-    if (!(await takeTurn(this.#deps.db, this.#deps.host))) return;
+    if (!(await startDraining(this.#deps.db, this.#deps.host))) return;
     this.#deps.log.info("this host restarts: it releases its shards and takes new ones");
     this.#handOver();
   }

@@ -1,4 +1,4 @@
-import { type Budget, hasTime, isAtFault, runBatch, tryOnce, type WebhookDeps } from "./batch.ts";
+import { attemptDelivery, type Budget, hasTime, isAtFault, runBatch, type WebhookDeps } from "./batch.ts";
 import { finishPass, scannedAtHead } from "./circuit-breaker.ts";
 import { byEvent, type Claimed, type ClaimedRow, claimedColumns, toClaimed } from "./claimed.ts";
 import type { Target } from "./endpoint.ts";
@@ -99,7 +99,7 @@ async function probe(deps: WebhookDeps, recorder: Recorder, endpoint: Target, ba
       return false;
     }
     const atFault = isAtFault(delivery, failingSince);
-    const outcome = await tryOnce(deps, endpoint, delivery, { atFault, counts: atFault });
+    const outcome = await attemptDelivery(deps, endpoint, delivery, { atFault, counts: atFault });
     recorder.add(outcome);
     result.tried++;
     if (outcome.succeeded) Object.assign(result, { failures: 0, failingSince: null });

@@ -71,7 +71,7 @@ export async function runBatch(
   for (const delivery of deliveries) {
     if (failures >= parkedAfter || !hasTime(deps, budget)) break;
     const atFault = isAtFault(delivery, failingSince);
-    const outcome = await tryOnce(deps, endpoint, delivery, { atFault, counts: true });
+    const outcome = await attemptDelivery(deps, endpoint, delivery, { atFault, counts: true });
     recorder.add(outcome);
     tried++;
     if (outcome.succeeded) {
@@ -93,7 +93,7 @@ export function isAtFault(delivery: Claimed, failingSince: Date | null): boolean
 }
 
 /** Makes one attempt. With `counts`, a failure counts against `maxRetries`. */
-export async function tryOnce(
+export async function attemptDelivery(
   deps: WebhookDeps,
   endpoint: Target,
   delivery: Claimed,
