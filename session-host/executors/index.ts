@@ -41,7 +41,7 @@ type Execute<Context, Name extends CommandName, Result> = (
 ) => Promise<Result>;
 type Result<Name extends CommandName> = CommandOutput<Name> | ExecutorResult<CommandOutput<Name>>;
 
-// One registry for each kind of command. It does not compile while a command of its kind has no executor.
+// One registry per kind of command. A command without an executor does not compile.
 
 /** Sends prepare a message, which the send queue then sends. */
 export const sends: { readonly [Name in SendName]: Execute<SendContext, Name, PreparedMessage> } = {

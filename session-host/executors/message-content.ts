@@ -113,7 +113,7 @@ function isVoice(original: proto.IMessage | undefined, mimetype: string | null |
   return original?.audioMessage ? original.audioMessage.ptt === true : /ogg|opus/.test(mimetype ?? "");
 }
 
-/** Returns how often the message was forwarded. WhatsApp shows "forwarded many times" from 5 on. */
+/** Returns how often the message was forwarded. From 5 on, clients show "Forwarded many times" (WhatsApp help, "About forwarding limits"). */
 function scoreOf(message: proto.IMessage | undefined): number {
   const type = message && getContentType(message);
   if (!type) return 0;
