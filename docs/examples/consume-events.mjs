@@ -2,8 +2,8 @@
 //
 //   EVENT_QUEUE=switchboard-events-shop.fifo node consume-events.mjs
 //
-// Credentials and region are as the AWS SDK finds them (AWS_ENDPOINT_URL_SQS for a gateway on your machine). SIGTERM and Ctrl-C
-// end it after the event at hand.
+// The AWS SDK finds credentials and region as usual (AWS_ENDPOINT_URL_SQS for a gateway on your machine). SIGTERM and Ctrl-C
+// end it after the current event.
 import { DeleteMessageCommand, GetQueueUrlCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 
 const sqs = new SQSClient();
@@ -11,8 +11,8 @@ const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: process.
 const ending = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => ending.abort());
 
-// Events come at least once, and a repeat has the id of the first. Keep the ids where you keep what you do with the events, best
-// in one transaction with it: what is remembered here is forgotten with the process.
+// Events come at least once, and a repeat has the same id. Store the ids together with the result of your work, if possible in
+// one transaction. This set is lost when the process ends.
 const done = new Set();
 
 function handle(event) {
@@ -28,8 +28,8 @@ while (!ending.signal.aborted) {
       if (ending.signal.aborted) return {};
       throw error;
     });
-  // The message group is the instance: SQS gives its events out in order, and the later ones only when the earlier are deleted. So
-  // one after another, and deleted when it is done; what is not deleted comes again, before all that follows it.
+  // The message group is the instance. SQS delivers its events in order, later ones only after the earlier ones are deleted. So
+  // handle one after another, and delete an event when it is done. An event that isn't deleted comes again, before all later ones.
   for (const { Body, ReceiptHandle } of Messages) {
     if (ending.signal.aborted) break;
     const event = JSON.parse(Body);

@@ -1,9 +1,9 @@
-// Sends a text over SQS and prints what comes back. Needs nothing but `npm install @aws-sdk/client-sqs`, and of the environment:
-//   INSTANCE_ID, TO, TEXT     which instance sends what to whom
-//   API_KEY                   not needed by a sender that INGRESS_SENDERS allows
-//   QUEUE_PREFIX              of the gateway; default "switchboard"
+// Sends a text over SQS and prints the replies. Needs `npm install @aws-sdk/client-sqs` and these variables:
+//   INSTANCE_ID, TO, TEXT     the instance, the recipient and the text
+//   API_KEY                   not needed for a sender that INGRESS_SENDERS allows
+//   QUEUE_PREFIX              prefix of the gateway's queues; default "switchboard"
 //   REPLY_QUEUE               default "<QUEUE_PREFIX>-reply-example.fifo"
-// and credentials and region as the AWS SDK finds them (AWS_ENDPOINT_URL_SQS for a gateway on your machine).
+// The AWS SDK finds credentials and region as usual (AWS_ENDPOINT_URL_SQS for a gateway on your machine).
 import { randomUUID } from "node:crypto";
 import {
   DeleteMessageCommand,
@@ -20,13 +20,13 @@ const sqs = new SQSClient();
 const urlOf = async (name) => (await sqs.send(new GetQueueUrlCommand({ QueueName: name }))).QueueUrl;
 const replies = await urlOf(replyTo);
 
-// Keep it with what the text is about: the same id within 24 hours is the same text, which goes out once.
+// Store the id with your order or ticket. Within 24 hours, a repeat with the same id sends the text only once.
 const id = randomUUID();
 await sqs.send(
   new SendMessageCommand({
     QueueUrl: await urlOf(`${QUEUE_PREFIX}-command-ingress.fifo`),
     MessageGroupId: INSTANCE_ID,
-    // Its own for each try: SQS drops a second message with the same one, and nothing would answer it.
+    // A new one for each try: SQS drops a second message with the same one, and then there is no reply.
     MessageDeduplicationId: randomUUID(),
     MessageBody: JSON.stringify({
       v: 1,
@@ -44,7 +44,7 @@ for (let status = "sent"; !["done", "failed", "rejected"].includes(status); ) {
   const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl: replies, WaitTimeSeconds: 20 }));
   for (const { Body, ReceiptHandle } of Messages) {
     const reply = JSON.parse(Body);
-    // One reader for each reply queue: what it does not wait for it deletes all the same.
+    // Use one reader for each reply queue: this one also deletes replies that it doesn't wait for.
     await sqs.send(new DeleteMessageCommand({ QueueUrl: replies, ReceiptHandle }));
     if (reply.id !== id) continue;
     console.log(JSON.stringify(reply));
