@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
-import { anchorsOf, brokenLink, localLinks, markdownFiles, read, withoutBlocks } from "../support/markdown.ts";
+import { anchorsOf, brokenLink, localLinks, markdownFiles, read } from "../support/markdown.ts";
 
 test("every link between pages and to files leads to a file and a heading that exist", () => {
   const broken = markdownFiles().flatMap((file) =>
@@ -25,10 +25,15 @@ test("links in code are no links, and headings in code have no anchors", () => {
 test("every source file that a page names exists", () => {
   // A decision record doesn't change after it is accepted, and the changelog names what was.
   const pages = markdownFiles().filter((file) => !file.startsWith("docs/decisions/") && file !== "CHANGELOG.md");
-  const named = /`((?:core|functions|session-host|local|simulator|infra|tests)\/[\w./-]*[\w/])`/g;
+  const folder = "(?:core|functions|session-host|local|simulator|infra|tests|docs)/";
+  // A folder or a file in backquotes, and a file anywhere, as in a command to copy.
+  const named = new RegExp(
+    `\`(${folder}[\\w./-]*[\\w/])\`|(?<![\\w./-])(${folder}[\\w./-]+\\.(?:ts|mjs|md|service))\\b`,
+    "g",
+  );
   const missing = pages.flatMap((file) =>
-    [...withoutBlocks(read(file)).matchAll(named)]
-      .map(([, path = ""]) => path)
+    [...read(file).matchAll(named)]
+      .map(([, path, anywhere]) => path ?? anywhere ?? "")
       .filter((path) => !existsSync(path))
       .map((path) => `${file}: ${path}`),
   );
