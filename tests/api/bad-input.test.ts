@@ -7,7 +7,7 @@ import { createTokens } from "../../core/user/index.ts";
 import type { Endpoint } from "../../functions/api/engine/endpoint.ts";
 import { startApi, type TestApi } from "../support/api/api.ts";
 import { bodies } from "../support/api/valid-bodies.ts";
-import { dialects } from "../support/tables.ts";
+import { dialects } from "../support/endpoint/dialect-tables.ts";
 
 let api: TestApi;
 let key: string;

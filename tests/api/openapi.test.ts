@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { asyncApi } from "../../functions/api/document/asyncapi.ts";
 import { openApi } from "../../functions/api/document/openapi.ts";
 import { startApi, type TestApi } from "../support/api/api.ts";
-import { dialects } from "../support/tables.ts";
+import { dialects } from "../support/endpoint/dialect-tables.ts";
 
 let api: TestApi;
 beforeAll(async () => {

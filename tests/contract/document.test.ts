@@ -5,8 +5,8 @@ import { gatewayBodies } from "../../core/webhook/body/gateway.ts";
 import { multiInstanceBodies } from "../../core/webhook/body/multi-instance.ts";
 import type { Table } from "../../functions/api/engine/dialect.ts";
 import { gatewayError } from "../../functions/api/shape/error.ts";
-import { multiInstanceDocument as examples, gatewayDocument } from "../support/documents.ts";
-import { gateway, multiInstance } from "../support/tables.ts";
+import { gateway, multiInstance } from "../support/endpoint/dialect-tables.ts";
+import { multiInstanceDocument as examples, gatewayDocument } from "../support/endpoint/documents.ts";
 
 const endpointNamed = (name: string, dialect: Table = multiInstance) => {
   const endpoint = dialect.endpoints.find((one) => `${one.method.toUpperCase()} ${one.path}` === name);

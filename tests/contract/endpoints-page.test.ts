@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { commandCatalog } from "../../core/command/catalog/index.ts";
-import { nameOf } from "../integration/endpoint-frame.ts";
-import { multiInstanceShown } from "../integration/endpoint-shown.ts";
-import { endpointsPage, listed } from "../support/endpoints-page.ts";
-import { features } from "../support/simulator.ts";
-import { dialects } from "../support/tables.ts";
+import { dialects } from "../support/endpoint/dialect-tables.ts";
+import { multiInstanceEffectTests } from "../support/endpoint/multi-instance/effect-tests.ts";
+import { endpointsPage, listed } from "../support/endpoint/page.ts";
+import { features } from "../support/endpoint/simulator-features.ts";
+import { nameOf } from "../support/endpoint/suite.ts";
 
 const all = dialects.flatMap(listed);
 
@@ -16,13 +16,13 @@ test("docs/endpoints.md is what `npm run docs` writes now", () => {
 test("it has all 98 + 22 endpoints of the documents, and no place for one that is gone", () => {
   expect(all.filter(({ documented }) => documented)).toHaveLength(98 + 22);
   const served = new Set(all.map(({ endpoint }) => nameOf(endpoint)));
-  expect(Object.keys(multiInstanceShown).filter((endpoint) => !served.has(endpoint))).toEqual([]);
+  expect(Object.keys(multiInstanceEffectTests).filter((endpoint) => !served.has(endpoint))).toEqual([]);
 });
 
 test("an endpoint that does something on WhatsApp says what of the simulated one does its part, and who looks at it", () => {
-  const blind = all.filter(({ endpoint, simulator, shown, seen }) => {
+  const blind = all.filter(({ endpoint, simulator, testedBy, hasEffect }) => {
     const acts = endpoint.command && commandCatalog[endpoint.command].kind !== "query";
-    return acts && (!simulator || !(shown || seen));
+    return acts && (!simulator || !(testedBy || hasEffect));
   });
   expect(blind.map(({ endpoint }) => nameOf(endpoint))).toEqual([]);
 });
@@ -30,13 +30,13 @@ test("an endpoint that does something on WhatsApp says what of the simulated one
 describe("what it names is there", () => {
   test("every test, in its file", () => {
     const sources = new Map<string, string>();
-    const lost = all.filter(({ shown }) => {
-      if (!shown) return false;
-      const [file, name] = shown;
+    const lost = all.filter(({ testedBy }) => {
+      if (!testedBy) return false;
+      const [file, name] = testedBy;
       if (!sources.has(file)) sources.set(file, existsSync(file) ? readFileSync(file, "utf8") : "");
       return !['"', "`"].some((quote) => sources.get(file)?.includes(`${quote}${name}${quote}`));
     });
-    expect(lost.map(({ endpoint, shown }) => [nameOf(endpoint), shown])).toEqual([]);
+    expect(lost.map(({ endpoint, testedBy }) => [nameOf(endpoint), testedBy])).toEqual([]);
   });
 
   test("every part of the simulated WhatsApp", () => {

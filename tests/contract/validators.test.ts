@@ -7,7 +7,7 @@ import formats from "ajv-formats";
 import { expect, test } from "vitest";
 import { asyncApi, queueSchemas } from "../../functions/api/document/asyncapi.ts";
 import { openApi } from "../../functions/api/document/openapi.ts";
-import { dialects } from "../support/tables.ts";
+import { dialects } from "../support/endpoint/dialect-tables.ts";
 
 /** What we publish, judged by validators that know nothing of us. */
 const addFormats = formats as unknown as (ajv: Ajv | Ajv2020) => void;

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readMp4 } from "../../core/media/mp4.ts";
 import { readOggOpus } from "../../core/media/ogg.ts";
 import type { Phone } from "../../simulator/index.ts";
-import { type Answer, startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { type Answer, startTestGateway, type TestGateway } from "../support/gateway/test-gateway.ts";
 
 let folder: string;
 let gate: TestGateway;

@@ -2,8 +2,8 @@ import { execFile as execFileBack } from "node:child_process";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Phone } from "../../simulator/index.ts";
-import { gatewayExample } from "../support/documents.ts";
-import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { gatewayExample } from "../support/endpoint/documents.ts";
+import { startTestGateway, type TestGateway } from "../support/gateway/test-gateway.ts";
 
 const execFile = promisify(execFileBack);
 let gate: TestGateway;

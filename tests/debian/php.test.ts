@@ -2,7 +2,7 @@ import { execFile as execFileBack, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { startTestGateway } from "../support/gateway.ts";
+import { startTestGateway } from "../support/gateway/test-gateway.ts";
 
 const execFile = promisify(execFileBack);
 /** PHP is no requirement: it runs where the machine has it. */

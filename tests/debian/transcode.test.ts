@@ -9,9 +9,9 @@ import { readOggOpus } from "../../core/media/ogg.ts";
 import { digestOf } from "../../core/media/spool.ts";
 import { openStorage } from "../../core/storage/index.ts";
 import { prepareFile } from "../../session-host/media/prepare-file.ts";
-import { png } from "../integration/files.ts";
-import { restClient } from "../integration/rest.ts";
-import { startTestGateway } from "../support/gateway.ts";
+import { restClient } from "../support/gateway/rest-client.ts";
+import { startTestGateway } from "../support/gateway/test-gateway.ts";
+import { png } from "../support/media/png.ts";
 
 let folder: string;
 beforeAll(async () => {

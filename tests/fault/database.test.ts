@@ -5,16 +5,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type LocalPostgres, startPostgres } from "../../local/postgres/index.ts";
 import type { Phone } from "../../simulator/index.ts";
-import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { startTestGateway, type TestGateway } from "../support/gateway/test-gateway.ts";
+import { startTcpProxy, type TcpProxy } from "../support/network/tcp-proxy.ts";
 import { until } from "../support/until.ts";
-import { startProxy, type Way } from "./proxy.ts";
 
 /** A minute when the long form is asked for; in the short form still longer than a lease. */
 const awaySeconds = process.env.FAULT_ROUNDS ? 60 : 14;
 
 let directory: string;
 let postgres: LocalPostgres;
-let way: Way;
+let proxy: TcpProxy;
 let gate: TestGateway;
 let alice: Phone;
 let bob: Phone;
@@ -23,9 +23,9 @@ let instance: string;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "switchboard-database-"));
   postgres = await startPostgres({ dataDir: directory });
-  way = await startProxy(postgres.port);
+  proxy = await startTcpProxy(postgres.port);
   const through = new URL(postgres.url);
-  through.port = String(way.port);
+  through.port = String(proxy.port);
   gate = await startTestGateway({ env: { DATABASE_URL: through.href } });
   alice = await gate.wa.addPhone({ number: "4915550000001", pushName: "Alice" });
   bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await gate.stop();
-  await way.stop();
+  await proxy.stop();
   await postgres.stop();
   await rm(directory, { recursive: true, force: true });
 });
@@ -41,7 +41,7 @@ afterAll(async () => {
 test(
   "a database that is away for a minute costs no credentials and no message",
   async () => {
-    way.cut();
+    proxy.cut();
     const sent: string[] = [];
     for (let second = 0; second < awaySeconds; second += 2) {
       sent.push((await bob.sendText(alice.number, `while the database is away ${second}`)).id);
@@ -51,7 +51,7 @@ test(
       body: { phone: bob.number, message: "too early" },
     });
     expect([refused.status, refused.body.code]).toEqual([503, "unavailable"]);
-    await way.restore();
+    await proxy.restore();
 
     await gate.status(instance, "connected", 60_000);
     await until(async () => {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { endHost, spawnHost } from "../../local/gateway/host-process.ts";
 import type { Phone } from "../../simulator/index.ts";
-import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { startTestGateway, type TestGateway } from "../support/gateway/test-gateway.ts";
 import { until } from "../support/until.ts";
 
 const hosts: ChildProcess[] = [];

@@ -3,9 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { endHost, spawnHost } from "../../local/gateway/host-process.ts";
 import type { Phone } from "../../simulator/index.ts";
-import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { startTestGateway, type TestGateway } from "../support/gateway/test-gateway.ts";
+import { closeConnection } from "../support/network/webhook-receiver.ts";
+import { randomOf } from "../support/random.ts";
 import { until } from "../support/until.ts";
-import { randomOf } from "./random.ts";
 
 /** Kills at so many moments; `npm run test:fault` takes twenty. */
 const rounds = Number(process.env.FAULT_ROUNDS ?? 2);
@@ -38,7 +39,7 @@ for (let round = 0; round < rounds; round++) {
   const moment = Math.round(random() * lastMoment);
   const endpointDown = round % 2 === 1;
   test(`nothing is lost or doubled when the host is killed after ${moment} ms${endpointDown ? " while the endpoint is down" : ""} (seed ${seed}, round ${round})`, async () => {
-    if (endpointDown) gate.receiver.answer("down");
+    if (endpointDown) gate.receiver.answer(closeConnection);
     const inbound = streamIn(round);
     const outbound = streamOut(round);
     await sleep(moment);

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { Database } from "../../core/db/index.ts";
 import { drainPerSecond } from "../../core/webhook/delivery/circuit-breaker.ts";
-import { type Received, startReceiver } from "../webhook/receiver.ts";
-import { functionTimeMs, startWorld, type World } from "../webhook/support.ts";
+import { receiverOfTest } from "../support/network/receiver-of-test.ts";
+import type { ReceivedRequest } from "../support/network/webhook-receiver.ts";
+import { functionTimeMs, startWorld, type World } from "../support/webhook/delivery-setup.ts";
 
 // A real database, on machines that may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -24,13 +25,13 @@ const hours = 60 * minutes;
 /** Longer than any claim. */
 const claimMs = functionTimeMs + 60_000;
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => String(index + 1));
-const textOf = (one: Received): string => JSON.parse(one.body).data.body;
+const textOf = (one: ReceivedRequest): string => JSON.parse(one.body).data.body;
 
 /** An endpoint that takes what `takes` says, and remembers what it took and when, by the world's clock. */
 async function startEndpoint(initially: boolean) {
   let takes: (text: string) => boolean = () => initially;
   const taken: { text: string; id: string; at: number }[] = [];
-  const receiver = await startReceiver((one, response) => {
+  const receiver = await receiverOfTest((one, response) => {
     const text = textOf(one);
     const good = takes(text);
     if (good) taken.push({ text, id: one.headers["webhook-id"] ?? "", at: world.clock.now().getTime() });

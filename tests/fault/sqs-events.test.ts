@@ -3,10 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { endHost, spawnHost } from "../../local/gateway/host-process.ts";
 import type { Phone } from "../../simulator/index.ts";
-import { type Consumer, makeQueue, startConsumer } from "../support/event-queue.ts";
-import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { startTestGateway, type TestGateway } from "../support/gateway/test-gateway.ts";
+import { type Consumer, makeQueue, startConsumer } from "../support/queue/event-consumer.ts";
+import { randomOf } from "../support/random.ts";
 import { until } from "../support/until.ts";
-import { randomOf } from "./random.ts";
 
 /** Kills: each takes most of a minute. */
 const rounds = Math.ceil(Number(process.env.FAULT_ROUNDS ?? 4) / 4);

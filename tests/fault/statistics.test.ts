@@ -2,8 +2,8 @@ import type { ChildProcess } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { endHost, spawnHost } from "../../local/gateway/host-process.ts";
 import type { Phone } from "../../simulator/index.ts";
-import { png } from "../integration/files.ts";
-import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { startTestGateway, type TestGateway } from "../support/gateway/test-gateway.ts";
+import { png } from "../support/media/png.ts";
 import { until } from "../support/until.ts";
 
 const count = 30;

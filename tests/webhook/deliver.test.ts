@@ -6,8 +6,9 @@ import { createEgress } from "../../core/egress/index.ts";
 import { attemptTimeoutMs } from "../../core/webhook/delivery/attempt.ts";
 import { handler } from "../../functions/webhook/index.ts";
 import { lambdaContext } from "../../local/lambda/context.ts";
-import { type Answerer, startReceiver } from "./receiver.ts";
-import { sqsEvent, startWorld, text, type World } from "./support.ts";
+import { receiverOfTest } from "../support/network/receiver-of-test.ts";
+import type { Answerer } from "../support/network/webhook-receiver.ts";
+import { sqsEvent, startWorld, text, type World } from "../support/webhook/delivery-setup.ts";
 
 // A real database, on machines that may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -39,7 +40,7 @@ function verifyStandard(headers: Record<string, string>, body: string, key: Buff
 test.each(["multi-instance", "gateway"] as const)(
   "%s: an event is posted once, signed in both ways",
   async (dialect) => {
-    const receiver = await startReceiver();
+    const receiver = await receiverOfTest();
     const secret = `whsec_${Buffer.from("a secret of some length").toString("base64")}`;
     const instance = await world.instance({ url: receiver.url, dialect, secret });
     const record = world.record(instance, "message.received", text("안녕 Привет 👋\u0000\u2028"));
@@ -48,7 +49,7 @@ test.each(["multi-instance", "gateway"] as const)(
     const [one, ...others] = receiver.received;
     if (!one) throw new Error("nothing came");
     expect(others).toEqual([]);
-    expect(one).toMatchObject({ method: "POST", path: "/hook" });
+    expect(one).toMatchObject({ method: "POST", path: "/webhook" });
     expect(one.headers).toMatchObject({ "content-type": "application/json", "user-agent": "Switchboard-Webhook/1" });
     expect(verifyWebhook(JSON.parse(one.body), one.headers["x-webhook-signature"] ?? "", secret)).toBe(true);
     expect(verifyWebhook(JSON.parse(one.body), one.headers["x-webhook-signature"] ?? "", "other")).toBe(false);
@@ -64,7 +65,7 @@ test.each(["multi-instance", "gateway"] as const)(
 );
 
 test("without a secret there is an id and a time, and no signature", async () => {
-  const receiver = await startReceiver();
+  const receiver = await receiverOfTest();
   const instance = await world.instance({ url: receiver.url });
   await world.handle(world.texts(instance, 1));
   const names = Object.keys(receiver.received[0]?.headers ?? {});
@@ -73,7 +74,7 @@ test("without a secret there is an id and a time, and no signature", async () =>
 });
 
 test("the instance's own headers are sent along, but not in place of ours", async () => {
-  const receiver = await startReceiver();
+  const receiver = await receiverOfTest();
   const headers = {
     Authorization: "Bearer mine",
     "Webhook-Id": "forged",
@@ -89,7 +90,7 @@ test("the instance's own headers are sent along, but not in place of ours", asyn
 });
 
 test("the correlation id of an event is in the header and the log line of each try; nobody's own header takes its place", async () => {
-  const receiver = await startReceiver(500);
+  const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url, headers: { "X-Correlation-Id": "forged" } });
   const { messageId, body } = world.record(instance, "message.received", text("1"));
   const [, ofEarlierVersion] = world.texts(instance, 2);
@@ -115,7 +116,7 @@ test("the correlation id of an event is in the header and the log line of each t
 });
 
 test("a QR code reaches the receiver in the clear and rests encrypted", async () => {
-  const receiver = await startReceiver(500);
+  const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url });
   const sealedQr = world.vault.seal(Buffer.from("2@the-code"), sealedPlace.qr(instance)).toString("base64");
   await world.handle([world.record(instance, "connection.qr", { sealedQr, expiresAt: "2030-01-01T00:00:00.000Z" })]);
@@ -129,7 +130,7 @@ test("a QR code reaches the receiver in the clear and rests encrypted", async ()
 });
 
 test("events of one instance come in the order of their numbers, whatever their order in the batch", async () => {
-  const receiver = await startReceiver();
+  const receiver = await receiverOfTest();
   const instance = await world.instance({ url: receiver.url });
   const records = world.texts(instance, 10);
   await world.handle([...records].reverse());
@@ -137,7 +138,7 @@ test("events of one instance come in the order of their numbers, whatever their 
 });
 
 test("a record that comes off the queue again is not posted again, whatever became of its delivery", async () => {
-  const receiver = await startReceiver(indigestible);
+  const receiver = await receiverOfTest(indigestible);
   const instance = await world.instance({ url: receiver.url });
   const records = world.texts(instance, 3);
   expect(await world.handle(records)).toEqual([]);
@@ -148,7 +149,7 @@ test("a record that comes off the queue again is not posted again, whatever beca
 });
 
 test("a changed URL does not make an old event new", async () => {
-  const [first, second] = [await startReceiver(), await startReceiver()];
+  const [first, second] = [await receiverOfTest(), await receiverOfTest()];
   const instance = await world.instance({ url: first.url });
   const records = world.texts(instance, 1);
   await world.handle(records);
@@ -166,7 +167,7 @@ test("events of instances without webhook, and of none, are done with", async ()
 });
 
 test("a record that is not an event comes again, until it is in the dead-letter queue, and costs no other", async () => {
-  const receiver = await startReceiver();
+  const receiver = await receiverOfTest();
   const instance = await world.instance({ url: receiver.url });
   const [good, later] = world.texts(instance, 2);
   if (!good || !later) throw new Error("two records were asked for");
@@ -181,7 +182,7 @@ test("a record that is not an event comes again, until it is in the dead-letter 
 });
 
 test("what cannot be decrypted fails with all later ones of its instance, and costs no other instance", async () => {
-  const receiver = await startReceiver();
+  const receiver = await receiverOfTest();
   const [broken, healthy, wrongSecret] = [
     await world.instance({ url: receiver.url }),
     await world.instance({ url: receiver.url }),
@@ -208,7 +209,7 @@ test("when the database is away every record comes again", async () => {
 });
 
 test("while a secret is being changed both sign, and once the time is over only the new one", async () => {
-  const receiver = await startReceiver();
+  const receiver = await receiverOfTest();
   const instance = await world.instance({ url: receiver.url, secret: "new" });
   const sealed = world.vault.seal(Buffer.from("old"), sealedPlace.webhookPreviousSecret(instance));
   const until = new Date(world.clock.now().getTime() + 60_000);
@@ -233,7 +234,7 @@ test("while a secret is being changed both sign, and once the time is over only 
 });
 
 test("the file of a message is linked to for six hours, and a retry has the same link", async () => {
-  const receiver = await startReceiver(500);
+  const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url });
   const media = { mimetype: "image/jpeg", filename: null, size: 3, sha256: "ab", storageKey: "media/x/y" };
   await world.handle([world.record(instance, "message.received", { ...text("Look"), media })]);
@@ -248,7 +249,7 @@ test("the file of a message is linked to for six hours, and a retry has the same
 });
 
 test("each delivery that succeeds is counted once for the instance's owner, by quarters of an hour", async () => {
-  const receiver = await startReceiver(indigestible);
+  const receiver = await receiverOfTest(indigestible);
   const instance = await world.instance({ url: receiver.url });
   const records = world.texts(instance, 3);
   await world.handle(records);
@@ -267,8 +268,8 @@ test("each delivery that succeeds is counted once for the instance's owner, by q
 });
 
 test("a redirect is a failure and is not followed", async () => {
-  const target = await startReceiver();
-  const receiver = await startReceiver((_, response) => response.writeHead(307, { location: target.url }).end());
+  const target = await receiverOfTest();
+  const receiver = await receiverOfTest((_, response) => response.writeHead(307, { location: target.url }).end());
   const instance = await world.instance({ url: receiver.url });
   await world.handle(world.texts(instance, 1));
   const [delivery] = await world.deliveries(instance);
@@ -278,7 +279,7 @@ test("a redirect is a failure and is not followed", async () => {
 });
 
 test("a private address is refused where it is not allowed, and the refusal is logged as an attempt", async () => {
-  const receiver = await startReceiver();
+  const receiver = await receiverOfTest();
   const egress = createEgress({ allow: [] });
   const urls = [receiver.url, `http://[::ffff:127.0.0.1]:${receiver.port}/`, `http://localhost:${receiver.port}/`];
   for (const url of urls) {
@@ -295,7 +296,7 @@ test("a private address is refused where it is not allowed, and the refusal is l
 
 test("of an endless answer the first characters are kept, and the status decides", async () => {
   let closed = false;
-  const receiver = await startReceiver((_, response) => {
+  const receiver = await receiverOfTest((_, response) => {
     response.writeHead(200, { "content-length": String(100 * 1024 * 1024) });
     const more = () => {
       while (!response.destroyed && response.write("é".repeat(8192)));
@@ -315,7 +316,7 @@ test("of an endless answer the first characters are kept, and the status decides
 });
 
 test("an answer whose body never ends is not waited for: its status decides", async () => {
-  const receiver = await startReceiver((_, response) => {
+  const receiver = await receiverOfTest((_, response) => {
     response.writeHead(200, { "content-length": "1000" });
     response.write("half\u0000");
   });
@@ -328,12 +329,12 @@ test("an answer whose body never ends is not waited for: its status decides", as
 });
 
 test("a receiver that sends its headers byte by byte has its time, and costs no other instance anything", async () => {
-  const slow = await startReceiver((_, response) => {
+  const slow = await receiverOfTest((_, response) => {
     response.socket?.write("HTTP/1.1 200 OK\r\nX-Slow: ");
     const timer = setInterval(() => response.socket?.write("x"), 50);
     response.on("close", () => clearInterval(timer));
   });
-  const fast = await startReceiver();
+  const fast = await receiverOfTest();
   const [stuck, healthy] = [await world.instance({ url: slow.url }), await world.instance({ url: fast.url })];
   const started = performance.now();
   const handled = world.handle([...world.texts(stuck, 1), ...world.texts(healthy, 3)], { timeoutMs: 1_500 });
@@ -352,7 +353,7 @@ test("a receiver that sends its headers byte by byte has its time, and costs no 
 });
 
 test("when the function's time is nearly over nothing more is begun, and what is left is due at once", async () => {
-  const receiver = await startReceiver();
+  const receiver = await receiverOfTest();
   const instance = await world.instance({ url: receiver.url });
   const { deliverEvents } = await import("../../core/webhook/delivery/deliver.ts");
   const records = world.texts(instance, 2).map(({ messageId, body }) => ({ id: messageId, body }));
@@ -363,7 +364,7 @@ test("when the function's time is nearly over nothing more is begun, and what is
 });
 
 test("the function as Lambda loads it works from its environment", async () => {
-  const receiver = await startReceiver();
+  const receiver = await receiverOfTest();
   vi.stubEnv("DATABASE_URL", world.url);
   vi.stubEnv("MASTER_KEY_FILE", world.masterKeyFile);
   vi.stubEnv("EGRESS_ALLOW", "127.0.0.0/8");

@@ -4,7 +4,7 @@ import { createServer as createHttpsServer } from "node:https";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { createEgress, type EgressOptions, type EgressRequest } from "../../core/egress/index.ts";
-import { startReceiver } from "./receiver.ts";
+import { receiverOfTest } from "../support/network/receiver-of-test.ts";
 
 const fixture = (name: string) => readFileSync(new URL(`../fixtures/${name}`, import.meta.url), "utf8");
 const plain: EgressRequest = { timeoutMs: 5_000, maxBytes: 1_000_000 };
@@ -105,7 +105,7 @@ test.each(["https://example.com/hook?x=1", "http://example.com:8080/", "http://8
 );
 
 test("an allowed range opens itself and nothing beside it", async () => {
-  const receiver = await startReceiver();
+  const receiver = await receiverOfTest();
   const egress = egressOf({ allow: ["127.0.0.1/32", "fd00::/8"] });
   expect((await egress.fetch(receiver.url, plain)).status).toBe(200);
   expect(egress.check("http://[fd00::1]/").hostname).toBe("[fd00::1]");
@@ -116,7 +116,7 @@ test("an allowed range opens itself and nothing beside it", async () => {
 });
 
 test("a name that leads inside is refused, and nothing is connected to", async () => {
-  const receiver = await startReceiver();
+  const receiver = await receiverOfTest();
   for (const address of ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.1", "169.254.169.254"]) {
     const egress = egressOf({ resolve: async () => [address] });
     const url = `http://inside.example.com:${receiver.port}/`;
@@ -126,7 +126,7 @@ test("a name that leads inside is refused, and nothing is connected to", async (
 });
 
 test("a name that was public when it was checked and is loopback when it is connected to is refused", async () => {
-  const receiver = await startReceiver();
+  const receiver = await receiverOfTest();
   const answers = [["93.184.216.34"], ["127.0.0.1"]];
   const resolve = async () => answers.shift() ?? ["127.0.0.1"];
   const egress = egressOf({ resolve });
@@ -137,7 +137,7 @@ test("a name that was public when it was checked and is loopback when it is conn
 });
 
 test("of several addresses of a name only those that may be reached are tried", async () => {
-  const inside = await startReceiver();
+  const inside = await receiverOfTest();
   const egress = egressOf({ allow: ["127.0.0.2/32"], resolve: async () => ["127.0.0.1", "127.0.0.2"] });
   await expect(egress.fetch(`http://both.example.com:${inside.port}/`, plain)).rejects.toMatchObject({
     name: "EgressError",
@@ -152,17 +152,16 @@ test("a name that does not resolve is a failed connection", async () => {
 });
 
 test("a redirect is the answer unless it was asked to be followed", async () => {
-  const receiver = await startReceiver((_, response) => response.writeHead(302, { location: "/elsewhere" }).end());
+  const receiver = await receiverOfTest((_, response) => response.writeHead(302, { location: "/elsewhere" }).end());
   const answer = await toLoopback().fetch(receiver.url, plain);
   expect([answer.status, answer.headers.location, receiver.received.length]).toEqual([302, "/elsewhere", 1]);
 });
 
 test("each hop of a followed redirect is checked like the first URL", async () => {
-  const inside = await startReceiver();
-  const outside = await startReceiver(
-    (_, response) => response.writeHead(302, { location: inside.url }).end(),
-    "127.0.0.2",
-  );
+  const inside = await receiverOfTest();
+  const outside = await receiverOfTest((_, response) => response.writeHead(302, { location: inside.url }).end(), {
+    host: "127.0.0.2",
+  });
   const egress = egressOf({ allow: ["127.0.0.2/32"] });
   await expect(egress.fetch(outside.url, { ...plain, redirects: 3 })).rejects.toMatchObject({
     code: "url_not_allowed",
@@ -171,8 +170,8 @@ test("each hop of a followed redirect is checked like the first URL", async () =
 });
 
 test("a redirect to another origin takes no secret along, and a POST goes on as GET", async () => {
-  const second = await startReceiver();
-  const first = await startReceiver((_, response) => response.writeHead(302, { location: second.url }).end());
+  const second = await receiverOfTest();
+  const first = await receiverOfTest((_, response) => response.writeHead(302, { location: second.url }).end());
   const answer = await toLoopback().fetch(first.url, {
     ...plain,
     method: "POST",
@@ -187,7 +186,7 @@ test("a redirect to another origin takes no secret along, and a POST goes on as 
 });
 
 test("redirects end after the number that was asked for", async () => {
-  const receiver = await startReceiver((_, response) => response.writeHead(307, { location: "/again" }).end());
+  const receiver = await receiverOfTest((_, response) => response.writeHead(307, { location: "/again" }).end());
   await expect(toLoopback().fetch(receiver.url, { ...plain, redirects: 3 })).rejects.toMatchObject({
     kind: "redirect",
   });
@@ -197,7 +196,7 @@ test("redirects end after the number that was asked for", async () => {
 test("a large body arrives whole, as it came over the wire", async () => {
   const block = Buffer.alloc(1024 * 1024, "0123456789abcdef");
   const blocks = 20;
-  const receiver = await startReceiver(async (_, response) => {
+  const receiver = await receiverOfTest(async (_, response) => {
     for (let i = 0; i < blocks; i++) {
       if (!response.write(block)) await new Promise((resolve) => response.once("drain", resolve));
     }
@@ -213,8 +212,8 @@ test("a large body arrives whole, as it came over the wire", async () => {
 });
 
 test("a body that is announced too large fails at once, one that turns out too large fails while it is read", async () => {
-  const announced = await startReceiver((_, response) => response.end(Buffer.alloc(2_000)));
-  const streamed = await startReceiver((_, response) => {
+  const announced = await receiverOfTest((_, response) => response.end(Buffer.alloc(2_000)));
+  const streamed = await receiverOfTest((_, response) => {
     response.write(Buffer.alloc(500));
     response.end(Buffer.alloc(1_500));
   });
@@ -227,7 +226,7 @@ test("a body that is announced too large fails at once, one that turns out too l
 
 test("a body can be cut: the rest is not read", async () => {
   let written = 0;
-  const receiver = await startReceiver((_, response) => {
+  const receiver = await receiverOfTest((_, response) => {
     response.on("close", () => {
       written = response.socket?.bytesWritten ?? written;
     });
@@ -282,7 +281,7 @@ test("endless headers, no HTTP, a broken body and a closed port each fail by the
   const broken = await startTcp((socket) => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"));
   const answer = await egress.fetch(broken, plain);
   await expect(text(answer.body)).rejects.toMatchObject({ kind: "http" });
-  const receiver = await startReceiver();
+  const receiver = await receiverOfTest();
   await receiver.down();
   await expect(egress.fetch(receiver.url, plain)).rejects.toMatchObject({ kind: "connect" });
 });

@@ -9,7 +9,7 @@ import { alignSinks } from "../../core/event-sink/setting.ts";
 import { systemIds } from "../../core/id.ts";
 import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { openQueues, type Queues } from "../../core/queue/index.ts";
-import { startWorld, text, type World } from "./support.ts";
+import { startWorld, text, type World } from "../support/webhook/delivery-setup.ts";
 
 const minute = 60_000;
 const day = 24 * 60 * minute;

@@ -12,8 +12,8 @@ import { openStorage, type Storage } from "../../core/storage/index.ts";
 import { createCronHandler } from "../../functions/cron/handler.ts";
 import { handler } from "../../functions/cron/index.ts";
 import { lambdaContext } from "../../local/lambda/context.ts";
-import { startReceiver } from "./receiver.ts";
-import { startWorld, type World } from "./support.ts";
+import { receiverOfTest } from "../support/network/receiver-of-test.ts";
+import { startWorld, type World } from "../support/webhook/delivery-setup.ts";
 
 // Real servers, on machines that may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -325,7 +325,7 @@ test("each run sends the figures of the fleet, from the database", async () => {
 });
 
 test("the cron function does all its jobs, and one that fails keeps no other from its work but is counted", async () => {
-  const receiver = await startReceiver(500);
+  const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url });
   await world.handle(world.texts(instance, 1));
   receiver.answer(200);

@@ -2,8 +2,9 @@ import { spawn } from "node:child_process";
 import type { ServerResponse } from "node:http";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
-import { type Receiver, startReceiver } from "./receiver.ts";
-import { functionTimeMs, type QueueRecord, startWorld, type World } from "./support.ts";
+import { receiverOfTest } from "../support/network/receiver-of-test.ts";
+import type { WebhookReceiver } from "../support/network/webhook-receiver.ts";
+import { functionTimeMs, type QueueRecord, startWorld, type World } from "../support/webhook/delivery-setup.ts";
 
 // A real database, on machines that may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -27,7 +28,7 @@ const bodies = (received: { body: string }[]) => received.map(({ body }) => JSON
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => String(index + 1));
 
 /** How many tries were made at each step of the clock. */
-async function triesAt(receiver: Receiver, steps: number[]): Promise<number[]> {
+async function triesAt(receiver: WebhookReceiver, steps: number[]): Promise<number[]> {
   const tries: number[] = [];
   for (const step of steps) {
     const before = receiver.received.length;
@@ -43,7 +44,7 @@ const indigestible = (body: string) => (one: { body: string }, response: ServerR
   response.writeHead(one.body.includes(`"body":"${body}"`) ? 500 : 200).end();
 
 test("a failed delivery is tried again maxRetries times, after retryInterval, twice that, and so on, under one id", async () => {
-  const receiver = await startReceiver(indigestible("1"));
+  const receiver = await receiverOfTest(indigestible("1"));
   const instance = await world.instance({ url: receiver.url, maxRetries: 3, retryInterval: minute, secret: "plain" });
   await world.handle(world.texts(instance, 2));
   expect(bodies(receiver.received)).toEqual(["1", "2"]);
@@ -68,7 +69,7 @@ test("a failed delivery is tried again maxRetries times, after retryInterval, tw
 });
 
 test("without retries a delivery fails for good as soon as it is known that the endpoint is not to blame", async () => {
-  const receiver = await startReceiver(indigestible("1"));
+  const receiver = await receiverOfTest(indigestible("1"));
   const instance = await world.instance({ url: receiver.url, maxRetries: 0 });
   await world.handle(world.texts(instance, 2));
   expect(await triesAt(receiver, [2 * minute, 60 * minute])).toEqual([1, 0]);
@@ -79,14 +80,14 @@ test("without retries a delivery fails for good as soon as it is known that the 
 });
 
 test("410 Gone is final", async () => {
-  const receiver = await startReceiver(410);
+  const receiver = await receiverOfTest(410);
   const instance = await world.instance({ url: receiver.url });
   await world.handle(world.texts(instance, 1));
   expect(await world.deliveries(instance)).toMatchObject([{ status: "failed", attempts: 1, reason: "gone" }]);
 });
 
 test("after three failures in a row new events wait for the next probe instead of being tried", async () => {
-  const receiver = await startReceiver(500);
+  const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url });
   await world.handle(world.texts(instance, 10));
   expect(bodies(receiver.received)).toEqual(["1", "2", "3"]);
@@ -101,7 +102,7 @@ test("after three failures in a row new events wait for the next probe instead o
 });
 
 test("one event that an endpoint cannot digest does not hold up the others", async () => {
-  const receiver = await startReceiver(indigestible("2"));
+  const receiver = await receiverOfTest(indigestible("2"));
   const instance = await world.instance({ url: receiver.url, maxRetries: 2 });
   for (let i = 0; i < 6; i++) {
     await world.handle(world.texts(instance, 2));
@@ -114,8 +115,8 @@ test("one event that an endpoint cannot digest does not hold up the others", asy
 
 test("a dead endpoint with a long line costs another instance no delivery and no time", async () => {
   const held: ServerResponse[] = [];
-  const dead = await startReceiver((_, response) => void held.push(response));
-  const alive = await startReceiver(500);
+  const dead = await receiverOfTest((_, response) => void held.push(response));
+  const alive = await receiverOfTest(500);
   const [stuck, healthy] = [await world.instance({ url: dead.url }), await world.instance({ url: alive.url })];
   const past = new Date(world.clock.now().getTime() - 60 * minute).toISOString();
   await world.db.sql`
@@ -142,7 +143,7 @@ test("a dead endpoint with a long line costs another instance no delivery and no
 });
 
 test("two runs at the same time do not both take a delivery", async () => {
-  const receiver = await startReceiver(500);
+  const receiver = await receiverOfTest(500);
   const instances = await Promise.all(Array.from({ length: 8 }, () => world.instance({ url: receiver.url })));
   await Promise.all(instances.map((id) => world.handle(world.texts(id, 2))));
   const before = receiver.received.length;
@@ -153,7 +154,7 @@ test("two runs at the same time do not both take a delivery", async () => {
 });
 
 test("a run takes no more deliveries than it was told to", async () => {
-  const receiver = await startReceiver(500);
+  const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url });
   await world.handle(world.texts(instance, 10));
   receiver.answer(200);
@@ -163,7 +164,7 @@ test("a run takes no more deliveries than it was told to", async () => {
 });
 
 test("what waits goes where the webhook goes now, at once and in order", async () => {
-  const [old, current] = [await startReceiver(500), await startReceiver()];
+  const [old, current] = [await receiverOfTest(500), await receiverOfTest()];
   const instance = await world.instance({ url: old.url });
   await world.handle(world.texts(instance, 5));
   await world.db.sql`update instances set webhook_url = ${current.url} where id = ${instance}`;
@@ -175,7 +176,7 @@ test("what waits goes where the webhook goes now, at once and in order", async (
 });
 
 test("what waits for a webhook that was switched off has failed", async () => {
-  const receiver = await startReceiver(500);
+  const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url });
   await world.handle(world.texts(instance, 1));
   await world.db.sql`update instances set webhook_enabled = false where id = ${instance}`;
@@ -184,7 +185,7 @@ test("what waits for a webhook that was switched off has failed", async () => {
 });
 
 test("a stored body that cannot be decrypted fails in the end, and holds up no later one", async () => {
-  const receiver = await startReceiver(500);
+  const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url, maxRetries: 0 });
   await world.handle(world.texts(instance, 2));
   await world.db.sql`update deliveries set body = 'sealed:AAAA' where instance_id = ${instance} and event_seq = 1`;
@@ -219,7 +220,7 @@ function startWorker(records: QueueRecord[]) {
 }
 
 test("the delivery of a worker that was killed while it posted is sent again, under the same id", async () => {
-  const receiver = await startReceiver(() => {});
+  const receiver = await receiverOfTest(() => {});
   const instance = await world.instance({ url: receiver.url });
   const records = world.texts(instance, 2);
   const worker = startWorker(records);
@@ -245,7 +246,7 @@ test("a worker that dies between post and record posts again, under the same id:
   const { sql } = world.db;
   let release = () => {};
   let locked: Promise<unknown> | undefined;
-  const receiver = await startReceiver((_, response) => {
+  const receiver = await receiverOfTest((_, response) => {
     // Locked before the answer: the worker has posted and cannot record it.
     locked = sql.begin(async (tx) => {
       await tx`select 1 from deliveries where instance_id = ${instance} for update`;

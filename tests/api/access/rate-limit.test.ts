@@ -3,7 +3,7 @@ import { prune } from "../../../core/db/prune.ts";
 import { createTokens } from "../../../core/user/index.ts";
 import { createApp } from "../../../functions/api/app.ts";
 import { startApi, type TestApi } from "../../support/api/api.ts";
-import { gateway, multiInstance } from "../../support/tables.ts";
+import { gateway, multiInstance } from "../../support/endpoint/dialect-tables.ts";
 
 let api: TestApi;
 let key: string;

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { recordActivity } from "../../../core/activity/index.ts";
 import { systemIds } from "../../../core/id.ts";
 import { readHistory } from "../../../core/message/history.ts";
-import { randomOf } from "../../fault/random.ts";
 import { startApi, type TestApi } from "../../support/api/api.ts";
+import { randomOf } from "../../support/random.ts";
 
 let api: TestApi;
 let key: string;

@@ -7,8 +7,8 @@ import { retryDeliveries } from "../../../core/webhook/delivery/retry-worker.ts"
 import { sendTestToUrl } from "../../../core/webhook/delivery/test-delivery.ts";
 import { clearDeliveries } from "../../../core/webhook/log/index.ts";
 import { startApi, type TestApi } from "../../support/api/api.ts";
-import { startReceiver } from "../../webhook/receiver.ts";
-import { text } from "../../webhook/support.ts";
+import { receiverOfTest } from "../../support/network/receiver-of-test.ts";
+import { text } from "../../support/webhook/delivery-setup.ts";
 
 let api: TestApi;
 let admin: string;
@@ -47,7 +47,7 @@ async function says(instanceId: string, body: string): Promise<void> {
 
 /** An endpoint that takes every text but "bad", and two instances of a user that tell it of three texts. */
 async function world() {
-  const receiver = await startReceiver((one, response) =>
+  const receiver = await receiverOfTest((one, response) =>
     response.writeHead(one.body.includes('"conversation":"bad"') ? 500 : 200).end("ok"),
   );
   const key = await newKey();
@@ -59,7 +59,7 @@ async function world() {
 }
 
 test("the document's test reaches any URL in the shape of a webhook, and the answer of the endpoint is told", async () => {
-  const receiver = await startReceiver((_, response) => response.writeHead(201).end("thanks"));
+  const receiver = await receiverOfTest((_, response) => response.writeHead(201).end("thanks"));
   const key = await newKey();
   const example = { url: receiver.url, event: "message.received", data: { test: true } };
   const answer = await ask("POST", "test", key, example);

@@ -7,8 +7,8 @@ import { openForeignQueues } from "../../../core/queue/foreign.ts";
 import { deliverEvents } from "../../../core/webhook/delivery/deliver.ts";
 import { retryDeliveries } from "../../../core/webhook/delivery/retry-worker.ts";
 import { startApi, type TestApi } from "../../support/api/api.ts";
-import { startReceiver } from "../../webhook/receiver.ts";
-import { text } from "../../webhook/support.ts";
+import { receiverOfTest } from "../../support/network/receiver-of-test.ts";
+import { text } from "../../support/webhook/delivery-setup.ts";
 
 let api: TestApi;
 let key: string;
@@ -48,7 +48,7 @@ const says = (instanceId: string, body: string) => happens(instanceId, "message.
 const texts = (received: { body: string }[]) => received.map(({ body }) => JSON.parse(body).data.body);
 
 test("the log of deliveries is listed from the newest on, by its filters, and shows each with body and attempts", async () => {
-  const receiver = await startReceiver((one, response) =>
+  const receiver = await receiverOfTest((one, response) =>
     response.writeHead(one.body.includes('"body":"bad"') ? 500 : 200).end("ok"),
   );
   const id = await instanceWith({ webhookUrl: receiver.url });
@@ -80,7 +80,7 @@ test("the log of deliveries is listed from the newest on, by its filters, and sh
 });
 
 test("the log does not show a QR code", async () => {
-  const receiver = await startReceiver();
+  const receiver = await receiverOfTest();
   const id = await instanceWith({ webhookUrl: receiver.url });
   const sealedQr = api.vault.seal(Buffer.from("2@the-code"), sealedPlace.qr(id)).toString("base64");
   await happens(id, "connection.qr", { sealedQr, expiresAt: "2030-01-01T00:00:00.000Z" });
@@ -90,7 +90,7 @@ test("the log does not show a QR code", async () => {
 });
 
 test("a replay goes out again under the same id, where the webhook goes now, and its tries are logged on", async () => {
-  const [old, current] = [await startReceiver(410), await startReceiver()];
+  const [old, current] = [await receiverOfTest(410), await receiverOfTest()];
   const id = await instanceWith({ webhookUrl: old.url });
   await says(id, "lost");
   const [lost] = (await get(id, "deliveries?status=failed")).deliveries;
@@ -112,7 +112,7 @@ test("a replay goes out again under the same id, where the webhook goes now, and
 });
 
 test("a time range is replayed in order, the failed ones unless all are asked for, of the events that are named", async () => {
-  const receiver = await startReceiver();
+  const receiver = await receiverOfTest();
   const id = await instanceWith({ webhookUrl: receiver.url });
   const from = api.deps.clock.now().toISOString();
   for (const body of ["1", "2", "3"]) await says(id, body);
@@ -154,7 +154,7 @@ test("of a range of more than 10,000 the oldest are replayed, and the answer tel
 });
 
 test("a test is posted at once, signed, and its answer is told, also that of a dead endpoint", async () => {
-  const receiver = await startReceiver((_, response) => response.writeHead(201).end("thanks"));
+  const receiver = await receiverOfTest((_, response) => response.writeHead(201).end("thanks"));
   const id = await instanceWith({ webhookUrl: receiver.url, webhookSecret: "plain" });
   const answer = await post(id, "test");
   expect(answer).toMatchObject({
@@ -182,7 +182,7 @@ test("a test is posted at once, signed, and its answer is told, also that of a d
 });
 
 test("the status says how the endpoint fares, and switching the webhook on again forgets it", async () => {
-  const receiver = await startReceiver(500);
+  const receiver = await receiverOfTest(500);
   const id = await instanceWith({ webhookUrl: receiver.url });
   const status = () => get(id, "status");
   const calm = { enabled: true, url: receiver.url, state: "healthy", failures: 0, failingSince: null };
@@ -211,7 +211,7 @@ test("the status says how the endpoint fares, and switching the webhook on again
 });
 
 test("without a webhook that is switched on nothing is replayed or tested, and the reason is told", async () => {
-  const receiver = await startReceiver();
+  const receiver = await receiverOfTest();
   const id = await instanceWith({ webhookUrl: receiver.url });
   await says(id, "1");
   const [one] = (await get(id, "deliveries")).deliveries;
@@ -227,7 +227,7 @@ test("without a webhook that is switched on nothing is replayed or tested, and t
 });
 
 test("what does not fit, what is not there, nobody and somebody else are refused", async () => {
-  const receiver = await startReceiver();
+  const receiver = await receiverOfTest();
   const [id, other] = [await instanceWith({ webhookUrl: receiver.url }), await instanceWith({})];
   await says(id, "1");
   const [one] = (await get(id, "deliveries")).deliveries;

@@ -22,7 +22,7 @@ import {
   type Times,
 } from "../subject.ts";
 import type { Running, Setting } from "./process.ts";
-import { Receiver } from "./receiver.ts";
+import { WebhookCounter } from "./webhook-counter.ts";
 
 const module = fileURLToPath(new URL("./process.ts", import.meta.url));
 /** Nothing happened for so long: what is missing will not come. Milliseconds. */
@@ -36,7 +36,7 @@ export class WholeGateway implements Subject {
   readonly problems: string[] = [];
   readonly #folder: string;
   readonly #setting: Setting;
-  readonly #receiver: Receiver;
+  readonly #receiver: WebhookCounter;
   readonly #http: Agent;
   readonly #instances: string[] = [];
   #child: ChildProcess | undefined;
@@ -45,7 +45,7 @@ export class WholeGateway implements Subject {
   #ending = false;
   probes: Probes = new Probes("");
 
-  private constructor(folder: string, setting: Setting, receiver: Receiver, arrivals: Arrivals, callers: number) {
+  private constructor(folder: string, setting: Setting, receiver: WebhookCounter, arrivals: Arrivals, callers: number) {
     this.#folder = folder;
     this.#setting = setting;
     this.#receiver = receiver;
@@ -69,7 +69,7 @@ export class WholeGateway implements Subject {
       BENCH_PROBES: join(folder, "gateway-probes"),
     };
     const arrivals = new Arrivals();
-    const receiver = await Receiver.start(arrivals);
+    const receiver = await WebhookCounter.start(arrivals);
     const gateway = new WholeGateway(folder, { env, host: options.host }, receiver, arrivals, options.callers);
     await gateway.#start();
     return gateway;

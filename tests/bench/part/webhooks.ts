@@ -14,7 +14,7 @@ import { createUser } from "../../../core/user/index.ts";
 import { privateFile } from "../../../local/data/private-file.ts";
 import { startPostgres } from "../../../local/postgres/index.ts";
 import { Arrivals } from "../arrivals.ts";
-import { Receiver } from "../gateway/receiver.ts";
+import { WebhookCounter } from "../gateway/webhook-counter.ts";
 import type { Study } from "../result/result.ts";
 import { endChild, startChild } from "../subject.ts";
 import type { Work, Worked } from "./webhook-worker.ts";
@@ -26,7 +26,7 @@ const batchSize = 10;
 /** Deliveries of one worker, which takes batch after batch of the event queue: of ten instances at once, and of one alone. */
 export const webhooks: Study = async ({ folder, options, keep, progress, complain }) => {
   mkdirSync(folder, { recursive: true });
-  const receiver = await Receiver.start(new Arrivals());
+  const receiver = await WebhookCounter.start(new Arrivals());
   const postgres = await startPostgres({ dataDir: join(folder, "postgres") });
   const keyFile = join(folder, "master.key");
   await privateFile(keyFile, () => randomBytes(32));

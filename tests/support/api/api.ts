@@ -20,8 +20,8 @@ import { createApp } from "../../../functions/api/app.ts";
 import type { ApiDeps } from "../../../functions/api/engine/dependencies.ts";
 import { startApiGateway } from "../../../local/lambda/api-gateway.ts";
 import { startPostgres } from "../../../local/postgres/index.ts";
+import { dialects } from "../endpoint/dialect-tables.ts";
 import { seedPostgres } from "../postgres.ts";
-import { dialects } from "../tables.ts";
 
 /** A clock that runs with the system's and can be moved ahead. */
 export interface TestClock extends Clock {

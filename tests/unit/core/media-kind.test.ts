@@ -6,9 +6,9 @@ import { attachment, fileName, inventedName, nameOfAttachment } from "../../../c
 import { planFor, type Recognized, recognize } from "../../../core/media/kind.ts";
 import { readMp4 } from "../../../core/media/mp4.ts";
 import { readOggOpus } from "../../../core/media/ogg.ts";
-import { png } from "../../integration/files.ts";
-import { mp4 } from "../../integration/film.ts";
-import { oggOpus } from "../../integration/sound.ts";
+import { mp4 } from "../../support/media/mp4.ts";
+import { oggOpus } from "../../support/media/ogg-opus.ts";
+import { png } from "../../support/media/png.ts";
 
 let folder: string;
 let count = 0;

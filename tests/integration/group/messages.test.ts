@@ -1,0 +1,173 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Phone } from "../../../simulator/index.ts";
+import { change } from "../../../simulator/phone/owner/group.ts";
+import { node } from "../../../simulator/wire/node.ts";
+import { expectNoComplaints } from "../../support/gateway/complaints.ts";
+import { type LinkedInstance, linkBothDialects } from "../../support/gateway/linked-gateway.ts";
+import { dialects, type RestClient } from "../../support/gateway/rest-client.ts";
+import { type Dialect, startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
+import { until } from "../../support/until.ts";
+
+let gate: TestGateway;
+let bob: Phone;
+let carol: Phone;
+let sides: Record<Dialect, LinkedInstance>;
+
+beforeAll(async () => {
+  gate = await startTestGateway();
+  bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
+  carol = await gate.wa.addPhone({ number: "4915550000003", pushName: "Carol" });
+  sides = await linkBothDialects(gate);
+});
+afterAll(async () => {
+  await gate.stop();
+});
+
+describe.each(dialects)("in the %s dialect", (dialect) => {
+  let owner: Phone;
+  let client: RestClient;
+  let group: ReturnType<Phone["createGroup"]>;
+  beforeAll(() => {
+    ({ owner, client } = sides[dialect]);
+    group = bob.createGroup(`Crew of ${dialect}`, [owner.number, carol.number]);
+  });
+
+  test("a message in a group is told of with the group as its chat and its author as participant", async () => {
+    for (const [author, text] of [
+      [bob, "first, with the sender key"],
+      [bob, "second, without"],
+      [carol, "from another member"],
+    ] as const) {
+      const { id } = await author.sendText(group.jid, text);
+      const delivery = await client.told("received", id);
+      expect(client.textOf(delivery)).toBe(text);
+      expect(delivery.body.data).toMatchObject({
+        from: group.jid,
+        chatId: group.jid,
+        isGroup: true,
+        participant: author.jid,
+        phoneNumber: author.number,
+        lid: author.lidJid,
+        pushName: author.pushName,
+        to: owner.jid,
+      });
+      expect(group.jid).toMatch(/@g\.us$/);
+      expect(await client.shown(group.jid, id, "received")).toMatchObject({ body: text, fromMe: false });
+      const [row] = await gate.db.sql`select chat_id, sender_id, sender_lid from messages where wa_id = ${id}`;
+      expect(row).toEqual({ chat_id: group.jid, sender_id: author.jid, sender_lid: author.lidJid });
+    }
+  });
+
+  test("messages to a group disappear there when the group says so, also when it came to say so while the link was away", async () => {
+    const fleeting = bob.createGroup(`Fleeting of ${dialect}`, [owner.number, carol.number]).jid;
+    const device = gate.wa.device(owner.number);
+    const expiry = async (text: string) => {
+      const id = await client.sendText(fleeting, text);
+      const { message } = await bob.waitFor((one) => one.id === id);
+      return message.extendedTextMessage?.contextInfo?.expiration ?? 0;
+    };
+    const known = () => until(async () => device.kept.size === 0 || undefined);
+    expect(await expiry("stays")).toBe(0);
+    change(bob, fleeting, node("ephemeral", { expiration: "86400" }));
+    await known();
+    expect(await expiry("goes")).toBe(86_400);
+    device.faults.cut();
+    change(bob, fleeting, node("ephemeral", { expiration: "604800" }));
+    await known();
+    expect(await expiry("goes later")).toBe(604_800);
+    change(bob, fleeting, node("not_ephemeral"));
+    await known();
+    expect(await expiry("stays again")).toBe(0);
+  });
+
+  test("a message to a group arrives at every member, once, and goes through sent to delivered", async () => {
+    for (const text of ["first, with the sender key", "second, without", "안녕 👋"]) {
+      const id = await client.sendText(group.jid, text);
+      for (const phone of [bob, carol]) {
+        const arrived = await phone.waitFor((message) => message.id === id);
+        expect(arrived).toMatchObject({ chat: group.jid, from: owner.jid, text, copies: 1 });
+      }
+      expect((await client.told("sent", id)).body.data).toMatchObject({ chatId: group.jid, to: group.jid });
+      await client.shown(group.jid, id, "delivered");
+    }
+  });
+
+  test("of many who read, one webhook tells the delivery and one the reading", async () => {
+    const id = await client.sendText(group.jid, "who reads this?");
+    for (const phone of [bob, carol]) phone.markRead(await phone.waitFor((message) => message.id === id));
+    await client.told("read", id);
+    const marker = await bob.sendText(group.jid, "after the reading");
+    await client.told("received", marker.id);
+    const told = client.allTold(id);
+    expect(told.filter((what) => what === "read")).toHaveLength(1);
+    expect(told.filter((what) => what === "delivered").length).toBeLessThanOrEqual(1);
+  });
+
+  test("a member who could not decrypt asks again, and gets the message", async () => {
+    const before = bob.failures.length + carol.failures.length;
+    gate.wa.device(owner.number).faults.corruptOut.add(true);
+    const id = await client.sendText(group.jid, `damaged on the way, ${dialect}`);
+    for (const phone of [bob, carol]) {
+      expect(await phone.waitFor((message) => message.id === id)).toMatchObject({ copies: 1, chat: group.jid });
+    }
+    expect(bob.failures.length + carol.failures.length).toBeGreaterThan(before);
+    await client.shown(group.jid, id, "delivered");
+  });
+
+  test("a message that could not be decrypted here is asked for again, and told of once", async () => {
+    gate.wa.device(owner.number).faults.corruptIn.add(true);
+    const sent = await bob.sendText(group.jid, "damaged on the way in");
+    const delivery = await client.told("received", sent.id);
+    expect(delivery.body.data).toMatchObject({ chatId: group.jid, participant: bob.jid });
+    expect(sent.retries).toBe(1);
+    const [row] = await gate.db.sql`
+      select count(*)::int as n from messages where instance_id = ${client.instance} and wa_id = ${sent.id}`;
+    expect(row?.n).toBe(1);
+  });
+
+  test("two members who choose the same id hide nothing of each other", async () => {
+    const id = "3EB0ABCDEF0123456789";
+    await bob.sendText(group.jid, "bob's", { id });
+    await carol.sendText(group.jid, "carol's", { id });
+    await client.told("received", id);
+    const marker = await bob.sendText(group.jid, "after the same id");
+    await client.told("received", marker.id);
+    const rows = await gate.db.sql`
+      select body from messages where instance_id = ${client.instance} and wa_id = ${id} order by body`;
+    expect(rows.map((row) => row.body)).toEqual(["bob's", "carol's"]);
+  });
+
+  test("a message to a group that the account is not in fails with the reason, and does not hold up the next", async () => {
+    const foreign = bob.createGroup("Others", [carol.number]);
+    const lost = await client.sendText(foreign.jid, "let me in");
+    const next = await client.sendText(group.jid, "still here");
+    await bob.waitFor((message) => message.id === next);
+    const { error } = (await client.told("failed", lost)).body.data;
+    expect(error.code).toBe("whatsapp_error");
+    expect(error.details).toBeTruthy();
+    await client.shown(foreign.jid, lost, "failed");
+  });
+
+  test("what the owner writes into the group on the phone is told of as sent", async () => {
+    const { id } = await owner.sendText(group.jid, "by hand");
+    expect((await client.told("sent", id)).body.data).toMatchObject({ chatId: group.jid, source: "phone" });
+    const shown = (await client.history(group.jid)).find((message) => message.id === id);
+    expect(shown).toMatchObject({ fromMe: true, body: "by hand" });
+  });
+
+  test("who left the group gets nothing more of it, and the others still do", async () => {
+    carol.leaveGroup(group.jid);
+    const id = await client.sendText(group.jid, `without carol, ${dialect}`);
+    await bob.waitFor((message) => message.id === id);
+    expect(carol.inbox.messages.find((message) => message.id === id)).toBeUndefined();
+  });
+});
+
+test("WhatsApp and the phones report no error", () => {
+  expectNoComplaints(gate.wa);
+  for (const phone of gate.wa.phones) {
+    // A retry is answered to all of the group, as Baileys does it: phones know the copies by their id.
+    const doubled = phone.inbox.messages.filter((message) => message.copies > 1).map((message) => message.text);
+    expect(doubled.filter((text) => !text?.startsWith("damaged on the way"))).toEqual([]);
+  }
+});

@@ -1,0 +1,252 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Phone } from "../../../simulator/index.ts";
+import type { TestGateway } from "../../support/gateway/test-gateway.ts";
+import { type Ingress, replyQueue, startIngress } from "../../support/ingress/ingress-gateway.ts";
+import { newKey, rejections } from "../../support/ingress/rejections.ts";
+import type { SqsClient } from "../../support/queue/ingress-client.ts";
+import { until } from "../../support/until.ts";
+
+let ingress: Ingress;
+let gate: TestGateway;
+let client: SqsClient;
+let owner: Phone;
+let bob: Phone;
+let instanceId: string;
+let apiKey: string;
+let message: Ingress["message"];
+let textsOf: Ingress["textsOf"];
+
+beforeAll(async () => {
+  ingress = await startIngress();
+  ({ gate, client, owner, bob, instanceId, apiKey, message, textsOf } = ingress);
+});
+afterAll(() => ingress?.stop());
+
+describe("what is asked for over SQS alone", () => {
+  test("a text reaches the phone; its sender hears that it was accepted, then that it is done", async () => {
+    const asked = message();
+    const sqsId = await client.put(asked);
+    const done = await client.reply(asked.id, "done");
+    const accepted = await client.reply(asked.id, "accepted");
+    const arrived = await bob.waitFor(({ text }) => text === asked.input.text);
+    expect(accepted).toMatchObject({
+      v: 1,
+      instanceId,
+      command: "message.sendText",
+      messageId: arrived.id,
+      runAt: null,
+      correlationId: sqsId,
+    });
+    const { commandId, messageId } = accepted;
+    expect(done).toMatchObject({ commandId, messageId, correlationId: sqsId, output: { messageId } });
+    expect(client.replies().indexOf(accepted)).toBeLessThan(client.replies().indexOf(done));
+    // One id from the message on the queue to the webhook.
+    const told = await gate.receiver.waitFor(
+      ({ body }) => body.data?.messageId === messageId || body.messageId === messageId,
+    );
+    const [event] = await gate.db.sql`
+      select correlation_id from events where instance_id = ${instanceId} and data->>'messageId' = ${messageId} and type = 'message.sent'`;
+    expect(event?.correlation_id).toBe(sqsId);
+    expect(told.headers["webhook-id"]).toBeTruthy();
+    expect((await gate.api("GET", `/api/commands/${commandId}`)).body).toMatchObject({ status: "done", messageId });
+    const [kept] = await gate.db.sql`select * from commands where id = ${commandId}`;
+    expect(JSON.stringify(kept)).not.toContain(apiKey);
+  });
+
+  test("a question comes back with its answer", async () => {
+    const asked = message({ command: "contact.check", input: { numbers: [bob.number, "491555999999"] } });
+    await client.put(asked);
+    const { output, messageId } = await client.reply(asked.id, "done");
+    expect(messageId).toBeNull();
+    expect(output.numbers).toMatchObject([
+      { phone: bob.number, exists: true, jid: bob.jid },
+      { phone: "491555999999", exists: false },
+    ]);
+  });
+
+  test("a change is made, and comes back as done", async () => {
+    const asked = message({ command: "profile.setName", input: { name: "Ann by SQS" } });
+    await client.put(asked);
+    expect(await client.reply(asked.id, "done")).toMatchObject({ output: {} });
+    await until(async () => owner.pushName === "Ann by SQS" || undefined);
+  });
+
+  test("what WhatsApp refuses comes back as failed, with its code", async () => {
+    const asked = message({ command: "group.get", input: { group: "120363000000000000@g.us" } });
+    await client.put(asked);
+    const { error } = await client.reply(asked.id, "failed");
+    expect(error).toMatchObject({ code: "group_not_found", title: "The group does not exist" });
+  });
+
+  test("messages of one group are taken in their order", async () => {
+    const texts = Array.from({ length: 6 }, (_, at) => `in order ${at}`);
+    for (const text of texts) {
+      await client.put(message({ input: { to: bob.number, text } }), { group: instanceId });
+    }
+    const seen = () => bob.inbox.messages.flatMap(({ text }) => (text?.startsWith("in order") ? [text] : []));
+    expect(await until(async () => (seen().length >= texts.length ? seen() : undefined))).toEqual(texts);
+  });
+
+  test("what is asked for later waits, and comes back as failed when it is called off", async () => {
+    const runAt = new Date(Date.now() + 3_600_000).toISOString();
+    const asked = message({ runAt });
+    await client.put(asked);
+    const { messageId } = await client.reply(asked.id, "accepted").then((reply) => {
+      expect(reply.runAt).toBe(runAt);
+      return reply;
+    });
+    await gate.api("DELETE", `/api/whatsapp/${instanceId}/scheduled/${messageId}`);
+    expect(await client.reply(asked.id, "failed")).toMatchObject({ error: { code: "conflict" } });
+    expect(textsOf(asked)).toEqual([]);
+  });
+
+  test("a code to link with comes back in clear, and rests sealed", async () => {
+    const unlinked = await gate.createInstance();
+    await gate.qr(unlinked);
+    const asked = message({
+      instanceId: unlinked,
+      command: "instance.requestPairingCode",
+      input: { phoneNumber: owner.number },
+    });
+    await client.put(asked);
+    const { output, commandId } = await client.reply(asked.id, "done");
+    expect(output.code).toMatch(/^[0-9A-Z]{8}$/);
+    const [row] = await gate.db.sql`select output from commands where id = ${commandId}`;
+    expect(JSON.stringify(row)).not.toContain(output.code);
+  });
+
+  test("an instance that is deleted ends what was still to come, and says so", async () => {
+    const doomed = await gate.createInstance();
+    await gate.qr(doomed);
+    await gate.db.sql`update instances set linked_at = now() where id = ${doomed}`;
+    const later = message({ instanceId: doomed, runAt: new Date(Date.now() + 3_600_000).toISOString() });
+    await client.put(later);
+    await client.reply(later.id, "accepted");
+    const removal = message({ instanceId: doomed, command: "instance.delete", input: {} });
+    await client.put(removal);
+    expect(await client.reply(removal.id, "done")).toMatchObject({ output: {} });
+    expect((await client.reply(later.id, "failed")).error.code).toMatch(/instance_not_(found|connected)/);
+    const again = message({ instanceId: doomed, command: "instance.start", input: {} });
+    await client.put(again);
+    expect(await client.reply(again.id, "rejected")).toMatchObject({ error: { code: "instance_not_found" } });
+  });
+
+  test("an instance is stopped and started as over REST", async () => {
+    const one = await gate.createInstance();
+    await gate.qr(one);
+    const desired = async () => (await gate.db.sql`select desired from instances where id = ${one}`)[0]?.desired;
+    const stop = message({ instanceId: one, command: "instance.stop", input: {} });
+    await client.put(stop);
+    await client.reply(stop.id, "done");
+    expect(await desired()).toBe("stopped");
+    const start = message({ instanceId: one, command: "instance.start", input: {} });
+    await client.put(start);
+    await client.reply(start.id, "done");
+    expect(await desired()).toBe("running");
+    // A repeat of the first is only told how that went: it does not stop what was started since.
+    await client.put(stop);
+    await until(async () => client.replies().filter(({ id, status }) => id === stop.id && status === "done")[1]);
+    expect(await desired()).toBe("running");
+  });
+});
+
+describe("what is repeated", () => {
+  test("happens once, and is answered with the same ids", async () => {
+    const asked = message();
+    await client.put(asked);
+    const first = await client.reply(asked.id, "done");
+    await client.put({ ...asked, input: { text: asked.input.text, to: asked.input.to } });
+    const again = await until(
+      async () => client.replies().filter(({ id, status }) => id === asked.id && status === "done")[1],
+    );
+    expect(again).toMatchObject({ commandId: first.commandId, messageId: first.messageId, output: first.output });
+    expect(again.correlationId).not.toBe(first.correlationId);
+    expect(textsOf(asked)).toHaveLength(1);
+    expect(textsOf(asked)[0]?.copies).toBe(1);
+  });
+
+  test("with another request under the same id it is rejected", async () => {
+    const asked = message();
+    await client.put(asked);
+    await client.reply(asked.id, "done");
+    await client.put(message({ id: asked.id }));
+    expect(await client.reply(asked.id, "rejected")).toMatchObject({ error: { code: "idempotency_conflict" } });
+  });
+
+  test("an id of a message is no Idempotency-Key of REST", async () => {
+    const asked = message();
+    await client.put(asked);
+    await client.reply(asked.id, "done");
+    const body = { phone: bob.number, message: asked.input.text };
+    const path = `/api/whatsapp/${instanceId}/send`;
+    const { status } = await gate.api("POST", path, { body, headers: { "idempotency-key": asked.id } });
+    expect(status).toBe(200);
+    await until(async () => textsOf(asked).length === 2 || undefined);
+  });
+});
+
+describe("what is rejected", () => {
+  test.each(rejections)("%s: %s", async (_what, code, make) => {
+    const body = await make({ gate, apiKey, number: bob.number, message });
+    const sqsId = await client.put(body, { replyTo: replyQueue });
+    const { error, ...reply } = await client.reply(sqsId, "rejected");
+    expect(error.code).toBe(code);
+    expect(JSON.stringify(error)).not.toContain(apiKey);
+    const { id = null } = typeof body === "object" ? (body as { id?: string }) : {};
+    expect(reply.id).toBe(id === "a b" ? null : id);
+    expect(await gate.db.sql`select from commands where correlation_id = ${sqsId}`).toHaveLength(0);
+  });
+
+  test("a key that may only read asks questions", async () => {
+    const asked = message({
+      apiKey: await newKey(gate, { permissions: ["read"] }),
+      command: "contact.check",
+      input: { numbers: [bob.number] },
+    });
+    await client.put(asked);
+    await client.reply(asked.id, "done");
+  });
+
+  test("nothing is sent to a queue that is not allowed, and nothing done for who names one", async () => {
+    const url = await client.createQueue("somebody-else.fifo");
+    const names = ["somebody-else.fifo", "switchboard-event.fifo", "switchboard-reply-none.fifo", url];
+    const asked = names.map((replyTo) => message({ replyTo }));
+    const ids = await Promise.all(asked.map((one) => client.put(one, { group: "one after another" })));
+    const last = message();
+    await client.put(last, { group: "one after another" });
+    await client.reply(last.id, "done");
+    expect(await gate.db.sql`select from commands where correlation_id = any(${ids})`).toHaveLength(0);
+    const { Attributes } = await client.sqs.send(
+      new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ["ApproximateNumberOfMessages"] }),
+    );
+    expect(Attributes?.ApproximateNumberOfMessages).toBe("0");
+  });
+});
+
+test("the example in the docs sends a text and prints what became of it, as it stands", async () => {
+  await client.createQueue("switchboard-reply-example.fifo");
+  const { env } = gate.gateway;
+  const { stdout } = await promisify(execFile)(process.execPath, ["docs/examples/send-over-sqs.mjs"], {
+    env: {
+      PATH: process.env.PATH,
+      AWS_REGION: "us-east-1",
+      AWS_ENDPOINT_URL_SQS: env.SQS_ENDPOINT,
+      AWS_ACCESS_KEY_ID: env.AWS_ACCESS_KEY_ID,
+      AWS_SECRET_ACCESS_KEY: env.AWS_SECRET_ACCESS_KEY,
+      INSTANCE_ID: instanceId,
+      API_KEY: apiKey,
+      TO: bob.number,
+      TEXT: "from the example",
+    },
+  });
+  const [accepted, done] = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(accepted).toMatchObject({ status: "accepted" });
+  expect(done).toMatchObject({ status: "done", messageId: accepted.messageId });
+  await bob.waitFor(({ text, id }) => text === "from the example" && id === accepted.messageId);
+});

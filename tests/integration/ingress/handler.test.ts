@@ -1,0 +1,211 @@
+import { randomUUID } from "node:crypto";
+import { DeleteQueueCommand, GetQueueUrlCommand, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Config } from "../../../core/config.ts";
+import { openDatabase } from "../../../core/db/index.ts";
+import { sendReplies, sendStrayReplies } from "../../../core/ingress/outbox.ts";
+import { openForeignQueues } from "../../../core/queue/foreign.ts";
+import { openQueues } from "../../../core/queue/index.ts";
+import type { Phone } from "../../../simulator/index.ts";
+import type { TestGateway } from "../../support/gateway/test-gateway.ts";
+import { type IngressFunction, ingressFunction, record } from "../../support/ingress/ingress-function.ts";
+import { type Ingress, startIngress } from "../../support/ingress/ingress-gateway.ts";
+import type { AnyReply, SqsClient } from "../../support/queue/ingress-client.ts";
+import { until } from "../../support/until.ts";
+
+let ingress: Ingress;
+let gate: TestGateway;
+let client: SqsClient;
+let bob: Phone;
+let instanceId: string;
+let message: Ingress["message"];
+let textsOf: Ingress["textsOf"];
+/** Requests that the command queue has refused. */
+const unqueued: string[] = [];
+
+beforeAll(async () => {
+  ingress = await startIngress();
+  ({ gate, client, bob, instanceId, message, textsOf } = ingress);
+});
+afterAll(() => ingress?.stop());
+
+describe("the function", () => {
+  let direct: IngressFunction;
+  let deps: IngressFunction["deps"];
+  let lines: readonly string[];
+  const invoke: IngressFunction["invoke"] = (...args) => direct.invoke(...args);
+
+  beforeAll(async () => {
+    direct = await ingressFunction(gate);
+    ({ deps, lines } = direct);
+  });
+  afterAll(() => direct.close());
+
+  test("takes a message without a key from a sender that the configuration allows, for its user", async () => {
+    const email = `${randomUUID()}@example.com`;
+    const user = await gate.api("POST", "/api/users", { body: { email } });
+    await gate.db.sql`update instances set user_id = ${user.body.id} where id = ${instanceId}`;
+    const senders = new Map([
+      ["AIDAALLOWED", email],
+      ["AROAALLOWED", email],
+      ["AROAONE:session", email],
+      ["AIDANOBODY", "nobody@example.com"],
+    ]);
+    const config = { ...deps.config, INGRESS_SENDERS: senders };
+    const outcome = async (SenderId: string) => {
+      const asked = message({ apiKey: undefined, command: "contact.check", input: { numbers: [bob.number] } });
+      await invoke([record(asked, { SenderId })], { config });
+      const reply = await until(async () =>
+        client.replies().find(({ id, status }) => id === asked.id && (status === "done" || status === "rejected")),
+      );
+      return reply.error?.code ?? reply.status;
+    };
+    expect(await outcome("AIDAALLOWED")).toBe("done");
+    expect(await outcome("AROAALLOWED:some-session")).toBe("done");
+    expect(await outcome("AROAONE:session")).toBe("done");
+    expect(await outcome("AROAONE:another")).toBe("missing_credentials");
+    expect(await outcome("AIDASOMEBODYELSE")).toBe("missing_credentials");
+    expect(await outcome("AIDANOBODY")).toBe("invalid_credentials");
+    await gate.db.sql`update users set disabled_at = now() where id = ${user.body.id}`;
+    expect(await outcome("AIDAALLOWED")).toBe("invalid_credentials");
+    await gate.db.sql`
+      update instances set user_id = (select id from users order by created_at limit 1) where id = ${instanceId}`;
+  });
+
+  test("replies only to the queues that are listed, if any are", async () => {
+    const config = { ...deps.config, REPLY_QUEUES: ["orders.fifo"] };
+    await client.createQueue("orders.fifo");
+    const asked = message({ replyTo: "orders.fifo", instanceId: randomUUID() });
+    await invoke([record(message()), record(asked)], { config });
+    expect(lines.slice(-2).map((line) => JSON.parse(line).code)).toEqual(["invalid_request", "instance_not_found"]);
+    const { QueueUrl } = await client.sqs.send(new GetQueueUrlCommand({ QueueName: "orders.fifo" }));
+    const { Messages } = await client.sqs.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 5 }));
+    expect(Messages?.map(({ Body }) => JSON.parse(Body ?? "").id)).toEqual([asked.id]);
+  });
+
+  test("that dies after it has accepted does it once, however often the message comes again", async () => {
+    const asked = message();
+    const one = record(asked);
+    for (let time = 0; time < 3; time++) expect(await invoke([one])).toEqual({ batchItemFailures: [] });
+    const { messageId } = await client.reply(asked.id, "done");
+    expect(await invoke([one])).toEqual({ batchItemFailures: [] });
+    const ids = new Set(client.replies().flatMap((reply) => (reply.id === asked.id ? [reply.messageId] : [])));
+    expect([...ids]).toEqual([messageId]);
+    expect(textsOf(asked)).toHaveLength(1);
+  });
+
+  test("gives back what failed for reasons of ours with all later ones of its group, and loses none", async () => {
+    const away = openDatabase("postgres://nobody@127.0.0.1:1/none", { max: 1 });
+    const [first, second, malformed] = [message(), message(), "{"];
+    const records = [record(first), record(second), record(malformed, { MessageGroupId: "other" })];
+    const answer = await invoke(records, { db: away });
+    await away.close();
+    expect(answer.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)).toEqual(
+      records.slice(0, 2).map(({ messageId }) => messageId),
+    );
+    expect(await invoke(records)).toEqual({ batchItemFailures: [] });
+    await Promise.all([first, second].map(({ id }) => client.reply(id, "done")));
+  });
+
+  test("takes what the command queue refuses", async () => {
+    const queues = openQueues({ ...deps.config, SQS_ENDPOINT: "http://127.0.0.1:1" } as Config);
+    const asked = message();
+    expect(await invoke([record(asked)], { queues })).toEqual({ batchItemFailures: [] });
+    await client.reply(asked.id, "accepted");
+    queues.client.destroy();
+    unqueued.push(asked.id);
+  });
+
+  test("leaves the output out for a queue that its owner has made for small messages", async () => {
+    const name = "switchboard-reply-small.fifo";
+    await client.createQueue(name, { MaximumMessageSize: "1024" });
+    const numbers = Array.from({ length: 30 }, (_, at) => `4915551000${at + 100}`);
+    const asked = message({ replyTo: name, command: "contact.check", input: { numbers } });
+    const next = message({ replyTo: name });
+    await invoke([record(asked), record(next)]);
+    const replies = new Map<string, AnyReply>();
+    await until(async () => {
+      const received = await deps.queues.receive("reply-small.fifo", { waitSeconds: 5 });
+      for (const { Body } of received) {
+        const reply = JSON.parse(Body ?? "");
+        replies.set(`${reply.id} ${reply.status}`, reply);
+      }
+      await deps.queues.remove(
+        "reply-small.fifo",
+        received.map(({ ReceiptHandle }) => ReceiptHandle ?? ""),
+      );
+      return replies.size === 4 || undefined;
+    });
+    const { output, commandId } = replies.get(`${asked.id} done`);
+    expect(output).toBeNull();
+    expect((await gate.api("GET", `/api/commands/${commandId}`)).body.output.numbers).toHaveLength(numbers.length);
+  });
+
+  test("keeps a reply that its queue does not take, until it does", async () => {
+    const name = "switchboard-reply-shaky.fifo";
+    const url = await client.createQueue(name);
+    const asked = message({ replyTo: name, runAt: new Date(Date.now() + 3_600_000).toISOString() });
+    await invoke([record(asked)]);
+    const [command] = await gate.db.sql`select wa_id, shard from commands where request_id = ${asked.id}`;
+    await client.sqs.send(new DeleteQueueCommand({ QueueUrl: url }));
+    await gate.api("DELETE", `/api/whatsapp/${instanceId}/scheduled/${command?.wa_id}`);
+    const waiting = () => gate.db.sql`select from replies where queue = ${name}`;
+    expect(await waiting()).toHaveLength(1);
+    const sender = {
+      db: deps.db,
+      vault: deps.vault,
+      log: deps.log,
+      foreignQueues: openForeignQueues(deps.queues.client),
+    };
+    const send = () =>
+      until(async () => {
+        const sent = await sendReplies(sender, { shard: command?.shard });
+        return sent.busy ? undefined : sent;
+      });
+    expect(await send()).toMatchObject({ sent: 0, failing: [name] });
+    expect(await waiting()).toHaveLength(1);
+    await client.createQueue(name);
+    // What has waited long has no host: the scheduled function sends it.
+    await gate.db.sql`update replies set created_at = now() - interval '1 minute' where queue = ${name}`;
+    await until(async () => {
+      await sendStrayReplies(sender, 5_000);
+      return (await waiting()).length === 0 || undefined;
+    });
+    const [reply] = await deps.queues.receive("reply-shaky.fifo", { waitSeconds: 5 });
+    expect(JSON.parse(reply?.Body ?? "")).toMatchObject({
+      id: asked.id,
+      status: "failed",
+      error: { code: "conflict" },
+    });
+  });
+
+  test("logs no key, whatever is wrong with the message", async () => {
+    const { length } = lines;
+    const key = randomUUID();
+    await invoke([
+      record(`{"v":1,"apiKey":"${key}"`),
+      record(message({ apiKey: key })),
+      record(message({ apiKey: [key] })),
+    ]);
+    const written = lines.slice(length);
+    expect(written).toHaveLength(3);
+    expect(written.map((line) => JSON.parse(line).correlationId)).not.toContain(undefined);
+    expect(written.join("")).not.toContain(key);
+  });
+});
+
+test("every result comes back and no text comes twice, though the host is killed in the middle", async () => {
+  const asked = Array.from({ length: 20 }, () => message());
+  await Promise.all(asked.map((one) => client.put(one, { group: instanceId })));
+  await until(
+    async () =>
+      asked.some(({ id }) => client.replies().some((one) => one.id === id && one.status === "done")) || undefined,
+  );
+  await ingress.killHost();
+  for (const { id, input } of asked) {
+    const { messageId } = await client.reply(id, "done");
+    expect(bob.inbox.messages.filter(({ text }) => text === input.text).map((one) => one.id)).toEqual([messageId]);
+  }
+  // The database has what no queue had.
+  for (const id of unqueued) await client.reply(id, "done");
+});

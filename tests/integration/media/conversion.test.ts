@@ -1,0 +1,216 @@
+import { createHash, randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Phone } from "../../../simulator/index.ts";
+import { type Answer, startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
+import { mp4 } from "../../support/media/mp4.ts";
+import { oggOpus } from "../../support/media/ogg-opus.ts";
+import { png } from "../../support/media/png.ts";
+import { until } from "../../support/until.ts";
+
+let gate: TestGateway;
+let owner: Phone;
+let bob: Phone;
+/** Connected, and one that nobody has linked. */
+let instance: string;
+let unlinked: string;
+const { PATH } = process.env;
+
+const voice = oggOpus(3);
+const film = mp4({ video: "avc1", audio: "mp4a" });
+/** What ffmpeg would have to make over: two channels, and pictures that WhatsApp does not play. */
+const stereo = stereoOf(voice);
+const foreign = mp4({ video: "hvc1" });
+
+beforeAll(async () => {
+  gate = await startTestGateway();
+  owner = await gate.wa.addPhone({ number: "4915550000001", pushName: "Owner" });
+  bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
+  instance = await gate.linked(owner, "gateway");
+  unlinked = await gate.createInstance("gateway");
+  // No ffmpeg: what needs none, and what is said of the rest. `tests/debian` has the other half.
+  process.env.PATH = "";
+});
+afterAll(async () => {
+  if (PATH !== undefined) process.env.PATH = PATH;
+  for (const phone of gate?.wa.phones ?? []) expect(phone.errors).toEqual([]);
+  await gate?.stop();
+});
+
+type Into = "voice" | "video";
+const convert = (into: Into, body: object, id = instance, headers: Record<string, string> = {}): Promise<Answer> =>
+  gate.api("POST", `/api/media/${id}/convert/${into}`, { body, headers });
+const refused = ({ status, body }: Answer) => [status, body.success, body.code];
+const base64 = (bytes: Buffer) => bytes.toString("base64");
+const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
+
+async function upload(bytes: Buffer, id = instance, filename = "my note.oga"): Promise<string> {
+  const body = { size: bytes.length, filename };
+  const ticket = (await gate.api("POST", `/api/whatsapp/${id}/uploads`, { body })).body;
+  const put = await fetch(ticket.url, { method: "PUT", headers: ticket.headers, body: new Uint8Array(bytes) });
+  expect(put.status).toBe(200);
+  return ticket.uploadId;
+}
+
+/** The head page says two channels; its checksum is nobody's concern who does not play it. */
+function stereoOf(mono: Buffer): Buffer {
+  const copy = Buffer.from(mono);
+  copy.writeUInt8(2, copy.indexOf("OpusHead") + 9);
+  return copy;
+}
+
+describe("without ffmpeg, what is as it should be already", () => {
+  test("is answered as a file that can be fetched, sent and converted again", async () => {
+    const answer = await convert("voice", { filePath: await upload(voice) });
+    expect(answer).toMatchObject({
+      status: 200,
+      body: {
+        success: true,
+        message: "Audio converted to Opus",
+        data: {
+          filePath: sha256(voice),
+          fileName: "my note.ogg",
+          mimeType: "audio/ogg; codecs=opus",
+          size: voice.length,
+          duration: 3,
+        },
+      },
+    });
+    const { filePath, url } = answer.body.data;
+    const fetched = await fetch(url);
+    expect(fetched.headers.get("content-type")).toBe("audio/ogg; codecs=opus");
+    expect(fetched.headers.get("content-disposition")).toContain("my%20note.ogg");
+    expect(Buffer.from(await fetched.arrayBuffer()).equals(voice)).toBe(true);
+    const link = await gate.api("GET", `/api/media/${instance}/${filePath}`);
+    expect(link.body.data).toMatchObject({ filePath, size: voice.length, mimeType: "audio/ogg; codecs=opus" });
+    expect((await fetch(link.body.data.url)).status).toBe(200);
+
+    expect((await convert("voice", { filePath })).body.data.filePath).toBe(filePath);
+    const body = { instanceId: instance, to: bob.number, audio: filePath };
+    const sent = (await gate.api("POST", "/api/message/send/voice", { body })).body.data.messageId;
+    const arrived = await bob.waitFor((message) => message.id === sent);
+    expect(arrived).toMatchObject({ kind: "audio", media: { ptt: true, seconds: 3 } });
+    expect(bob.download(arrived).equals(voice)).toBe(true);
+  });
+
+  test("comes in the request itself, as base64 or a data URL, for an instance that is not connected too", async () => {
+    const bare = await convert("voice", { base64: base64(voice), mimeType: "audio/ogg" }, unlinked);
+    expect(bare.body).toMatchObject({ success: true, data: { filePath: sha256(voice), fileName: "file.ogg" } });
+    const data = await convert("video", { base64: `data:video/mp4;base64,${base64(film)}` }, unlinked);
+    expect(data.body).toMatchObject({
+      success: true,
+      message: "Video converted to MP4",
+      data: { filePath: sha256(film), fileName: "file.mp4", mimeType: "video/mp4", size: film.length, duration: 7 },
+    });
+  });
+
+  test("may be the file of a message, by the key that its event tells", async () => {
+    const { id } = await bob.sendMedia(owner.number, "audio", voice, { ptt: true });
+    const [storageKey] = await until(async () => {
+      const rows = await gate.db.sql<{ key: string }[]>`
+        select data->'media'->>'storageKey' as key from events
+        where type = 'media.stored' and data->>'messageId' = ${id}`;
+      return rows.length > 0 ? rows.map((row) => row.key) : undefined;
+    });
+    expect((await convert("voice", { filePath: storageKey })).body.data).toMatchObject({ filePath: sha256(voice) });
+    expect(refused(await convert("voice", { filePath: storageKey }, unlinked))).toEqual([
+      400,
+      false,
+      "media_not_usable",
+    ]);
+  });
+
+  test("is converted once under one Idempotency-Key, which a repeat finds again", async () => {
+    const headers = { "idempotency-key": randomUUID() };
+    const ask = () => convert("voice", { base64: base64(voice) }, instance, headers);
+    const [first, second] = [await ask(), await ask()];
+    expect([first.status, second.status]).toEqual([200, 200]);
+    const rows = await gate.db.sql`
+      select from commands join idempotency_keys k on k.command_id = commands.id where k.key = ${headers["idempotency-key"]}`;
+    expect(rows).toHaveLength(1);
+    const other = await convert("voice", { base64: base64(film) }, instance, headers);
+    expect(refused(other)).toEqual([409, false, "idempotency_conflict"]);
+  });
+});
+
+test("without ffmpeg, anything else is 501 and says how to get it, and the host goes on", async () => {
+  for (const [into, bytes] of [
+    ["voice", stereo],
+    ["voice", film],
+    ["video", foreign],
+  ] as const) {
+    const answer = await convert(into, { base64: base64(bytes) });
+    expect(refused(answer)).toEqual([501, false, "not_supported"]);
+    expect(answer.body.details).toContain("apt-get install ffmpeg");
+  }
+  expect((await convert("voice", { base64: base64(voice) })).status).toBe(200);
+});
+
+describe("what is not a staged file of this instance", () => {
+  test("as a path, a URL or a file itself, is refused with 400", async () => {
+    const names = [
+      "/path/to/audio.mp3",
+      "/etc/passwd",
+      "../../etc/passwd",
+      "file:///etc/passwd",
+      "https://example.com/a.mp3",
+      "concat:/etc/passwd|/etc/hosts",
+      "C:\\audio.mp3",
+      "audio.mp3",
+      "",
+      "media/x/y",
+      `upload/${instance}/../../x`,
+      `upload/${instance}`,
+      `media/${instance}/a/b`,
+      `data:audio/ogg;base64,${base64(voice)}`,
+    ];
+    for (const filePath of names) {
+      const answer = await convert(filePath.length % 2 === 0 ? "voice" : "video", { filePath });
+      expect([filePath, ...refused(answer)]).toEqual([filePath, 400, false, "invalid_request"]);
+      expect(answer.body.details).toContain("filePath: must be what an upload or a conversion has answered");
+    }
+  });
+
+  test("is not found, whether it is somebody else's or nobody's", async () => {
+    const theirs = await upload(voice, unlinked);
+    const full = `upload/${unlinked}/${theirs}`;
+    expect((await convert("voice", { filePath: full }, unlinked)).status).toBe(200);
+    for (const filePath of [
+      theirs,
+      full,
+      "0".repeat(32),
+      `upload/${instance}/${"0".repeat(64)}`,
+      `media/${instance}/x`,
+    ]) {
+      const answer = await convert("voice", { filePath });
+      expect([filePath, ...refused(answer)]).toEqual([filePath, 400, false, "media_not_usable"]);
+      expect(answer.body.details).toBe("this instance has no file under this filePath, or it has expired");
+    }
+    const asked = await Promise.all(
+      [theirs, "0".repeat(32), "x"].map((path) => gate.api("GET", `/api/media/${instance}/${path}`)),
+    );
+    expect(asked.map(({ body }) => body.code)).toEqual(["media_not_usable", "media_not_usable", "invalid_request"]);
+  });
+});
+
+test("what is no file, two files or no sound and no film is 400", async () => {
+  const invalid = [
+    {},
+    { mimeType: "audio/mpeg" },
+    { base64: "" },
+    { base64: "base64-encoded-audio-data!" },
+    { base64: "data:audio/ogg;base64," },
+    { base64: "https://example.com/a.mp3" },
+    { base64: base64(voice), mimeType: "x\r\ny: z" },
+    { base64: base64(voice), filePath: "0".repeat(32) },
+    { base64: base64(Buffer.alloc(4_400_001)) },
+  ];
+  for (const body of invalid) expect(refused(await convert("voice", body))).toEqual([400, false, "invalid_request"]);
+  const playlist = "#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n";
+  for (const bytes of [png(8), Buffer.from("only text"), Buffer.from(playlist), Buffer.from([0])]) {
+    for (const into of ["voice", "video"] as const) {
+      const answer = await convert(into, { base64: base64(bytes), mimeType: "audio/mpeg" });
+      expect(refused(answer)).toEqual([400, false, "media_not_usable"]);
+    }
+  }
+  expect(refused(await convert("video", { base64: base64(voice) }))).toEqual([400, false, "media_not_usable"]);
+});

@@ -1,0 +1,304 @@
+import { createHash } from "node:crypto";
+import { buffer } from "node:stream/consumers";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { MessageMedia } from "../../../core/message/message.sql.ts";
+import { openStorage, type Storage } from "../../../core/storage/index.ts";
+import type { Phone } from "../../../simulator/index.ts";
+import { expectNoComplaints } from "../../support/gateway/complaints.ts";
+import { type LinkedInstance, linkBothDialects } from "../../support/gateway/linked-gateway.ts";
+import { dialects, type RestClient } from "../../support/gateway/rest-client.ts";
+import { type Dialect, startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
+import { png } from "../../support/media/png.ts";
+import { type FileServer, startFileServer } from "../../support/network/file-server.ts";
+import { until } from "../../support/until.ts";
+
+let gate: TestGateway;
+let storage: Storage;
+let files: FileServer;
+let bob: Phone;
+let sides: Record<Dialect, LinkedInstance>;
+const picture = png();
+const large = png(1200);
+
+beforeAll(async () => {
+  gate = await startTestGateway();
+  storage = openStorage(gate.gateway.config);
+  files = await startFileServer({
+    "/picture.png": { body: picture, type: "image/png" },
+    "/large.png": { body: large, type: "image/png" },
+    "/invoice.pdf": { body: picture, type: "application/pdf" },
+    "/photo.jpg": { body: Buffer.from("%PDF-1.7\n%âãÏÓ\n"), type: "image/jpeg" },
+    "/page.png": { body: Buffer.from("<html>no picture</html>"), type: "image/png" },
+    "/empty.png": { type: "image/png" },
+    "/moved.png": { status: 302, location: "/picture.png" },
+    "/inward.png": { status: 302, location: "http://169.254.169.254/latest/meta-data/" },
+    "/broken.png": { status: 500, body: picture, type: "image/png" },
+  });
+  bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
+  sides = await linkBothDialects(gate);
+});
+afterAll(async () => {
+  storage.client.destroy();
+  await files.stop();
+  await gate.stop();
+});
+
+const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
+
+/** The message's media once it is in this state. */
+function mediaOf(id: string, state: MessageMedia["state"]): Promise<MessageMedia> {
+  return until(async () => {
+    const [row] = await gate.db.sql<{ media: MessageMedia | null }[]>`select media from messages where wa_id = ${id}`;
+    return row?.media?.state === state ? row.media : undefined;
+  }, 20_000);
+}
+
+async function stored(key: string): Promise<{ bytes: Buffer; contentType: string }> {
+  const { body, contentType } = await storage.get(key);
+  return { bytes: await buffer(body), contentType };
+}
+
+function eventOf(type: string, id: string) {
+  return until(async () => {
+    const [row] = await gate.db.sql<{ data: Record<string, unknown> }[]>`
+      select data from events where type = ${type} and data->>'messageId' = ${id}`;
+    return row?.data;
+  });
+}
+
+describe.each(dialects)("in the %s dialect", (dialect) => {
+  let owner: Phone;
+  let client: RestClient;
+  beforeAll(() => {
+    ({ owner, client } = sides[dialect]);
+  });
+
+  test.each([
+    ["a small picture", "/picture.png", picture],
+    ["a picture of some megabytes", "/large.png", large],
+    ["a picture behind a redirect", "/moved.png", picture],
+  ])("%s arrives at the phone and rests in storage with the same bytes", async (_name, path, bytes) => {
+    const id = await client.sendImage(bob.number, files.url(path), "풍경 🌄");
+    const arrived = await bob.waitFor((message) => message.id === id);
+    expect(arrived).toMatchObject({ kind: "image", text: "풍경 🌄", media: { mimetype: "image/png" }, copies: 1 });
+    expect(bob.download(arrived).equals(bytes)).toBe(true);
+    const media = await mediaOf(id, "stored");
+    expect(media).toMatchObject({ mimetype: "image/png", size: bytes.length, sha256: sha256(bytes), source: null });
+    const kept = await stored(media.storageKey);
+    expect(kept.bytes.equals(bytes)).toBe(true);
+    expect(kept.contentType).toBe("image/png");
+    expect(await client.shown(bob.number, id, "delivered")).toMatchObject({
+      hasMedia: true,
+      type: "image",
+      body: "풍경 🌄",
+    });
+    const { data } = (await client.told("sent", id)).body;
+    expect(data.media).toMatchObject({ mimetype: "image/png", size: bytes.length, sha256: sha256(bytes) });
+    expect(data.media).not.toHaveProperty("storageKey");
+  });
+
+  test("a picture that comes in rests in storage with the same bytes, and the webhook says that there is one", async () => {
+    const { id } = await bob.sendImage(owner.number, large, { caption: "Смотри", mimetype: "image/png" });
+    const { data } = (await client.told("received", id)).body;
+    expect(data.media).toMatchObject({ mimetype: "image/png", size: large.length, sha256: sha256(large) });
+    if (dialect === "multi-instance")
+      expect(data).toMatchObject({ hasMedia: true, type: "imageMessage", body: "Смотри" });
+    else expect(data.message.imageMessage).toMatchObject({ caption: "Смотри", mimetype: "image/png" });
+    const media = await mediaOf(id, "stored");
+    expect((await stored(media.storageKey)).bytes.equals(large)).toBe(true);
+    expect(media).toMatchObject({ source: null, error: null });
+    expect(await client.shown(bob.number, id, "received")).toMatchObject({
+      hasMedia: true,
+      type: "image",
+      body: "Смотри",
+    });
+    expect(await eventOf("media.stored", id)).toMatchObject({
+      chatId: bob.jid,
+      media: { storageKey: media.storageKey },
+    });
+  });
+
+  test("what is sent as an image must be one, whatever its name and its server say", async () => {
+    for (const path of ["/photo.jpg", "/page.png"]) {
+      const id = await client.sendImage(bob.number, files.url(path));
+      if (dialect === "gateway") {
+        expect((await client.told("failed", id)).body.data.error.code).toBe("media_not_usable");
+        continue;
+      }
+      // Here the caller does not say what it is: it goes as what it is.
+      const arrived = await bob.waitFor((message) => message.id === id);
+      expect(arrived.kind).toBe("document");
+      expect(arrived.media?.mimetype).not.toMatch(/^image/);
+    }
+  });
+
+  test("a picture is a picture, though its name and its server say that it is not", async () => {
+    const id = await client.sendImage(bob.number, files.url("/invoice.pdf"));
+    const arrived = await bob.waitFor((message) => message.id === id);
+    expect(arrived).toMatchObject({ kind: "image", media: { mimetype: "image/png" } });
+    expect(await client.shown(bob.number, id, "delivered")).toMatchObject({ type: "image" });
+  });
+
+  test.each(["/missing.png", "/empty.png", "/broken.png"])(
+    "a file that cannot be had fails the message with the reason, and does not hold up the next: %s",
+    async (path) => {
+      const lost = await client.sendImage(bob.number, files.url(path));
+      const next = await client.sendText(bob.number, `after ${path}`);
+      await bob.waitFor((message) => message.id === next);
+      const { error } = (await client.told("failed", lost)).body.data;
+      expect(error).toEqual({ code: "media_not_usable", details: expect.stringMatching(/status (404|500)|empty/) });
+      expect(await client.shown(bob.number, lost, "failed")).toMatchObject({ fromMe: true });
+    },
+  );
+
+  test("a server that is not there fails the message with the reason", async () => {
+    const lost = await client.sendImage(bob.number, "http://127.0.0.1:1024/x.png");
+    expect((await client.told("failed", lost)).body.data.error.code).toBe("media_not_usable");
+  });
+
+  test.each([
+    "http://10.0.0.1/x.png",
+    "http://169.254.169.254/latest/meta-data/",
+    "http://[::1]/x.png",
+    "http://[::ffff:10.0.0.1]/x.png",
+    "http://0xA.0.0.1/x.png",
+    "http://user:password@127.0.0.1/x.png",
+    "http://127.0.0.1:25/x.png",
+  ])("nothing is fetched from where EGRESS_ALLOW does not reach: %s", async (url) => {
+    const refusal = await client.sendImage(bob.number, url).then(
+      async (id) => (await client.told("failed", id)).body.data.error.code,
+      (error: Error) => error.message,
+    );
+    expect(refusal).toContain("url_not_allowed");
+  });
+
+  test("a redirect does not lead inward", async () => {
+    const lost = await client.sendImage(bob.number, files.url("/inward.png"));
+    expect((await client.told("failed", lost)).body.data.error.code).toBe("url_not_allowed");
+    expect(files.requested).toContain("/inward.png");
+  });
+
+  test("a media host that stumbles once loses nothing, either way", async () => {
+    gate.wa.media.faults.upload.add(500);
+    const id = await client.sendImage(bob.number, files.url("/picture.png"));
+    const arrived = await bob.waitFor((message) => message.id === id);
+    expect(bob.download(arrived).equals(picture)).toBe(true);
+    gate.wa.media.faults.download.add(500);
+    const sent = await bob.sendImage(owner.number, picture, { mimetype: "image/png" });
+    expect((await stored((await mediaOf(sent.id, "stored")).storageKey)).bytes.equals(picture)).toBe(true);
+  });
+});
+
+describe("a file that comes in damaged or not at all", () => {
+  let owner: Phone;
+  let client: RestClient;
+  beforeAll(() => {
+    ({ owner, client } = sides["multi-instance"]);
+  });
+
+  test("is told of with its message, is marked as failed, and is not stored", async () => {
+    const faults = gate.wa.media.faults.download;
+    // So often it is tried.
+    faults.add(404, 3);
+    const gone = await bob.sendImage(owner.number, png());
+    await client.told("received", gone.id);
+    const media = await mediaOf(gone.id, "failed");
+    expect(media.error).toBeTruthy();
+    expect(media.source).toBeNull();
+    expect(await eventOf("media.failed", gone.id)).toMatchObject({ chatId: bob.jid, error: media.error });
+    await expect(storage.get(media.storageKey)).rejects.toThrow();
+    expect(await client.shown(bob.number, gone.id, "received")).toMatchObject({ hasMedia: true });
+  });
+
+  test("is recognised by its hash", async () => {
+    const { put } = gate.wa.media;
+    gate.wa.media.put = (kind, ciphertext) => {
+      const damaged = Buffer.from(ciphertext);
+      damaged[40] = (damaged[40] ?? 0) ^ 1;
+      return put.call(gate.wa.media, kind, damaged);
+    };
+    const damaged = await bob.sendImage(owner.number, png());
+    gate.wa.media.put = put;
+    const media = await mediaOf(damaged.id, "failed");
+    expect(media.error).toContain("damaged");
+    await expect(storage.get(media.storageKey)).rejects.toThrow();
+    const whole = await bob.sendImage(owner.number, picture);
+    expect((await stored((await mediaOf(whole.id, "stored")).storageKey)).bytes.equals(picture)).toBe(true);
+  });
+
+  test.each([
+    ["line breaks", "image/png\r\nx-amz-acl: public-read"],
+    ["letters that no header takes", "그림/사진 🌄"],
+    ["a NUL", "image/\u0000png"],
+    ["no end", `image/${"x".repeat(20_000)}`],
+    ["nothing", ""],
+  ])(
+    "is neither, though a stranger states a type with %s",
+    async (_name, mimetype) => {
+      const bytes = png();
+      const { id } = await bob.sendImage(owner.number, bytes, { mimetype });
+      await client.told("received", id);
+      const media = await mediaOf(id, "stored");
+      expect((await stored(media.storageKey)).bytes.equals(bytes)).toBe(true);
+      const next = await bob.sendImage(owner.number, picture, { mimetype: "image/png" });
+      await mediaOf(next.id, "stored");
+    },
+    30_000,
+  );
+
+  test("names a path of WhatsApp's media host, or is not fetched at all", async () => {
+    const sent = await bob.sendImage(owner.number, png());
+    const image = sent.message.imageMessage;
+    await mediaOf(sent.id, "stored");
+    const before = files.requested.length;
+    for (const directPath of [`@127.0.0.1:${new URL(files.url("/")).port}/picture.png`, ".example.com/x", ""]) {
+      const odd = await bob.sendMessage(
+        owner.number,
+        { imageMessage: { ...image, directPath, url: files.url("/picture.png") } },
+        { type: "media" },
+      );
+      expect((await mediaOf(odd.id, "failed")).error).toContain("no file on WhatsApp's media host");
+    }
+    expect(files.requested.length).toBe(before);
+  });
+});
+
+describe("whoever chooses the id of a message that is there already", () => {
+  const storedOf = (id: string, sender: string) =>
+    until(async () => {
+      const [row] = await gate.db.sql<{ media: MessageMedia }[]>`
+        select media from messages where wa_id = ${id} and sender_id = ${sender}`;
+      return row?.media.state === "stored" ? (await stored(row.media.storageKey)).bytes : undefined;
+    });
+
+  test("does not replace the file of another sender", async () => {
+    const { owner } = sides["multi-instance"];
+    const carol = await gate.wa.addPhone({ number: "4915550000003", pushName: "Carol" });
+    const group = bob.createGroup("Pictures", [owner.number, carol.number]);
+    const [first, second] = [png(), png()];
+    const id = "3EB0AAAAAAAAAAAAAAAA01";
+    await bob.sendImage(group.jid, first, { id });
+    expect((await storedOf(id, bob.jid)).equals(first)).toBe(true);
+    await carol.sendImage(group.jid, second, { id });
+    expect((await storedOf(id, carol.jid)).equals(second)).toBe(true);
+    expect((await storedOf(id, bob.jid)).equals(first)).toBe(true);
+  });
+
+  test("does not replace the file that was sent to them", async () => {
+    const { owner, client } = sides["multi-instance"];
+    const id = await client.sendImage(bob.number, files.url("/picture.png"));
+    await client.told("sent", id);
+    expect((await storedOf(id, "")).equals(picture)).toBe(true);
+    const other = png();
+    await bob.sendImage(owner.number, other, { id });
+    expect((await storedOf(id, bob.jid)).equals(other)).toBe(true);
+    expect((await storedOf(id, "")).equals(picture)).toBe(true);
+  });
+});
+
+test("WhatsApp and the phones report no error", () => {
+  expectNoComplaints(gate.wa);
+  for (const phone of gate.wa.phones) {
+    expect(phone.inbox.duplicates).toBe(0);
+  }
+});

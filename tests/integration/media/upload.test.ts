@@ -1,0 +1,297 @@
+import { createHash, randomBytes } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openStorage, type Storage } from "../../../core/storage/index.ts";
+import type { Phone } from "../../../simulator/index.ts";
+import { type RestClient, restClient } from "../../support/gateway/rest-client.ts";
+import { startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
+import { mp4 } from "../../support/media/mp4.ts";
+import { oggOpus } from "../../support/media/ogg-opus.ts";
+import { png } from "../../support/media/png.ts";
+import { until } from "../../support/until.ts";
+
+let gate: TestGateway;
+let storage: Storage;
+let owner: Phone;
+let bob: Phone;
+let client: RestClient;
+let id: string;
+const { PATH } = process.env;
+
+beforeAll(async () => {
+  gate = await startTestGateway();
+  storage = openStorage(gate.gateway.config);
+  owner = await gate.wa.addPhone({ number: "4915550000010", pushName: "Owner" });
+  bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
+  id = await gate.linked(owner);
+  client = restClient(gate, "multi-instance", id);
+  // No ffmpeg: what then can be sent, and what is said of the rest. `tests/debian` has the other half.
+  process.env.PATH = "";
+});
+afterAll(async () => {
+  if (PATH !== undefined) process.env.PATH = PATH;
+  storage?.client.destroy();
+  await gate?.stop();
+});
+
+const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
+const post = (path: string, body: unknown) => gate.api("POST", `/api/whatsapp/${id}/${path}`, { body });
+
+async function upload(bytes: Buffer, asked: Record<string, unknown> = {}): Promise<string> {
+  const ticket = await post("uploads", { size: bytes.length, ...asked });
+  expect(ticket.status).toBe(201);
+  const { url, method, headers } = ticket.body;
+  const put = await fetch(url, { method, headers, body: new Uint8Array(bytes) });
+  expect(put.status).toBe(200);
+  return ticket.body.uploadId;
+}
+
+async function sendUpload(bytes: Buffer, more: Record<string, unknown> = {}): Promise<string> {
+  const answer = await post("send-media", { phone: bob.number, uploadId: await upload(bytes), ...more });
+  expect(answer).toMatchObject({ status: 200, body: { id: expect.any(String) } });
+  return answer.body.id;
+}
+
+async function sendFile(
+  parts: [string, string | File][],
+  headers: Record<string, string> = {},
+): Promise<{ status: number; body: { id: string; code: string; detail: string } }> {
+  const form = new FormData();
+  for (const [name, value] of parts) form.append(name, value);
+  const answer = await fetch(`${gate.gateway.url}/api/whatsapp/${id}/send-file`, {
+    method: "POST",
+    headers: { "x-api-key": gate.gateway.firstAdmin?.apiKey.key ?? "", ...headers },
+    body: form,
+  });
+  return { status: answer.status, body: (await answer.json()) as { id: string; code: string; detail: string } };
+}
+const fileOf = (bytes: Buffer, name: string, type = "") => new File([new Uint8Array(bytes)], name, { type });
+const arrivedAt = (phone: Phone, messageId: string) => phone.waitFor((message) => message.id === messageId);
+const failure = async (messageId: string) => (await client.told("failed", messageId)).body.data.error;
+
+describe("a file that comes with the request", () => {
+  test("arrives with the same bytes, its caption and the name that the part has, in any writing", async () => {
+    const bytes = randomBytes(100_000);
+    const answer = await sendFile([
+      ["phone", `+${bob.number}`],
+      ["caption", "영수증"],
+      ["filename", ""],
+      ["file", fileOf(bytes, "../папка/отчёт 2026 🧾.bin")],
+    ]);
+    expect(answer.status).toBe(200);
+    const arrived = await arrivedAt(bob, answer.body.id);
+    expect(arrived).toMatchObject({ kind: "document", text: "영수증", media: { fileName: "отчёт 2026 🧾.bin" } });
+    expect(bob.download(arrived).equals(bytes)).toBe(true);
+    const kept = await gate.api("GET", `/api/instances/${id}/messages/${answer.body.id}/media?format=json`);
+    expect(kept.body).toMatchObject({ size: bytes.length, sha256: sha256(bytes), filename: "отчёт 2026 🧾.bin" });
+  });
+
+  test("is shown as what it is, quotes and mentions", async () => {
+    const first = await client.sendText(bob.number, "which one?");
+    await arrivedAt(bob, first);
+    const answer = await sendFile([
+      ["phone", bob.number],
+      ["file", fileOf(png(16), "a.txt", "text/plain")],
+      ["filename", "b.png"],
+      ["quotedMessageId", first],
+      ["mentions", `${bob.number}, ${owner.number}`],
+    ]);
+    const arrived = await arrivedAt(bob, answer.body.id);
+    expect(arrived).toMatchObject({ kind: "image", media: { mimetype: "image/png" }, quotes: { id: first } });
+    expect(arrived.mentions).toHaveLength(2);
+  });
+
+  test("is the same request under the same key, and another file is another", async () => {
+    const headers = { "idempotency-key": "once" };
+    const parts = (bytes: Buffer): [string, string | File][] => [
+      ["phone", bob.number],
+      ["file", fileOf(bytes, "a.bin")],
+    ];
+    const bytes = randomBytes(2000);
+    const [one, two] = [await sendFile(parts(bytes), headers), await sendFile(parts(bytes), headers)];
+    expect(two).toEqual(one);
+    expect(await arrivedAt(bob, one.body.id)).toMatchObject({ copies: 1 });
+    expect((await sendFile(parts(randomBytes(2000)), headers)).body.code).toBe("idempotency_conflict");
+  });
+
+  test("must be one file with something in it and a name that can be shown", async () => {
+    const good = fileOf(Buffer.from("x"), "a.txt");
+    const phone: [string, string] = ["phone", bob.number];
+    for (const parts of [
+      [phone],
+      [phone, ["file", good], ["file", good]],
+      [phone, ["file", "text"]],
+      [phone, ["file", fileOf(Buffer.alloc(0), "a.txt")]],
+      [phone, ["file", good], ["filename", "a\u0007.txt"]],
+      [phone, ["file", good], ["asVoice", "perhaps"]],
+      [["file", good]],
+      [phone, ["phone", bob.number], ["file", good]],
+    ] as [string, string | File][][]) {
+      expect(await sendFile(parts)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+    }
+  });
+
+  test("beyond what a request can carry is refused with the way that is left", async () => {
+    const answer = await sendFile([
+      ["phone", bob.number],
+      ["file", fileOf(Buffer.alloc(4_500_001), "a.bin")],
+    ]);
+    expect(answer).toMatchObject({ status: 413, body: { code: "payload_too_large" } });
+    expect(answer.body.detail).toContain(`/api/whatsapp/${id}/uploads`);
+  });
+});
+
+describe("a file that is uploaded first", () => {
+  test("of some size goes through whole, both ways, to as many as one likes", async () => {
+    const bytes = randomBytes(8_000_000);
+    const uploadId = await upload(bytes, { filename: "сад.bin", contentType: "application/zip" });
+    for (const phone of [bob, owner]) {
+      const { body } = await post("send-media", { phone: phone.number, uploadId });
+      const arrived = await arrivedAt(phone, body.id);
+      expect(arrived.media).toMatchObject({ fileName: "сад.bin", fileLength: bytes.length });
+      expect(phone.download(arrived).equals(bytes)).toBe(true);
+    }
+    const sent = await bob.sendMedia(owner.number, "document", bytes, {
+      fileName: "назад.html",
+      mimetype: "text/html",
+    });
+    const media = await until(async () => {
+      const answer = await gate.api("GET", `/api/instances/${id}/messages/${sent.id}/media?format=json`);
+      expect([200, 404, 409]).toContain(answer.status);
+      return answer.status === 200 ? answer.body : undefined;
+    });
+    expect(media).toMatchObject({ size: bytes.length, sha256: sha256(bytes), filename: "назад.html" });
+    const redirect = await fetch(`${gate.gateway.url}/api/instances/${id}/messages/${sent.id}/media`, {
+      headers: { "x-api-key": gate.gateway.firstAdmin?.apiKey.key ?? "" },
+      redirect: "manual",
+    });
+    expect(redirect.status).toBe(302);
+    const file = await fetch(redirect.headers.get("location") ?? "");
+    // A stranger's page must not be shown as one of ours.
+    expect(file.headers.get("content-disposition")).toMatch(/^attachment; .*%D0%BD/);
+    expect(file.headers.get("content-type")).toBe("text/html");
+    expect(sha256(Buffer.from(await file.arrayBuffer()))).toBe(sha256(bytes));
+  });
+
+  test("has exactly the size that was announced", async () => {
+    const { body } = await post("uploads", { size: 5 });
+    for (const length of [4, 6]) {
+      const headers = { ...body.headers, "content-length": String(length) };
+      const put = await fetch(body.url, { method: "PUT", headers, body: Buffer.alloc(length) });
+      expect(put.status).toBe(403);
+    }
+    for (const size of [0, -1, 1.5, 100 * 2 ** 20 + 1, "5"]) expect((await post("uploads", { size })).status).toBe(400);
+  });
+
+  test("means nothing before it is there, nor for another instance, nor beside a URL", async () => {
+    const { uploadId } = (await post("uploads", { size: 5 })).body;
+    const send = (body: object) => post("send-media", { phone: bob.number, ...body });
+    expect((await send({ uploadId })).body).toMatchObject({ status: 400, code: "media_not_usable" });
+    const other = await gate.createInstance();
+    const elsewhere = (await gate.api("POST", `/api/whatsapp/${other}/uploads`, { body: { size: 5 } })).body;
+    await fetch(elsewhere.url, { method: "PUT", headers: elsewhere.headers, body: "hello" });
+    expect((await send({ uploadId: elsewhere.uploadId })).body.code).toBe("media_not_usable");
+    for (const body of [
+      { uploadId: `../${other}/${elsewhere.uploadId}` },
+      { uploadId: "" },
+      { uploadId, url: "http://127.0.0.1/a" },
+      {},
+    ]) {
+      expect((await send(body)).body).toMatchObject({ status: 400, code: "invalid_request" });
+    }
+  });
+
+  test("goes with its instance", async () => {
+    const other = await gate.createInstance();
+    await storage.put(`upload/${other}/a`, Buffer.from("x"), { contentType: "text/plain" });
+    await gate.api("DELETE", `/api/instances/${other}`);
+    await until(async () => ((await storage.head(`upload/${other}/a`)) ? undefined : true));
+  });
+});
+
+describe("sound and film", () => {
+  test("a voice note of Ogg/Opus goes as it is, with its length", async () => {
+    const bytes = oggOpus(4);
+    const arrived = await arrivedAt(bob, await sendUpload(bytes, { asVoice: true }));
+    const media = { mimetype: "audio/ogg; codecs=opus", ptt: true, seconds: 4 };
+    expect(arrived).toMatchObject({ kind: "audio", media });
+    expect(bob.download(arrived).equals(bytes)).toBe(true);
+    const plain = await arrivedAt(bob, await sendUpload(bytes));
+    expect(plain).toMatchObject({ kind: "audio", media: { ...media, ptt: false } });
+  });
+
+  test("an MP4 that WhatsApp plays goes as a film, with its length and size, though nothing can draw its preview", async () => {
+    const bytes = mp4({ video: "avc1", audio: "mp4a" }, { seconds: 7 });
+    const arrived = await arrivedAt(bob, await sendUpload(bytes, { caption: "look" }));
+    expect(arrived).toMatchObject({ kind: "video", text: "look" });
+    expect(arrived.media).toMatchObject({ mimetype: "video/mp4", seconds: 7, width: 640, height: 360 });
+    expect(bob.download(arrived).equals(bytes)).toBe(true);
+  });
+
+  test("without ffmpeg, other films go as documents, and what was asked to be more says what is missing", async () => {
+    const hevc = mp4({ video: "hvc1", audio: "mp4a" });
+    const arrived = await arrivedAt(bob, await sendUpload(hevc));
+    expect(arrived.kind).toBe("document");
+    expect(bob.download(arrived).equals(hevc)).toBe(true);
+    for (const [bytes, asked] of [
+      [hevc, { type: "video" }],
+      [mp4({ audio: "mp4a" }, { brand: "M4A " }), { asVoice: true }],
+    ] as const) {
+      const { code, details } = await failure(await sendUpload(bytes, asked));
+      expect(code).toBe("not_supported");
+      expect(details).toContain("apt-get install ffmpeg");
+    }
+  });
+
+  test("what is no sound is no voice note, and what is no film no film", async () => {
+    for (const asked of [{ asVoice: true }, { type: "video" }, { type: "audio" }]) {
+      expect((await failure(await sendUpload(png(8), asked))).code).toBe("media_not_usable");
+    }
+    const answer = await post("send-media", {
+      phone: bob.number,
+      uploadId: await upload(png(8)),
+      asVoice: true,
+      type: "image",
+    });
+    expect(answer.body.code).toBe("invalid_request");
+  });
+});
+
+describe("the file of a message", () => {
+  const ask = (messageId: string) => gate.api("GET", `/api/instances/${id}/messages/${messageId}/media?format=json`);
+
+  test("is not there for a message without one, nor for none", async () => {
+    const text = await client.sendText(bob.number, "only words");
+    await arrivedAt(bob, text);
+    for (const messageId of [text, "3EB0NONE", "01a1fe59-4240-70ba-a27b-67df6bf77efc"]) {
+      expect((await ask(messageId)).body).toMatchObject({ status: 404, code: "message_not_found" });
+    }
+    const bad = await gate.api("GET", `/api/instances/${id}/messages/${text}/media?format=xml`);
+    expect(bad.body.code).toBe("invalid_request");
+  });
+
+  test("is waited for while it is fetched, and fetched again when the connection ends in the middle of it", async () => {
+    const bytes = randomBytes(1_000_000);
+    gate.wa.media.faults.download.add("cut");
+    const { id: messageId } = await bob.sendMedia(owner.number, "document", bytes);
+    await client.told("received", messageId);
+    const pending = await ask(messageId);
+    expect(pending.body).toMatchObject({ status: 409, code: "media_not_ready" });
+    expect(Number(pending.headers.get("retry-after"))).toBeGreaterThan(0);
+    const media = await until(async () => {
+      const answer = await ask(messageId);
+      return answer.status === 200 ? answer.body : undefined;
+    });
+    expect(media.sha256).toBe(sha256(bytes));
+  });
+
+  test("is given up when it cannot be had from WhatsApp", async () => {
+    const whole = await bob.sendImage(owner.number, png(8));
+    const imageMessage = { ...whole.message.imageMessage, directPath: "nowhere" };
+    const { id: messageId } = await bob.sendMessage(owner.number, { imageMessage }, { type: "media" });
+    const lost = await until(async () => {
+      const answer = await ask(messageId);
+      return answer.status === 410 ? answer : undefined;
+    });
+    expect(lost.body.code).toBe("media_lost");
+  });
+});

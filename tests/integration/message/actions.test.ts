@@ -1,0 +1,411 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Phone } from "../../../simulator/index.ts";
+import { expectNoComplaints } from "../../support/gateway/complaints.ts";
+import { eventsAbout } from "../../support/gateway/instance-state.ts";
+import {
+  type Body,
+  type LinkedGateway,
+  messageAt,
+  rejectionOf,
+  startLinkedGateway,
+} from "../../support/gateway/linked-gateway.ts";
+import { until } from "../../support/until.ts";
+
+let crew: LinkedGateway;
+let gate: LinkedGateway["gate"];
+let files: LinkedGateway["files"];
+let owner: Phone;
+let bob: Phone;
+let carol: Phone;
+let group: LinkedGateway["group"];
+let instance: string;
+
+beforeAll(async () => {
+  crew = await startLinkedGateway("multi-instance");
+  ({ gate, files, owner, bob, carol, group, instance } = crew);
+});
+afterAll(() => crew?.stop());
+
+const ask = (method: string, path: string, body?: Body) =>
+  gate.api(method, `/api/whatsapp/${instance}/${path}`, body === undefined ? {} : { body });
+
+async function send(to: string, message: string, besides: Body = {}): Promise<string> {
+  const { status, body } = await ask("POST", "send", { phone: to, message, ...besides });
+  if (status !== 200) throw new Error(`refused: ${status} ${JSON.stringify(body)}`);
+  return body.id;
+}
+
+/** Waits until the history of a chat has it, and answers what the history shows. */
+const shown = (chat: string, id: string, fits: (message: Body) => boolean = () => true) =>
+  until(async () => {
+    const { body } = await gate.api("GET", `/api/instances/${instance}/chats/${chat}/messages`);
+    return (body.messages as Body[]).find((message) => message.messageId === id && fits(message));
+  });
+
+const events = (id: string, type?: string) => eventsAbout(gate, instance, id, type);
+
+/** When what came later is known, so is what came before: one instance, one order. */
+async function settled(): Promise<void> {
+  const { id } = await bob.sendText(owner.number, "marker");
+  await shown(bob.number, id);
+}
+
+describe("a quotation and mentions", () => {
+  test("go out to whoever is written to, quoting them or ourselves", async () => {
+    const { id: theirs } = await bob.sendText(owner.number, "shall we?");
+    await shown(bob.number, theirs);
+    const answer = await send(bob.number, "yes, with @4915550000003", {
+      quotedMessageId: theirs,
+      mentions: [`+${carol.number}`],
+    });
+    expect(await messageAt(bob, answer)).toMatchObject({
+      text: "yes, with @4915550000003",
+      quotes: { id: theirs, from: bob.jid, text: "shall we?" },
+      mentions: [carol.jid],
+    });
+    expect(await shown(bob.number, answer)).toMatchObject({ quotedMessageId: theirs, mentions: [carol.jid] });
+    await until(async () => (await events(answer, "message.sent"))[0]);
+    expect(await events(answer, "message.sent")).toMatchObject([
+      { quoted: { messageId: theirs, senderId: bob.jid, body: "shall we?" }, mentions: [carol.jid] },
+    ]);
+    const again = await send(bob.number, "as I said", { quotedMessageId: answer });
+    expect((await messageAt(bob, again)).quotes).toMatchObject({ id: answer, text: "yes, with @4915550000003" });
+  });
+
+  test("in a group name the author of what is quoted", async () => {
+    const { id } = await carol.sendText(group.jid, "who comes?");
+    await shown(group.jid, id);
+    const answer = await send(group.jid, "me", { quotedMessageId: id });
+    expect((await messageAt(bob, answer)).quotes).toEqual({ id, from: carol.lidJid, text: "who comes?" });
+  });
+
+  test("come in with who wrote what is quoted, by phone number", async () => {
+    const ours = await send(bob.number, "a question");
+    const quote = await messageAt(bob, ours);
+    const { id } = await bob.sendText(owner.number, "an answer for @x", { quote, mentions: [owner.lidJid, carol.jid] });
+    expect(await shown(bob.number, id)).toMatchObject({ quotedMessageId: ours });
+    expect((await events(id))[0]).toMatchObject({
+      quoted: { messageId: ours, senderId: owner.jid, body: "a question" },
+      mentions: [owner.lidJid, carol.jid].map((jid) => expect.stringMatching(`${jid}|${owner.jid}`)),
+    });
+  });
+
+  test("a message that is not known, or of another group, cannot be quoted: 404", async () => {
+    const { id } = await carol.sendText(group.jid, "only in the group");
+    await shown(group.jid, id);
+    for (const quotedMessageId of ["3EB0UNKNOWN", id]) {
+      const answer = await ask("POST", "send", { phone: bob.number, message: "?", quotedMessageId });
+      expect(rejectionOf(answer)).toEqual([404, "message_not_found"]);
+    }
+  });
+});
+
+describe("an edit of ours", () => {
+  test("changes the text at the recipient's phone, in the history, and is told of once", async () => {
+    const id = await send(bob.number, "teh text");
+    const arrived = await messageAt(bob, id);
+    const answer = await ask("PUT", `messages/${id}`, { message: "the text" });
+    expect([answer.status, answer.body]).toEqual([200, { success: true }]);
+    await until(async () => arrived.edited || undefined);
+    expect(arrived).toMatchObject({ text: "the text", copies: 1 });
+    expect(await messageAt(owner, id)).toMatchObject({ text: "the text", edited: true });
+    expect(await shown(bob.number, id)).toMatchObject({ content: "the text", editedAt: expect.any(String) });
+    expect(await events(id, "message.edited")).toMatchObject([
+      { chatId: bob.jid, body: "the text", by: owner.jid, fromMe: true },
+    ]);
+  });
+
+  test("changes a caption and leaves the file; who quotes the file quotes its caption", async () => {
+    const { body } = await ask("POST", "send-media", { phone: bob.number, url: files.url("/a.png"), caption: "befor" });
+    const arrived = await messageAt(bob, body.id);
+    expect((await ask("PUT", `messages/${body.id}`, { message: "before" })).status).toBe(200);
+    await until(async () => arrived.edited || undefined);
+    expect(arrived).toMatchObject({ kind: "image", text: "before" });
+    const edit = await bob.waitFor(({ kind, refersTo }) => kind === "edit" && refersTo === body.id);
+    const image = edit.message.protocolMessage?.editedMessage?.imageMessage;
+    expect(Buffer.from(image?.mediaKey ?? []).equals(Buffer.from(arrived.media?.mediaKey ?? []))).toBe(true);
+    const quoting = await ask("POST", "send-media", {
+      phone: bob.number,
+      url: files.url("/a.png"),
+      quotedMessageId: body.id,
+      mentions: [bob.number],
+    });
+    expect(await messageAt(bob, quoting.body.id)).toMatchObject({
+      kind: "image",
+      quotes: { id: body.id, from: owner.jid, text: "before" },
+      mentions: [bob.jid],
+    });
+    await until(async () => (await events(quoting.body.id, "message.sent"))[0]);
+    expect(await events(quoting.body.id, "message.sent")).toMatchObject([
+      { quoted: { messageId: body.id, senderId: owner.jid, body: "before" }, mentions: [bob.jid] },
+    ]);
+  });
+
+  test("reaches a phone that could not decrypt it at first", async () => {
+    const id = await send(bob.number, "before");
+    const arrived = await messageAt(bob, id);
+    gate.wa.device(owner.number).faults.corruptOut.add(true);
+    expect((await ask("PUT", `messages/${id}`, { message: "after" })).status).toBe(200);
+    await until(async () => arrived.edited || undefined);
+    expect(arrived.text).toBe("after");
+  });
+
+  test("is refused when WhatsApp no longer takes it, of others' messages, and of what has no text", async () => {
+    const id = await send(bob.number, "old");
+    await messageAt(bob, id);
+    await shown(bob.number, id, ({ status }) => status !== "pending");
+    await gate.db.sql`update messages set sent_at = now() - interval '16 minutes' where wa_id = ${id} and from_me`;
+    expect(rejectionOf(await ask("PUT", `messages/${id}`, { message: "new" }))).toEqual([409, "too_late"]);
+    const { id: theirs } = await bob.sendText(owner.number, "mine");
+    await shown(bob.number, theirs);
+    expect(rejectionOf(await ask("PUT", `messages/${theirs}`, { message: "x" }))).toEqual([403, "forbidden"]);
+    const reaction = await ask("POST", `messages/${theirs}/reaction`, { reaction: "👍" });
+    expect(rejectionOf(await ask("PUT", `messages/${reaction.body.id}`, { message: "x" }))).toEqual([
+      501,
+      "not_supported",
+    ]);
+    expect((await messageAt(bob, id)).text).toBe("old");
+  });
+
+  test("that WhatsApp refuses says so, and changes nothing here", async () => {
+    const id = await send(bob.number, "stays");
+    await messageAt(bob, id);
+    gate.wa.device(owner.number).faults.ack.add(479);
+    expect(rejectionOf(await ask("PUT", `messages/${id}`, { message: "goes" }))).toEqual([502, "whatsapp_error"]);
+    expect(await shown(bob.number, id)).toMatchObject({ content: "stays", editedAt: null });
+  });
+});
+
+describe("a deletion of ours", () => {
+  test("takes the message away for everyone, and the history says so", async () => {
+    const id = await send(bob.number, "oops");
+    const arrived = await messageAt(bob, id);
+    expect((await ask("DELETE", `messages/${id}`)).body).toEqual({ success: true });
+    await until(async () => arrived.deleted || undefined);
+    expect(await shown(bob.number, id)).toMatchObject({ deleted: true, content: "oops" });
+    expect(await events(id, "message.deleted")).toMatchObject([{ chatId: bob.jid, by: owner.jid, fromMe: true }]);
+    expect(rejectionOf(await ask("DELETE", `messages/${id}`))).toEqual([404, "message_not_found"]);
+    expect(rejectionOf(await ask("PUT", `messages/${id}`, { message: "x" }))).toEqual([404, "message_not_found"]);
+  });
+
+  test("of what others wrote needs a group, and an admin of it", async () => {
+    const { id: direct } = await bob.sendText(owner.number, "not yours");
+    await shown(bob.number, direct);
+    expect(rejectionOf(await ask("DELETE", `messages/${direct}`))).toEqual([403, "forbidden"]);
+    const sent = await carol.sendText(group.jid, "spam");
+    await shown(group.jid, sent.id);
+    expect(rejectionOf(await ask("DELETE", `messages/${sent.id}`))).toEqual([403, "forbidden"]);
+    expect(sent.deleted).toBe(false);
+    group.members.set(owner.account, "admin");
+    expect((await ask("DELETE", `messages/${sent.id}`)).status).toBe(200);
+    await until(async () => ((await messageAt(bob, sent.id)).deleted && sent.deleted) || undefined);
+    expect(await events(sent.id, "message.deleted")).toMatchObject([{ chatId: group.jid, by: owner.jid }]);
+    group.members.set(owner.account, "member");
+  });
+
+  test("says which message it means where chats share an id", async () => {
+    const id = "3EB0CAFECAFECAFECAFE";
+    await bob.sendText(owner.number, "bob's", { id });
+    await carol.sendText(owner.number, "carol's", { id });
+    await Promise.all([shown(bob.number, id), shown(carol.number, id)]);
+    expect(rejectionOf(await ask("POST", `messages/${id}/reaction`, { reaction: "👍" }))).toEqual([
+      400,
+      "invalid_request",
+    ]);
+    const answer = await ask("POST", `messages/${id}/reaction`, { reaction: "👍", phone: carol.number });
+    await messageAt(carol, answer.body.id);
+    expect(carol.sent.get(id)?.reactions).toHaveLength(1);
+    expect(bob.sent.get(id)?.reactions).toEqual([]);
+  });
+});
+
+test("a reaction stands at the message, in the history as a message of its own, and can be taken back", async () => {
+  const sent = await bob.sendText(owner.number, "good news");
+  await shown(bob.number, sent.id);
+  const { body } = await ask("POST", `messages/${sent.id}/reaction`, { reaction: "🎉" });
+  await until(async () => sent.reactions[0]);
+  expect(sent.reactions).toEqual([{ from: owner.jid, emoji: "🎉" }]);
+  expect(await shown(bob.number, body.id)).toMatchObject({ messageType: "reaction", content: "🎉", fromMe: true });
+  expect(await events(body.id, "message.sent")).toMatchObject([{ type: "reaction", body: "🎉", source: "api" }]);
+  const inGroup = await carol.sendText(group.jid, "for all");
+  await shown(group.jid, inGroup.id);
+  await ask("POST", `messages/${inGroup.id}/reaction`, { reaction: "❤️" });
+  await until(async () => inGroup.reactions[0] && (await messageAt(bob, inGroup.id)).reactions[0]);
+  expect((await ask("POST", `messages/${sent.id}/reaction`, { reaction: "" })).status).toBe(200);
+  await until(async () => sent.reactions.length === 0 || undefined);
+});
+
+test("typing is seen by whoever is written to", async () => {
+  for (const state of ["composing", "recording", "paused"]) {
+    expect((await ask("POST", "typing", { phone: bob.number, state })).body).toEqual({ success: true });
+  }
+  expect((await ask("POST", "typing", { phone: group.jid, state: "composing" })).status).toBe(200);
+  await until(async () => (bob.typing.length === 4 ? true : undefined));
+  expect(bob.typing).toMatchObject([
+    { chat: owner.jid, from: owner.jid, state: "composing" },
+    { chat: owner.jid, state: "recording" },
+    { chat: owner.jid, state: "paused" },
+    { chat: group.jid, from: owner.jid, state: "composing" },
+  ]);
+});
+
+test("read marks reach the senders: of the messages that are named, then of all that are left in the chat", async () => {
+  const first = await carol.sendText(owner.number, "one");
+  const rest = [await carol.sendText(owner.number, "two"), await carol.sendText(owner.number, "three")];
+  const inGroup = await carol.sendText(group.jid, "four");
+  for (const { id } of [first, ...rest]) await shown(carol.number, id);
+  await shown(group.jid, inGroup.id);
+  const named = await ask("POST", "read", { messageIds: [first.id, inGroup.id] });
+  expect(named.body).toEqual({ success: true, messages: 2 });
+  for (const { id } of [first, inGroup]) await carol.waitForStatus(id, "read");
+  expect(rest.map(({ status }) => status)).toEqual(["delivered", "delivered"]);
+  const { body } = await ask("POST", "read", { phone: carol.number });
+  expect(body.messages).toBeGreaterThanOrEqual(2);
+  for (const { id } of rest) await carol.waitForStatus(id, "read");
+  expect((await ask("POST", "read", { phone: carol.number })).body.messages).toBe(0);
+});
+
+describe("what others do with their messages", () => {
+  test("an edit and a deletion reach the history and are told of once each, however often they come", async () => {
+    const sent = await bob.sendText(owner.number, "first");
+    await shown(bob.number, sent.id);
+    const edit = await bob.edit(sent, "second");
+    expect(await shown(bob.number, sent.id, ({ content }) => content === "second")).toMatchObject({ deleted: false });
+    const device = gate.wa.device(owner.number);
+    await bob.sender.resend(edit, device, 1, "lid");
+    const revoke = await bob.revoke(sent);
+    await bob.sender.resend(revoke, device, 1, "lid");
+    expect(await shown(bob.number, sent.id, ({ deleted }) => deleted === true)).toMatchObject({ content: "second" });
+    await bob.edit(sent, "third");
+    await settled();
+    expect(await events(sent.id)).toMatchObject([
+      { body: "first" },
+      { body: "second", by: bob.jid, fromMe: false, chatId: bob.jid },
+      { by: bob.jid, fromMe: false, chatId: bob.jid },
+    ]);
+    expect(await shown(bob.number, sent.id)).toMatchObject({ content: "second" });
+  });
+
+  test("what the owner edits or deletes on the phone counts as ours", async () => {
+    const byHand = await owner.sendText(bob.number, "by hand");
+    await shown(bob.number, byHand.id);
+    await owner.edit(byHand, "by foot");
+    await shown(bob.number, byHand.id, ({ content }) => content === "by foot");
+    const ours = await send(bob.number, "by the API");
+    await owner.revoke(await messageAt(owner, ours));
+    await shown(bob.number, ours, ({ deleted }) => deleted === true);
+    expect(await events(byHand.id, "message.edited")).toMatchObject([{ by: owner.jid, fromMe: true }]);
+    expect(await events(ours, "message.deleted")).toMatchObject([{ by: owner.jid, fromMe: true }]);
+  });
+
+  test("nobody edits or deletes what another has written, unless an admin of the group deletes it", async () => {
+    const ours = await send(group.jid, "ours");
+    const sent = await carol.sendText(group.jid, "carol's");
+    await shown(group.jid, sent.id);
+    const asBob = async (id: string, participant?: string) => {
+      const key = { remoteJid: group.jid, id, fromMe: participant === undefined, ...(participant && { participant }) };
+      const edited = { key, type: 14, editedMessage: { conversation: "forged" } };
+      await bob.sendMessage(group.jid, { protocolMessage: edited }, { edit: "1" });
+    };
+    for (const id of [sent.id, ours]) await asBob(id);
+    await asBob(sent.id, carol.lidJid);
+    await asBob(ours, owner.lidJid);
+    const direct = await send(bob.number, "ours alone");
+    await messageAt(bob, direct);
+    await bob.sendMessage(owner.number, { protocolMessage: { key: { id: direct, fromMe: false }, type: 0 } });
+    // Carol is no admin; Bob, who made the group, is.
+    await carol.revoke(await messageAt(carol, ours));
+    await settled();
+    expect(await shown(group.jid, sent.id)).toMatchObject({ content: "carol's", deleted: false });
+    expect(await shown(group.jid, ours)).toMatchObject({ content: "ours", deleted: false });
+    expect(await shown(bob.number, direct)).toMatchObject({ deleted: false });
+    await bob.revoke(await messageAt(bob, sent.id));
+    await bob.revoke(await messageAt(bob, ours));
+    for (const id of [sent.id, ours]) {
+      await shown(group.jid, id, ({ deleted }) => deleted === true);
+      expect(await events(id, "message.deleted")).toMatchObject([{ by: bob.jid, fromMe: false, chatId: group.jid }]);
+    }
+  });
+});
+
+describe("every action", () => {
+  const actions: [string, string, Body | undefined][] = [
+    ["DELETE", "messages/3EB0UNKNOWN", undefined],
+    ["PUT", "messages/3EB0UNKNOWN", { message: "x" }],
+    ["POST", "messages/3EB0UNKNOWN/reaction", { reaction: "👍" }],
+    ["POST", "typing", { phone: "4915550000002", state: "composing" }],
+    ["POST", "read", { messageIds: ["3EB0UNKNOWN"] }],
+  ];
+  let strangersKey: string;
+  let unlinked: string;
+  beforeAll(async () => {
+    const made = await gate.api("POST", "/api/auth/generate-key", { key: null, body: { name: "stranger" } });
+    strangersKey = made.body.data.apiKey;
+    unlinked = await gate.createInstance();
+  });
+
+  test.each(actions)("%s %s is 401 without credentials, 403 for a stranger, 409 when not connected", async (...row) => {
+    const [method, path, body] = row;
+    const options = body === undefined ? {} : { body };
+    const url = `/api/whatsapp/${instance}/${path}`;
+    expect(rejectionOf(await gate.api(method, url, { ...options, key: null }))).toEqual([401, "missing_credentials"]);
+    expect(rejectionOf(await gate.api(method, url, { ...options, key: strangersKey }))).toEqual([403, "forbidden"]);
+    const away = await gate.api(method, `/api/whatsapp/${unlinked}/${path}`, options);
+    expect(rejectionOf(away)).toEqual([409, "instance_not_connected"]);
+  });
+
+  test.each(actions.filter(([, path]) => path !== "typing"))("%s %s of an unknown message is 404", async (...row) => {
+    expect(rejectionOf(await ask(...row))).toEqual([404, "message_not_found"]);
+  });
+
+  const crowd = new Array(101).fill("4915550000003");
+  test.each<[string, string, Body]>([
+    ["PUT", "messages/X", { message: "" }],
+    ["PUT", "messages/X", {}],
+    ["POST", "messages/X/reaction", { reaction: "two words" }],
+    ["POST", "messages/X/reaction", { reaction: "👍👎" }],
+    ["POST", "messages/a b/reaction", { reaction: "👍" }],
+    ["POST", "typing", { phone: "4915550000002", state: "sleeping" }],
+    ["POST", "typing", { phone: "somebody", state: "paused" }],
+    ["POST", "read", {}],
+    ["POST", "read", { messageIds: [] }],
+    ["POST", "send", { phone: "4915550000002", message: "x", mentions: ["120363000000000000@g.us"] }],
+    ["POST", "send", { phone: "4915550000002", message: "x", mentions: crowd }],
+  ])("what makes no sense is 400: %s %s", async (method, path, body) => {
+    expect(rejectionOf(await ask(method, path, body))).toEqual([400, "invalid_request"]);
+  });
+});
+
+test("an action that was under way when the connection ended is done once, and not again after a restart", async () => {
+  const [edited, deleted] = [await send(bob.number, "draft"), await send(bob.number, "to be gone")];
+  await Promise.all([messageAt(bob, edited), messageAt(bob, deleted)]);
+  const before = bob.inbox.messages.length;
+  // Nothing passes any more: the stanzas leave, and are lost with the connection.
+  gate.wa
+    .device(owner.number)
+    .faults.silence(60_000, "cut")
+    .catch(() => undefined);
+  const asked = [ask("PUT", `messages/${edited}`, { message: "final" }), ask("DELETE", `messages/${deleted}`)];
+  await until(async () => {
+    const [row] = await gate.db.sql<{ n: number }[]>`
+      select count(*)::int as n from commands where instance_id = ${instance} and status = 'claimed'`;
+    return row?.n === 2 || undefined;
+  });
+  await gate.api("POST", `/api/instances/${instance}/reconnect`);
+  expect((await Promise.all(asked)).map(({ body }) => body)).toEqual([{ success: true }, { success: true }]);
+  await gate.restart();
+  await gate.status(instance, "connected");
+  await settled();
+  await shown(bob.number, edited, ({ content }) => content === "final");
+  await shown(bob.number, deleted, ({ deleted: gone }) => gone === true);
+  expect(await messageAt(bob, edited)).toMatchObject({ text: "final", edited: true });
+  expect(await messageAt(bob, deleted)).toMatchObject({ deleted: true });
+  const seen = bob.inbox.messages.slice(before).map(({ kind, copies }) => `${kind} ${copies}`);
+  expect(seen.sort()).toEqual(["edit 1", "revoke 1"]);
+  expect(await events(edited, "message.edited")).toHaveLength(1);
+  expect(await events(deleted, "message.deleted")).toHaveLength(1);
+});
+
+test("WhatsApp and the phones report no error", () => {
+  expectNoComplaints(gate.wa);
+});

@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Phone } from "../../../simulator/index.ts";
+import {
+  type Body,
+  type LinkedGateway,
+  rejectionOf,
+  startLinkedGateway,
+} from "../../support/gateway/linked-gateway.ts";
+import { type Messenger, messenger } from "../../support/gateway/message-api.ts";
+import { until } from "../../support/until.ts";
+
+let crew: LinkedGateway;
+let gate: LinkedGateway["gate"];
+let owner: Phone;
+let bob: Phone;
+let carol: Phone;
+let group: LinkedGateway["group"];
+let instance: string;
+let client: LinkedGateway["client"];
+let ask: Messenger["ask"];
+let send: Messenger["send"];
+let received: Messenger["received"];
+
+beforeAll(async () => {
+  crew = await startLinkedGateway("gateway");
+  ({ gate, owner, bob, carol, group, instance, client } = crew);
+  ({ ask, send, received } = messenger(crew));
+});
+afterAll(() => crew?.stop());
+
+describe("to a chat", () => {
+  test("seen sends the blue ticks for one message, or for all that are unread", async () => {
+    const [first, second, third] = [
+      await received(carol, "first"),
+      await received(carol, "second"),
+      await received(carol, "third"),
+    ];
+    const one = await ask("POST", "seen", { chatId: carol.jid, messageId: first });
+    expect([one.status, one.body.data]).toEqual([200, { chatId: carol.jid, messages: 1 }]);
+    await carol.waitForStatus(first, "read");
+    expect((await ask("POST", "seen", { chatId: carol.number })).body.data.messages).toBe(2);
+    await Promise.all([second, third].map((id) => carol.waitForStatus(id, "read")));
+  });
+
+  test("typing is shown and taken back", async () => {
+    const start = await ask("POST", "typing/start", { chatId: bob.jid });
+    const stop = await ask("POST", "typing/stop", { chatId: bob.jid });
+    expect([start.body.data, stop.body.data]).toEqual([
+      { chatId: bob.jid, typing: true },
+      { chatId: bob.jid, typing: false },
+    ]);
+    await until(async () => bob.typing.length === 2 || undefined);
+    expect(bob.typing.map(({ state }) => state)).toEqual(["composing", "paused"]);
+  });
+});
+
+describe("a message", () => {
+  test("gets a reaction, and loses it again", async () => {
+    const arrived = await send("send/text", { message: "like it?" });
+    const body = { chatId: bob.jid, messageId: arrived.id };
+    const answer = await ask("PUT", "reaction", { ...body, emoji: "👍" });
+    expect(answer).toMatchObject({
+      status: 200,
+      body: { data: { messageId: arrived.id, emoji: "👍", reactionId: expect.any(String) } },
+    });
+    await until(async () => arrived.reactions.length > 0 || undefined);
+    expect(arrived.reactions).toEqual([{ from: owner.jid, emoji: "👍" }]);
+    expect((await ask("PUT", "reaction", { ...body, emoji: "" })).status).toBe(200);
+    await until(async () => arrived.reactions.length === 0 || undefined);
+  });
+
+  test("is deleted for everyone", async () => {
+    const arrived = await send("send/text", { message: "oops" });
+    const path = `/api/message/${instance}/${arrived.id}`;
+    const deleted = await gate.api("DELETE", `${path}?chatId=${bob.number}`);
+    expect([deleted.status, deleted.body.data]).toEqual([200, { messageId: arrived.id }]);
+    await until(async () => arrived.deleted || undefined);
+    expect(rejectionOf(await gate.api("DELETE", path))).toEqual([404, "message_not_found"]);
+  });
+
+  test("is starred at the owner's phone, and no longer; in a group with its author", async () => {
+    const starred = (...index: string[]) => owner.appState.get("star", ...index)?.starAction?.starred;
+    const ours = await send("send/text", { message: "remember" });
+    const theirs = await received(carol, "remember, too", group.jid);
+    const star = async (chatId: string, messageId: string, on: boolean) => {
+      const answer = await ask("PUT", "star", { chatId, messageId, star: on });
+      expect([answer.status, answer.body.data]).toEqual([200, { messageId, star: on }]);
+    };
+    await star(bob.jid, ours.id, true);
+    await star(group.jid, theirs, true);
+    expect(starred(bob.jid, ours.id, "1", "0")).toBe(true);
+    expect(starred(group.jid, theirs, "0", carol.jid)).toBe(true);
+    await star(bob.jid, ours.id, false);
+    expect(starred(bob.jid, ours.id, "1", "0")).toBe(false);
+  });
+});
+
+describe("a message that was sent", () => {
+  const edit = (id: string, body: Body) => gate.api("PUT", `/api/message/${instance}/${id}`, { body });
+
+  test("is edited at the recipient's phone and in the history", async () => {
+    const message = await send("send/text", { message: "Helo" });
+    const answer = await edit(message.id, { message: "Hello" });
+    expect([answer.status, answer.body.data]).toEqual([200, { messageId: message.id }]);
+    await until(async () => (message.text === "Hello" && message.edited) || undefined);
+    expect((await client.history(bob.number)).find(({ id }) => id === message.id)?.body).toBe("Hello");
+    expect((await edit(message.id, { message: "Hello!", chatId: bob.number })).status).toBe(200);
+    await until(async () => message.text === "Hello!" || undefined);
+  });
+
+  test("is not edited when it is unknown, another's, or made into nothing", async () => {
+    const { id } = await bob.sendText(owner.number, "mine");
+    await client.told("received", id);
+    expect(rejectionOf(await edit(id, { message: "yours" }))).toEqual([403, "forbidden"]);
+    expect(rejectionOf(await edit("3EB0UNKNOWN", { message: "x" }))).toEqual([404, "message_not_found"]);
+    expect(rejectionOf(await edit(id, { message: "" }))).toEqual([400, "invalid_request"]);
+    expect(rejectionOf(await edit(id, { message: "x", chatId: carol.number }))).toEqual([404, "message_not_found"]);
+  });
+});
+
+test("the chats stand in the order of their newest message, with names and counts, page by page", async () => {
+  const first = await received(carol, "a group's");
+  const last = await received(bob, "the newest of all", group.jid);
+  const page = async (query = "") => (await gate.api("GET", `/api/message/chats/${instance}${query}`)).body;
+  // Of one second, the order is that in which they came.
+  // The names of groups are read beside everything else.
+  const { data, pagination } = await until(async () => {
+    const answer = await page();
+    return answer.data.some((chat: { name: string }) => chat.name === "Crew") ? answer : undefined;
+  });
+  expect(pagination).toEqual({ total: 3, limit: 50, skip: 0, hasMore: false });
+  expect(data.map((chat: { id: string }) => chat.id).sort()).toEqual([bob.jid, carol.jid, group.jid].sort());
+  expect(data.find((chat: { id: string }) => chat.id === group.jid)).toMatchObject({
+    name: "Crew",
+    isGroup: true,
+    messageCount: 2,
+    lastMessage: { messageId: last, type: "text", body: "the newest of all", fromMe: false, status: "received" },
+  });
+  const counted = await client.history(carol.number, 1000);
+  expect(data.find((chat: { id: string }) => chat.id === carol.jid)).toMatchObject({
+    name: "Carol",
+    isGroup: false,
+    messageCount: counted.length,
+    lastMessage: { messageId: first },
+  });
+  const times = data.map((chat: { lastMessage: { timestamp: string } }) => chat.lastMessage.timestamp);
+  expect(times).toEqual([...times].sort().reverse());
+  expect((await page("?limit=1&skip=1")).data).toEqual([data[1]]);
+  expect((await page("?limit=1&skip=2")).pagination).toEqual({ total: 3, limit: 1, skip: 2, hasMore: false });
+  expect(rejectionOf(await gate.api("GET", `/api/message/chats/${instance}?limit=0`))).toEqual([
+    400,
+    "invalid_request",
+  ]);
+});

@@ -1,0 +1,344 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Phone } from "../../../simulator/index.ts";
+import type { InboxMessage } from "../../../simulator/phone/mailbox/inbox.ts";
+import {
+  type Body,
+  type LinkedGateway,
+  rejectionOf,
+  startLinkedGateway,
+} from "../../support/gateway/linked-gateway.ts";
+import { type Messenger, messenger } from "../../support/gateway/message-api.ts";
+import { oggOpus } from "../../support/media/ogg-opus.ts";
+import { png } from "../../support/media/png.ts";
+import { until } from "../../support/until.ts";
+
+let crew: LinkedGateway;
+let gate: LinkedGateway["gate"];
+let files: LinkedGateway["files"];
+let owner: Phone;
+let bob: Phone;
+let carol: Phone;
+let instance: string;
+let client: LinkedGateway["client"];
+let ask: Messenger["ask"];
+let send: Messenger["send"];
+let received: Messenger["received"];
+
+const jpeg = Buffer.concat([Buffer.from([0xff, 0xd8, 0xff, 0xe0]), Buffer.alloc(500, 1)]);
+const page = Buffer.from(`<!doctype html><html><head><title>Its &amp; own</title>
+  <meta content='A page&#39;s "words"' property='og:description'><meta property="og:image" content="/small.jpg">
+  </head></html>`);
+
+beforeAll(async () => {
+  crew = await startLinkedGateway("gateway", {
+    "/page": { body: page, type: "text/html; charset=utf-8" },
+    "/nothing": { body: Buffer.from("<p>no title</p>"), type: "text/html" },
+    "/small.jpg": { body: jpeg, type: "image/jpeg" },
+  });
+  ({ gate, files, owner, bob, carol, instance, client } = crew);
+  ({ ask, send, received } = messenger(crew));
+});
+afterAll(() => crew?.stop());
+
+const place = { latitude: -6.2088, longitude: 106.8456, name: "Jakarta", address: "Jakarta, Indonesia" };
+const card = (name: string) => ({
+  displayName: name,
+  vcard: `BEGIN:VCARD\nVERSION:3.0\nFN:${name}\nTEL:+6281234567890\nEND:VCARD`,
+});
+const poll = { question: "What's your favorite color?", options: ["Red", "Blue", "Green"], selectableCount: 1 };
+const list = {
+  title: "Choose an option",
+  buttonText: "View Options",
+  sections: [{ title: "Section 1", rows: [{ title: "Option 1", description: "Description 1", rowId: "option1" }] }],
+};
+const buttons = {
+  text: "Choose an action",
+  buttons: [
+    { buttonId: "btn1", buttonText: "Button 1" },
+    { buttonId: "btn2", buttonText: "Button 2" },
+  ],
+};
+
+describe("a file by its URL arrives", () => {
+  test("as a document, with its name and caption", async () => {
+    const file = { file: files.url("/a.pdf"), filename: "document.pdf", caption: "Important document" };
+    const arrived = await send("send/file", file);
+    expect(arrived).toMatchObject({
+      kind: "document",
+      text: "Important document",
+      media: { fileName: "document.pdf" },
+    });
+    // A picture, too, if that is asked for.
+    expect(await send("send/file", { file: files.url("/a.png") })).toMatchObject({ media: { fileName: "a.png" } });
+  });
+
+  test("as a film, a picture or a voice note", async () => {
+    const film = await send("send/video", { video: files.url("/a.mp4"), caption: "Check this video!" });
+    expect(film).toMatchObject({ kind: "video", text: "Check this video!", media: { seconds: 7 } });
+    expect(await send("send/image", { image: files.url("/a.png") })).toMatchObject({ kind: "image" });
+    const note = await send("send/voice", { audio: files.url("/a.ogg") });
+    expect(note).toMatchObject({ kind: "audio", media: { ptt: true, seconds: 3 } });
+    await client.told("sent", note.id);
+  });
+
+  test("and just so in the request itself, as a data URL or base64, or by an upload", async () => {
+    const picture = png();
+    const encoded = picture.toString("base64");
+    for (const image of [encoded, `data:image/png;base64,${encoded}`]) {
+      const arrived = await send("send/image", { image, caption: "inline" });
+      expect(arrived).toMatchObject({ kind: "image", text: "inline", media: { mimetype: "image/png" } });
+      expect(bob.download(arrived).equals(picture)).toBe(true);
+    }
+    const ticket = await gate.api("POST", `/api/whatsapp/${instance}/uploads`, {
+      body: { size: picture.length, contentType: "image/png", filename: "up.png" },
+    });
+    const { uploadId, url, headers } = ticket.body;
+    expect((await fetch(url, { method: "PUT", headers, body: new Uint8Array(picture) })).status).toBe(200);
+    expect(await send("send/file", { file: uploadId })).toMatchObject({ media: { fileName: "up.png" } });
+    const note = `data:audio/ogg;base64,${oggOpus(3).toString("base64")}`;
+    expect(await send("send/voice", { audio: note })).toMatchObject({ kind: "audio", media: { ptt: true } });
+    const plain = await send("send/file", { file: "data:text/plain,Hello%20there", filename: "a.txt" });
+    expect(bob.download(plain).toString()).toBe("Hello there");
+    const unknown = await ask("POST", "send/image", { to: bob.jid, image: "0".repeat(32) });
+    expect(rejectionOf(unknown)).toEqual([400, "media_not_usable"]);
+  });
+
+  test("or fails, told by a webhook, when it is not what it shall be", async () => {
+    for (const [kind, field] of [
+      ["send/video", "video"],
+      ["send/voice", "audio"],
+    ] as const) {
+      const answer = await ask("POST", kind, { to: bob.jid, [field]: files.url("/a.pdf") });
+      await client.told("failed", answer.body.data.messageId);
+    }
+  });
+});
+
+describe("a message without a file arrives", () => {
+  const shown = async (id: string, type: string, body: string) => {
+    expect(await client.shown(bob.number, id, "delivered")).toMatchObject({ type, body, fromMe: true });
+    expect((await client.told("sent", id)).body.data).toMatchObject({ chatId: bob.jid, type, source: "api" });
+  };
+
+  test("as a place on the map", async () => {
+    const arrived = await send("send/location", place);
+    expect(arrived.message.locationMessage).toMatchObject({
+      degreesLatitude: -6.2088,
+      degreesLongitude: 106.8456,
+      name: "Jakarta",
+      address: "Jakarta, Indonesia",
+    });
+    await shown(arrived.id, "location", "Jakarta");
+    const bare = await send("send/location", { latitude: 0, longitude: 0 });
+    expect(bare.message.locationMessage).toMatchObject({ degreesLatitude: 0, degreesLongitude: 0 });
+  });
+
+  test("as the card of a contact, or of several", async () => {
+    const one = await send("send/contact", { contacts: [card("John Doe")] });
+    expect(one.message.contactMessage).toMatchObject(card("John Doe"));
+    await shown(one.id, "contact", "John Doe");
+    const two = await send("send/contact", { contacts: [card("John"), card("Jane")] });
+    expect(two.message.contactsArrayMessage?.contacts).toMatchObject([card("John"), card("Jane")]);
+    await shown(two.id, "contact", "");
+  });
+
+  test("as a poll, with the secret under which votes are cast", async () => {
+    const single = await send("send/poll", poll);
+    expect(single.message.pollCreationMessageV3).toMatchObject({
+      name: "What's your favorite color?",
+      options: [{ optionName: "Red" }, { optionName: "Blue" }, { optionName: "Green" }],
+      selectableOptionsCount: 1,
+    });
+    expect(single.message.messageContextInfo?.messageSecret).toHaveLength(32);
+    await shown(single.id, "poll", "What's your favorite color?");
+    const any = await send("send/poll", { ...poll, selectableCount: 0 });
+    expect(any.message.pollCreationMessage).toMatchObject({ selectableOptionsCount: 0 });
+    const [kept] = await gate.db.sql`select proto_type from messages where wa_id = ${any.id}`;
+    expect(kept?.proto_type).toBe("pollCreationMessage");
+  });
+});
+
+test("every kind of message can quote and mention", async () => {
+  const quotedMessageId = await received(bob, "a question");
+  const besides = { quotedMessageId, mentions: [carol.number] };
+  const kinds: [string, Body][] = [
+    ["send/text", { message: "hello" }],
+    ["send/image", { image: files.url("/a.png") }],
+    ["send/file", { file: files.url("/a.pdf") }],
+    ["send/voice", { audio: files.url("/a.ogg") }],
+    ["send/video", { video: files.url("/a.mp4") }],
+    ["send/location", place],
+    ["send/contact", { contacts: [card("John")] }],
+    ["send/contact", { contacts: [card("John"), card("Jane")] }],
+    ["send/poll", poll],
+    ["send/link-preview", { url: "https://example.com", title: "Example Website" }],
+    ["forward", { messageId: quotedMessageId }],
+  ];
+  const check = async (kind: string, body: Body) => {
+    const arrived = await send(kind, { ...body, ...besides });
+    expect([kind, arrived.quotes, arrived.mentions]).toEqual([
+      kind,
+      { id: quotedMessageId, from: bob.jid, text: "a question" },
+      [carol.jid],
+    ]);
+    const answer = await ask("POST", kind, { to: bob.jid, ...body, quotedMessageId: "3EB0UNKNOWN" });
+    expect([kind, ...rejectionOf(answer)]).toEqual([kind, 404, "message_not_found"]);
+  };
+  await Promise.all(kinds.map(([kind, body]) => check(kind, body)));
+});
+
+describe("a link arrives", () => {
+  const previewOf = ({ message }: InboxMessage) => message.extendedTextMessage;
+
+  test("with the preview that was given, and its page is not asked", async () => {
+    const url = files.url("/never");
+    const given = { url, title: "Example Website", description: "This is an example" };
+    const arrived = await send("send/link-preview", { ...given, image: files.url("/small.jpg") });
+    expect(previewOf(arrived)).toMatchObject({
+      text: url,
+      matchedText: url,
+      title: "Example Website",
+      description: "This is an example",
+    });
+    expect(Buffer.from(previewOf(arrived)?.jpegThumbnail ?? []).equals(jpeg)).toBe(true);
+    expect(files.requested).not.toContain("/never");
+    expect(await client.shown(bob.number, arrived.id, "delivered")).toMatchObject({ type: "text", body: url });
+    expect(client.textOf(await client.told("sent", arrived.id))).toBe(url);
+  });
+
+  test("with what its page says of itself where nothing was given", async () => {
+    const arrived = await send("send/link-preview", { url: files.url("/page") });
+    expect(previewOf(arrived)).toMatchObject({ title: "Its & own", description: `A page's "words"` });
+    expect(Buffer.from(previewOf(arrived)?.jpegThumbnail ?? []).equals(jpeg)).toBe(true);
+  });
+
+  test("or fails, told by a webhook, when there is nothing to preview or it must not be looked at", async () => {
+    for (const url of [files.url("/nothing"), files.url("/missing"), "http://169.254.169.254/latest/meta-data/"]) {
+      const answer = await ask("POST", "send/link-preview", { to: bob.jid, url });
+      await client.told("failed", answer.body.data.messageId);
+    }
+  });
+});
+
+describe("a forwarded message", () => {
+  const info = ({ message }: InboxMessage) =>
+    Object.values(message).find((part) => part?.contextInfo)?.contextInfo as Body | undefined;
+
+  test("says what was received or sent, and that it is forwarded, how often", async () => {
+    const theirs = await received(bob, "pass it on");
+    const first = await send("forward", { messageId: theirs }, carol);
+    expect(first).toMatchObject({ kind: "text", text: "pass it on" });
+    expect(info(first)).toMatchObject({ isForwarded: true, forwardingScore: 1 });
+    expect(await client.shown(carol.number, first.id, "delivered")).toMatchObject({ type: "text", body: "pass it on" });
+    expect(client.textOf(await client.told("sent", first.id))).toBe("pass it on");
+    const second = await send("forward", { messageId: first.id, chatId: carol.jid });
+    expect(info(second)).toMatchObject({ isForwarded: true, forwardingScore: 2 });
+  });
+
+  test("brings the file along, whoever had sent it, and after the original is gone from WhatsApp", async () => {
+    const picture = png();
+    const { id } = await bob.sendImage(owner.number, picture, { caption: "look" });
+    await until(async () => {
+      const [row] = await gate.db.sql`select media->>'state' as state from messages where wa_id = ${id}`;
+      return row?.state === "stored" || undefined;
+    });
+    const arrived = await send("forward", { messageId: id }, carol);
+    expect(arrived).toMatchObject({ kind: "image", text: "look" });
+    expect(carol.download(arrived).equals(picture)).toBe(true);
+    expect(info(arrived)).toMatchObject({ isForwarded: true });
+    const note = await send("send/voice", { audio: files.url("/a.ogg") });
+    await client.shown(bob.number, note.id, "delivered");
+    expect(await send("forward", { messageId: note.id }, carol)).toMatchObject({ kind: "audio", media: { ptt: true } });
+  });
+
+  test("must be known, and a text or a file", async () => {
+    expect(rejectionOf(await ask("POST", "forward", { to: bob.jid, messageId: "3EB0UNKNOWN" }))).toEqual([
+      404,
+      "message_not_found",
+    ]);
+    const { id } = await send("send/poll", poll);
+    expect(rejectionOf(await ask("POST", "forward", { to: bob.jid, messageId: id }))).toEqual([501, "not_supported"]);
+    const elsewhere = await received(bob, "of Bob's chat");
+    const answer = await ask("POST", "forward", { to: bob.jid, messageId: elsewhere, chatId: carol.jid });
+    expect(rejectionOf(answer)).toEqual([404, "message_not_found"]);
+  });
+});
+
+describe("what WhatsApp no longer shows", () => {
+  test.each([
+    ["send/list", list],
+    ["send/buttons", buttons],
+  ] as const)("%s is refused with the reason", async (kind, body) => {
+    const answer = await ask("POST", kind, { to: bob.jid, ...body });
+    expect(rejectionOf(answer)).toEqual([501, "not_supported"]);
+    expect(answer.body.details).toContain("no longer shows");
+  });
+});
+
+describe("every endpoint", () => {
+  const to = "4915550000002";
+  const chatId = to;
+  const messageId = "3EB0UNKNOWN";
+  const bodies: [string, string, Body][] = [
+    ["POST", "send/file", { to, file: "https://example.com/a.pdf" }],
+    ["POST", "send/voice", { to, audio: "https://example.com/a.ogg" }],
+    ["POST", "send/video", { to, video: "https://example.com/a.mp4" }],
+    ["POST", "send/location", { to, ...place }],
+    ["POST", "send/contact", { to, contacts: [card("x")] }],
+    ["POST", "send/poll", { to, ...poll }],
+    ["POST", "send/link-preview", { to, url: "https://example.com", title: "x" }],
+    ["POST", "seen", { chatId, messageId }],
+    ["POST", "typing/start", { chatId }],
+    ["POST", "typing/stop", { chatId }],
+    ["PUT", "reaction", { chatId, messageId, emoji: "👍" }],
+    ["PUT", "star", { chatId, messageId, star: true }],
+  ];
+
+  test("answers 409 while the instance is not connected", async () => {
+    const unlinked = await gate.createInstance("gateway");
+    for (const [method, path, body] of [...bodies, ["POST", "forward", { to, messageId }] as const]) {
+      expect([path, ...rejectionOf(await ask(method, path, body, unlinked))]).toEqual([
+        path,
+        409,
+        "instance_not_connected",
+      ]);
+    }
+    const gone = await gate.api("DELETE", `/api/message/${unlinked}/${messageId}`);
+    expect(rejectionOf(gone)).toEqual([409, "instance_not_connected"]);
+  });
+
+  test("about a message that is not known answers 404", async () => {
+    for (const [method, path, body] of bodies.filter(([, , body]) => "messageId" in body)) {
+      expect([path, ...rejectionOf(await ask(method, path, body))]).toEqual([path, 404, "message_not_found"]);
+    }
+  });
+
+  test.each<[string, string, Body]>([
+    ["POST", "send/file", { to, file: "document.pdf" }],
+    ["POST", "send/file", { to, file: "https://example.com/a", caption: 1 }],
+    ["POST", "send/file", { to, file: "data:text/plain;base64,a" }],
+    ["POST", "send/file", { to, file: "data:text/plain;base64," }],
+    ["POST", "send/file", { to, file: "data:text/plain,%" }],
+    ["POST", "send/voice", { to }],
+    ["POST", "send/video", { to: "somebody", video: "https://example.com/a.mp4" }],
+    ["POST", "send/location", { to, latitude: 91, longitude: 0 }],
+    ["POST", "send/location", { to, latitude: "1", longitude: 0 }],
+    ["POST", "send/contact", { to, contacts: [] }],
+    ["POST", "send/contact", { to, contacts: [{ displayName: "x", vcard: "x" }] }],
+    ["POST", "send/poll", { to, question: "?", options: ["a"] }],
+    ["POST", "send/poll", { to, question: "?", options: ["a", " a "] }],
+    ["POST", "send/poll", { to, question: "?", options: ["a", "b"], selectableCount: 3 }],
+    ["POST", "send/link-preview", { to, url: "ftp://example.com/" }],
+    ["POST", "send/link-preview", { to, url: "https://example.com", title: "" }],
+    ["POST", "send/list", { to, title: "x", buttonText: "x", sections: [] }],
+    ["POST", "send/buttons", { to, text: "x", buttons: [{ buttonId: "1" }] }],
+    ["POST", "forward", { to, messageId: "a b" }],
+    ["POST", "seen", { messageId }],
+    ["POST", "typing/start", {}],
+    ["POST", "typing/stop", { chatId: "somebody" }],
+    ["PUT", "reaction", { chatId, messageId, emoji: "two words" }],
+    ["PUT", "star", { chatId, messageId, star: "yes" }],
+  ])("refuses what makes no sense: %s %s", async (method, path, body) => {
+    expect(rejectionOf(await ask(method, path, body))).toEqual([400, "invalid_request"]);
+  });
+});

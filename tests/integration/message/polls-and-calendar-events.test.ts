@@ -1,0 +1,399 @@
+import { randomBytes } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Phone } from "../../../simulator/index.ts";
+import type { InboxMessage } from "../../../simulator/phone/mailbox/inbox.ts";
+import { newMessageId } from "../../../simulator/phone/mailbox/message-id.ts";
+import {
+  type Body,
+  type LinkedGateway,
+  messageAt,
+  rejectionOf,
+  startLinkedGateway,
+} from "../../support/gateway/linked-gateway.ts";
+import { type Messenger, messenger } from "../../support/gateway/message-api.ts";
+import type { Answer } from "../../support/gateway/test-gateway.ts";
+import { until } from "../../support/until.ts";
+
+let crew: LinkedGateway;
+let gate: LinkedGateway["gate"];
+let files: LinkedGateway["files"];
+let owner: Phone;
+let bob: Phone;
+let carol: Phone;
+let group: LinkedGateway["group"];
+let instance: string;
+let client: LinkedGateway["client"];
+let send: Messenger["send"];
+
+beforeAll(async () => {
+  crew = await startLinkedGateway("gateway");
+  ({ gate, files, owner, bob, carol, group, instance, client } = crew);
+  ({ send } = messenger(crew));
+});
+afterAll(() => crew?.stop());
+
+/** The document's example; the recipient is ours. */
+const party = {
+  event: "birthday",
+  name: "John's Birthday Party",
+  description: "Come celebrate!",
+  location: "My House",
+  startTime: "2025-12-25T18:00:00.000Z",
+  endTime: "2025-12-25T23:00:00.000Z",
+};
+
+const post = (path: string, body: Body): Promise<Answer> => gate.api("POST", path, { body });
+const postEvent = (body: Body, id = instance) => post(`/api/events/${id}`, body);
+/** The message as it is at Bob's phone. */
+async function arrived(answer: Answer): Promise<InboxMessage> {
+  expect(answer).toMatchObject({ status: 200, body: { success: true, data: { instanceId: instance } } });
+  return await messageAt(bob, answer.body.data.messageId);
+}
+const sendEvent = async (body: Body) => arrived(await postEvent(body));
+const sendPoll = (to: string, selectableCount = 1) =>
+  send("send/poll", { to, question: "Which?", options: ["Red", "Blue", "Green"], selectableCount });
+
+async function tally(id: string, query = "") {
+  const answer = await gate.api("GET", `/api/message/${instance}/${id}/responses${query}`);
+  expect(answer.status).toBe(200);
+  return answer.body.data;
+}
+/** Who chose what: options or answers with the JIDs of those who chose them, others left out. */
+async function chosen(id: string): Promise<Record<string, (string | null)[]>> {
+  const { options, going, notGoing, maybe } = await tally(id);
+  type Voters = { id: string | null }[];
+  const given: [string, Voters][] = options
+    ? options.map(({ name, voters }: { name: string; voters: Voters }) => [name, voters])
+    : Object.entries({ going, notGoing, maybe });
+  return Object.fromEntries(
+    given.filter(([, voters]) => voters.length > 0).map(([name, voters]) => [name, voters.map((one) => one.id)]),
+  );
+}
+/** Webhooks about answers to this poll or event, oldest first. */
+const told = (id: string) =>
+  gate.receiver.deliveries
+    .filter(({ body }) => /^(poll\.voted|event\.answered)$/.test(body.event) && body.data.messageId === id)
+    .map(({ body }) => body);
+const toldTimes = (id: string, times: number) => until(async () => (told(id).length >= times ? told(id) : undefined));
+/** Once this has come, all that was sent before it by the same phone has been dealt with. */
+async function settled(from: Phone, to = owner.number): Promise<void> {
+  const { id } = await from.sendText(to, "settled");
+  await client.told("received", id);
+}
+
+describe("an event", () => {
+  test("arrives with all its fields, as the document's example has them", async () => {
+    const answer = await postEvent({ to: bob.jid, ...party });
+    expect(answer.body).toMatchObject({ data: { to: bob.jid, event: "birthday", messageId: expect.any(String) } });
+    const message = await arrived(answer);
+    expect(message).toMatchObject({
+      kind: "event",
+      event: {
+        name: "John's Birthday Party",
+        description: "Come celebrate!",
+        location: { name: "My House" },
+        startTime: Date.parse(party.startTime) / 1000,
+        endTime: Date.parse(party.endTime) / 1000,
+        canceled: false,
+        extraGuestsAllowed: false,
+      },
+    });
+    const shown = await client.shown(bob.number, message.id, "delivered");
+    expect(shown).toMatchObject({ type: "event", body: party.name, fromMe: true });
+    const { body } = await client.told("sent", message.id);
+    expect(body.data).toMatchObject({
+      type: "event",
+      message: { eventMessage: { caption: party.name, startTime: party.startTime, location: "My House" } },
+    });
+  });
+
+  test.each(["birthday", "appointment", "meeting", "reminder", "custom"])(
+    "may be a %s, which is kept and changes no text of it; nothing but name and start is needed",
+    async (event) => {
+      const message = await sendEvent({
+        to: bob.number,
+        event,
+        name: "Standup",
+        startTime: "2030-01-01T09:00:00+01:00",
+      });
+      expect(message.event).toMatchObject({ name: "Standup", startTime: Date.parse("2030-01-01T08:00:00Z") / 1000 });
+      expect(message.event).toMatchObject({ endTime: undefined, description: undefined, location: undefined });
+      expect(await tally(message.id)).toMatchObject({ type: "event", event, name: "Standup", going: [] });
+    },
+  );
+
+  test("may have a place on the map, guests, a quotation and mentions, in a group too", async () => {
+    const { id } = await bob.sendText(group.jid, "when do we meet?");
+    await client.told("received", id);
+    const message = await sendEvent({
+      to: group.jid,
+      event: "meeting",
+      name: "LinkedGateway meeting",
+      location: { name: "Office", address: "Main St 1", latitude: 52.5, longitude: 13.4 },
+      startTime: "2030-01-01T09:00:00.900Z",
+      endTime: "2030-01-01T09:00:01.000Z",
+      extraGuestsAllowed: true,
+      quotedMessageId: id,
+      mentions: [carol.number],
+    });
+    expect(message).toMatchObject({
+      chat: group.jid,
+      quotes: { id, text: "when do we meet?" },
+      mentions: [carol.jid],
+      event: {
+        location: { name: "Office", address: "Main St 1", latitude: 52.5, longitude: 13.4 },
+        extraGuestsAllowed: true,
+      },
+    });
+  });
+
+  test.each<[string, Body]>([
+    ["no name", { ...party, name: " " }],
+    ["an unknown type", { ...party, event: "wedding" }],
+    ["no start", { ...party, startTime: undefined }],
+    ["a start that is no instant", { ...party, startTime: "tomorrow" }],
+    ["a start without a time zone", { ...party, startTime: "2025-12-25T18:00:00" }],
+    ["an end before the start", { ...party, endTime: "2025-12-25T17:00:00.000Z" }],
+    ["an end with the start", { ...party, endTime: party.startTime }],
+    ["half a position", { ...party, location: { name: "x", latitude: 1 } }],
+    ["a location without a name", { ...party, location: {} }],
+    ["a recipient that is none", { ...party, to: "somebody" }],
+    ["mentions of a group", { ...party, mentions: ["120363000000000001@g.us"] }],
+  ])("with %s is refused", async (_what, body) => {
+    expect(rejectionOf(await postEvent({ to: bob.jid, ...body }))).toEqual([400, "invalid_request"]);
+  });
+});
+
+describe("answers to an event", () => {
+  test("are told and counted, the last of each person, with whom they bring", async () => {
+    const message = await sendEvent({ to: group.jid, ...party, extraGuestsAllowed: true });
+    const { id } = message;
+    await bob.surveys.answer(message, "maybe");
+    await carol.surveys.answer(await messageAt(carol, id), "notGoing");
+    await toldTimes(id, 2);
+    await bob.surveys.answer(message, "going", { guests: 2 });
+    const webhook = (await toldTimes(id, 3))[2];
+    expect(webhook).toMatchObject({
+      event: "event.answered",
+      instanceId: instance,
+      data: {
+        chatId: group.jid,
+        isGroup: true,
+        participant: bob.jid,
+        phoneNumber: bob.number,
+        lid: bob.lidJid,
+        pushName: "Bob",
+        fromMe: false,
+        name: party.name,
+        answer: "going",
+        guests: 2,
+      },
+    });
+    expect(await tally(id)).toEqual({
+      messageId: id,
+      chatId: group.jid,
+      type: "event",
+      event: "birthday",
+      name: party.name,
+      going: [{ id: bob.jid, guests: 2, respondedAt: expect.any(String) }],
+      notGoing: [{ id: carol.jid, guests: 0, respondedAt: expect.any(String) }],
+      maybe: [],
+    });
+    // What the people see themselves.
+    await until(async () => ((await messageAt(owner, id)).responses.length === 2 ? true : undefined));
+  });
+
+  test("to one that somebody else has sent count too, the owner's on the phone as ours", async () => {
+    const { id } = await bob.surveys.event(owner.number, {
+      name: "Dinner",
+      startTime: 1_900_000_000,
+      location: "Bob's",
+    });
+    expect(await client.shown(bob.number, id, "received")).toMatchObject({ type: "event", body: "Dinner" });
+    await owner.surveys.answer(await messageAt(owner, id), "going");
+    expect((await toldTimes(id, 1))[0].data).toMatchObject({ participant: owner.jid, fromMe: true, answer: "going" });
+    expect(await tally(id)).toMatchObject({ event: null, name: "Dinner", going: [{ id: null }] });
+    await until(async () => (bob.sent.get(id)?.responses.length === 1 ? true : undefined));
+  });
+});
+
+describe("votes", () => {
+  test("are told and counted, the last of each person", async () => {
+    const poll = await sendPoll(group.jid, 2);
+    const { id } = poll;
+    await bob.surveys.vote(poll, ["Red"]);
+    await toldTimes(id, 1);
+    await carol.surveys.vote(await messageAt(carol, id), ["Green", "Red"]);
+    await toldTimes(id, 2);
+    expect(await chosen(id)).toEqual({ Red: [bob.jid, carol.jid], Green: [carol.jid] });
+    await bob.surveys.vote(poll, ["Blue"]);
+    await carol.surveys.vote(await messageAt(carol, id), []);
+    const webhooks = await toldTimes(id, 4);
+    expect(webhooks.map(({ event, data }) => [event, data.participant, data.options]).slice(0, 3)).toEqual([
+      ["poll.voted", bob.jid, ["Red"]],
+      ["poll.voted", carol.jid, ["Red", "Green"]],
+      expect.arrayContaining(["poll.voted"]),
+    ]);
+    expect(webhooks[0].data).toMatchObject({ question: "Which?", chatId: group.jid, fromMe: false, pushName: "Bob" });
+    expect(await tally(id)).toEqual({
+      messageId: id,
+      chatId: group.jid,
+      type: "poll",
+      question: "Which?",
+      selectableCount: 2,
+      options: [
+        { name: "Red", voters: [] },
+        { name: "Blue", voters: [{ id: bob.jid, respondedAt: expect.any(String) }] },
+        { name: "Green", voters: [] },
+      ],
+    });
+    expect((await client.history(group.jid)).filter(({ type }) => /poll/.test(type)).map((one) => one.id)).toEqual([
+      id,
+    ]);
+  });
+
+  test("open whichever of their names the clients had for the two people", async () => {
+    const poll = await sendPoll(bob.jid);
+    const names = ["pn", "lid"] as const;
+    const vote = { Red: "Blue", Blue: "Red" } as const;
+    let option: keyof typeof vote = "Red";
+    let times = 0;
+    for (const addressing of names) {
+      for (const creator of names) {
+        for (const responder of names) {
+          await bob.surveys.vote(poll, [option], { addressing, names: { creator, responder } });
+          await toldTimes(poll.id, ++times);
+          expect(await chosen(poll.id)).toEqual({ [option]: [bob.jid] });
+          option = vote[option];
+        }
+      }
+    }
+  });
+
+  test("that are older than the last one, or say it again, change nothing", async () => {
+    const poll = await sendPoll(bob.jid);
+    const now = Date.now();
+    await bob.surveys.vote(poll, ["Red"], { at: now });
+    await bob.surveys.vote(poll, ["Red"], { at: now });
+    await bob.surveys.vote(poll, ["Green"], { at: now - 1000 });
+    await settled(bob);
+    expect(told(poll.id).map(({ data }) => data.options)).toEqual([["Red"]]);
+    expect(await chosen(poll.id)).toEqual({ Red: [bob.jid] });
+  });
+
+  test("that make no sense count as nothing, and stop nothing", async () => {
+    const poll = await sendPoll(bob.jid);
+    const key = { remoteJid: owner.jid, id: poll.id, fromMe: false };
+    const { vote } = (await bob.surveys.vote(poll, ["Purple"])).message.pollUpdateMessage ?? {};
+    await bob.surveys.vote(poll, ["Red", "Blue"]);
+    const broken = { encPayload: Buffer.alloc(40), encIv: Buffer.alloc(12) };
+    for (const message of [
+      { pollUpdateMessage: {} },
+      { pollUpdateMessage: { pollCreationMessageKey: key } },
+      { pollUpdateMessage: { pollCreationMessageKey: key, vote: broken } },
+      { pollUpdateMessage: { pollCreationMessageKey: { ...key, id: "3EB0UNKNOWN" }, vote: vote ?? null } },
+      { encEventResponseMessage: { eventCreationMessageKey: key, ...broken } },
+      { encEventResponseMessage: {} },
+      { pollUpdateMessage: { pollCreationMessageKey: key, vote: { ...broken, encPayload: Buffer.alloc(100_000) } } },
+    ]) {
+      await bob.sendMessage(owner.number, message);
+    }
+    await settled(bob);
+    expect(told(poll.id)).toEqual([]);
+    expect(await chosen(poll.id)).toEqual({});
+    const kinds = new Set((await client.history(bob.number)).map(({ type }) => type));
+    expect([...kinds].filter((type) => /Update|Response/.test(type))).toEqual([]);
+  });
+
+  test("on somebody else's poll count too, after a restart as before it, and while not connected they can be read", async () => {
+    const { id } = await bob.surveys.poll(group.jid, { question: "Where?", options: ["Here", "There"] });
+    expect(await client.shown(group.jid, id, "received")).toMatchObject({ type: "poll", body: "Where?" });
+    const shown = { caption: "Where?", options: ["Here", "There"], selectableCount: 1 };
+    expect((await client.told("received", id)).body.data.message).toEqual({ pollCreationMessageV3: shown });
+    await carol.surveys.vote(await messageAt(carol, id), ["There"]);
+    await toldTimes(id, 1);
+    await gate.restart();
+    await gate.status(instance, "connected");
+    await owner.surveys.vote(await messageAt(owner, id), ["Here"]);
+    expect((await toldTimes(id, 2))[1].data).toMatchObject({ fromMe: true, participant: owner.jid, options: ["Here"] });
+    await until(async () => (bob.sent.get(id)?.responses.length === 2 ? true : undefined));
+    await gate.api("POST", `/api/instances/${instance}/disable`);
+    await gate.status(instance, "disconnected");
+    expect(await chosen(id)).toEqual({ There: [carol.jid], Here: [null] });
+    await gate.api("POST", `/api/instances/${instance}/enable`);
+    await gate.status(instance, "connected");
+  });
+
+  test("count when they come right after their poll, and from who made it", async () => {
+    const poll = await bob.surveys.poll(owner.number, { question: "Now?", options: ["Yes", "No"], selectable: 0 });
+    await bob.surveys.vote(poll, ["No", "Yes"]);
+    expect((await toldTimes(poll.id, 1))[0].data).toMatchObject({ chatId: bob.jid, options: ["Yes", "No"] });
+    expect(await chosen(poll.id)).toEqual({ Yes: [bob.jid], No: [bob.jid] });
+  });
+
+  test("that overtake their poll count when it comes", async () => {
+    const poll = { name: "Early?", options: [{ optionName: "Yes" }, { optionName: "No" }], selectableOptionsCount: 1 };
+    const message = { pollCreationMessageV3: poll, messageContextInfo: { messageSecret: randomBytes(32) } };
+    const earlier = await bob.sendText(owner.number, "as a pattern");
+    const id = newMessageId();
+    await bob.surveys.vote({ ...earlier, id, message }, ["No"]);
+    await settled(bob);
+    expect(told(id)).toEqual([]);
+    await bob.sendMessage(owner.number, message, { id, type: "poll" });
+    expect((await toldTimes(id, 1))[0].data).toMatchObject({ question: "Early?", options: ["No"] });
+    expect(await chosen(id)).toEqual({ No: [bob.jid] });
+  });
+
+  test("are asked for by the id of a poll or an event, of a chat where several have it", async () => {
+    const text = await send("send/text", { message: "x" });
+    for (const id of [text.id, "3EB0UNKNOWN", "a%00b", "%20"]) {
+      const answer = await gate.api("GET", `/api/message/${instance}/${id}/responses`);
+      expect(rejectionOf(answer)).toEqual([404, "message_not_found"]);
+    }
+    const poll = await sendPoll(bob.jid);
+    expect(await tally(poll.id, `?chatId=${bob.number}`)).toMatchObject({ type: "poll", chatId: bob.jid });
+    const elsewhere = await gate.api("GET", `/api/message/${instance}/${poll.id}/responses?chatId=${carol.number}`);
+    expect(rejectionOf(elsewhere)).toEqual([404, "message_not_found"]);
+  });
+});
+
+test("every kind of message can answer to another and mention people, and the phone shows it", async () => {
+  const { id } = await bob.sendText(group.jid, "what do you have?");
+  await client.told("received", id);
+  const poll = { question: "Which?", options: ["a", "b"] };
+  const card = { displayName: "x", vcard: "BEGIN:VCARD\nVERSION:3.0\nFN:x\nEND:VCARD" };
+  const inMessage: [string, Body][] = [
+    ["send/text", { message: "a text" }],
+    ["send/image", { image: files.url("/a.png") }],
+    ["send/file", { file: files.url("/a.pdf") }],
+    ["send/voice", { audio: files.url("/a.ogg") }],
+    ["send/video", { video: files.url("/a.mp4") }],
+    ["send/link-preview", { url: "https://example.com", title: "x" }],
+    ["send/poll", poll],
+    ["send/location", { latitude: 1, longitude: 2 }],
+    ["send/contact", { contacts: [card] }],
+    ["forward", { messageId: id }],
+  ];
+  const besides = { quotedMessageId: id, mentions: [carol.number] };
+  const answers = await Promise.all([
+    ...inMessage.map(([path, body]) =>
+      post(`/api/message/${path}`, { instanceId: instance, to: group.jid, ...body, ...besides }),
+    ),
+    postEvent({ to: group.jid, ...party, ...besides }),
+    post(`/api/groups/${instance}/${group.jid}/message`, { message: "hello", ...besides }),
+  ]);
+  for (const answer of answers) {
+    const { kind, quotes, mentions } = await arrived(answer);
+    expect({ kind, quotes, mentions }).toMatchObject({
+      quotes: { id, text: "what do you have?" },
+      mentions: [carol.jid],
+    });
+  }
+});
+
+test("without a connection an event is not taken and nothing is edited: 409", async () => {
+  const unlinked = await gate.createInstance("gateway");
+  expect(rejectionOf(await postEvent({ to: bob.jid, ...party }, unlinked))).toEqual([409, "instance_not_connected"]);
+  const edit = await gate.api("PUT", `/api/message/${unlinked}/x`, { body: { message: "x" } });
+  expect(rejectionOf(edit)).toEqual([409, "instance_not_connected"]);
+});

@@ -1,0 +1,221 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Phone } from "../../../simulator/index.ts";
+import type { InboxMessage } from "../../../simulator/phone/mailbox/inbox.ts";
+import { routeReceipt } from "../../../simulator/stanza/message/receipt.ts";
+import { node } from "../../../simulator/wire/node.ts";
+import { expectNoComplaints } from "../../support/gateway/complaints.ts";
+import { type LinkedInstance, linkBothDialects } from "../../support/gateway/linked-gateway.ts";
+import { dialects, type RestClient, restClient } from "../../support/gateway/rest-client.ts";
+import { type Dialect, startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
+
+let gate: TestGateway;
+let bob: Phone;
+let carol: Phone;
+let sides: Record<Dialect, LinkedInstance>;
+
+beforeAll(async () => {
+  gate = await startTestGateway();
+  bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
+  carol = await gate.wa.addPhone({ number: "4915550000003", pushName: "Carol" });
+  sides = await linkBothDialects(gate);
+});
+afterAll(async () => {
+  await gate.stop();
+});
+
+/** One receipt for several messages: the first id on the envelope, the others in a list. */
+function receiveBatch(phone: Phone, type: "read" | undefined, messages: readonly InboxMessage[]): void {
+  const [first, ...rest] = messages;
+  if (!first) throw new Error("a receipt needs a message");
+  const items = rest.map((message) => node("item", { id: message.id }));
+  const attrs = { id: first.id, type, to: first.replyTo.to, t: gate.wa.world.seconds };
+  routeReceipt(gate.wa.world, phone, node("receipt", attrs, [node("list", {}, items)]));
+}
+
+/** When a message that was sent after something else is told of, so is what came before: one instance, one order. */
+async function everythingTold(client: RestClient, owner: Phone): Promise<void> {
+  const { id } = await bob.sendText(owner.number, "marker");
+  await client.told("received", id);
+}
+
+async function times(id: string) {
+  const [row] = await gate.db.sql<{ status: string; delivered_at: Date | null; read_at: Date | null }[]>`
+    select status, delivered_at, read_at from messages where wa_id = ${id} and from_me`;
+  return row;
+}
+
+describe.each(dialects)("in the %s dialect", (dialect) => {
+  let owner: Phone;
+  let client: RestClient;
+  beforeAll(() => {
+    ({ owner, client } = sides[dialect]);
+  });
+
+  test("delivered and read reach the message and the webhook, each once, with who and when", async () => {
+    const before = Math.floor(Date.now() / 1000) - 1;
+    const id = await client.sendText(bob.number, "for your eyes");
+    const arrived = await bob.waitFor((message) => message.id === id);
+    const delivered = await client.told("delivered", id);
+    await client.shown(bob.number, id, "delivered");
+    expect((await times(id))?.read_at).toBeNull();
+    bob.markRead(arrived);
+    const read = await client.told("read", id);
+    await client.shown(bob.number, id, "read");
+    for (const { body } of [delivered, read]) {
+      expect(body.data).toMatchObject({ chatId: bob.jid, messageId: id, isGroup: false });
+      expect(body.data.participant).toMatch(/@(s\.whatsapp\.net|lid)$/);
+      expect(body.data.timestamp).toBeGreaterThanOrEqual(before);
+      expect(body.data.timestamp).toBeLessThanOrEqual(Date.now() / 1000 + 1);
+    }
+    const row = await times(id);
+    expect(row?.delivered_at).toBeInstanceOf(Date);
+    expect(row?.read_at?.getTime()).toBeGreaterThanOrEqual(row?.delivered_at?.getTime() ?? Number.POSITIVE_INFINITY);
+    await everythingTold(client, owner);
+    expect(client.allTold(id)).toEqual(["sent", "delivered", "read"]);
+  });
+
+  test("the receipt of the account's own phone is no delivery", async () => {
+    bob.goOffline();
+    const id = await client.sendText(bob.number, "only the own phone has this");
+    await owner.waitFor((message) => message.id === id);
+    await client.shown(bob.number, id, "sent");
+    const { id: marker } = await carol.sendText(owner.number, "marker");
+    await client.told("received", marker);
+    expect(client.allTold(id)).toEqual(["sent"]);
+    bob.goOnline();
+    await client.shown(bob.number, id, "delivered");
+  });
+
+  test("a status never goes back: a delivery that is heard of after the reading changes nothing", async () => {
+    const id = await client.sendText(bob.number, "read before delivered");
+    const arrived = await bob.waitFor((message) => message.id === id);
+    bob.markRead(arrived);
+    await client.told("read", id);
+    const told = client.allTold(id).length;
+    receiveBatch(bob, undefined, [arrived]);
+    receiveBatch(bob, "read", [arrived]);
+    await everythingTold(client, owner);
+    expect(client.allTold(id)).toHaveLength(told);
+    expect((await times(id))?.status).toBe("read");
+  });
+
+  test("one receipt for many messages reaches each of them", async () => {
+    const ids: string[] = [];
+    for (let index = 0; index < 12; index++) ids.push(await client.sendText(bob.number, `${dialect} batch ${index}`));
+    const arrived = await Promise.all(ids.map((id) => bob.waitFor((message) => message.id === id)));
+    receiveBatch(bob, "read", arrived);
+    for (const id of ids) {
+      await client.told("read", id);
+      await client.shown(bob.number, id, "read");
+    }
+  });
+
+  test("a phone that could not decrypt asks again, gets the text, and shows it once", async () => {
+    const before = bob.failures.length;
+    gate.wa.device(owner.number).faults.corruptOut.add(true);
+    const id = await client.sendText(bob.number, "damaged on the way out 🔁");
+    const arrived = await bob.waitFor((message) => message.id === id);
+    expect(arrived).toMatchObject({ text: "damaged on the way out 🔁", copies: 1 });
+    expect(bob.failures.slice(before)).toMatchObject([{ id, from: owner.jid }]);
+    await client.shown(bob.number, id, "delivered");
+    await everythingTold(client, owner);
+    expect(client.allTold(id)).toEqual(["sent", "delivered"]);
+    const next = await client.sendText(bob.number, "and the session is good");
+    await bob.waitFor((message) => message.id === next);
+    expect(bob.failures).toHaveLength(before + 1);
+  });
+
+  test("a text that could not be decrypted here is asked for again, and is told of once", async () => {
+    gate.wa.device(owner.number).faults.corruptIn.add(true);
+    const sent = await bob.sendText(owner.number, "damaged on the way in 🔁");
+    const next = await bob.sendText(owner.number, "right behind it");
+    const delivery = await client.told("received", sent.id);
+    expect(client.textOf(delivery)).toBe("damaged on the way in 🔁");
+    await client.told("received", next.id);
+    await bob.waitForStatus(sent, "delivered");
+    expect(sent.retries).toBe(1);
+    await everythingTold(client, owner);
+    expect(client.allTold(sent.id)).toEqual(["received"]);
+    const rows = await gate.db.sql`select body from messages where wa_id = ${sent.id}`;
+    expect([...rows]).toEqual([{ body: "damaged on the way in 🔁" }]);
+  });
+
+  test("receipts that came while the link was away count", async () => {
+    const id = await client.sendText(bob.number, "read while you were away");
+    const arrived = await bob.waitFor((message) => message.id === id);
+    await client.told("delivered", id);
+    const device = gate.wa.device(owner.number);
+    device.faults.cut();
+    bob.markRead(arrived);
+    await client.told("read", id);
+    await client.shown(bob.number, id, "read");
+    await gate.status(client.instance, "connected");
+  });
+
+  test("receipts for what the owner wrote on the phone count, however soon they come after it", async () => {
+    const device = gate.wa.device(owner.number);
+    device.faults.cut();
+    const { id } = await owner.sendText(bob.number, "by hand, while the link was away");
+    bob.markRead(await bob.waitFor((message) => message.id === id));
+    await client.told("sent", id);
+    await client.shown(bob.number, id, "read", 5_000);
+    await client.told("read", id);
+  });
+
+  test.each([
+    ["notifyDelivery", "delivered"],
+    ["notifyRead", "read"],
+    ["notifySent", "sent"],
+  ] as const)(
+    "an instance that switched %s off is not told of it, and the history shows it all the same",
+    async (flag, what) => {
+      const put = await gate.api("PUT", `/api/instances/${client.instance}`, {
+        body: { webhookSettings: { [flag]: false } },
+      });
+      expect(put.status).toBe(200);
+      const id = await client.sendText(bob.number, `without ${flag}`);
+      bob.markRead(await bob.waitFor((message) => message.id === id));
+      await client.shown(bob.number, id, "read");
+      await everythingTold(client, owner);
+      const all = ["sent", "delivered", "read"] as const;
+      // A reading that comes at once may leave no delivery to tell of.
+      expect(client.allTold(id)).not.toContain(what);
+      for (const other of all.filter((one) => one !== what && one !== "delivered")) {
+        expect(client.allTold(id)).toContain(other);
+      }
+      await gate.api("PUT", `/api/instances/${client.instance}`, { body: { webhookSettings: { [flag]: true } } });
+    },
+  );
+});
+
+test("an instance that switched everything off hears of nothing but its connection", async () => {
+  const owner = await gate.wa.addPhone({ number: "4915550000020" });
+  const off = { notifyReceived: false, notifySent: false, notifyDelivery: false, notifyRead: false };
+  const client = restClient(
+    gate,
+    "multi-instance",
+    await gate.linked(owner, "multi-instance", { webhookSettings: off }),
+  );
+  const id = await client.sendText(bob.number, "quiet");
+  bob.markRead(await bob.waitFor((message) => message.id === id));
+  const { id: received } = await bob.sendText(owner.number, "quiet too");
+  await client.shown(bob.number, id, "read");
+  await client.shown(bob.number, received, "received");
+  await client.request("POST", "logout");
+  await gate.receiver.waitFor(
+    ({ body }) => body.data.instanceId === client.instance && body.event === "connection_closed",
+  );
+  const told = gate.receiver.deliveries.filter(({ body }) => body.data.instanceId === client.instance);
+  expect(new Set(told.map(({ body }) => body.event))).toEqual(
+    new Set(["qr_received", "connection_opened", "connection_closed"]),
+  );
+});
+
+test("WhatsApp and the phones report no error", () => {
+  expectNoComplaints(gate.wa);
+  for (const phone of gate.wa.phones) {
+    // A retry is answered to all devices of the chat, as Baileys does it: phones know the copies by their id.
+    const doubled = phone.inbox.messages.filter((message) => message.copies > 1).map((message) => message.text);
+    expect(doubled.filter((text) => !text?.startsWith("damaged on the way"))).toEqual([]);
+  }
+});

@@ -1,0 +1,215 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Phone } from "../../../simulator/index.ts";
+import { expectNoComplaints } from "../../support/gateway/complaints.ts";
+import { type LinkedInstance, linkBothDialects } from "../../support/gateway/linked-gateway.ts";
+import { dialects, type RestClient } from "../../support/gateway/rest-client.ts";
+import { type Dialect, startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
+import { until } from "../../support/until.ts";
+
+let gate: TestGateway;
+let bob: Phone;
+let sides: Record<Dialect, LinkedInstance>;
+
+beforeAll(async () => {
+  gate = await startTestGateway();
+  bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
+  sides = await linkBothDialects(gate);
+});
+afterAll(async () => {
+  await gate.stop();
+});
+
+const fill = (text: string, bytes: number) => text.repeat(Math.ceil(bytes / Buffer.byteLength(text)));
+const texts = {
+  Korean: "안녕하세요, 스위치보드입니다. ㄱㄴㄷ 각",
+  "Korean in decomposed form": "안녕하세요".normalize("NFD"),
+  Cyrillic: "Съешь же ещё этих мягких французских булок, да выпей чаю. Ґ є ї Ў",
+  "emoji with joiners, skin tones and flags": "👩‍👩‍👧‍👦 🏳️‍🌈 👍🏽 🇰🇷 1️⃣ 🧑🏿‍🚀",
+  "characters that no queue takes": "a\uFFFEb\uFFFFc \u0001\u007F",
+  "right to left with marks": "שלום \u200Fعالم\u200E abc \u202Eقلب\u202C",
+  "combining characters": "Z̶̢̛a̸̡̧l̴̨͝g̵̢͠o̶ e\u0301 n\u0303",
+  "line breaks, tabs and markup": "a\r\nb\tc\n\n<b>&amp;\"'\\n{}%s$1</b>\u2028\u2029",
+  "60 kB of Latin": fill("The quick brown fox jumps over the lazy dog. ", 60_000),
+  "60 kB of Korean": fill("다람쥐 헌 쳇바퀴에 타고파. ", 60_000),
+  "60 kB of emoji": fill("👩‍👩‍👧‍👦🏳️‍🌈", 60_000),
+};
+
+describe.each(dialects)("in the %s dialect", (dialect) => {
+  let owner: Phone;
+  let client: RestClient;
+  beforeAll(() => {
+    ({ owner, client } = sides[dialect]);
+  });
+
+  test.each(Object.entries(texts))("a text goes out as it was given: %s", async (_name, text) => {
+    const id = await client.sendText(bob.number, text);
+    const arrived = await bob.waitFor((message) => message.id === id);
+    expect(arrived).toMatchObject({ text, chat: owner.jid, from: owner.jid, kind: "text", copies: 1 });
+    expect(await client.shown(bob.number, id, "delivered")).toMatchObject({ body: text, fromMe: true, type: "text" });
+    const [row] = await gate.db.sql`select body from messages where wa_id = ${id} and from_me`;
+    expect(row?.body).toBe(text);
+    const sent = await client.told("sent", id);
+    expect(client.textOf(sent)).toBe(text);
+    expect(sent.body.data).toMatchObject({ source: "api", chatId: bob.jid });
+  });
+
+  test.each(Object.entries(texts))("a text comes in as it was written: %s", async (_name, text) => {
+    const { id } = await bob.sendText(owner.number, text);
+    expect(await client.shown(bob.number, id, "received")).toMatchObject({ body: text, fromMe: false, type: "text" });
+    const [row] = await gate.db.sql`select body, sender_id, sender_lid from messages where wa_id = ${id}`;
+    expect(row).toMatchObject({ body: text, sender_id: bob.jid, sender_lid: bob.lidJid });
+    const received = await client.told("received", id);
+    expect(client.textOf(received)).toBe(text);
+    expect(received.body.data).toMatchObject({
+      from: bob.jid,
+      chatId: bob.jid,
+      to: owner.jid,
+      phoneNumber: bob.number,
+      lid: bob.lidJid,
+      pushName: "Bob",
+      isGroup: false,
+    });
+    await bob.waitForStatus(id, "delivered");
+  });
+
+  test.each(["a NUL \u0000 inside", "half of a pair: \uD83D", "\uDC00 the other half", "\u0000"])(
+    "what Postgres cannot store neither goes out broken nor stops what follows: %j",
+    async (odd) => {
+      const id = await client.sendText(bob.number, odd);
+      const next = await client.sendText(bob.number, `after ${JSON.stringify(odd)}`);
+      await bob.waitFor((message) => message.id === next);
+      const arrived = await bob.waitFor((message) => message.id === id);
+      expect(arrived.text?.isWellFormed()).toBe(true);
+      expect(await client.shown(bob.number, id, "delivered")).toMatchObject({ body: arrived.text });
+      expect(client.textOf(await client.told("sent", id))).toBe(arrived.text);
+    },
+  );
+
+  test.each(["a NUL \u0000 inside", "half of a pair: \uD83D", "\u0000"])(
+    "what Postgres cannot store comes in, and does not stop what follows: %j",
+    async (odd) => {
+      const sent = await bob.sendText(owner.number, odd);
+      const next = await bob.sendText(owner.number, `after ${JSON.stringify(odd)}`);
+      await client.told("received", next.id);
+      const text = client.textOf(await client.told("received", sent.id));
+      expect(text.isWellFormed()).toBe(true);
+      expect(await client.shown(bob.number, sent.id, "received")).toMatchObject({ body: text });
+      await bob.waitForStatus(sent, "delivered");
+    },
+  );
+
+  test("texts sent one after another arrive in that order, under the ids that were answered", async () => {
+    const ids: string[] = [];
+    for (let index = 0; index < 50; index++)
+      ids.push(await client.sendText(bob.number, `${dialect} in order ${index}`));
+    await bob.waitFor((message) => message.id === ids.at(-1));
+    const arrived = bob.inbox.messages.filter((message) => message.text?.startsWith(`${dialect} in order `));
+    expect(arrived.map((message) => message.id)).toEqual(ids);
+    expect(arrived.map((message) => message.text)).toEqual(ids.map((_id, index) => `${dialect} in order ${index}`));
+    const history = await until(async () => {
+      const listed = (await client.history(bob.number, 50)).filter((message) => message.status !== "pending");
+      return listed.length === 50 ? listed : undefined;
+    });
+    expect(history.map((message) => message.id)).toEqual(ids.toReversed());
+  });
+
+  test("texts that come in one after another are told of in that order", async () => {
+    const ids: string[] = [];
+    for (let index = 0; index < 50; index++) ids.push((await bob.sendText(owner.number, `told in order ${index}`)).id);
+    await client.told("received", ids.at(-1) ?? "");
+    const rows = await gate.db.sql<{ id: string }[]>`
+      select data->>'messageId' as id from events
+      where instance_id = ${client.instance} and type = 'message.received' and data->>'body' like 'told in order %'
+      order by seq`;
+    expect(rows.map((row) => row.id)).toEqual(ids);
+  });
+
+  test("a request that is repeated under its Idempotency-Key sends one message", async () => {
+    const headers = { "idempotency-key": `once-${dialect}` };
+    const asked = [1, 2, 3, 4].map(() => client.sendText(bob.number, `${dialect} once`, headers));
+    const ids = new Set([...(await Promise.all(asked)), await client.sendText(bob.number, `${dialect} once`, headers)]);
+    expect(ids.size).toBe(1);
+    const after = await client.sendText(bob.number, `${dialect} after once`);
+    await bob.waitFor((message) => message.id === after);
+    const arrived = bob.inbox.messages.filter((message) => message.text === `${dialect} once`);
+    expect(arrived.map(({ id, copies }) => ({ id, copies }))).toEqual([{ id: [...ids][0], copies: 1 }]);
+    await expect(client.sendText(bob.number, "something else", headers)).rejects.toThrow("409");
+  });
+
+  test("a text to a number that is not on WhatsApp fails with the reason, and does not hold up the next", async () => {
+    const nobody = "4915559999999";
+    const lost = await client.sendText(nobody, "hello?");
+    const next = await client.sendText(bob.number, "hello!");
+    await bob.waitFor((message) => message.id === next);
+    const failed = await client.told("failed", lost);
+    expect(failed.body.data.error).toEqual({
+      code: "recipient_not_on_whatsapp",
+      details: expect.stringContaining(nobody),
+    });
+    expect(await client.shown(nobody, lost, "failed")).toMatchObject({ body: "hello?" });
+    expect(client.allTold(lost)).toEqual(["failed"]);
+  });
+
+  test("a text that WhatsApp refuses fails with the code, and does not hold up the next", async () => {
+    gate.wa.device(owner.number).faults.ack.add(463);
+    const lost = await client.sendText(bob.number, "refused");
+    const next = await client.sendText(bob.number, "not refused");
+    await bob.waitFor((message) => message.id === next);
+    const failed = await client.told("failed", lost);
+    expect(failed.body.data.error).toEqual({ code: "whatsapp_error", details: expect.stringContaining("463") });
+    await client.shown(bob.number, lost, "failed");
+  });
+
+  test("what the owner writes on the phone is told of as sent, not as received", async () => {
+    const { id } = await owner.sendText(bob.number, "typed by hand");
+    const sent = await client.told("sent", id);
+    expect(client.textOf(sent)).toBe("typed by hand");
+    expect(sent.body.data).toMatchObject({ source: "phone", chatId: bob.jid });
+    const shown = (await client.history(bob.number)).find((message) => message.id === id);
+    expect(shown).toMatchObject({ fromMe: true, body: "typed by hand" });
+    expect(client.allTold(id)).not.toContain("received");
+  });
+
+  test("what is sent over the API stands on the owner's phone too", async () => {
+    const id = await client.sendText(bob.number, "seen on the phone");
+    const copy = await owner.waitFor((message) => message.id === id);
+    expect(copy).toMatchObject({ fromMe: true, text: "seen on the phone", chat: bob.jid });
+  });
+
+  test("a number may be written as people write it, or as a JID, or as a LID", async () => {
+    const spellings = ["+49 1555 0000-002", "0049 (1555) 0000002", bob.jid, "4915550000002@c.us", bob.lidJid];
+    for (const spelling of spellings) {
+      const id = await client.sendText(spelling, `to ${spelling}`);
+      expect(await bob.waitFor((message) => message.id === id)).toMatchObject({ text: `to ${spelling}` });
+    }
+  });
+});
+
+test("a text that is longer than a queue can carry is whole in the history, and its beginning is told", async () => {
+  const { owner, client } = sides["multi-instance"];
+  for (const text of [fill("0123456789", 300_000), fill("\u0001", 100_000), `${fill("a", 65_535)}👍${fill("b", 10)}`]) {
+    const { id } = await bob.sendText(owner.number, text);
+    const told = client.textOf(await client.told("received", id));
+    expect(told.length).toBeGreaterThan(65_000);
+    expect(text.startsWith(told.replace(/\uFFFD$/, ""))).toBe(true);
+    expect((await client.shown(bob.number, id, "received")).body).toBe(text);
+  }
+});
+
+test("who is addressed by number and not by LID is the same person in the same chat", async () => {
+  const { owner, client } = sides["multi-instance"];
+  for (const addressing of ["pn", "lid"] as const) {
+    const { id } = await bob.sendText(owner.number, `by ${addressing}`, { addressing });
+    const { data } = (await client.told("received", id)).body;
+    expect(data).toMatchObject({ from: bob.jid, chatId: bob.jid, phoneNumber: bob.number });
+    await client.shown(bob.number, id, "received");
+  }
+});
+
+test("WhatsApp and the phones report no error", () => {
+  expectNoComplaints(gate.wa);
+  for (const phone of gate.wa.phones) {
+    expect(phone.failures).toEqual([]);
+    expect(phone.inbox.duplicates).toBe(0);
+  }
+});

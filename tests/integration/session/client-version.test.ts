@@ -1,0 +1,290 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { DEFAULT_CONNECTION_CONFIG } from "@whiskeysockets/baileys";
+import pino from "pino";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import {
+  type ClientVersion,
+  claimLookUp,
+  keepClientVersion,
+  readClientVersion,
+} from "../../../core/client-version/index.ts";
+import { readConfig } from "../../../core/config.ts";
+import { endHost, spawnHost } from "../../../local/gateway/host-process.ts";
+import { prepareWhatsApp } from "../../../session-host/baileys/whatsapp.ts";
+import { startHost } from "../../../session-host/host/start.ts";
+import type { Phone } from "../../../simulator/index.ts";
+import { details } from "../../support/gateway/instance-state.ts";
+import { phoneSeries } from "../../support/gateway/linked-gateway.ts";
+import { startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
+import { until } from "../../support/until.ts";
+
+const builtIn: ClientVersion = DEFAULT_CONNECTION_CONFIG.version;
+const newer = (by: number): ClientVersion => [builtIn[0], builtIn[1], builtIn[2] + by];
+
+type Line = Record<string, unknown> & { level: number; msg: string };
+
+let gate: TestGateway;
+let host: Awaited<ReturnType<typeof startHost>> | undefined;
+let lines: Line[] = [];
+
+beforeAll(async () => {
+  gate = await startTestGateway({ host: "none" });
+});
+afterAll(async () => {
+  await gate.stop();
+});
+
+beforeEach(async () => {
+  lines = [];
+  await gate.db.sql`delete from client_version`;
+  const { versions } = gate.wa.world;
+  versions.minimum = { login: builtIn, link: builtIn };
+  versions.published = newer(1);
+  versions.pageFaults.clear();
+  versions.seen.length = 0;
+  versions.pages = 0;
+});
+afterEach(async () => {
+  await host?.stop();
+  host = undefined;
+  // The next test has instances of its own.
+  await gate.db.sql`update instances set desired = 'stopped'`;
+  expect(gate.wa.unknown).toEqual([]);
+});
+
+/** Ends the session host and starts another one. */
+async function restartHost(env: Record<string, string> = {}): Promise<void> {
+  await host?.stop();
+  host = undefined;
+  // Baileys logs on behalf of sockets that ended with an earlier host.
+  const own: Line[] = [];
+  lines = own;
+  const log = pino({ level: "debug" }, { write: (text: string) => void own.push(JSON.parse(text)) });
+  host = await startHost(readConfig({ ...gate.gateway.env, ...env }), log);
+}
+
+const versions = () => gate.wa.world.versions;
+const seen = (purpose?: string) => versions().seen.filter((one) => !purpose || one.purpose === purpose);
+const logged = (message: string) => until(async () => lines.find(({ msg }) => msg.startsWith(message)));
+const startLine = async () => {
+  const { clientVersion, source } = await logged("client version for WhatsApp");
+  return { clientVersion, source };
+};
+const newPhone = phoneSeries(() => gate.wa, "49155501100");
+
+async function linked(): Promise<{ id: string; owner: Phone }> {
+  const owner = await newPhone();
+  return { id: await gate.linked(owner), owner };
+}
+
+const stored = (version: ClientVersion) =>
+  until(async () => (String(await readClientVersion(gate.db)) === String(version) ? true : undefined));
+
+/** As if the last look-up were hours ago. */
+const letTimePass = () =>
+  gate.db.sql`update client_version set asked_at = asked_at - interval '1 day', found_at = found_at - interval '1 day'`;
+
+const reason = async (id: string) => (await details(gate, id)).statusReason;
+
+test("presents the version that WHATSAPP_VERSION pins, and looks none up", async () => {
+  await restartHost({ WHATSAPP_VERSION: newer(7).join(".") });
+  expect(await startLine()).toEqual({ clientVersion: newer(7).join("."), source: "pinned" });
+  await linked();
+  expect(new Set(seen().map(({ version }) => version))).toEqual(new Set([newer(7).join(".")]));
+  expect([versions().pages, await readClientVersion(gate.db)]).toEqual([0, undefined]);
+});
+
+test("presents the version that WhatsApp publishes, and the next host has it from the start", async () => {
+  await restartHost();
+  expect(await startLine()).toEqual({ clientVersion: builtIn.join("."), source: "built in" });
+  await stored(newer(1));
+  await linked();
+  expect(seen().map(({ purpose, version }) => `${purpose} ${version}`)).toEqual([
+    `link ${newer(1).join(".")}`,
+    `login ${newer(1).join(".")}`,
+  ]);
+  await restartHost();
+  expect(await startLine()).toEqual({ clientVersion: newer(1).join("."), source: "stored" });
+  expect(versions().pages).toBe(1);
+});
+
+test("presents the version in Baileys when the stored one is older", async () => {
+  await keepClientVersion(gate.db, [2, 3000, 1_000_000_000], undefined);
+  await restartHost();
+  expect(await startLine()).toEqual({ clientVersion: builtIn.join("."), source: "built in" });
+});
+
+test("neither a start nor a stop waits for a look-up that hangs", async () => {
+  await keepClientVersion(gate.db, newer(3), undefined);
+  await letTimePass();
+  versions().pageFaults.add("hang");
+  await restartHost();
+  // It gives up only after ten seconds.
+  expect(lines.filter(({ msg }) => msg.startsWith("client version not looked up"))).toEqual([]);
+  expect(await startLine()).toEqual({ clientVersion: newer(3).join("."), source: "stored" });
+  await until(async () => versions().pages || undefined);
+  const began = performance.now();
+  await host?.stop();
+  expect(performance.now() - began).toBeLessThan(8_000);
+  versions().pageFaults.add("hang");
+  await letTimePass();
+  await restartHost();
+  await linked();
+  expect(new Set(seen().map(({ version }) => version))).toEqual(new Set([newer(3).join(".")]));
+});
+
+test("looks up another version when WhatsApp refuses the present one, and the session comes back by itself", async () => {
+  await restartHost();
+  await stored(newer(1));
+  const { id, owner } = await linked();
+  versions().minimum = { login: newer(5), link: newer(5) };
+  versions().published = newer(5);
+  await letTimePass();
+  gate.wa.device(owner.number).faults.cut();
+  await until(async () => seen("login").some(({ refused }) => refused) || undefined);
+  await until(async () => (seen("login").at(-1)?.refused === false ? true : undefined));
+  await gate.status(id, "connected");
+  expect(await reason(id)).toBeNull();
+  expect(seen("login").map(({ version, refused }) => ({ version, refused }))).toEqual([
+    { version: newer(1).join("."), refused: false },
+    { version: newer(1).join("."), refused: true },
+    { version: newer(5).join("."), refused: false },
+  ]);
+  expect(owner.devices).toHaveLength(1);
+});
+
+test("links with a newer version when WhatsApp refuses the present one for linking only", async () => {
+  await restartHost();
+  await stored(newer(1));
+  const { id } = await linked();
+  versions().minimum.link = newer(6);
+  versions().published = newer(6);
+  await letTimePass();
+  await linked();
+  await gate.status(id, "connected");
+  expect(seen("link").map(({ version, refused }) => ({ version, refused }))).toEqual([
+    { version: newer(1).join("."), refused: false },
+    { version: newer(1).join("."), refused: true },
+    { version: newer(6).join("."), refused: false },
+  ]);
+});
+
+test("does not try a refused version again at once, says so, and goes on when there is another one", async () => {
+  await restartHost();
+  await stored(newer(1));
+  versions().minimum = { login: newer(9), link: newer(9) };
+  await letTimePass();
+  const id = await gate.createInstance();
+  const error = await logged("WhatsApp refuses the client version");
+  expect(error).toMatchObject({ level: 50, clientVersion: newer(1).join(".") });
+  expect(error.msg).toContain("set WHATSAPP_VERSION");
+  await sleep(5_000);
+  expect(seen("link")).toHaveLength(1);
+  expect(versions().pages).toBe(2);
+  expect(await details(gate, id)).toMatchObject({ status: "connecting", statusReason: "client_outdated" });
+  const answer = await gate.api("GET", `/api/instances/${id}/qr`);
+  expect(answer.body.detail).toContain("WhatsApp refuses the client version of this gateway");
+  // Another host finds one.
+  await keepClientVersion(gate.db, newer(9), undefined);
+  await gate.qr(id);
+  expect(seen("link").map(({ refused }) => refused)).toEqual([true, false]);
+});
+
+test("reports that WHATSAPP_VERSION pins a version that WhatsApp refuses", async () => {
+  versions().minimum.link = newer(1);
+  await restartHost({ WHATSAPP_VERSION: builtIn.join(".") });
+  await gate.createInstance();
+  const { err } = await logged("WhatsApp refuses the client version");
+  expect((err as { message: string }).message).toBe("WHATSAPP_VERSION pins it");
+  expect(versions().pages).toBe(0);
+});
+
+async function shardsOf(instances: { id: string }[]): Promise<number> {
+  const [row] = await gate.db.sql`
+    select count(distinct shard)::int as n from instances where id = any(${instances.map(({ id }) => id)}::uuid[])`;
+  return Number(row?.n);
+}
+
+test("two hosts share what one has looked up, and look up once when all their instances are refused", async () => {
+  const hosts = [spawnHost(gate.gateway.env), spawnHost(gate.gateway.env)];
+  try {
+    const holders = async () =>
+      (await gate.db.sql`select distinct host from shards where lease_until > now()`).length === 2 || undefined;
+    await until(holders, 30_000);
+    await stored(newer(1));
+    const all = [];
+    // The shard follows from the id, which is random: both hosts must serve some.
+    while (all.length < 6 || (await shardsOf(all)) < 2) all.push(await linked());
+    expect(versions().pages).toBe(1);
+    versions().minimum = { login: newer(2), link: newer(2) };
+    versions().published = newer(2);
+    versions().seen.length = 0;
+    await letTimePass();
+    for (const { owner } of all) gate.wa.device(owner.number).faults.cut();
+    await until(async () => seen("login").filter(({ refused }) => !refused).length === all.length || undefined, 30_000);
+    await Promise.all(all.map(({ id }) => gate.status(id, "connected")));
+    expect(versions().pages).toBe(2);
+    // Each tries the old version once at most.
+    expect(seen("login").filter(({ refused }) => refused).length).toBeLessThanOrEqual(all.length);
+  } finally {
+    await Promise.all(hosts.map((one) => endHost(one)));
+  }
+}, 120_000);
+
+describe("a page that is of no use", () => {
+  const page = (revision: string) => ({ status: 200, body: `{"client_revision":${revision}}` });
+
+  test.each([
+    ["an error", { status: 503, body: String(page("1999999999").body) }],
+    ["no version", { status: 200, body: "<html>not what you think</html>" }],
+    ["a number that is too large", page("99999999999")],
+    ["a number without end", page("9".repeat(400))],
+    ["a version older than the one in Baileys", page("1")],
+  ])("is ignored: %s", async (_name, answer) => {
+    await keepClientVersion(gate.db, newer(3), undefined);
+    await letTimePass();
+    versions().pageFaults.add(answer);
+    await restartHost();
+    await logged("client version not looked up");
+    expect(await readClientVersion(gate.db)).toEqual(newer(3));
+    expect(lines.filter(({ level, msg }) => level > 30 && !msg.includes("does not talk to the real"))).toEqual([]);
+  });
+});
+
+test("asks the server in place of WhatsApp, whatever the address, and never the real one", async () => {
+  const { web } = prepareWhatsApp(gate.gateway.config);
+  for (const url of ["https://web.whatsapp.com/x", "https://www.example.com/y", "http://192.0.2.1/z"]) {
+    expect((await fetch(url, web)).status).toBe(426);
+  }
+  const { WHATSAPP_URL, ...rest } = gate.gateway.env;
+  expect(WHATSAPP_URL).toBeDefined();
+  expect(prepareWhatsApp(readConfig(rest)).web).toBeUndefined();
+});
+
+describe("what the fleet keeps", () => {
+  test("is the newest version, unless WhatsApp refuses that one", async () => {
+    const { db } = gate;
+    expect(await keepClientVersion(db, newer(5), undefined)).toEqual(newer(5));
+    expect(await keepClientVersion(db, newer(4), undefined)).toEqual(newer(5));
+    expect(await keepClientVersion(db, newer(4), newer(3))).toEqual(newer(5));
+    expect(await keepClientVersion(db, newer(4), newer(5))).toEqual(newer(4));
+    expect(await keepClientVersion(db, newer(6), newer(4))).toEqual(newer(6));
+    expect(await readClientVersion(db)).toEqual(newer(6));
+  });
+
+  test("is looked up by one host at a time, and not sooner than the pace allows", async () => {
+    const { db } = gate;
+    const claims = async (pace: { askedMs: number; foundMs: number }) => {
+      const all = await Promise.all(Array.from({ length: 20 }, () => claimLookUp(db, pace)));
+      return all.filter(Boolean).length;
+    };
+    expect(await claims({ askedMs: 60_000, foundMs: 0 })).toBe(1);
+    expect(await claims({ askedMs: 60_000, foundMs: 0 })).toBe(0);
+    await db.sql`update client_version set asked_at = asked_at - interval '2 minutes'`;
+    expect(await claims({ askedMs: 60_000, foundMs: 0 })).toBe(1);
+    await keepClientVersion(db, newer(1), undefined);
+    await db.sql`update client_version set asked_at = asked_at - interval '2 minutes'`;
+    expect(await claims({ askedMs: 60_000, foundMs: 60_000 })).toBe(0);
+    expect(await claims({ askedMs: 60_000, foundMs: 0 })).toBe(1);
+  });
+});

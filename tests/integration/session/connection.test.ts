@@ -1,0 +1,144 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openVault } from "../../../core/crypto/index.ts";
+import { createKeyWrapper } from "../../../core/crypto/wrapper.ts";
+import { KeyStore } from "../../../session-host/baileys/key-store.ts";
+import type { Phone } from "../../../simulator/index.ts";
+import { expectNoComplaints } from "../../support/gateway/complaints.ts";
+import { closings, details, exchange, opened, secrets } from "../../support/gateway/instance-state.ts";
+import { linkInstance, phoneSeries } from "../../support/gateway/linked-gateway.ts";
+import { dialects, restClient } from "../../support/gateway/rest-client.ts";
+import { type Dialect, startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
+import { Client } from "../../support/simulator/client.ts";
+import { until } from "../../support/until.ts";
+
+let gate: TestGateway;
+let bob: Phone;
+
+beforeAll(async () => {
+  gate = await startTestGateway();
+  bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
+});
+afterAll(async () => {
+  await gate.stop();
+});
+
+const newPhone = phoneSeries(() => gate.wa, "49155502000");
+
+const linked = async (dialect: Dialect = "multi-instance") => linkInstance(gate, await newPhone(), dialect);
+
+describe.each(dialects)("in the %s dialect", (dialect) => {
+  test("a cut link comes back by itself, and what was said meanwhile arrives, both ways, in order and once", async () => {
+    const { owner, client } = await linked(dialect);
+    gate.wa.device(owner.number).faults.cut();
+    const coming: string[] = [];
+    for (let index = 0; index < 10; index++) coming.push((await bob.sendText(owner.number, `while away ${index}`)).id);
+    const going: string[] = [];
+    for (let index = 0; index < 10; index++) going.push(await client.sendText(bob.number, `from away ${index}`));
+    for (const id of coming) await client.told("received", id);
+    for (const id of going) expect((await bob.waitFor((message) => message.id === id)).copies).toBe(1);
+    const seen = bob.inbox.messages.filter((message) => going.includes(message.id)).map((message) => message.id);
+    expect(seen).toEqual(going);
+    await opened(gate, client.instance, 2);
+    expect(closings(gate, client.instance)).toMatchObject([{ willReconnect: true }]);
+    for (const id of coming) expect(client.allTold(id)).toEqual(["received"]);
+    await until(async () => gate.wa.device(owner.number).kept.size === 0 || undefined);
+    await gate.status(client.instance, "connected");
+  });
+
+  test("what is sent around a restart arrives in order and once", async () => {
+    const { client } = await linked(dialect);
+    const ids: string[] = [];
+    for (let index = 0; index < 30; index++) {
+      ids.push(await client.sendText(bob.number, `around the restart ${index}`));
+      if (index === 10) void client.request("POST", "restart");
+    }
+    for (const id of ids) expect((await bob.waitFor((message) => message.id === id)).copies).toBe(1);
+    expect(bob.inbox.messages.filter(({ id }) => ids.includes(id)).map(({ id }) => id)).toEqual(ids);
+    await gate.status(client.instance, "connected");
+  });
+
+  test("unlinked while the link was away, it hears of it, and fails what it had accepted meanwhile", async () => {
+    const { owner, client } = await linked(dialect);
+    const device = gate.wa.device(owner.number);
+    device.faults.login.add(503);
+    device.faults.cut();
+    const id = await client.sendText(bob.number, "accepted while away");
+    owner.unlink(device);
+    await gate.status(client.instance, "logged_out");
+    const { error } = (await client.told("failed", id)).body.data;
+    expect(error.code).toBe("instance_not_connected");
+    await client.shown(bob.number, id, "failed");
+    expect(await secrets(gate, client.instance)).toBe(0);
+    expect(bob.inbox.messages.some((message) => message.id === id)).toBe(false);
+  });
+
+  test("a restart over the API needs no new scan", async () => {
+    const { owner, client } = await linked(dialect);
+    expect((await client.request("POST", "restart")).status).toBe(200);
+    await gate.status(client.instance, "connected");
+    expect(owner.devices).toHaveLength(1);
+    expect(gate.wa.device(owner.number).sockets.maximum).toBe(1);
+    await exchange(client, { owner, peer: bob }, "after the restart");
+  });
+});
+
+test("a server that refuses the login for a while is tried again, and no credential is lost", async () => {
+  const { owner, client } = await linked();
+  const { faults } = gate.wa.device(owner.number);
+  faults.login.add(503);
+  faults.login.add(500);
+  faults.cut();
+  await opened(gate, client.instance, 2);
+  await gate.status(client.instance, "connected");
+  expect(owner.devices).toHaveLength(1);
+  await exchange(client, { owner, peer: bob }, "after refusals");
+});
+
+test("whose place another socket takes with the same credentials yields, says so, and does not fight", async () => {
+  const owner = await newPhone();
+  const client = restClient(gate, "multi-instance", await gate.linked(owner));
+  const { config } = gate.gateway;
+  const vault = await openVault(gate.db, await createKeyWrapper(config));
+  const fail = (error: unknown) => {
+    throw error;
+  };
+  const store = new KeyStore({ db: gate.db, vault, instanceId: client.instance, record: fail, fail });
+  const thief = new Client(gate.wa);
+  Object.assign(thief.creds, await store.loadCreds());
+  await thief.login();
+
+  await gate.status(client.instance, "disconnected");
+  expect(await details(gate, client.instance)).toMatchObject({ status: "disconnected", statusReason: "replaced" });
+  await until(async () => closings(gate, client.instance).length > 0 || undefined);
+  expect(closings(gate, client.instance)).toEqual([{ reason: "replaced", willReconnect: false }]);
+  const device = gate.wa.device(owner.number);
+  const logins = device.sockets.logins;
+  // Longer than the first pause before a reconnect and than the host's look at its instances: nothing may happen in it.
+  await expect(gate.status(client.instance, "connected", 3_500)).rejects.toThrow("no answer");
+  expect(device.sockets.logins).toBe(logins);
+  expect(thief.updates.entries.some((update) => update.connection === "close")).toBe(false);
+  expect(await secrets(gate, client.instance)).toBeGreaterThan(0);
+
+  const thrownOut = thief.next((update) => update.connection === "close");
+  expect((await client.request("POST", "restart")).status).toBe(200);
+  expect((await thrownOut).code).toBe(440);
+  await gate.status(client.instance, "connected");
+  await exchange(client, { owner, peer: bob }, "after the theft");
+  await thief.close();
+});
+
+test("prekeys that run low are replenished before a stranger needs one", async () => {
+  const owner = await newPhone();
+  const client = restClient(gate, "multi-instance", await gate.linked(owner));
+  const { preKeys } = gate.wa.device(owner.number);
+  for (const id of [...preKeys.keys()].slice(4)) preKeys.delete(id);
+  await client.told("received", (await bob.sendText(owner.number, "uses one up")).id);
+  await until(async () => preKeys.size >= 5 || undefined);
+  const stranger = await newPhone();
+  await client.told("received", (await stranger.sendText(owner.number, "with a new one")).id);
+});
+
+test("WhatsApp and the phones report no error", () => {
+  expectNoComplaints(gate.wa);
+  for (const phone of gate.wa.phones) expect(phone.failures).toEqual([]);
+});

@@ -1,0 +1,263 @@
+import { ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readConfig } from "../../../core/config.ts";
+import { openStorage } from "../../../core/storage/index.ts";
+import type { Phone } from "../../../simulator/index.ts";
+import { expectNoComplaints } from "../../support/gateway/complaints.ts";
+import { closings, details, exchange, opened, secrets, typesOfEvents } from "../../support/gateway/instance-state.ts";
+import { linkInstance, phoneSeries } from "../../support/gateway/linked-gateway.ts";
+import { dialects, type RestClient, restClient } from "../../support/gateway/rest-client.ts";
+import { startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
+import { startTcpProxy, type TcpProxy } from "../../support/network/tcp-proxy.ts";
+import { Client } from "../../support/simulator/client.ts";
+import { until } from "../../support/until.ts";
+
+let gate: TestGateway;
+let proxy: TcpProxy;
+let bob: Phone;
+
+beforeAll(async () => {
+  proxy = await startTcpProxy();
+  gate = await startTestGateway({ env: { WHATSAPP_URL: `ws://127.0.0.1:${proxy.port}/ws/chat` } });
+  proxy.target(Number(new URL(gate.wa.url).port));
+  bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
+});
+afterAll(async () => {
+  await gate.stop();
+  await proxy.stop();
+});
+
+const newPhone = phoneSeries(() => gate.wa, "49155501000");
+
+describe.each(dialects)("in the %s dialect", (dialect) => {
+  const nextQr = (client: RestClient, except?: string) =>
+    until(async () => {
+      const { status, body } = await client.request("GET", "qr");
+      const code = status === 200 ? (dialect === "gateway" ? body.data.qrCode : body.qrCode) : undefined;
+      return code && code !== except ? (code as string) : undefined;
+    });
+
+  const linked = async () => linkInstance(gate, await newPhone(), dialect);
+
+  test("a phone scans the QR code; from then on there is none, and restarting 515 shows nowhere", async () => {
+    const owner = await newPhone();
+    const client = restClient(gate, dialect, await gate.createInstance(dialect));
+    const qr = await nextQr(client);
+    expect(qr.split(",").length).toBeGreaterThanOrEqual(4);
+    expect(await details(gate, client.instance)).toMatchObject({ status: "qr", hasQr: true, connectedAt: null });
+    await owner.scanQr(qr);
+    await gate.status(client.instance, "connected");
+    expect(await details(gate, client.instance)).toMatchObject({
+      statusReason: null,
+      hasQr: false,
+      phoneNumber: owner.number,
+    });
+    const after = await client.request("GET", "qr");
+    expect({ status: after.status, code: after.body.code }).toEqual({
+      status: 409,
+      code: "instance_already_connected",
+    });
+    const { data } = (await opened(gate, client.instance)).body;
+    expect(data).toMatchObject({ phoneNumber: owner.number, lid: owner.lidJid });
+    const types = await typesOfEvents(gate, client.instance);
+    expect(types.slice(types.indexOf("connection.update qr"))).toEqual([
+      "connection.update qr",
+      "connection.qr",
+      "connection.update connecting",
+      "connection.update connected",
+      "connection.open",
+    ]);
+    expect(closings(gate, client.instance)).toEqual([]);
+    const { body } = await gate.api("GET", `/api/instances/${client.instance}/activity`);
+    expect(body.logs.map((log: { action: string }) => log.action)).not.toContain("connection_closed");
+    await exchange(client, { owner, peer: bob }, "after the scan");
+  });
+
+  test("the QR code that is answered can be scanned now: none while WhatsApp is away, a new one when it is back", async () => {
+    const owner = await newPhone();
+    const client = restClient(gate, dialect, await gate.createInstance(dialect));
+    const old = await nextQr(client);
+    proxy.cut();
+    try {
+      const answer = await until(async () => {
+        const { status, body } = await client.request("GET", "qr");
+        return status === 200 ? undefined : { status, code: body.code };
+      }, 5_000);
+      expect(answer).toEqual({ status: 404, code: "qr_not_available" });
+    } finally {
+      await proxy.restore();
+    }
+    const fresh = await nextQr(client, old);
+    await expect(owner.scanQr(old)).rejects.toThrow("unknown or has expired");
+    await owner.scanQr(fresh);
+    await gate.status(client.instance, "connected");
+  });
+
+  test("a code that the owner types into the phone links it", async () => {
+    const owner = await newPhone();
+    const client = restClient(gate, dialect, await gate.createInstance(dialect));
+    await nextQr(client);
+    const code = await client.pairingCode(`+${owner.number}`);
+    expect(code).toMatch(/^[A-Z0-9]{4}-?[A-Z0-9]{4}$/);
+    await owner.linkWithCode(code);
+    await gate.status(client.instance, "connected");
+    expect(await details(gate, client.instance)).toMatchObject({ phoneNumber: owner.number });
+    await exchange(client, { owner, peer: bob }, "after the code");
+    await expect(client.pairingCode(owner.number)).rejects.toThrow("409");
+  });
+
+  test("a wrong code links nothing, and the right one still does", async () => {
+    const owner = await newPhone();
+    const client = restClient(gate, dialect, await gate.createInstance(dialect));
+    const code = await client.pairingCode(owner.number);
+    const wrong = code.startsWith("A") ? `B${code.slice(1)}` : `A${code.slice(1)}`;
+    await expect(owner.linkWithCode(wrong)).rejects.toThrow("wrong code");
+    expect(owner.devices).toEqual([]);
+    const again = await client.pairingCode(owner.number);
+    await owner.linkWithCode(again);
+    await gate.status(client.instance, "connected");
+    await exchange(client, { owner, peer: bob }, "after a wrong code");
+  });
+
+  test("a code is answered only when WhatsApp has accepted the request for it", async () => {
+    const client = restClient(gate, dialect, await gate.createInstance(dialect));
+    await expect(client.pairingCode("4915550999999")).rejects.toThrow("502");
+    const owner = await newPhone();
+    await owner.linkWithCode(await client.pairingCode(owner.number));
+    await gate.status(client.instance, "connected");
+  });
+
+  test("the owner unlinks it: it says so, forgets its credentials, stays quiet, and can be linked anew", async () => {
+    const { owner, client } = await linked();
+    await exchange(client, { owner, peer: bob }, "before the unlinking");
+    expect(await secrets(gate, client.instance)).toBeGreaterThan(0);
+    owner.unlink(gate.wa.device(owner.number));
+    await gate.status(client.instance, "logged_out");
+    expect(await details(gate, client.instance)).toMatchObject({ statusReason: "logout", hasQr: false });
+    await until(async () => closings(gate, client.instance).length > 0 || undefined);
+    expect(closings(gate, client.instance)).toEqual([{ reason: "logout", willReconnect: false }]);
+    expect(await secrets(gate, client.instance)).toBe(0);
+    const refused = await gate.api("POST", `/api/whatsapp/${client.instance}/send`, {
+      body: { phone: bob.number, message: "x" },
+    });
+    expect(refused).toMatchObject({
+      status: 409,
+      body: { code: "instance_not_connected", instanceStatus: "logged_out" },
+    });
+    const noQr = await client.request("GET", "qr");
+    expect({ status: noQr.status, code: noQr.body.code }).toEqual({ status: 404, code: "qr_not_available" });
+
+    expect((await client.request("POST", "restart")).status).toBe(200);
+    await owner.scanQr(await nextQr(client));
+    await gate.status(client.instance, "connected");
+    await exchange(client, { owner, peer: bob }, "after the second scan");
+  });
+
+  test("another account may be linked to an instance that was logged out", async () => {
+    const { owner, client } = await linked();
+    owner.unlink(gate.wa.device(owner.number));
+    await gate.status(client.instance, "logged_out");
+    await client.request("POST", "restart");
+    const other = await newPhone();
+    await other.scanQr(await nextQr(client));
+    await gate.status(client.instance, "connected");
+    expect(await details(gate, client.instance)).toMatchObject({ phoneNumber: other.number });
+    await exchange(client, { owner: other, peer: bob }, "of another account");
+  });
+
+  test("a logout over the API tells WhatsApp, forgets the credentials, and is repeatable", async () => {
+    const { owner, client } = await linked();
+    expect(owner.devices).toHaveLength(1);
+    expect((await client.request("POST", "logout")).status).toBe(200);
+    expect(owner.devices).toEqual([]);
+    expect(await details(gate, client.instance)).toMatchObject({ status: "logged_out", statusReason: "logout" });
+    expect(await secrets(gate, client.instance)).toBe(0);
+    expect((await client.request("POST", "logout")).status).toBe(200);
+    await client.request("POST", "restart");
+    await owner.scanQr(await nextQr(client));
+    await gate.status(client.instance, "connected");
+    await exchange(client, { owner, peer: bob }, "after the logout");
+  });
+
+  test("a deletion tells WhatsApp and leaves no row and no file", async () => {
+    const { owner, client } = await linked();
+    await exchange(client, { owner, peer: bob }, "before the deletion");
+    const { id } = await bob.sendImage(owner.number, Buffer.from("no real picture, but a file"));
+    await client.told("received", id);
+    await until(async () => {
+      const [row] = await gate.db.sql`select media->>'state' as state from messages where wa_id = ${id}`;
+      return row?.state === "stored" || undefined;
+    });
+    expect((await client.request("DELETE", "delete")).status).toBe(200);
+    expect(owner.devices).toEqual([]);
+    expect((await client.request("GET", "status")).status).toBe(404);
+    const storage = openStorage(readConfig(gate.gateway.env));
+    const files = await storage.client.send(new ListObjectsV2Command({ Bucket: "switchboard-media" }));
+    expect(files.Contents?.filter(({ Key }) => Key?.includes(client.instance)) ?? []).toEqual([]);
+    // What was counted stays with the user: a month's total does not shrink.
+    const tables = await gate.db.sql<{ name: string }[]>`
+      select table_name as name from information_schema.columns
+      where table_schema = 'public' and column_name = 'instance_id' and table_name <> 'usage'`;
+    expect(tables.length).toBeGreaterThan(5);
+    for (const { name } of tables) {
+      const [row] = await gate.db.sql`
+        select count(*)::int as n from ${gate.db.sql(name)} where instance_id = ${client.instance}`;
+      expect({ name, rows: row?.n }).toEqual({ name, rows: 0 });
+    }
+    const [left] = await gate.db.sql`select count(*)::int as n from instances where id = ${client.instance}`;
+    expect(left?.n).toBe(0);
+  });
+
+  test("a deletion before any scan leaves nothing either", async () => {
+    const client = restClient(gate, dialect, await gate.createInstance(dialect));
+    const qr = await nextQr(client);
+    expect((await client.request("DELETE", "delete")).status).toBe(200);
+    const owner = await newPhone();
+    await expect(owner.scanQr(qr)).rejects.toThrow("unknown or has expired");
+    expect(await secrets(gate, client.instance)).toBe(0);
+  });
+});
+
+test("a second linked device of the account gets everything too, and both stay in step", async () => {
+  const owner = await newPhone();
+  const client = restClient(gate, "multi-instance", await gate.linked(owner));
+  const second = new Client(gate.wa);
+  await second.pair(owner);
+  const coming = await bob.sendText(owner.number, "to both devices");
+  await client.told("received", coming.id);
+  expect((await second.waitForText("to both devices")).key.id).toBe(coming.id);
+
+  const id = await client.sendText(bob.number, "from the gateway");
+  expect((await second.waitForText("from the gateway")).key).toMatchObject({ id, fromMe: true });
+
+  const sent = await second.sock.sendMessage(bob.jid, { text: "from the other device" });
+  const other = sent?.key.id ?? "";
+  await bob.waitFor((message) => message.id === other);
+  const told = await client.told("sent", other);
+  expect(told.body.data).toMatchObject({ body: "from the other device", source: "phone", chatId: bob.jid });
+  const shown = (await client.history(bob.number)).map((message) => message.id);
+  expect(shown.toSorted()).toEqual([other, id, coming.id].toSorted());
+  await second.close();
+});
+
+test("two instances linked to one phone are two devices of it", async () => {
+  const owner = await newPhone();
+  const [first, second] = [
+    restClient(gate, "multi-instance", await gate.linked(owner)),
+    restClient(gate, "gateway", await gate.linked(owner, "gateway")),
+  ];
+  expect(owner.devices).toHaveLength(2);
+  const { id } = await bob.sendText(owner.number, "to both instances");
+  await Promise.all([first.told("received", id), second.told("received", id)]);
+  const mine = await first.sendText(bob.number, "from the first instance");
+  expect((await second.told("sent", mine)).body.data).toMatchObject({ source: "phone" });
+  expect((await first.told("sent", mine)).body.data).toMatchObject({ source: "api" });
+  await first.request("POST", "logout");
+  expect(owner.devices).toHaveLength(1);
+  await exchange(second, { owner, peer: bob }, "without the first");
+});
+
+test("WhatsApp and the phones report no error", () => {
+  expectNoComplaints(gate.wa);
+  for (const phone of gate.wa.phones) expect(phone.failures).toEqual([]);
+});

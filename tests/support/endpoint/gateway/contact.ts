@@ -1,0 +1,110 @@
+import { testIn } from "../suite.ts";
+import { type GatewayCases, holds } from "./case.ts";
+
+const here = testIn("integration/contact/profile-and-presence.test.ts");
+const listed = here("are listed and found by number, JID or LID, also while the instance is not connected");
+const blocked = here("that are blocked reach neither the phone nor the webhook until they are unblocked");
+const lids = here("have LIDs, which lead to their numbers and back; what is in no list, WhatsApp is asked for");
+const others = here("of others is told with its age once it was subscribed to, by number and LID alike");
+const picture = here("gets a picture and loses it again");
+const nobody = [{ body: {} }, { body: { phoneNumber: "12" } }];
+const asked = [{}, { query: "phoneNumber=12" }];
+
+export const peopleCases: GatewayCases = {
+  "GET /api/contacts/{instanceId}/all": { testedBy: listed, invalid: [{ query: "limit=0" }], unconnected: 200 },
+  "GET /api/contacts/{instanceId}": {
+    answers: { data: { number: "6281234567890" } },
+    testedBy: listed,
+    invalid: asked,
+    unconnected: 404,
+  },
+  "GET /api/contacts/{instanceId}/check-exists": {
+    answers: { data: { exists: true } },
+    simulator: "numbers",
+    testedBy: here("exist on WhatsApp or do not"),
+    invalid: asked,
+  },
+  "GET /api/contacts/{instanceId}/about": {
+    simulator: "profile",
+    testedBy: here("tell about themselves what they show us, and nothing else"),
+    invalid: asked,
+  },
+  "POST /api/contacts/{instanceId}/block": {
+    effect: async ({ owner, bob }) => holds(() => owner.account.blocked.has(bob.account.lid)),
+    simulator: "blocklist",
+    testedBy: blocked,
+    invalid: nobody,
+  },
+  "POST /api/contacts/{instanceId}/unblock": {
+    effect: async ({ owner }) => holds(() => owner.account.blocked.size === 0),
+    simulator: "blocklist",
+    testedBy: blocked,
+    invalid: nobody,
+  },
+  "PUT /api/contacts/{instanceId}/{chatId}": {
+    effect: async ({ owner, bob }) =>
+      holds(() => owner.appState.get("contact", bob.jid)?.contactAction?.fullName === "New Contact Name"),
+    simulator: "app state",
+    testedBy: here(
+      "are called in the phone's address book as they are renamed here, and here as they are renamed there",
+    ),
+    invalid: [{ body: {} }, { params: { chatId: "nobody" }, body: { name: "x" } }],
+  },
+  "GET /api/contacts/{instanceId}/lids": { testedBy: lids, unconnected: 200 },
+  "GET /api/contacts/{instanceId}/lids/count": { testedBy: lids, unconnected: 200 },
+  "GET /api/contacts/{instanceId}/lids/{lid}": {
+    with: ({ carol }) => ({ params: { lid: carol.account.lid } }),
+    answers: { data: { phoneNumber: "6289876543210" } },
+    simulator: "numbers",
+    testedBy: lids,
+    invalid: [{ params: { lid: "x" } }],
+    unconnected: 409,
+  },
+  "GET /api/contacts/{instanceId}/lids/pn/{phoneNumber}": {
+    with: ({ carol }) => ({ params: { phoneNumber: carol.number } }),
+    simulator: "numbers",
+    testedBy: lids,
+    invalid: [{ params: { phoneNumber: "12" } }],
+    unconnected: 409,
+  },
+  "GET /api/profile/{instanceId}": { simulator: "profile", testedBy: here("shows number, LID and name") },
+  "PUT /api/profile/{instanceId}/name": {
+    simulator: "profile",
+    testedBy: here("gets a name, which others see with the next message"),
+    invalid: [{ body: {} }, { body: { name: "x".repeat(26) } }],
+  },
+  "PUT /api/profile/{instanceId}/status": {
+    effect: async ({ owner }) => holds(() => owner.account.about === "Hey there! I'm using WhatsApp"),
+    simulator: "profile",
+    testedBy: here("gets a status, which is what WhatsApp tells of it"),
+    invalid: [{ body: {} }, { body: { status: "x".repeat(140) } }],
+  },
+  "PUT /api/profile/{instanceId}/picture": {
+    effect: async ({ owner }) => holds(() => owner.account.picture),
+    simulator: "profile",
+    testedBy: picture,
+    invalid: [{ body: {} }, { body: { image: "file:///etc/passwd" } }],
+  },
+  "DELETE /api/profile/{instanceId}/picture": {
+    effect: async ({ owner }) => holds(() => !owner.account.picture),
+    simulator: "profile",
+    testedBy: picture,
+  },
+  "POST /api/presence/{instanceId}": {
+    effect: async ({ owner }) => holds(() => owner.account.available),
+    simulator: "presence",
+    testedBy: here("of the account is seen: online or not, and in one chat that something is typed"),
+    invalid: [{ body: {} }, { body: { presence: "away" } }, { body: { presence: "composing" } }],
+  },
+  "GET /api/presence/{instanceId}": { simulator: "presence", testedBy: others },
+  "GET /api/presence/{instanceId}/{chatId}": {
+    simulator: "presence",
+    testedBy: others,
+    invalid: [{ params: { chatId: "nobody" } }],
+  },
+  "POST /api/presence/{instanceId}/{chatId}/subscribe": {
+    simulator: "presence",
+    testedBy: others,
+    invalid: [{ params: { chatId: "nobody" } }],
+  },
+};

@@ -1,0 +1,115 @@
+import { testIn } from "../suite.ts";
+import type { GatewayCases, World } from "./case.ts";
+
+const link = testIn("integration/session/link.test.ts");
+const log = testIn("api/webhook/gateway-webhook.test.ts");
+const observed = testIn("api/observability.test.ts");
+const scanned = link("a phone scans the QR code; from then on there is none, and restarting 515 shows nowhere");
+const fresh = ({ gate }: World) => gate.createInstance("gateway");
+const url = "https://example.com/hook";
+
+export const instanceCases: GatewayCases = {
+  "POST /api/auth/generate-key": {
+    with: () => ({ key: null }),
+    answers: { data: { name: "My API Key", permissions: ["read", "write"] } },
+    testedBy: testIn("api/access/open-key.test.ts")("gives each caller without credentials a user of its own"),
+    invalid: [{ body: { name: 1 } }],
+  },
+  "POST /api/instance/create": {
+    answers: {
+      data: { name: "My WhatsApp Instance", status: "disconnected" },
+      message: "Instance created successfully. Please scan the QR code.",
+    },
+    simulator: "linking",
+    testedBy: scanned,
+    invalid: [{ body: {} }, { body: { name: "x", webhookUrl: "ftp://example.com" } }],
+  },
+  "GET /api/instance": {
+    testedBy: testIn("api/instance/instances.test.ts")(
+      "in the gateway dialect answers as that document shows, and both dialects see it",
+    ),
+  },
+  "GET /api/instance/{instanceId}/status": {
+    answers: { data: { status: "connected" } },
+    simulator: "connection",
+    testedBy: testIn("integration/session/connection.test.ts")(
+      "a cut link comes back by itself, and what was said meanwhile arrives, both ways, in order and once",
+    ),
+    unconnected: 200,
+  },
+  "GET /api/instance/{instanceId}/qr": {
+    on: async ({ unlinked }) => unlinked,
+    simulator: "linking",
+    testedBy: scanned,
+  },
+  "DELETE /api/instance/{instanceId}": {
+    on: fresh,
+    simulator: "unlinking",
+    testedBy: link("a deletion tells WhatsApp and leaves no row and no file"),
+  },
+  "POST /api/instance/{instanceId}/restart": {
+    on: fresh,
+    simulator: "connection",
+    testedBy: testIn("integration/session/connection.test.ts")("a restart over the API needs no new scan"),
+  },
+  "POST /api/instance/{instanceId}/logout": {
+    on: fresh,
+    simulator: "unlinking",
+    testedBy: link("a logout over the API tells WhatsApp, forgets the credentials, and is repeatable"),
+  },
+  "POST /api/instance/{instanceId}/pairing-code": {
+    on: fresh,
+    with: () => ({ body: { phoneNumber: "+49 1555 0000009" } }),
+    simulator: "linking",
+    testedBy: link("a code that the owner types into the phone links it"),
+    invalid: [{ body: {} }, { body: { phoneNumber: "12" } }],
+  },
+  "POST /api/webhook/test": {
+    answers: { data: { success: true, status: 200 } },
+    effect: ({ gate }) => gate.receiver.waitFor(({ body }) => body.data.test === true),
+    testedBy: log(
+      "the document's test reaches any URL in the shape of a webhook, and the answer of the endpoint is told",
+    ),
+    invalid: [
+      { body: {} },
+      { body: { url, event: "message_received" } },
+      { body: { url: "x", event: "call.rejected" } },
+    ],
+  },
+  "GET /api/webhook/logs": {
+    testedBy: log("the logs are of all instances of the caller, from the newest on, by their filters"),
+    invalid: [{ query: "limit=0" }, { query: "status=lost" }],
+  },
+  "GET /api/webhook/stats": {
+    testedBy: log("the stats count what is in the logs, and know no rate while nothing is finished"),
+    invalid: [{ query: "instanceId=" }],
+  },
+  "POST /api/webhook/retry/{webhookId}": {
+    absent: {},
+    with: async ({ gate, connected }) => {
+      const { body } = await gate.api("GET", `/api/webhook/logs?instanceId=${connected}&status=succeeded&limit=1`);
+      return { params: { webhookId: body.data[0].id } };
+    },
+    testedBy: log("a retry sends a delivery again under its id, and none of an instance without a webhook"),
+  },
+  "DELETE /api/webhook/logs": {
+    testedBy: log("clearing removes what is finished, of the caller alone, and nothing that is still to be sent"),
+    invalid: [{ query: "instanceId=" }],
+  },
+  "GET /api/observability/ping": { with: () => ({ key: null }), answers: { message: "pong" } },
+  "GET /api/observability/health": {
+    with: () => ({ key: null }),
+    answers: { data: { status: "healthy", database: { status: "connected" } } },
+  },
+  "GET /api/observability/version": {
+    testedBy: observed("the version is that of the program, of Node and of the Baileys that is installed"),
+  },
+  "GET /api/observability/environment": {
+    testedBy: observed("the environment shows an admin how it is set up, and nothing that is secret"),
+  },
+  "GET /api/observability/status": {
+    answers: { data: { database: { status: "connected" } } },
+    testedBy: observed("the status tells of the hosts with what they hold, of the queues and of the instances"),
+    invalid: [{ query: "limit=0" }],
+  },
+};

@@ -1,0 +1,88 @@
+import type { Answer } from "../../gateway/test-gateway.ts";
+import { type Request, testIn } from "../suite.ts";
+import { type GatewayCases, holds, type World } from "./case.ts";
+
+const here = testIn("integration/broadcast/status-posts.test.ts");
+const kinds = here("is a picture, a film or a voice note, from wherever files come, for whom the caller names");
+const whole = here("is made, listed, shown, changed and removed");
+const bodies = (...some: object[]): Request[] => some.map((body) => ({ body }));
+
+/** Carol is in the address book. */
+const posted = ({ carol }: World, { body }: Answer) =>
+  holds(() => carol.statuses.some(({ id }) => id === body.data.messageId));
+
+const list = ({ made }: World): Request => ({ params: { broadcastId: made.get("broadcast") ?? "" } });
+
+export const statusCases: GatewayCases = {
+  "POST /api/status/{instanceId}/text": {
+    effect: posted,
+    keep: ["data.messageId", "status"],
+    simulator: "statuses",
+    testedBy: here(
+      "goes to the address book without who is blocked, and to nobody else; the owner's phone shows it too",
+    ),
+    invalid: bodies({}, { text: "x", backgroundColor: "green" }, { text: "x", statusJidList: ["nobody"] }),
+  },
+  "POST /api/status/{instanceId}/image": {
+    effect: posted,
+    simulator: "statuses",
+    testedBy: kinds,
+    invalid: bodies({ caption: "x" }, { image: "image.jpg" }),
+  },
+  "POST /api/status/{instanceId}/voice": {
+    effect: posted,
+    simulator: "statuses",
+    testedBy: kinds,
+    invalid: bodies({}, { audio: 1 }),
+  },
+  "POST /api/status/{instanceId}/video": {
+    effect: posted,
+    simulator: "statuses",
+    testedBy: kinds,
+    invalid: bodies({}, { video: "file:///etc/passwd" }),
+  },
+  "POST /api/status/{instanceId}/delete": {
+    with: ({ made }) => ({ body: { messageId: made.get("status") ?? "x" } }),
+    effect: async ({ carol, made }) => holds(() => !carol.statuses.some(({ id }) => id === made.get("status"))),
+    simulator: "statuses",
+    testedBy: here("is deleted at everybody whom it went to, by either way, and only if it is ours"),
+    invalid: bodies({}, { messageId: "" }),
+  },
+  "GET /api/status/{instanceId}/new-message-id": {
+    testedBy: here("has the id that the caller chose before, which is used once"),
+    unconnected: 200,
+  },
+  "GET /api/broadcasts/{instanceId}": { testedBy: whole, invalid: [{ query: "limit=0" }], unconnected: 200 },
+  "POST /api/broadcasts/{instanceId}": {
+    with: ({ bob, carol }) => ({ body: { name: "Customers", recipients: [bob.number, carol.jid] } }),
+    answers: { data: { name: "Customers", size: 2 } },
+    keep: ["data.broadcastId", "broadcast"],
+    testedBy: whole,
+    invalid: bodies({ name: "x" }, { name: "x", recipients: ["nobody"] }),
+    unconnected: 201,
+  },
+  "GET /api/broadcasts/{instanceId}/{broadcastId}": {
+    absent: {},
+    with: list,
+    answers: { data: { size: 2 } },
+    testedBy: whole,
+    unconnected: 404,
+  },
+  "PUT /api/broadcasts/{instanceId}/{broadcastId}": {
+    with: (world) => ({ ...list(world), body: { name: "Friends" } }),
+    answers: { data: { name: "Friends", size: 2 } },
+    testedBy: whole,
+    invalid: bodies({}, { recipients: [] }),
+    unconnected: 404,
+  },
+  "DELETE /api/broadcasts/{instanceId}/{broadcastId}": { absent: {}, with: list, testedBy: whole, unconnected: 404 },
+  "POST /api/broadcasts/{instanceId}/{broadcastId}/send": {
+    with: (world) => ({ ...list(world), body: { message: "to everybody" } }),
+    answers: { data: { accepted: 2 } },
+    effect: ({ bob, owner }) => bob.waitFor(({ text, chat }) => text === "to everybody" && chat === owner.jid),
+    simulator: "messages",
+    testedBy: here("brings its message to each recipient in their own chat, as a bulk that can be followed"),
+    invalid: bodies({}, { message: "x", caption: "y" }),
+    unconnected: 404,
+  },
+};

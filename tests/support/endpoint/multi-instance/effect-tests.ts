@@ -1,0 +1,202 @@
+import type { Feature } from "../simulator-features.ts";
+import { type TestReference, testIn } from "../suite.ts";
+
+const scanned = "a phone scans the QR code; from then on there is none, and restarting 515 shows nowhere";
+const loggedOut = "a logout over the API tells WhatsApp, forgets the credentials, and is repeatable";
+const link = testIn("integration/session/link.test.ts");
+const actions = testIn("integration/message/actions.test.ts");
+const contacts = testIn("integration/contact/contacts.test.ts");
+const upload = testIn("integration/media/upload.test.ts");
+const bulk = testIn("integration/message/bulk-and-scheduled.test.ts");
+const manage = testIn("integration/session/disable-and-secret.test.ts");
+const users = testIn("api/access/users.test.ts");
+const keys = testIn("api/access/keys.test.ts");
+const hooks = testIn("api/webhook/webhooks.test.ts");
+const toMany =
+  "a bulk reaches everybody once, in its order and no faster than its pace, and tells of each; a single text passes it";
+const logged =
+  "the log of deliveries is listed from the newest on, by its filters, and shows each with body and attempts";
+const stats = testIn("api/instance/stats.test.ts");
+const instances = testIn("api/instance/instances.test.ts");
+const history = testIn("api/message/history.test.ts");
+
+/** Where what each endpoint of the Multi-Instance API does is looked at, and what of the simulated WhatsApp does its part. */
+export const multiInstanceEffectTests: Record<string, { simulator?: Feature; testedBy: TestReference }> = {
+  "POST /api/auth/login": {
+    testedBy: testIn("api/access/auth.test.ts")("answers with a token, the user and the user's key, and both work"),
+  },
+  "GET /api/auth/me": { testedBy: users("changes what is kept of it, and nothing that is an admin's") },
+  "PUT /api/auth/me": { testedBy: users("changes what is kept of it, and nothing that is an admin's") },
+  "POST /api/auth/change-password": {
+    testedBy: users("changes its password: tokens of before end, one of the same second works"),
+  },
+  "POST /api/auth/rotate-key": {
+    testedBy: keys("revokes the old one at once, and the new one has its limits and its place at login"),
+  },
+  "POST /api/users": { testedBy: users("makes a user, whose first key is shown once and who can log in") },
+  "GET /api/users": { testedBy: users("finds users by a part of name or address, in pages") },
+  "GET /api/users/{userId}": { testedBy: users("changes what is given of a user and nothing else") },
+  "PUT /api/users/{userId}": { testedBy: users("changes what is given of a user and nothing else") },
+  "DELETE /api/users/{userId}": { testedBy: users("removes a user without instances, with keys and tokens") },
+  "GET /api/keys": { testedBy: keys("are made, listed without the key itself, changed and revoked") },
+  "POST /api/keys": { testedBy: keys("are made, listed without the key itself, changed and revoked") },
+  "PUT /api/keys/{keyId}": { testedBy: keys("are made, listed without the key itself, changed and revoked") },
+  "DELETE /api/keys/{keyId}": { testedBy: keys("are made, listed without the key itself, changed and revoked") },
+  "POST /api/instances": { simulator: "linking", testedBy: link(scanned) },
+  "GET /api/instances": {
+    testedBy: instances("in the gateway dialect answers as that document shows, and both dialects see it"),
+  },
+  "GET /api/instances/{instanceId}": {
+    testedBy: instances("changes what is given, flat or nested, and leaves the rest"),
+  },
+  "PUT /api/instances/{instanceId}": {
+    testedBy: instances("changes what is given, flat or nested, and leaves the rest"),
+  },
+  "DELETE /api/instances/{instanceId}": {
+    simulator: "unlinking",
+    testedBy: link("a deletion tells WhatsApp and leaves no row and no file"),
+  },
+  "POST /api/instances/{instanceId}/reconnect": {
+    simulator: "connection",
+    testedBy: testIn("integration/session/connection.test.ts")("a restart over the API needs no new scan"),
+  },
+  "POST /api/instances/{instanceId}/disable": {
+    simulator: "connection",
+    testedBy: manage(
+      "a disabled instance has no socket and takes no sends, also after a restart; enabled it needs no scan",
+    ),
+  },
+  "POST /api/instances/{instanceId}/enable": {
+    simulator: "connection",
+    testedBy: manage(
+      "a disabled instance has no socket and takes no sends, also after a restart; enabled it needs no scan",
+    ),
+  },
+  "POST /api/instances/{instanceId}/webhook-secret": {
+    testedBy: manage("a webhook carries the headers that were asked for, and after a rotation both signatures"),
+  },
+  "POST /api/instances/{instanceId}/logout": { simulator: "unlinking", testedBy: link(loggedOut) },
+  "GET /api/instances/{instanceId}/qr": { simulator: "linking", testedBy: link(scanned) },
+  "POST /api/instances/{instanceId}/pairing-code": {
+    simulator: "linking",
+    testedBy: link("a code that the owner types into the phone links it"),
+  },
+  "GET /api/instances/{instanceId}/activity": {
+    testedBy: history("is paged from the newest to the oldest and filtered by action and time, with right totals"),
+  },
+  "GET /api/instances/{instanceId}/chats/{chatId}/messages": {
+    testedBy: history("is shown as documented, the newest first"),
+  },
+  "GET /api/whatsapp/{instanceId}/status": { simulator: "connection", testedBy: link(scanned) },
+  "GET /api/whatsapp/{instanceId}/qr": { simulator: "linking", testedBy: link(scanned) },
+  "POST /api/whatsapp/{instanceId}/send": {
+    simulator: "messages",
+    testedBy: testIn("integration/message/text.test.ts")("a text goes out as it was given: %s"),
+  },
+  "POST /api/whatsapp/{instanceId}/logout": { simulator: "unlinking", testedBy: link(loggedOut) },
+  "GET /api/whatsapp/{instanceId}/contacts": {
+    simulator: "app state",
+    testedBy: contacts("the address book, which was there before the instance was linked"),
+  },
+  "GET /api/whatsapp/{instanceId}/contacts/{contactId}": {
+    simulator: "app state",
+    testedBy: contacts("one contact is found by number, JID and LID"),
+  },
+  "GET /api/whatsapp/{instanceId}/check/{phone}": {
+    simulator: "numbers",
+    testedBy: contacts("tells who is on WhatsApp and who is not, for one and for many, in the order of the question"),
+  },
+  "POST /api/whatsapp/{instanceId}/check": {
+    simulator: "numbers",
+    testedBy: contacts("tells who is on WhatsApp and who is not, for one and for many, in the order of the question"),
+  },
+  "PUT /api/whatsapp/{instanceId}/messages/{messageId}": {
+    simulator: "fate",
+    testedBy: actions("changes the text at the recipient's phone, in the history, and is told of once"),
+  },
+  "POST /api/whatsapp/{instanceId}/messages/{messageId}/reaction": {
+    simulator: "fate",
+    testedBy: actions(
+      "a reaction stands at the message, in the history as a message of its own, and can be taken back",
+    ),
+  },
+  "DELETE /api/whatsapp/{instanceId}/messages/{messageId}": {
+    simulator: "fate",
+    testedBy: actions("takes the message away for everyone, and the history says so"),
+  },
+  "POST /api/whatsapp/{instanceId}/typing": {
+    simulator: "presence",
+    testedBy: actions("typing is seen by whoever is written to"),
+  },
+  "POST /api/whatsapp/{instanceId}/read": {
+    simulator: "receipts",
+    testedBy: actions(
+      "read marks reach the senders: of the messages that are named, then of all that are left in the chat",
+    ),
+  },
+  "POST /api/whatsapp/{instanceId}/send-media": {
+    simulator: "media",
+    testedBy: testIn("integration/media/transfer.test.ts")(
+      "%s arrives at the phone and rests in storage with the same bytes",
+    ),
+  },
+  "POST /api/whatsapp/{instanceId}/send-file": {
+    simulator: "media",
+    testedBy: upload("arrives with the same bytes, its caption and the name that the part has, in any writing"),
+  },
+  "POST /api/whatsapp/{instanceId}/uploads": {
+    simulator: "media",
+    testedBy: upload("of some size goes through whole, both ways, to as many as one likes"),
+  },
+  "GET /api/instances/{instanceId}/messages/{messageId}/media": {
+    simulator: "media",
+    testedBy: upload("of some size goes through whole, both ways, to as many as one likes"),
+  },
+  "GET /api/whatsapp/{instanceId}/scheduled": {
+    simulator: "messages",
+    testedBy: bulk("what is scheduled comes at its time and not before, also when everything was restarted meanwhile"),
+  },
+  "DELETE /api/whatsapp/{instanceId}/scheduled/{messageId}": {
+    simulator: "messages",
+    testedBy: bulk("whoever is first, the host or who calls it off, wins alone"),
+  },
+  "POST /api/whatsapp/{instanceId}/bulk": { simulator: "messages", testedBy: bulk(toMany) },
+  "GET /api/whatsapp/{instanceId}/bulk": { testedBy: bulk(toMany) },
+  "GET /api/whatsapp/{instanceId}/bulk/{bulkId}": { testedBy: bulk(toMany) },
+  "GET /api/whatsapp/{instanceId}/bulk/{bulkId}/recipients": { testedBy: bulk(toMany) },
+  "DELETE /api/whatsapp/{instanceId}/bulk/{bulkId}": {
+    simulator: "messages",
+    testedBy: bulk("a bulk that is called off half-way goes no further, and what had left is told of"),
+  },
+  "GET /api/instances/{instanceId}/webhooks/deliveries": { testedBy: hooks(logged) },
+  "GET /api/instances/{instanceId}/webhooks/deliveries/{deliveryId}": { testedBy: hooks(logged) },
+  "POST /api/instances/{instanceId}/webhooks/deliveries/{deliveryId}/replay": {
+    testedBy: hooks(
+      "a replay goes out again under the same id, where the webhook goes now, and its tries are logged on",
+    ),
+  },
+  "POST /api/instances/{instanceId}/webhooks/replay": {
+    testedBy: hooks(
+      "a time range is replayed in order, the failed ones unless all are asked for, of the events that are named",
+    ),
+  },
+  "POST /api/instances/{instanceId}/webhooks/test": {
+    testedBy: hooks("a test is posted at once, signed, and its answer is told, also that of a dead endpoint"),
+  },
+  "GET /api/instances/{instanceId}/webhooks/status": {
+    testedBy: hooks("the status says how the endpoint fares, and switching the webhook on again forgets it"),
+  },
+  "GET /api/stats/user": {
+    testedBy: stats("is each message once, its media and their size, in the owner's statistics"),
+  },
+  "GET /api/stats/instances/{instanceId}": {
+    testedBy: stats(
+      "count with valid credentials whatever they are answered, by user and by the instance that was found",
+    ),
+  },
+  "GET /api/stats/system": { testedBy: stats("an admin sees everybody together, as a recount gives it") },
+  "GET /api/instances/{instanceId}/events": {
+    testedBy: testIn("api/message/events.test.ts")("is shown from the oldest to the newest, and paged by what one has"),
+  },
+  "GET /api/commands/{commandId}": { testedBy: instances("%s %s answers 202 and where to look while %s is open") },
+};

@@ -1,0 +1,68 @@
+import { randomUUID } from "node:crypto";
+import type { SQSBatchResponse, SQSRecord } from "aws-lambda";
+import type { IngressDeps } from "../../../core/ingress/take.ts";
+import { createLogger } from "../../../core/log.ts";
+import { openForeignQueues } from "../../../core/queue/foreign.ts";
+import { openQueues, type Queues } from "../../../core/queue/index.ts";
+import { openDependencies } from "../../../functions/dependencies.ts";
+import { createIngressHandler } from "../../../functions/ingress/handler.ts";
+import { lambdaContext } from "../../../local/lambda/context.ts";
+import type { TestGateway } from "../gateway/test-gateway.ts";
+
+/** The function, called by a test as Lambda calls it, with the dependencies of a gateway. */
+export interface IngressFunction {
+  deps: IngressDeps & { queues: Queues };
+  /** What it has logged. */
+  lines: readonly string[];
+  /** With some of its dependencies replaced, if given. */
+  invoke(records: SQSRecord[], given?: Partial<IngressDeps>): Promise<SQSBatchResponse>;
+  close(): Promise<void>;
+}
+
+export async function ingressFunction(gate: TestGateway): Promise<IngressFunction> {
+  const { config, env } = gate.gateway;
+  const dependencies = await openDependencies("ingress", env);
+  const queues = openQueues(config);
+  const lines: string[] = [];
+  const log = createLogger("ingress", "info");
+  const stream = Object.getOwnPropertySymbols(log).find((one) => one.description === "pino.stream");
+  Object.defineProperty(log, stream as symbol, { value: { write: (line: string) => lines.push(line) } });
+  const deps = {
+    ...dependencies,
+    log,
+    config,
+    queues,
+    foreignQueues: openForeignQueues(queues.client),
+    shards: config.SHARDS,
+  };
+  return {
+    deps,
+    lines,
+    invoke: (Records, given) =>
+      createIngressHandler(async () => ({ ...deps, ...given }))({ Records }, lambdaContext("ingress", 30_000)),
+    async close() {
+      queues.client.destroy();
+      await dependencies.close();
+    },
+  };
+}
+
+/** A message as Lambda gives it, of a sender that nobody has allowed unless `attributes` says otherwise. */
+export const record = (body: unknown, attributes: Partial<SQSRecord["attributes"]> = {}): SQSRecord => ({
+  messageId: randomUUID(),
+  receiptHandle: "handle",
+  body: typeof body === "string" ? body : JSON.stringify(body),
+  attributes: {
+    ApproximateReceiveCount: "1",
+    SentTimestamp: String(Date.now()),
+    SenderId: "AIDASOMEBODYELSE",
+    ApproximateFirstReceiveTimestamp: String(Date.now()),
+    MessageGroupId: "group",
+    ...attributes,
+  },
+  messageAttributes: {},
+  md5OfBody: "",
+  eventSource: "aws:sqs",
+  eventSourceARN: "arn:aws:sqs:us-east-1:000000000000:switchboard-command-ingress.fifo",
+  awsRegion: "us-east-1",
+});

@@ -1,0 +1,55 @@
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+
+/** A TCP proxy to a port of this machine: a network that can fail. */
+export interface TcpProxy {
+  port: number;
+  /** Sets the port that new connections lead to. */
+  target(port: number): void;
+  /** Ends every connection and refuses new ones. */
+  cut(): void;
+  /** Listens again, on the same port. */
+  restore(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startTcpProxy(initialTarget = 0): Promise<TcpProxy> {
+  let target = initialTarget;
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const upstream = connect(target, "127.0.0.1");
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(from);
+      // A cut socket emits an error before it closes; the close handler cleans up.
+      from.on("error", () => to.destroy());
+      from.on("close", () => {
+        sockets.delete(from);
+        to.destroy();
+      });
+      from.pipe(to);
+    }
+  });
+  const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  await listen(0);
+  const { port } = server.address() as AddressInfo;
+  const cut = () => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    port,
+    target: (next) => {
+      target = next;
+    },
+    cut,
+    restore: () => listen(port),
+    stop: () =>
+      new Promise((resolve) => {
+        if (!server.listening) return resolve();
+        server.once("close", resolve);
+        cut();
+      }),
+  };
+}

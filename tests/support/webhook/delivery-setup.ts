@@ -1,0 +1,224 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readConfig } from "../../../core/config.ts";
+import { openVault, type Vault } from "../../../core/crypto/index.ts";
+import { sealedPlace } from "../../../core/crypto/sealed-place.ts";
+import { localWrapper } from "../../../core/crypto/wrapper.ts";
+import { type Database, openDatabase } from "../../../core/db/index.ts";
+import { migrate } from "../../../core/db/migrate.ts";
+import { createEgress } from "../../../core/egress/index.ts";
+import type { EventData, EventType } from "../../../core/event/catalog/index.ts";
+import type { SinkDeps } from "../../../core/event-sink/feed.ts";
+import { systemIds } from "../../../core/id.ts";
+import type { Dialect } from "../../../core/instance/instance.sql.ts";
+import { createLogger } from "../../../core/log.ts";
+import { openForeignQueues } from "../../../core/queue/foreign.ts";
+import { openQueues } from "../../../core/queue/index.ts";
+import { openStorage } from "../../../core/storage/index.ts";
+import type { WebhookDeps } from "../../../core/webhook/delivery/batch.ts";
+import { retryDeliveries } from "../../../core/webhook/delivery/retry-worker.ts";
+import { createWebhookHandler } from "../../../functions/webhook/handler.ts";
+import { lambdaContext } from "../../../local/lambda/context.ts";
+import { startPostgres } from "../../../local/postgres/index.ts";
+import { seedPostgres } from "../postgres.ts";
+
+export interface InstanceOptions {
+  url?: string | null;
+  dialect?: Dialect;
+  secret?: string;
+  enabled?: boolean;
+  headers?: Record<string, string>;
+  maxRetries?: number;
+  retryInterval?: number;
+}
+
+export interface DeliveryRow {
+  id: string;
+  event_id: string;
+  event_seq: number;
+  status: string;
+  attempts: number;
+  body: string;
+  tries: number;
+  reason: string | null;
+  next_at: number;
+  instance_id: string;
+}
+
+export interface AttemptRow {
+  number: number;
+  status: number | null;
+  error: string | null;
+  response: string | null;
+  duration_ms: number;
+}
+
+export type QueueRecord = { messageId: string; body: string };
+
+/** Reports how long there is by the lambda's clock. */
+export const functionTimeMs = 60_000;
+
+export type World = Awaited<ReturnType<typeof startWorld>>;
+
+/** A real database and the real function, with a clock that tests move. */
+export async function startWorld() {
+  const folder = await mkdtemp(join(tmpdir(), "switchboard-webhook-"));
+  await seedPostgres(join(folder, "postgres"));
+  const postgres = await startPostgres({ dataDir: join(folder, "postgres") });
+  await migrate(postgres.url, 4);
+  const masterKey = Buffer.alloc(32, 7);
+  const masterKeyFile = join(folder, "master.key");
+  await writeFile(masterKeyFile, masterKey, { mode: 0o600 });
+  const db: Database = openDatabase(postgres.url, { max: 8 });
+  const vault: Vault = await openVault(db, localWrapper(masterKey));
+  const egress = createEgress({ allow: ["127.0.0.0/8"] });
+  let ahead = 0;
+  const clock = {
+    now: () => new Date(Date.now() + ahead),
+    advance: (ms: number) => {
+      ahead += ms;
+    },
+    reset: () => {
+      ahead = 0;
+    },
+  };
+  const log = createLogger("webhook", process.env.TEST_LOG ?? "silent");
+  // Nothing asks it: only URLs are signed.
+  const storage = openStorage(readConfig({ S3_ENDPOINT: "http://127.0.0.1:1" }));
+  const foreignQueues = openForeignQueues(openQueues(readConfig({ SQS_ENDPOINT: "http://127.0.0.1:1" })).client);
+  // Always the middle of the jitter, so that pauses are exact; and who waits moves the clock.
+  const random = () => 0.5;
+  const sleep = async (ms: number) => clock.advance(ms);
+  const deps: WebhookDeps & SinkDeps & { storage: typeof storage } = {
+    db,
+    vault,
+    egress,
+    storage,
+    foreignQueues,
+    clock,
+    ids: systemIds,
+    log,
+    random,
+    sleep,
+  };
+  const userId = systemIds.uuid();
+  await db.sql`insert into users (id, email, password_hash) values (${userId}, 'ann@example.com', '')`;
+  const seqs = new Map<string, number>();
+
+  const world = {
+    url: postgres.url,
+    masterKeyFile,
+    db,
+    vault,
+    clock,
+    deps,
+    userId,
+
+    async instance(options: InstanceOptions = {}): Promise<string> {
+      const id = systemIds.uuid();
+      const secret = options.secret ? vault.seal(Buffer.from(options.secret), sealedPlace.webhookSecret(id)) : null;
+      await db.sql`
+        insert into instances (id, user_id, name, dialect, shard, webhook_url, webhook_enabled, webhook_secret,
+          webhook_headers, max_retries, retry_interval)
+        values (${id}, ${userId}, 'Primary', ${options.dialect ?? "multi-instance"}, 0, ${options.url ?? null},
+          ${options.enabled ?? true}, ${secret}, ${JSON.stringify(options.headers ?? {})}::text::jsonb,
+          ${options.maxRetries ?? 5}, ${options.retryInterval ?? 60_000})`;
+      return id;
+    },
+
+    /** A record of the event queue: the next event of the instance. */
+    record<Type extends EventType>(instanceId: string, type: Type, data: EventData<Type>): QueueRecord {
+      const seq = (seqs.get(instanceId) ?? 0) + 1;
+      seqs.set(instanceId, seq);
+      const at = clock.now().toISOString();
+      const envelope = { v: 1, id: systemIds.uuid(), instanceId, seq, type, data, correlationId: null, at };
+      return { messageId: `record-${systemIds.uuid()}`, body: JSON.stringify(envelope) };
+    },
+
+    /** Records of some texts that arrived; their bodies are their numbers. */
+    texts(instanceId: string, count: number): QueueRecord[] {
+      return Array.from({ length: count }, () => {
+        const body = String((seqs.get(instanceId) ?? 0) + 1);
+        return world.record(instanceId, "message.received", text(body));
+      });
+    },
+
+    /** Runs the Lambda handler on a batch. Answers the ids of the records that must come again. */
+    async handle(records: readonly QueueRecord[], changes: Partial<WebhookDeps> = {}): Promise<string[]> {
+      const handler = createWebhookHandler(async () => ({ ...deps, ...changes }));
+      const answer = await handler(sqsEvent(records), lambdaContext("webhook", functionTimeMs));
+      return answer.batchItemFailures.map((failure) => failure.itemIdentifier);
+    },
+
+    wake: (options: Partial<Parameters<typeof retryDeliveries>[1]> = {}, changes: Partial<WebhookDeps> = {}) =>
+      retryDeliveries({ ...deps, ...changes }, { budgetMs: functionTimeMs, ...options }),
+
+    /** How the endpoint of an instance fares, as it is stored. */
+    async endpoint(instanceId: string): Promise<{ state: string; failures: number } | undefined> {
+      const [row] = await db.sql<{ state: string; failures: number }[]>`
+        select state, failures from webhook_endpoints where instance_id = ${instanceId}`;
+      return row && { state: row.state, failures: row.failures };
+    },
+
+    deliveries: (instanceId: string): Promise<DeliveryRow[]> =>
+      db.sql<DeliveryRow[]>`
+        select id, event_id, event_seq::float8 as event_seq, status, attempts, tries, reason, body, instance_id,
+          (extract(epoch from next_at) * 1000)::float8 as next_at
+        from deliveries where instance_id = ${instanceId} order by event_seq`,
+
+    attempts: (deliveryId: string): Promise<AttemptRow[]> =>
+      db.sql<AttemptRow[]>`
+        select number, status, error, response, duration_ms from attempts where delivery_id = ${deliveryId} order by number`,
+
+    async stop() {
+      storage.client.destroy();
+      await egress.close();
+      await db.close();
+      await postgres.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+  return world;
+}
+
+export function text(body: string): EventData<"message.received"> {
+  return {
+    messageId: `3EB0${body}`,
+    chatId: "79001234567@s.whatsapp.net",
+    type: "text",
+    protoType: "conversation",
+    body,
+    timestamp: 1672531200,
+    media: null,
+    quoted: null,
+    mentions: [],
+    senderId: "79001234567@s.whatsapp.net",
+    senderLid: null,
+    pushName: "Ivan",
+    isGroup: false,
+    to: null,
+  };
+}
+
+/** What Lambda gives to a function that an SQS queue calls. */
+export function sqsEvent(records: readonly QueueRecord[]) {
+  return {
+    Records: records.map(({ messageId, body }) => ({
+      messageId,
+      body,
+      receiptHandle: messageId,
+      attributes: {
+        ApproximateReceiveCount: "1",
+        SentTimestamp: "0",
+        SenderId: "test",
+        ApproximateFirstReceiveTimestamp: "0",
+      },
+      messageAttributes: {},
+      md5OfBody: "",
+      eventSource: "aws:sqs",
+      eventSourceARN: "arn:aws:sqs:us-east-1:000000000000:switchboard-event.fifo",
+      awsRegion: "us-east-1",
+    })),
+  };
+}
