@@ -14,17 +14,17 @@ const longest = { title: 300, description: 1000 };
 /** Reads the head of the HTML page at `url`. Every pattern is bounded, because the page is untrusted. */
 export function readPage(html: string, url: string): PageInfo {
   const head = html.slice(0, maxHead);
-  const said = new Map<string, string>();
+  const tags = new Map<string, string>();
   for (const [tag] of head.matchAll(/<meta\s[^>]{1,4000}>/gi)) {
     const name = attribute(tag, "property") ?? attribute(tag, "name");
     const content = attribute(tag, "content");
-    if (name && content && !said.has(name.toLowerCase())) said.set(name.toLowerCase(), content);
+    if (name && content && !tags.has(name.toLowerCase())) tags.set(name.toLowerCase(), content);
   }
-  const own = /<title[^>]{0,200}>([^<]{1,2000})/i.exec(head)?.[1];
-  const image = said.get("og:image") ?? said.get("og:image:url") ?? said.get("twitter:image");
+  const htmlTitle = /<title[^>]{0,200}>([^<]{1,2000})/i.exec(head)?.[1];
+  const image = tags.get("og:image") ?? tags.get("og:image:url") ?? tags.get("twitter:image");
   return {
-    title: plain(said.get("og:title") ?? said.get("twitter:title") ?? own, longest.title),
-    description: plain(said.get("og:description") ?? said.get("description"), longest.description),
+    title: plain(tags.get("og:title") ?? tags.get("twitter:title") ?? htmlTitle, longest.title),
+    description: plain(tags.get("og:description") ?? tags.get("description"), longest.description),
     image: image === undefined ? undefined : absolute(plain(image, 2048), url),
   };
 }
