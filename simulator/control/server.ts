@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { Hono } from "hono";
+import { closeServer, listenOnLoopback } from "../server/loopback.ts";
 import type { WhatsApp } from "../server/whatsapp.ts";
 import { document } from "./base/openapi.ts";
 import { statusOf, textOf } from "./base/problem.ts";
@@ -79,15 +79,8 @@ export async function startControl(wa: WhatsApp, port = 0): Promise<Control> {
   });
   // Otherwise a busy test can reuse an idle connection at the moment the server closes it.
   server.keepAliveTimeout = 120_000;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", resolve);
-  });
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    stop: () => {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(() => resolve()));
-    },
+    url: `http://127.0.0.1:${await listenOnLoopback(server, port)}`,
+    stop: () => closeServer(server),
   };
 }

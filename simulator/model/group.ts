@@ -10,7 +10,7 @@ export function newInviteCode(): string {
 
 export type Role = "superadmin" | "admin" | "member";
 
-/** What makes a group a community: it contains other groups, and nobody writes in it. */
+/** The settings of a community, which is a group that contains other groups and in which nobody writes. */
 export interface CommunitySettings {
   /** The membership approval mode that its groups start with. */
   approval: string;

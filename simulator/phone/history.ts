@@ -60,7 +60,7 @@ function conversation(world: World, chat: HistoryChat): proto.IConversation {
   } as proto.IConversation;
 }
 
-/** The notification for `INITIAL_BOOTSTRAP`. Puts a blob on the media host. */
+/** The notification for `INITIAL_BOOTSTRAP`. Puts a blob on the media host. Source: Baileys' Utils/history.ts. */
 export function initialHistory(
   world: World,
   account: Account,

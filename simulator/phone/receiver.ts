@@ -19,6 +19,7 @@ import type { Sender } from "./sender.ts";
 import { signalAddress } from "./signal/address.ts";
 import { RepeatedMessage, type SenderKeyRing } from "./signal/sender-key.ts";
 
+/** A phone asks for a message at most this often. Source: `maxMsgRetryCount` in Baileys' Defaults. */
 const MAX_RETRIES = 5;
 
 /** The parts of a phone that a received stanza can concern. */
@@ -180,7 +181,7 @@ export class Receiver {
     routeReceipt(this.#phone.world, this.#phone, node("receipt", { id, type, ...to }));
   }
 
-  /** Asks the sender for a retry, with keys for a new session. */
+  /** Asks the sender for a retry, with keys for a new session. Source: `sendRetryRequest` in Baileys' Socket/messages-recv.ts. */
   #failed(stanza: BinaryNode, enc: BinaryNode, sender: Endpoint, error: unknown): void {
     const { id = "", from, participant, recipient } = stanza.attrs;
     const reason = error instanceof Error ? error.message : String(error);

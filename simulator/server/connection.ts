@@ -16,7 +16,10 @@ type State = "hello" | "finish" | "pairing" | "passive" | "active" | "closed";
 
 const ROUTING_MARK = Buffer.from("ED");
 
-/** A client's socket: frames, the handshake, login or linking, then stanzas. */
+/**
+ * A client's socket: frames, the handshake, login or linking, then stanzas. Source: Baileys' Utils/noise-handler.ts for frames
+ * and handshake; `CB:success`, `CB:failure`, `CB:stream:error` and `CB:ib,,offline` in Socket/socket.ts.
+ */
 export class SocketConnection implements Connection {
   readonly #world: World;
   readonly #noise: NoiseResponder;

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
 import type { MediaStore } from "../model/media-store.ts";
 import { sha256 } from "../wire/crypto.ts";
+import { closeServer, listenOnLoopback } from "./loopback.ts";
 
 /** The media host: accepts files whose hash matches their name, over TLS, and serves them. */
 export class MediaHost {
@@ -21,16 +21,11 @@ export class MediaHost {
 
   /** Listens on the loopback interface and sets the host name in the store. */
   async listen(port: number): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(port, "127.0.0.1", resolve);
-    });
-    this.#store.hostname = `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    this.#store.hostname = `127.0.0.1:${await listenOnLoopback(this.#server, port)}`;
   }
 
   close(): Promise<void> {
-    this.#server.closeAllConnections();
-    return new Promise((resolve) => this.#server.close(() => resolve()));
+    return closeServer(this.#server);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

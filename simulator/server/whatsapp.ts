@@ -1,6 +1,5 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { WebSocketServer } from "ws";
 import type { Device, SocketView } from "../model/account.ts";
@@ -10,6 +9,7 @@ import { addPredefinedLabels } from "../phone/owner/labels.ts";
 import { Phone, type PhoneOptions } from "../phone/phone.ts";
 import { issueCertificates } from "../wire/certificate.ts";
 import { SocketConnection } from "./connection.ts";
+import { closeServer, listenOnLoopback } from "./loopback.ts";
 import { MediaHost } from "./media-host.ts";
 import { restore } from "./state/restore.ts";
 import { save } from "./state/save.ts";
@@ -116,19 +116,14 @@ export async function startWhatsApp(options: WhatsAppOptions = {}): Promise<What
 
 /** Accepts WebSockets on the loopback interface. */
 async function listen(world: World, port: number): Promise<{ url: string; close(): Promise<void> }> {
-  const http: Server = createServer((request, response) => serveVersionPage(world.versions, request, response));
+  const http = createServer((request, response) => serveVersionPage(world.versions, request, response));
   const sockets = new WebSocketServer({ server: http, perMessageDeflate: false, maxPayload: MAX_FRAME_BYTES });
   sockets.on("connection", (socket) => new SocketConnection(world, socket));
-  await new Promise<void>((resolve, reject) => {
-    http.once("error", reject);
-    http.listen(port, "127.0.0.1", resolve);
-  });
   return {
-    url: `ws://127.0.0.1:${(http.address() as AddressInfo).port}/ws/chat`,
+    url: `ws://127.0.0.1:${await listenOnLoopback(http, port)}/ws/chat`,
     async close() {
       await new Promise<void>((resolve) => sockets.close(() => resolve()));
-      http.closeAllConnections();
-      await new Promise<void>((resolve) => http.close(() => resolve()));
+      await closeServer(http);
     },
   };
 }

@@ -17,7 +17,7 @@ type Asked = { wa: WhatsApp; params: Record<string, string> };
 // Each function returns what the path, or an id in the body, names. It throws 404 if that does not exist.
 
 export function phoneOf({ wa, params }: Asked): Phone {
-  return found(wa.phone(params.number ?? ""), `there is no phone ${params.number}`);
+  return found(wa.phone(params.number ?? ""), `the phone ${params.number} does not exist`);
 }
 
 export function deviceOf({ wa, params }: Asked): Device {
@@ -27,13 +27,13 @@ export function deviceOf({ wa, params }: Asked): Device {
 }
 
 export function groupOf({ wa, params }: Asked, jid = params.group ?? ""): Group {
-  return found(wa.world.groups.get(jid), `there is no group ${jid}`);
+  return found(wa.world.groups.get(jid), `the group ${jid} does not exist`);
 }
 
 /** @param asked.params.channel a JID or an invite code */
 export function channelOf({ wa, params: { channel = "" } }: Asked): Channel {
   const named = [...wa.world.channels.values()].find(({ jid, inviteCode }) => [jid, inviteCode].includes(channel));
-  return found(named, `there is no channel ${channel}`);
+  return found(named, `the channel ${channel} does not exist`);
 }
 
 export function callOf(asked: Asked): Call {

@@ -15,7 +15,10 @@ import {
 const VERSION = Buffer.from([0x33]);
 const MESSAGE_SEED = Buffer.from([1]);
 const CHAIN_SEED = Buffer.from([2]);
-/** Limits on the keys that a peer can make this device compute ahead and keep. Source: group_cipher.ts and sender-key-record.ts in Baileys' Signal/Group. */
+/**
+ * Limits on the keys that a peer can make this device compute ahead and keep. Source: group_cipher.ts and sender-key-record.ts
+ * in Baileys' Signal/Group.
+ */
 const MAX_AHEAD = 2000;
 const MAX_STATES = 5;
 

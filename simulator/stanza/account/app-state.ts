@@ -22,7 +22,10 @@ export function addPatch(world: World, account: Account, author: Endpoint, chang
   return true;
 }
 
-/** `w:sync:app:state`: returns the patches of each collection since the client's version, and accepts new ones. */
+/**
+ * `w:sync:app:state`: returns the patches of each collection since the client's version, and accepts new ones. Source:
+ * `resyncAppState` and `appPatch` in Baileys' Socket/chats.ts, `extractSyncdPatches` in Utils/chat-utils.ts.
+ */
 export const appState: IqHandler = (iq, { world, device }) => {
   const { account } = device;
   const answers = children(child(iq, "sync"), "collection").map((asked): BinaryNode => {

@@ -9,7 +9,8 @@ import { type IqHandler, type Origin, result } from "../iq.ts";
 
 /**
  * `w:profile:picture`: profile pictures of accounts and groups. `get` needs a target; `set` without one changes the client's
- * own picture, and without bytes removes the picture.
+ * own picture, and without bytes removes the picture. Source: `updateProfilePicture` and `profilePictureUrl` in Baileys'
+ * Socket/chats.ts.
  */
 export const picture: IqHandler = (iq, origin) => {
   const { world, device } = origin;

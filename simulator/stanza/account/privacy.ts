@@ -15,7 +15,10 @@ const PRIVACY_DEFAULTS: Record<string, string> = {
   messages: "all",
 };
 
-/** `privacy`: returns and changes the settings, and forwards trusted-contact tokens. */
+/**
+ * `privacy`: returns and changes the settings, and forwards trusted-contact tokens. Source: `fetchPrivacySettings` and
+ * `privacyQuery` in Baileys' Socket/chats.ts.
+ */
 export const privacy: IqHandler = (iq, { world, device }) => {
   const { account } = device;
   const tokens = child(iq, "tokens");

@@ -2,6 +2,8 @@ import { bytes, child, children, node } from "../../wire/node.ts";
 import { Refusal } from "../errors.ts";
 import { type IqHandler, result } from "../iq.ts";
 
+// Source of the requests and answers: Baileys' Socket/chats.ts.
+
 /** `blocklist`: blocks and unblocks accounts, and returns the list. */
 export const blocklist: IqHandler = (iq, { world, device }) => {
   const { blocked } = device.account;

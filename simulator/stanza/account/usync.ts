@@ -29,7 +29,7 @@ const protocols: Record<string, Protocol> = {
   business: () => undefined,
 };
 
-/** `usync`: whether numbers are on WhatsApp, and their devices, LIDs and about texts. */
+/** `usync`: whether numbers are on WhatsApp, and their devices, LIDs and about texts. Source: Baileys' WAUSync/Protocols. */
 export const usync: IqHandler = (iq, { world, device }) => {
   const request = child(iq, "usync");
   const asked = children(child(request, "query")).map(({ tag }) => tag);

@@ -1,7 +1,10 @@
 import type { Account } from "../../model/account.ts";
 import type { Channel } from "../../model/channel.ts";
 
-/** A channel as one account sees it, as JSON of WhatsApp's GraphQL. Source: `parseNewsletterMetadata` in Baileys' Socket/newsletter.ts. */
+/**
+ * A channel as one account sees it, as JSON of WhatsApp's GraphQL. Source: `parseNewsletterMetadata` in Baileys'
+ * Socket/newsletter.ts.
+ */
 export function metadata(channel: Channel, viewer: Account) {
   const { name, description, createdAt, inviteCode, picture, followers } = channel;
   const stamp = String(createdAt * 1_000_000);

@@ -5,7 +5,10 @@ import { Refusal, Unsupported } from "../errors.ts";
 import { type IqHandler, result } from "../iq.ts";
 import { DELETED } from "./post.ts";
 
-/** `newsletter`: the posts of a channel with their reactions, and live updates. */
+/**
+ * `newsletter`: the posts of a channel with their reactions, and live updates. Source: `newsletterFetchMessages` and
+ * `subscribeNewsletterUpdates` in Baileys' Socket/newsletter.ts.
+ */
 export const newsletter: IqHandler = (iq, { world, device }) => {
   const channel = world.channels.get(iq.attrs.to ?? "");
   if (!channel) throw new Refusal(404, "item-not-found");

@@ -5,7 +5,10 @@ import { child, node } from "../../wire/node.ts";
 import { Unsupported } from "../errors.ts";
 import { type IqHandler, result } from "../iq.ts";
 
-/** Notifies the devices that cache the account's device list, and its own companions, of a new or removed device. */
+/**
+ * Notifies the devices that cache the account's device list, and its own companions, of a new or removed device. Source: the
+ * notification `devices` in Baileys' Socket/messages-recv.ts.
+ */
 export function announceDevices(world: World, account: Account, change: "add" | "remove", device: Device): void {
   const listeners = new Set<Device>([...account.watchers, ...account.companions.values()]);
   listeners.delete(device);
@@ -30,7 +33,7 @@ export function removeDevice(world: World, device: Device): void {
   device.socket?.end({ code: "401" }, node("conflict", { type: "device_removed" }));
 }
 
-/** `remove-companion-device`: the client logs out. */
+/** `remove-companion-device`: the client logs out. Source: `logout` in Baileys' Socket/socket.ts. */
 export const unlink: IqHandler = (iq, { world, connection, device }) => {
   if (!child(iq, "remove-companion-device")) throw new Unsupported("md");
   connection.send(result(iq));

@@ -34,7 +34,10 @@ export function readRegistration(noiseKey: Buffer, payload: proto.ClientPayload)
   return { noiseKey, identityKey, registrationId, signedPreKey, platform };
 }
 
-/** Sends `pair-device` with the refs for the client's QR codes. */
+/**
+ * Sends `pair-device` with the refs for the client's QR codes. Source: `CB:iq,type:set,pair-device` in Baileys'
+ * Socket/socket.ts.
+ */
 export function offerPairing(world: World, connection: Connection, registration: Registration): PairingOffer {
   const refs = Array.from({ length: REFS }, () => `2@${randomBytes(48).toString("base64")}`);
   const { promise: paired, ...settle } = Promise.withResolvers<Device>();
@@ -73,7 +76,10 @@ export function approvePairing(world: World, connection: Connection, approval: A
   return pairing.paired;
 }
 
-/** Handles the answer to `pair-success`: checks the client's ADV signature, adds the device and ends the stream with 515. */
+/**
+ * Handles the answer to `pair-success`: checks the client's ADV signature, adds the device and ends the stream with 515.
+ * Source: `configureSuccessfulPairing` in Baileys' Utils/validate-connection.ts.
+ */
 export function completePairing(world: World, connection: Connection, iq: BinaryNode): void {
   const { pairing } = connection;
   const approval = pairing?.approval;

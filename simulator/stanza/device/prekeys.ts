@@ -11,7 +11,11 @@ import { bundleNodes, KEY_TYPE, readSignedPreKey, signedPreKeyNode } from "./bun
 /** Below this number of one-time prekeys, the server asks the device to upload more. */
 const LOW_PREKEYS = 5;
 
-/** `encrypt`: counts, checks, rotates and uploads the client's own keys, and returns the bundles of other devices. */
+/**
+ * `encrypt`: counts, checks, rotates and uploads the client's own keys, and returns the bundles of other devices. Source:
+ * `uploadPreKeys`, `digestKeyBundle` and `rotateSignedPreKey` in Baileys' Socket/socket.ts, `parseAndInjectE2ESessions` in
+ * Utils/signal.ts.
+ */
 export const encrypt: IqHandler = (iq, { world, device }) => {
   if (child(iq, "count")) return result(iq, [node("count", { value: String(device.preKeys.size) })]);
   if (child(iq, "digest")) return digest(iq, device);
@@ -78,7 +82,10 @@ function bundles(iq: BinaryNode, world: World): BinaryNode {
   return result(iq, [node("list", {}, users)]);
 }
 
-/** Asks a device to upload prekeys if it has few left. Call it after taking a bundle. */
+/**
+ * Asks a device to upload prekeys if it has few left. Call it after taking a bundle. Source: `handleEncryptNotification` in
+ * Baileys' Socket/messages-recv.ts; the server's own limit is not known.
+ */
 export function noticeLowPreKeys(world: World, device: Device | undefined): void {
   if (!device || device.lowPreKeyNoticeOpen || device.preKeys.size >= LOW_PREKEYS) return;
   device.lowPreKeyNoticeOpen = true;

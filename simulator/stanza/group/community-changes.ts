@@ -10,6 +10,8 @@ import { groupNode, summaryNode } from "./nodes.ts";
 import { notifyGroup } from "./notify.ts";
 import { adminOnly } from "./permission.ts";
 
+// Source of the requests and answers: Baileys' Socket/communities.ts, and `LinkGroup` and `UnlinkGroup` in whatsmeow's group.go.
+
 /** Handles a `create` of a community, or of a group in one. Returns undefined for any other group. */
 export function createInCommunity(
   change: BinaryNode,

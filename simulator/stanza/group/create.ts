@@ -24,7 +24,10 @@ export function createGroup(
   return group;
 }
 
-/** Creates a community and its announcement group; with `general`, also its general chat. */
+/**
+ * Creates a community and its announcement group; with `general`, also its general chat. Source: `ReqCreateGroup` in
+ * whatsmeow's group.go ("the linked announcement group will be created automatically by the server").
+ */
 export function createCommunity(
   world: World,
   creator: Account,

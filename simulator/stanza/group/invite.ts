@@ -10,7 +10,10 @@ import { participantNode } from "./nodes.ts";
 import { notifyGroup, notifyJoin } from "./notify.ts";
 import { adminOnly } from "./permission.ts";
 
-/** Returns the group of an invite code. Throws 404 if the code was revoked. */
+/**
+ * Returns the group of an invite code. Throws 404 if the code is unknown or revoked. WhatsApp answers 406 or 410
+ * (`GetGroupInfoFromLink` in whatsmeow's group.go), which the simulator does not distinguish.
+ */
 export function invited(world: World, code: string): Group {
   for (const group of world.groups.values()) if (group.inviteCode === code) return group;
   throw new Refusal(404, "item-not-found");
@@ -40,7 +43,10 @@ export const revokeInvite: GroupChange = (_change, group, actor, world) => {
   return [node("invite", { code: group.inviteCode })];
 };
 
-/** `membership_requests_action`: approves or rejects requests to join. Each has its own result. */
+/**
+ * `membership_requests_action`: approves or rejects requests to join. Each has its own result. Source:
+ * `groupRequestParticipantsUpdate` in Baileys' Socket/groups.ts.
+ */
 export const answerRequests: GroupChange = (change, group, actor, world) => {
   adminOnly(group, actor);
   const [action] = children(change);

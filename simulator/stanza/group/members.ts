@@ -10,7 +10,10 @@ import { participantNode } from "./nodes.ts";
 import { notifyGroup, notifyJoin } from "./notify.ts";
 import { adminOnly } from "./permission.ts";
 
-/** Applies a change to each named account. Each has its own result: undefined, or an error code. */
+/**
+ * Applies a change to each named account. Each has its own result: undefined, or an error code. Source:
+ * `groupParticipantsUpdate` in Baileys' Socket/groups.ts.
+ */
 function forEachMember(apply: (group: Group, account: Account) => number | undefined): GroupChange {
   return (change, group, actor, world) => {
     if (change.tag !== "add" || group.memberAddMode === "admin_add") adminOnly(group, actor);

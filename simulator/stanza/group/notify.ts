@@ -6,9 +6,9 @@ import { deliverToAccount } from "../deliver.ts";
 import { groupNode, participantNode } from "./nodes.ts";
 
 /**
- * Notifies the devices of all members of a change.
+ * Notifies the devices of all members of a change. Source: `handleGroupNotification` in Baileys' Socket/messages-recv.ts.
  * @param actor the account that made the change
- * @param options.also accounts that are no longer members, but must learn of the change
+ * @param options.also accounts that are no longer members, but also get the notification
  */
 export function notifyGroup(
   world: World,

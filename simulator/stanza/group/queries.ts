@@ -7,7 +7,10 @@ import { subGroups } from "./community-changes.ts";
 import { invited } from "./invite.ts";
 import { groupNode } from "./nodes.ts";
 
-/** `w:g2`: queries and changes of groups. Only members see a group. */
+/**
+ * `w:g2`: queries and changes of groups. Only members see a group, and only admins its invite code. Source of the codes 401,
+ * 403 and 404: `GetGroupInviteLink` in whatsmeow's group.go.
+ */
 export const groups: IqHandler = (iq, { world, device }) => {
   if (iq.attrs.type === "set") return changeGroup(iq, { world, device });
   if (child(iq, "participating")) {

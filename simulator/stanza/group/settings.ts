@@ -9,6 +9,7 @@ import { descriptionNode } from "./nodes.ts";
 import { notifyGroup } from "./notify.ts";
 import { adminOnly } from "./permission.ts";
 
+/** WhatsApp answers 406 to a longer subject. Source: `ReqCreateGroup` in whatsmeow's group.go, with an older limit of 25. */
 const MAX_SUBJECT_LENGTH = 100;
 
 /** A setting that only admins change. The notification repeats the client's element. */

@@ -1,6 +1,9 @@
 import type { StanzaHandler } from "../iq.ts";
 
-/** `ack` from a client: releases the stanza that it names. An `error` means that the client could not use the stanza. */
+/**
+ * `ack` from a client: releases the stanza that it names. An `error` means that the client could not use the stanza.
+ * Source: Baileys' Utils/stanza-ack.ts.
+ */
 export const receiveAck: StanzaHandler = (ack, { world, device }) => {
   world.counts.acks++;
   const { id, to, participant, type } = ack.attrs;

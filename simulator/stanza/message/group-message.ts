@@ -6,7 +6,10 @@ import type { Rejection } from "../errors.ts";
 import { deliverMessage, participantEnvelope, withIdentity } from "./envelope.ts";
 import { verifiedName } from "./verified-name.ts";
 
-/** Delivers the sender-key ciphertext to each device of each member, with the device's copy of the key if the stanza has one. */
+/**
+ * Delivers the sender-key ciphertext to each device of each member, with the device's copy of the key if the stanza has one.
+ * Source: `relayMessage` in Baileys' Socket/messages-send.ts.
+ */
 export function routeGroupMessage(world: World, sender: Endpoint, stanza: BinaryNode): Rejection | undefined {
   const group = world.groups.get(stanza.attrs.to ?? "");
   if (!group) return { code: 404, reason: "the group does not exist" };

@@ -5,10 +5,13 @@ import { type BinaryNode, children, node } from "../../wire/node.ts";
 import { deliverToAccount } from "../deliver.ts";
 import type { StanzaHandler } from "../iq.ts";
 
-/** Types of receipts that stay between an account's own devices and the server. */
+/**
+ * Types of receipts that stay between an account's own devices and the server. Source: `sendReceipt` in Baileys'
+ * Socket/messages-send.ts and its callers.
+ */
 const OWN_ONLY = new Set(["sender", "peer_msg", "hist_sync", "read-self", "played-self"]);
 
-/** `receipt` from a client: releases the messages that it names, and goes to their sender. */
+/** `receipt` from a client: releases the messages that it names, and delivers it to their sender. */
 export const receiveReceipt: StanzaHandler = (stanza, { world, connection, device }) => {
   const { id, to, type, participant } = stanza.attrs;
   if (!id) {
@@ -64,7 +67,8 @@ export function routeReceipt(world: World, sender: Endpoint, stanza: BinaryNode)
     return;
   }
   if (target !== sender.account) {
-    // An `inactive` receipt also reaches the sender, whose apps ignore it (`SetForceActiveDeliveryReceipts` in whatsmeow's receipt.go).
+    // An `inactive` receipt also reaches the sender, whose apps ignore it (`SetForceActiveDeliveryReceipts` in whatsmeow's
+    // receipt.go).
     deliverToAccount(target, receipt);
   }
   if (type === "read") notifyOwnDevices(sender, stanza, userJid(hasParticipants(to) ? to : author), world.seconds);

@@ -6,7 +6,7 @@ import { deliverMessage, isBlocked, participantEnvelope, withIdentity } from "./
 
 /**
  * Delivers a status post, its deletion or a reaction to it: only to the devices that its sender names, each with its own copy
- * of the sender key.
+ * of the sender key. Source: `relayMessage` with `statusJidList` in Baileys' Socket/messages-send.ts.
  */
 export function routeStatusPost(world: World, sender: Endpoint, stanza: BinaryNode): Rejection | undefined {
   const { to = "", participant } = stanza.attrs;

@@ -4,7 +4,7 @@ import { type BinaryNode, node } from "../../wire/node.ts";
 
 /**
  * The verified name of a business, which its messages contain as a certificate from WhatsApp. Clients do not check the
- * signature, so the simulator leaves it out.
+ * signature, so the simulator leaves it out. Source: Baileys' Utils/decode-wa-message.ts.
  */
 export function verifiedName({ business }: Account): BinaryNode[] {
   if (!business) return [];

@@ -22,7 +22,7 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("what a client sets reaches the phone, and every MAC of it is right", async () => {
+test("applies a client's app state on the phone, with valid MACs", async () => {
   await client.sock.chatModify({ pin: true }, bob.jid);
   await expect.poll(() => alice.appState.get("pin_v1", bob.jid)).toMatchObject({ pinAction: { pinned: true } });
   await client.sock.chatModify({ pin: false }, bob.jid);
@@ -31,14 +31,14 @@ test("what a client sets reaches the phone, and every MAC of it is right", async
   await expect.poll(() => alice.appState.get("label_edit", "7")).toMatchObject({ labelEditAction: { name: "VIP" } });
 });
 
-test("what the phone sets reaches its clients, and the client's own changes build on it", async () => {
+test("applies the phone's app state on its clients, whose next changes build on it", async () => {
   alice.appState.set("regular_low", ["pin_v1", bob.jid], { pinAction: { pinned: true } }, 5);
   await client.events.waitFor(({ name, value }) => name === "chats.update" && JSON.stringify(value).includes("pinned"));
   await client.sock.chatModify({ pin: false }, bob.jid);
   await expect.poll(() => alice.appState.get("pin_v1", bob.jid)).toMatchObject({ pinAction: { pinned: false } });
 });
 
-test("a device that is linked later gets the state that is there", async () => {
+test("gives a newly linked device the current app state", async () => {
   await client.sock.addLabel(bob.jid, { id: "7", name: "VIP", color: 3 });
   const second = new Client(wa);
   await second.pair(alice);

@@ -30,7 +30,7 @@ const labels = async () => (await call("GET", `/phones/${SHOP}/labels`)).json as
 const told = (name: string, part: string) =>
   client.events.waitFor((event) => event.name === name && JSON.stringify(event.value).includes(part));
 
-test("a business says at the pairing that it is one, and begins with WhatsApp's labels, which owner and client change side by side", async () => {
+test("links a business account with WhatsApp's labels, which owner and client both change", async () => {
   await call("POST", "/phones", { number: SHOP, pushName: "Shop", business: true });
   await call("POST", "/phones", { number: BOB });
   const shop = wa.phone(SHOP);
@@ -67,7 +67,7 @@ test("a business says at the pairing that it is one, and begins with WhatsApp's 
   expect((await call("POST", `/phones/${SHOP}/labels`, { name: "Next" })).json).toMatchObject({ id: "7" });
 });
 
-test("whoever is no business has no labels, and what makes no sense is refused", async () => {
+test("refuses labels for other accounts, and invalid label requests", async () => {
   await call("POST", "/phones", { number: BOB });
   expect(await call("GET", `/phones/${BOB}/labels`)).toMatchObject({ status: 200, json: [] });
   expect((await call("POST", `/phones/${BOB}/labels`, { name: "x" })).status).toBe(409);

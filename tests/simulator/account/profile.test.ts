@@ -18,7 +18,7 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("typing and presence reach the other side while it happens", async () => {
+test("shows typing and presence to the other side", async () => {
   await client.sock.presenceSubscribe(bob.jid);
   bob.setPresence(true);
   await client.events.waitFor(
@@ -32,7 +32,7 @@ test("typing and presence reach the other side while it happens", async () => {
   await expect.poll(() => bob.notifications.map(({ tag }) => tag)).toContain("chatstate");
 });
 
-test("the presence and typing of others reach a device only while it is online itself", async () => {
+test("shows the presence and typing of others only to a device that is online", async () => {
   await client.sock.sendPresenceUpdate("unavailable");
   await client.sock.presenceSubscribe(bob.jid);
   await expect.poll(() => alice.account.available).toBe(false);
@@ -49,7 +49,7 @@ test("the presence and typing of others reach a device only while it is online i
   await expect.poll(() => alice.account.available).toBe(false);
 });
 
-test("a presence without type shows an account online", async () => {
+test("treats a presence without a type as available", async () => {
   await client.sock.sendPresenceUpdate("unavailable");
   await expect.poll(() => alice.account.available).toBe(false);
   await client.sock.sendNode({ tag: "presence", attrs: { name: "Alice" } });
@@ -57,7 +57,7 @@ test("a presence without type shows an account online", async () => {
   expect(wa.device(alice.number).presences.at(-1)).toBe("available");
 });
 
-test("a profile picture is set, seen by others and removed, for accounts and for groups", async () => {
+test("sets, shows and removes the profile pictures of accounts and groups", async () => {
   const image = await (await import("sharp"))
     .default({ create: { width: 64, height: 64, channels: 3, background: "red" } })
     .jpeg()
@@ -74,7 +74,7 @@ test("a profile picture is set, seen by others and removed, for accounts and for
   await expect(client.sock.profilePictureUrl(bob.jid)).rejects.toThrow("item-not-found");
 });
 
-test("about texts, privacy settings and the block list are what was set", async () => {
+test("returns the latest about text, privacy settings and block list", async () => {
   await client.sock.updateProfileStatus("at work");
   expect(await client.sock.fetchStatus(alice.jid)).toMatchObject([{ status: { status: "at work" } }]);
   await client.sock.updateReadReceiptsPrivacy("none");
@@ -86,7 +86,7 @@ test("about texts, privacy settings and the block list are what was set", async 
   expect(await client.sock.fetchBlocklist()).toEqual([]);
 });
 
-test("a name that is changed on the phone is known to its clients, and the other way round", async () => {
+test("shares a changed push name between the phone and its clients", async () => {
   alice.setPushName("Alice II");
   await expect.poll(() => client.creds.me?.name).toBe("Alice II");
   await client.sock.updateProfileName("Alice III");

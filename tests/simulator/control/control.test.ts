@@ -26,7 +26,7 @@ afterEach(async () => {
 
 const [ALICE, BOB] = ["4915550000001", "4915550000002"];
 
-test("the whole conversation can be driven over HTTP: link, receive, send, read, unlink", async () => {
+test("links, receives, sends, reads and unlinks over the control API", async () => {
   await call("POST", "/phones", { number: ALICE, pushName: "Alice" });
   await call("POST", "/phones", { number: BOB, pushName: "Bob" });
   const shown = client.next((update) => update.qr !== undefined);
@@ -67,7 +67,7 @@ test("the whole conversation can be driven over HTTP: link, receive, send, read,
   expect((await closed).code).toBe(401);
 });
 
-test("faults, queues and sockets can be reached over HTTP", async () => {
+test("controls faults and shows queues and sockets over the control API", async () => {
   const alice = await wa.addPhone({ number: ALICE, pushName: "Alice" });
   const bob = await wa.addPhone({ number: BOB, pushName: "Bob" });
   await client.pair(alice);
@@ -86,7 +86,7 @@ test("faults, queues and sockets can be reached over HTTP", async () => {
   expect(json).toMatchObject([{ sockets: { open: 1, maximum: 1 }, counts: { redelivered: 1 } }]);
 });
 
-test("groups are changed and calls are made, taken and refused over HTTP, by whom they may be", async () => {
+test("changes groups and makes, accepts and rejects calls over the control API, if the phone may do so", async () => {
   for (const number of [ALICE, BOB]) await call("POST", "/phones", { number });
   const { json } = await call("POST", `/phones/${ALICE}/groups`, { subject: "Trip", members: [BOB] });
   const { jid } = json as { jid: string };
@@ -114,7 +114,7 @@ test("groups are changed and calls are made, taken and refused over HTTP, by who
   expect(await call("POST", `/phones/${ALICE}/calls`, { to: "4900000" })).toMatchObject({ status: 404 });
 });
 
-test("what makes no sense is refused, with the reason", async () => {
+test("rejects invalid requests with the reason", async () => {
   await call("POST", "/phones", { number: ALICE });
   expect(await call("POST", "/phones", { number: ALICE })).toMatchObject({ status: 409 });
   expect(await call("POST", "/phones", { number: "alice" })).toMatchObject({ status: 400 });
@@ -127,7 +127,7 @@ test("what makes no sense is refused, with the reason", async () => {
   expect(await call("DELETE", `/phones/${ALICE}/devices/7`)).toMatchObject({ status: 409 });
 });
 
-test("every route is in the OpenAPI document, with schemas", async () => {
+test("describes every route in the OpenAPI document, with schemas", async () => {
   const { json } = await call("GET", "/openapi.json");
   const { openapi, paths } = json as { openapi: string; paths: Record<string, Record<string, object>> };
   expect(openapi).toBe("3.1.0");
@@ -140,7 +140,7 @@ test("every route is in the OpenAPI document, with schemas", async () => {
   });
 });
 
-test("polls and events are made and answered over HTTP, and each phone shows what the other said", async () => {
+test("sends and answers polls and calendar events over the control API, and shows the answers on each phone", async () => {
   for (const number of [ALICE, BOB]) await call("POST", "/phones", { number });
   const made = async (what: string, body: object) => {
     const { status, json } = await call("POST", `/phones/${ALICE}/${what}`, { to: BOB, ...body });

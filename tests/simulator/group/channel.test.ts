@@ -24,12 +24,12 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await endScene(wa, client);
-  // One test goes on with another server, which has phones of its own.
+  // One test continues with another server and its phones.
   for (const phone of [alice, bob]) expect(phone.errors).toEqual([]);
   await rm(directory, { recursive: true, force: true });
 });
 
-test("a client creates a channel, posts to all who follow, and deletes it", async () => {
+test("lets a client create a channel, post to all followers and delete the channel", async () => {
   const { id, name, invite } = await client.sock.newsletterCreate("News", "what is new");
   expect(name).toBe("News");
   bob.channels.follow(invite ?? "");
@@ -48,7 +48,7 @@ test("a client creates a channel, posts to all who follow, and deletes it", asyn
   await expect(client.sock.newsletterMetadata("jid", id)).rejects.toThrow("Not Found");
 });
 
-test("a follower gets what is posted also after it was away, mutes, reacts, and may not post", async () => {
+test("delivers posts to a follower that was offline, and lets it mute and react, but not post", async () => {
   const { jid } = bob.channels.create("Bob's");
   await client.sock.newsletterFollow(jid);
   await client.close();
@@ -67,7 +67,7 @@ test("a follower gets what is posted also after it was away, mutes, reacts, and 
   expect(bob.channels.posts(jid)).toHaveLength(1);
 });
 
-test("a post whose file is not one of a channel is refused as by WhatsApp", async () => {
+test("rejects a post whose file is not channel media", async () => {
   const { id } = await client.sock.newsletterCreate("News");
   const acked = new Promise<string | undefined>((resolve) =>
     client.sock.ws.on("CB:ack,class:message", ({ attrs }: { attrs: Record<string, string> }) => resolve(attrs.error)),
@@ -77,7 +77,7 @@ test("a post whose file is not one of a channel is refused as by WhatsApp", asyn
   expect(alice.channels.posts(id)).toEqual([]);
 });
 
-test("channels are made, followed, written to and looked at over HTTP", async () => {
+test("creates, follows, posts to and lists channels over the control API", async () => {
   const control = await startControl(wa);
   const call = caller(control);
   const made = await call("POST", `/phones/${alice.number}/channels`, { name: "News" });
@@ -94,7 +94,7 @@ test("channels are made, followed, written to and looked at over HTTP", async ()
   await control.stop();
 });
 
-test("channels outlive the server", async () => {
+test("restores channels after a restart", async () => {
   const { jid, inviteCode } = bob.channels.create("Bob's", "of Bob");
   alice.channels.follow(inviteCode);
   alice.channels.setMuted(jid, true);

@@ -12,7 +12,7 @@ import { caller, endScene, startScene } from "../../support/simulator/scene.ts";
 
 silenceLibsignal();
 strictVerification();
-// Baileys writes down whole answers of communities.
+// Baileys logs the whole answers about communities.
 logger.level = "silent";
 
 let wa: WhatsApp;
@@ -31,7 +31,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-test("a client's own calls make a community, put groups into it, take them out and leave", async () => {
+test("lets a client create a community, add and remove groups, and leave", async () => {
   await client.pair(alice);
   const { sock } = client;
   const made = await sock.communityCreate("Street", "Our street");
@@ -50,7 +50,7 @@ test("a client's own calls make a community, put groups into it, take them out a
   expect(mine.map(({ subject }) => subject)).toEqual(["Garden"]);
 });
 
-test("who is let into a group of a community is in it, and who is removed from it is in none of its groups", async () => {
+test("adds an approved group member to the community, and removes an account from all groups with it", async () => {
   const community = makeCommunity(bob, "Street");
   const group = bob.createGroup("Number 7", []);
   changeLink(bob, community.jid, "link", group.jid);
@@ -64,7 +64,7 @@ test("who is let into a group of a community is in it, and who is removed from i
   expect(places.map((one) => one?.members.has(alice.account))).toEqual([false, false, false]);
 });
 
-test("communities outlive a restart, and can be made and looked at over HTTP", async () => {
+test("restores communities after a restart, and creates and shows them over the control API", async () => {
   const control = await startControl(wa);
   const call = caller(control);
   const made = await call("POST", `/phones/${bob.number}/communities`, { subject: "Street", anyoneAdds: false });

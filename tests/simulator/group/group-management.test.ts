@@ -19,14 +19,14 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("a client creates a group and writes to it", async () => {
+test("lets a client create a group and write in it", async () => {
   const group = await client.sock.groupCreate("Trip", [bob.jid]);
   expect(group).toMatchObject({ subject: "Trip", owner: alice.lidJid, size: 2 });
   await client.sock.sendMessage(group.id, { text: "welcome" });
   expect(await bob.waitFor((message) => message.text === "welcome")).toMatchObject({ chat: group.id });
 });
 
-test("members are added, promoted, demoted and removed, each with an outcome of its own", async () => {
+test("adds, promotes, demotes and removes members, each with its own result", async () => {
   const { id } = await client.sock.groupCreate("Trip", [bob.jid]);
   const added = await client.sock.groupParticipantsUpdate(id, [carol.jid, bob.jid, "4900000@s.whatsapp.net"], "add");
   expect(added.map(({ status }) => status)).toEqual(["200", "409", "404"]);
@@ -44,7 +44,7 @@ test("members are added, promoted, demoted and removed, each with an outcome of 
   expect(carol.inbox.messages.map(({ text }) => text)).toEqual(["with Carol"]);
 });
 
-test("subject, description and settings are what was set last", async () => {
+test("returns the latest subject, description and settings", async () => {
   const { id } = await client.sock.groupCreate("Trip", [bob.jid]);
   await client.sock.groupUpdateSubject(id, "Trip to Rome");
   await client.sock.groupUpdateDescription(id, "bring shoes");
@@ -67,7 +67,7 @@ test("subject, description and settings are what was set last", async () => {
   expect(await bob.sendText(id, "may I?")).toMatchObject({ status: "failed", error: 403 });
 });
 
-test("an invite code lets in, tells what it leads to, and is worthless once revoked", async () => {
+test("accepts an invite code and shows its group until the code is revoked", async () => {
   const group = bob.createGroup("Club", [carol.number]);
   const code = group.inviteCode;
   expect(await client.sock.groupGetInviteInfo(code)).toMatchObject({ id: group.jid, subject: "Club" });
@@ -81,7 +81,7 @@ test("an invite code lets in, tells what it leads to, and is worthless once revo
   await expect(client.sock.groupGetInviteInfo(first ?? "")).rejects.toThrow("item-not-found");
 });
 
-test("where admins let in, who follows the link waits until one does", async () => {
+test("holds a request to join until an admin approves it", async () => {
   const { id } = await client.sock.groupCreate("Club", [bob.jid]);
   await client.sock.groupJoinApprovalMode(id, "on");
   carol.followInvite((await client.sock.groupInviteCode(id)) ?? "");
@@ -95,14 +95,14 @@ test("where admins let in, who follows the link waits until one does", async () 
   expect((await client.sock.groupMetadata(id)).size).toBe(2);
 });
 
-test("who leaves gets nothing more", async () => {
+test("delivers nothing to a member that left", async () => {
   const group = bob.createGroup("Club", [alice.number, carol.number]);
   await client.sock.groupLeave(group.jid);
   expect(group.members.size).toBe(2);
   await expect(client.sock.groupMetadata(group.jid)).rejects.toThrow("forbidden");
 });
 
-test("a member who is no admin may not do what only admins may", async () => {
+test("refuses admin changes from other members", async () => {
   const group = bob.createGroup("Club", [alice.number]);
   await expect(client.sock.groupSettingUpdate(group.jid, "locked")).rejects.toThrow("forbidden");
   await expect(client.sock.groupParticipantsUpdate(group.jid, [bob.jid], "remove")).rejects.toThrow("forbidden");

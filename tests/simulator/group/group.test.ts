@@ -20,7 +20,7 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("a group that a phone creates is announced to its members' clients, with both addresses of everybody", async () => {
+test("announces a new group to its members' clients, with both addresses of every member", async () => {
   const group = bob.createGroup("Friday", [alice.number, carol.number]);
   const { value } = await client.events.waitFor(({ name }) => name === "groups.upsert");
   expect(value).toMatchObject([{ id: group.jid, subject: "Friday", author: bob.lidJid, authorPn: bob.jid }]);
@@ -34,7 +34,7 @@ test("a group that a phone creates is announced to its members' clients, with bo
   expect(Object.keys(await client.sock.groupFetchAllParticipating())).toEqual([group.jid]);
 });
 
-test("group messages are read by every member, from clients and from phones, several in a row", async () => {
+test("delivers consecutive group messages from clients and phones to every member", async () => {
   const group = bob.createGroup("Friday", [alice.number, carol.number]);
   for (let round = 0; round < 3; round++) {
     const sent = await client.sock.sendMessage(group.jid, { text: `from the client ${round}` });
@@ -50,10 +50,10 @@ test("group messages are read by every member, from clients and from phones, sev
   expect([...bob.failures, ...carol.failures]).toEqual([]);
 });
 
-test("receipts in a group name who gave them, both ways", async () => {
+test("names the reader in group receipts, in both directions", async () => {
   const group = bob.createGroup("Friday", [alice.number]);
   const sent = await client.sock.sendMessage(group.jid, { text: "who reads this" });
-  // Baileys folds a receipt that comes earlier into the message itself.
+  // Baileys merges an earlier receipt into the message itself.
   await client.messages.waitFor(({ key }) => key.id === sent?.key.id);
   bob.markRead(await bob.waitFor((message) => message.text === "who reads this"));
   const update = await client.events.waitFor(
@@ -65,7 +65,7 @@ test("receipts in a group name who gave them, both ways", async () => {
   await bob.waitForStatus(theirs, "read");
 });
 
-test("media in a group is one upload for all", async () => {
+test("uploads a group's media once for all members", async () => {
   const group = bob.createGroup("Friday", [alice.number, carol.number]);
   const file = randomBytes(1000);
   await client.sock.sendMessage(group.jid, { document: file, mimetype: "a/b", fileName: "f" });
@@ -75,7 +75,7 @@ test("media in a group is one upload for all", async () => {
   expect(wa.media.counts.uploads).toBe(1);
 });
 
-test("a member that cannot read a group message asks for it again, whoever sent it", async () => {
+test("sends a group message again to a member that cannot decrypt it", async () => {
   const group = bob.createGroup("Friday", [alice.number]);
   await client.sock.sendMessage(group.jid, { text: "first" });
   await bob.waitFor((message) => message.text === "first");
@@ -89,7 +89,7 @@ test("a member that cannot read a group message asks for it again, whoever sent 
   expect((await client.waitForText("damaged too")).key.id).toBe(sent.id);
 });
 
-test("who is not a member can neither ask about a group nor write to it", async () => {
+test("refuses queries and messages from accounts that are not members", async () => {
   const group = bob.createGroup("Private", [carol.number]);
   await expect(client.sock.groupMetadata(group.jid)).rejects.toThrow("forbidden");
 });

@@ -28,7 +28,7 @@ afterAll(async () => {
 // biome-ignore lint/suspicious/noExplicitAny: an answer of any shape
 const call = async (...asked: Parameters<Call>): Promise<any> => (await caller(control)(...asked)).json;
 
-test("what a client edits, deletes and reacts to changes at the phones that have it", async () => {
+test("applies a client's edit, reaction and deletion on the phones that have the message", async () => {
   const sent = await client.sock.sendMessage(bob.jid, { text: "teh" });
   if (!sent) throw new Error("nothing was sent");
   const [arrived, own] = await Promise.all([bob, alice].map((one) => one.waitFor(({ text }) => text === "teh")));
@@ -44,7 +44,7 @@ test("what a client edits, deletes and reacts to changes at the phones that have
   await expect.poll(() => [arrived?.deleted, own?.deleted]).toEqual([true, true]);
 });
 
-test("a quotation and mentions can be read at a phone", async () => {
+test("shows a client's quotation and mentions on the phone", async () => {
   const theirs = await bob.sendText(alice.number, "shall we?");
   const quoted = await client.waitForText("shall we?");
   await client.sock.sendMessage(bob.jid, { text: "yes, @3", mentions: [carol.jid] }, { quoted });
@@ -54,7 +54,7 @@ test("a quotation and mentions can be read at a phone", async () => {
   });
 });
 
-test("in a group only an admin takes back what another has written, and nobody edits it", async () => {
+test("lets only a group admin delete another member's message, and nobody edit it", async () => {
   const group = carol.createGroup("Crew", [alice.number, bob.number]);
   const sent = await bob.sendText(group.jid, "bob's");
   const { key } = await client.waitForText("bob's");
@@ -67,7 +67,7 @@ test("in a group only an admin takes back what another has written, and nobody e
   await expect.poll(() => sent.deleted).toBe(true);
 });
 
-test("edits, deletions and typing of a phone can be had and looked at over HTTP", async () => {
+test("edits, deletes and types over the control API, and shows the result", async () => {
   const [one, two] = [alice.number, bob.number];
   const { id } = await call("POST", `/phones/${two}/text`, { to: one, text: "first" });
   expect(await call("POST", `/phones/${two}/edit`, { message: id, text: "second" })).toMatchObject({ status: "sent" });

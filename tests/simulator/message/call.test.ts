@@ -29,7 +29,7 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("a client hears of a call and refuses it: the caller sees it, and the owner's phone stops ringing", async () => {
+test("lets a client reject a call, which the caller sees and which stops the phone from ringing", async () => {
   const call = startCall(bob, alice.number, { video: true });
   const offer = await heard.waitFor(({ id, status }) => id === call.id && status === "offer");
   expect(offer).toMatchObject({ from: bob.lidJid, callerPn: bob.jid, isVideo: true, isGroup: false, offline: false });
@@ -41,7 +41,7 @@ test("a client hears of a call and refuses it: the caller sees it, and the owner
   expect([callsOf(alice), callsOf(bob)]).toEqual([[call], [call]]);
 });
 
-test("a call that is taken on the phone, hung up or not answered rings no more, and the client hears so", async () => {
+test("ends a call on the client when the phone accepts it, the caller hangs up or nobody answers", async () => {
   const taken = startCall(bob, alice.jid);
   expect(answerCall(alice, taken, "accepted")).toBe(true);
   const hungUp = startCall(bob, alice.jid);
@@ -54,7 +54,7 @@ test("a call that is taken on the phone, hung up or not answered rings no more, 
   expect(states).toEqual(["accepted", "missed", "missed"]);
 });
 
-test("a call stays with the server until the client acknowledges it, and comes again after the next login", async () => {
+test("keeps a call until the client acknowledges it, and sends it again after the next login", async () => {
   await client.close();
   const call = startCall(bob, alice.number);
   const device = wa.device(alice.number);
@@ -67,7 +67,7 @@ test("a call stays with the server until the client acknowledges it, and comes a
   await expect.poll(() => device.kept.size).toBe(0);
 });
 
-test("a group's call rings for all its members; whom somebody has blocked does not ring there", async () => {
+test("rings for all members of a group, but not for an account that blocked the caller", async () => {
   const group = bob.createGroup("Trip", [alice.jid]);
   const call = startCall(bob, group.jid);
   const offer = await heard.waitFor(({ id, status }) => id === call.id && status === "offer");

@@ -26,7 +26,7 @@ function download(message: WAMessage): Promise<Buffer> {
   } as never) as Promise<Buffer>;
 }
 
-test("a file that a client sends is uploaded encrypted over TLS, and the phone's checks of it hold", async () => {
+test("accepts a client's encrypted file over TLS, which passes the phone's checks", async () => {
   const file = randomBytes(300_000);
   await client.sock.sendMessage(bob.jid, {
     document: file,
@@ -40,7 +40,7 @@ test("a file that a client sends is uploaded encrypted over TLS, and the phone's
   expect(wa.media.get(received.media?.directPath ?? "")?.includes(file.subarray(0, 64))).toBe(false);
 });
 
-test("a voice note arrives as one", async () => {
+test("shows a voice note as a voice note", async () => {
   const voice = randomBytes(4000);
   await client.sock.sendMessage(bob.jid, { audio: voice, ptt: true, mimetype: "audio/ogg; codecs=opus", seconds: 3 });
   const received = await bob.waitFor((message) => message.kind === "audio");
@@ -48,14 +48,14 @@ test("a voice note arrives as one", async () => {
   expect(bob.download(received)).toEqual(voice);
 });
 
-test("a client downloads and decrypts the media that a phone sends", async () => {
+test("lets a client download and decrypt a phone's media", async () => {
   const image = randomBytes(50_000);
   await bob.sendImage(alice.number, image, { caption: "look" });
   const message = await client.messages.waitFor(({ message }) => message?.imageMessage?.caption === "look");
   expect(await download(message)).toEqual(image);
 });
 
-test("a failing media host fails the upload, and the next one works", async () => {
+test("fails an upload on request, and accepts the next one", async () => {
   wa.media.faults.upload.add(500);
   const content = { document: randomBytes(100), mimetype: "a/b", fileName: "f" };
   await expect(client.sock.sendMessage(bob.jid, content)).rejects.toThrow("Media upload failed");
@@ -63,7 +63,7 @@ test("a failing media host fails the upload, and the next one works", async () =
   await bob.waitFor((message) => message.kind === "document");
 });
 
-test("a download that the host refuses fails with the host's status", async () => {
+test("fails a download with the requested status", async () => {
   await bob.sendImage(alice.number, randomBytes(100), { caption: "gone" });
   const message = await client.messages.waitFor(({ message }) => message?.imageMessage?.caption === "gone");
   wa.media.faults.download.add(404);

@@ -22,7 +22,7 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("what a client posts reaches the phones of its audience and no others, and their views come back", async () => {
+test("delivers a client's status post only to its audience, and returns their views", async () => {
   const sent = await client.sock.sendMessage(statusChat, { text: "mine" }, { statusJidList: [bob.jid, alice.jid] });
   const seen = await bob.waitFor((message) => message.id === sent?.key.id);
   expect(seen).toMatchObject({ chat: statusChat, from: alice.jid, fromDevice: 1, text: "mine" });
@@ -36,7 +36,7 @@ test("what a client posts reaches the phones of its audience and no others, and 
   expect(carol.inbox.messages).toEqual([]);
 });
 
-test("what a phone posts, over the control API too, reaches its audience, is read again when it was damaged, and can be deleted", async () => {
+test("delivers a phone's status post, also after a retry, and deletes it", async () => {
   const control = controlApp(wa);
   const ask = async (method: string, path: string, body?: object) => {
     const answer = await control.request(path, body ? { method, body: JSON.stringify(body) } : { method });

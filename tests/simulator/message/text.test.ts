@@ -17,7 +17,7 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("a client is paired by QR, restarted with 515 and logged in with its new credentials", async () => {
+test("links a client by QR code, restarts it with 515 and accepts its new credentials", async () => {
   await client.pair(alice);
   expect(client.creds.me?.id).toBe("4915550000001:1@s.whatsapp.net");
   expect(client.creds.me?.lid).toBe(alice.lidJid.replace("@", ":1@"));
@@ -27,7 +27,7 @@ test("a client is paired by QR, restarted with 515 and logged in with its new cr
   expect(wa.device("4915550000001").sockets).toMatchObject({ open: 1, maximum: 1, logins: 2 });
 });
 
-test("a text to a phone number is decrypted by that phone, and shown as sent by the account's own phone", async () => {
+test("delivers a text to a phone number, and shows it as sent on the account's own phone", async () => {
   await client.pair(alice);
   const sent = await client.sock.sendMessage(bob.jid, { text: "hello Bob" });
   const received = await bob.waitFor((message) => message.text === "hello Bob");
@@ -37,22 +37,19 @@ test("a text to a phone number is decrypted by that phone, and shown as sent by 
   await client.statuses.waitFor(({ id, status }) => id === sent?.key.id && status >= 3);
 });
 
-test.each(["lid", "pn"] as const)(
-  "a text from a phone that addresses by %s is decrypted and names both addresses",
-  async (addressing) => {
-    await client.pair(alice);
-    const sent = await bob.sendText(alice.number, "hello Alice", { addressing });
-    const received = await client.waitForText("hello Alice");
-    const [jid, alt] = addressing === "lid" ? [bob.lidJid, bob.jid] : [bob.jid, bob.lidJid];
-    expect(received.key).toMatchObject({ id: sent.id, remoteJid: jid, remoteJidAlt: alt, fromMe: false });
-    expect(received.pushName).toBe("Bob");
-    await bob.waitForStatus(sent, "delivered");
-    await client.sock.readMessages([received.key]);
-    await bob.waitForStatus(sent, "read");
-  },
-);
+test.each(["lid", "pn"] as const)("delivers a text that addresses by %s, with both addresses", async (addressing) => {
+  await client.pair(alice);
+  const sent = await bob.sendText(alice.number, "hello Alice", { addressing });
+  const received = await client.waitForText("hello Alice");
+  const [jid, alt] = addressing === "lid" ? [bob.lidJid, bob.jid] : [bob.jid, bob.lidJid];
+  expect(received.key).toMatchObject({ id: sent.id, remoteJid: jid, remoteJidAlt: alt, fromMe: false });
+  expect(received.pushName).toBe("Bob");
+  await bob.waitForStatus(sent, "delivered");
+  await client.sock.readMessages([received.key]);
+  await bob.waitForStatus(sent, "read");
+});
 
-test("read receipts of a phone reach the client that sent the message", async () => {
+test("delivers a phone's read receipts to the client that sent the message", async () => {
   await client.pair(alice);
   const sent = await client.sock.sendMessage(bob.jid, { text: "read me" });
   bob.markRead(await bob.waitFor((message) => message.text === "read me"));
@@ -60,7 +57,7 @@ test("read receipts of a phone reach the client that sent the message", async ()
   expect(status.chat).toBe(bob.jid);
 });
 
-test("a conversation goes back and forth on one session, in order", async () => {
+test("carries a conversation over one session in order", async () => {
   await client.pair(alice);
   for (let round = 0; round < 5; round++) {
     await client.sock.sendMessage(bob.jid, { text: `ping ${round}` });
@@ -72,7 +69,7 @@ test("a conversation goes back and forth on one session, in order", async () => 
   expect(pongs).toEqual(["pong 0", "pong 1", "pong 2", "pong 3", "pong 4"]);
 });
 
-test("what was not acknowledged is kept, and comes again marked offline after the next login", async () => {
+test("keeps unacknowledged messages, and sends them again, marked offline, after the next login", async () => {
   await client.pair(alice);
   await client.close();
   await bob.sendText(alice.number, "while you were out 1");
@@ -86,7 +83,7 @@ test("what was not acknowledged is kept, and comes again marked offline after th
   expect(device.counts.redelivered).toBe(2);
 });
 
-test("a thousand texts of one phone arrive once each and in order", async () => {
+test("delivers a thousand texts of a phone once each and in order", async () => {
   await client.pair(alice);
   const sends = Array.from({ length: 1000 }, (_, index) => bob.sendText(alice.number, `n${index}`));
   await Promise.all(sends);

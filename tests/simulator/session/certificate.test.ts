@@ -8,7 +8,7 @@ import { Client, proto, silenceLibsignal, strictVerification } from "../../suppo
 silenceLibsignal();
 strictVerification();
 
-test("a signature is good for its key and message only, and 64 zero bytes are none", () => {
+test("verifies a signature only for its key and message, and rejects 64 zero bytes", () => {
   const [ours, theirs] = [generateKeyPair(), generateKeyPair()];
   for (let round = 0; round < 20; round++) {
     const message = randomBytes(50);
@@ -20,7 +20,7 @@ test("a signature is good for its key and message only, and 64 zero bytes are no
   }
 });
 
-test("a client that verifies refuses a server whose chain ends in another root", async () => {
+test("makes a verifying client reject a server whose chain has another root", async () => {
   const [wa, other] = await Promise.all([startWhatsApp(), startWhatsApp()]);
   const client = new Client({ ...wa, rootKey: other.rootKey });
   const closed = client.next((update) => update.connection === "close");
@@ -30,7 +30,7 @@ test("a client that verifies refuses a server whose chain ends in another root",
   await Promise.all([wa.stop(), other.stop()]);
 });
 
-test("the chain is signed from the root down, is valid now, and its leaf key is the handshake's static key", async () => {
+test("signs the chain from the root, valid now, with the handshake's static key as leaf key", async () => {
   const wa = await startWhatsApp();
   const header = Buffer.from([0x57, 0x41, 6, 3]);
   const ephemeral = generateKeyPair();

@@ -19,7 +19,7 @@ afterEach(async () => {
   await endScene(scene.wa, scene.client);
 });
 
-/** The code with which the next connection is refused. */
+/** The code with which the server rejects the next connection. */
 async function refusal(client: Client): Promise<number | undefined> {
   const closed = client.next((update) => update.connection === "close");
   client.connect();

@@ -26,7 +26,7 @@ async function linked(phone: Phone): Promise<Client> {
   return client;
 }
 
-test("each linked device of an account gets its own copy of a message, and of what its siblings send", async () => {
+test("gives each linked device its own copy of a message, including those that other devices of its account send", async () => {
   const [first, second] = [await linked(alice), await linked(alice)];
   expect(second.creds.me?.id).toBe("4915550000001:2@s.whatsapp.net");
   await bob.sendText(alice.number, "to both");
@@ -37,21 +37,21 @@ test("each linked device of an account gets its own copy of a message, and of wh
   expect((await bob.waitFor((message) => message.text === "from the first")).copies).toBe(1);
 });
 
-test("what the phone itself sends reaches its linked devices as sent by them", async () => {
+test("shows the phone's own messages on its linked devices as sent", async () => {
   const client = await linked(alice);
   await alice.sendText(bob.number, "from my pocket");
   const seen = await client.waitForText("from my pocket");
   expect(seen.key).toMatchObject({ fromMe: true, remoteJid: bob.lidJid });
 });
 
-test("two clients talk to each other, through both of their phones' accounts", async () => {
+test("carries messages between the clients of two accounts", async () => {
   const [ours, theirs] = [await linked(alice), await linked(bob)];
   await ours.sock.sendMessage(bob.jid, { text: "client to client" });
   await theirs.waitForText("client to client");
   await bob.waitFor((message) => message.text === "client to client" && message.fromDevice === 1);
 });
 
-test("a device that is linked later is told to those who cache the account's device list", async () => {
+test("announces a newly linked device to the devices that cache the account's device list", async () => {
   const ours = await linked(alice);
   await ours.sock.sendMessage(bob.jid, { text: "before" });
   const theirs = await linked(bob);
@@ -59,7 +59,7 @@ test("a device that is linked later is told to those who cache the account's dev
   await theirs.waitForText("after");
 });
 
-test("a second socket with the same credentials takes over, and the older one is closed with 440", async () => {
+test("closes the older of two sockets with the same credentials with 440", async () => {
   const older = await linked(alice);
   const replaced = older.next((update) => update.connection === "close");
   const newer = new Client(wa);
@@ -75,7 +75,7 @@ test("a second socket with the same credentials takes over, and the older one is
   await newer.waitForText("who listens");
 });
 
-test("a device that its phone unlinks is closed with 401, and so is every later login", async () => {
+test("closes the socket of an unlinked device with 401, and rejects its later logins", async () => {
   const client = await linked(alice);
   const closed = client.next((update) => update.connection === "close");
   alice.unlink(wa.device(alice.number));
@@ -86,7 +86,7 @@ test("a device that its phone unlinks is closed with 401, and so is every later 
   expect(alice.devices).toEqual([]);
 });
 
-test("a client that logs out is no longer one of the account's devices", async () => {
+test("removes a client that logs out from the account's devices", async () => {
   const client = await linked(alice);
   await client.sock.logout();
   await expect.poll(() => alice.devices.length).toBe(0);

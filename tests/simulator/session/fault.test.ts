@@ -19,7 +19,7 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("a cut socket is a lost connection, and what was on its way comes after the next login", async () => {
+test("delivers messages that were under way on a cut socket after the next login", async () => {
   const closed = client.next((update) => update.connection === "close");
   wa.device(alice.number).faults.cut();
   expect((await closed).code).toBe(DisconnectReason.connectionClosed);
@@ -28,7 +28,7 @@ test("a cut socket is a lost connection, and what was on its way comes after the
   await client.waitForText("after the cut");
 });
 
-test("a link that is silent and then cut swallows what was sent, both ways, without a word", async () => {
+test("loses messages in both directions on a transport that is silent and then cut", async () => {
   await client.sock.sendMessage(bob.jid, { text: "heard" });
   await bob.waitFor((message) => message.text === "heard");
   const device = wa.device(alice.number);
@@ -43,7 +43,7 @@ test("a link that is silent and then cut swallows what was sent, both ways, with
   await client.waitForText("kept by the server");
 });
 
-test("a link that is silent and then resumes delivers late, and once", async () => {
+test("delivers messages late but once on a transport that is silent and then resumes", async () => {
   await client.sock.sendMessage(bob.jid, { text: "in time" });
   await bob.waitFor((message) => message.text === "in time");
   const silence = wa.device(alice.number).faults.silence(300, "resume");
@@ -55,7 +55,7 @@ test("a link that is silent and then resumes delivers late, and once", async () 
   await client.waitForText("late too");
 });
 
-test("a slow link delays, and keeps the order", async () => {
+test("delays messages on a slow transport and keeps their order", async () => {
   wa.device(alice.number).faults.slow(50);
   const started = performance.now();
   await Promise.all([1, 2, 3].map((index) => bob.sendText(alice.number, `slow ${index}`)));
@@ -67,7 +67,7 @@ test("a slow link delays, and keeps the order", async () => {
   expect(texts).toEqual(["slow 1", "slow 2", "slow 3"]);
 });
 
-test.each([463, 429])("a message that is refused with %d reaches nobody, and the client is told", async (code) => {
+test.each([463, 429])("rejects a message with %d without delivering it, and informs the client", async (code) => {
   wa.device(alice.number).faults.ack.add(code);
   const sent = await client.sock.sendMessage(bob.jid, { text: "refused" });
   await client.statuses.waitFor(({ id, status }) => id === sent?.key.id && status === WAMessageStatus.ERROR);
@@ -76,19 +76,16 @@ test.each([463, 429])("a message that is refused with %d reaches nobody, and the
   expect(bob.inbox.messages).toHaveLength(1);
 });
 
-test.each([503, 500])(
-  "a login that fails with %d closes the socket with that code, and the next one works",
-  async (code) => {
-    await client.close();
-    wa.device(alice.number).faults.login.add(code);
-    const closed = client.next((update) => update.connection === "close");
-    client.connect();
-    expect((await closed).code).toBe(code);
-    await client.login();
-  },
-);
+test.each([503, 500])("fails a login with %d on request, and accepts the next one", async (code) => {
+  await client.close();
+  wa.device(alice.number).faults.login.add(code);
+  const closed = client.next((update) => update.connection === "close");
+  client.connect();
+  expect((await closed).code).toBe(code);
+  await client.login();
+});
 
-test("a phone that cannot read a message asks for it again, and shows it once", async () => {
+test("makes a phone request a message that it cannot decrypt again, and show it once", async () => {
   await client.sock.sendMessage(bob.jid, { text: "first" });
   await bob.waitFor((message) => message.text === "first");
   wa.device(alice.number).faults.corruptOut.add(true);
@@ -99,7 +96,7 @@ test("a phone that cannot read a message asks for it again, and shows it once", 
   await bob.waitFor((message) => message.text === "and on");
 });
 
-test("a client that cannot read a message asks for it again, and gets it under the same id", async () => {
+test("sends a message again, under the same id, to a client that cannot decrypt it", async () => {
   await bob.sendText(alice.number, "first");
   await client.waitForText("first");
   wa.device(alice.number).faults.corruptIn.add(true);

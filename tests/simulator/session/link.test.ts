@@ -37,7 +37,7 @@ afterEach(async () => {
   for (const phone of [alice, bob]) expect(phone.errors).toEqual([]);
 });
 
-/** Asks for a code at the first QR, as the real client must. */
+/** Requests a code at the first QR code, as Baileys requires. */
 async function askForCode(): Promise<string> {
   const shown = client.next((update) => update.qr !== undefined);
   const sock = client.connect();
@@ -45,7 +45,7 @@ async function askForCode(): Promise<string> {
   return sock.requestPairingCode(alice.number);
 }
 
-test("a client is linked by the code that it shows, typed into the phone", async () => {
+test("links a client when its code is entered on the phone", async () => {
   const code = await askForCode();
   const restart = client.next((update) => update.connection === "close");
   const device = await alice.linkWithCode(`${code.slice(0, 4)}-${code.slice(4)}`);
@@ -57,14 +57,14 @@ test("a client is linked by the code that it shows, typed into the phone", async
   expect(wa.unknown).toEqual([]);
 });
 
-test("a wrong code links nothing", async () => {
+test("links nothing with a wrong code", async () => {
   const code = await askForCode();
   const wrong = code.startsWith("A") ? `B${code.slice(1)}` : `A${code.slice(1)}`;
   await expect(alice.linkWithCode(wrong)).rejects.toThrow("wrong code");
   expect(alice.devices).toEqual([]);
 });
 
-test("a newly linked client gets the phone's history as an encrypted blob from the media host, once", async () => {
+test("gives a newly linked client the phone's history once, as an encrypted blob on the media host", async () => {
   await client.pair(alice);
   const { value } = await client.events.waitFor(({ name }) => name === "messaging-history.set");
   expect(value).toMatchObject({
@@ -78,14 +78,14 @@ test("a newly linked client gets the phone's history as an encrypted blob from t
   expect(wa.unknown).toEqual([]);
 });
 
-test("a newly linked client gets the app-state key, and learns its push name and its LID mappings", async () => {
+test("gives a newly linked client the app-state key, its push name and its LID mappings", async () => {
   await client.pair(alice);
   expect(client.creds.myAppStateKeyId).toBe(alice.appState.key.id.toString("base64"));
   expect(client.creds.me?.name).toBe("Alice");
   expect(await client.sock.signalRepository.lidMapping.getLIDForPN(bob.jid)).toBe(bob.lidJid);
 });
 
-test("a client whose prekeys run low is told, and uploads more", async () => {
+test("asks a client with few prekeys to upload more", async () => {
   await client.pair(alice);
   const { preKeys } = wa.device(alice.number);
   for (const id of [...preKeys.keys()].slice(4)) preKeys.delete(id);
@@ -94,7 +94,7 @@ test("a client whose prekeys run low is told, and uploads more", async () => {
   await expect.poll(() => preKeys.size).toBeGreaterThanOrEqual(5);
 });
 
-test("a client that lost its session asks for a retry, and the phone opens a new one", async () => {
+test("opens a new session for a client that lost it and asks for a retry", async () => {
   await client.pair(alice);
   await bob.sendText(alice.number, "one");
   await client.waitForText("one");
@@ -108,13 +108,13 @@ test("a client that lost its session asks for a retry, and the phone opens a new
   await bob.waitFor((message) => message.text === "answer again");
 });
 
-test("numbers are looked up: who has WhatsApp, and who has not", async () => {
+test("tells which numbers are on WhatsApp", async () => {
   await client.pair(alice);
   const found = await client.sock.onWhatsApp(bob.number, "4915559999999");
   expect(found).toEqual([{ jid: bob.jid, exists: true }]);
 });
 
-test("a business account is introduced by its verified name", async () => {
+test("sends the verified name of a business account with its messages", async () => {
   const shop = await wa.addPhone({ number: "4915550000009", pushName: "Shop", business: { name: "The Shop" } });
   await client.pair(shop);
   expect(client.creds.platform).toBe("smba");

@@ -20,7 +20,7 @@ afterEach(async () => {
   await wa.stop();
 });
 
-test("a request that the simulator does not know is answered with 501, and recorded", async () => {
+test("answers an unknown request with 501 and records it", async () => {
   await client.pair(alice);
   const iq = {
     tag: "iq",
@@ -31,7 +31,7 @@ test("a request that the simulator does not know is answered with 501, and recor
   expect(wa.unknown).toMatchObject([{ from: "4915550000001:1@s.whatsapp.net", reason: "iq w:nonsense" }]);
 });
 
-test("a client whose signed prekey is not signed by its identity is not even offered a QR", async () => {
+test("offers no QR code to a client whose identity key did not sign its prekey", async () => {
   const { signature } = client.creds.signedPreKey;
   signature[10] = (signature[10] ?? 0) ^ 1;
   const closed = client.next((update) => update.connection === "close");
@@ -41,7 +41,7 @@ test("a client whose signed prekey is not signed by its identity is not even off
   expect(wa.unknown.map(({ reason }) => reason)).toEqual(["the signed prekey is not signed by the identity key"]);
 });
 
-test("a client that logs in with another Noise key is refused with 401", async () => {
+test("rejects a login with another Noise key with 401", async () => {
   await client.pair(alice);
   await client.close();
   const thief = new Client(wa);
@@ -51,7 +51,7 @@ test("a client that logs in with another Noise key is refused with 401", async (
   expect((await closed).code).toBe(401);
 });
 
-test("a QR code works once, and only while its client waits", async () => {
+test("accepts a QR code once, and only while its client waits", async () => {
   const shown = client.next((update) => update.qr !== undefined);
   client.connect();
   const { qr = "" } = await shown;
@@ -60,7 +60,7 @@ test("a QR code works once, and only while its client waits", async () => {
   await expect(alice.scanQr(qr)).rejects.toThrow("the QR code is unknown or has expired");
 });
 
-test("an offline phone gives no receipts, and shows everything when it is back", async () => {
+test("sends no receipts for an offline phone, and delivers its messages when it is back", async () => {
   const bob = await wa.addPhone({ number: "4915550000002", pushName: "Bob" });
   await client.pair(alice);
   bob.goOffline();
@@ -72,7 +72,7 @@ test("an offline phone gives no receipts, and shows everything when it is back",
   await client.statuses.waitFor(({ id, status }) => id === sent?.key.id && status === 3);
 });
 
-test("the same message sent twice under one id is shown once and counted", async () => {
+test("shows a message that arrives twice under one id once, and counts it", async () => {
   const bob = await wa.addPhone({ number: "4915550000002", pushName: "Bob" });
   await client.pair(alice);
   for (let round = 0; round < 2; round++) {

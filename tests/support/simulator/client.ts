@@ -21,19 +21,19 @@ import type { Phone } from "../../../simulator/index.ts";
 import type { WhatsApp } from "../../../simulator/server/whatsapp.ts";
 import { verify } from "../../../simulator/wire/crypto.ts";
 
-/** libsignal prints sessions, private keys included. */
+/** Silences libsignal, which prints sessions with their private keys. */
 export function silenceLibsignal(): void {
   for (const method of ["info", "warn", "error"] as const) console[method] = () => undefined;
 }
 
-/** Puts a verification that verifies in place of Baileys' own, which accepts everything. */
+/** Replaces Baileys' signature verification, which accepts everything, with a real one. */
 export function strictVerification(): void {
   Curve.verify = (key, message, signature) => verify(key, message, signature);
 }
 
 type Waiter<T> = { matches: (value: T) => boolean; resolve: (value: T) => void };
 
-/** Things that happened, and waiting for them, now or later. */
+/** A list of events that tests can wait for. */
 export class Log<T> {
   readonly entries: T[] = [];
   #waiters = new Set<Waiter<T>>();
@@ -43,6 +43,7 @@ export class Log<T> {
     for (const waiter of this.#waiters) if (waiter.matches(entry)) waiter.resolve(entry);
   }
 
+  /** Resolves with the first entry that matches, now or later. */
   waitFor(matches: (value: T) => boolean, timeoutMs = 10_000): Promise<T> {
     const found = this.entries.find(matches);
     if (found !== undefined) return Promise.resolve(found);
@@ -89,7 +90,7 @@ export function memoryKeys(): SignalKeyStore {
 export type Update = Partial<ConnectionState> & { code?: number | undefined };
 export type StatusUpdate = { id: string; chat: string; status: number };
 
-/** Unmodified Baileys with its credentials in memory, which survive `close` and `connect`. */
+/** Unmodified Baileys. Its credentials stay in memory after `close`, for the next `connect`. */
 export class Client {
   readonly wa: WhatsApp;
   readonly creds: AuthenticationCreds = initAuthCreds();
@@ -132,7 +133,7 @@ export class Client {
     sock.ev.on("messages.upsert", ({ messages }) => {
       for (const message of messages) {
         this.messages.push(message);
-        // Baileys folds a receipt that comes within 100 ms of the message into the message itself.
+        // Baileys merges a receipt that arrives within 100 ms into the message itself.
         const { id, remoteJid } = message.key;
         if (message.status != null) this.statuses.push({ id: id ?? "", chat: remoteJid ?? "", status: message.status });
       }
@@ -161,13 +162,13 @@ export class Client {
     return sock;
   }
 
-  /** Next connection update, from now on, that matches. */
+  /** Resolves with the next connection update that matches. Ignores earlier ones. */
   next(matches: (update: Update) => boolean, timeoutMs = 15_000): Promise<Update> {
     const seen = new Set(this.updates.entries);
     return this.updates.waitFor((update) => !seen.has(update) && matches(update), timeoutMs);
   }
 
-  /** Connects with the credentials it has and waits until Baileys says `open`. */
+  /** Connects with the current credentials and waits for the update `open`. */
   async login(): Promise<void> {
     const opened = this.next((update) => update.connection === "open");
     this.connect();
@@ -180,7 +181,7 @@ export class Client {
     await socket?.end(undefined);
   }
 
-  /** QR, 515, login, and the first synchronization. */
+  /** Links the client by QR code: waits for the restart (515), the login and the first synchronization. */
   async pair(phone: Phone): Promise<void> {
     const shown = this.next((update) => update.qr !== undefined);
     this.connect();
@@ -202,7 +203,7 @@ export function textOf({ message }: WAMessage): string | undefined {
   return message?.conversation ?? message?.extendedTextMessage?.text ?? undefined;
 }
 
-/** Trusts the simulator's CA, and finds media by direct path on it instead of on WhatsApp's own host. */
+/** Trusts the simulator's CA, and redirects WhatsApp's media host to the simulator's. */
 export function mediaDispatcher(wa: WhatsApp) {
   const agent = new Agent({ connect: { ca: wa.mediaCa } }).compose(
     (dispatch) => (options, handler) =>
@@ -213,7 +214,7 @@ export function mediaDispatcher(wa: WhatsApp) {
         handler,
       ),
   );
-  // Baileys calls the fetch that is built into Node, whose undici is older than the one that is installed.
+  // Baileys calls Node's built-in fetch, whose undici is older than the installed one.
   return new Dispatcher1Wrapper(agent);
 }
 

@@ -4,7 +4,7 @@ import type { Control } from "../../../simulator/control/server.ts";
 import { type Phone, startWhatsApp, type WhatsApp } from "../../../simulator/index.ts";
 import { Client } from "./client.ts";
 
-/** A WhatsApp with three people, and a client that one of them may link. */
+/** A simulated WhatsApp with three phones, and a client that is not linked yet. */
 export interface Scene {
   wa: WhatsApp;
   alice: Phone;
@@ -26,7 +26,7 @@ export async function startScene(
   };
 }
 
-/** Ends a test, in which nobody has sent what another did not understand. */
+/** Stops everything. Fails if the server or a phone got a stanza that it could not handle. */
 export async function endScene(wa: WhatsApp, ...clients: Client[]): Promise<void> {
   await Promise.all(clients.map((client) => client.close()));
   await wa.stop();
@@ -36,7 +36,7 @@ export async function endScene(wa: WhatsApp, ...clients: Client[]): Promise<void
 
 export type Call = (method: string, path: string, body?: unknown) => Promise<{ status: number; json: unknown }>;
 
-/** Asks the control API. */
+/** Calls the control API. */
 export const caller =
   (control: Control): Call =>
   async (method, path, body) => {
