@@ -1,4 +1,5 @@
 import { Agent as HttpsAgent } from "node:https";
+import { inspect } from "node:util";
 import {
   type AuthenticationCreds,
   type ConnectionState,
@@ -48,10 +49,10 @@ export class Log<T> {
     const found = this.entries.find(matches);
     if (found !== undefined) return Promise.resolve(found);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new Error(`nothing matched within ${timeoutMs} ms among ${this.entries.length}`)),
-        timeoutMs,
-      );
+      const timer = setTimeout(() => {
+        const last = inspect(this.entries.slice(-3), { breakLength: Number.POSITIVE_INFINITY });
+        reject(new Error(`none of ${this.entries.length} entries matched within ${timeoutMs} ms; the last: ${last}`));
+      }, timeoutMs);
       const waiter: Waiter<T> = {
         matches,
         resolve: (value) => {
