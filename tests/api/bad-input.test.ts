@@ -66,7 +66,7 @@ const raw = async (endpoint: Endpoint, body: string, headers: Record<string, str
     headers,
   });
 
-describe("every endpoint that asks for credentials", () => {
+describe("every endpoint that requires credentials", () => {
   let expired: string;
   let forged: string;
   beforeAll(async () => {
@@ -80,7 +80,7 @@ describe("every endpoint that asks for credentials", () => {
   });
 
   test.each(named(closed))(
-    "%s refuses none, an unknown key, an expired and a forged token",
+    "%s rejects missing credentials, an unknown key, an expired token and a forged token",
     async (_name, endpoint) => {
       const codes = [{}, { key: randomUUID() }, { key: "' or 1=1 --" }, { token: expired }, { token: forged }].map(
         async (credentials) => {
@@ -131,26 +131,26 @@ describe("every endpoint of an instance", () => {
     },
   );
 
-  test.each(named(ofInstances))("%s answers 404 for one that does not exist", async (_name, endpoint) => {
+  test.each(named(ofInstances))("%s answers 404 for an instance that does not exist", async (_name, endpoint) => {
     expect(await ask(endpoint, randomUUID(), { key })).toMatchObject({
       status: 404,
       body: { code: "instance_not_found" },
     });
   });
 
-  test.each(named(ofInstances))("%s answers 403 for somebody else's", async (_name, endpoint) => {
+  test.each(named(ofInstances))("%s answers 403 for another user's instance", async (_name, endpoint) => {
     expect(await ask(endpoint, foreign, { key })).toMatchObject({ status: 403, body: { code: "forbidden" } });
   });
 });
 
 describe("every endpoint with a body", () => {
-  test.each(named(some))("%s refuses what is not JSON", async (_name, endpoint) => {
+  test.each(named(some))("%s rejects a body that is not JSON", async (_name, endpoint) => {
     for (const body of ["{", "nope", '{"name":"x"}}', "\u0000", "{'name':'x'}", "NaN"]) {
       expect(await raw(endpoint, body)).toMatchObject({ status: 400, body: { code: "malformed_json" } });
     }
   });
 
-  test.each(named(withBody))("%s refuses JSON of the wrong type, whole or in a field", async (_name, endpoint) => {
+  test.each(named(withBody))("%s rejects JSON of the wrong type, as a whole or in a field", async (_name, endpoint) => {
     for (const body of ["null", "[]", "7", '"x"', "true"]) {
       expect(await raw(endpoint, body)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
     }
@@ -169,20 +169,17 @@ describe("every endpoint with a body", () => {
   });
 
   // Read before any endpoint is looked at, so a few speak for all: these bodies take their time.
-  test.each(named(some))(
-    "%s refuses what is too large, and what is another type of content",
-    async (_name, endpoint) => {
-      const large = JSON.stringify({ ...bodyOf(endpoint), filler: "x".repeat(6_000_000) });
-      expect(await raw(endpoint, large)).toMatchObject({ status: 413, body: { code: "payload_too_large" } });
-      const form = { "content-type": "application/x-www-form-urlencoded" };
-      expect(await raw(endpoint, "name=x", form)).toMatchObject({
-        status: 415,
-        body: { code: "unsupported_media_type" },
-      });
-    },
-  );
+  test.each(named(some))("%s rejects a body that is too large or has another content type", async (_name, endpoint) => {
+    const large = JSON.stringify({ ...bodyOf(endpoint), filler: "x".repeat(6_000_000) });
+    expect(await raw(endpoint, large)).toMatchObject({ status: 413, body: { code: "payload_too_large" } });
+    const form = { "content-type": "application/x-www-form-urlencoded" };
+    expect(await raw(endpoint, "name=x", form)).toMatchObject({
+      status: 415,
+      body: { code: "unsupported_media_type" },
+    });
+  });
 
-  test.each(named(some))("%s survives megabytes of nested JSON and keys of prototypes", async (_name, endpoint) => {
+  test.each(named(some))("%s survives megabytes of nested JSON and prototype keys", async (_name, endpoint) => {
     const nested = "[".repeat(500_000) + "]".repeat(500_000);
     expect(await raw(endpoint, nested)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
     const [field = "name"] = Object.keys(bodyOf(endpoint) ?? {});
@@ -198,7 +195,7 @@ describe("every endpoint with a body", () => {
   });
 });
 
-test.each(named(withForm))("%s takes nothing but a form, and survives a broken one", async (_name, endpoint) => {
+test.each(named(withForm))("%s accepts only a form and survives a broken one", async (_name, endpoint) => {
   for (const body of ["{}", "null", "["]) {
     expect(await raw(endpoint, body)).toMatchObject({ status: 415, body: { code: "unsupported_media_type" } });
   }
@@ -212,13 +209,13 @@ test.each(named(withForm))("%s takes nothing but a form, and survives a broken o
   }
 });
 
-test("every endpoint with a body is among those that are tried here", () => {
+test("every endpoint with a body is covered here", () => {
   const tried = new Set(Object.keys(bodies).map((key) => key.replace(/^\w+ /, "")));
   expect([...tried].sort()).toEqual([...new Set(withBody.map((endpoint) => endpoint.path))].sort());
 });
 
-describe("text that Postgres or a terminal would not take", () => {
-  test.each(["a\u0000b", "a\r\nb", "\u001b[2J"])("is refused as the name of an instance: %j", async (name) => {
+describe("text that Postgres or a terminal would reject", () => {
+  test.each(["a\u0000b", "a\r\nb", "\u001b[2J"])("is rejected as the name of an instance: %j", async (name) => {
     for (const path of ["/api/instances", "/api/instance/create"]) {
       expect(await api.request("POST", path, { key, body: { name } })).toMatchObject({
         status: 400,
@@ -240,7 +237,7 @@ describe("text that Postgres or a terminal would not take", () => {
   });
 
   const withQuery = endpoints.filter((endpoint) => endpoint.method === "get" && endpoint.query instanceof z.ZodObject);
-  test.each(named(withQuery))("is no error of ours in the query of %s", async (_name, endpoint) => {
+  test.each(named(withQuery))("causes no server error in the query of %s", async (_name, endpoint) => {
     const path = endpoint.path.replace("{instanceId}", instanceId).replaceAll(/\{\w+\}/g, "79001234567");
     for (const field of Object.keys((endpoint.query as z.ZodObject).shape)) {
       for (const text of ["a%00b", "%00", "%ff", "%ed%a0%80", "'"]) {
@@ -250,14 +247,14 @@ describe("text that Postgres or a terminal would not take", () => {
     }
   });
 
-  test("is refused as a chat with NUL in it", async () => {
+  test("is rejected as a chat id with NUL", async () => {
     const answer = await api.request("GET", `/api/instances/${instanceId}/chats/7900%001234567/messages`, { key });
     expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
   });
 });
 
 describe("a path", () => {
-  test("with dot segments, however they are written, leads nowhere", async () => {
+  test("with dot segments in any encoding leads nowhere", async () => {
     for (const dots of ["..%2f..", "%2e%2e%2f%2e%2e", "..%252f..", "..;/.."]) {
       const response = await fetch(`${api.url}/api/instance/${dots}/status`, { headers: { "x-api-key": key } });
       expect([404, 405]).toContain(response.status);
@@ -267,13 +264,13 @@ describe("a path", () => {
     }
   });
 
-  test("without an endpoint is 404, in the words of its dialect", async () => {
+  test("without an endpoint is 404 in the format of its dialect", async () => {
     expect(await api.request("GET", "/api/nothing")).toMatchObject({ status: 404, body: { code: "route_not_found" } });
     const inGateway = await api.request("GET", "/api/message/nothing");
     expect(inGateway).toMatchObject({ status: 404, body: { success: false, code: "route_not_found" } });
   });
 
-  test("with other methods is 405 and says which", async () => {
+  test("with an unsupported method is 405 and lists the supported ones", async () => {
     const answer = await api.request("DELETE", "/api/instances", { key });
     expect(answer).toMatchObject({ status: 405, body: { code: "method_not_allowed" } });
     expect(answer.headers.get("allow")).toBe("GET, POST");
@@ -282,7 +279,7 @@ describe("a path", () => {
 });
 
 describe("a request id", () => {
-  test("of the caller's is kept if it is short and plain, else replaced, and stands in every log line", async () => {
+  test("from the caller is kept if it is short and plain, otherwise replaced, and appears in every log line", async () => {
     const kept = await api.request("GET", "/api/observability/ping", { headers: { "x-request-id": "Order.47_11-a" } });
     expect(kept.headers.get("x-request-id")).toBe("Order.47_11-a");
     for (const bad of ["x".repeat(65), "a b", "<script>", "a;b"]) {
@@ -292,7 +289,7 @@ describe("a request id", () => {
     expect(api.logged().filter((line) => !("correlationId" in JSON.parse(line)))).toEqual([]);
   });
 
-  test("cannot smuggle a header or a log line in", async () => {
+  test("cannot inject a header or a log line", async () => {
     const reply = await new Promise<string>((resolve, reject) => {
       const { hostname, port } = new URL(api.url);
       const socket = connect(Number(port), hostname);
@@ -311,7 +308,7 @@ describe("a request id", () => {
   });
 });
 
-test("no log line holds a credential", async () => {
+test("no log line contains a credential", async () => {
   const lines = api.logged().join("");
   expect(lines).not.toContain(key);
   expect(lines).not.toMatch(/Bearer |eyJ[\w-]+\./);

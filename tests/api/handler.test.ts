@@ -30,7 +30,7 @@ afterAll(async () => {
   await api?.stop();
 });
 
-test("the Lambda handler opens lazily, tries again after a failure, and serves a whole send with one connection", async () => {
+test("the Lambda handler initializes lazily, retries after a failure, and serves a send with one connection", async () => {
   const masterKey = process.env.MASTER_KEY_FILE;
   vi.stubEnv("MASTER_KEY_FILE", `${masterKey}.missing`);
   const away = await fetch(`${gateway.url}/api/observability/ping`);
@@ -63,7 +63,7 @@ test("the Lambda handler opens lazily, tries again after a failure, and serves a
   expect(pool?.count).toBe(1);
 });
 
-test("without the key of what is sealed, what needs none of it is served, and the rest is 503", async () => {
+test("without the encryption key, requests that need no secret are served and the others get 503", async () => {
   const { key, email } = await api.user({ password: "correct horse" });
   const masterKey = join(folder, "other.key");
   await writeFile(masterKey, Buffer.alloc(32, 8), { mode: 0o600 });
@@ -86,7 +86,7 @@ const health = () => api.request("GET", "/api/observability/health");
 const report = (id: string, draining = false) =>
   reportHost(api.db, { id, startedAt: new Date(), draining, version: "1", cpuMs: 1, rssBytes: 1 }, 8_000);
 
-test("health tells the truth of the database, the queues and the hosts", async () => {
+test("health reports the state of the database, the queues and the hosts", async () => {
   const unserved = await health();
   expect(unserved).toMatchObject({
     status: 503,
@@ -131,7 +131,7 @@ test("health tells the truth of the database, the queues and the hosts", async (
   });
 });
 
-test("without its database the API says so with a code, and comes back by itself", async () => {
+test("the API reports a missing database with a code and recovers by itself", async () => {
   const { key } = await api.user();
   const list = () => api.request("GET", "/api/instances", { key });
   expect((await list()).status).toBe(200);

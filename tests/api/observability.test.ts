@@ -24,7 +24,7 @@ async function askWith(env: Record<string, string>, path: string): Promise<strin
   return answer.text();
 }
 
-test("the version is that of the program, of Node and of the Baileys that is installed", async () => {
+test("the version endpoint reports the program, Node.js and the installed Baileys", async () => {
   const { default: baileys } = await import("@whiskeysockets/baileys/package.json", { with: { type: "json" } });
   expect((await ask("version")).body).toEqual({
     success: true,
@@ -34,7 +34,7 @@ test("the version is that of the program, of Node and of the Baileys that is ins
   expect(JSON.parse(await askWith({ COMMIT: commit }, "version")).data.commit).toBe(commit);
 });
 
-test("the environment shows an admin how it is set up, and nothing that is secret", async () => {
+test("the environment endpoint shows an admin the configuration without secrets", async () => {
   expect(await ask("environment")).toMatchObject({ status: 403, body: { code: "forbidden" } });
   expect((await ask("environment", admin)).body.data).toMatchObject({
     ...{ nodeEnv: "test", region: "us-east-1", shards: 2, queuePrefix: "switchboard", logLevel: "info" },
@@ -68,7 +68,7 @@ test("the environment shows an admin how it is set up, and nothing that is secre
   expect(shown).not.toMatch(/secret|internal|10\.11/i);
 });
 
-test("the status tells of the hosts with what they hold, of the queues and of the instances", async () => {
+test("the status endpoint reports hosts with their shards, queues and instances", async () => {
   const mine = await api.instance(key, "connected");
   await api.instance(admin, "logged_out");
   const startedAt = new Date(Date.now() - 3_661_000);
@@ -110,14 +110,14 @@ test("the status tells of the hosts with what they hold, of the queues and of th
   expect(await ask("status?limit=0", admin)).toMatchObject({ status: 400 });
 });
 
-test("who is no admin is told of no other's instances", async () => {
+test("a user who is not an admin sees only own instances", async () => {
   const stranger = (await api.user()).key;
   const { instances } = (await ask("status", stranger)).body.data;
   expect(instances).toMatchObject({ total: 0, active: 0 });
   expect(instances).not.toHaveProperty("list");
 });
 
-test("queues that do not answer are reported, and nobody is told anything without credentials", async () => {
+test("queues that don't answer are reported, and credentials are required", async () => {
   const away = vi.spyOn(api.deps.queues, "depth").mockRejectedValue(new Error("the queues are away"));
   const { body } = await ask("status");
   away.mockRestore();

@@ -10,11 +10,11 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => api?.stop());
 
-test("the document changes only together with its snapshot", async () => {
+test("the OpenAPI document equals its snapshot", async () => {
   await expect(`${JSON.stringify(openApi(dialects), null, 2)}\n`).toMatchFileSnapshot("../fixtures/openapi.json");
 });
 
-test("the document is served to anybody, and it is OpenAPI 3.1 of every row", async () => {
+test("the OpenAPI 3.1 document is public and covers every endpoint", async () => {
   const { status, body, headers } = await api.request("GET", "/openapi.json");
   expect(status).toBe(200);
   expect(headers.get("content-type")).toContain("application/json");
@@ -30,7 +30,7 @@ test("the document is served to anybody, and it is OpenAPI 3.1 of every row", as
   expect(new Set(ids).size).toBe(ids.length);
 });
 
-test("the document of the queues is served beside it", async () => {
+test("the AsyncAPI document is public", async () => {
   const { status, body } = await api.request("GET", "/asyncapi.json");
   expect(status).toBe(200);
   expect(body).toEqual(asyncApi());

@@ -9,11 +9,11 @@ import { asyncApi, queueSchemas } from "../../functions/api/document/asyncapi.ts
 const docs = "../../docs";
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
-test("the AsyncAPI document is the one that is published", async () => {
+test("the AsyncAPI document equals the published one", async () => {
   await expect(json(asyncApi())).toMatchFileSnapshot(`${docs}/asyncapi.json`);
 });
 
-test("the JSON Schemas are those that are published, and no others are", async () => {
+test("the JSON Schemas equal the published ones", async () => {
   const schemas = queueSchemas();
   for (const [path, schema] of Object.entries(schemas)) {
     await expect(json(schema), path).toMatchFileSnapshot(`${docs}/schemas/${path}`);
@@ -26,7 +26,7 @@ test("the JSON Schemas are those that are published, and no others are", async (
   );
 });
 
-test("every reference in the AsyncAPI document leads somewhere, and no two messages share a name", () => {
+test("every reference in the AsyncAPI document resolves, and message names are unique", () => {
   const document = asyncApi() as Record<string, Record<string, Record<string, object>>>;
   const references = [...JSON.stringify(document).matchAll(/"\$ref":"(#[^"]*)"/g)].map(([, path]) => path ?? "");
   for (const reference of new Set(references)) {
@@ -42,6 +42,6 @@ test("every reference in the AsyncAPI document leads somewhere, and no two messa
   expect(Object.keys(document.operations ?? {}).sort()).toEqual([...commands, "events"].sort());
 });
 
-test("no secret and no place inside has a name in what is published", () => {
+test("the published documents name no secret and no internal place", () => {
   expect(json(asyncApi())).not.toMatch(/sealed/i);
 });

@@ -24,7 +24,7 @@ const file = parse(readFileSync("docker-compose.yml", "utf8")) as {
 };
 const services = Object.values(file.services);
 
-test("docker-compose.yml is what the Compose Specification asks for", () => {
+test("docker-compose.yml matches the Compose Specification", () => {
   const ajv = new Ajv2019({ strict: false, allErrors: true });
   addFormats(ajv);
   // As Go writes them: https://github.com/compose-spec/compose-spec/blob/main/11-extension.md#specifying-durations
@@ -38,7 +38,7 @@ test("docker-compose.yml is what the Compose Specification asks for", () => {
   expect(valid({ services: { one: { image: "a", restrat: "always" } } })).toBe(false);
 });
 
-test("what it names is there, and nobody else's machine can reach it", () => {
+test("docker-compose.yml names existing targets and publishes only on loopback", () => {
   const dockerfile = readFileSync("Dockerfile", "utf8");
   for (const { build, command, depends_on = {}, ports = [], secrets = [], volumes = [] } of services) {
     if (build) expect(dockerfile).toContain(` AS ${build.target}\n`);

@@ -46,7 +46,7 @@ function look(folder: string): Tree {
   return JSON.parse(stdout.toString()) as Tree;
 }
 
-test("one endpoint more is the four blocks that docs/contributing.md shows, and nothing else", () => {
+test("an endpoint consists of exactly the four blocks in docs/contributing.md", () => {
   const copy = mkdtempSync(join(tmpdir(), "switchboard-contributing-"));
   onTestFinished(() => rmSync(copy, { recursive: true, force: true }));
   for (const part of [...folders, "package.json"]) {

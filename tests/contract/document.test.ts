@@ -70,7 +70,7 @@ test("all 22 endpoints of the Multi-Instance API's document are served", () => {
   expect(endpoints.map((endpoint) => endpointNamed(endpoint).path)).toHaveLength(22);
 });
 
-describe("every example of the Multi-Instance API's document", () => {
+describe("the examples of the Multi-Instance API's document", () => {
   test.each(listed.filter(({ kind }) => kind === "request"))("is a body that $endpoint takes", ({ endpoint, body }) => {
     expect(endpointNamed(endpoint).body?.safeParse(body).error).toBeUndefined();
   });
@@ -100,7 +100,7 @@ describe("every example of the Multi-Instance API's document", () => {
 describe("the Gateway API's document", () => {
   const { endpoints } = gatewayDocument;
 
-  test("names 98 endpoints, and each is served under its path, to the public where it asks for no key", () => {
+  test("names 98 endpoints, and each is served at its path with the documented access", () => {
     expect(new Set(endpoints.map(({ endpoint }) => endpoint)).size).toBe(98);
     const served = new Map(gateway.endpoints.map((one) => [`${one.method.toUpperCase()} ${one.path}`, one]));
     expect(endpoints.filter(({ endpoint }) => !served.has(endpoint)).map(({ endpoint }) => endpoint)).toEqual([]);
@@ -123,12 +123,12 @@ describe("the Gateway API's document", () => {
       body: JSON.parse(JSON.stringify(body), (_name, value) => stands[value] ?? value) as unknown,
     })),
   );
-  test.each(withBody)("shows a body that $endpoint takes as it stands", ({ endpoint, body }) => {
+  test.each(withBody)("shows a body that $endpoint accepts unchanged", ({ endpoint, body }) => {
     expect(endpointNamed(endpoint, gateway).body?.safeParse(body)).toMatchObject({ success: true });
   });
 
   // What an example shows and the endpoint would not look at is lost on whoever sends it.
-  test.each(withBody)("shows no field that $endpoint does not know", ({ endpoint, body }) => {
+  test.each(withBody)("shows only fields that $endpoint knows", ({ endpoint, body }) => {
     const { body: schema } = endpointNamed(endpoint, gateway);
     const known = z.toJSONSchema(schema ?? z.never(), { io: "input", unrepresentable: "any" }) as Schema;
     expect(unknownFields(known, body)).toEqual([]);
@@ -155,7 +155,7 @@ describe("the Gateway API's document", () => {
     },
   );
 
-  test("shows field by field what every error says, and the words of the rate limit", () => {
+  test("shows every field of errors and of the rate limit", () => {
     expect(differences(jsonSchema(gatewayError), gatewayDocument.error, "")).toEqual([]);
     expect(gateway.errorType).toBe("application/json");
     const { rate_limited } = errorCodes;
@@ -164,12 +164,12 @@ describe("the Gateway API's document", () => {
     expect(statuses).toEqual(expect.arrayContaining(gatewayDocument.statuses));
   });
 
-  test("names 14 webhook events, and there is a body for each", () => {
+  test("names 14 webhook events, and each has a body", () => {
     expect(gatewayDocument.webhookEvents).toHaveLength(14);
     expect(gatewayDocument.webhookEvents.filter((event) => !gatewayBodies[event])).toEqual([]);
   });
 
-  test("shows field by field what a webhook says, and in its order", () => {
+  test("shows every field of a webhook in order", () => {
     const { webhook } = gatewayDocument;
     const schema = gatewayBodies[webhook.event];
     if (!schema) throw new Error(`there is no webhook ${webhook.event}`);

@@ -9,17 +9,17 @@ import { nameOf } from "../support/endpoint/suite.ts";
 
 const all = dialects.flatMap(listed);
 
-test("docs/endpoints.md is what `npm run docs` writes now", () => {
+test("docs/endpoints.md equals the output of `npm run docs`", () => {
   expect(readFileSync("docs/endpoints.md", "utf8")).toBe(endpointsPage());
 });
 
-test("it has all 98 + 22 endpoints of the documents, and no place for one that is gone", () => {
+test("the page has all 98 + 22 documented endpoints and no removed one", () => {
   expect(all.filter(({ documented }) => documented)).toHaveLength(98 + 22);
   const served = new Set(all.map(({ endpoint }) => nameOf(endpoint)));
   expect(Object.keys(multiInstanceEffectTests).filter((endpoint) => !served.has(endpoint))).toEqual([]);
 });
 
-test("an endpoint that does something on WhatsApp says what of the simulated one does its part, and who looks at it", () => {
+test("an endpoint that acts on WhatsApp names its simulator feature and the test that checks it", () => {
   const blind = all.filter(({ endpoint, simulator, testedBy, hasEffect }) => {
     const acts = endpoint.command && commandCatalog[endpoint.command].kind !== "query";
     return acts && (!simulator || !(testedBy || hasEffect));
@@ -27,8 +27,8 @@ test("an endpoint that does something on WhatsApp says what of the simulated one
   expect(blind.map(({ endpoint }) => nameOf(endpoint))).toEqual([]);
 });
 
-describe("what it names is there", () => {
-  test("every test, in its file", () => {
+describe("what the page names exists", () => {
+  test("every test in its file", () => {
     const sources = new Map<string, string>();
     const lost = all.filter(({ testedBy }) => {
       if (!testedBy) return false;
@@ -39,7 +39,7 @@ describe("what it names is there", () => {
     expect(lost.map(({ endpoint, testedBy }) => [nameOf(endpoint), testedBy])).toEqual([]);
   });
 
-  test("every part of the simulated WhatsApp", () => {
+  test("every part of the simulator", () => {
     const files = Object.values(features).flatMap((one) => one.files as readonly string[]);
     expect(files.filter((file) => !existsSync(`simulator/${file}`))).toEqual([]);
   });

@@ -9,14 +9,14 @@ test("every link between pages and to files leads to a file and a heading that e
   expect(broken).toEqual([]);
 });
 
-test("a link to a missing file, a missing heading or a place outside the project is found", () => {
+test("a link to a missing file, a missing heading or a place outside the project is reported", () => {
   const page = "docs/README.md";
   const targets = ["nowhere.md", "README.md#nothing", "#nothing", "../../outside.md", "start#anchor"];
   expect(targets.filter((target) => !brokenLink(page, target))).toEqual([]);
   expect(brokenLink(page, "#documentation")).toBeUndefined();
 });
 
-test("links in code are no links, and headings in code have no anchors", () => {
+test("links and headings in code blocks are ignored", () => {
   const page = "# A `b` c!\n\n## A b c\n\n[x](y.md) `[x](z.md)` ![i](i.svg)\n\n```sh\n# not this\n[x](code.md)\n```\n";
   expect(localLinks(page)).toEqual(["y.md", "i.svg"]);
   expect([...anchorsOf(page)]).toEqual(["a-b-c", "a-b-c-1"]);

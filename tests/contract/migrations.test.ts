@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 
 const migrations = "core/db/migrations";
 
-test("the migrations make the tables that the code declares", async () => {
+test("the migrations create the tables that the code declares", async () => {
   const folder = await mkdtemp(join(tmpdir(), "switchboard-migrations-"));
   try {
     await cp(migrations, folder, { recursive: true });

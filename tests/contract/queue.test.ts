@@ -8,19 +8,19 @@ import { eventCatalog, eventEnvelope } from "../../core/event/catalog/index.ts";
 const schema = (type: z.ZodType, io: "input" | "output") => z.toJSONSchema(type, { io, unrepresentable: "any" });
 
 /** These files are the promise to whoever reads our queues: a change here is a change for them. */
-test("what travels on the queues has the shape that was promised", async () => {
+test("a queue message has its published shape", async () => {
   const shapes = { command: schema(commandEnvelope, "output"), event: schema(eventEnvelope, "output") };
   await expect(`${JSON.stringify(shapes, null, 2)}\n`).toMatchFileSnapshot("../fixtures/queue-messages.json");
 });
 
-test("every event has the data that was promised", async () => {
+test("every event has its published data", async () => {
   const shapes = Object.fromEntries(
     Object.values(eventCatalog).map((event) => [event.type, schema(event.data, "output")]),
   );
   await expect(`${JSON.stringify(shapes, null, 2)}\n`).toMatchFileSnapshot("../fixtures/events.json");
 });
 
-test("every command takes and gives what was promised", async () => {
+test("every command has its published input and output", async () => {
   const shapes = Object.fromEntries(
     Object.values(commandCatalog).map(({ name, kind, input, output, errors, offline, repeatable }) => [
       name,

@@ -13,7 +13,7 @@ import { dialects } from "../support/endpoint/dialect-tables.ts";
 const addFormats = formats as unknown as (ajv: Ajv | Ajv2020) => void;
 const specification = createRequire(import.meta.url).resolve("@asyncapi/specs/schemas/3.0.0.json");
 
-test("the AsyncAPI document fits the specification's own schema, and its payloads are JSON Schemas of draft 7", () => {
+test("the AsyncAPI document matches the specification's schema, and its payloads are JSON Schemas of draft 7", () => {
   // The specification holds its meta-schemas itself, and its key words are none of JSON Schema.
   const ajv = new Ajv({ strict: false, meta: false, validateSchema: false });
   addFormats(ajv);
@@ -37,7 +37,7 @@ test("the OpenAPI document is valid OpenAPI 3.1", async () => {
   expect((await validator.validate({ ...openApi(dialects), paths: [] })).valid).toBe(false);
 });
 
-test("the JSON Schemas are such, and tell what fits from what does not", () => {
+test("the JSON Schemas are valid, accept valid data and reject invalid data", () => {
   const ajv = new Ajv2020({ strict: true, allowUnionTypes: true });
   addFormats(ajv);
   for (const schema of Object.values(queueSchemas())) ajv.compile(schema);

@@ -72,7 +72,7 @@ test.each([
   ["a.mp3", []],
   ["a.wav", ["-ac", "2"]],
   ["a.m4a", []],
-])("%s becomes a voice note with one channel, that a phone gets when it is sent", async (name, args) => {
+])("%s is converted to a mono voice note that reaches a phone", async (name, args) => {
   const answer = await convert("voice", { filePath: await upload(await made(name, ...sound, ...args)) });
   expect(answer.body.data).toMatchObject({ fileName: "file.ogg", mimeType: "audio/ogg; codecs=opus" });
   expect(answer.body.data.duration).toBeCloseTo(3, 1);
@@ -85,7 +85,7 @@ test.each([
   expect(bob.download(arrived).equals(await readFile(path))).toBe(true);
 });
 
-test("Opus with two channels, and the sound of a film, become voice notes too", async () => {
+test("stereo Opus and the sound of a video are converted to voice notes", async () => {
   const stereo = await made("s.ogg", ...sound, "-ac", "2", "-c:a", "libopus");
   const talkie = await made("s.webm", ...film, ...sound, "-c:v", "libvpx", "-c:a", "libopus");
   for (const bytes of [stereo, talkie]) {
@@ -98,7 +98,7 @@ test.each([
   ["a.avi", [...film, ...sound, "-c:v", "mpeg4"]],
   ["a.webm", [...film, "-c:v", "libvpx"]],
   ["a.3gp", [...film, "-vf", "crop=320:240", "-pix_fmt", "yuv420p", "-c:v", "libx264"]],
-])("%s becomes an MP4 with H.264, that a phone gets when it is sent", async (name, args) => {
+])("%s is converted to an H.264 MP4 that reaches a phone", async (name, args) => {
   const answer = await convert("video", { ...inline(await made(name, ...args)), mimeType: "video/x-msvideo" });
   expect(answer.body.data).toMatchObject({ fileName: "file.mp4", mimeType: "video/mp4" });
   expect(answer.body.data.duration).toBeCloseTo(3, 0);
@@ -111,7 +111,7 @@ test.each([
   expect(bob.download(arrived).equals(await readFile(path))).toBe(true);
 });
 
-test("many conversions at once all end, none leaves anything on the disk, and a text is not kept waiting", async () => {
+test("concurrent conversions all end, leave no files, and don't delay a text", async () => {
   const talkie = await made("m.webm", ...film, ...sound, "-c:v", "libvpx", "-c:a", "libopus");
   const answers = Promise.all(Array.from({ length: 4 }, () => convert("voice", inline(talkie), unlinked)));
   const body = { instanceId: instance, to: bob.number, message: "meanwhile" };
@@ -135,7 +135,7 @@ describe("a hostile file", () => {
   });
   afterAll(() => void server.close());
 
-  test("makes ffmpeg read no other file and ask no other host", async () => {
+  test("can't make ffmpeg read another file or contact another host", async () => {
     const lists = (target: string) => [
       `#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n${target}\n#EXT-X-ENDLIST\n`,
       `ffconcat version 1.0\nfile '${target}'\n`,
@@ -155,7 +155,7 @@ describe("a hostile file", () => {
     expect(asked).toEqual([]);
   });
 
-  test("that only looks like sound or film is 400, and says no more of the server than that", async () => {
+  test("that only looks like audio or video is 400 without details of the server", async () => {
     const whole = await made("b.webm", ...film, "-c:v", "libvpx");
     const broken = Buffer.concat([whole.subarray(0, 300), Buffer.alloc(2000, 7)]);
     for (const into of ["voice", "video"] as const) {

@@ -33,7 +33,7 @@ async function run(heading: string, filledIn = { key, instance }) {
     .map((line) => JSON.parse(line));
 }
 
-test("the examples send a message, tell the status of an instance and the health", async () => {
+test("the examples send a message and read the instance status and the health", async () => {
   const [sent, status, health] = await run("cURL");
   const arrived = await bob.waitFor((message) => message.id === sent.data.messageId);
   expect(arrived.text).toBe("Hello from cURL!");
@@ -41,7 +41,7 @@ test("the examples send a message, tell the status of an instance and the health
   expect(health).toMatchObject({ success: true, data: { status: "healthy", instances: { active: 1 } } });
 });
 
-test("the quick start leads from no key to the first message at a phone", async () => {
+test("the quick start leads from no key to the first message on a phone", async () => {
   const [made] = await run("1. Generate API Key");
   expect(made.data).toMatchObject({ name: "My First Key", permissions: ["read", "write"] });
   const [created] = await run("2. Create WhatsApp Instance", { key: made.data.apiKey, instance: "" });
@@ -57,7 +57,7 @@ test("the quick start leads from no key to the first message at a phone", async 
   expect(arrived).toMatchObject({ text: "Hello World!", from: phone.jid });
 });
 
-test("the monitoring shows health, status, and the deliveries with their figures", async () => {
+test("the monitoring example shows health, status and delivery statistics", async () => {
   expect(await run("Health Check Endpoint")).toMatchObject([{ data: { database: { status: "connected" } } }]);
   expect(await run("Server Metrics")).toMatchObject([{ data: { instances: { active: expect.any(Number) } } }]);
   await gate.receiver.waitFor(({ body }) => body.instanceId === instance && body.event === "connection.open");
@@ -66,7 +66,7 @@ test("the monitoring shows health, status, and the deliveries with their figures
   expect(stats.data.total).toBeGreaterThan(0);
 });
 
-test("the troubleshooting shows the status, restarts without a new scan, and says that there is nothing to scan", async () => {
+test("the troubleshooting example shows the status, restarts without a new scan, and reports no QR code", async () => {
   const [status, restarted, qr] = await run("Instance Not Connecting");
   expect(status.data.status).toBe("connected");
   expect(restarted).toMatchObject({ success: true, data: { id: instance } });

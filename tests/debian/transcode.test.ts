@@ -40,7 +40,7 @@ test.each([
   ["a.mkv", [...film, "-vf", "crop=320:240", "-pix_fmt", "yuv420p", "-c:v", "libx264"]],
   ["a.mov", [...film, ...sound, "-vf", "crop=320:240", "-pix_fmt", "yuv420p", "-c:v", "libx264"]],
   ["a.avi", [...film, "-c:v", "mpeg4"]],
-])("%s becomes a film that WhatsApp plays, of the same length, with a preview", async (name, args) => {
+])("%s becomes a playable video of the same length with a preview", async (name, args) => {
   const file = await prepareFile(await brought(made(name, ...args), name), {});
   expect(file).toMatchObject({ kind: "video", mimetype: "video/mp4", filename: "a.mp4", seconds: 3 });
   expect(file.width).toBe(320);
@@ -57,7 +57,7 @@ test.each([
   ["a.wav", []],
   ["a.flac", []],
   ["v.ogg", ["-c:a", "libvorbis"]],
-])("%s becomes a voice note with its length and its waves", async (name, args) => {
+])("%s becomes a voice note with its duration and waveform", async (name, args) => {
   const file = await prepareFile(await brought(made(name, ...sound, ...args), name), { voice: true });
   expect(file).toMatchObject({ kind: "audio", voice: true, mimetype: "audio/ogg; codecs=opus", seconds: 3 });
   expect((await readOggOpus(file.path))?.seconds).toBeCloseTo(3, 1);
@@ -65,7 +65,7 @@ test.each([
   expect(Math.max(...(file.waveform ?? []))).toBe(100);
 });
 
-test("a voice note that is Opus already stays the same, and its waves follow its loudness", async () => {
+test("a voice note in Opus stays unchanged, and its waveform follows its loudness", async () => {
   const path = made("a.ogg", ...sound, "-af", "volume='if(lt(t,1.5),0,1)':eval=frame", "-c:a", "libopus");
   const before = await digestOf(path);
   const file = await prepareFile(await brought(path, "a.ogg"), { voice: true });
@@ -75,8 +75,8 @@ test("a voice note that is Opus already stays the same, and its waves follow its
   expect(Math.min(...waves.slice(36, 63))).toBeGreaterThan(50);
 });
 
-describe("a file of a stranger", () => {
-  test("that only looks like a film goes as a document, and fails when it was to be a film", async () => {
+describe("an untrusted file", () => {
+  test("that only looks like a video is sent as a document and fails if a video was requested", async () => {
     const path = join(folder, "broken");
     const whole = await readFile(made("b.webm", ...film, "-c:v", "libvpx"));
     await writeFile(path, Buffer.concat([whole.subarray(0, 300), Buffer.alloc(2000, 7)]));
@@ -85,7 +85,7 @@ describe("a file of a stranger", () => {
     await expect(asked).rejects.toMatchObject({ code: "media_not_usable" });
   });
 
-  test("leads ffmpeg to no other file and no other host", async () => {
+  test("can't make ffmpeg read another file or contact another host", async () => {
     await writeFile(join(folder, "secret.txt"), "secret");
     for (const text of [
       `#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://${folder}/secret.txt\n#EXT-X-ENDLIST\n`,
@@ -101,7 +101,7 @@ describe("a file of a stranger", () => {
   });
 });
 
-test("a picture has a preview, and a film and a voice note reach the phone as such", async () => {
+test("a picture has a preview, and a video and a voice note reach the phone with their kind", async () => {
   const gate = await startTestGateway();
   const storage = openStorage(gate.gateway.config);
   try {

@@ -11,7 +11,7 @@ import { folderOfTest } from "../local/temporary.ts";
 // Real servers, on machines that may be busy.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
-test("kill -9 of a gateway loses no row, no message and no object whose write was answered, and the next takes over", async () => {
+test("kill -9 of a gateway loses no acknowledged row, message or object, and the next gateway takes over", async () => {
   const folder = await folderOfTest();
   const dirs = { pg: join(folder, "postgres"), aws: join(folder, "aws") };
   // The database outlives its gateway, so it has to be stopped whatever becomes of this test.

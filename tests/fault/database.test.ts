@@ -39,7 +39,7 @@ afterAll(async () => {
 });
 
 test(
-  "a database that is away for a minute costs no credentials and no message",
+  "an outage of the database for a minute loses no credentials and no message",
   async () => {
     proxy.cut();
     const sent: string[] = [];

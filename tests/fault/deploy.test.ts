@@ -24,7 +24,7 @@ afterAll(async () => {
   await gate.stop();
 });
 
-test("deploys hand over: nothing is lost, refused or sent twice, and no phone sees a logout", async () => {
+test("a deploy loses, rejects and repeats nothing, and no phone sees a logout", async () => {
   const ids: string[] = [];
   const sent: string[] = [];
   let going = true;

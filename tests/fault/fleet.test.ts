@@ -48,7 +48,7 @@ const shared = () =>
     return (rows.length === 2 && rows.every((row) => row.shards === 2)) || undefined;
   }, 30_000);
 
-test("a restart goes through the hosts one after another: never are all away, and nothing is lost or doubled", async () => {
+test("a restart takes one host at a time, and nothing is lost or doubled", async () => {
   const sent: string[] = [];
   const refused: unknown[] = [];
   let going = true;
@@ -117,7 +117,7 @@ test("a restart goes through the hosts one after another: never are all away, an
   expect(gate.wa.unknown).toEqual([]);
 });
 
-test("stopped hosts take nothing over from one that dies, and one that starts takes nothing up", async () => {
+test("stopped hosts and new hosts take over no shard while the fleet is stopped", async () => {
   expect((await gate.api("POST", "/api/observability/stop")).body.data).toEqual({ stopped: true, hosts: 2 });
   const held = async () => (await gate.db.sql`select 1 from shards where lease_until > now()`).length;
   await until(async () => (await held()) === 0 || undefined, 30_000);

@@ -36,7 +36,7 @@ test("two hosts share the shards", async () => {
   expect(rows).toHaveLength(2);
 });
 
-test("when a host is killed the other serves its instances within 30 s, and no instance ever has two sockets", async () => {
+test("a killed host is replaced within 30 s, and no instance ever has two sockets", async () => {
   const victim = await hostOf(instances[0] as string);
   const started = performance.now();
   victim.kill("SIGKILL");
@@ -58,7 +58,7 @@ test("when a host is killed the other serves its instances within 30 s, and no i
   expectOneSocketEach();
 });
 
-test("a frozen host whose lease ran out writes nothing when it wakes", async () => {
+test("a frozen host whose lease expired writes nothing when it resumes", async () => {
   hosts.push(spawnHost(gate.gateway.env));
   await until(async () => {
     const rows = await gate.db.sql`select distinct host from shards where lease_until > now()`;
@@ -89,7 +89,7 @@ test("a frozen host whose lease ran out writes nothing when it wakes", async () 
   for (const phone of phones) expect(gate.wa.device(phone.number).sockets.open).toBe(1);
 });
 
-test("no host ever wrote of an instance whose shard it did not hold", async () => {
+test("no host writes for an instance whose shard it does not hold", async () => {
   expect([...(await gate.db.sql`select * from audit`)]).toEqual([]);
 });
 

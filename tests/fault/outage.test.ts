@@ -64,7 +64,7 @@ test.each([
   ["once a minute", 1 * minutes],
   ["every 2 s", 2 * seconds],
 ])(
-  "an endpoint that fails for an hour gets everything afterwards: in order, once, at a bounded rate (cron %s)",
+  "an endpoint that fails for an hour then gets every event in order, once, at a bounded rate (cron %s)",
   async (_, period) => {
     const [patient, strict] = [await startEndpoint(false), await startEndpoint(false)];
     const lines = [
@@ -124,7 +124,7 @@ test.each([
   },
 );
 
-test("while a line is worked off new events stand in it, and overlapping runs do not serve it side by side", async () => {
+test("new events join a draining backlog, and overlapping runs do not drain it concurrently", async () => {
   const endpoint = await startEndpoint(false);
   const instance = await world.instance({ url: endpoint.url });
   await world.handle(world.texts(instance, 100));
@@ -138,7 +138,7 @@ test("while a line is worked off new events stand in it, and overlapping runs do
   expect(await world.endpoint(instance)).toBeUndefined();
 });
 
-test("an endpoint that fails again while its line is worked off is parked again, and nothing is lost", async () => {
+test("an endpoint that fails again while its backlog drains is parked again, and nothing is lost", async () => {
   const endpoint = await startEndpoint(false);
   const instance = await world.instance({ url: endpoint.url, maxRetries: 0 });
   await world.handle(world.texts(instance, 50));
@@ -155,7 +155,7 @@ test("an endpoint that fails again while its line is worked off is parked again,
   expect(await statuses(instance)).toEqual(new Set(["succeeded"]));
 });
 
-test("a delivery at fault that has parked its endpoint alone holds up the next ones for one probe, and ends", async () => {
+test("a poison delivery that parks its endpoint delays the others by one probe and then ends", async () => {
   const endpoint = await startEndpoint(true);
   endpoint.takes((text) => text !== "1");
   const instance = await world.instance({ url: endpoint.url });
@@ -180,7 +180,7 @@ test("a delivery at fault that has parked its endpoint alone holds up the next o
   expect(await world.endpoint(instance)).toBeUndefined();
 });
 
-test("many deliveries at fault in one line do not keep the others from coming", async () => {
+test("many poison deliveries in one backlog do not block the others", async () => {
   const endpoint = await startEndpoint(false);
   const instance = await world.instance({ url: endpoint.url, maxRetries: 2 });
   await world.handle(world.texts(instance, 60));
@@ -198,7 +198,7 @@ test("many deliveries at fault in one line do not keep the others from coming", 
   expect(failed.map((row) => String(row.event_seq))).toEqual(refused);
 });
 
-test("after five days without a success the webhook is switched off once, and what waits can be replayed", async () => {
+test("after five days without a success the webhook is disabled once, and the backlog can be replayed", async () => {
   const endpoint = await startEndpoint(false);
   const instance = await world.instance({ url: endpoint.url });
   await world.handle(world.texts(instance, 10));
@@ -252,7 +252,7 @@ function dyingAfter(statements: number): { db: Database; died: () => boolean } {
   return { db: { ...world.db, sql: mortal(world.db.sql) }, died: () => left < 0 };
 }
 
-test("a worker that dies between any two steps of parking, probing or working off loses nothing and doubles no id", async () => {
+test("a worker that dies between any two steps of parking, probing or draining loses nothing and repeats no id", async () => {
   const outcomes: string[] = [];
   for (let survived = 0, died = true; died; survived++) {
     const endpoint = await startEndpoint(false);

@@ -17,7 +17,7 @@ afterAll(async () => {
   await gate.stop();
 });
 
-test("after a restart of everything no instance needs a new QR", async () => {
+test("a full restart requires no new QR scan", async () => {
   await gate.restart();
   await gate.status(instance, "connected");
   const sent = await bob.sendText(alice.number, "welcome back");

@@ -44,7 +44,7 @@ function start(args: string[], env: Record<string, string>): Running {
   return { child, output: () => output, printed, ended: async () => (await exit)[0] as number | null };
 }
 
-test("one run takes a message out and one in, ends with 0 and leaves nothing behind", async () => {
+test("one run sends and receives a message, exits with 0 and leaves nothing behind", async () => {
   const folder = await folderOfTest();
   const run = start(["--once"], { TMPDIR: folder });
   expect(await run.ended(), run.output()).toBe(0);
@@ -53,7 +53,7 @@ test("one run takes a message out and one in, ends with 0 and leaves nothing beh
   expect(await readdir(folder)).toEqual([]);
 });
 
-test("a sandbox that was killed goes on with what it had, and Ctrl-C ends it and its database", async () => {
+test("a killed sandbox continues with its data, and Ctrl-C stops it and its database", async () => {
   const folder = await folderOfTest();
   const env = { DATA_DIR: folder, PORT: "0", SESSION_HOST: "child" };
   const first = start([], env);
@@ -72,7 +72,7 @@ test("a sandbox that was killed goes on with what it had, and Ctrl-C ends it and
   expect(await readPostmaster(join(folder, "sandbox", "gateway", "postgres", "data"))).toBeUndefined();
 });
 
-test("a port that is taken is named, with what to do", async () => {
+test("an occupied port is named with a remedy", async () => {
   const other = createServer().listen(0, "127.0.0.1");
   await once(other, "listening");
   onTestFinished(() => void other.close());
@@ -84,7 +84,7 @@ test("a port that is taken is named, with what to do", async () => {
   );
 });
 
-test("a sandbox stays away from a database and queues that are in earnest", () => {
+test("a sandbox ignores settings of a real database and real queues", () => {
   const env = { DATABASE_URL: "postgres://prod/db", SQS_ENDPOINT: "https://sqs.example.com", LOG_LEVEL: "info" };
   const folder = { path: "/s", gateway: "/s/gateway", whatsapp: "/s/whatsapp", password: "secret-password" };
   expect(ignoredOf(env)).toEqual(["DATABASE_URL", "SQS_ENDPOINT"]);
@@ -94,7 +94,7 @@ test("a sandbox stays away from a database and queues that are in earnest", () =
   expect(Object.keys(own)).not.toContain("SQS_ENDPOINT");
 });
 
-test("a webhook whose body, time or secret is another is not taken for genuine", () => {
+test("a webhook with another body, time or secret fails verification", () => {
   const secret = `whsec_${Buffer.from("0123456789abcdef01234567").toString("base64")}`;
   const body = '{"event":"message_received"}';
   const at = new Date();

@@ -34,7 +34,7 @@ afterAll(async () => {
   await gate.stop();
 });
 
-test("statistics equal a recount of the event log, of deliveries and of calls, though the host was killed", async () => {
+test("statistics equal a recount of events, deliveries and calls after the host is killed", async () => {
   let done = 0;
   const { promise: middle, resolve: halfway } = Promise.withResolvers<void>();
   const step = () => {

@@ -15,7 +15,7 @@ afterAll(async () => {
   await stack?.stop();
 }, 60_000);
 
-test("a scanned instance is connected, and texts go both ways", async () => {
+test("a scanned instance connects, and texts arrive in both directions", async () => {
   const [alice, bob] = await Promise.all([
     stack.wa.addPhone({ number: "4915550000001", pushName: "Alice" }),
     stack.wa.addPhone({ number: "4915550000002", pushName: "Bob" }),

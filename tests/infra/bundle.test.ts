@@ -97,7 +97,7 @@ const request = (method: string, path: string, body?: unknown, headers: Record<s
   isBase64Encoded: false,
 });
 
-test("the API's bundle answers what API Gateway brings", async () => {
+test("the API bundle answers API Gateway events", async () => {
   const ping = await run("functions/api/index.handler", request("GET", "/api/observability/ping"));
   expect(ping.answer).toMatchObject({ statusCode: 200, body: expect.stringContaining("pong") });
   const login = await run(
@@ -107,7 +107,7 @@ test("the API's bundle answers what API Gateway brings", async () => {
   expect(login.answer).toMatchObject({ statusCode: 401 });
 });
 
-test("the webhook's bundle takes a batch of SQS, and names what it could not digest", async () => {
+test("the webhook bundle handles an SQS batch and reports the failed records", async () => {
   const record = (messageId: string, body: string) => ({
     messageId,
     body,
@@ -121,7 +121,7 @@ test("the webhook's bundle takes a batch of SQS, and names what it could not dig
   expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: "a" }] });
 });
 
-test("the ingress bundle refuses what is no command, and does not ask for it again", async () => {
+test("the ingress bundle rejects a message that is not a command without a retry", async () => {
   const record = {
     messageId: "b",
     body: "no JSON",
@@ -135,7 +135,7 @@ test("the ingress bundle refuses what is no command, and does not ask for it aga
   expect(answer).toEqual({ batchItemFailures: [] });
 });
 
-test("the scheduled bundle does what is due, and tells CloudWatch how the fleet is: by that hosts are scaled", async () => {
+test("the scheduled bundle does due work and sends CloudWatch the metrics that scale the hosts", async () => {
   const { answer, printed } = await run("functions/cron/index.handler", {}, { METRICS: "emf" });
   expect(answer).toBeNull();
   const told = printed.split("\n").filter((line) => line.startsWith('{"_aws"'));
@@ -149,7 +149,7 @@ test("the scheduled bundle does what is due, and tells CloudWatch how the fleet 
   expect(_aws.CloudWatchMetrics[0].Metrics.map((one: { Name: string }) => one.Name)).toEqual(Object.keys(values));
 });
 
-test("how long a cold start takes, beside that of a bare Hono handler", async () => {
+test("a cold start is measured against a bare Hono handler", async () => {
   const bare = "tests/infra/bare.handler";
   bundles.set(
     bare,

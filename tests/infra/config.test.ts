@@ -12,7 +12,7 @@ test("the infrastructure keeps every rule", () => {
   expect(violations(development)).toEqual([]);
 });
 
-test("so does production's, which is larger and harder to lose", async () => {
+test("the production infrastructure keeps every rule", async () => {
   const production = await evaluate({ stage: "production" });
   expect(violations(production)).toEqual([]);
   expect(production.resources.length).toBeGreaterThan(development.resources.length);
@@ -25,7 +25,7 @@ test("each function is bundled as bundle.test.ts measures it", () => {
   expect(development.bundles.map(({ handler }) => handler).toSorted()).toEqual(Object.keys(sizes).toSorted());
 });
 
-test("each role may do exactly this", async () => {
+test("each role has exactly these permissions", async () => {
   const roles = development.resources
     .filter(({ type }) => type === "aws:iam/role:Role")
     .toSorted((a, b) => a.name.localeCompare(b.name));
@@ -46,7 +46,7 @@ test("each role may do exactly this", async () => {
   await expect(`${JSON.stringify(actions, null, 2)}\n`).toMatchFileSnapshot("../fixtures/roles.json");
 });
 
-describe("a change that breaks a rule is noticed:", () => {
+describe("a change that breaks a rule is detected:", () => {
   test.each([
     [
       "a queue loses its redrive policy",

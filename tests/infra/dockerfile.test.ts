@@ -35,7 +35,7 @@ const stage = (name: string) => stages.get(name) ?? [];
 const last = (name: string, instruction: string) =>
   stage(name).findLast((step) => step.instruction === instruction)?.text ?? "";
 
-test("the image is built in stages, runs as nobody in particular, and has what the host needs", async () => {
+test("the image is built in stages, runs as an unprivileged user, and has what the host needs", async () => {
   expect(JSON.parse(last("base", "ENTRYPOINT"))).toEqual(["tini", "--"]);
   expect(last("base", "RUN")).toMatch(/ffmpeg.*tini/);
   for (const image of ["host", "whole"]) {
@@ -76,7 +76,7 @@ async function build(name: string): Promise<string> {
   return app;
 }
 
-test("its steps make a host that starts: without Docker, and without what a container only has from Debian", async () => {
+test("the steps of the image build a host that starts", async () => {
   const app = await build("host-build");
   const [command = "", ...args] = JSON.parse(last("host", "CMD")) as string[];
   const env = { PATH: process.env.PATH ?? "", NODE_ENV: "production" };

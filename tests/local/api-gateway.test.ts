@@ -93,7 +93,7 @@ test("repeated headers are joined by commas and cookies travel apart", async () 
   expect(seen.event?.body).toBeUndefined();
 });
 
-test("a body that is not plain text reaches the handler in base64", async () => {
+test("a binary body reaches the handler in base64", async () => {
   const { api, seen } = await recorder();
   const bytes = Buffer.from([0, 255, 128]);
   const cases: [body: Buffer, headers: Record<string, string>][] = [
@@ -126,7 +126,7 @@ test("the handler's status, headers, cookies and base64 body reach the caller", 
   expect(Buffer.from(await response.arrayBuffer()).equals(bytes)).toBe(true);
 });
 
-test("a result without a status is sent as JSON with 200, and one without a type as text", async () => {
+test("a result without a status is sent as JSON with 200, and one without a content type as text", async () => {
   const json = await fetch((await gateway(async () => ({ hello: "world" }) as never)).url);
   expect([json.status, json.headers.get("content-type"), await json.json()]).toEqual([
     200,
@@ -137,7 +137,7 @@ test("a result without a status is sent as JSON with 200, and one without a type
   expect(text.headers.get("content-type")).toBe("text/plain; charset=utf-8");
 });
 
-test("a handler that throws, or answers what cannot be sent, is a 500 that tells nothing", async () => {
+test("a handler that throws or returns an invalid result is a 500 without details", async () => {
   const handlers: ApiHandler[] = [
     () => Promise.reject(new Error("secret")),
     () => {
@@ -156,7 +156,7 @@ test("a handler that throws, or answers what cannot be sent, is a 500 that tells
   }
 });
 
-test("a handler that takes too long is a 503, and its late failure harms nobody", async () => {
+test("a handler that takes too long is a 503, and its late failure has no effect", async () => {
   let fail = () => {};
   const never: ApiHandler = () => new Promise((_, reject) => (fail = () => reject(new Error("late"))));
   const api = await gateway(never, { timeoutMs: 50 });
@@ -215,7 +215,7 @@ test("a Hono app behind hono/aws-lambda answers as it does elsewhere", async () 
   expect((await fetch(`${api.url}/nowhere`)).status).toBe(404);
 });
 
-test("stop answers what is under way, then refuses", async () => {
+test("stop finishes running requests, then refuses new ones", async () => {
   let entered = () => {};
   const inside = new Promise<void>((resolve) => (entered = resolve));
   let release = () => {};

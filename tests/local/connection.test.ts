@@ -34,7 +34,7 @@ async function startCensor(target: number, word: string, times: number): Promise
   return (server.address() as AddressInfo).port;
 }
 
-test("a server that ends connections on which the driver asks for types harms nobody: who asked is served by the next", async () => {
+test("a connection that the server ends during the driver's type query is replaced, and the query succeeds", async () => {
   const dataDir = await folderOfTest();
   await seedPostgres(dataDir);
   const server = await startPostgres({ dataDir });

@@ -17,7 +17,7 @@ async function open(...args: Parameters<typeof openDataDir>) {
   return dir;
 }
 
-test("a new folder is closed to others and has a master key of 32 random bytes that stays the same", async () => {
+test("a new folder is private and has a stable master key of 32 random bytes", async () => {
   const path = join(await folderOfTest(), "deep", "data");
   const first = await open(path);
   expect(await mode(path)).toBe(0o700);
@@ -64,7 +64,7 @@ test.runIf(asRoot)("refuses a folder that others can write to and have written t
   expect(await mode(path)).toBe(0o777);
 });
 
-test("a master key that others may read, or of the wrong size, is refused", async () => {
+test("a master key that others can read or that has the wrong size is rejected", async () => {
   const path = await folderOfTest();
   const { masterKeyFile, close } = await open(path);
   close();
@@ -75,7 +75,7 @@ test("a master key that others may read, or of the wrong size, is refused", asyn
   await expect(openDataDir(path)).rejects.toThrow(/5 bytes instead of 32/);
 });
 
-test("a folder that holds data but lost its master key gets no new one", async () => {
+test("a folder with data but without its master key gets no new key", async () => {
   const path = await folderOfTest();
   const { masterKeyFile, close } = await open(path);
   close();
@@ -85,7 +85,7 @@ test("a folder that holds data but lost its master key gets no new one", async (
   await expect(stat(masterKeyFile)).rejects.toThrow(/ENOENT/);
 });
 
-test("of two gateways only one gets the folder, in one process too, and the refusal names the other", async () => {
+test("only one gateway gets the folder, also within one process, and the error names the other", async () => {
   const path = await folderOfTest();
   const child = startChild(holder(path));
   await child.next();
@@ -95,7 +95,7 @@ test("of two gateways only one gets the folder, in one process too, and the refu
   await expect(openDataDir(path)).rejects.toThrow(`process ${process.pid}`);
 });
 
-test("the lock of a gateway that was killed is free at once, whoever has its process id now", async () => {
+test("the lock of a killed gateway is released at once, even if its process id is reused", async () => {
   const path = await folderOfTest();
   const child = startChild(holder(path));
   await child.next();

@@ -83,7 +83,7 @@ const fail = (records: (SQSRecord | undefined)[]) => ({
 });
 
 describe("an event source", () => {
-  test("gives the handler whole SQS records and deletes what it handled", async () => {
+  test("gives the handler complete SQS records and deletes the handled ones", async () => {
     const queueUrl = await queue("records.fifo", { FifoQueue: "true" });
     await sqs.send(
       new SendMessageBatchCommand({
@@ -137,7 +137,7 @@ describe("an event source", () => {
     ]);
   });
 
-  test("delivers again only what the handler reports as failed", async () => {
+  test("redelivers only the records that the handler reports as failed", async () => {
     const queueUrl = await queue("partial");
     await send(queueUrl, "a", "b", "c");
     const counts: Record<string, number> = {};
@@ -175,7 +175,7 @@ describe("an event source", () => {
     expect(errors).toHaveLength(1);
   });
 
-  test("delivers the failed and the later messages of a group again, in order, and other groups once", async () => {
+  test("redelivers the failed and later messages of a group in order, and other groups once", async () => {
     const queueUrl = await queue("order.fifo", { FifoQueue: "true" });
     await send(queueUrl, "a:a1", "a:a2", "a:a3", "b:b1");
     const batches: string[][] = [];
@@ -193,7 +193,7 @@ describe("an event source", () => {
     ]);
   });
 
-  test("never handles a group twice at a time, keeps its order, and handles different groups at once", async () => {
+  test("handles one message group at a time in order, and different groups concurrently", async () => {
     const queueUrl = await queue("many.fifo", { FifoQueue: "true" });
     const groups = ["a", "b", "c", "d"];
     await send(queueUrl, ...Array.from({ length: 80 }, (_, i) => `${groups[i % 4]}:${i}`));
@@ -223,7 +223,7 @@ describe("an event source", () => {
     expect(most).toBeGreaterThan(1);
   });
 
-  test("sends poison to the dead-letter queue and goes on with its group", async () => {
+  test("sends a poison message to the dead-letter queue and continues its group", async () => {
     const dead = await queue("dead.fifo", { FifoQueue: "true" });
     const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: await arnOf(dead), maxReceiveCount: 2 });
     const queueUrl = await queue("poison.fifo", { FifoQueue: "true", RedrivePolicy });
@@ -243,7 +243,7 @@ describe("an event source", () => {
     expect(letters.Messages?.map(({ Body }) => Body)).toEqual(["poison"]);
   });
 
-  test("does not start a group again while a handler that overran its time is still at it", async () => {
+  test("does not restart a group while a handler that overran its time is still running", async () => {
     const queueUrl = await queue("slow.fifo", { FifoQueue: "true" });
     await send(queueUrl, "slow:s1", "quick:q1");
     let release = () => {};
@@ -269,7 +269,7 @@ describe("an event source", () => {
     expect(started.toSorted()).toEqual(["q1", "q2", "s1", "s1"]);
   });
 
-  test("stops after the work under way, deletes it, and leaves the rest", async () => {
+  test("finishes and deletes running work when stopped, and leaves the rest", async () => {
     const queueUrl = await queue("stop.fifo", { FifoQueue: "true" });
     await send(queueUrl, "g:1", "g:2");
     let entered = () => {};
@@ -303,7 +303,7 @@ describe("an event source", () => {
     expect(errors).toEqual([]);
   });
 
-  test("refuses a queue whose messages become visible before the handler's time is up", async () => {
+  test("rejects a queue whose visibility timeout is shorter than the handler's timeout", async () => {
     const queueUrl = await queue("short", { VisibilityTimeout: "5" });
     await expect(source({ queueUrl, timeoutMs: 6000, handler: async () => {} })).rejects.toThrow(
       /5 seconds is less than/,

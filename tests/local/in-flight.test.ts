@@ -10,7 +10,7 @@ test("a new folder has nothing in flight", async () => {
   expect(() => releaseInFlight(folder)).not.toThrow();
 });
 
-test("what a killed gateway had received comes again at once, and its group goes on in order", async () => {
+test("messages that a killed gateway had received are redelivered at once and in order", async () => {
   const dataDir = join(await folderOfTest(), "aws");
   const first = await startAws({ dataDir });
   const sqs = new SQSClient(first.clientConfig);

@@ -8,7 +8,7 @@ import { seedPostgres } from "../support/postgres.ts";
 import { until } from "../support/until.ts";
 import { folderOfTest } from "./temporary.ts";
 
-test("what a frozen host has left open is ended by who takes its shard over, and nothing else is", async () => {
+test("a takeover ends only the open transactions of the frozen host", async () => {
   const dataDir = await folderOfTest();
   await seedPostgres(dataDir);
   const server = await startPostgres({ dataDir });

@@ -48,7 +48,7 @@ const show = async (setting: string) => (await connect().unsafe(`SHOW ${setting}
 const postmasterPid = async () =>
   Number((await readFile(join(dataDir, "data", "postmaster.pid"), "utf8")).split("\n")[0]);
 
-test("is PostgreSQL 18 that keeps what it committed, on 127.0.0.1 only", async () => {
+test("is PostgreSQL 18 on 127.0.0.1 only, and keeps committed data", async () => {
   expect(await show("server_version")).toMatch(/^18\./);
   expect(await show("fsync")).toBe("on");
   expect(await show("synchronous_commit")).toBe("on");
@@ -57,7 +57,7 @@ test("is PostgreSQL 18 that keeps what it committed, on 127.0.0.1 only", async (
   expect(await show("unix_socket_directories")).toBe("");
 });
 
-test("is closed to others: the folders, the password file, and a wrong password", async () => {
+test("is closed to others: folders, password file, and wrong passwords", async () => {
   for (const path of [dataDir, join(dataDir, "data")]) expect((await stat(path)).mode & 0o777).toBe(0o700);
   expect((await stat(join(dataDir, "password"))).mode & 0o777).toBe(0o600);
   const url = new URL(local.url);
@@ -65,7 +65,7 @@ test("is closed to others: the folders, the password file, and a wrong password"
   await expect(connect(url.href)`SELECT 1`).rejects.toThrow(/password authentication failed/);
 });
 
-test("a second start takes over the server that runs, and a stopped one starts on the same port", async () => {
+test("a second start takes over the running server, and a stopped server starts on the same port", async () => {
   const pid = await postmasterPid();
   expect((await startPostgres({ dataDir })).url).toBe(local.url);
   expect(await postmasterPid()).toBe(pid);
@@ -75,7 +75,7 @@ test("a second start takes over the server that runs, and a stopped one starts o
   expect(await connect()`SELECT 1 AS one`).toEqual([{ one: 1 }]);
 });
 
-test("a crash of the server itself loses nothing that was committed", async () => {
+test("a crash of the server loses no committed data", async () => {
   const sql = postgres(local.url, { max: 1, onnotice: () => {} });
   await sql`CREATE TABLE kept (n int)`;
   await sql`INSERT INTO kept SELECT generate_series(1, 1000)`;
@@ -86,7 +86,7 @@ test("a crash of the server itself loses nothing that was committed", async () =
   expect(await connect()`SELECT count(*)::int AS count FROM kept`).toEqual([{ count: 1000 }]);
 });
 
-test("a lock file that names a stranger's process does not keep it from starting", async () => {
+test("a lock file that names an unrelated process does not prevent a start", async () => {
   await local.stop();
   const lines = [process.pid, join(dataDir, "data"), 1, local.port, "", "127.0.0.1", "", "ready"];
   await writeFile(join(dataDir, "data", "postmaster.pid"), lines.join("\n"));
@@ -94,7 +94,7 @@ test("a lock file that names a stranger's process does not keep it from starting
   expect(await connect()`SELECT 1 AS one`).toEqual([{ one: 1 }]);
 });
 
-test("a port that is taken is refused when it was asked for, and avoided when it was only remembered", async () => {
+test("an occupied port is an error if it was requested, and avoided if it was only remembered", async () => {
   await local.stop();
   const thief = createServer();
   await new Promise<void>((resolve) => thief.listen(local.port, "127.0.0.1", resolve));
@@ -108,7 +108,7 @@ test("a port that is taken is refused when it was asked for, and avoided when it
   expect(await connect()`SELECT 1 AS one`).toEqual([{ one: 1 }]);
 });
 
-test("databases are copied from a template that is prepared once, also when many ask at a time", async () => {
+test("databases are copied from a template that is prepared once under concurrent requests", async () => {
   const prepare = vi.fn(async (url: string) => {
     const sql = postgres(url, { max: 1 });
     await sql`CREATE TABLE seeded AS SELECT 7 AS n`;
@@ -124,14 +124,14 @@ test("databases are copied from a template that is prepared once, also when many
   await local.createDatabase("copy-of-a");
 });
 
-test("a template whose preparation failed is not there, and can be prepared anew", async () => {
+test("a template whose preparation failed does not exist and can be prepared again", async () => {
   await expect(local.templateDatabase("t", () => Promise.reject(new Error("broken")))).rejects.toThrow("broken");
   await expect(local.createDatabase("of-t", "t")).rejects.toThrow(/does not exist/);
   await local.templateDatabase("t", async () => {});
   await local.createDatabase("of-t", "t");
 });
 
-test("a database whose password file is gone is an error, not a new database", async () => {
+test("a missing password file is an error and creates no new database", async () => {
   const lost = join(folder.path, "lost");
   await mkdir(join(lost, "data"), { recursive: true });
   await expect(startPostgres({ dataDir: lost })).rejects.toThrow(/password file .* is gone/);

@@ -71,7 +71,7 @@ describe.concurrent("an object", () => {
     expect((await readdir(`${folder.path}/s3`)).sort()).toEqual(["_multipart", "buckets"]);
   });
 
-  test("may be a stream, empty, or 130 MiB long", async () => {
+  test("can be a stream, empty, or 130 MiB long", async () => {
     const body = randomBytes(300_000);
     const stream = Readable.from([body.subarray(0, 100_000), body.subarray(100_000)]);
     await put("stream", stream, { ContentLength: body.length });
@@ -83,7 +83,7 @@ describe.concurrent("an object", () => {
     expect((await bytes("big")).equals(big)).toBe(true);
   });
 
-  test("has the MD5 of its bytes as ETag, and is an error when missing", async () => {
+  test("has the MD5 of its bytes as ETag, and a missing object is an error", async () => {
     await put("tag", "hello");
     const head = await s3.send(new HeadObjectCommand({ Bucket, Key: "tag" }));
     expect(head).toMatchObject({ ContentLength: 5, ETag: `"${createHash("md5").update("hello").digest("hex")}"` });
@@ -98,7 +98,7 @@ describe.concurrent("an object", () => {
     expect(await part.Body?.transformToString()).toBe("234");
   });
 
-  test("is not overwritten by a put that demands that there is none", async () => {
+  test("is not overwritten by a put that requires a missing object", async () => {
     await put("once", "first", { IfNoneMatch: "*" });
     await expect(put("once", "second", { IfNoneMatch: "*" })).rejects.toThrow(status(412));
     expect((await bytes("once")).toString()).toBe("first");
@@ -133,7 +133,7 @@ describe.concurrent("an object", () => {
 });
 
 describe.concurrent("a presigned URL", () => {
-  test("reads an object, under the name and type it asks for", async () => {
+  test("reads an object with the requested name and type", async () => {
     await put("down", "hello");
     const url = await presignGet("down", 60, {
       ResponseContentDisposition: 'attachment; filename="x.txt"',
@@ -153,7 +153,7 @@ describe.concurrent("a presigned URL", () => {
     expect((await bytes("up ü")).toString()).toBe("uploaded");
   });
 
-  test("is good for its method, its key and its time only", async () => {
+  test("is valid only for its method, key and time", async () => {
     await put("private", "secret");
     const url = await presignGet("private");
     const short = await presignGet("private", 1);
@@ -171,7 +171,7 @@ describe.concurrent("a presigned URL", () => {
     expect(await late.text()).toContain("Request has expired");
   });
 
-  test("may be used by a web page: the preflight and the answer say so", async () => {
+  test("can be used by a web page, as the preflight and the response say", async () => {
     const command = new PutObjectCommand({ Bucket, Key: "from-browser" });
     const url = await getSignedUrl(s3, command, { expiresIn: 60 });
     const origin = "http://localhost:3000";
@@ -187,7 +187,7 @@ describe.concurrent("a presigned URL", () => {
   });
 });
 
-test("nobody reads or lists without a valid signature", async () => {
+test("reading and listing require a valid signature", async () => {
   const credentials = { ...aws.credentials, secretAccessKey: "wrong" };
   const stranger = new S3Client({ ...aws.clientConfig, credentials });
   await expect(stranger.send(new ListObjectsV2Command({ Bucket }))).rejects.toThrow(

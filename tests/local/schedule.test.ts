@@ -5,7 +5,7 @@ import { type ScheduledEvent, startSchedule } from "../../local/lambda/schedule.
 // Real servers, on machines that may be busy.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
-test("calls the handler again and again with an EventBridge event", async () => {
+test("calls the handler periodically with an EventBridge event", async () => {
   const calls: [ScheduledEvent, Context][] = [];
   const handler = async (...call: [ScheduledEvent, Context]) => calls.push(call);
   onTestFinished(startSchedule({ name: "wake", everyMs: 20, handler }).stop);
@@ -19,7 +19,7 @@ test("calls the handler again and again with an EventBridge event", async () => 
   expect(calls[0]?.[1].functionName).toBe("wake");
 });
 
-test("never overlaps two runs, and stop waits for the one under way", async () => {
+test("never overlaps two runs, and stop waits for the current one", async () => {
   let active = 0;
   let most = 0;
   let runs = 0;
@@ -38,7 +38,7 @@ test("never overlaps two runs, and stop waits for the one under way", async () =
   expect([active, most]).toEqual([0, 1]);
 });
 
-test("reports a failed run and goes on", async () => {
+test("reports a failed run and continues", async () => {
   const errors: unknown[] = [];
   let runs = 0;
   const handler = async () => {
@@ -49,7 +49,7 @@ test("reports a failed run and goes on", async () => {
   expect(errors).toEqual([new Error("broken")]);
 });
 
-test("a run that overruns its time is reported, and still not overlapped", async () => {
+test("reports a run that overruns its time without overlapping it", async () => {
   const errors: unknown[] = [];
   let release = () => {};
   const gate = new Promise<void>((resolve) => (release = resolve));

@@ -34,8 +34,8 @@ async function receive(QueueUrl: string, more: { MaxNumberOfMessages?: number },
 
 const bodies = (messages: Message[]) => messages.map((message) => message.Body);
 
-describe("what is stored", () => {
-  test("survives a restart: messages and their order, what is in flight, deduplication, and the queue's URL", async () => {
+describe("the stored state", () => {
+  test("survives a restart: messages, order, in-flight messages, deduplication and the queue URL", async () => {
     const dataDir = await folderOfTest();
     let local = await startAws({ dataDir });
     let client = new SQSClient(local.clientConfig);
@@ -64,7 +64,7 @@ describe("what is stored", () => {
     await elsewhere.stop();
   });
 
-  test("takes a deduplication id again after five minutes, also when restarted in between, and forgets the old ones", async () => {
+  test("accepts a deduplication id again after five minutes, also across a restart, and removes old ones", async () => {
     const dataDir = await folderOfTest();
     vi.useFakeTimers({ toFake: ["Date"] });
     onTestFinished(() => {
@@ -91,7 +91,7 @@ describe("what is stored", () => {
     db.close();
   });
 
-  test("does not grow by messages that were deleted", async () => {
+  test("does not grow by deleted messages", async () => {
     const dataDir = await folderOfTest();
     const local = await startAws({ dataDir });
     const client = new SQSClient(local.clientConfig);

@@ -83,7 +83,7 @@ async function withDeadLetters(kind: typeof queue, maxReceiveCount: number) {
 }
 
 describe.concurrent("a queue", () => {
-  test("is found by its name, and a missing one is an error that says so", async () => {
+  test("is found by its name, and a missing queue is a clear error", async () => {
     const url = await queue();
     const name = url.split("/").at(-1);
     expect((await sqs.send(new GetQueueUrlCommand({ QueueName: name }))).QueueUrl).toBe(url);
@@ -110,14 +110,14 @@ describe.concurrent("a queue", () => {
     expect(message?.MessageAttributes?.bytes?.BinaryValue).toEqual(new Uint8Array([1, 2, 255]));
   });
 
-  test("takes a message of 1 MiB and refuses a larger one", async () => {
+  test("accepts a message of 1 MiB and rejects a larger one", async () => {
     const url = await queue();
     await send(url, "z".repeat(1024 * 1024));
     expect((await receive(url))[0]?.Body?.length).toBe(1024 * 1024);
     await expect(send(url, "z".repeat(1024 * 1024 + 1))).rejects.toThrow(/shorter/);
   });
 
-  test("hides a received message for its visibility timeout and then delivers it again, counting", async () => {
+  test("hides a received message for its visibility timeout, then redelivers it with a count", async () => {
     const url = await queue({ VisibilityTimeout: "1" });
     await send(url, "x");
     expect(await receive(url)).toHaveLength(1);
@@ -127,7 +127,7 @@ describe.concurrent("a queue", () => {
     expect(Number(again?.Attributes?.SentTimestamp)).toBeGreaterThan(1e12);
   });
 
-  test("delivers at once a message whose visibility was set to 0, and later one whose was extended", async () => {
+  test("redelivers a message at once when its visibility is set to 0, and later when it is extended", async () => {
     const url = await queue({ VisibilityTimeout: "1" });
     await send(url, "x");
     await hide(url, (await receive(url))[0], 0);
@@ -152,7 +152,7 @@ describe.concurrent("a queue", () => {
     expect(await receive(url)).toHaveLength(1);
   });
 
-  test("delays a message by its own or by the queue's delay", async () => {
+  test("delays a message by its own delay or by the queue's", async () => {
     const [own, common] = await Promise.all([queue(), queue({ DelaySeconds: "1" })]);
     await Promise.all([send(own, "x", { DelaySeconds: 1 }), send(common, "x")]);
     expect(await receive(own)).toHaveLength(0);
@@ -161,7 +161,7 @@ describe.concurrent("a queue", () => {
     expect(await receive(common, { WaitTimeSeconds: 5 })).toHaveLength(1);
   });
 
-  test("answers a long poll as soon as a message comes, and else after the whole wait", async () => {
+  test("answers a long poll when a message arrives, otherwise after the full wait", async () => {
     const [busy, idle] = await Promise.all([queue(), queue()]);
     const started = Date.now();
     const waiting = receive(busy, { WaitTimeSeconds: 20 });
@@ -174,7 +174,7 @@ describe.concurrent("a queue", () => {
     expect(Date.now() - started).toBeGreaterThanOrEqual(990);
   });
 
-  test("keeps the other long polls waiting when one of them got the message", async () => {
+  test("keeps the other long polls waiting when one gets the message", async () => {
     const url = await queue();
     const polls = [1, 2, 3].map(() => receive(url, { WaitTimeSeconds: 2 }).then((got) => ({ got, at: Date.now() })));
     await sleep(100);
@@ -185,7 +185,7 @@ describe.concurrent("a queue", () => {
     expect(answers[1] && answers[1].at - sent).toBeGreaterThan(1500);
   });
 
-  test("gives no message to a long poll whose caller is gone", async () => {
+  test("gives no message to a long poll whose caller disconnected", async () => {
     const url = await queue();
     const abort = new AbortController();
     const input = { QueueUrl: url, WaitTimeSeconds: 20 };
@@ -211,7 +211,7 @@ describe.concurrent("a queue", () => {
     );
   });
 
-  test("counts what is visible, in flight and delayed, and forgets all when purged", async () => {
+  test("counts visible, in-flight and delayed messages, and removes all when purged", async () => {
     const url = await queue();
     await Promise.all([send(url, "1"), send(url, "2"), send(url, "3"), send(url, "later", { DelaySeconds: 30 })]);
     await one(url);
@@ -224,7 +224,7 @@ describe.concurrent("a queue", () => {
     expect(await receive(url)).toEqual([]);
   });
 
-  test("moves a message that was received too often to its dead-letter queue, attributes and all", async () => {
+  test("moves a message that was received too often to its dead-letter queue with all attributes", async () => {
     const { url, dead } = await withDeadLetters(queue, 2);
     await send(url, "poison", { MessageAttributes: { k: { DataType: "String", StringValue: "v" } } });
     for (let i = 0; i < 3; i++) await receive(url);
@@ -233,7 +233,7 @@ describe.concurrent("a queue", () => {
     expect(letter?.MessageAttributes?.k?.StringValue).toBe("v");
   });
 
-  test("answers nobody without a valid signature", async () => {
+  test("requires a valid signature", async () => {
     const url = await queue();
     const wrong = { ...aws.credentials, secretAccessKey: "wrong" };
     const stranger = new SQSClient({ ...aws.clientConfig, credentials: wrong });
@@ -256,7 +256,7 @@ describe.concurrent("a FIFO queue", () => {
     expect(bodies(await receive(url))).toEqual(["0", "1", "2", "3"]);
   });
 
-  test("delivers nothing more of a group while some of it is in flight, and other groups meanwhile", async () => {
+  test("blocks a group while one of its messages is in flight, but not other groups", async () => {
     const url = await fifo();
     for (const body of ["a1", "a2", "a3"]) await sendTo(url, "a", body);
     await sendTo(url, "b", "b1");
@@ -268,7 +268,7 @@ describe.concurrent("a FIFO queue", () => {
     expect(bodies(await receive(url))).toEqual(["a3"]);
   });
 
-  test("keeps the order of a group when several of it come back, in whatever order they do", async () => {
+  test("keeps the order of a group when several messages are returned in any order", async () => {
     const url = await fifo();
     for (const body of ["0", "1", "2", "3"]) await sendTo(url, "g", body);
     const [zero, one, two, three] = await receive(url);
@@ -277,14 +277,14 @@ describe.concurrent("a FIFO queue", () => {
     expect(bodies(await receive(url))).toEqual(["1", "2", "3"]);
   });
 
-  test("keeps the order of a group when several of it time out", async () => {
+  test("keeps the order of a group when several messages time out", async () => {
     const url = await fifo({ VisibilityTimeout: "1" });
     for (const body of ["0", "1", "2"]) await sendTo(url, "g", body);
     await receive(url);
     expect(bodies(await receive(url, { WaitTimeSeconds: 5 }))).toEqual(["0", "1", "2"]);
   });
 
-  test("lets a group with a long backlog starve no other", async () => {
+  test("does not let a group with a long backlog starve others", async () => {
     const url = await fifo();
     for (const body of ["a1", "a2", "a3"]) await sendTo(url, "a", body);
     await sendTo(url, "b", "b1");
@@ -293,7 +293,7 @@ describe.concurrent("a FIFO queue", () => {
     expect(bodies(await one(url))).toEqual(["b1"]);
   });
 
-  test("takes a deduplication id once, also after its message was deleted", async () => {
+  test("accepts a deduplication id once, also after its message was deleted", async () => {
     const url = await fifo();
     const id = { MessageGroupId: "g", MessageDeduplicationId: "same" };
     const first = await send(url, "x", id);
@@ -318,11 +318,11 @@ describe.concurrent("a FIFO queue", () => {
     expect(await receive(byContent)).toHaveLength(1);
   });
 
-  test("refuses a message without a group", async () => {
+  test("rejects a message without a group", async () => {
     await expect(send(await fifo(), "x", { MessageDeduplicationId: "1" })).rejects.toThrow(/MessageGroupId/);
   });
 
-  test("goes on with a group after its poison went to the dead-letter queue", async () => {
+  test("continues a group after its poison message moved to the dead-letter queue", async () => {
     const { url, dead } = await withDeadLetters(fifo, 2);
     await sendTo(url, "g", "poison");
     await sendTo(url, "g", "next");
@@ -332,7 +332,7 @@ describe.concurrent("a FIFO queue", () => {
     expect(bodies(await receive(dead))).toEqual(["poison"]);
   });
 
-  test("tells the group, the deduplication id and a growing sequence number of each message", async () => {
+  test("returns the group, the deduplication id and a growing sequence number of each message", async () => {
     const url = await fifo();
     await sendTo(url, "g", "0");
     await sendTo(url, "g", "1");

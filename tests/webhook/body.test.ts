@@ -88,7 +88,7 @@ test("gateway: the documented payload comes first, in the documented order, with
   expect(body.data.instanceId).toBe(instanceId);
 });
 
-test("an answer to `from` goes to the group a message was written in, and `participant` says who wrote it", () => {
+test("`from` is the chat to reply to, and `participant` is the author of a group message", () => {
   for (const dialect of ["multi-instance", "gateway"] as const) {
     const { data } = bodyOf(events.inGroup, { dialect });
     expect(data).toMatchObject({
@@ -101,7 +101,7 @@ test("an answer to `from` goes to the group a message was written in, and `parti
   }
 });
 
-test("a file is described and linked to for a time", () => {
+test("a file has a description and a temporary link", () => {
   const own = { mimetype: "image/jpeg", filename: null, size: 1234, sha256: "ab", ...link };
   expect(bodyOf(events.image).data).toMatchObject({ hasMedia: true, type: "imageMessage", body: "Look", media: own });
   expect(bodyOf(events.image, gateway).data).toMatchObject({
@@ -111,7 +111,7 @@ test("a file is described and linked to for a time", () => {
   expect(JSON.stringify([bodyOf(events.image), bodyOf(events.image, gateway)])).not.toContain("media/x/y");
 });
 
-test("a message says what it answers to and whom it mentions", () => {
+test("a message has its quoted message and its mentions", () => {
   const quoted = { messageId: "3EB0", senderId: contact, body: "How are you?" };
   const one = event("message.received", { ...incoming, quoted, mentions: [contact] });
   expect(bodyOf(one).data).toMatchObject({
@@ -121,7 +121,7 @@ test("a message says what it answers to and whom it mentions", () => {
   expect(bodyOf(events.sent).data).toMatchObject({ quotedMessage: null, mentions: [] });
 });
 
-test("a poll says what one may choose from, an event when and where it is", () => {
+test("a poll has its options, and a calendar event its time and place", () => {
   expect(bodyOf(events.poll).data.poll).toEqual({ options: ["Red", "Blue"], selectableCount: 1 });
   expect(bodyOf(events.poll, gateway).data.message).toEqual({
     pollCreationMessageV3: { caption: content.body, options: ["Red", "Blue"], selectableCount: 1 },
@@ -133,7 +133,7 @@ test("a poll says what one may choose from, an event when and where it is", () =
   });
 });
 
-test("every event has the body of its dialect, or none where the dialect has no such event", () => {
+test("every event has the body of its dialect, or none if the dialect lacks the event", () => {
   const names = (changes: Partial<BodyContext>) =>
     Object.fromEntries(Object.entries(events).map(([name, one]) => [name, bodyOf(one, changes)?.event ?? null]));
   expect(names({})).toEqual({
@@ -192,7 +192,7 @@ test("every event has the body of its dialect, or none where the dialect has no 
   });
 });
 
-test("groups and calls are told with who did it, a caller's number beside the JID, and nothing of how WhatsApp spells it", () => {
+test("group and call events name the actor, and the caller's number beside the JID", () => {
   expect(bodyOf(events.participants, gateway)).toMatchObject({
     event: "group.participants.update",
     data: { ...inGroup, action: "promote", participants: [inGroup.by], instanceId },
@@ -204,7 +204,7 @@ test("groups and calls are told with who did it, a caller's number beside the JI
   });
 });
 
-test("a status is told as such, from who posted it, to whoever is told of messages", () => {
+test("a status post is reported as such, with its author, where messages are enabled", () => {
   expect(bodyOf(events.posted, gateway)).toMatchObject({
     event: "status.received",
     data: { from: contact, chatId: "status@broadcast", isGroup: false, message: { conversation: "Hi! How are you?" } },
@@ -212,7 +212,7 @@ test("a status is told as such, from who posted it, to whoever is told of messag
   expect(bodyOf(events.posted, { ...gateway, notifyReceived: false })).toBeNull();
 });
 
-test("each switch turns off its own events and no others", () => {
+test("each switch disables exactly its own events", () => {
   const silenced = (changes: Partial<BodyContext>) =>
     Object.entries(events).flatMap(([name, one]) =>
       bodyOf(one, changes) === null && bodyOf(one) !== null ? [name] : [],
@@ -223,14 +223,14 @@ test("each switch turns off its own events and no others", () => {
   expect(silenced({ notifyRead: false })).toEqual(["read"]);
 });
 
-test("a status says what failed and why", () => {
+test("a status event has the failed message and the reason", () => {
   expect(bodyOf(events.failed).data).toMatchObject({
     status: "failed",
     error: { code: "command_expired", details: null },
   });
 });
 
-test("every body fits its published schema, with nothing beside it", () => {
+test("every body matches its published schema without extra fields", () => {
   for (const one of Object.values(events)) {
     for (const [changes, schemas] of [
       [{}, multiInstanceBodies],
@@ -242,14 +242,14 @@ test("every body fits its published schema, with nothing beside it", () => {
   }
 });
 
-test("the shapes are those that were published: a change is made on purpose, here and in the fixture", async () => {
+test("the body shapes equal the published ones", async () => {
   const published = (schemas: Record<string, z.ZodType>) =>
     `${JSON.stringify(Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, z.toJSONSchema(schema)])), null, 2)}\n`;
   await expect(published(multiInstanceBodies)).toMatchFileSnapshot("../fixtures/webhook-multi-instance.json");
   await expect(published(gatewayBodies)).toMatchFileSnapshot("../fixtures/webhook-gateway.json");
 });
 
-test("a body is what parsing and writing it again gives, whatever people write", () => {
+test("a body is stable under JSON parsing and serialization for any text", () => {
   for (const text of [
     "a\u0000b",
     "\ud800 alone",
@@ -267,7 +267,7 @@ test("a body is what parsing and writing it again gives, whatever people write",
   }
 });
 
-test("both signatures are those of the documents, for every kind of secret", () => {
+test("both signatures match the documents for every kind of secret", () => {
   const body = '{"a":1}';
   const at = new Date(1_700_000_000_999);
   const hmac = (key: string | Buffer, text: string) => createHmac("sha256", key).update(text);
@@ -287,7 +287,7 @@ test("both signatures are those of the documents, for every kind of secret", () 
   ]);
 });
 
-test("while a secret is being changed both sign, the new one first", () => {
+test("both secrets sign during a rotation, the new one first", () => {
   const signed = { id: "id-1", at: new Date(1_700_000_000_000), body: "{}" };
   const [now, before] = ["new", "old"].map((secret) => signatureHeaders({ ...signed, secret }));
   expect(signatureHeaders({ ...signed, secret: "new", previousSecret: "old" })).toEqual({
@@ -298,7 +298,7 @@ test("while a secret is being changed both sign, the new one first", () => {
 });
 
 /** The example of the specification: github.com/standard-webhooks/standard-webhooks, libraries' test vectors. */
-test("the signature of Standard Webhooks' own test vector is met", () => {
+test("the signature matches the test vector of Standard Webhooks", () => {
   const headers = signatureHeaders({
     id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
     at: new Date(1_614_265_330_000),
@@ -308,7 +308,7 @@ test("the signature of Standard Webhooks' own test vector is met", () => {
   expect(headers).toMatchObject({ "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" });
 });
 
-test("pauses start at the interval, double up to an hour and vary by a fifth", () => {
+test("pauses start at the interval, double up to an hour and vary by 20%", () => {
   const middle = () => 0.5;
   expect([1, 2, 3, 4].map((failed) => pauseAfter(failed, 60_000, middle))).toEqual([60_000, 120_000, 240_000, 480_000]);
   expect(pauseAfter(20, 60_000, middle)).toBe(3_600_000);

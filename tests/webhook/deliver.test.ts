@@ -38,7 +38,7 @@ function verifyStandard(headers: Record<string, string>, body: string, key: Buff
 }
 
 test.each(["multi-instance", "gateway"] as const)(
-  "%s: an event is posted once, signed in both ways",
+  "%s: an event is delivered once with both signatures",
   async (dialect) => {
     const receiver = await receiverOfTest();
     const secret = `whsec_${Buffer.from("a secret of some length").toString("base64")}`;
@@ -64,7 +64,7 @@ test.each(["multi-instance", "gateway"] as const)(
   },
 );
 
-test("without a secret there is an id and a time, and no signature", async () => {
+test("without a secret a delivery has an id and a timestamp but no signature", async () => {
   const receiver = await receiverOfTest();
   const instance = await world.instance({ url: receiver.url });
   await world.handle(world.texts(instance, 1));
@@ -73,7 +73,7 @@ test("without a secret there is an id and a time, and no signature", async () =>
   expect(names.filter((name) => name.includes("signature"))).toEqual([]);
 });
 
-test("the instance's own headers are sent along, but not in place of ours", async () => {
+test("the instance's headers are sent but do not replace ours", async () => {
   const receiver = await receiverOfTest();
   const headers = {
     Authorization: "Bearer mine",
@@ -89,7 +89,7 @@ test("the instance's own headers are sent along, but not in place of ours", asyn
   expect(sent?.host).toBe(`127.0.0.1:${receiver.port}`);
 });
 
-test("the correlation id of an event is in the header and the log line of each try; nobody's own header takes its place", async () => {
+test("the correlation id is in the header and log line of each attempt and can't be overridden", async () => {
   const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url, headers: { "X-Correlation-Id": "forged" } });
   const { messageId, body } = world.record(instance, "message.received", text("1"));
@@ -115,7 +115,7 @@ test("the correlation id of an event is in the header and the log line of each t
   ]);
 });
 
-test("a QR code reaches the receiver in the clear and rests encrypted", async () => {
+test("a QR code is delivered in plaintext and stored encrypted", async () => {
   const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url });
   const sealedQr = world.vault.seal(Buffer.from("2@the-code"), sealedPlace.qr(instance)).toString("base64");
@@ -129,7 +129,7 @@ test("a QR code reaches the receiver in the clear and rests encrypted", async ()
   expect(delivery?.body).not.toContain("the-code");
 });
 
-test("events of one instance come in the order of their numbers, whatever their order in the batch", async () => {
+test("events of one instance are delivered by sequence number, whatever their order in the batch", async () => {
   const receiver = await receiverOfTest();
   const instance = await world.instance({ url: receiver.url });
   const records = world.texts(instance, 10);
@@ -137,7 +137,7 @@ test("events of one instance come in the order of their numbers, whatever their 
   expect(bodies(receiver.received)).toEqual(records.map((_, index) => String(index + 1)));
 });
 
-test("a record that comes off the queue again is not posted again, whatever became of its delivery", async () => {
+test("a redelivered queue record is not delivered again, whatever the state of its delivery", async () => {
   const receiver = await receiverOfTest(indigestible);
   const instance = await world.instance({ url: receiver.url });
   const records = world.texts(instance, 3);
@@ -148,7 +148,7 @@ test("a record that comes off the queue again is not posted again, whatever beca
   expect((await world.deliveries(instance)).map(({ status }) => status)).toEqual(["succeeded", "pending", "succeeded"]);
 });
 
-test("a changed URL does not make an old event new", async () => {
+test("a changed URL does not deliver an old event again", async () => {
   const [first, second] = [await receiverOfTest(), await receiverOfTest()];
   const instance = await world.instance({ url: first.url });
   const records = world.texts(instance, 1);
@@ -158,7 +158,7 @@ test("a changed URL does not make an old event new", async () => {
   expect([first.received.length, second.received.length]).toEqual([1, 0]);
 });
 
-test("events of instances without webhook, and of none, are done with", async () => {
+test("events without a webhook or instance are skipped", async () => {
   const off = await world.instance({ url: "http://127.0.0.1:9/", enabled: false });
   const none = await world.instance({ url: null });
   const gone = "0198c5a0-0000-7000-8000-00000000dead";
@@ -166,7 +166,7 @@ test("events of instances without webhook, and of none, are done with", async ()
   expect([...(await world.deliveries(off)), ...(await world.deliveries(none))]).toEqual([]);
 });
 
-test("a record that is not an event comes again, until it is in the dead-letter queue, and costs no other", async () => {
+test("an invalid record is retried until it reaches the dead-letter queue, without affecting others", async () => {
   const receiver = await receiverOfTest();
   const instance = await world.instance({ url: receiver.url });
   const [good, later] = world.texts(instance, 2);
@@ -181,7 +181,7 @@ test("a record that is not an event comes again, until it is in the dead-letter 
   expect(bodies(receiver.received)).toEqual(["1", "2"]);
 });
 
-test("what cannot be decrypted fails with all later ones of its instance, and costs no other instance", async () => {
+test("an undecryptable event fails with the later ones of its instance, without affecting other instances", async () => {
   const receiver = await receiverOfTest();
   const [broken, healthy, wrongSecret] = [
     await world.instance({ url: receiver.url }),
@@ -201,14 +201,14 @@ test("what cannot be decrypted fails with all later ones of its instance, and co
   expect(receiver.received).toHaveLength(2);
 });
 
-test("when the database is away every record comes again", async () => {
+test("every record is retried while the database is unavailable", async () => {
   const records = world.texts(await world.instance({ url: "http://127.0.0.1:9/" }), 3);
   const away = { ...world.db, sql: world.db.sql };
   Object.defineProperty(away, "sql", { value: () => Promise.reject(new Error("connection refused")) });
   expect(await world.handle(records, { db: away })).toEqual(records.map(({ messageId }) => messageId));
 });
 
-test("while a secret is being changed both sign, and once the time is over only the new one", async () => {
+test("both secrets sign during a rotation, and only the new one afterwards", async () => {
   const receiver = await receiverOfTest();
   const instance = await world.instance({ url: receiver.url, secret: "new" });
   const sealed = world.vault.seal(Buffer.from("old"), sealedPlace.webhookPreviousSecret(instance));
@@ -233,7 +233,7 @@ test("while a secret is being changed both sign, and once the time is over only 
   expect(after.headers).not.toHaveProperty("x-webhook-signature-previous");
 });
 
-test("the file of a message is linked to for six hours, and a retry has the same link", async () => {
+test("a media link is valid for six hours, and a retry has the same link", async () => {
   const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url });
   const media = { mimetype: "image/jpeg", filename: null, size: 3, sha256: "ab", storageKey: "media/x/y" };
@@ -248,7 +248,7 @@ test("the file of a message is linked to for six hours, and a retry has the same
   expect(Date.parse(urlExpiresAt) - world.clock.now().getTime()).toBeGreaterThan(5.9 * 60 * 60 * 1000);
 });
 
-test("each delivery that succeeds is counted once for the instance's owner, by quarters of an hour", async () => {
+test("each successful delivery is counted once for the owner, per 15 minutes", async () => {
   const receiver = await receiverOfTest(indigestible);
   const instance = await world.instance({ url: receiver.url });
   const records = world.texts(instance, 3);
@@ -278,7 +278,7 @@ test("a redirect is a failure and is not followed", async () => {
   expect(target.connections).toBe(0);
 });
 
-test("a private address is refused where it is not allowed, and the refusal is logged as an attempt", async () => {
+test("a private address is blocked unless allowed, and the block is logged as an attempt", async () => {
   const receiver = await receiverOfTest();
   const egress = createEgress({ allow: [] });
   const urls = [receiver.url, `http://[::ffff:127.0.0.1]:${receiver.port}/`, `http://localhost:${receiver.port}/`];
@@ -294,7 +294,7 @@ test("a private address is refused where it is not allowed, and the refusal is l
   expect(receiver.connections).toBe(0);
 });
 
-test("of an endless answer the first characters are kept, and the status decides", async () => {
+test("an endless response is truncated, and its status decides", async () => {
   let closed = false;
   const receiver = await receiverOfTest((_, response) => {
     response.writeHead(200, { "content-length": String(100 * 1024 * 1024) });
@@ -315,7 +315,7 @@ test("of an endless answer the first characters are kept, and the status decides
   await vi.waitFor(() => expect(closed).toBe(true));
 });
 
-test("an answer whose body never ends is not waited for: its status decides", async () => {
+test("a response body that never ends is not awaited, and its status decides", async () => {
   const receiver = await receiverOfTest((_, response) => {
     response.writeHead(200, { "content-length": "1000" });
     response.write("half\u0000");
@@ -328,7 +328,7 @@ test("an answer whose body never ends is not waited for: its status decides", as
   expect(await world.attempts(delivery?.id ?? "")).toMatchObject([{ status: 200, response: "half\ufffd" }]);
 });
 
-test("a receiver that sends its headers byte by byte has its time, and costs no other instance anything", async () => {
+test("a receiver that sends headers byte by byte times out without affecting other instances", async () => {
   const slow = await receiverOfTest((_, response) => {
     response.socket?.write("HTTP/1.1 200 OK\r\nX-Slow: ");
     const timer = setInterval(() => response.socket?.write("x"), 50);
@@ -352,7 +352,7 @@ test("a receiver that sends its headers byte by byte has its time, and costs no 
   expect(attemptTimeoutMs).toBe(15_000);
 });
 
-test("when the function's time is nearly over nothing more is begun, and what is left is due at once", async () => {
+test("near the function's deadline no delivery starts, and the rest is due at once", async () => {
   const receiver = await receiverOfTest();
   const instance = await world.instance({ url: receiver.url });
   const { deliverEvents } = await import("../../core/webhook/delivery/deliver.ts");

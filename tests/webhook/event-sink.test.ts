@@ -85,7 +85,7 @@ const sink = async (id: string) => {
 const feed = (id: string, maxEvents = 500) => feedSinks(deps, [id], { budgetMs: minute, maxEvents });
 const wake = () => feedLagging(deps, { budgetMs: minute, maxEvents: 500 });
 
-test("what is too much for one call, one look or one run goes over several, in order", async () => {
+test("events beyond one call, query or run are sent in several, in order", async () => {
   const queue = await newQueue();
   const id = await newInstance(queue);
   const ids = await append(
@@ -101,7 +101,7 @@ test("what is too much for one call, one look or one run goes over several, in o
   expect(await wake()).toEqual({ sent: 0 });
 });
 
-test("workers side by side send each event once", async () => {
+test("concurrent workers send each event once", async () => {
   const queue = await newQueue();
   const instances = [await newInstance(queue), await newInstance(queue), await newInstance(queue)];
   for (const id of instances) await append(id, ["one", "two", "three"]);
@@ -113,7 +113,7 @@ test("workers side by side send each event once", async () => {
   }
 });
 
-test("the pauses of a queue that takes nothing grow to an hour, and it has everything when it takes again", async () => {
+test("the pauses of a failing queue grow to an hour, and it gets everything when it recovers", async () => {
   const QueueName = `switchboard-events-${++named}.fifo`;
   const id = await newInstance(QueueName);
   await append(id, ["while there is no queue"]);
@@ -136,7 +136,7 @@ test("the pauses of a queue that takes nothing grow to an hour, and it has every
   expect((await drain(QueueName)).map(({ seq }) => seq)).toEqual(Array.from({ length: 13 }, (_, index) => index + 1));
 });
 
-test("one queue that fails holds up no other", async () => {
+test("a failing queue does not delay another", async () => {
   const good = await newQueue();
   const [failing, served] = [await newInstance("switchboard-events-nowhere.fifo"), await newInstance(good)];
   await append(failing, ["one"]);
@@ -145,7 +145,7 @@ test("one queue that fails holds up no other", async () => {
   expect(await drain(good)).toHaveLength(1);
 });
 
-test("a message that a queue does not take holds back those after it, and none before it", async () => {
+test("a rejected message holds back later messages and no earlier one", async () => {
   const queue = await newQueue({ MaximumMessageSize: "2048" });
   const id = await newInstance(queue);
   await append(id, ["one", "two", "x".repeat(3000), "four"]);
@@ -154,7 +154,7 @@ test("a message that a queue does not take holds back those after it, and none b
   expect((await drain(queue)).map(({ seq }) => seq).slice(0, 2)).toEqual([1, 2]);
 });
 
-test("what a worker had that died is sent when its claim has passed", async () => {
+test("events claimed by a dead worker are sent when the claim expires", async () => {
   const queue = await newQueue();
   const id = await newInstance(queue);
   await append(id, ["one"]);
@@ -166,7 +166,7 @@ test("what a worker had that died is sent when its claim has passed", async () =
   expect(await wake()).toEqual({ sent: 1 });
 });
 
-test("a queue gets what happens after it is set; another in its place also what that one did not get", async () => {
+test("a queue gets events from when it is set, and its replacement also the unsent ones", async () => {
   const [first, second] = [await newQueue(), await newQueue()];
   const id = await newInstance(null);
   await append(id, ["before"]);
@@ -184,7 +184,7 @@ test("a queue gets what happens after it is set; another in its place also what 
   expect(await sink(id)).toBeUndefined();
 });
 
-test("events wait 30 days for their queue, and it goes on with the oldest that is kept", async () => {
+test("events wait 30 days for their queue, which then continues with the oldest stored event", async () => {
   const queue = await newQueue();
   const id = await newInstance(queue);
   const old = new Date(world.clock.now().getTime() - 31 * day);
@@ -203,7 +203,7 @@ test("events wait 30 days for their queue, and it goes on with the oldest that i
   expect(await sink(id)).toMatchObject({ sentSeq: 3, failures: 0 });
 });
 
-test("an event of a later version, whose secrets are not known, is left out", async () => {
+test("an event of a later version with unknown secrets is skipped", async () => {
   const queue = await newQueue();
   const id = await newInstance(queue);
   const [first] = await append(id, ["of a later version", "known"]);

@@ -102,7 +102,7 @@ async function received(): Promise<{ id: string; group: string | undefined }[]> 
   return messages.map(({ Body, Attributes }) => ({ id: JSON.parse(Body ?? "").id, group: Attributes?.MessageGroupId }));
 }
 
-test("a command that stays queued is put on its queue again, as it was, and only once in five minutes", async () => {
+test("a command that stays queued is enqueued again unchanged, at most once in five minutes", async () => {
   const instance = await world.instance();
   const send = await command(instance, { age: 40 * seconds });
   const query = await command(instance, { age: 40 * seconds, kind: "query" });
@@ -121,7 +121,7 @@ test("a command that stays queued is put on its queue again, as it was, and only
   );
 });
 
-test("while a host is away for long its commands are repeated once an hour, not in every run", async () => {
+test("commands of a host that is away are repeated once an hour, not in every run", async () => {
   const instance = await world.instance();
   await command(instance, { age: 10 * minutes, deadlineIn: 24 * hours });
   let repeats = 0;
@@ -133,7 +133,7 @@ test("while a host is away for long its commands are repeated once an hour, not 
   expect(repeats).toBeLessThanOrEqual(8);
 });
 
-test("a send that never reached a host fails at its deadline, its message with it, and an event says so", async () => {
+test("a send that never reached a host fails at its deadline with its message and an event", async () => {
   const instance = await world.instance();
   const { id, waId } = await command(instance, { age: 25 * hours, deadlineIn: -1 * seconds });
   const open = await command(instance, { age: 1 * hours });
@@ -156,7 +156,7 @@ test("a send that never reached a host fails at its deadline, its message with i
   expect(await expireCommands(deps)).toBe(0);
 });
 
-test("a command that a host has is left to it, until nobody has served its shard for a minute", async () => {
+test("a claimed command is left to its host until its shard was unserved for a minute", async () => {
   const instance = await world.instance();
   const { id } = await command(instance, { age: 25 * hours, deadlineIn: -1 * seconds, status: "claimed" });
   for (const until of ["10 seconds", "-30 seconds"]) {
@@ -168,7 +168,7 @@ test("a command that a host has is left to it, until nobody has served its shard
   expect(await statusOf(id)).toMatchObject({ status: "failed", error_code: "command_expired" });
 });
 
-test("a host that takes the shard at that moment waits until it is decided", async () => {
+test("a host that takes the shard at that moment waits for the decision", async () => {
   const instance = await world.instance();
   await command(instance, { age: 25 * hours, deadlineIn: -1 * seconds, status: "claimed" });
   await lease(0, null);
@@ -185,7 +185,7 @@ test("a host that takes the shard at that moment waits until it is decided", asy
   expect(await expired).toBe(0);
 });
 
-test("a send that WhatsApp has acknowledged is done, however late, and says nothing of failure", async () => {
+test("a send that WhatsApp acknowledged is done, however late, without a failure event", async () => {
   const instance = await world.instance();
   await lease(0, "-70 seconds");
   const options = { age: 25 * hours, deadlineIn: -1 * seconds, status: "claimed", messageStatus: "delivered" } as const;
@@ -195,7 +195,7 @@ test("a send that WhatsApp has acknowledged is done, however late, and says noth
   expect(await world.db.sql`select 1 from events where instance_id = ${instance}`).toHaveLength(0);
 });
 
-test("what is old is deleted, what is young, open or not yet emitted stays", async () => {
+test("old rows are deleted, and young, open or unemitted ones stay", async () => {
   const { sql } = world.db;
   const instance = await world.instance();
   const [old, young] = [31 * days, 29 * days];
@@ -277,7 +277,7 @@ test("an upload is removed after a day, but not while a command waits to send it
   expect(await left()).toEqual([]);
 });
 
-test("each run sends the figures of the fleet, from the database", async () => {
+test("each run emits fleet metrics from the database", async () => {
   const { sql } = world.db;
   const figures = async () => {
     takeEmf("before", world.clock.now());
@@ -324,7 +324,7 @@ test("each run sends the figures of the fleet, from the database", async () => {
   await sql`delete from hosts`;
 });
 
-test("the cron function does all its jobs, and one that fails keeps no other from its work but is counted", async () => {
+test("the cron function runs all jobs, and a failing job is counted and does not stop the others", async () => {
   const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url });
   await world.handle(world.texts(instance, 1));

@@ -43,7 +43,7 @@ async function triesAt(receiver: WebhookReceiver, steps: number[]): Promise<numb
 const indigestible = (body: string) => (one: { body: string }, response: ServerResponse) =>
   response.writeHead(one.body.includes(`"body":"${body}"`) ? 500 : 200).end();
 
-test("a failed delivery is tried again maxRetries times, after retryInterval, twice that, and so on, under one id", async () => {
+test("a failed delivery is retried maxRetries times with doubling intervals under one id", async () => {
   const receiver = await receiverOfTest(indigestible("1"));
   const instance = await world.instance({ url: receiver.url, maxRetries: 3, retryInterval: minute, secret: "plain" });
   await world.handle(world.texts(instance, 2));
@@ -68,7 +68,7 @@ test("a failed delivery is tried again maxRetries times, after retryInterval, tw
   expect([of("webhook-timestamp").size, of("webhook-signature").size]).toEqual([4, 4]);
 });
 
-test("without retries a delivery fails for good as soon as it is known that the endpoint is not to blame", async () => {
+test("without retries a delivery fails as soon as the endpoint accepts another one", async () => {
   const receiver = await receiverOfTest(indigestible("1"));
   const instance = await world.instance({ url: receiver.url, maxRetries: 0 });
   await world.handle(world.texts(instance, 2));
@@ -86,7 +86,7 @@ test("410 Gone is final", async () => {
   expect(await world.deliveries(instance)).toMatchObject([{ status: "failed", attempts: 1, reason: "gone" }]);
 });
 
-test("after three failures in a row new events wait for the next probe instead of being tried", async () => {
+test("after three consecutive failures new events wait for the next probe", async () => {
   const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url });
   await world.handle(world.texts(instance, 10));
@@ -101,7 +101,7 @@ test("after three failures in a row new events wait for the next probe instead o
   expect((await world.deliveries(instance)).every(({ status }) => status === "succeeded")).toBe(true);
 });
 
-test("one event that an endpoint cannot digest does not hold up the others", async () => {
+test("an event that an endpoint rejects does not block the others", async () => {
   const receiver = await receiverOfTest(indigestible("2"));
   const instance = await world.instance({ url: receiver.url, maxRetries: 2 });
   for (let i = 0; i < 6; i++) {
@@ -113,7 +113,7 @@ test("one event that an endpoint cannot digest does not hold up the others", asy
   expect(bodies(receiver.received).filter((body) => body === "2")).toHaveLength(3);
 });
 
-test("a dead endpoint with a long line costs another instance no delivery and no time", async () => {
+test("a dead endpoint with a long backlog does not affect another instance", async () => {
   const held: ServerResponse[] = [];
   const dead = await receiverOfTest((_, response) => void held.push(response));
   const alive = await receiverOfTest(500);
@@ -142,7 +142,7 @@ test("a dead endpoint with a long line costs another instance no delivery and no
   expect(await world.endpoint(stuck)).toEqual({ state: "parked", failures: 4 });
 });
 
-test("two runs at the same time do not both take a delivery", async () => {
+test("two concurrent runs do not take the same delivery", async () => {
   const receiver = await receiverOfTest(500);
   const instances = await Promise.all(Array.from({ length: 8 }, () => world.instance({ url: receiver.url })));
   await Promise.all(instances.map((id) => world.handle(world.texts(id, 2))));
@@ -153,7 +153,7 @@ test("two runs at the same time do not both take a delivery", async () => {
   expect(receiver.received.length - before).toBe(16);
 });
 
-test("a run takes no more deliveries than it was told to", async () => {
+test("a run takes at most the given number of deliveries", async () => {
   const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url });
   await world.handle(world.texts(instance, 10));
@@ -163,7 +163,7 @@ test("a run takes no more deliveries than it was told to", async () => {
   expect(await world.wake({ perEndpoint: 2 })).toEqual({ tried: 6 });
 });
 
-test("what waits goes where the webhook goes now, at once and in order", async () => {
+test("waiting deliveries go to the current URL at once and in order", async () => {
   const [old, current] = [await receiverOfTest(500), await receiverOfTest()];
   const instance = await world.instance({ url: old.url });
   await world.handle(world.texts(instance, 5));
@@ -175,7 +175,7 @@ test("what waits goes where the webhook goes now, at once and in order", async (
   expect(old.received).toHaveLength(3);
 });
 
-test("what waits for a webhook that was switched off has failed", async () => {
+test("deliveries that wait for a disabled webhook fail", async () => {
   const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url });
   await world.handle(world.texts(instance, 1));
@@ -184,7 +184,7 @@ test("what waits for a webhook that was switched off has failed", async () => {
   expect(await world.deliveries(instance)).toMatchObject([{ status: "failed", attempts: 1 }]);
 });
 
-test("a stored body that cannot be decrypted fails in the end, and holds up no later one", async () => {
+test("an undecryptable stored body finally fails without blocking later ones", async () => {
   const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url, maxRetries: 0 });
   await world.handle(world.texts(instance, 2));
@@ -219,7 +219,7 @@ function startWorker(records: QueueRecord[]) {
   };
 }
 
-test("the delivery of a worker that was killed while it posted is sent again, under the same id", async () => {
+test("a delivery of a worker killed during the request is sent again under the same id", async () => {
   const receiver = await receiverOfTest(() => {});
   const instance = await world.instance({ url: receiver.url });
   const records = world.texts(instance, 2);
@@ -238,7 +238,7 @@ test("the delivery of a worker that was killed while it posted is sent again, un
   expect((await world.deliveries(instance)).map(({ status }) => status)).toEqual(["succeeded", "succeeded"]);
 });
 
-test("a worker that dies between post and record posts again, under the same id: at least once", async () => {
+test("a delivery is sent again under the same id when its worker dies before recording the result", async () => {
   let answered = () => {};
   const posted = new Promise<void>((resolve) => {
     answered = resolve;

@@ -21,8 +21,8 @@ afterAll(() => api?.stop());
 const logIn = async (email: string) =>
   (await api.request("POST", "/api/auth/login", { body: { email, password } })).body.token as string;
 
-describe("who is nobody yet", () => {
-  test("becomes the first admin once, in a race too, and the generated password works", async () => {
+describe("the first admin", () => {
+  test("is created exactly once when two starts race, and its generated password works", async () => {
     const made = await Promise.all([
       ensureFirstAdmin(api.deps),
       ensureFirstAdmin(api.deps),
@@ -43,7 +43,7 @@ describe("who is nobody yet", () => {
 });
 
 describe("a password", () => {
-  test("is kept by scrypt with its parameters, and each hash has a salt of its own", async () => {
+  test("is stored as a scrypt hash with its parameters and its own salt", async () => {
     const [one, other] = [await hashPassword("pässword"), await hashPassword("pässword")];
     expect(one).toMatch(/^\$scrypt\$ln=15,r=8,p=3\$[\w-]{22}\$[\w-]{43}$/);
     expect(one).not.toBe(other);
@@ -51,7 +51,7 @@ describe("a password", () => {
     expect(await verifyPassword("password", one)).toBe(false);
   });
 
-  test("under weaker parameters still works and is hashed anew at the next login", async () => {
+  test("hashed with weaker parameters still works and is rehashed at the next login", async () => {
     const user = await api.user({ password });
     const weak =
       "$scrypt$ln=4,r=8,p=1$AAAAAAAAAAAAAAAAAAAAAA$" +
@@ -64,7 +64,7 @@ describe("a password", () => {
     await logIn(user.email);
   });
 
-  test("that is wrong and an address that is unknown cannot be told apart, in words or in work", async () => {
+  test("that is wrong gets the same answer, after the same work, as an unknown address", async () => {
     const user = await api.user({ password });
     const time = async (email: string) => {
       const start = performance.now();
@@ -81,7 +81,7 @@ describe("a password", () => {
 });
 
 describe("login", () => {
-  test("answers with a token, the user and the user's key, and both work", async () => {
+  test("returns a token, the user and the user's key, and both credentials work", async () => {
     const user = await api.user({ password });
     const { body } = await api.request("POST", "/api/auth/login", { body: { email: user.email, password } });
     const { id, email, key } = user;
@@ -102,7 +102,7 @@ describe("login", () => {
     expect(api.logged().join("")).not.toMatch(new RegExp(`${body.token}|${key}|${password}`));
   });
 
-  test("of a disabled user fails, and so do the token and the key that the user has", async () => {
+  test("fails for a disabled user, whose token and key stop working as well", async () => {
     const user = await api.user({ password });
     const token = await logIn(user.email);
     await api.db.sql`update users set disabled_at = now() where id = ${user.id}`;
@@ -125,7 +125,7 @@ describe("a token", () => {
   const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const me = (token: string) => api.request("GET", "/api/auth/me", { token });
 
-  test("that was not signed by us is refused, however it was forged", async () => {
+  test("is rejected when it is forged", async () => {
     const user = await api.user({ password });
     const honest = await logIn(user.email);
     const { kid = "" } = jose.decodeProtectedHeader(honest);
@@ -173,7 +173,7 @@ describe("a token", () => {
     expect((await me(honest)).status).toBe(200);
   });
 
-  test("of ours for another audience, issuer or without an end is refused", async () => {
+  test("is rejected for another audience or issuer, or without an expiry", async () => {
     const user = await api.user({ password });
     const { kid = "" } = jose.decodeProtectedHeader(await logIn(user.email));
     const [row] = await api.db.sql<{ sealed: Buffer }[]>`
@@ -189,7 +189,7 @@ describe("a token", () => {
     }
   });
 
-  test("outlives the rotation of the signing key, which signs from then on", async () => {
+  test("stays valid when the signing key is rotated, and the new key signs later tokens", async () => {
     const user = await api.user({ password });
     const old = await logIn(user.email);
     const kid = await rotateSigningKey(api.deps, api.vault);
@@ -202,7 +202,7 @@ describe("a token", () => {
     expect((await me(token)).status).toBe(200);
   });
 
-  test("is over after an hour", async () => {
+  test("expires after an hour", async () => {
     const user = await api.user({ password });
     const token = await logIn(user.email);
     api.deps.clock.advance(59 * 60_000);
@@ -213,7 +213,7 @@ describe("a token", () => {
     expect(answer.headers.get("www-authenticate")).toBe("Bearer");
   });
 
-  test("is made by one signing key when two processes start at once", async () => {
+  test("is signed with one key when two processes start at once", async () => {
     await api.db.sql`delete from signing_keys`;
     const user = await api.user();
     await Promise.all([1, 2, 3].map(() => createTokens(api.deps).issue(api.vault, user.id)));
@@ -225,7 +225,7 @@ describe("a token", () => {
 describe("an API key", () => {
   const me = (key: string) => api.request("GET", "/api/auth/me", { key });
 
-  test("rests as a hash and a ciphertext that opens in its own row only", async () => {
+  test("is stored as a hash and as ciphertext that decrypts only in its own row", async () => {
     const user = await api.user();
     const [row] = await api.db.sql<{ id: string; hash: Buffer; ciphertext: Buffer }[]>`
       select id, hash, ciphertext from api_keys where user_id = ${user.id}`;
@@ -249,7 +249,7 @@ describe("an API key", () => {
     expect(await me(revoked.key)).toMatchObject({ status: 401, body: { code: "invalid_credentials" } });
   });
 
-  test("with IP ranges works from those alone, and no header can say otherwise", async () => {
+  test("with IP ranges works only from those ranges, whatever the headers say", async () => {
     const user = await api.user();
     const keyFor = async (ipRanges: string[]) =>
       (await createApiKey(api.deps, { userId: user.id, name: "x", permissions: ["read"], ipRanges })).key;
@@ -260,7 +260,7 @@ describe("an API key", () => {
     expect(answer).toMatchObject({ status: 403, body: { code: "ip_not_allowed" } });
   });
 
-  test("may do what its permissions say and not more", async () => {
+  test("allows exactly what its permissions allow", async () => {
     const user = await api.user();
     const reader = await createApiKey(api.deps, { userId: user.id, name: "r", permissions: ["read"] });
     const instance = await api.instance(user.key);
@@ -284,13 +284,13 @@ describe("an API key", () => {
     expect((await api.request("GET", `/api/instances/${other}`, { key: climber.key })).status).toBe(403);
   });
 
-  test("of an admin reaches everybody's instances", async () => {
+  test("of an admin reaches every user's instances", async () => {
     const admin = await api.user({ role: "admin" });
     const instance = await api.instance((await api.user()).key);
     expect((await api.request("GET", `/api/instances/${instance}`, { key: admin.key })).status).toBe(200);
   });
 
-  test("makes another that can do no more, from nowhere else and no longer than itself", async () => {
+  test("creates keys with no more permissions, ranges or lifetime than its own", async () => {
     const user = await api.user();
     const expiresAt = new Date(api.deps.clock.now().getTime() + 3_600_000);
     const narrow = {
@@ -309,7 +309,7 @@ describe("an API key", () => {
     expect(new Date(row?.expires_at ?? 0)).toEqual(expiresAt);
   });
 
-  test("notes its last use once a minute and waits for nobody to do so", async () => {
+  test("records its last use once a minute without delaying requests", async () => {
     const user = await api.user();
     const lastUse = async () =>
       (
@@ -345,7 +345,7 @@ test("the first admin is the one that the environment names", async () => {
   expect(await ensureFirstAdmin(other.deps, { email: "other@example.com", password })).toBeNull();
 }, 60_000);
 
-test("a scheme in Authorization that is not ours does not hide the API key", async () => {
+test("an unknown Authorization scheme does not hide the API key", async () => {
   const user = await api.user();
   const headers = { authorization: "Basic cHJveHk6cHJveHk=" };
   expect((await api.request("GET", "/api/auth/me", { key: user.key, headers })).status).toBe(200);

@@ -24,7 +24,7 @@ const hour = 3_600_000;
 describe("rotating a key", () => {
   const rotate = (ask: Ask) => api.request("POST", "/api/auth/rotate-key", ask);
 
-  test("revokes the old one at once, and the new one has its limits and its place at login", async () => {
+  test("revokes the old key at once; the new key has the same limits and appears at login", async () => {
     const user = await api.user({ password });
     await createApiKey(api.deps, { userId: user.id, name: "narrow", permissions: ["read"] });
     const { status, body } = await rotate({ key: user.key });
@@ -40,7 +40,7 @@ describe("rotating a key", () => {
     expect(keys).toMatchObject([{ name: "narrow" }, { name: "anew", permissions: ["read", "write"] }]);
   });
 
-  test("lets the old one work for as long as is asked, and no longer", async () => {
+  test("keeps the old key valid for the requested overlap and no longer", async () => {
     const user = await api.user();
     const { body } = await rotate({ key: user.key, body: { overlapSeconds: 60 } });
     const lasts = Date.parse(body.previousValidUntil) - api.deps.clock.now().getTime();
@@ -56,7 +56,7 @@ describe("rotating a key", () => {
     expect(await Promise.all(statuses)).toEqual([401, 200, 401]);
   });
 
-  test("keeps ranges and expiry, and of two at once one wins", async () => {
+  test("keeps the ranges and the expiry, and one of two concurrent rotations wins", async () => {
     const user = await api.user();
     const expiresAt = new Date(api.deps.clock.now().getTime() + hour);
     const limits = { permissions: ["write" as const], ipRanges: ["127.0.0.1/32"], expiresAt };
@@ -70,7 +70,7 @@ describe("rotating a key", () => {
     });
   });
 
-  test("needs a key, the permission to write and an overlap of a day at most", async () => {
+  test("requires a key, write permission and an overlap of at most one day", async () => {
     const user = await api.user();
     const token = await tokenOf(user);
     const reader = await createApiKey(api.deps, { userId: user.id, name: "r", permissions: ["read"] });
@@ -92,7 +92,7 @@ describe("a user's keys", () => {
     return { ...user, token, call };
   };
 
-  test("are made, listed without the key itself, changed and revoked", async () => {
+  test("can be created, listed without their secret, changed and revoked", async () => {
     const { call, key } = await ofUser();
     const expiresAt = new Date(api.deps.clock.now().getTime() + hour).toISOString();
     const wanted = { name: "ci", permissions: ["read"], allowedIps: ["127.0.0.1"], expiresAt };
@@ -132,12 +132,12 @@ describe("a user's keys", () => {
     ["an end in the past", { expiresAt: "2020-01-01T00:00:00Z" }],
     ["an end that is no instant", { expiresAt: "tomorrow" }],
     ["no address", { allowedIps: ["here"] }],
-  ])("are not made with %s", async (_name, wrong) => {
+  ])("are not created with %s", async (_name, wrong) => {
     const { call } = await ofUser();
     expect(await call("POST", "", { name: "x", ...wrong })).toMatchObject(invalid);
   });
 
-  test("never make or become more than the key that asks", async () => {
+  test("never create or gain more rights than the requesting key", async () => {
     const { call, id } = await ofUser();
     const expiresAt = new Date(api.deps.clock.now().getTime() + hour);
     const limits = { permissions: ["write" as const], ipRanges: ["127.0.0.0/8", "2001:db8::/32"], expiresAt };
@@ -171,7 +171,7 @@ describe("a user's keys", () => {
     expect(await call("GET", "", undefined, narrow.key)).toMatchObject({ status: 403 });
   });
 
-  test("are an admin's to manage and no other's", async () => {
+  test("can be managed by an admin and by no other user", async () => {
     const owner = await ofUser();
     const stranger = await ofUser();
     const [first] = (await owner.call("GET")).body.keys;

@@ -46,7 +46,7 @@ const list = "/api/instance";
 const minutes = 60_000;
 const withKey = (headers: Record<string, string> = {}) => ({ headers: { "x-api-key": key, ...headers } });
 
-test("the limit holds for a quarter of an hour from the first request, and what is refused does not prolong it", async () => {
+test("the limit lasts 15 minutes from the first request, and rejected requests do not extend it", async () => {
   const ask = limitedTo(2);
   expect(await ask(ping)).toMatchObject({ status: 200, limit: "2", remaining: "1", reset: "900" });
   clock.advance(10 * minutes);
@@ -69,7 +69,7 @@ test("the limit holds for a quarter of an hour from the first request, and what 
   expect(await ask(ping)).toMatchObject({ status: 200, remaining: "1", reset: "900" });
 });
 
-test("of many requests that come together exactly the limit passes, whichever process they come to", async () => {
+test("exactly the limit of concurrent requests passes, across processes", async () => {
   const processes = [limitedTo(30), limitedTo(30)];
   const answers = await Promise.all(Array.from({ length: 100 }, (_, i) => processes[i % 2]?.(list, withKey())));
   const passed = answers.filter((answer) => answer?.status === 200);
@@ -78,7 +78,7 @@ test("of many requests that come together exactly the limit passes, whichever pr
   expect(passed.map((answer) => Number(answer?.remaining)).sort((a, b) => a - b)).toEqual([...Array(30).keys()]);
 });
 
-test("every answer of the Gateway API tells how much is left, whatever it is", async () => {
+test("every response of the Gateway API states how many requests are left", async () => {
   const ask = limitedTo(100);
   const json = { "content-type": "application/json" };
   const asked: [status: number, path: string, asking?: Ask][] = [
@@ -100,7 +100,7 @@ test("every answer of the Gateway API tells how much is left, whatever it is", a
   }
 });
 
-test("an answer that broke on our side tells how much is left", async () => {
+test("a failed response states how many requests are left", async () => {
   const [endpoint] = gateway.endpoints.filter(({ path }) => path === ping);
   if (!endpoint) throw new Error("nobody answers a ping");
   const run = vi.spyOn(endpoint, "run").mockRejectedValue(new Error("broken"));
@@ -108,7 +108,7 @@ test("an answer that broke on our side tells how much is left", async () => {
   run.mockRestore();
 });
 
-test("an address and a key are counted each for itself, and the answer tells of the one that has less", async () => {
+test("an address and a key are counted separately, and the response states the lower remainder", async () => {
   const ask = limitedTo(3);
   expect(await ask(list, { ip: "203.0.113.1", ...withKey() })).toMatchObject({ status: 200, remaining: "2" });
   expect(await ask(list, { ip: "203.0.113.2", ...withKey() })).toMatchObject({ status: 200, remaining: "1" });
@@ -124,7 +124,7 @@ test("an address and a key are counted each for itself, and the answer tells of 
   expect(await ask(list, { ip: "203.0.113.6", headers })).toMatchObject({ status: 200, remaining: "1" });
 });
 
-test("guesses of keys use up the address, not the key, and then the right one is answered as the wrong ones", async () => {
+test("guessed keys use up the limit of the address, which then also applies to the right key", async () => {
   const ask = limitedTo(3);
   const guess = { headers: { "x-api-key": "00000000-0000-4000-8000-000000000000" } };
   for (const status of [401, 401, 401]) expect(await ask(list, guess)).toMatchObject({ status });
@@ -136,7 +136,7 @@ test("guesses of keys use up the address, not the key, and then the right one is
   expect(await ask(list, { ip: "198.51.100.7", ...withKey() })).toMatchObject({ status: 200 });
 });
 
-test("an IPv6 client is its /64, and no header makes another address of a caller", async () => {
+test("an IPv6 client is identified by its /64, and no header changes a caller's address", async () => {
   const ask = limitedTo(2);
   const ips = ["2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:2::3", "2001:db8:1:3::1", "::ffff:203.0.113.8"];
   const statuses: number[] = [];
@@ -147,7 +147,7 @@ test("an IPv6 client is its /64, and no header makes another address of a caller
   expect(await ask(ping, { ip: "203.0.113.8", headers: forged })).toMatchObject({ status: 429 });
 });
 
-test("nothing is limited with 0, nor any path of the Multi-Instance API ever", async () => {
+test("a limit of 0 disables limiting, and the Multi-Instance API is never limited", async () => {
   const none = limitedTo(0);
   for (let i = 0; i < 3; i++) expect(await none(ping)).toMatchObject({ status: 200, limit: null });
   const one = limitedTo(1);
@@ -162,7 +162,7 @@ test("nothing is limited with 0, nor any path of the Multi-Instance API ever", a
   expect(multiInstance.limited).toBe(false);
 });
 
-test("what the database cannot count is served, and logged", async () => {
+test("a request that the database can't count is served and logged", async () => {
   await api.db.sql`alter table rate_windows rename to away`;
   const ask = limitedTo(1);
   for (let i = 0; i < 2; i++) expect(await ask(list, withKey())).toMatchObject({ status: 200, limit: null });
@@ -170,7 +170,7 @@ test("what the database cannot count is served, and logged", async () => {
   expect(api.logged().filter((line) => line.includes("can't count a request, so it is not limited"))).toHaveLength(2);
 });
 
-test("windows that have ended are removed", async () => {
+test("expired windows are removed", async () => {
   const ask = limitedTo(5);
   await ask(ping);
   clock.advance(17 * minutes);

@@ -26,7 +26,7 @@ const tried = (email: string, ip: string | undefined) =>
     (error) => Number(error.data.retryAfter),
   );
 
-test("guesses that come together do not get past the limit, and the right password is refused during a block", async () => {
+test("concurrent guesses do not exceed the limit, and the right password is rejected during a block", async () => {
   const { email } = await api.user({ password });
   const guesses = await Promise.all(Array.from({ length: accountFailures + 3 }, () => attempt(email, "wrong")));
   expect(statuses(guesses)).toEqual([...Array(accountFailures).fill(401), 429, 429, 429]);
@@ -43,7 +43,7 @@ test("guesses that come together do not get past the limit, and the right passwo
   expect((await attempt(email, password)).status).toBe(200);
 });
 
-test("an account that does not exist is refused as one that does", async () => {
+test("an account that does not exist is blocked like one that exists", async () => {
   const unknown = anyEmail();
   const known = (await api.user({ password })).email;
   for (const email of [unknown, known]) for (let i = 0; i < accountFailures; i++) await tried(email, undefined);
@@ -53,7 +53,7 @@ test("an account that does not exist is refused as one that does", async () => {
   expect(one.body.detail.replace(/\d+/, "")).toBe(other.body.detail.replace(/\d+/, ""));
 });
 
-test("each failure after a block brings one of twice the time, up to a quarter of an hour", async () => {
+test("each failure after a block doubles the next block, up to 15 minutes", async () => {
   const email = anyEmail();
   for (let i = 0; i < accountFailures; i++) expect(await tried(email, undefined)).toBe("counted");
   for (const wait of [60, 120, 240, 480, 900, 900]) {
@@ -68,7 +68,7 @@ test("each failure after a block brings one of twice the time, up to a quarter o
   for (let i = 0; i < accountFailures; i++) expect(await tried(email, undefined)).toBe("counted");
 });
 
-test("failures that lie further apart than the window do not add up", async () => {
+test("failures further apart than the window do not add up", async () => {
   const email = anyEmail();
   for (let i = 0; i < accountFailures * 2; i++) {
     expect(await tried(email, undefined)).toBe("counted");
@@ -76,7 +76,7 @@ test("failures that lie further apart than the window do not add up", async () =
   }
 });
 
-test("a success clears the failures of the account", async () => {
+test("a successful login clears the failures of the account", async () => {
   const { email } = await api.user({ password });
   for (let round = 0; round < 2; round++) {
     for (let i = 0; i < accountFailures - 1; i++) expect(await tried(email, undefined)).toBe("counted");
@@ -84,7 +84,7 @@ test("a success clears the failures of the account", async () => {
   }
 });
 
-test("an address that guesses at many accounts is blocked and counts against no account any more", async () => {
+test("an address that guesses at many accounts is blocked and no longer counts against any account", async () => {
   const ip = "203.0.113.7";
   const accounts = Array.from({ length: addressFailures }, anyEmail);
   const together = await Promise.all([...accounts, anyEmail(), anyEmail()].map((email) => tried(email, ip)));
@@ -94,7 +94,7 @@ test("an address that guesses at many accounts is blocked and counts against no 
   expect(await tried(victim, "203.0.113.8")).toBe("counted");
 });
 
-test("people behind one address who know their passwords are not taken for guessers", async () => {
+test("users behind one address who know their passwords are not blocked", async () => {
   const ip = "198.51.100.1";
   for (let i = 0; i < addressFailures * 2; i++) {
     const wasRight = await countAttempt(api.deps, { email: anyEmail(), ip });
@@ -108,7 +108,7 @@ test("people behind one address who know their passwords are not taken for guess
   expect(await tried(anyEmail(), ip)).toBeGreaterThan(60);
 });
 
-test("a client's whole IPv6 network is one address, and IPv4 is the same in both spellings", async () => {
+test("a client's IPv6 /64 counts as one address, and both spellings of an IPv4 address are equal", async () => {
   for (let i = 0; i < addressFailures; i++) await tried(anyEmail(), `2001:db8:1:2::${i.toString(16)}`);
   expect(await tried(anyEmail(), "2001:db8:1:2:ffff::1")).toBeGreaterThan(0);
   expect(await tried(anyEmail(), "2001:db8:1:3::1")).toBe("counted");
@@ -116,7 +116,7 @@ test("a client's whole IPv6 network is one address, and IPv4 is the same in both
   expect(await tried(anyEmail(), "::ffff:192.0.2.1")).toBeGreaterThan(0);
 });
 
-test("guesses of the current password count as failed logins do", async () => {
+test("wrong current passwords count like failed logins", async () => {
   const user = await api.user({ password });
   const change = (currentPassword: string) =>
     api.request("POST", "/api/auth/change-password", {
@@ -133,7 +133,7 @@ test("guesses of the current password count as failed logins do", async () => {
   });
 });
 
-test("what was typed is not kept, and old failures are pruned while a block is not", async () => {
+test("typed passwords are not stored, and old failures are pruned but active blocks are kept", async () => {
   const email = anyEmail();
   for (let i = 0; i < accountFailures; i++) await tried(email, "192.0.2.9");
   const kept = JSON.stringify(await api.db.sql`select encode(subject, 'escape') as subject from login_failures`);

@@ -26,7 +26,7 @@ const tokenOf = (user: { id: string }) => createTokens(api.deps).issue(api.vault
 const hour = 3_600_000;
 
 describe("an admin", () => {
-  test("makes a user, whose first key is shown once and who can log in", async () => {
+  test("creates a user whose first key is shown once and who can log in", async () => {
     const email = `New.${randomUUID()}@Example.com`;
     const wanted = {
       email,
@@ -75,13 +75,13 @@ describe("an admin", () => {
     ["a zone of an address", { allowedIps: ["fe80::1%eth0"] }],
     ["a name for an address", { allowedIps: ["localhost"] }],
     ["a line break in a name", { firstName: "a\nb" }],
-  ])("cannot make a user with %s", async (_name, wrong) => {
+  ])("cannot create a user with %s", async (_name, wrong) => {
     expect(await asAdmin("POST", "/api/users", { email: "x@example.com", ...wrong })).toMatchObject(invalid);
     if ("email" in wrong) return;
     expect(await asAdmin("PUT", `/api/users/${admin.id}`, wrong)).toMatchObject(invalid);
   });
 
-  test("finds users by a part of name or address, in pages", async () => {
+  test("finds users by part of the name or address, in pages", async () => {
     const mark = randomUUID().slice(0, 8);
     for (const n of [1, 2, 3]) await api.user({ firstName: `Zoë ${n}`, lastName: `${mark}%` });
     const found = async (query: string) => (await asAdmin("GET", `/api/users?${query}`)).body;
@@ -98,7 +98,7 @@ describe("an admin", () => {
     }
   });
 
-  test("changes what is given of a user and nothing else", async () => {
+  test("changes only the given fields of a user", async () => {
     const user = await api.user();
     const path = `/api/users/${user.id}`;
     const before = (await asAdmin("GET", path)).body;
@@ -114,7 +114,7 @@ describe("an admin", () => {
     expect((await asAdmin("PUT", path, { role: "user", allowedIps: [] })).body).toMatchObject({ allowedIps: [] });
   });
 
-  test("resets a password, which ends the tokens of before", async () => {
+  test("resets a password, which ends earlier tokens", async () => {
     const user = await api.user({ password });
     const token = await tokenOf(user);
     await asAdmin("PUT", `/api/users/${user.id}`, { password: "quite another one" });
@@ -124,7 +124,7 @@ describe("an admin", () => {
     expect((await me({ token: again.body.token })).status).toBe(200);
   });
 
-  test("disables a user at once, in every way to call, and can take it back", async () => {
+  test("disables a user at once for every credential, and can enable the user again", async () => {
     const user = await api.user({ password });
     const token = await tokenOf(user);
     const works = async () => {
@@ -138,7 +138,7 @@ describe("an admin", () => {
     expect(await works()).toEqual([200, 200, 200]);
   });
 
-  test("removes a user without instances, with keys and tokens", async () => {
+  test("removes a user without instances together with keys and tokens", async () => {
     const user = await api.user();
     const token = await tokenOf(user);
     const instance = await api.instance(user.key);
@@ -155,7 +155,7 @@ describe("an admin", () => {
     }
   });
 
-  test("cannot remove a user whose commands on others' instances are still kept", async () => {
+  test("cannot remove a user whose commands on other users' instances are still stored", async () => {
     const other = await api.user({ role: "admin" });
     const instance = await api.instance((await api.user()).key, "connected");
     const sent = { phone: "79001234567", message: "x" };
@@ -165,7 +165,7 @@ describe("an admin", () => {
     await asAdmin("PUT", `/api/users/${other.id}`, { disabled: true });
   });
 
-  test.each(["PUT", "GET", "DELETE"])("gets 404 for a user who is not there: %s", async (method) => {
+  test.each(["PUT", "GET", "DELETE"])("gets 404 for a user who does not exist: %s", async (method) => {
     for (const id of [randomUUID(), "1", "' or ''='", "%00"]) {
       const answer = await asAdmin(method, `/api/users/${id}`, method === "PUT" ? { firstName: "x" } : undefined);
       expect(answer.status).toBe(404);
@@ -174,7 +174,7 @@ describe("an admin", () => {
   });
 });
 
-test("the last admin who can log in stays one, however many take each other's place away at once", async () => {
+test("the last admin who can log in stays admin under concurrent demotions", async () => {
   const lone = await startLone();
   expect(await asAdmin("DELETE", `/api/users/${admin.id}`)).toMatchObject(conflict);
   expect(await asAdmin("PUT", `/api/users/${admin.id}`, { role: "user" })).toMatchObject(conflict);
@@ -206,7 +206,7 @@ async function startLone() {
   return () => api.db.sql`update users set disabled_at = null where id = any(${ids})`;
 }
 
-test("nobody but an admin manages users, not even an admin's key without that permission", async () => {
+test("only an admin with the admin permission manages users", async () => {
   const user = await api.user();
   const weak = await createApiKey(api.deps, { userId: admin.id, name: "weak", permissions: ["read", "write"] });
   const calls = [
@@ -223,7 +223,7 @@ test("nobody but an admin manages users, not even an admin's key without that pe
   }
 });
 
-test("an admin's limited key makes users whose first key has the same limits", async () => {
+test("an admin's limited key creates users whose first key has the same limits", async () => {
   const expiresAt = new Date(api.deps.clock.now().getTime() + hour);
   const limits = { permissions: ["read" as const, "admin" as const], ipRanges: ["127.0.0.0/8"], expiresAt };
   const { key } = await createApiKey(api.deps, { userId: admin.id, name: "limited", ...limits });
@@ -237,7 +237,7 @@ test("an admin's limited key makes users whose first key has the same limits", a
 });
 
 describe("a user", () => {
-  test("changes what is kept of it, and nothing that is an admin's", async () => {
+  test("changes its own settings but no admin setting", async () => {
     const user = await api.user();
     const ask = {
       key: user.key,
@@ -267,7 +267,7 @@ describe("a user", () => {
     expect(await api.request("PUT", "/api/auth/me", { key: reader.key, body: {} })).toMatchObject(forbidden);
   });
 
-  test("is shut out of everywhere but its addresses, with token, key and password, and never by mistake", async () => {
+  test("is limited to its addresses with token, key and password, and cannot lock itself out by mistake", async () => {
     const user = await api.user({ password });
     const token = await tokenOf(user);
     const limit = (body: object) => api.request("PUT", "/api/auth/me", { token, body });
@@ -289,7 +289,7 @@ describe("a user", () => {
     expect(await asAdmin("PUT", `/api/users/${admin.id}`, { allowedIps: ["203.0.113.1"] })).toMatchObject(invalid);
   });
 
-  test("changes its password: tokens of before end, one of the same second works", async () => {
+  test("changes its password: earlier tokens end, and a token from the same second works", async () => {
     const user = await api.user({ password });
     const change = (body: object, ask: Ask = { key: user.key }) =>
       api.request("POST", "/api/auth/change-password", { ...ask, body });
@@ -318,7 +318,7 @@ describe("a user", () => {
     expect((await logIn(user.email, "the third one")).status).toBe(200);
   });
 
-  test("has its password changed once by two at once, and a user without one has none to change", async () => {
+  test("changes its password once under concurrent requests, and cannot change a password that is not set", async () => {
     const user = await api.user({ password });
     const change = (key: string, newPassword: string) =>
       api.request("POST", "/api/auth/change-password", { key, body: { currentPassword: password, newPassword } });

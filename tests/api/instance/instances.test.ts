@@ -39,7 +39,7 @@ function hostEnds(instanceId: string, name: CommandName, result: { output?: obje
 }
 
 describe("creating", () => {
-  test("answers as documented, keeps what was asked, and puts the start on the instance's queue", async () => {
+  test("answers as documented, stores the settings, and queues the start command", async () => {
     const headers = { "x-request-id": "order-4711" };
     const body = {
       name: "Primary WhatsApp",
@@ -86,7 +86,7 @@ describe("creating", () => {
     expect(await activity(id)).toEqual(["instance_created"]);
   });
 
-  test("without settings takes the defaults, and has no webhooks without a URL", async () => {
+  test("without settings uses the defaults, and has no webhook without a URL", async () => {
     const { body } = await api.request("POST", "/api/instances", { key, body: { name: "Bare" } });
     expect(body).toMatchObject({ description: "", webhookUrl: null, webhookEnabled: false });
     const { body: detail } = await api.request("GET", `/api/instances/${body.id}`, { key });
@@ -111,7 +111,7 @@ describe("creating", () => {
     expect(await row(hooked.body.id)).toMatchObject({ max_retries: 2, webhook_secret: expect.any(Buffer) });
   });
 
-  test("in the gateway dialect answers as that document shows, and both dialects see it", async () => {
+  test("in the gateway dialect answers as that document shows, and both dialects list the instance", async () => {
     const made = { name: "My WhatsApp Instance", webhookUrl: "https://your-webhook.com/webhook" };
     const { status, body } = await api.request("POST", "/api/instance/create", { key, body: made });
     expect(status).toBe(201);
@@ -128,7 +128,7 @@ describe("creating", () => {
     expect(mirrored.map((one: { id: string }) => one.id)).toEqual(listed.map((one: { id: string }) => one.id));
   });
 
-  test("takes itself back when the queue refuses, so that trying again makes one instance", async () => {
+  test("is undone when the queue fails, so that a retry creates one instance", async () => {
     const { deps } = api;
     const send = deps.queues.send;
     const user = await api.user();
@@ -159,7 +159,7 @@ describe("creating", () => {
     ["nested settings of another type", { webhookSettings: [] }],
     ["a nested setting out of range", { webhookSettings: { retryInterval: 0 } }],
     ["an empty body", undefined],
-  ])("refuses %s", async (what, part) => {
+  ])("rejects %s", async (what, part) => {
     const body = part === undefined ? undefined : what === "no name" ? part : { name: "x", ...part };
     const answer = await api.request("POST", "/api/instances", { key, body });
     expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
@@ -169,7 +169,7 @@ describe("creating", () => {
 describe("updating", () => {
   const update = (id: string, body: unknown) => api.request("PUT", `/api/instances/${id}`, { key, body });
 
-  test("changes what is given, flat or nested, and leaves the rest", async () => {
+  test("changes the given fields, flat or nested, and leaves the others", async () => {
     const id = await api.instance(key);
     const answer = await update(id, {
       name: "New WhatsApp Name",
@@ -195,7 +195,7 @@ describe("updating", () => {
     expect(api.vault.open((await row(id))?.webhook_secret, `webhook-secret:${id}`).toString()).toBe("new-secret-key");
   });
 
-  test("with a first URL switches webhooks on, unless told otherwise; an empty URL ends them", async () => {
+  test("with a first URL enables webhooks unless told otherwise; an empty URL disables them", async () => {
     const [id, quiet] = [await api.instance(key), await api.instance(key)];
     expect((await update(id, { webhookUrl: "https://example.com" })).body.webhookEnabled).toBe(true);
     const told = { webhookUrl: "https://example.com", webhookEnabled: false };
@@ -205,7 +205,7 @@ describe("updating", () => {
 });
 
 describe("the QR code", () => {
-  test("is answered while a phone can scan it, and the status agrees", async () => {
+  test("is returned while a phone can scan it, and the status agrees", async () => {
     const id = await api.instance(key, "qr");
     for (const path of [`/api/instances/${id}/qr`, `/api/whatsapp/${id}/qr`]) {
       expect((await api.request("GET", path, { key })).body).toEqual({ qrCode: qrOf(id) });
@@ -244,7 +244,7 @@ describe("the QR code", () => {
   });
 });
 
-describe("what waits for the session host", () => {
+describe("an operation that waits for the session host", () => {
   const waiting = [
     [
       "POST",
@@ -301,7 +301,7 @@ describe("what waits for the session host", () => {
     expect(await api.queued(id)).toHaveLength(2);
   });
 
-  test.each(waiting)("%s %s answers 202 and where to look while %s is open", async (method, path, command) => {
+  test.each(waiting)("%s %s answers 202 with a location while %s is open", async (method, path, command) => {
     const id = await api.instance(key, "connected");
     const { status, body } = await api.request(method, path.replace("{id}", id), { key, impatient: true });
     expect(status).toBe(202);
@@ -315,7 +315,7 @@ describe("what waits for the session host", () => {
     expect((await api.request("GET", location, { key: stranger.key })).status).toBe(403);
   });
 
-  test("a deleted instance is gone for everybody at once, even before the host has removed it", async () => {
+  test("a deleted instance disappears at once, before the host has removed it", async () => {
     const id = await api.instance(key, "connected");
     const { body } = await api.request("DELETE", `/api/instances/${id}`, { key, impatient: true });
     expect(await row(id)).toMatchObject({ desired: "stopped", deleted_at: expect.anything() });
@@ -352,7 +352,7 @@ describe("what waits for the session host", () => {
     expect(answer.status).toBe(200);
   });
 
-  test("an instance whose delete could not be queued is as it was", async () => {
+  test("an instance is unchanged when its delete could not be queued", async () => {
     const id = await api.instance(key);
     const send = api.deps.queues.send;
     try {
@@ -365,7 +365,7 @@ describe("what waits for the session host", () => {
     expect((await api.request("GET", `/api/instances/${id}`, { key })).status).toBe(200);
   });
 
-  test("a reconnect wants the session to run again and is noted", async () => {
+  test("a reconnect restarts the session and is logged as an activity", async () => {
     const id = await api.instance(key, "logged_out");
     await api.db.sql`update instances set desired = 'stopped' where id = ${id}`;
     await api.request("POST", `/api/instances/${id}/reconnect`, { key, impatient: true });
@@ -373,7 +373,7 @@ describe("what waits for the session host", () => {
     expect(await activity(id)).toEqual(["reconnect_requested", "instance_created"]);
   });
 
-  test("what the host failed with is the answer", async () => {
+  test("the answer is the error that the host reports", async () => {
     const id = await api.instance(key, "qr");
     const [answer] = await Promise.all([
       api.request("POST", `/api/instance/${id}/pairing-code`, { key, body: { phoneNumber: "+62 812-3456-7890" } }),
@@ -382,7 +382,7 @@ describe("what waits for the session host", () => {
     expect(answer).toMatchObject({ status: 409, body: { success: false, code: "instance_already_connected" } });
   });
 
-  test("a pairing code is asked for by the digits of the number, and answered", async () => {
+  test("a pairing code is requested with the digits of the number and returned", async () => {
     const id = await api.instance(key, "qr");
     const output = { code: "ABCD1234", expiresAt: "2026-01-01T00:00:00.000Z" };
     const [answer] = await Promise.all([

@@ -17,7 +17,7 @@ const get = (path: string, accept?: string) =>
 const pngSignature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
 test.each(["/api/instances/{id}/qr", "/api/whatsapp/{id}/qr"])(
-  "%s is the text of the code, or the picture of it for whoever asks for one, and nobody may keep it",
+  "%s returns the code as text or as a picture on request, and forbids caching",
   async (pattern) => {
     const path = pattern.replace("{id}", id);
     const cases = [
@@ -46,7 +46,7 @@ test.each(["/api/instances/{id}/qr", "/api/whatsapp/{id}/qr"])(
   },
 );
 
-test("a format that there is not is refused, and so is a picture of no code", async () => {
+test("an unknown format is rejected, and so is a picture when there is no code", async () => {
   const bad = await get(`/api/instances/${id}/qr?format=gif`);
   expect([bad.status, ((await bad.json()) as { code: string }).code]).toEqual([400, "invalid_request"]);
   for (const [state, status] of [

@@ -22,7 +22,7 @@ const secretOf = async (id: string) => {
   };
 };
 
-test("webhook headers can be given flat or nested, in either call; their values are not shown again", async () => {
+test("webhook headers are accepted flat or nested in both calls; their values are not shown again", async () => {
   const created = await api.request("POST", "/api/instances", {
     key,
     body: { name: "one", webhookUrl: "https://example.com", webhookHeaders: { "x-door": "secret" } },
@@ -51,7 +51,7 @@ test.each([
   expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
 });
 
-test("a rotated secret leaves the one before it good for a while; one that is set ends it at once", async () => {
+test("a rotated secret keeps the previous one valid for a while; setting a secret ends it at once", async () => {
   const id = await api.instance(key);
   const rotate = (body?: unknown) => api.request("POST", `/api/instances/${id}/webhook-secret`, { key, body });
   const first = await rotate();
@@ -74,14 +74,14 @@ test("a rotated secret leaves the one before it good for a while; one that is se
   expect(JSON.stringify(log.body)).not.toMatch(/whsec|third/);
 });
 
-test("the activity log names what an update changed, and no value", async () => {
+test("the activity log names the changed fields without their values", async () => {
   const id = await api.instance(key);
   await update(id, { name: "another", webhookSecret: "hidden" });
   const { body } = await api.request("GET", `/api/instances/${id}/activity?actions=instance_updated`, { key });
   expect(body.logs).toMatchObject([{ details: { changed: ["name", "webhookSecret"] } }]);
 });
 
-test("nobody rotates the secret of somebody else's instance", async () => {
+test("a user cannot rotate the secret of another user's instance", async () => {
   const id = await api.instance(key);
   const other = await api.user();
   const path = `/api/instances/${id}/webhook-secret`;

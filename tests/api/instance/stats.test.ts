@@ -48,8 +48,8 @@ async function usageOf(key: string, id: string, query = "") {
   return (await api.request("GET", `/api/stats/instances/${id}?${query}`, { key })).body.usage;
 }
 
-describe("what is counted from the event log", () => {
-  test("is each message once, its media and their size, in the owner's statistics", async () => {
+describe("a statistic from the event log", () => {
+  test("counts each message once, with its media and their size, for the owner", async () => {
     const { key } = await api.user();
     const id = await api.instance(key);
     await append(...(Object.keys(events) as (keyof typeof events)[]).map((kind) => row(id, kind)));
@@ -68,7 +68,7 @@ describe("what is counted from the event log", () => {
     });
   });
 
-  test("is not counted again when a transaction is run again", async () => {
+  test("is not counted twice when a transaction is retried", async () => {
     const { key } = await api.user();
     const id = await api.instance(key);
     const first = row(id, "sent");
@@ -83,7 +83,7 @@ describe("what is counted from the event log", () => {
     expect(await usageOf(key, id)).toMatchObject({ messagesSent: 1, messagesReceived: 1 });
   });
 
-  test("is complete when many append at once, for instances in any order", async () => {
+  test("is complete under concurrent appends, with instances in any order", async () => {
     const { key, id: userId } = await api.user();
     const ids = [await api.instance(key), await api.instance(key), await api.instance(key)];
     await Promise.all(
@@ -97,7 +97,7 @@ describe("what is counted from the event log", () => {
     expect(counted).toEqual({ sent: 24, received: 24 });
   });
 
-  test("stays in the user's total when its instance is deleted, and leaves the list", async () => {
+  test("stays in the user's total when its instance is deleted and leaves the list", async () => {
     const { key } = await api.user();
     const [kept, gone] = [await api.instance(key), await api.instance(key)];
     await append(row(kept, "sent"), row(gone, "received"), row(gone, "received"));
@@ -109,7 +109,7 @@ describe("what is counted from the event log", () => {
 });
 
 describe("calls", () => {
-  test("count with valid credentials whatever they are answered, by user and by the instance that was found", async () => {
+  test("count with valid credentials, whatever the answer, for the user and for the instance", async () => {
     const { key } = await api.user();
     const id = await api.instance(key); // 1
     const stranger = await api.user();
@@ -130,14 +130,14 @@ describe("calls", () => {
     expect(others.body.total.apiCalls).toBe(2);
   });
 
-  test("are all counted when many come at once", async () => {
+  test("are all counted when many are concurrent", async () => {
     const { key } = await api.user();
     const id = await api.instance(key);
     await Promise.all(Array.from({ length: 60 }, () => api.request("GET", `/api/whatsapp/${id}/status`, { key })));
     expect((await usageOf(key, id)).apiCalls).toBe(61);
   });
 
-  test("that cannot be counted are answered, and logged", async () => {
+  test("that can't be counted are answered and logged", async () => {
     const { key } = await api.user();
     const id = await api.instance(key);
     const before = api.logged().length;
@@ -181,7 +181,7 @@ describe("days and periods", () => {
     ["month", 29 * 24 + 15, 30],
     ["year", 364 * 24 + 15, 365],
     ["all", 400 * 24 + 15, 401],
-  ] as const)("%s is whole days up to now", async (period, hours, days) => {
+  ] as const)("%s covers whole days up to now", async (period, hours, days) => {
     const found = await at("2026-07-05T15:00:00Z", undefined, period, "2025-05-31T00:00Z", "2026-07-05T15:00Z");
     expect({ hours: found.hours, days: found.days.length }).toEqual({ hours, days });
   });
@@ -194,12 +194,12 @@ describe("days and periods", () => {
     ["Africa/Cairo", "2026-10-30T10:00Z", ["2026-10-27T21:00 24", "2026-10-28T21:00 25", "2026-10-29T22:00 12"]],
     ["Asia/Kathmandu", "2026-07-05T10:00Z", ["2026-07-02T18:15 24", "2026-07-03T18:15 24", "2026-07-04T18:15 15.75"]],
     ["Pacific/Kiritimati", "2026-07-05T10:00Z", ["2026-07-03T10:00 24", "2026-07-04T10:00 24"]],
-  ])("days in %s before %s have the hours that they have there", async (zone, now, expected) => {
+  ])("days in %s before %s have the number of hours of that time zone", async (zone, now, expected) => {
     const from = new Date(Date.parse(now) - 5 * 86_400_000).toISOString();
     expect((await at(now, zone, "week", from, now)).days.slice(-expected.length)).toEqual(expected);
   });
 
-  test("begin at the midnight of the zone asked for, else of the user's, else of UTC", async () => {
+  test("begin at midnight in the requested zone, otherwise in the user's, otherwise in UTC", async () => {
     const today = (query: string) =>
       usageOf(key, id, `period=today&${query}`).then((usage) => usage.dailyStats[0]?.date);
     await api.db.sql`delete from usage where instance_id = ${id}`;
@@ -211,7 +211,7 @@ describe("days and periods", () => {
     expect(await today("timeZone=UTC")).toContain("T00:00");
   });
 
-  test.each(["user", "instance"])("that do not exist are refused in the statistics of the %s", async (of) => {
+  test.each(["user", "instance"])("that do not exist are rejected in the statistics of the %s", async (of) => {
     const path = of === "user" ? "/api/stats/user" : `/api/stats/instances/${id}`;
     for (const query of [
       "period=day",
@@ -230,8 +230,8 @@ describe("days and periods", () => {
   });
 });
 
-describe("who may see statistics", () => {
-  test("nobody without credentials, nobody those of somebody else, and everybody's only an admin", async () => {
+describe("access to statistics", () => {
+  test("requires credentials and ownership; only an admin sees system statistics", async () => {
     const { key } = await api.user();
     const id = await api.instance(key, "connected");
     const other = await api.user();
@@ -247,7 +247,7 @@ describe("who may see statistics", () => {
     expect((await ask(`instances/${id}`, admin.key)).status).toBe(200);
   });
 
-  test("an admin sees everybody together, as a recount gives it", async () => {
+  test("an admin sees totals of all users that equal a recount", async () => {
     const admin = await api.user({ role: "admin" });
     await api.db.sql`update users set disabled_at = now() where id = ${(await api.user()).id}`;
     const { body } = await api.request("GET", "/api/stats/system", { key: admin.key });
@@ -265,7 +265,7 @@ describe("who may see statistics", () => {
   });
 });
 
-test("what a database of the version before knows is counted when it is brought up to date", async () => {
+test("a migration counts the data of the previous version", async () => {
   await api.db.sql`create database before`;
   const url = new URL(api.databaseUrl);
   url.pathname = "/before";

@@ -42,7 +42,7 @@ async function busy(count: number): Promise<string> {
 }
 
 describe("the event log of an instance", () => {
-  test("is shown from the oldest to the newest, and paged by what one has", async () => {
+  test("is listed from the oldest to the newest and paged by sequence number", async () => {
     const id = await api.instance(key);
     const [first, second, third] = [closed(id), failed(id), closed(id)];
     await append(first, second, again(first), third);
@@ -73,7 +73,7 @@ describe("the event log of an instance", () => {
     });
   });
 
-  test("carries the correlation id that it is given, if that can stand in a header, and else its own id", async () => {
+  test("carries the given correlation id if it fits a header, otherwise its own id", async () => {
     const id = await api.instance(key);
     const given = ["order-4711", "a\r\nb", "안녕", "x".repeat(129), "", null];
     const rows = given.map((correlationId) => ({ ...closed(id), correlationId }));
@@ -82,7 +82,7 @@ describe("the event log of an instance", () => {
     expect(kept.map((row) => row.correlation_id)).toEqual(["order-4711", ...rows.slice(1).map((row) => row.id)]);
   });
 
-  test("does not show what is sealed", async () => {
+  test("does not show encrypted values", async () => {
     const id = await api.instance(key);
     const data = { sealedQr: "c2VhbGVk", expiresAt: "2026-01-01T00:00:00.000Z" };
     await append({ id: systemIds.uuid(), instanceId: id, at: new Date(), type: "connection.qr", data });
@@ -91,7 +91,7 @@ describe("the event log of an instance", () => {
     expect(JSON.stringify(body)).not.toContain("sealed");
   });
 
-  test("says what is no longer kept", async () => {
+  test("reports which events are no longer stored", async () => {
     const id = await api.instance(key);
     await append(closed(id), closed(id), closed(id));
     await api.db.sql`delete from events where instance_id = ${id} and seq < 3`;
@@ -100,7 +100,7 @@ describe("the event log of an instance", () => {
     expect(await page(id)).toEqual({ events: [], nextSince: 3, hasMore: false, oldestSequence: 4 });
   });
 
-  test("is paged to its end by whoever wants little of much, and nothing is missed", async () => {
+  test("is complete when a client filters and pages to the end", async () => {
     const id = await busy(25_000);
     const found: number[] = [];
     const pages: number[] = [];
@@ -116,7 +116,7 @@ describe("the event log of an instance", () => {
     expect(await page(id, "types=connection.open")).toMatchObject({ events: [], nextSince: 20_000, hasMore: true });
   });
 
-  test("begins where a date says, wherever that is", async () => {
+  test("starts at a date, inside or outside of the stored range", async () => {
     const id = await busy(2000);
     await api.db.sql`delete from events where instance_id = ${id} and seq <= 100`;
     const from = async (minute: number, since = 0) => {
@@ -132,7 +132,7 @@ describe("the event log of an instance", () => {
     expect(await page(id, "startDate=2027-01-01")).toMatchObject({ events: [], nextSince: 2000, hasMore: false });
   });
 
-  test("is read without a gap while many write", async () => {
+  test("has no gap while events are appended concurrently", async () => {
     const id = await api.instance(key);
     const writers = 6;
     const total = writers * 40;
@@ -161,7 +161,7 @@ describe("the event log of an instance", () => {
   });
 
   test.each(["since=-1", "since=x", "limit=0", "limit=1001", "types=", "types=message.lost", "startDate=soon"])(
-    "refuses %s",
+    "rejects %s",
     async (query) => {
       const id = await api.instance(key);
       const answer = await api.request("GET", `/api/instances/${id}/events?${query}`, { key });
@@ -169,7 +169,7 @@ describe("the event log of an instance", () => {
     },
   );
 
-  test("is for its owner", async () => {
+  test("is visible to its owner only", async () => {
     const path = `/api/instances/${await api.instance(key)}/events`;
     expect(await api.request("GET", path)).toMatchObject({ status: 401, body: { code: "missing_credentials" } });
     const other = await api.user();

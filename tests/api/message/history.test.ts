@@ -32,7 +32,7 @@ describe("the history of a chat", () => {
     return { ids: body.messages.map((one: { messageId: string }) => one.messageId).join(), ...body.pagination };
   };
 
-  test("is shown as documented, the newest first", async () => {
+  test("is listed as documented, the newest first", async () => {
     const { body } = await api.request("GET", `/api/instances/${id}/chats/${chat}/messages?limit=2`, { key });
     expect(body.messages).toEqual([
       {
@@ -61,7 +61,7 @@ describe("the history of a chat", () => {
     });
   });
 
-  test("is paged and filtered by time, with right totals", async () => {
+  test("is paged and filtered by time with correct totals", async () => {
     expect(await ask()).toEqual({
       ids: "WA9,WA8,WA7,WA6,WA5,WA4,WA3,WA2,WA1",
       total: 9,
@@ -93,12 +93,12 @@ describe("the history of a chat", () => {
     "skip=1e9",
     "startDate=yesterday",
     "endDate=2023-13-01",
-  ])("refuses %s", async (query) => {
+  ])("rejects %s", async (query) => {
     const answer = await api.request("GET", `/api/instances/${id}/chats/${chat}/messages?${query}`, { key });
     expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
   });
 
-  test("of another instance, or of another chat, is not shown", async () => {
+  test("does not show messages of another instance or chat", async () => {
     expect((await ask("", "6280000000000")).total).toBe(0);
     const other = await api.instance(key);
     const answer = await api.request("GET", `/api/instances/${other}/chats/${chat}/messages`, { key });
@@ -107,7 +107,7 @@ describe("the history of a chat", () => {
 });
 
 describe("the activity log", () => {
-  test("is paged from the newest to the oldest and filtered by action and time, with right totals", async () => {
+  test("is paged from the newest to the oldest and filtered by action and time with correct totals", async () => {
     const id = await api.instance(key);
     await api.db.sql`delete from activities where instance_id = ${id}`;
     for (let day = 1; day <= 6; day++) {
@@ -130,7 +130,7 @@ describe("the activity log", () => {
     expect(await ask("startDate=2023-01-03T14:00:00%2B02:00&endDate=2023-01-03T12:00:00")).toMatchObject({ days: [3] });
   });
 
-  test("takes no note of an instance that is gone", async () => {
+  test("ignores an instance that is deleted", async () => {
     const id = await api.instance(key);
     await api.db.sql`delete from instances where id = ${id}`;
     await recordActivity({ ...api.deps, orm: api.db.orm }, id, "connection_opened");
@@ -162,7 +162,7 @@ describe("the total of a chat's history", () => {
     return found;
   };
 
-  test("is that of counting, whatever was written, moved and removed, and whatever part is asked for", async () => {
+  test("equals a count after any writes, moves and removals, for any range", async () => {
     const id = await api.instance(key);
     for (let round = 0; round < 6; round++) {
       const rows = Array.from({ length: 40 }, () => ({ chat: chats[pick(3)] ?? "", at: instant().toISOString() }));
@@ -187,7 +187,7 @@ describe("the total of a chat's history", () => {
     expect(await api.db.sql`select 1 from message_days where instance_id = ${id}`).toEqual([]);
   });
 
-  test("is right on any page, and the page is that of counting from the newest", async () => {
+  test("is correct on every page, and pages count from the newest", async () => {
     const id = await api.instance(key);
     const chat = chats[0] ?? "";
     await api.db.sql`
@@ -216,7 +216,7 @@ describe("the total of a chat's history", () => {
     expect(await differences(id)).toEqual([]);
   });
 
-  test("is asked for with any date that can be written", async () => {
+  test("accepts any valid date", async () => {
     const id = await api.instance(key);
     const path = `/api/instances/${id}/chats/${chats[0]}/messages`;
     for (const query of ["startDate=0000-01-01", "endDate=9999-12-31", "startDate=9999-12-31", "endDate=0000-01-01"]) {

@@ -43,7 +43,7 @@ describe("a send", () => {
   ] as const;
 
   test.each(sends)(
-    "by %s is a row, a pending message and a queued command under one WhatsApp id",
+    "by %s stores a command, a pending message and a queue entry under one WhatsApp id",
     async (path, body, name, input, type) => {
       const answer = await api.request("POST", path.replace("{id}", instanceId), {
         key,
@@ -72,7 +72,7 @@ describe("a send", () => {
     "79001234567",
     "79001234567@c.us",
     "79001234567:12@s.whatsapp.net",
-  ])("takes the number %s", async (phone) => {
+  ])("accepts the number %s", async (phone) => {
     const { body } = await send({ phone, message: "x" });
     expect((await command(body.id))?.input).toEqual({ to: jid, text: "x" });
   });
@@ -84,13 +84,13 @@ describe("a send", () => {
     "a\u0301 \u202Eabc",
     "x".repeat(60_000),
     "가".repeat(20_000),
-  ])("keeps the text %.20s as it is", async (text) => {
+  ])("keeps the text %.20s unchanged", async (text) => {
     const { body } = await send({ phone: "79001234567", message: text });
     expect((await command(body.id))?.input).toEqual({ to: jid, text });
     expect((await message(body.id))?.body).toBe(text);
   });
 
-  test("of a text with NUL and half a surrogate pair is stored without them", async () => {
+  test("removes NUL and lone surrogates from a text", async () => {
     const { status, body } = await send({ phone: "79001234567", message: "a\u0000b\ud800c" });
     expect(status).toBe(200);
     expect((await message(body.id))?.body).toBe("a\uFFFDb\uFFFDc");
@@ -104,11 +104,11 @@ describe("a send", () => {
     ["no text", { phone: "79001234567" }],
     ["a number as text", { phone: 79001234567, message: "x" }],
     ["more than 64 kB", { phone: "79001234567", message: "x".repeat(65_537) }],
-  ])("refuses %s", async (_what, body) => {
+  ])("rejects %s", async (_what, body) => {
     expect(await send(body)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
   });
 
-  test("needs an instance that is connected, and says what it is instead", async () => {
+  test("requires a connected instance and reports its current status", async () => {
     for (const state of ["as made", "qr", "logged_out", "connecting"] as const) {
       const id = await api.instance(key, state);
       const status = state === "as made" ? "connecting" : state;
@@ -131,7 +131,7 @@ describe("an Idempotency-Key", () => {
   const count = async (body: string) =>
     (await api.db.sql`select 1 from messages where instance_id = ${instanceId} and body = ${body}`).length;
 
-  test("makes many requests at once one message, with one answer", async () => {
+  test("turns concurrent requests into one message with one answer", async () => {
     const body = { phone: "79001234567", message: "raced" };
     const answers = await Promise.all(
       Array.from({ length: 8 }, (_, n) =>
@@ -147,7 +147,7 @@ describe("an Idempotency-Key", () => {
     expect((await api.queued(instanceId)).filter((queued) => queued === id)).toHaveLength(1);
   });
 
-  test("answers the same even when the instance has lost its connection meanwhile", async () => {
+  test("returns the same answer after the instance lost its connection", async () => {
     const first = await send(text, { "idempotency-key": "later" });
     await api.setState(instanceId, "logged_out");
     const again = await send(text, { "idempotency-key": "later" });
@@ -155,7 +155,7 @@ describe("an Idempotency-Key", () => {
     expect(again).toMatchObject({ status: 200, body: first.body });
   });
 
-  test("belongs to its user, and to one request", async () => {
+  test("belongs to one user and one request", async () => {
     await send(text, { "idempotency-key": "mine" });
     expect(await send({ ...text, message: "other" }, { "idempotency-key": "mine" })).toMatchObject({
       status: 409,
@@ -165,13 +165,13 @@ describe("an Idempotency-Key", () => {
     expect((await send({ ...text, message: "other" }, { "idempotency-key": "mine" }, admin.key)).status).toBe(200);
   });
 
-  test.each(["x".repeat(256), "with space"])("that is not plain and short is refused: %.20s", async (value) => {
+  test.each(["x".repeat(256), "with space"])("that is not plain and short is rejected: %.20s", async (value) => {
     const answer = await send(text, { "idempotency-key": value });
     expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
   });
 });
 
-test("a conversion that takes longer than an answer may is 202, with a place to look, and its file is kept meanwhile", async () => {
+test("a slow conversion answers 202 with a location, and its file is kept meanwhile", async () => {
   const bytes = Buffer.from("what is to be converted");
   const path = `/api/media/${instanceId}`;
   const body = { base64: bytes.toString("base64"), mimeType: "audio/mpeg" };

@@ -24,8 +24,8 @@ const scheduled = async () => (await call("GET", "scheduled")).body.scheduled.ma
 const message = async (waId: string) => (await api.db.sql`select * from messages where wa_id = ${waId}`)[0];
 const command = async (waId: string) => (await api.db.sql`select * from commands where wa_id = ${waId}`)[0];
 
-describe("a send for later", () => {
-  test("is a scheduled command and a pending message at its time, and touches no queue", async () => {
+describe("a scheduled send", () => {
+  test("is a scheduled command and a pending message, and touches no queue", async () => {
     const sendAt = inHours(2);
     const { status, body } = await send({ sendAt });
     expect({ status, body }).toEqual({ status: 200, body: { id: expect.any(String), scheduledAt: sendAt } });
@@ -44,7 +44,7 @@ describe("a send for later", () => {
     });
   });
 
-  test("may be a file, and a moment in any zone", async () => {
+  test("can be a file, at a time in any zone", async () => {
     const { body } = await call("POST", "send-media", {
       body: {
         phone: "79001234567",
@@ -70,11 +70,11 @@ describe("a send for later", () => {
     ["a moment beyond a year", () => inHours(24 * 400)],
     ["no zone", () => "2027-03-01T09:00:00"],
     ["no moment", () => "tomorrow"],
-  ])("is refused with %s", async (_what, at) => {
+  ])("is rejected with %s", async (_what, at) => {
     expect(await send({ sendAt: at() })).toMatchObject({ status: 400, body: { code: "invalid_request" } });
   });
 
-  test("needs an instance that is linked, not one that is connected now", async () => {
+  test("requires a linked instance, which need not be connected", async () => {
     const id = await api.instance(key, "connecting");
     const refused = { status: 409, body: { code: "instance_not_connected", instanceStatus: "connecting" } };
     expect(await send({ sendAt: inHours(1) }, {}, id)).toMatchObject(refused);
@@ -85,7 +85,7 @@ describe("a send for later", () => {
     expect((await send({ sendAt: inHours(1) }, {}, id)).status).toBe(200);
   });
 
-  test("is one under its Idempotency-Key, also when its time has passed, and another time is another request", async () => {
+  test("is accepted once per Idempotency-Key, also after its time; another time is another request", async () => {
     const ask = { headers: { "idempotency-key": "at-noon" } };
     const sendAt = inHours(1);
     const first = await send({ sendAt }, ask);
@@ -98,7 +98,7 @@ describe("a send for later", () => {
     expect(await send({}, ask)).toMatchObject({ status: 409, body: { code: "idempotency_conflict" } });
   });
 
-  test("is called off once and for all, and twice is as good as once", async () => {
+  test("can be canceled, and canceling twice has no further effect", async () => {
     const { body } = await send({ sendAt: inHours(1) });
     for (const _time of [1, 2]) {
       expect(await call("DELETE", `scheduled/${body.id}`)).toMatchObject({ status: 200, body: { success: true } });
@@ -110,7 +110,7 @@ describe("a send for later", () => {
     expect(shown).toMatchObject({ status: "canceled" });
   });
 
-  test("that is on its way, or never was, cannot be called off", async () => {
+  test("that is being sent or does not exist can't be canceled", async () => {
     const { body } = await send({});
     expect(await call("DELETE", `scheduled/${body.id}`)).toMatchObject({
       status: 409,
@@ -122,7 +122,7 @@ describe("a send for later", () => {
     });
   });
 
-  test("that no host takes for a day after its time fails, and says so", async () => {
+  test("fails with an event when no host takes it within a day of its time", async () => {
     const { body } = await send({ sendAt: inHours(1) });
     api.deps.clock.advance(24 * hour);
     await expireCommands(api.deps);
@@ -142,7 +142,7 @@ describe("a bulk", () => {
     call("POST", "bulk", { body: { message: "hi", recipients: [{ phone: phone(1) }], ...body }, ...ask });
   const report = async (id: string) => (await call("GET", `bulk/${id}`)).body;
 
-  test("takes those that can be reached, each with its text, and says of the others why not", async () => {
+  test("accepts valid recipients with their texts and reports why the others are rejected", async () => {
     const recipients = [
       { phone: phone(1), variables: { name: "Ann", n: 3 } },
       { phone: phone(2), variables: { name: "{{n}}" } },
@@ -185,7 +185,7 @@ describe("a bulk", () => {
     expect(await scheduled()).not.toContain(waiting[0].messageId);
   });
 
-  test("may be of files, with the text as the caption", async () => {
+  test("can send files with the text as caption", async () => {
     const media = { url: "https://example.com/a.jpg", caption: "For {{name}}" };
     const { body } = await bulk({ media, recipients: [{ phone: phone(1), variables: { name: "Ann" } }] });
     const [row] = await api.db.sql`select name, input from commands where bulk_id = ${body.bulkId}`;
@@ -210,7 +210,7 @@ describe("a bulk", () => {
     expect(await bulk(body)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
   });
 
-  test("of 10,000 is taken whole, in its order, and called off whole", async () => {
+  test("of 10,000 recipients is accepted in order and canceled as a whole", async () => {
     const recipients = Array.from({ length: 10_000 }, (_, index) => ({ phone: phone(index) }));
     const { body } = await bulk({ recipients });
     expect(body).toMatchObject({ accepted: 10_000, rejected: 0 });
@@ -234,7 +234,7 @@ describe("a bulk", () => {
     expect(left?.n).toBe(0);
   });
 
-  test("is one under its Idempotency-Key, however many ask at once", async () => {
+  test("is accepted once per Idempotency-Key under concurrent requests", async () => {
     const ask = { headers: { "idempotency-key": "campaign" } };
     const answers = await Promise.all(Array.from({ length: 4 }, () => bulk({ message: "campaign" }, ask)));
     expect(new Set(answers.map(({ status, body }) => `${status} ${body.bulkId}`)).size).toBe(1);
@@ -246,7 +246,7 @@ describe("a bulk", () => {
     expect(await send({}, ask)).toMatchObject({ status: 409, body: { code: "idempotency_conflict" } });
   });
 
-  test("that nothing can be sent of for a day fails, but not one that waits for the bulk before it", async () => {
+  test("fails when nothing can be sent for a day, unless it waits for an earlier bulk", async () => {
     const { body } = await bulk({ recipients: [{ phone: phone(1) }, { phone: phone(2) }] });
     api.deps.clock.advance(20 * hour);
     const before = (await bulk({})).body.bulkId;
@@ -270,7 +270,7 @@ test.each([
   ["GET", `bulk/${unknown}/recipients`, "bulk_not_found"],
   ["DELETE", `bulk/${unknown}`, "bulk_not_found"],
   ["DELETE", "bulk/none", "bulk_not_found"],
-])("%s %s is for the owner, and knows what is not there", async (method, path, code) => {
+])("%s %s is limited to the owner and answers 404 for unknown ids", async (method, path, code) => {
   const body = method === "POST" ? { body: { recipients: [{ phone: "79001234567" }], message: "x" } } : {};
   expect((await api.request(method, `/api/whatsapp/${instanceId}/${path}`, body)).status).toBe(401);
   expect(await call(method, path, { ...body, key: stranger })).toMatchObject({

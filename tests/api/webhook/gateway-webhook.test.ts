@@ -58,7 +58,7 @@ async function world() {
   return { receiver, key, one, other };
 }
 
-test("the document's test reaches any URL in the shape of a webhook, and the answer of the endpoint is told", async () => {
+test("a test delivery reaches any URL as a webhook and returns the endpoint's answer", async () => {
   const receiver = await receiverOfTest((_, response) => response.writeHead(201).end("thanks"));
   const key = await newKey();
   const example = { url: receiver.url, event: "message.received", data: { test: true } };
@@ -82,7 +82,7 @@ test("the document's test reaches any URL in the shape of a webhook, and the ans
   expect((await ask("GET", "logs", key)).body.pagination.total).toBe(0);
 });
 
-test("a test goes nowhere that the egress guard forbids, and has an event of the document", async () => {
+test("a test delivery obeys the egress guard and carries a documented event", async () => {
   const key = await newKey();
   const event = "call.rejected";
   for (const url of [
@@ -106,7 +106,7 @@ test("a test goes nowhere that the egress guard forbids, and has an event of the
   }
 });
 
-test("the logs are of all instances of the caller, from the newest on, by their filters", async () => {
+test("the logs cover all instances of the caller, newest first, with filters", async () => {
   const { receiver, key, one, other } = await world();
   const { body } = await ask("GET", "logs", key);
   expect(body.pagination).toEqual({ total: 3, limit: 50, skip: 0, hasMore: false });
@@ -132,7 +132,7 @@ test("the logs are of all instances of the caller, from the newest on, by their 
   expect(await shown("", await newKey())).toEqual([]);
 });
 
-test("the stats count what is in the logs, and know no rate while nothing is finished", async () => {
+test("the stats equal the logs and have no rate until a delivery is finished", async () => {
   const { key, one, other } = await world();
   const [retried] = await data("GET", "logs?status=pending", key);
   await api.db.sql`update deliveries set status = 'failed', reason = 'exhausted' where id = ${retried.id}`;
@@ -150,7 +150,7 @@ test("the stats count what is in the logs, and know no rate while nothing is fin
   });
 });
 
-test("a retry sends a delivery again under its id, and none of an instance without a webhook", async () => {
+test("a retry sends a delivery again under its id, unless the instance has no webhook", async () => {
   const { receiver, key, one } = await world();
   const [last] = await data("GET", `logs?instanceId=${one}`, key);
   const answer = await ask("POST", `retry/${last.id}`, key);
@@ -181,7 +181,7 @@ test("a retry sends a delivery again under its id, and none of an instance witho
   expect((await ask("POST", `retry/${last.id}`, key)).status).toBe(404);
 });
 
-test("clearing removes what is finished, of the caller alone, and nothing that is still to be sent", async () => {
+test("clearing removes only finished deliveries of the caller", async () => {
   const [mine, theirs] = [await world(), await world()];
   expect(await data("DELETE", `logs?instanceId=${mine.other}`, mine.key)).toEqual({ deleted: 0, more: false });
   expect(await data("DELETE", "logs", mine.key)).toEqual({ deleted: 2, more: false });
@@ -199,7 +199,7 @@ test("clearing removes what is finished, of the caller alone, and nothing that i
   expect(await data("DELETE", `logs?instanceId=${theirs.one}`, admin)).toEqual({ deleted: 2, more: false });
 });
 
-test("what a call may remove at once is bounded, and the answer says that there may be more", async () => {
+test("one call removes a bounded number of deliveries and reports that more can remain", async () => {
   const key = await newKey();
   const id = await newInstance(key, "http://127.0.0.1:9/");
   await api.db.sql`
@@ -211,7 +211,7 @@ test("what a call may remove at once is bounded, and the answer says that there 
   expect(await clear()).toEqual({ deleted: 2, more: false });
 });
 
-test("nobody, a stranger, an unknown instance, a key that may only read and what does not fit are refused", async () => {
+test("missing credentials, other users, unknown instances, read-only keys and invalid input are rejected", async () => {
   const { key, one } = await world();
   const stranger = await newKey();
   const lists = [

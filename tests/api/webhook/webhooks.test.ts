@@ -47,7 +47,7 @@ async function happens<Type extends EventType>(instanceId: string, type: Type, d
 const says = (instanceId: string, body: string) => happens(instanceId, "message.received", text(body));
 const texts = (received: { body: string }[]) => received.map(({ body }) => JSON.parse(body).data.body);
 
-test("the log of deliveries is listed from the newest on, by its filters, and shows each with body and attempts", async () => {
+test("the delivery log is listed newest first with filters, and shows body and attempts", async () => {
   const receiver = await receiverOfTest((one, response) =>
     response.writeHead(one.body.includes('"body":"bad"') ? 500 : 200).end("ok"),
   );
@@ -79,7 +79,7 @@ test("the log of deliveries is listed from the newest on, by its filters, and sh
   ]);
 });
 
-test("the log does not show a QR code", async () => {
+test("the delivery log does not show a QR code", async () => {
   const receiver = await receiverOfTest();
   const id = await instanceWith({ webhookUrl: receiver.url });
   const sealedQr = api.vault.seal(Buffer.from("2@the-code"), sealedPlace.qr(id)).toString("base64");
@@ -89,7 +89,7 @@ test("the log does not show a QR code", async () => {
   expect(await get(id, `deliveries/${deliveries[0].id}`)).toMatchObject({ event: "qr_received", body: null });
 });
 
-test("a replay goes out again under the same id, where the webhook goes now, and its tries are logged on", async () => {
+test("a replay uses the same id and the current URL, and adds its attempts to the log", async () => {
   const [old, current] = [await receiverOfTest(410), await receiverOfTest()];
   const id = await instanceWith({ webhookUrl: old.url });
   await says(id, "lost");
@@ -111,7 +111,7 @@ test("a replay goes out again under the same id, where the webhook goes now, and
   expect(used).toEqual({ n: 2 });
 });
 
-test("a time range is replayed in order, the failed ones unless all are asked for, of the events that are named", async () => {
+test("a time range is replayed in order, by default the failed deliveries, filtered by event", async () => {
   const receiver = await receiverOfTest();
   const id = await instanceWith({ webhookUrl: receiver.url });
   const from = api.deps.clock.now().toISOString();
@@ -137,7 +137,7 @@ test("a time range is replayed in order, the failed ones unless all are asked fo
   expect(await replay({ from: to, to: later, status: "all" })).toEqual([{ replayed: 0, next: null }, []]);
 });
 
-test("of a range of more than 10,000 the oldest are replayed, and the answer tells where to go on", async () => {
+test("a range of more than 10,000 deliveries is replayed from the oldest, with a cursor to continue", async () => {
   const id = await instanceWith({ webhookUrl: "http://127.0.0.1:9/" });
   const start = Date.parse("2026-01-01T00:00:00.000Z");
   await api.db.sql`
@@ -153,7 +153,7 @@ test("of a range of more than 10,000 the oldest are replayed, and the answer tel
   await api.db.sql`delete from webhook_endpoints where instance_id = ${id}`;
 });
 
-test("a test is posted at once, signed, and its answer is told, also that of a dead endpoint", async () => {
+test("a test delivery is signed and sent at once, and its result is returned, also for a dead endpoint", async () => {
   const receiver = await receiverOfTest((_, response) => response.writeHead(201).end("thanks"));
   const id = await instanceWith({ webhookUrl: receiver.url, webhookSecret: "plain" });
   const answer = await post(id, "test");
@@ -181,7 +181,7 @@ test("a test is posted at once, signed, and its answer is told, also that of a d
   expect((await get(id, "deliveries")).deliveries).toEqual([]);
 });
 
-test("the status says how the endpoint fares, and switching the webhook on again forgets it", async () => {
+test("the status shows the endpoint's state, which enabling the webhook again resets", async () => {
   const receiver = await receiverOfTest(500);
   const id = await instanceWith({ webhookUrl: receiver.url });
   const status = () => get(id, "status");
@@ -210,7 +210,7 @@ test("the status says how the endpoint fares, and switching the webhook on again
   expect(await status()).toMatchObject({ enabled: false, state: "disabled" });
 });
 
-test("without a webhook that is switched on nothing is replayed or tested, and the reason is told", async () => {
+test("without an enabled webhook, replay and test are rejected with the reason", async () => {
   const receiver = await receiverOfTest();
   const id = await instanceWith({ webhookUrl: receiver.url });
   await says(id, "1");
@@ -226,7 +226,7 @@ test("without a webhook that is switched on nothing is replayed or tested, and t
   expect(await post(id, "test")).toMatchObject({ status: 409, body: { code: "webhook_disabled" } });
 });
 
-test("what does not fit, what is not there, nobody and somebody else are refused", async () => {
+test("invalid input, unknown ids, missing credentials and other users are rejected", async () => {
   const receiver = await receiverOfTest();
   const [id, other] = [await instanceWith({ webhookUrl: receiver.url }), await instanceWith({})];
   await says(id, "1");

@@ -15,13 +15,13 @@ function setup() {
   return { calls, batcher };
 }
 
-test("one message alone leaves at once", () => {
+test("a single message is sent at once", () => {
   const { calls, batcher } = setup();
   void batcher.send(message(1));
   expect(calls.map((call) => call.ids)).toEqual([["1"]]);
 });
 
-test("what comes while a call is under way travels together in the next, ten at most, in order", async () => {
+test("messages that arrive during a call are sent together in the next one, in order, at most ten", async () => {
   const { calls, batcher } = setup();
   const all = Array.from({ length: 14 }, (_, index) => batcher.send(message(index)));
   expect(calls.map((call) => call.ids)).toEqual([["0"]]);
@@ -32,7 +32,7 @@ test("what comes while a call is under way travels together in the next, ten at 
   expect(calls).toHaveLength(2);
 });
 
-test("a batch stays below what SQS takes in one call", async () => {
+test("a batch stays below the size limit of SQS", async () => {
   const { calls, batcher } = setup();
   const all = [0, 1, 2].map((index) => batcher.send(message(index, 600_000)));
   calls[0]?.answer([]);
@@ -41,7 +41,7 @@ test("a batch stays below what SQS takes in one call", async () => {
   expect(calls[1]?.ids).toEqual(["1"]);
 });
 
-test("a refused message fails alone, a failed call fails all of its messages", async () => {
+test("a rejected message fails alone, and a failed call fails all of its messages", async () => {
   const { calls, batcher } = setup();
   const [first, second, third] = [0, 1, 2].map((index) => batcher.send(message(index)));
   calls[0]?.answer([0]);

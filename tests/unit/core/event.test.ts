@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { eventCatalog } from "../../../core/event/catalog/index.ts";
 
-test("a message event of the time before quotations and mentions can still be read", () => {
+test("a message event stored before quotes and mentions existed is still readable", () => {
   const content = { messageId: "A", chatId: "1@s.whatsapp.net", type: "text", protoType: "conversation", body: "x" };
   const sent = { ...content, timestamp: 1, media: null, source: "api" };
   expect(eventCatalog["message.sent"].data.parse(sent)).toEqual({ ...sent, quoted: null, mentions: [] });

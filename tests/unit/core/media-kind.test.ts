@@ -24,7 +24,7 @@ async function saved(bytes: Buffer): Promise<string> {
 }
 const kindOf = async (bytes: Buffer, claimed = "") => await recognize(await saved(bytes), claimed);
 
-test.each([0.5, 3, 61.25])("the length of an Ogg/Opus file of %d s is read from its last page", async (seconds) => {
+test.each([0.5, 3, 61.25])("the duration of an Ogg/Opus file of %d s is read from its last page", async (seconds) => {
   const bytes = oggOpus(seconds);
   expect((await readOggOpus(await saved(bytes)))?.seconds).toBeCloseTo(seconds, 3);
   expect(await kindOf(bytes)).toMatchObject({ kind: "audio", mimetype: "audio/ogg; codecs=opus" });
@@ -33,7 +33,7 @@ test.each([0.5, 3, 61.25])("the length of an Ogg/Opus file of %d s is read from 
   expect((await readOggOpus(await saved(more)))?.seconds).toBeCloseTo(seconds, 3);
 });
 
-test("Ogg that is not Opus, or is cut off, is no voice", async () => {
+test("an Ogg file that is not Opus or is truncated is not a voice note", async () => {
   expect(await readOggOpus(await saved(Buffer.from("OggS")))).toBeUndefined();
   expect(await readOggOpus(await saved(oggOpus(1).subarray(0, 40)))).toBeUndefined();
   const vorbis = oggOpus(1);
@@ -44,14 +44,14 @@ test("Ogg that is not Opus, or is cut off, is no voice", async () => {
 test.each([
   ["its index is last", { last: true }],
   ["its index is first", { last: false }],
-])("an MP4 tells its length and size, whether %s", async (_name, options) => {
+])("an MP4 has its duration and dimensions, whether %s", async (_name, options) => {
   const bytes = mp4({ video: "avc1", audio: "mp4a" }, { seconds: 12, ...options });
   const found = { seconds: 12, width: 640, height: 360 };
   expect(await readMp4(await saved(bytes))).toEqual({ brand: "isom", video: ["avc1"], audio: ["mp4a"], ...found });
   expect(await kindOf(bytes)).toMatchObject({ kind: "video", mimetype: "video/mp4", ...found });
 });
 
-test("a film that was taken upright is as high as it is shown", async () => {
+test("a portrait video has the height at which it is displayed", async () => {
   const bytes = mp4({ video: "avc1" }, { turned: true });
   expect(await kindOf(bytes)).toMatchObject({ kind: "video", width: 360, height: 640 });
 });
@@ -63,11 +63,11 @@ test.each([
   ["H.264 in QuickTime", { video: "avc1", audio: "mp4a" }, "qt  ", "document", "video"],
   ["AAC alone", { audio: "mp4a" }, "M4A ", "audio", "audio"],
   ["ALAC alone", { audio: "alac" }, "M4A ", "document", "audio"],
-] as const)("%s is shown as what WhatsApp plays", async (_name, tracks, brand, kind, convertible) => {
+] as const)("%s is detected as playable by WhatsApp", async (_name, tracks, brand, kind, convertible) => {
   expect(await kindOf(mp4(tracks, { brand }))).toMatchObject({ kind, convertible });
 });
 
-test("boxes that lie about their size are read no further, and end", async () => {
+test("boxes with a false size end the parsing", async () => {
   const whole = mp4({ video: "avc1" });
   for (let at = 0; at < whole.length - 5100; at += 3) {
     const broken = Buffer.from(whole);
@@ -77,13 +77,13 @@ test("boxes that lie about their size are read no further, and end", async () =>
   expect(await readMp4(await saved(whole.subarray(0, 5100)))).toBeUndefined();
 });
 
-test("what a server claims counts only for text", async () => {
+test("the declared content type counts only for text", async () => {
   expect(await kindOf(Buffer.from("a,b"), "text/csv; charset=utf-8")).toMatchObject({ mimetype: "text/csv" });
   expect(await kindOf(Buffer.from("a,b"), "video/mp4")).toMatchObject({ mimetype: "application/octet-stream" });
   expect(await kindOf(png(8), "video/mp4")).toMatchObject({ kind: "image", mimetype: "image/png" });
 });
 
-test("what cannot be what is asked for is refused, what can be made is made", () => {
+test("an impossible kind is rejected, and a convertible file is converted", () => {
   const base = { demuxer: "x", h264: false };
   const opus: Recognized = { ...base, mimetype: "audio/ogg; codecs=opus", kind: "audio", convertible: "audio" };
   const mp3: Recognized = { ...base, mimetype: "audio/mpeg", kind: "audio", convertible: "audio" };
@@ -111,7 +111,7 @@ test.each([
 });
 
 test.each(["", "..", "a/", "a\nb", "a\u0000.png", "exe\u202egpj.png", "x".repeat(256)])(
-  "a file name that shows what it is not is refused: %j",
+  "a misleading file name is rejected: %j",
   (given) => {
     expect(fileName.safeParse(given).success).toBe(false);
   },

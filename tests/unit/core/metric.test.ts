@@ -18,7 +18,7 @@ const fleet = Object.fromEntries(gaugesOf("fleet").map((name, index) => [name, i
 const at = new Date("2026-01-02T03:04:05.678Z");
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 
-test("Prometheus' text has every counter from the beginning, and the gauges that there are", () => {
+test("the Prometheus text has every counter from the start and all existing gauges", () => {
   expect(readPrometheus(prometheusText({})).size).toBe(
     names.filter((name) => metricCatalog[name].kind === "counter").length,
   );
@@ -33,7 +33,7 @@ test("Prometheus' text has every counter from the beginning, and the gauges that
   expect(read.has("switchboard_host_instances")).toBe(false);
 });
 
-test("a line in CloudWatch's format has what changed since the last one, with its unit, and only that", () => {
+test("a CloudWatch line has only the metrics that changed since the last line, with their units", () => {
   // What this process has counted before, in other tests.
   takeEmf("stage", at);
   expect(takeEmf("stage", at)).toBeNull();
@@ -63,7 +63,7 @@ test("a line in CloudWatch's format has what changed since the last one, with it
   expect(takeEmf("stage", at)).toBeNull();
 });
 
-test("a function writes its metrics as one raw line at the end of each call, also of one that fails", async () => {
+test("a function writes its metrics as one raw line at the end of each call, also when it fails", async () => {
   const script = `
     import { emitting } from "./core/metric/emit.ts";
     import { count } from "./core/metric/index.ts";
@@ -93,7 +93,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-test("the status server says what it has counted, and how it is, and nothing else", async () => {
+test("the status server serves metrics and health and nothing else", async () => {
   const metrics = await fetch(`${server.url}/metrics?name=x`);
   expect([metrics.status, metrics.headers.get("content-type")]).toEqual([
     200,
@@ -104,7 +104,7 @@ test("the status server says what it has counted, and how it is, and nothing els
   expect((await fetch(`${server.url}/health`, { method: "HEAD" })).status).toBe(200);
 });
 
-test("the container's health check ends with 0 exactly while the host is well", async () => {
+test("the container's health check exits with 0 exactly while the host is healthy", async () => {
   const check = (env: Record<string, string>) =>
     promisify(execFile)(process.execPath, ["session-host/health.ts"], { cwd: root, env }).then(
       () => 0,
@@ -121,11 +121,11 @@ test.each([
   ["0.0.0.0", "http://127.0.0.1:9464"],
   ["::", "http://[::1]:9464"],
   ["10.0.0.7", "http://10.0.0.7:9464"],
-])("a host that listens on %s is asked at %s", (host, url) => {
+])("the health check of a host that listens on %s asks %s", (host, url) => {
   expect(statusUrl({ host, port: 9464 })).toBe(url);
 });
 
-test("the page of metrics has each with its names, and no other", () => {
+test("the metrics page lists every metric with its names and no other", () => {
   const page = readFileSync(`${root}docs/operations/observability.md`, "utf8");
   const rows = page.split("\n").filter((line) => line.startsWith("| `switchboard_"));
   expect(rows).toEqual(

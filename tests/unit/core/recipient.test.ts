@@ -28,11 +28,11 @@ test.each([
   "1@evil.example",
   "@g.us",
   "12345678\n@s.whatsapp.net",
-])("%j is nobody", (written) => {
+])("%j is not a recipient", (written) => {
   expect(toJid(written)).toBeUndefined();
 });
 
-test("a channel is a destination and no recipient", () => {
+test("a channel is a destination but not a recipient", () => {
   const jid = "120363400000000001@newsletter";
   expect(toChannelJid("120363400000000001")).toBe(jid);
   expect(destination.parse(` ${jid} `)).toBe(jid);

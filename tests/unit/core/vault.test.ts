@@ -6,13 +6,13 @@ import { localWrapper } from "../../../core/crypto/wrapper.ts";
 const key = randomBytes(32);
 const vault = createVault(new Map([[1, key]]), 1);
 
-test("what was sealed opens at its place and at no other", () => {
+test("a ciphertext decrypts only at its place", () => {
   const sealed = vault.seal(Buffer.from("secret"), "row 1");
   expect(vault.open(sealed, "row 1").toString()).toBe("secret");
   expect(() => vault.open(sealed, "row 2")).toThrow();
 });
 
-test("every altered byte is noticed", () => {
+test("every altered byte is detected", () => {
   const sealed = vault.seal(Buffer.from("secret"), "row");
   for (let index = 0; index < sealed.length; index++) {
     const altered = Buffer.from(sealed);
@@ -22,11 +22,11 @@ test("every altered byte is noticed", () => {
   expect(() => vault.open(sealed.subarray(0, 20), "row")).toThrow();
 });
 
-test("the same text is sealed differently each time", () => {
+test("the same text is encrypted differently each time", () => {
   expect(vault.seal(Buffer.from("x"), "row").equals(vault.seal(Buffer.from("x"), "row"))).toBe(false);
 });
 
-test("after a rotation the new key seals and the old one still opens", () => {
+test("after a rotation the new key encrypts and the old key still decrypts", () => {
   const before = vault.seal(Buffer.from("old"), "row");
   const rotated = createVault(
     new Map([
@@ -41,12 +41,12 @@ test("after a rotation the new key seals and the old one still opens", () => {
   expect(() => vault.open(after, "row")).toThrow("data key 2 is not known");
 });
 
-test("a vault that was not opened gives nothing away, and takes nothing in the clear", () => {
+test("a closed vault neither decrypts nor accepts plaintext", () => {
   expect(() => closedVault.seal(Buffer.from("x"), "row")).toThrow("not opened");
   expect(() => closedVault.open(vault.seal(Buffer.from("x"), "row"), "row")).toThrow("not opened");
 });
 
-test("a data key opens only under the master key that wrapped it", async () => {
+test("a data key unwraps only with the master key that wrapped it", async () => {
   const wrapped = await localWrapper(key).wrap(randomBytes(32));
   await expect(localWrapper(key).unwrap(wrapped)).resolves.toHaveLength(32);
   await expect(localWrapper(randomBytes(32)).unwrap(wrapped)).rejects.toThrow();

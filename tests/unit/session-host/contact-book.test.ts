@@ -46,7 +46,7 @@ const orders = <Item>(items: Item[]): Item[][] =>
     ? [items]
     : items.flatMap((item, index) => orders(items.toSpliced(index, 1)).map((rest) => [item, ...rest]));
 
-describe("number and LID are one person", () => {
+describe("a number and its LID are one person", () => {
   const linked = facts.map((fact) => (fact.link ? { jid: pn, lid } : fact));
   test.each(
     orders(linked).map((order) => [order.map((fact) => Object.values(fact).join(" ")).join(", "), order] as const),
@@ -54,12 +54,12 @@ describe("number and LID are one person", () => {
     expect(outcome(order)).toEqual([whole]);
   });
 
-  test("a link alone makes no contact, and joins two that are there", () => {
+  test("a number-LID pair alone creates no contact but merges two existing ones", () => {
     expect(outcome([{ jid: pn, lid, link: true }])).toEqual([]);
     expect(outcome(facts)).toEqual([whole]);
   });
 
-  test("who takes a new number stays the same contact, under that number", () => {
+  test("a person with a new number stays the same contact under that number", () => {
     const next = "4915550000002@s.whatsapp.net";
     expect(outcome([{ jid: next, lid, pushName: "Push 2" }], [whole])).toEqual([
       { ...whole, jid: next, pushName: "Push 2" },
@@ -67,20 +67,20 @@ describe("number and LID are one person", () => {
   });
 });
 
-test("a name from one source takes nothing from the others, and null takes only the address book's", () => {
+test("a name from one source keeps the names from others, and null removes only the address book's", () => {
   expect(outcome([{ jid: pn, pushName: "New" }], [whole])).toEqual([{ ...whole, pushName: "New" }]);
   expect(outcome([{ jid: lid, name: null }], [whole])).toEqual([{ ...whole, name: null }]);
   expect(outcome([{ jid: pn, chatName: "Old chat" }], [whole])).toEqual([whole]);
   expect(outcome([{ jid: pn, chatName: "Old chat" }])).toEqual([row({ jid: pn, name: "Old chat" })]);
 });
 
-test("what is known already changes nothing", () => {
+test("known facts change nothing", () => {
   const book = new ContactBook([whole]);
   for (const fact of facts) book.apply(fact);
   expect(book.changes()).toEqual({ removed: [], written: [] });
 });
 
-test("groups that are left go, alone or when all that there are are told", () => {
+test("left groups are removed, one at a time or after a full list", () => {
   const groups = ["1@g.us", "2@g.us", "3@g.us"].map((jid) => row({ jid, isGroup: true, name: jid }));
   expect(outcome([{ jid: "2@g.us", gone: true }], groups).map((one) => one.jid)).toEqual(["1@g.us", "3@g.us"]);
   const book = new ContactBook([...groups, whole]);

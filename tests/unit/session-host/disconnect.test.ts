@@ -4,30 +4,30 @@ import { backoff, judge } from "../../../session-host/session/disconnect.ts";
 
 const closed = (statusCode: number) => new Boom("Stream Errored", { statusCode });
 
-test("515 reconnects at once", () => {
+test("reconnects at once after 515", () => {
   expect(judge(closed(515))).toEqual({ reason: "restart_required", reconnect: "now", loggedOut: false });
 });
 
-test("440 yields", () => {
+test("yields after 440", () => {
   expect(judge(closed(440))).toEqual({ reason: "replaced", reconnect: "never", loggedOut: false });
 });
 
-test("401 of WhatsApp ends the link", () => {
+test("treats a 401 from WhatsApp as a logout", () => {
   expect(judge(closed(401))).toEqual({ reason: "logout", reconnect: "never", loggedOut: true });
 });
 
-test("401 of something between us and WhatsApp is no logout", () => {
+test("does not treat a 401 from a proxy as a logout", () => {
   const refused = new Boom("WebSocket Error (Unexpected server response: 401)", { statusCode: 401 });
   expect(judge(refused)).toEqual({ reason: "connection_lost", reconnect: "later", loggedOut: false });
 });
 
-test("what is not known is tried again later", () => {
+test("retries an unknown reason later", () => {
   expect(judge(undefined).reconnect).toBe("later");
   expect(judge(new Error("read ECONNRESET")).reconnect).toBe("later");
   expect(judge(closed(599)).reconnect).toBe("later");
 });
 
-test("pauses grow to a minute, and half of each is chance", () => {
+test("pauses grow to a minute, and half of each is random", () => {
   expect([0, 1, 2, 3].map((attempt) => backoff(attempt, () => 1))).toEqual([1000, 2000, 4000, 8000]);
   expect([0, 1, 2, 3].map((attempt) => backoff(attempt, () => 0))).toEqual([500, 1000, 2000, 4000]);
   expect(backoff(50, () => 1)).toBe(60_000);

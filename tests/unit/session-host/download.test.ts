@@ -30,15 +30,18 @@ async function fetched(ciphertext: Buffer, mediaKey: Buffer, piece: number): Pro
   }
 }
 
-test.each([1, 3, 9, 10, 11, 16, 26, 27, 100_000])("a file that comes in pieces of %d bytes is whole", async (piece) => {
-  for (const size of [0, 1, 15, 16, 17, 300]) {
-    const file = randomBytes(size);
-    const { ciphertext, mediaKey } = sealMedia(file, "document");
-    expect(await fetched(ciphertext, mediaKey, piece)).toEqual(file);
-  }
-});
+test.each([1, 3, 9, 10, 11, 16, 26, 27, 100_000])(
+  "a file that arrives in chunks of %d bytes is complete",
+  async (piece) => {
+    for (const size of [0, 1, 15, 16, 17, 300]) {
+      const file = randomBytes(size);
+      const { ciphertext, mediaKey } = sealMedia(file, "document");
+      expect(await fetched(ciphertext, mediaKey, piece)).toEqual(file);
+    }
+  },
+);
 
-test("a file of which one bit is wrong, or the end is missing, is damaged", async () => {
+test("a file with a wrong bit or a missing end is rejected as damaged", async () => {
   const { ciphertext, mediaKey } = sealMedia(randomBytes(100), "document");
   for (const at of [0, 60, ciphertext.length - 11, ciphertext.length - 1]) {
     const wrong = Buffer.from(ciphertext);

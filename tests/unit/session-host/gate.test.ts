@@ -12,13 +12,13 @@ function setup(leaseHeld = () => true) {
 
 const settled = () => new Promise(setImmediate);
 
-test("a frame leaves at once when nothing waits to become durable", () => {
+test("a frame is sent at once when no change is pending", () => {
   const { socket, sent } = setup();
   socket.send("ping");
   expect(sent).toEqual(["ping"]);
 });
 
-test("a frame waits for every change that was recorded before it, and for none after it", async () => {
+test("a frame waits for every earlier change and for no later one", async () => {
   const { gate, socket, sent } = setup();
   const first = Promise.withResolvers<void>();
   const second = Promise.withResolvers<void>();
@@ -35,7 +35,7 @@ test("a frame waits for every change that was recorded before it, and for none a
   expect(sent).toEqual(["receipt 1", "receipt 2"]);
 });
 
-test("a frame waits for all changes before it, whichever of them becomes durable first", async () => {
+test("a frame waits for all earlier changes in any order of durability", async () => {
   const { gate, socket, sent } = setup();
   const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   gate.record(first.promise);
@@ -49,7 +49,7 @@ test("a frame waits for all changes before it, whichever of them becomes durable
   expect(sent).toEqual(["receipt"]);
 });
 
-test("frames keep their order even when one that waits for nothing comes after one that waits", async () => {
+test("frames keep their order when a frame without pending changes follows a waiting one", async () => {
   const { gate, socket, sent } = setup();
   const change = Promise.withResolvers<void>();
   gate.record(change.promise);
@@ -60,7 +60,7 @@ test("frames keep their order even when one that waits for nothing comes after o
   expect(sent).toEqual(["a", "b"]);
 });
 
-test("whoever sends need not wait for the database", () => {
+test("a sender doesn't wait for the database", () => {
   const { gate, socket } = setup();
   gate.record(new Promise(() => undefined));
   let called = false;
@@ -70,7 +70,7 @@ test("whoever sends need not wait for the database", () => {
   expect(called).toBe(true);
 });
 
-test("a change that cannot be kept lets nothing out any more and cuts the connection", async () => {
+test("a failed change blocks all later frames and cuts the connection", async () => {
   const { gate, socket, sent, terminated } = setup();
   const change = Promise.withResolvers<void>();
   gate.record(change.promise);
@@ -83,7 +83,7 @@ test("a change that cannot be kept lets nothing out any more and cuts the connec
   expect(gate.failed).toBe(true);
 });
 
-test("without the lease nothing leaves, not even a frame that waits for nothing", () => {
+test("without the lease no frame is sent", () => {
   let held = true;
   const { socket, sent, terminated } = setup(() => held);
   socket.send("before");

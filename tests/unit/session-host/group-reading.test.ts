@@ -7,7 +7,7 @@ import type { Change } from "../../../session-host/ledger/change.ts";
 
 const crew = "120363000000000001@g.us";
 
-test("a group that is told of while all groups are being read is not taken for one that was left", async () => {
+test("a group that is announced during a full read is not treated as left", async () => {
   const recorded: Change[] = [];
   const contacts = new ContactSource({
     instanceId: "0198c5a0-0000-7000-8000-000000000001",

@@ -4,7 +4,7 @@ import { Poller } from "../../../session-host/concurrency/poller.ts";
 
 const hour = 3_600_000;
 
-test("it works again at once for what is new, also for what came while it worked, and once more when it is stopped", async () => {
+test("runs again at once for new work, also for work that arrives during a run, and once more when stopped", async () => {
   let done = 0;
   let during: (() => void) | undefined;
   const poller = new Poller(
@@ -27,7 +27,7 @@ test("it works again at once for what is new, also for what came while it worked
   expect(done).toBe(4);
 });
 
-test("work that fails is told of and waits, whatever is new while it fails", async () => {
+test("reports failed work and waits before the next run, whatever arrives meanwhile", async () => {
   const failures: unknown[] = [];
   const poller = new Poller(
     async () => {
@@ -43,7 +43,7 @@ test("work that fails is told of and waits, whatever is new while it fails", asy
   expect(failures).toHaveLength(2);
 });
 
-test("it ends when its lease is lost", async () => {
+test("ends when its lease is lost", async () => {
   let held = true;
   let done = 0;
   const poller = new Poller(

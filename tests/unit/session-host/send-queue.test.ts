@@ -21,7 +21,7 @@ const command = (id: string, deadline: number): OrderedCommand => ({
   correlationId: "test",
 });
 
-test("what waits for a connection that does not come is given up when its time is over, and the rest goes on waiting", () => {
+test("a send that waits for a connection fails at its deadline, and the others keep waiting", () => {
   const recorded: Change[] = [];
   const queue = new SendQueue({
     log: createLogger("test", "silent"),
@@ -44,7 +44,7 @@ test("what waits for a connection that does not come is given up when its time i
   expect(queue.size).toBe(1);
 });
 
-test("a poll says on its envelope that it is one, and a text says nothing", async () => {
+test("a poll declares its type in the stanza, and a text does not", async () => {
   const sent: { id: string; nodes: unknown }[] = [];
   const relayMessage = async (
     _jid: string,

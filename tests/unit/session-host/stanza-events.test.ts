@@ -26,7 +26,7 @@ const ofCall = async (child: BinaryNode, attrs: Record<string, string> = {}) =>
   told(await journalCall("i", node("call", { from: bob.lid, id: "1", t: "1700000000", ...attrs }, [child]), known));
 const participant = (jid: string) => node("participant", { jid });
 
-test("of people who go at once we are told apart, also when WhatsApp names everybody in one way only", async () => {
+test("our own leaving is told apart from others who leave at once, in every addressing mode", async () => {
   const people = [me.lid, bob.lid, "900003@lid"].map(participant);
   expect(await ofGroup(node("remove", {}, people))).toMatchObject([
     { type: "group.leave", reason: "removed", by: bob },
@@ -43,7 +43,7 @@ test("of people who go at once we are told apart, also when WhatsApp names every
   ]);
 });
 
-test("a group that is deleted is left, and what WhatsApp tells besides is no event", async () => {
+test("a deleted group counts as left, and other notifications are not events", async () => {
   expect(await ofGroup(node("delete"))).toMatchObject([{ type: "group.leave", reason: "deleted" }]);
   for (const tag of ["created_membership_requests", "link", "growth_locked", "modify"])
     expect(await ofGroup(node(tag, {}, [participant(bob.id)]))).toEqual([]);
@@ -52,14 +52,14 @@ test("a group that is deleted is left, and what WhatsApp tells besides is no eve
   expect(await ofGroup(node("set", { id: "7", author: me.id }), { type: "picture", participant: "" })).toHaveLength(1);
 });
 
-test("the same stanza has events with the same ids, another has others, and another instance has its own", () => {
+test("event ids depend only on the stanza and the instance", () => {
   const idOf = (instance: string, attrs: Record<string, string> = {}) =>
     (journalGroup(instance, notification(node("locked"), attrs), known) as Change).events?.[0]?.id;
   expect(idOf("a")).toBe(idOf("a", { offline: "3" }));
   expect(new Set([idOf("a"), idOf("b"), idOf("a", { id: "2" }), idOf("a", { t: "1700000001" })]).size).toBe(4);
 });
 
-test("a call is told of by its caller's number where that is known, and ends once in whichever words", async () => {
+test("a call names its caller's number if known, and ends once for any termination stanza", async () => {
   const of = { "call-id": "C", "call-creator": bob.lid };
   expect(await ofCall(node("offer", of))).toMatchObject([
     { type: "call.received", from: bob.id, lid: bob.lid, creator: bob.lid },
@@ -86,7 +86,7 @@ test("a call is told of by its caller's number where that is known, and ends onc
   expect(new Set(changes.map((change) => change?.events?.[0]?.id)).size).toBe(1);
 });
 
-test("what others answer in a group's call, the steps of a call, and calls of our own are no events", async () => {
+test("answers of others in a group call, intermediate steps and own calls are not events", async () => {
   const of = { "call-id": "C", "call-creator": bob.lid };
   for (const tag of ["reject", "accept", "preaccept", "transport", "relaylatency"])
     expect(await ofCall(node(tag, of))).toEqual([]);

@@ -26,7 +26,7 @@ export const instanceCases: GatewayCases = {
   },
   "GET /api/instance": {
     testedBy: testIn("api/instance/instances.test.ts")(
-      "in the gateway dialect answers as that document shows, and both dialects see it",
+      "in the gateway dialect answers as that document shows, and both dialects list the instance",
     ),
   },
   "GET /api/instance/{instanceId}/status": {
@@ -67,9 +67,7 @@ export const instanceCases: GatewayCases = {
   "POST /api/webhook/test": {
     answers: { data: { success: true, status: 200 } },
     effect: ({ gate }) => gate.receiver.waitFor(({ body }) => body.data.test === true),
-    testedBy: log(
-      "the document's test reaches any URL in the shape of a webhook, and the answer of the endpoint is told",
-    ),
+    testedBy: log("a test delivery reaches any URL as a webhook and returns the endpoint's answer"),
     invalid: [
       { body: {} },
       { body: { url, event: "message_received" } },
@@ -77,11 +75,11 @@ export const instanceCases: GatewayCases = {
     ],
   },
   "GET /api/webhook/logs": {
-    testedBy: log("the logs are of all instances of the caller, from the newest on, by their filters"),
+    testedBy: log("the logs cover all instances of the caller, newest first, with filters"),
     invalid: [{ query: "limit=0" }, { query: "status=lost" }],
   },
   "GET /api/webhook/stats": {
-    testedBy: log("the stats count what is in the logs, and know no rate while nothing is finished"),
+    testedBy: log("the stats equal the logs and have no rate until a delivery is finished"),
     invalid: [{ query: "instanceId=" }],
   },
   "POST /api/webhook/retry/{webhookId}": {
@@ -90,10 +88,10 @@ export const instanceCases: GatewayCases = {
       const { body } = await gate.api("GET", `/api/webhook/logs?instanceId=${connected}&status=succeeded&limit=1`);
       return { params: { webhookId: body.data[0].id } };
     },
-    testedBy: log("a retry sends a delivery again under its id, and none of an instance without a webhook"),
+    testedBy: log("a retry sends a delivery again under its id, unless the instance has no webhook"),
   },
   "DELETE /api/webhook/logs": {
-    testedBy: log("clearing removes what is finished, of the caller alone, and nothing that is still to be sent"),
+    testedBy: log("clearing removes only finished deliveries of the caller"),
     invalid: [{ query: "instanceId=" }],
   },
   "GET /api/observability/ping": { with: () => ({ key: null }), answers: { message: "pong" } },
@@ -102,14 +100,14 @@ export const instanceCases: GatewayCases = {
     answers: { data: { status: "healthy", database: { status: "connected" } } },
   },
   "GET /api/observability/version": {
-    testedBy: observed("the version is that of the program, of Node and of the Baileys that is installed"),
+    testedBy: observed("the version endpoint reports the program, Node.js and the installed Baileys"),
   },
   "GET /api/observability/environment": {
-    testedBy: observed("the environment shows an admin how it is set up, and nothing that is secret"),
+    testedBy: observed("the environment endpoint shows an admin the configuration without secrets"),
   },
   "GET /api/observability/status": {
     answers: { data: { database: { status: "connected" } } },
-    testedBy: observed("the status tells of the hosts with what they hold, of the queues and of the instances"),
+    testedBy: observed("the status endpoint reports hosts with their shards, queues and instances"),
     invalid: [{ query: "limit=0" }],
   },
 };

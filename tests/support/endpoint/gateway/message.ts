@@ -132,7 +132,7 @@ export const messageCases: GatewayCases = {
   "GET /api/message/chat/{instanceId}/{chatId}": {
     with: () => ({ query: "limit=1" }),
     answers: { pagination: { limit: 1, hasMore: true } },
-    testedBy: testIn("api/message/history.test.ts")("is shown as documented, the newest first"),
+    testedBy: testIn("api/message/history.test.ts")("is listed as documented, the newest first"),
     invalid: [{ params: { chatId: "nobody" } }, { params: { chatId: to }, query: "limit=0" }],
     unconnected: 200,
   },

@@ -14,8 +14,7 @@ const keys = testIn("api/access/keys.test.ts");
 const hooks = testIn("api/webhook/webhooks.test.ts");
 const toMany =
   "a bulk reaches everybody once, in its order and no faster than its pace, and tells of each; a single text passes it";
-const logged =
-  "the log of deliveries is listed from the newest on, by its filters, and shows each with body and attempts";
+const logged = "the delivery log is listed newest first with filters, and shows body and attempts";
 const stats = testIn("api/instance/stats.test.ts");
 const instances = testIn("api/instance/instances.test.ts");
 const history = testIn("api/message/history.test.ts");
@@ -23,34 +22,36 @@ const history = testIn("api/message/history.test.ts");
 /** Where what each endpoint of the Multi-Instance API does is looked at, and what of the simulated WhatsApp does its part. */
 export const multiInstanceEffectTests: Record<string, { simulator?: Feature; testedBy: TestReference }> = {
   "POST /api/auth/login": {
-    testedBy: testIn("api/access/auth.test.ts")("answers with a token, the user and the user's key, and both work"),
+    testedBy: testIn("api/access/auth.test.ts")(
+      "returns a token, the user and the user's key, and both credentials work",
+    ),
   },
-  "GET /api/auth/me": { testedBy: users("changes what is kept of it, and nothing that is an admin's") },
-  "PUT /api/auth/me": { testedBy: users("changes what is kept of it, and nothing that is an admin's") },
+  "GET /api/auth/me": { testedBy: users("changes its own settings but no admin setting") },
+  "PUT /api/auth/me": { testedBy: users("changes its own settings but no admin setting") },
   "POST /api/auth/change-password": {
-    testedBy: users("changes its password: tokens of before end, one of the same second works"),
+    testedBy: users("changes its password: earlier tokens end, and a token from the same second works"),
   },
   "POST /api/auth/rotate-key": {
-    testedBy: keys("revokes the old one at once, and the new one has its limits and its place at login"),
+    testedBy: keys("revokes the old key at once; the new key has the same limits and appears at login"),
   },
-  "POST /api/users": { testedBy: users("makes a user, whose first key is shown once and who can log in") },
-  "GET /api/users": { testedBy: users("finds users by a part of name or address, in pages") },
-  "GET /api/users/{userId}": { testedBy: users("changes what is given of a user and nothing else") },
-  "PUT /api/users/{userId}": { testedBy: users("changes what is given of a user and nothing else") },
-  "DELETE /api/users/{userId}": { testedBy: users("removes a user without instances, with keys and tokens") },
-  "GET /api/keys": { testedBy: keys("are made, listed without the key itself, changed and revoked") },
-  "POST /api/keys": { testedBy: keys("are made, listed without the key itself, changed and revoked") },
-  "PUT /api/keys/{keyId}": { testedBy: keys("are made, listed without the key itself, changed and revoked") },
-  "DELETE /api/keys/{keyId}": { testedBy: keys("are made, listed without the key itself, changed and revoked") },
+  "POST /api/users": { testedBy: users("creates a user whose first key is shown once and who can log in") },
+  "GET /api/users": { testedBy: users("finds users by part of the name or address, in pages") },
+  "GET /api/users/{userId}": { testedBy: users("changes only the given fields of a user") },
+  "PUT /api/users/{userId}": { testedBy: users("changes only the given fields of a user") },
+  "DELETE /api/users/{userId}": { testedBy: users("removes a user without instances together with keys and tokens") },
+  "GET /api/keys": { testedBy: keys("can be created, listed without their secret, changed and revoked") },
+  "POST /api/keys": { testedBy: keys("can be created, listed without their secret, changed and revoked") },
+  "PUT /api/keys/{keyId}": { testedBy: keys("can be created, listed without their secret, changed and revoked") },
+  "DELETE /api/keys/{keyId}": { testedBy: keys("can be created, listed without their secret, changed and revoked") },
   "POST /api/instances": { simulator: "linking", testedBy: link(scanned) },
   "GET /api/instances": {
-    testedBy: instances("in the gateway dialect answers as that document shows, and both dialects see it"),
+    testedBy: instances("in the gateway dialect answers as that document shows, and both dialects list the instance"),
   },
   "GET /api/instances/{instanceId}": {
-    testedBy: instances("changes what is given, flat or nested, and leaves the rest"),
+    testedBy: instances("changes the given fields, flat or nested, and leaves the others"),
   },
   "PUT /api/instances/{instanceId}": {
-    testedBy: instances("changes what is given, flat or nested, and leaves the rest"),
+    testedBy: instances("changes the given fields, flat or nested, and leaves the others"),
   },
   "DELETE /api/instances/{instanceId}": {
     simulator: "unlinking",
@@ -82,10 +83,10 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
     testedBy: link("a code that the owner types into the phone links it"),
   },
   "GET /api/instances/{instanceId}/activity": {
-    testedBy: history("is paged from the newest to the oldest and filtered by action and time, with right totals"),
+    testedBy: history("is paged from the newest to the oldest and filtered by action and time with correct totals"),
   },
   "GET /api/instances/{instanceId}/chats/{chatId}/messages": {
-    testedBy: history("is shown as documented, the newest first"),
+    testedBy: history("is listed as documented, the newest first"),
   },
   "GET /api/whatsapp/{instanceId}/status": { simulator: "connection", testedBy: link(scanned) },
   "GET /api/whatsapp/{instanceId}/qr": { simulator: "linking", testedBy: link(scanned) },
@@ -171,32 +172,28 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
   "GET /api/instances/{instanceId}/webhooks/deliveries": { testedBy: hooks(logged) },
   "GET /api/instances/{instanceId}/webhooks/deliveries/{deliveryId}": { testedBy: hooks(logged) },
   "POST /api/instances/{instanceId}/webhooks/deliveries/{deliveryId}/replay": {
-    testedBy: hooks(
-      "a replay goes out again under the same id, where the webhook goes now, and its tries are logged on",
-    ),
+    testedBy: hooks("a replay uses the same id and the current URL, and adds its attempts to the log"),
   },
   "POST /api/instances/{instanceId}/webhooks/replay": {
-    testedBy: hooks(
-      "a time range is replayed in order, the failed ones unless all are asked for, of the events that are named",
-    ),
+    testedBy: hooks("a time range is replayed in order, by default the failed deliveries, filtered by event"),
   },
   "POST /api/instances/{instanceId}/webhooks/test": {
-    testedBy: hooks("a test is posted at once, signed, and its answer is told, also that of a dead endpoint"),
+    testedBy: hooks("a test delivery is signed and sent at once, and its result is returned, also for a dead endpoint"),
   },
   "GET /api/instances/{instanceId}/webhooks/status": {
-    testedBy: hooks("the status says how the endpoint fares, and switching the webhook on again forgets it"),
+    testedBy: hooks("the status shows the endpoint's state, which enabling the webhook again resets"),
   },
   "GET /api/stats/user": {
-    testedBy: stats("is each message once, its media and their size, in the owner's statistics"),
+    testedBy: stats("counts each message once, with its media and their size, for the owner"),
   },
   "GET /api/stats/instances/{instanceId}": {
-    testedBy: stats(
-      "count with valid credentials whatever they are answered, by user and by the instance that was found",
+    testedBy: stats("count with valid credentials, whatever the answer, for the user and for the instance"),
+  },
+  "GET /api/stats/system": { testedBy: stats("an admin sees totals of all users that equal a recount") },
+  "GET /api/instances/{instanceId}/events": {
+    testedBy: testIn("api/message/events.test.ts")(
+      "is listed from the oldest to the newest and paged by sequence number",
     ),
   },
-  "GET /api/stats/system": { testedBy: stats("an admin sees everybody together, as a recount gives it") },
-  "GET /api/instances/{instanceId}/events": {
-    testedBy: testIn("api/message/events.test.ts")("is shown from the oldest to the newest, and paged by what one has"),
-  },
-  "GET /api/commands/{commandId}": { testedBy: instances("%s %s answers 202 and where to look while %s is open") },
+  "GET /api/commands/{commandId}": { testedBy: instances("%s %s answers 202 with a location while %s is open") },
 };
