@@ -7,12 +7,12 @@ import { openApp } from "./runtime.ts";
 
 let serving: Promise<ReturnType<typeof handle>> | undefined;
 
-/** API Gateway's HTTP API, payload format 2.0. What cannot be opened now is tried again with the next request. */
+/** Handles events of an API Gateway HTTP API, payload format 2.0. If the API can't be opened, the next request tries again. */
 export const handler = emitting(async <Event extends LambdaEvent>(event: Event, context?: LambdaContext) => {
   serving ??= openApp()
     .catch((error: unknown) => {
       serving = undefined;
-      createLogger("api").error({ err: error }, "the API cannot be opened");
+      createLogger("api").error({ err: error }, "cannot open the API");
       return createRefusal(new AppError("unavailable"));
     })
     .then((app) => handle(app));

@@ -11,32 +11,32 @@ import { createApp } from "./app.ts";
 import type { ApiDeps } from "./engine/dependencies.ts";
 import type { ApiEnv } from "./engine/env.ts";
 
-/** The app on everything real, opened when it is needed. Throws `ConfigError`. */
+/** Creates the app with its real dependencies, which open on first use. Throws `ConfigError`. */
 export async function openApp(env: Record<string, string | undefined> = process.env): Promise<Hono<ApiEnv>> {
   const config = readConfig(env);
   const { DATABASE_POOL: pool } = parseEnv(poolSchema, env);
   const wrapper = await createKeyWrapper(config);
   const db = openDatabase(required(config, "DATABASE_URL"), {
     name: "switchboard-api",
-    // API Gateway waits no longer.
+    // The longest that API Gateway waits for an answer.
     statementTimeoutMs: 30_000,
     max: pool ?? 1,
-    // A Lambda may sit behind RDS Proxy, which shares sessions.
+    // Off without a pool size: a Lambda may be behind RDS Proxy, which shares sessions.
     prepare: pool !== undefined,
   });
   return createApp({
     config,
     db,
     vault: once(() => openVault(db, wrapper)),
-    ...late(config),
+    ...lazyDependencies(config),
     clock: systemClock,
     ids: systemIds,
     log: createLogger("api", config.LOG_LEVEL),
   });
 }
 
-/** What many requests do without, opened by the first that needs it: to load the SDK takes longer than to serve one that reads. */
-function late(config: Config): Pick<ApiDeps, "queues" | "storage" | "egress"> {
+/** Dependencies that many requests don't need. Loading the AWS SDK takes longer than answering a read, so the first user opens them. */
+function lazyDependencies(config: Config): Pick<ApiDeps, "queues" | "storage" | "egress"> {
   const allow = config.EGRESS_ALLOW;
   const egress = once(async () => (await import("../../core/egress/index.ts")).createEgress({ allow }));
   const queues = once(async () => (await import("../../core/queue/index.ts")).openQueues(config));

@@ -1,5 +1,5 @@
 import { AppError } from "../../core/error.ts";
-import { within } from "../concurrency/timeout.ts";
+import { within } from "../../core/timeout.ts";
 
 /** Below the 60 s after which Baileys treats a missing answer as an empty one, which for most changes means success. */
 const answerTimeoutMs = 30_000;

@@ -1,6 +1,6 @@
 import { type BinaryNode, getBinaryNodeChild, getBinaryNodeChildren, type WASocket } from "@whiskeysockets/baileys";
 import { AppError } from "../../core/error.ts";
-import { within } from "../concurrency/timeout.ts";
+import { within } from "../../core/timeout.ts";
 
 /** Below the 60 s after which Baileys treats a missing answer as success. */
 const answerTimeoutMs = 25_000;

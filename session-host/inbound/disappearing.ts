@@ -1,6 +1,6 @@
 import { type BinaryNode, type GroupMetadata, getBinaryNodeChild, type WASocket } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
-import { within } from "../concurrency/timeout.ts";
+import { within } from "../../core/timeout.ts";
 
 /** Looking up an unknown group delays the message that is about to be sent. */
 const lookupTimeoutMs = 5_000;

@@ -1,7 +1,7 @@
 import { type GroupMetadata, jidNormalizedUser } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
 import type { Logger } from "../../core/log.ts";
-import { within } from "../concurrency/timeout.ts";
+import { within } from "../../core/timeout.ts";
 
 /** A lookup delays the messages behind it. */
 const lookupTimeoutMs = 5_000;

@@ -1,6 +1,6 @@
 import { AppError } from "../../core/error.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
-import { within } from "../concurrency/timeout.ts";
+import { within } from "../../core/timeout.ts";
 
 /** Callers that wait until a session reaches a connection state. */
 export class StatusWaiters {

@@ -91,7 +91,7 @@ test("health reports the state of the database, the queues and the hosts", async
   expect(unserved).toMatchObject({
     status: 503,
     body: {
-      ...{ success: false, code: "unavailable", details: "hosts alive 0, shards served 0 of 2" },
+      ...{ success: false, code: "unavailable", details: "0 of 2 shards served, by 0 live hosts" },
       data: {
         ...{ status: "unhealthy", database: { status: "connected" }, queues: { status: "connected" } },
         ...{ hosts: { total: 0, alive: 0, draining: 0 }, shards: { total: 2, held: 0 } },
@@ -102,7 +102,7 @@ test("health reports the state of the database, the queues and the hosts", async
   for (const [shard, host] of ["one", "dead"].entries()) await acquireLease(api.db, host, shard, 60_000);
   await api.db.sql`update hosts set seen_at = now() - interval '10 s' where id = 'dead'`;
   // A lease that has not run out is nothing, when its holder is gone.
-  expect(await health()).toMatchObject({ status: 503, body: { details: "hosts alive 2, shards served 1 of 2" } });
+  expect(await health()).toMatchObject({ status: 503, body: { details: "1 of 2 shards served, by 2 live hosts" } });
   await api.db.sql`update shards set host = 'one'`;
   const healthy = await health();
   expect(healthy.status).toBe(200);

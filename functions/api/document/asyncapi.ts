@@ -12,7 +12,7 @@ type Json = Record<string, unknown>;
 const commands = Object.values(commandCatalog);
 const events = Object.values(eventCatalog);
 
-/** The message that asks for one command, with the input that it takes. */
+/** The ingress message for one command. */
 function asking(name: CommandName): z.ZodType {
   const input: z.ZodType = commandCatalog[name].input;
   return ingressMessage.extend({
@@ -25,22 +25,22 @@ type Reply = (typeof ingressReply.options)[number];
 
 const replyOf = (status: string): Reply => {
   const found = ingressReply.options.find((one) => one.shape.status.value === status);
-  if (!found) throw new Error(`there is no reply ${status}`);
+  if (!found) throw new Error(`no reply has the status ${status}`);
   return found;
 };
 
-/** The reply that tells how one command went, with its output; null where that is too large for a queue. */
+/** The reply with the output of one command. The output is null if it is too large for a queue message. */
 const done = (name: CommandName): z.ZodType =>
   replyOf("done").extend({ command: z.literal(name), output: (commandCatalog[name].output as z.ZodType).nullable() });
 
 /**
- * The JSON Schemas (draft 2020-12) of all that travels on the queues of others, by the path of their file: what a command takes
- * and gives, the data of an event, and the messages around them. `v1` in their ids is the `v` of the messages.
+ * Returns the JSON Schemas (draft 2020-12) of everything on integrators' queues, by file path: inputs and outputs of
+ * commands, data of events, and the messages around them. `v1` in the ids is the `v` of the messages.
  */
 export function queueSchemas(): Record<string, Json> {
   const named: [path: string, title: string, type: z.ZodType, io: "input" | "output"][] = [
     ["ingress-message", "A command on the ingress queue", ingressMessage, "input"],
-    ["ingress-reply", "What became of it, on the reply queue", ingressReply, "output"],
+    ["ingress-reply", "A reply on the reply queue", ingressReply, "output"],
     ["event", "An event on an event queue", z.discriminatedUnion("type", eventUnion()), "output"],
     ...commands.flatMap(({ name, summary, input, output }): typeof named => [
       [`commands/${name}.input`, summary, input, "input"],
@@ -69,7 +69,7 @@ export function queueSchemas(): Record<string, Json> {
 type EventOption = ReturnType<typeof publicEvent>;
 const eventUnion = () => events.map(({ type }) => publicEvent(type)) as unknown as [EventOption, ...EventOption[]];
 
-/** The AsyncAPI 3.0 document of the queues that others write to and read, derived from what is declared. */
+/** Returns the AsyncAPI 3.0 document of the queues that integrators write to and read from. */
 export function asyncApi(): Json {
   return {
     asyncapi: "3.0.0",
@@ -77,7 +77,7 @@ export function asyncApi(): Json {
       title: "Switchboard over SQS",
       version,
       description:
-        "Commands in, replies and events out: messages of SQS FIFO queues, each a JSON text. New fields and new types of events may come; leave out what you do not know. A repeat of a message has the same id.",
+        "Commands in, replies and events out, over SQS FIFO queues. Each message is a JSON document. New fields and new event types can be added at any time: ignore the ones that you do not know. A repeated message has the same id.",
       license: { name: "MIT" },
     },
     defaultContentType: "application/json",
@@ -85,7 +85,7 @@ export function asyncApi(): Json {
       aws: {
         host: "sqs.{region}.amazonaws.com",
         protocol: "sqs",
-        variables: { region: { default: "us-east-1", description: "Of the deployment" } },
+        variables: { region: { default: "us-east-1", description: "AWS Region of the deployment" } },
       },
     },
     channels: {
@@ -93,21 +93,21 @@ export function asyncApi(): Json {
         title: "Command ingress",
         address: `{queuePrefix}-${ingressQueue}`,
         description:
-          "Any command. Commands of one message group are taken in their order; use the instance's id. What is refused is told on the reply queue.",
+          "Accepts every command. Commands of one message group run in order: use the id of the instance as the message group. Rejected commands get a reply on the reply queue.",
         parameters: { queuePrefix: { default: "switchboard", description: "QUEUE_PREFIX of the deployment" } },
         messages: references(commands.map(({ name }) => name)),
       },
       replies: {
         title: "Replies",
         address: null,
-        description: "The FIFO queue that a command names as replyTo, if the deployment allows it (REPLY_QUEUES).",
+        description: "The FIFO queue that a command names in replyTo. The deployment must allow it in REPLY_QUEUES.",
         messages: references(["accepted", ...commands.map(({ name }) => `${name}.done`), "failed", "rejected"]),
       },
       events: {
         title: "Events",
         address: null,
         description:
-          "The FIFO queue that an instance or its user names as eventQueue. Its message group is the instance: events come in the order of their seq.",
+          "The FIFO queue that an instance or its user names in eventQueue. The message group is the instance, so events arrive in the order of their seq.",
         messages: references(events.map(({ type }) => eventKey(type))),
       },
     },
@@ -130,15 +130,23 @@ export function asyncApi(): Json {
           },
         },
       ]),
-      ["events", { action: "send", title: "events", summary: "What happened", channel: { $ref: "#/channels/events" } }],
+      [
+        "events",
+        {
+          action: "send",
+          title: "events",
+          summary: "Receive the events of instances",
+          channel: { $ref: "#/channels/events" },
+        },
+      ],
     ]),
     components: {
       messages: Object.fromEntries([
         ...commands.map(({ name, summary }) => message(name, summary, asking(name), "input", "id")),
-        message("accepted", "It will be done, or will have failed", replyOf("accepted")),
-        ...commands.map(({ name }) => message(`${name}.done`, `Done: ${name}`, done(name))),
-        message("failed", "It was accepted, and could not be done", replyOf("failed")),
-        message("rejected", "Nothing was done", replyOf("rejected")),
+        message("accepted", "The command was accepted; a done or failed reply follows", replyOf("accepted")),
+        ...commands.map(({ name }) => message(`${name}.done`, `The result of ${name}`, done(name))),
+        message("failed", "The accepted command failed", replyOf("failed")),
+        message("rejected", "The command was rejected; nothing was done", replyOf("rejected")),
         ...events.map(({ type, summary }) => {
           const [, declared] = message(type, summary, publicEvent(type));
           return [eventKey(type), declared];
@@ -148,13 +156,13 @@ export function asyncApi(): Json {
   };
 }
 
-/** Some are named as a command: `group.leave`. */
+/** Message keys of events need a prefix: some events and commands share a name (`group.leave`). */
 const eventKey = (type: EventType) => `event.${type}`;
 
 const references = (names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/messages/${name}` }]));
 
-/** AsyncAPI 3.0 writes its schemas as draft 7 of JSON Schema. */
+/** AsyncAPI 3.0 schemas are a superset of JSON Schema draft 7. */
 function message(
   name: string,
   summary: string,

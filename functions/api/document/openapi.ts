@@ -1,12 +1,13 @@
 import * as z from "zod";
 import { errorCodes } from "../../../core/error.ts";
+import { defined } from "../../../core/object.ts";
 import type { Table } from "../engine/dialect.ts";
 import type { Endpoint } from "../engine/endpoint.ts";
 import { wholeNumberPattern } from "../shape/common.ts";
 
 type Json = Record<string, unknown>;
 
-/** The OpenAPI 3.1 document of all endpoints, derived from their endpoints. */
+/** Returns the OpenAPI 3.1 document of all endpoints. */
 export function openApi(dialects: readonly Table[]): Json {
   const paths: Record<string, Json> = {};
   for (const dialect of dialects) {
@@ -21,7 +22,7 @@ export function openApi(dialects: readonly Table[]): Json {
       title: "Switchboard",
       version: "0.1.0",
       description:
-        "A WhatsApp gateway for many accounts: the Multi-Instance API and the Gateway API on one set of instances. Requests to the Gateway API are limited in number (for each address, and for each key); its answers say so in RateLimit-Limit, RateLimit-Remaining and RateLimit-Reset (seconds), one over the limit is answered 429 with Retry-After.",
+        "A WhatsApp gateway for many accounts. The Multi-Instance API and the Gateway API work on the same instances. The Gateway API limits the number of requests for each IP address and each API key. Its answers report the limit in the headers RateLimit-Limit, RateLimit-Remaining and RateLimit-Reset (seconds). A request over the limit is answered 429 with Retry-After.",
       license: { name: "MIT", identifier: "MIT" },
     },
     tags: dialects.map(({ name }) => ({ name })),
@@ -42,6 +43,7 @@ function operation(dialect: Table, endpoint: Endpoint): Json {
   return {
     operationId: operationId(endpoint),
     summary: endpoint.summary,
+    ...defined({ description: endpoint.description ?? undefined }),
     tags: [dialect.name],
     security: security(endpoint),
     parameters: [
@@ -68,7 +70,7 @@ function operation(dialect: Table, endpoint: Endpoint): Json {
       : {}),
     responses: {
       [endpoint.status]: {
-        description: "Done",
+        description: "Success",
         content: {
           "application/json": { schema: schema(endpoint.answer, "output") },
           ...Object.fromEntries(endpoint.rawTypes.map((type) => [type, {}])),
@@ -77,7 +79,7 @@ function operation(dialect: Table, endpoint: Endpoint): Json {
       ...(endpoint.mayPend
         ? {
             202: {
-              description: "It takes longer; the answer says where to look",
+              description: "Still running; the answer says where to query the result",
               content: { "application/json": { schema: schema(dialect.shapes.pending, "output") } },
             },
           }
@@ -87,7 +89,7 @@ function operation(dialect: Table, endpoint: Endpoint): Json {
   };
 }
 
-/** One answer per HTTP status, naming the codes it can have. */
+/** One answer for each HTTP status, described by its error codes. */
 function errorAnswers(dialect: Table, endpoint: Endpoint): Json {
   const codes = new Set(endpoint.errors);
   if (endpoint.access !== "public") for (const code of credentialCodes) codes.add(code);
@@ -130,7 +132,7 @@ function queryParameters(object: Json): Json[] {
   }));
 }
 
-/** The JSON Schema of a declaration, as whoever sends it (`input`) or gets it (`output`) needs it. */
+/** Returns the JSON Schema of a type, for its sender (`input`) or its receiver (`output`). */
 export function schema(
   type: z.ZodType,
   io: "input" | "output",
@@ -145,7 +147,7 @@ export function schema(
   return rest;
 }
 
-/** Says what a reader needs and no more: clients that were generated today must take the fields of tomorrow. */
+/** Simplifies a schema. Outputs allow more properties, so that clients generated today accept future fields. */
 function plain(schema: Json, io: "input" | "output"): void {
   if (schema.pattern === wholeNumberPattern) Object.assign(schema, { type: "integer" });
   const obvious = schema.pattern === wholeNumberPattern || String(schema.pattern ?? "").startsWith(isoPatternStart);
@@ -155,7 +157,7 @@ function plain(schema: Json, io: "input" | "output"): void {
   if (io === "output" && schema.additionalProperties === false) delete schema.additionalProperties;
 }
 
-/** How the patterns begin that zod derives from calendars; their `format` says the same. */
+/** The start of zod's patterns for dates and times, which repeat their `format`. */
 const isoPatternStart = "^(?:(?:\\d\\d[2468][048]";
 
 const errorName = (dialect: Table) => (dialect.errorType === "application/problem+json" ? "Problem" : "GatewayError");

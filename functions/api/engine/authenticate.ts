@@ -8,16 +8,16 @@ import type { ApiEnv } from "./env.ts";
 import { clientIp } from "./env.ts";
 
 /**
- * Who calls: by `Authorization: Bearer <token>`, else by `x-api-key`. Another scheme in `Authorization`, as of a proxy in
- * between, is not ours to judge. Throws `missing_credentials`, `invalid_credentials`, `expired_token`, `ip_not_allowed`
- * and, when they do not reach for the endpoint, `forbidden`.
+ * Returns the caller, by the token in `Authorization: Bearer` or else by the key in `x-api-key`. Ignores other schemes in
+ * `Authorization`, which may be meant for a proxy. Throws `missing_credentials`, `invalid_credentials`, `expired_token`,
+ * `ip_not_allowed`, or `forbidden` if the caller lacks the permission `access`.
  */
 export async function authenticate(c: HonoContext<ApiEnv>, deps: Shared, access: Access): Promise<Caller | undefined> {
   if (access === "public") return undefined;
   const caller = await callerOf(c, deps);
   if (!caller) {
     if (access === "optional") return undefined;
-    throw new AppError("missing_credentials", "give an API key in x-api-key or a token in Authorization: Bearer");
+    throw new AppError("missing_credentials", "send an API key in x-api-key or a token in Authorization: Bearer");
   }
   c.set("userId", caller.userId);
   c.var.rate?.by(caller);

@@ -5,23 +5,23 @@ import type { CallCounter } from "../../../core/usage/calls.ts";
 import type { Tokens } from "../../../core/user/index.ts";
 import type { ApiDeps } from "./dependencies.ts";
 
-/** What all requests share. */
+/** Dependencies and state that all requests share. */
 export type Shared = ApiDeps & Pick<LifecycleDeps, "shards"> & { tokens: Tokens; calls: CallCounter };
 
-/** What an operation works with. The vault is closed unless its endpoint says that it needs it. */
+/** The context of an operation. The vault is closed unless the endpoint sets `secrets`. */
 export interface Context {
   deps: Omit<Shared, "vault"> & LifecycleDeps;
   requestId: string;
-  /** Resolves when this call is counted: what reads the counts shows itself then. */
+  /** Resolves when this call is counted, so that statistics can include it. */
   counted: Promise<void>;
-  /** As the client addressed us: `example.com:3000`. */
+  /** The `Host` header: `example.com:3000`. */
   host: string | undefined;
   /** The name of a header that shows that the request came through a proxy. */
   forwardedBy: string | undefined;
-  /** Where the connection came from, as API Gateway saw it. */
+  /** The client's IP address, as API Gateway saw it. */
   ip: string | undefined;
   idempotencyKey: string | undefined;
-  /** The `Accept` header, for endpoints that answer in more than one type. */
+  /** The `Accept` header, for endpoints with several content types. */
   accept: string | undefined;
 }
 export interface CallerContext extends Context {
@@ -31,7 +31,7 @@ export interface InstanceContext extends CallerContext {
   instance: Instance;
 }
 
-/** An answer that is no JSON: a picture, or the way to a file. */
+/** An answer other than JSON: an image, or a redirect to a file. */
 export class Raw {
   readonly body: Uint8Array<ArrayBuffer> | string | null;
   readonly headers: Record<string, string>;
@@ -43,7 +43,7 @@ export class Raw {
   }
 }
 
-/** A command that had not ended when the time to wait was up: the caller can look for it later. */
+/** A command that did not finish within the waiting time. The caller can query it later. */
 export class Pending {
   readonly commandId: string;
   constructor(commandId: string) {

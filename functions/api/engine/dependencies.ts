@@ -8,20 +8,20 @@ import type { Logger } from "../../../core/log.ts";
 import type { Queues } from "../../../core/queue/index.ts";
 import type { Storage } from "../../../core/storage/index.ts";
 
-/** What the API is made of; everything that touches the world comes from here. */
+/** The dependencies of the API: everything with side effects. */
 export interface ApiDeps {
   config: Config;
   db: Database;
-  /** Opens it, for the endpoints that say they need it (`secrets`). Throws when the database or KMS is away. */
+  /** Opens the vault, for endpoints with `secrets`. Throws if the database or KMS is not reachable. */
   vault: () => Promise<Vault>;
   queues: Pick<Queues, "send" | "depth">;
   storage: Pick<Storage, "put" | "head" | "presign" | "presignPut">;
-  /** To the endpoints of webhooks, for a test call. */
+  /** For test deliveries to webhook endpoints. */
   egress: Pick<Egress, "fetch">;
   clock: Clock;
   ids: Ids;
   log: Logger;
-  /** How long an answer waits for a command, in milliseconds. API Gateway gives up after 30 s. */
+  /** How long a request waits for its command, in milliseconds. API Gateway gives up after 30 s. */
   waitMs?: number;
 }
 

@@ -2,23 +2,23 @@ import type * as z from "zod";
 import type { AppError } from "../../../core/error.ts";
 import type { Endpoint } from "./endpoint.ts";
 
-/** One of the two APIs: a table of endpoints, and how it wraps what is the same in both. */
+/** One of the two APIs: its endpoints and the shapes of its errors and pending answers. */
 export interface Dialect {
   readonly name: string;
   /**
-   * Its endpoints by their family, the path behind `/api/`. Each is loaded with the first request to it: to load all takes
-   * several times as long as to serve one.
+   * Endpoints by family: the path after `/api/`. The first request to a family loads it, because loading all of them takes
+   * several times as long as one request.
    */
   readonly families: Readonly<Record<string, () => Promise<readonly Endpoint[]>>>;
-  /** Whether a path without an endpoint belongs to it; decides how the error looks. */
+  /** Whether the path belongs to this dialect, with or without an endpoint. Decides the shape of errors. */
   owns(path: string): boolean;
-  /** Whether its requests are limited in number (`RATE_LIMIT`), and its answers say so in headers. */
+  /** Whether `RATE_LIMIT` applies to this dialect and its answers have the `RateLimit-*` headers. */
   readonly limited: boolean;
   readonly errorType: string;
   error(error: AppError, path: string): unknown;
-  /** The body of 202: the command goes on, and here is where to look. */
+  /** The body of a 202 answer, which says where to query the command. */
   pending(commandId: string): unknown;
-  /** What those two look like; loaded by who describes them. */
+  /** The schemas of `error` and `pending`, loaded only for the API description. */
   shapes(): Promise<Shapes>;
 }
 

@@ -22,6 +22,8 @@ export interface Endpoint {
   /** With parameters as `{instanceId}`. */
   readonly path: string;
   readonly summary: string;
+  /** More about the endpoint, for the API description. */
+  readonly description: string | null;
   readonly access: Access;
   /** Where the request names the instance; null for endpoints that are not about one instance. */
   readonly instance: "path" | "body" | null;
@@ -63,6 +65,7 @@ type RequestOf<Path extends string, Query, Body> = ParsedRequest<ParamsOf<Path>,
 interface Declaration<Path extends string, Query, Body, Answer extends z.ZodType> {
   method: Method;
   path: Path;
+  description?: string;
   access: Access;
   query?: Query;
   body?: Body;
@@ -102,6 +105,7 @@ const endpointOf =
     method: declaration.method,
     path: declaration.path,
     summary: declaration.summary,
+    description: declaration.description ?? null,
     access: declaration.access,
     instance,
     command: null,

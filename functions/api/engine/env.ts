@@ -4,22 +4,22 @@ import type { LambdaEvent } from "hono/aws-lambda";
 import type { Logger } from "../../../core/log.ts";
 import type { RateCount } from "../../../core/rate-limit/index.ts";
 
-/** What travels with a request through Hono. */
+/** The bindings and variables of a request in Hono. */
 export interface ApiEnv {
   Bindings: { requestContext?: LambdaEvent["requestContext"] };
   Variables: {
     requestId: string;
     log: Logger;
-    /** The pattern that matched, for the log. */
+    /** The path pattern that matched, for the log. */
     route: string;
     userId: string | undefined;
-    /** Where requests are limited. */
+    /** Set if the dialect is rate limited. */
     rate: RateCount | undefined;
     errorCode: string | undefined;
   };
 }
 
-/** Where the connection came from, as API Gateway saw it. Headers can say anything, so none is asked. */
+/** The client's IP address, as API Gateway saw it. Headers are not used: clients can forge them. */
 export function clientIp(c: Context<ApiEnv>): string | undefined {
   const context = c.env?.requestContext;
   if (!context) return undefined;

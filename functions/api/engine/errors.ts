@@ -1,14 +1,15 @@
 import type * as z from "zod";
 import { AppError, errorCodes } from "../../../core/error.ts";
+import { defined } from "../../../core/object.ts";
 import type { gatewayError, problem } from "../shape/error.ts";
 
 export function toProblem(error: AppError, path: string): z.input<typeof problem> {
   const { title, status } = errorCodes[error.code];
-  // `status` is the HTTP status here, so the instance's goes under a name of its own.
+  // `status` is the HTTP status in RFC 9457, so the instance's status needs another name.
   const { status: instanceStatus, ...data } = error.data ?? {};
   return {
     ...data,
-    ...(instanceStatus === undefined ? {} : { instanceStatus: String(instanceStatus) }),
+    ...defined({ instanceStatus: instanceStatus === undefined ? undefined : String(instanceStatus) }),
     type: `urn:switchboard:error:${error.code}`,
     title,
     status,
@@ -23,14 +24,14 @@ export function toGatewayError(error: AppError): z.input<typeof gatewayError> {
   return { ...error.data, success: false, error: title, details: error.details ?? title, code: error.code };
 }
 
-/** Errors of the network between us and Postgres, raised before a statement was sent. */
+/** Network errors on the way to Postgres, raised before a statement is sent. */
 const unreachable = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "CONNECT_TIMEOUT"]);
-/** SQLSTATEs with which Postgres refuses a connection (too many of them, starting up, shutting down), or a statement that takes too long. */
+/** SQLSTATEs with which Postgres refuses a connection (too many, starting up, shutting down) or cancels a slow statement. */
 const refusing = new Set(["53300", "57P01", "57P02", "57P03", "57014"]);
 
 /**
- * What the caller is told of an error; what is not ours stays `internal` and is only logged. A connection that broke
- * half-way may have done what it was asked: only a request that changes nothing can say that nothing was done.
+ * Returns the error for the caller. Unknown errors become `internal` and only their log line has the cause. If a connection
+ * broke, the statement may have run, so only requests that change nothing become `unavailable`.
  */
 export function asAppError(error: unknown, method: string): AppError {
   if (error instanceof AppError) return error;
@@ -43,7 +44,7 @@ export function asAppError(error: unknown, method: string): AppError {
   return new AppError("internal", undefined, { cause: error });
 }
 
-/** One line out of what a schema found, bounded, without the values that were sent. */
+/** Summarizes validation issues in one line of at most 1,000 characters, without the values that were sent. */
 export function invalidRequest(error: z.ZodError, where: string): AppError {
   const shown = error.issues.slice(0, 10).map((issue) => `${issue.path.join(".") || where}: ${issue.message}`);
   const more = error.issues.length > shown.length ? [`and ${error.issues.length - shown.length} more`] : [];

@@ -2,10 +2,11 @@ import { type AcceptRequest, acceptCommand } from "../../../core/command/accept.
 import { type CommandName, commandCatalog } from "../../../core/command/catalog/index.ts";
 import type { Accepted } from "../../../core/command/idempotency.ts";
 import { waitForResult } from "../../../core/command/result.ts";
+import { defined } from "../../../core/object.ts";
 import { type CallerContext, type InstanceContext, Pending } from "./context.ts";
 import { defaultWaitMs } from "./dependencies.ts";
 
-/** Accepts a command of the caller's and, unless it is a send, waits for what comes of it. A send may be for later. */
+/** Accepts a command for the caller. Returns a send at once; waits for the result of any other command. */
 export async function runCommand(
   context: InstanceContext,
   name: CommandName,
@@ -23,12 +24,12 @@ export async function runCommand(
   });
   if (commandCatalog[name].kind === "send") {
     const { messageId, commandId, runAt: due } = accepted;
-    return { messageId, commandId, ...(due ? { scheduledAt: due.toISOString() } : {}) };
+    return { messageId, commandId, ...defined({ scheduledAt: due?.toISOString() }) };
   }
   return settle(context, accepted);
 }
 
-/** The output of an accepted command, or `Pending` when it takes longer than an answer may. Throws what it failed with. */
+/** Waits for an accepted command. Returns its output, or `Pending` after the waiting time. Throws the error it failed with. */
 export async function settle(context: CallerContext, accepted: Accepted): Promise<Pending | { commandId: string }> {
   const { deps } = context;
   const result = await waitForResult(deps, accepted.commandId, deps.waitMs ?? defaultWaitMs);

@@ -5,6 +5,7 @@ import { closedVault, type Vault } from "../../../core/crypto/index.ts";
 import { sqlState, sqlStates } from "../../../core/db/sql-state.ts";
 import { AppError } from "../../../core/error.ts";
 import { loadInstance } from "../../../core/instance/store.ts";
+import { defined } from "../../../core/object.ts";
 import { authenticate } from "./authenticate.ts";
 import { type Context, type InstanceContext, Pending, Raw, type Shared } from "./context.ts";
 import type { Dialect } from "./dialect.ts";
@@ -14,8 +15,8 @@ import { invalidRequest } from "./errors.ts";
 import { forwardingHeader } from "./open-key.ts";
 
 /**
- * Answers one request by one endpoint. With valid credentials it is counted as a call, whatever it is answered; that is written
- * while the request is worked on, and the answer waits for it.
+ * Answers a request with an endpoint. Every request with valid credentials counts as a call, whatever its answer. The count is
+ * written while the endpoint works, and the answer waits for it.
  */
 export async function serve(
   c: HonoContext<ApiEnv>,
@@ -34,14 +35,14 @@ export async function serve(
   try {
     return await answer(c, shared, dialect, endpoint, params, count);
   } finally {
-    // What failed before its instance was known is about none.
+    // A request that failed before its instance was known counts for no instance.
     await count();
   }
 }
 
 /**
- * Credentials come first, then the instance, then the rest of the request: nobody learns from a validation error what they
- * may not touch.
+ * Checks the credentials first, then the instance, then the rest of the request, so that validation errors reveal nothing
+ * to callers without access.
  */
 async function answer(
   c: HonoContext<ApiEnv>,
@@ -52,7 +53,7 @@ async function answer(
   count: (instanceId?: string) => Promise<void>,
 ): Promise<Response> {
   const caller = await authenticate(c, shared, endpoint.access).catch(async (error: unknown) => {
-    // Over the limit, right credentials and wrong ones get one answer.
+    // Over the rate limit, valid and invalid credentials get the same answer.
     await c.var.rate?.settle();
     throw error;
   });
@@ -71,7 +72,7 @@ async function answer(
   const counted = count(instance?.id);
 
   const context: Partial<InstanceContext> & Context = {
-    deps: { ...shared, vault: endpoint.secrets ? await opened(shared) : closedVault, log: c.var.log },
+    deps: { ...shared, vault: endpoint.secrets ? await openVault(shared) : closedVault, log: c.var.log },
     requestId: c.var.requestId,
     counted,
     host: c.req.header("host"),
@@ -79,8 +80,7 @@ async function answer(
     ip: clientIp(c),
     idempotencyKey: endpoint.idempotent ? idempotencyKey(c.req.header("idempotency-key")) : undefined,
     accept: c.req.header("accept"),
-    ...(caller ? { caller } : {}),
-    ...(instance ? { instance } : {}),
+    ...defined({ caller, instance }),
   };
   const result = await endpoint.run(context, { params, query, body }).catch((error: unknown) => {
     throw (endpoint.instance && instanceGone(error)) || error;
@@ -89,7 +89,7 @@ async function answer(
   return result instanceof Pending ? c.json(dialect.pending(result.commandId), 202) : c.json(result, endpoint.status);
 }
 
-/** An error as its dialect writes it; the log line of the request gets its code. */
+/** Answers with an error in the shape of the dialect. The request's log line gets the error's code. */
 export function answerError(c: HonoContext<ApiEnv>, dialect: Dialect, error: AppError): Response {
   c.set("errorCode", error.code);
   if (error.status === 401) c.header("www-authenticate", "Bearer");
@@ -99,12 +99,12 @@ export function answerError(c: HonoContext<ApiEnv>, dialect: Dialect, error: App
   return c.body(body, error.status as ContentfulStatusCode, { "content-type": dialect.errorType });
 }
 
-/** Outside of all transactions: where there is one connection, to ask for the keys inside of one would wait for ever. */
-async function opened(shared: Shared): Promise<Vault> {
+/** Call it outside of transactions: with a pool of one connection, reading the keys inside one would wait forever. */
+async function openVault(shared: Shared): Promise<Vault> {
   try {
     return await shared.vault();
   } catch (error) {
-    throw new AppError("unavailable", "the keys of what is kept sealed are not available", { cause: error });
+    throw new AppError("unavailable", "the encryption keys are not available", { cause: error });
   }
 }
 
@@ -114,7 +114,7 @@ function parsed<Schema extends z.ZodType>(schema: Schema, value: unknown, where:
   throw invalidRequest(result.error, where);
 }
 
-/** Undefined when there is no body. Throws `unsupported_media_type` and `malformed_json`. */
+/** Returns undefined for an empty body. Throws `unsupported_media_type` and `malformed_json`. */
 async function readJson(c: HonoContext<ApiEnv>): Promise<unknown> {
   const bytes = await c.req.arrayBuffer();
   if (bytes.byteLength === 0) return undefined;
@@ -129,7 +129,7 @@ async function readJson(c: HonoContext<ApiEnv>): Promise<unknown> {
   }
 }
 
-/** Fields of a form; one that comes twice is a list. Throws `unsupported_media_type` and `invalid_request`. */
+/** Returns the fields of a form. Repeated fields become lists. Throws `unsupported_media_type` and `invalid_request`. */
 async function readForm(c: HonoContext<ApiEnv>): Promise<unknown> {
   const type = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (type !== "multipart/form-data") {
@@ -138,7 +138,7 @@ async function readForm(c: HonoContext<ApiEnv>): Promise<unknown> {
   try {
     return await c.req.parseBody({ all: true });
   } catch (error) {
-    throw new AppError("invalid_request", "the body is not a form that can be read", { cause: error });
+    throw new AppError("invalid_request", "the body is not a valid form", { cause: error });
   }
 }
 
@@ -147,7 +147,7 @@ function idempotencyKey(given: string | undefined): string | undefined {
   throw new AppError("invalid_request", "Idempotency-Key: must be 1 to 255 printable ASCII characters without spaces");
 }
 
-/** A endpoint of an instance that was removed between our look at it and our write (foreign key violation). */
+/** Converts a foreign key violation: the instance was deleted after it was loaded. */
 function instanceGone(error: unknown): AppError | undefined {
   return sqlState(error) === sqlStates.foreignKeyViolation
     ? new AppError("instance_not_found", undefined, { cause: error })

@@ -11,7 +11,7 @@ type Sent = Pick<BulkRequest, "perMinute" | "startAt"> & {
   file: (Omit<NonNullable<BulkRequest["media"]>, "url" | "upload" | "caption"> & { place: MediaPlace }) | undefined;
 };
 
-/** Sends a bulk to the current recipients of a list. Texts are sent unchanged, since lists have no placeholders. */
+/** Sends a bulk to the current recipients of a list. Texts have no placeholders, because lists have no variables. */
 export async function sendBroadcast(context: InstanceContext, sent: Sent): Promise<AcceptedBulk> {
   const { deps, caller, instance, idempotencyKey, requestId: correlationId } = context;
   const { perMinute, startAt, text: message, file } = sent;

@@ -10,7 +10,7 @@ export type CommandView = Omit<typeof commands.$inferSelect, "input" | "position
 
 const { input: _input, position: _position, attempts: _attempts, shard: _shard, ...shown } = getTableColumns(commands);
 
-/** Where a command stands. It goes with its instance. Throws `command_not_found` and `forbidden`. */
+/** Returns a command with its decrypted output. Throws `command_not_found` and `forbidden`. */
 export async function getCommand(context: CallerContext, input: { commandId: string }): Promise<CommandView> {
   const [command] = isUuid(input.commandId)
     ? await context.deps.db.orm.select(shown).from(commands).where(eq(commands.id, input.commandId))

@@ -4,13 +4,13 @@ import { AppError } from "../../../core/error.ts";
 import { type InstanceContext, Pending } from "../engine/context.ts";
 import { runCommand } from "../engine/run-command.ts";
 
-/** Both names of a person: from the contacts, else the session is asked. Throws `contact_not_found`. */
+/** Returns the JID and the LID of a person, from the contacts or else from the session. Throws `contact_not_found`. */
 export async function getLid(context: InstanceContext, who: string): Promise<LidPair | Pending> {
   const pair = await findLid(context.deps.db, context.instance.id, who);
   if (pair) return pair;
   const answer = await runCommand(context, "contact.resolveLid", { who });
   if (answer instanceof Pending) return answer;
   const { jid, lid } = answer as CommandOutput<"contact.resolveLid">;
-  if (!jid || !lid) throw new AppError("contact_not_found", "nobody has told whose it is");
+  if (!jid || !lid) throw new AppError("contact_not_found", "the other id of this person is not known");
   return { jid, lid };
 }

@@ -13,7 +13,7 @@ import { runCommand } from "../engine/run-command.ts";
 
 type Media = CommandInput<"message.sendMedia">;
 
-/** A file that came with the request: kept in the bucket, then sent from there. */
+/** Stores the file of the request in the bucket and sends it from there. */
 export async function sendFile(
   context: InstanceContext,
   { file, sendAt, ...input }: Omit<Media, "url" | "upload"> & { file: File; sendAt?: string | undefined },
@@ -29,18 +29,18 @@ export const openUpload = (
   file: { size: number; contentType?: string | undefined; filename?: string | undefined },
 ) => open(context.deps, context.instance.id, file);
 
-/** Throws `media_not_usable` for an upload that is not there. */
+/** Throws `media_not_usable` if the upload does not exist. */
 export async function checkUpload(context: InstanceContext, input: Pick<Media, "upload">): Promise<void> {
   if (input.upload !== undefined) await assertUploaded(context.deps, context.instance.id, input.upload);
 }
 
-/** As `checkUpload`; what came in the request itself is kept first. */
+/** Stores a file of the request itself, or checks an upload like `checkUpload`. */
 export async function checkPlace(context: InstanceContext, place: MediaPlace): Promise<void> {
   if (place.inline) await keepInline(context.deps.storage, context.instance.id, place);
   else await checkUpload(context, place);
 }
 
-/** A file in the bucket, or one that came in the request itself and goes there first, made into another one. */
+/** Converts a file in the bucket, or a file of the request itself after storing it there. */
 export async function convertFile(
   context: InstanceContext,
   { command, file }: { command: "media.convertVoice" | "media.convertVideo"; file: Staged | MediaPlace },
@@ -57,14 +57,14 @@ export async function convertFile(
   return { ...(await linkToUpload(context.deps, context.instance.id, made.upload)), ...made };
 }
 
-/** A fresh way to an upload. Throws `invalid_request` and `media_not_usable`. */
+/** Returns a new link to an upload. Throws `invalid_request` and `media_not_usable`. */
 export async function getUpload(context: InstanceContext, { upload }: { upload: string }): Promise<MediaLink> {
   const { error } = uploadId.safeParse(upload);
   if (error) throw new AppError("invalid_request", `filePath: ${error.issues[0]?.message}`);
   return await linkToUpload(context.deps, context.instance.id, upload);
 }
 
-/** The way to a message's file, or what is known of it. */
+/** Redirects to the file of a message, or returns its link as JSON. */
 export async function getMedia(context: InstanceContext, input: { messageId: string; asJson: boolean }) {
   const link = await linkToMedia(context.deps, context.instance.id, input.messageId);
   return input.asJson ? link : new Raw(null, { location: link.url, "cache-control": "no-store" }, 302);
@@ -79,10 +79,10 @@ const qrTypes: Record<QrFormat, string> = {
   svg: "image/svg+xml",
   terminal: "text/plain; charset=utf-8",
 };
-/** Pixels of the side: what a phone's camera reads from any screen. */
+/** Width of the image in pixels: large enough for a phone's camera on any screen. */
 const qrSide = 512;
 
-/** The QR code that a phone can scan now, drawn as asked for. Nobody may keep it: it is good for seconds. */
+/** Draws the current QR code in the requested format. Not cacheable: the code is valid for seconds. */
 export async function drawQr(context: InstanceContext, input: { format: QrFormat | undefined }): Promise<Raw> {
   const { qrCode } = scannableQr(context.deps, context.instance, context.deps.clock.now());
   const format = input.format ?? preferredFormat(context.accept);
@@ -99,7 +99,7 @@ export async function drawQr(context: InstanceContext, input: { format: QrFormat
   }
 }
 
-/** The first picture that the header prefers to JSON, and JSON for whoever takes anything (RFC 9110, 12.5.1). */
+/** Returns the format that the `Accept` header prefers (RFC 9110, 12.5.1). JSON is the default. */
 function preferredFormat(accept: string | undefined): QrFormat {
   const wanted = (accept ?? "*/*")
     .split(",")

@@ -7,13 +7,14 @@ import type { PageRequest } from "../../../core/page.ts";
 import { commandQueue, deadLetterQueue, eventQueue } from "../../../core/queue/name.ts";
 import { type FleetState, readFleet, restartFleet, stopFleet } from "../../../core/shard/fleet.ts";
 import { readHosts } from "../../../core/shard/status.ts";
+import { within } from "../../../core/timeout.ts";
 import { baileysVersion, version } from "../../../core/version.ts";
 import type { CallerContext, Context } from "../engine/context.ts";
 import type { ApiDeps } from "../engine/dependencies.ts";
 
 export const now = async (context: Context) => context.deps.clock.now();
 
-/** A health check that hangs is no better than one that fails. */
+/** After this time, a check counts as failed. Milliseconds. */
 const checkMs = 3_000;
 
 export interface Health extends Pick<FleetState, "hosts" | "shards"> {
@@ -25,25 +26,25 @@ export interface Health extends Pick<FleetState, "hosts" | "shards"> {
 }
 
 /**
- * Asks the database, the queues and how the session hosts are. Throws `unavailable` with the same report in `data` when one
- * does not answer, or when instances are served by no host although nobody has stopped them.
+ * Checks the database, the queues and the session hosts. Throws `unavailable` with a report in `data` if one of them does
+ * not answer, or if no host serves some instances although no admin has stopped the hosts.
  */
 export async function health(context: Context): Promise<Health> {
   const { db, queues, log } = context.deps;
   const [database, queue] = await Promise.allSettled([
-    within(checkMs, Promise.all([countInstances(db), readFleet(db)])),
+    within(checkMs, Promise.all([countInstances(db), readFleet(db)]), late),
     queues.depth(commandQueue(0), AbortSignal.timeout(checkMs)),
   ]);
   const broken: string[] = [];
   for (const [name, check] of Object.entries({ database, queues: queue })) {
     if (check.status === "fulfilled") continue;
     broken.push(`${name} not reachable`);
-    log.error({ err: check.reason }, `the health check of the ${name} failed`);
+    log.error({ err: check.reason }, `health check of the ${name} failed`);
   }
   const [instances, fleet] = database.status === "fulfilled" ? database.value : [];
   if (fleet && !fleet.stopped && (fleet.shards.held < fleet.shards.total || fleet.shards.total === 0)) {
     const { hosts, shards } = fleet;
-    broken.push(`hosts alive ${hosts.alive}, shards served ${shards.held} of ${shards.total}`);
+    broken.push(`${shards.held} of ${shards.total} shards served, by ${hosts.alive} live hosts`);
   }
   if (instances && fleet && broken.length === 0) {
     const { stopped, hosts, shards } = fleet;
@@ -62,21 +63,20 @@ export async function health(context: Context): Promise<Health> {
   });
 }
 
-/** Has all session hosts give back what they serve, and keeps them from it until `restart`. Returns at once. */
+/** Orders all session hosts to release their shards until `restart`. Returns at once. */
 export async function stop({ deps, caller }: CallerContext) {
   const order = await stopFleet(deps.db, caller.userId);
-  deps.log.warn({ userId: caller.userId, hosts: order.hosts }, "an admin has stopped the session hosts");
+  deps.log.warn({ userId: caller.userId, hosts: order.hosts }, "an admin stopped the session hosts");
   return order;
 }
 
-/** Has the session hosts serve again; those that do already begin anew, one after another. Returns at once. */
+/** Orders the session hosts to serve again. Running hosts restart one at a time. Returns at once. */
 export async function restart({ deps, caller }: CallerContext) {
   const order = await restartFleet(deps.db, caller.userId);
-  deps.log.warn({ userId: caller.userId, hosts: order.hosts }, "an admin has restarted the session hosts");
+  deps.log.warn({ userId: caller.userId, hosts: order.hosts }, "an admin restarted the session hosts");
   return order;
 }
 
-/** What runs here. */
 export const versions = async ({ deps }: CallerContext) => ({
   version,
   node: process.versions.node,
@@ -85,8 +85,8 @@ export const versions = async ({ deps }: CallerContext) => ({
 });
 
 /**
- * How this API is set up, as far as that is no secret. Each value is named here: of a setting that may hold a secret, a
- * path or an address, whether it is set and nothing else.
+ * Returns the configuration without secrets, as an explicit list. For settings that can hold a secret, a path or an
+ * address, it reports only whether they are set.
  */
 export const environment = async ({ deps: { config } }: CallerContext) => ({
   nodeEnv: process.env.NODE_ENV ?? null,
@@ -101,7 +101,6 @@ export const environment = async ({ deps: { config } }: CallerContext) => ({
   ownQueues: config.SQS_ENDPOINT !== undefined,
   ownStorage: config.S3_ENDPOINT !== undefined,
   ownWhatsApp: config.WHATSAPP_URL !== undefined,
-  /** How many address ranges callers' URLs may reach besides the public internet. */
   egressAllowed: config.EGRESS_ALLOW.length,
 });
 
@@ -113,9 +112,9 @@ export interface QueueDepth {
 }
 
 /**
- * Everything that the database, the queues and this process tell of the state of the gateway. Of the instances an admin
- * is told of everybody's and of each, and anybody else how many of their own there are. Queues that do not answer are
- * reported as such. Throws `unavailable` when the database does not answer in time.
+ * Returns the state of the database, the queues, this process, the hosts and the instances. Admins get every instance,
+ * other callers the number of their own. Queues that do not answer are null. Throws `unavailable` if the database does not
+ * answer in time.
  */
 export async function status({ deps, caller }: CallerContext, page: PageRequest) {
   const { db, log } = deps;
@@ -127,7 +126,7 @@ export async function status({ deps, caller }: CallerContext, page: PageRequest)
     inTime(readHosts(db)),
     inTime(countByStatus(db, admin ? null : caller.userId)),
     depths(deps.queues, deps.config.SHARDS).catch((error: unknown) => {
-      log.error({ err: error }, "the queues do not tell how full they are");
+      log.error({ err: error }, "cannot read the depth of the queues");
       return null;
     }),
   ]);
@@ -135,13 +134,12 @@ export async function status({ deps, caller }: CallerContext, page: PageRequest)
   return { version, ...processFigures(), database: { latencyMs }, queues, ...sharing, instances: { ...counts, each } };
 }
 
-const inTime = <T>(work: Promise<T>): Promise<T> =>
-  within(checkMs, work).catch((error: unknown) => {
-    if (!(error instanceof Late)) throw error;
-    throw new AppError("unavailable", "the database does not answer in time", { cause: error });
-  });
+const late = () => new Error(`no answer within ${checkMs} ms`);
 
-/** Of the process that answers: on Lambda one of many. */
+const inTime = <T>(work: Promise<T>): Promise<T> =>
+  within(checkMs, work, () => new AppError("unavailable", "the database did not answer in time", { cause: late() }));
+
+/** The figures of this process, which on Lambda is one of many. */
 function processFigures() {
   const uptimeSeconds = process.uptime();
   const { user, system } = process.cpuUsage();
@@ -151,7 +149,7 @@ function processFigures() {
     cpu: {
       userSeconds,
       systemSeconds,
-      /** Since it started; 100 is one core. */
+      /** Since the process started; 100 is one core. */
       percent: (100 * (userSeconds + systemSeconds)) / uptimeSeconds,
       cores: availableParallelism(),
       loadAverage: loadavg(),
@@ -160,7 +158,7 @@ function processFigures() {
   };
 }
 
-/** How full the event queue is, and all command queues together. */
+/** Returns the depth of the event queue, and the sum over all command queues. */
 async function depths(
   queues: ApiDeps["queues"],
   shards: number,
@@ -174,19 +172,8 @@ async function depths(
   const [events, commands] = await within(
     checkMs,
     Promise.all([depth(eventQueue), Promise.all(commandQueues.map(depth))]),
+    late,
   );
   const sum = (field: keyof QueueDepth) => commands.reduce((total, one) => total + one[field], 0);
   return { events, commands: { waiting: sum("waiting"), inFlight: sum("inFlight"), dead: sum("dead") } };
-}
-
-class Late extends Error {}
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Late(`no answer within ${ms} ms`)), ms);
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -7,7 +7,7 @@ interface Wanted {
   timeZone: string | undefined;
 }
 
-/** The figures have the call in them that asks for them. */
+/** Waits until this call is counted, so that the figures include it. */
 const request = async (context: CallerContext, wanted: Wanted) => {
   await context.counted;
   return { ...wanted, userId: context.caller.userId };

@@ -7,7 +7,7 @@ import { assertOpenKeyGeneration } from "../engine/open-key.ts";
 
 export async function currentUser(context: CallerContext): Promise<user.User> {
   const found = await user.findUser(context.deps.db, context.caller.userId);
-  if (!found) throw new AppError("invalid_credentials", "the user is gone");
+  if (!found) throw new AppError("invalid_credentials", "the user no longer exists");
   return found;
 }
 

@@ -5,7 +5,7 @@ import * as replay from "../../../core/webhook/log/replay.ts";
 import { readStats } from "../../../core/webhook/log/stats.ts";
 import type { CallerContext, InstanceContext } from "../engine/context.ts";
 
-/** The instance that is named, if the caller may touch it; all of the caller's own when none is. */
+/** Returns the given instance if the caller has access to it, or else all instances of the caller. */
 const instancesOf = async ({ deps, caller }: CallerContext, instanceId: string | undefined) =>
   instanceId === undefined ? listInstances(deps.db, caller.userId) : [await loadInstance(deps.db, caller, instanceId)];
 
@@ -20,13 +20,13 @@ export const listLogs = async (
 export const getStats = async (context: CallerContext, instanceId: string | undefined) =>
   readStats(context.deps.db, await idsOf(context, instanceId));
 
-/** Sends a delivery again and returns it as it stands then. */
+/** Replays a delivery and returns its new state. */
 export const replayDelivery = async ({ deps, instance }: InstanceContext, deliveryId: string) => {
   await replay.replayDelivery(deps, instance, deliveryId);
   return log.readDelivery(deps.db, instance, deliveryId);
 };
 
-/** As `replayDelivery`, for a delivery of any of the caller's instances. */
+/** Like `replayDelivery`, for a delivery of any instance of the caller. */
 export const retry = async (context: CallerContext, deliveryId: string) => {
   const { db } = context.deps;
   const instance = await loadInstance(db, context.caller, await log.instanceOfDelivery(db, deliveryId));
@@ -35,6 +35,6 @@ export const retry = async (context: CallerContext, deliveryId: string) => {
 
 export const clearLogs = async (context: CallerContext, instanceId: string | undefined) => {
   const cleared = await log.clearDeliveries(context.deps.db, await idsOf(context, instanceId));
-  context.deps.log.info({ userId: context.caller.userId, ...cleared }, "webhook logs were cleared");
+  context.deps.log.info({ userId: context.caller.userId, ...cleared }, "webhook logs cleared");
   return cleared;
 };

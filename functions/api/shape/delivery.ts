@@ -2,20 +2,20 @@ import * as z from "zod";
 import { deliveryStatuses, type LoggedDelivery } from "../../../core/webhook/log/index.ts";
 import { isoDate } from "./common.ts";
 
-/** A delivery as the webhook logs of both dialects show it. */
+/** A delivery in the webhook logs of both dialects. */
 export const delivery = z.object({
-  /** What the receiver sees as `webhook-id`: the same for all tries and replays. */
+  /** The `webhook-id` header: the same for all attempts and replays. */
   id: z.string(),
   eventId: z.string(),
-  /** The event's number within the instance. */
+  /** The event's sequence number within its instance. */
   sequence: z.int(),
-  /** As the header `x-correlation-id` of its tries: of the request that led to it, of WhatsApp's message, or of the event itself. */
+  /** The `x-correlation-id` header of its attempts: the id of the request behind the event, of the WhatsApp message, or of the event. */
   correlationId: z.string().nullable(),
   event: z.string(),
-  /** Where it was to go when it was made. */
+  /** The endpoint's URL when the delivery was created. */
   url: z.string(),
   status: z.enum(deliveryStatuses),
-  /** Why it has failed: exhausted, gone or disabled. */
+  /** Why it failed: exhausted, gone or disabled. */
   reason: z.string().nullable(),
   attempts: z.int(),
   nextAttemptAt: isoDate.nullable(),
@@ -38,7 +38,7 @@ export const toDelivery = (one: LoggedDelivery): z.input<typeof delivery> => ({
   finishedAt: one.finishedAt?.toISOString() ?? null,
 });
 
-/** In either dialect's spelling. */
+/** An event name, in the spelling of either dialect. */
 export const eventFilter = z
   .string()
   .max(64)

@@ -3,16 +3,16 @@ import { type ErrorCode, errorCodes } from "../../../core/error.ts";
 
 const code = z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]);
 
-/** RFC 9457. What an error adds stands beside the standard members. */
+/** An error after RFC 9457, with extension members. */
 export const problem = z.looseObject({
   type: z.string(),
   title: z.string(),
   status: z.int(),
   detail: z.string(),
-  /** Path of the request. */
+  /** The path of the request. */
   instance: z.string(),
   code,
-  /** With some errors: the status of the WhatsApp instance. */
+  /** The status of the WhatsApp instance, with some errors. */
   instanceStatus: z.string().optional(),
 });
 
@@ -21,6 +21,6 @@ export const gatewayError = z.looseObject({
   error: z.string(),
   details: z.string(),
   code,
-  /** With some errors: the status of the WhatsApp instance. */
+  /** The status of the WhatsApp instance, with some errors. */
   status: z.string().optional(),
 });

@@ -10,8 +10,9 @@ export const authEndpoints = [
   publicEndpoint({
     method: "post",
     path: "/api/auth/generate-key",
-    summary:
-      "Create an API key for yourself. With the setting OPEN_KEY_GENERATION: also without credentials, together with a new user",
+    summary: "Create an API key for yourself",
+    description:
+      "With the setting OPEN_KEY_GENERATION, also works without credentials. It then creates a new user too.",
     access: "optional",
     body: z.object({ name: instanceName.default("API key") }).default({ name: "API key" }),
     answer: envelope(

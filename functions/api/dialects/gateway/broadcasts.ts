@@ -17,17 +17,17 @@ const recipients = z
   .array(person)
   .min(1)
   .max(maxRecipients)
-  .meta({ description: "Phone numbers or JIDs of people; who is in it twice counts once" });
+  .meta({ description: "Phone numbers or JIDs of people. Duplicates count once" });
 
 const shape = z.object({
   broadcastId: z.string(),
   name: z.string(),
-  /** How many are in it. */
+  /** The number of recipients. */
   size: z.int(),
   createdAt: isoDate,
   updatedAt: isoDate,
 });
-/** Recipients as JIDs. */
+/** Recipients are JIDs. */
 const whole = envelope(shape.extend({ recipients: z.array(z.string()) }));
 
 const shown = ({ id, name: called, size, createdAt, updatedAt }: broadcast.Broadcast): z.input<typeof shape> => ({
@@ -40,7 +40,7 @@ const shown = ({ id, name: called, size, createdAt, updatedAt }: broadcast.Broad
 const shownWhole = (one: broadcast.WholeBroadcast, message?: string) =>
   enveloped({ ...shown(one), recipients: one.recipients }, message);
 
-/** What a list can be sent: one of these. */
+/** The kinds of content, of which a request has exactly one. */
 const contents = ["message", "image", "video", "audio", "file"] as const;
 
 const sendBody = z
@@ -48,15 +48,15 @@ const sendBody = z
     message: text.optional(),
     image: mediaPlace.optional(),
     video: mediaPlace.optional(),
-    /** As a voice note. */
+    /** Sent as a voice note. */
     audio: mediaPlace.optional(),
-    /** As a document. */
+    /** Sent as a document. */
     file: mediaPlace.optional(),
-    /** Of an image, a video or a file. */
+    /** The caption of an image, video or file. */
     caption,
-    /** Of a file. */
+    /** The name of a file. */
     filename,
-    perMinute: z.int().min(1).max(60_000).default(60).meta({ description: "Messages a minute at most" }),
+    perMinute: z.int().min(1).max(60_000).default(60).meta({ description: "Maximum number of messages per minute" }),
     sendAt,
   })
   .refine(
@@ -65,7 +65,7 @@ const sendBody = z
   )
   .refine(
     (body) => body.caption === undefined || (body.message === undefined && body.audio === undefined),
-    "only an image, a video or a file has a caption",
+    "only an image, video or file can have a caption",
   );
 
 function fileOf({ image, video, audio, file, filename: called }: z.output<typeof sendBody>) {
@@ -76,14 +76,14 @@ function fileOf({ image, video, audio, file, filename: called }: z.output<typeof
 }
 
 /**
- * WhatsApp lets linked devices make no broadcast lists of its own. These are ours: each recipient gets the message in their own
- * chat, as from WhatsApp's, at the pace of a bulk.
+ * Linked devices can't create WhatsApp's own broadcast lists, so the gateway keeps its own. As with WhatsApp's lists, each
+ * recipient gets the message in their own chat. A broadcast is sent at the rate of a bulk.
  */
 export const broadcastEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/broadcasts/{instanceId}",
-    summary: "The broadcast lists of an instance, the newest first",
+    summary: "List the broadcast lists of an instance, newest first",
     access: "read",
     query: pageOnly(50),
     answer: envelope(z.array(shape)).extend({ pagination: paginationShape }),
@@ -94,7 +94,7 @@ export const broadcastEndpoints = [
   instanceEndpoint({
     method: "post",
     path: "/api/broadcasts/{instanceId}",
-    summary: "Make a broadcast list",
+    summary: "Create a broadcast list",
     access: "write",
     body: z.object({ name, recipients }),
     answer: whole,
@@ -106,7 +106,7 @@ export const broadcastEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/broadcasts/{instanceId}/{broadcastId}",
-    summary: "A broadcast list and who is in it",
+    summary: "Get a broadcast list and its recipients",
     access: "read",
     answer: whole,
     errors: ["broadcast_not_found"],
@@ -117,7 +117,7 @@ export const broadcastEndpoints = [
   instanceEndpoint({
     method: "put",
     path: "/api/broadcasts/{instanceId}/{broadcastId}",
-    summary: "Rename a broadcast list or say who is in it",
+    summary: "Change the name or the recipients of a broadcast list",
     access: "write",
     body: z
       .object({ name: name.optional(), recipients: recipients.optional() })
@@ -132,7 +132,8 @@ export const broadcastEndpoints = [
   instanceEndpoint({
     method: "delete",
     path: "/api/broadcasts/{instanceId}/{broadcastId}",
-    summary: "Remove a broadcast list; what was sent to it goes its way",
+    summary: "Delete a broadcast list",
+    description: "Messages that were already accepted are still sent.",
     access: "write",
     answer: envelope(z.object({ broadcastId: z.string() })),
     errors: ["broadcast_not_found"],
@@ -143,7 +144,8 @@ export const broadcastEndpoints = [
   instanceEndpoint({
     method: "post",
     path: "/api/broadcasts/{instanceId}/{broadcastId}/send",
-    summary: "Send to everybody in a broadcast list, each in their own chat: a bulk",
+    summary: "Send a message to a broadcast list",
+    description: "Each recipient gets the message in their own chat. The messages are sent as a bulk.",
     access: "write",
     body: sendBody,
     answer: envelope(
@@ -153,8 +155,9 @@ export const broadcastEndpoints = [
         total: z.int(),
         accepted: z.int(),
         rejected: z.int(),
-        /** Where to look how far it is, and what became of each recipient. DELETE there calls off what has not gone out. */
+        /** The path of the bulk, for its progress. DELETE on it cancels the messages that are not released yet. */
         location: z.string(),
+        /** The path of the recipients with their status. */
         recipientsLocation: z.string(),
       }),
     ),

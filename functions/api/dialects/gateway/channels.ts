@@ -1,28 +1,26 @@
 import * as z from "zod";
-import type { Channel } from "../../../../core/channel/index.ts";
-import { readChannels } from "../../../../core/channel/index.ts";
+import { type Channel, readChannels } from "../../../../core/channel/index.ts";
 import * as channel from "../../../../core/command/catalog/channel.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { toChannelJid } from "../../../../core/message/recipient.ts";
 import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
-import { isoDate, wholeNumberPattern } from "../../shape/common.ts";
+import { isoDate, wholeNumber } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { name, description, role, verified, subscribers, inviteCode } = channel.channel.shape;
 const { name: newName, description: newDescription, url, upload } = commandCatalog["channel.create"].input.shape;
 const { duration } = commandCatalog["channel.mute"].input.shape;
-const wholeNumber = z.string().regex(new RegExp(wholeNumberPattern), "must be a whole number").transform(Number);
 const { limit, after } = commandCatalog["channel.messages"].input.shape;
 
 const shown = z.object({
-  /** JID. */
+  /** The JID of the channel. */
   id: z.string(),
   name,
   description,
   role,
   isMuted: z.boolean(),
   verified,
-  /** As it was last told. */
+  /** As WhatsApp last reported it. */
   subscribersCount: subscribers,
   inviteCode,
   inviteUrl: z.string().nullable(),
@@ -30,12 +28,17 @@ const shown = z.object({
 });
 
 const listed = shown.extend({
-  /** When a mute that was asked for a time ends. */
+  /** When a mute with a duration ends. */
   mutedUntil: isoDate.nullable(),
 });
 
 const reference = envelope(z.object({ channelId: z.string() }));
 const referTo = (channelId: string) => ({ channelId: toChannelJid(channelId) ?? channelId });
+/** Answers with the channel and a message. */
+const confirm =
+  (message: string) =>
+  (_result: unknown, { params }: { params: { channelId: string } }) =>
+    enveloped(referTo(params.channelId), message);
 
 const toShown = (one: channel.ChannelDetails): z.input<typeof shown> => ({
   id: one.id,
@@ -59,7 +62,8 @@ export const channelEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/channels/{instanceId}",
-    summary: "The channels that the account follows or runs, as far as WhatsApp has told of them since it was linked",
+    summary: "List the channels that the account follows or manages",
+    description: "Includes only channels that WhatsApp has reported since the account was linked.",
     access: "read",
     answer: envelope(z.array(listed)),
     in: () => ({}),
@@ -77,7 +81,7 @@ export const channelEndpoints = [
         description: newDescription,
         /** A JPEG of at most 1 MiB. */
         picture: url,
-        /** In place of `picture`: a file that was uploaded for this instance. */
+        /** An uploaded file, instead of `picture`. */
         uploadId: upload,
       })
       .refine((body) => body.picture === undefined || body.uploadId === undefined, "give either picture or uploadId"),
@@ -89,13 +93,13 @@ export const channelEndpoints = [
         { ...toShown(made), hasPicture },
         hasPicture || (body.picture ?? body.uploadId) === undefined
           ? "Channel created successfully"
-          : "Channel created; WhatsApp refused its picture",
+          : "Channel created, but WhatsApp refused its picture",
       ),
   }),
   commandEndpoint({
     method: "get",
     path: "/api/channels/{instanceId}/invite/{code}",
-    summary: "Look at a channel by the code of its link",
+    summary: "Get a channel by its invite code",
     access: "read",
     command: "channel.get",
     answer: envelope(shown),
@@ -119,7 +123,7 @@ export const channelEndpoints = [
     body: z.object({ name: newName.optional(), description: newDescription }),
     answer: reference,
     in: ({ params, body }) => ({ channel: params.channelId, ...body }),
-    out: (_result, { params }) => enveloped(referTo(params.channelId), "Channel updated successfully"),
+    out: confirm("Channel updated successfully"),
   }),
   commandEndpoint({
     method: "delete",
@@ -128,7 +132,7 @@ export const channelEndpoints = [
     command: "channel.delete",
     answer: reference,
     in: ({ params }) => ({ channel: params.channelId }),
-    out: (_result, { params }) => enveloped(referTo(params.channelId), "Channel deleted"),
+    out: confirm("Channel deleted"),
   }),
   commandEndpoint({
     method: "get",
@@ -146,7 +150,7 @@ export const channelEndpoints = [
   commandEndpoint({
     method: "post",
     path: "/api/channels/{instanceId}/{channelId}/follow",
-    summary: "Follow a channel, named by its id or the code of its link",
+    summary: "Follow a channel by its id or invite code",
     access: "write",
     command: "channel.follow",
     answer: envelope(shown),
@@ -160,7 +164,7 @@ export const channelEndpoints = [
     command: "channel.unfollow",
     answer: reference,
     in: ({ params }) => ({ channel: params.channelId }),
-    out: (_result, { params }) => enveloped(referTo(params.channelId), "Channel unfollowed"),
+    out: confirm("Channel unfollowed"),
   }),
   commandEndpoint({
     method: "post",
@@ -169,7 +173,7 @@ export const channelEndpoints = [
     command: "channel.mute",
     body: z
       .object({
-        /** Seconds; without it for good. */
+        /** Seconds; default: until unmuted. */
         duration,
       })
       .default({}),
@@ -184,6 +188,6 @@ export const channelEndpoints = [
     command: "channel.unmute",
     answer: reference,
     in: ({ params }) => ({ channel: params.channelId }),
-    out: (_result, { params }) => enveloped(referTo(params.channelId), "Channel unmuted"),
+    out: confirm("Channel unmuted"),
   }),
 ];

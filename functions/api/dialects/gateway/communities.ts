@@ -1,16 +1,15 @@
 import * as z from "zod";
 import type * as community from "../../../../core/command/catalog/community.ts";
 import * as group from "../../../../core/command/catalog/group.ts";
-import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { commandEndpoint } from "../../engine/endpoint.ts";
 import { isoDate } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
-import { detailed, invite, member, toDetailed, toInvite, toMember } from "./groups.ts";
+import { invite, member, toInvite, toMember, toWholeGroup, wholeGroup } from "./group-shapes.ts";
 
 const { subject, description, participants, groupId, withServer } = group;
 
 const listed = z.object({
-  /** JID of the community. */
+  /** The JID of the community. */
   id: z.string(),
   name: z.string(),
   description: z.string().nullable(),
@@ -22,16 +21,21 @@ const whole = listed.extend({
   participants: z.array(member),
   groups: z.array(
     z.object({
-      /** JID of the group. */
+      /** The JID of the group. */
       id: z.string(),
       name: z.string(),
       participantsCount: z.int().nullable(),
-      /** Whether it is the group in which the community's admins write to everybody. */
+      /** Whether this is the community's announcement group. */
       announcements: z.boolean(),
     }),
   ),
 });
 const reference = envelope(z.object({ communityId: z.string() }));
+/** Answers with the community and a message. */
+const confirm =
+  (message: string) =>
+  (_result: unknown, { params }: { params: { communityId: string } }) =>
+    enveloped({ communityId: withServer(params.communityId) }, message);
 const link = envelope(z.object({ communityId: z.string(), groupId: z.string() }));
 
 const toListed = (one: community.CommunitySummary): z.input<typeof listed> => ({
@@ -99,48 +103,47 @@ export const communityEndpoints = [
   commandEndpoint({
     method: "post",
     path: "/api/communities/{instanceId}/{communityId}/groups",
-    summary: `${commandCatalog["community.createGroup"].summary}; answers for each participant whether it is in it`,
+    description: "The answer reports for each participant whether they were added.",
     access: "write",
     command: "community.createGroup",
     body: z.object({ name: subject, participants }),
-    answer: envelope(detailed.extend({ results: z.array(group.participantResult) })),
+    answer: envelope(wholeGroup.extend({ results: z.array(group.participantResult) })),
     status: 201,
     in: ({ params, body }) => ({
       community: params.communityId,
       subject: body.name,
       participants: body.participants,
     }),
-    out: (made) => enveloped({ ...toDetailed(made.group), results: made.participants }, "Group created successfully"),
+    out: (made) => enveloped({ ...toWholeGroup(made.group), results: made.participants }, "Group created successfully"),
   }),
   linkEndpoint("put", "community.linkGroup", "Group linked to the community"),
   linkEndpoint("delete", "community.unlinkGroup", "Group unlinked from the community"),
   commandEndpoint({
     method: "put",
     path: "/api/communities/{instanceId}/{communityId}/name",
-    summary: "Name a community anew",
+    summary: "Rename a community",
     access: "write",
     command: "group.setSubject",
     body: z.object({ name: subject }),
     answer: reference,
     in: ({ params, body }) => ({ group: params.communityId, subject: body.name }),
-    out: (_result, { params }) => enveloped({ communityId: withServer(params.communityId) }, "Community name updated"),
+    out: confirm("Community name updated"),
   }),
   commandEndpoint({
     method: "put",
     path: "/api/communities/{instanceId}/{communityId}/description",
-    summary: "Describe a community, or take its description away",
+    summary: "Change or remove the description of a community",
     access: "write",
     command: "group.setDescription",
     body: z.object({ description }),
     answer: reference,
     in: ({ params, body }) => ({ group: params.communityId, description: body.description }),
-    out: (_result, { params }) =>
-      enveloped({ communityId: withServer(params.communityId) }, "Community description updated"),
+    out: confirm("Community description updated"),
   }),
   commandEndpoint({
     method: "get",
     path: "/api/communities/{instanceId}/{communityId}/invite-code",
-    summary: "Get the invite code of a community, as one of its admins",
+    summary: "Get the invite code of a community; requires an admin",
     access: "read",
     command: "group.inviteCode",
     answer: invite,
@@ -154,6 +157,6 @@ export const communityEndpoints = [
     command: "community.leave",
     answer: reference,
     in: ({ params }) => ({ community: params.communityId }),
-    out: (_result, { params }) => enveloped({ communityId: withServer(params.communityId) }, "Left the community"),
+    out: confirm("Left the community"),
   }),
 ];

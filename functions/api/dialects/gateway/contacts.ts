@@ -10,11 +10,10 @@ import {
   readContacts,
   readLids,
 } from "../../../../core/contact/index.ts";
-import { pagination } from "../../../../core/page.ts";
 import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import { getLid } from "../../operations/contact.ts";
 import { paginationShape } from "../../shape/common.ts";
-import { contact, listQuery, toContact } from "../multi-instance/contacts.ts";
+import { contact, contactsPagination, contactsQuery, toContact } from "../../shape/contact.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const who = z.object({ phoneNumber: person });
@@ -35,7 +34,7 @@ const lidPair = z.object({
   lid: z.string(),
   /** Digits. */
   phoneNumber: z.string(),
-  /** By phone number. */
+  /** The JID with the phone number. */
   chatId: z.string(),
 });
 
@@ -45,26 +44,22 @@ export const contactEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/contacts/{instanceId}/all",
-    summary: "Whom the account knows, people and groups, by name; also while it is not connected",
+    summary: "List contacts and groups, ordered by name",
+    description: "Also works while the instance is not connected.",
     access: "read",
-    query: listQuery,
+    query: contactsQuery,
     answer: envelope(z.array(contact)).extend({
-      /** When `limit` is given. */
+      /** Only if the query has a `limit`. */
       pagination: paginationShape.optional(),
     }),
     in: ({ query }) => query,
     does: ({ deps, instance }, input) => readContacts(deps.db, instance.id, input),
-    out: ({ contacts, total }, { query }) => ({
-      ...enveloped(contacts.map(toContact)),
-      ...(query.limit === undefined
-        ? {}
-        : { pagination: pagination({ limit: query.limit, skip: query.skip ?? 0 }, contacts.length, total) }),
-    }),
+    out: (page, { query }) => ({ ...enveloped(page.contacts.map(toContact)), ...contactsPagination(page, query) }),
   }),
   commandEndpoint({
     method: "get",
     path: "/api/contacts/{instanceId}/check-exists",
-    summary: "Ask WhatsApp whether a phone number is on it",
+    summary: "Check whether a phone number is on WhatsApp",
     access: "read",
     command: "contact.check",
     query: z.object({ phoneNumber: checkable }),
@@ -72,7 +67,7 @@ export const contactEndpoints = [
       z.object({
         phoneNumber: z.string(),
         exists: z.boolean(),
-        /** WhatsApp's own spelling, which for some countries is not the one that was asked. */
+        /** The JID on WhatsApp. In some countries its number differs from the requested one. */
         chatId: z.string().nullable(),
         lid: z.string().nullable(),
       }),
@@ -100,7 +95,8 @@ export const contactEndpoints = [
   commandEndpoint({
     method: "post",
     path: "/api/contacts/{instanceId}/block",
-    summary: "Block a person: their messages no longer arrive",
+    summary: "Block a contact",
+    description: "Messages from a blocked contact do not arrive.",
     access: "write",
     command: "contact.setBlocked",
     body: who,
@@ -111,7 +107,7 @@ export const contactEndpoints = [
   commandEndpoint({
     method: "post",
     path: "/api/contacts/{instanceId}/unblock",
-    summary: "Let a person write again who was blocked",
+    summary: "Unblock a contact",
     access: "write",
     command: "contact.setBlocked",
     body: who,
@@ -122,7 +118,8 @@ export const contactEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/contacts/{instanceId}/lids",
-    summary: "The contacts of whom both phone number and LID are known; also while it is not connected",
+    summary: "List the contacts whose phone number and LID are both known",
+    description: "Also works while the instance is not connected.",
     access: "read",
     answer: envelope(z.array(lidPair)),
     in: () => undefined,
@@ -132,7 +129,7 @@ export const contactEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/contacts/{instanceId}/lids/count",
-    summary: "How many contacts there are of whom both phone number and LID are known",
+    summary: "Count the contacts whose phone number and LID are both known",
     access: "read",
     answer: envelope(z.object({ count: z.int() })),
     in: () => undefined,
@@ -142,7 +139,8 @@ export const contactEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/contacts/{instanceId}/lids/pn/{phoneNumber}",
-    summary: "The LID of a phone number: from the contacts, else WhatsApp is asked",
+    summary: "Get the LID of a phone number",
+    description: "Looks in the contacts first, then asks WhatsApp.",
     access: "read",
     answer: envelope(lidPair),
     errors: ["contact_not_found", "instance_not_connected", "whatsapp_error"],
@@ -154,7 +152,8 @@ export const contactEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/contacts/{instanceId}/lids/{lid}",
-    summary: "The phone number behind a LID: from the contacts, else from what else the session was told",
+    summary: "Get the phone number of a LID",
+    description: "Looks in the contacts first, then in the LIDs that the session has learned.",
     access: "read",
     answer: envelope(lidPair),
     errors: ["contact_not_found", "instance_not_connected", "whatsapp_error"],
@@ -166,7 +165,8 @@ export const contactEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/contacts/{instanceId}",
-    summary: "One contact, by phone number, JID or LID; also while it is not connected",
+    summary: "Get a contact by phone number, JID or LID",
+    description: "Also works while the instance is not connected.",
     access: "read",
     query: who,
     answer: envelope(contact),

@@ -1,11 +1,12 @@
 import * as z from "zod";
+import { defined } from "../../../../core/object.ts";
 
-/** `{success, data, message}`, as every answer of this dialect. */
+/** The shape of every successful answer of this dialect. */
 export const envelope = <Data extends z.ZodType>(data: Data) =>
   z.object({ success: z.literal(true), data, message: z.string().optional() });
 
 export const enveloped = <Data>(data: Data, message?: string) => ({
   success: true as const,
   data,
-  ...(message === undefined ? {} : { message }),
+  ...defined({ message }),
 });

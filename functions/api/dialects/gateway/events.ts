@@ -11,7 +11,7 @@ export const eventEndpoints = [
   commandEndpoint({
     method: "post",
     path: "/api/events/{instanceId}",
-    summary: `${commandCatalog["message.sendEvent"].summary}. Recipients do not see its type, which WhatsApp has no place for`,
+    description: "Recipients do not see the type of the event: WhatsApp has no field for it.",
     access: "write",
     command: "message.sendEvent",
     body: z.object({
@@ -28,10 +28,10 @@ export const eventEndpoints = [
     }),
     answer: envelope(
       z.object({
-        /** WhatsApp's message id: the same that webhooks, the history and the answers to the event carry. */
+        /** The WhatsApp message id, which webhooks, the history and the responses to the event also have. */
         messageId: z.string(),
         instanceId: z.string(),
-        /** JID of the recipient. */
+        /** The JID of the recipient. */
         to: z.string(),
         event: z.enum(eventTypes),
       }),

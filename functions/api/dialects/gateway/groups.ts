@@ -1,78 +1,32 @@
 import * as z from "zod";
 import * as group from "../../../../core/command/catalog/group.ts";
-import type { CommandName, CommandOutput } from "../../../../core/command/catalog/index.ts";
-import { commandCatalog } from "../../../../core/command/catalog/index.ts";
+import { type CommandName, type CommandOutput, commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { AppError } from "../../../../core/error.ts";
 import { isGroupJid } from "../../../../core/message/recipient.ts";
 import { commandEndpoint } from "../../engine/endpoint.ts";
 import { isoDate } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
+import {
+  confirm,
+  invite,
+  listedGroup,
+  member,
+  reference,
+  results,
+  toInvite,
+  toListedGroup,
+  toMember,
+  toWholeGroup,
+  wholeGroup,
+} from "./group-shapes.ts";
 
 const { text, quoted, mentions } = commandCatalog["message.sendText"].input.shape;
 const { url } = commandCatalog["group.setPicture"].input.shape;
 const { subject, description, participants, withServer } = group;
 
-const listed = z.object({
-  /** JID of the group. */
-  id: z.string(),
-  /** The same as `subject`. */
-  name: z.string(),
-  subject: z.string(),
-  description: z.string().nullable(),
-  owner: z.string().nullable(),
-  createdAt: isoDate.nullable(),
-  participantsCount: z.int(),
-  announcement: z.boolean(),
-  locked: z.boolean(),
-  /** Seconds after which messages disappear; 0 is never. */
-  ephemeral: z.int(),
-  /** Whether every member may add others. */
-  membersAdd: z.boolean(),
-  /** Whether an admin must let in who follows the invite link. */
-  approval: z.boolean(),
-  /** JID of the community that it belongs to. */
-  community: z.string().nullable(),
-});
-
-export const member = z.object({
-  /** JID, by phone number where WhatsApp tells it. */
-  id: z.string(),
-  lid: z.string().nullable(),
-  isAdmin: z.boolean(),
-  isSuperAdmin: z.boolean(),
-});
-
-export const detailed = listed.extend({ participants: z.array(member) });
-const reference = envelope(z.object({ groupId: z.string() }));
-const results = envelope(z.object({ groupId: z.string(), results: z.array(group.participantResult) }));
-export const invite = envelope(z.object({ groupId: z.string(), inviteCode: z.string(), inviteUrl: z.string() }));
-
-const toListed = ({ size, ...one }: group.GroupSummary): z.input<typeof listed> => ({
-  ...one,
-  name: one.subject,
-  participantsCount: size,
-});
-
-export const toMember = ({ role, ...one }: group.GroupDetails["participants"][number]): z.input<typeof member> => ({
-  ...one,
-  isAdmin: role !== "member",
-  isSuperAdmin: role === "superadmin",
-});
-
-export const toDetailed = ({ participants, ...one }: group.GroupDetails): z.input<typeof detailed> => ({
-  ...toListed(one),
-  participants: participants.map(toMember),
-});
-
-export const toInvite = (groupId: string, code: string) => ({
-  groupId,
-  inviteCode: code,
-  inviteUrl: `https://chat.whatsapp.com/${code}`,
-});
-
 type ToParticipants = Extract<CommandName, `group.${"addParticipants" | "removeParticipants" | "promote" | "demote"}`>;
 
-/** An endpoint that does one thing to several people of a group. */
+/** Returns an endpoint that applies a command to several participants of a group. */
 const participantsEndpoint = (
   method: "post" | "delete",
   name: "participants" | "promote" | "demote",
@@ -82,7 +36,7 @@ const participantsEndpoint = (
   commandEndpoint({
     method,
     path: `/api/groups/{instanceId}/{groupId}/${name}`,
-    summary: `${commandCatalog[command].summary}; answers for each whether it was done`,
+    description: "The answer reports the result for each participant.",
     access: "write",
     command,
     body: z.object({ participants }),
@@ -101,34 +55,35 @@ export const groupEndpoints = [
     path: "/api/groups/{instanceId}",
     access: "read",
     command: "group.list",
-    answer: envelope(z.array(listed)),
+    answer: envelope(z.array(listedGroup)),
     in: () => ({}),
-    out: ({ groups }) => enveloped(groups.map(toListed)),
+    out: ({ groups }) => enveloped(groups.map(toListedGroup)),
   }),
   commandEndpoint({
     method: "post",
     path: "/api/groups/{instanceId}",
-    summary: "Make a group; answers for each participant whether it is in it",
+    description: "The answer reports for each participant whether they were added.",
     access: "write",
     command: "group.create",
     body: z.object({ name: subject, participants }),
-    answer: envelope(detailed.extend({ results: z.array(group.participantResult) })),
+    answer: envelope(wholeGroup.extend({ results: z.array(group.participantResult) })),
     status: 201,
     in: ({ body }) => ({ subject: body.name, participants: body.participants }),
     out: (result) =>
-      enveloped({ ...toDetailed(result.group), results: result.participants }, "Group created successfully"),
+      enveloped({ ...toWholeGroup(result.group), results: result.participants }, "Group created successfully"),
   }),
   commandEndpoint({
     method: "post",
     path: "/api/groups/{instanceId}/accept-invite",
-    summary: "Join a group by its invite code or link; where an admin lets in, ask to be let in",
+    summary: "Join a group by its invite code or link",
+    description: "If the group requires approval, this sends a request to join.",
     access: "write",
     command: "group.acceptInvite",
     body: z.object({ inviteCode: group.inviteCode }),
     answer: envelope(
       z.object({
         groupId: z.string(),
-        /** Whether an admin must let us in first. */
+        /** Whether an admin must approve the request first. */
         pending: z.boolean(),
       }),
     ),
@@ -136,7 +91,7 @@ export const groupEndpoints = [
     out: (result) =>
       enveloped(
         { groupId: result.group, pending: result.pending },
-        result.pending ? "Asked to be let in" : "Joined the group",
+        result.pending ? "Request to join sent" : "Joined the group",
       ),
   }),
   commandEndpoint({
@@ -144,9 +99,9 @@ export const groupEndpoints = [
     path: "/api/groups/{instanceId}/{groupId}",
     access: "read",
     command: "group.get",
-    answer: envelope(detailed),
+    answer: envelope(wholeGroup),
     in: ({ params }) => ({ group: params.groupId }),
-    out: ({ commandId: _command, ...one }) => enveloped(toDetailed(one)),
+    out: ({ commandId: _command, ...one }) => enveloped(toWholeGroup(one)),
   }),
   commandEndpoint({
     method: "put",
@@ -156,19 +111,18 @@ export const groupEndpoints = [
     body: z.object({ name: subject }),
     answer: reference,
     in: ({ params, body }) => ({ group: params.groupId, subject: body.name }),
-    out: (_result, { params }) => enveloped({ groupId: withServer(params.groupId) }, "Group name updated successfully"),
+    out: confirm("Group name updated successfully"),
   }),
   commandEndpoint({
     method: "put",
     path: "/api/groups/{instanceId}/{groupId}/subject",
-    summary: "Name a group anew: the same as its name",
+    summary: "Change the subject of a group, which is its name",
     access: "write",
     command: "group.setSubject",
     body: z.object({ subject }),
     answer: reference,
     in: ({ params, body }) => ({ group: params.groupId, subject: body.subject }),
-    out: (_result, { params }) =>
-      enveloped({ groupId: withServer(params.groupId) }, "Group subject updated successfully"),
+    out: confirm("Group subject updated successfully"),
   }),
   commandEndpoint({
     method: "put",
@@ -178,8 +132,7 @@ export const groupEndpoints = [
     body: z.object({ description }),
     answer: reference,
     in: ({ params, body }) => ({ group: params.groupId, description: body.description }),
-    out: (_result, { params }) =>
-      enveloped({ groupId: withServer(params.groupId) }, "Group description updated successfully"),
+    out: confirm("Group description updated successfully"),
   }),
   commandEndpoint({
     method: "get",
@@ -203,8 +156,7 @@ export const groupEndpoints = [
     body: z.object(group.settings),
     answer: reference,
     in: ({ params, body }) => ({ group: params.groupId, ...body }),
-    out: (_result, { params }) =>
-      enveloped({ groupId: withServer(params.groupId) }, "Group settings updated successfully"),
+    out: confirm("Group settings updated successfully"),
   }),
   commandEndpoint({
     method: "post",
@@ -213,7 +165,7 @@ export const groupEndpoints = [
     command: "group.leave",
     answer: reference,
     in: ({ params }) => ({ group: params.groupId }),
-    out: (_result, { params }) => enveloped({ groupId: withServer(params.groupId) }, "Left the group"),
+    out: confirm("Left the group"),
   }),
   commandEndpoint({
     method: "get",
@@ -248,7 +200,7 @@ export const groupEndpoints = [
   commandEndpoint({
     method: "post",
     path: "/api/groups/{instanceId}/{groupId}/join-requests",
-    summary: `${commandCatalog["group.answerJoinRequests"].summary}; answers for each whether it was done`,
+    description: "The answer reports the result for each participant.",
     access: "write",
     command: "group.answerJoinRequests",
     body: z.object({ participants, action: z.enum(group.joinAnswers) }),
@@ -264,7 +216,7 @@ export const groupEndpoints = [
     body: z.object({ image: url.unwrap() }),
     answer: reference,
     in: ({ params, body }) => ({ group: params.groupId, url: body.image }),
-    out: (_result, { params }) => enveloped({ groupId: withServer(params.groupId) }, "Group picture updated"),
+    out: confirm("Group picture updated"),
   }),
   commandEndpoint({
     method: "delete",
@@ -273,7 +225,7 @@ export const groupEndpoints = [
     command: "group.removePicture",
     answer: reference,
     in: ({ params }) => ({ group: params.groupId }),
-    out: (_result, { params }) => enveloped({ groupId: withServer(params.groupId) }, "Group picture removed"),
+    out: confirm("Group picture removed"),
   }),
   commandEndpoint({
     method: "post",
@@ -284,14 +236,14 @@ export const groupEndpoints = [
     body: z.object({ message: text, quotedMessageId: quoted, mentions }),
     answer: envelope(
       z.object({
-        /** WhatsApp's message id: the same that webhooks and the history carry. */
+        /** The WhatsApp message id, which webhooks and the history also have. */
         messageId: z.string(),
         instanceId: z.string(),
-        /** JID of the group. */
+        /** The JID of the group. */
         to: z.string(),
       }),
     ),
-    // A wrong groupId must not reach the person who has that number.
+    // Without this check, a phone number as groupId would send the text to a person.
     check: async (_context, { to }) => {
       if (!isGroupJid(to)) throw new AppError("invalid_request", "groupId: must be the id of a WhatsApp group");
     },

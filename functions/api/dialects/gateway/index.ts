@@ -26,7 +26,7 @@ const families: Dialect["families"] = {
 };
 const prefix = new RegExp(`^/api/(?:${Object.keys(families).join("|")})(?:/|$)`);
 
-/** The Gateway API: everything in an envelope, errors too. */
+/** The Gateway API. All answers have an envelope, including errors. */
 export const gateway: Dialect = {
   name: "gateway",
   families,
@@ -37,7 +37,7 @@ export const gateway: Dialect = {
   pending: (commandId) => ({
     success: true,
     data: { commandId, location: commandPath(commandId) },
-    message: "Accepted; it is still being done",
+    message: "Accepted; still running",
   }),
   shapes: async () => (await import("./shapes.ts")).shapes,
 };

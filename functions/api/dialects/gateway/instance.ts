@@ -2,9 +2,8 @@ import * as z from "zod";
 import { instanceName, webhookSecret, webhookUrl } from "../../../../core/instance-management/settings.ts";
 import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import * as instance from "../../operations/instance.ts";
-import { eventQueueSetting, instanceStatus, isoDate } from "../../shape/common.ts";
-import { eventQueueDescription } from "../multi-instance/instance-shapes.ts";
-import { phoneNumber } from "../multi-instance/instances.ts";
+import { isoDate } from "../../shape/common.ts";
+import { instanceEventQueue, instanceStatus, phoneNumber } from "../../shape/instance.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const created = z.object({
@@ -17,7 +16,7 @@ const created = z.object({
 });
 
 const detailed = created.extend({
-  /** Why it is not connected; null while it is. */
+  /** Why the instance is not connected; null while connected. */
   statusReason: z.string().nullable(),
   hasQr: z.boolean(),
   phoneNumber: z.string().nullable(),
@@ -44,19 +43,25 @@ const toDetailed = (one: instance.InstanceView): z.input<typeof detailed> => ({
 });
 
 const reference = envelope(z.object({ id: z.string() }));
+/** Answers with the instance and a message. */
+const confirm =
+  (message: string) =>
+  (_result: unknown, { params }: { params: { instanceId: string } }) =>
+    enveloped({ id: params.instanceId }, message);
 
 export const instanceEndpoints = [
   callerEndpoint({
     method: "post",
     path: "/api/instance/create",
-    summary: "Create an instance; its QR code follows",
+    summary: "Create an instance",
+    description: "The session then opens and offers a QR code.",
     access: "write",
     body: z.object({
       name: instanceName,
       webhookUrl: z.union([webhookUrl, z.literal(""), z.null()]).optional(),
-      /** Signs the webhooks. */
+      /** The secret that signs webhooks. */
       webhookSecret: webhookSecret.optional(),
-      eventQueue: eventQueueSetting.meta({ description: eventQueueDescription }),
+      eventQueue: instanceEventQueue,
     }),
     answer: envelope(created),
     status: 201,
@@ -83,7 +88,7 @@ export const instanceEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/instance/{instanceId}/status",
-    summary: "Get an instance and whether it is connected",
+    summary: "Get an instance and its connection status",
     access: "read",
     answer: envelope(detailed),
     in: () => undefined,
@@ -93,7 +98,7 @@ export const instanceEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/instance/{instanceId}/qr",
-    summary: "Get the QR code that a phone can scan now, as the text to draw",
+    summary: "Get the current QR code, as the text to draw",
     access: "read",
     answer: envelope(z.object({ id: z.string(), qrCode: z.string(), expiresAt: isoDate })),
     errors: ["qr_not_available", "instance_already_connected"],
@@ -106,35 +111,36 @@ export const instanceEndpoints = [
   instanceEndpoint({
     method: "delete",
     path: "/api/instance/{instanceId}",
-    summary: "Log out of WhatsApp and remove the instance with all that is kept of it",
+    summary: "Log out of WhatsApp and delete the instance with all its data",
     access: "write",
     answer: reference,
     mayPend: true,
     in: () => undefined,
     does: instance.deleteInstance,
-    out: (_result, { params }) => enveloped({ id: params.instanceId }, "Instance deleted successfully"),
+    out: confirm("Instance deleted successfully"),
   }),
   instanceEndpoint({
     method: "post",
     path: "/api/instance/{instanceId}/restart",
-    summary: "Close the session of an instance and open it again",
+    summary: "Close and reopen the session of an instance",
     access: "write",
     answer: reference,
     mayPend: true,
     in: () => undefined,
     does: instance.restartInstance,
-    out: (_result, { params }) => enveloped({ id: params.instanceId }, "Instance restarted successfully"),
+    out: confirm("Instance restarted successfully"),
   }),
   instanceEndpoint({
     method: "post",
     path: "/api/instance/{instanceId}/logout",
-    summary: "End the link with WhatsApp; a new scan is needed afterwards",
+    summary: "Log out of WhatsApp",
+    description: "Unlinks the account. To link it again, scan a new QR code.",
     access: "write",
     answer: reference,
     mayPend: true,
     in: () => undefined,
     does: instance.logoutInstance,
-    out: (_result, { params }) => enveloped({ id: params.instanceId }, "Instance logged out successfully"),
+    out: confirm("Instance logged out successfully"),
   }),
   commandEndpoint({
     method: "post",

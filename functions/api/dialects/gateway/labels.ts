@@ -12,18 +12,18 @@ const { labelIds } = commandCatalog["label.setChat"].input.shape;
 
 const ofChat = envelope(
   z.object({
-    /** JID, by phone number where it is known. */
+    /** The JID, with the phone number if known. */
     chatId: z.string(),
     labels: z.array(label),
   }),
 );
 
-/** Of reading, which takes no connection, only that it is known what account it is. */
+/** Errors of reads. These need no connection, but the type of the account must be known. */
 const errors = ["not_a_business", "instance_not_connected"] as const;
 
 const toLabel = ({ id, name, color, predefinedId }: z.output<typeof label>) => ({ id, name, color, predefinedId });
 
-/** Reads from an account's labels. Throws `not_a_business` and `instance_not_connected`. */
+/** Restricts a read to business accounts. Throws `not_a_business`, or `instance_not_connected` if the type is not known. */
 const ofBusiness =
   <Input, Output>(read: (db: Database, instanceId: string, input: Input) => Promise<Output>) =>
   async ({ deps, instance }: InstanceContext, input: Input): Promise<Output> => {
@@ -39,7 +39,8 @@ export const labelEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/labels/{instanceId}",
-    summary: "The labels of a WhatsApp Business account; also while it is not connected",
+    summary: "List the labels of a WhatsApp Business account",
+    description: "Also works while the instance is not connected.",
     access: "read",
     answer: envelope(z.array(label)),
     errors,
@@ -65,7 +66,7 @@ export const labelEndpoints = [
     command: "label.update",
     body: z
       .object({ name: name.optional(), color: color.optional() })
-      .refine((body) => body.name !== undefined || body.color !== undefined, "give a name, a color or both"),
+      .refine((body) => body.name !== undefined || body.color !== undefined, "give name, color or both"),
     answer: envelope(label),
     in: ({ params, body }) => ({ labelId: params.labelId, ...body }),
     out: (changed) => enveloped(toLabel(changed), "Label updated"),
@@ -82,7 +83,8 @@ export const labelEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/labels/{instanceId}/chats/{chatId}",
-    summary: "The labels of a chat, by phone number, JID or LID; also while the instance is not connected",
+    summary: "List the labels of a chat by phone number, JID or LID",
+    description: "Also works while the instance is not connected.",
     access: "read",
     answer: ofChat,
     errors,
@@ -103,12 +105,13 @@ export const labelEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/labels/{instanceId}/{labelId}/chats",
-    summary: "The chats that carry a label; also while the instance is not connected",
+    summary: "List the chats with a label",
+    description: "Also works while the instance is not connected.",
     access: "read",
     answer: envelope(
       z.array(
         z.object({
-          /** JID, by phone number where it is known. */
+          /** The JID, with the phone number if known. */
           id: z.string(),
           name: z.string(),
           isGroup: z.boolean(),

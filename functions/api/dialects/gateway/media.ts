@@ -16,23 +16,25 @@ const body = z
       .string()
       .regex(/^[\w.+-]{1,64}\/[\w.+-]{1,64}(?:; ?[\w=". +-]{1,64})?$/, "must be a media type")
       .optional()
-      .meta({ description: "What the base64 is said to be; its content decides" }),
+      .meta({ description: "Declared type of the base64 data. The type is detected from the content" }),
   })
   .refine((given) => (given.filePath === undefined) !== (given.base64 === undefined), "give either filePath or base64");
 
 const link = z.object({
-  filePath: uploadId.meta({ description: "Names it for a day: in conversions, and in place of a URL in sends" }),
+  filePath: uploadId.meta({
+    description: "Identifies the file for one day: in conversions, and instead of a URL in sends",
+  }),
   fileName: z.string(),
   mimeType: z.string(),
   /** Bytes. */
   size: z.int(),
-  /** For five minutes; there is always a new one. */
+  /** Valid for five minutes. Request the file again for a new URL. */
   url: z.string(),
   expiresAt: isoDate,
 });
 const converted = envelope(
   link.extend({
-    /** Seconds; null where the file does not tell. */
+    /** Seconds; null if the file does not contain it. */
     duration: z.number().nullable(),
   }),
 );
@@ -55,7 +57,8 @@ const convertEndpoint = (
   ...instanceEndpoint({
     method: "post",
     path,
-    summary: `${commandCatalog[command].summary}; the result is a file that can be fetched, sent and converted for a day`,
+    summary: commandCatalog[command].summary,
+    description: "The result is a file that can be downloaded, sent and converted for one day.",
     access: "write",
     idempotent: true,
     mayPend: true,
@@ -67,7 +70,7 @@ const convertEndpoint = (
         const { inline, upload } = base64;
         return { command, file: { upload, inline: { ...inline, type: mimeType ?? inline.type } } };
       }
-      // The schema takes nothing that has neither.
+      // The schema requires one of the two, so filePath is set here.
       return { command, file: filePath ?? { upload: "" } };
     },
     does: convertFile,
@@ -82,7 +85,7 @@ export const mediaEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/media/{instanceId}/{filePath}",
-    summary: "A fresh URL of a file that was uploaded or converted",
+    summary: "Get a new URL for an uploaded or converted file",
     access: "read",
     answer: envelope(link),
     errors: ["invalid_request", "media_not_usable"],

@@ -16,20 +16,20 @@ const { star } = commandCatalog["message.star"].input.shape;
 const typing = { method: "post", access: "write", command: "chat.setTyping" } as const;
 const typed = envelope(z.object({ chatId: z.string(), typing: z.boolean() }));
 
-/** What is done to messages and chats that are there. */
+/** Actions on existing messages and chats. */
 export const messageActionEndpoints = [
   commandEndpoint({
     method: "post",
     path: "/api/message/seen",
-    summary:
-      "Tell the sender of a message that it is read; without `messageId` those of all that are unread in the chat",
+    summary: "Mark a message as read",
+    description: "Without `messageId`, marks all unread messages of the chat.",
     access: "write",
     command: "message.markRead",
     body: z.object({ instanceId, chatId: anyChat, messageId: messageId.optional() }),
     answer: envelope(
       z.object({
         chatId: z.string(),
-        /** How many were marked. */
+        /** The number of messages marked as read. */
         messages: z.int(),
       }),
     ),
@@ -39,7 +39,7 @@ export const messageActionEndpoints = [
   commandEndpoint({
     ...typing,
     path: "/api/message/typing/start",
-    summary: "Show in a chat that a text is being typed",
+    summary: "Show the typing indicator in a chat",
     body: z.object({ instanceId, chatId }),
     answer: typed,
     in: ({ body }) => ({ to: body.chatId, state: "composing" as const }),
@@ -48,7 +48,7 @@ export const messageActionEndpoints = [
   commandEndpoint({
     ...typing,
     path: "/api/message/typing/stop",
-    summary: "Show in a chat that nothing is being typed any more",
+    summary: "Hide the typing indicator in a chat",
     body: z.object({ instanceId, chatId }),
     answer: typed,
     in: ({ body }) => ({ to: body.chatId, state: "paused" as const }),
@@ -62,9 +62,9 @@ export const messageActionEndpoints = [
     body: z.object({ instanceId, chatId: anyChat, messageId, emoji }),
     answer: envelope(
       z.object({
-        /** Of the message that was reacted to. */
+        /** The message that the reaction belongs to. */
         messageId: z.string(),
-        /** WhatsApp's id of the reaction itself. */
+        /** The WhatsApp id of the reaction. */
         reactionId: z.string(),
         emoji: z.string(),
       }),

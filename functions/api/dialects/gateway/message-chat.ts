@@ -14,7 +14,7 @@ const message = z.object({
   messageId: z.string(),
   chatId: z.string(),
   fromMe: z.boolean(),
-  /** JID of who wrote it; null for us. */
+  /** The JID of the sender; null for own messages. */
   from: z.string().nullable(),
   pushName: z.string().nullable(),
   type: z.string(),
@@ -25,11 +25,11 @@ const message = z.object({
 });
 
 const chat = z.object({
-  /** JID. */
+  /** The JID of the chat. */
   id: z.string(),
   name: z.string(),
   isGroup: z.boolean(),
-  /** How many the history has of it. */
+  /** The number of messages in the history. */
   messageCount: z.int(),
   lastMessage: z.object({
     messageId: z.string(),
@@ -45,7 +45,7 @@ const { limit, skip } = pageQuery(50).shape;
 const { chat: whichChat } = commandCatalog["message.delete"].input.shape;
 
 const respondent = {
-  /** JID, by phone number where it is known; null for us. */
+  /** The JID, with the phone number if known; null for the account itself. */
   id: z.string().nullable(),
   respondedAt: isoDate,
 };
@@ -57,7 +57,7 @@ const tally = z.discriminatedUnion("type", [
     ...survey,
     type: z.literal("poll"),
     question: z.string(),
-    /** How many options one may choose; 0 means any number. Null where it was not kept. */
+    /** The number of options that a voter can choose; 0 means any number. Null if not stored. */
     selectableCount: z.int().nullable(),
     options: z.array(z.object({ name: z.string(), voters: z.array(z.object(respondent)) })),
   }),
@@ -65,9 +65,9 @@ const tally = z.discriminatedUnion("type", [
     ...survey,
     type: z.literal("event"),
     name: z.string(),
-    /** What the event is for; null when others have sent it. */
+    /** The type of the event; null for events from others. */
     event: z.enum(eventTypes).nullable(),
-    /** `guests`: how many they bring along. */
+    /** `guests` is the number of extra guests. */
     going: guest,
     notGoing: guest,
     maybe: guest,
@@ -78,7 +78,7 @@ export const messageChatEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/message/chats/{instanceId}",
-    summary: "The chats of an instance, the one with the newest message first",
+    summary: "List the chats of an instance, newest message first",
     access: "read",
     query: z.object({ limit, skip }),
     answer: envelope(z.array(chat)).extend({ pagination: paginationShape }),
@@ -107,7 +107,7 @@ export const messageChatEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/message/{instanceId}/{messageId}/responses",
-    summary: "How a poll or an event was answered until now, whether we sent it or others did",
+    summary: "Get the responses to a poll or event",
     access: "read",
     query: z.object({ chatId: whichChat }),
     answer: envelope(tally),
@@ -119,7 +119,7 @@ export const messageChatEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/message/chat/{instanceId}/{chatId}",
-    summary: "The messages of a chat, from the newest to the oldest",
+    summary: "List the messages of a chat, newest first",
     access: "read",
     query: pageQuery(50),
     answer: envelope(z.array(message)).extend({ pagination: paginationShape }),

@@ -16,15 +16,15 @@ const { question, options, selectableCount } = commandCatalog["message.sendPoll"
 const link = commandCatalog["message.sendLink"].input.shape;
 const { messageId, chat } = commandCatalog["message.forward"].input.shape;
 
-/** Of every send. */
+/** Fields of every send. */
 const common = { instanceId, to, quotedMessageId: quoted, mentions };
 
 const sent = envelope(
   z.object({
-    /** WhatsApp's message id: the same that webhooks and the history carry. */
+    /** The WhatsApp message id, which webhooks and the history also have. */
     messageId: z.string(),
     instanceId: z.string(),
-    /** JID of the recipient. */
+    /** The JID of the recipient. */
     to: z.string(),
   }),
 );
@@ -84,7 +84,8 @@ export const messageEndpoints = [
   commandEndpoint({
     ...send("message.sendMedia"),
     path: "/api/message/send/voice",
-    summary: "Send a voice note; what is not Ogg/Opus is converted",
+    summary: "Send a voice note",
+    description: "Audio other than Ogg/Opus is converted.",
     body: z.object({ ...common, audio: mediaPlace }),
     check: (context, _input, { body }) => checkPlace(context, body.audio),
     in: ({ body }) => ({ ...addressed(body), ...placed(body.audio), kind: "audio" as const, voice: true }),
@@ -93,7 +94,8 @@ export const messageEndpoints = [
   commandEndpoint({
     ...send("message.sendMedia"),
     path: "/api/message/send/video",
-    summary: "Send a film; what WhatsApp does not play is converted",
+    summary: "Send a video",
+    description: "Formats that WhatsApp can't play are converted.",
     body: z.object({ ...common, video: mediaPlace, caption }),
     check: (context, _input, { body }) => checkPlace(context, body.video),
     in: ({ body }) => ({ ...addressed(body), ...placed(body.video), kind: "video" as const, caption: body.caption }),
@@ -166,7 +168,7 @@ export const messageEndpoints = [
   instanceEndpoint({
     method: "post",
     path: "/api/message/send/list",
-    summary: "Not supported: WhatsApp no longer shows lists of linked devices",
+    summary: "Not supported: WhatsApp no longer shows lists from linked devices",
     access: "write",
     body: z.object({
       ...common,
@@ -190,7 +192,7 @@ export const messageEndpoints = [
   instanceEndpoint({
     method: "post",
     path: "/api/message/send/buttons",
-    summary: "Not supported: WhatsApp no longer shows buttons of linked devices",
+    summary: "Not supported: WhatsApp no longer shows buttons from linked devices",
     access: "write",
     body: z.object({
       ...common,

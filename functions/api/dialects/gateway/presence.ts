@@ -5,7 +5,7 @@ import { commandEndpoint } from "../../engine/endpoint.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { state, chat } = commandCatalog["presence.set"].input.shape;
-const told = commandCatalog["presence.get"].output.shape.chats.element;
+const presences = commandCatalog["presence.get"].output.shape.chats.element;
 
 export const presenceEndpoints = [
   commandEndpoint({
@@ -16,12 +16,12 @@ export const presenceEndpoints = [
     body: z
       .object({
         presence: state,
-        /** Wanted for `composing`, `recording` and `paused`: nobody types everywhere. */
+        /** Required for `composing`, `recording` and `paused`, which apply to one chat. */
         chatId: chat,
       })
       .refine((body) => body.chatId || !needsChat(body.presence), {
         path: ["chatId"],
-        message: "name the chat for composing, recording and paused",
+        message: "required for composing, recording and paused",
       }),
     answer: envelope(z.object({ instanceId: z.string(), presence: state })),
     in: ({ body }) => ({ state: body.presence, chat: body.chatId }),
@@ -33,17 +33,18 @@ export const presenceEndpoints = [
     path: "/api/presence/{instanceId}",
     access: "read",
     command: "presence.get",
-    answer: envelope(z.array(told)),
+    answer: envelope(z.array(presences)),
     in: () => ({}),
     out: ({ chats }) => enveloped(chats),
   }),
   commandEndpoint({
     method: "get",
     path: "/api/presence/{instanceId}/{chatId}",
-    summary: "Who is online or typing in a chat, and how long ago that was told; empty where nothing was",
+    summary: "Get who is online or typing in a chat",
+    description: "Each presence has the time since WhatsApp reported it. The list is empty if WhatsApp reported none.",
     access: "read",
     command: "presence.get",
-    answer: envelope(told),
+    answer: envelope(presences),
     in: ({ params }) => ({ chat: params.chatId }),
     out: ({ chats: [one] }, { params }) => enveloped(one ?? { chatId: params.chatId, presences: [] }),
   }),

@@ -22,7 +22,7 @@ export const profileEndpoints = [
         chatId: z.string(),
         lid,
         name: ownName,
-        /** What it says about itself. */
+        /** The account's about text. */
         status: ownAbout,
         pictureUrl,
       }),
@@ -66,7 +66,7 @@ export const profileEndpoints = [
     body: z
       .object({
         image: url,
-        /** In place of `image`: a file that was uploaded for this instance. */
+        /** An uploaded file, instead of `image`. */
         uploadId: upload,
       })
       .refine(

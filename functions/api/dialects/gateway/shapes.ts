@@ -8,7 +8,7 @@ export const shapes: Shapes = {
   pending: envelope(
     z.object({
       commandId: z.string(),
-      /** Where the result will be. */
+      /** The path of the result. */
       location: z.string(),
     }),
   ),

@@ -10,19 +10,19 @@ const { text, backgroundColor, font, statusJidList, id } = commandCatalog["statu
 const { caption } = commandCatalog["status.sendMedia"].input.shape;
 const { messageId } = commandCatalog["status.delete"].input.shape;
 
-/** Of every post. */
+/** Fields of every status post. */
 const common = { statusJidList, messageId: id };
 
 const posted = envelope(
   z.object({
-    /** WhatsApp's message id: the same that webhooks and the history carry. */
+    /** The WhatsApp message id, which webhooks and the history also have. */
     messageId: z.string(),
     instanceId: z.string(),
     chatId: z.string(),
   }),
 );
 
-const besides = (body: { statusJidList?: string[] | undefined; messageId?: string | undefined }) => ({
+const postOptions = (body: { statusJidList?: string[] | undefined; messageId?: string | undefined }) => ({
   statusJidList: body.statusJidList,
   id: body.messageId,
 });
@@ -37,28 +37,31 @@ const post = <Name extends CommandName>(command: Name) => ({
   answer: posted,
 });
 
+const audience = "Sent to the people in `statusJidList`, or else to the contacts in the address book.";
+
 /**
- * A status goes to whom `statusJidList` names, up to 1,000 people, or else to the people in the owner's address book without
- * those who are blocked. When that is nobody the answer is 409 `conflict`.
+ * A status post is sent to the people in `statusJidList` (at most 1,000), or else to the people in the address book, except
+ * blocked ones. The answer is 409 `conflict` if there are no recipients.
  */
 export const statusEndpoints = [
   commandEndpoint({
     ...post("status.sendText"),
     path: "/api/status/{instanceId}/text",
-    summary: "Post a text as a status, to statusJidList or else to the address book",
+    description: audience,
     body: z.object({ text, backgroundColor, font, ...common }),
     in: ({ body }) => ({
       text: body.text,
       backgroundColor: body.backgroundColor,
       font: body.font,
-      ...besides(body),
+      ...postOptions(body),
     }),
     out: answered,
   }),
   commandEndpoint({
     ...post("status.sendMedia"),
     path: "/api/status/{instanceId}/image",
-    summary: "Post a picture as a status, to statusJidList or else to the address book",
+    summary: "Post an image as a status",
+    description: audience,
     body: z.object({ image: mediaPlace, caption, ...common }),
     check: (context, _input, { body }) => checkPlace(context, body.image),
     in: ({ body }) => ({
@@ -66,30 +69,30 @@ export const statusEndpoints = [
       upload: body.image.upload,
       kind: "image" as const,
       caption: body.caption,
-      ...besides(body),
+      ...postOptions(body),
     }),
     out: answered,
   }),
   commandEndpoint({
     ...post("status.sendMedia"),
     path: "/api/status/{instanceId}/voice",
-    summary:
-      "Post a voice note as a status, to statusJidList or else to the address book; what is not Ogg/Opus is converted",
+    summary: "Post a voice note as a status",
+    description: `${audience} Audio other than Ogg/Opus is converted.`,
     body: z.object({ audio: mediaPlace, ...common }),
     check: (context, _input, { body }) => checkPlace(context, body.audio),
     in: ({ body }) => ({
       url: body.audio.url,
       upload: body.audio.upload,
       kind: "audio" as const,
-      ...besides(body),
+      ...postOptions(body),
     }),
     out: answered,
   }),
   commandEndpoint({
     ...post("status.sendMedia"),
     path: "/api/status/{instanceId}/video",
-    summary:
-      "Post a film as a status, to statusJidList or else to the address book; what WhatsApp does not play is converted",
+    summary: "Post a video as a status",
+    description: `${audience} Formats that WhatsApp can't play are converted.`,
     body: z.object({ video: mediaPlace, caption, ...common }),
     check: (context, _input, { body }) => checkPlace(context, body.video),
     in: ({ body }) => ({
@@ -97,7 +100,7 @@ export const statusEndpoints = [
       upload: body.video.upload,
       kind: "video" as const,
       caption: body.caption,
-      ...besides(body),
+      ...postOptions(body),
     }),
     out: answered,
   }),
@@ -114,7 +117,7 @@ export const statusEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/status/{instanceId}/new-message-id",
-    summary: "An id that a status may be posted with, once",
+    summary: "Generate a message id for a status post",
     access: "read",
     answer: envelope(z.object({ messageId: z.string() })),
     in: () => undefined,

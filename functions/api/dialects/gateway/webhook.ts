@@ -16,7 +16,7 @@ const toDelivery = (one: LoggedDelivery): z.input<typeof delivery> => ({
 });
 
 const ofInstance = z.object({
-  instanceId: z.string().min(1).max(128).optional().meta({ description: "of this instance alone" }),
+  instanceId: z.string().min(1).max(128).optional().meta({ description: "Only this instance" }),
 });
 
 const counts = z.object({ total: z.int(), succeeded: z.int(), failed: z.int(), pending: z.int() });
@@ -25,22 +25,23 @@ export const webhookEndpoints = [
   callerEndpoint({
     method: "post",
     path: "/api/webhook/test",
-    summary: "Post an event to a URL now, and see what it answers; it belongs to no instance and is not signed",
+    summary: "Send a test event to a URL and return its answer",
+    description: "The event belongs to no instance and is not signed.",
     access: "write",
     body: z.object({
       url: webhookUrl,
       event: z.enum(gatewayEvents),
-      /** The `data` of the body. */
+      /** The `data` field of the body. */
       data: z.record(z.string(), z.unknown()).default({}),
     }),
     answer: envelope(
       z.object({
-        /** Whether it answered with a 2xx. */
+        /** Whether the answer was 2xx. */
         success: z.boolean(),
-        /** HTTP status, or null when there was no answer. */
+        /** HTTP status; null without an answer. */
         status: z.int().nullable(),
         durationMs: z.int(),
-        /** The first 1,024 characters of the answer. */
+        /** The first 1,024 characters of the answer's body. */
         response: z.string().nullable(),
         error: z.string().nullable(),
       }),
@@ -51,19 +52,21 @@ export const webhookEndpoints = [
     out: ({ succeeded, status, durationMs, response, error }) =>
       enveloped(
         { success: succeeded, status, durationMs, response, error },
-        succeeded ? "The webhook has taken the test" : "The webhook has not taken the test",
+        succeeded ? "The webhook accepted the test" : "The webhook did not accept the test",
       ),
   }),
   callerEndpoint({
     method: "get",
     path: "/api/webhook/logs",
-    summary: "The webhook deliveries of your instances, from the newest to the oldest",
+    summary: "List the webhook deliveries of your instances, newest first",
     access: "read",
     query: pageQuery(50)
       .extend(ofInstance.shape)
       .extend({
         status: z.enum(deliveryStatuses).optional(),
-        event: eventFilter.optional().meta({ description: "As in the webhook's body: message.received, …" }),
+        event: eventFilter
+          .optional()
+          .meta({ description: "Event name as in the webhook body, such as message.received" }),
       }),
     answer: envelope(z.array(delivery)).extend({ pagination: paginationShape }),
     errors: ["instance_not_found"],
@@ -79,14 +82,14 @@ export const webhookEndpoints = [
   callerEndpoint({
     method: "get",
     path: "/api/webhook/stats",
-    summary: "How the webhook deliveries in the logs of your instances went, in figures",
+    summary: "Get statistics of the webhook deliveries of your instances",
     access: "read",
     query: ofInstance,
     answer: envelope(
       counts.extend({
-        /** Of those that are finished, 0 to 1; null when none is. */
+        /** Share of finished deliveries that succeeded, 0 to 1; null if none is finished. */
         successRate: z.number().nullable(),
-        /** Of all tries; null when there was none. */
+        /** Average over all attempts; null without attempts. */
         averageDurationMs: z.number().nullable(),
         byEvent: z.record(z.string(), counts),
       }),
@@ -99,24 +102,25 @@ export const webhookEndpoints = [
   callerEndpoint({
     method: "post",
     path: "/api/webhook/retry/{webhookId}",
-    summary: "Send a webhook delivery again, under its id, to where the webhook goes now",
+    summary: "Replay a webhook delivery",
+    description: "Sends it again with the same id, to the current URL of the webhook.",
     access: "write",
     answer: envelope(delivery),
     errors: ["delivery_not_found", "webhook_disabled"],
     in: ({ params }) => params.webhookId,
     does: webhook.retry,
-    out: (one) => enveloped(toDelivery(one), "The webhook is about to be sent again"),
+    out: (one) => enveloped(toDelivery(one), "The delivery is being sent again"),
   }),
   callerEndpoint({
     method: "delete",
     path: "/api/webhook/logs",
-    summary: `Remove finished webhook deliveries of your instances from the logs, at most ${maxCleared} in a call`,
+    summary: `Delete finished webhook deliveries of your instances, up to ${maxCleared} per request`,
     access: "write",
     query: ofInstance,
     answer: envelope(
       z.object({
         deleted: z.int(),
-        /** Whether there are more to remove by another call. */
+        /** Whether more deliveries remain for another request. */
         more: z.boolean(),
       }),
     ),

@@ -1,16 +1,14 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { commandEndpoint } from "../../engine/endpoint.ts";
+import { succeeded, success } from "./done.ts";
 
 const { reaction } = commandCatalog["message.react"].input.shape;
 const { text } = commandCatalog["message.edit"].input.shape;
 const { to, state } = commandCatalog["chat.setTyping"].input.shape;
 const { messageIds, chat } = commandCatalog["message.markRead"].input.shape;
 
-const done = z.object({ success: z.literal(true) });
-const success = { success: true as const };
-
-/** Beyond the document. `phone` says which chat is meant where messages of several have one id. */
+/** Endpoints that the documented API does not have. `phone` names the chat if messages of several chats have the same id. */
 export const actionEndpoints = [
   commandEndpoint({
     method: "delete",
@@ -18,9 +16,9 @@ export const actionEndpoints = [
     access: "write",
     command: "message.delete",
     query: z.object({ phone: chat }),
-    answer: done,
+    answer: success,
     in: ({ params, query }) => ({ messageId: params.messageId, chat: query.phone }),
-    out: () => success,
+    out: () => succeeded,
   }),
   commandEndpoint({
     method: "put",
@@ -28,9 +26,9 @@ export const actionEndpoints = [
     access: "write",
     command: "message.edit",
     body: z.object({ message: text, phone: chat }),
-    answer: done,
+    answer: success,
     in: ({ params, body }) => ({ messageId: params.messageId, chat: body.phone, text: body.message }),
-    out: () => success,
+    out: () => succeeded,
   }),
   commandEndpoint({
     method: "post",
@@ -39,7 +37,7 @@ export const actionEndpoints = [
     command: "message.react",
     body: z.object({ reaction, phone: chat }),
     answer: z.object({
-      /** WhatsApp's id of the reaction itself. */
+      /** The WhatsApp id of the reaction. */
       id: z.string(),
     }),
     in: ({ params, body }) => ({ messageId: params.messageId, chat: body.phone, reaction: body.reaction }),
@@ -51,9 +49,9 @@ export const actionEndpoints = [
     access: "write",
     command: "chat.setTyping",
     body: z.object({ phone: to, state }),
-    answer: done,
+    answer: success,
     in: ({ body }) => ({ to: body.phone, state: body.state }),
-    out: () => success,
+    out: () => succeeded,
   }),
   commandEndpoint({
     method: "post",
@@ -61,12 +59,11 @@ export const actionEndpoints = [
     access: "write",
     command: "message.markRead",
     body: z.object({ messageIds, phone: chat }),
-    answer: z.object({
-      success: z.literal(true),
-      /** How many were marked. */
+    answer: success.extend({
+      /** The number of messages marked as read. */
       messages: z.number().int(),
     }),
     in: ({ body }) => ({ messageIds: body.messageIds, chat: body.phone }),
-    out: ({ messages }) => ({ ...success, messages }),
+    out: ({ messages }) => ({ ...succeeded, messages }),
   }),
 ];

@@ -5,16 +5,18 @@ import { maxPasswordLength } from "../../../../core/user/index.ts";
 import { callerEndpoint, publicEndpoint } from "../../engine/endpoint.ts";
 import { currentUser, updateMe } from "../../operations/user.ts";
 import { isoDate } from "../../shape/common.ts";
+import { done, doneWith } from "./done.ts";
 import { force, meShape, ownSettings, toMe, toSettings, userName } from "./user-shapes.ts";
 
-/** A password to compare with ours. */
+/** A password to verify. */
 const password = z.string().min(1).max(maxPasswordLength);
 
 export const authEndpoints = [
   publicEndpoint({
     method: "post",
     path: "/api/auth/login",
-    summary: "Log in with e-mail address and password; the token is good for an hour",
+    summary: "Log in with email address and password",
+    description: "The token is valid for one hour.",
     access: "public",
     body: z.object({ email: field.emailAddress, password }),
     answer: z.object({ token: z.string(), user: userName.extend({ apiKey: z.string().nullable() }) }),
@@ -30,7 +32,7 @@ export const authEndpoints = [
   callerEndpoint({
     method: "get",
     path: "/api/auth/me",
-    summary: "Who the credentials stand for",
+    summary: "Get the current user",
     access: "read",
     answer: meShape,
     in: () => undefined,
@@ -40,7 +42,7 @@ export const authEndpoints = [
   callerEndpoint({
     method: "put",
     path: "/api/auth/me",
-    summary: "Change what is kept of yourself; what is not given stays",
+    summary: "Change the current user; omitted fields keep their values",
     access: "write",
     body: ownSettings.extend({ force }),
     answer: meShape,
@@ -51,31 +53,33 @@ export const authEndpoints = [
   callerEndpoint({
     method: "post",
     path: "/api/auth/change-password",
-    summary: "Set another password; all tokens of before end, and the answer has a new one",
+    summary: "Change the password of the current user",
+    description: "All earlier tokens become invalid. The answer has a new one.",
     access: "write",
     body: z.object({ currentPassword: password, newPassword: field.newPassword }),
-    answer: z.object({ success: z.literal(true), message: z.string(), token: z.string() }),
+    answer: done.extend({ token: z.string() }),
     errors: ["rate_limited"],
     secrets: true,
     in: ({ body }) => body,
     does: ({ deps, caller: { userId }, ip }, passwords) => users.changePassword(deps, { ...passwords, userId, ip }),
-    out: (token) => ({ success: true as const, message: "Password changed; earlier tokens have ended", token }),
+    out: (token) => ({ ...doneWith("Password changed; earlier tokens are no longer valid"), token }),
   }),
   callerEndpoint({
     method: "post",
     path: "/api/auth/rotate-key",
-    summary: "Put a new API key in the place of the one that is used or, with a token, of the one that login shows",
+    summary: "Replace the API key in use",
+    description: "With an API key, replaces that key. With a token, replaces the key that login returns.",
     access: "write",
     body: z
       .object({
-        /** Of the new key; that of the old one by default. */
+        /** The name of the new key; default: the name of the old key. */
         name: field.keyName.optional(),
         overlapSeconds: z
           .int()
           .min(0)
           .max(86_400)
           .optional()
-          .meta({ description: "How long the old key still works, up to a day; default 0" }),
+          .meta({ description: "Seconds that the old key stays valid, up to a day; default 0" }),
       })
       .default({}),
     answer: z.object({ apiKey: z.string(), previousValidUntil: isoDate.nullable() }),

@@ -5,41 +5,45 @@ import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import * as bulk from "../../operations/bulk.ts";
 import { isoDate, pageOnly, pageRequest, paginationShape, sendAt } from "../../shape/common.ts";
+import { succeeded, success } from "./done.ts";
 
 const { url, upload, caption, filename } = commandCatalog["message.sendMedia"].input.shape;
 
-/** A number is as good as a text: variables come out of tables. */
+/** Numbers are allowed too, because variables often come from spreadsheets. */
 const variable = z.union([z.string().max(4096), z.number().transform(String)]);
 
-/** Numbers and texts are loose here: what does not fit makes its recipient rejected, not the whole. */
+/** Phone numbers and texts are validated later: an invalid one rejects only its recipient, not the whole bulk. */
 const recipient = z.object({
   phone: z.string().max(256),
-  message: z.string().optional().meta({ description: "In place of the message for all" }),
+  message: z.string().optional().meta({ description: "Replaces the message for all" }),
   variables: z.record(z.string(), variable).optional(),
 });
 
 const body = z.object({
   recipients: z.array(recipient).min(1).max(maxRecipients),
-  message: z.string().optional().meta({ description: "For all. {{name}} stands for a recipient's variable `name`" }),
+  message: z
+    .string()
+    .optional()
+    .meta({ description: "The message for all. {{name}} is replaced by the recipient's variable `name`" }),
   media: z
     .object({ url, uploadId: upload, caption, filename })
     .refine((media) => (media.url === undefined) !== (media.uploadId === undefined), "give either url or uploadId")
     .optional(),
-  perMinute: z.int().min(1).max(60_000).default(60).meta({ description: "Messages a minute at most" }),
+  perMinute: z.int().min(1).max(60_000).default(60).meta({ description: "Maximum number of messages per minute" }),
   sendAt,
 });
 
 const shape = z.object({
   id: z.string(),
   status: z.enum(["running", "done", "canceled"]),
-  /** Recipients that were given: accepted and rejected. */
+  /** Accepted and rejected recipients. */
   total: z.int(),
   accepted: z.int(),
   rejected: z.int(),
   perMinute: z.int(),
   createdAt: isoDate,
   startAt: isoDate,
-  /** When its last message had ended, or it was canceled. */
+  /** When its last message finished, or when it was canceled. */
   finishedAt: isoDate.nullable(),
 });
 
@@ -61,7 +65,8 @@ export const bulkEndpoints = [
   instanceEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/bulk",
-    summary: "Send to many at a pace. Who cannot get it is rejected alone and stands in the report",
+    summary: "Send a message to many recipients at a limited rate",
+    description: "An invalid recipient is rejected on its own and listed in the report.",
     access: "write",
     body,
     answer: z.object({ bulkId: z.string(), total: z.int(), accepted: z.int(), rejected: z.int() }),
@@ -81,7 +86,7 @@ export const bulkEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/bulk",
-    summary: "The bulks of an instance, from the newest to the oldest",
+    summary: "List the bulks of an instance, newest first",
     access: "read",
     query: pageOnly(50),
     answer: z.object({ bulks: z.array(shape), pagination: paginationShape }),
@@ -92,17 +97,17 @@ export const bulkEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/bulk/{bulkId}",
-    summary: "How far a bulk has come",
+    summary: "Get a bulk and its progress",
     access: "read",
     answer: shape.extend({
-      /** How many recipients stand where; together they are the total. */
+      /** The number of recipients by status. Their sum is the total. */
       progress: z.object(
         Object.fromEntries(recipientStatuses.map((status) => [status, z.int()])) as Record<
           (typeof recipientStatuses)[number],
           z.ZodInt
         >,
       ),
-      /** When the last one leaves at this pace, if nothing holds it up; null when none is left. */
+      /** When the last message is sent at this rate, without delays; null if none is left. */
       estimatedEnd: isoDate.nullable(),
     }),
     errors: ["bulk_not_found"],
@@ -117,13 +122,13 @@ export const bulkEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/bulk/{bulkId}/recipients",
-    summary: "What became of each recipient of a bulk, in the order given",
+    summary: "List the recipients of a bulk with their status, in the given order",
     access: "read",
     query: pageOnly(100).extend({ status: recipientStatus.optional() }),
     answer: z.object({
       recipients: z.array(
         z.object({
-          /** Its place in the list that was given, from 0. */
+          /** The position in the given list, from 0. */
           index: z.int(),
           phone: z.string(),
           messageId: z.string().nullable(),
@@ -147,12 +152,13 @@ export const bulkEndpoints = [
   instanceEndpoint({
     method: "delete",
     path: "/api/whatsapp/{instanceId}/bulk/{bulkId}",
-    summary: "Call off what has not been released yet; the rest goes its way",
+    summary: "Cancel a bulk",
+    description: "Messages that were already released are still sent.",
     access: "write",
-    answer: z.object({ success: z.literal(true), canceled: z.int() }),
+    answer: success.extend({ canceled: z.int() }),
     errors: ["bulk_not_found"],
     in: ({ params }) => params,
     does: bulk.cancelBulk,
-    out: ({ canceled }) => ({ success: true as const, canceled }),
+    out: ({ canceled }) => ({ ...succeeded, canceled }),
   }),
 ];

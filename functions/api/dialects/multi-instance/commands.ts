@@ -8,16 +8,17 @@ export const commandEndpoints = [
   callerEndpoint({
     method: "get",
     path: "/api/commands/{commandId}",
-    summary: "Where a command stands; a command is gone with its instance",
+    summary: "Get a command and its result",
+    description: "Deleting an instance deletes its commands.",
     access: "read",
     answer: z.object({
       id: z.string(),
       instanceId: z.string(),
       name: z.string(),
       kind: z.enum(["send", "mutate", "query"]),
-      /** `queued`, `claimed` by the session host, `done` or `failed`. */
+      /** `queued`, `claimed` (by a session host), `done` or `failed`. */
       status: z.enum(commandStatuses),
-      /** WhatsApp's id of the message, for a send. */
+      /** The WhatsApp id of the message, for a send. */
       messageId: z.string().nullable(),
       output: z.unknown(),
       error: z.object({ code: z.string(), details: z.string().nullable() }).nullable(),

@@ -8,7 +8,7 @@ const { limit, skip, startDate } = pageQuery(100).shape;
 const eventTypes = z.array(z.enum(Object.keys(eventCatalog) as [EventType, ...EventType[]]));
 
 const query = z.object({
-  since: skip.meta({ description: "Sequence number of the last event you have, default 0" }),
+  since: skip.meta({ description: "Sequence number of the last event that you have; default 0" }),
   limit,
   types: z
     .string()
@@ -16,7 +16,7 @@ const query = z.object({
     .transform((text) => text.split(",").map((type) => type.trim()))
     .pipe(eventTypes)
     .optional()
-    .meta({ description: "Comma-separated types of events" }),
+    .meta({ description: "Comma-separated event types" }),
   startDate,
 });
 
@@ -28,12 +28,12 @@ interface Shown {
   createdAt: string;
 }
 
-/** Each event with the data of its type, as declared but for what is sealed. */
+/** An event with the data that its type declares, without the sealed fields. */
 const event: z.ZodType<Shown, Shown> = z.discriminatedUnion(
   "type",
   Object.values(eventCatalog).map(({ type, data, sealed = [] }) =>
     z.object({
-      /** The same that webhooks carry as `eventId`. */
+      /** The same as `eventId` in webhooks. */
       id: z.string(),
       sequence: z.int(),
       type: z.literal(type),
@@ -47,16 +47,17 @@ export const eventEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/events",
-    summary: "What happened, from the oldest to the newest: to catch up after an outage. Events are kept for 30 days",
+    summary: "List the events of an instance, oldest first",
+    description: "Use it to catch up after an outage. Events are kept for 30 days.",
     access: "read",
     query,
     answer: z.object({
       events: z.array(event),
-      /** Ask for this next: with it nothing is missed and nothing comes twice. */
+      /** The `since` of the next request, which then neither misses nor repeats events. */
       nextSince: z.int(),
-      /** There are more; with filters also when this page has none. */
+      /** Whether more events follow. With filters, this can be true for an empty page. */
       hasMore: z.boolean(),
-      /** Events before this one are no longer kept: with an older `since` you have missed some. */
+      /** The oldest event that is still kept. If your `since` is older, you have missed events. */
       oldestSequence: z.int(),
     }),
     in: ({ query: { since = 0, types, ...page } }) => ({

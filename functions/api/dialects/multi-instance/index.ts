@@ -23,7 +23,7 @@ const families: Dialect["families"] = {
   stats: async () => (await import("./stats.ts")).statsEndpoints,
 };
 
-/** The Multi-Instance API, and whatever belongs to neither. Errors are RFC 9457. */
+/** The Multi-Instance API. Also owns every path that belongs to no dialect. Errors follow RFC 9457. */
 export const multiInstance: Dialect = {
   name: "multi-instance",
   families,
@@ -33,7 +33,7 @@ export const multiInstance: Dialect = {
   error: toProblem,
   pending: (commandId) => ({
     success: true,
-    message: "Accepted; it is still being done",
+    message: "Accepted; still running",
     commandId,
     location: commandPath(commandId),
   }),

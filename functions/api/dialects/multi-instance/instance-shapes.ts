@@ -10,23 +10,22 @@ import {
   webhookSettings,
   webhookUrl,
 } from "../../../../core/instance-management/settings.ts";
-import { connectionStatusShape, eventQueueSetting, instanceStatus, isoDate } from "../../shape/common.ts";
+import { defined } from "../../../../core/object.ts";
+import { isoDate } from "../../shape/common.ts";
+import { connectionStatusShape, instanceEventQueue, instanceStatus } from "../../shape/instance.ts";
 
-/** An empty text stands for "none", as forms send it. */
+/** Forms send an empty string for "none". */
 const orNone = <Schema extends z.ZodType>(schema: Schema) => z.union([schema, z.literal(""), z.null()]).optional();
 
-export const eventQueueDescription =
-  "FIFO queue of SQS that gets all events of the instance, besides webhooks: its name, which begins with QUEUE_PREFIX-events-, or its URL, where the server allows it. Empty or null: the queue of the user, if there is one";
-
-/** Webhook settings may stand flat or under `webhookSettings`; where both do, the nested one counts. */
+/** Webhook settings can be at the top level or under `webhookSettings`, which takes precedence. */
 const settings = webhookSettings.extend({
   description: instanceDescription.nullish(),
   webhookUrl: orNone(webhookUrl),
   webhookEnabled: z.boolean().optional(),
   webhookSecret: orNone(webhookSecret),
-  /** Headers that go with each webhook; all of them are replaced. */
+  /** Headers of each webhook. Replaces all earlier ones. */
   webhookHeaders: webhookHeaders.optional(),
-  eventQueue: eventQueueSetting.meta({ description: eventQueueDescription }),
+  eventQueue: instanceEventQueue,
   webhookSettings: webhookSettings
     .extend({ secret: orNone(webhookSecret), headers: webhookHeaders.optional() })
     .optional(),
@@ -47,7 +46,7 @@ export function toSettings(body: z.output<typeof updateBody>): InstanceSettings 
   const { secret = flatSecret, headers = flat.webhookHeaders, ...nestedFlags } = nested;
   return {
     ...flat,
-    ...Object.fromEntries(Object.entries(nestedFlags).filter(([, value]) => value !== undefined)),
+    ...defined(nestedFlags),
     description: description === null ? "" : description,
     webhookUrl: url === "" ? null : url,
     webhookSecret: secret === "" ? null : secret,
@@ -64,7 +63,7 @@ export const instanceShape = z.object({
   webhookUrl: z.string().nullable(),
   webhookEnabled: z.boolean(),
   eventQueue: z.string().nullable(),
-  /** Whether its session is to run; see enable and disable. */
+  /** Whether its session runs; see enable and disable. */
   enabled: z.boolean(),
   createdAt: isoDate,
   updatedAt: isoDate,
@@ -95,22 +94,22 @@ export const detailedShape = listedShape.extend({
     notifyRead: z.boolean(),
     maxRetries: z.int(),
     retryInterval: z.int(),
-    /** Their values may be keys to somebody's door, so only the names are shown. */
+    /** Only the names: the values can be credentials. */
     headerNames: z.array(z.string()),
     /** Whether webhooks are signed. */
     hasSecret: z.boolean(),
-    /** Until when they are signed with the secret before, too. */
+    /** How long webhooks are also signed with the previous secret. */
     previousSecretValidUntil: isoDate.nullable(),
   }),
-  /** How its events get to the queue of the instance or its user; null when there is none. */
+  /** The delivery of events to the queue of the instance or its user; null without a queue. */
   eventDelivery: z
     .object({
       queue: z.string(),
-      /** Events that it has not got yet. */
+      /** Events that are not delivered yet. */
       waiting: z.int(),
-      /** Since when it has taken nothing; null when it took the last. */
+      /** The time of the first failure in a row; null if the last delivery succeeded. */
       failingSince: isoDate.nullable(),
-      /** What SQS said last; null when it took the last. */
+      /** The last error from SQS; null if the last delivery succeeded. */
       error: z.string().nullable(),
     })
     .nullable(),

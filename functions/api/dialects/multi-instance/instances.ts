@@ -1,34 +1,23 @@
 import * as z from "zod";
 import { webhookSecret } from "../../../../core/instance-management/settings.ts";
-import { toJid } from "../../../../core/message/recipient.ts";
 import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import * as instance from "../../operations/instance.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape, queryText } from "../../shape/common.ts";
+import { phoneNumber } from "../../shape/instance.ts";
+import { done, doneWith } from "./done.ts";
 import * as shapes from "./instance-shapes.ts";
 import { qrDrawing } from "./qr.ts";
 
-const done = z.object({ success: z.literal(true), message: z.string() });
-
-/** A phone number in any usual spelling, read as its digits. */
-export const phoneNumber = z
-  .string()
-  .max(64)
-  .transform((text, context) => {
-    const digits = /^(\d+)@s\.whatsapp\.net$/.exec(toJid(text) ?? "")?.[1];
-    if (digits) return digits;
-    context.addIssue({ code: "custom", message: "must be an international phone number" });
-    return z.NEVER;
-  });
-
 const activityQuery = pageQuery(100).extend({
-  actions: queryText(1000).optional().meta({ description: "Comma-separated types of action" }),
+  actions: queryText(1000).optional().meta({ description: "Comma-separated actions" }),
 });
 
 export const instanceEndpoints = [
   callerEndpoint({
     method: "post",
     path: "/api/instances",
-    summary: "Create an instance; its QR code follows",
+    summary: "Create an instance",
+    description: "The session then opens and offers a QR code.",
     access: "write",
     body: shapes.createBody,
     answer: shapes.createdShape,
@@ -68,7 +57,7 @@ export const instanceEndpoints = [
   instanceEndpoint({
     method: "put",
     path: "/api/instances/{instanceId}",
-    summary: "Change settings of an instance; what is not given stays",
+    summary: "Change the settings of an instance; omitted fields keep their values",
     access: "write",
     body: shapes.updateBody,
     answer: shapes.updatedShape,
@@ -83,58 +72,58 @@ export const instanceEndpoints = [
   instanceEndpoint({
     method: "delete",
     path: "/api/instances/{instanceId}",
-    summary: "Log out of WhatsApp and remove the instance with all that is kept of it",
+    summary: "Log out of WhatsApp and delete the instance with all its data",
     access: "write",
     answer: done,
     mayPend: true,
     in: () => undefined,
     does: instance.deleteInstance,
-    out: (_result, { params }) => ({
-      success: true as const,
-      message: `Instance ${params.instanceId} deleted successfully`,
-    }),
+    out: (_result, { params }) => doneWith(`Instance ${params.instanceId} deleted successfully`),
   }),
   instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/reconnect",
-    summary: "Close the session of an instance and open it again",
+    summary: "Close and reopen the session of an instance",
     access: "write",
     answer: done,
     mayPend: true,
     in: () => undefined,
     does: instance.restartInstance,
-    out: (_result, { params }) => ({ success: true as const, message: `Instance ${params.instanceId} reconnected` }),
+    out: (_result, { params }) => doneWith(`Instance ${params.instanceId} reconnected`),
   }),
   instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/disable",
-    summary: "Close the session of an instance and leave it closed; its link with WhatsApp stays",
+    summary: "Disable an instance",
+    description: "Closes the session and keeps it closed. The account stays linked.",
     access: "write",
     answer: done,
     mayPend: true,
     in: () => undefined,
     does: instance.disableInstance,
-    out: (_result, { params }) => ({ success: true as const, message: `Instance ${params.instanceId} disabled` }),
+    out: (_result, { params }) => doneWith(`Instance ${params.instanceId} disabled`),
   }),
   instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/enable",
-    summary: "Open the session of an instance that was disabled",
+    summary: "Enable an instance",
+    description: "Opens the session of a disabled instance.",
     access: "write",
     answer: done,
     mayPend: true,
     in: () => undefined,
     does: instance.enableInstance,
-    out: (_result, { params }) => ({ success: true as const, message: `Instance ${params.instanceId} enabled` }),
+    out: (_result, { params }) => doneWith(`Instance ${params.instanceId} enabled`),
   }),
   instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/webhook-secret",
-    summary: "Sign webhooks with another secret, and for a while with the one before as well",
+    summary: "Change the secret that signs webhooks",
+    description: "For the overlap, webhooks are signed with both secrets.",
     access: "write",
     body: z
       .object({
-        secret: webhookSecret.optional().meta({ description: "Without one, a new one is made" }),
+        secret: webhookSecret.optional().meta({ description: "Default: a generated secret" }),
         overlapSeconds: z.int().min(0).max(604_800).default(86_400),
       })
       .default({ overlapSeconds: 86_400 }),
@@ -150,18 +139,19 @@ export const instanceEndpoints = [
   instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/logout",
-    summary: "End the link with WhatsApp; a new scan is needed afterwards",
+    summary: "Log out of WhatsApp",
+    description: "Unlinks the account. To link it again, scan a new QR code.",
     access: "write",
     answer: done,
     mayPend: true,
     in: () => undefined,
     does: instance.logoutInstance,
-    out: (_result, { params }) => ({ success: true as const, message: `Instance ${params.instanceId} logged out` }),
+    out: (_result, { params }) => doneWith(`Instance ${params.instanceId} logged out`),
   }),
   instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/qr",
-    summary: "Get the QR code that a phone can scan now",
+    summary: "Get the current QR code",
     access: "read",
     ...qrDrawing,
   }),
@@ -178,7 +168,7 @@ export const instanceEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/activity",
-    summary: "What was done with an instance, from the newest to the oldest",
+    summary: "List the actions on an instance, newest first",
     access: "read",
     query: activityQuery,
     answer: z.object({

@@ -5,10 +5,11 @@ import type { KeyRecord } from "../../../../core/user/index.ts";
 import * as user from "../../../../core/user/index.ts";
 import { callerEndpoint } from "../../engine/endpoint.ts";
 import { isoDate } from "../../shape/common.ts";
+import { done, doneWith } from "./done.ts";
 import { force } from "./user-shapes.ts";
 
 const ofUser = z.object({
-  userId: z.string().max(128).optional().meta({ description: "Whose keys, for admins; default your own" }),
+  userId: z.string().max(128).optional().meta({ description: "For admins: the owner of the keys; default yourself" }),
 });
 
 const permission = z.enum(permissions);
@@ -17,10 +18,10 @@ const keyShape = z.object({
   id: z.string(),
   name: z.string(),
   permissions: z.array(permission),
-  /** In normal form; none is anywhere. */
+  /** In canonical form. Empty allows any address. */
   allowedIps: z.array(z.string()),
   expiresAt: isoDate.nullable(),
-  /** To the minute. */
+  /** Accurate to the minute. */
   lastUsedAt: isoDate.nullable(),
   createdAt: isoDate,
 });
@@ -39,13 +40,13 @@ const expiry = z.iso
   .datetime({ offset: true })
   .transform((text) => new Date(text))
   .nullable()
-  .meta({ description: "ISO 8601; null is never" });
+  .meta({ description: "ISO 8601; null means never" });
 
 export const keyEndpoints = [
   callerEndpoint({
     method: "get",
     path: "/api/keys",
-    summary: "List the API keys that work, without the keys themselves",
+    summary: "List the valid API keys, without the keys themselves",
     access: "read",
     query: ofUser,
     answer: z.object({ keys: z.array(keyShape) }),
@@ -57,7 +58,8 @@ export const keyEndpoints = [
   callerEndpoint({
     method: "post",
     path: "/api/keys",
-    summary: "Make an API key, which is shown only now; it allows no more than the key you use",
+    summary: "Create an API key",
+    description: "The key is shown only in this answer. It can't have more rights than the key in use.",
     access: "write",
     query: ofUser,
     body: z.object({
@@ -77,7 +79,7 @@ export const keyEndpoints = [
   callerEndpoint({
     method: "put",
     path: "/api/keys/{keyId}",
-    summary: "Change the name of an API key or the addresses that may use it; what is not given stays",
+    summary: "Change the name or the allowed addresses of an API key; omitted fields keep their values",
     access: "write",
     query: ofUser,
     body: z.object({ name: field.keyName.optional(), allowedIps: field.allowedIps.optional(), force }),
@@ -95,13 +97,13 @@ export const keyEndpoints = [
   callerEndpoint({
     method: "delete",
     path: "/api/keys/{keyId}",
-    summary: "Revoke an API key at once",
+    summary: "Revoke an API key",
     access: "write",
     query: ofUser,
-    answer: z.object({ success: z.literal(true), message: z.string() }),
+    answer: done,
     errors: ["key_not_found", "user_not_found"],
     in: ({ params, query }) => ({ keyId: params.keyId, userId: query.userId }),
     does: ({ deps, caller }, which) => user.removeKey(deps, caller, which),
-    out: (_result, { params }) => ({ success: true as const, message: `API key ${params.keyId} revoked` }),
+    out: (_result, { params }) => doneWith(`API key ${params.keyId} revoked`),
   }),
 ];

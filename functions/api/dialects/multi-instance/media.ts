@@ -9,13 +9,16 @@ import { schedulable } from "./scheduled.ts";
 
 const { to, url, caption, filename, quoted, mentions } = commandCatalog["message.sendMedia"].input.shape;
 
-const asVoice = z.boolean().optional().meta({ description: "As a voice note; other audio than Ogg/Opus is converted" });
+const asVoice = z
+  .boolean()
+  .optional()
+  .meta({ description: "Send as a voice note; audio other than Ogg/Opus is converted" });
 const type = z
   .enum(mediaKinds)
   .optional()
-  .meta({ description: "What the recipient sees; without it, the content of the file decides" });
+  .meta({ description: "How the recipient sees the file; default: by its content" });
 
-/** Fields of a form are texts, and those that nobody filled in are empty. */
+/** Treats an empty string as absent: forms send empty strings for fields that are not filled in. */
 const orBlank = <Field extends z.ZodType>(field: Field) =>
   z.preprocess((value) => (value === "" ? undefined : value), field);
 
@@ -26,7 +29,7 @@ const formBody = z
     file: z.file("must be one file"),
     filename: orBlank(filename),
     quotedMessageId: orBlank(quoted),
-    /** Separated by commas, or a field for each. */
+    /** Comma-separated, or one field each. */
     mentions: z.preprocess(
       (value) => (typeof value === "string" ? value.split(",").filter((one) => one.trim() !== "") : value),
       mentions,
@@ -84,7 +87,8 @@ export const mediaEndpoints = [
   instanceEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/send-file",
-    summary: "Send a file that comes with the request, up to 4.5 MB; larger ones go by `uploads`",
+    summary: "Send a file from a form, up to 4.5 MB",
+    description: "For larger files, use `uploads`.",
     access: "write",
     form: true,
     idempotent: true,
@@ -108,12 +112,13 @@ export const mediaEndpoints = [
   instanceEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/uploads",
-    summary: "Get a URL to upload a file to, which can then be sent for a day, to as many as you like",
+    summary: "Create a URL for uploading a file",
+    description: "The uploaded file can be sent any number of times for one day.",
     access: "write",
     status: 201,
     body: z.object({
       filename: fileName.optional(),
-      size: z.int().min(1).max(maxMediaBytes).meta({ description: "Bytes; the upload must have exactly so many" }),
+      size: z.int().min(1).max(maxMediaBytes).meta({ description: "Bytes; the upload must have exactly this size" }),
       contentType: z
         .string()
         .regex(/^[\w.+-]{1,64}\/[\w.+-]{1,64}$/, "must be a media type")
@@ -123,9 +128,9 @@ export const mediaEndpoints = [
       uploadId,
       url: z.string(),
       method: z.literal("PUT"),
-      /** To be sent with the file as they are. */
+      /** Send these headers unchanged with the file. */
       headers: z.record(z.string(), z.string()),
-      /** Of the URL. */
+      /** When the URL expires. */
       expiresAt: isoDate,
     }),
     in: ({ body }) => body,

@@ -12,19 +12,19 @@ const message = z.object({
   fromMe: z.boolean(),
   messageType: z.string(),
   content: z.string(),
-  /** WhatsApp's id. */
+  /** The WhatsApp id. */
   messageId: z.string(),
   hasMedia: z.boolean(),
   status: z.enum(messageStatuses),
-  /** When it was written, by WhatsApp's clock; for ours, when it was accepted. */
+  /** When the message was written, by WhatsApp's clock; for sent messages, when it was accepted. */
   createdAt: isoDate,
-  /** When its writer last changed it; `content` is what it says now. */
+  /** When the sender last edited it. `content` is the edited text. */
   editedAt: isoDate.nullable(),
-  /** Whether it was deleted for everyone; `content` stays what it said. */
+  /** Whether it was deleted for everyone. `content` keeps the text. */
   deleted: z.boolean(),
-  /** WhatsApp's id of the message that it answers to. */
+  /** The WhatsApp id of the quoted message. */
   quotedMessageId: z.string().nullable(),
-  /** JIDs of who is mentioned. */
+  /** JIDs of the mentioned people. */
   mentions: z.array(z.string()),
 });
 
@@ -43,7 +43,7 @@ export const messageEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/chats/{chatId}/messages",
-    summary: "The messages of a chat, from the newest to the oldest",
+    summary: "List the messages of a chat, newest first",
     access: "read",
     query: pageQuery(50),
     answer: z.object({ messages: z.array(message), pagination: paginationShape }),
@@ -72,8 +72,8 @@ export const messageEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/messages/{messageId}/media",
-    summary:
-      "The file of a message: a redirect to a URL that is good for five minutes, or with `format=json` the URL itself",
+    summary: "Download the file of a message",
+    description: "Redirects to a URL that is valid for five minutes. With `format=json`, answers with the URL instead.",
     access: "read",
     query: z.object({ format: z.enum(["json"]).optional() }),
     answer: file,

@@ -1,13 +1,13 @@
 import * as z from "zod";
 import { drawQr, type QrFormat, qrFormats } from "../../operations/media.ts";
 
-/** What both endpoints for the QR code have in common. */
+/** The common part of the two endpoints for the QR code. */
 export const qrDrawing = {
   query: z.object({
-    format: z.enum(qrFormats).optional().meta({ description: "Without it, `Accept` decides; else it is JSON" }),
+    format: z.enum(qrFormats).optional().meta({ description: "Default: by the `Accept` header, otherwise JSON" }),
   }),
   answer: z.object({
-    /** What to draw as a QR code: a text, not a picture. */
+    /** The text to draw as a QR code. */
     qrCode: z.string(),
   }),
   rawTypes: ["image/png", "image/svg+xml", "text/plain"],

@@ -1,31 +1,33 @@
 import * as z from "zod";
 import { cancelScheduled, listScheduled } from "../../../../core/command/schedule.ts";
+import { defined } from "../../../../core/object.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { isoDate, pageOnly, pageRequest, paginationShape } from "../../shape/common.ts";
+import { succeeded, success } from "./done.ts";
 
-/** What makes a row of a send one that can be scheduled; its body has the field `sendAt`. */
+/** The part of an endpoint that makes its send schedulable. Its body needs the field `sendAt`. */
 export const schedulable = {
   answer: z.object({
-    /** WhatsApp's message id: the same that webhooks and the history carry. */
+    /** The WhatsApp message id, which webhooks and the history also have. */
     id: z.string(),
-    /** Only when it was asked for later. */
+    /** Only for a scheduled send. */
     scheduledAt: isoDate.optional(),
   }),
   sendAt: ({ body }: { body: { sendAt?: string | undefined } }) => body.sendAt,
   out: ({ messageId, scheduledAt }: { messageId: string; scheduledAt?: string }) => ({
     id: messageId,
-    ...(scheduledAt === undefined ? {} : { scheduledAt }),
+    ...defined({ scheduledAt }),
   }),
 };
 
-/** As callers write a person: the digits of the number; anything else stays a JID. */
-export const phoneOf = (jid: string) => jid.replace(/@s\.whatsapp\.net$/, "");
+/** Returns the digits of a phone number JID; other JIDs stay as they are. */
+const phoneOf = (jid: string) => jid.replace(/@s\.whatsapp\.net$/, "");
 
 export const scheduledEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/scheduled",
-    summary: "The messages that wait for their time, the next one first",
+    summary: "List scheduled messages, the next one first",
     access: "read",
     query: pageOnly(50),
     answer: z.object({
@@ -58,12 +60,12 @@ export const scheduledEndpoints = [
   instanceEndpoint({
     method: "delete",
     path: "/api/whatsapp/{instanceId}/scheduled/{messageId}",
-    summary: "Call off a message that waits for its time",
+    summary: "Cancel a scheduled message",
     access: "write",
-    answer: z.object({ success: z.literal(true) }),
+    answer: success,
     errors: ["message_not_found", "already_released"],
     in: ({ params }) => params.messageId,
     does: ({ deps, instance }, messageId) => cancelScheduled(deps, instance.id, messageId),
-    out: () => ({ success: true as const }),
+    out: () => succeeded,
   }),
 ];

@@ -8,7 +8,7 @@ export const shapes: Shapes = {
     success: z.literal(true),
     message: z.string(),
     commandId: z.string(),
-    /** Where the result will be. */
+    /** The path of the result. */
     location: z.string(),
   }),
 };

@@ -10,9 +10,10 @@ const query = (standard: Period) =>
     period: z
       .enum(periods)
       .default(standard)
-      .meta({ description: `Whole days up to now: 1, 7, 30, 365 or all; default ${standard}` }),
+      .meta({ description: `The last 1, 7, 30 or 365 days including today, or all; default ${standard}` }),
     timeZone: timeZone.unwrap().optional().meta({
-      description: "IANA name, as Europe/Berlin: at its midnight days begin; default the user's own, else UTC",
+      description:
+        "IANA time zone in which days begin, such as Europe/Berlin; default: the zone of the user, otherwise UTC",
     }),
   });
 
@@ -25,9 +26,9 @@ const messages = {
 
 const usage = {
   ...messages,
-  /** Bytes, both ways. */
+  /** Bytes sent and received. */
   totalMediaSize: z.int(),
-  /** Answered or refused, with credentials that were valid. */
+  /** Requests with valid credentials, whatever their answer. */
   apiCalls: z.int(),
   webhookSent: z.int(),
 };
@@ -38,11 +39,11 @@ export const statsEndpoints = [
   callerEndpoint({
     method: "get",
     path: "/api/stats/user",
-    summary: "What your instances did, and what you called",
+    summary: "Get the usage of your instances and your API calls",
     access: "read",
     query: query("month"),
     answer: z.object({
-      /** With what instances did that were deleted since. */
+      /** Includes deleted instances. */
       total: z.object({ ...usage, instanceCount: z.int() }),
       instances: z.array(z.object({ instanceId: z.string(), name: z.string(), ...usage })),
     }),
@@ -53,16 +54,16 @@ export const statsEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/stats/instances/{instanceId}",
-    summary: "What an instance did, with its days",
+    summary: "Get the usage of an instance, in total and by day",
     access: "read",
     query: query("today"),
     answer: z.object({
       usage: z.object({
         ...usage,
-        /** Days with messages, the oldest first. */
+        /** Days with messages, oldest first. */
         dailyStats: z.array(
           z.object({
-            /** When the day begins. */
+            /** The start of the day. */
             date: isoDate,
             ...messages,
           }),
@@ -78,7 +79,7 @@ export const statsEndpoints = [
   callerEndpoint({
     method: "get",
     path: "/api/stats/system",
-    summary: "What everybody together has and did; for administrators",
+    summary: "Get the usage of all users together",
     access: "admin",
     query: query("all"),
     answer: z.object({ instances: counted, users: counted, usage: z.object(usage) }),

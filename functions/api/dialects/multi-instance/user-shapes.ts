@@ -1,11 +1,12 @@
 import * as z from "zod";
 import * as field from "../../../../core/user/field.ts";
 import type { OwnChanges, User } from "../../../../core/user/index.ts";
-import { eventQueueSetting, isoDate } from "../../shape/common.ts";
+import { isoDate } from "../../shape/common.ts";
+import { eventQueueSetting } from "../../shape/instance.ts";
 
 export const role = z.enum(["admin", "user"]);
 
-/** What a user, or an admin for a user, may set. */
+/** Settings that users can change for themselves and admins for any user. */
 export const ownSettings = z.object({
   firstName: field.personName.optional(),
   lastName: field.personName.optional(),
@@ -13,14 +14,14 @@ export const ownSettings = z.object({
   allowedIps: field.allowedIps.optional(),
   eventQueue: eventQueueSetting.meta({
     description:
-      "FIFO queue of SQS that gets the events of all instances without an eventQueue of their own: its name, which begins with QUEUE_PREFIX-events-, or its URL, where the server allows it. Empty or null: none",
+      "SQS FIFO queue for the events of all instances without their own eventQueue: its name, which starts with QUEUE_PREFIX-events-, or its URL if the server allows it. Empty or null means none",
   }),
 });
 
 export const force = z
   .boolean()
   .optional()
-  .meta({ description: "Whether a list of addresses without your own is meant" });
+  .meta({ description: "Allows a list of addresses that does not include yours" });
 
 export function toSettings<Body extends z.output<typeof ownSettings>>(
   body: Body,
@@ -34,7 +35,7 @@ export const userName = z.object({ id: z.string(), email: z.string(), firstName:
 export const meShape = userName.extend({
   role,
   timeZone: z.string().nullable(),
-  /** In normal form; none is anywhere. */
+  /** In canonical form. Empty allows any address. */
   allowedIps: z.array(z.string()),
   eventQueue: z.string().nullable(),
 });

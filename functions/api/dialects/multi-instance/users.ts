@@ -4,6 +4,7 @@ import { deleteUser, listUsers, loadUser } from "../../../../core/user/index.ts"
 import { callerEndpoint } from "../../engine/endpoint.ts";
 import * as user from "../../operations/user.ts";
 import { pageQuery, pageRequest, paginationShape } from "../../shape/common.ts";
+import { done, doneWith } from "./done.ts";
 import { force, ownSettings, role, toSettings, toUser, userShape } from "./user-shapes.ts";
 
 const defaultLimit = 50;
@@ -11,18 +12,19 @@ const defaultLimit = 50;
 const usersQuery = pageQuery(defaultLimit)
   .pick({ limit: true, skip: true })
   .extend({
-    search: field.userSearch.optional().meta({ description: "A part of the e-mail address or of a name" }),
+    search: field.userSearch.optional().meta({ description: "Part of the email address or of a name" }),
   });
 
 export const userEndpoints = [
   callerEndpoint({
     method: "post",
     path: "/api/users",
-    summary: "Create a user with a first API key, which is shown only now; it allows no more than the key you use",
+    summary: "Create a user with a first API key",
+    description: "The key is shown only in this answer. It can't have more rights than the key in use.",
     access: "admin",
     body: ownSettings.extend({
       email: field.emailAddress,
-      /** Without one, the user can only use keys. */
+      /** Without a password, the user can't log in and needs API keys. */
       password: field.newPassword.optional(),
       role: role.optional(),
     }),
@@ -37,7 +39,7 @@ export const userEndpoints = [
   callerEndpoint({
     method: "get",
     path: "/api/users",
-    summary: "List the users, the newest first",
+    summary: "List users, newest first",
     access: "admin",
     query: usersQuery,
     answer: z.object({ users: z.array(userShape), pagination: paginationShape }),
@@ -59,7 +61,8 @@ export const userEndpoints = [
   callerEndpoint({
     method: "put",
     path: "/api/users/{userId}",
-    summary: "Change a user; what is not given stays. A new password ends the user's tokens",
+    summary: "Change a user; omitted fields keep their values",
+    description: "A new password makes all tokens of the user invalid.",
     access: "admin",
     body: ownSettings.extend({
       role: role.optional(),
@@ -76,12 +79,13 @@ export const userEndpoints = [
   callerEndpoint({
     method: "delete",
     path: "/api/users/{userId}",
-    summary: "Remove a user who has no instances, with keys and statistics",
+    summary: "Delete a user who has no instances",
+    description: "Also deletes the keys and statistics of the user.",
     access: "admin",
-    answer: z.object({ success: z.literal(true), message: z.string() }),
+    answer: done,
     errors: ["user_not_found", "conflict"],
     in: ({ params }) => params.userId,
     does: (context, userId) => deleteUser(context.deps, context, userId),
-    out: (_result, { params }) => ({ success: true as const, message: `User ${params.userId} deleted successfully` }),
+    out: (_result, { params }) => doneWith(`User ${params.userId} deleted successfully`),
   }),
 ];

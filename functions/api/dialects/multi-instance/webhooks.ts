@@ -14,11 +14,13 @@ export const webhookEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/webhooks/deliveries",
-    summary: "The webhook deliveries of an instance, from the newest to the oldest",
+    summary: "List the webhook deliveries of an instance, newest first",
     access: "read",
     query: pageQuery(50).extend({
       status: z.enum(deliveryStatuses).optional(),
-      event: eventFilter.optional().meta({ description: "As in the webhook's body: message_received, …" }),
+      event: eventFilter
+        .optional()
+        .meta({ description: "Event name as in the webhook body, such as message_received" }),
     }),
     answer: z.object({ deliveries: z.array(delivery), pagination: paginationShape }),
     in: ({ query }) => ({ ...pageRequest(query, 50), status: query.status, event: query.event }),
@@ -28,20 +30,20 @@ export const webhookEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/webhooks/deliveries/{deliveryId}",
-    summary: "A webhook delivery with its body and its attempts",
+    summary: "Get a webhook delivery with its body and attempts",
     access: "read",
     answer: delivery.omit({ attempts: true }).extend({
-      /** As posted; null for one with a QR code, which is a credential. */
+      /** The body as sent; null if it has a QR code, which is a credential. */
       body: z.unknown(),
       attempts: z.array(
         z.object({
           number: z.int(),
           at: isoDate,
           durationMs: z.int(),
-          /** HTTP status, or null when there was no answer. */
+          /** HTTP status; null without an answer. */
           status: z.int().nullable(),
           error: z.string().nullable(),
-          /** The first 1,024 characters of the answer. */
+          /** The first 1,024 characters of the answer's body. */
           response: z.string().nullable(),
         }),
       ),
@@ -58,7 +60,8 @@ export const webhookEndpoints = [
   instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/webhooks/deliveries/{deliveryId}/replay",
-    summary: "Send a webhook delivery again, under its id, to where the webhook goes now",
+    summary: "Replay a webhook delivery",
+    description: "Sends it again with the same id, to the current URL of the webhook.",
     access: "write",
     answer: delivery,
     errors: ["delivery_not_found", "webhook_disabled"],
@@ -69,7 +72,7 @@ export const webhookEndpoints = [
   instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/webhooks/replay",
-    summary: `Send the webhook deliveries of a time range again, at most ${maxReplayed} in a call`,
+    summary: `Replay the webhook deliveries of a time range, up to ${maxReplayed} per request`,
     access: "write",
     body: z
       .object({
@@ -81,7 +84,7 @@ export const webhookEndpoints = [
       .refine(({ from, to }) => from < to, "from must be before to"),
     answer: z.object({
       replayed: z.int(),
-      /** Where another call goes on (`from`) when there are more. */
+      /** The `from` of the next request, if there are more. */
       next: isoDate.nullable(),
     }),
     errors: ["webhook_disabled"],
@@ -92,11 +95,11 @@ export const webhookEndpoints = [
   instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/webhooks/test",
-    summary: "Post a test to the webhook now, and see what it answers",
+    summary: "Send a test delivery to the webhook and return its answer",
     access: "write",
     answer: z.object({
       delivered: z.boolean(),
-      /** HTTP status, or null when there was no answer. */
+      /** HTTP status; null without an answer. */
       status: z.int().nullable(),
       durationMs: z.int(),
       response: z.string().nullable(),
@@ -117,17 +120,17 @@ export const webhookEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/webhooks/status",
-    summary: "How the endpoint of the webhook fares",
+    summary: "Get the state of the webhook",
     access: "read",
     answer: z.object({
       enabled: z.boolean(),
       url: z.string().nullable(),
       state: z.enum(["healthy", "failing", "parked", "draining", "disabled"]),
-      /** In a row. */
+      /** Consecutive failures. */
       failures: z.int(),
       failingSince: isoDate.nullable(),
       nextAttemptAt: isoDate.nullable(),
-      /** Deliveries that are still to succeed. */
+      /** Unfinished deliveries. */
       waiting: z.int(),
     }),
     in: () => undefined,

@@ -2,7 +2,9 @@ import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import { getInstance, logoutInstance } from "../../operations/instance.ts";
-import { connectionStatusShape, sendAt } from "../../shape/common.ts";
+import { sendAt } from "../../shape/common.ts";
+import { connectionStatusShape } from "../../shape/instance.ts";
+import { succeeded, success } from "./done.ts";
 import { qrDrawing } from "./qr.ts";
 import { schedulable } from "./scheduled.ts";
 
@@ -12,7 +14,7 @@ export const whatsappEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/status",
-    summary: "Whether an instance is connected",
+    summary: "Get the connection status of an instance",
     access: "read",
     answer: connectionStatusShape,
     in: () => undefined,
@@ -22,7 +24,7 @@ export const whatsappEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/qr",
-    summary: "Get the QR code that a phone can scan now",
+    summary: "Get the current QR code",
     access: "read",
     ...qrDrawing,
   }),
@@ -38,12 +40,13 @@ export const whatsappEndpoints = [
   instanceEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/logout",
-    summary: "End the link with WhatsApp; a new scan is needed afterwards",
+    summary: "Log out of WhatsApp",
+    description: "Unlinks the account. To link it again, scan a new QR code.",
     access: "write",
-    answer: z.object({ success: z.literal(true) }),
+    answer: success,
     mayPend: true,
     in: () => undefined,
     does: logoutInstance,
-    out: () => ({ success: true as const }),
+    out: () => succeeded,
   }),
 ];

@@ -1,0 +1,210 @@
+import * as z from "zod";
+import { type InstanceStatus, instanceStatuses } from "../../../../core/instance/instance.sql.ts";
+import type { health as readHealth, status as readStatus } from "../../operations/observability.ts";
+import { isoDate, paginationShape } from "../../shape/common.ts";
+import { instanceStatus } from "../../shape/instance.ts";
+
+const toUptime = (seconds: number) => ({ seconds, formatted: duration(seconds) });
+
+const megabytes = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(2)} MB`;
+
+const toCpu = (seconds: number, ofMs: number) => ({ percent: (100_000 * seconds) / Math.max(1000, ofMs), seconds });
+
+const duration = (seconds: number) =>
+  `${Math.floor(seconds / 3600)}h ${Math.floor((seconds % 3600) / 60)}m ${seconds % 60}s`;
+
+const link = z.object({ status: z.literal("connected") });
+const uptime = z.object({ seconds: z.int(), formatted: z.string() });
+const memory = z.object({ rss: z.string(), heapTotal: z.string(), heapUsed: z.string(), external: z.string() });
+
+const toMemory = (used: NodeJS.MemoryUsage): z.input<typeof memory> => ({
+  rss: megabytes(used.rss),
+  heapTotal: megabytes(used.heapTotal),
+  heapUsed: megabytes(used.heapUsed),
+  external: megabytes(used.external),
+});
+
+const depth = z.object({
+  waiting: z.int(),
+  inFlight: z.int(),
+  /** In the dead-letter queue. */
+  dead: z.int(),
+});
+
+const host = z.object({
+  id: z.string(),
+  version: z.string(),
+  startedAt: isoDate,
+  /** When the host last sent a heartbeat. */
+  seenAt: isoDate,
+  /** Since the host started. */
+  uptime,
+  alive: z.boolean(),
+  /** Whether the host is releasing its shards, before it stops or restarts. */
+  draining: z.boolean(),
+  /** Since the host started; 100 percent is one core. Null before its first report. */
+  cpu: z.object({ percent: z.number(), seconds: z.number() }).nullable(),
+  memory: z.object({ rss: z.string() }).nullable(),
+  /** The shards that the host holds. */
+  shards: z.array(z.int()),
+});
+
+const figures = z.object({
+  id: z.string(),
+  name: z.string(),
+  status: instanceStatus,
+  statusAt: isoDate,
+  shard: z.int(),
+  /** The host that holds the shard. */
+  host: z.string().nullable(),
+  /** The number of events so far. */
+  events: z.int(),
+  /** Accepted commands that are not finished. */
+  commandsWaiting: z.int(),
+  /** Unfinished deliveries. */
+  webhooksWaiting: z.int(),
+});
+
+export const order = z.object({
+  stopped: z.boolean(),
+  /** Live hosts, which receive the order. */
+  hosts: z.int(),
+});
+
+export const health = z.object({
+  /** `stopped`: an admin has stopped the session hosts. */
+  status: z.enum(["healthy", "stopped"]),
+  uptime,
+  memory,
+  database: link,
+  instances: z.object({ total: z.int(), active: z.int() }),
+  queues: link,
+  hosts: z.object({
+    /** Known hosts. A killed host stays known for a day. */
+    total: z.int(),
+    alive: z.int(),
+    /** Live hosts that are releasing their shards, before they stop or restart. */
+    draining: z.int(),
+  }),
+  /** `held` counts the shards of live hosts. */
+  shards: z.object({ total: z.int(), held: z.int() }),
+});
+
+type Health = Awaited<ReturnType<typeof readHealth>>;
+
+export function toHealth({
+  status: state,
+  uptimeSeconds,
+  memory: used,
+  instances,
+  hosts,
+  shards,
+}: Health): z.input<typeof health> {
+  return {
+    status: state,
+    uptime: toUptime(uptimeSeconds),
+    memory: toMemory(used),
+    database: { status: "connected" as const },
+    instances,
+    queues: { status: "connected" as const },
+    hosts,
+    shards,
+  };
+}
+
+export const environment = z.object({
+  nodeEnv: z.string().nullable(),
+  platform: z.string(),
+  architecture: z.string(),
+  region: z.string(),
+  shards: z.int(),
+  /** Requests to this API in 15 minutes for each IP address and each API key; 0 means no limit. */
+  rateLimit: z.int(),
+  queuePrefix: z.string(),
+  logLevel: z.string(),
+  /** Whether KMS wraps the data keys, instead of a key file. */
+  kms: z.boolean(),
+  /** Whether another endpoint replaces SQS. */
+  ownQueues: z.boolean(),
+  /** Whether another endpoint replaces S3. */
+  ownStorage: z.boolean(),
+  /** Whether another endpoint replaces WhatsApp. */
+  ownWhatsApp: z.boolean(),
+  /** The number of address ranges outside the public internet that callers' URLs can reach. */
+  egressAllowed: z.int(),
+});
+
+export const status = z.object({
+  version: z.string(),
+  uptime,
+  /** Of the answering process, since it started; 100 percent is one core. */
+  cpu: z.object({
+    percent: z.number(),
+    userSeconds: z.number(),
+    systemSeconds: z.number(),
+    cores: z.int(),
+    /** Of the machine, over 1, 5 and 15 minutes. */
+    loadAverage: z.array(z.number()),
+  }),
+  memory: memory.extend({ systemTotal: z.string(), systemFree: z.string() }),
+  database: link.extend({ latencyMs: z.number() }),
+  queues: z.object({
+    status: z.enum(["connected", "disconnected"]),
+    events: depth.nullable(),
+    /** The sum over all shards. */
+    commands: depth.nullable(),
+  }),
+  shards: z.object({ total: z.int(), held: z.int() }),
+  hosts: z.array(host),
+  instances: z.object({
+    total: z.int(),
+    active: z.int(),
+    byStatus: z.record(instanceStatus, z.int()),
+    /** For admins: all instances, newest first. */
+    list: z.array(figures).optional(),
+    pagination: paginationShape.optional(),
+  }),
+});
+
+type Status = Awaited<ReturnType<typeof readStatus>>;
+
+export function toStatus(state: Status): z.input<typeof status> {
+  const { version, uptimeSeconds, cpu, memory: used, database, queues, shards, hosts, instances } = state;
+  return {
+    version,
+    uptime: toUptime(uptimeSeconds),
+    cpu,
+    memory: {
+      ...toMemory(used),
+      systemTotal: megabytes(used.systemTotal),
+      systemFree: megabytes(used.systemFree),
+    },
+    database: { status: "connected" as const, ...database },
+    queues: {
+      status: queues ? ("connected" as const) : ("disconnected" as const),
+      events: queues?.events ?? null,
+      commands: queues?.commands ?? null,
+    },
+    shards,
+    hosts: hosts.map(({ age, startedAt, seenAt, cpuSeconds, rssBytes, ...one }) => ({
+      ...one,
+      cpu: cpuSeconds === null ? null : toCpu(cpuSeconds, seenAt.getTime() - startedAt.getTime()),
+      memory: rssBytes === null ? null : { rss: megabytes(rssBytes) },
+      startedAt: startedAt.toISOString(),
+      seenAt: seenAt.toISOString(),
+      uptime: toUptime(age),
+    })),
+    instances: {
+      total: instances.total,
+      active: instances.byStatus.connected ?? 0,
+      byStatus: {
+        ...(Object.fromEntries(instanceStatuses.map((one) => [one, 0])) as Record<InstanceStatus, number>),
+        ...instances.byStatus,
+      },
+      ...(instances.each && {
+        list: instances.each.figures.map((one) => ({ ...one, statusAt: one.statusAt.toISOString() })),
+        pagination: instances.each.pagination,
+      }),
+    },
+  };
+}

@@ -1,0 +1,47 @@
+import * as z from "zod";
+import type { Contact } from "../../../core/contact/index.ts";
+import { type Pagination, pagination } from "../../../core/page.ts";
+import { pageQuery, queryText } from "./common.ts";
+
+/** A contact in both dialects. */
+export const contact = z.object({
+  /** The JID: with the phone number if known, otherwise the LID; for a group `…@g.us`. */
+  id: z.string(),
+  /** The first known of: name in the address book (for a group its subject), business name, push name, number. */
+  name: z.string(),
+  /** Digits; for a group those of its id. Empty if only the LID is known. */
+  number: z.string(),
+  isGroup: z.boolean(),
+  lid: z.string().nullable(),
+  /** The name that the contact chose. */
+  pushName: z.string().nullable(),
+  /** The verified name of a business. */
+  businessName: z.string().nullable(),
+});
+
+export const toContact = ({ jid, ...rest }: Contact): z.input<typeof contact> => ({
+  id: jid,
+  name: rest.name,
+  number: rest.number,
+  isGroup: rest.isGroup,
+  lid: rest.lid,
+  pushName: rest.pushName,
+  businessName: rest.businessName,
+});
+
+const { limit, skip } = pageQuery(1000).shape;
+
+export const contactsQuery = z.object({
+  limit: limit.meta({ description: "1 to 1000; default all" }),
+  skip,
+  search: queryText(100).optional().meta({ description: "Part of a name or number" }),
+});
+
+/** Returns the pagination of a list of contacts, if the query has a `limit`. */
+export function contactsPagination(
+  { contacts, total }: { contacts: readonly Contact[]; total: number },
+  query: z.output<typeof contactsQuery>,
+): { pagination?: Pagination } {
+  if (query.limit === undefined) return {};
+  return { pagination: pagination({ limit: query.limit, skip: query.skip ?? 0 }, contacts.length, total) };
+}

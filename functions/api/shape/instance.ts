@@ -1,0 +1,27 @@
+import * as z from "zod";
+import { eventQueueText } from "../../../core/event-sink/allowed.ts";
+import { instanceStatuses } from "../../../core/instance/instance.sql.ts";
+import { toJid } from "../../../core/message/recipient.ts";
+
+export const instanceStatus = z.enum(instanceStatuses);
+export const connectionStatusShape = z.object({ ready: z.boolean(), status: instanceStatus, hasQr: z.boolean() });
+
+/** Forms send an empty string for "none". */
+export const eventQueueSetting = z.union([eventQueueText, z.literal(""), z.null()]).optional();
+
+/** The `eventQueue` of an instance. */
+export const instanceEventQueue = eventQueueSetting.meta({
+  description:
+    "SQS FIFO queue for all events of the instance, in addition to webhooks: its name, which starts with QUEUE_PREFIX-events-, or its URL if the server allows it. Empty or null uses the queue of the user, if any",
+});
+
+/** A phone number in any common notation, parsed to its digits. */
+export const phoneNumber = z
+  .string()
+  .max(64)
+  .transform((text, context) => {
+    const digits = /^(\d+)@s\.whatsapp\.net$/.exec(toJid(text) ?? "")?.[1];
+    if (digits) return digits;
+    context.addIssue({ code: "custom", message: "must be an international phone number" });
+    return z.NEVER;
+  });
