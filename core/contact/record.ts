@@ -12,7 +12,7 @@ export interface ContactNews {
 }
 
 /** Longer than any name that WhatsApp allows. Longer text is cut. */
-export const maxNameLength = 256;
+const maxNameLength = 256;
 
 /**
  * Merges facts into `contacts`. Requires a transaction, and that the caller is the only writer of the instance's

@@ -20,7 +20,7 @@ interface Retention {
 }
 
 /** Tables with limited retention, and the reason for each period. */
-export const retentions: readonly Retention[] = [
+const retentions: readonly Retention[] = [
   {
     // A block, and the following window in which another failure brings a longer block, end within half an hour.
     table: "login_failures",

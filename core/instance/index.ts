@@ -10,7 +10,7 @@ export type Instance = InferSelectModel<typeof instances>;
  * How long a linked instance may be disconnected before sends are refused. Short interruptions, such as deploys, should
  * not fail the caller's requests.
  */
-export const linkGraceMs = 2 * 60 * 1000;
+const linkGraceMs = 2 * 60 * 1000;
 
 /**
  * Throws `instance_not_connected`, with the status in `data`, unless the instance is connected, or linked and

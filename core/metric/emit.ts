@@ -11,7 +11,7 @@ const everyMs = 60_000;
  * Writes changed metrics to standard output if the stage wants them. They bypass the logger, because CloudWatch would
  * not find them among its fields.
  */
-export function emitMetrics(config: Settings, at: Date): void {
+function emitMetrics(config: Settings, at: Date): void {
   const line = config.METRICS === "emf" ? takeEmf(config.QUEUE_PREFIX, at) : null;
   if (line) process.stdout.write(`${line}\n`);
 }

@@ -1,5 +1,5 @@
 /**
- * A counter counts events per process; the sum over all processes is the total. A gauge of the `fleet` is the same for
+ * A counter counts occurrences per process; the sum over all processes is the total. A gauge of the `fleet` is the same for
  * all processes: `functions/cron` measures it in the database once per run and sends it to CloudWatch, and nothing else
  * does. A gauge of a `host` belongs to that host and appears only in its `/metrics`. In CloudWatch, where hosts are not
  * distinguished, it would be meaningless.

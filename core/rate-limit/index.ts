@@ -7,7 +7,7 @@ import type { Logger } from "../log.ts";
 import { clientOf } from "../user/ip-ranges.ts";
 
 /** From the Gateway API's document. */
-export const windowSeconds = 15 * 60;
+const windowSeconds = 15 * 60;
 /** How many exhausted windows a process remembers. */
 const rememberedSubjects = 10_000;
 

@@ -43,7 +43,7 @@ export interface FleetState {
   };
 }
 
-/** Reads the state by the clock of the database. */
+/** Reads the state. Times are compared with the clock of the database. */
 export async function readFleet(db: Database): Promise<FleetState> {
   const [row] = await db.sql<
     { stopped: boolean; total: number; alive: number; draining: number; shards: number; held: number }[]

@@ -9,7 +9,7 @@ export const userSearch = singleLine.trim().max(200);
 export const emailAddress = z.email().max(254);
 
 /** For new passwords. Login compares any password up to the maximum length. */
-export const minPasswordLength = 8;
+const minPasswordLength = 8;
 export const newPassword = z.string().min(minPasswordLength).max(maxPasswordLength);
 
 const maxRanges = 100;

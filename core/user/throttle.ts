@@ -7,10 +7,10 @@ import { clientOf } from "./ip-ranges.ts";
 /** Allowed failures within the window: per account, and per address, behind which many people may be. */
 export const accountFailures = 5;
 export const addressFailures = 20;
-export const failureWindowSeconds = 15 * 60;
+const failureWindowSeconds = 15 * 60;
 /** The first block. Each further failure doubles the next one. */
-export const firstBlockSeconds = 60;
-export const longestBlockSeconds = 15 * 60;
+const firstBlockSeconds = 60;
+const longestBlockSeconds = 15 * 60;
 
 export interface Attempt {
   /** The given address, whether or not such a user exists. The response must not reveal that. */

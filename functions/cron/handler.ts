@@ -14,7 +14,7 @@ import { retryDeliveries } from "../../core/webhook/delivery/retry-worker.ts";
 /** Reserved for recording results and returning. */
 const marginMs = 3_000;
 const pruneMs = 10_000;
-/** Limit per instance, for the others to be served as well. */
+/** Limit per instance, so that the others are served too. */
 const maxSinkEvents = 2_000;
 
 /**

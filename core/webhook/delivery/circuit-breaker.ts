@@ -12,7 +12,7 @@ import { type Breaker, healthy, type Target } from "./endpoint.ts";
  */
 export const drainPerSecond = 100;
 /** A webhook is switched off after this long without a success. Svix also gives up after 5 days. */
-export const disableAfterMs = 5 * 24 * 60 * 60 * 1000;
+const disableAfterMs = 5 * 24 * 60 * 60 * 1000;
 /** Deliveries at the head of a backlog that one statement examines. */
 export const scannedAtHead = 1_000;
 
@@ -55,7 +55,7 @@ export async function recordBatchResult(deps: WebhookDeps, endpoint: Target, res
       returning w.state`;
     if (!parks || !row) return;
     await moveToBacklog(sql, result.untried);
-    // Deliveries that failed in earlier batches move too: until now each has its own retry time.
+    // Deliveries that failed in earlier batches move too: until now each had its own retry time.
     await sql`
       update deliveries set next_at = 'infinity'
       where instance_id = ${instanceId} and status = 'pending' and first_failed_at >= ${since}::timestamptz`;
