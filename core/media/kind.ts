@@ -82,13 +82,13 @@ async function recognizeBoxed(path: string, plain: Recognized): Promise<Recogniz
     const h264 = video.every((codec) => codec === "avc1" || codec === "avc3");
     const shown = h264 && aac && plain.mimetype !== "video/quicktime";
     const size = width > 0 && height > 0 ? { width, height } : {};
-    const film = { ...plain, convertible: "video" as const, demuxer: "mov", h264, ...length, ...size };
+    const videoFile = { ...plain, convertible: "video" as const, demuxer: "mov", h264, ...length, ...size };
     const mimetype = plain.mimetype === "video/3gpp" ? plain.mimetype : "video/mp4";
-    return shown ? { ...film, kind: "video", mimetype } : film;
+    return shown ? { ...videoFile, kind: "video", mimetype } : videoFile;
   }
   if (audio.length === 0) return plain;
-  const sound = { ...plain, convertible: "audio" as const, demuxer: "mov", ...length };
-  return aac ? { ...sound, kind: "audio", mimetype: "audio/mp4" } : sound;
+  const audioFile = { ...plain, convertible: "audio" as const, demuxer: "mov", ...length };
+  return aac ? { ...audioFile, kind: "audio", mimetype: "audio/mp4" } : audioFile;
 }
 
 /** How to send a file: as it is, or converted first. */

@@ -28,8 +28,8 @@ export async function findForwardable(
   if (!forwardable.some((type) => type === row.type)) {
     throw new AppError("not_supported", `a message of type ${row.type} cannot be forwarded`);
   }
-  const [kept] = await db.sql<{ media: MessageMedia | null }[]>`select media from messages where id = ${row.id}`;
-  const media = kept?.media ?? null;
+  const [stored] = await db.sql<{ media: MessageMedia | null }[]>`select media from messages where id = ${row.id}`;
+  const media = stored?.media ?? null;
   if (row.type !== "text" && media?.state !== "stored") {
     if (media?.state === "failed") throw new AppError("media_lost");
     throw new AppError(row.status === "pending" ? "conflict" : "media_not_ready");

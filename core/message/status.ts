@@ -8,7 +8,7 @@ export const statusChat = "status@broadcast";
 export const maxAudience = 1000;
 
 /** The fields of a status post in addition to its content. */
-export interface PostRequest {
+export interface StatusRequest {
   id?: string | undefined;
   statusJidList?: readonly string[] | undefined;
 }
@@ -45,7 +45,7 @@ export function assertAudience(audience: readonly unknown[], empty: string): voi
 /**
  * Checks that a post can be accepted: it has an audience, and no other message has the requested id. Throws `conflict`.
  */
-export async function assertPostable(db: Database, instanceId: string, request: PostRequest): Promise<void> {
+export async function assertStatusAllowed(db: Database, instanceId: string, request: StatusRequest): Promise<void> {
   if (!request.statusJidList) await readAddressBook(db, instanceId);
   if (request.id === undefined) return;
   const [taken] = await db.sql`

@@ -6,7 +6,7 @@ import {
   proto,
   type WASocket,
 } from "@whiskeysockets/baileys";
-import { type ChannelDetails, maxPosts, type Post } from "../../core/command/catalog/channel.ts";
+import { type ChannelDetails, type ChannelPost, maxChannelPosts } from "../../core/command/catalog/channel.ts";
 import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import type { FoundMessage } from "../../core/message/find.ts";
@@ -169,9 +169,10 @@ export async function reactToPost(
 
 /** Looks up the server id of a post: WhatsApp sends it along with a post, but not to the author. */
 async function serverIdOf(sock: WASocket, row: Pick<FoundMessage, "waId" | "chatId">): Promise<string> {
-  const posts = await fetchPosts(sock, row.chatId, maxPosts);
+  const posts = await fetchPosts(sock, row.chatId, maxChannelPosts);
   const found = posts.find((post) => post.messageId === row.waId);
-  if (!found) throw new AppError("message_not_found", `the message is not among the newest ${maxPosts} of the channel`);
+  if (!found)
+    throw new AppError("message_not_found", `the message is not among the newest ${maxChannelPosts} of the channel`);
   return String(found.serverId);
 }
 
@@ -183,7 +184,7 @@ async function lookUp(sock: WASocket, name: string): Promise<ChannelDetails> {
   return found;
 }
 
-async function fetchPosts(sock: WASocket, jid: string, count: number, after?: number): Promise<Post[]> {
+async function fetchPosts(sock: WASocket, jid: string, count: number, after?: number): Promise<ChannelPost[]> {
   // Baileys' types require a time here, which would make WhatsApp return only changes since then.
   const noTime = undefined as unknown as number;
   const answer: BinaryNode = await answerOf(sock.newsletterFetchMessages(jid, count, noTime, after ?? 0), meanings);
@@ -192,7 +193,7 @@ async function fetchPosts(sock: WASocket, jid: string, count: number, after?: nu
   return getBinaryNodeChildren(holder, "message").flatMap((one) => postOf(one) ?? []);
 }
 
-function postOf(node: BinaryNode): Post | undefined {
+function postOf(node: BinaryNode): ChannelPost | undefined {
   const { id, server_id: serverId, type, t, is_sender: isSender, edit } = node.attrs;
   if (!id || !serverId || edit === "8") return undefined;
   const seconds = Number(t);

@@ -2,7 +2,7 @@ import { areJidsSameUser, generateWAMessage } from "@whiskeysockets/baileys";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { findMessage } from "../../core/message/find.ts";
-import { assertAudience, type PostRequest, readAddressBook, statusChat } from "../../core/message/status.ts";
+import { assertAudience, readAddressBook, type StatusRequest, statusChat } from "../../core/message/status.ts";
 import { sendFile } from "./media.ts";
 import { generationOptions } from "./message.ts";
 import { remove } from "./message-action.ts";
@@ -49,7 +49,7 @@ export async function deletePost(
  * Returns who may see a status post: the contacts that the caller names, or the address book without blocked contacts. Throws
  * `conflict` or `recipient_not_on_whatsapp`.
  */
-async function audienceOf(context: ConnectedContext, { statusJidList }: PostRequest): Promise<string[]> {
+async function audienceOf(context: ConnectedContext, { statusJidList }: StatusRequest): Promise<string[]> {
   const audience = statusJidList ? [...new Set(statusJidList)] : await unblocked(context);
   assertAudience(audience, "every contact in the address book is blocked");
   const { sock } = context;

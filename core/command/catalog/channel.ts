@@ -170,9 +170,9 @@ export const remove = defineCommand({
   repeatable: false,
 });
 
-export const maxPosts = 100;
+export const maxChannelPosts = 100;
 
-export const post = z.object({
+export const channelPost = z.object({
   messageId: z.string(),
   /** WhatsApp's number of the message in the channel. */
   serverId: z.int(),
@@ -185,18 +185,18 @@ export const post = z.object({
   views: z.int().nullable(),
   reactions: z.array(z.object({ emoji: z.string(), count: z.int() })),
 });
-export type Post = z.output<typeof post>;
+export type ChannelPost = z.output<typeof channelPost>;
 
 export const messages = defineCommand({
   name: "channel.messages",
   kind: "query",
   summary: "Get the newest messages of a channel from WhatsApp, with their reactions and views",
   input: which.extend({
-    limit: z.int().min(1).max(maxPosts).default(20),
+    limit: z.int().min(1).max(maxChannelPosts).default(20),
     /** Only messages with a greater `serverId`. */
     after: z.int().min(0).optional(),
   }),
   /** Newest first. */
-  output: z.object({ messages: z.array(post) }),
+  output: z.object({ messages: z.array(channelPost) }),
   errors,
 });

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { uploadId } from "../../media/index.ts";
 import { messageId } from "../../message/id.ts";
-import { assertPostable, maxAudience, type PostRequest, statusChat } from "../../message/status.ts";
+import { assertStatusAllowed, maxAudience, type StatusRequest, statusChat } from "../../message/status.ts";
 import { person } from "./contact.ts";
 import { defineCommand, type PrecheckContext } from "./define.ts";
 import { sent } from "./message/fields.ts";
@@ -9,7 +9,7 @@ import { sent } from "./message/fields.ts";
 const errors = ["conflict", "recipient_not_on_whatsapp", "whatsapp_error"] as const;
 
 /** The fields of every status post. */
-const post = {
+const postFields = {
   statusJidList: z
     .array(person)
     .min(1)
@@ -27,8 +27,8 @@ const post = {
     }),
 };
 
-const checkPostable = ({ db, instanceId }: PrecheckContext, input: PostRequest) =>
-  assertPostable(db, instanceId, input);
+const checkStatus = ({ db, instanceId }: PrecheckContext, input: StatusRequest) =>
+  assertStatusAllowed(db, instanceId, input);
 
 /** Characters. The limit of WhatsApp's apps. */
 const maxStatusText = 700;
@@ -48,11 +48,11 @@ export const sendText = defineCommand({
       .regex(/^#[0-9A-Fa-f]{6}$/, "must be a color such as #25D366")
       .default("#25D366"),
     font: z.literal(fonts).default(1),
-    ...post,
+    ...postFields,
   }),
   output: sent,
   errors,
-  precheck: checkPostable,
+  precheck: checkStatus,
   preview: ({ text: body, id: messageId }) => ({
     to: statusChat,
     type: "text",
@@ -79,13 +79,13 @@ export const sendMedia = defineCommand({
       /** Audio is posted as a voice note. Audio other than Ogg/Opus is converted. */
       kind: z.enum(statusKinds),
       caption: z.string().max(maxStatusText).optional(),
-      ...post,
+      ...postFields,
     })
     .refine((input) => (input.url === undefined) !== (input.upload === undefined), "give either a URL or an upload")
     .refine((input) => input.kind !== "audio" || input.caption === undefined, "a voice note cannot have a caption"),
   output: sent,
   errors: [...errors, "url_not_allowed", "media_not_usable", "not_supported"],
-  precheck: checkPostable,
+  precheck: checkStatus,
   preview: ({ kind, caption = "", id: messageId }) => ({
     to: statusChat,
     type: kind,

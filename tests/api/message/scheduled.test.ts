@@ -177,7 +177,12 @@ describe("a bulk", () => {
     expect(list.pagination).toEqual({ total: 6, limit: 2, skip: 1, hasMore: true });
     expect(list.recipients).toMatchObject([
       { index: 1, phone: phone(2), messageId: null, status: "rejected", error: { code: "invalid_request" } },
-      { index: 2, phone: `+${phone(1)}`, status: "rejected", error: { details: expect.stringContaining("number 0") } },
+      {
+        index: 2,
+        phone: `+${phone(1)}`,
+        status: "rejected",
+        error: { details: expect.stringContaining("recipient 0") },
+      },
     ]);
     const waiting = (await call("GET", `bulk/${bulkId}/recipients?status=scheduled`)).body.recipients;
     expect(waiting.map((one: { index: number }) => one.index)).toEqual([0, 4]);

@@ -143,7 +143,7 @@ export const channelEndpoints = [
       limit: wholeNumber.pipe(limit.unwrap()).optional(),
       after: wholeNumber.pipe(after.unwrap()).optional(),
     }),
-    answer: envelope(z.array(channel.post)),
+    answer: envelope(z.array(channel.channelPost)),
     in: ({ params, query }) => ({ channel: params.channelId, limit: query.limit ?? 20, after: query.after }),
     out: ({ messages }) => enveloped(messages),
   }),
