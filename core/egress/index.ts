@@ -3,6 +3,7 @@ import * as https from "node:https";
 import { isIP } from "node:net";
 import { Readable } from "node:stream";
 import { AppError } from "../error.ts";
+import { defined } from "../object.ts";
 import { createAddressPolicy, createResolver, type Resolve } from "./address.ts";
 import { type Agents, guardedAgents, notPublic } from "./connect.ts";
 import { asEgressError, EgressError } from "./error.ts";
@@ -155,7 +156,10 @@ function exchange(
     const sent = request(url, {
       agent: agents.of(url.protocol),
       method,
-      headers: { ...headers, ...(body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) }) },
+      headers: {
+        ...headers,
+        ...defined({ "content-length": body === undefined ? undefined : String(Buffer.byteLength(body)) }),
+      },
       maxHeaderSize: maxHeaderBytes,
       signal,
     });

@@ -1,5 +1,6 @@
 import { openedOutput } from "../command/result.ts";
 import type { Vault } from "../crypto/index.ts";
+import { advisoryLock } from "../db/advisory-lock.ts";
 import { type Database, storableJson } from "../db/index.ts";
 import { errorCodes, isErrorCode } from "../error.ts";
 import type { Logger } from "../log.ts";
@@ -82,7 +83,9 @@ export async function sendReplies(
   { shard, except = [] }: { shard: number; except?: readonly string[] },
 ): Promise<Sent> {
   return await deps.db.sql.begin(async (sql) => {
-    const [lock] = await sql<{ held: boolean }[]>`select pg_try_advisory_xact_lock(${outboxLock}, ${shard}) as held`;
+    const [lock] = await sql<
+      { held: boolean }[]
+    >`select pg_try_advisory_xact_lock(${advisoryLock.replies}, ${shard}) as held`;
     if (!lock?.held) return { sent: 0, busy: true, more: false, failing: [] };
     const rows = await sql<Row[]>`
       select position::float8 as position, queue, group_id, deduplication_id, command, reply from replies
@@ -96,9 +99,6 @@ export async function sendReplies(
     return { sent: sent.length, busy: false, more: rows.length === page, failing };
   });
 }
-
-/** The first half of the advisory locks under which replies leave; the second is the shard. */
-const outboxLock = 1_398_294_340;
 
 /** Sends the replies of a queue up to the first refusal. Returns the positions of those that it accepted. */
 async function sendInOrder(

@@ -2,6 +2,7 @@ import { startFauxqs } from "fauxqs";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { expireCommands, requeueCommands, type SweepDeps } from "../../core/command/sweep.ts";
 import { readConfig } from "../../core/config.ts";
+import { advisoryLock } from "../../core/db/advisory-lock.ts";
 import { prune } from "../../core/db/prune.ts";
 import { systemIds, uuidv7 } from "../../core/id.ts";
 import { uploadKey, uploadPrefix } from "../../core/media/index.ts";
@@ -174,7 +175,7 @@ test("a host that takes the shard at that moment waits for the decision", async 
   await lease(0, null);
   let expired: Promise<number> | undefined;
   await world.db.sql.begin(async (takeover) => {
-    await takeover`select pg_advisory_xact_lock(1398294337, 0)`;
+    await takeover`select pg_advisory_xact_lock(${advisoryLock.shard}, 0)`;
     expired = expireCommands(deps);
     await vi.waitFor(async () => {
       const [row] = await world.db.sql`select count(*)::int as n from pg_stat_activity where wait_event = 'advisory'`;
