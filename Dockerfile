@@ -1,12 +1,12 @@
-# Two images. `host`, the last, is the session host as it runs on Fargate; `whole` is everything in one process, for
-# docker-compose.yml. tests/infra runs the steps where there is no Docker.
+# Builds two images: `host` (the last one) is the session host on Fargate; `whole` is everything in one process, for
+# docker-compose.yml. tests/infra runs these steps without Docker.
 FROM node:24.21.0-bookworm-slim AS base
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ffmpeg tini ca-certificates curl \
  && curl --fail --silent --show-error --output /etc/ssl/rds.pem https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem \
  && apt-get purge -y curl && apt-get autoremove -y && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
-# Signals reach the program, and what ffmpeg leaves behind is reaped.
+# tini forwards signals to the program and reaps orphaned ffmpeg processes.
 ENTRYPOINT ["tini", "--"]
 
 FROM node:24.21.0-bookworm-slim AS host-build
@@ -18,7 +18,7 @@ RUN npm ci --omit=dev && npm cache clean --force
 COPY core core
 COPY session-host session-host
 
-# SQS and S3 of the one-process run are development packages of the rest.
+# Includes development packages, which have the local SQS, S3 and Postgres.
 FROM node:24.21.0-bookworm-slim AS whole-build
 WORKDIR /app
 COPY package.json package-lock.json ./

@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** What takes longest, and mostly waits, first: else the end of a run is one file alone. */
+/** Slow files run first. Otherwise, a run ends with a single slow file. */
 const slowest = ["tests/fault/", "tests/integration/", "tests/local/", "tests/webhook/"];
 const rank = ({ moduleId }: TestSpecification) => {
   const place = slowest.findIndex((folder) => moduleId.includes(folder));
@@ -18,14 +18,14 @@ const folders = (...names: string[]) => names.map((name) => `tests/${name}/**/*.
 
 export default defineConfig({
   test: {
-    // What needs Debian packages or SST's platform has a configuration of its own. Faults take their time, as
-    // leases that must run out: they are for `npm run test:fault`. `.ci/run` runs all.
+    // Tests that need Debian packages or SST's platform have their own configuration. Fault tests are slow, because they wait
+    // for leases to expire: `npm run test:fault` runs them. `.ci/run` runs everything.
     projects: [
       {
         extends: true,
         test: {
           name: "whole",
-          // The Lambda handlers keep what they have opened, as on Lambda: each file needs a process of its own.
+          // Lambda handlers keep their connections open, so each file needs its own process.
           include: folders("integration", "local", ...(process.env.FAULT_ROUNDS ? ["fault"] : [])),
         },
       },
@@ -34,16 +34,16 @@ export default defineConfig({
         test: {
           name: "parts",
           include: folders("api", "contract", "host", "simulator", "unit", "webhook"),
-          // Loading the program takes longer than most of these tests.
+          // Loading the modules takes longer than most of these tests.
           isolate: false,
         },
       },
     ],
     globalSetup: ["tests/node-version.ts", "tests/support/postgres.ts"],
     sequence: { sequencer: SlowestFirst },
-    // Most files start a Postgres and a gateway of their own, and wait for much of their time.
+    // Most files start their own Postgres and gateway, and mostly wait.
     maxWorkers: 3,
-    // libsignal prints whole sessions, keys among them, whenever one ends.
+    // libsignal prints sessions with their keys when they end.
     onConsoleLog: (text) =>
       !/^(Closing|Opening|Removing|Session|Decrypted|Migrating)\b.*session|SessionEntry/i.test(text),
     testTimeout: 60_000,

@@ -1,14 +1,14 @@
 import "./monitoring/alarms.ts";
 import "./monitoring/dashboard.ts";
-import { api } from "./api.ts";
-import { database } from "./database.ts";
-import { cluster, host } from "./host.ts";
-import { migrate } from "./migration.ts";
+import { database } from "./base/database.ts";
+import { prefix } from "./base/stage.ts";
+import { bucket } from "./base/storage.ts";
 import { alarms } from "./monitoring/alarms.ts";
-import { prefix } from "./stage.ts";
-import { bucket } from "./storage.ts";
+import { api } from "./service/api.ts";
+import { cluster, host } from "./service/host.ts";
+import { migrate } from "./service/migration.ts";
 
-/** What `sst deploy` prints. */
+/** The outputs that `sst deploy` prints. */
 export const outputs = {
   api: api.url,
   bucket: bucket.name,

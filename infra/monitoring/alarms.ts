@@ -1,12 +1,12 @@
 import { type MetricName, metricNamespace } from "../../core/metric/name.ts";
 import { deadLetterQueue } from "../../core/queue/name.ts";
-import { apiFunction } from "../api.ts";
-import { key } from "../key.ts";
-import { commands, events, ingress } from "../queue/index.ts";
-import { prefix, sizes } from "../stage.ts";
-import { cronFunction, ingressFunction, webhookFunction } from "../workers.ts";
+import { key } from "../base/key.ts";
+import { commands, events, ingress } from "../base/queues.ts";
+import { prefix, sizes } from "../base/stage.ts";
+import { apiFunction } from "../service/api.ts";
+import { cronFunction, ingressFunction, webhookFunction } from "../service/workers.ts";
 
-/** Subscribe an address to it to be told. */
+/** The topic of all alarms. Subscribe an address to get notifications. */
 export const alarms = new aws.sns.Topic("Alarms", { kmsMasterKeyId: key.id });
 
 type Watch = Pick<
@@ -15,10 +15,10 @@ type Watch = Pick<
 > & {
   /** What it means; docs/operations/aws.md says what to do. */
   description: string;
-  /** For so many minutes. */
+  /** How long the threshold is exceeded before the alarm. */
   minutes: number;
   operator?: "GreaterThanThreshold" | "LessThanThreshold";
-  /** Silence is a bad sign too. */
+  /** Whether missing data raises the alarm. Default: no. */
   missing?: "breaching" | "notBreaching";
 };
 
@@ -40,7 +40,7 @@ const ours = (metricName: MetricName) => ({ namespace: metricNamespace, metricNa
 for (const { name } of [...commands, events, ingress]) {
   const QueueName = `${prefix}-${deadLetterQueue(name)}`;
   alarm(`DeadLetters${name.replaceAll(/\W/g, "")}`, {
-    description: `${QueueName} holds what could not be handled five times`,
+    description: `${QueueName} has messages that failed five times`,
     namespace: "AWS/SQS",
     metricName: "ApproximateNumberOfMessagesVisible",
     dimensions: { QueueName },
@@ -51,7 +51,7 @@ for (const { name } of [...commands, events, ingress]) {
 }
 
 alarm("EventAge", {
-  description: "Events wait for the webhook function: it fails, or has too few runs",
+  description: "Events wait for the webhook function, which fails or runs too seldom",
   namespace: "AWS/SQS",
   metricName: "ApproximateAgeOfOldestMessage",
   dimensions: { QueueName: `${prefix}-${events.name}` },
@@ -61,7 +61,7 @@ alarm("EventAge", {
 });
 
 alarm("RelayAge", {
-  description: "Events wait in the database: no host brings them to their queue",
+  description: "Events wait in the database: no host moves them to their queue",
   ...ours("EventAge"),
   statistic: "Maximum",
   threshold: 300,
@@ -69,7 +69,7 @@ alarm("RelayAge", {
 });
 
 alarm("LeaseChurn", {
-  description: "Leases are lost again and again: hosts die, or the database does not answer them in time",
+  description: "Hosts lose their leases repeatedly: they die, or the database answers too slowly",
   ...ours("LeasesLost"),
   statistic: "Sum",
   threshold: sizes.shards,
@@ -77,7 +77,7 @@ alarm("LeaseChurn", {
 });
 
 alarm("HostRestarts", {
-  description: "Session hosts start again and again",
+  description: "Session hosts restart repeatedly",
   ...ours("HostsStarted"),
   statistic: "Sum",
   threshold: 2,
@@ -85,7 +85,7 @@ alarm("HostRestarts", {
 });
 
 alarm("ShardsUnheld", {
-  description: "Instances are served by nobody",
+  description: "No host serves some of the instances",
   ...ours("ShardsUnheld"),
   statistic: "Minimum",
   threshold: 0,
@@ -94,7 +94,7 @@ alarm("ShardsUnheld", {
 });
 
 alarm("ClientOutdated", {
-  description: "WhatsApp refuses the client version, and no other one is known",
+  description: "WhatsApp refuses the client version, and no newer one is known",
   ...ours("ClientOutdated"),
   statistic: "Sum",
   threshold: 0,
@@ -102,7 +102,7 @@ alarm("ClientOutdated", {
 });
 
 alarm("WebhookFailures", {
-  description: "Many webhooks fail: a customer's endpoint is away, or the way out of the network is",
+  description: "Many webhooks fail: an endpoint or the outbound network is down",
   ...ours("WebhooksFailed"),
   statistic: "Sum",
   threshold: 500,

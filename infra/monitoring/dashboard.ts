@@ -1,7 +1,7 @@
 import { type MetricName, metricCatalog, metricNamespace } from "../../core/metric/name.ts";
 import { eventQueue } from "../../core/queue/name.ts";
-import { apiFunction } from "../api.ts";
-import { prefix } from "../stage.ts";
+import { prefix } from "../base/stage.ts";
+import { apiFunction } from "../service/api.ts";
 
 const region = aws.getRegionOutput().region;
 
@@ -12,7 +12,7 @@ const graphs: [title: string, metrics: MetricName[]][] = [
   ["Events and webhooks", ["EventsRelayed", "WebhooksSucceeded", "WebhooksFailed", "DeliveriesWaiting", "EventAge"]],
 ];
 
-/** What one looks at first: what is served, what waits, what fails. */
+/** The main figures: connected instances, waiting work, failures. */
 export const dashboard = new aws.cloudwatch.Dashboard("Dashboard", {
   dashboardName: prefix,
   dashboardBody: $jsonStringify({

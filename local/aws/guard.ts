@@ -17,8 +17,8 @@ class Forbidden extends Error {
 }
 
 /**
- * Hooks that let only signed requests pass, and answer the browser's CORS questions for presigned URLs.
- * Without them whoever can reach the port, every user and every web page on the machine, could read all media.
+ * Returns a plugin that accepts only signed requests and answers CORS requests for presigned URLs. Without it, every user
+ * and every web page on the machine could read all media.
  */
 export function guard(credentials: Credentials): (app: App) => void {
   return (app) => {
@@ -44,7 +44,7 @@ export function guard(credentials: Credentials): (app: App) => void {
       if (!isSqs(request)) check(request);
     });
 
-    // The signature of an SQS request covers the hash of its body, which only the parser has.
+    // The signature of an SQS request covers the hash of its body, so the check has to be in the parser.
     app.removeContentTypeParser(sqsType);
     app.addContentTypeParser(sqsType, { parseAs: "string" }, (request, body, done) => {
       try {
@@ -55,7 +55,7 @@ export function guard(credentials: Credentials): (app: App) => void {
       }
     });
 
-    // A request that names the type of SQS but has no body never meets the parser.
+    // The parser does not run for a request without a body.
     app.addHook("preHandler", async (request) => {
       if (!passed.has(request)) throw new Forbidden({ code: "AccessDenied", message: "The request is not signed." });
     });

@@ -8,37 +8,37 @@ import { guard } from "./guard.ts";
 import type { Credentials } from "./sigv4.ts";
 
 export type LocalAws = {
-  /** http://127.0.0.1:<port>, of SQS and S3 alike. */
+  /** http://127.0.0.1:<port>, for both SQS and S3. */
   endpoint: string;
   region: string;
   credentials: Credentials;
-  /** What `new SQSClient(…)` and `new S3Client(…)` of the AWS SDK need to talk to it. */
+  /** The configuration for `new SQSClient(…)` and `new S3Client(…)` of the AWS SDK. */
   clientConfig: { endpoint: string; region: string; credentials: Credentials; forcePathStyle: true };
-  /** Ends long polls and closes all connections; what was answered is stored. */
+  /** Ends long polls and closes all connections. Every answered request is stored. */
   stop(): Promise<void>;
 };
 
 export type LocalAwsOptions = {
-  /** Folder of the queues (SQLite) and the objects (plain files). One program at a time. */
+  /** Folder of the queues (SQLite) and the objects (plain files), for one process at a time. */
   dataDir: string;
-  /** TCP port on 127.0.0.1. Without one: the port of last time, or any free one. */
+  /** TCP port on 127.0.0.1. Default: the last port, or any free one. */
   port?: number;
   region?: string;
 };
 
-/** S3 takes 5 GB in one PUT; here a body is held in memory. */
+/** The largest body. S3 allows 5 GB in one PUT, but here a body is held in memory. */
 const maxBodyBytes = 1024 ** 3;
 
 /**
- * Starts SQS and S3 on 127.0.0.1, with what they held when they were last stopped or killed.
- * Every request must carry a valid AWS signature; the credentials are random and rest in the data folder.
+ * Starts SQS and S3 on 127.0.0.1 with their stored data, also after a crash. Every request needs a valid AWS signature.
+ * The credentials are random and stored in the data folder.
  */
 export async function startAws(options: LocalAwsOptions): Promise<LocalAws> {
   const folder = resolve(options.dataDir);
   const region = options.region ?? "us-east-1";
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const credentials = await openCredentials(join(folder, "credentials.json"));
-  // Queue URLs contain the port and are kept by others.
+  // Stored queue URLs contain the port, so it must not change.
   const port = await rememberedPort(join(folder, "port"), options.port, "SQS and S3");
   const server = await startFauxqs({
     port,
@@ -62,7 +62,8 @@ export async function startAws(options: LocalAwsOptions): Promise<LocalAws> {
 async function openCredentials(file: string): Promise<Credentials> {
   const text = (await privateFile(file, newCredentials)).toString();
   const stored: Partial<Credentials> = JSON.parse(text);
-  if (!stored.accessKeyId || !stored.secretAccessKey) throw new Error(`${file} is damaged: it lacks a key. Delete it.`);
+  if (!stored.accessKeyId || !stored.secretAccessKey)
+    throw new Error(`${file} is damaged: a key is missing. Delete the file.`);
   return { accessKeyId: stored.accessKeyId, secretAccessKey: stored.secretAccessKey };
 }
 

@@ -3,10 +3,10 @@ import type { IncomingHttpHeaders } from "node:http";
 
 export type Credentials = { accessKeyId: string; secretAccessKey: string };
 
-/** What of an HTTP request its signature covers. `url` is the path and query as they came over the wire. */
+/** The part of an HTTP request that its signature covers. `url` is the path and query as received. */
 export type SignedRequest = { method: string; url: string; headers: IncomingHttpHeaders };
 
-/** Why a request is refused. Codes as AWS names them; always answered with 403. */
+/** The reason for refusing a request, with AWS's error code. The status is always 403. */
 export type Refusal = { code: RefusalCode; message: string };
 type RefusalCode =
   | "AccessDenied"
@@ -26,14 +26,13 @@ type Signature = {
   signedHeaders: string[];
   signature: string;
   date: string;
-  /** Seconds a presigned URL is good for; undefined when the signature is in the headers. */
+  /** Validity of a presigned URL in seconds; undefined for a signature in the headers. */
   expires?: number;
 };
 
 /**
- * Checks an AWS Signature Version 4, in the headers or presigned in the query, and its time.
- * `bodyHash` is the hex SHA-256 of the body; S3 declares it in `x-amz-content-sha256` instead, so S3 needs none.
- * Answers undefined when the request may pass.
+ * Checks an AWS Signature Version 4 in the headers or in the query of a presigned URL. Returns undefined if it is valid.
+ * `bodyHash` is the hex SHA-256 of the body. S3 requests don't need it: they declare it in `x-amz-content-sha256`.
  * Rules: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html
  */
 export function refuse(
@@ -107,11 +106,17 @@ function assemble(
 function refuseTime({ date, expires }: Signature, now: number): Refusal | undefined {
   const signedAt = Date.parse(date.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z"));
   if (Number.isNaN(signedAt) || signedAt > now + maxSkewMs) {
-    return { code: "RequestTimeTooSkewed", message: "The time of the signature is too far from this machine's." };
+    return {
+      code: "RequestTimeTooSkewed",
+      message: "The time of the signature differs too much from the time of this machine.",
+    };
   }
   if (expires === undefined) {
     if (signedAt >= now - maxSkewMs) return undefined;
-    return { code: "RequestTimeTooSkewed", message: "The time of the signature is too far from this machine's." };
+    return {
+      code: "RequestTimeTooSkewed",
+      message: "The time of the signature differs too much from the time of this machine.",
+    };
   }
   if (!(expires > 0 && expires <= maxExpirySeconds)) {
     return { code: "AuthorizationQueryParametersError", message: "X-Amz-Expires must be 1 to 604800 seconds." };
@@ -120,7 +125,7 @@ function refuseTime({ date, expires }: Signature, now: number): Refusal | undefi
   return { code: "AccessDenied", message: "Request has expired" };
 }
 
-/** AWS refuses x-amz-* headers that the signature does not cover, so that nobody adds meaning to a signed request. */
+/** AWS refuses x-amz-* headers without a signature, so that nobody can change the meaning of a signed request. */
 function unsignedHeader(headers: IncomingHttpHeaders, signed: string[]): string | undefined {
   return Object.keys(headers).find(
     (name) => name.startsWith("x-amz-") && name !== "x-amz-content-sha256" && !signed.includes(name),
@@ -167,7 +172,7 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // A malformed escape: taken as it is, so that its signature cannot match.
+    // Keeps a malformed escape as it is, so that the signature can't match.
     return text;
   }
 }

@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import { chmod, lstat, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { isMissing, privateFile } from "./private-file.ts";
+import { isMissing } from "./exists.ts";
+import { privateFile } from "./private-file.ts";
 
 export type DataDir = {
   /** Absolute path of the folder. */
@@ -10,7 +11,7 @@ export type DataDir = {
   /** 32 random bytes that wrap every data key of this folder's database. */
   masterKey: Buffer;
   masterKeyFile: string;
-  /** Gives the folder back. Another gateway may open it from then on. */
+  /** Unlocks the folder for other gateways. */
   close(): void;
 };
 
@@ -31,7 +32,7 @@ export async function openDataDir(path: string, say: (line: string) => void = pr
   const release = await lock(folder);
   try {
     const masterKeyFile = join(folder, "master.key");
-    // First, for a folder whose key is unusable to be refused as it is; a new key is only written to a closed folder.
+    // Before closing the folder: one with an unusable key is refused unchanged. A new key is written only after closing it.
     if (hasKey) await openMasterKey(masterKeyFile);
     await closeToOthers(folder, say);
     const masterKey = await openMasterKey(masterKeyFile);

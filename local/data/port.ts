@@ -1,10 +1,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { isMissing } from "./private-file.ts";
+import { isMissing } from "./exists.ts";
 
 /**
- * The port for a server on 127.0.0.1 whose address others keep: `wanted`, else the one `file` remembers, else any that
- * is free. Throws when `wanted` is taken.
+ * Returns a port on 127.0.0.1 and stores it in `file`: `wanted`, or the stored one if it is free, or any free one. Throws if
+ * `wanted` is in use.
  */
 export async function rememberedPort(file: string, wanted: number | undefined, purpose: string): Promise<number> {
   if (wanted !== undefined) await requireFreePort(wanted, purpose);
@@ -22,7 +22,7 @@ async function lastPort(file: string): Promise<number | undefined> {
   }
 }
 
-/** A free TCP port on 127.0.0.1: `preferred` when nobody listens there, else one the system chooses. */
+/** Returns a free TCP port on 127.0.0.1: `preferred` if it is free, otherwise any. */
 export async function freePort(preferred = 0): Promise<number> {
   try {
     return await probe(preferred);
@@ -36,7 +36,7 @@ async function requireFreePort(port: number, purpose: string): Promise<void> {
   try {
     await probe(port);
   } catch (error) {
-    throw new Error(`Port ${port}, wanted for ${purpose}, is not free on 127.0.0.1.`, { cause: error });
+    throw new Error(`Port ${port} for ${purpose} is already in use on 127.0.0.1.`, { cause: error });
   }
 }
 
@@ -48,7 +48,7 @@ function probe(port: number): Promise<number> {
       const address = server.address();
       server.close(() => {
         if (address && typeof address === "object") resolve(address.port);
-        else reject(new Error("The system gave no port."));
+        else reject(new Error("The system assigned no port."));
       });
     });
   });

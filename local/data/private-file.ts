@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { link, open, readFile, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { isMissing } from "./exists.ts";
 
 /**
- * Reads a secret file, or creates it with `make()` (mode 0600) when there is none.
- * Of two processes that create it at once, both read what the first one wrote.
- * Throws when the file belongs to another user or others may read it.
+ * Reads a secret file, or creates it from `make()` with mode 0600. If two processes create it at the same time, both get the
+ * content of the first one. Throws if the file belongs to another user or is readable by others.
  */
 export async function privateFile(path: string, make: () => string | Buffer): Promise<Buffer> {
   try {
@@ -16,7 +16,7 @@ export async function privateFile(path: string, make: () => string | Buffer): Pr
   const partial = `${path}.${randomBytes(6).toString("hex")}`;
   await writeSynced(partial, make());
   try {
-    // link, unlike rename, refuses to replace: a secret that is already in use is never overwritten.
+    // link, unlike rename, never replaces a file: a secret in use must not be overwritten.
     await link(partial, path);
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
@@ -25,11 +25,6 @@ export async function privateFile(path: string, make: () => string | Buffer): Pr
   }
   await syncFolder(dirname(path));
   return readPrivateFile(path);
-}
-
-/** True when `error` says that a file or folder does not exist. */
-export function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
 async function readPrivateFile(path: string): Promise<Buffer> {

@@ -5,11 +5,11 @@ import type { Config } from "../../core/config.ts";
 import type { Logger } from "../../core/log.ts";
 import { startHost } from "../../session-host/host/start.ts";
 
-/** `inside` this process, in a `child` of its own, or `none`. */
+/** Where the session host runs: `inside` this process, in a `child` process, or `none`. */
 export type HostMode = "inside" | "child" | "none";
 
 export interface HostProcess {
-  /** As SIGTERM would: finishes, flushes, hands over. */
+  /** Stops the host like SIGTERM: it finishes its work and hands its shards over. */
   stop(): Promise<void>;
 }
 
@@ -26,7 +26,7 @@ export async function startHostProcess(
   return supervise(env, log);
 }
 
-/** What a container service does: a host that dies is started again after this. Milliseconds. */
+/** Delay before a dead host is started again, in milliseconds. */
 const respawnMs = 1000;
 
 function supervise(env: Record<string, string>, log: Logger): HostProcess {
@@ -36,7 +36,7 @@ function supervise(env: Record<string, string>, log: Logger): HostProcess {
   const watch = () => {
     child.once("exit", (code, signal) => {
       if (stopping) return;
-      log.error({ code, signal }, "the session host died and is started again");
+      log.error({ code, signal }, "the session host died; restarting it");
       respawn = setTimeout(() => {
         child = spawnHost(env);
         watch();
@@ -53,7 +53,7 @@ function supervise(env: Record<string, string>, log: Logger): HostProcess {
   };
 }
 
-/** Starts the session host as a container would: its own process, all from the environment. It ends with this one. */
+/** Starts the session host in a process of its own, configured by `env` alone, as in a container. It ends with this process. */
 export function spawnHost(env: Record<string, string>): ChildProcess {
   return spawn(process.execPath, [main], {
     env: { PATH: process.env.PATH ?? "", ...env },
@@ -61,7 +61,7 @@ export function spawnHost(env: Record<string, string>): ChildProcess {
   });
 }
 
-/** Ends a host as a container service does, or as a crash, unless it has ended or never begun. Answers its exit code: null if a signal ended it. */
+/** Ends a running host with a signal. Returns its exit code, or null if a signal ended it or there was no host. */
 export async function endHost(
   host: ChildProcess | undefined,
   signal: "SIGTERM" | "SIGKILL" = "SIGTERM",

@@ -3,11 +3,10 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
 /**
- * Gives back what a killed gateway had received from its queues and not finished. Amazon's pollers outlive the function
- * that they call and bring such a message again soon; here the poller dies with everything else, and the messages, with
- * the FIFO groups behind them, would stay invisible for the minutes of the queue's visibility timeout. A consumer that is
- * alive all the same sees a message twice, which SQS allows.
- * To be called while the folder is locked and its SQS (fauxqs 2.4, `persistence.js`) does not run.
+ * Makes the messages visible again that a killed gateway had received but not finished. On AWS, the pollers survive a failed
+ * function and return its messages soon. Here the poller dies with the gateway, and its messages and their FIFO groups
+ * would stay invisible until the visibility timeout. A consumer that is still alive can get a message twice, which SQS
+ * allows. Call it while the folder is locked and its SQS (fauxqs 2.4, `persistence.js`) is not running.
  */
 export function releaseInFlight(awsFolder: string): void {
   const file = join(awsFolder, "sqs", "fauxqs.db");

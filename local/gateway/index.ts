@@ -11,29 +11,30 @@ export interface GatewayOptions {
   /** The environment, as `readConfig` takes it. */
   env: Record<string, string | undefined>;
   log: Logger;
-  /** Whether the session host lives in this process, in one of its own, or is somebody else's matter. Default `inside`. */
+  /** Where the session host runs. Default `inside`. */
   host?: HostMode;
 }
 
 export interface Gateway {
-  /** Of the REST API. */
+  /** The URL of the REST API. */
   url: string;
   config: Config;
-  /** What a process needs to join: as the Lambdas and the session host have it. */
+  /** The environment of the Lambda functions and the session host, for processes that join the gateway. */
   env: Record<string, string>;
-  /** Only when it was made at this start. */
+  /** Set only if this start created it. */
   firstAdmin: FirstAdmin | null;
-  /** Whether an admin had stopped the session hosts before this start: then they wait for a restart. */
+  /** Whether an admin stopped the session hosts before this start. They then wait for a restart by an admin. */
   stopped: boolean;
   stop(): Promise<void>;
 }
 
+/** Connections to Postgres for each function and the API. */
 const localPool = "8";
 
 /**
- * Runs the whole gateway on this machine: Postgres, SQS and S3 unless the environment names others, the real Lambda
- * handlers behind stand-ins for API Gateway, event source mapping and schedule, and the session host. What has started
- * is stopped again when something after it fails.
+ * Runs the whole gateway on this machine: Postgres, SQS and S3 (unless the environment names others), the Lambda handlers
+ * behind local versions of API Gateway, event source mapping and schedule, and the session host. If a step fails, stops
+ * everything that has started.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { log } = options;
@@ -45,14 +46,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const asked = readConfig(options.env);
     const dataDir = await openDataDir(asked.DATA_DIR, (line) => log.warn(line));
     undo.push(() => dataDir.close());
-    // The rest of the program is loaded while the database starts: each takes a second or two.
-    const loading = import("./parts.ts");
+    // Loads the functions while the database starts: each takes a second or two.
+    const loading = import("./functions.ts");
     const servers = await startServers(asked, dataDir, undo);
     const { prepare, serveApi, startFunctions, startHostProcess } = await loading;
     const env = { ...strings(options.env), ...servers };
     const config = readConfig(env);
     const { firstAdmin, stopped } = await prepare(config);
-    // As on AWS, the handlers take what they need from the environment of their process.
+    // As on AWS, the handlers read the environment of their process.
     Object.assign(process.env, env, { DATABASE_POOL: localPool });
     await startFunctions(config, log, undo);
     const api = await serveApi(config, log);
@@ -66,7 +67,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 }
 
-/** Starts what the environment does not name; answers how to reach it. */
+/** Starts the servers that the environment does not name. Returns the settings to reach them. */
 async function startServers(
   config: Config,
   dataDir: DataDir,
@@ -75,15 +76,15 @@ async function startServers(
   const env: Record<string, string> = { MASTER_KEY_FILE: config.MASTER_KEY_FILE ?? dataDir.masterKeyFile };
   const wantAws = !config.SQS_ENDPOINT || !config.S3_ENDPOINT;
   if (wantAws) releaseInFlight(`${dataDir.path}/aws`);
-  // Each is noted as soon as it runs, and all are waited for: one that fails must not leave the other behind.
-  const noted = async <Server extends { stop(): unknown }>(starting: Promise<Server>): Promise<Server> => {
+  // Registers each server as soon as it runs and waits for all of them, so that a failure leaves none behind.
+  const registered = async <Server extends { stop(): unknown }>(starting: Promise<Server>): Promise<Server> => {
     const server = await starting;
     undo.push(() => server.stop());
     return server;
   };
   const starting = [
-    config.DATABASE_URL ? undefined : noted(startPostgres({ dataDir: `${dataDir.path}/postgres` })),
-    wantAws ? noted(startAws({ dataDir: `${dataDir.path}/aws`, region: config.AWS_REGION })) : undefined,
+    config.DATABASE_URL ? undefined : registered(startPostgres({ dataDir: `${dataDir.path}/postgres` })),
+    wantAws ? registered(startAws({ dataDir: `${dataDir.path}/aws`, region: config.AWS_REGION })) : undefined,
   ] as const;
   await Promise.allSettled(starting);
   const [postgres, aws] = await Promise.all(starting);

@@ -1,16 +1,16 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import type { APIGatewayProxyResultV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 
-/** What goes over the wire. Header names in lower case. */
+/** An HTTP answer. Header names are in lower case. */
 export type Answer = { statusCode: number; headers: Record<string, string | string[]>; body: Buffer };
 
-/** Lambda's limit for what a handler returns. */
+/** Lambda's limit for the result of a handler. */
 const maxPayloadBytes = 6 * 1024 * 1024 + 100;
 
-/** Headers of one connection, which API Gateway sets itself. */
+/** Headers about the connection, which API Gateway sets itself. */
 const ofTheConnection = new Set(["connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"]);
 
-/** An answer of API Gateway itself. */
+/** Returns an answer that comes from API Gateway itself. */
 export function refusal(statusCode: number, message: string): Answer {
   return {
     statusCode,
@@ -20,8 +20,8 @@ export function refusal(statusCode: number, message: string): Answer {
 }
 
 /**
- * The answer to what a handler returned: a structured result, or anything else as JSON with status 200.
- * Throws when it cannot be sent (no valid status or header, too large); AWS answers 500 then.
+ * Converts the result of a handler: a structured result, or any other value as JSON with status 200. Throws if the status or
+ * a header is invalid or the body is too large. AWS answers 500 in these cases.
  */
 export function answerOf(result: APIGatewayProxyResultV2): Answer {
   if (!isStructured(result)) {
@@ -29,7 +29,7 @@ export function answerOf(result: APIGatewayProxyResultV2): Answer {
   }
   const statusCode = Number(result.statusCode);
   if (!Number.isInteger(statusCode) || statusCode < 200 || statusCode > 599) {
-    throw new Error(`The handler answered with the status ${JSON.stringify(result.statusCode)}.`);
+    throw new Error(`The handler returned the invalid status ${JSON.stringify(result.statusCode)}.`);
   }
   const headers: Answer["headers"] = {};
   for (const [name, value] of Object.entries(result.headers ?? {})) {

@@ -3,25 +3,25 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { accountId } from "./context.ts";
 
-/** False for a path whose percent-escapes are broken: such a request is answered 400. */
+/** Whether the percent-encoding of the path is valid. If not, the answer is 400. */
 export function isWellFormed(request: IncomingMessage): boolean {
   try {
     decodeURIComponent(pathAndQuery(request)[0]);
     return true;
   } catch {
-    // decodeURIComponent throws for nothing but broken escapes.
+    // decodeURIComponent throws only for invalid percent-encoding.
     return false;
   }
 }
 
 /**
- * The event of payload format 2.0 that an HTTP API makes of a request.
+ * Converts a request to an event in payload format 2.0, as an HTTP API does.
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
  * Without `addForwarded`, the event has only the `X-Forwarded-*` headers that the client sent.
  */
 export function eventOf(request: IncomingMessage, body: Buffer, addForwarded: boolean): APIGatewayProxyEventV2 {
   const [path, rawQueryString] = pathAndQuery(request);
-  // HTTP APIs decode the path, other than REST APIs and function URLs, and lose what follows a "?" that appears so.
+  // Unlike REST APIs and function URLs, HTTP APIs decode the path, and drop the part after a decoded "?".
   const rawPath = decodeURIComponent(path).split("?")[0] || "/";
   const now = new Date();
   const sourceIp = (request.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
@@ -67,7 +67,7 @@ function pathAndQuery(request: IncomingMessage): [path: string, query: string] {
   return at === -1 ? [url, ""] : [url.slice(0, at), url.slice(at + 1)];
 }
 
-/** Names in lower case, repeated headers joined by commas, cookies left out: they have a field of their own. */
+/** Returns the headers with lower-case names and repeated values joined by commas. Cookies have their own field. */
 function headersOf(request: IncomingMessage): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, values] of Object.entries(request.headersDistinct)) {
@@ -76,7 +76,7 @@ function headersOf(request: IncomingMessage): Record<string, string> {
   return headers;
 }
 
-/** The headers that API Gateway adds or replaces. */
+/** Returns the headers that API Gateway adds or replaces. */
 function forwardedHeaders(
   request: IncomingMessage,
   { "x-forwarded-for": given }: Record<string, string>,
@@ -100,7 +100,7 @@ function queryOf(raw: string): Record<string, string> | undefined {
 
 const textTypes = /^(text\/|application\/(json|xml|javascript)\b)/i;
 
-/** Everything else reaches the handler in base64, forms and compressed bodies too. */
+/** Whether a body is passed on as text. All other bodies are base64, including forms and compressed ones. */
 function isText(headers: IncomingHttpHeaders): boolean {
   const encoding = headers["content-encoding"] ?? "identity";
   return encoding === "identity" && textTypes.test(headers["content-type"] ?? "");

@@ -7,38 +7,38 @@ import { lambdaContext, TimeoutError, withinTime } from "./context.ts";
 
 export type ApiHandler = (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyResultV2>;
 
-/** A handler of a framework with event types of its own, as Hono's `handle(app)`; it gets the same event. */
+/** A handler with a framework's own types for the same event, such as Hono's `handle(app)`. */
 type FrameworkHandler = (event: never, context: never) => Promise<APIGatewayProxyResultV2>;
 
 export type ApiGatewayOptions = {
   handler: ApiHandler | FrameworkHandler;
-  /** 0 for any free port. */
+  /** 0 means any free port. */
   port: number;
   /** Default 127.0.0.1. */
   host?: string;
-  /** Default 30 s, as HTTP APIs have it. */
+  /** Default 30 s, the limit of HTTP APIs. */
   timeoutMs?: number;
   functionName?: string;
-  /** Whether events carry the `X-Forwarded-*` headers of the connection, as on AWS. Default true. */
+  /** Whether to add `X-Forwarded-*` headers, as AWS does. Default true. */
   addForwarded?: boolean;
-  /** Told of what the caller only sees as 500 or 503. Default: console.error. */
+  /** Called with errors behind a 500 or 503. Default: console.error. */
   onError?: (error: unknown, event: APIGatewayProxyEventV2) => void;
 };
 
 export type ApiGateway = {
   url: string;
   port: number;
-  /** Takes no new requests and answers those under way. */
+  /** Refuses new requests and finishes the current ones. */
   stop(): Promise<void>;
 };
 
-/** HTTP APIs take 10 MB, Lambda takes 6 MB with everything around the body; the caller sees the same 413 for both. */
+/** The limit of HTTP APIs. Lambda's limit of 6 MB includes everything around the body. Both answer 413. */
 const maxBodyBytes = 10 * 1024 * 1024;
 const maxPayloadBytes = 6 * 1024 * 1024;
 
 /**
- * Serves a Lambda handler over HTTP the way an API Gateway HTTP API does, with payload format 2.0.
- * Differs from AWS in that all requests share one process, and that a handler that took too long runs on unseen.
+ * Serves a Lambda handler over HTTP like an API Gateway HTTP API with payload format 2.0. Unlike on AWS, all requests share
+ * one process, and a handler continues after its timeout.
  */
 export async function startApiGateway(options: ApiGatewayOptions): Promise<ApiGateway> {
   const handler = options.handler as ApiHandler;
@@ -71,10 +71,10 @@ export async function startApiGateway(options: ApiGatewayOptions): Promise<ApiGa
     write(request, response, answer);
   };
 
-  // Longer than clients keep idle connections, so that it is they who close them.
+  // Longer than clients keep idle connections, so that the clients close them.
   const server = createServer({ keepAliveTimeout: 75_000, noDelay: true }, (request, response) => {
     serve(request, response).catch((error: unknown) => {
-      // When the caller hung up in the middle of its request there is nobody to answer.
+      // A client that disconnects during its request is not an error.
       if (!request.destroyed) console.error(error);
       response.destroy();
     });
@@ -108,8 +108,8 @@ export async function startApiGateway(options: ApiGatewayOptions): Promise<ApiGa
 }
 
 /**
- * The body, or that it is too large; then it is read to its end all the same, since a client that still sends would
- * get a reset connection instead of the answer.
+ * Reads the body. A body that is too large is still read to its end: otherwise the client, while sending, gets a reset
+ * connection instead of the answer.
  */
 async function readBody(request: IncomingMessage): Promise<Buffer | "too large"> {
   let chunks: Buffer[] = [];

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { Context } from "aws-lambda";
+import { within } from "../../core/timeout.ts";
 
-/** The account that every local ARN names. */
+/** The account id in local ARNs. */
 export const accountId = "000000000000";
 
-/** The context object of one Lambda invocation that may take `timeoutMs` from now. */
+/** Returns the context of a Lambda invocation that starts now. */
 export function lambdaContext(functionName: string, timeoutMs: number, region = "us-east-1"): Context {
   const deadline = Date.now() + timeoutMs;
   return {
@@ -24,21 +25,13 @@ export function lambdaContext(functionName: string, timeoutMs: number, region = 
 }
 
 function noCallback(): never {
-  throw new Error("Handlers with callbacks are not supported (nor by Node 24 on Lambda): return a promise.");
+  throw new Error("Callbacks are not supported, as in Node.js 24 on Lambda: return a promise.");
 }
 
-/** Thrown by `withinTime` when the work took too long. */
+/** Thrown by `withinTime`. */
 export class TimeoutError extends Error {}
 
-/** Settles as `work` does, or throws TimeoutError after `timeoutMs`; the work itself cannot be stopped. */
-export async function withinTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new TimeoutError(`Task timed out after ${timeoutMs / 1000} seconds`)), timeoutMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** Settles as `work` does, or throws TimeoutError after `timeoutMs`. It does not stop the work. */
+export function withinTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  return within(timeoutMs, work, () => new TimeoutError(`Task timed out after ${timeoutMs / 1000} seconds`));
 }

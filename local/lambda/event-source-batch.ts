@@ -1,7 +1,8 @@
 import type { Message, MessageAttributeValue } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSMessageAttribute, SQSRecord } from "aws-lambda";
+import { defined } from "../../core/object.ts";
 
-/** The record that Lambda makes of a received message. Binary attributes are in base64. */
+/** Converts a received message to a record for Lambda. Binary attributes become base64. */
 export function recordOf(message: Message, eventSourceARN: string, awsRegion: string): SQSRecord {
   const { ApproximateReceiveCount = "1", SentTimestamp = "", SenderId = "", ...others } = message.Attributes ?? {};
   const { ApproximateFirstReceiveTimestamp = "", ...more } = others;
@@ -14,7 +15,7 @@ export function recordOf(message: Message, eventSourceARN: string, awsRegion: st
       Object.entries(message.MessageAttributes ?? {}).map(([name, value]) => [name, attributeOf(value)]),
     ),
     md5OfBody: message.MD5OfBody ?? "",
-    ...(message.MD5OfMessageAttributes && { md5OfMessageAttributes: message.MD5OfMessageAttributes }),
+    ...defined({ md5OfMessageAttributes: message.MD5OfMessageAttributes }),
     eventSource: "aws:sqs",
     eventSourceARN,
     awsRegion,
@@ -24,20 +25,21 @@ export function recordOf(message: Message, eventSourceARN: string, awsRegion: st
 function attributeOf(value: MessageAttributeValue): SQSMessageAttribute {
   return {
     dataType: value.DataType ?? "String",
-    ...(value.StringValue !== undefined && { stringValue: value.StringValue }),
-    ...(value.BinaryValue !== undefined && { binaryValue: Buffer.from(value.BinaryValue).toString("base64") }),
+    ...defined({
+      stringValue: value.StringValue,
+      binaryValue: value.BinaryValue && Buffer.from(value.BinaryValue).toString("base64"),
+    }),
     stringListValues: [],
     binaryListValues: [],
   };
 }
 
-/** The FIFO group of a record; undefined on a standard queue. */
+/** Returns the FIFO message group of a record; undefined for a standard queue. */
 export const groupOf = (record: SQSRecord): string | undefined => record.attributes.MessageGroupId;
 
 /**
- * Which records of a batch have to come again, by what the handler answered. In a FIFO group that is the first failed
- * one and all after it: to deliver a later one only once would put it before the failed one.
- * Throws, so that the whole batch fails, when the answer names an item that was not in the batch.
+ * Returns the records to deliver again, by the answer of the handler. In a FIFO group, these are the first failed record and
+ * all later ones, to keep their order. Throws if the answer names a record outside the batch: the whole batch then fails.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
  */
 export function failedOf(records: SQSRecord[], answer: unknown): SQSRecord[] {
@@ -46,7 +48,7 @@ export function failedOf(records: SQSRecord[], answer: unknown): SQSRecord[] {
   const failed = new Set<string>();
   for (const failure of failures) {
     const id = failure?.itemIdentifier;
-    if (!known.has(id)) throw new Error(`The handler reports a failed item that was not in its batch: ${id}`);
+    if (!known.has(id)) throw new Error(`The handler reported a failed item that was not in its batch: ${id}`);
     failed.add(id);
   }
   const stuckGroups = new Set<string>();

@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   ChangeMessageVisibilityBatchCommand,
   DeleteMessageBatchCommand,
@@ -11,52 +12,49 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda"
 import { lambdaContext, withinTime } from "./context.ts";
 import { failedOf, groupOf, recordOf } from "./event-source-batch.ts";
 
-// biome-ignore lint/suspicious/noConfusingVoidType: a handler without a return value is one that answers void.
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler without a return value returns void.
 export type SqsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse | void>;
 
 export type EventSourceOptions = {
-  /** Long polls take a connection each, of the 50 a client has: give it a client of its own. */
+  /** A client of its own: each long poll uses one of the 50 connections of a client. */
   sqs: SQSClient;
   queueUrl: string;
   handler: SqsHandler;
   /** Messages per invocation, 1 to 10. */
   batchSize: number;
-  /** Invocations at the same time. Each keeps one long poll open while idle. */
+  /** Concurrent invocations. Each keeps one long poll open while idle. */
   concurrency: number;
-  /** Seconds a received message stays invisible. Default: the queue's. Not less than the time of an invocation. */
+  /** Seconds that a received message stays invisible, at least the timeout of an invocation. Default: the queue's setting. */
   visibilityTimeout?: number;
-  /** Time of one invocation. Default 30 s. */
+  /** Timeout of an invocation. Default 30 s. */
   timeoutMs?: number;
   functionName?: string;
   /**
-   * Seconds until a failed message is delivered again, by how often it was received. Lambda lets it wait for its whole
-   * visibility timeout; the default is 1, 2, 4, … seconds, at most that timeout.
+   * Seconds until a failed message is delivered again, by its receive count. Default: 1, 2, 4, … seconds, at most the
+   * visibility timeout. On AWS, a failed message waits for its whole visibility timeout.
    */
   retryDelay?: (receiveCount: number) => number;
-  /** Told of failed invocations and of failed calls to SQS. Default: console.error. */
+  /** Called with failed invocations and failed calls to SQS. Default: console.error. */
   onError?: (error: unknown) => void;
 };
 
 export type EventSource = {
-  /** Receives nothing more and waits for the invocations under way. */
+  /** Stops receiving and waits for the current invocations. */
   stop(): Promise<void>;
 };
 
 const longPollSeconds = 20;
+const minErrorPauseMs = 250;
 const maxErrorPauseMs = 20_000;
 
 /**
- * Feeds an SQS queue to a Lambda handler as an event source mapping with ReportBatchItemFailures does. Messages of a
- * FIFO group are handled in order and never at the same time; when one fails, it and those after it come again.
- * Throws when the queue does not exist or its visibility timeout is shorter than an invocation, as AWS refuses it.
+ * Feeds an SQS queue to a Lambda handler, like an event source mapping with ReportBatchItemFailures. Handles the messages of
+ * a FIFO group in order and never concurrently; after a failure, that message and the later ones are delivered again.
+ * Throws, like AWS, if the queue does not exist or its visibility timeout is shorter than an invocation.
  */
 export async function startEventSource(options: EventSourceOptions): Promise<EventSource> {
-  const { sqs, queueUrl, handler, batchSize } = options;
-  const timeoutMs = options.timeoutMs ?? 30_000;
-  const functionName = options.functionName ?? "handler";
-  const onError = options.onError ?? ((error) => console.error(error));
+  const { sqs, queueUrl, batchSize, concurrency, timeoutMs = 30_000 } = options;
   if (!(batchSize >= 1 && batchSize <= 10)) throw new Error(`batchSize must be 1 to 10, not ${batchSize}.`);
-
   const queue = await describe(sqs, queueUrl);
   const visibilityTimeout = options.visibilityTimeout ?? queue.visibilityTimeout;
   if (visibilityTimeout * 1000 < timeoutMs) {
@@ -64,40 +62,62 @@ export async function startEventSource(options: EventSourceOptions): Promise<Eve
       `Queue visibility timeout: ${visibilityTimeout} seconds is less than Function timeout: ${timeoutMs / 1000} seconds`,
     );
   }
-  const retryDelay = (record: SQSRecord) => {
-    const count = Number(record.attributes.ApproximateReceiveCount);
-    const seconds = options.retryDelay?.(count) ?? 2 ** (count - 1);
-    return Math.ceil(Math.min(Math.max(0, seconds), visibilityTimeout));
-  };
-
-  const stopping = new AbortController();
-  setMaxListeners(0, stopping.signal);
-  /** FIFO groups whose handler still runs, which may be longer than its invocation was given. */
-  const busyGroups = new Set<string>();
-  const loops = Array.from({ length: options.concurrency }, () => pollUntilStopped());
+  const poller = new Poller(queue, {
+    functionName: "handler",
+    retryDelay: (count) => 2 ** (count - 1),
+    onError: (error) => console.error(error),
+    ...options,
+    timeoutMs,
+    visibilityTimeout,
+  });
+  const loops = Array.from({ length: concurrency }, () => poller.run());
   return {
     stop: async () => {
-      stopping.abort();
+      poller.stop();
       await Promise.all(loops);
     },
   };
+}
 
-  async function pollUntilStopped(): Promise<void> {
-    let pauseMs = 250;
-    while (!stopping.signal.aborted) {
+type Queue = Awaited<ReturnType<typeof describe>>;
+
+class Poller {
+  readonly #queue: Queue;
+  readonly #options: Required<EventSourceOptions>;
+  readonly #stopping = new AbortController();
+  /** FIFO groups whose handler is still running, possibly beyond its timeout. */
+  readonly #busyGroups = new Set<string>();
+
+  constructor(queue: Queue, options: Required<EventSourceOptions>) {
+    this.#queue = queue;
+    this.#options = options;
+    setMaxListeners(0, this.#stopping.signal);
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  /** Receives and handles messages until `stop`. */
+  async run(): Promise<void> {
+    const { signal } = this.#stopping;
+    let pauseMs = minErrorPauseMs;
+    while (!signal.aborted) {
       try {
-        await handleBatch(await receive());
-        pauseMs = 250;
+        await this.#handleBatch(await this.#receive());
+        pauseMs = minErrorPauseMs;
       } catch (error) {
-        if (stopping.signal.aborted) return;
-        onError(error);
-        await pause(pauseMs, stopping.signal);
+        if (signal.aborted) return;
+        this.#options.onError(error);
+        // Rejects only if `stop` is called.
+        await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
         pauseMs = Math.min(pauseMs * 2, maxErrorPauseMs);
       }
     }
   }
 
-  async function receive(): Promise<Message[]> {
+  async #receive(): Promise<Message[]> {
+    const { sqs, queueUrl, batchSize, visibilityTimeout } = this.#options;
     const command = new ReceiveMessageCommand({
       QueueUrl: queueUrl,
       MaxNumberOfMessages: batchSize,
@@ -106,26 +126,28 @@ export async function startEventSource(options: EventSourceOptions): Promise<Eve
       MessageSystemAttributeNames: ["All"],
       MessageAttributeNames: ["All"],
     });
-    return (await sqs.send(command, { abortSignal: stopping.signal })).Messages ?? [];
+    return (await sqs.send(command, { abortSignal: this.#stopping.signal })).Messages ?? [];
   }
 
-  async function handleBatch(messages: Message[]): Promise<void> {
-    const all = messages.map((message) => recordOf(message, queue.arn, queue.region));
-    // An earlier handler that overran its time may still be at work on a group. Its messages wait out their timeout.
-    const records = all.filter((record) => !busyGroups.has(groupOf(record) ?? ""));
+  async #handleBatch(messages: Message[]): Promise<void> {
+    const all = messages.map((message) => recordOf(message, this.#queue.arn, this.#queue.region));
+    // An earlier handler that exceeded its timeout may still work on a group. Messages of that group stay invisible.
+    const records = all.filter((record) => !this.#busyGroups.has(groupOf(record) ?? ""));
     if (records.length === 0) return;
-    const failed = new Set(await invoke(records));
-    await deleteAll(records.filter((record) => !failed.has(record)));
-    await returnAll([...failed]);
+    const failed = new Set(await this.#invoke(records));
+    await this.#delete(records.filter((record) => !failed.has(record)));
+    await this.#return([...failed]);
   }
 
-  async function invoke(records: SQSRecord[]): Promise<SQSRecord[]> {
+  /** Returns the records that failed. */
+  async #invoke(records: SQSRecord[]): Promise<SQSRecord[]> {
+    const { handler, functionName, timeoutMs, onError } = this.#options;
     const groups = new Set(records.map(groupOf).filter((group) => group !== undefined));
-    for (const group of groups) busyGroups.add(group);
-    const context = lambdaContext(functionName, timeoutMs, queue.region);
+    for (const group of groups) this.#busyGroups.add(group);
+    const context = lambdaContext(functionName, timeoutMs, this.#queue.region);
     const work = (async () => handler({ Records: records }, context))();
     const release = () => {
-      for (const group of groups) busyGroups.delete(group);
+      for (const group of groups) this.#busyGroups.delete(group);
     };
     work.then(release, release);
     try {
@@ -136,23 +158,31 @@ export async function startEventSource(options: EventSourceOptions): Promise<Eve
     }
   }
 
-  async function deleteAll(records: SQSRecord[]): Promise<void> {
+  async #delete(records: SQSRecord[]): Promise<void> {
     if (records.length === 0) return;
+    const { sqs, queueUrl, onError } = this.#options;
     const Entries = records.map((record, i) => ({ Id: String(i), ReceiptHandle: record.receiptHandle }));
     const { Failed } = await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
     if (Failed?.length) onError(new Error(`SQS did not delete ${Failed.length} messages: ${JSON.stringify(Failed)}`));
   }
 
-  async function returnAll(records: SQSRecord[]): Promise<void> {
+  async #return(records: SQSRecord[]): Promise<void> {
     if (records.length === 0) return;
-    // One delay for all: the later messages of a group count as received more seldom, but must not come first.
-    const VisibilityTimeout = Math.max(...records.map(retryDelay));
+    // One delay for all: later messages of a group have a lower receive count, but must not become visible first.
+    const VisibilityTimeout = Math.max(...records.map((record) => this.#retryDelay(record)));
     const Entries = records.map(({ receiptHandle }, i) => ({
       Id: String(i),
       ReceiptHandle: receiptHandle,
       VisibilityTimeout,
     }));
-    await sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries }));
+    await this.#options.sqs.send(
+      new ChangeMessageVisibilityBatchCommand({ QueueUrl: this.#options.queueUrl, Entries }),
+    );
+  }
+
+  #retryDelay(record: SQSRecord): number {
+    const seconds = this.#options.retryDelay(Number(record.attributes.ApproximateReceiveCount));
+    return Math.ceil(Math.min(Math.max(0, seconds), this.#options.visibilityTimeout));
   }
 }
 
@@ -163,18 +193,6 @@ async function describe(sqs: SQSClient, queueUrl: string) {
   });
   const { Attributes } = await sqs.send(command);
   const arn = Attributes?.QueueArn;
-  if (!arn) throw new Error(`SQS told no ARN of ${queueUrl}.`);
+  if (!arn) throw new Error(`SQS returned no ARN for ${queueUrl}.`);
   return { arn, region: arn.split(":")[3] ?? "", visibilityTimeout: Number(Attributes.VisibilityTimeout) };
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    }
-  });
 }

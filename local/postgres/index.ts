@@ -1,34 +1,35 @@
 import { randomBytes } from "node:crypto";
 import { chown, mkdir, readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import postgres from "postgres";
+import { exists } from "../data/exists.ts";
 import { rememberedPort } from "../data/port.ts";
-import { isMissing, privateFile } from "../data/private-file.ts";
+import { privateFile } from "../data/private-file.ts";
 import { findBinaries, type PostgresCommand, postgresCommand, type ServerUser, serverUser } from "./binaries.ts";
+import { databasesOf, plainName } from "./databases.ts";
 import { readPostmaster } from "./postmaster.ts";
 
 export type LocalPostgres = {
-  /** Connection URL of `database`, as superuser. */
+  /** The connection URL of `database`, as superuser. */
   url: string;
   port: number;
-  /** Creates a database, a copy of `template` if given, and answers its URL. Throws when the name is taken. */
+  /** Creates a database, as a copy of `template` if given. Returns its URL. Throws if the name exists. */
   createDatabase(name: string, template?: string): Promise<string>;
   dropDatabase(name: string): Promise<void>;
   /**
-   * Makes sure that a database exists that `prepare` filled (migrations, seeds), to copy others from.
-   * Prepared once, also when several processes ask at the same time; change the name to prepare anew.
+   * Creates a template database with `prepare` (migrations, seeds), unless it exists. Only one of several concurrent
+   * processes prepares it. Use another name to prepare it again.
    */
   templateDatabase(name: string, prepare: (url: string) => Promise<void>): Promise<void>;
-  /** Ends all connections, writes everything out and stops the server. */
+  /** Ends all connections and stops the server. */
   stop(): Promise<void>;
 };
 
 export type LocalPostgresOptions = {
-  /** Folder of the server: `data`, the superuser's `password` (0600), and the server's log. One program at a time. */
+  /** Folder of the server: `data`, the superuser's `password` (mode 0600) and the log. For one process at a time. */
   dataDir: string;
-  /** TCP port on 127.0.0.1. Without one: the port of last time, or any free one. */
+  /** TCP port on 127.0.0.1. Default: the last port, or any free one. */
   port?: number;
-  /** Created when missing. Default "switchboard". */
+  /** Created if it does not exist. Default "switchboard". */
   database?: string;
 };
 
@@ -36,9 +37,9 @@ const startTimeoutSeconds = 300;
 const logLimitBytes = 8 * 1024 * 1024;
 
 /**
- * Starts PostgreSQL 18 on 127.0.0.1, creating its data on the first run and recovering it after a crash.
- * The server is a process of its own that outlives a killed gateway: one left behind is taken over.
- * Throws when the binaries are missing, the port is taken, or the data cannot be opened.
+ * Starts PostgreSQL 18 on 127.0.0.1. Creates its data on the first run and recovers it after a crash. The server is a
+ * separate process, which keeps running if the gateway is killed. The next start takes it over. Throws if the binaries are
+ * missing, the port is in use or the data can't be opened.
  */
 export async function startPostgres(options: LocalPostgresOptions): Promise<LocalPostgres> {
   const folder = resolve(options.dataDir);
@@ -54,7 +55,7 @@ export async function startPostgres(options: LocalPostgresOptions): Promise<Loca
   const keep = running && (options.port ?? running.port) === running.port;
   const port = keep ? running.port : await rememberedPort(join(folder, "port"), options.port, "PostgreSQL");
   const changed = await writeSettings(data, port, user);
-  // One that is still recovering accepts no connections; starting anew waits until it does.
+  // A server that is still recovering accepts no connections. Restarting it waits until it does.
   const usable = running?.ready === true && !changed;
   if (running && !usable) await stopServer(command, data);
   if (!usable) await startServer(command, folder, data, user);
@@ -76,12 +77,12 @@ export async function startPostgres(options: LocalPostgresOptions): Promise<Loca
 async function openPassword(folder: string, data: string): Promise<string> {
   const file = join(folder, "password");
   if ((await exists(data)) && !(await exists(file))) {
-    throw new Error(`${data} holds a database, but its password file ${file} is gone. Restore the file.`);
+    throw new Error(`${data} has a database, but its password file ${file} is missing. Restore the file.`);
   }
   return (await privateFile(file, () => randomBytes(24).toString("base64url"))).toString();
 }
 
-/** Builds the data in a folder aside and renames it, so that a run killed half-way starts over. */
+/** Creates the data in a temporary folder and renames it, so that an interrupted run starts over. */
 async function initialise(folder: string, data: string, command: PostgresCommand, user: ServerUser | undefined) {
   const fresh = `${data}.new`;
   await rm(fresh, { recursive: true, force: true });
@@ -93,7 +94,7 @@ async function initialise(folder: string, data: string, command: PostgresCommand
     `--pwfile=${join(folder, "password")}`,
     "--auth=scram-sha-256",
     "--encoding=UTF8",
-    // Sorts by code point on every system, whatever locales it has.
+    // Sorts by code point on every system, independent of its locales.
     "--locale-provider=builtin",
     "--builtin-locale=C.UTF-8",
     "--locale=C",
@@ -102,7 +103,7 @@ async function initialise(folder: string, data: string, command: PostgresCommand
   await rename(fresh, data);
 }
 
-/** Answers whether the settings differ from those that a running server was started with. */
+/** Writes the settings. Returns whether they differ from those of the last start. */
 async function writeSettings(data: string, port: number, user: ServerUser | undefined): Promise<boolean> {
   const file = join(data, "postgresql.conf");
   const settings = `# Written at every start.
@@ -111,12 +112,12 @@ port = ${port}
 unix_socket_directories = ''
 max_connections = 200
 shared_buffers = 128MB
-# An SSD, as under Aurora: a random page costs hardly more than the next one.
+# For an SSD, as in Aurora: random reads cost about as much as sequential ones.
 random_page_cost = 1.1
 effective_cache_size = 1GB
 max_wal_size = 512MB
 jit = off
-# A commit that was answered survives a crash and a power cut.
+# A confirmed commit survives a crash and a power failure.
 fsync = on
 synchronous_commit = on
 full_page_writes = on
@@ -137,78 +138,16 @@ async function startServer(command: PostgresCommand, folder: string, data: strin
   if (user) await chown(log, user.uid, user.gid);
   if ((await stat(log)).size > logLimitBytes) await truncate(log);
   try {
-    // pg_ctl starts the server in a session of its own: Ctrl-C in the terminal does not reach it, so whoever still
-    // writes to the database can finish first.
+    // pg_ctl starts the server in a session of its own. Ctrl-C in the terminal does not reach it, so its last writers can
+    // finish first.
     await command("pg_ctl", ["start", "-D", data, "-l", log, "-w", "-s", "-t", String(startTimeoutSeconds)]);
   } catch (error) {
     const tail = (await readFile(log, "utf8")).trim().split("\n").slice(-8).join("\n");
-    throw new Error(`PostgreSQL did not start. The end of ${log}:\n${tail}`, { cause: error });
+    throw new Error(`PostgreSQL did not start. Last lines of ${log}:\n${tail}`, { cause: error });
   }
 }
 
 async function stopServer(command: PostgresCommand, data: string): Promise<void> {
   if (!(await readPostmaster(data))) return;
   await command("pg_ctl", ["stop", "-D", data, "-m", "fast", "-w", "-s", "-t", "120"]);
-}
-
-/** Clients do not agree on how to read escapes in the path of a URL, so there are none. */
-function plainName(database: string): string {
-  if (/^[A-Za-z0-9_-]{1,63}$/.test(database)) return database;
-  throw new Error(`A database name may have letters, digits, "_" and "-", at most 63: ${JSON.stringify(database)}`);
-}
-
-function databasesOf(urlOf: (database: string) => string) {
-  const withAdmin = async <T>(work: (sql: postgres.Sql) => Promise<T>): Promise<T> => {
-    const sql = postgres(urlOf("postgres"), { max: 1, onnotice: () => {} });
-    try {
-      return await work(sql);
-    } finally {
-      await sql.end();
-    }
-  };
-  const isThere = async (sql: postgres.Sql, name: string) =>
-    (await sql`SELECT 1 FROM pg_database WHERE datname = ${name}`).length > 0;
-  /** One at a time in all processes: CREATE DATABASE has no IF NOT EXISTS. */
-  const exclusively = (work: (sql: postgres.Sql) => Promise<void>) =>
-    withAdmin(async (sql) => {
-      await sql`SELECT pg_advisory_lock(hashtext('local databases'))`;
-      await work(sql);
-    });
-
-  return {
-    create: (name: string, template?: string) =>
-      withAdmin(async (sql) => {
-        const url = urlOf(name);
-        await sql`CREATE DATABASE ${sql(name)} ${template === undefined ? sql`` : sql`TEMPLATE ${sql(template)}`}`;
-        return url;
-      }),
-    drop: (name: string) =>
-      withAdmin(async (sql) => {
-        await sql`DROP DATABASE IF EXISTS ${sql(name)} WITH (FORCE)`;
-      }),
-    ensure: (name: string) =>
-      exclusively(async (sql) => {
-        if (!(await isThere(sql, name))) await sql`CREATE DATABASE ${sql(name)}`;
-      }),
-    template: (name: string, prepare: (url: string) => Promise<void>) =>
-      exclusively(async (sql) => {
-        if (await isThere(sql, name)) return;
-        // Renamed only when it is ready: a preparation that failed or was killed leaves no half template.
-        const draft = `${name}_draft`;
-        await sql`DROP DATABASE IF EXISTS ${sql(draft)} WITH (FORCE)`;
-        await sql`CREATE DATABASE ${sql(draft)}`;
-        await prepare(urlOf(draft));
-        await sql`ALTER DATABASE ${sql(draft)} RENAME TO ${sql(name)}`;
-      }),
-  };
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
 }

@@ -2,17 +2,17 @@ import { execFile } from "node:child_process";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { isMissing } from "../data/private-file.ts";
+import { isMissing } from "../data/exists.ts";
 
 const run = promisify(execFile);
 
-/** A PostgreSQL server that runs on a data folder. */
+/** A running PostgreSQL server. */
 export type Postmaster = { pid: number; port: number; ready: boolean };
 
 /**
- * The server that runs on `data`, by the lock file it keeps there (lines: pid, data folder, start time, port, …, status).
- * After a crash the file may name a process that is gone, or a stranger that got the same id; PostgreSQL refuses to
- * start over the latter, so such a file is removed.
+ * Returns the server that runs on `data`, from its lock file (lines: pid, data folder, start time, port, …, status). After a
+ * crash, the process id in the file can belong to no process or to another program. PostgreSQL refuses to start in the
+ * latter case, so this removes an outdated file.
  */
 export async function readPostmaster(data: string): Promise<Postmaster | undefined> {
   const file = join(data, "postmaster.pid");
@@ -30,7 +30,7 @@ export async function readPostmaster(data: string): Promise<Postmaster | undefin
   return undefined;
 }
 
-/** The command line of a process, empty when there is none of that id. */
+/** Returns the command line of a process; empty if it does not exist. */
 async function commandLine(pid: number): Promise<string> {
   if (process.platform === "linux") {
     try {
@@ -43,7 +43,7 @@ async function commandLine(pid: number): Promise<string> {
   try {
     return (await run("ps", ["-o", "command=", "-p", String(pid)])).stdout;
   } catch (error) {
-    // ps answers 1 when no process has this id.
+    // ps exits with 1 if no process has this id.
     if (error instanceof Error && "code" in error && error.code === 1) return "";
     throw error;
   }

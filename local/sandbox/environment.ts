@@ -1,11 +1,12 @@
+import { defined } from "../../core/object.ts";
 import type { WhatsApp } from "../../simulator/index.ts";
 import type { SandboxFolder } from "./folder.ts";
 
 /**
- * What would join the sandbox to a gateway that is in earnest. Its instances would be sent to the simulated WhatsApp,
- * which does not know them and would log them out.
+ * Settings that could connect the sandbox to a real gateway. The simulated WhatsApp does not know the instances of a real
+ * gateway and would log them out.
  */
-const ownOnly = [
+const ignored = [
   "DATABASE_URL",
   "SQS_ENDPOINT",
   "S3_ENDPOINT",
@@ -20,26 +21,26 @@ const ownOnly = [
 
 const defaults = {
   ADMIN_EMAIL: "admin@switchboard.local",
-  /** Whoever tries webhooks out has the receiver on this machine. */
+  /** Webhook receivers run on this machine. */
   EGRESS_ALLOW: "127.0.0.0/8,::1/128",
   LOG_LEVEL: "error",
-  /** People test here, and tests are fast. */
+  /** Tests send many requests. */
   RATE_LIMIT: "10000",
 };
 
-/** Variables that are set and that a sandbox does not heed. */
-export const ignoredOf = (env: Record<string, string | undefined>): string[] => ownOnly.filter((name) => env[name]);
+/** Returns the variables in `env` that the sandbox ignores. */
+export const ignoredOf = (env: Record<string, string | undefined>): string[] => ignored.filter((name) => env[name]);
 
-/** The user's environment as the sandbox takes it, before there is a WhatsApp. */
+/** Returns the environment of the sandbox's gateway, without the address of the simulated WhatsApp. */
 export function sandboxEnvironment(
   env: Record<string, string | undefined>,
   folder: SandboxFolder,
   once: boolean,
 ): Record<string, string | undefined> {
-  const kept = Object.entries(env).filter(([name, value]) => value && !ownOnly.includes(name));
+  const kept = Object.entries(env).filter(([name, value]) => value && !ignored.includes(name));
   return {
     ...defaults,
-    // A run that ends by itself is in nobody's way.
+    // A short run uses any free port.
     ...(once ? { PORT: "0" } : {}),
     ADMIN_PASSWORD: folder.password,
     OPEN_KEY_GENERATION: String(isLoopback(env.HOST || "127.0.0.1")),
@@ -48,16 +49,16 @@ export function sandboxEnvironment(
   };
 }
 
-/** A sandbox that other machines reach gives them no keys, unless its user asks for that. */
+/** A sandbox that other machines can reach creates no keys without credentials by default. */
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
 
-/** Where the simulated WhatsApp is, for a gateway. */
+/** Returns the settings that connect a gateway to the simulated WhatsApp. */
 export function whatsappEnvironment(wa: WhatsApp): Record<string, string> {
   return {
     WHATSAPP_URL: wa.url,
     WHATSAPP_ROOT_KEY: wa.rootKey,
-    ...(wa.mediaCaFile ? { WHATSAPP_MEDIA_CA: wa.mediaCaFile } : {}),
+    ...defined({ WHATSAPP_MEDIA_CA: wa.mediaCaFile }),
   };
 }

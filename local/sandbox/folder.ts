@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { access, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { exists } from "../data/exists.ts";
 import { openDataDir } from "../data/index.ts";
-import { isMissing, privateFile } from "../data/private-file.ts";
+import { privateFile } from "../data/private-file.ts";
 
 export interface SandboxFolder {
   path: string;
@@ -11,27 +12,27 @@ export interface SandboxFolder {
   gateway: string;
   /** Folder of the simulated WhatsApp. */
   whatsapp: string;
-  /** Of the sandbox's admin: made once, kept here. */
+  /** The password of the sandbox's admin. */
   password: string;
   close(): Promise<void>;
 }
 
-/** `sandbox` in the data folder, kept from run to run. Throws when another sandbox uses it. */
+/** Opens the folder `sandbox` in the data folder, which later runs use again. Throws if another sandbox uses it. */
 export async function openSandboxFolder(dataDir: string): Promise<SandboxFolder> {
   const parent = resolve(dataDir);
-  // A data folder without a key but with something in it is refused by `npm start`: so the key comes first.
+  // Creates the key first, because `npm start` refuses a data folder that has content but no key.
   if (!(await exists(join(parent, "master.key")))) (await openDataDir(parent)).close();
   return await open(join(parent, "sandbox"), async () => undefined);
 }
 
-/** A new folder that is gone when it is closed. */
+/** Creates a folder that `close` deletes. */
 export async function temporarySandboxFolder(): Promise<SandboxFolder> {
   const path = await mkdtemp(join(tmpdir(), "switchboard-sandbox-"));
   return await open(path, () => rm(path, { recursive: true, force: true }));
 }
 
 async function open(path: string, onClose: () => Promise<void>): Promise<SandboxFolder> {
-  // Locked as a whole: two runs on one state of the simulated WhatsApp would overwrite each other's.
+  // Locks the whole folder: two runs would overwrite each other's state of the simulated WhatsApp.
   const folder = await openDataDir(path);
   const password = await privateFile(join(path, "admin-password"), () => randomBytes(12).toString("base64url"));
   return {
@@ -44,14 +45,4 @@ async function open(path: string, onClose: () => Promise<void>): Promise<Sandbox
       await onClose();
     },
   };
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await access(file);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
 }

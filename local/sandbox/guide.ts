@@ -7,19 +7,19 @@ export interface Facts {
   alice: string;
   bob: string;
   folder: string;
-  /** Requests to the Gateway API in 15 minutes; 0 is no limit. */
+  /** Requests to the Gateway API in 15 minutes; 0 means no limit. */
   rateLimit: number;
 }
 
-/** What to try with curl, ready to paste. */
+/** Returns commands to try, ready to paste into a shell. */
 export function guide(facts: Facts): string {
   const { url, controlUrl, apiKey, admin, instanceId, alice, bob, folder, rateLimit } = facts;
-  const limit = rateLimit === 0 ? "none" : `${rateLimit} requests to the Gateway API in 15 minutes`;
+  const limit = rateLimit === 0 ? "none" : `${rateLimit} Gateway API requests in 15 minutes`;
   return `
-Everything stays up until Ctrl-C. What comes in at the webhook and at the phones is printed below.
+The sandbox runs until you press Ctrl-C. Webhooks and the messages that Bob receives appear below.
 
-  REST API      ${url}   (described in ${url}/openapi.json)
-  Phones        ${controlUrl}   (described in ${controlUrl}/openapi.json)
+  REST API      ${url}   (OpenAPI: ${url}/openapi.json)
+  Phones        ${controlUrl}   (OpenAPI: ${controlUrl}/openapi.json)
   Admin         ${admin.email}   ${admin.password}
   Instance      ${instanceId}   linked to Alice, +${alice}
   Limit         ${limit}   (RATE_LIMIT)
@@ -31,16 +31,16 @@ In another terminal:
   KEY=${apiKey}
   call() { curl -sS -w '\\n' -H "x-api-key: $KEY" -H 'content-type: application/json' "$@"; }
 
-  # Send a text to Bob, in one dialect and in the other
+  # Send a text to Bob, in each of the two dialects
   call $API/api/whatsapp/$ID/send -d '{"phone":"+${bob}","message":"Hi Bob"}'
   call $API/api/message/send/text -d '{"instanceId":"'$ID'","to":"${bob}","message":"Hi again"}'
 
-  # What Bob's phone shows; let Bob answer; read the chat
+  # Show Bob's messages, let Bob answer, and read the chat
   call $PHONES/phones/${bob}/inbox
   call $PHONES/phones/${bob}/text -d '{"to":"${alice}","text":"Hi Alice"}'
   call $API/api/instances/$ID/chats/${bob}@s.whatsapp.net/messages
 
-  # Another instance, and a new phone that scans its QR code
+  # Create a second instance, and a phone that scans its QR code
   NEW=$(call $API/api/instances -d '{"name":"Second"}' | sed 's/.*"id":"\\([^"]*\\)".*/\\1/')
   call $PHONES/phones -d '{"number":"4915550000003","pushName":"Carol"}'; sleep 1
   call $API/api/instances/$NEW/qr | sed 's/qrCode/qr/' | call $PHONES/phones/4915550000003/scan -d @-; sleep 1

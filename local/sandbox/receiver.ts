@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A webhook as it came, by its exact bytes. */
+/** A received webhook. */
 export interface Webhook {
   headers: IncomingHttpHeaders;
   body: Buffer;
@@ -10,12 +10,12 @@ export interface Webhook {
 
 export interface Receiver {
   url: string;
-  /** All that have come, in their order. */
+  /** All received webhooks, in order. */
   webhooks: Webhook[];
   stop(): Promise<void>;
 }
 
-/** Receives webhooks on 127.0.0.1 and answers 200 to each. */
+/** Starts a webhook receiver on 127.0.0.1 that answers 200 to every request. */
 export async function startReceiver(onWebhook: (webhook: Webhook) => void): Promise<Receiver> {
   const webhooks: Webhook[] = [];
   const server = createServer((request, response) => {
@@ -46,13 +46,13 @@ export async function startReceiver(onWebhook: (webhook: Webhook) => void): Prom
 const maxAgeSeconds = 5 * 60;
 
 /**
- * What a receiver has to check of a webhook, written after the documents and not after our own code: the hexadecimal
- * HMAC-SHA256 of the body in `X-Webhook-Signature`, and Standard Webhooks' `v1` signature with its age.
- * `secret` is `whsec_` and base64. Throws what is wrong.
+ * Checks the signatures of a webhook, as a receiver would: the hexadecimal HMAC-SHA256 of the body in `X-Webhook-Signature`,
+ * and the `v1` signature of Standard Webhooks with its age. Written from the documents, independent of the gateway's code.
+ * `secret` is `whsec_` and base64. Throws if a check fails.
  */
 export function verifySignatures({ headers, body }: Webhook, secret: string, now = Date.now()): void {
   const hex = createHmac("sha256", secret).update(body).digest("hex");
-  if (!same(hex, one(headers, "x-webhook-signature"))) throw new Error("X-Webhook-Signature does not fit the body");
+  if (!same(hex, one(headers, "x-webhook-signature"))) throw new Error("X-Webhook-Signature does not match the body");
   const timestamp = one(headers, "webhook-timestamp");
   if (!(Math.abs(now / 1000 - Number(timestamp)) <= maxAgeSeconds)) throw new Error("webhook-timestamp is too old");
   const key = Buffer.from(secret.replace(/^whsec_/, ""), "base64");
@@ -61,7 +61,8 @@ export function verifySignatures({ headers, body }: Webhook, secret: string, now
     .update(body);
   const expected = `v1,${signed.digest("base64")}`;
   const given = one(headers, "webhook-signature").split(" ");
-  if (!given.some((signature) => same(expected, signature))) throw new Error("webhook-signature does not fit");
+  if (!given.some((signature) => same(expected, signature)))
+    throw new Error("webhook-signature does not match the webhook");
 }
 
 function one(headers: IncomingHttpHeaders, name: string): string {

@@ -1,6 +1,6 @@
 import type * as z from "zod";
 
-/** An answer that is no success. */
+/** An answer with an error status. */
 export class RestError extends Error {
   override readonly name = "RestError";
   readonly status: number;
@@ -17,7 +17,7 @@ export interface Rest {
   put<Shape extends z.ZodType>(path: string, body: object, shape: Shape): Promise<z.output<Shape>>;
 }
 
-/** The API as its users have it: over HTTP. Throws `RestError`, and when an answer is not of its shape. */
+/** Returns a client of the REST API. Throws `RestError` for an error status, and `ZodError` if the answer does not match its shape. */
 export function restOf(url: string, headers: Record<string, string>, signal: AbortSignal): Rest {
   const ask = async <Shape extends z.ZodType>(method: string, path: string, shape: Shape, body?: object) => {
     const response = await fetch(`${url}${path}`, {

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import * as z from "zod";
+import { defined } from "../../core/object.ts";
 import type { Phone } from "../../simulator/index.ts";
 import { askUntil, unlessAborted } from "../terminal/program.ts";
 import type { Steps } from "../terminal/steps.ts";
@@ -11,12 +12,12 @@ export interface RoundTrip {
   signal: AbortSignal;
   url: string;
   admin: { email: string; password: string };
-  /** Links the instance. */
+  /** The phone that links the instance. */
   alice: Phone;
-  /** The other side. */
+  /** The phone that exchanges messages with the instance. */
   bob: Phone;
   receiver: Receiver;
-  /** Whether the session hosts were stopped in an earlier run. */
+  /** Whether an earlier run stopped the session hosts. */
   stopped: boolean;
 }
 
@@ -29,39 +30,39 @@ export interface Result {
 const instanceName = "Sandbox";
 const created = z.object({ id: z.string() });
 
-/** What a user of the gateway does, in order and through the REST API only. Throws at the first thing that is not as it should be. */
+/** Does what a user of the gateway does, only through the REST API. Throws on the first unexpected result. */
 export async function roundTrip(options: RoundTrip): Promise<Result> {
   const { steps, signal, url, alice } = options;
   const apiKey = await steps.run(
-    "A user has logged in and has an API key",
+    "Log in and get an API key",
     signal,
     () => logIn(options),
     (key) => `${options.admin.email}, ${key}`,
   );
   const rest = restOf(url, { "x-api-key": apiKey }, signal);
   if (options.stopped) {
-    await steps.run("The session hosts, which an earlier run has stopped, serve again", signal, () =>
+    await steps.run("Restart the session hosts that an earlier run stopped", signal, () =>
       rest.post("/api/observability/restart", {}, z.object({ success: z.literal(true) })),
     );
   }
   const webhookSecret = `whsec_${randomBytes(24).toString("base64")}`;
-  const instanceId = await makeInstance(options, rest, webhookSecret);
+  const instanceId = await createInstance(options, rest, webhookSecret);
   const qr = await steps.run(
-    "The instance asks to be linked, or is linked already",
+    "Wait for a QR code or a connection",
     signal,
     () => session(rest, signal, instanceId),
-    (found) => (found ? `QR code ${found.slice(0, 16)}…` : "linked since an earlier run, no scan is needed"),
+    (found) => (found ? `QR code ${found.slice(0, 16)}…` : "already linked by an earlier run"),
   );
   if (qr) {
-    await steps.run(`${alice.pushName}'s phone (+${alice.number}) has scanned the QR code`, signal, () =>
+    await steps.run(`Scan the QR code with ${alice.pushName}'s phone (+${alice.number})`, signal, () =>
       unlessAborted(signal, alice.scanQr(qr)),
     );
-    await steps.run("The instance is connected", signal, () =>
+    await steps.run("Connect the instance", signal, () =>
       askUntil(signal, "the connection", async () => (await status(rest, instanceId)).ready || undefined),
     );
   }
-  await sendOut(options, rest, instanceId);
-  await takeIn(options, webhookSecret);
+  await sendText(options, rest, instanceId);
+  await receiveAnswer(options, webhookSecret);
   return { instanceId, apiKey, webhookSecret };
 }
 
@@ -72,20 +73,20 @@ async function logIn({ url, admin, signal }: RoundTrip): Promise<string> {
   } catch (error) {
     if (!(error instanceof RestError && error.status === 401)) throw error;
     throw new Error(
-      "this sandbox was made with another ADMIN_EMAIL or ADMIN_PASSWORD. Give those, or remove the sandbox's folder.",
+      "this sandbox was created with another ADMIN_EMAIL or ADMIN_PASSWORD. Set those, or delete the folder of the sandbox.",
       { cause: error },
     );
   }
 }
 
-async function makeInstance(options: RoundTrip, rest: Rest, webhookSecret: string): Promise<string> {
+async function createInstance(options: RoundTrip, rest: Rest, webhookSecret: string): Promise<string> {
   const { steps, signal, receiver } = options;
   const list = z.object({ instances: z.array(created.extend({ name: z.string() })) });
   const settings = { webhookUrl: receiver.url, webhookEnabled: true, webhookSecret };
   const { instances } = await rest.get("/api/instances", list);
   const known = instances.find(({ name }) => name === instanceName);
   const { id } = await steps.run(
-    known ? "The instance of an earlier run is there" : "An instance is made",
+    known ? "Use the instance of an earlier run" : "Create an instance",
     signal,
     () =>
       known
@@ -100,8 +101,8 @@ const statusShape = z.object({ ready: z.boolean(), status: z.string(), hasQr: z.
 const status = (rest: Rest, instanceId: string) => rest.get(`/api/whatsapp/${instanceId}/status`, statusShape);
 
 /**
- * Waits until the instance is connected (null) or has a QR code to scan. One that was linked to a simulated WhatsApp that
- * has forgotten it, because the last run was killed, is logged out by it: then it is asked to start anew.
+ * Waits until the instance is connected, or has a QR code. Returns the code, or null if connected. If the last run was killed,
+ * the simulated WhatsApp may have lost the linked device and log it out. The instance is then reconnected to get a new code.
  */
 async function session(rest: Rest, signal: AbortSignal, instanceId: string): Promise<string | null> {
   let restarted = false;
@@ -119,10 +120,10 @@ async function session(rest: Rest, signal: AbortSignal, instanceId: string): Pro
   });
 }
 
-async function sendOut({ steps, signal, bob }: RoundTrip, rest: Rest, instanceId: string): Promise<void> {
+async function sendText({ steps, signal, bob }: RoundTrip, rest: Rest, instanceId: string): Promise<void> {
   const text = `Hello ${bob.pushName}, it is ${new Date().toISOString()}`;
   await steps.run(
-    "A text sent over REST has arrived",
+    "Send a text over REST",
     signal,
     async () => {
       const body = { phone: `+${bob.number}`, message: text };
@@ -131,29 +132,29 @@ async function sendOut({ steps, signal, bob }: RoundTrip, rest: Rest, instanceId
         signal,
         bob.waitFor((message) => message.id === id, { timeoutMs: 20_000 }),
       );
-      if (arrived.text !== text) throw new Error(`another text has arrived: ${arrived.text}`);
+      if (arrived.text !== text) throw new Error(`received a different text: ${arrived.text}`);
     },
-    () => `${bob.pushName}'s phone (+${bob.number}) has decrypted "${text}"`,
+    () => `${bob.pushName}'s phone (+${bob.number}) received "${text}"`,
   );
 }
 
-async function takeIn({ steps, signal, alice, bob, receiver }: RoundTrip, secret: string): Promise<void> {
-  const text = `Hello ${alice.pushName}, this is my answer of ${new Date().toISOString()}`;
+async function receiveAnswer({ steps, signal, alice, bob, receiver }: RoundTrip, secret: string): Promise<void> {
+  const text = `Hello ${alice.pushName}, my answer of ${new Date().toISOString()}`;
   const webhook = await steps.run(
-    `${bob.pushName}'s answer has come in, and its webhook is received`,
+    `Receive ${bob.pushName}'s answer and its webhook`,
     signal,
     async () => {
       const sent = await bob.sendText(alice.number, text);
       const found = await askUntil(signal, "the webhook", async () =>
         receiver.webhooks.find((one) => contentOf(one).messageId === sent.id && contentOf(one).event === received),
       );
-      if (contentOf(found).text !== text) throw new Error(`its text is another: ${contentOf(found).text}`);
+      if (contentOf(found).text !== text) throw new Error(`the webhook has a different text: ${contentOf(found).text}`);
       return found;
     },
     () => `${received} "${text}"`,
   );
   await steps.run(
-    "Its signatures are right",
+    "Check the signatures of the webhook",
     signal,
     async () => verifySignatures(webhook, secret),
     () => "X-Webhook-Signature and Standard Webhooks",
@@ -166,13 +167,11 @@ const bodyShape = z.object({
   data: z.object({ messageId: z.string().optional(), body: z.string().optional(), status: z.string().optional() }),
 });
 
-/** What a webhook is about, in the Multi-Instance API's words. */
+/** Returns the main fields of a webhook of the Multi-Instance API. */
 export function contentOf({ body }: Webhook): { event: string; messageId?: string; text?: string; status?: string } {
   const { event, data } = bodyShape.parse(JSON.parse(body.toString()));
   return {
     event,
-    ...(data.messageId === undefined ? {} : { messageId: data.messageId }),
-    ...(data.body === undefined ? {} : { text: data.body }),
-    ...(data.status === undefined ? {} : { status: data.status }),
+    ...defined({ messageId: data.messageId, text: data.body, status: data.status }),
   };
 }

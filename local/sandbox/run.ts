@@ -16,25 +16,25 @@ import { contentOf, roundTrip } from "./round-trip.ts";
 
 export interface SandboxOptions {
   env: Record<string, string | undefined>;
-  /** End after the round trip; nothing is kept. */
+  /** Whether to end after the round trip and delete all data. */
   once: boolean;
   signal: AbortSignal;
 }
 
-/** Little is lost of the phones' state when the sandbox is killed. */
+/** How often the simulated WhatsApp saves its state, so that little is lost if the sandbox is killed. Milliseconds. */
 const saveEveryMs = 250;
 const aliceNumber = "4915550000001";
 const bobNumber = "4915550000002";
 
-/** The whole gateway with a simulated WhatsApp: takes a message out and one in, then stays up. Throws what went wrong. */
+/** Runs the whole gateway with a simulated WhatsApp: sends a message, receives an answer, and then waits for Ctrl-C. */
 export async function runSandbox({ env, once, signal }: SandboxOptions): Promise<void> {
   const steps = new Steps();
   for (const name of ignoredOf(env)) {
-    say(`  ${name} is ignored: a sandbox keeps to its own.`);
-    // The functions read the environment of the process.
+    say(`  Ignored: ${name} (the sandbox uses its own).`);
+    // The functions read the environment of this process.
     delete process.env[name];
   }
-  // libsignal prints sessions, with their private keys, through these.
+  // libsignal prints sessions with their private keys through these.
   console.info = console.warn = () => undefined;
   await using undo = new AsyncDisposableStack();
 
@@ -45,14 +45,14 @@ export async function runSandbox({ env, once, signal }: SandboxOptions): Promise
   await requirePort(config, "npm run sandbox");
 
   const wa = await steps.run(
-    "The simulated WhatsApp listens",
+    "Start the simulated WhatsApp",
     signal,
     () => startWhatsApp({ directory: folder.whatsapp, stateFile: join(folder.whatsapp, "state"), saveEveryMs }),
     ({ url }) => url,
   );
   undo.defer(() => wa.stop());
   const gateway = await steps.run(
-    "Postgres, SQS, S3, REST API and session host are up",
+    "Start Postgres, SQS, S3, the REST API and the session host",
     signal,
     () =>
       startGateway({
@@ -71,8 +71,8 @@ export async function runSandbox({ env, once, signal }: SandboxOptions): Promise
   const admin = { email: config.ADMIN_EMAIL ?? "", password: config.ADMIN_PASSWORD ?? "" };
   const { stopped } = gateway;
   const result = await roundTrip({ steps, signal, url: gateway.url, admin, alice, bob, receiver, stopped });
-  requireNoSurprise(wa);
-  say(`\nAll is well, ${seconds(performance.now())} after the start.`);
+  requireNoErrors(wa);
+  say(`\nAll steps succeeded in ${seconds(performance.now())}.`);
   if (once) return;
 
   const control = await startControl(wa, await freePort(config.PORT && config.PORT + 1));
@@ -85,19 +85,17 @@ export async function runSandbox({ env, once, signal }: SandboxOptions): Promise
   await untilAborted(signal);
 }
 
-/** The phone of an earlier run, or a new one. */
+/** Returns the phone of an earlier run, or a new one. */
 async function phoneOf(wa: WhatsApp, number: string, pushName: string): Promise<Phone> {
   return wa.phone(number) ?? (await wa.addPhone({ number, pushName }));
 }
 
-/** What the simulated WhatsApp did not know, or what broke a phone, is nothing to pass over. */
-function requireNoSurprise(wa: WhatsApp): void {
+/** Throws if a phone failed, or if the simulated WhatsApp got a request that it does not support. */
+function requireNoErrors(wa: WhatsApp): void {
   const errors = wa.phones.flatMap((phone) => phone.errors.map((error) => `${phone.number}: ${error.message}`));
   const unknown = wa.unknown.map((one) => `${one.from}: ${one.reason}`);
   if (errors.length + unknown.length === 0) return;
-  throw new Error(
-    `The simulated WhatsApp was asked for what it does not know:\n  ${[...errors, ...unknown].join("\n  ")}`,
-  );
+  throw new Error(`The simulated WhatsApp reported errors:\n  ${[...errors, ...unknown].join("\n  ")}`);
 }
 
 function describe(webhook: Webhook, secret: string): string {

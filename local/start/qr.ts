@@ -11,14 +11,14 @@ import { instances } from "../../core/instance/instance.sql.ts";
 const pollMs = 1_000;
 
 /**
- * Shows each QR code that can be scanned now, and says when its instance is connected. Only a terminal gets the picture:
- * a log is no place for what links a phone.
+ * Prints each new QR code, and a line when its instance is connected. Draws the code only in a terminal: in a log, it would be
+ * a leaked credential.
  */
 export async function showQrCodes(config: Config, out: NodeJS.WriteStream): Promise<{ stop(): Promise<void> }> {
   const db = openDatabase(required(config, "DATABASE_URL"), { max: 1, name: "terminal" });
   const vault = await openVault(db, await createKeyWrapper(config));
   const stopping = new AbortController();
-  /** The ciphertext that was shown last, of each instance that is not connected yet. */
+  /** The ciphertext of the last printed code, by instance, until the instance is connected. */
   const shown = new Map<string, string>();
 
   const show = async (instance: Instance, now: Date): Promise<void> => {
@@ -29,9 +29,9 @@ export async function showQrCodes(config: Config, out: NodeJS.WriteStream): Prom
     if (out.isTTY) {
       const { qrCode } = scannableQr({ vault }, instance, now);
       const picture = await qrcode.toString(qrCode, { type: "terminal", small: true });
-      out.write(`\n${picture}\n  Scan this for "${instance.name}" (${instance.id}).\n`);
+      out.write(`\n${picture}\n  Scan this code to link "${instance.name}" (${instance.id}).\n`);
     } else if (isNew) {
-      out.write(`"${instance.name}" waits for its QR code to be scanned: GET /api/instances/${instance.id}/qr\n`);
+      out.write(`"${instance.name}" has a QR code to scan: GET /api/instances/${instance.id}/qr\n`);
     }
   };
 
@@ -54,9 +54,9 @@ export async function showQrCodes(config: Config, out: NodeJS.WriteStream): Prom
 
   const loop = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
-      // The database may be away for a while; whoever serves says so, and the next look may succeed.
-      await look().catch((error: Error) => out.write(`  QR codes cannot be read now: ${error.message}\n`));
-      // Cut short by the end.
+      // The database may be down for a while. The next attempt may succeed.
+      await look().catch((error: Error) => out.write(`  Cannot read QR codes: ${error.message}\n`));
+      // Rejects only if `stop` is called.
       await sleep(pollMs, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
   };

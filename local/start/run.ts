@@ -6,7 +6,7 @@ import { untilAborted } from "../terminal/program.ts";
 import { hostMode, requirePort } from "../terminal/settings.ts";
 import { showQrCodes } from "./qr.ts";
 
-/** The whole gateway on this machine, against the real WhatsApp unless the environment names another. Throws what keeps it from starting. */
+/** Runs the whole gateway on this machine until `signal` is aborted. Connects to WhatsApp, or to `WHATSAPP_URL`. */
 export async function runLocalGateway(options: {
   env: Record<string, string | undefined>;
   signal: AbortSignal;
@@ -25,33 +25,33 @@ export async function runLocalGateway(options: {
   await untilAborted(signal);
 }
 
-/** What is printed when everything runs. */
+/** Returns the text to print after the start. */
 export function greeting({ url, config, firstAdmin, stopped }: Gateway): string {
-  const whatsapp = config.WHATSAPP_URL ? config.WHATSAPP_URL : "the real one";
+  const whatsapp = config.WHATSAPP_URL ?? "the real WhatsApp";
   return `
-  REST API      ${url}   (described in ${url}/openapi.json)
+  REST API      ${url}   (OpenAPI: ${url}/openapi.json)
   WhatsApp      ${whatsapp}
-  Data          ${config.DATA_DIR}   (back it up as a whole: its master.key opens the rest)
+  Data          ${config.DATA_DIR}   (back up the whole folder: its master.key decrypts the rest)
 ${stopped ? stoppedNote(url) : ""}${firstAdmin ? credentials(firstAdmin) : ""}
-  Make an instance; its QR code is shown here:
+  Create an instance. Its QR code appears here:
   curl -s ${url}/api/instances -H 'x-api-key: ${firstAdmin ? firstAdmin.apiKey.key : "<your key>"}' \\
     -H 'content-type: application/json' -d '{"name":"My phone"}'
 
-  Ctrl-C stops it. Linked instances stay linked.
+  Press Ctrl-C to stop. Linked instances stay linked.
 
 `;
 }
 
 const stoppedNote = (url: string) => `
-  The session hosts are STOPPED, by POST /api/observability/stop: no instance is connected, and what is sent waits. To go on:
+  The session hosts are STOPPED by POST /api/observability/stop. No instance is connected, and sends wait. To start them:
   curl -s -X POST ${url}/api/observability/restart -H 'x-api-key: <key of an admin>'
 `;
 
 function credentials({ user, apiKey, generatedPassword }: FirstAdmin): string {
   return `
-  The first admin has been made. This is shown only once:
-    E-mail      ${user.email}
-    Password    ${generatedPassword ?? "as ADMIN_PASSWORD says"}
+  Created the first admin. This is shown only once:
+    Email       ${user.email}
+    Password    ${generatedPassword ?? "(ADMIN_PASSWORD)"}
     API key     ${apiKey.key}
 `;
 }

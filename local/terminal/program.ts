@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 const stopSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-/** One Ctrl-C may arrive twice: from the terminal, and passed on by npm. */
+/** One Ctrl-C can arrive twice: from the terminal and from npm. Signals within this time count as one. Milliseconds. */
 const echoMs = 1_000;
 
 /**
- * Runs what a person started, and ends the process: with 0 when `work` is done, or was asked to stop and did, and with 1
- * and the reason when it failed. `signal` is aborted by Ctrl-C and its like; a later one ends the process at once.
+ * Runs `work` and ends the process: with status 0 after success or a requested stop, or with 1 and a message after a failure.
+ * SIGINT, SIGTERM and SIGHUP abort `signal`. Another one later ends the process at once.
  */
 export async function runProgram(work: (signal: AbortSignal) => Promise<void>): Promise<never> {
   const abort = new AbortController();
@@ -32,12 +32,12 @@ export async function runProgram(work: (signal: AbortSignal) => Promise<void>): 
   process.exit(0);
 }
 
-/** Whether `error` only says that `signal` was aborted. */
+/** Whether `error` only reports that `signal` was aborted. */
 export function isAbort(error: unknown, signal: AbortSignal): boolean {
   return signal.aborted && (error === signal.reason || (error instanceof Error && error.name === "AbortError"));
 }
 
-/** `promise`, unless `signal` is aborted first; then it throws the reason. */
+/** Settles as `promise` does, or throws the reason if `signal` is aborted first. */
 export async function unlessAborted<Value>(signal: AbortSignal, promise: Promise<Value>): Promise<Value> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = () => reject(signal.reason);
@@ -53,13 +53,13 @@ export async function unlessAborted<Value>(signal: AbortSignal, promise: Promise
 /** Resolves when `signal` is aborted. */
 export async function untilAborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
-  // A timer besides the listener: it alone keeps the process running.
+  // A listener does not keep the process running, so a timer has to.
   const alive = setInterval(() => undefined, 2 ** 30);
   await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
   clearInterval(alive);
 }
 
-/** Asks again and again until there is an answer. Throws, naming `what`, when there is none in time. */
+/** Calls `ask` until it returns a value. Throws an error about `what` after the timeout. */
 export async function askUntil<Answer>(
   signal: AbortSignal,
   what: string,
@@ -71,18 +71,18 @@ export async function askUntil<Answer>(
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
-    if (performance.now() > end) throw new Error(`${what} did not come within ${timeoutMs / 1000} s`);
+    if (performance.now() > end) throw new Error(`timed out after ${timeoutMs / 1000} s waiting for ${what}`);
     await sleep(everyMs, undefined, { signal });
   }
 }
 
-/** An error in words, with what led to it; with the stack for whoever asked for details by `LOG_LEVEL`. */
+/** Returns the message of an error with its causes, or its stack if `LOG_LEVEL` is debug or trace. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (/^(debug|trace)$/.test(process.env.LOG_LEVEL ?? "")) return error.stack ?? error.message;
   const causes: string[] = [];
   for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
-    if (cause.message && !error.message.includes(cause.message)) causes.push(`  because: ${cause.message}`);
+    if (cause.message && !error.message.includes(cause.message)) causes.push(`  Cause: ${cause.message}`);
   }
   return [error.message || error.name, ...causes].join("\n");
 }

@@ -7,7 +7,7 @@ export function hostMode(env: Record<string, string | undefined>): HostMode {
   return readConfig(env).SESSION_HOST;
 }
 
-/** Throws, with what to do about it, when nobody can listen on the port: better now than after the database is up. */
+/** Throws an error with a remedy if the port can't be used. Checked early, before the database starts. */
 export async function requirePort({ PORT, HOST }: Pick<Config, "PORT" | "HOST">, command: string): Promise<void> {
   const server = createServer();
   try {
@@ -23,7 +23,7 @@ export async function requirePort({ PORT, HOST }: Pick<Config, "PORT" | "HOST">,
 
 function reasonOf(error: unknown, port: number, host: string): string {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "EADDRINUSE") return `Port ${port} on ${host} is taken by another program.`;
-  if (code === "EACCES") return `Port ${port} on ${host} is not for this user.`;
-  return `Nobody can listen on port ${port} of ${host} (${error instanceof Error ? error.message : error}).`;
+  if (code === "EADDRINUSE") return `Port ${port} on ${host} is used by another program.`;
+  if (code === "EACCES") return `This user has no permission for port ${port} on ${host}.`;
+  return `Cannot listen on port ${port} of ${host} (${error instanceof Error ? error.message : error}).`;
 }

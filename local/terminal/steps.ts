@@ -1,9 +1,9 @@
 const timeWidth = 8;
 
-/** Milliseconds as a person reads them. */
+/** Formats milliseconds as seconds. */
 export const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
 
-/** Prints what is done as it happens, with the time it took. */
+/** Prints the steps of a program with their duration. */
 export class Steps {
   readonly #out: NodeJS.WriteStream;
 
@@ -11,7 +11,7 @@ export class Steps {
     this.#out = out;
   }
 
-  /** Throws what `work` throws, with the step's name before it; not when it was only told to stop. */
+  /** Runs and prints one step. Adds the name of the step to its error, unless `signal` was aborted. */
   async run<Result>(
     name: string,
     signal: AbortSignal,

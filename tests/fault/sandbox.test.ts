@@ -48,7 +48,7 @@ test("one run sends and receives a message, exits with 0 and leaves nothing behi
   const folder = await folderOfTest();
   const run = start(["--once"], { TMPDIR: folder });
   expect(await run.ended(), run.output()).toBe(0);
-  expect(run.output()).toContain("Its signatures are right");
+  expect(run.output()).toContain("Check the signatures of the webhook");
   expect(run.output()).not.toContain("✗");
   expect(await readdir(folder)).toEqual([]);
 });
@@ -57,15 +57,15 @@ test("a killed sandbox continues with its data, and Ctrl-C stops it and its data
   const folder = await folderOfTest();
   const env = { DATA_DIR: folder, PORT: "0", SESSION_HOST: "child" };
   const first = start([], env);
-  await first.printed("The instance is connected");
+  await first.printed("Connect the instance");
   const closed = once(first.child, "close");
   first.child.kill("SIGKILL");
   // Its session host, which writes to the same output, has ended as well.
   await closed;
 
   const second = start([], env);
-  await second.printed("All is well");
-  expect(second.output()).toContain("The instance of an earlier run is there");
+  await second.printed("All steps succeeded");
+  expect(second.output()).toContain("Use the instance of an earlier run");
   await second.printed("In another terminal");
   second.child.kill("SIGINT");
   expect(await second.ended(), second.output()).toBe(0);
@@ -80,7 +80,7 @@ test("an occupied port is named with a remedy", async () => {
   const run = start(["--once"], { PORT: String(port), TMPDIR: await folderOfTest() });
   expect(await run.ended()).toBe(1);
   expect(run.output()).toContain(
-    `Port ${port} on 127.0.0.1 is taken by another program. Choose another: PORT=${port + 1}`,
+    `Port ${port} on 127.0.0.1 is used by another program. Choose another: PORT=${port + 1}`,
   );
 });
 

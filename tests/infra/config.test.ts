@@ -50,19 +50,19 @@ describe("a change that breaks a rule is detected:", () => {
   test.each([
     [
       "a queue loses its redrive policy",
-      "infra/queue/fifo-queue.ts",
+      "infra/base/fifo-queue.ts",
       "dlq: { queue: dead.arn, retry: maxReceives },",
       "",
       /has no dead-letter queue/,
     ],
     [
       "a role gains a wildcard",
-      "infra/permission.ts",
+      "infra/base/permission.ts",
       '"sqs:GetQueueUrl", "sqs:SendMessage"',
       '"sqs:*"',
       /may do sqs:\*/,
     ],
-    ["a role reaches everything", "infra/permission.ts", "resources: [key.arn]", 'resources: ["*"]', /everywhere/],
+    ["a role reaches everything", "infra/base/permission.ts", "resources: [key.arn]", 'resources: ["*"]', /everywhere/],
     [
       "a handler's export is renamed",
       "functions/webhook/index.ts",
@@ -77,10 +77,10 @@ describe("a change that breaks a rule is detected:", () => {
       "webhookTimeoutSeconds = 90",
       /hides for 360 s/,
     ],
-    ["a host is killed sooner", "infra/host.ts", "stopSeconds = 120", "stopSeconds = 30", /killed before/],
+    ["a host is killed sooner", "infra/service/host.ts", "stopSeconds = 120", "stopSeconds = 30", /killed before/],
     [
       "the bucket is opened",
-      "infra/storage.ts",
+      "infra/base/storage.ts",
       "enforceHttps: true",
       'access: "public", enforceHttps: true',
       /made public/,

@@ -134,7 +134,7 @@ test("a template whose preparation failed does not exist and can be prepared aga
 test("a missing password file is an error and creates no new database", async () => {
   const lost = join(folder.path, "lost");
   await mkdir(join(lost, "data"), { recursive: true });
-  await expect(startPostgres({ dataDir: lost })).rejects.toThrow(/password file .* is gone/);
+  await expect(startPostgres({ dataDir: lost })).rejects.toThrow(/password file .* is missing/);
   await rm(lost, { recursive: true });
 });
 

@@ -1,15 +1,15 @@
 import { deadLetterQueue, maxReceives } from "../../core/queue/name.ts";
-import { key } from "../key.ts";
-import { prefix } from "../stage.ts";
+import { key } from "./key.ts";
+import { prefix } from "./stage.ts";
 
 export interface QueueWithDead {
-  /** Without the prefix. */
+  /** The name without the prefix. */
   name: string;
   queue: sst.aws.Queue;
   dead: sst.aws.Queue;
 }
 
-/** A FIFO queue of high throughput under the name that `core/queue` finds it by, encrypted, and its dead-letter queue. */
+/** Declares an encrypted FIFO queue of high throughput, with its dead-letter queue. `core/queue` finds it by its name. */
 export function fifoQueue(name: string, logicalName: string, visibilitySeconds: number): QueueWithDead {
   const declare = (queueName: string, suffix: string, args: Pick<sst.aws.QueueArgs, "dlq" | "visibilityTimeout">) =>
     new sst.aws.Queue(`${logicalName}${suffix}`, {
@@ -34,5 +34,5 @@ export function fifoQueue(name: string, logicalName: string, visibilitySeconds: 
   return { name, queue, dead };
 }
 
-/** The longest that SQS keeps a message: 14 days. */
+/** The maximum of SQS: 14 days. */
 const retentionSeconds = 1_209_600;

@@ -27,12 +27,12 @@ export const database = new sst.aws.Aurora("Database", {
 
 export const databaseCluster = database.nodes.cluster;
 
-/** The password is of letters and digits alone, so it needs no escaping. The certificate is checked against `NODE_EXTRA_CA_CERTS`. */
+/** The password has only letters and digits, so it needs no escaping. `NODE_EXTRA_CA_CERTS` verifies the certificate. */
 export const databaseUrl = $util.secret(
   $interpolate`postgresql://${database.username}:${database.password}@${database.host}:${database.port}/${database.database}?sslmode=verify-full`,
 );
 
-/** The same for the session host, which ECS gives it when it starts. */
+/** `databaseUrl` as a secret, which ECS passes to the session host at its start. */
 export const databaseSecret = new aws.secretsmanager.Secret("DatabaseUrl", {
   kmsKeyId: key.arn,
   recoveryWindowInDays: production ? 7 : 0,

@@ -1,8 +1,8 @@
+import { listObjects, measure, media, objects, send, upload, useKey } from "../base/permission.ts";
+import { commands, events } from "../base/queues.ts";
+import { sizes } from "../base/stage.ts";
 import { functionArgs } from "./function.ts";
 import { migration } from "./migration.ts";
-import { listObjects, measure, media, objects, send, upload, useKey } from "./permission.ts";
-import { commands, events } from "./queue/index.ts";
-import { sizes } from "./stage.ts";
 
 export const apiFunction = new sst.aws.Function(
   "ApiFunction",
@@ -10,7 +10,7 @@ export const apiFunction = new sst.aws.Function(
     handler: "functions/api/index.handler",
     description: "The REST API, both dialects",
     memory: "1024 MB",
-    // API Gateway waits 30 s; the API itself gives up waiting for a result at 25 s.
+    // API Gateway waits 30 s. The API waits 25 s for the result of a command.
     timeout: "29 seconds",
     permissions: [
       send(commands),

@@ -1,9 +1,9 @@
-import { functionEnvironment } from "./environment.ts";
-import { key } from "./key.ts";
-import { vpc } from "./network.ts";
-import { sizes } from "./stage.ts";
+import { functionEnvironment } from "../base/environment.ts";
+import { key } from "../base/key.ts";
+import { vpc } from "../base/network.ts";
+import { sizes } from "../base/stage.ts";
 
-/** What all functions have in common. */
+/** Returns the arguments of a function, with the settings that all functions share. */
 export function functionArgs(
   args: Pick<sst.aws.FunctionArgs, "handler" | "memory" | "timeout" | "description"> & {
     permissions: sst.aws.FunctionPermissionArgs[];
@@ -14,17 +14,17 @@ export function functionArgs(
     architecture: "arm64",
     vpc,
     environment: functionEnvironment,
-    // What is imported when it is needed is loaded then, and not by each cold start.
+    // With splitting, a cold start does not load the modules that are imported on demand.
     nodejs: { minify: true, sourcemap: false, splitting: true },
     logging: { retention: sizes.logs, format: "json" },
     ...args,
     transform: {
       role: (role) => {
-        // SST would also trust this account as a whole.
+        // SST's default also trusts the whole account.
         role.assumeRolePolicy = aws.iam.assumeRolePolicyForPrincipal({ Service: "lambda.amazonaws.com" });
       },
       function: (fn) => {
-        // The database's password stands in the environment.
+        // The environment has the password of the database.
         fn.kmsKeyArn = key.arn;
       },
       logGroup: (group) => {

@@ -6,16 +6,16 @@ import {
   ingressQueue,
   ingressVisibilitySeconds,
 } from "../../core/queue/name.ts";
-import { sizes } from "../stage.ts";
 import { fifoQueue } from "./fifo-queue.ts";
+import { sizes } from "./stage.ts";
 
-/** One for each shard: a host polls those whose shards it holds. */
+/** One queue per shard. A host polls the queues of its shards. */
 export const commands = Array.from({ length: sizes.shards }, (_, shard) =>
   fifoQueue(commandQueue(shard), `Command${shard}`, commandVisibilitySeconds),
 );
 
-/** What happened, on its way to the webhook function. */
+/** Events for the webhook function. */
 export const events = fifoQueue(eventQueue, "Event", eventVisibilitySeconds);
 
-/** What others ask for, without REST. Whoever may send to it is a matter of their own IAM policies. */
+/** Commands of integrators that use SQS instead of REST. IAM policies decide who can send to it. */
 export const ingress = fifoQueue(ingressQueue, "Ingress", ingressVisibilitySeconds);

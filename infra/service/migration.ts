@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { database } from "./database.ts";
-import { functionEnvironment } from "./environment.ts";
+import { database } from "../base/database.ts";
+import { functionEnvironment } from "../base/environment.ts";
+import { useKey } from "../base/permission.ts";
 import { functionArgs } from "./function.ts";
-import { useKey } from "./permission.ts";
 
 const folder = "core/db/migrations";
 
@@ -15,7 +15,7 @@ export const migrate = new sst.aws.Function(
   "Migrate",
   functionArgs({
     handler: "functions/migrate/index.handler",
-    description: "Brings the database to the newest schema and makes the first admin",
+    description: "Migrates the database and creates the first admin",
     memory: "512 MB",
     timeout: "15 minutes",
     environment: { ...functionEnvironment, ADMIN_EMAIL: adminEmail.value, ADMIN_PASSWORD: adminPassword.value },
@@ -25,7 +25,7 @@ export const migrate = new sst.aws.Function(
   { dependsOn: [database] },
 );
 
-/** Each deploy that brings a migration or more shards runs it, once, before anything that needs it is updated. */
+/** Runs once in each deployment with new migrations or more shards, before the functions and hosts are updated. */
 export const migration = new aws.lambda.Invocation("Migration", {
   functionName: migrate.name,
   input: "{}",

@@ -4,7 +4,7 @@ const account = aws.getCallerIdentityOutput().accountId;
 const region = aws.getRegionOutput().region;
 const partition = aws.getPartitionOutput().partition;
 
-/** Wraps the data keys of the gateway, and encrypts what AWS keeps for it: database, queues, bucket, logs, secrets. */
+/** Wraps the data keys of the gateway, and encrypts its database, queues, bucket, logs and secrets. */
 export const key = new aws.kms.Key(
   "Key",
   {
@@ -14,7 +14,7 @@ export const key = new aws.kms.Key(
     policy: aws.iam.getPolicyDocumentOutput({
       statements: [
         {
-          // IAM of this account decides; without this nobody could ever change the key again.
+          // Delegates access to the account's IAM policies. Without this statement, nobody could change the key again.
           sid: "Account",
           actions: ["kms:*"],
           resources: ["*"],
@@ -50,7 +50,7 @@ export const key = new aws.kms.Key(
       ],
     }).json,
   },
-  // SST keeps the database and the bucket of production, and not the key without which neither can be read.
+  // In production, SST retains the database and the bucket, which are unreadable without the key.
   { protect: production, retainOnDelete: production },
 );
 

@@ -2,7 +2,7 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 import { type Config, endpointCredentials } from "../../core/config.ts";
 import type { Logger } from "../../core/log.ts";
 import { createQueues, eventQueue, ingressQueue, openQueues } from "../../core/queue/index.ts";
-import { ingressTimeoutSeconds } from "../../core/queue/name.ts";
+import { ingressTimeoutSeconds, webhookTimeoutSeconds } from "../../core/queue/name.ts";
 import { openStorage } from "../../core/storage/index.ts";
 import * as api from "../../functions/api/index.ts";
 import * as cron from "../../functions/cron/index.ts";
@@ -15,13 +15,10 @@ import { startSchedule } from "../lambda/schedule.ts";
 
 export { startHostProcess } from "./host-process.ts";
 
-const webhookTimeoutMs = 60_000;
-const webhookConcurrency = 8;
-const ingressConcurrency = 2;
-/** On AWS the schedule runs each minute; here nobody wants to wait for a retry. */
+/** On AWS, the schedule runs once a minute. Locally, retries should not take that long. */
 const cronMs = 2_000;
 
-/** Tables, queues, bucket and first admin: what a deploy makes on AWS. Answers also whether the session hosts are stopped. */
+/** Creates the tables, queues, bucket and first admin, as a deployment does on AWS. */
 export async function prepare(config: Config): Promise<Prepared> {
   const queues = openQueues(config);
   try {
@@ -36,36 +33,42 @@ export async function prepare(config: Config): Promise<Prepared> {
   }
 }
 
-/** The functions that events and time start. */
+const eventSources = [
+  {
+    name: "webhook",
+    queue: eventQueue,
+    handler: webhook.handler,
+    concurrency: 8,
+    timeoutMs: webhookTimeoutSeconds * 1000,
+  },
+  {
+    name: "ingress",
+    queue: ingressQueue,
+    handler: ingress.handler,
+    concurrency: 2,
+    timeoutMs: ingressTimeoutSeconds * 1000,
+  },
+];
+
+/** Starts the functions behind queues and the schedule. Adds their shutdown to `undo`. */
 export async function startFunctions(config: Config, log: Logger, undo: (() => unknown)[]): Promise<void> {
   const sqs = new SQSClient({
     region: config.AWS_REGION,
     ...(config.SQS_ENDPOINT ? { endpoint: config.SQS_ENDPOINT, credentials: endpointCredentials(config) } : {}),
   });
-  const queues = openQueues(config);
   undo.push(() => sqs.destroy());
-  const source = await startEventSource({
-    sqs,
-    queueUrl: await queues.url(eventQueue),
-    handler: webhook.handler,
-    batchSize: 10,
-    concurrency: webhookConcurrency,
-    timeoutMs: webhookTimeoutMs,
-    functionName: "webhook",
-    onError: (error) => log.error({ err: error }, "the webhook function failed"),
-  });
-  undo.push(() => source.stop());
-  const asked = await startEventSource({
-    sqs,
-    queueUrl: await queues.url(ingressQueue),
-    handler: ingress.handler,
-    batchSize: 10,
-    concurrency: ingressConcurrency,
-    timeoutMs: ingressTimeoutSeconds * 1000,
-    functionName: "ingress",
-    onError: (error) => log.error({ err: error }, "the ingress function failed"),
-  });
-  undo.push(() => asked.stop());
+  const queues = openQueues(config);
+  for (const { name, queue, ...source } of eventSources) {
+    const started = await startEventSource({
+      ...source,
+      sqs,
+      queueUrl: await queues.url(queue),
+      batchSize: 10,
+      functionName: name,
+      onError: (error) => log.error({ err: error }, `the ${name} function failed`),
+    });
+    undo.push(() => started.stop());
+  }
   queues.client.destroy();
   const schedule = startSchedule({
     handler: cron.handler,
@@ -76,15 +79,15 @@ export async function startFunctions(config: Config, log: Logger, undo: (() => u
   undo.push(() => schedule.stop());
 }
 
-/** The function that requests start. */
+/** Serves the API function over HTTP. */
 export async function serveApi(config: Config, log: Logger): Promise<ApiGateway> {
   return await startApiGateway({
     handler: api.handler,
     port: config.PORT,
     host: config.HOST,
-    // The API creates keys without credentials only for requests without such headers.
+    // With X-Forwarded-* headers, the API would refuse to create keys without credentials.
     addForwarded: !config.OPEN_KEY_GENERATION,
     functionName: "api",
-    onError: (error) => log.error({ err: error }, "the API function failed"),
+    onError: (error) => log.error({ err: error }, "the api function failed"),
   });
 }

@@ -1,8 +1,8 @@
-import { ingressTimeoutSeconds, webhookTimeoutSeconds } from "../core/queue/name.ts";
+import { ingressTimeoutSeconds, webhookTimeoutSeconds } from "../../core/queue/name.ts";
+import { consume, listObjects, media, objects, send, sendOut, upload, useKey } from "../base/permission.ts";
+import { commands, events, ingress } from "../base/queues.ts";
 import { functionArgs } from "./function.ts";
 import { migration } from "./migration.ts";
-import { consume, listObjects, media, objects, send, sendOut, upload, useKey } from "./permission.ts";
-import { commands, events, ingress } from "./queue/index.ts";
 
 const after = { dependsOn: [migration] };
 
@@ -10,7 +10,7 @@ export const webhookFunction = new sst.aws.Function(
   "WebhookFunction",
   functionArgs({
     handler: "functions/webhook/index.handler",
-    description: "Signs events and posts them to webhooks",
+    description: "Signs events and sends them to webhooks",
     memory: "512 MB",
     timeout: `${webhookTimeoutSeconds} seconds`,
     permissions: [consume([events]), sendOut("events"), objects(["s3:GetObject"], [media]), useKey],
@@ -23,7 +23,7 @@ export const ingressFunction = new sst.aws.Function(
   "IngressFunction",
   functionArgs({
     handler: "functions/ingress/index.handler",
-    description: "Takes commands from the ingress queue",
+    description: "Accepts commands from the ingress queue",
     memory: "512 MB",
     timeout: `${ingressTimeoutSeconds} seconds`,
     permissions: [
@@ -43,7 +43,7 @@ export const cronFunction = new sst.aws.Function(
   "CronFunction",
   functionArgs({
     handler: "functions/cron/index.handler",
-    description: "Does what is due: deliveries that failed, commands that no queue knows of, what is to be pruned",
+    description: "Retries failed deliveries, sends commands that are not in a queue, and deletes expired data",
     memory: "512 MB",
     timeout: "55 seconds",
     permissions: [
@@ -57,5 +57,5 @@ export const cronFunction = new sst.aws.Function(
   }),
   after,
 );
-// A run that failed is followed by the next one.
+// No retries: the next scheduled run takes over.
 new sst.aws.CronV2("Cron", { schedule: "rate(1 minute)", function: cronFunction.arn, retries: 0 });

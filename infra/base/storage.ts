@@ -1,11 +1,11 @@
 import { key } from "./key.ts";
 import { production } from "./stage.ts";
 
-/** Media on its way, both ways. What was uploaded and never sent is removed by the cron function; this is for what it misses. */
+/** Sent and received media. The cron function deletes unused uploads; the lifecycle rule deletes any that it misses. */
 export const bucket = new sst.aws.Bucket("Media", {
   enforceHttps: true,
   lifecycle: [{ id: "uploads", prefix: "upload/", expiresIn: "7 days" }],
-  // A page of a customer's may put a file to a presigned URL; the signature is what guards it.
+  // Any web page can upload to a presigned URL. The signature protects the bucket.
   cors: { allowMethods: ["GET", "PUT"], allowOrigins: ["*"], allowHeaders: ["content-type", "content-disposition"] },
   transform: {
     bucket: (args) => {

@@ -1,5 +1,5 @@
+import type { QueueWithDead } from "./fifo-queue.ts";
 import { key } from "./key.ts";
-import type { QueueWithDead } from "./queue/fifo-queue.ts";
 import { prefix } from "./stage.ts";
 import { bucket } from "./storage.ts";
 
@@ -7,7 +7,7 @@ const account = aws.getCallerIdentityOutput().accountId;
 const region = aws.getRegionOutput().region;
 const partition = aws.getPartitionOutput().partition;
 
-/** Statements that roles are made of; each names its actions and the resources that they are for, without a wildcard action. */
+/** A statement of a role. It lists its actions without wildcards, and their resources. */
 type Statement = sst.aws.FunctionPermissionArgs;
 
 const arns = (queues: readonly QueueWithDead[]) => queues.map(({ queue }) => queue.arn);
@@ -17,13 +17,13 @@ export const send = (queues: readonly QueueWithDead[]): Statement => ({
   resources: arns(queues),
 });
 
-/** Queues of those who ask over SQS, by the names that the configuration allows: replies to them, and their events. */
+/** Sends to the queues of integrators: replies and events. The configuration allows queues by name. */
 export const sendOut = (...kinds: ("reply" | "events")[]): Statement => ({
   actions: ["sqs:GetQueueUrl", "sqs:SendMessage"],
   resources: kinds.map((kind) => $interpolate`arn:${partition}:sqs:${region}:${account}:${prefix}-${kind}-*`),
 });
 
-/** How deep queues are, the dead-letter queues too. */
+/** Reads the depth of queues and their dead-letter queues. */
 export const measure = (queues: readonly QueueWithDead[]): Statement => ({
   actions: ["sqs:GetQueueUrl", "sqs:GetQueueAttributes"],
   resources: [...arns(queues), ...queues.map(({ dead }) => dead.arn)],
@@ -34,19 +34,19 @@ export const receive = (queues: readonly QueueWithDead[]): Statement => ({
   resources: arns(queues),
 });
 
-/** What Lambda does in a function's name when a queue starts it. */
+/** The permissions that Lambda's event source mapping needs. */
 export const consume = (queues: readonly QueueWithDead[]): Statement => ({
   actions: ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"],
   resources: arns(queues),
 });
 
-/** The data keys, and what AWS encrypts with the same key: queues and objects. */
+/** Uses the key for data keys and for everything that AWS encrypts with it: queues and objects. */
 export const useKey: Statement = {
   actions: ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"],
   resources: [key.arn],
 };
 
-/** Objects under these prefixes. Reading includes the links that are signed in this role's name. */
+/** Access to objects under prefixes. Reading includes presigned URLs of this role. */
 export const objects = (
   actions: ("s3:GetObject" | "s3:PutObject" | "s3:DeleteObject")[],
   prefixes: string[],
@@ -55,7 +55,7 @@ export const objects = (
   resources: prefixes.map((prefix) => $interpolate`${bucket.arn}/${prefix}/*`),
 });
 
-/** A missing object is "not found" only for who may list; for others it is "forbidden". */
+/** Without this permission, S3 answers "forbidden" instead of "not found" for a missing object. */
 export const listObjects: Statement = { actions: ["s3:ListBucket"], resources: [bucket.arn] };
 
 export const media = "media";

@@ -3,7 +3,7 @@ import { key } from "./key.ts";
 import { prefix, sizes } from "./stage.ts";
 import { bucket } from "./storage.ts";
 
-/** What whoever deploys may set, as in docs/operations/aws.md: taken from the environment of `sst deploy`. */
+/** Optional settings, taken from the environment of `sst deploy`. docs/reference/environment.md describes them. */
 const settings = [
   "RATE_LIMIT",
   "INGRESS_SENDERS",
@@ -15,7 +15,7 @@ const settings = [
 ];
 const set = Object.fromEntries(settings.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 
-/** What every part of the gateway takes from its environment, as `core/config.ts` declares it. */
+/** The environment of every part of the gateway. `core/config.ts` declares the variables. */
 export const environment = {
   ...set,
   QUEUE_PREFIX: prefix,
@@ -28,6 +28,6 @@ export const environment = {
 export const functionEnvironment = {
   ...environment,
   DATABASE_URL: databaseUrl,
-  // Where Lambda keeps the certificates of RDS: Node.js reads them only when it is told to.
+  // Lambda's file with the certificates of RDS, which Node.js does not read by default.
   NODE_EXTRA_CA_CERTS: "/var/runtime/ca-cert.pem",
 };

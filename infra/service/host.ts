@@ -1,12 +1,12 @@
-import { metricNamespace } from "../core/metric/name.ts";
-import { databaseSecret, databaseSecretVersion } from "./database.ts";
-import { environment } from "./environment.ts";
-import { key } from "./key.ts";
+import { metricNamespace } from "../../core/metric/name.ts";
+import { databaseSecret, databaseSecretVersion } from "../base/database.ts";
+import { environment } from "../base/environment.ts";
+import { key } from "../base/key.ts";
+import { vpc } from "../base/network.ts";
+import { listObjects, media, objects, receive, send, sendOut, upload, useKey } from "../base/permission.ts";
+import { commands, events } from "../base/queues.ts";
+import { prefix, production, sizes } from "../base/stage.ts";
 import { migration } from "./migration.ts";
-import { vpc } from "./network.ts";
-import { listObjects, media, objects, receive, send, sendOut, upload, useKey } from "./permission.ts";
-import { commands, events } from "./queue/index.ts";
-import { prefix, production, sizes } from "./stage.ts";
 
 export const cluster = new sst.aws.Cluster("Cluster", {
   vpc: {
@@ -22,7 +22,7 @@ export const cluster = new sst.aws.Cluster("Cluster", {
   },
 });
 
-/** Longer than a hand-over takes, and the most that Fargate allows. */
+/** The maximum that Fargate allows. Handing over the sessions takes less. */
 const stopSeconds = 120;
 
 export const host = new sst.aws.Service(
@@ -32,10 +32,10 @@ export const host = new sst.aws.Service(
     architecture: "arm64",
     cpu: sizes.host.cpu,
     memory: sizes.host.memory,
-    // Files pass over the disk, and memory does not grow with them.
+    // Files are buffered on disk instead of in memory.
     storage: "40 GB",
     image: { context: ".", dockerfile: "Dockerfile" },
-    // A host reads the secret when it starts: another version is another task.
+    // A host reads the secret at its start, so a new version needs a new task.
     environment: { ...environment, DATABASE_URL_VERSION: databaseSecretVersion.versionId },
     ssm: { DATABASE_URL: databaseSecret.arn },
     logging: { retention: sizes.logs },
@@ -44,7 +44,7 @@ export const host = new sst.aws.Service(
       startPeriod: "60 seconds",
       interval: "10 seconds",
       timeout: "5 seconds",
-      // A database that is away for a minute is no reason to begin anew.
+      // Tolerates an outage of the database of about a minute.
       retries: 10,
     },
     permissions: [
@@ -64,7 +64,7 @@ export const host = new sst.aws.Service(
             containers.map((container: object) => ({
               ...container,
               stopTimeout: stopSeconds,
-              // What listens, listens to itself.
+              // Its server listens on loopback only.
               portMappings: [],
               pseudoTerminal: false,
               readonlyRootFilesystem: false,
@@ -92,7 +92,7 @@ export const host = new sst.aws.Service(
         args.kmsKeyId = key.arn;
       },
       service: (args) => {
-        // A new task serves before an old one goes; the leases go over one host at a time.
+        // A new task starts before an old one stops. Leases move one host at a time.
         args.deploymentMinimumHealthyPercent = 100;
         args.deploymentMaximumPercent = 200;
         args.deploymentCircuitBreaker = { enable: true, rollback: true };
@@ -109,7 +109,7 @@ interface Policy {
   policy: string;
 }
 
-/** SST lets whoever may use ECS Exec open a shell in the task. Nobody does here. */
+/** Removes the permissions for ECS Exec, which SST grants by default: nobody needs a shell in the task. */
 function withoutShell(policies: $util.Output<Policy[]>): $util.Output<Policy[]> {
   return $util.output(policies).apply((all) =>
     all.map(({ name, policy }) => {
@@ -122,7 +122,7 @@ function withoutShell(policies: $util.Output<Policy[]>): $util.Output<Policy[]> 
   );
 }
 
-/** More hosts when each has more instances than it should; `cron` says each minute how many that are. */
+/** Scales the hosts by the number of instances per host, which the cron function reports every minute. */
 new aws.appautoscaling.Policy("InstancesPerHost", {
   policyType: "TargetTrackingScaling",
   resourceId: host.nodes.autoScalingTarget.resourceId,

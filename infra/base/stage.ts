@@ -1,13 +1,13 @@
-/** What differs between stages. `production` is kept when it is removed from the code; every other stage goes with all its data. */
+/** Whether this is the production stage. `sst remove` refuses to remove it. Removing another stage deletes its data. */
 export const production = $app.stage === "production";
 
-/** Of queues, which are found by name: `<prefix>-command-0.fifo`, … */
+/** The prefix of queue names, by which the gateway finds its queues: `<prefix>-command-0.fifo`, … */
 export const prefix = `${$app.name}-${$app.stage}`;
 
 export const sizes = production
   ? ({
       nat: "managed",
-      /** Can grow later, never shrink: an instance keeps its shard. */
+      /** Can grow but never shrink, because instances keep their shards. */
       shards: 32,
       database: { min: "0.5 ACU", max: "32 ACU" },
       databaseReaders: 1,
