@@ -38,8 +38,8 @@ const send = (method: string, rest: string, body?: unknown, instance = id) =>
 const message = (method: string, rest: string, body: object) =>
   gate.api(method, `/api/message/${rest}`, { body: { instanceId: id, ...body } });
 const ok = (data: unknown) => ({ status: 200, body: { success: true, data } });
-const refused = (status: number, code: string) => ({ status, body: { success: false, code } });
-const invalid = refused(400, "invalid_request");
+const rejection = (status: number, code: string) => ({ status, body: { success: false, code } });
+const invalid = rejection(400, "invalid_request");
 const nowhere = "120363999999999999";
 const listed = async (jid: string) =>
   // biome-ignore lint/suspicious/noExplicitAny: an answer of any shape
@@ -48,8 +48,8 @@ const webhook = (type: string, messageId: string) =>
   gate.receiver.waitFor(({ body }) => body.event === type && body.data.messageId === messageId);
 const history = async (jid: string) => (await gate.api("GET", `/api/message/chat/${id}/${jid}`)).body.data;
 
-describe("channels of others", () => {
-  test("are followed by id, link or code, listed, and unfollowed", async () => {
+describe("channels of another account", () => {
+  test("a channel is followed by id, link or code, listed, and unfollowed", async () => {
     const { jid, id: digits, inviteCode } = bob.channels.create("Bob's news", "of Bob");
     const known = { id: jid, name: "Bob's news", description: "of Bob", inviteCode, isMuted: false, verified: false };
     const inviteUrl = `https://whatsapp.com/channel/${inviteCode}`;
@@ -70,7 +70,7 @@ describe("channels of others", () => {
     expect(await listed(jid)).toBeUndefined();
   });
 
-  test("are muted, and unmuted when the time that was asked for has passed, or before", async () => {
+  test("a channel is muted until the requested time or an earlier unmute", async () => {
     const { jid, id: digits } = bob.channels.create("Loud");
     owner.channels.follow(jid);
     await until(async () => (await listed(jid)) || undefined);
@@ -92,7 +92,7 @@ describe("channels of others", () => {
     expect(await listed(jid)).toMatchObject({ isMuted: false, mutedUntil: null });
   });
 
-  test("are followed, muted, renamed and deleted on a phone, and the list knows", async () => {
+  test("the list follows channels that are followed, muted, renamed and deleted on a phone", async () => {
     const { jid } = bob.channels.create("Phone's");
     owner.channels.follow(jid);
     await until(async () => (await listed(jid))?.name === "Phone's" || undefined);
@@ -105,7 +105,7 @@ describe("channels of others", () => {
     await until(async () => (await listed(jid)) === undefined || undefined);
   });
 
-  test("bring messages to the history and the webhook once, and what becomes of them", async () => {
+  test("a channel post reaches the history and the webhook once, with its reactions, edits and file", async () => {
     const { jid, id: digits } = bob.channels.create("Posts");
     await send("POST", `/${digits}/follow`);
     const posted = bob.channels.post(jid, "good morning");
@@ -143,15 +143,15 @@ describe("channels of others", () => {
     expect(file.equals(jpeg)).toBe(true);
   });
 
-  test("may not be written to, changed or deleted, and such as are not there not even looked at", async () => {
+  test("rejects posts, changes and deletion by a subscriber with 403, and an unknown channel with 404", async () => {
     const { jid, id: digits } = bob.channels.create("Only Bob's");
     await send("POST", `/${digits}/follow`);
     const sent = await message("POST", "send/text", { to: jid, message: "me too" });
     expect(sent).toMatchObject(ok({ to: jid }));
     expect((await webhook("message.failed", sent.body.data.messageId)).body.data).toMatchObject({ chatId: jid });
     expect(bob.channels.posts(jid)).toEqual([]);
-    expect(await send("PUT", `/${digits}`, { name: "Mine" })).toMatchObject(refused(403, "forbidden"));
-    expect(await send("DELETE", `/${digits}`)).toMatchObject(refused(403, "forbidden"));
+    expect(await send("PUT", `/${digits}`, { name: "Mine" })).toMatchObject(rejection(403, "forbidden"));
+    expect(await send("DELETE", `/${digits}`)).toMatchObject(rejection(403, "forbidden"));
     for (const [method, rest] of [
       ["GET", ""],
       ["GET", "/messages"],
@@ -161,9 +161,9 @@ describe("channels of others", () => {
       ["POST", "/mute"],
       ["POST", "/unmute"],
     ] as const) {
-      expect(await send(method, `/${nowhere}${rest}`)).toMatchObject(refused(404, "channel_not_found"));
+      expect(await send(method, `/${nowhere}${rest}`)).toMatchObject(rejection(404, "channel_not_found"));
     }
-    expect(await get("/invite/0029VaNobodyNobodyNobody")).toMatchObject(refused(404, "channel_not_found"));
+    expect(await get("/invite/0029VaNobodyNobodyNobody")).toMatchObject(rejection(404, "channel_not_found"));
     bob.channels.promote(jid, owner.number);
     await until(async () => (await listed(jid)).role === "admin" || undefined);
     const posted = await message("POST", "send/text", { to: jid, message: "now I may" });
@@ -171,7 +171,7 @@ describe("channels of others", () => {
   });
 });
 
-test("a message of a channel is acknowledged when it is kept, and one that comes again is not doubled", async () => {
+test("a channel post is acknowledged only when it is stored, and a repeated one is stored once", async () => {
   const { jid } = bob.channels.create("Safe");
   await send("POST", `/${jid}/follow`);
   const device = gate.wa.device(owner.number);
@@ -198,8 +198,8 @@ test("a message of a channel is acknowledged when it is kept, and one that comes
   expect(await history(jid)).toMatchObject([{ messageId: after }, { messageId: posted }]);
 });
 
-describe("channels of our own", () => {
-  test("are made with a picture, named anew, and deleted for all", async () => {
+describe("channels of the instance's account", () => {
+  test("a channel is created with a picture, renamed, and deleted for everyone", async () => {
     const picture = files.url("/face.jpg");
     const made = await send("POST", "", { name: "Ours", description: "about us", picture });
     expect(made).toMatchObject({ status: 201, body: { data: { name: "Ours", role: "owner", hasPicture: true } } });
@@ -211,13 +211,13 @@ describe("channels of our own", () => {
     expect(await send("PUT", `/${jid}`, { name: "Ours anew" })).toMatchObject(ok({ channelId: jid }));
     expect(bob.channels.followed).toContainEqual(expect.objectContaining({ jid, name: "Ours anew" }));
     expect(await listed(jid)).toMatchObject({ name: "Ours anew", description: "about us" });
-    expect(await send("POST", `/${jid}/unfollow`)).toMatchObject(refused(403, "forbidden"));
+    expect(await send("POST", `/${jid}/unfollow`)).toMatchObject(rejection(403, "forbidden"));
     expect(await send("DELETE", `/${jid}`)).toMatchObject(ok({ channelId: jid }));
     expect(bob.channels.followed.map((one) => one.jid)).not.toContain(jid);
     expect(await listed(jid)).toBeUndefined();
   });
 
-  test("carry texts and files to all who follow; what is posted is edited and deleted", async () => {
+  test("a follower receives texts and files of a channel, with their edits and deletions", async () => {
     const { id: jid, inviteCode } = (await send("POST", "", { name: "Carrier" })).body.data;
     bob.channels.follow(inviteCode);
     const sent = await message("POST", "send/text", { to: jid, message: "hello, all" });
@@ -236,7 +236,7 @@ describe("channels of our own", () => {
     expect(shown).toMatchObject({ kind: "image", text: "us" });
     expect(bob.download(shown).equals(face)).toBe(true);
     const quoted = await message("POST", "send/text", { to: jid, message: "so", quotedMessageId: messageId });
-    expect(quoted).toMatchObject(refused(501, "not_supported"));
+    expect(quoted).toMatchObject(rejection(501, "not_supported"));
     expect(await gate.api("DELETE", `/api/message/${id}/${messageId}`)).toMatchObject({ status: 200 });
     expect(seen.deleted).toBe(true);
     const mine = owner.channels.post(jid, "from the phone");
@@ -252,7 +252,7 @@ describe("channels of our own", () => {
   });
 });
 
-test("what is no channel, and an instance that is not connected, are refused", async () => {
+test("rejects invalid channels with 400, and an instance that is not connected with 409", async () => {
   for (const bad of ["4915550400002", "12@g.us", "x", "not%20a%20code"]) {
     expect(await send("POST", `/${bad}/mute`)).toMatchObject(bad === "4915550400002" ? { status: 404 } : invalid);
   }
@@ -269,15 +269,15 @@ test("what is no channel, and an instance that is not connected, are refused", a
     await message("POST", "send/location", { to: `${nowhere}@newsletter`, latitude: 1, longitude: 1 }),
   ).toMatchObject(invalid);
   const png = await send("POST", "", { name: "x", picture: files.url("/face.png") });
-  expect(png).toMatchObject(refused(501, "not_supported"));
-  const away = refused(409, "instance_not_connected");
+  expect(png).toMatchObject(rejection(501, "not_supported"));
+  const away = rejection(409, "instance_not_connected");
   expect(await get("", unlinked)).toMatchObject(ok([]));
   expect(await get(`/${nowhere}`, unlinked)).toMatchObject(away);
   expect(await send("POST", `/${nowhere}/follow`, undefined, unlinked)).toMatchObject(away);
   expect(await send("POST", "", { name: "x" }, unlinked)).toMatchObject(away);
 });
 
-test("of the account that was linked before, nobody is told", async () => {
+test("linking another account drops the previous account's channels", async () => {
   const { jid } = bob.channels.create("Of the last owner");
   await send("POST", `/${jid}/follow`);
   expect(await listed(jid)).toMatchObject({ name: "Of the last owner" });

@@ -13,12 +13,12 @@ import { until } from "../../support/until.ts";
 let gate: TestGateway;
 let files: FileServer;
 let owner: Phone;
-/** In the owner's address book. */
+/** Bob and Carol are in the owner's address book. */
 let bob: Phone;
 let carol: Phone;
-/** Blocked, but in the address book. */
+/** Dave is in the address book, but blocked. */
 let dave: Phone;
-/** A stranger. */
+/** Erin is not in the address book. */
 let erin: Phone;
 let id: string;
 let unlinked: string;
@@ -39,7 +39,7 @@ beforeAll(async () => {
       gate.wa.addPhone({ number: `491555040000${at + 2}`, pushName }),
     ),
   )) as [Phone, Phone, Phone, Phone];
-  // With it the first synchronization ends at once.
+  // With a history, the first synchronization ends at once.
   const history = [{ with: bob.number, messages: [{ text: "long ago", timestamp: 1_700_000_000 }] }];
   owner = await gate.wa.addPhone({ number: "4915550400001", pushName: "Owner", history });
   for (const [phone, name] of [
@@ -58,7 +58,7 @@ afterAll(async () => {
   await Promise.all([gate.stop(), files.stop()]);
 });
 
-/** The session knows so many names of the address book. */
+/** Waits until the session knows this many names of the address book. */
 const known = (people: number) =>
   until(async () => {
     const { body } = await gate.api("GET", `/api/contacts/${id}/all`);
@@ -71,7 +71,7 @@ const post = (kind: string, body: object = {}, instance = id): Promise<Answer> =
 const refused = ({ status, body }: Answer) => [status, body.code];
 const shown = (phone: Phone, messageId: string) => phone.statuses.find((status) => status.id === messageId);
 
-/** Posts; answers the status as it is at a phone. */
+/** Posts a status, and waits for it at a phone. */
 async function posted(kind: string, body: object, at = bob): Promise<InboxMessage> {
   const { status, body: answer } = await post(kind, body);
   expect({ status, answer }).toMatchObject({
@@ -83,8 +83,8 @@ async function posted(kind: string, body: object, at = bob): Promise<InboxMessag
   return await at.waitFor((message) => message.id === messageId && message.chat === statusChat);
 }
 
-describe("a status", () => {
-  test("goes to the address book without who is blocked, and to nobody else; the owner's phone shows it too", async () => {
+describe("a status post", () => {
+  test("a status post reaches the address book except blocked contacts, nobody else, and the owner's phone", async () => {
     const text = { text: "My status update", backgroundColor: "#25D366", font: 1 };
     const status = await posted("text", text);
     expect(status).toMatchObject({ from: owner.jid, fromDevice: 1, chat: statusChat, text: "My status update" });
@@ -99,7 +99,7 @@ describe("a status", () => {
     });
   });
 
-  test("is a picture, a film or a voice note, from wherever files come, for whom the caller names", async () => {
+  test("a status post is an image, a video or a voice note, for the recipients that the caller names", async () => {
     const statusJidList = [`+${bob.number}`, bob.jid];
     const image = await posted("image", { image: files.url("/image.jpg"), caption: "Check this out!", statusJidList });
     expect(image).toMatchObject({ kind: "image", text: "Check this out!" });
@@ -114,7 +114,7 @@ describe("a status", () => {
     expect(shown(carol, film.id)).toBeUndefined();
   });
 
-  test("has the id that the caller chose before, which is used once", async () => {
+  test("a status post has the reserved id, which can be used once", async () => {
     const { status, body } = await gate.api("GET", `/api/status/${id}/new-message-id`);
     const { messageId } = body.data;
     expect([status, messageId]).toEqual([200, expect.stringMatching(/^3EB0[0-9A-F]{18}$/)]);
@@ -125,7 +125,7 @@ describe("a status", () => {
     expect(both.map((one) => one.status).sort()).toEqual([200, 409]);
   });
 
-  test("is deleted at everybody whom it went to, by either way, and only if it is ours", async () => {
+  test("a status post is deleted for all its recipients, by either endpoint, and only by its own account", async () => {
     for (const way of ["status", "message"] as const) {
       const status = await posted("text", { text: `gone by ${way}`, statusJidList: [bob.number, erin.number] });
       await erin.waitFor((message) => message.id === status.id);
@@ -149,7 +149,7 @@ describe("a status", () => {
     }
   });
 
-  test("is read again by a phone that could not read it, and by nobody who was not to see it", async () => {
+  test("a phone that fails to decrypt a status post gets it again, and nobody outside its audience does", async () => {
     gate.wa.device(owner.number).faults.corruptOut.add(true);
     const status = await posted("text", { text: "damaged", statusJidList: [bob.number] });
     expect(status).toMatchObject({ text: "damaged", chat: statusChat });
@@ -159,7 +159,7 @@ describe("a status", () => {
     expect(erin.statuses.some(({ text }) => text?.startsWith("damaged"))).toBe(false);
   });
 
-  test("goes to the same people when the connection is lost and it is sent again, whatever the address book says then", async () => {
+  test("a status post that is sent again after a lost connection keeps its audience, even if the address book changed", async () => {
     const { faults } = gate.wa.device(owner.number);
     faults.slow(250);
     const { body } = await post("text", { text: "twice" });
@@ -180,18 +180,18 @@ describe("a status", () => {
     await known(3);
   });
 
-  test("that nobody would see is refused, or fails when WhatsApp knows none of them", async () => {
+  test("rejects a status post without an audience or with too large a one, and fails one whose recipients are not on WhatsApp", async () => {
     const newcomer = await gate.wa.addPhone({ number: "4915550400009" });
     const lonely = await gate.linked(newcomer, "gateway");
     expect(refused(await post("text", { text: "hello?" }, lonely))).toEqual([409, "conflict"]);
-    // Who has posted is written to all the same by the other instances of the host.
+    // A failed status post does not keep the account from sending other messages.
     const greeting = await restClient(gate, "gateway", lonely).sendText(owner.number, "hello!");
     expect((await client.told("received", greeting)).body.data.chatId).toBe(newcomer.jid);
-    // Of so many phones an address book would take minutes.
+    // Adding this many phones to the address book would take minutes.
     await gate.db.sql`insert into contacts (instance_id, jid, name)
       select ${lonely}, 49155509000000 + n || '@s.whatsapp.net', 'Somebody' from generate_series(1, 1001) n`;
-    const crowd = await post("text", { text: "hello?" }, lonely);
-    expect([...refused(crowd), crowd.body.details ?? crowd.body.error]).toEqual([
+    const tooMany = await post("text", { text: "hello?" }, lonely);
+    expect([...refused(tooMany), tooMany.body.details ?? tooMany.body.error]).toEqual([
       409,
       "conflict",
       expect.stringContaining("1000"),
@@ -201,7 +201,7 @@ describe("a status", () => {
     expect(failed.body.data.error.code).toBe("recipient_not_on_whatsapp");
   });
 
-  test("must be whole, and needs an instance that is connected", async () => {
+  test("rejects an invalid status post with 400, and an instance that is not connected with 409", async () => {
     const invalid: [string, object][] = [
       ["text", {}],
       ["text", { text: " " }],
@@ -226,7 +226,7 @@ describe("a status", () => {
   });
 });
 
-test("who has seen a status is told for each of them", async () => {
+test("each viewer of a status post causes a read webhook", async () => {
   const status = await posted("text", { text: "who looks?" });
   const theirs = await carol.waitFor((message) => message.id === status.id);
   const told = (what: string, by: Phone) =>
@@ -246,7 +246,7 @@ test("who has seen a status is told for each of them", async () => {
   expect(client.allTold(status.id).filter((what) => what === "read")).toHaveLength(2);
 });
 
-test("what others post is a status.received and no message, stands in its own chat, and can be taken back", async () => {
+test("a received status post causes status.received, is listed in its own chat, and can be deleted by its sender", async () => {
   const text = await bob.sendText(statusChat, "Bob's day", { audience: [owner.number, carol.number] });
   const image = await bob.sendImage(statusChat, picture, { caption: "look", audience: [owner.number] });
   await carol.waitFor((message) => message.id === text.id);
@@ -275,15 +275,15 @@ test("what others post is a status.received and no message, stands in its own ch
   expect(client.allTold(text.id)).not.toContain("received");
 });
 
-test("what the owner posts on the phone is a message of ours", async () => {
+test("a status post of the owner's phone causes a sent event and cannot be deleted over the API", async () => {
   const { id: messageId } = await owner.sendText(statusChat, "by hand", { audience: [bob.number] });
   expect((await client.told("sent", messageId)).body.data).toMatchObject({ chatId: statusChat, source: "phone" });
   expect(await client.shown(statusChat, messageId, "delivered")).toMatchObject({ fromMe: true });
-  // To whom it went only the phone knows.
+  // Only the phone knows its audience.
   expect(refused(await post("delete", { messageId }))).toEqual([409, "conflict"]);
 });
 
-test("a reaction to a status reaches who posted it", async () => {
+test("a reaction to a status post reaches its sender", async () => {
   const theirs = await carol.sendText(statusChat, "like this", { audience: [owner.number] });
   await client.shown(statusChat, theirs.id, "received");
   const path = `/api/whatsapp/${id}/messages/${theirs.id}/reaction`;
@@ -297,7 +297,7 @@ test("a reaction to a status reaches who posted it", async () => {
   expect(theirs.reactions).toEqual([{ from: owner.jid, emoji: "💚" }]);
 });
 
-test("a message to WhatsApp's own broadcast lists is refused, and the answer says what to use", async () => {
+test("rejects a message to a broadcast list of WhatsApp and names the endpoint to use", async () => {
   for (const to of [statusChat, "1700000000@broadcast"]) {
     const answer = await gate.api("POST", "/api/message/send/text", { body: { instanceId: id, to, message: "x" } });
     expect(refused(answer)).toEqual([400, "invalid_request"]);
@@ -313,7 +313,7 @@ describe("a broadcast list", () => {
   const arrived = (phone: Phone, text: string) =>
     phone.waitFor((message) => message.text === text && message.chat === owner.jid);
 
-  test("is made, listed, shown, changed and removed", async () => {
+  test("a broadcast list is created, listed, returned, changed and deleted", async () => {
     const answer = await lists("POST", "", { name: " Customers ", recipients: [`+${bob.number}`, carol.jid, bob.jid] });
     const { broadcastId } = answer.body.data;
     const shownAs = { broadcastId, name: "Customers", size: 2, recipients: [bob.jid, carol.jid] };
@@ -340,7 +340,7 @@ describe("a broadcast list", () => {
     }
   });
 
-  test("brings its message to each recipient in their own chat, as a bulk that can be followed", async () => {
+  test("a message to a broadcast list is a bulk that reaches each recipient in a chat of their own", async () => {
     const broadcastId = await made([bob.number, carol.lidJid]);
     const once = { "idempotency-key": "broadcast-1" };
     const message = "50% off, {{name}} included";
@@ -356,12 +356,12 @@ describe("a broadcast list", () => {
     expect(erin.inbox.messages.some((one) => one.text === message)).toBe(false);
   });
 
-  test("brings a file of any kind, also one that comes in the request", async () => {
+  test("a broadcast list sends files of any type, also from the request", async () => {
     const broadcastId = await made([bob.number]);
     const image = `data:image/png;base64,${picture.toString("base64")}`;
     const sent: [object, object][] = [
       [{ image, caption: "to all: a picture" }, { kind: "image" }],
-      [{ video: files.url("/video.mp4"), caption: "to all: a film" }, { kind: "video" }],
+      [{ video: files.url("/video.mp4"), caption: "to all: a video" }, { kind: "video" }],
       [{ file: image, filename: "a.png", caption: "to all: a file" }, { media: { fileName: "a.png" } }],
     ];
     for (const [body, expected] of sent) {
@@ -372,7 +372,7 @@ describe("a broadcast list", () => {
     await bob.waitFor((message) => message.chat === owner.jid && message.media?.ptt === true);
   });
 
-  test("must be whole, and what is sent to it one thing for an instance that is linked", async () => {
+  test("rejects an invalid broadcast list, an ambiguous message, and an instance that is not connected", async () => {
     const broadcastId = await made([bob.number]);
     const invalid: [string, string, object][] = [
       ["POST", "", {}],

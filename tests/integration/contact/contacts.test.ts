@@ -59,7 +59,7 @@ async function list(query = ""): Promise<Contact[]> {
   return body.contacts;
 }
 
-/** The contact as soon as it is as it should be. */
+/** Waits until the contact has these values, and returns it. */
 const shown = (id: string, expected: Partial<Contact>): Promise<Contact> =>
   until(async () => {
     const contact = (await list()).find((one) => one.id === id);
@@ -70,8 +70,8 @@ const shown = (id: string, expected: Partial<Contact>): Promise<Contact> =>
 
 const missing = (id: string) => until(async () => ((await list()).some((one) => one.id === id) ? undefined : true));
 
-describe("names come from", () => {
-  test("the address book, which was there before the instance was linked", async () => {
+describe("names of contacts", () => {
+  test("contacts have the names of the address book from before linking", async () => {
     expect(await shown(dave.jid, { name: "Dave Address" })).toEqual({
       id: dave.jid,
       name: "Dave Address",
@@ -83,12 +83,12 @@ describe("names come from", () => {
     });
   });
 
-  test("the history: how chats were called, and how people call themselves, with number and LID", async () => {
+  test("contacts have the chat names and push names of the history, with number and LID", async () => {
     await shown(carol.jid, { name: "Carol of old", pushName: "Carol", lid: carol.lidJid });
     await shown(bob.jid, { name: "Bob", pushName: "Bob", lid: bob.lidJid });
   });
 
-  test("messages: the push name, and the verified name of a business before it", async () => {
+  test("contacts have the push name of their messages, or the verified name of a business", async () => {
     await client.told("received", (await shop.sendText(owner.number, "open all night")).id);
     await shown(shop.jid, {
       name: "Corner Shop Ltd",
@@ -101,7 +101,7 @@ describe("names come from", () => {
     await shown(dave.jid, { name: "Dave Address", pushName: "Dave the Great" });
   });
 
-  test("messages in groups, of people who never wrote to the account itself", async () => {
+  test("senders of group messages become contacts", async () => {
     const zoe = await gate.wa.addPhone({ number: number(5), pushName: "Zoë 🦓" });
     const group = zoe.createGroup("Zoo", [owner.number]);
     await zoe.sendText(group.jid, "hello all");
@@ -110,7 +110,7 @@ describe("names come from", () => {
     zoe.leaveGroup(group.jid);
   });
 
-  test("the address book as it changes, which comes before all others; a removed entry gives way to them", async () => {
+  test("a changed address book name has priority, and a removed one falls back to the other names", async () => {
     saveContact(owner, carol.number, "Carol New");
     await shown(carol.jid, { name: "Carol New", pushName: "Carol" });
     saveContact(owner, shop.number, "Where I buy bread");
@@ -121,7 +121,7 @@ describe("names come from", () => {
     await shown(carol.jid, { name: "Carol" });
   });
 
-  test("what Postgres cannot store and what is endless becomes a name all the same", async () => {
+  test("a name that Postgres cannot store is repaired, and a long name is truncated", async () => {
     const odd = await gate.wa.addPhone({ number: number(6), pushName: "odd\u0000name" });
     const { id } = await odd.sendText(owner.number, "who am I?");
     await client.told("received", id);
@@ -138,7 +138,7 @@ describe("names come from", () => {
 });
 
 describe("groups", () => {
-  test("those from before the link are there, by subject, with the digits of their id", async () => {
+  test("groups from before linking are contacts with their subject and the digits of their id", async () => {
     expect(await shown(crew.jid, { name: "Crew" })).toEqual({
       id: crew.jid,
       name: "Crew",
@@ -150,7 +150,7 @@ describe("groups", () => {
     });
   });
 
-  test("a new one comes, a renamed one is renamed, one that is left goes, one that is joined again is back", async () => {
+  test("the contacts follow groups that are created, renamed, left and joined again", async () => {
     const group = carol.createGroup("Plans", [owner.number, bob.number]);
     await shown(group.jid, { name: "Plans" });
     changeSubject(gate.wa.world, bob.account, group, "Better plans");
@@ -162,11 +162,11 @@ describe("groups", () => {
   });
 });
 
-describe("one person is one contact", () => {
+describe("number and LID of one person", () => {
   const rows = (lid: string) =>
     gate.db.sql`select jid, lid, name, push_name from contacts where instance_id = ${client.instance} and lid = ${lid}`;
 
-  test("heard of by number first, by LID later", async () => {
+  test("a contact known by number gets its LID later and stays one contact", async () => {
     const mia = await gate.wa.addPhone({ number: number(10), pushName: "Mia" });
     owner.appState.set(
       "critical_unblock_low",
@@ -180,7 +180,7 @@ describe("one person is one contact", () => {
     expect([...(await rows(mia.lidJid))]).toHaveLength(1);
   });
 
-  test("heard of by LID first, by number later", async () => {
+  test("a contact known by LID gets its number later and stays one contact", async () => {
     const max = await gate.wa.addPhone({ number: number(11), pushName: "Max" });
     owner.appState.set(
       "critical_unblock_low",
@@ -197,7 +197,7 @@ describe("one person is one contact", () => {
     ]);
   });
 
-  test("a message of somebody who is known in the same words writes nothing", async () => {
+  test("a message of an unchanged contact does not write to the database", async () => {
     await shown(bob.jid, { pushName: "Bob" });
     await client.told("received", (await bob.sendText(owner.number, "once")).id);
     const at = async () =>
@@ -211,8 +211,8 @@ describe("one person is one contact", () => {
   });
 });
 
-describe("the list", () => {
-  test("is ordered by name, and without a limit it is all there is", async () => {
+describe("the list of contacts", () => {
+  test("the list is ordered by name and complete without a limit", async () => {
     const { body } = await gate.api("GET", path());
     expect(Object.keys(body)).toEqual(["contacts"]);
     const names = body.contacts.map((one: Contact) => one.name.toLowerCase());
@@ -220,7 +220,7 @@ describe("the list", () => {
     expect(body.contacts.length).toBeGreaterThan(6);
   });
 
-  test("is paged", async () => {
+  test("the list has pages", async () => {
     const all = await list();
     const { body } = await gate.api("GET", path("contacts?limit=2&skip=1"));
     expect(body).toEqual({
@@ -236,15 +236,15 @@ describe("the list", () => {
     ["a part of the number", number(3).slice(-6), () => [dave.jid]],
     ["the number as people write it", `+${number(3).slice(0, 2)} ${number(3).slice(2)}`, () => [dave.jid]],
     ["what would be a pattern", "%", () => []],
-  ])("is searched by %s", async (_what, search, expected) => {
+  ])("the list is searched by %s", async (_what, search, expected) => {
     expect((await list(`?search=${encodeURIComponent(search)}`)).map((one) => one.id)).toEqual(expected());
   });
 
-  test.each(["limit=0", "limit=x", "skip=-1", "limit=1001"])("does not take %s", async (query) => {
+  test.each(["limit=0", "limit=x", "skip=-1", "limit=1001"])("the list rejects %s", async (query) => {
     expect((await gate.api("GET", path(`contacts?${query}`))).status).toBe(400);
   });
 
-  test("one contact is found by number, JID and LID", async () => {
+  test("a contact is found by number, JID and LID", async () => {
     const [contact] = await list(`?search=${dave.number}`);
     for (const id of [dave.number, `+${dave.number}`, dave.jid, dave.lidJid]) {
       const { status, body } = await gate.api("GET", path(`contacts/${encodeURIComponent(id)}`));
@@ -259,10 +259,10 @@ describe("the list", () => {
   });
 });
 
-describe("a check", () => {
+describe("checking numbers", () => {
   const nobody = number(90);
 
-  test("tells who is on WhatsApp and who is not, for one and for many, in the order of the question", async () => {
+  test("a check says which numbers are on WhatsApp, for one or many, in the requested order", async () => {
     const there = { phone: bob.number, exists: true, jid: bob.jid, lid: bob.lidJid };
     const absent = { phone: nobody, exists: false, jid: null, lid: null };
     expect(await gate.api("GET", path(`check/${bob.number}`))).toMatchObject({ status: 200, body: there });
@@ -273,7 +273,7 @@ describe("a check", () => {
     expect({ status, body }).toEqual({ status: 200, body: { numbers: [absent, there, absent] } });
   });
 
-  test("does not take what is no phone number, nobody, or too many", async () => {
+  test("a check rejects an invalid number, no number, and too many numbers", async () => {
     for (const phone of ["abc", encodeURIComponent(crew.jid), encodeURIComponent(bob.lidJid)]) {
       expect(await gate.api("GET", path(`check/${phone}`))).toMatchObject({
         status: 400,
@@ -285,7 +285,7 @@ describe("a check", () => {
     }
   });
 
-  test("a number that is not on WhatsApp fails the first message to it, refuses the next, and takes them when it is there", async () => {
+  test("a number that is not on WhatsApp fails the first message, rejects the next ones, and accepts them after a check finds it", async () => {
     const absent = number(91);
     const send = () => gate.api("POST", path("send"), { body: { phone: absent, message: "hello?" } });
     const first = await send();
@@ -300,7 +300,7 @@ describe("a check", () => {
     await late.waitFor((message) => message.id === body.id);
   });
 
-  test("after a check that found nobody a message is refused, for an hour, or until that one writes", async () => {
+  test("messages to a number that a check did not find are rejected for an hour, or until that number writes", async () => {
     const absent = number(92);
     const send = (index: number) =>
       gate.api("POST", path("send"), { body: { phone: number(index), message: "hello?" } });
@@ -319,7 +319,7 @@ describe("a check", () => {
   });
 });
 
-test("strangers see nothing, and whoever is nobody less", async () => {
+test("contacts answer 403 to another user and 401 without credentials", async () => {
   const user = await gate.api("POST", "/api/users", {
     body: { email: "stranger@example.com", password: "a long password" },
   });
@@ -341,7 +341,7 @@ test("strangers see nothing, and whoever is nobody less", async () => {
   }
 });
 
-test("after a restart all is as it was, and without a link contacts are still told but nothing is checked", async () => {
+test("contacts survive a restart and are readable after a logout, when a check answers 409", async () => {
   const before = await list();
   owner.leaveGroup(crew.jid);
   await missing(crew.jid);
@@ -365,7 +365,7 @@ test("after a restart all is as it was, and without a link contacts are still to
   }
 });
 
-test("what the account before knew is none of the next one's contacts", async () => {
+test("linking another account drops the previous account's contacts", async () => {
   await gate.api("POST", `/api/instances/${client.instance}/reconnect`);
   const next = await gate.wa.addPhone({ number: number(20), pushName: "Next owner" });
   await next.scanQr(await gate.qr(client.instance));

@@ -7,7 +7,7 @@ import { startTestGateway, type TestGateway } from "../../support/gateway/test-g
 import { until } from "../../support/until.ts";
 
 let gate: TestGateway;
-/** Of a business. */
+/** A business account. */
 let owner: Phone;
 let bob: Phone;
 let carol: Phone;
@@ -22,7 +22,7 @@ beforeAll(async () => {
   gate = await startTestGateway();
   bob = await gate.wa.addPhone({ number: "4915550400002", pushName: "Bob" });
   carol = await gate.wa.addPhone({ number: "4915550400003", pushName: "Carol" });
-  // With it the first synchronization ends at once.
+  // With a history, the first synchronization ends at once.
   const history = [bob, carol].map(({ number }) => ({
     with: number,
     messages: [{ text: "long ago", timestamp: 1_700_000_000 }],
@@ -57,16 +57,16 @@ const names = async (rest = ""): Promise<string[]> => {
   const { data } = (await ask("GET", rest)).body;
   return (data.labels ?? data).map((label: { name: string }) => label.name);
 };
-/** A label as the owner sees it on the phone. */
+/** Waits for a label on the owner's phone. */
 const onPhone = (name: string) => until(async () => labelsOf(owner).find((label) => label.name === name));
 const gone = (name: string) =>
   until(async () => !labelsOf(owner).some((label) => label.name === name) || undefined).then(() => true);
 
-test("the labels that every business begins with are there after the first synchronization, with the chats that carry them", async () => {
+test("the predefined labels and their chats are listed after the first synchronization", async () => {
   expect(await ask("GET")).toMatchObject(
     ok(predefined.map((name, i) => ({ id: `${i + 1}`, name, color: i, predefinedId: `${i + 1}` }))),
   );
-  // By its LID in the app state.
+  // The app state names the chat by its LID.
   const chats = await until(async () => {
     const { data } = (await ask("GET", "/4/chats")).body;
     return data.some((chat: { id: string }) => chat.id === bob.jid) ? data : undefined;
@@ -76,7 +76,7 @@ test("the labels that every business begins with are there after the first synch
 });
 
 describe("a label", () => {
-  test("that is made, changed or deleted here is so on the phone, and here as soon as it is answered", async () => {
+  test("a label that the API creates, changes or deletes is so at once in the API and then on the phone", async () => {
     const label = await create("Important", 1);
     expect(await names()).toEqual([...predefined, "Important"]);
     expect(await onPhone("Important")).toMatchObject({ id: label, color: 1, predefinedId: undefined });
@@ -95,13 +95,13 @@ describe("a label", () => {
     }
   });
 
-  test("that WhatsApp predefined stays one when it is renamed", async () => {
+  test("a renamed predefined label stays predefined", async () => {
     expect(await ask("PUT", "/2", { name: "Bestellt" })).toMatchObject(ok({ id: "2", color: 1, predefinedId: "2" }));
     expect(await onPhone("Bestellt")).toMatchObject({ id: "2", color: 1, predefinedId: 2 });
     expect(await ask("PUT", "/2", { name: "New order" })).toMatchObject({ status: 200 });
   });
 
-  test("gets an id that none has had before, though two are made at once and one was deleted", async () => {
+  test("a new label never gets a used id, also after a deletion or with two created at once", async () => {
     const [one, two] = await Promise.all([create("One"), create("Two")]);
     expect(Math.abs(Number(one) - Number(two))).toBe(1);
     await ask("DELETE", `/${two}`);
@@ -112,7 +112,7 @@ describe("a label", () => {
     await ask("DELETE", `/${three}`);
   });
 
-  test("that the owner makes, changes or deletes on the phone is so here", async () => {
+  test("a label that the owner creates, changes or deletes on the phone is so in the API", async () => {
     const label = createLabel(owner, "From the phone", 7);
     const shown = () => ask("GET").then(({ body }) => body.data.find((one: { id: string }) => one.id === label));
     await until(async () => (await shown())?.name === "From the phone" || undefined);
@@ -123,9 +123,9 @@ describe("a label", () => {
     await until(async () => (await shown()) === undefined || undefined);
   });
 
-  test("that the owner makes at the same moment is not lost, whoever of both is first", async () => {
+  test("labels that the owner and the API create at the same moment are both kept", async () => {
     for (const turn of [1, 2]) {
-      // The first answer catches up with the phone, the second takes or refuses the new label.
+      // The first response synchronizes with the phone, the second one accepts or rejects the new label.
       whenSynchronized(turn, () => createLabel(owner, `Phone ${turn}`));
       const label = await create(`Here ${turn}`);
       const there = await onPhone(`Phone ${turn}`);
@@ -137,7 +137,7 @@ describe("a label", () => {
     }
   });
 
-  test("is stored in one transaction with the version of the app state, so that a crash forgets both or none", async () => {
+  test("a label is stored in the same transaction as the version of the app state", async () => {
     const transactions = async (label: string) => {
       const [row] = await gate.db.sql<{ label: string; version: string }[]>`
         select labels.xmin::text as label, session_keys.xmin::text as version from labels, session_keys
@@ -156,7 +156,7 @@ describe("a label", () => {
     }
   });
 
-  test("of which nobody knows whether it was made is here, once, when the link is back", async () => {
+  test("a label whose creation or deletion has an unknown outcome is right after the reconnect", async () => {
     for (const [method, rest, body] of [
       ["POST", "", { name: "Perhaps", color: 3 }] as const,
       ["DELETE", "", undefined] as const,
@@ -164,7 +164,7 @@ describe("a label", () => {
       const made = labelsOf(owner).find(({ name }) => name === "Perhaps");
       whenSynchronized(2, () => gate.wa.device(owner.number).faults.cut(), { instead: true });
       const answer = await ask(method, made ? `/${made.id}` : rest, body);
-      // What can be done twice was.
+      // A deletion can be repeated, so the host repeats it.
       expect(answer).toMatchObject(made ? { status: 200 } : refused(502, "outcome_unknown"));
       await gate.status(id, "connected");
       const count = made ? 0 : 1;
@@ -174,7 +174,7 @@ describe("a label", () => {
     }
   });
 
-  test("is refused when there are twenty, and when it is no label", async () => {
+  test("rejects a twenty-first label and an invalid label", async () => {
     const made = Array.from({ length: 20 - predefined.length }, (_, i) => createLabel(owner, `Full ${i}`));
     await until(async () => (await names()).length === 20 || undefined);
     expect(await ask("POST", "", { name: "One too many", color: 1 })).toMatchObject(refused(409, "conflict"));
@@ -196,7 +196,7 @@ describe("a label", () => {
 describe("a chat", () => {
   const set = (chat: string, labelIds: string[]) => ask("PUT", `/chats/${chat}`, { labelIds });
 
-  test("carries the labels that it is given and no others, on the phone too, however it is called", async () => {
+  test("setting the labels of a chat replaces them in the API and on the phone, for every form of the chat id", async () => {
     const chats = async (label: string) => labelsOf(owner).find((one) => one.id === label)?.chats;
     const saved = await set(carol.number, ["3", "1", "3"]);
     expect(saved).toMatchObject(ok({ chatId: carol.jid, labels: [{ name: "New customer" }, { id: "3" }] }));
@@ -218,7 +218,7 @@ describe("a chat", () => {
     expect(labelsOf(owner).filter((label) => label.chats.includes(carol.jid))).toEqual([]);
   });
 
-  test("that the owner labels on the phone is so here, and can be freed of it here, though the phone calls it by its LID", async () => {
+  test("a chat that the owner labels on the phone by its LID has the label in the API, which can remove it", async () => {
     labelChat(owner, "2", carol.lidJid);
     await until(async () => (await names(`/chats/${carol.number}`)).includes("New order") || undefined);
     await set(carol.number, ["1"]);
@@ -229,7 +229,7 @@ describe("a chat", () => {
     await until(async () => (await names(`/chats/${carol.number}`)).length === 0 || undefined);
   });
 
-  test("may be a group, if the account is in it", async () => {
+  test("a group gets labels only if the account is a member", async () => {
     const group = owner.createGroup("Suppliers", [bob.number]);
     const saved = await set(group.jid, ["1"]);
     expect(saved).toMatchObject(ok({ chatId: group.jid, labels: [{ id: "1" }] }));
@@ -242,7 +242,7 @@ describe("a chat", () => {
     expect(await set("120363000000000000@g.us", ["1"])).toMatchObject(refused(404, "group_not_found"));
   });
 
-  test("carries a label no more that is deleted, and not the next one in its place", async () => {
+  test("a chat loses a deleted label and does not get the next new one", async () => {
     const label = await create("Short");
     await set(carol.number, [label]);
     await ask("DELETE", `/${label}`);
@@ -253,7 +253,7 @@ describe("a chat", () => {
     await ask("DELETE", `/${next}`);
   });
 
-  test("is refused labels that there are not, and is refused when it is none", async () => {
+  test("rejects unknown labels and invalid chats", async () => {
     const documented = ["label-id-1", "label-id-2"];
     for (const unknown of [["1", "9999"], documented]) {
       expect(await set(carol.number, unknown)).toMatchObject(refused(404, "label_not_found"));
@@ -273,7 +273,7 @@ describe("a chat", () => {
   });
 });
 
-describe("an account", () => {
+describe("labels of an account", () => {
   const requests: [string, string, unknown?][] = [
     ["POST", "", { name: "Important", color: 1 }],
     ["PUT", "/1", { name: "Very Important", color: 2 }],
@@ -284,15 +284,15 @@ describe("an account", () => {
     ["GET", "/1/chats"],
   ];
 
-  test.each(requests)("that is no business is told so: %s %s", async (method, rest, body) => {
+  test.each(requests)("an account that is not a business answers 409: %s %s", async (method, rest, body) => {
     expect(await ask(method, rest, body, personal)).toMatchObject(refused(409, "not_a_business"));
   });
 
-  test.each(requests)("that is not linked yet has no labels: %s %s", async (method, rest, body) => {
+  test.each(requests)("an instance that was never linked answers 409: %s %s", async (method, rest, body) => {
     expect(await ask(method, rest, body, unlinked)).toMatchObject(refused(409, "instance_not_connected"));
   });
 
-  test("keeps its labels to be read while it is not connected, until another one is linked in its place", async () => {
+  test("labels are readable after a logout, until another account is linked", async () => {
     await ask("PUT", `/chats/${carol.number}`, { labelIds: ["1"] });
     const before = await ask("GET");
     await gate.api("POST", `/api/instance/${id}/logout`);
@@ -313,7 +313,7 @@ describe("an account", () => {
   });
 });
 
-/** Once, right after WhatsApp has answered this one of the instance's next synchronizations, or `instead` of the answer. */
+/** Runs `then` once, after (or `instead` of) WhatsApp's response to the `turn`th of the instance's next synchronizations. */
 function whenSynchronized(turn: number, then: () => void, { instead = false } = {}): void {
   const { socket } = gate.wa.device(owner.number);
   if (!socket) throw new Error("the instance has no socket");

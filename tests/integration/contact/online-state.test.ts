@@ -15,7 +15,7 @@ afterAll(() => gate?.stop());
 
 const presencesOf = (owner: Phone) => gate.wa.device(owner.number).presences;
 
-/** What comes after a message is behind everything that Baileys does when it connects. */
+/** Sends a text each way. When both have arrived, Baileys has done everything that it does on connecting. */
 async function exchange(owner: Phone, instance: string): Promise<void> {
   const { id } = await bob.sendText(owner.number, "hello");
   await gate.receiver.waitFor(({ body }) => body.data.messageId === id);
@@ -49,7 +49,7 @@ test.each([
   expect(owner.pushName).toBe("Owner");
 });
 
-test("a new name reaches WhatsApp without showing the account online, whichever side changes it", async () => {
+test("a new name reaches WhatsApp without showing the account online, whether the phone or the API changes it", async () => {
   const owner = await gate.wa.addPhone({ number: "4915550400003", pushName: "Owner" });
   const instance = await gate.linked(owner, "gateway");
   await until(async () => presencesOf(owner).length > 0 || undefined);
@@ -64,7 +64,7 @@ test("a new name reaches WhatsApp without showing the account online, whichever 
   expect(presencesOf(owner)).not.toContain("available");
 });
 
-test("an account that its user shows online keeps that with a new name, and loses it with the connection", async () => {
+test("an account that is shown online stays online with a new name and is offline after a reconnect", async () => {
   const owner = await gate.wa.addPhone({ number: "4915550400004", pushName: "Owner" });
   const instance = await gate.linked(owner, "gateway");
   await until(async () => presencesOf(owner).length > 0 || undefined);
@@ -80,7 +80,7 @@ test("an account that its user shows online keeps that with a new name, and lose
   expect(presencesOf(owner).at(-1)).toBe("unavailable");
 });
 
-test("a message counts as delivered for its sender when the owner's phone has it, not the linked device", async () => {
+test("a message counts as delivered for its sender only when the owner's phone has it", async () => {
   const owner = await gate.wa.addPhone({ number: "4915550400005", pushName: "Owner" });
   await gate.linked(owner);
   owner.goOffline();

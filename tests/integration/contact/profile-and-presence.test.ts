@@ -14,10 +14,10 @@ let bob: Phone;
 let carol: Phone;
 let id: string;
 let unlinked: string;
-/** Of an account that has no name yet. */
+/** An instance whose account has no name yet. */
 let nameless: string;
 
-/** No picture, but what it begins with. */
+/** Only the first bytes of a JPEG. */
 const jpeg = Buffer.concat([Buffer.from([0xff, 0xd8, 0xff, 0xe0]), Buffer.from("a face")]);
 const nobody = "4915550999999";
 
@@ -30,7 +30,7 @@ beforeAll(async () => {
   });
   bob = await gate.wa.addPhone({ number: "4915550300002", pushName: "Bob" });
   carol = await gate.wa.addPhone({ number: "4915550300003", pushName: "Carol" });
-  // With it the first synchronization ends at once.
+  // With a history, the first synchronization ends at once.
   const history = [{ with: bob.number, messages: [{ text: "long ago", timestamp: 1_700_000_000 }] }];
   owner = await gate.wa.addPhone({ number: "4915550300001", pushName: "Owner", history });
   saveContact(owner, carol.number, "Carol Address");
@@ -40,7 +40,7 @@ beforeAll(async () => {
     gate.linked(newcomer, "gateway"),
     gate.createInstance("gateway"),
   ]);
-  // With the address book, the keys have come that it is written with.
+  // The keys for writing the address book arrive with the address book.
   await until(async () => {
     const told = await Promise.all([bob, carol].map(({ number }) => get("contacts", `?phoneNumber=${number}`)));
     return told.every(({ body }) => body.data?.lid) || undefined;
@@ -59,7 +59,7 @@ const refused = (status: number, code: string) => ({ status, body: { success: fa
 const invalid = refused(400, "invalid_request");
 
 describe("contacts", () => {
-  test("are listed and found by number, JID or LID, also while the instance is not connected", async () => {
+  test("contacts are listed and found by number, JID or LID, also while the instance is not connected", async () => {
     const shown = { id: carol.jid, name: "Carol Address", number: carol.number, isGroup: false, lid: carol.lidJid };
     const list = await get("contacts", "/all");
     expect(list).toMatchObject(ok(expect.arrayContaining([expect.objectContaining(shown)])));
@@ -77,7 +77,7 @@ describe("contacts", () => {
     expect(await get("contacts", "/all?limit=0")).toMatchObject(invalid);
   });
 
-  test("exist on WhatsApp or do not", async () => {
+  test("a check says whether a number is on WhatsApp", async () => {
     const found = { phoneNumber: bob.number, exists: true, chatId: bob.jid, lid: bob.lidJid };
     expect(await get("contacts", `/check-exists?phoneNumber=${bob.number}`)).toMatchObject(ok(found));
     const absent = { phoneNumber: nobody, exists: false, chatId: null, lid: null };
@@ -87,7 +87,7 @@ describe("contacts", () => {
     expect(away).toMatchObject(refused(409, "instance_not_connected"));
   });
 
-  test("tell about themselves what they show us, and nothing else", async () => {
+  test("a contact's about text and picture are returned as far as its privacy settings allow", async () => {
     const about = (number: string) => get("contacts", `/about?phoneNumber=${number}`);
     const who = { phoneNumber: bob.number, chatId: bob.jid };
     expect(await about(bob.number)).toMatchObject(ok({ ...who, about: null, pictureUrl: null }));
@@ -103,7 +103,7 @@ describe("contacts", () => {
     expect(await about("12")).toMatchObject(invalid);
   });
 
-  test("that are blocked reach neither the phone nor the webhook until they are unblocked", async () => {
+  test("messages of a blocked contact reach neither the phone nor the webhook until it is unblocked", async () => {
     const body = { phoneNumber: bob.number };
     for (const _again of [1, 2]) {
       const blocked = await send("POST", "contacts", "/block", body);
@@ -130,7 +130,7 @@ describe("contacts", () => {
     expect(away).toMatchObject(refused(409, "instance_not_connected"));
   });
 
-  test("are called in the phone's address book as they are renamed here, and here as they are renamed there", async () => {
+  test("a contact's name is the same in the API and in the phone's address book, whichever side changes it", async () => {
     const rename = (name: string) => send("PUT", "contacts", `/${carol.number}`, { name });
     const here = async () => (await get("contacts", `?phoneNumber=${carol.number}`)).body.data.name;
     expect(await rename("New Contact Name")).toMatchObject(ok({ chatId: carol.jid, name: "New Contact Name" }));
@@ -147,7 +147,7 @@ describe("contacts", () => {
     expect(await send("PUT", "contacts", "/1-2@g.us", { name: "x" })).toMatchObject(invalid);
   });
 
-  test("have LIDs, which lead to their numbers and back; what is in no list, WhatsApp is asked for", async () => {
+  test("LIDs and numbers are translated both ways, by a query to WhatsApp if they are unknown", async () => {
     const pair = (phone: Phone) => ({ lid: phone.lidJid, phoneNumber: phone.number, chatId: phone.jid });
     const list = await get("contacts", "/lids");
     expect(list).toMatchObject(ok(expect.arrayContaining([pair(carol)])));
@@ -176,14 +176,14 @@ describe("contacts", () => {
 describe("the profile", () => {
   const profile = async () => (await get("profile")).body.data;
 
-  test("shows number, LID and name", async () => {
+  test("the profile has number, LID and name", async () => {
     const { number: phoneNumber, jid: chatId, lidJid: lid } = owner;
     const shown = { phoneNumber, chatId, lid, name: "Owner", status: null, pictureUrl: null };
     expect(await get("profile")).toMatchObject(ok(shown));
     expect(await get("profile", "", unlinked)).toMatchObject(refused(409, "instance_not_connected"));
   });
 
-  test("gets a name, which others see with the next message", async () => {
+  test("a new profile name is visible to others with the next message", async () => {
     expect(await send("PUT", "profile", "/name", { name: "New Name" })).toMatchObject(ok({ instanceId: id }));
     expect(await profile()).toMatchObject({ name: "New Name" });
     expect((await get("instance", "/status")).body.data.pushName).toBe("New Name");
@@ -198,7 +198,7 @@ describe("the profile", () => {
     expect(away).toMatchObject(refused(409, "instance_not_connected"));
   });
 
-  test("gets a status, which is what WhatsApp tells of it", async () => {
+  test("a new profile status is the about text on WhatsApp", async () => {
     const status = "Hey there! I'm using WhatsApp";
     expect(await send("PUT", "profile", "/status", { status })).toMatchObject(ok({ instanceId: id }));
     expect(owner.account.about).toBe(status);
@@ -206,7 +206,7 @@ describe("the profile", () => {
     expect(await send("PUT", "profile", "/status", { status: "x".repeat(140) })).toMatchObject(invalid);
   });
 
-  test("gets a picture and loses it again", async () => {
+  test("the profile picture is set and removed", async () => {
     const picture = (path: string) => send("PUT", "profile", "/picture", { image: files.url(path) });
     expect(await picture("/face.jpg")).toMatchObject(ok({ instanceId: id }));
     const { directPath = "" } = owner.account.picture ?? {};
@@ -238,7 +238,7 @@ describe("the profile", () => {
 describe("presence", () => {
   const chat = async (jid: string) => (await get("presence", `/${jid}`)).body.data;
 
-  test("of the account is seen: online or not, and in one chat that something is typed", async () => {
+  test("others see the account online or offline, and its typing in one chat", async () => {
     for (const presence of ["unavailable", "available"]) {
       const answer = await send("POST", "presence", "", { presence });
       expect(answer).toMatchObject(ok({ instanceId: id, presence }));
@@ -256,12 +256,12 @@ describe("presence", () => {
     }
     const away = await send("POST", "presence", "", { presence: "available" }, unlinked);
     expect(away).toMatchObject(refused(409, "instance_not_connected"));
-    // Baileys would say nothing to WhatsApp.
+    // Without a name, Baileys sends no presence.
     const unseen = await send("POST", "presence", "", { presence: "available" }, nameless);
     expect(unseen).toMatchObject(refused(409, "conflict"));
   });
 
-  test("of others is told with its age once it was subscribed to, by number and LID alike", async () => {
+  test("the presence of a subscribed contact is returned with its age, by number and by LID", async () => {
     for (const spelling of [carol.number, carol.jid, carol.lidJid]) {
       expect(await get("presence", `/${spelling}`)).toMatchObject(ok({ chatId: carol.jid, presences: [] }));
     }

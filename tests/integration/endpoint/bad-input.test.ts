@@ -38,7 +38,7 @@ afterAll(async () => {
 
 const bearer = (value: string) => ({ key: null, headers: { authorization: `Bearer ${value}` } });
 
-/** The endpoints that send a text, where each dialect takes the instance from another place. */
+/** Sending a text: the dialects take the instance from different places. */
 const sending = {
   "multi-instance": (id: string) => ({
     path: `/api/whatsapp/${id}/send`,
@@ -59,7 +59,7 @@ const removing = {
   gateway: (id: string) => `/api/instance/${id}`,
 };
 
-/** Status, code, and the format of the dialect, with nothing of our insides in it. */
+/** Checks status, code and the error format of the dialect, and that no internals are exposed. */
 function expectError(dialect: (typeof dialects)[number], answer: Answer, status: number, code: string): void {
   expect({ status: answer.status, code: answer.body.code }).toEqual({ status, code });
   if (dialect === "gateway") {
@@ -78,15 +78,15 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   const read = reading[dialect];
 
   test.each(["{", "nope", "{'phone':1}", '{"a":1}}', "\u0000", '"\\ud800', "NaN"])(
-    "no JSON is 400: %j",
+    "rejects malformed JSON with 400: %j",
     async (body) => {
       const answer = await gate.api("POST", send(instance).path, { body });
       expectError(dialect, answer, 400, "malformed_json");
     },
   );
 
-  // API Gateway hands JSON over as text: bytes that are none have become U+FFFD by then.
-  test("bytes that are no UTF-8 are 400", async () => {
+  // API Gateway passes JSON on as text, in which invalid bytes are already U+FFFD.
+  test("rejects invalid UTF-8 with 400", async () => {
     const { path } = send(instance);
     const response = await fetch(new URL(path, gate.gateway.url), {
       method: "POST",
@@ -97,7 +97,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expectError(dialect, answer, 400, "invalid_request");
   });
 
-  test("JSON of the wrong type is 400, whole or in any field", async () => {
+  test("rejects JSON of the wrong type with 400, as the body or in any field", async () => {
     const { path, body } = send(instance);
     for (const whole of ["null", "[]", "7", '"x"']) {
       expectError(dialect, await gate.api("POST", path, { body: whole }), 400, "invalid_request");
@@ -112,7 +112,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   });
 
   test.each(["", "abc", "+", "0000", "12", "1234567890123456", "49155@evil", "x@s.whatsapp.net", "٤٩١٥٥٥٠٠٠٠٠٠٢"])(
-    "what cannot be a recipient is 400: %j",
+    "rejects an invalid recipient with 400: %j",
     async (to) => {
       const { path, body } = send(instance);
       const field = dialect === "gateway" ? "to" : "phone";
@@ -120,7 +120,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     },
   );
 
-  test("a text that WhatsApp would not take is 400, an oversized body is 413", async () => {
+  test("rejects a text that is too long for WhatsApp with 400, and an oversized body with 413", async () => {
     const { path, body } = send(instance);
     const long = await gate.api("POST", path, { body: { ...body, message: "가".repeat(30_000) } });
     expectError(dialect, long, 400, "invalid_request");
@@ -128,14 +128,14 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expectError(dialect, large, 413, "payload_too_large");
   });
 
-  test("what is larger than API Gateway takes is 413 too, though not in our words", async () => {
+  test("API Gateway rejects a body over its own limit with 413", async () => {
     const { path, body } = send(instance);
     const answer = await gate.api("POST", path, { body: { ...body, message: "x".repeat(11_000_000) } });
     expect(answer.status).toBe(413);
   });
 
   test.each([randomUUID(), "1", "my-instance", "' or ''='", "%00", "__proto__"])(
-    "an unknown instance is 404: %j",
+    "answers 404 for an unknown instance: %j",
     async (id) => {
       expectError(dialect, await gate.api("GET", read(encodeURIComponent(id))), 404, "instance_not_found");
       const { path, body } = send(dialect === "gateway" ? id : encodeURIComponent(id));
@@ -143,7 +143,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     },
   );
 
-  test("somebody else's instance is 403, whatever the body", async () => {
+  test("answers 403 for another user's instance, whatever the body", async () => {
     const asked = { key: strangersKey };
     expectError(dialect, await gate.api("GET", read(instance), asked), 403, "forbidden");
     const { path, body } = send(instance);
@@ -151,7 +151,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expectError(dialect, await gate.api("DELETE", removing[dialect](instance), asked), 403, "forbidden");
   });
 
-  test("no, unknown, expired and forged credentials are 401", async () => {
+  test("answers 401 for missing, unknown, expired and forged credentials", async () => {
     const ask = (options: Parameters<TestGateway["api"]>[2]) => gate.api("GET", read(instance), options);
     expectError(dialect, await ask({ key: null }), 401, "missing_credentials");
     expectError(dialect, await ask({ key: randomUUID() }), 401, "invalid_credentials");
@@ -165,7 +165,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect((await ask(bearer(token))).status).toBe(200);
   });
 
-  test("an instance that is not connected is 409 with its status, and nothing is kept of the request", async () => {
+  test("answers 409 with the status of an instance that is not connected, and stores nothing", async () => {
     const { path, body } = send(instance);
     const answer = await gate.api("POST", path, { body });
     expectError(dialect, answer, 409, "instance_not_connected");
@@ -174,7 +174,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(row?.n).toBe(0);
   });
 
-  test("what is no endpoint is 404, another method is 405, another type of content is 415", async () => {
+  test("answers 404 for an unknown path, 405 for a wrong method, 415 for a wrong content type", async () => {
     const { path, body } = send(instance);
     const nothing = dialect === "gateway" ? "/api/message/send/nothing/at/all" : "/api/whatsapp/x/y/z";
     expectError(dialect, await gate.api("POST", nothing, { body }), 404, "route_not_found");
@@ -183,7 +183,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expectError(dialect, await gate.api("POST", path, form), 415, "unsupported_media_type");
   });
 
-  test("an Idempotency-Key that is none is 400", async () => {
+  test("rejects an invalid Idempotency-Key with 400", async () => {
     const { path, body } = send(instance);
     for (const key of ["x".repeat(256), "a b"]) {
       const answer = await gate.api("POST", path, { body, headers: { "idempotency-key": key } });
@@ -192,7 +192,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   });
 });
 
-test("the gateway is as well as before", async () => {
+test("the gateway is still healthy after all bad requests", async () => {
   expect((await gate.api("GET", "/api/observability/health", { key: null })).status).toBe(200);
   expect((await gate.api("GET", `/api/instances/${instance}`)).status).toBe(200);
   expect(gate.wa.unknown).toEqual([]);

@@ -45,8 +45,8 @@ const filledIn = (code: string) =>
 const main = () => filledIn(gatewayExample("gateway.cjs", "JavaScript/Node.js"));
 const shown = (heading: string) => gatewayExample("gateway.cjs", heading);
 
-/** What the document leaves to its reader. */
-const ofTheReader = `
+/** The functions that the document expects its reader to write. */
+const writtenByReader = `
 const call = async (method, path, data) =>
   (await axios({ method, url: BASE_URL + path, data, headers: { 'X-API-Key': API_KEY } })).data;
 const getInstanceStatus = (id) => call('get', '/api/instance/' + id + '/status');
@@ -61,11 +61,11 @@ const demoteAdmin = inGroup('post', 'demote');
 const generateReply = (text) => 'You said: ' + text;
 `;
 
-/** All of the document's JavaScript in one file, as its reader would have it. */
+/** Puts all of the document's JavaScript into one program. */
 function assemble(app: unknown): Program {
   const code = [
     main(),
-    ofTheReader,
+    writtenByReader,
     ...["2. Rate Limiting", "3. Webhook Security", "1. Broadcast Messages"].map(shown),
     ...["2. Auto-Reply Bot", "3. Group Management Bot", "4. Status Monitor"].map(shown),
     `function check(response) { ${shown("1. Error Handling")} }`,
@@ -77,7 +77,7 @@ function assemble(app: unknown): Program {
   const say = (...words: unknown[]) => printed.push(words.join(" "));
   const console = { log: say, error: say };
   const setInterval = (run: () => Promise<void>, ms: number) => intervals.push([run, ms]);
-  // The document's pauses spare WhatsApp; the simulated one needs no sparing.
+  // The document's pauses limit the load on WhatsApp. The simulated one needs no limit.
   const sleep = (ms: number) => wait(ms / 100);
   const given = { require: createRequire(import.meta.url), app, console, setInterval, sleep };
   return new Function(...Object.keys(given), code)(...Object.values(given)) as Program;
@@ -86,7 +86,7 @@ function assemble(app: unknown): Program {
 type Handler = (req: { body: unknown }, res: { sendStatus(status: number): void }) => void;
 
 beforeAll(async () => {
-  // The limit that the document names: all but the last test stay below.
+  // The limit in the document. Only the last test exceeds it.
   gate = await startTestGateway({ env: { RATE_LIMIT: "100" } });
   key = gate.gateway.firstAdmin?.apiKey.key ?? "";
   let handle: Handler = (_req, res) => res.sendStatus(200);
@@ -123,7 +123,7 @@ test("the document's Node.js example runs as written, with only URL, key and ins
   expect(bob.inbox.messages.length).toBeGreaterThan(before);
 });
 
-test("broadcast reaches each recipient, and says of whom it could not", async () => {
+test("broadcastMessage reaches each recipient and reports the failed ones", async () => {
   const results = await program.broadcastMessage(instance, [bob.jid, "nobody", carol.jid], "to all");
   expect(results).toMatchObject([
     { recipient: bob.jid, success: true },
@@ -133,12 +133,12 @@ test("broadcast reaches each recipient, and says of whom it could not", async ()
   for (const phone of [bob, carol]) expect(await arrived(phone, "to all")).toMatchObject({ copies: 1 });
 });
 
-test("the auto-reply bot answers whoever writes, by the instance and the sender of the webhook", async () => {
+test("the auto-reply bot answers the sender of a webhook from its instance", async () => {
   await bob.sendText(owner.number, "ping");
   expect(await arrived(bob, "You said: ping")).toMatchObject({ from: owner.jid });
 });
 
-test("verifyWebhook takes every webhook that we have signed, and none under another secret or of another body", () => {
+test("verifyWebhook accepts every signed webhook, and none with another secret or body", () => {
   const received = gate.receiver.received.map(({ headers, body }) => ({
     body: JSON.parse(body),
     signature: headers["x-webhook-signature"] ?? "",
@@ -165,7 +165,7 @@ test("the group management bot adds, promotes, demotes and removes", async () =>
   await expect(manage("dance")).rejects.toThrow("Unknown command");
 });
 
-test("the status monitor restarts whatever is not connected; the QR code that is answered from then on can be scanned", async () => {
+test("the status monitor restarts an instance that is not connected, whose new QR code can be scanned", async () => {
   expect(intervals).toEqual([[program.monitorInstances, 300_000]]);
   const spare = await gate.wa.addPhone({ number: "4915550000009", pushName: "Spare" });
   printed.length = 0;
@@ -178,7 +178,7 @@ test("the status monitor restarts whatever is not connected; the QR code that is
   expect(printed).toEqual([]);
 });
 
-test("what else the document shows does what it says: check first, check the answer, many at once", async () => {
+test("the examples that check an instance, check a response and send in batches work", async () => {
   await program.whenConnected(instance, carol.jid, "you are connected");
   await arrived(carol, "you are connected");
   await program.inBatches(instance, [bob.jid, carol.jid], "twice");
@@ -193,7 +193,7 @@ test("what else the document shows does what it says: check first, check the ans
   expect(printed).toEqual(["The request does not match its schema"]);
 });
 
-test("retryWithBackoff takes our 429 for what it is, and gives up in the end", async () => {
+test("retryWithBackoff recognizes a 429 and finally gives up", async () => {
   let tries = 0;
   const list = () =>
     program.retryWithBackoff(() => {

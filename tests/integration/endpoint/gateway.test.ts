@@ -14,7 +14,7 @@ import { until } from "../../support/until.ts";
 
 let world: World;
 
-/** No picture, but what it begins with. */
+/** Only the first bytes of a JPEG. */
 const jpeg = Buffer.from([0xff, 0xd8, 0xff, 0xe0, 1, 2, 3]);
 
 beforeAll(async () => {
@@ -29,7 +29,7 @@ beforeAll(async () => {
   });
   const bob = await gate.wa.addPhone({ number: "6281234567890", pushName: "Bob" });
   const carol = await gate.wa.addPhone({ number: "6289876543210", pushName: "Carol" });
-  // With it the first synchronization ends at once.
+  // With a history, the first synchronization ends at once.
   const history = [{ with: bob.number, messages: [{ text: "long ago", timestamp: 1_700_000_000 }] }];
   const owner = await gate.wa.addPhone({ number: "4915550000001", pushName: "Owner", business: true, history });
   saveContact(owner, carol.number, "Carol");
@@ -47,7 +47,7 @@ beforeAll(async () => {
       where (wa_id = ${sent} and status = 'delivered') or wa_id = ${received}`;
     return row?.n === 2 || undefined;
   });
-  // With the address book, the keys have come with which it is written.
+  // The keys for writing the address book arrive with the address book.
   await until(async () => {
     const told = await gate.api("GET", `/api/contacts/${connected}?phoneNumber=${carol.number}`);
     return told.body.data?.lid || undefined;
@@ -74,7 +74,7 @@ testEndpoints({
   documented: new Map(
     gatewayDocument.endpoints.flatMap(({ endpoint, response }) => (response ? [[endpoint, response] as const] : [])),
   ),
-  // What an endpoint takes away, others need, and all of them the hosts.
+  // Deletions come after the requests that need what they delete, and stopping the hosts comes last.
   place: ({ method, path }) => (/\/(?:stop|restart)$/.test(path) ? 2 : method === "delete" ? 1 : 0),
   statusField: "status",
 });

@@ -53,7 +53,7 @@ testEndpoints({
       "endpoint" in one && one.kind === "response" ? [[one.endpoint, one.body] as const] : [],
     ),
   ),
-  // What an endpoint makes, others need; what it takes away, too.
+  // Uploads come first and deletions last, because the other requests need both.
   place: (row) => (row.path.endsWith("/uploads") ? 0 : row.method === "delete" ? 2 : 1),
   statusField: "instanceStatus",
 });
@@ -71,7 +71,7 @@ test("the document's Node.js example runs as written, with only URL, key and ins
   expect(stdout).toBe(`Message sent, ID: ${message.id}\n`);
 });
 
-test("the six webhooks of the document come with its fields and their types", async () => {
+test("the six webhooks of the document have its fields and types", async () => {
   await gate.api("POST", `/api/whatsapp/${world.connected}/logout`);
   for (const one of multiInstanceDocument) {
     if (!("webhook" in one)) continue;

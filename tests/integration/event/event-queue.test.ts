@@ -31,7 +31,7 @@ const set = (id: string, eventQueue: unknown, key?: string) =>
 const isText = (id: string) => (event: QueuedEvent) => event.type === "message.received" && event.data.messageId === id;
 const sink = async (id: string) => (await gate.db.sql`select * from event_sinks where instance_id = ${id}`)[0];
 
-test("who reads a queue alone links an instance by it, and gets each event once, in order and as the log has it", async () => {
+test("a consumer of the event queue can link an instance, and gets each event once, in order and as in the event log", async () => {
   const alice = await gate.wa.addPhone({ number: "4915550000001", pushName: "Alice" });
   const id = await gate.createInstance("multi-instance", { webhookUrl: null, eventQueue: own });
   const qr = await reader.waitFor((event) => event.instanceId === id && event.type === "connection.qr");
@@ -59,7 +59,7 @@ test("who reads a queue alone links an instance by it, and gets each event once,
   expect(shown.body).toMatchObject({ eventQueue: own, eventDelivery: { queue: own, failingSince: null, error: null } });
 });
 
-test("the queue of a user gets what its instances tell, beside their webhooks, and an instance may have one of its own", async () => {
+test("a user's queue gets the events of all its instances besides webhooks, unless an instance has its own queue", async () => {
   const alice = await gate.wa.addPhone({ number: "4915550000003", pushName: "Alice" });
   const before = await gate.linked(alice, "gateway");
   const numbered = Number((await gate.db.sql`select event_seq from instances where id = ${before}`)[0]?.event_seq);
@@ -85,7 +85,7 @@ test("the queue of a user gets what its instances tell, beside their webhooks, a
   expect(usersReader.events.some(isText(second.id))).toBe(false);
 });
 
-test("a queue that does not exist holds up nothing but itself, and gets everything in order when it does", async () => {
+test("a missing queue delays nothing else, and gets all events in order once it exists", async () => {
   const late = "switchboard-events-late.fifo";
   const alice = await gate.wa.addPhone({ number: "4915550000004", pushName: "Alice" });
   const id = await gate.createInstance("multi-instance", { eventQueue: late });
@@ -105,7 +105,7 @@ test("a queue that does not exist holds up nothing but itself, and gets everythi
 
   await makeQueue(gate.gateway, late);
   const lateReader = startConsumer(gate.gateway, late);
-  // As when the pause is over.
+  // Ends the pause before the next attempt.
   await gate.db.sql`update event_sinks set next_at = clock_timestamp() where instance_id = ${id}`;
   await lateReader.waitFor(isText(text));
   expect(seqs(lateReader.of(id))).toEqual(counted(1, lateReader.of(id).length));
@@ -113,7 +113,7 @@ test("a queue that does not exist holds up nothing but itself, and gets everythi
   await lateReader.stop();
 });
 
-test("what one queue did not take goes to the next that is set", async () => {
+test("events that one queue did not accept go to the next one that is set", async () => {
   const id = await gate.createInstance("multi-instance", { webhookUrl: null, eventQueue: listed });
   await until(async () => ((await sink(id))?.failing_since ? true : undefined));
   expect((await set(id, own)).body.eventQueue).toBe(own);
@@ -121,7 +121,7 @@ test("what one queue did not take goes to the next that is set", async () => {
   expect(reader.of(id)[0]?.seq).toBe(1);
 });
 
-test("only queues for events are taken, and only one's own", async () => {
+test("accepts only event queues that the user may use", async () => {
   const id = await gate.createInstance("gateway");
   const email = "ann@example.com";
   const ann = (await gate.api("POST", "/api/users", { body: { email } })).body;
@@ -150,7 +150,7 @@ test("only queues for events are taken, and only one's own", async () => {
   const her = `switchboard-events-${ann.id}.fifo`;
   expect((await set(hers.body.id, her, key)).status).toBe(200);
   expect((await set(id, her, key)).status).toBe(403);
-  // Given by an admin it is hers, and she may repeat it.
+  // A user may set the queue that an admin gave her.
   const given = await gate.api("PUT", `/api/users/${ann.id}`, { body: { eventQueue: users } });
   expect(given.body.eventQueue).toBe(users);
   expect((await gate.api("PUT", "/api/auth/me", { key, body: { eventQueue: users } })).status).toBe(200);

@@ -39,7 +39,7 @@ afterAll(async () => {
 type Data = any;
 type Name = (typeof gatewayEvents)[number] | "call.ended";
 
-/** What the webhooks told under this name, the oldest first. */
+/** The data of all webhooks of this event, oldest first. */
 const allTold = (event: Name): Data[] =>
   gate.receiver.deliveries.filter(({ body }) => body.event === event).map(({ body }) => body.data);
 const told = async (event: Name, matches: (data: Data) => boolean = () => true): Promise<Data> =>
@@ -57,8 +57,8 @@ async function reconnected(): Promise<void> {
   await gate.status(instance, "connected");
 }
 
-describe("a group", () => {
-  test("that others make and change is told of: who came, who went, what is different, and who did it", async () => {
+describe("group webhooks", () => {
+  test("each change of a group causes a webhook with its members, changes and author", async () => {
     const { jid: groupId } = bob.createGroup("Trip", [owner.jid]);
     const mine = (data: Data) => data.groupId === groupId;
     const byBob = { groupId, by: person(bob), fromMe: false, instanceId: instance };
@@ -115,7 +115,7 @@ describe("a group", () => {
     });
   });
 
-  test("that is changed by the API tells of it like any other, as ours", async () => {
+  test("a group change over the API causes a webhook with the instance as author", async () => {
     const { id } = (await ask("POST", "", { name: "Ours", participants: [bob.jid] })).body.data;
     const mine = (data: Data) => data.groupId === id;
     expect(await told("group.join", mine)).toMatchObject({ ...byApi(), reason: "created", subject: "Ours", size: 2 });
@@ -135,7 +135,7 @@ describe("a group", () => {
     expect(await told("group.leave", mine)).toMatchObject({ ...byApi(), reason: "left" });
   });
 
-  test("that the owner's phone makes, or comes into by a link or with an admin's leave, is told of too", async () => {
+  test("a group that the owner's phone creates or joins causes a webhook", async () => {
     const made = owner.createGroup("By phone", [bob.jid]);
     expect(await told("group.join", ({ groupId }) => groupId === made.jid)).toMatchObject({
       ...byApi(),
@@ -158,12 +158,12 @@ describe("a group", () => {
       by: person(bob),
       fromMe: false,
     });
-    // What the instance knows of its groups follows.
+    // The instance also knows the joined groups.
     const known = async (jid: string) => (await ask("GET", `/${jid}`)).body.data?.subject;
     expect([await known(open.jid), await known(closed.jid)]).toEqual(["Open", "Closed"]);
   });
 
-  test("who is named by LID only is told of by phone number where that is known, in order with what comes after", async () => {
+  test("a member with only a LID is reported by phone number if it is known, in order with later events", async () => {
     await carol.sendText(owner.number, "it is me");
     await told("message.received", ({ from }) => from === carol.jid);
     const from = bob.createGroup("Hidden", [owner.jid, carol.jid]).jid;
@@ -185,7 +185,7 @@ describe("a group", () => {
     ]);
   });
 
-  test("WhatsApp hears that a change was received only when it is in the database, and telling it again doubles nothing", async () => {
+  test("a notification is acknowledged only when it is stored, and a repeated one causes no second event", async () => {
     const group = bob.createGroup("Safe", [owner.jid]);
     const mine = (data: Data) => data.groupId === group.jid;
     await told("group.join", mine);
@@ -212,7 +212,7 @@ describe("a group", () => {
     await told("call.received", ({ callId }) => callId === call.id);
     await until(async () => device.kept.size === 0 || undefined);
 
-    // The acknowledgements were lost: WhatsApp sends both again.
+    // As if the acknowledgements were lost: WhatsApp sends both again.
     for (const stanza of kept) device.kept.keep(stanza);
     await reconnected();
     await until(async () => device.kept.size === 0 || undefined);
@@ -224,12 +224,12 @@ describe("a group", () => {
   });
 });
 
-describe("a call", () => {
+describe("call webhooks", () => {
   const calls = () => api("GET", `/api/calls/${instance}`);
   const reject = (id: string) => api("POST", `/api/calls/${instance}/${id}/reject`);
   const stopped = () => until(async () => (await calls()).body.data.length === 0 || undefined);
 
-  test("is told of, is among those that ring, and is rejected: the caller and the owner's phone see it", async () => {
+  test("an incoming call causes a webhook, is listed, and can be rejected, which the caller and the owner's phone see", async () => {
     await stopped();
     const call = startCall(bob, owner.number, { video: true });
     const from = { callId: call.id, from: bob.jid, lid: bob.lidJid };
@@ -261,7 +261,7 @@ describe("a call", () => {
     expect(await reject(call.id)).toMatchObject({ status: 404, body: { success: false, code: "call_not_found" } });
   });
 
-  test("that the owner rejects or takes, or nobody does, is told of once, as what it was", async () => {
+  test("a call that the owner rejects, accepts or misses causes one webhook with its outcome", async () => {
     const [refused, taken, missed] = [0, 1, 2].map(() => startCall(bob, owner.jid));
     if (!refused || !taken || !missed) throw new Error("no calls");
     answerCall(owner, refused, "rejected");
@@ -275,7 +275,7 @@ describe("a call", () => {
     expect(await reject(missed.id)).toMatchObject({ status: 404 });
   });
 
-  test("of a group says of which", async () => {
+  test("a group call names its group", async () => {
     const { jid } = bob.createGroup("Ringing", [owner.jid, carol.jid]);
     const call = startCall(bob, jid);
     expect(await told("call.received", ({ callId }) => callId === call.id)).toMatchObject({
@@ -286,7 +286,7 @@ describe("a call", () => {
     call.hangUp();
   });
 
-  test("that came while the instance was away is told of as missed, with the time at which it was", async () => {
+  test("a call while the instance was disconnected causes a webhook as missed, with its original time", async () => {
     const at = seconds() - 600;
     const offer = node("offer", { "call-id": "LONGAGO", "call-creator": bob.lidJid, caller_pn: bob.jid }, [
       node("audio"),
@@ -299,7 +299,7 @@ describe("a call", () => {
     expect(await reject("LONGAGO")).toMatchObject({ status: 404, body: { code: "call_not_found" } });
   });
 
-  test("of an instance that is not connected is neither listed nor rejected", async () => {
+  test("listing and rejecting calls answer 409 while the instance is not connected", async () => {
     const other = await gate.createInstance("gateway");
     for (const [method, path] of [
       ["GET", ""],
@@ -311,7 +311,7 @@ describe("a call", () => {
   });
 });
 
-test("each of the 14 documented events is told, and every body is what is published, with nothing beside it", async () => {
+test("each of the 14 documented events is sent, and every body matches its published schema exactly", async () => {
   const text = (to: string) => api("POST", "/api/message/send/text", { instanceId: instance, to, message: "hello" });
   const { messageId } = (await text(bob.number)).body.data;
   await told("message.sent", (data) => data.messageId === messageId);

@@ -57,7 +57,7 @@ const shownAtBob = (id: string) => bob.inbox.messages.filter((message) => messag
 const metrics = async (): Promise<Record<string, number>> =>
   Object.fromEntries(readPrometheus(await (await fetch(`${status}/metrics`)).text()));
 
-test("the id of a request is in its answer, each line of the host, the events and the webhooks that follow from it", async () => {
+test("a request id is in its response and in the log lines, events and webhooks that it causes", async () => {
   const headers = { "x-request-id": "order-4711" };
   const logged = () => lines.map((line) => JSON.parse(line)).filter((line) => line.correlationId === "order-4711");
   const answer = await gate.api("POST", "/api/message/send/text", {
@@ -80,7 +80,7 @@ test("the id of a request is in its answer, each line of the host, the events an
   const { body: log } = await gate.api("GET", `/api/instances/${instance}/webhooks/deliveries?event=message.sent`);
   expect(log.deliveries[0]).toMatchObject({ eventId: event?.id, correlationId: "order-4711" });
 
-  // One that fails, and one that changes the session.
+  // A command that fails.
   await gate.api("POST", "/api/message/send/text", {
     body: { instanceId: instance, to: "4915550000099", message: "nobody" },
     headers: { "x-request-id": "order-4712" },
@@ -94,7 +94,7 @@ test("the id of a request is in its answer, each line of the host, the events an
   ]);
   expect(lines.filter((line) => "commandId" in JSON.parse(line) && !("correlationId" in JSON.parse(line)))).toEqual([]);
 
-  // What nobody asked for goes by the id that WhatsApp gave it.
+  // A received message has no request, so its correlation id is its WhatsApp id.
   const { id } = await bob.sendText(alice.number, "hello");
   expect((await told("message.received", id)).headers["x-correlation-id"]).toBe(id);
   const restarted = await gate.api("POST", `/api/instance/${instance}/restart`, {
@@ -106,7 +106,7 @@ test("the id of a request is in its answer, each line of the host, the events an
   await gate.status(instance, "connected");
 });
 
-test("the host shows what it has done and how the fleet is, in the format of Prometheus", async () => {
+test("the host exports its counters and the state of the fleet in Prometheus format", async () => {
   const before = await metrics();
   await gate.api("POST", "/api/message/send/text", { body: { instanceId: instance, to: bob.number, message: "one" } });
   const after = await until(async () => {
@@ -131,7 +131,7 @@ test("the host shows what it has done and how the fleet is, in the format of Pro
   expect((await fetch(`${status}/health`)).status).toBe(200);
 });
 
-test("only an admin stops or restarts", async () => {
+test("only an admin can stop or restart the hosts", async () => {
   const user = { email: "ann@example.com", password: "correct horse battery staple" };
   const { apiKey } = (await gate.api("POST", "/api/users", { body: user })).body;
   for (const what of ["stop", "restart"] as const) {
@@ -141,7 +141,7 @@ test("only an admin stops or restarts", async () => {
   expect((await health()).body.data).toMatchObject({ status: "healthy", shards: { total: 2, held: 2 } });
 });
 
-test("stopped hosts serve nothing, log nobody out and stay so over a restart of everything", async () => {
+test("stopped hosts serve nothing, log no instance out, and stay stopped after a restart", async () => {
   expect(await order("stop")).toMatchObject({
     status: 200,
     body: { success: true, data: { stopped: true, hosts: 1 }, message: expect.any(String) },
@@ -164,7 +164,7 @@ test("stopped hosts serve nothing, log nobody out and stay so over a restart of 
   expect([shownAtBob(early), shownAtBob(late)]).toEqual([0, 0]);
   expect((await fetch(`${status}/health`)).status).toBe(200);
   expect(await metrics()).toMatchObject({ switchboard_shards_unheld: 0, switchboard_host_shards: 0 });
-  await loseTouch();
+  await expectUnhealthyWithoutDatabase();
   const [row] = await gate.db.sql`select by_user, stopped from fleet`;
   expect(row).toEqual({ by_user: await adminId(), stopped: true });
 
@@ -175,7 +175,7 @@ test("stopped hosts serve nothing, log nobody out and stay so over a restart of 
   expect([shownAtBob(early), shownAtBob(late), bob.inbox.duplicates]).toEqual([1, 1, 0]);
 });
 
-test("a host that is alone begins anew: its sockets change, and what is sent meanwhile goes out once", async () => {
+test("a single host restarts with new sockets, and messages that are sent meanwhile go out once", async () => {
   const before = await epochs();
   const sent: string[] = [];
   expect((await order("restart")).body.data).toEqual({ stopped: false, hosts: 1 });
@@ -191,7 +191,7 @@ test("a host that is alone begins anew: its sockets change, and what is sent mea
   expect([alice.devices.length, alice.errors, bob.errors, gate.wa.unknown]).toEqual([1, [], [], []]);
 });
 
-test("a lease that was given back does not count as lost, and one that somebody else has does", async () => {
+test("only a lease that another host took counts as lost, not a released one", async () => {
   expect((await metrics()).switchboard_leases_lost_total).toBe(0);
   await gate.db.sql`update shards set epoch = epoch + 1, lease_until = clock_timestamp() where id = 0`;
   const after = await until(async () => {
@@ -201,8 +201,8 @@ test("a lease that was given back does not count as lost, and one that somebody 
   expect(after.switchboard_shards_unheld).toBeLessThanOrEqual(1);
 });
 
-/** A host that takes no shard, as all are stopped, says that it is well while the database hears from it, and not otherwise; then it still shows what it knows. */
-async function loseTouch(): Promise<void> {
+/** Fails unless a host without shards is healthy exactly while it reaches the database, and still exports its own metrics without it. */
+async function expectUnhealthyWithoutDatabase(): Promise<void> {
   const { config } = gate.gateway;
   const { db } = gate;
   let ahead = 0;

@@ -30,7 +30,7 @@ const ask = (method: string, path = "", body?: object): Promise<Answer> =>
   gate.api(method, `/api/communities/${instance}${path}`, body === undefined ? {} : { body });
 const refused = ({ status, body }: Answer) => [status, body.code];
 
-/** The group as WhatsApp has it. */
+/** The group in the simulated WhatsApp. */
 function at(id: string): Group {
   const group = gate.wa.world.groups.get(id);
   if (!group) throw new Error(`there is no group ${id}`);
@@ -38,7 +38,7 @@ function at(id: string): Group {
 }
 const members = (id: string) => [...at(id).members.keys()].map(({ number }) => number);
 
-/** What a phone was told of a group, by the tag of the change. */
+/** Waits for the notification of a group change at a phone, by its tag. */
 const told = (phone: Phone, group: string, tag: string) =>
   until(async () => {
     const changes = phone.notifications.filter((one) => one.attrs.from === group).map((one) => child(one, tag));
@@ -59,7 +59,7 @@ async function made(name: string, more: object = {}): Promise<Whole & { announce
 const look = async (id: string) => (await ask("GET", `/${id}`)).body.data;
 
 describe("a new community", () => {
-  test("has its announcements from the beginning, in which only admins write, and is listed as what it is", async () => {
+  test("a new community has an announcement group for admins and a general group, and is listed as a community", async () => {
     const answer = await ask("POST", "", { name: "Neighbours", description: "Our street 🏡" });
     expect(answer).toMatchObject({
       status: 201,
@@ -86,14 +86,14 @@ describe("a new community", () => {
     expect(await look(id.replace("@g.us", ""))).toEqual(answer.body.data);
     const { participants: _participants, groups: _groups, ...listed } = answer.body.data;
     expect((await ask("GET")).body.data).toContainEqual(listed);
-    // Nobody writes in it, so it is no group among the groups; those that it holds are.
+    // The community itself is not listed as a group; its two groups are.
     const all: { id: string; community: string | null }[] = (await gate.api("GET", `/api/groups/${instance}`)).body
       .data;
     expect(all.map((one) => one.id)).not.toContain(id);
     expect(all.filter((one) => one.community === id)).toHaveLength(2);
   });
 
-  test("needs no description, and what its admins write into its announcements reaches who has come by the invite", async () => {
+  test("an announcement reaches members who joined by the invite, and only admins can send one", async () => {
     const { id, announcements } = await made("Club");
     expect(at(id).description).toBeUndefined();
     const { inviteCode } = (await ask("GET", `/${id}/invite-code`)).body.data;
@@ -114,7 +114,7 @@ describe("a new community", () => {
     });
   });
 
-  test("is named and described anew, and its announcements bear its name", async () => {
+  test("a new name and description apply to the community, and the name to its announcement group", async () => {
     const { id, announcements } = await made("Old");
     expect((await ask("PUT", `/${id}/name`, { name: "New" })).body).toMatchObject({ data: { communityId: id } });
     expect((await ask("PUT", `/${id}/description`, { description: "Better" })).status).toBe(200);
@@ -125,7 +125,7 @@ describe("a new community", () => {
 });
 
 describe("a group of a community", () => {
-  test("is made in it, with an outcome for each person, who is in the community then", async () => {
+  test("a group that is created in a community adds its members to the community, with one result for each", async () => {
     const { id, announcements } = await made("School");
     const participants = [bob.number, "4915559999999"];
     const answer = await ask("POST", `/${id}/groups`, { name: "Parents", participants });
@@ -160,7 +160,7 @@ describe("a group of a community", () => {
     expect(refused(nobody)).toEqual([400, "recipient_not_on_whatsapp"]);
   });
 
-  test("is linked and unlinked, and its members stay in both", async () => {
+  test("a group is linked and unlinked, and its members stay in both", async () => {
     const { id, announcements } = await made("Town");
     const group = owner.createGroup("Choir", [bob.number]);
     const linked = await ask("PUT", `/${id}/groups`, { groupId: group.jid });
@@ -171,7 +171,7 @@ describe("a group of a community", () => {
     expect(group.parent?.jid).toBe(id);
     expect(members(announcements)).toEqual([owner.number, bob.number]);
     expect((await told(bob, group.jid, "link")).attrs.link_type).toBe("parent_group");
-    // Once more does no harm.
+    // A repetition succeeds.
     expect((await ask("PUT", `/${id}/groups`, { groupId: group.jid.replace("@g.us", "") })).status).toBe(200);
     expect((await look(id)).groups.map((one: { name: string }) => one.name)).toEqual(["Town", "General", "Choir"]);
 
@@ -192,7 +192,7 @@ describe("a group of a community", () => {
     expect(refused(await ask("DELETE", `/${id}/groups`, { groupId: announcements }))).toEqual([409, "conflict"]);
   });
 
-  test("that is not there, is a community or is somebody else's is not linked", async () => {
+  test("rejects linking a missing group, a community, or a group without admin rights", async () => {
     const { id } = await made("Alone");
     const foreign = bob.createGroup("Bob's", [carol.number, owner.number]);
     const link = async (groupId: string) => refused(await ask("PUT", `/${id}/groups`, { groupId }));
@@ -204,7 +204,7 @@ describe("a group of a community", () => {
   });
 });
 
-test("who is removed from a community is in none of its groups any more", async () => {
+test("a member who is removed from a community is removed from all of its groups", async () => {
   const { id, announcements } = await made("Shrinking");
   const group = owner.createGroup("Inside", [bob.number, carol.number]);
   await ask("PUT", `/${id}/groups`, { groupId: group.jid });
@@ -217,8 +217,8 @@ test("who is removed from a community is in none of its groups any more", async 
   }
 });
 
-describe("somebody else's community", () => {
-  test("is seen by its members with all of its groups, and left with all of them", async () => {
+describe("a community of another account", () => {
+  test("a member sees a community with all of its groups, and leaves all of them together", async () => {
     const community = makeCommunity(bob, "Bob's world");
     const [secret, open] = [bob.createGroup("Only Carol", [carol.number]), bob.createGroup("All", [owner.number])];
     for (const group of [secret, open]) changeLink(bob, community.jid, "link", group.jid);
@@ -254,7 +254,7 @@ describe("somebody else's community", () => {
     }
   });
 
-  test("is changed by its admins only; its members make groups in it where they may", async () => {
+  test("only admins change a community, and members create groups in it if the settings allow it", async () => {
     const community = makeCommunity(bob, "Strict", { anyoneAdds: false });
     const { jid: id } = community;
     owner.followInvite(community.inviteCode);
@@ -289,7 +289,7 @@ const everything: [method: string, path: string, body?: object][] = [
   ["POST", "/leave"],
 ];
 
-test("of a community that does not exist, or is a group, everything is 404, and of one that is not ours 403", async () => {
+test("every request answers 404 for an unknown community or a plain group, and 403 for a community without membership", async () => {
   const plain = owner.createGroup("Plain", [bob.number]);
   const foreign = makeCommunity(bob, "Not ours");
   for (const [method, path, body] of everything) {
@@ -305,7 +305,7 @@ test("of a community that does not exist, or is a group, everything is 404, and 
   expect(members(plain.jid)).toEqual([owner.number, bob.number]);
 });
 
-test("what is no community, no group and no name is 400", async () => {
+test("rejects an invalid community, group or name with 400", async () => {
   const id = "120363123456789012@g.us";
   const bad: typeof everything = [
     ["GET", `/${bob.jid}`],
@@ -325,17 +325,17 @@ test("what is no community, no group and no name is 400", async () => {
   }
 });
 
-test("whether a community was made when WhatsApp did not answer is not known, and nothing is made twice", async () => {
+test("without a response of WhatsApp, the outcome of a new community is unknown and nothing is repeated", async () => {
   const count = () => [...gate.wa.world.groups.values()].filter((group) => group.subject === "Unsure").length;
   gate.wa.device(owner.number).faults.iqUnanswered.add({ xmlns: "w:g2" });
   const answer = await ask("POST", "", { name: "Unsure" });
   expect(refused(answer)).toEqual([502, "outcome_unknown"]);
   await gate.status(instance, "connected");
-  // The community and its announcements.
+  // The community and its announcement group.
   expect(count()).toBe(2);
 });
 
-test("of an instance that is not connected, queries and changes are 409", async () => {
+test("queries and changes answer 409 while the instance is not connected", async () => {
   const other = await gate.createInstance("gateway");
   for (const [method, path, body] of [["GET", ""], ["POST", "", { name: "x" }], ...everything] as typeof everything) {
     const id = everything.some((one) => one[1] === path && path !== "") ? "/120363123456789012@g.us" : "";

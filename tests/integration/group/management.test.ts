@@ -14,7 +14,7 @@ let carol: Phone;
 let instance: string;
 let files: FileServer;
 
-/** No picture, but what it begins with. */
+/** Only the first bytes of a JPEG. */
 const jpeg = Buffer.from([0xff, 0xd8, 0xff, 0xe0, 1, 2, 3]);
 
 beforeAll(async () => {
@@ -39,14 +39,14 @@ const ask = (method: string, path = "", body?: Record<string, unknown>): Promise
 const ok = (groupId: string, message: string) => ({ success: true, data: { groupId }, message });
 const refused = ({ status, body }: Answer) => [status, body.code];
 
-/** The group as WhatsApp has it. */
+/** The group in the simulated WhatsApp. */
 function at(phone: Phone, id: string): Group {
   const group = phone.world.groups.get(id);
   if (!group?.members.has(phone.account)) throw new Error(`${phone.pushName} is not in ${id}`);
   return group;
 }
 
-/** What a phone was told of a group, by the tag of the change. */
+/** Waits for the notification of a group change at a phone, by its tag. */
 const told = (phone: Phone, group: string, tag: string) =>
   until(async () => {
     const told = phone.notifications.filter((one) => one.attrs.from === group).map((one) => child(one, tag));
@@ -55,12 +55,13 @@ const told = (phone: Phone, group: string, tag: string) =>
 
 async function made(name: string, participants: string[] = [bob.jid, carol.jid]): Promise<string> {
   const answer = await ask("POST", "", { name, participants });
-  if (answer.status !== 201) throw new Error(`no group: ${answer.status} ${JSON.stringify(answer.body)}`);
+  if (answer.status !== 201)
+    throw new Error(`the group was not created: ${answer.status} ${JSON.stringify(answer.body)}`);
   return answer.body.data.id;
 }
 
 describe("a new group", () => {
-  test("has those as members who were named, in whatever spelling, and its creator as superadmin", async () => {
+  test("a new group has the named members, in any spelling, and its creator as superadmin", async () => {
     const answer = await ask("POST", "", { name: "My Group", participants: [bob.jid, "+62 898-7654-3210"] });
     expect(answer.status).toBe(201);
     const { id } = answer.body.data;
@@ -90,7 +91,7 @@ describe("a new group", () => {
     expect(members).toMatchObject([owner, bob, carol].map(({ jid, lidJid }) => ({ id: jid, lid: lidJid })));
   });
 
-  test("has not those who are not on WhatsApp, and says so of each; with nobody else it is not made", async () => {
+  test("a new group leaves out numbers that are not on WhatsApp, and is not created without any other member", async () => {
     const answer = await ask("POST", "", { name: "Some", participants: ["4900000000", bob.number] });
     expect(answer.body.data).toMatchObject({
       participantsCount: 2,
@@ -105,7 +106,7 @@ describe("a new group", () => {
     expect(bob.world.groups.size).toBe(before);
   });
 
-  test("is made once under one Idempotency-Key", async () => {
+  test("requests with the same Idempotency-Key create one group", async () => {
     const before = bob.world.groups.size;
     const options = { body: { name: "Once", participants: [bob.jid] }, headers: { "idempotency-key": "one-group" } };
     const first = await gate.api("POST", `/api/groups/${instance}`, options);
@@ -114,7 +115,7 @@ describe("a new group", () => {
     expect(bob.world.groups.size).toBe(before + 1);
   });
 
-  test("that was made while the link broke is not made again on the next one: its outcome is not known", async () => {
+  test("a group whose creation lost the connection has an unknown outcome and is not created again", async () => {
     const { size } = bob.world.groups;
     gate.wa.device(owner.number).faults.iqUnanswered.add({ xmlns: "w:g2" });
     const answer = await ask("POST", "", { name: "Cut off", participants: [bob.jid] });
@@ -126,7 +127,7 @@ describe("a new group", () => {
 });
 
 describe("a member", () => {
-  test("is told of a new name, subject and description", async () => {
+  test("members are notified of a new name, subject and description", async () => {
     const id = await made("Old");
     const named = await ask("PUT", `/${id}/name`, { name: "New Group Name" });
     expect(named.body).toEqual(ok(id, "Group name updated successfully"));
@@ -145,7 +146,7 @@ describe("a member", () => {
     expect(at(bob, id).description).toBeUndefined();
   });
 
-  test("is added, promoted, demoted and removed, each with an outcome of its own", async () => {
+  test("members are added, promoted, demoted and removed, with one result for each", async () => {
     const id = await made("Crew", [bob.jid]);
     const added = await ask("POST", `/${id}/participants`, { participants: [carol.jid, bob.number, "4900000000"] });
     expect(added.body).toMatchObject({
@@ -183,7 +184,7 @@ describe("a member", () => {
     expect(await carol.sendText(id, "still here?")).toMatchObject({ status: "failed" });
   });
 
-  test("may write and change what the settings let it", async () => {
+  test("members can send and change only what the settings allow", async () => {
     const id = await made("Strict");
     const set = await ask("PUT", `/${id}/settings`, { announcement: true, locked: false, ephemeral: 86400 });
     expect(set.body).toEqual(ok(id, "Group settings updated successfully"));
@@ -196,7 +197,7 @@ describe("a member", () => {
     expect(await bob.sendText(id, "now?")).not.toMatchObject({ status: "failed" });
   });
 
-  test("sees a picture of the group come and go", async () => {
+  test("members see the group's picture set and removed", async () => {
     const id = await made("Seen", [bob.jid]);
     const set = await ask("PUT", `/${id}/picture`, { image: files.url("/group.jpg") });
     expect([set.status, set.body.data]).toEqual([200, { groupId: id }]);
@@ -209,7 +210,7 @@ describe("a member", () => {
     expect(at(bob, id).picture).toBeUndefined();
   });
 
-  test("gets a message to the group, which is told of with its id", async () => {
+  test("members get a message to the group, whose webhook has the returned id", async () => {
     const id = await made("Talk");
     const { status, body } = await ask("POST", `/${id}/message`, { message: "Hello group!" });
     expect([status, body.data]).toMatchObject([200, { to: id, instanceId: instance }]);
@@ -221,7 +222,7 @@ describe("a member", () => {
     expect(refused(toPerson)).toEqual([400, "invalid_request"]);
   });
 
-  test("who leaves is out, and cannot leave again", async () => {
+  test("an account that leaves a group cannot leave again", async () => {
     const group = bob.createGroup("Away", [owner.number, carol.number]);
     expect((await ask("POST", `/${group.jid}/leave`)).body).toMatchObject({
       success: true,
@@ -235,7 +236,7 @@ describe("a member", () => {
 });
 
 describe("a request to join", () => {
-  test("waits until an admin lets in or turns away, each with an outcome of its own", async () => {
+  test("a request to join waits until an admin approves or rejects it, with one result for each", async () => {
     const id = await made("Club", [bob.jid]);
     expect((await ask("PUT", `/${id}/settings`, { approval: true, membersAdd: false })).status).toBe(200);
     expect(at(bob, id)).toMatchObject({ approval: true, memberAddMode: "admin_add" });
@@ -258,7 +259,7 @@ describe("a request to join", () => {
 });
 
 describe("an invite", () => {
-  test("lets others in until it is revoked", async () => {
+  test("an invite code admits others until it is revoked", async () => {
     const id = await made("Open", [bob.jid]);
     const { inviteCode, inviteUrl } = (await ask("GET", `/${id}/invite-code`)).body.data;
     expect(inviteUrl).toBe(`https://chat.whatsapp.com/${inviteCode}`);
@@ -271,7 +272,7 @@ describe("an invite", () => {
     expect(() => carol.followInvite(inviteCode)).toThrow("item-not-found");
   });
 
-  test("of somebody else's lets us in, by code or link, and once more does no harm", async () => {
+  test("an invite of another account admits the instance, by code or link, also repeatedly", async () => {
     const group = bob.createGroup("Bob's", [carol.number]);
     const joined = { groupId: group.jid, pending: false };
     expect((await ask("POST", "/accept-invite", { inviteCode: group.inviteCode })).body.data).toEqual(joined);
@@ -283,7 +284,7 @@ describe("an invite", () => {
     await owner.waitFor((message) => message.text === "welcome");
   });
 
-  test("into a group where admins let in leaves us waiting", async () => {
+  test("an invite to a group with approval leaves the instance waiting", async () => {
     const group = bob.createGroup("Closed", [carol.number]);
     group.approval = true;
     const answer = await ask("POST", "/accept-invite", { inviteCode: group.inviteCode });
@@ -292,7 +293,7 @@ describe("an invite", () => {
     expect(group.members.has(owner.account)).toBe(false);
   });
 
-  test("that does not exist is 404", async () => {
+  test("an unknown invite answers 404", async () => {
     const answer = await ask("POST", "/accept-invite", { inviteCode: "invite-code-here" });
     expect(refused(answer)).toEqual([404, "invite_not_found"]);
   });
@@ -314,7 +315,7 @@ const everyChange: [method: string, path: string, body?: Record<string, unknown>
   ["POST", "join-requests", { action: "approve", participants: ["6281234567890"] }],
 ];
 
-test("who is no admin may change nothing that is kept for admins: 403, and nothing has changed", async () => {
+test("changes that need an admin answer 403 without one and change nothing", async () => {
   const group = bob.createGroup("Bob's own", [owner.number]);
   group.locked = true;
   group.memberAddMode = "admin_add";
@@ -326,7 +327,7 @@ test("who is no admin may change nothing that is kept for admins: 403, and nothi
   expect(group.members.size).toBe(2);
 });
 
-test("of a group that does not exist everything is 404, and of one that is not ours 403", async () => {
+test("every request answers 404 for an unknown group and 403 for a group without membership", async () => {
   const foreign = bob.createGroup("Others", [carol.number]);
   const gets: typeof everyChange = [
     ["GET", ""],
@@ -343,7 +344,7 @@ test("of a group that does not exist everything is 404, and of one that is not o
   }
 });
 
-test("what WhatsApp refuses for another reason is 502 with its code, and a description that came between is no reason", async () => {
+test("another error of WhatsApp answers 502 with its code, and a concurrent change of the description succeeds", async () => {
   const id = await made("Refused");
   const { iq } = gate.wa.device(owner.number).faults;
   iq.add({ code: 406, xmlns: "w:g2" });
@@ -358,7 +359,7 @@ test("what WhatsApp refuses for another reason is 502 with its code, and a descr
   expect(at(bob, id)).toMatchObject({ subject: "Refused", description: { text: "mine after all" } });
 });
 
-test("what is no group, no person or no setting is 400", async () => {
+test("rejects an invalid group, participant or setting with 400", async () => {
   const id = "120363123456789012@g.us";
   const bad: typeof everyChange = [
     ["GET", `/${bob.jid}`],
@@ -382,7 +383,7 @@ test("what is no group, no person or no setting is 400", async () => {
   }
 });
 
-test("of an instance that is not connected, queries and changes are 409", async () => {
+test("queries and changes answer 409 while the instance is not connected", async () => {
   const other = await gate.createInstance("gateway");
   for (const [method, path, body] of [
     ["GET", ""],

@@ -32,7 +32,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     group = bob.createGroup(`Crew of ${dialect}`, [owner.number, carol.number]);
   });
 
-  test("a message in a group is told of with the group as its chat and its author as participant", async () => {
+  test("a received group message has the group as its chat and its sender as participant", async () => {
     for (const [author, text] of [
       [bob, "first, with the sender key"],
       [bob, "second, without"],
@@ -58,7 +58,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     }
   });
 
-  test("messages to a group disappear there when the group says so, also when it came to say so while the link was away", async () => {
+  test("group messages have the group's current expiration, also if it changed while disconnected", async () => {
     const fleeting = bob.createGroup(`Fleeting of ${dialect}`, [owner.number, carol.number]).jid;
     const device = gate.wa.device(owner.number);
     const expiry = async (text: string) => {
@@ -80,7 +80,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(await expiry("stays again")).toBe(0);
   });
 
-  test("a message to a group arrives at every member, once, and goes through sent to delivered", async () => {
+  test("a group message arrives once at every member and goes from sent to delivered", async () => {
     for (const text of ["first, with the sender key", "second, without", "안녕 👋"]) {
       const id = await client.sendText(group.jid, text);
       for (const phone of [bob, carol]) {
@@ -92,7 +92,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     }
   });
 
-  test("of many who read, one webhook tells the delivery and one the reading", async () => {
+  test("several readers of a group message cause one read webhook and at most one delivered webhook", async () => {
     const id = await client.sendText(group.jid, "who reads this?");
     for (const phone of [bob, carol]) phone.markRead(await phone.waitFor((message) => message.id === id));
     await client.told("read", id);
@@ -103,7 +103,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(told.filter((what) => what === "delivered").length).toBeLessThanOrEqual(1);
   });
 
-  test("a member who could not decrypt asks again, and gets the message", async () => {
+  test("a member who fails to decrypt a group message requests it again and gets it", async () => {
     const before = bob.failures.length + carol.failures.length;
     gate.wa.device(owner.number).faults.corruptOut.add(true);
     const id = await client.sendText(group.jid, `damaged on the way, ${dialect}`);
@@ -114,7 +114,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await client.shown(group.jid, id, "delivered");
   });
 
-  test("a message that could not be decrypted here is asked for again, and told of once", async () => {
+  test("the host requests a group message again that it fails to decrypt, and one event follows", async () => {
     gate.wa.device(owner.number).faults.corruptIn.add(true);
     const sent = await bob.sendText(group.jid, "damaged on the way in");
     const delivery = await client.told("received", sent.id);
@@ -125,7 +125,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(row?.n).toBe(1);
   });
 
-  test("two members who choose the same id hide nothing of each other", async () => {
+  test("messages of two members with the same id are both kept", async () => {
     const id = "3EB0ABCDEF0123456789";
     await bob.sendText(group.jid, "bob's", { id });
     await carol.sendText(group.jid, "carol's", { id });
@@ -137,7 +137,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(rows.map((row) => row.body)).toEqual(["bob's", "carol's"]);
   });
 
-  test("a message to a group that the account is not in fails with the reason, and does not hold up the next", async () => {
+  test("a message to a group without membership fails with the reason and does not block the next one", async () => {
     const foreign = bob.createGroup("Others", [carol.number]);
     const lost = await client.sendText(foreign.jid, "let me in");
     const next = await client.sendText(group.jid, "still here");
@@ -148,14 +148,14 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await client.shown(foreign.jid, lost, "failed");
   });
 
-  test("what the owner writes into the group on the phone is told of as sent", async () => {
+  test("a group message that the owner sends on the phone causes a sent event", async () => {
     const { id } = await owner.sendText(group.jid, "by hand");
     expect((await client.told("sent", id)).body.data).toMatchObject({ chatId: group.jid, source: "phone" });
     const shown = (await client.history(group.jid)).find((message) => message.id === id);
     expect(shown).toMatchObject({ fromMe: true, body: "by hand" });
   });
 
-  test("who left the group gets nothing more of it, and the others still do", async () => {
+  test("a member who left gets no more group messages, and the others still do", async () => {
     carol.leaveGroup(group.jid);
     const id = await client.sendText(group.jid, `without carol, ${dialect}`);
     await bob.waitFor((message) => message.id === id);
@@ -166,7 +166,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
 test("WhatsApp and the phones report no error", () => {
   expectNoComplaints(gate.wa);
   for (const phone of gate.wa.phones) {
-    // A retry is answered to all of the group, as Baileys does it: phones know the copies by their id.
+    // Baileys answers a retry to the whole group. Phones recognize the copies by their id.
     const doubled = phone.inbox.messages.filter((message) => message.copies > 1).map((message) => message.text);
     expect(doubled.filter((text) => !text?.startsWith("damaged on the way"))).toEqual([]);
   }

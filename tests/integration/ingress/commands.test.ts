@@ -25,8 +25,8 @@ beforeAll(async () => {
 });
 afterAll(() => ingress?.stop());
 
-describe("what is asked for over SQS alone", () => {
-  test("a text reaches the phone; its sender hears that it was accepted, then that it is done", async () => {
+describe("commands over SQS", () => {
+  test("a text reaches the phone, with the replies accepted and then done", async () => {
     const asked = message();
     const sqsId = await client.put(asked);
     const done = await client.reply(asked.id, "done");
@@ -43,7 +43,7 @@ describe("what is asked for over SQS alone", () => {
     const { commandId, messageId } = accepted;
     expect(done).toMatchObject({ commandId, messageId, correlationId: sqsId, output: { messageId } });
     expect(client.replies().indexOf(accepted)).toBeLessThan(client.replies().indexOf(done));
-    // One id from the message on the queue to the webhook.
+    // The correlation id is the same from the queue message to the event.
     const told = await gate.receiver.waitFor(
       ({ body }) => body.data?.messageId === messageId || body.messageId === messageId,
     );
@@ -56,7 +56,7 @@ describe("what is asked for over SQS alone", () => {
     expect(JSON.stringify(kept)).not.toContain(apiKey);
   });
 
-  test("a question comes back with its answer", async () => {
+  test("the reply to a query has its output", async () => {
     const asked = message({ command: "contact.check", input: { numbers: [bob.number, "491555999999"] } });
     await client.put(asked);
     const { output, messageId } = await client.reply(asked.id, "done");
@@ -67,21 +67,21 @@ describe("what is asked for over SQS alone", () => {
     ]);
   });
 
-  test("a change is made, and comes back as done", async () => {
+  test("a change is made and replied to as done", async () => {
     const asked = message({ command: "profile.setName", input: { name: "Ann by SQS" } });
     await client.put(asked);
     expect(await client.reply(asked.id, "done")).toMatchObject({ output: {} });
     await until(async () => owner.pushName === "Ann by SQS" || undefined);
   });
 
-  test("what WhatsApp refuses comes back as failed, with its code", async () => {
+  test("a command that WhatsApp rejects is replied to as failed, with its code", async () => {
     const asked = message({ command: "group.get", input: { group: "120363000000000000@g.us" } });
     await client.put(asked);
     const { error } = await client.reply(asked.id, "failed");
     expect(error).toMatchObject({ code: "group_not_found", title: "The group does not exist" });
   });
 
-  test("messages of one group are taken in their order", async () => {
+  test("messages of one message group are processed in order", async () => {
     const texts = Array.from({ length: 6 }, (_, at) => `in order ${at}`);
     for (const text of texts) {
       await client.put(message({ input: { to: bob.number, text } }), { group: instanceId });
@@ -90,7 +90,7 @@ describe("what is asked for over SQS alone", () => {
     expect(await until(async () => (seen().length >= texts.length ? seen() : undefined))).toEqual(texts);
   });
 
-  test("what is asked for later waits, and comes back as failed when it is called off", async () => {
+  test("a scheduled command is replied to as failed when it is canceled", async () => {
     const runAt = new Date(Date.now() + 3_600_000).toISOString();
     const asked = message({ runAt });
     await client.put(asked);
@@ -103,7 +103,7 @@ describe("what is asked for over SQS alone", () => {
     expect(textsOf(asked)).toEqual([]);
   });
 
-  test("a code to link with comes back in clear, and rests sealed", async () => {
+  test("a pairing code is readable in the reply and encrypted in the database", async () => {
     const unlinked = await gate.createInstance();
     await gate.qr(unlinked);
     const asked = message({
@@ -118,7 +118,7 @@ describe("what is asked for over SQS alone", () => {
     expect(JSON.stringify(row)).not.toContain(output.code);
   });
 
-  test("an instance that is deleted ends what was still to come, and says so", async () => {
+  test("deleting an instance fails its scheduled commands, with a reply", async () => {
     const doomed = await gate.createInstance();
     await gate.qr(doomed);
     await gate.db.sql`update instances set linked_at = now() where id = ${doomed}`;
@@ -134,7 +134,7 @@ describe("what is asked for over SQS alone", () => {
     expect(await client.reply(again.id, "rejected")).toMatchObject({ error: { code: "instance_not_found" } });
   });
 
-  test("an instance is stopped and started as over REST", async () => {
+  test("an instance can be stopped and started", async () => {
     const one = await gate.createInstance();
     await gate.qr(one);
     const desired = async () => (await gate.db.sql`select desired from instances where id = ${one}`)[0]?.desired;
@@ -146,15 +146,15 @@ describe("what is asked for over SQS alone", () => {
     await client.put(start);
     await client.reply(start.id, "done");
     expect(await desired()).toBe("running");
-    // A repeat of the first is only told how that went: it does not stop what was started since.
+    // A repetition of the first command only gets its reply again; it does not stop the instance again.
     await client.put(stop);
     await until(async () => client.replies().filter(({ id, status }) => id === stop.id && status === "done")[1]);
     expect(await desired()).toBe("running");
   });
 });
 
-describe("what is repeated", () => {
-  test("happens once, and is answered with the same ids", async () => {
+describe("repeated messages", () => {
+  test("a repeated message runs once and gets the same ids", async () => {
     const asked = message();
     await client.put(asked);
     const first = await client.reply(asked.id, "done");
@@ -168,7 +168,7 @@ describe("what is repeated", () => {
     expect(textsOf(asked)[0]?.copies).toBe(1);
   });
 
-  test("with another request under the same id it is rejected", async () => {
+  test("another command with the same id is rejected", async () => {
     const asked = message();
     await client.put(asked);
     await client.reply(asked.id, "done");
@@ -176,7 +176,7 @@ describe("what is repeated", () => {
     expect(await client.reply(asked.id, "rejected")).toMatchObject({ error: { code: "idempotency_conflict" } });
   });
 
-  test("an id of a message is no Idempotency-Key of REST", async () => {
+  test("a message id is independent of the Idempotency-Key of REST", async () => {
     const asked = message();
     await client.put(asked);
     await client.reply(asked.id, "done");
@@ -188,8 +188,8 @@ describe("what is repeated", () => {
   });
 });
 
-describe("what is rejected", () => {
-  test.each(rejections)("%s: %s", async (_what, code, make) => {
+describe("rejected messages", () => {
+  test.each(rejections)("rejects %s: %s", async (_what, code, make) => {
     const body = await make({ gate, apiKey, number: bob.number, message });
     const sqsId = await client.put(body, { replyTo: replyQueue });
     const { error, ...reply } = await client.reply(sqsId, "rejected");
@@ -200,7 +200,7 @@ describe("what is rejected", () => {
     expect(await gate.db.sql`select from commands where correlation_id = ${sqsId}`).toHaveLength(0);
   });
 
-  test("a key that may only read asks questions", async () => {
+  test("a read-only key can send queries", async () => {
     const asked = message({
       apiKey: await newKey(gate, { permissions: ["read"] }),
       command: "contact.check",
@@ -210,7 +210,7 @@ describe("what is rejected", () => {
     await client.reply(asked.id, "done");
   });
 
-  test("nothing is sent to a queue that is not allowed, and nothing done for who names one", async () => {
+  test("a message with a forbidden reply queue runs nothing and gets no reply", async () => {
     const url = await client.createQueue("somebody-else.fifo");
     const names = ["somebody-else.fifo", "switchboard-event.fifo", "switchboard-reply-none.fifo", url];
     const asked = names.map((replyTo) => message({ replyTo }));
@@ -226,7 +226,7 @@ describe("what is rejected", () => {
   });
 });
 
-test("the example in the docs sends a text and prints what became of it, as it stands", async () => {
+test("the example in the docs sends a text and prints its replies", async () => {
   await client.createQueue("switchboard-reply-example.fifo");
   const { env } = gate.gateway;
   const { stdout } = await promisify(execFile)(process.execPath, ["docs/examples/send-over-sqs.mjs"], {

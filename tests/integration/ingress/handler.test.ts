@@ -20,7 +20,7 @@ let bob: Phone;
 let instanceId: string;
 let message: Ingress["message"];
 let textsOf: Ingress["textsOf"];
-/** Requests that the command queue has refused. */
+/** Ids of messages whose command was not put on the command queue. */
 const unqueued: string[] = [];
 
 beforeAll(async () => {
@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => ingress?.stop());
 
-describe("the function", () => {
+describe("the ingress function", () => {
   let direct: IngressFunction;
   let deps: IngressFunction["deps"];
   let lines: readonly string[];
@@ -41,7 +41,7 @@ describe("the function", () => {
   });
   afterAll(() => direct.close());
 
-  test("takes a message without a key from a sender that the configuration allows, for its user", async () => {
+  test("accepts a message without a key only from a sender in INGRESS_SENDERS, on behalf of its user", async () => {
     const email = `${randomUUID()}@example.com`;
     const user = await gate.api("POST", "/api/users", { body: { email } });
     await gate.db.sql`update instances set user_id = ${user.body.id} where id = ${instanceId}`;
@@ -72,7 +72,7 @@ describe("the function", () => {
       update instances set user_id = (select id from users order by created_at limit 1) where id = ${instanceId}`;
   });
 
-  test("replies only to the queues that are listed, if any are", async () => {
+  test("replies only to the queues in REPLY_QUEUES, if it is set", async () => {
     const config = { ...deps.config, REPLY_QUEUES: ["orders.fifo"] };
     await client.createQueue("orders.fifo");
     const asked = message({ replyTo: "orders.fifo", instanceId: randomUUID() });
@@ -83,7 +83,7 @@ describe("the function", () => {
     expect(Messages?.map(({ Body }) => JSON.parse(Body ?? "").id)).toEqual([asked.id]);
   });
 
-  test("that dies after it has accepted does it once, however often the message comes again", async () => {
+  test("a message that is delivered several times runs once", async () => {
     const asked = message();
     const one = record(asked);
     for (let time = 0; time < 3; time++) expect(await invoke([one])).toEqual({ batchItemFailures: [] });
@@ -94,7 +94,7 @@ describe("the function", () => {
     expect(textsOf(asked)).toHaveLength(1);
   });
 
-  test("gives back what failed for reasons of ours with all later ones of its group, and loses none", async () => {
+  test("returns a message that failed internally and all later ones of its group for a retry, and loses none", async () => {
     const away = openDatabase("postgres://nobody@127.0.0.1:1/none", { max: 1 });
     const [first, second, malformed] = [message(), message(), "{"];
     const records = [record(first), record(second), record(malformed, { MessageGroupId: "other" })];
@@ -107,7 +107,7 @@ describe("the function", () => {
     await Promise.all([first, second].map(({ id }) => client.reply(id, "done")));
   });
 
-  test("takes what the command queue refuses", async () => {
+  test("accepts a message although the command queue is unreachable", async () => {
     const queues = openQueues({ ...deps.config, SQS_ENDPOINT: "http://127.0.0.1:1" } as Config);
     const asked = message();
     expect(await invoke([record(asked)], { queues })).toEqual({ batchItemFailures: [] });
@@ -116,7 +116,7 @@ describe("the function", () => {
     unqueued.push(asked.id);
   });
 
-  test("leaves the output out for a queue that its owner has made for small messages", async () => {
+  test("omits the output in replies to a queue with a small message size limit", async () => {
     const name = "switchboard-reply-small.fifo";
     await client.createQueue(name, { MaximumMessageSize: "1024" });
     const numbers = Array.from({ length: 30 }, (_, at) => `4915551000${at + 100}`);
@@ -141,7 +141,7 @@ describe("the function", () => {
     expect((await gate.api("GET", `/api/commands/${commandId}`)).body.output.numbers).toHaveLength(numbers.length);
   });
 
-  test("keeps a reply that its queue does not take, until it does", async () => {
+  test("keeps a reply until its queue accepts it", async () => {
     const name = "switchboard-reply-shaky.fifo";
     const url = await client.createQueue(name);
     const asked = message({ replyTo: name, runAt: new Date(Date.now() + 3_600_000).toISOString() });
@@ -165,7 +165,7 @@ describe("the function", () => {
     expect(await send()).toMatchObject({ sent: 0, failing: [name] });
     expect(await waiting()).toHaveLength(1);
     await client.createQueue(name);
-    // What has waited long has no host: the scheduled function sends it.
+    // The scheduled function sends replies that have waited too long for a host.
     await gate.db.sql`update replies set created_at = now() - interval '1 minute' where queue = ${name}`;
     await until(async () => {
       await sendStrayReplies(sender, 5_000);
@@ -179,7 +179,7 @@ describe("the function", () => {
     });
   });
 
-  test("logs no key, whatever is wrong with the message", async () => {
+  test("never logs the key of an invalid message", async () => {
     const { length } = lines;
     const key = randomUUID();
     await invoke([
@@ -194,7 +194,7 @@ describe("the function", () => {
   });
 });
 
-test("every result comes back and no text comes twice, though the host is killed in the middle", async () => {
+test("every command is replied to and every text arrives once, although the host is killed in between", async () => {
   const asked = Array.from({ length: 20 }, () => message());
   await Promise.all(asked.map((one) => client.put(one, { group: instanceId })));
   await until(
@@ -206,6 +206,6 @@ test("every result comes back and no text comes twice, though the host is killed
     const { messageId } = await client.reply(id, "done");
     expect(bob.inbox.messages.filter(({ text }) => text === input.text).map((one) => one.id)).toEqual([messageId]);
   }
-  // The database has what no queue had.
+  // Commands that were never on a queue are found in the database.
   for (const id of unqueued) await client.reply(id, "done");
 });

@@ -10,14 +10,14 @@ import { until } from "../../support/until.ts";
 let gate: TestGateway;
 let owner: Phone;
 let bob: Phone;
-/** Connected, and one that nobody has linked. */
+/** A connected instance, and one that was never linked. */
 let instance: string;
 let unlinked: string;
 const { PATH } = process.env;
 
 const voice = oggOpus(3);
 const film = mp4({ video: "avc1", audio: "mp4a" });
-/** What ffmpeg would have to make over: two channels, and pictures that WhatsApp does not play. */
+/** Files that only ffmpeg could convert: two channels, and a video codec that WhatsApp does not play. */
 const stereo = stereoOf(voice);
 const foreign = mp4({ video: "hvc1" });
 
@@ -27,7 +27,7 @@ beforeAll(async () => {
   bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
   instance = await gate.linked(owner, "gateway");
   unlinked = await gate.createInstance("gateway");
-  // No ffmpeg: what needs none, and what is said of the rest. `tests/debian` has the other half.
+  // Without ffmpeg. `tests/debian` has the tests with ffmpeg.
   process.env.PATH = "";
 });
 afterAll(async () => {
@@ -51,15 +51,15 @@ async function upload(bytes: Buffer, id = instance, filename = "my note.oga"): P
   return ticket.uploadId;
 }
 
-/** The head page says two channels; its checksum is nobody's concern who does not play it. */
+/** Sets the channel count to two. The checksum is then wrong, which only a player would notice. */
 function stereoOf(mono: Buffer): Buffer {
   const copy = Buffer.from(mono);
   copy.writeUInt8(2, copy.indexOf("OpusHead") + 9);
   return copy;
 }
 
-describe("without ffmpeg, what is as it should be already", () => {
-  test("is answered as a file that can be fetched, sent and converted again", async () => {
+describe("without ffmpeg, a file that is already in the right format", () => {
+  test("a conversion returns a file that can be downloaded, sent and converted again", async () => {
     const answer = await convert("voice", { filePath: await upload(voice) });
     expect(answer).toMatchObject({
       status: 200,
@@ -92,7 +92,7 @@ describe("without ffmpeg, what is as it should be already", () => {
     expect(bob.download(arrived).equals(voice)).toBe(true);
   });
 
-  test("comes in the request itself, as base64 or a data URL, for an instance that is not connected too", async () => {
+  test("converts base64 or a data URL from the request, also while the instance is not connected", async () => {
     const bare = await convert("voice", { base64: base64(voice), mimeType: "audio/ogg" }, unlinked);
     expect(bare.body).toMatchObject({ success: true, data: { filePath: sha256(voice), fileName: "file.ogg" } });
     const data = await convert("video", { base64: `data:video/mp4;base64,${base64(film)}` }, unlinked);
@@ -103,7 +103,7 @@ describe("without ffmpeg, what is as it should be already", () => {
     });
   });
 
-  test("may be the file of a message, by the key that its event tells", async () => {
+  test("converts the file of a message by the storage key from its event", async () => {
     const { id } = await bob.sendMedia(owner.number, "audio", voice, { ptt: true });
     const [storageKey] = await until(async () => {
       const rows = await gate.db.sql<{ key: string }[]>`
@@ -119,7 +119,7 @@ describe("without ffmpeg, what is as it should be already", () => {
     ]);
   });
 
-  test("is converted once under one Idempotency-Key, which a repeat finds again", async () => {
+  test("requests with the same Idempotency-Key convert once", async () => {
     const headers = { "idempotency-key": randomUUID() };
     const ask = () => convert("voice", { base64: base64(voice) }, instance, headers);
     const [first, second] = [await ask(), await ask()];
@@ -132,7 +132,7 @@ describe("without ffmpeg, what is as it should be already", () => {
   });
 });
 
-test("without ffmpeg, anything else is 501 and says how to get it, and the host goes on", async () => {
+test("without ffmpeg, any other file answers 501 with the way to install it, and the host continues", async () => {
   for (const [into, bytes] of [
     ["voice", stereo],
     ["voice", film],
@@ -145,8 +145,8 @@ test("without ffmpeg, anything else is 501 and says how to get it, and the host 
   expect((await convert("voice", { base64: base64(voice) })).status).toBe(200);
 });
 
-describe("what is not a staged file of this instance", () => {
-  test("as a path, a URL or a file itself, is refused with 400", async () => {
+describe("a filePath that is not a staged file of this instance", () => {
+  test("rejects a path, a URL or file content as filePath with 400", async () => {
     const names = [
       "/path/to/audio.mp3",
       "/etc/passwd",
@@ -170,7 +170,7 @@ describe("what is not a staged file of this instance", () => {
     }
   });
 
-  test("is not found, whether it is somebody else's or nobody's", async () => {
+  test("answers the same for another instance's file and for a missing one", async () => {
     const theirs = await upload(voice, unlinked);
     const full = `upload/${unlinked}/${theirs}`;
     expect((await convert("voice", { filePath: full }, unlinked)).status).toBe(200);
@@ -192,7 +192,7 @@ describe("what is not a staged file of this instance", () => {
   });
 });
 
-test("what is no file, two files or no sound and no film is 400", async () => {
+test("rejects a missing file, two files, or a file that is not audio or video with 400", async () => {
   const invalid = [
     {},
     { mimeType: "audio/mpeg" },

@@ -45,7 +45,7 @@ afterAll(async () => {
 
 const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
 
-/** The message's media once it is in this state. */
+/** Waits until the message's media is in this state, and returns it. */
 function mediaOf(id: string, state: MessageMedia["state"]): Promise<MessageMedia> {
   return until(async () => {
     const [row] = await gate.db.sql<{ media: MessageMedia | null }[]>`select media from messages where wa_id = ${id}`;
@@ -77,7 +77,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     ["a small picture", "/picture.png", picture],
     ["a picture of some megabytes", "/large.png", large],
     ["a picture behind a redirect", "/moved.png", picture],
-  ])("%s arrives at the phone and rests in storage with the same bytes", async (_name, path, bytes) => {
+  ])("%s arrives at the phone and in storage with the same bytes", async (_name, path, bytes) => {
     const id = await client.sendImage(bob.number, files.url(path), "풍경 🌄");
     const arrived = await bob.waitFor((message) => message.id === id);
     expect(arrived).toMatchObject({ kind: "image", text: "풍경 🌄", media: { mimetype: "image/png" }, copies: 1 });
@@ -97,7 +97,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(data.media).not.toHaveProperty("storageKey");
   });
 
-  test("a picture that comes in rests in storage with the same bytes, and the webhook says that there is one", async () => {
+  test("a received picture is stored with the same bytes, and the webhook announces it", async () => {
     const { id } = await bob.sendImage(owner.number, large, { caption: "Смотри", mimetype: "image/png" });
     const { data } = (await client.told("received", id)).body;
     expect(data.media).toMatchObject({ mimetype: "image/png", size: large.length, sha256: sha256(large) });
@@ -118,21 +118,21 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     });
   });
 
-  test("what is sent as an image must be one, whatever its name and its server say", async () => {
+  test("a file that is not an image is never sent as one, whatever its name and content type", async () => {
     for (const path of ["/photo.jpg", "/page.png"]) {
       const id = await client.sendImage(bob.number, files.url(path));
       if (dialect === "gateway") {
         expect((await client.told("failed", id)).body.data.error.code).toBe("media_not_usable");
         continue;
       }
-      // Here the caller does not say what it is: it goes as what it is.
+      // This dialect does not name a type, so the content decides.
       const arrived = await bob.waitFor((message) => message.id === id);
       expect(arrived.kind).toBe("document");
       expect(arrived.media?.mimetype).not.toMatch(/^image/);
     }
   });
 
-  test("a picture is a picture, though its name and its server say that it is not", async () => {
+  test("a picture is sent as an image, whatever its name and content type", async () => {
     const id = await client.sendImage(bob.number, files.url("/invoice.pdf"));
     const arrived = await bob.waitFor((message) => message.id === id);
     expect(arrived).toMatchObject({ kind: "image", media: { mimetype: "image/png" } });
@@ -140,7 +140,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   });
 
   test.each(["/missing.png", "/empty.png", "/broken.png"])(
-    "a file that cannot be had fails the message with the reason, and does not hold up the next: %s",
+    "a file that cannot be downloaded fails its message with the reason and does not block the next one: %s",
     async (path) => {
       const lost = await client.sendImage(bob.number, files.url(path));
       const next = await client.sendText(bob.number, `after ${path}`);
@@ -151,7 +151,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     },
   );
 
-  test("a server that is not there fails the message with the reason", async () => {
+  test("an unreachable file server fails the message with the reason", async () => {
     const lost = await client.sendImage(bob.number, "http://127.0.0.1:1024/x.png");
     expect((await client.told("failed", lost)).body.data.error.code).toBe("media_not_usable");
   });
@@ -164,7 +164,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     "http://0xA.0.0.1/x.png",
     "http://user:password@127.0.0.1/x.png",
     "http://127.0.0.1:25/x.png",
-  ])("nothing is fetched from where EGRESS_ALLOW does not reach: %s", async (url) => {
+  ])("rejects a URL that EGRESS_ALLOW does not permit: %s", async (url) => {
     const refusal = await client.sendImage(bob.number, url).then(
       async (id) => (await client.told("failed", id)).body.data.error.code,
       (error: Error) => error.message,
@@ -172,13 +172,13 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(refusal).toContain("url_not_allowed");
   });
 
-  test("a redirect does not lead inward", async () => {
+  test("a redirect to a forbidden address fails the message", async () => {
     const lost = await client.sendImage(bob.number, files.url("/inward.png"));
     expect((await client.told("failed", lost)).body.data.error.code).toBe("url_not_allowed");
     expect(files.requested).toContain("/inward.png");
   });
 
-  test("a media host that stumbles once loses nothing, either way", async () => {
+  test("an upload and a download are retried after one error of the media host", async () => {
     gate.wa.media.faults.upload.add(500);
     const id = await client.sendImage(bob.number, files.url("/picture.png"));
     const arrived = await bob.waitFor((message) => message.id === id);
@@ -189,16 +189,16 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   });
 });
 
-describe("a file that comes in damaged or not at all", () => {
+describe("a received file that is missing or damaged", () => {
   let owner: Phone;
   let client: RestClient;
   beforeAll(() => {
     ({ owner, client } = sides["multi-instance"]);
   });
 
-  test("is told of with its message, is marked as failed, and is not stored", async () => {
+  test("a missing file is marked as failed and not stored, and the event of its message is still sent", async () => {
     const faults = gate.wa.media.faults.download;
-    // So often it is tried.
+    // The number of attempts.
     faults.add(404, 3);
     const gone = await bob.sendImage(owner.number, png());
     await client.told("received", gone.id);
@@ -210,7 +210,7 @@ describe("a file that comes in damaged or not at all", () => {
     expect(await client.shown(bob.number, gone.id, "received")).toMatchObject({ hasMedia: true });
   });
 
-  test("is recognised by its hash", async () => {
+  test("a damaged file is detected by its hash", async () => {
     const { put } = gate.wa.media;
     gate.wa.media.put = (kind, ciphertext) => {
       const damaged = Buffer.from(ciphertext);
@@ -228,12 +228,12 @@ describe("a file that comes in damaged or not at all", () => {
 
   test.each([
     ["line breaks", "image/png\r\nx-amz-acl: public-read"],
-    ["letters that no header takes", "그림/사진 🌄"],
+    ["letters that are not allowed in a header", "그림/사진 🌄"],
     ["a NUL", "image/\u0000png"],
-    ["no end", `image/${"x".repeat(20_000)}`],
+    ["20,000 characters", `image/${"x".repeat(20_000)}`],
     ["nothing", ""],
   ])(
-    "is neither, though a stranger states a type with %s",
+    "a file is stored although its sender states a MIME type with %s",
     async (_name, mimetype) => {
       const bytes = png();
       const { id } = await bob.sendImage(owner.number, bytes, { mimetype });
@@ -246,7 +246,7 @@ describe("a file that comes in damaged or not at all", () => {
     30_000,
   );
 
-  test("names a path of WhatsApp's media host, or is not fetched at all", async () => {
+  test("a file is downloaded only from WhatsApp's media host", async () => {
     const sent = await bob.sendImage(owner.number, png());
     const image = sent.message.imageMessage;
     await mediaOf(sent.id, "stored");
@@ -263,7 +263,7 @@ describe("a file that comes in damaged or not at all", () => {
   });
 });
 
-describe("whoever chooses the id of a message that is there already", () => {
+describe("a message with the id of an existing one", () => {
   const storedOf = (id: string, sender: string) =>
     until(async () => {
       const [row] = await gate.db.sql<{ media: MessageMedia }[]>`
@@ -271,7 +271,7 @@ describe("whoever chooses the id of a message that is there already", () => {
       return row?.media.state === "stored" ? (await stored(row.media.storageKey)).bytes : undefined;
     });
 
-  test("does not replace the file of another sender", async () => {
+  test("a repeated message id does not replace the file of another sender", async () => {
     const { owner } = sides["multi-instance"];
     const carol = await gate.wa.addPhone({ number: "4915550000003", pushName: "Carol" });
     const group = bob.createGroup("Pictures", [owner.number, carol.number]);
@@ -284,7 +284,7 @@ describe("whoever chooses the id of a message that is there already", () => {
     expect((await storedOf(id, bob.jid)).equals(first)).toBe(true);
   });
 
-  test("does not replace the file that was sent to them", async () => {
+  test("a repeated message id does not replace the file of a sent message", async () => {
     const { owner, client } = sides["multi-instance"];
     const id = await client.sendImage(bob.number, files.url("/picture.png"));
     await client.told("sent", id);

@@ -24,7 +24,7 @@ beforeAll(async () => {
   bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
   id = await gate.linked(owner);
   client = restClient(gate, "multi-instance", id);
-  // No ffmpeg: what then can be sent, and what is said of the rest. `tests/debian` has the other half.
+  // Without ffmpeg. `tests/debian` has the tests with ffmpeg.
   process.env.PATH = "";
 });
 afterAll(async () => {
@@ -68,8 +68,8 @@ const fileOf = (bytes: Buffer, name: string, type = "") => new File([new Uint8Ar
 const arrivedAt = (phone: Phone, messageId: string) => phone.waitFor((message) => message.id === messageId);
 const failure = async (messageId: string) => (await client.told("failed", messageId)).body.data.error;
 
-describe("a file that comes with the request", () => {
-  test("arrives with the same bytes, its caption and the name that the part has, in any writing", async () => {
+describe("a file in a multipart request", () => {
+  test("a file in the request arrives with the same bytes, its caption and its Unicode name", async () => {
     const bytes = randomBytes(100_000);
     const answer = await sendFile([
       ["phone", `+${bob.number}`],
@@ -85,7 +85,7 @@ describe("a file that comes with the request", () => {
     expect(kept.body).toMatchObject({ size: bytes.length, sha256: sha256(bytes), filename: "отчёт 2026 🧾.bin" });
   });
 
-  test("is shown as what it is, quotes and mentions", async () => {
+  test("a file in the request is sent as its content's type, with a quote and mentions", async () => {
     const first = await client.sendText(bob.number, "which one?");
     await arrivedAt(bob, first);
     const answer = await sendFile([
@@ -100,7 +100,7 @@ describe("a file that comes with the request", () => {
     expect(arrived.mentions).toHaveLength(2);
   });
 
-  test("is the same request under the same key, and another file is another", async () => {
+  test("the same Idempotency-Key with the same file sends once, and with another file answers a conflict", async () => {
     const headers = { "idempotency-key": "once" };
     const parts = (bytes: Buffer): [string, string | File][] => [
       ["phone", bob.number],
@@ -113,7 +113,7 @@ describe("a file that comes with the request", () => {
     expect((await sendFile(parts(randomBytes(2000)), headers)).body.code).toBe("idempotency_conflict");
   });
 
-  test("must be one file with something in it and a name that can be shown", async () => {
+  test("rejects a request without exactly one nonempty file and valid fields", async () => {
     const good = fileOf(Buffer.from("x"), "a.txt");
     const phone: [string, string] = ["phone", bob.number];
     for (const parts of [
@@ -130,7 +130,7 @@ describe("a file that comes with the request", () => {
     }
   });
 
-  test("beyond what a request can carry is refused with the way that is left", async () => {
+  test("rejects a file over the request limit with 413 and names the upload endpoint", async () => {
     const answer = await sendFile([
       ["phone", bob.number],
       ["file", fileOf(Buffer.alloc(4_500_001), "a.bin")],
@@ -140,8 +140,8 @@ describe("a file that comes with the request", () => {
   });
 });
 
-describe("a file that is uploaded first", () => {
-  test("of some size goes through whole, both ways, to as many as one likes", async () => {
+describe("a file that is uploaded before it is sent", () => {
+  test("a large upload arrives unchanged at several recipients, and a large received file can be downloaded", async () => {
     const bytes = randomBytes(8_000_000);
     const uploadId = await upload(bytes, { filename: "сад.bin", contentType: "application/zip" });
     for (const phone of [bob, owner]) {
@@ -166,13 +166,13 @@ describe("a file that is uploaded first", () => {
     });
     expect(redirect.status).toBe(302);
     const file = await fetch(redirect.headers.get("location") ?? "");
-    // A stranger's page must not be shown as one of ours.
+    // A browser must not render a stranger's file as a page of ours.
     expect(file.headers.get("content-disposition")).toMatch(/^attachment; .*%D0%BD/);
     expect(file.headers.get("content-type")).toBe("text/html");
     expect(sha256(Buffer.from(await file.arrayBuffer()))).toBe(sha256(bytes));
   });
 
-  test("has exactly the size that was announced", async () => {
+  test("accepts an upload only with the announced size", async () => {
     const { body } = await post("uploads", { size: 5 });
     for (const length of [4, 6]) {
       const headers = { ...body.headers, "content-length": String(length) };
@@ -182,7 +182,7 @@ describe("a file that is uploaded first", () => {
     for (const size of [0, -1, 1.5, 100 * 2 ** 20 + 1, "5"]) expect((await post("uploads", { size })).status).toBe(400);
   });
 
-  test("means nothing before it is there, nor for another instance, nor beside a URL", async () => {
+  test("rejects an upload that is missing, of another instance, or combined with a URL", async () => {
     const { uploadId } = (await post("uploads", { size: 5 })).body;
     const send = (body: object) => post("send-media", { phone: bob.number, ...body });
     expect((await send({ uploadId })).body).toMatchObject({ status: 400, code: "media_not_usable" });
@@ -200,7 +200,7 @@ describe("a file that is uploaded first", () => {
     }
   });
 
-  test("goes with its instance", async () => {
+  test("uploads are deleted with their instance", async () => {
     const other = await gate.createInstance();
     await storage.put(`upload/${other}/a`, Buffer.from("x"), { contentType: "text/plain" });
     await gate.api("DELETE", `/api/instances/${other}`);
@@ -208,8 +208,8 @@ describe("a file that is uploaded first", () => {
   });
 });
 
-describe("sound and film", () => {
-  test("a voice note of Ogg/Opus goes as it is, with its length", async () => {
+describe("audio and video", () => {
+  test("an Ogg/Opus voice note is sent unchanged, with its duration", async () => {
     const bytes = oggOpus(4);
     const arrived = await arrivedAt(bob, await sendUpload(bytes, { asVoice: true }));
     const media = { mimetype: "audio/ogg; codecs=opus", ptt: true, seconds: 4 };
@@ -219,7 +219,7 @@ describe("sound and film", () => {
     expect(plain).toMatchObject({ kind: "audio", media: { ...media, ptt: false } });
   });
 
-  test("an MP4 that WhatsApp plays goes as a film, with its length and size, though nothing can draw its preview", async () => {
+  test("an MP4 that WhatsApp plays is sent as a video with its duration and size, without a preview", async () => {
     const bytes = mp4({ video: "avc1", audio: "mp4a" }, { seconds: 7 });
     const arrived = await arrivedAt(bob, await sendUpload(bytes, { caption: "look" }));
     expect(arrived).toMatchObject({ kind: "video", text: "look" });
@@ -227,7 +227,7 @@ describe("sound and film", () => {
     expect(bob.download(arrived).equals(bytes)).toBe(true);
   });
 
-  test("without ffmpeg, other films go as documents, and what was asked to be more says what is missing", async () => {
+  test("without ffmpeg, another video is sent as a document, and fails as a video with the way to install ffmpeg", async () => {
     const hevc = mp4({ video: "hvc1", audio: "mp4a" });
     const arrived = await arrivedAt(bob, await sendUpload(hevc));
     expect(arrived.kind).toBe("document");
@@ -242,7 +242,7 @@ describe("sound and film", () => {
     }
   });
 
-  test("what is no sound is no voice note, and what is no film no film", async () => {
+  test("a file that is not audio fails as a voice note, and one that is not video as a video", async () => {
     for (const asked of [{ asVoice: true }, { type: "video" }, { type: "audio" }]) {
       expect((await failure(await sendUpload(png(8), asked))).code).toBe("media_not_usable");
     }
@@ -256,10 +256,10 @@ describe("sound and film", () => {
   });
 });
 
-describe("the file of a message", () => {
+describe("downloading the file of a message", () => {
   const ask = (messageId: string) => gate.api("GET", `/api/instances/${id}/messages/${messageId}/media?format=json`);
 
-  test("is not there for a message without one, nor for none", async () => {
+  test("answers 404 for a message without a file and for an unknown message", async () => {
     const text = await client.sendText(bob.number, "only words");
     await arrivedAt(bob, text);
     for (const messageId of [text, "3EB0NONE", "01a1fe59-4240-70ba-a27b-67df6bf77efc"]) {
@@ -269,7 +269,7 @@ describe("the file of a message", () => {
     expect(bad.body.code).toBe("invalid_request");
   });
 
-  test("is waited for while it is fetched, and fetched again when the connection ends in the middle of it", async () => {
+  test("answers 409 while the file is downloaded from WhatsApp, which is retried after a broken connection", async () => {
     const bytes = randomBytes(1_000_000);
     gate.wa.media.faults.download.add("cut");
     const { id: messageId } = await bob.sendMedia(owner.number, "document", bytes);
@@ -284,7 +284,7 @@ describe("the file of a message", () => {
     expect(media.sha256).toBe(sha256(bytes));
   });
 
-  test("is given up when it cannot be had from WhatsApp", async () => {
+  test("answers 410 when WhatsApp no longer has the file", async () => {
     const whole = await bob.sendImage(owner.number, png(8));
     const imageMessage = { ...whole.message.imageMessage, directPath: "nowhere" };
     const { id: messageId } = await bob.sendMessage(owner.number, { imageMessage }, { type: "media" });

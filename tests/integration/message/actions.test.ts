@@ -11,7 +11,7 @@ import {
 } from "../../support/gateway/linked-gateway.ts";
 import { until } from "../../support/until.ts";
 
-let crew: LinkedGateway;
+let linked: LinkedGateway;
 let gate: LinkedGateway["gate"];
 let files: LinkedGateway["files"];
 let owner: Phone;
@@ -21,21 +21,21 @@ let group: LinkedGateway["group"];
 let instance: string;
 
 beforeAll(async () => {
-  crew = await startLinkedGateway("multi-instance");
-  ({ gate, files, owner, bob, carol, group, instance } = crew);
+  linked = await startLinkedGateway("multi-instance");
+  ({ gate, files, owner, bob, carol, group, instance } = linked);
 });
-afterAll(() => crew?.stop());
+afterAll(() => linked?.stop());
 
 const ask = (method: string, path: string, body?: Body) =>
   gate.api(method, `/api/whatsapp/${instance}/${path}`, body === undefined ? {} : { body });
 
-async function send(to: string, message: string, besides: Body = {}): Promise<string> {
-  const { status, body } = await ask("POST", "send", { phone: to, message, ...besides });
-  if (status !== 200) throw new Error(`refused: ${status} ${JSON.stringify(body)}`);
+async function send(to: string, message: string, more: Body = {}): Promise<string> {
+  const { status, body } = await ask("POST", "send", { phone: to, message, ...more });
+  if (status !== 200) throw new Error(`rejected: ${status} ${JSON.stringify(body)}`);
   return body.id;
 }
 
-/** Waits until the history of a chat has it, and answers what the history shows. */
+/** Waits until the history of a chat has a matching message, and returns it. */
 const shown = (chat: string, id: string, fits: (message: Body) => boolean = () => true) =>
   until(async () => {
     const { body } = await gate.api("GET", `/api/instances/${instance}/chats/${chat}/messages`);
@@ -44,14 +44,14 @@ const shown = (chat: string, id: string, fits: (message: Body) => boolean = () =
 
 const events = (id: string, type?: string) => eventsAbout(gate, instance, id, type);
 
-/** When what came later is known, so is what came before: one instance, one order. */
+/** Resolves when all earlier messages are processed: an instance processes its messages in order. */
 async function settled(): Promise<void> {
   const { id } = await bob.sendText(owner.number, "marker");
   await shown(bob.number, id);
 }
 
-describe("a quotation and mentions", () => {
-  test("go out to whoever is written to, quoting them or ourselves", async () => {
+describe("quotes and mentions", () => {
+  test("a sent text carries its quote and mentions, whether it quotes a received or a sent message", async () => {
     const { id: theirs } = await bob.sendText(owner.number, "shall we?");
     await shown(bob.number, theirs);
     const answer = await send(bob.number, "yes, with @4915550000003", {
@@ -72,14 +72,14 @@ describe("a quotation and mentions", () => {
     expect((await messageAt(bob, again)).quotes).toMatchObject({ id: answer, text: "yes, with @4915550000003" });
   });
 
-  test("in a group name the author of what is quoted", async () => {
+  test("a quote in a group names the author of the quoted message", async () => {
     const { id } = await carol.sendText(group.jid, "who comes?");
     await shown(group.jid, id);
     const answer = await send(group.jid, "me", { quotedMessageId: id });
     expect((await messageAt(bob, answer)).quotes).toEqual({ id, from: carol.lidJid, text: "who comes?" });
   });
 
-  test("come in with who wrote what is quoted, by phone number", async () => {
+  test("a received quote names the author of the quoted message by phone number", async () => {
     const ours = await send(bob.number, "a question");
     const quote = await messageAt(bob, ours);
     const { id } = await bob.sendText(owner.number, "an answer for @x", { quote, mentions: [owner.lidJid, carol.jid] });
@@ -90,7 +90,7 @@ describe("a quotation and mentions", () => {
     });
   });
 
-  test("a message that is not known, or of another group, cannot be quoted: 404", async () => {
+  test("rejects a quote of an unknown message, or of one in another chat, with 404", async () => {
     const { id } = await carol.sendText(group.jid, "only in the group");
     await shown(group.jid, id);
     for (const quotedMessageId of ["3EB0UNKNOWN", id]) {
@@ -100,8 +100,8 @@ describe("a quotation and mentions", () => {
   });
 });
 
-describe("an edit of ours", () => {
-  test("changes the text at the recipient's phone, in the history, and is told of once", async () => {
+describe("an edit of a sent message", () => {
+  test("an edit changes the text on the recipient's phone and in the history, and causes one event", async () => {
     const id = await send(bob.number, "teh text");
     const arrived = await messageAt(bob, id);
     const answer = await ask("PUT", `messages/${id}`, { message: "the text" });
@@ -115,7 +115,7 @@ describe("an edit of ours", () => {
     ]);
   });
 
-  test("changes a caption and leaves the file; who quotes the file quotes its caption", async () => {
+  test("an edit changes a caption and keeps the file; a later quote of the file has the new caption", async () => {
     const { body } = await ask("POST", "send-media", { phone: bob.number, url: files.url("/a.png"), caption: "befor" });
     const arrived = await messageAt(bob, body.id);
     expect((await ask("PUT", `messages/${body.id}`, { message: "before" })).status).toBe(200);
@@ -141,7 +141,7 @@ describe("an edit of ours", () => {
     ]);
   });
 
-  test("reaches a phone that could not decrypt it at first", async () => {
+  test("an edit reaches a phone that failed to decrypt it at first", async () => {
     const id = await send(bob.number, "before");
     const arrived = await messageAt(bob, id);
     gate.wa.device(owner.number).faults.corruptOut.add(true);
@@ -150,7 +150,7 @@ describe("an edit of ours", () => {
     expect(arrived.text).toBe("after");
   });
 
-  test("is refused when WhatsApp no longer takes it, of others' messages, and of what has no text", async () => {
+  test("rejects an edit that is too late, of another sender's message, or of a message without text", async () => {
     const id = await send(bob.number, "old");
     await messageAt(bob, id);
     await shown(bob.number, id, ({ status }) => status !== "pending");
@@ -167,7 +167,7 @@ describe("an edit of ours", () => {
     expect((await messageAt(bob, id)).text).toBe("old");
   });
 
-  test("that WhatsApp refuses says so, and changes nothing here", async () => {
+  test("an edit that WhatsApp rejects answers 502 and leaves the history unchanged", async () => {
     const id = await send(bob.number, "stays");
     await messageAt(bob, id);
     gate.wa.device(owner.number).faults.ack.add(479);
@@ -176,8 +176,8 @@ describe("an edit of ours", () => {
   });
 });
 
-describe("a deletion of ours", () => {
-  test("takes the message away for everyone, and the history says so", async () => {
+describe("a deletion over the API", () => {
+  test("a deletion removes the message for everyone and marks it in the history", async () => {
     const id = await send(bob.number, "oops");
     const arrived = await messageAt(bob, id);
     expect((await ask("DELETE", `messages/${id}`)).body).toEqual({ success: true });
@@ -188,7 +188,7 @@ describe("a deletion of ours", () => {
     expect(rejectionOf(await ask("PUT", `messages/${id}`, { message: "x" }))).toEqual([404, "message_not_found"]);
   });
 
-  test("of what others wrote needs a group, and an admin of it", async () => {
+  test("only a group admin deletes another sender's message, and only in a group", async () => {
     const { id: direct } = await bob.sendText(owner.number, "not yours");
     await shown(bob.number, direct);
     expect(rejectionOf(await ask("DELETE", `messages/${direct}`))).toEqual([403, "forbidden"]);
@@ -203,7 +203,7 @@ describe("a deletion of ours", () => {
     group.members.set(owner.account, "member");
   });
 
-  test("says which message it means where chats share an id", async () => {
+  test("rejects an ambiguous message id with 400, and accepts it with the chat's number", async () => {
     const id = "3EB0CAFECAFECAFECAFE";
     await bob.sendText(owner.number, "bob's", { id });
     await carol.sendText(owner.number, "carol's", { id });
@@ -219,7 +219,7 @@ describe("a deletion of ours", () => {
   });
 });
 
-test("a reaction stands at the message, in the history as a message of its own, and can be taken back", async () => {
+test("a reaction appears at the message and as its own message in the history, and can be removed", async () => {
   const sent = await bob.sendText(owner.number, "good news");
   await shown(bob.number, sent.id);
   const { body } = await ask("POST", `messages/${sent.id}/reaction`, { reaction: "🎉" });
@@ -235,7 +235,7 @@ test("a reaction stands at the message, in the history as a message of its own, 
   await until(async () => sent.reactions.length === 0 || undefined);
 });
 
-test("typing is seen by whoever is written to", async () => {
+test("the recipient sees the typing state, in direct chats and in groups", async () => {
   for (const state of ["composing", "recording", "paused"]) {
     expect((await ask("POST", "typing", { phone: bob.number, state })).body).toEqual({ success: true });
   }
@@ -249,7 +249,7 @@ test("typing is seen by whoever is written to", async () => {
   ]);
 });
 
-test("read marks reach the senders: of the messages that are named, then of all that are left in the chat", async () => {
+test("marks the named messages as read, or all unread messages of a chat", async () => {
   const first = await carol.sendText(owner.number, "one");
   const rest = [await carol.sendText(owner.number, "two"), await carol.sendText(owner.number, "three")];
   const inGroup = await carol.sendText(group.jid, "four");
@@ -265,8 +265,8 @@ test("read marks reach the senders: of the messages that are named, then of all 
   expect((await ask("POST", "read", { phone: carol.number })).body.messages).toBe(0);
 });
 
-describe("what others do with their messages", () => {
-  test("an edit and a deletion reach the history and are told of once each, however often they come", async () => {
+describe("edits and deletions on other phones", () => {
+  test("a repeated edit or deletion changes the history and causes an event only once", async () => {
     const sent = await bob.sendText(owner.number, "first");
     await shown(bob.number, sent.id);
     const edit = await bob.edit(sent, "second");
@@ -286,7 +286,7 @@ describe("what others do with their messages", () => {
     expect(await shown(bob.number, sent.id)).toMatchObject({ content: "second" });
   });
 
-  test("what the owner edits or deletes on the phone counts as ours", async () => {
+  test("an edit or deletion on the owner's phone is recorded as the owner's", async () => {
     const byHand = await owner.sendText(bob.number, "by hand");
     await shown(bob.number, byHand.id);
     await owner.edit(byHand, "by foot");
@@ -298,7 +298,7 @@ describe("what others do with their messages", () => {
     expect(await events(ours, "message.deleted")).toMatchObject([{ by: owner.jid, fromMe: true }]);
   });
 
-  test("nobody edits or deletes what another has written, unless an admin of the group deletes it", async () => {
+  test("ignores a forged edit or deletion of another sender's message, except an admin's deletion in a group", async () => {
     const ours = await send(group.jid, "ours");
     const sent = await carol.sendText(group.jid, "carol's");
     await shown(group.jid, sent.id);
@@ -313,7 +313,7 @@ describe("what others do with their messages", () => {
     const direct = await send(bob.number, "ours alone");
     await messageAt(bob, direct);
     await bob.sendMessage(owner.number, { protocolMessage: { key: { id: direct, fromMe: false }, type: 0 } });
-    // Carol is no admin; Bob, who made the group, is.
+    // Carol is not an admin. Bob is, because he created the group.
     await carol.revoke(await messageAt(carol, ours));
     await settled();
     expect(await shown(group.jid, sent.id)).toMatchObject({ content: "carol's", deleted: false });
@@ -328,7 +328,7 @@ describe("what others do with their messages", () => {
   });
 });
 
-describe("every action", () => {
+describe("requests of every action", () => {
   const actions: [string, string, Body | undefined][] = [
     ["DELETE", "messages/3EB0UNKNOWN", undefined],
     ["PUT", "messages/3EB0UNKNOWN", { message: "x" }],
@@ -344,21 +344,27 @@ describe("every action", () => {
     unlinked = await gate.createInstance();
   });
 
-  test.each(actions)("%s %s is 401 without credentials, 403 for a stranger, 409 when not connected", async (...row) => {
-    const [method, path, body] = row;
-    const options = body === undefined ? {} : { body };
-    const url = `/api/whatsapp/${instance}/${path}`;
-    expect(rejectionOf(await gate.api(method, url, { ...options, key: null }))).toEqual([401, "missing_credentials"]);
-    expect(rejectionOf(await gate.api(method, url, { ...options, key: strangersKey }))).toEqual([403, "forbidden"]);
-    const away = await gate.api(method, `/api/whatsapp/${unlinked}/${path}`, options);
-    expect(rejectionOf(away)).toEqual([409, "instance_not_connected"]);
-  });
+  test.each(actions)(
+    "%s %s answers 401 without credentials, 403 for another user, 409 while not connected",
+    async (...row) => {
+      const [method, path, body] = row;
+      const options = body === undefined ? {} : { body };
+      const url = `/api/whatsapp/${instance}/${path}`;
+      expect(rejectionOf(await gate.api(method, url, { ...options, key: null }))).toEqual([401, "missing_credentials"]);
+      expect(rejectionOf(await gate.api(method, url, { ...options, key: strangersKey }))).toEqual([403, "forbidden"]);
+      const away = await gate.api(method, `/api/whatsapp/${unlinked}/${path}`, options);
+      expect(rejectionOf(away)).toEqual([409, "instance_not_connected"]);
+    },
+  );
 
-  test.each(actions.filter(([, path]) => path !== "typing"))("%s %s of an unknown message is 404", async (...row) => {
-    expect(rejectionOf(await ask(...row))).toEqual([404, "message_not_found"]);
-  });
+  test.each(actions.filter(([, path]) => path !== "typing"))(
+    "%s %s answers 404 for an unknown message",
+    async (...row) => {
+      expect(rejectionOf(await ask(...row))).toEqual([404, "message_not_found"]);
+    },
+  );
 
-  const crowd = new Array(101).fill("4915550000003");
+  const tooMany = new Array(101).fill("4915550000003");
   test.each<[string, string, Body]>([
     ["PUT", "messages/X", { message: "" }],
     ["PUT", "messages/X", {}],
@@ -370,17 +376,17 @@ describe("every action", () => {
     ["POST", "read", {}],
     ["POST", "read", { messageIds: [] }],
     ["POST", "send", { phone: "4915550000002", message: "x", mentions: ["120363000000000000@g.us"] }],
-    ["POST", "send", { phone: "4915550000002", message: "x", mentions: crowd }],
-  ])("what makes no sense is 400: %s %s", async (method, path, body) => {
+    ["POST", "send", { phone: "4915550000002", message: "x", mentions: tooMany }],
+  ])("rejects an invalid request with 400: %s %s", async (method, path, body) => {
     expect(rejectionOf(await ask(method, path, body))).toEqual([400, "invalid_request"]);
   });
 });
 
-test("an action that was under way when the connection ended is done once, and not again after a restart", async () => {
+test("an action in progress when the connection ends takes effect once, and not again after a restart", async () => {
   const [edited, deleted] = [await send(bob.number, "draft"), await send(bob.number, "to be gone")];
   await Promise.all([messageAt(bob, edited), messageAt(bob, deleted)]);
   const before = bob.inbox.messages.length;
-  // Nothing passes any more: the stanzas leave, and are lost with the connection.
+  // The stanzas are written to the socket but lost with the connection.
   gate.wa
     .device(owner.number)
     .faults.silence(60_000, "cut")

@@ -8,7 +8,7 @@ let gate: TestGateway;
 let alice: Phone;
 let instance: string;
 const peers: Phone[] = [];
-/** When each text came to a phone, and how often. */
+/** The time at which each text first arrived at a phone, and how many copies arrived. */
 const arrived = new Map<string, { at: number; copies: number }>();
 
 beforeAll(async () => {
@@ -41,9 +41,9 @@ const sendLater = async (index: number, message: string, ms: number) => {
   expect(status, JSON.stringify(body)).toBe(200);
   return { id: body.id as string, at, message };
 };
-const came = (text: string) => until(async () => arrived.get(text), 20_000);
+const arrival = (text: string) => until(async () => arrived.get(text), 20_000);
 
-/** A bulk to every phone; who is given a message of his own under another spelling would be rejected, so each comes once. */
+/** Starts a bulk with one text for each phone, and returns its id. */
 const startBulk = async (name: string, perMinute: number, more: object[] = []): Promise<string> => {
   const recipients = [
     ...peers.map((peer, index) => ({ phone: peer.number, variables: { text: `${name} ${index}` } })),
@@ -62,13 +62,13 @@ const done = (id: string) =>
 const textsOf = (name: string) => peers.map((_peer, index) => `${name} ${index}`);
 const copiesOf = (name: string) => textsOf(name).map((text) => arrived.get(text)?.copies ?? 0);
 
-/** When the host released the messages of bulks, from the order that it gave them. Each release has a place of its own. */
+/** The messages of a bulk in the order in which the host released them, with the time of release. */
 const releases = (id: string) =>
   gate.db.sql<{ index: number; position: number; at: Date }[]>`
     select bulk_index as index, position::float8 as position, deadline - interval '24 hours' as at
     from commands where bulk_id = ${id} and position is not null order by position`;
 
-/** In no stretch of time more than its pace allows, and what two seconds of it are worth. */
+/** Fails if any period has more releases than the pace allows plus a burst of two seconds. */
 function expectPace(rows: readonly { at: Date }[], perMinute: number): void {
   const burst = Math.max(1, Math.floor((2 * perMinute) / 60));
   for (const [from, first] of rows.entries()) {
@@ -79,24 +79,24 @@ function expectPace(rows: readonly { at: Date }[], perMinute: number): void {
   }
 }
 
-test("what is scheduled comes at its time and not before, also when everything was restarted meanwhile", async () => {
+test("a scheduled text arrives at its time and not before, also after a restart", async () => {
   const soon = await sendLater(0, "scheduled soon", 500);
   const later = await sendLater(1, "scheduled for after the restart", 3_000);
-  const lost = await sendLater(2, "scheduled and called off", 3_000);
+  const lost = await sendLater(2, "scheduled and canceled", 3_000);
   expect((await call("DELETE", `scheduled/${lost.id}`)).status).toBe(200);
-  expect((await came(soon.message)).at).toBeGreaterThanOrEqual(soon.at);
+  expect((await arrival(soon.message)).at).toBeGreaterThanOrEqual(soon.at);
   await gate.restart();
-  expect((await came(later.message)).at).toBeGreaterThanOrEqual(later.at);
+  expect((await arrival(later.message)).at).toBeGreaterThanOrEqual(later.at);
   for (const { message } of [soon, later]) expect(arrived.get(message)?.copies).toBe(1);
   expect(arrived.has(lost.message)).toBe(false);
   expect((await call("GET", "scheduled")).body.pagination.total).toBe(0);
 });
 
-test("whoever is first, the host or who calls it off, wins alone", async () => {
+test("a scheduled text is either sent or canceled, never both", async () => {
   const sent = [];
   for (let index = 0; index < 16; index++) sent.push(await sendLater(index, `contested ${index}`, 1_500));
   const moment = Math.max(...sent.map(({ at }) => at));
-  // Spread over the time in which the host takes them.
+  // Spread over the time in which the host claims them.
   const answers = await Promise.all(
     sent.map(async ({ id }, index) => {
       await until(async () => Date.now() > moment - 200 + index * 150 || undefined);
@@ -104,18 +104,18 @@ test("whoever is first, the host or who calls it off, wins alone", async () => {
     }),
   );
   expect(answers.every((status) => status === 200 || status === 409)).toBe(true);
-  for (const [index, status] of answers.entries()) if (status === 409) await came(`contested ${index}`);
+  for (const [index, status] of answers.entries()) if (status === 409) await arrival(`contested ${index}`);
   const rows = await gate.db.sql`
     select status from messages where instance_id = ${instance} and body like 'contested %' order by split_part(body, ' ', 2)::int`;
   expect(rows.map((row) => row.status === "canceled")).toEqual(answers.map((status) => status === 200));
   expect(sent.map(({ message }) => arrived.has(message))).toEqual(answers.map((status) => status === 409));
 });
 
-test("a bulk reaches everybody once, in its order and no faster than its pace, and tells of each; a single text passes it", async () => {
+test("a bulk reaches each recipient once, in order and within its pace, and a single text overtakes it", async () => {
   const id = await startBulk("fast", 240, [{ phone: "4915559999999", message: "nobody" }, { phone: "none" }]);
-  await came("fast 0");
+  await arrival("fast 0");
   const single = await call("POST", "send", { phone: number(3), message: "past the bulk" });
-  await came("past the bulk");
+  await arrival("past the bulk");
   expect((await report(id)).status).toBe("running");
   const next = await startBulk("next", 6_000);
   const end = await done(id);
@@ -131,7 +131,7 @@ test("a bulk reaches everybody once, in its order and no faster than its pace, a
   const released = await releases(id);
   expect(released.map((row) => row.index)).toEqual(released.map((_row, index) => index));
   expectPace(released, 240);
-  // One bulk at a time: the next begins when all of this are released.
+  // One bulk at a time: the next one starts when all messages of this one are released.
   await done(next);
   const [first] = await releases(next);
   expect(first?.at.getTime()).toBeGreaterThanOrEqual(released.at(-1)?.at.getTime() ?? Number.NaN);
@@ -139,9 +139,9 @@ test("a bulk reaches everybody once, in its order and no faster than its pace, a
   expect(single.status).toBe(200);
 });
 
-test("a bulk that is called off half-way goes no further, and what had left is told of", async () => {
+test("a canceled bulk sends nothing more and reports what was sent", async () => {
   const id = await startBulk("half", 120);
-  await came("half 2");
+  await arrival("half 2");
   const { canceled } = (await call("DELETE", `bulk/${id}`)).body;
   expect(canceled).toBeGreaterThan(0);
   const end = await until(async () => {
@@ -149,16 +149,16 @@ test("a bulk that is called off half-way goes no further, and what had left is t
     return now.progress.sending + now.progress.sent === 0 ? now : undefined;
   });
   expect(end).toMatchObject({ status: "canceled", progress: { scheduled: 0, canceled, delivered: 12 - canceled } });
-  // One that is asked for now is behind whatever else would have left.
+  // A text that is requested now would arrive after any remaining message of the bulk.
   await call("POST", "send", { phone: number(0), message: "after half" });
-  await came("after half");
+  await arrival("after half");
   expect(copiesOf("half").filter((copies) => copies === 1)).toHaveLength(12 - canceled);
 });
 
-test("a logout fails what waits, at once and with the reason", async () => {
+test("a logout fails the scheduled messages at once, with the reason", async () => {
   const later = await sendLater(0, "never", 3_600_000);
   const id = await startBulk("logged out", 60);
-  await came("logged out 0");
+  await arrival("logged out 0");
   await call("POST", "logout");
   const end = await done(id);
   expect(end.progress).toMatchObject({ scheduled: 0 });

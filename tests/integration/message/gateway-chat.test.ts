@@ -9,7 +9,7 @@ import {
 import { type Messenger, messenger } from "../../support/gateway/message-api.ts";
 import { until } from "../../support/until.ts";
 
-let crew: LinkedGateway;
+let linked: LinkedGateway;
 let gate: LinkedGateway["gate"];
 let owner: Phone;
 let bob: Phone;
@@ -22,14 +22,14 @@ let send: Messenger["send"];
 let received: Messenger["received"];
 
 beforeAll(async () => {
-  crew = await startLinkedGateway("gateway");
-  ({ gate, owner, bob, carol, group, instance, client } = crew);
-  ({ ask, send, received } = messenger(crew));
+  linked = await startLinkedGateway("gateway");
+  ({ gate, owner, bob, carol, group, instance, client } = linked);
+  ({ ask, send, received } = messenger(linked));
 });
-afterAll(() => crew?.stop());
+afterAll(() => linked?.stop());
 
-describe("to a chat", () => {
-  test("seen sends the blue ticks for one message, or for all that are unread", async () => {
+describe("actions on a chat", () => {
+  test("marks one message, or all unread messages of a chat, as read", async () => {
     const [first, second, third] = [
       await received(carol, "first"),
       await received(carol, "second"),
@@ -42,7 +42,7 @@ describe("to a chat", () => {
     await Promise.all([second, third].map((id) => carol.waitForStatus(id, "read")));
   });
 
-  test("typing is shown and taken back", async () => {
+  test("the recipient sees typing start and stop", async () => {
     const start = await ask("POST", "typing/start", { chatId: bob.jid });
     const stop = await ask("POST", "typing/stop", { chatId: bob.jid });
     expect([start.body.data, stop.body.data]).toEqual([
@@ -54,8 +54,8 @@ describe("to a chat", () => {
   });
 });
 
-describe("a message", () => {
-  test("gets a reaction, and loses it again", async () => {
+describe("actions on a message", () => {
+  test("a message gets a reaction, and an empty one removes it", async () => {
     const arrived = await send("send/text", { message: "like it?" });
     const body = { chatId: bob.jid, messageId: arrived.id };
     const answer = await ask("PUT", "reaction", { ...body, emoji: "👍" });
@@ -69,7 +69,7 @@ describe("a message", () => {
     await until(async () => arrived.reactions.length === 0 || undefined);
   });
 
-  test("is deleted for everyone", async () => {
+  test("a message is deleted for everyone", async () => {
     const arrived = await send("send/text", { message: "oops" });
     const path = `/api/message/${instance}/${arrived.id}`;
     const deleted = await gate.api("DELETE", `${path}?chatId=${bob.number}`);
@@ -78,7 +78,7 @@ describe("a message", () => {
     expect(rejectionOf(await gate.api("DELETE", path))).toEqual([404, "message_not_found"]);
   });
 
-  test("is starred at the owner's phone, and no longer; in a group with its author", async () => {
+  test("a message is starred and unstarred on the owner's phone, in a group with its author", async () => {
     const starred = (...index: string[]) => owner.appState.get("star", ...index)?.starAction?.starred;
     const ours = await send("send/text", { message: "remember" });
     const theirs = await received(carol, "remember, too", group.jid);
@@ -95,10 +95,10 @@ describe("a message", () => {
   });
 });
 
-describe("a message that was sent", () => {
+describe("editing a message", () => {
   const edit = (id: string, body: Body) => gate.api("PUT", `/api/message/${instance}/${id}`, { body });
 
-  test("is edited at the recipient's phone and in the history", async () => {
+  test("an edit changes the text on the recipient's phone and in the history", async () => {
     const message = await send("send/text", { message: "Helo" });
     const answer = await edit(message.id, { message: "Hello" });
     expect([answer.status, answer.body.data]).toEqual([200, { messageId: message.id }]);
@@ -108,7 +108,7 @@ describe("a message that was sent", () => {
     await until(async () => message.text === "Hello!" || undefined);
   });
 
-  test("is not edited when it is unknown, another's, or made into nothing", async () => {
+  test("rejects an edit of an unknown message, of another sender's message, or to an empty text", async () => {
     const { id } = await bob.sendText(owner.number, "mine");
     await client.told("received", id);
     expect(rejectionOf(await edit(id, { message: "yours" }))).toEqual([403, "forbidden"]);
@@ -118,12 +118,11 @@ describe("a message that was sent", () => {
   });
 });
 
-test("the chats stand in the order of their newest message, with names and counts, page by page", async () => {
+test("lists chats by their newest message, with names, counts and pages", async () => {
   const first = await received(carol, "a group's");
   const last = await received(bob, "the newest of all", group.jid);
   const page = async (query = "") => (await gate.api("GET", `/api/message/chats/${instance}${query}`)).body;
-  // Of one second, the order is that in which they came.
-  // The names of groups are read beside everything else.
+  // The name of a group is read in the background.
   const { data, pagination } = await until(async () => {
     const answer = await page();
     return answer.data.some((chat: { name: string }) => chat.name === "Crew") ? answer : undefined;

@@ -12,7 +12,7 @@ import { oggOpus } from "../../support/media/ogg-opus.ts";
 import { png } from "../../support/media/png.ts";
 import { until } from "../../support/until.ts";
 
-let crew: LinkedGateway;
+let linked: LinkedGateway;
 let gate: LinkedGateway["gate"];
 let files: LinkedGateway["files"];
 let owner: Phone;
@@ -30,15 +30,15 @@ const page = Buffer.from(`<!doctype html><html><head><title>Its &amp; own</title
   </head></html>`);
 
 beforeAll(async () => {
-  crew = await startLinkedGateway("gateway", {
+  linked = await startLinkedGateway("gateway", {
     "/page": { body: page, type: "text/html; charset=utf-8" },
     "/nothing": { body: Buffer.from("<p>no title</p>"), type: "text/html" },
     "/small.jpg": { body: jpeg, type: "image/jpeg" },
   });
-  ({ gate, files, owner, bob, carol, instance, client } = crew);
-  ({ ask, send, received } = messenger(crew));
+  ({ gate, files, owner, bob, carol, instance, client } = linked);
+  ({ ask, send, received } = messenger(linked));
 });
-afterAll(() => crew?.stop());
+afterAll(() => linked?.stop());
 
 const place = { latitude: -6.2088, longitude: 106.8456, name: "Jakarta", address: "Jakarta, Indonesia" };
 const card = (name: string) => ({
@@ -59,8 +59,8 @@ const buttons = {
   ],
 };
 
-describe("a file by its URL arrives", () => {
-  test("as a document, with its name and caption", async () => {
+describe("sending a file", () => {
+  test("a file arrives as a document with its name and caption", async () => {
     const file = { file: files.url("/a.pdf"), filename: "document.pdf", caption: "Important document" };
     const arrived = await send("send/file", file);
     expect(arrived).toMatchObject({
@@ -68,11 +68,11 @@ describe("a file by its URL arrives", () => {
       text: "Important document",
       media: { fileName: "document.pdf" },
     });
-    // A picture, too, if that is asked for.
+    // A picture is also sent as a document if the caller asks for it.
     expect(await send("send/file", { file: files.url("/a.png") })).toMatchObject({ media: { fileName: "a.png" } });
   });
 
-  test("as a film, a picture or a voice note", async () => {
+  test("a file arrives as a video, an image or a voice note", async () => {
     const film = await send("send/video", { video: files.url("/a.mp4"), caption: "Check this video!" });
     expect(film).toMatchObject({ kind: "video", text: "Check this video!", media: { seconds: 7 } });
     expect(await send("send/image", { image: files.url("/a.png") })).toMatchObject({ kind: "image" });
@@ -81,7 +81,7 @@ describe("a file by its URL arrives", () => {
     await client.told("sent", note.id);
   });
 
-  test("and just so in the request itself, as a data URL or base64, or by an upload", async () => {
+  test("accepts a file as a data URL, as base64 or as an upload", async () => {
     const picture = png();
     const encoded = picture.toString("base64");
     for (const image of [encoded, `data:image/png;base64,${encoded}`]) {
@@ -103,7 +103,7 @@ describe("a file by its URL arrives", () => {
     expect(rejectionOf(unknown)).toEqual([400, "media_not_usable"]);
   });
 
-  test("or fails, told by a webhook, when it is not what it shall be", async () => {
+  test("a file of the wrong type fails, with a webhook", async () => {
     for (const [kind, field] of [
       ["send/video", "video"],
       ["send/voice", "audio"],
@@ -114,13 +114,13 @@ describe("a file by its URL arrives", () => {
   });
 });
 
-describe("a message without a file arrives", () => {
+describe("sending a message without a file", () => {
   const shown = async (id: string, type: string, body: string) => {
     expect(await client.shown(bob.number, id, "delivered")).toMatchObject({ type, body, fromMe: true });
     expect((await client.told("sent", id)).body.data).toMatchObject({ chatId: bob.jid, type, source: "api" });
   };
 
-  test("as a place on the map", async () => {
+  test("a location arrives with its coordinates, name and address", async () => {
     const arrived = await send("send/location", place);
     expect(arrived.message.locationMessage).toMatchObject({
       degreesLatitude: -6.2088,
@@ -133,7 +133,7 @@ describe("a message without a file arrives", () => {
     expect(bare.message.locationMessage).toMatchObject({ degreesLatitude: 0, degreesLongitude: 0 });
   });
 
-  test("as the card of a contact, or of several", async () => {
+  test("one or several contact cards arrive", async () => {
     const one = await send("send/contact", { contacts: [card("John Doe")] });
     expect(one.message.contactMessage).toMatchObject(card("John Doe"));
     await shown(one.id, "contact", "John Doe");
@@ -142,7 +142,7 @@ describe("a message without a file arrives", () => {
     await shown(two.id, "contact", "");
   });
 
-  test("as a poll, with the secret under which votes are cast", async () => {
+  test("a poll arrives with its options and the secret for votes", async () => {
     const single = await send("send/poll", poll);
     expect(single.message.pollCreationMessageV3).toMatchObject({
       name: "What's your favorite color?",
@@ -158,9 +158,9 @@ describe("a message without a file arrives", () => {
   });
 });
 
-test("every kind of message can quote and mention", async () => {
+test("every kind of message can have a quote and mentions", async () => {
   const quotedMessageId = await received(bob, "a question");
-  const besides = { quotedMessageId, mentions: [carol.number] };
+  const context = { quotedMessageId, mentions: [carol.number] };
   const kinds: [string, Body][] = [
     ["send/text", { message: "hello" }],
     ["send/image", { image: files.url("/a.png") }],
@@ -175,7 +175,7 @@ test("every kind of message can quote and mention", async () => {
     ["forward", { messageId: quotedMessageId }],
   ];
   const check = async (kind: string, body: Body) => {
-    const arrived = await send(kind, { ...body, ...besides });
+    const arrived = await send(kind, { ...body, ...context });
     expect([kind, arrived.quotes, arrived.mentions]).toEqual([
       kind,
       { id: quotedMessageId, from: bob.jid, text: "a question" },
@@ -187,10 +187,10 @@ test("every kind of message can quote and mention", async () => {
   await Promise.all(kinds.map(([kind, body]) => check(kind, body)));
 });
 
-describe("a link arrives", () => {
+describe("sending a link preview", () => {
   const previewOf = ({ message }: InboxMessage) => message.extendedTextMessage;
 
-  test("with the preview that was given, and its page is not asked", async () => {
+  test("a link arrives with the given preview, and its page is not requested", async () => {
     const url = files.url("/never");
     const given = { url, title: "Example Website", description: "This is an example" };
     const arrived = await send("send/link-preview", { ...given, image: files.url("/small.jpg") });
@@ -206,13 +206,13 @@ describe("a link arrives", () => {
     expect(client.textOf(await client.told("sent", arrived.id))).toBe(url);
   });
 
-  test("with what its page says of itself where nothing was given", async () => {
+  test("a link without a given preview arrives with the title, description and image of its page", async () => {
     const arrived = await send("send/link-preview", { url: files.url("/page") });
     expect(previewOf(arrived)).toMatchObject({ title: "Its & own", description: `A page's "words"` });
     expect(Buffer.from(previewOf(arrived)?.jpegThumbnail ?? []).equals(jpeg)).toBe(true);
   });
 
-  test("or fails, told by a webhook, when there is nothing to preview or it must not be looked at", async () => {
+  test("a link without a preview, or to a forbidden address, fails with a webhook", async () => {
     for (const url of [files.url("/nothing"), files.url("/missing"), "http://169.254.169.254/latest/meta-data/"]) {
       const answer = await ask("POST", "send/link-preview", { to: bob.jid, url });
       await client.told("failed", answer.body.data.messageId);
@@ -220,11 +220,11 @@ describe("a link arrives", () => {
   });
 });
 
-describe("a forwarded message", () => {
+describe("forwarding a message", () => {
   const info = ({ message }: InboxMessage) =>
     Object.values(message).find((part) => part?.contextInfo)?.contextInfo as Body | undefined;
 
-  test("says what was received or sent, and that it is forwarded, how often", async () => {
+  test("a forwarded message has the original text and counts how often it was forwarded", async () => {
     const theirs = await received(bob, "pass it on");
     const first = await send("forward", { messageId: theirs }, carol);
     expect(first).toMatchObject({ kind: "text", text: "pass it on" });
@@ -235,7 +235,7 @@ describe("a forwarded message", () => {
     expect(info(second)).toMatchObject({ isForwarded: true, forwardingScore: 2 });
   });
 
-  test("brings the file along, whoever had sent it, and after the original is gone from WhatsApp", async () => {
+  test("a forwarded message includes the file of a received or a sent message", async () => {
     const picture = png();
     const { id } = await bob.sendImage(owner.number, picture, { caption: "look" });
     await until(async () => {
@@ -251,7 +251,7 @@ describe("a forwarded message", () => {
     expect(await send("forward", { messageId: note.id }, carol)).toMatchObject({ kind: "audio", media: { ptt: true } });
   });
 
-  test("must be known, and a text or a file", async () => {
+  test("rejects forwarding an unknown message with 404, and another type than text or file with 501", async () => {
     expect(rejectionOf(await ask("POST", "forward", { to: bob.jid, messageId: "3EB0UNKNOWN" }))).toEqual([
       404,
       "message_not_found",
@@ -264,18 +264,18 @@ describe("a forwarded message", () => {
   });
 });
 
-describe("what WhatsApp no longer shows", () => {
+describe("message types that WhatsApp no longer shows", () => {
   test.each([
     ["send/list", list],
     ["send/buttons", buttons],
-  ] as const)("%s is refused with the reason", async (kind, body) => {
+  ] as const)("%s is rejected with the reason", async (kind, body) => {
     const answer = await ask("POST", kind, { to: bob.jid, ...body });
     expect(rejectionOf(answer)).toEqual([501, "not_supported"]);
     expect(answer.body.details).toContain("no longer shows");
   });
 });
 
-describe("every endpoint", () => {
+describe("requests of every endpoint", () => {
   const to = "4915550000002";
   const chatId = to;
   const messageId = "3EB0UNKNOWN";
@@ -294,7 +294,7 @@ describe("every endpoint", () => {
     ["PUT", "star", { chatId, messageId, star: true }],
   ];
 
-  test("answers 409 while the instance is not connected", async () => {
+  test("every endpoint answers 409 while the instance is not connected", async () => {
     const unlinked = await gate.createInstance("gateway");
     for (const [method, path, body] of [...bodies, ["POST", "forward", { to, messageId }] as const]) {
       expect([path, ...rejectionOf(await ask(method, path, body, unlinked))]).toEqual([
@@ -307,7 +307,7 @@ describe("every endpoint", () => {
     expect(rejectionOf(gone)).toEqual([409, "instance_not_connected"]);
   });
 
-  test("about a message that is not known answers 404", async () => {
+  test("every endpoint that takes a message answers 404 for an unknown one", async () => {
     for (const [method, path, body] of bodies.filter(([, , body]) => "messageId" in body)) {
       expect([path, ...rejectionOf(await ask(method, path, body))]).toEqual([path, 404, "message_not_found"]);
     }
@@ -338,7 +338,7 @@ describe("every endpoint", () => {
     ["POST", "typing/stop", { chatId: "somebody" }],
     ["PUT", "reaction", { chatId, messageId, emoji: "two words" }],
     ["PUT", "star", { chatId, messageId, star: "yes" }],
-  ])("refuses what makes no sense: %s %s", async (method, path, body) => {
+  ])("rejects an invalid request with 400: %s %s", async (method, path, body) => {
     expect(rejectionOf(await ask(method, path, body))).toEqual([400, "invalid_request"]);
   });
 });

@@ -14,7 +14,7 @@ import { type Messenger, messenger } from "../../support/gateway/message-api.ts"
 import type { Answer } from "../../support/gateway/test-gateway.ts";
 import { until } from "../../support/until.ts";
 
-let crew: LinkedGateway;
+let linked: LinkedGateway;
 let gate: LinkedGateway["gate"];
 let files: LinkedGateway["files"];
 let owner: Phone;
@@ -26,13 +26,13 @@ let client: LinkedGateway["client"];
 let send: Messenger["send"];
 
 beforeAll(async () => {
-  crew = await startLinkedGateway("gateway");
-  ({ gate, files, owner, bob, carol, group, instance, client } = crew);
-  ({ send } = messenger(crew));
+  linked = await startLinkedGateway("gateway");
+  ({ gate, files, owner, bob, carol, group, instance, client } = linked);
+  ({ send } = messenger(linked));
 });
-afterAll(() => crew?.stop());
+afterAll(() => linked?.stop());
 
-/** The document's example; the recipient is ours. */
+/** The document's example, without its recipient. */
 const party = {
   event: "birthday",
   name: "John's Birthday Party",
@@ -44,7 +44,7 @@ const party = {
 
 const post = (path: string, body: Body): Promise<Answer> => gate.api("POST", path, { body });
 const postEvent = (body: Body, id = instance) => post(`/api/events/${id}`, body);
-/** The message as it is at Bob's phone. */
+/** Waits for the message at Bob's phone. */
 async function arrived(answer: Answer): Promise<InboxMessage> {
   expect(answer).toMatchObject({ status: 200, body: { success: true, data: { instanceId: instance } } });
   return await messageAt(bob, answer.body.data.messageId);
@@ -58,7 +58,7 @@ async function tally(id: string, query = "") {
   expect(answer.status).toBe(200);
   return answer.body.data;
 }
-/** Who chose what: options or answers with the JIDs of those who chose them, others left out. */
+/** Maps each chosen option or answer to the JIDs of those who chose it. */
 async function chosen(id: string): Promise<Record<string, (string | null)[]>> {
   const { options, going, notGoing, maybe } = await tally(id);
   type Voters = { id: string | null }[];
@@ -75,14 +75,14 @@ const told = (id: string) =>
     .filter(({ body }) => /^(poll\.voted|event\.answered)$/.test(body.event) && body.data.messageId === id)
     .map(({ body }) => body);
 const toldTimes = (id: string, times: number) => until(async () => (told(id).length >= times ? told(id) : undefined));
-/** Once this has come, all that was sent before it by the same phone has been dealt with. */
+/** Resolves when everything that the phone sent before is processed. */
 async function settled(from: Phone, to = owner.number): Promise<void> {
   const { id } = await from.sendText(to, "settled");
   await client.told("received", id);
 }
 
-describe("an event", () => {
-  test("arrives with all its fields, as the document's example has them", async () => {
+describe("a calendar event", () => {
+  test("a calendar event arrives with all fields of the document's example", async () => {
     const answer = await postEvent({ to: bob.jid, ...party });
     expect(answer.body).toMatchObject({ data: { to: bob.jid, event: "birthday", messageId: expect.any(String) } });
     const message = await arrived(answer);
@@ -108,7 +108,7 @@ describe("an event", () => {
   });
 
   test.each(["birthday", "appointment", "meeting", "reminder", "custom"])(
-    "may be a %s, which is kept and changes no text of it; nothing but name and start is needed",
+    "a calendar event of the type %s needs only a name and a start, and keeps its type",
     async (event) => {
       const message = await sendEvent({
         to: bob.number,
@@ -122,13 +122,13 @@ describe("an event", () => {
     },
   );
 
-  test("may have a place on the map, guests, a quotation and mentions, in a group too", async () => {
+  test("a calendar event in a group can have a location, guests, a quote and mentions", async () => {
     const { id } = await bob.sendText(group.jid, "when do we meet?");
     await client.told("received", id);
     const message = await sendEvent({
       to: group.jid,
       event: "meeting",
-      name: "LinkedGateway meeting",
+      name: "Crew meeting",
       location: { name: "Office", address: "Main St 1", latitude: 52.5, longitude: 13.4 },
       startTime: "2030-01-01T09:00:00.900Z",
       endTime: "2030-01-01T09:00:01.000Z",
@@ -151,21 +151,21 @@ describe("an event", () => {
     ["no name", { ...party, name: " " }],
     ["an unknown type", { ...party, event: "wedding" }],
     ["no start", { ...party, startTime: undefined }],
-    ["a start that is no instant", { ...party, startTime: "tomorrow" }],
+    ["a start that is not a time", { ...party, startTime: "tomorrow" }],
     ["a start without a time zone", { ...party, startTime: "2025-12-25T18:00:00" }],
     ["an end before the start", { ...party, endTime: "2025-12-25T17:00:00.000Z" }],
     ["an end with the start", { ...party, endTime: party.startTime }],
     ["half a position", { ...party, location: { name: "x", latitude: 1 } }],
     ["a location without a name", { ...party, location: {} }],
-    ["a recipient that is none", { ...party, to: "somebody" }],
+    ["an invalid recipient", { ...party, to: "somebody" }],
     ["mentions of a group", { ...party, mentions: ["120363000000000001@g.us"] }],
-  ])("with %s is refused", async (_what, body) => {
+  ])("rejects a calendar event with %s", async (_what, body) => {
     expect(rejectionOf(await postEvent({ to: bob.jid, ...body }))).toEqual([400, "invalid_request"]);
   });
 });
 
-describe("answers to an event", () => {
-  test("are told and counted, the last of each person, with whom they bring", async () => {
+describe("answers to a calendar event", () => {
+  test("the last answer of each person counts, with the number of guests", async () => {
     const message = await sendEvent({ to: group.jid, ...party, extraGuestsAllowed: true });
     const { id } = message;
     await bob.surveys.answer(message, "maybe");
@@ -199,11 +199,11 @@ describe("answers to an event", () => {
       notGoing: [{ id: carol.jid, guests: 0, respondedAt: expect.any(String) }],
       maybe: [],
     });
-    // What the people see themselves.
+    // The participants also see the answers.
     await until(async () => ((await messageAt(owner, id)).responses.length === 2 ? true : undefined));
   });
 
-  test("to one that somebody else has sent count too, the owner's on the phone as ours", async () => {
+  test("answers to a received calendar event count, including those that the owner gives on the phone", async () => {
     const { id } = await bob.surveys.event(owner.number, {
       name: "Dinner",
       startTime: 1_900_000_000,
@@ -218,7 +218,7 @@ describe("answers to an event", () => {
 });
 
 describe("votes", () => {
-  test("are told and counted, the last of each person", async () => {
+  test("the last vote of each person counts, and each vote causes a webhook", async () => {
     const poll = await sendPoll(group.jid, 2);
     const { id } = poll;
     await bob.surveys.vote(poll, ["Red"]);
@@ -252,7 +252,7 @@ describe("votes", () => {
     ]);
   });
 
-  test("open whichever of their names the clients had for the two people", async () => {
+  test("votes are decrypted for every combination of number and LID of creator and voter", async () => {
     const poll = await sendPoll(bob.jid);
     const names = ["pn", "lid"] as const;
     const vote = { Red: "Blue", Blue: "Red" } as const;
@@ -270,7 +270,7 @@ describe("votes", () => {
     }
   });
 
-  test("that are older than the last one, or say it again, change nothing", async () => {
+  test("ignores votes that are older than the last one or repeat it", async () => {
     const poll = await sendPoll(bob.jid);
     const now = Date.now();
     await bob.surveys.vote(poll, ["Red"], { at: now });
@@ -281,7 +281,7 @@ describe("votes", () => {
     expect(await chosen(poll.id)).toEqual({ Red: [bob.jid] });
   });
 
-  test("that make no sense count as nothing, and stop nothing", async () => {
+  test("ignores malformed votes and answers, and continues with the next message", async () => {
     const poll = await sendPoll(bob.jid);
     const key = { remoteJid: owner.jid, id: poll.id, fromMe: false };
     const { vote } = (await bob.surveys.vote(poll, ["Purple"])).message.pollUpdateMessage ?? {};
@@ -305,7 +305,7 @@ describe("votes", () => {
     expect([...kinds].filter((type) => /Update|Response/.test(type))).toEqual([]);
   });
 
-  test("on somebody else's poll count too, after a restart as before it, and while not connected they can be read", async () => {
+  test("votes on a received poll count, also after a restart, and are readable while not connected", async () => {
     const { id } = await bob.surveys.poll(group.jid, { question: "Where?", options: ["Here", "There"] });
     expect(await client.shown(group.jid, id, "received")).toMatchObject({ type: "poll", body: "Where?" });
     const shown = { caption: "Where?", options: ["Here", "There"], selectableCount: 1 };
@@ -324,14 +324,14 @@ describe("votes", () => {
     await gate.status(instance, "connected");
   });
 
-  test("count when they come right after their poll, and from who made it", async () => {
+  test("votes of the poll's creator count, even immediately after the poll", async () => {
     const poll = await bob.surveys.poll(owner.number, { question: "Now?", options: ["Yes", "No"], selectable: 0 });
     await bob.surveys.vote(poll, ["No", "Yes"]);
     expect((await toldTimes(poll.id, 1))[0].data).toMatchObject({ chatId: bob.jid, options: ["Yes", "No"] });
     expect(await chosen(poll.id)).toEqual({ Yes: [bob.jid], No: [bob.jid] });
   });
 
-  test("that overtake their poll count when it comes", async () => {
+  test("votes that arrive before their poll count when the poll arrives", async () => {
     const poll = { name: "Early?", options: [{ optionName: "Yes" }, { optionName: "No" }], selectableOptionsCount: 1 };
     const message = { pollCreationMessageV3: poll, messageContextInfo: { messageSecret: randomBytes(32) } };
     const earlier = await bob.sendText(owner.number, "as a pattern");
@@ -344,7 +344,7 @@ describe("votes", () => {
     expect(await chosen(id)).toEqual({ No: [bob.jid] });
   });
 
-  test("are asked for by the id of a poll or an event, of a chat where several have it", async () => {
+  test("responses are found by message id and chat, and answer 404 for any other id", async () => {
     const text = await send("send/text", { message: "x" });
     for (const id of [text.id, "3EB0UNKNOWN", "a%00b", "%20"]) {
       const answer = await gate.api("GET", `/api/message/${instance}/${id}/responses`);
@@ -357,7 +357,7 @@ describe("votes", () => {
   });
 });
 
-test("every kind of message can answer to another and mention people, and the phone shows it", async () => {
+test("every kind of message to a group can have a quote and mentions", async () => {
   const { id } = await bob.sendText(group.jid, "what do you have?");
   await client.told("received", id);
   const poll = { question: "Which?", options: ["a", "b"] };
@@ -374,13 +374,13 @@ test("every kind of message can answer to another and mention people, and the ph
     ["send/contact", { contacts: [card] }],
     ["forward", { messageId: id }],
   ];
-  const besides = { quotedMessageId: id, mentions: [carol.number] };
+  const context = { quotedMessageId: id, mentions: [carol.number] };
   const answers = await Promise.all([
     ...inMessage.map(([path, body]) =>
-      post(`/api/message/${path}`, { instanceId: instance, to: group.jid, ...body, ...besides }),
+      post(`/api/message/${path}`, { instanceId: instance, to: group.jid, ...body, ...context }),
     ),
-    postEvent({ to: group.jid, ...party, ...besides }),
-    post(`/api/groups/${instance}/${group.jid}/message`, { message: "hello", ...besides }),
+    postEvent({ to: group.jid, ...party, ...context }),
+    post(`/api/groups/${instance}/${group.jid}/message`, { message: "hello", ...context }),
   ]);
   for (const answer of answers) {
     const { kind, quotes, mentions } = await arrived(answer);
@@ -391,7 +391,7 @@ test("every kind of message can answer to another and mention people, and the ph
   }
 });
 
-test("without a connection an event is not taken and nothing is edited: 409", async () => {
+test("sending a calendar event and editing answer 409 while the instance is not connected", async () => {
   const unlinked = await gate.createInstance("gateway");
   expect(rejectionOf(await postEvent({ to: bob.jid, ...party }, unlinked))).toEqual([409, "instance_not_connected"]);
   const edit = await gate.api("PUT", `/api/message/${unlinked}/x`, { body: { message: "x" } });

@@ -23,7 +23,7 @@ afterAll(async () => {
   await gate.stop();
 });
 
-/** One receipt for several messages: the first id on the envelope, the others in a list. */
+/** Sends one receipt for several messages: the first id is an attribute, the others are a list. */
 function receiveBatch(phone: Phone, type: "read" | undefined, messages: readonly InboxMessage[]): void {
   const [first, ...rest] = messages;
   if (!first) throw new Error("a receipt needs a message");
@@ -32,8 +32,8 @@ function receiveBatch(phone: Phone, type: "read" | undefined, messages: readonly
   routeReceipt(gate.wa.world, phone, node("receipt", attrs, [node("list", {}, items)]));
 }
 
-/** When a message that was sent after something else is told of, so is what came before: one instance, one order. */
-async function everythingTold(client: RestClient, owner: Phone): Promise<void> {
+/** Resolves when all earlier events are delivered: an instance delivers its events in order. */
+async function earlierEventsDelivered(client: RestClient, owner: Phone): Promise<void> {
   const { id } = await bob.sendText(owner.number, "marker");
   await client.told("received", id);
 }
@@ -51,7 +51,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     ({ owner, client } = sides[dialect]);
   });
 
-  test("delivered and read reach the message and the webhook, each once, with who and when", async () => {
+  test("delivery and read receipts reach the history and the webhook once each, with participant and time", async () => {
     const before = Math.floor(Date.now() / 1000) - 1;
     const id = await client.sendText(bob.number, "for your eyes");
     const arrived = await bob.waitFor((message) => message.id === id);
@@ -70,11 +70,11 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     const row = await times(id);
     expect(row?.delivered_at).toBeInstanceOf(Date);
     expect(row?.read_at?.getTime()).toBeGreaterThanOrEqual(row?.delivered_at?.getTime() ?? Number.POSITIVE_INFINITY);
-    await everythingTold(client, owner);
+    await earlierEventsDelivered(client, owner);
     expect(client.allTold(id)).toEqual(["sent", "delivered", "read"]);
   });
 
-  test("the receipt of the account's own phone is no delivery", async () => {
+  test("a receipt of the owner's phone does not count as delivery", async () => {
     bob.goOffline();
     const id = await client.sendText(bob.number, "only the own phone has this");
     await owner.waitFor((message) => message.id === id);
@@ -86,7 +86,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await client.shown(bob.number, id, "delivered");
   });
 
-  test("a status never goes back: a delivery that is heard of after the reading changes nothing", async () => {
+  test("a delivery receipt after the read receipt does not change the status back", async () => {
     const id = await client.sendText(bob.number, "read before delivered");
     const arrived = await bob.waitFor((message) => message.id === id);
     bob.markRead(arrived);
@@ -94,12 +94,12 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     const told = client.allTold(id).length;
     receiveBatch(bob, undefined, [arrived]);
     receiveBatch(bob, "read", [arrived]);
-    await everythingTold(client, owner);
+    await earlierEventsDelivered(client, owner);
     expect(client.allTold(id)).toHaveLength(told);
     expect((await times(id))?.status).toBe("read");
   });
 
-  test("one receipt for many messages reaches each of them", async () => {
+  test("one receipt for several messages updates each of them", async () => {
     const ids: string[] = [];
     for (let index = 0; index < 12; index++) ids.push(await client.sendText(bob.number, `${dialect} batch ${index}`));
     const arrived = await Promise.all(ids.map((id) => bob.waitFor((message) => message.id === id)));
@@ -110,7 +110,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     }
   });
 
-  test("a phone that could not decrypt asks again, gets the text, and shows it once", async () => {
+  test("a phone that fails to decrypt a text requests it again and shows it once", async () => {
     const before = bob.failures.length;
     gate.wa.device(owner.number).faults.corruptOut.add(true);
     const id = await client.sendText(bob.number, "damaged on the way out 🔁");
@@ -118,14 +118,14 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(arrived).toMatchObject({ text: "damaged on the way out 🔁", copies: 1 });
     expect(bob.failures.slice(before)).toMatchObject([{ id, from: owner.jid }]);
     await client.shown(bob.number, id, "delivered");
-    await everythingTold(client, owner);
+    await earlierEventsDelivered(client, owner);
     expect(client.allTold(id)).toEqual(["sent", "delivered"]);
     const next = await client.sendText(bob.number, "and the session is good");
     await bob.waitFor((message) => message.id === next);
     expect(bob.failures).toHaveLength(before + 1);
   });
 
-  test("a text that could not be decrypted here is asked for again, and is told of once", async () => {
+  test("the host requests a text again that it fails to decrypt, and one event follows", async () => {
     gate.wa.device(owner.number).faults.corruptIn.add(true);
     const sent = await bob.sendText(owner.number, "damaged on the way in 🔁");
     const next = await bob.sendText(owner.number, "right behind it");
@@ -134,13 +134,13 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await client.told("received", next.id);
     await bob.waitForStatus(sent, "delivered");
     expect(sent.retries).toBe(1);
-    await everythingTold(client, owner);
+    await earlierEventsDelivered(client, owner);
     expect(client.allTold(sent.id)).toEqual(["received"]);
     const rows = await gate.db.sql`select body from messages where wa_id = ${sent.id}`;
     expect([...rows]).toEqual([{ body: "damaged on the way in 🔁" }]);
   });
 
-  test("receipts that came while the link was away count", async () => {
+  test("receipts that arrive while the instance is disconnected count", async () => {
     const id = await client.sendText(bob.number, "read while you were away");
     const arrived = await bob.waitFor((message) => message.id === id);
     await client.told("delivered", id);
@@ -152,7 +152,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await gate.status(client.instance, "connected");
   });
 
-  test("receipts for what the owner wrote on the phone count, however soon they come after it", async () => {
+  test("receipts for a text that the owner sends on the phone count, even immediately after the text", async () => {
     const device = gate.wa.device(owner.number);
     device.faults.cut();
     const { id } = await owner.sendText(bob.number, "by hand, while the link was away");
@@ -166,29 +166,26 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     ["notifyDelivery", "delivered"],
     ["notifyRead", "read"],
     ["notifySent", "sent"],
-  ] as const)(
-    "an instance that switched %s off is not told of it, and the history shows it all the same",
-    async (flag, what) => {
-      const put = await gate.api("PUT", `/api/instances/${client.instance}`, {
-        body: { webhookSettings: { [flag]: false } },
-      });
-      expect(put.status).toBe(200);
-      const id = await client.sendText(bob.number, `without ${flag}`);
-      bob.markRead(await bob.waitFor((message) => message.id === id));
-      await client.shown(bob.number, id, "read");
-      await everythingTold(client, owner);
-      const all = ["sent", "delivered", "read"] as const;
-      // A reading that comes at once may leave no delivery to tell of.
-      expect(client.allTold(id)).not.toContain(what);
-      for (const other of all.filter((one) => one !== what && one !== "delivered")) {
-        expect(client.allTold(id)).toContain(other);
-      }
-      await gate.api("PUT", `/api/instances/${client.instance}`, { body: { webhookSettings: { [flag]: true } } });
-    },
-  );
+  ] as const)("with %s off, no webhook is sent and the history still has the status", async (flag, what) => {
+    const put = await gate.api("PUT", `/api/instances/${client.instance}`, {
+      body: { webhookSettings: { [flag]: false } },
+    });
+    expect(put.status).toBe(200);
+    const id = await client.sendText(bob.number, `without ${flag}`);
+    bob.markRead(await bob.waitFor((message) => message.id === id));
+    await client.shown(bob.number, id, "read");
+    await earlierEventsDelivered(client, owner);
+    const all = ["sent", "delivered", "read"] as const;
+    // An immediate read receipt can arrive before the delivery is reported.
+    expect(client.allTold(id)).not.toContain(what);
+    for (const other of all.filter((one) => one !== what && one !== "delivered")) {
+      expect(client.allTold(id)).toContain(other);
+    }
+    await gate.api("PUT", `/api/instances/${client.instance}`, { body: { webhookSettings: { [flag]: true } } });
+  });
 });
 
-test("an instance that switched everything off hears of nothing but its connection", async () => {
+test("with all notifications off, only connection webhooks are sent", async () => {
   const owner = await gate.wa.addPhone({ number: "4915550000020" });
   const off = { notifyReceived: false, notifySent: false, notifyDelivery: false, notifyRead: false };
   const client = restClient(
@@ -214,7 +211,7 @@ test("an instance that switched everything off hears of nothing but its connecti
 test("WhatsApp and the phones report no error", () => {
   expectNoComplaints(gate.wa);
   for (const phone of gate.wa.phones) {
-    // A retry is answered to all devices of the chat, as Baileys does it: phones know the copies by their id.
+    // Baileys answers a retry to all devices of the chat. Phones recognize the copies by their id.
     const doubled = phone.inbox.messages.filter((message) => message.copies > 1).map((message) => message.text);
     expect(doubled.filter((text) => !text?.startsWith("damaged on the way"))).toEqual([]);
   }

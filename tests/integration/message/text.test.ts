@@ -25,7 +25,7 @@ const texts = {
   "Korean in decomposed form": "안녕하세요".normalize("NFD"),
   Cyrillic: "Съешь же ещё этих мягких французских булок, да выпей чаю. Ґ є ї Ў",
   "emoji with joiners, skin tones and flags": "👩‍👩‍👧‍👦 🏳️‍🌈 👍🏽 🇰🇷 1️⃣ 🧑🏿‍🚀",
-  "characters that no queue takes": "a\uFFFEb\uFFFFc \u0001\u007F",
+  "characters that SQS rejects": "a\uFFFEb\uFFFFc \u0001\u007F",
   "right to left with marks": "שלום \u200Fعالم\u200E abc \u202Eقلب\u202C",
   "combining characters": "Z̶̢̛a̸̡̧l̴̨͝g̵̢͠o̶ e\u0301 n\u0303",
   "line breaks, tabs and markup": "a\r\nb\tc\n\n<b>&amp;\"'\\n{}%s$1</b>\u2028\u2029",
@@ -41,39 +41,45 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     ({ owner, client } = sides[dialect]);
   });
 
-  test.each(Object.entries(texts))("a text goes out as it was given: %s", async (_name, text) => {
-    const id = await client.sendText(bob.number, text);
-    const arrived = await bob.waitFor((message) => message.id === id);
-    expect(arrived).toMatchObject({ text, chat: owner.jid, from: owner.jid, kind: "text", copies: 1 });
-    expect(await client.shown(bob.number, id, "delivered")).toMatchObject({ body: text, fromMe: true, type: "text" });
-    const [row] = await gate.db.sql`select body from messages where wa_id = ${id} and from_me`;
-    expect(row?.body).toBe(text);
-    const sent = await client.told("sent", id);
-    expect(client.textOf(sent)).toBe(text);
-    expect(sent.body.data).toMatchObject({ source: "api", chatId: bob.jid });
-  });
+  test.each(Object.entries(texts))(
+    "a sent text arrives unchanged at the phone, in the history and in the webhook: %s",
+    async (_name, text) => {
+      const id = await client.sendText(bob.number, text);
+      const arrived = await bob.waitFor((message) => message.id === id);
+      expect(arrived).toMatchObject({ text, chat: owner.jid, from: owner.jid, kind: "text", copies: 1 });
+      expect(await client.shown(bob.number, id, "delivered")).toMatchObject({ body: text, fromMe: true, type: "text" });
+      const [row] = await gate.db.sql`select body from messages where wa_id = ${id} and from_me`;
+      expect(row?.body).toBe(text);
+      const sent = await client.told("sent", id);
+      expect(client.textOf(sent)).toBe(text);
+      expect(sent.body.data).toMatchObject({ source: "api", chatId: bob.jid });
+    },
+  );
 
-  test.each(Object.entries(texts))("a text comes in as it was written: %s", async (_name, text) => {
-    const { id } = await bob.sendText(owner.number, text);
-    expect(await client.shown(bob.number, id, "received")).toMatchObject({ body: text, fromMe: false, type: "text" });
-    const [row] = await gate.db.sql`select body, sender_id, sender_lid from messages where wa_id = ${id}`;
-    expect(row).toMatchObject({ body: text, sender_id: bob.jid, sender_lid: bob.lidJid });
-    const received = await client.told("received", id);
-    expect(client.textOf(received)).toBe(text);
-    expect(received.body.data).toMatchObject({
-      from: bob.jid,
-      chatId: bob.jid,
-      to: owner.jid,
-      phoneNumber: bob.number,
-      lid: bob.lidJid,
-      pushName: "Bob",
-      isGroup: false,
-    });
-    await bob.waitForStatus(id, "delivered");
-  });
+  test.each(Object.entries(texts))(
+    "a received text is unchanged in the history and in the webhook: %s",
+    async (_name, text) => {
+      const { id } = await bob.sendText(owner.number, text);
+      expect(await client.shown(bob.number, id, "received")).toMatchObject({ body: text, fromMe: false, type: "text" });
+      const [row] = await gate.db.sql`select body, sender_id, sender_lid from messages where wa_id = ${id}`;
+      expect(row).toMatchObject({ body: text, sender_id: bob.jid, sender_lid: bob.lidJid });
+      const received = await client.told("received", id);
+      expect(client.textOf(received)).toBe(text);
+      expect(received.body.data).toMatchObject({
+        from: bob.jid,
+        chatId: bob.jid,
+        to: owner.jid,
+        phoneNumber: bob.number,
+        lid: bob.lidJid,
+        pushName: "Bob",
+        isGroup: false,
+      });
+      await bob.waitForStatus(id, "delivered");
+    },
+  );
 
   test.each(["a NUL \u0000 inside", "half of a pair: \uD83D", "\uDC00 the other half", "\u0000"])(
-    "what Postgres cannot store neither goes out broken nor stops what follows: %j",
+    "a sent text that Postgres cannot store goes out well-formed and does not block the next one: %j",
     async (odd) => {
       const id = await client.sendText(bob.number, odd);
       const next = await client.sendText(bob.number, `after ${JSON.stringify(odd)}`);
@@ -86,7 +92,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   );
 
   test.each(["a NUL \u0000 inside", "half of a pair: \uD83D", "\u0000"])(
-    "what Postgres cannot store comes in, and does not stop what follows: %j",
+    "a received text that Postgres cannot store is stored well-formed and does not block the next one: %j",
     async (odd) => {
       const sent = await bob.sendText(owner.number, odd);
       const next = await bob.sendText(owner.number, `after ${JSON.stringify(odd)}`);
@@ -98,7 +104,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     },
   );
 
-  test("texts sent one after another arrive in that order, under the ids that were answered", async () => {
+  test("texts arrive in the order in which they were sent, with the returned ids", async () => {
     const ids: string[] = [];
     for (let index = 0; index < 50; index++)
       ids.push(await client.sendText(bob.number, `${dialect} in order ${index}`));
@@ -113,7 +119,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(history.map((message) => message.id)).toEqual(ids.toReversed());
   });
 
-  test("texts that come in one after another are told of in that order", async () => {
+  test("events of received texts are in the order in which the texts were sent", async () => {
     const ids: string[] = [];
     for (let index = 0; index < 50; index++) ids.push((await bob.sendText(owner.number, `told in order ${index}`)).id);
     await client.told("received", ids.at(-1) ?? "");
@@ -124,7 +130,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(rows.map((row) => row.id)).toEqual(ids);
   });
 
-  test("a request that is repeated under its Idempotency-Key sends one message", async () => {
+  test("requests with the same Idempotency-Key send one message", async () => {
     const headers = { "idempotency-key": `once-${dialect}` };
     const asked = [1, 2, 3, 4].map(() => client.sendText(bob.number, `${dialect} once`, headers));
     const ids = new Set([...(await Promise.all(asked)), await client.sendText(bob.number, `${dialect} once`, headers)]);
@@ -136,7 +142,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await expect(client.sendText(bob.number, "something else", headers)).rejects.toThrow("409");
   });
 
-  test("a text to a number that is not on WhatsApp fails with the reason, and does not hold up the next", async () => {
+  test("a text to a number that is not on WhatsApp fails with the reason and does not block the next one", async () => {
     const nobody = "4915559999999";
     const lost = await client.sendText(nobody, "hello?");
     const next = await client.sendText(bob.number, "hello!");
@@ -150,7 +156,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(client.allTold(lost)).toEqual(["failed"]);
   });
 
-  test("a text that WhatsApp refuses fails with the code, and does not hold up the next", async () => {
+  test("a text that WhatsApp rejects fails with WhatsApp's code and does not block the next one", async () => {
     gate.wa.device(owner.number).faults.ack.add(463);
     const lost = await client.sendText(bob.number, "refused");
     const next = await client.sendText(bob.number, "not refused");
@@ -160,7 +166,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await client.shown(bob.number, lost, "failed");
   });
 
-  test("what the owner writes on the phone is told of as sent, not as received", async () => {
+  test("a text that the owner sends on the phone causes a sent event, not a received event", async () => {
     const { id } = await owner.sendText(bob.number, "typed by hand");
     const sent = await client.told("sent", id);
     expect(client.textOf(sent)).toBe("typed by hand");
@@ -170,13 +176,13 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(client.allTold(id)).not.toContain("received");
   });
 
-  test("what is sent over the API stands on the owner's phone too", async () => {
+  test("a text that is sent over the API also appears on the owner's phone", async () => {
     const id = await client.sendText(bob.number, "seen on the phone");
     const copy = await owner.waitFor((message) => message.id === id);
     expect(copy).toMatchObject({ fromMe: true, text: "seen on the phone", chat: bob.jid });
   });
 
-  test("a number may be written as people write it, or as a JID, or as a LID", async () => {
+  test("accepts a recipient as a formatted number, a JID or a LID", async () => {
     const spellings = ["+49 1555 0000-002", "0049 (1555) 0000002", bob.jid, "4915550000002@c.us", bob.lidJid];
     for (const spelling of spellings) {
       const id = await client.sendText(spelling, `to ${spelling}`);
@@ -185,7 +191,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   });
 });
 
-test("a text that is longer than a queue can carry is whole in the history, and its beginning is told", async () => {
+test("a text over the queue's size limit is complete in the history and truncated in the webhook", async () => {
   const { owner, client } = sides["multi-instance"];
   for (const text of [fill("0123456789", 300_000), fill("\u0001", 100_000), `${fill("a", 65_535)}👍${fill("b", 10)}`]) {
     const { id } = await bob.sendText(owner.number, text);
@@ -196,7 +202,7 @@ test("a text that is longer than a queue can carry is whole in the history, and 
   }
 });
 
-test("who is addressed by number and not by LID is the same person in the same chat", async () => {
+test("a sender addressed by number and by LID has the same chat and JID", async () => {
   const { owner, client } = sides["multi-instance"];
   for (const addressing of ["pn", "lid"] as const) {
     const { id } = await bob.sendText(owner.number, `by ${addressing}`, { addressing });

@@ -19,7 +19,7 @@ let host: Awaited<ReturnType<typeof startHost>> | undefined;
 let owner: Phone;
 let bob: Phone;
 
-/** Ends the session host and starts one that differs in its environment. */
+/** Stops the session host and starts another one with this environment. */
 async function restartHost(env: Record<string, string> = {}): Promise<void> {
   await host?.stop();
   host = await startHost(readConfig({ ...gate.gateway.env, ...env }), createLogger("host", gate.gateway.env.LOG_LEVEL));
@@ -40,11 +40,11 @@ const anotherRoot = () =>
     issueCertificates(Math.floor(Date.now() / 1000), undefined, gate.wa.world.certificates.server).chain,
   );
 
-/** What a server could show that is not WhatsApp. */
+/** Certificate chains that a server other than WhatsApp could present. */
 const { NoiseCertificate } = proto.CertChain;
 type Chain = proto.ICertChain;
 const forgeries: Record<string, (chain: Chain) => Chain> = {
-  "a leaf that is signed by somebody else": ({ leaf, intermediate }) => ({
+  "a leaf that is signed with another key": ({ leaf, intermediate }) => ({
     intermediate: intermediate ?? null,
     leaf: { ...leaf, signature: sign(generateKeyPair().private, leaf?.details ?? Buffer.alloc(0)) },
   }),
@@ -52,14 +52,14 @@ const forgeries: Record<string, (chain: Chain) => Chain> = {
     intermediate: intermediate ?? null,
     leaf: { ...leaf, signature: Buffer.alloc(64) },
   }),
-  "an intermediate that is signed by somebody else": ({ leaf, intermediate }) => ({
+  "an intermediate that is signed with another key": ({ leaf, intermediate }) => ({
     leaf: leaf ?? null,
     intermediate: {
       ...intermediate,
       signature: sign(generateKeyPair().private, intermediate?.details ?? Buffer.alloc(0)),
     },
   }),
-  "an intermediate of its own making": ({ leaf }) => {
+  "a self-made intermediate": ({ leaf }) => {
     const own = generateKeyPair();
     const details = NoiseCertificate.Details.encode({ serial: 1, issuerSerial: 0, key: own.public }).finish();
     return {
@@ -68,10 +68,10 @@ const forgeries: Record<string, (chain: Chain) => Chain> = {
     };
   },
   "a chain of another root": () => anotherRoot(),
-  "no chain at all": () => ({}),
+  "an empty chain": () => ({}),
 };
 
-test("a signature is good for its key and its message only, and 64 zero bytes are none", () => {
+test("a signature is valid only for its key and message, and 64 zero bytes are invalid", () => {
   const [ours, theirs] = [generateKeyPair(), generateKeyPair()];
   const typed = Buffer.concat([Buffer.from([5]), ours.public]);
   for (let round = 0; round < 8; round++) {
@@ -92,9 +92,9 @@ test("a signature is good for its key and its message only, and 64 zero bytes ar
   }
 });
 
-describe("a server that cannot prove that it is WhatsApp", () => {
-  /** The instance is tried, gets no QR code, and says why. */
-  async function expectRefused(instance: string): Promise<Answer> {
+describe("a server that cannot authenticate as WhatsApp", () => {
+  /** Fails unless the instance has no QR code and reports the invalid certificate. */
+  async function expectRejected(instance: string): Promise<Answer> {
     const shown = await until(async () => {
       const one = await details(gate, instance);
       return one.statusReason ? one : undefined;
@@ -108,42 +108,45 @@ describe("a server that cannot prove that it is WhatsApp", () => {
     return answer;
   }
 
-  test("is refused when its root is not the one that WHATSAPP_ROOT_KEY names", async () => {
+  test("rejects a server whose root is not WHATSAPP_ROOT_KEY", async () => {
     await restartHost({ WHATSAPP_ROOT_KEY: generateKeyPair().public.toString("hex") });
     const instance = await gate.createInstance();
-    const { body } = await expectRefused(instance).finally(() => restartHost());
+    const { body } = await expectRejected(instance).finally(() => restartHost());
     await gate.qr(instance);
     expect(body.detail).toContain("certificate_invalid");
   });
 
-  test("is refused when it shows WhatsApp's own chain, whose key it does not have", async () => {
+  test("rejects a server that presents WhatsApp's chain without its key", async () => {
     const { certificates } = gate.wa.world;
     const { server } = certificates;
     certificates.server = generateKeyPair();
     const instance = await gate.createInstance();
     try {
-      await expectRefused(instance);
+      await expectRejected(instance);
     } finally {
       certificates.server = server;
     }
     await gate.qr(instance);
   });
 
-  test.each(Object.keys(forgeries))("is refused with %s, and trusted again when it is itself", async (name) => {
-    const { certificates } = gate.wa.world;
-    const { chain } = certificates;
-    const forged = forgeries[name]?.(proto.CertChain.decode(chain)) ?? {};
-    certificates.chain = Buffer.from(proto.CertChain.encode(forged).finish());
-    const instance = await gate.createInstance();
-    try {
-      await expectRefused(instance);
-    } finally {
-      certificates.chain = chain;
-    }
-    await gate.qr(instance);
-  });
+  test.each(Object.keys(forgeries))(
+    "rejects a server with %s, and accepts it again with the right chain",
+    async (name) => {
+      const { certificates } = gate.wa.world;
+      const { chain } = certificates;
+      const forged = forgeries[name]?.(proto.CertChain.decode(chain)) ?? {};
+      certificates.chain = Buffer.from(proto.CertChain.encode(forged).finish());
+      const instance = await gate.createInstance();
+      try {
+        await expectRejected(instance);
+      } finally {
+        certificates.chain = chain;
+      }
+      await gate.qr(instance);
+    },
+  );
 
-  test("gets no credentials of an instance that is linked, and costs it none", async () => {
+  test("sends no credentials to an untrusted server, and keeps them", async () => {
     const instance = await gate.linked(owner);
     const { certificates } = gate.wa.world;
     const { chain } = certificates;

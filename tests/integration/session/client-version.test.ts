@@ -47,16 +47,16 @@ beforeEach(async () => {
 afterEach(async () => {
   await host?.stop();
   host = undefined;
-  // The next test has instances of its own.
+  // Each test has its own instances.
   await gate.db.sql`update instances set desired = 'stopped'`;
   expect(gate.wa.unknown).toEqual([]);
 });
 
-/** Ends the session host and starts another one. */
+/** Stops the session host and starts another one. */
 async function restartHost(env: Record<string, string> = {}): Promise<void> {
   await host?.stop();
   host = undefined;
-  // Baileys logs on behalf of sockets that ended with an earlier host.
+  // Sockets of an earlier host can still log, so each host has its own list.
   const own: Line[] = [];
   lines = own;
   const log = pino({ level: "debug" }, { write: (text: string) => void own.push(JSON.parse(text)) });
@@ -80,13 +80,13 @@ async function linked(): Promise<{ id: string; owner: Phone }> {
 const stored = (version: ClientVersion) =>
   until(async () => (String(await readClientVersion(gate.db)) === String(version) ? true : undefined));
 
-/** As if the last look-up were hours ago. */
+/** Makes the last look-up a day old. */
 const letTimePass = () =>
   gate.db.sql`update client_version set asked_at = asked_at - interval '1 day', found_at = found_at - interval '1 day'`;
 
 const reason = async (id: string) => (await details(gate, id)).statusReason;
 
-test("presents the version that WHATSAPP_VERSION pins, and looks none up", async () => {
+test("presents the version in WHATSAPP_VERSION and looks none up", async () => {
   await restartHost({ WHATSAPP_VERSION: newer(7).join(".") });
   expect(await startLine()).toEqual({ clientVersion: newer(7).join("."), source: "pinned" });
   await linked();
@@ -94,7 +94,7 @@ test("presents the version that WHATSAPP_VERSION pins, and looks none up", async
   expect([versions().pages, await readClientVersion(gate.db)]).toEqual([0, undefined]);
 });
 
-test("presents the version that WhatsApp publishes, and the next host has it from the start", async () => {
+test("presents the version that WhatsApp publishes, which the next host has from the start", async () => {
   await restartHost();
   expect(await startLine()).toEqual({ clientVersion: builtIn.join("."), source: "built in" });
   await stored(newer(1));
@@ -119,7 +119,7 @@ test("neither a start nor a stop waits for a look-up that hangs", async () => {
   await letTimePass();
   versions().pageFaults.add("hang");
   await restartHost();
-  // It gives up only after ten seconds.
+  // The look-up times out only after ten seconds.
   expect(lines.filter(({ msg }) => msg.startsWith("client version not looked up"))).toEqual([]);
   expect(await startLine()).toEqual({ clientVersion: newer(3).join("."), source: "stored" });
   await until(async () => versions().pages || undefined);
@@ -133,7 +133,7 @@ test("neither a start nor a stop waits for a look-up that hangs", async () => {
   expect(new Set(seen().map(({ version }) => version))).toEqual(new Set([newer(3).join(".")]));
 });
 
-test("looks up another version when WhatsApp refuses the present one, and the session comes back by itself", async () => {
+test("looks up another version when WhatsApp rejects the current one, and the session reconnects", async () => {
   await restartHost();
   await stored(newer(1));
   const { id, owner } = await linked();
@@ -153,7 +153,7 @@ test("looks up another version when WhatsApp refuses the present one, and the se
   expect(owner.devices).toHaveLength(1);
 });
 
-test("links with a newer version when WhatsApp refuses the present one for linking only", async () => {
+test("links with a newer version when WhatsApp rejects the current one only for linking", async () => {
   await restartHost();
   await stored(newer(1));
   const { id } = await linked();
@@ -169,7 +169,7 @@ test("links with a newer version when WhatsApp refuses the present one for linki
   ]);
 });
 
-test("does not try a refused version again at once, says so, and goes on when there is another one", async () => {
+test("waits with a rejected version, reports it, and continues when there is another one", async () => {
   await restartHost();
   await stored(newer(1));
   versions().minimum = { login: newer(9), link: newer(9) };
@@ -184,13 +184,13 @@ test("does not try a refused version again at once, says so, and goes on when th
   expect(await details(gate, id)).toMatchObject({ status: "connecting", statusReason: "client_outdated" });
   const answer = await gate.api("GET", `/api/instances/${id}/qr`);
   expect(answer.body.detail).toContain("WhatsApp refuses the client version of this gateway");
-  // Another host finds one.
+  // Another host stores a newer version.
   await keepClientVersion(gate.db, newer(9), undefined);
   await gate.qr(id);
   expect(seen("link").map(({ refused }) => refused)).toEqual([true, false]);
 });
 
-test("reports that WHATSAPP_VERSION pins a version that WhatsApp refuses", async () => {
+test("reports that WhatsApp rejects the version in WHATSAPP_VERSION", async () => {
   versions().minimum.link = newer(1);
   await restartHost({ WHATSAPP_VERSION: builtIn.join(".") });
   await gate.createInstance();
@@ -205,7 +205,7 @@ async function shardsOf(instances: { id: string }[]): Promise<number> {
   return Number(row?.n);
 }
 
-test("two hosts share what one has looked up, and look up once when all their instances are refused", async () => {
+test("two hosts share the version that one looked up, and look up once when all their instances are rejected", async () => {
   const hosts = [spawnHost(gate.gateway.env), spawnHost(gate.gateway.env)];
   try {
     const holders = async () =>
@@ -213,7 +213,7 @@ test("two hosts share what one has looked up, and look up once when all their in
     await until(holders, 30_000);
     await stored(newer(1));
     const all = [];
-    // The shard follows from the id, which is random: both hosts must serve some.
+    // The shard depends on the random id. Both hosts must serve some.
     while (all.length < 6 || (await shardsOf(all)) < 2) all.push(await linked());
     expect(versions().pages).toBe(1);
     versions().minimum = { login: newer(2), link: newer(2) };
@@ -224,23 +224,23 @@ test("two hosts share what one has looked up, and look up once when all their in
     await until(async () => seen("login").filter(({ refused }) => !refused).length === all.length || undefined, 30_000);
     await Promise.all(all.map(({ id }) => gate.status(id, "connected")));
     expect(versions().pages).toBe(2);
-    // Each tries the old version once at most.
+    // Each instance tries the old version at most once.
     expect(seen("login").filter(({ refused }) => refused).length).toBeLessThanOrEqual(all.length);
   } finally {
     await Promise.all(hosts.map((one) => endHost(one)));
   }
 }, 120_000);
 
-describe("a page that is of no use", () => {
+describe("an unusable version page", () => {
   const page = (revision: string) => ({ status: 200, body: `{"client_revision":${revision}}` });
 
   test.each([
     ["an error", { status: 503, body: String(page("1999999999").body) }],
     ["no version", { status: 200, body: "<html>not what you think</html>" }],
     ["a number that is too large", page("99999999999")],
-    ["a number without end", page("9".repeat(400))],
+    ["a number of 400 digits", page("9".repeat(400))],
     ["a version older than the one in Baileys", page("1")],
-  ])("is ignored: %s", async (_name, answer) => {
+  ])("ignores a version page with %s", async (_name, answer) => {
     await keepClientVersion(gate.db, newer(3), undefined);
     await letTimePass();
     versions().pageFaults.add(answer);
@@ -251,7 +251,7 @@ describe("a page that is of no use", () => {
   });
 });
 
-test("asks the server in place of WhatsApp, whatever the address, and never the real one", async () => {
+test("with WHATSAPP_URL, every web request goes to that server instead of the real WhatsApp", async () => {
   const { web } = prepareWhatsApp(gate.gateway.config);
   for (const url of ["https://web.whatsapp.com/x", "https://www.example.com/y", "http://192.0.2.1/z"]) {
     expect((await fetch(url, web)).status).toBe(426);
@@ -261,8 +261,8 @@ test("asks the server in place of WhatsApp, whatever the address, and never the 
   expect(prepareWhatsApp(readConfig(rest)).web).toBeUndefined();
 });
 
-describe("what the fleet keeps", () => {
-  test("is the newest version, unless WhatsApp refuses that one", async () => {
+describe("the stored version", () => {
+  test("the newest version is stored, unless WhatsApp rejects it", async () => {
     const { db } = gate;
     expect(await keepClientVersion(db, newer(5), undefined)).toEqual(newer(5));
     expect(await keepClientVersion(db, newer(4), undefined)).toEqual(newer(5));
@@ -272,7 +272,7 @@ describe("what the fleet keeps", () => {
     expect(await readClientVersion(db)).toEqual(newer(6));
   });
 
-  test("is looked up by one host at a time, and not sooner than the pace allows", async () => {
+  test("one host at a time looks up the version, and not more often than the pace allows", async () => {
     const { db } = gate;
     const claims = async (pace: { askedMs: number; foundMs: number }) => {
       const all = await Promise.all(Array.from({ length: 20 }, () => claimLookUp(db, pace)));

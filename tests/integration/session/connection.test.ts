@@ -27,7 +27,7 @@ const newPhone = phoneSeries(() => gate.wa, "49155502000");
 const linked = async (dialect: Dialect = "multi-instance") => linkInstance(gate, await newPhone(), dialect);
 
 describe.each(dialects)("in the %s dialect", (dialect) => {
-  test("a cut link comes back by itself, and what was said meanwhile arrives, both ways, in order and once", async () => {
+  test("a lost connection reconnects, and the messages of both sides arrive in order and once", async () => {
     const { owner, client } = await linked(dialect);
     gate.wa.device(owner.number).faults.cut();
     const coming: string[] = [];
@@ -45,7 +45,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await gate.status(client.instance, "connected");
   });
 
-  test("what is sent around a restart arrives in order and once", async () => {
+  test("messages that are sent during a restart arrive in order and once", async () => {
     const { client } = await linked(dialect);
     const ids: string[] = [];
     for (let index = 0; index < 30; index++) {
@@ -57,7 +57,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await gate.status(client.instance, "connected");
   });
 
-  test("unlinked while the link was away, it hears of it, and fails what it had accepted meanwhile", async () => {
+  test("an instance that is unlinked while disconnected becomes logged_out and fails its accepted messages", async () => {
     const { owner, client } = await linked(dialect);
     const device = gate.wa.device(owner.number);
     device.faults.login.add(503);
@@ -72,7 +72,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(bob.inbox.messages.some((message) => message.id === id)).toBe(false);
   });
 
-  test("a restart over the API needs no new scan", async () => {
+  test("a restart over the API reconnects without a new scan", async () => {
     const { owner, client } = await linked(dialect);
     expect((await client.request("POST", "restart")).status).toBe(200);
     await gate.status(client.instance, "connected");
@@ -82,7 +82,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   });
 });
 
-test("a server that refuses the login for a while is tried again, and no credential is lost", async () => {
+test("a rejected login is retried, and the credentials are kept", async () => {
   const { owner, client } = await linked();
   const { faults } = gate.wa.device(owner.number);
   faults.login.add(503);
@@ -94,7 +94,7 @@ test("a server that refuses the login for a while is tried again, and no credent
   await exchange(client, { owner, peer: bob }, "after refusals");
 });
 
-test("whose place another socket takes with the same credentials yields, says so, and does not fight", async () => {
+test("an instance that another socket replaces stays disconnected, reports it, and does not reconnect", async () => {
   const owner = await newPhone();
   const client = restClient(gate, "multi-instance", await gate.linked(owner));
   const { config } = gate.gateway;
@@ -113,7 +113,7 @@ test("whose place another socket takes with the same credentials yields, says so
   expect(closings(gate, client.instance)).toEqual([{ reason: "replaced", willReconnect: false }]);
   const device = gate.wa.device(owner.number);
   const logins = device.sockets.logins;
-  // Longer than the first pause before a reconnect and than the host's look at its instances: nothing may happen in it.
+  // Longer than the first reconnect delay and than the host's polling interval.
   await expect(gate.status(client.instance, "connected", 3_500)).rejects.toThrow("no answer");
   expect(device.sockets.logins).toBe(logins);
   expect(thief.updates.entries.some((update) => update.connection === "close")).toBe(false);
@@ -123,11 +123,11 @@ test("whose place another socket takes with the same credentials yields, says so
   expect((await client.request("POST", "restart")).status).toBe(200);
   expect((await thrownOut).code).toBe(440);
   await gate.status(client.instance, "connected");
-  await exchange(client, { owner, peer: bob }, "after the theft");
+  await exchange(client, { owner, peer: bob }, "after the replacement");
   await thief.close();
 });
 
-test("prekeys that run low are replenished before a stranger needs one", async () => {
+test("prekeys are replenished before they run out", async () => {
   const owner = await newPhone();
   const client = restClient(gate, "multi-instance", await gate.linked(owner));
   const { preKeys } = gate.wa.device(owner.number);

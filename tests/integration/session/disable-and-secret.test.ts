@@ -24,7 +24,7 @@ afterAll(async () => {
 const ask = (method: string, path: string, body?: unknown) =>
   gate.api(method, `/api/instances/${client.instance}${path}`, body === undefined ? {} : { body });
 
-test("a disabled instance has no socket and takes no sends, also after a restart; enabled it needs no scan", async () => {
+test("a disabled instance has no socket and rejects sends, also after a restart, and reconnects when enabled", async () => {
   await exchange(client, { owner, peer: bob }, "before");
   expect((await ask("POST", "/disable")).body).toMatchObject({ success: true });
   expect(gate.wa.device(owner.number).sockets.open).toBe(0);
@@ -56,7 +56,7 @@ test("a disabled instance has no socket and takes no sends, also after a restart
   ]);
 });
 
-test("a webhook carries the headers that were asked for, and after a rotation both signatures", async () => {
+test("a webhook has the configured headers and, after a rotation of the secret, both signatures", async () => {
   const before = (await ask("POST", "/webhook-secret")).body.secret as string;
   await ask("PUT", "", { webhookHeaders: { "x-door": "open sesame" } });
   const after = (await ask("POST", "/webhook-secret", { overlapSeconds: 600 })).body.secret as string;

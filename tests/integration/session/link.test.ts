@@ -39,7 +39,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
 
   const linked = async () => linkInstance(gate, await newPhone(), dialect);
 
-  test("a phone scans the QR code; from then on there is none, and restarting 515 shows nowhere", async () => {
+  test("a scanned QR code links the instance, and neither the code nor the restart after linking is visible", async () => {
     const owner = await newPhone();
     const client = restClient(gate, dialect, await gate.createInstance(dialect));
     const qr = await nextQr(client);
@@ -73,7 +73,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await exchange(client, { owner, peer: bob }, "after the scan");
   });
 
-  test("the QR code that is answered can be scanned now: none while WhatsApp is away, a new one when it is back", async () => {
+  test("returns only a QR code that can be scanned: none while WhatsApp is unreachable, then a new one", async () => {
     const owner = await newPhone();
     const client = restClient(gate, dialect, await gate.createInstance(dialect));
     const old = await nextQr(client);
@@ -93,7 +93,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await gate.status(client.instance, "connected");
   });
 
-  test("a code that the owner types into the phone links it", async () => {
+  test("a pairing code that the owner enters on the phone links the instance", async () => {
     const owner = await newPhone();
     const client = restClient(gate, dialect, await gate.createInstance(dialect));
     await nextQr(client);
@@ -106,7 +106,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await expect(client.pairingCode(owner.number)).rejects.toThrow("409");
   });
 
-  test("a wrong code links nothing, and the right one still does", async () => {
+  test("a wrong pairing code does not link, and a new one does", async () => {
     const owner = await newPhone();
     const client = restClient(gate, dialect, await gate.createInstance(dialect));
     const code = await client.pairingCode(owner.number);
@@ -119,7 +119,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await exchange(client, { owner, peer: bob }, "after a wrong code");
   });
 
-  test("a code is answered only when WhatsApp has accepted the request for it", async () => {
+  test("returns a pairing code only when WhatsApp accepted the request", async () => {
     const client = restClient(gate, dialect, await gate.createInstance(dialect));
     await expect(client.pairingCode("4915550999999")).rejects.toThrow("502");
     const owner = await newPhone();
@@ -127,7 +127,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await gate.status(client.instance, "connected");
   });
 
-  test("the owner unlinks it: it says so, forgets its credentials, stays quiet, and can be linked anew", async () => {
+  test("an instance that the owner unlinks reports it, deletes its credentials, and can be linked again", async () => {
     const { owner, client } = await linked();
     await exchange(client, { owner, peer: bob }, "before the unlinking");
     expect(await secrets(gate, client.instance)).toBeGreaterThan(0);
@@ -153,7 +153,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await exchange(client, { owner, peer: bob }, "after the second scan");
   });
 
-  test("another account may be linked to an instance that was logged out", async () => {
+  test("another account can be linked to a logged-out instance", async () => {
     const { owner, client } = await linked();
     owner.unlink(gate.wa.device(owner.number));
     await gate.status(client.instance, "logged_out");
@@ -165,7 +165,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await exchange(client, { owner: other, peer: bob }, "of another account");
   });
 
-  test("a logout over the API tells WhatsApp, forgets the credentials, and is repeatable", async () => {
+  test("a logout unlinks the device, deletes the credentials, and can be repeated", async () => {
     const { owner, client } = await linked();
     expect(owner.devices).toHaveLength(1);
     expect((await client.request("POST", "logout")).status).toBe(200);
@@ -179,7 +179,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await exchange(client, { owner, peer: bob }, "after the logout");
   });
 
-  test("a deletion tells WhatsApp and leaves no row and no file", async () => {
+  test("a deletion unlinks the device and leaves no rows or files", async () => {
     const { owner, client } = await linked();
     await exchange(client, { owner, peer: bob }, "before the deletion");
     const { id } = await bob.sendImage(owner.number, Buffer.from("no real picture, but a file"));
@@ -194,7 +194,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     const storage = openStorage(readConfig(gate.gateway.env));
     const files = await storage.client.send(new ListObjectsV2Command({ Bucket: "switchboard-media" }));
     expect(files.Contents?.filter(({ Key }) => Key?.includes(client.instance)) ?? []).toEqual([]);
-    // What was counted stays with the user: a month's total does not shrink.
+    // Usage stays with the user, so that the total of a month never decreases.
     const tables = await gate.db.sql<{ name: string }[]>`
       select table_name as name from information_schema.columns
       where table_schema = 'public' and column_name = 'instance_id' and table_name <> 'usage'`;
@@ -208,7 +208,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(left?.n).toBe(0);
   });
 
-  test("a deletion before any scan leaves nothing either", async () => {
+  test("a deletion before linking leaves no rows, and the QR code becomes invalid", async () => {
     const client = restClient(gate, dialect, await gate.createInstance(dialect));
     const qr = await nextQr(client);
     expect((await client.request("DELETE", "delete")).status).toBe(200);
@@ -218,7 +218,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   });
 });
 
-test("a second linked device of the account gets everything too, and both stay in step", async () => {
+test("a second linked device and the instance both get every message", async () => {
   const owner = await newPhone();
   const client = restClient(gate, "multi-instance", await gate.linked(owner));
   const second = new Client(gate.wa);
@@ -240,7 +240,7 @@ test("a second linked device of the account gets everything too, and both stay i
   await second.close();
 });
 
-test("two instances linked to one phone are two devices of it", async () => {
+test("two instances that are linked to one phone are separate devices", async () => {
   const owner = await newPhone();
   const [first, second] = [
     restClient(gate, "multi-instance", await gate.linked(owner)),

@@ -22,10 +22,10 @@ let vault: Vault;
 let owner: Phone;
 let bob: Phone;
 let host: ChildProcess;
-/** All that the session host has written to its output. */
+/** The output of the session host. */
 let output = "";
 
-/** A session host as a container has it, with everything that it logs kept. */
+/** Starts a session host as in a container, at the log level trace. */
 function startHost(): ChildProcess {
   const main = fileURLToPath(new URL("../../../session-host/main.ts", import.meta.url));
   const started = spawn(process.execPath, [main], {
@@ -57,7 +57,7 @@ async function credentials(instance: string): Promise<AuthenticationCreds> {
   return parseKey(vault.open(row.value, sealedPlace.sessionKey(instance, "creds", ""))) as AuthenticationCreds;
 }
 
-/** Every row of every table as text, bytes as they are. */
+/** All values of all tables: text as UTF-8, bytes unchanged. */
 async function everything(): Promise<Buffer> {
   const tables = await gate.db.sql<{ name: string }[]>`
     select schemaname || '.' || tablename as name from pg_tables where schemaname not in ('pg_catalog', 'information_schema')`;
@@ -77,12 +77,12 @@ async function everything(): Promise<Buffer> {
   return Buffer.concat(parts.flatMap((part) => [part, Buffer.from("\n")]));
 }
 
-/** The ways in which a secret could stand somewhere. */
+/** The encodings in which a secret could appear. */
 function forms(secret: Uint8Array | string): Buffer[] {
   const raw = Buffer.from(secret);
   const list = [...raw].join(",");
   const texts = [raw.toString("hex"), raw.toString("hex").toUpperCase(), list, JSON.stringify([...raw], null, 1)];
-  // Base64 inside of more base64 begins at one of three places.
+  // Base64 of the secret depends on its offset in the encoded data, modulo three.
   for (const shift of [0, 1, 2]) {
     const encoded = Buffer.concat([Buffer.alloc(shift), raw]).toString("base64");
     const core = encoded.slice(shift === 0 ? 0 : 4, encoded.length - 4);
@@ -98,8 +98,8 @@ function expectAbsent(haystack: Buffer, secrets: Record<string, Uint8Array | str
   expect(found).toEqual([]);
 }
 
-describe("at rest and in the log of a host that says all it can", () => {
-  test("no secret stands in the clear, in any form", async () => {
+describe("secrets in the database and in a trace log", () => {
+  test("no secret appears unencrypted in the database or in the log, in any encoding", async () => {
     const instance = await gate.createInstance("multi-instance", { webhookSecret });
     const client = restClient(gate, "multi-instance", instance);
     const qr = await gate.qr(instance);
@@ -126,7 +126,7 @@ describe("at rest and in the log of a host that says all it can", () => {
       const key = parseKey(opened) as { private?: Uint8Array; keyData?: Uint8Array };
       if (key.private) signal[`${type} ${id}`] = Buffer.from(key.private);
       if (key.keyData) signal[`${type} ${id}`] = Buffer.from(key.keyData);
-      // The middle of a session or sender key: long enough to be nowhere by chance.
+      // The middle of a session or sender key is long enough not to appear by chance.
       if (opened.length > 100) signal[`text of ${type} ${id}`] = opened.subarray(40, 90);
     }
     expect(Object.keys(signal).length).toBeGreaterThan(5);
@@ -150,14 +150,14 @@ describe("at rest and in the log of a host that says all it can", () => {
     expectAbsent(Buffer.from(output), secrets);
   });
 
-  test("a pairing code that can be used now stands nowhere in the clear", async () => {
+  test("a valid pairing code appears neither in the database nor in the log", async () => {
     const instance = await gate.createInstance();
     const code = await restClient(gate, "multi-instance", instance).pairingCode("4915550000003");
     expectAbsent(await everything(), { code: code.replace("-", "") });
     expectAbsent(Buffer.from(output), { code: code.replace("-", "") });
   });
 
-  test("what would be found, is found", () => {
+  test("the search finds a secret in every encoding", () => {
     const secret = randomBytes(32);
     for (const shown of [
       secret,
@@ -170,7 +170,7 @@ describe("at rest and in the log of a host that says all it can", () => {
     }
   });
 
-  test("a ciphertext that was moved to another row does not open there", async () => {
+  test("a ciphertext cannot be decrypted in another row", async () => {
     const rows = await gate.db.sql<{ instance_id: string; key_id: string; value: Buffer }[]>`
       select instance_id, key_id, value from session_keys where type = 'pre-key' limit 2`;
     const [first, second] = rows;

@@ -2,10 +2,10 @@ import { testIn } from "../suite.ts";
 import { arrives, type GatewayCase, type GatewayCases, type World } from "./case.ts";
 
 const here = testIn("integration/group/management.test.ts");
-const named = here("is told of a new name, subject and description");
-const members = here("is added, promoted, demoted and removed, each with an outcome of its own");
-const picture = here("sees a picture of the group come and go");
-const asking = here("waits until an admin lets in or turns away, each with an outcome of its own");
+const named = here("members are notified of a new name, subject and description");
+const members = here("members are added, promoted, demoted and removed, with one result for each");
+const picture = here("members see the group's picture set and removed");
+const asking = here("a request to join waits until an admin approves or rejects it, with one result for each");
 
 const groupOf = ({ bob }: World, id: string) => bob.world.groups.get(id);
 const people = [{ body: {} }, { body: { participants: [] } }, { body: { participants: ["nobody"] } }];
@@ -17,31 +17,31 @@ const read = (one: GatewayCase): GatewayCase => group({ invalid: [{ params: { gr
 
 export const groupCases: GatewayCases = {
   "GET /api/groups/{instanceId}": group({
-    testedBy: here("has those as members who were named, in whatever spelling, and its creator as superadmin"),
+    testedBy: here("a new group has the named members, in any spelling, and its creator as superadmin"),
   }),
   "POST /api/groups/{instanceId}": group({
     answers: { data: { participantsCount: 3 } },
     effect: async (world, { body }) => {
       if (!groupOf(world, body.data.id)?.members.has(world.carol.account)) throw new Error("Carol is not in the group");
     },
-    testedBy: here("has those as members who were named, in whatever spelling, and its creator as superadmin"),
+    testedBy: here("a new group has the named members, in any spelling, and its creator as superadmin"),
     invalid: [{ body: {} }, { body: { name: " ", participants: ["6281234567890"] } }],
   }),
   "POST /api/groups/{instanceId}/accept-invite": group({
     with: ({ bob, carol }) => ({ body: { inviteCode: bob.createGroup("Bob's", [carol.number]).inviteCode } }),
     answers: { data: { pending: false } },
-    testedBy: here("of somebody else's lets us in, by code or link, and once more does no harm"),
+    testedBy: here("an invite of another account admits the instance, by code or link, also repeatedly"),
     invalid: [{ body: {} }, { body: { inviteCode: "../x" } }],
   }),
   "GET /api/groups/{instanceId}/{groupId}": read({
     answers: { data: { participantsCount: 3 } },
-    testedBy: here("has those as members who were named, in whatever spelling, and its creator as superadmin"),
+    testedBy: here("a new group has the named members, in any spelling, and its creator as superadmin"),
   }),
   "PUT /api/groups/{instanceId}/{groupId}/name": group({ testedBy: named, invalid: [{ body: {} }] }),
   "PUT /api/groups/{instanceId}/{groupId}/subject": group({ testedBy: named, invalid: [{ body: { subject: "" } }] }),
   "PUT /api/groups/{instanceId}/{groupId}/description": group({ testedBy: named, invalid: [{ body: {} }] }),
   "GET /api/groups/{instanceId}/{groupId}/participants": read({
-    testedBy: here("has those as members who were named, in whatever spelling, and its creator as superadmin"),
+    testedBy: here("a new group has the named members, in any spelling, and its creator as superadmin"),
   }),
   "POST /api/groups/{instanceId}/{groupId}/participants": group({ testedBy: members, invalid: people }),
   "DELETE /api/groups/{instanceId}/{groupId}/participants": group({
@@ -64,17 +64,19 @@ export const groupCases: GatewayCases = {
     invalid: people,
   }),
   "PUT /api/groups/{instanceId}/{groupId}/settings": group({
-    testedBy: here("may write and change what the settings let it"),
+    testedBy: here("members can send and change only what the settings allow"),
     invalid: [{ body: {} }, { body: { ephemeral: 60 } }, { body: { announcement: "yes" } }],
   }),
   "POST /api/groups/{instanceId}/{groupId}/leave": group({
     with: ({ bob, owner }) => ({ params: { groupId: bob.createGroup("Away", [owner.number]).jid } }),
-    testedBy: here("who leaves is out, and cannot leave again"),
+    testedBy: here("an account that leaves a group cannot leave again"),
     invalid: [{ params: { groupId: "x" } }],
   }),
-  "GET /api/groups/{instanceId}/{groupId}/invite-code": read({ testedBy: here("lets others in until it is revoked") }),
+  "GET /api/groups/{instanceId}/{groupId}/invite-code": read({
+    testedBy: here("an invite code admits others until it is revoked"),
+  }),
   "POST /api/groups/{instanceId}/{groupId}/revoke-invite": read({
-    testedBy: here("lets others in until it is revoked"),
+    testedBy: here("an invite code admits others until it is revoked"),
   }),
   "GET /api/groups/{instanceId}/{groupId}/join-requests": read({ answers: { data: [] }, testedBy: asking }),
   "POST /api/groups/{instanceId}/{groupId}/join-requests": group({
@@ -91,7 +93,7 @@ export const groupCases: GatewayCases = {
   "DELETE /api/groups/{instanceId}/{groupId}/picture": read({ testedBy: picture }),
   "POST /api/groups/{instanceId}/{groupId}/message": group({
     effect: arrives,
-    testedBy: here("gets a message to the group, which is told of with its id"),
+    testedBy: here("members get a message to the group, whose webhook has the returned id"),
     invalid: [{ body: {} }, { body: { message: "" } }],
   }),
 };

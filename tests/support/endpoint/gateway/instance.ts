@@ -4,7 +4,9 @@ import type { GatewayCases, World } from "./case.ts";
 const link = testIn("integration/session/link.test.ts");
 const log = testIn("api/webhook/gateway-webhook.test.ts");
 const observed = testIn("api/observability.test.ts");
-const scanned = link("a phone scans the QR code; from then on there is none, and restarting 515 shows nowhere");
+const scanned = link(
+  "a scanned QR code links the instance, and neither the code nor the restart after linking is visible",
+);
 const fresh = ({ gate }: World) => gate.createInstance("gateway");
 const url = "https://example.com/hook";
 
@@ -33,7 +35,7 @@ export const instanceCases: GatewayCases = {
     answers: { data: { status: "connected" } },
     simulator: "connection",
     testedBy: testIn("integration/session/connection.test.ts")(
-      "a cut link comes back by itself, and what was said meanwhile arrives, both ways, in order and once",
+      "a lost connection reconnects, and the messages of both sides arrive in order and once",
     ),
     unconnected: 200,
   },
@@ -45,23 +47,23 @@ export const instanceCases: GatewayCases = {
   "DELETE /api/instance/{instanceId}": {
     on: fresh,
     simulator: "unlinking",
-    testedBy: link("a deletion tells WhatsApp and leaves no row and no file"),
+    testedBy: link("a deletion unlinks the device and leaves no rows or files"),
   },
   "POST /api/instance/{instanceId}/restart": {
     on: fresh,
     simulator: "connection",
-    testedBy: testIn("integration/session/connection.test.ts")("a restart over the API needs no new scan"),
+    testedBy: testIn("integration/session/connection.test.ts")("a restart over the API reconnects without a new scan"),
   },
   "POST /api/instance/{instanceId}/logout": {
     on: fresh,
     simulator: "unlinking",
-    testedBy: link("a logout over the API tells WhatsApp, forgets the credentials, and is repeatable"),
+    testedBy: link("a logout unlinks the device, deletes the credentials, and can be repeated"),
   },
   "POST /api/instance/{instanceId}/pairing-code": {
     on: fresh,
     with: () => ({ body: { phoneNumber: "+49 1555 0000009" } }),
     simulator: "linking",
-    testedBy: link("a code that the owner types into the phone links it"),
+    testedBy: link("a pairing code that the owner enters on the phone links the instance"),
     invalid: [{ body: {} }, { body: { phoneNumber: "12" } }],
   },
   "POST /api/webhook/test": {

@@ -19,24 +19,29 @@ const fleet = testIn("integration/fleet/operations.test.ts");
 const bodies = (...some: object[]): Request[] => some.map((body) => ({ body }));
 const nowhere = (name: string): Request[] => [{ params: { [name]: "x" } }];
 
-const phoneLabels = "carries the labels that it is given and no others, on the phone too, however it is called";
-const changed = labels("that is made, changed or deleted here is so on the phone, and here as soon as it is answered");
+const phoneLabels =
+  "setting the labels of a chat replaces them in the API and on the phone, for every form of the chat id";
+const changed = labels(
+  "a label that the API creates, changes or deletes is so at once in the API and then on the phone",
+);
 const labelId = ({ made }: World) => made.get("label") ?? "1";
 const label = (world: World): Request => ({ params: { labelId: labelId(world) } });
 
-const followed = channels("are followed by id, link or code, listed, and unfollowed");
-const muted = channels("are muted, and unmuted when the time that was asked for has passed, or before");
-const ours = channels("are made with a picture, named anew, and deleted for all");
+const followed = channels("a channel is followed by id, link or code, listed, and unfollowed");
+const muted = channels("a channel is muted until the requested time or an earlier unmute");
+const ours = channels("a channel is created with a picture, renamed, and deleted for everyone");
 /** A channel of Bob's, and one of ours. */
 const theirs = ({ channel }: World): Request => ({ params: { channelId: channel } });
 const own = ({ made }: World): Request => ({ params: { channelId: made.get("channel") ?? "120363999999999999" } });
 const channel = (one: GatewayCase): GatewayCase => ({ simulator: "channels", with: theirs, ...one });
 
 const anew = communities(
-  "has its announcements from the beginning, in which only admins write, and is listed as what it is",
+  "a new community has an announcement group for admins and a general group, and is listed as a community",
 );
-const linked = communities("is linked and unlinked, and its members stay in both");
-const described = communities("is named and described anew, and its announcements bear its name");
+const linked = communities("a group is linked and unlinked, and its members stay in both");
+const described = communities(
+  "a new name and description apply to the community, and the name to its announcement group",
+);
 const inCommunity = ({ made }: World) => ({ communityId: made.get("community") ?? "120363999999999999@g.us" });
 const community = (one: GatewayCase): GatewayCase => ({
   simulator: "communities",
@@ -47,7 +52,7 @@ const community = (one: GatewayCase): GatewayCase => ({
 const link = (world: World): Request => ({ params: inCommunity(world), body: { groupId: world.group } });
 
 const rejected = webhooks(
-  "is told of, is among those that ring, and is rejected: the caller and the owner's phone see it",
+  "an incoming call causes a webhook, is listed, and can be rejected, which the caller and the owner's phone see",
 );
 async function ringing({ gate, bob, owner, connected }: World): Promise<Request> {
   const call = startCall(bob, owner.number);
@@ -58,7 +63,7 @@ async function ringing({ gate, bob, owner, connected }: World): Promise<Request>
   return { params: { callId: call.id } };
 }
 
-const converted = media("is answered as a file that can be fetched, sent and converted again");
+const converted = media("a conversion returns a file that can be downloaded, sent and converted again");
 const inline = (bytes: Buffer, mimeType: string) => ({
   with: () => ({ body: { filePath: undefined, base64: bytes.toString("base64"), mimeType } }),
   answers: { data: { size: bytes.length } },
@@ -71,14 +76,14 @@ export const moreCases: GatewayCases = {
   "POST /api/events/{instanceId}": {
     effect: arrives,
     simulator: "polls and events",
-    testedBy: events("arrives with all its fields, as the document's example has them"),
+    testedBy: events("a calendar event arrives with all fields of the document's example"),
     invalid: bodies({}, { to: "6281234567890", event: "funeral", name: "x", startTime: "2025-12-25T18:00:00Z" }),
   },
   "GET /api/message/{instanceId}/{messageId}/responses": {
     with: ({ made }) => ({ params: { messageId: made.get("poll") ?? "" } }),
     answers: { data: { type: "poll", options: [{ name: "Red", voters: [] }, {}, {}] } },
     simulator: "polls and events",
-    testedBy: events("are told and counted, the last of each person"),
+    testedBy: events("the last vote of each person counts, and each vote causes a webhook"),
     invalid: [{ query: "chatId=nobody" }],
     whileUnconnected: () => ({ params: { messageId: "3EB0" } }),
     unconnected: 404,
@@ -87,14 +92,12 @@ export const moreCases: GatewayCases = {
     with: ({ sent }) => ({ params: { messageId: sent }, body: { message: "Hello, edited!" } }),
     effect: ({ bob, sent }) => holds(() => bob.inbox.messages.find(({ id }) => id === sent)?.text === "Hello, edited!"),
     simulator: "fate",
-    testedBy: chat("is edited at the recipient's phone and in the history"),
+    testedBy: chat("an edit changes the text on the recipient's phone and in the history"),
     invalid: bodies({}, { message: "" }),
   },
   "GET /api/labels/{instanceId}": {
     simulator: "labels",
-    testedBy: labels(
-      "the labels that every business begins with are there after the first synchronization, with the chats that carry them",
-    ),
+    testedBy: labels("the predefined labels and their chats are listed after the first synchronization"),
     unconnected: 409,
   },
   "POST /api/labels/{instanceId}": {
@@ -181,7 +184,7 @@ export const moreCases: GatewayCases = {
     invalid: nowhere("channelId"),
   }),
   "GET /api/channels/{instanceId}/{channelId}/messages": channel({
-    testedBy: channels("bring messages to the history and the webhook once, and what becomes of them"),
+    testedBy: channels("a channel post reaches the history and the webhook once, with its reactions, edits and file"),
     invalid: [{ params: { channelId: "120363999999999999" }, query: "limit=0" }],
   }),
   "POST /api/channels/{instanceId}/{channelId}/follow": channel({
@@ -223,7 +226,9 @@ export const moreCases: GatewayCases = {
   "POST /api/communities/{instanceId}/{communityId}/groups": community({
     with: (world) => ({ params: inCommunity(world), body: { name: "Talk", participants: [world.bob.jid] } }),
     answers: { data: { results: [{ status: 200 }] } },
-    testedBy: communities("is made in it, with an outcome for each person, who is in the community then"),
+    testedBy: communities(
+      "a group that is created in a community adds its members to the community, with one result for each",
+    ),
     invalid: bodies({}, { name: "x", participants: ["nobody"] }),
   }),
   "PUT /api/communities/{instanceId}/{communityId}/groups": community({
@@ -247,9 +252,7 @@ export const moreCases: GatewayCases = {
     invalid: bodies({}, { description: "x".repeat(2049) }),
   }),
   "GET /api/communities/{instanceId}/{communityId}/invite-code": community({
-    testedBy: communities(
-      "needs no description, and what its admins write into its announcements reaches who has come by the invite",
-    ),
+    testedBy: communities("an announcement reaches members who joined by the invite, and only admins can send one"),
     invalid: nowhere("communityId"),
   }),
   "POST /api/communities/{instanceId}/{communityId}/leave": community({
@@ -258,7 +261,7 @@ export const moreCases: GatewayCases = {
       owner.followInvite(theirs.inviteCode);
       return { params: { communityId: theirs.jid } };
     },
-    testedBy: communities("is seen by its members with all of its groups, and left with all of them"),
+    testedBy: communities("a member sees a community with all of its groups, and leaves all of them together"),
     invalid: nowhere("communityId"),
   }),
   "GET /api/calls/{instanceId}": { simulator: "calls", testedBy: rejected },
@@ -274,12 +277,12 @@ export const moreCases: GatewayCases = {
     answers: { data: { stopped: true } },
     effect: ({ gate, owner }) => holds(() => gate.wa.device(owner.number).sockets.open === 0),
     simulator: "connection",
-    testedBy: fleet("stopped hosts serve nothing, log nobody out and stay so over a restart of everything"),
+    testedBy: fleet("stopped hosts serve nothing, log no instance out, and stay stopped after a restart"),
   },
   "POST /api/observability/restart": {
     answers: { data: { stopped: false } },
     effect: ({ gate, connected }) => gate.status(connected, "connected"),
     simulator: "connection",
-    testedBy: fleet("a host that is alone begins anew: its sockets change, and what is sent meanwhile goes out once"),
+    testedBy: fleet("a single host restarts with new sockets, and messages that are sent meanwhile go out once"),
   },
 };

@@ -3,8 +3,8 @@ import { type Request, testIn } from "../suite.ts";
 import { type GatewayCases, holds, type World } from "./case.ts";
 
 const here = testIn("integration/broadcast/status-posts.test.ts");
-const kinds = here("is a picture, a film or a voice note, from wherever files come, for whom the caller names");
-const whole = here("is made, listed, shown, changed and removed");
+const kinds = here("a status post is an image, a video or a voice note, for the recipients that the caller names");
+const whole = here("a broadcast list is created, listed, returned, changed and deleted");
 const bodies = (...some: object[]): Request[] => some.map((body) => ({ body }));
 
 /** Carol is in the address book. */
@@ -19,7 +19,7 @@ export const statusCases: GatewayCases = {
     keep: ["data.messageId", "status"],
     simulator: "statuses",
     testedBy: here(
-      "goes to the address book without who is blocked, and to nobody else; the owner's phone shows it too",
+      "a status post reaches the address book except blocked contacts, nobody else, and the owner's phone",
     ),
     invalid: bodies({}, { text: "x", backgroundColor: "green" }, { text: "x", statusJidList: ["nobody"] }),
   },
@@ -45,11 +45,11 @@ export const statusCases: GatewayCases = {
     with: ({ made }) => ({ body: { messageId: made.get("status") ?? "x" } }),
     effect: async ({ carol, made }) => holds(() => !carol.statuses.some(({ id }) => id === made.get("status"))),
     simulator: "statuses",
-    testedBy: here("is deleted at everybody whom it went to, by either way, and only if it is ours"),
+    testedBy: here("a status post is deleted for all its recipients, by either endpoint, and only by its own account"),
     invalid: bodies({}, { messageId: "" }),
   },
   "GET /api/status/{instanceId}/new-message-id": {
-    testedBy: here("has the id that the caller chose before, which is used once"),
+    testedBy: here("a status post has the reserved id, which can be used once"),
     unconnected: 200,
   },
   "GET /api/broadcasts/{instanceId}": { testedBy: whole, invalid: [{ query: "limit=0" }], unconnected: 200 },
@@ -81,7 +81,7 @@ export const statusCases: GatewayCases = {
     answers: { data: { accepted: 2 } },
     effect: ({ bob, owner }) => bob.waitFor(({ text, chat }) => text === "to everybody" && chat === owner.jid),
     simulator: "messages",
-    testedBy: here("brings its message to each recipient in their own chat, as a bulk that can be followed"),
+    testedBy: here("a message to a broadcast list is a bulk that reaches each recipient in a chat of their own"),
     invalid: bodies({}, { message: "x", caption: "y" }),
     unconnected: 404,
   },

@@ -1,8 +1,8 @@
 import type { Feature } from "../simulator-features.ts";
 import { type TestReference, testIn } from "../suite.ts";
 
-const scanned = "a phone scans the QR code; from then on there is none, and restarting 515 shows nowhere";
-const loggedOut = "a logout over the API tells WhatsApp, forgets the credentials, and is repeatable";
+const scanned = "a scanned QR code links the instance, and neither the code nor the restart after linking is visible";
+const loggedOut = "a logout unlinks the device, deletes the credentials, and can be repeated";
 const link = testIn("integration/session/link.test.ts");
 const actions = testIn("integration/message/actions.test.ts");
 const contacts = testIn("integration/contact/contacts.test.ts");
@@ -12,8 +12,7 @@ const manage = testIn("integration/session/disable-and-secret.test.ts");
 const users = testIn("api/access/users.test.ts");
 const keys = testIn("api/access/keys.test.ts");
 const hooks = testIn("api/webhook/webhooks.test.ts");
-const toMany =
-  "a bulk reaches everybody once, in its order and no faster than its pace, and tells of each; a single text passes it";
+const toMany = "a bulk reaches each recipient once, in order and within its pace, and a single text overtakes it";
 const logged = "the delivery log is listed newest first with filters, and shows body and attempts";
 const stats = testIn("api/instance/stats.test.ts");
 const instances = testIn("api/instance/instances.test.ts");
@@ -55,32 +54,32 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
   },
   "DELETE /api/instances/{instanceId}": {
     simulator: "unlinking",
-    testedBy: link("a deletion tells WhatsApp and leaves no row and no file"),
+    testedBy: link("a deletion unlinks the device and leaves no rows or files"),
   },
   "POST /api/instances/{instanceId}/reconnect": {
     simulator: "connection",
-    testedBy: testIn("integration/session/connection.test.ts")("a restart over the API needs no new scan"),
+    testedBy: testIn("integration/session/connection.test.ts")("a restart over the API reconnects without a new scan"),
   },
   "POST /api/instances/{instanceId}/disable": {
     simulator: "connection",
     testedBy: manage(
-      "a disabled instance has no socket and takes no sends, also after a restart; enabled it needs no scan",
+      "a disabled instance has no socket and rejects sends, also after a restart, and reconnects when enabled",
     ),
   },
   "POST /api/instances/{instanceId}/enable": {
     simulator: "connection",
     testedBy: manage(
-      "a disabled instance has no socket and takes no sends, also after a restart; enabled it needs no scan",
+      "a disabled instance has no socket and rejects sends, also after a restart, and reconnects when enabled",
     ),
   },
   "POST /api/instances/{instanceId}/webhook-secret": {
-    testedBy: manage("a webhook carries the headers that were asked for, and after a rotation both signatures"),
+    testedBy: manage("a webhook has the configured headers and, after a rotation of the secret, both signatures"),
   },
   "POST /api/instances/{instanceId}/logout": { simulator: "unlinking", testedBy: link(loggedOut) },
   "GET /api/instances/{instanceId}/qr": { simulator: "linking", testedBy: link(scanned) },
   "POST /api/instances/{instanceId}/pairing-code": {
     simulator: "linking",
-    testedBy: link("a code that the owner types into the phone links it"),
+    testedBy: link("a pairing code that the owner enters on the phone links the instance"),
   },
   "GET /api/instances/{instanceId}/activity": {
     testedBy: history("is paged from the newest to the oldest and filtered by action and time with correct totals"),
@@ -92,74 +91,76 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
   "GET /api/whatsapp/{instanceId}/qr": { simulator: "linking", testedBy: link(scanned) },
   "POST /api/whatsapp/{instanceId}/send": {
     simulator: "messages",
-    testedBy: testIn("integration/message/text.test.ts")("a text goes out as it was given: %s"),
+    testedBy: testIn("integration/message/text.test.ts")(
+      "a sent text arrives unchanged at the phone, in the history and in the webhook: %s",
+    ),
   },
   "POST /api/whatsapp/{instanceId}/logout": { simulator: "unlinking", testedBy: link(loggedOut) },
   "GET /api/whatsapp/{instanceId}/contacts": {
     simulator: "app state",
-    testedBy: contacts("the address book, which was there before the instance was linked"),
+    testedBy: contacts("contacts have the names of the address book from before linking"),
   },
   "GET /api/whatsapp/{instanceId}/contacts/{contactId}": {
     simulator: "app state",
-    testedBy: contacts("one contact is found by number, JID and LID"),
+    testedBy: contacts("a contact is found by number, JID and LID"),
   },
   "GET /api/whatsapp/{instanceId}/check/{phone}": {
     simulator: "numbers",
-    testedBy: contacts("tells who is on WhatsApp and who is not, for one and for many, in the order of the question"),
+    testedBy: contacts("a check says which numbers are on WhatsApp, for one or many, in the requested order"),
   },
   "POST /api/whatsapp/{instanceId}/check": {
     simulator: "numbers",
-    testedBy: contacts("tells who is on WhatsApp and who is not, for one and for many, in the order of the question"),
+    testedBy: contacts("a check says which numbers are on WhatsApp, for one or many, in the requested order"),
   },
   "PUT /api/whatsapp/{instanceId}/messages/{messageId}": {
     simulator: "fate",
-    testedBy: actions("changes the text at the recipient's phone, in the history, and is told of once"),
+    testedBy: actions("an edit changes the text on the recipient's phone and in the history, and causes one event"),
   },
   "POST /api/whatsapp/{instanceId}/messages/{messageId}/reaction": {
     simulator: "fate",
-    testedBy: actions(
-      "a reaction stands at the message, in the history as a message of its own, and can be taken back",
-    ),
+    testedBy: actions("a reaction appears at the message and as its own message in the history, and can be removed"),
   },
   "DELETE /api/whatsapp/{instanceId}/messages/{messageId}": {
     simulator: "fate",
-    testedBy: actions("takes the message away for everyone, and the history says so"),
+    testedBy: actions("a deletion removes the message for everyone and marks it in the history"),
   },
   "POST /api/whatsapp/{instanceId}/typing": {
     simulator: "presence",
-    testedBy: actions("typing is seen by whoever is written to"),
+    testedBy: actions("the recipient sees the typing state, in direct chats and in groups"),
   },
   "POST /api/whatsapp/{instanceId}/read": {
     simulator: "receipts",
-    testedBy: actions(
-      "read marks reach the senders: of the messages that are named, then of all that are left in the chat",
-    ),
+    testedBy: actions("marks the named messages as read, or all unread messages of a chat"),
   },
   "POST /api/whatsapp/{instanceId}/send-media": {
     simulator: "media",
     testedBy: testIn("integration/media/transfer.test.ts")(
-      "%s arrives at the phone and rests in storage with the same bytes",
+      "%s arrives at the phone and in storage with the same bytes",
     ),
   },
   "POST /api/whatsapp/{instanceId}/send-file": {
     simulator: "media",
-    testedBy: upload("arrives with the same bytes, its caption and the name that the part has, in any writing"),
+    testedBy: upload("a file in the request arrives with the same bytes, its caption and its Unicode name"),
   },
   "POST /api/whatsapp/{instanceId}/uploads": {
     simulator: "media",
-    testedBy: upload("of some size goes through whole, both ways, to as many as one likes"),
+    testedBy: upload(
+      "a large upload arrives unchanged at several recipients, and a large received file can be downloaded",
+    ),
   },
   "GET /api/instances/{instanceId}/messages/{messageId}/media": {
     simulator: "media",
-    testedBy: upload("of some size goes through whole, both ways, to as many as one likes"),
+    testedBy: upload(
+      "a large upload arrives unchanged at several recipients, and a large received file can be downloaded",
+    ),
   },
   "GET /api/whatsapp/{instanceId}/scheduled": {
     simulator: "messages",
-    testedBy: bulk("what is scheduled comes at its time and not before, also when everything was restarted meanwhile"),
+    testedBy: bulk("a scheduled text arrives at its time and not before, also after a restart"),
   },
   "DELETE /api/whatsapp/{instanceId}/scheduled/{messageId}": {
     simulator: "messages",
-    testedBy: bulk("whoever is first, the host or who calls it off, wins alone"),
+    testedBy: bulk("a scheduled text is either sent or canceled, never both"),
   },
   "POST /api/whatsapp/{instanceId}/bulk": { simulator: "messages", testedBy: bulk(toMany) },
   "GET /api/whatsapp/{instanceId}/bulk": { testedBy: bulk(toMany) },
@@ -167,7 +168,7 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
   "GET /api/whatsapp/{instanceId}/bulk/{bulkId}/recipients": { testedBy: bulk(toMany) },
   "DELETE /api/whatsapp/{instanceId}/bulk/{bulkId}": {
     simulator: "messages",
-    testedBy: bulk("a bulk that is called off half-way goes no further, and what had left is told of"),
+    testedBy: bulk("a canceled bulk sends nothing more and reports what was sent"),
   },
   "GET /api/instances/{instanceId}/webhooks/deliveries": { testedBy: hooks(logged) },
   "GET /api/instances/{instanceId}/webhooks/deliveries/{deliveryId}": { testedBy: hooks(logged) },
