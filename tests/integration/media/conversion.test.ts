@@ -166,7 +166,7 @@ describe("a filePath that is not a staged file of this instance", () => {
     for (const filePath of names) {
       const answer = await convert(filePath.length % 2 === 0 ? "voice" : "video", { filePath });
       expect([filePath, ...refused(answer)]).toEqual([filePath, 400, false, "invalid_request"]);
-      expect(answer.body.details).toContain("filePath: must be what an upload or a conversion has answered");
+      expect(answer.body.details).toContain("filePath: must be what an upload or a conversion returned");
     }
   });
 

@@ -61,7 +61,7 @@ export const instanceCases: GatewayCases = {
   },
   "POST /api/instance/{instanceId}/pairing-code": {
     on: fresh,
-    with: () => ({ body: { phoneNumber: "+49 1555 0000009" } }),
+    with: () => ({ body: { phoneNumber: "+62 812 3456 7890" } }),
     simulator: "linking",
     testedBy: link("a pairing code that the owner enters on the phone links the instance"),
     invalid: [{ body: {} }, { body: { phoneNumber: "12" } }],

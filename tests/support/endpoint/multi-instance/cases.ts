@@ -129,7 +129,7 @@ export const cases: Record<string, Case<World>> = {
     invalid: [{ query: "format=gif" }],
   },
   "POST /api/instances/{instanceId}/pairing-code": {
-    happy: () => ({ body: { phoneNumber: "+49 1555 0000009" } }),
+    happy: () => ({ body: { phoneNumber: "+49 1555 0000002" } }),
     on: fresh,
     invalid: [{ body: {} }, { body: { phoneNumber: "12" } }],
   },
