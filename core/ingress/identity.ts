@@ -2,7 +2,7 @@ import { type Caller, granted, type Role } from "../caller.ts";
 import type { Config } from "../config.ts";
 import { AppError } from "../error.ts";
 import { callerOfKey } from "../user/index.ts";
-import { assertAddress } from "../user/ip-ranges.ts";
+import { assertIpAllowed } from "../user/ip-ranges.ts";
 import type { KeyDeps } from "../user/key.ts";
 
 /**
@@ -38,6 +38,6 @@ async function callerOfEmail({ db }: Pick<KeyDeps, "db">, email: string): Promis
   if (!user || user.disabled_at) {
     throw new AppError("invalid_credentials", "the user of this sender does not exist or is disabled");
   }
-  assertAddress(user.ip_ranges, undefined);
+  assertIpAllowed(user.ip_ranges, undefined);
   return { userId: user.id, permissions: granted(user.role, ["read", "write"]) };
 }

@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import type { Logger } from "../log.ts";
-import { clientOf } from "../user/ip-ranges.ts";
+import { clientNetwork } from "../user/ip-ranges.ts";
 
 /** From the Gateway API's document. */
 const windowSeconds = 15 * 60;
@@ -87,7 +87,7 @@ export class RateCount {
   /** `ip` is the client's address, if known. */
   constructor(limiter: RateLimiter, ip: string | undefined) {
     this.#limiter = limiter;
-    this.#subjects = [`ip:${ip === undefined ? "unknown" : clientOf(ip)}`];
+    this.#subjects = [`ip:${ip === undefined ? "unknown" : clientNetwork(ip)}`];
   }
 
   /** Adds the caller, once the credentials are verified: nobody else can use up the limit of a key. */

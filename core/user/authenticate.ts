@@ -64,8 +64,8 @@ export async function callerOfKey(
  */
 async function assertFrom(ip: string | undefined, ranges: string[] | null, details?: string): Promise<void> {
   if (!ranges) return;
-  const { assertAddress } = await import("./ip-ranges.ts");
-  assertAddress(ranges, ip, details);
+  const { assertIpAllowed } = await import("./ip-ranges.ts");
+  assertIpAllowed(ranges, ip, details);
 }
 
 interface KeyRow {

@@ -49,14 +49,14 @@ export function rangesWithin(inner: readonly string[], outer: readonly string[])
 }
 
 /** Returns what identifies the client behind an address: an IPv6 client has a whole /64. */
-export function clientOf(ip: string): string {
+export function clientNetwork(ip: string): string {
   if (!ipaddr.isValid(ip)) return ip;
   const address = ipaddr.process(ip);
   return address.kind() === "ipv4" ? address.toString() : networkOf(address, 64);
 }
 
 /** Throws `ip_not_allowed` unless the address is in the ranges. Null allows any address. */
-export function assertAddress(
+export function assertIpAllowed(
   ipRanges: string[] | null,
   ip: string | undefined,
   details = "this user does not allow your IP address",

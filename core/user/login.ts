@@ -2,7 +2,7 @@ import { and, eq, sql } from "drizzle-orm";
 import type { Clock } from "../clock.ts";
 import { AppError } from "../error.ts";
 import { findUser, type User } from "./find.ts";
-import { assertAddress } from "./ip-ranges.ts";
+import { assertIpAllowed } from "./ip-ranges.ts";
 import { firstApiKey, type KeyDeps } from "./key.ts";
 import { hashPassword, needsRehash, noPassword, verifyPassword } from "./password.ts";
 import { countAttempt } from "./throttle.ts";
@@ -35,7 +35,7 @@ export async function login(
     throw new AppError("invalid_credentials", "the email address or the password is wrong");
   }
   await wasRight();
-  assertAddress(user.ipRanges, ip);
+  assertIpAllowed(user.ipRanges, ip);
   if (needsRehash(user.passwordHash)) await replaceHash(deps, user, { passwordHash: await hashPassword(password) });
   const first = await firstApiKey(deps, user.id);
   return { token: await deps.tokens.issue(deps.vault, user.id, user.tokensFrom), user, apiKey: first?.key ?? null };

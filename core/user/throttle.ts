@@ -2,11 +2,11 @@ import type { Clock } from "../clock.ts";
 import { sha256 } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
-import { clientOf } from "./ip-ranges.ts";
+import { clientNetwork } from "./ip-ranges.ts";
 
 /** Allowed failures within the window: per account, and per address, behind which many people may be. */
 export const accountFailures = 5;
-export const addressFailures = 20;
+export const ipFailures = 20;
 const failureWindowSeconds = 15 * 60;
 /** The first block. Each further failure doubles the next one. */
 const firstBlockSeconds = 60;
@@ -31,10 +31,10 @@ export async function countAttempt(
 ): Promise<() => Promise<void>> {
   const { sql } = deps.db;
   const account = sha256(`email:${attempt.email.toLowerCase()}`);
-  const address = attempt.ip === undefined ? undefined : sha256(`ip:${clientOf(attempt.ip)}`);
+  const address = attempt.ip === undefined ? undefined : sha256(`ip:${clientNetwork(attempt.ip)}`);
   const subjects = sql`(values (${account}::bytea), (${address ?? null}::bytea))`;
   const now = sql`${deps.clock.now().toISOString()}::timestamptz`;
-  const most = sql`case when f.subject = ${account} then ${accountFailures}::int else ${addressFailures}::int end`;
+  const most = sql`case when f.subject = ${account} then ${accountFailures}::int else ${ipFailures}::int end`;
   const over = sql`greatest(f.since, f.blocked_until) <= ${now} - ${failureWindowSeconds}::int * interval '1 second'`;
   const blockSeconds = sql`
     least(${firstBlockSeconds}::int * 2 ^ least(f.failures + 1 - (${most}), 10), ${longestBlockSeconds}::int)`;
@@ -78,6 +78,6 @@ async function forgive(deps: { db: Database; clock: Clock }, account: Buffer, ad
   if (!address) return;
   await sql`
     update login_failures set failures = greatest(failures - 1, 0),
-      blocked_until = case when failures > ${addressFailures}::int then least(blocked_until, ${now}) end
+      blocked_until = case when failures > ${ipFailures}::int then least(blocked_until, ${now}) end
     where subject = ${address}`;
 }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { prune } from "../../../core/db/prune.ts";
 import { createTokens, login } from "../../../core/user/index.ts";
-import { accountFailures, addressFailures, countAttempt } from "../../../core/user/throttle.ts";
+import { accountFailures, countAttempt, ipFailures } from "../../../core/user/throttle.ts";
 import { password, startApi, type TestApi } from "../../support/api/api.ts";
 
 let api: TestApi;
@@ -86,9 +86,9 @@ test("a successful login clears the failures of the account", async () => {
 
 test("an address that guesses at many accounts is blocked and no longer counts against any account", async () => {
   const ip = "203.0.113.7";
-  const accounts = Array.from({ length: addressFailures }, anyEmail);
+  const accounts = Array.from({ length: ipFailures }, anyEmail);
   const together = await Promise.all([...accounts, anyEmail(), anyEmail()].map((email) => tried(email, ip)));
-  expect(together.filter((one) => one === "counted")).toHaveLength(addressFailures);
+  expect(together.filter((one) => one === "counted")).toHaveLength(ipFailures);
   const victim = anyEmail();
   for (let i = 0; i < accountFailures; i++) expect(await tried(victim, ip)).toBeGreaterThan(0);
   expect(await tried(victim, "203.0.113.8")).toBe("counted");
@@ -96,12 +96,12 @@ test("an address that guesses at many accounts is blocked and no longer counts a
 
 test("users behind one address who know their passwords are not blocked", async () => {
   const ip = "198.51.100.1";
-  for (let i = 0; i < addressFailures * 2; i++) {
+  for (let i = 0; i < ipFailures * 2; i++) {
     const wasRight = await countAttempt(api.deps, { email: anyEmail(), ip });
     await wasRight();
   }
   // Behind an address with failures, who knows the password ends the block but not the memory of it.
-  for (let i = 0; i < addressFailures; i++) await tried(anyEmail(), ip);
+  for (let i = 0; i < ipFailures; i++) await tried(anyEmail(), ip);
   api.deps.clock.advance(1 * minutes);
   await (await countAttempt(api.deps, { email: anyEmail(), ip }))();
   expect(await tried(anyEmail(), ip)).toBe("counted");
@@ -109,10 +109,10 @@ test("users behind one address who know their passwords are not blocked", async 
 });
 
 test("a client's IPv6 /64 counts as one address, and both spellings of an IPv4 address are equal", async () => {
-  for (let i = 0; i < addressFailures; i++) await tried(anyEmail(), `2001:db8:1:2::${i.toString(16)}`);
+  for (let i = 0; i < ipFailures; i++) await tried(anyEmail(), `2001:db8:1:2::${i.toString(16)}`);
   expect(await tried(anyEmail(), "2001:db8:1:2:ffff::1")).toBeGreaterThan(0);
   expect(await tried(anyEmail(), "2001:db8:1:3::1")).toBe("counted");
-  for (let i = 0; i < addressFailures; i++) await tried(anyEmail(), "192.0.2.1");
+  for (let i = 0; i < ipFailures; i++) await tried(anyEmail(), "192.0.2.1");
   expect(await tried(anyEmail(), "::ffff:192.0.2.1")).toBeGreaterThan(0);
 });
 
