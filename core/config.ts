@@ -1,5 +1,18 @@
 import * as z from "zod";
-import { clientVersionText } from "./client-version/index.ts";
+
+/** The protocol has 32 bits for each number (`ClientPayload.UserAgent.AppVersion`). */
+const versionPart = z.int().min(0).max(0xffff_ffff);
+
+/** A version of WhatsApp Web: 2, 3000 and a revision. */
+export const clientVersion = z.tuple([versionPart, versionPart, versionPart]);
+export type ClientVersion = z.infer<typeof clientVersion>;
+
+/** A client version as text, such as `2.3000.1043857760`. */
+const clientVersionText = z
+  .string()
+  .regex(/^\d+\.\d+\.\d+$/, "must be three numbers with dots, such as 2.3000.1043857760")
+  .transform((text) => text.split(".").map(Number))
+  .pipe(z.array(z.number()).pipe(clientVersion));
 
 const positiveInt = z.coerce.number().int().positive();
 

@@ -1,19 +1,5 @@
-import * as z from "zod";
+import { type ClientVersion, clientVersion } from "../config.ts";
 import type { Database } from "../db/index.ts";
-
-/** The protocol has 32 bits for each number (`ClientPayload.UserAgent.AppVersion`). */
-const part = z.int().min(0).max(0xffff_ffff);
-
-/** A version of WhatsApp Web: 2, 3000 and a revision. */
-export const clientVersion = z.tuple([part, part, part]);
-export type ClientVersion = z.infer<typeof clientVersion>;
-
-/** A client version as text, such as `2.3000.1043857760`. */
-export const clientVersionText = z
-  .string()
-  .regex(/^\d+\.\d+\.\d+$/, "must be three numbers with dots, such as 2.3000.1043857760")
-  .transform((text) => text.split(".").map(Number))
-  .pipe(z.array(z.number()).pipe(clientVersion));
 
 export function isNewer(version: ClientVersion, than: ClientVersion): boolean {
   const at = version.findIndex((part, index) => part !== than[index]);

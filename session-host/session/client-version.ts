@@ -1,12 +1,6 @@
 import { DEFAULT_CONNECTION_CONFIG, fetchLatestWaWebVersion } from "@whiskeysockets/baileys";
-import {
-  type ClientVersion,
-  claimLookUp,
-  clientVersion,
-  isNewer,
-  keepClientVersion,
-  readClientVersion,
-} from "../../core/client-version/index.ts";
+import { claimLookUp, isNewer, keepClientVersion, readClientVersion } from "../../core/client-version/index.ts";
+import { type ClientVersion, clientVersion } from "../../core/config.ts";
 import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";
 import { count } from "../../core/metric/index.ts";

@@ -7,7 +7,7 @@ import {
   proto,
   type WASocket,
 } from "@whiskeysockets/baileys";
-import type { ClientVersion } from "../../core/client-version/index.ts";
+import type { ClientVersion } from "../../core/config.ts";
 import type { Vault } from "../../core/crypto/index.ts";
 import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";

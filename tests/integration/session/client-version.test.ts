@@ -2,12 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DEFAULT_CONNECTION_CONFIG } from "@whiskeysockets/baileys";
 import pino from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import {
-  type ClientVersion,
-  claimLookUp,
-  keepClientVersion,
-  readClientVersion,
-} from "../../../core/client-version/index.ts";
+import { claimLookUp, keepClientVersion, readClientVersion } from "../../../core/client-version/index.ts";
+import type { ClientVersion } from "../../../core/config.ts";
 import { readConfig } from "../../../core/config.ts";
 import { endHost, spawnHost } from "../../../local/gateway/host-process.ts";
 import { prepareWhatsApp } from "../../../session-host/baileys/whatsapp.ts";
