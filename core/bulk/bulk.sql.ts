@@ -27,7 +27,7 @@ export const bulks = pgTable(
     rejected: jsonb().$type<{ index: number; phone: string; error: string }[]>().notNull().default([]),
     /** Not before this. */
     startAt: instant("start_at").notNull(),
-    /** Until when the pace is used up: decides how many messages may follow. */
+    /** Until when the released messages use up the pace. Decides how many may follow. */
     releasedAt: instant("released_at"),
     createdAt: instant("created_at").notNull().defaultNow(),
     finishedAt: instant("finished_at"),

@@ -27,7 +27,7 @@ interface Origin {
   instance: Instance;
   idempotencyKey?: string | undefined;
   correlationId: string;
-  /** An additional check before the bulk is accepted. Throws what the caller gets as the error. */
+  /** An additional check before the bulk is accepted. Throws the error for the caller. */
   check?: (() => Promise<void>) | undefined;
 }
 
@@ -93,8 +93,8 @@ async function findRepeat(
 }
 
 /**
- * Cancels the messages that are not released yet, and nothing of a bulk that has ended. Returns how many were canceled. Throws
- * `bulk_not_found`.
+ * Cancels the messages of a bulk that are not released yet. Does nothing if the bulk has ended. Returns how many it canceled.
+ * Throws `bulk_not_found`.
  */
 export async function cancelBulk(
   deps: Pick<AcceptDeps, "db" | "clock">,

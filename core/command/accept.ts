@@ -28,7 +28,7 @@ export interface AcceptRequest extends RequestIdentity {
   instance: Instance;
   /** For a send: not before this. The command skips the queue, and the session host takes it when it is due. */
   runAt?: Date | undefined;
-  /** An additional check, skipped for a request that was accepted before. Throws what the caller gets as the error. */
+  /** An additional check, skipped for a request that was accepted before. Throws the error for the caller. */
   check?: (() => Promise<void>) | undefined;
   /** Up to 255 characters, chosen by the caller. */
   idempotencyKey?: string | undefined;
@@ -36,14 +36,14 @@ export interface AcceptRequest extends RequestIdentity {
   /** For a command that came over SQS: the sender's id of it, and the queue for the reply. See `core/ingress`. */
   reply?: { requestId: string; queue: string | null } | undefined;
   /**
-   * Called when the row is written and before anything can come of it. Not called for a request that was accepted before.
+   * Called after the row is written and before the command can run. Not called for a request that was accepted before.
    */
   onAccepted?: ((accepted: Accepted) => Promise<void>) | undefined;
 }
 
 /** How long a send waits for its instance to come back before it fails. */
 export const sendPatienceMs = 24 * 60 * 60 * 1000;
-/** How long a mutation or a query waits. Its caller gets an answer from API Gateway after 30 s. */
+/** How long a mutation or a query waits. API Gateway answers its caller after 30 s at the latest. */
 const callPatienceMs = 60 * 1000;
 
 /**

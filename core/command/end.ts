@@ -40,13 +40,13 @@ export interface EndingCommand {
   correlationId: string;
 }
 
-/** Ends a command with its output. */
+/** Returns what changes when a command succeeds with this output. */
 export function succeed({ id, name, correlationId }: EndingCommand, output: unknown): CommandEnding {
   const { secret } = commandCatalog[name];
   return { commands: [{ id, name, status: "done", output, secret }], correlationId };
 }
 
-/** Ends a command with an error. A send fails with its message, and an event announces it. */
+/** Returns what changes when a command fails. The message of a send fails with it, and an event announces that. */
 export function fail({ id, name, waId, chatId, correlationId }: EndingCommand, error: AppError): CommandEnding {
   const { code, details = null } = error;
   const errorDetails = details || undefined;
@@ -62,7 +62,7 @@ export function fail({ id, name, waId, chatId, correlationId }: EndingCommand, e
 }
 
 /**
- * Writes the ends of commands that are in this status still; others keep the end that they have. Returns whether replies
+ * Writes the ends of commands that still have one of these statuses. Other commands stay as they are. Returns whether replies
  * to the ingress queue are due.
  */
 export async function writeEnds(

@@ -13,7 +13,7 @@ import type { ConnectedContext, PreparedMessage, SendContext } from "../executor
 import type { Change } from "../ledger/change.ts";
 import type { Claimed } from "./claimed-command.ts";
 
-/** What to record of a command that succeeded. With a stanza: once WhatsApp has acknowledged that. */
+/** What to record when a command succeeds: at once, or when WhatsApp acknowledges the stanza. */
 export interface RunResult {
   change: Change;
   stanza: Stanza | undefined;
@@ -47,7 +47,7 @@ function resultOf(command: Claimed<CommandName>, returned: unknown): RunResult {
   return { change: { ...change, ...succeed(command, parsed) }, stanza };
 }
 
-/** What a command fails with when its executor throws this. */
+/** Returns the error that a command fails with when its executor throws. */
 export function failureOf(error: unknown): AppError {
   if (error instanceof AppError) return error;
   return new AppError("whatsapp_error", error instanceof Error ? error.message : String(error), { cause: error });
