@@ -30,19 +30,19 @@ const named = (some: readonly Endpoint[]) =>
 const ofInstances = endpoints.filter((endpoint) => endpoint.instance);
 const withBody = endpoints.filter((endpoint) => endpoint.body && !endpoint.form);
 const withForm = endpoints.filter((endpoint) => endpoint.form);
-/** The engine does the same for all endpoints: of each dialect, place of the instance and access one speaks for all. */
+/** The engine treats endpoints alike, so one represents all with the same dialect, instance location and access. */
 const kindOf = (endpoint: Endpoint) =>
   `${dialects.findIndex(({ endpoints }) => endpoints.includes(endpoint))} ${endpoint.instance} ${endpoint.access}`;
 const oneOfEach = (some: readonly Endpoint[]) => [
   ...new Map(some.map((endpoint) => [kindOf(endpoint), endpoint])).values(),
 ];
-const some = oneOfEach(withBody);
-const closed = endpoints.filter((endpoint) => endpoint.access !== "public" && endpoint.access !== "optional");
+const sampleWithBody = oneOfEach(withBody);
+const withCredentials = endpoints.filter((endpoint) => endpoint.access !== "public" && endpoint.access !== "optional");
 
-/** By method, too, where two endpoints of one path take different ones. */
+/** Looks up a valid body, by method and path if two methods of one path have different bodies. */
 const bodyOf = (endpoint: Endpoint) => bodies[`${endpoint.method} ${endpoint.path}`] ?? bodies[endpoint.path];
 
-function ask(
+function call(
   endpoint: Endpoint,
   id: string,
   credentials: { key?: string; token?: string },
@@ -54,7 +54,7 @@ function ask(
     : undefined;
   return api.request(endpoint.method.toUpperCase(), path, { ...credentials, headers, ...(body ? { body } : {}) });
 }
-/** A key that reaches for the endpoint; not the one of all tests where a request without fields takes the key away. */
+/** Returns a key with access to the endpoint: for rotate-key, which revokes its caller's key, not the shared one. */
 async function keyFor(endpoint: Endpoint): Promise<string> {
   if (endpoint.access === "admin") return adminKey;
   return endpoint.path === "/api/auth/rotate-key" ? (await api.user()).key : key;
@@ -79,12 +79,12 @@ describe("every endpoint that requires credentials", () => {
       .sign(privateKey);
   });
 
-  test.each(named(closed))(
+  test.each(named(withCredentials))(
     "%s rejects missing credentials, an unknown key, an expired token and a forged token",
     async (_name, endpoint) => {
       const codes = [{}, { key: randomUUID() }, { key: "' or 1=1 --" }, { token: expired }, { token: forged }].map(
         async (credentials) => {
-          const { status, body } = await ask(endpoint, instanceId, credentials);
+          const { status, body } = await call(endpoint, instanceId, credentials);
           return `${status} ${body.code}`;
         },
       );
@@ -112,14 +112,14 @@ describe("every endpoint of an instance", () => {
   ];
 
   test.each(named(oneOfEach(ofInstances)))(
-    "%s answers 404 for one that does not exist, however its id looks",
+    "%s returns 404 for an id that does not exist, in whatever form",
     async (_name, endpoint) => {
       for (const id of unknown) {
         const inPath = endpoint.instance === "path" ? id : decodeURIComponent(id);
-        const answer = await ask(endpoint, inPath, { key });
-        // Too long an id does not fit the schema of a body.
+        const answer = await call(endpoint, inPath, { key });
+        // The schema of the body rejects an id that is too long.
         if (endpoint.instance === "body" && id.length > 128) expect(answer.status).toBe(400);
-        // A NUL at the end of a path is cut off: another path.
+        // A NUL at the end of a path is cut off, so the request has another path.
         else if (id === "%00" && endpoint.instance === "path") expect(answer.status).toBe(404);
         else
           expect({ id, status: answer.status, code: answer.body.code }).toEqual({
@@ -131,20 +131,20 @@ describe("every endpoint of an instance", () => {
     },
   );
 
-  test.each(named(ofInstances))("%s answers 404 for an instance that does not exist", async (_name, endpoint) => {
-    expect(await ask(endpoint, randomUUID(), { key })).toMatchObject({
+  test.each(named(ofInstances))("%s returns 404 for an instance that does not exist", async (_name, endpoint) => {
+    expect(await call(endpoint, randomUUID(), { key })).toMatchObject({
       status: 404,
       body: { code: "instance_not_found" },
     });
   });
 
-  test.each(named(ofInstances))("%s answers 403 for another user's instance", async (_name, endpoint) => {
-    expect(await ask(endpoint, foreign, { key })).toMatchObject({ status: 403, body: { code: "forbidden" } });
+  test.each(named(ofInstances))("%s returns 403 for another user's instance", async (_name, endpoint) => {
+    expect(await call(endpoint, foreign, { key })).toMatchObject({ status: 403, body: { code: "forbidden" } });
   });
 });
 
 describe("every endpoint with a body", () => {
-  test.each(named(some))("%s rejects a body that is not JSON", async (_name, endpoint) => {
+  test.each(named(sampleWithBody))("%s rejects a body that is not JSON", async (_name, endpoint) => {
     for (const body of ["{", "nope", '{"name":"x"}}', "\u0000", "{'name':'x'}", "NaN"]) {
       expect(await raw(endpoint, body)).toMatchObject({ status: 400, body: { code: "malformed_json" } });
     }
@@ -157,9 +157,9 @@ describe("every endpoint with a body", () => {
     for (const field of Object.keys(bodyOf(endpoint) ?? {})) {
       const right = (bodyOf(endpoint) as Record<string, unknown>)[field];
       for (const wrong of [field === "size" ? 0 : 7, true, null, [], {}, ["x"]]) {
-        // Another number or truth value is no other type.
+        // Another number, text or Boolean has the right type.
         if (field !== "size" && wrong !== null && typeof right !== "object" && typeof wrong === typeof right) continue;
-        // No labels at all is what one may want, and the id of no label is not of the wrong type.
+        // An empty list of labels is valid, and an unknown label id has the right type.
         if (field === "labelIds" && Array.isArray(wrong)) continue;
         const base = endpoint.instance === "body" ? { instanceId } : {};
         const answer = await raw(endpoint, JSON.stringify({ ...base, ...bodyOf(endpoint), [field]: wrong }));
@@ -168,31 +168,37 @@ describe("every endpoint with a body", () => {
     }
   });
 
-  // Read before any endpoint is looked at, so a few speak for all: these bodies take their time.
-  test.each(named(some))("%s rejects a body that is too large or has another content type", async (_name, endpoint) => {
-    const large = JSON.stringify({ ...bodyOf(endpoint), filler: "x".repeat(6_000_000) });
-    expect(await raw(endpoint, large)).toMatchObject({ status: 413, body: { code: "payload_too_large" } });
-    const form = { "content-type": "application/x-www-form-urlencoded" };
-    expect(await raw(endpoint, "name=x", form)).toMatchObject({
-      status: 415,
-      body: { code: "unsupported_media_type" },
-    });
-  });
+  // The body is read before the endpoint is chosen, so a sample is enough. Large bodies are slow.
+  test.each(named(sampleWithBody))(
+    "%s rejects a body that is too large or has another content type",
+    async (_name, endpoint) => {
+      const large = JSON.stringify({ ...bodyOf(endpoint), filler: "x".repeat(6_000_000) });
+      expect(await raw(endpoint, large)).toMatchObject({ status: 413, body: { code: "payload_too_large" } });
+      const form = { "content-type": "application/x-www-form-urlencoded" };
+      expect(await raw(endpoint, "name=x", form)).toMatchObject({
+        status: 415,
+        body: { code: "unsupported_media_type" },
+      });
+    },
+  );
 
-  test.each(named(some))("%s survives megabytes of nested JSON and prototype keys", async (_name, endpoint) => {
-    const nested = "[".repeat(500_000) + "]".repeat(500_000);
-    expect(await raw(endpoint, nested)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
-    const [field = "name"] = Object.keys(bodyOf(endpoint) ?? {});
-    expect(await raw(endpoint, `{"${field}":${nested}}`)).toMatchObject({
-      status: 400,
-      body: { code: "invalid_request" },
-    });
-    await raw(
-      endpoint,
-      `{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"webhookSettings":{"__proto__":{"polluted":1}}}`,
-    );
-    expect(({} as { polluted?: number }).polluted).toBeUndefined();
-  });
+  test.each(named(sampleWithBody))(
+    "%s survives megabytes of nested JSON and prototype keys",
+    async (_name, endpoint) => {
+      const nested = "[".repeat(500_000) + "]".repeat(500_000);
+      expect(await raw(endpoint, nested)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+      const [field = "name"] = Object.keys(bodyOf(endpoint) ?? {});
+      expect(await raw(endpoint, `{"${field}":${nested}}`)).toMatchObject({
+        status: 400,
+        body: { code: "invalid_request" },
+      });
+      await raw(
+        endpoint,
+        `{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"webhookSettings":{"__proto__":{"polluted":1}}}`,
+      );
+      expect(({} as { polluted?: number }).polluted).toBeUndefined();
+    },
+  );
 });
 
 test.each(named(withForm))("%s accepts only a form and survives a broken one", async (_name, endpoint) => {
@@ -209,12 +215,12 @@ test.each(named(withForm))("%s accepts only a form and survives a broken one", a
   }
 });
 
-test("every endpoint with a body is covered here", () => {
+test("the valid bodies cover exactly the endpoints with a body", () => {
   const tried = new Set(Object.keys(bodies).map((key) => key.replace(/^\w+ /, "")));
   expect([...tried].sort()).toEqual([...new Set(withBody.map((endpoint) => endpoint.path))].sort());
 });
 
-describe("text that Postgres or a terminal would reject", () => {
+describe("hostile text", () => {
   test.each(["a\u0000b", "a\r\nb", "\u001b[2J"])("is rejected as the name of an instance: %j", async (name) => {
     for (const path of ["/api/instances", "/api/instance/create"]) {
       expect(await api.request("POST", path, { key, body: { name } })).toMatchObject({
@@ -247,14 +253,14 @@ describe("text that Postgres or a terminal would reject", () => {
     }
   });
 
-  test("is rejected as a chat id with NUL", async () => {
+  test("is rejected in a chat id if it contains NUL", async () => {
     const answer = await api.request("GET", `/api/instances/${instanceId}/chats/7900%001234567/messages`, { key });
     expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
   });
 });
 
 describe("a path", () => {
-  test("with dot segments in any encoding leads nowhere", async () => {
+  test("with dot segments in any encoding reaches no other endpoint", async () => {
     for (const dots of ["..%2f..", "%2e%2e%2f%2e%2e", "..%252f..", "..;/.."]) {
       const response = await fetch(`${api.url}/api/instance/${dots}/status`, { headers: { "x-api-key": key } });
       expect([404, 405]).toContain(response.status);
@@ -264,13 +270,13 @@ describe("a path", () => {
     }
   });
 
-  test("without an endpoint is 404 in the format of its dialect", async () => {
+  test("without an endpoint gets 404 in the format of its dialect", async () => {
     expect(await api.request("GET", "/api/nothing")).toMatchObject({ status: 404, body: { code: "route_not_found" } });
     const inGateway = await api.request("GET", "/api/message/nothing");
     expect(inGateway).toMatchObject({ status: 404, body: { success: false, code: "route_not_found" } });
   });
 
-  test("with an unsupported method is 405 and lists the supported ones", async () => {
+  test("with an unsupported method gets 405 with the supported methods", async () => {
     const answer = await api.request("DELETE", "/api/instances", { key });
     expect(answer).toMatchObject({ status: 405, body: { code: "method_not_allowed" } });
     expect(answer.headers.get("allow")).toBe("GET, POST");

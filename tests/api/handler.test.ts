@@ -30,11 +30,11 @@ afterAll(async () => {
   await api?.stop();
 });
 
-test("the Lambda handler initializes lazily, retries after a failure, and serves a send with one connection", async () => {
+test("the Lambda handler initializes lazily, retries after a failure, and serves requests with one database connection", async () => {
   const masterKey = process.env.MASTER_KEY_FILE;
   vi.stubEnv("MASTER_KEY_FILE", `${masterKey}.missing`);
-  const away = await fetch(`${gateway.url}/api/observability/ping`);
-  expect({ status: away.status, body: await away.json() }).toMatchObject({
+  const failed = await fetch(`${gateway.url}/api/observability/ping`);
+  expect({ status: failed.status, body: await failed.json() }).toMatchObject({
     status: 503,
     body: { code: "unavailable" },
   });
@@ -42,15 +42,15 @@ test("the Lambda handler initializes lazily, retries after a failure, and serves
 
   const { key } = await api.user();
   const headers = { "x-api-key": key, "content-type": "application/json" };
-  const ask = async (path: string, body?: object) => {
+  const send = async (path: string, body?: object) => {
     const init = body ? { method: "POST", body: JSON.stringify(body) } : {};
     const response = await fetch(gateway.url + path, { headers, ...init });
     return (await response.json()) as { id: string };
   };
-  const { id } = await ask("/api/instances", { name: "Over Lambda" });
+  const { id } = await send("/api/instances", { name: "Over Lambda" });
   await api.setState(id, "connected");
   const sent = await Promise.all(
-    ["one", "two", "three"].map((message) => ask(`/api/whatsapp/${id}/send`, { phone: "79001234567", message })),
+    ["one", "two", "three"].map((message) => send(`/api/whatsapp/${id}/send`, { phone: "79001234567", message })),
   );
   expect(new Set(sent.map((one) => one.id)).size).toBe(3);
   expect(await api.queued(id)).toHaveLength(4);
@@ -63,26 +63,26 @@ test("the Lambda handler initializes lazily, retries after a failure, and serves
   expect(pool?.count).toBe(1);
 });
 
-test("without the encryption key, requests that need no secret are served and the others get 503", async () => {
+test("with the wrong master key, requests that need no secret are served and the others get 503", async () => {
   const { key, email } = await api.user({ password: "correct horse" });
   const masterKey = join(folder, "other.key");
   await writeFile(masterKey, Buffer.alloc(32, 8), { mode: 0o600 });
   const app = await openApp({ ...process.env, MASTER_KEY_FILE: masterKey });
-  const ask = async (path: string, init: RequestInit = {}) => {
+  const send = async (path: string, init: RequestInit = {}) => {
     const headers = { "x-api-key": key, "content-type": "application/json" };
     const answer = await app.request(path, { headers, ...init });
     return { status: answer.status, body: await answer.json() };
   };
-  expect((await ask("/api/instances")).status).toBe(200);
+  expect((await send("/api/instances")).status).toBe(200);
   const credentials = { method: "POST", body: JSON.stringify({ email, password: "correct horse" }) };
-  const refused = await ask("/api/auth/login", credentials);
+  const refused = await send("/api/auth/login", credentials);
   expect(refused).toMatchObject({ status: 503, body: { code: "unavailable" } });
   expect(JSON.stringify(refused.body)).not.toContain("decrypt");
 });
 
 const health = () => api.request("GET", "/api/observability/health");
 
-/** A session host that says that it is alive. */
+/** Reports a live session host. */
 const report = (id: string, draining = false) =>
   reportHost(api.db, { id, startedAt: new Date(), draining, version: "1", cpuMs: 1, rssBytes: 1 }, 8_000);
 
@@ -101,12 +101,12 @@ test("health reports the state of the database, the queues and the hosts", async
   await Promise.all([report("one"), report("two", true), report("dead")]);
   for (const [shard, host] of ["one", "dead"].entries()) await acquireLease(api.db, host, shard, 60_000);
   await api.db.sql`update hosts set seen_at = now() - interval '10 s' where id = 'dead'`;
-  // A lease that has not run out is nothing, when its holder is gone.
+  // The lease of a dead host doesn't count, even if it has not expired.
   expect(await health()).toMatchObject({ status: 503, body: { details: "1 of 2 shards served, by 2 live hosts" } });
   await api.db.sql`update shards set host = 'one'`;
   const healthy = await health();
   expect(healthy.status).toBe(200);
-  // What the document shows comes first.
+  // The documented fields come first.
   const documented = ["status", "uptime", "memory", "database", "instances"];
   expect(Object.keys(healthy.body.data)).toEqual([...documented, "queues", "hosts", "shards"]);
   expect(healthy.body.data).toMatchObject({
@@ -119,9 +119,9 @@ test("health reports the state of the database, the queues and the hosts", async
   });
   expect(healthy.body.data.memory.rss).toMatch(/^\d+\.\d{2} MB$/);
   expect(healthy.body.data.uptime.formatted).toMatch(/^\d+h \d+m \d+s$/);
-  const ask = vi.spyOn(api.deps.queues, "depth").mockRejectedValueOnce(new Error("the queues are away"));
+  const depth = vi.spyOn(api.deps.queues, "depth").mockRejectedValueOnce(new Error("the queues are unavailable"));
   const sick = await health();
-  ask.mockRestore();
+  depth.mockRestore();
   expect(sick).toMatchObject({
     status: 503,
     body: {
@@ -131,7 +131,7 @@ test("health reports the state of the database, the queues and the hosts", async
   });
 });
 
-test("the API reports a missing database with a code and recovers by itself", async () => {
+test("without its database the API returns `unavailable`, and it recovers by itself", async () => {
   const { key } = await api.user();
   const list = () => api.request("GET", "/api/instances", { key });
   expect((await list()).status).toBe(200);

@@ -14,10 +14,10 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => api?.stop());
 
-const ask = (path: string, as = key) => api.request("GET", `/api/observability/${path}`, { key: as });
+const get = (path: string, as = key) => api.request("GET", `/api/observability/${path}`, { key: as });
 
-/** The answer of an API that was started with this environment. */
-async function askWith(env: Record<string, string>, path: string): Promise<string> {
+/** Returns the response of an API that was started with this environment. */
+async function getWith(env: Record<string, string>, path: string): Promise<string> {
   const app = createApp({ ...api.served, config: readConfig(env) });
   const answer = await app.request(`/api/observability/${path}`, { headers: { "x-api-key": admin } });
   expect(answer.status).toBe(200);
@@ -26,17 +26,17 @@ async function askWith(env: Record<string, string>, path: string): Promise<strin
 
 test("the version endpoint reports the program, Node.js and the installed Baileys", async () => {
   const { default: baileys } = await import("@whiskeysockets/baileys/package.json", { with: { type: "json" } });
-  expect((await ask("version")).body).toEqual({
+  expect((await get("version")).body).toEqual({
     success: true,
     data: { version: packageJson.version, node: process.versions.node, baileys: baileys.version, commit: null },
   });
   const commit = "ddea608c0ffee";
-  expect(JSON.parse(await askWith({ COMMIT: commit }, "version")).data.commit).toBe(commit);
+  expect(JSON.parse(await getWith({ COMMIT: commit }, "version")).data.commit).toBe(commit);
 });
 
 test("the environment endpoint shows an admin the configuration without secrets", async () => {
-  expect(await ask("environment")).toMatchObject({ status: 403, body: { code: "forbidden" } });
-  expect((await ask("environment", admin)).body.data).toMatchObject({
+  expect(await get("environment")).toMatchObject({ status: 403, body: { code: "forbidden" } });
+  expect((await get("environment", admin)).body.data).toMatchObject({
     ...{ nodeEnv: "test", region: "us-east-1", shards: 2, queuePrefix: "switchboard", logLevel: "info" },
     ...{ kms: false, ownQueues: true, ownStorage: true, ownWhatsApp: false, egressAllowed: 0 },
   });
@@ -59,7 +59,7 @@ test("the environment endpoint shows an admin the configuration without secrets"
     WHATSAPP_MEDIA_CA: "/secret/ca.pem",
   };
   for (const [name, value] of Object.entries({ ...secrets, OTHER_TOKEN: "othersecret" })) vi.stubEnv(name, value);
-  const shown = await askWith({ ...secrets, AWS_REGION: "eu-west-1", QUEUE_PREFIX: "ours" }, "environment");
+  const shown = await getWith({ ...secrets, AWS_REGION: "eu-west-1", QUEUE_PREFIX: "ours" }, "environment");
   vi.unstubAllEnvs();
   expect(JSON.parse(shown).data).toMatchObject({
     ...{ region: "eu-west-1", queuePrefix: "ours", kms: true, ownWhatsApp: true, egressAllowed: 1 },
@@ -79,7 +79,7 @@ test("the status endpoint reports hosts with their shards, queues and instances"
   await acquireLease(api.db, "one", 1, 60_000);
   const [{ shard } = { shard: 0 }] = await api.db.sql<{ shard: number }[]>`
     select shard from instances where id = ${mine}`;
-  const { data } = (await ask("status", admin)).body;
+  const { data } = (await get("status", admin)).body;
   expect(data).toMatchObject({
     version: packageJson.version,
     cpu: {
@@ -89,7 +89,7 @@ test("the status endpoint reports hosts with their shards, queues and instances"
     },
     memory: { rss: expect.stringMatching(/^\d+\.\d{2} MB$/), systemTotal: expect.stringMatching(/ MB$/) },
     database: { status: "connected", latencyMs: expect.any(Number) },
-    // One command of each instance, to open its session.
+    // Each instance has one command, which starts its session.
     queues: { status: "connected", events: { waiting: 0, inFlight: 0, dead: 0 }, commands: { waiting: 2, dead: 0 } },
     shards: { total: 2, held: 1 },
     hosts: [
@@ -103,24 +103,24 @@ test("the status endpoint reports hosts with their shards, queues and instances"
   });
   expect(data.hosts[0].cpu.percent).toBeCloseTo(1, 1);
   expect(data.hosts[0].uptime.formatted).toMatch(/^1h 1m \d+s$/);
-  const [, figures] = data.instances.list;
-  expect(figures).toMatchObject({ id: mine, status: "connected", shard, host: shard === 1 ? "one" : null });
-  expect(figures).toMatchObject({ commandsWaiting: 1, webhooksWaiting: 0 });
-  expect((await ask("status?limit=1&skip=1", admin)).body.data.instances.list).toMatchObject([{ id: mine }]);
-  expect(await ask("status?limit=0", admin)).toMatchObject({ status: 400 });
+  const [, own] = data.instances.list;
+  expect(own).toMatchObject({ id: mine, status: "connected", shard, host: shard === 1 ? "one" : null });
+  expect(own).toMatchObject({ commandsWaiting: 1, webhooksWaiting: 0 });
+  expect((await get("status?limit=1&skip=1", admin)).body.data.instances.list).toMatchObject([{ id: mine }]);
+  expect(await get("status?limit=0", admin)).toMatchObject({ status: 400 });
 });
 
-test("a user who is not an admin sees only own instances", async () => {
+test("a user who is not an admin sees only totals of their own instances", async () => {
   const stranger = (await api.user()).key;
-  const { instances } = (await ask("status", stranger)).body.data;
+  const { instances } = (await get("status", stranger)).body.data;
   expect(instances).toMatchObject({ total: 0, active: 0 });
   expect(instances).not.toHaveProperty("list");
 });
 
-test("queues that don't answer are reported, and credentials are required", async () => {
-  const away = vi.spyOn(api.deps.queues, "depth").mockRejectedValue(new Error("the queues are away"));
-  const { body } = await ask("status");
-  away.mockRestore();
+test("unreachable queues are reported, and every endpoint requires credentials", async () => {
+  const depth = vi.spyOn(api.deps.queues, "depth").mockRejectedValue(new Error("the queues are unavailable"));
+  const { body } = await get("status");
+  depth.mockRestore();
   expect(body.data.queues).toEqual({ status: "disconnected", events: null, commands: null });
   for (const path of ["version", "environment", "status"]) {
     expect((await api.request("GET", `/api/observability/${path}`)).status).toBe(401);

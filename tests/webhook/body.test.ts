@@ -9,6 +9,7 @@ import { webhookBody } from "../../core/webhook/body/index.ts";
 import { multiInstanceBodies } from "../../core/webhook/body/multi-instance.ts";
 import { signatureHeaders } from "../../core/webhook/delivery/sign.ts";
 import {
+  calendarEvent,
   call,
   contact,
   content,
@@ -19,7 +20,6 @@ import {
   incoming,
   inGroup,
   instanceId,
-  party,
 } from "./events.ts";
 
 function contextOf(changes: Partial<BodyContext> = {}): BodyContext {
@@ -51,8 +51,8 @@ test.each(Object.keys(documented) as (keyof typeof documented)[])(
     const body = bodyOf(events[name]);
     expect(body).toMatchObject(expected);
     expect(Object.keys(body).slice(0, 3)).toEqual(Object.keys(expected));
-    const fields = Object.keys(expected.data);
-    expect(Object.keys(body.data).slice(0, fields.length)).toEqual(fields);
+    const dataFields = Object.keys(expected.data);
+    expect(Object.keys(body.data).slice(0, dataFields.length)).toEqual(dataFields);
   },
 );
 
@@ -84,7 +84,7 @@ test("gateway: the documented payload comes first, in the documented order, with
   expect(Object.keys(body).slice(0, 4)).toEqual(Object.keys(expected));
   expect(Object.keys(body.data).slice(0, 4)).toEqual(Object.keys(expected.data));
   expect(body.data.message).toEqual(expected.data.message);
-  // The auto-reply example reads it from here.
+  // The auto-reply example in the document reads the instance id from here.
   expect(body.data.instanceId).toBe(instanceId);
 });
 
@@ -101,7 +101,7 @@ test("`from` is the chat to reply to, and `participant` is the author of a group
   }
 });
 
-test("a file has a description and a temporary link", () => {
+test("a file has its metadata and a temporary link but not its storage key", () => {
   const own = { mimetype: "image/jpeg", filename: null, size: 1234, sha256: "ab", ...link };
   expect(bodyOf(events.image).data).toMatchObject({ hasMedia: true, type: "imageMessage", body: "Look", media: own });
   expect(bodyOf(events.image, gateway).data).toMatchObject({
@@ -126,14 +126,14 @@ test("a poll has its options, and a calendar event its time and place", () => {
   expect(bodyOf(events.poll, gateway).data.message).toEqual({
     pollCreationMessageV3: { caption: content.body, options: ["Red", "Blue"], selectableCount: 1 },
   });
-  expect(bodyOf(events.event).data.event).toEqual(party.event);
-  const { location, startTime, extraGuestsAllowed } = party.event;
+  expect(bodyOf(events.event).data.event).toEqual(calendarEvent.event);
+  const { location, startTime, extraGuestsAllowed } = calendarEvent.event;
   expect(bodyOf(events.event, gateway).data.message).toEqual({
     eventMessage: { caption: content.body, location, startTime, isCanceled: false, extraGuestsAllowed },
   });
 });
 
-test("every event has the body of its dialect, or none if the dialect lacks the event", () => {
+test("every event has the name of its dialect, or no body if the dialect lacks the event", () => {
   const names = (changes: Partial<BodyContext>) =>
     Object.fromEntries(Object.entries(events).map(([name, one]) => [name, bodyOf(one, changes)?.event ?? null]));
   expect(names({})).toEqual({
@@ -192,7 +192,7 @@ test("every event has the body of its dialect, or none if the dialect lacks the 
   });
 });
 
-test("group and call events name the actor, and the caller's number beside the JID", () => {
+test("a group event names its actor, and a call event has the caller's number in addition to the JID", () => {
   expect(bodyOf(events.participants, gateway)).toMatchObject({
     event: "group.participants.update",
     data: { ...inGroup, action: "promote", participants: [inGroup.by], instanceId },
@@ -204,7 +204,7 @@ test("group and call events name the actor, and the caller's number beside the J
   });
 });
 
-test("a status post is reported as such, with its author, where messages are enabled", () => {
+test("a status post is a gateway event of its own with its author, and is silenced with received messages", () => {
   expect(bodyOf(events.posted, gateway)).toMatchObject({
     event: "status.received",
     data: { from: contact, chatId: "status@broadcast", isGroup: false, message: { conversation: "Hi! How are you?" } },
@@ -212,7 +212,7 @@ test("a status post is reported as such, with its author, where messages are ena
   expect(bodyOf(events.posted, { ...gateway, notifyReceived: false })).toBeNull();
 });
 
-test("each switch disables exactly its own events", () => {
+test("each notification setting disables exactly its own events", () => {
   const silenced = (changes: Partial<BodyContext>) =>
     Object.entries(events).flatMap(([name, one]) =>
       bodyOf(one, changes) === null && bodyOf(one) !== null ? [name] : [],
@@ -223,7 +223,7 @@ test("each switch disables exactly its own events", () => {
   expect(silenced({ notifyRead: false })).toEqual(["read"]);
 });
 
-test("a status event has the failed message and the reason", () => {
+test("the status event of a failed message has the reason", () => {
   expect(bodyOf(events.failed).data).toMatchObject({
     status: "failed",
     error: { code: "command_expired", details: null },
@@ -249,7 +249,7 @@ test("the body shapes equal the published ones", async () => {
   await expect(published(gatewayBodies)).toMatchFileSnapshot("../fixtures/webhook-gateway.json");
 });
 
-test("a body is stable under JSON parsing and serialization for any text", () => {
+test("a body survives JSON parsing and serialization unchanged for any text", () => {
   for (const text of [
     "a\u0000b",
     "\ud800 alone",
@@ -267,7 +267,7 @@ test("a body is stable under JSON parsing and serialization for any text", () =>
   }
 });
 
-test("both signatures match the documents for every kind of secret", () => {
+test("both signatures match the documented algorithms for every kind of secret", () => {
   const body = '{"a":1}';
   const at = new Date(1_700_000_000_999);
   const hmac = (key: string | Buffer, text: string) => createHmac("sha256", key).update(text);
@@ -297,7 +297,7 @@ test("both secrets sign during a rotation, the new one first", () => {
   });
 });
 
-/** The example of the specification: github.com/standard-webhooks/standard-webhooks, libraries' test vectors. */
+/** Source of the vector: the tests of the libraries in github.com/standard-webhooks/standard-webhooks. */
 test("the signature matches the test vector of Standard Webhooks", () => {
   const headers = signatureHeaders({
     id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -308,7 +308,7 @@ test("the signature matches the test vector of Standard Webhooks", () => {
   expect(headers).toMatchObject({ "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" });
 });
 
-test("pauses start at the interval, double up to an hour and vary by 20%", () => {
+test("retry pauses start at the interval, double up to an hour and vary by 20%", () => {
   const middle = () => 0.5;
   expect([1, 2, 3, 4].map((failed) => pauseAfter(failed, 60_000, middle))).toEqual([60_000, 120_000, 240_000, 480_000]);
   expect(pauseAfter(20, 60_000, middle)).toBe(3_600_000);

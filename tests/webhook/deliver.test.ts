@@ -10,7 +10,7 @@ import { receiverOfTest } from "../support/network/receiver-of-test.ts";
 import type { Answerer } from "../support/network/webhook-receiver.ts";
 import { sqsEvent, startWorld, text, type World } from "../support/webhook/delivery-setup.ts";
 
-// A real database, on machines that may be busy.
+// The tests use a real database, which is slow on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let world: World;
@@ -22,15 +22,15 @@ afterAll(() => world.stop());
 const bodies = (received: { body: string }[]) => received.map(({ body }) => JSON.parse(body).data.body);
 
 /** Answers 500 to the text "2", and 200 to any other. */
-const indigestible: Answerer = (one, response) => response.writeHead(one.body.includes('"body":"2"') ? 500 : 200).end();
+const rejectText2: Answerer = (one, response) => response.writeHead(one.body.includes('"body":"2"') ? 500 : 200).end();
 
-/** As the Gateway API's document shows it, word for word. */
+/** Copied word for word from the Gateway API document. */
 function verifyWebhook(payload: unknown, signature: string, secret: string) {
   const hash = createHmac("sha256", secret).update(JSON.stringify(payload)).digest("hex");
   return hash === signature;
 }
 
-/** As the specification of Standard Webhooks tells receivers to do. */
+/** Verifies a signature as the Standard Webhooks specification requires of receivers. */
 function verifyStandard(headers: Record<string, string>, body: string, key: Buffer) {
   const signed = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`;
   const [version, signature] = (headers["webhook-signature"] ?? "").split(",");
@@ -47,7 +47,7 @@ test.each(["multi-instance", "gateway"] as const)(
     expect(await world.handle([record])).toEqual([]);
 
     const [one, ...others] = receiver.received;
-    if (!one) throw new Error("nothing came");
+    if (!one) throw new Error("no request was received");
     expect(others).toEqual([]);
     expect(one).toMatchObject({ method: "POST", path: "/webhook" });
     expect(one.headers).toMatchObject({ "content-type": "application/json", "user-agent": "Switchboard-Webhook/1" });
@@ -73,7 +73,7 @@ test("without a secret a delivery has an id and a timestamp but no signature", a
   expect(names.filter((name) => name.includes("signature"))).toEqual([]);
 });
 
-test("the instance's headers are sent but do not replace ours", async () => {
+test("the instance's custom headers are sent but do not replace the gateway's", async () => {
   const receiver = await receiverOfTest();
   const headers = {
     Authorization: "Bearer mine",
@@ -96,8 +96,8 @@ test("the correlation id is in the header and log line of each attempt and can't
   const [, ofEarlierVersion] = world.texts(instance, 2);
   const lines: string[] = [];
   const log = pino({ level: "info" }, { write: (line: string) => lines.push(line) });
-  const asked = JSON.stringify({ ...JSON.parse(body), correlationId: "order-4711" });
-  await world.handle([{ messageId, body: asked }], { log });
+  const withCorrelationId = JSON.stringify({ ...JSON.parse(body), correlationId: "order-4711" });
+  await world.handle([{ messageId, body: withCorrelationId }], { log });
   receiver.answer(200);
   world.clock.advance(60_000);
   await world.wake({}, { log });
@@ -138,7 +138,7 @@ test("events of one instance are delivered by sequence number, whatever their or
 });
 
 test("a redelivered queue record is not delivered again, whatever the state of its delivery", async () => {
-  const receiver = await receiverOfTest(indigestible);
+  const receiver = await receiverOfTest(rejectText2);
   const instance = await world.instance({ url: receiver.url });
   const records = world.texts(instance, 3);
   expect(await world.handle(records)).toEqual([]);
@@ -148,7 +148,7 @@ test("a redelivered queue record is not delivered again, whatever the state of i
   expect((await world.deliveries(instance)).map(({ status }) => status)).toEqual(["succeeded", "pending", "succeeded"]);
 });
 
-test("a changed URL does not deliver an old event again", async () => {
+test("an event is not delivered again after the URL changed", async () => {
   const [first, second] = [await receiverOfTest(), await receiverOfTest()];
   const instance = await world.instance({ url: first.url });
   const records = world.texts(instance, 1);
@@ -158,7 +158,7 @@ test("a changed URL does not deliver an old event again", async () => {
   expect([first.received.length, second.received.length]).toEqual([1, 0]);
 });
 
-test("events without a webhook or instance are skipped", async () => {
+test("events of a missing instance or of one without an enabled webhook are skipped", async () => {
   const off = await world.instance({ url: "http://127.0.0.1:9/", enabled: false });
   const none = await world.instance({ url: null });
   const gone = "0198c5a0-0000-7000-8000-00000000dead";
@@ -170,7 +170,7 @@ test("an invalid record is retried until it reaches the dead-letter queue, witho
   const receiver = await receiverOfTest();
   const instance = await world.instance({ url: receiver.url });
   const [good, later] = world.texts(instance, 2);
-  if (!good || !later) throw new Error("two records were asked for");
+  if (!good || !later) throw new Error("expected two records");
   const malformed = [
     { messageId: "no-json", body: "{" },
     { messageId: "no-event", body: "{}" },
@@ -181,7 +181,7 @@ test("an invalid record is retried until it reaches the dead-letter queue, witho
   expect(bodies(receiver.received)).toEqual(["1", "2"]);
 });
 
-test("an undecryptable event fails with the later ones of its instance, without affecting other instances", async () => {
+test("an event that can't be decrypted fails with the later ones of its instance, without affecting other instances", async () => {
   const receiver = await receiverOfTest();
   const [broken, healthy, wrongSecret] = [
     await world.instance({ url: receiver.url }),
@@ -203,9 +203,9 @@ test("an undecryptable event fails with the later ones of its instance, without 
 
 test("every record is retried while the database is unavailable", async () => {
   const records = world.texts(await world.instance({ url: "http://127.0.0.1:9/" }), 3);
-  const away = { ...world.db, sql: world.db.sql };
-  Object.defineProperty(away, "sql", { value: () => Promise.reject(new Error("connection refused")) });
-  expect(await world.handle(records, { db: away })).toEqual(records.map(({ messageId }) => messageId));
+  const unavailableDb = { ...world.db, sql: world.db.sql };
+  Object.defineProperty(unavailableDb, "sql", { value: () => Promise.reject(new Error("connection refused")) });
+  expect(await world.handle(records, { db: unavailableDb })).toEqual(records.map(({ messageId }) => messageId));
 });
 
 test("both secrets sign during a rotation, and only the new one afterwards", async () => {
@@ -220,7 +220,7 @@ test("both secrets sign during a rotation, and only the new one afterwards", asy
   world.clock.advance(60_000);
   await world.handle(world.texts(instance, 1));
   const [during, after] = receiver.received;
-  if (!during || !after) throw new Error("two were sent");
+  if (!during || !after) throw new Error("expected two requests");
   for (const [index, secret] of ["new", "old"].entries()) {
     const one = during.headers["webhook-signature"]?.split(" ")[index] ?? "";
     const headers = { ...during.headers, "webhook-signature": one };
@@ -249,7 +249,7 @@ test("a media link is valid for six hours, and a retry has the same link", async
 });
 
 test("each successful delivery is counted once for the owner, per 15 minutes", async () => {
-  const receiver = await receiverOfTest(indigestible);
+  const receiver = await receiverOfTest(rejectText2);
   const instance = await world.instance({ url: receiver.url });
   const records = world.texts(instance, 3);
   await world.handle(records);
@@ -278,7 +278,7 @@ test("a redirect is a failure and is not followed", async () => {
   expect(target.connections).toBe(0);
 });
 
-test("a private address is blocked unless allowed, and the block is logged as an attempt", async () => {
+test("a private address that is not allowed is blocked, and the block is logged as an attempt", async () => {
   const receiver = await receiverOfTest();
   const egress = createEgress({ allow: [] });
   const urls = [receiver.url, `http://[::ffff:127.0.0.1]:${receiver.port}/`, `http://localhost:${receiver.port}/`];
@@ -294,7 +294,7 @@ test("a private address is blocked unless allowed, and the block is logged as an
   expect(receiver.connections).toBe(0);
 });
 
-test("an endless response is truncated, and its status decides", async () => {
+test("an endless response is truncated, and its status decides the outcome", async () => {
   let closed = false;
   const receiver = await receiverOfTest((_, response) => {
     response.writeHead(200, { "content-length": String(100 * 1024 * 1024) });
@@ -315,7 +315,7 @@ test("an endless response is truncated, and its status decides", async () => {
   await vi.waitFor(() => expect(closed).toBe(true));
 });
 
-test("a response body that never ends is not awaited, and its status decides", async () => {
+test("a response body that stalls is not awaited, and its status decides the outcome", async () => {
   const receiver = await receiverOfTest((_, response) => {
     response.writeHead(200, { "content-length": "1000" });
     response.write("half\u0000");
@@ -363,7 +363,7 @@ test("near the function's deadline no delivery starts, and the rest is due at on
   expect(bodies(receiver.received)).toEqual(["1", "2"]);
 });
 
-test("the function as Lambda loads it works from its environment", async () => {
+test("the exported Lambda handler takes its configuration from the environment", async () => {
   const receiver = await receiverOfTest();
   vi.stubEnv("DATABASE_URL", world.url);
   vi.stubEnv("MASTER_KEY_FILE", world.masterKeyFile);

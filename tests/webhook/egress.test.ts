@@ -22,7 +22,7 @@ async function text(body: AsyncIterable<Buffer>): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** A TCP server that does with each connection what it is told. */
+/** Starts a TCP server that passes each connection to `serve`, and returns its URL. */
 async function startTcp(serve: (socket: Socket) => void): Promise<string> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -104,7 +104,7 @@ test.each(["https://example.com/hook?x=1", "http://example.com:8080/", "http://8
   },
 );
 
-test("an allowed range opens only that range", async () => {
+test("an allowed range permits only its own addresses", async () => {
   const receiver = await receiverOfTest();
   const egress = egressOf({ allow: ["127.0.0.1/32", "fd00::/8"] });
   expect((await egress.fetch(receiver.url, plain)).status).toBe(200);
@@ -211,15 +211,15 @@ test("a large body arrives unchanged", async () => {
   expect(receiver.received[0]?.headers["accept-encoding"]).toBe("identity");
 });
 
-test("a body that is declared too large fails at once, and one that is too large fails while it is read", async () => {
-  const announced = await receiverOfTest((_, response) => response.end(Buffer.alloc(2_000)));
+test("a body that is declared as too large fails at once, and an undeclared one fails while it is read", async () => {
+  const declared = await receiverOfTest((_, response) => response.end(Buffer.alloc(2_000)));
   const streamed = await receiverOfTest((_, response) => {
     response.write(Buffer.alloc(500));
     response.end(Buffer.alloc(1_500));
   });
   const egress = toLoopback();
   const small = { ...plain, maxBytes: 1_000 };
-  await expect(egress.fetch(announced.url, small)).rejects.toMatchObject({ kind: "too_large" });
+  await expect(egress.fetch(declared.url, small)).rejects.toMatchObject({ kind: "too_large" });
   const answer = await egress.fetch(streamed.url, small);
   await expect(text(answer.body)).rejects.toMatchObject({ kind: "too_large" });
 });
@@ -265,7 +265,7 @@ test("the time limit covers name resolution", async () => {
   });
 });
 
-test("an unread response has no effect", async () => {
+test("the time limit also ends a response body that is not read", async () => {
   const body = await startTcp((socket) => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx"));
   const answer = await toLoopback().fetch(body, { ...plain, timeoutMs: 50 });
   await new Promise((resolve) => answer.body.once("close", resolve));
@@ -276,8 +276,8 @@ test("endless headers, invalid HTTP, a broken body and a closed port fail with t
   const egress = toLoopback();
   const endless = await startTcp((socket) => socket.write(`HTTP/1.1 200 OK\r\nX-Long: ${"x".repeat(20_000)}\r\n\r\n`));
   await expect(egress.fetch(endless, plain)).rejects.toMatchObject({ kind: "http" });
-  const babble = await startTcp((socket) => socket.write("SSH-2.0-OpenSSH\r\n"));
-  await expect(egress.fetch(babble, plain)).rejects.toMatchObject({ kind: "http" });
+  const notHttp = await startTcp((socket) => socket.write("SSH-2.0-OpenSSH\r\n"));
+  await expect(egress.fetch(notHttp, plain)).rejects.toMatchObject({ kind: "http" });
   const broken = await startTcp((socket) => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"));
   const answer = await egress.fetch(broken, plain);
   await expect(text(answer.body)).rejects.toMatchObject({ kind: "http" });
@@ -286,7 +286,7 @@ test("endless headers, invalid HTTP, a broken body and a closed port fail with t
   await expect(egress.fetch(receiver.url, plain)).rejects.toMatchObject({ kind: "connect" });
 });
 
-test("TLS requires a trusted certificate and the right name", async () => {
+test("TLS requires a trusted certificate for the name in the URL", async () => {
   const cert = fixture("tls-certificate.pem");
   const server = createHttpsServer({ key: fixture("tls-key.pem"), cert }, (_, response) => response.end("secure"));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -30,9 +30,9 @@ afterAll(async () => {
   await world?.stop();
 });
 
-let named = 0;
+let queueCount = 0;
 async function newQueue(attributes: Record<string, string> = {}): Promise<string> {
-  const QueueName = `switchboard-events-${++named}.fifo`;
+  const QueueName = `switchboard-events-${++queueCount}.fifo`;
   await queues.client.send(new CreateQueueCommand({ QueueName, Attributes: { FifoQueue: "true", ...attributes } }));
   return QueueName;
 }
@@ -48,7 +48,7 @@ async function set(id: string, queue: string | null): Promise<void> {
   await alignSinks({ orm: world.db.orm, clock: world.clock }, { instanceId: id });
 }
 
-/** Appends texts with these bodies, and answers their ids. */
+/** Appends received texts with these bodies and returns the event ids. */
 async function append(instanceId: string, bodies: readonly string[], at = world.clock.now()): Promise<string[]> {
   const events = bodies.map((body) => ({
     id: systemIds.uuid(),
@@ -61,7 +61,7 @@ async function append(instanceId: string, bodies: readonly string[], at = world.
   return events.map(({ id }) => id);
 }
 
-/** Takes all that is on a queue, in the order in which it comes. */
+/** Receives and deletes all messages of a queue, and returns their bodies in the order of arrival. */
 async function drain(queue: string): Promise<{ id: string; seq: number }[]> {
   const { QueueUrl } = { QueueUrl: await queues.url(queue.slice("switchboard-".length)) };
   const taken: { id: string; seq: number }[] = [];
@@ -83,9 +83,9 @@ const sink = async (id: string) => {
   return row;
 };
 const feed = (id: string, maxEvents = 500) => feedSinks(deps, [id], { budgetMs: minute, maxEvents });
-const wake = () => feedLagging(deps, { budgetMs: minute, maxEvents: 500 });
+const feedAllLagging = () => feedLagging(deps, { budgetMs: minute, maxEvents: 500 });
 
-test("events beyond one call, query or run are sent in several, in order", async () => {
+test("events that exceed one call, query or run are sent in several, in order", async () => {
   const queue = await newQueue();
   const id = await newInstance(queue);
   const ids = await append(
@@ -98,14 +98,14 @@ test("events beyond one call, query or run are sent in several, in order", async
   const events = await drain(queue);
   expect(events.map((event) => event.id)).toEqual(ids);
   expect(events.map((event) => event.seq)).toEqual(ids.map((_, index) => index + 1));
-  expect(await wake()).toEqual({ sent: 0 });
+  expect(await feedAllLagging()).toEqual({ sent: 0 });
 });
 
 test("concurrent workers send each event once", async () => {
   const queue = await newQueue();
   const instances = [await newInstance(queue), await newInstance(queue), await newInstance(queue)];
   for (const id of instances) await append(id, ["one", "two", "three"]);
-  const runs = await Promise.all([wake(), wake(), wake()]);
+  const runs = await Promise.all([feedAllLagging(), feedAllLagging(), feedAllLagging()]);
   expect(runs.reduce((sum, { sent }) => sum + sent, 0)).toBe(9);
   const events = (await drain(queue)) as unknown as { instanceId: string; seq: number }[];
   for (const id of instances) {
@@ -113,8 +113,8 @@ test("concurrent workers send each event once", async () => {
   }
 });
 
-test("the pauses of a failing queue grow to an hour, and it gets everything when it recovers", async () => {
-  const QueueName = `switchboard-events-${++named}.fifo`;
+test("the pauses of a failing queue grow to an hour, and the queue gets every event when it recovers", async () => {
+  const QueueName = `switchboard-events-${++queueCount}.fifo`;
   const id = await newInstance(QueueName);
   await append(id, ["while there is no queue"]);
   const pauses: number[] = [];
@@ -125,13 +125,13 @@ test("the pauses of a failing queue grow to an hour, and it gets everything when
     pauses.push(Math.round((row?.nextAt.getTime() - world.clock.now().getTime()) / 1000));
     await append(id, [`${round}`]);
     await feed(id);
-    expect((await sink(id))?.failures, "what comes meanwhile does not try it").toBe(round + 1);
+    expect((await sink(id))?.failures, "a new event causes no attempt during the pause").toBe(round + 1);
     world.clock.advance(row?.nextAt.getTime() - world.clock.now().getTime());
   }
   expect(pauses.slice(0, 4)).toEqual([5, 10, 20, 40]);
   expect(pauses.at(-1)).toBe(3600);
   await queues.client.send(new CreateQueueCommand({ QueueName, Attributes: { FifoQueue: "true" } }));
-  expect(await wake()).toEqual({ sent: 13 });
+  expect(await feedAllLagging()).toEqual({ sent: 13 });
   expect(await sink(id)).toMatchObject({ failures: 0, failingSince: null, error: null });
   expect((await drain(QueueName)).map(({ seq }) => seq)).toEqual(Array.from({ length: 13 }, (_, index) => index + 1));
 });
@@ -141,7 +141,7 @@ test("a failing queue does not delay another", async () => {
   const [failing, served] = [await newInstance("switchboard-events-nowhere.fifo"), await newInstance(good)];
   await append(failing, ["one"]);
   await append(served, ["one"]);
-  expect(await wake()).toEqual({ sent: 1 });
+  expect(await feedAllLagging()).toEqual({ sent: 1 });
   expect(await drain(good)).toHaveLength(1);
 });
 
@@ -158,15 +158,18 @@ test("events claimed by a dead worker are sent when the claim expires", async ()
   const queue = await newQueue();
   const id = await newInstance(queue);
   await append(id, ["one"]);
-  const dies = { ...deps, foreignQueues: { ...deps.foreignQueues, send: () => new Promise<never>(() => undefined) } };
-  void feedSinks(dies, [id], { budgetMs: minute, maxEvents: 1 });
+  const hangingDeps = {
+    ...deps,
+    foreignQueues: { ...deps.foreignQueues, send: () => new Promise<never>(() => undefined) },
+  };
+  void feedSinks(hangingDeps, [id], { budgetMs: minute, maxEvents: 1 });
   await expect.poll(async () => (await sink(id))?.nextAt.getTime() > world.clock.now().getTime()).toBe(true);
-  expect(await wake()).toEqual({ sent: 0 });
+  expect(await feedAllLagging()).toEqual({ sent: 0 });
   world.clock.advance(minute);
-  expect(await wake()).toEqual({ sent: 1 });
+  expect(await feedAllLagging()).toEqual({ sent: 1 });
 });
 
-test("a queue gets events from when it is set, and its replacement also the unsent ones", async () => {
+test("a new queue gets only later events, and its replacement also the unsent ones", async () => {
   const [first, second] = [await newQueue(), await newQueue()];
   const id = await newInstance(null);
   await append(id, ["before"]);
@@ -184,7 +187,7 @@ test("a queue gets events from when it is set, and its replacement also the unse
   expect(await sink(id)).toBeUndefined();
 });
 
-test("events wait 30 days for their queue, which then continues with the oldest stored event", async () => {
+test("events are kept 30 days for their queue, which then continues with the oldest stored event", async () => {
   const queue = await newQueue();
   const id = await newInstance(queue);
   const old = new Date(world.clock.now().getTime() - 31 * day);
@@ -203,7 +206,7 @@ test("events wait 30 days for their queue, which then continues with the oldest 
   expect(await sink(id)).toMatchObject({ sentSeq: 3, failures: 0 });
 });
 
-test("an event of a later version with unknown secrets is skipped", async () => {
+test("an event of an unknown type, which may contain secrets, is skipped", async () => {
   const queue = await newQueue();
   const id = await newInstance(queue);
   const [first] = await append(id, ["of a later version", "known"]);

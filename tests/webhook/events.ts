@@ -5,7 +5,7 @@ const eventId = "0198c5a0-0000-7000-8000-000000000002";
 export const contact = "79001234567@s.whatsapp.net";
 export const group = "120363000000000001@g.us";
 
-/** An event as it comes off the queue. */
+/** An event as the webhook worker parses it from the queue. */
 export function event(type: WebhookEvent["type"], data: object, at = "2023-01-01T12:00:00.000Z"): WebhookEvent {
   return parseEvent(JSON.stringify({ v: 1, id: eventId, instanceId, seq: 7, type, data, correlationId: null, at }));
 }
@@ -40,7 +40,7 @@ const answer = {
 export const inGroup = { groupId: group, by: { id: contact, lid: "123456@lid" }, fromMe: false, timestamp: 1672531200 };
 export const call = { callId: "ABCDEF", from: contact, lid: "123456@lid", timestamp: 1672531200 };
 
-export const party = {
+export const calendarEvent = {
   type: "event",
   protoType: "eventMessage",
   event: {
@@ -68,7 +68,7 @@ export const events = {
     protoType: "pollCreationMessageV3",
     poll: { options: ["Red", "Blue"], selectableCount: 1 },
   }),
-  event: event("message.sent", { ...content, ...party, source: "phone" }),
+  event: event("message.sent", { ...content, ...calendarEvent, source: "phone" }),
   failed: event("message.failed", { messageId: "m", chatId: contact, code: "command_expired", details: null }),
   voted: event("poll.voted", { ...answer, question: "Which?", options: ["Red"] }),
   votedByUs: event("poll.voted", { ...answer, fromMe: true, question: "Which?", options: [] }),
@@ -89,7 +89,7 @@ export const events = {
   qr: event("connection.qr", { sealedQr: "c2VhbGVk", expiresAt: "2023-01-01T12:00:20.000Z" }),
 };
 
-/** The examples of the Multi-Instance API, word for word, but for the ids and the QR code. */
+/** The examples of the Multi-Instance API document, word for word except for the ids and the QR code. */
 export const documented = {
   received: {
     event: "message_received",

@@ -16,7 +16,7 @@ import { lambdaContext } from "../../local/lambda/context.ts";
 import { receiverOfTest } from "../support/network/receiver-of-test.ts";
 import { startWorld, type World } from "../support/webhook/delivery-setup.ts";
 
-// Real servers, on machines that may be busy.
+// The tests use real servers, which are slow on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const seconds = 1_000;
@@ -63,7 +63,7 @@ interface CommandOptions {
   messageStatus?: string;
 }
 
-/** A command as it was accepted `age` ago; a send has its message. */
+/** Inserts a command that was accepted `age` ms ago and, for a send, its message. */
 async function command(instanceId: string, options: CommandOptions) {
   const { age, deadlineIn = 1 * hours, status = "queued", kind = "send", messageStatus = "pending" } = options;
   const { sql } = world.db;
@@ -103,7 +103,7 @@ async function received(): Promise<{ id: string; group: string | undefined }[]> 
   return messages.map(({ Body, Attributes }) => ({ id: JSON.parse(Body ?? "").id, group: Attributes?.MessageGroupId }));
 }
 
-test("a command that stays queued is enqueued again unchanged, at most once in five minutes", async () => {
+test("a command that stays queued is enqueued again, but only once in five minutes", async () => {
   const instance = await world.instance();
   const send = await command(instance, { age: 40 * seconds });
   const query = await command(instance, { age: 40 * seconds, kind: "query" });
@@ -122,7 +122,7 @@ test("a command that stays queued is enqueued again unchanged, at most once in f
   );
 });
 
-test("commands of a host that is away are repeated once an hour, not in every run", async () => {
+test("the commands of an unavailable host are enqueued again once an hour, not in every run", async () => {
   const instance = await world.instance();
   await command(instance, { age: 10 * minutes, deadlineIn: 24 * hours });
   let repeats = 0;
@@ -157,7 +157,7 @@ test("a send that never reached a host fails at its deadline with its message an
   expect(await expireCommands(deps)).toBe(0);
 });
 
-test("a claimed command is left to its host until its shard was unserved for a minute", async () => {
+test("a claimed command does not expire until its shard has been unserved for a minute", async () => {
   const instance = await world.instance();
   const { id } = await command(instance, { age: 25 * hours, deadlineIn: -1 * seconds, status: "claimed" });
   for (const until of ["10 seconds", "-30 seconds"]) {
@@ -169,7 +169,7 @@ test("a claimed command is left to its host until its shard was unserved for a m
   expect(await statusOf(id)).toMatchObject({ status: "failed", error_code: "command_expired" });
 });
 
-test("a host that takes the shard at that moment waits for the decision", async () => {
+test("the sweep waits for a host that is taking the shard, and then leaves the shard's commands to it", async () => {
   const instance = await world.instance();
   await command(instance, { age: 25 * hours, deadlineIn: -1 * seconds, status: "claimed" });
   await lease(0, null);
@@ -186,7 +186,7 @@ test("a host that takes the shard at that moment waits for the decision", async 
   expect(await expired).toBe(0);
 });
 
-test("a send that WhatsApp acknowledged is done, however late, without a failure event", async () => {
+test("a send that WhatsApp acknowledged is done, even after its deadline, without a failure event", async () => {
   const instance = await world.instance();
   await lease(0, "-70 seconds");
   const options = { age: 25 * hours, deadlineIn: -1 * seconds, status: "claimed", messageStatus: "delivered" } as const;
@@ -196,7 +196,7 @@ test("a send that WhatsApp acknowledged is done, however late, without a failure
   expect(await world.db.sql`select 1 from events where instance_id = ${instance}`).toHaveLength(0);
 });
 
-test("old rows are deleted, and young, open or unemitted ones stay", async () => {
+test("old rows are deleted, and recent, open or unemitted ones are kept", async () => {
   const { sql } = world.db;
   const instance = await world.instance();
   const [old, young] = [31 * days, 29 * days];
@@ -253,7 +253,7 @@ test("more than one batch is deleted in one run", async () => {
   expect(await prune(deps, 10_000)).toEqual({ session_inbox: 2500 });
 });
 
-test("an upload is removed after a day, but not while a command waits to send it", async () => {
+test("an upload is removed after a day, unless a command waits to send it", async () => {
   const instance = await world.instance();
   const keys = ["a", "b"].map((id) => uploadKey(instance, id));
   for (const key of keys) await storage.put(key, Buffer.from("x"), { contentType: "text/plain" });
@@ -278,9 +278,9 @@ test("an upload is removed after a day, but not while a command waits to send it
   expect(await left()).toEqual([]);
 });
 
-test("each run emits fleet metrics from the database", async () => {
+test("each cron run emits the fleet metrics", async () => {
   const { sql } = world.db;
-  const figures = async () => {
+  const fleetMetrics = async () => {
     takeEmf("before", world.clock.now());
     await createCronHandler(async () => ({ ...world.deps, queues, storage }))({}, lambdaContext("cron", 60_000));
     return JSON.parse(takeEmf("fleet", world.clock.now()) ?? "{}");
@@ -289,7 +289,7 @@ test("each run emits fleet metrics from the database", async () => {
   await sql`update shards set host = null, lease_until = null`;
   await sql`delete from deliveries`;
   const nothing = { HostsAlive: 0, InstancesConnected: 0, InstancesPerHost: 0, CommandsWaiting: 0, EventAge: 0 };
-  expect(await figures()).toMatchObject({ ...nothing, DeliveriesWaiting: 0, ShardsUnheld: 4 });
+  expect(await fleetMetrics()).toMatchObject({ ...nothing, DeliveriesWaiting: 0, ShardsUnheld: 4 });
 
   const instances = await Promise.all(Array.from({ length: 3 }, () => world.instance({ url: "http://127.0.0.1:1/" })));
   const [first = "", second = "", third = ""] = instances;
@@ -298,7 +298,7 @@ test("each run emits fleet metrics from the database", async () => {
   await sql`
     insert into hosts (id, started_at, seen_at, version)
     values ('a', now(), clock_timestamp(), '1'), ('b', now(), clock_timestamp(), '1'), ('dead', now(), now() - interval '1 minute', '1')`;
-  // Of the four one each is held, held by a dead host, run out, and free.
+  // Of the four shards, 0 is held, 1 belongs to a dead host, the lease of 2 has expired, and 3 is free.
   await sql`update shards set host = 'a', lease_until = clock_timestamp() + interval '1 minute' where id = 0`;
   await sql`update shards set host = 'dead', lease_until = clock_timestamp() + interval '1 minute' where id = 1`;
   await sql`update shards set host = 'b', lease_until = clock_timestamp() - interval '1 second' where id = 2`;
@@ -314,13 +314,13 @@ test("each run emits fleet metrics from the database", async () => {
     values (gen_random_uuid(), ${first}, 0, 1, 'message.sent', '{}', clock_timestamp() - interval '1 hour', now()),
       (gen_random_uuid(), ${first}, 0, 2, 'message.sent', '{}', clock_timestamp() - interval '5 minutes', null),
       (gen_random_uuid(), ${second}, 1, 1, 'message.sent', '{}', clock_timestamp() - interval '1 minute', null)`;
-  const now = await figures();
+  const now = await fleetMetrics();
   expect(now).toMatchObject({ HostsAlive: 2, InstancesConnected: 2, InstancesPerHost: 1.5, ShardsUnheld: 3 });
   expect(now).toMatchObject({ Stage: "fleet", CommandsWaiting: 2, DeliveriesWaiting: 2 });
   expect(Math.round(now.EventAge / 60)).toBe(5);
 
   await sql`insert into fleet (stopped, updated_at) values (true, now())`;
-  expect(await figures()).toMatchObject({ ShardsUnheld: 0, HostsAlive: 2 });
+  expect(await fleetMetrics()).toMatchObject({ ShardsUnheld: 0, HostsAlive: 2 });
   await sql`delete from fleet`;
   await sql`delete from hosts`;
 });
@@ -333,7 +333,7 @@ test("the cron function runs all jobs, and a failing job is counted and does not
   world.clock.advance(2 * minutes);
   const { id } = await command(instance, { age: 25 * hours, deadlineIn: -1 * seconds });
   const waiting = await command(instance, { age: 40 * seconds });
-  const broken = { ...queues, sendBatch: () => Promise.reject(new Error("the queue is away")) };
+  const broken = { ...queues, sendBatch: () => Promise.reject(new Error("the queue is unavailable")) };
   const run = (used: Queues) =>
     createCronHandler(async () => ({ ...world.deps, queues: used, storage }))({}, lambdaContext("cron", 60_000));
   await expect(run(broken)).rejects.toThrow("1 scheduled jobs failed");
@@ -343,7 +343,7 @@ test("the cron function runs all jobs, and a failing job is counted and does not
   expect(await received()).toContainEqual({ id: waiting.id, group: instance });
 });
 
-test("the function as Lambda loads it works from its environment", async () => {
+test("the exported Lambda handler takes its configuration from the environment", async () => {
   vi.stubEnv("DATABASE_URL", world.url);
   vi.stubEnv("MASTER_KEY_FILE", world.masterKeyFile);
   vi.stubEnv("SQS_ENDPOINT", `http://127.0.0.1:${sqs.port}`);

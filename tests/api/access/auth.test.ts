@@ -22,7 +22,7 @@ const logIn = async (email: string) =>
   (await api.request("POST", "/api/auth/login", { body: { email, password } })).body.token as string;
 
 describe("the first admin", () => {
-  test("is created exactly once when two starts race, and its generated password works", async () => {
+  test("is created exactly once by concurrent starts, and its generated password works", async () => {
     const made = await Promise.all([
       ensureFirstAdmin(api.deps),
       ensureFirstAdmin(api.deps),
@@ -64,7 +64,7 @@ describe("a password", () => {
     await logIn(user.email);
   });
 
-  test("that is wrong gets the same answer, after the same work, as an unknown address", async () => {
+  test("that is wrong gets the same response, after the same work, as an unknown email address", async () => {
     const user = await api.user({ password });
     const time = async (email: string) => {
       const start = performance.now();
@@ -194,7 +194,7 @@ describe("a token", () => {
     const old = await logIn(user.email);
     const kid = await rotateSigningKey(api.deps, api.vault);
     expect((await me(old)).status).toBe(200);
-    // Another process, as a new Lambda, knows the new key at once.
+    // A new process, such as a new Lambda instance, uses the new key at once.
     const tokens = createTokens(api.deps);
     const { token } = await login({ ...api.deps, tokens }, { email: user.email, password });
     expect(jose.decodeProtectedHeader(token).kid).toBe(kid);
@@ -213,7 +213,7 @@ describe("a token", () => {
     expect(answer.headers.get("www-authenticate")).toBe("Bearer");
   });
 
-  test("is signed with one key when two processes start at once", async () => {
+  test("is signed with one key when several processes start at once", async () => {
     await api.db.sql`delete from signing_keys`;
     const user = await api.user();
     await Promise.all([1, 2, 3].map(() => createTokens(api.deps).issue(api.vault, user.id)));
@@ -229,13 +229,13 @@ describe("an API key", () => {
     const user = await api.user();
     const [row] = await api.db.sql<{ id: string; hash: Buffer; ciphertext: Buffer }[]>`
       select id, hash, ciphertext from api_keys where user_id = ${user.id}`;
-    if (!row) throw new Error("the key has no row");
+    if (!row) throw new Error("the key is not stored");
     expect(row.ciphertext.includes(user.key)).toBe(false);
     expect(api.vault.open(row.ciphertext, `api-key:${row.id}`).toString()).toBe(user.key);
     expect(() => api.vault.open(row.ciphertext, `api-key:${randomUUID()}`)).toThrow();
   });
 
-  test("works until it expires or is revoked", async () => {
+  test("works until it expires or its user revokes it", async () => {
     const user = await api.user();
     const expiresAt = new Date(api.deps.clock.now().getTime() + 60_000);
     const passing = await createApiKey(api.deps, { userId: user.id, name: "x", permissions: ["read"], expiresAt });
@@ -260,7 +260,7 @@ describe("an API key", () => {
     expect(answer).toMatchObject({ status: 403, body: { code: "ip_not_allowed" } });
   });
 
-  test("allows exactly what its permissions allow", async () => {
+  test("permits only the operations of its permissions, within its user's role", async () => {
     const user = await api.user();
     const reader = await createApiKey(api.deps, { userId: user.id, name: "r", permissions: ["read"] });
     const instance = await api.instance(user.key);
@@ -274,14 +274,14 @@ describe("an API key", () => {
       const answer = await api.request(method, path, { key: reader.key, body: { name: "x" } });
       expect(answer).toMatchObject({ status: 403, body: { code: "forbidden" } });
     }
-    // `admin` on a key of somebody who is none is worth nothing.
-    const climber = await createApiKey(api.deps, {
+    // The `admin` permission has no effect on the key of a user who isn't an admin.
+    const escalating = await createApiKey(api.deps, {
       userId: user.id,
       name: "a",
       permissions: ["read", "write", "admin"],
     });
     const other = await api.instance((await api.user()).key);
-    expect((await api.request("GET", `/api/instances/${other}`, { key: climber.key })).status).toBe(403);
+    expect((await api.request("GET", `/api/instances/${other}`, { key: escalating.key })).status).toBe(403);
   });
 
   test("of an admin reaches every user's instances", async () => {
@@ -334,7 +334,7 @@ describe("an API key", () => {
   });
 });
 
-test("the first admin is the one that the environment names", async () => {
+test("the first admin has the configured email address and password", async () => {
   const other = await startApi();
   onTestFinished(() => other.stop());
   const wanted = { email: "Boss@example.com", password };

@@ -84,7 +84,7 @@ describe("rotating a key", () => {
 });
 
 describe("a user's keys", () => {
-  const ofUser = async () => {
+  const newUser = async () => {
     const user = await api.user();
     const token = await tokenOf(user);
     const call = (method: string, path = "", body?: unknown, key?: string) =>
@@ -93,7 +93,7 @@ describe("a user's keys", () => {
   };
 
   test("can be created, listed without their secret, changed and revoked", async () => {
-    const { call, key } = await ofUser();
+    const { call, key } = await newUser();
     const expiresAt = new Date(api.deps.clock.now().getTime() + hour).toISOString();
     const wanted = { name: "ci", permissions: ["read"], allowedIps: ["127.0.0.1"], expiresAt };
     const { status, body: made } = await call("POST", "", wanted);
@@ -127,18 +127,18 @@ describe("a user's keys", () => {
 
   test.each([
     ["no name", { name: "" }],
-    ["a permission that is none", { permissions: ["root"] }],
+    ["an unknown permission", { permissions: ["root"] }],
     ["no permission", { permissions: [] }],
-    ["an end in the past", { expiresAt: "2020-01-01T00:00:00Z" }],
-    ["an end that is no instant", { expiresAt: "tomorrow" }],
-    ["no address", { allowedIps: ["here"] }],
+    ["an expiry in the past", { expiresAt: "2020-01-01T00:00:00Z" }],
+    ["an expiry that is not a time", { expiresAt: "tomorrow" }],
+    ["an invalid IP range", { allowedIps: ["here"] }],
   ])("are not created with %s", async (_name, wrong) => {
-    const { call } = await ofUser();
+    const { call } = await newUser();
     expect(await call("POST", "", { name: "x", ...wrong })).toMatchObject(invalid);
   });
 
-  test("never create or gain more rights than the requesting key", async () => {
-    const { call, id } = await ofUser();
+  test("never get more rights than the key that creates or changes them", async () => {
+    const { call, id } = await newUser();
     const expiresAt = new Date(api.deps.clock.now().getTime() + hour);
     const limits = { permissions: ["write" as const], ipRanges: ["127.0.0.0/8", "2001:db8::/32"], expiresAt };
     const narrow = await createApiKey(api.deps, { userId: id, name: "narrow", ...limits });
@@ -171,9 +171,9 @@ describe("a user's keys", () => {
     expect(await call("GET", "", undefined, narrow.key)).toMatchObject({ status: 403 });
   });
 
-  test("can be managed by an admin and by no other user", async () => {
-    const owner = await ofUser();
-    const stranger = await ofUser();
+  test("can be managed by their user and by an admin but by no other user", async () => {
+    const owner = await newUser();
+    const stranger = await newUser();
     const [first] = (await owner.call("GET")).body.keys;
     const of = `?userId=${owner.id}`;
     const calls = [

@@ -13,7 +13,7 @@ const sandbox = (env: Record<string, string> = {}) => {
   return sandboxEnvironment(env, { ...folder, close: async () => undefined }, false);
 };
 
-/** What the proxies, load balancers, tunnels and CDNs in use add to a request. */
+/** Headers that common proxies, load balancers, tunnels and CDNs add to a request. */
 const forwarding: Record<string, string> = {
   Forwarded: "for=203.0.113.5",
   "X-Forwarded-For": "203.0.113.5",
@@ -67,12 +67,12 @@ describe.each(Object.entries(modes))("POST /api/auth/generate-key %s", (mode, en
   let api: TestApi;
   let key: string;
   const generate = (ask: Ask = {}) => api.request("POST", path, ask);
-  /** Over HTTP, with any `Host`. */
+  /** Sends the request with the given `Host` header and returns the status. */
   const generateAt = (host: string) =>
     new Promise<number | undefined>((resolve, reject) => {
-      const asked = request(new URL(path, api.url), { method: "POST", headers: { host } });
-      asked.on("response", (response) => resolve(response.resume().statusCode)).on("error", reject);
-      asked.end();
+      const outgoing = request(new URL(path, api.url), { method: "POST", headers: { host } });
+      outgoing.on("response", (response) => resolve(response.resume().statusCode)).on("error", reject);
+      outgoing.end();
     });
 
   beforeAll(async () => {
@@ -80,7 +80,7 @@ describe.each(Object.entries(modes))("POST /api/auth/generate-key %s", (mode, en
   }, 60_000);
   afterAll(() => api?.stop());
 
-  test("treats callers without credentials alike, whether or not there is a user yet", async () => {
+  test("treats callers without credentials alike, whether or not a user exists", async () => {
     for (const _round of ["no user", "a user"]) {
       const made = await generate({ body: { name: "My API Key" } });
       if (!open) {
@@ -110,7 +110,7 @@ describe.each(Object.entries(modes))("POST /api/auth/generate-key %s", (mode, en
     });
   }
 
-  test.each(Object.entries(forwarding))("refuses a request with %s and without credentials", async (name, value) => {
+  test.each(Object.entries(forwarding))("rejects a request with %s and without credentials", async (name, value) => {
     const users = async () => (await api.db.sql`select id from users`).length;
     const before = await users();
     for (const spelling of [name, name.toLowerCase(), name.toUpperCase()]) {
@@ -126,7 +126,7 @@ describe.each(Object.entries(modes))("POST /api/auth/generate-key %s", (mode, en
     expect(answer).toMatchObject({ status: 201, body: { data: { permissions: ["read", "write"] } } });
   });
 
-  test("refuses a web page whose name resolves to this machine", async () => {
+  test("rejects a web page whose name resolves to this machine", async () => {
     const { port } = new URL(api.url);
     const expected = open ? 201 : 401;
     for (const host of ["localhost", "127.0.0.1", "[::1]", "192.0.2.7"]) {
@@ -137,14 +137,14 @@ describe.each(Object.entries(modes))("POST /api/auth/generate-key %s", (mode, en
     }
   });
 
-  test("stays closed behind API Gateway of AWS, which adds X-Forwarded-For", async () => {
+  test("rejects callers without credentials behind AWS API Gateway, which adds X-Forwarded-For", async () => {
     const onAws = await startApiGateway({ handler: handle(createApp(api.served)), port: 0 });
     onTestFinished(() => onAws.stop());
     expect((await fetch(onAws.url + path, { method: "POST" })).status).toBe(401);
   });
 });
 
-test("the sandbox opens key generation on loopback only, unless its user decides otherwise", () => {
+test("the sandbox opens key generation only on loopback, unless OPEN_KEY_GENERATION is set", () => {
   expect(sandbox().OPEN_KEY_GENERATION).toBe("true");
   expect(sandbox({ HOST: "localhost" }).OPEN_KEY_GENERATION).toBe("true");
   expect(sandbox({ HOST: "0.0.0.0" }).OPEN_KEY_GENERATION).toBe("false");

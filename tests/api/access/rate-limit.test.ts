@@ -14,14 +14,14 @@ beforeAll(async () => {
 afterAll(() => api?.stop());
 beforeEach(async () => void (await api.db.sql`delete from rate_windows`));
 
-interface Ask {
+interface RequestOptions {
   ip?: string;
   method?: string;
   headers?: Record<string, string>;
   body?: string;
 }
 
-/** It stands still, so that a machine that is busy measures nothing. */
+/** A clock that only the test advances, so that a slow machine doesn't change the result. */
 const clock = {
   at: Date.now(),
   now: () => new Date(clock.at),
@@ -30,10 +30,10 @@ const clock = {
   },
 };
 
-/** One of the processes that serve the API, as API Gateway asks it. */
+/** Starts one of several processes that serve the API. Returns a function that sends it a request as API Gateway does. */
 function limitedTo(RATE_LIMIT: number) {
   const app = createApp({ ...api.served, clock, config: { ...api.deps.config, RATE_LIMIT } });
-  return async (path: string, { ip = "203.0.113.1", ...init }: Ask = {}) => {
+  return async (path: string, { ip = "203.0.113.1", ...init }: RequestOptions = {}) => {
     const response = await app.request(path, init, { requestContext: { http: { sourceIp: ip } } });
     const { headers, status } = response;
     const [limit, remaining, reset] = ["limit", "remaining", "reset"].map((name) => headers.get(`ratelimit-${name}`));
@@ -47,11 +47,11 @@ const minutes = 60_000;
 const withKey = (headers: Record<string, string> = {}) => ({ headers: { "x-api-key": key, ...headers } });
 
 test("the limit lasts 15 minutes from the first request, and rejected requests do not extend it", async () => {
-  const ask = limitedTo(2);
-  expect(await ask(ping)).toMatchObject({ status: 200, limit: "2", remaining: "1", reset: "900" });
+  const send = limitedTo(2);
+  expect(await send(ping)).toMatchObject({ status: 200, limit: "2", remaining: "1", reset: "900" });
   clock.advance(10 * minutes);
-  expect(await ask(ping)).toMatchObject({ status: 200, remaining: "0", reset: "300" });
-  for (const other of [ask, limitedTo(2)]) {
+  expect(await send(ping)).toMatchObject({ status: 200, remaining: "0", reset: "300" });
+  for (const other of [send, limitedTo(2)]) {
     for (let again = 0; again < 3; again++) {
       const refused = await other(ping);
       expect(refused).toMatchObject({ status: 429, limit: "2", remaining: "0", reset: "300" });
@@ -66,10 +66,10 @@ test("the limit lasts 15 minutes from the first request, and rejected requests d
     }
   }
   clock.advance(5 * minutes);
-  expect(await ask(ping)).toMatchObject({ status: 200, remaining: "1", reset: "900" });
+  expect(await send(ping)).toMatchObject({ status: 200, remaining: "1", reset: "900" });
 });
 
-test("exactly the limit of concurrent requests passes, across processes", async () => {
+test("of concurrent requests to several processes, exactly the limit is served", async () => {
   const processes = [limitedTo(30), limitedTo(30)];
   const answers = await Promise.all(Array.from({ length: 100 }, (_, i) => processes[i % 2]?.(list, withKey())));
   const passed = answers.filter((answer) => answer?.status === 200);
@@ -78,10 +78,10 @@ test("exactly the limit of concurrent requests passes, across processes", async 
   expect(passed.map((answer) => Number(answer?.remaining)).sort((a, b) => a - b)).toEqual([...Array(30).keys()]);
 });
 
-test("every response of the Gateway API states how many requests are left", async () => {
-  const ask = limitedTo(100);
+test("every response of the Gateway API has the remaining number of requests", async () => {
+  const send = limitedTo(100);
   const json = { "content-type": "application/json" };
-  const asked: [status: number, path: string, asking?: Ask][] = [
+  const requests: [status: number, path: string, options?: RequestOptions][] = [
     [200, ping],
     [200, list, withKey()],
     [401, list],
@@ -94,57 +94,57 @@ test("every response of the Gateway API states how many requests are left", asyn
     [400, "/api/instance/create", { method: "POST", body: "{}", ...withKey(json) }],
     [413, "/api/message/send/text", { method: "POST", body: "x", headers: { "content-length": "7000000" } }],
   ];
-  for (const [index, [status, path, asking]] of asked.entries()) {
+  for (const [index, [status, path, options]] of requests.entries()) {
     const left = String(99 - index);
-    expect(await ask(path, asking), path).toMatchObject({ status, limit: "100", remaining: left, reset: "900" });
+    expect(await send(path, options), path).toMatchObject({ status, limit: "100", remaining: left, reset: "900" });
   }
 });
 
-test("a failed response states how many requests are left", async () => {
+test("a response with status 500 has the remaining number of requests", async () => {
   const [endpoint] = gateway.endpoints.filter(({ path }) => path === ping);
-  if (!endpoint) throw new Error("nobody answers a ping");
+  if (!endpoint) throw new Error("there is no ping endpoint");
   const run = vi.spyOn(endpoint, "run").mockRejectedValue(new Error("broken"));
   expect(await limitedTo(10)(ping)).toMatchObject({ status: 500, limit: "10", remaining: "9" });
   run.mockRestore();
 });
 
-test("an address and a key are counted separately, and the response states the lower remainder", async () => {
-  const ask = limitedTo(3);
-  expect(await ask(list, { ip: "203.0.113.1", ...withKey() })).toMatchObject({ status: 200, remaining: "2" });
-  expect(await ask(list, { ip: "203.0.113.2", ...withKey() })).toMatchObject({ status: 200, remaining: "1" });
-  expect(await ask(list, { ip: "203.0.113.3", ...withKey() })).toMatchObject({ status: 200, remaining: "0" });
-  expect(await ask(list, { ip: "203.0.113.4", ...withKey() })).toMatchObject({ status: 429, remaining: "0" });
-  expect(await ask(ping, { ip: "203.0.113.1" })).toMatchObject({ status: 200, remaining: "1" });
+test("an address and a user are counted separately, and the response has the lower remaining number", async () => {
+  const send = limitedTo(3);
+  expect(await send(list, { ip: "203.0.113.1", ...withKey() })).toMatchObject({ status: 200, remaining: "2" });
+  expect(await send(list, { ip: "203.0.113.2", ...withKey() })).toMatchObject({ status: 200, remaining: "1" });
+  expect(await send(list, { ip: "203.0.113.3", ...withKey() })).toMatchObject({ status: 200, remaining: "0" });
+  expect(await send(list, { ip: "203.0.113.4", ...withKey() })).toMatchObject({ status: 429, remaining: "0" });
+  expect(await send(ping, { ip: "203.0.113.1" })).toMatchObject({ status: 200, remaining: "1" });
   const other = await api.user();
   const asOther = { headers: { "x-api-key": other.key } };
-  expect(await ask(list, { ip: "203.0.113.1", ...asOther })).toMatchObject({ status: 200, remaining: "0" });
-  // A token counts for its user.
+  expect(await send(list, { ip: "203.0.113.1", ...asOther })).toMatchObject({ status: 200, remaining: "0" });
+  // A token counts toward the limit of its user.
   const headers = { authorization: `Bearer ${await createTokens({ ...api.deps, clock }).issue(api.vault, other.id)}` };
-  expect(await ask(list, { ip: "203.0.113.5", headers })).toMatchObject({ status: 200, remaining: "2" });
-  expect(await ask(list, { ip: "203.0.113.6", headers })).toMatchObject({ status: 200, remaining: "1" });
+  expect(await send(list, { ip: "203.0.113.5", headers })).toMatchObject({ status: 200, remaining: "2" });
+  expect(await send(list, { ip: "203.0.113.6", headers })).toMatchObject({ status: 200, remaining: "1" });
 });
 
 test("guessed keys use up the limit of the address, which then also applies to the right key", async () => {
-  const ask = limitedTo(3);
+  const send = limitedTo(3);
   const guess = { headers: { "x-api-key": "00000000-0000-4000-8000-000000000000" } };
-  for (const status of [401, 401, 401]) expect(await ask(list, guess)).toMatchObject({ status });
-  // Of a process that does not know yet that the address has used up its limit.
+  for (const status of [401, 401, 401]) expect(await send(list, guess)).toMatchObject({ status });
+  // New processes don't know yet that the address has used up its limit.
   const [wrong, right] = [await limitedTo(3)(list, guess), await limitedTo(3)(list, withKey())];
   expect([wrong.status, right.status]).toEqual([429, 429]);
-  const said = ({ headers }: typeof wrong) => [...headers.keys()].sort();
-  expect(said(wrong)).toEqual(said(right));
-  expect(await ask(list, { ip: "198.51.100.7", ...withKey() })).toMatchObject({ status: 200 });
+  const headerNames = ({ headers }: typeof wrong) => [...headers.keys()].sort();
+  expect(headerNames(wrong)).toEqual(headerNames(right));
+  expect(await send(list, { ip: "198.51.100.7", ...withKey() })).toMatchObject({ status: 200 });
 });
 
 test("an IPv6 client is identified by its /64, and no header changes a caller's address", async () => {
-  const ask = limitedTo(2);
+  const send = limitedTo(2);
   const ips = ["2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:2::3", "2001:db8:1:3::1", "::ffff:203.0.113.8"];
   const statuses: number[] = [];
-  for (const ip of ips) statuses.push((await ask(ping, { ip })).status);
+  for (const ip of ips) statuses.push((await send(ping, { ip })).status);
   expect(statuses).toEqual([200, 200, 429, 200, 200]);
   const forged = { "x-forwarded-for": "198.51.100.1", forwarded: "for=198.51.100.1", "x-real-ip": "198.51.100.1" };
-  expect(await ask(ping, { ip: "203.0.113.8", headers: forged })).toMatchObject({ status: 200, remaining: "0" });
-  expect(await ask(ping, { ip: "203.0.113.8", headers: forged })).toMatchObject({ status: 429 });
+  expect(await send(ping, { ip: "203.0.113.8", headers: forged })).toMatchObject({ status: 200, remaining: "0" });
+  expect(await send(ping, { ip: "203.0.113.8", headers: forged })).toMatchObject({ status: 429 });
 });
 
 test("a limit of 0 disables limiting, and the Multi-Instance API is never limited", async () => {
@@ -162,19 +162,19 @@ test("a limit of 0 disables limiting, and the Multi-Instance API is never limite
   expect(multiInstance.limited).toBe(false);
 });
 
-test("a request that the database can't count is served and logged", async () => {
+test("a request that can't be counted is served without a limit and logged", async () => {
   await api.db.sql`alter table rate_windows rename to away`;
-  const ask = limitedTo(1);
-  for (let i = 0; i < 2; i++) expect(await ask(list, withKey())).toMatchObject({ status: 200, limit: null });
+  const send = limitedTo(1);
+  for (let i = 0; i < 2; i++) expect(await send(list, withKey())).toMatchObject({ status: 200, limit: null });
   await api.db.sql`alter table away rename to rate_windows`;
   expect(api.logged().filter((line) => line.includes("can't count a request, so it is not limited"))).toHaveLength(2);
 });
 
 test("expired windows are removed", async () => {
-  const ask = limitedTo(5);
-  await ask(ping);
+  const send = limitedTo(5);
+  await send(ping);
   clock.advance(17 * minutes);
-  await ask(ping, { ip: "203.0.113.2" });
+  await send(ping, { ip: "203.0.113.2" });
   await prune({ ...api.deps, clock }, 5_000);
   expect((await api.db.sql`select subject from rate_windows`).map(({ subject }) => subject)).toEqual([
     "ip:203.0.113.2",

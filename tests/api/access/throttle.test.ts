@@ -10,7 +10,7 @@ beforeAll(async () => {
   api = await startApi();
 }, 60_000);
 afterAll(() => api?.stop());
-// All tests call from one address.
+// All tests send from one IP address.
 beforeEach(async () => void (await api.db.sql`delete from login_failures`));
 
 const minutes = 60_000;
@@ -19,8 +19,8 @@ const attempt = (email: string, given: string) =>
   api.request("POST", "/api/auth/login", { body: { email, password: given } });
 const statuses = (answers: { status: number }[]) => answers.map(({ status }) => status).sort();
 
-/** What an attempt without the work of hashing comes to: `counted`, or the seconds to wait. */
-const tried = (email: string, ip: string | undefined) =>
+/** Counts an attempt without the work of hashing. Returns `counted`, or the seconds to wait. */
+const countOrWait = (email: string, ip: string | undefined) =>
   countAttempt(api.deps, { email, ip }).then(
     () => "counted" as const,
     (error) => Number(error.data.retryAfter),
@@ -36,7 +36,7 @@ test("concurrent guesses do not exceed the limit, and the right password is reje
   expect(seconds).toBeGreaterThan(0);
   expect(seconds).toBeLessThanOrEqual(60);
   expect(refused.body.retryAfter).toBe(seconds);
-  // Others, from the same address, log in as ever.
+  // Other users can still log in from the same address.
   const other = await api.user({ password });
   expect((await attempt(other.email, password)).status).toBe(200);
   api.deps.clock.advance(1 * minutes);
@@ -46,32 +46,32 @@ test("concurrent guesses do not exceed the limit, and the right password is reje
 test("an account that does not exist is blocked like one that exists", async () => {
   const unknown = anyEmail();
   const known = (await api.user({ password })).email;
-  for (const email of [unknown, known]) for (let i = 0; i < accountFailures; i++) await tried(email, undefined);
+  for (const email of [unknown, known]) for (let i = 0; i < accountFailures; i++) await countOrWait(email, undefined);
   const [one, other] = [await attempt(unknown, "wrong"), await attempt(known, "wrong")];
-  const said = ({ status, body }: typeof one) => ({ status, ...body, retryAfter: 0, detail: "" });
-  expect(said(one)).toEqual(said(other));
+  const comparable = ({ status, body }: typeof one) => ({ status, ...body, retryAfter: 0, detail: "" });
+  expect(comparable(one)).toEqual(comparable(other));
   expect(one.body.detail.replace(/\d+/, "")).toBe(other.body.detail.replace(/\d+/, ""));
 });
 
 test("each failure after a block doubles the next block, up to 15 minutes", async () => {
   const email = anyEmail();
-  for (let i = 0; i < accountFailures; i++) expect(await tried(email, undefined)).toBe("counted");
+  for (let i = 0; i < accountFailures; i++) expect(await countOrWait(email, undefined)).toBe("counted");
   for (const wait of [60, 120, 240, 480, 900, 900]) {
-    const left = Number(await tried(email, undefined));
+    const left = Number(await countOrWait(email, undefined));
     expect(left).toBeGreaterThan(wait / 2);
     expect(left).toBeLessThanOrEqual(wait);
     api.deps.clock.advance(left * 1000);
-    expect(await tried(email, undefined)).toBe("counted");
+    expect(await countOrWait(email, undefined)).toBe("counted");
   }
-  // A quarter of an hour after the last block all is forgotten.
+  // 15 minutes after the last block, the failures are forgotten.
   api.deps.clock.advance(30 * minutes);
-  for (let i = 0; i < accountFailures; i++) expect(await tried(email, undefined)).toBe("counted");
+  for (let i = 0; i < accountFailures; i++) expect(await countOrWait(email, undefined)).toBe("counted");
 });
 
 test("failures further apart than the window do not add up", async () => {
   const email = anyEmail();
   for (let i = 0; i < accountFailures * 2; i++) {
-    expect(await tried(email, undefined)).toBe("counted");
+    expect(await countOrWait(email, undefined)).toBe("counted");
     api.deps.clock.advance(4 * minutes);
   }
 });
@@ -79,7 +79,7 @@ test("failures further apart than the window do not add up", async () => {
 test("a successful login clears the failures of the account", async () => {
   const { email } = await api.user({ password });
   for (let round = 0; round < 2; round++) {
-    for (let i = 0; i < accountFailures - 1; i++) expect(await tried(email, undefined)).toBe("counted");
+    for (let i = 0; i < accountFailures - 1; i++) expect(await countOrWait(email, undefined)).toBe("counted");
     expect((await attempt(email, password)).status).toBe(200);
   }
 });
@@ -87,33 +87,33 @@ test("a successful login clears the failures of the account", async () => {
 test("an address that guesses at many accounts is blocked and no longer counts against any account", async () => {
   const ip = "203.0.113.7";
   const accounts = Array.from({ length: ipFailures }, anyEmail);
-  const together = await Promise.all([...accounts, anyEmail(), anyEmail()].map((email) => tried(email, ip)));
+  const together = await Promise.all([...accounts, anyEmail(), anyEmail()].map((email) => countOrWait(email, ip)));
   expect(together.filter((one) => one === "counted")).toHaveLength(ipFailures);
   const victim = anyEmail();
-  for (let i = 0; i < accountFailures; i++) expect(await tried(victim, ip)).toBeGreaterThan(0);
-  expect(await tried(victim, "203.0.113.8")).toBe("counted");
+  for (let i = 0; i < accountFailures; i++) expect(await countOrWait(victim, ip)).toBeGreaterThan(0);
+  expect(await countOrWait(victim, "203.0.113.8")).toBe("counted");
 });
 
 test("users behind one address who know their passwords are not blocked", async () => {
   const ip = "198.51.100.1";
   for (let i = 0; i < ipFailures * 2; i++) {
-    const wasRight = await countAttempt(api.deps, { email: anyEmail(), ip });
-    await wasRight();
+    const recordSuccess = await countAttempt(api.deps, { email: anyEmail(), ip });
+    await recordSuccess();
   }
-  // Behind an address with failures, who knows the password ends the block but not the memory of it.
-  for (let i = 0; i < ipFailures; i++) await tried(anyEmail(), ip);
+  // A correct password from an address with failures is not a failure, but it doesn't clear the earlier ones.
+  for (let i = 0; i < ipFailures; i++) await countOrWait(anyEmail(), ip);
   api.deps.clock.advance(1 * minutes);
   await (await countAttempt(api.deps, { email: anyEmail(), ip }))();
-  expect(await tried(anyEmail(), ip)).toBe("counted");
-  expect(await tried(anyEmail(), ip)).toBeGreaterThan(60);
+  expect(await countOrWait(anyEmail(), ip)).toBe("counted");
+  expect(await countOrWait(anyEmail(), ip)).toBeGreaterThan(60);
 });
 
-test("a client's IPv6 /64 counts as one address, and both spellings of an IPv4 address are equal", async () => {
-  for (let i = 0; i < ipFailures; i++) await tried(anyEmail(), `2001:db8:1:2::${i.toString(16)}`);
-  expect(await tried(anyEmail(), "2001:db8:1:2:ffff::1")).toBeGreaterThan(0);
-  expect(await tried(anyEmail(), "2001:db8:1:3::1")).toBe("counted");
-  for (let i = 0; i < ipFailures; i++) await tried(anyEmail(), "192.0.2.1");
-  expect(await tried(anyEmail(), "::ffff:192.0.2.1")).toBeGreaterThan(0);
+test("an IPv6 /64 counts as one address, and so do both spellings of an IPv4 address", async () => {
+  for (let i = 0; i < ipFailures; i++) await countOrWait(anyEmail(), `2001:db8:1:2::${i.toString(16)}`);
+  expect(await countOrWait(anyEmail(), "2001:db8:1:2:ffff::1")).toBeGreaterThan(0);
+  expect(await countOrWait(anyEmail(), "2001:db8:1:3::1")).toBe("counted");
+  for (let i = 0; i < ipFailures; i++) await countOrWait(anyEmail(), "192.0.2.1");
+  expect(await countOrWait(anyEmail(), "::ffff:192.0.2.1")).toBeGreaterThan(0);
 });
 
 test("wrong current passwords count like failed logins", async () => {
@@ -123,7 +123,7 @@ test("wrong current passwords count like failed logins", async () => {
       key: user.key,
       body: { currentPassword, newPassword: "another long password" },
     });
-  for (let i = 0; i < accountFailures - 1; i++) await tried(user.email, undefined);
+  for (let i = 0; i < accountFailures - 1; i++) await countOrWait(user.email, undefined);
   expect(await change("wrong")).toMatchObject({ status: 401, body: { code: "invalid_credentials" } });
   expect(await change(password)).toMatchObject({ status: 429, body: { code: "rate_limited" } });
   expect((await attempt(user.email, password)).status).toBe(429);
@@ -133,9 +133,9 @@ test("wrong current passwords count like failed logins", async () => {
   });
 });
 
-test("typed passwords are not stored, and old failures are pruned but active blocks are kept", async () => {
+test("failures are stored without plaintext email or IP addresses, and are pruned when old and without an active block", async () => {
   const email = anyEmail();
-  for (let i = 0; i < accountFailures; i++) await tried(email, "192.0.2.9");
+  for (let i = 0; i < accountFailures; i++) await countOrWait(email, "192.0.2.9");
   const kept = JSON.stringify(await api.db.sql`select encode(subject, 'escape') as subject from login_failures`);
   expect(kept).not.toMatch(/example|192\.0\.2\.9/);
   await api.db.sql`update login_failures set since = since - interval '2 hours' where blocked_until is not null`;

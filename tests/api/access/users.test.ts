@@ -62,18 +62,18 @@ describe("an admin", () => {
   });
 
   test.each([
-    ["an e-mail address that is none", { email: "nobody" }],
+    ["an invalid email address", { email: "nobody" }],
     ["a short password", { password: "1234567" }],
-    ["a password of kilobytes", { password: "x".repeat(1025) }],
-    ["another role", { role: "root" }],
-    ["an offset for a time zone", { timeZone: "+09:00" }],
+    ["a password that is too long", { password: "x".repeat(1025) }],
+    ["an unknown role", { role: "root" }],
+    ["an offset as time zone", { timeZone: "+09:00" }],
     ["a time zone that does not exist", { timeZone: "Mars/Olympus" }],
-    ["an abbreviation that is two time zones", { timeZone: "BST" }],
+    ["an ambiguous time zone abbreviation", { timeZone: "BST" }],
     ["a prefix that is too long", { allowedIps: ["10.0.0.0/33"] }],
     ["an octal address", { allowedIps: ["010.0.0.1"] }],
     ["a short address", { allowedIps: ["10.1"] }],
-    ["a zone of an address", { allowedIps: ["fe80::1%eth0"] }],
-    ["a name for an address", { allowedIps: ["localhost"] }],
+    ["an address with a zone", { allowedIps: ["fe80::1%eth0"] }],
+    ["a host name as address", { allowedIps: ["localhost"] }],
     ["a line break in a name", { firstName: "a\nb" }],
   ])("cannot create a user with %s", async (_name, wrong) => {
     expect(await asAdmin("POST", "/api/users", { email: "x@example.com", ...wrong })).toMatchObject(invalid);
@@ -138,7 +138,7 @@ describe("an admin", () => {
     expect(await works()).toEqual([200, 200, 200]);
   });
 
-  test("removes a user without instances together with keys and tokens", async () => {
+  test("deletes a user without instances together with keys and tokens", async () => {
     const user = await api.user();
     const token = await tokenOf(user);
     const instance = await api.instance(user.key);
@@ -155,7 +155,7 @@ describe("an admin", () => {
     }
   });
 
-  test("cannot remove a user whose commands on other users' instances are still stored", async () => {
+  test("cannot delete a user whose commands on other users' instances are still stored", async () => {
     const other = await api.user({ role: "admin" });
     const instance = await api.instance((await api.user()).key, "connected");
     const sent = { phone: "79001234567", message: "x" };
@@ -174,12 +174,12 @@ describe("an admin", () => {
   });
 });
 
-test("the last admin who can log in stays admin under concurrent demotions", async () => {
-  const lone = await startLone();
+test("the last enabled admin can't be deleted, demoted or disabled, even by concurrent requests", async () => {
+  const enableOtherAdmins = await disableOtherAdmins();
   expect(await asAdmin("DELETE", `/api/users/${admin.id}`)).toMatchObject(conflict);
   expect(await asAdmin("PUT", `/api/users/${admin.id}`, { role: "user" })).toMatchObject(conflict);
   expect(await asAdmin("PUT", `/api/users/${admin.id}`, { disabled: true })).toMatchObject(conflict);
-  await lone();
+  await enableOtherAdmins();
 
   const others = await Promise.all([1, 2, 3].map(() => api.user({ role: "admin" })));
   const all = [admin, ...others];
@@ -198,15 +198,15 @@ test("the last admin who can log in stays admin under concurrent demotions", asy
   await api.db.sql`update users set role = 'admin', disabled_at = null where id = ${admin.id}`;
 });
 
-/** Leaves one enabled admin; answers how to go back. */
-async function startLone() {
+/** Disables every other admin. Returns a function that enables them again. */
+async function disableOtherAdmins() {
   const rows = await api.db.sql`
     update users set disabled_at = now() where role = 'admin' and id <> ${admin.id} and disabled_at is null returning id`;
   const ids = rows.map(({ id }) => id as string);
   return () => api.db.sql`update users set disabled_at = null where id = any(${ids})`;
 }
 
-test("only an admin with the admin permission manages users", async () => {
+test("only an admin with the admin permission can manage users", async () => {
   const user = await api.user();
   const weak = await createApiKey(api.deps, { userId: admin.id, name: "weak", permissions: ["read", "write"] });
   const calls = [
@@ -267,7 +267,7 @@ describe("a user", () => {
     expect(await api.request("PUT", "/api/auth/me", { key: reader.key, body: {} })).toMatchObject(forbidden);
   });
 
-  test("is limited to its addresses with token, key and password, and cannot lock itself out by mistake", async () => {
+  test("can log in and send requests only from its allowed addresses, and cannot lock itself out by mistake", async () => {
     const user = await api.user({ password });
     const token = await tokenOf(user);
     const limit = (body: object) => api.request("PUT", "/api/auth/me", { token, body });
@@ -301,7 +301,7 @@ describe("a user", () => {
         ({ status }) => status,
       );
     expect(await statuses()).toEqual([401, 401, 200]);
-    // Another process's clock is behind: the token still tells that it is of after the change.
+    // The clock of another process is behind, but its token still counts as issued after the change.
     const behind = { ...api.deps, clock: { now: () => new Date(api.deps.clock.now().getTime() - 5_000) } };
     const [row] = await api.db.sql<{ from: Date }[]>`select tokens_from as from from users where id = ${user.id}`;
     const late = await createTokens(behind).issue(api.vault, user.id, row?.from ?? null);

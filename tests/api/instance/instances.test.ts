@@ -22,8 +22,12 @@ const activity = async (id: string) =>
     ({ action }: { action: string }) => action,
   );
 
-/** What the session host does with the next command of an instance: writes its result. */
-function hostEnds(instanceId: string, name: CommandName, result: { output?: object; error?: string }): Promise<string> {
+/** Writes the result of an instance's next command, as the session host does. Returns the command's id. */
+function endCommand(
+  instanceId: string,
+  name: CommandName,
+  result: { output?: object; error?: string },
+): Promise<string> {
   return until(async () => {
     const [queued] = await api.db.sql<{ id: string }[]>`
       select id from commands where instance_id = ${instanceId} and name = ${name} and status = 'queued'`;
@@ -39,7 +43,7 @@ function hostEnds(instanceId: string, name: CommandName, result: { output?: obje
 }
 
 describe("creating", () => {
-  test("answers as documented, stores the settings, and queues the start command", async () => {
+  test("returns the documented response, stores the settings, and queues the start command", async () => {
     const headers = { "x-request-id": "order-4711" };
     const body = {
       name: "Primary WhatsApp",
@@ -111,7 +115,7 @@ describe("creating", () => {
     expect(await row(hooked.body.id)).toMatchObject({ max_retries: 2, webhook_secret: expect.any(Buffer) });
   });
 
-  test("in the gateway dialect answers as that document shows, and both dialects list the instance", async () => {
+  test("in the gateway dialect returns the documented response, and both dialects list the instance", async () => {
     const made = { name: "My WhatsApp Instance", webhookUrl: "https://your-webhook.com/webhook" };
     const { status, body } = await api.request("POST", "/api/instance/create", { key, body: made });
     expect(status).toBe(201);
@@ -128,7 +132,7 @@ describe("creating", () => {
     expect(mirrored.map((one: { id: string }) => one.id)).toEqual(listed.map((one: { id: string }) => one.id));
   });
 
-  test("is undone when the queue fails, so that a retry creates one instance", async () => {
+  test("is undone when the queue fails, so that a retry creates only one instance", async () => {
     const { deps } = api;
     const send = deps.queues.send;
     const user = await api.user();
@@ -148,7 +152,7 @@ describe("creating", () => {
     ["a name of another type", { name: 7 }],
     ["a name with a line break", { name: "a\r\nSet-Cookie: x=1" }],
     ["too many retries", { maxRetries: 51 }],
-    ["half a retry", { maxRetries: 1.5 }],
+    ["a fraction of a retry", { maxRetries: 1.5 }],
     ["too short an interval", { retryInterval: 999 }],
     ["a URL of another scheme", { webhookUrl: "file:///etc/passwd" }],
     ["a script as URL", { webhookUrl: "javascript:alert(1)" }],
@@ -169,7 +173,7 @@ describe("creating", () => {
 describe("updating", () => {
   const update = (id: string, body: unknown) => api.request("PUT", `/api/instances/${id}`, { key, body });
 
-  test("changes the given fields, flat or nested, and leaves the others", async () => {
+  test("changes the given fields, flat or nested, and keeps the others", async () => {
     const id = await api.instance(key);
     const answer = await update(id, {
       name: "New WhatsApp Name",
@@ -195,11 +199,11 @@ describe("updating", () => {
     expect(api.vault.open((await row(id))?.webhook_secret, `webhook-secret:${id}`).toString()).toBe("new-secret-key");
   });
 
-  test("with a first URL enables webhooks unless told otherwise; an empty URL disables them", async () => {
+  test("with a first URL enables the webhook unless the request disables it; an empty URL removes it", async () => {
     const [id, quiet] = [await api.instance(key), await api.instance(key)];
     expect((await update(id, { webhookUrl: "https://example.com" })).body.webhookEnabled).toBe(true);
-    const told = { webhookUrl: "https://example.com", webhookEnabled: false };
-    expect((await update(quiet, told)).body.webhookEnabled).toBe(false);
+    const disabled = { webhookUrl: "https://example.com", webhookEnabled: false };
+    expect((await update(quiet, disabled)).body.webhookEnabled).toBe(false);
     expect((await update(id, { webhookUrl: "", webhookSecret: null })).body.webhookUrl).toBeNull();
   });
 });
@@ -217,7 +221,7 @@ describe("the QR code", () => {
   });
 
   test.each(["as made", "connecting", "expired qr", "logged_out"] as const)(
-    "is 404 with the reason when the instance is %s",
+    "is 404 with the instance's status when the instance is %s",
     async (state) => {
       const id = await api.instance(key, state);
       const answer = await api.request("GET", `/api/instances/${id}/qr`, { key });
@@ -291,24 +295,27 @@ describe("an operation that waits for the session host", () => {
     ],
   ] as const;
 
-  test.each(waiting)("%s %s answers as documented when %s is done", async (method, path, command, expected) => {
-    const id = await api.instance(key, "connected");
-    const [answer] = await Promise.all([
-      api.request(method, path.replace("{id}", id), { key }),
-      hostEnds(id, command, { output: {} }),
-    ]);
-    expect(answer).toMatchObject({ status: 200, body: expected(id) });
-    expect(await api.queued(id)).toHaveLength(2);
-  });
+  test.each(waiting)(
+    "%s %s returns the documented response when %s is done",
+    async (method, path, command, expected) => {
+      const id = await api.instance(key, "connected");
+      const [answer] = await Promise.all([
+        api.request(method, path.replace("{id}", id), { key }),
+        endCommand(id, command, { output: {} }),
+      ]);
+      expect(answer).toMatchObject({ status: 200, body: expected(id) });
+      expect(await api.queued(id)).toHaveLength(2);
+    },
+  );
 
-  test.each(waiting)("%s %s answers 202 with a location while %s is open", async (method, path, command) => {
+  test.each(waiting)("%s %s returns 202 with a location while %s is open", async (method, path, command) => {
     const id = await api.instance(key, "connected");
     const { status, body } = await api.request(method, path.replace("{id}", id), { key, impatient: true });
     expect(status).toBe(202);
     const { commandId, location } = body.data ?? body;
     const open = await api.request("GET", location, { key });
     expect(open.body).toMatchObject({ id: commandId, instanceId: id, name: command, status: "queued", error: null });
-    await hostEnds(id, command, { error: "whatsapp_error" });
+    await endCommand(id, command, { error: "whatsapp_error" });
     const ended = await api.request("GET", location, { key });
     expect(ended.body).toMatchObject({ status: "failed", error: { code: "whatsapp_error" } });
     const stranger = await api.user();
@@ -373,11 +380,11 @@ describe("an operation that waits for the session host", () => {
     expect(await activity(id)).toEqual(["reconnect_requested", "instance_created"]);
   });
 
-  test("the answer is the error that the host reports", async () => {
+  test("the response is the error that the host reports", async () => {
     const id = await api.instance(key, "qr");
     const [answer] = await Promise.all([
       api.request("POST", `/api/instance/${id}/pairing-code`, { key, body: { phoneNumber: "+62 812-3456-7890" } }),
-      hostEnds(id, "instance.requestPairingCode", { error: "instance_already_connected" }),
+      endCommand(id, "instance.requestPairingCode", { error: "instance_already_connected" }),
     ]);
     expect(answer).toMatchObject({ status: 409, body: { success: false, code: "instance_already_connected" } });
   });
@@ -387,7 +394,7 @@ describe("an operation that waits for the session host", () => {
     const output = { code: "ABCD1234", expiresAt: "2026-01-01T00:00:00.000Z" };
     const [answer] = await Promise.all([
       api.request("POST", `/api/instances/${id}/pairing-code`, { key, body: { phoneNumber: "+7 (900) 123-45-67" } }),
-      hostEnds(id, "instance.requestPairingCode", { output }),
+      endCommand(id, "instance.requestPairingCode", { output }),
     ]);
     expect(answer.body).toEqual({ pairingCode: "ABCD1234", expiresAt: output.expiresAt });
     const [command] = await api.db.sql<{ input: object }[]>`

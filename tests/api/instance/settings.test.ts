@@ -22,7 +22,7 @@ const secretOf = async (id: string) => {
   };
 };
 
-test("webhook headers are accepted flat or nested in both calls; their values are not shown again", async () => {
+test("webhook headers are accepted flat or nested, and their values are not shown again", async () => {
   const created = await api.request("POST", "/api/instances", {
     key,
     body: { name: "one", webhookUrl: "https://example.com", webhookHeaders: { "x-door": "secret" } },
@@ -46,12 +46,12 @@ test.each([
   [{ "x-split": "one\r\ntwo: 2" }],
   [{ "x-number": 1 }],
   [Object.fromEntries(Array.from({ length: 21 }, (_, index) => [`x-${index}`, "1"]))],
-])("refuses the webhook headers %j", async (webhookHeaders) => {
+])("the webhook headers %j are rejected", async (webhookHeaders) => {
   const answer = await update(await api.instance(key), { webhookHeaders });
   expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
 });
 
-test("a rotated secret keeps the previous one valid for a while; setting a secret ends it at once", async () => {
+test("a rotation keeps the previous secret valid for the overlap; setting a secret ends it at once", async () => {
   const id = await api.instance(key);
   const rotate = (body?: unknown) => api.request("POST", `/api/instances/${id}/webhook-secret`, { key, body });
   const first = await rotate();

@@ -61,7 +61,7 @@ describe("a statistic from the event log", () => {
       dailyStats: [{ date: today, ...counted }],
     });
     const { body } = await api.request("GET", "/api/stats/user", { key });
-    // The calls: one made the instance, one asked for its statistics, and this one.
+    // The calls: one created the instance, one read its statistics, and this one.
     expect(body).toEqual({
       total: { ...none, ...counted, totalMediaSize: 2000, apiCalls: 3, instanceCount: 1 },
       instances: [{ instanceId: id, name: "Primary", ...none, ...counted, totalMediaSize: 2000, apiCalls: 1 }],
@@ -97,7 +97,7 @@ describe("a statistic from the event log", () => {
     expect(counted).toEqual({ sent: 24, received: 24 });
   });
 
-  test("stays in the user's total when its instance is deleted and leaves the list", async () => {
+  test("stays in the user's total, but not in the list, when its instance is deleted", async () => {
     const { key } = await api.user();
     const [kept, gone] = [await api.instance(key), await api.instance(key)];
     await append(row(kept, "sent"), row(gone, "received"), row(gone, "received"));
@@ -109,21 +109,21 @@ describe("a statistic from the event log", () => {
 });
 
 describe("calls", () => {
-  test("count with valid credentials, whatever the answer, for the user and for the instance", async () => {
+  test("count with valid credentials, whatever the response, for the user and for the instance", async () => {
     const { key } = await api.user();
     const id = await api.instance(key); // 1
     const stranger = await api.user();
-    await api.request("GET", `/api/instances/${id}`, { key }); // 2, about it
-    await api.request("PUT", `/api/instances/${id}`, { key, body: { name: 7 } }); // 3, about it: refused
+    await api.request("GET", `/api/instances/${id}`, { key }); // 2, about the instance
+    await api.request("PUT", `/api/instances/${id}`, { key, body: { name: 7 } }); // 3, about the instance: rejected
     await api.request("GET", `/api/instances/${systemIds.uuid()}`, { key }); // 4: not found
     await api.request("GET", "/api/stats/system", { key }); // 5: not allowed
-    await api.request("POST", "/api/message/send/text", { key, body: { instanceId: id } }); // 6: nobody knows about what
+    await api.request("POST", "/api/message/send/text", { key, body: { instanceId: id } }); // 6: invalid, so not attributed to the instance
     const sent = { instanceId: id, to: "4915550000001", message: "Hello" };
-    await api.request("POST", "/api/message/send/text", { key, body: sent }); // 7, about it: not connected
+    await api.request("POST", "/api/message/send/text", { key, body: sent }); // 7, about the instance: not connected
     await api.request("GET", `/api/instances/${id}`, { key: stranger.key });
     await api.request("GET", `/api/instances/${id}`, { key: "wrong" });
     await api.request("GET", `/api/instances/${id}`);
-    expect((await usageOf(key, id)).apiCalls).toBe(4); // 8, about it
+    expect((await usageOf(key, id)).apiCalls).toBe(4); // 8, about the instance
     const { body } = await api.request("GET", "/api/stats/user", { key }); // 9
     expect(body.total.apiCalls).toBe(9);
     const others = await api.request("GET", "/api/stats/user", { key: stranger.key });
@@ -137,7 +137,7 @@ describe("calls", () => {
     expect((await usageOf(key, id)).apiCalls).toBe(61);
   });
 
-  test("that can't be counted are answered and logged", async () => {
+  test("that can't be counted are served and logged", async () => {
     const { key } = await api.user();
     const id = await api.instance(key);
     const before = api.logged().length;
@@ -160,8 +160,8 @@ describe("days and periods", () => {
     ({ key, id: userId } = await api.user());
     id = await api.instance(key);
   });
-  /** Statistics as they are at this instant, of one message in each quarter of an hour between two others. */
-  async function at(now: string, zone: string | undefined, period: Period, from: string, to: string) {
+  /** Returns the statistics at `now` after one message in each quarter of an hour from `from` to `to`. */
+  async function statisticsAt(now: string, zone: string | undefined, period: Period, from: string, to: string) {
     await api.db.sql`delete from usage where instance_id = ${id}`;
     await api.db.sql`
       insert into usage (user_id, instance_id, slot, lane, messages_sent)
@@ -182,7 +182,13 @@ describe("days and periods", () => {
     ["year", 364 * 24 + 15, 365],
     ["all", 400 * 24 + 15, 401],
   ] as const)("%s covers whole days up to now", async (period, hours, days) => {
-    const found = await at("2026-07-05T15:00:00Z", undefined, period, "2025-05-31T00:00Z", "2026-07-05T15:00Z");
+    const found = await statisticsAt(
+      "2026-07-05T15:00:00Z",
+      undefined,
+      period,
+      "2025-05-31T00:00Z",
+      "2026-07-05T15:00Z",
+    );
     expect({ hours: found.hours, days: found.days.length }).toEqual({ hours, days });
   });
 
@@ -196,7 +202,7 @@ describe("days and periods", () => {
     ["Pacific/Kiritimati", "2026-07-05T10:00Z", ["2026-07-03T10:00 24", "2026-07-04T10:00 24"]],
   ])("days in %s before %s have the number of hours of that time zone", async (zone, now, expected) => {
     const from = new Date(Date.parse(now) - 5 * 86_400_000).toISOString();
-    expect((await at(now, zone, "week", from, now)).days.slice(-expected.length)).toEqual(expected);
+    expect((await statisticsAt(now, zone, "week", from, now)).days.slice(-expected.length)).toEqual(expected);
   });
 
   test("begin at midnight in the requested zone, otherwise in the user's, otherwise in UTC", async () => {
@@ -247,7 +253,7 @@ describe("access to statistics", () => {
     expect((await ask(`instances/${id}`, admin.key)).status).toBe(200);
   });
 
-  test("an admin sees totals of all users that equal a recount", async () => {
+  test("gives an admin totals of all users that equal a recount", async () => {
     const admin = await api.user({ role: "admin" });
     await api.db.sql`update users set disabled_at = now() where id = ${(await api.user()).id}`;
     const { body } = await api.request("GET", "/api/stats/system", { key: admin.key });

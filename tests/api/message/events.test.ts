@@ -20,7 +20,7 @@ const closed = (instanceId: string, at = new Date()): EventRow => ({
   ...{ id: systemIds.uuid(), instanceId, at, type: "connection.close" },
   data: { reason: "stopped", willReconnect: false },
 });
-const again = ({ id, instanceId }: EventRow): EventRow => ({ ...failed(instanceId), id });
+const repeatOf = ({ id, instanceId }: EventRow): EventRow => ({ ...failed(instanceId), id });
 const append = (...rows: EventRow[]) => appendEvents(api.db.sql, rows);
 
 async function page(id: string, query = "") {
@@ -28,8 +28,8 @@ async function page(id: string, query = "") {
   return { ...body, events: body.events.map((event: { sequence: number }) => event.sequence) };
 }
 
-/** An instance with so many events, a minute apart since the beginning of 2026, each tenth of them a failure. */
-async function busy(count: number): Promise<string> {
+/** Creates an instance with `count` events, one a minute from the start of 2026, of which every tenth is a failure. */
+async function instanceWithEvents(count: number): Promise<string> {
   const id = await api.instance(key);
   await api.db.sql`
     insert into events (id, instance_id, shard, seq, type, data, created_at)
@@ -42,12 +42,12 @@ async function busy(count: number): Promise<string> {
 }
 
 describe("the event log of an instance", () => {
-  test("is listed from the oldest to the newest and paged by sequence number", async () => {
+  test("lists each event once, from the oldest to the newest, in pages by sequence number", async () => {
     const id = await api.instance(key);
     const [first, second, third] = [closed(id), failed(id), closed(id)];
-    await append(first, second, again(first), third);
-    // What is told again, in the same breath or later, is there already.
-    await append(second, again(third));
+    await append(first, second, repeatOf(first), third);
+    // A repeated event, in the same call or later, is stored once.
+    await append(second, repeatOf(third));
     const { body } = await api.request("GET", `/api/instances/${id}/events?limit=2`, { key });
     expect(body).toEqual({
       events: [
@@ -73,7 +73,7 @@ describe("the event log of an instance", () => {
     });
   });
 
-  test("carries the given correlation id if it fits a header, otherwise its own id", async () => {
+  test("keeps the correlation id of an event if it fits a header, otherwise uses the event's id", async () => {
     const id = await api.instance(key);
     const given = ["order-4711", "a\r\nb", "안녕", "x".repeat(129), "", null];
     const rows = given.map((correlationId) => ({ ...closed(id), correlationId }));
@@ -101,7 +101,7 @@ describe("the event log of an instance", () => {
   });
 
   test("is complete when a client filters and pages to the end", async () => {
-    const id = await busy(25_000);
+    const id = await instanceWithEvents(25_000);
     const found: number[] = [];
     const pages: number[] = [];
     let next = { nextSince: 0, hasMore: true };
@@ -117,7 +117,7 @@ describe("the event log of an instance", () => {
   });
 
   test("starts at a date, inside or outside of the stored range", async () => {
-    const id = await busy(2000);
+    const id = await instanceWithEvents(2000);
     await api.db.sql`delete from events where instance_id = ${id} and seq <= 100`;
     const from = async (minute: number, since = 0) => {
       const at = new Date(Date.parse("2026-01-01T00:00:00Z") + minute * 60_000).toISOString();
@@ -141,7 +141,7 @@ describe("the event log of an instance", () => {
         for (let index = 0; index < 20; index++) {
           await api.db.sql.begin(async (sql) => {
             await appendEvents(sql, [closed(id), failed(id)]);
-            // One that is rolled back takes no number.
+            // A rolled-back event takes no sequence number.
             if (index % 5 === 0)
               await sql
                 .savepoint((inner) => appendEvents(inner, [closed(id)]).then(() => inner`select 1/0`))

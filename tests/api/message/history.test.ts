@@ -26,7 +26,7 @@ describe("the history of a chat", () => {
           ${day % 2 ? "received" : "read"}, ${`2023-01-0${day}T12:00:00.000Z`}::timestamptz)`;
     }
   }, 30_000);
-  const ask = async (query = "", as = chat) => {
+  const readPage = async (query = "", as = chat) => {
     const path = `/api/instances/${id}/chats/${encodeURIComponent(as)}/messages?${query}`;
     const { body } = await api.request("GET", path, { key });
     return { ids: body.messages.map((one: { messageId: string }) => one.messageId).join(), ...body.pagination };
@@ -62,18 +62,24 @@ describe("the history of a chat", () => {
   });
 
   test("is paged and filtered by time with correct totals", async () => {
-    expect(await ask()).toEqual({
+    expect(await readPage()).toEqual({
       ids: "WA9,WA8,WA7,WA6,WA5,WA4,WA3,WA2,WA1",
       total: 9,
       limit: 50,
       skip: 0,
       hasMore: false,
     });
-    expect(await ask("limit=3&skip=3")).toEqual({ ids: "WA6,WA5,WA4", total: 9, limit: 3, skip: 3, hasMore: true });
-    expect(await ask("limit=3&skip=6")).toMatchObject({ ids: "WA3,WA2,WA1", hasMore: false });
-    expect(await ask("skip=100")).toMatchObject({ ids: "", total: 9, hasMore: false });
-    expect(await ask("startDate=2023-01-04&endDate=2023-01-05")).toMatchObject({ ids: "WA5,WA4", total: 2 });
-    expect(await ask("endDate=2023-01-02T11:59:59.999Z")).toMatchObject({ ids: "WA1", total: 1 });
+    expect(await readPage("limit=3&skip=3")).toEqual({
+      ids: "WA6,WA5,WA4",
+      total: 9,
+      limit: 3,
+      skip: 3,
+      hasMore: true,
+    });
+    expect(await readPage("limit=3&skip=6")).toMatchObject({ ids: "WA3,WA2,WA1", hasMore: false });
+    expect(await readPage("skip=100")).toMatchObject({ ids: "", total: 9, hasMore: false });
+    expect(await readPage("startDate=2023-01-04&endDate=2023-01-05")).toMatchObject({ ids: "WA5,WA4", total: 2 });
+    expect(await readPage("endDate=2023-01-02T11:59:59.999Z")).toMatchObject({ ids: "WA1", total: 1 });
   });
 
   test.each([
@@ -82,7 +88,7 @@ describe("the history of a chat", () => {
     "006281234567890",
     "6281234567890@c.us",
     "6281234567890:3@s.whatsapp.net",
-  ])("is found under the spelling %s", async (spelling) => expect((await ask("", spelling)).total).toBe(9));
+  ])("is found under the spelling %s", async (spelling) => expect((await readPage("", spelling)).total).toBe(9));
 
   test.each([
     "limit=0",
@@ -99,7 +105,7 @@ describe("the history of a chat", () => {
   });
 
   test("does not show messages of another instance or chat", async () => {
-    expect((await ask("", "6280000000000")).total).toBe(0);
+    expect((await readPage("", "6280000000000")).total).toBe(0);
     const other = await api.instance(key);
     const answer = await api.request("GET", `/api/instances/${other}/chats/${chat}/messages`, { key });
     expect(answer.body.pagination.total).toBe(0);
@@ -115,22 +121,26 @@ describe("the activity log", () => {
       const action = day % 2 ? "connection_opened" : "connection_closed";
       await recordActivity({ ...api.deps, orm: api.db.orm, clock }, id, action, { day });
     }
-    const ask = async (query: string) => {
+    const readPage = async (query: string) => {
       const { body } = await api.request("GET", `/api/instances/${id}/activity?${query}`, { key });
       return { days: body.logs.map((log: { details: { day: number } }) => log.details.day), ...body.pagination };
     };
-    expect(await ask("")).toEqual({ days: [6, 5, 4, 3, 2, 1], total: 6, limit: 100, skip: 0, hasMore: false });
-    expect(await ask("limit=2&skip=2")).toEqual({ days: [4, 3], total: 6, limit: 2, skip: 2, hasMore: true });
-    expect(await ask("limit=2&skip=4")).toMatchObject({ days: [2, 1], hasMore: false });
-    expect(await ask("actions=connection_opened")).toMatchObject({ days: [5, 3, 1], total: 3 });
-    expect(await ask("actions=connection_opened,%20connection_closed")).toMatchObject({ total: 6 });
-    expect(await ask("actions=nothing")).toMatchObject({ days: [], total: 0 });
-    expect(await ask("startDate=2023-01-03T12:00:00Z&endDate=2023-01-04T12:00:00Z")).toMatchObject({ days: [4, 3] });
-    expect(await ask("startDate=2023-01-02&endDate=2023-01-02")).toMatchObject({ days: [2] });
-    expect(await ask("startDate=2023-01-03T14:00:00%2B02:00&endDate=2023-01-03T12:00:00")).toMatchObject({ days: [3] });
+    expect(await readPage("")).toEqual({ days: [6, 5, 4, 3, 2, 1], total: 6, limit: 100, skip: 0, hasMore: false });
+    expect(await readPage("limit=2&skip=2")).toEqual({ days: [4, 3], total: 6, limit: 2, skip: 2, hasMore: true });
+    expect(await readPage("limit=2&skip=4")).toMatchObject({ days: [2, 1], hasMore: false });
+    expect(await readPage("actions=connection_opened")).toMatchObject({ days: [5, 3, 1], total: 3 });
+    expect(await readPage("actions=connection_opened,%20connection_closed")).toMatchObject({ total: 6 });
+    expect(await readPage("actions=nothing")).toMatchObject({ days: [], total: 0 });
+    expect(await readPage("startDate=2023-01-03T12:00:00Z&endDate=2023-01-04T12:00:00Z")).toMatchObject({
+      days: [4, 3],
+    });
+    expect(await readPage("startDate=2023-01-02&endDate=2023-01-02")).toMatchObject({ days: [2] });
+    expect(await readPage("startDate=2023-01-03T14:00:00%2B02:00&endDate=2023-01-03T12:00:00")).toMatchObject({
+      days: [3],
+    });
   });
 
-  test("ignores an instance that is deleted", async () => {
+  test("ignores an activity of a deleted instance", async () => {
     const id = await api.instance(key);
     await api.db.sql`delete from instances where id = ${id}`;
     await recordActivity({ ...api.deps, orm: api.db.orm }, id, "connection_opened");
@@ -143,10 +153,10 @@ describe("the total of a chat's history", () => {
   const chats = ["4915550000001@s.whatsapp.net", "4915550000002@s.whatsapp.net", "120363000000000001@g.us"];
   const start = Date.parse("2026-03-27T00:00:00Z");
   const hours = 60 * 60 * 1000;
-  /** Within five days, often exactly at midnight. */
+  /** Returns a random time within five days, often exactly at midnight. */
   const instant = () => new Date(start + (pick(4) === 0 ? pick(6) * 24 : pick(120 * 60) / 60) * hours);
 
-  const differences = async (id: string) => {
+  const wrongTotals = async (id: string) => {
     const found: unknown[] = [];
     for (let round = 0; round < 60; round++) {
       const chat = chats[pick(chats.length)] ?? "";
@@ -179,7 +189,7 @@ describe("the total of a chat's history", () => {
       await api.db.sql`
         delete from messages
         where id in (select id from messages where instance_id = ${id} order by id desc limit ${pick(20)})`;
-      expect(await differences(id)).toEqual([]);
+      expect(await wrongTotals(id)).toEqual([]);
     }
     const [empty] = await api.db.sql`select min(messages) as least from message_days where instance_id = ${id}`;
     expect(empty?.least).toBeGreaterThanOrEqual(0);
@@ -213,10 +223,10 @@ describe("the total of a chat's history", () => {
         JSON.stringify(page),
       ).toEqual(expected.map((row) => row.id));
     }
-    expect(await differences(id)).toEqual([]);
+    expect(await wrongTotals(id)).toEqual([]);
   });
 
-  test("accepts any valid date", async () => {
+  test("is correct for the earliest and latest valid dates", async () => {
     const id = await api.instance(key);
     const path = `/api/instances/${id}/chats/${chats[0]}/messages`;
     for (const query of ["startDate=0000-01-01", "endDate=9999-12-31", "startDate=9999-12-31", "endDate=0000-01-01"]) {

@@ -98,7 +98,7 @@ describe("a send", () => {
 
   test.each([
     ["no recipient", { message: "x" }],
-    ["a recipient that is none", { phone: "hello", message: "x" }],
+    ["an invalid recipient", { phone: "hello", message: "x" }],
     ["a number that is too long", { phone: "1234567890123456", message: "x" }],
     ["an empty text", { phone: "79001234567", message: "" }],
     ["no text", { phone: "79001234567" }],
@@ -131,7 +131,7 @@ describe("an Idempotency-Key", () => {
   const count = async (body: string) =>
     (await api.db.sql`select 1 from messages where instance_id = ${instanceId} and body = ${body}`).length;
 
-  test("turns concurrent requests into one message with one answer", async () => {
+  test("turns concurrent requests into one message with one response", async () => {
     const body = { phone: "79001234567", message: "raced" };
     const answers = await Promise.all(
       Array.from({ length: 8 }, (_, n) =>
@@ -147,7 +147,7 @@ describe("an Idempotency-Key", () => {
     expect((await api.queued(instanceId)).filter((queued) => queued === id)).toHaveLength(1);
   });
 
-  test("returns the same answer after the instance lost its connection", async () => {
+  test("returns the same response after the instance lost its connection", async () => {
     const first = await send(text, { "idempotency-key": "later" });
     await api.setState(instanceId, "logged_out");
     const again = await send(text, { "idempotency-key": "later" });
@@ -171,7 +171,7 @@ describe("an Idempotency-Key", () => {
   });
 });
 
-test("a slow conversion answers 202 with a location, and its file is kept meanwhile", async () => {
+test("a slow conversion returns 202 with a location, and its file is kept meanwhile", async () => {
   const bytes = Buffer.from("what is to be converted");
   const path = `/api/media/${instanceId}`;
   const body = { base64: bytes.toString("base64"), mimeType: "audio/mpeg" };

@@ -25,7 +25,7 @@ const message = async (waId: string) => (await api.db.sql`select * from messages
 const command = async (waId: string) => (await api.db.sql`select * from commands where wa_id = ${waId}`)[0];
 
 describe("a scheduled send", () => {
-  test("is a scheduled command and a pending message, and touches no queue", async () => {
+  test("is stored as a scheduled command and a pending message, and is not enqueued", async () => {
     const sendAt = inHours(2);
     const { status, body } = await send({ sendAt });
     expect({ status, body }).toEqual({ status: 200, body: { id: expect.any(String), scheduledAt: sendAt } });
@@ -44,7 +44,7 @@ describe("a scheduled send", () => {
     });
   });
 
-  test("can be a file, at a time in any zone", async () => {
+  test("can be a file, at a time with any UTC offset", async () => {
     const { body } = await call("POST", "send-media", {
       body: {
         phone: "79001234567",
@@ -66,15 +66,15 @@ describe("a scheduled send", () => {
   });
 
   test.each([
-    ["a moment in the past", () => inHours(-1)],
-    ["a moment beyond a year", () => inHours(24 * 400)],
-    ["no zone", () => "2027-03-01T09:00:00"],
-    ["no moment", () => "tomorrow"],
+    ["a time in the past", () => inHours(-1)],
+    ["a time more than a year ahead", () => inHours(24 * 400)],
+    ["no UTC offset", () => "2027-03-01T09:00:00"],
+    ["no time", () => "tomorrow"],
   ])("is rejected with %s", async (_what, at) => {
     expect(await send({ sendAt: at() })).toMatchObject({ status: 400, body: { code: "invalid_request" } });
   });
 
-  test("requires a linked instance, which need not be connected", async () => {
+  test("requires a linked instance, connected or not", async () => {
     const id = await api.instance(key, "connecting");
     const refused = { status: 409, body: { code: "instance_not_connected", instanceStatus: "connecting" } };
     expect(await send({ sendAt: inHours(1) }, {}, id)).toMatchObject(refused);
@@ -85,7 +85,7 @@ describe("a scheduled send", () => {
     expect((await send({ sendAt: inHours(1) }, {}, id)).status).toBe(200);
   });
 
-  test("is accepted once per Idempotency-Key, also after its time; another time is another request", async () => {
+  test("is accepted once per Idempotency-Key, even after its time, and conflicts with a different time", async () => {
     const ask = { headers: { "idempotency-key": "at-noon" } };
     const sendAt = inHours(1);
     const first = await send({ sendAt }, ask);
@@ -200,18 +200,21 @@ describe("a bulk", () => {
   });
 
   test.each([
-    ["nobody that can be reached", { recipients: [{ phone: "x" }] }],
-    ["nobody", { recipients: [] }],
-    ["more than 10,000", { recipients: Array.from({ length: 10_001 }, (_, index) => ({ phone: phone(index) })) }],
+    ["no valid recipient", { recipients: [{ phone: "x" }] }],
+    ["no recipients", { recipients: [] }],
+    [
+      "more than 10,000 recipients",
+      { recipients: Array.from({ length: 10_001 }, (_, index) => ({ phone: phone(index) })) },
+    ],
     ["no text", { message: undefined }],
-    ["a pace of nothing", { perMinute: 0 }],
-    ["a moment in the past", { sendAt: "2020-01-01T00:00:00Z" }],
+    ["a pace of 0", { perMinute: 0 }],
+    ["a time in the past", { sendAt: "2020-01-01T00:00:00Z" }],
     ["both a URL and an upload", { media: { url: "https://example.com/a", uploadId: "0".repeat(32) } }],
     [
-      "texts that are too much together",
+      "texts that are too large in total",
       { message: "x".repeat(60_000), recipients: Array.from({ length: 600 }, (_, index) => ({ phone: phone(index) })) },
     ],
-  ])("is refused with %s", async (_what, body) => {
+  ])("is rejected with %s", async (_what, body) => {
     expect(await bulk(body)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
   });
 
@@ -275,7 +278,7 @@ test.each([
   ["GET", `bulk/${unknown}/recipients`, "bulk_not_found"],
   ["DELETE", `bulk/${unknown}`, "bulk_not_found"],
   ["DELETE", "bulk/none", "bulk_not_found"],
-])("%s %s is limited to the owner and answers 404 for unknown ids", async (method, path, code) => {
+])("%s %s is limited to the owner and returns 404 for unknown ids", async (method, path, code) => {
   const body = method === "POST" ? { body: { recipients: [{ phone: "79001234567" }], message: "x" } } : {};
   expect((await api.request(method, `/api/whatsapp/${instanceId}/${path}`, body)).status).toBe(401);
   expect(await call(method, path, { ...body, key: stranger })).toMatchObject({

@@ -18,16 +18,16 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => api?.stop());
 
-const parts = () => ({
+const workerDeps = () => ({
   ...api.deps,
   foreignQueues: openForeignQueues(api.deps.queues.client),
   random: () => 0.5,
   sleep: async (ms: number) => api.deps.clock.advance(ms),
 });
 const newKey = async () => (await api.user()).key;
-const ask = (method: string, path: string, key: string, body?: unknown) =>
+const call = (method: string, path: string, key: string, body?: unknown) =>
   api.request(method, `/api/webhook/${path}`, { key, ...(body === undefined ? {} : { body }) });
-const data = async (method: string, path: string, key: string) => (await ask(method, path, key)).body.data;
+const data = async (method: string, path: string, key: string) => (await call(method, path, key)).body.data;
 
 async function newInstance(key: string, webhookUrl: string): Promise<string> {
   const { body } = await api.request("POST", "/api/instance/create", { key, body: { name: "Support", webhookUrl } });
@@ -35,34 +35,34 @@ async function newInstance(key: string, webhookUrl: string): Promise<string> {
 }
 
 const seqs = new Map<string, number>();
-/** The session host has appended an event, and the queue has brought it to the function. */
-async function says(instanceId: string, body: string): Promise<void> {
+/** Delivers a received text as the webhook worker does with a record from the queue. */
+async function deliverText(instanceId: string, body: string): Promise<void> {
   const seq = (seqs.get(instanceId) ?? 0) + 1;
   seqs.set(instanceId, seq);
   api.deps.clock.advance(1000);
   const head = { v: 1, id: systemIds.uuid(), instanceId, seq, correlationId: null };
   const event = { ...head, type: "message.received", data: text(body), at: api.deps.clock.now().toISOString() };
-  await deliverEvents(parts(), [{ id: "record", body: JSON.stringify(event) }], { budgetMs: 60_000 });
+  await deliverEvents(workerDeps(), [{ id: "record", body: JSON.stringify(event) }], { budgetMs: 60_000 });
 }
 
-/** An endpoint that takes every text but "bad", and two instances of a user that tell it of three texts. */
-async function world() {
+/** Starts a receiver that rejects only the text "bad", and delivers three texts of a user's two instances to it. */
+async function deliverThreeTexts() {
   const receiver = await receiverOfTest((one, response) =>
     response.writeHead(one.body.includes('"conversation":"bad"') ? 500 : 200).end("ok"),
   );
   const key = await newKey();
   const [one, other] = [await newInstance(key, receiver.url), await newInstance(key, receiver.url)];
-  await says(one, "first");
-  await says(other, "bad");
-  await says(one, "last");
+  await deliverText(one, "first");
+  await deliverText(other, "bad");
+  await deliverText(one, "last");
   return { receiver, key, one, other };
 }
 
-test("a test delivery reaches any URL as a webhook and returns the endpoint's answer", async () => {
+test("a test delivery is sent to the given URL and returns the endpoint's response", async () => {
   const receiver = await receiverOfTest((_, response) => response.writeHead(201).end("thanks"));
   const key = await newKey();
   const example = { url: receiver.url, event: "message.received", data: { test: true } };
-  const answer = await ask("POST", "test", key, example);
+  const answer = await call("POST", "test", key, example);
   expect(answer.body).toMatchObject({
     success: true,
     data: { success: true, status: 201, response: "thanks", error: null, durationMs: expect.any(Number) },
@@ -75,14 +75,14 @@ test("a test delivery reaches any URL as a webhook and returns the endpoint's an
     eventId: expect.any(String),
   });
   receiver.answer(500);
-  expect((await ask("POST", "test", key, example)).body.data).toMatchObject({ success: false, status: 500 });
+  expect((await call("POST", "test", key, example)).body.data).toMatchObject({ success: false, status: 500 });
   await receiver.down();
   const dead = { success: false, status: null, response: null, error: expect.stringContaining("connect") };
-  expect(await ask("POST", "test", key, example)).toMatchObject({ status: 200, body: { success: true, data: dead } });
-  expect((await ask("GET", "logs", key)).body.pagination.total).toBe(0);
+  expect(await call("POST", "test", key, example)).toMatchObject({ status: 200, body: { success: true, data: dead } });
+  expect((await call("GET", "logs", key)).body.pagination.total).toBe(0);
 });
 
-test("a test delivery obeys the egress guard and carries a documented event", async () => {
+test("a test delivery is limited to allowed URLs and documented events", async () => {
   const key = await newKey();
   const event = "call.rejected";
   for (const url of [
@@ -91,10 +91,10 @@ test("a test delivery obeys the egress guard and carries a documented event", as
     "http://[::1]/",
     "http://127.0.0.1:22/",
   ]) {
-    const answer = await ask("POST", "test", key, { url, event });
+    const answer = await call("POST", "test", key, { url, event });
     expect(answer).toMatchObject({ status: 400, body: { success: false, code: "url_not_allowed" } });
   }
-  // And not where a name leads that only looks harmless.
+  // A public name that resolves to a private address is blocked too.
   const egress = createEgress({ allow: [], resolve: async () => ["10.0.0.1"] });
   onTestFinished(() => egress.close());
   const rebound = sendTestToUrl({ ...api.deps, egress }, { url: "http://rebound.example/", event, data: {} });
@@ -102,13 +102,13 @@ test("a test delivery obeys the egress guard and carries a documented event", as
   const url = "https://example.com/hook";
   const bad = [{ url }, { event }, { url, event: "message_received" }, { url: "ftp://example.com", event }];
   for (const body of [...bad, { url, event, data: "x" }, { url: "https://a:b@example.com", event }]) {
-    expect(await ask("POST", "test", key, body)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+    expect(await call("POST", "test", key, body)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
   }
 });
 
 test("the logs cover all instances of the caller, newest first, with filters", async () => {
-  const { receiver, key, one, other } = await world();
-  const { body } = await ask("GET", "logs", key);
+  const { receiver, key, one, other } = await deliverThreeTexts();
+  const { body } = await call("GET", "logs", key);
   expect(body.pagination).toEqual({ total: 3, limit: 50, skip: 0, hasMore: false });
   expect(body.data).toMatchObject([
     { instanceId: one, sequence: 2, event: "message.received", status: "succeeded", attempts: 1, url: receiver.url },
@@ -117,7 +117,7 @@ test("the logs cover all instances of the caller, newest first, with filters", a
   ]);
   const ids = body.data.map(({ id }: { id: string }) => id);
   const shown = async (query: string, as = key) => {
-    const answer = await ask("GET", `logs?${query}`, as);
+    const answer = await call("GET", `logs?${query}`, as);
     expect(answer.status).toBe(200);
     return answer.body.data.map(({ id }: { id: string }) => ids.indexOf(id));
   };
@@ -127,13 +127,13 @@ test("the logs cover all instances of the caller, newest first, with filters", a
   expect(await shown("limit=1&skip=2")).toEqual([2]);
   expect(await shown(`instanceId=${one}`)).toEqual([0, 2]);
   expect(await shown("endDate=2020-01-01")).toEqual([]);
-  // An admin sees their own, as in any list, and whatever is named.
+  // An admin sees only their own instances unless the request names another one.
   expect([await shown("", admin), await shown(`instanceId=${other}`, admin)]).toEqual([[], [1]]);
   expect(await shown("", await newKey())).toEqual([]);
 });
 
-test("the stats equal the logs and have no rate until a delivery is finished", async () => {
-  const { key, one, other } = await world();
+test("the statistics equal the logs and have no success rate until a delivery is finished", async () => {
+  const { key, one, other } = await deliverThreeTexts();
   const [retried] = await data("GET", "logs?status=pending", key);
   await api.db.sql`update deliveries set status = 'failed', reason = 'exhausted' where id = ${retried.id}`;
   const both = await data("GET", "stats", key);
@@ -151,38 +151,41 @@ test("the stats equal the logs and have no rate until a delivery is finished", a
 });
 
 test("a retry sends a delivery again under its id, unless the instance has no webhook", async () => {
-  const { receiver, key, one } = await world();
+  const { receiver, key, one } = await deliverThreeTexts();
   const [last] = await data("GET", `logs?instanceId=${one}`, key);
-  const answer = await ask("POST", `retry/${last.id}`, key);
+  const answer = await call("POST", `retry/${last.id}`, key);
   expect(answer.body).toMatchObject({ success: true, data: { id: last.id, instanceId: one, status: "pending" } });
-  await retryDeliveries(parts(), { budgetMs: 60_000 });
+  await retryDeliveries(workerDeps(), { budgetMs: 60_000 });
   const again = receiver.received.filter(({ headers }) => headers["webhook-id"] === last.id);
   expect(again).toHaveLength(2);
   expect(again[0]?.body).toBe(again[1]?.body);
   expect((await data("GET", `logs?instanceId=${one}`, key))[0]).toMatchObject({ status: "succeeded", attempts: 2 });
 
-  expect(await ask("POST", `retry/${last.id}`, await newKey())).toMatchObject({
+  expect(await call("POST", `retry/${last.id}`, await newKey())).toMatchObject({
     status: 403,
     body: { code: "forbidden" },
   });
-  expect((await ask("POST", `retry/${last.id}`, admin)).status).toBe(200);
+  expect((await call("POST", `retry/${last.id}`, admin)).status).toBe(200);
   for (const unknown of [systemIds.uuid(), "x", "%27"]) {
     const missing = { status: 404, body: { code: "delivery_not_found" } };
-    expect(await ask("POST", `retry/${unknown}`, key)).toMatchObject(missing);
+    expect(await call("POST", `retry/${unknown}`, key)).toMatchObject(missing);
   }
   await api.request("PUT", `/api/instances/${one}`, { key, body: { webhookUrl: null } });
-  expect(await ask("POST", `retry/${last.id}`, key)).toMatchObject({ status: 409, body: { code: "webhook_disabled" } });
-  // The line that the last retry stands in belongs to no webhook any more, and is not waited for.
-  const sleep = () => Promise.reject(new Error("waited for a line that nobody serves"));
-  await retryDeliveries({ ...parts(), sleep }, { budgetMs: 60_000 });
+  expect(await call("POST", `retry/${last.id}`, key)).toMatchObject({
+    status: 409,
+    body: { code: "webhook_disabled" },
+  });
+  // The last retry is in the backlog of a removed webhook, which the worker doesn't wait for.
+  const sleep = () => Promise.reject(new Error("waited for the backlog of a removed webhook"));
+  await retryDeliveries({ ...workerDeps(), sleep }, { budgetMs: 60_000 });
   const given = { id: last.id, status: "failed", reason: "disabled" };
   expect((await data("GET", `logs?instanceId=${one}`, key))[0]).toMatchObject(given);
   await api.db.sql`update instances set deleted_at = now() where id = ${one}`;
-  expect((await ask("POST", `retry/${last.id}`, key)).status).toBe(404);
+  expect((await call("POST", `retry/${last.id}`, key)).status).toBe(404);
 });
 
 test("clearing removes only finished deliveries of the caller", async () => {
-  const [mine, theirs] = [await world(), await world()];
+  const [mine, theirs] = [await deliverThreeTexts(), await deliverThreeTexts()];
   expect(await data("DELETE", `logs?instanceId=${mine.other}`, mine.key)).toEqual({ deleted: 0, more: false });
   expect(await data("DELETE", "logs", mine.key)).toEqual({ deleted: 2, more: false });
   const left = await data("GET", "logs", mine.key);
@@ -191,15 +194,15 @@ test("clearing removes only finished deliveries of the caller", async () => {
     select count(*)::int as orphans from attempts a left join deliveries d on d.id = a.delivery_id where d.id is null`;
   expect(attempts).toEqual({ orphans: 0 });
   expect(await data("GET", "logs", theirs.key)).toHaveLength(3);
-  // What is left arrives all the same.
+  // The remaining delivery is still sent.
   mine.receiver.answer(200);
   api.deps.clock.advance(60 * 60 * 1000);
-  await retryDeliveries(parts(), { budgetMs: 60_000 });
+  await retryDeliveries(workerDeps(), { budgetMs: 60_000 });
   expect(await data("GET", "logs", mine.key)).toMatchObject([{ id: left[0].id, status: "succeeded" }]);
   expect(await data("DELETE", `logs?instanceId=${theirs.one}`, admin)).toEqual({ deleted: 2, more: false });
 });
 
-test("one call removes a bounded number of deliveries and reports that more can remain", async () => {
+test("one call clears a bounded number of deliveries and reports whether more can remain", async () => {
   const key = await newKey();
   const id = await newInstance(key, "http://127.0.0.1:9/");
   await api.db.sql`
@@ -212,7 +215,7 @@ test("one call removes a bounded number of deliveries and reports that more can 
 });
 
 test("missing credentials, other users, unknown instances, read-only keys and invalid input are rejected", async () => {
-  const { key, one } = await world();
+  const { key, one } = await deliverThreeTexts();
   const stranger = await newKey();
   const lists = [
     ["GET", "logs"],
@@ -221,9 +224,9 @@ test("missing credentials, other users, unknown instances, read-only keys and in
   ] as const;
   for (const [method, path] of lists) {
     expect((await api.request(method, `/api/webhook/${path}`)).status).toBe(401);
-    expect(await ask(method, `${path}?instanceId=${one}`, stranger)).toMatchObject({ status: 403 });
+    expect(await call(method, `${path}?instanceId=${one}`, stranger)).toMatchObject({ status: 403 });
     for (const unknown of [systemIds.uuid(), "my-instance", "%00"]) {
-      const answer = await ask(method, `${path}?instanceId=${unknown}`, key);
+      const answer = await call(method, `${path}?instanceId=${unknown}`, key);
       expect(answer).toMatchObject({ status: 404, body: { code: "instance_not_found" } });
     }
   }
@@ -233,12 +236,12 @@ test("missing credentials, other users, unknown instances, read-only keys and in
     ["DELETE", "logs"],
     ["POST", `retry/${systemIds.uuid()}`],
   ] as const) {
-    expect(await ask(method, path, body.apiKey, sent)).toMatchObject({ status: 403, body: { code: "forbidden" } });
+    expect(await call(method, path, body.apiKey, sent)).toMatchObject({ status: 403, body: { code: "forbidden" } });
   }
   for (const query of ["status=gone", "limit=0", "limit=x", "skip=-1", "event=", "event=%00", "instanceId="]) {
-    expect(await ask("GET", `logs?${query}`, key)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+    expect(await call("GET", `logs?${query}`, key)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
   }
-  // The other API's log, too: Postgres takes no NUL.
+  // The Multi-Instance API rejects NUL as well, which Postgres can't store.
   const nul = await api.request("GET", `/api/instances/${one}/webhooks/deliveries?event=%00`, { key });
   expect(nul).toMatchObject({ status: 400, body: { code: "invalid_request" } });
   const range = { from: "2023-01-01T00:00:00Z", to: "2023-01-02T00:00:00Z", events: ["\u0000"] };

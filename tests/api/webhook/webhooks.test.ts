@@ -20,13 +20,13 @@ beforeAll(async () => {
 afterAll(() => api?.stop());
 
 const hour = 60 * 60 * 1000;
-const parts = () => ({
+const workerDeps = () => ({
   ...api.deps,
   foreignQueues: openForeignQueues(api.deps.queues.client),
   random: () => 0.5,
   sleep: async (ms: number) => api.deps.clock.advance(ms),
 });
-const wake = () => retryDeliveries(parts(), { budgetMs: 60_000 });
+const runRetryWorker = () => retryDeliveries(workerDeps(), { budgetMs: 60_000 });
 const path = (id: string, rest: string) => `/api/instances/${id}/webhooks/${rest}`;
 const get = async (id: string, rest: string) => (await api.request("GET", path(id, rest), { key })).body;
 const post = (id: string, rest: string, body: unknown = {}) => api.request("POST", path(id, rest), { key, body });
@@ -36,15 +36,19 @@ async function instanceWith(body: object): Promise<string> {
 }
 
 const seqs = new Map<string, number>();
-/** The session host has appended an event, and the queue has brought it to the function. */
-async function happens<Type extends EventType>(instanceId: string, type: Type, data: EventData<Type>): Promise<void> {
+/** Delivers an event as the webhook worker does with a record from the queue. */
+async function deliverEvent<Type extends EventType>(
+  instanceId: string,
+  type: Type,
+  data: EventData<Type>,
+): Promise<void> {
   const seq = (seqs.get(instanceId) ?? 0) + 1;
   seqs.set(instanceId, seq);
   const at = api.deps.clock.now().toISOString();
   const envelope = { v: 1, id: systemIds.uuid(), instanceId, seq, type, data, correlationId: null, at };
-  await deliverEvents(parts(), [{ id: "record", body: JSON.stringify(envelope) }], { budgetMs: 60_000 });
+  await deliverEvents(workerDeps(), [{ id: "record", body: JSON.stringify(envelope) }], { budgetMs: 60_000 });
 }
-const says = (instanceId: string, body: string) => happens(instanceId, "message.received", text(body));
+const deliverText = (instanceId: string, body: string) => deliverEvent(instanceId, "message.received", text(body));
 const texts = (received: { body: string }[]) => received.map(({ body }) => JSON.parse(body).data.body);
 
 test("the delivery log is listed newest first with filters, and shows body and attempts", async () => {
@@ -52,9 +56,9 @@ test("the delivery log is listed newest first with filters, and shows body and a
     response.writeHead(one.body.includes('"body":"bad"') ? 500 : 200).end("ok"),
   );
   const id = await instanceWith({ webhookUrl: receiver.url });
-  await says(id, "good");
-  await says(id, "bad");
-  await happens(id, "message.read", { messageId: "m", chatId: "c", by: "b", timestamp: 1 });
+  await deliverText(id, "good");
+  await deliverText(id, "bad");
+  await deliverEvent(id, "message.read", { messageId: "m", chatId: "c", by: "b", timestamp: 1 });
 
   const { deliveries, pagination } = await get(id, "deliveries");
   expect(pagination).toEqual({ total: 3, limit: 50, skip: 0, hasMore: false });
@@ -83,29 +87,29 @@ test("the delivery log does not show a QR code", async () => {
   const receiver = await receiverOfTest();
   const id = await instanceWith({ webhookUrl: receiver.url });
   const sealedQr = api.vault.seal(Buffer.from("2@the-code"), sealedPlace.qr(id)).toString("base64");
-  await happens(id, "connection.qr", { sealedQr, expiresAt: "2030-01-01T00:00:00.000Z" });
+  await deliverEvent(id, "connection.qr", { sealedQr, expiresAt: "2030-01-01T00:00:00.000Z" });
   expect(receiver.received[0]?.body).toContain("2@the-code");
   const { deliveries } = await get(id, "deliveries");
   expect(await get(id, `deliveries/${deliveries[0].id}`)).toMatchObject({ event: "qr_received", body: null });
 });
 
-test("a replay uses the same id and the current URL, and adds its attempts to the log", async () => {
+test("a replay uses the same id and the current URL, and adds its attempt to the log", async () => {
   const [old, current] = [await receiverOfTest(410), await receiverOfTest()];
   const id = await instanceWith({ webhookUrl: old.url });
-  await says(id, "lost");
+  await deliverText(id, "lost");
   const [lost] = (await get(id, "deliveries?status=failed")).deliveries;
   expect(lost).toMatchObject({ reason: "gone", attempts: 1 });
   await api.request("PUT", `/api/instances/${id}`, { key, body: { webhookUrl: current.url } });
   const replayed = await post(id, `deliveries/${lost.id}/replay`);
   expect(replayed).toMatchObject({ status: 200, body: { id: lost.id, status: "pending", reason: null } });
-  await wake();
+  await runRetryWorker();
   expect(current.received.map(({ headers }) => headers["webhook-id"])).toEqual([lost.id]);
   expect(current.received[0]?.body).toBe(old.received[0]?.body);
   const { status, attempts } = await get(id, `deliveries/${lost.id}`);
   expect([status, attempts.map((one: { status: number }) => one.status)]).toEqual(["succeeded", [410, 200]]);
-  // And once more, though it has succeeded.
+  // A delivery that succeeded can be replayed too.
   expect((await post(id, `deliveries/${lost.id}/replay`)).status).toBe(200);
-  await wake();
+  await runRetryWorker();
   expect(current.received).toHaveLength(2);
   const [used] = await api.db.sql`select sum(webhook_sent)::int as n from usage where instance_id = ${id}`;
   expect(used).toEqual({ n: 2 });
@@ -115,8 +119,8 @@ test("a time range is replayed in order, by default the failed deliveries, filte
   const receiver = await receiverOfTest();
   const id = await instanceWith({ webhookUrl: receiver.url });
   const from = api.deps.clock.now().toISOString();
-  for (const body of ["1", "2", "3"]) await says(id, body);
-  await happens(id, "message.read", { messageId: "m", chatId: "c", by: "b", timestamp: 1 });
+  for (const body of ["1", "2", "3"]) await deliverText(id, body);
+  await deliverEvent(id, "message.read", { messageId: "m", chatId: "c", by: "b", timestamp: 1 });
   api.deps.clock.advance(hour);
   const to = api.deps.clock.now().toISOString();
   await api.db.sql`update deliveries set status = 'failed' where instance_id = ${id} and event_seq in (1, 2)`;
@@ -124,7 +128,7 @@ test("a time range is replayed in order, by default the failed deliveries, filte
     receiver.received.length = 0;
     const answer = await post(id, "replay", body);
     expect(answer.status).toBe(200);
-    await wake();
+    await runRetryWorker();
     return [answer.body, texts(receiver.received)];
   };
   expect(await replay({ from, to })).toEqual([{ replayed: 2, next: null }, ["1", "2"]]);
@@ -153,7 +157,7 @@ test("a range of more than 10,000 deliveries is replayed from the oldest, with a
   await api.db.sql`delete from webhook_endpoints where instance_id = ${id}`;
 });
 
-test("a test delivery is signed and sent at once, and its result is returned, also for a dead endpoint", async () => {
+test("a test delivery is signed and sent at once, and its result is returned even if the endpoint is unreachable", async () => {
   const receiver = await receiverOfTest((_, response) => response.writeHead(201).end("thanks"));
   const id = await instanceWith({ webhookUrl: receiver.url, webhookSecret: "plain" });
   const answer = await post(id, "test");
@@ -185,13 +189,13 @@ test("the status shows the endpoint's state, which enabling the webhook again re
   const receiver = await receiverOfTest(500);
   const id = await instanceWith({ webhookUrl: receiver.url });
   const status = () => get(id, "status");
-  const calm = { enabled: true, url: receiver.url, state: "healthy", failures: 0, failingSince: null };
-  expect(await status()).toEqual({ ...calm, nextAttemptAt: null, waiting: 0 });
-  await says(id, "1");
+  const healthy = { enabled: true, url: receiver.url, state: "healthy", failures: 0, failingSince: null };
+  expect(await status()).toEqual({ ...healthy, nextAttemptAt: null, waiting: 0 });
+  await deliverText(id, "1");
   expect(await status()).toMatchObject({ state: "failing", failures: 1, nextAttemptAt: null, waiting: 1 });
-  await says(id, "2");
-  await says(id, "3");
-  await says(id, "4");
+  await deliverText(id, "2");
+  await deliverText(id, "3");
+  await deliverText(id, "4");
   const parked = await status();
   expect(parked).toMatchObject({ state: "parked", failures: 3, waiting: 4 });
   expect(Date.parse(parked.nextAttemptAt)).toBeGreaterThan(Date.parse(parked.failingSince));
@@ -202,8 +206,8 @@ test("the status shows the endpoint's state, which enabling the webhook again re
   const change = (body: object) => api.request("PUT", `/api/instances/${id}`, { key, body });
   await change({ webhookEnabled: true });
   expect(await status()).toMatchObject({ state: "draining", failures: 0, failingSince: null });
-  await wake();
-  expect(await status()).toEqual({ ...calm, nextAttemptAt: null, waiting: 0 });
+  await runRetryWorker();
+  expect(await status()).toEqual({ ...healthy, nextAttemptAt: null, waiting: 0 });
   expect(texts(receiver.received)).toEqual(["1", "2", "3", "1", "2", "3", "4"]);
 
   await change({ webhookEnabled: false });
@@ -213,14 +217,14 @@ test("the status shows the endpoint's state, which enabling the webhook again re
 test("without an enabled webhook, replay and test are rejected with the reason", async () => {
   const receiver = await receiverOfTest();
   const id = await instanceWith({ webhookUrl: receiver.url });
-  await says(id, "1");
+  await deliverText(id, "1");
   const [one] = (await get(id, "deliveries")).deliveries;
   await api.request("PUT", `/api/instances/${id}`, { key, body: { webhookEnabled: false } });
   const range = { from: "2020-01-01T00:00:00Z", to: "2030-01-01T00:00:00Z" };
   for (const [rest, body] of [[`deliveries/${one.id}/replay`], ["replay", range]] as const) {
     expect(await post(id, rest, body)).toMatchObject({ status: 409, body: { code: "webhook_disabled" } });
   }
-  // A test is for before it is switched on, too.
+  // A test delivery also works before the webhook is enabled.
   expect((await post(id, "test")).body).toMatchObject({ delivered: true });
   await api.request("PUT", `/api/instances/${id}`, { key, body: { webhookUrl: null } });
   expect(await post(id, "test")).toMatchObject({ status: 409, body: { code: "webhook_disabled" } });
@@ -229,7 +233,7 @@ test("without an enabled webhook, replay and test are rejected with the reason",
 test("invalid input, unknown ids, missing credentials and other users are rejected", async () => {
   const receiver = await receiverOfTest();
   const [id, other] = [await instanceWith({ webhookUrl: receiver.url }), await instanceWith({})];
-  await says(id, "1");
+  await deliverText(id, "1");
   const [one] = (await get(id, "deliveries")).deliveries;
   const range = { from: "2020-01-01T00:00:00Z", to: "2030-01-01T00:00:00Z" };
   const endpoints = [
@@ -258,6 +262,6 @@ test("invalid input, unknown ids, missing credentials and other users are reject
     expect(await api.request("GET", path(id, `deliveries/${unknown}`), { key })).toMatchObject(missing);
     expect(await post(id, `deliveries/${unknown}/replay`)).toMatchObject(missing);
   }
-  // One's own, but of another instance.
+  // The delivery belongs to the caller but to another instance.
   expect((await api.request("GET", path(other, `deliveries/${one.id}`), { key })).status).toBe(404);
 });

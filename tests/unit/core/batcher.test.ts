@@ -3,7 +3,7 @@ import { Batcher } from "../../../core/queue/batcher.ts";
 
 const message = (id: number, size = 10) => ({ body: "x".repeat(size), groupId: "g", deduplicationId: String(id) });
 
-/** A queue whose calls are answered by hand. */
+/** A batcher whose calls to the queue are answered by the test. */
 function setup() {
   const calls: { ids: string[]; answer: (refused: number[]) => void; fail: (error: Error) => void }[] = [];
   const batcher = new Batcher(
@@ -21,7 +21,7 @@ test("a single message is sent at once", () => {
   expect(calls.map((call) => call.ids)).toEqual([["1"]]);
 });
 
-test("messages that arrive during a call are sent together in the next one, in order, at most ten", async () => {
+test("messages that arrive during a call are sent together in the next one, in order, ten at most", async () => {
   const { calls, batcher } = setup();
   const all = Array.from({ length: 14 }, (_, index) => batcher.send(message(index)));
   expect(calls.map((call) => call.ids)).toEqual([["0"]]);
@@ -48,7 +48,7 @@ test("a rejected message fails alone, and a failed call fails all of its message
   await expect(first).rejects.toThrow("refused");
   await new Promise(setImmediate);
   expect(calls[1]?.ids).toEqual(["1", "2"]);
-  calls[1]?.fail(new Error("the network is away"));
-  await expect(second).rejects.toThrow("the network is away");
-  await expect(third).rejects.toThrow("the network is away");
+  calls[1]?.fail(new Error("the network is down"));
+  await expect(second).rejects.toThrow("the network is down");
+  await expect(third).rejects.toThrow("the network is down");
 });

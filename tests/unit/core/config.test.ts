@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ConfigError, readConfig, required } from "../../../core/config.ts";
 
-test("an empty environment has every default", () => {
+test("an empty environment gives the defaults", () => {
   const config = readConfig({});
   expect([config.PORT, config.HOST, config.DATA_DIR, config.SHARDS, config.EGRESS_ALLOW]).toEqual([
     3000,
@@ -31,16 +31,16 @@ test.each([
   ["WHATSAPP_VERSION", "2.3000.10438-alpha"],
   ["WHATSAPP_VERSION", "2.3000.99999999999"],
   ["ADMIN_EMAIL", "nobody"],
-])("%s=%s is rejected by name", (name, value) => {
+])("%s=%s is rejected with the name of the variable", (name, value) => {
   expect(() => readConfig({ [name]: value })).toThrow(ConfigError);
   expect(() => readConfig({ [name]: value })).toThrow(name);
 });
 
-test("several CIDRs of both address families are parsed", () => {
+test("a list of IPv4 and IPv6 ranges is parsed", () => {
   expect(readConfig({ EGRESS_ALLOW: "127.0.0.0/8, ::1/128" }).EGRESS_ALLOW).toEqual(["127.0.0.0/8", "::1/128"]);
 });
 
-test("senders and reply queues are parsed as lists", () => {
+test("allowed senders and reply queues are parsed as lists", () => {
   const { INGRESS_SENDERS, REPLY_QUEUES } = readConfig({
     INGRESS_SENDERS: "AIDA1=ann@example.com, AROA2:session=bob@example.com",
     REPLY_QUEUES: "orders.fifo, other.fifo",
@@ -56,6 +56,6 @@ test("a client version is parsed as three numbers", () => {
   expect(readConfig({ WHATSAPP_VERSION: "2.3000.1043857760" }).WHATSAPP_VERSION).toEqual([2, 3000, 1043857760]);
 });
 
-test("a missing required setting is named", () => {
+test("the error for a missing required setting names it", () => {
   expect(() => required(readConfig({}), "DATABASE_URL")).toThrow("DATABASE_URL: must be set");
 });

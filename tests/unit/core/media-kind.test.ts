@@ -17,43 +17,43 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function saved(bytes: Buffer): Promise<string> {
+async function save(bytes: Buffer): Promise<string> {
   const path = join(folder, String(count++));
   await writeFile(path, bytes);
   return path;
 }
-const kindOf = async (bytes: Buffer, claimed = "") => await recognize(await saved(bytes), claimed);
+const recognized = async (bytes: Buffer, claimed = "") => await recognize(await save(bytes), claimed);
 
 test.each([0.5, 3, 61.25])("the duration of an Ogg/Opus file of %d s is read from its last page", async (seconds) => {
   const bytes = oggOpus(seconds);
-  expect((await readOggOpus(await saved(bytes)))?.seconds).toBeCloseTo(seconds, 3);
-  expect(await kindOf(bytes)).toMatchObject({ kind: "audio", mimetype: "audio/ogg; codecs=opus" });
-  // Bytes behind the end, as a download that was cut and joined has them, hide nothing.
+  expect((await readOggOpus(await save(bytes)))?.seconds).toBeCloseTo(seconds, 3);
+  expect(await recognized(bytes)).toMatchObject({ kind: "audio", mimetype: "audio/ogg; codecs=opus" });
+  // Bytes after the end, as in a download that was cut and joined, don't hide the last page.
   const more = Buffer.concat([bytes, Buffer.alloc(1000, "OggS")]);
-  expect((await readOggOpus(await saved(more)))?.seconds).toBeCloseTo(seconds, 3);
+  expect((await readOggOpus(await save(more)))?.seconds).toBeCloseTo(seconds, 3);
 });
 
 test("an Ogg file that is not Opus or is truncated is not a voice note", async () => {
-  expect(await readOggOpus(await saved(Buffer.from("OggS")))).toBeUndefined();
-  expect(await readOggOpus(await saved(oggOpus(1).subarray(0, 40)))).toBeUndefined();
+  expect(await readOggOpus(await save(Buffer.from("OggS")))).toBeUndefined();
+  expect(await readOggOpus(await save(oggOpus(1).subarray(0, 40)))).toBeUndefined();
   const vorbis = oggOpus(1);
   vorbis.write("\u0001vorbis", 28, "latin1");
-  expect(await kindOf(vorbis)).toMatchObject({ kind: "document", convertible: "audio" });
+  expect(await recognized(vorbis)).toMatchObject({ kind: "document", convertible: "audio" });
 });
 
 test.each([
   ["its index is last", { last: true }],
   ["its index is first", { last: false }],
-])("an MP4 has its duration and dimensions, whether %s", async (_name, options) => {
+])("the duration and dimensions of an MP4 are read, whether %s", async (_name, options) => {
   const bytes = mp4({ video: "avc1", audio: "mp4a" }, { seconds: 12, ...options });
   const found = { seconds: 12, width: 640, height: 360 };
-  expect(await readMp4(await saved(bytes))).toEqual({ brand: "isom", video: ["avc1"], audio: ["mp4a"], ...found });
-  expect(await kindOf(bytes)).toMatchObject({ kind: "video", mimetype: "video/mp4", ...found });
+  expect(await readMp4(await save(bytes))).toEqual({ brand: "isom", video: ["avc1"], audio: ["mp4a"], ...found });
+  expect(await recognized(bytes)).toMatchObject({ kind: "video", mimetype: "video/mp4", ...found });
 });
 
-test("a portrait video has the height at which it is displayed", async () => {
+test("a rotated video has the dimensions at which it is displayed", async () => {
   const bytes = mp4({ video: "avc1" }, { turned: true });
-  expect(await kindOf(bytes)).toMatchObject({ kind: "video", width: 360, height: 640 });
+  expect(await recognized(bytes)).toMatchObject({ kind: "video", width: 360, height: 640 });
 });
 
 test.each([
@@ -63,27 +63,30 @@ test.each([
   ["H.264 in QuickTime", { video: "avc1", audio: "mp4a" }, "qt  ", "document", "video"],
   ["AAC alone", { audio: "mp4a" }, "M4A ", "audio", "audio"],
   ["ALAC alone", { audio: "alac" }, "M4A ", "document", "audio"],
-] as const)("%s is detected as playable by WhatsApp", async (_name, tracks, brand, kind, convertible) => {
-  expect(await kindOf(mp4(tracks, { brand }))).toMatchObject({ kind, convertible });
-});
+] as const)(
+  "whether WhatsApp plays %s depends on its codecs and container",
+  async (_name, tracks, brand, kind, convertible) => {
+    expect(await recognized(mp4(tracks, { brand }))).toMatchObject({ kind, convertible });
+  },
+);
 
-test("boxes with a false size end the parsing", async () => {
+test("an MP4 box with an invalid size ends the parsing without an error", async () => {
   const whole = mp4({ video: "avc1" });
   for (let at = 0; at < whole.length - 5100; at += 3) {
     const broken = Buffer.from(whole);
     broken.writeUInt32BE(at % 2 === 0 ? 0xffff_fff0 : 1, at);
-    await readMp4(await saved(broken));
+    await readMp4(await save(broken));
   }
-  expect(await readMp4(await saved(whole.subarray(0, 5100)))).toBeUndefined();
+  expect(await readMp4(await save(whole.subarray(0, 5100)))).toBeUndefined();
 });
 
-test("the declared content type counts only for text", async () => {
-  expect(await kindOf(Buffer.from("a,b"), "text/csv; charset=utf-8")).toMatchObject({ mimetype: "text/csv" });
-  expect(await kindOf(Buffer.from("a,b"), "video/mp4")).toMatchObject({ mimetype: "application/octet-stream" });
-  expect(await kindOf(png(8), "video/mp4")).toMatchObject({ kind: "image", mimetype: "image/png" });
+test("the declared content type is used only for text", async () => {
+  expect(await recognized(Buffer.from("a,b"), "text/csv; charset=utf-8")).toMatchObject({ mimetype: "text/csv" });
+  expect(await recognized(Buffer.from("a,b"), "video/mp4")).toMatchObject({ mimetype: "application/octet-stream" });
+  expect(await recognized(png(8), "video/mp4")).toMatchObject({ kind: "image", mimetype: "image/png" });
 });
 
-test("an impossible kind is rejected, and a convertible file is converted", () => {
+test("a file is converted if it can become the requested kind, and rejected otherwise", () => {
   const base = { demuxer: "x", h264: false };
   const opus: Recognized = { ...base, mimetype: "audio/ogg; codecs=opus", kind: "audio", convertible: "audio" };
   const mp3: Recognized = { ...base, mimetype: "audio/mpeg", kind: "audio", convertible: "audio" };
@@ -117,7 +120,7 @@ test.each(["", "..", "a/", "a\nb", "a\u0000.png", "exe\u202egpj.png", "x".repeat
   },
 );
 
-test("a header with a file name is one line of ASCII, whatever the name", () => {
+test("a Content-Disposition header is one line of ASCII for every file name", () => {
   for (const name of ['a"b\\c.png', "отчёт.pdf", "a;b='(c)*.txt", "\ud800.png"]) {
     expect(attachment(name)).toMatch(/^attachment; filename="[^"\\]*"; filename\*=UTF-8''[\w.%~!-]+$/);
   }

@@ -18,7 +18,7 @@ const fleet = Object.fromEntries(gaugesOf("fleet").map((name, index) => [name, i
 const at = new Date("2026-01-02T03:04:05.678Z");
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 
-test("the Prometheus text has every counter from the start and all existing gauges", () => {
+test("the Prometheus text has every counter from the start and only the gauges that have a value", () => {
   expect(readPrometheus(prometheusText({})).size).toBe(
     names.filter((name) => metricCatalog[name].kind === "counter").length,
   );
@@ -34,7 +34,7 @@ test("the Prometheus text has every counter from the start and all existing gaug
 });
 
 test("a CloudWatch line has only the metrics that changed since the last line, with their units", () => {
-  // What this process has counted before, in other tests.
+  // Discards what earlier tests in this process counted.
   takeEmf("stage", at);
   expect(takeEmf("stage", at)).toBeNull();
   count("CommandsDone");
@@ -54,7 +54,7 @@ test("a CloudWatch line has only the metrics that changed since the last line, w
       { Name: "EventAge", Unit: "Seconds" },
     ]),
   );
-  // Each that is declared is there as a number, and each number is declared.
+  // The declared metrics are exactly the numbers in the line.
   const declared = directive.Metrics.map((metric: { Name: string }) => metric.Name);
   const { _aws, Stage, ...values } = sent;
   expect(Stage).toBe("stage");
@@ -63,7 +63,7 @@ test("a CloudWatch line has only the metrics that changed since the last line, w
   expect(takeEmf("stage", at)).toBeNull();
 });
 
-test("a function writes its metrics as one raw line at the end of each call, also when it fails", async () => {
+test("a function writes its metrics as one raw line at the end of each call, even if the call fails", async () => {
   const script = `
     import { emitting } from "./core/metric/emit.ts";
     import { count } from "./core/metric/index.ts";
@@ -104,7 +104,7 @@ test("the status server serves metrics and health and nothing else", async () =>
   expect((await fetch(`${server.url}/health`, { method: "HEAD" })).status).toBe(200);
 });
 
-test("the container's health check exits with 0 exactly while the host is healthy", async () => {
+test("the container's health check exits with 0 only while the host is healthy", async () => {
   const check = (env: Record<string, string>) =>
     promisify(execFile)(process.execPath, ["session-host/health.ts"], { cwd: root, env }).then(
       () => 0,
@@ -125,7 +125,7 @@ test.each([
   expect(statusUrl({ host, port: 9464 })).toBe(url);
 });
 
-test("the metrics page lists every metric with its names and no other", () => {
+test("the observability page lists exactly the metrics of the catalog", () => {
   const page = readFileSync(`${root}docs/operations/observability.md`, "utf8");
   const rows = page.split("\n").filter((line) => line.startsWith("| `switchboard_"));
   expect(rows).toEqual(

@@ -13,7 +13,7 @@ test.each([
   ["900000000000011:3@lid", "900000000000011@lid"],
   ["120363123456789012@g.us", "120363123456789012@g.us"],
   ["491701234567-1400000000@g.us", "491701234567-1400000000@g.us"],
-])("%s means %s", (written, jid) => {
+])("%s is resolved to %s", (written, jid) => {
   expect(toJid(written)).toBe(jid);
 });
 

@@ -6,13 +6,13 @@ import { localWrapper } from "../../../core/crypto/wrapper.ts";
 const key = randomBytes(32);
 const vault = createVault(new Map([[1, key]]), 1);
 
-test("a ciphertext decrypts only at its place", () => {
+test("a ciphertext decrypts only at the place that it was sealed for", () => {
   const sealed = vault.seal(Buffer.from("secret"), "row 1");
   expect(vault.open(sealed, "row 1").toString()).toBe("secret");
   expect(() => vault.open(sealed, "row 2")).toThrow();
 });
 
-test("every altered byte is detected", () => {
+test("an altered or truncated ciphertext is rejected", () => {
   const sealed = vault.seal(Buffer.from("secret"), "row");
   for (let index = 0; index < sealed.length; index++) {
     const altered = Buffer.from(sealed);
@@ -41,7 +41,7 @@ test("after a rotation the new key encrypts and the old key still decrypts", () 
   expect(() => vault.open(after, "row")).toThrow("data key 2 is not known");
 });
 
-test("a closed vault neither decrypts nor accepts plaintext", () => {
+test("a closed vault neither encrypts nor decrypts", () => {
   expect(() => closedVault.seal(Buffer.from("x"), "row")).toThrow("not opened");
   expect(() => closedVault.open(vault.seal(Buffer.from("x"), "row"), "row")).toThrow("not opened");
 });

@@ -13,17 +13,17 @@ const row = (fields: Partial<ContactRow> & { jid: string }): ContactRow => ({
   ...fields,
 });
 
-/** Each fact in a book of its own, on the table that the one before left; then all in one. Both must come to the same. */
-function outcome(facts: ContactFact[], start: ContactRow[] = []): ContactRow[] {
+/** Applies each fact in a separate book, then all facts in one book. Both must leave the same rows, which are returned. */
+function rowsAfter(facts: ContactFact[], start: ContactRow[] = []): ContactRow[] {
   let table = new Map(start.map((one) => [one.jid, one]));
-  for (const fact of facts) table = applied(table, [fact]);
+  for (const fact of facts) table = applyFacts(table, [fact]);
   const byJid = (rows: Iterable<ContactRow>) => [...rows].sort((a, b) => a.jid.localeCompare(b.jid));
-  const together = applied(new Map(start.map((one) => [one.jid, one])), facts);
+  const together = applyFacts(new Map(start.map((one) => [one.jid, one])), facts);
   expect(byJid(together.values())).toEqual(byJid(table.values()));
   return byJid(table.values());
 }
 
-function applied(table: Map<string, ContactRow>, facts: ContactFact[]): Map<string, ContactRow> {
+function applyFacts(table: Map<string, ContactRow>, facts: ContactFact[]): Map<string, ContactRow> {
   const book = new ContactBook([...table.values()]);
   for (const fact of facts) book.apply(fact);
   const { removed, written } = book.changes();
@@ -50,39 +50,39 @@ describe("a number and its LID are one person", () => {
   const linked = facts.map((fact) => (fact.link ? { jid: pn, lid } : fact));
   test.each(
     orders(linked).map((order) => [order.map((fact) => Object.values(fact).join(" ")).join(", "), order] as const),
-  )("in whatever order it is told: %s", (_name, order) => {
-    expect(outcome(order)).toEqual([whole]);
+  )("in every order of the facts: %s", (_name, order) => {
+    expect(rowsAfter(order)).toEqual([whole]);
   });
 
   test("a number-LID pair alone creates no contact but merges two existing ones", () => {
-    expect(outcome([{ jid: pn, lid, link: true }])).toEqual([]);
-    expect(outcome(facts)).toEqual([whole]);
+    expect(rowsAfter([{ jid: pn, lid, link: true }])).toEqual([]);
+    expect(rowsAfter(facts)).toEqual([whole]);
   });
 
   test("a person with a new number stays the same contact under that number", () => {
     const next = "4915550000002@s.whatsapp.net";
-    expect(outcome([{ jid: next, lid, pushName: "Push 2" }], [whole])).toEqual([
+    expect(rowsAfter([{ jid: next, lid, pushName: "Push 2" }], [whole])).toEqual([
       { ...whole, jid: next, pushName: "Push 2" },
     ]);
   });
 });
 
-test("a name from one source keeps the names from others, and null removes only the address book's", () => {
-  expect(outcome([{ jid: pn, pushName: "New" }], [whole])).toEqual([{ ...whole, pushName: "New" }]);
-  expect(outcome([{ jid: lid, name: null }], [whole])).toEqual([{ ...whole, name: null }]);
-  expect(outcome([{ jid: pn, chatName: "Old chat" }], [whole])).toEqual([whole]);
-  expect(outcome([{ jid: pn, chatName: "Old chat" }])).toEqual([row({ jid: pn, name: "Old chat" })]);
+test("a name replaces only the name from its source, null removes it, and a chat name only fills a gap", () => {
+  expect(rowsAfter([{ jid: pn, pushName: "New" }], [whole])).toEqual([{ ...whole, pushName: "New" }]);
+  expect(rowsAfter([{ jid: lid, name: null }], [whole])).toEqual([{ ...whole, name: null }]);
+  expect(rowsAfter([{ jid: pn, chatName: "Old chat" }], [whole])).toEqual([whole]);
+  expect(rowsAfter([{ jid: pn, chatName: "Old chat" }])).toEqual([row({ jid: pn, name: "Old chat" })]);
 });
 
-test("known facts change nothing", () => {
+test("facts that are already stored cause no change", () => {
   const book = new ContactBook([whole]);
   for (const fact of facts) book.apply(fact);
   expect(book.changes()).toEqual({ removed: [], written: [] });
 });
 
-test("left groups are removed, one at a time or after a full list", () => {
+test("groups that the account left are removed, one at a time or after a full list", () => {
   const groups = ["1@g.us", "2@g.us", "3@g.us"].map((jid) => row({ jid, isGroup: true, name: jid }));
-  expect(outcome([{ jid: "2@g.us", gone: true }], groups).map((one) => one.jid)).toEqual(["1@g.us", "3@g.us"]);
+  expect(rowsAfter([{ jid: "2@g.us", gone: true }], groups).map((one) => one.jid)).toEqual(["1@g.us", "3@g.us"]);
   const book = new ContactBook([...groups, whole]);
   book.keepGroups(["3@g.us"]);
   expect(book.changes()).toEqual({ removed: ["1@g.us", "2@g.us"], written: [] });

@@ -6,7 +6,7 @@ import { openStorage, type Storage } from "../../../core/storage/index.ts";
 import { Conversions } from "../../../session-host/media/conversion.ts";
 import { until } from "../../support/until.ts";
 
-/** A bucket whose files come when the test lets them. */
+/** The open requests to a storage server that responds only when the test does. */
 const held: ServerResponse[] = [];
 const server = createServer((_request, response) => held.push(response));
 let storage: Storage;
@@ -26,14 +26,14 @@ test("conversions run one at a time, an instance queues at most eight, and expir
   const conversions = new Conversions({ storage });
   const upload = "0".repeat(32);
   const later = new Date(Date.now() + 60_000);
-  const ask = (instance: string, deadline = later) =>
+  const convert = (instance: string, deadline = later) =>
     conversions.convert(instance, { upload }, "opus", deadline).then(
       () => "done",
       (error: { code: string }) => error.code,
     );
-  const busy = Array.from({ length: 8 }, () => ask("busy"));
-  expect(await ask("busy")).toBe("unavailable");
-  const others = [ask("other"), ask("late", new Date(Date.now() - 1))];
+  const busy = Array.from({ length: 8 }, () => convert("busy"));
+  expect(await convert("busy")).toBe("unavailable");
+  const others = [convert("other"), convert("late", new Date(Date.now() - 1))];
   for (let turn = 0; turn < 9; turn++) {
     const response = await until(async () => held.shift());
     expect(held).toHaveLength(0);
@@ -41,7 +41,7 @@ test("conversions run one at a time, an instance queues at most eight, and expir
   }
   expect(await Promise.all(busy)).toEqual(Array(8).fill("media_not_usable"));
   expect(await Promise.all(others)).toEqual(["media_not_usable", "command_expired"]);
-  const again = ask("busy");
+  const again = convert("busy");
   (await until(async () => held.shift())).end("");
   expect(await again).toBe("media_not_usable");
 });

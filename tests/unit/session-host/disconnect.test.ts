@@ -8,7 +8,7 @@ test("reconnects at once after 515", () => {
   expect(judge(closed(515))).toEqual({ reason: "restart_required", reconnect: "now", loggedOut: false });
 });
 
-test("yields after 440", () => {
+test("does not reconnect after 440, which means that another connection replaced this one", () => {
   expect(judge(closed(440))).toEqual({ reason: "replaced", reconnect: "never", loggedOut: false });
 });
 
@@ -27,7 +27,7 @@ test("retries an unknown reason later", () => {
   expect(judge(closed(599)).reconnect).toBe("later");
 });
 
-test("pauses grow to a minute, and half of each is random", () => {
+test("reconnect pauses double up to a minute, and half of each is random", () => {
   expect([0, 1, 2, 3].map((attempt) => backoff(attempt, () => 1))).toEqual([1000, 2000, 4000, 8000]);
   expect([0, 1, 2, 3].map((attempt) => backoff(attempt, () => 0))).toEqual([500, 1000, 2000, 4000]);
   expect(backoff(50, () => 1)).toBe(60_000);

@@ -8,12 +8,12 @@ import { expect, test } from "vitest";
 import { Damaged, download } from "../../../session-host/media/download.ts";
 import { sealMedia } from "../../../simulator/wire/media.ts";
 
-/** The file as it is on the disk afterwards, when the media host sends it in such pieces. */
-async function fetched(ciphertext: Buffer, mediaKey: Buffer, piece: number): Promise<Buffer> {
+/** Downloads a file from a media host that sends it in chunks of `chunkSize` bytes. Returns what is on disk afterwards. */
+async function downloaded(ciphertext: Buffer, mediaKey: Buffer, chunkSize: number): Promise<Buffer> {
   const folder = await mkdtemp(join(tmpdir(), "switchboard-download-"));
   const server = createServer(async (_request, response) => {
-    for (let at = 0; at < ciphertext.length; at += piece) {
-      response.write(ciphertext.subarray(at, at + piece));
+    for (let at = 0; at < ciphertext.length; at += chunkSize) {
+      response.write(ciphertext.subarray(at, at + chunkSize));
       await new Promise(setImmediate);
     }
     response.end();
@@ -32,23 +32,23 @@ async function fetched(ciphertext: Buffer, mediaKey: Buffer, piece: number): Pro
 
 test.each([1, 3, 9, 10, 11, 16, 26, 27, 100_000])(
   "a file that arrives in chunks of %d bytes is complete",
-  async (piece) => {
+  async (chunkSize) => {
     for (const size of [0, 1, 15, 16, 17, 300]) {
       const file = randomBytes(size);
       const { ciphertext, mediaKey } = sealMedia(file, "document");
-      expect(await fetched(ciphertext, mediaKey, piece)).toEqual(file);
+      expect(await downloaded(ciphertext, mediaKey, chunkSize)).toEqual(file);
     }
   },
 );
 
-test("a file with a wrong bit or a missing end is rejected as damaged", async () => {
+test("a file with a flipped bit or a missing end is rejected as damaged", async () => {
   const { ciphertext, mediaKey } = sealMedia(randomBytes(100), "document");
   for (const at of [0, 60, ciphertext.length - 11, ciphertext.length - 1]) {
     const wrong = Buffer.from(ciphertext);
     wrong[at] = (wrong[at] ?? 0) ^ 1;
-    await expect(fetched(wrong, mediaKey, 50)).rejects.toThrow(Damaged);
+    await expect(downloaded(wrong, mediaKey, 50)).rejects.toThrow(Damaged);
   }
   for (const length of [0, 5, 10, 100]) {
-    await expect(fetched(ciphertext.subarray(0, length), mediaKey, 50)).rejects.toThrow(Damaged);
+    await expect(downloaded(ciphertext.subarray(0, length), mediaKey, 50)).rejects.toThrow(Damaged);
   }
 });

@@ -35,7 +35,7 @@ test("a frame waits for every earlier change and for no later one", async () => 
   expect(sent).toEqual(["receipt 1", "receipt 2"]);
 });
 
-test("a frame waits for all earlier changes in any order of durability", async () => {
+test("a frame waits for all earlier changes, in whatever order they become durable", async () => {
   const { gate, socket, sent } = setup();
   const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   gate.record(first.promise);
@@ -60,7 +60,7 @@ test("frames keep their order when a frame without pending changes follows a wai
   expect(sent).toEqual(["a", "b"]);
 });
 
-test("a sender doesn't wait for the database", () => {
+test("the callback of a waiting frame is called at once", () => {
   const { gate, socket } = setup();
   gate.record(new Promise(() => undefined));
   let called = false;
@@ -70,7 +70,7 @@ test("a sender doesn't wait for the database", () => {
   expect(called).toBe(true);
 });
 
-test("a failed change blocks all later frames and cuts the connection", async () => {
+test("a failed change blocks all later frames and terminates the connection", async () => {
   const { gate, socket, sent, terminated } = setup();
   const change = Promise.withResolvers<void>();
   gate.record(change.promise);
@@ -83,7 +83,7 @@ test("a failed change blocks all later frames and cuts the connection", async ()
   expect(gate.failed).toBe(true);
 });
 
-test("without the lease no frame is sent", () => {
+test("without the lease no frame is sent and the connection is terminated", () => {
   let held = true;
   const { socket, sent, terminated } = setup(() => held);
   socket.send("before");

@@ -27,7 +27,7 @@ test("a group that is announced during a full read is not treated as left", asyn
   contacts.listen(sock);
   const reading = contacts.readGroups(sock);
   await new Promise(setImmediate);
-  // The answer was made before the group was, and comes with the news of it.
+  // WhatsApp took the list before the group existed, and the list arrives after the announcement.
   ev.emit("groups.upsert", [{ id: crew, subject: "Crew" }]);
   answered.resolve({});
   expect(await reading).toBe(true);

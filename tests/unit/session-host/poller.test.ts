@@ -4,7 +4,7 @@ import { Poller } from "../../../session-host/concurrency/poller.ts";
 
 const hour = 3_600_000;
 
-test("runs again at once for new work, also for work that arrives during a run, and once more when stopped", async () => {
+test("runs again at once for new work, even if it arrives during a run, and once more when stopped", async () => {
   let done = 0;
   let during: (() => void) | undefined;
   const poller = new Poller(
@@ -27,23 +27,23 @@ test("runs again at once for new work, also for work that arrives during a run, 
   expect(done).toBe(4);
 });
 
-test("reports failed work and waits before the next run, whatever arrives meanwhile", async () => {
+test("reports a failed run and pauses before the next one even if new work arrives", async () => {
   const failures: unknown[] = [];
   const poller = new Poller(
     async () => {
       poller.nudge();
-      throw new Error(`away ${failures.length}`);
+      throw new Error(`failure ${failures.length}`);
     },
     { active: () => true, onError: (error) => failures.push(error) },
   );
   poller.start();
   await sleep(200);
-  expect(failures).toEqual([new Error("away 0")]);
+  expect(failures).toEqual([new Error("failure 0")]);
   await poller.stop();
   expect(failures).toHaveLength(2);
 });
 
-test("ends when its lease is lost", async () => {
+test("stops running when its lease is lost", async () => {
   let held = true;
   let done = 0;
   const poller = new Poller(

@@ -19,16 +19,16 @@ const notification = (child: BinaryNode, attrs: Record<string, string> = {}) => 
   const by = { participant: bob.lid, participant_pn: bob.id };
   return node("notification", { from: group, type: "w:gp2", id: "1", t: "1700000000", ...by, ...attrs }, [child]);
 };
-const told = (change: Change | undefined) => change?.events?.map(({ type, data }) => ({ type, ...data })) ?? [];
-const ofGroup = async (child: BinaryNode, attrs?: Record<string, string>) =>
-  told(await journalGroup("i", notification(child, attrs), known));
-const ofCall = async (child: BinaryNode, attrs: Record<string, string> = {}) =>
-  told(await journalCall("i", node("call", { from: bob.lid, id: "1", t: "1700000000", ...attrs }, [child]), known));
+const eventsOf = (change: Change | undefined) => change?.events?.map(({ type, data }) => ({ type, ...data })) ?? [];
+const groupEvents = async (child: BinaryNode, attrs?: Record<string, string>) =>
+  eventsOf(await journalGroup("i", notification(child, attrs), known));
+const callEvents = async (child: BinaryNode, attrs: Record<string, string> = {}) =>
+  eventsOf(await journalCall("i", node("call", { from: bob.lid, id: "1", t: "1700000000", ...attrs }, [child]), known));
 const participant = (jid: string) => node("participant", { jid });
 
-test("our own leaving is told apart from others who leave at once, in every addressing mode", async () => {
+test("our own join or leave is distinguished from that of others in the same notification, in every addressing mode", async () => {
   const people = [me.lid, bob.lid, "900003@lid"].map(participant);
-  expect(await ofGroup(node("remove", {}, people))).toMatchObject([
+  expect(await groupEvents(node("remove", {}, people))).toMatchObject([
     { type: "group.leave", reason: "removed", by: bob },
     {
       type: "group.participants.update",
@@ -36,20 +36,24 @@ test("our own leaving is told apart from others who leave at once, in every addr
       participants: [bob, { id: "900003@lid", lid: "900003@lid" }],
     },
   ]);
-  const added = await ofGroup(node("add", { reason: "invite" }, [participant(me.id)]), { participant: me.id });
+  const added = await groupEvents(node("add", { reason: "invite" }, [participant(me.id)]), { participant: me.id });
   expect(added).toMatchObject([{ type: "group.join", reason: "invite", subject: null, size: null }]);
-  expect(await ofGroup(node("promote", {}, [participant(me.id)]))).toMatchObject([
+  expect(await groupEvents(node("promote", {}, [participant(me.id)]))).toMatchObject([
     { type: "group.participants.update", action: "promote", participants: [{ id: me.id }] },
   ]);
 });
 
-test("a deleted group counts as left, and other notifications are not events", async () => {
-  expect(await ofGroup(node("delete"))).toMatchObject([{ type: "group.leave", reason: "deleted" }]);
+test("a deleted group counts as left, and notifications that change nothing for the caller are not events", async () => {
+  expect(await groupEvents(node("delete"))).toMatchObject([{ type: "group.leave", reason: "deleted" }]);
   for (const tag of ["created_membership_requests", "link", "growth_locked", "modify"])
-    expect(await ofGroup(node(tag, {}, [participant(bob.id)]))).toEqual([]);
-  expect(await ofGroup(node("subject", { subject: "x" }), { from: bob.id })).toEqual([]);
-  expect(await ofGroup(node("description", { delete: "true" }))).toMatchObject([{ changes: { description: null } }]);
-  expect(await ofGroup(node("set", { id: "7", author: me.id }), { type: "picture", participant: "" })).toHaveLength(1);
+    expect(await groupEvents(node(tag, {}, [participant(bob.id)]))).toEqual([]);
+  expect(await groupEvents(node("subject", { subject: "x" }), { from: bob.id })).toEqual([]);
+  expect(await groupEvents(node("description", { delete: "true" }))).toMatchObject([
+    { changes: { description: null } },
+  ]);
+  expect(await groupEvents(node("set", { id: "7", author: me.id }), { type: "picture", participant: "" })).toHaveLength(
+    1,
+  );
 });
 
 test("event ids depend only on the stanza and the instance", () => {
@@ -61,11 +65,11 @@ test("event ids depend only on the stanza and the instance", () => {
 
 test("a call names its caller's number if known, and ends once for any termination stanza", async () => {
   const of = { "call-id": "C", "call-creator": bob.lid };
-  expect(await ofCall(node("offer", of))).toMatchObject([
+  expect(await callEvents(node("offer", of))).toMatchObject([
     { type: "call.received", from: bob.id, lid: bob.lid, creator: bob.lid },
   ]);
   const notice = node("offer_notice", { ...of, type: "group", media: "video", "group-jid": group });
-  expect(await ofCall(notice)).toMatchObject([{ isGroup: true, isVideo: true, groupId: group }]);
+  expect(await callEvents(notice)).toMatchObject([{ isGroup: true, isVideo: true, groupId: group }]);
   const ends = {
     rejected: [node("reject", of), { from: me.lid }],
     elsewhere: [node("terminate", { ...of, reason: "rejected_elsewhere" })],
@@ -77,7 +81,7 @@ test("a call names its caller's number if known, and ends once for any terminati
       journalCall("i", node("call", { from: bob.lid, t: "1700000000", ...attrs }, [child]), known),
     ),
   );
-  expect(changes.map((change) => told(change)[0]?.type)).toEqual([
+  expect(changes.map((change) => eventsOf(change)[0]?.type)).toEqual([
     "call.rejected",
     "call.rejected",
     "call.ended",
@@ -86,10 +90,10 @@ test("a call names its caller's number if known, and ends once for any terminati
   expect(new Set(changes.map((change) => change?.events?.[0]?.id)).size).toBe(1);
 });
 
-test("answers of others in a group call, intermediate steps and own calls are not events", async () => {
+test("others' answers in a group call, intermediate steps, outgoing calls and offers without ids are not events", async () => {
   const of = { "call-id": "C", "call-creator": bob.lid };
   for (const tag of ["reject", "accept", "preaccept", "transport", "relaylatency"])
-    expect(await ofCall(node(tag, of))).toEqual([]);
-  expect(await ofCall(node("offer", { ...of, "call-creator": me.lid }))).toEqual([]);
-  expect(await ofCall(node("offer"))).toEqual([]);
+    expect(await callEvents(node(tag, of))).toEqual([]);
+  expect(await callEvents(node("offer", { ...of, "call-creator": me.lid }))).toEqual([]);
+  expect(await callEvents(node("offer"))).toEqual([]);
 });

@@ -28,7 +28,7 @@ export const instanceCases: GatewayCases = {
   },
   "GET /api/instance": {
     testedBy: testIn("api/instance/instances.test.ts")(
-      "in the gateway dialect answers as that document shows, and both dialects list the instance",
+      "in the gateway dialect returns the documented response, and both dialects list the instance",
     ),
   },
   "GET /api/instance/{instanceId}/status": {
@@ -69,7 +69,7 @@ export const instanceCases: GatewayCases = {
   "POST /api/webhook/test": {
     answers: { data: { success: true, status: 200 } },
     effect: ({ gate }) => gate.receiver.waitFor(({ body }) => body.data.test === true),
-    testedBy: log("a test delivery reaches any URL as a webhook and returns the endpoint's answer"),
+    testedBy: log("a test delivery is sent to the given URL and returns the endpoint's response"),
     invalid: [
       { body: {} },
       { body: { url, event: "message_received" } },
@@ -81,7 +81,7 @@ export const instanceCases: GatewayCases = {
     invalid: [{ query: "limit=0" }, { query: "status=lost" }],
   },
   "GET /api/webhook/stats": {
-    testedBy: log("the stats equal the logs and have no rate until a delivery is finished"),
+    testedBy: log("the statistics equal the logs and have no success rate until a delivery is finished"),
     invalid: [{ query: "instanceId=" }],
   },
   "POST /api/webhook/retry/{webhookId}": {

@@ -37,20 +37,20 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
   "GET /api/users": { testedBy: users("finds users by part of the name or address, in pages") },
   "GET /api/users/{userId}": { testedBy: users("changes only the given fields of a user") },
   "PUT /api/users/{userId}": { testedBy: users("changes only the given fields of a user") },
-  "DELETE /api/users/{userId}": { testedBy: users("removes a user without instances together with keys and tokens") },
+  "DELETE /api/users/{userId}": { testedBy: users("deletes a user without instances together with keys and tokens") },
   "GET /api/keys": { testedBy: keys("can be created, listed without their secret, changed and revoked") },
   "POST /api/keys": { testedBy: keys("can be created, listed without their secret, changed and revoked") },
   "PUT /api/keys/{keyId}": { testedBy: keys("can be created, listed without their secret, changed and revoked") },
   "DELETE /api/keys/{keyId}": { testedBy: keys("can be created, listed without their secret, changed and revoked") },
   "POST /api/instances": { simulator: "linking", testedBy: link(scanned) },
   "GET /api/instances": {
-    testedBy: instances("in the gateway dialect answers as that document shows, and both dialects list the instance"),
+    testedBy: instances("in the gateway dialect returns the documented response, and both dialects list the instance"),
   },
   "GET /api/instances/{instanceId}": {
-    testedBy: instances("changes the given fields, flat or nested, and leaves the others"),
+    testedBy: instances("changes the given fields, flat or nested, and keeps the others"),
   },
   "PUT /api/instances/{instanceId}": {
-    testedBy: instances("changes the given fields, flat or nested, and leaves the others"),
+    testedBy: instances("changes the given fields, flat or nested, and keeps the others"),
   },
   "DELETE /api/instances/{instanceId}": {
     simulator: "unlinking",
@@ -173,13 +173,15 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
   "GET /api/instances/{instanceId}/webhooks/deliveries": { testedBy: hooks(logged) },
   "GET /api/instances/{instanceId}/webhooks/deliveries/{deliveryId}": { testedBy: hooks(logged) },
   "POST /api/instances/{instanceId}/webhooks/deliveries/{deliveryId}/replay": {
-    testedBy: hooks("a replay uses the same id and the current URL, and adds its attempts to the log"),
+    testedBy: hooks("a replay uses the same id and the current URL, and adds its attempt to the log"),
   },
   "POST /api/instances/{instanceId}/webhooks/replay": {
     testedBy: hooks("a time range is replayed in order, by default the failed deliveries, filtered by event"),
   },
   "POST /api/instances/{instanceId}/webhooks/test": {
-    testedBy: hooks("a test delivery is signed and sent at once, and its result is returned, also for a dead endpoint"),
+    testedBy: hooks(
+      "a test delivery is signed and sent at once, and its result is returned even if the endpoint is unreachable",
+    ),
   },
   "GET /api/instances/{instanceId}/webhooks/status": {
     testedBy: hooks("the status shows the endpoint's state, which enabling the webhook again resets"),
@@ -188,13 +190,13 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
     testedBy: stats("counts each message once, with its media and their size, for the owner"),
   },
   "GET /api/stats/instances/{instanceId}": {
-    testedBy: stats("count with valid credentials, whatever the answer, for the user and for the instance"),
+    testedBy: stats("count with valid credentials, whatever the response, for the user and for the instance"),
   },
-  "GET /api/stats/system": { testedBy: stats("an admin sees totals of all users that equal a recount") },
+  "GET /api/stats/system": { testedBy: stats("gives an admin totals of all users that equal a recount") },
   "GET /api/instances/{instanceId}/events": {
     testedBy: testIn("api/message/events.test.ts")(
-      "is listed from the oldest to the newest and paged by sequence number",
+      "lists each event once, from the oldest to the newest, in pages by sequence number",
     ),
   },
-  "GET /api/commands/{commandId}": { testedBy: instances("%s %s answers 202 with a location while %s is open") },
+  "GET /api/commands/{commandId}": { testedBy: instances("%s %s returns 202 with a location while %s is open") },
 };

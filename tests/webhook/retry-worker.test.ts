@@ -6,14 +6,14 @@ import { receiverOfTest } from "../support/network/receiver-of-test.ts";
 import type { WebhookReceiver } from "../support/network/webhook-receiver.ts";
 import { functionTimeMs, type QueueRecord, startWorld, type World } from "../support/webhook/delivery-setup.ts";
 
-// A real database, on machines that may be busy.
+// The tests use a real database, which is slow on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let world: World;
 beforeAll(async () => {
   world = await startWorld();
 });
-// A run takes whatever is due: nothing of another test may be.
+// A run takes everything that is due, so a test must not see deliveries of another one.
 beforeEach(async () => {
   world.clock.reset();
   await world.db.sql`delete from deliveries`;
@@ -22,37 +22,37 @@ beforeEach(async () => {
 afterAll(() => world.stop());
 
 const minute = 60_000;
-/** Longer than any claim. */
+/** After this time every claim has expired. */
 const claimMs = functionTimeMs + 60_000;
 const bodies = (received: { body: string }[]) => received.map(({ body }) => JSON.parse(body).data.body);
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => String(index + 1));
 
-/** How many tries were made at each step of the clock. */
-async function triesAt(receiver: WebhookReceiver, steps: number[]): Promise<number[]> {
-  const tries: number[] = [];
+/** Advances the clock by each step and returns how many attempts were made after each. */
+async function attemptsAfter(receiver: WebhookReceiver, steps: number[]): Promise<number[]> {
+  const attempts: number[] = [];
   for (const step of steps) {
     const before = receiver.received.length;
     world.clock.advance(step);
     await world.wake();
-    tries.push(receiver.received.length - before);
+    attempts.push(receiver.received.length - before);
   }
-  return tries;
+  return attempts;
 }
 
 /** Answers 500 to one text, and 200 to any other. */
-const indigestible = (body: string) => (one: { body: string }, response: ServerResponse) =>
+const rejectText = (body: string) => (one: { body: string }, response: ServerResponse) =>
   response.writeHead(one.body.includes(`"body":"${body}"`) ? 500 : 200).end();
 
 test("a failed delivery is retried maxRetries times with doubling intervals under one id", async () => {
-  const receiver = await receiverOfTest(indigestible("1"));
+  const receiver = await receiverOfTest(rejectText("1"));
   const instance = await world.instance({ url: receiver.url, maxRetries: 3, retryInterval: minute, secret: "plain" });
   await world.handle(world.texts(instance, 2));
   expect(bodies(receiver.received)).toEqual(["1", "2"]);
-  // Just before and just after each of the pauses of 1, 2 and 4 minutes.
+  // Just before and just after the end of each pause of 1, 2 and 4 minutes.
   const early = 5_000;
   const steps = [1, 2, 4].flatMap((minutes) => [minutes * minute - early, early + 1_000]);
-  expect(await triesAt(receiver, steps)).toEqual([0, 1, 0, 1, 0, 1]);
-  expect(await triesAt(receiver, [60 * minute])).toEqual([0]);
+  expect(await attemptsAfter(receiver, steps)).toEqual([0, 1, 0, 1, 0, 1]);
+  expect(await attemptsAfter(receiver, [60 * minute])).toEqual([0]);
 
   const [delivery] = await world.deliveries(instance);
   expect(delivery).toMatchObject({ status: "failed", attempts: 4, reason: "exhausted" });
@@ -64,45 +64,45 @@ test("a failed delivery is retried maxRetries times with doubling intervals unde
   expect([of("webhook-id").size, of("x-webhook-signature").size, new Set(failed.map((r) => r.body)).size]).toEqual([
     1, 1, 1,
   ]);
-  // Each try is signed with its own time.
+  // Each attempt is signed with its own time.
   expect([of("webhook-timestamp").size, of("webhook-signature").size]).toEqual([4, 4]);
 });
 
-test("without retries a delivery fails as soon as the endpoint accepts another one", async () => {
-  const receiver = await receiverOfTest(indigestible("1"));
+test("with maxRetries 0 a delivery gets one more attempt after its endpoint accepted another one, and then fails", async () => {
+  const receiver = await receiverOfTest(rejectText("1"));
   const instance = await world.instance({ url: receiver.url, maxRetries: 0 });
   await world.handle(world.texts(instance, 2));
-  expect(await triesAt(receiver, [2 * minute, 60 * minute])).toEqual([1, 0]);
+  expect(await attemptsAfter(receiver, [2 * minute, 60 * minute])).toEqual([1, 0]);
   expect(await world.deliveries(instance)).toMatchObject([
     { status: "failed", attempts: 2, reason: "exhausted" },
     { status: "succeeded" },
   ]);
 });
 
-test("410 Gone is final", async () => {
+test("a delivery that gets 410 Gone fails without a retry", async () => {
   const receiver = await receiverOfTest(410);
   const instance = await world.instance({ url: receiver.url });
   await world.handle(world.texts(instance, 1));
   expect(await world.deliveries(instance)).toMatchObject([{ status: "failed", attempts: 1, reason: "gone" }]);
 });
 
-test("after three consecutive failures new events wait for the next probe", async () => {
+test("after three consecutive failures new deliveries wait until a probe succeeds", async () => {
   const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url });
   await world.handle(world.texts(instance, 10));
   expect(bodies(receiver.received)).toEqual(["1", "2", "3"]);
   await world.handle(world.texts(instance, 10));
   expect(receiver.received).toHaveLength(3);
-  // Each probe is one try, until one succeeds.
-  expect(await triesAt(receiver, [minute + 1_000])).toEqual([1]);
+  // Each probe is one attempt, until one succeeds.
+  expect(await attemptsAfter(receiver, [minute + 1_000])).toEqual([1]);
   receiver.answer(200);
-  await triesAt(receiver, [5 * minute, 5 * minute]);
+  await attemptsAfter(receiver, [5 * minute, 5 * minute]);
   expect(new Set(bodies(receiver.received))).toEqual(new Set(numbers(20)));
   expect((await world.deliveries(instance)).every(({ status }) => status === "succeeded")).toBe(true);
 });
 
 test("an event that an endpoint rejects does not block the others", async () => {
-  const receiver = await receiverOfTest(indigestible("2"));
+  const receiver = await receiverOfTest(rejectText("2"));
   const instance = await world.instance({ url: receiver.url, maxRetries: 2 });
   for (let i = 0; i < 6; i++) {
     await world.handle(world.texts(instance, 2));
@@ -113,7 +113,7 @@ test("an event that an endpoint rejects does not block the others", async () => 
   expect(bodies(receiver.received).filter((body) => body === "2")).toHaveLength(3);
 });
 
-test("a dead endpoint with a long backlog does not affect another instance", async () => {
+test("a dead endpoint with a long backlog does not delay another instance", async () => {
   const held: ServerResponse[] = [];
   const dead = await receiverOfTest((_, response) => void held.push(response));
   const alive = await receiverOfTest(500);
@@ -130,14 +130,14 @@ test("a dead endpoint with a long backlog does not affect another instance", asy
   await world.handle(world.texts(healthy, 2));
   alive.answer(200);
   world.clock.advance(minute + 1_000);
-  const woken = world.wake();
+  const run = world.wake();
   await alive.count(4);
   await vi.waitFor(async () =>
     expect((await world.deliveries(healthy)).map(({ status }) => status)).toEqual(["succeeded", "succeeded"]),
   );
-  expect(await Promise.race([woken, "still waits for the dead one"])).toBe("still waits for the dead one");
+  expect(await Promise.race([run, "still waiting"])).toBe("still waiting");
   for (const response of held) response.writeHead(503).end();
-  await woken;
+  await run;
   expect(dead.received).toHaveLength(1);
   expect(await world.endpoint(stuck)).toEqual({ state: "parked", failures: 4 });
 });
@@ -163,7 +163,7 @@ test("a run takes at most the given number of deliveries", async () => {
   expect(await world.wake({ perEndpoint: 2 })).toEqual({ tried: 6 });
 });
 
-test("waiting deliveries go to the current URL at once and in order", async () => {
+test("waiting deliveries are sent to a changed URL at once and in order", async () => {
   const [old, current] = [await receiverOfTest(500), await receiverOfTest()];
   const instance = await world.instance({ url: old.url });
   await world.handle(world.texts(instance, 5));
@@ -175,26 +175,26 @@ test("waiting deliveries go to the current URL at once and in order", async () =
   expect(old.received).toHaveLength(3);
 });
 
-test("deliveries that wait for a disabled webhook fail", async () => {
+test("waiting deliveries fail when their webhook is disabled", async () => {
   const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url });
   await world.handle(world.texts(instance, 1));
   await world.db.sql`update instances set webhook_enabled = false where id = ${instance}`;
-  expect(await triesAt(receiver, [10 * minute])).toEqual([0]);
+  expect(await attemptsAfter(receiver, [10 * minute])).toEqual([0]);
   expect(await world.deliveries(instance)).toMatchObject([{ status: "failed", attempts: 1 }]);
 });
 
-test("an undecryptable stored body finally fails without blocking later ones", async () => {
+test("a stored body that can't be decrypted fails without blocking later deliveries", async () => {
   const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url, maxRetries: 0 });
   await world.handle(world.texts(instance, 2));
   await world.db.sql`update deliveries set body = 'sealed:AAAA' where instance_id = ${instance} and event_seq = 1`;
   receiver.answer(200);
-  await triesAt(receiver, [10 * minute, 10 * minute]);
+  await attemptsAfter(receiver, [10 * minute, 10 * minute]);
   expect((await world.deliveries(instance)).map(({ status }) => status)).toEqual(["failed", "succeeded"]);
 });
 
-/** Runs the function in a process of its own, with its own database connections under `name`. */
+/** Runs the webhook function in a separate process, so that a test can kill it. */
 function startWorker(records: QueueRecord[]) {
   const child = spawn(process.execPath, [fileURLToPath(new URL("./worker.ts", import.meta.url))], {
     env: {
@@ -204,7 +204,7 @@ function startWorker(records: QueueRecord[]) {
       EGRESS_ALLOW: "127.0.0.0/8",
       LOG_LEVEL: "silent",
       RECORDS: JSON.stringify(records),
-      // The runner's own, if it needs flags to load TypeScript.
+      // Removes the flags that the test runner may need to load TypeScript.
       NODE_OPTIONS: "",
     },
     stdio: ["ignore", "ignore", "inherit"],
@@ -219,7 +219,7 @@ function startWorker(records: QueueRecord[]) {
   };
 }
 
-test("a delivery of a worker killed during the request is sent again under the same id", async () => {
+test("a delivery is sent again under the same id when its worker is killed during the request", async () => {
   const receiver = await receiverOfTest(() => {});
   const instance = await world.instance({ url: receiver.url });
   const records = world.texts(instance, 2);
@@ -247,7 +247,7 @@ test("a delivery is sent again under the same id when its worker dies before rec
   let release = () => {};
   let locked: Promise<unknown> | undefined;
   const receiver = await receiverOfTest((_, response) => {
-    // Locked before the answer: the worker has posted and cannot record it.
+    // The lock is taken before the response, so the worker has delivered but can't record the result.
     locked = sql.begin(async (tx) => {
       await tx`select 1 from deliveries where instance_id = ${instance} for update`;
       response.end("ok");
@@ -265,7 +265,7 @@ test("a delivery is sent again under the same id when its worker dies before rec
       select pid from pg_stat_activity where application_name = 'switchboard-webhook' and wait_event_type = 'Lock'`;
   await vi.waitFor(async () => expect(await waiting()).toHaveLength(1), { timeout: 20_000 });
   await worker.kill();
-  // The statement of a dead client would still run: its machine is gone with it.
+  // The database would still run the statement of the killed worker. End it, as if the worker's machine were gone.
   await sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'switchboard-webhook'`;
   release();
   await locked;
