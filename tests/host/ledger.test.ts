@@ -1,59 +1,33 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { type AddressInfo, connect, createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { createVault } from "../../core/crypto/index.ts";
 import { type Database, openDatabase } from "../../core/db/index.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
-import { acquireLease } from "../../core/shard/lease.ts";
-import { startPostgres } from "../../local/postgres/index.ts";
-import { Lease, leaseTime } from "../../session-host/concurrency/lease.ts";
 import type { Change, NewMessage } from "../../session-host/ledger/change.ts";
 import { LeaseLost, Ledger } from "../../session-host/ledger/ledger.ts";
-import { seedPostgres } from "../support/postgres.ts";
+import { startLossyProxy } from "../support/network/lossy-proxy.ts";
+import { type ShardDatabase, startShardDatabase } from "../support/session-host/shard-database.ts";
 
 const vault = createVault(new Map([[1, randomBytes(32)]]), 1);
-const leaseMs = 60_000;
 const chat = "4915550000002@s.whatsapp.net";
 
-let folder: string;
-let server: Awaited<ReturnType<typeof startPostgres>>;
-let db: Database;
+let database: ShardDatabase;
 let instanceId: string;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "switchboard-ledger-"));
-  await seedPostgres(folder);
-  server = await startPostgres({ dataDir: folder });
-  db = openDatabase(server.url, { max: 3 });
+  database = await startShardDatabase();
 });
 
-afterAll(async () => {
-  await db?.close();
-  await server?.stop();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => database?.stop());
 
 beforeEach(async () => {
-  instanceId = systemIds.uuid();
-  const userId = systemIds.uuid();
-  await db.sql`insert into users (id, email, password_hash) values (${userId}, ${`${userId}@example.com`}, '')`;
-  await db.sql`
-    insert into instances (id, user_id, name, dialect, shard) values (${instanceId}, ${userId}, 'test', 'gateway', 0)`;
+  instanceId = (await database.createInstance()).id;
 });
 
 /** Opens a ledger that holds the lease of shard 0. */
-async function openLedger(over: Database = db): Promise<Ledger> {
-  const host = systemIds.uuid();
-  await db.sql`update shards set lease_until = null where id = 0`;
-  const asked = leaseTime();
-  const grant = await acquireLease(db, host, 0, leaseMs);
-  if (!grant) throw new Error("shard 0 is taken");
-  const lease = new Lease(grant);
-  lease.prolong(asked, leaseMs);
+async function openLedger(over: Database = database.db): Promise<Ledger> {
+  const { host, lease } = await database.takeLease();
   const log = createLogger("test", "silent");
   const none = () => undefined;
   const deps = { db: over, vault, ids: systemIds, log, host, lease, now: () => new Date() };
@@ -74,61 +48,19 @@ const connected = (reason: string): Change => ({
 });
 
 async function eventsOfInstance() {
-  return await db.sql<{ seq: number; what: string }[]>`
+  return await database.db.sql<{ seq: number; what: string }[]>`
     select seq::int as seq, coalesce(data->>'messageId', data->>'reason') as what from events
     where instance_id = ${instanceId} order by seq`;
 }
 
-/** A proxy in front of Postgres that loses the answer to one commit, which Postgres has made, and the connection with it. */
-async function startLossyProxy(): Promise<{ url: string; loseNextCommit(): void; lost(): number }> {
-  const { port: target } = new URL(server.url);
-  let armed = false;
-  let lost = 0;
-  const proxy = createServer((client) => {
-    const upstream = connect(Number(target), "127.0.0.1");
-    let losing = false;
-    client.on("data", (chunk) => {
-      if (armed && chunk.includes("commit")) {
-        armed = false;
-        losing = true;
-      }
-      upstream.write(chunk);
-    });
-    upstream.on("data", (chunk) => {
-      if (!losing) return client.write(chunk);
-      lost++;
-      client.destroy();
-      return upstream.destroy();
-    });
-    for (const [from, to] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      from.on("error", () => to.destroy());
-      from.on("close", () => to.destroy());
-    }
-  });
-  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => void proxy.close());
-  const url = new URL(server.url);
-  url.port = String((proxy.address() as AddressInfo).port);
-  return {
-    url: url.href,
-    loseNextCommit() {
-      armed = true;
-    },
-    lost: () => lost,
-  };
-}
-
 test("announces each event once when the answer to a commit is lost", async () => {
-  const proxy = await startLossyProxy();
+  const proxy = await startLossyProxy(database.url);
   // A prepared statement would not name the commit.
   const over = openDatabase(proxy.url, { max: 1, prepare: false });
   onTestFinished(() => over.close());
   const ledger = await openLedger(over);
   await ledger.append(instanceId, connected("before"));
-  proxy.loseNextCommit();
+  proxy.loseAnswerTo("commit");
   await Promise.all([
     ledger.append(instanceId, { messages: [message("A")], ...connected("first") }),
     ledger.append(instanceId, { messages: [message("A"), message("B")], ...connected("second") }),

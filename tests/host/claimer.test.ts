@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { openDatabase } from "../../core/db/index.ts";
+import { systemIds } from "../../core/id.ts";
+import type { ClaimedCommand } from "../../session-host/command/claimed-command.ts";
+import { Claimer } from "../../session-host/command/claimer.ts";
+import { type LossyProxy, startLossyProxy } from "../support/network/lossy-proxy.ts";
+import { type ShardDatabase, startShardDatabase } from "../support/session-host/shard-database.ts";
+import { until } from "../support/until.ts";
+
+let database: ShardDatabase;
+
+beforeAll(async () => {
+  database = await startShardDatabase();
+});
+
+afterAll(() => database?.stop());
+
+/** A claimer whose connection to Postgres can lose an answer, and what it has submitted by itself. */
+async function openClaimer(): Promise<{ claimer: Claimer; proxy: LossyProxy; submitted: string[] }> {
+  const proxy = await startLossyProxy(database.url);
+  const db = openDatabase(proxy.url, { max: 1 });
+  onTestFinished(() => db.close());
+  const submitted: string[] = [];
+  const submit = (command: ClaimedCommand) => void submitted.push(command.id);
+  return { claimer: new Claimer({ db, ...(await database.takeLease()), submit }), proxy, submitted };
+}
+
+async function queueCommand(): Promise<string> {
+  const { sql } = database.db;
+  const instance = await database.createInstance();
+  const id = systemIds.uuid();
+  await sql`
+    insert into commands (id, instance_id, user_id, shard, name, kind, input, correlation_id, deadline, created_at)
+    values (${id}, ${instance.id}, ${instance.userId}, 0, 'profile.get', 'query', '{}', ${id}, now() + interval '1 hour',
+      now() - interval '1 minute')`;
+  return id;
+}
+
+const isClaimed = (id: string) =>
+  until(async () => {
+    const [row] = await database.db.sql<{ status: string }[]>`select status from commands where id = ${id}`;
+    return row?.status === "claimed" || undefined;
+  });
+
+const ids = (commands: readonly ClaimedCommand[]) => commands.map((command) => command.id);
+
+test("submits the commands of a claim from the queue whose answer was lost, once", async () => {
+  const { claimer, proxy, submitted } = await openClaimer();
+  const id = await queueCommand();
+  proxy.loseAnswerWith(id);
+  await expect(claimer.fromQueue([id])).rejects.toThrow();
+  expect(proxy.lost()).toBe(1);
+  await isClaimed(id);
+  expect(ids(await claimer.fromQueue([id]))).toEqual([]);
+  expect(submitted).toEqual([id]);
+  await claimer.waiting(0);
+  expect(submitted).toEqual([id]);
+});
+
+test("submits the commands of a claim by position whose answer was lost, once", async () => {
+  const { claimer, proxy, submitted } = await openClaimer();
+  const id = await queueCommand();
+  proxy.loseAnswerWith(id);
+  await expect(claimer.waiting(0)).rejects.toThrow();
+  await isClaimed(id);
+  const [one, other] = await Promise.all([claimer.waiting(0), claimer.due()]);
+  expect([...ids(one), ...ids(other)]).toEqual([]);
+  expect(submitted).toEqual([id]);
+});
+
+test("leaves a command that it has returned alone when it looks up a lost claim", async () => {
+  const { claimer, proxy, submitted } = await openClaimer();
+  const known = await queueCommand();
+  expect(ids(await claimer.fromQueue([known]))).toEqual([known]);
+  const lost = await queueCommand();
+  proxy.loseAnswerWith(lost);
+  await expect(claimer.fromQueue([known, lost])).rejects.toThrow();
+  await isClaimed(lost);
+  expect(ids(await claimer.fromQueue([known, lost]))).toEqual([]);
+  expect(submitted).toEqual([lost]);
+});

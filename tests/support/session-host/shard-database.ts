@@ -1,0 +1,55 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Database, openDatabase } from "../../../core/db/index.ts";
+import { systemIds } from "../../../core/id.ts";
+import { acquireLease } from "../../../core/shard/lease.ts";
+import { startPostgres } from "../../../local/postgres/index.ts";
+import { Lease, leaseTime } from "../../../session-host/concurrency/lease.ts";
+import { seedPostgres } from "../postgres.ts";
+
+const leaseMs = 60_000;
+
+/** A Postgres with the schema, for tests of parts of the session host. All instances are in shard 0. */
+export interface ShardDatabase {
+  url: string;
+  db: Database;
+  createInstance(): Promise<{ id: string; userId: string }>;
+  /** Takes the lease of shard 0 from its holder. */
+  takeLease(): Promise<{ host: string; lease: Lease }>;
+  stop(): Promise<void>;
+}
+
+export async function startShardDatabase(): Promise<ShardDatabase> {
+  const folder = await mkdtemp(join(tmpdir(), "switchboard-shard-"));
+  await seedPostgres(folder);
+  const server = await startPostgres({ dataDir: folder });
+  const db = openDatabase(server.url, { max: 3 });
+  return {
+    url: server.url,
+    db,
+    async createInstance() {
+      const id = systemIds.uuid();
+      const userId = systemIds.uuid();
+      await db.sql`insert into users (id, email, password_hash) values (${userId}, ${`${userId}@example.com`}, '')`;
+      await db.sql`
+        insert into instances (id, user_id, name, dialect, shard) values (${id}, ${userId}, 'test', 'gateway', 0)`;
+      return { id, userId };
+    },
+    async takeLease() {
+      const host = systemIds.uuid();
+      await db.sql`update shards set lease_until = null where id = 0`;
+      const asked = leaseTime();
+      const grant = await acquireLease(db, host, 0, leaseMs);
+      if (!grant) throw new Error("shard 0 is taken");
+      const lease = new Lease(grant);
+      lease.prolong(asked, leaseMs);
+      return { host, lease };
+    },
+    async stop() {
+      await db.close();
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
