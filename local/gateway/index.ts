@@ -43,12 +43,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    const asked = readConfig(options.env);
-    const dataDir = await openDataDir(asked.DATA_DIR, (line) => log.warn(line));
+    const wanted = readConfig(options.env);
+    const dataDir = await openDataDir(wanted.DATA_DIR, (line) => log.warn(line));
     undo.push(() => dataDir.close());
     // Loads the functions while the database starts: each takes a second or two.
     const loading = import("./functions.ts");
-    const servers = await startServers(asked, dataDir, undo);
+    const servers = await startServers(wanted, dataDir, undo);
     const { prepare, serveApi, startFunctions, startHostProcess } = await loading;
     const env = { ...strings(options.env), ...servers };
     const config = readConfig(env);

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import { defined } from "../../core/object.ts";
 import { accountId } from "./context.ts";
 
 /** Whether the percent-encoding of the path is valid. If not, the answer is 400. */
@@ -28,16 +29,14 @@ export function eventOf(request: IncomingMessage, body: Buffer, addForwarded: bo
   const headers = headersOf(request);
   if (addForwarded) Object.assign(headers, forwardedHeaders(request, headers, sourceIp));
   const cookies = request.headers.cookie?.split(/; */).filter((cookie) => cookie !== "");
-  const query = queryOf(rawQueryString);
   const isBase64Encoded = body.length > 0 && !isText(request.headers);
   return {
     version: "2.0",
     routeKey: "$default",
     rawPath,
     rawQueryString,
-    ...(cookies?.length && { cookies }),
+    ...defined({ cookies: cookies?.length ? cookies : undefined, queryStringParameters: queryOf(rawQueryString) }),
     headers,
-    ...(query && { queryStringParameters: query }),
     requestContext: {
       accountId,
       apiId: "local",
@@ -56,7 +55,7 @@ export function eventOf(request: IncomingMessage, body: Buffer, addForwarded: bo
       time: clfTime(now),
       timeEpoch: now.getTime(),
     },
-    ...(body.length > 0 && { body: body.toString(isBase64Encoded ? "base64" : "utf8") }),
+    ...defined({ body: body.length > 0 ? body.toString(isBase64Encoded ? "base64" : "utf8") : undefined }),
     isBase64Encoded,
   };
 }

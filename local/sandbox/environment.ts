@@ -41,7 +41,7 @@ export function sandboxEnvironment(
   return {
     ...defaults,
     // A short run uses any free port.
-    ...(once ? { PORT: "0" } : {}),
+    ...defined({ PORT: once ? "0" : undefined }),
     ADMIN_PASSWORD: folder.password,
     OPEN_KEY_GENERATION: String(isLoopback(env.HOST || "127.0.0.1")),
     ...Object.fromEntries(kept),

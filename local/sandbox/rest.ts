@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import { defined } from "../../core/object.ts";
 
 /** An answer with an error status. */
 export class RestError extends Error {
@@ -23,8 +24,8 @@ export function restOf(url: string, headers: Record<string, string>, signal: Abo
     const response = await fetch(`${url}${path}`, {
       method,
       signal,
-      headers: { ...headers, ...(body ? { "content-type": "application/json" } : {}) },
-      ...(body ? { body: JSON.stringify(body) } : {}),
+      headers: { ...headers, ...defined({ "content-type": body && "application/json" }) },
+      ...defined({ body: body && JSON.stringify(body) }),
     });
     const text = await response.text();
     if (!response.ok) throw new RestError(`${method} ${path} answered ${response.status} ${text}`, response.status);

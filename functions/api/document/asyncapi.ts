@@ -88,73 +88,79 @@ export function asyncApi(): Json {
         variables: { region: { default: "us-east-1", description: "AWS Region of the deployment" } },
       },
     },
-    channels: {
-      ingress: {
-        title: "Command ingress",
-        address: `{queuePrefix}-${ingressQueue}`,
-        description:
-          "Accepts every command. Commands of one message group run in order: use the id of the instance as the message group. Rejected commands get a reply on the reply queue.",
-        parameters: { queuePrefix: { default: "switchboard", description: "QUEUE_PREFIX of the deployment" } },
-        messages: references(commands.map(({ name }) => name)),
-      },
-      replies: {
-        title: "Replies",
-        address: null,
-        description: "The FIFO queue that a command names in replyTo. The deployment must allow it in REPLY_QUEUES.",
-        messages: references(["accepted", ...commands.map(({ name }) => `${name}.done`), "failed", "rejected"]),
-      },
-      events: {
-        title: "Events",
-        address: null,
-        description:
-          "The FIFO queue that an instance or its user names in eventQueue. The message group is the instance, so events arrive in the order of their seq.",
-        messages: references(events.map(({ type }) => eventKey(type))),
-      },
-    },
-    operations: Object.fromEntries([
-      ...commands.map(({ name, summary, kind }) => [
-        name,
-        {
-          action: "receive",
-          title: name,
-          summary,
-          tags: [{ name: kind }],
-          channel: { $ref: "#/channels/ingress" },
-          messages: [{ $ref: `#/channels/ingress/messages/${name}` }],
-          reply: {
-            address: { location: "$message.payload#/replyTo" },
-            channel: { $ref: "#/channels/replies" },
-            messages: ["accepted", `${name}.done`, "failed", "rejected"].map((message) => ({
-              $ref: `#/channels/replies/messages/${message}`,
-            })),
-          },
-        },
-      ]),
-      [
-        "events",
-        {
-          action: "send",
-          title: "events",
-          summary: "Receive the events of instances",
-          channel: { $ref: "#/channels/events" },
-        },
-      ],
-    ]),
-    components: {
-      messages: Object.fromEntries([
-        ...commands.map(({ name, summary }) => message(name, summary, asking(name), "input", "id")),
-        message("accepted", "The command was accepted; a done or failed reply follows", replyOf("accepted")),
-        ...commands.map(({ name }) => message(`${name}.done`, `The result of ${name}`, done(name))),
-        message("failed", "The accepted command failed", replyOf("failed")),
-        message("rejected", "The command was rejected; nothing was done", replyOf("rejected")),
-        ...events.map(({ type, summary }) => {
-          const [, declared] = message(type, summary, publicEvent(type));
-          return [eventKey(type), declared];
-        }),
-      ]),
-    },
+    channels: channels(),
+    operations: operations(),
+    components: { messages: messages() },
   };
 }
+
+const channels = (): Json => ({
+  ingress: {
+    title: "Command ingress",
+    address: `{queuePrefix}-${ingressQueue}`,
+    description:
+      "Accepts every command. Commands of one message group run in order: use the id of the instance as the message group. Rejected commands get a reply on the reply queue.",
+    parameters: { queuePrefix: { default: "switchboard", description: "QUEUE_PREFIX of the deployment" } },
+    messages: references(commands.map(({ name }) => name)),
+  },
+  replies: {
+    title: "Replies",
+    address: null,
+    description: "The FIFO queue that a command names in replyTo. The deployment must allow it in REPLY_QUEUES.",
+    messages: references(["accepted", ...commands.map(({ name }) => `${name}.done`), "failed", "rejected"]),
+  },
+  events: {
+    title: "Events",
+    address: null,
+    description:
+      "The FIFO queue that an instance or its user names in eventQueue. The message group is the instance, so events arrive in the order of their seq.",
+    messages: references(events.map(({ type }) => eventKey(type))),
+  },
+});
+
+const operations = (): Json =>
+  Object.fromEntries([
+    ...commands.map(({ name, summary, kind }) => [
+      name,
+      {
+        action: "receive",
+        title: name,
+        summary,
+        tags: [{ name: kind }],
+        channel: { $ref: "#/channels/ingress" },
+        messages: [{ $ref: `#/channels/ingress/messages/${name}` }],
+        reply: {
+          address: { location: "$message.payload#/replyTo" },
+          channel: { $ref: "#/channels/replies" },
+          messages: ["accepted", `${name}.done`, "failed", "rejected"].map((message) => ({
+            $ref: `#/channels/replies/messages/${message}`,
+          })),
+        },
+      },
+    ]),
+    [
+      "events",
+      {
+        action: "send",
+        title: "events",
+        summary: "Receive the events of instances",
+        channel: { $ref: "#/channels/events" },
+      },
+    ],
+  ]);
+
+const messages = (): Json =>
+  Object.fromEntries([
+    ...commands.map(({ name, summary }) => message(name, summary, asking(name), "input", "id")),
+    message("accepted", "The command was accepted; a done or failed reply follows", replyOf("accepted")),
+    ...commands.map(({ name }) => message(`${name}.done`, `The result of ${name}`, done(name))),
+    message("failed", "The accepted command failed", replyOf("failed")),
+    message("rejected", "The command was rejected; nothing was done", replyOf("rejected")),
+    ...events.map(({ type, summary }) => {
+      const [, declared] = message(type, summary, publicEvent(type));
+      return [eventKey(type), declared];
+    }),
+  ]);
 
 /** Message keys of events need a prefix: some events and commands share a name (`group.leave`). */
 const eventKey = (type: EventType) => `event.${type}`;

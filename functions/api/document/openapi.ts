@@ -46,28 +46,8 @@ function operation(dialect: Table, endpoint: Endpoint): Json {
     ...defined({ description: endpoint.description ?? undefined }),
     tags: [dialect.name],
     security: security(endpoint),
-    parameters: [
-      ...[...endpoint.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
-        name,
-        in: "path",
-        required: true,
-        schema: { type: "string" },
-      })),
-      ...(endpoint.query ? queryParameters(schema(endpoint.query, "input")) : []),
-      ...(endpoint.idempotent
-        ? [{ name: "Idempotency-Key", in: "header", schema: { type: "string", minLength: 1, maxLength: 255 } }]
-        : []),
-    ],
-    ...(endpoint.body
-      ? {
-          requestBody: {
-            required: !endpoint.body.safeParse(undefined).success,
-            content: {
-              [endpoint.form ? "multipart/form-data" : "application/json"]: { schema: schema(endpoint.body, "input") },
-            },
-          },
-        }
-      : {}),
+    parameters: parameters(endpoint),
+    ...defined({ requestBody: endpoint.body ? requestBody(endpoint, endpoint.body) : undefined }),
     responses: {
       [endpoint.status]: {
         description: "Success",
@@ -76,18 +56,36 @@ function operation(dialect: Table, endpoint: Endpoint): Json {
           ...Object.fromEntries(endpoint.rawTypes.map((type) => [type, {}])),
         },
       },
-      ...(endpoint.mayPend
-        ? {
-            202: {
-              description: "Still running; the answer says where to query the result",
-              content: { "application/json": { schema: schema(dialect.shapes.pending, "output") } },
-            },
-          }
-        : {}),
+      ...defined({ 202: endpoint.mayPend ? pendingAnswer(dialect) : undefined }),
       ...errorAnswers(dialect, endpoint),
     },
   };
 }
+
+const parameters = (endpoint: Endpoint): Json[] => [
+  ...[...endpoint.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: "path",
+    required: true,
+    schema: { type: "string" },
+  })),
+  ...(endpoint.query ? queryParameters(schema(endpoint.query, "input")) : []),
+  ...(endpoint.idempotent
+    ? [{ name: "Idempotency-Key", in: "header", schema: { type: "string", minLength: 1, maxLength: 255 } }]
+    : []),
+];
+
+const requestBody = (endpoint: Endpoint, body: z.ZodType): Json => ({
+  required: !body.safeParse(undefined).success,
+  content: {
+    [endpoint.form ? "multipart/form-data" : "application/json"]: { schema: schema(body, "input") },
+  },
+});
+
+const pendingAnswer = (dialect: Table): Json => ({
+  description: "Still running; the answer says where to query the result",
+  content: { "application/json": { schema: schema(dialect.shapes.pending, "output") } },
+});
 
 /** One answer for each HTTP status, described by its error codes. */
 function errorAnswers(dialect: Table, endpoint: Endpoint): Json {

@@ -34,7 +34,7 @@ export interface Endpoint {
   /** Whether the body is `multipart/form-data` instead of JSON. */
   readonly form: boolean;
   readonly answer: z.ZodType;
-  /** Content types of the answer besides JSON. */
+  /** Content types of the answer other than JSON. */
   readonly rawTypes: readonly string[];
   /** Whether the endpoint honors `Idempotency-Key`. */
   readonly idempotent: boolean;

@@ -10,10 +10,10 @@ interface Named {
   bulkId: string;
 }
 
-export function createBulk(context: InstanceContext, asked: bulk.BulkRequest) {
+export function createBulk(context: InstanceContext, request: bulk.BulkRequest) {
   const { deps, caller, instance, idempotencyKey, requestId: correlationId } = context;
-  const check = () => checkUpload(context, { upload: asked.media?.upload });
-  return bulk.createBulk(deps, { userId: caller.userId, instance, idempotencyKey, correlationId, check }, asked);
+  const check = () => checkUpload(context, { upload: request.media?.upload });
+  return bulk.createBulk(deps, { userId: caller.userId, instance, idempotencyKey, correlationId, check }, request);
 }
 
 export const readBulk = async ({ deps, instance }: InstanceContext, { bulkId }: Named) =>

@@ -16,13 +16,13 @@ const view = (context: CallerContext, instance: Instance): InstanceView => ({
   connectionStatus: connectionStatus(instance, context.deps.clock.now()),
 });
 
-const asked = ({ caller, requestId }: CallerContext) => ({ caller, correlationId: requestId });
+const origin = ({ caller, requestId }: CallerContext) => ({ caller, correlationId: requestId });
 
 type Wanted = Parameters<typeof lifecycle.createInstance>[2];
 
 export async function createInstance(context: CallerContext, wanted: Wanted) {
   if (wanted.eventQueue) assertEventQueue(context.deps.config, context.caller, wanted.eventQueue, null);
-  return await lifecycle.createInstance(context.deps, asked(context), wanted);
+  return await lifecycle.createInstance(context.deps, origin(context), wanted);
 }
 
 export async function updateInstance(context: InstanceContext, wanted: settings.InstanceSettings) {
@@ -48,13 +48,13 @@ export const getActivity = (context: InstanceContext, page: PageRequest & { acti
   readActivity(context.deps.db, context.instance.id, page);
 
 export const restartInstance = async (context: InstanceContext) =>
-  settle(context, await lifecycle.restartInstance(context.deps, asked(context), context.instance));
+  settle(context, await lifecycle.restartInstance(context.deps, origin(context), context.instance));
 
 export const enableInstance = async (context: InstanceContext) =>
-  settle(context, await lifecycle.enableInstance(context.deps, asked(context), context.instance));
+  settle(context, await lifecycle.enableInstance(context.deps, origin(context), context.instance));
 
 export const disableInstance = async (context: InstanceContext) =>
-  settle(context, await lifecycle.disableInstance(context.deps, asked(context), context.instance));
+  settle(context, await lifecycle.disableInstance(context.deps, origin(context), context.instance));
 
 export const rotateWebhookSecret = (
   context: InstanceContext,
@@ -62,7 +62,7 @@ export const rotateWebhookSecret = (
 ) => settings.rotateWebhookSecret(context.deps, context.instance, input);
 
 export const logoutInstance = async (context: InstanceContext) =>
-  settle(context, await lifecycle.logoutInstance(context.deps, asked(context), context.instance));
+  settle(context, await lifecycle.logoutInstance(context.deps, origin(context), context.instance));
 
 export const deleteInstance = async (context: InstanceContext) =>
-  settle(context, await lifecycle.deleteInstance(context.deps, asked(context), context.instance));
+  settle(context, await lifecycle.deleteInstance(context.deps, origin(context), context.instance));

@@ -3,6 +3,7 @@ import { isAdmin } from "../../../core/caller.ts";
 import { AppError } from "../../../core/error.ts";
 import { countByStatus, readFigures } from "../../../core/instance/figures.ts";
 import { countInstances } from "../../../core/instance/store.ts";
+import { defined } from "../../../core/object.ts";
 import type { PageRequest } from "../../../core/page.ts";
 import { commandQueue, deadLetterQueue, eventQueue } from "../../../core/queue/name.ts";
 import { type FleetState, readFleet, restartFleet, stopFleet } from "../../../core/shard/fleet.ts";
@@ -57,7 +58,7 @@ export async function health(context: Context): Promise<Health> {
         status: "unhealthy",
         database: { status: fleet ? "connected" : "disconnected" },
         queues: { status: queue.status === "fulfilled" ? "connected" : "disconnected" },
-        ...(fleet && { hosts: fleet.hosts, shards: fleet.shards }),
+        ...defined({ hosts: fleet?.hosts, shards: fleet?.shards }),
       },
     },
   });

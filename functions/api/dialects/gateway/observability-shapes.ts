@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { type InstanceStatus, instanceStatuses } from "../../../../core/instance/instance.sql.ts";
+import { defined } from "../../../../core/object.ts";
 import type { health as readHealth, status as readStatus } from "../../operations/observability.ts";
 import { isoDate, paginationShape } from "../../shape/common.ts";
 import { instanceStatus } from "../../shape/instance.ts";
@@ -201,9 +202,9 @@ export function toStatus(state: Status): z.input<typeof status> {
         ...(Object.fromEntries(instanceStatuses.map((one) => [one, 0])) as Record<InstanceStatus, number>),
         ...instances.byStatus,
       },
-      ...(instances.each && {
-        list: instances.each.figures.map((one) => ({ ...one, statusAt: one.statusAt.toISOString() })),
-        pagination: instances.each.pagination,
+      ...defined({
+        list: instances.each?.figures.map((one) => ({ ...one, statusAt: one.statusAt.toISOString() })),
+        pagination: instances.each?.pagination,
       }),
     },
   };
