@@ -5,9 +5,9 @@ import { join, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { commandCatalog } from "../../core/command/catalog/index.ts";
 import * as registries from "../../session-host/executors/index.ts";
+import { nameOf } from "../support/endpoint/case.ts";
 import { gateway } from "../support/endpoint/dialect-tables.ts";
 import { gatewayCases } from "../support/endpoint/gateway/index.ts";
-import { nameOf } from "../support/endpoint/suite.ts";
 
 const folders = ["core", "functions", "session-host", "local", "simulator", "infra", "tests"];
 const page = readFileSync("docs/contributing.md", "utf8");
@@ -38,7 +38,7 @@ function look(folder: string): Tree {
     const [{ gateway }, { commandCatalog }, registries, { gatewayCases }, { nameOf }] = await Promise.all([
       load("tests/support/endpoint/dialect-tables.ts"), load("core/command/catalog/index.ts"),
       load("session-host/executors/index.ts"), load("tests/support/endpoint/gateway/index.ts"),
-      load("tests/support/endpoint/suite.ts"),
+      load("tests/support/endpoint/case.ts"),
     ]);
     console.log(JSON.stringify({ endpoints: gateway.endpoints.map(nameOf), commands: Object.keys(commandCatalog),
       executors: Object.values(registries).flatMap((one) => Object.keys(one)), cases: Object.keys(gatewayCases) }));`;

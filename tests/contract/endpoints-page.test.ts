@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { commandCatalog } from "../../core/command/catalog/index.ts";
+import { nameOf } from "../support/endpoint/case.ts";
 import { dialects } from "../support/endpoint/dialect-tables.ts";
 import { multiInstanceEffectTests } from "../support/endpoint/multi-instance/effect-tests.ts";
 import { endpointsPage, listed } from "../support/endpoint/page.ts";
 import { features } from "../support/endpoint/simulator-features.ts";
-import { nameOf } from "../support/endpoint/suite.ts";
 
 const all = dialects.flatMap(listed);
 

@@ -114,7 +114,7 @@ test("a picture has a preview, and a video and a voice note reach the phone with
       await fetch(ticket.url, { method: "PUT", headers: ticket.headers, body: new Uint8Array(bytes) });
       const body = { phone: bob.number, uploadId: ticket.uploadId, ...more };
       const sent = (await gate.api("POST", `/api/whatsapp/${id}/send-media`, { body })).body.id;
-      const { data } = (await client.told("sent", sent)).body;
+      const { data } = (await client.reported("sent", sent)).body;
       expect(data.hasMedia).toBe(true);
       return await bob.waitFor((message) => message.id === sent);
     };

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { endHost, spawnHost } from "../../local/gateway/host-process.ts";
 import type { Phone } from "../../simulator/index.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway/test-gateway.ts";
-import { type Consumer, makeQueue, startConsumer } from "../support/queue/event-consumer.ts";
+import { type EventConsumer, makeQueue, startConsumer } from "../support/queue/event-consumer.ts";
 import { randomOf } from "../support/random.ts";
 import { until } from "../support/until.ts";
 
@@ -19,7 +19,7 @@ const queue = "switchboard-events-all.fifo";
 
 let gate: TestGateway;
 let host: ChildProcess;
-let consumer: Consumer;
+let consumer: EventConsumer;
 let bob: Phone;
 const accounts: { id: string; phone: Phone }[] = [];
 

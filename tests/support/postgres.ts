@@ -6,12 +6,12 @@ import { promisify } from "node:util";
 import { migrate } from "../../core/db/migrate.ts";
 import { startPostgres } from "../../local/postgres/index.ts";
 
-/** Where the workers find the template. */
+/** The environment variable with the path of the template. */
 const variable = "SWITCHBOARD_TEST_POSTGRES";
 
 /**
- * Vitest's global setup: makes the data of one server, with all migrations, that the tests copy. To make them anew for each
- * file would take more time than most of the tests do.
+ * Vitest's global setup: makes a data folder with all migrations, which the tests copy. Migrating for each test file would
+ * take longer than most of the tests.
  */
 export default async function makeTemplate(): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), "switchboard-template-"));
@@ -23,9 +23,9 @@ export default async function makeTemplate(): Promise<() => Promise<void>> {
   return () => rm(folder, { recursive: true, force: true });
 }
 
-/** Puts the template into a folder where `startPostgres` will find it as data of its own. */
+/** Copies the template to a folder, which `startPostgres` then uses as its data folder. */
 export async function seedPostgres(dataDir: string): Promise<void> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  // `cp` and not Node's: the server's files belong to another user when root runs the tests, and keep their owner.
+  // `cp -a` keeps the owner of the files, which is another user when root runs the tests. Node's cp doesn't.
   await promisify(execFile)("cp", ["-a", `${process.env[variable]}/.`, dataDir]);
 }

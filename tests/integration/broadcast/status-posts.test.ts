@@ -79,7 +79,7 @@ async function posted(kind: string, body: object, at = bob): Promise<InboxMessag
     answer: { success: true, data: { messageId: expect.any(String), instanceId: id, chatId: statusChat } },
   });
   const { messageId } = answer.data;
-  await client.told("sent", messageId);
+  await client.reported("sent", messageId);
   return await at.waitFor((message) => message.id === messageId && message.chat === statusChat);
 }
 
@@ -92,7 +92,7 @@ describe("a status post", () => {
     await carol.waitFor((message) => message.id === status.id);
     expect(await owner.waitFor((message) => message.id === status.id)).toMatchObject({ fromMe: true });
     expect([shown(dave, status.id), shown(erin, status.id)]).toEqual([undefined, undefined]);
-    expect(await client.shown(statusChat, status.id, "delivered")).toMatchObject({
+    expect(await client.inHistory(statusChat, status.id, "delivered")).toMatchObject({
       fromMe: true,
       type: "text",
       body: "My status update",
@@ -142,7 +142,7 @@ describe("a status post", () => {
       expect(refused(await post("delete", { messageId: status.id }))).toEqual([404, "message_not_found"]);
     }
     const theirs = await bob.sendText(statusChat, "Bob's", { audience: [owner.number] });
-    await client.shown(statusChat, theirs.id, "received");
+    await client.inHistory(statusChat, theirs.id, "received");
     const chat = await client.sendText(bob.number, "no status");
     for (const messageId of ["3EB0000000000000000000", theirs.id, chat]) {
       expect(refused(await post("delete", { messageId }))).toEqual([404, "message_not_found"]);
@@ -175,7 +175,7 @@ describe("a status post", () => {
       return command?.status === "done" || undefined;
     });
     expect(shown(erin, messageId)).toBeUndefined();
-    await client.shown(statusChat, messageId, "delivered");
+    await client.inHistory(statusChat, messageId, "delivered");
     removeContact(owner, erin.number);
     await known(3);
   });
@@ -186,7 +186,7 @@ describe("a status post", () => {
     expect(refused(await post("text", { text: "hello?" }, lonely))).toEqual([409, "conflict"]);
     // A failed status post does not keep the account from sending other messages.
     const greeting = await restClient(gate, "gateway", lonely).sendText(owner.number, "hello!");
-    expect((await client.told("received", greeting)).body.data.chatId).toBe(newcomer.jid);
+    expect((await client.reported("received", greeting)).body.data.chatId).toBe(newcomer.jid);
     // Adding this many phones to the address book would take minutes.
     await gate.db.sql`insert into contacts (instance_id, jid, name)
       select ${lonely}, 49155509000000 + n || '@s.whatsapp.net', 'Somebody' from generate_series(1, 1001) n`;
@@ -197,7 +197,7 @@ describe("a status post", () => {
       expect.stringContaining("1000"),
     ]);
     const { body } = await post("text", { text: "hello?", statusJidList: ["4915550999999"] });
-    const failed = await client.told("failed", body.data.messageId);
+    const failed = await client.reported("failed", body.data.messageId);
     expect(failed.body.data.error.code).toBe("recipient_not_on_whatsapp");
   });
 
@@ -242,8 +242,8 @@ test("each viewer of a status post causes a read webhook", async () => {
   carol.markRead(theirs);
   await told("read", carol);
   bob.markRead(status);
-  await client.shown(statusChat, status.id, "read");
-  expect(client.allTold(status.id).filter((what) => what === "read")).toHaveLength(2);
+  await client.inHistory(statusChat, status.id, "read");
+  expect(client.allReported(status.id).filter((what) => what === "read")).toHaveLength(2);
 });
 
 test("a received status post causes status.received, is listed in its own chat, and can be deleted by its sender", async () => {
@@ -260,7 +260,7 @@ test("a received status post causes status.received, is listed in its own chat, 
       event: "status.received",
       data: { from: bob.jid, to: owner.jid, chatId: statusChat, isGroup: false, type, phoneNumber: bob.number },
     });
-    expect(await client.shown(statusChat, sent.id, "received")).toMatchObject({ fromMe: false, type, body });
+    expect(await client.inHistory(statusChat, sent.id, "received")).toMatchObject({ fromMe: false, type, body });
   }
   const { body } = await gate.api("GET", `/api/message/chat/${id}/${statusChat}`);
   expect(body.data).toContainEqual(expect.objectContaining({ messageId: image.id, from: bob.jid, pushName: "Bob" }));
@@ -272,20 +272,20 @@ test("a received status post causes status.received, is listed in its own chat, 
     const [row] = await gate.db.sql`select deleted_at from messages where wa_id = ${text.id}`;
     return row?.deleted_at ?? undefined;
   });
-  expect(client.allTold(text.id)).not.toContain("received");
+  expect(client.allReported(text.id)).not.toContain("received");
 });
 
 test("a status post of the owner's phone causes a sent event and cannot be deleted over the API", async () => {
   const { id: messageId } = await owner.sendText(statusChat, "by hand", { audience: [bob.number] });
-  expect((await client.told("sent", messageId)).body.data).toMatchObject({ chatId: statusChat, source: "phone" });
-  expect(await client.shown(statusChat, messageId, "delivered")).toMatchObject({ fromMe: true });
+  expect((await client.reported("sent", messageId)).body.data).toMatchObject({ chatId: statusChat, source: "phone" });
+  expect(await client.inHistory(statusChat, messageId, "delivered")).toMatchObject({ fromMe: true });
   // Only the phone knows its audience.
   expect(refused(await post("delete", { messageId }))).toEqual([409, "conflict"]);
 });
 
 test("a reaction to a status post reaches its sender", async () => {
   const theirs = await carol.sendText(statusChat, "like this", { audience: [owner.number] });
-  await client.shown(statusChat, theirs.id, "received");
+  await client.inHistory(statusChat, theirs.id, "received");
   const path = `/api/whatsapp/${id}/messages/${theirs.id}/reaction`;
   expect((await gate.api("POST", path, { body: { reaction: "💚" } })).status).toBe(200);
   await until(async () => theirs.reactions.length > 0 || undefined);

@@ -89,7 +89,7 @@ describe("names of contacts", () => {
   });
 
   test("contacts have the push name of their messages, or the verified name of a business", async () => {
-    await client.told("received", (await shop.sendText(owner.number, "open all night")).id);
+    await client.reported("received", (await shop.sendText(owner.number, "open all night")).id);
     await shown(shop.jid, {
       name: "Corner Shop Ltd",
       pushName: "Shop on the corner",
@@ -97,7 +97,7 @@ describe("names of contacts", () => {
       lid: shop.lidJid,
     });
     dave.setPushName("Dave the Great");
-    await client.told("received", (await dave.sendText(owner.number, "I have a new name")).id);
+    await client.reported("received", (await dave.sendText(owner.number, "I have a new name")).id);
     await shown(dave.jid, { name: "Dave Address", pushName: "Dave the Great" });
   });
 
@@ -124,7 +124,7 @@ describe("names of contacts", () => {
   test("a name that Postgres cannot store is repaired, and a long name is truncated", async () => {
     const odd = await gate.wa.addPhone({ number: number(6), pushName: "odd\u0000name" });
     const { id } = await odd.sendText(owner.number, "who am I?");
-    await client.told("received", id);
+    await client.reported("received", id);
     saveContact(owner, dave.number, `\uD83D${"long ".repeat(2_000)}`);
     const { name } = await until(async () =>
       (await list()).find((one) => one.id === dave.jid && /long/.test(one.name)),
@@ -175,7 +175,7 @@ describe("number and LID of one person", () => {
       2,
     );
     await shown(mia.jid, { name: "Mia by number", lid: null });
-    await client.told("received", (await mia.sendText(owner.number, "with my LID")).id);
+    await client.reported("received", (await mia.sendText(owner.number, "with my LID")).id);
     await shown(mia.jid, { name: "Mia by number", pushName: "Mia", lid: mia.lidJid });
     expect([...(await rows(mia.lidJid))]).toHaveLength(1);
   });
@@ -189,7 +189,7 @@ describe("number and LID of one person", () => {
       2,
     );
     expect(await shown(max.lidJid, { name: "Max by LID" })).toMatchObject({ number: "", lid: max.lidJid });
-    await client.told("received", (await max.sendText(owner.number, "with my number")).id);
+    await client.reported("received", (await max.sendText(owner.number, "with my number")).id);
     await shown(max.jid, { name: "Max by LID", pushName: "Max", lid: max.lidJid });
     await missing(max.lidJid);
     expect([...(await rows(max.lidJid))]).toEqual([
@@ -199,14 +199,14 @@ describe("number and LID of one person", () => {
 
   test("a message of an unchanged contact does not write to the database", async () => {
     await shown(bob.jid, { pushName: "Bob" });
-    await client.told("received", (await bob.sendText(owner.number, "once")).id);
+    await client.reported("received", (await bob.sendText(owner.number, "once")).id);
     const at = async () =>
       (
         await gate.db
           .sql`select updated_at, xmin::text from contacts where instance_id = ${client.instance} and jid = ${bob.jid}`
       )[0];
     const before = await at();
-    await client.told("received", (await bob.sendText(owner.number, "twice")).id);
+    await client.reported("received", (await bob.sendText(owner.number, "twice")).id);
     expect(await at()).toEqual(before);
   });
 });
@@ -290,7 +290,7 @@ describe("checking numbers", () => {
     const send = () => gate.api("POST", path("send"), { body: { phone: absent, message: "hello?" } });
     const first = await send();
     expect(first.status).toBe(200);
-    expect((await client.told("failed", first.body.id)).body.data.error.code).toBe("recipient_not_on_whatsapp");
+    expect((await client.reported("failed", first.body.id)).body.data.error.code).toBe("recipient_not_on_whatsapp");
     expect(await send()).toMatchObject({ status: 400, body: { code: "recipient_not_on_whatsapp" } });
     const late = await gate.wa.addPhone({ number: absent, pushName: "Late" });
     expect((await send()).status).toBe(400);
@@ -310,11 +310,11 @@ describe("checking numbers", () => {
       .sql`update unknown_numbers set checked_at = checked_at - interval '61 minutes' where jid like ${`${absent}@%`}`;
     const { status, body } = await send(92);
     expect(status).toBe(200);
-    await client.told("failed", body.id);
+    await client.reported("failed", body.id);
     expect((await send(92)).status).toBe(400);
     expect((await send(93)).status).toBe(400);
     const joined = await gate.wa.addPhone({ number: number(93), pushName: "Joined" });
-    await client.told("received", (await joined.sendText(owner.number, "I am here now")).id);
+    await client.reported("received", (await joined.sendText(owner.number, "I am here now")).id);
     expect((await send(93)).status).toBe(200);
   });
 });
@@ -349,7 +349,7 @@ test("contacts survive a restart and are readable after a logout, when a check a
   await gate.status(client.instance, "connected");
   const after = before.filter((one) => one.id !== crew.jid);
   expect(await list()).toEqual(after);
-  await client.told("received", (await carol.sendText(owner.number, "still here?")).id);
+  await client.reported("received", (await carol.sendText(owner.number, "still here?")).id);
   expect(await list()).toEqual(after);
   await client.request("POST", "logout");
   await gate.status(client.instance, "logged_out");

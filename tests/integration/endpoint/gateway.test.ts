@@ -2,7 +2,7 @@ import { afterAll, beforeAll } from "vitest";
 import { saveContact } from "../../../simulator/phone/owner/contacts.ts";
 import { gateway } from "../../support/endpoint/dialect-tables.ts";
 import { gatewayDocument } from "../../support/endpoint/documents.ts";
-import type { World } from "../../support/endpoint/gateway/case.ts";
+import type { GatewayFixture } from "../../support/endpoint/gateway/case.ts";
 import { gatewayCases } from "../../support/endpoint/gateway/index.ts";
 import { testEndpoints } from "../../support/endpoint/suite.ts";
 import { startTestGateway } from "../../support/gateway/test-gateway.ts";
@@ -12,7 +12,7 @@ import { png } from "../../support/media/png.ts";
 import { startFileServer } from "../../support/network/file-server.ts";
 import { until } from "../../support/until.ts";
 
-let world: World;
+let fixture: GatewayFixture;
 
 /** Only the first bytes of a JPEG. */
 const jpeg = Buffer.from([0xff, 0xd8, 0xff, 0xe0, 1, 2, 3]);
@@ -54,7 +54,7 @@ beforeAll(async () => {
   });
   await gate.receiver.waitFor(({ body }) => body.event === "message.delivered");
   await gate.qr(unlinked);
-  world = {
+  fixture = {
     ...{ gate, owner, bob, carol, files, connected, unlinked, received, sent },
     group: owner.createGroup("Crew", [bob.number, carol.number]).jid,
     channel: bob.channels.create("News").jid,
@@ -63,14 +63,14 @@ beforeAll(async () => {
   };
 });
 afterAll(async () => {
-  await world.files.stop();
-  await world.gate.stop();
+  await fixture.files.stop();
+  await fixture.gate.stop();
 });
 
 testEndpoints({
   dialect: gateway,
   cases: gatewayCases,
-  world: () => world,
+  fixture: () => fixture,
   documented: new Map(
     gatewayDocument.endpoints.flatMap(({ endpoint, response }) => (response ? [[endpoint, response] as const] : [])),
   ),

@@ -2,16 +2,17 @@ import { execFile as execFileBack } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { missing } from "../../support/endpoint/case.ts";
 import { multiInstance } from "../../support/endpoint/dialect-tables.ts";
 import { multiInstanceDocument } from "../../support/endpoint/documents.ts";
-import { cases, type World } from "../../support/endpoint/multi-instance/cases.ts";
-import { missing, testEndpoints } from "../../support/endpoint/suite.ts";
+import { cases, type MultiInstanceFixture } from "../../support/endpoint/multi-instance/cases.ts";
+import { testEndpoints } from "../../support/endpoint/suite.ts";
 import { startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
 import { until } from "../../support/until.ts";
 
 const execFile = promisify(execFileBack);
 let gate: TestGateway;
-let world: World;
+let fixture: MultiInstanceFixture;
 
 beforeAll(async () => {
   gate = await startTestGateway();
@@ -32,7 +33,7 @@ beforeAll(async () => {
     return row?.n === 3 || undefined;
   });
   await gate.qr(unlinked);
-  world = {
+  fixture = {
     ...{ gate, owner, bob, connected, unlinked, received, sent, withFile },
     user: { id: user.id, email: "ann@example.com", password, key: user.apiKey, keyId: "" },
     adminEmail: admin?.user.email ?? "",
@@ -47,7 +48,7 @@ afterAll(async () => {
 testEndpoints({
   dialect: multiInstance,
   cases,
-  world: () => world,
+  fixture: () => fixture,
   documented: new Map(
     multiInstanceDocument.flatMap((one) =>
       "endpoint" in one && one.kind === "response" ? [[one.endpoint, one.body] as const] : [],
@@ -63,7 +64,7 @@ test("the document's Node.js example runs as written, with only URL, key and ins
   const example = readFileSync("tests/fixtures/documents/multi-instance.cjs", "utf8")
     .replace("https://api.example.com/api", `${gate.gateway.url}/api`)
     .replace("YOUR_API_KEY", gate.gateway.firstAdmin?.apiKey.key ?? "")
-    .replace("YOUR_INSTANCE_ID", world.connected);
+    .replace("YOUR_INSTANCE_ID", fixture.connected);
   const child = execFile(process.execPath, ["--input-type=commonjs", "-"]);
   child.child.stdin?.end(example);
   const { stdout } = await child;
@@ -72,7 +73,7 @@ test("the document's Node.js example runs as written, with only URL, key and ins
 });
 
 test("the six webhooks of the document have its fields and types", async () => {
-  await gate.api("POST", `/api/whatsapp/${world.connected}/logout`);
+  await gate.api("POST", `/api/whatsapp/${fixture.connected}/logout`);
   for (const one of multiInstanceDocument) {
     if (!("webhook" in one)) continue;
     const real = await gate.receiver.waitFor((delivery) => delivery.body.event === one.webhook);

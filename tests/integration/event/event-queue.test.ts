@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Phone } from "../../../simulator/index.ts";
 import { startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
-import { type Consumer, makeQueue, type QueuedEvent, startConsumer } from "../../support/queue/event-consumer.ts";
+import { type EventConsumer, makeQueue, type QueuedEvent, startConsumer } from "../../support/queue/event-consumer.ts";
 import { until } from "../../support/until.ts";
 
 const listed = "http://127.0.0.1:9/000000000000/elsewhere.fifo";
@@ -10,8 +10,8 @@ const users = "switchboard-events-users.fifo";
 
 let gate: TestGateway;
 let bob: Phone;
-let reader: Consumer;
-let usersReader: Consumer;
+let reader: EventConsumer;
+let usersReader: EventConsumer;
 beforeAll(async () => {
   gate = await startTestGateway({ env: { EVENT_QUEUES: listed } });
   bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });

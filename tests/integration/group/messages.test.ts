@@ -39,7 +39,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
       [carol, "from another member"],
     ] as const) {
       const { id } = await author.sendText(group.jid, text);
-      const delivery = await client.told("received", id);
+      const delivery = await client.reported("received", id);
       expect(client.textOf(delivery)).toBe(text);
       expect(delivery.body.data).toMatchObject({
         from: group.jid,
@@ -52,7 +52,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
         to: owner.jid,
       });
       expect(group.jid).toMatch(/@g\.us$/);
-      expect(await client.shown(group.jid, id, "received")).toMatchObject({ body: text, fromMe: false });
+      expect(await client.inHistory(group.jid, id, "received")).toMatchObject({ body: text, fromMe: false });
       const [row] = await gate.db.sql`select chat_id, sender_id, sender_lid from messages where wa_id = ${id}`;
       expect(row).toEqual({ chat_id: group.jid, sender_id: author.jid, sender_lid: author.lidJid });
     }
@@ -87,18 +87,18 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
         const arrived = await phone.waitFor((message) => message.id === id);
         expect(arrived).toMatchObject({ chat: group.jid, from: owner.jid, text, copies: 1 });
       }
-      expect((await client.told("sent", id)).body.data).toMatchObject({ chatId: group.jid, to: group.jid });
-      await client.shown(group.jid, id, "delivered");
+      expect((await client.reported("sent", id)).body.data).toMatchObject({ chatId: group.jid, to: group.jid });
+      await client.inHistory(group.jid, id, "delivered");
     }
   });
 
   test("several readers of a group message cause one read webhook and at most one delivered webhook", async () => {
     const id = await client.sendText(group.jid, "who reads this?");
     for (const phone of [bob, carol]) phone.markRead(await phone.waitFor((message) => message.id === id));
-    await client.told("read", id);
+    await client.reported("read", id);
     const marker = await bob.sendText(group.jid, "after the reading");
-    await client.told("received", marker.id);
-    const told = client.allTold(id);
+    await client.reported("received", marker.id);
+    const told = client.allReported(id);
     expect(told.filter((what) => what === "read")).toHaveLength(1);
     expect(told.filter((what) => what === "delivered").length).toBeLessThanOrEqual(1);
   });
@@ -111,13 +111,13 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
       expect(await phone.waitFor((message) => message.id === id)).toMatchObject({ copies: 1, chat: group.jid });
     }
     expect(bob.failures.length + carol.failures.length).toBeGreaterThan(before);
-    await client.shown(group.jid, id, "delivered");
+    await client.inHistory(group.jid, id, "delivered");
   });
 
   test("the host requests a group message again that it fails to decrypt, and one event follows", async () => {
     gate.wa.device(owner.number).faults.corruptIn.add(true);
     const sent = await bob.sendText(group.jid, "damaged on the way in");
-    const delivery = await client.told("received", sent.id);
+    const delivery = await client.reported("received", sent.id);
     expect(delivery.body.data).toMatchObject({ chatId: group.jid, participant: bob.jid });
     expect(sent.retries).toBe(1);
     const [row] = await gate.db.sql`
@@ -129,9 +129,9 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     const id = "3EB0ABCDEF0123456789";
     await bob.sendText(group.jid, "bob's", { id });
     await carol.sendText(group.jid, "carol's", { id });
-    await client.told("received", id);
+    await client.reported("received", id);
     const marker = await bob.sendText(group.jid, "after the same id");
-    await client.told("received", marker.id);
+    await client.reported("received", marker.id);
     const rows = await gate.db.sql`
       select body from messages where instance_id = ${client.instance} and wa_id = ${id} order by body`;
     expect(rows.map((row) => row.body)).toEqual(["bob's", "carol's"]);
@@ -142,15 +142,15 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     const lost = await client.sendText(foreign.jid, "let me in");
     const next = await client.sendText(group.jid, "still here");
     await bob.waitFor((message) => message.id === next);
-    const { error } = (await client.told("failed", lost)).body.data;
+    const { error } = (await client.reported("failed", lost)).body.data;
     expect(error.code).toBe("whatsapp_error");
     expect(error.details).toBeTruthy();
-    await client.shown(foreign.jid, lost, "failed");
+    await client.inHistory(foreign.jid, lost, "failed");
   });
 
   test("a group message that the owner sends on the phone causes a sent event", async () => {
     const { id } = await owner.sendText(group.jid, "by hand");
-    expect((await client.told("sent", id)).body.data).toMatchObject({ chatId: group.jid, source: "phone" });
+    expect((await client.reported("sent", id)).body.data).toMatchObject({ chatId: group.jid, source: "phone" });
     const shown = (await client.history(group.jid)).find((message) => message.id === id);
     expect(shown).toMatchObject({ fromMe: true, body: "by hand" });
   });

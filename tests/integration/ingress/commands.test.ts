@@ -6,12 +6,12 @@ import type { Phone } from "../../../simulator/index.ts";
 import type { TestGateway } from "../../support/gateway/test-gateway.ts";
 import { type Ingress, replyQueue, startIngress } from "../../support/ingress/ingress-gateway.ts";
 import { newKey, rejections } from "../../support/ingress/rejections.ts";
-import type { SqsClient } from "../../support/queue/ingress-client.ts";
+import type { IngressClient } from "../../support/queue/ingress-client.ts";
 import { until } from "../../support/until.ts";
 
 let ingress: Ingress;
 let gate: TestGateway;
-let client: SqsClient;
+let client: IngressClient;
 let owner: Phone;
 let bob: Phone;
 let instanceId: string;

@@ -10,12 +10,12 @@ import type { Phone } from "../../../simulator/index.ts";
 import type { TestGateway } from "../../support/gateway/test-gateway.ts";
 import { type IngressFunction, ingressFunction, record } from "../../support/ingress/ingress-function.ts";
 import { type Ingress, startIngress } from "../../support/ingress/ingress-gateway.ts";
-import type { AnyReply, SqsClient } from "../../support/queue/ingress-client.ts";
+import type { AnyReply, IngressClient } from "../../support/queue/ingress-client.ts";
 import { until } from "../../support/until.ts";
 
 let ingress: Ingress;
 let gate: TestGateway;
-let client: SqsClient;
+let client: IngressClient;
 let bob: Phone;
 let instanceId: string;
 let message: Ingress["message"];
@@ -203,9 +203,10 @@ test("every command is replied to and every text arrives once, although the host
   );
   await ingress.killHost();
   for (const { id, input } of asked) {
-    const { messageId } = await client.reply(id, "done");
+    // The next host has to start, to wait for the lease and to connect the instance first.
+    const { messageId } = await client.reply(id, "done", 90_000);
     expect(bob.inbox.messages.filter(({ text }) => text === input.text).map((one) => one.id)).toEqual([messageId]);
   }
   // Commands that were never on a queue are found in the database.
   for (const id of unqueued) await client.reply(id, "done");
-});
+}, 120_000);

@@ -87,19 +87,19 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     const kept = await stored(media.storageKey);
     expect(kept.bytes.equals(bytes)).toBe(true);
     expect(kept.contentType).toBe("image/png");
-    expect(await client.shown(bob.number, id, "delivered")).toMatchObject({
+    expect(await client.inHistory(bob.number, id, "delivered")).toMatchObject({
       hasMedia: true,
       type: "image",
       body: "풍경 🌄",
     });
-    const { data } = (await client.told("sent", id)).body;
+    const { data } = (await client.reported("sent", id)).body;
     expect(data.media).toMatchObject({ mimetype: "image/png", size: bytes.length, sha256: sha256(bytes) });
     expect(data.media).not.toHaveProperty("storageKey");
   });
 
   test("a received picture is stored with the same bytes, and the webhook announces it", async () => {
     const { id } = await bob.sendImage(owner.number, large, { caption: "Смотри", mimetype: "image/png" });
-    const { data } = (await client.told("received", id)).body;
+    const { data } = (await client.reported("received", id)).body;
     expect(data.media).toMatchObject({ mimetype: "image/png", size: large.length, sha256: sha256(large) });
     if (dialect === "multi-instance")
       expect(data).toMatchObject({ hasMedia: true, type: "imageMessage", body: "Смотри" });
@@ -107,7 +107,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     const media = await mediaOf(id, "stored");
     expect((await stored(media.storageKey)).bytes.equals(large)).toBe(true);
     expect(media).toMatchObject({ source: null, error: null });
-    expect(await client.shown(bob.number, id, "received")).toMatchObject({
+    expect(await client.inHistory(bob.number, id, "received")).toMatchObject({
       hasMedia: true,
       type: "image",
       body: "Смотри",
@@ -122,7 +122,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     for (const path of ["/photo.jpg", "/page.png"]) {
       const id = await client.sendImage(bob.number, files.url(path));
       if (dialect === "gateway") {
-        expect((await client.told("failed", id)).body.data.error.code).toBe("media_not_usable");
+        expect((await client.reported("failed", id)).body.data.error.code).toBe("media_not_usable");
         continue;
       }
       // This dialect does not name a type, so the content decides.
@@ -136,7 +136,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     const id = await client.sendImage(bob.number, files.url("/invoice.pdf"));
     const arrived = await bob.waitFor((message) => message.id === id);
     expect(arrived).toMatchObject({ kind: "image", media: { mimetype: "image/png" } });
-    expect(await client.shown(bob.number, id, "delivered")).toMatchObject({ type: "image" });
+    expect(await client.inHistory(bob.number, id, "delivered")).toMatchObject({ type: "image" });
   });
 
   test.each(["/missing.png", "/empty.png", "/broken.png"])(
@@ -145,15 +145,15 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
       const lost = await client.sendImage(bob.number, files.url(path));
       const next = await client.sendText(bob.number, `after ${path}`);
       await bob.waitFor((message) => message.id === next);
-      const { error } = (await client.told("failed", lost)).body.data;
+      const { error } = (await client.reported("failed", lost)).body.data;
       expect(error).toEqual({ code: "media_not_usable", details: expect.stringMatching(/status (404|500)|empty/) });
-      expect(await client.shown(bob.number, lost, "failed")).toMatchObject({ fromMe: true });
+      expect(await client.inHistory(bob.number, lost, "failed")).toMatchObject({ fromMe: true });
     },
   );
 
   test("an unreachable file server fails the message with the reason", async () => {
     const lost = await client.sendImage(bob.number, "http://127.0.0.1:1024/x.png");
-    expect((await client.told("failed", lost)).body.data.error.code).toBe("media_not_usable");
+    expect((await client.reported("failed", lost)).body.data.error.code).toBe("media_not_usable");
   });
 
   test.each([
@@ -166,7 +166,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     "http://127.0.0.1:25/x.png",
   ])("rejects a URL that EGRESS_ALLOW does not permit: %s", async (url) => {
     const refusal = await client.sendImage(bob.number, url).then(
-      async (id) => (await client.told("failed", id)).body.data.error.code,
+      async (id) => (await client.reported("failed", id)).body.data.error.code,
       (error: Error) => error.message,
     );
     expect(refusal).toContain("url_not_allowed");
@@ -174,7 +174,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
 
   test("a redirect to a forbidden address fails the message", async () => {
     const lost = await client.sendImage(bob.number, files.url("/inward.png"));
-    expect((await client.told("failed", lost)).body.data.error.code).toBe("url_not_allowed");
+    expect((await client.reported("failed", lost)).body.data.error.code).toBe("url_not_allowed");
     expect(files.requested).toContain("/inward.png");
   });
 
@@ -201,13 +201,13 @@ describe("a received file that is missing or damaged", () => {
     // The number of attempts.
     faults.add(404, 3);
     const gone = await bob.sendImage(owner.number, png());
-    await client.told("received", gone.id);
+    await client.reported("received", gone.id);
     const media = await mediaOf(gone.id, "failed");
     expect(media.error).toBeTruthy();
     expect(media.source).toBeNull();
     expect(await eventOf("media.failed", gone.id)).toMatchObject({ chatId: bob.jid, error: media.error });
     await expect(storage.get(media.storageKey)).rejects.toThrow();
-    expect(await client.shown(bob.number, gone.id, "received")).toMatchObject({ hasMedia: true });
+    expect(await client.inHistory(bob.number, gone.id, "received")).toMatchObject({ hasMedia: true });
   });
 
   test("a damaged file is detected by its hash", async () => {
@@ -237,7 +237,7 @@ describe("a received file that is missing or damaged", () => {
     async (_name, mimetype) => {
       const bytes = png();
       const { id } = await bob.sendImage(owner.number, bytes, { mimetype });
-      await client.told("received", id);
+      await client.reported("received", id);
       const media = await mediaOf(id, "stored");
       expect((await stored(media.storageKey)).bytes.equals(bytes)).toBe(true);
       const next = await bob.sendImage(owner.number, picture, { mimetype: "image/png" });
@@ -287,7 +287,7 @@ describe("a message with the id of an existing one", () => {
   test("a repeated message id does not replace the file of a sent message", async () => {
     const { owner, client } = sides["multi-instance"];
     const id = await client.sendImage(bob.number, files.url("/picture.png"));
-    await client.told("sent", id);
+    await client.reported("sent", id);
     expect((await storedOf(id, "")).equals(picture)).toBe(true);
     const other = png();
     await bob.sendImage(owner.number, other, { id });

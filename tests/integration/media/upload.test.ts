@@ -66,7 +66,7 @@ async function sendFile(
 }
 const fileOf = (bytes: Buffer, name: string, type = "") => new File([new Uint8Array(bytes)], name, { type });
 const arrivedAt = (phone: Phone, messageId: string) => phone.waitFor((message) => message.id === messageId);
-const failure = async (messageId: string) => (await client.told("failed", messageId)).body.data.error;
+const failure = async (messageId: string) => (await client.reported("failed", messageId)).body.data.error;
 
 describe("a file in a multipart request", () => {
   test("a file in the request arrives with the same bytes, its caption and its Unicode name", async () => {
@@ -273,7 +273,7 @@ describe("downloading the file of a message", () => {
     const bytes = randomBytes(1_000_000);
     gate.wa.media.faults.download.add("cut");
     const { id: messageId } = await bob.sendMedia(owner.number, "document", bytes);
-    await client.told("received", messageId);
+    await client.reported("received", messageId);
     const pending = await ask(messageId);
     expect(pending.body).toMatchObject({ status: 409, code: "media_not_ready" });
     expect(Number(pending.headers.get("retry-after"))).toBeGreaterThan(0);

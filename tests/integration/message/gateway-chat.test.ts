@@ -110,7 +110,7 @@ describe("editing a message", () => {
 
   test("rejects an edit of an unknown message, of another sender's message, or to an empty text", async () => {
     const { id } = await bob.sendText(owner.number, "mine");
-    await client.told("received", id);
+    await client.reported("received", id);
     expect(rejectionOf(await edit(id, { message: "yours" }))).toEqual([403, "forbidden"]);
     expect(rejectionOf(await edit("3EB0UNKNOWN", { message: "x" }))).toEqual([404, "message_not_found"]);
     expect(rejectionOf(await edit(id, { message: "" }))).toEqual([400, "invalid_request"]);

@@ -78,7 +78,7 @@ describe("sending a file", () => {
     expect(await send("send/image", { image: files.url("/a.png") })).toMatchObject({ kind: "image" });
     const note = await send("send/voice", { audio: files.url("/a.ogg") });
     expect(note).toMatchObject({ kind: "audio", media: { ptt: true, seconds: 3 } });
-    await client.told("sent", note.id);
+    await client.reported("sent", note.id);
   });
 
   test("accepts a file as a data URL, as base64 or as an upload", async () => {
@@ -109,15 +109,15 @@ describe("sending a file", () => {
       ["send/voice", "audio"],
     ] as const) {
       const answer = await ask("POST", kind, { to: bob.jid, [field]: files.url("/a.pdf") });
-      await client.told("failed", answer.body.data.messageId);
+      await client.reported("failed", answer.body.data.messageId);
     }
   });
 });
 
 describe("sending a message without a file", () => {
   const shown = async (id: string, type: string, body: string) => {
-    expect(await client.shown(bob.number, id, "delivered")).toMatchObject({ type, body, fromMe: true });
-    expect((await client.told("sent", id)).body.data).toMatchObject({ chatId: bob.jid, type, source: "api" });
+    expect(await client.inHistory(bob.number, id, "delivered")).toMatchObject({ type, body, fromMe: true });
+    expect((await client.reported("sent", id)).body.data).toMatchObject({ chatId: bob.jid, type, source: "api" });
   };
 
   test("a location arrives with its coordinates, name and address", async () => {
@@ -202,8 +202,8 @@ describe("sending a link preview", () => {
     });
     expect(Buffer.from(previewOf(arrived)?.jpegThumbnail ?? []).equals(jpeg)).toBe(true);
     expect(files.requested).not.toContain("/never");
-    expect(await client.shown(bob.number, arrived.id, "delivered")).toMatchObject({ type: "text", body: url });
-    expect(client.textOf(await client.told("sent", arrived.id))).toBe(url);
+    expect(await client.inHistory(bob.number, arrived.id, "delivered")).toMatchObject({ type: "text", body: url });
+    expect(client.textOf(await client.reported("sent", arrived.id))).toBe(url);
   });
 
   test("a link without a given preview arrives with the title, description and image of its page", async () => {
@@ -215,7 +215,7 @@ describe("sending a link preview", () => {
   test("a link without a preview, or to a forbidden address, fails with a webhook", async () => {
     for (const url of [files.url("/nothing"), files.url("/missing"), "http://169.254.169.254/latest/meta-data/"]) {
       const answer = await ask("POST", "send/link-preview", { to: bob.jid, url });
-      await client.told("failed", answer.body.data.messageId);
+      await client.reported("failed", answer.body.data.messageId);
     }
   });
 });
@@ -229,8 +229,11 @@ describe("forwarding a message", () => {
     const first = await send("forward", { messageId: theirs }, carol);
     expect(first).toMatchObject({ kind: "text", text: "pass it on" });
     expect(info(first)).toMatchObject({ isForwarded: true, forwardingScore: 1 });
-    expect(await client.shown(carol.number, first.id, "delivered")).toMatchObject({ type: "text", body: "pass it on" });
-    expect(client.textOf(await client.told("sent", first.id))).toBe("pass it on");
+    expect(await client.inHistory(carol.number, first.id, "delivered")).toMatchObject({
+      type: "text",
+      body: "pass it on",
+    });
+    expect(client.textOf(await client.reported("sent", first.id))).toBe("pass it on");
     const second = await send("forward", { messageId: first.id, chatId: carol.jid });
     expect(info(second)).toMatchObject({ isForwarded: true, forwardingScore: 2 });
   });
@@ -247,7 +250,7 @@ describe("forwarding a message", () => {
     expect(carol.download(arrived).equals(picture)).toBe(true);
     expect(info(arrived)).toMatchObject({ isForwarded: true });
     const note = await send("send/voice", { audio: files.url("/a.ogg") });
-    await client.shown(bob.number, note.id, "delivered");
+    await client.inHistory(bob.number, note.id, "delivered");
     expect(await send("forward", { messageId: note.id }, carol)).toMatchObject({ kind: "audio", media: { ptt: true } });
   });
 

@@ -78,7 +78,7 @@ const toldTimes = (id: string, times: number) => until(async () => (told(id).len
 /** Resolves when everything that the phone sent before is processed. */
 async function settled(from: Phone, to = owner.number): Promise<void> {
   const { id } = await from.sendText(to, "settled");
-  await client.told("received", id);
+  await client.reported("received", id);
 }
 
 describe("a calendar event", () => {
@@ -98,9 +98,9 @@ describe("a calendar event", () => {
         extraGuestsAllowed: false,
       },
     });
-    const shown = await client.shown(bob.number, message.id, "delivered");
+    const shown = await client.inHistory(bob.number, message.id, "delivered");
     expect(shown).toMatchObject({ type: "event", body: party.name, fromMe: true });
-    const { body } = await client.told("sent", message.id);
+    const { body } = await client.reported("sent", message.id);
     expect(body.data).toMatchObject({
       type: "event",
       message: { eventMessage: { caption: party.name, startTime: party.startTime, location: "My House" } },
@@ -124,7 +124,7 @@ describe("a calendar event", () => {
 
   test("a calendar event in a group can have a location, guests, a quote and mentions", async () => {
     const { id } = await bob.sendText(group.jid, "when do we meet?");
-    await client.told("received", id);
+    await client.reported("received", id);
     const message = await sendEvent({
       to: group.jid,
       event: "meeting",
@@ -209,7 +209,7 @@ describe("answers to a calendar event", () => {
       startTime: 1_900_000_000,
       location: "Bob's",
     });
-    expect(await client.shown(bob.number, id, "received")).toMatchObject({ type: "event", body: "Dinner" });
+    expect(await client.inHistory(bob.number, id, "received")).toMatchObject({ type: "event", body: "Dinner" });
     await owner.surveys.answer(await messageAt(owner, id), "going");
     expect((await toldTimes(id, 1))[0].data).toMatchObject({ participant: owner.jid, fromMe: true, answer: "going" });
     expect(await tally(id)).toMatchObject({ event: null, name: "Dinner", going: [{ id: null }] });
@@ -307,9 +307,9 @@ describe("votes", () => {
 
   test("votes on a received poll count, also after a restart, and are readable while not connected", async () => {
     const { id } = await bob.surveys.poll(group.jid, { question: "Where?", options: ["Here", "There"] });
-    expect(await client.shown(group.jid, id, "received")).toMatchObject({ type: "poll", body: "Where?" });
+    expect(await client.inHistory(group.jid, id, "received")).toMatchObject({ type: "poll", body: "Where?" });
     const shown = { caption: "Where?", options: ["Here", "There"], selectableCount: 1 };
-    expect((await client.told("received", id)).body.data.message).toEqual({ pollCreationMessageV3: shown });
+    expect((await client.reported("received", id)).body.data.message).toEqual({ pollCreationMessageV3: shown });
     await carol.surveys.vote(await messageAt(carol, id), ["There"]);
     await toldTimes(id, 1);
     await gate.restart();
@@ -359,7 +359,7 @@ describe("votes", () => {
 
 test("every kind of message to a group can have a quote and mentions", async () => {
   const { id } = await bob.sendText(group.jid, "what do you have?");
-  await client.told("received", id);
+  await client.reported("received", id);
   const poll = { question: "Which?", options: ["a", "b"] };
   const card = { displayName: "x", vcard: "BEGIN:VCARD\nVERSION:3.0\nFN:x\nEND:VCARD" };
   const inMessage: [string, Body][] = [

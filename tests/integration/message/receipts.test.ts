@@ -35,7 +35,7 @@ function receiveBatch(phone: Phone, type: "read" | undefined, messages: readonly
 /** Resolves when all earlier events are delivered: an instance delivers its events in order. */
 async function earlierEventsDelivered(client: RestClient, owner: Phone): Promise<void> {
   const { id } = await bob.sendText(owner.number, "marker");
-  await client.told("received", id);
+  await client.reported("received", id);
 }
 
 async function times(id: string) {
@@ -55,12 +55,12 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     const before = Math.floor(Date.now() / 1000) - 1;
     const id = await client.sendText(bob.number, "for your eyes");
     const arrived = await bob.waitFor((message) => message.id === id);
-    const delivered = await client.told("delivered", id);
-    await client.shown(bob.number, id, "delivered");
+    const delivered = await client.reported("delivered", id);
+    await client.inHistory(bob.number, id, "delivered");
     expect((await times(id))?.read_at).toBeNull();
     bob.markRead(arrived);
-    const read = await client.told("read", id);
-    await client.shown(bob.number, id, "read");
+    const read = await client.reported("read", id);
+    await client.inHistory(bob.number, id, "read");
     for (const { body } of [delivered, read]) {
       expect(body.data).toMatchObject({ chatId: bob.jid, messageId: id, isGroup: false });
       expect(body.data.participant).toMatch(/@(s\.whatsapp\.net|lid)$/);
@@ -71,31 +71,31 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(row?.delivered_at).toBeInstanceOf(Date);
     expect(row?.read_at?.getTime()).toBeGreaterThanOrEqual(row?.delivered_at?.getTime() ?? Number.POSITIVE_INFINITY);
     await earlierEventsDelivered(client, owner);
-    expect(client.allTold(id)).toEqual(["sent", "delivered", "read"]);
+    expect(client.allReported(id)).toEqual(["sent", "delivered", "read"]);
   });
 
   test("a receipt of the owner's phone does not count as delivery", async () => {
     bob.goOffline();
     const id = await client.sendText(bob.number, "only the own phone has this");
     await owner.waitFor((message) => message.id === id);
-    await client.shown(bob.number, id, "sent");
+    await client.inHistory(bob.number, id, "sent");
     const { id: marker } = await carol.sendText(owner.number, "marker");
-    await client.told("received", marker);
-    expect(client.allTold(id)).toEqual(["sent"]);
+    await client.reported("received", marker);
+    expect(client.allReported(id)).toEqual(["sent"]);
     bob.goOnline();
-    await client.shown(bob.number, id, "delivered");
+    await client.inHistory(bob.number, id, "delivered");
   });
 
   test("a delivery receipt after the read receipt does not change the status back", async () => {
     const id = await client.sendText(bob.number, "read before delivered");
     const arrived = await bob.waitFor((message) => message.id === id);
     bob.markRead(arrived);
-    await client.told("read", id);
-    const told = client.allTold(id).length;
+    await client.reported("read", id);
+    const told = client.allReported(id).length;
     receiveBatch(bob, undefined, [arrived]);
     receiveBatch(bob, "read", [arrived]);
     await earlierEventsDelivered(client, owner);
-    expect(client.allTold(id)).toHaveLength(told);
+    expect(client.allReported(id)).toHaveLength(told);
     expect((await times(id))?.status).toBe("read");
   });
 
@@ -105,8 +105,8 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     const arrived = await Promise.all(ids.map((id) => bob.waitFor((message) => message.id === id)));
     receiveBatch(bob, "read", arrived);
     for (const id of ids) {
-      await client.told("read", id);
-      await client.shown(bob.number, id, "read");
+      await client.reported("read", id);
+      await client.inHistory(bob.number, id, "read");
     }
   });
 
@@ -117,9 +117,9 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     const arrived = await bob.waitFor((message) => message.id === id);
     expect(arrived).toMatchObject({ text: "damaged on the way out 🔁", copies: 1 });
     expect(bob.failures.slice(before)).toMatchObject([{ id, from: owner.jid }]);
-    await client.shown(bob.number, id, "delivered");
+    await client.inHistory(bob.number, id, "delivered");
     await earlierEventsDelivered(client, owner);
-    expect(client.allTold(id)).toEqual(["sent", "delivered"]);
+    expect(client.allReported(id)).toEqual(["sent", "delivered"]);
     const next = await client.sendText(bob.number, "and the session is good");
     await bob.waitFor((message) => message.id === next);
     expect(bob.failures).toHaveLength(before + 1);
@@ -129,13 +129,13 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     gate.wa.device(owner.number).faults.corruptIn.add(true);
     const sent = await bob.sendText(owner.number, "damaged on the way in 🔁");
     const next = await bob.sendText(owner.number, "right behind it");
-    const delivery = await client.told("received", sent.id);
+    const delivery = await client.reported("received", sent.id);
     expect(client.textOf(delivery)).toBe("damaged on the way in 🔁");
-    await client.told("received", next.id);
+    await client.reported("received", next.id);
     await bob.waitForStatus(sent, "delivered");
     expect(sent.retries).toBe(1);
     await earlierEventsDelivered(client, owner);
-    expect(client.allTold(sent.id)).toEqual(["received"]);
+    expect(client.allReported(sent.id)).toEqual(["received"]);
     const rows = await gate.db.sql`select body from messages where wa_id = ${sent.id}`;
     expect([...rows]).toEqual([{ body: "damaged on the way in 🔁" }]);
   });
@@ -143,12 +143,12 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   test("receipts that arrive while the instance is disconnected count", async () => {
     const id = await client.sendText(bob.number, "read while you were away");
     const arrived = await bob.waitFor((message) => message.id === id);
-    await client.told("delivered", id);
+    await client.reported("delivered", id);
     const device = gate.wa.device(owner.number);
     device.faults.cut();
     bob.markRead(arrived);
-    await client.told("read", id);
-    await client.shown(bob.number, id, "read");
+    await client.reported("read", id);
+    await client.inHistory(bob.number, id, "read");
     await gate.status(client.instance, "connected");
   });
 
@@ -157,9 +157,9 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     device.faults.cut();
     const { id } = await owner.sendText(bob.number, "by hand, while the link was away");
     bob.markRead(await bob.waitFor((message) => message.id === id));
-    await client.told("sent", id);
-    await client.shown(bob.number, id, "read", 5_000);
-    await client.told("read", id);
+    await client.reported("sent", id);
+    await client.inHistory(bob.number, id, "read", 5_000);
+    await client.reported("read", id);
   });
 
   test.each([
@@ -173,13 +173,13 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(put.status).toBe(200);
     const id = await client.sendText(bob.number, `without ${flag}`);
     bob.markRead(await bob.waitFor((message) => message.id === id));
-    await client.shown(bob.number, id, "read");
+    await client.inHistory(bob.number, id, "read");
     await earlierEventsDelivered(client, owner);
     const all = ["sent", "delivered", "read"] as const;
     // An immediate read receipt can arrive before the delivery is reported.
-    expect(client.allTold(id)).not.toContain(what);
+    expect(client.allReported(id)).not.toContain(what);
     for (const other of all.filter((one) => one !== what && one !== "delivered")) {
-      expect(client.allTold(id)).toContain(other);
+      expect(client.allReported(id)).toContain(other);
     }
     await gate.api("PUT", `/api/instances/${client.instance}`, { body: { webhookSettings: { [flag]: true } } });
   });
@@ -196,8 +196,8 @@ test("with all notifications off, only connection webhooks are sent", async () =
   const id = await client.sendText(bob.number, "quiet");
   bob.markRead(await bob.waitFor((message) => message.id === id));
   const { id: received } = await bob.sendText(owner.number, "quiet too");
-  await client.shown(bob.number, id, "read");
-  await client.shown(bob.number, received, "received");
+  await client.inHistory(bob.number, id, "read");
+  await client.inHistory(bob.number, received, "received");
   await client.request("POST", "logout");
   await gate.receiver.waitFor(
     ({ body }) => body.data.instanceId === client.instance && body.event === "connection_closed",

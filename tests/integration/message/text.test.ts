@@ -47,10 +47,14 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
       const id = await client.sendText(bob.number, text);
       const arrived = await bob.waitFor((message) => message.id === id);
       expect(arrived).toMatchObject({ text, chat: owner.jid, from: owner.jid, kind: "text", copies: 1 });
-      expect(await client.shown(bob.number, id, "delivered")).toMatchObject({ body: text, fromMe: true, type: "text" });
+      expect(await client.inHistory(bob.number, id, "delivered")).toMatchObject({
+        body: text,
+        fromMe: true,
+        type: "text",
+      });
       const [row] = await gate.db.sql`select body from messages where wa_id = ${id} and from_me`;
       expect(row?.body).toBe(text);
-      const sent = await client.told("sent", id);
+      const sent = await client.reported("sent", id);
       expect(client.textOf(sent)).toBe(text);
       expect(sent.body.data).toMatchObject({ source: "api", chatId: bob.jid });
     },
@@ -60,10 +64,14 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     "a received text is unchanged in the history and in the webhook: %s",
     async (_name, text) => {
       const { id } = await bob.sendText(owner.number, text);
-      expect(await client.shown(bob.number, id, "received")).toMatchObject({ body: text, fromMe: false, type: "text" });
+      expect(await client.inHistory(bob.number, id, "received")).toMatchObject({
+        body: text,
+        fromMe: false,
+        type: "text",
+      });
       const [row] = await gate.db.sql`select body, sender_id, sender_lid from messages where wa_id = ${id}`;
       expect(row).toMatchObject({ body: text, sender_id: bob.jid, sender_lid: bob.lidJid });
-      const received = await client.told("received", id);
+      const received = await client.reported("received", id);
       expect(client.textOf(received)).toBe(text);
       expect(received.body.data).toMatchObject({
         from: bob.jid,
@@ -86,8 +94,8 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
       await bob.waitFor((message) => message.id === next);
       const arrived = await bob.waitFor((message) => message.id === id);
       expect(arrived.text?.isWellFormed()).toBe(true);
-      expect(await client.shown(bob.number, id, "delivered")).toMatchObject({ body: arrived.text });
-      expect(client.textOf(await client.told("sent", id))).toBe(arrived.text);
+      expect(await client.inHistory(bob.number, id, "delivered")).toMatchObject({ body: arrived.text });
+      expect(client.textOf(await client.reported("sent", id))).toBe(arrived.text);
     },
   );
 
@@ -96,10 +104,10 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     async (odd) => {
       const sent = await bob.sendText(owner.number, odd);
       const next = await bob.sendText(owner.number, `after ${JSON.stringify(odd)}`);
-      await client.told("received", next.id);
-      const text = client.textOf(await client.told("received", sent.id));
+      await client.reported("received", next.id);
+      const text = client.textOf(await client.reported("received", sent.id));
       expect(text.isWellFormed()).toBe(true);
-      expect(await client.shown(bob.number, sent.id, "received")).toMatchObject({ body: text });
+      expect(await client.inHistory(bob.number, sent.id, "received")).toMatchObject({ body: text });
       await bob.waitForStatus(sent, "delivered");
     },
   );
@@ -122,7 +130,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   test("events of received texts are in the order in which the texts were sent", async () => {
     const ids: string[] = [];
     for (let index = 0; index < 50; index++) ids.push((await bob.sendText(owner.number, `told in order ${index}`)).id);
-    await client.told("received", ids.at(-1) ?? "");
+    await client.reported("received", ids.at(-1) ?? "");
     const rows = await gate.db.sql<{ id: string }[]>`
       select data->>'messageId' as id from events
       where instance_id = ${client.instance} and type = 'message.received' and data->>'body' like 'told in order %'
@@ -147,13 +155,13 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     const lost = await client.sendText(nobody, "hello?");
     const next = await client.sendText(bob.number, "hello!");
     await bob.waitFor((message) => message.id === next);
-    const failed = await client.told("failed", lost);
+    const failed = await client.reported("failed", lost);
     expect(failed.body.data.error).toEqual({
       code: "recipient_not_on_whatsapp",
       details: expect.stringContaining(nobody),
     });
-    expect(await client.shown(nobody, lost, "failed")).toMatchObject({ body: "hello?" });
-    expect(client.allTold(lost)).toEqual(["failed"]);
+    expect(await client.inHistory(nobody, lost, "failed")).toMatchObject({ body: "hello?" });
+    expect(client.allReported(lost)).toEqual(["failed"]);
   });
 
   test("a text that WhatsApp rejects fails with WhatsApp's code and does not block the next one", async () => {
@@ -161,19 +169,19 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     const lost = await client.sendText(bob.number, "refused");
     const next = await client.sendText(bob.number, "not refused");
     await bob.waitFor((message) => message.id === next);
-    const failed = await client.told("failed", lost);
+    const failed = await client.reported("failed", lost);
     expect(failed.body.data.error).toEqual({ code: "whatsapp_error", details: expect.stringContaining("463") });
-    await client.shown(bob.number, lost, "failed");
+    await client.inHistory(bob.number, lost, "failed");
   });
 
   test("a text that the owner sends on the phone causes a sent event, not a received event", async () => {
     const { id } = await owner.sendText(bob.number, "typed by hand");
-    const sent = await client.told("sent", id);
+    const sent = await client.reported("sent", id);
     expect(client.textOf(sent)).toBe("typed by hand");
     expect(sent.body.data).toMatchObject({ source: "phone", chatId: bob.jid });
     const shown = (await client.history(bob.number)).find((message) => message.id === id);
     expect(shown).toMatchObject({ fromMe: true, body: "typed by hand" });
-    expect(client.allTold(id)).not.toContain("received");
+    expect(client.allReported(id)).not.toContain("received");
   });
 
   test("a text that is sent over the API also appears on the owner's phone", async () => {
@@ -195,10 +203,10 @@ test("a text over the queue's size limit is complete in the history and truncate
   const { owner, client } = sides["multi-instance"];
   for (const text of [fill("0123456789", 300_000), fill("\u0001", 100_000), `${fill("a", 65_535)}👍${fill("b", 10)}`]) {
     const { id } = await bob.sendText(owner.number, text);
-    const told = client.textOf(await client.told("received", id));
+    const told = client.textOf(await client.reported("received", id));
     expect(told.length).toBeGreaterThan(65_000);
     expect(text.startsWith(told.replace(/\uFFFD$/, ""))).toBe(true);
-    expect((await client.shown(bob.number, id, "received")).body).toBe(text);
+    expect((await client.inHistory(bob.number, id, "received")).body).toBe(text);
   }
 });
 
@@ -206,9 +214,9 @@ test("a sender addressed by number and by LID has the same chat and JID", async 
   const { owner, client } = sides["multi-instance"];
   for (const addressing of ["pn", "lid"] as const) {
     const { id } = await bob.sendText(owner.number, `by ${addressing}`, { addressing });
-    const { data } = (await client.told("received", id)).body;
+    const { data } = (await client.reported("received", id)).body;
     expect(data).toMatchObject({ from: bob.jid, chatId: bob.jid, phoneNumber: bob.number });
-    await client.shown(bob.number, id, "received");
+    await client.inHistory(bob.number, id, "received");
   }
 });
 

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { DEFAULT_CONNECTION_CONFIG } from "@whiskeysockets/baileys";
 import pino from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -12,7 +11,7 @@ import type { Phone } from "../../../simulator/index.ts";
 import { details } from "../../support/gateway/instance-state.ts";
 import { phoneSeries } from "../../support/gateway/linked-gateway.ts";
 import { startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
-import { until } from "../../support/until.ts";
+import { never, until } from "../../support/until.ts";
 
 const builtIn: ClientVersion = DEFAULT_CONNECTION_CONFIG.version;
 const newer = (by: number): ClientVersion => [builtIn[0], builtIn[1], builtIn[2] + by];
@@ -174,7 +173,8 @@ test("waits with a rejected version, reports it, and continues when there is ano
   const error = await logged("WhatsApp refuses the client version");
   expect(error).toMatchObject({ level: 50, clientVersion: newer(1).join(".") });
   expect(error.msg).toContain("set WHATSAPP_VERSION");
-  await sleep(5_000);
+  // Longer than the first reconnect delays.
+  await never(async () => seen("link").length > 1, 5_000);
   expect(seen("link")).toHaveLength(1);
   expect(versions().pages).toBe(2);
   expect(await details(gate, id)).toMatchObject({ status: "connecting", statusReason: "client_outdated" });

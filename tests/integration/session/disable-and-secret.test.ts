@@ -46,7 +46,7 @@ test("a disabled instance has no socket and rejects sends, also after a restart,
 
   expect((await ask("POST", "/enable")).body).toMatchObject({ success: true });
   await gate.status(client.instance, "connected");
-  await client.told("received", meanwhile.id);
+  await client.reported("received", meanwhile.id);
   await exchange(client, { owner, peer: bob }, "after");
   const actions = (await ask("GET", "/activity?actions=instance_disabled,instance_enabled")).body.logs;
   expect(actions.map(({ action }: { action: string }) => action)).toEqual([
@@ -61,7 +61,7 @@ test("a webhook has the configured headers and, after a rotation of the secret, 
   await ask("PUT", "", { webhookHeaders: { "x-door": "open sesame" } });
   const after = (await ask("POST", "/webhook-secret", { overlapSeconds: 600 })).body.secret as string;
   const { id } = await bob.sendText(owner.number, "signed twice");
-  const { headers, text } = await client.told("received", id);
+  const { headers, text } = await client.reported("received", id);
   expect(headers["x-door"]).toBe("open sesame");
   const plain = (secret: string) => createHmac("sha256", secret).update(text).digest("hex");
   expect(headers["x-webhook-signature"]).toBe(plain(after));

@@ -183,7 +183,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     const { owner, client } = await linked();
     await exchange(client, { owner, peer: bob }, "before the deletion");
     const { id } = await bob.sendImage(owner.number, Buffer.from("no real picture, but a file"));
-    await client.told("received", id);
+    await client.reported("received", id);
     await until(async () => {
       const [row] = await gate.db.sql`select media->>'state' as state from messages where wa_id = ${id}`;
       return row?.state === "stored" || undefined;
@@ -224,7 +224,7 @@ test("a second linked device and the instance both get every message", async () 
   const second = new Client(gate.wa);
   await second.pair(owner);
   const coming = await bob.sendText(owner.number, "to both devices");
-  await client.told("received", coming.id);
+  await client.reported("received", coming.id);
   expect((await second.waitForText("to both devices")).key.id).toBe(coming.id);
 
   const id = await client.sendText(bob.number, "from the gateway");
@@ -233,7 +233,7 @@ test("a second linked device and the instance both get every message", async () 
   const sent = await second.sock.sendMessage(bob.jid, { text: "from the other device" });
   const other = sent?.key.id ?? "";
   await bob.waitFor((message) => message.id === other);
-  const told = await client.told("sent", other);
+  const told = await client.reported("sent", other);
   expect(told.body.data).toMatchObject({ body: "from the other device", source: "phone", chatId: bob.jid });
   const shown = (await client.history(bob.number)).map((message) => message.id);
   expect(shown.toSorted()).toEqual([other, id, coming.id].toSorted());
@@ -248,10 +248,10 @@ test("two instances that are linked to one phone are separate devices", async ()
   ];
   expect(owner.devices).toHaveLength(2);
   const { id } = await bob.sendText(owner.number, "to both instances");
-  await Promise.all([first.told("received", id), second.told("received", id)]);
+  await Promise.all([first.reported("received", id), second.reported("received", id)]);
   const mine = await first.sendText(bob.number, "from the first instance");
-  expect((await second.told("sent", mine)).body.data).toMatchObject({ source: "phone" });
-  expect((await first.told("sent", mine)).body.data).toMatchObject({ source: "api" });
+  expect((await second.reported("sent", mine)).body.data).toMatchObject({ source: "phone" });
+  expect((await first.reported("sent", mine)).body.data).toMatchObject({ source: "api" });
   await first.request("POST", "logout");
   expect(owner.devices).toHaveLength(1);
   await exchange(second, { owner, peer: bob }, "without the first");

@@ -2,17 +2,17 @@ import { readFileSync } from "node:fs";
 
 const read = (name: string): unknown => JSON.parse(readFileSync(`tests/fixtures/documents/${name}.json`, "utf8"));
 
-/** Every body that the Multi-Instance API's document shows; its three languages show the same. */
+/** Every body in the Multi-Instance API's document. Its three languages have the same ones. */
 export const multiInstanceDocument = read("multi-instance") as (
   | { endpoint: string; kind: "request" | "response"; body: unknown }
   | { webhook: string; body: unknown }
 )[];
 
-/** Every endpoint and every body that the Gateway API's document shows. */
+/** Every endpoint and every body in the Gateway API's document. */
 export const gatewayDocument = read("gateway") as {
   endpoints: {
     endpoint: string;
-    /** Whether it is shown with a key. */
+    /** Whether the document shows it with a key. */
     key: boolean;
     query?: string;
     requests?: unknown[];
@@ -25,7 +25,7 @@ export const gatewayDocument = read("gateway") as {
   webhookEvents: string[];
 };
 
-/** A code example of the Gateway API's document, by the heading under which it stands. */
+/** Returns the code example of the Gateway API's document under this heading. */
 export function gatewayExample(file: "gateway.cjs" | "gateway.sh", heading: string): string {
   const mark = file === "gateway.cjs" ? "////" : "####";
   const parts = readFileSync(`tests/fixtures/documents/${file}`, "utf8").split(new RegExp(`^${mark} (.*)\n`, "m"));

@@ -1,30 +1,30 @@
 import { writeFileSync } from "node:fs";
 import type { Table } from "../../../functions/api/engine/dialect.ts";
 import type { Endpoint } from "../../../functions/api/engine/endpoint.ts";
+import { nameOf, type TestReference } from "./case.ts";
 import { dialects } from "./dialect-tables.ts";
 import { gatewayDocument, multiInstanceDocument } from "./documents.ts";
 import { gatewayCases } from "./gateway/index.ts";
 import { multiInstanceEffectTests } from "./multi-instance/effect-tests.ts";
 import { type Feature, features } from "./simulator-features.ts";
-import { nameOf, type TestReference } from "./suite.ts";
 
-/** One endpoint as the page shows it. */
+/** One endpoint of the page. */
 export interface Listed {
   endpoint: Endpoint;
-  /** Whether it stands in the dialect's document; else it is ours. */
+  /** Whether the dialect's document has it; otherwise it is an addition. */
   documented: boolean;
   simulator: Feature | undefined;
-  /** A test that looks at what it does. */
+  /** The test that checks its effect. */
   testedBy: TestReference | undefined;
-  /** The status with which it says that WhatsApp no longer does it. */
+  /** The status of its answer if WhatsApp no longer supports it. */
   refused: number | undefined;
-  /** Whether its own case looks at a phone, or at the webhook's receiver. */
+  /** Whether its own case checks the effect. */
   hasEffect: boolean;
 }
 
 interface Source {
   title: string;
-  /** The five cases of each endpoint. */
+  /** The test file with the five cases of each endpoint. */
   cases: string;
   documented: ReadonlySet<string>;
   of(endpoint: string): Omit<Listed, "endpoint" | "documented">;
@@ -104,7 +104,7 @@ function chapter(dialect: Table): string[] {
   ];
 }
 
-/** `docs/endpoints.md`, out of the declarations and the cases of every endpoint. */
+/** Returns `docs/endpoints.md`, from the declarations and the cases of every endpoint. */
 export function endpointsPage(): string {
   const simulator = Object.entries(features).map(([name, { what, files }]) => {
     const links = files.map((file) => linked(`simulator/${file}`, file));

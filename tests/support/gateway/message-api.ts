@@ -4,13 +4,13 @@ import type { InboxMessage } from "../../../simulator/phone/mailbox/inbox.ts";
 import { type Body, type LinkedGateway, messageAt } from "./linked-gateway.ts";
 import type { Answer } from "./test-gateway.ts";
 
-/** The messages of a crew, over the Gateway API. */
+/** Sends messages of a linked gateway over the Gateway API. */
 export interface Messenger {
-  /** Asks an endpoint of messages, as the crew's instance unless `id` says otherwise. */
+  /** Calls an endpoint of messages for the linked instance, or for `id`. */
   ask(method: string, path: string, body?: Body, id?: string): Promise<Answer>;
-  /** Sends to Bob unless the body says otherwise; answers the message as it is at the recipient's phone. */
+  /** Sends to Bob, or to another phone, and returns the message at the recipient's phone. */
   send(kind: string, body: Body, to?: Phone): Promise<InboxMessage>;
-  /** A text that has come in and is in the history. */
+  /** Sends a text to the owner or to a group, and returns its id once it is in the history. */
   received(from: Phone, text: string, to?: string): Promise<string>;
 }
 
@@ -29,7 +29,7 @@ export function messenger({ gate, instance, client, owner, bob }: LinkedGateway)
     },
     async received(from, text, to = owner.number) {
       const { id } = await from.sendText(to, text);
-      await client.shown(to === owner.number ? from.number : to, id, "received");
+      await client.inHistory(to === owner.number ? from.number : to, id, "received");
       return id;
     },
   };

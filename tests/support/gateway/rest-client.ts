@@ -4,8 +4,8 @@ import type { Answer, Dialect, TestGateway } from "./test-gateway.ts";
 
 export const dialects: readonly Dialect[] = ["multi-instance", "gateway"];
 
-/** A message as the history of either dialect shows it. */
-export interface Shown {
+/** A message in the history, in the same form for both dialects. */
+export interface HistoryMessage {
   id: string;
   fromMe: boolean;
   type: string;
@@ -14,23 +14,24 @@ export interface Shown {
   status: string;
 }
 
-export type Told = "received" | "sent" | "delivered" | "read" | "failed";
+/** What a webhook reports about a message. */
+export type MessageReport = "received" | "sent" | "delivered" | "read" | "failed";
 
-/** One instance as its dialect's clients see it: over REST and by its webhooks. */
+/** A client of one instance in its dialect: REST requests, and its webhooks. */
 export interface RestClient {
   instance: string;
-  /** Answers WhatsApp's id of the message. Throws when the request is refused. */
+  /** Returns WhatsApp's id of the message. Throws if the request is rejected. */
   sendText(to: string, text: string, headers?: Record<string, string>): Promise<string>;
   sendImage(to: string, url: string, caption?: string): Promise<string>;
-  /** The newest messages of a chat, newest first. */
-  history(chat: string, limit?: number): Promise<Shown[]>;
-  /** The message as the history shows it once it has this status. */
-  shown(chat: string, id: string, status: string, timeoutMs?: number): Promise<Shown>;
-  /** The webhook that told this of the message. */
-  told(what: Told, id: string, timeoutMs?: number): Promise<Delivery>;
-  /** Everything that webhooks told of the message so far. */
-  allTold(id: string): Told[];
-  /** The text in a webhook's body. */
+  /** Returns the newest messages of a chat, newest first. */
+  history(chat: string, limit?: number): Promise<HistoryMessage[]>;
+  /** Waits until the history has the message with this status, and returns it. */
+  inHistory(chat: string, id: string, status: string, timeoutMs?: number): Promise<HistoryMessage>;
+  /** Waits for the webhook that reports this of the message. */
+  reported(what: MessageReport, id: string, timeoutMs?: number): Promise<Delivery>;
+  /** Returns everything that webhooks have reported of the message. */
+  allReported(id: string): MessageReport[];
+  /** Returns the text in a webhook's body. */
   textOf(delivery: Delivery): string;
   request(method: string, action: "status" | "qr" | "restart" | "logout" | "delete"): Promise<Answer>;
   pairingCode(phoneNumber: string): Promise<string>;
@@ -41,15 +42,15 @@ export function restClient(gate: TestGateway, dialect: Dialect, instance: string
 
   const send = async (path: string, body: unknown, headers: Record<string, string>) => {
     const answer = await gate.api("POST", path, { body, headers });
-    if (answer.status !== 200) throw new Error(`refused: ${answer.status} ${JSON.stringify(answer.body)}`);
+    if (answer.status !== 200) throw new Error(`rejected: ${answer.status} ${JSON.stringify(answer.body)}`);
     return (multi ? answer.body.id : answer.body.data.messageId) as string;
   };
-  const tells = (delivery: Delivery): Told | undefined => {
+  const tells = (delivery: Delivery): MessageReport | undefined => {
     const { event, data } = delivery.body;
     if (data.instanceId !== instance) return undefined;
-    if (!multi) return /^message\.(\w+)$/.exec(event)?.[1] as Told | undefined;
+    if (!multi) return /^message\.(\w+)$/.exec(event)?.[1] as MessageReport | undefined;
     if (event === "message_status") return data.status;
-    return /^message_(received|sent)$/.exec(event)?.[1] as Told | undefined;
+    return /^message_(received|sent)$/.exec(event)?.[1] as MessageReport | undefined;
   };
   const client: RestClient = {
     instance,
@@ -77,14 +78,14 @@ export function restClient(gate: TestGateway, dialect: Dialect, instance: string
         status: one.status as string,
       }));
     },
-    shown: (chat, id, status, timeoutMs) =>
+    inHistory: (chat, id, status, timeoutMs) =>
       until(
         async () => (await client.history(chat)).find((message) => message.id === id && message.status === status),
         timeoutMs,
       ),
-    told: (what, id, timeoutMs) =>
+    reported: (what, id, timeoutMs) =>
       gate.receiver.waitFor((delivery) => tells(delivery) === what && delivery.body.data.messageId === id, timeoutMs),
-    allTold: (id) =>
+    allReported: (id) =>
       gate.receiver.deliveries.flatMap((delivery) =>
         delivery.body.data.messageId === id ? (tells(delivery) ?? []) : [],
       ),

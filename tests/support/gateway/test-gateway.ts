@@ -13,26 +13,26 @@ import { until } from "../until.ts";
 
 export type Dialect = "multi-instance" | "gateway";
 
-/** The whole gateway on real parts, with the simulated WhatsApp and an endpoint for its webhooks. */
+/** The whole gateway on real parts, with the simulated WhatsApp and a receiver for its webhooks. */
 export interface TestGateway {
   gateway: Gateway;
   wa: WhatsApp;
   receiver: WebhookReceiver;
-  /** For looking only. */
+  /** For reading and for setting up a state; the gateway has its own connections. */
   db: Database;
-  /** Asks the REST API, as the first admin unless `key` says otherwise. */
+  /** Sends a request to the REST API, as the first admin unless `key` says otherwise. */
   api(
     method: string,
     path: string,
     options?: { body?: unknown; key?: string | null; headers?: Record<string, string> },
   ): Promise<Answer>;
-  /** An instance whose webhooks go to the receiver, linked to the phone by its QR code. */
+  /** Creates an instance with the receiver as its webhook endpoint, and links it to the phone by its QR code. */
   linked(phone: Phone, dialect?: Dialect, settings?: Record<string, unknown>): Promise<string>;
   createInstance(dialect?: Dialect, settings?: Record<string, unknown>): Promise<string>;
-  /** The QR code that can be scanned now, over REST. */
+  /** Waits for a QR code that can be scanned, and returns it. */
   qr(instanceId: string): Promise<string>;
   status(instanceId: string, status: string, timeoutMs?: number): Promise<void>;
-  /** Stops the gateway, as on Ctrl-C, and starts it again on the same data; WhatsApp and the receiver stay. */
+  /** Stops the gateway and starts it again on the same data. WhatsApp and the receiver keep running. */
   restart(env?: Record<string, string>): Promise<void>;
   stop(): Promise<void>;
 }
@@ -49,7 +49,7 @@ export async function startTestGateway(
     host?: HostMode;
     env?: Record<string, string>;
     wa?: Parameters<typeof startWhatsApp>[0];
-    /** Of the session host and what runs the parts; the functions have their own. */
+    /** The logger of the session host and of the gateway process. The functions have their own. */
     log?: Logger;
   } = {},
 ): Promise<TestGateway> {
@@ -75,7 +75,7 @@ export async function startTestGateway(
       log: options.log ?? createLogger("test", level),
       host: options.host ?? "inside",
     });
-  // A folder with data and without a key would be refused.
+  // The gateway rejects a folder that has data but no key.
   (await openDataDir(join(directory, "data"))).close();
   await seedPostgres(join(directory, "data/postgres"));
   const gateway = await start();

@@ -9,12 +9,12 @@ import { createIngressHandler } from "../../../functions/ingress/handler.ts";
 import { lambdaContext } from "../../../local/lambda/context.ts";
 import type { TestGateway } from "../gateway/test-gateway.ts";
 
-/** The function, called by a test as Lambda calls it, with the dependencies of a gateway. */
+/** The ingress function, called as by Lambda, with the dependencies of a gateway. */
 export interface IngressFunction {
   deps: IngressDeps & { queues: Queues };
-  /** What it has logged. */
+  /** The lines that it logged. */
   lines: readonly string[];
-  /** With some of its dependencies replaced, if given. */
+  /** Invokes the function, with the given dependencies in place of its own. */
   invoke(records: SQSRecord[], given?: Partial<IngressDeps>): Promise<SQSBatchResponse>;
   close(): Promise<void>;
 }
@@ -47,7 +47,7 @@ export async function ingressFunction(gate: TestGateway): Promise<IngressFunctio
   };
 }
 
-/** A message as Lambda gives it, of a sender that nobody has allowed unless `attributes` says otherwise. */
+/** Makes an SQS record as Lambda passes it. Its sender is not allowed unless `attributes` says otherwise. */
 export const record = (body: unknown, attributes: Partial<SQSRecord["attributes"]> = {}): SQSRecord => ({
   messageId: randomUUID(),
   receiptHandle: "handle",

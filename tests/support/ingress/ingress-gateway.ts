@@ -4,7 +4,7 @@ import { endHost, spawnHost } from "../../../local/gateway/host-process.ts";
 import type { Phone } from "../../../simulator/index.ts";
 import type { InboxMessage } from "../../../simulator/phone/mailbox/inbox.ts";
 import { startTestGateway, type TestGateway } from "../gateway/test-gateway.ts";
-import { type SqsClient, sqsClient } from "../queue/ingress-client.ts";
+import { type IngressClient, startIngressClient } from "../queue/ingress-client.ts";
 
 export const replyQueue = "switchboard-reply-tests.fifo";
 
@@ -14,19 +14,19 @@ export interface Message {
   [field: string]: unknown;
 }
 
-/** A gateway whose host is a process of its own, an instance of Ann's, and who asks for something over SQS. */
+/** A gateway whose host is a separate process, a linked instance, and an SQS client. */
 export interface Ingress {
   gate: TestGateway;
-  client: SqsClient;
+  client: IngressClient;
   owner: Phone;
   bob: Phone;
   instanceId: string;
   apiKey: string;
-  /** A message in which everything is right but what is given. */
+  /** Makes a valid message, except for the given fields. */
   message(given?: Record<string, unknown>): Message;
-  /** The texts that it was to send, as they are at Bob's phone. */
-  textsOf(asked: Message): readonly InboxMessage[];
-  /** Kills the host, and starts another. */
+  /** Returns the copies of the message's text at Bob's phone. */
+  textsOf(sent: Message): readonly InboxMessage[];
+  /** Kills the host and starts another one. */
   killHost(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -34,7 +34,7 @@ export interface Ingress {
 export async function startIngress(): Promise<Ingress> {
   const gate = await startTestGateway({ host: "none" });
   let host: ChildProcess = spawnHost(gate.gateway.env);
-  const client = await sqsClient(gate, replyQueue);
+  const client = await startIngressClient(gate, replyQueue);
   const owner = await gate.wa.addPhone({ number: "491555000001", pushName: "Ann" });
   const bob = await gate.wa.addPhone({ number: "491555000002", pushName: "Bob" });
   const instanceId = await gate.linked(owner);
@@ -56,7 +56,7 @@ export async function startIngress(): Promise<Ingress> {
       replyTo: replyQueue,
       ...given,
     }),
-    textsOf: (asked) => bob.inbox.messages.filter(({ text }) => text === asked.input.text),
+    textsOf: (sent) => bob.inbox.messages.filter(({ text }) => text === sent.input.text),
     async killHost() {
       await endHost(host, "SIGKILL");
       host = spawnHost(gate.gateway.env);

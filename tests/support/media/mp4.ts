@@ -1,4 +1,4 @@
-/** An MP4 that says it holds these tracks; there are no pictures in it. */
+/** Returns an MP4 whose headers declare these tracks. It has no samples. */
 export function mp4(
   tracks: { video?: string; audio?: string },
   options: { seconds?: number; width?: number; height?: number; turned?: boolean; brand?: string; last?: boolean } = {},

@@ -1,4 +1,4 @@
-/** An Ogg/Opus file of so many seconds of silence, without an encoder: 20 ms packets of three bytes each (RFC 6716, RFC 7845). */
+/** Returns an Ogg/Opus file of silence, made of 20 ms packets of three bytes each (RFC 6716, RFC 7845). */
 export function oggOpus(seconds: number): Buffer {
   const preSkip = 312;
   const packet = Buffer.from([0xf8, 0xff, 0xfe]);
@@ -35,7 +35,7 @@ function page(body: Buffer, segments: number[], position: number, number: number
   return whole;
 }
 
-/** CRC-32 as RFC 3533 has it: polynomial 0x04c11db7, nothing reflected, nothing inverted. */
+/** Returns the CRC-32 of RFC 3533: polynomial 0x04c11db7, not reflected, not inverted. */
 function checksum(bytes: Buffer): number {
   let crc = 0;
   for (const byte of bytes) {

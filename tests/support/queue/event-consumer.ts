@@ -22,9 +22,9 @@ export interface QueuedEvent {
   at: string;
 }
 
-/** Somebody who reads a queue with the example of the docs, in a process of its own. */
-export interface Consumer {
-  /** What it has printed, each as the schema has it and nothing besides. */
+/** The consumer example of the docs, running in a separate process. */
+export interface EventConsumer {
+  /** The events that it printed. Each matches its schema exactly. */
   events: QueuedEvent[];
   of(instanceId: string): QueuedEvent[];
   waitFor(matches: (event: QueuedEvent) => boolean, timeoutMs?: number): Promise<QueuedEvent>;
@@ -33,7 +33,7 @@ export interface Consumer {
 
 const example = fileURLToPath(new URL("../../../docs/examples/consume-events.mjs", import.meta.url));
 
-/** Makes a FIFO queue in the SQS of a gateway. */
+/** Creates a FIFO queue in the SQS of a gateway. */
 export async function makeQueue({ config }: Gateway, name: string): Promise<void> {
   const { client } = openQueues(config);
   const Attributes = { FifoQueue: "true", VisibilityTimeout: "5" };
@@ -41,7 +41,7 @@ export async function makeQueue({ config }: Gateway, name: string): Promise<void
   client.destroy();
 }
 
-export function startConsumer({ config }: Gateway, queue: string): Consumer {
+export function startConsumer({ config }: Gateway, queue: string): EventConsumer {
   const { accessKeyId, secretAccessKey } = endpointCredentials(config);
   const child = spawn(process.execPath, [example], {
     env: {
@@ -72,14 +72,14 @@ export function startConsumer({ config }: Gateway, queue: string): Consumer {
     of: (instanceId) => events.filter((event) => event.instanceId === instanceId),
     waitFor: (matches, timeoutMs) =>
       until(async () => {
-        if (problems.length > 0) throw new AggregateError(problems, "what was read is not as it is declared");
-        if (child.exitCode !== null) throw new Error(`the consumer has ended with ${child.exitCode}`);
+        if (problems.length > 0) throw new AggregateError(problems, "an event does not match its schema");
+        if (child.exitCode !== null) throw new Error(`the consumer exited with ${child.exitCode}`);
         return events.find(matches);
       }, timeoutMs),
     stop: async () => {
       child.kill("SIGTERM");
       const [code] = await ended;
-      if (code !== 0) throw new Error(`the consumer has ended with ${code}`);
+      if (code !== 0) throw new Error(`the consumer exited with ${code}`);
     },
   };
 }

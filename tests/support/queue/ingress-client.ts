@@ -16,20 +16,20 @@ type Status = IngressReply["status"];
 // biome-ignore lint/suspicious/noExplicitAny: tests look into replies of every status
 export type AnyReply = any;
 
-/** A sender that knows nothing but SQS. */
-export interface SqsClient {
+/** A client that sends commands and reads replies over SQS only. */
+export interface IngressClient {
   sqs: SQSClient;
-  /** Puts a message on the ingress queue; answers SQS's id of it. */
+  /** Puts a message on the ingress queue and returns SQS's id of it. */
   put(body: unknown, options?: { group?: string; replyTo?: string }): Promise<string>;
-  /** All replies so far, in the order in which they came. */
+  /** Returns all replies so far, in order of arrival. */
   replies(): readonly AnyReply[];
-  /** The reply to a request, or to SQS's message id, with this status. */
-  reply(to: string, status: Status): Promise<AnyReply>;
+  /** Waits for the reply with this status to a request, by its own id or by SQS's message id. */
+  reply(to: string, status: Status, timeoutMs?: number): Promise<AnyReply>;
   createQueue(name: string, attributes?: Record<string, string>): Promise<string>;
   stop(): Promise<void>;
 }
 
-export async function sqsClient(gate: TestGateway, replyQueue: string): Promise<SqsClient> {
+export async function startIngressClient(gate: TestGateway, replyQueue: string): Promise<IngressClient> {
   const { env } = gate.gateway;
   const sqs = new SQSClient({
     region: "us-east-1",
@@ -82,8 +82,11 @@ export async function sqsClient(gate: TestGateway, replyQueue: string): Promise<
       return sent.MessageId ?? "";
     },
     replies: () => received,
-    reply: (to, status) =>
-      until(async () => received.find((one) => (one.id === to || one.correlationId === to) && one.status === status)),
+    reply: (to, status, timeoutMs) =>
+      until(
+        async () => received.find((one) => (one.id === to || one.correlationId === to) && one.status === status),
+        timeoutMs,
+      ),
     async stop() {
       stopping.abort();
       await reading;

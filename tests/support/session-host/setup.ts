@@ -21,7 +21,7 @@ import { startWhatsApp, type WhatsApp } from "../../../simulator/index.ts";
 import { until } from "../until.ts";
 import { loadInstance } from "./load-instance.ts";
 
-/** A session host's surroundings, all real: Postgres, SQS, S3 and the simulated WhatsApp. */
+/** What a session host needs, without a gateway: Postgres, SQS, S3 and the simulated WhatsApp. */
 export interface Stack {
   config: Config;
   env: Record<string, string>;
@@ -36,7 +36,7 @@ export interface Stack {
     name: CommandName,
     input: unknown,
   ): Promise<{ commandId: string; messageId: string | null }>;
-  /** The QR code that can be scanned now. */
+  /** Waits for a QR code that can be scanned, and returns it. */
   qr(instanceId: string): Promise<string>;
   /** Waits until the instance has that status. */
   status(instanceId: string, status: string, timeoutMs?: number): Promise<void>;

@@ -1,4 +1,4 @@
-import { testIn } from "../suite.ts";
+import { testIn } from "../case.ts";
 import { type GatewayCases, holds } from "./case.ts";
 
 const here = testIn("integration/contact/profile-and-presence.test.ts");
@@ -10,7 +10,7 @@ const picture = here("the profile picture is set and removed");
 const nobody = [{ body: {} }, { body: { phoneNumber: "12" } }];
 const asked = [{}, { query: "phoneNumber=12" }];
 
-export const peopleCases: GatewayCases = {
+export const contactCases: GatewayCases = {
   "GET /api/contacts/{instanceId}/all": { testedBy: listed, invalid: [{ query: "limit=0" }], unconnected: 200 },
   "GET /api/contacts/{instanceId}": {
     answers: { data: { number: "6281234567890" } },

@@ -1,5 +1,5 @@
-import { testIn } from "../suite.ts";
-import { arrives, type GatewayCase, type GatewayCases, type World } from "./case.ts";
+import { testIn } from "../case.ts";
+import { arrives, type GatewayCase, type GatewayCases, type GatewayFixture } from "./case.ts";
 
 const here = testIn("integration/group/management.test.ts");
 const named = here("members are notified of a new name, subject and description");
@@ -7,12 +7,12 @@ const members = here("members are added, promoted, demoted and removed, with one
 const picture = here("members see the group's picture set and removed");
 const asking = here("a request to join waits until an admin approves or rejects it, with one result for each");
 
-const groupOf = ({ bob }: World, id: string) => bob.world.groups.get(id);
+const groupOf = ({ bob }: GatewayFixture, id: string) => bob.world.groups.get(id);
 const people = [{ body: {} }, { body: { participants: [] } }, { body: { participants: ["nobody"] } }];
 
-/** A group case: the command works on the group of the world, and the simulator keeps it. */
+/** A group case: the command works on the group of the fixture, and the simulator keeps it. */
 const group = (one: GatewayCase): GatewayCase => ({ simulator: "groups", ...one });
-/** Reads: there is nothing to give but the group. */
+/** A case without any input but the group. */
 const read = (one: GatewayCase): GatewayCase => group({ invalid: [{ params: { groupId: "x" } }], ...one });
 
 export const groupCases: GatewayCases = {
@@ -21,8 +21,9 @@ export const groupCases: GatewayCases = {
   }),
   "POST /api/groups/{instanceId}": group({
     answers: { data: { participantsCount: 3 } },
-    effect: async (world, { body }) => {
-      if (!groupOf(world, body.data.id)?.members.has(world.carol.account)) throw new Error("Carol is not in the group");
+    effect: async (fixture, { body }) => {
+      if (!groupOf(fixture, body.data.id)?.members.has(fixture.carol.account))
+        throw new Error("Carol is not in the group");
     },
     testedBy: here("a new group has the named members, in any spelling, and its creator as superadmin"),
     invalid: [{ body: {} }, { body: { name: " ", participants: ["6281234567890"] } }],
@@ -50,15 +51,15 @@ export const groupCases: GatewayCases = {
     invalid: people,
   }),
   "POST /api/groups/{instanceId}/{groupId}/promote": group({
-    effect: async (world) => {
-      if (!groupOf(world, world.group)?.isAdmin(world.bob.account)) throw new Error("Bob is no admin");
+    effect: async (fixture) => {
+      if (!groupOf(fixture, fixture.group)?.isAdmin(fixture.bob.account)) throw new Error("Bob is no admin");
     },
     testedBy: members,
     invalid: people,
   }),
   "POST /api/groups/{instanceId}/{groupId}/demote": group({
-    effect: async (world) => {
-      if (groupOf(world, world.group)?.isAdmin(world.bob.account)) throw new Error("Bob is still an admin");
+    effect: async (fixture) => {
+      if (groupOf(fixture, fixture.group)?.isAdmin(fixture.bob.account)) throw new Error("Bob is still an admin");
     },
     testedBy: members,
     invalid: people,

@@ -1,22 +1,28 @@
-import type { Case } from "../suite.ts";
-import { type GatewayCases, type World, withExample } from "./case.ts";
-import { peopleCases } from "./contact.ts";
+import type { Case } from "../case.ts";
+import { type GatewayCases, type GatewayFixture, withExample } from "./case.ts";
+import { channelCases } from "./channel.ts";
+import { communityCases } from "./community.ts";
+import { contactCases } from "./contact.ts";
 import { groupCases } from "./group.ts";
 import { instanceCases } from "./instance.ts";
+import { labelCases } from "./label.ts";
+import { mediaAndCallCases } from "./media-and-calls.ts";
 import { messageCases } from "./message.ts";
-import { moreCases } from "./more.ts";
-import { statusCases } from "./status-post.ts";
+import { statusPostCases } from "./status-post.ts";
 
 const all: GatewayCases = {
   ...instanceCases,
   ...messageCases,
   ...groupCases,
-  ...peopleCases,
-  ...statusCases,
-  ...moreCases,
+  ...contactCases,
+  ...statusPostCases,
+  ...channelCases,
+  ...communityCases,
+  ...labelCases,
+  ...mediaAndCallCases,
 };
 
-/** One for each endpoint of the Gateway API: a missing one fails the test. */
-export const gatewayCases: Record<string, Case<World>> = Object.fromEntries(
+/** One case for each endpoint of the Gateway API. A test fails if one is missing. */
+export const gatewayCases: Record<string, Case<GatewayFixture>> = Object.fromEntries(
   Object.entries(all).map(([endpoint, one]) => [endpoint, withExample(endpoint, one)]),
 );

@@ -1,13 +1,14 @@
-import { testIn } from "../suite.ts";
-import type { GatewayCases, World } from "./case.ts";
+import { testIn } from "../case.ts";
+import { type GatewayCases, type GatewayFixture, holds } from "./case.ts";
 
 const link = testIn("integration/session/link.test.ts");
 const log = testIn("api/webhook/gateway-webhook.test.ts");
+const fleet = testIn("integration/fleet/operations.test.ts");
 const observed = testIn("api/observability.test.ts");
 const scanned = link(
   "a scanned QR code links the instance, and neither the code nor the restart after linking is visible",
 );
-const fresh = ({ gate }: World) => gate.createInstance("gateway");
+const fresh = ({ gate }: GatewayFixture) => gate.createInstance("gateway");
 const url = "https://example.com/hook";
 
 export const instanceCases: GatewayCases = {
@@ -111,5 +112,17 @@ export const instanceCases: GatewayCases = {
     answers: { data: { database: { status: "connected" } } },
     testedBy: observed("the status endpoint reports hosts with their shards, queues and instances"),
     invalid: [{ query: "limit=0" }],
+  },
+  "POST /api/observability/stop": {
+    answers: { data: { stopped: true } },
+    effect: ({ gate, owner }) => holds(() => gate.wa.device(owner.number).sockets.open === 0),
+    simulator: "connection",
+    testedBy: fleet("stopped hosts serve nothing, log no instance out, and stay stopped after a restart"),
+  },
+  "POST /api/observability/restart": {
+    answers: { data: { stopped: false } },
+    effect: ({ gate, connected }) => gate.status(connected, "connected"),
+    simulator: "connection",
+    testedBy: fleet("a single host restarts with new sockets, and messages that are sent meanwhile go out once"),
   },
 };

@@ -1,91 +1,91 @@
-import { type Request, testIn } from "../suite.ts";
-import { arrives, type GatewayCases, holds, type World } from "./case.ts";
+import { testIn } from "../case.ts";
+import { arrives, bodiesOf, type GatewayCases, type GatewayFixture, holds } from "./case.ts";
 
 const here = testIn("integration/message/gateway-send.test.ts");
 const chat = testIn("integration/message/gateway-chat.test.ts");
 const text = testIn("integration/message/text.test.ts");
+const events = testIn("integration/message/polls-and-calendar-events.test.ts");
 const media = testIn("integration/media/transfer.test.ts");
 const to = "6281234567890@s.whatsapp.net";
-const bodies = (...some: object[]): Request[] => some.map((body) => ({ body }));
 
-const ours = ({ sent, bob }: World) => ({ body: { messageId: sent, chatId: bob.jid } });
+const ours = ({ sent, bob }: GatewayFixture) => ({ body: { messageId: sent, chatId: bob.jid } });
 
 export const messageCases: GatewayCases = {
   "POST /api/message/send/text": {
     effect: arrives,
     simulator: "messages",
     testedBy: text("a sent text arrives unchanged at the phone, in the history and in the webhook: %s"),
-    invalid: bodies({ to }, { to: "12", message: "x" }, { to, message: "" }),
+    invalid: bodiesOf({ to }, { to: "12", message: "x" }, { to, message: "" }),
   },
   "POST /api/message/send/image": {
     effect: arrives,
     simulator: "media",
     testedBy: media("%s arrives at the phone and in storage with the same bytes"),
-    invalid: bodies({ to }, { to, image: "image.jpg" }, { to, image: "data:image/png;base64," }),
+    invalid: bodiesOf({ to }, { to, image: "image.jpg" }, { to, image: "data:image/png;base64," }),
   },
   "POST /api/message/send/file": {
     effect: arrives,
     simulator: "media",
     testedBy: here("a file arrives as a document with its name and caption"),
-    invalid: bodies({ to }, { to, file: "file:///etc/passwd" }),
+    invalid: bodiesOf({ to }, { to, file: "file:///etc/passwd" }),
   },
   "POST /api/message/send/voice": {
     effect: arrives,
     simulator: "media",
     testedBy: here("a file arrives as a video, an image or a voice note"),
-    invalid: bodies({ to }, { to, audio: 1 }),
+    invalid: bodiesOf({ to }, { to, audio: 1 }),
   },
   "POST /api/message/send/video": {
     effect: arrives,
     simulator: "media",
     testedBy: here("a file arrives as a video, an image or a voice note"),
-    invalid: bodies({ to }, { to: "nobody", video: "https://example.com/video.mp4" }),
+    invalid: bodiesOf({ to }, { to: "nobody", video: "https://example.com/video.mp4" }),
   },
   "POST /api/message/send/link-preview": {
     effect: arrives,
     simulator: "messages",
     testedBy: here("a link arrives with the given preview, and its page is not requested"),
-    invalid: bodies({ to }, { to, url: "ftp://example.com" }),
+    invalid: bodiesOf({ to }, { to, url: "ftp://example.com" }),
   },
   "POST /api/message/send/list": {
     refused: 501,
     answers: { code: "not_supported" },
     unconnected: 501,
     testedBy: here("%s is rejected with the reason"),
-    invalid: bodies({ to }, { to, title: "x", buttonText: "x", sections: [] }),
+    invalid: bodiesOf({ to }, { to, title: "x", buttonText: "x", sections: [] }),
   },
   "POST /api/message/send/buttons": {
     refused: 501,
     answers: { code: "not_supported" },
     unconnected: 501,
     testedBy: here("%s is rejected with the reason"),
-    invalid: bodies({ to }, { to, text: "x", buttons: [] }),
+    invalid: bodiesOf({ to }, { to, text: "x", buttons: [] }),
   },
   "POST /api/message/send/poll": {
     effect: arrives,
     simulator: "messages",
     keep: ["data.messageId", "poll"],
     testedBy: here("a poll arrives with its options and the secret for votes"),
-    invalid: bodies({ to }, { to, question: "?", options: ["a"] }),
+    invalid: bodiesOf({ to }, { to, question: "?", options: ["a"] }),
   },
   "POST /api/message/send/location": {
     effect: arrives,
     simulator: "messages",
     testedBy: here("a location arrives with its coordinates, name and address"),
-    invalid: bodies({ to }, { to, latitude: 91, longitude: 0 }),
+    invalid: bodiesOf({ to }, { to, latitude: 91, longitude: 0 }),
   },
   "POST /api/message/send/contact": {
     effect: arrives,
     simulator: "messages",
     testedBy: here("one or several contact cards arrive"),
-    invalid: bodies({ to }, { to, contacts: [] }),
+    invalid: bodiesOf({ to }, { to, contacts: [] }),
   },
   "POST /api/message/forward": {
     with: ({ received }) => ({ body: { messageId: received } }),
     effect: arrives,
     simulator: "messages",
     testedBy: here("a forwarded message has the original text and counts how often it was forwarded"),
-    invalid: bodies({ to }, { to, messageId: "a b" }),
+    invalid: bodiesOf({ to }, { to, messageId: "a b" }),
   },
   "POST /api/message/seen": {
     with: ({ received }) => ({ body: { messageId: received } }),
@@ -93,19 +93,19 @@ export const messageCases: GatewayCases = {
     effect: ({ bob, received }) => bob.waitForStatus(received, "read"),
     simulator: "receipts",
     testedBy: chat("marks one message, or all unread messages of a chat, as read"),
-    invalid: bodies({}, { chatId: "nobody" }),
+    invalid: bodiesOf({}, { chatId: "nobody" }),
   },
   "POST /api/message/typing/start": {
     effect: ({ bob }) => holds(() => bob.typing.at(-1)?.state === "composing"),
     simulator: "presence",
     testedBy: chat("the recipient sees typing start and stop"),
-    invalid: bodies({}, { chatId: "nobody" }),
+    invalid: bodiesOf({}, { chatId: "nobody" }),
   },
   "POST /api/message/typing/stop": {
     effect: ({ bob }) => holds(() => bob.typing.at(-1)?.state === "paused"),
     simulator: "presence",
     testedBy: chat("the recipient sees typing start and stop"),
-    invalid: bodies({}, { chatId: "nobody" }),
+    invalid: bodiesOf({}, { chatId: "nobody" }),
   },
   "PUT /api/message/reaction": {
     with: ours,
@@ -113,7 +113,7 @@ export const messageCases: GatewayCases = {
       holds(() => bob.inbox.messages.find(({ id }) => id === sent)?.reactions.some(({ emoji }) => emoji === "👍")),
     simulator: "fate",
     testedBy: chat("a message gets a reaction, and an empty one removes it"),
-    invalid: bodies({ chatId: to, messageId: "x", emoji: "two words" }, {}),
+    invalid: bodiesOf({ chatId: to, messageId: "x", emoji: "two words" }, {}),
   },
   "PUT /api/message/star": {
     with: ours,
@@ -121,7 +121,7 @@ export const messageCases: GatewayCases = {
       holds(() => owner.appState.get("star", bob.jid, sent, "1", "0")?.starAction?.starred),
     simulator: "app state",
     testedBy: chat("a message is starred and unstarred on the owner's phone, in a group with its author"),
-    invalid: bodies({ chatId: to, messageId: "x", star: "yes" }, {}),
+    invalid: bodiesOf({ chatId: to, messageId: "x", star: "yes" }, {}),
   },
   "GET /api/message/chats/{instanceId}": {
     answers: { pagination: { skip: 0 } },
@@ -142,5 +142,27 @@ export const messageCases: GatewayCases = {
     simulator: "fate",
     testedBy: chat("a message is deleted for everyone"),
     invalid: [{ params: { messageId: "3EB0" }, query: "chatId=nobody" }],
+  },
+  "POST /api/events/{instanceId}": {
+    effect: arrives,
+    simulator: "polls and events",
+    testedBy: events("a calendar event arrives with all fields of the document's example"),
+    invalid: bodiesOf({}, { to: "6281234567890", event: "funeral", name: "x", startTime: "2025-12-25T18:00:00Z" }),
+  },
+  "GET /api/message/{instanceId}/{messageId}/responses": {
+    with: ({ made }) => ({ params: { messageId: made.get("poll") ?? "" } }),
+    answers: { data: { type: "poll", options: [{ name: "Red", voters: [] }, {}, {}] } },
+    simulator: "polls and events",
+    testedBy: events("the last vote of each person counts, and each vote causes a webhook"),
+    invalid: [{ query: "chatId=nobody" }],
+    whileUnconnected: () => ({ params: { messageId: "3EB0" } }),
+    unconnected: 404,
+  },
+  "PUT /api/message/{instanceId}/{messageId}": {
+    with: ({ sent }) => ({ params: { messageId: sent }, body: { message: "Hello, edited!" } }),
+    effect: ({ bob, sent }) => holds(() => bob.inbox.messages.find(({ id }) => id === sent)?.text === "Hello, edited!"),
+    simulator: "fate",
+    testedBy: chat("an edit changes the text on the recipient's phone and in the history"),
+    invalid: bodiesOf({}, { message: "" }),
   },
 };

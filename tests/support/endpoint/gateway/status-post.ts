@@ -1,19 +1,18 @@
 import type { Answer } from "../../gateway/test-gateway.ts";
-import { type Request, testIn } from "../suite.ts";
-import { type GatewayCases, holds, type World } from "./case.ts";
+import { type Request, testIn } from "../case.ts";
+import { bodiesOf, type GatewayCases, type GatewayFixture, holds } from "./case.ts";
 
 const here = testIn("integration/broadcast/status-posts.test.ts");
 const kinds = here("a status post is an image, a video or a voice note, for the recipients that the caller names");
 const whole = here("a broadcast list is created, listed, returned, changed and deleted");
-const bodies = (...some: object[]): Request[] => some.map((body) => ({ body }));
 
 /** Carol is in the address book. */
-const posted = ({ carol }: World, { body }: Answer) =>
+const posted = ({ carol }: GatewayFixture, { body }: Answer) =>
   holds(() => carol.statuses.some(({ id }) => id === body.data.messageId));
 
-const list = ({ made }: World): Request => ({ params: { broadcastId: made.get("broadcast") ?? "" } });
+const list = ({ made }: GatewayFixture): Request => ({ params: { broadcastId: made.get("broadcast") ?? "" } });
 
-export const statusCases: GatewayCases = {
+export const statusPostCases: GatewayCases = {
   "POST /api/status/{instanceId}/text": {
     effect: posted,
     keep: ["data.messageId", "status"],
@@ -21,32 +20,32 @@ export const statusCases: GatewayCases = {
     testedBy: here(
       "a status post reaches the address book except blocked contacts, nobody else, and the owner's phone",
     ),
-    invalid: bodies({}, { text: "x", backgroundColor: "green" }, { text: "x", statusJidList: ["nobody"] }),
+    invalid: bodiesOf({}, { text: "x", backgroundColor: "green" }, { text: "x", statusJidList: ["nobody"] }),
   },
   "POST /api/status/{instanceId}/image": {
     effect: posted,
     simulator: "statuses",
     testedBy: kinds,
-    invalid: bodies({ caption: "x" }, { image: "image.jpg" }),
+    invalid: bodiesOf({ caption: "x" }, { image: "image.jpg" }),
   },
   "POST /api/status/{instanceId}/voice": {
     effect: posted,
     simulator: "statuses",
     testedBy: kinds,
-    invalid: bodies({}, { audio: 1 }),
+    invalid: bodiesOf({}, { audio: 1 }),
   },
   "POST /api/status/{instanceId}/video": {
     effect: posted,
     simulator: "statuses",
     testedBy: kinds,
-    invalid: bodies({}, { video: "file:///etc/passwd" }),
+    invalid: bodiesOf({}, { video: "file:///etc/passwd" }),
   },
   "POST /api/status/{instanceId}/delete": {
     with: ({ made }) => ({ body: { messageId: made.get("status") ?? "x" } }),
     effect: async ({ carol, made }) => holds(() => !carol.statuses.some(({ id }) => id === made.get("status"))),
     simulator: "statuses",
     testedBy: here("a status post is deleted for all its recipients, by either endpoint, and only by its own account"),
-    invalid: bodies({}, { messageId: "" }),
+    invalid: bodiesOf({}, { messageId: "" }),
   },
   "GET /api/status/{instanceId}/new-message-id": {
     testedBy: here("a status post has the reserved id, which can be used once"),
@@ -58,7 +57,7 @@ export const statusCases: GatewayCases = {
     answers: { data: { name: "Customers", size: 2 } },
     keep: ["data.broadcastId", "broadcast"],
     testedBy: whole,
-    invalid: bodies({ name: "x" }, { name: "x", recipients: ["nobody"] }),
+    invalid: bodiesOf({ name: "x" }, { name: "x", recipients: ["nobody"] }),
     unconnected: 201,
   },
   "GET /api/broadcasts/{instanceId}/{broadcastId}": {
@@ -69,20 +68,20 @@ export const statusCases: GatewayCases = {
     unconnected: 404,
   },
   "PUT /api/broadcasts/{instanceId}/{broadcastId}": {
-    with: (world) => ({ ...list(world), body: { name: "Friends" } }),
+    with: (fixture) => ({ ...list(fixture), body: { name: "Friends" } }),
     answers: { data: { name: "Friends", size: 2 } },
     testedBy: whole,
-    invalid: bodies({}, { recipients: [] }),
+    invalid: bodiesOf({}, { recipients: [] }),
     unconnected: 404,
   },
   "DELETE /api/broadcasts/{instanceId}/{broadcastId}": { absent: {}, with: list, testedBy: whole, unconnected: 404 },
   "POST /api/broadcasts/{instanceId}/{broadcastId}/send": {
-    with: (world) => ({ ...list(world), body: { message: "to everybody" } }),
+    with: (fixture) => ({ ...list(fixture), body: { message: "to everybody" } }),
     answers: { data: { accepted: 2 } },
     effect: ({ bob, owner }) => bob.waitFor(({ text, chat }) => text === "to everybody" && chat === owner.jid),
     simulator: "messages",
     testedBy: here("a message to a broadcast list is a bulk that reaches each recipient in a chat of their own"),
-    invalid: bodies({}, { message: "x", caption: "y" }),
+    invalid: bodiesOf({}, { message: "x", caption: "y" }),
     unconnected: 404,
   },
 };

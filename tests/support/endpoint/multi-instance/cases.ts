@@ -1,23 +1,23 @@
 import { expect } from "vitest";
 import type { Phone } from "../../../../simulator/index.ts";
-import type { Basics, Case, Request } from "../suite.ts";
+import type { Case, EndpointFixture, Request } from "../case.ts";
 
-/** What the requests of the Multi-Instance API are made of. */
-export interface World extends Basics {
+/** What the cases of the Multi-Instance API need. */
+export interface MultiInstanceFixture extends EndpointFixture {
   owner: Phone;
   bob: Phone;
-  /** A message of Bob's, one to him, and one of his with a file that is in the bucket. */
+  /** Ids of a message from Bob, of one to him, and of one from him with a stored file. */
   received: string;
   sent: string;
   withFile: string;
-  /** A user with a password, and a key of theirs. */
+  /** A user with a password and a key. */
   user: { id: string; email: string; password: string; key: string; keyId: string };
   adminEmail: string;
   adminPassword: string;
 }
 
 const bob = "4915550000002";
-const fresh = (world: World) => world.gate.createInstance();
+const fresh = (fixture: MultiInstanceFixture) => fixture.gate.createInstance();
 const page: Request[] = [{ query: "limit=0" }, { query: "skip=-1" }];
 const dates: Request[] = [...page, { query: "startDate=yesterday" }, { query: "endDate=2023-13-01" }];
 const wrongText: Request[] = [
@@ -30,8 +30,8 @@ const wrongText: Request[] = [
 ];
 const later = () => new Date(Date.now() + 3_600_000).toISOString();
 
-/** A delivery that has arrived. */
-async function delivered({ gate, connected }: World): Promise<Request> {
+/** The path of a successful delivery. */
+async function delivered({ gate, connected }: MultiInstanceFixture): Promise<Request> {
   const path = `/api/instances/${connected}/webhooks/deliveries?status=succeeded&limit=1`;
   const { body } = await gate.api("GET", path);
   return { params: { deliveryId: body.deliveries[0].id } };
@@ -46,8 +46,8 @@ export function formOf(fields: Record<string, string | Blob>): FormData {
   return form;
 }
 
-/** One for each endpoint of the dialect: a missing one fails the test. */
-export const cases: Record<string, Case<World>> = {
+/** One case for each endpoint of the dialect. A test fails if one is missing. */
+export const cases: Record<string, Case<MultiInstanceFixture>> = {
   "POST /api/auth/login": {
     happy: ({ adminEmail, adminPassword }) => ({ key: null, body: { email: adminEmail, password: adminPassword } }),
     invalid: [
@@ -218,8 +218,8 @@ export const cases: Record<string, Case<World>> = {
   "POST /api/whatsapp/{instanceId}/uploads": {
     happy: () => ({ body: { size: 10, filename: "notes.txt", contentType: "text/plain" } }),
     keep: ["uploadId", "upload"],
-    // The file that `send-media` sends then.
-    effect: (_world, { body }) => fetch(body.url, { method: "PUT", headers: body.headers, body: "0123456789" }),
+    // The case of `send-media` sends this file.
+    effect: (_fixture, { body }) => fetch(body.url, { method: "PUT", headers: body.headers, body: "0123456789" }),
     invalid: [{ body: {} }, { body: { size: 0 } }, { body: { size: 2 ** 40 } }],
     unconnected: 201,
   },

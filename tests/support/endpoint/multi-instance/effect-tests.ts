@@ -1,5 +1,5 @@
+import { type TestReference, testIn } from "../case.ts";
 import type { Feature } from "../simulator-features.ts";
-import { type TestReference, testIn } from "../suite.ts";
 
 const scanned = "a scanned QR code links the instance, and neither the code nor the restart after linking is visible";
 const loggedOut = "a logout unlinks the device, deletes the credentials, and can be repeated";
@@ -18,7 +18,7 @@ const stats = testIn("api/instance/stats.test.ts");
 const instances = testIn("api/instance/instances.test.ts");
 const history = testIn("api/message/history.test.ts");
 
-/** Where what each endpoint of the Multi-Instance API does is looked at, and what of the simulated WhatsApp does its part. */
+/** For each endpoint of the Multi-Instance API, the test of its effect and the part of the simulated WhatsApp that it needs. */
 export const multiInstanceEffectTests: Record<string, { simulator?: Feature; testedBy: TestReference }> = {
   "POST /api/auth/login": {
     testedBy: testIn("api/access/auth.test.ts")(
