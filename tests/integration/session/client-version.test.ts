@@ -243,7 +243,7 @@ describe("an unusable version page", () => {
     await restartHost();
     await logged("client version not looked up");
     expect(await readClientVersion(gate.db)).toEqual(newer(3));
-    expect(lines.filter(({ level, msg }) => level > 30 && !msg.includes("does not talk to the real"))).toEqual([]);
+    expect(lines.filter(({ level, msg }) => level > 30 && !msg.includes("does not connect to the real"))).toEqual([]);
   });
 });
 
