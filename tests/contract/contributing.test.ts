@@ -11,7 +11,7 @@ import { gatewayCases } from "../support/endpoint/gateway/index.ts";
 
 const folders = ["core", "functions", "session-host", "local", "simulator", "infra", "tests"];
 const page = readFileSync("docs/contributing.md", "utf8");
-/** The blocks of the page that are parts of files. */
+/** The code blocks of the page that are parts of files. */
 const blocks = [...page.matchAll(/^```ts\n\/\/ (\S+)\n(.*?)^```$/gms)].map(([, file = "", code = ""]) => ({
   file,
   code,
@@ -31,8 +31,8 @@ const here: Tree = {
   cases: Object.keys(gatewayCases),
 };
 
-/** The same of another tree, as a process in it sees it. */
-function look(folder: string): Tree {
+/** Reads another source tree in a separate process. */
+function readTree(folder: string): Tree {
   const program = `
     const load = (file) => import("${folder}/" + file);
     const [{ gateway }, { commandCatalog }, registries, { gatewayCases }, { nameOf }] = await Promise.all([
@@ -58,13 +58,13 @@ test("an endpoint consists of exactly the four blocks in docs/contributing.md", 
     expect([file, parts.length]).toEqual([file, 2]);
     writeFileSync(join(copy, file), parts.join(""));
   }
-  const without = look(copy);
+  const without = readTree(copy);
   const added = (of: keyof Tree) => here[of].filter((one) => !without[of].includes(one));
   expect(added("endpoints")).toEqual(["DELETE /api/profile/{instanceId}/picture"]);
   expect(added("cases")).toEqual(added("endpoints"));
   expect(added("commands")).toEqual(["profile.removePicture"]);
   expect(added("executors")).toEqual(added("commands"));
-  // And nobody else spoke of it, but this file and the promises, which are written anew.
+  // No other file names the command, except this test and the fixtures, which `vitest run -u` writes.
   const found = execFileSync("grep", ["-rlF", "--exclude-dir=fixtures", "profile.removePicture", ...folders], {
     cwd: copy,
   });

@@ -1,38 +1,39 @@
 import { metricCatalog } from "../../core/metric/name.ts";
 
 /**
- * What a month on AWS costs, by part, in US dollars. List prices of us-east-1; a month has 730 hours.
- * No free tier, no savings plan, no spot.
+ * Monthly costs on AWS by part, in US dollars: list prices of us-east-1, 730 hours a month,
+ * without free tier, savings plans or spot capacity.
  *
- * Each price has AWS's page for it, and behind that the copies it was compared with in November 2026, with the date of their text. None was
- * read on AWS's page itself: a script fills in the figures there, and stored copies lack them.
- *   [infracost] expected results in the source of Infracost, which asks AWS's price list: August 2026, some of them older
+ * Each price has the URL of AWS's page and then the sources that it was compared with in November 2026, with the date of
+ * their text. No price was read on AWS's page itself: a script fills in the figures there, and stored copies lack them.
+ *   [infracost] expected results in the source of Infracost, which queries AWS's price list: August 2026, some older
  *   [toolkit] github.com/aws/agent-toolkit-for-aws, "static fallback" of March 2026
- *   [notes] in a public repository, on figures that somebody took from AWS's price data on 23 September 2026
- *   [transcript] of the text of AWS's page, by API Evangelist, September 2026
- *   [sst] what SST 4.17.1 says of its component
- * Not found, so from memory or a guess: how many pollers Lambda has for a FIFO queue, the formula for calls of KMS, how many metrics of
- * Container Insights are charged for, and all that is said of sizes: capacity of the database, bytes and changes of a message.
+ *   [notes] notes in a public repository on figures taken from AWS's price data on 23 September 2026
+ *   [transcript] transcript of AWS's page by API Evangelist, September 2026
+ *   [sst] the comment of the component in SST 4.17.1
+ * No source was found for the following, so they are from memory or guesses: the number of Lambda's pollers for a FIFO queue,
+ * the formula for KMS calls, the number of charged Container Insights metrics, and all sizes (database capacity, bytes and
+ * changes of a message).
  */
 export const prices = {
   // https://aws.amazon.com/fargate/pricing/ Linux on ARM: [notes], vantage.sh/blog/fargate-pricing
   fargateVcpuHour: 0.03238,
   fargateGbHour: 0.00356,
-  // The same; above the 20 GB that are free: vantage.sh/blog/fargate-pricing
+  // The same page, above the free 20 GB: vantage.sh/blog/fargate-pricing
   fargateDiskGbHour: 0.000111,
   // https://aws.amazon.com/rds/aurora/pricing/ Aurora Standard: [toolkit], [infracost], [notes]
   auroraAcuHour: 0.12,
   auroraStorageGbMonth: 0.1,
   auroraMillionIo: 0.2,
-  // The same: [infracost]
+  // The same page: [infracost]
   auroraBackupGbMonth: 0.021,
   // https://aws.amazon.com/lambda/pricing/ arm64, the first 7.5 billion GB-seconds: [infracost], cloudchipr.com of 2024
   lambdaGbSecond: 0.0000133334,
-  // The same: [infracost], [transcript]
+  // The same page: [infracost], [transcript]
   lambdaMillionRequests: 0.2,
   // https://aws.amazon.com/api-gateway/pricing/ the first 300 million: [infracost]
   httpApiMillionRequests: 1,
-  // https://aws.amazon.com/sqs/pricing/ each begun 64 KB is a request: [infracost], cloudburn.io of March 2026
+  // https://aws.amazon.com/sqs/pricing/ each started 64 KB is a request: [infracost], cloudburn.io of March 2026
   sqsFifoMillionRequests: 0.5,
   // https://aws.amazon.com/vpc/pricing/ [infracost], [sst], [notes], [transcript] (its example is Ohio)
   natHour: 0.045,
@@ -53,7 +54,7 @@ export const prices = {
   secretMonth: 0.4,
   hostedZoneMonth: 0.5,
   ecrGbMonth: 0.1,
-  // https://aws.amazon.com/cloudwatch/pricing/ [infracost]; custom metrics, which those by EMF are: notes on the page of 2022
+  // https://aws.amazon.com/cloudwatch/pricing/ [infracost]; EMF metrics cost as custom metrics: notes on the page from 2022
   logsGb: 0.5,
   alarmMonth: 0.1,
   dashboardMonth: 3,
@@ -67,11 +68,11 @@ export interface Assumptions {
   vcpu: number;
   memoryGb: number;
   shards: number;
-  /** On average over the month, of writer and reader together. */
+  /** Average over the month, for writer and reader together. */
   acu: number;
 }
 
-/** Of each instance on a day; what is sent is asked for over REST, and each message ends in two webhooks and two receipts. */
+/** Per instance and day. Messages are sent over REST, and each message causes two webhooks and two receipts. */
 export const perDay = { sent: 100, received: 100, mediaShare: 0.1, mediaMb: 0.5, eventsPerMessage: 2 };
 
 export const stages: Record<string, Assumptions> = {
@@ -82,36 +83,36 @@ export const stages: Record<string, Assumptions> = {
 
 const hours = 730;
 const days = 30.4;
-/** So long are files and messages kept here; nothing removes them by itself. */
+/** Assumed months that files and messages are kept. The gateway doesn't remove them by itself. */
 const monthsKept = 3;
-/** Those that go to CloudWatch, each with one dimension. */
+/** The number of metrics that CloudWatch gets, each with one dimension. */
 const metrics = Object.values(metricCatalog).filter((one) => !("of" in one && one.of === "host")).length;
-/** Of a cluster with one service: Container Insights' metrics with their dimensions, as AWS's user guide listed them until 2023. */
+/** Container Insights metrics of a cluster with one service, as AWS's user guide listed them with their dimensions until 2023. */
 const insightMetrics = 31;
 
-/** Dollars of a month by part. */
+/** Returns the monthly dollars of each part. */
 export function monthly(of: Assumptions): Record<string, number> {
   const messages = of.instances * (perDay.sent + perDay.received) * days;
   const requests = of.instances * perDay.sent * days;
   const events = messages * perDay.eventsPerMessage;
   const files = messages * perDay.mediaShare;
   const mediaGb = (files * perDay.mediaMb) / 1024;
-  // Commands and events are sent, received and removed one by one: the worst case, batches take less.
+  // Worst case: commands and events are sent, received and removed one by one. Batches need fewer calls.
   const queueCalls = (requests + events) * 3;
-  // Polls of 20 s: a host for each shard, and five of Lambda (what AWS says of queues that are not FIFO) for each of its two queues.
+  // Polls of 20 s: one poller per shard, and five of Lambda (AWS's number for standard queues) for each of its two queues.
   const polls = (of.shards + 2 * 5) * ((hours * 3600) / 20);
-  // GB-seconds: 30 ms with 1 GB, 100 ms with half a GB for one event, and each minute a second with half a GB.
+  // GB-seconds: 30 ms with 1 GB per request, 100 ms with 0.5 GB per event, and 1 s with 0.5 GB each minute.
   const cronRuns = hours * 60;
   const lambdaSeconds = requests * 0.03 + events * 0.05 + cronRuns * 0.5;
-  // KB of a request (ours, Lambda's two lines, the access log, EMF) and of an event that comes in a run of its own.
+  // Log KB per request (ours, Lambda's two lines, the access log, EMF) and per event that is handled in its own run.
   const logsGb = (requests * 2.2 + events * 1.4) / 1e6;
-  // Beside files, 2 KB for each call of SQS and each webhook.
+  // Files, and 2 KB for each SQS call and each webhook.
   const natGb = mediaGb + ((queueCalls + events) * 2) / 1e6;
-  // Each file leaves once, to WhatsApp or to whoever fetches it, and each webhook with 2 KB.
+  // Each file leaves once, to WhatsApp or to its downloader, and each webhook with 2 KB.
   const outGb = mediaGb + (events * 2) / 1e6;
-  // 30 KB of changes for a message over 14 days; a single day is free.
+  // 30 KB of changes per message for 14 days. A single day is free.
   const backupGb = of.production ? (messages * 30 * (14 / days)) / 1e6 : 0;
-  // For each queue and hour two calls of each of three senders, one of the receiver: AWS's formula for keys that are reused for an hour.
+  // Per queue and hour, two calls for each of three senders and one for the receiver: AWS's formula for keys reused for an hour.
   const kmsCalls = (of.shards + 2) * hours * (2 * 3 + 1);
   const zones = 2;
   return {
@@ -135,21 +136,21 @@ export function monthly(of: Assumptions): Record<string, number> {
     "Files (S3)": mediaGb * prices.s3GbMonth * monthsKept + (files / 1000) * prices.s3ThousandPuts,
     "Logs, metrics, alarms":
       logsGb * prices.logsGb +
-      // Those of infra/monitoring/alarms.ts, and two that scaling by a target makes.
+      // The alarms of infra/monitoring/alarms.ts, and two that target tracking creates.
       (of.shards + 13 + 2) * prices.alarmMonth +
       prices.dashboardMonth +
       (metrics + (of.production ? insightMetrics : 0)) * prices.metricMonth,
     "Keys, secrets, images":
       prices.kmsKeyMonth +
       (kmsCalls / 1e6) * prices.kmsMillionRequests +
-      // The database's address and SST's copy of its password; SST's names in the VPC; some images.
+      // The database URL and SST's copy of the password; SST's hosted zone in the VPC; some images.
       2 * prices.secretMonth +
       prices.hostedZoneMonth +
       5 * prices.ecrGbMonth,
   };
 }
 
-/** The table of docs/operations/costs.md. */
+/** Returns the table of docs/operations/costs.md. */
 export function table(): string {
   const columns = Object.entries(stages).map(([name, of]) => ({ name, parts: monthly(of) }));
   const parts = Object.keys(columns[0]?.parts ?? {});

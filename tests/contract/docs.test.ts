@@ -15,7 +15,7 @@ test("every page of the docs begins with what the reader can do after it", () =>
   expect(without).toEqual([]);
 });
 
-test("every page of the docs is reached from the index", () => {
+test("the index links every page of the docs", () => {
   const index = withoutBlocks(read("docs/README.md")) + withoutBlocks(read("docs/decisions/README.md"));
   const missing = markdownFiles()
     .filter((file) => file.startsWith("docs/") && file !== "docs/README.md")
@@ -23,12 +23,12 @@ test("every page of the docs is reached from the index", () => {
   expect(missing).toEqual([]);
 });
 
-test(".env.example and the page of settings are what the config's schema says", () => {
+test(".env.example and the environment page equal the output of `npm run docs`", () => {
   expect(read(".env.example")).toBe(envExample());
   expect(read("docs/reference/environment.md")).toBe(environmentPage());
 });
 
-test("the workflow runs what a contributor runs, and all files for GitHub can be read", () => {
+test("the CI workflow runs .ci/run, and the configuration files for GitHub are valid YAML", () => {
   const workflow = parse(read(".github/workflows/ci.yml")) as { jobs: Record<string, { steps: { run?: string }[] }> };
   for (const { steps } of Object.values(workflow.jobs)) expect(steps.at(-1)?.run).toBe(".ci/run");
   const forms = readdirSync(".github/ISSUE_TEMPLATE").map((name) => `.github/ISSUE_TEMPLATE/${name}`);

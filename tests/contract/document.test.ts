@@ -25,7 +25,7 @@ interface Schema {
 const jsonType = (value: unknown) =>
   value === null ? "null" : Array.isArray(value) ? "array" : Number.isInteger(value) ? "integer" : typeof value;
 
-/** What of an example our schema would not show: a field that is missing, may be missing, or is of another type. */
+/** Returns the fields of an example that the schema lacks, makes optional, or gives another type. */
 function differences(schema: Schema, example: unknown, path: string): string[] {
   const options = schema.anyOf ?? [schema];
   const type = jsonType(example);
@@ -33,20 +33,20 @@ function differences(schema: Schema, example: unknown, path: string): string[] {
     const types = [one.type ?? []].flat();
     return types.length === 0 || types.includes(type) || (type === "integer" && types.includes("number"));
   });
-  if (!fits) return [`${path}: ${type} in the document, ${JSON.stringify(schema.type ?? options)} here`];
+  if (!fits) return [`${path}: ${type} in the document, ${JSON.stringify(schema.type ?? options)} in the schema`];
   if (Array.isArray(example)) {
     return example.flatMap((one, index) => differences(fits.items ?? {}, one, `${path}[${index}]`));
   }
   if (type !== "object") return [];
   return Object.entries(example as object).flatMap(([name, value]) => {
     const property = fits.properties?.[name];
-    if (!property) return fits.properties ? [`${path}.${name}: not here`] : [];
-    const optional = fits.required?.includes(name) ? [] : [`${path}.${name}: may be missing here`];
+    if (!property) return fits.properties ? [`${path}.${name}: not in the schema`] : [];
+    const optional = fits.required?.includes(name) ? [] : [`${path}.${name}: optional in the schema`];
     return [...optional, ...differences(property, value, `${path}.${name}`)];
   });
 }
 
-/** What of an example a schema has no place for. */
+/** Returns the fields of an example that a schema lacks. */
 function unknownFields(schema: Schema, example: unknown, path = ""): string[] {
   const options = schema.anyOf ?? [schema];
   if (Array.isArray(example)) {
@@ -70,20 +70,20 @@ test("all 22 endpoints of the Multi-Instance API's document are served", () => {
   expect(endpoints.map((endpoint) => endpointNamed(endpoint).path)).toHaveLength(22);
 });
 
-describe("the examples of the Multi-Instance API's document", () => {
-  test.each(listed.filter(({ kind }) => kind === "request"))("is a body that $endpoint takes", ({ endpoint, body }) => {
+describe("an example in the Multi-Instance API's document", () => {
+  test.each(listed.filter(({ kind }) => kind === "request"))("is a valid body of $endpoint", ({ endpoint, body }) => {
     expect(endpointNamed(endpoint).body?.safeParse(body).error).toBeUndefined();
   });
 
   test.each(listed.filter(({ kind }) => kind === "response"))(
-    "is field by field what $endpoint answers",
+    "has only fields that $endpoint returns",
     ({ endpoint, body }) => {
       expect(differences(jsonSchema(endpointNamed(endpoint).answer), body, "")).toEqual([]);
     },
   );
 
   test.each(examples.flatMap((one) => ("webhook" in one ? [one] : [])))(
-    "is field by field what the webhook $webhook says, and in its order",
+    "has the first fields of the webhook $webhook in order",
     ({ webhook, body }) => {
       const schema = multiInstanceBodies[webhook];
       if (!schema) throw new Error(`there is no webhook ${webhook}`);
@@ -110,8 +110,8 @@ describe("the Gateway API's document", () => {
     }
   });
 
-  // What stands for something else: `filePath` is what an upload has answered, never a path, and this is no base64.
-  const stands: Record<string, string> = {
+  // Placeholders: `filePath` is the id that an upload returns, never a path, and these texts are not base64.
+  const placeholders: Record<string, string> = {
     "/path/to/audio.mp3": "0".repeat(32),
     "/path/to/video.avi": "0".repeat(32),
     "base64-encoded-audio-data": "AAAA",
@@ -120,30 +120,30 @@ describe("the Gateway API's document", () => {
   const withBody = endpoints.flatMap(({ endpoint, requests = [] }) =>
     requests.map((body) => ({
       endpoint,
-      body: JSON.parse(JSON.stringify(body), (_name, value) => stands[value] ?? value) as unknown,
+      body: JSON.parse(JSON.stringify(body), (_name, value) => placeholders[value] ?? value) as unknown,
     })),
   );
-  test.each(withBody)("shows a body that $endpoint accepts unchanged", ({ endpoint, body }) => {
+  test.each(withBody)("shows a valid body of $endpoint", ({ endpoint, body }) => {
     expect(endpointNamed(endpoint, gateway).body?.safeParse(body)).toMatchObject({ success: true });
   });
 
-  // What an example shows and the endpoint would not look at is lost on whoever sends it.
+  // An endpoint ignores unknown fields, so a caller would not notice that one has no effect.
   test.each(withBody)("shows only fields that $endpoint knows", ({ endpoint, body }) => {
     const { body: schema } = endpointNamed(endpoint, gateway);
     const known = z.toJSONSchema(schema ?? z.never(), { io: "input", unrepresentable: "any" }) as Schema;
     expect(unknownFields(known, body)).toEqual([]);
   });
 
-  test.each(endpoints.filter(({ query }) => query))("shows a query that $endpoint takes", ({ endpoint, query }) => {
-    const asked = Object.fromEntries(new URLSearchParams(query));
-    expect(endpointNamed(endpoint, gateway).query?.safeParse(asked)).toMatchObject({ success: true });
+  test.each(endpoints.filter(({ query }) => query))("shows a valid query of $endpoint", ({ endpoint, query }) => {
+    const parameters = Object.fromEntries(new URLSearchParams(query));
+    expect(endpointNamed(endpoint, gateway).query?.safeParse(parameters)).toMatchObject({ success: true });
   });
 
   test.each(endpoints.filter(({ response }) => response))(
-    "shows field by field what $endpoint answers, and in its order",
+    "shows the fields that $endpoint returns, in order",
     ({ endpoint, response }) => {
       const ours = jsonSchema(endpointNamed(endpoint, gateway).answer);
-      // `message` stands in the envelope of all, and is told where the document tells one.
+      // The schema of every envelope has `message`, but a response has it only where the document shows it.
       const shown = { ...(response as { message?: string }) };
       if ("data" in shown) delete shown.message;
       expect(differences(ours, shown, "")).toEqual([]);

@@ -20,26 +20,26 @@ test("the page has all 98 + 22 documented endpoints and no removed one", () => {
 });
 
 test("an endpoint that acts on WhatsApp names its simulator feature and the test that checks it", () => {
-  const blind = all.filter(({ endpoint, simulator, testedBy, hasEffect }) => {
+  const untested = all.filter(({ endpoint, simulator, testedBy, hasEffect }) => {
     const acts = endpoint.command && commandCatalog[endpoint.command].kind !== "query";
     return acts && (!simulator || !(testedBy || hasEffect));
   });
-  expect(blind.map(({ endpoint }) => nameOf(endpoint))).toEqual([]);
+  expect(untested.map(({ endpoint }) => nameOf(endpoint))).toEqual([]);
 });
 
-describe("what the page names exists", () => {
-  test("every test in its file", () => {
+describe("the page names", () => {
+  test("only tests that exist in their files", () => {
     const sources = new Map<string, string>();
-    const lost = all.filter(({ testedBy }) => {
+    const missing = all.filter(({ testedBy }) => {
       if (!testedBy) return false;
       const [file, name] = testedBy;
       if (!sources.has(file)) sources.set(file, existsSync(file) ? readFileSync(file, "utf8") : "");
       return !['"', "`"].some((quote) => sources.get(file)?.includes(`${quote}${name}${quote}`));
     });
-    expect(lost.map(({ endpoint, testedBy }) => [nameOf(endpoint), testedBy])).toEqual([]);
+    expect(missing.map(({ endpoint, testedBy }) => [nameOf(endpoint), testedBy])).toEqual([]);
   });
 
-  test("every part of the simulator", () => {
+  test("only simulator files that exist", () => {
     const files = Object.values(features).flatMap((one) => one.files as readonly string[]);
     expect(files.filter((file) => !existsSync(`simulator/${file}`))).toEqual([]);
   });

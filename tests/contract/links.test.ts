@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
 import { anchorsOf, brokenLink, localLinks, markdownFiles, read } from "../support/markdown.ts";
 
-test("every link between pages and to files leads to a file and a heading that exist", () => {
+test("every link leads to an existing file and heading", () => {
   const broken = markdownFiles().flatMap((file) =>
     localLinks(read(file)).flatMap((target) => brokenLink(file, target) ?? []),
   );
@@ -23,7 +23,7 @@ test("links and headings in code blocks are ignored", () => {
 });
 
 test("every source file that a page names exists", () => {
-  // A decision record doesn't change after it is accepted, and the changelog names what was.
+  // A decision record doesn't change after it is accepted, and the changelog names former files.
   const pages = markdownFiles().filter((file) => !file.startsWith("docs/decisions/") && file !== "CHANGELOG.md");
   const folder = "(?:core|functions|session-host|local|simulator|infra|tests|docs)/";
   // A folder or a file in backquotes, and a file anywhere, as in a command to copy.

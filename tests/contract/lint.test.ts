@@ -11,7 +11,7 @@ interface Border {
   };
 }
 
-/** The globs that a glob with `{…}` stands for. */
+/** Expands the `{…}` of a glob into several globs. */
 function expand(glob: string): string[] {
   const [whole, choices] = /\{([^}]*)\}/.exec(glob) ?? [];
   if (!whole || !choices) return [glob];
@@ -44,7 +44,7 @@ function lint(files: Record<string, string>): Map<string, string[]> {
 const cycle = "lint/suspicious/noImportCycles";
 const border = "lint/style/noRestrictedImports";
 
-test("lint fails on an import cycle, also of types alone", () => {
+test("lint fails on an import cycle, even of types only", () => {
   const broken = lint({
     "core/user/one.ts": 'import { other } from "./other.ts";\nexport const one = () => other;\n',
     "core/user/other.ts": 'import { one } from "./one.ts";\nexport const other = () => one;\n',
@@ -67,7 +67,7 @@ test("lint fails on every import across a border", () => {
   for (const { includes, linter } of overrides) {
     const { group } = linter.rules.style.noRestrictedImports.options.patterns[0] ?? { group: [] };
     const crossing = group.filter((one) => !one.startsWith("!")).flatMap(expand);
-    // The other prefixes (`../..`, …) say the same for deeper folders.
+    // The other prefixes (`../..`, …) are for deeper folders.
     const imports = crossing.filter((one) => !one.startsWith("../../")).map((one) => one.replace("**", "x.ts"));
     for (const place of includes.flatMap(expand)) {
       const folder = place.replace(/\/\*.*$/, "");

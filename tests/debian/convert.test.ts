@@ -24,7 +24,7 @@ beforeAll(async () => {
   bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
   instance = await gate.linked(owner, "gateway");
   unlinked = await gate.createInstance("gateway");
-  // A folder of its own, where nobody else leaves anything.
+  // A temporary folder that only the gateway uses.
   work = await mkdtemp(join(folder, "work-"));
   process.env.TMPDIR = work;
 });
@@ -38,8 +38,8 @@ afterAll(async () => {
 const film = ["-f", "lavfi", "-i", "testsrc=size=321x241:rate=10:duration=3"];
 const sound = ["-f", "lavfi", "-i", "sine=duration=3"];
 
-/** What ffmpeg itself makes of a test picture and a tone. */
-async function made(name: string, ...args: string[]): Promise<Buffer> {
+/** Creates a media file with ffmpeg. */
+async function createMedia(name: string, ...args: string[]): Promise<Buffer> {
   const path = join(folder, name);
   execFileSync("ffmpeg", ["-nostdin", "-loglevel", "error", "-y", ...args, path]);
   return await readFile(path);
@@ -48,7 +48,7 @@ async function made(name: string, ...args: string[]): Promise<Buffer> {
 const convert = (into: "voice" | "video", body: object, id = instance): Promise<Answer> =>
   gate.api("POST", `/api/media/${id}/convert/${into}`, { body });
 const inline = (bytes: Buffer) => ({ base64: bytes.toString("base64") });
-const refused = ({ status, body }: Answer) => [status, body.code];
+const errorOf = ({ status, body }: Answer) => [status, body.code];
 
 async function upload(bytes: Buffer): Promise<string> {
   const ticket = (await gate.api("POST", `/api/whatsapp/${instance}/uploads`, { body: { size: bytes.length } })).body;
@@ -56,13 +56,13 @@ async function upload(bytes: Buffer): Promise<string> {
   return ticket.uploadId;
 }
 
-/** The converted file as its link has it, on the disk. */
-async function fetched(answer: Answer): Promise<string> {
+/** Downloads a converted file and returns its path. */
+async function download(answer: Answer): Promise<string> {
   expect(answer.status).toBe(200);
   const { url, size, mimeType } = answer.body.data;
   const response = await fetch(url);
   expect(response.headers.get("content-type")).toBe(mimeType);
-  const path = join(folder, "fetched");
+  const path = join(folder, "downloaded");
   await writeFile(path, Buffer.from(await response.arrayBuffer()));
   expect((await readFile(path)).length).toBe(size);
   return path;
@@ -73,10 +73,10 @@ test.each([
   ["a.wav", ["-ac", "2"]],
   ["a.m4a", []],
 ])("%s is converted to a mono voice note that reaches a phone", async (name, args) => {
-  const answer = await convert("voice", { filePath: await upload(await made(name, ...sound, ...args)) });
+  const answer = await convert("voice", { filePath: await upload(await createMedia(name, ...sound, ...args)) });
   expect(answer.body.data).toMatchObject({ fileName: "file.ogg", mimeType: "audio/ogg; codecs=opus" });
   expect(answer.body.data.duration).toBeCloseTo(3, 1);
-  const path = await fetched(answer);
+  const path = await download(answer);
   expect((await readOggOpus(path))?.channels).toBe(1);
   const body = { instanceId: instance, to: bob.number, audio: answer.body.data.filePath };
   const sent = (await gate.api("POST", "/api/message/send/voice", { body })).body.data.messageId;
@@ -86,10 +86,10 @@ test.each([
 });
 
 test("stereo Opus and the sound of a video are converted to voice notes", async () => {
-  const stereo = await made("s.ogg", ...sound, "-ac", "2", "-c:a", "libopus");
-  const talkie = await made("s.webm", ...film, ...sound, "-c:v", "libvpx", "-c:a", "libopus");
-  for (const bytes of [stereo, talkie]) {
-    const path = await fetched(await convert("voice", inline(bytes), unlinked));
+  const stereo = await createMedia("s.ogg", ...sound, "-ac", "2", "-c:a", "libopus");
+  const videoWithSound = await createMedia("s.webm", ...film, ...sound, "-c:v", "libvpx", "-c:a", "libopus");
+  for (const bytes of [stereo, videoWithSound]) {
+    const path = await download(await convert("voice", inline(bytes), unlinked));
     expect(await readOggOpus(path)).toMatchObject({ channels: 1, seconds: expect.closeTo(3, 1) });
   }
 });
@@ -99,10 +99,10 @@ test.each([
   ["a.webm", [...film, "-c:v", "libvpx"]],
   ["a.3gp", [...film, "-vf", "crop=320:240", "-pix_fmt", "yuv420p", "-c:v", "libx264"]],
 ])("%s is converted to an H.264 MP4 that reaches a phone", async (name, args) => {
-  const answer = await convert("video", { ...inline(await made(name, ...args)), mimeType: "video/x-msvideo" });
+  const answer = await convert("video", { ...inline(await createMedia(name, ...args)), mimeType: "video/x-msvideo" });
   expect(answer.body.data).toMatchObject({ fileName: "file.mp4", mimeType: "video/mp4" });
   expect(answer.body.data.duration).toBeCloseTo(3, 0);
-  const path = await fetched(answer);
+  const path = await download(answer);
   expect(await readMp4(path)).toMatchObject({ video: ["avc1"], width: 320 });
   const body = { instanceId: instance, to: bob.number, video: answer.body.data.filePath };
   const sent = (await gate.api("POST", "/api/message/send/video", { body })).body.data.messageId;
@@ -111,9 +111,9 @@ test.each([
   expect(bob.download(arrived).equals(await readFile(path))).toBe(true);
 });
 
-test("concurrent conversions all end, leave no files, and don't delay a text", async () => {
-  const talkie = await made("m.webm", ...film, ...sound, "-c:v", "libvpx", "-c:a", "libopus");
-  const answers = Promise.all(Array.from({ length: 4 }, () => convert("voice", inline(talkie), unlinked)));
+test("concurrent conversions all succeed, leave no files, and don't block a text", async () => {
+  const videoWithSound = await createMedia("m.webm", ...film, ...sound, "-c:v", "libvpx", "-c:a", "libopus");
+  const answers = Promise.all(Array.from({ length: 4 }, () => convert("voice", inline(videoWithSound), unlinked)));
   const body = { instanceId: instance, to: bob.number, message: "meanwhile" };
   const sent = (await gate.api("POST", "/api/message/send/text", { body })).body.data.messageId;
   await bob.waitFor((message) => message.id === sent);
@@ -122,16 +122,16 @@ test("concurrent conversions all end, leave no files, and don't delay a text", a
 });
 
 describe("a hostile file", () => {
-  const asked: string[] = [];
+  const requests: string[] = [];
   const server = createServer((request, response) => {
-    asked.push(request.url ?? "");
+    requests.push(request.url ?? "");
     response.end("x");
   });
   let origin: string;
   beforeAll(async () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    await writeFile(join(folder, "secret.wav"), await made("secret.wav", ...sound));
+    await writeFile(join(folder, "secret.wav"), await createMedia("secret.wav", ...sound));
   });
   afterAll(() => void server.close());
 
@@ -148,19 +148,19 @@ describe("a hostile file", () => {
       for (const list of lists(target)) {
         for (const into of ["voice", "video"] as const) {
           const answer = await convert(into, { ...inline(Buffer.from(list)), mimeType: "application/x-mpegURL" });
-          expect(refused(answer)).toEqual([400, "media_not_usable"]);
+          expect(errorOf(answer)).toEqual([400, "media_not_usable"]);
         }
       }
     }
-    expect(asked).toEqual([]);
+    expect(requests).toEqual([]);
   });
 
-  test("that only looks like audio or video is 400 without details of the server", async () => {
-    const whole = await made("b.webm", ...film, "-c:v", "libvpx");
+  test("that only looks like audio or video gets 400 without details of the server", async () => {
+    const whole = await createMedia("b.webm", ...film, "-c:v", "libvpx");
     const broken = Buffer.concat([whole.subarray(0, 300), Buffer.alloc(2000, 7)]);
     for (const into of ["voice", "video"] as const) {
       const answer = await convert(into, inline(broken));
-      expect(refused(answer)).toEqual([400, "media_not_usable"]);
+      expect(errorOf(answer)).toEqual([400, "media_not_usable"]);
       expect(answer.body.details).toBe("the file could not be converted: it is damaged or in an unknown format");
     }
   });

@@ -18,14 +18,14 @@ beforeAll(async () => {
 });
 afterAll(() => gate?.stop());
 
-/** Runs what stands under a heading of the document in a shell; answers the bodies, one for each call of curl. */
+/** Runs the example under a heading of the document in a shell. Returns the response body of each curl call. */
 async function run(heading: string, filledIn = { key, instance }) {
   const script = gatewayExample("gateway.sh", heading)
     .replaceAll("http://localhost:3000", gate.gateway.url)
     .replaceAll("your-api-key", filledIn.key)
     .replaceAll(/my-(?:first-)?instance/g, filledIn.instance)
     .replaceAll("https://your-webhook.com/webhook", gate.receiver.url);
-  // A line of its own for every answer.
+  // Puts each response on a separate line.
   const { stdout } = await execFile("bash", ["-ec", `curl() { command curl -sS -w '\\n' "$@"; }\n${script}`]);
   return stdout
     .trim()
@@ -41,7 +41,7 @@ test("the examples send a message and read the instance status and the health", 
   expect(health).toMatchObject({ success: true, data: { status: "healthy", instances: { active: 1 } } });
 });
 
-test("the quick start leads from no key to the first message on a phone", async () => {
+test("the quick start leads from a new API key to the first message on a phone", async () => {
   const [made] = await run("1. Generate API Key");
   expect(made.data).toMatchObject({ name: "My First Key", permissions: ["read", "write"] });
   const [created] = await run("2. Create WhatsApp Instance", { key: made.data.apiKey, instance: "" });

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { startTestGateway } from "../support/gateway/test-gateway.ts";
 
 const execFile = promisify(execFileBack);
-/** PHP is no requirement: it runs where the machine has it. */
+/** PHP is optional: the test runs only where PHP and its curl extension are installed. */
 const found = spawnSync("php", ["-r", "exit(function_exists('curl_init') ? 0 : 1);"]).status === 0;
 
 test.runIf(found)(

@@ -10,19 +10,19 @@ const execFile = promisify(execFileBack);
 let gate: TestGateway;
 let interpreter: string;
 beforeAll(async () => {
-  // Debian's own comes second: another may stand before it that has no packages of Debian's.
+  // An interpreter that precedes Debian's on the PATH may lack Debian's packages.
   const found = ["python3", "/usr/bin/python3"].find(
     (command) => spawnSync(command, ["-c", "import requests"]).status === 0,
   );
-  if (!found) throw new Error("this needs Python with requests: apt-get install python3-requests");
+  if (!found) throw new Error("the test needs Python with requests: apt-get install python3-requests");
   interpreter = found;
   gate = await startTestGateway();
 });
 afterAll(() => gate?.stop());
 
 /**
- * Runs a program statement by statement, as somebody does who types it in; when it has made an instance, it waits until that
- * is linked, which the document leaves to its reader.
+ * Runs a program statement by statement. After the program has created an instance, waits until the test has linked it,
+ * which the document leaves to the reader.
  */
 const stepwise = `
 import ast, sys
@@ -31,7 +31,7 @@ for statement in ast.parse(sys.argv[1]).body:
     known = "instance_id" in names
     exec(compile(ast.Module([statement], []), "example", "exec"), names)
     if not known and "instance_id" in names:
-        print("made", names["instance_id"], flush=True)
+        print("created", names["instance_id"], flush=True)
         sys.stdin.readline()
 `;
 
@@ -41,12 +41,12 @@ test("the Multi-Instance API's Python example runs as written, with only URLs an
   const example = readFileSync("tests/fixtures/documents/multi-instance.py", "utf8")
     .replace("https://api.example.com/api", `${gate.gateway.url}/api`)
     .replace("YOUR_API_KEY", gate.gateway.firstAdmin?.apiKey.key ?? "")
-    // A host that is somebody's: tests talk to nobody but this machine.
+    // Tests send traffic only to this machine, and this host name is real.
     .replace("https://your-webhook.com/whatsapp", gate.receiver.url);
   const python = spawn(interpreter, ["-c", stepwise, example], { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface(python.stdout)[Symbol.asyncIterator]();
-  const made = String((await lines.next()).value);
-  const instance = made.replace("made ", "");
+  const created = String((await lines.next()).value);
+  const instance = created.replace("created ", "");
   await owner.scanQr(await gate.qr(instance));
   await gate.status(instance, "connected");
   python.stdin.end("go on\n");
@@ -54,8 +54,8 @@ test("the Multi-Instance API's Python example runs as written, with only URLs an
   expect((await lines.next()).value).toBe(`Message sent, ID: ${message.id}`);
   if (python.exitCode === null) await once(python, "exit");
   expect(python.exitCode).toBe(0);
-  const told = await gate.receiver.waitFor(({ body }) => body.event === "message_sent");
-  expect(told.body.data.messageId).toBe(message.id);
+  const webhook = await gate.receiver.waitFor(({ body }) => body.event === "message_sent");
+  expect(webhook.body.data.messageId).toBe(message.id);
 });
 
 test("the Gateway API's Python example runs as written, with only URL, key and instance filled in", async () => {

@@ -22,13 +22,13 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const film = ["-f", "lavfi", "-i", "testsrc=size=321x241:rate=10:duration=3"];
 const sound = ["-f", "lavfi", "-i", "sine=duration=3"];
 
-/** What ffmpeg itself makes of a test picture and a tone. */
-function made(name: string, ...args: string[]): string {
+/** Creates a media file with ffmpeg and returns its path. */
+function createMedia(name: string, ...args: string[]): string {
   const path = join(folder, name);
   execFileSync("ffmpeg", ["-nostdin", "-loglevel", "error", "-y", ...args, path]);
   return path;
 }
-const brought = async (path: string, filename: string) => ({
+const spooled = async (path: string, filename: string) => ({
   ...(await digestOf(path)),
   path,
   filename,
@@ -41,7 +41,7 @@ test.each([
   ["a.mov", [...film, ...sound, "-vf", "crop=320:240", "-pix_fmt", "yuv420p", "-c:v", "libx264"]],
   ["a.avi", [...film, "-c:v", "mpeg4"]],
 ])("%s becomes a playable video of the same length with a preview", async (name, args) => {
-  const file = await prepareFile(await brought(made(name, ...args), name), {});
+  const file = await prepareFile(await spooled(createMedia(name, ...args), name), {});
   expect(file).toMatchObject({ kind: "video", mimetype: "video/mp4", filename: "a.mp4", seconds: 3 });
   expect(file.width).toBe(320);
   expect(file.height).toBe(240);
@@ -58,7 +58,7 @@ test.each([
   ["a.flac", []],
   ["v.ogg", ["-c:a", "libvorbis"]],
 ])("%s becomes a voice note with its duration and waveform", async (name, args) => {
-  const file = await prepareFile(await brought(made(name, ...sound, ...args), name), { voice: true });
+  const file = await prepareFile(await spooled(createMedia(name, ...sound, ...args), name), { voice: true });
   expect(file).toMatchObject({ kind: "audio", voice: true, mimetype: "audio/ogg; codecs=opus", seconds: 3 });
   expect((await readOggOpus(file.path))?.seconds).toBeCloseTo(3, 1);
   expect(file.waveform).toHaveLength(64);
@@ -66,9 +66,9 @@ test.each([
 });
 
 test("a voice note in Opus stays unchanged, and its waveform follows its loudness", async () => {
-  const path = made("a.ogg", ...sound, "-af", "volume='if(lt(t,1.5),0,1)':eval=frame", "-c:a", "libopus");
+  const path = createMedia("a.ogg", ...sound, "-af", "volume='if(lt(t,1.5),0,1)':eval=frame", "-c:a", "libopus");
   const before = await digestOf(path);
-  const file = await prepareFile(await brought(path, "a.ogg"), { voice: true });
+  const file = await prepareFile(await spooled(path, "a.ogg"), { voice: true });
   expect(file).toMatchObject({ ...before, path, seconds: 3 });
   const waves = [...(file.waveform ?? [])];
   expect(Math.max(...waves.slice(0, 28))).toBeLessThan(10);
@@ -78,11 +78,11 @@ test("a voice note in Opus stays unchanged, and its waveform follows its loudnes
 describe("an untrusted file", () => {
   test("that only looks like a video is sent as a document and fails if a video was requested", async () => {
     const path = join(folder, "broken");
-    const whole = await readFile(made("b.webm", ...film, "-c:v", "libvpx"));
+    const whole = await readFile(createMedia("b.webm", ...film, "-c:v", "libvpx"));
     await writeFile(path, Buffer.concat([whole.subarray(0, 300), Buffer.alloc(2000, 7)]));
-    expect(await prepareFile(await brought(path, "b.webm"), {})).toMatchObject({ kind: "document", path });
-    const asked = prepareFile(await brought(path, "b.webm"), { kind: "video" });
-    await expect(asked).rejects.toMatchObject({ code: "media_not_usable" });
+    expect(await prepareFile(await spooled(path, "b.webm"), {})).toMatchObject({ kind: "document", path });
+    const asVideo = prepareFile(await spooled(path, "b.webm"), { kind: "video" });
+    await expect(asVideo).rejects.toMatchObject({ code: "media_not_usable" });
   });
 
   test("can't make ffmpeg read another file or contact another host", async () => {
@@ -94,14 +94,14 @@ describe("an untrusted file", () => {
       const path = join(folder, "list");
       await writeFile(path, text);
       expect((await recognize(path, "video/mp4")).demuxer).toBeNull();
-      await expect(prepareFile(await brought(path, "a.mp4"), { voice: true })).rejects.toMatchObject({
+      await expect(prepareFile(await spooled(path, "a.mp4"), { voice: true })).rejects.toMatchObject({
         code: "media_not_usable",
       });
     }
   });
 });
 
-test("a picture has a preview, and a video and a voice note reach the phone with their kind", async () => {
+test("a picture reaches the phone with a preview, and a video and a voice note with their kind and length", async () => {
   const gate = await startTestGateway();
   const storage = openStorage(gate.gateway.config);
   try {
@@ -121,12 +121,12 @@ test("a picture has a preview, and a video and a voice note reach the phone with
     const jpeg = Buffer.from([0xff, 0xd8]);
     const picture = await send(png(64));
     expect(Buffer.from(picture.media?.thumbnail ?? []).subarray(0, 2)).toEqual(jpeg);
-    const shown = await send(await readFile(made("c.webm", ...film, ...sound, "-c:v", "libvpx")));
-    expect(shown).toMatchObject({ kind: "video", media: { mimetype: "video/mp4", seconds: 3, width: 320 } });
-    expect(Buffer.from(shown.media?.thumbnail ?? []).subarray(0, 2)).toEqual(jpeg);
-    const said = await send(await readFile(made("c.mp3", ...sound)), { asVoice: true });
-    expect(said.media).toMatchObject({ ptt: true, mimetype: "audio/ogg; codecs=opus", seconds: 3 });
-    expect(said.media?.waveform).toHaveLength(64);
+    const video = await send(await readFile(createMedia("c.webm", ...film, ...sound, "-c:v", "libvpx")));
+    expect(video).toMatchObject({ kind: "video", media: { mimetype: "video/mp4", seconds: 3, width: 320 } });
+    expect(Buffer.from(video.media?.thumbnail ?? []).subarray(0, 2)).toEqual(jpeg);
+    const voiceNote = await send(await readFile(createMedia("c.mp3", ...sound)), { asVoice: true });
+    expect(voiceNote.media).toMatchObject({ ptt: true, mimetype: "audio/ogg; codecs=opus", seconds: 3 });
+    expect(voiceNote.media?.waveform).toHaveLength(64);
   } finally {
     storage.client.destroy();
     await gate.stop();

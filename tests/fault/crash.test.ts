@@ -8,18 +8,18 @@ import { startPostgres } from "../../local/postgres/index.ts";
 import { startChild } from "../local/child.ts";
 import { folderOfTest } from "../local/temporary.ts";
 
-// Real servers, on machines that may be busy.
+// The tests use real servers, which are slow on a busy machine.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 test("kill -9 of a gateway loses no acknowledged row, message or object, and the next gateway takes over", async () => {
   const folder = await folderOfTest();
   const dirs = { pg: join(folder, "postgres"), aws: join(folder, "aws") };
-  // The database outlives its gateway, so it has to be stopped whatever becomes of this test.
+  // The database outlives its gateway, so stop it even if the test fails.
   onTestFinished(async () => (await startPostgres({ dataDir: dirs.pg })).stop());
   const child = startChild(writer(dirs));
   const { queueUrl, url } = (await child.next()) as { queueUrl: string; url: string };
-  let answered = -1;
-  while (answered < 25) answered = Number(await child.next());
+  let acknowledged = -1;
+  while (acknowledged < 25) acknowledged = Number(await child.next());
   await child.kill();
 
   const pg = await startPostgres({ dataDir: dirs.pg });
@@ -27,7 +27,7 @@ test("kill -9 of a gateway loses no acknowledged row, message or object, and the
   onTestFinished(aws.stop);
   expect(pg.url).toBe(url);
   expect(aws.endpoint).toBe(new URL(queueUrl).origin);
-  const wanted = Array.from({ length: answered + 1 }, (_, i) => i);
+  const wanted = Array.from({ length: acknowledged + 1 }, (_, i) => i);
 
   const sql = postgres(pg.url, { max: 1 });
   const rows = await sql<{ n: number }[]>`SELECT n FROM written ORDER BY n`;
@@ -35,7 +35,7 @@ test("kill -9 of a gateway loses no acknowledged row, message or object, and the
   expect(rows.map(({ n }) => n).slice(0, wanted.length)).toEqual(wanted);
 
   const sqs = new SQSClient(aws.clientConfig);
-  // A repeat of what was answered before the crash is still recognised.
+  // A repeat of a message that was accepted before the crash is still dropped.
   const repeat = { MessageBody: "0", MessageGroupId: "g", MessageDeduplicationId: "0" };
   await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, ...repeat }));
   const received: number[] = [];
@@ -50,7 +50,7 @@ test("kill -9 of a gateway loses no acknowledged row, message or object, and the
   expect(received.slice(0, wanted.length)).toEqual(wanted);
 
   const s3 = new S3Client(aws.clientConfig);
-  const last = await s3.send(new GetObjectCommand({ Bucket: "media", Key: String(answered) }));
+  const last = await s3.send(new GetObjectCommand({ Bucket: "media", Key: String(acknowledged) }));
   expect(await last.Body?.transformToString()).toBe("x".repeat(10_000));
 });
 

@@ -9,8 +9,8 @@ import { startTestGateway, type TestGateway } from "../support/gateway/test-gate
 import { startTcpProxy, type TcpProxy } from "../support/network/tcp-proxy.ts";
 import { until } from "../support/until.ts";
 
-/** A minute when the long form is asked for; in the short form still longer than a lease. */
-const awaySeconds = process.env.FAULT_ROUNDS ? 60 : 14;
+/** Length of the outage: a minute in a long run, and in a short run still longer than a lease. */
+const outageSeconds = process.env.FAULT_ROUNDS ? 60 : 14;
 
 let directory: string;
 let postgres: LocalPostgres;
@@ -39,12 +39,12 @@ afterAll(async () => {
 });
 
 test(
-  "an outage of the database for a minute loses no credentials and no message",
+  "an outage of the database that outlasts a lease loses no credentials and no message",
   async () => {
     proxy.cut();
     const sent: string[] = [];
-    for (let second = 0; second < awaySeconds; second += 2) {
-      sent.push((await bob.sendText(alice.number, `while the database is away ${second}`)).id);
+    for (let second = 0; second < outageSeconds; second += 2) {
+      sent.push((await bob.sendText(alice.number, `during the outage ${second}`)).id);
       await sleep(2000);
     }
     const refused = await gate.api("POST", `/api/whatsapp/${instance}/send`, {
@@ -67,5 +67,5 @@ test(
     expect(alice.errors).toEqual([]);
     expect(gate.wa.unknown).toEqual([]);
   },
-  (awaySeconds + 60) * 1000,
+  (outageSeconds + 60) * 1000,
 );

@@ -24,7 +24,7 @@ afterAll(async () => {
   await gate.stop();
 });
 
-test("a deploy loses, rejects and repeats nothing, and no phone sees a logout", async () => {
+test("a deploy loses, rejects and repeats no message, and logs out no phone", async () => {
   const ids: string[] = [];
   const sent: string[] = [];
   let going = true;
@@ -45,7 +45,7 @@ test("a deploy loses, rejects and repeats nothing, and no phone sees a logout", 
     expect(await endHost(host)).toBe(0);
     host = next;
     await sleep(2500);
-    // No deploy stops a host before the one that is to follow it runs.
+    // As in a real deploy, the next host runs before the current one is stopped.
     await until(async () => (await gate.db.sql`select from hosts where id like ${`%-${host.pid}-%`}`)[0], 60_000);
   }
   going = false;
@@ -55,7 +55,7 @@ test("a deploy loses, rejects and repeats nothing, and no phone sees a logout", 
     const shown = new Set(bob.inbox.messages.map((message) => message.id));
     return ids.every((id) => shown.has(id)) || undefined;
   }, 30_000);
-  // Not even under the same id: a host that stops waits for what is under way.
+  // Not even a repeat under the same id: a stopping host waits for sends in progress.
   expect(bob.inbox.duplicates).toBe(0);
   await until(async () => {
     const [row] = await gate.db.sql`select count(*)::int as n from messages where not from_me`;

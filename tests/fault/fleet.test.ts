@@ -15,7 +15,7 @@ let bob: Phone;
 beforeAll(async () => {
   gate = await startTestGateway({ host: "none", env: { SHARDS: "4" } });
   hosts.push(spawnHost(gate.gateway.env), spawnHost(gate.gateway.env));
-  await shared();
+  await evenlyShared();
   bob = await gate.wa.addPhone({ number: "4915550000099", pushName: "Bob" });
   for (let index = 0; index < 4; index++) {
     phones.push(await gate.wa.addPhone({ number: `491555000001${index}`, pushName: `Phone ${index}` }));
@@ -30,7 +30,7 @@ afterAll(async () => {
   await gate.stop();
 });
 
-/** A new one that falls into this shard, so that each host has two. */
+/** Creates an instance in the given shard, so that each host has two. */
 async function instanceOf(shard: number): Promise<string> {
   for (;;) {
     const id = await gate.createInstance("gateway");
@@ -40,15 +40,15 @@ async function instanceOf(shard: number): Promise<string> {
   }
 }
 
-/** Both hosts have the same share. */
-const shared = () =>
+/** Waits until each of the two hosts holds two shards. */
+const evenlyShared = () =>
   until(async () => {
     const rows = await gate.db.sql`
       select host, count(*)::int as shards from shards where lease_until > now() group by host`;
     return (rows.length === 2 && rows.every((row) => row.shards === 2)) || undefined;
   }, 30_000);
 
-test("a restart takes one host at a time, and nothing is lost or doubled", async () => {
+test("a restart drains one host at a time and loses or repeats no message", async () => {
   const sent: string[] = [];
   const refused: unknown[] = [];
   let going = true;
@@ -62,7 +62,7 @@ test("a restart takes one host at a time, and nothing is lost or doubled", async
       await sleep(20);
     }
   })();
-  // A look now and then would miss a hand-over that takes a moment.
+  // A trigger records each drain, because polling would miss a short one.
   await gate.db.sql`create table drains (id serial, host text, draining boolean)`;
   await gate.db.sql`
     create function note_drain() returns trigger language plpgsql as $$ begin
@@ -72,7 +72,7 @@ test("a restart takes one host at a time, and nothing is lost or doubled", async
   await gate.db.sql`
     create trigger note_drain after update on hosts for each row
       when ((old.draining_since is null) <> (new.draining_since is null)) execute function note_drain()`;
-  /** On how many instances a message could go out when we looked. */
+  /** Samples of the number of connected instances. */
   const open: number[] = [];
   const watching = (async () => {
     while (going) {
@@ -80,21 +80,21 @@ test("a restart takes one host at a time, and nothing is lost or doubled", async
       await sleep(50);
     }
   })();
-  const since = async () => {
+  const epochs = async () => {
     const rows = await gate.db.sql`select epoch::int as epoch from shards order by id`;
     return rows.map((row) => Number(row.epoch));
   };
-  const before = await since();
+  const before = await epochs();
   const restarted = await gate.api("POST", "/api/observability/restart");
   expect(restarted.body.data).toEqual({ stopped: false, hosts: 2 });
   // Each shard leaves its host at least once.
-  await until(async () => (await since()).every((epoch, shard) => epoch > (before[shard] ?? 0)) || undefined, 60_000);
+  await until(async () => (await epochs()).every((epoch, shard) => epoch > (before[shard] ?? 0)) || undefined, 60_000);
   const drains = () => gate.db.sql<{ host: string; draining: boolean }[]>`select * from drains order by id`;
   await until(async () => (await drains()).filter((one) => !one.draining).length >= 2 || undefined);
-  await shared();
-  const settled = await since();
+  await evenlyShared();
+  const settled = await epochs();
   await sleep(6000);
-  expect(await since()).toEqual(settled);
+  expect(await epochs()).toEqual(settled);
   going = false;
   await Promise.all([traffic, watching]);
 
@@ -117,7 +117,7 @@ test("a restart takes one host at a time, and nothing is lost or doubled", async
   expect(gate.wa.unknown).toEqual([]);
 });
 
-test("stopped hosts and new hosts take over no shard while the fleet is stopped", async () => {
+test("no host, not even a new one, takes a shard while the fleet is stopped", async () => {
   expect((await gate.api("POST", "/api/observability/stop")).body.data).toEqual({ stopped: true, hosts: 2 });
   const held = async () => (await gate.db.sql`select 1 from shards where lease_until > now()`).length;
   await until(async () => (await held()) === 0 || undefined, 30_000);
@@ -133,6 +133,6 @@ test("stopped hosts and new hosts take over no shard while the fleet is stopped"
     phones.map(() => [0, 1]),
   );
   await gate.api("POST", "/api/observability/restart");
-  await shared();
+  await evenlyShared();
   await Promise.all(instances.map((id) => gate.status(id, "connected", 30_000)));
 });

@@ -85,7 +85,7 @@ test("a frozen host whose lease expired writes nothing when it resumes", async (
   expect([...(await gate.db.sql`select * from audit`)]).toEqual([]);
   const copies = await gate.db.sql`select 1 from messages where body = 'while frozen'`;
   expect(copies).toHaveLength(1);
-  // A frozen process cannot close its socket: WhatsApp did, when the new host logged in.
+  // A frozen process can't close its socket. WhatsApp closed it when the new host logged in.
   for (const phone of phones) expect(gate.wa.device(phone.number).sockets.open).toBe(1);
 });
 
@@ -102,8 +102,8 @@ function expectOneSocketEach() {
 }
 
 /**
- * From now on every write of a session host that does not hold the lease of the instance's shard at that moment is noted.
- * A host names its connections after itself.
+ * Records every later write of a session host that does not hold the lease of the instance's shard at that time.
+ * A host's connections have its name.
  */
 async function auditWrites(): Promise<void> {
   await gate.db.sql.unsafe(`
@@ -130,7 +130,7 @@ async function auditWrites(): Promise<void> {
   }
 }
 
-/** The process that serves an instance. Its id tells its process id. */
+/** Returns the process that serves an instance. A host's id contains its process id. */
 async function hostOf(id: string): Promise<ChildProcess> {
   const [row] = await gate.db.sql`select host from shards where id = (select shard from instances where id = ${id})`;
   const pid = Number(String(row?.host).split("-")[1]);

@@ -8,12 +8,12 @@ import { closeConnection } from "../support/network/webhook-receiver.ts";
 import { randomOf } from "../support/random.ts";
 import { until } from "../support/until.ts";
 
-/** Kills at so many moments; `npm run test:fault` takes twenty. */
+/** Number of kills, each at another time. `npm run test:fault` uses 20. */
 const rounds = Number(process.env.FAULT_ROUNDS ?? 2);
 const seed = Number(process.env.FAULT_SEED ?? 20261121);
-/** Texts each way. */
+/** Texts in each direction. */
 const count = process.env.FAULT_ROUNDS ? 500 : 150;
-/** Milliseconds: while they are under way. */
+/** Latest time of a kill in milliseconds, while texts are still being sent. */
 const lastMoment = process.env.FAULT_ROUNDS ? 2500 : 800;
 
 let gate: TestGateway;
@@ -38,7 +38,7 @@ const random = randomOf(seed);
 for (let round = 0; round < rounds; round++) {
   const moment = Math.round(random() * lastMoment);
   const endpointDown = round % 2 === 1;
-  test(`nothing is lost or doubled when the host is killed after ${moment} ms${endpointDown ? " while the endpoint is down" : ""} (seed ${seed}, round ${round})`, async () => {
+  test(`nothing is lost or repeated when the host is killed after ${moment} ms${endpointDown ? " while the endpoint is down" : ""} (seed ${seed}, round ${round})`, async () => {
     if (endpointDown) gate.receiver.answer(closeConnection);
     const inbound = streamIn(round);
     const outbound = streamOut(round);
@@ -86,7 +86,7 @@ for (let round = 0; round < rounds; round++) {
   }, 180_000);
 }
 
-/** Texts from the phone, at a pace that lets the kill fall among them. Answers WhatsApp's ids. */
+/** Sends texts from the phone, slowly enough for the kill to happen in between. Returns their WhatsApp ids. */
 async function streamIn(round: number): Promise<string[]> {
   const sent: string[] = [];
   for (let index = 0; index < count; index++) {
@@ -97,7 +97,7 @@ async function streamIn(round: number): Promise<string[]> {
   return sent;
 }
 
-/** Texts over REST, every one accepted: the loss of a host is ours to bridge. Answers WhatsApp's ids. */
+/** Sends texts over REST, which must be accepted even without a host. Returns their WhatsApp ids. */
 async function streamOut(round: number): Promise<string[]> {
   const accepted: string[] = [];
   let next = 0;

@@ -5,7 +5,7 @@ import { receiverOfTest } from "../support/network/receiver-of-test.ts";
 import type { ReceivedRequest } from "../support/network/webhook-receiver.ts";
 import { functionTimeMs, startWorld, type World } from "../support/webhook/delivery-setup.ts";
 
-// A real database, on machines that may be busy.
+// The tests use a real database, which is slow on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let world: World;
@@ -22,28 +22,28 @@ afterAll(() => world.stop());
 const seconds = 1_000;
 const minutes = 60 * seconds;
 const hours = 60 * minutes;
-/** Longer than any claim. */
+/** After this time every claim has expired. */
 const claimMs = functionTimeMs + 60_000;
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => String(index + 1));
 const textOf = (one: ReceivedRequest): string => JSON.parse(one.body).data.body;
 
-/** An endpoint that takes what `takes` says, and remembers what it took and when, by the world's clock. */
+/** Starts an endpoint that rejects texts as set with `accepts`, and records the accepted ones with the world's time. */
 async function startEndpoint(initially: boolean) {
-  let takes: (text: string) => boolean = () => initially;
-  const taken: { text: string; id: string; at: number }[] = [];
+  let accepts: (text: string) => boolean = () => initially;
+  const accepted: { text: string; id: string; at: number }[] = [];
   const receiver = await receiverOfTest((one, response) => {
     const text = textOf(one);
-    const good = takes(text);
-    if (good) taken.push({ text, id: one.headers["webhook-id"] ?? "", at: world.clock.now().getTime() });
+    const good = accepts(text);
+    if (good) accepted.push({ text, id: one.headers["webhook-id"] ?? "", at: world.clock.now().getTime() });
     response.writeHead(good ? 200 : 503).end();
   });
   return {
     url: receiver.url,
     received: receiver.received,
-    taken,
-    texts: () => taken.map(({ text }) => text),
-    takes: (which: boolean | ((text: string) => boolean)) => {
-      takes = typeof which === "boolean" ? () => which : which;
+    accepted,
+    texts: () => accepted.map(({ text }) => text),
+    accepts: (which: boolean | ((text: string) => boolean)) => {
+      accepts = typeof which === "boolean" ? () => which : which;
     },
   };
 }
@@ -51,7 +51,7 @@ async function startEndpoint(initially: boolean) {
 const statuses = async (instanceId: string) =>
   new Set((await world.deliveries(instanceId)).map(({ status }) => status));
 
-/** The most that came in any stretch of so many milliseconds. */
+/** Returns the highest number of `times` within any period of `ms` milliseconds. */
 function most(times: readonly number[], ms: number): number {
   let from = 0;
   return times.reduce((best, at, index) => {
@@ -64,15 +64,15 @@ test.each([
   ["once a minute", 1 * minutes],
   ["every 2 s", 2 * seconds],
 ])(
-  "an endpoint that fails for an hour then gets every event in order, once, at a bounded rate (cron %s)",
+  "an endpoint that recovers after an hour gets every event once, in order, at a bounded rate (cron %s)",
   async (_, period) => {
     const [patient, strict] = [await startEndpoint(false), await startEndpoint(false)];
-    const lines = [
+    const targets = [
       { endpoint: patient, id: await world.instance({ url: patient.url }) },
       { endpoint: strict, id: await world.instance({ url: strict.url, maxRetries: 0 }) },
     ];
     const perMinute = 4;
-    // The shortest pause and the longest in turn.
+    // Draws the shortest and the longest pause in turn.
     let drawn = 0;
     const random = () => drawn++ % 2;
     let made = 0;
@@ -81,12 +81,12 @@ test.each([
       for (const end = world.clock.now().getTime() + ms; world.clock.now().getTime() < end; ) {
         if (world.clock.now().getTime() >= next) {
           next += 1 * minutes;
-          // The first ones each in a batch of its own.
+          // The first events are in separate batches.
           const batches = made === 0 ? Array(perMinute).fill(1) : [perMinute];
           for (const count of batches) {
             made += count;
             await world.handle(
-              lines.flatMap(({ id }) => world.texts(id, count)),
+              targets.flatMap(({ id }) => world.texts(id, count)),
               { random },
             );
           }
@@ -96,28 +96,28 @@ test.each([
       }
     };
     await pass(3 * minutes);
-    // Between the few probes nothing happens: no need to look every 2 s.
+    // Nothing happens between the few probes, so larger steps are enough.
     await pass(56 * minutes, 1 * minutes);
     await pass(1 * minutes);
-    for (const { endpoint, id } of lines) {
+    for (const { endpoint, id } of targets) {
       expect(await statuses(id)).toEqual(new Set(["pending"]));
-      // Three that failed, and then probes with growing pauses.
+      // Three failed attempts, and then probes with growing pauses.
       expect(endpoint.received.length).toBeLessThan(15);
-      endpoint.takes(true);
+      endpoint.accepts(true);
     }
-    // The next probe comes within the longest pause; the drain follows, and what happens meanwhile.
+    // The next probe is within the longest pause. The drain follows, together with new events.
     for (let minute = 0; minute < 75; minute++) {
       await pass(1 * minutes);
       if ((await world.db.sql`select 1 from webhook_endpoints`).length === 0) break;
     }
-    for (const { endpoint, id } of lines) {
+    for (const { endpoint, id } of targets) {
       expect(endpoint.texts()).toEqual(numbers(made));
-      expect(new Set(endpoint.taken.map((one) => one.id)).size).toBe(made);
+      expect(new Set(endpoint.accepted.map((one) => one.id)).size).toBe(made);
       expect(await statuses(id)).toEqual(new Set(["succeeded"]));
       expect(await world.endpoint(id)).toBeUndefined();
-      const times = endpoint.taken.map(({ at }) => at);
+      const times = endpoint.accepted.map(({ at }) => at);
       expect(most(times, 10 * seconds)).toBeLessThanOrEqual(11 * drainPerSecond);
-      // The drain is not slow either: what waited for more than an hour was there within a minute.
+      // The drain is not slow either: it delivers the backlog of an hour within a minute.
       const [first = 0, last = Number.POSITIVE_INFINITY] = [times[0], times[59 * perMinute]];
       expect(last - first).toBeLessThan(60 * seconds);
     }
@@ -128,7 +128,7 @@ test("new events join a draining backlog, and overlapping runs do not drain it c
   const endpoint = await startEndpoint(false);
   const instance = await world.instance({ url: endpoint.url });
   await world.handle(world.texts(instance, 100));
-  endpoint.takes(true);
+  endpoint.accepts(true);
   world.clock.advance(2 * minutes);
   const runs = [world.wake(), world.wake(), world.wake()];
   for (let i = 0; i < 10; i++) await world.handle(world.texts(instance, 5));
@@ -143,12 +143,12 @@ test("an endpoint that fails again while its backlog drains is parked again, and
   const instance = await world.instance({ url: endpoint.url, maxRetries: 0 });
   await world.handle(world.texts(instance, 50));
   for (const until of [10, 30]) {
-    endpoint.takes((text) => Number(text) <= until);
+    endpoint.accepts((text) => Number(text) <= until);
     world.clock.advance(2 * hours);
     await world.wake();
     expect(await world.endpoint(instance)).toEqual({ state: "parked", failures: 3 });
   }
-  endpoint.takes(true);
+  endpoint.accepts(true);
   world.clock.advance(2 * hours);
   await world.wake();
   expect(endpoint.texts()).toEqual(numbers(50));
@@ -157,7 +157,7 @@ test("an endpoint that fails again while its backlog drains is parked again, and
 
 test("a poison delivery that parks its endpoint delays the others by one probe and then ends", async () => {
   const endpoint = await startEndpoint(true);
-  endpoint.takes((text) => text !== "1");
+  endpoint.accepts((text) => text !== "1");
   const instance = await world.instance({ url: endpoint.url });
   await world.handle(world.texts(instance, 1));
   for (let i = 0; i < 2; i++) {
@@ -166,7 +166,7 @@ test("a poison delivery that parks its endpoint delays the others by one probe a
   }
   expect(await world.endpoint(instance)).toEqual({ state: "parked", failures: 3 });
   await world.handle(world.texts(instance, 20));
-  expect(endpoint.taken).toEqual([]);
+  expect(endpoint.accepted).toEqual([]);
   world.clock.advance(2 * minutes);
   await world.wake();
   expect(endpoint.texts()).toEqual(numbers(21).slice(1));
@@ -185,15 +185,15 @@ test("many poison deliveries in one backlog do not block the others", async () =
   const instance = await world.instance({ url: endpoint.url, maxRetries: 2 });
   await world.handle(world.texts(instance, 60));
   const good = (text: string) => Number(text) % 5 > 1 || Number(text) > 60;
-  endpoint.takes(good);
+  endpoint.accepts(good);
   for (let i = 0; i < 12; i++) {
     world.clock.advance(1 * hours);
     await world.wake();
     await world.handle(world.texts(instance, 1));
   }
-  const [taken, refused] = [numbers(72).filter(good), numbers(72).filter((text) => !good(text))];
-  expect(new Set(endpoint.texts())).toEqual(new Set(taken));
-  expect(endpoint.taken).toHaveLength(taken.length);
+  const [accepted, refused] = [numbers(72).filter(good), numbers(72).filter((text) => !good(text))];
+  expect(new Set(endpoint.texts())).toEqual(new Set(accepted));
+  expect(endpoint.accepted).toHaveLength(accepted.length);
   const failed = (await world.deliveries(instance)).filter(({ status }) => status === "failed");
   expect(failed.map((row) => String(row.event_seq))).toEqual(refused);
 });
@@ -231,7 +231,7 @@ test("after five days without a success the webhook is disabled once, and the ba
   expect(await world.endpoint(instance)).toBeUndefined();
 });
 
-/** A database whose client is gone after so many statements: as if its process had died there. */
+/** A database client that fails after this number of statements, as if its process had died. */
 function dyingAfter(statements: number): { db: Database; died: () => boolean } {
   let left = statements;
   const dead = () => {
@@ -260,9 +260,9 @@ test("a worker that dies between any two steps of parking, probing or draining l
     const records = world.texts(instance, 5);
     const parking = dyingAfter(survived);
     const again = new Set(await world.handle(records, { db: parking.db }));
-    // What was not taken care of comes again.
+    // The queue redelivers the failed records.
     await world.handle(records.filter(({ messageId }) => again.has(messageId)));
-    endpoint.takes(true);
+    endpoint.accepts(true);
     world.clock.advance(claimMs);
     const working = dyingAfter(survived);
     await world.wake({}, { db: working.db }).catch(() => undefined);
@@ -271,7 +271,7 @@ test("a worker that dies between any two steps of parking, probing or draining l
       await world.wake();
     }
     died = parking.died() || working.died();
-    const byText = Map.groupBy(endpoint.taken, ({ text }) => text);
+    const byText = Map.groupBy(endpoint.accepted, ({ text }) => text);
     const ids = [...byText.values()].map((all) => new Set(all.map(({ id }) => id)).size);
     outcomes.push(`${[...byText.keys()].sort().join("")} ${[...new Set(ids)]} ${[...(await statuses(instance))]}`);
     expect(await world.endpoint(instance)).toBeUndefined();

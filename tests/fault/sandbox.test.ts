@@ -17,7 +17,7 @@ const program = fileURLToPath(new URL("../../local/sandbox.ts", import.meta.url)
 interface Running {
   child: ChildProcess;
   output(): string;
-  /** Waits until it has printed this; throws when it ends before. */
+  /** Waits until the program has printed `text`. Throws if it ends first. */
   printed(text: string): Promise<void>;
   ended(): Promise<number | null>;
 }
@@ -39,7 +39,8 @@ function start(args: string[], env: Record<string, string>): Running {
     const look = () => output.includes(text) && resolve("printed");
     listeners.add(look);
     look();
-    if ((await Promise.race([promise, exit])) !== "printed") throw new Error(`it ended before "${text}":\n${output}`);
+    if ((await Promise.race([promise, exit])) !== "printed")
+      throw new Error(`the sandbox ended before it printed "${text}":\n${output}`);
   };
   return { child, output: () => output, printed, ended: async () => (await exit)[0] as number | null };
 }
@@ -60,7 +61,7 @@ test("a killed sandbox continues with its data, and Ctrl-C stops it and its data
   await first.printed("Connect the instance");
   const closed = once(first.child, "close");
   first.child.kill("SIGKILL");
-  // Its session host, which writes to the same output, has ended as well.
+  // The output closes when the session host, which writes to it too, has ended.
   await closed;
 
   const second = start([], env);
@@ -72,7 +73,7 @@ test("a killed sandbox continues with its data, and Ctrl-C stops it and its data
   expect(await readPostmaster(join(folder, "sandbox", "gateway", "postgres", "data"))).toBeUndefined();
 });
 
-test("an occupied port is named with a remedy", async () => {
+test("the error for an occupied port suggests another one", async () => {
   const other = createServer().listen(0, "127.0.0.1");
   await once(other, "listening");
   onTestFinished(() => void other.close());
@@ -94,7 +95,7 @@ test("a sandbox ignores settings of a real database and real queues", () => {
   expect(Object.keys(own)).not.toContain("SQS_ENDPOINT");
 });
 
-test("a webhook with another body, time or secret fails verification", () => {
+test("a webhook with a changed body, id, time or secret fails verification", () => {
   const secret = `whsec_${Buffer.from("0123456789abcdef01234567").toString("base64")}`;
   const body = '{"event":"message_received"}';
   const at = new Date();

@@ -8,12 +8,12 @@ import { type EventConsumer, makeQueue, startConsumer } from "../support/queue/e
 import { randomOf } from "../support/random.ts";
 import { until } from "../support/until.ts";
 
-/** Kills: each takes most of a minute. */
+/** Number of kills. Each takes most of a minute. */
 const rounds = Math.ceil(Number(process.env.FAULT_ROUNDS ?? 4) / 4);
 const seed = Number(process.env.FAULT_SEED ?? 20261121);
-/** Texts each way, for each of two instances. */
+/** Texts in each direction for each of two instances. */
 const count = 100;
-/** Milliseconds: while they are under way. */
+/** Latest time of a kill in milliseconds, while texts are still being sent. */
 const lastMoment = 1_500;
 const queue = "switchboard-events-all.fifo";
 
@@ -44,7 +44,7 @@ afterAll(async () => {
 const random = randomOf(seed);
 for (let round = 0; round < rounds; round++) {
   const moment = Math.round(random() * lastMoment);
-  test(`who reads the queue alone gets every event once, in order for each instance, when the host is killed after ${moment} ms (seed ${seed}, round ${round})`, async () => {
+  test(`a consumer of only the queue gets every event once, in order for each instance, when the host is killed after ${moment} ms (seed ${seed}, round ${round})`, async () => {
     const traffic = accounts.map((account) =>
       Promise.all([streamIn(account.phone, round), streamOut(account.id, round)]),
     );
@@ -55,8 +55,8 @@ for (let round = 0; round < rounds; round++) {
 
     for (const [index, { id }] of accounts.entries()) {
       const [received, sent] = streams[index] ?? [[], []];
-      await allTold(id, "message.received", received);
-      await allTold(id, "message.sent", sent);
+      await expectOneEventEach(id, "message.received", received);
+      await expectOneEventEach(id, "message.sent", sent);
       const events = consumer.of(id);
       expect(events.map(({ seq }) => seq)).toEqual(events.map((_, place) => place + 1));
       expect(new Set(events.map((event) => event.id)).size).toBe(events.length);
@@ -68,18 +68,18 @@ for (let round = 0; round < rounds; round++) {
   }, 180_000);
 }
 
-/** Waits until each of these messages has been announced; none is twice. */
-async function allTold(instanceId: string, type: string, messageIds: readonly string[]): Promise<void> {
-  const told = await until(async () => {
+/** Waits for an event of each of these messages. No message may have two. */
+async function expectOneEventEach(instanceId: string, type: string, messageIds: readonly string[]): Promise<void> {
+  const announced = await until(async () => {
     const ids = consumer
       .of(instanceId)
       .flatMap((event) => (event.type === type ? [event.data.messageId as string] : []));
     return messageIds.every((id) => ids.includes(id)) ? ids : undefined;
   }, 90_000);
-  expect(new Set(told).size).toBe(told.length);
+  expect(new Set(announced).size).toBe(announced.length);
 }
 
-/** Texts to the phone of an instance. Answers WhatsApp's ids. */
+/** Sends texts to the phone of an instance. Returns their WhatsApp ids. */
 async function streamIn(phone: Phone, round: number): Promise<string[]> {
   const sent: string[] = [];
   for (let index = 0; index < count; index++) {
@@ -89,7 +89,7 @@ async function streamIn(phone: Phone, round: number): Promise<string[]> {
   return sent;
 }
 
-/** Texts over REST from an instance, every one accepted. Answers WhatsApp's ids. */
+/** Sends texts over REST from an instance, which must be accepted. Returns their WhatsApp ids. */
 async function streamOut(instanceId: string, round: number): Promise<string[]> {
   const accepted: string[] = [];
   for (let index = 0; index < count; index++) {

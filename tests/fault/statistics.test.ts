@@ -12,7 +12,7 @@ let gate: TestGateway;
 let host: ChildProcess;
 let bob: Phone;
 let instance: string;
-/** Requests with credentials: all of the instance, and all there were. */
+/** Numbers of requests with credentials: those about the instance, and all. */
 const calls = { about: 0, all: 0 };
 
 beforeAll(async () => {

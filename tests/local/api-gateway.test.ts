@@ -6,7 +6,7 @@ import { handle } from "hono/aws-lambda";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { type ApiGatewayOptions, type ApiHandler, startApiGateway } from "../../local/lambda/api-gateway.ts";
 
-// Real servers, on machines that may be busy.
+// The tests use real servers, which are slow on a busy machine.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 async function gateway(handler: ApiHandler, more: Partial<ApiGatewayOptions> = {}) {
@@ -16,7 +16,7 @@ async function gateway(handler: ApiHandler, more: Partial<ApiGatewayOptions> = {
   return { ...api, errors };
 }
 
-/** A gateway that keeps the last event and answers 200. */
+/** Starts a gateway that keeps the last event and responds with 200. */
 async function recorder() {
   const seen: { event?: APIGatewayProxyEventV2; context?: Context } = {};
   const api = await gateway(async (event, context) => {
@@ -83,7 +83,7 @@ test("without addForwarded, an event has only the forwarding headers that the cl
   ]);
 });
 
-test("repeated headers are joined by commas and cookies travel apart", async () => {
+test("repeated headers are joined by commas, and cookies are passed separately", async () => {
   const { api, seen } = await recorder();
   const headers = { "X-Many": ["a", "b"], Cookie: "one=1; two=2" };
   await raw(api.url, { headers });
@@ -108,7 +108,7 @@ test("a binary body reaches the handler in base64", async () => {
   }
 });
 
-test("the handler's status, headers, cookies and base64 body reach the caller", async () => {
+test("the caller gets the handler's status, headers, cookies and decoded body", async () => {
   const bytes = Buffer.from([0, 255, 128]);
   const api = await gateway(async () => ({
     statusCode: 201,
@@ -137,7 +137,7 @@ test("a result without a status is sent as JSON with 200, and one without a cont
   expect(text.headers.get("content-type")).toBe("text/plain; charset=utf-8");
 });
 
-test("a handler that throws or returns an invalid result is a 500 without details", async () => {
+test("a handler that throws or returns an invalid result causes a 500 without details", async () => {
   const handlers: ApiHandler[] = [
     () => Promise.reject(new Error("secret")),
     () => {
@@ -156,7 +156,7 @@ test("a handler that throws or returns an invalid result is a 500 without detail
   }
 });
 
-test("a handler that takes too long is a 503, and its late failure has no effect", async () => {
+test("a handler that takes too long causes a 503, and its late failure has no effect", async () => {
   let fail = () => {};
   const never: ApiHandler = () => new Promise((_, reject) => (fail = () => reject(new Error("late"))));
   const api = await gateway(never, { timeoutMs: 50 });
@@ -167,7 +167,7 @@ test("a handler that takes too long is a 503, and its late failure has no effect
   expect((await fetch(api.url)).status).toBe(503);
 });
 
-test("a body over 10 MB, or over Lambda's 6 MB, is a 413 and never reaches the handler", async () => {
+test("a body over 10 MB, or over Lambda's 6 MB, gets 413 and never reaches the handler", async () => {
   const { api, seen } = await recorder();
   const send = (bytes: number, type: string) =>
     fetch(api.url, { method: "POST", body: "x".repeat(bytes), headers: { "content-type": type } });
@@ -184,7 +184,7 @@ test("a body over 10 MB, or over Lambda's 6 MB, is a 413 and never reaches the h
   expect((await send(5 * 1024 * 1024, "text/plain")).status).toBe(200);
 });
 
-test("HEAD has the length but no body, 204 has neither, and OPTIONS reaches the handler", async () => {
+test("a response to HEAD keeps its length, a 204 has none, and OPTIONS reaches the handler", async () => {
   const api = await gateway(async (event) =>
     event.requestContext.http.method === "OPTIONS" ? { statusCode: 204 } : { statusCode: 200, body: "12345" },
   );
@@ -194,12 +194,12 @@ test("HEAD has the length but no body, 204 has neither, and OPTIONS reaches the 
   expect([options.statusCode, options.headers["content-length"]]).toEqual([204, undefined]);
 });
 
-test("a path with broken escapes is a 400", async () => {
+test("a path with broken escapes gets 400", async () => {
   const { api } = await recorder();
   expect((await raw(api.url, { path: "/%E0%A4%A" })).statusCode).toBe(400);
 });
 
-test("a Hono app behind hono/aws-lambda answers as it does elsewhere", async () => {
+test("a Hono app behind hono/aws-lambda gets decoded paths, queries and bodies and can return bytes", async () => {
   const app = new Hono();
   app.post("/echo/:id", async (c) =>
     c.json({ id: c.req.param("id"), tags: c.req.queries("tag"), body: await c.req.json() }),
@@ -215,7 +215,7 @@ test("a Hono app behind hono/aws-lambda answers as it does elsewhere", async () 
   expect((await fetch(`${api.url}/nowhere`)).status).toBe(404);
 });
 
-test("stop finishes running requests, then refuses new ones", async () => {
+test("stop finishes running requests and rejects new ones", async () => {
   let entered = () => {};
   const inside = new Promise<void>((resolve) => (entered = resolve));
   let release = () => {};

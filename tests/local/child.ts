@@ -5,13 +5,13 @@ import { onTestFinished } from "vitest";
 
 export type Child = {
   pid: number;
-  /** The next line the program prints, parsed as JSON. Throws when it ends instead. */
+  /** Returns the next line that the program prints, parsed as JSON. Throws if the program ends instead. */
   next(): Promise<unknown>;
-  /** kill -9, and waits until it is gone. */
+  /** Sends SIGKILL and waits for the program's end. */
   kill(): Promise<void>;
 };
 
-/** Runs a program of the project's own, given as source text of a module, in a process of its own. */
+/** Runs `source`, the text of a module, in a separate process. */
 export function startChild(source: string): Child {
   const child = spawn(process.execPath, ["--input-type=module", "--eval", source], {
     cwd: import.meta.dirname,
@@ -24,7 +24,7 @@ export function startChild(source: string): Child {
     pid: child.pid ?? 0,
     next: async () => {
       const { value, done } = await lines.next();
-      if (done) throw new Error(`The child ended with ${child.exitCode ?? child.signalCode} and printed nothing more.`);
+      if (done) throw new Error(`the child ended (${child.exitCode ?? child.signalCode}) without another line`);
       return JSON.parse(value);
     },
     kill,

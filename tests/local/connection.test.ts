@@ -5,7 +5,7 @@ import { startPostgres } from "../../local/postgres/index.ts";
 import { seedPostgres } from "../support/postgres.ts";
 import { folderOfTest } from "./temporary.ts";
 
-/** What a server says to a connection that it ends, as when it stops (57P01); in PostgreSQL's protocol, version 3. */
+/** The error (57P01) with which a stopping server ends a connection, in version 3 of PostgreSQL's protocol. */
 const shutdown = (() => {
   const fields = Buffer.from("SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0");
   const head = Buffer.from("E....");
@@ -13,8 +13,8 @@ const shutdown = (() => {
   return Buffer.concat([head, fields]);
 })();
 
-/** A way to the port of a server on which the first connections are ended as soon as this word comes along. */
-async function startCensor(target: number, word: string, times: number): Promise<number> {
+/** Starts a proxy to a port that ends the first `times` connections on which `word` is sent. Returns the proxy's port. */
+async function startCuttingProxy(target: number, word: string, times: number): Promise<number> {
   let left = times;
   const server = createServer((client) => {
     const upstream = connect(target, "127.0.0.1");
@@ -40,7 +40,7 @@ test("a connection that the server ends during the driver's type query is replac
   const server = await startPostgres({ dataDir });
   onTestFinished(() => server.stop());
   const url = new URL(server.url);
-  url.port = String(await startCensor(server.port, "pg_catalog.pg_type", 2));
+  url.port = String(await startCuttingProxy(server.port, "pg_catalog.pg_type", 2));
   const db = openDatabase(url.href, { max: 1 });
   onTestFinished(() => db.close());
   const rows = await Promise.all([db.sql`select array['a', 'b'] as it`, db.sql`select ${["c"]}::text[] as it`]);

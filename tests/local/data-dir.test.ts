@@ -5,7 +5,7 @@ import { openDataDir } from "../../local/data/index.ts";
 import { startChild } from "./child.ts";
 import { folderOfTest } from "./temporary.ts";
 
-// Real servers, on machines that may be busy.
+// The tests use real servers, which are slow on a busy machine.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 const asRoot = process.getuid?.() === 0;
@@ -28,18 +28,18 @@ test("a new folder is private and has a stable master key of 32 random bytes", a
   expect((await open(path)).masterKey.equals(first.masterKey)).toBe(true);
 });
 
-test("closes a folder of this user that is open to others, and says so once", async () => {
+test("a folder of this user that is open to others is made private, with one message", async () => {
   const path = await folderOfTest();
   await chmod(path, 0o755);
   const lines: string[] = [];
-  const say = (line: string) => lines.push(line);
-  (await open(path, say)).close();
+  const print = (line: string) => lines.push(line);
+  (await open(path, print)).close();
   expect(await mode(path)).toBe(0o700);
-  await open(path, say);
+  await open(path, print);
   expect(lines).toEqual([`The data folder ${path} was open to others (mode 755). It is now closed (mode 700).`]);
 });
 
-test("refuses a folder that holds something else, and leaves its mode and content as they are", async () => {
+test("a folder with other files is rejected, and its mode and content stay as they are", async () => {
   const path = await folderOfTest();
   await chmod(path, 0o755);
   await writeFile(join(path, ".profile"), "");
@@ -48,13 +48,13 @@ test("refuses a folder that holds something else, and leaves its mode and conten
   expect(await readdir(path)).toEqual([".profile"]);
 });
 
-test.runIf(asRoot)("refuses a folder that belongs to another user", async () => {
+test.runIf(asRoot)("a folder that belongs to another user is rejected", async () => {
   const path = await folderOfTest();
   await chown(path, 12345, 12345);
   await expect(openDataDir(path)).rejects.toThrow(/belongs to user 12345.*Run: chown 0 /);
 });
 
-test.runIf(asRoot)("refuses a folder that others can write to and have written to", async () => {
+test.runIf(asRoot)("a folder that others can write to and that has another user's files is rejected", async () => {
   const path = await folderOfTest();
   (await open(path)).close();
   await chmod(path, 0o777);
@@ -85,7 +85,7 @@ test("a folder with data but without its master key gets no new key", async () =
   await expect(stat(masterKeyFile)).rejects.toThrow(/ENOENT/);
 });
 
-test("only one gateway gets the folder, also within one process, and the error names the other", async () => {
+test("only one gateway can open a folder, even within one process, and the error names the other process", async () => {
   const path = await folderOfTest();
   const child = startChild(holder(path));
   await child.next();
@@ -95,7 +95,7 @@ test("only one gateway gets the folder, also within one process, and the error n
   await expect(openDataDir(path)).rejects.toThrow(`process ${process.pid}`);
 });
 
-test("the lock of a killed gateway is released at once, even if its process id is reused", async () => {
+test("the folder of a killed gateway can be opened at once, even if its process id is reused", async () => {
   const path = await folderOfTest();
   const child = startChild(holder(path));
   await child.next();

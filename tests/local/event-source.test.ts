@@ -11,7 +11,7 @@ import { type LocalAws, startAws } from "../../local/aws/index.ts";
 import { type EventSourceOptions, startEventSource } from "../../local/lambda/event-source.ts";
 import { temporaryFolder } from "./temporary.ts";
 
-// Real servers, on machines that may be busy.
+// The tests use real servers, which are slow on a busy machine.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -39,7 +39,7 @@ async function queue(name: string, Attributes: Record<string, string> = {}): Pro
 const arnOf = async (QueueUrl: string) =>
   (await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] }))).Attributes?.QueueArn;
 
-/** Messages as "group:body"; without a group on a standard queue. */
+/** Sends messages given as "group:body", or as "body" on a standard queue. */
 async function send(QueueUrl: string, ...messages: string[]): Promise<void> {
   for (let at = 0; at < messages.length; at += 10) {
     const Entries = messages.slice(at, at + 10).map((text, i) => {
@@ -83,7 +83,7 @@ const fail = (records: (SQSRecord | undefined)[]) => ({
 });
 
 describe("an event source", () => {
-  test("gives the handler complete SQS records and deletes the handled ones", async () => {
+  test("passes complete SQS records to the handler and deletes the handled ones", async () => {
     const queueUrl = await queue("records.fifo", { FifoQueue: "true" });
     await sqs.send(
       new SendMessageBatchCommand({
@@ -156,7 +156,7 @@ describe("an event source", () => {
     ["throws", () => Promise.reject(new Error("broken"))],
     ["names an unknown item", async () => ({ batchItemFailures: [{ itemIdentifier: "unknown" }] })],
     ["names an item without an id", async () => ({ batchItemFailures: [{ itemIdentifier: "" }] })],
-  ])("delivers the whole batch again when the handler %s", async (_, broken) => {
+  ])("redelivers the whole batch when the handler %s", async (_, broken) => {
     const queueUrl = await queue("whole");
     await send(queueUrl, "a", "b");
     const batches: string[][] = [];
@@ -269,7 +269,7 @@ describe("an event source", () => {
     expect(started.toSorted()).toEqual(["q1", "q2", "s1", "s1"]);
   });
 
-  test("finishes and deletes running work when stopped, and leaves the rest", async () => {
+  test("finishes and deletes running work when stopped, and leaves the rest in the queue", async () => {
     const queueUrl = await queue("stop.fifo", { FifoQueue: "true" });
     await send(queueUrl, "g:1", "g:2");
     let entered = () => {};
@@ -295,11 +295,11 @@ describe("an event source", () => {
     expect(left.Messages?.map(({ Body }) => Body)).toEqual(["2"]);
   });
 
-  test("stops at once while it waits for messages", async () => {
+  test("stops within a second while it waits for messages", async () => {
     const { stop, errors } = await source({ queueUrl: await queue("idle"), concurrency: 12, handler: async () => {} });
-    const asked = Date.now();
+    const startedAt = Date.now();
     await stop();
-    expect(Date.now() - asked).toBeLessThan(1000);
+    expect(Date.now() - startedAt).toBeLessThan(1000);
     expect(errors).toEqual([]);
   });
 

@@ -5,7 +5,7 @@ import { startAws } from "../../local/aws/index.ts";
 import { releaseInFlight } from "../../local/gateway/in-flight.ts";
 import { folderOfTest } from "./temporary.ts";
 
-test("a new folder has nothing in flight", async () => {
+test("a new folder without queues needs no release", async () => {
   const folder = await folderOfTest();
   expect(() => releaseInFlight(folder)).not.toThrow();
 });

@@ -14,7 +14,7 @@ test("a takeover ends only the open transactions of the frozen host", async () =
   const server = await startPostgres({ dataDir });
   onTestFinished(() => server.stop());
   const open = (host: string) => {
-    // As where Postgres sees no idling: in the middle of a statement.
+    // No idle timeout: in the middle of a statement, Postgres would not apply it either.
     const db = openDatabase(server.url, { max: 2, name: connectionName(host), idleInTransactionTimeoutMs: 0 });
     onTestFinished(() => db.close());
     return db;
@@ -22,26 +22,26 @@ test("a takeover ends only the open transactions of the frozen host", async () =
   const [frozen, other, next] = [open("frozen"), open("other"), open("next")];
   await next.sql`update shards set host = 'frozen', lease_until = clock_timestamp() + interval '300 ms' where id = 0`;
   const locked = Promise.withResolvers<void>();
-  const left = frozen.sql.begin(async (sql) => {
+  const frozenTransaction = frozen.sql.begin(async (sql) => {
     await sql`select pg_advisory_xact_lock_shared(${advisoryLock.shard}, 0)`;
     locked.resolve();
     await sleep(60_000, undefined, { ref: false });
   });
-  left.catch(() => undefined);
+  frozenTransaction.catch(() => undefined);
   await locked.promise;
-  let theirs = "open";
-  const stays = other.sql.begin(async (sql) => {
+  let otherState = "open";
+  const otherTransaction = other.sql.begin(async (sql) => {
     await sql`select 1`;
-    await until(async () => theirs === "done" || undefined, 30_000);
+    await until(async () => otherState === "done" || undefined, 30_000);
     return sql`select 1`;
   });
-  // While the lease lasts it is respected, and so is what is done under it.
+  // Before the lease expires, it can't be taken and its transactions go on.
   expect(await acquireLease(next, "next", 0, 60_000)).toBeUndefined();
   expect(await frozen.sql`select 1 as still`).toEqual([{ still: 1 }]);
   const grant = await until(() => acquireLease(next, "next", 0, 60_000), 10_000);
   expect(grant).toMatchObject({ shard: 0 });
-  theirs = "done";
-  expect(await stays).toHaveLength(1);
+  otherState = "done";
+  expect(await otherTransaction).toHaveLength(1);
   const rows =
     await next.sql`select 1 from pg_stat_activity where application_name = 'session-host frozen' and xact_start is not null`;
   expect(rows).toHaveLength(0);

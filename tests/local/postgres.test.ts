@@ -9,7 +9,7 @@ import { findBinaries, postgresCommand, serverUser } from "../../local/postgres/
 import { type LocalPostgres, startPostgres } from "../../local/postgres/index.ts";
 import { folderOfTest, temporaryFolder } from "./temporary.ts";
 
-// Real servers, on machines that may be busy.
+// The tests use real servers, which are slow on a busy machine.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -33,7 +33,7 @@ function connect(url = local.url) {
   return sql;
 }
 
-/** Whether anything listens on a port of 127.0.0.1. */
+/** Returns whether a program listens on this port of 127.0.0.1. */
 function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection(port, "127.0.0.1", () => {
@@ -48,7 +48,7 @@ const show = async (setting: string) => (await connect().unsafe(`SHOW ${setting}
 const postmasterPid = async () =>
   Number((await readFile(join(dataDir, "data", "postmaster.pid"), "utf8")).split("\n")[0]);
 
-test("is PostgreSQL 18 on 127.0.0.1 only, and keeps committed data", async () => {
+test("the server is PostgreSQL 18, listens only on 127.0.0.1, and makes commits durable", async () => {
   expect(await show("server_version")).toMatch(/^18\./);
   expect(await show("fsync")).toBe("on");
   expect(await show("synchronous_commit")).toBe("on");
@@ -57,7 +57,7 @@ test("is PostgreSQL 18 on 127.0.0.1 only, and keeps committed data", async () =>
   expect(await show("unix_socket_directories")).toBe("");
 });
 
-test("is closed to others: folders, password file, and wrong passwords", async () => {
+test("the folders and the password file are private, and a wrong password is rejected", async () => {
   for (const path of [dataDir, join(dataDir, "data")]) expect((await stat(path)).mode & 0o777).toBe(0o700);
   expect((await stat(join(dataDir, "password"))).mode & 0o777).toBe(0o600);
   const url = new URL(local.url);
@@ -94,12 +94,12 @@ test("a lock file that names an unrelated process does not prevent a start", asy
   expect(await connect()`SELECT 1 AS one`).toEqual([{ one: 1 }]);
 });
 
-test("an occupied port is an error if it was requested, and avoided if it was only remembered", async () => {
+test("an occupied port causes an error if it was requested, and is replaced if it was only stored", async () => {
   await local.stop();
-  const thief = createServer();
-  await new Promise<void>((resolve) => thief.listen(local.port, "127.0.0.1", resolve));
+  const occupant = createServer();
+  await new Promise<void>((resolve) => occupant.listen(local.port, "127.0.0.1", resolve));
   onTestFinished(() => {
-    thief.close();
+    occupant.close();
   });
   await expect(startPostgres({ dataDir, port: local.port })).rejects.toThrow(`Port ${local.port}`);
   const before = local.port;
@@ -131,17 +131,17 @@ test("a template whose preparation failed does not exist and can be prepared aga
   await local.createDatabase("of-t", "t");
 });
 
-test("a missing password file is an error and creates no new database", async () => {
+test("a missing password file causes an error instead of a new database", async () => {
   const lost = join(folder.path, "lost");
   await mkdir(join(lost, "data"), { recursive: true });
   await expect(startPostgres({ dataDir: lost })).rejects.toThrow(/password file .* is missing/);
   await rm(lost, { recursive: true });
 });
 
-test("runs PostgreSQL's programs in a folder that only its owner can enter, with spaces and umlauts in its path", async () => {
+test("PostgreSQL's programs run from a folder that only its owner can enter, with spaces and umlauts in its path", async () => {
   const found = await findBinaries();
   const native = dirname(dirname(found.postgres));
-  // As /root on a fresh server.
+  // Like /root on a new server.
   const closed = join(await folderOfTest(), "Zwölf Töne");
   await mkdir(closed, { mode: 0o700 });
   await cp(native, join(closed, "native"), { recursive: true, verbatimSymlinks: true });
@@ -155,15 +155,18 @@ test("runs PostgreSQL's programs in a folder that only its owner can enter, with
   expect(await readFile(join(data, "PG_VERSION"), "utf8")).toBe("18\n");
 });
 
-test.runIf(process.getuid?.() === 0)("says what to do when root can't start a program as another user", async () => {
-  const script = `
+test.runIf(process.getuid?.() === 0)(
+  "the error says what to do when root can't start a program as another user",
+  async () => {
+    const script = `
     import { startPostgres } from "../../local/postgres/index.ts";
     await startPostgres({ dataDir: ${JSON.stringify(await folderOfTest())} });
   `;
-  const started = promisify(execFile)(
-    "setpriv",
-    ["--bounding-set=-setpcap", process.execPath, "--input-type=module", "--eval", script],
-    { cwd: import.meta.dirname },
-  );
-  await expect(started).rejects.toThrow("Run as another user than root, or set DATABASE_URL.");
-});
+    const started = promisify(execFile)(
+      "setpriv",
+      ["--bounding-set=-setpcap", process.execPath, "--input-type=module", "--eval", script],
+      { cwd: import.meta.dirname },
+    );
+    await expect(started).rejects.toThrow("Run as another user than root, or set DATABASE_URL.");
+  },
+);

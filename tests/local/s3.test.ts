@@ -22,7 +22,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type LocalAws, startAws } from "../../local/aws/index.ts";
 import { temporaryFolder } from "./temporary.ts";
 
-// Real servers, on machines that may be busy.
+// The tests use real servers, which are slow on a busy machine.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 const Bucket = "media";
@@ -83,7 +83,7 @@ describe.concurrent("an object", () => {
     expect((await bytes("big")).equals(big)).toBe(true);
   });
 
-  test("has the MD5 of its bytes as ETag, and a missing object is an error", async () => {
+  test("has the MD5 of its bytes as ETag, and a missing object causes an error", async () => {
     await put("tag", "hello");
     const head = await s3.send(new HeadObjectCommand({ Bucket, Key: "tag" }));
     expect(head).toMatchObject({ ContentLength: 5, ETag: `"${createHash("md5").update("hello").digest("hex")}"` });
@@ -137,12 +137,12 @@ describe.concurrent("a presigned URL", () => {
     await put("down", "hello");
     const url = await presignGet("down", 60, {
       ResponseContentDisposition: 'attachment; filename="x.txt"',
-      ResponseContentType: "text/x-asked",
+      ResponseContentType: "text/x-preflightHeaders",
     });
     const response = await fetch(url);
     expect(await response.text()).toBe("hello");
     expect(response.headers.get("content-disposition")).toBe('attachment; filename="x.txt"');
-    expect(response.headers.get("content-type")).toBe("text/x-asked");
+    expect(response.headers.get("content-type")).toBe("text/x-preflightHeaders");
   });
 
   test("writes an object", async () => {
@@ -171,12 +171,15 @@ describe.concurrent("a presigned URL", () => {
     expect(await late.text()).toContain("Request has expired");
   });
 
-  test("can be used by a web page, as the preflight and the response say", async () => {
+  test("can be used from a web page: the preflight and the response allow it", async () => {
     const command = new PutObjectCommand({ Bucket, Key: "from-browser" });
     const url = await getSignedUrl(s3, command, { expiresIn: 60 });
     const origin = "http://localhost:3000";
-    const asked = { "access-control-request-method": "PUT", "access-control-request-headers": "content-type" };
-    const preflight = await fetch(url, { method: "OPTIONS", headers: { origin, ...asked } });
+    const preflightHeaders = {
+      "access-control-request-method": "PUT",
+      "access-control-request-headers": "content-type",
+    };
+    const preflight = await fetch(url, { method: "OPTIONS", headers: { origin, ...preflightHeaders } });
     expect(preflight.status).toBe(204);
     expect(preflight.headers.get("access-control-allow-methods")).toContain("PUT");
     expect(preflight.headers.get("access-control-allow-headers")).toBe("content-type");

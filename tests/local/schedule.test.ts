@@ -2,10 +2,10 @@ import type { Context } from "aws-lambda";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { type ScheduledEvent, startSchedule } from "../../local/lambda/schedule.ts";
 
-// Real servers, on machines that may be busy.
+// The tests use real servers, which are slow on a busy machine.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
-test("calls the handler periodically with an EventBridge event", async () => {
+test("a schedule calls the handler periodically with an EventBridge event", async () => {
   const calls: [ScheduledEvent, Context][] = [];
   const handler = async (...call: [ScheduledEvent, Context]) => calls.push(call);
   onTestFinished(startSchedule({ name: "wake", everyMs: 20, handler }).stop);
@@ -19,7 +19,7 @@ test("calls the handler periodically with an EventBridge event", async () => {
   expect(calls[0]?.[1].functionName).toBe("wake");
 });
 
-test("never overlaps two runs, and stop waits for the current one", async () => {
+test("runs never overlap, and stop waits for the current one", async () => {
   let active = 0;
   let most = 0;
   let runs = 0;
@@ -38,7 +38,7 @@ test("never overlaps two runs, and stop waits for the current one", async () => 
   expect([active, most]).toEqual([0, 1]);
 });
 
-test("reports a failed run and continues", async () => {
+test("a failed run is reported, and the schedule continues", async () => {
   const errors: unknown[] = [];
   let runs = 0;
   const handler = async () => {
@@ -49,7 +49,7 @@ test("reports a failed run and continues", async () => {
   expect(errors).toEqual([new Error("broken")]);
 });
 
-test("reports a run that overruns its time without overlapping it", async () => {
+test("a run that exceeds its time limit is reported, and the next one waits for its end", async () => {
   const errors: unknown[] = [];
   let release = () => {};
   const gate = new Promise<void>((resolve) => (release = resolve));

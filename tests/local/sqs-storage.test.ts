@@ -16,7 +16,7 @@ import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { startAws } from "../../local/aws/index.ts";
 import { folderOfTest } from "./temporary.ts";
 
-// Real servers, on machines that may be busy.
+// The tests use real servers, which are slow on a busy machine.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 async function queue(Attributes: Record<string, string>, client: SQSClient): Promise<string> {
@@ -64,7 +64,7 @@ describe("the stored state", () => {
     await elsewhere.stop();
   });
 
-  test("accepts a deduplication id again after five minutes, also across a restart, and removes old ones", async () => {
+  test("keeps deduplication ids for five minutes, even across a restart, and removes them later", async () => {
     const dataDir = await folderOfTest();
     vi.useFakeTimers({ toFake: ["Date"] });
     onTestFinished(() => {
@@ -91,7 +91,7 @@ describe("the stored state", () => {
     db.close();
   });
 
-  test("does not grow by deleted messages", async () => {
+  test("does not grow with deleted messages", async () => {
     const dataDir = await folderOfTest();
     const local = await startAws({ dataDir });
     const client = new SQSClient(local.clientConfig);

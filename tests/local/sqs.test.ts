@@ -21,7 +21,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type LocalAws, startAws } from "../../local/aws/index.ts";
 import { temporaryFolder } from "./temporary.ts";
 
-// Real servers, on machines that may be busy.
+// The tests use real servers, which are slow on a busy machine.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -44,7 +44,7 @@ afterAll(async () => {
 async function queue(attributes: Record<string, string> = {}, client = sqs): Promise<string> {
   const name = `queue-${++queues}${attributes.FifoQueue ? ".fifo" : ""}`;
   const { QueueUrl } = await client.send(new CreateQueueCommand({ QueueName: name, Attributes: attributes }));
-  if (!QueueUrl) throw new Error("CreateQueue answered no URL.");
+  if (!QueueUrl) throw new Error("CreateQueue returned no URL");
   return QueueUrl;
 }
 const fifo = (attributes: Record<string, string> = {}) => queue({ FifoQueue: "true", ...attributes });
@@ -83,7 +83,7 @@ async function withDeadLetters(kind: typeof queue, maxReceiveCount: number) {
 }
 
 describe.concurrent("a queue", () => {
-  test("is found by its name, and a missing queue is a clear error", async () => {
+  test("is found by its name, and a missing queue causes QueueDoesNotExist", async () => {
     const url = await queue();
     const name = url.split("/").at(-1);
     expect((await sqs.send(new GetQueueUrlCommand({ QueueName: name }))).QueueUrl).toBe(url);
@@ -198,7 +198,7 @@ describe.concurrent("a queue", () => {
     expect(bodies(await receive(url))).toEqual(["x"]);
   });
 
-  test("sends and deletes in batches of ten, not eleven", async () => {
+  test("accepts batches of at most ten messages", async () => {
     const url = await queue();
     const entries = (count: number) => Array.from({ length: count }, (_, i) => ({ Id: `m${i}`, MessageBody: `${i}` }));
     await sqs.send(new SendMessageBatchCommand({ QueueUrl: url, Entries: entries(10) }));
@@ -293,7 +293,7 @@ describe.concurrent("a FIFO queue", () => {
     expect(bodies(await one(url))).toEqual(["b1"]);
   });
 
-  test("accepts a deduplication id once, also after its message was deleted", async () => {
+  test("accepts a deduplication id once, even after its message was deleted", async () => {
     const url = await fifo();
     const id = { MessageGroupId: "g", MessageDeduplicationId: "same" };
     const first = await send(url, "x", id);
@@ -306,7 +306,7 @@ describe.concurrent("a FIFO queue", () => {
     expect(await receive(url)).toEqual([]);
   });
 
-  test("deduplicates per group when told to, and by content when told to", async () => {
+  test("deduplicates per group or by content if configured to", async () => {
     const perGroup = await fifo({ DeduplicationScope: "messageGroup", FifoThroughputLimit: "perMessageGroupId" });
     await sendTo(perGroup, "a", "same");
     await sendTo(perGroup, "b", "same");

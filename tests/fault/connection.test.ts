@@ -40,7 +40,7 @@ async function expectOnceAtBob(ids: string[]): Promise<void> {
   expect(gate.wa.unknown).toEqual([]);
 }
 
-test("sends lost on a silent link are repeated under the same id after it is cut", async () => {
+test("sends lost on a silent connection are repeated under the same id after it is cut", async () => {
   await send("before");
   await bob.waitFor((message) => message.text === "before");
   gate.wa.device(alice.number).faults.silence(4000, "cut");
@@ -52,13 +52,13 @@ test("sends lost on a silent link are repeated under the same id after it is cut
   await expectOnceAtBob(ids);
 });
 
-test("a silent link is closed and its sends are repeated", async () => {
+test("a silent connection is closed, and its sends are repeated", async () => {
   gate.wa.device(alice.number).faults.silence(40_000, "resume");
   const ids = [await send("into the silence 1"), await send("into the silence 2")];
   await expectOnceAtBob(ids);
 });
 
-test("a link that is cut repeatedly loses nothing in either direction", async () => {
+test("a connection that is cut repeatedly loses no message in either direction", async () => {
   const ids: string[] = [];
   const sent: string[] = [];
   for (let index = 0; index < 60; index++) {
