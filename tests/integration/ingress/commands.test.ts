@@ -67,7 +67,7 @@ describe("commands over SQS", () => {
     ]);
   });
 
-  test("a change is made and replied to as done", async () => {
+  test("a change takes effect and gets the reply done", async () => {
     const asked = message({ command: "profile.setName", input: { name: "Ann by SQS" } });
     await client.put(asked);
     expect(await client.reply(asked.id, "done")).toMatchObject({ output: {} });

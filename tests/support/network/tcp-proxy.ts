@@ -12,11 +12,33 @@ export interface TcpProxy {
   stop(): Promise<void>;
 }
 
-export async function startTcpProxy(initialTarget = 0): Promise<TcpProxy> {
+/** Watches one connection. */
+export interface ConnectionFilter {
+  onRequest(chunk: Buffer): void;
+  /** Returns whether the chunk is passed on. If not, the connection ends. */
+  passesAnswer(chunk: Buffer): boolean;
+}
+
+/** @param filterOf makes the filter of a new connection. */
+export async function startTcpProxy(initialTarget = 0, filterOf?: () => ConnectionFilter): Promise<TcpProxy> {
   let target = initialTarget;
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const upstream = connect(target, "127.0.0.1");
+    if (filterOf) {
+      const filter = filterOf();
+      client.on("data", (chunk: Buffer) => {
+        filter.onRequest(chunk);
+        upstream.write(chunk);
+      });
+      upstream.on(
+        "data",
+        (chunk: Buffer) => void (filter.passesAnswer(chunk) ? client.write(chunk) : client.destroy()),
+      );
+    } else {
+      client.pipe(upstream);
+      upstream.pipe(client);
+    }
     for (const [from, to] of [
       [client, upstream],
       [upstream, client],
@@ -28,7 +50,6 @@ export async function startTcpProxy(initialTarget = 0): Promise<TcpProxy> {
         sockets.delete(from);
         to.destroy();
       });
-      from.pipe(to);
     }
   });
   const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));

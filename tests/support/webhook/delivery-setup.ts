@@ -56,12 +56,12 @@ export interface AttemptRow {
 
 export type QueueRecord = { messageId: string; body: string };
 
-/** Reports how long there is by the lambda's clock. */
+/** The remaining time that the Lambda context reports at first, in milliseconds. */
 export const functionTimeMs = 60_000;
 
 export type World = Awaited<ReturnType<typeof startWorld>>;
 
-/** A real database and the real function, with a clock that tests move. */
+/** Starts a database and the webhook function, with a clock that tests move. */
 export async function startWorld() {
   const folder = await mkdtemp(join(tmpdir(), "switchboard-webhook-"));
   await seedPostgres(join(folder, "postgres"));
@@ -84,10 +84,10 @@ export async function startWorld() {
     },
   };
   const log = createLogger("webhook", process.env.TEST_LOG ?? "silent");
-  // Nothing asks it: only URLs are signed.
+  // No request is sent to S3 or SQS: URLs are only signed.
   const storage = openStorage(readConfig({ S3_ENDPOINT: "http://127.0.0.1:1" }));
   const foreignQueues = openForeignQueues(openQueues(readConfig({ SQS_ENDPOINT: "http://127.0.0.1:1" })).client);
-  // Always the middle of the jitter, so that pauses are exact; and who waits moves the clock.
+  // The middle of the jitter makes pauses exact, and sleeping moves the clock.
   const random = () => 0.5;
   const sleep = async (ms: number) => clock.advance(ms);
   const deps: WebhookDeps & SinkDeps & { storage: typeof storage } = {
@@ -127,7 +127,7 @@ export async function startWorld() {
       return id;
     },
 
-    /** A record of the event queue: the next event of the instance. */
+    /** Makes a record of the event queue with the next event of the instance. */
     record<Type extends EventType>(instanceId: string, type: Type, data: EventData<Type>): QueueRecord {
       const seq = (seqs.get(instanceId) ?? 0) + 1;
       seqs.set(instanceId, seq);
@@ -136,7 +136,7 @@ export async function startWorld() {
       return { messageId: `record-${systemIds.uuid()}`, body: JSON.stringify(envelope) };
     },
 
-    /** Records of some texts that arrived; their bodies are their numbers. */
+    /** Makes records of received texts. Their bodies are their sequence numbers. */
     texts(instanceId: string, count: number): QueueRecord[] {
       return Array.from({ length: count }, () => {
         const body = String((seqs.get(instanceId) ?? 0) + 1);
@@ -144,7 +144,7 @@ export async function startWorld() {
       });
     },
 
-    /** Runs the Lambda handler on a batch. Answers the ids of the records that must come again. */
+    /** Runs the Lambda handler on a batch. Returns the ids of the records to retry. */
     async handle(records: readonly QueueRecord[], changes: Partial<WebhookDeps> = {}): Promise<string[]> {
       const handler = createWebhookHandler(async () => ({ ...deps, ...changes }));
       const answer = await handler(sqsEvent(records), lambdaContext("webhook", functionTimeMs));
@@ -154,7 +154,7 @@ export async function startWorld() {
     wake: (options: Partial<Parameters<typeof retryDeliveries>[1]> = {}, changes: Partial<WebhookDeps> = {}) =>
       retryDeliveries({ ...deps, ...changes }, { budgetMs: functionTimeMs, ...options }),
 
-    /** How the endpoint of an instance fares, as it is stored. */
+    /** Returns the stored state of the circuit breaker of an instance's endpoint. */
     async endpoint(instanceId: string): Promise<{ state: string; failures: number } | undefined> {
       const [row] = await db.sql<{ state: string; failures: number }[]>`
         select state, failures from webhook_endpoints where instance_id = ${instanceId}`;
@@ -201,7 +201,7 @@ export function text(body: string): EventData<"message.received"> {
   };
 }
 
-/** What Lambda gives to a function that an SQS queue calls. */
+/** Makes the event with which Lambda calls a function of an SQS queue. */
 export function sqsEvent(records: readonly QueueRecord[]) {
   return {
     Records: records.map(({ messageId, body }) => ({
