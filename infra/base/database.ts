@@ -25,8 +25,6 @@ export const database = new sst.aws.Aurora("Database", {
   },
 });
 
-export const databaseCluster = database.nodes.cluster;
-
 /** The password has only letters and digits, so it needs no escaping. `NODE_EXTRA_CA_CERTS` verifies the certificate. */
 export const databaseUrl = $util.secret(
   $interpolate`postgresql://${database.username}:${database.password}@${database.host}:${database.port}/${database.database}?sslmode=verify-full`,

@@ -16,7 +16,7 @@ export const vpc = new sst.aws.Vpc("Network", {
 });
 
 /** Traffic to S3 uses this endpoint instead of NAT, which costs per gigabyte. */
-export const storageEndpoint = new aws.ec2.VpcEndpoint("StorageEndpoint", {
+new aws.ec2.VpcEndpoint("StorageEndpoint", {
   vpcId: vpc.id,
   serviceName: $interpolate`com.amazonaws.${aws.getRegionOutput().region}.s3`,
   vpcEndpointType: "Gateway",

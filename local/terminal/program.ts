@@ -33,7 +33,7 @@ export async function runProgram(work: (signal: AbortSignal) => Promise<void>): 
 }
 
 /** Whether `error` only reports that `signal` was aborted. */
-export function isAbort(error: unknown, signal: AbortSignal): boolean {
+function isAbort(error: unknown, signal: AbortSignal): boolean {
   return signal.aborted && (error === signal.reason || (error instanceof Error && error.name === "AbortError"));
 }
 

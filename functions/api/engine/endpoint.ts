@@ -11,12 +11,12 @@ import type { ErrorCode } from "../../../core/error.ts";
 import { type CallerContext, type Context, type InstanceContext, Pending, Raw } from "./context.ts";
 import { runCommand } from "./run-command.ts";
 
-export type Method = "get" | "post" | "put" | "delete";
+type Method = "get" | "post" | "put" | "delete";
 
 /** Who may call an endpoint. `public`: anyone. `optional`: anyone, but credentials must be valid if they are given. */
 export type Access = "public" | "optional" | Permission;
 
-/** An API endpoint, ready to serve. The constructors below make it from a declaration. */
+/** An API endpoint, ready to serve. The constructors below create it from a declaration. */
 export interface Endpoint {
   readonly method: Method;
   /** With parameters as `{instanceId}`. */

@@ -5,7 +5,7 @@ import type { Context } from "./context.ts";
  * Names of request headers that proxies, load balancers, tunnels and CDNs add: those of RFC 7239, RFC 9110 and RFC 8586
  * (`Forwarded`, `Via`, `CDN-Loop`), everything about forwarding (`X-Forwarded-For`, `X-Original-Forwarded-For`), everything that
  * names the IP address of a client (`X-Real-IP`, `CF-Connecting-IP`, `True-Client-IP`, `X-Azure-ClientIP`), and the families of
- * vendors. A name too many only means that its sender needs credentials.
+ * vendors. A false match only means that the sender needs credentials.
  */
 const forwarding = new RegExp(
   [
@@ -33,14 +33,14 @@ const addressHost = /^(?:localhost|\d{1,3}(?:\.\d{1,3}){3}|\[[\da-f:.]+\])(?::\d
 const withCredentials = "send an API key in x-api-key or a token in Authorization: Bearer";
 
 /**
- * Throws `missing_credentials` unless this request may create a key without credentials: the operator has opened that, and
+ * Throws `missing_credentials` unless this request may create a key without credentials: the operator allows that, and
  * the request came directly, not through a proxy. On AWS, API Gateway adds `X-Forwarded-For` to all requests.
  */
 export function assertOpenKeyGeneration({ deps, forwardedBy, host }: Context): void {
   if (!deps.config.OPEN_KEY_GENERATION) {
     throw new AppError(
       "missing_credentials",
-      `${withCredentials}; the first start prints the API key of the first admin. To create keys without credentials on a machine of your own, set OPEN_KEY_GENERATION=true`,
+      `${withCredentials}; the first start prints the API key of the first admin. To create keys without credentials on your own machine, set OPEN_KEY_GENERATION=true`,
     );
   }
   if (forwardedBy) {
@@ -52,7 +52,7 @@ export function assertOpenKeyGeneration({ deps, forwardedBy, host }: Context): v
   if (!addressHost.test(host ?? "")) {
     throw new AppError(
       "missing_credentials",
-      `to create a key without credentials, address the API as localhost or by its IP address; otherwise ${withCredentials}`,
+      `to create a key without credentials, call the API as localhost or by its IP address; otherwise ${withCredentials}`,
     );
   }
 }

@@ -55,7 +55,7 @@ export function toSettings(body: z.output<typeof updateBody>): InstanceSettings 
   };
 }
 
-export const instanceShape = z.object({
+const instanceShape = z.object({
   id: z.string(),
   name: z.string(),
   description: z.string(),
