@@ -143,7 +143,7 @@ export const communityEndpoints = [
   commandEndpoint({
     method: "get",
     path: "/api/communities/{instanceId}/{communityId}/invite-code",
-    summary: "Get the invite code of a community; requires an admin",
+    summary: "Get the invite code of a community. Only for its admins",
     access: "read",
     command: "group.inviteCode",
     answer: invite,

@@ -116,7 +116,6 @@ export const groupEndpoints = [
   commandEndpoint({
     method: "put",
     path: "/api/groups/{instanceId}/{groupId}/subject",
-    summary: "Change the subject of a group, which is its name",
     access: "write",
     command: "group.setSubject",
     body: z.object({ subject }),

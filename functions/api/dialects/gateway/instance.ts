@@ -122,7 +122,7 @@ export const instanceEndpoints = [
   instanceEndpoint({
     method: "post",
     path: "/api/instance/{instanceId}/restart",
-    summary: "Close and reopen the session of an instance",
+    summary: "Restart the session of an instance",
     access: "write",
     answer: reference,
     mayPend: true,

@@ -83,7 +83,7 @@ export const instanceEndpoints = [
   instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/reconnect",
-    summary: "Close and reopen the session of an instance",
+    summary: "Restart the session of an instance",
     access: "write",
     answer: done,
     mayPend: true,
