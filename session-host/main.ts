@@ -1,4 +1,5 @@
-// Modules load after the signal handlers are registered, so that a host that is stopped while it loads ends gracefully.
+// Imports its modules dynamically, so that the signal handlers below are registered first: a host that is stopped while it
+// loads still stops gracefully.
 const running = (async () => {
   const { readConfig } = await import("../core/config.ts");
   const { createLogger } = await import("../core/log.ts");
@@ -23,5 +24,5 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.exit(0);
   });
 }
-// The parent process died, and with it the local queues that it served.
+// A local gateway runs the host as a child process and serves its queues. Without the parent, the host can do no work.
 process.once("disconnect", () => process.exit(1));

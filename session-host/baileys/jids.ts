@@ -7,32 +7,32 @@ export const plainJid = (jid: string | null | undefined) => (jid ? jidNormalized
 
 export const isPhoneJid = (jid: string) => jid.endsWith("@s.whatsapp.net");
 
-/** Returns the person whom a stanza names by one or more JIDs, or null if it names none. */
-export function personOf(...named: readonly (string | undefined)[]): Person | null {
-  const jids = named.map(plainJid).filter((jid) => jid !== "");
+/** Returns the person with these JIDs, or null if none of them is given. */
+export function personOf(...spellings: readonly (string | undefined)[]): Person | null {
+  const jids = spellings.map(plainJid).filter((jid) => jid !== "");
   const lid = jids.find(isLidJid) ?? null;
   const id = jids.find(isPhoneJid) ?? lid ?? jids[0];
   return id === undefined ? null : { id, lid };
 }
 
-/** Returns the LIDs of the people whose phone number is not known. */
+/** Returns the LIDs of those people who have no known phone number. */
 export const lidsWithoutPhone = (people: readonly (Person | null)[]) =>
   people.flatMap((person) => (person && isLidJid(person.id) ? [person.id] : []));
 
-/** What a session knows about JIDs: its own account, and the phone numbers (as JIDs) that belong to LIDs. */
+/** What a session knows about JIDs: which ones are its own, and the phone numbers (as JIDs) of LIDs. */
 export interface JidResolver {
   isMe(jid: string): boolean;
   phones(lids: readonly string[]): Promise<ReadonlyMap<string, string>>;
 }
 
-/** Returns the phone numbers (as JIDs) of those LIDs whose number the session knows. */
+/** Returns the phone numbers (as JIDs) by LID, for those LIDs whose number the session knows. */
 export async function phonesOf(sock: WASocket, lids: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const pairs = await sock.signalRepository.lidMapping.getPNsForLIDs([...lids]);
   return new Map(pairs?.map(({ lid, pn }) => [plainJid(lid), plainJid(pn)]));
 }
 
-/** Returns the person with the phone number as id, if the map has it. */
-export function byPhone<One extends Person | null>(person: One, phones: ReadonlyMap<string, string>): One {
+/** Replaces the person's LID with the phone number (as a JID), if `phones` has it. */
+export function byPhone<Given extends Person | null>(person: Given, phones: ReadonlyMap<string, string>): Given {
   const phone = person && phones.get(person.id);
   return person && phone ? { ...person, id: phone } : person;
 }
@@ -50,8 +50,8 @@ export function unixSeconds(value: unknown): number {
 const clockToleranceMs = 60_000;
 
 /**
- * Returns the time at which a client wrote something. The client's clock (milliseconds) orders what it writes within one
- * second. A clock that differs too much from WhatsApp's (seconds) is not used.
+ * Returns the time at which a client wrote something. Uses the client's clock (milliseconds), which orders what it writes within
+ * one second, unless that differs too much from WhatsApp's clock (seconds).
  */
 export function writtenAt(clientMs: number, whatsappSeconds: number): Date {
   const isPlausible = Math.abs(clientMs - whatsappSeconds * 1000) < clockToleranceMs;

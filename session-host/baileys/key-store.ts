@@ -12,22 +12,22 @@ import { sealedPlace } from "../../core/crypto/sealed-place.ts";
 import type { Database } from "../../core/db/index.ts";
 import { type Change, type KeyWrite, parseKey, serializeKey } from "../ledger/change.ts";
 
-/** Records a change of the session. Only the gate waits until it is durable. */
+/** Records a change of the session without waiting until it is durable. Only the gate waits. */
 export type RecordChange = (change: Change) => void;
 
 interface Transaction {
   writes: Map<string, KeyWrite>;
-  /** Committed together with the keys. */
+  /** What is committed together with the keys. */
   extra: Change;
 }
 
-/** Keys that were read or written recently. Prekeys are not kept, because each is used once. */
+/** Number of recently read or written keys that are cached. Prekeys are not cached, because each is used once. */
 const cacheSize = 512;
 
 /**
- * The Signal key store of one session, over rows that only this session writes. Writes are visible at once and become durable
- * in order, in the background; `Gate` holds back all frames of the socket until then. So Baileys waits for the database only
- * to read, and a crash loses no state that WhatsApp has seen an effect of.
+ * The Signal key store of one session. Its rows are written by this session only. A write is visible at once and becomes durable in
+ * the background, in order; until then, `Gate` holds back all frames of the socket. So Baileys waits for the database only when it
+ * reads, and a crash loses no state that has had an effect on WhatsApp.
  */
 export class KeyStore {
   readonly #db: Database;
@@ -36,7 +36,7 @@ export class KeyStore {
   readonly #record: RecordChange;
   readonly #fail: (error: unknown) => void;
   readonly #cache = new LRUCache<string, { value: unknown }>({ max: cacheSize });
-  /** The newest writes that are not durable yet. They must not be evicted. */
+  /** The newest writes that are not durable yet. Unlike the cache, this never evicts. */
   readonly #dirty = new Map<string, { value: unknown }>();
   readonly #context = new AsyncLocalStorage<Transaction>();
   /** Resolves when the last transaction that began has ended. */
@@ -56,7 +56,7 @@ export class KeyStore {
     this.#fail = options.fail;
   }
 
-  /** Returns the credentials, or undefined if there are none. Throws if the database can't be read, which must not look like none. */
+  /** Returns the credentials, or undefined if there are none. Throws if the database can't be read. */
   async loadCreds(): Promise<AuthenticationCreds | undefined> {
     const [row] = await this.#db.sql<{ value: Buffer }[]>`
       select value from session_keys where instance_id = ${this.#instanceId} and type = 'creds' and key_id = ''`;
@@ -75,20 +75,20 @@ export class KeyStore {
     Object.assign(transaction.extra, change);
   }
 
-  /** Drops the writes of the open transaction so far. */
+  /** Drops all writes that the open transaction has made so far. */
   discard(): void {
     this.#context.getStore()?.writes.clear();
   }
 
-  /** Call it when writes are durable. From then on, they may be evicted and read again. */
-  settled(keys: readonly KeyWrite[]): void {
+  /** Notes that these writes are durable. From then on, they may be evicted and read from the database again. */
+  noteDurable(keys: readonly KeyWrite[]): void {
     for (const key of keys) {
       const name = `${key.type} ${key.id}`;
       if (this.#dirty.get(name)?.value === key.value) this.#dirty.delete(name);
     }
   }
 
-  /** The store for Baileys' socket and its Signal repository. */
+  /** The interface for Baileys' socket and its Signal repository. */
   readonly keys: SignalKeyStoreWithTransaction = {
     get: (type, ids) => this.#get(type, ids),
     set: async (data) => this.#set(data),
@@ -122,7 +122,7 @@ export class KeyStore {
       const loaded: { [id: string]: unknown } = {};
       for (const id of ids) {
         const name = `${type} ${id}`;
-        // A write during the read is newer.
+        // A write during the query is newer than its result.
         const newer = this.#dirty.get(name) ?? this.#cache.get(name);
         const bytes = stored.get(id);
         const value = newer ? newer.value : bytes ? this.#revive(type, id, bytes) : null;
@@ -131,7 +131,7 @@ export class KeyStore {
       }
       return loaded;
     } catch (error) {
-      // To Baileys, this looks like a message that does not decrypt, which it rejects permanently.
+      // Baileys would take this for a message that does not decrypt, and reject it permanently. So the connection must end.
       this.#fail(error);
       throw error;
     }
@@ -156,7 +156,7 @@ export class KeyStore {
 
   /**
    * Runs transactions one at a time, whatever their key. Baileys locks by JID, but a contact has several JIDs (phone number, LID,
-   * with and without device) for one ratchet. Two transactions at once would both step the ratchet, and one step would be lost.
+   * with and without device) for one ratchet. Two concurrent transactions would both step the ratchet, and one step would be lost.
    */
   async #transaction<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.#context.getStore()) return work();

@@ -2,8 +2,8 @@ import { MEDIA_PATH_MAP, type MediaType, normalizeMessageContent, proto, type WA
 
 /**
  * Adds the upload paths for files of channels (newsletters) to Baileys. Channels are not encrypted, and their files have their
- * own paths on the media host. WhatsApp rejects a post with error 479, or doesn't show it, if its file is elsewhere or its stanza
- * does not name the kind of the file. Baileys 7.0.0-rc14 does neither
+ * own paths on the media host. WhatsApp rejects a post with error 479, or doesn't show it, if its file has another path or its
+ * stanza does not name the kind of the file. Baileys 7.0.0-rc14 uses other paths and does not name the kind
  * (https://github.com/WhiskeySockets/Baileys/issues/2199).
  */
 export function registerNewsletterPaths(): void {
@@ -14,24 +14,24 @@ export function registerNewsletterPaths(): void {
   );
 }
 
-/** Returns the upload function for files of channel posts, instead of the socket's own `waUploadToServer`. */
+/** Returns the upload function for files of channel posts, which replaces the socket's own `waUploadToServer`. */
 export function newsletterUpload(sock: WASocket): WASocket["waUploadToServer"] {
   return async (path, options) => {
     const mediaType = `newsletter-${options.mediaType}` as MediaType;
     const uploaded = await sock.waUploadToServer(path, { ...options, mediaType });
-    // Posts of WhatsApp's own apps carry the path only.
+    // WhatsApp's own apps put only the path into a post, no URL.
     return { ...uploaded, mediaUrl: undefined as unknown as string };
   };
 }
 
-/** Sends a channel post, or a reaction, edit or deletion of one. Like `relayMessage`, but the stanza names the kind of the file. */
+/** Sends a channel post, or an edit or deletion of one. Like Baileys' `relayMessage`, but the stanza names the kind of the file. */
 export async function relayNewsletterMessage(
   sock: WASocket,
   jid: string,
   message: proto.IMessage,
   { messageId: id = "", additionalAttributes = {} }: Parameters<WASocket["relayMessage"]>[2],
 ): Promise<void> {
-  const kind = kindOf(message);
+  const kind = fileKindOf(message);
   await sock.sendNode({
     tag: "message",
     attrs: { to: jid, id, type: kind ? "media" : "text", ...additionalAttributes },
@@ -45,7 +45,7 @@ export async function relayNewsletterMessage(
   });
 }
 
-function kindOf(message: proto.IMessage): string | undefined {
+function fileKindOf(message: proto.IMessage): string | undefined {
   const { imageMessage, videoMessage, audioMessage, documentMessage } = normalizeMessageContent(message) ?? {};
   if (imageMessage) return "image";
   if (videoMessage) return videoMessage.gifPlayback ? "gif" : "video";

@@ -10,23 +10,23 @@ interface EntryClass {
 }
 
 interface SessionCipher {
-  doDecryptWhisperMessage: ((message: Buffer, session: Entry) => Promise<Buffer>) & { keepsRatchet?: true };
+  doDecryptWhisperMessage: ((message: Buffer, session: Entry) => Promise<Buffer>) & { restoresRatchet?: true };
 }
 
 const require = createRequire(import.meta.url);
 
 /**
- * Restores a Signal session on which a message does not decrypt. libsignal tries a message on each session of a contact, and
- * steps the session's ratchet before it checks the MAC (6.0.0, `session_cipher.js`, `maybeStepRatchet`). A message for an older
- * session thus breaks the newer session, which is tried first: neither side can read the other until retries have built another
- * session. Baileys opens a new session with each contact whose devices it looks up, so this affects the messages that are
- * in transit at each restart. Patches libsignal for the whole process; idempotent.
+ * Makes libsignal restore a Signal session after a message did not decrypt with it. libsignal tries a message with each session of
+ * a contact, and steps the session's ratchet before it checks the MAC (6.0.0, `session_cipher.js`, `maybeStepRatchet`). So a message
+ * for an older session breaks the newer session, which is tried first: neither side can read the other until retries have built
+ * another session. Baileys opens a new session with each contact whose devices it looks up, so this affects the messages that are
+ * in transit at each restart. Patches libsignal for the whole process. Idempotent.
  */
-export function keepRatchetsThatFail(): void {
+export function restoreRatchetsOnFailure(): void {
   const { prototype } = require("libsignal/src/session_cipher.js") as { prototype: SessionCipher };
   const original = prototype.doDecryptWhisperMessage;
-  if (original.keepsRatchet) return;
-  const kept = async function (this: SessionCipher, message: Buffer, session: Entry): Promise<Buffer> {
+  if (original.restoresRatchet) return;
+  const restoring = async function (this: SessionCipher, message: Buffer, session: Entry): Promise<Buffer> {
     const before = session.serialize();
     try {
       return await original.call(this, message, session);
@@ -36,5 +36,5 @@ export function keepRatchetsThatFail(): void {
       throw error;
     }
   };
-  prototype.doDecryptWhisperMessage = Object.assign(kept, { keepsRatchet: true as const });
+  prototype.doDecryptWhisperMessage = Object.assign(restoring, { restoresRatchet: true as const });
 }

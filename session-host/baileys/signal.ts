@@ -12,7 +12,7 @@ import type { Logger } from "../../core/log.ts";
 import type { Change } from "../ledger/change.ts";
 import type { KeyStore } from "./key-store.ts";
 
-/** Returns what a decrypted stanza changes. `repository` resolves LIDs. */
+/** Returns the change that a decrypted stanza makes. `repository` resolves LIDs. */
 export type Journal = (
   stanza: BinaryNode,
   plaintext: Uint8Array,
@@ -25,27 +25,27 @@ export interface JournalingOptions {
   instanceId: string;
   store: KeyStore;
   journal: Journal;
-  /** Called when the session's state can't be stored. Nothing more may be sent then. */
+  /** Called when the session's state can't be read. From then on, the connection must not send anything. */
   fail: (error: unknown) => void;
   log: Logger;
 }
 
 /**
  * Baileys' Signal repository, with a journal around decryption. The new state of the ratchet, the plaintext, and the message
- * with its event are recorded as one change before Baileys sends the receipt. A message that was already decrypted before a
- * crash does not decrypt again; its plaintext is read from the journal.
+ * with its event are recorded as one change before Baileys sends the receipt. Signal cannot decrypt a message again that was
+ * decrypted before a crash, so its plaintext is then read from the inbox.
  */
 export class JournalingSignal {
   readonly #options: JournalingOptions;
-  /** The stanza of each ciphertext. Decryption receives the same object, but not the stanza. */
+  /** The stanza of each ciphertext. Baileys passes this same object to the decryption, but not the stanza. */
   readonly #stanzas = new WeakMap<Uint8Array, BinaryNode>();
 
   constructor(options: JournalingOptions) {
     this.#options = options;
   }
 
-  /** Call it for each `message` stanza before Baileys handles the stanza. */
-  announce(stanza: BinaryNode): void {
+  /** Notes which stanza a ciphertext belongs to. Call this for each `message` stanza before Baileys handles the stanza. */
+  noteStanza(stanza: BinaryNode): void {
     for (const enc of getBinaryNodeChildren(stanza, "enc")) {
       if (enc.content instanceof Uint8Array) this.#stanzas.set(enc.content, stanza);
     }
@@ -88,24 +88,25 @@ export class JournalingSignal {
     try {
       plaintext = await decrypt();
     } catch (error) {
-      const kept = await this.#recall(waId, hash);
-      if (!kept) {
+      const stored = await this.#readInbox(waId, hash);
+      if (!stored) {
         const reason = error instanceof Error ? error.message : String(error);
         log.warn(
           { correlationId: waId, instanceId, waId, reason },
-          "a message can't be decrypted; the sender is asked to send it again",
+          "a message can't be decrypted; asking the sender to send it again",
         );
         throw error;
       }
       store.discard();
-      return kept;
+      return stored;
     }
     const inbox = [{ waId, hash, plaintext }];
     store.attach({ ...(await journal(stanza, plaintext, repository)), inbox, correlationId: waId });
     return plaintext;
   }
 
-  async #recall(waId: string, hash: Buffer): Promise<Uint8Array | undefined> {
+  /** Returns the plaintext of a message that was decrypted earlier. */
+  async #readInbox(waId: string, hash: Buffer): Promise<Uint8Array | undefined> {
     const { db, vault, instanceId, fail } = this.#options;
     try {
       const [row] = await db.sql<{ plaintext: Buffer }[]>`

@@ -7,9 +7,9 @@ import { type Dispatcher, Dispatcher1Wrapper, Agent as FetchAgent } from "undici
 import { type Config, ConfigError } from "../../core/config.ts";
 import { wrapBufferKeys } from "../../core/crypto/buffer-keys.ts";
 import { registerNewsletterPaths } from "./newsletter-send.ts";
-import { keepRatchetsThatFail } from "./ratchet.ts";
+import { restoreRatchetsOnFailure } from "./ratchet.ts";
 
-/** Where WhatsApp, or the server that replaces it, is reached. */
+/** How to reach WhatsApp, or the server that replaces it (a test server or simulator). */
 export interface WhatsAppEndpoint {
   /** Undefined for the real WhatsApp. */
   url: string | undefined;
@@ -17,7 +17,7 @@ export interface WhatsAppEndpoint {
   real: boolean;
   /** For Baileys' uploads, which go through `node:https`. */
   uploadAgent: HttpsAgent | undefined;
-  /** Returns the `fetch` options for Baileys' downloads on a connection whose media host `host` returns. Empty for the real WhatsApp. */
+  /** Returns the `fetch` options for Baileys' downloads. `host` returns the connection's media host. Empty for the real WhatsApp. */
   downloads(host: () => string): RequestInit;
   /** The `fetch` options for WhatsApp Web's page. Undefined if it must not be fetched. */
   web: RequestInit | undefined;
@@ -44,15 +44,15 @@ export function verifySignature(publicKey: Uint8Array, message: Uint8Array, sign
   }
 }
 
-const agree = Curve.sharedKey;
-/** The other side's key in the current key agreement, see `verifyHandshake`. */
+const originalSharedKey = Curve.sharedKey;
+/** The server's key in the key agreement of the current turn of the event loop (see `verifyHandshake`). */
 let agreedWith: Uint8Array | undefined;
 
 /**
  * Makes the handshake fail unless the leaf certificate has the server's static key. Baileys never compares the two (7.0.0-rc14,
  * `Utils/noise-handler.js`), so anyone who has seen WhatsApp's certificate chain could present it. `processHandshake` is
- * synchronous, and verifies the leaf's signature first after the key agreement with the static key. Nothing else is verified
- * in the same turn as a key agreement.
+ * synchronous, and the first signature that it verifies after the key agreement with the static key is the leaf's. No other code
+ * verifies a signature in the same turn of the event loop as a key agreement.
  */
 function verifyHandshake(): void {
   Curve.sharedKey = (privateKey, publicKey) => {
@@ -60,16 +60,17 @@ function verifyHandshake(): void {
     queueMicrotask(() => {
       agreedWith = undefined;
     });
-    return agree(privateKey, publicKey);
+    return originalSharedKey(privateKey, publicKey);
   };
   Curve.verify = (publicKey, message, signature) => {
-    const server = agreedWith;
+    const serverKey = agreedWith;
     agreedWith = undefined;
     if (!verifySignature(publicKey, message, signature)) return false;
-    return server === undefined || leafKey(message).equals(server);
+    return serverKey === undefined || leafKey(message).equals(serverKey);
   };
 }
 
+/** Returns the key in the details of a certificate, or an empty buffer if they can't be decoded. */
 function leafKey(details: Uint8Array): Buffer {
   try {
     return Buffer.from(proto.CertChain.NoiseCertificate.Details.decode(details).key ?? []);
@@ -79,16 +80,16 @@ function leafKey(details: Uint8Array): Buffer {
 }
 
 /**
- * Prepares Baileys for this process: it verifies signatures, trusts `WHATSAPP_ROOT_KEY`, prints no private keys, keeps ratchets
- * intact when a message does not decrypt, knows the upload paths of channels, and passes keys to Node.js cheaply. Throws
- * `ConfigError` if the file of `WHATSAPP_MEDIA_CA` can't be read.
+ * Patches Baileys and libsignal for this process, so that they verify signatures, trust `WHATSAPP_ROOT_KEY`, print no private keys,
+ * restore ratchets when a message does not decrypt, know the upload paths of channels, and pass keys to Node.js cheaply. Returns how
+ * to reach WhatsApp. Throws `ConfigError` if the file of `WHATSAPP_MEDIA_CA` can't be read.
  */
 export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
   verifyHandshake();
   if (config.WHATSAPP_ROOT_KEY) WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(config.WHATSAPP_ROOT_KEY, "hex");
   silenceLibsignal();
   wrapBufferKeys();
-  keepRatchetsThatFail();
+  restoreRatchetsOnFailure();
   registerNewsletterPaths();
   const real = !(config.WHATSAPP_URL || config.WHATSAPP_ROOT_KEY || config.WHATSAPP_MEDIA_CA);
   const ca = config.WHATSAPP_MEDIA_CA && [...rootCertificates, readCa(config.WHATSAPP_MEDIA_CA)];
@@ -98,24 +99,25 @@ export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
     real,
     uploadAgent: ca ? new HttpsAgent({ ca, keepAlive: true }) : undefined,
     downloads: (host) => (real ? {} : divert(agent, (origin) => mediaOrigin(origin, host()))),
-    web: real ? {} : substituteWeb(agent, config.WHATSAPP_URL),
+    web: real ? {} : webOptions(agent, config.WHATSAPP_URL),
   };
 }
 
 const realMediaHost = "mmg.whatsapp.net";
 
 /**
- * Replaces WhatsApp's media host, from which Baileys fetches history and app state by name, by that of the server that replaces
- * WhatsApp. The real host must not receive these requests.
+ * Returns the origin to send a download to. Baileys fetches history and app state from a hard-coded host of WhatsApp, which must
+ * not receive these requests if another server replaces WhatsApp.
  */
-function mediaOrigin(origin: string, host: string): string {
+function mediaOrigin(origin: string, mediaHost: string): string {
   if (origin !== `https://${realMediaHost}`) return origin;
-  if (host === realMediaHost) throw new Error("the server that replaces WhatsApp has not named its media host yet");
-  return `https://${host}`;
+  if (mediaHost === realMediaHost)
+    throw new Error("the server that replaces WhatsApp has not named its media host yet");
+  return `https://${mediaHost}`;
 }
 
-/** Sends requests for web.whatsapp.com to the server that replaces WhatsApp, on the port of its WebSocket. */
-function substituteWeb(agent: FetchAgent, url: string | undefined): RequestInit | undefined {
+/** Returns `fetch` options that send requests to the server that replaces WhatsApp, on the port of its WebSocket. */
+function webOptions(agent: FetchAgent, url: string | undefined): RequestInit | undefined {
   if (!url) return undefined;
   const { protocol, host } = new URL(url);
   return divert(agent, () => `${protocol === "wss:" ? "https:" : "http:"}//${host}`);
@@ -126,7 +128,7 @@ function divert(agent: FetchAgent, to: (origin: string) => string): RequestInit 
   const composed = agent.compose(
     (dispatch) => (options, handler) => dispatch({ ...options, origin: to(String(options.origin)) }, handler),
   );
-  // Node's own `fetch` uses an older dispatcher interface than the installed undici.
+  // The `fetch` of Node.js uses an older dispatcher interface than the installed undici.
   const dispatcher: Dispatcher = new Dispatcher1Wrapper(composed) as unknown as Dispatcher;
   return { dispatcher } as unknown as RequestInit;
 }
@@ -139,7 +141,7 @@ function readCa(file: string): string {
   }
 }
 
-/** Drops libsignal's output: it prints whole sessions with private keys to the console (6.0.0, `session_record.js`, `queue_job.js`). */
+/** Drops libsignal's console output, which contains private keys (6.0.0, `session_record.js`, `queue_job.js`). */
 function silenceLibsignal(): void {
   for (const name of ["info", "warn", "error", "log"] as const) {
     const original = console[name].bind(console);

@@ -2,19 +2,18 @@ import type { Database } from "../../core/db/index.ts";
 import type { Ids } from "../../core/id.ts";
 import type { Lease } from "../concurrency/lease.ts";
 
-/** Pause after an unmute that failed. */
+/** Pause after a failed unmute, in milliseconds. */
 const retryMs = 5 * 60_000;
 
 /**
- * Queues an unmute command for each channel whose mute has ended, because a mute on WhatsApp has no end. Reads the ends of
- * mutes from the database, so that they outlive the host, and waits until the instance is connected. Returns whether it
- * queued any.
+ * Queues an unmute command for each channel whose mute has expired, because a mute has no end on WhatsApp itself. The ends of
+ * mutes are in the database, so they outlive the host. Skips instances that are not connected. Returns whether it queued a command.
  */
-export async function endMutes(
+export async function queueUnmutes(
   { db, ids, host }: { db: Database; ids: Ids; host: string },
   lease: Lease,
 ): Promise<boolean> {
-  // An unfinished command for the channel may be a new mute. The next run sees its effect.
+  // Skips channels with an unfinished command, which may be a new mute. The next run sees its effect.
   const due = await db.sql<{ instance_id: string; user_id: string; jid: string }[]>`
     select c.instance_id, i.user_id, c.jid from channels c join instances i on i.id = c.instance_id
     where c.muted_until <= clock_timestamp() and i.shard = ${lease.grant.shard} and i.status = 'connected'
@@ -26,15 +25,15 @@ export async function endMutes(
             or name = 'channel.unmute' and status = 'failed'))
     limit 100`;
   if (due.length === 0) return false;
-  const created = due.map((one) => ({ ...one, id: ids.uuid() }));
+  const commands = due.map((channel) => ({ ...channel, id: ids.uuid() }));
   await db.sql.begin(async (sql) => {
     await sql`select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})`;
     await sql`
       insert into commands (id, instance_id, user_id, shard, name, kind, input, status, correlation_id, deadline)
       select id, instance_id, user_id, ${lease.grant.shard}, 'channel.unmute', 'mutate', jsonb_build_object('channel', jid),
         'queued', id::text, clock_timestamp() + interval '1 minute'
-      from unnest(${created.map((one) => one.id)}::uuid[], ${created.map((one) => one.instance_id)}::uuid[],
-        ${created.map((one) => one.user_id)}::uuid[], ${created.map((one) => one.jid)}::text[])
+      from unnest(${commands.map((command) => command.id)}::uuid[], ${commands.map((command) => command.instance_id)}::uuid[],
+        ${commands.map((command) => command.user_id)}::uuid[], ${commands.map((command) => command.jid)}::text[])
         as t(id, instance_id, user_id, jid)`;
   });
   return true;

@@ -1,8 +1,14 @@
 import type { Grant } from "../../core/shard/lease.ts";
 
+/** One moment by both clocks, in milliseconds. */
+interface LeaseTime {
+  monotonic: number;
+  wall: number;
+}
+
 /**
- * A lease as its holder sees it. It ends by the monotonic or the wall clock, whichever is earlier: the monotonic clock stops while a
- * laptop sleeps, and the wall clock may be set back.
+ * A lease as its holder sees it. It expires by the monotonic clock or the wall clock, whichever is earlier: the monotonic clock stops
+ * while a laptop sleeps, and the wall clock may be set back.
  */
 export class Lease {
   readonly grant: Grant;
@@ -14,10 +20,13 @@ export class Lease {
     this.grant = grant;
   }
 
-  /** `asked` is a time before the request: the database counts from a later moment. */
-  prolong(asked: { monotonic: number; wall: number }, leaseMs: number): void {
-    this.#monotonicEnd = asked.monotonic + leaseMs;
-    this.#wallEnd = asked.wall + leaseMs;
+  /**
+   * Extends the lease by `leaseMs` from `requestedAt`, a time before the request to the database. The database counts from a later
+   * moment, so the holder's lease never outlasts the one in the database.
+   */
+  extend(requestedAt: LeaseTime, leaseMs: number): void {
+    this.#monotonicEnd = requestedAt.monotonic + leaseMs;
+    this.#wallEnd = requestedAt.wall + leaseMs;
   }
 
   /** Marks the lease as lost for good. */
@@ -25,13 +34,13 @@ export class Lease {
     this.#lost = true;
   }
 
-  /** Check this before any I/O that needs the lease. */
+  /** Whether the lease is still valid. Check this before any I/O that needs the lease. */
   get held(): boolean {
     return !this.#lost && performance.now() < this.#monotonicEnd && Date.now() < this.#wallEnd;
   }
 }
 
-/** Returns the current time by both clocks, for `prolong`. */
-export function leaseTime(): { monotonic: number; wall: number } {
+/** Returns the current time by both clocks, for `extend`. */
+export function leaseTime(): LeaseTime {
   return { monotonic: performance.now(), wall: Date.now() };
 }

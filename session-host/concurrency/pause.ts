@@ -1,4 +1,4 @@
-/** Resolves after `ms` milliseconds or when the signal aborts, whichever is first. Leaves no listener behind. */
+/** Resolves after `ms` milliseconds or when the signal aborts, whichever is first. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {

@@ -1,9 +1,9 @@
-/** Delay after work that threw. Milliseconds. */
+/** Delay after a run that threw, in milliseconds. */
 const retryMs = 1_000;
 
 /**
- * Repeats a piece of work: at once after a nudge, else after the delay that the work asks for. It never runs twice at once, and
- * ends when it is no longer active.
+ * Runs a piece of work again and again: immediately after a nudge, otherwise after the delay that the last run returned. Runs never
+ * overlap. Ends after `stop`, or after a run when it is no longer active.
  */
 export class Poller {
   readonly #work: () => Promise<number>;
@@ -14,7 +14,7 @@ export class Poller {
   #pending = false;
   #wake: () => void = () => undefined;
 
-  /** `work` returns how many milliseconds the next run can wait; `onError` gets what it throws. */
+  /** `work` returns the delay until the next run in milliseconds. `onError` receives what it throws. */
   constructor(work: () => Promise<number>, options: { active: () => boolean; onError: (error: unknown) => void }) {
     this.#work = work;
     this.#active = options.active;
@@ -25,13 +25,13 @@ export class Poller {
     this.#running = this.#loop();
   }
 
-  /** Announces new work. */
+  /** Announces new work, so that the next run starts immediately. */
   nudge(): void {
     this.#pending = true;
     this.#wake();
   }
 
-  /** Runs the work once more, then ends. */
+  /** Runs the work one last time, then ends. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#wake();
@@ -40,15 +40,15 @@ export class Poller {
 
   async #loop(): Promise<void> {
     for (;;) {
-      const last = this.#stopped;
+      const isLastRun = this.#stopped;
       this.#pending = false;
       const pauseMs = await this.#work().catch((error: unknown) => {
         this.#onError(error);
-        // Work that was announced meanwhile would fail as well.
+        // Work that was announced during this run would fail as well, so it also waits.
         this.#pending = false;
         return retryMs;
       });
-      if (last || !this.#active()) return;
+      if (isLastRun || !this.#active()) return;
       if (!this.#pending && !this.#stopped) await this.#pause(pauseMs);
     }
   }

@@ -13,10 +13,11 @@ import type { MediaStage } from "../media/stage.ts";
 import type { SharedCaches } from "../session/caches.ts";
 import type { ClientVersions } from "../session/client-version.ts";
 
+/** What a host is started with. */
 export interface HostOptions {
-  /** Unique among the hosts that ever share a database. */
+  /** The host's id. Unique among all hosts that have ever used the database. */
   host: string;
-  /** Whether another host is known to be dead, so that its leases are free before they run out. */
+  /** Whether another host is known to be dead. Its leases are then released before they expire. */
   isDead: (host: string) => boolean;
   db: Database;
   queues: Queues;
@@ -31,9 +32,10 @@ export interface HostOptions {
   version: string;
 }
 
-/** Dependencies that the shards of a host share. */
+/** The host's options, and what its shards share. */
 export interface HostDeps extends HostOptions {
   caches: SharedCaches;
+  /** Limits how many sessions log in at once. */
   logins: Limiter;
   conversions: Conversions;
   media: MediaStage;

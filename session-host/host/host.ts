@@ -20,34 +20,35 @@ import { sharedCaches } from "../session/caches.ts";
 import type { HostDeps, HostOptions } from "./deps.ts";
 import { Shard } from "./shard.ts";
 
-/** Validity of a lease. A dead host is replaced after this and one tick. Milliseconds. */
+/** How long a lease is valid, in milliseconds. Other hosts take over a dead host's shards after this and one tick. */
 export const leaseMs = 12_000;
+/** How often a host reports to the database, renews its leases and takes or releases shards, in milliseconds. */
 const tickMs = 2_000;
-/** How often a host looks for leases that ran out between two ticks. */
-const guardMs = 250;
-/** Safety margin before the database deadline: covers clock drift and the way to the database. */
+/** How often a host checks whether a lease has expired between two ticks, in milliseconds. */
+const expiryCheckMs = 250;
+/** How much earlier a lease ends for its host than in the database. Covers clock drift and network latency. Milliseconds. */
 const marginMs = 2_000;
-/** A shard that stops waits up to 5 s for acknowledgements; one that takes longer than this hangs. */
-const handOverMs = 20_000;
+/** How long a shard may take to stop during a handover, in milliseconds. Normally it waits up to 5 s for acknowledgements. */
+const releaseTimeoutMs = 20_000;
 const concurrentLogins = 8;
 
-/** One session host: holds its share of the shards and releases surplus ones. */
+/** One session host: acquires its share of the shards, keeps their leases, and releases surplus shards. */
 export class Host {
   readonly #deps: HostDeps;
   readonly #shards = new Map<number, Shard>();
   readonly #startedAt: Date;
   readonly #cpuAtStart = process.cpuUsage();
-  #timer: NodeJS.Timeout | undefined;
-  #guard: NodeJS.Timeout | undefined;
+  #tickTimer: NodeJS.Timeout | undefined;
+  #expiryTimer: NodeJS.Timeout | undefined;
   #ticking: Promise<void> = Promise.resolve();
   #stopping = false;
   /** Pending while the host releases all its shards without stopping. */
-  #handover: Promise<void> | undefined;
-  /** When it started to serve shards, in seconds since 1970 by the database clock; undefined while it serves none. */
+  #releasingAll: Promise<void> | undefined;
+  /** When it began to serve shards, in Unix seconds by the database clock. Undefined while all its shards are released. */
   #workingSince: number | undefined;
-  /** Whether it has noticed that an admin stopped all hosts. */
-  #resting = false;
-  /** When its last report reached the database. Milliseconds since 1970. */
+  /** Whether it knows that an admin stopped all hosts. */
+  #stoppedByAdmin = false;
+  /** When its last report was stored. Milliseconds since 1970. */
   #reportedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: HostOptions) {
@@ -66,7 +67,7 @@ export class Host {
     return this.#shards;
   }
 
-  /** Whether the other hosts count it as alive, with shards or without. */
+  /** Whether the other hosts count this host as alive. It may have no shards. */
   get healthy(): boolean {
     return this.#deps.clock.now().getTime() - this.#reportedAt < aliveMs;
   }
@@ -87,21 +88,21 @@ export class Host {
     if (!endpoint.real) log.warn({ url: endpoint.url }, "this host does not connect to the real WhatsApp");
     await releaseDeadHosts(db, isDead);
     await this.#tick();
-    this.#timer = setInterval(() => this.#tickNext(), tickMs);
-    this.#guard = setInterval(() => this.#dropExpired(), guardMs);
+    this.#tickTimer = setInterval(() => this.#tickNext(), tickMs);
+    this.#expiryTimer = setInterval(() => this.#dropExpired(), expiryCheckMs);
   }
 
-  /** Takes no more work, finishes and stores what is under way, closes the connections without logging out, and releases the leases. */
+  /** Stops taking work, finishes and stores the work in progress, closes the connections without logging out, and releases the leases. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    clearInterval(this.#timer);
+    clearInterval(this.#tickTimer);
     await this.#ticking;
-    await this.#handover;
+    await this.#releasingAll;
     const { db, host, log } = this.#deps;
-    // Lets other hosts take over sooner; without it, they wait for the leases to run out.
+    // Reports this host as draining, so that the shares of the other hosts grow before it releases its shards.
     await this.#report().catch(() => undefined);
     await Promise.all([...this.#shards.keys()].map((id) => this.#release(id)));
-    clearInterval(this.#guard);
+    clearInterval(this.#expiryTimer);
     await forgetHost(db, host).catch((error: unknown) =>
       log.warn({ err: error }, "the host could not be removed from the list of hosts"),
     );
@@ -111,7 +112,7 @@ export class Host {
     this.#ticking = this.#ticking.then(() => this.#tick());
   }
 
-  /** A lease can run out between ticks: after a freeze, or when the database is down. Its shard ends at once. */
+  /** Drops shards whose leases expired between ticks, after a freeze of the process or while the database is down. */
   #dropExpired(): void {
     for (const [id, shard] of this.#shards) if (!shard.lease.held) this.#drop(id, "its lease ran out");
   }
@@ -120,51 +121,51 @@ export class Host {
     try {
       const fleet = await this.#report();
       await this.#renew();
-      if (this.#stopping || this.#handover) return;
-      if (fleet.stopped) this.#rest();
+      if (this.#stopping || this.#releasingAll) return;
+      if (fleet.stopped) this.#onStoppedByAdmin();
       else await this.#balance(fleet);
     } catch (error) {
       this.#deps.log.warn({ err: error }, "the leases could not be renewed");
     }
   }
 
-  /** An admin stopped all hosts: this one keeps running without shards until the hosts are restarted. */
-  #rest(): void {
-    if (!this.#resting)
+  /** After an admin has stopped all hosts, this process keeps running without shards until the hosts are restarted. */
+  #onStoppedByAdmin(): void {
+    if (!this.#stoppedByAdmin)
       this.#deps.log.warn("the hosts are stopped: this host serves no shard until they are restarted");
-    this.#resting = true;
-    if (this.#shards.size > 0) this.#handOver();
+    this.#stoppedByAdmin = true;
+    if (this.#shards.size > 0) this.#releaseAll();
   }
 
-  /** Takes free shards up to its share, and releases surplus ones. */
+  /** Acquires free shards up to the host's share, and releases surplus shards. */
   async #balance({ hosts, shards, free, restartAt, now }: FleetSnapshot): Promise<void> {
-    this.#resting = false;
+    this.#stoppedByAdmin = false;
     this.#workingSince ??= now;
     const share = Math.ceil(shards / Math.max(1, hosts));
-    const held = this.#shards.size;
-    for (const id of free.filter((one) => !this.#shards.has(one))) {
+    const sizeBefore = this.#shards.size;
+    for (const id of free.filter((shardId) => !this.#shards.has(shardId))) {
       if (this.#shards.size >= share) break;
-      await this.#take(id);
+      await this.#acquire(id);
     }
     const surplus = [...this.#shards.keys()].slice(share);
     await Promise.all(surplus.map((id) => this.#release(id)));
-    // A restart waits until every host has its share. Otherwise the last host to restart would hold all instances.
-    if (this.#shards.size !== held || this.#workingSince >= restartAt) return;
+    // A host restarts only while its share is stable. Otherwise the last host to restart would hold all instances.
+    if (this.#shards.size !== sizeBefore || this.#workingSince >= restartAt) return;
     if (!(await startDraining(this.#deps.db, this.#deps.host))) return;
     this.#deps.log.info("this host restarts: it releases its shards and takes new ones");
-    this.#handOver();
+    this.#releaseAll();
   }
 
-  /** Releases all shards while the ticks go on, so that a shard that is still finishing keeps its lease. */
-  #handOver(): void {
+  /** Releases all shards. The ticks go on, so that a shard that is still finishing keeps its lease. */
+  #releaseAll(): void {
     this.#workingSince = undefined;
     const ids = [...this.#shards.keys()];
     const done = new AbortController();
     const released = Promise.all(ids.map((id) => this.#release(id))).then(() => done.abort());
-    this.#handover = Promise.race([released, pause(handOverMs, done.signal)]).then(() => {
-      // A shard that hangs must not keep the other hosts from their turn.
+    this.#releasingAll = Promise.race([released, pause(releaseTimeoutMs, done.signal)]).then(() => {
+      // A shard that hangs must not delay the restart of the other hosts.
       for (const id of ids) this.#drop(id, "it did not stop in time");
-      this.#handover = undefined;
+      this.#releasingAll = undefined;
       if (!this.#stopping) this.#tickNext();
     });
   }
@@ -173,7 +174,7 @@ export class Host {
     const { db, host, version } = this.#deps;
     const { user, system } = process.cpuUsage(this.#cpuAtStart);
     const [cpuMs, rssBytes] = [(user + system) / 1000, process.memoryUsage.rss()];
-    const draining = this.#stopping || this.#handover !== undefined;
+    const draining = this.#stopping || this.#releasingAll !== undefined;
     const report = { id: host, startedAt: this.#startedAt, draining, version, cpuMs, rssBytes };
     const fleet = await reportHost(db, report, aliveMs);
     this.#reportedAt = this.#deps.clock.now().getTime();
@@ -183,22 +184,23 @@ export class Host {
   async #renew(): Promise<void> {
     if (this.#shards.size === 0) return;
     const { db, host } = this.#deps;
-    const asked = leaseTime();
+    const requestedAt = leaseTime();
     const grants = [...this.#shards.values()].map((shard) => shard.lease.grant);
     const held = await renewLeases(db, host, grants, leaseMs);
     for (const [id, shard] of this.#shards) {
-      if (held.has(id)) shard.lease.prolong(asked, leaseMs - marginMs);
+      if (held.has(id)) shard.lease.extend(requestedAt, leaseMs - marginMs);
       else this.#drop(id, "another host has its lease");
     }
   }
 
-  async #take(id: number): Promise<void> {
+  /** Acquires the lease of a shard, if it is free, and starts the shard. */
+  async #acquire(id: number): Promise<void> {
     const { db, host, log } = this.#deps;
-    const asked = leaseTime();
+    const requestedAt = leaseTime();
     const grant = await acquireLease(db, host, id, leaseMs);
     if (!grant) return;
     const lease = new Lease(grant);
-    lease.prolong(asked, leaseMs - marginMs);
+    lease.extend(requestedAt, leaseMs - marginMs);
     const shard = new Shard(this.#deps, lease);
     this.#shards.set(id, shard);
     count("LeasesTaken");
@@ -228,7 +230,7 @@ export class Host {
     const { db, host, log } = this.#deps;
     try {
       await shard.stop();
-      // It may have been dropped in the meantime, and taken again.
+      // The shard may have been dropped and acquired again in the meantime.
       if (this.#shards.get(id) === shard) this.#shards.delete(id);
       await releaseLease(db, host, shard.lease.grant);
       log.info({ shard: id }, "released a shard");

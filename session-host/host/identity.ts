@@ -3,21 +3,22 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { sha256 } from "../../core/crypto/index.ts";
 
-/** The id of this host, and how to tell that another host is dead. */
+/** The id of this host, and a check whether another host is dead. */
 export interface HostIdentity {
   id: string;
   /** True only if the other host ran in this process namespace and its process is gone. */
   isDead(id: string): boolean;
 }
 
-/** The id is `<machine>-<process id>-<random>`: unique, and another host on the same machine can check it. */
+/** The id is `<machine>-<process id>-<random>`. It is unique, and other hosts on the same machine can check whether its process lives. */
 export function hostIdentity(): HostIdentity {
-  const machine = sha256(processSpace()).toString("hex").slice(0, 12);
+  const machine = sha256(processNamespace()).toString("hex").slice(0, 12);
   return {
     id: `${machine}-${process.pid}-${randomUUID().slice(0, 8)}`,
     isDead(id) {
-      const [where, pid] = id.split("-");
-      if (where !== machine || !pid) return false;
+      const [itsMachine, pid] = id.split("-");
+      if (itsMachine !== machine || !pid) return false;
+      // A dead host may have had the process id that this process has now.
       return Number(pid) === process.pid || !processExists(Number(pid));
     },
   };
@@ -27,7 +28,7 @@ export function hostIdentity(): HostIdentity {
  * Returns a value that two processes share if and only if they see each other's process ids: on Linux, the boot id and the process
  * namespace; elsewhere, where there are no namespaces, the host name.
  */
-function processSpace(): string {
+function processNamespace(): string {
   try {
     return `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8")} ${readlinkSync("/proc/self/ns/pid")}`;
   } catch {

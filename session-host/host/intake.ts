@@ -13,41 +13,42 @@ export interface IntakeDeps {
   lease: Lease;
   log: Logger;
   submit: (command: ClaimedCommand) => void;
-  /** How many commands the shard's sessions hold. */
+  /** Returns how many unfinished commands the shard's sessions hold. */
   held: () => number;
 }
 
-/** Above this, commands stay on the queue. */
+/** While the sessions of the shard hold more commands than this, further commands stay on the queue. */
 const maxHeld = 10_000;
 const receiveSeconds = 20;
+/** Pause while the sessions hold too many commands. */
 const fullPauseMs = 200;
 const queueRetryMs = 1_000;
 const databaseRetryMs = 500;
 
-/** Claims the commands of a shard: those on its queue, and those in the database that are due or did not come through the queue. */
+/** Claims the commands of a shard: those on its queue, due scheduled sends, and those that did not arrive through the queue. */
 export class CommandIntake {
   readonly #deps: IntakeDeps;
-  readonly #name: string;
+  readonly #queue: string;
   #polling: Promise<void> | undefined;
-  /** The latest removal of messages from the queue. */
+  /** The latest removal of messages from the queue, which may still be in progress. */
   #removing: Promise<unknown> = Promise.resolve();
 
   constructor(deps: IntakeDeps) {
     this.#deps = deps;
-    this.#name = commandQueue(deps.lease.grant.shard);
+    this.#queue = commandQueue(deps.lease.grant.shard);
   }
 
-  /** Polls the queue until the signal is given. */
+  /** Polls the queue until the signal aborts. */
   start(signal: AbortSignal): void {
     this.#polling = this.#poll(signal);
   }
 
-  /** Resolves when polling has ended; the signal must have been given. */
+  /** Resolves when polling has ended. Abort the signal first. */
   async stopped(): Promise<void> {
     await this.#polling;
   }
 
-  /** Takes commands that were accepted more than `olderThanMs` ago and did not come through the queue. */
+  /** Takes commands that were accepted more than `olderThanMs` ago and did not arrive through the queue. */
   async takeWaiting(olderThanMs: number): Promise<void> {
     for (const command of await this.#deps.claimer.waiting(olderThanMs)) this.#deps.submit(command);
   }
@@ -59,24 +60,24 @@ export class CommandIntake {
 
   async #poll(signal: AbortSignal): Promise<void> {
     const { queues, log, held } = this.#deps;
-    const name = this.#name;
+    const queue = this.#queue;
     while (!signal.aborted) {
       try {
         if (held() > maxHeld) await pause(fullPauseMs, signal);
-        else await this.#takeOver(await queues.receive(name, { waitSeconds: receiveSeconds, signal }), signal);
+        else await this.#claimReceived(await queues.receive(queue, { waitSeconds: receiveSeconds, signal }), signal);
       } catch (error) {
         if (signal.aborted) break;
-        log.warn({ err: error, queue: name }, "the command queue is not available");
+        log.warn({ err: error, queue }, "the command queue is not available");
         await pause(queueRetryMs, signal);
       }
     }
     await this.#removing;
   }
 
-  /** Claims the commands of received messages, then removes the messages. An unreadable message stays, and becomes a dead letter after five receives. */
-  async #takeOver(messages: readonly Message[], signal: AbortSignal): Promise<void> {
+  /** Claims the commands of received messages, then removes the messages. An unreadable message becomes a dead letter after five receives. */
+  async #claimReceived(messages: readonly Message[], signal: AbortSignal): Promise<void> {
     const { queues, log, submit } = this.#deps;
-    const queue = this.#name;
+    const queue = this.#queue;
     const readable = messages.flatMap((message) => {
       const envelope = readCommandEnvelope(message.Body);
       if (envelope) return [{ id: envelope.id, handle: message.ReceiptHandle ?? "" }];
@@ -101,7 +102,7 @@ export class CommandIntake {
     await previous;
   }
 
-  /** Retries while the database is down: messages that are received too often become dead letters. */
+  /** Retries while the database is down. Otherwise, messages would be received too often and become dead letters. */
   async #claim(ids: readonly string[], signal: AbortSignal): Promise<ClaimedCommand[]> {
     const { claimer, lease, log } = this.#deps;
     for (;;) {
@@ -109,7 +110,7 @@ export class CommandIntake {
         return await claimer.fromQueue(ids);
       } catch (error) {
         if (signal.aborted || !lease.held) throw error;
-        log.warn({ err: error, commands: ids.length }, "claiming commands waits for the database");
+        log.warn({ err: error, commands: ids.length }, "received commands could not be claimed; trying again");
         await pause(databaseRetryMs, signal);
       }
     }

@@ -5,21 +5,21 @@ import { prometheusText } from "../../core/metric/index.ts";
 import type { FleetGauge } from "../../core/metric/name.ts";
 import type { Host } from "./host.ts";
 
-/** How long the figures of the fleet are reused. Milliseconds. */
+/** How long the fleet's metrics are reused, in milliseconds. */
 const freshMs = 2_000;
 const databaseTimeoutMs = 2_000;
 
 /**
- * Returns the text of `/metrics`: the host's own figures, and those of the fleet from the database. While the database is down, it
- * has only the former.
+ * Returns a function that renders `/metrics`: the metrics of this host, and those of the fleet, which come from the database. The
+ * fleet's are missing while the database is down.
  */
 export function hostMetrics(host: Pick<Host, "gauges">, db: Database): () => Promise<string> {
-  let askedAt = Number.NEGATIVE_INFINITY;
+  let readAt = Number.NEGATIVE_INFINITY;
   let fleet: Promise<Record<FleetGauge, number> | undefined> = Promise.resolve(undefined);
   return async () => {
     const now = performance.now();
-    if (now - askedAt >= freshMs) {
-      askedAt = now;
+    if (now - readAt >= freshMs) {
+      readAt = now;
       fleet = Promise.race([
         readFleetGauges(db).catch(() => undefined),
         after(databaseTimeoutMs, undefined, { ref: false }),

@@ -4,7 +4,7 @@ import { AppError } from "../../core/error.ts";
 import { mediaPrefix, uploadPrefix } from "../../core/media/index.ts";
 import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { BulkRelease } from "../command/bulk.ts";
-import { endMutes } from "../command/channel-mutes.ts";
+import { queueUnmutes } from "../command/channel-mutes.ts";
 import { countAttempt } from "../command/claim.ts";
 import type { ClaimedCommand } from "../command/claimed-command.ts";
 import { Claimer } from "../command/claimer.ts";
@@ -21,14 +21,14 @@ import { Session, type SessionRow } from "../session/session.ts";
 import type { HostDeps } from "./deps.ts";
 import { CommandIntake } from "./intake.ts";
 
-/** How often the database is searched for instances and commands that did not come through the queue, and for due sends. Milliseconds. */
+/** How often the database is searched for new instances, due sends and commands that did not arrive through the queue. Milliseconds. */
 const reconcileMs = 2_000;
-/** A command that old should have come through the queue. Milliseconds. */
+/** Age after which a command is claimed without waiting for the queue any longer. Milliseconds. */
 const waitingMs = 3_000;
-/** An `instance.delete` that came through the queue is done within this. Milliseconds. */
+/** Time for an `instance.delete` command to remove its instance. After that, the instance is removed without it. Milliseconds. */
 const deletedMs = 60_000;
 
-/** Everything that a host does for one shard while it holds the lease. */
+/** Everything that a host runs for one shard while it holds the shard's lease. */
 export class Shard {
   readonly lease: Lease;
   readonly #deps: HostDeps;
@@ -61,7 +61,14 @@ export class Shard {
     });
     const submit = (command: ClaimedCommand) => void this.#submit(command);
     this.#claimer = new Claimer({ db, host, lease, submit });
-    this.#intake = new CommandIntake({ queues, claimer: this.#claimer, lease, log, submit, held: () => this.#held() });
+    this.#intake = new CommandIntake({
+      queues,
+      claimer: this.#claimer,
+      lease,
+      log,
+      submit,
+      held: () => this.#countHeld(),
+    });
     this.#bulks = this.#bulkRelease(submit);
   }
 
@@ -69,7 +76,7 @@ export class Shard {
     return this.#sessions;
   }
 
-  /** Opens the sessions that should run, resumes what the last holder left unfinished, then polls the queue. */
+  /** Opens the sessions that should run, resumes the commands that the last holder left unfinished, then polls the queue. */
   async start(): Promise<void> {
     await this.#openSessions();
     for (const command of await this.#claimer.unfinished()) this.#resume(command);
@@ -85,7 +92,7 @@ export class Shard {
     }, reconcileMs);
   }
 
-  /** Takes no more work, closes the connections, and stores and publishes what is under way. */
+  /** Stops taking work, closes the connections, and stores and publishes the results of the work in progress. */
   async stop(): Promise<void> {
     clearInterval(this.#reconcile);
     this.#stop.abort();
@@ -96,7 +103,7 @@ export class Shard {
     this.#ledger.close();
   }
 
-  /** Ends everything at once because the lease is lost: nothing more is written. */
+  /** Ends everything immediately because the lease is lost. Writes nothing more. */
   kill(): void {
     clearInterval(this.#reconcile);
     this.lease.lose();
@@ -110,10 +117,15 @@ export class Shard {
 
   async #reconcileOnce(): Promise<void> {
     for (const session of this.#sessions.values()) session.queue.expire();
-    const endMuted = async () => {
-      if (await endMutes(this.#deps, this.lease)) await this.#intake.takeWaiting(0);
+    const endExpiredMutes = async () => {
+      if (await queueUnmutes(this.#deps, this.lease)) await this.#intake.takeWaiting(0);
     };
-    await Promise.all([this.#openSessions(), this.#intake.takeWaiting(waitingMs), this.#intake.takeDue(), endMuted()]);
+    await Promise.all([
+      this.#openSessions(),
+      this.#intake.takeWaiting(waitingMs),
+      this.#intake.takeDue(),
+      endExpiredMutes(),
+    ]);
   }
 
   async #openSessions(): Promise<void> {
@@ -123,21 +135,21 @@ export class Shard {
       where shard = ${this.lease.grant.shard} and desired = 'running' and deleted_at is null
         and not (id = any(${[...this.#sessions.keys()]}::uuid[]))`;
     for (const row of rows) {
-      this.#adopt(row)
+      this.#sessionOf(row)
         .start()
         .catch((error: unknown) => log.error({ err: error, instanceId: row.id }, "a session could not be started"));
     }
     await this.#removeDeleted();
   }
 
-  /** Removes instances whose `instance.delete` failed before a host took it: for their users they are gone already. */
+  /** Removes instances whose `instance.delete` failed before a host claimed it. Their users no longer see them. */
   async #removeDeleted(): Promise<void> {
     const { db, log } = this.#deps;
     const rows = await db.sql<SessionRow[]>`
       select id, status, linked_at is not null as linked from instances
       where shard = ${this.lease.grant.shard} and deleted_at < clock_timestamp() - ${deletedMs} * interval '1 ms'`;
     for (const row of rows) {
-      this.#adopt(row)
+      this.#sessionOf(row)
         .remove()
         .catch((error: unknown) => log.warn({ err: error, instanceId: row.id }, "an instance could not be removed"));
     }
@@ -147,11 +159,11 @@ export class Shard {
     const [row] = await this.#deps.db.sql<SessionRow[]>`
       select id, status, linked_at is not null as linked from instances
       where id = ${instanceId} and shard = ${this.lease.grant.shard}`;
-    return row && this.#adopt(row);
+    return row && this.#sessionOf(row);
   }
 
-  /** Returns the session of an instance, and makes it if there is none yet. */
-  #adopt(row: SessionRow): Session {
+  /** Returns the session of an instance. Creates it if it does not exist. */
+  #sessionOf(row: SessionRow): Session {
     const known = this.#sessions.get(row.id);
     if (known) return known;
     const { db, vault, log, endpoint, caches, logins, media, storage } = this.#deps;
@@ -195,7 +207,8 @@ export class Shard {
     this.#sessions.delete(id);
   }
 
-  #held(): number {
+  /** Counts the unfinished commands of all sessions. */
+  #countHeld(): number {
     let held = 0;
     for (const session of this.#sessions.values()) held += session.queue.size;
     return held;
@@ -207,13 +220,13 @@ export class Shard {
       if (!session) throw new AppError("instance_not_found");
       await dispatch(session, command, this.#deps);
     } catch (error) {
-      const known = error instanceof AppError ? error : new AppError("internal");
+      const failure = error instanceof AppError ? error : new AppError("internal");
       this.#deps.log.warn({ ...traceOf(command), err: error }, "a command could not be run");
-      await this.#ledger.append(command.instanceId, fail(command, known)).catch(() => undefined);
+      await this.#ledger.append(command.instanceId, fail(command, failure)).catch(() => undefined);
     }
   }
 
-  /** A mutation that the last holder began may have been done: it is run again only if it is repeatable. */
+  /** Runs an unfinished command again. A command that may not be repeated fails instead, because the last holder may have run it. */
   #resume(command: ClaimedCommand): void {
     if (commandCatalog[command.name].repeatable) void this.#submit(command);
     else this.#fail(command, new AppError("outcome_unknown"));

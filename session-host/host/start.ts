@@ -19,22 +19,22 @@ import { hostIdentity } from "./identity.ts";
 import { hostMetrics } from "./metrics.ts";
 import { startStatusServer } from "./status-server.ts";
 
-/** Starts a session host with the connections that the configuration describes. */
+/** Opens what the configuration describes and starts a session host. `stop` closes everything in reverse order. */
 export async function startHost(config: Config, log: Logger): Promise<{ host: Host; stop(): Promise<void> }> {
   const endpoint = prepareWhatsApp(config);
   const { id, isDead } = hostIdentity();
-  await using undo = new AsyncDisposableStack();
+  await using cleanup = new AsyncDisposableStack();
   const db = openDatabase(required(config, "DATABASE_URL"), {
     max: 16,
     name: connectionName(id),
     idleInTransactionTimeoutMs: 5_000,
   });
-  undo.defer(() => db.close());
+  cleanup.defer(() => db.close());
   const vault = await openVault(db, await createKeyWrapper(config));
   const egress = createEgress({ allow: config.EGRESS_ALLOW });
-  undo.defer(() => egress.close());
+  cleanup.defer(() => egress.close());
   const versions = new ClientVersions({ db, endpoint, pinned: config.WHATSAPP_VERSION, log });
-  undo.defer(() => versions.stop());
+  cleanup.defer(() => versions.stop());
   const host = new Host({
     host: id,
     isDead,
@@ -52,16 +52,16 @@ export async function startHost(config: Config, log: Logger): Promise<{ host: Ho
   });
   const { METRICS_HOST, METRICS_PORT: port } = config;
   if (port !== undefined) {
-    const parts = { metrics: hostMetrics(host, db), healthy: () => host.healthy };
-    const status = await startStatusServer({ host: METRICS_HOST, port }, parts);
-    undo.defer(() => status.stop());
+    const status = { metrics: hostMetrics(host, db), healthy: () => host.healthy };
+    const server = await startStatusServer({ host: METRICS_HOST, port }, status);
+    cleanup.defer(() => server.stop());
   }
   count("HostsStarted");
   const emitting = startEmitting(config);
-  undo.defer(() => emitting.stop());
+  cleanup.defer(() => emitting.stop());
   await versions.start();
   await host.start();
-  undo.defer(() => host.stop());
-  const started = undo.move();
+  cleanup.defer(() => host.stop());
+  const started = cleanup.move();
   return { host, stop: () => started.disposeAsync() };
 }

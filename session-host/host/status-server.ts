@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 
+/** What the status server shows. */
 export interface Status {
   /** Returns metrics in the Prometheus text format. */
   metrics: () => Promise<string>;
@@ -27,9 +28,9 @@ export async function startStatusServer(
     server.listen(port, host, resolve);
   });
   const address = server.address();
-  const bound = typeof address === "object" && address ? address.port : port;
+  const boundPort = typeof address === "object" && address ? address.port : port;
   return {
-    url: statusUrl({ host, port: bound }),
+    url: statusUrl({ host, port: boundPort }),
     stop: () => {
       server.closeAllConnections();
       return new Promise((resolve) => server.close(() => resolve()));
@@ -37,8 +38,8 @@ export async function startStatusServer(
   };
 }
 
-/** Returns the URL of a local status server that listens on this address. */
+/** Returns the URL at which this machine reaches a status server that listens on `host`. */
 export function statusUrl({ host, port }: { host: string; port: number }): string {
-  const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
-  return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
+  const address = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return `http://${address.includes(":") ? `[${address}]` : address}:${port}`;
 }

@@ -8,17 +8,17 @@ import type { LabelFact } from "../../core/label/fact.ts";
 import type { MessageContext } from "../../core/message/context.ts";
 import type { MessageMedia, MessageStatus } from "../../core/message/message.sql.ts";
 
-/** The most characters of a body in an event. A batch for SQS holds at most 1 MiB, and JSON may escape each character. */
+/** Maximum length of a body in an event, in characters. An SQS batch holds at most 1 MiB, and JSON may escape each character. */
 export const maxEventBody = 65_536;
 
-/** A value of the Signal key store, or the credentials. Null removes it. */
+/** A write to the Signal key store, or of the credentials (type `creds`). The value null removes the key. */
 export interface KeyWrite {
   type: string;
   id: string;
   value: unknown;
 }
 
-/** A row of `messages`, by its columns. The event is appended if the row is new. */
+/** A row of `messages`. The fields are its columns, except the event, which is appended if the row is new. */
 export interface NewMessage {
   id: string;
   wa_id: string;
@@ -33,7 +33,7 @@ export interface NewMessage {
   media: MessageMedia | null;
   context: MessageContext | null;
   status: MessageStatus;
-  /** Base64. */
+  /** The encoded `proto.Message` in Base64, for messages whose content is needed again. */
   payload: string | null;
   sent_at: string;
   event: NewEvent | null;
@@ -58,7 +58,7 @@ export interface InstanceFields {
 }
 
 /** Removes the QR code and the pairing code. */
-export const noQr: InstanceFields = {
+export const noLinkCodes: InstanceFields = {
   qr: null,
   qr_expires_at: null,
   pairing_code: null,
@@ -71,15 +71,16 @@ export interface MessageFields {
   media?: MessageMedia;
 }
 
-/** A message was edited or deleted. Applies only to a message that `author` wrote in one of these chats. */
+/** An edit or a deletion of a message. Applies only to a message that `author` wrote in one of these chats. */
 export type Revision = ({ kind: "delete" } | { kind: "edit"; body: string }) & {
   waId: string;
   /** All JIDs of the chat. */
   chatIds: readonly string[];
   /** The account, or the person with these JIDs. */
   author: "me" | readonly string[];
-  /** JID of the person who edited or deleted it, and whether that is the account. */
+  /** JID of the person who edited or deleted it. */
   by: string;
+  /** Whether that person is the account. */
   fromMe: boolean;
   at: Date;
 };
@@ -106,14 +107,15 @@ export interface Receipt {
   timestamp: number;
 }
 
-/** What one step of a session changes. The ledger commits a change in one transaction, as a whole or not at all. */
+/** Everything that one step of a session changes. The ledger commits it in one transaction, entirely or not at all. */
 export interface Change {
   keys?: KeyWrite[];
-  /** Plaintexts of messages. Signal does not decrypt a message twice. */
+  /** Plaintexts of received messages, kept because Signal does not decrypt a message twice. */
   inbox?: { waId: string; hash: Buffer; plaintext: Uint8Array }[];
   messages?: NewMessage[];
   /** Messages of the account that WhatsApp has acknowledged. */
   acks?: { waId: string }[];
+  /** Receipts for messages of the account, except status posts. */
   progress?: Receipt[];
   /** Receipts for status posts of the account, which have many readers. */
   views?: Receipt[];
@@ -130,30 +132,31 @@ export interface Change {
     protoType: string;
     context: MessageContext | null;
   }[];
-  /** By row id, or by WhatsApp's id for messages of the account, because we chose that one. */
+  /** Select a message by row id, or a message of the account by WhatsApp's id, which the gateway chose and which is unique. */
   messageUpdates?: (({ id: string } | { waId: string }) & { set: MessageFields })[];
   commands?: CommandEnd[];
-  /** News of people and groups, oldest first. */
+  /** Facts about people and groups, oldest first. */
   contacts?: ContactFact[];
   /** All groups that the account is in. Any other group is removed from the contacts. */
   groups?: string[];
-  /** Phone numbers as JIDs, and whether they are on WhatsApp. */
+  /** Phone numbers (as JIDs), and whether they are on WhatsApp. */
   numbers?: { jid: string; exists: boolean }[];
-  /** News of labels and of the chats and messages that have them, oldest first. */
+  /** Facts about labels, and about the chats and messages that have them, oldest first. */
   labels?: LabelFact[];
   channels?: ChannelFact[];
   /** Removes contacts, labels and channels, because another account may be linked now. */
   forgetContacts?: boolean;
   instance?: InstanceFields;
-  /** An event that may be reported twice needs an id of its own (`derivedEventId`). */
+  /** An event that may be reported twice needs a fixed id (`derivedEventId`), so that it is appended only once. */
   events?: (NewEvent & { id?: string })[];
   activities?: { action: string; details: Record<string, unknown> }[];
-  /** Removes credentials, Signal keys and inbox. Only for a logout that WhatsApp or the user asked for. */
+  /** Removes credentials, Signal keys and inbox. Only for a logout that WhatsApp or the user requested. */
   forgetSession?: boolean;
-  /** Id of the command or the stanza that caused the change. Its events carry it. */
+  /** Id of the command or the stanza that caused the change. The events of the change carry it. */
   correlationId?: string | undefined;
 }
 
+/** Encodes a value of the Signal key store. `parseKey` decodes it. */
 export function serializeKey(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value, BufferJSON.replacer));
 }

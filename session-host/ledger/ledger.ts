@@ -7,16 +7,16 @@ import type { Ids } from "../../core/id.ts";
 import type { Logger } from "../../core/log.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import type { Change } from "./change.ts";
-import type { Batch, ChangeEvent, Recorded } from "./writer.ts";
+import type { Batch, ChangeEvent, RecordedChange } from "./writer.ts";
 import { writers } from "./writers.ts";
 
-/** The lease is lost, or the ledger is closed. Stop at once, and write nothing more. */
+/** The lease is lost, or the ledger is closed. The caller must stop immediately and write nothing more. */
 export class LeaseLost extends Error {
   override readonly name = "LeaseLost";
 }
 
-interface Entry extends Recorded {
-  /** Ids of the events that the change can announce. They stay the same when the change is committed again. */
+interface Entry extends RecordedChange {
+  /** Ids of the events that the change can announce. They stay the same when the commit is retried. */
   eventIds: string[];
   resolve: () => void;
   reject: (error: unknown) => void;
@@ -32,17 +32,17 @@ export interface LedgerDeps {
   lease: Lease;
   /** Called after a commit that appended events. */
   onEvents: () => void;
-  /** Called after a commit that left replies to commands of the ingress queue. */
+  /** Called after a commit that stored replies to commands of the ingress queue. */
   onReplies: () => void;
 }
 
-/** The most changes in one transaction. */
+/** Maximum number of changes in one transaction. */
 const maxBatch = 512;
 const retryPauseMs = 250;
 
 /**
- * The only writer of the session state of a shard. Commits changes in the order in which they were appended, all that wait in
- * one transaction, each change as a whole or not at all, and only while the host holds the lease (`fence`).
+ * The only writer of the session state of a shard. Commits changes in the order in which they were appended. One transaction
+ * commits all waiting changes, each of them entirely or not at all, and only while the host holds the lease (`fence`).
  */
 export class Ledger {
   readonly #deps: LedgerDeps;
@@ -68,14 +68,14 @@ export class Ledger {
     while (this.#flushing) await this.#flushing;
   }
 
-  /** Rejects the changes that wait, and those that are appended from now on. */
+  /** Rejects the waiting changes, and all changes that are appended later. */
   close(reason: Error = new LeaseLost("the ledger is closed")): void {
     this.#closed ??= reason;
     for (const entry of this.#waiting.splice(0)) entry.reject(this.#closed);
   }
 
   async #flushAll(): Promise<void> {
-    // Wait one turn of the event loop, so that changes that arrive together are committed together.
+    // Waits one turn of the event loop, so that changes that arrive together are committed together.
     await new Promise(setImmediate);
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, maxBatch);
@@ -89,13 +89,13 @@ export class Ledger {
       try {
         if (this.#closed) throw this.#closed;
         if (!this.#deps.lease.held) throw new LeaseLost("the lease has run out");
-        const replied = await this.#commit(batch);
+        const hasReplies = await this.#commit(batch);
         for (const entry of batch) {
           entry.resolve();
           logEnds(this.#deps.log, entry.instanceId, entry.change);
         }
         if (batch.some((entry) => entry.eventIds.length > 0)) this.#deps.onEvents();
-        if (replied) this.#deps.onReplies();
+        if (hasReplies) this.#deps.onReplies();
         return;
       } catch (error) {
         if (error instanceof LeaseLost || sqlState(error) === sqlStates.leaseLost) {
@@ -117,7 +117,7 @@ export class Ledger {
     }
   }
 
-  /** Commits the changes of a batch one by one, so that only the change that the database rejects fails. */
+  /** Commits the changes of a rejected batch one by one, so that only the change that causes the rejection fails. */
   async #isolate(batch: Entry[], error: unknown): Promise<void> {
     const [only] = batch;
     if (batch.length === 1 && only) {
@@ -130,12 +130,12 @@ export class Ledger {
     for (const entry of batch) await this.#flush([entry]);
   }
 
-  /** Returns whether it left replies to send. */
+  /** Returns whether it stored replies that must be sent. */
   async #commit(entries: readonly Entry[]): Promise<boolean> {
     const { db, host, lease, vault, ids } = this.#deps;
     return await db.sql.begin(async (sql) => {
       const batch: Batch = { sql, changes: entries, vault, ids };
-      // All statements are sent at once. The server runs them in order, and none waits for the network.
+      // All statements are sent at once. The server runs them in order, without a round trip between them.
       const [, ...written] = await Promise.all([
         sql`select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})`.execute(),
         ...writers.map(async (writer) => ({ writer, result: await writer.write(batch) })),
@@ -160,8 +160,8 @@ export class Ledger {
 }
 
 /**
- * Whether a retry may help: the connection failed, or the server reports a condition outside the statement (SQLSTATE classes
- * 08 connection, 25 a transaction that idled too long, 40 rolled back, 53 resources, 57 shut down).
+ * Returns whether a retry may help: the connection failed, or the server reports a condition outside the statement. SQLSTATE
+ * classes: 08 connection, 25 transaction idle for too long, 40 rollback, 53 resources, 57 shutdown.
  */
 function isTransient(error: unknown): boolean {
   const state = sqlState(error);

@@ -3,7 +3,7 @@ import { storableText } from "../../core/db/index.ts";
 import { defined } from "../../core/object.ts";
 import type { Batch, Writer } from "./writer.ts";
 
-/** Channel facts are rare: one statement each, in the order in which they were reported. */
+/** Writes channel facts in the order in which they were reported. They are rare, so each has its own statement. */
 export const channels = {
   async write({ sql, changes }: Batch) {
     await Promise.all(
@@ -23,8 +23,8 @@ function store(sql: Batch["sql"], instanceId: string, fact: ChannelFact, at: Dat
     return sql`insert into channels ${sql({ ...key, role: "subscriber" })} on conflict (instance_id, jid) do nothing`;
   }
   const { role, muted, mutedUntil, name, description, verified, subscribers, inviteCode, createdAt } = fact;
-  // An unmuted channel has no mute that could end.
-  const until = muted === false ? null : mutedUntil;
+  // Unmuting also removes the time at which the mute ends.
+  const muteEnd = muted === false ? null : mutedUntil;
   const reported = {
     updated_at: at,
     ...defined({
@@ -32,7 +32,7 @@ function store(sql: Batch["sql"], instanceId: string, fact: ChannelFact, at: Dat
       name: name && storableText(name),
       description: description && storableText(description),
       muted,
-      muted_until: until,
+      muted_until: muteEnd,
       verified,
       subscribers,
       invite_code: inviteCode && storableText(inviteCode),

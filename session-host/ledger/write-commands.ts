@@ -2,9 +2,9 @@ import { writeEnds } from "../../core/command/end.ts";
 import { sealedOutput } from "../../core/command/result.ts";
 import { type Batch, rowsOf, type Writer } from "./writer.ts";
 
-/** Ends commands that are claimed. A canceled command stays canceled. */
+/** Writes the ends of claimed commands. A canceled command stays canceled. */
 export const commands = {
-  /** Returns whether there are replies to send. */
+  /** Returns whether it stored replies that must be sent. */
   async write(batch: Batch): Promise<boolean> {
     const { sql, vault } = batch;
     const ends = rowsOf(batch, (change) => change.commands).map(({ secret, output, ...end }) => ({
@@ -13,5 +13,5 @@ export const commands = {
     }));
     return await writeEnds(sql, ends, ["claimed"]);
   },
-  hasReplies: (replied: boolean) => replied,
+  hasReplies: (hasReplies: boolean) => hasReplies,
 } satisfies Writer<boolean>;

@@ -1,8 +1,8 @@
 import { recordContacts, recordNumbers } from "../../core/contact/record.ts";
 import type { Change } from "./change.ts";
-import type { Batch, Recorded, Writer } from "./writer.ts";
+import type { Batch, RecordedChange, Writer } from "./writer.ts";
 
-/** Writes `contacts` and `groups`, which are merged in the order in which they were reported. */
+/** Writes the fields `contacts` and `groups`, which are merged in the order in which they were reported. */
 export const contacts = {
   async write(batch: Batch) {
     const { sql } = batch;
@@ -44,13 +44,13 @@ export const forgetContacts = {
 
 /** Returns the selected changes of each instance, with the time of the last one. */
 function byInstance({ changes }: Batch, selected: (change: Change) => boolean) {
-  const groups = Map.groupBy(
+  const changesOf = Map.groupBy(
     changes.filter(({ change }) => selected(change)),
     ({ instanceId }) => instanceId,
   );
-  return [...groups].map(([instanceId, of]: [string, Recorded[]]) => ({
+  return [...changesOf].map(([instanceId, own]: [string, RecordedChange[]]) => ({
     instanceId,
-    changes: of,
-    at: of.at(-1)?.at ?? new Date(),
+    changes: own,
+    at: own.at(-1)?.at ?? new Date(),
   }));
 }

@@ -2,7 +2,7 @@ import { sealedPlace } from "../../core/crypto/sealed-place.ts";
 import { type KeyWrite, serializeKey } from "./change.ts";
 import { type Batch, rowsOf, type Writer } from "./writer.ts";
 
-/** The last write of each key wins; null removes the key. */
+/** Stores the last write of each key. Null removes the key. */
 export const keys = {
   async write(batch: Batch) {
     const { sql, vault } = batch;
@@ -13,7 +13,7 @@ export const keys = {
     if (newest.size === 0) return;
     const kept = [...newest.values()].filter(({ value }) => value !== null && value !== undefined);
     const removed = [...newest.values()].filter(({ value }) => value === null || value === undefined);
-    // Base64, because the driver has no arrays of bytes.
+    // In Base64, because the driver does not support arrays of bytea.
     const values = kept.map(({ instanceId, type, id, value }) =>
       vault.seal(serializeKey(value), sealedPlace.sessionKey(instanceId, type, id)).toString("base64"),
     );
@@ -55,7 +55,7 @@ export const inbox = {
   },
 } satisfies Writer;
 
-/** Runs after `keys` and `inbox`, so that it also removes what the same batch has written. */
+/** Runs after `keys` and `inbox`, so that it also removes what they wrote for the same batch. */
 export const forgetSession = {
   async write({ sql, changes }: Batch) {
     const forgotten = changes.filter(({ change }) => change.forgetSession);

@@ -41,7 +41,7 @@ export const labels = {
   },
 } satisfies Writer;
 
-/** `forgotten` are the instances whose previous labels are removed first. */
+/** Returns the latest facts of a batch. `forgotten` are the instances whose previous labels are removed first. */
 function latestFacts(changes: Batch["changes"]) {
   const forgotten = new Set<string>();
   const labels = new Map<string, Fact<"label">>();

@@ -1,10 +1,10 @@
 import { storableJson } from "../../core/db/index.ts";
-import type { Batch, Recorded, Writer } from "./writer.ts";
+import type { Batch, RecordedChange, Writer } from "./writer.ts";
 import { rowsOf, unique, writeEach } from "./writer.ts";
 
-/** Inserts messages. Only a message that is new announces its event. */
+/** Inserts messages. Only a new row announces its event. */
 export const messages = {
-  /** Returns the ids of the rows that are new. */
+  /** Returns the ids of the new rows. */
   async write(batch: Batch): Promise<Set<string>> {
     const rows = batch.changes.flatMap(({ instanceId, change }) =>
       (change.messages ?? []).map(({ event: _event, ...message }) => ({ instance_id: instanceId, ...message })),
@@ -22,7 +22,7 @@ export const messages = {
       returning id`;
     return new Set(inserted.map((row) => row.id));
   },
-  events: ({ change }: Recorded, inserted: Set<string>) =>
+  events: ({ change }: RecordedChange, inserted: Set<string>) =>
     (change.messages ?? []).flatMap(({ id, event }) => (event ? [inserted.has(id) ? event : undefined] : [])),
 } satisfies Writer<Set<string>>;
 
@@ -53,10 +53,10 @@ export const messageUpdates = {
         const { sql } = batch;
         const { media, ...columns } = message.set;
         const set = media === undefined ? columns : { ...columns, media: storableJson(media) };
-        const which = "id" in message ? sql`id = ${message.id}` : sql`wa_id = ${message.waId} and from_me`;
-        // A message that WhatsApp has acknowledged no longer fails, even if WhatsApp refuses a second copy.
+        const selected = "id" in message ? sql`id = ${message.id}` : sql`wa_id = ${message.waId} and from_me`;
+        // A message that WhatsApp has acknowledged does not become failed, even if WhatsApp refuses a second copy.
         const unacknowledged = columns.status === "failed" ? sql`and status = 'pending'` : sql``;
-        return sql`update messages set ${sql(set)} where instance_id = ${instanceId} and ${which} ${unacknowledged}`;
+        return sql`update messages set ${sql(set)} where instance_id = ${instanceId} and ${selected} ${unacknowledged}`;
       },
     ),
 } satisfies Writer;

@@ -4,7 +4,7 @@ import { eventMedia } from "../../core/message/event-media.ts";
 import type { MessageMedia } from "../../core/message/message.sql.ts";
 import { statusChat } from "../../core/message/status.ts";
 import type { Receipt } from "./change.ts";
-import { type Batch, type Recorded, rowsOf, unique, type Writer, writeEach } from "./writer.ts";
+import { type Batch, type RecordedChange, rowsOf, unique, type Writer, writeEach } from "./writer.ts";
 
 interface SentRow {
   instance_id: string;
@@ -18,9 +18,9 @@ interface SentRow {
   sent: number;
 }
 
-/** Marks messages as `sent`, at a whole second because WhatsApp counts in seconds. */
+/** Marks messages as `sent`. `sent_at` is a whole second, because WhatsApp counts in seconds. */
 export const acks = {
-  /** Returns the events by `instance wa_id`. */
+  /** Returns the events. A key is `<instance id> <wa_id>`. */
   async write(batch: Batch): Promise<Map<string, NewEvent>> {
     const rows = rowsOf(batch, (change) => change.acks);
     if (rows.length === 0) return new Map();
@@ -36,8 +36,8 @@ export const acks = {
         extract(epoch from sent_at)::float8 as sent`;
     return new Map(sent.map((row) => [`${row.instance_id} ${row.wa_id}`, sentEvent(row)]));
   },
-  // A batch can acknowledge a message twice. The event belongs to the first acknowledgement.
-  events: ({ instanceId, change }: Recorded, sent: Map<string, NewEvent>) =>
+  // A batch may acknowledge a message twice. `take` gives the event to the first acknowledgement only.
+  events: ({ instanceId, change }: RecordedChange, sent: Map<string, NewEvent>) =>
     (change.acks ?? []).map(({ waId }) => take(sent, `${instanceId} ${waId}`)),
 } satisfies Writer<Map<string, NewEvent>>;
 
@@ -58,9 +58,9 @@ function sentEvent(row: SentRow): NewEvent {
   };
 }
 
-/** Moves the status of messages forward. A message that is read counts as delivered, too. */
+/** Moves the status of messages forward. A read message also counts as delivered. */
 export const progress = {
-  /** Returns the events by `instance wa_id status`. */
+  /** Returns the events. A key is `<instance id> <wa_id> <status>`. */
   async write(batch: Batch): Promise<Map<string, NewEvent>> {
     const steps = rowsOf(batch, (change) => change.progress).flatMap(({ waIds, ...step }) =>
       waIds.map((waId) => ({ ...step, waId })),
@@ -71,16 +71,16 @@ export const progress = {
         steps.filter((step) => step.status === status).map((step) => [`${step.instanceId} ${step.waId}`, step]),
       );
       if (latest.size === 0) continue;
-      const list = [...latest.values()];
+      const latestSteps = [...latest.values()];
       const earlier = status === "read" ? ["pending", "sent", "delivered"] : ["pending", "sent"];
       const rows = await batch.sql<{ instance_id: string; wa_id: string; chat_id: string }[]>`
         update messages set status = ${status}, delivered_at = coalesce(delivered_at, step.at),
           read_at = case when ${status} = 'read' then step.at end
-        from unnest(${list.map((step) => step.instanceId)}::uuid[], ${list.map((step) => step.waId)}::text[],
-          ${list.map((step) => new Date(step.timestamp * 1000).toISOString())}::timestamptz[]) as step(instance_id, wa_id, at)
+        from unnest(${latestSteps.map((step) => step.instanceId)}::uuid[], ${latestSteps.map((step) => step.waId)}::text[],
+          ${latestSteps.map((step) => new Date(step.timestamp * 1000).toISOString())}::timestamptz[]) as step(instance_id, wa_id, at)
         where messages.instance_id = step.instance_id and messages.wa_id = step.wa_id and messages.from_me
-          and messages.instance_id = any(${unique(list.map((step) => step.instanceId))}::uuid[])
-          and messages.wa_id = any(${list.map((step) => step.waId)}::text[])
+          and messages.instance_id = any(${unique(latestSteps.map((step) => step.instanceId))}::uuid[])
+          and messages.wa_id = any(${latestSteps.map((step) => step.waId)}::text[])
           and messages.status = any(${earlier}::text[])
         returning messages.instance_id, messages.wa_id, messages.chat_id`;
       for (const row of rows) {
@@ -94,25 +94,25 @@ export const progress = {
     }
     return events;
   },
-  events: ({ instanceId, change }: Recorded, events: Map<string, NewEvent>) =>
+  events: ({ instanceId, change }: RecordedChange, events: Map<string, NewEvent>) =>
     (change.progress ?? []).flatMap(({ waIds, status }) =>
       waIds.map((waId) => take(events, `${instanceId} ${waId} ${status}`)),
     ),
 } satisfies Writer<Map<string, NewEvent>>;
 
 /**
- * Keeps who received and who saw our status posts: each viewer, by phone number if a contact has it, and announced once as
- * `delivered` and once as `read`. A post has the status of the viewer who is furthest along.
+ * Records who received and who viewed the account's status posts. A viewer is known by phone number if a contact has it, and is
+ * announced once as `delivered` and once as `read`. The status of the post is that of the viewer who is furthest along.
  */
 export const views = {
-  /** Returns the events by receipt, then by message id. */
+  /** Returns the events of each receipt, by message id. */
   write: (batch: Batch) =>
     writeEach(
       batch,
       (change) => change.views,
       (receipt, { instanceId }) => recordViews(batch, instanceId, receipt),
     ),
-  events: ({ change }: Recorded, events: Map<Receipt, Map<string, NewEvent>>) =>
+  events: ({ change }: RecordedChange, events: Map<Receipt, Map<string, NewEvent>>) =>
     (change.views ?? []).flatMap((receipt) => receipt.waIds.map((waId) => events.get(receipt)?.get(waId))),
 } satisfies Writer<Map<Receipt, Map<string, NewEvent>>>;
 
@@ -122,7 +122,7 @@ async function recordViews(
   { waIds, status, by, timestamp }: Receipt,
 ): Promise<Map<string, NewEvent>> {
   const at = new Date(timestamp * 1000).toISOString();
-  // A viewer who has seen the post has also received it: a late delivery receipt changes nothing.
+  // A viewer who has seen the post has also received it, so a late delivery receipt changes nothing.
   const replaced = status === "read" ? ["delivered"] : [];
   const rows = await sql<{ waId: string; viewer: string }[]>`
     with viewer as (
@@ -148,6 +148,7 @@ async function recordViews(
   );
 }
 
+/** Returns a value and removes it from the map. */
 function take<Value>(map: Map<string, Value>, key: string): Value | undefined {
   const value = map.get(key);
   map.delete(key);

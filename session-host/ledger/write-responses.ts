@@ -1,8 +1,8 @@
 import { storableJson } from "../../core/db/index.ts";
 import type { NewResponse } from "./change.ts";
-import { type Batch, type Recorded, type Writer, writeEach } from "./writer.ts";
+import { type Batch, type RecordedChange, type Writer, writeEach } from "./writer.ts";
 
-/** Writes answers to polls and calendar events. An answer that is older than the person's last one, or equal to it, changes nothing. */
+/** Writes answers to polls and calendar events. Ignores an answer that is older than the person's last one or equal to it. */
 export const responses = {
   write: (batch: Batch) =>
     writeEach(
@@ -21,6 +21,6 @@ export const responses = {
         return rows.length > 0;
       },
     ),
-  events: ({ change }: Recorded, changed: Map<NewResponse, boolean>) =>
+  events: ({ change }: RecordedChange, changed: Map<NewResponse, boolean>) =>
     (change.responses ?? []).map((response) => (changed.get(response) ? response.event : undefined)),
 } satisfies Writer<Map<NewResponse, boolean>>;

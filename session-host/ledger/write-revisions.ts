@@ -1,9 +1,9 @@
 import { storableText } from "../../core/db/index.ts";
 import type { NewEvent } from "../../core/event/catalog/index.ts";
 import { maxEventBody, type Revision } from "./change.ts";
-import { type Batch, type Recorded, type Writer, writeEach } from "./writer.ts";
+import { type Batch, type RecordedChange, type Writer, writeEach } from "./writer.ts";
 
-/** Edits and deletes messages. A revision that is older than the last edit, or repeated, changes nothing and announces nothing. */
+/** Edits and deletes messages. An edit that is older than the last one, or a repeated revision, changes and announces nothing. */
 export const revisions = {
   write: (batch: Batch) =>
     writeEach(
@@ -11,7 +11,7 @@ export const revisions = {
       (change) => change.revisions,
       (revision, { instanceId }) => revise(batch, instanceId, revision),
     ),
-  events: ({ change }: Recorded, announced: Map<Revision, NewEvent | undefined>) =>
+  events: ({ change }: RecordedChange, announced: Map<Revision, NewEvent | undefined>) =>
     (change.revisions ?? []).map((revision) => announced.get(revision)),
 } satisfies Writer<Map<Revision, NewEvent | undefined>>;
 
@@ -28,13 +28,13 @@ async function revise({ sql }: Batch, instanceId: string, revision: Revision): P
       ? sql`and (edited_at is null or edited_at < ${at}::timestamptz
           or (edited_at = ${at}::timestamptz and body <> ${body}))`
       : sql``;
-  const written =
+  const byAuthor =
     author === "me"
       ? sql`from_me`
       : sql`not from_me and (sender_id = any(${author}::text[]) or sender_lid = any(${author}::text[]))`;
   const [row] = await sql<{ chat_id: string }[]>`
     update messages set ${set}
-    where instance_id = ${instanceId} and wa_id = ${waId} and chat_id = any(${chatIds}::text[]) and ${written}
+    where instance_id = ${instanceId} and wa_id = ${waId} and chat_id = any(${chatIds}::text[]) and ${byAuthor}
       and deleted_at is null and status not in ('failed', 'canceled') and type <> 'reaction' ${newer}
     returning chat_id`;
   if (!row) return undefined;

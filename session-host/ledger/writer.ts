@@ -5,7 +5,7 @@ import type { Ids } from "../../core/id.ts";
 import type { Change } from "./change.ts";
 
 /** A change that waits to be committed. */
-export interface Recorded {
+export interface RecordedChange {
   instanceId: string;
   change: Change;
   at: Date;
@@ -14,28 +14,28 @@ export interface Recorded {
 /** The changes that one transaction commits, in the order in which they were appended. */
 export interface Batch {
   sql: postgres.TransactionSql;
-  changes: readonly Recorded[];
+  changes: readonly RecordedChange[];
   vault: Vault;
   ids: Ids;
 }
 
-/** An event of a change. An event that may be reported twice has an id of its own (`derivedEventId`). */
+/** An event of a change. It has a fixed id (`derivedEventId`) if it may be reported twice. */
 export type ChangeEvent = NewEvent & { id?: string };
 
-/** Stores one field of `Change` for a whole batch. */
+/** Stores one field of `Change` for all changes of a batch. */
 export interface Writer<Result = unknown> {
   write(batch: Batch): Promise<Result>;
   /**
-   * The events that a change announces, in order: one slot per event that it can announce, undefined where nothing changed.
+   * Returns the events that a change announces, in order: one slot per event that it can announce, undefined if nothing changed.
    * The number of slots depends on the change alone, so that each slot keeps its event id when the batch is committed again.
    * Called once per change, in the order of the batch.
    */
-  events?(recorded: Recorded, result: Result): (ChangeEvent | undefined)[];
-  /** Whether the write left replies to commands of the ingress queue. */
+  events?(recorded: RecordedChange, result: Result): (ChangeEvent | undefined)[];
+  /** Returns whether the write stored replies to commands of the ingress queue. */
   hasReplies?(result: Result): boolean;
 }
 
-/** Returns the values of one field in the batch's changes, each with its instance and the time of its change. */
+/** Returns the items of one field of all changes, each with its instance and the time of its change. */
 export function rowsOf<Item extends object>(
   { changes }: Batch,
   field: (change: Change) => readonly Item[] | undefined,
@@ -45,11 +45,11 @@ export function rowsOf<Item extends object>(
   );
 }
 
-/** Runs one statement for each value of a field that is rare. Returns the results by value. */
+/** Runs one statement for each item of a field; for rare fields. Returns the results by item. */
 export async function writeEach<Item, Result>(
   { changes }: Batch,
   field: (change: Change) => readonly Item[] | undefined,
-  write: (item: Item, recorded: Recorded) => PromiseLike<Result>,
+  write: (item: Item, recorded: RecordedChange) => PromiseLike<Result>,
 ): Promise<Map<Item, Result>> {
   const results = changes.flatMap((recorded) =>
     (field(recorded.change) ?? []).map(async (item): Promise<[Item, Result]> => [item, await write(item, recorded)]),
@@ -58,7 +58,7 @@ export async function writeEach<Item, Result>(
 }
 
 /**
- * Returns each value once. An update that joins with the batch's rows also names their keys as an array (`= any`): the
- * planner cannot estimate how many rows come out of JSON or `unnest`, and would read the whole table.
+ * Returns each value once. An update that joins with the rows of a batch also compares the keys with an array (`= any`). Without
+ * it, the planner would scan the whole table, because it cannot estimate the number of rows in JSON or `unnest`.
  */
 export const unique = (values: readonly string[]): string[] => [...new Set(values)];

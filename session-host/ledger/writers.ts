@@ -9,20 +9,20 @@ import { messages, messageUpdates, prepared, readMarks } from "./write-messages.
 import { acks, progress, views } from "./write-receipts.ts";
 import { responses } from "./write-responses.ts";
 import { revisions } from "./write-revisions.ts";
-import type { Recorded, Writer } from "./writer.ts";
+import type { RecordedChange, Writer } from "./writer.ts";
 
-/** The fields of a change that are stored. `correlationId` goes with the events. */
+/** The fields of a change that have a writer. `correlationId` is stored with the events. */
 type Field = Exclude<keyof Change, "correlationId">;
 
-/** `appendEvents` stores the events after all writers are done. */
+/** Has nothing to write: `appendEvents` stores the events after all writers. */
 const events = {
   write: async () => undefined,
-  events: ({ change }: Recorded) => change.events ?? [],
+  events: ({ change }: RecordedChange) => change.events ?? [],
 };
 
 /**
- * How each field of a change is stored: by a writer, or together with another field. The order is the order of a change's
- * events, and the order in which statements are sent.
+ * The writer of each field of a change, or the name of the field whose writer also stores this one. The order is the order of the
+ * events of a change, and the order in which the statements are sent.
  */
 const writerOf = {
   keys,

@@ -25,11 +25,11 @@ interface OutboxRow {
   created_at: Date;
 }
 
-/** Events per statement. */
-const page = 500;
-/** Instances are spread over this many sequences of sends, which run in parallel. */
+/** Maximum number of events per query. */
+const pageSize = 500;
+/** Instances are spread over this many lanes. Lanes send in parallel; each lane sends in order. */
 const lanes = 4;
-/** Finds events that another process appended, and those that a failed call left. */
+/** Delay until the next search for events that another process appended, or that a failed run left. Milliseconds. */
 const pollMs = 1000;
 
 /** Returns a poller that sends the events of a shard from the log to the event queue, in order per instance, at least once. */
@@ -43,17 +43,17 @@ export function eventRelay(deps: RelayDeps): Poller {
 }
 
 async function sendAll(deps: RelayDeps): Promise<number> {
-  while ((await sendPage(deps)) === page);
+  while ((await sendPage(deps)) === pageSize);
   return pollMs;
 }
 
-/** Returns how many events it read. */
+/** Sends up to `pageSize` events. Returns how many events it read. */
 async function sendPage(deps: RelayDeps): Promise<number> {
   const { db, host, lease } = deps;
   const shard = lease.grant.shard;
   const rows = await db.sql<OutboxRow[]>`
     select id, instance_id, seq::float8 as seq, type, data, correlation_id, created_at from events
-    where shard = ${shard} and emitted_at is null order by position limit ${page}`;
+    where shard = ${shard} and emitted_at is null order by position limit ${pageSize}`;
   if (rows.length === 0) return 0;
   const byLane = Array.from({ length: lanes }, (): OutboxRow[] => []);
   for (const row of rows) byLane[Number.parseInt(row.instance_id.slice(-4), 16) % lanes]?.push(row);
@@ -68,7 +68,7 @@ async function sendPage(deps: RelayDeps): Promise<number> {
   return rows.length;
 }
 
-/** Stops at the first rejected event, because later ones would overtake it. Returns the ids that the queue accepted. */
+/** Sends the events of one lane. Stops at the first rejected event, so that no later one overtakes it. Returns the accepted ids. */
 async function sendLane({ queues, log, lease }: RelayDeps, rows: readonly OutboxRow[]): Promise<string[]> {
   const sent: string[] = [];
   const entries = rows.map((row) => [row.id, toMessage(row)] as const);
@@ -79,9 +79,9 @@ async function sendLane({ queues, log, lease }: RelayDeps, rows: readonly Outbox
         eventQueue,
         batch.map(([, message]) => message),
       );
-      const until = rejected.length > 0 ? Math.min(...rejected) : batch.length;
-      sent.push(...batch.slice(0, until).map(([id]) => id));
-      if (until < batch.length) return sent;
+      const accepted = rejected.length > 0 ? Math.min(...rejected) : batch.length;
+      sent.push(...batch.slice(0, accepted).map(([id]) => id));
+      if (accepted < batch.length) return sent;
     } catch (error) {
       log.warn({ err: error, shard: lease.grant.shard }, "the event queue is not available");
       return sent;
@@ -98,7 +98,7 @@ function toMessage(row: OutboxRow): QueueMessage {
     seq: row.seq,
     type: row.type,
     data: row.data,
-    // Events of an earlier version may have none.
+    // Events that an earlier version stored may have none.
     correlationId: row.correlation_id ?? row.id,
     at: row.created_at.toISOString(),
   };

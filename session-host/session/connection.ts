@@ -100,7 +100,7 @@ export class Connection implements OpenConnection, MediaConnection {
       log,
       instanceId: instance.id,
       onDurable(change) {
-        if (change.keys) store.settled(change.keys);
+        if (change.keys) store.noteDurable(change.keys);
         if (change.messages?.some((message) => message.media)) handlers.onMedia();
       },
     });
@@ -195,7 +195,7 @@ export class Connection implements OpenConnection, MediaConnection {
     const before = (tag: string, listener: (stanza: BinaryNode) => void) => ws.prependListener(tag, listener);
     const journal = (tag: string, changeOf: (stanza: BinaryNode) => Change | Promise<Change> | undefined) =>
       before(tag, (stanza) => this.#recorder.keepInOrder(stanza, changeOf(stanza)));
-    before("CB:message", (stanza) => signal.announce(stanza));
+    before("CB:message", (stanza) => signal.noteStanza(stanza));
     before("CB:receipt", (stanza) => this.#onReceipt(stanza));
     for (const tag of ["CB:message", "CB:notification,type:mex"])
       journal(tag, (stanza) => this.#channels.journal(this.sock, stanza));

@@ -8,7 +8,7 @@ import { SendQueue } from "../command/send-queue.ts";
 import type { Limiter } from "../concurrency/limiter.ts";
 import type { ConnectedContext } from "../executors/types.ts";
 import { GroupReading } from "../inbound/contacts.ts";
-import { type Change, noQr } from "../ledger/change.ts";
+import { type Change, noLinkCodes } from "../ledger/change.ts";
 import type { MediaDownloads } from "../media/downloads.ts";
 import type { MediaStage } from "../media/stage.ts";
 import type { SessionVersion } from "./client-version.ts";
@@ -147,7 +147,7 @@ export class Session implements CommandTarget {
       await this.#closeConnection();
       // An instance without a link stays logged out: starting it means linking it.
       const status = this.status === "logged_out" ? "logged_out" : "disconnected";
-      const change = this.#state.enter(status, "disabled", { ...noQr, desired: "stopped" });
+      const change = this.#state.enter(status, "disabled", { ...noLinkCodes, desired: "stopped" });
       await this.#keep(wasOpen ? withClosed(change, "disabled", false) : change);
     }, cause);
   }
@@ -274,7 +274,12 @@ export class Session implements CommandTarget {
     this.#openedAt = Date.now();
     const account = accountOf(connection.creds);
     const now = new Date();
-    const change = this.#state.enter("connected", null, { ...noQr, ...account, linked_at: now, connected_at: now });
+    const change = this.#state.enter("connected", null, {
+      ...noLinkCodes,
+      ...account,
+      linked_at: now,
+      connected_at: now,
+    });
     const { phone_number: phoneNumber, lid, push_name: pushName } = account;
     const event = { type: "connection.open" as const, data: { phoneNumber, lid, pushName } };
     await this.#keep({
@@ -320,7 +325,7 @@ export class Session implements CommandTarget {
   /** Stays disconnected until the user starts the instance again. */
   async #giveUp(reason: string): Promise<void> {
     this.#running = false;
-    const change = this.#state.enter("disconnected", reason, { ...noQr, desired: "stopped" });
+    const change = this.#state.enter("disconnected", reason, { ...noLinkCodes, desired: "stopped" });
     await this.#keep(withClosed(change, reason, false)).catch(() => undefined);
   }
 

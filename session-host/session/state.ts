@@ -1,6 +1,6 @@
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
 import { needsUser } from "../../core/instance/needs-user.ts";
-import { type Change, type InstanceFields, noQr } from "../ledger/change.ts";
+import { type Change, type InstanceFields, noLinkCodes } from "../ledger/change.ts";
 import { StatusWaiters } from "./status-waiters.ts";
 
 /** The connection state of an instance, and the changes that record its transitions. */
@@ -29,7 +29,7 @@ export class SessionState {
   }
 
   /** Enters a state at once. Returns the change that records it, with an event if the state is a new one. */
-  enter(status: InstanceStatus, reason: string | null, fields: InstanceFields = noQr): Change {
+  enter(status: InstanceStatus, reason: string | null, fields: InstanceFields = noLinkCodes): Change {
     const changed = status !== this.#status;
     this.#status = status;
     this.#waiters.reached(status);
@@ -43,7 +43,7 @@ export class SessionState {
   enterLoggedOut(reason: string, details: { by: "user" | "whatsapp"; wasLinked?: boolean }): Change {
     this.linked = false;
     return {
-      ...this.enter("logged_out", reason, { ...noQr, linked_at: null, desired: "stopped" }),
+      ...this.enter("logged_out", reason, { ...noLinkCodes, linked_at: null, desired: "stopped" }),
       forgetSession: true,
       activities: [{ action: "logged_out", details }],
     };

@@ -43,7 +43,7 @@ export async function startShardDatabase(): Promise<ShardDatabase> {
       const grant = await acquireLease(db, host, 0, leaseMs);
       if (!grant) throw new Error("shard 0 is taken");
       const lease = new Lease(grant);
-      lease.prolong(asked, leaseMs);
+      lease.extend(asked, leaseMs);
       return { host, lease };
     },
     async stop() {
