@@ -50,7 +50,7 @@ function mediaOf(id: string, state: MessageMedia["state"]): Promise<MessageMedia
   return until(async () => {
     const [row] = await gate.db.sql<{ media: MessageMedia | null }[]>`select media from messages where wa_id = ${id}`;
     return row?.media?.state === state ? row.media : undefined;
-  }, 20_000);
+  });
 }
 
 async function stored(key: string): Promise<{ bytes: Buffer; contentType: string }> {

@@ -82,7 +82,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
       const answer = await until(async () => {
         const { status, body } = await client.request("GET", "qr");
         return status === 200 ? undefined : { status, code: body.code };
-      }, 5_000);
+      });
       expect(answer).toEqual({ status: 404, code: "qr_not_available" });
     } finally {
       await proxy.restore();

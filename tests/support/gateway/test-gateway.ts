@@ -119,7 +119,7 @@ export async function startTestGateway(
       await test.status(id, "connected");
       return id;
     },
-    async status(id, status, timeoutMs = 20_000) {
+    async status(id, status, timeoutMs = 40_000) {
       await until(async () => {
         const answer = await test.api("GET", `/api/whatsapp/${id}/status`);
         return answer.body.status === status || undefined;

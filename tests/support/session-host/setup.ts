@@ -105,7 +105,7 @@ export async function startStack(settings: Record<string, string> = {}): Promise
         return row?.qr ? vault.open(row.qr, `qr:${instanceId}`).toString() : undefined;
       });
     },
-    async status(instanceId, status, timeoutMs = 15_000) {
+    async status(instanceId, status, timeoutMs = 30_000) {
       await until(async () => {
         const [row] = await db.sql`select status from instances where id = ${instanceId}`;
         return row?.status === status || undefined;
