@@ -1,8 +1,8 @@
 import { readdirSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { markdownFiles, read, withoutBlocks } from "../support/markdown.ts";
-import { envExample, environmentPage } from "../support/settings-docs.ts";
+import { markdownFiles, read, withoutBlocks } from "../support/docs/markdown.ts";
+import { envExample, environmentPage } from "../support/docs/settings.ts";
 
 test("the README has at most 700 words", () => {
   expect(read("README.md").trim().split(/\s+/).length).toBeLessThanOrEqual(700);

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
-import { anchorsOf, brokenLink, localLinks, markdownFiles, read } from "../support/markdown.ts";
+import { anchorsOf, brokenLink, localLinks, markdownFiles, read } from "../support/docs/markdown.ts";
 
 test("every link leads to an existing file and heading", () => {
   const broken = markdownFiles().flatMap((file) =>

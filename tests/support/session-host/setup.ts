@@ -22,7 +22,7 @@ import { until } from "../until.ts";
 import { loadInstance } from "./load-instance.ts";
 
 /** What a session host needs, without a gateway: Postgres, SQS, S3 and the simulated WhatsApp. */
-export interface Stack {
+export interface HostSetup {
   config: Config;
   env: Record<string, string>;
   db: Database;
@@ -43,7 +43,7 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
-export async function startStack(settings: Record<string, string> = {}): Promise<Stack> {
+export async function startHostSetup(settings: Record<string, string> = {}): Promise<HostSetup> {
   const directory = await mkdtemp(join(tmpdir(), "switchboard-test-"));
   const dataDir = await openDataDir(join(directory, "data"));
   const [postgres, aws, wa] = await Promise.all([
@@ -78,7 +78,7 @@ export async function startStack(settings: Record<string, string> = {}): Promise
   await db.sql`insert into users (id, email, password_hash) values (${userId}, 'user@example.com', 'x')`;
   const deps: AcceptDeps = { db, queues, clock: systemClock, ids: systemIds, log: createLogger("test", env.LOG_LEVEL) };
 
-  const stack: Stack = {
+  const setup: HostSetup = {
     config,
     env,
     db,
@@ -91,7 +91,7 @@ export async function startStack(settings: Record<string, string> = {}): Promise
       await db.sql`
         insert into instances (id, user_id, name, dialect, shard, status)
         values (${id}, ${userId}, 'test', 'gateway', ${shardOf(id, config.SHARDS)}, 'disconnected')`;
-      await stack.accept(id, "instance.start", {});
+      await setup.accept(id, "instance.start", {});
       return id;
     },
     async accept(instanceId, name, input) {
@@ -119,5 +119,5 @@ export async function startStack(settings: Record<string, string> = {}): Promise
       await rm(directory, { recursive: true, force: true });
     },
   };
-  return stack;
+  return setup;
 }

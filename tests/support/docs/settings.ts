@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import * as z from "zod";
-import { settings } from "../../core/config.ts";
+import { settings } from "../../../core/config.ts";
 
 interface Setting {
   name: string;
