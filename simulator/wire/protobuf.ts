@@ -1,7 +1,7 @@
 // libsignal does not export its message schema. The simulator reads a few fields without decrypting the message.
 
 /** The fields of a protobuf message by number: varints as numbers, byte strings as buffers. Throws on malformed input. */
-export function readFields(data: Buffer): Map<number, number | Buffer> {
+function readFields(data: Buffer): Map<number, number | Buffer> {
   const fields = new Map<number, number | Buffer>();
   let offset = 0;
   const varint = (): number => {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-export const PhoneNumber = z
+const PhoneNumber = z
   .string()
   .regex(/^\d{5,15}$/)
   .describe("Phone number with the country code, digits only");

@@ -91,10 +91,4 @@ export class Inbox {
       return `no message matched within ${timeoutMs} ms; ${this.messages.length} arrived, last: ${last}`;
     });
   }
-
-  /** Removes all messages, for long benchmarks. A copy of a removed message counts as new. */
-  clear(): void {
-    this.messages.length = 0;
-    this.#byKey.clear();
-  }
 }

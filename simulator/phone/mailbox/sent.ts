@@ -44,10 +44,6 @@ export class SentMessages {
   readonly #byId = new Map<string, SentMessage>();
   readonly #waiters = new Waiters<SentMessage>();
 
-  get size(): number {
-    return this.#byId.size;
-  }
-
   get(id: string): SentMessage | undefined {
     return this.#byId.get(id);
   }
