@@ -4,7 +4,7 @@ export const permissions = ["read", "write", "admin"] as const;
 export type Permission = (typeof permissions)[number];
 export type Role = "admin" | "user";
 
-/** Who calls, and what the credentials allow. */
+/** The authenticated caller, and what the credentials allow. */
 export interface Caller {
   userId: string;
   permissions: ReadonlySet<Permission>;
@@ -12,9 +12,9 @@ export interface Caller {
   key?: { id: string; ipRanges: string[] | null; expiresAt: Date | null };
 }
 
-/** Returns the permissions of a key or a token. `admin` counts only while its user is an admin. */
-export function granted(role: Role, asked: readonly Permission[]): ReadonlySet<Permission> {
-  return new Set(asked.filter((permission) => permission !== "admin" || role === "admin"));
+/** Returns the effective permissions of a key or a token. `admin` counts only while its user is an admin. */
+export function effectivePermissions(role: Role, stored: readonly Permission[]): ReadonlySet<Permission> {
+  return new Set(stored.filter((permission) => permission !== "admin" || role === "admin"));
 }
 
 /** Admins may act on every user's instances. */
@@ -29,5 +29,5 @@ export function assertPermission(caller: Caller, permission: Permission): void {
 /** Throws `forbidden` unless the caller is the owner or an admin. */
 export function assertOwner(caller: Caller, ownerId: string): void {
   if (caller.userId === ownerId || isAdmin(caller)) return;
-  throw new AppError("forbidden", "this belongs to another user");
+  throw new AppError("forbidden", "the resource belongs to another user");
 }

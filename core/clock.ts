@@ -1,4 +1,4 @@
-/** The source of the current time. It is injected everywhere, so that tests can move it. */
+/** The source of the current time. It is injected everywhere, so that tests can set the time. */
 export interface Clock {
   now(): Date;
 }

@@ -1,9 +1,9 @@
 import * as z from "zod";
 
-/** The protocol has 32 bits for each number (`ClientPayload.UserAgent.AppVersion`). */
+/** Each number is a uint32 in the protocol (`ClientPayload.UserAgent.AppVersion`). */
 const versionPart = z.int().min(0).max(0xffff_ffff);
 
-/** A version of WhatsApp Web: 2, 3000 and a revision. */
+/** A version of WhatsApp Web: 2, 3000 and a revision, such as 1043857760. */
 export const clientVersion = z.tuple([versionPart, versionPart, versionPart]);
 export type ClientVersion = z.infer<typeof clientVersion>;
 
@@ -49,16 +49,16 @@ const api = {
     .min(0)
     .max(65535)
     .default(3000)
-    .meta({ description: "Port of the REST API. `0` takes a free one." }),
+    .meta({ description: "Port of the REST API. `0` selects a free port." }),
   HOST: z.string().default("127.0.0.1").meta({ description: "Address that the REST API listens on." }),
   OPEN_KEY_GENERATION: z.stringbool().default(false).meta({
     description:
-      "With `true`, `POST /api/auth/generate-key` gives everyone who reaches the API directly, not through a proxy, a user with an API key, without credentials. Leave it off behind a proxy.",
+      "With `true`, `POST /api/auth/generate-key` needs no credentials: anyone who reaches the API directly, not through a proxy, gets a new user with an API key. Leave it off behind a proxy.",
     unset: "`false`; `true` in the sandbox while `HOST` is a loopback address",
   }),
   RATE_LIMIT: z.coerce.number().int().min(0).max(1_000_000_000).default(100).meta({
     description:
-      "Requests to the Gateway API in 15 minutes, for each address and for each key. `0` turns the limit off.",
+      "Requests to the Gateway API that each IP address and each key may make in 15 minutes. `0` turns the limit off.",
     unset: "`100`; `10000` in the sandbox",
   }),
   EGRESS_ALLOW: cidrList.default([]).meta({
@@ -82,14 +82,14 @@ const admin = {
 const data = {
   DATA_DIR: z.string().default(".switchboard").meta({
     description:
-      "Folder for the database, queues, files and master key. It is closed to other users (mode 0700). The sandbox uses the folder `sandbox` in it.",
+      "Folder for the database, queues, files and master key. Other users of the machine can't read it (mode 0700). The sandbox uses the folder `sandbox` in it.",
   }),
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
     .optional()
-    .meta({ description: "A Postgres of your own, version 15 or newer.", unset: "the embedded one" }),
+    .meta({ description: "URL of your own Postgres, version 15 or newer.", unset: "the embedded one" }),
   MASTER_KEY_FILE: z.string().optional().meta({
-    description: "File with the key that wraps the data keys, mode 0600.",
+    description: "File with the key that wraps the data keys: 32 bytes, mode 0600.",
     unset: "`master.key` in `DATA_DIR`",
   }),
   KMS_KEY_ID: z.string().optional().meta({
@@ -97,91 +97,118 @@ const data = {
     unset: "none",
   }),
   SHARDS: positiveInt.max(1024).default(4).meta({
-    description: "Number of shards that instances fall into, up to 1024. Choose it before the first start.",
+    description:
+      "Number of shards that instances are divided into, up to 1024. Choose it before the first start: it can't be lowered later.",
   }),
 };
 
 const services = {
-  SQS_ENDPOINT: z.url().optional().meta({ description: "Another SQS instead of the embedded one.", unset: "embedded" }),
-  S3_ENDPOINT: z.url().optional().meta({ description: "Another S3 instead of the embedded one.", unset: "embedded" }),
+  SQS_ENDPOINT: z
+    .url()
+    .optional()
+    .meta({ description: "URL of another SQS service to use instead of the embedded one.", unset: "embedded" }),
+  S3_ENDPOINT: z
+    .url()
+    .optional()
+    .meta({ description: "URL of another S3 service to use instead of the embedded one.", unset: "embedded" }),
   AWS_ACCESS_KEY_ID: z.string().optional().meta({
-    description: "Key for `SQS_ENDPOINT` and `S3_ENDPOINT`. On AWS, the SDK finds its own.",
+    description:
+      "Access key ID for `SQS_ENDPOINT` and `S3_ENDPOINT`. On AWS, the SDK finds the credentials of the process.",
     unset: "none",
   }),
   AWS_SECRET_ACCESS_KEY: z
     .string()
     .optional()
-    .meta({ description: "Secret that belongs to `AWS_ACCESS_KEY_ID`.", unset: "none" }),
+    .meta({ description: "Secret access key that belongs to `AWS_ACCESS_KEY_ID`.", unset: "none" }),
   AWS_REGION: z.string().default("us-east-1").meta({ description: "Region for SQS, S3 and KMS." }),
   QUEUE_PREFIX: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,40}$/)
     .default("switchboard")
     .meta({ description: "Prefix of the names of all queues, up to 40 letters, digits, `_` and `-`." }),
-  BUCKET: z.string().min(3).max(63).default("switchboard-media").meta({ description: "Name of the bucket for files." }),
+  BUCKET: z
+    .string()
+    .min(3)
+    .max(63)
+    .default("switchboard-media")
+    .meta({ description: "Name of the S3 bucket for files." }),
 };
 
 const queues = {
   INGRESS_SENDERS: senderList.default(new Map()).meta({
     description:
-      "Who needs no API key on the ingress queue: `<SenderId>=<email of a user>`, separated by commas, where SQS sets the SenderId.",
+      "Senders that need no API key on the ingress queue, and the user that each acts as: `<SenderId>=<email of a user>`, separated by commas. SQS sets the SenderId.",
     unset: "none",
   }),
   REPLY_QUEUES: queueList.optional().meta({
-    description: "Names of the queues that replies may go to, separated by commas.",
-    unset: "those that begin with `<QUEUE_PREFIX>-reply-`",
+    description: "Names of the queues that may receive replies, separated by commas.",
+    unset: "queues whose names begin with `<QUEUE_PREFIX>-reply-`",
   }),
   EVENT_QUEUES: fifoUrlList.default([]).meta({
     description:
-      "URLs of queues that events may go to, separated by commas, in addition to those that begin with `<QUEUE_PREFIX>-events-`.",
+      "URLs of queues that may receive events, separated by commas, in addition to the queues whose names begin with `<QUEUE_PREFIX>-events-`.",
     unset: "none",
   }),
 };
 
 const whatsapp = {
   WHATSAPP_VERSION: clientVersionText.optional().meta({
-    description: "Pins the client version, such as `2.3000.1043857760`.",
-    unset: "the newest one that WhatsApp Web publishes",
+    description: "Version of WhatsApp Web that session hosts report, such as `2.3000.1043857760`.",
+    unset: "the newest version that WhatsApp Web publishes",
   }),
   WHATSAPP_URL: z
     .url({ protocol: /^wss?$/ })
     .optional()
-    .meta({ description: "WebSocket URL of another WhatsApp, such as the simulated one.", unset: "the real WhatsApp" }),
+    .meta({
+      description: "WebSocket URL of another WhatsApp server, such as the simulator.",
+      unset: "the real WhatsApp",
+    }),
   WHATSAPP_ROOT_KEY: z
     .string()
     .regex(/^[0-9a-fA-F]{64}$/, "must be 32 bytes as 64 hexadecimal digits")
     .optional()
-    .meta({ description: "Root key of its certificates, in hexadecimal.", unset: "WhatsApp's" }),
+    .meta({
+      description: "Public root key of the certificates of `WHATSAPP_URL`, in hexadecimal.",
+      unset: "WhatsApp's",
+    }),
   WHATSAPP_MEDIA_CA: z
     .string()
     .min(1)
     .optional()
-    .meta({ description: "File with the CA of its media host.", unset: "the system's CAs" }),
+    .meta({
+      description: "File with the CA certificate of the media host that belongs to `WHATSAPP_URL`.",
+      unset: "the system's CAs",
+    }),
 };
 
 const operation = {
   SESSION_HOST: z
     .enum(["inside", "child"])
     .default("inside")
-    .meta({ description: "`child` runs the session host as a process of its own in the one-process run." }),
+    .meta({
+      description: "Where `npm start` runs the session host: `inside` its own process, or in a `child` process.",
+    }),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info").meta({
     description:
-      "Least severe log lines that are written: `trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.",
+      "Lowest severity of log lines that are written: `trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.",
     unset: "`info`; `error` in the sandbox",
   }),
   METRICS_PORT: z.coerce.number().int().min(1).max(65535).optional().meta({
     description: "Port where a session host serves `/metrics` (Prometheus) and `/health`.",
     unset: "not served",
   }),
-  METRICS_HOST: z.string().default("127.0.0.1").meta({ description: "Address for `METRICS_PORT`." }),
+  METRICS_HOST: z.string().default("127.0.0.1").meta({ description: "Address that `METRICS_PORT` listens on." }),
   METRICS: z.enum(["none", "emf"]).default("none").meta({
-    description: "With `emf`, metrics are written to standard output in CloudWatch's Embedded Metric Format.",
+    description: "With `emf`, processes write metrics to standard output in CloudWatch's Embedded Metric Format.",
   }),
   COMMIT: z
     .string()
     .regex(/^[0-9a-fA-F]{7,64}$/, "must be a commit's hash in hexadecimal")
     .optional()
-    .meta({ description: "The commit that runs, for `GET /api/observability/version`.", unset: "none" }),
+    .meta({
+      description: "Hash of the commit that runs, which `GET /api/observability/version` returns.",
+      unset: "none",
+    }),
 };
 
 /** The settings by subject, for the docs. */
@@ -195,12 +222,12 @@ export const settings: Readonly<Record<string, z.ZodRawShape>> = {
   Operation: operation,
 };
 
-/** The settings of all processes. Each is optional here; a process that requires one calls `required`. */
+/** The settings of all processes. Settings without a default are optional here; a process that needs one calls `required`. */
 const schema = z.object({ ...api, ...admin, ...data, ...services, ...queues, ...whatsapp, ...operation });
 
 export type Config = z.infer<typeof schema>;
 
-/** The pool of connections of a function, which chooses its own size if it is not set. */
+/** The connection pool of a function. A function has its own default size. */
 export const poolSchema = z.object({
   DATABASE_POOL: z.coerce.number().int().min(1).max(100).optional().meta({
     description:
@@ -208,11 +235,11 @@ export const poolSchema = z.object({
   }),
 });
 
-/** An invalid environment. The message names each variable at fault. */
+/** The environment is invalid. The message names each invalid variable. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
 
-  /** @param problems one for each variable, such as `SHARDS: must be positive`. */
+  /** @param problems one text for each variable, such as `SHARDS: must be positive`. */
   constructor(...problems: readonly string[]) {
     super(`The environment is invalid:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
   }
@@ -239,7 +266,7 @@ export function required<Name extends keyof Config>(config: Config, name: Name):
   return value;
 }
 
-/** Credentials for a service other than AWS, which may require some without checking them. */
+/** Returns the credentials for `SQS_ENDPOINT` and `S3_ENDPOINT`. A local service accepts any, but the SDK requires some. */
 export function endpointCredentials(config: Config): { accessKeyId: string; secretAccessKey: string } {
   return {
     accessKeyId: config.AWS_ACCESS_KEY_ID ?? "local",

@@ -30,14 +30,14 @@ export function createLogger(name: string, level = process.env.LOG_LEVEL ?? "inf
     name,
     level,
     redact: {
-      paths: secretPaths.flatMap((path) => [path, `*.${path}`, `*.*.${path}`].map(quoted)),
+      paths: secretPaths.flatMap((path) => [path, `*.${path}`, `*.*.${path}`].map(bracketed)),
       censor: "[redacted]",
     },
     ...defined({ transport: pretty ? { target: "pino-pretty", options: { ignore: "pid,hostname" } } : undefined }),
   });
 }
 
-/** Pino expects names with a hyphen in brackets. */
-function quoted(path: string): string {
+/** Puts a name with a hyphen in brackets, as Pino requires. */
+function bracketed(path: string): string {
   return path.replace(/\.?([a-z]+(?:-[a-z]+)+)$/i, '["$1"]');
 }

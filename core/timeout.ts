@@ -1,7 +1,7 @@
-/** Settles as `work` does, or rejects with `late()` after `ms` milliseconds. It does not stop the work. */
-export async function within<Result>(ms: number, work: Promise<Result>, late: () => Error): Promise<Result> {
+/** Settles as `work` does, or rejects with `createError()` after `ms` milliseconds. It does not stop the work. */
+export async function within<Result>(ms: number, work: Promise<Result>, createError: () => Error): Promise<Result> {
   const { promise: timeout, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(late()), ms);
+  const timer = setTimeout(() => reject(createError()), ms);
   try {
     return await Promise.race([work, timeout]);
   } finally {

@@ -3,5 +3,5 @@ import packageJson from "../package.json" with { type: "json" };
 /** The version of Switchboard, from `package.json`. */
 export const version: string = packageJson.version;
 
-/** The version of Baileys, which `package.json` pins. */
+/** The version of Baileys that `package.json` pins. */
 export const baileysVersion: string = packageJson.dependencies["@whiskeysockets/baileys"];

@@ -2,7 +2,7 @@ import { index, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 
-/** The activity log: what a user or WhatsApp did with an instance. */
+/** The activity log of instances: actions of users, and events such as a disabled webhook. */
 export const activities = pgTable(
   "activities",
   {

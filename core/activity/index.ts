@@ -23,7 +23,7 @@ export async function recordActivity(
     from instances where id = ${instanceId}`);
 }
 
-/** Returns the activity log, the newest first. `actions` selects the kinds of entries. */
+/** Returns the activity log of an instance, the newest entry first. `actions` limits it to entries with these actions. */
 export async function readActivity(
   db: Database,
   instanceId: string,

@@ -1,8 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { type Database, storableJson, storableText } from "../db/index.ts";
 import { AppError } from "../error.ts";
-import type { Ids } from "../id.ts";
-import { isUuid } from "../id.ts";
+import { type Ids, isUuid } from "../id.ts";
 import { type PageRequest, type Pagination, pagination } from "../page.ts";
 
 /** A named list of people. A message to the list is sent to each of them in their own chat. */

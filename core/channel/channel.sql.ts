@@ -5,7 +5,7 @@ import { instances } from "../instance/instance.sql.ts";
 export const channelRoles = ["subscriber", "admin", "owner"] as const;
 export type ChannelRole = (typeof channelRoles)[number];
 
-/** The channels that an account follows or runs. WhatsApp reports changes, and Baileys can't fetch the list. */
+/** The channels that an account follows or runs, as WhatsApp reports them. Baileys can't fetch the whole list. */
 export const channels = pgTable(
   "channels",
   {
@@ -18,7 +18,7 @@ export const channels = pgTable(
     description: text(),
     role: text({ enum: channelRoles }).notNull(),
     muted: boolean().notNull().default(false),
-    /** When a temporary mute ends. The host then unmutes the channel. */
+    /** When a temporary mute ends. The session host then unmutes the channel. */
     mutedUntil: instant("muted_until"),
     verified: boolean().notNull().default(false),
     subscribers: integer(),

@@ -20,9 +20,8 @@ export interface Chat {
 }
 
 /**
- * Lists the chats of an instance, the one with the newest message first. Status posts are not chats. The newest message
- * is read only for chats that may appear on the page: `message_days` shows that those of the others are from an earlier
- * day.
+ * Lists the chats of an instance, the one with the newest message first. Status posts are not chats. `message_days` has the
+ * day of each chat's newest message, so the query reads that message only for chats that may appear on the page.
  */
 export async function readChats(
   db: Database,
@@ -31,12 +30,12 @@ export async function readChats(
 ): Promise<{ chats: Chat[]; pagination: Pagination }> {
   const { limit, skip } = page;
   const days = db.sql`
-    select chat_id, max(day) as last, sum(messages)::float8 as messages from message_days
+    select chat_id, max(day) as last_day, sum(messages)::float8 as messages from message_days
     where instance_id = ${instanceId} and messages > 0 and chat_id <> 'status@broadcast' group by chat_id`;
   const [chats, [count]] = await Promise.all([
     db.sql<Chat[]>`
       with chats as materialized (${days}),
-      bound as (select last from chats order by last desc offset ${skip + limit - 1} limit 1)
+      bound as (select last_day from chats order by last_day desc offset ${skip + limit - 1} limit 1)
       select chats.chat_id as id, chats.chat_id like '%@g.us' as "isGroup", chats.messages,
         coalesce(known.name, known.business_name, known.push_name,
           (select name from channels where instance_id = ${instanceId} and jid = chats.chat_id),
@@ -50,7 +49,7 @@ export async function readChats(
       left join lateral (
         select name, business_name, push_name from contacts
         where instance_id = ${instanceId} and (jid = chats.chat_id or lid = chats.chat_id) limit 1) known on true
-      where chats.last >= coalesce((select last from bound), '-infinity')
+      where chats.last_day >= coalesce((select last_day from bound), '-infinity')
       order by newest.sent_at desc, newest.id desc limit ${limit} offset ${skip}`,
     db.sql<{ total: number }[]>`select count(*)::int as total from (${days}) chats`,
   ]);

@@ -2,8 +2,8 @@ import { type ClientVersion, clientVersion } from "../config.ts";
 import type { Database } from "../db/index.ts";
 
 export function isNewer(version: ClientVersion, than: ClientVersion): boolean {
-  const at = version.findIndex((part, index) => part !== than[index]);
-  return at >= 0 && (version[at] ?? 0) > (than[at] ?? 0);
+  const index = version.findIndex((part, place) => part !== than[place]);
+  return index >= 0 && (version[index] ?? 0) > (than[index] ?? 0);
 }
 
 /** Returns the version that the session hosts share, or undefined while no look-up has succeeded. */
@@ -32,9 +32,9 @@ export async function claimLookUp(
 }
 
 /**
- * Keeps a version that was looked up, and returns the one that is kept now. An older version replaces only `refused`:
- * WhatsApp publishes releases step by step, so a look-up can return the release before the one that is kept. When
- * WhatsApp refuses the one that is kept, the one that it publishes is the better choice, even if it is older.
+ * Stores the version that a look-up found, and returns the version that is stored afterwards. An older version replaces
+ * the stored one only if WhatsApp has `refused` that. WhatsApp publishes a release step by step, so a look-up can still
+ * find the release before the stored one.
  */
 export async function keepClientVersion(
   db: Database,

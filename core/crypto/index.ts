@@ -6,7 +6,7 @@ import type { Database } from "../db/index.ts";
  * file).
  *
  * A ciphertext consists of: format version 1 (1 byte), id of the data key (4 bytes, big endian), nonce (12),
- * AES-256-GCM ciphertext, tag (16). The additional data is the place that it belongs to (`sealedPlace`), so that a
+ * AES-256-GCM ciphertext, tag (16). The additional data is the place where it is stored (`sealedPlace`), so a
  * ciphertext that is moved to another row or column does not decrypt.
  */
 export interface Vault {
@@ -28,8 +28,8 @@ const nonceBytes = 12;
 const tagBytes = 16;
 
 /**
- * Loads all data keys, and creates the first if there is none. The newest data key encrypts. Keys that another process
- * creates later are seen after a restart.
+ * Loads all data keys, and creates the first if there is none. The newest data key encrypts. A process sees keys that
+ * another one creates later only after a restart.
  */
 export async function openVault(db: Database, wrapper: KeyWrapper): Promise<Vault> {
   let rows = await loadKeys(db);
@@ -50,15 +50,15 @@ function loadKeys(db: Database): Promise<{ id: number; wrapped: Buffer }[]> {
   return db.sql<{ id: number; wrapped: Buffer }[]>`select id, wrapped from data_keys order by id`;
 }
 
-export function createVault(keys: ReadonlyMap<number, Buffer>, current: number): Vault {
+export function createVault(keys: ReadonlyMap<number, Buffer>, currentId: number): Vault {
   const objects = new Map([...keys].map(([id, key]) => [id, createSecretKey(key)]));
-  const currentKey = objects.get(current);
-  if (!currentKey) throw new Error(`data key ${current} is not known`);
+  const currentKey = objects.get(currentId);
+  if (!currentKey) throw new Error(`data key ${currentId} is not known`);
   return {
     seal(plaintext, place) {
       const header = Buffer.alloc(headerBytes);
       header.writeUInt8(version, 0);
-      header.writeUInt32BE(current, 1);
+      header.writeUInt32BE(currentId, 1);
       const nonce = randomBytes(nonceBytes);
       const cipher = createCipheriv("aes-256-gcm", currentKey, nonce).setAAD(additionalData(header, place));
       return Buffer.concat([header, nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
@@ -79,14 +79,14 @@ export function createVault(keys: ReadonlyMap<number, Buffer>, current: number):
   };
 }
 
-/** Replaces the vault where no secret may be used. */
+/** Stands in for the vault in code that must not use secrets. Both methods throw. */
 export const closedVault: Vault = {
   seal: () => failClosed(),
   open: () => failClosed(),
 };
 
 function failClosed(): never {
-  throw new Error("the vault is not opened: the caller must declare that it uses secrets");
+  throw new Error("the vault is closed: an endpoint must declare that it uses secrets");
 }
 
 function additionalData(header: Buffer, place: string): Buffer {

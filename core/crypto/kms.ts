@@ -1,7 +1,7 @@
 import { DecryptCommand, EncryptCommand, KMSClient } from "@aws-sdk/client-kms";
 import type { KeyWrapper } from "./index.ts";
 
-/** Wraps with AWS KMS, under a key that never leaves it. */
+/** Wraps data keys with AWS KMS, under a key that never leaves KMS. */
 export function kmsWrapper(keyId: string, region: string): KeyWrapper {
   const kms = new KMSClient({ region });
   const EncryptionContext = { purpose: "switchboard-data-key" };

@@ -1,6 +1,6 @@
 /**
- * Where each secret is stored. The place is the additional data of its ciphertext, so a ciphertext that is copied to
- * another row or column does not decrypt. Changing a place makes the secrets that are stored there unreadable.
+ * The name of the place where each secret is stored. It is the additional data of the ciphertext, so a ciphertext that is
+ * copied to another row or column does not decrypt. Changing a place makes the secrets that are stored there unreadable.
  */
 export const sealedPlace = {
   apiKey: (keyId: string) => `api-key:${keyId}`,

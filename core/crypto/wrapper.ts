@@ -14,7 +14,7 @@ export async function createKeyWrapper(config: Config): Promise<KeyWrapper> {
   throw new ConfigError("KMS_KEY_ID or MASTER_KEY_FILE: one must be set");
 }
 
-/** Wraps with AES-256-GCM under the given key (32 bytes). */
+/** Wraps data keys with AES-256-GCM under `masterKey` (32 bytes). */
 export function localWrapper(masterKey: Buffer): KeyWrapper {
   if (masterKey.length !== 32) throw new ConfigError("MASTER_KEY_FILE: must contain 32 bytes");
   return {
@@ -32,7 +32,7 @@ export function localWrapper(masterKey: Buffer): KeyWrapper {
   };
 }
 
-/** Loads the SDK on first use. */
+/** Loads the AWS SDK on first use. */
 function kms(keyId: string, region: string): KeyWrapper {
   const open = once(async () => (await import("./kms.ts")).kmsWrapper(keyId, region));
   return {

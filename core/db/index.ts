@@ -2,7 +2,7 @@ import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import { defined } from "../object.ts";
 
-/** A pool of connections to Postgres: tagged templates for frequent statements, Drizzle for the others. */
+/** A pool of connections to Postgres. `sql` (tagged templates) is for frequent statements, `orm` (Drizzle) for the others. */
 export interface Database {
   sql: postgres.Sql;
   orm: PostgresJsDatabase;
@@ -14,14 +14,14 @@ export interface DatabaseOptions {
   max?: number;
   /** Whether to prepare statements. Turn it off behind a pooler that shares sessions, such as RDS Proxy. */
   prepare?: boolean;
-  /** The name in `pg_stat_activity`. */
+  /** The `application_name` in `pg_stat_activity`. */
   name?: string;
   /**
-   * The server cancels statements that take longer (milliseconds), even one that a frozen process has sent only in
-   * part.
+   * The server cancels statements that take longer than this, in milliseconds, even one that a frozen process has sent
+   * only in part. Default: no limit.
    */
   statementTimeoutMs?: number;
-  /** The server ends transactions that idle longer (milliseconds), so that a frozen process holds no locks. */
+  /** The server ends transactions that are idle longer, in milliseconds, so that a frozen process holds no locks. Default: 10 s. */
   idleInTransactionTimeoutMs?: number;
 }
 
@@ -37,22 +37,22 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
       ...defined({ statement_timeout: options.statementTimeoutMs }),
     },
   });
-  return { sql, orm: overDriver(sql), close: () => sql.end({ timeout: 5 }) };
+  return { sql, orm: createOrm(sql), close: () => sql.end({ timeout: 5 }) };
 }
 
 /**
- * Creates Drizzle without its side effects on the driver. Drizzle turns off the driver's conversion of dates, for
- * values and arrays. It works with the conversion on too, and our own statements need it, so the conversions are
- * restored. JSON stays off: JSON is passed as text.
+ * Creates Drizzle and undoes its changes to the driver. Drizzle turns off the driver's conversion of dates and of arrays of
+ * dates, which our own statements need. Drizzle works with the conversion too. The conversion of JSON stays off, because
+ * our statements pass JSON as text.
  */
-function overDriver(sql: postgres.Sql): PostgresJsDatabase {
+function createOrm(sql: postgres.Sql): PostgresJsDatabase {
   const { parsers, serializers } = sql.options;
-  const before = [parsers, serializers].map((conversions) => ({ conversions, kept: { ...conversions } }));
+  const saved = [parsers, serializers].map((conversions) => ({ conversions, original: { ...conversions } }));
   const orm = drizzle(sql);
-  for (const { conversions, kept } of before) {
+  for (const { conversions, original } of saved) {
     for (const type of Object.keys(conversions).map(Number)) {
       if (type === jsonType || type === jsonbType) continue;
-      const conversion = kept[type];
+      const conversion = original[type];
       if (conversion) conversions[type] = conversion;
       else delete conversions[type];
     }
@@ -64,12 +64,12 @@ function overDriver(sql: postgres.Sql): PostgresJsDatabase {
 const jsonType = 114;
 const jsonbType = 3802;
 
-/** Returns text that Postgres can store: without NUL and lone surrogates, which WhatsApp users can send. */
+/** Returns text that Postgres can store: without NUL and lone surrogates, which WhatsApp users can send but Postgres rejects. */
 export function storableText(text: string): string {
   return text.replaceAll("\u0000", "\uFFFD").toWellFormed();
 }
 
-/** Returns JSON text that `jsonb` can store, for the same reasons. */
+/** Returns JSON that `jsonb` can store: all its strings are as `storableText` returns them. */
 export function storableJson(value: unknown): string {
   return JSON.stringify(value, (_key, part: unknown) => (typeof part === "string" ? storableText(part) : part));
 }

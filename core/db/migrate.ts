@@ -16,10 +16,10 @@ export async function migrate(url: string, shardCount: number): Promise<void> {
   try {
     await sql`select pg_advisory_lock(${advisoryLock.migration})`;
     await run(drizzle(sql), { migrationsFolder: folder });
-    const [before] = await sql<{ count: number }[]>`select count(*)::int as count from shards`;
-    if (before && before.count > shardCount) {
-      // An instance keeps its shard forever, and nobody would serve the queues of the missing shards.
-      throw new ConfigError(`SHARDS: can't be less than before, which was ${before.count}`);
+    const [existing] = await sql<{ count: number }[]>`select count(*)::int as count from shards`;
+    if (existing && existing.count > shardCount) {
+      // An instance keeps its shard forever, and no host would serve the instances of the removed shards.
+      throw new ConfigError(`SHARDS: can't be less than the ${existing.count} shards that the database has`);
     }
     await sql`insert into shards (id) select generate_series(0, ${shardCount - 1}::int) on conflict do nothing`;
   } finally {

@@ -15,14 +15,14 @@ interface Retention {
   key: string;
   /** Selects the keys of up to `limit` rows that have expired, the oldest first. */
   expired(sql: postgres.Sql, before: string, limit: number): postgres.PendingQuery<postgres.Row[]>;
-  /** What must still hold when a row is deleted, for rows that another process may renew meanwhile. */
-  still?(sql: postgres.Sql, before: string): postgres.PendingQuery<postgres.Row[]>;
+  /** Checked again when a row is deleted, because another process may renew the row meanwhile. */
+  stillExpired?(sql: postgres.Sql, before: string): postgres.PendingQuery<postgres.Row[]>;
 }
 
 /** Tables with limited retention, and the reason for each period. */
 const retentions: readonly Retention[] = [
   {
-    // A block, and the following window in which another failure brings a longer block, end within half an hour.
+    // A block ends within 15 minutes, and the window in which another failure brings a longer block within 15 more.
     table: "login_failures",
     ms: 1 * hours,
     key: "subject",
@@ -32,16 +32,16 @@ const retentions: readonly Retention[] = [
       order by since limit ${limit}`,
   },
   {
-    // A window that has ended has no effect. The clocks of two processes may differ slightly.
+    // A window that has ended has no effect. A minute covers small differences between the clocks of processes.
     table: "rate_windows",
     ms: 60_000,
     key: "subject",
     expired: (sql, before, limit) => sql`
       select subject from rate_windows where ends_at < ${before}::timestamptz order by ends_at limit ${limit}`,
-    still: (sql, before) => sql`ends_at < ${before}::timestamptz`,
+    stillExpired: (sql, before) => sql`ends_at < ${before}::timestamptz`,
   },
   {
-    // The period that the API document promises for `Idempotency-Key`.
+    // The period for which the API documents that it remembers an `Idempotency-Key`.
     table: "idempotency_keys",
     ms: 24 * hours,
     key: "ctid",
@@ -49,7 +49,7 @@ const retentions: readonly Retention[] = [
       select ctid from idempotency_keys where created_at < ${before}::timestamptz order by created_at limit ${limit}`,
   },
   {
-    // WhatsApp keeps messages that a device did not acknowledge for 30 days, and then does not send them again.
+    // WhatsApp keeps messages that a device did not acknowledge for 30 days. It does not send them again after that.
     table: "session_inbox",
     ms: 30 * days,
     key: "ctid",
@@ -57,7 +57,7 @@ const retentions: readonly Retention[] = [
       select ctid from session_inbox where received_at < ${before}::timestamptz order by received_at limit ${limit}`,
   },
   {
-    // A month to look up the result of a request. A command that is still open stays.
+    // Callers can look up the result of a command for a month. A command that is not finished stays.
     table: "commands",
     ms: 30 * days,
     key: "id",
@@ -66,7 +66,7 @@ const retentions: readonly Retention[] = [
       order by id limit ${limit}`,
   },
   {
-    // The retention of SQS. The reply queue is unavailable or gone.
+    // As long as SQS would keep the reply. It can't be sent, because its queue is unavailable or was deleted.
     table: "replies",
     ms: 14 * days,
     key: "position",
@@ -74,7 +74,7 @@ const retentions: readonly Retention[] = [
       select position from replies where created_at < ${before}::timestamptz order by created_at limit ${limit}`,
   },
   {
-    // As long as its commands, which are deleted above, possibly over several runs.
+    // A bulk is kept as long as its commands, which are deleted above, possibly over several runs.
     table: "bulks",
     ms: 30 * days,
     key: "id",
@@ -84,7 +84,7 @@ const retentions: readonly Retention[] = [
       order by id limit ${limit}`,
   },
   {
-    // A month to see and replay what an endpoint missed. The attempts are deleted with the deliveries.
+    // Callers can read and replay deliveries for a month. The attempts are deleted with the deliveries.
     table: "deliveries",
     ms: 30 * days,
     key: "id",
@@ -93,7 +93,7 @@ const retentions: readonly Retention[] = [
       order by id limit ${limit}`,
   },
   {
-    // A month to catch up from the event log. An event that was not yet emitted stays.
+    // Callers can catch up from the event log for a month. An event that was not yet sent to the event queue stays.
     table: "events",
     ms: 30 * days,
     key: "id",
@@ -125,15 +125,15 @@ export async function prune(
   return deleted;
 }
 
-async function deleteExpired({ sql }: Database, { table, key, expired, still }: Retention, before: string) {
+async function deleteExpired({ sql }: Database, { table, key, expired, stillExpired }: Retention, before: string) {
   const { count } = await sql`
     delete from ${sql(table)} where ${sql(key)} = any(array(${expired(sql, before, batchSize)}))
-      ${still ? sql`and ${still(sql, before)}` : sql``}`;
+      ${stillExpired ? sql`and ${stillExpired(sql, before)}` : sql``}`;
   return count;
 }
 
 /**
- * Returns the smallest UUIDv7 of an instant. Where a table has no index by age, its ids serve as one: the oldest rows come
+ * Returns the smallest UUIDv7 of an instant. The ids of a table without an index by age serve as one: the oldest rows come
  * first in the primary key.
  */
-const firstIdAt = (at: string) => uuidv7(Date.parse(at), "00000000-0000-4000-8000-000000000000");
+const firstIdAt = (instant: string) => uuidv7(Date.parse(instant), "00000000-0000-4000-8000-000000000000");

@@ -7,8 +7,8 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6;
 const globalUnicast = ipaddr.IPv6.parseCIDR("2000::/3");
 
 /**
- * Returns a function that decides whether Switchboard may connect to an address on a caller's behalf: addresses on the
- * public internet, and those in `allow` (CIDRs). It refuses all ranges of the IANA special-purpose registries (RFC
+ * Returns a function that decides whether Switchboard may connect to an address on a caller's behalf. It allows addresses
+ * on the public internet and those in `allow` (CIDRs). It refuses all ranges of the IANA special-purpose registries (RFC
  * 6890): private, loopback, link-local with the metadata services of clouds, carrier-grade NAT, multicast,
  * documentation, benchmarking, and unique local. It also refuses every IPv6 form that carries an IPv4 address (mapped,
  * NAT64, 6to4, Teredo), because it can lead to any of these.
@@ -35,9 +35,9 @@ export function createAddressPolicy(allow: readonly string[]): (address: string)
 export type Resolve = (hostname: string) => Promise<string[]>;
 
 /**
- * Queries DNS directly instead of the system's resolver. The latter runs on four threads that all of Node.js shares, so
- * a caller with slow name servers would block everybody's connections and file access. Names that only this machine
- * knows (its hosts file, a container network) matter only where private addresses are allowed: `local` adds them.
+ * Queries DNS directly instead of through the system's resolver. The resolver runs on four threads that the whole process
+ * shares, so a URL with slow name servers would delay other look-ups and file access. Names that only this machine knows
+ * (its hosts file, a container network) matter only where private addresses are allowed: `local` resolves them too.
  */
 export function createResolver(options: { local: boolean }): Resolve {
   const resolver = new Resolver({ timeout: 2_000, tries: 2 });

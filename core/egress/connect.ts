@@ -10,8 +10,8 @@ import { EgressError } from "./error.ts";
 const connectTimeoutMs = 10_000;
 const connectionsPerOrigin = 64;
 /**
- * Shorter than the timeout of servers (Node.js: 5 s). Otherwise a request could use a connection that the server is
- * closing.
+ * How long an unused connection stays open. This is shorter than the timeout of servers (Node.js: 5 s). Otherwise a request
+ * could use a connection that the server is closing.
  */
 const idleMs = 1_000;
 
@@ -20,7 +20,7 @@ export interface Agents {
   destroy(): void;
 }
 
-/** Creates agents whose connections are checked against the policy, and reused for requests to the same origin. */
+/** Creates agents that check each connection against the policy, and reuse it for requests to the same origin. */
 export function guardedAgents(
   mayReach: (address: string) => boolean,
   resolve: Resolve,
@@ -36,7 +36,7 @@ export function guardedAgents(
   };
   secure.createConnection = (target, done) => {
     const to = target as tls.ConnectionOptions & { host: string };
-    // Only a name is allowed here, never an address (RFC 6066).
+    // TLS allows only names here, not addresses (RFC 6066).
     const servername = net.isIP(to.host) === 0 ? to.host : "";
     return connected(
       tls.connect({ ...to, servername, lookup, ALPNProtocols: ["http/1.1"] }),
@@ -54,7 +54,7 @@ export function guardedAgents(
   };
 }
 
-/** Passes the socket on once it is connected, if the policy allows its remote address. */
+/** Calls `done` once the socket is connected: with an error if the policy forbids its remote address. */
 function connected(
   socket: net.Socket,
   event: "connect" | "secureConnect",
@@ -83,8 +83,10 @@ function connected(
 function guardedLookup(mayReach: (address: string) => boolean, resolve: Resolve): net.LookupFunction {
   return (hostname, options, callback) => {
     resolve(hostname).then(
-      (all) => {
-        const [first, ...others] = all.filter(mayReach).map((address) => ({ address, family: net.isIP(address) }));
+      (addresses) => {
+        const [first, ...others] = addresses
+          .filter(mayReach)
+          .map((address) => ({ address, family: net.isIP(address) }));
         if (!first) return callback(notPublic(), "", 0);
         if (options.all) return callback(null, [first, ...others]);
         callback(null, first.address, first.family);

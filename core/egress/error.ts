@@ -1,11 +1,11 @@
 /**
- * `timeout`: the time limit of the whole exchange passed. `connect`: no name, no route, or no listener. `tls`: no
- * trusted connection. `too_large`: more bytes than allowed. `redirect`: too many redirects, or an invalid one. `http`:
- * the response is not HTTP, or it broke off.
+ * `timeout`: the exchange took longer than its time limit. `connect`: no name, no route, or no listener. `tls`: the
+ * server's certificate is not trusted, or TLS failed otherwise. `too_large`: more bytes than allowed. `redirect`: too many redirects, or an invalid one. `http`:
+ * the response is not HTTP, or it ended early.
  */
 export type EgressFailure = "timeout" | "connect" | "tls" | "too_large" | "redirect" | "http";
 
-/** Why a request to a caller's URL failed, apart from policy. The message may be shown to the caller. */
+/** A request to a caller's URL failed for another reason than policy. The message may be shown to the caller. */
 export class EgressError extends Error {
   override readonly name = "EgressError";
   readonly kind: EgressFailure;
@@ -26,7 +26,6 @@ const unreachable = new Set([
   "ENOTFOUND",
   "EAI_AGAIN",
 ]);
-const late = new Set(["ETIMEDOUT"]);
 /** Codes of OpenSSL's certificate checks (X509_V_ERR_*) and of Node.js. */
 const untrusted = /^(ERR_TLS_|ERR_SSL_|EPROTO$|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA)/;
 
@@ -34,14 +33,14 @@ const untrusted = /^(ERR_TLS_|ERR_SSL_|EPROTO$|CERT_|UNABLE_TO_|SELF_SIGNED_|DEP
 export function asEgressError(error: unknown): Error {
   if (error instanceof EgressError || (error instanceof Error && error.name === "AppError")) return error;
   const code = codeOf(error);
-  if (late.has(code)) return new EgressError("timeout", "the server did not respond in time", { cause: error });
+  if (code === "ETIMEDOUT") return new EgressError("timeout", "the server did not respond in time", { cause: error });
   if (unreachable.has(code)) return new EgressError("connect", `no connection: ${code}`, { cause: error });
   if (untrusted.test(code)) return new EgressError("tls", `no trusted TLS connection: ${code}`, { cause: error });
   const reason = error instanceof Error ? error.message : String(error);
   return new EgressError("http", `the exchange failed: ${reason}`, { cause: error });
 }
 
-/** If all addresses of a name fail, the first failure stands for all. */
+/** Returns the code of an error. If all addresses of a name have failed, returns the code of the first failure. */
 function codeOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
   const code = error instanceof Error && "code" in error ? error.code : undefined;

@@ -26,9 +26,9 @@ export interface EgressRequest {
   body?: string | Uint8Array;
   /** Limit for the whole exchange, from name resolution to the last byte of the body. */
   timeoutMs: number;
-  /** Limit of the response body. */
+  /** Limit of the response body, in bytes. */
   maxBytes: number;
-  /** What happens to a longer body: `refuse` (the default) fails with `too_large`, `cut` ends it at the limit. */
+  /** For a longer body, `refuse` (the default) fails with `too_large`, and `cut` ends the body at the limit. */
   overflow?: "refuse" | "cut";
   /** How many redirects to follow. Each is checked like the first URL. Default: 0, which returns the redirect. */
   redirects?: number;
@@ -36,7 +36,7 @@ export interface EgressRequest {
 
 export interface EgressResponse {
   status: number;
-  /** Names are in lowercase. */
+  /** By lowercase name. */
   headers: Record<string, string | string[] | undefined>;
   /** The URL of the response, after redirects. */
   url: string;
@@ -46,7 +46,7 @@ export interface EgressResponse {
 
 /** The only way to request URLs that callers provide. */
 export interface Egress {
-  /** Refuses URLs that no DNS answer could make valid, so that a caller learns it early. Throws `url_not_allowed`. */
+  /** Checks a URL as far as possible without DNS, so that a caller gets the error early. Throws `url_not_allowed`. */
   check(url: string | URL): URL;
   /** Throws `AppError` `url_not_allowed` if the policy forbids the request, and `EgressError` if it fails. */
   fetch(url: string | URL, request: EgressRequest): Promise<EgressResponse>;
@@ -59,9 +59,9 @@ const redirectStatuses = new Set([301, 302, 303, 307, 308]);
 const harmlessHeaders = new Set(["accept", "accept-encoding", "user-agent", "content-type"]);
 
 /**
- * Guards against server-side request forgery as OWASP's cheat sheet recommends. The address is checked between
- * resolution and connection, and again on the connected socket. A name that changes its addresses (DNS rebinding)
- * therefore gains nothing.
+ * Creates a client that guards against server-side request forgery, as OWASP's cheat sheet recommends. It checks the address
+ * between resolution and connection, and again on the connected socket. This also stops names that change their
+ * addresses (DNS rebinding).
  * https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Prevention_Cheat_Sheet.html
  */
 export function createEgress(options: EgressOptions): Egress {
@@ -78,7 +78,7 @@ export function createEgress(options: EgressOptions): Egress {
     if (parsed.username || parsed.password) throw new AppError("url_not_allowed", "the URL must not carry credentials");
     if (badPorts.has(Number(parsed.port))) throw new AppError("url_not_allowed", `port ${parsed.port} is not allowed`);
     const host = bareHost(parsed.hostname);
-    // Such names are always loopback (RFC 6761, section 6.3).
+    // `localhost` and names below it are always loopback (RFC 6761, section 6.3).
     const isLocal = /(^|\.)localhost\.?$/.test(host) && !mayReach("127.0.0.1") && !mayReach("::1");
     if (isLocal || (isIP(host) !== 0 && !mayReach(host))) throw notPublic();
     return parsed;
@@ -163,8 +163,8 @@ function exchange(
       maxHeaderSize: maxHeaderBytes,
       signal,
     });
-    // Node.js ends a request that waits for its connection only when the connection succeeds or fails. The time limit
-    // must win.
+    // Node.js aborts a request that waits for a connection only after the connection has succeeded or failed. Reject at
+    // the time limit instead.
     const stop = () => reject(signal.reason);
     signal.addEventListener("abort", stop);
     sent.once("response", (response) => {
@@ -177,21 +177,20 @@ function exchange(
   });
 }
 
-/** Returns the body with its byte limit. `done` is called once, when nothing more will be read. */
+/** Returns the body, limited to `maxBytes`. Calls `done` once, when nothing more will be read. */
 function limited(
-  response: http.IncomingMessage,
+  source: http.IncomingMessage,
   options: EgressRequest,
   signal: AbortSignal,
   done: () => void,
 ): Readable {
-  const source = response;
   const tooLarge = () => new EgressError("too_large", `the response is larger than ${options.maxBytes} bytes`);
   const cut = options.overflow === "cut";
   let left = options.maxBytes;
-  let over = false;
+  let finished = false;
   const finish = () => {
-    if (over) return;
-    over = true;
+    if (finished) return;
+    finished = true;
     done();
     source.destroy();
   };
@@ -202,18 +201,18 @@ function limited(
       callback(error);
     },
   });
-  // A reader sees the error. Without a reader it must not end the process.
+  // Without a listener, an error would end the process if nobody reads the body.
   out.on("error", () => undefined);
   source.on("error", (error) => {
-    if (!over) out.destroy(asEgressError(signal.aborted ? signal.reason : error));
+    if (!finished) out.destroy(asEgressError(signal.aborted ? signal.reason : error));
   });
   source.on("end", () => out.push(null));
-  if (!cut && Number(response.headers["content-length"]) > options.maxBytes) {
+  if (!cut && Number(source.headers["content-length"]) > options.maxBytes) {
     out.destroy(tooLarge());
     throw tooLarge();
   }
   source.on("data", (chunk: Buffer) => {
-    if (over) return;
+    if (finished) return;
     if (chunk.length > left) {
       if (!cut) return out.destroy(tooLarge());
       out.push(chunk.subarray(0, left));

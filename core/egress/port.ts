@@ -1,5 +1,5 @@
 /**
- * Ports of protocols that a forged HTTP request could speak: the block list of the Fetch Standard.
+ * Ports of other protocols, which a forged HTTP request could abuse: the block list of the Fetch Standard.
  * https://fetch.spec.whatwg.org/#port-blocking
  */
 export const badPorts: ReadonlySet<number> = new Set([

@@ -1,4 +1,4 @@
-import { type Caller, granted, type Role } from "../caller.ts";
+import { type Caller, effectivePermissions, type Role } from "../caller.ts";
 import type { Config } from "../config.ts";
 import { AppError } from "../error.ts";
 import { callerOfKey } from "../user/index.ts";
@@ -39,5 +39,5 @@ async function callerOfEmail({ db }: Pick<KeyDeps, "db">, email: string): Promis
     throw new AppError("invalid_credentials", "the user of this sender does not exist or is disabled");
   }
   assertIpAllowed(user.ip_ranges, undefined);
-  return { userId: user.id, permissions: granted(user.role, ["read", "write"]) };
+  return { userId: user.id, permissions: effectivePermissions(user.role, ["read", "write"]) };
 }

@@ -1,4 +1,4 @@
-/** What the app state says about a label, or about something that may carry it. The last fact wins. */
+/** What WhatsApp's app state reports: a label, or whether a chat or message carries one. The last fact wins. */
 export type LabelFact =
   | {
       kind: "label";
@@ -12,9 +12,9 @@ export type LabelFact =
   | {
       kind: "target";
       labelId: string;
-      /** The JID in the app state. */
+      /** The JID as in the app state: phone number, LID or group. */
       chatId: string;
-      /** WhatsApp's id of a message; empty if the whole chat is meant. */
+      /** WhatsApp's id of the message; empty if the chat itself carries the label. */
       messageId: string;
       labeled: boolean;
     };

@@ -22,7 +22,7 @@ export interface LabeledChat {
   isGroup: boolean;
 }
 
-/** The error for accounts without labels. The session host, which knows the account that is linked now, uses it too. */
+/** The error for accounts without labels. The session host throws it too, for the account that is linked now. */
 export const noBusiness = () =>
   new AppError("not_a_business", "only WhatsApp Business accounts have labels, and this account is not one");
 
@@ -30,7 +30,7 @@ export const noBusiness = () =>
 export function assertBusiness(instance: Pick<Instance, "business" | "status">): void {
   if (instance.business) return;
   if (instance.business === false) throw noBusiness();
-  throw new AppError("instance_not_connected", "link an account first: whether it has labels is not known yet", {
+  throw new AppError("instance_not_connected", "link an account first: only WhatsApp Business accounts have labels", {
     data: { status: instance.status },
   });
 }
@@ -43,7 +43,7 @@ export async function readLabels(db: Database, instanceId: string): Promise<Labe
 
 /** Throws `label_not_found`. */
 export async function findLabel(db: Database, instanceId: string, labelId: string): Promise<Label> {
-  // Other text may be invalid in Postgres.
+  // Postgres rejects some other text, such as NUL.
   const [label] = /^[!-~]{1,64}$/.test(labelId)
     ? await db.sql<Label[]>`
         select ${columns(db)} from labels
@@ -87,5 +87,5 @@ export async function readLabeledChats(db: Database, instanceId: string, labelId
 }
 
 const columns = ({ sql }: Database) => sql`label_id as id, name, color, predefined_id as "predefinedId"`;
-/** Label ids are numbers. */
+/** Label ids are numbers stored as text. This sorts them as numbers. */
 const inOrder = ({ sql }: Database) => sql`order by length(label_id), label_id`;

@@ -18,8 +18,8 @@ export const labels = pgTable(
     predefinedId: text("predefined_id"),
     updatedAt: instant("updated_at").notNull().defaultNow(),
     /**
-     * The row is kept because its id is not used again. Otherwise chats with the old label would seem to carry a new
-     * one.
+     * When the label was deleted. The row stays, so that its id is not used again: chats with the old label would
+     * otherwise seem to carry a new one.
      */
     deletedAt: instant("deleted_at"),
   },
@@ -28,7 +28,7 @@ export const labels = pgTable(
 
 /**
  * Which chats and messages carry which label, entry by entry as in the app state. A person's chat may appear by number,
- * by LID, or by both. An entry may come before its label, and entries of a deleted label are kept.
+ * by LID, or by both. An entry may arrive before its label. Entries of a deleted label are kept.
  */
 export const labelTargets = pgTable(
   "label_targets",
@@ -38,7 +38,7 @@ export const labelTargets = pgTable(
       .references(() => instances.id, { onDelete: "cascade" }),
     labelId: text("label_id").notNull(),
     chatId: text("chat_id").notNull(),
-    /** WhatsApp's id of a message; empty if the whole chat carries the label. */
+    /** WhatsApp's id of a message; empty if the chat itself carries the label. */
     messageId: text("message_id").notNull().default(""),
   },
   (table) => [

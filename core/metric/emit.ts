@@ -4,22 +4,22 @@ import { takeEmf } from "./index.ts";
 
 type Settings = Pick<Config, "METRICS" | "QUEUE_PREFIX">;
 
-/** How often a long-lived process emits its metrics, in milliseconds. */
-const everyMs = 60_000;
+/** How often a long-lived process writes its metrics, in milliseconds. */
+const intervalMs = 60_000;
 
 /**
- * Writes changed metrics to standard output if the stage wants them. They bypass the logger, because CloudWatch would
- * not find them among its fields.
+ * Writes metrics that have changed to standard output if `METRICS` is `emf`. They bypass the logger, because CloudWatch
+ * does not recognize metrics inside a log entry of the logger.
  */
 function emitMetrics(config: Settings, at: Date): void {
   const line = config.METRICS === "emf" ? takeEmf(config.QUEUE_PREFIX, at) : null;
   if (line) process.stdout.write(`${line}\n`);
 }
 
-/** Emits metrics regularly, for a long-lived process. */
+/** Writes metrics every minute, for a long-lived process. `stop` writes them a last time. */
 export function startEmitting(config: Settings): { stop(): void } {
   const emit = () => emitMetrics(config, systemClock.now());
-  const timer = setInterval(emit, everyMs);
+  const timer = setInterval(emit, intervalMs);
   timer.unref();
   return {
     stop() {
@@ -29,8 +29,8 @@ export function startEmitting(config: Settings): { stop(): void } {
   };
 }
 
-/** Emits metrics at the end of each call, for a function that is frozen between calls. */
-export function emitting<Handler extends (...args: never[]) => Promise<unknown>>(handler: Handler): Handler {
+/** Wraps a handler so that metrics are written after each call, for a function that is frozen between calls. */
+export function withMetrics<Handler extends (...args: never[]) => Promise<unknown>>(handler: Handler): Handler {
   let settings: Settings | undefined;
   const wrapped = async (...args: Parameters<Handler>): Promise<unknown> => {
     try {

@@ -1,8 +1,9 @@
 import { type CounterName, type FleetGauge, type MetricName, metricCatalog, metricNamespace } from "./name.ts";
 
 const names = Object.keys(metricCatalog) as MetricName[];
-/** Counts since the process started, and since they were last emitted. */
+/** Counts since the process started. */
 const totals = new Map<MetricName, number>();
+/** Counts and gauges that `takeEmf` has not returned yet. */
 const unsent = new Map<MetricName, number>();
 
 /** Counts something that happened in this process. */
@@ -12,14 +13,14 @@ export function count(name: CounterName, by = 1): void {
   unsent.set(name, (unsent.get(name) ?? 0) + by);
 }
 
-/** Sets gauges of the fleet. Only the process that measures the fleet calls this: see the catalog. */
+/** Sets the gauges of the fleet. Only `functions/cron` calls this (see `metricCatalog`). */
 export function measure(gauges: Readonly<Record<FleetGauge, number>>): void {
   for (const [name, value] of Object.entries(gauges) as [FleetGauge, number][]) unsent.set(name, value);
 }
 
 /**
- * Returns what has changed since the last call, as one line in CloudWatch's Embedded Metric Format, from which
- * CloudWatch Logs creates metrics. Returns null if nothing has changed.
+ * Returns the metrics that have changed since the last call, as one line in CloudWatch's Embedded Metric Format.
+ * CloudWatch Logs creates metrics from it. Returns null if nothing has changed.
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
 export function takeEmf(stage: string, at: Date): string | null {

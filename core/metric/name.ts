@@ -1,16 +1,18 @@
 /**
  * A counter counts occurrences per process; the sum over all processes is the total. A gauge of the `fleet` is the same for
- * all processes: `functions/cron` measures it in the database once per run and sends it to CloudWatch, and nothing else
- * does. A gauge of a `host` belongs to that host and appears only in its `/metrics`. In CloudWatch, where hosts are not
- * distinguished, it would be meaningless.
+ * all processes. Only `functions/cron` sends it to CloudWatch, measured in the database once per run. A gauge of a `host`
+ * belongs to that host and appears only in its `/metrics`: CloudWatch does not distinguish hosts.
  */
-type Declared = { help: string } & ({ kind: "counter" } | { kind: "gauge"; of: "fleet" | "host"; unit?: "Seconds" });
+type MetricDefinition = { help: string } & (
+  | { kind: "counter" }
+  | { kind: "gauge"; of: "fleet" | "host"; unit?: "Seconds" }
+);
 
-/** All metrics: those that a host shows at `/metrics`, those that go to CloudWatch, and those that alarms use. */
+/** All metrics: those at a host's `/metrics`, those in CloudWatch, and those that alarms use. */
 export const metricCatalog = {
   InstancesConnected: { kind: "gauge", of: "fleet", help: "Instances that are connected to WhatsApp" },
   InstancesPerHost: { kind: "gauge", of: "fleet", help: "Instances that should run, divided by the live hosts" },
-  HostsAlive: { kind: "gauge", of: "fleet", help: "Session hosts that have reported within the last seconds" },
+  HostsAlive: { kind: "gauge", of: "fleet", help: "Session hosts that have reported within the last 8 seconds" },
   ShardsUnheld: {
     ...{ kind: "gauge", of: "fleet" },
     help: "Shards that no live host serves; 0 while an admin has stopped the hosts",
@@ -18,11 +20,11 @@ export const metricCatalog = {
   CommandsWaiting: { kind: "gauge", of: "fleet", help: "Commands that are due and not finished" },
   DeliveriesWaiting: {
     ...{ kind: "gauge", of: "fleet" },
-    help: "Webhook deliveries that are pending, counted up to 100000",
+    help: "Pending webhook deliveries, counted up to 100000",
   },
   EventAge: {
     ...{ kind: "gauge", of: "fleet", unit: "Seconds" },
-    help: "Seconds that the oldest event has waited to leave the database",
+    help: "Age of the oldest event that has not been sent to the event queue, in seconds",
   },
   HostInstances: { kind: "gauge", of: "host", help: "Instances that this host serves" },
   HostInstancesConnected: { kind: "gauge", of: "host", help: "Instances of this host that are connected to WhatsApp" },
@@ -50,7 +52,7 @@ export const metricCatalog = {
   ApiErrors: { kind: "counter", help: "API requests that were answered with a status of 500 or more" },
   IngressAccepted: { kind: "counter", help: "Commands from the ingress queue that were accepted" },
   IngressRejected: { kind: "counter", help: "Messages of the ingress queue that were rejected" },
-} as const satisfies Record<string, Declared>;
+} as const satisfies Record<string, MetricDefinition>;
 
 export type MetricName = keyof typeof metricCatalog;
 type NameOf<Shape> = { [Name in MetricName]: (typeof metricCatalog)[Name] extends Shape ? Name : never }[MetricName];

@@ -16,9 +16,9 @@ interface Waiting {
 }
 
 /**
- * Combines concurrent messages into batches, in order. One call is in progress at a time; messages that arrive
- * meanwhile go together in the next. A single message does not wait. A Lambda serves one request at a time, so nothing
- * changes for it; elsewhere a call costs more than its messages.
+ * Combines concurrent messages into batches, in order. One call is in progress at a time; the next call sends the messages
+ * that have arrived meanwhile. A single message is sent at once, so a Lambda, which serves one request at a time, never
+ * waits. In other processes this saves calls.
  */
 export class Batcher {
   readonly #sendBatch: (messages: QueueMessage[]) => Promise<number[]>;
@@ -30,7 +30,7 @@ export class Batcher {
     this.#sendBatch = sendBatch;
   }
 
-  /** Resolves when the queue has the message. */
+  /** Resolves when the queue has accepted the message. */
   send(message: QueueMessage): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push({ message, resolve, reject });

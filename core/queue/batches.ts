@@ -1,13 +1,13 @@
 /**
- * SQS accepts ten messages and 1 MiB per call. The difference is a margin for what SQS counts in addition to the
- * bodies.
+ * SQS accepts ten messages and 1 MiB (1,048,576 bytes) per call. The difference is a margin for what SQS counts in
+ * addition to the bodies.
  */
 export const maxBatchMessages = 10;
 export const maxBatchBytes = 1_000_000;
 
 /**
- * Splits items into batches of one call each, in order. `bodyOf` returns null for an item that is no message and only
- * stays with its batch.
+ * Splits items into batches of one call each, in order. `bodyOf` returns null for an item without a message, which stays in
+ * its place in the batch but does not count.
  */
 export function* batches<Item>(items: Iterable<Item>, bodyOf: (item: Item) => string | null): Generator<Item[]> {
   let batch: Item[] = [];

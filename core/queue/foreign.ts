@@ -2,13 +2,11 @@ import { QueueDoesNotExist, SendMessageBatchCommand, type SQSClient } from "@aws
 import type { QueueMessage } from "./batcher.ts";
 import { batchEntries, queueUrls } from "./sqs.ts";
 
-/** Queues that other systems read, by full name or by URL. */
+/** Queues of other systems, by full name or by URL. */
 export interface ForeignQueues {
-  /** Whether the queue exists. */
   exists(queue: string): Promise<boolean>;
   /**
-   * Sends up to ten messages at once. Returns the refused ones, in order. Throws if the queue can't be reached before
-   * `signal` aborts.
+   * Sends up to ten messages at once. Returns the refused ones, in order. Throws if the call fails or `signal` aborts.
    */
   send(queue: string, messages: readonly QueueMessage[], signal: AbortSignal): Promise<Refused[]>;
 }
@@ -21,7 +19,7 @@ export interface Refused {
   reason: string;
 }
 
-/** Error codes that concern the message, not the queue or our access. */
+/** Error codes that are about the message, not about the queue or our access to it. */
 const permanentCodes = new Set(["InvalidParameterValue", "InvalidMessageContents"]);
 
 export function openForeignQueues(client: SQSClient): ForeignQueues {

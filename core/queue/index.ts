@@ -28,15 +28,15 @@ export interface Queues {
   readonly client: SQSClient;
   url(name: string): Promise<string>;
   send(name: string, message: QueueMessage): Promise<void>;
-  /** Sends up to ten messages at once, in order. Returns the indexes of refused ones. */
+  /** Sends up to ten messages in one call, in order. Returns the indexes of refused ones. */
   sendBatch(name: string, messages: readonly QueueMessage[]): Promise<number[]>;
-  /** Waits up to `waitSeconds` (at most 20) for up to ten messages. */
+  /** Waits up to `waitSeconds` (at most 20) and returns up to ten messages. */
   receive(
     name: string,
     options: { waitSeconds: number; visibilitySeconds?: number; signal?: AbortSignal },
   ): Promise<Message[]>;
   remove(name: string, receiptHandles: readonly string[]): Promise<void>;
-  /** How many messages are waiting, and how many are being processed. SQS reports both approximately. */
+  /** Returns how many messages are waiting, and how many are being processed. SQS reports approximate numbers. */
   depth(name: string, signal: AbortSignal): Promise<{ waiting: number; inFlight: number }>;
 }
 
@@ -57,9 +57,9 @@ export function openQueues(config: Config): Queues {
   };
   const batchers = new Map<string, Batcher>();
   const batcher = (name: string): Batcher => {
-    const known = batchers.get(name) ?? new Batcher((messages) => sendBatch(name, messages));
-    batchers.set(name, known);
-    return known;
+    const found = batchers.get(name) ?? new Batcher((messages) => sendBatch(name, messages));
+    batchers.set(name, found);
+    return found;
   };
   return {
     client,

@@ -1,16 +1,16 @@
-/** The names of the queues, without the prefix of their stage, and how long a received message stays hidden. */
+/** The names of the queues, without `QUEUE_PREFIX`, and how long a received message stays hidden. */
 
 export const eventQueue = "event.fifo";
 /** Commands from integrators, see `core/ingress`. */
 export const ingressQueue = "command-ingress.fifo";
 export const commandQueue = (shard: number) => `command-${shard}.fifo`;
 
-/** Six times the timeout of the webhook function, as AWS recommends for event sources. */
+/** Six times the timeout of the webhook function, as AWS recommends for Lambda event sources. */
 export const eventVisibilitySeconds = 6 * 60;
 /** Timeout of the ingress function; messages stay hidden six times as long. */
 export const ingressTimeoutSeconds = 30;
 export const ingressVisibilitySeconds = 6 * ingressTimeoutSeconds;
-/** A host claims commands within milliseconds. If it dies before that, its successor finds them in the database. */
+/** A host claims received commands within milliseconds. If it dies first, the next host finds them in the database. */
 export const commandVisibilitySeconds = 20;
 
 /** The name of a queue's dead-letter queue. */

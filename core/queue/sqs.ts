@@ -16,16 +16,16 @@ export function queueUrls(client: SQSClient): (name: string, abortSignal?: Abort
   };
 }
 
-/** The entries of a `SendMessageBatch`. The id of each is its index. */
+/** Returns the entries of a `SendMessageBatch`. The id of each entry is its index. */
 export const batchEntries = (messages: readonly QueueMessage[]) =>
   messages.map((message, index) => ({
     Id: String(index),
-    MessageBody: queueable(message.body),
+    MessageBody: escapeRefused(message.body),
     MessageGroupId: message.groupId,
     MessageDeduplicationId: message.deduplicationId,
   }));
 
-/** Escapes the two characters that SQS refuses, and that other people can send, in JSON text. */
-function queueable(json: string): string {
+/** Escapes U+FFFE and U+FFFF in JSON text. SQS refuses both, and WhatsApp users can send them. */
+function escapeRefused(json: string): string {
   return json.replaceAll("\uFFFE", "\\ufffe").replaceAll("\uFFFF", "\\uffff");
 }

@@ -6,12 +6,12 @@ import { AppError } from "../error.ts";
 import type { Logger } from "../log.ts";
 import { clientNetwork } from "../user/ip-ranges.ts";
 
-/** From the Gateway API's document. */
+/** As the Gateway API documents. */
 const windowSeconds = 15 * 60;
 /** How many exhausted windows a process remembers. */
 const rememberedSubjects = 10_000;
 
-/** The remaining allowance of a client. With several subjects, that of the one with the least. */
+/** The remaining allowance of a client. If several subjects are counted, the smallest. */
 export interface Allowance {
   limit: number;
   /** Remaining requests in the window. */
@@ -48,8 +48,8 @@ export class RateLimiter {
     return this.#deps.clock.now();
   }
 
-  /** Returns the known exhausted windows of these subjects. */
-  known(subjects: readonly string[]): Window[] {
+  /** Returns the windows of these subjects that are known to be exhausted, without asking the database. */
+  exhausted(subjects: readonly string[]): Window[] {
     const now = this.now();
     return subjects.flatMap((subject) => this.#usedUp.get(subject) ?? []).filter(({ endsAt }) => endsAt > now);
   }
@@ -61,7 +61,7 @@ export class RateLimiter {
     const windows = await this.#deps.db.sql<Window[]>`
       insert into rate_windows as w (subject, used, ends_at)
       select subject, 1, ${now}::timestamptz + ${windowSeconds}::int * interval '1 second'
-      from unnest(${[...subjects]}::text[]) as asked (subject) order by subject
+      from unnest(${[...subjects]}::text[]) as counted (subject) order by subject
       on conflict (subject) do update set
         used = case when w.ends_at > ${now}::timestamptz then w.used + 1 else 1 end,
         ends_at = case when w.ends_at > ${now}::timestamptz then w.ends_at else excluded.ends_at end
@@ -70,13 +70,13 @@ export class RateLimiter {
     return windows;
   }
 
-  /** A request that can't be counted is allowed. */
-  uncounted(error: unknown): void {
+  /** Logs that a request can't be counted. Such a request is allowed. */
+  logUncounted(error: unknown): void {
     this.#deps.log.error({ err: error }, "can't count a request, so it is not limited");
   }
 }
 
-/** The rate limit check of one request. The request is counted once, when its caller is known. */
+/** The rate limit of one request. The request is counted once, when its caller is known. */
 export class RateCount {
   readonly #limiter: RateLimiter;
   readonly #subjects: string[];
@@ -90,8 +90,8 @@ export class RateCount {
     this.#subjects = [`ip:${ip === undefined ? "unknown" : clientNetwork(ip)}`];
   }
 
-  /** Adds the caller, once the credentials are verified: nobody else can use up the limit of a key. */
-  by(caller: Caller): void {
+  /** Adds the caller once the credentials are verified, so that nobody else can use up the limit of a key. */
+  addCaller(caller: Caller): void {
     this.#subjects.push(caller.key ? `key:${caller.key.id}` : `user:${caller.userId}`);
   }
 
@@ -101,7 +101,7 @@ export class RateCount {
 
   /** Throws `rate_limited` if a window is known to be exhausted. Counts nothing. */
   assertLeft(): void {
-    const usedUp = this.#limiter.known(this.#subjects);
+    const usedUp = this.#limiter.exhausted(this.#subjects);
     if (usedUp.length > 0) this.#assertWithin(usedUp);
   }
 
@@ -116,16 +116,18 @@ export class RateCount {
 
   async #count(): Promise<void> {
     this.assertLeft();
-    const windows = await this.#limiter.count(this.#subjects).catch((error: unknown) => this.#limiter.uncounted(error));
+    const windows = await this.#limiter
+      .count(this.#subjects)
+      .catch((error: unknown) => this.#limiter.logUncounted(error));
     if (windows) this.#assertWithin(windows);
   }
 
   #assertWithin(windows: readonly Window[]): void {
     const { limit } = this.#limiter;
-    // Subjects over the limit are equally full; among them, the longest window counts.
+    // All windows over the limit count as equally full. The latest end of the fullest windows is reported.
     const fill = ({ used }: Window) => Math.min(used, limit + 1);
     const fullest = Math.max(...windows.map(fill));
-    const end = Math.max(...windows.filter((one) => fill(one) === fullest).map(({ endsAt }) => endsAt.getTime()));
+    const end = Math.max(...windows.filter((window) => fill(window) === fullest).map(({ endsAt }) => endsAt.getTime()));
     const resetSeconds = Math.max(1, Math.ceil((end - this.#limiter.now().getTime()) / 1000));
     this.allowance = { limit, remaining: Math.max(0, limit - fullest), resetSeconds };
     if (fullest <= limit) return;

@@ -2,8 +2,8 @@ import { index, integer, pgTable, text } from "drizzle-orm/pg-core";
 import { instant } from "../db/columns.ts";
 
 /**
- * Requests of an address or a key in its window. The table is unlogged (see the migration), so a crash loses at most 15
- * minutes.
+ * The number of requests of an address, a key or a user in its window. The table is unlogged (see the migration): a crash
+ * of Postgres loses the counts of at most 15 minutes.
  */
 export const rateWindows = pgTable(
   "rate_windows",

@@ -20,7 +20,7 @@ import { defined } from "../object.ts";
 /** The metadata of an object. */
 export interface StoredObject {
   contentType: string;
-  /** The header stored with the object. */
+  /** The `Content-Disposition` header stored with the object. */
   contentDisposition: string | undefined;
   /** Bytes. */
   size: number;
@@ -39,7 +39,6 @@ interface PutOptions {
  */
 export interface Storage {
   readonly client: S3Client;
-  /** Stores an object. */
   put(key: string, body: Buffer | Readable, options: PutOptions): Promise<void>;
   /** Throws the SDK's `NoSuchKey`. */
   get(key: string): Promise<StoredObject & { body: Readable }>;
@@ -50,10 +49,10 @@ export interface Storage {
   remove(key: string): Promise<void>;
   /** Removes all objects whose keys begin with the prefix. */
   removeAll(prefix: string): Promise<void>;
-  /** Returns a URL that downloads the object for `seconds`, with these headers instead of the stored ones. */
+  /** Returns a URL that downloads the object for `seconds`. `headers` replace the stored ones. */
   presign(key: string, seconds: number, headers?: { contentType: string; contentDisposition: string }): Promise<string>;
   /**
-   * Returns a URL that accepts the object by PUT for `seconds`, in exactly this size and with exactly the returned
+   * Returns a URL that accepts a PUT of the object for `seconds`. The request must have exactly this size and the returned
    * headers.
    */
   presignPut(

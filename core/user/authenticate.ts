@@ -1,4 +1,4 @@
-import { type Caller, granted, type Permission, permissions, type Role } from "../caller.ts";
+import { type Caller, effectivePermissions, type Permission, permissions, type Role } from "../caller.ts";
 import type { Clock } from "../clock.ts";
 import { sha256 } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
@@ -26,7 +26,7 @@ export async function callerOfToken(
     throw new AppError("invalid_credentials", "the password was changed after this token was issued");
   }
   await assertFrom(ip, user.ipRanges);
-  return { userId: user.id, permissions: granted(user.role, permissions) };
+  return { userId: user.id, permissions: effectivePermissions(user.role, permissions) };
 }
 
 /**
@@ -53,7 +53,7 @@ export async function callerOfKey(
   await recordUse(deps.db, row.id, row.last_used_at, now);
   return {
     userId: row.user_id,
-    permissions: granted(row.role, row.permissions),
+    permissions: effectivePermissions(row.role, row.permissions),
     key: { id: row.id, ipRanges: row.ip_ranges, expiresAt: row.expires_at },
   };
 }

@@ -1,10 +1,10 @@
 import { readConfig } from "../../core/config.ts";
-import { emitting } from "../../core/metric/emit.ts";
+import { withMetrics } from "../../core/metric/emit.ts";
 import { once } from "../../core/once.ts";
 import { openDependencies } from "../dependencies.ts";
 import { createIngressHandler } from "./handler.ts";
 
-export const handler = emitting(
+export const handler = withMetrics(
   createIngressHandler(
     once(async () => {
       const config = readConfig();

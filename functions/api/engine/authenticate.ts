@@ -20,7 +20,7 @@ export async function authenticate(c: HonoContext<ApiEnv>, deps: Shared, access:
     throw new AppError("missing_credentials", "send an API key in x-api-key or a token in Authorization: Bearer");
   }
   c.set("userId", caller.userId);
-  c.var.rate?.by(caller);
+  c.var.rate?.addCaller(caller);
   assertPermission(caller, access === "optional" ? "write" : access);
   return caller;
 }

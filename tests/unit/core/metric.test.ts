@@ -65,9 +65,9 @@ test("a CloudWatch line has only the metrics that changed since the last line, w
 
 test("a function writes its metrics as one raw line at the end of each call, even if the call fails", async () => {
   const script = `
-    import { emitting } from "./core/metric/emit.ts";
+    import { withMetrics } from "./core/metric/emit.ts";
     import { count } from "./core/metric/index.ts";
-    const handler = emitting(async (by) => { count("WebhooksFailed", by); if (by > 1) throw new Error("late"); return by; });
+    const handler = withMetrics(async (by) => { count("WebhooksFailed", by); if (by > 1) throw new Error("late"); return by; });
     process.stdout.write((await handler(1)) + "\\n");
     await handler(2).catch((error) => process.stdout.write(error.message + "\\n"));
     await handler(0);

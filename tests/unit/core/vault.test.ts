@@ -42,8 +42,8 @@ test("after a rotation the new key encrypts and the old key still decrypts", () 
 });
 
 test("a closed vault neither encrypts nor decrypts", () => {
-  expect(() => closedVault.seal(Buffer.from("x"), "row")).toThrow("not opened");
-  expect(() => closedVault.open(vault.seal(Buffer.from("x"), "row"), "row")).toThrow("not opened");
+  expect(() => closedVault.seal(Buffer.from("x"), "row")).toThrow("closed");
+  expect(() => closedVault.open(vault.seal(Buffer.from("x"), "row"), "row")).toThrow("closed");
 });
 
 test("a data key unwraps only with the master key that wrapped it", async () => {
