@@ -171,23 +171,16 @@ const whatsapp = {
       description: "Public root key of the certificates of `WHATSAPP_URL`, in hexadecimal.",
       unset: "WhatsApp's",
     }),
-  WHATSAPP_MEDIA_CA: z
-    .string()
-    .min(1)
-    .optional()
-    .meta({
-      description: "File with the CA certificate of the media host that belongs to `WHATSAPP_URL`.",
-      unset: "the system's CAs",
-    }),
+  WHATSAPP_MEDIA_CA: z.string().min(1).optional().meta({
+    description: "File with the CA certificate of the media host that belongs to `WHATSAPP_URL`.",
+    unset: "the system's CAs",
+  }),
 };
 
 const operation = {
-  SESSION_HOST: z
-    .enum(["inside", "child"])
-    .default("inside")
-    .meta({
-      description: "Where `npm start` runs the session host: `inside` its own process, or in a `child` process.",
-    }),
+  SESSION_HOST: z.enum(["inside", "child"]).default("inside").meta({
+    description: "Where `npm start` runs the session host: `inside` its own process, or in a `child` process.",
+  }),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info").meta({
     description:
       "Lowest severity of log lines that are written: `trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.",
