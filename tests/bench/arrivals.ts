@@ -5,14 +5,14 @@ interface Arrival {
   copies: number;
 }
 
-/** Which texts have come to where they should, and when. A text is its own name: no two are the same. */
+/** Records which texts arrived at their destination, when and how often. Each text is unique. */
 export class Arrivals {
   readonly #seen = new Map<string, Arrival>();
   readonly #waiting = new Map<string, () => void>();
   #lastAt = now();
 
-  /** @param at milliseconds of `now()`. */
-  see(text: string, at: number): void {
+  /** Records an arrival at `at`, in milliseconds of `now()`. */
+  record(text: string, at: number): void {
     this.#lastAt = now();
     const known = this.#seen.get(text);
     if (known) {
@@ -24,13 +24,13 @@ export class Arrivals {
     this.#waiting.delete(text);
   }
 
-  /** Resolves when the text is there. */
+  /** Resolves when the text has arrived. */
   wait(text: string): Promise<void> {
     if (this.#seen.has(text)) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.set(text, resolve));
   }
 
-  /** When it came, or undefined. */
+  /** Returns when the text first arrived, or undefined. */
   at(text: string): number | undefined {
     return this.#seen.get(text)?.at;
   }
@@ -39,7 +39,7 @@ export class Arrivals {
     return this.#seen.get(text)?.copies ?? 0;
   }
 
-  /** When anything came last. */
+  /** When the last text arrived. */
   get lastAt(): number {
     return this.#lastAt;
   }

@@ -1,4 +1,4 @@
-/** Milliseconds of a clock that all processes of this machine share and nobody sets. */
+/** Returns milliseconds of a monotonic clock that all processes of this machine share. */
 export function now(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }

@@ -13,8 +13,8 @@ import type { Figure, Holding, Report, Round, Study } from "./result/result.ts";
 import type { Subject } from "./subject.ts";
 
 /*
- * The process of the simulated WhatsApp with its phones, of the callers and of the webhooks' receiver. What is measured runs
- * in processes that this one starts.
+ * This process runs the simulated WhatsApp with its phones, the callers and the webhook receiver. It starts the processes
+ * under test.
  */
 
 wrapBufferKeys();
@@ -22,13 +22,13 @@ wrapBufferKeys();
 console.info = console.warn = () => undefined;
 
 const options = JSON.parse(process.argv[2] ?? "") as Options;
-const tell = (report: Report) => process.send?.(report);
-const progress = (text: string) => tell({ progress: text });
+const report = (message: Report) => process.send?.(message);
+const progress = (text: string) => report({ progress: text });
 const problems: string[] = [];
 const rounds: Round[] = [];
 const holdings: Holding[] = [];
 const figures: Figure[] = [];
-/** Each is a module of its own, loaded only when it is asked for. */
+/** Each is in its own module, which is loaded only if the part is run. */
 const studies: Partial<Record<Part, () => Promise<Study>>> = {
   webhooks: async () => (await import("./part/webhooks.ts")).webhooks,
   history: async () => (await import("./part/history.ts")).history,
@@ -36,7 +36,7 @@ const studies: Partial<Record<Part, () => Promise<Study>>> = {
   bulk: async () => (await import("./part/bulk.ts")).bulk,
 };
 let repeatedWebhooks = 0;
-// Nobody waits for the result any more: the processes under test end when this one does.
+// Without the parent, no process needs the result. The processes under test end together with this one.
 process.once("disconnect", () => process.exit());
 
 async function load(wa: WhatsApp, folder: string): Promise<void> {
@@ -53,13 +53,13 @@ async function load(wa: WhatsApp, folder: string): Promise<void> {
 }
 
 async function memory(wa: WhatsApp, folder: string): Promise<void> {
-  const look = (series: string) => (subject: Subject) =>
+  const measure = (series: string) => (subject: Subject) =>
     measureMemory(wa, subject, series, options, (holding) => holdings.push(holding), progress);
-  await within(await Bare.start(wa, folder), look("8"));
-  await within(await WholeGateway.start(wa, folder, options), look("9"));
+  await within(await Bare.start(wa, folder), measure("8"));
+  await within(await WholeGateway.start(wa, folder, options), measure("9"));
 }
 
-/** Whatever happens, the subject is stopped, and what it complained of is kept. */
+/** Runs `work`, then stops the subject and keeps its problems, even if `work` fails. */
 async function within<Some extends Subject>(subject: Some, work: (subject: Some) => Promise<void>): Promise<void> {
   try {
     await work(subject);
@@ -70,10 +70,9 @@ async function within<Some extends Subject>(subject: Some, work: (subject: Some)
   }
 }
 
-/** What the simulated WhatsApp did not understand or could not read is an error of the run. */
-function inspect(wa: WhatsApp): void {
-  if (wa.unknown.length > 0)
-    problems.push(`WhatsApp was asked what it does not know: ${JSON.stringify(wa.unknown[0])}`);
+/** Adds a problem for everything that the simulated WhatsApp or its phones did not understand. */
+function addSimulatorProblems(wa: WhatsApp): void {
+  if (wa.unknown.length > 0) problems.push(`WhatsApp got an unknown request: ${JSON.stringify(wa.unknown[0])}`);
   for (const phone of wa.phones) {
     for (const error of phone.errors.slice(0, 1)) problems.push(`the phone ${phone.number}: ${error.message}`);
   }
@@ -87,10 +86,10 @@ try {
   for (const part of options.parts) {
     const study = await studies[part]?.();
     const keep = (figure: Figure) => figures.push(figure);
-    const complain = (problem: string) => problems.push(problem);
-    await study?.({ wa, folder: join(folder, part), options, keep, progress, complain });
+    const addProblem = (problem: string) => problems.push(problem);
+    await study?.({ wa, folder: join(folder, part), options, keep, progress, addProblem });
   }
-  inspect(wa);
+  addSimulatorProblems(wa);
 } catch (error) {
   problems.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
 } finally {

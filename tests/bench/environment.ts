@@ -2,10 +2,10 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os";
 
-/** What a figure depends on besides the code. */
+/** What the results depend on in addition to the options. */
 export interface Environment {
   date: string;
-  /** `unknown` outside a checkout; `+` when there are changes that are not committed. */
+  /** `unknown` outside a checkout. Ends with `+` if there are uncommitted changes. */
   commit: string;
   node: string;
   baileys: string;
@@ -13,7 +13,7 @@ export interface Environment {
   cores: number;
   memoryGiB: number;
   system: string;
-  /** Of the minute before the run: what else the machine was doing. */
+  /** Load average of the minute before the run. */
   loadAverage: number;
 }
 

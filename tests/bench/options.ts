@@ -3,32 +3,32 @@ import type { HostMode } from "../../local/gateway/host-process.ts";
 
 /** The size of a run. */
 export interface Options {
-  /** Texts of each measure under load, in each round. */
+  /** Texts per measurement under load. */
   texts: number;
-  /** Texts of each measure with one caller, in each round. */
+  /** Texts per measurement with one caller. */
   low: number;
-  /** Callers at once, of the measures under load. */
+  /** Concurrent callers under load. */
   callers: number;
-  /** How often each measure is taken of each subject, in turn. */
+  /** How often each measurement is repeated. The subjects alternate. */
   rounds: number;
   /** Instances that send and receive. */
   accounts: number;
-  /** Chats of each of them. */
+  /** Chats per instance. */
   chats: number;
-  /** Numbers of idle instances whose memory is measured, growing. */
+  /** Numbers of idle instances at which memory is measured, in ascending order. */
   instances: number[];
-  /** How long a subject rests before its memory is looked at, and how long it is watched idling. Milliseconds. */
+  /** Milliseconds that a subject rests before its memory is measured, and for which its idle CPU is measured. */
   rest: number;
-  /** Where the session host of the gateway lives. */
+  /** Where the gateway's session host runs. */
   host: Exclude<HostMode, "none">;
-  /** Buckets of instances. */
+  /** Shards of the gateway. */
   shards: number;
   parts: Part[];
-  /** Small numbers, to see whether it works. */
+  /** Uses small numbers, for a check of the benchmark itself. */
   quick: boolean;
-  /** Writes a CPU profile of each process under test for each measure under load. */
+  /** Writes a CPU profile of each process under test for each measurement under load. */
   profile: boolean;
-  /** Folder of the results. */
+  /** Output folder of the results. */
   out: string;
 }
 
@@ -40,22 +40,22 @@ const full = { ...load, instances: "1,50,200", rest: "2000" };
 const quick = { ...load, texts: "100", low: "20", rounds: "1", accounts: "2", instances: "1,5", rest: "500" };
 
 export const help = `npm run bench -- [options]
-  --texts N          texts of each measure under load and round (${full.texts})
-  --low N            texts of each measure with one caller and round (${full.low})
-  --callers N        callers at once under load (${full.callers})
-  --rounds N         rounds, in which the two take turns (${full.rounds})
+  --texts N          texts per measurement under load (${full.texts})
+  --low N            texts per measurement with one caller (${full.low})
+  --callers N        concurrent callers under load (${full.callers})
+  --rounds N         repetitions of each measurement; the subjects alternate (${full.rounds})
   --accounts N       instances that send and receive (${full.accounts})
-  --chats N          chats of each of them (${full.chats})
+  --chats N          chats per instance (${full.chats})
   --instances A,B,C  numbers of idle instances (${full.instances})
-  --rest MS          rest before memory is looked at (${full.rest})
-  --host MODE        the gateway's session host: inside (one process for all) or child (inside)
+  --rest MS          rest before memory is measured (${full.rest})
+  --host MODE        session host of the gateway: inside (in its process) or child (inside)
   --shards N         shards of the gateway (4)
-  --part NAME        ${parts.join(", ")}; may be given several times (all)
-  --quick            small numbers: under a minute
+  --part NAME        ${parts.join(", ")}; can be repeated (all)
+  --quick            use small numbers: under a minute
   --profile          write CPU profiles of the processes under test
-  --out FOLDER       where the results go (bench-results)`;
+  --out FOLDER       output folder (bench-results)`;
 
-/** Reads the command line. Throws with a message for the person who typed it; answers undefined when help is wanted. */
+/** Parses the command line. Returns undefined for `--help`. Throws an error with a message for the user. */
 export function readOptions(argv: readonly string[]): Options | undefined {
   const text = { type: "string" } as const;
   const flag = { type: "boolean", default: false } as const;
@@ -81,10 +81,10 @@ export function readOptions(argv: readonly string[]): Options | undefined {
   const { host, out, profile, part = [...parts] } = values;
   const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
   const sizes = { ...(values.quick ? quick : full), ...given } as typeof full;
-  if (host !== "inside" && host !== "child") throw new Error(`--host is inside or child, not ${host}`);
+  if (host !== "inside" && host !== "child") throw new Error(`--host must be inside or child, not ${host}`);
   const wanted = parts.filter((name) => part.includes(name));
   if (wanted.length === 0 || part.some((name) => !wanted.includes(name as Part))) {
-    throw new Error(`--part is ${parts.join(" or ")}, not ${part.join(", ")}`);
+    throw new Error(`--part must be ${parts.join(" or ")}, not ${part.join(", ")}`);
   }
   return {
     texts: count("texts", sizes.texts),
@@ -110,5 +110,5 @@ export function readOptions(argv: readonly string[]): Options | undefined {
 function count(name: string, text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value > 0) return value;
-  throw new Error(`--${name} takes positive whole numbers, not ${text}`);
+  throw new Error(`--${name} must be a positive integer, not ${text}`);
 }

@@ -6,33 +6,33 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-/** What a process has used so far, and holds now. */
+/** The CPU time that a process has used so far. */
 export interface Usage {
   pid: number;
-  /** Of all its threads, in user and system mode. */
+  /** For all threads, in user and system mode. */
   cpuSeconds: number;
 }
+/** The memory that a process holds after garbage collection. Bytes. */
 export interface Memory {
   pid: number;
-  /** Bytes, all of them. */
   rss: number;
   heapUsed: number;
-  /** Buffers and the like, outside the heap. */
+  /** Memory outside the heap, such as buffers. */
   external: number;
 }
 
-/** Which program of a subject it is, and what it holds without being asked to clean up first. Bytes. */
+/** The program of a process, and the memory that it holds without prior garbage collection. Bytes. */
 export interface Residence {
   pid: number;
   program: string;
   rss: number;
-  /** The most that it ever held. */
+  /** The highest RSS so far. */
   peakRss: number;
 }
 
 /*
- * Loaded into each process under test before its own code (`--import`), so that it can be asked how it fares, whoever
- * started it. Listens on a Unix socket named after the process id in the folder of BENCH_PROBES.
+ * This module is loaded into each process under test before the process's own code (`--import`), whichever process started
+ * it. It listens on a Unix socket that is named after the process id, in the folder BENCH_PROBES.
  */
 
 setFlagsFromString("--expose-gc");
@@ -51,7 +51,7 @@ async function answer(path: string, file: string | null): Promise<unknown> {
       return { pid: process.pid, program, rss: process.memoryUsage.rss(), peakRss } satisfies Residence;
     }
     case "/memory": {
-      // Several times, as what a collection lets go is given back to the system a little later.
+      // Collect several times, because freed memory is returned to the system with a delay.
       for (let turn = 0; turn < 4; turn++) {
         collect({ type: "major", execution: "sync", flavor: "last-resort" });
         await sleep(300);
@@ -67,14 +67,14 @@ async function answer(path: string, file: string | null): Promise<unknown> {
       return {};
     }
     case "/profile/stop": {
-      if (!profiling) throw new Error("no profile was begun");
+      if (!profiling) throw new Error("no profile was started");
       const { profile } = (await profiling.post("Profiler.stop")) as Profiler.StopReturnType;
       profiling.disconnect();
       if (file) writeFileSync(file, JSON.stringify(profile));
       return {};
     }
     default:
-      throw new Error(`nothing answers ${path}`);
+      throw new Error(`unknown path ${path}`);
   }
 }
 

@@ -5,7 +5,7 @@ import type { Report, Result } from "./result/result.ts";
 
 const driver = fileURLToPath(new URL("./driver.ts", import.meta.url));
 
-/** Lets a driver do the whole run. Rejects when it ends without a result. */
+/** Runs the benchmark in a driver process. Rejects if the driver ends without a result. */
 export function runDriver(
   options: Options,
   progress: (text: string) => void,
@@ -17,6 +17,6 @@ export function runDriver(
       if ("result" in report) resolve(report.result);
       else progress(`${((performance.now() - start) / 1000).toFixed(1).padStart(6)} s  ${report.progress}`);
     });
-    child.once("exit", (code, signal) => reject(new Error(`the driver ended without a result: ${signal ?? code}`)));
+    child.once("exit", (code, signal) => reject(new Error(`the driver ended without a result (${signal ?? code})`)));
   });
 }

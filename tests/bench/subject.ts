@@ -19,46 +19,46 @@ export interface Text {
   text: string;
 }
 
-/** When a text was asked for and when the subject said that it has it. Milliseconds of `now()`. */
+/** When a text was requested and when the subject accepted it, in milliseconds of `now()`. */
 export interface Times {
   startedAt: number;
   answeredAt: number;
 }
 
-/** CPU seconds so far, by part: `process` is what is measured, the rest is what it needs besides. */
+/** CPU seconds so far: `process` for the processes under test, `postgres` for their database. */
 export type Cpu = { process: number; postgres?: number };
 
-/** Something that sends and receives texts, in a process of its own. */
+/** A program under test that sends and receives texts in a separate process. */
 export interface Subject {
   readonly name: SubjectName;
   readonly probes: Probes;
-  /** Where texts appear that come in. */
+  /** Records received texts. */
   readonly arrivals: Arrivals;
-  /** What went wrong, up to now. */
+  /** Errors so far. */
   readonly problems: string[];
-  /** Links the next account to this phone; resolves when it is connected. */
+  /** Links the next account to this phone. Resolves when the account is connected. */
   link(phone: Phone): Promise<void>;
   /**
-   * Sends all texts by so many callers. Each goes on with its next text when this one was answered and, if `arrived` is given,
-   * when that has resolved. Answers the times of each text that was taken.
+   * Sends all texts with `callers` callers. A caller continues with its next text after the response and, if `arrived` is
+   * given, after that has resolved. Returns the times of each accepted text.
    */
   sendAll(
     texts: readonly Text[],
     callers: number,
     arrived?: (text: string) => Promise<void>,
   ): Promise<Map<string, Times>>;
-  /** Whether texts that come in are told at once, or in bulk: that is cheaper for the one who tells. */
-  tellAtOnce(atOnce: boolean): Promise<void>;
-  /** Resolves when the subject has nothing more to do for texts that were sent or received. Answers when that was. */
+  /** Sets whether received texts are reported immediately or in batches, which costs the subject less. */
+  reportImmediately(immediately: boolean): Promise<void>;
+  /** Waits until the subject has no more work for `count` texts. Returns the time when that was the case. */
   settled(direction: "out" | "in", count: number): Promise<number>;
   cpu(): Promise<Cpu>;
   memory(): Promise<Memory[]>;
-  /** Ends the process and starts another with the same accounts; resolves when all are connected again. */
+  /** Ends the process and starts another with the same accounts. Resolves when all are connected again. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** A child process with a probe inside; its output goes to `<folder>/<name>.log`. */
+/** Starts a child process with a probe. Writes its output to `<folder>/<name>.log`. */
 export function startChild(
   name: string,
   module: string,
@@ -79,17 +79,17 @@ export function startChild(
 
 export const probeModule = fileURLToPath(new URL("./probe.ts", import.meta.url));
 
-/** What a child says first. Throws when it ends without a word; its log says why. */
-export async function firstWord<Message>(child: ChildProcess): Promise<Message> {
+/** Returns the first message of a child. Throws if the child ends without one. */
+export async function firstMessage<Message>(child: ChildProcess): Promise<Message> {
   const ended = once(child, "exit").then(([code, signal]) => {
-    throw new Error(`a process under test ended: ${signal ?? code}; see its log`);
+    throw new Error(`a process under test ended (${signal ?? code}): see its log`);
   });
   ended.catch(() => undefined);
   const [message] = (await Promise.race([once(child, "message"), ended])) as [Message];
   return message;
 }
 
-/** Asks a child to end and waits for it. */
+/** Ends a child by disconnecting it, and waits for its exit. */
 export async function endChild(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, "exit");
@@ -97,7 +97,7 @@ export async function endChild(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-/** Runs `work` on all items, so many at a time. */
+/** Runs `work` on all items, at most `lanes` at a time. */
 export async function inLanes<Item>(
   items: readonly Item[],
   lanes: number,

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
 import { handle } from "hono/aws-lambda";
 
-/** The least that a function of Hono can be: what others are compared with. */
+/** The smallest Hono function, with which the others are compared. */
 export const handler = handle(new Hono().get("/", (c) => c.text("hello")));

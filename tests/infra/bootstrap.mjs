@@ -1,4 +1,4 @@
-// What Lambda's own runtime does: load the handler, then ask for an event and answer it, for ever.
+// Does what Lambda's own runtime does: loads the handler, then repeatedly gets an event and posts its result.
 import { pathToFileURL } from "node:url";
 
 const api = `http://${process.env.AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime/invocation`;

@@ -20,10 +20,10 @@ let postgres: LocalPostgres;
 let aws: LocalAws;
 let environment: Record<string, string>;
 const bundles = new Map<string, Bundle>();
-/** As the configuration has it: see config.test.ts. */
+/** Equal to the configuration, as config.test.ts checks. */
 const properties = { minify: true, splitting: true };
 let key: string;
-/** Milliseconds from the start of the process until it asked for an event. */
+/** Milliseconds from the start of the process to its first request for an event. */
 const starts = new Map<string, number[]>();
 
 beforeAll(async () => {
@@ -68,9 +68,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function run(handler: string, event: unknown, besides: Record<string, string> = {}) {
+async function run(handler: string, event: unknown, extraEnv: Record<string, string> = {}) {
   const { file } = bundles.get(handler) as Bundle;
-  const fn = await startFunction(file, { ...environment, ...besides });
+  const fn = await startFunction(file, { ...environment, ...extraEnv });
   const outcome = await fn.invoke(event).finally(() => fn.stop());
   const { ready } = fn.times();
   starts.set(handler, [...(starts.get(handler) ?? []), ready]);
@@ -97,7 +97,7 @@ const request = (method: string, path: string, body?: unknown, headers: Record<s
   isBase64Encoded: false,
 });
 
-test("the API bundle answers API Gateway events", async () => {
+test("the API bundle handles API Gateway events", async () => {
   const ping = await run("functions/api/index.handler", request("GET", "/api/observability/ping"));
   expect(ping.answer).toMatchObject({ statusCode: 200, body: expect.stringContaining("pong") });
   const login = await run(
@@ -121,7 +121,7 @@ test("the webhook bundle handles an SQS batch and reports the failed records", a
   expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: "a" }] });
 });
 
-test("the ingress bundle rejects a message that is not a command without a retry", async () => {
+test("the ingress bundle does not retry a message that is not a command", async () => {
   const record = {
     messageId: "b",
     body: "no JSON",
@@ -135,29 +135,29 @@ test("the ingress bundle rejects a message that is not a command without a retry
   expect(answer).toEqual({ batchItemFailures: [] });
 });
 
-test("the scheduled bundle does due work and sends CloudWatch the metrics that scale the hosts", async () => {
+test("the cron bundle runs and prints one CloudWatch line with every fleet metric", async () => {
   const { answer, printed } = await run("functions/cron/index.handler", {}, { METRICS: "emf" });
   expect(answer).toBeNull();
-  const told = printed.split("\n").filter((line) => line.startsWith('{"_aws"'));
+  const metricLines = printed.split("\n").filter((line) => line.startsWith('{"_aws"'));
   const gauges = Object.entries(metricCatalog).flatMap(([name, declared]) =>
     "of" in declared && declared.of === "fleet" ? [name] : [],
   );
-  expect(told).toHaveLength(1);
-  const { _aws, Stage, ...values } = JSON.parse(told[0] ?? "{}");
+  expect(metricLines).toHaveLength(1);
+  const { _aws, Stage, ...values } = JSON.parse(metricLines[0] ?? "{}");
   expect(Stage).toBe("switchboard");
   expect(Object.keys(values)).toEqual(expect.arrayContaining(gauges));
   expect(_aws.CloudWatchMetrics[0].Metrics.map((one: { Name: string }) => one.Name)).toEqual(Object.keys(values));
 });
 
-test("a cold start is measured against a bare Hono handler", async () => {
+test("cold starts of the API and of a bare Hono handler succeed, and their times are printed", async () => {
   const bare = "tests/infra/bare.handler";
   bundles.set(
     bare,
     await bundleHandler(root, join(folder, "bare"), { handler: bare, runtime: "nodejs24.x", properties }),
   );
   const api = "functions/api/index.handler";
-  const asked = { "x-api-key": key };
-  const made = await run(api, request("POST", "/api/instances", { name: "Cold" }, asked));
+  const credentials = { "x-api-key": key };
+  const made = await run(api, request("POST", "/api/instances", { name: "Cold" }, credentials));
   const { id } = JSON.parse((made.answer as { body: string }).body);
   const db = openDatabase(postgres.url, { max: 1 });
   await db.sql`update instances set status = 'connected', linked_at = now()`;
@@ -165,12 +165,12 @@ test("a cold start is measured against a bare Hono handler", async () => {
   const cold: [what: string, handler: string, event: unknown, status: number][] = [
     ["bare Hono", bare, request("GET", "/"), 200],
     ["the API, for a ping", api, request("GET", "/api/observability/ping"), 200],
-    ["the API, for the list of instances", api, request("GET", "/api/instances", undefined, asked), 200],
-    ["the API, for an error of the caller's", api, request("GET", "/api/instances"), 401],
+    ["the API, for a list of instances", api, request("GET", "/api/instances", undefined, credentials), 200],
+    ["the API, for a request without credentials", api, request("GET", "/api/instances"), 401],
     [
       "the API, for a text to send",
       api,
-      request("POST", `/api/whatsapp/${id}/send`, { phone: "4915550000001", message: "hello" }, asked),
+      request("POST", `/api/whatsapp/${id}/send`, { phone: "4915550000001", message: "hello" }, credentials),
       200,
     ],
   ];
@@ -191,12 +191,14 @@ test("a cold start is measured against a bare Hono handler", async () => {
   console.table(rows);
 });
 
-test.each(handlers)("%s has not grown", (handler) => {
+test.each(handlers)("%s is at most 2% larger than recorded", (handler) => {
   const { whole, start } = bundles.get(handler)?.bytes ?? { whole: 0, start: 0 };
   const [wholeKb, startKb] = [whole, start].map((bytes) => Math.ceil(bytes / 1000));
   const ready = median(starts.get(handler) ?? []);
-  console.log(`${handler}: ${startKb} kB before the first event, ${wholeKb} kB in all; ready after ${ready} ms`);
-  // A change that means to make it larger says so in the fixture.
+  console.log(
+    `${handler}: ${startKb} kB loaded before the first event, ${wholeKb} kB in total, ready after ${ready} ms`,
+  );
+  // A change that enlarges a bundle on purpose updates the fixture.
   expect(startKb).toBeLessThanOrEqual(Math.ceil(sizes[handler].start * 1.02));
   expect(wholeKb).toBeLessThanOrEqual(Math.ceil(sizes[handler].whole * 1.02));
 });

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import * as esbuild from "esbuild";
 
-/** A file of the project that is read as if it said something else. */
+/** A replacement in a file of the project, applied when the file is read. */
 export interface Change {
   file: string;
   from: string;
@@ -16,10 +16,10 @@ export interface Change {
 export interface Bundle {
   handler: string;
   runtime: string;
-  /** How the configuration has it bundled. */
+  /** The bundling options from the configuration. */
   properties: BuildRequest["properties"];
   file: string;
-  /** Of all its files, and of those that are loaded before the first event. */
+  /** Sizes of all files, and of those that are loaded before the first event. */
   bytes: { whole: number; start: number };
 }
 
@@ -31,10 +31,10 @@ interface BuildRequest {
   copyFiles?: { from: string; to?: string }[];
 }
 
-/** Bundling takes longer than all the rest, and most changes leave it as it is. */
+/** A cache: bundling takes longer than everything else, and most changes don't affect it. */
 const bundled = new Map<string, Bundle>();
 
-/** What SST's program answers its components while they are evaluated: bundles of the handlers, names of its own resources. */
+/** Starts a server that replaces SST's CLI for its components: it bundles handlers and names SST's own resources. */
 export async function startCli(root: string, work: string, region: string, change: Change | undefined) {
   const bundles: Bundle[] = [];
   const problems: string[] = [];
@@ -57,7 +57,7 @@ export async function startCli(root: string, work: string, region: string, chang
         bundles.push(bundle);
         await mkdir(out, { recursive: true });
       } catch (error) {
-        // SST would end here; the other checks have something to say too.
+        // SST would end here. Continue, so that the other checks run too.
         problems.push(error instanceof Error ? error.message : String(error));
         await mkdir(out, { recursive: true });
       }
@@ -69,9 +69,9 @@ export async function startCli(root: string, work: string, region: string, chang
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", async () => {
       const { method, params } = JSON.parse(Buffer.concat(chunks).toString()) as { method: string; params: never[] };
-      const answer = methods[method];
-      if (!answer) problems.push(`nothing here answers ${method}`);
-      const body = answer ? { result: await answer(params[0] as never) } : { error: `there is no ${method} here` };
+      const run = methods[method];
+      if (!run) problems.push(`the components called the unknown method ${method}`);
+      const body = run ? { result: await run(params[0] as never) } : { error: `unknown method ${method}` };
       response.end(JSON.stringify(body));
     });
   });
@@ -84,7 +84,7 @@ export async function startCli(root: string, work: string, region: string, chang
   };
 }
 
-/** With the options of SST's own bundler for Node.js (its `pkg/runtime/node/build.go`). Throws when the handler is not there. */
+/** Bundles with the options of SST's Node.js bundler (`pkg/runtime/node/build.go`). Throws if the handler doesn't exist. */
 export async function bundleHandler(
   root: string,
   out: string,
@@ -133,7 +133,7 @@ const __dirname = topLevelFileUrlToPath(new topLevelURL(".", import.meta.url));`
   };
 }
 
-/** The files that a file imports outright, and so on. What it imports when it runs is loaded then. */
+/** Returns the files that a file imports statically, directly or indirectly. Dynamic imports are loaded later. */
 function loadedWith(file: string, outputs: esbuild.Metafile["outputs"], found = new Set<string>()): Set<string> {
   if (found.has(file)) return found;
   found.add(file);
@@ -156,6 +156,6 @@ function changed(root: string, change: Change): esbuild.Plugin {
 
 export async function readChanged(path: string, { file, from, to }: Change): Promise<string> {
   const contents = await readFile(path, "utf8");
-  if (!contents.includes(from)) throw new Error(`${file} does not say ${from}`);
+  if (!contents.includes(from)) throw new Error(`${file} does not contain ${from}`);
   return contents.replace(from, to);
 }

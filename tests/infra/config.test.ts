@@ -8,24 +8,24 @@ beforeAll(async () => {
   development = await evaluate();
 });
 
-test("the infrastructure keeps every rule", () => {
+test("the infrastructure follows every rule", () => {
   expect(violations(development)).toEqual([]);
 });
 
-test("the production infrastructure keeps every rule", async () => {
+test("the production infrastructure follows every rule and has more resources", async () => {
   const production = await evaluate({ stage: "production" });
   expect(violations(production)).toEqual([]);
   expect(production.resources.length).toBeGreaterThan(development.resources.length);
 });
 
-test("each function is bundled as bundle.test.ts measures it", () => {
+test("each function is bundled with the options that bundle.test.ts uses", () => {
   for (const { handler, properties } of development.bundles) {
     expect({ handler, properties }).toMatchObject({ handler, properties: { minify: true, splitting: true } });
   }
   expect(development.bundles.map(({ handler }) => handler).toSorted()).toEqual(Object.keys(sizes).toSorted());
 });
 
-test("each role has exactly these permissions", async () => {
+test("each role has exactly the recorded permissions", async () => {
   const roles = development.resources
     .filter(({ type }) => type === "aws:iam/role:Role")
     .toSorted((a, b) => a.name.localeCompare(b.name));
@@ -62,7 +62,13 @@ describe("a change that breaks a rule is detected:", () => {
       '"sqs:*"',
       /may do sqs:\*/,
     ],
-    ["a role reaches everything", "infra/base/permission.ts", "resources: [key.arn]", 'resources: ["*"]', /everywhere/],
+    [
+      "a role gains access to every resource",
+      "infra/base/permission.ts",
+      "resources: [key.arn]",
+      'resources: ["*"]',
+      /everywhere/,
+    ],
     [
       "a handler's export is renamed",
       "functions/webhook/index.ts",
@@ -71,22 +77,28 @@ describe("a change that breaks a rule is detected:", () => {
       /exports no handler/,
     ],
     [
-      "a timeout outgrows a visibility timeout",
+      "a function's timeout exceeds the limit for its queue",
       "core/queue/name.ts",
       "webhookTimeoutSeconds = 60",
       "webhookTimeoutSeconds = 90",
       /hides for 360 s/,
     ],
-    ["a host is killed sooner", "infra/service/host.ts", "stopSeconds = 120", "stopSeconds = 30", /killed before/],
     [
-      "the bucket is opened",
+      "the stop timeout of a host is too short",
+      "infra/service/host.ts",
+      "stopSeconds = 120",
+      "stopSeconds = 30",
+      /killed before/,
+    ],
+    [
+      "the bucket is made public",
       "infra/base/storage.ts",
       "enforceHttps: true",
       'access: "public", enforceHttps: true',
       /made public/,
     ],
-  ])("%s", async (_what, file, from, to, says) => {
+  ])("%s", async (_what, file, from, to, violation) => {
     const found = violations(await evaluate({ change: { file, from, to } }));
-    expect(found.join("\n")).toMatch(says);
+    expect(found.join("\n")).toMatch(violation);
   });
 });

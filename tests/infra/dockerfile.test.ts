@@ -35,7 +35,7 @@ const stage = (name: string) => stages.get(name) ?? [];
 const last = (name: string, instruction: string) =>
   stage(name).findLast((step) => step.instruction === instruction)?.text ?? "";
 
-test("the image is built in stages, runs as an unprivileged user, and has what the host needs", async () => {
+test("the images run as an unprivileged user, with ffmpeg, tini, a health check and the tested Node.js", async () => {
   expect(JSON.parse(last("base", "ENTRYPOINT"))).toEqual(["tini", "--"]);
   expect(last("base", "RUN")).toMatch(/ffmpeg.*tini/);
   for (const image of ["host", "whole"]) {
@@ -44,14 +44,14 @@ test("the image is built in stages, runs as an unprivileged user, and has what t
   }
   expect([...stages.keys()].at(-1)).toBe("host");
   expect(last("host", "HEALTHCHECK")).toContain("session-host/health.ts");
-  // The same Node.js as everything was tested with.
+  // The same Node.js version as in the tests.
   const { devDependencies } = JSON.parse(await readFile("package.json", "utf8"));
   for (const name of ["base", "host-build", "whole-build"]) {
     expect(stage(name)[0]?.text).toContain(`node:${devDependencies.node}-`);
   }
 });
 
-/** What the stage would have in its folder, made of the same steps. */
+/** Runs the COPY steps and `npm ci` of a stage in a folder, and returns the folder. */
 async function build(name: string): Promise<string> {
   const app = join(folder, name);
   await mkdir(app);
@@ -76,11 +76,11 @@ async function build(name: string): Promise<string> {
   return app;
 }
 
-test("the steps of the image build a host that starts", async () => {
+test("the steps of the image build a host that loads", async () => {
   const app = await build("host-build");
   const [command = "", ...args] = JSON.parse(last("host", "CMD")) as string[];
   const env = { PATH: process.env.PATH ?? "", NODE_ENV: "production" };
-  // It has loaded everything and then asks for what this machine cannot give it.
+  // The host has loaded all modules when it finds that a setting is missing.
   await expect(run(command, args, { cwd: app, env })).rejects.toMatchObject({
     code: 1,
     stdout: expect.stringContaining("DATABASE_URL: must be set"),

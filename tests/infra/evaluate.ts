@@ -8,20 +8,20 @@ import { type Declared, mocks } from "./mocks.ts";
 
 /**
  * Evaluates the real `sst.config.ts` with SST's real components and Pulumi's mocks: no AWS account, no Pulumi engine, no network.
- * It does what SST's own program does before it hands over to Pulumi (its `pkg/project/run.go` and `pkg/js/js.go`).
+ * It does what SST's CLI does before it starts Pulumi (`pkg/project/run.go` and `pkg/js/js.go`).
  */
 export interface Evaluation {
-  /** Every resource, with the arguments that AWS would get. */
+  /** Every resource with the arguments that AWS would get. */
   resources: Declared[];
   /** Every function as it would be uploaded. */
   bundles: Bundle[];
-  /** What was asked of SST's program and could not be done, as bundling a handler that is not there. */
+  /** Calls of SST's CLI that failed, such as bundling a handler that doesn't exist. */
   problems: string[];
 }
 
 export interface Variation {
   stage?: string;
-  /** To see what the checks say of it. */
+  /** A change that the rules should reject. */
   change?: Change;
 }
 
@@ -36,7 +36,7 @@ export async function evaluate({ stage = "test", change }: Variation = {}): Prom
   process.env.SST_SERVER = cli.url;
   process.env.AWS_REGION = region;
   for (const [name, value] of Object.entries(secrets)) process.env[`SST_SECRET_${name}`] = value;
-  // Beside SST's own modules, which it must find.
+  // In SST's platform folder, so that its modules resolve.
   const outfile = join(platform, `evaluation.${process.pid}.${Date.now()}.mjs`);
   try {
     const app = { ...(await readApp(outfile, stage)), stage };
@@ -109,8 +109,8 @@ async function compileRun(
         setup(build) {
           build.onLoad({ filter: /\.[jt]s$/ }, async ({ path }) => {
             if (path.startsWith(join(root, ".sst")) || path.includes("node_modules")) return null;
-            const asked = change && path === join(root, change.file);
-            const contents = asked ? await readChanged(path, change) : await readFile(path, "utf8");
+            const isChanged = change && path === join(root, change.file);
+            const contents = isChanged ? await readChanged(path, change) : await readFile(path, "utf8");
             return { contents: `${globals}\n${contents}`, loader: "ts" };
           });
         },
@@ -120,7 +120,7 @@ async function compileRun(
   return (await load<{ default: (mocks: unknown) => Promise<unknown> }>(outfile)).default;
 }
 
-/** What SST puts before its own bundles: some packages of its platform are CommonJS. */
+/** The banner of SST's own bundles. Some packages of its platform are CommonJS. */
 const commonJs = `
 import { createRequire as topLevelRequire } from "node:module";
 import { fileURLToPath as topLevelPath, URL as topLevelUrl } from "node:url";
@@ -157,7 +157,7 @@ let loads = 0;
 const load = async <Module>(file: string): Promise<Module> =>
   (await import(/* @vite-ignore */ `${pathToFileURL(file).href}?${loads++}`)) as Module;
 
-/** Resources are declared when what they depend on is known, turn after turn; there is no event that says "all". */
+/** Waits until no resource was declared for 400 ms. Resources follow their dependencies, and no event marks the last one. */
 async function settled(declared: readonly Declared[]): Promise<void> {
   for (let before = -1, quiet = 0; quiet < 4; quiet = before === declared.length ? quiet + 1 : 0) {
     before = declared.length;

@@ -2,10 +2,10 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 
 /**
- * Fetches SST's platform from npm when that of the installed version is not there, then checks types and runs the tests of the
- * infrastructure.
+ * Installs SST's platform from npm unless it is there in the required version, then checks the types and runs the tests of
+ * the infrastructure.
  */
-const quiet = {
+const sstEnv = {
   SST_SKIP_DEPENDENCY_CHECK: "true",
   SST_NO_BUN: "1",
   SST_TELEMETRY_DISABLED: "1",
@@ -13,15 +13,15 @@ const quiet = {
 };
 
 function run(command: string, ...args: string[]): void {
-  const { status } = spawnSync(command, args, { stdio: "inherit", env: { ...process.env, ...quiet } });
+  const { status } = spawnSync(command, args, { stdio: "inherit", env: { ...process.env, ...sstEnv } });
   if (status !== 0) process.exit(status ?? 1);
 }
 
 const { devDependencies } = JSON.parse(readFileSync("package.json", "utf8")) as { devDependencies: { sst: string } };
-const fetched =
+const installed =
   existsSync(".sst/platform/node_modules") &&
   existsSync(".sst/platform/version") &&
   readFileSync(".sst/platform/version", "utf8").trim() === devDependencies.sst;
-if (!fetched) run("sst", "install", "--stage", "test");
+if (!installed) run("sst", "install", "--stage", "test");
 run("tsc", "--noEmit", "-p", "tsconfig.infra.json");
 run("vitest", "run", "--config", "tests/infra/vitest.config.ts");

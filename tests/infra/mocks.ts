@@ -1,6 +1,6 @@
 /** A resource that the infrastructure declares. */
 export interface Declared {
-  /** Pulumi's, as `aws:sqs/queue:Queue`. */
+  /** Pulumi's type, such as `aws:sqs/queue:Queue`. */
   type: string;
   name: string;
   // biome-ignore lint/suspicious/noExplicitAny: each type of resource has arguments of its own shape
@@ -9,9 +9,9 @@ export interface Declared {
 
 const account = "123456789012";
 
-/** What Pulumi asks instead of AWS. Notes each resource and answers what AWS would have made up. */
+/** Pulumi's mocks in place of AWS: they record each resource and return made-up values for what AWS would generate. */
 export function mocks(region: string, declared: Declared[]) {
-  const made = (type: string, name: string) => `arn:aws:${type.split(/[:/]/)[1]}:${region}:${account}:${name}`;
+  const arnOf = (type: string, name: string) => `arn:aws:${type.split(/[:/]/)[1]}:${region}:${account}:${name}`;
   return {
     newResource({ type, name, inputs }: { type: string; name: string; inputs: Record<string, unknown> }) {
       declared.push({ type, name, inputs: plain(inputs) });
@@ -21,15 +21,15 @@ export function mocks(region: string, declared: Declared[]) {
         state: {
           ...inputs,
           name: physical,
-          arn: made(type, physical),
+          arn: arnOf(type, physical),
           keyId: `${name}-key`,
           url: `https://sqs.${region}.amazonaws.com/${account}/${physical}`,
           bucket: inputs.bucket ?? name.toLowerCase(),
           endpoint: `${name}.rds.invalid`,
           readerEndpoint: `${name}-reader.rds.invalid`,
           apiEndpoint: `https://${name}.execute-api.invalid`,
-          executionArn: made(type, name),
-          invokeArn: made(type, name),
+          executionArn: arnOf(type, name),
+          invokeArn: arnOf(type, name),
           cidrBlock: inputs.cidrBlock ?? "10.0.0.0/16",
           port: 5432,
           result: "madeUpByTheProvider",
@@ -67,7 +67,7 @@ interface StatementArgs {
   conditions?: unknown;
 }
 
-/** The policy in AWS's own words. */
+/** Returns the policy document in AWS's format. */
 function policyOf(inputs: Record<string, unknown>) {
   const Statement = ((inputs.statements ?? []) as StatementArgs[]).map((one) => ({
     Effect: one.effect ?? "Allow",
@@ -79,7 +79,7 @@ function policyOf(inputs: Record<string, unknown>) {
   return { Version: "2012-10-17", Statement };
 }
 
-/** Pulumi's mark of a secret (`runtime/rpc.ts`): the value is inside. */
+/** The key with which Pulumi marks a wrapped secret (`runtime/rpc.ts`). */
 const secretMark = "4dabf18193072939515e22adb298388d";
 
 function plain(value: unknown): unknown {

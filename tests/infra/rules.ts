@@ -1,7 +1,7 @@
 import type { Evaluation } from "./evaluate.ts";
 import type { Declared } from "./mocks.ts";
 
-/** What must hold of the infrastructure. Each rule answers what breaks it, in words; nothing when it holds. */
+/** A rule for the infrastructure. Returns a message for each violation. */
 type Rule = (of: Finder, evaluation: Evaluation) => string[];
 type Finder = (type: string) => Declared[];
 
@@ -14,39 +14,40 @@ const queueType = "aws:sqs/queue:Queue";
 const functionType = "aws:lambda/function:Function";
 
 const rules: Rule[] = [
-  function queuesKeepWhatFails(of) {
+  function queuesKeepFailedMessages(of) {
     const names = new Set(of(queueType).map(({ inputs }) => inputs.name));
     return of(queueType).flatMap(({ inputs }) => {
       const { name, redrivePolicy } = inputs;
       const encrypted = inputs.kmsMasterKeyId ? [] : [`${name} is not encrypted`];
-      const kept = inputs.messageRetentionSeconds === 1_209_600 ? [] : [`${name} forgets before 14 days`];
-      const fifo = inputs.fifoQueue && name.endsWith(".fifo") ? [] : [`${name} keeps no order`];
+      const kept = inputs.messageRetentionSeconds === 1_209_600 ? [] : [`${name} keeps messages for less than 14 days`];
+      const fifo = inputs.fifoQueue && name.endsWith(".fifo") ? [] : [`${name} is not a FIFO queue`];
       if (name.endsWith("-dead.fifo")) return [...encrypted, ...kept, ...fifo];
       const redrive = redrivePolicy ? JSON.parse(redrivePolicy) : {};
       const dead = String(redrive.deadLetterTargetArn).split(":").at(-1);
-      const leads = names.has(dead) && redrive.maxReceiveCount === 5 ? [] : [`${name} has no dead-letter queue`];
-      return [...encrypted, ...kept, ...fifo, ...leads];
+      const deadLetters =
+        names.has(dead) && redrive.maxReceiveCount === 5 ? [] : [`${name} has no dead-letter queue`];
+      return [...encrypted, ...kept, ...fifo, ...deadLetters];
     });
   },
 
-  function aQueueHidesLongerThanItsFunctionRuns(of) {
+  function visibilityTimeoutsExceedFunctionTimeouts(of) {
     const mappings = of("aws:lambda/eventSourceMapping:EventSourceMapping");
     return mappings.flatMap(({ name, inputs }) => {
       const queue = of(queueType).find((one) => String(inputs.eventSourceArn).endsWith(`:${one.inputs.name}`))?.inputs;
       const fn = of(functionType).find((one) => String(inputs.functionName).endsWith(`:${one.inputs.name}`))?.inputs;
-      if (!queue || !fn) return [`${name} starts nothing that is known`];
+      if (!queue || !fn) return [`${name} connects an unknown queue or function`];
       const hides = queue.visibilityTimeoutSeconds;
       return [
         ...(hides >= 6 * fn.timeout
           ? []
-          : [`${queue.name} hides for ${hides} s, its function runs for ${fn.timeout} s`]),
-        ...(inputs.functionResponseTypes?.includes("ReportBatchItemFailures") ? [] : [`${name} repeats whole batches`]),
-        ...(inputs.batchSize <= 10 ? [] : [`${name} takes more than a FIFO queue gives`]),
+          : [`${queue.name} hides for ${hides} s, less than 6 times its function's timeout of ${fn.timeout} s`]),
+        ...(inputs.functionResponseTypes?.includes("ReportBatchItemFailures") ? [] : [`${name} retries whole batches`]),
+        ...(inputs.batchSize <= 10 ? [] : [`${name} has a larger batch size than a FIFO queue allows`]),
       ];
     });
   },
 
-  function rolesNameWhatTheyMayDo(of) {
+  function rolesHaveNoWildcards(of) {
     return of("aws:iam/role:Role")
       .filter(({ name }) => !name.startsWith("Network"))
       .flatMap(({ name, inputs }) => {
@@ -55,7 +56,7 @@ const rules: Rule[] = [
           (one: { policy: string }) => JSON.parse(one.policy).Statement,
         );
         return [
-          ...(/:root|"AWS"/.test(trusted) ? [`${name} trusts an account`] : []),
+          ...(/:root|"AWS"/.test(trusted) ? [`${name} trusts a whole account`] : []),
           ...statements.flatMap(({ Action, Resource }) => [
             ...[Action]
               .flat()
@@ -70,34 +71,36 @@ const rules: Rule[] = [
       });
   },
 
-  function functionsRunWhereTheyShould(of) {
+  function functionsRunInPrivateSubnets(of) {
     const privateSubnets = of("aws:ec2/subnet:Subnet")
       .filter(({ name }) => name.includes("Private"))
       .map(({ name }) => `${name}-id`);
     return of(functionType).flatMap(({ name, inputs }) => [
-      ...(inputs.architectures?.[0] === "arm64" && inputs.runtime === "nodejs24.x" ? [] : [`${name} runs elsewhere`]),
+      ...(inputs.architectures?.[0] === "arm64" && inputs.runtime === "nodejs24.x"
+        ? []
+        : [`${name} does not run on arm64 with nodejs24.x`]),
       ...(inputs.vpcConfig?.subnetIds?.length > 0 &&
       inputs.vpcConfig.subnetIds.every((id: string) => privateSubnets.includes(id))
         ? []
         : [`${name} is not in the private subnets`]),
-      ...(inputs.kmsKeyArn ? [] : [`${name} keeps its environment under a key of AWS`]),
+      ...(inputs.kmsKeyArn ? [] : [`${name} does not encrypt its environment with our key`]),
     ]);
   },
 
-  function theApiAnswersBeforeTheGatewayGivesUp(of) {
+  function apiTimesOutBeforeApiGateway(of) {
     const api = of(functionType).find(({ name }) => name.startsWith("ApiFunction"))?.inputs;
     const integration = of("aws:apigatewayv2/integration:Integration")[0]?.inputs;
     const route = of("aws:apigatewayv2/route:Route")[0]?.inputs;
     return [
       ...(api?.timeout < 30 && api?.timeout > 25
         ? []
-        : [`the API runs for ${api?.timeout} s, and API Gateway waits for 30`]),
-      ...(integration?.payloadFormatVersion === "2.0" ? [] : ["the API gets events of another version than 2.0"]),
+        : [`the API's timeout of ${api?.timeout} s is not between 25 s and API Gateway's 30 s`]),
+      ...(integration?.payloadFormatVersion === "2.0" ? [] : ["the API does not get events in format 2.0"]),
       ...(route?.routeKey === "$default" ? [] : ["the API does not get every path"]),
     ];
   },
 
-  function filesAreForUsAlone(of) {
+  function bucketIsPrivateAndEncrypted(of) {
     const [block] = of("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock");
     const [encryption] = of("aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration");
     const [lifecycle] = of("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration");
@@ -111,14 +114,14 @@ const rules: Rule[] = [
       ...(rule?.sseAlgorithm === "aws:kms" && rule.kmsMasterKeyId ? [] : ["the bucket is not encrypted with our key"]),
       ...(lifecycle?.inputs.rules.some((one: { filter?: { prefix?: string } }) => one.filter?.prefix === "upload/")
         ? []
-        : ["uploads stay for ever"]),
+        : ["uploads never expire"]),
       ...(JSON.stringify(policy?.inputs.policy ?? "").includes("aws:SecureTransport")
         ? []
-        : ["the bucket answers without TLS"]),
+        : ["the bucket allows access without TLS"]),
     ];
   },
 
-  function theDatabaseIsEncryptedAndInside(of) {
+  function databaseIsPrivateAndEncrypted(of) {
     const cluster = of("aws:rds/cluster:Cluster")[0]?.inputs;
     const production = JSON.stringify(cluster ?? {}).includes("-production-");
     const subnets = of("aws:rds/subnetGroup:SubnetGroup")[0]?.inputs.subnetIds ?? [];
@@ -129,7 +132,7 @@ const rules: Rule[] = [
         : ["the database is not in the private subnets"]),
       ...(!production || (cluster?.deletionProtection && cluster.backupRetentionPeriod >= 14)
         ? []
-        : ["the database can be lost"]),
+        : ["the production database lacks deletion protection or 14 days of backups"]),
       ...of("aws:rds/clusterInstance:ClusterInstance")
         .filter(({ inputs }) => inputs.publiclyAccessible)
         .map(() => "the database is public"),
@@ -139,60 +142,62 @@ const rules: Rule[] = [
     ];
   },
 
-  function nobodyComesInFromOutside(of) {
+  function securityGroupsBlockTheInternet(of) {
     const groups = [
       ...of("aws:ec2/securityGroup:SecurityGroup"),
       ...of("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"),
     ];
     return groups
       .filter(({ inputs }) => JSON.stringify(inputs.ingress ?? []).includes("0.0.0.0/0"))
-      .map(({ name }) => `${name} lets in everybody`);
+      .map(({ name }) => `${name} allows access from the internet`);
   },
 
-  function hostsHandOverBeforeTheyGo(of) {
+  function hostsStopGracefully(of) {
     const task = of("aws:ecs/taskDefinition:TaskDefinition")[0]?.inputs;
     const service = of("aws:ecs/service:Service")[0]?.inputs;
     const [container] = JSON.parse(task?.containerDefinitions ?? "[{}]");
     const network = service?.networkConfiguration;
     return [
-      ...(container.stopTimeout === 120 ? [] : ["a host is killed before it has handed over"]),
-      ...(container.healthCheck ? [] : ["nobody looks whether a host is well"]),
+      ...(container.stopTimeout === 120 ? [] : ["a host is killed before it has released its shards"]),
+      ...(container.healthCheck ? [] : ["a host has no health check"]),
       ...(container.secrets?.some((one: { name: string }) => one.name === "DATABASE_URL") &&
       !container.environment.some((one: { name: string }) => one.name === "DATABASE_URL")
         ? []
-        : ["the task definition shows the database's password"]),
+        : ["the task definition contains the database URL as plain text"]),
       ...(container.linuxParameters?.initProcessEnabled ? [] : ["a host has no init process"]),
-      ...(task?.runtimePlatform.cpuArchitecture === "ARM64" ? [] : ["hosts run elsewhere"]),
+      ...(task?.runtimePlatform.cpuArchitecture === "ARM64" ? [] : ["hosts do not run on ARM64"]),
       ...(service?.deploymentMinimumHealthyPercent === 100 && service.deploymentMaximumPercent === 200
         ? []
         : ["a deploy stops hosts before their successors run"]),
-      ...(service?.deploymentCircuitBreaker?.rollback ? [] : ["a bad deploy stays"]),
+      ...(service?.deploymentCircuitBreaker?.rollback ? [] : ["a failed deploy is not rolled back"]),
       ...(network?.subnets.every((id: string) => id.includes("Private")) && !network.assignPublicIp
         ? []
-        : ["hosts stand outside"]),
+        : ["hosts are not in the private subnets"]),
     ];
   },
 
-  function hostsFollowTheirInstances(of) {
+  function hostsScaleWithInstances(of) {
     const policy = of("aws:appautoscaling/policy:Policy").map(
       ({ inputs }) => inputs.targetTrackingScalingPolicyConfiguration,
     );
     const own = policy.filter((one) => one?.customizedMetricSpecification?.metricName === "InstancesPerHost");
-    return own.length === 1 && policy.length === 1 ? [] : ["hosts are not scaled by instances alone"];
+    return own.length === 1 && policy.length === 1 ? [] : ["hosts are not scaled only by instances per host"];
   },
 
-  function whatGoesWrongIsTold(of) {
+  function failuresRaiseAlarms(of) {
     const alarms = of("aws:cloudwatch/metricAlarm:MetricAlarm").map(({ inputs }) => inputs);
     const watched = new Set(alarms.map((one) => one.metricName));
     const dead = of(queueType).filter(({ inputs }) => inputs.name.endsWith("-dead.fifo"));
     return [
       ...["ApproximateAgeOfOldestMessage", "LeasesLost", "WebhooksFailed", "HostsStarted", "ShardsUnheld"]
         .filter((metric) => !watched.has(metric))
-        .map((metric) => `nobody watches ${metric}`),
+        .map((metric) => `no alarm watches ${metric}`),
       ...dead
         .filter(({ inputs }) => !alarms.some((one) => one.dimensions.QueueName === inputs.name))
-        .map(({ inputs }) => `nobody watches ${inputs.name}`),
-      ...alarms.filter((one) => !one.alarmActions?.length).map((one) => `${one.alarmDescription}: nobody is told`),
+        .map(({ inputs }) => `no alarm watches ${inputs.name}`),
+      ...alarms
+        .filter((one) => !one.alarmActions?.length)
+        .map((one) => `the alarm "${one.alarmDescription}" has no action`),
     ];
   },
 ];

@@ -6,24 +6,24 @@ import { join } from "node:path";
 import { accountId } from "../../local/lambda/context.ts";
 
 export interface Outcome {
-  /** What the handler answered, or what it threw. */
+  /** The handler's result, unless it threw an error. */
   answer?: unknown;
   error?: { errorType: string; errorMessage: string };
 }
 
 /**
- * A function as Lambda runs it: its bundle in a fresh process that asks the runtime interface for events, with nothing of this
- * project around it. https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+ * Starts a function as Lambda does: its bundle in a new process that gets events from the runtime interface, without other
+ * code of this project. https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
  */
 export async function startFunction(file: string, environment: Record<string, string>) {
   let poll: ServerResponse | undefined;
   const waiting: { id: string; event: string; timeoutMs: number; done: (outcome: Outcome) => void }[] = [];
   const running = new Map<string, (outcome: Outcome) => void>();
-  const began = performance.now();
+  const startedAt = performance.now();
   let readyMs: number | undefined;
   let answeredMs: number | undefined;
 
-  const hand = () => {
+  const sendNext = () => {
     const next = poll && waiting.shift();
     if (!poll || !next) return;
     running.set(next.id, next.done);
@@ -42,11 +42,11 @@ export async function startFunction(file: string, environment: Record<string, st
     request.on("end", () => {
       const [, , , , id = "", what] = request.url?.split("/") ?? [];
       if (id === "next") {
-        readyMs ??= performance.now() - began;
+        readyMs ??= performance.now() - startedAt;
         poll = response;
-        return hand();
+        return sendNext();
       }
-      answeredMs ??= performance.now() - began;
+      answeredMs ??= performance.now() - startedAt;
       const body = JSON.parse(Buffer.concat(chunks).toString() || "null");
       running.get(id)?.(what === "error" ? { error: body } : { answer: body });
       running.delete(id);
@@ -70,22 +70,22 @@ export async function startFunction(file: string, environment: Record<string, st
   });
   let count = 0;
   return {
-    /** What it has written to standard output, which on AWS is its log. */
+    /** Returns the standard output, which on AWS is the log. */
     printed: () => printed,
-    /** Milliseconds from the start of the process to its first request for an event, and to its first answer. */
+    /** Milliseconds from the start of the process to its first request for an event, and to its first result. */
     times: () => ({ ready: readyMs ?? Number.NaN, answered: answeredMs ?? Number.NaN }),
     invoke(event: unknown, timeoutMs = 30_000): Promise<Outcome> {
       return new Promise((done, fail) => {
         child.once("exit", (code) => fail(new Error(`the function ended with ${code}`)));
         waiting.push({ id: `request-${count++}`, event: JSON.stringify(event), timeoutMs, done });
-        hand();
+        sendNext();
       });
     },
     async stop() {
       child.removeAllListeners("exit");
       if (child.exitCode === null) {
         child.kill();
-        // Not `exit`: what it has written may still be on its way.
+        // Not `exit`, after which output may still arrive.
         await once(child, "close");
       }
       server.closeAllConnections();

@@ -23,7 +23,7 @@ export interface AccountHandlers {
   onProblem(problem: string): void;
 }
 
-/** Baileys as it comes, with its defaults, its credentials and keys in memory, and what every program on it must do. */
+/** Baileys with its defaults and with credentials and keys in memory, and the minimum that a program has to add. */
 export class Account {
   readonly creds: AuthenticationCreds;
   readonly #keys: MemoryKeys;
@@ -47,7 +47,7 @@ export class Account {
     return this.#sock;
   }
 
-  /** Resolves when WhatsApp has accepted the login, after a scan if it takes one. */
+  /** Resolves when WhatsApp has accepted the login, after a scan if one is needed. */
   connect(): Promise<void> {
     return new Promise((resolve) => this.#open(resolve));
   }
@@ -110,7 +110,7 @@ class MemoryKeys implements SignalKeyStore {
   }
 }
 
-/** Read from a file it is a plain object; Baileys wants the message. */
+/** Turns the plain object that was read from a file into the message that Baileys expects. */
 function revive(type: string, value: unknown): unknown {
   return type === "app-state-sync-key" ? proto.Message.AppStateSyncKeyData.fromObject(value as object) : value;
 }

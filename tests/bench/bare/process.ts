@@ -11,54 +11,54 @@ console.info = console.warn = () => undefined;
 const { url, rootKey } = JSON.parse(process.argv[2] ?? "") as { url: string; rootKey: string };
 WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(rootKey, "hex");
 
-/** While arrivals are told in bulk. */
-const bulkMs = 50;
+/** Interval of reports in milliseconds while arrivals are reported in batches. */
+const batchMs = 50;
 const accounts: Account[] = [];
-let begun: TimesByText = [];
+let sentTimes: TimesByText = [];
 let arrived: [string, number][] = [];
-let telling = false;
-let atOnce = true;
+let reportPending = false;
+let immediately = true;
 
-const tell = (message: Outgoing) => process.send?.(message);
+const report = (message: Outgoing) => process.send?.(message);
 
 function handlersOf(account: number): AccountHandlers {
   return {
-    onQr: (qr) => tell({ qr, account }),
-    onProblem: (problem) => tell({ problem }),
+    onQr: (qr) => report({ qr, account }),
+    onProblem: (problem) => report({ problem }),
     onText(text) {
       arrived.push([text, now()]);
-      if (telling) return;
-      telling = true;
-      if (atOnce) setImmediate(tellArrived);
-      else setTimeout(tellArrived, bulkMs);
+      if (reportPending) return;
+      reportPending = true;
+      if (immediately) setImmediate(reportArrivals);
+      else setTimeout(reportArrivals, batchMs);
     },
   };
 }
 
-function tellArrived(): void {
-  tell({ arrived });
+function reportArrivals(): void {
+  report({ arrived });
   arrived = [];
-  telling = false;
+  reportPending = false;
 }
 
 async function send({ account, peer, text }: Text): Promise<void> {
   const startedAt = now();
   try {
     await accounts[account]?.sock.sendMessage(`${peer}@s.whatsapp.net`, { text, linkPreview: null });
-    begun.push([text, { startedAt, answeredAt: now() }]);
+    sentTimes.push([text, { startedAt, answeredAt: now() }]);
   } catch (error) {
-    tell({ problem: `bare Baileys could not send: ${error}` });
+    report({ problem: `bare Baileys could not send: ${error}` });
   }
 }
 
-function take(): TimesByText {
-  const taken = begun;
-  begun = [];
-  return taken;
+function takeTimes(): TimesByText {
+  const times = sentTimes;
+  sentTimes = [];
+  return times;
 }
 
-async function answer(request: Request): Promise<unknown> {
-  switch (request.ask) {
+async function handle(request: Request): Promise<unknown> {
+  switch (request.name) {
     case "link": {
       const account = new Account(url, handlersOf(request.account));
       accounts[request.account] = account;
@@ -66,11 +66,11 @@ async function answer(request: Request): Promise<unknown> {
     }
     case "flood":
       await inLanes(request.texts, request.callers, send);
-      return take();
+      return takeTimes();
     case "times":
-      return take();
-    case "tellAtOnce":
-      atOnce = request.atOnce;
+      return takeTimes();
+    case "reportImmediately":
+      immediately = request.immediately;
       return undefined;
     case "save":
       return writeFileSync(
@@ -93,10 +93,10 @@ process.on("message", (message: Incoming) => {
     void send(message.send);
     return;
   }
-  answer(message).then(
-    (value) => tell({ answer: message.id, value }),
-    (error: unknown) => tell({ answer: message.id, error: String(error) }),
+  handle(message).then(
+    (value) => report({ answer: message.id, value }),
+    (error: unknown) => report({ answer: message.id, error: String(error) }),
   );
 });
 process.on("disconnect", () => process.exit());
-tell({ ready: true });
+report({ ready: true });

@@ -1,20 +1,20 @@
 import type { Text, Times } from "../subject.ts";
 
-/** What the driver asks of the process with bare Baileys. */
+/** A request of the driver to the process with bare Baileys. */
 export type Request =
-  | { ask: "link"; account: number }
-  | { ask: "flood"; texts: Text[]; callers: number }
-  /** The times of the texts that `send` has begun since the last time. */
-  | { ask: "times" }
-  | { ask: "tellAtOnce"; atOnce: boolean }
-  | { ask: "save"; file: string }
-  | { ask: "load"; file: string };
+  | { name: "link"; account: number }
+  | { name: "flood"; texts: Text[]; callers: number }
+  /** Returns the times of the texts that were sent since the last request for times. */
+  | { name: "times" }
+  | { name: "reportImmediately"; immediately: boolean }
+  | { name: "save"; file: string }
+  | { name: "load"; file: string };
 
 export type Incoming = ({ id: number } & Request) | { send: Text };
 
 export type TimesByText = [text: string, times: Times][];
 
-/** What that process tells. */
+/** A message of that process to the driver. */
 export type Outgoing =
   | { ready: true }
   | { answer: number; value?: unknown; error?: string }

@@ -12,7 +12,7 @@ import type { Incoming, Outgoing, Request, TimesByText } from "./protocol.ts";
 
 const module = fileURLToPath(new URL("./process.ts", import.meta.url));
 
-/** Baileys without a gateway: a text is asked for by a call of a function, and comes in as an event. */
+/** Baileys without a gateway: a function call sends a text, and an event reports a received one. */
 export class Bare implements Subject {
   readonly name = "bare";
   readonly arrivals = new Arrivals();
@@ -23,7 +23,7 @@ export class Bare implements Subject {
   #child: ChildProcess;
   #ready: Promise<void>;
   probes: Probes;
-  #asked = 0;
+  #requests = 0;
   readonly #answers = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #ending = false;
 
@@ -45,11 +45,11 @@ export class Bare implements Subject {
     const { promise: ready, resolve, reject } = Promise.withResolvers<void>();
     child.on("message", (message: Outgoing) => {
       if ("ready" in message) resolve();
-      else this.#hear(message);
+      else this.#onMessage(message);
     });
     child.on("exit", (code, signal) => {
       if (this.#ending) return;
-      const error = new Error(`the process of bare Baileys ended: ${signal ?? code}; see its log`);
+      const error = new Error(`the process of bare Baileys ended (${signal ?? code}): see its log`);
       this.problems.push(error.message);
       for (const { reject: refuse } of this.#answers.values()) refuse(error);
       reject(error);
@@ -57,9 +57,9 @@ export class Bare implements Subject {
     return { child, probes: new Probes(probes), ready };
   }
 
-  #hear(message: Exclude<Outgoing, { ready: true }>): void {
+  #onMessage(message: Exclude<Outgoing, { ready: true }>): void {
     if ("arrived" in message) {
-      for (const [text, at] of message.arrived) this.arrivals.see(text, at);
+      for (const [text, at] of message.arrived) this.arrivals.record(text, at);
     } else if ("problem" in message) {
       this.problems.push(message.problem);
     } else if ("qr" in message) {
@@ -73,8 +73,8 @@ export class Bare implements Subject {
     }
   }
 
-  #ask<Value>(request: Request): Promise<Value> {
-    const id = ++this.#asked;
+  #request<Value>(request: Request): Promise<Value> {
+    const id = ++this.#requests;
     return new Promise((resolve, reject) => {
       this.#answers.set(id, { resolve: resolve as (value: unknown) => void, reject });
       this.#child.send({ id, ...request } satisfies Incoming);
@@ -83,26 +83,26 @@ export class Bare implements Subject {
 
   async link(phone: Phone): Promise<void> {
     const account = this.#phones.push(phone) - 1;
-    await this.#ask({ ask: "link", account });
+    await this.#request({ name: "link", account });
   }
 
   async sendAll(texts: readonly Text[], callers: number, arrived?: (text: string) => Promise<void>) {
     if (!arrived) {
-      const flood = await this.#ask<TimesByText>({ ask: "flood", texts: [...texts], callers });
+      const flood = await this.#request<TimesByText>({ name: "flood", texts: [...texts], callers });
       return new Map<string, Times>(flood);
     }
     await inLanes(texts, callers, async (text) => {
       this.#child.send({ send: text } satisfies Incoming);
       await arrived(text.text);
     });
-    return new Map<string, Times>(await this.#ask<TimesByText>({ ask: "times" }));
+    return new Map<string, Times>(await this.#request<TimesByText>({ name: "times" }));
   }
 
-  tellAtOnce(atOnce: boolean): Promise<void> {
-    return this.#ask({ ask: "tellAtOnce", atOnce });
+  reportImmediately(immediately: boolean): Promise<void> {
+    return this.#request({ name: "reportImmediately", immediately });
   }
 
-  /** The receipts of the last texts are still on their way when the texts have arrived. */
+  /** Waits for the receipts of the last texts, which arrive after the texts. */
   async settled(): Promise<number> {
     await sleep(200);
     return now();
@@ -118,12 +118,12 @@ export class Bare implements Subject {
 
   async restart(): Promise<void> {
     const file = join(this.#folder, "bare-state.json");
-    await this.#ask({ ask: "save", file });
+    await this.#request({ name: "save", file });
     await this.stop();
     this.#ending = false;
     ({ child: this.#child, probes: this.probes, ready: this.#ready } = this.#start());
     await this.#ready;
-    await this.#ask({ ask: "load", file });
+    await this.#request({ name: "load", file });
   }
 
   async stop(): Promise<void> {

@@ -2,13 +2,13 @@ import { createLogger } from "../../../core/log.ts";
 import type { HostMode } from "../../../local/gateway/host-process.ts";
 import { startGateway } from "../../../local/gateway/index.ts";
 
-/** What the driver gives on the command line. */
+/** The command-line argument, as JSON. */
 export interface Setting {
   env: Record<string, string>;
   host: HostMode;
 }
 
-/** What it is told when the gateway runs. */
+/** The message to the driver when the gateway runs. */
 export interface Running {
   url: string;
   /** Only at the first start on a data folder. */
@@ -18,7 +18,7 @@ export interface Running {
 const { env, host } = JSON.parse(process.argv[2] ?? "") as Setting;
 Object.assign(process.env, env);
 const gateway = await startGateway({ env, log: createLogger("gateway", env.LOG_LEVEL), host });
-// Ctrl-C reaches the whole group; the driver goes, and this process then ends in order, its Postgres with it.
+// Ctrl-C reaches the whole process group. The driver ends, and then this process stops the gateway and its Postgres.
 process.on("SIGINT", () => undefined);
 process.on("disconnect", async () => {
   await gateway.stop();

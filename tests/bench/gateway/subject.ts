@@ -25,11 +25,12 @@ import type { Running, Setting } from "./process.ts";
 import { WebhookCounter } from "./webhook-counter.ts";
 
 const module = fileURLToPath(new URL("./process.ts", import.meta.url));
-/** Nothing happened for so long: what is missing will not come. Milliseconds. */
+/** Milliseconds without a webhook after which missing webhooks count as lost. */
 const stallMs = 20_000;
+/** Time limit for linking and for a restart, in milliseconds. */
 const linkMs = 120_000;
 
-/** The whole gateway: a text is asked for by REST, and comes in as a webhook. */
+/** The whole gateway: a REST request sends a text, and a webhook reports a received one. */
 export class WholeGateway implements Subject {
   readonly name = "gateway";
   readonly arrivals: Arrivals;
@@ -64,7 +65,7 @@ export class WholeGateway implements Subject {
       WHATSAPP_ROOT_KEY: wa.rootKey,
       WHATSAPP_MEDIA_CA: wa.mediaCaFile ?? "",
       LOG_LEVEL: "info",
-      // The session host, when it is a child, carries a probe too.
+      // Loads the probe into the session host too if it is a child process.
       NODE_OPTIONS: `--import ${probeModule}`,
       BENCH_PROBES: join(folder, "gateway-probes"),
     };
@@ -82,7 +83,7 @@ export class WholeGateway implements Subject {
     const ended = new Promise<never>((_, reject) => {
       child.once("exit", (code, signal) => {
         if (this.#ending) return;
-        const error = new Error(`the process of the gateway ended: ${signal ?? code}; see its log`);
+        const error = new Error(`the process of the gateway ended (${signal ?? code}): see its log`);
         this.problems.push(error.message);
         reject(error);
       });
@@ -103,7 +104,7 @@ export class WholeGateway implements Subject {
     return { status: answer.statusCode, text: await answer.body.text() };
   }
 
-  /** Asks until `read` finds what it looks for. */
+  /** Sends GET requests until `read` returns a value. */
   async #until<Value>(path: string, read: (body: never) => Value | undefined): Promise<Value> {
     const end = now() + linkMs;
     while (now() < end) {
@@ -112,14 +113,14 @@ export class WholeGateway implements Subject {
       if (value !== undefined) return value;
       await sleep(100);
     }
-    throw new Error(`${path} did not answer what was waited for within ${linkMs} ms`);
+    throw new Error(`${path} did not return the expected value within ${linkMs} ms`);
   }
 
   async link(phone: Phone): Promise<void> {
     const account = this.#instances.push("") - 1;
     const body = { name: phone.number, webhookUrl: this.#receiver.url };
     const { status, text } = await this.#api("POST", "/api/instances", body);
-    if (status !== 201) throw new Error(`the gateway makes no instance: ${status} ${text}`);
+    if (status !== 201) throw new Error(`the gateway did not create an instance: ${status} ${text}`);
     const { id } = JSON.parse(text) as { id: string };
     this.#instances[account] = id;
     const qr = await this.#until(`/api/instances/${id}/qr`, ({ qrCode }: { qrCode: string }) => qrCode);
@@ -137,7 +138,7 @@ export class WholeGateway implements Subject {
       const path = `/api/whatsapp/${this.#instances[account]}/send`;
       const answer = await this.#api("POST", path, { phone: peer, message: text });
       if (answer.status !== 200) {
-        this.problems.push(`the gateway refused a text: ${answer.status} ${answer.text}`);
+        this.problems.push(`the gateway rejected a text: ${answer.status} ${answer.text}`);
         return;
       }
       times.set(text, { startedAt, answeredAt: now() });
@@ -146,19 +147,19 @@ export class WholeGateway implements Subject {
     return times;
   }
 
-  /** Asks for all these texts of one account at once. */
+  /** Sends all texts of one account as a bulk. */
   async sendBulk(account: number, texts: readonly Text[], perMinute: number): Promise<void> {
     const recipients = texts.map(({ peer, text }) => ({ phone: peer, message: text }));
     const path = `/api/whatsapp/${this.#instances[account]}/bulk`;
     const answer = await this.#api("POST", path, { recipients, perMinute });
-    if (answer.status !== 201) this.problems.push(`the gateway refused a bulk: ${answer.status} ${answer.text}`);
+    if (answer.status !== 201) this.problems.push(`the gateway rejected a bulk: ${answer.status} ${answer.text}`);
   }
 
-  async tellAtOnce(): Promise<void> {}
+  async reportImmediately(): Promise<void> {}
 
   #settledCounts = { message_sent: 0, delivered: 0, message_received: 0 };
 
-  /** For each text out a webhook says that it was sent and one that it was delivered; for each text in there is one. */
+  /** Waits for the webhooks: two for each text out (sent and delivered), one for each text in. */
   async settled(direction: "out" | "in", count: number): Promise<number> {
     const kinds = direction === "out" ? (["message_sent", "delivered"] as const) : (["message_received"] as const);
     for (const kind of kinds) this.#settledCounts[kind] += count;
@@ -195,7 +196,7 @@ export class WholeGateway implements Subject {
     );
   }
 
-  /** Counts what it has complained of. */
+  /** Stops the gateway and adds a problem for the errors in its log and for failed texts. */
   async stop(): Promise<void> {
     await this.#end();
     await this.#receiver.stop();
@@ -213,19 +214,19 @@ export class WholeGateway implements Subject {
   async #end(): Promise<void> {
     this.#ending = true;
     if (this.#child) await endChild(this.#child);
-    // A gateway that did not end in order leaves its database running.
+    // A gateway that did not end cleanly leaves its database running.
     const left = this.#postmaster();
     if (left !== undefined) process.kill(left, "SIGINT");
   }
 
-  /** The process id of the gateway's Postgres, while it runs. */
+  /** Returns the process id of the gateway's Postgres while it runs. */
   #postmaster(): number | undefined {
     const file = join(this.#folder, "data/postgres/data/postmaster.pid");
     return existsSync(file) ? Number.parseInt(readFileSync(file, "utf8"), 10) : undefined;
   }
 }
 
-/** Baileys calls it an error when WhatsApp closes the socket after a pairing, as it must. */
+/** Baileys logs an error when WhatsApp closes the socket after a pairing, which is normal. */
 function isError(line: string): boolean {
   if (line === "") return false;
   return line.startsWith("{") ? /^\{"level":[56]0,/.test(line) && !line.includes('"part":"baileys"') : true;

@@ -14,7 +14,7 @@ export class WebhookCounter {
   readonly #arrivals: Arrivals;
   readonly #known = new Set<string>();
   readonly #counts = new Map<string, number>();
-  /** Deliveries beyond the first of an event. At-least-once delivery allows them. */
+  /** Deliveries after the first of an event, which at-least-once delivery allows. */
   repeated = 0;
   failed = 0;
   lastAt = now();
@@ -44,7 +44,7 @@ export class WebhookCounter {
 
   #take({ event, eventId, data }: Webhook, at: number): void {
     this.lastAt = at;
-    if (event === "message_received" && data.body !== undefined) this.#arrivals.see(data.body, at);
+    if (event === "message_received" && data.body !== undefined) this.#arrivals.record(data.body, at);
     if (this.#known.has(eventId)) {
       this.repeated++;
       return;

@@ -6,26 +6,26 @@ import type { Study } from "../result/result.ts";
 import { sum } from "../result/statistics.ts";
 import type { Text } from "../subject.ts";
 
-/** Nothing has arrived for so long: what is missing is lost. Milliseconds. */
+/** Milliseconds without an arrival after which missing texts count as lost. */
 const stallMs = 20_000;
-/** The highest there is: what holds a bulk up is then the gateway. */
+/** The highest allowed pace, so that only the gateway limits a bulk. */
 const perMinute = 60_000;
 
-/** So many texts of one instance, each to somebody else: asked for one by one, and as one bulk. In turn, round by round. */
-export const bulk: Study = async ({ wa, folder, options, keep, progress, complain }) => {
+/** Sends texts of one instance to as many recipients, alternately one by one and as one bulk. */
+export const bulk: Study = async ({ wa, folder, options, keep, progress, addProblem }) => {
   const gateway = await WholeGateway.start(wa, folder, options);
   try {
     const arrivals = new Arrivals();
     const owner = await wa.addPhone({ number: "4915570000001", pushName: "Owner" });
-    progress(`bulk: making ${options.texts} phones`);
+    progress(`bulk: adding ${options.texts} phones`);
     const peers: Phone[] = [];
     for (let index = 0; index < options.texts; index++) {
       const peer = await wa.addPhone({ number: `491557${String(index + 1_000_000)}`, pushName: `Peer ${index}` });
-      peer.onMessage(({ text }) => arrivals.see(text ?? "", now()));
+      peer.onMessage(({ text }) => arrivals.record(text ?? "", now()));
       peers.push(peer);
     }
     await gateway.link(owner);
-    // Its own phone hears nothing from now on: the driver need not decrypt each text twice.
+    // The owner's phone stays offline, so that the driver doesn't decrypt each text twice.
     owner.goOffline();
 
     const ways = {
@@ -35,43 +35,44 @@ export const bulk: Study = async ({ wa, folder, options, keep, progress, complai
       "as a bulk": (texts: Text[]) => gateway.sendBulk(0, texts, perMinute),
     };
     const spans = { singly: [] as number[], "as a bulk": [] as number[] };
-    const askedMs: number[] = [];
-    // The first round is not counted: in it nobody has a session with anybody yet.
+    const requestMs: number[] = [];
+    // The first round doesn't count, because it creates the Signal sessions.
     for (let round = 0; round <= options.rounds; round++) {
-      for (const [way, ask] of Object.entries(ways)) {
+      for (const [way, send] of Object.entries(ways)) {
         const texts = peers.map(({ number }, index) => ({
           account: 0,
           peer: number,
           text: `${way} ${round} ${index}`,
         }));
         const start = now();
-        await ask(texts);
+        await send(texts);
         const answered = now();
-        const missing = await arrival(arrivals, texts);
+        const missing = await waitForArrivals(arrivals, texts);
         const last = Math.max(...texts.map(({ text }) => arrivals.at(text) ?? 0));
         await gateway.settled("out", texts.length);
         const twice = texts.filter(({ text }) => arrivals.copies(text) > 1).length;
-        if (missing + twice > 0) complain(`${way}, round ${round}: ${missing} texts were lost, ${twice} came twice`);
+        if (missing + twice > 0)
+          addProblem(`${way}, round ${round}: ${missing} texts were lost, ${twice} arrived twice`);
         progress(`bulk: ${way}, round ${round}: ${texts.length} texts in ${Math.round(last - start)} ms`);
         if (round === 0) continue;
         spans[way as keyof typeof spans].push(last - start);
-        if (way === "as a bulk") askedMs.push(answered - start);
+        if (way === "as a bulk") requestMs.push(answered - start);
       }
     }
     const rate = (list: number[]) => ((options.texts * list.length) / sum(list)) * 1000;
     const [singly, together] = [rate(spans.singly), rate(spans["as a bulk"])];
     keep({ name: `${options.texts} texts out of one instance, singly`, unit: "/s", value: singly });
     keep({ name: `${options.texts} texts out of one instance, as a bulk`, unit: "/s", value: together });
-    keep({ name: "— as a bulk by singly", unit: "", value: together / singly });
-    keep({ name: "— request to answer of the bulk", unit: "ms", value: sum(askedMs) / askedMs.length });
+    keep({ name: "— as a bulk / singly", unit: "", value: together / singly });
+    keep({ name: "— response time of the bulk", unit: "ms", value: sum(requestMs) / requestMs.length });
   } finally {
     await gateway.stop();
-    for (const problem of gateway.problems) complain(problem);
+    for (const problem of gateway.problems) addProblem(problem);
   }
 };
 
-/** Waits until all have come, or none more does. Answers how many are missing. */
-async function arrival(arrivals: Arrivals, texts: readonly Text[]): Promise<number> {
+/** Waits until all texts have arrived or no more arrive. Returns how many are missing. */
+async function waitForArrivals(arrivals: Arrivals, texts: readonly Text[]): Promise<number> {
   const since = now();
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setInterval(() => {

@@ -8,24 +8,24 @@ import type { Phone } from "../../../simulator/index.ts";
 import { now } from "../clock.ts";
 import type { Running, Setting } from "../gateway/process.ts";
 import type { Study } from "../result/result.ts";
-import { endChild, firstWord, probeModule, startChild } from "../subject.ts";
+import { endChild, firstMessage, probeModule, startChild } from "../subject.ts";
 import { Probes } from "./probes.ts";
 
-/** Between two looks at the host's memory, and between two questions to the API. Milliseconds. */
-const lookMs = 20;
+/** Interval of memory samples and of API polls in milliseconds. */
+const pollMs = 20;
 const patienceMs = 300_000;
 const mebibyte = 2 ** 20;
 
-interface Held {
-  /** Bytes; before and after are measured when all is collected. */
+interface MemoryUse {
+  /** Bytes. `before` and `after` are measured after garbage collection. */
   before: number;
   peak: number;
   after: number;
 }
 
 /**
- * What a session host holds while large documents go through it, each way. It runs in a process of its own, the rest of the
- * gateway in another, and the simulated WhatsApp with its phones and the caller in this one.
+ * Measures the memory of a session host while it sends and receives large documents. The host runs in a separate process,
+ * the rest of the gateway in another, and the simulated WhatsApp with its phones and the caller in this one.
  */
 export const documents: Study = async ({ wa, folder, options, keep, progress }) => {
   const size = (options.quick ? 10 : 100) * mebibyte;
@@ -48,13 +48,13 @@ export const documents: Study = async ({ wa, folder, options, keep, progress }) 
   const module = fileURLToPath(new URL("../gateway/process.ts", import.meta.url));
   const { child, probes } = startChild("gateway", module, folder, setting);
   try {
-    const running = await firstWord<Running>(child);
+    const running = await firstMessage<Running>(child);
     const owner = await wa.addPhone({ number: "4915570000001", pushName: "Owner" });
     const peer = await wa.addPhone({ number: "4915570000002", pushName: "Peer" });
     const caller = new Caller(running);
     await caller.link(owner);
     const host = new HostMemory(new Probes(probes));
-    // The first is small and not shown: it pays for what is loaded and opened once.
+    // The first document is small and doesn't count: it loads modules and opens connections.
     for (let round = 0; round <= options.rounds; round++) {
       const document = randomBytes(round === 0 ? mebibyte : size);
       const ways = {
@@ -68,8 +68,8 @@ export const documents: Study = async ({ wa, folder, options, keep, progress }) 
         if (round === 0) continue;
         const name = `document of ${size / mebibyte} MiB ${way}, round ${round}`;
         progress(name);
-        keep({ name: `${name}: the host's RSS grows by`, unit: "MiB", value: (peak - before) / mebibyte });
-        keep({ name: "— and is afterwards more by", unit: "MiB", value: (after - before) / mebibyte });
+        keep({ name: `${name}: growth of the host's RSS`, unit: "MiB", value: (peak - before) / mebibyte });
+        keep({ name: "— growth that remains afterwards", unit: "MiB", value: (after - before) / mebibyte });
       }
     }
   } finally {
@@ -84,29 +84,29 @@ class HostMemory {
     this.#probes = probes;
   }
 
-  async during(work: () => Promise<void>): Promise<Held> {
-    const { pid } = await this.#look();
+  async during(work: () => Promise<void>): Promise<MemoryUse> {
+    const { pid } = await this.#sample();
     const before = await this.#settled(pid);
-    const earlier = (await this.#look()).peakRss;
+    const earlier = (await this.#sample()).peakRss;
     let done = false;
     const working = work().finally(() => {
       done = true;
     });
     let peak = before;
     while (!done) {
-      peak = Math.max(peak, (await this.#look()).rss);
-      await Promise.race([sleep(lookMs), working.catch(() => undefined)]);
+      peak = Math.max(peak, (await this.#sample()).rss);
+      await Promise.race([sleep(pollMs), working.catch(() => undefined)]);
     }
     await working;
-    // What lay between two looks shows in the highest of all times, if it was that.
-    const { peakRss } = await this.#look();
+    // A peak between two samples shows in the process's peak, if it is the highest so far.
+    const { peakRss } = await this.#sample();
     if (peakRss > earlier) peak = Math.max(peak, peakRss);
     return { before, peak, after: await this.#settled(pid) };
   }
 
-  async #look() {
+  async #sample() {
     const host = (await this.#probes.residence()).find(({ program }) => program.includes("session-host"));
-    if (!host) throw new Error("there is no session host with a probe");
+    if (!host) throw new Error("no session host has a probe");
     return host;
   }
 
@@ -115,7 +115,7 @@ class HostMemory {
   }
 }
 
-/** Whoever has documents to send, over REST. */
+/** A client of the REST API that sends and receives documents. */
 class Caller {
   readonly #running: Running;
   #instance = "";
@@ -138,7 +138,7 @@ class Caller {
       headers: headers as Record<string, string>,
       body: new Uint8Array(document),
     });
-    if (put.status !== 200) throw new Error(`the upload was refused: ${put.status} ${await put.text()}`);
+    if (put.status !== 200) throw new Error(`the upload was rejected: ${put.status} ${await put.text()}`);
     await this.#send({ uploadId }, document, peer);
   }
 
@@ -165,16 +165,16 @@ class Caller {
     const { id } = await peer.sendMedia(owner.number, "document", document, { fileName: "a.bin" });
     const sha256 = createHash("sha256").update(document).digest("hex");
     const kept = await this.#until(`/api/instances/${this.#instance}/messages/${id}/media?format=json`, () => true);
-    if (kept.sha256 !== sha256) throw new Error("the document is not kept as it was sent");
+    if (kept.sha256 !== sha256) throw new Error("the stored document differs from the sent one");
   }
 
   async #api(method: string, path: string, body?: object): Promise<Record<string, unknown>> {
-    const answer = await this.#ask(method, path, body);
+    const answer = await this.#request(method, path, body);
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
     return (await answer.json()) as Record<string, unknown>;
   }
 
-  #ask(method: string, path: string, body?: object): Promise<Response> {
+  #request(method: string, path: string, body?: object): Promise<Response> {
     return fetch(new URL(path, this.#running.url), {
       method,
       headers: { "x-api-key": this.#running.apiKey ?? "", ...(body ? { "content-type": "application/json" } : {}) },
@@ -182,14 +182,14 @@ class Caller {
     });
   }
 
-  async #until(path: string, good: (body: Record<string, unknown>) => boolean): Promise<Record<string, unknown>> {
+  async #until(path: string, isExpected: (body: Record<string, unknown>) => boolean): Promise<Record<string, unknown>> {
     const end = now() + patienceMs;
     while (now() < end) {
-      const answer = await this.#ask("GET", path);
+      const answer = await this.#request("GET", path);
       const body = (await answer.json()) as Record<string, unknown>;
-      if (answer.ok && good(body)) return body;
-      await sleep(lookMs);
+      if (answer.ok && isExpected(body)) return body;
+      await sleep(pollMs);
     }
-    throw new Error(`${path} did not answer what was waited for`);
+    throw new Error(`${path} did not return the expected value in time`);
   }
 }

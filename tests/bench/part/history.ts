@@ -9,15 +9,15 @@ import { now } from "../clock.ts";
 import type { Running, Setting } from "../gateway/process.ts";
 import type { Study } from "../result/result.ts";
 import { percentile } from "../result/statistics.ts";
-import { endChild, firstWord, startChild } from "../subject.ts";
+import { endChild, firstMessage, startChild } from "../subject.ts";
 
-/** Messages of a page. */
+/** Messages per page. */
 const limit = 50;
 
-/** What is asked for, of either chat. Both chats' messages are spread evenly over the year 2025. */
+/** The query of each kind of page, for both chats. The messages of both are spread evenly over the year 2025. */
 const kinds = {
   "newest page": "",
-  "page of a part of the year": "&startDate=2025-03-01T10:17:00Z&endDate=2025-09-30T15:42:00Z",
+  "page of part of the year": "&startDate=2025-03-01T10:17:00Z&endDate=2025-09-30T15:42:00Z",
   "page of one day": "&startDate=2025-06-01&endDate=2025-06-01",
   "page from the middle": "&skip=half",
 };
@@ -43,24 +43,26 @@ async function measure(
 ): Promise<Map<string, number[]>> {
   const http = new Agent({ connections: 1, pipelining: 1 });
   const found = new Map<string, number[]>();
-  const ask = async (kind: keyof typeof kinds, size: Size) => {
+  const readPage = async (kind: keyof typeof kinds, size: Size) => {
     const query = kinds[kind].replace("half", String(Math.floor(sizes[size] / 2)));
-    const begun = now();
+    const startedAt = now();
     const path = `/api/instances/${instanceId}/chats/${chats[size]}/messages?limit=${limit}${query}`;
     const answer = await request(new URL(path, url), { dispatcher: http, headers: { "x-api-key": apiKey } });
     const body = (await answer.body.json()) as { messages: unknown[]; pagination: { total: number } };
-    const took = now() - begun;
+    const took = now() - startedAt;
     const whole = !query.includes("Date=");
     if (answer.statusCode !== 200 || (whole && body.pagination.total !== sizes[size])) {
-      throw new Error(`not the page that was asked for: ${answer.statusCode} ${JSON.stringify(body).slice(0, 300)}`);
+      throw new Error(
+        `the response is not the requested page: ${answer.statusCode} ${JSON.stringify(body).slice(0, 300)}`,
+      );
     }
     return took;
   };
   for (let round = -20; round < pages; round++) {
     for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
       for (const size of round % 2 === 0 ? (["small", "large"] as const) : (["large", "small"] as const)) {
-        // The first ones warm everything up.
-        const took = await ask(kind, size);
+        // The first 20 rounds are a warm-up.
+        const took = await readPage(kind, size);
         if (round >= 0) found.set(`${kind} ${size}`, [...(found.get(`${kind} ${size}`) ?? []), took]);
       }
     }
@@ -70,8 +72,8 @@ async function measure(
 }
 
 /**
- * A page of a chat's history, its total included, over the REST API of a gateway in a process of its own: out of a chat with
- * few messages and of one with many, in turn.
+ * Reads pages of a chat's history with its total over the REST API of a gateway in a separate process, alternately from a
+ * chat with few messages and from one with many.
  */
 export const history: Study = async ({ folder, options, keep, progress }) => {
   const sizes: Sizes = options.quick ? { small: 1_000, large: 20_000 } : { small: 10_000, large: 1_000_000 };
@@ -84,7 +86,7 @@ export const history: Study = async ({ folder, options, keep, progress }) => {
     const env = { PORT: "0", SHARDS: "1", DATA_DIR: join(folder, "data"), DATABASE_URL: postgres.url };
     const module = fileURLToPath(new URL("../gateway/process.ts", import.meta.url));
     ({ child } = startChild("gateway", module, folder, { env, host: "none" } satisfies Setting));
-    const running = await firstWord<Running>(child);
+    const running = await firstMessage<Running>(child);
     const made = await request(new URL("/api/instances", running.url), {
       method: "POST",
       headers: { "x-api-key": running.apiKey ?? "", "content-type": "application/json" },
@@ -96,13 +98,13 @@ export const history: Study = async ({ folder, options, keep, progress }) => {
       await fill(db, id, size, sizes);
     }
     await db.sql`vacuum analyze messages, message_days`;
-    progress(`history: asking for ${pages} pages of each kind and chat`);
+    progress(`history: reading ${pages} pages of each kind and chat`);
     const found = await measure(running, id, sizes, pages);
     for (const kind of Object.keys(kinds)) {
       const of = (size: Size) => percentile(found.get(`${kind} ${size}`) ?? [], 0.5);
       keep({ name: `history, ${kind}, of ${sizes.small}, p50`, unit: "ms", value: of("small") });
       keep({ name: `history, ${kind}, of ${sizes.large}, p50`, unit: "ms", value: of("large") });
-      keep({ name: "— large by small", unit: "", value: of("large") / of("small") });
+      keep({ name: "— large / small", unit: "", value: of("large") / of("small") });
     }
   } finally {
     if (child) await endChild(child);

@@ -7,19 +7,19 @@ import type { Options } from "../options.ts";
 import { type Direction, directions, type Pace, paces, type Round } from "../result/result.ts";
 import { inLanes, type Subject, type Text, type Times } from "../subject.ts";
 
-/** Nothing has arrived for so long: what is missing is lost. Milliseconds. */
+/** Milliseconds without an arrival after which missing texts count as lost. */
 const stallMs = 20_000;
 
-/** A subject with its accounts linked, and the phones that they write to. */
+/** A subject with linked accounts, and the phones that they exchange texts with. */
 export interface Loaded {
   subject: Subject;
   owners: Phone[];
   peers: Phone[];
-  /** Texts that have come to the peers. */
+  /** Texts that arrived at the peers. */
   arrivals: Arrivals;
 }
 
-/** Links the accounts and lets all chats have texts in both directions, so that no measure pays for a first time. */
+/** Links the accounts and sends texts in both directions of every chat, so that no measurement includes first-time costs. */
 export async function prepareLoad(wa: WhatsApp, subject: Subject, series: string, options: Options): Promise<Loaded> {
   const addPhone = (kind: string, index: number) =>
     wa.addPhone({ number: `49155${series}${kind}${String(index).padStart(4, "0")}`, pushName: `${kind} ${index}` });
@@ -27,9 +27,9 @@ export async function prepareLoad(wa: WhatsApp, subject: Subject, series: string
   const owners = await Promise.all(each(options.accounts).map((index) => addPhone("1", index)));
   const peers = await Promise.all(each(options.accounts * options.chats).map((index) => addPhone("2", index)));
   const arrivals = new Arrivals();
-  for (const peer of peers) peer.onMessage(({ text }) => arrivals.see(text ?? "", now()));
+  for (const peer of peers) peer.onMessage(({ text }) => arrivals.record(text ?? "", now()));
   await inLanes(owners, 2, (owner) => subject.link(owner));
-  // Their own phones hear nothing from now on: the driver need not decrypt each text twice.
+  // The owners' phones stay offline, so that the driver doesn't decrypt each text twice.
   for (const owner of owners) owner.goOffline();
   const loaded = { subject, owners, peers, arrivals };
   for (const direction of directions) {
@@ -40,7 +40,7 @@ export async function prepareLoad(wa: WhatsApp, subject: Subject, series: string
   return loaded;
 }
 
-/** Every measure of every subject, the subjects in turn, so that a drift of the machine meets them alike. */
+/** Takes every measurement. The subjects alternate, so that changes in the machine's speed affect them equally. */
 export async function measureLoad(
   all: readonly Loaded[],
   options: Options,
@@ -72,7 +72,7 @@ async function measure(
   const { subject } = loaded;
   const name = `${subject.name}-${pace}-${direction}-${round}`;
   const texts = textsOf(loaded, name, pace === "low" ? options.low : options.texts);
-  await subject.tellAtOnce(pace !== "flood");
+  await subject.reportImmediately(pace !== "flood");
   const profile = options.profile && pace !== "low";
   if (profile) await subject.probes.startProfile();
   const before = await subject.cpu();
@@ -86,15 +86,15 @@ async function measure(
     await subject.probes.stopProfile(join(options.out, name));
   }
 
-  const there = direction === "out" ? loaded.arrivals : subject.arrivals;
-  const arrived = texts.filter(({ text }) => there.at(text) !== undefined);
+  const destination = direction === "out" ? loaded.arrivals : subject.arrivals;
+  const arrived = texts.filter(({ text }) => destination.at(text) !== undefined);
   if (arrived.length < texts.length) {
     subject.problems.push(`${name}: ${texts.length - arrived.length} of ${texts.length} texts were lost`);
   }
-  // A gateway's webhooks may repeat by contract; what a phone shows twice, or Baileys tells twice, may not.
+  // The gateway may repeat a webhook by contract. A phone or Baileys must not report a text twice.
   const twice =
-    direction === "in" && subject.name === "gateway" ? [] : texts.filter(({ text }) => there.copies(text) > 1);
-  if (twice.length > 0) subject.problems.push(`${name}: ${twice.length} texts came more than once`);
+    direction === "in" && subject.name === "gateway" ? [] : texts.filter(({ text }) => destination.copies(text) > 1);
+  if (twice.length > 0) subject.problems.push(`${name}: ${twice.length} texts arrived more than once`);
   const startOf = ({ text }: Text) => times.get(text)?.startedAt ?? Number.NaN;
   const start = Math.min(...times.values().map(({ startedAt }) => startedAt));
   return {
@@ -104,9 +104,9 @@ async function measure(
     round,
     texts: texts.length,
     arrived: arrived.length,
-    spanMs: Math.max(...arrived.map(({ text }) => there.at(text) ?? 0)) - start,
+    spanMs: Math.max(...arrived.map(({ text }) => destination.at(text) ?? 0)) - start,
     settledMs: settledAt - start,
-    latenciesMs: arrived.map((text) => (there.at(text.text) ?? Number.NaN) - startOf(text)),
+    latenciesMs: arrived.map((text) => (destination.at(text.text) ?? Number.NaN) - startOf(text)),
     answersMs: [...times.values()].map(({ startedAt, answeredAt }) => answeredAt - startedAt),
     cpu: {
       process: after.process - before.process,
@@ -118,7 +118,7 @@ async function measure(
   };
 }
 
-/** Brings the texts on their way and waits until all have arrived, or none more does. */
+/** Sends the texts and waits until all have arrived or no more arrive. */
 async function run(
   loaded: Loaded,
   direction: Direction,
@@ -126,9 +126,9 @@ async function run(
   texts: readonly Text[],
   callers: number,
 ): Promise<Map<string, Times>> {
-  const there = direction === "out" ? loaded.arrivals : loaded.subject.arrivals;
-  const stalled = stall(there);
-  const arrived = (text: string) => Promise.race([there.wait(text), stalled.over]);
+  const destination = direction === "out" ? loaded.arrivals : loaded.subject.arrivals;
+  const stalled = watchForStall(destination);
+  const arrived = (text: string) => Promise.race([destination.wait(text), stalled.over]);
   const waiting = pace === "flood" ? undefined : arrived;
   try {
     const times =
@@ -154,7 +154,7 @@ async function sendFromPhones(
     const startedAt = now();
     await byNumber.get(peer)?.sendText(owners[account]?.number ?? "", text);
     times.set(text, { startedAt, answeredAt: now() });
-    // The phones live in this process: what has come meanwhile gets its turn.
+    // The phones run in this process, so let it handle what arrived in the meantime.
     await new Promise(setImmediate);
     await arrived?.(text);
   }).catch((error: unknown) => subject.problems.push(`a phone could not send: ${error}`));
@@ -172,7 +172,7 @@ function textsOf({ owners, peers }: Omit<Loaded, "arrivals">, name: string, coun
   });
 }
 
-function stall(arrivals: Arrivals): { over: Promise<void>; end: () => void } {
+function watchForStall(arrivals: Arrivals): { over: Promise<void>; end: () => void } {
   const since = now();
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setInterval(() => {

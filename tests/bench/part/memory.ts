@@ -6,10 +6,10 @@ import type { Holding } from "../result/result.ts";
 import { sum } from "../result/statistics.ts";
 import { inLanes, type Subject } from "../subject.ts";
 
-/** First logins at once: each makes 812 keys in a row, and WhatsApp waits only so long for them. */
+/** Concurrent first logins. Each generates 812 keys in one go, and WhatsApp waits only a limited time for them. */
 const linksAtOnce = 4;
 
-/** Links more and more instances, and looks at what the subject holds at each number; then starts it again with all of them. */
+/** Links more and more instances and measures the subject's memory at each number, then again after a restart with all. */
 export async function measureMemory(
   wa: WhatsApp,
   subject: Subject,
@@ -20,7 +20,7 @@ export async function measureMemory(
 ): Promise<void> {
   let startedAt = now();
   let linked = 0;
-  const look = async (state: Holding["state"]) => {
+  const measure = async (state: Holding["state"]) => {
     const tookMs = now() - startedAt;
     await sleep(options.rest);
     const before = (await subject.cpu()).process;
@@ -29,15 +29,15 @@ export async function measureMemory(
     const idleCpu = ((await subject.cpu()).process - before) / ((now() - idleSince) / 1000);
     const memory = await subject.memory();
     const total = (of: "rss" | "heapUsed" | "external") => sum(memory.map((one) => one[of]));
-    const figures = { rss: total("rss"), heapUsed: total("heapUsed"), external: total("external") };
-    keep({ subject: subject.name, instances: linked, state, ...figures, idleCpu, tookMs });
-    const megabytes = Math.round(figures.rss / 2 ** 20);
+    const use = { rss: total("rss"), heapUsed: total("heapUsed"), external: total("external") };
+    keep({ subject: subject.name, instances: linked, state, ...use, idleCpu, tookMs });
+    const megabytes = Math.round(use.rss / 2 ** 20);
     progress(
       `memory of ${subject.name}, ${linked} ${state}: ${megabytes} MiB, after ${Math.round(tookMs / 100) / 10} s`,
     );
     startedAt = now();
   };
-  await look("linked");
+  await measure("linked");
   for (const number of options.instances) {
     const phones = await Promise.all(
       Array.from({ length: number - linked }, (_, index) =>
@@ -49,9 +49,9 @@ export async function measureMemory(
       linked++;
       if (linked % 25 === 0 && linked < number) progress(`memory of ${subject.name}: ${linked} of ${number} linked`);
     });
-    await look("linked");
+    await measure("linked");
   }
   startedAt = now();
   await subject.restart();
-  await look("logged in again");
+  await measure("logged in again");
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Memory, Residence, Usage } from "../probe.ts";
 import { sum } from "../result/statistics.ts";
 
-/** The processes of a subject that carry a probe, asked all at once. */
+/** Queries the probes of all processes of a subject in parallel. */
 export class Probes {
   readonly #folder: string;
 
@@ -13,27 +13,27 @@ export class Probes {
   }
 
   usage(): Promise<Usage[]> {
-    return this.#ask("/usage");
+    return this.#query("/usage");
   }
 
   memory(): Promise<Memory[]> {
-    return this.#ask("/memory");
+    return this.#query("/memory");
   }
 
   residence(): Promise<Residence[]> {
-    return this.#ask("/residence");
+    return this.#query("/residence");
   }
 
   async startProfile(): Promise<void> {
-    await this.#ask("/profile/start");
+    await this.#query("/profile/start");
   }
 
-  /** `<prefix>-<pid>.cpuprofile` for each process. */
+  /** Writes `<prefix>-<pid>.cpuprofile` for each process. */
   async stopProfile(prefix: string): Promise<void> {
-    await this.#ask("/profile/stop", prefix);
+    await this.#query("/profile/stop", prefix);
   }
 
-  async #ask<Answer>(path: string, prefix?: string): Promise<Answer[]> {
+  async #query<Answer>(path: string, prefix?: string): Promise<Answer[]> {
     const sockets = readdirSync(this.#folder).filter((name) => name.endsWith(".sock"));
     const alive = sockets.filter((name) => isAlive(Number.parseInt(name, 10)));
     return await Promise.all(
@@ -56,19 +56,19 @@ function isAlive(pid: number): boolean {
 
 function get<Answer>(socketPath: string, path: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    // A connection that is kept may be closed by the other side just as it is used again.
-    const asked = request({ socketPath, path, agent: false }, async (response) => {
+    // The probe could close a kept connection just when it is used again.
+    const query = request({ socketPath, path, agent: false }, async (response) => {
       const chunks: Buffer[] = [];
       for await (const chunk of response) chunks.push(chunk as Buffer);
       const text = Buffer.concat(chunks).toString();
       if (response.statusCode === 200) resolve(JSON.parse(text) as Answer);
       else reject(new Error(`the probe at ${socketPath} failed: ${text}`));
     });
-    asked.on("error", reject).end();
+    query.on("error", reject).end();
   });
 }
 
-/** CPU seconds of a process, its children and those that have ended, where the system tells it (`/proc`); else null. */
+/** Returns the CPU seconds of a process and its children, ended ones included, or null on a system without `/proc`. */
 export function treeCpuSeconds(root: number): number | null {
   try {
     const all = readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name));
@@ -83,11 +83,11 @@ export function treeCpuSeconds(root: number): number | null {
 /** USER_HZ is 100 on every Linux that Node runs on. */
 const ticksPerSecond = 100;
 
-/** proc_pid_stat(5); undefined when the process has just ended. */
+/** Parses proc_pid_stat(5). Returns undefined if the process has just ended. */
 function readStat(pid: string): { pid: number; parent: number; seconds: number } | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The name of the program, in parentheses, may hold anything.
+    // The program name in parentheses can contain any characters.
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
     const ticks = sum([11, 12, 13, 14].map((index) => Number(fields[index])));
     return { pid: Number(pid), parent: Number(fields[1]), seconds: ticks / ticksPerSecond };

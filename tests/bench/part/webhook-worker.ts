@@ -6,24 +6,24 @@ import { now } from "../clock.ts";
 export interface Work {
   instances: readonly string[];
   batches: number;
-  /** Events of a batch, shared out over the instances in turn. */
+  /** Events per batch, spread over the instances in turn. */
   batchSize: number;
 }
 
 export interface Worked {
   spanMs: number;
-  /** Events that the function gave back. */
+  /** Events that the function reported as failed. */
   failed: number;
 }
 
-/** What a Lambda has left. */
+/** The remaining time of the Lambda. */
 const context = { getRemainingTimeInMillis: () => 60_000 };
-const parts = await openDependencies("bench", { ...process.env, ...JSON.parse(process.argv[2] ?? "{}") });
-const handler = createWebhookHandler(async () => parts);
+const dependencies = await openDependencies("bench", { ...process.env, ...JSON.parse(process.argv[2] ?? "{}") });
+const handler = createWebhookHandler(async () => dependencies);
 const numbers = new Map<string, number>();
 
 process.on("disconnect", async () => {
-  await parts.close();
+  await dependencies.close();
   process.exit();
 });
 process.on("message", async ({ instances, batches, batchSize }: Work) => {

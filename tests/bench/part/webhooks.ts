@@ -20,11 +20,11 @@ import { endChild, startChild } from "../subject.ts";
 import type { Work, Worked } from "./webhook-worker.ts";
 
 const module = fileURLToPath(new URL("./webhook-worker.ts", import.meta.url));
-/** As SQS hands them to a Lambda. */
+/** Records per batch, as SQS passes them to a Lambda. */
 const batchSize = 10;
 
-/** Deliveries of one worker, which takes batch after batch of the event queue: of ten instances at once, and of one alone. */
-export const webhooks: Study = async ({ folder, options, keep, progress, complain }) => {
+/** Measures the deliveries of one worker that handles one batch after another: of ten instances, and of one instance. */
+export const webhooks: Study = async ({ folder, options, keep, progress, addProblem }) => {
   mkdirSync(folder, { recursive: true });
   const receiver = await WebhookCounter.start(new Arrivals());
   const postgres = await startPostgres({ dataDir: join(folder, "postgres") });
@@ -60,7 +60,8 @@ export const webhooks: Study = async ({ folder, options, keep, progress, complai
       child.send({ instances: chosen, batches, batchSize } satisfies Work);
       const [{ spanMs, failed }] = (await once(child, "message")) as [Worked];
       const arrived = receiver.count("message_received") - before;
-      if (failed > 0 || arrived !== batches * batchSize) complain(`${arrived} of ${batches * batchSize} webhooks came`);
+      if (failed > 0 || arrived !== batches * batchSize)
+        addProblem(`${arrived} of ${batches * batchSize} webhooks arrived`);
       keep({ name: `webhooks of one worker, ${name}`, unit: "/s", value: (arrived / spanMs) * 1000 });
     }
   } finally {

@@ -5,7 +5,7 @@ import type { Holding, Pace, Result, Round } from "./result.ts";
 import { directions } from "./result.ts";
 import { percentile, sum } from "./statistics.ts";
 
-/** One line of the table. `ratio` is the gateway's value by that of bare Baileys, where both have one. */
+/** One line of the table. `ratio` is the gateway's value divided by that of bare Baileys, if both have one. */
 export interface Line {
   name: string;
   unit: string;
@@ -14,7 +14,7 @@ export interface Line {
   ratio: number | null;
 }
 
-/** Writes `<time>.json` with all that was measured and `<time>.md` with the table; answers the table and the files. */
+/** Writes `<time>.json` with all measurements and `<time>.md` with the table. Returns the table and the file names. */
 export function writeReport(result: Result): { table: string; files: string[] } {
   const lines = summarize(result);
   const table = toTable(lines);
@@ -57,7 +57,7 @@ export function summarize({ rounds, holdings, figures, options }: Result): Line[
       const answers = (name: SubjectName) => forRounds("out", "load")(name).flatMap((one) => one.answersMs);
       for (const share of [0.5, 0.99]) {
         const own = (name: SubjectName) => (name === "gateway" ? percentile(answers(name), share) : null);
-        add(`request to answer, ${options.callers} callers, p${share * 100}`, "ms", own);
+        add(`request to response, ${options.callers} callers, p${share * 100}`, "ms", own);
       }
     }
     const perThousand = (field: (round: Round) => number) => (name: SubjectName) =>
@@ -68,12 +68,12 @@ export function summarize({ rounds, holdings, figures, options }: Result): Line[
       perThousand((one) => one.cpu.process),
     );
     add(
-      `— of Postgres besides`,
+      "— of Postgres, in addition",
       "s",
       perThousand((one) => one.cpu.postgres ?? Number.NaN),
     );
     add(
-      `— of the driver meanwhile`,
+      "— of the driver in the same time",
       "s",
       perThousand((one) => one.driverCpu),
     );
@@ -136,7 +136,7 @@ function toTable(lines: readonly Line[]): string {
   return [line(all[0] ?? []), rule, ...rows.map(line)].join("\n");
 }
 
-/** Three digits, or whole where there are more. */
+/** Formats with three significant digits, or as an integer from 100. */
 function figure(value: number | null): string {
   if (value === null) return "";
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
@@ -153,7 +153,7 @@ function toMarkdown({ environment, options, repeatedWebhooks, problems }: Result
 
 ${table}
 
-Webhooks that came more than once: ${repeatedWebhooks}. Problems: ${troubles}
+Webhooks that arrived more than once: ${repeatedWebhooks}. Problems: ${troubles}
 
 ## Environment
 ${facts(environment)}

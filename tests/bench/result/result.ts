@@ -3,13 +3,13 @@ import type { Environment } from "../environment.ts";
 import type { Options } from "../options.ts";
 import type { Cpu, SubjectName } from "../subject.ts";
 
-/** `low`: one caller; `load`: many, each waiting for its text to arrive; `flood`: many, none waiting for more than an answer. */
+/** `low`: one caller. `load`: many callers, each waiting for its text to arrive. `flood`: many, each waiting only for the response. */
 export const paces = ["low", "load", "flood"] as const;
 export type Pace = (typeof paces)[number];
 export const directions = ["out", "in"] as const;
 export type Direction = (typeof directions)[number];
 
-/** One measure of one subject in one round. Times in milliseconds. */
+/** One measurement of one subject in one round. Times are in milliseconds. */
 export interface Round {
   subject: SubjectName;
   direction: Direction;
@@ -19,19 +19,19 @@ export interface Round {
   arrived: number;
   /** From the first request to the last arrival. */
   spanMs: number;
-  /** From the first request until everything that follows from the texts was done: the last webhook of a status. */
+  /** From the first request until the texts caused no more work: the last status webhook. */
   settledMs: number;
   /** From request to arrival, of each text. */
   latenciesMs: number[];
-  /** From request to answer, of each text that was sent. */
+  /** From request to response, of each text that was sent. */
   answersMs: number[];
-  /** CPU seconds that were used until it had settled. */
+  /** CPU seconds used until the subject had settled. */
   cpu: Cpu;
-  /** Of the driver, with the simulated WhatsApp in it. */
+  /** CPU seconds of the driver, which includes the simulated WhatsApp. */
   driverCpu: number;
 }
 
-/** What one subject holds with so many idle instances; bytes. */
+/** The memory of one subject with a number of idle instances, in bytes. */
 export interface Holding {
   subject: SubjectName;
   instances: number;
@@ -41,26 +41,26 @@ export interface Holding {
   external: number;
   /** CPU seconds per second while nothing happens. */
   idleCpu: number;
-  /** How long it took to get there, from the last figure or from the start of the process. Milliseconds. */
+  /** Milliseconds since the last measurement or since the start of the process. */
   tookMs: number;
 }
 
-/** Something of the gateway alone: there is nothing to compare it with in bare Baileys. */
+/** A value of the gateway that bare Baileys has no counterpart for. */
 export interface Figure {
   name: string;
   unit: string;
   value: number;
 }
 
-/** What measures figures: gets the simulated WhatsApp, a folder of its own, and keeps what it finds. */
+/** A part of the benchmark that measures figures of the gateway, in a folder of its own. */
 export type Study = (parts: {
   wa: WhatsApp;
   folder: string;
   options: Options;
   keep: (figure: Figure) => void;
   progress: (text: string) => void;
-  /** An error of the run, as a message that was lost. */
-  complain: (problem: string) => void;
+  /** Reports an error of the run, such as a lost message. */
+  addProblem: (problem: string) => void;
 }) => Promise<void>;
 
 export interface Result {
@@ -69,11 +69,11 @@ export interface Result {
   rounds: Round[];
   holdings: Holding[];
   figures: Figure[];
-  /** Webhooks that came more than once, which at-least-once delivery allows. */
+  /** Repeated webhooks, which at-least-once delivery allows. */
   repeatedWebhooks: number;
-  /** Texts that were lost or came twice, and errors. The run has failed if there are any. */
+  /** Lost or repeated texts, and errors. The run has failed if there are any. */
   problems: string[];
 }
 
-/** What the driver tells while it works and at its end. */
+/** A message of the driver: progress, or the result at the end. */
 export type Report = { progress: string } | { result: Omit<Result, "environment" | "options"> };
