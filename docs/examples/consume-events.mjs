@@ -3,7 +3,7 @@
 //   EVENT_QUEUE=switchboard-events-shop.fifo node consume-events.mjs
 //
 // The AWS SDK finds credentials and region as usual (AWS_ENDPOINT_URL_SQS for a gateway on your machine). SIGTERM and Ctrl-C
-// end it after the current event.
+// stop the program after the current event.
 import { DeleteMessageCommand, GetQueueUrlCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 
 const sqs = new SQSClient();
@@ -11,8 +11,8 @@ const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: process.
 const ending = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => ending.abort());
 
-// Events come at least once, and a repeat has the same id. Store the ids together with the result of your work, if possible in
-// one transaction. This set is lost when the process ends.
+// The gateway sends each event at least once, and a repeat has the same id. Store the ids together with the result of your
+// work, if possible in one transaction. This set is lost when the process ends.
 const done = new Set();
 
 function handle(event) {
@@ -28,8 +28,9 @@ while (!ending.signal.aborted) {
       if (ending.signal.aborted) return {};
       throw error;
     });
-  // The message group is the instance. SQS delivers its events in order, later ones only after the earlier ones are deleted. So
-  // handle one after another, and delete an event when it is done. An event that isn't deleted comes again, before all later ones.
+  // The message group is the instance. SQS delivers its events in order, and later ones only after the earlier ones are
+  // deleted. Handle one event after another, and delete each when it is done. SQS redelivers an event that isn't deleted,
+  // before all later ones.
   for (const { Body, ReceiptHandle } of Messages) {
     if (ending.signal.aborted) break;
     const event = JSON.parse(Body);

@@ -26,7 +26,7 @@ await sqs.send(
   new SendMessageCommand({
     QueueUrl: await urlOf(`${QUEUE_PREFIX}-command-ingress.fifo`),
     MessageGroupId: INSTANCE_ID,
-    // A new one for each try: SQS drops a second message with the same one, and then there is no reply.
+    // Use a new deduplication id for each attempt. SQS drops a second message with the same id, so it gets no reply.
     MessageDeduplicationId: randomUUID(),
     MessageBody: JSON.stringify({
       v: 1,

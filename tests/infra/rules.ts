@@ -24,8 +24,7 @@ const rules: Rule[] = [
       if (name.endsWith("-dead.fifo")) return [...encrypted, ...kept, ...fifo];
       const redrive = redrivePolicy ? JSON.parse(redrivePolicy) : {};
       const dead = String(redrive.deadLetterTargetArn).split(":").at(-1);
-      const deadLetters =
-        names.has(dead) && redrive.maxReceiveCount === 5 ? [] : [`${name} has no dead-letter queue`];
+      const deadLetters = names.has(dead) && redrive.maxReceiveCount === 5 ? [] : [`${name} has no dead-letter queue`];
       return [...encrypted, ...kept, ...fifo, ...deadLetters];
     });
   },

@@ -1,6 +1,6 @@
--- Refuses (SQLSTATE SB001) whoever does not hold the lease of a shard now. The shared advisory lock is kept until the
--- transaction ends, and a takeover takes it exclusively: no write of an old holder can commit after a new one has begun.
--- Two statements, because under READ COMMITTED each sees what was committed before it began, so the check comes after the lock.
+-- Raises SQLSTATE SB001 unless the host holds the lease of the shard. The transaction keeps the shared advisory lock until it
+-- ends, and a takeover takes the lock exclusively, so no write of the old holder can commit after a takeover has begun.
+-- The check is a separate statement after the lock: under READ COMMITTED, each statement sees what was committed before it began.
 CREATE FUNCTION fence(shard_id integer, host_id text, held_epoch bigint) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
   PERFORM pg_advisory_xact_lock_shared(1398294337, shard_id);

@@ -96,8 +96,8 @@ CREATE INDEX "login_failures_since" ON "login_failures" USING btree ("since");--
 ALTER TABLE "commands" ADD CONSTRAINT "commands_bulk_id_bulks_id_fk" FOREIGN KEY ("bulk_id") REFERENCES "public"."bulks"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "commands_due" ON "commands" USING btree ("shard","run_at") WHERE status = 'scheduled' and bulk_id is null;--> statement-breakpoint
 CREATE INDEX "commands_bulk" ON "commands" USING btree ("bulk_id","bulk_index") WHERE bulk_id is not null;--> statement-breakpoint
--- Keeps `message_days`. Added up by statement, as messages come in batches; in the order of the key, so that two writers
--- wait for each other instead of locking each other out.
+-- Keeps the counts in `message_days`, once per statement, because messages are written in batches. Updates the rows in the
+-- order of their key, so that concurrent writers don't deadlock.
 CREATE FUNCTION message_days_add() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO message_days (instance_id, chat_id, day, messages)
@@ -115,7 +115,7 @@ BEGIN
       AND message_days.day = gone.day;
   RETURN NULL;
 END $$;--> statement-breakpoint
--- WhatsApp may name the chat otherwise than the caller did, and stamps the message when it has it: perhaps on another day.
+-- WhatsApp can use another id for the chat than the caller and sets the message's time, possibly on another day.
 CREATE FUNCTION message_days_move() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE message_days SET messages = messages - 1
@@ -135,7 +135,7 @@ CREATE TRIGGER message_days_move AFTER UPDATE OF chat_id, sent_at ON messages FO
   EXECUTE FUNCTION message_days_move();--> statement-breakpoint
 INSERT INTO message_days (instance_id, chat_id, day, messages)
   SELECT instance_id, chat_id, (sent_at AT TIME ZONE 'UTC')::date, count(*) FROM messages GROUP BY 1, 2, 3;--> statement-breakpoint
--- What the event log still knows of the time before there were counts.
+-- Counts the stored events from before `usage` existed.
 INSERT INTO usage (user_id, instance_id, slot, lane, messages_sent, messages_received, media_sent, media_received, media_size)
   SELECT i.user_id, e.instance_id, date_bin('15 minutes', e.created_at, TIMESTAMPTZ '2000-01-01 00:00:00Z'), 0,
     count(*) FILTER (WHERE e.type = 'message.sent'),

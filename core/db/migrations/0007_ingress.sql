@@ -13,8 +13,8 @@ ALTER TABLE "commands" ADD COLUMN "request_id" text;--> statement-breakpoint
 ALTER TABLE "commands" ADD COLUMN "reply_to" text;--> statement-breakpoint
 CREATE INDEX "replies_shard" ON "replies" USING btree ("shard","position");--> statement-breakpoint
 CREATE INDEX "replies_age" ON "replies" USING btree ("created_at");--> statement-breakpoint
--- Whoever ends a command, and in whatever way, leaves the reply in the same transaction: there is no place in the code to forget
--- it. What goes with its instance ends too; of those only `instance.delete` has done what it was asked for.
+-- Writes the reply in the transaction that ends a command, whatever ends it, so that no code has to remember the reply. The
+-- deletion of an instance ends its commands too. Of these, only `instance.delete` has succeeded.
 CREATE FUNCTION leave_reply() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   command commands;
