@@ -48,7 +48,7 @@ beforeAll(async () => {
   client = restClient(gate, "multi-instance", await gate.linked(owner));
 }, 120_000);
 afterAll(async () => {
-  await gate.stop();
+  await gate?.stop();
 });
 
 const path = (rest = "contacts") => `/api/whatsapp/${client.instance}/${rest}`;

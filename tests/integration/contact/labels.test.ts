@@ -39,7 +39,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   expectNoComplaints(gate.wa);
-  await gate.stop();
+  await gate?.stop();
 });
 
 const ask = (method: string, rest = "", body?: unknown, instance = id) =>

@@ -33,7 +33,7 @@ beforeAll(async () => {
     .sign(privateKey);
 });
 afterAll(async () => {
-  await gate.stop();
+  await gate?.stop();
 });
 
 const bearer = (value: string) => ({ key: null, headers: { authorization: `Bearer ${value}` } });

@@ -108,7 +108,7 @@ beforeAll(async () => {
   program = assemble(app);
 });
 afterAll(async () => {
-  await gate.stop();
+  await gate?.stop();
 });
 
 const arrived = (phone: Phone, text: string) => phone.waitFor((message) => message.text === text);

@@ -42,7 +42,7 @@ beforeAll(async () => {
   };
 });
 afterAll(async () => {
-  await gate.stop();
+  await gate?.stop();
 });
 
 testEndpoints({

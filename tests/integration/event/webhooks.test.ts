@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(async () => {
   expectNoComplaints(gate.wa);
   await files.stop();
-  await gate.stop();
+  await gate?.stop();
 });
 
 // biome-ignore lint/suspicious/noExplicitAny: bodies of every shape

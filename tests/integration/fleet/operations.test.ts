@@ -36,7 +36,7 @@ beforeAll(async () => {
   instance = await gate.linked(alice, "gateway");
 });
 afterAll(async () => {
-  await gate.stop();
+  await gate?.stop();
 });
 
 const order = (what: "stop" | "restart", key?: string | null) =>

@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   expectNoComplaints(gate.wa);
-  await gate.stop();
+  await gate?.stop();
 });
 
 const ask = (method: string, path = "", body?: object): Promise<Answer> =>

@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(async () => {
   expectNoComplaints(gate.wa);
   await files.stop();
-  await gate.stop();
+  await gate?.stop();
 });
 
 const ask = (method: string, path = "", body?: Record<string, unknown>): Promise<Answer> =>

@@ -20,7 +20,7 @@ beforeAll(async () => {
   sides = await linkBothDialects(gate);
 });
 afterAll(async () => {
-  await gate.stop();
+  await gate?.stop();
 });
 
 describe.each(dialects)("in the %s dialect", (dialect) => {

@@ -40,7 +40,7 @@ beforeAll(async () => {
 afterAll(async () => {
   storage.client.destroy();
   await files.stop();
-  await gate.stop();
+  await gate?.stop();
 });
 
 const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");

@@ -20,7 +20,7 @@ beforeAll(async () => {
   sides = await linkBothDialects(gate);
 });
 afterAll(async () => {
-  await gate.stop();
+  await gate?.stop();
 });
 
 /** Sends one receipt for several messages: the first id is an attribute, the others are a list. */

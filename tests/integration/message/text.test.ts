@@ -16,7 +16,7 @@ beforeAll(async () => {
   sides = await linkBothDialects(gate);
 });
 afterAll(async () => {
-  await gate.stop();
+  await gate?.stop();
 });
 
 const fill = (text: string, bytes: number) => text.repeat(Math.ceil(bytes / Buffer.byteLength(text)));

@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await host?.stop();
-  await gate.stop();
+  await gate?.stop();
 });
 
 const anotherRoot = () =>

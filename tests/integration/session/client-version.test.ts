@@ -26,7 +26,7 @@ beforeAll(async () => {
   gate = await startTestGateway({ host: "none" });
 });
 afterAll(async () => {
-  await gate.stop();
+  await gate?.stop();
 });
 
 beforeEach(async () => {

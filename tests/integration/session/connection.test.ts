@@ -19,7 +19,7 @@ beforeAll(async () => {
   bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
 });
 afterAll(async () => {
-  await gate.stop();
+  await gate?.stop();
 });
 
 const newPhone = phoneSeries(() => gate.wa, "49155502000");

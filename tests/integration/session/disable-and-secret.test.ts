@@ -18,7 +18,7 @@ beforeAll(async () => {
   client = restClient(gate, "multi-instance", await gate.linked(owner));
 });
 afterAll(async () => {
-  await gate.stop();
+  await gate?.stop();
 });
 
 const ask = (method: string, path: string, body?: unknown) =>

@@ -23,7 +23,7 @@ beforeAll(async () => {
   bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
 });
 afterAll(async () => {
-  await gate.stop();
+  await gate?.stop();
   await proxy.stop();
 });
 

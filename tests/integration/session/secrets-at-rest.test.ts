@@ -47,7 +47,7 @@ afterAll(async () => {
   const ended = once(host, "exit");
   host.kill("SIGTERM");
   await ended;
-  await gate.stop();
+  await gate?.stop();
 });
 
 async function credentials(instance: string): Promise<AuthenticationCreds> {
