@@ -5,8 +5,8 @@ import postgres from "postgres";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { startAws } from "../../local/aws/index.ts";
 import { startPostgres } from "../../local/postgres/index.ts";
-import { startChild } from "../local/child.ts";
-import { folderOfTest } from "../local/temporary.ts";
+import { startChild } from "../support/process/child.ts";
+import { folderOfTest } from "../support/process/temporary-folder.ts";
 
 // The tests use real servers, which are slow on a busy machine.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
@@ -58,8 +58,8 @@ const writer = (dirs: { pg: string; aws: string }) => `
   import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
   import { CreateQueueCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
   import postgres from "postgres";
-  import { startAws } from "../../local/aws/index.ts";
-  import { startPostgres } from "../../local/postgres/index.ts";
+  import { startAws } from "./local/aws/index.ts";
+  import { startPostgres } from "./local/postgres/index.ts";
   const [pg, aws] = await Promise.all([
     startPostgres({ dataDir: ${JSON.stringify(dirs.pg)} }),
     startAws({ dataDir: ${JSON.stringify(dirs.aws)} }),

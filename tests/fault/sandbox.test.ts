@@ -10,7 +10,7 @@ import { signatureHeaders } from "../../core/webhook/delivery/sign.ts";
 import { readPostmaster } from "../../local/postgres/postmaster.ts";
 import { ignoredOf, sandboxEnvironment } from "../../local/sandbox/environment.ts";
 import { verifySignatures } from "../../local/sandbox/receiver.ts";
-import { folderOfTest } from "../local/temporary.ts";
+import { folderOfTest } from "../support/process/temporary-folder.ts";
 
 const program = fileURLToPath(new URL("../../local/sandbox.ts", import.meta.url));
 

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { openDatabase } from "../../core/db/index.ts";
 import { startPostgres } from "../../local/postgres/index.ts";
 import { seedPostgres } from "../support/postgres.ts";
-import { folderOfTest } from "./temporary.ts";
+import { folderOfTest } from "../support/process/temporary-folder.ts";
 
 /** The error (57P01) with which a stopping server ends a connection, in version 3 of PostgreSQL's protocol. */
 const shutdown = (() => {

@@ -2,8 +2,8 @@ import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from "nod
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { openDataDir } from "../../local/data/index.ts";
-import { startChild } from "./child.ts";
-import { folderOfTest } from "./temporary.ts";
+import { startChild } from "../support/process/child.ts";
+import { folderOfTest } from "../support/process/temporary-folder.ts";
 
 // The tests use real servers, which are slow on a busy machine.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
@@ -108,7 +108,7 @@ test("the folder of a killed gateway can be opened at once, even if its process 
 });
 
 const holder = (path: string) => `
-  import { openDataDir } from "../../local/data/index.ts";
+  import { openDataDir } from "./local/data/index.ts";
   await openDataDir(${JSON.stringify(path)});
   console.log("true");
   setInterval(() => {}, 1000);

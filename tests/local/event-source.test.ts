@@ -9,7 +9,7 @@ import type { SQSRecord } from "aws-lambda";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { type LocalAws, startAws } from "../../local/aws/index.ts";
 import { type EventSourceOptions, startEventSource } from "../../local/lambda/event-source.ts";
-import { temporaryFolder } from "./temporary.ts";
+import { temporaryFolder } from "../support/process/temporary-folder.ts";
 
 // The tests use real servers, which are slow on a busy machine.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });

@@ -3,7 +3,7 @@ import { CreateQueueCommand, ReceiveMessageCommand, SendMessageCommand, SQSClien
 import { expect, test } from "vitest";
 import { startAws } from "../../local/aws/index.ts";
 import { releaseInFlight } from "../../local/gateway/in-flight.ts";
-import { folderOfTest } from "./temporary.ts";
+import { folderOfTest } from "../support/process/temporary-folder.ts";
 
 test("a new folder without queues needs no release", async () => {
   const folder = await folderOfTest();

@@ -5,8 +5,8 @@ import { openDatabase } from "../../core/db/index.ts";
 import { acquireLease, connectionName } from "../../core/shard/lease.ts";
 import { startPostgres } from "../../local/postgres/index.ts";
 import { seedPostgres } from "../support/postgres.ts";
+import { folderOfTest } from "../support/process/temporary-folder.ts";
 import { until } from "../support/until.ts";
-import { folderOfTest } from "./temporary.ts";
 
 test("a takeover ends only the open transactions of the frozen host", async () => {
   const dataDir = await folderOfTest();

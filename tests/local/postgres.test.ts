@@ -7,7 +7,7 @@ import postgres from "postgres";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { findBinaries, postgresCommand, serverUser } from "../../local/postgres/binaries.ts";
 import { type LocalPostgres, startPostgres } from "../../local/postgres/index.ts";
-import { folderOfTest, temporaryFolder } from "./temporary.ts";
+import { folderOfTest, temporaryFolder } from "../support/process/temporary-folder.ts";
 
 // The tests use real servers, which are slow on a busy machine.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });

@@ -14,7 +14,7 @@ import {
 } from "@aws-sdk/client-sqs";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { startAws } from "../../local/aws/index.ts";
-import { folderOfTest } from "./temporary.ts";
+import { folderOfTest } from "../support/process/temporary-folder.ts";
 
 // The tests use real servers, which are slow on a busy machine.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });

@@ -19,7 +19,7 @@ import {
 } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type LocalAws, startAws } from "../../local/aws/index.ts";
-import { temporaryFolder } from "./temporary.ts";
+import { temporaryFolder } from "../support/process/temporary-folder.ts";
 
 // The tests use real servers, which are slow on a busy machine.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 
 export type Child = {
@@ -11,10 +12,10 @@ export type Child = {
   kill(): Promise<void>;
 };
 
-/** Runs `source`, the text of a module, in a separate process. */
+/** Runs `source`, the text of a module, in a separate process, in the root of the project. */
 export function startChild(source: string): Child {
   const child = spawn(process.execPath, ["--input-type=module", "--eval", source], {
-    cwd: import.meta.dirname,
+    cwd: fileURLToPath(new URL("../../../", import.meta.url)),
     stdio: ["ignore", "pipe", "inherit"],
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
