@@ -6,10 +6,10 @@ import { pause } from "../concurrency/pause.ts";
 import { type ClaimedCommand, type ClaimedRow, claimedColumns, joinMessage, toCommand } from "./claimed-command.ts";
 import type { Claimer } from "./claimer.ts";
 
-/** The instance of a bulk, if it has a session here. */
+/** The session of an instance, as bulks see it. */
 export interface BulkTarget {
   connected: boolean;
-  /** Claimed commands that it has not finished. */
+  /** How many claimed commands it has not finished. */
   held: number;
 }
 
@@ -19,43 +19,48 @@ export interface BulkReleaseDeps {
   lease: Lease;
   log: Logger;
   claimer: Claimer;
-  /** Returns undefined when the instance has no session here. */
+  /** Returns undefined if the instance has no session on this host. */
   target: (instanceId: string) => BulkTarget | undefined;
-  /** Instances with a session here that stay disconnected until their users act. */
+  /** Returns the instances with a session on this host that stay disconnected until their users act. */
   needingUser: () => string[];
   submit: (command: ClaimedCommand) => void;
+  /** Fails a command because its instance will not be connected again. */
   giveUp: (command: ClaimedCommand) => void;
 }
 
-/** Milliseconds until the next turn: without a bulk to release, with one, and with one that waits for room in a queue. */
+/** Delay until the next turn if there is no bulk to release. Milliseconds. */
 const idleMs = 1_000;
+/** The same if there is one. */
 const paceMs = 500;
+/** The same if one waits for room in its instance's queue. */
 const fullMs = 100;
-/** How much of the pace may be made up at once, in seconds: a late turn must not slow a bulk down. */
+/** How many seconds a late turn can make up for, so that it does not slow a bulk down. */
 const burstSeconds = 2;
-/** How many commands an instance may hold when a bulk adds more. Bounds how long a single send waits behind a bulk. */
+/** A bulk fills an instance's queue up to this many commands. Bounds how long a single send waits behind a bulk. */
 const maxHeld = 128;
 
-interface Running {
+/** A bulk whose messages have not all ended. */
+interface RunningBulk {
   id: string;
   instanceId: string;
-  /** Whether it has messages that are not released. */
-  left: boolean;
-  /** Whether the instance needs its user, by the database: for instances without a session here. */
+  /** Whether some of its messages are not released yet. */
+  hasUnreleased: boolean;
+  /** Whether the instance needs its user according to the database. For instances without a session on this host. */
   needsUser: boolean;
+  /** Whether its start time has come. */
   due: boolean;
 }
 
 /**
- * Releases the messages of bulks in their order and at most at their pace: one bulk of an instance at a time, and only while
- * the instance is connected. The progress is in the database, so the pace survives a lost connection and a change of hosts.
+ * Releases the messages of bulks in order and at most at each bulk's pace: one bulk per instance at a time, and only while the
+ * instance is connected. The progress is in the database, so the pace survives a lost connection and a change of hosts.
  */
 export class BulkRelease {
   readonly #deps: BulkReleaseDeps;
-  /** Instances that need their user and have nothing scheduled any more. */
+  /** Instances that need their user and have no scheduled commands left. */
   #cleared = new Set<string>();
   #running: Promise<void> = Promise.resolve();
-  #finishedAt = 0;
+  #finishCheckedAt = 0;
 
   constructor(deps: BulkReleaseDeps) {
     this.#deps = deps;
@@ -65,7 +70,7 @@ export class BulkRelease {
     this.#running = this.#run(signal);
   }
 
-  /** Resolves when nothing is released any more. Abort the signal first. */
+  /** Resolves when no more messages are released. Abort the signal first. */
   async stopped(): Promise<void> {
     await this.#running;
   }
@@ -77,7 +82,7 @@ export class BulkRelease {
         next = await this.#turn();
       } catch (error) {
         if (signal.aborted || !this.#deps.lease.held) return;
-        this.#deps.log.warn({ err: error }, "bulks wait for the database");
+        this.#deps.log.warn({ err: error }, "bulks could not be released; trying again");
       }
       await pause(next, signal);
     }
@@ -86,18 +91,18 @@ export class BulkRelease {
   /** Visits all bulks of the shard once. Returns the milliseconds until the next turn. */
   async #turn(): Promise<number> {
     const { claimer, submit, target } = this.#deps;
-    const bulks = await this.#list();
-    await this.#clear(bulks);
+    const bulks = await this.#runningBulks();
+    await this.#giveUpScheduled(bulks);
     let next = idleMs;
-    const first = new Set<string>();
+    const visited = new Set<string>();
     for (const bulk of bulks) {
-      if (!bulk.left || !bulk.due || first.has(bulk.instanceId)) continue;
-      first.add(bulk.instanceId);
+      if (!bulk.hasUnreleased || !bulk.due || visited.has(bulk.instanceId)) continue;
+      visited.add(bulk.instanceId);
       const instance = target(bulk.instanceId);
       if (!instance?.connected) continue;
       next = Math.min(next, paceMs);
       const room = maxHeld - instance.held;
-      const release = () => claimer.at((position) => this.#release(bulk, position, room));
+      const release = () => claimer.atNextPosition((position) => this.#release(bulk, position, room));
       const released = room > 0 ? await this.#attempt(release) : [];
       for (const command of released ?? []) submit(command);
       if (released && released.length >= room) next = fullMs;
@@ -106,11 +111,11 @@ export class BulkRelease {
     return next;
   }
 
-  async #list(): Promise<Running[]> {
+  async #runningBulks(): Promise<RunningBulk[]> {
     const { sql } = this.#deps.db;
-    const rows = await sql<Running[]>`
+    const rows = await sql<RunningBulk[]>`
       select b.id, b.instance_id as "instanceId", b.start_at <= clock_timestamp() as due,
-        exists (select 1 from commands where bulk_id = b.id and status = 'scheduled') as left,
+        exists (select 1 from commands where bulk_id = b.id and status = 'scheduled') as "hasUnreleased",
         ${needsUserCondition(sql)} as "needsUser"
       from bulks b join instances i on i.id = b.instance_id
       where b.shard = ${this.#deps.lease.grant.shard} and b.status = 'running' and i.deleted_at is null
@@ -119,10 +124,10 @@ export class BulkRelease {
   }
 
   /**
-   * Claims as many messages as the pace allows since the last ones. One statement under the lease: `released_at` of the bulk
-   * states until when its pace is used up, and the next bulk of the instance continues from there.
+   * Claims as many messages as the pace allows since the last release, in one statement and under the lease. `released_at` is the
+   * time up to which the bulk has used its pace. The next bulk of the instance continues from there.
    */
-  async #release(bulk: Running, position: number, room: number): Promise<ClaimedCommand[]> {
+  async #release(bulk: RunningBulk, position: number, room: number): Promise<ClaimedCommand[]> {
     const { db, host, lease } = this.#deps;
     const rows = await db.sql<ClaimedRow[]>`
       with held as materialized (select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})),
@@ -138,7 +143,7 @@ export class BulkRelease {
             at - greatest(1, floor(${burstSeconds} / step)) * step * interval '1 s') as used
         from bulk
       ),
-      asked as materialized (
+      selected as materialized (
         select id, row_number() over (order by bulk_index) as ord from commands
         where bulk_id = ${bulk.id} and status = 'scheduled'
         order by bulk_index
@@ -146,9 +151,9 @@ export class BulkRelease {
           select greatest(0, least(${room}, floor(extract(epoch from at - used) / step + 0.000001)))::int from pace), 0)
       ),
       c as (
-        update commands set status = 'claimed', position = ${position}::bigint + asked.ord,
+        update commands set status = 'claimed', position = ${position}::bigint + selected.ord,
           deadline = pace.at + interval '24 hours'
-        from asked, pace where commands.id = asked.id and commands.status = 'scheduled'
+        from selected, pace where commands.id = selected.id and commands.status = 'scheduled'
         returning commands.*
       ),
       moved as (
@@ -159,27 +164,28 @@ export class BulkRelease {
     return rows.map(toCommand);
   }
 
-  /** Gives up what instances that need their user have scheduled: it would wait forever, or leave from another account. */
-  async #clear(bulks: readonly Running[]): Promise<void> {
+  /** Fails the scheduled sends of instances that need their user. They would wait forever, or be sent from another account. */
+  async #giveUpScheduled(bulks: readonly RunningBulk[]): Promise<void> {
     const { claimer, target, giveUp } = this.#deps;
-    const here = new Set(this.#deps.needingUser());
-    // An instance that was linked again may need its user again.
-    this.#cleared = this.#cleared.intersection(here);
-    const left = bulks
-      .filter((bulk) => bulk.left)
-      .filter(({ instanceId, needsUser }) => (target(instanceId) ? here.has(instanceId) : needsUser));
-    for (const instanceId of here.difference(this.#cleared).union(new Set(left.map((bulk) => bulk.instanceId)))) {
+    const needingUser = new Set(this.#deps.needingUser());
+    // Forgets instances that no longer need their user, because they may need it again later.
+    this.#cleared = this.#cleared.intersection(needingUser);
+    const unreleased = bulks
+      .filter((bulk) => bulk.hasUnreleased)
+      .filter(({ instanceId, needsUser }) => (target(instanceId) ? needingUser.has(instanceId) : needsUser));
+    const toClear = needingUser.difference(this.#cleared).union(new Set(unreleased.map((bulk) => bulk.instanceId)));
+    for (const instanceId of toClear) {
       const commands = await this.#attempt(() => claimer.scheduled(instanceId));
       for (const command of commands ?? []) giveUp(command);
-      if (commands?.length === 0 && here.has(instanceId)) this.#cleared.add(instanceId);
+      if (commands?.length === 0 && needingUser.has(instanceId)) this.#cleared.add(instanceId);
     }
   }
 
-  /** A bulk is done when all its messages have ended. */
-  async #finish(bulks: readonly Running[]): Promise<void> {
-    const released = bulks.filter((bulk) => !bulk.left).map((bulk) => bulk.id);
-    if (released.length === 0 || performance.now() - this.#finishedAt < idleMs) return;
-    this.#finishedAt = performance.now();
+  /** Marks bulks as done when all their messages have ended. */
+  async #finish(bulks: readonly RunningBulk[]): Promise<void> {
+    const released = bulks.filter((bulk) => !bulk.hasUnreleased).map((bulk) => bulk.id);
+    if (released.length === 0 || performance.now() - this.#finishCheckedAt < idleMs) return;
+    this.#finishCheckedAt = performance.now();
     const { db, host, lease } = this.#deps;
     await db.sql`
       update bulks set status = 'done', finished_at = clock_timestamp()
@@ -188,7 +194,7 @@ export class BulkRelease {
         select 1 from commands where bulk_id = bulks.id and status in ('scheduled', 'queued', 'claimed'))`;
   }
 
-  /** Returns undefined when the claim fails: the next turn tries again, and the other bulks go on. */
+  /** Makes a claim. Returns undefined if it fails: the next turn tries again, and other bulks are not affected. */
   async #attempt(claim: () => Promise<ClaimedCommand[]>): Promise<ClaimedCommand[] | undefined> {
     const { lease, log } = this.#deps;
     try {

@@ -4,7 +4,7 @@ import type { Database } from "../../core/db/index.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import { type ClaimedCommand, type ClaimedRow, claimedColumns, joinMessage, toCommand } from "./claimed-command.ts";
 
-/** The shard to claim for, and the lease that permits it. */
+/** What a claim needs. The lease also names the shard. */
 export interface ClaimDeps {
   db: Database;
   host: string;
@@ -12,8 +12,8 @@ export interface ClaimDeps {
 }
 
 /**
- * Claims the commands that the queue delivered, in the order given. From then on the database holds them, and they may leave
- * the queue. Skips ids that were claimed before, have failed, or went with their instance.
+ * Claims the commands that the queue delivered, in the given order. From then on, their messages may be removed from the queue,
+ * because the database holds the claims. Skips commands that were claimed before, have failed, or were deleted with their instance.
  */
 export function claimCommands(deps: ClaimDeps, ids: readonly string[]): Promise<ClaimedCommand[]> {
   return claim(
@@ -25,8 +25,8 @@ export function claimCommands(deps: ClaimDeps, ids: readonly string[]): Promise<
 }
 
 /**
- * Claims the commands that were accepted longer ago than `olderThanMs` and have not come through the queue. A host that died
- * with messages received blocks their message groups until SQS's visibility timeout; the database has the commands already.
+ * Claims the commands that were accepted more than `olderThanMs` ago and have not arrived through the queue. If a host dies after it
+ * has received messages, SQS blocks their message groups until the visibility timeout. The database has the commands already.
  */
 export function claimWaiting(deps: ClaimDeps, position: number, olderThanMs: number): Promise<ClaimedCommand[]> {
   return claim(
@@ -41,7 +41,7 @@ export function claimWaiting(deps: ClaimDeps, position: number, olderThanMs: num
   );
 }
 
-/** Claims scheduled sends that are due, in the order of their times. The next claim takes what exceeds the limit. */
+/** Claims scheduled sends that are due, in the order of their times, up to a limit. The next claim takes the rest. */
 export function claimDue(deps: ClaimDeps, position: number): Promise<ClaimedCommand[]> {
   return claim(
     deps,
@@ -66,30 +66,30 @@ export function claimScheduled(deps: ClaimDeps, position: number, instanceId: st
   );
 }
 
-/** Reserves the positions of a claim that is about to be made, so that `claimedAt` can find what it took. */
+/** Reserves positions for the next claim and returns the first one. `claimedAt` finds the claimed commands by it. */
 export async function nextPosition({ db }: ClaimDeps): Promise<number> {
   const [row] = await db.sql<{ position: number }[]>`select nextval('command_position')::float8 as position`;
   if (!row) throw new Error("the sequence of positions returned no row");
   return row.position;
 }
 
-/** Returns the claimed commands at the positions of one claim. */
+/** Returns the claimed commands at the positions of the claim that began at `position`. */
 export function claimedAt(deps: ClaimDeps, position: number): Promise<ClaimedCommand[]> {
   const last = position + positionsPerClaim - 1;
   return claimed(deps, (sql) => sql`c.position between ${position} and ${last}`);
 }
 
-/** Returns those of these commands that are claimed. */
+/** Returns the commands with these ids that are claimed. */
 export function claimedAmong(deps: ClaimDeps, ids: readonly string[]): Promise<ClaimedCommand[]> {
   return claimed(deps, (sql) => sql`c.id = any(${ids}::uuid[])`);
 }
 
-/** Returns the commands that the last host of the shard, or this one before it died, had claimed and not finished. */
+/** Returns the commands that the previous holder of the shard claimed and did not finish. */
 export function unfinishedCommands(deps: ClaimDeps): Promise<ClaimedCommand[]> {
   return claimed(deps, (sql) => sql`true`);
 }
 
-/** Counts that a command is begun that might crash the host. Returns how often it has been begun. */
+/** Counts an attempt of a command that might crash the host. Returns the number of attempts so far. */
 export async function countAttempt({ db, host, lease }: ClaimDeps, id: string): Promise<number> {
   const [row] = await db.sql<{ attempts: number }[]>`
     update commands set attempts = attempts + 1
@@ -98,23 +98,27 @@ export async function countAttempt({ db, host, lease }: ClaimDeps, id: string): 
   return row?.attempts ?? 1;
 }
 
+/** A part of an SQL statement. */
 type Fragment = (sql: postgres.Sql) => postgres.PendingQuery<postgres.Row[]>;
 
-/** Claims what `asked` selects (`id`, `ord` from 1), at these positions or the next ones. One statement, under the lease. */
+/**
+ * Claims the commands that `selection` returns (`id`, and `ord` from 1), in one statement and under the lease. Their positions begin
+ * after `position`, or after the next value of the sequence if it is null.
+ */
 async function claim(
   { db, host, lease }: ClaimDeps,
   from: "queued" | "scheduled",
   position: number | null,
-  asked: Fragment,
+  selection: Fragment,
 ): Promise<ClaimedCommand[]> {
   const rows = await db.sql<ClaimedRow[]>`
     with held as materialized (select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})),
     start as materialized (select coalesce(${position}::bigint, nextval('command_position')) as position),
-    asked as materialized (${asked(db.sql)}),
+    selected as materialized (${selection(db.sql)}),
     c as (
-      update commands set status = 'claimed', position = start.position + asked.ord
-      from held, start, asked
-      where commands.id = asked.id and commands.status = ${from} and commands.shard = ${lease.grant.shard}
+      update commands set status = 'claimed', position = start.position + selected.ord
+      from held, start, selected
+      where commands.id = selected.id and commands.status = ${from} and commands.shard = ${lease.grant.shard}
       returning commands.*
     )
     select ${claimedColumns(db.sql)} from c ${joinMessage(db.sql)} order by position`;

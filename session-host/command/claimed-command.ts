@@ -21,9 +21,9 @@ export interface Claimed<Name extends CommandName> {
   input: CommandInput<Name>;
   waId: string | null;
   chatId: string | null;
-  /** The encoded `proto.Message`, once it is prepared: every try sends the same. */
+  /** The encoded `proto.Message`, if an earlier attempt prepared it. Every attempt sends the same. */
   payload: Buffer | null;
-  /** For a prepared status post: JIDs of the people who get it. Every try goes to the same. */
+  /** For a prepared status post: JIDs of the people who receive it. They are the same on every attempt. */
   audience?: readonly string[] | undefined;
   /** Commands of an instance run in the order of their positions. */
   position: number;
@@ -56,12 +56,12 @@ export interface ClaimedRow {
   payload: Buffer | null;
 }
 
-/** The columns of a claimed command, which the statement calls `c`, and of its message. */
+/** Selects the columns of a claimed command (alias `c`) and of its message. */
 export const claimedColumns = (sql: postgres.ISql) => sql`
   c.id, c.instance_id, c.name, c.input, c.wa_id, c.position::float8 as position, c.attempts, c.deadline, c.correlation_id,
   messages.chat_id, messages.payload`;
 
-/** Joins the message of a command that the statement calls `c`. */
+/** Joins the message of a command (alias `c`). */
 export const joinMessage = (sql: postgres.ISql) => sql`
   left join messages on messages.instance_id = c.instance_id and messages.wa_id = c.wa_id and messages.from_me`;
 

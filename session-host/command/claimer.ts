@@ -13,20 +13,20 @@ import {
 import type { ClaimedCommand } from "./claimed-command.ts";
 
 export interface ClaimerDeps extends ClaimDeps {
-  /** Gets the commands of a claim whose answer was lost. */
+  /** Receives the commands of a claim whose answer was lost. */
   submit: (command: ClaimedCommand) => void;
 }
 
 /**
- * Makes the claims of a shard. A claim whose answer is lost with the connection may have been made all the same, so the
- * next claim first looks up what that one took: no command stays claimed without running.
+ * Makes the claims of a shard. When the connection to the database breaks, a claim may have succeeded although its answer is lost.
+ * The next claim therefore first looks up what that one claimed, so that no command stays claimed without running.
  */
 export class Claimer {
   readonly #deps: ClaimerDeps;
-  /** Commands that this claimer returned recently. */
-  readonly #known = new LRUCache<string, true>({ max: 20_000 });
-  /** Look up what the claims without an answer took. */
-  readonly #lost = new Set<() => Promise<ClaimedCommand[]>>();
+  /** Ids of commands that this claimer returned recently. */
+  readonly #recent = new LRUCache<string, true>({ max: 20_000 });
+  /** For each claim without an answer, a function that looks up what it claimed. */
+  readonly #lookUps = new Set<() => Promise<ClaimedCommand[]>>();
 
   constructor(deps: ClaimerDeps) {
     this.#deps = deps;
@@ -41,23 +41,23 @@ export class Claimer {
     );
   }
 
-  /** Claims the commands that were accepted longer ago than this and did not come through the queue. */
+  /** Claims the commands that were accepted more than `olderThanMs` ago and did not arrive through the queue. */
   waiting(olderThanMs: number): Promise<ClaimedCommand[]> {
-    return this.at((position) => claimWaiting(this.#deps, position, olderThanMs));
+    return this.atNextPosition((position) => claimWaiting(this.#deps, position, olderThanMs));
   }
 
   /** Claims the scheduled sends that are due. */
   due(): Promise<ClaimedCommand[]> {
-    return this.at((position) => claimDue(this.#deps, position));
+    return this.atNextPosition((position) => claimDue(this.#deps, position));
   }
 
   /** Claims the scheduled sends of an instance, due or not. */
   scheduled(instanceId: string): Promise<ClaimedCommand[]> {
-    return this.at((position) => claimScheduled(this.#deps, position, instanceId));
+    return this.atNextPosition((position) => claimScheduled(this.#deps, position, instanceId));
   }
 
-  /** Makes a claim at the positions that it is given. */
-  async at(claim: (position: number) => Promise<ClaimedCommand[]>): Promise<ClaimedCommand[]> {
+  /** Reserves positions and makes a claim there. */
+  async atNextPosition(claim: (position: number) => Promise<ClaimedCommand[]>): Promise<ClaimedCommand[]> {
     await this.#recover();
     const position = await nextPosition(this.#deps);
     return await this.#attempt(
@@ -66,9 +66,9 @@ export class Claimer {
     );
   }
 
-  /** Returns what the last host of the shard had claimed and not finished. */
+  /** Returns the commands that the previous holder of the shard claimed and did not finish. */
   async unfinished(): Promise<ClaimedCommand[]> {
-    return this.#note(await unfinishedCommands(this.#deps));
+    return this.#remember(await unfinishedCommands(this.#deps));
   }
 
   async #attempt(
@@ -76,25 +76,26 @@ export class Claimer {
     lookUp: () => Promise<ClaimedCommand[]>,
   ): Promise<ClaimedCommand[]> {
     try {
-      return this.#note(await claim());
+      return this.#remember(await claim());
     } catch (error) {
-      this.#lost.add(lookUp);
+      this.#lookUps.add(lookUp);
       throw error;
     }
   }
 
+  /** Submits the commands of claims whose answer was lost. */
   async #recover(): Promise<void> {
-    for (const lookUp of [...this.#lost]) {
+    for (const lookUp of [...this.#lookUps]) {
       const found = await lookUp();
-      // A concurrent claim may have looked it up meanwhile.
-      if (!this.#lost.delete(lookUp)) continue;
-      const lost = found.filter((command) => !this.#known.has(command.id));
-      for (const command of this.#note(lost)) this.#deps.submit(command);
+      // A concurrent call may have handled this claim in the meantime.
+      if (!this.#lookUps.delete(lookUp)) continue;
+      const unseen = found.filter((command) => !this.#recent.has(command.id));
+      for (const command of this.#remember(unseen)) this.#deps.submit(command);
     }
   }
 
-  #note(commands: ClaimedCommand[]): ClaimedCommand[] {
-    for (const command of commands) this.#known.set(command.id, true);
+  #remember(commands: ClaimedCommand[]): ClaimedCommand[] {
+    for (const command of commands) this.#recent.set(command.id, true);
     return commands;
   }
 }

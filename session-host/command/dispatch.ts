@@ -12,7 +12,7 @@ import { failureOf, runQuery } from "./run.ts";
 import type { SendQueue } from "./send-queue.ts";
 import { traceOf } from "./trace.ts";
 
-/** A session, as far as commands need it. */
+/** The part of a session that commands use. */
 export interface CommandTarget extends ManagedSession {
   readonly id: string;
   readonly status: InstanceStatus;
@@ -21,13 +21,13 @@ export interface CommandTarget extends ManagedSession {
   /** Whether the instance stays disconnected until its user acts. */
   readonly needsUser: boolean;
   readonly queue: SendQueue;
-  /** Makes a change durable, in order with everything else of the session. */
+  /** Makes a change durable, in order with all other changes of the session. */
   record(change: Change): Promise<void>;
 }
 
 /**
- * Runs a command that this host has claimed. A send or a mutation takes its turn in the instance's queue; every other command
- * runs at once.
+ * Runs a command that this host has claimed. A send or a mutation waits for its turn in the instance's send queue. Every other
+ * command runs immediately.
  */
 export async function dispatch(
   session: CommandTarget,
@@ -42,10 +42,10 @@ export async function dispatch(
   }
   if (isQuery(command)) return await run(() => query(session, command));
   if (!session.needsUser) return session.queue.push(command);
-  await run(() => Promise.reject(notConnected(session)));
+  await run(() => Promise.reject(notConnectedError(session)));
 }
 
-const notConnected = (session: CommandTarget) =>
+const notConnectedError = (session: CommandTarget) =>
   new AppError("instance_not_connected", `the instance is ${session.status}`);
 
 async function manage<Name extends ManageName>(
@@ -53,7 +53,7 @@ async function manage<Name extends ManageName>(
   command: Claimed<Name>,
 ): Promise<Change | undefined> {
   const output = await management[command.name](session, command.input, command.correlationId);
-  // The row of the command went with its instance.
+  // The command's row was deleted together with its instance.
   if (command.name === "instance.delete") return undefined;
   return succeed(command, output);
 }
@@ -63,11 +63,11 @@ async function convertFile<Name extends ConvertName>(command: Claimed<Name>, con
 }
 
 async function query(session: CommandTarget, command: Claimed<QueryName>): Promise<Change> {
-  if (!session.context) throw notConnected(session);
+  if (!session.context) throw notConnectedError(session);
   return (await runQuery(command, session.context)).change;
 }
 
-/** Records the end of a command. If that fails, the command stays claimed and the next holder of the shard runs it again. */
+/** Runs a command and records its end. If that fails, the command stays claimed and the next holder of the shard runs it again. */
 async function runNow(
   session: CommandTarget,
   command: ClaimedCommand,

@@ -19,7 +19,7 @@ export interface RunResult {
   stanza: Stanza | undefined;
 }
 
-/** Prepares the message of a send. */
+/** Returns the message that a send command sends. */
 export function prepareSend<Name extends SendName>(
   command: Claimed<Name>,
   context: SendContext,

@@ -16,37 +16,38 @@ import { failureOf, prepareSend, runMutation } from "./run.ts";
 import { addressees } from "./status-retry.ts";
 import { traceOf } from "./trace.ts";
 
-/** Unacknowledged stanzas at once. More would only wait in WhatsApp's queue, and repeat after a lost connection. */
-const window = 64;
-/** WhatsApp acknowledges in well under a second. A link that stays silent this long is dead, whatever the socket reports. */
+/** Maximum number of unacknowledged stanzas. More would only wait at WhatsApp, and be sent again after a lost connection. */
+const maxInFlight = 64;
+/** WhatsApp acknowledges in well under a second. After this, the connection counts as dead, whatever the socket reports. */
 const ackTimeoutMs = 15_000;
-/** How often a command is begun when it fails for a reason that may pass. */
+/** Maximum number of tries of a command that fails for a reason that may be temporary. */
 const maxTries = 3;
-/** How often a command is begun over restarts of the host, which it may be crashing. */
+/** Maximum number of attempts of a command across restarts of the host, because the command may crash the host. */
 const maxAttempts = 5;
-/** How many messages that mutations sent are kept for devices that could not decrypt them. */
+/** How many messages that mutations sent are kept, for devices that could not decrypt them. */
 const maxRecalled = 200;
 
 export interface SendQueueDeps {
   log: Logger;
   record: (change: Change) => Promise<void>;
-  /** Notes that a command is begun that handles untrusted bytes. Returns how often it has been begun. */
+  /** Counts an attempt of a command that handles untrusted data. Returns the number of attempts so far. */
   countAttempt: (commandId: string) => Promise<number>;
-  /** Called when the link is silent: the connection must be dropped. */
+  /** Called when an acknowledgement is overdue. The connection must be dropped. */
   onSilence: () => void;
-  /** Milliseconds, monotonic. */
+  /** Returns the monotonic time in milliseconds. Default: `performance.now`. */
   monotonic?: () => number;
 }
 
 /** A stanza that WhatsApp has not acknowledged. */
 interface Flight {
   command: OrderedCommand;
-  /** When it left, on the monotonic clock. */
+  /** When it was sent, on the monotonic clock. Infinity while it is still being encrypted. */
   since: number;
-  /** For a mutation: what to record when it is acknowledged. */
-  done?: Change;
+  /** For a mutation: the change to record when WhatsApp acknowledges the stanza. */
+  changeOnAck?: Change;
 }
 
+/** A message to relay, and its recipients. */
 interface Outgoing {
   waId: string;
   jid: string;
@@ -55,18 +56,20 @@ interface Outgoing {
 }
 
 /**
- * The ordered work of one instance: sends, and the mutations between them. A send is done when WhatsApp acknowledges it. What
- * is unacknowledged when the connection ends is sent again under the same id on the next one, before anything newer.
+ * Runs the sends and mutations of one instance in order. A send is done when WhatsApp acknowledges it. A stanza that is not
+ * acknowledged when the connection ends is sent again on the next connection, under the same id and before any newer one.
  */
 export class SendQueue {
   readonly #deps: SendQueueDeps;
   #waiting: OrderedCommand[] = [];
-  readonly #flying = new Map<string, Flight>();
+  readonly #inFlight = new Map<string, Flight>();
   #context: ConnectedContext | undefined;
   #pumping = false;
   #finishing = false;
+  /** Called when nothing is running and nothing is unacknowledged. */
   #onIdle: () => void = () => undefined;
-  #watch: NodeJS.Timeout | undefined;
+  #silenceTimer: NodeJS.Timeout | undefined;
+  /** Failed tries by command id. */
   readonly #tries = new Map<string, number>();
   readonly #recallable = new LRUCache<string, proto.IMessage>({ max: maxRecalled });
 
@@ -75,7 +78,7 @@ export class SendQueue {
   }
 
   get size(): number {
-    return this.#waiting.length + this.#flying.size;
+    return this.#waiting.length + this.#inFlight.size;
   }
 
   push(command: OrderedCommand): void {
@@ -86,23 +89,23 @@ export class SendQueue {
   /** Starts sending on a connection that has opened. */
   resume(context: ConnectedContext): void {
     this.#context = context;
-    this.#watch ??= setInterval(() => this.#checkSilence(), 1000);
+    this.#silenceTimer ??= setInterval(() => this.#checkSilence(), 1000);
     void this.#pump();
   }
 
-  /** Stops sending when the connection ends. What is unacknowledged returns to the head of the queue, in its order. */
+  /** Stops sending because the connection ends. Unacknowledged commands return to the queue at their positions. */
   pause(): void {
     this.#context = undefined;
     this.#finishing = false;
     this.#onIdle();
-    clearInterval(this.#watch);
-    this.#watch = undefined;
-    const unacknowledged = [...this.#flying.values()].map((flight) => flight.command);
-    this.#flying.clear();
+    clearInterval(this.#silenceTimer);
+    this.#silenceTimer = undefined;
+    const unacknowledged = [...this.#inFlight.values()].map((flight) => flight.command);
+    this.#inFlight.clear();
     this.#waiting = [...unacknowledged, ...this.#waiting].sort((a, b) => a.position - b.position);
   }
 
-  /** Begins no more commands, and waits up to `timeoutMs` for acknowledgements. Waiting commands stay claimed. */
+  /** Starts no more commands, and waits up to `timeoutMs` for acknowledgements. The commands in the queue stay claimed. */
   async finish(timeoutMs: number): Promise<void> {
     this.#finishing = true;
     if (!this.#busy) return;
@@ -114,7 +117,7 @@ export class SendQueue {
   }
 
   get #busy(): boolean {
-    return this.#pumping || this.#flying.size > 0;
+    return this.#pumping || this.#inFlight.size > 0;
   }
 
   /** Empties the queue and fails all its commands, because the instance will not be connected again. */
@@ -124,7 +127,7 @@ export class SendQueue {
     await Promise.all(all.map((command) => this.#deps.record(fail(command, error))));
   }
 
-  /** Fails the commands that are past their deadline. The connection may be away for days. */
+  /** Fails the commands that are past their deadline. Call this regularly, because the connection may be down for days. */
   expire(): void {
     const late = this.#waiting.filter(isLate);
     if (late.length === 0) return;
@@ -132,15 +135,16 @@ export class SendQueue {
     for (const command of late) this.#failLate(command);
   }
 
+  /** Ends the command whose stanza WhatsApp has acknowledged, or refused with `error`. */
   acknowledge(waId: string, error: string | undefined): void {
-    const flight = this.#flying.get(waId);
+    const flight = this.#inFlight.get(waId);
     if (!flight) return;
-    this.#flying.delete(waId);
+    this.#inFlight.delete(waId);
     this.#tries.delete(flight.command.id);
-    const { command, done } = flight;
+    const { command, changeOnAck } = flight;
     const refusal = `WhatsApp refused the message with error ${error}`;
     if (error) this.#end(command, fail(command, new AppError("whatsapp_error", refusal)));
-    else this.#end(command, done ?? { acks: [{ waId }], ...succeed(command, { messageId: waId }) });
+    else this.#end(command, changeOnAck ?? { acks: [{ waId }], ...succeed(command, { messageId: waId }) });
     void this.#pump();
   }
 
@@ -153,7 +157,7 @@ export class SendQueue {
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      while (this.#context && !this.#finishing && this.#waiting.length > 0 && this.#flying.size < window) {
+      while (this.#context && !this.#finishing && this.#waiting.length > 0 && this.#inFlight.size < maxInFlight) {
         const command = this.#waiting.shift();
         if (command) await this.#begin(command, this.#context);
       }
@@ -169,7 +173,7 @@ export class SendQueue {
       if (isSend(command)) await this.#send(command, context);
       else await this.#mutate(command, context);
     } catch (error) {
-      for (const [waId, flight] of this.#flying) if (flight.command === command) this.#flying.delete(waId);
+      for (const [waId, flight] of this.#inFlight) if (flight.command === command) this.#inFlight.delete(waId);
       this.#onFailure(command, context, error);
     }
   }
@@ -180,19 +184,24 @@ export class SendQueue {
     if (this.#context !== context) return this.#putBack(command);
     const { waId, jid, message, attributes: additionalAttributes, audience } = stanza;
     this.#recallable.set(waId, message);
-    await this.#relay({ command, done: change }, context, { waId, jid, message, audience }, { additionalAttributes });
+    await this.#relay(
+      { command, changeOnAck: change },
+      context,
+      { waId, jid, message, audience },
+      { additionalAttributes },
+    );
   }
 
   async #send(command: Claimed<SendName>, context: ConnectedContext): Promise<void> {
     const outgoing = command.payload
-      ? await this.#prepared(command, command.payload, context)
+      ? await this.#loadPrepared(command, command.payload, context)
       : await this.#prepare(command, context);
     if (this.#context !== context) return this.#putBack(command);
     await this.#relay({ command }, context, outgoing, { additionalNodes: metaOf(outgoing.message) });
   }
 
-  /** Returns what an earlier try prepared. */
-  async #prepared(
+  /** Returns the message that an earlier attempt prepared. */
+  async #loadPrepared(
     command: Claimed<SendName>,
     payload: Buffer,
     { db, instanceId }: ConnectedContext,
@@ -212,7 +221,7 @@ export class SendQueue {
     command.payload = payload;
     command.chatId = jid;
     command.audience = extras?.audience;
-    // Not awaited: the gate lets the stanza out only after this is durable.
+    // Not awaited: the gate holds the stanza back until this is durable.
     void this.#record(command, {
       prepared: [{ waId, payload, chatId: jid, type, protoType, context: extras }],
       ...defined({ messageUpdates: media ? [{ waId, set: { media } }] : undefined }),
@@ -221,15 +230,15 @@ export class SendQueue {
   }
 
   async #relay(
-    what: Pick<Flight, "command" | "done">,
+    flightStart: Pick<Flight, "command" | "changeOnAck">,
     { sock }: ConnectedContext,
     { waId, jid, message, audience }: Outgoing,
     options: Partial<Parameters<ConnectedContext["sock"]["relayMessage"]>[2]>,
   ): Promise<void> {
     // Encrypting for a large audience is slow; don't treat it as a dead link.
-    const flight: Flight = { ...what, since: audience ? Number.POSITIVE_INFINITY : this.#now() };
-    // Before the stanza leaves: its acknowledgement may arrive before `relayMessage` returns.
-    this.#flying.set(waId, flight);
+    const flight: Flight = { ...flightStart, since: audience ? Number.POSITIVE_INFINITY : this.#now() };
+    // Set before the stanza is sent, because its acknowledgement may arrive before `relayMessage` returns.
+    this.#inFlight.set(waId, flight);
     const statusJidList = audience && addressees(sock, audience);
     const relay = { messageId: waId, ...options, ...defined({ statusJidList }) };
     if (isChannelJid(jid)) await relayNewsletterMessage(sock, jid, message, relay);
@@ -242,9 +251,9 @@ export class SendQueue {
   }
 
   #onFailure(command: OrderedCommand, context: ConnectedContext, error: unknown): void {
-    // A command that may have been done and must not be done twice doesn't begin again on the next connection.
-    const unknown = error instanceof AppError && error.code === "outcome_unknown";
-    if (this.#context !== context && !unknown) {
+    // A command that may have taken effect, and must not do so twice, is not run again on the next connection.
+    const isUnknown = error instanceof AppError && error.code === "outcome_unknown";
+    if (this.#context !== context && !isUnknown) {
       this.#putBack(command);
       return;
     }
@@ -263,8 +272,8 @@ export class SendQueue {
   #failLate(command: OrderedCommand): void {
     // A message that a mutation sent may have arrived although WhatsApp did not acknowledge it.
     const error = this.#recallable.has(derivedMessageId(command.id))
-      ? new AppError("outcome_unknown", "WhatsApp did not acknowledge it in time")
-      : new AppError("command_expired", "it waited too long for the instance");
+      ? new AppError("outcome_unknown", "WhatsApp did not acknowledge the message in time")
+      : new AppError("command_expired", "the command waited too long for the instance");
     this.#end(command, fail(command, error));
   }
 
@@ -282,7 +291,7 @@ export class SendQueue {
   }
 
   #checkSilence(): void {
-    const oldest = this.#flying.values().next().value;
+    const oldest = this.#inFlight.values().next().value;
     if (oldest && this.#now() - oldest.since > ackTimeoutMs) this.#deps.onSilence();
   }
 
@@ -295,7 +304,7 @@ const isLate = (command: OrderedCommand) => command.deadline.getTime() < Date.no
 
 const messageOf = ({ waId, chatId }: Claimed<SendName>) => ({ waId: waId ?? "", chatId: chatId ?? "" });
 
-/** Returns the nodes that tell WhatsApp what it needs to know of a message, whose content it cannot read. */
+/** Returns the `meta` nodes of a message, which tell WhatsApp the kind of a message whose content it cannot read. */
 function metaOf(message: proto.IMessage) {
   const { pollCreationMessage, pollCreationMessageV2, pollCreationMessageV3, eventMessage } = message;
   if (eventMessage) return [{ tag: "meta", attrs: { event_type: "creation" } }];

@@ -10,12 +10,12 @@ import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";
 import { readAudience, statusChat } from "../../core/message/status.ts";
 
-/** Returns the JIDs that a status post goes to: its audience, and the owner's own devices, which show it under "My status". */
+/** Returns the JIDs to which a status post is sent: its audience, and the account itself, whose devices show it as "My status". */
 export const addressees = (sock: WASocket, audience: readonly string[]): string[] => [
   ...new Set([...audience, jidNormalizedUser(sock.user?.id)]),
 ];
 
-/** The limit of WhatsApp's clients. */
+/** Maximum number of retries, as in WhatsApp's clients. */
 const maxRetries = 5;
 
 export interface StatusRetryDeps {
@@ -24,14 +24,15 @@ export interface StatusRetryDeps {
   instanceId: string;
   log: Logger;
   /** Returns the message that was sent with this id. */
-  sent: (waId: string) => Promise<proto.IMessage | undefined>;
+  findSent: (waId: string) => Promise<proto.IMessage | undefined>;
 }
 
+/** Returns whether a receipt asks for a status post again. */
 export const isStatusRetry = ({ attrs }: BinaryNode) => attrs.from === statusChat && attrs.type === "retry";
 
 /**
- * Sends a status, or a change to one, again to a device that could not decrypt it. Baileys (7.0.0-rc14) would do so with an
- * empty audience. Ignores devices of people outside the audience.
+ * Sends a status post, or the deletion of one, again to a device that could not decrypt it. Baileys (7.0.0-rc14) would send it with
+ * an empty audience. Ignores devices of people outside the audience.
  */
 export async function resendStatus(deps: StatusRetryDeps, receipt: BinaryNode): Promise<void> {
   const { sock, db, instanceId, log } = deps;
@@ -39,21 +40,23 @@ export async function resendStatus(deps: StatusRetryDeps, receipt: BinaryNode): 
   const count = Number(getBinaryNodeChild(receipt, "retry")?.attrs.count ?? 1);
   if (!id || !participant || !(count <= maxRetries)) return;
   try {
-    const message = await deps.sent(id);
+    const message = await deps.findSent(id);
     if (!message) return;
-    const posted = message.protocolMessage?.key?.id ?? id;
-    const audience = addressees(sock, await readAudience(db, instanceId, posted));
+    const postId = message.protocolMessage?.key?.id ?? id;
+    const audience = addressees(sock, await readAudience(db, instanceId, postId));
     if (!(await isAmong(sock, participant, audience))) return;
     await sock.assertSessions([participant], true);
     await sock.relayMessage(statusChat, message, { messageId: id, participant: { jid: participant, count } });
   } catch (error) {
-    log.warn({ correlationId: id, err: error, instanceId, waId: id }, "a status could not be sent again");
+    log.warn({ correlationId: id, err: error, instanceId, waId: id }, "a status post could not be sent again");
   }
 }
 
 async function isAmong(sock: WASocket, device: string, audience: readonly string[]): Promise<boolean> {
   const { lidMapping } = sock.signalRepository;
   const person = jidNormalizedUser(device);
-  const other = person.endsWith("@lid") ? await lidMapping.getPNForLID(person) : await lidMapping.getLIDForPN(person);
-  return audience.some((jid) => areJidsSameUser(jid, person) || areJidsSameUser(jid, other ?? undefined));
+  const otherJid = person.endsWith("@lid")
+    ? await lidMapping.getPNForLID(person)
+    : await lidMapping.getLIDForPN(person);
+  return audience.some((jid) => areJidsSameUser(jid, person) || areJidsSameUser(jid, otherJid ?? undefined));
 }

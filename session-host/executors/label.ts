@@ -6,7 +6,7 @@ import { findLabel, type Label, noBusiness, readLabels } from "../../core/label/
 import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { defined } from "../../core/object.ts";
 import { isBusiness } from "../baileys/account.ts";
-import { type LabelBook, numberOf } from "../inbound/labels.ts";
+import { type LabelBook, labelNumber } from "../inbound/labels.ts";
 import { answerOf } from "./answer.ts";
 import { patch } from "./app-state.ts";
 import { resolveRecipient } from "./message.ts";
@@ -125,7 +125,7 @@ async function highestId({ db, instanceId }: MutationContext): Promise<number> {
   const rows = await db.sql<{ id: string }[]>`
     select label_id as id from labels where instance_id = ${instanceId}
     union select label_id from label_targets where instance_id = ${instanceId}`;
-  return Math.max(0, ...rows.map(({ id }) => numberOf(id)));
+  return Math.max(0, ...rows.map(({ id }) => labelNumber(id)));
 }
 
 /** Whether an earlier attempt of this command has deleted the label. */

@@ -32,7 +32,7 @@ export async function extrasOf(
 ): Promise<MessageExtras> {
   const mentions = [...new Set(input.mentions ?? [])];
   const quoted = input.quoted === undefined ? undefined : await findQuoted(context, jid, input.quoted);
-  const ephemeralExpiration = isGroupJid(jid) ? await context.disappearing.of(jid, context.sock) : 0;
+  const ephemeralExpiration = isGroupJid(jid) ? await context.disappearing.secondsOf(jid, context.sock) : 0;
   const stored: MessageContext = {
     ...(quoted && {
       quotedMessageId: quoted.row.waId,

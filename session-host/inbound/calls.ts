@@ -7,14 +7,14 @@ import type { Change } from "../ledger/change.ts";
 
 type CallEvent = Extract<NewEvent, { type: `call.${string}` }>;
 
-/** A call rings for less time than this. WhatsApp kept an older offer while the instance was not connected. */
+/** No call rings for longer. An older offer is one that WhatsApp kept while the instance was not connected. */
 export const ringSeconds = 60;
 
-/** Returns the id of a call's first or last event. Several stanzas, and a command, can report the same begin or end. */
+/** Returns the id of a call's first or last event. Several stanzas and a command can report the same beginning or end. */
 export const callEventId = (instanceId: string, callId: string, part: "begin" | "end") =>
   derivedEventId(instanceId, "call", callId, part);
 
-/** Returns the event of a `call` stanza. Returns undefined for the steps between the begin and the end of a call. */
+/** Returns the event of a `call` stanza. Returns undefined for steps between the beginning and the end of a call. */
 export function journalCall(
   instanceId: string,
   stanza: BinaryNode,
@@ -24,15 +24,15 @@ export function journalCall(
   const callId = info?.attrs["call-id"];
   const creator = info?.attrs["call-creator"] ?? info?.attrs.from ?? stanza.attrs.from;
   if (!info || !callId || !creator || isMe(creator)) return undefined;
-  const ours = isMe(info.attrs.from ?? stanza.attrs.from ?? "");
+  const fromOwnDevice = isMe(info.attrs.from ?? stanza.attrs.from ?? "");
   const caller = personOf(creator, info.attrs.caller_pn, info.attrs.caller_lid);
   if (!caller) return undefined;
   const { id: from, lid } = caller;
-  const event = eventOf(stanza, info, { callId, from, lid, creator, ours, timestamp: secondsOf(stanza) });
+  const event = eventOf(stanza, info, { callId, from, lid, creator, fromOwnDevice, timestamp: secondsOf(stanza) });
   if (!event) return undefined;
   const id = callEventId(instanceId, callId, event.type === "call.received" ? "begin" : "end");
-  const changeOf = (who: Person): Change => ({
-    events: [{ ...event, data: { ...event.data, from: who.id }, id } as CallEvent & { id: string }],
+  const changeOf = (person: Person): Change => ({
+    events: [{ ...event, data: { ...event.data, from: person.id }, id } as CallEvent & { id: string }],
   });
   const lids = lidsWithoutPhone([caller]);
   if (lids.length === 0) return changeOf(caller);
@@ -44,12 +44,16 @@ interface CallInfo {
   from: string;
   lid: string | null;
   creator: string;
-  /** Whether a device of the account's owner sent the stanza. */
-  ours: boolean;
+  /** Whether a device of the account sent the stanza. */
+  fromOwnDevice: boolean;
   timestamp: number;
 }
 
-function eventOf(stanza: BinaryNode, info: BinaryNode, { creator, ours, ...call }: CallInfo): CallEvent | undefined {
+function eventOf(
+  stanza: BinaryNode,
+  info: BinaryNode,
+  { creator, fromOwnDevice, ...call }: CallInfo,
+): CallEvent | undefined {
   switch (info.tag) {
     case "offer":
     case "offer_notice":
@@ -65,9 +69,9 @@ function eventOf(stanza: BinaryNode, info: BinaryNode, { creator, ours, ...call 
         },
       };
     case "reject":
-      return ours ? { type: "call.rejected", data: { ...call, by: "phone" } } : undefined;
+      return fromOwnDevice ? { type: "call.rejected", data: { ...call, by: "phone" } } : undefined;
     case "accept":
-      return ours ? { type: "call.ended", data: { ...call, reason: "accepted" } } : undefined;
+      return fromOwnDevice ? { type: "call.ended", data: { ...call, reason: "accepted" } } : undefined;
     case "terminate":
       if (info.attrs.reason === "rejected_elsewhere") return { type: "call.rejected", data: { ...call, by: "phone" } };
       return {

@@ -3,14 +3,14 @@ import * as z from "zod";
 import type { ChannelFact } from "../../core/channel/fact.ts";
 import type { ChannelDetails } from "../../core/command/catalog/channel.ts";
 
-const text = z.object({ text: z.string().nullish() }).nullish();
-const metadata = z.object({
+const textSchema = z.object({ text: z.string().nullish() }).nullish();
+const metadataSchema = z.object({
   id: z.string(),
   state: z.object({ type: z.string().nullish() }).nullish(),
   thread_metadata: z
     .object({
-      name: text,
-      description: text,
+      name: textSchema,
+      description: textSchema,
       invite: z.string().nullish(),
       creation_time: z.coerce.number().nullish(),
       subscribers_count: z.coerce.number().nullish(),
@@ -22,9 +22,9 @@ const metadata = z.object({
 
 const roles: Record<string, ChannelDetails["role"]> = { OWNER: "owner", ADMIN: "admin", SUBSCRIBER: "subscriber" };
 
-/** Reads WhatsApp's description of a channel. Returns undefined for a deleted channel, and for anything else. */
+/** Parses WhatsApp's metadata of a channel. Returns undefined for a deleted channel and for anything that is not metadata. */
 export function detailsOf(answer: unknown): ChannelDetails | undefined {
-  const { data } = metadata.safeParse(answer);
+  const { data } = metadataSchema.safeParse(answer);
   if (!data || data.state?.type === "DELETED") return undefined;
   const { thread_metadata: thread, viewer_metadata: viewer } = data;
   return {
@@ -40,13 +40,13 @@ export function detailsOf(answer: unknown): ChannelDetails | undefined {
   };
 }
 
-/** Returns what the list of channels keeps of a channel. */
+/** Returns the fact to store about a channel. A channel that the account does not follow is not stored. */
 export function factOf({ id: jid, role, createdAt, ...rest }: ChannelDetails): ChannelFact {
   if (role === "guest") return { jid, gone: true };
   return { jid, role, createdAt: createdAt === null ? null : new Date(createdAt), ...rest };
 }
 
-const notices = z.object({
+const updateSchema = z.object({
   xwa2_notify_newsletter_on_join: z.unknown().optional(),
   xwa2_notify_newsletter_on_leave: z.object({ id: z.string() }).optional(),
   xwa2_notify_newsletter_on_mute_change: z.object({ id: z.string(), mute: z.string() }).optional(),
@@ -55,10 +55,10 @@ const notices = z.object({
     .optional(),
 });
 
-/** Returns what the owner did with channels on another device. Baileys emits no events for these notifications. */
+/** Returns what the owner changed about channels on another device. Baileys emits no events for these notifications. */
 export function factsIn(stanza: BinaryNode): ChannelFact[] {
   return getBinaryNodeChildren(stanza, "update").flatMap(({ content }): ChannelFact[] => {
-    const data = content instanceof Uint8Array ? notices.safeParse(dataOf(content)).data : undefined;
+    const data = content instanceof Uint8Array ? updateSchema.safeParse(dataOf(content)).data : undefined;
     if (!data) return [];
     const joined = detailsOf(data.xwa2_notify_newsletter_on_join);
     const left = data.xwa2_notify_newsletter_on_leave;
@@ -77,13 +77,13 @@ function dataOf(content: Uint8Array): unknown {
   try {
     return (JSON.parse(Buffer.from(content).toString()) as { data?: unknown }).data;
   } catch {
-    // Baileys logs that it is not JSON.
+    // Not JSON. Baileys logs that.
     return undefined;
   }
 }
 
-/** Returns a text that Baileys passes on either as a string or as WhatsApp's object. */
+/** Returns a text, which Baileys passes on either as a string or as an object of WhatsApp. */
 export function textOf(value: unknown): string | undefined {
   if (typeof value === "string") return value;
-  return text.safeParse(value).data?.text ?? undefined;
+  return textSchema.safeParse(value).data?.text ?? undefined;
 }

@@ -4,6 +4,7 @@ import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";
 import { isChannelJid } from "../../core/message/recipient.ts";
 import { defined } from "../../core/object.ts";
+import { editAttribute } from "../baileys/edit-attribute.ts";
 import { secondsOf } from "../baileys/jids.ts";
 import { Limiter } from "../concurrency/limiter.ts";
 import type { Change } from "../ledger/change.ts";
@@ -20,15 +21,12 @@ export interface ChannelSourceDeps {
   record: (change: Change) => Promise<void>;
 }
 
-/** Values of the attribute `edit` (whatsmeow, `types/message.go`, `EditAttribute`). An edited channel post keeps its id. */
-const edited = "3";
-const deleted = "8";
-/** Lookups at once per host: after a deployment, all sessions of a host open together and receive posts of all their channels. */
-const lookUps = new Limiter(4);
-/** Details of a channel that are newer than this are not looked up again. */
+/** Limits concurrent lookups per host. After a deployment, all sessions open together and receive posts of all their channels. */
+const lookUpLimiter = new Limiter(4);
+/** Age after which the details of a channel are looked up again. Milliseconds. */
 const freshMs = 24 * 60 * 60_000;
 
-/** What one connection reports of channels. Channels are not encrypted, so nothing of this passes the Signal repository. */
+/** Turns what one connection reports about channels into changes. Channels are not encrypted, so the Signal repository is not involved. */
 export class ChannelSource {
   readonly #deps: ChannelSourceDeps;
   readonly #seen = new Set<string>();
@@ -38,12 +36,12 @@ export class ChannelSource {
   }
 
   /**
-   * Returns what a stanza changes: a new post with its event, a changed post, or facts of channels. Returns undefined for a
-   * stanza that is not about channels. Record the change before Baileys acknowledges the stanza.
+   * Returns the change that a stanza makes: a new post with its event, a changed post, or facts about channels. Returns undefined
+   * for a stanza that is not about channels. Record the change before Baileys acknowledges the stanza.
    */
   journal(sock: WASocket, stanza: BinaryNode): Promise<Change> | Change | undefined {
     const { tag, attrs } = stanza;
-    if (tag === "message") return isChannelJid(attrs.from ?? "") ? this.#post(sock, stanza) : undefined;
+    if (tag === "message") return isChannelJid(attrs.from ?? "") ? this.#journalPost(sock, stanza) : undefined;
     const facts = factsIn(stanza);
     return facts.length > 0 ? { channels: facts } : undefined;
   }
@@ -59,13 +57,13 @@ export class ChannelSource {
   }
 
   #record(fact: ChannelFact): void {
-    // A failure ends the connection, or the connection has already ended.
+    // If the change can't be stored, the connection ends, or has ended already.
     this.#deps
       .record({ channels: [fact] })
       .catch((error: unknown) => this.#deps.log.debug({ err: error }, "a channel was not stored"));
   }
 
-  async #post(sock: WASocket, stanza: BinaryNode): Promise<Change> {
+  async #journalPost(sock: WASocket, stanza: BinaryNode): Promise<Change> {
     const { from = "", id = "", edit, server_id: serverId, is_sender: isSender } = stanza.attrs;
     const { instanceId, log } = this.#deps;
     const me = this.#deps.me();
@@ -79,21 +77,21 @@ export class ChannelSource {
       fromMe,
       at: new Date(seconds * 1000),
     };
-    if (edit === deleted) return { revisions: [{ ...revision, kind: "delete" }] };
+    if (edit === editAttribute.postDeletion) return { revisions: [{ ...revision, kind: "delete" }] };
     const message = decode(stanza);
     if (!message) {
       log.warn({ correlationId: id, instanceId, waId: id }, "a channel post can't be decoded");
       return {};
     }
-    if (edit === edited) return { revisions: [{ ...revision, kind: "edit", body: bodyOf(message) }] };
+    if (edit === editAttribute.postEdit) return { revisions: [{ ...revision, kind: "edit", body: bodyOf(message) }] };
     const key = { remoteJid: from, id, fromMe };
     const row = await toRow({ instanceId, me, key, pushName: null, seconds }, message, async () => null);
     const context = { ...row?.context, ...defined({ serverId: serverId || undefined }) };
-    const seen = this.#firstSight(sock, from);
-    return defined({ messages: row && [{ ...row, context }], channels: seen && [seen] });
+    const channel = this.#noteChannel(sock, from);
+    return defined({ messages: row && [{ ...row, context }], channels: channel && [channel] });
   }
 
-  /** WhatsApp may deliver our own posts without the attribute `is_sender`. */
+  /** Returns whether this gateway sent the post. WhatsApp may deliver our own posts without the attribute `is_sender`. */
   async #isOwn(jid: string, waId: string): Promise<boolean> {
     const { db, instanceId } = this.#deps;
     const rows = await db.sql`
@@ -101,7 +99,8 @@ export class ChannelSource {
     return rows.length > 0;
   }
 
-  #firstSight(sock: WASocket, jid: string): ChannelFact | undefined {
+  /** On the first post of a channel on this connection, looks up the channel and returns the fact that it exists. */
+  #noteChannel(sock: WASocket, jid: string): ChannelFact | undefined {
     if (this.#seen.has(jid)) return undefined;
     this.#seen.add(jid);
     void this.#lookUpIfStale(sock, jid);
@@ -121,7 +120,7 @@ export class ChannelSource {
   }
 
   async #lookUp(sock: WASocket, jid: string): Promise<void> {
-    const leave = await lookUps.enter();
+    const leave = await lookUpLimiter.enter();
     try {
       const found = detailsOf(await sock.newsletterMetadata("jid", jid));
       if (found) await this.#deps.record({ channels: [factOf(found)] });
@@ -134,7 +133,7 @@ export class ChannelSource {
   }
 }
 
-/** Returns undefined for bytes that are not a message. Baileys rejects such a stanza itself. */
+/** Decodes the message of a post. Returns undefined for bytes that are not a message. Baileys rejects such a stanza itself. */
 function decode(stanza: BinaryNode): proto.Message | undefined {
   const content = getBinaryNodeChild(stanza, "plaintext")?.content;
   if (!(content instanceof Uint8Array)) return undefined;

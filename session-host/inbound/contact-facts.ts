@@ -11,11 +11,12 @@ import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { defined } from "../../core/object.ts";
 import { isPhoneJid, phonesOf, plainJid } from "../baileys/jids.ts";
 
-/** Longer than the JID of any phone number. Longer JIDs are ignored. */
+/** Maximum length of a contact's JID. The JID of a phone number is shorter. */
 const maxJid = 64;
 const isContact = (jid: string) =>
   jid.length <= maxJid && /^[0-9]+(?:-[0-9]+)?@(?:s\.whatsapp\.net|lid|g\.us)$/.test(jid);
 
+/** What Baileys reports about a person or a group. The fields are those of `ContactFact`. */
 interface Report {
   jid: string;
   lid?: string | null | undefined;
@@ -26,7 +27,7 @@ interface Report {
   link?: true;
 }
 
-/** Returns undefined for a JID that is neither a person nor a group: a channel, a broadcast, a bot. */
+/** Returns the fact of a report. Returns undefined if the JID is neither a person nor a group: a channel, a broadcast, a bot. */
 export function contactFact({
   jid,
   lid,
@@ -52,26 +53,27 @@ export function contactFact({
   };
 }
 
-/** Returns undefined if Baileys reports nothing that we keep. Baileys names a person by either JID, with or without the other. */
+/** Returns the fact about a person, or undefined if nothing in it is stored. Baileys gives either JID of a person, or both. */
 export function factOfPerson(
   { id, lid, phoneNumber, notify, verifiedName: businessName }: Contact,
   names: Pick<Report, "name" | "chatName"> = {},
 ): ContactFact | undefined {
   const phone = [id, phoneNumber].map(plainJid).find(isPhoneJid);
   const reported = { ...names, pushName: notify, businessName };
-  // Baileys emits these events also for other news of a person, such as a new picture.
+  // Baileys also emits these events for other changes of a person, such as a new picture.
   const isEmpty = Object.values(reported).every((value) => value === undefined);
   if (isEmpty && !(phone && isLidJid(plainJid(lid ?? id)))) return undefined;
   return contactFact({ jid: phone ?? id, lid: isLidJid(plainJid(id)) ? id : lid, ...reported });
 }
 
+/** Returns the facts in the history that the phone sends after linking. */
 export function factsOfHistory({
   contacts,
   lidPnMappings,
 }: BaileysEventMap["messaging-history.set"]): (ContactFact | undefined)[] {
   return [
     ...contacts.map((contact) =>
-      // The history also contains groups that the account has left. `readGroups` knows which ones it is in.
+      // The history also contains groups that the account has left. `readGroups` reads which ones it is in.
       isGroupJid(contact.id)
         ? contactFact({ jid: contact.id, chatName: contact.name, link: true })
         : (factOfPerson(contact, { chatName: contact.name }) ?? contactFact({ jid: contact.id })),
@@ -80,7 +82,7 @@ export function factsOfHistory({
   ];
 }
 
-/** Returns the facts with JIDs by phone number where the session knows the number of a LID. */
+/** Replaces LIDs with phone numbers in the facts, where the session knows the number. */
 export async function withPhones(sock: WASocket, facts: readonly ContactFact[]): Promise<ContactFact[]> {
   const lids = facts.flatMap(({ jid }) => (isLidJid(jid) ? [jid] : []));
   if (lids.length === 0) return [...facts];
@@ -91,7 +93,7 @@ export async function withPhones(sock: WASocket, facts: readonly ContactFact[]):
   });
 }
 
-/** Returns the verified name of a business that a message carries, or undefined. */
+/** Returns the verified business name in a message stanza, or undefined. */
 export function verifiedName(stanza: BinaryNode): string | undefined {
   const certificate = getBinaryNodeChild(stanza, "verified_name")?.content;
   if (!(certificate instanceof Uint8Array)) return undefined;

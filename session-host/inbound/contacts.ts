@@ -15,18 +15,18 @@ export interface ContactSourceDeps {
   record: (change: Change) => Promise<void>;
 }
 
-/** The most contacts of a history or an address book in one change. */
+/** Maximum number of contacts in one change. A history or an address book is split into several. */
 const maxFacts = 500;
-/** The most contacts whose last fact a session remembers. */
+/** Number of contacts whose last fact a session remembers. */
 const maxRemembered = 1_000;
-/** Queries at once per host: after a deployment, all sessions of a host open together, and each reads all its groups. */
+/** Limits concurrent queries per host. After a deployment, all sessions open together, and each reads all its groups. */
 const groupQueries = new Limiter(4);
-/** The shortest time between two readings of all groups by one session. */
-const groupsMs = 10 * 60_000;
+/** Minimum time between two readings of all groups by one session. Milliseconds. */
+const readIntervalMs = 10 * 60_000;
 
 /**
- * Turns what one connection reports of contacts, from all sources, into changes. A fact that equals the last one is not
- * recorded again, so that a message from a known person costs no statement.
+ * Turns what one connection reports about contacts, from all sources, into changes. A fact that equals the last one is not recorded
+ * again, so that a message from a known person costs no database statement.
  */
 export class ContactSource {
   readonly #deps: ContactSourceDeps;
@@ -34,14 +34,14 @@ export class ContactSource {
   /** Facts are recorded in the order in which they were reported, even if a LID has to be looked up first. */
   #turn: Promise<void> = Promise.resolve();
   #waiting = 0;
-  /** Groups that were reported since the last reading of all groups began. Its answer may be older than they are. */
+  /** Groups that were reported since the last reading of all groups began. The answer of that reading may lack them. */
   readonly #reported = new Set<string>();
 
   constructor(deps: ContactSourceDeps) {
     this.#deps = deps;
   }
 
-  /** Adds to a change what its messages say about their senders. */
+  /** Adds what the messages of a change say about their senders to the change. */
   join(change: Change, stanza: BinaryNode): Change {
     const businessName = verifiedName(stanza);
     const facts = (change.messages ?? []).flatMap(({ from_me, sender_id, sender_lid, push_name }) => {
@@ -55,7 +55,7 @@ export class ContactSource {
     return { ...change, contacts: fresh, numbers: [...(change.numbers ?? []), ...numbers] };
   }
 
-  /** Listens to all events of Baileys that carry news of contacts. */
+  /** Listens to all events of Baileys that report contacts. */
   listen(sock: WASocket): void {
     const { ev } = sock;
     const report = (facts: readonly (ContactFact | undefined)[]) => this.#report(sock, facts);
@@ -76,18 +76,19 @@ export class ContactSource {
       report(groups.map(({ id, subject }) => (id && subject ? contactFact({ jid: id, name: subject }) : undefined))),
     );
     ev.on("group-participants.update", ({ id, participants, action }) => {
-      if (!participants.some((one) => [one.id, one.lid, one.phoneNumber].some((jid) => this.#isMe(jid)))) return;
+      if (!participants.some((person) => [person.id, person.lid, person.phoneNumber].some((jid) => this.#isMe(jid))))
+        return;
       if (action === "remove") report([{ jid: id, gone: true }]);
-      if (action === "add") void this.#joined(sock, id);
+      if (action === "add") void this.#reportJoinedGroup(sock, id);
     });
   }
 
-  /** Remembers facts that were recorded elsewhere. Otherwise a later change back would look like a known fact. */
+  /** Remembers facts that were recorded elsewhere. Otherwise, a later change back to the old value would look like a known fact. */
   note(facts: readonly ContactFact[]): void {
     this.#fresh(facts.filter(({ link }) => !link));
   }
 
-  /** Reads all groups that the account is in, and removes all other groups from its contacts. Returns whether WhatsApp answered. */
+  /** Reads all groups that the account is in, and removes other groups from its contacts. Returns whether that succeeded. */
   async readGroups(sock: WASocket): Promise<boolean> {
     const leave = await groupQueries.enter();
     try {
@@ -105,7 +106,7 @@ export class ContactSource {
     }
   }
 
-  async #joined(sock: WASocket, id: string): Promise<void> {
+  async #reportJoinedGroup(sock: WASocket, id: string): Promise<void> {
     try {
       const { subject } = await sock.groupMetadata(id);
       this.#report(sock, [contactFact({ jid: id, name: subject })]);
@@ -116,7 +117,7 @@ export class ContactSource {
 
   #report(sock: WASocket, reported: readonly (ContactFact | undefined)[]): void {
     const facts = reported.filter((fact) => fact !== undefined).filter((fact) => !this.#isMe(fact.jid));
-    // Baileys repeats the push name with every message. That must not look up a LID each time.
+    // Baileys repeats the push name with every message. Known facts are dropped first, so that they cause no LID lookup.
     const unknown = this.#waiting > 0 ? facts : facts.filter((fact) => !this.#isKnown(fact));
     if (unknown.length === 0) return;
     void this.#inTurn(async () => {
@@ -127,7 +128,7 @@ export class ContactSource {
     });
   }
 
-  /** Does not throw: if the change could not be stored, the connection ends; otherwise it has already ended. */
+  /** Runs work in order. Never rejects: if a change can't be stored, the connection ends, or has ended already. */
   #inTurn(work: () => Promise<void>): Promise<void> {
     this.#waiting++;
     const done = this.#turn.then(work).catch((error: unknown) => {
@@ -168,19 +169,19 @@ export class ContactSource {
 }
 
 /**
- * Decides when a session reads all its groups: when it opens. WhatsApp reports changes that happen during a short
- * disconnection afterwards, so a session that reconnects often doesn't read them each time.
+ * Reads all groups of a session when it connects, but not on each reconnection: after a short disconnection, WhatsApp reports the
+ * changes that happened during it.
  */
 export class GroupReading {
   #doneAt: number | undefined;
 
   async read({ contacts, sock }: { contacts: ContactSource; sock: WASocket }): Promise<void> {
     const now = performance.now();
-    if (this.#doneAt !== undefined && now - this.#doneAt < groupsMs) return;
+    if (this.#doneAt !== undefined && now - this.#doneAt < readIntervalMs) return;
     if (await contacts.readGroups(sock)) this.#doneAt = now;
   }
 
-  /** Call it when another account may be linked. */
+  /** Makes the next connection read the groups. Call this when another account may have been linked. */
   forget(): void {
     this.#doneAt = undefined;
   }

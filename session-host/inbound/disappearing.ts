@@ -2,7 +2,7 @@ import { type BinaryNode, type GroupMetadata, getBinaryNodeChild, type WASocket 
 import { LRUCache } from "lru-cache";
 import { within } from "../../core/timeout.ts";
 
-/** Looking up an unknown group delays the message that is about to be sent. */
+/** Looking up an unknown group delays the message that is about to be sent, so the wait is limited. */
 const lookupTimeoutMs = 5_000;
 const maxGroups = 5_000;
 
@@ -11,14 +11,14 @@ export class DisappearingTimers {
   readonly #seconds = new LRUCache<string, number>({ max: maxGroups });
 
   listen(sock: WASocket): void {
-    // Baileys reports the timer of every group that it reads completely; partial updates have no participants. Its report may be
-    // late, so a change that WhatsApp has announced since then wins.
-    const read = (groups: Partial<GroupMetadata>[]) => {
+    // Baileys reports the timer of every group that it reads completely. Partial updates have no participants. A report may be
+    // late, so it does not replace a change that WhatsApp has already announced.
+    const addRead = (groups: Partial<GroupMetadata>[]) => {
       for (const { id, participants, ephemeralDuration = 0 } of groups)
         if (id && participants && !this.#seconds.has(id)) this.#seconds.set(id, ephemeralDuration);
     };
-    sock.ev.on("groups.update", read);
-    sock.ev.on("groups.upsert", read);
+    sock.ev.on("groups.update", addRead);
+    sock.ev.on("groups.upsert", addRead);
     sock.ws.on("CB:notification,type:w:gp2", (stanza: BinaryNode) => {
       const { from } = stanza.attrs;
       const on = getBinaryNodeChild(stanza, "ephemeral");
@@ -27,11 +27,11 @@ export class DisappearingTimers {
     });
   }
 
-  /** Returns after how many seconds a message to the group disappears. Returns 0 for never, and when WhatsApp does not answer in time. */
-  async of(group: string, sock: WASocket): Promise<number> {
+  /** Returns the timer of a group in seconds: 0 if its messages don't disappear, or if WhatsApp does not answer in time. */
+  async secondsOf(group: string, sock: WASocket): Promise<number> {
     const known = this.#seconds.get(group);
     if (known !== undefined) return known;
-    // If the account is not in the group, sending fails with the reason.
+    // If this fails because the account is not in the group, sending will fail with the reason.
     const metadata = await within(lookupTimeoutMs, sock.groupMetadata(group), () => new Error("timeout")).catch(
       () => undefined,
     );

@@ -11,8 +11,8 @@ type IsMe = JidResolver["isMe"];
 
 /**
  * Returns the events of a group notification, or undefined if it has none. The event ids are derived from the stanza's id, so
- * that a notification that WhatsApp sends again announces nothing twice. The result is a promise if the stanza names a person
- * by LID only, because the session may know the phone number.
+ * that a repeated notification announces nothing twice. The result is a promise if the stanza gives only the LID of a person,
+ * because the session may know the phone number.
  */
 export function journalGroup(
   instanceId: string,
@@ -39,7 +39,7 @@ const membersOf = (event: GroupEvent): Person[] =>
 function withPhones(event: GroupEvent, phones: ReadonlyMap<string, string>): GroupEvent {
   const by = byPhone(event.data.by, phones);
   if (event.type !== "group.participants.update") return { ...event, data: { ...event.data, by } } as GroupEvent;
-  const participants = event.data.participants.map((one) => byPhone(one, phones));
+  const participants = event.data.participants.map((person) => byPhone(person, phones));
   return { ...event, data: { ...event.data, by, participants } };
 }
 
@@ -92,7 +92,7 @@ function eventsOfChange(child: BinaryNode, common: Common, isMe: IsMe): GroupEve
   }
 }
 
-/** WhatsApp describes the whole group to a person who enters it, new or not. */
+/** Returns the event of a `create` stanza, with which WhatsApp describes a group to a person who enters it, whether it is new or not. */
 function joined(child: BinaryNode, common: Common): GroupEvent {
   const group = getBinaryNodeChild(child, "group");
   const size = Number(group?.attrs.size ?? getBinaryNodeChildren(group, "participant").length);
@@ -101,16 +101,16 @@ function joined(child: BinaryNode, common: Common): GroupEvent {
   return { type: "group.join", data: { ...common, subject, size: size > 0 ? size : null, reason } };
 }
 
-/** The account's own joining or leaving is an event of its own. The same stanza may name other people. */
+/** Returns an event for the people in the stanza, and a separate one if the account itself is among those who join or leave. */
 function participantsChanged(child: BinaryNode, common: Common, isMe: IsMe): GroupEvent[] {
   const people = getBinaryNodeChildren(child, "participant").flatMap(({ attrs }) => {
     const person = personOf(attrs.jid, attrs.phone_number, attrs.lid);
     return person ? [person] : [];
   });
-  const action = participantActions.find((one) => one === (child.tag === "leave" ? "remove" : child.tag));
+  const action = participantActions.find((known) => known === (child.tag === "leave" ? "remove" : child.tag));
   if (!action) return [];
   const isJoinOrLeave = action === "add" || action === "remove";
-  const others = isJoinOrLeave ? people.filter((one) => !isSelf(one, isMe)) : people;
+  const others = isJoinOrLeave ? people.filter((person) => !isSelf(person, isMe)) : people;
   const events: GroupEvent[] = [];
   if (others.length < people.length) {
     events.push(
@@ -132,7 +132,7 @@ function participantsChanged(child: BinaryNode, common: Common, isMe: IsMe): Gro
   return events;
 }
 
-/** Returns the new value of a setting, or undefined for a change that we do not announce. */
+/** Returns the new value of the changed setting, or undefined for a change that is not announced. */
 function changesOf(child: BinaryNode): GroupChanges | undefined {
   switch (child.tag) {
     case "subject":

@@ -5,10 +5,11 @@ import { isBusiness } from "../baileys/account.ts";
 import type { Change } from "../ledger/change.ts";
 
 /**
- * Reads the app state again. WhatsApp does not notify a device of its own changes, so a change whose answer was lost with the
- * connection or the host becomes known only this way. Baileys itself does the first synchronization, which brings the keys.
+ * Reads the labels in the app state again. WhatsApp does not notify a device of its own changes, so this is the only way to learn of
+ * a change whose answer was lost with the connection or the host. Baileys itself does the first synchronization, which brings the
+ * keys.
  */
-async function synchronize(sock: WASocket): Promise<void> {
+async function resyncLabels(sock: WASocket): Promise<void> {
   const { creds } = sock.authState;
   if (!isBusiness(creds) || !creds.myAppStateKeyId) return;
   try {
@@ -19,43 +20,44 @@ async function synchronize(sock: WASocket): Promise<void> {
 }
 
 /**
- * Records the news of labels that one connection reports. Baileys stores the version of the app state first, and does not
- * report older news again. The news is therefore recorded in a microtask, so that one transaction holds both.
+ * Records what one connection reports about labels. Baileys first stores the new version of the app state, and never reports the
+ * changes up to that version again. They are therefore recorded in a microtask, so that one transaction commits both.
  */
 export class LabelBook {
   readonly #record: (change: Change) => Promise<void>;
   #pending: LabelFact[] = [];
   #recorded: Promise<unknown> = Promise.resolve();
-  /** The highest label id so far, as a number; 0 if there was none. */
+  /** The highest label id that was reported so far, as a number, or 0. */
   highest = 0;
 
   constructor(record: (change: Change) => Promise<void>) {
     this.#record = record;
   }
 
-  /** Listens to the events of Baileys that are about labels. */
+  /** Listens to Baileys' events about labels. */
   listen(sock: WASocket): void {
-    sock.ev.on("labels.edit", (label) => this.add(ofEdit(label)));
+    sock.ev.on("labels.edit", (label) => this.add(editFact(label)));
     sock.ev.on("labels.association", (association) => {
-      const fact = ofAssociation(association);
+      const fact = associationFact(association);
       this.add(fact);
       if (fact.labeled && isLidJid(fact.chatId)) void recordPhone(sock, fact.chatId, this.#record);
     });
     sock.ev.on("connection.update", ({ connection }) => {
-      if (connection === "open") void synchronize(sock);
+      if (connection === "open") void resyncLabels(sock);
     });
   }
 
+  /** Records a fact, together with others that are added in the same turn. */
   add(fact: LabelFact): void {
-    // WhatsApp's apps write no other ids, and a column may not be able to store them.
+    // WhatsApp's apps write no other ids, and the database may not be able to store others.
     const { labelId, chatId, messageId } = { chatId: "", messageId: "", ...fact };
     if (!labelId || ![labelId, chatId, messageId].every((id) => /^[!-~]{0,128}$/.test(id))) return;
-    this.highest = Math.max(this.highest, numberOf(labelId));
-    // A first synchronization reports hundreds at once.
+    this.highest = Math.max(this.highest, labelNumber(labelId));
+    // A first synchronization reports hundreds of facts at once, which become one change.
     if (this.#pending.push(fact) === 1) queueMicrotask(() => this.#flush());
   }
 
-  /** Resolves when all news so far is durable. Also resolves if it can't be stored: then the connection ends. */
+  /** Resolves when all facts so far are durable, or can't be stored. In the latter case, the connection ends. */
   async settled(): Promise<void> {
     this.#flush();
     await this.#recorded;
@@ -68,14 +70,14 @@ export class LabelBook {
   }
 }
 
-/** Returns the number of a label id, or 0 if the id is not a small number. */
-export const numberOf = (labelId: string) => (/^[0-9]{1,9}$/.test(labelId) ? Number(labelId) : 0);
+/** Returns a label id as a number, or 0 if the id is not a number of up to nine digits. */
+export const labelNumber = (labelId: string) => (/^[0-9]{1,9}$/.test(labelId) ? Number(labelId) : 0);
 
-/** Longer than any name that WhatsApp's apps accept. */
+/** Maximum length of a stored name. WhatsApp's apps accept only shorter ones. */
 const maxName = 1_000;
 
-/** A deletion may omit the name. */
-function ofEdit(label: BaileysEventMap["labels.edit"]): LabelFact {
+/** Returns the fact that an edit of a label reports. A deletion may omit the name. */
+function editFact(label: BaileysEventMap["labels.edit"]): LabelFact {
   const { id, name, color, deleted, predefinedId }: Partial<typeof label> = label;
   return {
     kind: "label",
@@ -87,7 +89,8 @@ function ofEdit(label: BaileysEventMap["labels.edit"]): LabelFact {
   };
 }
 
-function ofAssociation({ type, association }: BaileysEventMap["labels.association"]) {
+/** Returns the fact that a chat or a message was labeled or unlabeled. */
+function associationFact({ type, association }: BaileysEventMap["labels.association"]) {
   return {
     kind: "target" as const,
     labelId: association.labelId ?? "",
@@ -103,6 +106,6 @@ async function recordPhone(sock: WASocket, lid: string, record: (change: Change)
     const phone = await sock.signalRepository.lidMapping.getPNForLID(lid);
     if (phone) await record({ contacts: [{ jid: jidNormalizedUser(phone), lid }] });
   } catch {
-    // The connection has ended. The chat is shown by its LID until its phone number is reported.
+    // The connection has ended. Until the phone number is reported, the API shows the chat by its LID.
   }
 }

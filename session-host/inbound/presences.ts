@@ -1,18 +1,18 @@
 import { jidNormalizedUser, type PresenceData, type WASocket } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
 
-/** The latest presence of one person in one chat. JIDs as WhatsApp spelled them. */
+/** The latest presence of one person in one chat. A JID may be a phone number or a LID, as WhatsApp reported it. */
 export interface Presence {
   chat: string;
   person: string;
   state: "available" | "unavailable" | "composing" | "recording";
-  /** Unix seconds; null if WhatsApp did not say. */
+  /** Unix seconds, or null if WhatsApp did not report it. */
   lastSeen: number | null;
-  /** When we learned it, in milliseconds since the epoch. */
+  /** When it was reported, in milliseconds since 1970. */
   at: number;
 }
 
-/** Across all chats of a connection; one group can have a thousand members. */
+/** Maximum number of presences across all chats of a connection. One group can have a thousand members. */
 const maxPeople = 2_000;
 
 /** The presences that one connection reports. */
@@ -30,13 +30,13 @@ export class PresenceBook {
     });
   }
 
-  /** Returns the presences in all chats. */
+  /** Returns the latest presences of all people in all chats. */
   all(): Presence[] {
     return [...this.#latest.values()];
   }
 }
 
-/** Baileys passes on the tag of any child of a `chatstate` stanza. */
+/** Returns the state of a presence. Baileys passes on any tag in a `chatstate` stanza, so unknown ones count as `available`. */
 function stateOf({ lastKnownPresence: state }: PresenceData): Presence["state"] {
   return state === "composing" || state === "recording" || state === "unavailable" ? state : "available";
 }

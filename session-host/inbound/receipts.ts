@@ -4,18 +4,20 @@ import { statusChat } from "../../core/message/status.ts";
 import { secondsOf } from "../baileys/jids.ts";
 import type { Change, Receipt } from "../ledger/change.ts";
 
-/** The most messages whose receipts are kept, and the most receipts of one message. */
+/** Maximum number of messages whose receipts are kept. */
 const maxMessages = 500;
+/** Maximum number of receipts that are kept for one message. */
 const maxReceipts = 4;
 
 /**
- * Keeps receipts that arrive before their message. For a message that the owner wrote on the phone, WhatsApp sends us the
- * message and its receipts independently, and a receipt needs no decryption.
+ * Keeps receipts that arrive before their message. For a message that the owner wrote on the phone, WhatsApp sends us the message and
+ * its receipts independently, and a receipt may be faster because it needs no decryption.
  */
 export class EarlyReceipts {
   /** By message id. */
   readonly #receipts = new LRUCache<string, Receipt[]>({ max: maxMessages });
 
+  /** Keeps the receipts of a change. */
   keep(change: Change): void {
     for (const receipt of [...(change.progress ?? []), ...(change.views ?? [])]) {
       for (const waId of receipt.waIds) {
@@ -25,13 +27,13 @@ export class EarlyReceipts {
     }
   }
 
-  /** Adds to a change the receipts for those of its messages that the owner wrote. */
+  /** Adds the receipts that arrived early for the owner's messages in a change to the change. */
   join(change: Change): Change {
     const own = (change.messages ?? []).filter((message) => message.from_me && this.#receipts.has(message.wa_id));
     if (own.length === 0) return change;
-    const receiptsOf = (posted: boolean) =>
+    const receiptsOf = (isStatusPost: boolean) =>
       own.flatMap(({ wa_id, chat_id }) =>
-        (chat_id === statusChat) === posted ? (this.#receipts.get(wa_id) ?? []) : [],
+        (chat_id === statusChat) === isStatusPost ? (this.#receipts.get(wa_id) ?? []) : [],
       );
     return { ...change, progress: [...(change.progress ?? []), ...receiptsOf(false)], views: receiptsOf(true) };
   }
@@ -52,8 +54,7 @@ export function journalReceipt(stanza: BinaryNode, isMe: (jid: string) => boolea
   const more = list ? getBinaryNodeChildren(list, "item").flatMap((item) => item.attrs.id ?? []) : [];
   const waIds = [...new Set([id, ...more])];
   const receipts: Receipt[] = [{ waIds, status, by: jidNormalizedUser(by), timestamp: secondsOf(stanza) }];
-  // A message that a person has was acknowledged by WhatsApp. If the host died before the acknowledgement, the receipts that
-  // WhatsApp kept arrive first.
+  // WhatsApp has accepted a message that somebody received. The acknowledgement may be missing if the host died before it arrived.
   const acks = waIds.map((waId) => ({ waId }));
   return from === statusChat ? { acks, views: receipts } : { acks, progress: receipts };
 }

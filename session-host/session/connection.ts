@@ -139,7 +139,7 @@ export class Connection implements OpenConnection, MediaConnection {
       auth: { creds, keys: parts.store.keys },
       makeSignalRepository: signal.makeRepository,
       isOwn: (user) => [this.#me().id, this.#me().lid].some((jid) => jidDecode(jid)?.user === user),
-      getMessage: async ({ id, remoteJid }) => (id && remoteJid !== statusChat ? await this.#sent(id) : undefined),
+      getMessage: async ({ id, remoteJid }) => (id && remoteJid !== statusChat ? await this.#findSent(id) : undefined),
     });
     this.#gate.guard(outletOf(this.sock));
     keepPresenceTyped(this.sock, creds, log.child({ instanceId }));
@@ -170,8 +170,8 @@ export class Connection implements OpenConnection, MediaConnection {
     const { db, vault, log } = this.#deps;
     const instanceId = this.#instanceId;
     const admins = new GroupAdmins((group) => this.sock.groupMetadata(group), log);
-    const find = (waId: string, chatIds: readonly string[]) => this.#findSurvey(waId, chatIds);
-    const responses = new Responses({ me: this.#me, find, log: log.child({ instanceId }) });
+    const findInHistory = (waId: string, chatIds: readonly string[]) => this.#findSurvey(waId, chatIds);
+    const responses = new Responses({ me: this.#me, findSurvey: findInHistory, log: log.child({ instanceId }) });
     return new JournalingSignal({
       db,
       vault,
@@ -221,9 +221,11 @@ export class Connection implements OpenConnection, MediaConnection {
 
   #onReceipt(stanza: BinaryNode): void {
     const { db, log } = this.#deps;
-    const said = (waId: string) => this.#sent(waId);
     if (isStatusRetry(stanza))
-      void resendStatus({ sock: this.sock, db, instanceId: this.#instanceId, log, sent: said }, stanza);
+      void resendStatus(
+        { sock: this.sock, db, instanceId: this.#instanceId, log, findSent: (waId) => this.#findSent(waId) },
+        stanza,
+      );
     const change = journalReceipt(stanza, this.#isMe);
     if (!change) return;
     this.#early.keep(change);
@@ -249,7 +251,7 @@ export class Connection implements OpenConnection, MediaConnection {
   }
 
   /** Returns what we sent under this id, for a device that could not decrypt it. */
-  async #sent(waId: string): Promise<proto.IMessage | undefined> {
+  async #findSent(waId: string): Promise<proto.IMessage | undefined> {
     const recalled = this.#handlers.recall(waId);
     if (recalled) return recalled;
     const [row] = await this.#deps.db.sql<{ payload: Buffer | null }[]>`

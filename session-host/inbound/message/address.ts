@@ -9,9 +9,10 @@ export interface Me {
   lid: string;
 }
 
-/** Looks up the phone number (as a JID) of a LID. */
+/** Returns the phone number (as a JID) of a LID, or null if it is not known. */
 export type PhoneOf = (lid: string) => Promise<string | null>;
 
+/** What is known about a message besides its content. */
 export interface MessageOrigin {
   instanceId: string;
   me: Me;
@@ -33,7 +34,7 @@ export interface Address {
   senderLid: string | null;
 }
 
-/** Returns undefined if the key names no chat or no sender. */
+/** Returns who wrote a message in which chat, or undefined if the key has no chat or no sender. */
 export async function addressOf(
   { key, me }: Pick<MessageOrigin, "key" | "me">,
   phoneOf: PhoneOf,
@@ -41,23 +42,23 @@ export async function addressOf(
   if (!key.remoteJid) return undefined;
   const isBroadcast = key.remoteJid.endsWith("@broadcast");
   if (isBroadcast && !key.participant) return undefined;
-  // For a status post, Baileys compares the sender with our phone number only, and gives the sender's other JID as the chat's.
+  // For a status post, Baileys recognizes only the account's phone number as its own, and `remoteJidAlt` is the sender's other JID.
   const writer = isBroadcast ? (key.participant ?? "") : key.remoteJid;
-  const ownPost = isBroadcast && [me.id, me.lid].some((jid) => jid && areJidsSameUser(jid, writer));
-  const fromMe = key.fromMe === true || ownPost;
+  const isOwnBroadcast = isBroadcast && [me.id, me.lid].some((jid) => jid && areJidsSameUser(jid, writer));
+  const fromMe = key.fromMe === true || isOwnBroadcast;
   // A message that another person sends to a broadcast list belongs to the chat with that person.
-  const isPosted = key.remoteJid === statusChat || ownPost;
-  const chatId = isPosted ? key.remoteJid : await jidByPhone(writer, key.remoteJidAlt, phoneOf);
+  const staysInBroadcast = key.remoteJid === statusChat || isOwnBroadcast;
+  const chatId = staysInBroadcast ? key.remoteJid : await jidByPhone(writer, key.remoteJidAlt, phoneOf);
   const isGroup = isGroupJid(chatId);
   const sender = isGroup ? (key.participant ?? "") : writer;
   const senderAlt = isGroup ? key.participantAlt : key.remoteJidAlt;
   const senderId = fromMe || !sender ? "" : await jidByPhone(sender, senderAlt, phoneOf);
   const senderLid = fromMe ? null : (lidOf(sender) ?? lidOf(senderAlt));
-  const spelled = [key.remoteJid, key.remoteJidAlt].map(plainJid).filter(Boolean);
-  return { fromMe, chatId, chatIds: [...new Set([chatId, ...spelled])], isGroup, senderId, senderLid };
+  const keyJids = [key.remoteJid, key.remoteJidAlt].map(plainJid).filter(Boolean);
+  return { fromMe, chatId, chatIds: [...new Set([chatId, ...keyJids])], isGroup, senderId, senderLid };
 }
 
-/** Returns the JID by phone number if WhatsApp names it here or has named it before, else the JID as it is. Without a device. */
+/** Returns the phone number (as a JID) of a person if `alternative` or the session has it, otherwise the JID itself. Drops the device. */
 export async function jidByPhone(
   jid: string,
   alternative: string | null | undefined,

@@ -17,10 +17,10 @@ const typeNames: Record<string, string> = {
   pollCreationMessage: "poll",
 };
 
-/** Returns the type of a message for the name of its protobuf field: `image` for `imageMessage`. */
+/** Returns the type of a message by the name of its protobuf field, such as `image` for `imageMessage`. */
 export const typeOf = (protoType: string) => typeNames[protoType] ?? protoType.replace(/Message(V[0-9]+)?$/, "");
 
-/** Returns the text or caption of a message, or the name of what it shows. */
+/** Returns the text or caption of a message, or the name of its poll, calendar event, location or contact. */
 export function bodyOf(content: proto.IMessage): string {
   return (
     content.conversation ||
@@ -50,8 +50,8 @@ const mediaFields = {
 } as const;
 
 /**
- * Returns the file of a message, or null. `unencrypted` files have no media key. The file in the bucket is named after our row,
- * because the sender chooses WhatsApp's id and could choose that of another person's message.
+ * Returns the file of a message, or null. `unencrypted` files have no media key. The file in the bucket is named by `rowId`, because
+ * the sender chooses WhatsApp's id and could choose that of another person's message.
  */
 export function mediaOf(
   content: proto.IMessage,

@@ -22,6 +22,7 @@ import { type Address, addressOf, type Me, type MessageOrigin, type PhoneOf } fr
 import { bodyOf, contextOf, mediaOf, typeOf } from "./content.ts";
 import { type IsAdmin, revisionOf } from "./revision.ts";
 
+/** What the journal needs to know about the session. */
 export interface JournalContext {
   instanceId: string;
   me: Me;
@@ -30,8 +31,8 @@ export interface JournalContext {
 }
 
 /**
- * Returns what a decrypted stanza changes: a new message with its event, an edit, a deletion, or an answer to a poll or
- * calendar event. Empty if the stanza has no content.
+ * Returns the change that a decrypted stanza makes: a new message with its event, an edit, a deletion, or an answer to a poll or
+ * calendar event. The change is empty if the stanza has no content.
  */
 export async function journalMessage(
   { instanceId, me, isAdmin, responses }: JournalContext,
@@ -54,15 +55,15 @@ export async function journalMessage(
   }
   const sealed = sealedResponse(content);
   if (sealed) {
-    const from = await addressOf(origin, phoneOf);
+    const address = await addressOf(origin, phoneOf);
     const { seconds } = origin;
-    return from ? await responses.receive({ ...from, pushName, seconds }, sealed, repository.lidMapping) : {};
+    return address ? await responses.receive({ ...address, pushName, seconds }, sealed, repository.lidMapping) : {};
   }
   const row = await toRow(origin, message, phoneOf, secretOf(decoded) ?? secretOf(message));
   return row ? { messages: [row], ...(await responses.openEarly(row, repository.lidMapping)) } : {};
 }
 
-/** Returns undefined for bytes that are not a message. Baileys detects that itself and asks for a retry. */
+/** Returns undefined for bytes that are not a message. Baileys detects that itself and asks the sender for a retry. */
 function decodePlaintext(plaintext: Uint8Array): proto.Message | undefined {
   try {
     return proto.Message.decode(unpadRandomMax16(plaintext));
@@ -75,12 +76,12 @@ function secretOf({ messageContextInfo }: proto.IMessage): Uint8Array | undefine
   return messageContextInfo?.messageSecret ?? undefined;
 }
 
-/** Returns a row of `messages` with its event, or undefined if the message is not for a person (keys, receipts, sync). */
+/** Returns a row of `messages` with its event, or undefined for a message without content for people (keys, protocol messages). */
 export async function toRow(
   origin: MessageOrigin,
   message: proto.IMessage,
   phoneOf: PhoneOf,
-  /** The secret with which answers to the message are encrypted. */
+  /** For a poll or calendar event: the secret with which answers are encrypted. */
   secret?: Uint8Array,
 ): Promise<NewMessage | undefined> {
   const content = normalizeMessageContent(message);

@@ -10,9 +10,9 @@ export type IsAdmin = (group: string, jids: readonly string[]) => Promise<boolea
 const { Type: ProtocolType } = proto.Message.ProtocolMessage;
 
 /**
- * Returns the edit or deletion that a protocol message makes. Returns undefined for any other protocol message, and for a
- * sender without the right: only its writer may edit a message, and only its writer or a group admin may delete it. For the
- * account itself, the phone has checked this.
+ * Returns the edit or deletion that a protocol message makes. Returns undefined for any other protocol message, and if the sender
+ * has no right to it: only its writer may edit a message, and only its writer or a group admin may delete it. For deletions by the
+ * account itself, the phone has already checked this.
  */
 export async function revisionOf(
   origin: MessageOrigin,
@@ -30,10 +30,10 @@ export async function revisionOf(
   const { fromMe, chatId, chatIds, isGroup, senderId, senderLid } = address;
   const own = [me.id, me.lid].map(plainJid).filter(Boolean);
   const sender = fromMe ? own : [senderId, ...(senderLid ? [senderLid] : [])];
-  const named = isGroup && !target.fromMe && target.participant ? plainJid(target.participant) : undefined;
-  const writer = named ? [named, await jidByPhone(named, null, phoneOf)] : sender;
-  const isForeign = !writer.some((jid) => sender.includes(jid));
-  if (isForeign && !(deletes && (fromMe || (await isAdmin(chatId, sender))))) return undefined;
+  const writerJid = isGroup && !target.fromMe && target.participant ? plainJid(target.participant) : undefined;
+  const writer = writerJid ? [writerJid, await jidByPhone(writerJid, null, phoneOf)] : sender;
+  const isByOther = !writer.some((jid) => sender.includes(jid));
+  if (isByOther && !(deletes && (fromMe || (await isAdmin(chatId, sender))))) return undefined;
   const common = {
     waId: target.id,
     chatIds,

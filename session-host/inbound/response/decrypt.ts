@@ -3,7 +3,7 @@ import { sha256 } from "../../../core/crypto/index.ts";
 import { type ResponseAnswer, responseAnswers } from "../../../core/message/response.sql.ts";
 import { pollOf } from "./survey.ts";
 
-/** The encrypted answer to a poll or calendar event, as its message carries it. */
+/** An encrypted answer to a poll or calendar event, as a message carries it. */
 export interface SealedResponse {
   kind: "vote" | "answer";
   /** WhatsApp's id of the poll or calendar event. */
@@ -29,16 +29,17 @@ export function sealedResponse(content: proto.IMessage | undefined): SealedRespo
   };
 }
 
-/** What is needed to decrypt an answer. */
+/** Everything that is needed to decrypt an answer. */
 export interface ResponseInput {
   /** The poll or calendar event. */
   content: proto.IMessage;
   secret: Uint8Array;
   sealed: SealedResponse;
-  /** JIDs of the creator and the responder. They are part of the key, and the clients don't say which of their JIDs they used. */
+  /** JIDs of the creator and the responder. One pair is part of the key, but the clients don't say which. */
   pairs: readonly { creator: string; responder: string }[];
 }
 
+/** A decrypted answer. */
 export interface OpenedResponse {
   /** The answer to a calendar event. Undefined for a vote. */
   answer?: ResponseAnswer;
@@ -54,7 +55,7 @@ const answers: Record<number, ResponseAnswer> = {
   [EventResponseType.MAYBE]: responseAnswers[2],
 };
 
-/** Returns the answer, or the reason why it is dropped. */
+/** Decrypts an answer. Returns the reason, as text, if the answer must be dropped. */
 export const openResponse = (input: ResponseInput): OpenedResponse | string =>
   input.sealed.kind === "vote" ? openVote(input) : openAnswer(input);
 
@@ -99,7 +100,7 @@ function openWithAny<Pair, Opened>(pairs: readonly Pair[], open: (pair: Pair) =>
     try {
       return open(pair);
     } catch {
-      // Other JIDs, or a forgery. Authenticated encryption can't tell them apart.
+      // Either the key has other JIDs, or the answer is forged. Authenticated encryption can't tell these apart.
     }
   }
   return undefined;

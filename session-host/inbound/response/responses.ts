@@ -8,7 +8,7 @@ import { plainJid, writtenAt } from "../../baileys/jids.ts";
 import { type Change, maxEventBody, type NewMessage, type NewResponse } from "../../ledger/change.ts";
 import { type OpenedResponse, openResponse, type SealedResponse } from "./decrypt.ts";
 
-/** Who answers and in which chat, as the envelope of the message says. JIDs have no devices. */
+/** Who answers in which chat, as the envelope of the message states. JIDs have no devices. */
 export interface Respondent {
   fromMe: boolean;
   /** All JIDs of the chat. The first is the one in our history. */
@@ -25,19 +25,20 @@ type LidMapping = SignalRepositoryWithLIDStore["lidMapping"];
 export interface ResponsesOptions {
   /** The account's own JIDs. */
   me: () => { id: string; lid: string };
-  find: (waId: string, chatIds: readonly string[]) => Promise<Survey | undefined>;
+  /** Reads a poll or calendar event from the history. */
+  findSurvey: (waId: string, chatIds: readonly string[]) => Promise<Survey | undefined>;
   log: Pick<Logger, "info" | "warn">;
 }
 
-/** In bytes; for the id, in characters. Clients stay below: a vote for all twelve options has about 450 bytes. */
-const longest = { waId: 128, payload: 4096, iv: 64 } as const;
+/** Maximum sizes: of the id in characters, of the others in bytes. A vote for all twelve options has about 450 bytes. */
+const maxSizes = { waId: 128, payload: 4096, iv: 64 } as const;
 
-/** The most answers that wait for their poll or calendar event. */
+/** Maximum number of answers that wait for their poll or calendar event. */
 const maxEarly = 1000;
 
 /**
- * Decrypts the answers that arrive on one connection. Baileys may handle a vote before the poll that it came with. An answer
- * whose poll or calendar event is not known waits in memory until that arrives, or until newer answers need the room.
+ * Decrypts the answers that arrive on one connection. Baileys may handle a vote before its poll if both arrive together. An answer
+ * whose poll or calendar event is not known waits in memory until that arrives, or until newer answers need the space.
  */
 export class Responses {
   readonly #options: ResponsesOptions;
@@ -47,13 +48,13 @@ export class Responses {
     this.#options = options;
   }
 
-  /** Returns what an answer changes. Throws only if the database can't be read. */
+  /** Returns the change that an answer makes. Throws only if the database can't be read. */
   async receive(from: Respondent, sealed: SealedResponse, lidMapping: LidMapping): Promise<Pick<Change, "responses">> {
     const { waId, kind, encPayload, encIv } = sealed;
     if (!waId || encPayload.length === 0 || encIv.length === 0) return this.#drop(sealed, "it is incomplete");
-    if (waId.length > longest.waId || encPayload.length > longest.payload || encIv.length > longest.iv)
+    if (waId.length > maxSizes.waId || encPayload.length > maxSizes.payload || encIv.length > maxSizes.iv)
       return this.#drop(sealed, "it is too long");
-    const survey = await this.#options.find(waId, from.chatIds);
+    const survey = await this.#options.findSurvey(waId, from.chatIds);
     if (survey) return await this.#open(survey, { from, sealed }, lidMapping);
     for (const oldest of this.#early) {
       if (this.#early.size < maxEarly) break;
@@ -64,7 +65,7 @@ export class Responses {
     return {};
   }
 
-  /** Returns what those answers change that arrived before this poll or calendar event. */
+  /** Returns the change that is made by the answers that arrived before this poll or calendar event. */
   async openEarly(row: NewMessage, lidMapping: LidMapping): Promise<Pick<Change, "responses">> {
     if (!row.payload || this.#early.size === 0) return {};
     const survey: Survey = {
@@ -84,7 +85,7 @@ export class Responses {
     return responses.length > 0 ? { responses } : {};
   }
 
-  /** Returns an empty change and logs the reason if the answer does not decrypt or is not valid. */
+  /** Decrypts an answer and returns its change. If the answer is not valid, logs the reason and returns an empty change. */
   async #open(
     survey: Survey,
     { from, sealed }: { from: Respondent; sealed: SealedResponse },

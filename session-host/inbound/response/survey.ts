@@ -28,14 +28,14 @@ function calendarEventOf({ eventMessage }: proto.IMessage): EventDetails | undef
   };
 }
 
-/** Converts Unix seconds. Returns null for no time, and for a time that `Date` cannot hold. */
+/** Converts Unix seconds to ISO 8601. Returns null for no time, and for a time that `Date` cannot hold. */
 function isoOf(seconds: Parameters<typeof Number>[0]): string | null {
   const at = new Date(Number(seconds ?? 0) * 1000);
   return Number(seconds ?? 0) > 0 && !Number.isNaN(at.getTime()) ? at.toISOString() : null;
 }
 
 /**
- * Returns what we keep of a poll or calendar event that came in: its details for the history, and as the payload the message
+ * Returns what is stored of a received poll or calendar event: its details for the history, and as the payload the encoded message
  * with the secret that decrypts answers to it.
  */
 export function surveyIn(
