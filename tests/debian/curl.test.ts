@@ -42,11 +42,11 @@ test("the examples send a message and read the instance status and the health", 
 });
 
 test("the quick start leads from a new API key to the first message on a phone", async () => {
-  const [made] = await run("1. Generate API Key");
-  expect(made.data).toMatchObject({ name: "My First Key", permissions: ["read", "write"] });
-  const [created] = await run("2. Create WhatsApp Instance", { key: made.data.apiKey, instance: "" });
+  const [generated] = await run("1. Generate API Key");
+  expect(generated.data).toMatchObject({ name: "My First Key", permissions: ["read", "write"] });
+  const [created] = await run("2. Create WhatsApp Instance", { key: generated.data.apiKey, instance: "" });
   expect(created.data).toMatchObject({ name: "My First Instance", webhookUrl: gate.receiver.url });
-  const own = { key: made.data.apiKey, instance: created.data.id };
+  const own = { key: generated.data.apiKey, instance: created.data.id };
   await gate.qr(own.instance);
   const [{ data }] = await run("3. Get QR Code", own);
   const phone = await gate.wa.addPhone({ number: "4915550000002" });

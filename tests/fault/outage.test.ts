@@ -75,16 +75,16 @@ test.each([
     // Draws the shortest and the longest pause in turn.
     let drawn = 0;
     const random = () => drawn++ % 2;
-    let made = 0;
+    let eventCount = 0;
     let next = world.clock.now().getTime();
     const pass = async (ms: number, step = period) => {
       for (const end = world.clock.now().getTime() + ms; world.clock.now().getTime() < end; ) {
         if (world.clock.now().getTime() >= next) {
           next += 1 * minutes;
           // The first events are in separate batches.
-          const batches = made === 0 ? Array(perMinute).fill(1) : [perMinute];
+          const batches = eventCount === 0 ? Array(perMinute).fill(1) : [perMinute];
           for (const count of batches) {
-            made += count;
+            eventCount += count;
             await world.handle(
               targets.flatMap(({ id }) => world.texts(id, count)),
               { random },
@@ -111,8 +111,8 @@ test.each([
       if ((await world.db.sql`select 1 from webhook_endpoints`).length === 0) break;
     }
     for (const { endpoint, id } of targets) {
-      expect(endpoint.texts()).toEqual(numbers(made));
-      expect(new Set(endpoint.accepted.map((one) => one.id)).size).toBe(made);
+      expect(endpoint.texts()).toEqual(numbers(eventCount));
+      expect(new Set(endpoint.accepted.map((one) => one.id)).size).toBe(eventCount);
       expect(await statuses(id)).toEqual(new Set(["succeeded"]));
       expect(await world.endpoint(id)).toBeUndefined();
       const times = endpoint.accepted.map(({ at }) => at);

@@ -157,8 +157,8 @@ test("cold starts of the API and of a bare Hono handler succeed, and their times
   );
   const api = "functions/api/index.handler";
   const credentials = { "x-api-key": key };
-  const made = await run(api, request("POST", "/api/instances", { name: "Cold" }, credentials));
-  const { id } = JSON.parse((made.answer as { body: string }).body);
+  const created = await run(api, request("POST", "/api/instances", { name: "Cold" }, credentials));
+  const { id } = JSON.parse((created.answer as { body: string }).body);
   const db = openDatabase(postgres.url, { max: 1 });
   await db.sql`update instances set status = 'connected', linked_at = now()`;
   await db.close();

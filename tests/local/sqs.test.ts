@@ -161,7 +161,7 @@ describe.concurrent("a queue", () => {
     expect(await receive(common, { WaitTimeSeconds: 5 })).toHaveLength(1);
   });
 
-  test("answers a long poll when a message arrives, otherwise after the full wait", async () => {
+  test("ends a long poll when a message arrives, otherwise after the full wait", async () => {
     const [busy, idle] = await Promise.all([queue(), queue()]);
     const started = Date.now();
     const waiting = receive(busy, { WaitTimeSeconds: 20 });

@@ -21,7 +21,7 @@ afterAll(() => world.stop());
 
 const bodies = (received: { body: string }[]) => received.map(({ body }) => JSON.parse(body).data.body);
 
-/** Answers 500 to the text "2", and 200 to any other. */
+/** Responds with 500 to the text "2" and with 200 to any other. */
 const rejectText2: Answerer = (one, response) => response.writeHead(one.body.includes('"body":"2"') ? 500 : 200).end();
 
 /** Copied word for word from the Gateway API document. */

@@ -39,7 +39,7 @@ async function attemptsAfter(receiver: WebhookReceiver, steps: number[]): Promis
   return attempts;
 }
 
-/** Answers 500 to one text, and 200 to any other. */
+/** Responds with 500 to one text and with 200 to any other. */
 const rejectText = (body: string) => (one: { body: string }, response: ServerResponse) =>
   response.writeHead(one.body.includes(`"body":"${body}"`) ? 500 : 200).end();
 

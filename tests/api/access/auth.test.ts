@@ -23,12 +23,12 @@ const logIn = async (email: string) =>
 
 describe("the first admin", () => {
   test("is created exactly once by concurrent starts, and its generated password works", async () => {
-    const made = await Promise.all([
+    const created = await Promise.all([
       ensureFirstAdmin(api.deps),
       ensureFirstAdmin(api.deps),
       ensureFirstAdmin(api.deps),
     ]);
-    const admins = made.filter((one) => one !== null);
+    const admins = created.filter((one) => one !== null);
     expect(admins).toHaveLength(1);
     const [admin] = admins;
     const generated = admin?.generatedPassword ?? "";
@@ -338,8 +338,8 @@ test("the first admin has the configured email address and password", async () =
   const other = await startApi();
   onTestFinished(() => other.stop());
   const wanted = { email: "Boss@example.com", password };
-  const made = await ensureFirstAdmin(other.deps, wanted);
-  expect(made).toMatchObject({ user: { email: "boss@example.com", role: "admin" }, generatedPassword: null });
+  const created = await ensureFirstAdmin(other.deps, wanted);
+  expect(created).toMatchObject({ user: { email: "boss@example.com", role: "admin" }, generatedPassword: null });
   const { token } = (await other.request("POST", "/api/auth/login", { body: wanted })).body;
   expect((await other.request("GET", "/api/users?search=boss", { token })).body.users).toHaveLength(1);
   expect(await ensureFirstAdmin(other.deps, { email: "other@example.com", password })).toBeNull();

@@ -63,8 +63,8 @@ describe("rotating a key", () => {
     const narrow = await createApiKey(api.deps, { userId: user.id, name: "narrow", ...limits });
     const answers = await Promise.all([rotate({ key: narrow.key }), rotate({ key: narrow.key })]);
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 401]);
-    const made = answers.find(({ status }) => status === 200)?.body.apiKey;
-    expect(await callerOfKey(api.deps, made, "127.0.0.1")).toMatchObject({
+    const created = answers.find(({ status }) => status === 200)?.body.apiKey;
+    expect(await callerOfKey(api.deps, created, "127.0.0.1")).toMatchObject({
       permissions: new Set(["write"]),
       key: { ipRanges: limits.ipRanges, expiresAt },
     });
@@ -96,9 +96,9 @@ describe("a user's keys", () => {
     const { call, key } = await newUser();
     const expiresAt = new Date(api.deps.clock.now().getTime() + hour).toISOString();
     const wanted = { name: "ci", permissions: ["read"], allowedIps: ["127.0.0.1"], expiresAt };
-    const { status, body: made } = await call("POST", "", wanted);
+    const { status, body: created } = await call("POST", "", wanted);
     expect(status).toBe(201);
-    const { apiKey, ...shown } = made;
+    const { apiKey, ...shown } = created;
     expect(shown).toMatchObject({ ...wanted, allowedIps: ["127.0.0.1/32"], lastUsedAt: null });
     expect((await me({ key: apiKey })).status).toBe(200);
     const { keys } = (await call("GET")).body;
@@ -188,8 +188,8 @@ describe("a user's keys", () => {
       if (path.startsWith("/")) expect(answer).toMatchObject({ status: 404, body: { code: "key_not_found" } });
     }
     const byAdmin = (method: string, path: string, body?: unknown) => asAdmin(method, `/api/keys${path}`, body);
-    const { body: made } = await byAdmin("POST", of, { name: "from above" });
-    expect((await me({ key: made.apiKey })).body.id).toBe(owner.id);
+    const { body: created } = await byAdmin("POST", of, { name: "from above" });
+    expect((await me({ key: created.apiKey })).body.id).toBe(owner.id);
     expect(await byAdmin("POST", of, { name: "x", permissions: ["admin"] })).toMatchObject(invalid);
     expect((await byAdmin("PUT", `/${first.id}${of}`, { allowedIps: ["203.0.113.1"] })).status).toBe(200);
     expect((await me({ key: owner.key })).status).toBe(403);

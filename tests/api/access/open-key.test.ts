@@ -82,17 +82,19 @@ describe.each(Object.entries(modes))("POST /api/auth/generate-key %s", (mode, en
 
   test("treats callers without credentials alike, whether or not a user exists", async () => {
     for (const _round of ["no user", "a user"]) {
-      const made = await generate({ body: { name: "My API Key" } });
+      const created = await generate({ body: { name: "My API Key" } });
       if (!open) {
-        expect(made).toMatchObject(refused);
-        expect(made.body.details).toContain("OPEN_KEY_GENERATION=true");
+        expect(created).toMatchObject(refused);
+        expect(created.body.details).toContain("OPEN_KEY_GENERATION=true");
       } else {
-        expect(made).toMatchObject({
+        expect(created).toMatchObject({
           status: 201,
           body: { data: { name: "My API Key", permissions: ["read", "write"] } },
         });
-        expect(made.body.data.apiKey).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-        expect((await api.request("GET", "/api/instance", { key: made.body.data.apiKey })).body.data).toEqual([]);
+        expect(created.body.data.apiKey).toMatch(
+          /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+        );
+        expect((await api.request("GET", "/api/instance", { key: created.body.data.apiKey })).body.data).toEqual([]);
       }
       key = (await api.user()).key;
     }

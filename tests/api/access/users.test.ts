@@ -324,8 +324,8 @@ describe("a user", () => {
       api.request("POST", "/api/auth/change-password", { key, body: { currentPassword: password, newPassword } });
     const answers = await Promise.all([change(user.key, "one of the two"), change(user.key, "two of the two")]);
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 401]);
-    const made = answers.find(({ status }) => status === 200)?.body.token;
-    expect((await me({ token: made })).status).toBe(200);
+    const newToken = answers.find(({ status }) => status === 200)?.body.token;
+    expect((await me({ token: newToken })).status).toBe(200);
     expect(await change((await api.user()).key, "anything long")).toMatchObject(notCredentials);
   });
 });

@@ -105,24 +105,24 @@ describe("creating", () => {
       hasSecret: false,
       previousSecretValidUntil: null,
     });
-    const made = {
+    const input = {
       name: "Hooked",
       webhookUrl: "https://example.com/w",
       webhookSettings: { maxRetries: 2, secret: "s" },
     };
-    const hooked = await api.request("POST", "/api/instances", { key, body: made });
+    const hooked = await api.request("POST", "/api/instances", { key, body: input });
     expect(hooked.body.webhookEnabled).toBe(true);
     expect(await row(hooked.body.id)).toMatchObject({ max_retries: 2, webhook_secret: expect.any(Buffer) });
   });
 
   test("in the gateway dialect returns the documented response, and both dialects list the instance", async () => {
-    const made = { name: "My WhatsApp Instance", webhookUrl: "https://your-webhook.com/webhook" };
-    const { status, body } = await api.request("POST", "/api/instance/create", { key, body: made });
+    const input = { name: "My WhatsApp Instance", webhookUrl: "https://your-webhook.com/webhook" };
+    const { status, body } = await api.request("POST", "/api/instance/create", { key, body: input });
     expect(status).toBe(201);
     const { id, createdAt } = body.data;
     expect(body).toEqual({
       success: true,
-      data: { id, ...made, eventQueue: null, status: "disconnected", createdAt },
+      data: { id, ...input, eventQueue: null, status: "disconnected", createdAt },
       message: "Instance created successfully. Please scan the QR code.",
     });
     expect(await row(id)).toMatchObject({ dialect: "gateway", webhook_enabled: true });

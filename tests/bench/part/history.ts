@@ -87,12 +87,12 @@ export const history: Study = async ({ folder, options, keep, progress }) => {
     const module = fileURLToPath(new URL("../gateway/process.ts", import.meta.url));
     ({ child } = startChild("gateway", module, folder, { env, host: "none" } satisfies Setting));
     const running = await firstMessage<Running>(child);
-    const made = await request(new URL("/api/instances", running.url), {
+    const created = await request(new URL("/api/instances", running.url), {
       method: "POST",
       headers: { "x-api-key": running.apiKey ?? "", "content-type": "application/json" },
       body: JSON.stringify({ name: "history" }),
     });
-    const { id } = (await made.body.json()) as { id: string };
+    const { id } = (await created.body.json()) as { id: string };
     for (const size of Object.keys(chats) as Size[]) {
       progress(`history: writing ${sizes[size]} messages`);
       await fill(db, id, size, sizes);

@@ -7,9 +7,9 @@ test("a UUIDv7 equals the example of RFC 9562, appendix A.6", () => {
 });
 
 test("ids are valid, unique and sorted by time", () => {
-  const made = Array.from({ length: 1000 }, () => systemIds.uuid());
-  expect(new Set(made).size).toBe(made.length);
-  for (const id of made) expect([id, isUuid(id), id[14]]).toEqual([id, true, "7"]);
+  const ids = Array.from({ length: 1000 }, () => systemIds.uuid());
+  expect(new Set(ids).size).toBe(ids.length);
+  for (const id of ids) expect([id, isUuid(id), id[14]]).toEqual([id, true, "7"]);
   expect(uuidv7(1).localeCompare(uuidv7(2))).toBe(-1);
-  expect(isUuid(`${made[0]}0`)).toBe(false);
+  expect(isUuid(`${ids[0]}0`)).toBe(false);
 });
