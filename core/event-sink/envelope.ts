@@ -4,7 +4,7 @@ import { sealedPlace } from "../crypto/sealed-place.ts";
 import { type EventType, eventCatalog } from "../event/catalog/index.ts";
 
 /** The public fields that replace sealed ones. */
-const opened = {
+const openedFields = {
   "connection.qr": {
     /** The text to show as a QR code; null once it has expired. */
     qr: z.string().nullable(),
@@ -17,17 +17,17 @@ const opened = {
 export function publicData(type: EventType): z.ZodObject {
   const { data, sealed = [] } = eventCatalog[type];
   const shown = Object.entries(data.shape).filter(([field]) => !sealed.includes(field));
-  return z.object({ ...Object.fromEntries(shown), ...(opened as Partial<Record<EventType, z.ZodRawShape>>)[type] });
+  return z.object({ ...Object.fromEntries(shown), ...(openedFields as Partial<Record<EventType, z.ZodRawShape>>)[type] });
 }
 
 /** One event on a queue, version 1. It is the body of a message whose message group is the instance. */
 export function publicEvent(type: EventType) {
   return z.object({
     v: z.literal(1),
-    /** Never changes, however often the event is sent, so that a receiver recognizes a repeat. */
+    /** The same each time the event is sent, so that a receiver recognizes a repeat. */
     id: z.uuid(),
     instanceId: z.uuid(),
-    /** 1, 2, 3 … without gaps per instance. A queue that is set later begins with a later number. */
+    /** Numbers the events of an instance: 1, 2, 3 … without gaps. A queue that is set later starts at a higher number. */
     seq: z.int().positive(),
     type: z.literal(type),
     data: publicData(type),
@@ -37,6 +37,7 @@ export function publicEvent(type: EventType) {
   });
 }
 
+/** An event as a row of the event log. */
 export interface LogRow {
   id: string;
   instance_id: string;
@@ -50,8 +51,8 @@ export interface LogRow {
 const isEventType = (type: string): type is EventType => Object.hasOwn(eventCatalog, type);
 
 /**
- * Returns the body of an event of the log. Returns null for a type that this version does not know, because its secret
- * fields are unknown too.
+ * Returns the body that announces an event on a queue. Returns null for a type that this version does not know, because it
+ * does not know the secret fields either.
  */
 export function publicBody(row: LogRow, vault: Vault, now: Date): string | null {
   if (!isEventType(row.type)) return null;
@@ -71,7 +72,7 @@ export function publicBody(row: LogRow, vault: Vault, now: Date): string | null 
   return JSON.stringify(envelope);
 }
 
-/** An expired QR code is useless, and its key may be gone. */
+/** Returns null for an expired QR code: it is useless, and the key that decrypts it may be gone. */
 function openQr(row: LogRow, vault: Vault, now: Date): string | null {
   const { sealedQr, expiresAt } = row.data as { sealedQr: string; expiresAt: string };
   if (new Date(expiresAt) <= now) return null;

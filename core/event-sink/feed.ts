@@ -22,25 +22,25 @@ export interface SinkDeps {
 export interface FeedOptions {
   /** Time limit of this run, in milliseconds. */
   budgetMs: number;
-  /** Events per instance that this run sends at most, rounded to pages. The next run sends the rest. */
+  /** Limit of events per instance, rounded up to pages. The next run sends the rest. */
   maxEvents: number;
 }
 
 /** How long a claim lasts, in milliseconds. Each page renews it. */
 const claimMs = 30_000;
-/** Reserved at the end of a run for the call in progress. */
+/** Time reserved at the end of a run for the call in progress, in milliseconds. */
 const marginMs = 12_000;
-/** Events that are read at once. */
-const page = 100;
+/** Events that one statement reads. */
+const pageSize = 100;
 /** Sinks that are served at the same time. */
-const parallel = 16;
+const maxParallel = 16;
 /** Timeout of one call, in milliseconds. A queue that does not respond must not hold up the others. */
 const callTimeoutMs = 10_000;
-/** The first pause of a failing sink. It doubles after each further failure, up to an hour. */
+/** The first pause after a failure, in milliseconds. It doubles with each further failure, up to an hour. */
 const firstPauseMs = 5_000;
 
 /** A sink that this worker has claimed until `until`. */
-interface Claimed {
+interface ClaimedSink {
   instanceId: string;
   queue: string;
   sentSeq: number;
@@ -49,29 +49,29 @@ interface Claimed {
 }
 
 /**
- * Sends the new events of these instances to their queues, in order per instance, instances in parallel. A failure
- * delays only its own sink and is never thrown. Sinks that wait for a retry or that another worker has claimed are left
- * out.
+ * Sends the new events of these instances to their queues: instances in parallel, the events of one instance in order. A
+ * failure delays only its own sink and is never thrown. Skips sinks that wait for a retry or that another worker has
+ * claimed.
  */
 export async function feedSinks(deps: SinkDeps, instanceIds: readonly string[], options: FeedOptions): Promise<void> {
   const run = startRun(options);
   try {
-    await inParallel(await claim(deps, { of: instanceIds }), (sink) => serve(deps, sink, run));
+    await inParallel(await claim(deps, { instanceIds }), (sink) => serveSink(deps, sink, run));
   } catch (error) {
     deps.log.error({ err: error, instances: instanceIds.length }, "can't send events to their queues");
   }
 }
 
 /**
- * Does the same for all sinks that are due and have unsent events, until the run ends: those that failed, and those
- * that nobody else has served. Returns the number of events sent. Throws errors that kept sinks from being claimed.
+ * Sends the unsent events of all sinks that are due, until the run ends: sinks that failed, and sinks that `feedSinks` did
+ * not finish. Returns the number of events sent. Throws if sinks can't be claimed.
  */
-export async function feedLagging(deps: SinkDeps, options: FeedOptions): Promise<{ sent: number }> {
+export async function feedDueSinks(deps: SinkDeps, options: FeedOptions): Promise<{ sent: number }> {
   const run = startRun(options);
-  while (run.left() > marginMs) {
-    const due = await claim(deps, { limit: parallel });
+  while (run.remainingMs() > marginMs) {
+    const due = await claim(deps, { limit: maxParallel });
     if (due.length === 0) break;
-    await inParallel(due, (sink) => serve(deps, sink, run));
+    await inParallel(due, (sink) => serveSink(deps, sink, run));
   }
   return { sent: run.sent };
 }
@@ -79,29 +79,31 @@ export async function feedLagging(deps: SinkDeps, options: FeedOptions): Promise
 interface Run {
   sent: number;
   readonly maxEvents: number;
-  left(): number;
+  remainingMs(): number;
 }
 
 function startRun({ budgetMs, maxEvents }: FeedOptions): Run {
   const end = performance.now() + budgetMs;
-  return { sent: 0, maxEvents, left: () => end - performance.now() };
+  return { sent: 0, maxEvents, remainingMs: () => end - performance.now() };
 }
 
-async function inParallel<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
-  const waiting = all.values();
-  const lanes = Array.from({ length: Math.min(parallel, all.length) }, async () => {
-    for (const one of waiting) await work(one);
+async function inParallel<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+  const waiting = items.values();
+  const lanes = Array.from({ length: Math.min(maxParallel, items.length) }, async () => {
+    for (const item of waiting) await work(item);
   });
   await Promise.all(lanes);
 }
 
-/** Claims sinks that have unsent events, the longest waiting first. */
-async function claim(deps: SinkDeps, which: { of: readonly string[] } | { limit: number }): Promise<Claimed[]> {
+/** Claims due sinks that have unsent events, the one that has waited longest first. */
+async function claim(deps: SinkDeps, which: { instanceIds: readonly string[] } | { limit: number }): Promise<ClaimedSink[]> {
   const { sql } = deps.db;
   const now = deps.clock.now();
   const until = new Date(now.getTime() + claimMs);
   const [filter, limit] =
-    "of" in which ? [sql`and s.instance_id = any(${which.of as string[]}::uuid[])`, null] : [sql``, which.limit];
+    "instanceIds" in which
+      ? [sql`and s.instance_id = any(${which.instanceIds as string[]}::uuid[])`, null]
+      : [sql``, which.limit];
   const rows = await sql<{ instance_id: string; queue: string; sent_seq: number; failures: number }[]>`
     update event_sinks set next_at = ${until.toISOString()}::timestamptz
     where instance_id = any(array(
@@ -119,11 +121,11 @@ async function claim(deps: SinkDeps, which: { of: readonly string[] } | { limit:
 }
 
 /** Sends page by page until the queue has everything, a call fails, or the run reaches a limit. Never throws. */
-async function serve(deps: SinkDeps, sink: Claimed, run: Run): Promise<void> {
+async function serveSink(deps: SinkDeps, sink: ClaimedSink, run: Run): Promise<void> {
   try {
     for (let sent = 0; ; ) {
-      const rows = await read(deps, sink);
-      const result = await send(deps, sink, rows);
+      const rows = await readPage(deps, sink);
+      const result = await sendPage(deps, sink, rows);
       sent += result.sent;
       run.sent += result.sent;
       count("EventsSentOut", result.sent);
@@ -131,51 +133,56 @@ async function serve(deps: SinkDeps, sink: Claimed, run: Run): Promise<void> {
         await recordFailure(deps, sink, result);
         return;
       }
-      const more = sent < run.maxEvents && run.left() > marginMs;
+      const more = sent < run.maxEvents && run.remainingMs() > marginMs;
       if (!(await recordProgress(deps, sink, result.upTo, more))) return;
     }
   } catch (error) {
-    deps.log.error({ err: error, instanceId: sink.instanceId }, "can't serve an event queue");
+    deps.log.error({ err: error, instanceId: sink.instanceId }, "can't send events to an event queue");
   }
 }
 
+/** `head`: the sequence number of the instance's newest event. */
 type Head = { head: number };
 
 /**
- * Reads the next events in one snapshot. A transaction that numbers events locks their instance until it commits, so no
- * event is missing before one that is visible. Without events, `head` is the number up to which the log was pruned.
+ * Reads the next events in one snapshot. A transaction that numbers events locks their instance until it commits, so an
+ * event becomes visible only after all earlier ones. If the only row has no event, all events up to `head` were pruned.
  */
-async function read({ db }: SinkDeps, sink: Claimed): Promise<(Head & Partial<LogRow>)[]> {
+async function readPage({ db }: SinkDeps, sink: ClaimedSink): Promise<(Head & Partial<LogRow>)[]> {
   return await db.sql<(Head & Partial<LogRow>)[]>`
     select i.event_seq::float8 as head, e.* from instances i left join lateral (
       select id, instance_id, seq::float8 as seq, type, data, correlation_id, created_at from events
-      where instance_id = i.id and seq > ${sink.sentSeq} order by seq limit ${page}) e on true
+      where instance_id = i.id and seq > ${sink.sentSeq} order by seq limit ${pageSize}) e on true
     where i.id = ${sink.instanceId} order by e.seq`;
 }
 
-interface Sent {
+interface PageResult {
   /** The queue has all events up to this number. */
   upTo: number;
   sent: number;
-  /** The thrown error, or the reason for a refused message. */
+  /** The thrown error, or the reason why SQS refused a message. */
   error?: unknown;
 }
 
-async function send(deps: SinkDeps, sink: Claimed, rows: readonly (Head & Partial<LogRow>)[]): Promise<Sent> {
+async function sendPage(
+  deps: SinkDeps,
+  sink: ClaimedSink,
+  rows: readonly (Head & Partial<LogRow>)[],
+): Promise<PageResult> {
   const events = rows.filter((row): row is Head & LogRow => row.id !== undefined && row.id !== null);
   if (events.length === 0) return { upTo: rows[0]?.head ?? sink.sentSeq, sent: 0 };
-  const result: Sent = { upTo: sink.sentSeq, sent: 0 };
+  const result: PageResult = { upTo: sink.sentSeq, sent: 0 };
   try {
-    const entries = events.map((row) => entryOf(deps, row));
+    const entries = events.map((row) => toEntry(deps, row));
     for (const batch of batches(entries, ({ message }) => message?.body ?? null)) {
       const messages = batch.flatMap(({ message }) => message ?? []);
       const signal = AbortSignal.timeout(callTimeoutMs);
-      const [first] = messages.length > 0 ? await deps.foreignQueues.send(sink.queue, messages, signal) : [];
-      result.sent += first?.index ?? messages.length;
-      const refused = first && messages[first.index]?.deduplicationId;
+      const [firstRefused] = messages.length > 0 ? await deps.foreignQueues.send(sink.queue, messages, signal) : [];
+      result.sent += firstRefused?.index ?? messages.length;
+      const refusedId = firstRefused && messages[firstRefused.index]?.deduplicationId;
       for (const { row } of batch) {
         // Later events must not overtake a refused one.
-        if (row.id === refused) return { ...result, error: first?.reason };
+        if (row.id === refusedId) return { ...result, error: firstRefused?.reason };
         result.upTo = row.seq;
       }
     }
@@ -187,10 +194,11 @@ async function send(deps: SinkDeps, sink: Claimed, rows: readonly (Head & Partia
 
 interface Entry {
   row: LogRow;
+  /** Absent for an event that is skipped. */
   message?: QueueMessage;
 }
 
-function entryOf(deps: SinkDeps, row: LogRow): Entry {
+function toEntry(deps: SinkDeps, row: LogRow): Entry {
   const body = publicBody(row, deps.vault, deps.clock.now());
   if (body !== null) return { row, message: { body, groupId: row.instance_id, deduplicationId: row.id } };
   // A later version wrote the event, before a rollback or during a deploy.
@@ -199,10 +207,10 @@ function entryOf(deps: SinkDeps, row: LogRow): Entry {
 }
 
 /**
- * Records what the queue has. Returns whether this worker keeps the sink for another page: not when everything is sent,
- * when its claim has expired and another worker has the sink, or when the queue has been changed.
+ * Records how far events were sent, and renews the claim if `more` pages may follow. Returns false if this worker no longer
+ * has the sink: no page follows, its claim has expired and another worker has the sink, or the queue was changed.
  */
-async function recordProgress(deps: SinkDeps, sink: Claimed, upTo: number, more: boolean): Promise<boolean> {
+async function recordProgress(deps: SinkDeps, sink: ClaimedSink, upTo: number, more: boolean): Promise<boolean> {
   const now = deps.clock.now();
   const until = new Date(Math.max(now.getTime() + claimMs, sink.until.getTime() + 1));
   const [row] = await deps.db.sql<{ kept: boolean }[]>`
@@ -216,14 +224,14 @@ async function recordProgress(deps: SinkDeps, sink: Claimed, upTo: number, more:
   return row?.kept ?? false;
 }
 
-async function recordFailure(deps: SinkDeps, sink: Claimed, { upTo, error }: Sent): Promise<void> {
+async function recordFailure(deps: SinkDeps, sink: ClaimedSink, { upTo, error }: PageResult): Promise<void> {
   const { instanceId, queue } = sink;
   const failures = upTo > sink.sentSeq ? 1 : sink.failures + 1;
   const now = deps.clock.now();
   const nextAt = new Date(now.getTime() + pauseAfter(failures, firstPauseMs, deps.random));
   const reason = reasonOf(error);
   count("EventQueueFailures");
-  deps.log.warn({ instanceId, queue, failures, nextAt, reason }, "an event queue refuses events");
+  deps.log.warn({ instanceId, queue, failures, nextAt, reason }, "an event queue did not accept events");
   await deps.db.sql`
     update event_sinks set sent_seq = ${upTo}, failures = ${failures}, error = ${reason},
       failing_since = case when ${failures} = 1 or failing_since is null then ${now.toISOString()}::timestamptz
@@ -232,7 +240,7 @@ async function recordFailure(deps: SinkDeps, sink: Claimed, { upTo, error }: Sen
     where instance_id = ${instanceId} and next_at = ${sink.until.toISOString()}::timestamptz`;
 }
 
-/** As SQS reports it: `QueueDoesNotExist: …`. */
+/** Returns an error as SQS reports it: `QueueDoesNotExist: …`. */
 function reasonOf(error: unknown): string {
   const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return reason.replaceAll("\u0000", "").slice(0, 300);

@@ -12,26 +12,25 @@ import { type InstanceSettings, settingsColumns } from "./settings.ts";
 
 export interface LifecycleDeps extends AcceptDeps {
   vault: Vault;
-  /** Number of shards, which decides the shard of a new instance. */
+  /** The number of shards, from which a new instance's shard is computed. */
   shards: number;
 }
 
-/** The caller, and the ids under which the command can be traced. */
+/** The caller, and the properties of the request that `acceptCommand` needs. */
 export interface RequestContext
   extends Pick<AcceptRequest, "correlationId" | "idempotencyKey" | "reply" | "onAccepted"> {
   caller: Caller;
 }
 
 /**
- * Creates an instance and requests the start of its session, without waiting for it. A QR code follows. If the command
- * can't be accepted, the instance is deleted, so that the caller can try again.
+ * Creates an instance and requests the start of its session, without waiting for it. If the command can't be
+ * accepted, the instance is deleted, so that the caller can try again.
  */
 export async function createInstance(
   deps: LifecycleDeps,
   context: RequestContext,
-  wanted: InstanceSettings & { name: string; dialect: Dialect },
+  { dialect, ...settings }: InstanceSettings & { name: string; dialect: Dialect },
 ): Promise<Instance> {
-  const { dialect, ...settings } = wanted;
   const id = deps.ids.uuid();
   const now = deps.clock.now();
   const instance = await deps.db.orm.transaction(async (tx) => {
@@ -45,7 +44,7 @@ export async function createInstance(
         userId: context.caller.userId,
         dialect,
         shard: shardOf(id, deps.shards),
-        // The documents of the two dialects show different initial states.
+        // The two APIs document different initial states.
         status: dialect === "gateway" ? "disconnected" : "connecting",
         statusAt: now,
         createdAt: now,
@@ -58,7 +57,7 @@ export async function createInstance(
     return row;
   });
   try {
-    await acceptCommand(deps, { ...request(context, instance), name: "instance.start" });
+    await acceptCommand(deps, { ...commandFor(context, instance), name: "instance.start" });
   } catch (error) {
     await deps.db.orm.delete(instances).where(eq(instances.id, id));
     throw error;
@@ -86,7 +85,7 @@ export async function enableInstance(
   return await requestCommand(deps, context, instance, "instance.start", "instance_enabled");
 }
 
-/** Requests that the session is closed and stays closed. The device stays linked. */
+/** Requests that the session stops and stays stopped. The device stays linked. */
 export const disableInstance = (deps: LifecycleDeps, context: RequestContext, instance: Instance): Promise<Accepted> =>
   requestCommand(deps, context, instance, "instance.stop", "instance_disabled");
 
@@ -108,7 +107,7 @@ async function requestCommand(
   name: "instance.start" | "instance.stop" | "instance.restart" | "instance.logout",
   activity: string,
 ): Promise<Accepted> {
-  const accepted = await acceptCommand(deps, { ...request(context, instance), name });
+  const accepted = await acceptCommand(deps, { ...commandFor(context, instance), name });
   await recordActivity({ ...deps, orm: deps.db.orm }, instance.id, activity);
   return accepted;
 }
@@ -129,7 +128,7 @@ export async function deleteInstance(
     .returning({ id: instances.id });
   if (marked.length === 0) throw new AppError("instance_not_found");
   try {
-    return await acceptCommand(deps, { ...request(context, instance), name: "instance.delete" });
+    return await acceptCommand(deps, { ...commandFor(context, instance), name: "instance.delete" });
   } catch (error) {
     await deps.db.orm
       .update(instances)
@@ -139,7 +138,7 @@ export async function deleteInstance(
   }
 }
 
-const request = ({ caller, ...context }: RequestContext, instance: Instance) => ({
+const commandFor = ({ caller, ...context }: RequestContext, instance: Instance) => ({
   ...context,
   userId: caller.userId,
   instance,

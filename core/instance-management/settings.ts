@@ -23,8 +23,8 @@ export const instanceDescription = z
   .refine((text) => !text.includes("\u0000"), "must not contain NUL characters");
 
 /**
- * The destination of webhooks. Only the form is checked here. Whether the host is allowed is checked at each delivery,
- * on the address that the socket connects to.
+ * The URL of a webhook endpoint. This schema checks only the form. Each delivery checks whether the host is allowed, by the
+ * address that the socket connects to.
  */
 export const webhookUrl = z
   .url({ protocol: /^https?$/, error: "must be an http or https URL" })
@@ -33,17 +33,17 @@ export const webhookUrl = z
   .refine((text) => {
     const url = URL.parse(text);
     return !url?.username && !url?.password;
-  }, "must not contain a user name or a password, because responses and logs show it");
+  }, "must not contain a user name or a password, because responses and logs show the URL");
 
-/** The webhook settings of an instance. */
+/** Which events are sent to the webhook of an instance, and how they are retried. */
 export const webhookSettings = z.object({
   notifyReceived: z.boolean().optional(),
   notifySent: z.boolean().optional(),
   notifyDelivery: z.boolean().optional(),
   notifyRead: z.boolean().optional(),
-  /** Attempts after the first. */
+  /** Maximum number of attempts after the first. */
   maxRetries: z.int().min(0).max(50).optional(),
-  /** Milliseconds, from a second to a day. */
+  /** The pause before the first retry, in milliseconds: a second to a day. */
   retryInterval: z.int().min(1000).max(86_400_000).optional(),
 });
 
@@ -67,17 +67,17 @@ export interface InstanceSettings extends z.infer<typeof webhookSettings> {
   /** Null turns webhooks off. */
   webhookUrl?: string | null | undefined;
   webhookEnabled?: boolean | undefined;
-  /** Plaintext, sealed before it is stored. Null removes the secret. The previous secret stops signing at once. */
+  /** Plaintext, encrypted before it is stored. Null removes the secret. Either way, the previous secret stops signing at once. */
   webhookSecret?: string | null | undefined;
   /** Replaces all headers. */
   webhookHeaders?: Record<string, string> | undefined;
-  /** Queue for the events, already checked (`assertEventQueue`). Null: the user's queue. */
+  /** Queue for the events, already checked by `assertEventQueue`. Null means the user's queue. */
   eventQueue?: string | null | undefined;
 }
 
 type Columns = Partial<typeof instances.$inferInsert>;
 
-/** Converts settings to columns. Undefined settings are left out, so that they keep their value or get the default. */
+/** Converts settings to columns. Omits undefined settings, which keep their value or get the default. */
 export function settingsColumns(deps: { vault: Vault }, id: string, settings: InstanceSettings): Columns {
   const { webhookSecret: secret, ...plain } = settings;
   const columns = defined(plain) as Columns;
@@ -86,22 +86,22 @@ export function settingsColumns(deps: { vault: Vault }, id: string, settings: In
   return { ...columns, webhookSecret: sealed, webhookPreviousSecret: null, webhookPreviousSecretUntil: null };
 }
 
-/** A secret in the form of Standard Webhooks: 24 random bytes. */
-const newSecret = () => `whsec_${randomBytes(24).toString("base64")}`;
+/** Returns a new secret in the form of Standard Webhooks: 24 random bytes. */
+const generateSecret = () => `whsec_${randomBytes(24).toString("base64")}`;
 
 /**
- * Sets a new secret. For `overlapSeconds` the previous one signs as well, so that receivers can switch without losing
- * webhooks. Returns the new secret, which can't be read again. Throws `instance_not_found` if the instance is deleted
+ * Sets a new webhook secret, by default a random one. The previous secret also signs for `overlapSeconds`, so that receivers
+ * can switch without losing webhooks. Returns the new secret, which can't be read again. Throws `instance_not_found` if the instance is deleted
  * meanwhile.
  */
 export async function rotateWebhookSecret(
   deps: { db: Database; vault: Vault; clock: Clock; ids: Ids },
   instance: Instance,
-  wanted: { secret: string | undefined; overlapSeconds: number },
+  options: { secret: string | undefined; overlapSeconds: number },
 ): Promise<{ secret: string; previousValidUntil: Date | null }> {
-  const secret = wanted.secret ?? newSecret();
+  const secret = options.secret ?? generateSecret();
   const now = deps.clock.now();
-  const until = new Date(now.getTime() + wanted.overlapSeconds * 1000);
+  const until = new Date(now.getTime() + options.overlapSeconds * 1000);
   return deps.db.orm.transaction(async (tx) => {
     const [row] = await tx
       .select({ webhookSecret: instances.webhookSecret })
@@ -109,10 +109,10 @@ export async function rotateWebhookSecret(
       .where(and(eq(instances.id, instance.id), isNull(instances.deletedAt)))
       .for("update");
     if (!row) throw new AppError("instance_not_found");
-    const overlaps = row.webhookSecret !== null && wanted.overlapSeconds > 0;
+    const overlaps = row.webhookSecret !== null && options.overlapSeconds > 0;
     const place = {
-      now: sealedPlace.webhookSecret(instance.id),
-      before: sealedPlace.webhookPreviousSecret(instance.id),
+      current: sealedPlace.webhookSecret(instance.id),
+      previous: sealedPlace.webhookPreviousSecret(instance.id),
     };
     await tx
       .update(instances)
@@ -120,7 +120,7 @@ export async function rotateWebhookSecret(
         ...settingsColumns(deps, instance.id, { webhookSecret: secret }),
         ...(row.webhookSecret !== null &&
           overlaps && {
-            webhookPreviousSecret: deps.vault.seal(deps.vault.open(row.webhookSecret, place.now), place.before),
+            webhookPreviousSecret: deps.vault.seal(deps.vault.open(row.webhookSecret, place.current), place.previous),
             webhookPreviousSecretUntil: until,
           }),
         updatedAt: now,
@@ -132,7 +132,7 @@ export async function rotateWebhookSecret(
 }
 
 /**
- * Changes the given settings. The first webhook URL turns webhooks on, unless the caller decides otherwise. Throws
+ * Changes the given settings. The first webhook URL turns webhooks on, unless `webhookEnabled` is given too. Throws
  * `instance_not_found` if the instance is deleted meanwhile.
  */
 export async function updateInstance(
@@ -140,12 +140,12 @@ export async function updateInstance(
   instance: Instance,
   settings: InstanceSettings,
 ): Promise<Instance> {
-  const first = settings.webhookUrl && !instance.webhookUrl && settings.webhookEnabled === undefined;
-  const columns = settingsColumns(deps, instance.id, first ? { ...settings, webhookEnabled: true } : settings);
+  const isFirstUrl = settings.webhookUrl && !instance.webhookUrl && settings.webhookEnabled === undefined;
+  const columns = settingsColumns(deps, instance.id, isFirstUrl ? { ...settings, webhookEnabled: true } : settings);
   // Names only, because a value may be a secret.
   const changed = Object.keys(columns).filter((name) => !name.startsWith("webhookPrevious"));
-  // In one transaction: otherwise a webhook that was just turned on could keep its old failures, and the next failure
-  // would turn it off.
+  // The breaker is reset in the same transaction. Otherwise a webhook that was just turned on could keep its old
+  // failures, and the next failure would turn it off.
   return deps.db.orm.transaction(async (tx) => {
     const [updated] = await tx
       .update(instances)

@@ -8,18 +8,19 @@ export interface InstanceFigures {
   status: InstanceStatus;
   statusAt: Date;
   shard: number;
-  /** The host that currently serves its shard. */
+  /** The host that serves the instance's shard now. Null if no host does. */
   host: string | null;
-  /** The number of events so far. */
+  /** The number of events since the instance was created. */
   events: number;
-  /** Commands that are accepted but not finished. */
+  /** Accepted commands that are not finished. */
   commandsWaiting: number;
-  /** Deliveries that are pending. */
+  /** Pending webhook deliveries. */
   webhooksWaiting: number;
 }
 
 /**
- * Counts the instances of a user, or of all users if null, by status. Instances that are being deleted are left out.
+ * Counts the instances of a user, or of all users if `userId` is null, by status. Instances that are being deleted don't
+ * count.
  */
 export async function countByStatus(
   db: Database,
@@ -35,26 +36,26 @@ export async function countByStatus(
   };
 }
 
-/** Returns the pending work of every instance of all users, the newest instance first. */
+/** Lists the instances of all users with their pending work, the newest first. `total` is the number of all instances. */
 export async function readFigures(
   db: Database,
   total: number,
   page: PageRequest,
 ): Promise<{ figures: InstanceFigures[]; pagination: Pagination }> {
   const figures = await db.sql<InstanceFigures[]>`
-    with shown as materialized (
+    with page as materialized (
       select id, name, status, status_at, shard, event_seq, created_at from instances where deleted_at is null
       order by created_at desc, id desc limit ${page.limit} offset ${page.skip}
-    ), open as (
+    ), unfinished as (
       select instance_id, count(*)::int as count from (
         select instance_id from commands where status = 'queued'
         union all select instance_id from commands where status = 'claimed'
-      ) one group by instance_id
+      ) waiting group by instance_id
     )
     select i.id, i.name, i.status, i.status_at as "statusAt", i.shard, s.host, i.event_seq::float8 as events,
-      coalesce(open.count, 0) as "commandsWaiting",
+      coalesce(unfinished.count, 0) as "commandsWaiting",
       (select count(*)::int from deliveries d where d.instance_id = i.id and d.status = 'pending') as "webhooksWaiting"
-    from shown i left join open on open.instance_id = i.id
+    from page i left join unfinished on unfinished.instance_id = i.id
       left join shards s on s.id = i.shard and s.lease_until > clock_timestamp()
     order by i.created_at desc, i.id desc`;
   return { figures: [...figures], pagination: pagination(page, figures.length, total) };

@@ -7,39 +7,38 @@ import type { InstanceStatus, instances } from "./instance.sql.ts";
 export type Instance = InferSelectModel<typeof instances>;
 
 /**
- * How long a linked instance may be disconnected before sends are refused. Short interruptions, such as deploys, should
- * not fail the caller's requests.
+ * How long sends are still accepted after a linked instance has lost its connection, in milliseconds, so that a short
+ * interruption, such as a deploy, does not fail the caller's requests.
  */
-const linkGraceMs = 2 * 60 * 1000;
+const reconnectGraceMs = 2 * 60 * 1000;
 
 /**
- * Throws `instance_not_connected`, with the status in `data`, unless the instance is connected, or linked and
- * reconnecting for less than `linkGraceMs`.
+ * Throws `instance_not_connected`, with the status in `data`, unless the instance is connected, or is linked and has been
+ * reconnecting for less than `reconnectGraceMs`.
  */
 export function assertSendable(instance: Instance, now: Date): void {
   if (instance.status === "connected") return;
-  const away = now.getTime() - instance.statusAt.getTime();
-  if (instance.status === "connecting" && instance.linkedAt && away < linkGraceMs) return;
-  const reason = instance.statusReason ? `: ${explained(instance.statusReason)}` : "";
+  const sinceStatusMs = now.getTime() - instance.statusAt.getTime();
+  if (instance.status === "connecting" && instance.linkedAt && sinceStatusMs < reconnectGraceMs) return;
+  const reason = instance.statusReason ? `: ${explainReason(instance.statusReason)}` : "";
   throw new AppError("instance_not_connected", `the instance is ${instance.status}${reason}`, {
     data: { status: instance.status },
   });
 }
 
-/** Returns the shard of an instance. It derives from the id, so it never changes, and shards fill evenly. */
+/** Returns the shard for a new instance, computed from the random end of its id so that shards fill evenly. */
 export function shardOf(instanceId: string, shardCount: number): number {
   return Number.parseInt(instanceId.replaceAll("-", "").slice(-8), 16) % shardCount;
 }
 
 export interface ConnectionStatus {
-  /** Whether the instance is connected, so that messages leave at once. */
+  /** Whether the instance is connected, so that messages are sent at once. */
   ready: boolean;
   status: InstanceStatus;
   /** Whether a QR code can be scanned now. */
   hasQr: boolean;
 }
 
-/** Reads all three from one row, so that they can't contradict each other. */
 export function connectionStatus(instance: Instance, now: Date): ConnectionStatus {
   return { ready: instance.status === "connected", status: instance.status, hasQr: hasQr(instance, now) };
 }
@@ -51,8 +50,8 @@ function hasQr(instance: Instance, now: Date): boolean {
 }
 
 /**
- * Returns the QR code that a phone can scan now. Throws `instance_already_connected`, or `qr_not_available` with the
- * status in `data` and advice in the details.
+ * Returns the QR code that a phone can scan now. Throws `instance_already_connected` or `qr_not_available`, with the status
+ * in `data`. The details of `qr_not_available` say what to do.
  */
 export function scannableQr(
   deps: { vault: Vault },
@@ -71,13 +70,13 @@ export function scannableQr(
   return { qrCode, expiresAt: instance.qrExpiresAt };
 }
 
-/** Explains a status reason that only the operator can resolve. */
-function explained(reason: string): string {
+/** Adds an explanation to a status reason that only the operator can resolve. */
+function explainReason(reason: string): string {
   return reason === "client_outdated" ? `${reason}: WhatsApp refuses the client version of this gateway` : reason;
 }
 
 function noQrReason(instance: Instance): string {
-  const reason = instance.statusReason ? ` (${explained(instance.statusReason)})` : "";
+  const reason = instance.statusReason ? ` (${explainReason(instance.statusReason)})` : "";
   switch (instance.status) {
     case "qr":
       return "the QR code has expired and the next one is not available yet: try again in a moment";

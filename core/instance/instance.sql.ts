@@ -25,19 +25,19 @@ export const instances = pgTable(
     dialect: text({ enum: dialects }).notNull(),
     shard: integer().notNull(),
 
-    /** What the user wants: a running session or none. */
+    /** Whether the session should run. */
     desired: text({ enum: ["running", "stopped"] })
       .notNull()
       .default("running"),
-    /** As last reported by the session host. */
+    /** The connection state that the session host last reported. */
     status: text({ enum: instanceStatuses }).notNull().default("disconnected"),
-    /** Why the instance is not connected, in WhatsApp's or our words. Null while it is connected. */
+    /** A code that says why the instance is not connected, such as `logout`. Null while it is connected. */
     statusReason: text("status_reason"),
     statusAt: instant("status_at").notNull().defaultNow(),
     connectedAt: instant("connected_at"),
     /**
-     * Set while the credentials of a linked device are stored. Only then are sends accepted during a short
-     * disconnection.
+     * When the device was linked. Null while no credentials of a linked device are stored. Sends are accepted during a
+     * short disconnection only if it is set.
      */
     linkedAt: instant("linked_at"),
 
@@ -47,7 +47,7 @@ export const instances = pgTable(
     /** Whether it is a WhatsApp Business account. Null until an account has been linked. */
     business: boolean(),
 
-    /** The current QR code, encrypted. Cleared when scanned or past `qrExpiresAt`. */
+    /** The current QR code, encrypted. It is useless after `qrExpiresAt`. */
     qr: bytea(),
     qrExpiresAt: instant("qr_expires_at"),
     pairingCode: bytea("pairing_code"),
@@ -56,7 +56,7 @@ export const instances = pgTable(
     webhookUrl: text("webhook_url"),
     webhookEnabled: boolean("webhook_enabled").notNull().default(true),
     webhookSecret: bytea("webhook_secret"),
-    /** The previous secret. It signs as well until `webhookPreviousSecretUntil`, so that receivers can switch. */
+    /** The previous secret. It also signs until `webhookPreviousSecretUntil`, so that receivers can switch. */
     webhookPreviousSecret: bytea("webhook_previous_secret"),
     webhookPreviousSecretUntil: instant("webhook_previous_secret_until"),
     webhookHeaders: jsonb("webhook_headers").$type<Record<string, string>>().notNull().default({}),
@@ -64,12 +64,12 @@ export const instances = pgTable(
     notifySent: boolean("notify_sent").notNull().default(true),
     notifyDelivery: boolean("notify_delivery").notNull().default(true),
     notifyRead: boolean("notify_read").notNull().default(true),
-    /** Attempts after the first. */
+    /** Maximum number of attempts after the first. */
     maxRetries: integer("max_retries").notNull().default(5),
-    /** The first pause between attempts, in milliseconds. Later pauses grow. */
+    /** The pause before the first retry, in milliseconds. Later pauses grow. */
     retryInterval: integer("retry_interval").notNull().default(60_000),
 
-    /** Queue for the events. Null: the user's queue, if any. */
+    /** Queue for the events. Null means the user's queue, if any. */
     eventQueue: text("event_queue"),
 
     /** Sequence number of the newest event. The transaction that appends events increments it. */
@@ -77,7 +77,7 @@ export const instances = pgTable(
 
     createdAt: instant("created_at").notNull().defaultNow(),
     updatedAt: instant("updated_at").notNull().defaultNow(),
-    /** Set first. The session host then logs out of WhatsApp and removes the rows. */
+    /** When the deletion was requested. The session host then logs out of WhatsApp and deletes the rows. */
     deletedAt: instant("deleted_at"),
   },
   (table) => [

@@ -7,11 +7,11 @@ import type { Instance } from "./index.ts";
 import { instances } from "./instance.sql.ts";
 
 /**
- * Loads an instance. Throws `instance_not_found`, also while it is being deleted, and `forbidden` for another user's
- * instance.
+ * Loads an instance. Throws `instance_not_found`, also while the instance is being deleted, and `forbidden` if it belongs to
+ * another user and the caller is not an admin.
  */
 export async function loadInstance(db: Database, caller: Caller, id: string): Promise<Instance> {
-  // A tagged template is prepared once by Postgres. Most requests run this statement.
+  // Most requests run this statement, and Postgres prepares a tagged template only once.
   const [row] = isUuid(id) ? await db.sql`select * from instances where id = ${id} and deleted_at is null` : [];
   if (!row) throw new AppError("instance_not_found");
   const instance = Object.fromEntries(fields.map(([field, column]) => [field, row[column]])) as Instance;

@@ -4,7 +4,7 @@ import { instances } from "../instance/instance.sql.ts";
 
 /**
  * Credentials and Signal keys of a session, one row each, encrypted with the row's place as additional data. Only the
- * holder of the shard's lease writes here.
+ * host that holds the shard's lease writes here.
  */
 export const sessionKeys = pgTable(
   "session_keys",
@@ -21,8 +21,8 @@ export const sessionKeys = pgTable(
 );
 
 /**
- * Plaintexts that were decrypted and committed, but maybe not yet acknowledged to WhatsApp. After a crash WhatsApp
- * sends the same ciphertext again, which Signal can't decrypt twice. The plaintext then comes from here.
+ * Plaintexts of messages that may not be acknowledged to WhatsApp yet. After a crash, WhatsApp sends the same ciphertext
+ * again, which Signal can't decrypt twice. The session host then uses the plaintext that is stored here.
  */
 export const sessionInbox = pgTable(
   "session_inbox",
@@ -32,7 +32,7 @@ export const sessionInbox = pgTable(
       .references(() => instances.id, { onDelete: "cascade" }),
     waId: text("wa_id").notNull(),
     /**
-     * SHA-256 of the ciphertext. A stanza can carry several, and a sender can choose an id that another sender used.
+     * SHA-256 of the ciphertext. A stanza can carry several ciphertexts, and two senders can use the same message id.
      */
     hash: bytea().notNull(),
     /** Encrypted, because it may contain sender keys. */

@@ -2,20 +2,20 @@ import { advisoryLock } from "../db/advisory-lock.ts";
 import type { Database } from "../db/index.ts";
 import { aliveMs } from "./status.ts";
 
-/** Whether hosts may hold shards, as an admin has set it, and how many hosts are affected. */
+/** An admin's order to all session hosts: whether they are stopped, and how many live hosts it affects. */
 export interface FleetOrder {
   stopped: boolean;
-  /** Hosts that are alive. */
+  /** Live hosts. */
   hosts: number;
 }
 
 /** Makes all hosts release their shards, as on SIGTERM. No host takes them over. */
-export const stopFleet = (db: Database, byUser: string) => order(db, byUser, true);
+export const stopFleet = (db: Database, byUser: string) => setFleet(db, byUser, true);
 
-/** Lets hosts hold shards again. Hosts that started before this restart once, one after another. */
-export const restartFleet = (db: Database, byUser: string) => order(db, byUser, false);
+/** Lets hosts hold shards again. Hosts that started before this call restart once, one after another. */
+export const restartFleet = (db: Database, byUser: string) => setFleet(db, byUser, false);
 
-async function order(db: Database, byUser: string, stopped: boolean): Promise<FleetOrder> {
+async function setFleet(db: Database, byUser: string, stopped: boolean): Promise<FleetOrder> {
   const [row] = await db.sql<FleetOrder[]>`
     insert into fleet (stopped, restart_at, by_user, updated_at)
     values (${stopped}, case when not ${stopped} then clock_timestamp() end, ${byUser}, clock_timestamp())
@@ -43,7 +43,7 @@ export interface FleetState {
   };
 }
 
-/** Reads the state. Times are compared with the clock of the database. */
+/** Reads the state of the session hosts, by the clock of the database. */
 export async function readFleet(db: Database): Promise<FleetState> {
   const [row] = await db.sql<
     { stopped: boolean; total: number; alive: number; draining: number; shards: number; held: number }[]
@@ -65,19 +65,19 @@ export async function readFleet(db: Database): Promise<FleetState> {
   };
 }
 
-/** The second key of the lock on restarts. Shards have the numbers from 0. */
+/** Second key of the advisory lock on restarts. The locks on shards use 0 and above. */
 const restartLock = -1;
 
 /**
- * Marks a host as draining, unless another live host is. Returns false in that case, so that hosts restart one after
- * another.
+ * Marks a host as draining. Returns false and does nothing if another live host is draining or is just being marked, so that
+ * hosts restart one after another.
  */
 export async function startDraining(db: Database, host: string): Promise<boolean> {
   return await db.sql.begin(async (sql) => {
     const [lock] = await sql<
-      { taken: boolean }[]
-    >`select pg_try_advisory_xact_lock(${advisoryLock.shard}, ${restartLock}) as taken`;
-    if (!lock?.taken) return false;
+      { acquired: boolean }[]
+    >`select pg_try_advisory_xact_lock(${advisoryLock.shard}, ${restartLock}) as acquired`;
+    if (!lock?.acquired) return false;
     const rows = await sql`
       update hosts set draining_since = clock_timestamp()
       where id = ${host} and not exists (

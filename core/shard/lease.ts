@@ -7,13 +7,12 @@ export interface Grant {
   epoch: number;
 }
 
-/** The name of a session host's connections to Postgres. */
+/** Returns the name of a session host's connections in `pg_stat_activity`. */
 export const connectionName = (host: string) => `session-host ${host}`;
 
 /**
- * Acquires a shard whose lease is free or has expired, under the next epoch. Returns undefined if another host holds
- * it, or if a transaction of the last holder is still open: its outcome must be known before a successor reads what it
- * wrote.
+ * Acquires a shard whose lease is free or has expired, under the next epoch. Returns undefined if another host holds it, or
+ * if a transaction of the last holder is still open. That must end first, so that the new holder reads what it wrote.
  */
 export async function acquireLease(
   db: Database,
@@ -24,9 +23,9 @@ export async function acquireLease(
   await endTransactionsOfLastHolder(db, shard);
   return await db.sql.begin(async (sql) => {
     const [lock] = await sql<
-      { taken: boolean }[]
-    >`select pg_try_advisory_xact_lock(${advisoryLock.shard}, ${shard}) as taken`;
-    if (!lock?.taken) return undefined;
+      { acquired: boolean }[]
+    >`select pg_try_advisory_xact_lock(${advisoryLock.shard}, ${shard}) as acquired`;
+    if (!lock?.acquired) return undefined;
     const [row] = await sql<{ epoch: number }[]>`
       update shards set host = ${host}, epoch = epoch + 1, lease_until = clock_timestamp() + ${leaseMs} * interval '1 ms'
       where id = ${shard} and (lease_until is null or lease_until < clock_timestamp())
@@ -36,10 +35,10 @@ export async function acquireLease(
 }
 
 /**
- * Terminates the open transactions of the last holder, whose locks would block its successor. A frozen host, or one
- * that was cut off without closing its connections, may leave them. `idle_in_transaction_session_timeout` does not end
- * all of them: while Postgres has received only part of a statement, the transaction is not idle. Whatever began under
- * the expired lease is void.
+ * Terminates the open transactions of the last holder, whose locks would block the next one. A host that is frozen or was cut
+ * off from the database can leave such transactions. `idle_in_transaction_session_timeout` does not end
+ * all of them: while Postgres has received only part of a statement, the transaction is not idle. A transaction that
+ * began under the expired lease must not take effect anyway.
  */
 async function endTransactionsOfLastHolder(db: Database, shard: number): Promise<void> {
   await db.sql`
@@ -48,7 +47,7 @@ async function endTransactionsOfLastHolder(db: Database, shard: number): Promise
       and datname = current_database() and usename = current_user`;
 }
 
-/** Renews leases that have not expired and returns their shards. A missing shard has been lost. */
+/** Renews leases that have not expired and returns their shards. The lease of a shard that is missing is lost. */
 export async function renewLeases(
   db: Database,
   host: string,
@@ -64,13 +63,13 @@ export async function renewLeases(
   return new Set(rows.map((row) => row.id));
 }
 
-/** Releases a shard at once, so that its successor does not wait for the lease to expire. */
+/** Releases a shard at once, so that the next holder does not wait for the lease to expire. */
 export async function releaseLease(db: Database, host: string, grant: Grant): Promise<void> {
   await db.sql`
     update shards set lease_until = null where id = ${grant.shard} and host = ${host} and epoch = ${grant.epoch}`;
 }
 
-/** What a host reports about itself. */
+/** What a session host reports about itself. */
 export interface HostReport {
   id: string;
   startedAt: Date;
@@ -91,7 +90,7 @@ export interface FleetSnapshot {
   shards: number;
   /** Shards that no host holds. */
   free: number[];
-  /** Whether an admin has stopped all hosts. */
+  /** Whether an admin has stopped the session hosts. */
   stopped: boolean;
   /** Hosts that started before this instant must restart; 0 if no restart was ever requested. */
   restartAt: number;

@@ -2,8 +2,8 @@ import { bigint, boolean, index, integer, pgTable, text, uuid } from "drizzle-or
 import { instant } from "../db/columns.ts";
 
 /**
- * The lease of each shard: the right of one host to serve its instances. `epoch` only grows. Writes under an older
- * epoch are refused.
+ * The lease of each shard: the right of one host to serve the shard's instances. Each new lease raises `epoch`. The database
+ * refuses writes under an older epoch.
  */
 export const shards = pgTable("shards", {
   id: integer().primaryKey(),
@@ -12,7 +12,7 @@ export const shards = pgTable("shards", {
   leaseUntil: instant("lease_until"),
 });
 
-/** Live hosts. Each takes a fair share of the shards. */
+/** Session hosts. A row is deleted when the host stops, or a day after its last report. */
 export const hosts = pgTable(
   "hosts",
   {
@@ -29,7 +29,7 @@ export const hosts = pgTable(
   (table) => [index("hosts_seen").on(table.seenAt)],
 );
 
-/** What an admin has set for all session hosts; one row at most. */
+/** An admin's order to all session hosts; one row at most. */
 export const fleet = pgTable("fleet", {
   id: boolean().primaryKey().default(true),
   /** While set, hosts hold no shards. */

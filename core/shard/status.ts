@@ -1,6 +1,6 @@
 import type { Database } from "../db/index.ts";
 
-/** A host that has not reported for this long counts as gone. Milliseconds. */
+/** A host that has not reported for this many milliseconds counts as dead. */
 export const aliveMs = 8_000;
 
 export interface HostStatus {

@@ -1,7 +1,7 @@
 import type { Context } from "aws-lambda";
 import { expireCommands, requeueCommands } from "../../core/command/sweep.ts";
 import { prune } from "../../core/db/prune.ts";
-import { feedLagging, type SinkDeps } from "../../core/event-sink/feed.ts";
+import { feedDueSinks, type SinkDeps } from "../../core/event-sink/feed.ts";
 import { sendStrayReplies } from "../../core/ingress/outbox.ts";
 import { pruneUploads } from "../../core/media/prune.ts";
 import { readFleetGauges } from "../../core/metric/fleet.ts";
@@ -27,7 +27,7 @@ export function createCronHandler(open: () => Promise<WebhookDeps & SinkDeps & {
     const budgetMs = context.getRemainingTimeInMillis() - marginMs;
     const jobs = await Promise.allSettled([
       retryDeliveries(deps, { budgetMs }),
-      feedLagging(deps, { budgetMs, maxEvents: maxSinkEvents }),
+      feedDueSinks(deps, { budgetMs, maxEvents: maxSinkEvents }),
       requeueCommands(deps),
       expireCommands(deps),
       prune(deps, Math.min(pruneMs, budgetMs)),

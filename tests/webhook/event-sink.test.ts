@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { readConfig } from "../../core/config.ts";
 import { prune } from "../../core/db/prune.ts";
 import { appendEvents } from "../../core/event/append.ts";
-import { feedLagging, feedSinks, type SinkDeps } from "../../core/event-sink/feed.ts";
+import { feedDueSinks, feedSinks, type SinkDeps } from "../../core/event-sink/feed.ts";
 import { alignSinks } from "../../core/event-sink/setting.ts";
 import { systemIds } from "../../core/id.ts";
 import { openForeignQueues } from "../../core/queue/foreign.ts";
@@ -83,7 +83,7 @@ const sink = async (id: string) => {
   return row;
 };
 const feed = (id: string, maxEvents = 500) => feedSinks(deps, [id], { budgetMs: minute, maxEvents });
-const feedAllLagging = () => feedLagging(deps, { budgetMs: minute, maxEvents: 500 });
+const feedAllLagging = () => feedDueSinks(deps, { budgetMs: minute, maxEvents: 500 });
 
 test("events that exceed one call, query or run are sent in several, in order", async () => {
   const queue = await newQueue();

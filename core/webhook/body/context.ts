@@ -1,6 +1,6 @@
 import type { Dialect } from "../../instance/instance.sql.ts";
 
-/** A link that downloads the file of a message until `urlExpiresAt`. */
+/** A URL that downloads the file of a message until `urlExpiresAt`. */
 export interface FileLink {
   url: string;
   urlExpiresAt: string;

@@ -13,7 +13,7 @@ export type WebhookEvent = {
   };
 }[EventType];
 
-/** Parses the body of a record of the event queue. Throws when it is not JSON or does not match the event's schema. */
+/** Parses the body of a record of the event queue. Throws if it is not JSON or does not match the event's schema. */
 export function parseEvent(body: string): WebhookEvent {
   const envelope = eventEnvelope.parse(JSON.parse(body));
   const data = eventCatalog[envelope.type].data.parse(envelope.data);

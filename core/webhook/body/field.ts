@@ -4,7 +4,7 @@ import { isGroupJid } from "../../message/recipient.ts";
 import { responseAnswers } from "../../message/response.sql.ts";
 import type { FileLink } from "./context.ts";
 
-/** A file as receivers see it. The key in our bucket is not included. */
+/** The public properties of a file. They exclude its key in our bucket. */
 export const media = z.object({
   mimetype: z.string().nullable(),
   filename: z.string().nullable(),
@@ -18,11 +18,11 @@ export const media = z.object({
 });
 
 export function mediaOf(
-  known: EventData<"message.received">["media"],
+  stored: EventData<"message.received">["media"],
   link: FileLink | null,
 ): z.output<typeof media> | null {
-  if (!known) return null;
-  const { mimetype, filename, size, sha256 } = known;
+  if (!stored) return null;
+  const { mimetype, filename, size, sha256 } = stored;
   return { mimetype, filename, size, sha256, url: link?.url ?? null, urlExpiresAt: link?.urlExpiresAt ?? null };
 }
 
@@ -43,7 +43,7 @@ const response = {
   messageId: z.string(),
   chatId: z.string(),
   isGroup: z.boolean(),
-  /** JID of the person who responded. It is our own when the account's owner responded on the phone. */
+  /** JID of the person who responded. If the account's owner responded on the phone, the account's own JID. */
   participant: z.string(),
   phoneNumber: z.string().nullable(),
   lid: z.string().nullable(),
@@ -56,7 +56,7 @@ const response = {
 export const pollVote = {
   ...response,
   question: z.string(),
-  /** All options that are chosen now; empty after the vote was withdrawn. */
+  /** All options that the person chooses now. Empty if the vote was withdrawn. */
   options: z.array(z.string()),
 };
 
@@ -68,7 +68,7 @@ export const eventAnswer = {
   guests: z.number().int(),
 };
 
-/** Returns who responded to which poll or calendar event, and when. */
+/** Returns the fields that `pollVote` and `eventAnswer` share. */
 export function responseOf(data: EventData<"poll.voted" | "event.answered">) {
   const { messageId, chatId, by, byLid, pushName, fromMe, timestamp } = data;
   const isGroup = isGroupJid(chatId);

@@ -14,10 +14,10 @@ function body<const Name extends string, Data extends z.ZodRawShape>(event: Name
     event: z.literal(event),
     instanceId: z.uuid(),
     timestamp: z.iso.datetime(),
-    /** The auto-reply example of the document reads `instanceId` from here. */
+    /** The auto-reply example in the Gateway API's documentation reads `instanceId` from here. */
     data: z.object({ ...data, instanceId: z.uuid() }),
     /**
-     * The event's id, and its number within the instance: 1, 2, 3 … Numbers are skipped, because not every event has a
+     * The event's id, and its number within the instance: 1, 2, 3 … Receivers see gaps, because not every event has a
      * webhook.
      */
     eventId: z.uuid(),
@@ -26,8 +26,8 @@ function body<const Name extends string, Data extends z.ZodRawShape>(event: Name
 }
 
 /**
- * A text is `conversation`, in whichever of its two forms it arrives. Any other message is one field, named as in
- * WhatsApp's protobuf: `imageMessage`, `locationMessage`, …
+ * A text message has the field `conversation`, whether WhatsApp sends it as `conversation` or as `extendedTextMessage`. Any
+ * other message has one field, named as in WhatsApp's protobuf: `imageMessage`, `locationMessage`, …
  */
 const content = z.union([
   z.object({ conversation: z.string() }),
@@ -53,7 +53,7 @@ const content = z.union([
 ]);
 
 const message = {
-  /** The sender, or the group, which is where a reply goes. For our own messages: this account. */
+  /** Where a reply goes: the group, or else the sender. For the account's own messages, the account. */
   from: z.string().nullable(),
   to: z.string().nullable(),
   message: content,
@@ -67,7 +67,8 @@ const message = {
   media: media.nullable(),
 };
 
-const progress = {
+/** The sent message that a state change is about. */
+const sentMessage = {
   from: z.string().nullable(),
   to: z.string(),
   messageId: z.string(),
@@ -75,14 +76,14 @@ const progress = {
   isGroup: z.boolean(),
 };
 
-/** `participant`: the person whose receipt it is. */
-const receipt = { ...progress, participant: z.string(), timestamp: z.number().int() };
+/** `participant`: the person who has received or read the message. */
+const receipt = { ...sentMessage, participant: z.string(), timestamp: z.number().int() };
 
 const call = {
   callId: z.string(),
   /** JID of the caller. */
   from: z.string(),
-  /** Digits of the caller's phone number, if WhatsApp tells it. */
+  /** Digits of the caller's phone number, if known. */
   phoneNumber: z.string().nullable(),
   lid: z.string().nullable(),
   /** Unix seconds. */
@@ -94,12 +95,12 @@ const schemas = {
     ...message,
     /** The author of a group message. */
     participant: z.string().nullable(),
-    /** Digits of the sender's phone number, if WhatsApp tells it. */
+    /** Digits of the sender's phone number, if known. */
     phoneNumber: z.string().nullable(),
     lid: z.string().nullable(),
     pushName: z.string().nullable(),
   }),
-  /** `from` is the author of the status post, to whom a reply goes. */
+  /** `from` is the author of the status post. A reply goes there. */
   "status.received": body("status.received", {
     ...message,
     phoneNumber: z.string().nullable(),
@@ -108,7 +109,7 @@ const schemas = {
   }),
   "message.sent": body("message.sent", { ...message, source: z.enum(["api", "phone"]) }),
   "message.failed": body("message.failed", {
-    ...progress,
+    ...sentMessage,
     error: z.object({ code: z.string(), details: z.string().nullable() }),
   }),
   "message.delivered": body("message.delivered", receipt),
@@ -132,7 +133,7 @@ const schemas = {
     isGroup: z.boolean(),
     /** JID of the group that is called. */
     groupId: z.string().nullable(),
-    /** The call came while the instance was away, and no longer rings. */
+    /** The call arrived while the instance was disconnected, and no longer rings. */
     missed: z.boolean(),
   }),
   "call.rejected": body("call.rejected", { ...call, by: z.enum(["api", "phone"]) }),
@@ -143,7 +144,7 @@ export const gatewayBodies: Record<string, z.ZodType> = schemas;
 type Schemas = typeof schemas;
 export type GatewayBody = { [Name in keyof Schemas]: z.output<Schemas[Name]> }[keyof Schemas];
 
-/** Returns the body of an event in this dialect, or null if the dialect has none for it. */
+/** Returns the body of an event in this dialect, or null if the dialect has no such event. */
 export function gatewayBody(event: WebhookEvent, context: BodyContext, link: FileLink | null): GatewayBody | null {
   const { instanceId } = event;
   const head = { instanceId, timestamp: new Date(event.at).toISOString() };
@@ -160,12 +161,12 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
       return make(event.type, sentOf(event.data, context, link));
     case "message.failed": {
       const { messageId, chatId, code, details } = event.data;
-      return make(event.type, { ...progressOf(chatId, messageId, context), error: { code, details } });
+      return make(event.type, { ...sentMessageOf(chatId, messageId, context), error: { code, details } });
     }
     case "message.delivered":
     case "message.read": {
       const { messageId, chatId, by, timestamp } = event.data;
-      return make(event.type, { ...progressOf(chatId, messageId, context), participant: by, timestamp });
+      return make(event.type, { ...sentMessageOf(chatId, messageId, context), participant: by, timestamp });
     }
     case "poll.voted": {
       const { question, options } = event.data;
@@ -211,7 +212,7 @@ function receivedOf(data: EventData<"message.received">, context: BodyContext, l
   return {
     from: data.isGroup ? data.chatId : data.senderId,
     to: data.to ?? context.ownJid,
-    ...common(data, link),
+    ...messageFields(data, link),
     isGroup: data.isGroup,
     participant: data.isGroup ? data.senderId : null,
     phoneNumber: numberOf(data.senderId),
@@ -224,7 +225,7 @@ function statusPostOf(data: EventData<"status.received">, context: BodyContext, 
   return {
     from: data.senderId,
     to: data.to ?? context.ownJid,
-    ...common(data, link),
+    ...messageFields(data, link),
     phoneNumber: numberOf(data.senderId),
     lid: data.senderLid,
     pushName: data.pushName,
@@ -232,12 +233,12 @@ function statusPostOf(data: EventData<"status.received">, context: BodyContext, 
 }
 
 function sentOf(data: EventData<"message.sent">, context: BodyContext, link: FileLink | null) {
-  return { from: context.ownJid, to: data.chatId, ...common(data, link), source: data.source };
+  return { from: context.ownJid, to: data.chatId, ...messageFields(data, link), source: data.source };
 }
 
 type MessageData = Extract<WebhookEvent, { type: "message.received" | "message.sent" | "status.received" }>["data"];
 
-function common(data: MessageData, link: FileLink | null) {
+function messageFields(data: MessageData, link: FileLink | null) {
   return {
     message: contentOf(data),
     messageId: data.messageId,
@@ -289,6 +290,6 @@ function eventContent(event: NonNullable<MessageData["event"]>) {
   };
 }
 
-function progressOf(chatId: string, messageId: string, context: BodyContext) {
+function sentMessageOf(chatId: string, messageId: string, context: BodyContext) {
   return { from: context.ownJid, to: chatId, messageId, chatId, isGroup: isGroupJid(chatId) };
 }

@@ -4,31 +4,31 @@ import { gatewayBody } from "./gateway.ts";
 import { multiInstanceBody } from "./multi-instance.ts";
 
 /**
- * Returns the body that announces an event, as JSON text. Returns null if the instance has switched off this kind of
- * event, or its dialect has no such event. The text equals `JSON.stringify(JSON.parse(text))`, so that a receiver with
- * only the parsed body can verify the signature.
+ * Returns the body that announces an event, as JSON text. Returns null if the settings of the instance turn off this kind of
+ * event, or if its dialect has no such event. The text equals `JSON.stringify(JSON.parse(text))`, so that a receiver that
+ * has only the parsed body can verify the signature.
  *
- * `link` leads to the file of a message, if it has one. The file of a received message is fetched from WhatsApp after
- * its event, so the link may return 404 for the first seconds. For permanent access, use `GET
- * /api/instances/{instanceId}/messages/{messageId}/media`.
+ * `link` downloads the file of a message, if it has one. The session host fetches the file of a received message after the
+ * event, so the link may return 404 for the first seconds. For permanent access, use
+ * `GET /api/instances/{instanceId}/messages/{messageId}/media`.
  */
 export function webhookBody(event: WebhookEvent, context: BodyContext, link: FileLink | null): string | null {
-  if (!wanted(event, context)) return null;
+  if (!isEnabled(event, context)) return null;
   const body =
     context.dialect === "gateway" ? gatewayBody(event, context, link) : multiInstanceBody(event, context, link);
   return body && JSON.stringify(body);
 }
 
 /**
- * Whether the instance wants the event. `message.failed` follows `notifySent`. Events without a setting are always
- * sent: connections, groups and calls.
+ * Whether the settings of the instance turn on this kind of event. `message.failed` follows `notifySent`. Events of
+ * connections, groups and calls have no setting and are always sent.
  */
-function wanted(event: WebhookEvent, context: BodyContext): boolean {
+function isEnabled(event: WebhookEvent, context: BodyContext): boolean {
   switch (event.type) {
     case "message.received":
     case "status.received":
       return context.notifyReceived;
-    // Responses that the owner gives on the phone follow the setting for sent messages.
+    // Responses that the account's owner gives on the phone follow the setting for sent messages.
     case "poll.voted":
     case "event.answered":
       return event.data.fromMe ? context.notifySent : context.notifyReceived;

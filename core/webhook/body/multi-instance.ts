@@ -13,7 +13,7 @@ function body<const Name extends string, Data extends z.ZodRawShape>(event: Name
     data: z.object({ instanceId: z.uuid(), ...data }),
     timestamp: z.iso.datetime(),
     /**
-     * The event's id, and its number within the instance: 1, 2, 3 … Numbers are skipped, because not every event has a
+     * The event's id, and its number within the instance: 1, 2, 3 … Receivers see gaps, because not every event has a
      * webhook.
      */
     eventId: z.uuid(),
@@ -21,13 +21,13 @@ function body<const Name extends string, Data extends z.ZodRawShape>(event: Name
   });
 }
 
-/** The options of a poll, and the details of a calendar event. The question or the name is the message's `body`. */
+/** The options of a poll, and the details of a calendar event. The question or name is in the message's `body`. */
 const { poll, event } = contextEventFields;
 
 const schemas = {
   message_received: body("message_received", {
     messageId: z.string(),
-    /** The sender, or the group, which is where a reply goes. */
+    /** Where a reply goes: the group, or else the sender. */
     from: z.string(),
     body: z.string(),
     /** WhatsApp's name: `conversation`, `extendedTextMessage`, `imageMessage`, … */
@@ -40,7 +40,7 @@ const schemas = {
     isGroup: z.boolean(),
     /** The author of a group message. */
     participant: z.string().nullable(),
-    /** Digits of the sender's phone number, if WhatsApp tells it. */
+    /** Digits of the sender's phone number, if known. */
     phoneNumber: z.string().nullable(),
     lid: z.string().nullable(),
     to: z.string().nullable(),
@@ -63,7 +63,7 @@ const schemas = {
     hasMedia: z.boolean(),
     chatId: z.string(),
     isGroup: z.boolean(),
-    /** `api`: sent by Switchboard. `phone`: written by the account's owner on another device. */
+    /** `api`: sent through Switchboard. `phone`: sent by the account's owner on another device. */
     source: z.enum(["api", "phone"]),
     media: media.nullable(),
     quotedMessage: quotedMessage.nullable(),
@@ -75,12 +75,12 @@ const schemas = {
   message_status: body("message_status", {
     messageId: z.string(),
     status: z.enum(["delivered", "read", "failed"]),
-    /** The chat. */
+    /** JID of the chat. */
     from: z.string(),
     fromMe: z.literal(true),
     chatId: z.string(),
     isGroup: z.boolean(),
-    /** The person whose receipt it is. */
+    /** The person who has received or read the message. */
     participant: z.string().nullable(),
     timestamp: z.number().int(),
     /** Why the message failed: an error code, and an explanation. */
@@ -101,7 +101,7 @@ export const multiInstanceBodies: Record<string, z.ZodType> = schemas;
 type Schemas = typeof schemas;
 export type MultiInstanceBody = { [Name in keyof Schemas]: z.output<Schemas[Name]> }[keyof Schemas];
 
-/** Returns the body of an event in this dialect, or null if the dialect has none for it. */
+/** Returns the body of an event in this dialect, or null if the dialect has no such event. */
 export function multiInstanceBody(
   event: WebhookEvent,
   context: BodyContext,

@@ -1,7 +1,7 @@
 import type { EventType } from "../../event/catalog/index.ts";
 import type { Dialect } from "../../instance/instance.sql.ts";
 
-/** The Multi-Instance API's names of events. */
+/** The names of events in the Multi-Instance API. The Gateway API uses the event types. */
 const multiInstanceNames: Partial<Record<EventType, string>> = {
   "message.received": "message_received",
   "message.sent": "message_sent",
@@ -15,13 +15,13 @@ const multiInstanceNames: Partial<Record<EventType, string>> = {
   "connection.qr": "qr_received",
 };
 
-/** Returns the `event` field of the bodies that an instance of this dialect gets for this type of event. */
+/** Returns the `event` field of the body that announces this type of event in this dialect. */
 export function eventName(dialect: Dialect, type: string): string {
   return (dialect === "multi-instance" && multiInstanceNames[type as EventType]) || type;
 }
 
-/** Returns the event types that a name stands for, in either dialect. */
-export function typesNamed(name: string): string[] {
-  const types = Object.entries(multiInstanceNames).flatMap(([type, known]) => (known === name ? [type] : []));
+/** Returns the event types that an event name of either dialect stands for. */
+export function eventTypesOf(name: string): string[] {
+  const types = Object.entries(multiInstanceNames).flatMap(([type, typeName]) => (typeName === name ? [type] : []));
   return types.length > 0 ? types : [name];
 }

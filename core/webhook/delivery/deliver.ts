@@ -19,7 +19,7 @@ const claimMarginMs = 30_000;
 
 export type DeliverDeps = WebhookDeps & SinkDeps;
 
-/** Limit per instance, because its webhooks wait meanwhile. `feedLagging` sends the rest. */
+/** Limit per instance, because its webhooks wait meanwhile. `feedDueSinks` sends the rest. */
 const maxSinkEvents = 500;
 
 type Incoming = { record: EventRecord; event: WebhookEvent };
@@ -64,7 +64,7 @@ export async function deliverEvents(
   return failed;
 }
 
-/** Never throws: `feedLagging` sends what is not sent now. */
+/** Never throws: `feedDueSinks` sends what is not sent now. */
 async function feedQueues(deps: DeliverDeps, endpoints: Map<string, Endpoint | Error>, budgetMs: number) {
   const fed = [...endpoints].filter(([, endpoint]) => !(endpoint instanceof Error) && endpoint.hasQueue);
   const instanceIds = fed.map(([instanceId]) => instanceId);

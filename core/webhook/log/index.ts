@@ -3,7 +3,7 @@ import { AppError } from "../../error.ts";
 import { isUuid } from "../../id.ts";
 import type { Instance } from "../../instance/index.ts";
 import { type PageRequest, type Pagination, pagination } from "../../page.ts";
-import { eventName, typesNamed } from "../body/name.ts";
+import { eventName, eventTypesOf } from "../body/name.ts";
 import type { Breaker } from "../delivery/endpoint.ts";
 import { isSealedBody } from "../delivery/sealed-body.ts";
 
@@ -18,19 +18,19 @@ export interface LoggedDelivery {
   /** The event's number within the instance. */
   sequence: number;
   /**
-   * The correlation id of the event, and of the request or message that caused it. Null for deliveries of earlier
-   * versions.
+   * The correlation id that the event shares with the request or queue message that caused it. Null for deliveries that an
+   * earlier version created.
    */
   correlationId: string | null;
   /** The `event` field of the body. */
   event: string;
-  /** The URL when the delivery was created. */
+  /** The webhook URL at the time when the delivery was created. */
   url: string;
   status: DeliveryStatus;
   /** `exhausted`: no retries are left; `gone`: the endpoint returned 410; `disabled`: the webhook was switched off. */
   reason: string | null;
   attempts: number;
-  /** Null if no attempt is planned. */
+  /** Null if the delivery is finished. */
   nextAttemptAt: Date | null;
   createdAt: Date;
   finishedAt: Date | null;
@@ -63,10 +63,10 @@ interface Row {
   finished_at: Date | null;
 }
 
-/** The instance properties that the log needs. */
-export type Logged = Pick<Instance, "id" | "dialect">;
+/** The properties of an instance that the log needs. */
+export type LoggedInstance = Pick<Instance, "id" | "dialect">;
 
-const toLogged = (row: Row, instance: Logged): LoggedDelivery => ({
+const toLogged = (row: Row, instance: LoggedInstance): LoggedDelivery => ({
   id: row.id,
   instanceId: row.instance_id,
   eventId: row.event_id,
@@ -82,7 +82,7 @@ const toLogged = (row: Row, instance: Logged): LoggedDelivery => ({
   finishedAt: row.finished_at,
 });
 
-/** A backlogged delivery is retried when its endpoint is. */
+/** A delivery in a backlog is attempted when its endpoint is. */
 const columns = (db: Database) => db.sql`
   d.id, d.instance_id, d.event_id, d.event_seq::float8 as sequence, d.event_type, d.correlation_id, d.url, d.status, d.reason, d.attempts, d.created_at,
   d.finished_at, case when d.status <> 'pending' then null when d.next_at < 'infinity' then d.next_at
@@ -97,17 +97,17 @@ export interface DeliveryFilter {
 /** Lists the deliveries of some instances together, the newest first. */
 export async function listDeliveries(
   db: Database,
-  instances: readonly Logged[],
+  instances: readonly LoggedInstance[],
   page: PageRequest & DeliveryFilter,
 ): Promise<{ deliveries: LoggedDelivery[]; pagination: Pagination }> {
   const known = new Map(instances.map((instance) => [instance.id, instance]));
   const ids = [...known.keys()];
   const filter = db.sql`
     ${page.status ? db.sql`and d.status = ${page.status}` : db.sql``}
-    ${page.event ? db.sql`and d.event_type = any(${typesNamed(page.event)})` : db.sql``}
+    ${page.event ? db.sql`and d.event_type = any(${eventTypesOf(page.event)})` : db.sql``}
     ${page.from ? db.sql`and d.created_at >= ${page.from.toISOString()}::timestamptz` : db.sql``}
     ${page.before ? db.sql`and d.created_at < ${page.before.toISOString()}::timestamptz` : db.sql``}`;
-  // Reads as many of each instance as the page could need, so that each index scan stays in order.
+  // Reads as many deliveries of each instance as the page could need, so that each index scan can stop early.
   const rows = await db.sql<Row[]>`
     select ${columns(db)} from unnest(${ids}::uuid[]) as i(id) cross join lateral (
       select * from deliveries d where d.instance_id = i.id ${filter}
@@ -136,12 +136,12 @@ export async function instanceOfDelivery(db: Database, deliveryId: string): Prom
   return row.instance_id;
 }
 
-/** Limit of one call. */
+/** Maximum number of deliveries that one call deletes. */
 export const maxCleared = 50_000;
 
 /**
- * Deletes deliveries that have succeeded or failed, with their attempts: `atOnce` per statement, `most` in total.
- * Pending deliveries stay. `more` means that another call would find more. If the queue delivers an event again within
+ * Deletes finished deliveries with their attempts: `atOnce` per statement, up to `most` in total. Pending deliveries stay.
+ * `more` is true if another call may find more. If the queue delivers an event again within
  * a few minutes, the receiver gets it once more, under the same `eventId`.
  */
 export async function clearDeliveries(
@@ -152,7 +152,7 @@ export async function clearDeliveries(
   let deleted = 0;
   while (deleted < most) {
     const limit = Math.min(atOnce, most - deleted);
-    // Locks in the order in which attempts are recorded. A delivery that is replayed meanwhile is pending, and stays.
+    // Locks rows in the same order as `Recorder` does. A delivery that is replayed meanwhile is pending and stays.
     const gone = await db.sql`
       with finished as materialized (
         select id from deliveries where instance_id = any(${instanceIds as string[]}::uuid[]) and status <> 'pending'
@@ -191,7 +191,7 @@ export interface WebhookStatus {
   enabled: boolean;
   url: string | null;
   state: Breaker["state"] | "disabled";
-  /** Consecutive failures. A probe counts once. */
+  /** Consecutive failures. A probe counts as one, even if it attempts two deliveries. */
   failures: number;
   failingSince: Date | null;
   /** The next probe, or the next pass over the backlog. */

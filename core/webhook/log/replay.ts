@@ -4,7 +4,7 @@ import type { Database } from "../../db/index.ts";
 import { AppError } from "../../error.ts";
 import { isUuid } from "../../id.ts";
 import type { Instance } from "../../instance/index.ts";
-import { typesNamed } from "../body/name.ts";
+import { eventTypesOf } from "../body/name.ts";
 import { openBacklog } from "../delivery/circuit-breaker.ts";
 
 interface ReplayDeps {
@@ -12,19 +12,19 @@ interface ReplayDeps {
   clock: Clock;
 }
 
-/** Limit of one call. */
+/** Maximum number of deliveries that one call replays. */
 export const maxReplayed = 10_000;
 
-/** Throws `webhook_disabled` if the instance has no enabled webhook URL. */
+/** Returns the webhook URL of the instance. Throws `webhook_disabled` if it has none or the webhook is switched off. */
 function urlOf(instance: Instance): string {
   if (instance.webhookEnabled && instance.webhookUrl) return instance.webhookUrl;
   throw new AppError("webhook_disabled", "switch on the webhook of the instance first");
 }
 
 /**
- * Moves finished deliveries back to the backlog, with their ids and bodies, for the current URL of the webhook. Their
- * retries are counted anew; the log keeps all attempts. They drain at the usual rate, in the order of their events.
- * Events that happen meanwhile join the backlog behind them.
+ * Moves finished deliveries back to the backlog, with the same ids and bodies. They go to the webhook's current URL, at the
+ * usual rate, in the order of their events. New events join the backlog behind them. Retries are counted from zero; the
+ * log keeps all attempts.
  */
 async function requeueDeliveries(sql: postgres.ISql, ids: readonly string[]): Promise<number> {
   const moved = await sql`
@@ -34,9 +34,7 @@ async function requeueDeliveries(sql: postgres.ISql, ids: readonly string[]): Pr
   return moved.count;
 }
 
-/**
- * Sends one delivery again. A pending delivery is left as it is. Throws `delivery_not_found` and `webhook_disabled`.
- */
+/** Sends one delivery again. Does nothing if it is pending. Throws `delivery_not_found` and `webhook_disabled`. */
 export async function replayDelivery(deps: ReplayDeps, instance: Instance, deliveryId: string): Promise<void> {
   const url = urlOf(instance);
   await deps.db.sql.begin(async (sql) => {
@@ -50,9 +48,9 @@ export async function replayDelivery(deps: ReplayDeps, instance: Instance, deliv
 }
 
 export interface ReplayRange {
-  /** Start of the creation time, inclusive. */
+  /** Earliest creation time, inclusive. */
   from: Date;
-  /** End of the creation time, exclusive. */
+  /** Latest creation time, exclusive. */
   to: Date;
   /** `all` includes deliveries that succeeded. */
   status: "failed" | "all";
@@ -71,7 +69,7 @@ export async function replayRange(
 ): Promise<{ replayed: number; next: Date | null }> {
   const url = urlOf(instance);
   const statuses = range.status === "all" ? ["failed", "succeeded"] : ["failed"];
-  const types = range.events?.flatMap(typesNamed);
+  const types = range.events?.flatMap(eventTypesOf);
   return deps.db.sql.begin(async (sql) => {
     const rows = await sql<{ id: string; created_at: Date }[]>`
       select id, created_at from deliveries

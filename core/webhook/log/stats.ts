@@ -13,16 +13,16 @@ export interface DeliveryCounts {
 export interface WebhookStats extends DeliveryCounts {
   /** Share of finished deliveries, 0 to 1. Null if none is finished. */
   successRate: number | null;
-  /** Average of all attempts, in milliseconds. Null without attempts. */
+  /** Average duration of all attempts, in milliseconds. Null without attempts. */
   averageDurationMs: number | null;
   /** By the `event` field of the bodies. */
   byEvent: Record<string, DeliveryCounts>;
 }
 
-/** Returns the delivery counts of some instances. */
+/** Counts the deliveries of some instances together. */
 export async function readStats(db: Database, instanceIds: readonly string[]): Promise<WebhookStats> {
   const ids = instanceIds as string[];
-  const [rows, [tries]] = await Promise.all([
+  const [rows, [attempts]] = await Promise.all([
     db.sql<(DeliveryCounts & { dialect: Dialect; event_type: string })[]>`
       select i.dialect, d.event_type, count(*)::int as total,
         (count(*) filter (where d.status = 'succeeded'))::int as succeeded,
@@ -47,14 +47,14 @@ export async function readStats(db: Database, instanceIds: readonly string[]): P
   return {
     ...all,
     successRate: finished === 0 ? null : all.succeeded / finished,
-    averageDurationMs: tries?.average ?? null,
+    averageDurationMs: attempts?.average ?? null,
     byEvent: Object.fromEntries(byEvent),
   };
 }
 
-const sum = (one: DeliveryCounts, other: DeliveryCounts): DeliveryCounts => ({
-  total: one.total + other.total,
-  succeeded: one.succeeded + other.succeeded,
-  failed: one.failed + other.failed,
-  pending: one.pending + other.pending,
+const sum = (a: DeliveryCounts, b: DeliveryCounts): DeliveryCounts => ({
+  total: a.total + b.total,
+  succeeded: a.succeeded + b.succeeded,
+  failed: a.failed + b.failed,
+  pending: a.pending + b.pending,
 });
