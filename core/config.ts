@@ -38,8 +38,8 @@ const fifoUrlList = list.pipe(
 );
 
 /*
- * Every setting has a description, and `unset` where the default needs words. `.env.example` and the page of settings in
- * the docs are written from these by `npm run docs`.
+ * Every setting has a description, and `unset` where the default needs words. `.env.example` and the page of settings
+ * in the docs are written from these by `npm run docs`.
  */
 
 const api = {
@@ -179,7 +179,8 @@ const whatsapp = {
 
 const operation = {
   SESSION_HOST: z.enum(["inside", "child"]).default("inside").meta({
-    description: "Where `npm start` runs the session host: `inside` its own process, or in a `child` process.",
+    description:
+      "Where `npm start` and `npm run sandbox` run the session host: `inside` their own process, or in a `child` process.",
   }),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info").meta({
     description:
@@ -215,7 +216,10 @@ export const settings: Readonly<Record<string, z.ZodRawShape>> = {
   Operation: operation,
 };
 
-/** The settings of all processes. Settings without a default are optional here; a process that needs one calls `required`. */
+/**
+ * The settings of all processes. Settings without a default are optional here; a process that needs one calls
+ * `required`.
+ */
 const schema = z.object({ ...api, ...admin, ...data, ...services, ...queues, ...whatsapp, ...operation });
 
 export type Config = z.infer<typeof schema>;
@@ -259,7 +263,9 @@ export function required<Name extends keyof Config>(config: Config, name: Name):
   return value;
 }
 
-/** Returns the credentials for `SQS_ENDPOINT` and `S3_ENDPOINT`. A local service accepts any, but the SDK requires some. */
+/**
+ * Returns the credentials for `SQS_ENDPOINT` and `S3_ENDPOINT`. A local service accepts any, but the SDK requires some.
+ */
 export function endpointCredentials(config: Config): { accessKeyId: string; secretAccessKey: string } {
   return {
     accessKeyId: config.AWS_ACCESS_KEY_ID ?? "local",

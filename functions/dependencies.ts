@@ -19,10 +19,10 @@ export interface Dependencies extends WebhookDeps, SinkDeps {
   close(): Promise<void>;
 }
 
-/** Timeout of the longest of these functions. */
+/** The longest timeout of these functions. */
 const statementTimeoutMs = 60_000;
 
-/** One more than usual for a Lambda, because a batch writes results while it posts. */
+/** One more connection than a Lambda usually needs, because a batch writes results while it makes further attempts. */
 const defaultPool = 2;
 
 /** Opens all dependencies from the environment. Throws `ConfigError`. */
@@ -32,7 +32,7 @@ export async function openDependencies(name: string, env = process.env): Promise
   const wrapper = await createKeyWrapper(config);
   const db = openDatabase(required(config, "DATABASE_URL"), {
     max: pool ?? defaultPool,
-    // Off without a pool size: a Lambda may be behind RDS Proxy, which shares sessions.
+    // Without a pool size this is a Lambda, which may connect through RDS Proxy, where connections share sessions.
     prepare: pool !== undefined,
     name: `switchboard-${name}`,
     statementTimeoutMs,

@@ -2,7 +2,7 @@ import { boolean, index, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-
 import { instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 
-/** The contacts of an account, people and groups, from all sources that WhatsApp provides. */
+/** The contacts of an account: people and groups, merged from all sources that WhatsApp provides. */
 export const contacts = pgTable(
   "contacts",
   {
@@ -27,7 +27,9 @@ export const contacts = pgTable(
   ],
 );
 
-/** Numbers that are not on WhatsApp. They are checked again after a while, because people join. */
+/**
+ * Numbers that were not on WhatsApp when they were checked. They are checked again after an hour, because people join.
+ */
 export const unknownNumbers = pgTable(
   "unknown_numbers",
   {

@@ -8,7 +8,9 @@ export interface Contact {
   isGroup: boolean;
   /** The best name known: address book or group subject, business name, push name, or phone number; else the JID. */
   name: string;
-  /** Digits of the phone number; for a group, the digits of its JID. Empty for a person whose LID alone is known. */
+  /**
+   * Digits of the phone number; for a group, the digits of its JID. Empty for a person of whom only the LID is known.
+   */
   number: string;
   pushName: string | null;
   businessName: string | null;
@@ -22,10 +24,10 @@ export interface ContactsRequest {
   skip?: number | undefined;
 }
 
-/** How long the answer that a number is not on WhatsApp stays valid. People join. */
+/** How long it is remembered that a number is not on WhatsApp, in milliseconds. It is short, because people join. */
 export const absenceMs = 60 * 60 * 1000;
 
-/** Lists the contacts of an instance by name, groups included. `total` counts all that match the search. */
+/** Lists the contacts of an instance by name, groups included. `total` counts all contacts that match the search. */
 export async function readContacts(
   db: Database,
   instanceId: string,
@@ -67,19 +69,19 @@ export interface LidPair {
 
 /** Lists the contacts whose phone number and LID are both known, by number. */
 export async function readLids(db: Database, instanceId: string): Promise<LidPair[]> {
-  return await db.sql<LidPair[]>`select jid, lid from contacts where ${known(db, instanceId)} order by jid`;
+  return await db.sql<LidPair[]>`select jid, lid from contacts where ${hasBothJids(db, instanceId)} order by jid`;
 }
 
 export async function countLids(db: Database, instanceId: string): Promise<number> {
   const [row] = await db.sql<{ count: number }[]>`
-    select count(*)::int as count from contacts where ${known(db, instanceId)}`;
+    select count(*)::int as count from contacts where ${hasBothJids(db, instanceId)}`;
   return row?.count ?? 0;
 }
 
-/** Returns both JIDs of a contact, given either; undefined if the contacts don't have both. */
+/** Returns both JIDs of a contact, given either. Returns undefined if not both are known. */
 export async function findLid(db: Database, instanceId: string, jid: string): Promise<LidPair | undefined> {
   const [pair] = await db.sql<LidPair[]>`
-    select jid, lid from contacts where ${known(db, instanceId)} and (jid = ${jid} or lid = ${jid})`;
+    select jid, lid from contacts where ${hasBothJids(db, instanceId)} and (jid = ${jid} or lid = ${jid})`;
   return pair;
 }
 
@@ -97,7 +99,7 @@ export function lidJid(id: string): string {
   throw new AppError("invalid_request", "must be a LID: digits, with or without @lid");
 }
 
-const known = ({ sql }: Database, instanceId: string) => sql`
+const hasBothJids = ({ sql }: Database, instanceId: string) => sql`
   instance_id = ${instanceId} and lid is not null and jid like '%@s.whatsapp.net'`;
 
 const number = ({ sql }: Database) => sql`

@@ -1,6 +1,6 @@
 /**
- * What one source of WhatsApp reports about a person or a group at one time. Absent fields were not reported, and keep
- * their values.
+ * What one source of WhatsApp reports about a person or a group at one time. Absent fields were not reported; the
+ * stored values stay.
  */
 export interface ContactFact {
   /** The phone number if reported, else the LID; `…@g.us` for groups. */
@@ -33,15 +33,15 @@ const isPhone = (jid: string) => jid.endsWith("@s.whatsapp.net");
 const isLid = (jid: string) => jid.endsWith("@lid");
 
 /**
- * The contacts of one instance that some facts concern. A person is one row, whether the number or the LID was reported
- * first: a fact with both merges two rows.
+ * The contacts of one instance that a list of facts is about. A person is one row, whether WhatsApp reported the number
+ * or the LID first: a fact with both merges two rows.
  */
 export class ContactBook {
   readonly #before: ReadonlyMap<string, ContactRow>;
   readonly #rows = new Map<string, ContactRow>();
   readonly #byLid = new Map<string, string>();
 
-  /** @param rows those whose `jid` or `lid` is a JID of the facts. */
+  /** @param rows the contacts whose `jid` or `lid` appears in the facts. */
   constructor(rows: readonly ContactRow[]) {
     this.#before = new Map(rows.map((row) => [row.jid, { ...row }]));
     for (const row of rows) this.#put({ ...row });
@@ -52,7 +52,7 @@ export class ContactBook {
       this.#rows.delete(fact.jid);
       return;
     }
-    const [first, ...others] = this.#about(fact);
+    const [first, ...others] = this.#rowsOf(fact);
     if (!first && fact.link) return;
     for (const row of [first, ...others]) if (row) this.#remove(row);
     const all = [first, ...others].filter((row) => row !== undefined);
@@ -83,8 +83,8 @@ export class ContactBook {
     };
   }
 
-  /** Returns the rows that a fact concerns, the one with the phone number first: its values win. */
-  #about({ jid, lid }: ContactFact): ContactRow[] {
+  /** Returns the rows that a fact is about. The row with the phone number is first: its values win. */
+  #rowsOf({ jid, lid }: ContactFact): ContactRow[] {
     const found = [jid, ...(lid ? [lid] : [])].flatMap((id) => this.#rows.get(id) ?? []);
     const byLid = [lid, isLid(jid) ? jid : undefined].flatMap(
       (id) => this.#rows.get(this.#byLid.get(id ?? "") ?? "") ?? [],

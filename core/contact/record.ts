@@ -4,14 +4,15 @@ import { defined } from "../object.ts";
 import { absenceMs } from "./index.ts";
 import { ContactBook, type ContactFact, type ContactRow } from "./merge.ts";
 
-/** Facts about the contacts of one instance, in the order in which they were reported. */
+/** Facts about the contacts of one instance. */
 export interface ContactNews {
   instanceId: string;
+  /** In the order of the reports. `groups` lists all groups that the account is in; other groups are removed. */
   steps: readonly { facts: readonly ContactFact[]; groups: readonly string[] | undefined }[];
   at: Date;
 }
 
-/** Longer than any name that WhatsApp allows. Longer text is cut. */
+/** Longer names are cut. WhatsApp allows none of this length. */
 const maxNameLength = 256;
 
 /**

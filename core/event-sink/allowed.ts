@@ -13,10 +13,9 @@ type QueueSettings = Pick<Config, "QUEUE_PREFIX" | "EVENT_QUEUES">;
 
 /**
  * Checks that the caller may set this event queue. Two kinds of queues are allowed: those whose names begin with
- * `<QUEUE_PREFIX>-events-`, and the URLs in `EVENT_QUEUES`. This excludes our own queues and other queues that our role can
- * reach. Users may set queues that have their user id in the name. Admins may set any allowed queue for anyone. The
- * current value is always accepted.
- * Throws `invalid_request`, `url_not_allowed` and `forbidden`.
+ * `<QUEUE_PREFIX>-events-`, and the URLs in `EVENT_QUEUES`. This excludes our own queues and other queues that our role
+ * can reach. Users may set queues that have their user id in the name. Admins may set any allowed queue for anyone. The
+ * current value is always accepted. Throws `invalid_request`, `url_not_allowed` and `forbidden`.
  */
 export function assertEventQueue(config: QueueSettings, caller: Caller, queue: string, current: string | null): void {
   if (queue === current) return;

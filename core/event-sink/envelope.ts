@@ -17,7 +17,10 @@ const openedFields = {
 export function publicData(type: EventType): z.ZodObject {
   const { data, sealed = [] } = eventCatalog[type];
   const shown = Object.entries(data.shape).filter(([field]) => !sealed.includes(field));
-  return z.object({ ...Object.fromEntries(shown), ...(openedFields as Partial<Record<EventType, z.ZodRawShape>>)[type] });
+  return z.object({
+    ...Object.fromEntries(shown),
+    ...(openedFields as Partial<Record<EventType, z.ZodRawShape>>)[type],
+  });
 }
 
 /** One event on a queue, version 1. It is the body of a message whose message group is the instance. */
@@ -27,7 +30,9 @@ export function publicEvent(type: EventType) {
     /** The same each time the event is sent, so that a receiver recognizes a repeat. */
     id: z.uuid(),
     instanceId: z.uuid(),
-    /** Numbers the events of an instance: 1, 2, 3 … without gaps. A queue that is set later starts at a higher number. */
+    /**
+     * Numbers the events of an instance: 1, 2, 3 … without gaps. A queue that is set later starts at a higher number.
+     */
     seq: z.int().positive(),
     type: z.literal(type),
     data: publicData(type),
@@ -51,8 +56,8 @@ export interface LogRow {
 const isEventType = (type: string): type is EventType => Object.hasOwn(eventCatalog, type);
 
 /**
- * Returns the body that announces an event on a queue. Returns null for a type that this version does not know, because it
- * does not know the secret fields either.
+ * Returns the body that announces an event on a queue. Returns null for a type that this version does not know, because
+ * it does not know the secret fields either.
  */
 export function publicBody(row: LogRow, vault: Vault, now: Date): string | null {
   if (!isEventType(row.type)) return null;

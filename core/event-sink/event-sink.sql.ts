@@ -4,8 +4,8 @@ import { instances } from "../instance/instance.sql.ts";
 
 /**
  * How far the events of an instance have been sent to its owner's queue. The row exists exactly while a queue is set
- * for the instance, or for its user if the instance has none. The event log stores the events, so this table only needs a
- * number.
+ * for the instance, or for its user if the instance has none. The event log stores the events, so this table only needs
+ * a number.
  */
 export const eventSinks = pgTable("event_sinks", {
   instanceId: uuid("instance_id")

@@ -49,8 +49,8 @@ interface ClaimedSink {
 }
 
 /**
- * Sends the new events of these instances to their queues: instances in parallel, the events of one instance in order. A
- * failure delays only its own sink and is never thrown. Skips sinks that wait for a retry or that another worker has
+ * Sends the new events of these instances to their queues: instances in parallel, the events of one instance in order.
+ * A failure delays only its own sink and is never thrown. Skips sinks that wait for a retry or that another worker has
  * claimed.
  */
 export async function feedSinks(deps: SinkDeps, instanceIds: readonly string[], options: FeedOptions): Promise<void> {
@@ -63,8 +63,8 @@ export async function feedSinks(deps: SinkDeps, instanceIds: readonly string[], 
 }
 
 /**
- * Sends the unsent events of all sinks that are due, until the run ends: sinks that failed, and sinks that `feedSinks` did
- * not finish. Returns the number of events sent. Throws if sinks can't be claimed.
+ * Sends the unsent events of all sinks that are due, until the run ends: sinks that failed, and sinks that `feedSinks`
+ * did not finish. Returns the number of events sent. Throws if sinks can't be claimed.
  */
 export async function feedDueSinks(deps: SinkDeps, options: FeedOptions): Promise<{ sent: number }> {
   const run = startRun(options);
@@ -96,7 +96,10 @@ async function inParallel<Item>(items: readonly Item[], work: (item: Item) => Pr
 }
 
 /** Claims due sinks that have unsent events, the one that has waited longest first. */
-async function claim(deps: SinkDeps, which: { instanceIds: readonly string[] } | { limit: number }): Promise<ClaimedSink[]> {
+async function claim(
+  deps: SinkDeps,
+  which: { instanceIds: readonly string[] } | { limit: number },
+): Promise<ClaimedSink[]> {
   const { sql } = deps.db;
   const now = deps.clock.now();
   const until = new Date(now.getTime() + claimMs);
@@ -207,8 +210,9 @@ function toEntry(deps: SinkDeps, row: LogRow): Entry {
 }
 
 /**
- * Records how far events were sent, and renews the claim if `more` pages may follow. Returns false if this worker no longer
- * has the sink: no page follows, its claim has expired and another worker has the sink, or the queue was changed.
+ * Records how far events were sent, and renews the claim if `more` pages may follow. Returns false if this worker no
+ * longer has the sink: no page follows, its claim has expired and another worker has the sink, or the queue was
+ * changed.
  */
 async function recordProgress(deps: SinkDeps, sink: ClaimedSink, upTo: number, more: boolean): Promise<boolean> {
   const now = deps.clock.now();

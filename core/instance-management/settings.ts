@@ -23,8 +23,8 @@ export const instanceDescription = z
   .refine((text) => !text.includes("\u0000"), "must not contain NUL characters");
 
 /**
- * The URL of a webhook endpoint. This schema checks only the form. Each delivery checks whether the host is allowed, by the
- * address that the socket connects to.
+ * The URL of a webhook endpoint. This schema checks only the form. Each delivery checks whether the host is allowed, by
+ * the address that the socket connects to.
  */
 export const webhookUrl = z
   .url({ protocol: /^https?$/, error: "must be an http or https URL" })
@@ -67,7 +67,10 @@ export interface InstanceSettings extends z.infer<typeof webhookSettings> {
   /** Null turns webhooks off. */
   webhookUrl?: string | null | undefined;
   webhookEnabled?: boolean | undefined;
-  /** Plaintext, encrypted before it is stored. Null removes the secret. Either way, the previous secret stops signing at once. */
+  /**
+   * Plaintext, encrypted before it is stored. Null removes the secret. Either way, the previous secret stops signing at
+   * once.
+   */
   webhookSecret?: string | null | undefined;
   /** Replaces all headers. */
   webhookHeaders?: Record<string, string> | undefined;
@@ -90,9 +93,9 @@ export function settingsColumns(deps: { vault: Vault }, id: string, settings: In
 const generateSecret = () => `whsec_${randomBytes(24).toString("base64")}`;
 
 /**
- * Sets a new webhook secret, by default a random one. The previous secret also signs for `overlapSeconds`, so that receivers
- * can switch without losing webhooks. Returns the new secret, which can't be read again. Throws `instance_not_found` if the instance is deleted
- * meanwhile.
+ * Sets a new webhook secret, by default a random one. The previous secret also signs for `overlapSeconds`, so that
+ * receivers can switch without losing webhooks. Returns the new secret, which can't be read again. Throws
+ * `instance_not_found` if the instance is deleted meanwhile.
  */
 export async function rotateWebhookSecret(
   deps: { db: Database; vault: Vault; clock: Clock; ids: Ids },

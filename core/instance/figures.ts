@@ -19,8 +19,8 @@ export interface InstanceFigures {
 }
 
 /**
- * Counts the instances of a user, or of all users if `userId` is null, by status. Instances that are being deleted don't
- * count.
+ * Counts the instances of a user, or of all users if `userId` is null, by status. Instances that are being deleted
+ * don't count.
  */
 export async function countByStatus(
   db: Database,
@@ -36,7 +36,9 @@ export async function countByStatus(
   };
 }
 
-/** Lists the instances of all users with their pending work, the newest first. `total` is the number of all instances. */
+/**
+ * Lists the instances of all users with their pending work, the newest first. `total` is the number of all instances.
+ */
 export async function readFigures(
   db: Database,
   total: number,

@@ -13,8 +13,8 @@ export type Instance = InferSelectModel<typeof instances>;
 const reconnectGraceMs = 2 * 60 * 1000;
 
 /**
- * Throws `instance_not_connected`, with the status in `data`, unless the instance is connected, or is linked and has been
- * reconnecting for less than `reconnectGraceMs`.
+ * Throws `instance_not_connected`, with the status in `data`, unless the instance is connected, or is linked and has
+ * been reconnecting for less than `reconnectGraceMs`.
  */
 export function assertSendable(instance: Instance, now: Date): void {
   if (instance.status === "connected") return;
@@ -50,8 +50,8 @@ function hasQr(instance: Instance, now: Date): boolean {
 }
 
 /**
- * Returns the QR code that a phone can scan now. Throws `instance_already_connected` or `qr_not_available`, with the status
- * in `data`. The details of `qr_not_available` say what to do.
+ * Returns the QR code that a phone can scan now. Throws `instance_already_connected` or `qr_not_available`, with the
+ * status in `data`. The details of `qr_not_available` say what to do.
  */
 export function scannableQr(
   deps: { vault: Vault },

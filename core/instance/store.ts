@@ -7,8 +7,8 @@ import type { Instance } from "./index.ts";
 import { instances } from "./instance.sql.ts";
 
 /**
- * Loads an instance. Throws `instance_not_found`, also while the instance is being deleted, and `forbidden` if it belongs to
- * another user and the caller is not an admin.
+ * Loads an instance. Throws `instance_not_found`, also while the instance is being deleted, and `forbidden` if it
+ * belongs to another user and the caller is not an admin.
  */
 export async function loadInstance(db: Database, caller: Caller, id: string): Promise<Instance> {
   // Most requests run this statement, and Postgres prepares a tagged template only once.

@@ -21,8 +21,8 @@ export const sessionKeys = pgTable(
 );
 
 /**
- * Plaintexts of messages that may not be acknowledged to WhatsApp yet. After a crash, WhatsApp sends the same ciphertext
- * again, which Signal can't decrypt twice. The session host then uses the plaintext that is stored here.
+ * Plaintexts of messages that may not be acknowledged to WhatsApp yet. After a crash, WhatsApp sends the same
+ * ciphertext again, which Signal can't decrypt twice. The session host then uses the plaintext that is stored here.
  */
 export const sessionInbox = pgTable(
   "session_inbox",

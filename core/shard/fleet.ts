@@ -69,8 +69,8 @@ export async function readFleet(db: Database): Promise<FleetState> {
 const restartLock = -1;
 
 /**
- * Marks a host as draining. Returns false and does nothing if another live host is draining or is just being marked, so that
- * hosts restart one after another.
+ * Marks a host as draining. Returns false and does nothing if another live host is draining or is just being marked, so
+ * that hosts restart one after another.
  */
 export async function startDraining(db: Database, host: string): Promise<boolean> {
   return await db.sql.begin(async (sql) => {

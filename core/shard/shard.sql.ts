@@ -2,8 +2,8 @@ import { bigint, boolean, index, integer, pgTable, text, uuid } from "drizzle-or
 import { instant } from "../db/columns.ts";
 
 /**
- * The lease of each shard: the right of one host to serve the shard's instances. Each new lease raises `epoch`. The database
- * refuses writes under an older epoch.
+ * The lease of each shard: the right of one host to serve the shard's instances. Each new lease raises `epoch`. The
+ * database refuses writes under an older epoch.
  */
 export const shards = pgTable("shards", {
   id: integer().primaryKey(),

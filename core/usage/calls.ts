@@ -12,8 +12,8 @@ interface Waiting {
 }
 
 /**
- * Counts API calls. One statement is in progress at a time; calls that arrive meanwhile go together in the next. A busy
- * process needs few statements, and a process with one request at a time never waits for another.
+ * Counts API calls. One statement is in progress at a time; the next one counts the calls that have arrived meanwhile.
+ * So a busy process needs few statements, and a process that serves one request at a time never waits for another.
  */
 export class CallCounter {
   readonly #deps: { db: Database; clock: Clock; log: Logger };
@@ -26,9 +26,9 @@ export class CallCounter {
   }
 
   /**
-   * Resolves when the call is counted in the database, so that it survives the death of this process. It does not wait
-   * for the server's disk, which would cost a reading call most of its time; a crash of Postgres may lose the calls of
-   * the last second. Never rejects: a call that can't be counted is logged, and not refused.
+   * Resolves when the call is counted in the database, so that the count survives the end of this process. It does not
+   * wait for the database's disk, which would take most of the time of a read. A crash of Postgres may therefore lose
+   * the calls of the last second. Never rejects: if a call can't be counted, that is logged and the call is allowed.
    */
   count(userId: string, instanceId: string = noInstance): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -52,7 +52,7 @@ export class CallCounter {
   }
 
   async #write(batch: readonly Waiting[]): Promise<void> {
-    // Ordered by key, so that two processes in one lane wait for each other instead of deadlocking.
+    // Ordered by key, so that two processes in the same lane wait for each other instead of deadlocking.
     await this.#deps.db.sql`
       insert into usage (user_id, instance_id, slot, lane, api_calls)
       select user_id, instance_id, date_bin('15 minutes', at, timestamptz '2000-01-01Z'), ${this.#lane}::smallint, count(*)

@@ -7,7 +7,7 @@ import { AppError } from "../error.ts";
 export const periods = ["today", "week", "month", "year", "all"] as const;
 export type Period = (typeof periods)[number];
 
-/** Whole days in the time zone, including today. */
+/** The number of whole days in the time zone, including today. */
 const daysOf: Record<Period, number | null> = { today: 1, week: 7, month: 30, year: 365, all: null };
 
 /** The requested period. Times are in the given time zone, else the user's, else UTC. */
@@ -15,7 +15,7 @@ export interface UsageRequest {
   period: Period;
   /** IANA name. */
   timeZone?: string | undefined;
-  /** Whose time zone is the default. */
+  /** The user whose time zone is the default. */
   userId: string;
 }
 
@@ -46,8 +46,8 @@ export async function userUsage(
   deps: Deps,
   request: UsageRequest,
 ): Promise<{ total: Usage & { instanceCount: number }; instances: (Usage & { instanceId: string; name: string })[] }> {
-  const rows = await inZone(deps.db.sql<(Usage & { id: string | null; name: string | null })[]>`
-    with period as ${period(deps, request)}, counted as (
+  const rows = await rejectUnknownZone(deps.db.sql<(Usage & { id: string | null; name: string | null })[]>`
+    with period as ${periodQuery(deps, request)}, counted as (
       select instance_id, ${sums(deps.db.sql)} from usage
       where user_id = ${request.userId} and slot >= (select start from period)
       group by instance_id
@@ -71,8 +71,8 @@ export async function instanceUsage(
   instanceId: string,
   request: UsageRequest,
 ): Promise<Usage & { days: UsageDay[] }> {
-  const rows = await inZone(deps.db.sql<(Usage & { date: Date })[]>`
-    with period as ${period(deps, request)}, counted as (
+  const rows = await rejectUnknownZone(deps.db.sql<(Usage & { date: Date })[]>`
+    with period as ${periodQuery(deps, request)}, counted as (
       select (slot at time zone (select zone from period))::date as day, ${sums(deps.db.sql)} from usage
       where instance_id = ${instanceId} and slot >= (select start from period)
       group by 1
@@ -95,8 +95,8 @@ export interface SystemUsage {
 /** Returns the usage of all users together. Throws `invalid_request` for an unknown time zone. */
 export async function systemUsage(deps: Deps, request: UsageRequest): Promise<SystemUsage> {
   type Counts = Record<"instances" | "connected" | "users" | "enabled", number>;
-  const [row] = await inZone(deps.db.sql<(Usage & Counts)[]>`
-    with period as ${period(deps, request)}
+  const [row] = await rejectUnknownZone(deps.db.sql<(Usage & Counts)[]>`
+    with period as ${periodQuery(deps, request)}
     select ${sums(deps.db.sql)},
       (select count(*) from instances where deleted_at is null)::int as instances,
       (select count(*) from instances where deleted_at is null and status = 'connected')::int as connected,
@@ -111,15 +111,20 @@ export async function systemUsage(deps: Deps, request: UsageRequest): Promise<Sy
   };
 }
 
-/** The sums of all counts, named as in `Usage`. The driver reads doubles as numbers; they are exact up to 2^53. */
+/**
+ * The sums of all counts, named as in `Usage`. They are doubles, which the driver reads as numbers, exact up to 2^53.
+ */
 const sums = (sql: postgres.Sql) => sql`
   coalesce(sum(messages_sent), 0)::float8 as "messagesSent", coalesce(sum(messages_received), 0)::float8 as "messagesReceived",
   coalesce(sum(media_sent), 0)::float8 as "mediaSent", coalesce(sum(media_received), 0)::float8 as "mediaReceived",
   coalesce(sum(media_size), 0)::float8 as "totalMediaSize", coalesce(sum(api_calls), 0)::float8 as "apiCalls",
   coalesce(sum(webhook_sent), 0)::float8 as "webhookSent"`;
 
-/** One row: `zone`, and `start`, the instant when the period begins. */
-function period({ db: { sql }, clock }: Deps, { period, timeZone, userId }: UsageRequest): postgres.PendingQuery<[]> {
+/** Returns a query for one row: `zone`, and `start`, the instant when the period begins. */
+function periodQuery(
+  { db: { sql }, clock }: Deps,
+  { period, timeZone, userId }: UsageRequest,
+): postgres.PendingQuery<[]> {
   const days = daysOf[period];
   const zone = sql`coalesce(${timeZone ?? null}::text, (select time_zone from users where id = ${userId}), 'UTC')`;
   const first = sql`(${clock.now().toISOString()}::timestamptz at time zone zone)::date - ${(days ?? 1) - 1}::int`;
@@ -152,8 +157,8 @@ function total(rows: readonly Usage[]): Usage {
   };
 }
 
-/** Reports a time zone that JavaScript knows and Postgres does not as `invalid_request`. */
-async function inZone<Row>(query: Promise<Row>): Promise<Row> {
+/** Throws `invalid_request` if Postgres does not know the time zone. JavaScript knows more time zones. */
+async function rejectUnknownZone<Row>(query: Promise<Row>): Promise<Row> {
   try {
     return await query;
   } catch (error) {

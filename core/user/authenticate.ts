@@ -6,8 +6,8 @@ import { AppError } from "../error.ts";
 import { findUser } from "./find.ts";
 import type { Tokens } from "./token.ts";
 
-/** The resolution of a key's last use, so that a busy key does not make a busy row. */
-const lastUseResolutionMs = 60_000;
+/** `last_used_at` is updated at most this often, so that a busy key causes few writes. */
+const lastUseIntervalMs = 60_000;
 
 /**
  * Returns the caller of a token. `ip` is the address of the connection. Throws `expired_token`, `invalid_credentials`
@@ -25,7 +25,7 @@ export async function callerOfToken(
   if (user.tokensFrom?.getTime() !== tokensFrom?.getTime()) {
     throw new AppError("invalid_credentials", "the password was changed after this token was issued");
   }
-  await assertFrom(ip, user.ipRanges);
+  await assertIp(ip, user.ipRanges);
   return { userId: user.id, permissions: effectivePermissions(user.role, permissions) };
 }
 
@@ -38,7 +38,7 @@ export async function callerOfKey(
   key: string,
   ip: string | undefined,
 ): Promise<Caller> {
-  // A tagged template is prepared once by Postgres. Every request runs this statement.
+  // Every request with a key runs this statement, and Postgres prepares a tagged template only once.
   const [row] = await deps.db.sql<KeyRow[]>`
     select k.id, k.user_id, k.permissions, k.ip_ranges, k.expires_at, k.revoked_at, k.last_used_at, u.role, u.disabled_at,
       u.ip_ranges as user_ip_ranges
@@ -48,8 +48,8 @@ export async function callerOfKey(
   if (!row || row.revoked_at || row.disabled_at || expired) {
     throw new AppError("invalid_credentials", "the API key is not valid");
   }
-  await assertFrom(ip, row.ip_ranges, "this API key does not allow your IP address");
-  await assertFrom(ip, row.user_ip_ranges);
+  await assertIp(ip, row.ip_ranges, "this API key does not allow your IP address");
+  await assertIp(ip, row.user_ip_ranges);
   await recordUse(deps.db, row.id, row.last_used_at, now);
   return {
     userId: row.user_id,
@@ -62,7 +62,7 @@ export async function callerOfKey(
  * Throws `ip_not_allowed` unless the address is in the ranges. Loads the module on demand, because few keys and users
  * have ranges.
  */
-async function assertFrom(ip: string | undefined, ranges: string[] | null, details?: string): Promise<void> {
+async function assertIp(ip: string | undefined, ranges: string[] | null, details?: string): Promise<void> {
   if (!ranges) return;
   const { assertIpAllowed } = await import("./ip-ranges.ts");
   assertIpAllowed(ranges, ip, details);
@@ -81,9 +81,11 @@ interface KeyRow {
   user_ip_ranges: string[] | null;
 }
 
-/** Skips the row if another request is writing it, because that request writes the same minute. */
+/**
+ * Records when a key was last used. Skips the row if another request is writing it, which writes about the same time.
+ */
 async function recordUse(db: Database, keyId: string, lastUsedAt: Date | null, now: Date): Promise<void> {
-  const stale = new Date(now.getTime() - lastUseResolutionMs);
+  const stale = new Date(now.getTime() - lastUseIntervalMs);
   if (lastUsedAt && lastUsedAt > stale) return;
   await db.sql`
     update api_keys set last_used_at = ${now.toISOString()}::timestamptz

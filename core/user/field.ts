@@ -8,7 +8,7 @@ export const keyName = singleLine.trim().min(1).max(200);
 export const userSearch = singleLine.trim().max(200);
 export const emailAddress = z.email().max(254);
 
-/** For new passwords. Login compares any password up to the maximum length. */
+/** Applies to new passwords only. Login accepts any password up to the maximum length. */
 const minPasswordLength = 8;
 export const newPassword = z.string().min(minPasswordLength).max(maxPasswordLength);
 
@@ -30,11 +30,11 @@ export const allowedIps = z
   .max(maxRanges)
   .nullable()
   .transform((ranges) => (ranges === null || ranges.length === 0 ? null : [...new Set(ranges)]))
-  .meta({ description: "CIDRs or single addresses, IPv4 or IPv6. None allows any address." });
+  .meta({ description: "CIDRs or single addresses, IPv4 or IPv6. An empty list or null allows any address." });
 
 /**
- * The IANA name of a time zone. Names that Postgres reads differently are refused: offsets, whose sign it inverts, and
- * abbreviations (`BST` is British there and Bangladeshi here).
+ * The IANA name of a time zone. Refuses names that Postgres reads differently than JavaScript: offsets, whose sign
+ * Postgres inverts, and abbreviations (`BST` is British in Postgres and Bangladeshi in JavaScript).
  */
 export const timeZone = z
   .string()
@@ -44,7 +44,7 @@ export const timeZone = z
     "must be the IANA name of a time zone",
   )
   .nullable()
-  .meta({ description: "IANA name, such as Europe/Berlin. Null is UTC." });
+  .meta({ description: "IANA name, such as Europe/Berlin. Null means UTC." });
 
 function isTimeZone(name: string): boolean {
   try {

@@ -24,7 +24,7 @@ export type UserDeps = KeyDeps;
 
 type Orm = Database["orm"];
 
-/** Taken before the first admin is created, so that two starts at once create one. */
+/** Taken before the first admin is created, so that concurrent starts create only one. */
 const firstAdminLock = sql`select pg_advisory_xact_lock(${advisoryLock.firstAdmin})`;
 
 export interface NewUser {
@@ -43,28 +43,28 @@ export interface NewUser {
 }
 
 /**
- * Creates a user and a first key. If a caller requests it, the key has no more permissions, IP ranges or lifetime than
- * the caller's. Throws `already_exists` if the email address is taken.
+ * Creates a user with a first key. With `caller`, the key allows no more than the caller's credentials: permissions, IP
+ * ranges and lifetime. Throws `already_exists` if the email address is taken.
  */
 export async function createUser(
   deps: UserDeps,
-  wanted: NewUser,
+  user: NewUser,
   caller?: Caller,
 ): Promise<{ user: User; apiKey: ApiKey }> {
-  const passwordHash = wanted.password === undefined ? noPassword : await hashPassword(wanted.password);
-  const full = permissionsOf(wanted.role ?? "user");
+  const passwordHash = user.password === undefined ? noPassword : await hashPassword(user.password);
+  const full = permissionsOf(user.role ?? "user");
   const key = { name: "default", ...(caller ? limitedTo(caller, full) : { permissions: full }) };
-  return deps.db.orm.transaction((tx) => insertUser(deps, tx, wanted, passwordHash, key));
+  return deps.db.orm.transaction((tx) => insertUser(deps, tx, user, passwordHash, key));
 }
 
 async function insertUser(
   deps: UserDeps,
   tx: Orm,
-  wanted: NewUser,
+  properties: NewUser,
   passwordHash: string,
   key: Omit<NewApiKey, "userId"> = {
     name: "default",
-    permissions: permissionsOf(wanted.role ?? "user"),
+    permissions: permissionsOf(properties.role ?? "user"),
   },
 ): Promise<{ user: User; apiKey: ApiKey }> {
   const now = deps.clock.now();
@@ -72,14 +72,14 @@ async function insertUser(
     .insert(users)
     .values({
       id: deps.ids.uuid(),
-      email: wanted.email.toLowerCase(),
-      firstName: wanted.firstName ?? "",
-      lastName: wanted.lastName ?? "",
-      role: wanted.role ?? "user",
+      email: properties.email.toLowerCase(),
+      firstName: properties.firstName ?? "",
+      lastName: properties.lastName ?? "",
+      role: properties.role ?? "user",
       passwordHash,
-      ipRanges: wanted.ipRanges ?? null,
-      timeZone: wanted.timeZone ?? null,
-      eventQueue: wanted.eventQueue ?? null,
+      ipRanges: properties.ipRanges ?? null,
+      timeZone: properties.timeZone ?? null,
+      eventQueue: properties.eventQueue ?? null,
       createdAt: now,
       updatedAt: now,
     })
@@ -92,33 +92,33 @@ async function insertUser(
 export interface FirstAdmin {
   user: User;
   apiKey: ApiKey;
-  /** Set only if it was generated here. It can't be read again. */
+  /** Null if the password was given. It can't be read again. */
   generatedPassword: string | null;
 }
 
 /**
- * Creates the first admin, and returns null if there is an admin already. Concurrent calls create one. The default
+ * Creates the first admin. Returns null if there is an admin already. Concurrent calls create only one. The default
  * email address is `admin@switchboard.local`.
  */
 export async function ensureFirstAdmin(
   deps: UserDeps,
-  wanted: { email?: string | undefined; password?: string | undefined } = {},
+  admin: { email?: string | undefined; password?: string | undefined } = {},
 ): Promise<FirstAdmin | null> {
   const anyAdmin = (orm: Orm) => orm.$count(users, eq(users.role, "admin"));
   if ((await anyAdmin(deps.db.orm)) > 0) return null;
   return deps.db.orm.transaction(async (tx) => {
     await tx.execute(firstAdminLock);
     if ((await anyAdmin(tx)) > 0) return null;
-    const generatedPassword = wanted.password === undefined ? randomBytes(15).toString("base64url") : null;
-    const passwordHash = await hashPassword(wanted.password ?? generatedPassword ?? "");
-    const email = wanted.email ?? "admin@switchboard.local";
+    const generatedPassword = admin.password === undefined ? randomBytes(15).toString("base64url") : null;
+    const passwordHash = await hashPassword(admin.password ?? generatedPassword ?? "");
+    const email = admin.email ?? "admin@switchboard.local";
     return { ...(await insertUser(deps, tx, { email, role: "admin" }, passwordHash)), generatedPassword };
   });
 }
 
 /**
- * Creates a key for a caller. It has no more permissions, IP ranges or lifetime than the credentials of the caller. Without a
- * caller, also creates a user, who owns the key: the API decides who may ask for that.
+ * Creates a key that allows no more than the caller's credentials: permissions, IP ranges and lifetime. Without a
+ * caller, also creates a user who owns the key. The API decides when a call without a caller is allowed.
  */
 export async function generateKey(
   deps: UserDeps,

@@ -8,14 +8,14 @@ import { AppError } from "../error.ts";
  * other text.
  */
 export function normalRange(text: string): string | undefined {
-  // Only full spellings: `ipaddr` also reads `127.1` and octal numbers, which other software reads differently.
-  const [, spelled = "", suffix] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text.trim()) ?? [];
-  const version = isIP(spelled);
+  // Accept only full addresses: `ipaddr` also reads `127.1` and octal numbers, which other software reads differently.
+  const [, host = "", suffix] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text.trim()) ?? [];
+  const version = isIP(host);
   if (version === 0) return undefined;
-  const longest = version === 4 ? 32 : 128;
-  const bits = suffix === undefined ? longest : Number(suffix);
-  if (bits > longest) return undefined;
-  const address = ipaddr.parse(spelled);
+  const maxBits = version === 4 ? 32 : 128;
+  const bits = suffix === undefined ? maxBits : Number(suffix);
+  if (bits > maxBits) return undefined;
+  const address = ipaddr.parse(host);
   if (address instanceof ipaddr.IPv6) {
     if (address.isIPv4MappedAddress() && bits >= 96) return networkOf(address.toIPv4Address(), bits - 96);
   }
@@ -48,7 +48,10 @@ export function rangesWithin(inner: readonly string[], outer: readonly string[])
   });
 }
 
-/** Returns what identifies the client behind an address: an IPv6 client has a whole /64. */
+/**
+ * Returns text that identifies a client by its address: the IPv4 address, or the /64 of an IPv6 address, all of which
+ * one client has.
+ */
 export function clientNetwork(ip: string): string {
   if (!ipaddr.isValid(ip)) return ip;
   const address = ipaddr.process(ip);

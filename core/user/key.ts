@@ -33,10 +33,10 @@ export interface ApiKey {
   createdAt: Date;
 }
 
-/** Creates a key: a random UUID (122 random bits), stored as a hash to find it and sealed to show it. */
+/** Creates a key: a random UUID (122 random bits). A hash of it is stored to find it, and a ciphertext to show it. */
 export async function createApiKey(
   deps: KeyDeps,
-  wanted: NewApiKey,
+  properties: NewApiKey,
   orm: Database["orm"] = deps.db.orm,
 ): Promise<ApiKey> {
   const id = deps.ids.uuid();
@@ -44,31 +44,31 @@ export async function createApiKey(
   const createdAt = deps.clock.now();
   await orm.insert(apiKeys).values({
     id,
-    userId: wanted.userId,
-    name: wanted.name,
+    userId: properties.userId,
+    name: properties.name,
     hash: sha256(key),
     ciphertext: deps.vault.seal(Buffer.from(key), sealedPlace.apiKey(id)),
-    permissions: wanted.permissions,
-    ipRanges: wanted.ipRanges ?? null,
-    expiresAt: wanted.expiresAt ?? null,
+    permissions: properties.permissions,
+    ipRanges: properties.ipRanges ?? null,
+    expiresAt: properties.expiresAt ?? null,
     createdAt,
   });
-  return { id, key, name: wanted.name, permissions: wanted.permissions, createdAt };
+  return { id, key, name: properties.name, permissions: properties.permissions, createdAt };
 }
 
-/** Selects a user's valid keys: neither revoked nor expired. */
-export const workingKeys = (userId: string, now: Date) =>
+/** A condition that selects a user's valid keys: neither revoked nor expired. */
+export const validKeys = (userId: string, now: Date) =>
   and(eq(apiKeys.userId, userId), isNull(apiKeys.revokedAt), or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, now)));
 
 /**
- * Returns the user's key that allows the most and lasts the longest, the oldest of several. Login returns this key. A
- * rotated key therefore does not come before its successor, nor a limited key before a full one.
+ * Returns the key that login returns: the one that allows the most and lasts the longest, and the oldest of several
+ * such keys. So a key does not come before the key that replaced it, nor a limited key before a full one.
  */
 export async function firstApiKey(deps: KeyDeps, userId: string): Promise<{ id: string; key: string } | null> {
   const [row] = await deps.db.orm
     .select({ id: apiKeys.id, ciphertext: apiKeys.ciphertext })
     .from(apiKeys)
-    .where(workingKeys(userId, deps.clock.now()))
+    .where(validKeys(userId, deps.clock.now()))
     .orderBy(
       sql`jsonb_array_length(${apiKeys.permissions}) desc, ${apiKeys.ipRanges} is null desc`,
       sql`${apiKeys.expiresAt} desc nulls first`,
@@ -79,12 +79,12 @@ export async function firstApiKey(deps: KeyDeps, userId: string): Promise<{ id: 
   return row ? { id: row.id, key: deps.vault.open(row.ciphertext, sealedPlace.apiKey(row.id)).toString() } : null;
 }
 
-/** Revokes a key at once and for good. Returns whether the key existed. */
-export async function revokeApiKey(deps: KeyDeps, owner: { userId: string; keyId: string }): Promise<boolean> {
+/** Revokes a key at once. Returns false if the user has no such key or it was revoked before. */
+export async function revokeApiKey(deps: KeyDeps, which: { userId: string; keyId: string }): Promise<boolean> {
   const rows = await deps.db.orm
     .update(apiKeys)
     .set({ revokedAt: deps.clock.now() })
-    .where(and(eq(apiKeys.id, owner.keyId), eq(apiKeys.userId, owner.userId), isNull(apiKeys.revokedAt)))
+    .where(and(eq(apiKeys.id, which.keyId), eq(apiKeys.userId, which.userId), isNull(apiKeys.revokedAt)))
     .returning({ id: apiKeys.id });
   return rows.length > 0;
 }

@@ -28,13 +28,13 @@ export async function login(
   credentials: { email: string; password: string; ip?: string | undefined },
 ): Promise<Login> {
   const { email, password, ip } = credentials;
-  const wasRight = await countAttempt(deps, { email, ip });
+  const forgive = await countAttempt(deps, { email, ip });
   const [user] = await deps.db.orm.select().from(users).where(eq(users.email, email.toLowerCase()));
-  const right = await isPasswordOf(user, password);
-  if (!user || !right || user.disabledAt) {
+  const matches = await isPasswordOf(user, password);
+  if (!user || !matches || user.disabledAt) {
     throw new AppError("invalid_credentials", "the email address or the password is wrong");
   }
-  await wasRight();
+  await forgive();
   assertIpAllowed(user.ipRanges, ip);
   if (needsRehash(user.passwordHash)) await replaceHash(deps, user, { passwordHash: await hashPassword(password) });
   const first = await firstApiKey(deps, user.id);
@@ -51,9 +51,9 @@ export async function changePassword(
 ): Promise<string> {
   const user = await findUser(deps.db, request.userId);
   if (!user) throw new AppError("invalid_credentials", "the user was deleted");
-  const wasRight = await countAttempt(deps, { email: user.email, ip: request.ip });
+  const forgive = await countAttempt(deps, { email: user.email, ip: request.ip });
   if (!(await isPasswordOf(user, request.currentPassword))) throw wrongPassword();
-  await wasRight();
+  await forgive();
   const changed = await replaceHash(deps, user, {
     passwordHash: await hashPassword(request.newPassword),
     tokensFrom: laterTokensFrom(deps.clock),
@@ -64,15 +64,15 @@ export async function changePassword(
 
 const wrongPassword = () => new AppError("invalid_credentials", "the current password is wrong");
 
-/** Takes equally long without a password to compare: for an unknown user, and for a user without a password. */
+/** Takes the same time for an unknown user and for a user without a password, so that the time reveals nothing. */
 const isPasswordOf = (user: User | undefined, password: string) =>
   verifyPassword(password, user && user.passwordHash !== noPassword ? user.passwordHash : undefined);
 
-/** Now, but always later than the stored value, so that two changes within a millisecond differ. */
+/** The current time, but later than the stored value, so that two changes within a millisecond differ. */
 export const laterTokensFrom = (clock: Clock) =>
   sql`greatest(${clock.now().toISOString()}::timestamptz, ${users.tokensFrom} + interval '1 millisecond')`;
 
-/** Replaces the hash only if it is still the one that was compared. The password may have been changed meanwhile. */
+/** Replaces the password hash, unless it has changed since it was compared. Returns undefined in that case. */
 async function replaceHash(
   deps: KeyDeps,
   compared: User,

@@ -5,25 +5,25 @@ import { isUuid } from "../id.ts";
 import { defined } from "../object.ts";
 import { loadUser } from "./find.ts";
 import { ipInRanges, rangesWithin } from "./ip-ranges.ts";
-import { type ApiKey, createApiKey, firstApiKey, type KeyDeps, revokeApiKey, workingKeys } from "./key.ts";
+import { type ApiKey, createApiKey, firstApiKey, type KeyDeps, revokeApiKey, validKeys } from "./key.ts";
 import { apiKeys } from "./user.sql.ts";
 
 /** All properties of a key except the key itself. */
 export type KeyRecord = Omit<InferSelectModel<typeof apiKeys>, "hash" | "ciphertext" | "revokedAt">;
 
-/** The caller and their address. */
+/** The caller and the IP address of the connection. */
 export interface Requester {
   caller: Caller;
   ip: string | undefined;
 }
 
-/** What a key allows: permissions, addresses and expiry. Null is any address, or no expiry. */
+/** The limits of a key. A null `ipRanges` allows any address; a null `expiresAt` never expires. */
 export type Limits = Pick<KeyRecord, "permissions" | "ipRanges" | "expiresAt">;
 
 /** The default permissions of a key. */
 export const keyPermissions: readonly Permission[] = ["read", "write"];
 
-/** Reduces permissions to those of the caller, with the limits of the caller's key. */
+/** Returns the limits of the caller's credentials, with only those of the `permissions` that the caller has. */
 export const limitedTo = (caller: Caller, permissions: readonly Permission[]): Limits => ({
   permissions: permissions.filter((permission) => caller.permissions.has(permission)),
   ipRanges: caller.key?.ipRanges ?? null,
@@ -33,17 +33,19 @@ export const limitedTo = (caller: Caller, permissions: readonly Permission[]): L
 /** Throws `forbidden` if a key with these limits would allow more than the caller's credentials. */
 function assertWithin(caller: Caller, limits: Limits): void {
   const own = caller.key;
-  const more = limits.permissions.find((permission) => !caller.permissions.has(permission));
-  if (more) throw new AppError("forbidden", `these credentials can't grant the permission "${more}", which they lack`);
+  const missing = limits.permissions.find((permission) => !caller.permissions.has(permission));
+  if (missing) {
+    throw new AppError("forbidden", `these credentials can't grant the permission "${missing}", which they lack`);
+  }
   if (own?.ipRanges && !(limits.ipRanges && rangesWithin(limits.ipRanges, own.ipRanges))) {
-    throw new AppError("forbidden", "the key in use is limited to IP ranges, and these are outside of them");
+    throw new AppError("forbidden", "the IP ranges must be within those of the key in use");
   }
   if (own?.expiresAt && !(limits.expiresAt && limits.expiresAt <= own.expiresAt)) {
-    throw new AppError("forbidden", "the key in use expires sooner");
+    throw new AppError("forbidden", "the key can't expire later than the key in use");
   }
 }
 
-/** Throws `invalid_request` if the ranges would shut out the caller, unless `force` is set. */
+/** Throws `invalid_request` if the ranges exclude the caller's address, unless `force` is set. */
 export function assertNotShutOut(
   requester: Requester,
   ranges: string[] | null | undefined,
@@ -64,19 +66,19 @@ async function ownerOf(deps: KeyDeps, caller: Caller, userId: string | undefined
   return loadUser(deps.db, userId ?? caller.userId);
 }
 
-const { hash: _hash, ciphertext: _ciphertext, revokedAt: _revokedAt, ...shown } = getTableColumns(apiKeys);
+const { hash: _hash, ciphertext: _ciphertext, revokedAt: _revokedAt, ...publicColumns } = getTableColumns(apiKeys);
 
 /** Lists the valid keys, the oldest first. Throws `forbidden` and `user_not_found`. */
 export async function listKeys(deps: KeyDeps, caller: Caller, userId: string | undefined): Promise<KeyRecord[]> {
   const owner = await ownerOf(deps, caller, userId);
   return deps.db.orm
-    .select(shown)
+    .select(publicColumns)
     .from(apiKeys)
-    .where(workingKeys(owner.id, deps.clock.now()))
+    .where(validKeys(owner.id, deps.clock.now()))
     .orderBy(asc(apiKeys.createdAt), asc(apiKeys.id));
 }
 
-export interface WantedKey {
+export interface KeyRequest {
   name: string;
   permissions?: Permission[] | undefined;
   ipRanges?: string[] | null | undefined;
@@ -90,9 +92,9 @@ export interface WantedKey {
  * would allow more than these, or if it is for another user and the caller is not an admin; `invalid_request` and
  * `user_not_found`.
  */
-export async function makeKey(deps: KeyDeps, caller: Caller, wanted: WantedKey): Promise<ApiKey & KeyRecord> {
-  const owner = await ownerOf(deps, caller, wanted.userId);
-  const { permissions, ipRanges, expiresAt } = wanted;
+export async function createKey(deps: KeyDeps, caller: Caller, request: KeyRequest): Promise<ApiKey & KeyRecord> {
+  const owner = await ownerOf(deps, caller, request.userId);
+  const { permissions, ipRanges, expiresAt } = request;
   const own = limitedTo(caller, keyPermissions);
   const limits: Limits = {
     permissions: permissions === undefined ? own.permissions : [...new Set(permissions)],
@@ -106,8 +108,8 @@ export async function makeKey(deps: KeyDeps, caller: Caller, wanted: WantedKey):
   if (limits.permissions.includes("admin") && owner.role !== "admin") {
     throw new AppError("invalid_request", 'permissions: only keys of admins can have "admin"');
   }
-  const made = await createApiKey(deps, { userId: owner.id, name: wanted.name, ...limits });
-  return { ...made, ...limits, userId: owner.id, lastUsedAt: null };
+  const created = await createApiKey(deps, { userId: owner.id, name: request.name, ...limits });
+  return { ...created, ...limits, userId: owner.id, lastUsedAt: null };
 }
 
 export interface KeyChanges {
@@ -122,14 +124,14 @@ export interface KeyChanges {
 
 /**
  * Changes the given properties of a key. Throws `key_not_found`; `forbidden` if new ranges would make the key allow
- * more than the caller's credentials; `invalid_request` if they would shut out the caller, who uses this key.
+ * more than the caller's credentials; `invalid_request` if this is the key in use and the ranges exclude the caller.
  */
 export async function changeKey(deps: KeyDeps, requester: Requester, changes: KeyChanges): Promise<KeyRecord> {
   const { caller } = requester;
   const { keyId, name, ipRanges } = changes;
   const owner = await ownerOf(deps, caller, changes.userId);
-  const where = and(eq(apiKeys.id, keyId), workingKeys(owner.id, deps.clock.now()));
-  const [key] = isUuid(keyId) ? await deps.db.orm.select(shown).from(apiKeys).where(where) : [];
+  const where = and(eq(apiKeys.id, keyId), validKeys(owner.id, deps.clock.now()));
+  const [key] = isUuid(keyId) ? await deps.db.orm.select(publicColumns).from(apiKeys).where(where) : [];
   if (!key) throw new AppError("key_not_found");
   if (ipRanges !== undefined) {
     assertWithin(caller, { ...key, ipRanges });
@@ -137,7 +139,7 @@ export async function changeKey(deps: KeyDeps, requester: Requester, changes: Ke
   }
   if (name === undefined && ipRanges === undefined) return key;
   const changed = defined({ name, ipRanges });
-  const [row] = await deps.db.orm.update(apiKeys).set(changed).where(where).returning(shown);
+  const [row] = await deps.db.orm.update(apiKeys).set(changed).where(where).returning(publicColumns);
   if (!row) throw new AppError("key_not_found");
   return row;
 }
@@ -151,7 +153,7 @@ export async function removeKey(deps: KeyDeps, caller: Caller, which: { keyId: s
 
 /**
  * Replaces the key in use or, with a token, the key that login returns. The new key has the same name, permissions,
- * ranges and expiry. The old key works for `overlapSeconds` more, unless it expires sooner. Throws `key_not_found` if
+ * ranges and expiry. The old key stays valid for `overlapSeconds`, unless it expires sooner. Throws `key_not_found` if
  * there is none, and `invalid_credentials` if the key was rotated meanwhile.
  */
 export async function rotateKey(
@@ -163,8 +165,8 @@ export async function rotateKey(
   if (!keyId) throw new AppError("key_not_found", "there is no key to rotate: create one");
   return deps.db.orm.transaction(async (tx) => {
     const now = deps.clock.now();
-    const current = and(eq(apiKeys.id, keyId), workingKeys(caller.userId, now));
-    const [old] = await tx.select(shown).from(apiKeys).where(current).for("update");
+    const current = and(eq(apiKeys.id, keyId), validKeys(caller.userId, now));
+    const [old] = await tx.select(publicColumns).from(apiKeys).where(current).for("update");
     if (!old) throw new AppError("invalid_credentials", "the key was rotated or revoked meanwhile");
     const overlapEnd = new Date(now.getTime() + options.overlapSeconds * 1000);
     const validUntil = old.expiresAt && old.expiresAt < overlapEnd ? old.expiresAt : overlapEnd;
@@ -175,7 +177,7 @@ export async function rotateKey(
       .where(eq(apiKeys.id, keyId));
     const { permissions, ipRanges, expiresAt } = old;
     const name = options.name ?? old.name;
-    const made = await createApiKey(deps, { userId: caller.userId, name, permissions, ipRanges, expiresAt }, tx);
-    return { apiKey: made.key, previousValidUntil: overlaps ? validUntil : null };
+    const created = await createApiKey(deps, { userId: caller.userId, name, permissions, ipRanges, expiresAt }, tx);
+    return { apiKey: created.key, previousValidUntil: overlaps ? validUntil : null };
   });
 }

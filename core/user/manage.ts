@@ -43,7 +43,7 @@ export interface OwnChanges {
   /** CIDRs; null allows any address. */
   ipRanges?: string[] | null | undefined;
   /**
-   * A queue for the events of all instances without their own queue, already checked (`assertEventQueue`); null is
+   * Queue for the events of all instances without their own queue, already checked by `assertEventQueue`. Null means
    * none.
    */
   eventQueue?: string | null | undefined;
@@ -58,7 +58,7 @@ export interface UserChanges extends OwnChanges {
   password?: string | undefined;
 }
 
-/** Throws `invalid_request` if the caller would be shut out. */
+/** Changes the caller's own properties. Throws `invalid_request` if new IP ranges exclude the caller's address. */
 export function updateMe(deps: KeyDeps, requester: Requester, changes: OwnChanges): Promise<User> {
   const { firstName, lastName, timeZone, ipRanges, eventQueue, force } = changes;
   return updateUser(deps, requester, requester.caller.userId, {
@@ -72,8 +72,8 @@ export function updateMe(deps: KeyDeps, requester: Requester, changes: OwnChange
 }
 
 /**
- * Changes the given properties. Throws `user_not_found`; `conflict` if no enabled admin would be left;
- * `invalid_request` if the caller would be shut out.
+ * Changes the given properties of a user. Throws `user_not_found`; `conflict` if no enabled admin would be left;
+ * `invalid_request` if users set IP ranges for themselves that exclude their own address.
  */
 export async function updateUser(
   deps: KeyDeps,
@@ -102,7 +102,7 @@ export async function updateUser(
   });
 }
 
-/** Locks all enabled admins, so that of two admins who demote each other at the same time, the second fails. */
+/** Locks all enabled admins, so that if two admins demote each other at the same time, the second fails. */
 async function assertNotLastAdmin(tx: Database["orm"], userId: string): Promise<void> {
   const admins = await tx
     .select({ id: users.id })
@@ -116,8 +116,8 @@ async function assertNotLastAdmin(tx: Database["orm"], userId: string): Promise<
 }
 
 /**
- * Deletes a user with keys and usage. Throws `user_not_found`; `conflict` for the caller, for the last admin, and while
- * the user has instances or a command still references the user.
+ * Deletes a user with the user's keys and usage. Throws `user_not_found`; `conflict` for the caller, for the last
+ * admin, and while the user has instances or a command still references the user.
  */
 export async function deleteUser(deps: KeyDeps, requester: Requester, userId: string): Promise<void> {
   const { id } = await loadUser(deps.db, userId);

@@ -1,13 +1,15 @@
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from "node:crypto";
 
-/** OWASP's password storage cheat sheet lists N=2^15, r=8, p=3 among its equivalent minima. It needs 32 MiB. */
+/**
+ * One of the equivalent minimum settings in OWASP's password storage cheat sheet: N=2^15, r=8, p=3. It needs 32 MiB.
+ */
 const current = { ln: 15, r: 8, p: 3 };
 const saltBytes = 16;
 const hashBytes = 32;
 
 const encoded = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9_-]+)\$([A-Za-z0-9_-]+)$/;
 
-/** Longer passwords are refused before hashing, so that nobody can make us hash megabytes. */
+/** Longer passwords are refused before hashing, so that nobody can make the server hash megabytes. */
 export const maxPasswordLength = 1024;
 
 /**
@@ -22,17 +24,17 @@ export async function hashPassword(password: string): Promise<string> {
 
 /** Compares in constant time. Without a hash (an unknown user) it takes equally long and returns false. */
 export async function verifyPassword(password: string, stored: string | undefined): Promise<boolean> {
-  const match = encoded.exec(stored ?? nobody);
+  const match = encoded.exec(stored ?? placeholderHash);
   if (!match) return false;
   const [, ln, r, p, salt, hash] = match;
   const expected = Buffer.from(hash ?? "", "base64url");
-  const given = await derive(
+  const actual = await derive(
     password,
     Buffer.from(salt ?? "", "base64url"),
     { ln: Number(ln), r: Number(r), p: Number(p) },
     expected.length,
   );
-  return timingSafeEqual(given, expected) && stored !== undefined;
+  return timingSafeEqual(actual, expected) && stored !== undefined;
 }
 
 /** Whether a hash was made with weaker parameters than the current ones. */
@@ -40,12 +42,13 @@ export function needsRehash(stored: string): boolean {
   return !stored.startsWith(`$scrypt$${parameters(current)}$`);
 }
 
-/** A hash that no password matches, for users who can only use keys. */
+/** Stored instead of a hash for users without a password, who can only use keys. */
 export const noPassword = "!";
 
 const parameters = (cost: typeof current) => `ln=${cost.ln},r=${cost.r},p=${cost.p}`;
 
-const nobody = `$scrypt$${parameters(current)}$${Buffer.alloc(saltBytes).toString("base64url")}$${Buffer.alloc(hashBytes).toString("base64url")}`;
+/** Compared for an unknown user. No password matches it. */
+const placeholderHash = `$scrypt$${parameters(current)}$${Buffer.alloc(saltBytes).toString("base64url")}$${Buffer.alloc(hashBytes).toString("base64url")}`;
 
 function derive(password: string, salt: Buffer, cost: typeof current, length: number): Promise<Buffer> {
   const N = 2 ** cost.ln;

@@ -4,7 +4,10 @@ import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { clientNetwork } from "./ip-ranges.ts";
 
-/** Allowed failures within the window: per account, and per address, behind which many people may be. */
+/**
+ * Failures within the window after which a subject is blocked: an account, or an IP address, which many people may
+ * share.
+ */
 export const accountFailures = 5;
 export const ipFailures = 20;
 const failureWindowSeconds = 15 * 60;
@@ -13,16 +16,16 @@ const firstBlockSeconds = 60;
 const longestBlockSeconds = 15 * 60;
 
 export interface Attempt {
-  /** The given address, whether or not such a user exists. The response must not reveal that. */
+  /** The given email address, whether or not such a user exists. The response must not reveal that. */
   email: string;
-  /** The address of the connection. If it is unknown, only the account is counted. */
+  /** The IP address of the connection. If it is unknown, only the account is counted. */
   ip: string | undefined;
 }
 
 /**
  * Counts a login attempt before the password is checked. Concurrent guesses are counted one after another, so none
  * passes the limit while another is being hashed. Returns a function to call if the password is right: it clears the
- * account's failures and takes this attempt back from the address.
+ * account's failures and removes this attempt from those of the address.
  * Throws `rate_limited`, with `retryAfter` in seconds. Refused attempts are not counted.
  */
 export async function countAttempt(
@@ -34,10 +37,10 @@ export async function countAttempt(
   const address = attempt.ip === undefined ? undefined : sha256(`ip:${clientNetwork(attempt.ip)}`);
   const subjects = sql`(values (${account}::bytea), (${address ?? null}::bytea))`;
   const now = sql`${deps.clock.now().toISOString()}::timestamptz`;
-  const most = sql`case when f.subject = ${account} then ${accountFailures}::int else ${ipFailures}::int end`;
-  const over = sql`greatest(f.since, f.blocked_until) <= ${now} - ${failureWindowSeconds}::int * interval '1 second'`;
+  const limit = sql`case when f.subject = ${account} then ${accountFailures}::int else ${ipFailures}::int end`;
+  const windowEnded = sql`greatest(f.since, f.blocked_until) <= ${now} - ${failureWindowSeconds}::int * interval '1 second'`;
   const blockSeconds = sql`
-    least(${firstBlockSeconds}::int * 2 ^ least(f.failures + 1 - (${most}), 10), ${longestBlockSeconds}::int)`;
+    least(${firstBlockSeconds}::int * 2 ^ least(f.failures + 1 - (${limit}), 10), ${longestBlockSeconds}::int)`;
   // Ordered by key, so that two attempts wait for each other instead of deadlocking.
   const counted = await sql`
     insert into login_failures as f (subject, failures, since)
@@ -46,9 +49,9 @@ export async function countAttempt(
       and not exists (select from login_failures b where b.subject in ${subjects} and b.blocked_until > ${now})
     order by subject
     on conflict (subject) do update set
-      failures = case when ${over} then 1 else f.failures + 1 end,
-      since = case when ${over} then excluded.since else f.since end,
-      blocked_until = case when not ${over} and f.failures + 1 >= ${most} then ${now} + ${blockSeconds} * interval '1 second' end
+      failures = case when ${windowEnded} then 1 else f.failures + 1 end,
+      since = case when ${windowEnded} then excluded.since else f.since end,
+      blocked_until = case when not ${windowEnded} and f.failures + 1 >= ${limit} then ${now} + ${blockSeconds} * interval '1 second' end
     where f.blocked_until is null or f.blocked_until <= ${now}
     returning subject`;
   if (counted.length < (address ? 2 : 1)) throw await refusal(deps, account, address);
@@ -68,8 +71,8 @@ async function refusal(
 }
 
 /**
- * Forgives an attempt. An address with too many failures keeps them: its block ends, but the next failure brings a
- * longer one.
+ * Forgives an attempt. The block of an address that had too many failures ends, but its failures stay, so that the next
+ * failure brings a longer block.
  */
 async function forgive(deps: { db: Database; clock: Clock }, account: Buffer, address: Buffer | undefined) {
   const { sql } = deps.db;

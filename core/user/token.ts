@@ -15,12 +15,12 @@ export interface TokenDeps {
   ids: Ids;
 }
 
-/** Loaded for the first token, because most callers use a key. */
+/** Loads the library for the first token, because most callers use a key. */
 const library = () => import("jose");
 
 /** Short-lived tokens of users who logged in with a password. */
 export interface Tokens {
-  /** Issues a token. `tokensFrom` is the user's, as read with the password, and becomes part of the token. */
+  /** Issues a token. It contains `tokensFrom`, which must be the user's value at the time of the password check. */
   issue(vault: Vault, userId: string, tokensFrom?: Date | null): Promise<string>;
   /** Throws `expired_token` and `invalid_credentials`. */
   verify(token: string): Promise<TokenClaims>;
@@ -36,11 +36,14 @@ const algorithm = "EdDSA";
 const issuer = "switchboard";
 const audience = "switchboard-api";
 const lifetimeSeconds = 60 * 60;
-/** Milliseconds since 1970. `iat` has only seconds, and comes from another host's clock. */
+/**
+ * The claim for `tokensFrom`, in Unix milliseconds. `iat` can't replace it: it has only seconds, by another host's
+ * clock.
+ */
 const fromClaim = "from";
-/** How long a process uses cached signing keys. An unknown `kid` shortens this. */
+/** How long a process uses cached signing keys. An unknown `kid` reloads them earlier. */
 const keysFreshMs = 60_000;
-/** Minimum time between look-ups, so that tokens with an invented `kid` don't cause more. */
+/** Minimum time between two loads, so that tokens with an invented `kid` don't cause many. */
 const keysRetryMs = 1_000;
 
 type KeyRow = typeof signingKeys.$inferSelect;
@@ -49,9 +52,9 @@ export function createTokens(deps: TokenDeps): Tokens {
   let known: KeyRow[] = [];
   let loadedAt = Number.NEGATIVE_INFINITY;
 
-  async function keys(olderThanMs: number): Promise<KeyRow[]> {
+  async function keys(maxAgeMs: number): Promise<KeyRow[]> {
     const now = deps.clock.now().getTime();
-    if (Math.abs(now - loadedAt) >= olderThanMs) {
+    if (Math.abs(now - loadedAt) >= maxAgeMs) {
       known = await loadKeys(deps.db);
       loadedAt = now;
     }
@@ -112,7 +115,7 @@ export function rotateSigningKey(deps: TokenDeps, vault: Vault): Promise<string>
   return addSigningKey(deps, vault, { unlessAny: false });
 }
 
-/** The lock lets concurrent processes that find no key create only one. */
+/** With `unlessAny`, creates a key only if there is none. The lock makes this safe in concurrent processes. */
 async function addSigningKey(deps: TokenDeps, vault: Vault, options: { unlessAny: boolean }): Promise<string> {
   const jose = await library();
   const pair = await jose.generateKeyPair(algorithm, { crv: "Ed25519", extractable: true });
@@ -132,7 +135,7 @@ async function addSigningKey(deps: TokenDeps, vault: Vault, options: { unlessAny
   return kid;
 }
 
-/** The newest first. */
+/** Loads all signing keys, the newest first. */
 function loadKeys(db: Database): Promise<KeyRow[]> {
   return db.orm.select().from(signingKeys).orderBy(desc(signingKeys.createdAt), desc(signingKeys.kid));
 }

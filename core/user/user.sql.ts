@@ -17,11 +17,11 @@ export const users = pgTable(
     disabledAt: instant("disabled_at"),
     /** CIDRs from which the user may call, with a token or a key. Null allows any address. */
     ipRanges: jsonb("ip_ranges").$type<string[]>(),
-    /** IANA name, for the beginning of days in statistics. Null is UTC. */
+    /** IANA name of the time zone in which the days of statistics begin. Null means UTC. */
     timeZone: text("time_zone"),
     /** Queue for the events of instances without their own queue. */
     eventQueue: text("event_queue"),
-    /** Tokens issued before this are invalid. */
+    /** When the password was last changed. A token is valid only if it contains this value. */
     tokensFrom: instant("tokens_from"),
     createdAt: instant("created_at").notNull().defaultNow(),
     updatedAt: instant("updated_at").notNull().defaultNow(),
@@ -62,14 +62,14 @@ export const loginFailures = pgTable(
     /** `email:<address>` or `ip:<address>`, hashed, so that text from strangers is not stored. */
     subject: bytea().primaryKey(),
     failures: integer().notNull(),
-    /** Failures are counted from this time on. */
+    /** The time of the first failure that is counted. */
     since: instant("since").notNull(),
     blockedUntil: instant("blocked_until"),
   },
   (table) => [index("login_failures_since").on(table.since)],
 );
 
-/** Ed25519 keys that sign tokens. The newest signs; all stored keys verify. */
+/** Ed25519 keys that sign tokens. The newest signs; tokens of all stored keys are accepted. */
 export const signingKeys = pgTable("signing_keys", {
   kid: text().primaryKey(),
   publicJwk: jsonb("public_jwk").$type<Record<string, unknown>>().notNull(),

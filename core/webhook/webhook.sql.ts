@@ -11,22 +11,22 @@ export const endpoints = pgTable("webhook_endpoints", {
   instanceId: uuid("instance_id")
     .primaryKey()
     .references(() => instances.id, { onDelete: "cascade" }),
-  /** If it differs from the instance's URL, the state of this row does not apply. */
+  /** The URL that the state of this row is about. If the instance has another URL now, the state does not apply. */
   url: text().notNull(),
   /**
    * `failing`: some attempts failed. `parked`: only probes are sent. `draining`: the endpoint works again, and its
    * backlog is being delivered.
    */
   state: text({ enum: ["failing", "parked", "draining"] }).notNull(),
-  /** Consecutive failed attempts. */
+  /** Consecutive failures. A probe counts as one, even if it attempts two deliveries. */
   failures: integer().notNull().default(0),
   /** When the current failures began. */
   failingSince: instant("failing_since").notNull(),
-  /** When the endpoint is next attempted: the probe of a parked one, the next pass over a draining backlog. */
+  /** When the next probe of a parked endpoint, or the next pass over a draining backlog, is due. */
   nextAt: instant("next_at").notNull(),
 });
 
-/** One event on its way to one endpoint. Receivers see `id` as `webhook-id`; retries keep it. */
+/** The delivery of one event to one endpoint. Receivers see `id` as `webhook-id`; it is the same for all attempts. */
 export const deliveries = pgTable(
   "deliveries",
   {
@@ -37,7 +37,7 @@ export const deliveries = pgTable(
     eventId: uuid("event_id").notNull(),
     eventSeq: bigint("event_seq", { mode: "number" }).notNull(),
     eventType: text("event_type").notNull(),
-    /** The event's. Null for deliveries of earlier versions. */
+    /** The correlation id of the event. Null for deliveries that an earlier version created. */
     correlationId: text("correlation_id"),
     url: text().notNull(),
     /** The exact body in the dialect of the instance, as it was first sent. */
@@ -47,15 +47,15 @@ export const deliveries = pgTable(
       .default("pending"),
     attempts: integer().notNull().default(0),
     /**
-     * Failed attempts that count against `maxRetries`. A replay starts anew, and probes of a parked endpoint don't
-     * count.
+     * Failed attempts that count against `maxRetries`. A replay resets them. Probes count only if the delivery itself
+     * is at fault.
      */
     tries: integer().notNull().default(0),
     /** The first failure that may be the endpoint's fault. Cleared by a replay, and when the endpoint recovers. */
     firstFailedAt: instant("first_failed_at"),
     /**
      * When the next attempt is due, or when a worker's claim expires. `infinity`: the delivery is in the backlog of a
-     * parked or draining endpoint, whose row has the time.
+     * parked or draining endpoint, and the endpoint's row has the time.
      */
     nextAt: instant("next_at").notNull(),
     createdAt: instant("created_at").notNull().defaultNow(),

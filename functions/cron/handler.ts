@@ -11,15 +11,15 @@ import type { Storage } from "../../core/storage/index.ts";
 import type { WebhookDeps } from "../../core/webhook/delivery/batch.ts";
 import { retryDeliveries } from "../../core/webhook/delivery/retry-worker.ts";
 
-/** Reserved for recording results and returning. */
+/** Time reserved for recording results and returning. */
 const marginMs = 3_000;
 const pruneMs = 10_000;
-/** Limit per instance, so that the others are served too. */
+/** Limit of events per instance, so that other instances are served too. */
 const maxSinkEvents = 2_000;
 
 /**
- * Runs all scheduled jobs. A job that fails does not stop the others, but then the whole run fails, so that it is
- * counted. Deliveries are retried until the run ends; overlapping runs share the work.
+ * Creates a handler that runs all scheduled jobs. If a job fails, the others still finish, and then the run fails, so
+ * that Lambda counts an error. Deliveries are retried until the run ends; overlapping runs share the work.
  */
 export function createCronHandler(open: () => Promise<WebhookDeps & SinkDeps & { queues: Queues; storage: Storage }>) {
   return async (_event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {

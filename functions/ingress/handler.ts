@@ -1,12 +1,13 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { type IngressDeps, takeMessage } from "../../core/ingress/take.ts";
 
-/** Reserved for the message in progress and returning the response. */
+/** Time reserved for the message in progress and for returning the response. */
 const marginMs = 5_000;
 
 /**
- * Takes a batch of the ingress queue. Rejected messages are not retried. A message that fails for an internal reason
- * comes again with all later messages of its message group, so that none overtakes another (ReportBatchItemFailures).
+ * Creates a handler for batches of the ingress queue. Rejected messages are not retried. If a message fails for an
+ * internal reason, SQS delivers it again with all later messages of its message group, to keep their order
+ * (ReportBatchItemFailures).
  */
 export function createIngressHandler(open: () => Promise<IngressDeps>) {
   return async (event: SQSEvent, context: Pick<Context, "getRemainingTimeInMillis">): Promise<SQSBatchResponse> => {
@@ -19,7 +20,7 @@ export function createIngressHandler(open: () => Promise<IngressDeps>) {
 
 const groupOf = (record: SQSRecord) => record.attributes.MessageGroupId ?? record.messageId;
 
-/** Returns the records to receive again. */
+/** Takes the messages of one message group in order. Returns the records that SQS must deliver again. */
 async function takeGroup(
   deps: IngressDeps,
   records: readonly SQSRecord[],

@@ -9,7 +9,7 @@ import { readFleet } from "../../core/shard/fleet.ts";
 import { ensureFirstAdmin, type FirstAdmin } from "../../core/user/index.ts";
 
 export interface Prepared {
-  /** Null unless it was created now. */
+  /** The first admin, if this call created it; otherwise null. */
   firstAdmin: FirstAdmin | null;
   /** Whether an admin has stopped the session hosts. */
   stopped: boolean;
@@ -22,8 +22,8 @@ export async function prepareDatabase(config: Config): Promise<Prepared> {
   const db = openDatabase(url, { max: 1, name: "setup" });
   try {
     const vault = await openVault(db, await createKeyWrapper(config));
-    const wanted = { email: config.ADMIN_EMAIL, password: config.ADMIN_PASSWORD };
-    const firstAdmin = await ensureFirstAdmin({ db, vault, clock: systemClock, ids: systemIds }, wanted);
+    const admin = { email: config.ADMIN_EMAIL, password: config.ADMIN_PASSWORD };
+    const firstAdmin = await ensureFirstAdmin({ db, vault, clock: systemClock, ids: systemIds }, admin);
     return { firstAdmin, stopped: (await readFleet(db)).stopped };
   } finally {
     await db.close();

@@ -1,10 +1,13 @@
 import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { type DeliverDeps, deliverEvents } from "../../core/webhook/delivery/deliver.ts";
 
-/** Reserved for recording results and returning the response. */
+/** Time reserved for recording results and returning the response. */
 const marginMs = 3_000;
 
-/** Delivers a batch of the event queue. The response lists the records to receive again (ReportBatchItemFailures). */
+/**
+ * Creates a handler for batches of the event queue. The response lists the records that SQS must deliver again
+ * (ReportBatchItemFailures).
+ */
 export function createWebhookHandler(open: () => Promise<DeliverDeps>) {
   return async (event: SQSEvent, context: Pick<Context, "getRemainingTimeInMillis">): Promise<SQSBatchResponse> => {
     const records = event.Records.map(({ messageId, body }) => ({ id: messageId, body }));

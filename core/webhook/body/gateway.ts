@@ -26,8 +26,8 @@ function body<const Name extends string, Data extends z.ZodRawShape>(event: Name
 }
 
 /**
- * A text message has the field `conversation`, whether WhatsApp sends it as `conversation` or as `extendedTextMessage`. Any
- * other message has one field, named as in WhatsApp's protobuf: `imageMessage`, `locationMessage`, …
+ * A text message has the field `conversation`, whether WhatsApp sends it as `conversation` or as `extendedTextMessage`.
+ * Any other message has one field, named as in WhatsApp's protobuf: `imageMessage`, `locationMessage`, …
  */
 const content = z.union([
   z.object({ conversation: z.string() }),

@@ -4,13 +4,13 @@ import { gatewayBody } from "./gateway.ts";
 import { multiInstanceBody } from "./multi-instance.ts";
 
 /**
- * Returns the body that announces an event, as JSON text. Returns null if the settings of the instance turn off this kind of
- * event, or if its dialect has no such event. The text equals `JSON.stringify(JSON.parse(text))`, so that a receiver that
- * has only the parsed body can verify the signature.
+ * Returns the body that announces an event, as JSON text. Returns null if the settings of the instance turn off this
+ * kind of event, or if its dialect has no such event. The text equals `JSON.stringify(JSON.parse(text))`, so that a
+ * receiver that has only the parsed body can verify the signature.
  *
- * `link` downloads the file of a message, if it has one. The session host fetches the file of a received message after the
- * event, so the link may return 404 for the first seconds. For permanent access, use
- * `GET /api/instances/{instanceId}/messages/{messageId}/media`.
+ * `link` downloads the file of a message, if it has one. The session host fetches the file of a received message after
+ * the event, so the link may return 404 for the first seconds. For permanent access, use `GET
+ * /api/instances/{instanceId}/messages/{messageId}/media`.
  */
 export function webhookBody(event: WebhookEvent, context: BodyContext, link: FileLink | null): string | null {
   if (!isEnabled(event, context)) return null;

@@ -5,10 +5,10 @@ import { defined } from "../../object.ts";
 import type { Signing } from "./endpoint.ts";
 import { signatureHeaders } from "./sign.ts";
 
-/** Limit for one attempt: connection and response together. Standard Webhooks recommends 15 to 30 s. */
+/** Time limit for one attempt, connection and response together. Standard Webhooks recommends 15 to 30 s. */
 export const attemptTimeoutMs = 15_000;
-/** The status alone decides the result. The body is only logged, so reading it is limited to this time. */
-const bodyPatienceMs = 1_000;
+/** Time limit for reading the response body. The body is only logged: the status decides the result. */
+const bodyTimeoutMs = 1_000;
 const keptCharacters = 1_024;
 const maxBytesPerCharacter = 4;
 
@@ -24,8 +24,8 @@ export interface Attempt {
 }
 
 /**
- * Posts one delivery once. Only a 2xx status succeeds. A redirect fails, because following it would let a stolen domain
- * divert events. Failures of the receiver and refusals by the egress guard are returned, not thrown.
+ * Makes one attempt at a delivery. Only a 2xx status succeeds. A redirect fails, because following it would let a
+ * stolen domain divert events. Failures of the receiver and refusals by the egress guard are returned, not thrown.
  */
 export async function attempt(
   egress: Pick<Egress, "fetch">,
@@ -57,7 +57,7 @@ export async function attempt(
       maxBytes: keptCharacters * maxBytesPerCharacter,
       overflow: "cut",
     });
-    const response = await beginning(received.body);
+    const response = await readBeginning(received.body);
     const succeeded = received.status >= 200 && received.status < 300;
     const error = succeeded ? null : `the endpoint answered ${received.status}`;
     return { succeeded, status: received.status, error, response, durationMs: elapsed() };
@@ -72,10 +72,10 @@ function reasonOf(error: unknown): string {
   throw error;
 }
 
-/** Returns what arrives of the body before it ends, breaks off, or takes too long. */
-async function beginning(body: Readable): Promise<string> {
+/** Returns the part of the body that arrives before it ends, breaks off, or takes too long. */
+async function readBeginning(body: Readable): Promise<string> {
   const chunks: Buffer[] = [];
-  const timer = setTimeout(() => body.destroy(), bodyPatienceMs);
+  const timer = setTimeout(() => body.destroy(), bodyTimeoutMs);
   body.on("data", (chunk: Buffer) => chunks.push(chunk));
   await new Promise((resolve) => body.once("close", resolve));
   clearTimeout(timer);

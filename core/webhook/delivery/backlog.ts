@@ -16,8 +16,9 @@ export interface ClaimedBacklog {
 }
 
 /**
- * Claims the backlogs that are due, the longest waiting first, and returns their instances. A claim expires at `until`,
- * so that the backlog of a worker that died becomes due again. No two workers hold a backlog at the same time.
+ * Claims the backlogs that are due, the one that has waited longest first, and returns the ids of their instances. A
+ * claim expires at `until`, so that the backlog of a worker that died becomes due again. No two workers hold a backlog
+ * at the same time.
  */
 export async function claimBacklogs(
   deps: WebhookDeps,
@@ -49,7 +50,7 @@ export async function nextDrain(deps: WebhookDeps, except: readonly string[]): P
   return row?.next_at ?? null;
 }
 
-/** Deliveries that one statement moves to their backlogs. */
+/** Maximum number of deliveries that one statement moves. */
 const maxMoved = 10_000;
 
 /** Moves deliveries that are due to the backlog of their endpoint, if it has one. */
@@ -63,7 +64,7 @@ export async function moveDueToBacklog(deps: WebhookDeps): Promise<void> {
 }
 
 /**
- * Makes one pass over a backlog: probes a parked endpoint, or attempts as many deliveries as one second allows. Returns
+ * Makes one pass over a backlog: probes a parked endpoint, or else attempts up to `backlog.limit` deliveries. Returns
  * the number of attempts.
  */
 export async function serveBacklog(
@@ -78,16 +79,16 @@ export async function serveBacklog(
     endpoint.breaker.state === "parked"
       ? await probe(deps, recorder, endpoint, backlog, budget)
       : await runBatch(deps, recorder, endpoint, await takeFirst(deps, backlog), budget);
-  // Record the attempts before the backlog is released, for the next worker to see them.
+  // Record the attempts before the backlog is released, so that the next worker sees them.
   await recorder.settled();
   await finishPass(deps, endpoint, { ...result, startedAt, claimedUntil: backlog.claimedUntil });
   return result.tried;
 }
 
 /**
- * Attempts the oldest delivery. If that delivery has failed often, attempts the least attempted one right after it:
- * when that succeeds, the first delivery is at fault and not the endpoint. The order is kept, because the first
- * delivery failed a moment before.
+ * Attempts the oldest delivery. If that fails and has failed often, attempts the least attempted one right after it. If
+ * the second succeeds, the first delivery is at fault and not the endpoint. The order of events is kept: the first
+ * delivery was attempted first.
  */
 async function probe(deps: WebhookDeps, recorder: Recorder, endpoint: Target, backlog: ClaimedBacklog, budget: Budget) {
   const { failures, failingSince } = endpoint.breaker;
@@ -118,6 +119,7 @@ async function probe(deps: WebhookDeps, recorder: Recorder, endpoint: Target, ba
   return result;
 }
 
+/** Claims the oldest deliveries of a backlog. */
 async function takeFirst(deps: WebhookDeps, backlog: ClaimedBacklog): Promise<Claimed[]> {
   const rows = await deps.db.sql<ClaimedRow[]>`
     update deliveries d set next_at = ${backlog.claimedUntil.toISOString()}::timestamptz where d.id in (
@@ -129,7 +131,7 @@ async function takeFirst(deps: WebhookDeps, backlog: ClaimedBacklog): Promise<Cl
   return rows.sort(byEvent).map(toClaimed);
 }
 
-/** Claims the oldest delivery that is not itself at fault; any delivery if there is no other. */
+/** Claims the oldest delivery that is not itself at fault, or the oldest of all if there is none. */
 async function takeProbe(
   deps: WebhookDeps,
   backlog: ClaimedBacklog,
@@ -144,10 +146,11 @@ async function takeProbe(
       for update skip locked)
     returning ${claimedColumns(deps.db.sql)}`;
   if (row) return toClaimed(row);
-  const [any] = await takeFirst(deps, { ...backlog, limit: 1 });
-  return any;
+  const [oldest] = await takeFirst(deps, { ...backlog, limit: 1 });
+  return oldest;
 }
 
+/** Claims the delivery with the fewest attempts among the first of a backlog. */
 async function takeLeastTried(deps: WebhookDeps, backlog: ClaimedBacklog): Promise<Claimed | undefined> {
   const [row] = await deps.db.sql<ClaimedRow[]>`
     update deliveries d set next_at = ${backlog.claimedUntil.toISOString()}::timestamptz where d.id = (

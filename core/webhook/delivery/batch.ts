@@ -25,31 +25,36 @@ export interface WebhookDeps {
   random?: () => number;
   /** Waits until the clock has advanced by this many milliseconds. */
   sleep?: (ms: number) => Promise<void>;
-  /** Limit for one attempt. Default: `attemptTimeoutMs`. */
+  /** Time limit for one attempt. Default: `attemptTimeoutMs`. */
   timeoutMs?: number;
 }
 
-/** Consecutive failures after which an endpoint is parked. */
+/** Number of consecutive failures after which an endpoint is parked. */
 export const parkedAfter = 3;
 
-/** The remaining working time, in milliseconds. */
+/** The working time of a run. */
 export interface Budget {
-  left(): number;
+  remainingMs(): number;
 }
 
 export function startBudget(ms: number): Budget {
   const end = performance.now() + ms;
-  return { left: () => end - performance.now() };
+  return { remainingMs: () => end - performance.now() };
 }
 
-export const hasTime = (deps: WebhookDeps, budget: Budget) => budget.left() >= (deps.timeoutMs ?? attemptTimeoutMs);
+/** Whether the remaining time is enough for a whole attempt. */
+export const hasTime = (deps: WebhookDeps, budget: Budget) =>
+  budget.remainingMs() >= (deps.timeoutMs ?? attemptTimeoutMs);
 
 /** The result of a batch of deliveries to one endpoint. */
 export interface BatchResult {
+  /** The number of attempts. */
   tried: number;
+  /** Ids of claimed deliveries that were not attempted. */
   untried: string[];
   /** Ids of deliveries that failed since the last success and are not known to be at fault themselves. */
   failed: string[];
+  /** Consecutive failures of the endpoint, including earlier ones. */
   failures: number;
   failingSince: Date | null;
 }
@@ -152,7 +157,7 @@ function verdictOf(
   return { status: "pending", nextAt: new Date(deps.clock.now().getTime() + pause) };
 }
 
-/** Releases claimed deliveries that were not attempted. They are due at once. */
+/** Releases claimed deliveries that were not attempted, so that they are due at once. */
 export async function release(deps: WebhookDeps, deliveryIds: readonly string[]): Promise<void> {
   if (deliveryIds.length === 0) return;
   await deps.db.sql`

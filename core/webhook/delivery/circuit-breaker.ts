@@ -7,23 +7,24 @@ import { type BatchResult, parkedAfter, release, type WebhookDeps } from "./batc
 import { type Breaker, healthy, type Target } from "./endpoint.ts";
 
 /**
- * Deliveries per second to an endpoint whose backlog drains: more than a busy account produces, so that the backlog
- * shrinks, and few enough for a small server.
+ * Maximum number of deliveries per second to an endpoint whose backlog drains: more than a busy account produces, so
+ * that the backlog shrinks, and few enough for a small server.
  */
 export const drainPerSecond = 100;
 /** A webhook is switched off after this long without a success. Svix also gives up after 5 days. */
 const disableAfterMs = 5 * 24 * 60 * 60 * 1000;
-/** Deliveries at the head of a backlog that one statement examines. */
+/** Number of deliveries at the head of a backlog that one statement examines. */
 export const scannedAtHead = 1_000;
 
 /*
- * Adding a delivery to a backlog (`next_at = 'infinity'`) locks the endpoint's row until the commit. Removing the row
- * locks it first and then checks that the backlog is empty. Therefore no delivery is left in a backlog without a row.
+ * A transaction that adds a delivery to a backlog (`next_at = 'infinity'`) locks the endpoint's row until it commits.
+ * One that deletes the row locks it first and then checks that the backlog is empty. So no backlog is left without a
+ * row.
  */
 
 /**
- * Records how a batch went for an endpoint without a backlog. After three consecutive failures the endpoint is parked,
- * and its unattempted and failed deliveries move to its backlog. Deliveries that were not attempted for another reason
+ * Records the result of a batch for an endpoint without a backlog. After `parkedAfter` consecutive failures the
+ * endpoint is parked, and its unattempted and failed deliveries move to its backlog. Otherwise, unattempted deliveries
  * are due at once.
  */
 export async function recordBatchResult(deps: WebhookDeps, endpoint: Target, result: BatchResult): Promise<void> {
@@ -91,10 +92,10 @@ export interface BacklogPass extends BatchResult {
  */
 export async function finishPass(deps: WebhookDeps, endpoint: Target, pass: BacklogPass): Promise<void> {
   const { instanceId, url } = endpoint;
-  const left = [...pass.untried, ...pass.failed];
+  const remaining = [...pass.untried, ...pass.failed];
   await deps.db.sql.begin(async (sql) => {
-    const [row] = await sql<{ mine: boolean; failing_since: Date }[]>`
-      select next_at = ${pass.claimedUntil.toISOString()}::timestamptz and url = ${url} as mine, failing_since
+    const [row] = await sql<{ still_claimed: boolean; failing_since: Date }[]>`
+      select next_at = ${pass.claimedUntil.toISOString()}::timestamptz and url = ${url} as still_claimed, failing_since
       from webhook_endpoints where instance_id = ${instanceId} for update`;
     if (!row) return;
     if (pass.failures === 0 && endpoint.breaker.state === "parked") {
@@ -107,8 +108,8 @@ export async function finishPass(deps: WebhookDeps, endpoint: Target, pass: Back
             order by event_seq limit ${scannedAtHead}
           ) head where first_failed_at >= ${row.failing_since.toISOString()}::timestamptz)`;
     }
-    await moveToBacklog(sql, left);
-    if (!row.mine) return;
+    await moveToBacklog(sql, remaining);
+    if (!row.still_claimed) return;
     const next = await nextBreaker(sql, deps, endpoint, pass);
     if (!next) {
       await sql`delete from webhook_endpoints where instance_id = ${instanceId}`;
@@ -145,7 +146,9 @@ async function nextBreaker(
   return { state: "draining", failures, nextAt: new Date(Math.max(paced, now.getTime())) };
 }
 
-/** Deliveries that wait are failed by `giveUpDisabled`. They can be replayed. */
+/**
+ * Switches the webhook off if it has had no success for `disableAfterMs`. `giveUpDisabled` then fails its deliveries.
+ */
 async function disableAfterDays(
   sql: postgres.TransactionSql,
   deps: WebhookDeps,
@@ -168,15 +171,15 @@ async function disableAfterDays(
   deps.log.warn({ instanceId, failingSince }, "switched off a webhook whose endpoint has failed for days");
 }
 
-/** Deliveries that one statement fails. */
+/** Maximum number of deliveries that one statement fails. */
 const maxGivenUp = 10_000;
 
-/** Fails the backlogs of webhooks that are switched off or removed. */
+/** Fails the pending deliveries of webhooks that are switched off or removed. Users can replay them. */
 export async function giveUpDisabled(deps: WebhookDeps): Promise<void> {
-  const off = await deps.db.sql<{ instance_id: string }[]>`
+  const disabled = await deps.db.sql<{ instance_id: string }[]>`
     select w.instance_id from webhook_endpoints w join instances i on i.id = w.instance_id
     where not i.webhook_enabled or i.webhook_url is null`;
-  for (const { instance_id } of off) {
+  for (const { instance_id } of disabled) {
     while ((await giveUpSome(deps, instance_id)) === maxGivenUp);
   }
 }
@@ -188,22 +191,22 @@ function giveUpSome(deps: WebhookDeps, instanceId: string): Promise<number> {
       select 1 from webhook_endpoints w join instances i on i.id = w.instance_id
       where w.instance_id = ${instanceId} and (not i.webhook_enabled or i.webhook_url is null) for update of w`;
     if (!row) return 0;
-    const given = await sql`
+    const failed = await sql`
       update deliveries set status = 'failed', reason = 'disabled',
         finished_at = ${deps.clock.now().toISOString()}::timestamptz
       where id in (
         select id from deliveries where instance_id = ${instanceId} and status = 'pending' order by id limit ${maxGivenUp}
         for update)`;
-    if (given.count > 0)
-      deps.log.warn({ instanceId, deliveries: given.count }, "gave up on the deliveries of a disabled webhook");
-    if (given.count < maxGivenUp) await sql`delete from webhook_endpoints where instance_id = ${instanceId}`;
-    return given.count;
+    if (failed.count > 0)
+      deps.log.warn({ instanceId, deliveries: failed.count }, "gave up on the deliveries of a disabled webhook");
+    if (failed.count < maxGivenUp) await sql`delete from webhook_endpoints where instance_id = ${instanceId}`;
+    return failed.count;
   });
 }
 
 /**
- * Resets an endpoint after its user has changed it or switched it on again. Its backlog is due at once, and drains in
- * order and at the usual rate.
+ * Resets the breaker of an endpoint after its user has changed it or switched it on again. Its backlog is due at once,
+ * and drains in order at the usual rate.
  */
 export async function resetBreaker(orm: Database["orm"], instanceId: string, now: Date): Promise<void> {
   const at = now.toISOString();
@@ -223,5 +226,5 @@ export async function openBacklog(sql: postgres.ISql, instanceId: string, url: s
     on conflict (instance_id) do update set state = case when w.state = 'failing' then 'draining' else w.state end`;
 }
 
-/** The breaker after a backlog has ended since it was loaded. */
+/** Returns the breaker of an endpoint whose backlog has ended since the breaker was loaded. */
 export const withoutBacklog = (breaker: Breaker): Breaker => (breaker.state === "failing" ? breaker : healthy);

@@ -20,7 +20,7 @@ export interface ClaimedRow extends Omit<Claimed, "eventType" | "correlationId" 
   first_failed_at: Date | null;
 }
 
-/** The columns of `ClaimedRow`, of a delivery that the statement calls `d`. */
+/** The columns of `ClaimedRow`, of a row of `deliveries` with the alias `d`. */
 export const claimedColumns = (sql: postgres.ISql) => sql`
   d.id, d.event_seq::float8 as event_seq, d.event_type, d.correlation_id, d.body, d.attempts, d.tries, d.first_failed_at`;
 

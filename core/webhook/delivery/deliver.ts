@@ -14,12 +14,15 @@ export interface EventRecord {
   body: string;
 }
 
-/** Added to the time of the batch: no other worker takes its claimed deliveries before that. */
+/** Claims last this much longer than the batch, so that no other worker takes its deliveries, in milliseconds. */
 const claimMarginMs = 30_000;
 
 export type DeliverDeps = WebhookDeps & SinkDeps;
 
-/** Limit per instance, because its webhooks wait meanwhile. `feedDueSinks` sends the rest. */
+/**
+ * Events per instance that a batch sends to an event queue, because its webhooks wait meanwhile. `feedDueSinks` sends
+ * the rest.
+ */
 const maxSinkEvents = 500;
 
 type Incoming = { record: EventRecord; event: WebhookEvent };
@@ -30,11 +33,11 @@ type Prepared = { id: string; event: WebhookEvent; body: string; endpoint: Targe
  *
  * Stores one delivery per event and attempts it at once: instances in parallel, the events of one instance in order.
  * Failed deliveries wait in the database for `retryDeliveries`. Deliveries to an endpoint with a backlog join the
- * backlog. Once its delivery is stored, an event that comes off the queue again is not delivered twice. Event queues
- * are fed from the event log at the same time; neither depends on the other.
+ * backlog. An event that SQS delivers again after its delivery was stored gets no second one. At the same time, events
+ * are sent from the event log to event queues. Neither part depends on the other.
  *
- * Returns the ids of the records that must come again, each with all later ones of its instance: records that are not
- * events (they end in the dead-letter queue), and records that failed for an internal reason.
+ * Returns the ids of the records that SQS must deliver again: records that are not events (they end in the dead-letter
+ * queue), and records that failed for an internal reason, with all later records of the same instance.
  */
 export async function deliverEvents(
   deps: DeliverDeps,
@@ -64,14 +67,14 @@ export async function deliverEvents(
   return failed;
 }
 
-/** Never throws: `feedDueSinks` sends what is not sent now. */
+/** Sends events to event queues. Never throws: `feedDueSinks` sends what is not sent now. */
 async function feedQueues(deps: DeliverDeps, endpoints: Map<string, Endpoint | Error>, budgetMs: number) {
-  const fed = [...endpoints].filter(([, endpoint]) => !(endpoint instanceof Error) && endpoint.hasQueue);
-  const instanceIds = fed.map(([instanceId]) => instanceId);
+  const withQueue = [...endpoints].filter(([, endpoint]) => !(endpoint instanceof Error) && endpoint.hasQueue);
+  const instanceIds = withQueue.map(([instanceId]) => instanceId);
   if (instanceIds.length > 0) await feedSinks(deps, instanceIds, { budgetMs, maxEvents: maxSinkEvents });
 }
 
-/** A record that is not an event fails alone. It can never be delivered, so nothing waits for it. */
+/** Groups records by instance, in the order of their events. Adds records that are not events to `failed`. */
 function groupByInstance(deps: WebhookDeps, records: readonly EventRecord[], failed: Set<string>) {
   const byInstance = new Map<string, Incoming[]>();
   for (const record of records) {
@@ -120,8 +123,8 @@ async function prepare(
 const linkSeconds = 6 * 60 * 60;
 
 /**
- * Returns the link to the file of a message. A body never changes under its id, so a retry carries the link of the
- * first attempt. On AWS the link may expire early, with the credentials of the function.
+ * Returns the link to the file of a message. The body of a delivery never changes, so a retry has the link of the first
+ * attempt. On AWS, the link may expire earlier, together with the credentials of the function.
  */
 async function linkTo(deps: WebhookDeps, event: WebhookEvent): Promise<FileLink | null> {
   const media =
@@ -135,7 +138,7 @@ async function linkTo(deps: WebhookDeps, event: WebhookEvent): Promise<FileLink 
 
 /**
  * Stores one row per delivery: claimed until `claimedUntil`, or in the backlog if the endpoint has one. Returns the
- * deliveries to attempt now. Events that already had a delivery are left out, whatever became of it.
+ * deliveries to attempt now. Skips events that already have a delivery, whatever its state.
  */
 async function store(deps: WebhookDeps, prepared: readonly Prepared[], claimedUntil: Date): Promise<Prepared[]> {
   if (prepared.length === 0) return [];
@@ -150,7 +153,7 @@ async function store(deps: WebhookDeps, prepared: readonly Prepared[], claimedUn
     url: endpoint.url,
     body: event.type === "connection.qr" ? sealBody(deps.vault, id, body) : body,
   }));
-  // As an array, for the planner to use the index: it can't estimate the number of rows in JSON.
+  // Passed as an array, so that the planner uses the index: it can't estimate the number of rows in JSON.
   const events = rows.map((row) => row.event_id);
   const instances = [...new Set(rows.map((row) => row.instance_id))];
   // The lock keeps a backlog from ending between this read and the insert.
@@ -169,8 +172,8 @@ async function store(deps: WebhookDeps, prepared: readonly Prepared[], claimedUn
     where t.event_id <> all(array(select event_id from deliveries where event_id = any(${events}::uuid[])))
     on conflict (event_id, url) do nothing
     returning id, next_at = 'infinity' as in_backlog`;
-  const ours = new Set(stored.flatMap((row) => (row.in_backlog ? [] : [row.id])));
-  return prepared.filter(({ id }) => ours.has(id));
+  const toAttempt = new Set(stored.flatMap((row) => (row.in_backlog ? [] : [row.id])));
+  return prepared.filter(({ id }) => toAttempt.has(id));
 }
 
 async function attemptAll(deps: WebhookDeps, prepared: readonly Prepared[], budget: Budget): Promise<void> {
@@ -189,6 +192,6 @@ async function attemptAll(deps: WebhookDeps, prepared: readonly Prepared[], budg
     }),
   );
   await recorder.settled();
-  const broken = ended.find((result) => result.status === "rejected");
-  if (broken) throw broken.reason;
+  const rejected = ended.find((result) => result.status === "rejected");
+  if (rejected) throw rejected.reason;
 }

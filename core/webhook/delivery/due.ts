@@ -4,8 +4,8 @@ import { byEvent, type Claimed, type ClaimedRow, claimedColumns, toClaimed } fro
 export type Due = Claimed & { instanceId: string };
 
 /**
- * Claims deliveries that are due at endpoints without a backlog: the endpoints that wait longest first, and for each
- * its oldest events first.
+ * Claims due deliveries of endpoints without a backlog: endpoints that have waited longest first, and the oldest events
+ * of each endpoint first.
  */
 export async function claimDue(
   deps: WebhookDeps,
@@ -35,7 +35,7 @@ export async function claimDue(
   return rows.sort(byEvent).map((row) => ({ ...toClaimed(row), instanceId: row.instance_id }));
 }
 
-/** Fails deliveries of an instance whose user has switched the webhook off. */
+/** Fails deliveries of an instance whose webhook is switched off or removed. */
 export async function giveUp(deps: WebhookDeps, deliveries: readonly Due[]): Promise<void> {
   const ids = deliveries.map((delivery) => delivery.id);
   await deps.db.sql`

@@ -7,7 +7,7 @@ import type { BodyContext } from "../body/context.ts";
 /** How the deliveries of an instance are signed, and the headers that they carry. */
 export interface Signing {
   secret: string | undefined;
-  /** The previous secret, which signs as well until `until`. */
+  /** The previous secret, which also signs until `until`. */
   previous: { secret: string; until: Date } | undefined;
   headers: Record<string, string>;
 }
@@ -16,7 +16,7 @@ export interface Signing {
 export interface Breaker {
   /** `failing`: some attempts failed. `parked`: only probes are sent. `draining`: the backlog is being delivered. */
   state: "healthy" | "failing" | "parked" | "draining";
-  /** Consecutive failures. A probe counts once. */
+  /** Consecutive failures. A probe counts as one, even if it attempts two deliveries. */
   failures: number;
   /** When the current failures began; null after a success. */
   failingSince: Date | null;
@@ -27,14 +27,14 @@ export const healthy: Breaker = { state: "healthy", failures: 0, failingSince: n
 /** Where and how the webhooks of an instance are delivered. */
 export interface Endpoint extends BodyContext, Signing {
   instanceId: string;
-  /** Null if there is none or it is switched off. */
+  /** Null if the instance has no webhook or it is switched off. */
   url: string | null;
-  /** Attempts after the first. */
+  /** Maximum number of attempts after the first. */
   maxRetries: number;
-  /** The first pause, in milliseconds. */
+  /** The pause before the first retry, in milliseconds. */
   retryInterval: number;
   breaker: Breaker;
-  /** Whether the events of the instance also go to an event queue. */
+  /** Whether the events of the instance are also sent to an event queue. */
   hasQueue: boolean;
 }
 
@@ -68,9 +68,9 @@ interface Row {
 }
 
 /**
- * Loads the endpoints of some instances, by instance. An instance that does not exist is absent; one whose secret can't
- * be decrypted is an `Error`. When the URL has changed, the breaker starts anew, and the backlog goes to the new URL in
- * order.
+ * Loads the endpoints of some instances, by instance id. An instance that does not exist is absent. The value is an
+ * `Error` if the secret can't be decrypted. If the URL has changed, the breaker is reset, and the backlog drains to the
+ * new URL.
  */
 export async function loadEndpoints(
   db: Database,

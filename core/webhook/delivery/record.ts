@@ -18,7 +18,7 @@ export interface AttemptRecord extends Attempt {
 
 /**
  * Attempts are gathered for this long, in milliseconds. If the process dies before it writes them, their deliveries are
- * posted again under the same id.
+ * sent again under the same id.
  */
 const gatherMs = 10;
 
@@ -72,26 +72,27 @@ export class Recorder {
 }
 
 /**
- * Logs attempts, advances their deliveries, and counts successes for the usage statistics. A delivery that another
- * worker has finished meanwhile stays as it is, but the attempt is logged. An attempt of a deleted instance is dropped.
- * All deliveries are locked before any usage row, and both in a fixed order, so that writers never deadlock.
+ * Logs attempts, updates the state of their deliveries, and counts successes for the usage statistics. If another
+ * worker has finished a delivery meanwhile, its state stays, but the attempt is logged. Attempts of a deleted instance
+ * are dropped. The statement locks all deliveries before any usage row, both in a fixed order, so that writers never
+ * deadlock.
  */
 async function record(db: Database, records: readonly AttemptRecord[]): Promise<void> {
-  const rows = records.map((one) => ({
-    attempt_id: one.attemptId,
-    delivery_id: one.deliveryId,
-    at: one.at.toISOString(),
-    duration_ms: one.durationMs,
-    http_status: one.status,
-    error: storable(one.error),
-    response: storable(one.response),
-    counts: one.counts,
-    verdict: one.verdict.status,
-    reason: one.verdict.status === "failed" ? one.verdict.reason : null,
-    next_at: one.verdict.status === "pending" ? one.verdict.nextAt.toISOString() : null,
+  const rows = records.map(({ verdict, ...attempt }) => ({
+    attempt_id: attempt.attemptId,
+    delivery_id: attempt.deliveryId,
+    at: attempt.at.toISOString(),
+    duration_ms: attempt.durationMs,
+    http_status: attempt.status,
+    error: storable(attempt.error),
+    response: storable(attempt.response),
+    counts: attempt.counts,
+    verdict: verdict.status,
+    reason: verdict.status === "failed" ? verdict.reason : null,
+    next_at: verdict.status === "pending" ? verdict.nextAt.toISOString() : null,
   }));
-  // As an array too, for the planner to use the index: it can't estimate the number of rows in JSON.
-  const ids = records.map((one) => one.deliveryId);
+  // Also passed as an array, so that the planner uses the index: it can't estimate the number of rows in JSON.
+  const ids = records.map(({ deliveryId }) => deliveryId);
   await db.sql`
     with outcome as (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t(attempt_id uuid, delivery_id uuid,
@@ -125,7 +126,7 @@ async function record(db: Database, records: readonly AttemptRecord[]): Promise<
     from known where d.id = known.id and d.id = any(${ids}::uuid[])`;
 }
 
-/** Cutting a response can split a character, and Postgres accepts neither half characters nor NUL. */
+/** Cutting a response can split a surrogate pair. Postgres rejects lone surrogates and NUL. */
 function storable(text: string | null): string | null {
   return text && storableText(text).toWellFormed();
 }

@@ -10,15 +10,15 @@ import { Recorder } from "./record.ts";
 export interface RetryOptions {
   /** Time limit of this run, in milliseconds. */
   budgetMs: number;
-  /** Limit of deliveries per run. Default: 50,000. */
+  /** Maximum number of deliveries per run. Default: 50,000. */
   maxDeliveries?: number;
-  /** Endpoints that are served at the same time. Default: 32. */
+  /** Maximum number of endpoints that are served at the same time. Default: 32. */
   parallel?: number;
-  /** Deliveries claimed at once for one endpoint. Default: 50. */
+  /** Maximum number of deliveries that are claimed at once for one endpoint. Default: 50. */
   perEndpoint?: number;
 }
 
-/** Added to the time of the run: no other worker takes its claims before that. */
+/** Claims last this much longer than the run, so that no other worker takes them, in milliseconds. */
 const claimMarginMs = 30_000;
 /** How often to look for newly due deliveries while endpoints are being served, in milliseconds. */
 const lookMs = 500;
@@ -28,9 +28,9 @@ const lookMs = 500;
  * Deliveries go to the current URL of the instance's webhook; those of an instance without a webhook fail. Draining
  * backlogs are served at `drainPerSecond` until the run ends.
  *
- * A claim expires, so what a dead worker had claimed becomes due again. A backlog has one worker at a time. Retries for
- * an endpoint without a backlog may be made by several runs and by the function of the event queue at once: never the
- * same delivery twice, but in no fixed order, which retries don't have anyway.
+ * A claim expires, so the deliveries that a dead worker had claimed become due again. A backlog has one worker at a
+ * time. Several runs and the webhook function may retry deliveries of an endpoint without a backlog at the same time.
+ * They never attempt the same delivery, but keep no order among each other. Retries have no fixed order anyway.
  */
 export async function retryDeliveries(deps: WebhookDeps, options: RetryOptions): Promise<{ tried: number }> {
   const run = new Run(deps, options);
@@ -67,7 +67,7 @@ class Run {
   async work(): Promise<void> {
     while (hasTime(this.#deps, this.#budget)) {
       const busy = this.#active.size > 0;
-      // Endpoints that are being served may not need everything they claimed.
+      // At the limit, wait for endpoints that are being served: they may return part of what they have taken.
       const enough = this.#taken >= this.#options.maxDeliveries;
       if (enough && !busy) break;
       const started = !enough && (await this.#startDue());
@@ -81,7 +81,7 @@ class Run {
     }
   }
 
-  /** Waits for endpoints that are being served. Throws the errors that kept endpoints from being served. */
+  /** Waits for endpoints that are being served. Throws if any endpoint could not be served. */
   async end(): Promise<void> {
     await Promise.all(this.#active.values());
     await giveUpDisabled(this.#deps);
@@ -89,7 +89,7 @@ class Run {
       throw new AggregateError(this.#failures, "some due deliveries could not be attempted");
   }
 
-  /** Starts serving due endpoints while there is room. Returns whether any were due. */
+  /** Starts serving due endpoints, up to `parallel` at the same time. Returns whether any were due. */
   async #startDue(): Promise<boolean> {
     const { budgetMs, maxDeliveries, parallel, perEndpoint } = this.#options;
     const free = parallel - this.#active.size;
@@ -141,7 +141,7 @@ class Run {
     this.#active.set(instanceId, work);
   }
 
-  /** Returns undefined for an endpoint that can't be used. Its claims stay, and become due again when they expire. */
+  /** Returns undefined for an endpoint that can't be used. Its deliveries become due again when their claims expire. */
   #usable(instanceId: string, endpoint: Endpoint | Error | undefined): Endpoint | undefined {
     if (!(endpoint instanceof Error)) return endpoint;
     this.#deps.log.error({ err: endpoint }, "can't deliver the webhooks of an instance");
@@ -157,7 +157,7 @@ class Run {
       return 0;
     }
     if (endpoint.breaker.state === "parked" || endpoint.breaker.state === "draining") {
-      // The endpoint got a backlog after these were claimed. They join it.
+      // The endpoint got a backlog after these deliveries were claimed. They join it.
       await release(
         this.#deps,
         deliveries.map(({ id }) => id),
@@ -165,7 +165,7 @@ class Run {
       return 0;
     }
     const result = await runBatch(this.#deps, this.#recorder, endpoint, deliveries, this.#budget);
-    // Record the attempts before anybody claims for this endpoint again.
+    // Record the attempts before any worker claims deliveries of this endpoint again.
     await this.#recorder.settled();
     await recordBatchResult(this.#deps, endpoint, result);
     if (result.untried.length > 0) this.#skipped.add(instanceId);

@@ -1,7 +1,7 @@
 import type { Vault } from "../../crypto/index.ts";
 import { sealedPlace } from "../../crypto/sealed-place.ts";
 
-/** Begins a stored body that is sealed. JSON never begins like this. */
+/** Prefix of a sealed body. JSON never starts with it. */
 const sealedMark = "sealed:";
 
 /** Encrypts a body that holds a credential, for storage. */

@@ -1,15 +1,15 @@
 import { createHmac } from "node:crypto";
 import { defined } from "../../object.ts";
 
-export interface Signed {
+export interface SignedDelivery {
   /** The same for all attempts of a delivery, so that a receiver recognizes a repeat. */
   id: string;
   /** When this attempt is made. */
   at: Date;
-  /** The exact bytes sent, as text. */
+  /** The exact text that is sent. */
   body: string;
   secret: string | undefined;
-  /** The previous secret, while both sign. */
+  /** The previous secret, while it also signs. */
   previousSecret?: string | undefined;
 }
 
@@ -27,7 +27,7 @@ export interface Signed {
  *
  * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  */
-export function signatureHeaders({ id, at, body, secret, previousSecret }: Signed): Record<string, string> {
+export function signatureHeaders({ id, at, body, secret, previousSecret }: SignedDelivery): Record<string, string> {
   const timestamp = String(Math.floor(at.getTime() / 1000));
   const headers = { "webhook-id": id, "webhook-timestamp": timestamp };
   if (!secret) return headers;

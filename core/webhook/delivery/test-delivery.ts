@@ -9,9 +9,9 @@ import { type Attempt, attempt } from "./attempt.ts";
 import { loadEndpoints } from "./endpoint.ts";
 
 /**
- * Posts a test event to the webhook of an instance, once, signed like any delivery, even if the webhook is switched
- * off. The test is not logged and does not affect the circuit breaker. Throws `webhook_disabled` if the instance has no
- * webhook URL. Failures of the receiver are returned.
+ * Sends a test event once to the webhook of an instance, even if the webhook is switched off. It is signed like any
+ * delivery, but it is not logged and does not affect the circuit breaker. Throws `webhook_disabled` if the instance has
+ * no webhook URL. Failures of the receiver are returned.
  */
 export async function sendTestDelivery(
   deps: { db: Database; vault: Vault; egress: Pick<Egress, "fetch">; clock: Clock; ids: Ids },
@@ -34,7 +34,7 @@ export async function sendTestDelivery(
   return attempt(deps.egress, { ...endpoint, url }, { id, body, correlationId }, at);
 }
 
-/** The event names of the Gateway API's document, in its order. */
+/** The event names that the Gateway API documents, in its order. */
 export const gatewayEvents = [
   "message.received",
   "message.sent",
@@ -60,7 +60,7 @@ export interface UrlTest {
 }
 
 /**
- * Posts a body like those of the Gateway API to any URL, once. It belongs to no instance, so it is neither signed nor
+ * Sends a body in the Gateway API's format once to any URL. It belongs to no instance, so it is neither signed nor
  * logged. Throws `url_not_allowed`, also when only name resolution shows that the URL is not allowed. Failures of the
  * receiver are returned.
  */

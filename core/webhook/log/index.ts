@@ -18,8 +18,8 @@ export interface LoggedDelivery {
   /** The event's number within the instance. */
   sequence: number;
   /**
-   * The correlation id that the event shares with the request or queue message that caused it. Null for deliveries that an
-   * earlier version created.
+   * The correlation id that the event shares with the request or queue message that caused it. Null for deliveries that
+   * an earlier version created.
    */
   correlationId: string | null;
   /** The `event` field of the body. */
@@ -140,9 +140,9 @@ export async function instanceOfDelivery(db: Database, deliveryId: string): Prom
 export const maxCleared = 50_000;
 
 /**
- * Deletes finished deliveries with their attempts: `atOnce` per statement, up to `most` in total. Pending deliveries stay.
- * `more` is true if another call may find more. If the queue delivers an event again within
- * a few minutes, the receiver gets it once more, under the same `eventId`.
+ * Deletes finished deliveries with their attempts: `atOnce` per statement, up to `most` in total. Pending deliveries
+ * stay. `more` is true if another call may find more. If the queue delivers an event again within a few minutes, the
+ * receiver gets it once more, under the same `eventId`.
  */
 export async function clearDeliveries(
   db: Database,

@@ -73,7 +73,7 @@ export const keyEndpoints = [
     errors: ["user_not_found"],
     secrets: true,
     in: ({ query, body: { allowedIps, ...wanted } }) => ({ ...wanted, ipRanges: allowedIps, userId: query.userId }),
-    does: ({ deps, caller }, wanted) => user.makeKey(deps, caller, wanted),
+    does: ({ deps, caller }, wanted) => user.createKey(deps, caller, wanted),
     out: (made) => ({ ...toKey(made), apiKey: made.key }),
   }),
   callerEndpoint({
