@@ -1,5 +1,5 @@
-// Imports its modules dynamically, so that the signal handlers below are registered first: a host that is stopped while it
-// loads still stops gracefully.
+// Imports its modules dynamically, so that the signal handlers below are registered first: a host that is stopped while
+// it loads still stops gracefully.
 const running = (async () => {
   const { readConfig } = await import("../core/config.ts");
   const { createLogger } = await import("../core/log.ts");

@@ -50,8 +50,8 @@ export function unixSeconds(value: unknown): number {
 const clockToleranceMs = 60_000;
 
 /**
- * Returns the time at which a client wrote something. Uses the client's clock (milliseconds), which orders what it writes within
- * one second, unless that differs too much from WhatsApp's clock (seconds).
+ * Returns the time at which a client wrote something. Uses the client's clock (milliseconds), which orders what it
+ * writes within one second, unless that differs too much from WhatsApp's clock (seconds).
  */
 export function writtenAt(clientMs: number, whatsappSeconds: number): Date {
   const isPlausible = Math.abs(clientMs - whatsappSeconds * 1000) < clockToleranceMs;

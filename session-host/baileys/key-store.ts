@@ -25,9 +25,9 @@ interface Transaction {
 const cacheSize = 512;
 
 /**
- * The Signal key store of one session. Its rows are written by this session only. A write is visible at once and becomes durable in
- * the background, in order; until then, `Gate` holds back all frames of the socket. So Baileys waits for the database only when it
- * reads, and a crash loses no state that has had an effect on WhatsApp.
+ * The Signal key store of one session. Its rows are written by this session only. A write is visible at once and
+ * becomes durable in the background, in order; until then, `Gate` holds back all frames of the socket. So Baileys waits
+ * for the database only when it reads, and a crash loses no state that has had an effect on WhatsApp.
  */
 export class KeyStore {
   readonly #db: Database;
@@ -131,7 +131,8 @@ export class KeyStore {
       }
       return loaded;
     } catch (error) {
-      // Baileys would take this for a message that does not decrypt, and reject it permanently. So the connection must end.
+      // Baileys would take this for a message that does not decrypt, and reject it permanently. So the connection must
+      // end.
       this.#fail(error);
       throw error;
     }
@@ -155,8 +156,9 @@ export class KeyStore {
   }
 
   /**
-   * Runs transactions one at a time, whatever their key. Baileys locks by JID, but a contact has several JIDs (phone number, LID,
-   * with and without device) for one ratchet. Two concurrent transactions would both step the ratchet, and one step would be lost.
+   * Runs transactions one at a time, whatever their key. Baileys locks by JID, but a contact has several JIDs (phone
+   * number, LID, with and without device) for one ratchet. Two concurrent transactions would both step the ratchet, and
+   * one step would be lost.
    */
   async #transaction<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.#context.getStore()) return work();

@@ -31,9 +31,9 @@ export interface JournalingOptions {
 }
 
 /**
- * Baileys' Signal repository, with a journal around decryption. The new state of the ratchet, the plaintext, and the message
- * with its event are recorded as one change before Baileys sends the receipt. Signal cannot decrypt a message again that was
- * decrypted before a crash, so its plaintext is then read from the inbox.
+ * Baileys' Signal repository, with a journal around decryption. The new state of the ratchet, the plaintext, and the
+ * message with its event are recorded as one change before Baileys sends the receipt. Signal cannot decrypt a message
+ * again that was decrypted before a crash, so its plaintext is then read from the inbox.
  */
 export class JournalingSignal {
   readonly #options: JournalingOptions;
@@ -44,7 +44,9 @@ export class JournalingSignal {
     this.#options = options;
   }
 
-  /** Notes which stanza a ciphertext belongs to. Call this for each `message` stanza before Baileys handles the stanza. */
+  /**
+   * Notes which stanza a ciphertext belongs to. Call this for each `message` stanza before Baileys handles the stanza.
+   */
   noteStanza(stanza: BinaryNode): void {
     for (const enc of getBinaryNodeChildren(stanza, "enc")) {
       if (enc.content instanceof Uint8Array) this.#stanzas.set(enc.content, stanza);

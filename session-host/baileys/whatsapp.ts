@@ -17,7 +17,10 @@ export interface WhatsAppEndpoint {
   real: boolean;
   /** For Baileys' uploads, which go through `node:https`. */
   uploadAgent: HttpsAgent | undefined;
-  /** Returns the `fetch` options for Baileys' downloads. `host` returns the connection's media host. Empty for the real WhatsApp. */
+  /**
+   * Returns the `fetch` options for Baileys' downloads. `host` returns the connection's media host. Empty for the real
+   * WhatsApp.
+   */
   downloads(host: () => string): RequestInit;
   /** The `fetch` options for WhatsApp Web's page. Undefined if it must not be fetched. */
   web: RequestInit | undefined;
@@ -28,8 +31,9 @@ const curve = createRequire(import.meta.url)("libsignal/src/curve.js") as {
 };
 
 /**
- * Verifies a signature. Baileys ignores the result of libsignal's `verifySignature` and accepts every signature (7.0.0-rc14,
- * `Utils/crypto.js`). This replacement checks the server's certificates and the account's signature during linking.
+ * Verifies a signature. Baileys ignores the result of libsignal's `verifySignature` and accepts every signature
+ * (7.0.0-rc14, `Utils/crypto.js`). This replacement checks the server's certificates and the account's signature during
+ * linking.
  */
 export function verifySignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   const key = Buffer.from(publicKey);
@@ -49,10 +53,10 @@ const originalSharedKey = Curve.sharedKey;
 let agreedWith: Uint8Array | undefined;
 
 /**
- * Makes the handshake fail unless the leaf certificate has the server's static key. Baileys never compares the two (7.0.0-rc14,
- * `Utils/noise-handler.js`), so anyone who has seen WhatsApp's certificate chain could present it. `processHandshake` is
- * synchronous, and the first signature that it verifies after the key agreement with the static key is the leaf's. No other code
- * verifies a signature in the same turn of the event loop as a key agreement.
+ * Makes the handshake fail unless the leaf certificate has the server's static key. Baileys never compares the two
+ * (7.0.0-rc14, `Utils/noise-handler.js`), so anyone who has seen WhatsApp's certificate chain could present it.
+ * `processHandshake` is synchronous, and the first signature that it verifies after the key agreement with the static
+ * key is the leaf's. No other code verifies a signature in the same turn of the event loop as a key agreement.
  */
 function verifyHandshake(): void {
   Curve.sharedKey = (privateKey, publicKey) => {
@@ -80,9 +84,10 @@ function leafKey(details: Uint8Array): Buffer {
 }
 
 /**
- * Patches Baileys and libsignal for this process, so that they verify signatures, trust `WHATSAPP_ROOT_KEY`, print no private keys,
- * restore ratchets when a message does not decrypt, know the upload paths of channels, and pass keys to Node.js cheaply. Returns how
- * to reach WhatsApp. Throws `ConfigError` if the file of `WHATSAPP_MEDIA_CA` can't be read.
+ * Patches Baileys and libsignal for this process, so that they verify signatures, trust `WHATSAPP_ROOT_KEY`, print no
+ * private keys, restore ratchets when a message does not decrypt, know the upload paths of channels, and pass keys to
+ * Node.js cheaply. Returns how to reach WhatsApp. Throws `ConfigError` if the file of `WHATSAPP_MEDIA_CA` can't be
+ * read.
  */
 export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
   verifyHandshake();
@@ -106,8 +111,8 @@ export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
 const realMediaHost = "mmg.whatsapp.net";
 
 /**
- * Returns the origin to send a download to. Baileys fetches history and app state from a hard-coded host of WhatsApp, which must
- * not receive these requests if another server replaces WhatsApp.
+ * Returns the origin to send a download to. Baileys fetches history and app state from a hard-coded host of WhatsApp,
+ * which must not receive these requests if another server replaces WhatsApp.
  */
 function mediaOrigin(origin: string, mediaHost: string): string {
   if (origin !== `https://${realMediaHost}`) return origin;

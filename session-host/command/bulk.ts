@@ -52,8 +52,9 @@ interface RunningBulk {
 }
 
 /**
- * Releases the messages of bulks in order and at most at each bulk's pace: one bulk per instance at a time, and only while the
- * instance is connected. The progress is in the database, so the pace survives a lost connection and a change of hosts.
+ * Releases the messages of bulks in order and at most at each bulk's pace: one bulk per instance at a time, and only
+ * while the instance is connected. The progress is in the database, so the pace survives a lost connection and a change
+ * of hosts.
  */
 export class BulkRelease {
   readonly #deps: BulkReleaseDeps;
@@ -124,8 +125,9 @@ export class BulkRelease {
   }
 
   /**
-   * Claims as many messages as the pace allows since the last release, in one statement and under the lease. `released_at` is the
-   * time up to which the bulk has used its pace. The next bulk of the instance continues from there.
+   * Claims as many messages as the pace allows since the last release, in one statement and under the lease.
+   * `released_at` is the time up to which the bulk has used its pace. The next bulk of the instance continues from
+   * there.
    */
   async #release(bulk: RunningBulk, position: number, room: number): Promise<ClaimedCommand[]> {
     const { db, host, lease } = this.#deps;
@@ -164,7 +166,10 @@ export class BulkRelease {
     return rows.map(toCommand);
   }
 
-  /** Fails the scheduled sends of instances that need their user. They would wait forever, or be sent from another account. */
+  /**
+   * Fails the scheduled sends of instances that need their user. They would wait forever, or be sent from another
+   * account.
+   */
   async #giveUpScheduled(bulks: readonly RunningBulk[]): Promise<void> {
     const { claimer, target, giveUp } = this.#deps;
     const needingUser = new Set(this.#deps.needingUser());

@@ -12,8 +12,9 @@ export interface ClaimDeps {
 }
 
 /**
- * Claims the commands that the queue delivered, in the given order. From then on, their messages may be removed from the queue,
- * because the database holds the claims. Skips commands that were claimed before, have failed, or were deleted with their instance.
+ * Claims the commands that the queue delivered, in the given order. From then on, their messages may be removed from
+ * the queue, because the database holds the claims. Skips commands that were claimed before, have failed, or were
+ * deleted with their instance.
  */
 export function claimCommands(deps: ClaimDeps, ids: readonly string[]): Promise<ClaimedCommand[]> {
   return claim(
@@ -25,8 +26,9 @@ export function claimCommands(deps: ClaimDeps, ids: readonly string[]): Promise<
 }
 
 /**
- * Claims the commands that were accepted more than `olderThanMs` ago and have not arrived through the queue. If a host dies after it
- * has received messages, SQS blocks their message groups until the visibility timeout. The database has the commands already.
+ * Claims the commands that were accepted more than `olderThanMs` ago and have not arrived through the queue. If a host
+ * dies after it has received messages, SQS blocks their message groups until the visibility timeout. The database has
+ * the commands already.
  */
 export function claimWaiting(deps: ClaimDeps, position: number, olderThanMs: number): Promise<ClaimedCommand[]> {
   return claim(
@@ -102,8 +104,8 @@ export async function countAttempt({ db, host, lease }: ClaimDeps, id: string): 
 type Fragment = (sql: postgres.Sql) => postgres.PendingQuery<postgres.Row[]>;
 
 /**
- * Claims the commands that `selection` returns (`id`, and `ord` from 1), in one statement and under the lease. Their positions begin
- * after `position`, or after the next value of the sequence if it is null.
+ * Claims the commands that `selection` returns (`id`, and `ord` from 1), in one statement and under the lease. Their
+ * positions begin after `position`, or after the next value of the sequence if it is null.
  */
 async function claim(
   { db, host, lease }: ClaimDeps,

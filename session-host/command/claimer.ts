@@ -18,8 +18,9 @@ export interface ClaimerDeps extends ClaimDeps {
 }
 
 /**
- * Makes the claims of a shard. When the connection to the database breaks, a claim may have succeeded although its answer is lost.
- * The next claim therefore first looks up what that one claimed, so that no command stays claimed without running.
+ * Makes the claims of a shard. When the connection to the database breaks, a claim may have succeeded although its
+ * answer is lost. The next claim therefore first looks up what that one claimed, so that no command stays claimed
+ * without running.
  */
 export class Claimer {
   readonly #deps: ClaimerDeps;

@@ -26,8 +26,8 @@ export interface CommandTarget extends ManagedSession {
 }
 
 /**
- * Runs a command that this host has claimed. A send or a mutation waits for its turn in the instance's send queue. Every other
- * command runs immediately.
+ * Runs a command that this host has claimed. A send or a mutation waits for its turn in the instance's send queue.
+ * Every other command runs immediately.
  */
 export async function dispatch(
   session: CommandTarget,
@@ -67,7 +67,10 @@ async function query(session: CommandTarget, command: Claimed<QueryName>): Promi
   return (await runQuery(command, session.context)).change;
 }
 
-/** Runs a command and records its end. If that fails, the command stays claimed and the next holder of the shard runs it again. */
+/**
+ * Runs a command and records its end. If that fails, the command stays claimed and the next holder of the shard runs it
+ * again.
+ */
 async function runNow(
   session: CommandTarget,
   command: ClaimedCommand,

@@ -16,9 +16,14 @@ import { failureOf, prepareSend, runMutation } from "./run.ts";
 import { addressees } from "./status-retry.ts";
 import { traceOf } from "./trace.ts";
 
-/** Maximum number of unacknowledged stanzas. More would only wait at WhatsApp, and be sent again after a lost connection. */
+/**
+ * Maximum number of unacknowledged stanzas. More would only wait at WhatsApp, and be sent again after a lost
+ * connection.
+ */
 const maxInFlight = 64;
-/** WhatsApp acknowledges in well under a second. After this, the connection counts as dead, whatever the socket reports. */
+/**
+ * WhatsApp acknowledges in well under a second. After this, the connection counts as dead, whatever the socket reports.
+ */
 const ackTimeoutMs = 15_000;
 /** Maximum number of tries of a command that fails for a reason that may be temporary. */
 const maxTries = 3;
@@ -56,8 +61,9 @@ interface Outgoing {
 }
 
 /**
- * Runs the sends and mutations of one instance in order. A send is done when WhatsApp acknowledges it. A stanza that is not
- * acknowledged when the connection ends is sent again on the next connection, under the same id and before any newer one.
+ * Runs the sends and mutations of one instance in order. A send is done when WhatsApp acknowledges it. A stanza that is
+ * not acknowledged when the connection ends is sent again on the next connection, under the same id and before any
+ * newer one.
  */
 export class SendQueue {
   readonly #deps: SendQueueDeps;
@@ -105,7 +111,9 @@ export class SendQueue {
     this.#waiting = [...unacknowledged, ...this.#waiting].sort((a, b) => a.position - b.position);
   }
 
-  /** Starts no more commands, and waits up to `timeoutMs` for acknowledgements. The commands in the queue stay claimed. */
+  /**
+   * Starts no more commands, and waits up to `timeoutMs` for acknowledgements. The commands in the queue stay claimed.
+   */
   async finish(timeoutMs: number): Promise<void> {
     this.#finishing = true;
     if (!this.#busy) return;
@@ -127,7 +135,9 @@ export class SendQueue {
     await Promise.all(all.map((command) => this.#deps.record(fail(command, error))));
   }
 
-  /** Fails the commands that are past their deadline. Call this regularly, because the connection may be down for days. */
+  /**
+   * Fails the commands that are past their deadline. Call this regularly, because the connection may be down for days.
+   */
   expire(): void {
     const late = this.#waiting.filter(isLate);
     if (late.length === 0) return;
@@ -277,7 +287,10 @@ export class SendQueue {
     this.#end(command, fail(command, error));
   }
 
-  /** Records the end of a command. If that fails, the command stays claimed and the next holder of the shard runs it again. */
+  /**
+   * Records the end of a command. If that fails, the command stays claimed and the next holder of the shard runs it
+   * again.
+   */
   #end(command: OrderedCommand, change: Change): void {
     void this.#record(command, change);
   }

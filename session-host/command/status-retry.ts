@@ -10,7 +10,10 @@ import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";
 import { readAudience, statusChat } from "../../core/message/status.ts";
 
-/** Returns the JIDs to which a status post is sent: its audience, and the account itself, whose devices show it as "My status". */
+/**
+ * Returns the JIDs to which a status post is sent: its audience, and the account itself, whose devices show it as "My
+ * status".
+ */
 export const addressees = (sock: WASocket, audience: readonly string[]): string[] => [
   ...new Set([...audience, jidNormalizedUser(sock.user?.id)]),
 ];
@@ -31,8 +34,8 @@ export interface StatusRetryDeps {
 export const isStatusRetry = ({ attrs }: BinaryNode) => attrs.from === statusChat && attrs.type === "retry";
 
 /**
- * Sends a status post, or the deletion of one, again to a device that could not decrypt it. Baileys (7.0.0-rc14) would send it with
- * an empty audience. Ignores devices of people outside the audience.
+ * Sends a status post, or the deletion of one, again to a device that could not decrypt it. Baileys (7.0.0-rc14) would
+ * send it with an empty audience. Ignores devices of people outside the audience.
  */
 export async function resendStatus(deps: StatusRetryDeps, receipt: BinaryNode): Promise<void> {
   const { sock, db, instanceId, log } = deps;

@@ -7,8 +7,8 @@ interface LeaseTime {
 }
 
 /**
- * A lease as its holder sees it. It expires by the monotonic clock or the wall clock, whichever is earlier: the monotonic clock stops
- * while a laptop sleeps, and the wall clock may be set back.
+ * A lease as its holder sees it. It expires by the monotonic clock or the wall clock, whichever is earlier: the
+ * monotonic clock stops while a laptop sleeps, and the wall clock may be set back.
  */
 export class Lease {
   readonly grant: Grant;
@@ -21,8 +21,8 @@ export class Lease {
   }
 
   /**
-   * Extends the lease by `leaseMs` from `requestedAt`, a time before the request to the database. The database counts from a later
-   * moment, so the holder's lease never outlasts the one in the database.
+   * Extends the lease by `leaseMs` from `requestedAt`, a time before the request to the database. The database counts
+   * from a later moment, so the holder's lease never outlasts the one in the database.
    */
   extend(requestedAt: LeaseTime, leaseMs: number): void {
     this.#monotonicEnd = requestedAt.monotonic + leaseMs;

@@ -7,7 +7,9 @@ export class Limiter {
     this.#free = size;
   }
 
-  /** Resolves when a place is free. Returns a function that frees the place again; further calls of it have no effect. */
+  /**
+   * Resolves when a place is free. Returns a function that frees the place again; further calls of it have no effect.
+   */
   async enter(): Promise<() => void> {
     if (this.#free > 0) this.#free--;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));

@@ -2,8 +2,8 @@
 const retryMs = 1_000;
 
 /**
- * Runs a piece of work again and again: immediately after a nudge, otherwise after the delay that the last run returned. Runs never
- * overlap. Ends after `stop`, or after a run when it is no longer active.
+ * Runs a piece of work again and again: immediately after a nudge, otherwise after the delay that the last run
+ * returned. Runs never overlap. Ends after `stop`, or after a run when it is no longer active.
  */
 export class Poller {
   readonly #work: () => Promise<number>;

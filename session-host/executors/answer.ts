@@ -1,20 +1,29 @@
 import { AppError } from "../../core/error.ts";
 import { within } from "../../core/timeout.ts";
 
-/** Below the 60 s after which Baileys treats a missing answer as an empty one, which for most changes means success. */
+/**
+ * Must be below 60 s. After that, Baileys treats a missing answer as an empty one, which for most changes means
+ * success.
+ */
 const answerTimeoutMs = 30_000;
 
+/** Errors by the code with which WhatsApp refuses a request. */
 type Meanings = Readonly<Record<number, AppError>>;
 
-const notAllowed = "WhatsApp allows this to members of the group only, and some actions to its admins only";
+const notAllowed = "WhatsApp allows this only to members of the group, and some actions only to its admins";
 
 /**
- * Returns WhatsApp's answer about a group. For a refusal, throws what `meanings` has for WhatsApp's code, else `group_not_found`
- * (404), `forbidden` (401, 403) or `whatsapp_error`. Errors of the connection pass through: those are worth a retry.
+ * Returns WhatsApp's answer to a request. If WhatsApp refuses it, throws the error in `meanings` for WhatsApp's code,
+ * otherwise `group_not_found` (404), `forbidden` (401, 403) or `whatsapp_error`. Errors of the connection pass through,
+ * because a retry may help.
  */
-export async function answerOf<T>(work: Promise<T>, meanings: Meanings = {}): Promise<T> {
+export async function answerOf<T>(request: Promise<T>, meanings: Meanings = {}): Promise<T> {
   try {
-    return await within(answerTimeoutMs, work, () => new AppError("whatsapp_error", "WhatsApp did not answer in time"));
+    return await within(
+      answerTimeoutMs,
+      request,
+      () => new AppError("whatsapp_error", "WhatsApp did not answer in time"),
+    );
   } catch (error) {
     const code = refusalOf(error);
     if (code === undefined) throw error;
@@ -25,10 +34,10 @@ export async function answerOf<T>(work: Promise<T>, meanings: Meanings = {}): Pr
   }
 }
 
-/** Like `answerOf`, for changes that must not be made twice. Throws `outcome_unknown` if WhatsApp's answer is missing. */
-export async function onlyOnce<T>(work: Promise<T>, meanings: Meanings = {}): Promise<T> {
+/** Like `answerOf`, for changes that must not be made twice. Throws `outcome_unknown` if WhatsApp does not answer. */
+export async function onlyOnce<T>(request: Promise<T>, meanings: Meanings = {}): Promise<T> {
   let refused = false;
-  const watched = work.catch((error: unknown) => {
+  const watched = request.catch((error: unknown) => {
     refused = refusalOf(error) !== undefined;
     throw error;
   });
@@ -40,7 +49,7 @@ export async function onlyOnce<T>(work: Promise<T>, meanings: Meanings = {}): Pr
   });
 }
 
-/** Returns the code of a refusal, which Baileys puts into `data`; undefined if WhatsApp did not answer. */
+/** Returns the code of a refusal, which Baileys puts into `data`. Returns undefined for any other error. */
 function refusalOf(error: unknown): number | undefined {
   const { data } = error as { data?: unknown };
   return typeof data === "number" ? data : undefined;

@@ -2,30 +2,31 @@ import { type BinaryNode, getBinaryNodeChild, getBinaryNodeChildren, type WASock
 import { AppError } from "../../core/error.ts";
 import { within } from "../../core/timeout.ts";
 
-/** Below the 60 s after which Baileys treats a missing answer as success. */
+/** Must be below 60 s. After that, Baileys treats a missing answer as success. */
 const answerTimeoutMs = 25_000;
-/** Each retry means that another device changed the same collection within one round trip. */
+/** A retry is needed only if another device changes the same collection within one round trip. */
 const maxTries = 4;
 
 /**
- * Changes the app state with `send`, which calls Baileys. WhatsApp refuses a patch when another device was faster. Baileys does not
- * notice and keeps a wrong version of the collection, so the collection is read again and `send` is repeated. Throws `unavailable`,
- * `conflict`, `whatsapp_error` or `outcome_unknown`; errors of the connection pass through.
+ * Changes the app state with `send`, which calls Baileys. WhatsApp refuses a patch if another device was faster.
+ * Baileys does not notice that and keeps a wrong version of the collection, so the collection is read again and `send`
+ * is repeated. Throws `unavailable`, `conflict`, `whatsapp_error` or `outcome_unknown`. Errors of the connection pass
+ * through.
  */
-export async function patch(sock: WASocket, collection: "regular", send: () => Promise<void>): Promise<void> {
+export async function patchAppState(sock: WASocket, collection: "regular", send: () => Promise<void>): Promise<void> {
   if (!sock.authState.creds.myAppStateKeyId) {
     throw new AppError("unavailable", "the phone has not shared the keys for this yet; try again in a moment");
   }
   for (let tries = 0; tries < maxTries; tries++) {
     let refused = false;
-    const listen = (answer: BinaryNode) => {
-      refused ||= refusals(answer).includes(collection);
+    const onAnswer = (answer: BinaryNode) => {
+      refused ||= refusedCollections(answer).includes(collection);
     };
-    sock.ws.on("CB:iq,,sync", listen);
+    sock.ws.on("CB:iq,,sync", onAnswer);
     try {
-      await answered(send());
+      await awaitAnswer(send());
     } finally {
-      sock.ws.off("CB:iq,,sync", listen);
+      sock.ws.off("CB:iq,,sync", onAnswer);
     }
     if (!refused) return;
     await sock.authState.keys.set({ "app-state-sync-version": { [collection]: null } });
@@ -34,13 +35,14 @@ export async function patch(sock: WASocket, collection: "regular", send: () => P
 }
 
 /** Returns the collections whose patches WhatsApp refused. */
-function refusals(answer: BinaryNode): string[] {
+function refusedCollections(answer: BinaryNode): string[] {
   return getBinaryNodeChildren(getBinaryNodeChild(answer, "sync"), "collection").flatMap(({ attrs }) =>
     attrs.type === "error" && attrs.name ? [attrs.name] : [],
   );
 }
 
-async function answered(work: Promise<void>): Promise<void> {
+/** Waits for WhatsApp's answer. Throws `outcome_unknown` if there is none, and `whatsapp_error` for a refusal. */
+async function awaitAnswer(work: Promise<void>): Promise<void> {
   const late = () =>
     new AppError("outcome_unknown", "WhatsApp did not answer; it is not known whether the change was made");
   try {

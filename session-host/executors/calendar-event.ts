@@ -1,7 +1,7 @@
 import type { EventMessageOptions } from "@whiskeysockets/baileys";
 import type { CommandInput } from "../../core/command/catalog/index.ts";
 import { defined } from "../../core/object.ts";
-import { prepared } from "./message-content.ts";
+import { prepareContent } from "./message-content.ts";
 import type { PreparedMessage, SendContext } from "./types.ts";
 
 export async function sendEvent(
@@ -17,8 +17,8 @@ export async function sendEvent(
     extraGuestsAllowed,
     ...defined({ description, endDate, location: location === undefined ? undefined : placeOf(location) }),
   };
-  const message = await prepared(context, input, { event }, "event");
-  const stored = {
+  const message = await prepareContent(context, input, { event }, "event");
+  const details = {
     type: input.event,
     description: description ?? "",
     location: location === undefined ? null : typeof location === "string" ? location : location.name,
@@ -27,10 +27,10 @@ export async function sendEvent(
     canceled: false,
     extraGuestsAllowed,
   };
-  return { ...message, context: { ...message.context, event: stored } };
+  return { ...message, context: { ...message.context, event: details } };
 }
 
-/** WhatsApp's field has whole seconds. */
+/** Rounds a time down to a whole second, because WhatsApp stores seconds. */
 function wholeSecond(text: string): Date {
   return new Date(Math.floor(Date.parse(text) / 1000) * 1000);
 }

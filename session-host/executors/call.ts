@@ -6,12 +6,12 @@ import { callEventId, ringSeconds } from "../inbound/calls.ts";
 import { ExecutorResult } from "./result.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
 
-/** Reads the ringing calls from the event log, so that they survive a restart and a change of host. */
-const ringingOf = ({ db, instanceId }: ConnectedContext) =>
+/** Returns the ringing calls. Reads them from the event log, so that they survive a restart and a change of host. */
+const readRinging = ({ db, instanceId }: ConnectedContext) =>
   ringingCalls(db, instanceId, new Date(Date.now() - ringSeconds * 1000));
 
 export async function list(context: ConnectedContext): Promise<CommandOutput<"call.list">> {
-  const calls = await ringingOf(context);
+  const calls = await readRinging(context);
   return {
     calls: calls.map(({ creator: _, missed: __, timestamp, ...call }) => ({
       ...call,
@@ -24,7 +24,7 @@ export async function reject(
   context: MutationContext,
   { callId }: CommandInput<"call.reject">,
 ): Promise<ExecutorResult<CommandOutput<"call.reject">>> {
-  const call = (await ringingOf(context)).find((one) => one.callId === callId);
+  const call = (await readRinging(context)).find((ringing) => ringing.callId === callId);
   if (!call) throw new AppError("call_not_found");
   const { creator, from, lid } = call;
   await context.sock.rejectCall(callId, jidNormalizedUser(creator));

@@ -12,10 +12,11 @@ import { AppError } from "../../core/error.ts";
 import type { FoundMessage } from "../../core/message/find.ts";
 import { isChannelJid } from "../../core/message/recipient.ts";
 import { defined } from "../../core/object.ts";
+import { editAttribute } from "../baileys/edit-attribute.ts";
 import { detailsOf, factOf } from "../inbound/channel-details.ts";
 import { bodyOf } from "../inbound/message/content.ts";
 import { answerOf, onlyOnce } from "./answer.ts";
-import { pictureOf } from "./profile.ts";
+import { readPicture } from "./profile.ts";
 import { ExecutorResult } from "./result.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
 
@@ -25,7 +26,7 @@ type Answer<Command extends Name> = Promise<ExecutorResult<CommandOutput<Command
 const notFound = new AppError("channel_not_found");
 const notAllowed = new AppError(
   "forbidden",
-  "WhatsApp allows this to followers of the channel only, and some actions to its admins or its owner only",
+  "WhatsApp allows this only to followers of the channel, and some actions only to its admins or its owner",
 );
 const meanings = { 401: notAllowed, 403: notAllowed, 404: notFound, 405: notAllowed, 410: notFound };
 
@@ -34,22 +35,22 @@ export async function create(
   { name, description, ...source }: CommandInput<"channel.create">,
 ): Answer<"channel.create"> {
   const { sock } = context;
-  // Before the channel is made, because the file may be unusable.
+  // Reads the file before the channel is created, because it may be unusable.
   const hasSource = source.url !== undefined || source.upload !== undefined;
-  const picture = hasSource ? await pictureOf(context, source) : undefined;
-  const made = await onlyOnce(graphqlAnswer(sock.newsletterCreate(name, description)), meanings);
+  const picture = hasSource ? await readPicture(context, source) : undefined;
+  const created = await onlyOnce(graphqlAnswer(sock.newsletterCreate(name, description)), meanings);
   const channel: ChannelDetails = {
-    id: made.id,
-    name: made.name ?? name,
-    description: made.description || null,
+    id: created.id,
+    name: created.name ?? name,
+    description: created.description || null,
     role: "owner",
-    muted: made.mute_state === "ON",
-    verified: made.verification === "VERIFIED",
-    subscribers: made.subscribers ?? null,
-    inviteCode: made.invite ?? null,
-    createdAt: made.creation_time ? new Date(made.creation_time * 1000).toISOString() : null,
+    muted: created.mute_state === "ON",
+    verified: created.verification === "VERIFIED",
+    subscribers: created.subscribers ?? null,
+    inviteCode: created.invite ?? null,
+    createdAt: created.creation_time ? new Date(created.creation_time * 1000).toISOString() : null,
   };
-  // Not `newsletterUpdatePicture`: it sends the same, but needs a library to resize the picture.
+  // Not Baileys' `newsletterUpdatePicture`, which sends the same but needs a library to resize the picture.
   const hasPicture =
     picture !== undefined &&
     (await answerOf(
@@ -82,7 +83,8 @@ export async function unfollow(
   { channel }: CommandInput<"channel.unfollow">,
 ): Answer<"channel.unfollow"> {
   await answerOf(graphqlAnswer(sock.newsletterUnfollow(channel)), meanings).catch(async (error: unknown) => {
-    // WhatsApp also refuses if the account does not follow the channel, which is what was asked for.
+    // WhatsApp also refuses if the account does not follow the channel. That is the requested state, so it counts as
+    // success.
     if (error !== notAllowed || (await lookUp(sock, channel)).role !== "guest") throw error;
   });
   return new ExecutorResult({}, { channels: [{ jid: channel, gone: true }] });
@@ -146,7 +148,10 @@ export async function messages(
   return { messages: posts.sort((a, b) => b.serverId - a.serverId) };
 }
 
-/** Reacts to a channel post; an empty emoji removes the reaction. `waId` is the id of the reaction. Throws `message_not_found`. */
+/**
+ * Reacts to a channel post. An empty emoji removes the reaction. `waId` is the id of the reaction. Throws
+ * `message_not_found`.
+ */
 export async function reactToPost(
   { sock }: MutationContext,
   row: Pick<FoundMessage, "waId" | "chatId" | "context">,
@@ -154,11 +159,17 @@ export async function reactToPost(
   emoji: string,
 ): Promise<void> {
   const serverId = row.context?.serverId ?? (await serverIdOf(sock, row));
-  // Not `newsletterReactMessage`: it makes a new reaction id on each attempt and ignores the answer.
+  // Not Baileys' `newsletterReactMessage`, which makes a new reaction id on each attempt and ignores the answer.
   const { attrs } = await answerOf(
     sock.query({
       tag: "message",
-      attrs: { to: row.chatId, ...(emoji ? {} : { edit: "7" }), type: "reaction", server_id: serverId, id: waId },
+      attrs: {
+        to: row.chatId,
+        ...(emoji ? {} : { edit: editAttribute.ownDeletion }),
+        type: "reaction",
+        server_id: serverId,
+        id: waId,
+      },
       content: [{ tag: "reaction", attrs: emoji ? { code: emoji } : {} }],
     }) as Promise<BinaryNode>,
     meanings,
@@ -167,7 +178,7 @@ export async function reactToPost(
   if (attrs.error) throw new AppError("whatsapp_error", `WhatsApp refused the reaction with error ${attrs.error}`);
 }
 
-/** Looks up the server id of a post: WhatsApp sends it along with a post, but not to the author. */
+/** Looks up the server id of a post. WhatsApp sends the id together with the post, but not to the author. */
 async function serverIdOf(sock: WASocket, row: Pick<FoundMessage, "waId" | "chatId">): Promise<string> {
   const posts = await fetchPosts(sock, row.chatId, maxChannelPosts);
   const found = posts.find((post) => post.messageId === row.waId);
@@ -176,26 +187,26 @@ async function serverIdOf(sock: WASocket, row: Pick<FoundMessage, "waId" | "chat
   return String(found.serverId);
 }
 
-/** Throws `channel_not_found`. */
-async function lookUp(sock: WASocket, name: string): Promise<ChannelDetails> {
-  const type = isChannelJid(name) ? "jid" : "invite";
-  const found = detailsOf(await answerOf(graphqlAnswer(sock.newsletterMetadata(type, name)), meanings));
+/** Returns the details of a channel by its JID or invite code. Throws `channel_not_found`. */
+async function lookUp(sock: WASocket, jidOrInvite: string): Promise<ChannelDetails> {
+  const type = isChannelJid(jidOrInvite) ? "jid" : "invite";
+  const found = detailsOf(await answerOf(graphqlAnswer(sock.newsletterMetadata(type, jidOrInvite)), meanings));
   if (!found) throw notFound;
   return found;
 }
 
 async function fetchPosts(sock: WASocket, jid: string, count: number, after?: number): Promise<ChannelPost[]> {
-  // Baileys' types require a time here, which would make WhatsApp return only changes since then.
+  // The types of Baileys require a time, but with a time WhatsApp returns only the changes since then.
   const noTime = undefined as unknown as number;
   const answer: BinaryNode = await answerOf(sock.newsletterFetchMessages(jid, count, noTime, after ?? 0), meanings);
   const updates = getBinaryNodeChild(answer, "message_updates");
   const holder = getBinaryNodeChild(updates, "messages") ?? updates;
-  return getBinaryNodeChildren(holder, "message").flatMap((one) => postOf(one) ?? []);
+  return getBinaryNodeChildren(holder, "message").flatMap((node) => postOf(node) ?? []);
 }
 
 function postOf(node: BinaryNode): ChannelPost | undefined {
   const { id, server_id: serverId, type, t, is_sender: isSender, edit } = node.attrs;
-  if (!id || !serverId || edit === "8") return undefined;
+  if (!id || !serverId || edit === editAttribute.postDeletion) return undefined;
   const seconds = Number(t);
   const views = getBinaryNodeChild(node, "views_count")?.attrs.count;
   const reactions = getBinaryNodeChildren(getBinaryNodeChild(node, "reactions"), "reaction");
@@ -217,12 +228,12 @@ function textIn(node: BinaryNode): string | null {
   try {
     return bodyOf(normalizeMessageContent(proto.Message.decode(content)) ?? {});
   } catch {
-    // The post is shown without its text.
+    // The content can't be decoded. The post is returned without its text.
     return null;
   }
 }
 
-/** Turns a refusal by WhatsApp's GraphQL into the form of other refusals, with the code in `data`. */
+/** Converts a refusal by WhatsApp's GraphQL interface to the form of other refusals, with the code in `data`. */
 async function graphqlAnswer<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;

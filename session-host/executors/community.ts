@@ -11,17 +11,17 @@ import type { CommunityDetails, CommunitySummary, LinkedGroup } from "../../core
 import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { answerOf, onlyOnce } from "./answer.ts";
-import { makeGroup, toGroup } from "./group.ts";
+import { createGroupWith, toGroup } from "./group.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
 
 type Answer<Name extends CommandName> = Promise<CommandOutput<Name>>;
 
 /**
- * Sends a group request. The stanzas are those of Baileys' `communities.js` (7.0.0-rc14). We don't call it, because it expects answers
- * in a form that groups don't have, logs whole answers, ignores refusals for a single group, and returns nothing for a community that it
- * made but cannot read.
+ * Sends a group request and returns the answer. The stanzas are those of Baileys' `communities.js` (7.0.0-rc14). That
+ * is not called, because it expects answers in a form that groups don't have, logs whole answers, ignores refusals for
+ * a single group, and returns nothing for a community that it created but cannot read.
  */
-const ask = (sock: WASocket, to: string, type: "get" | "set", content: BinaryNode): Promise<BinaryNode> =>
+const groupRequest = (sock: WASocket, to: string, type: "get" | "set", content: BinaryNode): Promise<BinaryNode> =>
   sock.query({ tag: "iq", attrs: { to, type, xmlns: "w:g2" }, content: [content] });
 
 const element = (tag: string, attrs: Record<string, string> = {}, content?: BinaryNode[] | Buffer): BinaryNode =>
@@ -42,8 +42,8 @@ export async function create(
   { subject, description }: CommandInput<"community.create">,
 ): Answer<"community.create"> {
   const body = description && [element("body", {}, Buffer.from(description))];
-  const made = await onlyOnce(
-    ask(
+  const answer = await onlyOnce(
+    groupRequest(
       sock,
       "@g.us",
       "set",
@@ -55,8 +55,8 @@ export async function create(
       ]),
     ),
   );
-  const created = metadataOf(made, subject);
-  // The community exists now, so a failed lookup must not fail the command; `community.get` shows the groups later.
+  const created = metadataOf(answer, subject);
+  // The community exists now, so a failed lookup must not fail the command. `community.get` returns the groups later.
   const [metadata, groups] = await Promise.all([
     sock.groupMetadata(created.id).catch(() => created),
     groupsOf(sock, created.id).catch(() => []),
@@ -69,11 +69,11 @@ export async function createGroup(
   { community, subject, participants }: CommandInput<"community.createGroup">,
 ): Answer<"community.createGroup"> {
   await communityOf(sock, community);
-  return await makeGroup(sock, participants, async (others, meanings) => {
+  return await createGroupWith(sock, participants, async (others, meanings) => {
     const people = others.map((jid) => element("participant", { jid }));
     const parent = element("linked_parent", { jid: community });
     const create = element("create", { subject, key: generateMessageIDV2() }, [...people, parent]);
-    return metadataOf(await onlyOnce(ask(sock, "@g.us", "set", create), meanings), subject);
+    return metadataOf(await onlyOnce(groupRequest(sock, "@g.us", "set", create), meanings), subject);
   });
 }
 
@@ -83,7 +83,7 @@ export async function linkGroup(
 ): Answer<"community.linkGroup"> {
   await communityOf(sock, community);
   const link = element("link", { link_type: "sub_group" }, [element("group", { jid: group })]);
-  const answer = await answerOf(ask(sock, community, "set", element("links", {}, [link])));
+  const answer = await answerOf(groupRequest(sock, community, "set", element("links", {}, [link])));
   const refused = refusalIn(getBinaryNodeChild(getBinaryNodeChild(answer, "links"), "link"));
   if (refused === undefined) return {};
   if (refused === 409) {
@@ -91,7 +91,7 @@ export async function linkGroup(
     if (linkedParent === community) return {};
     throw new AppError("conflict", "the group already belongs to a community");
   }
-  throw meaningOf(refused);
+  throw refusalError(refused);
 }
 
 export async function unlinkGroup(
@@ -100,12 +100,12 @@ export async function unlinkGroup(
 ): Answer<"community.unlinkGroup"> {
   await communityOf(sock, community);
   const unlink = element("unlink", { unlink_type: "sub_group" }, [element("group", { jid: group })]);
-  const answer = await onlyOnce(ask(sock, community, "set", unlink));
+  const answer = await onlyOnce(groupRequest(sock, community, "set", unlink));
   const refused = refusalIn(getBinaryNodeChild(answer, "unlink"));
   if (refused === undefined) return {};
   if (refused === 404) throw new AppError("group_not_found", "the community has no such group");
   if (refused === 406) throw new AppError("conflict", "this group cannot be unlinked from its community");
-  throw meaningOf(refused);
+  throw refusalError(refused);
 }
 
 export async function leave(
@@ -114,7 +114,7 @@ export async function leave(
 ): Answer<"community.leave"> {
   await communityOf(sock, community);
   await onlyOnce(sock.communityLeave(community));
-  // The answer is empty, so look whether the account has left.
+  // The answer is empty, so check whether the account has left.
   const left = await sock.groupMetadata(community).then(
     ({ participants }) => !participants.some(({ id, phoneNumber }) => isMe(sock, id) || isMe(sock, phoneNumber)),
     () => true,
@@ -130,22 +130,23 @@ async function communityOf(sock: WASocket, jid: string): Promise<GroupMetadata> 
   throw new AppError("group_not_found", "this is a group, not a community");
 }
 
+/** Returns the groups of a community. */
 async function groupsOf(sock: WASocket, community: string): Promise<LinkedGroup[]> {
-  const answer = await answerOf(ask(sock, community, "get", element("sub_groups")));
-  return getBinaryNodeChildren(getBinaryNodeChild(answer, "sub_groups"), "group").map((one) => ({
-    id: jidOf(one),
-    subject: one.attrs.subject ?? "",
-    size: one.attrs.size === undefined ? null : Number(one.attrs.size),
-    announcements: getBinaryNodeChild(one, "default_sub_group") !== undefined,
+  const answer = await answerOf(groupRequest(sock, community, "get", element("sub_groups")));
+  return getBinaryNodeChildren(getBinaryNodeChild(answer, "sub_groups"), "group").map((group) => ({
+    id: jidOf(group),
+    subject: group.attrs.subject ?? "",
+    size: group.attrs.size === undefined ? null : Number(group.attrs.size),
+    announcements: getBinaryNodeChild(group, "default_sub_group") !== undefined,
   }));
 }
 
 const jidOf = ({ attrs }: BinaryNode) => attrs.jid ?? `${attrs.id?.split("@")[0]}@g.us`;
 
-/** Reads the answer to `create`, which is used if the community cannot be looked up afterwards. */
+/** Returns the new group or community from the answer to `create`. Used if it can't be looked up afterwards. */
 function metadataOf(answer: BinaryNode, subject: string): GroupMetadata {
   const group = getBinaryNodeChild(answer, "group");
-  if (!group?.attrs.id) throw new AppError("outcome_unknown", "WhatsApp did not say what it made");
+  if (!group?.attrs.id) throw new AppError("outcome_unknown", "WhatsApp's answer does not name the new group");
   const participants = getBinaryNodeChildren(group, "participant").map(({ attrs }) => ({
     id: attrs.jid ?? "",
     ...(attrs.phone_number ? { phoneNumber: attrs.phone_number } : {}),
@@ -153,13 +154,14 @@ function metadataOf(answer: BinaryNode, subject: string): GroupMetadata {
   return { id: jidOf({ ...group, attrs: { id: group.attrs.id } }), subject, owner: undefined, participants };
 }
 
-/** Returns the code with which WhatsApp refused a single group in its answer. */
+/** Returns the code with which WhatsApp refused a single group, or undefined if it did not. */
 function refusalIn(list: BinaryNode | undefined): number | undefined {
   const error = getBinaryNodeChild(list, "group")?.attrs.error;
   return error === undefined ? undefined : Number(error);
 }
 
-function meaningOf(code: number): AppError {
+/** Returns the error for a refusal of a single group. */
+function refusalError(code: number): AppError {
   if (code === 404) return new AppError("group_not_found");
   if (code === 401 || code === 403) return new AppError("forbidden", "the account must be an admin of the group, too");
   return new AppError("whatsapp_error", `WhatsApp refused the group (${code})`);

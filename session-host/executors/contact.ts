@@ -7,12 +7,12 @@ import { resolveRecipient } from "./message.ts";
 import { ExecutorResult } from "./result.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
 
-/** Checks which numbers are on WhatsApp. For a while, sends to a number that is not are refused. */
+/** Checks which numbers are on WhatsApp. For a while, the gateway refuses sends to a number that is not. */
 export async function check(
   { sock }: ConnectedContext,
   { numbers }: CommandInput<"contact.check">,
 ): Promise<ExecutorResult<CommandOutput<"contact.check">>> {
-  const answers = await ask(sock, [...new Set(numbers)]);
+  const answers = await lookUpNumbers(sock, [...new Set(numbers)]);
   const present = [...answers.values()].flatMap((jid) => jid ?? []);
   const pairs = present.length > 0 ? ((await sock.signalRepository.lidMapping.getLIDsForPNs(present)) ?? []) : [];
   const lids = new Map(pairs.map(({ pn, lid }) => [jidNormalizedUser(pn), jidNormalizedUser(lid)]));
@@ -24,7 +24,7 @@ export async function check(
     { numbers: output },
     {
       numbers: [...answers].flatMap(([number, jid]) =>
-        [...new Set([number, jid ?? number])].map((one) => ({ jid: one, exists: jid !== null })),
+        [...new Set([number, jid ?? number])].map((spelling) => ({ jid: spelling, exists: jid !== null })),
       ),
       contacts: [...lids].map(([jid, lid]) => ({ jid, lid, link: true as const })),
     },
@@ -32,10 +32,11 @@ export async function check(
 }
 
 /**
- * Returns WhatsApp's JID for each number, null if the number is not on WhatsApp. Numbers of some countries have two spellings, and
- * WhatsApp may answer with the other one. Such a number is asked for again alone, so that it is clear what the answer belongs to.
+ * Returns WhatsApp's JID of each number, or null if the number is not on WhatsApp. Numbers of some countries have two
+ * spellings, and WhatsApp may answer with the other one. Such a number is looked up again alone, so that it is clear
+ * which number the answer is for.
  */
-async function ask(sock: WASocket, numbers: readonly string[]): Promise<Map<string, string | null>> {
+async function lookUpNumbers(sock: WASocket, numbers: readonly string[]): Promise<Map<string, string | null>> {
   const found = await sock.onWhatsApp(...numbers);
   if (!found) throw new AppError("whatsapp_error", "WhatsApp did not answer");
   const [only] = numbers;
@@ -47,7 +48,7 @@ async function ask(sock: WASocket, numbers: readonly string[]): Promise<Map<stri
   const answers = new Map<string, string | null>();
   for (const number of numbers) {
     const exists = answered.get(number);
-    if (exists === undefined) answers.set(number, (await ask(sock, [number])).get(number) ?? null);
+    if (exists === undefined) answers.set(number, (await lookUpNumbers(sock, [number])).get(number) ?? null);
     else answers.set(number, exists ? number : null);
   }
   return answers;
@@ -58,11 +59,11 @@ export async function about(
   { who }: CommandInput<"contact.about">,
 ): Promise<CommandOutput<"contact.about">> {
   const jid = await resolveRecipient(sock, who);
-  return { jid, ...(await shownBy(sock, jid)) };
+  return { jid, ...(await readShownProfile(sock, jid)) };
 }
 
-/** Returns what a person shows to this account; null for what they hide. */
-export async function shownBy(
+/** Returns what a person shows to this account, and null for what they hide. */
+export async function readShownProfile(
   sock: WASocket,
   jid: string,
 ): Promise<{ about: string | null; pictureUrl: string | null }> {
@@ -74,15 +75,16 @@ export async function shownBy(
   return { about: status?.status || null, pictureUrl: pictureUrl ?? null };
 }
 
-/** WhatsApp's codes for "hidden from you" and "not set": not authorized, forbidden, item not found. */
-const hidden = [401, 403, 404];
+/** WhatsApp's codes for hidden or missing values: not authorized, forbidden, item not found. */
+const hiddenCodes = [401, 403, 404];
 
-async function unlessHidden<Answer>(asked: Promise<Answer>): Promise<Answer | undefined> {
+/** Returns WhatsApp's answer, or undefined if the value is hidden or missing. */
+async function unlessHidden<Answer>(request: Promise<Answer>): Promise<Answer | undefined> {
   try {
-    return await asked;
+    return await request;
   } catch (error) {
     // Baileys puts WhatsApp's code into `data`.
-    if (hidden.includes(Number((error as { data?: unknown }).data))) return undefined;
+    if (hiddenCodes.includes(Number((error as { data?: unknown }).data))) return undefined;
     throw error;
   }
 }
@@ -101,7 +103,7 @@ export async function setName(
   { who, name }: CommandInput<"contact.setName">,
 ): Promise<ExecutorResult<CommandOutput<"contact.setName">>> {
   const jid = await phoneOf(sock, who);
-  const { lid } = await bothOf(sock, jid);
+  const { lid } = await bothJids(sock, jid);
   await sock.addOrEditContact(jid, {
     fullName: name,
     firstName: name.split(/\s/)[0] ?? name,
@@ -116,21 +118,23 @@ export async function resolveLid(
   { sock }: ConnectedContext,
   { who }: CommandInput<"contact.resolveLid">,
 ): Promise<ExecutorResult<CommandOutput<"contact.resolveLid">>> {
-  const { jid, lid } = await bothOf(sock, who);
+  const { jid, lid } = await bothJids(sock, who);
   return new ExecutorResult({ jid, lid }, jid && lid ? { contacts: [{ jid, lid, link: true }] } : {});
 }
 
-/** Returns both JIDs of a person, if the session or WhatsApp knows the other one. */
-async function bothOf(sock: WASocket, who: string): Promise<{ jid: string | null; lid: string | null }> {
+/**
+ * Returns a person's phone number (as a JID) and LID. One of them is null if neither the session nor WhatsApp knows it.
+ */
+async function bothJids(sock: WASocket, who: string): Promise<{ jid: string | null; lid: string | null }> {
   const { lidMapping } = sock.signalRepository;
   const plain = (other: string | null) => (other ? jidNormalizedUser(other) : null);
   if (isLidJid(who)) return { jid: plain(await lidMapping.getPNForLID(who)), lid: who };
   return { jid: who, lid: plain(await lidMapping.getLIDForPN(who)) };
 }
 
-/** Returns WhatsApp's spelling of a phone number, which some requests need. Throws `contact_not_found`. */
+/** Returns a person's phone number as WhatsApp spells it, which some requests need. Throws `contact_not_found`. */
 async function phoneOf(sock: WASocket, who: string): Promise<string> {
-  const { jid } = await bothOf(sock, await resolveRecipient(sock, who));
+  const { jid } = await bothJids(sock, await resolveRecipient(sock, who));
   if (!jid) throw new AppError("contact_not_found", `the phone number of ${who} is not known`);
   return jid;
 }

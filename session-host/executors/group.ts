@@ -4,7 +4,7 @@ import type { CommandInput, CommandName, CommandOutput } from "../../core/comman
 import { AppError } from "../../core/error.ts";
 import { answerOf, onlyOnce } from "./answer.ts";
 import { resolveRecipient } from "./message.ts";
-import { pictureOf, showPicture } from "./profile.ts";
+import { readPicture, uploadPicture } from "./profile.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
 
 type Answer<Name extends CommandName> = Promise<CommandOutput<Name>>;
@@ -23,29 +23,29 @@ export async function create(
   { sock }: MutationContext,
   { subject, participants }: CommandInput<"group.create">,
 ): Answer<"group.create"> {
-  return await makeGroup(sock, participants, (others, meanings) =>
+  return await createGroupWith(sock, participants, (others, meanings) =>
     onlyOnce(sock.groupCreate(subject, others), meanings),
   );
 }
 
-/** Makes a group with those participants who are on WhatsApp. `make` gets the meanings of refusal codes. */
-export async function makeGroup(
+/** Creates a group with those participants who are on WhatsApp. `createWith` receives the errors for refusal codes. */
+export async function createGroupWith(
   sock: WASocket,
   participants: readonly string[],
-  make: (others: string[], meanings: Record<number, AppError>) => Promise<GroupMetadata>,
+  createWith: (others: string[], meanings: Record<number, AppError>) => Promise<GroupMetadata>,
 ): Answer<"group.create"> {
   const jids = await resolveAll(sock, participants);
   const me = [sock.user?.id, sock.user?.lid].map((jid) => jidNormalizedUser(jid));
   const others = [...new Set(jids.values())].filter((jid) => jid !== null).filter((jid) => !me.includes(jid));
   if (others.length === 0) throw new AppError("recipient_not_on_whatsapp", "none of the participants is on WhatsApp");
   const absent = new AppError("recipient_not_on_whatsapp", "WhatsApp does not know one of the participants");
-  const created = await make(others, { 400: absent, 404: absent });
-  // The answer lists everyone who was asked for. Participants whose privacy settings forbid it are not among the members.
+  const created = await createWith(others, { 400: absent, 404: absent });
+  // The answer lists everyone who was requested. The metadata lists only those whose privacy settings allow it.
   const group = await sock.groupMetadata(created.id).catch(() => created);
   const results = participants.map((id): ParticipantResult => {
     const jid = jids.get(id);
     if (!jid) return { id, status: 404, error: "not_on_whatsapp" };
-    const member = group.participants.some((one) => isCalled(one, [id, jid]));
+    const member = group.participants.some((participant) => hasJid(participant, [id, jid]));
     return member ? { id, status: 200 } : { id, status: 403, error: "not_allowed" };
   });
   return { group: toGroup(group), participants: results };
@@ -64,11 +64,12 @@ export async function setDescription(
   { group, description }: CommandInput<"group.setDescription">,
 ): Answer<"group.setDescription"> {
   const set = () => {
-    const overtaken = new AppError("conflict", "someone else is changing the description");
-    return answerOf(sock.groupUpdateDescription(group, description), { 409: overtaken });
+    const conflict = new AppError("conflict", "someone else is changing the description");
+    return answerOf(sock.groupUpdateDescription(group, description), { 409: conflict });
   };
   await set().catch((error: unknown) => {
-    // The request names the description that it replaces, which has changed in between.
+    // The request names the description that it replaces, which may have changed in the meantime. One retry uses the
+    // new one.
     if (error instanceof AppError && error.code === "conflict") return set();
     throw error;
   });
@@ -80,12 +81,12 @@ export async function addParticipants(
   { group, participants }: CommandInput<"group.addParticipants">,
 ): Answer<"group.addParticipants"> {
   const jids = await resolveAll(sock, participants);
-  return { participants: await change(sock, "add", group, participants, (id) => jids.get(id) ?? null) };
+  return { participants: await changeParticipants(sock, "add", group, participants, (id) => jids.get(id) ?? null) };
 }
 
-export const removeParticipants = ofMembers("remove");
-export const promote = ofMembers("promote");
-export const demote = ofMembers("demote");
+export const removeParticipants = memberAction("remove");
+export const promote = memberAction("promote");
+export const demote = memberAction("demote");
 
 export async function setSettings(
   { sock }: MutationContext,
@@ -104,7 +105,7 @@ export async function setSettings(
 }
 
 export async function leave({ sock }: MutationContext, { group }: CommandInput<"group.leave">): Answer<"group.leave"> {
-  // WhatsApp acknowledges a leave even if the account is not in the group. This lookup throws then.
+  // WhatsApp acknowledges a leave even if the account is not in the group. In that case, this lookup throws.
   await answerOf(sock.groupMetadata(group));
   await onlyOnce(sock.groupLeave(group));
   return {};
@@ -130,14 +131,14 @@ export async function acceptInvite(
 ): Answer<"group.acceptInvite"> {
   const unknown = new AppError("invite_not_found");
   const meanings = { 400: unknown, 404: unknown, 406: unknown, 410: unknown };
-  const leadsTo = async () => (await answerOf(sock.groupGetInviteInfo(code), meanings)).id;
-  const isIn = new AppError("conflict");
+  const readGroupId = async () => (await answerOf(sock.groupGetInviteInfo(code), meanings)).id;
+  const alreadyMember = new AppError("conflict");
   try {
-    const group = await answerOf(sock.groupAcceptInvite(code), { ...meanings, 409: isIn });
-    // If an admin has to approve, WhatsApp answers that the request is pending, and Baileys returns nothing.
-    return group ? { group, pending: false } : { group: await leadsTo(), pending: true };
+    const group = await answerOf(sock.groupAcceptInvite(code), { ...meanings, 409: alreadyMember });
+    // If an admin must approve, WhatsApp answers that the request is pending, and Baileys returns undefined.
+    return group ? { group, pending: false } : { group: await readGroupId(), pending: true };
   } catch (error) {
-    if (error === isIn) return { group: await leadsTo(), pending: false };
+    if (error === alreadyMember) return { group: await readGroupId(), pending: false };
     throw error;
   }
 }
@@ -156,13 +157,14 @@ export async function answerJoinRequests(
 ): Answer<"group.answerJoinRequests"> {
   const requests = await answerOf(sock.groupRequestParticipantsList(group));
   const jidOf = (id: string) =>
-    requests.find(({ jid, phone_number }) => [jid, phone_number].some((name) => name && jidNormalizedUser(name) === id))
-      ?.jid;
+    requests.find(({ jid, phone_number }) =>
+      [jid, phone_number].some((spelling) => spelling && jidNormalizedUser(spelling) === id),
+    )?.jid;
   const jids = [...new Set(participants.map(jidOf))].filter((jid) => jid !== undefined);
   const answers = jids.length > 0 ? await answerOf(sock.groupRequestParticipantsUpdate(group, jids, action)) : [];
   const results = participants.map((id): ParticipantResult => {
     const jid = jidOf(id);
-    const status = jid === undefined ? 404 : Number(answers.find((one) => one.jid === jid)?.status ?? 500);
+    const status = jid === undefined ? 404 : Number(answers.find((answer) => answer.jid === jid)?.status ?? 500);
     if (status === 200) return { id, status };
     return { id, status, error: status === 404 ? "not_asking" : "refused" };
   });
@@ -173,7 +175,7 @@ export async function setPicture(
   context: MutationContext,
   { group, ...source }: CommandInput<"group.setPicture">,
 ): Answer<"group.setPicture"> {
-  await answerOf(showPicture(context.sock, await pictureOf(context, source), group));
+  await answerOf(uploadPicture(context.sock, await readPicture(context, source), group));
   return {};
 }
 
@@ -187,27 +189,35 @@ export async function removePicture(
 
 type Action = "add" | "remove" | "promote" | "demote";
 
-function ofMembers(action: Exclude<Action, "add">) {
+/** Returns the executor of an action on members of a group. */
+function memberAction(action: Exclude<Action, "add">) {
   return async (
     { sock }: MutationContext,
     { group, participants }: CommandInput<"group.removeParticipants">,
   ): Answer<"group.removeParticipants"> => {
     const { participants: members, isCommunity } = await answerOf(sock.groupMetadata(group));
-    const find = (names: string[]) => members.find((one) => isCalled(one, names))?.id;
-    const strangers = participants.filter((id) => !find([id]));
-    // A number may have another spelling than WhatsApp's.
-    const jids = strangers.length > 0 ? await resolveAll(sock, strangers) : new Map<string, string | null>();
+    const find = (spellings: string[]) => members.find((member) => hasJid(member, spellings))?.id;
+    const unmatched = participants.filter((id) => !find([id]));
+    // The caller's spelling of a number may differ from WhatsApp's.
+    const jids = unmatched.length > 0 ? await resolveAll(sock, unmatched) : new Map<string, string | null>();
     return {
-      participants: await change(sock, action, group, participants, (id) => find([id, jids.get(id) ?? id]) ?? null, {
-        // Removal from a community removes the member from its groups, too.
-        update: isCommunity ? sock.communityParticipantsUpdate : sock.groupParticipantsUpdate,
-      }),
+      participants: await changeParticipants(
+        sock,
+        action,
+        group,
+        participants,
+        (id) => find([id, jids.get(id) ?? id]) ?? null,
+        {
+          // Removal from a community removes the member from its groups, too.
+          update: isCommunity ? sock.communityParticipantsUpdate : sock.groupParticipantsUpdate,
+        },
+      ),
     };
   };
 }
 
-/** Changes all participants in one request, except those without a JID here. */
-async function change(
+/** Changes all participants in one request. Those for whom `jidOf` returns null fail with 404. */
+async function changeParticipants(
   sock: WASocket,
   action: Action,
   group: string,
@@ -220,10 +230,10 @@ async function change(
   return participants.map((id) => {
     const jid = jidOf(id);
     if (jid === null) return { id, ...resultOf(action, 404) };
-    const own = answers.find(({ jid: one, content: { attrs } }) =>
-      [one, attrs.phone_number, attrs.lid].some((name) => name && jidNormalizedUser(name) === jid),
+    const own = answers.find(({ jid: answered, content: { attrs } }) =>
+      [answered, attrs.phone_number, attrs.lid].some((spelling) => spelling && jidNormalizedUser(spelling) === jid),
     );
-    // WhatsApp may answer with other JIDs than those asked for, but in the same order.
+    // WhatsApp may answer with other JIDs than the requested ones, but in the same order.
     const answer = own ?? (answers.length === jids.length ? answers[jids.indexOf(jid)] : undefined);
     return { id, ...resultOf(action, Number(answer?.status ?? 500)) };
   });
@@ -239,10 +249,10 @@ function resultOf(action: Action, status: number): Omit<ParticipantResult, "id">
   return { status, error: "refused" };
 }
 
-/** How many numbers one request asks about. */
+/** Maximum number of phone numbers in one lookup. */
 const numbersPerRequest = 50;
 
-/** Returns WhatsApp's own JID for each participant, null for a number that is not on WhatsApp. */
+/** Returns WhatsApp's own JID of each participant, or null for a number that is not on WhatsApp. */
 async function resolveAll(sock: WASocket, ids: readonly string[]): Promise<Map<string, string | null>> {
   const jids = new Map<string, string | null>();
   const unknown: string[] = [];
@@ -251,12 +261,12 @@ async function resolveAll(sock: WASocket, ids: readonly string[]): Promise<Map<s
     else unknown.push(id);
   }
   for (let at = 0; at < unknown.length; at += numbersPerRequest) {
-    const some = unknown.slice(at, at + numbersPerRequest);
-    const answers = (await answerOf(sock.onWhatsApp(...some))) ?? [];
+    const page = unknown.slice(at, at + numbersPerRequest);
+    const answers = (await answerOf(sock.onWhatsApp(...page))) ?? [];
     const known = new Map(answers.map(({ jid, exists }) => [jidNormalizedUser(jid), exists]));
-    for (const id of some) {
+    for (const id of page) {
       const exists = known.get(id);
-      // WhatsApp answered with another spelling. Asked for alone, it is clear what the answer belongs to.
+      // WhatsApp answered with another spelling. A lookup of this number alone shows which answer belongs to it.
       if (exists === undefined) jids.set(id, await resolveOne(sock, id));
       else jids.set(id, exists ? id : null);
     }
@@ -273,9 +283,11 @@ async function resolveOne(sock: WASocket, id: string): Promise<string | null> {
   }
 }
 
-const isCalled = ({ id, phoneNumber, lid }: GroupParticipant, names: readonly string[]) =>
-  [id, phoneNumber, lid].some((jid) => jid && names.includes(jidNormalizedUser(jid)));
+/** Returns whether one of these JIDs belongs to the participant. */
+const hasJid = ({ id, phoneNumber, lid }: GroupParticipant, jids: readonly string[]) =>
+  [id, phoneNumber, lid].some((jid) => jid && jids.includes(jidNormalizedUser(jid)));
 
+/** Returns an invite code. Throws `whatsapp_error` if there is none. */
 function codeOf(code: string | undefined): string {
   if (code === undefined) throw new AppError("whatsapp_error", "WhatsApp returned no invite code");
   return code;
@@ -308,9 +320,9 @@ function toSummary(group: GroupMetadata): GroupSummary {
 }
 
 export function toGroup(group: GroupMetadata): GroupDetails {
-  const participants = group.participants.map((one) => {
-    const lid = one.lid ?? (one.id.endsWith("@lid") ? one.id : null);
-    return { id: one.phoneNumber ?? one.id, lid, role: one.admin ?? ("member" as const) };
+  const participants = group.participants.map((participant) => {
+    const lid = participant.lid ?? (participant.id.endsWith("@lid") ? participant.id : null);
+    return { id: participant.phoneNumber ?? participant.id, lid, role: participant.admin ?? ("member" as const) };
   });
   return { ...toSummary(group), participants };
 }

@@ -43,7 +43,7 @@ type Result<Name extends CommandName> = CommandOutput<Name> | ExecutorResult<Com
 
 // One registry per kind of command. A command without an executor does not compile.
 
-/** Sends prepare a message, which the send queue then sends. */
+/** Sends prepare a message. The send queue then sends it. */
 export const sends: { readonly [Name in SendName]: Execute<SendContext, Name, PreparedMessage> } = {
   "message.sendText": message.sendText,
   "message.sendMedia": media.sendMedia,
@@ -125,12 +125,12 @@ export const queries: { readonly [Name in QueryName]: Execute<ConnectedContext, 
   "channel.messages": channel.messages,
 };
 
-/** Commands that manage the session itself, connected or not. `cause` is the correlation id of the command. */
+/** Commands that manage the session itself, connected or not. */
 export const management: {
   readonly [Name in ManageName]: (
     session: ManagedSession,
     input: CommandInput<Name>,
-    cause: string,
+    correlationId: string,
   ) => Promise<CommandOutput<Name>>;
 } = {
   "instance.start": instance.start,
@@ -141,7 +141,7 @@ export const management: {
   "instance.requestPairingCode": instance.requestPairingCode,
 };
 
-/** Conversions of uploaded files; they need no session. */
+/** Conversions of uploaded files. They need no connection. */
 export const conversions: { readonly [Name in ConvertName]: Execute<OfflineContext, Name, CommandOutput<Name>> } = {
   "media.convertVoice": convert.convertVoice,
   "media.convertVideo": convert.convertVideo,

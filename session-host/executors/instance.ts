@@ -4,52 +4,52 @@ import type { ManagedSession } from "./types.ts";
 export async function start(
   session: ManagedSession,
   _input: unknown,
-  cause: string,
+  correlationId: string,
 ): Promise<CommandOutput<"instance.start">> {
-  await session.start(cause);
+  await session.start(correlationId);
   return {};
 }
 
 export async function restart(
   session: ManagedSession,
   _input: unknown,
-  cause: string,
+  correlationId: string,
 ): Promise<CommandOutput<"instance.restart">> {
-  await session.restart(cause);
+  await session.restart(correlationId);
   return {};
 }
 
 export async function stop(
   session: ManagedSession,
   _input: unknown,
-  cause: string,
+  correlationId: string,
 ): Promise<CommandOutput<"instance.stop">> {
-  await session.disable(cause);
+  await session.disable(correlationId);
   return {};
 }
 
 export async function logout(
   session: ManagedSession,
   _input: unknown,
-  cause: string,
+  correlationId: string,
 ): Promise<CommandOutput<"instance.logout">> {
-  await session.logout(cause);
+  await session.logout(correlationId);
   return {};
 }
 
 export async function remove(
   session: ManagedSession,
   _input: unknown,
-  cause: string,
+  correlationId: string,
 ): Promise<CommandOutput<"instance.delete">> {
-  await session.remove(cause);
+  await session.remove(correlationId);
   return {};
 }
 
 export async function requestPairingCode(
   session: ManagedSession,
   input: CommandInput<"instance.requestPairingCode">,
-  cause: string,
+  correlationId: string,
 ): Promise<CommandOutput<"instance.requestPairingCode">> {
-  return await session.requestPairingCode(input.phoneNumber, cause);
+  return await session.requestPairingCode(input.phoneNumber, correlationId);
 }

@@ -8,13 +8,13 @@ import { defined } from "../../core/object.ts";
 import { isBusiness } from "../baileys/account.ts";
 import { type LabelBook, labelNumber } from "../inbound/labels.ts";
 import { answerOf } from "./answer.ts";
-import { patch } from "./app-state.ts";
+import { patchAppState } from "./app-state.ts";
 import { resolveRecipient } from "./message.ts";
 import { spellingsOf } from "./message-extras.ts";
 import { ExecutorResult } from "./result.ts";
 import type { MutationContext } from "./types.ts";
 
-/** The format of label edits in the app state, as Baileys writes them. */
+/** Version of the format of label edits in the app state, as in Baileys. */
 const editVersion = 3;
 
 export async function create(
@@ -33,10 +33,11 @@ export async function create(
   const highest = await highestId(context);
   let id = "";
   try {
-    await patch(sock, "regular", () =>
+    await patchAppState(sock, "regular", () =>
       sock.appPatch({
         syncAction: { labelEditAction: { name, color, deleted: false }, timestamp: Date.now() },
-        // Baileys reads this once it is in sync with the other devices, so that `book` knows the labels made there.
+        // Baileys reads this after it has synchronized with the other devices, so `book` then knows the labels created
+        // there.
         get index() {
           id = String(Math.max(highest, book.highest) + 1);
           return ["label_edit", id];
@@ -47,13 +48,13 @@ export async function create(
       }),
     );
   } catch (error) {
-    // A second attempt could make a second label.
+    // A second attempt could create a second label.
     if (!id || error instanceof AppError) throw error;
-    throw new AppError("outcome_unknown", "the connection was lost; it is not known whether the label was made", {
+    throw new AppError("outcome_unknown", "the connection was lost; it is not known whether the label was created", {
       cause: error,
     });
   }
-  return note(book, { id, name, color, predefinedId: null });
+  return record(book, { id, name, color, predefinedId: null });
 }
 
 export async function update(
@@ -64,7 +65,7 @@ export async function update(
   const label = await findLabel(context.db, context.instanceId, labelId);
   const changed = { ...label, name: name ?? label.name, color: color ?? label.color };
   await edit(context.sock, changed);
-  return note(book, changed);
+  return record(book, changed);
 }
 
 export async function remove(
@@ -75,7 +76,7 @@ export async function remove(
   if (await wasDeletedMeanwhile(context, labelId)) return {};
   const label = await findLabel(context.db, context.instanceId, labelId);
   await edit(context.sock, label, { deleted: true });
-  note(book, label, { deleted: true });
+  record(book, label, { deleted: true });
   return {};
 }
 
@@ -90,37 +91,41 @@ export async function setChat(
   const [unknown] = wanted;
   if (unknown !== undefined) throw new AppError("label_not_found", `there is no label ${unknown}`);
   const jid = await resolveRecipient(sock, input.chat);
-  // WhatsApp accepts a label on a group that the account is not in, where it would never show. This lookup throws then.
+  // WhatsApp accepts a label on a group that the account is not in, where nobody would see it. In that case, this
+  // lookup throws.
   if (isGroupJid(jid) && labels.length > 0) await answerOf(sock.groupMetadata(jid));
   const spellings = await spellingsOf(context, jid);
-  const chat = spellings.find((one) => !isLidJid(one)) ?? jid;
+  const chat = spellings.find((spelling) => !isLidJid(spelling)) ?? jid;
   const current = await db.sql<{ labelId: string; chatId: string }[]>`
     select label_id as "labelId", chat_id as "chatId" from label_targets join labels using (instance_id, label_id)
     where instance_id = ${instanceId} and chat_id = any(${spellings}::text[]) and message_id = '' and deleted_at is null`;
   for (const { labelId, chatId } of current) {
     if (labels.some(({ id }) => id === labelId)) continue;
-    await patch(sock, "regular", () => sock.removeChatLabel(chatId, labelId));
+    await patchAppState(sock, "regular", () => sock.removeChatLabel(chatId, labelId));
     book.add({ kind: "target", labelId, chatId, messageId: "", labeled: false });
   }
   for (const { id: labelId } of labels) {
-    if (current.some((one) => one.labelId === labelId)) continue;
-    await patch(sock, "regular", () => sock.addChatLabel(chat, labelId));
+    if (current.some((target) => target.labelId === labelId)) continue;
+    await patchAppState(sock, "regular", () => sock.addChatLabel(chat, labelId));
     book.add({ kind: "target", labelId, chatId: chat, messageId: "", labeled: true });
   }
   const lid = spellings.find(isLidJid);
-  // So that the chat is found under both JIDs.
+  // Links both JIDs, so that the chat is found under each of them.
   const contacts = labels.length > 0 && lid && chat !== lid ? { contacts: [{ jid: chat, lid }] } : {};
   return new ExecutorResult({ chat, labels }, contacts);
 }
 
-/** Returns the labels of the connection once everything that it reported is stored. Throws `not_a_business`. */
+/** Returns the labels of the connection when everything that it reported is stored. Throws `not_a_business`. */
 async function openBook({ sock, labels }: MutationContext): Promise<LabelBook> {
   if (!isBusiness(sock.authState.creds)) throw noBusiness();
   await labels.settled();
   return labels;
 }
 
-/** Returns the highest id of all labels, deleted ones included. Of some, only the labeled chats may be known. */
+/**
+ * Returns the highest id of all labels, including deleted ones. Some labels may be known only from the chats that have
+ * them.
+ */
 async function highestId({ db, instanceId }: MutationContext): Promise<number> {
   const rows = await db.sql<{ id: string }[]>`
     select label_id as id from labels where instance_id = ${instanceId}
@@ -128,7 +133,7 @@ async function highestId({ db, instanceId }: MutationContext): Promise<number> {
   return Math.max(0, ...rows.map(({ id }) => labelNumber(id)));
 }
 
-/** Whether an earlier attempt of this command has deleted the label. */
+/** Returns whether the label was deleted after this command was accepted, for example by an earlier attempt. */
 async function wasDeletedMeanwhile({ db, instanceId, commandId }: MutationContext, labelId: string): Promise<boolean> {
   const rows = await db.sql`
     select 1 from labels where instance_id = ${instanceId} and label_id = ${labelId}
@@ -136,13 +141,14 @@ async function wasDeletedMeanwhile({ db, instanceId, commandId }: MutationContex
   return rows.length > 0;
 }
 
+/** Sends an edit or a deletion of a label to WhatsApp. */
 function edit(sock: WASocket, { id, name, color, predefinedId }: Label, { deleted = false } = {}): Promise<void> {
   const predefined = defined({ predefinedId: predefinedId === null ? undefined : Number(predefinedId) });
-  return patch(sock, "regular", () => sock.addLabel("", { id, name, color, deleted, ...predefined }));
+  return patchAppState(sock, "regular", () => sock.addLabel("", { id, name, color, deleted, ...predefined }));
 }
 
-/** Notes our own change, for which Baileys emits no event. */
-function note(book: LabelBook, label: Label, { deleted = false } = {}): Label {
+/** Records the gateway's own change, for which Baileys emits no event. */
+function record(book: LabelBook, label: Label, { deleted = false } = {}): Label {
   const { id: labelId, ...rest } = label;
   book.add({ kind: "label", labelId, ...rest, deleted });
   return label;

@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { generateWAMessage } from "@whiskeysockets/baileys";
 import type { CommandInput } from "../../core/command/catalog/index.ts";
@@ -7,18 +6,19 @@ import { AppError } from "../../core/error.ts";
 import { recognize } from "../../core/media/kind.ts";
 import { type PageInfo, readPage } from "../../core/message/link-page.ts";
 import { defined } from "../../core/object.ts";
+import { inTempFolder } from "../media/temp-folder.ts";
 import { preview } from "../media/transcode.ts";
 import { generationOptions, resolveRecipient } from "./message.ts";
 import { extrasOf } from "./message-extras.ts";
 import type { PreparedMessage, SendContext } from "./types.ts";
 
-/** Bytes. */
-const maxPage = 5 * 1024 * 1024;
-const maxPicture = 5 * 1024 * 1024;
-/** A JPEG up to this size goes into the message unchanged; the thumbnails that we make of videos are as small. */
-const maxThumbnail = 32 * 1024;
+/** Maximum sizes of what is fetched, in bytes. */
+const maxPageBytes = 5 * 1024 * 1024;
+const maxPictureBytes = 5 * 1024 * 1024;
+/** A JPEG up to this size is put into the message unchanged, in bytes. Thumbnails of videos have the same limit. */
+const maxThumbnailBytes = 32 * 1024;
 
-/** Prepares a link with a preview. If the caller gives no title, the page is read for the missing parts. */
+/** Prepares a link with a preview. Reads the page for the missing parts if the caller gives no title. */
 export async function sendLink(
   context: SendContext,
   input: CommandInput<"message.sendLink">,
@@ -56,32 +56,32 @@ export async function sendLink(
 }
 
 async function readPageAt({ media, instanceId }: SendContext, url: string): Promise<PageInfo> {
-  const bytes = await media.take(instanceId, { url }, maxPage);
+  const bytes = await media.readSmall(instanceId, { url }, maxPageBytes);
   return readPage(bytes.toString("utf8"), url);
 }
 
-/** Returns a small JPEG. A picture that the caller names must be usable; one that only the page names may be missing. */
+/** Returns a small JPEG. A picture that the caller names must be readable. One that only the page names may fail. */
 async function thumbnail(
   { media, instanceId }: SendContext,
   given: string | undefined,
   page: PageInfo | undefined,
 ): Promise<Buffer | undefined> {
-  if (given !== undefined) return await shrink(await media.take(instanceId, { url: given }, maxPicture));
+  if (given !== undefined) return await shrink(await media.readSmall(instanceId, { url: given }, maxPictureBytes));
   if (page?.image === undefined) return undefined;
-  const bytes = await media.take(instanceId, { url: page.image }, maxPicture).catch(() => undefined);
+  const bytes = await media.readSmall(instanceId, { url: page.image }, maxPictureBytes).catch(() => undefined);
   return bytes && (await shrink(bytes));
 }
 
-/** Without ffmpeg, only a picture that is already small enough is used. */
+/**
+ * Returns a picture as a small JPEG. Returns undefined if it is not a picture, or if it is not small and there is no
+ * ffmpeg.
+ */
 async function shrink(bytes: Buffer): Promise<Buffer | undefined> {
-  if (bytes.length <= maxThumbnail && bytes.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff]))) return bytes;
-  const folder = await mkdtemp(join(tmpdir(), "switchboard-"));
-  try {
+  if (bytes.length <= maxThumbnailBytes && bytes.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff]))) return bytes;
+  return await inTempFolder(async (folder) => {
     const path = join(folder, "picture");
     await writeFile(path, bytes, { mode: 0o600 });
     const recognized = await recognize(path, "application/octet-stream");
     return recognized.kind === "image" ? await preview(path, recognized).catch(() => undefined) : undefined;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }

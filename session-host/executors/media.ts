@@ -13,12 +13,12 @@ export async function sendMedia(
   input: CommandInput<"message.sendMedia">,
 ): Promise<PreparedMessage> {
   const jid = await resolveRecipient(context.sock, input.to);
-  // Before the file is fetched, because the quoted message may not exist.
+  // Looks up the quoted message before the file is fetched, because it may not exist.
   const extras = await extrasOf(context, jid, input);
   return await sendFile(context, jid, extras, input);
 }
 
-/** Prepares a message with a file. Stores the file in the bucket and uploads it to WhatsApp. */
+/** Prepares a message with a file: stores the file in the bucket and uploads it to WhatsApp. */
 export async function sendFile(
   context: SendContext,
   jid: string,
@@ -60,6 +60,7 @@ export async function sendFile(
   }
 }
 
+/** What Baileys makes a message from. */
 type Content = Parameters<typeof generateWAMessage>[1];
 
 function contentOf(file: StagedFile, fileName: string, caption: string | undefined): Content {
@@ -72,7 +73,7 @@ function contentOf(file: StagedFile, fileName: string, caption: string | undefin
     case "video":
       return { video: upload, ...common, ...picture(file), ...defined({ seconds }) };
     case "audio": {
-      // Null keeps Baileys from reading the whole file to make a waveform.
+      // Null prevents Baileys from reading the whole file to make a waveform.
       const waveform = file.waveform ?? null;
       const audio = { audio: upload, mimetype, ptt: file.voice, waveform, ...defined({ seconds }) };
       return audio;
@@ -81,7 +82,7 @@ function contentOf(file: StagedFile, fileName: string, caption: string | undefin
       return { document: upload, ...common, fileName };
   }
   function picture({ thumbnail }: StagedFile) {
-    // Null keeps Baileys from making a thumbnail, for which it runs ffmpeg through a shell and without limits.
+    // Null prevents Baileys from making a thumbnail, for which it runs ffmpeg through a shell and without limits.
     const jpegThumbnail = (thumbnail?.toString("base64") ?? null) as string;
     return { jpegThumbnail, ...(width && height ? { width, height } : {}) };
   }

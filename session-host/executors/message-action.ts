@@ -8,6 +8,7 @@ import { type FoundMessage, findMessage } from "../../core/message/find.ts";
 import { isChannelJid, isGroupJid } from "../../core/message/recipient.ts";
 import { readAudience, statusChat } from "../../core/message/status.ts";
 import { defined } from "../../core/object.ts";
+import { editAttribute } from "../baileys/edit-attribute.ts";
 import type { NewMessage, Revision } from "../ledger/change.ts";
 import { reactToPost } from "./channel.ts";
 import { resolveRecipient } from "./message.ts";
@@ -17,9 +18,6 @@ import type { MutationContext } from "./types.ts";
 
 const { Type } = proto.Message.ProtocolMessage;
 
-/** Values of the stanza attribute `edit`, as WhatsApp Web sends them. */
-const edits = { text: "1", channelPost: "3", ownDeletion: "7", adminDeletion: "8" };
-
 export async function remove(
   context: MutationContext,
   input: CommandInput<"message.delete">,
@@ -27,11 +25,11 @@ export async function remove(
   const row = await find(context, input);
   if (isChannelJid(row.chatId)) {
     const change = { revisions: [revision(context, row, { kind: "delete" })] };
-    return new ExecutorResult({}, change, revisedPost(row, {}, edits.adminDeletion));
+    return new ExecutorResult({}, change, revisedPost(row, {}, editAttribute.postDeletion));
   }
   if (!row.fromMe) await assertAdmin(context, row.chatId);
-  const posted = row.chatId === statusChat;
-  const audience = posted ? await readAudience(context.db, context.instanceId, row.waId) : undefined;
+  const isStatusPost = row.chatId === statusChat;
+  const audience = isStatusPost ? await readAudience(context.db, context.instanceId, row.waId) : undefined;
   return new ExecutorResult(
     {},
     { revisions: [revision(context, row, { kind: "delete" })] },
@@ -39,7 +37,7 @@ export async function remove(
       waId: derivedMessageId(context.commandId),
       jid: row.chatId,
       message: { protocolMessage: { key: keyOf(row), type: Type.REVOKE } },
-      attributes: { edit: row.fromMe ? edits.ownDeletion : edits.adminDeletion },
+      attributes: { edit: row.fromMe ? editAttribute.ownDeletion : editAttribute.adminDeletion },
       ...defined({ audience }),
     },
   );
@@ -52,17 +50,17 @@ export async function edit(
   const row = await find(context, input);
   if (!row.fromMe) throw new AppError("forbidden", "only the sender of a message can edit it");
   if (row.chatId === statusChat) throw new AppError("not_supported", "WhatsApp does not support editing a status post");
-  const posted = isChannelJid(row.chatId);
-  if (!posted && Date.now() - row.sentAt.getTime() > editWindowMs) {
+  const isChannelPost = isChannelJid(row.chatId);
+  if (!isChannelPost && Date.now() - row.sentAt.getTime() > editWindowMs) {
     throw new AppError(
       "too_late",
       `WhatsApp allows edits only for ${editWindowMs / 60_000} minutes after a message is sent`,
     );
   }
-  const editedMessage = await rewritten(context, row, input.text);
-  if (posted) {
+  const editedMessage = await withNewText(context, row, input.text);
+  if (isChannelPost) {
     const change = { revisions: [revision(context, row, { kind: "edit", body: input.text })] };
-    return new ExecutorResult({}, change, revisedPost(row, editedMessage, edits.channelPost));
+    return new ExecutorResult({}, change, revisedPost(row, editedMessage, editAttribute.postEdit));
   }
   return new ExecutorResult(
     {},
@@ -73,7 +71,7 @@ export async function edit(
       message: {
         protocolMessage: { key: keyOf(row), type: Type.MESSAGE_EDIT, editedMessage, timestampMs: Date.now() },
       },
-      attributes: { edit: edits.text },
+      attributes: { edit: editAttribute.messageEdit },
     },
   );
 }
@@ -83,8 +81,8 @@ export async function react(
   input: CommandInput<"message.react">,
 ): Promise<ExecutorResult<CommandOutput<"message.react">>> {
   const row = await find(context, input);
-  const posted = row.chatId === statusChat;
-  if (posted && row.fromMe)
+  const isStatusPost = row.chatId === statusChat;
+  if (isStatusPost && row.fromMe)
     throw new AppError("not_supported", "WhatsApp does not support reactions to your own status posts");
   const waId = derivedMessageId(context.commandId);
   const inChannel = isChannelJid(row.chatId);
@@ -97,8 +95,8 @@ export async function react(
   return new ExecutorResult(
     { messageId: waId },
     change,
-    // A reaction to a status post goes only to its author.
-    { waId, jid: row.chatId, message, attributes: {}, ...(posted ? { audience: [row.senderId] } : {}) },
+    // A reaction to a status post is sent only to the author of the post.
+    { waId, jid: row.chatId, message, attributes: {}, ...(isStatusPost ? { audience: [row.senderId] } : {}) },
   );
 }
 
@@ -117,8 +115,8 @@ export async function markRead(
   const { sock } = context;
   const chats = input.chat && (await spellingsOf(context, await resolveRecipient(sock, input.chat)));
   const rows = input.messageIds
-    ? await receivedUnder(context, [...new Set(input.messageIds)], chats)
-    : await unread(context, chats || []);
+    ? await findReceived(context, [...new Set(input.messageIds)], chats)
+    : await findUnread(context, chats || []);
   // Channels have no read receipts.
   const outsideChannels = rows.filter((row) => !isChannelJid(row.chatId));
   if (outsideChannels.length > 0)
@@ -128,8 +126,8 @@ export async function markRead(
 
 type Received = Pick<FoundMessage, "id" | "waId" | "chatId" | "senderId" | "senderLid">;
 
-/** Returns the received messages with these ids, in these chats or in any. Throws `message_not_found`. */
-async function receivedUnder(
+/** Returns the received messages with these ids, in these chats or in any chat. Throws `message_not_found`. */
+async function findReceived(
   { db, instanceId }: MutationContext,
   ids: string[],
   chats?: string[] | "",
@@ -144,8 +142,11 @@ async function receivedUnder(
   return rows;
 }
 
-/** Returns the unread messages among the newest of each chat. The search is bounded, because a chat may have millions of messages. */
-async function unread({ db, instanceId }: MutationContext, chats: string[]): Promise<Received[]> {
+/**
+ * Returns unread messages among the newest ones of each chat. The search is limited, because a chat may have millions
+ * of messages.
+ */
+async function findUnread({ db, instanceId }: MutationContext, chats: string[]): Promise<Received[]> {
   return await db.sql<Received[]>`
     select id, wa_id as "waId", chat_id as "chatId", sender_id as "senderId", sender_lid as "senderLid"
     from unnest(${chats}::text[]) as chat(jid), lateral (
@@ -155,7 +156,10 @@ async function unread({ db, instanceId }: MutationContext, chats: string[]): Pro
     order by sent_at desc, id desc limit ${maxReadMarks}`;
 }
 
-/** Returns a message to act on. Throws `message_not_found`, also for a deleted message, and `conflict` for one that is not sent yet. */
+/**
+ * Returns a message to act on. Throws `message_not_found`, also if it was deleted, and `conflict` if it is not sent
+ * yet.
+ */
 export async function find(context: MutationContext, input: { messageId: string; chat?: string | undefined }) {
   const chats = input.chat === undefined ? undefined : await spellingsOf(context, input.chat);
   const row = await findMessage(context.db, context.instanceId, input.messageId, chats);
@@ -167,7 +171,7 @@ export async function find(context: MutationContext, input: { messageId: string;
   return row;
 }
 
-/** The stanza that edits or deletes a channel post: it has the id of the post and replaces it. */
+/** Returns the stanza that edits or deletes a channel post. It has the id of the post and replaces the post. */
 const revisedPost = (row: FoundMessage, message: proto.IMessage, edit: string) => ({
   waId: row.waId,
   jid: row.chatId,
@@ -175,12 +179,15 @@ const revisedPost = (row: FoundMessage, message: proto.IMessage, edit: string) =
   attributes: { edit },
 });
 
-/** Returns WhatsApp's key of a message. In groups, and by now between people, WhatsApp addresses the sender by LID. */
+/**
+ * Returns WhatsApp's key of a message. WhatsApp addresses the sender by LID in groups, and nowadays also in direct
+ * chats.
+ */
 function keyOf(row: Pick<FoundMessage, "waId" | "chatId" | "fromMe" | "senderId" | "senderLid">) {
   const { waId: id, chatId, fromMe } = row;
   const sender = fromMe ? undefined : (row.senderLid ?? row.senderId);
-  const many = isGroupJid(chatId) || chatId.endsWith("@broadcast");
-  if (many) return { remoteJid: chatId, id, fromMe, ...(sender && { participant: sender }) };
+  const hasParticipant = isGroupJid(chatId) || chatId.endsWith("@broadcast");
+  if (hasParticipant) return { remoteJid: chatId, id, fromMe, ...(sender && { participant: sender }) };
   return { remoteJid: sender ?? chatId, id, fromMe };
 }
 
@@ -188,22 +195,24 @@ async function assertAdmin({ sock }: MutationContext, chatId: string): Promise<v
   if (!isGroupJid(chatId)) throw new AppError("forbidden", "only the sender of a message can delete it for everyone");
   const me = [sock.user?.id, sock.user?.lid].map((jid) => jidNormalizedUser(jid));
   const { participants } = await sock.groupMetadata(chatId);
-  const own = participants.find((one) => [one.id, one.phoneNumber, one.lid].some((jid) => jid && me.includes(jid)));
+  const own = participants.find(({ id, phoneNumber, lid }) =>
+    [id, phoneNumber, lid].some((jid) => jid && me.includes(jid)),
+  );
   if (!own?.admin) throw new AppError("forbidden", "only an admin of the group can delete messages of others");
 }
 
 function revision(
   { sock }: MutationContext,
   row: FoundMessage,
-  what: { kind: "delete" } | { kind: "edit"; body: string },
+  change: { kind: "delete" } | { kind: "edit"; body: string },
 ): Revision {
   const author = row.fromMe ? ("me" as const) : [row.senderId];
   const by = jidNormalizedUser(sock.user?.id);
-  return { ...what, waId: row.waId, chatIds: [row.chatId], author, by, fromMe: true, at: new Date() };
+  return { ...change, waId: row.waId, chatIds: [row.chatId], author, by, fromMe: true, at: new Date() };
 }
 
-/** Returns the whole message with another text, as WhatsApp requires. */
-async function rewritten(context: MutationContext, row: FoundMessage, text: string): Promise<proto.IMessage> {
+/** Returns the whole message with another text, because WhatsApp requires all of it for an edit. */
+async function withNewText(context: MutationContext, row: FoundMessage, text: string): Promise<proto.IMessage> {
   if (row.type === "text") return { extendedTextMessage: { text } };
   const content = await contentOf(context, row);
   const changed = content && withText(content, text);

@@ -19,16 +19,16 @@ export async function sendLocation(
     degreesLongitude: longitude,
     ...defined({ name, address }),
   };
-  return await prepared(context, input, { location }, "location");
+  return await prepareContent(context, input, { location }, "location");
 }
 
 export async function sendContact(
   context: SendContext,
   input: CommandInput<"message.sendContact">,
 ): Promise<PreparedMessage> {
-  // WhatsApp's own apps use this name for several contacts. A single contact is shown under its own name.
+  // WhatsApp's own apps use this name for several contacts. A single contact is shown with its own name.
   const contacts = { displayName: `${input.contacts.length} contacts`, contacts: input.contacts };
-  return await prepared(context, input, { contacts }, "contact");
+  return await prepareContent(context, input, { contacts }, "contact");
 }
 
 export async function sendPoll(
@@ -36,14 +36,14 @@ export async function sendPoll(
   input: CommandInput<"message.sendPoll">,
 ): Promise<PreparedMessage> {
   const { question: name, options: values, selectableCount } = input;
-  const message = await prepared(context, input, { poll: { name, values, selectableCount } }, "poll");
+  const message = await prepareContent(context, input, { poll: { name, values, selectableCount } }, "poll");
   return { ...message, context: { ...message.context, poll: { options: values, selectableCount } } };
 }
 
 type ExtrasInput = Parameters<typeof extrasOf>[2];
 
-/** Prepares a message of a kind that Baileys makes from `content`. */
-export async function prepared(
+/** Prepares a message that Baileys makes from `content`. */
+export async function prepareContent(
   context: SendContext,
   input: { to: string } & ExtrasInput,
   content: AnyMessageContent,
@@ -51,11 +51,12 @@ export async function prepared(
 ): Promise<PreparedMessage> {
   const jid = await resolveRecipient(context.sock, input.to);
   const extras = await extrasOf(context, jid, input);
-  const message = await generated(context, jid, content, extras);
+  const message = await generate(context, jid, content, extras);
   return { jid, message, type, protoType: getContentType(message) ?? "", media: null, context: extras.context };
 }
 
-async function generated(
+/** Returns the message that Baileys makes from `content`, with its extras. */
+async function generate(
   context: SendContext,
   jid: string,
   content: AnyMessageContent,
@@ -63,10 +64,11 @@ async function generated(
 ): Promise<proto.IMessage> {
   const generation = { ...generationOptions(context), ...extras.options };
   const message = (await generateWAMessage(jid, content, generation)).message ?? {};
-  // Baileys puts the mentions of a poll next to the poll instead of into it, where clients do not read them.
+  // For a poll, Baileys puts the mentions next to the poll instead of into it. Clients do not read them there.
   return extras.content.mentions ? withContextInfo(message, { mentionedJid: extras.content.mentions }) : message;
 }
 
+/** Adds fields to the `contextInfo` of the message's content. */
 function withContextInfo(message: proto.IMessage, info: proto.IContextInfo): proto.IMessage {
   const type = getContentType(message);
   if (!type) return message;
@@ -79,14 +81,14 @@ export async function forward(context: SendContext, input: CommandInput<"message
   const source = await findForwardable(db, instanceId, input);
   const jid = await resolveRecipient(sock, input.to);
   const extras = await extrasOf(context, jid, input);
-  const marked = (message: proto.IMessage, before: proto.IMessage | undefined) =>
+  const asForwarded = (message: proto.IMessage, before: proto.IMessage | undefined) =>
     withContextInfo(message, { isForwarded: true, forwardingScore: scoreOf(before) + 1 });
   const original = await contentOf(context, source);
   if (source.type === "text") {
-    const message = await generated(context, jid, { text: source.body, linkPreview: null }, extras);
+    const message = await generate(context, jid, { text: source.body, linkPreview: null }, extras);
     return {
       jid,
-      message: marked(message, original),
+      message: asForwarded(message, original),
       type: "text",
       protoType: "extendedTextMessage",
       media: null,
@@ -96,7 +98,7 @@ export async function forward(context: SendContext, input: CommandInput<"message
   const type = source.type as "image" | "video" | "audio" | "document";
   const voice = type === "audio" && isVoice(original, source.media?.mimetype);
   const file = {
-    kept: source.media?.storageKey,
+    storageKey: source.media?.storageKey,
     kind: type,
     ...defined({
       voice: voice || undefined,
@@ -105,22 +107,28 @@ export async function forward(context: SendContext, input: CommandInput<"message
     }),
   };
   const sent = await sendFile(context, jid, extras, file);
-  return { ...sent, message: marked(sent.message, original) };
+  return { ...sent, message: asForwarded(sent.message, original) };
 }
 
-/** The content of others' messages is not stored; their Ogg and Opus files are taken for voice notes. */
+/**
+ * Returns whether a file is a voice note. Messages of others are not stored, so their Ogg and Opus files count as voice
+ * notes.
+ */
 function isVoice(original: proto.IMessage | undefined, mimetype: string | null | undefined): boolean {
   return original?.audioMessage ? original.audioMessage.ptt === true : /ogg|opus/.test(mimetype ?? "");
 }
 
-/** Returns how often the message was forwarded. From 5 on, clients show "Forwarded many times" (WhatsApp help, "About forwarding limits"). */
+/**
+ * Returns how often the message was forwarded. From 5 on, clients show "Forwarded many times" (WhatsApp help, "About
+ * forwarding limits").
+ */
 function scoreOf(message: proto.IMessage | undefined): number {
   const type = message && getContentType(message);
   if (!type) return 0;
   return (message[type] as { contextInfo?: proto.IContextInfo | null } | null)?.contextInfo?.forwardingScore ?? 0;
 }
 
-/** The format of `star` entries in the app state, as WhatsApp Web writes them. */
+/** Version of the format of `star` entries in the app state, as WhatsApp Web writes them. */
 const starVersion = 2;
 
 export async function star(
@@ -128,7 +136,7 @@ export async function star(
   input: CommandInput<"message.star">,
 ): Promise<CommandOutput<"message.star">> {
   const { waId, chatId, fromMe, senderId } = await find(context, input);
-  // Not Baileys' `star`: it omits the author, without which phones do not find a message in a group.
+  // Not Baileys' `star`, which omits the author. Without the author, phones do not find a message in a group.
   const author = isGroupJid(chatId) && !fromMe ? senderId : "0";
   await context.sock.appPatch({
     syncAction: { starAction: { starred: input.star } },

@@ -22,8 +22,8 @@ export interface MessageExtras {
 }
 
 /**
- * Returns the extras of a new message. A quoted message must be in the same chat; `jid` is WhatsApp's own JID of that chat. Throws
- * `message_not_found`.
+ * Returns the extras of a new message. `jid` is WhatsApp's own JID of the chat. Throws `message_not_found` if the
+ * quoted message is not in this chat.
  */
 export async function extrasOf(
   context: ConnectedContext,
@@ -58,12 +58,14 @@ async function findQuoted(context: ConnectedContext, jid: string, waId: string) 
   const participant = isGroupJid(jid) && !fromMe ? { participant: row.senderLid ?? row.senderId } : {};
   const key = { remoteJid: jid, id: row.waId, fromMe, ...participant };
   const content = await contentOf(context, row);
-  // A message that we sent may have been edited since.
+  // A message that this gateway sent may have been edited since, so it gets its current text.
   const message: WAMessage = { key, message: content ? (withText(content, row.body) ?? content) : standIn(row) };
   return { row, message };
 }
 
-/** Returns the JIDs under which the history may have a chat: a LID, and a number that may become known only later. */
+/**
+ * Returns all known JIDs of a chat: its LID and its phone number. The history may have the chat under either of them.
+ */
 export async function spellingsOf({ sock }: ConnectedContext, jid: string): Promise<string[]> {
   if (isGroupJid(jid) || isChannelJid(jid) || jid === statusChat) return [jid];
   const { lidMapping } = sock.signalRepository;
@@ -71,17 +73,20 @@ export async function spellingsOf({ sock }: ConnectedContext, jid: string): Prom
   return other ? [jid, jidNormalizedUser(other)] : [jid];
 }
 
-/** Returns the content of a message that this gateway sent; undefined for other messages, including those from the owner's phone. */
+/**
+ * Returns the content of a message that this gateway sent. Undefined for all other messages, also those from the
+ * owner's phone.
+ */
 export async function contentOf(
   { db }: ConnectedContext,
   row: Pick<FoundMessage, "id">,
 ): Promise<proto.IMessage | undefined> {
-  const [kept] = await db.sql<{ payload: Buffer | null }[]>`select payload from messages where id = ${row.id}`;
-  const content = kept?.payload ? normalizeMessageContent(proto.Message.decode(kept.payload)) : undefined;
+  const [stored] = await db.sql<{ payload: Buffer | null }[]>`select payload from messages where id = ${row.id}`;
+  const content = stored?.payload ? normalizeMessageContent(proto.Message.decode(stored.payload)) : undefined;
   return content && getContentType(content) ? content : undefined;
 }
 
-/** Returns the content with another text or caption; undefined if it has neither. */
+/** Returns the content with another text or caption. Undefined if it has neither. */
 export function withText(content: proto.IMessage, text: string): proto.IMessage | undefined {
   const { extendedTextMessage, imageMessage, videoMessage, documentMessage } = content;
   if (extendedTextMessage) return { extendedTextMessage: { ...extendedTextMessage, text } };
@@ -91,7 +96,9 @@ export function withText(content: proto.IMessage, text: string): proto.IMessage 
   return undefined;
 }
 
-/** Stands in for the quoted content of others, which is not stored. The recipient's phone shows the original if it has it. */
+/**
+ * Returns a replacement for quoted content that is not stored. The recipient's phone shows the original if it has it.
+ */
 function standIn({ type, body }: FoundMessage): proto.IMessage {
   switch (type) {
     case "image":

@@ -13,7 +13,8 @@ export async function sendText(
   const extras = await extrasOf(context, jid, input);
   const { message } = await generateWAMessage(
     jid,
-    // No link preview: fetching a page is the caller's decision (`message.sendLink`), not a side effect of a text.
+    // No link preview: a page is fetched only if the caller requests it (`message.sendLink`), not as a side effect of a
+    // text.
     { text: input.text, linkPreview: null, ...extras.content },
     { ...generationOptions(context), ...extras.options },
   );
@@ -27,13 +28,15 @@ export async function sendText(
   };
 }
 
+/** Returns the options for Baileys' `generateWAMessage`. */
 export function generationOptions({ sock, waId }: SendContext) {
   return { userJid: sock.user?.id ?? "", messageId: waId, upload: sock.waUploadToServer };
 }
 
 /**
- * Returns WhatsApp's own JID of a recipient: numbers of some countries have two spellings, of which WhatsApp knows one. A number that
- * WhatsApp has answered before is in the session's LID mapping and is not looked up again. Throws `recipient_not_on_whatsapp`.
+ * Returns WhatsApp's own JID of a recipient. Numbers of some countries have two spellings, of which WhatsApp knows one.
+ * A number that was looked up before is in the session's LID mapping and is not looked up again. Throws
+ * `recipient_not_on_whatsapp`.
  */
 export async function resolveRecipient(sock: WASocket, to: string): Promise<string> {
   if (isGroupJid(to) || isLidJid(to) || isChannelJid(to)) return to;

@@ -36,24 +36,25 @@ export async function get(
   { chat }: CommandInput<"presence.get">,
 ): Promise<CommandOutput<"presence.get">> {
   const { sock } = context;
-  const asked = chat === undefined ? undefined : await resolveRecipient(sock, chat);
-  const spellings = asked === undefined ? undefined : await spellingsOf(context, asked);
-  const kept = context.presences.all().filter((one) => !spellings || spellings.includes(one.chat));
-  const named = await byPhone(sock, kept);
+  const jid = chat === undefined ? undefined : await resolveRecipient(sock, chat);
+  const spellings = jid === undefined ? undefined : await spellingsOf(context, jid);
+  const selected = context.presences.all().filter((presence) => !spellings || spellings.includes(presence.chat));
+  const presences = await byPhone(sock, selected);
   const chats = new Map<string, Map<string, Presence>>();
-  // A person may have presences under both number and LID: the latest counts.
-  for (const one of named.toSorted((a, b) => a.at - b.at)) {
-    const people = chats.get(one.chat) ?? new Map<string, Presence>();
-    chats.set(one.chat, people.set(one.person, one));
+  // A person may have a presence under the number and another one under the LID. The latest replaces the other.
+  for (const presence of presences.toSorted((a, b) => a.at - b.at)) {
+    const people = chats.get(presence.chat) ?? new Map<string, Presence>();
+    chats.set(presence.chat, people.set(presence.person, presence));
   }
-  const number = spellings?.find((jid) => !isLidJid(jid)) ?? asked;
-  if (number !== undefined && chats.size === 0) chats.set(number, new Map());
+  // A chat without presences is returned as well.
+  const phone = spellings?.find((spelling) => !isLidJid(spelling)) ?? jid;
+  if (phone !== undefined && chats.size === 0) chats.set(phone, new Map());
   const now = Date.now();
   return {
     chats: [...chats].map(([chatId, people]) => ({
       chatId,
-      presences: [...people.values()].map(({ person: jid, state, lastSeen, at }) => ({
-        jid,
+      presences: [...people.values()].map(({ person, state, lastSeen, at }) => ({
+        jid: person,
         state,
         lastSeen: lastSeen === null ? null : new Date(lastSeen * 1000).toISOString(),
         updatedAt: new Date(at).toISOString(),
@@ -63,11 +64,15 @@ export async function get(
   };
 }
 
-/** Replaces LIDs by phone numbers where the session knows the number. */
-async function byPhone(sock: WASocket, kept: readonly Presence[]): Promise<Presence[]> {
-  const lids = [...new Set(kept.flatMap(({ chat, person }) => [chat, person]).filter(isLidJid))];
+/** Replaces LIDs with phone numbers where the session knows the number. */
+async function byPhone(sock: WASocket, presences: readonly Presence[]): Promise<Presence[]> {
+  const lids = [...new Set(presences.flatMap(({ chat, person }) => [chat, person]).filter(isLidJid))];
   const pairs = lids.length > 0 ? ((await sock.signalRepository.lidMapping.getPNsForLIDs(lids)) ?? []) : [];
   const phones = new Map(pairs.map(({ lid, pn }) => [jidNormalizedUser(lid), jidNormalizedUser(pn)]));
-  const named = (jid: string) => phones.get(jid) ?? jid;
-  return kept.map((one) => ({ ...one, chat: named(one.chat), person: named(one.person) }));
+  const phoneOf = (jid: string) => phones.get(jid) ?? jid;
+  return presences.map((presence) => ({
+    ...presence,
+    chat: phoneOf(presence.chat),
+    person: phoneOf(presence.person),
+  }));
 }

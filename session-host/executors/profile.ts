@@ -2,14 +2,14 @@ import { jidNormalizedUser, S_WHATSAPP_NET, type WASocket } from "@whiskeysocket
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { maxPictureBytes } from "../../core/command/catalog/profile.ts";
 import { AppError } from "../../core/error.ts";
-import { shownBy } from "./contact.ts";
+import { readShownProfile } from "./contact.ts";
 import { ExecutorResult } from "./result.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
 
 export async function get({ sock }: ConnectedContext): Promise<CommandOutput<"profile.get">> {
   const jid = jidNormalizedUser(sock.user?.id);
-  const shown = await shownBy(sock, jid);
-  // Not `sock.user`, which has the name as it was when the socket was opened.
+  const shown = await readShownProfile(sock, jid);
+  // Not from `sock.user`, which has the name that was current when the socket was opened.
   const { lid, name } = sock.authState.creds.me ?? {};
   return {
     phoneNumber: jid.split("@")[0] ?? "",
@@ -25,7 +25,8 @@ export async function setName(
   { name }: CommandInput<"profile.setName">,
 ): Promise<ExecutorResult<CommandOutput<"profile.setName">>> {
   await sock.updateProfileName(name);
-  // Baileys emits no event for our own change. With this one it stores the name and sends it with our presence.
+  // Baileys emits no event for our own change. This event makes it store the name and send it with the account's
+  // presence.
   const { me } = sock.authState.creds;
   if (me) sock.ev.emit("creds.update", { me: { ...me, name } });
   return new ExecutorResult({}, { instance: { push_name: name } });
@@ -39,29 +40,30 @@ export async function setAbout(
   return {};
 }
 
+/** The first bytes of a JPEG file. */
 const jpegStart = Buffer.from([0xff, 0xd8, 0xff]);
 
 export async function setPicture(
   context: MutationContext,
   source: CommandInput<"profile.setPicture">,
 ): Promise<CommandOutput<"profile.setPicture">> {
-  await showPicture(context.sock, await pictureOf(context, source));
+  await uploadPicture(context.sock, await readPicture(context, source));
   return {};
 }
 
-/** Returns the caller's file as a profile picture. Throws `not_supported` if it is not a JPEG. */
-export async function pictureOf(
+/** Returns the content of the caller's file for a profile picture. Throws `not_supported` if it is not a JPEG. */
+export async function readPicture(
   { media, instanceId }: MutationContext,
   source: CommandInput<"profile.setPicture">,
 ): Promise<Buffer> {
-  const picture = await media.take(instanceId, source, maxPictureBytes);
+  const picture = await media.readSmall(instanceId, source, maxPictureBytes);
   if (picture.subarray(0, 3).equals(jpegStart)) return picture;
   throw new AppError("not_supported", "WhatsApp accepts only JPEG for a profile picture, and the file is not a JPEG");
 }
 
-/** Sets the picture of the account or of a group. */
-export async function showPicture(sock: WASocket, picture: Buffer, group?: string): Promise<void> {
-  // Not `updateProfilePicture`: it sends the same stanza, but needs a library to resize the picture.
+/** Sets the picture of the account, or of a group. */
+export async function uploadPicture(sock: WASocket, picture: Buffer, group?: string): Promise<void> {
+  // Not Baileys' `updateProfilePicture`, which sends the same stanza but needs a library to resize the picture.
   await sock.query({
     tag: "iq",
     attrs: { to: S_WHATSAPP_NET, ...(group && { target: group }), type: "set", xmlns: "w:profile:picture" },

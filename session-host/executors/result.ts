@@ -3,19 +3,19 @@ import type { Change } from "../ledger/change.ts";
 
 /** A message that a mutation sends to WhatsApp under a fixed id. */
 export interface Stanza {
-  /** The same on every attempt, so that WhatsApp's clients recognize a repetition. */
+  /** The same on every attempt, so that WhatsApp's clients recognize a repeated message. */
   waId: string;
   jid: string;
   message: proto.IMessage;
   /** Attributes of the `message` node, such as `edit`. */
   attributes: Record<string, string>;
-  /** For a message that belongs to a status post: who receives it. */
+  /** For a message about a status post: JIDs of the people who receive it. */
   audience?: readonly string[];
 }
 
 /**
- * The result of an executor that has more than an output. A mutation with a stanza is done when WhatsApp acknowledges the stanza, and
- * is run again on the next connection otherwise.
+ * The result of an executor that returns more than an output. A mutation with a stanza is done when WhatsApp
+ * acknowledges the stanza. If the connection ends before that, the mutation runs again on the next connection.
  */
 export class ExecutorResult<Output> {
   readonly output: Output;

@@ -46,23 +46,24 @@ export async function deletePost(
 }
 
 /**
- * Returns who may see a status post: the contacts that the caller names, or the address book without blocked contacts. Throws
- * `conflict` or `recipient_not_on_whatsapp`.
+ * Returns the JIDs of the people who may see a status post: the contacts that the caller names, or the address book
+ * without blocked contacts. Throws `conflict` or `recipient_not_on_whatsapp`.
  */
 async function audienceOf(context: ConnectedContext, { statusJidList }: StatusRequest): Promise<string[]> {
-  const audience = statusJidList ? [...new Set(statusJidList)] : await unblocked(context);
+  const audience = statusJidList ? [...new Set(statusJidList)] : await unblockedContacts(context);
   assertAudience(audience, "every contact in the address book is blocked");
   const { sock } = context;
   const devices = await sock.getUSyncDevices(audience, true, false);
-  const others = devices.some(
+  const hasOthers = devices.some(
     ({ jid }) => !areJidsSameUser(jid, sock.user?.id) && !areJidsSameUser(jid, sock.user?.lid),
   );
-  if (!others)
+  if (!hasOthers)
     throw new AppError("recipient_not_on_whatsapp", "none of the contacts who may see the status post is on WhatsApp");
   return audience;
 }
 
-async function unblocked({ sock, db, instanceId }: ConnectedContext): Promise<string[]> {
+/** Returns the contacts in the address book that are not blocked. */
+async function unblockedContacts({ sock, db, instanceId }: ConnectedContext): Promise<string[]> {
   const people = await readAddressBook(db, instanceId);
   const blocked = new Set(await sock.fetchBlocklist());
   return people.flatMap(({ jid, lid }) => (blocked.has(jid) || (lid && blocked.has(lid)) ? [] : [jid]));

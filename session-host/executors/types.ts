@@ -16,32 +16,32 @@ export interface OpenConnection {
   readonly labels: LabelBook;
 }
 
-/** What commands work with that need an open connection. */
+/** The context of commands that need an open connection. */
 export interface ConnectedContext extends OpenConnection {
   instanceId: string;
   media: MediaStage;
-  /** Read only. Writes belong into a `Change`. */
+  /** For reading only. An executor writes by returning a `Change`. */
   db: Database;
 }
 
 export type SendContext = ConnectedContext & { waId: string };
 export type MutationContext = ConnectedContext & { commandId: string };
 
-/** The session, as the `instance.…` commands see it. `cause` is the correlation id of the command. */
+/** The part of a session that the `instance.…` commands use. */
 export interface ManagedSession {
-  start(cause: string): Promise<void>;
-  restart(cause: string): Promise<void>;
-  disable(cause: string): Promise<void>;
-  logout(cause: string): Promise<void>;
-  remove(cause: string): Promise<void>;
-  requestPairingCode(phoneNumber: string, cause: string): Promise<{ code: string; expiresAt: string }>;
+  start(correlationId: string): Promise<void>;
+  restart(correlationId: string): Promise<void>;
+  disable(correlationId: string): Promise<void>;
+  logout(correlationId: string): Promise<void>;
+  remove(correlationId: string): Promise<void>;
+  requestPairingCode(phoneNumber: string, correlationId: string): Promise<{ code: string; expiresAt: string }>;
 }
 
-/** What commands work with that need no connection. */
+/** The context of commands that need no connection. */
 export interface OfflineContext {
   instanceId: string;
   conversions: Conversions;
-  /** After this, nobody waits for the result. */
+  /** Nobody waits for the result after this time. */
   deadline: Date;
 }
 
@@ -52,6 +52,6 @@ export interface PreparedMessage {
   type: string;
   protoType: string;
   media: MessageMedia | null;
-  /** Quote, mentions and the like (see `MessageExtras`); null if there are none. */
+  /** The quote, the mentions and so on (see `MessageExtras`). Null if there are none. */
   context: MessageContext | null;
 }

@@ -26,9 +26,15 @@ export const leaseMs = 12_000;
 const tickMs = 2_000;
 /** How often a host checks whether a lease has expired between two ticks, in milliseconds. */
 const expiryCheckMs = 250;
-/** How much earlier a lease ends for its host than in the database. Covers clock drift and network latency. Milliseconds. */
+/**
+ * How much earlier a lease ends for its host than in the database. Covers clock drift and network latency.
+ * Milliseconds.
+ */
 const marginMs = 2_000;
-/** How long a shard may take to stop during a handover, in milliseconds. Normally it waits up to 5 s for acknowledgements. */
+/**
+ * How long a shard may take to stop during a handover, in milliseconds. Normally it waits up to 5 s for
+ * acknowledgements.
+ */
 const releaseTimeoutMs = 20_000;
 const concurrentLogins = 8;
 
@@ -44,7 +50,9 @@ export class Host {
   #stopping = false;
   /** Pending while the host releases all its shards without stopping. */
   #releasingAll: Promise<void> | undefined;
-  /** When it began to serve shards, in Unix seconds by the database clock. Undefined while all its shards are released. */
+  /**
+   * When it began to serve shards, in Unix seconds by the database clock. Undefined while all its shards are released.
+   */
   #workingSince: number | undefined;
   /** Whether it knows that an admin stopped all hosts. */
   #stoppedByAdmin = false;
@@ -92,7 +100,10 @@ export class Host {
     this.#expiryTimer = setInterval(() => this.#dropExpired(), expiryCheckMs);
   }
 
-  /** Stops taking work, finishes and stores the work in progress, closes the connections without logging out, and releases the leases. */
+  /**
+   * Stops taking work, finishes and stores the work in progress, closes the connections without logging out, and
+   * releases the leases.
+   */
   async stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#tickTimer);

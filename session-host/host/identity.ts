@@ -10,7 +10,10 @@ export interface HostIdentity {
   isDead(id: string): boolean;
 }
 
-/** The id is `<machine>-<process id>-<random>`. It is unique, and other hosts on the same machine can check whether its process lives. */
+/**
+ * The id is `<machine>-<process id>-<random>`. It is unique, and other hosts on the same machine can check whether its
+ * process lives.
+ */
 export function hostIdentity(): HostIdentity {
   const machine = sha256(processNamespace()).toString("hex").slice(0, 12);
   return {
@@ -25,8 +28,8 @@ export function hostIdentity(): HostIdentity {
 }
 
 /**
- * Returns a value that two processes share if and only if they see each other's process ids: on Linux, the boot id and the process
- * namespace; elsewhere, where there are no namespaces, the host name.
+ * Returns a value that two processes share if and only if they see each other's process ids: on Linux, the boot id and
+ * the process namespace; elsewhere, where there are no namespaces, the host name.
  */
 function processNamespace(): string {
   try {

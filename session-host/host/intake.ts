@@ -25,7 +25,10 @@ const fullPauseMs = 200;
 const queueRetryMs = 1_000;
 const databaseRetryMs = 500;
 
-/** Claims the commands of a shard: those on its queue, due scheduled sends, and those that did not arrive through the queue. */
+/**
+ * Claims the commands of a shard: those on its queue, due scheduled sends, and those that did not arrive through the
+ * queue.
+ */
 export class CommandIntake {
   readonly #deps: IntakeDeps;
   readonly #queue: string;
@@ -74,7 +77,10 @@ export class CommandIntake {
     await this.#removing;
   }
 
-  /** Claims the commands of received messages, then removes the messages. An unreadable message becomes a dead letter after five receives. */
+  /**
+   * Claims the commands of received messages, then removes the messages. An unreadable message becomes a dead letter
+   * after five receives.
+   */
   async #claimReceived(messages: readonly Message[], signal: AbortSignal): Promise<void> {
     const { queues, log, submit } = this.#deps;
     const queue = this.#queue;

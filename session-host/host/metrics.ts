@@ -10,8 +10,8 @@ const freshMs = 2_000;
 const databaseTimeoutMs = 2_000;
 
 /**
- * Returns a function that renders `/metrics`: the metrics of this host, and those of the fleet, which come from the database. The
- * fleet's are missing while the database is down.
+ * Returns a function that renders `/metrics`: the metrics of this host, and those of the fleet, which come from the
+ * database. The fleet's are missing while the database is down.
  */
 export function hostMetrics(host: Pick<Host, "gauges">, db: Database): () => Promise<string> {
   let readAt = Number.NEGATIVE_INFINITY;

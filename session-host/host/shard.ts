@@ -21,11 +21,17 @@ import { Session, type SessionRow } from "../session/session.ts";
 import type { HostDeps } from "./deps.ts";
 import { CommandIntake } from "./intake.ts";
 
-/** How often the database is searched for new instances, due sends and commands that did not arrive through the queue. Milliseconds. */
+/**
+ * How often the database is searched for new instances, due sends and commands that did not arrive through the queue.
+ * Milliseconds.
+ */
 const reconcileMs = 2_000;
 /** Age after which a command is claimed without waiting for the queue any longer. Milliseconds. */
 const waitingMs = 3_000;
-/** Time for an `instance.delete` command to remove its instance. After that, the instance is removed without it. Milliseconds. */
+/**
+ * Time for an `instance.delete` command to remove its instance. After that, the instance is removed without it.
+ * Milliseconds.
+ */
 const deletedMs = 60_000;
 
 /** Everything that a host runs for one shard while it holds the shard's lease. */
@@ -76,7 +82,10 @@ export class Shard {
     return this.#sessions;
   }
 
-  /** Opens the sessions that should run, resumes the commands that the last holder left unfinished, then polls the queue. */
+  /**
+   * Opens the sessions that should run, resumes the commands that the last holder left unfinished, then polls the
+   * queue.
+   */
   async start(): Promise<void> {
     await this.#openSessions();
     for (const command of await this.#claimer.unfinished()) this.#resume(command);
@@ -226,7 +235,10 @@ export class Shard {
     }
   }
 
-  /** Runs an unfinished command again. A command that may not be repeated fails instead, because the last holder may have run it. */
+  /**
+   * Runs an unfinished command again. A command that may not be repeated fails instead, because the last holder may
+   * have run it.
+   */
   #resume(command: ClaimedCommand): void {
     if (commandCatalog[command.name].repeatable) void this.#submit(command);
     else this.#fail(command, new AppError("outcome_unknown"));

@@ -10,7 +10,9 @@ type CallEvent = Extract<NewEvent, { type: `call.${string}` }>;
 /** No call rings for longer. An older offer is one that WhatsApp kept while the instance was not connected. */
 export const ringSeconds = 60;
 
-/** Returns the id of a call's first or last event. Several stanzas and a command can report the same beginning or end. */
+/**
+ * Returns the id of a call's first or last event. Several stanzas and a command can report the same beginning or end.
+ */
 export const callEventId = (instanceId: string, callId: string, part: "begin" | "end") =>
   derivedEventId(instanceId, "call", callId, part);
 

@@ -22,7 +22,10 @@ const metadataSchema = z.object({
 
 const roles: Record<string, ChannelDetails["role"]> = { OWNER: "owner", ADMIN: "admin", SUBSCRIBER: "subscriber" };
 
-/** Parses WhatsApp's metadata of a channel. Returns undefined for a deleted channel and for anything that is not metadata. */
+/**
+ * Parses WhatsApp's metadata of a channel. Returns undefined for a deleted channel and for anything that is not
+ * metadata.
+ */
 export function detailsOf(answer: unknown): ChannelDetails | undefined {
   const { data } = metadataSchema.safeParse(answer);
   if (!data || data.state?.type === "DELETED") return undefined;

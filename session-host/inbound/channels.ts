@@ -21,12 +21,18 @@ export interface ChannelSourceDeps {
   record: (change: Change) => Promise<void>;
 }
 
-/** Limits concurrent lookups per host. After a deployment, all sessions open together and receive posts of all their channels. */
+/**
+ * Limits concurrent lookups per host. After a deployment, all sessions open together and receive posts of all their
+ * channels.
+ */
 const lookUpLimiter = new Limiter(4);
 /** Age after which the details of a channel are looked up again. Milliseconds. */
 const freshMs = 24 * 60 * 60_000;
 
-/** Turns what one connection reports about channels into changes. Channels are not encrypted, so the Signal repository is not involved. */
+/**
+ * Turns what one connection reports about channels into changes. Channels are not encrypted, so the Signal repository
+ * is not involved.
+ */
 export class ChannelSource {
   readonly #deps: ChannelSourceDeps;
   readonly #seen = new Set<string>();
@@ -36,8 +42,8 @@ export class ChannelSource {
   }
 
   /**
-   * Returns the change that a stanza makes: a new post with its event, a changed post, or facts about channels. Returns undefined
-   * for a stanza that is not about channels. Record the change before Baileys acknowledges the stanza.
+   * Returns the change that a stanza makes: a new post with its event, a changed post, or facts about channels. Returns
+   * undefined for a stanza that is not about channels. Record the change before Baileys acknowledges the stanza.
    */
   journal(sock: WASocket, stanza: BinaryNode): Promise<Change> | Change | undefined {
     const { tag, attrs } = stanza;
@@ -91,7 +97,9 @@ export class ChannelSource {
     return defined({ messages: row && [{ ...row, context }], channels: channel && [channel] });
   }
 
-  /** Returns whether this gateway sent the post. WhatsApp may deliver our own posts without the attribute `is_sender`. */
+  /**
+   * Returns whether this gateway sent the post. WhatsApp may deliver our own posts without the attribute `is_sender`.
+   */
   async #isOwn(jid: string, waId: string): Promise<boolean> {
     const { db, instanceId } = this.#deps;
     const rows = await db.sql`
@@ -133,7 +141,10 @@ export class ChannelSource {
   }
 }
 
-/** Decodes the message of a post. Returns undefined for bytes that are not a message. Baileys rejects such a stanza itself. */
+/**
+ * Decodes the message of a post. Returns undefined for bytes that are not a message. Baileys rejects such a stanza
+ * itself.
+ */
 function decode(stanza: BinaryNode): proto.Message | undefined {
   const content = getBinaryNodeChild(stanza, "plaintext")?.content;
   if (!(content instanceof Uint8Array)) return undefined;

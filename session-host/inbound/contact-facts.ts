@@ -27,7 +27,10 @@ interface Report {
   link?: true;
 }
 
-/** Returns the fact of a report. Returns undefined if the JID is neither a person nor a group: a channel, a broadcast, a bot. */
+/**
+ * Returns the fact of a report. Returns undefined if the JID is neither a person nor a group: a channel, a broadcast, a
+ * bot.
+ */
 export function contactFact({
   jid,
   lid,
@@ -53,7 +56,10 @@ export function contactFact({
   };
 }
 
-/** Returns the fact about a person, or undefined if nothing in it is stored. Baileys gives either JID of a person, or both. */
+/**
+ * Returns the fact about a person, or undefined if nothing in it is stored. Baileys gives either JID of a person, or
+ * both.
+ */
 export function factOfPerson(
   { id, lid, phoneNumber, notify, verifiedName: businessName }: Contact,
   names: Pick<Report, "name" | "chatName"> = {},

@@ -19,14 +19,16 @@ export interface ContactSourceDeps {
 const maxFacts = 500;
 /** Number of contacts whose last fact a session remembers. */
 const maxRemembered = 1_000;
-/** Limits concurrent queries per host. After a deployment, all sessions open together, and each reads all its groups. */
+/**
+ * Limits concurrent queries per host. After a deployment, all sessions open together, and each reads all its groups.
+ */
 const groupQueries = new Limiter(4);
 /** Minimum time between two readings of all groups by one session. Milliseconds. */
 const readIntervalMs = 10 * 60_000;
 
 /**
- * Turns what one connection reports about contacts, from all sources, into changes. A fact that equals the last one is not recorded
- * again, so that a message from a known person costs no database statement.
+ * Turns what one connection reports about contacts, from all sources, into changes. A fact that equals the last one is
+ * not recorded again, so that a message from a known person costs no database statement.
  */
 export class ContactSource {
   readonly #deps: ContactSourceDeps;
@@ -83,12 +85,18 @@ export class ContactSource {
     });
   }
 
-  /** Remembers facts that were recorded elsewhere. Otherwise, a later change back to the old value would look like a known fact. */
+  /**
+   * Remembers facts that were recorded elsewhere. Otherwise, a later change back to the old value would look like a
+   * known fact.
+   */
   note(facts: readonly ContactFact[]): void {
     this.#fresh(facts.filter(({ link }) => !link));
   }
 
-  /** Reads all groups that the account is in, and removes other groups from its contacts. Returns whether that succeeded. */
+  /**
+   * Reads all groups that the account is in, and removes other groups from its contacts. Returns whether that
+   * succeeded.
+   */
   async readGroups(sock: WASocket): Promise<boolean> {
     const leave = await groupQueries.enter();
     try {
@@ -117,7 +125,8 @@ export class ContactSource {
 
   #report(sock: WASocket, reported: readonly (ContactFact | undefined)[]): void {
     const facts = reported.filter((fact) => fact !== undefined).filter((fact) => !this.#isMe(fact.jid));
-    // Baileys repeats the push name with every message. Known facts are dropped first, so that they cause no LID lookup.
+    // Baileys repeats the push name with every message. Known facts are dropped first, so that they cause no LID
+    // lookup.
     const unknown = this.#waiting > 0 ? facts : facts.filter((fact) => !this.#isKnown(fact));
     if (unknown.length === 0) return;
     void this.#inTurn(async () => {
@@ -169,8 +178,8 @@ export class ContactSource {
 }
 
 /**
- * Reads all groups of a session when it connects, but not on each reconnection: after a short disconnection, WhatsApp reports the
- * changes that happened during it.
+ * Reads all groups of a session when it connects, but not on each reconnection: after a short disconnection, WhatsApp
+ * reports the changes that happened during it.
  */
 export class GroupReading {
   #doneAt: number | undefined;

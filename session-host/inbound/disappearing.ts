@@ -11,8 +11,8 @@ export class DisappearingTimers {
   readonly #seconds = new LRUCache<string, number>({ max: maxGroups });
 
   listen(sock: WASocket): void {
-    // Baileys reports the timer of every group that it reads completely. Partial updates have no participants. A report may be
-    // late, so it does not replace a change that WhatsApp has already announced.
+    // Baileys reports the timer of every group that it reads completely. Partial updates have no participants. A report
+    // may be late, so it does not replace a change that WhatsApp has already announced.
     const addRead = (groups: Partial<GroupMetadata>[]) => {
       for (const { id, participants, ephemeralDuration = 0 } of groups)
         if (id && participants && !this.#seconds.has(id)) this.#seconds.set(id, ephemeralDuration);
@@ -27,7 +27,9 @@ export class DisappearingTimers {
     });
   }
 
-  /** Returns the timer of a group in seconds: 0 if its messages don't disappear, or if WhatsApp does not answer in time. */
+  /**
+   * Returns the timer of a group in seconds: 0 if its messages don't disappear, or if WhatsApp does not answer in time.
+   */
   async secondsOf(group: string, sock: WASocket): Promise<number> {
     const known = this.#seconds.get(group);
     if (known !== undefined) return known;

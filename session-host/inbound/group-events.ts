@@ -10,9 +10,9 @@ type GroupEvent = Extract<NewEvent, { type: `group.${string}` }>;
 type IsMe = JidResolver["isMe"];
 
 /**
- * Returns the events of a group notification, or undefined if it has none. The event ids are derived from the stanza's id, so
- * that a repeated notification announces nothing twice. The result is a promise if the stanza gives only the LID of a person,
- * because the session may know the phone number.
+ * Returns the events of a group notification, or undefined if it has none. The event ids are derived from the stanza's
+ * id, so that a repeated notification announces nothing twice. The result is a promise if the stanza gives only the LID
+ * of a person, because the session may know the phone number.
  */
 export function journalGroup(
   instanceId: string,
@@ -92,7 +92,10 @@ function eventsOfChange(child: BinaryNode, common: Common, isMe: IsMe): GroupEve
   }
 }
 
-/** Returns the event of a `create` stanza, with which WhatsApp describes a group to a person who enters it, whether it is new or not. */
+/**
+ * Returns the event of a `create` stanza, with which WhatsApp describes a group to a person who enters it, whether it
+ * is new or not.
+ */
 function joined(child: BinaryNode, common: Common): GroupEvent {
   const group = getBinaryNodeChild(child, "group");
   const size = Number(group?.attrs.size ?? getBinaryNodeChildren(group, "participant").length);
@@ -101,7 +104,10 @@ function joined(child: BinaryNode, common: Common): GroupEvent {
   return { type: "group.join", data: { ...common, subject, size: size > 0 ? size : null, reason } };
 }
 
-/** Returns an event for the people in the stanza, and a separate one if the account itself is among those who join or leave. */
+/**
+ * Returns an event for the people in the stanza, and a separate one if the account itself is among those who join or
+ * leave.
+ */
 function participantsChanged(child: BinaryNode, common: Common, isMe: IsMe): GroupEvent[] {
   const people = getBinaryNodeChildren(child, "participant").flatMap(({ attrs }) => {
     const person = personOf(attrs.jid, attrs.phone_number, attrs.lid);

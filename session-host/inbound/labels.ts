@@ -5,9 +5,9 @@ import { isBusiness } from "../baileys/account.ts";
 import type { Change } from "../ledger/change.ts";
 
 /**
- * Reads the labels in the app state again. WhatsApp does not notify a device of its own changes, so this is the only way to learn of
- * a change whose answer was lost with the connection or the host. Baileys itself does the first synchronization, which brings the
- * keys.
+ * Reads the labels in the app state again. WhatsApp does not notify a device of its own changes, so this is the only
+ * way to learn of a change whose answer was lost with the connection or the host. Baileys itself does the first
+ * synchronization, which brings the keys.
  */
 async function resyncLabels(sock: WASocket): Promise<void> {
   const { creds } = sock.authState;
@@ -20,8 +20,9 @@ async function resyncLabels(sock: WASocket): Promise<void> {
 }
 
 /**
- * Records what one connection reports about labels. Baileys first stores the new version of the app state, and never reports the
- * changes up to that version again. They are therefore recorded in a microtask, so that one transaction commits both.
+ * Records what one connection reports about labels. Baileys first stores the new version of the app state, and never
+ * reports the changes up to that version again. They are therefore recorded in a microtask, so that one transaction
+ * commits both.
  */
 export class LabelBook {
   readonly #record: (change: Change) => Promise<void>;

@@ -36,7 +36,10 @@ export class PresenceBook {
   }
 }
 
-/** Returns the state of a presence. Baileys passes on any tag in a `chatstate` stanza, so unknown ones count as `available`. */
+/**
+ * Returns the state of a presence. Baileys passes on any tag in a `chatstate` stanza, so unknown ones count as
+ * `available`.
+ */
 function stateOf({ lastKnownPresence: state }: PresenceData): Presence["state"] {
   return state === "composing" || state === "recording" || state === "unavailable" ? state : "available";
 }

@@ -10,8 +10,8 @@ const maxMessages = 500;
 const maxReceipts = 4;
 
 /**
- * Keeps receipts that arrive before their message. For a message that the owner wrote on the phone, WhatsApp sends us the message and
- * its receipts independently, and a receipt may be faster because it needs no decryption.
+ * Keeps receipts that arrive before their message. For a message that the owner wrote on the phone, WhatsApp sends us
+ * the message and its receipts independently, and a receipt may be faster because it needs no decryption.
  */
 export class EarlyReceipts {
   /** By message id. */
@@ -40,8 +40,8 @@ export class EarlyReceipts {
 }
 
 /**
- * Returns the receipts of a `receipt` stanza for messages of the account. Returns undefined for other stanzas (a retry, a
- * receipt from the account's other devices). No `type` means delivered; `read` and `played` mean read.
+ * Returns the receipts of a `receipt` stanza for messages of the account. Returns undefined for other stanzas (a retry,
+ * a receipt from the account's other devices). No `type` means delivered; `read` and `played` mean read.
  */
 export function journalReceipt(stanza: BinaryNode, isMe: (jid: string) => boolean): Change | undefined {
   const { id, from, participant, recipient, type } = stanza.attrs;
@@ -54,7 +54,8 @@ export function journalReceipt(stanza: BinaryNode, isMe: (jid: string) => boolea
   const more = list ? getBinaryNodeChildren(list, "item").flatMap((item) => item.attrs.id ?? []) : [];
   const waIds = [...new Set([id, ...more])];
   const receipts: Receipt[] = [{ waIds, status, by: jidNormalizedUser(by), timestamp: secondsOf(stanza) }];
-  // WhatsApp has accepted a message that somebody received. The acknowledgement may be missing if the host died before it arrived.
+  // WhatsApp has accepted a message that somebody received. The acknowledgement may be missing if the host died before
+  // it arrived.
   const acks = waIds.map((waId) => ({ waId }));
   return from === statusChat ? { acks, views: receipts } : { acks, progress: receipts };
 }

@@ -8,7 +8,10 @@ import type { LabelFact } from "../../core/label/fact.ts";
 import type { MessageContext } from "../../core/message/context.ts";
 import type { MessageMedia, MessageStatus } from "../../core/message/message.sql.ts";
 
-/** Maximum length of a body in an event, in characters. An SQS batch holds at most 1 MiB, and JSON may escape each character. */
+/**
+ * Maximum length of a body in an event, in characters. An SQS batch holds at most 1 MiB, and JSON may escape each
+ * character.
+ */
 export const maxEventBody = 65_536;
 
 /** A write to the Signal key store, or of the credentials (type `creds`). The value null removes the key. */
@@ -85,7 +88,10 @@ export type Revision = ({ kind: "delete" } | { kind: "edit"; body: string }) & {
   at: Date;
 };
 
-/** A person's answer to a poll or a calendar event. The event is appended if the answer is newer than the person's last one. */
+/**
+ * A person's answer to a poll or a calendar event. The event is appended if the answer is newer than the person's last
+ * one.
+ */
 export interface NewResponse {
   waId: string;
   chatId: string;
@@ -132,7 +138,10 @@ export interface Change {
     protoType: string;
     context: MessageContext | null;
   }[];
-  /** Select a message by row id, or a message of the account by WhatsApp's id, which the gateway chose and which is unique. */
+  /**
+   * Select a message by row id, or a message of the account by WhatsApp's id, which the gateway chose and which is
+   * unique.
+   */
   messageUpdates?: (({ id: string } | { waId: string }) & { set: MessageFields })[];
   commands?: CommandEnd[];
   /** Facts about people and groups, oldest first. */

@@ -41,8 +41,9 @@ const maxBatch = 512;
 const retryPauseMs = 250;
 
 /**
- * The only writer of the session state of a shard. Commits changes in the order in which they were appended. One transaction
- * commits all waiting changes, each of them entirely or not at all, and only while the host holds the lease (`fence`).
+ * The only writer of the session state of a shard. Commits changes in the order in which they were appended. One
+ * transaction commits all waiting changes, each of them entirely or not at all, and only while the host holds the lease
+ * (`fence`).
  */
 export class Ledger {
   readonly #deps: LedgerDeps;
@@ -54,7 +55,10 @@ export class Ledger {
     this.#deps = deps;
   }
 
-  /** Resolves when the change is durable. Rejects with `LeaseLost`, or with the database's error if the change can't be stored. */
+  /**
+   * Resolves when the change is durable. Rejects with `LeaseLost`, or with the database's error if the change can't be
+   * stored.
+   */
   append(instanceId: string, change: Change): Promise<void> {
     if (this.#closed) return Promise.reject(this.#closed);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -160,8 +164,8 @@ export class Ledger {
 }
 
 /**
- * Returns whether a retry may help: the connection failed, or the server reports a condition outside the statement. SQLSTATE
- * classes: 08 connection, 25 transaction idle for too long, 40 rollback, 53 resources, 57 shutdown.
+ * Returns whether a retry may help: the connection failed, or the server reports a condition outside the statement.
+ * SQLSTATE classes: 08 connection, 25 transaction idle for too long, 40 rollback, 53 resources, 57 shutdown.
  */
 function isTransient(error: unknown): boolean {
   const state = sqlState(error);

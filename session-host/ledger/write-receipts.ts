@@ -101,8 +101,9 @@ export const progress = {
 } satisfies Writer<Map<string, NewEvent>>;
 
 /**
- * Records who received and who viewed the account's status posts. A viewer is known by phone number if a contact has it, and is
- * announced once as `delivered` and once as `read`. The status of the post is that of the viewer who is furthest along.
+ * Records who received and who viewed the account's status posts. A viewer is known by phone number if a contact has
+ * it, and is announced once as `delivered` and once as `read`. The status of the post is that of the viewer who is
+ * furthest along.
  */
 export const views = {
   /** Returns the events of each receipt, by message id. */

@@ -3,7 +3,10 @@ import type { NewEvent } from "../../core/event/catalog/index.ts";
 import { maxEventBody, type Revision } from "./change.ts";
 import { type Batch, type RecordedChange, type Writer, writeEach } from "./writer.ts";
 
-/** Edits and deletes messages. An edit that is older than the last one, or a repeated revision, changes and announces nothing. */
+/**
+ * Edits and deletes messages. An edit that is older than the last one, or a repeated revision, changes and announces
+ * nothing.
+ */
 export const revisions = {
   write: (batch: Batch) =>
     writeEach(

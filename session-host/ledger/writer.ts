@@ -26,9 +26,9 @@ export type ChangeEvent = NewEvent & { id?: string };
 export interface Writer<Result = unknown> {
   write(batch: Batch): Promise<Result>;
   /**
-   * Returns the events that a change announces, in order: one slot per event that it can announce, undefined if nothing changed.
-   * The number of slots depends on the change alone, so that each slot keeps its event id when the batch is committed again.
-   * Called once per change, in the order of the batch.
+   * Returns the events that a change announces, in order: one slot per event that it can announce, undefined if nothing
+   * changed. The number of slots depends on the change alone, so that each slot keeps its event id when the batch is
+   * committed again. Called once per change, in the order of the batch.
    */
   events?(recorded: RecordedChange, result: Result): (ChangeEvent | undefined)[];
   /** Returns whether the write stored replies to commands of the ingress queue. */
@@ -58,7 +58,8 @@ export async function writeEach<Item, Result>(
 }
 
 /**
- * Returns each value once. An update that joins with the rows of a batch also compares the keys with an array (`= any`). Without
- * it, the planner would scan the whole table, because it cannot estimate the number of rows in JSON or `unnest`.
+ * Returns each value once. An update that joins with the rows of a batch also compares the keys with an array (`=
+ * any`). Without it, the planner would scan the whole table, because it cannot estimate the number of rows in JSON or
+ * `unnest`.
  */
 export const unique = (values: readonly string[]): string[] => [...new Set(values)];

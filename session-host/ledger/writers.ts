@@ -21,8 +21,8 @@ const events = {
 };
 
 /**
- * The writer of each field of a change, or the name of the field whose writer also stores this one. The order is the order of the
- * events of a change, and the order in which the statements are sent.
+ * The writer of each field of a change, or the name of the field whose writer also stores this one. The order is the
+ * order of the events of a change, and the order in which the statements are sent.
  */
 const writerOf = {
   keys,

@@ -12,15 +12,19 @@ import { convertFile } from "./prepare-file.ts";
 import { fetchStored } from "./stage.ts";
 import { inTempFolder } from "./temp-folder.ts";
 
-/** A host runs two ffmpeg processes at once (`transcode.ts`). The second one is for files that are to be sent. */
-const atOnce = 1;
-/** The most conversions of one instance that may wait, so that it can't hold up those of the other instances. */
+/**
+ * Maximum number of concurrent conversions. A host runs up to two ffmpeg processes (`transcode.ts`); the other one
+ * serves sends.
+ */
+const maxConcurrent = 1;
+/** Maximum number of conversions of one instance that run or wait, so that it can't delay other instances too long. */
 const maxHeld = 8;
 
-/** Runs the conversions that users ask for without sending the file, one at a time, because sending comes first. */
+/** Runs the conversions that users request without sending the file. One at a time, because sends have priority. */
 export class Conversions {
   readonly #storage: Storage;
-  readonly #turns = new Limiter(atOnce);
+  readonly #turns = new Limiter(maxConcurrent);
+  /** How many conversions each instance has running or waiting. */
   readonly #held = new Map<string, number>();
 
   constructor(deps: { storage: Storage }) {
@@ -29,7 +33,8 @@ export class Conversions {
 
   /**
    * Converts a file in the bucket to a new file there. Throws `AppError`: `media_not_usable`, `payload_too_large`,
-   * `not_supported` without ffmpeg, `unavailable` if too many wait, `command_expired` if its turn comes after `deadline`.
+   * `not_supported` without ffmpeg, `unavailable` if too many wait, `command_expired` if its turn comes after
+   * `deadline`.
    */
   async convert(
     instanceId: string,
@@ -42,8 +47,7 @@ export class Conversions {
     this.#held.set(instanceId, held + 1);
     const leave = await this.#turns.enter();
     try {
-      if (deadline.getTime() < Date.now())
-        throw new AppError("command_expired", "the conversions before it took too long");
+      if (deadline.getTime() < Date.now()) throw new AppError("command_expired", "earlier conversions took too long");
       return await this.#convert(instanceId, source, into);
     } finally {
       leave();

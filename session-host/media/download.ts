@@ -6,16 +6,16 @@ import { DEFAULT_ORIGIN, getMediaKeys, type MediaType } from "@whiskeysockets/ba
 import { maxMediaBytes } from "../../core/media/index.ts";
 import { type Digest, spool } from "../../core/media/spool.ts";
 
-/** The first bytes of the ciphertext's HMAC, which follow the ciphertext. */
+/** Length in bytes of the MAC after the ciphertext. It is the beginning of an HMAC. */
 const macBytes = 10;
-/** How long a media host may send nothing. */
+/** A download fails if the media host sends nothing for this long. */
 const silenceMs = 60_000;
 
-/** The ciphertext is not the one that its sender made. */
-export class Damaged extends Error {}
+/** The file is not the one that its sender encrypted. */
+export class DamagedFile extends Error {}
 
+/** A file on WhatsApp's media host. */
 export interface EncryptedFile {
-  /** On WhatsApp's media host. */
   url: string;
   /** Empty for a file in a channel, which is not encrypted. */
   mediaKey: Buffer;
@@ -23,9 +23,11 @@ export interface EncryptedFile {
 }
 
 /**
- * Fetches a file from WhatsApp's media host, decrypts it and writes it to the disk. Baileys' `downloadContentFromMessage`
- * (7.0.0-rc14, `Utils/messages-media.js`) is not used: it does not handle connection errors, which end the process, and does
- * not check the MAC. Throws `Damaged`, which a retry does not help, or another error, which it may.
+ * Fetches a file from WhatsApp's media host, decrypts it and writes it to the disk. Throws `DamagedFile`, which a retry
+ * would not change, or another error, which a retry may change.
+ *
+ * Baileys' `downloadContentFromMessage` (7.0.0-rc14, `Utils/messages-media.js`) is not used: it does not handle
+ * connection errors, which would end the process, and does not check the MAC.
  */
 export async function download(file: EncryptedFile, options: RequestInit, path: string): Promise<Digest> {
   const silence = new AbortController();
@@ -39,10 +41,10 @@ export async function download(file: EncryptedFile, options: RequestInit, path: 
       await response.body?.cancel();
       throw new Error(`the media host responded with HTTP status ${response.status}`);
     }
-    const opened = await openerOf(file, () => timer.refresh());
+    const plaintext = await decrypterOf(file, () => timer.refresh());
     const [, digest] = await Promise.all([
-      pipeline(Readable.fromWeb(response.body as ReadableStream), opened),
-      spool(opened, path, maxMediaBytes),
+      pipeline(Readable.fromWeb(response.body as ReadableStream), plaintext),
+      spool(plaintext, path, maxMediaBytes),
     ]);
     return digest;
   } finally {
@@ -50,7 +52,8 @@ export async function download(file: EncryptedFile, options: RequestInit, path: 
   }
 }
 
-async function openerOf({ mediaKey, kind }: EncryptedFile, onChunk: () => void): Promise<Transform> {
+/** Returns a stream that turns what the media host sends into the file. */
+async function decrypterOf({ mediaKey, kind }: EncryptedFile, onChunk: () => void): Promise<Transform> {
   if (mediaKey.length === 0) {
     return new Transform({
       transform(chunk: Buffer, _encoding, done) {
@@ -60,39 +63,40 @@ async function openerOf({ mediaKey, kind }: EncryptedFile, onChunk: () => void):
     });
   }
   const { cipherKey, iv, macKey } = await getMediaKeys(mediaKey, kind);
-  return opener(Buffer.from(cipherKey), Buffer.from(iv), Buffer.from(macKey ?? []), onChunk);
+  return decrypter(Buffer.from(cipherKey), Buffer.from(iv), Buffer.from(macKey ?? []), onChunk);
 }
 
-/** Decrypts a stream of ciphertext and MAC. Fails at the end if the MAC is wrong. */
-function opener(cipherKey: Buffer, iv: Buffer, macKey: Buffer, onChunk: () => void): Transform {
+/** Returns a stream that decrypts a ciphertext with a MAC at its end. It fails at the end if the MAC is wrong. */
+function decrypter(cipherKey: Buffer, iv: Buffer, macKey: Buffer, onChunk: () => void): Transform {
   const decipher = createDecipheriv("aes-256-cbc", cipherKey, iv);
   const hmac = createHmac("sha256", macKey).update(iv);
   let tail = Buffer.alloc(0);
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       onChunk();
-      // Only tails are copied: they are small, and chunks are large.
+      // The last bytes may be the MAC, so they are held back. Only they are copied, not the large chunk.
       const cut = Math.max(0, chunk.length - macBytes);
-      const held = Buffer.concat([tail, chunk.subarray(cut)]);
-      const free = Math.max(0, held.length - macBytes);
-      // The free part of the tail precedes the chunk. A chunk shorter than a MAC is part of the tail as a whole.
-      for (const part of [held.subarray(0, Math.min(free, tail.length)), chunk.subarray(0, cut)]) {
+      const heldBack = Buffer.concat([tail, chunk.subarray(cut)]);
+      const released = Math.max(0, heldBack.length - macBytes);
+      // The released part of the old tail comes before the chunk. A chunk that is shorter than a MAC is held back
+      // entirely.
+      for (const part of [heldBack.subarray(0, Math.min(released, tail.length)), chunk.subarray(0, cut)]) {
         hmac.update(part);
         this.push(decipher.update(part));
       }
-      tail = held.subarray(free);
+      tail = heldBack.subarray(released);
       done();
     },
     flush(done) {
       const mac = hmac.digest().subarray(0, macBytes);
       if (tail.length !== macBytes || !timingSafeEqual(mac, tail)) {
-        done(new Damaged("the file is damaged: its MAC is wrong"));
+        done(new DamagedFile("the file is damaged: its MAC is wrong"));
         return;
       }
       try {
         done(null, decipher.final());
       } catch (error) {
-        done(new Damaged("the file is damaged: it can't be decrypted", { cause: error }));
+        done(new DamagedFile("the file is damaged: it can't be decrypted", { cause: error }));
       }
     },
   });

@@ -12,12 +12,13 @@ import type { MessageMedia } from "../../core/message/message.sql.ts";
 import type { Storage } from "../../core/storage/index.ts";
 import { Limiter } from "../concurrency/limiter.ts";
 import type { Change } from "../ledger/change.ts";
-import { Damaged, download } from "./download.ts";
+import { DamagedFile, download } from "./download.ts";
 import { inTempFolder } from "./temp-folder.ts";
 
-/** What a connection offers for downloads from WhatsApp's media host. */
+/** The part of a connection that downloads from WhatsApp's media host need. */
 export interface MediaConnection {
   readonly sock: Pick<WASocket, "refreshMediaConn" | "getMediaHost">;
+  /** Options for `fetch` that reach the media host. */
   readonly downloads: RequestInit;
 }
 
@@ -37,7 +38,7 @@ interface PendingRow {
 }
 
 const concurrentDownloads = 4;
-/** Pauses before each retry of a failed download. After the last one, the file counts as lost. */
+/** Pauses before the retries of a failed download. After the last retry, the file counts as lost. */
 const retryPausesMs = [1000, 5000];
 
 /** Fetches the files of one instance's messages from WhatsApp, and stores them in the bucket. */
@@ -52,12 +53,13 @@ export class MediaDownloads {
     this.#deps = deps;
   }
 
-  /** From now on, files are fetched over this connection. */
+  /** Fetches files over this connection from now on. */
   connected(connection: MediaConnection): void {
     this.#connection = connection;
     this.wake();
   }
 
+  /** Fetches no files until the next connection. */
   disconnected(): void {
     this.#connection = undefined;
   }
@@ -112,7 +114,10 @@ export class MediaDownloads {
     }
   }
 
-  /** Returns the file's new state. Throws only for transient failures: of our own storage, or a lost connection. */
+  /**
+   * Stores a file in the bucket. Returns its new state. Throws only for temporary failures: of the bucket, or a lost
+   * connection.
+   */
   async #store(connection: MediaConnection, { wa_id: correlationId, media }: PendingRow): Promise<MessageMedia> {
     const { storage, log, instanceId } = this.#deps;
     try {
@@ -138,7 +143,7 @@ export class MediaDownloads {
   }
 
   async #download(connection: MediaConnection, { source }: MessageMedia, path: string): Promise<Digest> {
-    // The sender chooses the path. Without a leading slash, it could extend the host name to a host of the sender's choice.
+    // The sender chooses the path. Without a leading slash, it could turn the host name into that of another host.
     if (!source?.directPath?.startsWith("/"))
       throw new MediaFault("the message names no file on WhatsApp's media host");
     for (let attempt = 0; ; attempt++) {
@@ -150,7 +155,7 @@ export class MediaDownloads {
       } catch (error) {
         if (this.#connection !== connection) throw error;
         // A retry would have the same result.
-        if (error instanceof Damaged || error instanceof AppError) throw new MediaFault(error.message);
+        if (error instanceof DamagedFile || error instanceof AppError) throw new MediaFault(error.message);
         if (attempt === retryPausesMs.length)
           throw new MediaFault(error instanceof Error ? error.message : String(error));
         await sleep(retryPausesMs[attempt]);
@@ -159,5 +164,5 @@ export class MediaDownloads {
   }
 }
 
-/** A failure that a retry would not change. */
+/** The file can't be fetched, even with further retries. */
 class MediaFault extends Error {}

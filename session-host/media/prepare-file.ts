@@ -4,12 +4,12 @@ import { opusType, type Plan, planFor, type Recognized, recognize } from "../../
 import { readMp4 } from "../../core/media/mp4.ts";
 import { readOggOpus } from "../../core/media/ogg.ts";
 import { type Digest, digestOf } from "../../core/media/spool.ts";
-import { ffmpegWanted, NoFfmpeg, preview, toMp4, toOpus, waveform } from "./transcode.ts";
+import { ffmpegMissing, NoFfmpeg, preview, toMp4, toOpus, waveform } from "./transcode.ts";
 
-/** A caller's file as we fetched it. */
+/** A caller's file after it was fetched to the disk. */
 export interface FetchedFile extends Digest {
   path: string;
-  /** The content type that its server or sender states. */
+  /** The content type that its server or uploader states, which may be wrong. */
   claimed: string;
   filename: string;
 }
@@ -34,7 +34,7 @@ export interface PreparedFile extends Digest {
 }
 
 /**
- * Detects the type of a file, and converts it to a new file in the same folder if WhatsApp's apps can't show it as it is.
+ * Detects the type of a file. Converts it to a new file in the same folder if WhatsApp's apps can't show it as it is.
  * Throws `AppError`: `media_not_usable`, `not_supported`.
  */
 export async function prepareFile(
@@ -51,14 +51,14 @@ export async function prepareFile(
   } catch (error) {
     if (!plan.required && (error instanceof NoFfmpeg || error instanceof AppError))
       return { ...asIs, kind: "document" };
-    if (error instanceof NoFfmpeg) throw ffmpegWanted(`the file is ${recognized.mimetype}: it`);
+    if (error instanceof NoFfmpeg) throw ffmpegMissing(`the file is ${recognized.mimetype}: it`);
     throw error;
   }
 }
 
 /**
- * Converts a file to a new file in the same folder. A file that already has the format stays as it is. Throws `AppError`:
- * `media_not_usable`, `not_supported`.
+ * Converts a file to a new file in the same folder. A file that already has the format stays as it is. Throws
+ * `AppError`: `media_not_usable`, `not_supported`.
  */
 export async function convertFile(
   file: FetchedFile,
@@ -68,23 +68,23 @@ export async function convertFile(
   const { mimetype, seconds } = recognized;
   // Throws if the file can't be converted to this format.
   planFor(recognized, into === "opus" ? { voice: true } : { kind: "video" });
-  const already =
+  const hasFormat =
     into === "opus"
       ? (await readOggOpus(file.path))?.channels === 1
       : recognized.kind === "video" && mimetype === "video/mp4";
-  if (already) return { ...file, filename: renamed(file.filename, into), mimetype, seconds };
+  if (hasFormat) return { ...file, filename: renamed(file.filename, into), mimetype, seconds };
   try {
     const { shape, ...made } = await convert(file, recognized, into === "opus", into);
     return { ...made, seconds: shape.seconds };
   } catch (error) {
-    throw error instanceof NoFfmpeg ? ffmpegWanted(`the file is ${mimetype}: it`) : error;
+    throw error instanceof NoFfmpeg ? ffmpegMissing(`the file is ${mimetype}: it`) : error;
   }
 }
 
 const renamed = (filename: string, into: "opus" | "mp4") =>
   `${filename.replace(/\.[^.]*$/, "") || "file"}.${into === "opus" ? "ogg" : "mp4"}`;
 
-/** `shape` describes the new file. */
+/** Converts a file. `shape` describes the new file. */
 async function convert(file: FetchedFile, recognized: Recognized, voice: boolean, into: "opus" | "mp4") {
   const path = `${file.path}.${into}`;
   const filename = renamed(file.filename, into);
@@ -100,7 +100,10 @@ async function convert(file: FetchedFile, recognized: Recognized, voice: boolean
   return { path, ...(await digestOf(path)), filename, mimetype: "video/mp4", shape };
 }
 
-/** Adds what WhatsApp's apps show before the file is opened. The file is sent even if this fails. */
+/**
+ * Adds what WhatsApp's apps show before a file is opened. If that fails, returns the file without it, because it can be
+ * sent anyway.
+ */
 async function addPreview(
   file: Omit<PreparedFile, "kind">,
   recognized: Recognized,

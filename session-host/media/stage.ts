@@ -19,10 +19,10 @@ export interface StagedFile extends PreparedFile {
   release(): Promise<void>;
 }
 
-/** Where a caller's file is, and what to send it as. */
+/** Where a caller's file is, and as what kind of message to send it. */
 export type MediaSource = Pick<CommandInput<"message.sendMedia">, "url" | "upload" | "kind" | "voice"> & {
-  /** Instead of `url` and `upload`: the key of a message's file in the bucket. */
-  kept?: string | undefined;
+  /** Instead of `url` and `upload`: the key of a file in the bucket. */
+  storageKey?: string | undefined;
 };
 
 export interface MediaStageDeps {
@@ -30,11 +30,12 @@ export interface MediaStageDeps {
   egress: Egress;
 }
 
+/** Timeout for a file from a URL. */
 const fetchTimeoutMs = 120_000;
 
 /**
- * Fetches callers' files and stores them in the bucket. Each file is first written to the disk, so that memory use doesn't
- * depend on its size, and the bucket holds complete files only.
+ * Fetches callers' files and stores them in the bucket. Each file is first written to the disk, so that memory use
+ * doesn't depend on its size, and the bucket holds complete files only.
  */
 export class MediaStage {
   readonly #deps: MediaStageDeps;
@@ -44,8 +45,9 @@ export class MediaStage {
   }
 
   /**
-   * Fetches a caller's file, from its URL through the egress guard or from the uploads, converts it if necessary, and stores
-   * the result in the bucket. Throws `AppError`: `url_not_allowed`, `media_not_usable`, `payload_too_large`, `not_supported`.
+   * Fetches a caller's file, from its URL through the egress guard or from the uploads, converts it if necessary, and
+   * stores the result in the bucket. Throws `AppError`: `url_not_allowed`, `media_not_usable`, `payload_too_large`,
+   * `not_supported`.
    */
   async stage(instanceId: string, waId: string, source: MediaSource): Promise<StagedFile> {
     const folder = await makeTempFolder();
@@ -65,8 +67,8 @@ export class MediaStage {
     }
   }
 
-  /** Returns the content of a caller's small file. Keeps no copy. Throws like `stage`. */
-  async take(instanceId: string, source: Pick<MediaSource, "url" | "upload">, maxBytes: number): Promise<Buffer> {
+  /** Returns the content of a caller's small file, and keeps no copy. Throws like `stage`. */
+  async readSmall(instanceId: string, source: Pick<MediaSource, "url" | "upload">, maxBytes: number): Promise<Buffer> {
     try {
       return await inTempFolder(async (folder) => {
         const { path } = await this.#fetch(instanceId, source, join(folder, "file"), maxBytes);
@@ -89,7 +91,7 @@ export class MediaStage {
       const written = await spool(response.body, path, maxBytes);
       return { ...written, path, claimed: String(response.headers["content-type"] ?? ""), filename: nameOf(url) };
     }
-    const key = source.kept ?? uploadKey(instanceId, source.upload ?? "");
+    const key = source.storageKey ?? uploadKey(instanceId, source.upload ?? "");
     return await fetchStored(this.#deps.storage, key, path, maxBytes);
   }
 
@@ -107,7 +109,9 @@ export class MediaStage {
   }
 }
 
-/** Writes a file from the bucket to the disk. Throws `media_not_usable` if it is not there, or `payload_too_large`. */
+/**
+ * Writes a file from the bucket to the disk. Throws `media_not_usable` if it does not exist, or `payload_too_large`.
+ */
 export async function fetchStored(
   storage: Storage,
   key: string,
@@ -123,13 +127,13 @@ export async function fetchStored(
   return { ...written, path, claimed: stored.contentType, filename };
 }
 
-/** Returns the last part of a URL's path. */
+/** Returns the last part of a URL's path as the file name. */
 function nameOf(url: string): string {
   const raw = basename(new URL(url).pathname);
   try {
     return fileName.safeParse(decodeURIComponent(raw)).data ?? "file";
   } catch {
-    // The escapes are invalid.
+    // The percent-encoding is invalid.
     return raw;
   }
 }

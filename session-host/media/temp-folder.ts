@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Creates a folder of its own for temporary files. */
+/** Creates a new temporary folder. */
 export const makeTempFolder = () => mkdtemp(join(tmpdir(), "switchboard-"));
 
 export const removeFolder = (folder: string) => rm(folder, { recursive: true, force: true });

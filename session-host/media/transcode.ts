@@ -10,31 +10,34 @@ export class NoFfmpeg extends Error {
   override readonly name = "NoFfmpeg";
 }
 
-/** The error for a caller whose file needs ffmpeg. */
-export const ffmpegWanted = (what: string) =>
+/** Returns the error for a file that can't be used without ffmpeg. `what` is the subject of the message. */
+export const ffmpegMissing = (what: string) =>
   new AppError(
     "not_supported",
     `${what} must be converted, but ffmpeg is not installed on the session host (apt-get install ffmpeg)`,
   );
 
+/** Timeouts, in milliseconds. */
 const convertMs = 120_000;
 const previewMs = 15_000;
-/** Conversions at once per host. Each keeps two cores busy, and more would starve the sessions. */
-const turns = new Limiter(2);
-/** The longer side of a converted video and of a preview, in pixels. */
+/** Limits concurrent ffmpeg processes per host. Each keeps two cores busy, so more would starve the sessions. */
+const limiter = new Limiter(2);
+/** Maximum length of the longer side, in pixels. */
 const videoSide = 1280;
 const previewSide = 72;
 const maxPreviewBytes = 32 * 1024;
-/** The largest picture that ffmpeg may decode: 8K. */
+/** Size of the largest picture that ffmpeg may decode: 8K. */
 const maxPixels = 7680 * 4320;
 /** WhatsApp draws a voice note with this many bars, each 0 to 100. */
 const bars = 64;
+/** Samples per second from which the bars are made. */
 const waveRate = 8000;
-/** Characters kept of the end of ffmpeg's error output. */
+/** How much of the end of ffmpeg's error output is kept, in characters. */
 const maxErrorOutput = 500;
 
 /**
- * Makes an Ogg/Opus file. Throws `NoFfmpeg`, and `AppError` `media_not_usable` if the file can't be read or it takes too long.
+ * Makes an Ogg/Opus file. Throws `NoFfmpeg`, or the `AppError` `media_not_usable` if the file can't be read or the
+ * conversion takes too long.
  */
 export async function toOpus(input: string, file: Recognized, output: string, voice: boolean): Promise<void> {
   const sound = voice ? ["-ac", "1", "-b:a", "32k", "-application", "voip"] : ["-ac", "2", "-b:a", "96k"];
@@ -67,7 +70,7 @@ export async function toMp4(input: string, file: Recognized, output: string): Pr
 async function convert(input: string, file: Recognized, output: string, options: string[]): Promise<void> {
   const limits = ["-map_metadata", "-1", "-threads", "2", "-fs", String(maxMediaBytes)];
   await run(input, file, [...options, ...limits, `file:${output}`], convertMs);
-  // At the size limit, ffmpeg ends without an error in the middle of the video.
+  // At the size limit, ffmpeg ends in the middle of the file without an error.
   const { size } = await stat(output);
   if (size === 0) throw new AppError("media_not_usable", "the file is empty after its conversion");
   if (size > 0.99 * maxMediaBytes) {
@@ -75,7 +78,7 @@ async function convert(input: string, file: Recognized, output: string, options:
   }
 }
 
-/** Makes a small JPEG of a picture or of the first frame of a video. Throws like `toOpus`. */
+/** Returns a small JPEG of a picture, or of the first frame of a video. Throws like `toOpus`. */
 export async function preview(input: string, file: Recognized): Promise<Buffer | undefined> {
   const scale = `scale=w=${previewSide}:h=${previewSide}:force_original_aspect_ratio=decrease`;
   const chunks: Buffer[] = [];
@@ -85,31 +88,34 @@ export async function preview(input: string, file: Recognized): Promise<Buffer |
   return jpeg.length > 0 && jpeg.length <= maxPreviewBytes ? jpeg : undefined;
 }
 
-/** Returns the loudness of an audio file as WhatsApp draws it. Throws like `toOpus`. */
+/** Returns the loudness of an audio file as the bars that WhatsApp draws. Throws like `toOpus`. */
 export async function waveform(input: string, file: Recognized): Promise<Uint8Array | undefined> {
   const samples = Math.floor((file.seconds ?? 0) * waveRate);
   if (samples < bars) return undefined;
   const sums = new Float64Array(bars);
   let index = 0;
-  let half: number | undefined;
-  const take = (chunk: Buffer) => {
+  let lowByte: number | undefined;
+  const addSamples = (chunk: Buffer) => {
     for (const byte of chunk) {
-      if (half === undefined) {
-        half = byte;
+      if (lowByte === undefined) {
+        lowByte = byte;
         continue;
       }
       const bar = Math.min(bars - 1, Math.floor((index++ * bars) / samples));
-      sums[bar] = (sums[bar] ?? 0) + Math.abs(((byte << 24) >> 16) | half);
-      half = undefined;
+      sums[bar] = (sums[bar] ?? 0) + Math.abs(((byte << 24) >> 16) | lowByte);
+      lowByte = undefined;
     }
   };
   const options = ["-map", "0:a:0", "-ac", "1", "-ar", String(waveRate), "-f", "s16le", "pipe:1"];
-  await run(input, file, options, previewMs, take);
+  await run(input, file, options, previewMs, addSamples);
   const loudest = Math.max(...sums);
   return loudest > 0 ? Uint8Array.from(sums, (sum) => Math.round((100 * sum) / loudest)) : undefined;
 }
 
-/** Runs ffmpeg on an untrusted file: only the demuxer that its content needs, no other file, no network, limited time and size. */
+/**
+ * Runs ffmpeg on an untrusted file: with only the demuxer for its content, without other files or network, with limited
+ * time and size.
+ */
 async function run(
   input: string,
   { demuxer }: Recognized,
@@ -120,7 +126,7 @@ async function run(
   if (!demuxer) throw new AppError("media_not_usable", "the file can't be converted");
   const reading = ["-protocol_whitelist", "file", "-max_pixels", String(maxPixels), "-threads", "2", "-f", demuxer];
   const limits = ["-nostdin", "-hide_banner", "-loglevel", "error", "-y", "-timelimit", String((2 * timeoutMs) / 1000)];
-  const leave = await turns.enter();
+  const leave = await limiter.enter();
   try {
     await ffmpeg([...limits, ...reading, "-i", `file:${input}`, ...options], timeoutMs, onOutput);
   } finally {
@@ -136,11 +142,11 @@ function ffmpeg(args: readonly string[], timeoutMs: number, onOutput: (chunk: Bu
     stdio: ["ignore", "pipe", "pipe"],
   });
   const kill = () => child.kill("SIGKILL");
-  // If this process exits, its result is no longer needed.
+  // If the host exits, ffmpeg must not go on running.
   process.once("exit", kill);
-  let late = false;
+  let timedOut = false;
   const timer = setTimeout(() => {
-    late = true;
+    timedOut = true;
     kill();
   }, timeoutMs);
   let errorOutput = "";
@@ -154,7 +160,7 @@ function ffmpeg(args: readonly string[], timeoutMs: number, onOutput: (chunk: Bu
   });
   child.once("close", (code) => {
     if (code === 0) return resolve();
-    const reason = late ? `it took longer than ${timeoutMs / 1000} s` : "it is damaged or in an unknown format";
+    const reason = timedOut ? `it took longer than ${timeoutMs / 1000} s` : "it is damaged or in an unknown format";
     const cause = new Error(`ffmpeg ended with ${code}: ${errorOutput}`);
     reject(new AppError("media_not_usable", `the file could not be converted: ${reason}`, { cause }));
   });

@@ -32,7 +32,10 @@ const lanes = 4;
 /** Delay until the next search for events that another process appended, or that a failed run left. Milliseconds. */
 const pollMs = 1000;
 
-/** Returns a poller that sends the events of a shard from the log to the event queue, in order per instance, at least once. */
+/**
+ * Returns a poller that sends the events of a shard from the log to the event queue, in order per instance, at least
+ * once.
+ */
 export function eventRelay(deps: RelayDeps): Poller {
   const { log, lease } = deps;
   return new Poller(() => sendAll(deps), {
@@ -68,7 +71,10 @@ async function sendPage(deps: RelayDeps): Promise<number> {
   return rows.length;
 }
 
-/** Sends the events of one lane. Stops at the first rejected event, so that no later one overtakes it. Returns the accepted ids. */
+/**
+ * Sends the events of one lane. Stops at the first rejected event, so that no later one overtakes it. Returns the
+ * accepted ids.
+ */
 async function sendLane({ queues, log, lease }: RelayDeps, rows: readonly OutboxRow[]): Promise<string[]> {
   const sent: string[] = [];
   const entries = rows.map((row) => [row.id, toMessage(row)] as const);

@@ -2,9 +2,14 @@ import { type ReplyDeps, sendReplies } from "../../core/ingress/outbox.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import { Poller } from "../concurrency/poller.ts";
 
-/** Delay until the next search for replies that another process stored, such as those of canceled commands. Milliseconds. */
+/**
+ * Delay until the next search for replies that another process stored, such as those of canceled commands.
+ * Milliseconds.
+ */
 const pollMs = 1_000;
-/** Delay if another process is sending replies. It may have started before the newest reply was stored. Milliseconds. */
+/**
+ * Delay if another process is sending replies. It may have started before the newest reply was stored. Milliseconds.
+ */
 const busyMs = 100;
 /** Delay until the next attempt to send to a queue that failed. Milliseconds. */
 const failingMs = 30_000;

@@ -1,7 +1,7 @@
 import type { CacheStore } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
 
-/** Caches that all sessions of a host share, because their content does not depend on the account. */
+/** Baileys' caches that all sessions of a host share, because their content does not depend on the account. */
 export interface SharedCaches {
   userDevicesCache: CacheStore;
   callOfferCache: CacheStore;
@@ -14,8 +14,8 @@ export function sharedCaches(): SharedCaches {
 }
 
 /**
- * Returns the caches of one session. It does not share the devices of its own account: Baileys omits the requesting device from them,
- * so other sessions would not send to it.
+ * Returns the caches of one session. The device list of its own account is not shared: Baileys omits the requesting
+ * device from the list, so other sessions would not send to that device.
  */
 export function sessionCaches({ userDevicesCache, ...shared }: SharedCaches, isOwn: (user: string) => boolean) {
   const own = ttlCache(2, devicesMs);
@@ -31,7 +31,10 @@ export function sessionCaches({ userDevicesCache, ...shared }: SharedCaches, isO
   };
 }
 
-/** Returns a bounded cache without timers. With Baileys' default caches, 200 sessions wake the process hundreds of times a minute. */
+/**
+ * Returns a bounded cache without timers. With Baileys' default caches, 200 sessions wake the process hundreds of times
+ * a minute.
+ */
 export function ttlCache(max: number, ttlMs: number): CacheStore {
   const cache = new LRUCache<string, { value: unknown }>({ max, ttl: ttlMs });
   return {

@@ -6,17 +6,21 @@ import type { Logger } from "../../core/log.ts";
 import { count } from "../../core/metric/index.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
 
-/** The version in Baileys, which is as old as its release. */
+/** The version in Baileys, which is as old as the release of Baileys. */
 const builtIn: ClientVersion = DEFAULT_CONNECTION_CONFIG.version;
 
-/** Longest that a look-up takes. Milliseconds, as all below. */
+/** Timeout of a look-up. This and the times below are in milliseconds. */
 const lookUpMs = 10_000;
-/** After a refusal. Longer than a look-up, so that the fleet never makes two at once. */
+/**
+ * How often the fleet looks a version up after a refusal. Longer than a look-up, so that no two run at once (see
+ * `claimLookUp`).
+ */
 const refusedPace = { askedMs: 60_000, foundMs: 0 };
-/** Without a refusal: WhatsApp publishes a revision or more a day, and one stays valid for weeks. */
+/** How often it does so otherwise. WhatsApp publishes one or more revisions a day, and each stays valid for weeks. */
 const usualPace = { askedMs: 15 * 60_000, foundMs: 6 * 60 * 60_000 };
+/** How often a host checks whether a look-up is due. */
 const checkMs = 5 * 60_000;
-/** A session waits this long before it tries a version again that WhatsApp has refused, unless there is another one. */
+/** How long a session waits before it tries a refused version again, unless there is another version. */
 const refusedMs = 5 * 60_000;
 
 export interface ClientVersionsDeps {
@@ -27,8 +31,8 @@ export interface ClientVersionsDeps {
 }
 
 /**
- * Chooses the client version that a host presents to WhatsApp: the pinned one, or the newest one that any host of the
- * fleet has looked up, or the one in Baileys. Nothing waits for a look-up.
+ * Chooses the client version that a host presents to WhatsApp: the pinned one, or the one that a host of the fleet has
+ * looked up, or the one in Baileys if that is newer. No connection waits for a look-up.
  */
 export class ClientVersions {
   readonly #deps: ClientVersionsDeps;
@@ -54,12 +58,12 @@ export class ClientVersions {
     await this.#looking;
   }
 
-  /** The version for the next connection. */
+  /** Returns the version for the next connection. */
   async current(): Promise<ClientVersion> {
     return (await this.#choose()).version;
   }
 
-  /** Looks for another version, because WhatsApp has refused this one. */
+  /** Looks for another version in the background, because WhatsApp has refused this one. */
   replace(refused: ClientVersion): void {
     this.#lookUp(refusedPace, refused);
   }
@@ -72,10 +76,11 @@ export class ClientVersions {
     return { version: builtIn, source: "built in" };
   }
 
+  /** Looks for a version in the background, unless a look-up is running. */
   #lookUp(pace: typeof usualPace, refused?: ClientVersion): void {
     if (this.#looking || this.#stop.signal.aborted) return;
     this.#looking = this.#findAndKeep(pace, refused)
-      .catch((error: unknown) => this.#complain(error, refused))
+      .catch((error: unknown) => this.#logFailure(error, refused))
       .finally(() => {
         this.#looking = undefined;
       });
@@ -83,11 +88,12 @@ export class ClientVersions {
 
   async #findAndKeep(pace: typeof usualPace, refused: ClientVersion | undefined): Promise<void> {
     const { db, endpoint, pinned, log } = this.#deps;
-    const open = !pinned && endpoint.web;
-    // A refusal is still reported, once for the fleet.
-    if (!(open || refused) || !(await claimLookUp(db, pace))) return;
-    if (!open) throw new Error(pinned ? "WHATSAPP_VERSION pins it" : "there is no page to look it up on");
-    const found = await fetchClientVersion(open, this.#stop.signal);
+    const page = !pinned && endpoint.web;
+    // Even if no look-up is possible, a refusal is logged, by one host of the fleet.
+    if (!(page || refused) || !(await claimLookUp(db, pace))) return;
+    if (!page)
+      throw new Error(pinned ? "WHATSAPP_VERSION pins it" : "this server has no page that names a client version");
+    const found = await fetchClientVersion(page, this.#stop.signal);
     const kept = await keepClientVersion(db, found, refused);
     if (refused && sameVersion(kept, refused)) throw new Error("WhatsApp publishes no other version");
     log.info(
@@ -96,7 +102,8 @@ export class ClientVersions {
     );
   }
 
-  #complain(error: unknown, refused: ClientVersion | undefined): void {
+  /** Logs a failed look-up. */
+  #logFailure(error: unknown, refused: ClientVersion | undefined): void {
     const { log, endpoint } = this.#deps;
     if (this.#stop.signal.aborted) return;
     if (refused) {
@@ -104,26 +111,26 @@ export class ClientVersions {
       const advice = "WhatsApp refuses the client version, and no other is known: set WHATSAPP_VERSION or update";
       log.error({ err: error, clientVersion: refused.join(".") }, advice);
     } else {
-      // A server in place of WhatsApp may not publish a version.
+      // A server that replaces WhatsApp may not publish a version, so this is no problem there.
       log[endpoint.real ? "warn" : "debug"]({ err: error }, "client version not looked up; the known one stays");
     }
   }
 }
 
-/** Throws unless WhatsApp's page names a version that is at least as new as the one in Baileys. */
+/** Returns the version on the page of WhatsApp Web. Throws unless it is at least as new as the one in Baileys. */
 async function fetchClientVersion(web: RequestInit, stop: AbortSignal): Promise<ClientVersion> {
   const signal = AbortSignal.any([stop, AbortSignal.timeout(lookUpMs)]);
   const { isLatest, version, error } = await fetchLatestWaWebVersion({ ...web, signal });
-  // A failure also comes with a version: the one in Baileys.
+  // If Baileys fails to read the page, it returns its own version, with `isLatest` false.
   if (!isLatest) throw new Error("the page of WhatsApp Web names no version", { cause: error });
   const found = clientVersion.parse(version);
   if (isNewer(builtIn, found)) throw new Error(`WhatsApp Web names ${found.join(".")}, older than the one in Baileys`);
   return found;
 }
 
-const sameVersion = (one: ClientVersion, other: ClientVersion) => !isNewer(one, other) && !isNewer(other, one);
+const sameVersion = (a: ClientVersion, b: ClientVersion) => !isNewer(a, b) && !isNewer(b, a);
 
-/** The client version of one session, which does not try a refused one again at once. */
+/** The client version of one session. Makes the session wait before it tries a refused version again. */
 export class SessionVersion {
   readonly #versions: ClientVersions;
   #used: ClientVersion | undefined;
@@ -134,7 +141,10 @@ export class SessionVersion {
     this.#versions = versions;
   }
 
-  /** The version to connect with, or undefined while there is only one that WhatsApp has just refused. */
+  /**
+   * Returns the version to connect with, or undefined while the only known version is one that WhatsApp has just
+   * refused.
+   */
   async next(): Promise<ClientVersion | undefined> {
     const current = await this.#versions.current();
     if (this.#used && sameVersion(current, this.#used) && Date.now() - this.#refusedAt < refusedMs) {
@@ -146,7 +156,7 @@ export class SessionVersion {
     return current;
   }
 
-  /** WhatsApp has refused the version that `next` returned last. */
+  /** Notes that WhatsApp has refused the version that `next` returned last. */
   refused(): void {
     this.#refusedAt = Date.now();
     if (this.#used) this.#versions.replace(this.#used);

@@ -37,7 +37,7 @@ import type { SharedCaches } from "./caches.ts";
 import { loadCredentials } from "./credentials.ts";
 import { Gate } from "./gate.ts";
 import { GroupAdmins } from "./group-admins.ts";
-import { keepPresenceTyped } from "./own-presence.ts";
+import { preventUntypedPresence } from "./own-presence.ts";
 import { Recorder } from "./recorder.ts";
 import { openSocket, outletOf } from "./socket.ts";
 
@@ -53,14 +53,15 @@ export interface ConnectionDeps {
 
 export interface ConnectionHandlers {
   onUpdate(update: Partial<ConnectionState>): void;
-  /** WhatsApp acknowledged a message of ours; `error` is its code if it refused the message. */
+  /** WhatsApp acknowledged a message of ours. `error` is WhatsApp's code if it refused the message. */
   onAck(ack: { waId: string; error: string | undefined }): void;
-  /** Returns what was sent under this id, if it is not in the database. */
+  /** Returns a message that was sent under this id and is not in the database. */
   recall(waId: string): proto.IMessage | undefined;
-  /** A change with a file to download was recorded. */
+  /** A message with a file to download is durable. */
   onMedia(): void;
 }
 
+/** The parts of a connection that exist before its socket. */
 interface Parts {
   gate: Gate;
   recorder: Recorder;
@@ -68,7 +69,7 @@ interface Parts {
   creds: AuthenticationCreds;
 }
 
-/** One Baileys socket, from opening to closing, and everything that makes it durable. */
+/** One Baileys socket, from opening to closing, and everything that makes its state durable. */
 export class Connection implements OpenConnection, MediaConnection {
   readonly sock: WASocket;
   readonly creds: AuthenticationCreds;
@@ -84,9 +85,9 @@ export class Connection implements OpenConnection, MediaConnection {
   readonly #gate: Gate;
   readonly #recorder: Recorder;
   readonly #channels: ChannelSource;
-  readonly #early = new EarlyReceipts();
+  readonly #earlyReceipts = new EarlyReceipts();
 
-  /** Reads the credentials, making new ones only if the instance has never been linked, and opens the socket. */
+  /** Reads the credentials and opens the socket. Makes new credentials only if the instance is not linked. */
   static async open(
     deps: ConnectionDeps,
     instance: { id: string; linked: boolean; version: ClientVersion },
@@ -104,7 +105,13 @@ export class Connection implements OpenConnection, MediaConnection {
         if (change.messages?.some((message) => message.media)) handlers.onMedia();
       },
     });
-    const store = new KeyStore({ db, vault, instanceId: instance.id, record: recorder.keep, fail: recorder.fail });
+    const store = new KeyStore({
+      db,
+      vault,
+      instanceId: instance.id,
+      record: recorder.recordInBackground,
+      fail: recorder.fail,
+    });
     const creds = await loadCredentials(store, instance.linked);
     return new Connection(deps, instance, handlers, { gate, recorder, store, creds });
   }
@@ -142,19 +149,25 @@ export class Connection implements OpenConnection, MediaConnection {
       getMessage: async ({ id, remoteJid }) => (id && remoteJid !== statusChat ? await this.#findSent(id) : undefined),
     });
     this.#gate.guard(outletOf(this.sock));
-    keepPresenceTyped(this.sock, creds, log.child({ instanceId }));
+    preventUntypedPresence(this.sock, creds, log.child({ instanceId }));
     this.#journalStanzas(signal);
     this.#listen();
     if (!creds.me) this.#keepCredentials();
   }
 
-  /** Makes a change durable, in order with everything else of this session; frames that are sent afterwards wait for it. */
+  /**
+   * Makes a change durable, in order with all other changes of this session. Frames that are sent afterwards wait for
+   * it.
+   */
   record(change: Change): Promise<void> {
     if (change.contacts) this.contacts.note(change.contacts);
     return this.#recorder.record(change);
   }
 
-  /** Ends the socket without logging out. Resolves when what was recorded is durable or refused; later changes are refused. */
+  /**
+   * Ends the socket without logging out, and rejects later changes. Resolves when all earlier ones are durable or have
+   * failed.
+   */
   async close(): Promise<void> {
     this.#gate.fail();
     this.sock.ev.removeAllListeners("connection.update");
@@ -182,30 +195,33 @@ export class Connection implements OpenConnection, MediaConnection {
       journal: async (stanza, plaintext, repository) => {
         const context = { instanceId, me: this.#me(), isAdmin: admins.has, responses };
         const change = await journalMessage(context, stanza, plaintext, repository);
-        return this.contacts.join(this.#early.join(change), stanza);
+        return this.contacts.join(this.#earlyReceipts.join(change), stanza);
       },
     });
   }
 
-  /** Baileys' own listeners run after these, so that what a stanza changes is recorded before the answer to it reaches the gate. */
+  /**
+   * Records what stanzas change. Runs before Baileys' own listeners, so that the change is recorded before the answer
+   * reaches the gate.
+   */
   #journalStanzas(signal: JournalingSignal): void {
     const { ws } = this.sock;
     const instanceId = this.#instanceId;
-    const known: JidResolver = { isMe: this.#isMe, phones: (lids) => phonesOf(this.sock, lids) };
-    const before = (tag: string, listener: (stanza: BinaryNode) => void) => ws.prependListener(tag, listener);
+    const resolver: JidResolver = { isMe: this.#isMe, phones: (lids) => phonesOf(this.sock, lids) };
+    const prepend = (tag: string, listener: (stanza: BinaryNode) => void) => ws.prependListener(tag, listener);
     const journal = (tag: string, changeOf: (stanza: BinaryNode) => Change | Promise<Change> | undefined) =>
-      before(tag, (stanza) => this.#recorder.keepInOrder(stanza, changeOf(stanza)));
-    before("CB:message", (stanza) => signal.noteStanza(stanza));
-    before("CB:receipt", (stanza) => this.#onReceipt(stanza));
+      prepend(tag, (stanza) => this.#recorder.recordInOrder(stanza, changeOf(stanza)));
+    prepend("CB:message", (stanza) => signal.noteStanza(stanza));
+    prepend("CB:receipt", (stanza) => this.#onReceipt(stanza));
     for (const tag of ["CB:message", "CB:notification,type:mex"])
       journal(tag, (stanza) => this.#channels.journal(this.sock, stanza));
     for (const tag of ["CB:notification,type:w:gp2", "CB:notification,type:picture"])
-      journal(tag, (stanza) => journalGroup(instanceId, stanza, known));
-    journal("CB:call", (stanza) => journalCall(instanceId, stanza, known));
-    // The media host must be known before the first history arrives (see `WhatsAppEndpoint.downloads`). A download that comes
-    // too early fails with the reason.
+      journal(tag, (stanza) => journalGroup(instanceId, stanza, resolver));
+    journal("CB:call", (stanza) => journalCall(instanceId, stanza, resolver));
+    // The media host must be known before the first history arrives (see `WhatsAppEndpoint.downloads`). A download that
+    // comes too early fails with the reason.
     if (!this.#deps.endpoint.real)
-      before("CB:success", () => void this.sock.refreshMediaConn(false).catch(() => undefined));
+      prepend("CB:success", () => void this.sock.refreshMediaConn(false).catch(() => undefined));
   }
 
   #listen(): void {
@@ -228,20 +244,21 @@ export class Connection implements OpenConnection, MediaConnection {
       );
     const change = journalReceipt(stanza, this.#isMe);
     if (!change) return;
-    this.#early.keep(change);
-    this.#recorder.keep({ ...change, correlationId: stanza.attrs.id });
+    this.#earlyReceipts.keep(change);
+    this.#recorder.recordInBackground({ ...change, correlationId: stanza.attrs.id });
   }
 
   #keepCredentials(): void {
-    this.#recorder.keep({ keys: [KeyStore.credsWrite(this.creds)] });
+    this.#recorder.recordInBackground({ keys: [KeyStore.credsWrite(this.creds)] });
   }
 
+  /** Returns a poll or calendar event from the history. Ends the connection if the database can't be read. */
   async #findSurvey(waId: string, chatIds: readonly string[]) {
     const { db } = this.#deps;
     try {
       const found = await findSurvey(db, this.#instanceId, waId, chatIds);
       if (found) return found;
-      // It may have arrived just before and still wait for its commit; an empty change resolves after that.
+      // It may have just arrived and still wait for its commit. An empty change resolves after that.
       await this.#recorder.record({});
       return await findSurvey(db, this.#instanceId, waId, chatIds);
     } catch (error) {
@@ -250,7 +267,7 @@ export class Connection implements OpenConnection, MediaConnection {
     }
   }
 
-  /** Returns what we sent under this id, for a device that could not decrypt it. */
+  /** Returns the message that was sent under this id, for a device that could not decrypt it. */
   async #findSent(waId: string): Promise<proto.IMessage | undefined> {
     const recalled = this.#handlers.recall(waId);
     if (recalled) return recalled;

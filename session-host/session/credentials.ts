@@ -1,12 +1,17 @@
 import { type AuthenticationCreds, initAuthCreds } from "@whiskeysockets/baileys";
 import type { KeyStore } from "../baileys/key-store.ts";
 
-/** The credentials of a linked instance are missing: deleted from outside, or a bug. They are never replaced by new ones. */
+/**
+ * The credentials of a linked instance are missing: somebody deleted them, or there is a bug. They are never replaced
+ * by new ones.
+ */
 export class CredentialsMissing extends Error {
   override readonly name = "CredentialsMissing";
 }
 
-/** Reads the credentials. Makes new ones only for an instance that is not linked; throws `CredentialsMissing` otherwise. */
+/**
+ * Reads the credentials. Makes new ones only for an instance that is not linked; throws `CredentialsMissing` otherwise.
+ */
 export async function loadCredentials(store: KeyStore, linked: boolean): Promise<AuthenticationCreds> {
   const creds = await store.loadCreds();
   if (!creds) {
@@ -14,7 +19,7 @@ export async function loadCredentials(store: KeyStore, linked: boolean): Promise
     return initAuthCreds();
   }
   if (creds.me && !creds.account) {
-    // An interrupted pairing by code: with `me`, Baileys would log in as an account that was never paired.
+    // A pairing by code was interrupted. With `me`, Baileys would log in as an account that was never paired.
     delete creds.me;
     creds.pairingCode = undefined;
   }

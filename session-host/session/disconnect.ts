@@ -1,12 +1,12 @@
 import { DisconnectReason } from "@whiskeysockets/baileys";
 
-/** What to do after a connection has ended. */
+/** Why a connection has ended, and what to do next. */
 export interface Verdict {
-  /** For `statusReason` and events. */
+  /** The reason for `statusReason` and events. */
   reason: string;
   /** `now`: WhatsApp asked for it. `later`: after a growing delay. `never`: only when the user asks for it. */
   reconnect: "now" | "later" | "never";
-  /** WhatsApp unlinked the device: the credentials are useless. */
+  /** Whether WhatsApp unlinked the device. The credentials are then useless. */
   loggedOut: boolean;
 }
 
@@ -25,16 +25,19 @@ const verdicts: Record<number, Verdict> = {
   429: { reason: "rate_limited", reconnect: "later", loggedOut: false },
 };
 
-/** Baileys' messages for a server whose certificates do not lead to WhatsApp's root (`Utils/noise-handler.js`). */
-const distrust = /^(?:invalid noise|noise (?:intermediate )?certificate|certification match failed)/;
+/**
+ * Baileys' error messages for a server whose certificates do not lead to WhatsApp's root (`Utils/noise-handler.js`).
+ */
+const untrusted = /^(?:invalid noise|noise (?:intermediate )?certificate|certification match failed)/;
 
 /**
- * Decides from the error with which Baileys closed a socket: a Boom whose `statusCode` is a `DisconnectReason`. Baileys puts the HTTP
- * status of a refused WebSocket upgrade into the same field. Such an error says nothing about the account: a proxy's 401 is not a logout.
+ * Decides from the error with which Baileys closed a socket. It is a Boom error whose `statusCode` is a
+ * `DisconnectReason`. Baileys puts the HTTP status of a refused WebSocket upgrade into the same field, but such an
+ * error does not concern the account: a 401 from a proxy is not a logout.
  */
 export function judge(error: unknown): Verdict {
   const code = (error as { output?: { statusCode?: number } } | undefined)?.output?.statusCode;
-  if (error instanceof Error && distrust.test(error.message)) {
+  if (error instanceof Error && untrusted.test(error.message)) {
     return { reason: "certificate_invalid", reconnect: "later", loggedOut: false };
   }
   const fromTransport = error instanceof Error && error.message.startsWith("WebSocket Error");
@@ -43,8 +46,8 @@ export function judge(error: unknown): Verdict {
 }
 
 /**
- * Returns the delay before reconnect number `attempt` (from 0) in milliseconds. It doubles from 1 s to 60 s; half of it is random, so
- * that hosts do not reconnect in step.
+ * Returns the delay before reconnect number `attempt` (from 0) in milliseconds. It doubles from 1 s to 60 s; half of it
+ * is random, so that hosts do not reconnect in step.
  */
 export function backoff(attempt: number, random: () => number = Math.random): number {
   const ceiling = Math.min(60_000, 1000 * 2 ** attempt);

@@ -5,20 +5,23 @@ export interface Outlet {
 }
 
 /**
- * Holds frames back until their causes are durable (output commit). Baileys acknowledges a message as soon as it is decrypted, and
- * sends a ciphertext as soon as it is made. The gate queues these frames, in order, until every change that was recorded before them
- * is in the database. So WhatsApp never learns of something that a crash could undo, and neither Baileys nor the next message
- * waits for a commit.
+ * Holds outgoing frames back until the changes that caused them are durable (output commit). Baileys acknowledges a
+ * message as soon as it is decrypted, and sends a ciphertext as soon as it is made. The gate queues these frames, in
+ * order, until every change that was recorded before them is in the database. So WhatsApp never sees an effect of
+ * something that a crash could undo, and neither Baileys nor the next message waits for a commit.
  *
- * When the gate fails, or the lease has run out, it drops the queued frames and cuts the connection. To WhatsApp this looks like a
- * crash, from which everything recovers.
+ * When the gate fails, or the lease has expired, it drops the queued frames and cuts the connection. To WhatsApp, this
+ * looks like a crash, from which both sides recover.
  */
 export class Gate {
   readonly #leaseHeld: () => boolean;
-  #outlet: { send: Outlet["send"]; terminate: Outlet["terminate"] } | undefined;
+  /** The original functions of the guarded WebSocket. */
+  #outlet: Outlet | undefined;
+  /** Number of changes so far. */
   #recorded = 0;
   /** Numbers of the changes that are not durable yet, oldest first. */
-  readonly #open = new Set<number>();
+  readonly #pending = new Set<number>();
+  /** Frames that are held back. `after` is the number of the last change before the frame. */
   #held: { after: number; data: Uint8Array | string }[] = [];
   #failed = false;
 
@@ -26,31 +29,31 @@ export class Gate {
     this.#leaseHeld = leaseHeld;
   }
 
-  /** Replaces `send` of a WebSocket. */
+  /** Replaces the `send` function of a WebSocket. */
   guard(socket: Outlet): void {
     const send = socket.send.bind(socket);
     this.#outlet = { send, terminate: socket.terminate.bind(socket) };
     socket.send = (data, callback) => {
-      this.#pass(data);
-      // The caller does not wait for queued frames. Only an acknowledgement shows that WhatsApp has received one.
+      this.#enqueue(data);
+      // Reports success at once, because only an acknowledgement shows that WhatsApp has received a frame.
       callback?.();
     };
   }
 
-  /** Makes all later frames wait for this change. */
-  record(durable: Promise<void>): void {
+  /** Holds all later frames back until `durable` resolves. Fails if it rejects. */
+  holdUntil(durable: Promise<void>): void {
     const number = ++this.#recorded;
-    this.#open.add(number);
+    this.#pending.add(number);
     durable.then(
       () => {
-        this.#open.delete(number);
+        this.#pending.delete(number);
         this.#release();
       },
       () => this.fail(),
     );
   }
 
-  /** Stops all frames and cuts the connection. */
+  /** Drops all frames and cuts the connection. */
   fail(): void {
     if (this.#failed) return;
     this.#failed = true;
@@ -62,14 +65,14 @@ export class Gate {
     return this.#failed;
   }
 
-  #pass(data: Uint8Array | string): void {
+  #enqueue(data: Uint8Array | string): void {
     if (this.#failed) return;
     this.#held.push({ after: this.#recorded, data });
     this.#release();
   }
 
   #release(): void {
-    const [oldest = Number.POSITIVE_INFINITY] = this.#open;
+    const [oldest = Number.POSITIVE_INFINITY] = this.#pending;
     for (let first = this.#held[0]; first && first.after < oldest; first = this.#held[0]) {
       if (!this.#leaseHeld()) {
         this.fail();

@@ -3,22 +3,25 @@ import { LRUCache } from "lru-cache";
 import type { Logger } from "../../core/log.ts";
 import { within } from "../../core/timeout.ts";
 
-/** A lookup delays the messages behind it. */
+/** A lookup delays the messages behind it, so the wait is limited. */
 const lookupTimeoutMs = 5_000;
 const keptMs = 5_000;
 
-/** The admins of an account's groups. WhatsApp is asked for them; an answer is kept for a few seconds. */
+/** The admins of an account's groups, read from WhatsApp and cached for a few seconds. */
 export class GroupAdmins {
   readonly #known = new LRUCache<string, Promise<Set<string>>>({ max: 100, ttl: keptMs });
-  readonly #ask: (group: string) => Promise<Pick<GroupMetadata, "participants">>;
+  readonly #readMetadata: (group: string) => Promise<Pick<GroupMetadata, "participants">>;
   readonly #log: Logger;
 
-  constructor(ask: (group: string) => Promise<Pick<GroupMetadata, "participants">>, log: Logger) {
-    this.#ask = ask;
+  constructor(readMetadata: (group: string) => Promise<Pick<GroupMetadata, "participants">>, log: Logger) {
+    this.#readMetadata = readMetadata;
     this.#log = log;
   }
 
-  /** Whether one of these JIDs, all of one person, is an admin of the group. False when WhatsApp does not answer in time. */
+  /**
+   * Returns whether one of these JIDs, all of one person, is an admin of the group. False if WhatsApp does not answer
+   * in time.
+   */
   readonly has = async (group: string, jids: readonly string[]): Promise<boolean> => {
     const known = this.#known.get(group) ?? this.#fetch(group);
     this.#known.set(group, known);
@@ -34,9 +37,9 @@ export class GroupAdmins {
 
   async #fetch(group: string): Promise<Set<string>> {
     const late = () => new Error("WhatsApp did not answer in time");
-    const { participants } = await within(lookupTimeoutMs, this.#ask(group), late);
+    const { participants } = await within(lookupTimeoutMs, this.#readMetadata(group), late);
     const jids = participants
-      .filter((one) => one.admin)
+      .filter((participant) => participant.admin)
       .flatMap(({ id, phoneNumber, lid }) => [id, phoneNumber, lid].filter((jid) => jid !== undefined));
     return new Set(jids.map((jid) => jidNormalizedUser(jid)));
   }

@@ -2,16 +2,19 @@ import type { AuthenticationCreds, BaileysEventMap, WASocket } from "@whiskeysoc
 import type { Logger } from "../../core/log.ts";
 
 /**
- * Keeps Baileys from showing the account online on its own. WhatsApp sends no push notifications to the owner's phone while a
- * linked device is online (https://github.com/tulir/whatsmeow/issues/262).
+ * Keeps Baileys from showing the account online on its own. WhatsApp sends no push notifications to the owner's phone
+ * while a linked device is online (https://github.com/tulir/whatsmeow/issues/262).
  *
- * Baileys answers each `creds.update` whose name is not the known one, so each that has no `me`, with a `<presence>` without
- * `type` (lib/Socket/socket.js, `ev.on('creds.update')`), and no option turns that off. In XMPP (RFC 6121, 4.7.1) and in what
- * WhatsApp's server sends (whatsmeow presence.go, `handlePresence`), no type means available; accounts are reported online
- * with `markOnlineOnConnect: false` (https://github.com/WhiskeySockets/Baileys/issues/2553). So Baileys gets each update with
- * the name that it knows already, and a new name goes to WhatsApp in a presence with the state that the account has.
+ * On each `creds.update` whose name differs from the known one, which includes every update without `me`, Baileys sends
+ * a `<presence>` without `type` (lib/Socket/socket.js, `ev.on('creds.update')`). No option turns that off. Without a
+ * type, a presence means available, in XMPP (RFC 6121, 4.7.1) and in what WhatsApp's server sends (whatsmeow
+ * presence.go, `handlePresence`). Accounts are therefore reported online in spite of `markOnlineOnConnect: false`
+ * (https://github.com/WhiskeySockets/Baileys/issues/2553).
+ *
+ * So this function passes each update to Baileys with the known name, and sends a new name to WhatsApp in a presence
+ * with the account's current state.
  */
-export function keepPresenceTyped(sock: WASocket, creds: AuthenticationCreds, log: Logger): void {
+export function preventUntypedPresence(sock: WASocket, creds: AuthenticationCreds, log: Logger): void {
   const { ev } = sock;
   const emit = ev.emit.bind(ev);
   let open = false;
@@ -29,7 +32,7 @@ export function keepPresenceTyped(sock: WASocket, creds: AuthenticationCreds, lo
     if (renamed && open) {
       sock
         .sendPresenceUpdate(online ? "available" : "unavailable")
-        .catch((error: unknown) => log.warn({ err: error }, "WhatsApp was not told the new name"));
+        .catch((error: unknown) => log.warn({ err: error }, "the account's new name could not be sent to WhatsApp"));
     }
     return emitted;
   };

@@ -13,11 +13,14 @@ export interface RecorderOptions {
   onDurable(change: Change): void;
 }
 
-/** Writes what one connection learns to the ledger. The gate holds frames back until the changes before them are durable. */
+/**
+ * Records the changes of one connection in the ledger, and makes the gate hold later frames back until they are
+ * durable.
+ */
 export class Recorder {
   readonly #options: RecorderOptions;
   #last: Promise<unknown> = Promise.resolve();
-  /** The last change that waits for its turn in `keepInOrder`. */
+  /** The last change that waits for its turn in `recordInOrder`. */
   #turn: Promise<unknown> | undefined;
   #closed = false;
 
@@ -25,27 +28,27 @@ export class Recorder {
     this.#options = options;
   }
 
-  /** Resolves when the change is durable. Rejects when it cannot be stored, which also ends the connection. */
+  /** Resolves when the change is durable. Rejects if it can't be stored, which also ends the connection. */
   readonly record = (change: Change): Promise<void> => {
     if (this.#closed) return Promise.reject(new Error("the connection is closed"));
     const { ledger, gate, instanceId, onDurable } = this.#options;
     const durable = ledger.append(instanceId, change);
-    gate.record(durable);
+    gate.holdUntil(durable);
     this.#last = durable.then(() => onDurable(change), this.fail);
     return durable;
   };
 
   /** Records a change without waiting for it. */
-  readonly keep = (change: Change): void => void this.record(change).catch(this.fail);
+  readonly recordInBackground = (change: Change): void => void this.record(change).catch(this.fail);
 
   /**
-   * Records the change that a stanza makes. Some changes are known later than their stanzas; all are recorded in the order of the
-   * stanzas, and before the answers to them.
+   * Records the change that a stanza makes. Some changes need a lookup first. All are recorded in the order of the
+   * stanzas, and before the answers to them are sent.
    */
-  keepInOrder({ attrs: { id: correlationId } }: BinaryNode, change: Change | Promise<Change> | undefined): void {
+  recordInOrder({ attrs: { id: correlationId } }: BinaryNode, change: Change | Promise<Change> | undefined): void {
     if (!change) return;
     if (!this.#turn && !(change instanceof Promise)) {
-      this.keep({ ...change, correlationId });
+      this.recordInBackground({ ...change, correlationId });
       return;
     }
     const recorded = Promise.all([change, this.#turn]).then(([known]) => this.record({ ...known, correlationId }));
@@ -53,17 +56,17 @@ export class Recorder {
       if (this.#turn === settled) this.#turn = undefined;
     });
     this.#turn = settled;
-    this.#options.gate.record(recorded);
+    this.#options.gate.holdUntil(recorded);
   }
 
-  /** The session's state cannot be kept: no frame may leave any more. */
+  /** Ends the connection because its state can't be stored: no further frame may be sent. */
   readonly fail = (error: unknown): void => {
     const { gate, log, instanceId } = this.#options;
     if (!gate.failed) log.error({ err: error, instanceId }, "the session stops because its state cannot be stored");
     gate.fail();
   };
 
-  /** Refuses further changes. Resolves when those recorded before are durable or refused. */
+  /** Rejects further changes. Resolves when all earlier ones are durable or have failed. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#last;

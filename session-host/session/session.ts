@@ -16,21 +16,21 @@ import { Connection, type ConnectionDeps } from "./connection.ts";
 import { CredentialsMissing } from "./credentials.ts";
 import { backoff, judge, type Verdict } from "./disconnect.ts";
 import { requestPairingCode } from "./pairing-code.ts";
-import { SessionState, withClosed, withCloseEvent } from "./state.ts";
+import { SessionState, withCloseEvent, withCloseEventAndActivity } from "./state.ts";
 
 export interface SessionDeps extends ConnectionDeps {
   media: MediaStage;
   downloads: MediaDownloads;
   version: SessionVersion;
-  /** Limits how many sessions log in at once: a first login costs a tenth of a second of CPU. */
+  /** Limits how many sessions log in at once, because a first login takes a tenth of a second of CPU time. */
   logins: Limiter;
-  /** Counts an attempt of a command, durably; returns the count so far. */
+  /** Counts an attempt of a command durably. Returns the number of attempts so far. */
   countAttempt: (commandId: string) => Promise<number>;
-  /** Removes the instance with everything that is stored of it. */
+  /** Removes the instance and everything that is stored for it. */
   removeInstance: (instanceId: string) => Promise<void>;
 }
 
-/** An instance as the database describes it when the host takes it over. */
+/** The state of an instance in the database when the host takes it over. */
 export interface SessionRow {
   id: string;
   status: InstanceStatus;
@@ -41,15 +41,15 @@ export interface SessionRow {
 const firstQrMs = 60_000;
 const nextQrMs = 20_000;
 const allQrMs = firstQrMs + 5 * nextQrMs;
-/** QR codes are renewed for about half an hour; after that, the user has to ask again. */
+/** QR codes are renewed for about half an hour. After that, the user must request a new one. */
 const maxQrRounds = 12;
 const qrTimeoutMs = 15_000;
-/** How long a session that stops waits for WhatsApp to acknowledge its messages; the next host sends the rest again. */
+/** How long a stopping session waits for WhatsApp to acknowledge its messages. The next host sends the others again. */
 const finishMs = 5_000;
-/** After a connection that lasted this long, the reconnect delay starts again from its minimum. */
+/** After a connection of this duration, the reconnect delay starts from its minimum again. */
 const stableMs = 60_000;
 
-/** One instance on this host: opens its connection, reopens it when it is lost, and runs the instance's commands. */
+/** One instance on this host. Opens its connection, reopens it when it is lost, and runs the instance's commands. */
 export class Session implements CommandTarget {
   readonly id: string;
   readonly #deps: SessionDeps;
@@ -60,16 +60,20 @@ export class Session implements CommandTarget {
   #running = false;
   /** Connections lost in a row. */
   #losses = 0;
-  /** QR codes on this connection, and connections whose QR codes all expired. */
+  /** Number of QR codes on this connection. */
   #qrCount = 0;
+  /** Number of connections in a row whose QR codes all expired. */
   #qrRounds = 0;
+  /** When this connection began, or when it was logged in. Milliseconds since 1970. */
   #openedAt = 0;
   readonly #groups = new GroupReading();
   #retry: NodeJS.Timeout | undefined;
+  /** Gives this session's place among the concurrent logins to another session. */
   #endLogin: () => void = () => undefined;
+  /** Settles when the last step has ended. */
   #turn: Promise<unknown> = Promise.resolve();
-  /** Correlation id of the command that the current step belongs to. */
-  #cause: string | undefined;
+  /** Correlation id of the command that caused the current step. */
+  #correlationId: string | undefined;
 
   constructor(deps: SessionDeps, row: SessionRow) {
     this.id = row.id;
@@ -91,7 +95,7 @@ export class Session implements CommandTarget {
     return this.#state.needsUser;
   }
 
-  /** What commands work with that need the connection; undefined while there is none. */
+  /** The context of commands that need the connection. Undefined while the instance is not connected. */
   get context(): ConnectedContext | undefined {
     if (this.status !== "connected" || !this.#connection) return undefined;
     const { sock, presences, disappearing, labels } = this.#connection;
@@ -100,59 +104,63 @@ export class Session implements CommandTarget {
   }
 
   get #trace() {
-    return { correlationId: this.#cause, instanceId: this.id };
+    return { correlationId: this.#correlationId, instanceId: this.id };
   }
 
-  /** Makes a change durable, in order with everything else of this session. */
+  /** Makes a change durable, in order with all other changes of this session. */
   record(change: Change): Promise<void> {
     return this.#connection?.record(change) ?? this.#deps.ledger.append(this.id, change);
   }
 
   /** Opens the session if it is not open. */
-  start(cause?: string): Promise<void> {
+  start(correlationId?: string): Promise<void> {
     return this.#inTurn(async () => {
       if (!this.#running) await this.#run();
-    }, cause);
+    }, correlationId);
   }
 
-  restart(cause?: string): Promise<void> {
+  /** Closes the connection, if there is one, and opens a new one. */
+  restart(correlationId?: string): Promise<void> {
     return this.#inTurn(async () => {
       await this.queue.finish(finishMs);
       await this.#closeConnection();
       // The QR code was only valid on the closed connection.
       if (this.status === "qr") await this.#enter("connecting", null);
       await this.#run();
-    }, cause);
+    }, correlationId);
   }
 
-  /** Closes the connection and keeps the link, so that another host, or a later start, can continue. */
+  /** Closes the connection. The device stays linked, so that another host or a later start can continue. */
   stop(): Promise<void> {
     return this.#inTurn(async () => {
       if (!this.#running) return;
       this.#running = false;
       await this.queue.finish(finishMs);
       const status = this.#state.linked ? "connecting" : "disconnected";
-      // A state that cannot be stored must not keep the connection open; the next host stores its own.
+      // If the state can't be stored, the connection must be closed anyway. The next host stores its own state.
       if (this.#connection) await this.#enter(status, "host_stopped").catch(() => undefined);
       await this.#closeConnection();
     });
   }
 
-  /** Closes the connection and keeps the link, on behalf of the user: it stays closed until the user starts the instance. */
-  disable(cause?: string): Promise<void> {
+  /**
+   * Closes the connection at the user's request. It stays closed until the user starts the instance. The device stays
+   * linked.
+   */
+  disable(correlationId?: string): Promise<void> {
     return this.#inTurn(async () => {
       const wasOpen = this.status === "connected";
       this.#running = false;
       await this.queue.finish(finishMs);
       await this.#closeConnection();
-      // An instance without a link stays logged out: starting it means linking it.
+      // A logged-out instance stays logged out, because it can only be started by linking it again.
       const status = this.status === "logged_out" ? "logged_out" : "disconnected";
       const change = this.#state.enter(status, "disabled", { ...noLinkCodes, desired: "stopped" });
-      await this.#keep(wasOpen ? withClosed(change, "disabled", false) : change);
-    }, cause);
+      await this.#recordStep(wasOpen ? withCloseEventAndActivity(change, "disabled", false) : change);
+    }, correlationId);
   }
 
-  /** Ends the session at once because the lease is lost: nothing more is sent to WhatsApp or the database. */
+  /** Ends the session immediately because the lease is lost. Sends nothing more to WhatsApp or the database. */
   kill(): void {
     this.#running = false;
     clearTimeout(this.#retry);
@@ -163,30 +171,30 @@ export class Session implements CommandTarget {
     void connection?.close();
   }
 
-  /** Tells WhatsApp, if connected, to unlink this device, and forgets the credentials. */
-  logout(cause?: string): Promise<void> {
+  /** Unlinks this device at WhatsApp, if connected, and removes the credentials. */
+  logout(correlationId?: string): Promise<void> {
     return this.#inTurn(async () => {
       const wasOpen = this.status === "connected";
       await this.#unlink();
       const change = this.#state.enterLoggedOut("logout", { by: "user" });
-      await this.#keep(wasOpen ? withCloseEvent(change, "logout", false) : change);
+      await this.#recordStep(wasOpen ? withCloseEvent(change, "logout", false) : change);
       await this.queue.failAll(new AppError("instance_not_connected", "the instance was logged out"));
-    }, cause);
+    }, correlationId);
   }
 
-  /** Logs out and removes the instance with everything that is stored of it. */
-  remove(cause?: string): Promise<void> {
+  /** Logs out, and removes the instance and everything that is stored for it. */
+  remove(correlationId?: string): Promise<void> {
     return this.#inTurn(async () => {
       await this.#unlink();
       this.queue.pause();
       await this.#deps.removeInstance(this.id);
-    }, cause);
+    }, correlationId);
   }
 
-  /** Returns a code for "Link with phone number", once WhatsApp offers a pairing. */
-  async requestPairingCode(phoneNumber: string, cause?: string): Promise<{ code: string; expiresAt: string }> {
+  /** Returns a code for "Link with phone number" as soon as WhatsApp offers a pairing. */
+  async requestPairingCode(phoneNumber: string, correlationId?: string): Promise<{ code: string; expiresAt: string }> {
     if (this.status === "connected") throw new AppError("instance_already_connected");
-    await this.start(cause);
+    await this.start(correlationId);
     await this.#state.until("qr", qrTimeoutMs);
     const connection = this.#connection;
     if (!connection) throw new AppError("whatsapp_error", "WhatsApp does not offer a pairing now");
@@ -196,7 +204,7 @@ export class Session implements CommandTarget {
     await this.record({
       instance: { pairing_code: sealed, pairing_code_expires_at: expiresAt },
       activities: [{ action: "pairing_code_requested", details: { phoneNumber } }],
-      correlationId: cause,
+      correlationId,
     });
     return { code, expiresAt: expiresAt.toISOString() };
   }
@@ -211,7 +219,7 @@ export class Session implements CommandTarget {
   async #open(): Promise<void> {
     clearTimeout(this.#retry);
     if (this.status !== "connecting" && this.status !== "qr")
-      await this.#keep(this.#state.enter("connecting", null, {}));
+      await this.#recordStep(this.#state.enter("connecting", null, {}));
     this.#endLogin = await this.#deps.logins.enter();
     if (!this.#running) return this.#endLogin();
     try {
@@ -241,10 +249,10 @@ export class Session implements CommandTarget {
   async #onUpdate(connection: Connection, update: Partial<ConnectionState>): Promise<void> {
     if (connection !== this.#connection) return;
     if (update.qr) await this.#onQr(update.qr);
-    // The QR code was scanned: it is used up, and WhatsApp closes the connection for a new login.
+    // The QR code was scanned and is used up. WhatsApp now closes the connection, for a new login.
     if (update.isNewLogin) {
       this.#groups.forget();
-      await this.#keep({ ...this.#state.enter("connecting", null), forgetContacts: true });
+      await this.#recordStep({ ...this.#state.enter("connecting", null), forgetContacts: true });
     }
     if (update.connection === "open") await this.#onOpen(connection);
     if (update.connection === "close") {
@@ -265,7 +273,7 @@ export class Session implements CommandTarget {
       type: "connection.qr" as const,
       data: { sealedQr: sealed.toString("base64"), expiresAt: expiresAt.toISOString() },
     };
-    await this.#keep({ ...change, events: [...(change.events ?? []), event] });
+    await this.#recordStep({ ...change, events: [...(change.events ?? []), event] });
   }
 
   async #onOpen(connection: Connection): Promise<void> {
@@ -282,7 +290,7 @@ export class Session implements CommandTarget {
     });
     const { phone_number: phoneNumber, lid, push_name: pushName } = account;
     const event = { type: "connection.open" as const, data: { phoneNumber, lid, pushName } };
-    await this.#keep({
+    await this.#recordStep({
       ...change,
       events: [...(change.events ?? []), event],
       activities: [{ action: "connection_opened", details: { phoneNumber } }],
@@ -298,24 +306,25 @@ export class Session implements CommandTarget {
     this.#running = false;
     await this.#closeConnection();
     const change = this.#state.enterLoggedOut(reason, { by: "whatsapp", wasLinked });
-    await this.#keep(withCloseEvent(change, reason, false));
+    await this.#recordStep(withCloseEvent(change, reason, false));
     await this.queue.failAll(new AppError("instance_not_connected", "WhatsApp unlinked this device"));
   }
 
+  /** Handles the loss of the connection: reconnects, or gives up. */
   async #onClose(reason: string, reconnect: Verdict["reconnect"]): Promise<void> {
     const wasOpen = this.status === "connected";
-    const unscanned = !this.#state.linked && this.status === "qr" && reason === "connection_lost";
+    const qrExpired = !this.#state.linked && this.status === "qr" && reason === "connection_lost";
     await this.#closeConnection();
     if (!this.#running) return;
-    if (unscanned && ++this.#qrRounds >= maxQrRounds) return await this.#giveUp("qr_not_scanned");
+    if (qrExpired && ++this.#qrRounds >= maxQrRounds) return await this.#giveUp("qr_not_scanned");
     if (reconnect === "never") return await this.#giveUp(reason);
     if (wasOpen && Date.now() - this.#openedAt > stableMs) this.#losses = 0;
-    if (reason !== "restart_required" && !unscanned) {
+    if (reason !== "restart_required" && !qrExpired) {
       const change = this.#state.enter("connecting", reason);
-      // Not awaited: the database may be the reason for the loss.
-      void this.#keep(wasOpen ? withClosed(change, reason, true) : change).catch(() => undefined);
+      // Not awaited, because the connection may have been lost due to the database.
+      void this.#recordStep(wasOpen ? withCloseEventAndActivity(change, reason, true) : change).catch(() => undefined);
     }
-    const delayMs = reconnect === "now" || unscanned ? 0 : backoff(this.#losses++);
+    const delayMs = reconnect === "now" || qrExpired ? 0 : backoff(this.#losses++);
     this.#retry = setTimeout(
       () => void this.#inTurn(async () => (this.#running ? await this.#open() : undefined)),
       delayMs,
@@ -326,9 +335,10 @@ export class Session implements CommandTarget {
   async #giveUp(reason: string): Promise<void> {
     this.#running = false;
     const change = this.#state.enter("disconnected", reason, { ...noLinkCodes, desired: "stopped" });
-    await this.#keep(withClosed(change, reason, false)).catch(() => undefined);
+    await this.#recordStep(withCloseEventAndActivity(change, reason, false)).catch(() => undefined);
   }
 
+  /** Logs out if connected, and closes the connection. */
   async #unlink(): Promise<void> {
     this.#running = false;
     clearTimeout(this.#retry);
@@ -336,7 +346,7 @@ export class Session implements CommandTarget {
     if (!connection || this.status !== "connected") return await this.#closeConnection();
     this.queue.pause();
     this.#connection = undefined;
-    // The logout passes the gate, which waits for everything recorded before.
+    // The gate holds the logout back until all earlier changes are durable.
     await this.#deps.ledger.drain();
     await connection.sock
       .logout()
@@ -357,18 +367,18 @@ export class Session implements CommandTarget {
   }
 
   async #enter(status: InstanceStatus, reason: string | null): Promise<void> {
-    await this.#keep(this.#state.enter(status, reason));
+    await this.#recordStep(this.#state.enter(status, reason));
   }
 
-  /** Records a change on behalf of the current command, if there is one. */
-  #keep(change: Change): Promise<void> {
-    return this.record({ ...change, correlationId: this.#cause });
+  /** Records a change with the correlation id of the current step. */
+  #recordStep(change: Change): Promise<void> {
+    return this.record({ ...change, correlationId: this.#correlationId });
   }
 
-  /** Steps that change the session run one after another. */
-  #inTurn<Result>(work: () => Promise<Result>, cause?: string): Promise<Result> {
+  /** Runs a step that changes the session after all earlier steps. */
+  #inTurn<Result>(work: () => Promise<Result>, correlationId?: string): Promise<Result> {
     const result = this.#turn.then(() => {
-      this.#cause = cause;
+      this.#correlationId = correlationId;
       return work();
     });
     this.#turn = result.catch((error: unknown) => {

@@ -20,12 +20,12 @@ export interface SocketOptions
   /** How Baileys fetches files from WhatsApp's media host. */
   downloads: RequestInit;
   caches: SharedCaches;
-  /** Whether a user part of a JID is our own account's. */
+  /** Returns whether the user part of a JID belongs to this account. */
   isOwn: (user: string) => boolean;
   log: Logger;
 }
 
-/** Opens a Baileys socket, configured for a host with many sessions. */
+/** Opens a Baileys socket that is configured for a host with many sessions. */
 export function openSocket(options: SocketOptions): WASocket {
   const { instanceId, endpoint, downloads, caches, isOwn, log, ...config } = options;
   const { url, uploadAgent } = endpoint;
@@ -55,8 +55,9 @@ export function outletOf(sock: WASocket): Outlet {
 }
 
 /**
- * Baileys logs every connection and stanza at `info`, and a 515, which belongs to every pairing, at `error`. Its lines appear only
- * from `debug` on; we log what matters.
+ * Returns the log level for Baileys. It logs every connection and stanza at `info`, and the error 515, which is part of
+ * every pairing, at `error`. So its lines are logged only if our level is `debug` or lower. The host itself logs what
+ * matters.
  */
 function baileysLevel(level: string): string {
   return ["trace", "debug", "silent"].includes(level) ? level : "fatal";

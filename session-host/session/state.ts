@@ -28,7 +28,7 @@ export class SessionState {
     if (this.#status !== status) await this.#waiters.until(status, timeoutMs);
   }
 
-  /** Enters a state at once. Returns the change that records it, with an event if the state is a new one. */
+  /** Enters a state immediately. Returns the change that records it, with an event if the state is different. */
   enter(status: InstanceStatus, reason: string | null, fields: InstanceFields = noLinkCodes): Change {
     const changed = status !== this.#status;
     this.#status = status;
@@ -39,7 +39,7 @@ export class SessionState {
     };
   }
 
-  /** Enters `logged_out`: forgets the link and the session's keys. */
+  /** Enters `logged_out`. The change removes the credentials and the session's keys. */
   enterLoggedOut(reason: string, details: { by: "user" | "whatsapp"; wasLinked?: boolean }): Change {
     this.linked = false;
     return {
@@ -50,14 +50,14 @@ export class SessionState {
   }
 }
 
-/** Adds the event that the connection was closed to a change. */
+/** Adds a `connection.close` event to a change. */
 export function withCloseEvent(change: Change, reason: string, willReconnect: boolean): Change {
   const event = { type: "connection.close" as const, data: { reason, willReconnect } };
   return { ...change, events: [...(change.events ?? []), event] };
 }
 
-/** Like `withCloseEvent`, and adds an entry to the activity log. */
-export function withClosed(change: Change, reason: string, willReconnect: boolean): Change {
+/** Adds a `connection.close` event and an entry of the activity log to a change. */
+export function withCloseEventAndActivity(change: Change, reason: string, willReconnect: boolean): Change {
   const activities = [{ action: "connection_closed" as const, details: { reason, willReconnect } }];
   return { ...withCloseEvent(change, reason, willReconnect), activities };
 }

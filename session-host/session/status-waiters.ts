@@ -6,12 +6,12 @@ import { within } from "../../core/timeout.ts";
 export class StatusWaiters {
   readonly #waiting = new Set<{ status: InstanceStatus; resolve: () => void }>();
 
-  /** Call this when the session has reached the state. */
+  /** Releases the callers that wait for this state. Call this when the session has reached it. */
   reached(status: InstanceStatus): void {
     for (const waiter of this.#waiting) if (waiter.status === status) waiter.resolve();
   }
 
-  /** Throws `whatsapp_error` after `timeoutMs`. */
+  /** Waits until the session reaches the state. Throws `whatsapp_error` after `timeoutMs`. */
   async until(status: InstanceStatus, timeoutMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const waiter = { status, resolve };

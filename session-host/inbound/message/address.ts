@@ -42,7 +42,8 @@ export async function addressOf(
   if (!key.remoteJid) return undefined;
   const isBroadcast = key.remoteJid.endsWith("@broadcast");
   if (isBroadcast && !key.participant) return undefined;
-  // For a status post, Baileys recognizes only the account's phone number as its own, and `remoteJidAlt` is the sender's other JID.
+  // For a status post, Baileys recognizes only the account's phone number as its own, and `remoteJidAlt` is the
+  // sender's other JID.
   const writer = isBroadcast ? (key.participant ?? "") : key.remoteJid;
   const isOwnBroadcast = isBroadcast && [me.id, me.lid].some((jid) => jid && areJidsSameUser(jid, writer));
   const fromMe = key.fromMe === true || isOwnBroadcast;
@@ -58,7 +59,10 @@ export async function addressOf(
   return { fromMe, chatId, chatIds: [...new Set([chatId, ...keyJids])], isGroup, senderId, senderLid };
 }
 
-/** Returns the phone number (as a JID) of a person if `alternative` or the session has it, otherwise the JID itself. Drops the device. */
+/**
+ * Returns the phone number (as a JID) of a person if `alternative` or the session has it, otherwise the JID itself.
+ * Drops the device.
+ */
 export async function jidByPhone(
   jid: string,
   alternative: string | null | undefined,

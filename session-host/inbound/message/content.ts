@@ -50,8 +50,8 @@ const mediaFields = {
 } as const;
 
 /**
- * Returns the file of a message, or null. `unencrypted` files have no media key. The file in the bucket is named by `rowId`, because
- * the sender chooses WhatsApp's id and could choose that of another person's message.
+ * Returns the file of a message, or null. `unencrypted` files have no media key. The file in the bucket is named by
+ * `rowId`, because the sender chooses WhatsApp's id and could choose that of another person's message.
  */
 export function mediaOf(
   content: proto.IMessage,

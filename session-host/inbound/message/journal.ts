@@ -31,8 +31,8 @@ export interface JournalContext {
 }
 
 /**
- * Returns the change that a decrypted stanza makes: a new message with its event, an edit, a deletion, or an answer to a poll or
- * calendar event. The change is empty if the stanza has no content.
+ * Returns the change that a decrypted stanza makes: a new message with its event, an edit, a deletion, or an answer to
+ * a poll or calendar event. The change is empty if the stanza has no content.
  */
 export async function journalMessage(
   { instanceId, me, isAdmin, responses }: JournalContext,
@@ -76,7 +76,10 @@ function secretOf({ messageContextInfo }: proto.IMessage): Uint8Array | undefine
   return messageContextInfo?.messageSecret ?? undefined;
 }
 
-/** Returns a row of `messages` with its event, or undefined for a message without content for people (keys, protocol messages). */
+/**
+ * Returns a row of `messages` with its event, or undefined for a message without content for people (keys, protocol
+ * messages).
+ */
 export async function toRow(
   origin: MessageOrigin,
   message: proto.IMessage,

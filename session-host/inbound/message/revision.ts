@@ -10,9 +10,9 @@ export type IsAdmin = (group: string, jids: readonly string[]) => Promise<boolea
 const { Type: ProtocolType } = proto.Message.ProtocolMessage;
 
 /**
- * Returns the edit or deletion that a protocol message makes. Returns undefined for any other protocol message, and if the sender
- * has no right to it: only its writer may edit a message, and only its writer or a group admin may delete it. For deletions by the
- * account itself, the phone has already checked this.
+ * Returns the edit or deletion that a protocol message makes. Returns undefined for any other protocol message, and if
+ * the sender has no right to it: only its writer may edit a message, and only its writer or a group admin may delete
+ * it. For deletions by the account itself, the phone has already checked this.
  */
 export async function revisionOf(
   origin: MessageOrigin,

@@ -30,15 +30,18 @@ export interface ResponsesOptions {
   log: Pick<Logger, "info" | "warn">;
 }
 
-/** Maximum sizes: of the id in characters, of the others in bytes. A vote for all twelve options has about 450 bytes. */
+/**
+ * Maximum sizes: of the id in characters, of the others in bytes. A vote for all twelve options has about 450 bytes.
+ */
 const maxSizes = { waId: 128, payload: 4096, iv: 64 } as const;
 
 /** Maximum number of answers that wait for their poll or calendar event. */
 const maxEarly = 1000;
 
 /**
- * Decrypts the answers that arrive on one connection. Baileys may handle a vote before its poll if both arrive together. An answer
- * whose poll or calendar event is not known waits in memory until that arrives, or until newer answers need the space.
+ * Decrypts the answers that arrive on one connection. Baileys may handle a vote before its poll if both arrive
+ * together. An answer whose poll or calendar event is not known waits in memory until that arrives, or until newer
+ * answers need the space.
  */
 export class Responses {
   readonly #options: ResponsesOptions;
@@ -85,7 +88,9 @@ export class Responses {
     return responses.length > 0 ? { responses } : {};
   }
 
-  /** Decrypts an answer and returns its change. If the answer is not valid, logs the reason and returns an empty change. */
+  /**
+   * Decrypts an answer and returns its change. If the answer is not valid, logs the reason and returns an empty change.
+   */
   async #open(
     survey: Survey,
     { from, sealed }: { from: Respondent; sealed: SealedResponse },

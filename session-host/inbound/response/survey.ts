@@ -35,8 +35,8 @@ function isoOf(seconds: Parameters<typeof Number>[0]): string | null {
 }
 
 /**
- * Returns what is stored of a received poll or calendar event: its details for the history, and as the payload the encoded message
- * with the secret that decrypts answers to it.
+ * Returns what is stored of a received poll or calendar event: its details for the history, and as the payload the
+ * encoded message with the secret that decrypts answers to it.
  */
 export function surveyIn(
   content: proto.IMessage,

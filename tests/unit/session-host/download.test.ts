@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { Damaged, download } from "../../../session-host/media/download.ts";
+import { DamagedFile, download } from "../../../session-host/media/download.ts";
 import { sealMedia } from "../../../simulator/wire/media.ts";
 
 /** Downloads a file from a media host that sends it in chunks of `chunkSize` bytes. Returns what is on disk afterwards. */
@@ -46,9 +46,9 @@ test("a file with a flipped bit or a missing end is rejected as damaged", async 
   for (const at of [0, 60, ciphertext.length - 11, ciphertext.length - 1]) {
     const wrong = Buffer.from(ciphertext);
     wrong[at] = (wrong[at] ?? 0) ^ 1;
-    await expect(downloaded(wrong, mediaKey, 50)).rejects.toThrow(Damaged);
+    await expect(downloaded(wrong, mediaKey, 50)).rejects.toThrow(DamagedFile);
   }
   for (const length of [0, 5, 10, 100]) {
-    await expect(downloaded(ciphertext.subarray(0, length), mediaKey, 50)).rejects.toThrow(Damaged);
+    await expect(downloaded(ciphertext.subarray(0, length), mediaKey, 50)).rejects.toThrow(DamagedFile);
   }
 });

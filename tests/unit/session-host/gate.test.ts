@@ -22,9 +22,9 @@ test("a frame waits for every earlier change and for no later one", async () => 
   const { gate, socket, sent } = setup();
   const first = Promise.withResolvers<void>();
   const second = Promise.withResolvers<void>();
-  gate.record(first.promise);
+  gate.holdUntil(first.promise);
   socket.send("receipt 1");
-  gate.record(second.promise);
+  gate.holdUntil(second.promise);
   socket.send("receipt 2");
   expect(sent).toEqual([]);
   first.resolve();
@@ -38,8 +38,8 @@ test("a frame waits for every earlier change and for no later one", async () => 
 test("a frame waits for all earlier changes, in whatever order they become durable", async () => {
   const { gate, socket, sent } = setup();
   const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  gate.record(first.promise);
-  gate.record(second.promise);
+  gate.holdUntil(first.promise);
+  gate.holdUntil(second.promise);
   socket.send("receipt");
   second.resolve();
   await settled();
@@ -52,7 +52,7 @@ test("a frame waits for all earlier changes, in whatever order they become durab
 test("frames keep their order when a frame without pending changes follows a waiting one", async () => {
   const { gate, socket, sent } = setup();
   const change = Promise.withResolvers<void>();
-  gate.record(change.promise);
+  gate.holdUntil(change.promise);
   socket.send("a");
   socket.send("b");
   change.resolve();
@@ -62,7 +62,7 @@ test("frames keep their order when a frame without pending changes follows a wai
 
 test("the callback of a waiting frame is called at once", () => {
   const { gate, socket } = setup();
-  gate.record(new Promise(() => undefined));
+  gate.holdUntil(new Promise(() => undefined));
   let called = false;
   socket.send("held", () => {
     called = true;
@@ -73,7 +73,7 @@ test("the callback of a waiting frame is called at once", () => {
 test("a failed change blocks all later frames and terminates the connection", async () => {
   const { gate, socket, sent, terminated } = setup();
   const change = Promise.withResolvers<void>();
-  gate.record(change.promise);
+  gate.holdUntil(change.promise);
   socket.send("receipt");
   change.reject(new Error("refused"));
   await settled();

@@ -32,8 +32,8 @@ const settled = () => new Promise(setImmediate);
 test("changes are recorded in the order of their stanzas, even if an earlier one is known later", async () => {
   const { recorder, socket, sent, appended } = setup();
   const first = Promise.withResolvers<Change>();
-  recorder.keepInOrder(stanza("1"), first.promise);
-  recorder.keepInOrder(stanza("2"), {});
+  recorder.recordInOrder(stanza("1"), first.promise);
+  recorder.recordInOrder(stanza("2"), {});
   socket.send("answer to both");
   await settled();
   expect(appended).toEqual([]);
@@ -46,7 +46,7 @@ test("changes are recorded in the order of their stanzas, even if an earlier one
 
 test("a stanza without a change records nothing and delays nothing", async () => {
   const { recorder, socket, sent, appended } = setup();
-  recorder.keepInOrder(stanza("1"), undefined);
+  recorder.recordInOrder(stanza("1"), undefined);
   socket.send("answer");
   expect(appended).toEqual([]);
   expect(sent).toEqual(["answer"]);
@@ -54,7 +54,7 @@ test("a stanza without a change records nothing and delays nothing", async () =>
 
 test("a change that cannot be stored closes the gate", async () => {
   const { recorder, gate, durable } = setup(() => Promise.reject(new Error("refused")));
-  recorder.keep({});
+  recorder.recordInBackground({});
   await settled();
   expect(gate.failed).toBe(true);
   expect(durable).toEqual([]);
