@@ -40,13 +40,13 @@ export function byPhone<Given extends Person | null>(person: Given, phones: Read
 /** Returns the time of a stanza in Unix seconds, or the current time if it has none. */
 export const secondsOf = ({ attrs }: BinaryNode): number => unixSeconds(attrs.t);
 
-/** Returns a Unix time in whole seconds, or the current time if the value is not one. */
+/** Returns a Unix time in whole seconds. Returns the current time if the value is not a time. */
 export function unixSeconds(value: unknown): number {
   const seconds = Number(value);
   return Number.isFinite(seconds) && seconds > 0 ? Math.floor(seconds) : Math.floor(Date.now() / 1000);
 }
 
-/** How far the clock of a client may differ from WhatsApp's. */
+/** By how much the clock of a client may differ from WhatsApp's, in milliseconds. */
 const clockToleranceMs = 60_000;
 
 /**

@@ -36,7 +36,7 @@ export class KeyStore {
   readonly #record: RecordChange;
   readonly #fail: (error: unknown) => void;
   readonly #cache = new LRUCache<string, { value: unknown }>({ max: cacheSize });
-  /** The newest writes that are not durable yet. Unlike the cache, this never evicts. */
+  /** The newest writes that are not durable yet. Unlike the cache, this map never evicts any. */
   readonly #dirty = new Map<string, { value: unknown }>();
   readonly #context = new AsyncLocalStorage<Transaction>();
   /** Resolves when the last transaction that began has ended. */
@@ -156,9 +156,9 @@ export class KeyStore {
   }
 
   /**
-   * Runs transactions one at a time, whatever their key. Baileys locks by JID, but a contact has several JIDs (phone
-   * number, LID, with and without device) for one ratchet. Two concurrent transactions would both step the ratchet, and
-   * one step would be lost.
+   * Runs transactions one at a time, even if their keys differ. Baileys locks by JID, but a contact has several JIDs
+   * (phone number, LID, with and without device) for one ratchet. Two concurrent transactions would both step the
+   * ratchet, and one step would be lost.
    */
   async #transaction<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.#context.getStore()) return work();

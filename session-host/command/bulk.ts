@@ -30,11 +30,11 @@ export interface BulkReleaseDeps {
 
 /** Delay until the next turn if there is no bulk to release. Milliseconds. */
 const idleMs = 1_000;
-/** The same if there is one. */
+/** Delay until the next turn if there is a bulk to release. Milliseconds. */
 const paceMs = 500;
-/** The same if one waits for room in its instance's queue. */
+/** Delay until the next turn if a bulk waits for room in its instance's queue. Milliseconds. */
 const fullMs = 100;
-/** How many seconds a late turn can make up for, so that it does not slow a bulk down. */
+/** A late turn may release what the pace allows for this many seconds, so that it does not slow the bulk down. */
 const burstSeconds = 2;
 /** A bulk fills an instance's queue up to this many commands. Bounds how long a single send waits behind a bulk. */
 const maxHeld = 128;
@@ -167,7 +167,7 @@ export class BulkRelease {
   }
 
   /**
-   * Fails the scheduled sends of instances that need their user. They would wait forever, or be sent from another
+   * Fails the scheduled sends of instances that need their user. Such sends would wait forever, or be sent from another
    * account.
    */
   async #giveUpScheduled(bulks: readonly RunningBulk[]): Promise<void> {

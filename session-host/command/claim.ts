@@ -68,14 +68,14 @@ export function claimScheduled(deps: ClaimDeps, position: number, instanceId: st
   );
 }
 
-/** Reserves positions for the next claim and returns the first one. `claimedAt` finds the claimed commands by it. */
+/** Reserves a range of positions for a claim and returns its start, by which `claimedAt` finds what the claim took. */
 export async function nextPosition({ db }: ClaimDeps): Promise<number> {
   const [row] = await db.sql<{ position: number }[]>`select nextval('command_position')::float8 as position`;
   if (!row) throw new Error("the sequence of positions returned no row");
   return row.position;
 }
 
-/** Returns the claimed commands at the positions of the claim that began at `position`. */
+/** Returns the commands that a claim at `position` took. */
 export function claimedAt(deps: ClaimDeps, position: number): Promise<ClaimedCommand[]> {
   const last = position + positionsPerClaim - 1;
   return claimed(deps, (sql) => sql`c.position between ${position} and ${last}`);

@@ -57,7 +57,7 @@ export class Claimer {
     return this.atNextPosition((position) => claimScheduled(this.#deps, position, instanceId));
   }
 
-  /** Reserves positions and makes a claim there. */
+  /** Reserves a range of positions and makes a claim in it. */
   async atNextPosition(claim: (position: number) => Promise<ClaimedCommand[]>): Promise<ClaimedCommand[]> {
     await this.#recover();
     const position = await nextPosition(this.#deps);

@@ -68,8 +68,8 @@ async function query(session: CommandTarget, command: Claimed<QueryName>): Promi
 }
 
 /**
- * Runs a command and records its end. If that fails, the command stays claimed and the next holder of the shard runs it
- * again.
+ * Runs a command and records its end. If the end can't be recorded, the command stays claimed, and the next holder of
+ * the shard runs it again.
  */
 async function runNow(
   session: CommandTarget,

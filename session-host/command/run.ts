@@ -13,7 +13,9 @@ import type { ConnectedContext, PreparedMessage, SendContext } from "../executor
 import type { Change } from "../ledger/change.ts";
 import type { Claimed } from "./claimed-command.ts";
 
-/** What to record when a command succeeds: at once, or when WhatsApp acknowledges the stanza. */
+/**
+ * The change to record when a command succeeds. If there is a stanza, it is recorded when WhatsApp acknowledges that.
+ */
 export interface RunResult {
   change: Change;
   stanza: Stanza | undefined;

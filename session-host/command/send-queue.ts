@@ -240,13 +240,13 @@ export class SendQueue {
   }
 
   async #relay(
-    flightStart: Pick<Flight, "command" | "changeOnAck">,
+    work: Pick<Flight, "command" | "changeOnAck">,
     { sock }: ConnectedContext,
     { waId, jid, message, audience }: Outgoing,
     options: Partial<Parameters<ConnectedContext["sock"]["relayMessage"]>[2]>,
   ): Promise<void> {
-    // Encrypting for a large audience is slow; don't treat it as a dead link.
-    const flight: Flight = { ...flightStart, since: audience ? Number.POSITIVE_INFINITY : this.#now() };
+    // Encrypting for a large audience is slow. The time without an acknowledgement only counts from the end of it.
+    const flight: Flight = { ...work, since: audience ? Number.POSITIVE_INFINITY : this.#now() };
     // Set before the stanza is sent, because its acknowledgement may arrive before `relayMessage` returns.
     this.#inFlight.set(waId, flight);
     const statusJidList = audience && addressees(sock, audience);
@@ -256,10 +256,12 @@ export class SendQueue {
     if (audience) flight.since = this.#now();
   }
 
+  /** Returns a command to the head of the queue. */
   #putBack(command: OrderedCommand): void {
     this.#waiting.unshift(command);
   }
 
+  /** Tries a failed command again later, or fails it. */
   #onFailure(command: OrderedCommand, context: ConnectedContext, error: unknown): void {
     // A command that may have taken effect, and must not do so twice, is not run again on the next connection.
     const isUnknown = error instanceof AppError && error.code === "outcome_unknown";
@@ -269,7 +271,7 @@ export class SendQueue {
     }
     const tries = (this.#tries.get(command.id) ?? 0) + 1;
     if (!(error instanceof AppError) && tries < maxTries) {
-      this.#deps.log.warn({ ...traceOf(command), err: error, tries }, "a command failed and is tried again");
+      this.#deps.log.warn({ ...traceOf(command), err: error, tries }, "a command failed; trying again");
       this.#tries.set(command.id, tries);
       this.#putBack(command);
       return;
@@ -288,8 +290,8 @@ export class SendQueue {
   }
 
   /**
-   * Records the end of a command. If that fails, the command stays claimed and the next holder of the shard runs it
-   * again.
+   * Records the end of a command. If it can't be recorded, the command stays claimed, and the next holder of the shard
+   * runs it again.
    */
   #end(command: OrderedCommand, change: Change): void {
     void this.#record(command, change);

@@ -196,7 +196,7 @@ async function lookUp(sock: WASocket, jidOrInvite: string): Promise<ChannelDetai
 }
 
 async function fetchPosts(sock: WASocket, jid: string, count: number, after?: number): Promise<ChannelPost[]> {
-  // The types of Baileys require a time, but with a time WhatsApp returns only the changes since then.
+  // The types of Baileys require a time, but with a time, WhatsApp returns only the changes since then.
   const noTime = undefined as unknown as number;
   const answer: BinaryNode = await answerOf(sock.newsletterFetchMessages(jid, count, noTime, after ?? 0), meanings);
   const updates = getBinaryNodeChild(answer, "message_updates");

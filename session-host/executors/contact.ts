@@ -62,7 +62,7 @@ export async function about(
   return { jid, ...(await readShownProfile(sock, jid)) };
 }
 
-/** Returns what a person shows to this account, and null for what they hide. */
+/** Returns a person's "about" text and picture. A value that the person hides from this account is null. */
 export async function readShownProfile(
   sock: WASocket,
   jid: string,

@@ -14,7 +14,7 @@ import { spellingsOf } from "./message-extras.ts";
 import { ExecutorResult } from "./result.ts";
 import type { MutationContext } from "./types.ts";
 
-/** Version of the format of label edits in the app state, as in Baileys. */
+/** Format version of label edits in the app state, as Baileys writes them. */
 const editVersion = 3;
 
 export async function create(

@@ -60,7 +60,7 @@ async function readPageAt({ media, instanceId }: SendContext, url: string): Prom
   return readPage(bytes.toString("utf8"), url);
 }
 
-/** Returns a small JPEG. A picture that the caller names must be readable. One that only the page names may fail. */
+/** Returns a small JPEG. Throws if a picture that the caller names can't be fetched, but not for one from the page. */
 async function thumbnail(
   { media, instanceId }: SendContext,
   given: string | undefined,

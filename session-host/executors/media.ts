@@ -60,7 +60,7 @@ export async function sendFile(
   }
 }
 
-/** What Baileys makes a message from. */
+/** The content from which Baileys makes a message. */
 type Content = Parameters<typeof generateWAMessage>[1];
 
 function contentOf(file: StagedFile, fileName: string, caption: string | undefined): Content {

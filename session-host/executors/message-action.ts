@@ -211,7 +211,7 @@ function revision(
   return { ...change, waId: row.waId, chatIds: [row.chatId], author, by, fromMe: true, at: new Date() };
 }
 
-/** Returns the whole message with another text, because WhatsApp requires all of it for an edit. */
+/** Returns the message with another text. WhatsApp requires the whole message for an edit. */
 async function withNewText(context: MutationContext, row: FoundMessage, text: string): Promise<proto.IMessage> {
   if (row.type === "text") return { extendedTextMessage: { text } };
   const content = await contentOf(context, row);

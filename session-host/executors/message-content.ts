@@ -128,7 +128,7 @@ function scoreOf(message: proto.IMessage | undefined): number {
   return (message[type] as { contextInfo?: proto.IContextInfo | null } | null)?.contextInfo?.forwardingScore ?? 0;
 }
 
-/** Version of the format of `star` entries in the app state, as WhatsApp Web writes them. */
+/** Format version of `star` entries in the app state, as WhatsApp Web writes them. */
 const starVersion = 2;
 
 export async function star(

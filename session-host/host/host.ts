@@ -24,7 +24,7 @@ import { Shard } from "./shard.ts";
 export const leaseMs = 12_000;
 /** How often a host reports to the database, renews its leases and takes or releases shards, in milliseconds. */
 const tickMs = 2_000;
-/** How often a host checks whether a lease has expired between two ticks, in milliseconds. */
+/** How often a host checks, between ticks, whether one of its leases has expired. Milliseconds. */
 const expiryCheckMs = 250;
 /**
  * How much earlier a lease ends for its host than in the database. Covers clock drift and network latency.
@@ -32,7 +32,7 @@ const expiryCheckMs = 250;
  */
 const marginMs = 2_000;
 /**
- * How long a shard may take to stop during a handover, in milliseconds. Normally it waits up to 5 s for
+ * How long a shard may take to stop when the host releases all shards, in milliseconds. Normally it waits up to 5 s for
  * acknowledgements.
  */
 const releaseTimeoutMs = 20_000;

@@ -7,7 +7,7 @@ import type { Change } from "../ledger/change.ts";
 
 type CallEvent = Extract<NewEvent, { type: `call.${string}` }>;
 
-/** No call rings for longer. An older offer is one that WhatsApp kept while the instance was not connected. */
+/** A call rings for less than this. An older offer is one that WhatsApp kept while the instance was not connected. */
 export const ringSeconds = 60;
 
 /**

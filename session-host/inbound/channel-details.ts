@@ -85,7 +85,7 @@ function dataOf(content: Uint8Array): unknown {
   }
 }
 
-/** Returns a text, which Baileys passes on either as a string or as an object of WhatsApp. */
+/** Returns a text that Baileys passes on as a string or as WhatsApp's object with a field `text`. */
 export function textOf(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   return textSchema.safeParse(value).data?.text ?? undefined;

@@ -28,8 +28,8 @@ interface Report {
 }
 
 /**
- * Returns the fact of a report. Returns undefined if the JID is neither a person nor a group: a channel, a broadcast, a
- * bot.
+ * Converts a report to a fact. Returns undefined if the JID is neither a person nor a group but a channel, a broadcast
+ * or a bot.
  */
 export function contactFact({
   jid,
@@ -57,8 +57,8 @@ export function contactFact({
 }
 
 /**
- * Returns the fact about a person, or undefined if nothing in it is stored. Baileys gives either JID of a person, or
- * both.
+ * Converts a contact of Baileys to a fact. Returns undefined if it contains nothing to store. Baileys gives a person's
+ * phone number, LID, or both.
  */
 export function factOfPerson(
   { id, lid, phoneNumber, notify, verifiedName: businessName }: Contact,
@@ -79,7 +79,8 @@ export function factsOfHistory({
 }: BaileysEventMap["messaging-history.set"]): (ContactFact | undefined)[] {
   return [
     ...contacts.map((contact) =>
-      // The history also contains groups that the account has left. `readGroups` reads which ones it is in.
+      // The history also contains groups that the account has left, so it only updates groups that are known already.
+      // `readGroups` reads the groups that the account is in.
       isGroupJid(contact.id)
         ? contactFact({ jid: contact.id, chatName: contact.name, link: true })
         : (factOfPerson(contact, { chatName: contact.name }) ?? contactFact({ jid: contact.id })),

@@ -43,7 +43,7 @@ export class ContactSource {
     this.#deps = deps;
   }
 
-  /** Adds what the messages of a change say about their senders to the change. */
+  /** Returns the change, with facts about the senders of its messages. */
   join(change: Change, stanza: BinaryNode): Change {
     const businessName = verifiedName(stanza);
     const facts = (change.messages ?? []).flatMap(({ from_me, sender_id, sender_lid, push_name }) => {
@@ -52,7 +52,7 @@ export class ContactSource {
     });
     const fresh = this.#fresh(facts);
     if (fresh.length === 0) return change;
-    // A sender is on WhatsApp, whatever an earlier lookup of the number found.
+    // A sender is on WhatsApp, even if an earlier lookup did not find the number.
     const numbers = fresh.flatMap(({ jid }) => (isPhoneJid(jid) ? [{ jid, exists: true }] : []));
     return { ...change, contacts: fresh, numbers: [...(change.numbers ?? []), ...numbers] };
   }
@@ -61,7 +61,7 @@ export class ContactSource {
   listen(sock: WASocket): void {
     const { ev } = sock;
     const report = (facts: readonly (ContactFact | undefined)[]) => this.#report(sock, facts);
-    // Baileys emits this event for the address book only. An entry without a name no longer has one.
+    // Baileys emits this event for the address book only. An entry without a name means that the name was removed.
     ev.on("contacts.upsert", (contacts) =>
       report(contacts.map((contact) => factOfPerson(contact, { name: contact.name ?? null }))),
     );

@@ -27,7 +27,7 @@ export class EarlyReceipts {
     }
   }
 
-  /** Adds the receipts that arrived early for the owner's messages in a change to the change. */
+  /** Returns the change, with the early receipts for its messages that the owner wrote. */
   join(change: Change): Change {
     const own = (change.messages ?? []).filter((message) => message.from_me && this.#receipts.has(message.wa_id));
     if (own.length === 0) return change;

@@ -139,8 +139,8 @@ export interface Change {
     context: MessageContext | null;
   }[];
   /**
-   * Select a message by row id, or a message of the account by WhatsApp's id, which the gateway chose and which is
-   * unique.
+   * Updates of messages. A message is selected by row id. A message of the account may also be selected by WhatsApp's
+   * id, which is unique because the gateway chose it.
    */
   messageUpdates?: (({ id: string } | { waId: string }) & { set: MessageFields })[];
   commands?: CommandEnd[];

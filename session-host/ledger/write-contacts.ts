@@ -42,7 +42,7 @@ export const forgetContacts = {
   },
 } satisfies Writer;
 
-/** Returns the selected changes of each instance, with the time of the last one. */
+/** Groups the selected changes by instance. `at` is the time of an instance's last one. */
 function byInstance({ changes }: Batch, selected: (change: Change) => boolean) {
   const changesOf = Map.groupBy(
     changes.filter(({ change }) => selected(change)),

@@ -23,8 +23,8 @@ export interface EncryptedFile {
 }
 
 /**
- * Fetches a file from WhatsApp's media host, decrypts it and writes it to the disk. Throws `DamagedFile`, which a retry
- * would not change, or another error, which a retry may change.
+ * Fetches a file from WhatsApp's media host, decrypts it and writes it to the disk. Throws `DamagedFile` if a retry
+ * would have the same result, or another error if a retry may succeed.
  *
  * Baileys' `downloadContentFromMessage` (7.0.0-rc14, `Utils/messages-media.js`) is not used: it does not handle
  * connection errors, which would end the process, and does not check the MAC.

@@ -164,5 +164,5 @@ export class MediaDownloads {
   }
 }
 
-/** The file can't be fetched, even with further retries. */
+/** A failure after which the file counts as lost. */
 class MediaFault extends Error {}

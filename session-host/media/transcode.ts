@@ -22,7 +22,7 @@ const convertMs = 120_000;
 const previewMs = 15_000;
 /** Limits concurrent ffmpeg processes per host. Each keeps two cores busy, so more would starve the sessions. */
 const limiter = new Limiter(2);
-/** Maximum length of the longer side, in pixels. */
+/** Maximum length of the longer side of a converted video, and of a preview. Pixels. */
 const videoSide = 1280;
 const previewSide = 72;
 const maxPreviewBytes = 32 * 1024;

@@ -7,10 +7,12 @@ export interface SharedCaches {
   callOfferCache: CacheStore;
 }
 
+/** Times to live as in Baileys (7.0.0-rc14, `DEFAULT_CACHE_TTLS` in `Defaults/index.js`). */
 const devicesMs = 5 * 60_000;
+const callOffersMs = 5 * 60_000;
 
 export function sharedCaches(): SharedCaches {
-  return { userDevicesCache: ttlCache(50_000, devicesMs), callOfferCache: ttlCache(5_000, 5 * 60_000) };
+  return { userDevicesCache: ttlCache(50_000, devicesMs), callOfferCache: ttlCache(5_000, callOffersMs) };
 }
 
 /**

@@ -12,11 +12,11 @@ const builtIn: ClientVersion = DEFAULT_CONNECTION_CONFIG.version;
 /** Timeout of a look-up. This and the times below are in milliseconds. */
 const lookUpMs = 10_000;
 /**
- * How often the fleet looks a version up after a refusal. Longer than a look-up, so that no two run at once (see
- * `claimLookUp`).
+ * Minimum time between look-ups of the whole fleet after a refusal (see `claimLookUp`). Longer than a look-up, so that
+ * no two run at once.
  */
 const refusedPace = { askedMs: 60_000, foundMs: 0 };
-/** How often it does so otherwise. WhatsApp publishes one or more revisions a day, and each stays valid for weeks. */
+/** The same without a refusal. WhatsApp publishes one or more revisions a day, and each stays valid for weeks. */
 const usualPace = { askedMs: 15 * 60_000, foundMs: 6 * 60 * 60_000 };
 /** How often a host checks whether a look-up is due. */
 const checkMs = 5 * 60_000;
@@ -37,7 +37,7 @@ export interface ClientVersionsDeps {
 export class ClientVersions {
   readonly #deps: ClientVersionsDeps;
   readonly #stop = new AbortController();
-  #looking: Promise<void> | undefined;
+  #runningLookUp: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(deps: ClientVersionsDeps) {
@@ -55,7 +55,7 @@ export class ClientVersions {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     this.#stop.abort();
-    await this.#looking;
+    await this.#runningLookUp;
   }
 
   /** Returns the version for the next connection. */
@@ -78,11 +78,11 @@ export class ClientVersions {
 
   /** Looks for a version in the background, unless a look-up is running. */
   #lookUp(pace: typeof usualPace, refused?: ClientVersion): void {
-    if (this.#looking || this.#stop.signal.aborted) return;
-    this.#looking = this.#findAndKeep(pace, refused)
+    if (this.#runningLookUp || this.#stop.signal.aborted) return;
+    this.#runningLookUp = this.#findAndKeep(pace, refused)
       .catch((error: unknown) => this.#logFailure(error, refused))
       .finally(() => {
-        this.#looking = undefined;
+        this.#runningLookUp = undefined;
       });
   }
 

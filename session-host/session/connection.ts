@@ -52,6 +52,7 @@ export interface ConnectionDeps {
 }
 
 export interface ConnectionHandlers {
+  /** Baileys reports a new state of the connection. */
   onUpdate(update: Partial<ConnectionState>): void;
   /** WhatsApp acknowledged a message of ours. `error` is WhatsApp's code if it refused the message. */
   onAck(ack: { waId: string; error: string | undefined }): void;
@@ -152,7 +153,7 @@ export class Connection implements OpenConnection, MediaConnection {
     preventUntypedPresence(this.sock, creds, log.child({ instanceId }));
     this.#journalStanzas(signal);
     this.#listen();
-    if (!creds.me) this.#keepCredentials();
+    if (!creds.me) this.#recordCredentials();
   }
 
   /**
@@ -229,7 +230,7 @@ export class Connection implements OpenConnection, MediaConnection {
     ws.on("CB:ack,class:message", ({ attrs }: BinaryNode) => {
       if (attrs.id) this.#handlers.onAck({ waId: attrs.id, error: attrs.error });
     });
-    ev.on("creds.update", () => this.#keepCredentials());
+    ev.on("creds.update", () => this.#recordCredentials());
     ev.on("connection.update", (update) => this.#handlers.onUpdate(update));
     for (const source of [this.contacts, this.#channels, this.presences, this.disappearing, this.labels])
       source.listen(this.sock);
@@ -248,7 +249,8 @@ export class Connection implements OpenConnection, MediaConnection {
     this.#recorder.recordInBackground({ ...change, correlationId: stanza.attrs.id });
   }
 
-  #keepCredentials(): void {
+  /** Records the credentials as they are now. */
+  #recordCredentials(): void {
     this.#recorder.recordInBackground({ keys: [KeyStore.credsWrite(this.creds)] });
   }
 

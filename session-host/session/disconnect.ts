@@ -4,7 +4,7 @@ import { DisconnectReason } from "@whiskeysockets/baileys";
 export interface Verdict {
   /** The reason for `statusReason` and events. */
   reason: string;
-  /** `now`: WhatsApp asked for it. `later`: after a growing delay. `never`: only when the user asks for it. */
+  /** `now`: WhatsApp requires it. `later`: after a growing delay. `never`: only when the user starts the instance. */
   reconnect: "now" | "later" | "never";
   /** Whether WhatsApp unlinked the device. The credentials are then useless. */
   loggedOut: boolean;

@@ -5,6 +5,7 @@ import { within } from "../../core/timeout.ts";
 
 /** A lookup delays the messages behind it, so the wait is limited. */
 const lookupTimeoutMs = 5_000;
+/** How long an answer is cached. */
 const keptMs = 5_000;
 
 /** The admins of an account's groups, read from WhatsApp and cached for a few seconds. */

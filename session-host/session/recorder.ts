@@ -19,6 +19,7 @@ export interface RecorderOptions {
  */
 export class Recorder {
   readonly #options: RecorderOptions;
+  /** Resolves when the last recorded change is durable or has failed. */
   #last: Promise<unknown> = Promise.resolve();
   /** The last change that waits for its turn in `recordInOrder`. */
   #turn: Promise<unknown> | undefined;

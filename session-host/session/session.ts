@@ -43,6 +43,7 @@ const nextQrMs = 20_000;
 const allQrMs = firstQrMs + 5 * nextQrMs;
 /** QR codes are renewed for about half an hour. After that, the user must request a new one. */
 const maxQrRounds = 12;
+/** How long a request for a pairing code waits until WhatsApp offers a pairing. */
 const qrTimeoutMs = 15_000;
 /** How long a stopping session waits for WhatsApp to acknowledge its messages. The next host sends the others again. */
 const finishMs = 5_000;
@@ -58,7 +59,7 @@ export class Session implements CommandTarget {
   #connection: Connection | undefined;
   /** Whether the session should be connected. */
   #running = false;
-  /** Connections lost in a row. */
+  /** Number of connections lost in a row. */
   #losses = 0;
   /** Number of QR codes on this connection. */
   #qrCount = 0;
@@ -66,9 +67,9 @@ export class Session implements CommandTarget {
   #qrRounds = 0;
   /** When this connection began, or when it was logged in. Milliseconds since 1970. */
   #openedAt = 0;
-  readonly #groups = new GroupReading();
-  #retry: NodeJS.Timeout | undefined;
-  /** Gives this session's place among the concurrent logins to another session. */
+  readonly #groupReading = new GroupReading();
+  #reconnectTimer: NodeJS.Timeout | undefined;
+  /** Frees this session's place in `logins`. */
   #endLogin: () => void = () => undefined;
   /** Settles when the last step has ended. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -163,7 +164,7 @@ export class Session implements CommandTarget {
   /** Ends the session immediately because the lease is lost. Sends nothing more to WhatsApp or the database. */
   kill(): void {
     this.#running = false;
-    clearTimeout(this.#retry);
+    clearTimeout(this.#reconnectTimer);
     this.queue.pause();
     this.#endLogin();
     const connection = this.#connection;
@@ -217,7 +218,7 @@ export class Session implements CommandTarget {
   }
 
   async #open(): Promise<void> {
-    clearTimeout(this.#retry);
+    clearTimeout(this.#reconnectTimer);
     if (this.status !== "connecting" && this.status !== "qr")
       await this.#recordStep(this.#state.enter("connecting", null, {}));
     this.#endLogin = await this.#deps.logins.enter();
@@ -251,7 +252,7 @@ export class Session implements CommandTarget {
     if (update.qr) await this.#onQr(update.qr);
     // The QR code was scanned and is used up. WhatsApp now closes the connection, for a new login.
     if (update.isNewLogin) {
-      this.#groups.forget();
+      this.#groupReading.forget();
       await this.#recordStep({ ...this.#state.enter("connecting", null), forgetContacts: true });
     }
     if (update.connection === "open") await this.#onOpen(connection);
@@ -298,7 +299,7 @@ export class Session implements CommandTarget {
     if (this.#connection !== connection) return;
     if (this.context) this.queue.resume(this.context);
     this.#deps.downloads.connected(connection);
-    void this.#groups.read(connection);
+    void this.#groupReading.read(connection);
   }
 
   async #onLoggedOut(reason: string): Promise<void> {
@@ -321,11 +322,11 @@ export class Session implements CommandTarget {
     if (wasOpen && Date.now() - this.#openedAt > stableMs) this.#losses = 0;
     if (reason !== "restart_required" && !qrExpired) {
       const change = this.#state.enter("connecting", reason);
-      // Not awaited, because the connection may have been lost due to the database.
+      // Not awaited, because a failure of the database may be the reason for the loss.
       void this.#recordStep(wasOpen ? withCloseEventAndActivity(change, reason, true) : change).catch(() => undefined);
     }
     const delayMs = reconnect === "now" || qrExpired ? 0 : backoff(this.#losses++);
-    this.#retry = setTimeout(
+    this.#reconnectTimer = setTimeout(
       () => void this.#inTurn(async () => (this.#running ? await this.#open() : undefined)),
       delayMs,
     );
@@ -341,7 +342,7 @@ export class Session implements CommandTarget {
   /** Logs out if connected, and closes the connection. */
   async #unlink(): Promise<void> {
     this.#running = false;
-    clearTimeout(this.#retry);
+    clearTimeout(this.#reconnectTimer);
     const connection = this.#connection;
     if (!connection || this.status !== "connected") return await this.#closeConnection();
     this.queue.pause();
@@ -357,7 +358,7 @@ export class Session implements CommandTarget {
   }
 
   async #closeConnection(): Promise<void> {
-    clearTimeout(this.#retry);
+    clearTimeout(this.#reconnectTimer);
     this.queue.pause();
     this.#deps.downloads.disconnected();
     const connection = this.#connection;

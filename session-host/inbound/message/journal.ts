@@ -77,8 +77,8 @@ function secretOf({ messageContextInfo }: proto.IMessage): Uint8Array | undefine
 }
 
 /**
- * Returns a row of `messages` with its event, or undefined for a message without content for people (keys, protocol
- * messages).
+ * Returns a row of `messages` with its event. Returns undefined for a message without content for people, such as a key
+ * distribution.
  */
 export async function toRow(
   origin: MessageOrigin,
