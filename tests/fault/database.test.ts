@@ -32,7 +32,7 @@ beforeAll(async () => {
   instance = await gate.linked(alice);
 });
 afterAll(async () => {
-  await gate.stop();
+  await gate?.stop();
   await proxy.stop();
   await postgres.stop();
   await rm(directory, { recursive: true, force: true });

@@ -119,9 +119,9 @@ describe("channels of another account", () => {
     const reaction = { chatId: jid, messageId: posted, emoji: "👍" };
     expect(await message("PUT", "reaction", reaction)).toMatchObject(ok({ messageId: posted }));
     expect(bob.channels.posts(jid)).toMatchObject([{ reactions: { "👍": 1 } }]);
-    const told = await get(`/${digits}/messages?limit=5`);
+    const posts = await get(`/${digits}/messages?limit=5`);
     const reactions = [{ emoji: "👍", count: 1 }];
-    expect(told).toMatchObject(
+    expect(posts).toMatchObject(
       ok([{ messageId: posted, serverId: 100, body: "good morning", fromMe: false, reactions }]),
     );
     expect(await message("PUT", "reaction", { ...reaction, emoji: "" })).toMatchObject({ status: 200 });
@@ -247,8 +247,10 @@ describe("channels of the instance's account", () => {
       { type: "reaction" },
       { messageId, body: "hello again" },
     ]);
-    const told = gate.receiver.deliveries.filter(({ body }) => body.data.messageId === messageId);
-    expect(told.map(({ body }) => body.event).filter((event) => /sent|received/.test(event))).toEqual(["message.sent"]);
+    const webhooks = gate.receiver.deliveries.filter(({ body }) => body.data.messageId === messageId);
+    expect(webhooks.map(({ body }) => body.event).filter((event) => /sent|received/.test(event))).toEqual([
+      "message.sent",
+    ]);
   });
 });
 

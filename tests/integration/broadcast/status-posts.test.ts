@@ -51,7 +51,7 @@ beforeAll(async () => {
   owner.account.blocked.add(dave.account.lid);
   [id, unlinked] = await Promise.all([gate.linked(owner, "gateway"), gate.createInstance("gateway")]);
   client = restClient(gate, "gateway", id);
-  await known(3);
+  await addressBookSize(3);
 }, 120_000);
 afterAll(async () => {
   for (const phone of [owner, bob, carol, dave, erin]) expect(phone?.errors).toEqual([]);
@@ -59,7 +59,7 @@ afterAll(async () => {
 });
 
 /** Waits until the session knows this many names of the address book. */
-const known = (people: number) =>
+const addressBookSize = (people: number) =>
   until(async () => {
     const { body } = await gate.api("GET", `/api/contacts/${id}/all`);
     const named = body.data.filter((one: { name: string }) => one.name.endsWith(" Address"));
@@ -69,10 +69,10 @@ const known = (people: number) =>
 const post = (kind: string, body: object = {}, instance = id): Promise<Answer> =>
   gate.api("POST", `/api/status/${instance}/${kind}`, { body });
 const refused = ({ status, body }: Answer) => [status, body.code];
-const shown = (phone: Phone, messageId: string) => phone.statuses.find((status) => status.id === messageId);
+const statusAt = (phone: Phone, messageId: string) => phone.statuses.find((status) => status.id === messageId);
 
 /** Posts a status, and waits for it at a phone. */
-async function posted(kind: string, body: object, at = bob): Promise<InboxMessage> {
+async function postedAt(kind: string, body: object, at = bob): Promise<InboxMessage> {
   const { status, body: answer } = await post(kind, body);
   expect({ status, answer }).toMatchObject({
     status: 200,
@@ -86,12 +86,12 @@ async function posted(kind: string, body: object, at = bob): Promise<InboxMessag
 describe("a status post", () => {
   test("a status post reaches the address book except blocked contacts, nobody else, and the owner's phone", async () => {
     const text = { text: "My status update", backgroundColor: "#25D366", font: 1 };
-    const status = await posted("text", text);
+    const status = await postedAt("text", text);
     expect(status).toMatchObject({ from: owner.jid, fromDevice: 1, chat: statusChat, text: "My status update" });
     expect(status.message.extendedTextMessage).toMatchObject({ backgroundArgb: 0xff25d366, font: 1 });
     await carol.waitFor((message) => message.id === status.id);
     expect(await owner.waitFor((message) => message.id === status.id)).toMatchObject({ fromMe: true });
-    expect([shown(dave, status.id), shown(erin, status.id)]).toEqual([undefined, undefined]);
+    expect([statusAt(dave, status.id), statusAt(erin, status.id)]).toEqual([undefined, undefined]);
     expect(await client.inHistory(statusChat, status.id, "delivered")).toMatchObject({
       fromMe: true,
       type: "text",
@@ -101,24 +101,32 @@ describe("a status post", () => {
 
   test("a status post is an image, a video or a voice note, for the recipients that the caller names", async () => {
     const statusJidList = [`+${bob.number}`, bob.jid];
-    const image = await posted("image", { image: files.url("/image.jpg"), caption: "Check this out!", statusJidList });
+    const image = await postedAt("image", {
+      image: files.url("/image.jpg"),
+      caption: "Check this out!",
+      statusJidList,
+    });
     expect(image).toMatchObject({ kind: "image", text: "Check this out!" });
     expect(bob.download(image).equals(picture)).toBe(true);
     const inline = `data:audio/ogg;base64,${oggOpus(3).toString("base64")}`;
     for (const audio of [files.url("/voice.ogg"), inline]) {
-      const note = await posted("voice", { audio, statusJidList });
+      const note = await postedAt("voice", { audio, statusJidList });
       expect(note).toMatchObject({ kind: "audio", media: { ptt: true, seconds: 3 } });
     }
-    const film = await posted("video", { video: files.url("/video.mp4"), caption: "My video status", statusJidList });
-    expect(film).toMatchObject({ kind: "video", text: "My video status", media: { seconds: 7 } });
-    expect(shown(carol, film.id)).toBeUndefined();
+    const video = await postedAt("video", {
+      video: files.url("/video.mp4"),
+      caption: "My video status",
+      statusJidList,
+    });
+    expect(video).toMatchObject({ kind: "video", text: "My video status", media: { seconds: 7 } });
+    expect(statusAt(carol, video.id)).toBeUndefined();
   });
 
   test("a status post has the reserved id, which can be used once", async () => {
     const { status, body } = await gate.api("GET", `/api/status/${id}/new-message-id`);
     const { messageId } = body.data;
     expect([status, messageId]).toEqual([200, expect.stringMatching(/^3EB0[0-9A-F]{18}$/)]);
-    expect(await posted("text", { text: "chosen", messageId })).toMatchObject({ id: messageId });
+    expect(await postedAt("text", { text: "chosen", messageId })).toMatchObject({ id: messageId });
     expect(refused(await post("text", { text: "again", messageId }))).toEqual([409, "conflict"]);
     const twins = (await gate.api("GET", `/api/status/${id}/new-message-id`)).body.data.messageId;
     const both = await Promise.all([1, 2].map((one) => post("text", { text: `twin ${one}`, messageId: twins })));
@@ -127,7 +135,7 @@ describe("a status post", () => {
 
   test("a status post is deleted for all its recipients, by either endpoint, and only by its own account", async () => {
     for (const way of ["status", "message"] as const) {
-      const status = await posted("text", { text: `gone by ${way}`, statusJidList: [bob.number, erin.number] });
+      const status = await postedAt("text", { text: `gone by ${way}`, statusJidList: [bob.number, erin.number] });
       await erin.waitFor((message) => message.id === status.id);
       const answer =
         way === "status"
@@ -136,7 +144,7 @@ describe("a status post", () => {
       expect(answer).toMatchObject({ status: 200, body: { success: true, data: { messageId: status.id } } });
       for (const phone of [bob, erin]) {
         await phone.waitFor((message) => message.kind === "revoke" && message.refersTo === status.id);
-        expect(shown(phone, status.id)).toBeUndefined();
+        expect(statusAt(phone, status.id)).toBeUndefined();
       }
       expect(carol.inbox.messages.some((message) => message.refersTo === status.id)).toBe(false);
       expect(refused(await post("delete", { messageId: status.id }))).toEqual([404, "message_not_found"]);
@@ -151,11 +159,13 @@ describe("a status post", () => {
 
   test("a phone that fails to decrypt a status post gets it again, and nobody outside its audience does", async () => {
     gate.wa.device(owner.number).faults.corruptOut.add(true);
-    const status = await posted("text", { text: "damaged", statusJidList: [bob.number] });
+    const status = await postedAt("text", { text: "damaged", statusJidList: [bob.number] });
     expect(status).toMatchObject({ text: "damaged", chat: statusChat });
     expect(bob.failures.length).toBeGreaterThan(0);
     gate.wa.device(owner.number).faults.corruptOut.add(true, 1);
-    expect(await posted("text", { text: "damaged for several" }, carol)).toMatchObject({ text: "damaged for several" });
+    expect(await postedAt("text", { text: "damaged for several" }, carol)).toMatchObject({
+      text: "damaged for several",
+    });
     expect(erin.statuses.some(({ text }) => text?.startsWith("damaged"))).toBe(false);
   });
 
@@ -169,15 +179,15 @@ describe("a status post", () => {
     faults.slow(0);
     faults.cut();
     await until(async () => first.copies > 1 || undefined);
-    await known(4);
+    await addressBookSize(4);
     await until(async () => {
       const [command] = await gate.db.sql`select status from commands where wa_id = ${messageId}`;
       return command?.status === "done" || undefined;
     });
-    expect(shown(erin, messageId)).toBeUndefined();
+    expect(statusAt(erin, messageId)).toBeUndefined();
     await client.inHistory(statusChat, messageId, "delivered");
     removeContact(owner, erin.number);
-    await known(3);
+    await addressBookSize(3);
   });
 
   test("rejects a status post without an audience or with too large a one, and fails one whose recipients are not on WhatsApp", async () => {
@@ -227,7 +237,7 @@ describe("a status post", () => {
 });
 
 test("each viewer of a status post causes a read webhook", async () => {
-  const status = await posted("text", { text: "who looks?" });
+  const status = await postedAt("text", { text: "who looks?" });
   const theirs = await carol.waitFor((message) => message.id === status.id);
   const told = (what: string, by: Phone) =>
     gate.receiver.waitFor(
@@ -289,7 +299,7 @@ test("a reaction to a status post reaches its sender", async () => {
   const path = `/api/whatsapp/${id}/messages/${theirs.id}/reaction`;
   expect((await gate.api("POST", path, { body: { reaction: "💚" } })).status).toBe(200);
   await until(async () => theirs.reactions.length > 0 || undefined);
-  const ours = await posted("text", { text: "our own" });
+  const ours = await postedAt("text", { text: "our own" });
   const own = await gate.api("POST", `/api/whatsapp/${id}/messages/${ours.id}/reaction`, { body: { reaction: "💚" } });
   expect(refused(own)).toEqual([501, "not_supported"]);
   const edit = await gate.api("PUT", `/api/whatsapp/${id}/messages/${ours.id}`, { body: { message: "edited" } });

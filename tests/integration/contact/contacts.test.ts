@@ -26,7 +26,7 @@ let carol: Phone;
 let dave: Phone;
 let shop: Phone;
 let client: RestClient;
-let crew: ReturnType<Phone["createGroup"]>;
+let crewGroup: ReturnType<Phone["createGroup"]>;
 
 beforeAll(async () => {
   gate = await startTestGateway();
@@ -44,7 +44,7 @@ beforeAll(async () => {
     ],
   });
   saveContact(owner, dave.number, "Dave Address");
-  crew = bob.createGroup("Crew", [owner.number, carol.number]);
+  crewGroup = bob.createGroup("Crew", [owner.number, carol.number]);
   client = restClient(gate, "multi-instance", await gate.linked(owner));
 }, 120_000);
 afterAll(async () => {
@@ -60,7 +60,7 @@ async function list(query = ""): Promise<Contact[]> {
 }
 
 /** Waits until the contact has these values, and returns it. */
-const shown = (id: string, expected: Partial<Contact>): Promise<Contact> =>
+const contactWith = (id: string, expected: Partial<Contact>): Promise<Contact> =>
   until(async () => {
     const contact = (await list()).find((one) => one.id === id);
     const fits =
@@ -68,11 +68,12 @@ const shown = (id: string, expected: Partial<Contact>): Promise<Contact> =>
     return fits ? contact : undefined;
   });
 
-const missing = (id: string) => until(async () => ((await list()).some((one) => one.id === id) ? undefined : true));
+const withoutContact = (id: string) =>
+  until(async () => ((await list()).some((one) => one.id === id) ? undefined : true));
 
 describe("names of contacts", () => {
   test("contacts have the names of the address book from before linking", async () => {
-    expect(await shown(dave.jid, { name: "Dave Address" })).toEqual({
+    expect(await contactWith(dave.jid, { name: "Dave Address" })).toEqual({
       id: dave.jid,
       name: "Dave Address",
       number: dave.number,
@@ -84,13 +85,13 @@ describe("names of contacts", () => {
   });
 
   test("contacts have the chat names and push names of the history, with number and LID", async () => {
-    await shown(carol.jid, { name: "Carol of old", pushName: "Carol", lid: carol.lidJid });
-    await shown(bob.jid, { name: "Bob", pushName: "Bob", lid: bob.lidJid });
+    await contactWith(carol.jid, { name: "Carol of old", pushName: "Carol", lid: carol.lidJid });
+    await contactWith(bob.jid, { name: "Bob", pushName: "Bob", lid: bob.lidJid });
   });
 
   test("contacts have the push name of their messages, or the verified name of a business", async () => {
     await client.reported("received", (await shop.sendText(owner.number, "open all night")).id);
-    await shown(shop.jid, {
+    await contactWith(shop.jid, {
       name: "Corner Shop Ltd",
       pushName: "Shop on the corner",
       businessName: "Corner Shop Ltd",
@@ -98,27 +99,27 @@ describe("names of contacts", () => {
     });
     dave.setPushName("Dave the Great");
     await client.reported("received", (await dave.sendText(owner.number, "I have a new name")).id);
-    await shown(dave.jid, { name: "Dave Address", pushName: "Dave the Great" });
+    await contactWith(dave.jid, { name: "Dave Address", pushName: "Dave the Great" });
   });
 
   test("senders of group messages become contacts", async () => {
     const zoe = await gate.wa.addPhone({ number: number(5), pushName: "Zoë 🦓" });
     const group = zoe.createGroup("Zoo", [owner.number]);
     await zoe.sendText(group.jid, "hello all");
-    await shown(zoe.jid, { name: "Zoë 🦓", lid: zoe.lidJid });
-    await shown(group.jid, { name: "Zoo", isGroup: true });
+    await contactWith(zoe.jid, { name: "Zoë 🦓", lid: zoe.lidJid });
+    await contactWith(group.jid, { name: "Zoo", isGroup: true });
     zoe.leaveGroup(group.jid);
   });
 
   test("a changed address book name has priority, and a removed one falls back to the other names", async () => {
     saveContact(owner, carol.number, "Carol New");
-    await shown(carol.jid, { name: "Carol New", pushName: "Carol" });
+    await contactWith(carol.jid, { name: "Carol New", pushName: "Carol" });
     saveContact(owner, shop.number, "Where I buy bread");
-    await shown(shop.jid, { name: "Where I buy bread", businessName: "Corner Shop Ltd" });
+    await contactWith(shop.jid, { name: "Where I buy bread", businessName: "Corner Shop Ltd" });
     removeContact(owner, shop.number);
-    await shown(shop.jid, { name: "Corner Shop Ltd", pushName: "Shop on the corner" });
+    await contactWith(shop.jid, { name: "Corner Shop Ltd", pushName: "Shop on the corner" });
     removeContact(owner, carol.number);
-    await shown(carol.jid, { name: "Carol" });
+    await contactWith(carol.jid, { name: "Carol" });
   });
 
   test("a name that Postgres cannot store is repaired, and a long name is truncated", async () => {
@@ -131,18 +132,18 @@ describe("names of contacts", () => {
     );
     expect(name.length).toBeLessThanOrEqual(256);
     expect(name.isWellFormed()).toBe(true);
-    expect((await shown(odd.jid, {})).name.isWellFormed()).toBe(true);
+    expect((await contactWith(odd.jid, {})).name.isWellFormed()).toBe(true);
     saveContact(owner, dave.number, "Dave Address");
-    await shown(dave.jid, { name: "Dave Address" });
+    await contactWith(dave.jid, { name: "Dave Address" });
   });
 });
 
 describe("groups", () => {
   test("groups from before linking are contacts with their subject and the digits of their id", async () => {
-    expect(await shown(crew.jid, { name: "Crew" })).toEqual({
-      id: crew.jid,
+    expect(await contactWith(crewGroup.jid, { name: "Crew" })).toEqual({
+      id: crewGroup.jid,
       name: "Crew",
-      number: crew.id,
+      number: crewGroup.id,
       isGroup: true,
       lid: null,
       pushName: null,
@@ -152,13 +153,13 @@ describe("groups", () => {
 
   test("the contacts follow groups that are created, renamed, left and joined again", async () => {
     const group = carol.createGroup("Plans", [owner.number, bob.number]);
-    await shown(group.jid, { name: "Plans" });
+    await contactWith(group.jid, { name: "Plans" });
     changeSubject(gate.wa.world, bob.account, group, "Better plans");
-    await shown(group.jid, { name: "Better plans" });
+    await contactWith(group.jid, { name: "Better plans" });
     owner.leaveGroup(group.jid);
-    await missing(group.jid);
+    await withoutContact(group.jid);
     owner.followInvite(group.inviteCode);
-    await shown(group.jid, { name: "Better plans", isGroup: true });
+    await contactWith(group.jid, { name: "Better plans", isGroup: true });
   });
 });
 
@@ -174,9 +175,9 @@ describe("number and LID of one person", () => {
       { contactAction: { fullName: "Mia by number" } },
       2,
     );
-    await shown(mia.jid, { name: "Mia by number", lid: null });
+    await contactWith(mia.jid, { name: "Mia by number", lid: null });
     await client.reported("received", (await mia.sendText(owner.number, "with my LID")).id);
-    await shown(mia.jid, { name: "Mia by number", pushName: "Mia", lid: mia.lidJid });
+    await contactWith(mia.jid, { name: "Mia by number", pushName: "Mia", lid: mia.lidJid });
     expect([...(await rows(mia.lidJid))]).toHaveLength(1);
   });
 
@@ -188,17 +189,17 @@ describe("number and LID of one person", () => {
       { lidContactAction: { fullName: "Max by LID" } },
       2,
     );
-    expect(await shown(max.lidJid, { name: "Max by LID" })).toMatchObject({ number: "", lid: max.lidJid });
+    expect(await contactWith(max.lidJid, { name: "Max by LID" })).toMatchObject({ number: "", lid: max.lidJid });
     await client.reported("received", (await max.sendText(owner.number, "with my number")).id);
-    await shown(max.jid, { name: "Max by LID", pushName: "Max", lid: max.lidJid });
-    await missing(max.lidJid);
+    await contactWith(max.jid, { name: "Max by LID", pushName: "Max", lid: max.lidJid });
+    await withoutContact(max.lidJid);
     expect([...(await rows(max.lidJid))]).toEqual([
       { jid: max.jid, lid: max.lidJid, name: "Max by LID", push_name: "Max" },
     ]);
   });
 
   test("a message of an unchanged contact does not write to the database", async () => {
-    await shown(bob.jid, { pushName: "Bob" });
+    await contactWith(bob.jid, { pushName: "Bob" });
     await client.reported("received", (await bob.sendText(owner.number, "once")).id);
     const at = async () =>
       (
@@ -274,7 +275,7 @@ describe("checking numbers", () => {
   });
 
   test("a check rejects an invalid number, no number, and too many numbers", async () => {
-    for (const phone of ["abc", encodeURIComponent(crew.jid), encodeURIComponent(bob.lidJid)]) {
+    for (const phone of ["abc", encodeURIComponent(crewGroup.jid), encodeURIComponent(bob.lidJid)]) {
       expect(await gate.api("GET", path(`check/${phone}`))).toMatchObject({
         status: 400,
         body: { code: "invalid_request" },
@@ -329,13 +330,13 @@ test("contacts answer 403 to another user and 401 without credentials", async ()
     key: null,
   });
   const headers = { authorization: `Bearer ${login.body.token}` };
-  const asked = [
+  const requests = [
     ["GET", "contacts", undefined],
     ["GET", `contacts/${bob.number}`, undefined],
     ["GET", `check/${bob.number}`, undefined],
     ["POST", "check", { phones: [bob.number] }],
   ] as const;
-  for (const [method, what, body] of asked) {
+  for (const [method, what, body] of requests) {
     expect((await gate.api(method, path(what), { body, key: null, headers })).status).toBe(403);
     expect((await gate.api(method, path(what), { body, key: null })).status).toBe(401);
   }
@@ -343,11 +344,11 @@ test("contacts answer 403 to another user and 401 without credentials", async ()
 
 test("contacts survive a restart and are readable after a logout, when a check answers 409", async () => {
   const before = await list();
-  owner.leaveGroup(crew.jid);
-  await missing(crew.jid);
+  owner.leaveGroup(crewGroup.jid);
+  await withoutContact(crewGroup.jid);
   await gate.restart();
   await gate.status(client.instance, "connected");
-  const after = before.filter((one) => one.id !== crew.jid);
+  const after = before.filter((one) => one.id !== crewGroup.jid);
   expect(await list()).toEqual(after);
   await client.reported("received", (await carol.sendText(owner.number, "still here?")).id);
   expect(await list()).toEqual(after);

@@ -59,7 +59,7 @@ const names = async (rest = ""): Promise<string[]> => {
 };
 /** Waits for a label on the owner's phone. */
 const onPhone = (name: string) => until(async () => labelsOf(owner).find((label) => label.name === name));
-const gone = (name: string) =>
+const goneFromPhone = (name: string) =>
   until(async () => !labelsOf(owner).some((label) => label.name === name) || undefined).then(() => true);
 
 test("the predefined labels and their chats are listed after the first synchronization", async () => {
@@ -89,7 +89,7 @@ describe("a label", () => {
 
     expect(await ask("DELETE", `/${label}`)).toMatchObject(ok({ id: label }));
     expect(await names()).toEqual(predefined);
-    expect(await gone("Very Important")).toBe(true);
+    expect(await goneFromPhone("Very Important")).toBe(true);
     for (const again of [await ask("DELETE", `/${label}`), await ask("PUT", `/${label}`, { color: 1 })]) {
       expect(again).toMatchObject(refused(404, "label_not_found"));
     }
@@ -114,13 +114,13 @@ describe("a label", () => {
 
   test("a label that the owner creates, changes or deletes on the phone is so in the API", async () => {
     const label = createLabel(owner, "From the phone", 7);
-    const shown = () => ask("GET").then(({ body }) => body.data.find((one: { id: string }) => one.id === label));
-    await until(async () => (await shown())?.name === "From the phone" || undefined);
+    const labelInApi = () => ask("GET").then(({ body }) => body.data.find((one: { id: string }) => one.id === label));
+    await until(async () => (await labelInApi())?.name === "From the phone" || undefined);
     changeLabel(owner, label, { name: "Changed there", color: 8 });
-    await until(async () => (await shown())?.color === 8 || undefined);
-    expect(await shown()).toEqual({ id: label, name: "Changed there", color: 8, predefinedId: null });
+    await until(async () => (await labelInApi())?.color === 8 || undefined);
+    expect(await labelInApi()).toEqual({ id: label, name: "Changed there", color: 8, predefinedId: null });
     deleteLabel(owner, label);
-    await until(async () => (await shown()) === undefined || undefined);
+    await until(async () => (await labelInApi()) === undefined || undefined);
   });
 
   test("labels that the owner and the API create at the same moment are both kept", async () => {
@@ -234,9 +234,9 @@ describe("a chat", () => {
     const saved = await set(group.jid, ["1"]);
     expect(saved).toMatchObject(ok({ chatId: group.jid, labels: [{ id: "1" }] }));
     await until(async () => labelsOf(owner)[0]?.chats.includes(group.jid) || undefined);
-    const shown = { id: group.jid, name: "Suppliers", isGroup: true };
+    const expected = { id: group.jid, name: "Suppliers", isGroup: true };
     await until(async () => (await ask("GET", "/1/chats")).body.data[0]?.name === "Suppliers" || undefined);
-    expect((await ask("GET", "/1/chats")).body.data).toEqual([shown]);
+    expect((await ask("GET", "/1/chats")).body.data).toEqual([expected]);
     const foreign = bob.createGroup("Others", [carol.number]);
     expect(await set(foreign.jid, ["1"])).toMatchObject({ status: 403, body: { code: "forbidden" } });
     expect(await set("120363000000000000@g.us", ["1"])).toMatchObject(refused(404, "group_not_found"));

@@ -40,9 +40,9 @@ type Data = any;
 type Name = (typeof gatewayEvents)[number] | "call.ended";
 
 /** The data of all webhooks of this event, oldest first. */
-const allTold = (event: Name): Data[] =>
+const allWebhookData = (event: Name): Data[] =>
   gate.receiver.deliveries.filter(({ body }) => body.event === event).map(({ body }) => body.data);
-const told = async (event: Name, matches: (data: Data) => boolean = () => true): Promise<Data> =>
+const webhookData = async (event: Name, matches: (data: Data) => boolean = () => true): Promise<Data> =>
   (await gate.receiver.waitFor(({ body }) => body.event === event && matches(body.data))).body.data;
 const person = ({ jid, lidJid }: Phone) => ({ id: jid, lid: lidJid });
 const byApi = () => ({ by: person(owner), fromMe: true });
@@ -62,7 +62,7 @@ describe("group webhooks", () => {
     const { jid: groupId } = bob.createGroup("Trip", [owner.jid]);
     const mine = (data: Data) => data.groupId === groupId;
     const byBob = { groupId, by: person(bob), fromMe: false, instanceId: instance };
-    expect(await told("group.join", mine)).toEqual({
+    expect(await webhookData("group.join", mine)).toEqual({
       ...byBob,
       timestamp: expect.any(Number),
       subject: "Trip",
@@ -84,8 +84,8 @@ describe("group webhooks", () => {
     change(bob, groupId, node("invite"));
     carol.leaveGroup(groupId);
     changeMembers(bob, groupId, "remove", [owner.jid]);
-    expect(await told("group.leave", mine)).toMatchObject({ ...byBob, reason: "removed" });
-    expect(allTold("group.update").filter(mine)).toMatchObject(
+    expect(await webhookData("group.leave", mine)).toMatchObject({ ...byBob, reason: "removed" });
+    expect(allWebhookData("group.update").filter(mine)).toMatchObject(
       [
         { subject: "Trip to Rome" },
         { description: "bring shoes" },
@@ -99,16 +99,16 @@ describe("group webhooks", () => {
       ].map((changes) => ({ ...byBob, changes })),
     );
     const participants = [person(carol)];
-    expect(allTold("group.participants.update").filter(mine)).toMatchObject([
+    expect(allWebhookData("group.participants.update").filter(mine)).toMatchObject([
       { ...byBob, action: "add", participants },
       { ...byBob, action: "promote", participants },
       { ...byBob, action: "demote", participants },
       { action: "remove", participants, by: person(carol), fromMe: false },
     ]);
-    expect(allTold("group.join").filter(mine)).toHaveLength(1);
+    expect(allWebhookData("group.join").filter(mine)).toHaveLength(1);
 
     changeMembers(bob, groupId, "add", [owner.jid, carol.jid]);
-    expect(await told("group.join", (data) => mine(data) && data.reason === "added")).toMatchObject({
+    expect(await webhookData("group.join", (data) => mine(data) && data.reason === "added")).toMatchObject({
       ...byBob,
       subject: "Trip to Rome",
       size: 3,
@@ -118,32 +118,37 @@ describe("group webhooks", () => {
   test("a group change over the API causes a webhook with the instance as author", async () => {
     const { id } = (await ask("POST", "", { name: "Ours", participants: [bob.jid] })).body.data;
     const mine = (data: Data) => data.groupId === id;
-    expect(await told("group.join", mine)).toMatchObject({ ...byApi(), reason: "created", subject: "Ours", size: 2 });
+    expect(await webhookData("group.join", mine)).toMatchObject({
+      ...byApi(),
+      reason: "created",
+      subject: "Ours",
+      size: 2,
+    });
     await ask("PUT", `/${id}/subject`, { subject: "Ours too" });
     await ask("POST", `/${id}/participants`, { participants: [carol.jid] });
     expect((await ask("PUT", `/${id}/picture`, { image: files.url("/group.jpg") })).status).toBe(200);
-    expect(await told("group.update", (data) => mine(data) && data.changes.subject)).toMatchObject(byApi());
-    expect(await told("group.participants.update", mine)).toMatchObject({
+    expect(await webhookData("group.update", (data) => mine(data) && data.changes.subject)).toMatchObject(byApi());
+    expect(await webhookData("group.participants.update", mine)).toMatchObject({
       ...byApi(),
       action: "add",
       participants: [person(carol)],
     });
-    expect(await told("group.update", (data) => mine(data) && data.changes.picture === "changed")).toMatchObject(
+    expect(await webhookData("group.update", (data) => mine(data) && data.changes.picture === "changed")).toMatchObject(
       byApi(),
     );
     expect((await ask("POST", `/${id}/leave`)).status).toBe(200);
-    expect(await told("group.leave", mine)).toMatchObject({ ...byApi(), reason: "left" });
+    expect(await webhookData("group.leave", mine)).toMatchObject({ ...byApi(), reason: "left" });
   });
 
   test("a group that the owner's phone creates or joins causes a webhook", async () => {
     const made = owner.createGroup("By phone", [bob.jid]);
-    expect(await told("group.join", ({ groupId }) => groupId === made.jid)).toMatchObject({
+    expect(await webhookData("group.join", ({ groupId }) => groupId === made.jid)).toMatchObject({
       ...byApi(),
       reason: "created",
     });
     const open = bob.createGroup("Open", [carol.jid]);
     owner.followInvite(open.inviteCode);
-    expect(await told("group.join", ({ groupId }) => groupId === open.jid)).toMatchObject({
+    expect(await webhookData("group.join", ({ groupId }) => groupId === open.jid)).toMatchObject({
       ...byApi(),
       reason: "invite",
       subject: "Open",
@@ -154,7 +159,7 @@ describe("group webhooks", () => {
     owner.followInvite(closed.inviteCode);
     const approve = node("approve", {}, [node("participant", { jid: owner.jid })]);
     change(bob, closed.jid, node("membership_requests_action", {}, [approve]));
-    expect(await told("group.join", ({ groupId }) => groupId === closed.jid)).toMatchObject({
+    expect(await webhookData("group.join", ({ groupId }) => groupId === closed.jid)).toMatchObject({
       by: person(bob),
       fromMe: false,
     });
@@ -165,7 +170,7 @@ describe("group webhooks", () => {
 
   test("a member with only a LID is reported by phone number if it is known, in order with later events", async () => {
     await carol.sendText(owner.number, "it is me");
-    await told("message.received", ({ from }) => from === carol.jid);
+    await webhookData("message.received", ({ from }) => from === carol.jid);
     const from = bob.createGroup("Hidden", [owner.jid, carol.jid]).jid;
     const attrs = { from, type: "w:gp2", t: gate.wa.world.seconds, participant: bob.lidJid, addressing_mode: "lid" };
     const promoted = node("promote", {}, [node("participant", { jid: carol.lidJid })]);
@@ -173,7 +178,7 @@ describe("group webhooks", () => {
     change(bob, from, node("locked"));
     const stranger = node("demote", {}, [node("participant", { jid: "777000777@lid" })]);
     device.deliver(node("notification", { ...attrs, id: gate.wa.world.nextId() }, [stranger]));
-    await told("group.participants.update", ({ groupId, action }) => groupId === from && action === "demote");
+    await webhookData("group.participants.update", ({ groupId, action }) => groupId === from && action === "demote");
     const rows = await gate.db.sql`
       select type, data->'participants' as participants from events
       where instance_id = ${instance} and data->>'groupId' = ${from} order by seq`;
@@ -188,7 +193,7 @@ describe("group webhooks", () => {
   test("a notification is acknowledged only when it is stored, and a repeated one causes no second event", async () => {
     const group = bob.createGroup("Safe", [owner.jid]);
     const mine = (data: Data) => data.groupId === group.jid;
-    await told("group.join", mine);
+    await webhookData("group.join", mine);
     await until(async () => device.kept.size === 0 || undefined);
     const locked = Promise.withResolvers<void>();
     const release = Promise.withResolvers<void>();
@@ -208,8 +213,8 @@ describe("group webhooks", () => {
     expect(kept.map(({ tag }) => tag)).toEqual(["notification", "call"]);
     release.resolve();
     await transaction;
-    await told("group.update", mine);
-    await told("call.received", ({ callId }) => callId === call.id);
+    await webhookData("group.update", mine);
+    await webhookData("call.received", ({ callId }) => callId === call.id);
     await until(async () => device.kept.size === 0 || undefined);
 
     // As if the acknowledgements were lost: WhatsApp sends both again.
@@ -234,7 +239,7 @@ describe("call webhooks", () => {
     const call = startCall(bob, owner.number, { video: true });
     const from = { callId: call.id, from: bob.jid, lid: bob.lidJid };
     const media = { isVideo: true, isGroup: false, groupId: null };
-    const data = await told("call.received", ({ callId }) => callId === call.id);
+    const data = await webhookData("call.received", ({ callId }) => callId === call.id);
     expect(data).toEqual({
       ...from,
       ...media,
@@ -256,7 +261,10 @@ describe("call webhooks", () => {
     });
     expect([call.states.get(owner.account), call.answeredBy.get(owner.account)]).toEqual(["rejected", device.id]);
     expect(child(owner.notifications.at(-1), "terminate")?.attrs.reason).toBe("rejected_elsewhere");
-    expect(await told("call.rejected", ({ callId }) => callId === call.id)).toMatchObject({ ...from, by: "api" });
+    expect(await webhookData("call.rejected", ({ callId }) => callId === call.id)).toMatchObject({
+      ...from,
+      by: "api",
+    });
     expect(await calls()).toMatchObject({ body: { data: [] } });
     expect(await reject(call.id)).toMatchObject({ status: 404, body: { success: false, code: "call_not_found" } });
   });
@@ -269,16 +277,16 @@ describe("call webhooks", () => {
     missed.timeOut();
     taken.hangUp();
     const over = (id: string) => (data: Data) => data.callId === id;
-    expect(await told("call.rejected", over(refused.id))).toMatchObject({ by: "phone", from: bob.jid });
-    expect(await told("call.ended", over(taken.id))).toMatchObject({ reason: "accepted" });
-    expect(await told("call.ended", over(missed.id))).toMatchObject({ reason: "missed" });
+    expect(await webhookData("call.rejected", over(refused.id))).toMatchObject({ by: "phone", from: bob.jid });
+    expect(await webhookData("call.ended", over(taken.id))).toMatchObject({ reason: "accepted" });
+    expect(await webhookData("call.ended", over(missed.id))).toMatchObject({ reason: "missed" });
     expect(await reject(missed.id)).toMatchObject({ status: 404 });
   });
 
   test("a group call names its group", async () => {
     const { jid } = bob.createGroup("Ringing", [owner.jid, carol.jid]);
     const call = startCall(bob, jid);
-    expect(await told("call.received", ({ callId }) => callId === call.id)).toMatchObject({
+    expect(await webhookData("call.received", ({ callId }) => callId === call.id)).toMatchObject({
       ...{ from: bob.jid, isGroup: true, groupId: jid, isVideo: false },
     });
     expect((await reject(call.id)).status).toBe(200);
@@ -293,7 +301,7 @@ describe("call webhooks", () => {
     ]);
     device.kept.keep(node("call", { from: bob.lidJid, id: gate.wa.world.nextId(), t: String(at) }, [offer]));
     await reconnected();
-    const data = await told("call.received", ({ callId }) => callId === "LONGAGO");
+    const data = await webhookData("call.received", ({ callId }) => callId === "LONGAGO");
     expect(data).toMatchObject({ missed: true, timestamp: at, from: bob.jid });
     expect((await calls()).body.data).toEqual([]);
     expect(await reject("LONGAGO")).toMatchObject({ status: 404, body: { code: "call_not_found" } });
@@ -314,12 +322,12 @@ describe("call webhooks", () => {
 test("each of the 14 documented events is sent, and every body matches its published schema exactly", async () => {
   const text = (to: string) => api("POST", "/api/message/send/text", { instanceId: instance, to, message: "hello" });
   const { messageId } = (await text(bob.number)).body.data;
-  await told("message.sent", (data) => data.messageId === messageId);
-  await told("message.delivered", (data) => data.messageId === messageId);
+  await webhookData("message.sent", (data) => data.messageId === messageId);
+  await webhookData("message.delivered", (data) => data.messageId === messageId);
   bob.markRead(await bob.waitFor(({ id }) => id === messageId));
-  await told("message.read", (data) => data.messageId === messageId);
+  await webhookData("message.read", (data) => data.messageId === messageId);
   await text("4900000000");
-  await told("message.failed");
-  for (const event of gatewayEvents) await told(event);
+  await webhookData("message.failed");
+  for (const event of gatewayEvents) await webhookData(event);
   for (const { body } of gate.receiver.deliveries) expect(gatewayBodies[body.event]?.parse(body)).toEqual(body);
 });

@@ -31,15 +31,15 @@ const ask = (method: string, path = "", body?: object): Promise<Answer> =>
 const refused = ({ status, body }: Answer) => [status, body.code];
 
 /** The group in the simulated WhatsApp. */
-function at(id: string): Group {
+function groupOf(id: string): Group {
   const group = gate.wa.world.groups.get(id);
   if (!group) throw new Error(`there is no group ${id}`);
   return group;
 }
-const members = (id: string) => [...at(id).members.keys()].map(({ number }) => number);
+const members = (id: string) => [...groupOf(id).members.keys()].map(({ number }) => number);
 
 /** Waits for the notification of a group change at a phone, by its tag. */
-const told = (phone: Phone, group: string, tag: string) =>
+const notificationAt = (phone: Phone, group: string, tag: string) =>
   until(async () => {
     const changes = phone.notifications.filter((one) => one.attrs.from === group).map((one) => child(one, tag));
     return changes.findLast((one) => one !== undefined);
@@ -49,7 +49,10 @@ interface Whole {
   id: string;
   groups: { id: string; name: string; announcements: boolean }[];
 }
-async function made(name: string, more: object = {}): Promise<Whole & { announcements: string; general: string }> {
+async function createdCommunity(
+  name: string,
+  more: object = {},
+): Promise<Whole & { announcements: string; general: string }> {
   const answer = await ask("POST", "", { name, ...more });
   expect(answer.status).toBe(201);
   const { data } = answer.body as { data: Whole };
@@ -80,8 +83,8 @@ describe("a new community", () => {
       },
     });
     const { id, groups } = answer.body.data;
-    expect(at(id)).toMatchObject({ community: { anyoneAdds: true }, description: { text: "Our street 🏡" } });
-    expect(at(groups[0].id)).toMatchObject({ announcement: true, purpose: "announcements", parent: { jid: id } });
+    expect(groupOf(id)).toMatchObject({ community: { anyoneAdds: true }, description: { text: "Our street 🏡" } });
+    expect(groupOf(groups[0].id)).toMatchObject({ announcement: true, purpose: "announcements", parent: { jid: id } });
     expect(await look(id)).toEqual(answer.body.data);
     expect(await look(id.replace("@g.us", ""))).toEqual(answer.body.data);
     const { participants: _participants, groups: _groups, ...listed } = answer.body.data;
@@ -94,8 +97,8 @@ describe("a new community", () => {
   });
 
   test("an announcement reaches members who joined by the invite, and only admins can send one", async () => {
-    const { id, announcements } = await made("Club");
-    expect(at(id).description).toBeUndefined();
+    const { id, announcements } = await createdCommunity("Club");
+    expect(groupOf(id).description).toBeUndefined();
     const { inviteCode } = (await ask("GET", `/${id}/invite-code`)).body.data;
     bob.followInvite(inviteCode);
     expect([members(id), members(announcements)]).toEqual([
@@ -115,18 +118,18 @@ describe("a new community", () => {
   });
 
   test("a new name and description apply to the community, and the name to its announcement group", async () => {
-    const { id, announcements } = await made("Old");
+    const { id, announcements } = await createdCommunity("Old");
     expect((await ask("PUT", `/${id}/name`, { name: "New" })).body).toMatchObject({ data: { communityId: id } });
     expect((await ask("PUT", `/${id}/description`, { description: "Better" })).status).toBe(200);
-    expect(at(id)).toMatchObject({ subject: "New", description: { text: "Better" } });
-    expect(at(announcements).subject).toBe("New");
+    expect(groupOf(id)).toMatchObject({ subject: "New", description: { text: "Better" } });
+    expect(groupOf(announcements).subject).toBe("New");
     expect(await look(id)).toMatchObject({ name: "New", description: "Better" });
   });
 });
 
 describe("a group of a community", () => {
   test("a group that is created in a community adds its members to the community, with one result for each", async () => {
-    const { id, announcements } = await made("School");
+    const { id, announcements } = await createdCommunity("School");
     const participants = [bob.number, "4915559999999"];
     const answer = await ask("POST", `/${id}/groups`, { name: "Parents", participants });
     expect(answer).toMatchObject({
@@ -145,10 +148,10 @@ describe("a group of a community", () => {
       },
     });
     const group = answer.body.data.id;
-    expect(at(group).parent?.jid).toBe(id);
+    expect(groupOf(group).parent?.jid).toBe(id);
     for (const one of [group, announcements, id]) {
       expect(members(one)).toEqual([owner.number, bob.number]);
-      await told(bob, one, "create");
+      await notificationAt(bob, one, "create");
     }
     expect((await look(id)).groups).toContainEqual({
       id: group,
@@ -161,7 +164,7 @@ describe("a group of a community", () => {
   });
 
   test("a group is linked and unlinked, and its members stay in both", async () => {
-    const { id, announcements } = await made("Town");
+    const { id, announcements } = await createdCommunity("Town");
     const group = owner.createGroup("Choir", [bob.number]);
     const linked = await ask("PUT", `/${id}/groups`, { groupId: group.jid });
     expect(linked).toMatchObject({
@@ -170,12 +173,12 @@ describe("a group of a community", () => {
     });
     expect(group.parent?.jid).toBe(id);
     expect(members(announcements)).toEqual([owner.number, bob.number]);
-    expect((await told(bob, group.jid, "link")).attrs.link_type).toBe("parent_group");
+    expect((await notificationAt(bob, group.jid, "link")).attrs.link_type).toBe("parent_group");
     // A repetition succeeds.
     expect((await ask("PUT", `/${id}/groups`, { groupId: group.jid.replace("@g.us", "") })).status).toBe(200);
     expect((await look(id)).groups.map((one: { name: string }) => one.name)).toEqual(["Town", "General", "Choir"]);
 
-    const other = await made("Village");
+    const other = await createdCommunity("Village");
     expect(refused(await ask("PUT", `/${other.id}/groups`, { groupId: group.jid }))).toEqual([409, "conflict"]);
     expect(refused(await ask("DELETE", `/${other.id}/groups`, { groupId: group.jid }))).toEqual([
       404,
@@ -186,26 +189,26 @@ describe("a group of a community", () => {
     expect(group.parent).toBeUndefined();
     expect(members(group.jid)).toEqual([owner.number, bob.number]);
     expect(members(id)).toEqual([owner.number, bob.number]);
-    expect((await told(bob, group.jid, "unlink")).attrs.unlink_type).toBe("parent_group");
+    expect((await notificationAt(bob, group.jid, "unlink")).attrs.unlink_type).toBe("parent_group");
     expect((await look(id)).groups).toHaveLength(2);
     expect(refused(await ask("DELETE", `/${id}/groups`, { groupId: group.jid }))).toEqual([404, "group_not_found"]);
     expect(refused(await ask("DELETE", `/${id}/groups`, { groupId: announcements }))).toEqual([409, "conflict"]);
   });
 
   test("rejects linking a missing group, a community, or a group without admin rights", async () => {
-    const { id } = await made("Alone");
+    const { id } = await createdCommunity("Alone");
     const foreign = bob.createGroup("Bob's", [carol.number, owner.number]);
     const link = async (groupId: string) => refused(await ask("PUT", `/${id}/groups`, { groupId }));
     expect(await link("120363999999999999@g.us")).toEqual([404, "group_not_found"]);
     expect(await link(foreign.jid)).toEqual([403, "forbidden"]);
-    expect(await link((await made("Another")).id)).toEqual([502, "whatsapp_error"]);
+    expect(await link((await createdCommunity("Another")).id)).toEqual([502, "whatsapp_error"]);
     expect((await look(id)).groups).toHaveLength(2);
     expect(foreign.parent).toBeUndefined();
   });
 });
 
 test("a member who is removed from a community is removed from all of its groups", async () => {
-  const { id, announcements } = await made("Shrinking");
+  const { id, announcements } = await createdCommunity("Shrinking");
   const group = owner.createGroup("Inside", [bob.number, carol.number]);
   await ask("PUT", `/${id}/groups`, { groupId: group.jid });
   const body = { participants: [bob.number] };
@@ -213,7 +216,7 @@ test("a member who is removed from a community is removed from all of its groups
   expect(removed.body.data.results).toEqual([{ id: bob.jid, status: 200 }]);
   for (const one of [id, announcements, group.jid]) {
     expect(members(one)).toEqual([owner.number, carol.number]);
-    await told(bob, one, "remove");
+    await notificationAt(bob, one, "remove");
   }
 });
 
@@ -244,7 +247,7 @@ describe("a community of another account", () => {
     for (const group of gate.wa.world.groups.values()) {
       if (group === community || group.parent === community) expect(group.members.has(owner.account)).toBe(false);
     }
-    await told(bob, open.jid, "remove");
+    await notificationAt(bob, open.jid, "remove");
     expect((await ask("GET")).body.data.map((one: { id: string }) => one.id)).not.toContain(id);
     for (const [method, path] of [
       ["POST", "/leave"],

@@ -40,20 +40,20 @@ const ok = (groupId: string, message: string) => ({ success: true, data: { group
 const refused = ({ status, body }: Answer) => [status, body.code];
 
 /** The group in the simulated WhatsApp. */
-function at(phone: Phone, id: string): Group {
+function groupOf(phone: Phone, id: string): Group {
   const group = phone.world.groups.get(id);
   if (!group?.members.has(phone.account)) throw new Error(`${phone.pushName} is not in ${id}`);
   return group;
 }
 
 /** Waits for the notification of a group change at a phone, by its tag. */
-const told = (phone: Phone, group: string, tag: string) =>
+const notificationAt = (phone: Phone, group: string, tag: string) =>
   until(async () => {
-    const told = phone.notifications.filter((one) => one.attrs.from === group).map((one) => child(one, tag));
-    return told.findLast((one) => one !== undefined);
+    const found = phone.notifications.filter((one) => one.attrs.from === group).map((one) => child(one, tag));
+    return found.findLast((one) => one !== undefined);
   });
 
-async function made(name: string, participants: string[] = [bob.jid, carol.jid]): Promise<string> {
+async function createdGroup(name: string, participants: string[] = [bob.jid, carol.jid]): Promise<string> {
   const answer = await ask("POST", "", { name, participants });
   if (answer.status !== 201)
     throw new Error(`the group was not created: ${answer.status} ${JSON.stringify(answer.body)}`);
@@ -81,7 +81,10 @@ describe("a new group", () => {
       },
     });
     for (const phone of [bob, carol]) {
-      expect(child(await told(phone, id, "create"), "group")?.attrs).toMatchObject({ subject: "My Group", size: "3" });
+      expect(child(await notificationAt(phone, id, "create"), "group")?.attrs).toMatchObject({
+        subject: "My Group",
+        size: "3",
+      });
     }
     expect((await ask("GET", `/${id}`)).body.data).toMatchObject({ id, name: "My Group", participantsCount: 3 });
     expect((await ask("GET")).body.data).toContainEqual(
@@ -121,33 +124,35 @@ describe("a new group", () => {
     const answer = await ask("POST", "", { name: "Cut off", participants: [bob.jid] });
     expect(refused(answer)).toEqual([502, "outcome_unknown"]);
     await gate.status(instance, "connected");
-    expect((await ask("POST", `/${await made("After")}/message`, { message: "the queue goes on" })).status).toBe(200);
+    expect(
+      (await ask("POST", `/${await createdGroup("After")}/message`, { message: "the queue goes on" })).status,
+    ).toBe(200);
     expect(bob.world.groups.size).toBe(size + 2);
   });
 });
 
 describe("a member", () => {
   test("members are notified of a new name, subject and description", async () => {
-    const id = await made("Old");
+    const id = await createdGroup("Old");
     const named = await ask("PUT", `/${id}/name`, { name: "New Group Name" });
     expect(named.body).toEqual(ok(id, "Group name updated successfully"));
-    expect(at(bob, id).subject).toBe("New Group Name");
-    expect((await told(bob, id, "subject"))?.attrs.subject).toBe("New Group Name");
+    expect(groupOf(bob, id).subject).toBe("New Group Name");
+    expect((await notificationAt(bob, id, "subject"))?.attrs.subject).toBe("New Group Name");
     expect((await ask("PUT", `/${id}/subject`, { subject: "New Subject" })).status).toBe(200);
-    expect(at(bob, id).subject).toBe("New Subject");
+    expect(groupOf(bob, id).subject).toBe("New Subject");
     for (const description of ["New group description", "A better one 👋"]) {
       expect((await ask("PUT", `/${id}/description`, { description })).status).toBe(200);
-      expect(at(bob, id).description?.text).toBe(description);
+      expect(groupOf(bob, id).description?.text).toBe(description);
     }
-    expect(await told(carol, id, "description")).toBeDefined();
+    expect(await notificationAt(carol, id, "description")).toBeDefined();
     const { data } = (await ask("GET", `/${id}`)).body;
     expect(data).toMatchObject({ subject: "New Subject", description: "A better one 👋" });
     expect((await ask("PUT", `/${id}/description`, { description: "" })).status).toBe(200);
-    expect(at(bob, id).description).toBeUndefined();
+    expect(groupOf(bob, id).description).toBeUndefined();
   });
 
   test("members are added, promoted, demoted and removed, with one result for each", async () => {
-    const id = await made("Crew", [bob.jid]);
+    const id = await createdGroup("Crew", [bob.jid]);
     const added = await ask("POST", `/${id}/participants`, { participants: [carol.jid, bob.number, "4900000000"] });
     expect(added.body).toMatchObject({
       success: true,
@@ -161,57 +166,57 @@ describe("a member", () => {
       },
       message: "Not done for all participants",
     });
-    expect(children(await told(bob, id, "add"), "participant")[0]?.attrs.phone_number).toBe(carol.jid);
-    expect(child(await told(carol, id, "create"), "group")?.attrs.size).toBe("3");
+    expect(children(await notificationAt(bob, id, "add"), "participant")[0]?.attrs.phone_number).toBe(carol.jid);
+    expect(child(await notificationAt(carol, id, "create"), "group")?.attrs.size).toBe("3");
 
     const promoted = await ask("POST", `/${id}/promote`, { participants: [`+${carol.number}`, "4900000000"] });
     expect(promoted.body.data.results).toEqual([
       { id: carol.jid, status: 200 },
       { id: "4900000000@s.whatsapp.net", status: 404, error: "not_a_member" },
     ]);
-    expect(at(carol, id).isAdmin(carol.account)).toBe(true);
+    expect(groupOf(carol, id).isAdmin(carol.account)).toBe(true);
     const demoted = await ask("POST", `/${id}/demote`, { participants: [carol.lidJid, owner.jid] });
     expect(demoted.body.data.results).toEqual([
       { id: carol.lidJid, status: 200 },
       { id: owner.jid, status: 406, error: "not_allowed" },
     ]);
-    expect(at(carol, id).isAdmin(carol.account)).toBe(false);
+    expect(groupOf(carol, id).isAdmin(carol.account)).toBe(false);
 
     const removed = await ask("DELETE", `/${id}/participants`, { participants: [carol.jid] });
     expect(removed.body.data.results).toEqual([{ id: carol.jid, status: 200 }]);
     expect(removed.body.message).toBe("Participants removed successfully");
-    expect(await told(carol, id, "remove")).toBeDefined();
+    expect(await notificationAt(carol, id, "remove")).toBeDefined();
     expect(await carol.sendText(id, "still here?")).toMatchObject({ status: "failed" });
   });
 
   test("members can send and change only what the settings allow", async () => {
-    const id = await made("Strict");
+    const id = await createdGroup("Strict");
     const set = await ask("PUT", `/${id}/settings`, { announcement: true, locked: false, ephemeral: 86400 });
     expect(set.body).toEqual(ok(id, "Group settings updated successfully"));
-    expect((await told(bob, id, "ephemeral"))?.attrs.expiration).toBe("86400");
-    expect(at(bob, id)).toMatchObject({ announcement: true, locked: false, ephemeral: 86400 });
+    expect((await notificationAt(bob, id, "ephemeral"))?.attrs.expiration).toBe("86400");
+    expect(groupOf(bob, id)).toMatchObject({ announcement: true, locked: false, ephemeral: 86400 });
     expect(await bob.sendText(id, "may I?")).toMatchObject({ status: "failed", error: 403 });
     expect((await ask("GET", `/${id}`)).body.data).toMatchObject({ announcement: true, ephemeral: 86400 });
     expect((await ask("PUT", `/${id}/settings`, { announcement: false, locked: true, ephemeral: 0 })).status).toBe(200);
-    expect(at(bob, id)).toMatchObject({ announcement: false, locked: true, ephemeral: 0 });
+    expect(groupOf(bob, id)).toMatchObject({ announcement: false, locked: true, ephemeral: 0 });
     expect(await bob.sendText(id, "now?")).not.toMatchObject({ status: "failed" });
   });
 
   test("members see the group's picture set and removed", async () => {
-    const id = await made("Seen", [bob.jid]);
+    const id = await createdGroup("Seen", [bob.jid]);
     const set = await ask("PUT", `/${id}/picture`, { image: files.url("/group.jpg") });
     expect([set.status, set.body.data]).toEqual([200, { groupId: id }]);
-    expect(await told(bob, id, "set")).toBeDefined();
-    expect(at(bob, id).picture?.directPath).toMatch(/^\//);
+    expect(await notificationAt(bob, id, "set")).toBeDefined();
+    expect(groupOf(bob, id).picture?.directPath).toMatch(/^\//);
     const text = await ask("PUT", `/${id}/picture`, { image: files.url("/text.jpg") });
     expect(refused(text)).toEqual([501, "not_supported"]);
     expect((await ask("DELETE", `/${id}/picture`)).status).toBe(200);
-    expect(await told(bob, id, "delete")).toBeDefined();
-    expect(at(bob, id).picture).toBeUndefined();
+    expect(await notificationAt(bob, id, "delete")).toBeDefined();
+    expect(groupOf(bob, id).picture).toBeUndefined();
   });
 
   test("members get a message to the group, whose webhook has the returned id", async () => {
-    const id = await made("Talk");
+    const id = await createdGroup("Talk");
     const { status, body } = await ask("POST", `/${id}/message`, { message: "Hello group!" });
     expect([status, body.data]).toMatchObject([200, { to: id, instanceId: instance }]);
     for (const phone of [bob, carol]) {
@@ -229,7 +234,9 @@ describe("a member", () => {
       data: { groupId: group.jid },
     });
     expect(group.members.has(owner.account)).toBe(false);
-    expect(children(await told(bob, group.jid, "remove"), "participant")[0]?.attrs.phone_number).toBe(owner.jid);
+    expect(children(await notificationAt(bob, group.jid, "remove"), "participant")[0]?.attrs.phone_number).toBe(
+      owner.jid,
+    );
     expect(refused(await ask("POST", `/${group.jid}/leave`))).toEqual([403, "forbidden"]);
     expect((await ask("GET")).body.data.map((one: { id: string }) => one.id)).not.toContain(group.jid);
   });
@@ -237,9 +244,9 @@ describe("a member", () => {
 
 describe("a request to join", () => {
   test("a request to join waits until an admin approves or rejects it, with one result for each", async () => {
-    const id = await made("Club", [bob.jid]);
+    const id = await createdGroup("Club", [bob.jid]);
     expect((await ask("PUT", `/${id}/settings`, { approval: true, membersAdd: false })).status).toBe(200);
-    expect(at(bob, id)).toMatchObject({ approval: true, memberAddMode: "admin_add" });
+    expect(groupOf(bob, id)).toMatchObject({ approval: true, memberAddMode: "admin_add" });
     const dora = await gate.wa.addPhone({ number: "4915550000004", pushName: "Dora" });
     const { inviteCode } = (await ask("GET", `/${id}/invite-code`)).body.data;
     for (const phone of [carol, dora]) phone.followInvite(inviteCode);
@@ -253,21 +260,21 @@ describe("a request to join", () => {
       { id: bob.jid, status: 404, error: "not_asking" },
     ]);
     expect((await answer("reject", [dora.lidJid])).body.data.results).toEqual([{ id: dora.lidJid, status: 200 }]);
-    expect([...at(carol, id).members.keys()]).toEqual([owner.account, bob.account, carol.account]);
+    expect([...groupOf(carol, id).members.keys()]).toEqual([owner.account, bob.account, carol.account]);
     expect((await ask("GET", `/${id}/join-requests`)).body.data).toEqual([]);
   });
 });
 
 describe("an invite", () => {
   test("an invite code admits others until it is revoked", async () => {
-    const id = await made("Open", [bob.jid]);
+    const id = await createdGroup("Open", [bob.jid]);
     const { inviteCode, inviteUrl } = (await ask("GET", `/${id}/invite-code`)).body.data;
     expect(inviteUrl).toBe(`https://chat.whatsapp.com/${inviteCode}`);
     carol.followInvite(inviteCode);
-    expect(at(carol, id).members.size).toBe(3);
+    expect(groupOf(carol, id).members.size).toBe(3);
     const { data } = (await ask("POST", `/${id}/revoke-invite`)).body;
     expect(data.inviteCode).not.toBe(inviteCode);
-    expect(data.inviteCode).toBe(at(carol, id).inviteCode);
+    expect(data.inviteCode).toBe(groupOf(carol, id).inviteCode);
     carol.leaveGroup(id);
     expect(() => carol.followInvite(inviteCode)).toThrow("item-not-found");
   });
@@ -277,7 +284,7 @@ describe("an invite", () => {
     const joined = { groupId: group.jid, pending: false };
     expect((await ask("POST", "/accept-invite", { inviteCode: group.inviteCode })).body.data).toEqual(joined);
     expect(group.members.has(owner.account)).toBe(true);
-    expect(children(await told(bob, group.jid, "add"), "participant")[0]?.attrs.phone_number).toBe(owner.jid);
+    expect(children(await notificationAt(bob, group.jid, "add"), "participant")[0]?.attrs.phone_number).toBe(owner.jid);
     const link = `https://chat.whatsapp.com/${group.inviteCode}`;
     expect((await ask("POST", "/accept-invite", { inviteCode: link })).body.data).toEqual(joined);
     await bob.sendText(group.jid, "welcome");
@@ -345,18 +352,18 @@ test("every request answers 404 for an unknown group and 403 for a group without
 });
 
 test("another error of WhatsApp answers 502 with its code, and a concurrent change of the description succeeds", async () => {
-  const id = await made("Refused");
+  const id = await createdGroup("Refused");
   const { iq } = gate.wa.device(owner.number).faults;
   iq.add({ code: 406, xmlns: "w:g2" });
   const answer = await ask("PUT", `/${id}/name`, { name: "Never" });
   expect(refused(answer)).toEqual([502, "whatsapp_error"]);
   expect(answer.body.details).toContain("406");
   iq.add({ code: 410, xmlns: "w:g2" });
-  const revoked = await ask("POST", "/accept-invite", { inviteCode: at(bob, id).inviteCode });
+  const revoked = await ask("POST", "/accept-invite", { inviteCode: groupOf(bob, id).inviteCode });
   expect(refused(revoked)).toEqual([404, "invite_not_found"]);
   iq.add({ code: 409, xmlns: "w:g2" });
   expect((await ask("PUT", `/${id}/description`, { description: "mine after all" })).status).toBe(200);
-  expect(at(bob, id)).toMatchObject({ subject: "Refused", description: { text: "mine after all" } });
+  expect(groupOf(bob, id)).toMatchObject({ subject: "Refused", description: { text: "mine after all" } });
 });
 
 test("rejects an invalid group, participant or setting with 400", async () => {

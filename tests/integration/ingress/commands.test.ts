@@ -27,11 +27,11 @@ afterAll(() => ingress?.stop());
 
 describe("commands over SQS", () => {
   test("a text reaches the phone, with the replies accepted and then done", async () => {
-    const asked = message();
-    const sqsId = await client.put(asked);
-    const done = await client.reply(asked.id, "done");
-    const accepted = await client.reply(asked.id, "accepted");
-    const arrived = await bob.waitFor(({ text }) => text === asked.input.text);
+    const request = message();
+    const sqsId = await client.put(request);
+    const done = await client.reply(request.id, "done");
+    const accepted = await client.reply(request.id, "accepted");
+    const arrived = await bob.waitFor(({ text }) => text === request.input.text);
     expect(accepted).toMatchObject({
       v: 1,
       instanceId,
@@ -44,22 +44,22 @@ describe("commands over SQS", () => {
     expect(done).toMatchObject({ commandId, messageId, correlationId: sqsId, output: { messageId } });
     expect(client.replies().indexOf(accepted)).toBeLessThan(client.replies().indexOf(done));
     // The correlation id is the same from the queue message to the event.
-    const told = await gate.receiver.waitFor(
+    const delivery = await gate.receiver.waitFor(
       ({ body }) => body.data?.messageId === messageId || body.messageId === messageId,
     );
     const [event] = await gate.db.sql`
       select correlation_id from events where instance_id = ${instanceId} and data->>'messageId' = ${messageId} and type = 'message.sent'`;
     expect(event?.correlation_id).toBe(sqsId);
-    expect(told.headers["webhook-id"]).toBeTruthy();
+    expect(delivery.headers["webhook-id"]).toBeTruthy();
     expect((await gate.api("GET", `/api/commands/${commandId}`)).body).toMatchObject({ status: "done", messageId });
     const [kept] = await gate.db.sql`select * from commands where id = ${commandId}`;
     expect(JSON.stringify(kept)).not.toContain(apiKey);
   });
 
   test("the reply to a query has its output", async () => {
-    const asked = message({ command: "contact.check", input: { numbers: [bob.number, "491555999999"] } });
-    await client.put(asked);
-    const { output, messageId } = await client.reply(asked.id, "done");
+    const request = message({ command: "contact.check", input: { numbers: [bob.number, "491555999999"] } });
+    await client.put(request);
+    const { output, messageId } = await client.reply(request.id, "done");
     expect(messageId).toBeNull();
     expect(output.numbers).toMatchObject([
       { phone: bob.number, exists: true, jid: bob.jid },
@@ -68,16 +68,16 @@ describe("commands over SQS", () => {
   });
 
   test("a change takes effect and gets the reply done", async () => {
-    const asked = message({ command: "profile.setName", input: { name: "Ann by SQS" } });
-    await client.put(asked);
-    expect(await client.reply(asked.id, "done")).toMatchObject({ output: {} });
+    const request = message({ command: "profile.setName", input: { name: "Ann by SQS" } });
+    await client.put(request);
+    expect(await client.reply(request.id, "done")).toMatchObject({ output: {} });
     await until(async () => owner.pushName === "Ann by SQS" || undefined);
   });
 
   test("a command that WhatsApp rejects is replied to as failed, with its code", async () => {
-    const asked = message({ command: "group.get", input: { group: "120363000000000000@g.us" } });
-    await client.put(asked);
-    const { error } = await client.reply(asked.id, "failed");
+    const request = message({ command: "group.get", input: { group: "120363000000000000@g.us" } });
+    await client.put(request);
+    const { error } = await client.reply(request.id, "failed");
     expect(error).toMatchObject({ code: "group_not_found", title: "The group does not exist" });
   });
 
@@ -92,27 +92,27 @@ describe("commands over SQS", () => {
 
   test("a scheduled command is replied to as failed when it is canceled", async () => {
     const runAt = new Date(Date.now() + 3_600_000).toISOString();
-    const asked = message({ runAt });
-    await client.put(asked);
-    const { messageId } = await client.reply(asked.id, "accepted").then((reply) => {
+    const request = message({ runAt });
+    await client.put(request);
+    const { messageId } = await client.reply(request.id, "accepted").then((reply) => {
       expect(reply.runAt).toBe(runAt);
       return reply;
     });
     await gate.api("DELETE", `/api/whatsapp/${instanceId}/scheduled/${messageId}`);
-    expect(await client.reply(asked.id, "failed")).toMatchObject({ error: { code: "conflict" } });
-    expect(textsOf(asked)).toEqual([]);
+    expect(await client.reply(request.id, "failed")).toMatchObject({ error: { code: "conflict" } });
+    expect(textsOf(request)).toEqual([]);
   });
 
   test("a pairing code is readable in the reply and encrypted in the database", async () => {
     const unlinked = await gate.createInstance();
     await gate.qr(unlinked);
-    const asked = message({
+    const request = message({
       instanceId: unlinked,
       command: "instance.requestPairingCode",
       input: { phoneNumber: owner.number },
     });
-    await client.put(asked);
-    const { output, commandId } = await client.reply(asked.id, "done");
+    await client.put(request);
+    const { output, commandId } = await client.reply(request.id, "done");
     expect(output.code).toMatch(/^[0-9A-Z]{8}$/);
     const [row] = await gate.db.sql`select output from commands where id = ${commandId}`;
     expect(JSON.stringify(row)).not.toContain(output.code);
@@ -155,36 +155,36 @@ describe("commands over SQS", () => {
 
 describe("repeated messages", () => {
   test("a repeated message runs once and gets the same ids", async () => {
-    const asked = message();
-    await client.put(asked);
-    const first = await client.reply(asked.id, "done");
-    await client.put({ ...asked, input: { text: asked.input.text, to: asked.input.to } });
+    const request = message();
+    await client.put(request);
+    const first = await client.reply(request.id, "done");
+    await client.put({ ...request, input: { text: request.input.text, to: request.input.to } });
     const again = await until(
-      async () => client.replies().filter(({ id, status }) => id === asked.id && status === "done")[1],
+      async () => client.replies().filter(({ id, status }) => id === request.id && status === "done")[1],
     );
     expect(again).toMatchObject({ commandId: first.commandId, messageId: first.messageId, output: first.output });
     expect(again.correlationId).not.toBe(first.correlationId);
-    expect(textsOf(asked)).toHaveLength(1);
-    expect(textsOf(asked)[0]?.copies).toBe(1);
+    expect(textsOf(request)).toHaveLength(1);
+    expect(textsOf(request)[0]?.copies).toBe(1);
   });
 
   test("another command with the same id is rejected", async () => {
-    const asked = message();
-    await client.put(asked);
-    await client.reply(asked.id, "done");
-    await client.put(message({ id: asked.id }));
-    expect(await client.reply(asked.id, "rejected")).toMatchObject({ error: { code: "idempotency_conflict" } });
+    const request = message();
+    await client.put(request);
+    await client.reply(request.id, "done");
+    await client.put(message({ id: request.id }));
+    expect(await client.reply(request.id, "rejected")).toMatchObject({ error: { code: "idempotency_conflict" } });
   });
 
   test("a message id is independent of the Idempotency-Key of REST", async () => {
-    const asked = message();
-    await client.put(asked);
-    await client.reply(asked.id, "done");
-    const body = { phone: bob.number, message: asked.input.text };
+    const request = message();
+    await client.put(request);
+    await client.reply(request.id, "done");
+    const body = { phone: bob.number, message: request.input.text };
     const path = `/api/whatsapp/${instanceId}/send`;
-    const { status } = await gate.api("POST", path, { body, headers: { "idempotency-key": asked.id } });
+    const { status } = await gate.api("POST", path, { body, headers: { "idempotency-key": request.id } });
     expect(status).toBe(200);
-    await until(async () => textsOf(asked).length === 2 || undefined);
+    await until(async () => textsOf(request).length === 2 || undefined);
   });
 });
 
@@ -201,20 +201,20 @@ describe("rejected messages", () => {
   });
 
   test("a read-only key can send queries", async () => {
-    const asked = message({
+    const request = message({
       apiKey: await newKey(gate, { permissions: ["read"] }),
       command: "contact.check",
       input: { numbers: [bob.number] },
     });
-    await client.put(asked);
-    await client.reply(asked.id, "done");
+    await client.put(request);
+    await client.reply(request.id, "done");
   });
 
   test("a message with a forbidden reply queue runs nothing and gets no reply", async () => {
     const url = await client.createQueue("somebody-else.fifo");
     const names = ["somebody-else.fifo", "switchboard-event.fifo", "switchboard-reply-none.fifo", url];
-    const asked = names.map((replyTo) => message({ replyTo }));
-    const ids = await Promise.all(asked.map((one) => client.put(one, { group: "one after another" })));
+    const requests = names.map((replyTo) => message({ replyTo }));
+    const ids = await Promise.all(requests.map((one) => client.put(one, { group: "one after another" })));
     const last = message();
     await client.put(last, { group: "one after another" });
     await client.reply(last.id, "done");

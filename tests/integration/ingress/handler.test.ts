@@ -53,10 +53,10 @@ describe("the ingress function", () => {
     ]);
     const config = { ...deps.config, INGRESS_SENDERS: senders };
     const outcome = async (SenderId: string) => {
-      const asked = message({ apiKey: undefined, command: "contact.check", input: { numbers: [bob.number] } });
-      await invoke([record(asked, { SenderId })], { config });
+      const request = message({ apiKey: undefined, command: "contact.check", input: { numbers: [bob.number] } });
+      await invoke([record(request, { SenderId })], { config });
       const reply = await until(async () =>
-        client.replies().find(({ id, status }) => id === asked.id && (status === "done" || status === "rejected")),
+        client.replies().find(({ id, status }) => id === request.id && (status === "done" || status === "rejected")),
       );
       return reply.error?.code ?? reply.status;
     };
@@ -75,23 +75,23 @@ describe("the ingress function", () => {
   test("replies only to the queues in REPLY_QUEUES, if it is set", async () => {
     const config = { ...deps.config, REPLY_QUEUES: ["orders.fifo"] };
     await client.createQueue("orders.fifo");
-    const asked = message({ replyTo: "orders.fifo", instanceId: randomUUID() });
-    await invoke([record(message()), record(asked)], { config });
+    const request = message({ replyTo: "orders.fifo", instanceId: randomUUID() });
+    await invoke([record(message()), record(request)], { config });
     expect(lines.slice(-2).map((line) => JSON.parse(line).code)).toEqual(["invalid_request", "instance_not_found"]);
     const { QueueUrl } = await client.sqs.send(new GetQueueUrlCommand({ QueueName: "orders.fifo" }));
     const { Messages } = await client.sqs.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 5 }));
-    expect(Messages?.map(({ Body }) => JSON.parse(Body ?? "").id)).toEqual([asked.id]);
+    expect(Messages?.map(({ Body }) => JSON.parse(Body ?? "").id)).toEqual([request.id]);
   });
 
   test("a message that is delivered several times runs once", async () => {
-    const asked = message();
-    const one = record(asked);
+    const request = message();
+    const one = record(request);
     for (let time = 0; time < 3; time++) expect(await invoke([one])).toEqual({ batchItemFailures: [] });
-    const { messageId } = await client.reply(asked.id, "done");
+    const { messageId } = await client.reply(request.id, "done");
     expect(await invoke([one])).toEqual({ batchItemFailures: [] });
-    const ids = new Set(client.replies().flatMap((reply) => (reply.id === asked.id ? [reply.messageId] : [])));
+    const ids = new Set(client.replies().flatMap((reply) => (reply.id === request.id ? [reply.messageId] : [])));
     expect([...ids]).toEqual([messageId]);
-    expect(textsOf(asked)).toHaveLength(1);
+    expect(textsOf(request)).toHaveLength(1);
   });
 
   test("returns a message that failed internally and all later ones of its group for a retry, and loses none", async () => {
@@ -109,20 +109,20 @@ describe("the ingress function", () => {
 
   test("accepts a message although the command queue is unreachable", async () => {
     const queues = openQueues({ ...deps.config, SQS_ENDPOINT: "http://127.0.0.1:1" } as Config);
-    const asked = message();
-    expect(await invoke([record(asked)], { queues })).toEqual({ batchItemFailures: [] });
-    await client.reply(asked.id, "accepted");
+    const request = message();
+    expect(await invoke([record(request)], { queues })).toEqual({ batchItemFailures: [] });
+    await client.reply(request.id, "accepted");
     queues.client.destroy();
-    unqueued.push(asked.id);
+    unqueued.push(request.id);
   });
 
   test("omits the output in replies to a queue with a small message size limit", async () => {
     const name = "switchboard-reply-small.fifo";
     await client.createQueue(name, { MaximumMessageSize: "1024" });
     const numbers = Array.from({ length: 30 }, (_, at) => `4915551000${at + 100}`);
-    const asked = message({ replyTo: name, command: "contact.check", input: { numbers } });
+    const request = message({ replyTo: name, command: "contact.check", input: { numbers } });
     const next = message({ replyTo: name });
-    await invoke([record(asked), record(next)]);
+    await invoke([record(request), record(next)]);
     const replies = new Map<string, AnyReply>();
     await until(async () => {
       const received = await deps.queues.receive("reply-small.fifo", { waitSeconds: 5 });
@@ -136,7 +136,7 @@ describe("the ingress function", () => {
       );
       return replies.size === 4 || undefined;
     });
-    const { output, commandId } = replies.get(`${asked.id} done`);
+    const { output, commandId } = replies.get(`${request.id} done`);
     expect(output).toBeNull();
     expect((await gate.api("GET", `/api/commands/${commandId}`)).body.output.numbers).toHaveLength(numbers.length);
   });
@@ -144,9 +144,9 @@ describe("the ingress function", () => {
   test("keeps a reply until its queue accepts it", async () => {
     const name = "switchboard-reply-shaky.fifo";
     const url = await client.createQueue(name);
-    const asked = message({ replyTo: name, runAt: new Date(Date.now() + 3_600_000).toISOString() });
-    await invoke([record(asked)]);
-    const [command] = await gate.db.sql`select wa_id, shard from commands where request_id = ${asked.id}`;
+    const request = message({ replyTo: name, runAt: new Date(Date.now() + 3_600_000).toISOString() });
+    await invoke([record(request)]);
+    const [command] = await gate.db.sql`select wa_id, shard from commands where request_id = ${request.id}`;
     await client.sqs.send(new DeleteQueueCommand({ QueueUrl: url }));
     await gate.api("DELETE", `/api/whatsapp/${instanceId}/scheduled/${command?.wa_id}`);
     const waiting = () => gate.db.sql`select from replies where queue = ${name}`;
@@ -173,7 +173,7 @@ describe("the ingress function", () => {
     });
     const [reply] = await deps.queues.receive("reply-shaky.fifo", { waitSeconds: 5 });
     expect(JSON.parse(reply?.Body ?? "")).toMatchObject({
-      id: asked.id,
+      id: request.id,
       status: "failed",
       error: { code: "conflict" },
     });
@@ -195,14 +195,14 @@ describe("the ingress function", () => {
 });
 
 test("every command is replied to and every text arrives once, although the host is killed in between", async () => {
-  const asked = Array.from({ length: 20 }, () => message());
-  await Promise.all(asked.map((one) => client.put(one, { group: instanceId })));
+  const requests = Array.from({ length: 20 }, () => message());
+  await Promise.all(requests.map((one) => client.put(one, { group: instanceId })));
   await until(
     async () =>
-      asked.some(({ id }) => client.replies().some((one) => one.id === id && one.status === "done")) || undefined,
+      requests.some(({ id }) => client.replies().some((one) => one.id === id && one.status === "done")) || undefined,
   );
   await ingress.killHost();
-  for (const { id, input } of asked) {
+  for (const { id, input } of requests) {
     // The next host has to start, to wait for the lease and to connect the instance first.
     const { messageId } = await client.reply(id, "done", 90_000);
     expect(bob.inbox.messages.filter(({ text }) => text === input.text).map((one) => one.id)).toEqual([messageId]);

@@ -16,7 +16,7 @@ let unlinked: string;
 const { PATH } = process.env;
 
 const voice = oggOpus(3);
-const film = mp4({ video: "avc1", audio: "mp4a" });
+const video = mp4({ video: "avc1", audio: "mp4a" });
 /** Files that only ffmpeg could convert: two channels, and a video codec that WhatsApp does not play. */
 const stereo = stereoOf(voice);
 const foreign = mp4({ video: "hvc1" });
@@ -95,11 +95,11 @@ describe("without ffmpeg, a file that is already in the right format", () => {
   test("converts base64 or a data URL from the request, also while the instance is not connected", async () => {
     const bare = await convert("voice", { base64: base64(voice), mimeType: "audio/ogg" }, unlinked);
     expect(bare.body).toMatchObject({ success: true, data: { filePath: sha256(voice), fileName: "file.ogg" } });
-    const data = await convert("video", { base64: `data:video/mp4;base64,${base64(film)}` }, unlinked);
+    const data = await convert("video", { base64: `data:video/mp4;base64,${base64(video)}` }, unlinked);
     expect(data.body).toMatchObject({
       success: true,
       message: "Video converted to MP4",
-      data: { filePath: sha256(film), fileName: "file.mp4", mimeType: "video/mp4", size: film.length, duration: 7 },
+      data: { filePath: sha256(video), fileName: "file.mp4", mimeType: "video/mp4", size: video.length, duration: 7 },
     });
   });
 
@@ -127,7 +127,7 @@ describe("without ffmpeg, a file that is already in the right format", () => {
     const rows = await gate.db.sql`
       select from commands join idempotency_keys k on k.command_id = commands.id where k.key = ${headers["idempotency-key"]}`;
     expect(rows).toHaveLength(1);
-    const other = await convert("voice", { base64: base64(film) }, instance, headers);
+    const other = await convert("voice", { base64: base64(video) }, instance, headers);
     expect(refused(other)).toEqual([409, false, "idempotency_conflict"]);
   });
 });
@@ -135,7 +135,7 @@ describe("without ffmpeg, a file that is already in the right format", () => {
 test("without ffmpeg, any other file answers 501 with the way to install it, and the host continues", async () => {
   for (const [into, bytes] of [
     ["voice", stereo],
-    ["voice", film],
+    ["voice", video],
     ["video", foreign],
   ] as const) {
     const answer = await convert(into, { base64: base64(bytes) });

@@ -36,7 +36,7 @@ async function send(to: string, message: string, more: Body = {}): Promise<strin
 }
 
 /** Waits until the history of a chat has a matching message, and returns it. */
-const shown = (chat: string, id: string, fits: (message: Body) => boolean = () => true) =>
+const inHistory = (chat: string, id: string, fits: (message: Body) => boolean = () => true) =>
   until(async () => {
     const { body } = await gate.api("GET", `/api/instances/${instance}/chats/${chat}/messages`);
     return (body.messages as Body[]).find((message) => message.messageId === id && fits(message));
@@ -47,13 +47,13 @@ const events = (id: string, type?: string) => eventsAbout(gate, instance, id, ty
 /** Resolves when all earlier messages are processed: an instance processes its messages in order. */
 async function settled(): Promise<void> {
   const { id } = await bob.sendText(owner.number, "marker");
-  await shown(bob.number, id);
+  await inHistory(bob.number, id);
 }
 
 describe("quotes and mentions", () => {
   test("a sent text carries its quote and mentions, whether it quotes a received or a sent message", async () => {
     const { id: theirs } = await bob.sendText(owner.number, "shall we?");
-    await shown(bob.number, theirs);
+    await inHistory(bob.number, theirs);
     const answer = await send(bob.number, "yes, with @4915550000003", {
       quotedMessageId: theirs,
       mentions: [`+${carol.number}`],
@@ -63,7 +63,7 @@ describe("quotes and mentions", () => {
       quotes: { id: theirs, from: bob.jid, text: "shall we?" },
       mentions: [carol.jid],
     });
-    expect(await shown(bob.number, answer)).toMatchObject({ quotedMessageId: theirs, mentions: [carol.jid] });
+    expect(await inHistory(bob.number, answer)).toMatchObject({ quotedMessageId: theirs, mentions: [carol.jid] });
     await until(async () => (await events(answer, "message.sent"))[0]);
     expect(await events(answer, "message.sent")).toMatchObject([
       { quoted: { messageId: theirs, senderId: bob.jid, body: "shall we?" }, mentions: [carol.jid] },
@@ -74,7 +74,7 @@ describe("quotes and mentions", () => {
 
   test("a quote in a group names the author of the quoted message", async () => {
     const { id } = await carol.sendText(group.jid, "who comes?");
-    await shown(group.jid, id);
+    await inHistory(group.jid, id);
     const answer = await send(group.jid, "me", { quotedMessageId: id });
     expect((await messageAt(bob, answer)).quotes).toEqual({ id, from: carol.lidJid, text: "who comes?" });
   });
@@ -83,7 +83,7 @@ describe("quotes and mentions", () => {
     const ours = await send(bob.number, "a question");
     const quote = await messageAt(bob, ours);
     const { id } = await bob.sendText(owner.number, "an answer for @x", { quote, mentions: [owner.lidJid, carol.jid] });
-    expect(await shown(bob.number, id)).toMatchObject({ quotedMessageId: ours });
+    expect(await inHistory(bob.number, id)).toMatchObject({ quotedMessageId: ours });
     expect((await events(id))[0]).toMatchObject({
       quoted: { messageId: ours, senderId: owner.jid, body: "a question" },
       mentions: [owner.lidJid, carol.jid].map((jid) => expect.stringMatching(`${jid}|${owner.jid}`)),
@@ -92,7 +92,7 @@ describe("quotes and mentions", () => {
 
   test("rejects a quote of an unknown message, or of one in another chat, with 404", async () => {
     const { id } = await carol.sendText(group.jid, "only in the group");
-    await shown(group.jid, id);
+    await inHistory(group.jid, id);
     for (const quotedMessageId of ["3EB0UNKNOWN", id]) {
       const answer = await ask("POST", "send", { phone: bob.number, message: "?", quotedMessageId });
       expect(rejectionOf(answer)).toEqual([404, "message_not_found"]);
@@ -109,7 +109,7 @@ describe("an edit of a sent message", () => {
     await until(async () => arrived.edited || undefined);
     expect(arrived).toMatchObject({ text: "the text", copies: 1 });
     expect(await messageAt(owner, id)).toMatchObject({ text: "the text", edited: true });
-    expect(await shown(bob.number, id)).toMatchObject({ content: "the text", editedAt: expect.any(String) });
+    expect(await inHistory(bob.number, id)).toMatchObject({ content: "the text", editedAt: expect.any(String) });
     expect(await events(id, "message.edited")).toMatchObject([
       { chatId: bob.jid, body: "the text", by: owner.jid, fromMe: true },
     ]);
@@ -153,11 +153,11 @@ describe("an edit of a sent message", () => {
   test("rejects an edit that is too late, of another sender's message, or of a message without text", async () => {
     const id = await send(bob.number, "old");
     await messageAt(bob, id);
-    await shown(bob.number, id, ({ status }) => status !== "pending");
+    await inHistory(bob.number, id, ({ status }) => status !== "pending");
     await gate.db.sql`update messages set sent_at = now() - interval '16 minutes' where wa_id = ${id} and from_me`;
     expect(rejectionOf(await ask("PUT", `messages/${id}`, { message: "new" }))).toEqual([409, "too_late"]);
     const { id: theirs } = await bob.sendText(owner.number, "mine");
-    await shown(bob.number, theirs);
+    await inHistory(bob.number, theirs);
     expect(rejectionOf(await ask("PUT", `messages/${theirs}`, { message: "x" }))).toEqual([403, "forbidden"]);
     const reaction = await ask("POST", `messages/${theirs}/reaction`, { reaction: "👍" });
     expect(rejectionOf(await ask("PUT", `messages/${reaction.body.id}`, { message: "x" }))).toEqual([
@@ -172,7 +172,7 @@ describe("an edit of a sent message", () => {
     await messageAt(bob, id);
     gate.wa.device(owner.number).faults.ack.add(479);
     expect(rejectionOf(await ask("PUT", `messages/${id}`, { message: "goes" }))).toEqual([502, "whatsapp_error"]);
-    expect(await shown(bob.number, id)).toMatchObject({ content: "stays", editedAt: null });
+    expect(await inHistory(bob.number, id)).toMatchObject({ content: "stays", editedAt: null });
   });
 });
 
@@ -182,7 +182,7 @@ describe("a deletion over the API", () => {
     const arrived = await messageAt(bob, id);
     expect((await ask("DELETE", `messages/${id}`)).body).toEqual({ success: true });
     await until(async () => arrived.deleted || undefined);
-    expect(await shown(bob.number, id)).toMatchObject({ deleted: true, content: "oops" });
+    expect(await inHistory(bob.number, id)).toMatchObject({ deleted: true, content: "oops" });
     expect(await events(id, "message.deleted")).toMatchObject([{ chatId: bob.jid, by: owner.jid, fromMe: true }]);
     expect(rejectionOf(await ask("DELETE", `messages/${id}`))).toEqual([404, "message_not_found"]);
     expect(rejectionOf(await ask("PUT", `messages/${id}`, { message: "x" }))).toEqual([404, "message_not_found"]);
@@ -190,10 +190,10 @@ describe("a deletion over the API", () => {
 
   test("only a group admin deletes another sender's message, and only in a group", async () => {
     const { id: direct } = await bob.sendText(owner.number, "not yours");
-    await shown(bob.number, direct);
+    await inHistory(bob.number, direct);
     expect(rejectionOf(await ask("DELETE", `messages/${direct}`))).toEqual([403, "forbidden"]);
     const sent = await carol.sendText(group.jid, "spam");
-    await shown(group.jid, sent.id);
+    await inHistory(group.jid, sent.id);
     expect(rejectionOf(await ask("DELETE", `messages/${sent.id}`))).toEqual([403, "forbidden"]);
     expect(sent.deleted).toBe(false);
     group.members.set(owner.account, "admin");
@@ -207,7 +207,7 @@ describe("a deletion over the API", () => {
     const id = "3EB0CAFECAFECAFECAFE";
     await bob.sendText(owner.number, "bob's", { id });
     await carol.sendText(owner.number, "carol's", { id });
-    await Promise.all([shown(bob.number, id), shown(carol.number, id)]);
+    await Promise.all([inHistory(bob.number, id), inHistory(carol.number, id)]);
     expect(rejectionOf(await ask("POST", `messages/${id}/reaction`, { reaction: "👍" }))).toEqual([
       400,
       "invalid_request",
@@ -221,14 +221,14 @@ describe("a deletion over the API", () => {
 
 test("a reaction appears at the message and as its own message in the history, and can be removed", async () => {
   const sent = await bob.sendText(owner.number, "good news");
-  await shown(bob.number, sent.id);
+  await inHistory(bob.number, sent.id);
   const { body } = await ask("POST", `messages/${sent.id}/reaction`, { reaction: "🎉" });
   await until(async () => sent.reactions[0]);
   expect(sent.reactions).toEqual([{ from: owner.jid, emoji: "🎉" }]);
-  expect(await shown(bob.number, body.id)).toMatchObject({ messageType: "reaction", content: "🎉", fromMe: true });
+  expect(await inHistory(bob.number, body.id)).toMatchObject({ messageType: "reaction", content: "🎉", fromMe: true });
   expect(await events(body.id, "message.sent")).toMatchObject([{ type: "reaction", body: "🎉", source: "api" }]);
   const inGroup = await carol.sendText(group.jid, "for all");
-  await shown(group.jid, inGroup.id);
+  await inHistory(group.jid, inGroup.id);
   await ask("POST", `messages/${inGroup.id}/reaction`, { reaction: "❤️" });
   await until(async () => inGroup.reactions[0] && (await messageAt(bob, inGroup.id)).reactions[0]);
   expect((await ask("POST", `messages/${sent.id}/reaction`, { reaction: "" })).status).toBe(200);
@@ -253,8 +253,8 @@ test("marks the named messages as read, or all unread messages of a chat", async
   const first = await carol.sendText(owner.number, "one");
   const rest = [await carol.sendText(owner.number, "two"), await carol.sendText(owner.number, "three")];
   const inGroup = await carol.sendText(group.jid, "four");
-  for (const { id } of [first, ...rest]) await shown(carol.number, id);
-  await shown(group.jid, inGroup.id);
+  for (const { id } of [first, ...rest]) await inHistory(carol.number, id);
+  await inHistory(group.jid, inGroup.id);
   const named = await ask("POST", "read", { messageIds: [first.id, inGroup.id] });
   expect(named.body).toEqual({ success: true, messages: 2 });
   for (const { id } of [first, inGroup]) await carol.waitForStatus(id, "read");
@@ -268,14 +268,18 @@ test("marks the named messages as read, or all unread messages of a chat", async
 describe("edits and deletions on other phones", () => {
   test("a repeated edit or deletion changes the history and causes an event only once", async () => {
     const sent = await bob.sendText(owner.number, "first");
-    await shown(bob.number, sent.id);
+    await inHistory(bob.number, sent.id);
     const edit = await bob.edit(sent, "second");
-    expect(await shown(bob.number, sent.id, ({ content }) => content === "second")).toMatchObject({ deleted: false });
+    expect(await inHistory(bob.number, sent.id, ({ content }) => content === "second")).toMatchObject({
+      deleted: false,
+    });
     const device = gate.wa.device(owner.number);
     await bob.sender.resend(edit, device, 1, "lid");
     const revoke = await bob.revoke(sent);
     await bob.sender.resend(revoke, device, 1, "lid");
-    expect(await shown(bob.number, sent.id, ({ deleted }) => deleted === true)).toMatchObject({ content: "second" });
+    expect(await inHistory(bob.number, sent.id, ({ deleted }) => deleted === true)).toMatchObject({
+      content: "second",
+    });
     await bob.edit(sent, "third");
     await settled();
     expect(await events(sent.id)).toMatchObject([
@@ -283,17 +287,17 @@ describe("edits and deletions on other phones", () => {
       { body: "second", by: bob.jid, fromMe: false, chatId: bob.jid },
       { by: bob.jid, fromMe: false, chatId: bob.jid },
     ]);
-    expect(await shown(bob.number, sent.id)).toMatchObject({ content: "second" });
+    expect(await inHistory(bob.number, sent.id)).toMatchObject({ content: "second" });
   });
 
   test("an edit or deletion on the owner's phone is recorded as the owner's", async () => {
     const byHand = await owner.sendText(bob.number, "by hand");
-    await shown(bob.number, byHand.id);
+    await inHistory(bob.number, byHand.id);
     await owner.edit(byHand, "by foot");
-    await shown(bob.number, byHand.id, ({ content }) => content === "by foot");
+    await inHistory(bob.number, byHand.id, ({ content }) => content === "by foot");
     const ours = await send(bob.number, "by the API");
     await owner.revoke(await messageAt(owner, ours));
-    await shown(bob.number, ours, ({ deleted }) => deleted === true);
+    await inHistory(bob.number, ours, ({ deleted }) => deleted === true);
     expect(await events(byHand.id, "message.edited")).toMatchObject([{ by: owner.jid, fromMe: true }]);
     expect(await events(ours, "message.deleted")).toMatchObject([{ by: owner.jid, fromMe: true }]);
   });
@@ -301,7 +305,7 @@ describe("edits and deletions on other phones", () => {
   test("ignores a forged edit or deletion of another sender's message, except an admin's deletion in a group", async () => {
     const ours = await send(group.jid, "ours");
     const sent = await carol.sendText(group.jid, "carol's");
-    await shown(group.jid, sent.id);
+    await inHistory(group.jid, sent.id);
     const asBob = async (id: string, participant?: string) => {
       const key = { remoteJid: group.jid, id, fromMe: participant === undefined, ...(participant && { participant }) };
       const edited = { key, type: 14, editedMessage: { conversation: "forged" } };
@@ -316,13 +320,13 @@ describe("edits and deletions on other phones", () => {
     // Carol is not an admin. Bob is, because he created the group.
     await carol.revoke(await messageAt(carol, ours));
     await settled();
-    expect(await shown(group.jid, sent.id)).toMatchObject({ content: "carol's", deleted: false });
-    expect(await shown(group.jid, ours)).toMatchObject({ content: "ours", deleted: false });
-    expect(await shown(bob.number, direct)).toMatchObject({ deleted: false });
+    expect(await inHistory(group.jid, sent.id)).toMatchObject({ content: "carol's", deleted: false });
+    expect(await inHistory(group.jid, ours)).toMatchObject({ content: "ours", deleted: false });
+    expect(await inHistory(bob.number, direct)).toMatchObject({ deleted: false });
     await bob.revoke(await messageAt(bob, sent.id));
     await bob.revoke(await messageAt(bob, ours));
     for (const id of [sent.id, ours]) {
-      await shown(group.jid, id, ({ deleted }) => deleted === true);
+      await inHistory(group.jid, id, ({ deleted }) => deleted === true);
       expect(await events(id, "message.deleted")).toMatchObject([{ by: bob.jid, fromMe: false, chatId: group.jid }]);
     }
   });
@@ -391,19 +395,19 @@ test("an action in progress when the connection ends takes effect once, and not 
     .device(owner.number)
     .faults.silence(60_000, "cut")
     .catch(() => undefined);
-  const asked = [ask("PUT", `messages/${edited}`, { message: "final" }), ask("DELETE", `messages/${deleted}`)];
+  const requests = [ask("PUT", `messages/${edited}`, { message: "final" }), ask("DELETE", `messages/${deleted}`)];
   await until(async () => {
     const [row] = await gate.db.sql<{ n: number }[]>`
       select count(*)::int as n from commands where instance_id = ${instance} and status = 'claimed'`;
     return row?.n === 2 || undefined;
   });
   await gate.api("POST", `/api/instances/${instance}/reconnect`);
-  expect((await Promise.all(asked)).map(({ body }) => body)).toEqual([{ success: true }, { success: true }]);
+  expect((await Promise.all(requests)).map(({ body }) => body)).toEqual([{ success: true }, { success: true }]);
   await gate.restart();
   await gate.status(instance, "connected");
   await settled();
-  await shown(bob.number, edited, ({ content }) => content === "final");
-  await shown(bob.number, deleted, ({ deleted: gone }) => gone === true);
+  await inHistory(bob.number, edited, ({ content }) => content === "final");
+  await inHistory(bob.number, deleted, ({ deleted: gone }) => gone === true);
   expect(await messageAt(bob, edited)).toMatchObject({ text: "final", edited: true });
   expect(await messageAt(bob, deleted)).toMatchObject({ deleted: true });
   const seen = bob.inbox.messages.slice(before).map(({ kind, copies }) => `${kind} ${copies}`);

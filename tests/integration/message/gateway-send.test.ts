@@ -73,8 +73,8 @@ describe("sending a file", () => {
   });
 
   test("a file arrives as a video, an image or a voice note", async () => {
-    const film = await send("send/video", { video: files.url("/a.mp4"), caption: "Check this video!" });
-    expect(film).toMatchObject({ kind: "video", text: "Check this video!", media: { seconds: 7 } });
+    const video = await send("send/video", { video: files.url("/a.mp4"), caption: "Check this video!" });
+    expect(video).toMatchObject({ kind: "video", text: "Check this video!", media: { seconds: 7 } });
     expect(await send("send/image", { image: files.url("/a.png") })).toMatchObject({ kind: "image" });
     const note = await send("send/voice", { audio: files.url("/a.ogg") });
     expect(note).toMatchObject({ kind: "audio", media: { ptt: true, seconds: 3 } });

@@ -53,14 +53,14 @@ const sendEvent = async (body: Body) => arrived(await postEvent(body));
 const sendPoll = (to: string, selectableCount = 1) =>
   send("send/poll", { to, question: "Which?", options: ["Red", "Blue", "Green"], selectableCount });
 
-async function tally(id: string, query = "") {
+async function responsesTo(id: string, query = "") {
   const answer = await gate.api("GET", `/api/message/${instance}/${id}/responses${query}`);
   expect(answer.status).toBe(200);
   return answer.body.data;
 }
 /** Maps each chosen option or answer to the JIDs of those who chose it. */
-async function chosen(id: string): Promise<Record<string, (string | null)[]>> {
-  const { options, going, notGoing, maybe } = await tally(id);
+async function votersOf(id: string): Promise<Record<string, (string | null)[]>> {
+  const { options, going, notGoing, maybe } = await responsesTo(id);
   type Voters = { id: string | null }[];
   const given: [string, Voters][] = options
     ? options.map(({ name, voters }: { name: string; voters: Voters }) => [name, voters])
@@ -70,11 +70,12 @@ async function chosen(id: string): Promise<Record<string, (string | null)[]>> {
   );
 }
 /** Webhooks about answers to this poll or event, oldest first. */
-const told = (id: string) =>
+const webhooksOf = (id: string) =>
   gate.receiver.deliveries
     .filter(({ body }) => /^(poll\.voted|event\.answered)$/.test(body.event) && body.data.messageId === id)
     .map(({ body }) => body);
-const toldTimes = (id: string, times: number) => until(async () => (told(id).length >= times ? told(id) : undefined));
+const webhooksWhen = (id: string, times: number) =>
+  until(async () => (webhooksOf(id).length >= times ? webhooksOf(id) : undefined));
 /** Resolves when everything that the phone sent before is processed. */
 async function settled(from: Phone, to = owner.number): Promise<void> {
   const { id } = await from.sendText(to, "settled");
@@ -118,7 +119,7 @@ describe("a calendar event", () => {
       });
       expect(message.event).toMatchObject({ name: "Standup", startTime: Date.parse("2030-01-01T08:00:00Z") / 1000 });
       expect(message.event).toMatchObject({ endTime: undefined, description: undefined, location: undefined });
-      expect(await tally(message.id)).toMatchObject({ type: "event", event, name: "Standup", going: [] });
+      expect(await responsesTo(message.id)).toMatchObject({ type: "event", event, name: "Standup", going: [] });
     },
   );
 
@@ -170,9 +171,9 @@ describe("answers to a calendar event", () => {
     const { id } = message;
     await bob.surveys.answer(message, "maybe");
     await carol.surveys.answer(await messageAt(carol, id), "notGoing");
-    await toldTimes(id, 2);
+    await webhooksWhen(id, 2);
     await bob.surveys.answer(message, "going", { guests: 2 });
-    const webhook = (await toldTimes(id, 3))[2];
+    const webhook = (await webhooksWhen(id, 3))[2];
     expect(webhook).toMatchObject({
       event: "event.answered",
       instanceId: instance,
@@ -189,7 +190,7 @@ describe("answers to a calendar event", () => {
         guests: 2,
       },
     });
-    expect(await tally(id)).toEqual({
+    expect(await responsesTo(id)).toEqual({
       messageId: id,
       chatId: group.jid,
       type: "event",
@@ -211,8 +212,12 @@ describe("answers to a calendar event", () => {
     });
     expect(await client.inHistory(bob.number, id, "received")).toMatchObject({ type: "event", body: "Dinner" });
     await owner.surveys.answer(await messageAt(owner, id), "going");
-    expect((await toldTimes(id, 1))[0].data).toMatchObject({ participant: owner.jid, fromMe: true, answer: "going" });
-    expect(await tally(id)).toMatchObject({ event: null, name: "Dinner", going: [{ id: null }] });
+    expect((await webhooksWhen(id, 1))[0].data).toMatchObject({
+      participant: owner.jid,
+      fromMe: true,
+      answer: "going",
+    });
+    expect(await responsesTo(id)).toMatchObject({ event: null, name: "Dinner", going: [{ id: null }] });
     await until(async () => (bob.sent.get(id)?.responses.length === 1 ? true : undefined));
   });
 });
@@ -222,20 +227,20 @@ describe("votes", () => {
     const poll = await sendPoll(group.jid, 2);
     const { id } = poll;
     await bob.surveys.vote(poll, ["Red"]);
-    await toldTimes(id, 1);
+    await webhooksWhen(id, 1);
     await carol.surveys.vote(await messageAt(carol, id), ["Green", "Red"]);
-    await toldTimes(id, 2);
-    expect(await chosen(id)).toEqual({ Red: [bob.jid, carol.jid], Green: [carol.jid] });
+    await webhooksWhen(id, 2);
+    expect(await votersOf(id)).toEqual({ Red: [bob.jid, carol.jid], Green: [carol.jid] });
     await bob.surveys.vote(poll, ["Blue"]);
     await carol.surveys.vote(await messageAt(carol, id), []);
-    const webhooks = await toldTimes(id, 4);
+    const webhooks = await webhooksWhen(id, 4);
     expect(webhooks.map(({ event, data }) => [event, data.participant, data.options]).slice(0, 3)).toEqual([
       ["poll.voted", bob.jid, ["Red"]],
       ["poll.voted", carol.jid, ["Red", "Green"]],
       expect.arrayContaining(["poll.voted"]),
     ]);
     expect(webhooks[0].data).toMatchObject({ question: "Which?", chatId: group.jid, fromMe: false, pushName: "Bob" });
-    expect(await tally(id)).toEqual({
+    expect(await responsesTo(id)).toEqual({
       messageId: id,
       chatId: group.jid,
       type: "poll",
@@ -262,8 +267,8 @@ describe("votes", () => {
       for (const creator of names) {
         for (const responder of names) {
           await bob.surveys.vote(poll, [option], { addressing, names: { creator, responder } });
-          await toldTimes(poll.id, ++times);
-          expect(await chosen(poll.id)).toEqual({ [option]: [bob.jid] });
+          await webhooksWhen(poll.id, ++times);
+          expect(await votersOf(poll.id)).toEqual({ [option]: [bob.jid] });
           option = vote[option];
         }
       }
@@ -277,8 +282,8 @@ describe("votes", () => {
     await bob.surveys.vote(poll, ["Red"], { at: now });
     await bob.surveys.vote(poll, ["Green"], { at: now - 1000 });
     await settled(bob);
-    expect(told(poll.id).map(({ data }) => data.options)).toEqual([["Red"]]);
-    expect(await chosen(poll.id)).toEqual({ Red: [bob.jid] });
+    expect(webhooksOf(poll.id).map(({ data }) => data.options)).toEqual([["Red"]]);
+    expect(await votersOf(poll.id)).toEqual({ Red: [bob.jid] });
   });
 
   test("ignores malformed votes and answers, and continues with the next message", async () => {
@@ -299,8 +304,8 @@ describe("votes", () => {
       await bob.sendMessage(owner.number, message);
     }
     await settled(bob);
-    expect(told(poll.id)).toEqual([]);
-    expect(await chosen(poll.id)).toEqual({});
+    expect(webhooksOf(poll.id)).toEqual([]);
+    expect(await votersOf(poll.id)).toEqual({});
     const kinds = new Set((await client.history(bob.number)).map(({ type }) => type));
     expect([...kinds].filter((type) => /Update|Response/.test(type))).toEqual([]);
   });
@@ -311,15 +316,19 @@ describe("votes", () => {
     const shown = { caption: "Where?", options: ["Here", "There"], selectableCount: 1 };
     expect((await client.reported("received", id)).body.data.message).toEqual({ pollCreationMessageV3: shown });
     await carol.surveys.vote(await messageAt(carol, id), ["There"]);
-    await toldTimes(id, 1);
+    await webhooksWhen(id, 1);
     await gate.restart();
     await gate.status(instance, "connected");
     await owner.surveys.vote(await messageAt(owner, id), ["Here"]);
-    expect((await toldTimes(id, 2))[1].data).toMatchObject({ fromMe: true, participant: owner.jid, options: ["Here"] });
+    expect((await webhooksWhen(id, 2))[1].data).toMatchObject({
+      fromMe: true,
+      participant: owner.jid,
+      options: ["Here"],
+    });
     await until(async () => (bob.sent.get(id)?.responses.length === 2 ? true : undefined));
     await gate.api("POST", `/api/instances/${instance}/disable`);
     await gate.status(instance, "disconnected");
-    expect(await chosen(id)).toEqual({ There: [carol.jid], Here: [null] });
+    expect(await votersOf(id)).toEqual({ There: [carol.jid], Here: [null] });
     await gate.api("POST", `/api/instances/${instance}/enable`);
     await gate.status(instance, "connected");
   });
@@ -327,8 +336,8 @@ describe("votes", () => {
   test("votes of the poll's creator count, even immediately after the poll", async () => {
     const poll = await bob.surveys.poll(owner.number, { question: "Now?", options: ["Yes", "No"], selectable: 0 });
     await bob.surveys.vote(poll, ["No", "Yes"]);
-    expect((await toldTimes(poll.id, 1))[0].data).toMatchObject({ chatId: bob.jid, options: ["Yes", "No"] });
-    expect(await chosen(poll.id)).toEqual({ Yes: [bob.jid], No: [bob.jid] });
+    expect((await webhooksWhen(poll.id, 1))[0].data).toMatchObject({ chatId: bob.jid, options: ["Yes", "No"] });
+    expect(await votersOf(poll.id)).toEqual({ Yes: [bob.jid], No: [bob.jid] });
   });
 
   test("votes that arrive before their poll count when the poll arrives", async () => {
@@ -338,10 +347,10 @@ describe("votes", () => {
     const id = newMessageId();
     await bob.surveys.vote({ ...earlier, id, message }, ["No"]);
     await settled(bob);
-    expect(told(id)).toEqual([]);
+    expect(webhooksOf(id)).toEqual([]);
     await bob.sendMessage(owner.number, message, { id, type: "poll" });
-    expect((await toldTimes(id, 1))[0].data).toMatchObject({ question: "Early?", options: ["No"] });
-    expect(await chosen(id)).toEqual({ No: [bob.jid] });
+    expect((await webhooksWhen(id, 1))[0].data).toMatchObject({ question: "Early?", options: ["No"] });
+    expect(await votersOf(id)).toEqual({ No: [bob.jid] });
   });
 
   test("responses are found by message id and chat, and answer 404 for any other id", async () => {
@@ -351,7 +360,7 @@ describe("votes", () => {
       expect(rejectionOf(answer)).toEqual([404, "message_not_found"]);
     }
     const poll = await sendPoll(bob.jid);
-    expect(await tally(poll.id, `?chatId=${bob.number}`)).toMatchObject({ type: "poll", chatId: bob.jid });
+    expect(await responsesTo(poll.id, `?chatId=${bob.number}`)).toMatchObject({ type: "poll", chatId: bob.jid });
     const elsewhere = await gate.api("GET", `/api/message/${instance}/${poll.id}/responses?chatId=${carol.number}`);
     expect(rejectionOf(elsewhere)).toEqual([404, "message_not_found"]);
   });

@@ -25,7 +25,7 @@ export function testEndpoints<Fixture extends EndpointFixture>(suite: EndpointSu
   const { dialect, cases, fixture, documented, place, statusField } = suite;
   const { endpoints } = dialect;
   const caseOf = (endpoint: Endpoint): Case<Fixture> => cases[nameOf(endpoint)] ?? { happy: () => ({}) };
-  const asked = (endpoint: Endpoint, instance: string, request: Request) =>
+  const send = (endpoint: Endpoint, instance: string, request: Request) =>
     ask(fixture().gate, endpoint, instance, request);
   /** A request that is valid except for the instance. A body that names the instance is validated before its owner is checked. */
   const unhappy = async (endpoint: Endpoint): Promise<Request> => {
@@ -58,7 +58,7 @@ export function testEndpoints<Fixture extends EndpointFixture>(suite: EndpointSu
   describe("rejects an invalid request with 400", () => {
     test.each(named(endpoints.filter((endpoint) => caseOf(endpoint).invalid)))("%s", async (_name, endpoint) => {
       for (const request of caseOf(endpoint).invalid ?? []) {
-        const { status, body } = await asked(endpoint, fixture().connected, request);
+        const { status, body } = await send(endpoint, fixture().connected, request);
         expect({ request, status, code: body.code }).toMatchObject({ status: 400, code: "invalid_request" });
       }
     });
@@ -66,7 +66,7 @@ export function testEndpoints<Fixture extends EndpointFixture>(suite: EndpointSu
 
   describe("answers 404 for something that does not exist", () => {
     test.each(named(endpoints.filter((endpoint) => caseOf(endpoint).absent)))("%s", async (_name, endpoint) => {
-      const { status, body } = await asked(endpoint, fixture().connected, caseOf(endpoint).absent ?? {});
+      const { status, body } = await send(endpoint, fixture().connected, caseOf(endpoint).absent ?? {});
       expect({ status, code: body.code }).toEqual({ status: 404, code: expect.stringMatching(/_not_found$/) });
     });
   });
@@ -74,7 +74,7 @@ export function testEndpoints<Fixture extends EndpointFixture>(suite: EndpointSu
   describe("rejects a request without credentials with 401", () => {
     const closed = endpoints.filter((endpoint) => endpoint.access !== "public" && endpoint.access !== "optional");
     test.each(named(closed))("%s", async (_name, endpoint) => {
-      const { status, body } = await asked(endpoint, fixture().connected, { key: null });
+      const { status, body } = await send(endpoint, fixture().connected, { key: null });
       expect({ status, code: body.code }).toEqual({ status: 401, code: "missing_credentials" });
     });
   });
@@ -84,7 +84,7 @@ export function testEndpoints<Fixture extends EndpointFixture>(suite: EndpointSu
       "%s",
       async (_name, endpoint) => {
         const request = endpoint.instance === "body" ? await unhappy(endpoint) : {};
-        const { status, body } = await asked(endpoint, fixture().connected, { ...request, key: fixture().user.key });
+        const { status, body } = await send(endpoint, fixture().connected, { ...request, key: fixture().user.key });
         expect({ status, code: body.code }).toEqual({ status: 403, code: "forbidden" });
       },
     );
@@ -95,7 +95,7 @@ export function testEndpoints<Fixture extends EndpointFixture>(suite: EndpointSu
       (endpoint) => endpoint.instance && unconnectedOf(endpoint, caseOf(endpoint)) !== undefined,
     );
     test.each(named(some))("%s", async (_name, endpoint) => {
-      const { status, body } = await asked(endpoint, fixture().unlinked, await unhappy(endpoint));
+      const { status, body } = await send(endpoint, fixture().unlinked, await unhappy(endpoint));
       expect({ status, body }).toMatchObject({ status: unconnectedOf(endpoint, caseOf(endpoint)) });
       if (status === 409) expect(body).toMatchObject({ code: "instance_not_connected", [statusField]: "qr" });
     });
@@ -106,7 +106,7 @@ export function testEndpoints<Fixture extends EndpointFixture>(suite: EndpointSu
     test.each(named(sorted))("%s", async (name, endpoint) => {
       const { on, happy, keep, answers, effect, refused } = caseOf(endpoint);
       const instance = on ? await on(fixture()) : fixture().connected;
-      const answer = await asked(endpoint, instance, await happy(fixture()));
+      const answer = await send(endpoint, instance, await happy(fixture()));
       expect({ status: answer.status, body: answer.body }).toMatchObject({ status: refused ?? endpoint.status });
       if (refused === undefined) {
         expect(endpoint.answer.parse(answer.body)).toEqual(answer.body);

@@ -1,12 +1,16 @@
 import { testIn } from "../case.ts";
 import { type GatewayCases, holds } from "./case.ts";
 
-const here = testIn("integration/contact/profile-and-presence.test.ts");
-const listed = here("contacts are listed and found by number, JID or LID, also while the instance is not connected");
-const blocked = here("messages of a blocked contact reach neither the phone nor the webhook until it is unblocked");
-const lids = here("LIDs and numbers are translated both ways, by a query to WhatsApp if they are unknown");
-const others = here("the presence of a subscribed contact is returned with its age, by number and by LID");
-const picture = here("the profile picture is set and removed");
+const effectTest = testIn("integration/contact/profile-and-presence.test.ts");
+const listed = effectTest(
+  "contacts are listed and found by number, JID or LID, also while the instance is not connected",
+);
+const blocked = effectTest(
+  "messages of a blocked contact reach neither the phone nor the webhook until it is unblocked",
+);
+const lids = effectTest("LIDs and numbers are translated both ways, by a query to WhatsApp if they are unknown");
+const others = effectTest("the presence of a subscribed contact is returned with its age, by number and by LID");
+const picture = effectTest("the profile picture is set and removed");
 const nobody = [{ body: {} }, { body: { phoneNumber: "12" } }];
 const asked = [{}, { query: "phoneNumber=12" }];
 
@@ -21,12 +25,12 @@ export const contactCases: GatewayCases = {
   "GET /api/contacts/{instanceId}/check-exists": {
     answers: { data: { exists: true } },
     simulator: "numbers",
-    testedBy: here("a check says whether a number is on WhatsApp"),
+    testedBy: effectTest("a check says whether a number is on WhatsApp"),
     invalid: asked,
   },
   "GET /api/contacts/{instanceId}/about": {
     simulator: "profile",
-    testedBy: here("a contact's about text and picture are returned as far as its privacy settings allow"),
+    testedBy: effectTest("a contact's about text and picture are returned as far as its privacy settings allow"),
     invalid: asked,
   },
   "POST /api/contacts/{instanceId}/block": {
@@ -45,7 +49,7 @@ export const contactCases: GatewayCases = {
     effect: async ({ owner, bob }) =>
       holds(() => owner.appState.get("contact", bob.jid)?.contactAction?.fullName === "New Contact Name"),
     simulator: "app state",
-    testedBy: here(
+    testedBy: effectTest(
       "a contact's name is the same in the API and in the phone's address book, whichever side changes it",
     ),
     invalid: [{ body: {} }, { params: { chatId: "nobody" }, body: { name: "x" } }],
@@ -67,16 +71,19 @@ export const contactCases: GatewayCases = {
     invalid: [{ params: { phoneNumber: "12" } }],
     unconnected: 409,
   },
-  "GET /api/profile/{instanceId}": { simulator: "profile", testedBy: here("the profile has number, LID and name") },
+  "GET /api/profile/{instanceId}": {
+    simulator: "profile",
+    testedBy: effectTest("the profile has number, LID and name"),
+  },
   "PUT /api/profile/{instanceId}/name": {
     simulator: "profile",
-    testedBy: here("a new profile name is visible to others with the next message"),
+    testedBy: effectTest("a new profile name is visible to others with the next message"),
     invalid: [{ body: {} }, { body: { name: "x".repeat(26) } }],
   },
   "PUT /api/profile/{instanceId}/status": {
     effect: async ({ owner }) => holds(() => owner.account.about === "Hey there! I'm using WhatsApp"),
     simulator: "profile",
-    testedBy: here("a new profile status is the about text on WhatsApp"),
+    testedBy: effectTest("a new profile status is the about text on WhatsApp"),
     invalid: [{ body: {} }, { body: { status: "x".repeat(140) } }],
   },
   "PUT /api/profile/{instanceId}/picture": {
@@ -93,7 +100,7 @@ export const contactCases: GatewayCases = {
   "POST /api/presence/{instanceId}": {
     effect: async ({ owner }) => holds(() => owner.account.available),
     simulator: "presence",
-    testedBy: here("others see the account online or offline, and its typing in one chat"),
+    testedBy: effectTest("others see the account online or offline, and its typing in one chat"),
     invalid: [{ body: {} }, { body: { presence: "away" } }, { body: { presence: "composing" } }],
   },
   "GET /api/presence/{instanceId}": { simulator: "presence", testedBy: others },

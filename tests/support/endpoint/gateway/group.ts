@@ -1,11 +1,11 @@
 import { testIn } from "../case.ts";
 import { arrives, type GatewayCase, type GatewayCases, type GatewayFixture } from "./case.ts";
 
-const here = testIn("integration/group/management.test.ts");
-const named = here("members are notified of a new name, subject and description");
-const members = here("members are added, promoted, demoted and removed, with one result for each");
-const picture = here("members see the group's picture set and removed");
-const asking = here("a request to join waits until an admin approves or rejects it, with one result for each");
+const effectTest = testIn("integration/group/management.test.ts");
+const named = effectTest("members are notified of a new name, subject and description");
+const members = effectTest("members are added, promoted, demoted and removed, with one result for each");
+const picture = effectTest("members see the group's picture set and removed");
+const asking = effectTest("a request to join waits until an admin approves or rejects it, with one result for each");
 
 const groupOf = ({ bob }: GatewayFixture, id: string) => bob.world.groups.get(id);
 const people = [{ body: {} }, { body: { participants: [] } }, { body: { participants: ["nobody"] } }];
@@ -17,7 +17,7 @@ const read = (one: GatewayCase): GatewayCase => group({ invalid: [{ params: { gr
 
 export const groupCases: GatewayCases = {
   "GET /api/groups/{instanceId}": group({
-    testedBy: here("a new group has the named members, in any spelling, and its creator as superadmin"),
+    testedBy: effectTest("a new group has the named members, in any spelling, and its creator as superadmin"),
   }),
   "POST /api/groups/{instanceId}": group({
     answers: { data: { participantsCount: 3 } },
@@ -25,24 +25,24 @@ export const groupCases: GatewayCases = {
       if (!groupOf(fixture, body.data.id)?.members.has(fixture.carol.account))
         throw new Error("Carol is not in the group");
     },
-    testedBy: here("a new group has the named members, in any spelling, and its creator as superadmin"),
+    testedBy: effectTest("a new group has the named members, in any spelling, and its creator as superadmin"),
     invalid: [{ body: {} }, { body: { name: " ", participants: ["6281234567890"] } }],
   }),
   "POST /api/groups/{instanceId}/accept-invite": group({
     with: ({ bob, carol }) => ({ body: { inviteCode: bob.createGroup("Bob's", [carol.number]).inviteCode } }),
     answers: { data: { pending: false } },
-    testedBy: here("an invite of another account admits the instance, by code or link, also repeatedly"),
+    testedBy: effectTest("an invite of another account admits the instance, by code or link, also repeatedly"),
     invalid: [{ body: {} }, { body: { inviteCode: "../x" } }],
   }),
   "GET /api/groups/{instanceId}/{groupId}": read({
     answers: { data: { participantsCount: 3 } },
-    testedBy: here("a new group has the named members, in any spelling, and its creator as superadmin"),
+    testedBy: effectTest("a new group has the named members, in any spelling, and its creator as superadmin"),
   }),
   "PUT /api/groups/{instanceId}/{groupId}/name": group({ testedBy: named, invalid: [{ body: {} }] }),
   "PUT /api/groups/{instanceId}/{groupId}/subject": group({ testedBy: named, invalid: [{ body: { subject: "" } }] }),
   "PUT /api/groups/{instanceId}/{groupId}/description": group({ testedBy: named, invalid: [{ body: {} }] }),
   "GET /api/groups/{instanceId}/{groupId}/participants": read({
-    testedBy: here("a new group has the named members, in any spelling, and its creator as superadmin"),
+    testedBy: effectTest("a new group has the named members, in any spelling, and its creator as superadmin"),
   }),
   "POST /api/groups/{instanceId}/{groupId}/participants": group({ testedBy: members, invalid: people }),
   "DELETE /api/groups/{instanceId}/{groupId}/participants": group({
@@ -65,19 +65,19 @@ export const groupCases: GatewayCases = {
     invalid: people,
   }),
   "PUT /api/groups/{instanceId}/{groupId}/settings": group({
-    testedBy: here("members can send and change only what the settings allow"),
+    testedBy: effectTest("members can send and change only what the settings allow"),
     invalid: [{ body: {} }, { body: { ephemeral: 60 } }, { body: { announcement: "yes" } }],
   }),
   "POST /api/groups/{instanceId}/{groupId}/leave": group({
     with: ({ bob, owner }) => ({ params: { groupId: bob.createGroup("Away", [owner.number]).jid } }),
-    testedBy: here("an account that leaves a group cannot leave again"),
+    testedBy: effectTest("an account that leaves a group cannot leave again"),
     invalid: [{ params: { groupId: "x" } }],
   }),
   "GET /api/groups/{instanceId}/{groupId}/invite-code": read({
-    testedBy: here("an invite code admits others until it is revoked"),
+    testedBy: effectTest("an invite code admits others until it is revoked"),
   }),
   "POST /api/groups/{instanceId}/{groupId}/revoke-invite": read({
-    testedBy: here("an invite code admits others until it is revoked"),
+    testedBy: effectTest("an invite code admits others until it is revoked"),
   }),
   "GET /api/groups/{instanceId}/{groupId}/join-requests": read({ answers: { data: [] }, testedBy: asking }),
   "POST /api/groups/{instanceId}/{groupId}/join-requests": group({
@@ -94,7 +94,7 @@ export const groupCases: GatewayCases = {
   "DELETE /api/groups/{instanceId}/{groupId}/picture": read({ testedBy: picture }),
   "POST /api/groups/{instanceId}/{groupId}/message": group({
     effect: arrives,
-    testedBy: here("members get a message to the group, whose webhook has the returned id"),
+    testedBy: effectTest("members get a message to the group, whose webhook has the returned id"),
     invalid: [{ body: {} }, { body: { message: "" } }],
   }),
 };

@@ -1,7 +1,7 @@
 import { testIn } from "../case.ts";
 import { arrives, bodiesOf, type GatewayCases, type GatewayFixture, holds } from "./case.ts";
 
-const here = testIn("integration/message/gateway-send.test.ts");
+const effectTest = testIn("integration/message/gateway-send.test.ts");
 const chat = testIn("integration/message/gateway-chat.test.ts");
 const text = testIn("integration/message/text.test.ts");
 const events = testIn("integration/message/polls-and-calendar-events.test.ts");
@@ -26,65 +26,65 @@ export const messageCases: GatewayCases = {
   "POST /api/message/send/file": {
     effect: arrives,
     simulator: "media",
-    testedBy: here("a file arrives as a document with its name and caption"),
+    testedBy: effectTest("a file arrives as a document with its name and caption"),
     invalid: bodiesOf({ to }, { to, file: "file:///etc/passwd" }),
   },
   "POST /api/message/send/voice": {
     effect: arrives,
     simulator: "media",
-    testedBy: here("a file arrives as a video, an image or a voice note"),
+    testedBy: effectTest("a file arrives as a video, an image or a voice note"),
     invalid: bodiesOf({ to }, { to, audio: 1 }),
   },
   "POST /api/message/send/video": {
     effect: arrives,
     simulator: "media",
-    testedBy: here("a file arrives as a video, an image or a voice note"),
+    testedBy: effectTest("a file arrives as a video, an image or a voice note"),
     invalid: bodiesOf({ to }, { to: "nobody", video: "https://example.com/video.mp4" }),
   },
   "POST /api/message/send/link-preview": {
     effect: arrives,
     simulator: "messages",
-    testedBy: here("a link arrives with the given preview, and its page is not requested"),
+    testedBy: effectTest("a link arrives with the given preview, and its page is not requested"),
     invalid: bodiesOf({ to }, { to, url: "ftp://example.com" }),
   },
   "POST /api/message/send/list": {
     refused: 501,
     answers: { code: "not_supported" },
     unconnected: 501,
-    testedBy: here("%s is rejected with the reason"),
+    testedBy: effectTest("%s is rejected with the reason"),
     invalid: bodiesOf({ to }, { to, title: "x", buttonText: "x", sections: [] }),
   },
   "POST /api/message/send/buttons": {
     refused: 501,
     answers: { code: "not_supported" },
     unconnected: 501,
-    testedBy: here("%s is rejected with the reason"),
+    testedBy: effectTest("%s is rejected with the reason"),
     invalid: bodiesOf({ to }, { to, text: "x", buttons: [] }),
   },
   "POST /api/message/send/poll": {
     effect: arrives,
     simulator: "messages",
     keep: ["data.messageId", "poll"],
-    testedBy: here("a poll arrives with its options and the secret for votes"),
+    testedBy: effectTest("a poll arrives with its options and the secret for votes"),
     invalid: bodiesOf({ to }, { to, question: "?", options: ["a"] }),
   },
   "POST /api/message/send/location": {
     effect: arrives,
     simulator: "messages",
-    testedBy: here("a location arrives with its coordinates, name and address"),
+    testedBy: effectTest("a location arrives with its coordinates, name and address"),
     invalid: bodiesOf({ to }, { to, latitude: 91, longitude: 0 }),
   },
   "POST /api/message/send/contact": {
     effect: arrives,
     simulator: "messages",
-    testedBy: here("one or several contact cards arrive"),
+    testedBy: effectTest("one or several contact cards arrive"),
     invalid: bodiesOf({ to }, { to, contacts: [] }),
   },
   "POST /api/message/forward": {
     with: ({ received }) => ({ body: { messageId: received } }),
     effect: arrives,
     simulator: "messages",
-    testedBy: here("a forwarded message has the original text and counts how often it was forwarded"),
+    testedBy: effectTest("a forwarded message has the original text and counts how often it was forwarded"),
     invalid: bodiesOf({ to }, { to, messageId: "a b" }),
   },
   "POST /api/message/seen": {

@@ -2,9 +2,11 @@ import type { Answer } from "../../gateway/test-gateway.ts";
 import { type Request, testIn } from "../case.ts";
 import { bodiesOf, type GatewayCases, type GatewayFixture, holds } from "./case.ts";
 
-const here = testIn("integration/broadcast/status-posts.test.ts");
-const kinds = here("a status post is an image, a video or a voice note, for the recipients that the caller names");
-const whole = here("a broadcast list is created, listed, returned, changed and deleted");
+const effectTest = testIn("integration/broadcast/status-posts.test.ts");
+const kinds = effectTest(
+  "a status post is an image, a video or a voice note, for the recipients that the caller names",
+);
+const whole = effectTest("a broadcast list is created, listed, returned, changed and deleted");
 
 /** Carol is in the address book. */
 const posted = ({ carol }: GatewayFixture, { body }: Answer) =>
@@ -17,7 +19,7 @@ export const statusPostCases: GatewayCases = {
     effect: posted,
     keep: ["data.messageId", "status"],
     simulator: "statuses",
-    testedBy: here(
+    testedBy: effectTest(
       "a status post reaches the address book except blocked contacts, nobody else, and the owner's phone",
     ),
     invalid: bodiesOf({}, { text: "x", backgroundColor: "green" }, { text: "x", statusJidList: ["nobody"] }),
@@ -44,11 +46,13 @@ export const statusPostCases: GatewayCases = {
     with: ({ made }) => ({ body: { messageId: made.get("status") ?? "x" } }),
     effect: async ({ carol, made }) => holds(() => !carol.statuses.some(({ id }) => id === made.get("status"))),
     simulator: "statuses",
-    testedBy: here("a status post is deleted for all its recipients, by either endpoint, and only by its own account"),
+    testedBy: effectTest(
+      "a status post is deleted for all its recipients, by either endpoint, and only by its own account",
+    ),
     invalid: bodiesOf({}, { messageId: "" }),
   },
   "GET /api/status/{instanceId}/new-message-id": {
-    testedBy: here("a status post has the reserved id, which can be used once"),
+    testedBy: effectTest("a status post has the reserved id, which can be used once"),
     unconnected: 200,
   },
   "GET /api/broadcasts/{instanceId}": { testedBy: whole, invalid: [{ query: "limit=0" }], unconnected: 200 },
@@ -80,7 +84,7 @@ export const statusPostCases: GatewayCases = {
     answers: { data: { accepted: 2 } },
     effect: ({ bob, owner }) => bob.waitFor(({ text, chat }) => text === "to everybody" && chat === owner.jid),
     simulator: "messages",
-    testedBy: here("a message to a broadcast list is a bulk that reaches each recipient in a chat of their own"),
+    testedBy: effectTest("a message to a broadcast list is a bulk that reaches each recipient in a chat of their own"),
     invalid: bodiesOf({}, { message: "x", caption: "y" }),
     unconnected: 404,
   },
