@@ -2,20 +2,20 @@ import { Hono } from "hono/tiny";
 import { AppError } from "../../core/error.ts";
 import { CallCounter } from "../../core/usage/calls.ts";
 import { createTokens } from "../../core/user/token.ts";
-import type { Shared } from "./engine/context.ts";
+import type { SharedContext } from "./engine/context.ts";
 import type { ApiDeps } from "./engine/dependencies.ts";
 import { type ApiEnv, requestIdOf } from "./engine/env.ts";
 import { asAppError } from "./engine/errors.ts";
 import { countRequest, limitBody, limitRequests, logRequests } from "./engine/middleware.ts";
-import { answerError, serve } from "./engine/serve.ts";
+import { respondWithError, serve } from "./engine/serve.ts";
 import { allowedMethods, dialectOf, documents, findEndpoint } from "./routes.ts";
 
 /**
- * Creates the REST API. It opens no connections. Its only state is the tokens' signing keys, the calls being counted and
- * the callers that are over the rate limit.
+ * Creates the REST API without opening connections. The only state that it keeps between requests is the signing keys of
+ * tokens, the calls that are not counted yet, and the callers that are over the rate limit.
  */
 export function createApp(deps: ApiDeps): Hono<ApiEnv> {
-  const shared: Shared = {
+  const shared: SharedContext = {
     ...deps,
     shards: deps.config.SHARDS,
     tokens: createTokens(deps),
@@ -41,20 +41,20 @@ export function createApp(deps: ApiDeps): Hono<ApiEnv> {
     throw new AppError("method_not_allowed", `use ${allowed.join(", ")}`);
   });
   app.onError((error, c) => {
-    const known = asAppError(error, c.req.method);
-    if (known.status >= 500) c.var.log.error({ err: error, code: known.code }, "request failed");
-    return answerError(c, dialectOf(c.req.path), known);
+    const appError = asAppError(error, c.req.method);
+    if (appError.status >= 500) c.var.log.error({ err: error, code: appError.code }, "request failed");
+    return respondWithError(c, dialectOf(c.req.path), appError);
   });
   return app;
 }
 
-/** Creates an app that answers every request with `error`, for the time when the API can't be opened. */
-export function createRefusal(error: AppError): Hono<ApiEnv> {
+/** Creates an app that responds to every request with `error`. Replaces the API while it can't start. */
+export function createErrorApp(error: AppError): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   app.all("*", (c) => {
     c.header("x-request-id", requestIdOf(c));
     countRequest(error.status);
-    return answerError(c, dialectOf(c.req.path), error);
+    return respondWithError(c, dialectOf(c.req.path), error);
   });
   return app;
 }

@@ -3,10 +3,10 @@ import { tryDecode } from "hono/utils/url";
 import { once } from "../../core/once.ts";
 import { gateway } from "./dialects/gateway/index.ts";
 import { multiInstance } from "./dialects/multi-instance/index.ts";
-import { type Dialect, tableOf } from "./engine/dialect.ts";
+import { type Dialect, loadDialect } from "./engine/dialect.ts";
 import type { Endpoint } from "./engine/endpoint.ts";
 
-/** In order of precedence: the first dialect that owns a path decides how its errors look. The last one owns every path. */
+/** In order of precedence: the first dialect that owns a path determines the format of its errors. The last one owns every path. */
 const dialects: readonly Dialect[] = [gateway, multiInstance];
 
 const methods = ["GET", "POST", "PUT", "DELETE"];
@@ -14,7 +14,7 @@ const methods = ["GET", "POST", "PUT", "DELETE"];
 /** API descriptions by their path, built on first use. */
 export const documents: Readonly<Record<string, () => Promise<unknown>>> = {
   "/openapi.json": once(async () =>
-    (await import("./document/openapi.ts")).openApi(await Promise.all(dialects.map(tableOf))),
+    (await import("./document/openapi.ts")).openApi(await Promise.all(dialects.map(loadDialect))),
   ),
   "/asyncapi.json": once(async () => (await import("./document/asyncapi.ts")).asyncApi()),
 };

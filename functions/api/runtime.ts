@@ -18,10 +18,10 @@ export async function openApp(env: Record<string, string | undefined> = process.
   const wrapper = await createKeyWrapper(config);
   const db = openDatabase(required(config, "DATABASE_URL"), {
     name: "switchboard-api",
-    // The longest that API Gateway waits for an answer.
+    // API Gateway waits at most this long for a response.
     statementTimeoutMs: 30_000,
     max: pool ?? 1,
-    // Off without a pool size: a Lambda may be behind RDS Proxy, which shares sessions.
+    // Without a pool size, this is a Lambda function. It may use RDS Proxy, which shares sessions between clients.
     prepare: pool !== undefined,
   });
   return createApp({
@@ -35,7 +35,7 @@ export async function openApp(env: Record<string, string | undefined> = process.
   });
 }
 
-/** Dependencies that many requests don't need. Loading the AWS SDK takes longer than answering a read, so the first user opens them. */
+/** Returns dependencies that open on first use. Many requests need none of them, and loading the AWS SDK takes longer than a read. */
 function lazyDependencies(config: Config): Pick<ApiDeps, "queues" | "storage" | "egress"> {
   const allow = config.EGRESS_ALLOW;
   const egress = once(async () => (await import("../../core/egress/index.ts")).createEgress({ allow }));
@@ -43,15 +43,15 @@ function lazyDependencies(config: Config): Pick<ApiDeps, "queues" | "storage" | 
   const storage = once(async () => (await import("../../core/storage/index.ts")).openStorage(config));
   return {
     queues: {
-      send: async (...given) => (await queues()).send(...given),
-      depth: async (...given) => (await queues()).depth(...given),
+      send: async (...args) => (await queues()).send(...args),
+      depth: async (...args) => (await queues()).depth(...args),
     },
-    egress: { fetch: async (...given) => (await egress()).fetch(...given) },
+    egress: { fetch: async (...args) => (await egress()).fetch(...args) },
     storage: {
-      put: async (...given) => (await storage()).put(...given),
-      head: async (...given) => (await storage()).head(...given),
-      presign: async (...given) => (await storage()).presign(...given),
-      presignPut: async (...given) => (await storage()).presignPut(...given),
+      put: async (...args) => (await storage()).put(...args),
+      head: async (...args) => (await storage()).head(...args),
+      presign: async (...args) => (await storage()).presign(...args),
+      presignPut: async (...args) => (await storage()).presignPut(...args),
     },
   };
 }

@@ -3,12 +3,12 @@ import * as z from "zod";
 import { errorCodes } from "../../core/error.ts";
 import { gatewayBodies } from "../../core/webhook/body/gateway.ts";
 import { multiInstanceBodies } from "../../core/webhook/body/multi-instance.ts";
-import type { Table } from "../../functions/api/engine/dialect.ts";
+import type { LoadedDialect } from "../../functions/api/engine/dialect.ts";
 import { gatewayError } from "../../functions/api/shape/error.ts";
 import { gateway, multiInstance } from "../support/endpoint/dialect-tables.ts";
 import { multiInstanceDocument as examples, gatewayDocument } from "../support/endpoint/documents.ts";
 
-const endpointNamed = (name: string, dialect: Table = multiInstance) => {
+const endpointNamed = (name: string, dialect: LoadedDialect = multiInstance) => {
   const endpoint = dialect.endpoints.find((one) => `${one.method.toUpperCase()} ${one.path}` === name);
   if (!endpoint) throw new Error(`no endpoint serves ${name}`);
   return endpoint;
@@ -78,7 +78,7 @@ describe("an example in the Multi-Instance API's document", () => {
   test.each(listed.filter(({ kind }) => kind === "response"))(
     "has only fields that $endpoint returns",
     ({ endpoint, body }) => {
-      expect(differences(jsonSchema(endpointNamed(endpoint).answer), body, "")).toEqual([]);
+      expect(differences(jsonSchema(endpointNamed(endpoint).response), body, "")).toEqual([]);
     },
   );
 
@@ -142,7 +142,7 @@ describe("the Gateway API's document", () => {
   test.each(endpoints.filter(({ response }) => response))(
     "shows the fields that $endpoint returns, in order",
     ({ endpoint, response }) => {
-      const ours = jsonSchema(endpointNamed(endpoint, gateway).answer);
+      const ours = jsonSchema(endpointNamed(endpoint, gateway).response);
       // The schema of every envelope has `message`, but a response has it only where the document shows it.
       const shown = { ...(response as { message?: string }) };
       if ("data" in shown) delete shown.message;

@@ -12,8 +12,8 @@ type Json = Record<string, unknown>;
 const commands = Object.values(commandCatalog);
 const events = Object.values(eventCatalog);
 
-/** The ingress message for one command. */
-function asking(name: CommandName): z.ZodType {
+/** Returns the schema of the ingress message for a command. */
+function commandMessage(name: CommandName): z.ZodType {
   const input: z.ZodType = commandCatalog[name].input;
   return ingressMessage.extend({
     command: z.literal(name),
@@ -24,13 +24,13 @@ function asking(name: CommandName): z.ZodType {
 type Reply = (typeof ingressReply.options)[number];
 
 const replyOf = (status: string): Reply => {
-  const found = ingressReply.options.find((one) => one.shape.status.value === status);
+  const found = ingressReply.options.find(({ shape }) => shape.status.value === status);
   if (!found) throw new Error(`no reply has the status ${status}`);
   return found;
 };
 
-/** The reply with the output of one command. The output is null if it is too large for a queue message. */
-const done = (name: CommandName): z.ZodType =>
+/** Returns the schema of the reply with the output of a command. The output is null if it is too large for a queue message. */
+const doneReply = (name: CommandName): z.ZodType =>
   replyOf("done").extend({ command: z.literal(name), output: (commandCatalog[name].output as z.ZodType).nullable() });
 
 /**
@@ -38,15 +38,15 @@ const done = (name: CommandName): z.ZodType =>
  * commands, data of events, and the messages around them. `v1` in the ids is the `v` of the messages.
  */
 export function queueSchemas(): Record<string, Json> {
-  const named: [path: string, title: string, type: z.ZodType, io: "input" | "output"][] = [
+  const files: [path: string, title: string, type: z.ZodType, io: "input" | "output"][] = [
     ["ingress-message", "A command on the ingress queue", ingressMessage, "input"],
     ["ingress-reply", "A reply on the reply queue", ingressReply, "output"],
     ["event", "An event on an event queue", z.discriminatedUnion("type", eventUnion()), "output"],
-    ...commands.flatMap(({ name, summary, input, output }): typeof named => [
+    ...commands.flatMap(({ name, summary, input, output }): typeof files => [
       [`commands/${name}.input`, summary, input, "input"],
       [`commands/${name}.output`, summary, output, "output"],
     ]),
-    ...events.map(({ type, summary }): (typeof named)[number] => [
+    ...events.map(({ type, summary }): (typeof files)[number] => [
       `events/${type}`,
       summary,
       publicData(type),
@@ -54,7 +54,7 @@ export function queueSchemas(): Record<string, Json> {
     ]),
   ];
   return Object.fromEntries(
-    named.map(([path, title, type, io]) => [
+    files.map(([path, title, type, io]) => [
       `${path}.json`,
       {
         $schema: "https://json-schema.org/draft/2020-12/schema",
@@ -151,9 +151,9 @@ const operations = (): Json =>
 
 const messages = (): Json =>
   Object.fromEntries([
-    ...commands.map(({ name, summary }) => message(name, summary, asking(name), "input", "id")),
+    ...commands.map(({ name, summary }) => message(name, summary, commandMessage(name), "input", "id")),
     message("accepted", "The command was accepted; a done or failed reply follows", replyOf("accepted")),
-    ...commands.map(({ name }) => message(`${name}.done`, `The result of ${name}`, done(name))),
+    ...commands.map(({ name }) => message(`${name}.done`, `The result of ${name}`, doneReply(name))),
     message("failed", "The accepted command failed", replyOf("failed")),
     message("rejected", "The command was rejected; nothing was done", replyOf("rejected")),
     ...events.map(({ type, summary }) => {
@@ -162,7 +162,7 @@ const messages = (): Json =>
     }),
   ]);
 
-/** Message keys of events need a prefix: some events and commands share a name (`group.leave`). */
+/** The prefix keeps events and commands of the same name apart (`group.leave`). */
 const eventKey = (type: EventType) => `event.${type}`;
 
 const references = (names: readonly string[]) =>

@@ -1,14 +1,14 @@
 import * as z from "zod";
 import { errorCodes } from "../../../core/error.ts";
 import { defined } from "../../../core/object.ts";
-import type { Table } from "../engine/dialect.ts";
+import type { LoadedDialect } from "../engine/dialect.ts";
 import type { Endpoint } from "../engine/endpoint.ts";
 import { wholeNumberPattern } from "../shape/common.ts";
 
 type Json = Record<string, unknown>;
 
 /** Returns the OpenAPI 3.1 document of all endpoints. */
-export function openApi(dialects: readonly Table[]): Json {
+export function openApi(dialects: readonly LoadedDialect[]): Json {
   const paths: Record<string, Json> = {};
   for (const dialect of dialects) {
     for (const endpoint of dialect.endpoints) {
@@ -22,11 +22,11 @@ export function openApi(dialects: readonly Table[]): Json {
       title: "Switchboard",
       version: "0.1.0",
       description:
-        "A WhatsApp gateway for many accounts. The Multi-Instance API and the Gateway API work on the same instances. The Gateway API limits the number of requests for each IP address and each API key. Its answers report the limit in the headers RateLimit-Limit, RateLimit-Remaining and RateLimit-Reset (seconds). A request over the limit is answered 429 with Retry-After.",
+        "A WhatsApp gateway for many accounts. The Multi-Instance API and the Gateway API work on the same instances. The Gateway API limits the number of requests for each IP address and each API key. Its responses report the limit in the headers RateLimit-Limit, RateLimit-Remaining and RateLimit-Reset (seconds). A request over the limit gets 429 with Retry-After.",
       license: { name: "MIT", identifier: "MIT" },
     },
     tags: dialects.map(({ name }) => ({ name })),
-    paths: Object.fromEntries(Object.entries(paths).sort(([one], [other]) => (one < other ? -1 : 1))),
+    paths: Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1))),
     components: {
       securitySchemes: {
         token: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
@@ -39,7 +39,7 @@ export function openApi(dialects: readonly Table[]): Json {
   };
 }
 
-function operation(dialect: Table, endpoint: Endpoint): Json {
+function operation(dialect: LoadedDialect, endpoint: Endpoint): Json {
   return {
     operationId: operationId(endpoint),
     summary: endpoint.summary,
@@ -52,12 +52,12 @@ function operation(dialect: Table, endpoint: Endpoint): Json {
       [endpoint.status]: {
         description: "Success",
         content: {
-          "application/json": { schema: schema(endpoint.answer, "output") },
+          "application/json": { schema: schema(endpoint.response, "output") },
           ...Object.fromEntries(endpoint.rawTypes.map((type) => [type, {}])),
         },
       },
-      ...defined({ 202: endpoint.mayPend ? pendingAnswer(dialect) : undefined }),
-      ...errorAnswers(dialect, endpoint),
+      ...defined({ 202: endpoint.mayPend ? pendingResponse(dialect) : undefined }),
+      ...errorResponses(dialect, endpoint),
     },
   };
 }
@@ -82,13 +82,13 @@ const requestBody = (endpoint: Endpoint, body: z.ZodType): Json => ({
   },
 });
 
-const pendingAnswer = (dialect: Table): Json => ({
-  description: "Still running; the answer says where to query the result",
+const pendingResponse = (dialect: LoadedDialect): Json => ({
+  description: "The command still runs. Query its result at `location`",
   content: { "application/json": { schema: schema(dialect.shapes.pending, "output") } },
 });
 
-/** One answer for each HTTP status, described by its error codes. */
-function errorAnswers(dialect: Table, endpoint: Endpoint): Json {
+/** Returns one response for each HTTP status, described by its error codes. */
+function errorResponses(dialect: LoadedDialect, endpoint: Endpoint): Json {
   const codes = new Set(endpoint.errors);
   if (endpoint.access !== "public") for (const code of credentialCodes) codes.add(code);
   if (endpoint.instance) codes.add("instance_not_found");
@@ -130,7 +130,7 @@ function queryParameters(object: Json): Json[] {
   }));
 }
 
-/** Returns the JSON Schema of a type, for its sender (`input`) or its receiver (`output`). */
+/** Returns the JSON Schema of a type before parsing (`input`, for senders) or after it (`output`, for receivers). */
 export function schema(
   type: z.ZodType,
   io: "input" | "output",
@@ -140,16 +140,16 @@ export function schema(
     io,
     target,
     unrepresentable: "any",
-    override: ({ jsonSchema }) => plain(jsonSchema, io),
+    override: ({ jsonSchema }) => simplify(jsonSchema, io),
   }) as Json;
   return rest;
 }
 
 /** Simplifies a schema. Outputs allow more properties, so that clients generated today accept future fields. */
-function plain(schema: Json, io: "input" | "output"): void {
+function simplify(schema: Json, io: "input" | "output"): void {
   if (schema.pattern === wholeNumberPattern) Object.assign(schema, { type: "integer" });
-  const obvious = schema.pattern === wholeNumberPattern || String(schema.pattern ?? "").startsWith(isoPatternStart);
-  if (obvious) delete schema.pattern;
+  const redundant = schema.pattern === wholeNumberPattern || String(schema.pattern ?? "").startsWith(isoPatternStart);
+  if (redundant) delete schema.pattern;
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
   if (io === "output" && schema.additionalProperties === false) delete schema.additionalProperties;
@@ -158,7 +158,8 @@ function plain(schema: Json, io: "input" | "output"): void {
 /** The start of zod's patterns for dates and times, which repeat their `format`. */
 const isoPatternStart = "^(?:(?:\\d\\d[2468][048]";
 
-const errorName = (dialect: Table) => (dialect.errorType === "application/problem+json" ? "Problem" : "GatewayError");
+const errorName = (dialect: LoadedDialect) =>
+  dialect.errorType === "application/problem+json" ? "Problem" : "GatewayError";
 
 const operationId = (endpoint: Endpoint) =>
   [endpoint.method, ...endpoint.path.split("/").filter((part) => part !== "" && part !== "api")]

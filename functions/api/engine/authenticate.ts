@@ -2,17 +2,21 @@ import type { Context as HonoContext } from "hono";
 import { assertPermission, type Caller } from "../../../core/caller.ts";
 import { AppError } from "../../../core/error.ts";
 import { callerOfKey, callerOfToken } from "../../../core/user/authenticate.ts";
-import type { Shared } from "./context.ts";
+import type { SharedContext } from "./context.ts";
 import type { Access } from "./endpoint.ts";
 import type { ApiEnv } from "./env.ts";
 import { clientIp } from "./env.ts";
 
 /**
- * Returns the caller, by the token in `Authorization: Bearer` or else by the key in `x-api-key`. Ignores other schemes in
- * `Authorization`, which may be meant for a proxy. Throws `missing_credentials`, `invalid_credentials`, `expired_token`,
+ * Identifies the caller by the token in `Authorization: Bearer`, or else by the API key in `x-api-key`. Ignores other schemes
+ * in `Authorization`, which may be meant for a proxy. Returns undefined without credentials if `access` allows that. Throws `missing_credentials`, `invalid_credentials`, `expired_token`,
  * `ip_not_allowed`, or `forbidden` if the caller lacks the permission `access`.
  */
-export async function authenticate(c: HonoContext<ApiEnv>, deps: Shared, access: Access): Promise<Caller | undefined> {
+export async function authenticate(
+  c: HonoContext<ApiEnv>,
+  deps: SharedContext,
+  access: Access,
+): Promise<Caller | undefined> {
   if (access === "public") return undefined;
   const caller = await callerOf(c, deps);
   if (!caller) {
@@ -25,7 +29,7 @@ export async function authenticate(c: HonoContext<ApiEnv>, deps: Shared, access:
   return caller;
 }
 
-async function callerOf(c: HonoContext<ApiEnv>, deps: Shared): Promise<Caller | undefined> {
+async function callerOf(c: HonoContext<ApiEnv>, deps: SharedContext): Promise<Caller | undefined> {
   const token = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
   if (token) return callerOfToken(deps, token, clientIp(c));
   const key = c.req.header("x-api-key");

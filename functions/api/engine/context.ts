@@ -6,17 +6,17 @@ import type { Tokens } from "../../../core/user/index.ts";
 import type { ApiDeps } from "./dependencies.ts";
 
 /** Dependencies and state that all requests share. */
-export type Shared = ApiDeps & Pick<LifecycleDeps, "shards"> & { tokens: Tokens; calls: CallCounter };
+export type SharedContext = ApiDeps & Pick<LifecycleDeps, "shards"> & { tokens: Tokens; calls: CallCounter };
 
 /** The context of an operation. The vault is closed unless the endpoint sets `secrets`. */
 export interface Context {
-  deps: Omit<Shared, "vault"> & LifecycleDeps;
+  deps: Omit<SharedContext, "vault"> & LifecycleDeps;
   requestId: string;
-  /** Resolves when this call is counted, so that statistics can include it. */
+  /** Resolves when this call is counted. Statistics wait for it, to include the call. */
   counted: Promise<void>;
   /** The `Host` header: `example.com:3000`. */
   host: string | undefined;
-  /** The name of a header that shows that the request came through a proxy. */
+  /** The name of a header that only proxies add; undefined if there is none. */
   forwardedBy: string | undefined;
   /** The client's IP address, as API Gateway saw it. */
   ip: string | undefined;
@@ -31,12 +31,12 @@ export interface InstanceContext extends CallerContext {
   instance: Instance;
 }
 
-/** An answer other than JSON: an image, or a redirect to a file. */
-export class Raw {
+/** A response other than JSON: an image, or a redirect to a file. */
+export class RawResponse {
   readonly body: Uint8Array<ArrayBuffer> | string | null;
   readonly headers: Record<string, string>;
   readonly status: 200 | 302;
-  constructor(body: Raw["body"], headers: Record<string, string>, status: Raw["status"] = 200) {
+  constructor(body: RawResponse["body"], headers: Record<string, string>, status: RawResponse["status"] = 200) {
     this.body = body;
     this.headers = headers;
     this.status = status;

@@ -2,21 +2,21 @@ import type * as z from "zod";
 import type { AppError } from "../../../core/error.ts";
 import type { Endpoint } from "./endpoint.ts";
 
-/** One of the two APIs: its endpoints and the shapes of its errors and pending answers. */
+/** One of the two APIs: its endpoints and the shapes of its error and 202 responses. */
 export interface Dialect {
   readonly name: string;
   /**
-   * Endpoints by family: the path after `/api/`. The first request to a family loads it, because loading all of them takes
-   * several times as long as one request.
+   * Endpoints by family, which is the first part of their path after `/api/`. The first request to a family loads it: loading
+   * all of them takes several times as long as one request.
    */
   readonly families: Readonly<Record<string, () => Promise<readonly Endpoint[]>>>;
   /** Whether the path belongs to this dialect, with or without an endpoint. Decides the shape of errors. */
   owns(path: string): boolean;
-  /** Whether `RATE_LIMIT` applies to this dialect and its answers have the `RateLimit-*` headers. */
+  /** Whether `RATE_LIMIT` applies to this dialect and its responses have the `RateLimit-*` headers. */
   readonly limited: boolean;
   readonly errorType: string;
   error(error: AppError, path: string): unknown;
-  /** The body of a 202 answer, which says where to query the command. */
+  /** Returns the body of a 202 response, which says where to query the command. */
   pending(commandId: string): unknown;
   /** The schemas of `error` and `pending`, loaded only for the API description. */
   shapes(): Promise<Shapes>;
@@ -28,12 +28,12 @@ export interface Shapes {
 }
 
 /** A dialect with all its endpoints. */
-export interface Table extends Omit<Dialect, "shapes"> {
+export interface LoadedDialect extends Omit<Dialect, "shapes"> {
   readonly endpoints: readonly Endpoint[];
   readonly shapes: Shapes;
 }
 
-export async function tableOf(dialect: Dialect): Promise<Table> {
+export async function loadDialect(dialect: Dialect): Promise<LoadedDialect> {
   const families = await Promise.all(Object.values(dialect.families).map((load) => load()));
   return { ...dialect, endpoints: families.flat(), shapes: await dialect.shapes() };
 }

@@ -8,7 +8,7 @@ import {
 } from "../../../core/command/catalog/index.ts";
 import type { Accepted } from "../../../core/command/idempotency.ts";
 import type { ErrorCode } from "../../../core/error.ts";
-import { type CallerContext, type Context, type InstanceContext, Pending, Raw } from "./context.ts";
+import { type CallerContext, type Context, type InstanceContext, Pending, RawResponse } from "./context.ts";
 import { runCommand } from "./run-command.ts";
 
 type Method = "get" | "post" | "put" | "delete";
@@ -16,7 +16,7 @@ type Method = "get" | "post" | "put" | "delete";
 /** Who may call an endpoint. `public`: anyone. `optional`: anyone, but credentials must be valid if they are given. */
 export type Access = "public" | "optional" | Permission;
 
-/** An API endpoint, ready to serve. The constructors below create it from a declaration. */
+/** An API endpoint. The constructors below create it from a declaration. */
 export interface Endpoint {
   readonly method: Method;
   /** With parameters as `{instanceId}`. */
@@ -33,14 +33,14 @@ export interface Endpoint {
   readonly body: z.ZodType | null;
   /** Whether the body is `multipart/form-data` instead of JSON. */
   readonly form: boolean;
-  readonly answer: z.ZodType;
-  /** Content types of the answer other than JSON. */
+  readonly response: z.ZodType;
+  /** Content types of the response other than JSON. */
   readonly rawTypes: readonly string[];
   /** Whether the endpoint honors `Idempotency-Key`. */
   readonly idempotent: boolean;
   readonly status: 200 | 201;
   readonly errors: readonly ErrorCode[];
-  /** Whether the answer can be a `Pending`. */
+  /** Whether the endpoint can respond with 202, while its command still runs. */
   readonly mayPend: boolean;
   /** Whether the endpoint encrypts or decrypts stored secrets. If so, the engine opens the vault first. */
   readonly secrets: boolean;
@@ -62,7 +62,7 @@ type Schema = z.ZodType | undefined;
 type Parsed<Type> = Type extends z.ZodType ? z.output<Type> : undefined;
 type RequestOf<Path extends string, Query, Body> = ParsedRequest<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>;
 
-interface Declaration<Path extends string, Query, Body, Answer extends z.ZodType> {
+interface Declaration<Path extends string, Query, Body, Response extends z.ZodType> {
   method: Method;
   path: Path;
   description?: string;
@@ -70,7 +70,7 @@ interface Declaration<Path extends string, Query, Body, Answer extends z.ZodType
   query?: Query;
   body?: Body;
   form?: boolean;
-  answer: Answer;
+  response: Response;
   rawTypes?: readonly string[];
   idempotent?: boolean;
   status?: 200 | 201;
@@ -78,28 +78,30 @@ interface Declaration<Path extends string, Query, Body, Answer extends z.ZodType
   secrets?: boolean;
 }
 
-/** An endpoint that calls a read model or an operation of the gateway: `does`. The mappings `in` and `out` are pure. */
-interface OperationDeclaration<Ctx, Path extends string, Query, Body, Answer extends z.ZodType, Input, Output>
-  extends Declaration<Path, Query, Body, Answer> {
+/** Declares an endpoint that calls an operation of the gateway. */
+interface OperationDeclaration<Ctx, Path extends string, Query, Body, Response extends z.ZodType, Input, Output>
+  extends Declaration<Path, Query, Body, Response> {
   summary: string;
-  does(context: Ctx, input: Input): Promise<Output>;
-  in(request: RequestOf<Path, Query, Body>): Input;
-  out(result: Exclude<Output, Pending | Raw>, request: RequestOf<Path, Query, Body>): z.input<Answer>;
+  operation(context: Ctx, input: Input): Promise<Output>;
+  /** Maps a request to the input of the operation. Pure. */
+  toInput(request: RequestOf<Path, Query, Body>): Input;
+  /** Maps the result of the operation to the response body. Pure. */
+  toResponse(result: Exclude<Output, Pending | RawResponse>, request: RequestOf<Path, Query, Body>): z.input<Response>;
   mayPend?: boolean;
 }
 
-/** The constructor of endpoints whose operation needs a context `Ctx`; `Allowed` limits the access it can declare. */
+/** Returns a constructor of endpoints whose operation gets the context `Ctx`. `Allowed` limits the access that they can declare. */
 const endpointOf =
   <Ctx, Allowed extends Access>() =>
   <
     const Path extends string,
-    Answer extends z.ZodType,
+    Response extends z.ZodType,
     Input,
     Output,
     Query extends Schema = undefined,
     Body extends Schema = undefined,
   >(
-    declaration: OperationDeclaration<Ctx, Path, Query, Body, Answer, Input, Output> & { access: Allowed },
+    declaration: OperationDeclaration<Ctx, Path, Query, Body, Response, Input, Output> & { access: Allowed },
     instance: Endpoint["instance"] = null,
   ): Endpoint => ({
     method: declaration.method,
@@ -112,7 +114,7 @@ const endpointOf =
     query: declaration.query ?? null,
     body: declaration.body ?? null,
     form: declaration.form ?? false,
-    answer: declaration.answer,
+    response: declaration.response,
     rawTypes: declaration.rawTypes ?? [],
     idempotent: declaration.idempotent ?? false,
     status: declaration.status ?? 200,
@@ -120,15 +122,15 @@ const endpointOf =
     mayPend: declaration.mayPend ?? false,
     secrets: declaration.secrets ?? false,
     async run(context, request) {
-      // The engine parses the request by the endpoint's own schemas and builds the context that its access requires.
+      // These casts hold, because the engine parses the request with the endpoint's schemas and builds the context for its access.
       const typed = request as RequestOf<Path, Query, Body>;
-      const result = await declaration.does(context as Ctx, declaration.in(typed));
-      if (result instanceof Pending || result instanceof Raw) return result;
-      return declaration.out(result as Exclude<Output, Pending | Raw>, typed);
+      const result = await declaration.operation(context as Ctx, declaration.toInput(typed));
+      if (result instanceof Pending || result instanceof RawResponse) return result;
+      return declaration.toResponse(result as Exclude<Output, Pending | RawResponse>, typed);
     },
   });
 
-/** An endpoint that anyone can call; with `optional` access its context has the caller if there is one. */
+/** An endpoint that anyone can call. With `optional` access, its context has the caller if the request has credentials. */
 export const publicEndpoint = endpointOf<Context & { caller?: Caller }, "public" | "optional">();
 
 /** An endpoint for callers with valid credentials. */
@@ -140,31 +142,32 @@ const anyInstanceEndpoint = endpointOf<InstanceContext, Permission>();
 export const instanceEndpoint: typeof anyInstanceEndpoint = (declaration) =>
   anyInstanceEndpoint(declaration, declaration.path.includes("{instanceId}") ? "path" : "body");
 
-/** The result that a command endpoint maps to its answer; only a scheduled send has `scheduledAt`. */
+/** The result that a command endpoint maps to its response. Only a scheduled send has `scheduledAt`. */
 type CommandResultOf<Name extends CommandName> = CommandOutput<Name> &
   Pick<Accepted, "commandId"> & { scheduledAt?: string };
 
 /**
- * An endpoint that runs a command on one of the caller's instances. A send answers when it is accepted. Other commands
- * answer with their result, or with `Pending`. The command's own summary applies unless the declaration has one.
+ * An endpoint that runs a command on one of the caller's instances. It responds to a send as soon as it is
+ * accepted, and to other commands with their result, or with 202 if they still run after the waiting time. The default summary
+ * is that of the command.
  */
 export function commandEndpoint<
   Name extends CommandName,
   const Path extends string,
-  Answer extends z.ZodType,
+  Response extends z.ZodType,
   Query extends Schema = undefined,
   Body extends Schema = undefined,
 >(
-  declaration: Declaration<Path, Query, Body, Answer> & {
+  declaration: Declaration<Path, Query, Body, Response> & {
     access: Permission;
     summary?: string;
     command: Name;
     /** Runs before the command is accepted. Throws an `AppError` to refuse the request. */
     check?(context: InstanceContext, input: CommandInput<Name>, request: RequestOf<Path, Query, Body>): Promise<void>;
-    in(request: RequestOf<Path, Query, Body>): CommandInput<Name>;
+    toInput(request: RequestOf<Path, Query, Body>): CommandInput<Name>;
     /** When a send goes out, as ISO 8601; undefined means now. */
     sendAt?(request: RequestOf<Path, Query, Body>): string | undefined;
-    out(result: CommandResultOf<Name>, request: RequestOf<Path, Query, Body>): z.input<Answer>;
+    toResponse(result: CommandResultOf<Name>, request: RequestOf<Path, Query, Body>): z.input<Response>;
   },
 ): Endpoint {
   const { command, check, sendAt, ...rest } = declaration;
@@ -177,16 +180,16 @@ export function commandEndpoint<
     mayPend: definition.kind !== "send",
     secrets: definition.secret,
     idempotent: true,
-    in: (request) => request,
-    does: (context, request: RequestOf<Path, Query, Body>) => {
-      const input = declaration.in(request);
+    toInput: (request) => request,
+    operation: (context, request: RequestOf<Path, Query, Body>) => {
+      const input = declaration.toInput(request);
       const runAt = sendAt?.(request);
       return runCommand(context, command, input, {
         check: check && (() => check(context, input, request)),
         runAt: runAt === undefined ? undefined : new Date(runAt),
       });
     },
-    out: (result: unknown, request) => declaration.out(result as CommandResultOf<Name>, request),
+    toResponse: (result: unknown, request) => declaration.toResponse(result as CommandResultOf<Name>, request),
   });
   return { ...endpoint, command };
 }

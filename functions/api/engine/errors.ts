@@ -24,21 +24,21 @@ export function toGatewayError(error: AppError): z.input<typeof gatewayError> {
   return { ...error.data, success: false, error: title, details: error.details ?? title, code: error.code };
 }
 
-/** Network errors on the way to Postgres, raised before a statement is sent. */
-const unreachable = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "CONNECT_TIMEOUT"]);
+/** Network errors that occur before a statement is sent to Postgres. */
+const connectCodes = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "CONNECT_TIMEOUT"]);
 /** SQLSTATEs with which Postgres refuses a connection (too many, starting up, shutting down) or cancels a slow statement. */
-const refusing = new Set(["53300", "57P01", "57P02", "57P03", "57014"]);
+const refusalStates = new Set(["53300", "57P01", "57P02", "57P03", "57014"]);
 
 /**
- * Returns the error for the caller. Unknown errors become `internal` and only their log line has the cause. If a connection
- * broke, the statement may have run, so only requests that change nothing become `unavailable`.
+ * Returns the error for the caller. Unknown errors become `internal`, and their cause appears only in the log. If the connection
+ * broke, the statement may have run, so only reads become `unavailable`.
  */
 export function asAppError(error: unknown, method: string): AppError {
   if (error instanceof AppError) return error;
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const errorCode = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-  const broke = errorCode.startsWith("CONNECTION_") && (method === "GET" || method === "HEAD");
-  if (unreachable.has(errorCode) || refusing.has(errorCode) || broke) {
+  const brokenRead = errorCode.startsWith("CONNECTION_") && (method === "GET" || method === "HEAD");
+  if (connectCodes.has(errorCode) || refusalStates.has(errorCode) || brokenRead) {
     return new AppError("unavailable", "the database is not available", { cause: error });
   }
   return new AppError("internal", undefined, { cause: error });

@@ -8,10 +8,10 @@ import { type ApiEnv, clientIp, requestIdOf } from "./env.ts";
 
 type Middleware = MiddlewareHandler<ApiEnv>;
 
-/** The largest body in bytes. A Lambda invocation is at most 6 MiB, including everything around the body. */
+/** The largest body in bytes. The event of a Lambda invocation has at most 6 MiB, of which the body is only a part. */
 const maxBodyBytes = 6_000_000;
 
-/** Gives each request its id and logger, and logs, counts and labels its answer. */
+/** Assigns each request its id and logger. Adds the id and the rate limit to the response, and logs and counts it. */
 export function logRequests(log: Logger): Middleware {
   return async (c, next) => {
     const started = performance.now();
@@ -42,18 +42,18 @@ export function countRequest(status: number): void {
 /** Enforces `RATE_LIMIT` on the paths for which `isLimited` returns true. */
 export function limitRequests(deps: ApiDeps, isLimited: (path: string) => boolean): Middleware {
   const { RATE_LIMIT: limit } = deps.config;
-  const openLimit = once(async () => {
+  const loadLimiter = once(async () => {
     const { RateCount, RateLimiter } = await import("../../../core/rate-limit/index.ts");
     const limiter = new RateLimiter(deps, limit);
     return (ip: string | undefined) => new RateCount(limiter, ip);
   });
   return async (c, next) => {
     if (limit === 0 || !isLimited(c.req.path)) return await next();
-    const rate = (await openLimit())(clientIp(c));
+    const rate = (await loadLimiter())(clientIp(c));
     c.set("rate", rate);
     rate.assertLeft();
     await next();
-    // A request that was answered before its credentials were checked counts too.
+    // Also counts a request that failed before its credentials were checked.
     if (!rate.counted) await rate.settle();
   };
 }

@@ -6,7 +6,7 @@ import { defined } from "../../../core/object.ts";
 import { type CallerContext, type InstanceContext, Pending } from "./context.ts";
 import { defaultWaitMs } from "./dependencies.ts";
 
-/** Accepts a command for the caller. Returns a send at once; waits for the result of any other command. */
+/** Accepts a command for the caller. Returns the ids of a send at once. For other commands, waits for the result. */
 export async function runCommand(
   context: InstanceContext,
   name: CommandName,
@@ -23,14 +23,17 @@ export async function runCommand(
     correlationId: context.requestId,
   });
   if (commandCatalog[name].kind === "send") {
-    const { messageId, commandId, runAt: due } = accepted;
-    return { messageId, commandId, ...defined({ scheduledAt: due?.toISOString() }) };
+    const { messageId, commandId, runAt: scheduledFor } = accepted;
+    return { messageId, commandId, ...defined({ scheduledAt: scheduledFor?.toISOString() }) };
   }
-  return settle(context, accepted);
+  return waitForCommand(context, accepted);
 }
 
-/** Waits for an accepted command. Returns its output, or `Pending` after the waiting time. Throws the error it failed with. */
-export async function settle(context: CallerContext, accepted: Accepted): Promise<Pending | { commandId: string }> {
+/** Waits for an accepted command. Returns its output, or `Pending` if it still runs after `waitMs`. Throws the error of a failed command. */
+export async function waitForCommand(
+  context: CallerContext,
+  accepted: Accepted,
+): Promise<Pending | { commandId: string }> {
   const { deps } = context;
   const result = await waitForResult(deps, accepted.commandId, deps.waitMs ?? defaultWaitMs);
   if (result.status === "failed") throw result.error;

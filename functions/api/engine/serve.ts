@@ -7,20 +7,20 @@ import { AppError } from "../../../core/error.ts";
 import { loadInstance } from "../../../core/instance/store.ts";
 import { defined } from "../../../core/object.ts";
 import { authenticate } from "./authenticate.ts";
-import { type Context, type InstanceContext, Pending, Raw, type Shared } from "./context.ts";
+import { type Context, type InstanceContext, Pending, RawResponse, type SharedContext } from "./context.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type ApiEnv, clientIp } from "./env.ts";
 import { invalidRequest } from "./errors.ts";
-import { forwardingHeader } from "./open-key.ts";
+import { forwardingHeader } from "./open-key-generation.ts";
 
 /**
- * Answers a request with an endpoint. Every request with valid credentials counts as a call, whatever its answer. The count is
- * written while the endpoint works, and the answer waits for it.
+ * Serves a request with its endpoint. Every request with valid credentials counts as a call, even if it fails. The count is
+ * written while the operation runs, and the response waits for it.
  */
 export async function serve(
   c: HonoContext<ApiEnv>,
-  shared: Shared,
+  shared: SharedContext,
   dialect: Dialect,
   endpoint: Endpoint,
   params: Record<string, string>,
@@ -33,7 +33,7 @@ export async function serve(
     await counted;
   };
   try {
-    return await answer(c, shared, dialect, endpoint, params, count);
+    return await respond(c, shared, dialect, endpoint, params, count);
   } finally {
     // A request that failed before its instance was known counts for no instance.
     await count();
@@ -44,31 +44,32 @@ export async function serve(
  * Checks the credentials first, then the instance, then the rest of the request, so that validation errors reveal nothing
  * to callers without access.
  */
-async function answer(
+async function respond(
   c: HonoContext<ApiEnv>,
-  shared: Shared,
+  shared: SharedContext,
   dialect: Dialect,
   endpoint: Endpoint,
   params: Record<string, string>,
   count: (instanceId?: string) => Promise<void>,
 ): Promise<Response> {
   const caller = await authenticate(c, shared, endpoint.access).catch(async (error: unknown) => {
-    // Over the rate limit, valid and invalid credentials get the same answer.
+    // Throws `rate_limited` first, so that a caller over the limit can't find out whether credentials are valid.
     await c.var.rate?.settle();
     throw error;
   });
-  const load = async (id: unknown) => caller && loadInstance(shared.db, caller, String(id));
+  const loadOwn = async (id: unknown) => caller && loadInstance(shared.db, caller, String(id));
 
-  const [named] = await Promise.all([
-    endpoint.instance === "path" ? load(params.instanceId) : undefined,
+  const [pathInstance] = await Promise.all([
+    endpoint.instance === "path" ? loadOwn(params.instanceId) : undefined,
     c.var.rate?.settle(),
   ]);
-  if (endpoint.instance !== "body") void count(named?.id);
+  if (endpoint.instance !== "body") void count(pathInstance?.id);
   const query = endpoint.query ? parsed(endpoint.query, c.req.query(), "query") : undefined;
   const body = endpoint.body
     ? parsed(endpoint.body, await (endpoint.form ? readForm(c) : readJson(c)), "body")
     : undefined;
-  const instance = endpoint.instance === "body" ? await load((body as { instanceId: string }).instanceId) : named;
+  const instance =
+    endpoint.instance === "body" ? await loadOwn((body as { instanceId: string }).instanceId) : pathInstance;
   const counted = count(instance?.id);
 
   const context: Partial<InstanceContext> & Context = {
@@ -85,12 +86,12 @@ async function answer(
   const result = await endpoint.run(context, { params, query, body }).catch((error: unknown) => {
     throw (endpoint.instance && instanceGone(error)) || error;
   });
-  if (result instanceof Raw) return new Response(result.body, result);
+  if (result instanceof RawResponse) return new Response(result.body, result);
   return result instanceof Pending ? c.json(dialect.pending(result.commandId), 202) : c.json(result, endpoint.status);
 }
 
-/** Answers with an error in the shape of the dialect. The request's log line gets the error's code. */
-export function answerError(c: HonoContext<ApiEnv>, dialect: Dialect, error: AppError): Response {
+/** Returns an error response in the shape of the dialect. Adds the error's code to the log line of the request. */
+export function respondWithError(c: HonoContext<ApiEnv>, dialect: Dialect, error: AppError): Response {
   c.set("errorCode", error.code);
   if (error.status === 401) c.header("www-authenticate", "Bearer");
   const retryAfter = error.data?.retryAfter;
@@ -99,8 +100,8 @@ export function answerError(c: HonoContext<ApiEnv>, dialect: Dialect, error: App
   return c.body(body, error.status as ContentfulStatusCode, { "content-type": dialect.errorType });
 }
 
-/** Call it outside of transactions: with a pool of one connection, reading the keys inside one would wait forever. */
-async function openVault(shared: Shared): Promise<Vault> {
+/** Call it outside of transactions: it reads the keys over a connection of its own, which a pool of one does not have. */
+async function openVault(shared: SharedContext): Promise<Vault> {
   try {
     return await shared.vault();
   } catch (error) {
@@ -147,7 +148,7 @@ function idempotencyKey(given: string | undefined): string | undefined {
   throw new AppError("invalid_request", "Idempotency-Key: must be 1 to 255 printable ASCII characters without spaces");
 }
 
-/** Converts a foreign key violation: the instance was deleted after it was loaded. */
+/** Returns `instance_not_found` for a foreign key violation: the instance was deleted after it was loaded. */
 function instanceGone(error: unknown): AppError | undefined {
   return sqlState(error) === sqlStates.foreignKeyViolation
     ? new AppError("instance_not_found", undefined, { cause: error })

@@ -2,9 +2,9 @@ import { findBroadcast } from "../../../core/broadcast/index.ts";
 import { type AcceptedBulk, type BulkRequest, createBulk } from "../../../core/bulk/index.ts";
 import type { MediaPlace } from "../../../core/media/inline.ts";
 import type { InstanceContext } from "../engine/context.ts";
-import { checkPlace } from "./media.ts";
+import { storeOrCheckFile } from "./media.ts";
 
-type Sent = Pick<BulkRequest, "perMinute" | "startAt"> & {
+type BroadcastRequest = Pick<BulkRequest, "perMinute" | "startAt"> & {
   broadcastId: string;
   /** The text, or the caption of the file. */
   text: string | undefined;
@@ -12,10 +12,10 @@ type Sent = Pick<BulkRequest, "perMinute" | "startAt"> & {
 };
 
 /** Sends a bulk to the current recipients of a list. Texts have no placeholders, because lists have no variables. */
-export async function sendBroadcast(context: InstanceContext, sent: Sent): Promise<AcceptedBulk> {
+export async function sendBroadcast(context: InstanceContext, request: BroadcastRequest): Promise<AcceptedBulk> {
   const { deps, caller, instance, idempotencyKey, requestId: correlationId } = context;
-  const { perMinute, startAt, text: message, file } = sent;
-  const { recipients } = await findBroadcast(deps.db, instance.id, sent.broadcastId);
+  const { perMinute, startAt, text: message, file } = request;
+  const { recipients } = await findBroadcast(deps.db, instance.id, request.broadcastId);
   const { place, ...media } = file ?? {};
   return await createBulk(
     deps,
@@ -24,7 +24,7 @@ export async function sendBroadcast(context: InstanceContext, sent: Sent): Promi
       instance,
       idempotencyKey,
       correlationId,
-      check: place && (() => checkPlace(context, place)),
+      check: place && (() => storeOrCheckFile(context, place)),
     },
     {
       recipients: recipients.map((phone) => ({ phone, message })),

@@ -6,7 +6,7 @@ import type { PageRequest } from "../../../core/page.ts";
 import type { InstanceContext } from "../engine/context.ts";
 import { checkUpload } from "./media.ts";
 
-interface Named {
+interface BulkReference {
   bulkId: string;
 }
 
@@ -16,19 +16,19 @@ export function createBulk(context: InstanceContext, request: bulk.BulkRequest) 
   return bulk.createBulk(deps, { userId: caller.userId, instance, idempotencyKey, correlationId, check }, request);
 }
 
-export const readBulk = async ({ deps, instance }: InstanceContext, { bulkId }: Named) =>
-  report.readBulk(deps.db, instance.id, known(bulkId), deps.clock.now());
+export const readBulk = async ({ deps, instance }: InstanceContext, { bulkId }: BulkReference) =>
+  report.readBulk(deps.db, instance.id, validBulkId(bulkId), deps.clock.now());
 
 export const listRecipients = async (
   { deps, instance }: InstanceContext,
-  { bulkId, ...page }: Named & PageRequest & { status?: report.RecipientStatus | undefined },
-) => report.listRecipients(deps.db, instance.id, known(bulkId), page);
+  { bulkId, ...page }: BulkReference & PageRequest & { status?: report.RecipientStatus | undefined },
+) => report.listRecipients(deps.db, instance.id, validBulkId(bulkId), page);
 
-export const cancelBulk = async ({ deps, instance }: InstanceContext, { bulkId }: Named) => ({
-  canceled: await bulk.cancelBulk(deps, instance.id, known(bulkId)),
+export const cancelBulk = async ({ deps, instance }: InstanceContext, { bulkId }: BulkReference) => ({
+  canceled: await bulk.cancelBulk(deps, instance.id, validBulkId(bulkId)),
 });
 
-function known(bulkId: string): string {
+function validBulkId(bulkId: string): string {
   if (isUuid(bulkId)) return bulkId;
   throw new AppError("bulk_not_found");
 }

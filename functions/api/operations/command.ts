@@ -8,12 +8,18 @@ import type { CallerContext } from "../engine/context.ts";
 
 export type CommandView = Omit<typeof commands.$inferSelect, "input" | "position" | "attempts" | "shard">;
 
-const { input: _input, position: _position, attempts: _attempts, shard: _shard, ...shown } = getTableColumns(commands);
+const {
+  input: _input,
+  position: _position,
+  attempts: _attempts,
+  shard: _shard,
+  ...visibleColumns
+} = getTableColumns(commands);
 
 /** Returns a command with its decrypted output. Throws `command_not_found` and `forbidden`. */
 export async function getCommand(context: CallerContext, input: { commandId: string }): Promise<CommandView> {
   const [command] = isUuid(input.commandId)
-    ? await context.deps.db.orm.select(shown).from(commands).where(eq(commands.id, input.commandId))
+    ? await context.deps.db.orm.select(visibleColumns).from(commands).where(eq(commands.id, input.commandId))
     : [];
   if (!command) throw new AppError("command_not_found");
   assertOwner(context.caller, command.userId);

@@ -4,13 +4,13 @@ import { AppError } from "../../../core/error.ts";
 import { type InstanceContext, Pending } from "../engine/context.ts";
 import { runCommand } from "../engine/run-command.ts";
 
-/** Returns the JID and the LID of a person, from the contacts or else from the session. Throws `contact_not_found`. */
-export async function getLid(context: InstanceContext, who: string): Promise<LidPair | Pending> {
+/** Returns the JID and the LID of a person, from the contacts or else from the session. Throws `contact_not_found` if one is not known. */
+export async function getLidPair(context: InstanceContext, who: string): Promise<LidPair | Pending> {
   const pair = await findLid(context.deps.db, context.instance.id, who);
   if (pair) return pair;
-  const answer = await runCommand(context, "contact.resolveLid", { who });
-  if (answer instanceof Pending) return answer;
-  const { jid, lid } = answer as CommandOutput<"contact.resolveLid">;
-  if (!jid || !lid) throw new AppError("contact_not_found", "the other id of this person is not known");
+  const resolved = await runCommand(context, "contact.resolveLid", { who });
+  if (resolved instanceof Pending) return resolved;
+  const { jid, lid } = resolved as CommandOutput<"contact.resolveLid">;
+  if (!jid || !lid) throw new AppError("contact_not_found", "the phone number or the LID of this person is not known");
   return { jid, lid };
 }

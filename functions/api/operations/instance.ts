@@ -7,7 +7,7 @@ import * as lifecycle from "../../../core/instance-management/lifecycle.ts";
 import * as settings from "../../../core/instance-management/settings.ts";
 import type { PageRequest } from "../../../core/page.ts";
 import type { CallerContext, InstanceContext } from "../engine/context.ts";
-import { settle } from "../engine/run-command.ts";
+import { waitForCommand } from "../engine/run-command.ts";
 
 export type InstanceView = Instance & { connectionStatus: ConnectionStatus };
 
@@ -18,17 +18,17 @@ const view = (context: CallerContext, instance: Instance): InstanceView => ({
 
 const origin = ({ caller, requestId }: CallerContext) => ({ caller, correlationId: requestId });
 
-type Wanted = Parameters<typeof lifecycle.createInstance>[2];
+type NewInstance = Parameters<typeof lifecycle.createInstance>[2];
 
-export async function createInstance(context: CallerContext, wanted: Wanted) {
-  if (wanted.eventQueue) assertEventQueue(context.deps.config, context.caller, wanted.eventQueue, null);
-  return await lifecycle.createInstance(context.deps, origin(context), wanted);
+export async function createInstance(context: CallerContext, settings: NewInstance) {
+  if (settings.eventQueue) assertEventQueue(context.deps.config, context.caller, settings.eventQueue, null);
+  return await lifecycle.createInstance(context.deps, origin(context), settings);
 }
 
-export async function updateInstance(context: InstanceContext, wanted: settings.InstanceSettings) {
+export async function updateInstance(context: InstanceContext, changes: settings.InstanceSettings) {
   const { deps, caller, instance } = context;
-  if (wanted.eventQueue) assertEventQueue(deps.config, caller, wanted.eventQueue, instance.eventQueue);
-  return await settings.updateInstance(deps, instance, wanted);
+  if (changes.eventQueue) assertEventQueue(deps.config, caller, changes.eventQueue, instance.eventQueue);
+  return await settings.updateInstance(deps, instance, changes);
 }
 
 export const listInstances = async (context: CallerContext): Promise<InstanceView[]> =>
@@ -48,13 +48,13 @@ export const getActivity = (context: InstanceContext, page: PageRequest & { acti
   readActivity(context.deps.db, context.instance.id, page);
 
 export const restartInstance = async (context: InstanceContext) =>
-  settle(context, await lifecycle.restartInstance(context.deps, origin(context), context.instance));
+  waitForCommand(context, await lifecycle.restartInstance(context.deps, origin(context), context.instance));
 
 export const enableInstance = async (context: InstanceContext) =>
-  settle(context, await lifecycle.enableInstance(context.deps, origin(context), context.instance));
+  waitForCommand(context, await lifecycle.enableInstance(context.deps, origin(context), context.instance));
 
 export const disableInstance = async (context: InstanceContext) =>
-  settle(context, await lifecycle.disableInstance(context.deps, origin(context), context.instance));
+  waitForCommand(context, await lifecycle.disableInstance(context.deps, origin(context), context.instance));
 
 export const rotateWebhookSecret = (
   context: InstanceContext,
@@ -62,7 +62,7 @@ export const rotateWebhookSecret = (
 ) => settings.rotateWebhookSecret(context.deps, context.instance, input);
 
 export const logoutInstance = async (context: InstanceContext) =>
-  settle(context, await lifecycle.logoutInstance(context.deps, origin(context), context.instance));
+  waitForCommand(context, await lifecycle.logoutInstance(context.deps, origin(context), context.instance));
 
 export const deleteInstance = async (context: InstanceContext) =>
-  settle(context, await lifecycle.deleteInstance(context.deps, origin(context), context.instance));
+  waitForCommand(context, await lifecycle.deleteInstance(context.deps, origin(context), context.instance));

@@ -33,7 +33,7 @@ export interface Health extends Pick<FleetState, "hosts" | "shards"> {
 export async function health(context: Context): Promise<Health> {
   const { db, queues, log } = context.deps;
   const [database, queue] = await Promise.allSettled([
-    within(checkMs, Promise.all([countInstances(db), readFleet(db)]), late),
+    within(checkMs, Promise.all([countInstances(db), readFleet(db)]), timeoutError),
     queues.depth(commandQueue(0), AbortSignal.timeout(checkMs)),
   ]);
   const broken: string[] = [];
@@ -64,14 +64,14 @@ export async function health(context: Context): Promise<Health> {
   });
 }
 
-/** Orders all session hosts to release their shards until `restart`. Returns at once. */
+/** Orders all session hosts to release their shards until `restart`. Does not wait for them. */
 export async function stop({ deps, caller }: CallerContext) {
   const order = await stopFleet(deps.db, caller.userId);
   deps.log.warn({ userId: caller.userId, hosts: order.hosts }, "an admin stopped the session hosts");
   return order;
 }
 
-/** Orders the session hosts to serve again. Running hosts restart one at a time. Returns at once. */
+/** Orders stopped session hosts to start, and running ones to restart one at a time. Does not wait for them. */
 export async function restart({ deps, caller }: CallerContext) {
   const order = await restartFleet(deps.db, caller.userId);
   deps.log.warn({ userId: caller.userId, hosts: order.hosts }, "an admin restarted the session hosts");
@@ -113,32 +113,36 @@ export interface QueueDepth {
 }
 
 /**
- * Returns the state of the database, the queues, this process, the hosts and the instances. Admins get every instance,
- * other callers the number of their own. Queues that do not answer are null. Throws `unavailable` if the database does not
- * answer in time.
+ * Returns the state of the database, the queues, this process, the hosts and the instances. Admins get figures of all
+ * instances, other callers only the number of their own. `queues` is null if the queues do not answer. Throws `unavailable` if
+ * the database does not answer in time.
  */
 export async function status({ deps, caller }: CallerContext, page: PageRequest) {
   const { db, log } = deps;
   const admin = isAdmin(caller);
   const began = performance.now();
-  await inTime(db.sql`select 1`);
+  await withinCheckTime(db.sql`select 1`);
   const latencyMs = Math.round((performance.now() - began) * 10) / 10;
-  const [sharing, counts, queues] = await Promise.all([
-    inTime(readHosts(db)),
-    inTime(countByStatus(db, admin ? null : caller.userId)),
-    depths(deps.queues, deps.config.SHARDS).catch((error: unknown) => {
+  const [fleet, counts, queues] = await Promise.all([
+    withinCheckTime(readHosts(db)),
+    withinCheckTime(countByStatus(db, admin ? null : caller.userId)),
+    queueDepths(deps.queues, deps.config.SHARDS).catch((error: unknown) => {
       log.error({ err: error }, "cannot read the depth of the queues");
       return null;
     }),
   ]);
-  const each = admin ? await inTime(readFigures(db, counts.total, page)) : null;
-  return { version, ...processFigures(), database: { latencyMs }, queues, ...sharing, instances: { ...counts, each } };
+  const list = admin ? await withinCheckTime(readFigures(db, counts.total, page)) : null;
+  return { version, ...processFigures(), database: { latencyMs }, queues, ...fleet, instances: { ...counts, list } };
 }
 
-const late = () => new Error(`no answer within ${checkMs} ms`);
+const timeoutError = () => new Error(`no answer within ${checkMs} ms`);
 
-const inTime = <T>(work: Promise<T>): Promise<T> =>
-  within(checkMs, work, () => new AppError("unavailable", "the database did not answer in time", { cause: late() }));
+const withinCheckTime = <T>(work: Promise<T>): Promise<T> =>
+  within(
+    checkMs,
+    work,
+    () => new AppError("unavailable", "the database did not answer in time", { cause: timeoutError() }),
+  );
 
 /** The figures of this process, which on Lambda is one of many. */
 function processFigures() {
@@ -160,7 +164,7 @@ function processFigures() {
 }
 
 /** Returns the depth of the event queue, and the sum over all command queues. */
-async function depths(
+async function queueDepths(
   queues: ApiDeps["queues"],
   shards: number,
 ): Promise<{ events: QueueDepth; commands: QueueDepth }> {
@@ -173,8 +177,8 @@ async function depths(
   const [events, commands] = await within(
     checkMs,
     Promise.all([depth(eventQueue), Promise.all(commandQueues.map(depth))]),
-    late,
+    timeoutError,
   );
-  const sum = (field: keyof QueueDepth) => commands.reduce((total, one) => total + one[field], 0);
+  const sum = (field: keyof QueueDepth) => commands.reduce((total, depth) => total + depth[field], 0);
   return { events, commands: { waiting: sum("waiting"), inFlight: sum("inFlight"), dead: sum("dead") } };
 }

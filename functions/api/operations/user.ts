@@ -3,7 +3,7 @@ import { AppError } from "../../../core/error.ts";
 import { assertEventQueue } from "../../../core/event-sink/allowed.ts";
 import * as user from "../../../core/user/index.ts";
 import type { CallerContext, Context } from "../engine/context.ts";
-import { assertOpenKeyGeneration } from "../engine/open-key.ts";
+import { assertOpenKeyGeneration } from "../engine/open-key-generation.ts";
 
 export async function currentUser(context: CallerContext): Promise<user.User> {
   const found = await user.findUser(context.deps.db, context.caller.userId);
@@ -25,9 +25,9 @@ export async function generateKey(context: Context & { caller?: Caller }, { name
   return await user.generateKey(deps, { caller, name });
 }
 
-export async function createUser(context: CallerContext, wanted: user.NewUser) {
-  if (wanted.eventQueue) assertEventQueue(context.deps.config, context.caller, wanted.eventQueue, null);
-  return await user.createUser(context.deps, wanted, context.caller);
+export async function createUser(context: CallerContext, fields: user.NewUser) {
+  if (fields.eventQueue) assertEventQueue(context.deps.config, context.caller, fields.eventQueue, null);
+  return await user.createUser(context.deps, fields, context.caller);
 }
 
 export async function updateUser(

@@ -5,7 +5,7 @@ import * as replay from "../../../core/webhook/log/replay.ts";
 import { readStats } from "../../../core/webhook/log/stats.ts";
 import type { CallerContext, InstanceContext } from "../engine/context.ts";
 
-/** Returns the given instance if the caller has access to it, or else all instances of the caller. */
+/** Returns the instance with this id, or all instances of the caller without an id. Throws if the caller has no access to it. */
 const instancesOf = async ({ deps, caller }: CallerContext, instanceId: string | undefined) =>
   instanceId === undefined ? listInstances(deps.db, caller.userId) : [await loadInstance(deps.db, caller, instanceId)];
 
@@ -26,8 +26,8 @@ export const replayDelivery = async ({ deps, instance }: InstanceContext, delive
   return log.readDelivery(deps.db, instance, deliveryId);
 };
 
-/** Like `replayDelivery`, for a delivery of any instance of the caller. */
-export const retry = async (context: CallerContext, deliveryId: string) => {
+/** Like `replayDelivery`, but finds the instance by the delivery. Throws if the caller has no access to it. */
+export const replayById = async (context: CallerContext, deliveryId: string) => {
   const { db } = context.deps;
   const instance = await loadInstance(db, context.caller, await log.instanceOfDelivery(db, deliveryId));
   return await replayDelivery({ ...context, instance }, deliveryId);

@@ -4,16 +4,16 @@ import type { PageRequest } from "../../../core/page.ts";
 export const isoDate = z.iso.datetime();
 export const paginationShape = z.object({ total: z.int(), limit: z.int(), skip: z.int(), hasMore: z.boolean() });
 
-/** A date, or a time. A time without a zone is UTC. */
-const isoInput = z.union([z.iso.date(), z.iso.datetime({ offset: true, local: true })]);
+/** An ISO 8601 date, or a date with time. A time without a zone is UTC. */
+const dateInput = z.union([z.iso.date(), z.iso.datetime({ offset: true, local: true })]);
 
 const dayMs = 24 * 60 * 60 * 1000;
 const isDay = (text: string) => /^\d{4}-\d{2}-\d{2}$/.test(text);
 const instantOf = (text: string) => new Date(/(?:Z|[+-]\d{2}:\d{2})$/.test(text) || isDay(text) ? text : `${text}Z`);
 
-/** The range of times that Postgres can read in JavaScript's format. No stored time is outside of it. */
+/** The range of times that JavaScript writes in a format that Postgres reads. All stored times are within it. */
 const [firstInstant, lastInstant] = [Date.parse("0001-01-01T00:00:00Z"), Date.parse("9999-12-31T00:00:00Z")];
-const writable = (ms: number) => new Date(Math.min(Math.max(ms, firstInstant), lastInstant));
+const clamped = (ms: number) => new Date(Math.min(Math.max(ms, firstInstant), lastInstant));
 
 /** Text from a query string for Postgres, which rejects NUL characters. */
 export const queryText = (max: number) =>
@@ -22,7 +22,7 @@ export const queryText = (max: number) =>
     .max(max)
     .refine((text) => !text.includes("\u0000"), "must not contain NUL characters");
 
-/** Query parameters are strings. The OpenAPI document shows those with this pattern as integers. */
+/** Query parameters are strings. The OpenAPI document describes those with this pattern as integers. */
 export const wholeNumberPattern = "^\\d{1,9}$";
 
 export const wholeNumber = z.string().regex(new RegExp(wholeNumberPattern), "must be a whole number").transform(Number);
@@ -35,8 +35,8 @@ export const pageQuery = (defaultLimit: number) =>
       .optional()
       .meta({ description: `1 to 1000, default ${defaultLimit}` }),
     skip: wholeNumber.pipe(z.number()).optional().meta({ description: "default 0" }),
-    startDate: isoInput.optional().meta({ description: "ISO 8601" }),
-    endDate: isoInput.optional().meta({ description: "ISO 8601; a date includes the whole day" }),
+    startDate: dateInput.optional().meta({ description: "ISO 8601" }),
+    endDate: dateInput.optional().meta({ description: "ISO 8601; a date includes the whole day" }),
   });
 
 export function pageRequest(query: z.output<ReturnType<typeof pageQuery>>, defaultLimit: number): PageRequest {
@@ -45,13 +45,14 @@ export function pageRequest(query: z.output<ReturnType<typeof pageQuery>>, defau
   return {
     limit: query.limit ?? defaultLimit,
     skip: query.skip ?? 0,
-    from: startDate === undefined ? undefined : writable(instantOf(startDate).getTime()),
-    before: end === undefined ? undefined : writable(end),
+    from: startDate === undefined ? undefined : clamped(instantOf(startDate).getTime()),
+    before: end === undefined ? undefined : clamped(end),
   };
 }
 
-/** The parameters of a page without dates. */
-export const pageOnly = (defaultLimit: number) => pageQuery(defaultLimit).omit({ startDate: true, endDate: true });
+/** The parameters of a page, without the dates. */
+export const undatedPageQuery = (defaultLimit: number) =>
+  pageQuery(defaultLimit).omit({ startDate: true, endDate: true });
 
 /** The body field that schedules a send. */
 export const sendAt = z

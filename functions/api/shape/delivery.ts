@@ -9,7 +9,7 @@ export const delivery = z.object({
   eventId: z.string(),
   /** The event's sequence number within its instance. */
   sequence: z.int(),
-  /** The `x-correlation-id` header of its attempts: the id of the request behind the event, of the WhatsApp message, or of the event. */
+  /** The `x-correlation-id` header of its attempts: the id of the request that caused the event, of the WhatsApp message, or of the event. */
   correlationId: z.string().nullable(),
   event: z.string(),
   /** The endpoint's URL when the delivery was created. */
@@ -23,19 +23,19 @@ export const delivery = z.object({
   finishedAt: isoDate.nullable(),
 });
 
-export const toDelivery = (one: LoggedDelivery): z.input<typeof delivery> => ({
-  id: one.id,
-  eventId: one.eventId,
-  sequence: one.sequence,
-  correlationId: one.correlationId,
-  event: one.event,
-  url: one.url,
-  status: one.status,
-  reason: one.reason,
-  attempts: one.attempts,
-  nextAttemptAt: one.nextAttemptAt?.toISOString() ?? null,
-  createdAt: one.createdAt.toISOString(),
-  finishedAt: one.finishedAt?.toISOString() ?? null,
+export const toDelivery = (logged: LoggedDelivery): z.input<typeof delivery> => ({
+  id: logged.id,
+  eventId: logged.eventId,
+  sequence: logged.sequence,
+  correlationId: logged.correlationId,
+  event: logged.event,
+  url: logged.url,
+  status: logged.status,
+  reason: logged.reason,
+  attempts: logged.attempts,
+  nextAttemptAt: logged.nextAttemptAt?.toISOString() ?? null,
+  createdAt: logged.createdAt.toISOString(),
+  finishedAt: logged.finishedAt?.toISOString() ?? null,
 });
 
 /** An event name, in the spelling of either dialect. */

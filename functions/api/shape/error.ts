@@ -3,7 +3,7 @@ import { type ErrorCode, errorCodes } from "../../../core/error.ts";
 
 const code = z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]);
 
-/** An error after RFC 9457, with extension members. */
+/** An error in the format of RFC 9457, with extension members. */
 export const problem = z.looseObject({
   type: z.string(),
   title: z.string(),

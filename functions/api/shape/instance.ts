@@ -12,7 +12,7 @@ export const eventQueueSetting = z.union([eventQueueText, z.literal(""), z.null(
 /** The `eventQueue` of an instance. */
 export const instanceEventQueue = eventQueueSetting.meta({
   description:
-    "SQS FIFO queue for all events of the instance, in addition to webhooks: its name, which starts with QUEUE_PREFIX-events-, or its URL if the server allows it. Empty or null uses the queue of the user, if any",
+    "SQS FIFO queue that gets all events of the instance, in addition to webhooks: its name, which starts with QUEUE_PREFIX-events-, or a URL from the setting EVENT_QUEUES. Empty or null: the queue of the user, if any",
 });
 
 /** A phone number in any common notation, parsed to its digits. */

@@ -243,6 +243,6 @@ function checkShape(method: string, path: string, answer: Answer, text: string):
   if (!endpoint) throw new Error(`no endpoint for ${method} ${path}`);
   if (answer.status === 202) expect(endpoint.mayPend).toBe(true);
   else expect(answer.status).toBe(endpoint.status);
-  const schema = answer.status === 202 ? dialect.shapes.pending : endpoint.answer;
+  const schema = answer.status === 202 ? dialect.shapes.pending : endpoint.response;
   expect(schema.parse(answer.body)).toEqual(answer.body);
 }

@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import type { Table } from "../../../functions/api/engine/dialect.ts";
+import type { LoadedDialect } from "../../../functions/api/engine/dialect.ts";
 import type { Endpoint } from "../../../functions/api/engine/endpoint.ts";
 import { nameOf, type TestReference } from "./case.ts";
 import { dialects } from "./dialect-tables.ts";
@@ -51,13 +51,13 @@ const sources: Record<string, Source> = {
   },
 };
 
-function sourceOf({ name }: Table): Source {
+function sourceOf({ name }: LoadedDialect): Source {
   const source = sources[name];
   if (!source) throw new Error(`no document of the dialect ${name}`);
   return source;
 }
 
-export function listed(dialect: Table): Listed[] {
+export function listed(dialect: LoadedDialect): Listed[] {
   const { documented, of } = sourceOf(dialect);
   return dialect.endpoints.map((endpoint) => ({
     endpoint,
@@ -83,7 +83,7 @@ function line(one: Listed, cases: string): string {
   return `| ${shownAs} | ${doing(one)} | ${simulator ?? ""} | ${test} |`;
 }
 
-function chapter(dialect: Table): string[] {
+function chapter(dialect: LoadedDialect): string[] {
   const { title, cases, documented } = sourceOf(dialect);
   const all = listed(dialect);
   const shown = all.filter((one) => one.documented).length;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Table } from "../../../functions/api/engine/dialect.ts";
+import type { LoadedDialect } from "../../../functions/api/engine/dialect.ts";
 import type { Endpoint } from "../../../functions/api/engine/endpoint.ts";
 import { expectNoComplaints } from "../gateway/complaints.ts";
 import { ask, type Case, type EndpointFixture, missing, nameOf, type Request, unconnectedOf } from "./case.ts";
@@ -9,7 +9,7 @@ const at = (value: unknown, path: string): unknown =>
   path.split(".").reduce((inner, field) => (inner as Record<string, unknown> | undefined)?.[field], value);
 
 export interface EndpointSuite<Fixture extends EndpointFixture> {
-  dialect: Table;
+  dialect: LoadedDialect;
   cases: Record<string, Case<Fixture>>;
   fixture: () => Fixture;
   /** The documented answers, by endpoint. */
@@ -109,7 +109,7 @@ export function testEndpoints<Fixture extends EndpointFixture>(suite: EndpointSu
       const answer = await send(endpoint, instance, await happy(fixture()));
       expect({ status: answer.status, body: answer.body }).toMatchObject({ status: refused ?? endpoint.status });
       if (refused === undefined) {
-        expect(endpoint.answer.parse(answer.body)).toEqual(answer.body);
+        expect(endpoint.response.parse(answer.body)).toEqual(answer.body);
         expect(missing(documented.get(name) ?? {}, answer.body)).toEqual([]);
       }
       if (answers) expect(answer.body).toMatchObject(answers as object);

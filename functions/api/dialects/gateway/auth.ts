@@ -15,14 +15,14 @@ export const authEndpoints = [
       "With the setting OPEN_KEY_GENERATION, also works without credentials. It then creates a new user too.",
     access: "optional",
     body: z.object({ name: instanceName.default("API key") }).default({ name: "API key" }),
-    answer: envelope(
+    response: envelope(
       z.object({ name: z.string(), apiKey: z.string(), permissions: z.array(z.enum(permissions)), createdAt: isoDate }),
     ),
     status: 201,
     secrets: true,
-    in: ({ body }) => body,
-    does: generateKey,
-    out: ({ name, key, permissions: allowed, createdAt }) =>
+    toInput: ({ body }) => body,
+    operation: generateKey,
+    toResponse: ({ name, key, permissions: allowed, createdAt }) =>
       enveloped({ name, apiKey: key, permissions: allowed, createdAt: createdAt.toISOString() }),
   }),
 ];

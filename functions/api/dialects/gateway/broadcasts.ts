@@ -6,7 +6,7 @@ import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { mediaPlace } from "../../../../core/media/inline.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { sendBroadcast } from "../../operations/broadcast.ts";
-import { isoDate, pageOnly, pageRequest, paginationShape, sendAt } from "../../shape/common.ts";
+import { isoDate, pageRequest, paginationShape, sendAt, undatedPageQuery } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { text } = commandCatalog["message.sendText"].input.shape;
@@ -19,7 +19,7 @@ const recipients = z
   .max(maxRecipients)
   .meta({ description: "Phone numbers or JIDs of people. Duplicates count once" });
 
-const shape = z.object({
+const listShape = z.object({
   broadcastId: z.string(),
   name: z.string(),
   /** The number of recipients. */
@@ -27,21 +27,27 @@ const shape = z.object({
   createdAt: isoDate,
   updatedAt: isoDate,
 });
-/** Recipients are JIDs. */
-const whole = envelope(shape.extend({ recipients: z.array(z.string()) }));
+/** A list with the JIDs of its recipients. */
+const detailsResponse = envelope(listShape.extend({ recipients: z.array(z.string()) }));
 
-const shown = ({ id, name: called, size, createdAt, updatedAt }: broadcast.Broadcast): z.input<typeof shape> => ({
+const toList = ({
+  id,
+  name: listName,
+  size,
+  createdAt,
+  updatedAt,
+}: broadcast.Broadcast): z.input<typeof listShape> => ({
   broadcastId: id,
-  name: called,
+  name: listName,
   size,
   createdAt: createdAt.toISOString(),
   updatedAt: updatedAt.toISOString(),
 });
-const shownWhole = (one: broadcast.WholeBroadcast, message?: string) =>
-  enveloped({ ...shown(one), recipients: one.recipients }, message);
+const toDetails = (list: broadcast.WholeBroadcast, message?: string) =>
+  enveloped({ ...toList(list), recipients: list.recipients }, message);
 
 /** The kinds of content, of which a request has exactly one. */
-const contents = ["message", "image", "video", "audio", "file"] as const;
+const contentKinds = ["message", "image", "video", "audio", "file"] as const;
 
 const sendBody = z
   .object({
@@ -60,7 +66,7 @@ const sendBody = z
     sendAt,
   })
   .refine(
-    (body) => contents.filter((content) => body[content] !== undefined).length === 1,
+    (body) => contentKinds.filter((content) => body[content] !== undefined).length === 1,
     "give exactly one of message, image, video, audio and file",
   )
   .refine(
@@ -68,11 +74,11 @@ const sendBody = z
     "only an image, video or file can have a caption",
   );
 
-function fileOf({ image, video, audio, file, filename: called }: z.output<typeof sendBody>) {
+function fileOf({ image, video, audio, file, filename: documentName }: z.output<typeof sendBody>) {
   if (image) return { place: image, kind: "image" as const };
   if (video) return { place: video, kind: "video" as const };
   if (audio) return { place: audio, kind: "audio" as const, voice: true };
-  return file && { place: file, kind: "document" as const, filename: called };
+  return file && { place: file, kind: "document" as const, filename: documentName };
 }
 
 /**
@@ -85,11 +91,11 @@ export const broadcastEndpoints = [
     path: "/api/broadcasts/{instanceId}",
     summary: "List the broadcast lists of an instance, newest first",
     access: "read",
-    query: pageOnly(50),
-    answer: envelope(z.array(shape)).extend({ pagination: paginationShape }),
-    in: ({ query }) => pageRequest(query, 50),
-    does: ({ deps, instance }, input) => broadcast.listBroadcasts(deps.db, instance.id, input),
-    out: ({ broadcasts, pagination }) => ({ ...enveloped(broadcasts.map(shown)), pagination }),
+    query: undatedPageQuery(50),
+    response: envelope(z.array(listShape)).extend({ pagination: paginationShape }),
+    toInput: ({ query }) => pageRequest(query, 50),
+    operation: ({ deps, instance }, input) => broadcast.listBroadcasts(deps.db, instance.id, input),
+    toResponse: ({ broadcasts, pagination }) => ({ ...enveloped(broadcasts.map(toList)), pagination }),
   }),
   instanceEndpoint({
     method: "post",
@@ -97,22 +103,22 @@ export const broadcastEndpoints = [
     summary: "Create a broadcast list",
     access: "write",
     body: z.object({ name, recipients }),
-    answer: whole,
+    response: detailsResponse,
     status: 201,
-    in: ({ body }) => body,
-    does: ({ deps, instance }, fields) => broadcast.createBroadcast(deps, instance.id, fields),
-    out: (one) => shownWhole(one, "Broadcast list created"),
+    toInput: ({ body }) => body,
+    operation: ({ deps, instance }, fields) => broadcast.createBroadcast(deps, instance.id, fields),
+    toResponse: (list) => toDetails(list, "Broadcast list created"),
   }),
   instanceEndpoint({
     method: "get",
     path: "/api/broadcasts/{instanceId}/{broadcastId}",
     summary: "Get a broadcast list and its recipients",
     access: "read",
-    answer: whole,
+    response: detailsResponse,
     errors: ["broadcast_not_found"],
-    in: ({ params }) => params.broadcastId,
-    does: ({ deps, instance }, input) => broadcast.findBroadcast(deps.db, instance.id, input),
-    out: (one) => shownWhole(one),
+    toInput: ({ params }) => params.broadcastId,
+    operation: ({ deps, instance }, input) => broadcast.findBroadcast(deps.db, instance.id, input),
+    toResponse: (list) => toDetails(list),
   }),
   instanceEndpoint({
     method: "put",
@@ -122,12 +128,12 @@ export const broadcastEndpoints = [
     body: z
       .object({ name: name.optional(), recipients: recipients.optional() })
       .refine((body) => body.name !== undefined || body.recipients !== undefined, "give name, recipients or both"),
-    answer: whole,
+    response: detailsResponse,
     errors: ["broadcast_not_found"],
-    in: ({ params, body }) => ({ broadcastId: params.broadcastId, ...body }),
-    does: ({ deps, instance }, { broadcastId, ...fields }) =>
+    toInput: ({ params, body }) => ({ broadcastId: params.broadcastId, ...body }),
+    operation: ({ deps, instance }, { broadcastId, ...fields }) =>
       broadcast.changeBroadcast(deps, instance.id, broadcastId, fields),
-    out: (one) => shownWhole(one, "Broadcast list updated"),
+    toResponse: (list) => toDetails(list, "Broadcast list updated"),
   }),
   instanceEndpoint({
     method: "delete",
@@ -135,11 +141,11 @@ export const broadcastEndpoints = [
     summary: "Delete a broadcast list",
     description: "Messages that were already accepted are still sent.",
     access: "write",
-    answer: envelope(z.object({ broadcastId: z.string() })),
+    response: envelope(z.object({ broadcastId: z.string() })),
     errors: ["broadcast_not_found"],
-    in: ({ params }) => params.broadcastId,
-    does: ({ deps, instance }, input) => broadcast.removeBroadcast(deps.db, instance.id, input),
-    out: (_done, { params }) => enveloped({ broadcastId: params.broadcastId }, "Broadcast list deleted"),
+    toInput: ({ params }) => params.broadcastId,
+    operation: ({ deps, instance }, input) => broadcast.removeBroadcast(deps.db, instance.id, input),
+    toResponse: (_done, { params }) => enveloped({ broadcastId: params.broadcastId }, "Broadcast list deleted"),
   }),
   instanceEndpoint({
     method: "post",
@@ -148,14 +154,14 @@ export const broadcastEndpoints = [
     description: "Each recipient gets the message in their own chat. The messages are sent as a bulk.",
     access: "write",
     body: sendBody,
-    answer: envelope(
+    response: envelope(
       z.object({
         bulkId: z.string(),
         broadcastId: z.string(),
         total: z.int(),
         accepted: z.int(),
         rejected: z.int(),
-        /** The path of the bulk, for its progress. DELETE on it cancels the messages that are not released yet. */
+        /** The path of the bulk. GET returns its progress; DELETE cancels the messages that are not released yet. */
         location: z.string(),
         /** The path of the recipients with their status. */
         recipientsLocation: z.string(),
@@ -164,15 +170,15 @@ export const broadcastEndpoints = [
     status: 201,
     idempotent: true,
     errors: ["broadcast_not_found", "instance_not_connected", "media_not_usable", "idempotency_conflict"],
-    in: ({ params, body }) => ({
+    toInput: ({ params, body }) => ({
       broadcastId: params.broadcastId,
       text: body.message ?? body.caption,
       file: fileOf(body),
       perMinute: body.perMinute,
       startAt: body.sendAt === undefined ? undefined : new Date(body.sendAt),
     }),
-    does: sendBroadcast,
-    out: ({ bulkId, accepted, rejected }, { params }) => {
+    operation: sendBroadcast,
+    toResponse: ({ bulkId, accepted, rejected }, { params }) => {
       const location = `/api/whatsapp/${params.instanceId}/bulk/${bulkId}`;
       const recipientsLocation = `${location}/recipients`;
       const { broadcastId } = params;

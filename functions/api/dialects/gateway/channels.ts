@@ -12,7 +12,7 @@ const { name: newName, description: newDescription, url, upload } = commandCatal
 const { duration } = commandCatalog["channel.mute"].input.shape;
 const { limit, after } = commandCatalog["channel.messages"].input.shape;
 
-const shown = z.object({
+const channelShape = z.object({
   /** The JID of the channel. */
   id: z.string(),
   name,
@@ -20,41 +20,41 @@ const shown = z.object({
   role,
   isMuted: z.boolean(),
   verified,
-  /** As WhatsApp last reported it. */
+  /** The number that WhatsApp last reported. */
   subscribersCount: subscribers,
   inviteCode,
   inviteUrl: z.string().nullable(),
   createdAt: isoDate.nullable(),
 });
 
-const listed = shown.extend({
-  /** When a mute with a duration ends. */
+const listedShape = channelShape.extend({
+  /** When the mute ends; null if not muted, or muted without a duration. */
   mutedUntil: isoDate.nullable(),
 });
 
 const reference = envelope(z.object({ channelId: z.string() }));
-const referTo = (channelId: string) => ({ channelId: toChannelJid(channelId) ?? channelId });
-/** Answers with the channel and a message. */
+const channelReference = (channelId: string) => ({ channelId: toChannelJid(channelId) ?? channelId });
+/** Returns a mapping to a response with the id of the channel and a message. */
 const confirm =
   (message: string) =>
   (_result: unknown, { params }: { params: { channelId: string } }) =>
-    enveloped(referTo(params.channelId), message);
+    enveloped(channelReference(params.channelId), message);
 
-const toShown = (one: channel.ChannelDetails): z.input<typeof shown> => ({
-  id: one.id,
-  name: one.name,
-  description: one.description,
-  role: one.role,
-  isMuted: one.muted,
-  verified: one.verified,
-  subscribersCount: one.subscribers,
-  inviteCode: one.inviteCode,
-  inviteUrl: one.inviteCode && `https://whatsapp.com/channel/${one.inviteCode}`,
-  createdAt: one.createdAt,
+const toChannel = (details: channel.ChannelDetails): z.input<typeof channelShape> => ({
+  id: details.id,
+  name: details.name,
+  description: details.description,
+  role: details.role,
+  isMuted: details.muted,
+  verified: details.verified,
+  subscribersCount: details.subscribers,
+  inviteCode: details.inviteCode,
+  inviteUrl: details.inviteCode && `https://whatsapp.com/channel/${details.inviteCode}`,
+  createdAt: details.createdAt,
 });
 
-const toListed = ({ jid, createdAt, mutedUntil, ...one }: Channel): z.input<typeof listed> => ({
-  ...toShown({ ...one, id: jid, createdAt: createdAt?.toISOString() ?? null }),
+const toListedChannel = ({ jid, createdAt, mutedUntil, ...rest }: Channel): z.input<typeof listedShape> => ({
+  ...toChannel({ ...rest, id: jid, createdAt: createdAt?.toISOString() ?? null }),
   mutedUntil: mutedUntil?.toISOString() ?? null,
 });
 
@@ -65,10 +65,10 @@ export const channelEndpoints = [
     summary: "List the channels that the account follows or manages",
     description: "Includes only channels that WhatsApp has reported since the account was linked.",
     access: "read",
-    answer: envelope(z.array(listed)),
-    in: () => ({}),
-    does: ({ deps, instance }) => readChannels(deps.db, instance.id),
-    out: (channels) => enveloped(channels.map(toListed)),
+    response: envelope(z.array(listedShape)),
+    toInput: () => ({}),
+    operation: ({ deps, instance }) => readChannels(deps.db, instance.id),
+    toResponse: (channels) => enveloped(channels.map(toListedChannel)),
   }),
   commandEndpoint({
     method: "post",
@@ -85,12 +85,17 @@ export const channelEndpoints = [
         uploadId: upload,
       })
       .refine((body) => body.picture === undefined || body.uploadId === undefined, "give either picture or uploadId"),
-    answer: envelope(shown.extend({ hasPicture: z.boolean() })),
+    response: envelope(channelShape.extend({ hasPicture: z.boolean() })),
     status: 201,
-    in: ({ body }) => ({ name: body.name, description: body.description, url: body.picture, upload: body.uploadId }),
-    out: ({ channel: made, hasPicture }, { body }) =>
+    toInput: ({ body }) => ({
+      name: body.name,
+      description: body.description,
+      url: body.picture,
+      upload: body.uploadId,
+    }),
+    toResponse: ({ channel: created, hasPicture }, { body }) =>
       enveloped(
-        { ...toShown(made), hasPicture },
+        { ...toChannel(created), hasPicture },
         hasPicture || (body.picture ?? body.uploadId) === undefined
           ? "Channel created successfully"
           : "Channel created, but WhatsApp refused its picture",
@@ -102,18 +107,18 @@ export const channelEndpoints = [
     summary: "Get a channel by its invite code",
     access: "read",
     command: "channel.get",
-    answer: envelope(shown),
-    in: ({ params }) => ({ channel: params.code }),
-    out: (one) => enveloped(toShown(one)),
+    response: envelope(channelShape),
+    toInput: ({ params }) => ({ channel: params.code }),
+    toResponse: (details) => enveloped(toChannel(details)),
   }),
   commandEndpoint({
     method: "get",
     path: "/api/channels/{instanceId}/{channelId}",
     access: "read",
     command: "channel.get",
-    answer: envelope(shown),
-    in: ({ params }) => ({ channel: params.channelId }),
-    out: (one) => enveloped(toShown(one)),
+    response: envelope(channelShape),
+    toInput: ({ params }) => ({ channel: params.channelId }),
+    toResponse: (details) => enveloped(toChannel(details)),
   }),
   commandEndpoint({
     method: "put",
@@ -121,18 +126,18 @@ export const channelEndpoints = [
     access: "write",
     command: "channel.update",
     body: z.object({ name: newName.optional(), description: newDescription }),
-    answer: reference,
-    in: ({ params, body }) => ({ channel: params.channelId, ...body }),
-    out: confirm("Channel updated successfully"),
+    response: reference,
+    toInput: ({ params, body }) => ({ channel: params.channelId, ...body }),
+    toResponse: confirm("Channel updated successfully"),
   }),
   commandEndpoint({
     method: "delete",
     path: "/api/channels/{instanceId}/{channelId}",
     access: "write",
     command: "channel.delete",
-    answer: reference,
-    in: ({ params }) => ({ channel: params.channelId }),
-    out: confirm("Channel deleted"),
+    response: reference,
+    toInput: ({ params }) => ({ channel: params.channelId }),
+    toResponse: confirm("Channel deleted"),
   }),
   commandEndpoint({
     method: "get",
@@ -143,9 +148,9 @@ export const channelEndpoints = [
       limit: wholeNumber.pipe(limit.unwrap()).optional(),
       after: wholeNumber.pipe(after.unwrap()).optional(),
     }),
-    answer: envelope(z.array(channel.channelPost)),
-    in: ({ params, query }) => ({ channel: params.channelId, limit: query.limit ?? 20, after: query.after }),
-    out: ({ messages }) => enveloped(messages),
+    response: envelope(z.array(channel.channelPost)),
+    toInput: ({ params, query }) => ({ channel: params.channelId, limit: query.limit ?? 20, after: query.after }),
+    toResponse: ({ messages }) => enveloped(messages),
   }),
   commandEndpoint({
     method: "post",
@@ -153,18 +158,18 @@ export const channelEndpoints = [
     summary: "Follow a channel by its id or invite code",
     access: "write",
     command: "channel.follow",
-    answer: envelope(shown),
-    in: ({ params }) => ({ channel: params.channelId }),
-    out: (one) => enveloped(toShown(one), "Channel followed"),
+    response: envelope(channelShape),
+    toInput: ({ params }) => ({ channel: params.channelId }),
+    toResponse: (details) => enveloped(toChannel(details), "Channel followed"),
   }),
   commandEndpoint({
     method: "post",
     path: "/api/channels/{instanceId}/{channelId}/unfollow",
     access: "write",
     command: "channel.unfollow",
-    answer: reference,
-    in: ({ params }) => ({ channel: params.channelId }),
-    out: confirm("Channel unfollowed"),
+    response: reference,
+    toInput: ({ params }) => ({ channel: params.channelId }),
+    toResponse: confirm("Channel unfollowed"),
   }),
   commandEndpoint({
     method: "post",
@@ -177,17 +182,18 @@ export const channelEndpoints = [
         duration,
       })
       .default({}),
-    answer: envelope(z.object({ channelId: z.string(), mutedUntil: isoDate.nullable() })),
-    in: ({ params, body }) => ({ channel: params.channelId, duration: body.duration }),
-    out: ({ mutedUntil }, { params }) => enveloped({ ...referTo(params.channelId), mutedUntil }, "Channel muted"),
+    response: envelope(z.object({ channelId: z.string(), mutedUntil: isoDate.nullable() })),
+    toInput: ({ params, body }) => ({ channel: params.channelId, duration: body.duration }),
+    toResponse: ({ mutedUntil }, { params }) =>
+      enveloped({ ...channelReference(params.channelId), mutedUntil }, "Channel muted"),
   }),
   commandEndpoint({
     method: "post",
     path: "/api/channels/{instanceId}/{channelId}/unmute",
     access: "write",
     command: "channel.unmute",
-    answer: reference,
-    in: ({ params }) => ({ channel: params.channelId }),
-    out: confirm("Channel unmuted"),
+    response: reference,
+    toInput: ({ params }) => ({ channel: params.channelId }),
+    toResponse: confirm("Channel unmuted"),
   }),
 ];

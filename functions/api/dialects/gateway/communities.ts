@@ -4,11 +4,11 @@ import * as group from "../../../../core/command/catalog/group.ts";
 import { commandEndpoint } from "../../engine/endpoint.ts";
 import { isoDate } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
-import { invite, member, toInvite, toMember, toWholeGroup, wholeGroup } from "./group-shapes.ts";
+import { groupDetails, invite, member, toGroupDetails, toInvite, toMember } from "./group-shapes.ts";
 
 const { subject, description, participants, groupId, withServer } = group;
 
-const listed = z.object({
+const listedCommunity = z.object({
   /** The JID of the community. */
   id: z.string(),
   name: z.string(),
@@ -17,7 +17,7 @@ const listed = z.object({
   createdAt: isoDate.nullable(),
   participantsCount: z.int(),
 });
-const whole = listed.extend({
+const communityDetails = listedCommunity.extend({
   participants: z.array(member),
   groups: z.array(
     z.object({
@@ -31,32 +31,32 @@ const whole = listed.extend({
   ),
 });
 const reference = envelope(z.object({ communityId: z.string() }));
-/** Answers with the community and a message. */
+/** Returns a mapping to a response with the id of the community and a message. */
 const confirm =
   (message: string) =>
   (_result: unknown, { params }: { params: { communityId: string } }) =>
     enveloped({ communityId: withServer(params.communityId) }, message);
-const link = envelope(z.object({ communityId: z.string(), groupId: z.string() }));
+const groupLink = envelope(z.object({ communityId: z.string(), groupId: z.string() }));
 
-const toListed = (one: community.CommunitySummary): z.input<typeof listed> => ({
-  id: one.id,
-  name: one.subject,
-  description: one.description,
-  owner: one.owner,
-  createdAt: one.createdAt,
-  participantsCount: one.size,
+const toListedCommunity = (summary: community.CommunitySummary): z.input<typeof listedCommunity> => ({
+  id: summary.id,
+  name: summary.subject,
+  description: summary.description,
+  owner: summary.owner,
+  createdAt: summary.createdAt,
+  participantsCount: summary.size,
 });
 
-const toWhole = (one: community.CommunityDetails): z.input<typeof whole> => ({
-  ...toListed(one),
-  participants: one.participants.map(toMember),
-  groups: one.groups.map(({ subject: name, size, ...each }) => ({ ...each, name, participantsCount: size })),
+const toCommunityDetails = (details: community.CommunityDetails): z.input<typeof communityDetails> => ({
+  ...toListedCommunity(details),
+  participants: details.participants.map(toMember),
+  groups: details.groups.map(({ subject: name, size, ...rest }) => ({ ...rest, name, participantsCount: size })),
 });
 
 const linkEndpoint = (
   method: "put" | "delete",
   command: "community.linkGroup" | "community.unlinkGroup",
-  done: string,
+  confirmation: string,
 ) =>
   commandEndpoint({
     method,
@@ -64,10 +64,10 @@ const linkEndpoint = (
     access: "write",
     command,
     body: z.object({ groupId }),
-    answer: link,
-    in: ({ params, body }) => ({ community: params.communityId, group: body.groupId }),
-    out: (_result, { params, body }) =>
-      enveloped({ communityId: withServer(params.communityId), groupId: body.groupId }, done),
+    response: groupLink,
+    toInput: ({ params, body }) => ({ community: params.communityId, group: body.groupId }),
+    toResponse: (_result, { params, body }) =>
+      enveloped({ communityId: withServer(params.communityId), groupId: body.groupId }, confirmation),
   });
 
 export const communityEndpoints = [
@@ -76,9 +76,9 @@ export const communityEndpoints = [
     path: "/api/communities/{instanceId}",
     access: "read",
     command: "community.list",
-    answer: envelope(z.array(listed)),
-    in: () => ({}),
-    out: ({ communities }) => enveloped(communities.map(toListed)),
+    response: envelope(z.array(listedCommunity)),
+    toInput: () => ({}),
+    toResponse: ({ communities }) => enveloped(communities.map(toListedCommunity)),
   }),
   commandEndpoint({
     method: "post",
@@ -86,35 +86,36 @@ export const communityEndpoints = [
     access: "write",
     command: "community.create",
     body: z.object({ name: subject, description: description.optional() }),
-    answer: envelope(whole),
+    response: envelope(communityDetails),
     status: 201,
-    in: ({ body }) => ({ subject: body.name, description: body.description }),
-    out: (made) => enveloped(toWhole(made), "Community created successfully"),
+    toInput: ({ body }) => ({ subject: body.name, description: body.description }),
+    toResponse: (created) => enveloped(toCommunityDetails(created), "Community created successfully"),
   }),
   commandEndpoint({
     method: "get",
     path: "/api/communities/{instanceId}/{communityId}",
     access: "read",
     command: "community.get",
-    answer: envelope(whole),
-    in: ({ params }) => ({ community: params.communityId }),
-    out: (one) => enveloped(toWhole(one)),
+    response: envelope(communityDetails),
+    toInput: ({ params }) => ({ community: params.communityId }),
+    toResponse: (details) => enveloped(toCommunityDetails(details)),
   }),
   commandEndpoint({
     method: "post",
     path: "/api/communities/{instanceId}/{communityId}/groups",
-    description: "The answer reports for each participant whether they were added.",
+    description: "The response says for each participant whether they were added.",
     access: "write",
     command: "community.createGroup",
     body: z.object({ name: subject, participants }),
-    answer: envelope(wholeGroup.extend({ results: z.array(group.participantResult) })),
+    response: envelope(groupDetails.extend({ results: z.array(group.participantResult) })),
     status: 201,
-    in: ({ params, body }) => ({
+    toInput: ({ params, body }) => ({
       community: params.communityId,
       subject: body.name,
       participants: body.participants,
     }),
-    out: (made) => enveloped({ ...toWholeGroup(made.group), results: made.participants }, "Group created successfully"),
+    toResponse: (result) =>
+      enveloped({ ...toGroupDetails(result.group), results: result.participants }, "Group created successfully"),
   }),
   linkEndpoint("put", "community.linkGroup", "Group linked to the community"),
   linkEndpoint("delete", "community.unlinkGroup", "Group unlinked from the community"),
@@ -125,9 +126,9 @@ export const communityEndpoints = [
     access: "write",
     command: "group.setSubject",
     body: z.object({ name: subject }),
-    answer: reference,
-    in: ({ params, body }) => ({ group: params.communityId, subject: body.name }),
-    out: confirm("Community name updated"),
+    response: reference,
+    toInput: ({ params, body }) => ({ group: params.communityId, subject: body.name }),
+    toResponse: confirm("Community name updated"),
   }),
   commandEndpoint({
     method: "put",
@@ -136,9 +137,9 @@ export const communityEndpoints = [
     access: "write",
     command: "group.setDescription",
     body: z.object({ description }),
-    answer: reference,
-    in: ({ params, body }) => ({ group: params.communityId, description: body.description }),
-    out: confirm("Community description updated"),
+    response: reference,
+    toInput: ({ params, body }) => ({ group: params.communityId, description: body.description }),
+    toResponse: confirm("Community description updated"),
   }),
   commandEndpoint({
     method: "get",
@@ -146,17 +147,17 @@ export const communityEndpoints = [
     summary: "Get the invite code of a community. Only for its admins",
     access: "read",
     command: "group.inviteCode",
-    answer: invite,
-    in: ({ params }) => ({ group: params.communityId }),
-    out: ({ code }, { params }) => enveloped(toInvite(withServer(params.communityId), code)),
+    response: invite,
+    toInput: ({ params }) => ({ group: params.communityId }),
+    toResponse: ({ code }, { params }) => enveloped(toInvite(withServer(params.communityId), code)),
   }),
   commandEndpoint({
     method: "post",
     path: "/api/communities/{instanceId}/{communityId}/leave",
     access: "write",
     command: "community.leave",
-    answer: reference,
-    in: ({ params }) => ({ community: params.communityId }),
-    out: confirm("Left the community"),
+    response: reference,
+    toInput: ({ params }) => ({ community: params.communityId }),
+    toResponse: confirm("Left the community"),
   }),
 ];

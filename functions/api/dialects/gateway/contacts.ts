@@ -11,17 +11,17 @@ import {
   readLids,
 } from "../../../../core/contact/index.ts";
 import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
-import { getLid } from "../../operations/contact.ts";
+import { getLidPair } from "../../operations/contact.ts";
 import { paginationShape } from "../../shape/common.ts";
 import { contact, contactsPagination, contactsQuery, toContact } from "../../shape/contact.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
-const who = z.object({ phoneNumber: person });
+const whoQuery = z.object({ phoneNumber: person });
 const { name } = commandCatalog["contact.setName"].input.shape;
 const { about, pictureUrl } = commandCatalog["contact.about"].output.shape;
-const digits = (jid: string) => (jid.endsWith("@s.whatsapp.net") ? (jid.split("@")[0] ?? "") : "");
+const digitsOf = (jid: string) => (jid.endsWith("@s.whatsapp.net") ? (jid.split("@")[0] ?? "") : "");
 
-const blocking = envelope(
+const blockResponse = envelope(
   z.object({
     /** Digits. */
     phoneNumber: z.string(),
@@ -38,7 +38,11 @@ const lidPair = z.object({
   chatId: z.string(),
 });
 
-const toLidPair = ({ jid, lid }: LidPair): z.input<typeof lidPair> => ({ lid, phoneNumber: digits(jid), chatId: jid });
+const toLidPair = ({ jid, lid }: LidPair): z.input<typeof lidPair> => ({
+  lid,
+  phoneNumber: digitsOf(jid),
+  chatId: jid,
+});
 
 export const contactEndpoints = [
   instanceEndpoint({
@@ -48,13 +52,16 @@ export const contactEndpoints = [
     description: "Also works while the instance is not connected.",
     access: "read",
     query: contactsQuery,
-    answer: envelope(z.array(contact)).extend({
+    response: envelope(z.array(contact)).extend({
       /** Only if the query has a `limit`. */
       pagination: paginationShape.optional(),
     }),
-    in: ({ query }) => query,
-    does: ({ deps, instance }, input) => readContacts(deps.db, instance.id, input),
-    out: (page, { query }) => ({ ...enveloped(page.contacts.map(toContact)), ...contactsPagination(page, query) }),
+    toInput: ({ query }) => query,
+    operation: ({ deps, instance }, input) => readContacts(deps.db, instance.id, input),
+    toResponse: (page, { query }) => ({
+      ...enveloped(page.contacts.map(toContact)),
+      ...contactsPagination(page, query),
+    }),
   }),
   commandEndpoint({
     method: "get",
@@ -63,7 +70,7 @@ export const contactEndpoints = [
     access: "read",
     command: "contact.check",
     query: z.object({ phoneNumber: checkable }),
-    answer: envelope(
+    response: envelope(
       z.object({
         phoneNumber: z.string(),
         exists: z.boolean(),
@@ -72,13 +79,13 @@ export const contactEndpoints = [
         lid: z.string().nullable(),
       }),
     ),
-    in: ({ query }) => ({ numbers: [query.phoneNumber] }),
-    out: ({ numbers: [answer] }, { query }) =>
+    toInput: ({ query }) => ({ numbers: [query.phoneNumber] }),
+    toResponse: ({ numbers: [result] }, { query }) =>
       enveloped({
-        phoneNumber: digits(query.phoneNumber),
-        exists: answer?.exists ?? false,
-        chatId: answer?.jid ?? null,
-        lid: answer?.lid ?? null,
+        phoneNumber: digitsOf(query.phoneNumber),
+        exists: result?.exists ?? false,
+        chatId: result?.jid ?? null,
+        lid: result?.lid ?? null,
       }),
   }),
   commandEndpoint({
@@ -86,11 +93,11 @@ export const contactEndpoints = [
     path: "/api/contacts/{instanceId}/about",
     access: "read",
     command: "contact.about",
-    query: who,
-    answer: envelope(z.object({ phoneNumber: z.string(), chatId: z.string(), about, pictureUrl })),
-    in: ({ query }) => ({ who: query.phoneNumber }),
-    out: ({ jid, ...shown }) =>
-      enveloped({ phoneNumber: digits(jid), chatId: jid, about: shown.about, pictureUrl: shown.pictureUrl }),
+    query: whoQuery,
+    response: envelope(z.object({ phoneNumber: z.string(), chatId: z.string(), about, pictureUrl })),
+    toInput: ({ query }) => ({ who: query.phoneNumber }),
+    toResponse: ({ jid, ...person }) =>
+      enveloped({ phoneNumber: digitsOf(jid), chatId: jid, about: person.about, pictureUrl: person.pictureUrl }),
   }),
   commandEndpoint({
     method: "post",
@@ -99,10 +106,10 @@ export const contactEndpoints = [
     description: "Messages from a blocked contact do not arrive.",
     access: "write",
     command: "contact.setBlocked",
-    body: who,
-    answer: blocking,
-    in: ({ body }) => ({ who: body.phoneNumber, blocked: true }),
-    out: ({ jid }) => enveloped({ phoneNumber: digits(jid), chatId: jid, blocked: true }, "Contact blocked"),
+    body: whoQuery,
+    response: blockResponse,
+    toInput: ({ body }) => ({ who: body.phoneNumber, blocked: true }),
+    toResponse: ({ jid }) => enveloped({ phoneNumber: digitsOf(jid), chatId: jid, blocked: true }, "Contact blocked"),
   }),
   commandEndpoint({
     method: "post",
@@ -110,10 +117,11 @@ export const contactEndpoints = [
     summary: "Unblock a contact",
     access: "write",
     command: "contact.setBlocked",
-    body: who,
-    answer: blocking,
-    in: ({ body }) => ({ who: body.phoneNumber, blocked: false }),
-    out: ({ jid }) => enveloped({ phoneNumber: digits(jid), chatId: jid, blocked: false }, "Contact unblocked"),
+    body: whoQuery,
+    response: blockResponse,
+    toInput: ({ body }) => ({ who: body.phoneNumber, blocked: false }),
+    toResponse: ({ jid }) =>
+      enveloped({ phoneNumber: digitsOf(jid), chatId: jid, blocked: false }, "Contact unblocked"),
   }),
   instanceEndpoint({
     method: "get",
@@ -121,20 +129,20 @@ export const contactEndpoints = [
     summary: "List the contacts whose phone number and LID are both known",
     description: "Also works while the instance is not connected.",
     access: "read",
-    answer: envelope(z.array(lidPair)),
-    in: () => undefined,
-    does: ({ deps, instance }) => readLids(deps.db, instance.id),
-    out: (pairs) => enveloped(pairs.map(toLidPair)),
+    response: envelope(z.array(lidPair)),
+    toInput: () => undefined,
+    operation: ({ deps, instance }) => readLids(deps.db, instance.id),
+    toResponse: (pairs) => enveloped(pairs.map(toLidPair)),
   }),
   instanceEndpoint({
     method: "get",
     path: "/api/contacts/{instanceId}/lids/count",
     summary: "Count the contacts whose phone number and LID are both known",
     access: "read",
-    answer: envelope(z.object({ count: z.int() })),
-    in: () => undefined,
-    does: ({ deps, instance }) => countLids(deps.db, instance.id),
-    out: (count) => enveloped({ count }),
+    response: envelope(z.object({ count: z.int() })),
+    toInput: () => undefined,
+    operation: ({ deps, instance }) => countLids(deps.db, instance.id),
+    toResponse: (count) => enveloped({ count }),
   }),
   instanceEndpoint({
     method: "get",
@@ -142,25 +150,25 @@ export const contactEndpoints = [
     summary: "Get the LID of a phone number",
     description: "Looks in the contacts first, then asks WhatsApp.",
     access: "read",
-    answer: envelope(lidPair),
+    response: envelope(lidPair),
     errors: ["contact_not_found", "instance_not_connected", "whatsapp_error"],
     mayPend: true,
-    in: ({ params }) => personJid(params.phoneNumber),
-    does: getLid,
-    out: (pair) => enveloped(toLidPair(pair)),
+    toInput: ({ params }) => personJid(params.phoneNumber),
+    operation: getLidPair,
+    toResponse: (pair) => enveloped(toLidPair(pair)),
   }),
   instanceEndpoint({
     method: "get",
     path: "/api/contacts/{instanceId}/lids/{lid}",
     summary: "Get the phone number of a LID",
-    description: "Looks in the contacts first, then in the LIDs that the session has learned.",
+    description: "Looks in the contacts first, then in the LIDs that the session has learned from WhatsApp.",
     access: "read",
-    answer: envelope(lidPair),
+    response: envelope(lidPair),
     errors: ["contact_not_found", "instance_not_connected", "whatsapp_error"],
     mayPend: true,
-    in: ({ params }) => lidJid(params.lid),
-    does: getLid,
-    out: (pair) => enveloped(toLidPair(pair)),
+    toInput: ({ params }) => lidJid(params.lid),
+    operation: getLidPair,
+    toResponse: (pair) => enveloped(toLidPair(pair)),
   }),
   instanceEndpoint({
     method: "get",
@@ -168,12 +176,12 @@ export const contactEndpoints = [
     summary: "Get a contact by phone number, JID or LID",
     description: "Also works while the instance is not connected.",
     access: "read",
-    query: who,
-    answer: envelope(contact),
+    query: whoQuery,
+    response: envelope(contact),
     errors: ["contact_not_found"],
-    in: ({ query }) => query.phoneNumber,
-    does: ({ deps, instance }, input) => findContact(deps.db, instance.id, input),
-    out: (one) => enveloped(toContact(one)),
+    toInput: ({ query }) => query.phoneNumber,
+    operation: ({ deps, instance }, input) => findContact(deps.db, instance.id, input),
+    toResponse: (found) => enveloped(toContact(found)),
   }),
   commandEndpoint({
     method: "put",
@@ -181,9 +189,9 @@ export const contactEndpoints = [
     access: "write",
     command: "contact.setName",
     body: z.object({ name }),
-    answer: envelope(z.object({ phoneNumber: z.string(), chatId: z.string(), name: z.string() })),
-    in: ({ params, body }) => ({ who: params.chatId, name: body.name }),
-    out: ({ jid }, { body }) =>
-      enveloped({ phoneNumber: digits(jid), chatId: jid, name: body.name }, "Contact updated"),
+    response: envelope(z.object({ phoneNumber: z.string(), chatId: z.string(), name: z.string() })),
+    toInput: ({ params, body }) => ({ who: params.chatId, name: body.name }),
+    toResponse: ({ jid }, { body }) =>
+      enveloped({ phoneNumber: digitsOf(jid), chatId: jid, name: body.name }, "Contact updated"),
   }),
 ];

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { defined } from "../../../../core/object.ts";
 
-/** The shape of every successful answer of this dialect. */
+/** Returns the shape of a successful response in this dialect. */
 export const envelope = <Data extends z.ZodType>(data: Data) =>
   z.object({ success: z.literal(true), data, message: z.string().optional() });
 

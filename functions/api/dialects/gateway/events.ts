@@ -26,9 +26,9 @@ export const eventEndpoints = [
       quotedMessageId: quoted,
       mentions,
     }),
-    answer: envelope(
+    response: envelope(
       z.object({
-        /** The WhatsApp message id, which webhooks, the history and the responses to the event also have. */
+        /** The WhatsApp message id, as in webhooks, the history and the responses to the event. */
         messageId: z.string(),
         instanceId: z.string(),
         /** The JID of the recipient. */
@@ -36,8 +36,8 @@ export const eventEndpoints = [
         event: z.enum(eventTypes),
       }),
     ),
-    in: ({ body: { quotedMessageId, ...input } }) => ({ ...input, quoted: quotedMessageId }),
-    out: ({ messageId }, { params, body }) =>
+    toInput: ({ body: { quotedMessageId, ...input } }) => ({ ...input, quoted: quotedMessageId }),
+    toResponse: ({ messageId }, { params, body }) =>
       enveloped({ messageId, instanceId: params.instanceId, to: body.to, event: body.event }, "Event accepted"),
   }),
 ];

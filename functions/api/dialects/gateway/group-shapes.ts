@@ -38,25 +38,25 @@ export const member = z.object({
   isSuperAdmin: z.boolean(),
 });
 
-export const wholeGroup = listedGroup.extend({ participants: z.array(member) });
+export const groupDetails = listedGroup.extend({ participants: z.array(member) });
 export const reference = envelope(z.object({ groupId: z.string() }));
-export const results = envelope(z.object({ groupId: z.string(), results: z.array(participantResult) }));
+export const participantResults = envelope(z.object({ groupId: z.string(), results: z.array(participantResult) }));
 export const invite = envelope(z.object({ groupId: z.string(), inviteCode: z.string(), inviteUrl: z.string() }));
 
-export const toListedGroup = ({ size, ...one }: GroupSummary): z.input<typeof listedGroup> => ({
-  ...one,
-  name: one.subject,
+export const toListedGroup = ({ size, ...summary }: GroupSummary): z.input<typeof listedGroup> => ({
+  ...summary,
+  name: summary.subject,
   participantsCount: size,
 });
 
-export const toMember = ({ role, ...one }: GroupDetails["participants"][number]): z.input<typeof member> => ({
-  ...one,
+export const toMember = ({ role, ...rest }: GroupDetails["participants"][number]): z.input<typeof member> => ({
+  ...rest,
   isAdmin: role !== "member",
   isSuperAdmin: role === "superadmin",
 });
 
-export const toWholeGroup = ({ participants, ...one }: GroupDetails): z.input<typeof wholeGroup> => ({
-  ...toListedGroup(one),
+export const toGroupDetails = ({ participants, ...summary }: GroupDetails): z.input<typeof groupDetails> => ({
+  ...toListedGroup(summary),
   participants: participants.map(toMember),
 });
 
@@ -66,7 +66,7 @@ export const toInvite = (groupId: string, code: string) => ({
   inviteUrl: `https://chat.whatsapp.com/${code}`,
 });
 
-/** Answers with the group and a message. */
+/** Returns a mapping to a response with the id of the group and a message. */
 export const confirm =
   (message: string) =>
   (_result: unknown, { params }: { params: { groupId: string } }) =>

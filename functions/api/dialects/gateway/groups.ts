@@ -8,44 +8,47 @@ import { isoDate } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
 import {
   confirm,
+  groupDetails,
   invite,
   listedGroup,
   member,
+  participantResults,
   reference,
-  results,
+  toGroupDetails,
   toInvite,
   toListedGroup,
   toMember,
-  toWholeGroup,
-  wholeGroup,
 } from "./group-shapes.ts";
 
 const { text, quoted, mentions } = commandCatalog["message.sendText"].input.shape;
 const { url } = commandCatalog["group.setPicture"].input.shape;
 const { subject, description, participants, withServer } = group;
 
-type ToParticipants = Extract<CommandName, `group.${"addParticipants" | "removeParticipants" | "promote" | "demote"}`>;
+type ParticipantsCommand = Extract<
+  CommandName,
+  `group.${"addParticipants" | "removeParticipants" | "promote" | "demote"}`
+>;
 
 /** Returns an endpoint that applies a command to several participants of a group. */
 const participantsEndpoint = (
   method: "post" | "delete",
   name: "participants" | "promote" | "demote",
-  command: ToParticipants,
-  done: string,
+  command: ParticipantsCommand,
+  confirmation: string,
 ) =>
   commandEndpoint({
     method,
     path: `/api/groups/{instanceId}/{groupId}/${name}`,
-    description: "The answer reports the result for each participant.",
+    description: "The response has the result for each participant.",
     access: "write",
     command,
     body: z.object({ participants }),
-    answer: results,
-    in: ({ params, body }) => ({ group: params.groupId, participants: body.participants }),
-    out: (result: CommandOutput<ToParticipants>, { params }) =>
+    response: participantResults,
+    toInput: ({ params, body }) => ({ group: params.groupId, participants: body.participants }),
+    toResponse: (result: CommandOutput<ParticipantsCommand>, { params }) =>
       enveloped(
         { groupId: withServer(params.groupId), results: result.participants },
-        result.participants.every((one) => one.error === undefined) ? done : "Not done for all participants",
+        result.participants.every(({ error }) => error === undefined) ? confirmation : "Not done for all participants",
       ),
   });
 
@@ -55,22 +58,22 @@ export const groupEndpoints = [
     path: "/api/groups/{instanceId}",
     access: "read",
     command: "group.list",
-    answer: envelope(z.array(listedGroup)),
-    in: () => ({}),
-    out: ({ groups }) => enveloped(groups.map(toListedGroup)),
+    response: envelope(z.array(listedGroup)),
+    toInput: () => ({}),
+    toResponse: ({ groups }) => enveloped(groups.map(toListedGroup)),
   }),
   commandEndpoint({
     method: "post",
     path: "/api/groups/{instanceId}",
-    description: "The answer reports for each participant whether they were added.",
+    description: "The response says for each participant whether they were added.",
     access: "write",
     command: "group.create",
     body: z.object({ name: subject, participants }),
-    answer: envelope(wholeGroup.extend({ results: z.array(group.participantResult) })),
+    response: envelope(groupDetails.extend({ results: z.array(group.participantResult) })),
     status: 201,
-    in: ({ body }) => ({ subject: body.name, participants: body.participants }),
-    out: (result) =>
-      enveloped({ ...toWholeGroup(result.group), results: result.participants }, "Group created successfully"),
+    toInput: ({ body }) => ({ subject: body.name, participants: body.participants }),
+    toResponse: (result) =>
+      enveloped({ ...toGroupDetails(result.group), results: result.participants }, "Group created successfully"),
   }),
   commandEndpoint({
     method: "post",
@@ -80,15 +83,15 @@ export const groupEndpoints = [
     access: "write",
     command: "group.acceptInvite",
     body: z.object({ inviteCode: group.inviteCode }),
-    answer: envelope(
+    response: envelope(
       z.object({
         groupId: z.string(),
         /** Whether an admin must approve the request first. */
         pending: z.boolean(),
       }),
     ),
-    in: ({ body }) => ({ code: body.inviteCode }),
-    out: (result) =>
+    toInput: ({ body }) => ({ code: body.inviteCode }),
+    toResponse: (result) =>
       enveloped(
         { groupId: result.group, pending: result.pending },
         result.pending ? "Request to join sent" : "Joined the group",
@@ -99,9 +102,9 @@ export const groupEndpoints = [
     path: "/api/groups/{instanceId}/{groupId}",
     access: "read",
     command: "group.get",
-    answer: envelope(wholeGroup),
-    in: ({ params }) => ({ group: params.groupId }),
-    out: ({ commandId: _command, ...one }) => enveloped(toWholeGroup(one)),
+    response: envelope(groupDetails),
+    toInput: ({ params }) => ({ group: params.groupId }),
+    toResponse: ({ commandId: _command, ...details }) => enveloped(toGroupDetails(details)),
   }),
   commandEndpoint({
     method: "put",
@@ -109,9 +112,9 @@ export const groupEndpoints = [
     access: "write",
     command: "group.setSubject",
     body: z.object({ name: subject }),
-    answer: reference,
-    in: ({ params, body }) => ({ group: params.groupId, subject: body.name }),
-    out: confirm("Group name updated successfully"),
+    response: reference,
+    toInput: ({ params, body }) => ({ group: params.groupId, subject: body.name }),
+    toResponse: confirm("Group name updated successfully"),
   }),
   commandEndpoint({
     method: "put",
@@ -119,9 +122,9 @@ export const groupEndpoints = [
     access: "write",
     command: "group.setSubject",
     body: z.object({ subject }),
-    answer: reference,
-    in: ({ params, body }) => ({ group: params.groupId, subject: body.subject }),
-    out: confirm("Group subject updated successfully"),
+    response: reference,
+    toInput: ({ params, body }) => ({ group: params.groupId, subject: body.subject }),
+    toResponse: confirm("Group subject updated successfully"),
   }),
   commandEndpoint({
     method: "put",
@@ -129,9 +132,9 @@ export const groupEndpoints = [
     access: "write",
     command: "group.setDescription",
     body: z.object({ description }),
-    answer: reference,
-    in: ({ params, body }) => ({ group: params.groupId, description: body.description }),
-    out: confirm("Group description updated successfully"),
+    response: reference,
+    toInput: ({ params, body }) => ({ group: params.groupId, description: body.description }),
+    toResponse: confirm("Group description updated successfully"),
   }),
   commandEndpoint({
     method: "get",
@@ -139,9 +142,9 @@ export const groupEndpoints = [
     summary: "List the members of a group",
     access: "read",
     command: "group.get",
-    answer: envelope(z.array(member)),
-    in: ({ params }) => ({ group: params.groupId }),
-    out: (one) => enveloped(one.participants.map(toMember)),
+    response: envelope(z.array(member)),
+    toInput: ({ params }) => ({ group: params.groupId }),
+    toResponse: (details) => enveloped(details.participants.map(toMember)),
   }),
   participantsEndpoint("post", "participants", "group.addParticipants", "Participants added successfully"),
   participantsEndpoint("delete", "participants", "group.removeParticipants", "Participants removed successfully"),
@@ -153,36 +156,36 @@ export const groupEndpoints = [
     access: "write",
     command: "group.setSettings",
     body: z.object(group.settings),
-    answer: reference,
-    in: ({ params, body }) => ({ group: params.groupId, ...body }),
-    out: confirm("Group settings updated successfully"),
+    response: reference,
+    toInput: ({ params, body }) => ({ group: params.groupId, ...body }),
+    toResponse: confirm("Group settings updated successfully"),
   }),
   commandEndpoint({
     method: "post",
     path: "/api/groups/{instanceId}/{groupId}/leave",
     access: "write",
     command: "group.leave",
-    answer: reference,
-    in: ({ params }) => ({ group: params.groupId }),
-    out: confirm("Left the group"),
+    response: reference,
+    toInput: ({ params }) => ({ group: params.groupId }),
+    toResponse: confirm("Left the group"),
   }),
   commandEndpoint({
     method: "get",
     path: "/api/groups/{instanceId}/{groupId}/invite-code",
     access: "read",
     command: "group.inviteCode",
-    answer: invite,
-    in: ({ params }) => ({ group: params.groupId }),
-    out: ({ code }, { params }) => enveloped(toInvite(withServer(params.groupId), code)),
+    response: invite,
+    toInput: ({ params }) => ({ group: params.groupId }),
+    toResponse: ({ code }, { params }) => enveloped(toInvite(withServer(params.groupId), code)),
   }),
   commandEndpoint({
     method: "post",
     path: "/api/groups/{instanceId}/{groupId}/revoke-invite",
     access: "write",
     command: "group.revokeInvite",
-    answer: invite,
-    in: ({ params }) => ({ group: params.groupId }),
-    out: ({ code }, { params }) =>
+    response: invite,
+    toInput: ({ params }) => ({ group: params.groupId }),
+    toResponse: ({ code }, { params }) =>
       enveloped(toInvite(withServer(params.groupId), code), "Invite code revoked successfully"),
   }),
   commandEndpoint({
@@ -190,22 +193,23 @@ export const groupEndpoints = [
     path: "/api/groups/{instanceId}/{groupId}/join-requests",
     access: "read",
     command: "group.joinRequests",
-    answer: envelope(
+    response: envelope(
       z.array(z.object({ id: z.string(), lid: z.string().nullable(), requestedAt: isoDate.nullable() })),
     ),
-    in: ({ params }) => ({ group: params.groupId }),
-    out: ({ requests }) => enveloped(requests),
+    toInput: ({ params }) => ({ group: params.groupId }),
+    toResponse: ({ requests }) => enveloped(requests),
   }),
   commandEndpoint({
     method: "post",
     path: "/api/groups/{instanceId}/{groupId}/join-requests",
-    description: "The answer reports the result for each participant.",
+    description: "The response has the result for each participant.",
     access: "write",
     command: "group.answerJoinRequests",
     body: z.object({ participants, action: z.enum(group.joinAnswers) }),
-    answer: results,
-    in: ({ params, body }) => ({ group: params.groupId, ...body }),
-    out: (result, { params }) => enveloped({ groupId: withServer(params.groupId), results: result.participants }),
+    response: participantResults,
+    toInput: ({ params, body }) => ({ group: params.groupId, ...body }),
+    toResponse: (result, { params }) =>
+      enveloped({ groupId: withServer(params.groupId), results: result.participants }),
   }),
   commandEndpoint({
     method: "put",
@@ -213,18 +217,18 @@ export const groupEndpoints = [
     access: "write",
     command: "group.setPicture",
     body: z.object({ image: url.unwrap() }),
-    answer: reference,
-    in: ({ params, body }) => ({ group: params.groupId, url: body.image }),
-    out: confirm("Group picture updated"),
+    response: reference,
+    toInput: ({ params, body }) => ({ group: params.groupId, url: body.image }),
+    toResponse: confirm("Group picture updated"),
   }),
   commandEndpoint({
     method: "delete",
     path: "/api/groups/{instanceId}/{groupId}/picture",
     access: "write",
     command: "group.removePicture",
-    answer: reference,
-    in: ({ params }) => ({ group: params.groupId }),
-    out: confirm("Group picture removed"),
+    response: reference,
+    toInput: ({ params }) => ({ group: params.groupId }),
+    toResponse: confirm("Group picture removed"),
   }),
   commandEndpoint({
     method: "post",
@@ -233,9 +237,9 @@ export const groupEndpoints = [
     access: "write",
     command: "message.sendText",
     body: z.object({ message: text, quotedMessageId: quoted, mentions }),
-    answer: envelope(
+    response: envelope(
       z.object({
-        /** The WhatsApp message id, which webhooks and the history also have. */
+        /** The WhatsApp message id, as in webhooks and the history. */
         messageId: z.string(),
         instanceId: z.string(),
         /** The JID of the group. */
@@ -246,13 +250,13 @@ export const groupEndpoints = [
     check: async (_context, { to }) => {
       if (!isGroupJid(to)) throw new AppError("invalid_request", "groupId: must be the id of a WhatsApp group");
     },
-    in: ({ params, body }) => ({
+    toInput: ({ params, body }) => ({
       to: withServer(params.groupId),
       text: body.message,
       quoted: body.quotedMessageId,
       mentions: body.mentions,
     }),
-    out: ({ messageId }, { params }) =>
+    toResponse: ({ messageId }, { params }) =>
       enveloped({ messageId, instanceId: params.instanceId, to: withServer(params.groupId) }, "Message accepted"),
   }),
 ];

@@ -26,7 +26,7 @@ const families: Dialect["families"] = {
 };
 const prefix = new RegExp(`^/api/(?:${Object.keys(families).join("|")})(?:/|$)`);
 
-/** The Gateway API. All answers have an envelope, including errors. */
+/** The Gateway API. All responses have an envelope, errors included. */
 export const gateway: Dialect = {
   name: "gateway",
   families,

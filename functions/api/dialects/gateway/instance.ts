@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { instanceName, webhookSecret, webhookUrl } from "../../../../core/instance-management/settings.ts";
 import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
-import * as instance from "../../operations/instance.ts";
+import * as instances from "../../operations/instance.ts";
 import { isoDate } from "../../shape/common.ts";
 import { instanceEventQueue, instanceStatus, phoneNumber } from "../../shape/instance.ts";
 import { envelope, enveloped } from "./envelope.ts";
@@ -24,26 +24,28 @@ const detailed = created.extend({
   connectedAt: isoDate.nullable(),
 });
 
-const toCreated = (one: Parameters<typeof toDetailed>[0] | Awaited<ReturnType<typeof instance.createInstance>>) => ({
-  id: one.id,
-  name: one.name,
-  webhookUrl: one.webhookUrl,
-  eventQueue: one.eventQueue,
-  status: one.status,
-  createdAt: one.createdAt.toISOString(),
+const toCreated = (
+  instance: Parameters<typeof toDetailed>[0] | Awaited<ReturnType<typeof instances.createInstance>>,
+) => ({
+  id: instance.id,
+  name: instance.name,
+  webhookUrl: instance.webhookUrl,
+  eventQueue: instance.eventQueue,
+  status: instance.status,
+  createdAt: instance.createdAt.toISOString(),
 });
 
-const toDetailed = (one: instance.InstanceView): z.input<typeof detailed> => ({
-  ...toCreated(one),
-  statusReason: one.statusReason,
-  hasQr: one.connectionStatus.hasQr,
-  phoneNumber: one.phoneNumber,
-  pushName: one.pushName,
-  connectedAt: one.connectedAt?.toISOString() ?? null,
+const toDetailed = (instance: instances.InstanceView): z.input<typeof detailed> => ({
+  ...toCreated(instance),
+  statusReason: instance.statusReason,
+  hasQr: instance.connectionStatus.hasQr,
+  phoneNumber: instance.phoneNumber,
+  pushName: instance.pushName,
+  connectedAt: instance.connectedAt?.toISOString() ?? null,
 });
 
 const reference = envelope(z.object({ id: z.string() }));
-/** Answers with the instance and a message. */
+/** Returns a mapping to a response with the id of the instance and a message. */
 const confirm =
   (message: string) =>
   (_result: unknown, { params }: { params: { instanceId: string } }) =>
@@ -54,7 +56,7 @@ export const instanceEndpoints = [
     method: "post",
     path: "/api/instance/create",
     summary: "Create an instance",
-    description: "The session then opens and offers a QR code.",
+    description: "The session then starts and provides a QR code.",
     access: "write",
     body: z.object({
       name: instanceName,
@@ -63,49 +65,49 @@ export const instanceEndpoints = [
       webhookSecret: webhookSecret.optional(),
       eventQueue: instanceEventQueue,
     }),
-    answer: envelope(created),
+    response: envelope(created),
     status: 201,
     secrets: true,
-    in: ({ body }) => ({
+    toInput: ({ body }) => ({
       ...body,
       webhookUrl: body.webhookUrl || null,
       eventQueue: body.eventQueue || null,
       dialect: "gateway" as const,
     }),
-    does: instance.createInstance,
-    out: (one) => enveloped(toCreated(one), "Instance created successfully. Please scan the QR code."),
+    operation: instances.createInstance,
+    toResponse: (made) => enveloped(toCreated(made), "Instance created successfully. Please scan the QR code."),
   }),
   callerEndpoint({
     method: "get",
     path: "/api/instance",
     summary: "List your instances",
     access: "read",
-    answer: envelope(z.array(detailed)),
-    in: () => undefined,
-    does: instance.listInstances,
-    out: (listed) => enveloped(listed.map(toDetailed)),
+    response: envelope(z.array(detailed)),
+    toInput: () => undefined,
+    operation: instances.listInstances,
+    toResponse: (listed) => enveloped(listed.map(toDetailed)),
   }),
   instanceEndpoint({
     method: "get",
     path: "/api/instance/{instanceId}/status",
     summary: "Get an instance and its connection status",
     access: "read",
-    answer: envelope(detailed),
-    in: () => undefined,
-    does: instance.getInstance,
-    out: (one) => enveloped(toDetailed(one)),
+    response: envelope(detailed),
+    toInput: () => undefined,
+    operation: instances.getInstance,
+    toResponse: (found) => enveloped(toDetailed(found)),
   }),
   instanceEndpoint({
     method: "get",
     path: "/api/instance/{instanceId}/qr",
     summary: "Get the current QR code, as the text to draw",
     access: "read",
-    answer: envelope(z.object({ id: z.string(), qrCode: z.string(), expiresAt: isoDate })),
+    response: envelope(z.object({ id: z.string(), qrCode: z.string(), expiresAt: isoDate })),
     errors: ["qr_not_available", "instance_already_connected"],
     secrets: true,
-    in: () => undefined,
-    does: instance.getQr,
-    out: ({ qrCode, expiresAt }, { params }) =>
+    toInput: () => undefined,
+    operation: instances.getQr,
+    toResponse: ({ qrCode, expiresAt }, { params }) =>
       enveloped({ id: params.instanceId, qrCode, expiresAt: expiresAt.toISOString() }),
   }),
   instanceEndpoint({
@@ -113,22 +115,22 @@ export const instanceEndpoints = [
     path: "/api/instance/{instanceId}",
     summary: "Log out of WhatsApp and delete the instance with all its data",
     access: "write",
-    answer: reference,
+    response: reference,
     mayPend: true,
-    in: () => undefined,
-    does: instance.deleteInstance,
-    out: confirm("Instance deleted successfully"),
+    toInput: () => undefined,
+    operation: instances.deleteInstance,
+    toResponse: confirm("Instance deleted successfully"),
   }),
   instanceEndpoint({
     method: "post",
     path: "/api/instance/{instanceId}/restart",
     summary: "Restart the session of an instance",
     access: "write",
-    answer: reference,
+    response: reference,
     mayPend: true,
-    in: () => undefined,
-    does: instance.restartInstance,
-    out: confirm("Instance restarted successfully"),
+    toInput: () => undefined,
+    operation: instances.restartInstance,
+    toResponse: confirm("Instance restarted successfully"),
   }),
   instanceEndpoint({
     method: "post",
@@ -136,11 +138,11 @@ export const instanceEndpoints = [
     summary: "Log out of WhatsApp",
     description: "Unlinks the account. To link it again, scan a new QR code.",
     access: "write",
-    answer: reference,
+    response: reference,
     mayPend: true,
-    in: () => undefined,
-    does: instance.logoutInstance,
-    out: confirm("Instance logged out successfully"),
+    toInput: () => undefined,
+    operation: instances.logoutInstance,
+    toResponse: confirm("Instance logged out successfully"),
   }),
   commandEndpoint({
     method: "post",
@@ -148,8 +150,8 @@ export const instanceEndpoints = [
     access: "write",
     command: "instance.requestPairingCode",
     body: z.object({ phoneNumber }),
-    answer: envelope(z.object({ pairingCode: z.string(), expiresAt: isoDate })),
-    in: ({ body }) => body,
-    out: ({ code, expiresAt }) => enveloped({ pairingCode: code, expiresAt }),
+    response: envelope(z.object({ pairingCode: z.string(), expiresAt: isoDate })),
+    toInput: ({ body }) => body,
+    toResponse: ({ code, expiresAt }) => enveloped({ pairingCode: code, expiresAt }),
   }),
 ];

@@ -10,7 +10,7 @@ import { envelope, enveloped } from "./envelope.ts";
 const { name, color } = commandCatalog["label.create"].input.shape;
 const { labelIds } = commandCatalog["label.setChat"].input.shape;
 
-const ofChat = envelope(
+const chatLabels = envelope(
   z.object({
     /** The JID, with the phone number if known. */
     chatId: z.string(),
@@ -18,22 +18,22 @@ const ofChat = envelope(
   }),
 );
 
-/** Errors of reads. These need no connection, but the type of the account must be known. */
-const errors = ["not_a_business", "instance_not_connected"] as const;
+/** Errors of the endpoints that read. They need no connection, only that the type of the account is known. */
+const readErrors = ["not_a_business", "instance_not_connected"] as const;
 
 const toLabel = ({ id, name, color, predefinedId }: z.output<typeof label>) => ({ id, name, color, predefinedId });
 
-/** Restricts a read to business accounts. Throws `not_a_business`, or `instance_not_connected` if the type is not known. */
-const ofBusiness =
+/** Restricts a read to business accounts. Throws `not_a_business`, or `instance_not_connected` if the type of the account is not known. */
+const forBusiness =
   <Input, Output>(read: (db: Database, instanceId: string, input: Input) => Promise<Output>) =>
   async ({ deps, instance }: InstanceContext, input: Input): Promise<Output> => {
     assertBusiness(instance);
     return await read(deps.db, instance.id, input);
   };
 
-const listLabels = ofBusiness(readLabels);
-const getChatLabels = ofBusiness(readChatLabels);
-const listLabeledChats = ofBusiness(readLabeledChats);
+const listLabels = forBusiness(readLabels);
+const getChatLabels = forBusiness(readChatLabels);
+const listLabeledChats = forBusiness(readLabeledChats);
 
 export const labelEndpoints = [
   instanceEndpoint({
@@ -42,11 +42,11 @@ export const labelEndpoints = [
     summary: "List the labels of a WhatsApp Business account",
     description: "Also works while the instance is not connected.",
     access: "read",
-    answer: envelope(z.array(label)),
-    errors,
-    in: () => undefined,
-    does: listLabels,
-    out: (labels) => enveloped(labels),
+    response: envelope(z.array(label)),
+    errors: readErrors,
+    toInput: () => undefined,
+    operation: listLabels,
+    toResponse: (labels) => enveloped(labels),
   }),
   commandEndpoint({
     method: "post",
@@ -55,9 +55,9 @@ export const labelEndpoints = [
     command: "label.create",
     body: z.object({ name, color }),
     status: 201,
-    answer: envelope(label),
-    in: ({ body }) => body,
-    out: (made) => enveloped(toLabel(made), "Label created"),
+    response: envelope(label),
+    toInput: ({ body }) => body,
+    toResponse: (made) => enveloped(toLabel(made), "Label created"),
   }),
   commandEndpoint({
     method: "put",
@@ -67,18 +67,18 @@ export const labelEndpoints = [
     body: z
       .object({ name: name.optional(), color: color.optional() })
       .refine((body) => body.name !== undefined || body.color !== undefined, "give name, color or both"),
-    answer: envelope(label),
-    in: ({ params, body }) => ({ labelId: params.labelId, ...body }),
-    out: (changed) => enveloped(toLabel(changed), "Label updated"),
+    response: envelope(label),
+    toInput: ({ params, body }) => ({ labelId: params.labelId, ...body }),
+    toResponse: (changed) => enveloped(toLabel(changed), "Label updated"),
   }),
   commandEndpoint({
     method: "delete",
     path: "/api/labels/{instanceId}/{labelId}",
     access: "write",
     command: "label.delete",
-    answer: envelope(z.object({ id: z.string() })),
-    in: ({ params }) => ({ labelId: params.labelId }),
-    out: (_result, { params }) => enveloped({ id: params.labelId }, "Label deleted"),
+    response: envelope(z.object({ id: z.string() })),
+    toInput: ({ params }) => ({ labelId: params.labelId }),
+    toResponse: (_result, { params }) => enveloped({ id: params.labelId }, "Label deleted"),
   }),
   instanceEndpoint({
     method: "get",
@@ -86,11 +86,11 @@ export const labelEndpoints = [
     summary: "List the labels of a chat by phone number, JID or LID",
     description: "Also works while the instance is not connected.",
     access: "read",
-    answer: ofChat,
-    errors,
-    in: ({ params }) => params.chatId,
-    does: getChatLabels,
-    out: (chat) => enveloped(chat),
+    response: chatLabels,
+    errors: readErrors,
+    toInput: ({ params }) => params.chatId,
+    operation: getChatLabels,
+    toResponse: (chat) => enveloped(chat),
   }),
   commandEndpoint({
     method: "put",
@@ -98,9 +98,9 @@ export const labelEndpoints = [
     access: "write",
     command: "label.setChat",
     body: z.object({ labelIds }),
-    answer: ofChat,
-    in: ({ params, body }) => ({ chat: params.chatId, labelIds: body.labelIds }),
-    out: ({ chat, labels }) => enveloped({ chatId: chat, labels }, "Chat labels saved"),
+    response: chatLabels,
+    toInput: ({ params, body }) => ({ chat: params.chatId, labelIds: body.labelIds }),
+    toResponse: ({ chat, labels }) => enveloped({ chatId: chat, labels }, "Chat labels saved"),
   }),
   instanceEndpoint({
     method: "get",
@@ -108,7 +108,7 @@ export const labelEndpoints = [
     summary: "List the chats with a label",
     description: "Also works while the instance is not connected.",
     access: "read",
-    answer: envelope(
+    response: envelope(
       z.array(
         z.object({
           /** The JID, with the phone number if known. */
@@ -118,9 +118,9 @@ export const labelEndpoints = [
         }),
       ),
     ),
-    errors: [...errors, "label_not_found"],
-    in: ({ params }) => params.labelId,
-    does: listLabeledChats,
-    out: (chats) => enveloped(chats),
+    errors: [...readErrors, "label_not_found"],
+    toInput: ({ params }) => params.labelId,
+    operation: listLabeledChats,
+    toResponse: (chats) => enveloped(chats),
   }),
 ];

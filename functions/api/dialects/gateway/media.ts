@@ -16,13 +16,13 @@ const body = z
       .string()
       .regex(/^[\w.+-]{1,64}\/[\w.+-]{1,64}(?:; ?[\w=". +-]{1,64})?$/, "must be a media type")
       .optional()
-      .meta({ description: "Declared type of the base64 data. The type is detected from the content" }),
+      .meta({ description: "Declared type of the base64 data. The gateway detects the actual type from the content" }),
   })
   .refine((given) => (given.filePath === undefined) !== (given.base64 === undefined), "give either filePath or base64");
 
-const link = z.object({
+const mediaFile = z.object({
   filePath: uploadId.meta({
-    description: "Identifies the file for one day: in conversions, and instead of a URL in sends",
+    description: "Identifies the file for one day. Use it in conversions, and instead of a URL in sends",
   }),
   fileName: z.string(),
   mimeType: z.string(),
@@ -32,15 +32,18 @@ const link = z.object({
   url: z.string(),
   expiresAt: isoDate,
 });
-const converted = envelope(
-  link.extend({
-    /** Seconds; null if the file does not contain it. */
+const convertedFile = envelope(
+  mediaFile.extend({
+    /** Seconds; null if the file does not state its duration. */
     duration: z.number().nullable(),
   }),
 );
 
 type Link = Awaited<ReturnType<typeof getUpload>>;
-const toLink = (filePath: string, { filename, mimetype, size, url, expiresAt }: Link): z.input<typeof link> => ({
+const toMediaFile = (
+  filePath: string,
+  { filename, mimetype, size, url, expiresAt }: Link,
+): z.input<typeof mediaFile> => ({
   filePath,
   fileName: filename,
   mimeType: mimetype,
@@ -52,20 +55,20 @@ const toLink = (filePath: string, { filename, mimetype, size, url, expiresAt }: 
 const convertEndpoint = (
   path: "/api/media/{instanceId}/convert/voice" | "/api/media/{instanceId}/convert/video",
   command: "media.convertVoice" | "media.convertVideo",
-  done: string,
+  confirmation: string,
 ): Endpoint => ({
   ...instanceEndpoint({
     method: "post",
     path,
     summary: commandCatalog[command].summary,
-    description: "The result is a file that can be downloaded, sent and converted for one day.",
+    description: "For one day, the new file can be downloaded, sent and converted.",
     access: "write",
     idempotent: true,
     mayPend: true,
     body,
-    answer: converted,
+    response: convertedFile,
     errors: [...commandCatalog[command].errors, "idempotency_conflict"],
-    in: ({ body: { filePath, base64, mimeType } }) => {
+    toInput: ({ body: { filePath, base64, mimeType } }) => {
       if (base64) {
         const { inline, upload } = base64;
         return { command, file: { upload, inline: { ...inline, type: mimeType ?? inline.type } } };
@@ -73,8 +76,9 @@ const convertEndpoint = (
       // The schema requires one of the two, so filePath is set here.
       return { command, file: filePath ?? { upload: "" } };
     },
-    does: convertFile,
-    out: (result) => enveloped({ ...toLink(result.upload, result), duration: result.duration }, done),
+    operation: convertFile,
+    toResponse: (result) =>
+      enveloped({ ...toMediaFile(result.upload, result), duration: result.duration }, confirmation),
   }),
   command,
 });
@@ -87,10 +91,10 @@ export const mediaEndpoints = [
     path: "/api/media/{instanceId}/{filePath}",
     summary: "Get a new URL for an uploaded or converted file",
     access: "read",
-    answer: envelope(link),
+    response: envelope(mediaFile),
     errors: ["invalid_request", "media_not_usable"],
-    in: ({ params }) => ({ upload: params.filePath }),
-    does: getUpload,
-    out: (found, { params }) => enveloped(toLink(params.filePath, found)),
+    toInput: ({ params }) => ({ upload: params.filePath }),
+    operation: getUpload,
+    toResponse: (found, { params }) => enveloped(toMediaFile(params.filePath, found)),
   }),
 ];

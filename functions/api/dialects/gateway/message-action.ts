@@ -8,13 +8,13 @@ import { instanceId } from "./message.ts";
 const { to: chatId } = commandCatalog["chat.setTyping"].input.shape;
 const { reaction: emoji } = commandCatalog["message.react"].input.shape;
 const { chat } = commandCatalog["message.delete"].input.shape;
-const anyChat = chat.unwrap();
+const requiredChat = chat.unwrap();
 
 const { text } = commandCatalog["message.edit"].input.shape;
 const { star } = commandCatalog["message.star"].input.shape;
 
 const typing = { method: "post", access: "write", command: "chat.setTyping" } as const;
-const typed = envelope(z.object({ chatId: z.string(), typing: z.boolean() }));
+const typingResponse = envelope(z.object({ chatId: z.string(), typing: z.boolean() }));
 
 /** Actions on existing messages and chats. */
 export const messageActionEndpoints = [
@@ -25,42 +25,45 @@ export const messageActionEndpoints = [
     description: "Without `messageId`, marks all unread messages of the chat.",
     access: "write",
     command: "message.markRead",
-    body: z.object({ instanceId, chatId: anyChat, messageId: messageId.optional() }),
-    answer: envelope(
+    body: z.object({ instanceId, chatId: requiredChat, messageId: messageId.optional() }),
+    response: envelope(
       z.object({
         chatId: z.string(),
         /** The number of messages marked as read. */
         messages: z.int(),
       }),
     ),
-    in: ({ body }) => ({ chat: body.chatId, messageIds: body.messageId === undefined ? undefined : [body.messageId] }),
-    out: ({ messages }, { body }) => enveloped({ chatId: body.chatId, messages }, "Marked as read"),
+    toInput: ({ body }) => ({
+      chat: body.chatId,
+      messageIds: body.messageId === undefined ? undefined : [body.messageId],
+    }),
+    toResponse: ({ messages }, { body }) => enveloped({ chatId: body.chatId, messages }, "Marked as read"),
   }),
   commandEndpoint({
     ...typing,
     path: "/api/message/typing/start",
     summary: "Show the typing indicator in a chat",
     body: z.object({ instanceId, chatId }),
-    answer: typed,
-    in: ({ body }) => ({ to: body.chatId, state: "composing" as const }),
-    out: (_done, { body }) => enveloped({ chatId: body.chatId, typing: true }),
+    response: typingResponse,
+    toInput: ({ body }) => ({ to: body.chatId, state: "composing" as const }),
+    toResponse: (_done, { body }) => enveloped({ chatId: body.chatId, typing: true }),
   }),
   commandEndpoint({
     ...typing,
     path: "/api/message/typing/stop",
     summary: "Hide the typing indicator in a chat",
     body: z.object({ instanceId, chatId }),
-    answer: typed,
-    in: ({ body }) => ({ to: body.chatId, state: "paused" as const }),
-    out: (_done, { body }) => enveloped({ chatId: body.chatId, typing: false }),
+    response: typingResponse,
+    toInput: ({ body }) => ({ to: body.chatId, state: "paused" as const }),
+    toResponse: (_done, { body }) => enveloped({ chatId: body.chatId, typing: false }),
   }),
   commandEndpoint({
     method: "put",
     path: "/api/message/reaction",
     access: "write",
     command: "message.react",
-    body: z.object({ instanceId, chatId: anyChat, messageId, emoji }),
-    answer: envelope(
+    body: z.object({ instanceId, chatId: requiredChat, messageId, emoji }),
+    response: envelope(
       z.object({
         /** The message that the reaction belongs to. */
         messageId: z.string(),
@@ -69,8 +72,8 @@ export const messageActionEndpoints = [
         emoji: z.string(),
       }),
     ),
-    in: ({ body }) => ({ messageId: body.messageId, chat: body.chatId, reaction: body.emoji }),
-    out: (reaction, { body }) =>
+    toInput: ({ body }) => ({ messageId: body.messageId, chat: body.chatId, reaction: body.emoji }),
+    toResponse: (reaction, { body }) =>
       enveloped({ messageId: body.messageId, reactionId: reaction.messageId, emoji: body.emoji }),
   }),
   commandEndpoint({
@@ -79,9 +82,9 @@ export const messageActionEndpoints = [
     access: "write",
     command: "message.star",
     body: z.object({ instanceId, chatId, messageId, star }),
-    answer: envelope(z.object({ messageId: z.string(), star: z.boolean() })),
-    in: ({ body }) => ({ messageId: body.messageId, chat: body.chatId, star: body.star }),
-    out: (_done, { body }) => enveloped({ messageId: body.messageId, star: body.star }),
+    response: envelope(z.object({ messageId: z.string(), star: z.boolean() })),
+    toInput: ({ body }) => ({ messageId: body.messageId, chat: body.chatId, star: body.star }),
+    toResponse: (_done, { body }) => enveloped({ messageId: body.messageId, star: body.star }),
   }),
   commandEndpoint({
     method: "put",
@@ -89,9 +92,9 @@ export const messageActionEndpoints = [
     access: "write",
     command: "message.edit",
     body: z.object({ message: text, chatId: chat }),
-    answer: envelope(z.object({ messageId: z.string() })),
-    in: ({ params, body }) => ({ messageId: params.messageId, chat: body.chatId, text: body.message }),
-    out: (_done, { params }) => enveloped({ messageId: params.messageId }, "Message edited"),
+    response: envelope(z.object({ messageId: z.string() })),
+    toInput: ({ params, body }) => ({ messageId: params.messageId, chat: body.chatId, text: body.message }),
+    toResponse: (_done, { params }) => enveloped({ messageId: params.messageId }, "Message edited"),
   }),
   commandEndpoint({
     method: "delete",
@@ -99,8 +102,8 @@ export const messageActionEndpoints = [
     access: "write",
     command: "message.delete",
     query: z.object({ chatId: chat }),
-    answer: envelope(z.object({ messageId: z.string() })),
-    in: ({ params, query }) => ({ messageId: params.messageId, chat: query.chatId }),
-    out: (_done, { params }) => enveloped({ messageId: params.messageId }, "Message deleted"),
+    response: envelope(z.object({ messageId: z.string() })),
+    toInput: ({ params, query }) => ({ messageId: params.messageId, chat: query.chatId }),
+    toResponse: (_done, { params }) => enveloped({ messageId: params.messageId }, "Message deleted"),
   }),
 ];

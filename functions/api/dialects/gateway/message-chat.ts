@@ -42,19 +42,19 @@ const chat = z.object({
 });
 
 const { limit, skip } = pageQuery(50).shape;
-const { chat: whichChat } = commandCatalog["message.delete"].input.shape;
+const { chat: optionalChat } = commandCatalog["message.delete"].input.shape;
 
 const respondent = {
   /** The JID, with the phone number if known; null for the account itself. */
   id: z.string().nullable(),
   respondedAt: isoDate,
 };
-const survey = { messageId: z.string(), chatId: z.string() };
-const guest = z.array(z.object({ ...respondent, guests: z.int() }));
+const surveyIds = { messageId: z.string(), chatId: z.string() };
+const guestList = z.array(z.object({ ...respondent, guests: z.int() }));
 
 const tally = z.discriminatedUnion("type", [
   z.object({
-    ...survey,
+    ...surveyIds,
     type: z.literal("poll"),
     question: z.string(),
     /** The number of options that a voter can choose; 0 means any number. Null if not stored. */
@@ -62,15 +62,15 @@ const tally = z.discriminatedUnion("type", [
     options: z.array(z.object({ name: z.string(), voters: z.array(z.object(respondent)) })),
   }),
   z.object({
-    ...survey,
+    ...surveyIds,
     type: z.literal("event"),
     name: z.string(),
     /** The type of the event; null for events from others. */
     event: z.enum(eventTypes).nullable(),
     /** `guests` is the number of extra guests. */
-    going: guest,
-    notGoing: guest,
-    maybe: guest,
+    going: guestList,
+    notGoing: guestList,
+    maybe: guestList,
   }),
 ]);
 
@@ -81,23 +81,23 @@ export const messageChatEndpoints = [
     summary: "List the chats of an instance, newest message first",
     access: "read",
     query: z.object({ limit, skip }),
-    answer: envelope(z.array(chat)).extend({ pagination: paginationShape }),
-    in: ({ query }) => pageRequest(query, 50),
-    does: ({ deps, instance }, input) => readChats(deps.db, instance.id, input),
-    out: ({ chats, pagination }) => ({
+    response: envelope(z.array(chat)).extend({ pagination: paginationShape }),
+    toInput: ({ query }) => pageRequest(query, 50),
+    operation: ({ deps, instance }, input) => readChats(deps.db, instance.id, input),
+    toResponse: ({ chats, pagination }) => ({
       ...enveloped(
-        chats.map((one) => ({
-          id: one.id,
-          name: one.name,
-          isGroup: one.isGroup,
-          messageCount: one.messages,
+        chats.map((summary) => ({
+          id: summary.id,
+          name: summary.name,
+          isGroup: summary.isGroup,
+          messageCount: summary.messages,
           lastMessage: {
-            messageId: one.lastWaId,
-            fromMe: one.lastFromMe,
-            type: one.lastType,
-            body: one.lastBody,
-            status: one.lastStatus,
-            timestamp: one.lastSentAt.toISOString(),
+            messageId: summary.lastWaId,
+            fromMe: summary.lastFromMe,
+            type: summary.lastType,
+            body: summary.lastBody,
+            status: summary.lastStatus,
+            timestamp: summary.lastSentAt.toISOString(),
           },
         })),
       ),
@@ -109,12 +109,12 @@ export const messageChatEndpoints = [
     path: "/api/message/{instanceId}/{messageId}/responses",
     summary: "Get the responses to a poll or event",
     access: "read",
-    query: z.object({ chatId: whichChat }),
-    answer: envelope(tally),
+    query: z.object({ chatId: optionalChat }),
+    response: envelope(tally),
     errors: ["message_not_found"],
-    in: ({ params, query }) => ({ messageId: params.messageId, chat: query.chatId }),
-    does: ({ deps, instance }, input) => readTally(deps.db, instance.id, input),
-    out: (result) => enveloped(shownTally(result)),
+    toInput: ({ params, query }) => ({ messageId: params.messageId, chat: query.chatId }),
+    operation: ({ deps, instance }, input) => readTally(deps.db, instance.id, input),
+    toResponse: (result) => enveloped(toTally(result)),
   }),
   instanceEndpoint({
     method: "get",
@@ -122,22 +122,22 @@ export const messageChatEndpoints = [
     summary: "List the messages of a chat, newest first",
     access: "read",
     query: pageQuery(50),
-    answer: envelope(z.array(message)).extend({ pagination: paginationShape }),
-    in: ({ params, query }) => ({ chatId: params.chatId, ...pageRequest(query, 50) }),
-    does: ({ deps, instance }, { chatId, ...page }) => readHistory(deps.db, instance.id, chatId, page),
-    out: ({ messages, pagination }) => ({
+    response: envelope(z.array(message)).extend({ pagination: paginationShape }),
+    toInput: ({ params, query }) => ({ chatId: params.chatId, ...pageRequest(query, 50) }),
+    operation: ({ deps, instance }, { chatId, ...page }) => readHistory(deps.db, instance.id, chatId, page),
+    toResponse: ({ messages, pagination }) => ({
       ...enveloped(
-        messages.map((one) => ({
-          messageId: one.waId,
-          chatId: one.chatId,
-          fromMe: one.fromMe,
-          from: one.senderId || null,
-          pushName: one.pushName,
-          type: one.type,
-          body: one.body,
-          hasMedia: one.media !== null,
-          status: one.status,
-          timestamp: one.sentAt.toISOString(),
+        messages.map((stored) => ({
+          messageId: stored.waId,
+          chatId: stored.chatId,
+          fromMe: stored.fromMe,
+          from: stored.senderId || null,
+          pushName: stored.pushName,
+          type: stored.type,
+          body: stored.body,
+          hasMedia: stored.media !== null,
+          status: stored.status,
+          timestamp: stored.sentAt.toISOString(),
         })),
       ),
       pagination,
@@ -145,24 +145,28 @@ export const messageChatEndpoints = [
   }),
 ];
 
-function shownTally(result: Tally): z.input<typeof tally> {
+function toTally(result: Tally): z.input<typeof tally> {
   const { messageId, chatId, body } = result;
   if (result.type === "poll") {
-    const options = result.options.map(({ name, voters }) => ({ name, voters: voters.map(shown) }));
+    const options = result.options.map(({ name, voters }) => ({ name, voters: voters.map(toRespondent) }));
     return { messageId, chatId, type: "poll", question: body, selectableCount: result.selectableCount, options };
   }
   const { going, notGoing, maybe } = result.answers;
-  const guests = (some: typeof going) => some.map((one) => ({ ...shown(one), guests: one.guests }));
+  const guests = (answers: typeof going) =>
+    answers.map((answer) => ({ ...toRespondent(answer), guests: answer.guests }));
   return {
     messageId,
     chatId,
     type: "event",
     name: body,
-    event: eventTypes.find((one) => one === result.kind) ?? null,
+    event: eventTypes.find((type) => type === result.kind) ?? null,
     going: guests(going),
     notGoing: guests(notGoing),
     maybe: guests(maybe),
   };
 }
 
-const shown = ({ senderId, respondedAt }: Respondent) => ({ id: senderId, respondedAt: respondedAt.toISOString() });
+const toRespondent = ({ senderId, respondedAt }: Respondent) => ({
+  id: senderId,
+  respondedAt: respondedAt.toISOString(),
+});

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { type CommandName, commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { type MediaPlace, mediaPlace } from "../../../../core/media/inline.ts";
 import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
-import { checkPlace } from "../../operations/media.ts";
+import { storeOrCheckFile } from "../../operations/media.ts";
 import { refuseButtons, refuseList } from "../../operations/message.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
@@ -10,18 +10,18 @@ export const instanceId = z.string().min(1).max(128);
 const { to, text, quoted, mentions } = commandCatalog["message.sendText"].input.shape;
 const media = commandCatalog["message.sendMedia"].input.shape;
 const { caption, filename } = media;
-const place = commandCatalog["message.sendLocation"].input.shape;
+const location = commandCatalog["message.sendLocation"].input.shape;
 const { contacts } = commandCatalog["message.sendContact"].input.shape;
 const { question, options, selectableCount } = commandCatalog["message.sendPoll"].input.shape;
 const link = commandCatalog["message.sendLink"].input.shape;
 const { messageId, chat } = commandCatalog["message.forward"].input.shape;
 
-/** Fields of every send. */
+/** Body fields of every send. */
 const common = { instanceId, to, quotedMessageId: quoted, mentions };
 
-const sent = envelope(
+const sentResponse = envelope(
   z.object({
-    /** The WhatsApp message id, which webhooks and the history also have. */
+    /** The WhatsApp message id, as in webhooks and the history. */
     messageId: z.string(),
     instanceId: z.string(),
     /** The JID of the recipient. */
@@ -29,118 +29,128 @@ const sent = envelope(
   }),
 );
 
-const addressed = (body: { to: string; quotedMessageId?: string | undefined; mentions?: string[] | undefined }) => ({
+const commonInput = (body: { to: string; quotedMessageId?: string | undefined; mentions?: string[] | undefined }) => ({
   to: body.to,
   quoted: body.quotedMessageId,
   mentions: body.mentions,
 });
 
-const placed = ({ url, upload }: MediaPlace) => ({ url, upload });
+const mediaSource = ({ url, upload }: MediaPlace) => ({ url, upload });
 
-const answered = ({ messageId }: { messageId: string }, { body }: { body: { instanceId: string; to: string } }) =>
+const toSentResponse = ({ messageId }: { messageId: string }, { body }: { body: { instanceId: string; to: string } }) =>
   enveloped({ messageId, instanceId: body.instanceId, to: body.to }, "Message accepted");
 
 const label = z.string().min(1).max(1024);
 
-const send = <Name extends CommandName>(command: Name) => ({
+const sendDeclaration = <Name extends CommandName>(command: Name) => ({
   method: "post" as const,
   access: "write" as const,
   command,
-  answer: sent,
+  response: sentResponse,
 });
 
 export const messageEndpoints = [
   commandEndpoint({
-    ...send("message.sendText"),
+    ...sendDeclaration("message.sendText"),
     path: "/api/message/send/text",
     body: z.object({ ...common, message: text }),
-    in: ({ body }) => ({ ...addressed(body), text: body.message }),
-    out: answered,
+    toInput: ({ body }) => ({ ...commonInput(body), text: body.message }),
+    toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...send("message.sendMedia"),
+    ...sendDeclaration("message.sendMedia"),
     path: "/api/message/send/image",
     summary: "Send an image",
     body: z.object({ ...common, image: mediaPlace, caption }),
-    check: (context, _input, { body }) => checkPlace(context, body.image),
-    in: ({ body }) => ({ ...addressed(body), ...placed(body.image), kind: "image" as const, caption: body.caption }),
-    out: answered,
+    check: (context, _input, { body }) => storeOrCheckFile(context, body.image),
+    toInput: ({ body }) => ({
+      ...commonInput(body),
+      ...mediaSource(body.image),
+      kind: "image" as const,
+      caption: body.caption,
+    }),
+    toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...send("message.sendMedia"),
+    ...sendDeclaration("message.sendMedia"),
     path: "/api/message/send/file",
     summary: "Send a file as a document",
     body: z.object({ ...common, file: mediaPlace, filename, caption }),
-    check: (context, _input, { body }) => checkPlace(context, body.file),
-    in: ({ body }) => ({
-      ...addressed(body),
-      ...placed(body.file),
+    check: (context, _input, { body }) => storeOrCheckFile(context, body.file),
+    toInput: ({ body }) => ({
+      ...commonInput(body),
+      ...mediaSource(body.file),
       kind: "document" as const,
       filename: body.filename,
       caption: body.caption,
     }),
-    out: answered,
+    toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...send("message.sendMedia"),
+    ...sendDeclaration("message.sendMedia"),
     path: "/api/message/send/voice",
     summary: "Send a voice note",
     description: "Audio other than Ogg/Opus is converted.",
     body: z.object({ ...common, audio: mediaPlace }),
-    check: (context, _input, { body }) => checkPlace(context, body.audio),
-    in: ({ body }) => ({ ...addressed(body), ...placed(body.audio), kind: "audio" as const, voice: true }),
-    out: answered,
+    check: (context, _input, { body }) => storeOrCheckFile(context, body.audio),
+    toInput: ({ body }) => ({ ...commonInput(body), ...mediaSource(body.audio), kind: "audio" as const, voice: true }),
+    toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...send("message.sendMedia"),
+    ...sendDeclaration("message.sendMedia"),
     path: "/api/message/send/video",
     summary: "Send a video",
     description: "Formats that WhatsApp can't play are converted.",
     body: z.object({ ...common, video: mediaPlace, caption }),
-    check: (context, _input, { body }) => checkPlace(context, body.video),
-    in: ({ body }) => ({ ...addressed(body), ...placed(body.video), kind: "video" as const, caption: body.caption }),
-    out: answered,
+    check: (context, _input, { body }) => storeOrCheckFile(context, body.video),
+    toInput: ({ body }) => ({
+      ...commonInput(body),
+      ...mediaSource(body.video),
+      kind: "video" as const,
+      caption: body.caption,
+    }),
+    toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...send("message.sendLocation"),
+    ...sendDeclaration("message.sendLocation"),
     path: "/api/message/send/location",
     body: z.object({
       ...common,
-      latitude: place.latitude,
-      longitude: place.longitude,
-      name: place.name,
-      address: place.address,
+      latitude: location.latitude,
+      longitude: location.longitude,
+      name: location.name,
+      address: location.address,
     }),
-    in: ({ body }) => ({
-      ...addressed(body),
+    toInput: ({ body }) => ({
+      ...commonInput(body),
       latitude: body.latitude,
       longitude: body.longitude,
       name: body.name,
       address: body.address,
     }),
-    out: answered,
+    toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...send("message.sendContact"),
+    ...sendDeclaration("message.sendContact"),
     path: "/api/message/send/contact",
     body: z.object({ ...common, contacts }),
-    in: ({ body }) => ({ ...addressed(body), contacts: body.contacts }),
-    out: answered,
+    toInput: ({ body }) => ({ ...commonInput(body), contacts: body.contacts }),
+    toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...send("message.sendPoll"),
+    ...sendDeclaration("message.sendPoll"),
     path: "/api/message/send/poll",
     body: z.object({ ...common, question, options, selectableCount }),
-    in: ({ body }) => ({
-      ...addressed(body),
+    toInput: ({ body }) => ({
+      ...commonInput(body),
       question: body.question,
       options: body.options,
       selectableCount: body.selectableCount,
     }),
-    out: answered,
+    toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...send("message.sendLink"),
+    ...sendDeclaration("message.sendLink"),
     path: "/api/message/send/link-preview",
     body: z.object({
       ...common,
@@ -149,21 +159,21 @@ export const messageEndpoints = [
       description: link.description,
       image: link.image,
     }),
-    in: ({ body }) => ({
-      ...addressed(body),
+    toInput: ({ body }) => ({
+      ...commonInput(body),
       url: body.url,
       title: body.title,
       description: body.description,
       image: body.image,
     }),
-    out: answered,
+    toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...send("message.forward"),
+    ...sendDeclaration("message.forward"),
     path: "/api/message/forward",
     body: z.object({ ...common, messageId, chatId: chat }),
-    in: ({ body }) => ({ ...addressed(body), messageId: body.messageId, chat: body.chatId }),
-    out: answered,
+    toInput: ({ body }) => ({ ...commonInput(body), messageId: body.messageId, chat: body.chatId }),
+    toResponse: toSentResponse,
   }),
   instanceEndpoint({
     method: "post",
@@ -183,11 +193,11 @@ export const messageEndpoints = [
         )
         .min(1),
     }),
-    answer: sent,
+    response: sentResponse,
     errors: ["not_supported"],
-    in: () => undefined,
-    does: refuseList,
-    out: answered,
+    toInput: () => undefined,
+    operation: refuseList,
+    toResponse: toSentResponse,
   }),
   instanceEndpoint({
     method: "post",
@@ -199,10 +209,10 @@ export const messageEndpoints = [
       text,
       buttons: z.array(z.object({ buttonId: label, buttonText: label })).min(1),
     }),
-    answer: sent,
+    response: sentResponse,
     errors: ["not_supported"],
-    in: () => undefined,
-    does: refuseButtons,
-    out: answered,
+    toInput: () => undefined,
+    operation: refuseButtons,
+    toResponse: toSentResponse,
   }),
 ];

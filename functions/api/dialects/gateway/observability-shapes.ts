@@ -14,7 +14,7 @@ const toCpu = (seconds: number, ofMs: number) => ({ percent: (100_000 * seconds)
 const duration = (seconds: number) =>
   `${Math.floor(seconds / 3600)}h ${Math.floor((seconds % 3600) / 60)}m ${seconds % 60}s`;
 
-const link = z.object({ status: z.literal("connected") });
+const connected = z.object({ status: z.literal("connected") });
 const uptime = z.object({ seconds: z.int(), formatted: z.string() });
 const memory = z.object({ rss: z.string(), heapTotal: z.string(), heapUsed: z.string(), external: z.string() });
 
@@ -50,7 +50,7 @@ const host = z.object({
   shards: z.array(z.int()),
 });
 
-const figures = z.object({
+const instanceFigures = z.object({
   id: z.string(),
   name: z.string(),
   status: instanceStatus,
@@ -77,9 +77,9 @@ export const health = z.object({
   status: z.enum(["healthy", "stopped"]),
   uptime,
   memory,
-  database: link,
+  database: connected,
   instances: z.object({ total: z.int(), active: z.int() }),
-  queues: link,
+  queues: connected,
   hosts: z.object({
     /** Known hosts. A killed host stays known for a day. */
     total: z.int(),
@@ -125,20 +125,20 @@ export const environment = z.object({
   logLevel: z.string(),
   /** Whether KMS wraps the data keys, instead of a key file. */
   kms: z.boolean(),
-  /** Whether another endpoint replaces SQS. */
+  /** Whether the gateway uses an SQS endpoint other than that of AWS. */
   ownQueues: z.boolean(),
-  /** Whether another endpoint replaces S3. */
+  /** Whether the gateway uses an S3 endpoint other than that of AWS. */
   ownStorage: z.boolean(),
-  /** Whether another endpoint replaces WhatsApp. */
+  /** Whether the gateway connects to a server other than WhatsApp, such as the simulator. */
   ownWhatsApp: z.boolean(),
-  /** The number of address ranges outside the public internet that callers' URLs can reach. */
+  /** The number of IP ranges outside the public internet that URLs from callers may point to. */
   egressAllowed: z.int(),
 });
 
 export const status = z.object({
   version: z.string(),
   uptime,
-  /** Of the answering process, since it started; 100 percent is one core. */
+  /** Of the process that responds, since it started; 100 percent is one core. */
   cpu: z.object({
     percent: z.number(),
     userSeconds: z.number(),
@@ -148,7 +148,7 @@ export const status = z.object({
     loadAverage: z.array(z.number()),
   }),
   memory: memory.extend({ systemTotal: z.string(), systemFree: z.string() }),
-  database: link.extend({ latencyMs: z.number() }),
+  database: connected.extend({ latencyMs: z.number() }),
   queues: z.object({
     status: z.enum(["connected", "disconnected"]),
     events: depth.nullable(),
@@ -162,7 +162,7 @@ export const status = z.object({
     active: z.int(),
     byStatus: z.record(instanceStatus, z.int()),
     /** For admins: all instances, newest first. */
-    list: z.array(figures).optional(),
+    list: z.array(instanceFigures).optional(),
     pagination: paginationShape.optional(),
   }),
 });
@@ -187,8 +187,8 @@ export function toStatus(state: Status): z.input<typeof status> {
       commands: queues?.commands ?? null,
     },
     shards,
-    hosts: hosts.map(({ age, startedAt, seenAt, cpuSeconds, rssBytes, ...one }) => ({
-      ...one,
+    hosts: hosts.map(({ age, startedAt, seenAt, cpuSeconds, rssBytes, ...rest }) => ({
+      ...rest,
       cpu: cpuSeconds === null ? null : toCpu(cpuSeconds, seenAt.getTime() - startedAt.getTime()),
       memory: rssBytes === null ? null : { rss: megabytes(rssBytes) },
       startedAt: startedAt.toISOString(),
@@ -199,12 +199,12 @@ export function toStatus(state: Status): z.input<typeof status> {
       total: instances.total,
       active: instances.byStatus.connected ?? 0,
       byStatus: {
-        ...(Object.fromEntries(instanceStatuses.map((one) => [one, 0])) as Record<InstanceStatus, number>),
+        ...(Object.fromEntries(instanceStatuses.map((name) => [name, 0])) as Record<InstanceStatus, number>),
         ...instances.byStatus,
       },
       ...defined({
-        list: instances.each?.figures.map((one) => ({ ...one, statusAt: one.statusAt.toISOString() })),
-        pagination: instances.each?.pagination,
+        list: instances.list?.figures.map((each) => ({ ...each, statusAt: each.statusAt.toISOString() })),
+        pagination: instances.list?.pagination,
       }),
     },
   };

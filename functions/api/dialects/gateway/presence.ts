@@ -23,9 +23,9 @@ export const presenceEndpoints = [
         path: ["chatId"],
         message: "required for composing, recording and paused",
       }),
-    answer: envelope(z.object({ instanceId: z.string(), presence: state })),
-    in: ({ body }) => ({ state: body.presence, chat: body.chatId }),
-    out: (_result, { params, body }) =>
+    response: envelope(z.object({ instanceId: z.string(), presence: state })),
+    toInput: ({ body }) => ({ state: body.presence, chat: body.chatId }),
+    toResponse: (_result, { params, body }) =>
       enveloped({ instanceId: params.instanceId, presence: body.presence }, "Presence updated"),
   }),
   commandEndpoint({
@@ -33,9 +33,9 @@ export const presenceEndpoints = [
     path: "/api/presence/{instanceId}",
     access: "read",
     command: "presence.get",
-    answer: envelope(z.array(presences)),
-    in: () => ({}),
-    out: ({ chats }) => enveloped(chats),
+    response: envelope(z.array(presences)),
+    toInput: () => ({}),
+    toResponse: ({ chats }) => enveloped(chats),
   }),
   commandEndpoint({
     method: "get",
@@ -44,17 +44,18 @@ export const presenceEndpoints = [
     description: "Each presence has the time since WhatsApp reported it. The list is empty if WhatsApp reported none.",
     access: "read",
     command: "presence.get",
-    answer: envelope(presences),
-    in: ({ params }) => ({ chat: params.chatId }),
-    out: ({ chats: [one] }, { params }) => enveloped(one ?? { chatId: params.chatId, presences: [] }),
+    response: envelope(presences),
+    toInput: ({ params }) => ({ chat: params.chatId }),
+    toResponse: ({ chats: [found] }, { params }) => enveloped(found ?? { chatId: params.chatId, presences: [] }),
   }),
   commandEndpoint({
     method: "post",
     path: "/api/presence/{instanceId}/{chatId}/subscribe",
     access: "write",
     command: "presence.subscribe",
-    answer: envelope(z.object({ instanceId: z.string(), chatId: z.string() })),
-    in: ({ params }) => ({ chat: params.chatId }),
-    out: ({ chatId }, { params }) => enveloped({ instanceId: params.instanceId, chatId }, "Subscribed to presence"),
+    response: envelope(z.object({ instanceId: z.string(), chatId: z.string() })),
+    toInput: ({ params }) => ({ chat: params.chatId }),
+    toResponse: ({ chatId }, { params }) =>
+      enveloped({ instanceId: params.instanceId, chatId }, "Subscribed to presence"),
   }),
 ];

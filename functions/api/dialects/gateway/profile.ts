@@ -16,7 +16,7 @@ export const profileEndpoints = [
     path: "/api/profile/{instanceId}",
     access: "read",
     command: "profile.get",
-    answer: envelope(
+    response: envelope(
       z.object({
         phoneNumber,
         chatId: z.string(),
@@ -27,8 +27,8 @@ export const profileEndpoints = [
         pictureUrl,
       }),
     ),
-    in: () => ({}),
-    out: ({ jid, about: status, ...rest }) =>
+    toInput: () => ({}),
+    toResponse: ({ jid, about: status, ...rest }) =>
       enveloped({
         phoneNumber: rest.phoneNumber,
         chatId: jid,
@@ -44,9 +44,9 @@ export const profileEndpoints = [
     access: "write",
     command: "profile.setName",
     body: z.object({ name }),
-    answer: done,
-    in: ({ body }) => body,
-    out: (_result, { params }) => enveloped({ instanceId: params.instanceId }, "Profile name updated"),
+    response: done,
+    toInput: ({ body }) => body,
+    toResponse: (_result, { params }) => enveloped({ instanceId: params.instanceId }, "Profile name updated"),
   }),
   commandEndpoint({
     method: "put",
@@ -54,9 +54,9 @@ export const profileEndpoints = [
     access: "write",
     command: "profile.setAbout",
     body: z.object({ status: about }),
-    answer: done,
-    in: ({ body }) => ({ about: body.status }),
-    out: (_result, { params }) => enveloped({ instanceId: params.instanceId }, "Profile status updated"),
+    response: done,
+    toInput: ({ body }) => ({ about: body.status }),
+    toResponse: (_result, { params }) => enveloped({ instanceId: params.instanceId }, "Profile status updated"),
   }),
   commandEndpoint({
     method: "put",
@@ -73,17 +73,17 @@ export const profileEndpoints = [
         (body) => (body.image === undefined) !== (body.uploadId === undefined),
         "give either image or uploadId, not both",
       ),
-    answer: done,
-    in: ({ body }) => ({ url: body.image, upload: body.uploadId }),
-    out: (_result, { params }) => enveloped({ instanceId: params.instanceId }, "Profile picture updated"),
+    response: done,
+    toInput: ({ body }) => ({ url: body.image, upload: body.uploadId }),
+    toResponse: (_result, { params }) => enveloped({ instanceId: params.instanceId }, "Profile picture updated"),
   }),
   commandEndpoint({
     method: "delete",
     path: "/api/profile/{instanceId}/picture",
     access: "write",
     command: "profile.removePicture",
-    answer: done,
-    in: () => ({}),
-    out: (_result, { params }) => enveloped({ instanceId: params.instanceId }, "Profile picture removed"),
+    response: done,
+    toInput: () => ({}),
+    toResponse: (_result, { params }) => enveloped({ instanceId: params.instanceId }, "Profile picture removed"),
   }),
 ];

@@ -3,7 +3,7 @@ import { type CommandName, commandCatalog } from "../../../../core/command/catal
 import { mediaPlace } from "../../../../core/media/inline.ts";
 import { statusChat } from "../../../../core/message/status.ts";
 import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
-import { checkPlace } from "../../operations/media.ts";
+import { storeOrCheckFile } from "../../operations/media.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { text, backgroundColor, font, statusJidList, id } = commandCatalog["status.sendText"].input.shape;
@@ -13,9 +13,9 @@ const { messageId } = commandCatalog["status.delete"].input.shape;
 /** Fields of every status post. */
 const common = { statusJidList, messageId: id };
 
-const posted = envelope(
+const postedResponse = envelope(
   z.object({
-    /** The WhatsApp message id, which webhooks and the history also have. */
+    /** The WhatsApp message id, as in webhooks and the history. */
     messageId: z.string(),
     instanceId: z.string(),
     chatId: z.string(),
@@ -27,82 +27,82 @@ const postOptions = (body: { statusJidList?: string[] | undefined; messageId?: s
   id: body.messageId,
 });
 
-const answered = (sent: { messageId: string }, { params }: { params: { instanceId: string } }) =>
+const toPostedResponse = (sent: { messageId: string }, { params }: { params: { instanceId: string } }) =>
   enveloped({ messageId: sent.messageId, instanceId: params.instanceId, chatId: statusChat }, "Status accepted");
 
-const post = <Name extends CommandName>(command: Name) => ({
+const postDeclaration = <Name extends CommandName>(command: Name) => ({
   method: "post" as const,
   access: "write" as const,
   command,
-  answer: posted,
+  response: postedResponse,
 });
 
 const audience = "Sent to the people in `statusJidList`, or else to the contacts in the address book.";
 
 /**
  * A status post is sent to the people in `statusJidList` (at most 1,000), or else to the people in the address book, except
- * blocked ones. The answer is 409 `conflict` if there are no recipients.
+ * blocked ones. The response is 409 `conflict` if there are no recipients.
  */
 export const statusEndpoints = [
   commandEndpoint({
-    ...post("status.sendText"),
+    ...postDeclaration("status.sendText"),
     path: "/api/status/{instanceId}/text",
     description: audience,
     body: z.object({ text, backgroundColor, font, ...common }),
-    in: ({ body }) => ({
+    toInput: ({ body }) => ({
       text: body.text,
       backgroundColor: body.backgroundColor,
       font: body.font,
       ...postOptions(body),
     }),
-    out: answered,
+    toResponse: toPostedResponse,
   }),
   commandEndpoint({
-    ...post("status.sendMedia"),
+    ...postDeclaration("status.sendMedia"),
     path: "/api/status/{instanceId}/image",
     summary: "Post an image as a status",
     description: audience,
     body: z.object({ image: mediaPlace, caption, ...common }),
-    check: (context, _input, { body }) => checkPlace(context, body.image),
-    in: ({ body }) => ({
+    check: (context, _input, { body }) => storeOrCheckFile(context, body.image),
+    toInput: ({ body }) => ({
       url: body.image.url,
       upload: body.image.upload,
       kind: "image" as const,
       caption: body.caption,
       ...postOptions(body),
     }),
-    out: answered,
+    toResponse: toPostedResponse,
   }),
   commandEndpoint({
-    ...post("status.sendMedia"),
+    ...postDeclaration("status.sendMedia"),
     path: "/api/status/{instanceId}/voice",
     summary: "Post a voice note as a status",
     description: `${audience} Audio other than Ogg/Opus is converted.`,
     body: z.object({ audio: mediaPlace, ...common }),
-    check: (context, _input, { body }) => checkPlace(context, body.audio),
-    in: ({ body }) => ({
+    check: (context, _input, { body }) => storeOrCheckFile(context, body.audio),
+    toInput: ({ body }) => ({
       url: body.audio.url,
       upload: body.audio.upload,
       kind: "audio" as const,
       ...postOptions(body),
     }),
-    out: answered,
+    toResponse: toPostedResponse,
   }),
   commandEndpoint({
-    ...post("status.sendMedia"),
+    ...postDeclaration("status.sendMedia"),
     path: "/api/status/{instanceId}/video",
     summary: "Post a video as a status",
     description: `${audience} Formats that WhatsApp can't play are converted.`,
     body: z.object({ video: mediaPlace, caption, ...common }),
-    check: (context, _input, { body }) => checkPlace(context, body.video),
-    in: ({ body }) => ({
+    check: (context, _input, { body }) => storeOrCheckFile(context, body.video),
+    toInput: ({ body }) => ({
       url: body.video.url,
       upload: body.video.upload,
       kind: "video" as const,
       caption: body.caption,
       ...postOptions(body),
     }),
-    out: answered,
+    toResponse: toPostedResponse,
   }),
   commandEndpoint({
     method: "post",
@@ -110,18 +110,18 @@ export const statusEndpoints = [
     access: "write",
     command: "status.delete",
     body: z.object({ messageId }),
-    answer: envelope(z.object({ messageId: z.string() })),
-    in: ({ body }) => body,
-    out: (_done, { body }) => enveloped({ messageId: body.messageId }, "Status deleted"),
+    response: envelope(z.object({ messageId: z.string() })),
+    toInput: ({ body }) => body,
+    toResponse: (_done, { body }) => enveloped({ messageId: body.messageId }, "Status deleted"),
   }),
   instanceEndpoint({
     method: "get",
     path: "/api/status/{instanceId}/new-message-id",
     summary: "Generate a message id for a status post",
     access: "read",
-    answer: envelope(z.object({ messageId: z.string() })),
-    in: () => undefined,
-    does: async ({ deps }) => ({ messageId: deps.ids.messageId() }),
-    out: ({ messageId: fresh }) => enveloped({ messageId: fresh }),
+    response: envelope(z.object({ messageId: z.string() })),
+    toInput: () => undefined,
+    operation: async ({ deps }) => ({ messageId: deps.ids.messageId() }),
+    toResponse: ({ messageId: fresh }) => enveloped({ messageId: fresh }),
   }),
 ];

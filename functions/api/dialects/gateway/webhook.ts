@@ -10,12 +10,12 @@ import { envelope, enveloped } from "./envelope.ts";
 
 const delivery = shared.extend({ instanceId: z.string() });
 
-const toDelivery = (one: LoggedDelivery): z.input<typeof delivery> => ({
-  ...toShared(one),
-  instanceId: one.instanceId,
+const toDelivery = (logged: LoggedDelivery): z.input<typeof delivery> => ({
+  ...toShared(logged),
+  instanceId: logged.instanceId,
 });
 
-const ofInstance = z.object({
+const instanceFilter = z.object({
   instanceId: z.string().min(1).max(128).optional().meta({ description: "Only this instance" }),
 });
 
@@ -25,7 +25,7 @@ export const webhookEndpoints = [
   callerEndpoint({
     method: "post",
     path: "/api/webhook/test",
-    summary: "Send a test event to a URL and return its answer",
+    summary: "Send a test event to a URL and return the response",
     description: "The event belongs to no instance and is not signed.",
     access: "write",
     body: z.object({
@@ -34,22 +34,22 @@ export const webhookEndpoints = [
       /** The `data` field of the body. */
       data: z.record(z.string(), z.unknown()).default({}),
     }),
-    answer: envelope(
+    response: envelope(
       z.object({
-        /** Whether the answer was 2xx. */
+        /** Whether the response was 2xx. */
         success: z.boolean(),
-        /** HTTP status; null without an answer. */
+        /** HTTP status; null if there was no response. */
         status: z.int().nullable(),
         durationMs: z.int(),
-        /** The first 1,024 characters of the answer's body. */
+        /** The first 1,024 characters of the response body. */
         response: z.string().nullable(),
         error: z.string().nullable(),
       }),
     ),
     errors: ["url_not_allowed"],
-    in: ({ body }) => body,
-    does: ({ deps, requestId }, wanted) => sendTestToUrl(deps, wanted, requestId),
-    out: ({ succeeded, status, durationMs, response, error }) =>
+    toInput: ({ body }) => body,
+    operation: ({ deps, requestId }, test) => sendTestToUrl(deps, test, requestId),
+    toResponse: ({ succeeded, status, durationMs, response, error }) =>
       enveloped(
         { success: succeeded, status, durationMs, response, error },
         succeeded ? "The webhook accepted the test" : "The webhook did not accept the test",
@@ -61,31 +61,31 @@ export const webhookEndpoints = [
     summary: "List the webhook deliveries of your instances, newest first",
     access: "read",
     query: pageQuery(50)
-      .extend(ofInstance.shape)
+      .extend(instanceFilter.shape)
       .extend({
         status: z.enum(deliveryStatuses).optional(),
         event: eventFilter
           .optional()
           .meta({ description: "Event name as in the webhook body, such as message.received" }),
       }),
-    answer: envelope(z.array(delivery)).extend({ pagination: paginationShape }),
+    response: envelope(z.array(delivery)).extend({ pagination: paginationShape }),
     errors: ["instance_not_found"],
-    in: ({ query }) => ({
+    toInput: ({ query }) => ({
       ...pageRequest(query, 50),
       instanceId: query.instanceId,
       status: query.status,
       event: query.event,
     }),
-    does: webhook.listLogs,
-    out: ({ deliveries, pagination }) => ({ ...enveloped(deliveries.map(toDelivery)), pagination }),
+    operation: webhook.listLogs,
+    toResponse: ({ deliveries, pagination }) => ({ ...enveloped(deliveries.map(toDelivery)), pagination }),
   }),
   callerEndpoint({
     method: "get",
     path: "/api/webhook/stats",
     summary: "Get statistics of the webhook deliveries of your instances",
     access: "read",
-    query: ofInstance,
-    answer: envelope(
+    query: instanceFilter,
+    response: envelope(
       counts.extend({
         /** Share of finished deliveries that succeeded, 0 to 1; null if none is finished. */
         successRate: z.number().nullable(),
@@ -95,9 +95,9 @@ export const webhookEndpoints = [
       }),
     ),
     errors: ["instance_not_found"],
-    in: ({ query }) => query.instanceId,
-    does: webhook.getStats,
-    out: (stats) => enveloped(stats),
+    toInput: ({ query }) => query.instanceId,
+    operation: webhook.getStats,
+    toResponse: (stats) => enveloped(stats),
   }),
   callerEndpoint({
     method: "post",
@@ -105,19 +105,19 @@ export const webhookEndpoints = [
     summary: "Replay a webhook delivery",
     description: "Sends it again with the same id, to the current URL of the webhook.",
     access: "write",
-    answer: envelope(delivery),
+    response: envelope(delivery),
     errors: ["delivery_not_found", "webhook_disabled"],
-    in: ({ params }) => params.webhookId,
-    does: webhook.retry,
-    out: (one) => enveloped(toDelivery(one), "The delivery is being sent again"),
+    toInput: ({ params }) => params.webhookId,
+    operation: webhook.replayById,
+    toResponse: (replayed) => enveloped(toDelivery(replayed), "The delivery is being sent again"),
   }),
   callerEndpoint({
     method: "delete",
     path: "/api/webhook/logs",
     summary: `Delete finished webhook deliveries of your instances, up to ${maxCleared} per request`,
     access: "write",
-    query: ofInstance,
-    answer: envelope(
+    query: instanceFilter,
+    response: envelope(
       z.object({
         deleted: z.int(),
         /** Whether more deliveries remain for another request. */
@@ -125,8 +125,8 @@ export const webhookEndpoints = [
       }),
     ),
     errors: ["instance_not_found"],
-    in: ({ query }) => query.instanceId,
-    does: webhook.clearLogs,
-    out: (cleared) => enveloped(cleared, "Webhook logs cleared"),
+    toInput: ({ query }) => query.instanceId,
+    operation: webhook.clearLogs,
+    toResponse: (cleared) => enveloped(cleared, "Webhook logs cleared"),
   }),
 ];

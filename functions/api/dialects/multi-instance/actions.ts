@@ -1,14 +1,14 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { commandEndpoint } from "../../engine/endpoint.ts";
-import { succeeded, success } from "./done.ts";
+import { success, successShape } from "./success.ts";
 
 const { reaction } = commandCatalog["message.react"].input.shape;
 const { text } = commandCatalog["message.edit"].input.shape;
 const { to, state } = commandCatalog["chat.setTyping"].input.shape;
 const { messageIds, chat } = commandCatalog["message.markRead"].input.shape;
 
-/** Endpoints that the documented API does not have. `phone` names the chat if messages of several chats have the same id. */
+/** Additions to the documented API. `phone` tells messages with the same id in several chats apart. */
 export const actionEndpoints = [
   commandEndpoint({
     method: "delete",
@@ -16,9 +16,9 @@ export const actionEndpoints = [
     access: "write",
     command: "message.delete",
     query: z.object({ phone: chat }),
-    answer: success,
-    in: ({ params, query }) => ({ messageId: params.messageId, chat: query.phone }),
-    out: () => succeeded,
+    response: successShape,
+    toInput: ({ params, query }) => ({ messageId: params.messageId, chat: query.phone }),
+    toResponse: () => success,
   }),
   commandEndpoint({
     method: "put",
@@ -26,9 +26,9 @@ export const actionEndpoints = [
     access: "write",
     command: "message.edit",
     body: z.object({ message: text, phone: chat }),
-    answer: success,
-    in: ({ params, body }) => ({ messageId: params.messageId, chat: body.phone, text: body.message }),
-    out: () => succeeded,
+    response: successShape,
+    toInput: ({ params, body }) => ({ messageId: params.messageId, chat: body.phone, text: body.message }),
+    toResponse: () => success,
   }),
   commandEndpoint({
     method: "post",
@@ -36,12 +36,12 @@ export const actionEndpoints = [
     access: "write",
     command: "message.react",
     body: z.object({ reaction, phone: chat }),
-    answer: z.object({
+    response: z.object({
       /** The WhatsApp id of the reaction. */
       id: z.string(),
     }),
-    in: ({ params, body }) => ({ messageId: params.messageId, chat: body.phone, reaction: body.reaction }),
-    out: ({ messageId }) => ({ id: messageId }),
+    toInput: ({ params, body }) => ({ messageId: params.messageId, chat: body.phone, reaction: body.reaction }),
+    toResponse: ({ messageId }) => ({ id: messageId }),
   }),
   commandEndpoint({
     method: "post",
@@ -49,9 +49,9 @@ export const actionEndpoints = [
     access: "write",
     command: "chat.setTyping",
     body: z.object({ phone: to, state }),
-    answer: success,
-    in: ({ body }) => ({ to: body.phone, state: body.state }),
-    out: () => succeeded,
+    response: successShape,
+    toInput: ({ body }) => ({ to: body.phone, state: body.state }),
+    toResponse: () => success,
   }),
   commandEndpoint({
     method: "post",
@@ -59,11 +59,11 @@ export const actionEndpoints = [
     access: "write",
     command: "message.markRead",
     body: z.object({ messageIds, phone: chat }),
-    answer: success.extend({
+    response: successShape.extend({
       /** The number of messages marked as read. */
       messages: z.number().int(),
     }),
-    in: ({ body }) => ({ messageIds: body.messageIds, chat: body.phone }),
-    out: ({ messages }) => ({ ...succeeded, messages }),
+    toInput: ({ body }) => ({ messageIds: body.messageIds, chat: body.phone }),
+    toResponse: ({ messages }) => ({ ...success, messages }),
   }),
 ];

@@ -4,8 +4,8 @@ import { type BulkView, listBulks, recipientStatuses } from "../../../../core/bu
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import * as bulk from "../../operations/bulk.ts";
-import { isoDate, pageOnly, pageRequest, paginationShape, sendAt } from "../../shape/common.ts";
-import { succeeded, success } from "./done.ts";
+import { isoDate, pageRequest, paginationShape, sendAt, undatedPageQuery } from "../../shape/common.ts";
+import { success, successShape } from "./success.ts";
 
 const { url, upload, caption, filename } = commandCatalog["message.sendMedia"].input.shape;
 
@@ -15,7 +15,7 @@ const variable = z.union([z.string().max(4096), z.number().transform(String)]);
 /** Phone numbers and texts are validated later: an invalid one rejects only its recipient, not the whole bulk. */
 const recipient = z.object({
   phone: z.string().max(256),
-  message: z.string().optional().meta({ description: "Replaces the message for all" }),
+  message: z.string().optional().meta({ description: "Replaces the common message for this recipient" }),
   variables: z.record(z.string(), variable).optional(),
 });
 
@@ -24,7 +24,7 @@ const body = z.object({
   message: z
     .string()
     .optional()
-    .meta({ description: "The message for all. {{name}} is replaced by the recipient's variable `name`" }),
+    .meta({ description: "The common message. The recipient's variable `name` replaces {{name}}" }),
   media: z
     .object({ url, uploadId: upload, caption, filename })
     .refine((media) => (media.url === undefined) !== (media.uploadId === undefined), "give either url or uploadId")
@@ -33,10 +33,10 @@ const body = z.object({
   sendAt,
 });
 
-const shape = z.object({
+const bulkShape = z.object({
   id: z.string(),
   status: z.enum(["running", "done", "canceled"]),
-  /** Accepted and rejected recipients. */
+  /** The number of accepted and rejected recipients. */
   total: z.int(),
   accepted: z.int(),
   rejected: z.int(),
@@ -47,16 +47,16 @@ const shape = z.object({
   finishedAt: isoDate.nullable(),
 });
 
-const toBulk = (one: BulkView): z.input<typeof shape> => ({
-  id: one.id,
-  status: one.status,
-  total: one.accepted + one.rejected,
-  accepted: one.accepted,
-  rejected: one.rejected,
-  perMinute: one.perMinute,
-  createdAt: one.createdAt.toISOString(),
-  startAt: one.startAt.toISOString(),
-  finishedAt: one.finishedAt?.toISOString() ?? null,
+const toBulk = (bulk: BulkView): z.input<typeof bulkShape> => ({
+  id: bulk.id,
+  status: bulk.status,
+  total: bulk.accepted + bulk.rejected,
+  accepted: bulk.accepted,
+  rejected: bulk.rejected,
+  perMinute: bulk.perMinute,
+  createdAt: bulk.createdAt.toISOString(),
+  startAt: bulk.startAt.toISOString(),
+  finishedAt: bulk.finishedAt?.toISOString() ?? null,
 });
 
 const recipientStatus = z.enum(recipientStatuses);
@@ -66,40 +66,40 @@ export const bulkEndpoints = [
     method: "post",
     path: "/api/whatsapp/{instanceId}/bulk",
     summary: "Send a message to many recipients at a limited rate",
-    description: "An invalid recipient is rejected on its own and listed in the report.",
+    description: "Invalid recipients are rejected without affecting the others. The list of recipients has the reason.",
     access: "write",
     body,
-    answer: z.object({ bulkId: z.string(), total: z.int(), accepted: z.int(), rejected: z.int() }),
+    response: z.object({ bulkId: z.string(), total: z.int(), accepted: z.int(), rejected: z.int() }),
     status: 201,
     idempotent: true,
     errors: ["instance_not_connected", "media_not_usable", "idempotency_conflict"],
-    in: ({ body: { recipients, message, media, perMinute, sendAt: at } }) => ({
+    toInput: ({ body: { recipients, message, media, perMinute, sendAt: at } }) => ({
       recipients,
       message,
       media: media && { url: media.url, upload: media.uploadId, caption: media.caption, filename: media.filename },
       perMinute,
       startAt: at === undefined ? undefined : new Date(at),
     }),
-    does: bulk.createBulk,
-    out: ({ bulkId, accepted, rejected }) => ({ bulkId, total: accepted + rejected, accepted, rejected }),
+    operation: bulk.createBulk,
+    toResponse: ({ bulkId, accepted, rejected }) => ({ bulkId, total: accepted + rejected, accepted, rejected }),
   }),
   instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/bulk",
     summary: "List the bulks of an instance, newest first",
     access: "read",
-    query: pageOnly(50),
-    answer: z.object({ bulks: z.array(shape), pagination: paginationShape }),
-    in: ({ query }) => pageRequest(query, 50),
-    does: ({ deps, instance }, input) => listBulks(deps.db, instance.id, input),
-    out: ({ bulks, pagination }) => ({ bulks: bulks.map(toBulk), pagination }),
+    query: undatedPageQuery(50),
+    response: z.object({ bulks: z.array(bulkShape), pagination: paginationShape }),
+    toInput: ({ query }) => pageRequest(query, 50),
+    operation: ({ deps, instance }, input) => listBulks(deps.db, instance.id, input),
+    toResponse: ({ bulks, pagination }) => ({ bulks: bulks.map(toBulk), pagination }),
   }),
   instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/bulk/{bulkId}",
     summary: "Get a bulk and its progress",
     access: "read",
-    answer: shape.extend({
+    response: bulkShape.extend({
       /** The number of recipients by status. Their sum is the total. */
       progress: z.object(
         Object.fromEntries(recipientStatuses.map((status) => [status, z.int()])) as Record<
@@ -107,16 +107,16 @@ export const bulkEndpoints = [
           z.ZodInt
         >,
       ),
-      /** When the last message is sent at this rate, without delays; null if none is left. */
+      /** When the last message is sent if nothing delays it; null if none is left. */
       estimatedEnd: isoDate.nullable(),
     }),
     errors: ["bulk_not_found"],
-    in: ({ params }) => params,
-    does: bulk.readBulk,
-    out: (one) => ({
-      ...toBulk(one),
-      progress: one.progress,
-      estimatedEnd: one.estimatedEnd?.toISOString() ?? null,
+    toInput: ({ params }) => params,
+    operation: bulk.readBulk,
+    toResponse: (found) => ({
+      ...toBulk(found),
+      progress: found.progress,
+      estimatedEnd: found.estimatedEnd?.toISOString() ?? null,
     }),
   }),
   instanceEndpoint({
@@ -124,8 +124,8 @@ export const bulkEndpoints = [
     path: "/api/whatsapp/{instanceId}/bulk/{bulkId}/recipients",
     summary: "List the recipients of a bulk with their status, in the given order",
     access: "read",
-    query: pageOnly(100).extend({ status: recipientStatus.optional() }),
-    answer: z.object({
+    query: undatedPageQuery(100).extend({ status: recipientStatus.optional() }),
+    response: z.object({
       recipients: z.array(
         z.object({
           /** The position in the given list, from 0. */
@@ -139,11 +139,11 @@ export const bulkEndpoints = [
       pagination: paginationShape,
     }),
     errors: ["bulk_not_found"],
-    in: ({ params, query }) => ({ ...params, ...pageRequest(query, 100), status: query.status }),
-    does: bulk.listRecipients,
-    out: ({ recipients, pagination }) => ({
-      recipients: recipients.map(({ errorCode, errorDetails, ...one }) => ({
-        ...one,
+    toInput: ({ params, query }) => ({ ...params, ...pageRequest(query, 100), status: query.status }),
+    operation: bulk.listRecipients,
+    toResponse: ({ recipients, pagination }) => ({
+      recipients: recipients.map(({ errorCode, errorDetails, ...rest }) => ({
+        ...rest,
         error: errorCode === null ? null : { code: errorCode, details: errorDetails },
       })),
       pagination,
@@ -155,10 +155,10 @@ export const bulkEndpoints = [
     summary: "Cancel a bulk",
     description: "Messages that were already released are still sent.",
     access: "write",
-    answer: success.extend({ canceled: z.int() }),
+    response: successShape.extend({ canceled: z.int() }),
     errors: ["bulk_not_found"],
-    in: ({ params }) => params,
-    does: bulk.cancelBulk,
-    out: ({ canceled }) => ({ ...succeeded, canceled }),
+    toInput: ({ params }) => params,
+    operation: bulk.cancelBulk,
+    toResponse: ({ canceled }) => ({ ...success, canceled }),
   }),
 ];

@@ -9,9 +9,9 @@ export const commandEndpoints = [
     method: "get",
     path: "/api/commands/{commandId}",
     summary: "Get a command and its result",
-    description: "Deleting an instance deletes its commands.",
+    description: "The commands of an instance are deleted with it.",
     access: "read",
-    answer: z.object({
+    response: z.object({
       id: z.string(),
       instanceId: z.string(),
       name: z.string(),
@@ -27,9 +27,9 @@ export const commandEndpoints = [
     }),
     errors: ["command_not_found"],
     secrets: true,
-    in: ({ params }) => params,
-    does: getCommand,
-    out: (command) => ({
+    toInput: ({ params }) => params,
+    operation: getCommand,
+    toResponse: (command) => ({
       id: command.id,
       instanceId: command.instanceId,
       name: command.name,

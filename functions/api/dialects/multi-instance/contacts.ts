@@ -6,7 +6,7 @@ import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import { paginationShape } from "../../shape/common.ts";
 import { contact, contactsPagination, contactsQuery, toContact } from "../../shape/contact.ts";
 
-const checked = commandCatalog["contact.check"].output.shape.numbers.element;
+const checkResult = commandCatalog["contact.check"].output.shape.numbers.element;
 
 export const contactEndpoints = [
   instanceEndpoint({
@@ -16,25 +16,25 @@ export const contactEndpoints = [
     description: "Also works while the instance is not connected.",
     access: "read",
     query: contactsQuery,
-    answer: z.object({
+    response: z.object({
       contacts: z.array(contact),
       /** Only if the query has a `limit`. */
       pagination: paginationShape.optional(),
     }),
-    in: ({ query }) => query,
-    does: ({ deps, instance }, input) => readContacts(deps.db, instance.id, input),
-    out: (page, { query }) => ({ contacts: page.contacts.map(toContact), ...contactsPagination(page, query) }),
+    toInput: ({ query }) => query,
+    operation: ({ deps, instance }, input) => readContacts(deps.db, instance.id, input),
+    toResponse: (page, { query }) => ({ contacts: page.contacts.map(toContact), ...contactsPagination(page, query) }),
   }),
   instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/contacts/{contactId}",
     summary: "Get a contact or group by phone number, JID or LID",
     access: "read",
-    answer: contact,
+    response: contact,
     errors: ["contact_not_found"],
-    in: ({ params }) => params.contactId,
-    does: ({ deps, instance }, input) => findContact(deps.db, instance.id, input),
-    out: toContact,
+    toInput: ({ params }) => params.contactId,
+    operation: ({ deps, instance }, input) => findContact(deps.db, instance.id, input),
+    toResponse: toContact,
   }),
   commandEndpoint({
     method: "get",
@@ -42,9 +42,9 @@ export const contactEndpoints = [
     summary: "Check whether a phone number is on WhatsApp",
     access: "read",
     command: "contact.check",
-    answer: checked,
-    in: ({ params }) => ({ numbers: [params.phone] }),
-    out: ({ numbers }) => firstOf(numbers),
+    response: checkResult,
+    toInput: ({ params }) => ({ numbers: [params.phone] }),
+    toResponse: ({ numbers }) => firstOf(numbers),
   }),
   commandEndpoint({
     method: "post",
@@ -54,9 +54,9 @@ export const contactEndpoints = [
     command: "contact.check",
     body: z.object({ phones: z.array(checkable).min(1).max(maxChecked) }),
     /** In the order of the request. */
-    answer: z.object({ numbers: z.array(checked) }),
-    in: ({ body }) => ({ numbers: body.phones }),
-    out: ({ numbers }) => ({ numbers }),
+    response: z.object({ numbers: z.array(checkResult) }),
+    toInput: ({ body }) => ({ numbers: body.phones }),
+    toResponse: ({ numbers }) => ({ numbers }),
   }),
 ];
 

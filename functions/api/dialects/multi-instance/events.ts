@@ -20,7 +20,7 @@ const query = z.object({
   startDate,
 });
 
-interface Shown {
+interface PublicEvent {
   id: string;
   sequence: number;
   type: EventType;
@@ -28,8 +28,8 @@ interface Shown {
   createdAt: string;
 }
 
-/** An event with the data that its type declares, without the sealed fields. */
-const event: z.ZodType<Shown, Shown> = z.discriminatedUnion(
+/** An event with the data of its type, without the fields that are stored encrypted. */
+const event: z.ZodType<PublicEvent, PublicEvent> = z.discriminatedUnion(
   "type",
   Object.values(eventCatalog).map(({ type, data, sealed = [] }) =>
     z.object({
@@ -41,7 +41,7 @@ const event: z.ZodType<Shown, Shown> = z.discriminatedUnion(
       createdAt: isoDate,
     }),
   ) as unknown as [z.ZodObject<{ type: z.ZodLiteral<EventType> }>],
-) as unknown as z.ZodType<Shown, Shown>;
+) as unknown as z.ZodType<PublicEvent, PublicEvent>;
 
 export const eventEndpoints = [
   instanceEndpoint({
@@ -51,25 +51,25 @@ export const eventEndpoints = [
     description: "Use it to catch up after an outage. Events are kept for 30 days.",
     access: "read",
     query,
-    answer: z.object({
+    response: z.object({
       events: z.array(event),
-      /** The `since` of the next request, which then neither misses nor repeats events. */
+      /** Send it as `since` in the next request to get each event exactly once. */
       nextSince: z.int(),
       /** Whether more events follow. With filters, this can be true for an empty page. */
       hasMore: z.boolean(),
-      /** The oldest event that is still kept. If your `since` is older, you have missed events. */
+      /** The sequence number of the oldest event that is still kept. If your `since` is lower, you may have missed events. */
       oldestSequence: z.int(),
     }),
-    in: ({ query: { since = 0, types, ...page } }) => ({
+    toInput: ({ query: { since = 0, types, ...page } }) => ({
       since,
       types,
       limit: page.limit ?? 100,
       from: pageRequest({ ...page, skip: undefined, endDate: undefined }, 100).from,
     }),
-    does: ({ deps, instance }, input) => readLog(deps.db, instance.id, input),
-    out: (page) => ({
+    operation: ({ deps, instance }, input) => readLog(deps.db, instance.id, input),
+    toResponse: (page) => ({
       ...page,
-      events: page.events.map((one) => ({ ...one, createdAt: one.createdAt.toISOString() })),
+      events: page.events.map((logged) => ({ ...logged, createdAt: logged.createdAt.toISOString() })),
     }),
   }),
 ];

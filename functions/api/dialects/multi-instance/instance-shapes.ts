@@ -15,19 +15,19 @@ import { isoDate } from "../../shape/common.ts";
 import { connectionStatusShape, instanceEventQueue, instanceStatus } from "../../shape/instance.ts";
 
 /** Forms send an empty string for "none". */
-const orNone = <Schema extends z.ZodType>(schema: Schema) => z.union([schema, z.literal(""), z.null()]).optional();
+const clearable = <Schema extends z.ZodType>(schema: Schema) => z.union([schema, z.literal(""), z.null()]).optional();
 
 /** Webhook settings can be at the top level or under `webhookSettings`, which takes precedence. */
 const settings = webhookSettings.extend({
   description: instanceDescription.nullish(),
-  webhookUrl: orNone(webhookUrl),
+  webhookUrl: clearable(webhookUrl),
   webhookEnabled: z.boolean().optional(),
-  webhookSecret: orNone(webhookSecret),
+  webhookSecret: clearable(webhookSecret),
   /** Headers of each webhook. Replaces all earlier ones. */
   webhookHeaders: webhookHeaders.optional(),
   eventQueue: instanceEventQueue,
   webhookSettings: webhookSettings
-    .extend({ secret: orNone(webhookSecret), headers: webhookHeaders.optional() })
+    .extend({ secret: clearable(webhookSecret), headers: webhookHeaders.optional() })
     .optional(),
 });
 
@@ -63,7 +63,7 @@ const instanceShape = z.object({
   webhookUrl: z.string().nullable(),
   webhookEnabled: z.boolean(),
   eventQueue: z.string().nullable(),
-  /** Whether its session runs; see enable and disable. */
+  /** Whether its session is meant to run. The endpoints `enable` and `disable` change it. */
   enabled: z.boolean(),
   createdAt: isoDate,
   updatedAt: isoDate,
@@ -98,7 +98,7 @@ export const detailedShape = listedShape.extend({
     headerNames: z.array(z.string()),
     /** Whether webhooks are signed. */
     hasSecret: z.boolean(),
-    /** How long webhooks are also signed with the previous secret. */
+    /** Until when webhooks are also signed with the previous secret. */
     previousSecretValidUntil: isoDate.nullable(),
   }),
   /** The delivery of events to the queue of the instance or its user; null without a queue. */
@@ -107,7 +107,7 @@ export const detailedShape = listedShape.extend({
       queue: z.string(),
       /** Events that are not delivered yet. */
       waiting: z.int(),
-      /** The time of the first failure in a row; null if the last delivery succeeded. */
+      /** When the first of the latest consecutive failures happened; null if the last delivery succeeded. */
       failingSince: isoDate.nullable(),
       /** The last error from SQS; null if the last delivery succeeded. */
       error: z.string().nullable(),

@@ -4,9 +4,9 @@ import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../engine/
 import * as instance from "../../operations/instance.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape, queryText } from "../../shape/common.ts";
 import { phoneNumber } from "../../shape/instance.ts";
-import { done, doneWith } from "./done.ts";
 import * as shapes from "./instance-shapes.ts";
-import { qrDrawing } from "./qr.ts";
+import { qrEndpoint } from "./qr.ts";
+import { messageShape, successMessage } from "./success.ts";
 
 const activityQuery = pageQuery(100).extend({
   actions: queryText(1000).optional().meta({ description: "Comma-separated actions" }),
@@ -17,26 +17,26 @@ export const instanceEndpoints = [
     method: "post",
     path: "/api/instances",
     summary: "Create an instance",
-    description: "The session then opens and offers a QR code.",
+    description: "The session then starts and provides a QR code.",
     access: "write",
     body: shapes.createBody,
-    answer: shapes.createdShape,
+    response: shapes.createdShape,
     status: 201,
     secrets: true,
-    in: ({ body }) => ({ ...shapes.toSettings(body), name: body.name, dialect: "multi-instance" as const }),
-    does: instance.createInstance,
-    out: (created) => ({ ...shapes.toInstance(created), userId: created.userId }),
+    toInput: ({ body }) => ({ ...shapes.toSettings(body), name: body.name, dialect: "multi-instance" as const }),
+    operation: instance.createInstance,
+    toResponse: (created) => ({ ...shapes.toInstance(created), userId: created.userId }),
   }),
   callerEndpoint({
     method: "get",
     path: "/api/instances",
     summary: "List your instances",
     access: "read",
-    answer: z.object({ instances: z.array(shapes.listedShape) }),
-    in: () => undefined,
-    does: instance.listInstances,
-    out: (listed) => ({
-      instances: listed.map((one) => ({ ...shapes.toInstance(one), connectionStatus: one.connectionStatus })),
+    response: z.object({ instances: z.array(shapes.listedShape) }),
+    toInput: () => undefined,
+    operation: instance.listInstances,
+    toResponse: (listed) => ({
+      instances: listed.map((each) => ({ ...shapes.toInstance(each), connectionStatus: each.connectionStatus })),
     }),
   }),
   instanceEndpoint({
@@ -44,14 +44,14 @@ export const instanceEndpoints = [
     path: "/api/instances/{instanceId}",
     summary: "Get an instance with its settings",
     access: "read",
-    answer: shapes.detailedShape,
-    in: () => undefined,
-    does: instance.getInstance,
-    out: (one) => ({
-      ...shapes.toInstance(one),
-      webhookSettings: shapes.toWebhookSettings(one),
-      eventDelivery: shapes.toEventDelivery(one.sink),
-      connectionStatus: one.connectionStatus,
+    response: shapes.detailedShape,
+    toInput: () => undefined,
+    operation: instance.getInstance,
+    toResponse: (found) => ({
+      ...shapes.toInstance(found),
+      webhookSettings: shapes.toWebhookSettings(found),
+      eventDelivery: shapes.toEventDelivery(found.sink),
+      connectionStatus: found.connectionStatus,
     }),
   }),
   instanceEndpoint({
@@ -60,13 +60,13 @@ export const instanceEndpoints = [
     summary: "Change the settings of an instance; omitted fields keep their values",
     access: "write",
     body: shapes.updateBody,
-    answer: shapes.updatedShape,
+    response: shapes.updatedShape,
     secrets: true,
-    in: ({ body }) => shapes.toSettings(body),
-    does: instance.updateInstance,
-    out: (updated) => {
-      const { status: _status, createdAt: _createdAt, ...shown } = shapes.toInstance(updated);
-      return shown;
+    toInput: ({ body }) => shapes.toSettings(body),
+    operation: instance.updateInstance,
+    toResponse: (updated) => {
+      const { status: _status, createdAt: _createdAt, ...rest } = shapes.toInstance(updated);
+      return rest;
     },
   }),
   instanceEndpoint({
@@ -74,22 +74,22 @@ export const instanceEndpoints = [
     path: "/api/instances/{instanceId}",
     summary: "Log out of WhatsApp and delete the instance with all its data",
     access: "write",
-    answer: done,
+    response: messageShape,
     mayPend: true,
-    in: () => undefined,
-    does: instance.deleteInstance,
-    out: (_result, { params }) => doneWith(`Instance ${params.instanceId} deleted successfully`),
+    toInput: () => undefined,
+    operation: instance.deleteInstance,
+    toResponse: (_result, { params }) => successMessage(`Instance ${params.instanceId} deleted successfully`),
   }),
   instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/reconnect",
     summary: "Restart the session of an instance",
     access: "write",
-    answer: done,
+    response: messageShape,
     mayPend: true,
-    in: () => undefined,
-    does: instance.restartInstance,
-    out: (_result, { params }) => doneWith(`Instance ${params.instanceId} reconnected`),
+    toInput: () => undefined,
+    operation: instance.restartInstance,
+    toResponse: (_result, { params }) => successMessage(`Instance ${params.instanceId} reconnected`),
   }),
   instanceEndpoint({
     method: "post",
@@ -97,11 +97,11 @@ export const instanceEndpoints = [
     summary: "Disable an instance",
     description: "Closes the session and keeps it closed. The account stays linked.",
     access: "write",
-    answer: done,
+    response: messageShape,
     mayPend: true,
-    in: () => undefined,
-    does: instance.disableInstance,
-    out: (_result, { params }) => doneWith(`Instance ${params.instanceId} disabled`),
+    toInput: () => undefined,
+    operation: instance.disableInstance,
+    toResponse: (_result, { params }) => successMessage(`Instance ${params.instanceId} disabled`),
   }),
   instanceEndpoint({
     method: "post",
@@ -109,17 +109,17 @@ export const instanceEndpoints = [
     summary: "Enable an instance",
     description: "Opens the session of a disabled instance.",
     access: "write",
-    answer: done,
+    response: messageShape,
     mayPend: true,
-    in: () => undefined,
-    does: instance.enableInstance,
-    out: (_result, { params }) => doneWith(`Instance ${params.instanceId} enabled`),
+    toInput: () => undefined,
+    operation: instance.enableInstance,
+    toResponse: (_result, { params }) => successMessage(`Instance ${params.instanceId} enabled`),
   }),
   instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/webhook-secret",
     summary: "Change the secret that signs webhooks",
-    description: "For the overlap, webhooks are signed with both secrets.",
+    description: "During the overlap, webhooks are signed with both secrets.",
     access: "write",
     body: z
       .object({
@@ -127,11 +127,11 @@ export const instanceEndpoints = [
         overlapSeconds: z.int().min(0).max(604_800).default(86_400),
       })
       .default({ overlapSeconds: 86_400 }),
-    answer: z.object({ secret: z.string(), previousValidUntil: isoDate.nullable() }),
+    response: z.object({ secret: z.string(), previousValidUntil: isoDate.nullable() }),
     secrets: true,
-    in: ({ body }) => ({ secret: body.secret, overlapSeconds: body.overlapSeconds }),
-    does: instance.rotateWebhookSecret,
-    out: ({ secret, previousValidUntil }) => ({
+    toInput: ({ body }) => ({ secret: body.secret, overlapSeconds: body.overlapSeconds }),
+    operation: instance.rotateWebhookSecret,
+    toResponse: ({ secret, previousValidUntil }) => ({
       secret,
       previousValidUntil: previousValidUntil?.toISOString() ?? null,
     }),
@@ -142,18 +142,18 @@ export const instanceEndpoints = [
     summary: "Log out of WhatsApp",
     description: "Unlinks the account. To link it again, scan a new QR code.",
     access: "write",
-    answer: done,
+    response: messageShape,
     mayPend: true,
-    in: () => undefined,
-    does: instance.logoutInstance,
-    out: (_result, { params }) => doneWith(`Instance ${params.instanceId} logged out`),
+    toInput: () => undefined,
+    operation: instance.logoutInstance,
+    toResponse: (_result, { params }) => successMessage(`Instance ${params.instanceId} logged out`),
   }),
   instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/qr",
     summary: "Get the current QR code",
     access: "read",
-    ...qrDrawing,
+    ...qrEndpoint,
   }),
   commandEndpoint({
     method: "post",
@@ -161,9 +161,9 @@ export const instanceEndpoints = [
     access: "write",
     command: "instance.requestPairingCode",
     body: z.object({ phoneNumber }),
-    answer: z.object({ pairingCode: z.string(), expiresAt: isoDate }),
-    in: ({ body }) => body,
-    out: ({ code, expiresAt }) => ({ pairingCode: code, expiresAt }),
+    response: z.object({ pairingCode: z.string(), expiresAt: isoDate }),
+    toInput: ({ body }) => body,
+    toResponse: ({ code, expiresAt }) => ({ pairingCode: code, expiresAt }),
   }),
   instanceEndpoint({
     method: "get",
@@ -171,7 +171,7 @@ export const instanceEndpoints = [
     summary: "List the actions on an instance, newest first",
     access: "read",
     query: activityQuery,
-    answer: z.object({
+    response: z.object({
       logs: z.array(
         z.object({
           id: z.string(),
@@ -183,15 +183,15 @@ export const instanceEndpoints = [
       ),
       pagination: paginationShape,
     }),
-    in: ({ query }) => ({
+    toInput: ({ query }) => ({
       ...pageRequest(query, 100),
       actions: query.actions
         ?.split(",")
         .map((action) => action.trim())
         .filter(Boolean),
     }),
-    does: instance.getActivity,
-    out: ({ logs, pagination }) => ({
+    operation: instance.getActivity,
+    toResponse: ({ logs, pagination }) => ({
       logs: logs.map((log) => ({ ...log, createdAt: log.createdAt.toISOString() })),
       pagination,
     }),

@@ -16,27 +16,27 @@ const asVoice = z
 const type = z
   .enum(mediaKinds)
   .optional()
-  .meta({ description: "How the recipient sees the file; default: by its content" });
+  .meta({ description: "How the recipient sees the file; default: detected from its content" });
 
-/** Treats an empty string as absent: forms send empty strings for fields that are not filled in. */
-const orBlank = <Field extends z.ZodType>(field: Field) =>
+/** Treats an empty string as absent, because forms send empty strings for fields that are not filled in. */
+const orEmpty = <Field extends z.ZodType>(field: Field) =>
   z.preprocess((value) => (value === "" ? undefined : value), field);
 
 const formBody = z
   .object({
     phone: to,
-    caption: orBlank(caption),
+    caption: orEmpty(caption),
     file: z.file("must be one file"),
-    filename: orBlank(filename),
-    quotedMessageId: orBlank(quoted),
+    filename: orEmpty(filename),
+    quotedMessageId: orEmpty(quoted),
     /** Comma-separated, or one field each. */
     mentions: z.preprocess(
-      (value) => (typeof value === "string" ? value.split(",").filter((one) => one.trim() !== "") : value),
+      (value) => (typeof value === "string" ? value.split(",").filter((jid) => jid.trim() !== "") : value),
       mentions,
     ),
-    asVoice: orBlank(z.enum(["true", "false"]).optional()),
-    type: orBlank(type),
-    sendAt: orBlank(sendAt),
+    asVoice: orEmpty(z.enum(["true", "false"]).optional()),
+    type: orEmpty(type),
+    sendAt: orEmpty(sendAt),
   })
   .transform((body, context) => {
     const name = fileName.safeParse(body.filename ?? (body.file.name || "file"));
@@ -72,7 +72,7 @@ export const mediaEndpoints = [
       .refine((body) => !body.asVoice || (body.type ?? "audio") === "audio", "asVoice: only audio can be a voice note"),
     ...schedulable,
     check: media.checkUpload,
-    in: ({ body }) => ({
+    toInput: ({ body }) => ({
       to: body.phone,
       url: body.url,
       upload: body.uploadId,
@@ -88,14 +88,14 @@ export const mediaEndpoints = [
     method: "post",
     path: "/api/whatsapp/{instanceId}/send-file",
     summary: "Send a file from a form, up to 4.5 MB",
-    description: "For larger files, use `uploads`.",
+    description: "For larger files, create an upload.",
     access: "write",
     form: true,
     idempotent: true,
     body: formBody,
-    answer: schedulable.answer,
+    response: schedulable.response,
     errors: [...commandCatalog["message.sendMedia"].errors, "instance_not_connected", "idempotency_conflict"],
-    in: ({ body }) => ({
+    toInput: ({ body }) => ({
       to: body.phone,
       file: body.file,
       caption: body.caption,
@@ -106,14 +106,14 @@ export const mediaEndpoints = [
       kind: body.type,
       sendAt: body.sendAt,
     }),
-    does: media.sendFile,
-    out: schedulable.out,
+    operation: media.sendFile,
+    toResponse: schedulable.toResponse,
   }),
   instanceEndpoint({
     method: "post",
     path: "/api/whatsapp/{instanceId}/uploads",
     summary: "Create a URL for uploading a file",
-    description: "The uploaded file can be sent any number of times for one day.",
+    description: "For one day, the uploaded file can be sent any number of times.",
     access: "write",
     status: 201,
     body: z.object({
@@ -124,7 +124,7 @@ export const mediaEndpoints = [
         .regex(/^[\w.+-]{1,64}\/[\w.+-]{1,64}$/, "must be a media type")
         .optional(),
     }),
-    answer: z.object({
+    response: z.object({
       uploadId,
       url: z.string(),
       method: z.literal("PUT"),
@@ -133,8 +133,8 @@ export const mediaEndpoints = [
       /** When the URL expires. */
       expiresAt: isoDate,
     }),
-    in: ({ body }) => body,
-    does: media.openUpload,
-    out: (ticket) => ({ ...ticket, method: "PUT" as const, expiresAt: ticket.expiresAt.toISOString() }),
+    toInput: ({ body }) => body,
+    operation: media.openUpload,
+    toResponse: (ticket) => ({ ...ticket, method: "PUT" as const, expiresAt: ticket.expiresAt.toISOString() }),
   }),
 ];

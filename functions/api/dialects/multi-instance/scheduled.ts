@@ -2,25 +2,25 @@ import * as z from "zod";
 import { cancelScheduled, listScheduled } from "../../../../core/command/schedule.ts";
 import { defined } from "../../../../core/object.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
-import { isoDate, pageOnly, pageRequest, paginationShape } from "../../shape/common.ts";
-import { succeeded, success } from "./done.ts";
+import { isoDate, pageRequest, paginationShape, undatedPageQuery } from "../../shape/common.ts";
+import { success, successShape } from "./success.ts";
 
-/** The part of an endpoint that makes its send schedulable. Its body needs the field `sendAt`. */
+/** The part of a send endpoint's declaration that allows scheduling. The body also needs the field `sendAt`. */
 export const schedulable = {
-  answer: z.object({
-    /** The WhatsApp message id, which webhooks and the history also have. */
+  response: z.object({
+    /** The WhatsApp message id, as in webhooks and the history. */
     id: z.string(),
     /** Only for a scheduled send. */
     scheduledAt: isoDate.optional(),
   }),
   sendAt: ({ body }: { body: { sendAt?: string | undefined } }) => body.sendAt,
-  out: ({ messageId, scheduledAt }: { messageId: string; scheduledAt?: string }) => ({
+  toResponse: ({ messageId, scheduledAt }: { messageId: string; scheduledAt?: string }) => ({
     id: messageId,
     ...defined({ scheduledAt }),
   }),
 };
 
-/** Returns the digits of a phone number JID; other JIDs stay as they are. */
+/** Returns the phone number of a person's JID. Returns other JIDs unchanged. */
 const phoneOf = (jid: string) => jid.replace(/@s\.whatsapp\.net$/, "");
 
 export const scheduledEndpoints = [
@@ -29,8 +29,8 @@ export const scheduledEndpoints = [
     path: "/api/whatsapp/{instanceId}/scheduled",
     summary: "List scheduled messages, the next one first",
     access: "read",
-    query: pageOnly(50),
-    answer: z.object({
+    query: undatedPageQuery(50),
+    response: z.object({
       scheduled: z.array(
         z.object({
           id: z.string(),
@@ -43,16 +43,16 @@ export const scheduledEndpoints = [
       ),
       pagination: paginationShape,
     }),
-    in: ({ query }) => pageRequest(query, 50),
-    does: ({ deps, instance }, input) => listScheduled(deps.db, instance.id, input),
-    out: ({ scheduled, pagination }) => ({
-      scheduled: scheduled.map((one) => ({
-        id: one.messageId,
-        phone: phoneOf(one.chatId),
-        messageType: one.type,
-        content: one.body,
-        scheduledAt: one.runAt.toISOString(),
-        createdAt: one.createdAt.toISOString(),
+    toInput: ({ query }) => pageRequest(query, 50),
+    operation: ({ deps, instance }, input) => listScheduled(deps.db, instance.id, input),
+    toResponse: ({ scheduled, pagination }) => ({
+      scheduled: scheduled.map((send) => ({
+        id: send.messageId,
+        phone: phoneOf(send.chatId),
+        messageType: send.type,
+        content: send.body,
+        scheduledAt: send.runAt.toISOString(),
+        createdAt: send.createdAt.toISOString(),
       })),
       pagination,
     }),
@@ -62,10 +62,10 @@ export const scheduledEndpoints = [
     path: "/api/whatsapp/{instanceId}/scheduled/{messageId}",
     summary: "Cancel a scheduled message",
     access: "write",
-    answer: success,
+    response: successShape,
     errors: ["message_not_found", "already_released"],
-    in: ({ params }) => params.messageId,
-    does: ({ deps, instance }, messageId) => cancelScheduled(deps, instance.id, messageId),
-    out: () => succeeded,
+    toInput: ({ params }) => params.messageId,
+    operation: ({ deps, instance }, messageId) => cancelScheduled(deps, instance.id, messageId),
+    toResponse: () => success,
   }),
 ];

@@ -5,15 +5,15 @@ import { callerEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import { instanceStats, systemStats, userStats } from "../../operations/stats.ts";
 import { isoDate } from "../../shape/common.ts";
 
-const query = (standard: Period) =>
+const query = (defaultPeriod: Period) =>
   z.object({
     period: z
       .enum(periods)
-      .default(standard)
-      .meta({ description: `The last 1, 7, 30 or 365 days including today, or all; default ${standard}` }),
+      .default(defaultPeriod)
+      .meta({ description: `Today, the last 7, 30 or 365 days including today, or all; default ${defaultPeriod}` }),
     timeZone: timeZone.unwrap().optional().meta({
       description:
-        "IANA time zone in which days begin, such as Europe/Berlin; default: the zone of the user, otherwise UTC",
+        "IANA time zone whose midnight starts a day, such as Europe/Berlin; default: that of the user, otherwise UTC",
     }),
   });
 
@@ -28,12 +28,12 @@ const usage = {
   ...messages,
   /** Bytes sent and received. */
   totalMediaSize: z.int(),
-  /** Requests with valid credentials, whatever their answer. */
+  /** Requests with valid credentials, including failed ones. */
   apiCalls: z.int(),
   webhookSent: z.int(),
 };
 
-const counted = z.object({ total: z.int(), active: z.int() });
+const totalAndActive = z.object({ total: z.int(), active: z.int() });
 
 export const statsEndpoints = [
   callerEndpoint({
@@ -42,14 +42,14 @@ export const statsEndpoints = [
     summary: "Get the usage of your instances and your API calls",
     access: "read",
     query: query("month"),
-    answer: z.object({
+    response: z.object({
       /** Includes deleted instances. */
       total: z.object({ ...usage, instanceCount: z.int() }),
       instances: z.array(z.object({ instanceId: z.string(), name: z.string(), ...usage })),
     }),
-    in: ({ query: { period, timeZone } }) => ({ period, timeZone }),
-    does: userStats,
-    out: (result) => result,
+    toInput: ({ query: { period, timeZone } }) => ({ period, timeZone }),
+    operation: userStats,
+    toResponse: (result) => result,
   }),
   instanceEndpoint({
     method: "get",
@@ -57,7 +57,7 @@ export const statsEndpoints = [
     summary: "Get the usage of an instance, in total and by day",
     access: "read",
     query: query("today"),
-    answer: z.object({
+    response: z.object({
       usage: z.object({
         ...usage,
         /** Days with messages, oldest first. */
@@ -70,9 +70,9 @@ export const statsEndpoints = [
         ),
       }),
     }),
-    in: ({ query: { period, timeZone } }) => ({ period, timeZone }),
-    does: instanceStats,
-    out: ({ days, ...sums }) => ({
+    toInput: ({ query: { period, timeZone } }) => ({ period, timeZone }),
+    operation: instanceStats,
+    toResponse: ({ days, ...sums }) => ({
       usage: { ...sums, dailyStats: days.map((day) => ({ ...day, date: day.date.toISOString() })) },
     }),
   }),
@@ -82,9 +82,9 @@ export const statsEndpoints = [
     summary: "Get the usage of all users together",
     access: "admin",
     query: query("all"),
-    answer: z.object({ instances: counted, users: counted, usage: z.object(usage) }),
-    in: ({ query: { period, timeZone } }) => ({ period, timeZone }),
-    does: systemStats,
-    out: (result) => result,
+    response: z.object({ instances: totalAndActive, users: totalAndActive, usage: z.object(usage) }),
+    toInput: ({ query: { period, timeZone } }) => ({ period, timeZone }),
+    operation: systemStats,
+    toResponse: (result) => result,
   }),
 ];

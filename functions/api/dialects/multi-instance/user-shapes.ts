@@ -14,14 +14,14 @@ export const ownSettings = z.object({
   allowedIps: field.allowedIps.optional(),
   eventQueue: eventQueueSetting.meta({
     description:
-      "SQS FIFO queue for the events of all instances without their own eventQueue: its name, which starts with QUEUE_PREFIX-events-, or its URL if the server allows it. Empty or null means none",
+      "SQS FIFO queue that gets the events of all instances without their own eventQueue: its name, which starts with QUEUE_PREFIX-events-, or a URL from the setting EVENT_QUEUES. Empty or null: none",
   }),
 });
 
 export const force = z
   .boolean()
   .optional()
-  .meta({ description: "Allows a list of addresses that does not include yours" });
+  .meta({ description: "Accepts `allowedIps` even if it does not include your own IP address" });
 
 export function toSettings<Body extends z.output<typeof ownSettings>>(
   body: Body,
@@ -35,7 +35,7 @@ export const userName = z.object({ id: z.string(), email: z.string(), firstName:
 export const meShape = userName.extend({
   role,
   timeZone: z.string().nullable(),
-  /** In canonical form. Empty allows any address. */
+  /** IP addresses and ranges in canonical form. Empty allows any address. */
   allowedIps: z.array(z.string()),
   eventQueue: z.string().nullable(),
 });

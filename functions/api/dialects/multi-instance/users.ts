@@ -4,7 +4,7 @@ import { deleteUser, listUsers, loadUser } from "../../../../core/user/index.ts"
 import { callerEndpoint } from "../../engine/endpoint.ts";
 import * as user from "../../operations/user.ts";
 import { pageQuery, pageRequest, paginationShape } from "../../shape/common.ts";
-import { done, doneWith } from "./done.ts";
+import { messageShape, successMessage } from "./success.ts";
 import { force, ownSettings, role, toSettings, toUser, userShape } from "./user-shapes.ts";
 
 const defaultLimit = 50;
@@ -20,7 +20,8 @@ export const userEndpoints = [
     method: "post",
     path: "/api/users",
     summary: "Create a user with a first API key",
-    description: "The key is shown only in this answer. It can't have more rights than the key in use.",
+    description:
+      "The key appears only in this response. It can't have more permissions, IP addresses or lifetime than the credentials in use.",
     access: "admin",
     body: ownSettings.extend({
       email: field.emailAddress,
@@ -28,13 +29,13 @@ export const userEndpoints = [
       password: field.newPassword.optional(),
       role: role.optional(),
     }),
-    answer: userShape.extend({ apiKey: z.string() }),
+    response: userShape.extend({ apiKey: z.string() }),
     status: 201,
     errors: ["already_exists"],
     secrets: true,
-    in: ({ body }) => toSettings(body),
-    does: user.createUser,
-    out: ({ user: made, apiKey }) => ({ ...toUser(made), apiKey: apiKey.key }),
+    toInput: ({ body }) => toSettings(body),
+    operation: user.createUser,
+    toResponse: ({ user: made, apiKey }) => ({ ...toUser(made), apiKey: apiKey.key }),
   }),
   callerEndpoint({
     method: "get",
@@ -42,21 +43,21 @@ export const userEndpoints = [
     summary: "List users, newest first",
     access: "admin",
     query: usersQuery,
-    answer: z.object({ users: z.array(userShape), pagination: paginationShape }),
-    in: ({ query: { search, ...page } }) => ({ ...pageRequest(page, defaultLimit), search }),
-    does: ({ deps }, page) => listUsers(deps.db, page),
-    out: ({ users, pagination }) => ({ users: users.map(toUser), pagination }),
+    response: z.object({ users: z.array(userShape), pagination: paginationShape }),
+    toInput: ({ query: { search, ...page } }) => ({ ...pageRequest(page, defaultLimit), search }),
+    operation: ({ deps }, page) => listUsers(deps.db, page),
+    toResponse: ({ users, pagination }) => ({ users: users.map(toUser), pagination }),
   }),
   callerEndpoint({
     method: "get",
     path: "/api/users/{userId}",
     summary: "Get a user",
     access: "admin",
-    answer: userShape,
+    response: userShape,
     errors: ["user_not_found"],
-    in: ({ params }) => params.userId,
-    does: ({ deps }, userId) => loadUser(deps.db, userId),
-    out: toUser,
+    toInput: ({ params }) => params.userId,
+    operation: ({ deps }, userId) => loadUser(deps.db, userId),
+    toResponse: toUser,
   }),
   callerEndpoint({
     method: "put",
@@ -70,11 +71,11 @@ export const userEndpoints = [
       password: field.newPassword.optional(),
       force,
     }),
-    answer: userShape,
+    response: userShape,
     errors: ["user_not_found", "conflict"],
-    in: ({ params, body }) => ({ userId: params.userId, changes: toSettings(body) }),
-    does: user.updateUser,
-    out: toUser,
+    toInput: ({ params, body }) => ({ userId: params.userId, changes: toSettings(body) }),
+    operation: user.updateUser,
+    toResponse: toUser,
   }),
   callerEndpoint({
     method: "delete",
@@ -82,10 +83,10 @@ export const userEndpoints = [
     summary: "Delete a user who has no instances",
     description: "Also deletes the keys and statistics of the user.",
     access: "admin",
-    answer: done,
+    response: messageShape,
     errors: ["user_not_found", "conflict"],
-    in: ({ params }) => params.userId,
-    does: (context, userId) => deleteUser(context.deps, context, userId),
-    out: (_result, { params }) => doneWith(`User ${params.userId} deleted successfully`),
+    toInput: ({ params }) => params.userId,
+    operation: (context, userId) => deleteUser(context.deps, context, userId),
+    toResponse: (_result, { params }) => successMessage(`User ${params.userId} deleted successfully`),
   }),
 ];

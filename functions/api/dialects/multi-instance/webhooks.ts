@@ -22,39 +22,39 @@ export const webhookEndpoints = [
         .optional()
         .meta({ description: "Event name as in the webhook body, such as message_received" }),
     }),
-    answer: z.object({ deliveries: z.array(delivery), pagination: paginationShape }),
-    in: ({ query }) => ({ ...pageRequest(query, 50), status: query.status, event: query.event }),
-    does: ({ deps, instance }, page) => log.listDeliveries(deps.db, [instance], page),
-    out: ({ deliveries, pagination }) => ({ deliveries: deliveries.map(toDelivery), pagination }),
+    response: z.object({ deliveries: z.array(delivery), pagination: paginationShape }),
+    toInput: ({ query }) => ({ ...pageRequest(query, 50), status: query.status, event: query.event }),
+    operation: ({ deps, instance }, page) => log.listDeliveries(deps.db, [instance], page),
+    toResponse: ({ deliveries, pagination }) => ({ deliveries: deliveries.map(toDelivery), pagination }),
   }),
   instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/webhooks/deliveries/{deliveryId}",
     summary: "Get a webhook delivery with its body and attempts",
     access: "read",
-    answer: delivery.omit({ attempts: true }).extend({
-      /** The body as sent; null if it has a QR code, which is a credential. */
+    response: delivery.omit({ attempts: true }).extend({
+      /** The body as sent; null if it contains a QR code, which is a credential. */
       body: z.unknown(),
       attempts: z.array(
         z.object({
           number: z.int(),
           at: isoDate,
           durationMs: z.int(),
-          /** HTTP status; null without an answer. */
+          /** HTTP status; null if there was no response. */
           status: z.int().nullable(),
           error: z.string().nullable(),
-          /** The first 1,024 characters of the answer's body. */
+          /** The first 1,024 characters of the response body. */
           response: z.string().nullable(),
         }),
       ),
     }),
     errors: ["delivery_not_found"],
-    in: ({ params }) => params.deliveryId,
-    does: ({ deps, instance }, deliveryId) => log.readDelivery(deps.db, instance, deliveryId),
-    out: (one) => ({
-      ...toDelivery(one),
-      body: one.body,
-      attempts: one.log.map((attempt) => ({ ...attempt, at: attempt.at.toISOString() })),
+    toInput: ({ params }) => params.deliveryId,
+    operation: ({ deps, instance }, deliveryId) => log.readDelivery(deps.db, instance, deliveryId),
+    toResponse: (found) => ({
+      ...toDelivery(found),
+      body: found.body,
+      attempts: found.log.map((attempt) => ({ ...attempt, at: attempt.at.toISOString() })),
     }),
   }),
   instanceEndpoint({
@@ -63,11 +63,11 @@ export const webhookEndpoints = [
     summary: "Replay a webhook delivery",
     description: "Sends it again with the same id, to the current URL of the webhook.",
     access: "write",
-    answer: delivery,
+    response: delivery,
     errors: ["delivery_not_found", "webhook_disabled"],
-    in: ({ params }) => params.deliveryId,
-    does: replayDelivery,
-    out: toDelivery,
+    toInput: ({ params }) => params.deliveryId,
+    operation: replayDelivery,
+    toResponse: toDelivery,
   }),
   instanceEndpoint({
     method: "post",
@@ -82,24 +82,24 @@ export const webhookEndpoints = [
         events: z.array(eventFilter).min(1).max(20).optional(),
       })
       .refine(({ from, to }) => from < to, "from must be before to"),
-    answer: z.object({
+    response: z.object({
       replayed: z.int(),
-      /** The `from` of the next request, if there are more. */
+      /** The `from` of the next request; null if there are no more deliveries. */
       next: isoDate.nullable(),
     }),
     errors: ["webhook_disabled"],
-    in: ({ body }) => body,
-    does: ({ deps, instance }, range) => replayRange(deps, instance, range),
-    out: ({ replayed, next }) => ({ replayed, next: next?.toISOString() ?? null }),
+    toInput: ({ body }) => body,
+    operation: ({ deps, instance }, range) => replayRange(deps, instance, range),
+    toResponse: ({ replayed, next }) => ({ replayed, next: next?.toISOString() ?? null }),
   }),
   instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/webhooks/test",
-    summary: "Send a test delivery to the webhook and return its answer",
+    summary: "Send a test delivery to the webhook and return the response",
     access: "write",
-    answer: z.object({
+    response: z.object({
       delivered: z.boolean(),
-      /** HTTP status; null without an answer. */
+      /** HTTP status; null if there was no response. */
       status: z.int().nullable(),
       durationMs: z.int(),
       response: z.string().nullable(),
@@ -107,9 +107,9 @@ export const webhookEndpoints = [
     }),
     errors: ["webhook_disabled"],
     secrets: true,
-    in: () => undefined,
-    does: ({ deps, instance, requestId }) => sendTestDelivery(deps, instance, requestId),
-    out: ({ succeeded, status, durationMs, response, error }) => ({
+    toInput: () => undefined,
+    operation: ({ deps, instance, requestId }) => sendTestDelivery(deps, instance, requestId),
+    toResponse: ({ succeeded, status, durationMs, response, error }) => ({
       delivered: succeeded,
       status,
       durationMs,
@@ -122,7 +122,7 @@ export const webhookEndpoints = [
     path: "/api/instances/{instanceId}/webhooks/status",
     summary: "Get the state of the webhook",
     access: "read",
-    answer: z.object({
+    response: z.object({
       enabled: z.boolean(),
       url: z.string().nullable(),
       state: z.enum(["healthy", "failing", "parked", "draining", "disabled"]),
@@ -133,9 +133,9 @@ export const webhookEndpoints = [
       /** Unfinished deliveries. */
       waiting: z.int(),
     }),
-    in: () => undefined,
-    does: ({ deps, instance }) => log.readStatus(deps.db, instance),
-    out: (status) => ({
+    toInput: () => undefined,
+    operation: ({ deps, instance }) => log.readStatus(deps.db, instance),
+    toResponse: (status) => ({
       ...status,
       failingSince: status.failingSince?.toISOString() ?? null,
       nextAttemptAt: status.nextAttemptAt?.toISOString() ?? null,

@@ -4,9 +4,9 @@ import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import { getInstance, logoutInstance } from "../../operations/instance.ts";
 import { sendAt } from "../../shape/common.ts";
 import { connectionStatusShape } from "../../shape/instance.ts";
-import { succeeded, success } from "./done.ts";
-import { qrDrawing } from "./qr.ts";
+import { qrEndpoint } from "./qr.ts";
 import { schedulable } from "./scheduled.ts";
+import { success, successShape } from "./success.ts";
 
 const { to, text, quoted, mentions } = commandCatalog["message.sendText"].input.shape;
 
@@ -16,17 +16,17 @@ export const whatsappEndpoints = [
     path: "/api/whatsapp/{instanceId}/status",
     summary: "Get the connection status of an instance",
     access: "read",
-    answer: connectionStatusShape,
-    in: () => undefined,
-    does: getInstance,
-    out: ({ connectionStatus }) => connectionStatus,
+    response: connectionStatusShape,
+    toInput: () => undefined,
+    operation: getInstance,
+    toResponse: ({ connectionStatus }) => connectionStatus,
   }),
   instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/qr",
     summary: "Get the current QR code",
     access: "read",
-    ...qrDrawing,
+    ...qrEndpoint,
   }),
   commandEndpoint({
     method: "post",
@@ -35,7 +35,12 @@ export const whatsappEndpoints = [
     command: "message.sendText",
     ...schedulable,
     body: z.object({ phone: to, message: text, quotedMessageId: quoted, mentions, sendAt }),
-    in: ({ body }) => ({ to: body.phone, text: body.message, quoted: body.quotedMessageId, mentions: body.mentions }),
+    toInput: ({ body }) => ({
+      to: body.phone,
+      text: body.message,
+      quoted: body.quotedMessageId,
+      mentions: body.mentions,
+    }),
   }),
   instanceEndpoint({
     method: "post",
@@ -43,10 +48,10 @@ export const whatsappEndpoints = [
     summary: "Log out of WhatsApp",
     description: "Unlinks the account. To link it again, scan a new QR code.",
     access: "write",
-    answer: success,
+    response: successShape,
     mayPend: true,
-    in: () => undefined,
-    does: logoutInstance,
-    out: () => succeeded,
+    toInput: () => undefined,
+    operation: logoutInstance,
+    toResponse: () => success,
   }),
 ];
