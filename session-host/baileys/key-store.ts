@@ -15,6 +15,7 @@ import { type Change, type KeyWrite, parseKey, serializeKey } from "../ledger/ch
 /** Records a change of the session without waiting until it is durable. Only the gate waits. */
 export type RecordChange = (change: Change) => void;
 
+/** What an open transaction has written so far. */
 interface Transaction {
   writes: Map<string, KeyWrite>;
   /** What is committed together with the keys. */
@@ -38,7 +39,7 @@ export class KeyStore {
   readonly #cache = new LRUCache<string, { value: unknown }>({ max: cacheSize });
   /** The newest writes that are not durable yet. Unlike the cache, this map never evicts any. */
   readonly #dirty = new Map<string, { value: unknown }>();
-  readonly #context = new AsyncLocalStorage<Transaction>();
+  readonly #openTransaction = new AsyncLocalStorage<Transaction>();
   /** Resolves when the last transaction that began has ended. */
   #last: Promise<void> = Promise.resolve();
 
@@ -70,14 +71,14 @@ export class KeyStore {
 
   /** Adds `change` to the open transaction, so that both become durable together. */
   attach(change: Change): void {
-    const transaction = this.#context.getStore();
+    const transaction = this.#openTransaction.getStore();
     if (!transaction) throw new Error("attach needs a transaction");
     Object.assign(transaction.extra, change);
   }
 
   /** Drops all writes that the open transaction has made so far. */
   discard(): void {
-    this.#context.getStore()?.writes.clear();
+    this.#openTransaction.getStore()?.writes.clear();
   }
 
   /** Notes that these writes are durable. From then on, they may be evicted and read from the database again. */
@@ -92,7 +93,7 @@ export class KeyStore {
   readonly keys: SignalKeyStoreWithTransaction = {
     get: (type, ids) => this.#get(type, ids),
     set: async (data) => this.#set(data),
-    isInTransaction: () => this.#context.getStore() !== undefined,
+    isInTransaction: () => this.#openTransaction.getStore() !== undefined,
     transaction: (work) => this.#transaction(work),
   };
 
@@ -100,14 +101,14 @@ export class KeyStore {
     type: Type,
     ids: string[],
   ): Promise<{ [id: string]: SignalDataTypeMap[Type] }> {
-    const transaction = this.#context.getStore();
+    const transaction = this.#openTransaction.getStore();
     const found: { [id: string]: SignalDataTypeMap[Type] } = {};
     const missing: string[] = [];
     for (const id of ids) {
       const name = `${type} ${id}`;
-      const held = transaction?.writes.get(name) ?? this.#dirty.get(name) ?? this.#cache.get(name);
-      if (!held) missing.push(id);
-      else if (held.value !== null && held.value !== undefined) found[id] = held.value as SignalDataTypeMap[Type];
+      const known = transaction?.writes.get(name) ?? this.#dirty.get(name) ?? this.#cache.get(name);
+      if (!known) missing.push(id);
+      else if (known.value !== null && known.value !== undefined) found[id] = known.value as SignalDataTypeMap[Type];
     }
     if (missing.length > 0) Object.assign(found, await this.#load(type, missing));
     return found;
@@ -147,7 +148,7 @@ export class KeyStore {
     const writes: KeyWrite[] = Object.entries(data).flatMap(([type, values]) =>
       Object.entries(values ?? {}).map(([id, value]) => ({ type, id, value: value ?? null })),
     );
-    const transaction = this.#context.getStore();
+    const transaction = this.#openTransaction.getStore();
     if (!transaction) {
       this.#commit(writes, {});
       return;
@@ -161,14 +162,14 @@ export class KeyStore {
    * ratchet, and one step would be lost.
    */
   async #transaction<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (this.#context.getStore()) return work();
+    if (this.#openTransaction.getStore()) return work();
     const before = this.#last;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#last = promise;
     await before;
     try {
       const transaction: Transaction = { writes: new Map(), extra: {} };
-      const result = await this.#context.run(transaction, work);
+      const result = await this.#openTransaction.run(transaction, work);
       this.#commit([...transaction.writes.values()], transaction.extra);
       return result;
     } finally {

@@ -85,5 +85,5 @@ async function runNow(
   if (!change) return logEnds(log, session.id, succeed(command, {}));
   await session
     .record(change)
-    .catch((error: unknown) => log.warn({ ...trace, err: error }, "a result was not recorded"));
+    .catch((error: unknown) => log.warn({ ...trace, err: error }, "the end of a command was not recorded"));
 }

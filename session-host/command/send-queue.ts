@@ -301,7 +301,7 @@ export class SendQueue {
     try {
       await this.#deps.record(change);
     } catch (error) {
-      this.#deps.log.debug({ ...traceOf(command), err: error }, "a result was not recorded");
+      this.#deps.log.debug({ ...traceOf(command), err: error }, "the end of a command was not recorded");
     }
   }
 

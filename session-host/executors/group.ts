@@ -11,7 +11,7 @@ type Answer<Name extends CommandName> = Promise<CommandOutput<Name>>;
 
 export async function list({ sock }: ConnectedContext): Answer<"group.list"> {
   const groups = Object.values(await answerOf(sock.groupFetchAllParticipating()));
-  // A community itself is not a chat; `community.list` has it.
+  // A community itself is not a chat. `community.list` returns it.
   return { groups: groups.filter((group) => !group.isCommunity).map(toSummary) };
 }
 

@@ -36,6 +36,7 @@ const marginMs = 2_000;
  * acknowledgements.
  */
 const releaseTimeoutMs = 20_000;
+/** How many sessions of the host may log in at once. */
 const concurrentLogins = 8;
 
 /** One session host: acquires its share of the shards, keeps their leases, and releases surplus shards. */
@@ -125,7 +126,7 @@ export class Host {
 
   /** Drops shards whose leases expired between ticks, after a freeze of the process or while the database is down. */
   #dropExpired(): void {
-    for (const [id, shard] of this.#shards) if (!shard.lease.held) this.#drop(id, "its lease ran out");
+    for (const [id, shard] of this.#shards) if (!shard.lease.held) this.#drop(id, "its lease expired");
   }
 
   async #tick(): Promise<void> {

@@ -247,7 +247,9 @@ export class Shard {
   #fail(command: ClaimedCommand, error: AppError): void {
     this.#ledger
       .append(command.instanceId, fail(command, error))
-      .catch((fault: unknown) => this.#deps.log.warn({ ...traceOf(command), err: fault }, "a result was not stored"));
+      .catch((fault: unknown) =>
+        this.#deps.log.warn({ ...traceOf(command), err: fault }, "the end of a command was not recorded"),
+      );
   }
 
   #bulkRelease(submit: (command: ClaimedCommand) => void): BulkRelease {

@@ -35,6 +35,7 @@ const freshMs = 24 * 60 * 60_000;
  */
 export class ChannelSource {
   readonly #deps: ChannelSourceDeps;
+  /** Channels whose posts arrived on this connection. */
   readonly #seen = new Set<string>();
 
   constructor(deps: ChannelSourceDeps) {

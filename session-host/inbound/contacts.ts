@@ -35,6 +35,7 @@ export class ContactSource {
   readonly #last = new LRUCache<string, ContactFact>({ max: maxRemembered });
   /** Facts are recorded in the order in which they were reported, even if a LID has to be looked up first. */
   #turn: Promise<void> = Promise.resolve();
+  /** Number of changes that wait for their turn or are being recorded. */
   #waiting = 0;
   /** Groups that were reported since the last reading of all groups began. The answer of that reading may lack them. */
   readonly #reported = new Set<string>();

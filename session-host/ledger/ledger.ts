@@ -92,7 +92,7 @@ export class Ledger {
     for (;;) {
       try {
         if (this.#closed) throw this.#closed;
-        if (!this.#deps.lease.held) throw new LeaseLost("the lease has run out");
+        if (!this.#deps.lease.held) throw new LeaseLost("the lease has expired");
         const hasReplies = await this.#commit(batch);
         for (const entry of batch) {
           entry.resolve();

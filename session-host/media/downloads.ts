@@ -115,8 +115,8 @@ export class MediaDownloads {
   }
 
   /**
-   * Stores a file in the bucket. Returns its new state. Throws only for temporary failures: of the bucket, or a lost
-   * connection.
+   * Fetches a file and stores it in the bucket. Returns the new state of the file. Throws only for temporary failures:
+   * of the bucket, or a lost connection.
    */
   async #store(connection: MediaConnection, { wa_id: correlationId, media }: PendingRow): Promise<MessageMedia> {
     const { storage, log, instanceId } = this.#deps;
@@ -125,14 +125,14 @@ export class MediaDownloads {
         const path = join(folder, "file");
         const digest = await this.#download(connection, media, path);
         if (media.sha256 && media.sha256 !== digest.sha256)
-          throw new MediaFault("the file is damaged: its hash differs from the announced one");
+          throw new FileLost("the file is damaged: its hash differs from the announced one");
         const contentType = storableType(media.mimetype);
         await storage.put(media.storageKey, createReadStream(path), { contentType, size: digest.size });
         return digest;
       });
       return { ...media, size, sha256, state: "stored", error: null, source: null };
     } catch (error) {
-      if (!(error instanceof MediaFault)) throw error;
+      if (!(error instanceof FileLost)) throw error;
       const { storageKey } = media;
       log.warn(
         { correlationId, instanceId, storageKey, reason: error.message },
@@ -144,8 +144,7 @@ export class MediaDownloads {
 
   async #download(connection: MediaConnection, { source }: MessageMedia, path: string): Promise<Digest> {
     // The sender chooses the path. Without a leading slash, it could turn the host name into that of another host.
-    if (!source?.directPath?.startsWith("/"))
-      throw new MediaFault("the message names no file on WhatsApp's media host");
+    if (!source?.directPath?.startsWith("/")) throw new FileLost("the message names no file on WhatsApp's media host");
     for (let attempt = 0; ; attempt++) {
       try {
         await connection.sock.refreshMediaConn(attempt > 0);
@@ -155,9 +154,9 @@ export class MediaDownloads {
       } catch (error) {
         if (this.#connection !== connection) throw error;
         // A retry would have the same result.
-        if (error instanceof DamagedFile || error instanceof AppError) throw new MediaFault(error.message);
+        if (error instanceof DamagedFile || error instanceof AppError) throw new FileLost(error.message);
         if (attempt === retryPausesMs.length)
-          throw new MediaFault(error instanceof Error ? error.message : String(error));
+          throw new FileLost(error instanceof Error ? error.message : String(error));
         await sleep(retryPausesMs[attempt]);
       }
     }
@@ -165,4 +164,4 @@ export class MediaDownloads {
 }
 
 /** A failure after which the file counts as lost. */
-class MediaFault extends Error {}
+class FileLost extends Error {}

@@ -46,8 +46,8 @@ export async function prepareFile(
   const asIs = { ...file, mimetype: recognized.mimetype, voice: plan.voice };
   if (!plan.convert) return await addPreview(asIs, recognized, plan);
   try {
-    const { shape, ...made } = await convert(file, recognized, plan.voice, plan.convert);
-    return await addPreview({ ...made, voice: plan.voice }, shape, plan);
+    const { shape, ...converted } = await convert(file, recognized, plan.voice, plan.convert);
+    return await addPreview({ ...converted, voice: plan.voice }, shape, plan);
   } catch (error) {
     if (!plan.required && (error instanceof NoFfmpeg || error instanceof AppError))
       return { ...asIs, kind: "document" };
@@ -74,8 +74,8 @@ export async function convertFile(
       : recognized.kind === "video" && mimetype === "video/mp4";
   if (hasFormat) return { ...file, filename: renamed(file.filename, into), mimetype, seconds };
   try {
-    const { shape, ...made } = await convert(file, recognized, into === "opus", into);
-    return { ...made, seconds: shape.seconds };
+    const { shape, ...converted } = await convert(file, recognized, into === "opus", into);
+    return { ...converted, seconds: shape.seconds };
   } catch (error) {
     throw error instanceof NoFfmpeg ? ffmpegMissing(`the file is ${mimetype}: it`) : error;
   }
@@ -84,7 +84,7 @@ export async function convertFile(
 const renamed = (filename: string, into: "opus" | "mp4") =>
   `${filename.replace(/\.[^.]*$/, "") || "file"}.${into === "opus" ? "ogg" : "mp4"}`;
 
-/** Converts a file. `shape` describes the new file. */
+/** Converts a file to a new file. `shape` is what `recognize` would return for the new file. */
 async function convert(file: FetchedFile, recognized: Recognized, voice: boolean, into: "opus" | "mp4") {
   const path = `${file.path}.${into}`;
   const filename = renamed(file.filename, into);

@@ -131,7 +131,7 @@ export class Session implements CommandTarget {
     }, correlationId);
   }
 
-  /** Closes the connection. The device stays linked, so that another host or a later start can continue. */
+  /** Closes the connection because the host stops or releases the shard. The device stays linked for the next host. */
   stop(): Promise<void> {
     return this.#inTurn(async () => {
       if (!this.#running) return;
