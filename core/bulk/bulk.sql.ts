@@ -23,11 +23,11 @@ export const bulks = pgTable(
     perMinute: integer("per_minute").notNull(),
     /** Number of accepted recipients. */
     total: integer().notNull(),
-    /** The other recipients, with the reason. */
+    /** The rejected recipients, with the reason for each. */
     rejected: jsonb().$type<{ index: number; phone: string; error: string }[]>().notNull().default([]),
-    /** Not before this. */
+    /** No message is released before this time. */
     startAt: instant("start_at").notNull(),
-    /** Until when the released messages use up the pace. Decides how many may follow. */
+    /** The time up to which released messages use up `perMinute`. The next release is computed from it. */
     releasedAt: instant("released_at"),
     createdAt: instant("created_at").notNull().defaultNow(),
     finishedAt: instant("finished_at"),

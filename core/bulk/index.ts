@@ -12,7 +12,7 @@ import { type BulkContent, bulkCommand, planBulk } from "./plan.ts";
 export interface BulkRequest extends BulkContent {
   /** Maximum messages per minute. */
   perMinute: number;
-  /** Not before this. */
+  /** No message is released before this time. */
   startAt?: Date | undefined;
 }
 
@@ -32,9 +32,9 @@ interface Origin {
 }
 
 /**
- * Accepts many sends at once, all or none. Each becomes a command that waits for the session host to release it, and a pending
- * message with its final id. Throws `invalid_request`, `instance_not_connected` when the instance is not linked, and
- * `idempotency_conflict`.
+ * Accepts the sends of a bulk together: all of them or none. Each becomes a command that waits for the session host to
+ * release it, and a pending message with its final id. Throws `invalid_request`, `instance_not_connected` when the
+ * instance is not linked, and `idempotency_conflict`.
  */
 export async function createBulk(deps: AcceptDeps, origin: Origin, request: BulkRequest): Promise<AcceptedBulk> {
   const { userId, instance, correlationId, idempotencyKey: key } = origin;
@@ -71,7 +71,7 @@ export async function createBulk(deps: AcceptDeps, origin: Origin, request: Bulk
       key: key === undefined ? undefined : { key, requestHash },
     });
   } catch (error) {
-    // Of two requests with one key at once, the one that lost the race gets the winner's answer.
+    // A concurrent request with the same key was faster: return its result.
     const winner = await findRepeat(deps, userId, key, requestHash);
     if (winner) return winner;
     throw error;
@@ -85,16 +85,16 @@ async function findRepeat(
   key: string | undefined,
   requestHash: Buffer,
 ): Promise<AcceptedBulk | undefined> {
-  const known = key === undefined ? undefined : await findKey(db, userId, key, requestHash);
-  if (!known?.bulkId) return undefined;
+  const earlier = key === undefined ? undefined : await findKey(db, userId, key, requestHash);
+  if (!earlier?.bulkId) return undefined;
   const [bulk] = await db.sql<AcceptedBulk[]>`
-    select id as "bulkId", total as accepted, jsonb_array_length(rejected) as rejected from bulks where id = ${known.bulkId}`;
+    select id as "bulkId", total as accepted, jsonb_array_length(rejected) as rejected from bulks where id = ${earlier.bulkId}`;
   return bulk;
 }
 
 /**
- * Cancels the messages of a bulk that are not released yet. Does nothing if the bulk has ended. Returns how many it canceled.
- * Throws `bulk_not_found`.
+ * Cancels the messages of a bulk that are not released yet. Does nothing if the bulk has ended. Returns how many it
+ * canceled. Throws `bulk_not_found`.
  */
 export async function cancelBulk(
   deps: Pick<AcceptDeps, "db" | "clock">,
@@ -103,7 +103,7 @@ export async function cancelBulk(
 ): Promise<number> {
   const now = deps.clock.now();
   return await deps.db.sql.begin(async (sql) => {
-    // Locks the bulk first, as the host does when it releases: a message is either released before, or canceled.
+    // Locks the bulk first, as the host does for a release, so that a message is either released or canceled.
     const [bulk] = await sql<{ status: string }[]>`
       select status from bulks where id = ${bulkId} and instance_id = ${instanceId} for update`;
     if (!bulk) throw new AppError("bulk_not_found");

@@ -1,5 +1,5 @@
 import type postgres from "postgres";
-import { sendPatienceMs } from "../command/accept.ts";
+import { sendLifetimeMs } from "../command/accept.ts";
 import type { MessagePreview } from "../command/catalog/define.ts";
 import type { CommandName } from "../command/catalog/index.ts";
 import { type Database, storableJson } from "../db/index.ts";
@@ -55,8 +55,8 @@ export async function insertBulk({ sql }: Database, bulk: NewBulk): Promise<void
 
 async function insertMessages(sql: postgres.ISql, bulk: NewBulk, rows: readonly NewBulkMessage[]): Promise<void> {
   const { id, userId, instance, command, correlationId, startAt, createdAt } = bulk;
-  const deadline = new Date(startAt.getTime() + sendPatienceMs);
-  // Until a message leaves, its time is that of the request, in whole seconds like WhatsApp's timestamps.
+  const deadline = new Date(startAt.getTime() + sendLifetimeMs);
+  // Until a message is sent, it has the time of the request, in whole seconds like WhatsApp's timestamps.
   const sentAt = new Date(Math.floor(createdAt.getTime() / 1000) * 1000);
   await sql`
     with row as materialized (
@@ -75,13 +75,16 @@ async function insertMessages(sql: postgres.ISql, bulk: NewBulk, rows: readonly 
     from row`;
 }
 
-/** Retries after a deadlock: the session host takes the same locks in the order of what WhatsApp sends. */
+/**
+ * Retries up to twice after a deadlock. The session host takes the same locks in the order in which WhatsApp sends
+ * messages.
+ */
 async function retryDeadlock<Result>(work: () => Promise<Result>): Promise<Result> {
-  for (let tries = 1; ; tries++) {
+  for (let attempt = 1; ; attempt++) {
     try {
       return await work();
     } catch (error) {
-      if (sqlState(error) !== sqlStates.deadlock || tries === 3) throw error;
+      if (sqlState(error) !== sqlStates.deadlock || attempt === 3) throw error;
     }
   }
 }

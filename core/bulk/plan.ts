@@ -5,7 +5,7 @@ import { toJid } from "../message/recipient.ts";
 export interface BulkRecipient {
   /** As the caller wrote it. */
   phone: string;
-  /** Replaces the shared text. Used as it is. */
+  /** The recipient's own text, sent unchanged instead of the shared text. */
   message?: string | undefined;
   /** Values for the placeholders of the shared text. */
   variables?: Record<string, string> | undefined;
@@ -35,20 +35,22 @@ export interface Rejected {
 }
 
 export const maxRecipients = 10_000;
-/** Bytes of all texts together. Each message is a row of its own, so a long text for many recipients takes much space. */
+/**
+ * Bytes of all texts together. Each message is a row of its own, so a long text for many recipients takes much space.
+ */
 const maxBytes = 32 * 1024 * 1024;
 
 export const bulkCommand = (content: BulkContent) => (content.media ? "message.sendMedia" : "message.sendText");
 
 /**
- * Plans the messages of a bulk. A recipient that is invalid or repeated is rejected on its own. Throws `invalid_request` when
- * no recipient is left, or the texts are too long.
+ * Plans the messages of a bulk. A recipient that is invalid or repeated is rejected on its own. Throws
+ * `invalid_request` when no recipient is left, or the texts are too long.
  */
 export function planBulk(content: BulkContent): { planned: Planned[]; rejected: Rejected[] } {
   const schema = commandCatalog[bulkCommand(content)].input;
   const planned: Planned[] = [];
   const rejected: Rejected[] = [];
-  const first = new Map<string, number>();
+  const indexes = new Map<string, number>();
   let bytes = 0;
   for (const [index, recipient] of content.recipients.entries()) {
     const reject = (error: string) => rejected.push({ index, phone: recipient.phone, error });
@@ -57,9 +59,9 @@ export function planBulk(content: BulkContent): { planned: Planned[]; rejected: 
       reject("phone: must be an international phone number or a WhatsApp JID");
       continue;
     }
-    const twin = first.get(to);
-    if (twin !== undefined) {
-      reject(`phone: repeats recipient ${twin}`);
+    const earlier = indexes.get(to);
+    if (earlier !== undefined) {
+      reject(`phone: repeats recipient ${earlier}`);
       continue;
     }
     const text = textFor(content, recipient);
@@ -74,7 +76,7 @@ export function planBulk(content: BulkContent): { planned: Planned[]; rejected: 
       reject(parsed.error.issues.map(({ path, message }) => `${fieldOf(path)}: ${message}`).join("; "));
       continue;
     }
-    first.set(to, index);
+    indexes.set(to, index);
     bytes += Buffer.byteLength(value ?? "");
     planned.push({ index, input: parsed.data });
   }
@@ -92,7 +94,7 @@ const fieldOf = (path: readonly PropertyKey[]) => (path[0] === "text" ? "message
 
 const placeholder = /\{\{\s*([\p{L}\p{N}_.-]{1,64})\s*\}\}/gu;
 
-/** Placeholders in a recipient's own text are not replaced, because it may contain braces. */
+/** Returns the text for a recipient. Placeholders in the recipient's own text stay, because it may contain braces. */
 function textFor(content: BulkContent, recipient: BulkRecipient): { value: string | undefined } | { missing: string } {
   if (recipient.message !== undefined) return { value: recipient.message };
   const shared = content.media?.caption ?? content.message;

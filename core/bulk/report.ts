@@ -5,7 +5,7 @@ import { type PageRequest, type Pagination, pagination } from "../page.ts";
 export interface BulkView {
   id: string;
   status: "running" | "done" | "canceled";
-  /** Numbers of recipients. */
+  /** Number of accepted recipients. */
   accepted: number;
   rejected: number;
   perMinute: number;
@@ -16,8 +16,8 @@ export interface BulkView {
 }
 
 /**
- * The status of the message to a recipient. `scheduled`: not released yet. `sending`: the session host has it, and WhatsApp
- * has not acknowledged it. `rejected`: never accepted. The others are those of any message.
+ * The status of the message to a recipient. `scheduled`: not released yet. `sending`: the session host has it, and
+ * WhatsApp has not acknowledged it. `rejected`: never accepted. The others are those of any message.
  */
 export const recipientStatuses = [
   "scheduled",
@@ -68,7 +68,9 @@ async function findBulk(db: Database, instanceId: string, bulkId: string): Promi
   return bulk;
 }
 
-/** Selects every recipient of a bulk with its status: accepted ones from command and message, the others from the bulk. */
+/**
+ * Selects every recipient of a bulk with its status: accepted ones from command and message, the others from the bulk.
+ */
 const recipients = (db: Database, bulkId: string) => db.sql`
   select c.bulk_index as index, regexp_replace(c.input->>'to', '@s\\.whatsapp\\.net$', '') as phone,
     c.wa_id as "messageId", case
@@ -97,15 +99,15 @@ export async function readBulk(db: Database, instanceId: string, bulkId: string,
   const progress = Object.fromEntries(recipientStatuses.map((status) => [status, 0])) as BulkReport["progress"];
   for (const { status, n } of counts) progress[status] = n;
   const from = Math.max(now.getTime(), bulk.startAt.getTime());
-  const left = progress.scheduled;
+  const remaining = progress.scheduled;
   return {
     ...bulk,
     progress,
-    estimatedEnd: left === 0 ? null : new Date(from + Math.ceil((left * 60_000) / bulk.perMinute)),
+    estimatedEnd: remaining === 0 ? null : new Date(from + Math.ceil((remaining * 60_000) / bulk.perMinute)),
   };
 }
 
-/** Returns a page of the recipients of a bulk in the order given. Throws `bulk_not_found`. */
+/** Returns a page of the recipients of a bulk in the order of the request. Throws `bulk_not_found`. */
 export async function listRecipients(
   db: Database,
   instanceId: string,
@@ -113,10 +115,10 @@ export async function listRecipients(
   page: PageRequest & { status?: RecipientStatus | undefined },
 ): Promise<{ recipients: RecipientView[]; pagination: Pagination }> {
   await findBulk(db, instanceId, bulkId);
-  const wanted = db.sql`(${recipients(db, bulkId)}) r where ${page.status ?? null}::text is null or status = ${page.status ?? null}::text`;
+  const matching = db.sql`(${recipients(db, bulkId)}) r where ${page.status ?? null}::text is null or status = ${page.status ?? null}::text`;
   const [rows, [count]] = await Promise.all([
-    db.sql<RecipientView[]>`select * from ${wanted} order by index limit ${page.limit} offset ${page.skip}`,
-    db.sql<{ total: number }[]>`select count(*)::int as total from ${wanted}`,
+    db.sql<RecipientView[]>`select * from ${matching} order by index limit ${page.limit} offset ${page.skip}`,
+    db.sql<{ total: number }[]>`select count(*)::int as total from ${matching}`,
   ]);
   return { recipients: [...rows], pagination: pagination(page, rows.length, count?.total ?? 0) };
 }

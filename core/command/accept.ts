@@ -26,7 +26,9 @@ export interface AcceptDeps {
 
 export interface AcceptRequest extends RequestIdentity {
   instance: Instance;
-  /** For a send: not before this. The command skips the queue, and the session host takes it when it is due. */
+  /**
+   * For a send: the time at which it is due. The command skips the queue, and the session host claims it at this time.
+   */
   runAt?: Date | undefined;
   /** An additional check, skipped for a request that was accepted before. Throws the error for the caller. */
   check?: (() => Promise<void>) | undefined;
@@ -41,15 +43,15 @@ export interface AcceptRequest extends RequestIdentity {
   onAccepted?: ((accepted: Accepted) => Promise<void>) | undefined;
 }
 
-/** How long a send waits for its instance to come back before it fails. */
-export const sendPatienceMs = 24 * 60 * 60 * 1000;
-/** How long a mutation or a query waits. API Gateway answers its caller after 30 s at the latest. */
-const callPatienceMs = 60 * 1000;
+/** How long a send waits for its instance to connect before it fails. */
+export const sendLifetimeMs = 24 * 60 * 60 * 1000;
+/** How long a mutation or a query waits before it fails. API Gateway answers its caller after 30 s at the latest. */
+const callLifetimeMs = 60 * 1000;
 
 /**
- * Accepts a command: writes one row with the request and, for a send, the message as `pending`, then puts the command on the
- * queue. Returns when both are done; a scheduled command skips the queue. Throws `AppError`: `invalid_request`,
- * `instance_not_connected`, `recipient_not_on_whatsapp` (for a number that WhatsApp was asked about recently),
+ * Accepts a command: writes one row with the request and, for a send, the message as `pending`, then puts the command
+ * on the queue. Returns when both are done; a scheduled command skips the queue. Throws `AppError`: `invalid_request`,
+ * `instance_not_connected`, `recipient_not_on_whatsapp` (for a number that was recently checked with WhatsApp),
  * `idempotency_conflict`, `unavailable`, and what the command's precheck throws.
  */
 export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): Promise<Accepted> {
@@ -65,7 +67,7 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
   try {
     await insertCommand(deps, request, command, now);
   } catch (error) {
-    // Of two requests with one key at once, the one that lost the race gets the winner's answer.
+    // A concurrent request with the same key was faster: return its result.
     const winner = await findAccepted(deps.db, request);
     if (winner) return winner;
     if (command.preview?.messageId && sqlState(error) === sqlStates.uniqueViolation) throw idTaken();
@@ -127,11 +129,11 @@ async function insertCommand(
 ): Promise<void> {
   const { instance, runAt, reply } = request;
   const startAt = runAt ?? now;
-  const deadline = new Date(startAt.getTime() + (preview ? sendPatienceMs : callPatienceMs));
+  const deadline = new Date(startAt.getTime() + (preview ? sendLifetimeMs : callLifetimeMs));
   // WhatsApp's timestamps are whole seconds. With milliseconds, ours would sort after a reply of the same second.
   const sentAt = new Date(Math.floor(startAt.getTime() / 1000) * 1000);
   const key = request.idempotencyKey ?? null;
-  // A number that is not on WhatsApp now may be when a scheduled message is due.
+  // A number that is not on WhatsApp now may have joined when a scheduled message is due.
   const recipient = preview && !runAt ? preview.to : null;
   const accepted = await db.sql`
     with command as (
@@ -163,9 +165,9 @@ async function insertCommand(
 }
 
 /**
- * Puts the command on its queue. If this process dies before, `functions/cron` does it. If the queue refuses, the row is
- * taken back and the caller may safely try again. A sender with a reply queue already has its "accepted": then the row
- * stays, and the host finds it there.
+ * Puts the command on its queue. If this process dies first, `functions/cron` does it. If the queue refuses the
+ * command, the command fails and frees its key, so that the caller can safely try again. But a command that came over
+ * SQS stays, because its sender may already have the reply `accepted`. The session host finds it in the database.
  */
 async function enqueue(deps: AcceptDeps, { instance, reply }: AcceptRequest, command: NewCommand): Promise<void> {
   const { id, definition } = command;
@@ -175,14 +177,16 @@ async function enqueue(deps: AcceptDeps, { instance, reply }: AcceptRequest, com
   } catch (error) {
     deps.log.error({ err: error, commandId: id }, "the command queue refused a command");
     if (reply) return;
-    if (await takeBack(deps, instance.id, id)) {
+    if (await failQueued(deps, instance.id, id)) {
       throw new AppError("unavailable", "the queue is not available", { cause: error });
     }
   }
 }
 
-/** Fails a command that did not reach the queue and frees its key. Returns false if the host has the command after all. */
-function takeBack({ db, clock }: AcceptDeps, instanceId: string, commandId: string): Promise<boolean> {
+/**
+ * Fails a command that did not reach the queue and frees its key. Returns false if a host has the command after all.
+ */
+function failQueued({ db, clock }: AcceptDeps, instanceId: string, commandId: string): Promise<boolean> {
   return db.sql.begin(async (sql) => {
     const [command] = await sql<{ wa_id: string | null }[]>`
       update commands set status = 'failed', error_code = 'unavailable', finished_at = ${clock.now()}

@@ -6,13 +6,13 @@ import { instances } from "../instance/instance.sql.ts";
 import { users } from "../user/user.sql.ts";
 
 /**
- * `scheduled`: accepted for later, or in a bulk; the host claims it when it is due. `canceled`: the caller canceled it before
- * that. `queued`: accepted, on its way to the host. `claimed`: the host has it, and the queue no longer does. `done`, `failed`
- * and `canceled` are final.
+ * `scheduled`: accepted for later, or in a bulk; the host claims it when it is due. `canceled`: the caller canceled it
+ * before that. `queued`: accepted and sent to the queue. `claimed`: a host has it, and the queue no longer does.
+ * `done`, `failed` and `canceled` are final.
  */
 export const commandStatuses = ["scheduled", "queued", "claimed", "done", "failed", "canceled"] as const;
 
-/** How many positions a claim reserves. It takes fewer commands, and numbers them from the first position. */
+/** How many positions a claim reserves. A claim takes fewer commands, and numbers them from the first position. */
 export const positionsPerClaim = 1024;
 export const commandPosition = pgSequence("command_position", { increment: positionsPerClaim });
 
@@ -30,7 +30,7 @@ export const commands = pgTable(
     name: text().notNull(),
     kind: text({ enum: ["send", "mutate", "query"] }).notNull(),
     input: jsonb().$type<unknown>().notNull(),
-    /** For a send: WhatsApp's id of the message, chosen at acceptance and used for every try. */
+    /** For a send: WhatsApp's id of the message, chosen at acceptance and used for every attempt. */
     waId: text("wa_id"),
     status: text({ enum: commandStatuses }).notNull().default("queued"),
     output: jsonb().$type<unknown>(),
@@ -65,7 +65,7 @@ export const commands = pgTable(
   ],
 );
 
-/** The request that used a key. An equal request gets the same answer, another one is refused. Kept for 24 hours. */
+/** The request that used an idempotency key. Repeating it returns the same result. Kept for 24 hours. */
 export const idempotencyKeys = pgTable(
   "idempotency_keys",
   {

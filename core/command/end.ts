@@ -19,7 +19,7 @@ export interface CommandEnd {
   errorDetails?: string;
 }
 
-/** Everything that the end of a command changes. The session host writes it in one transaction. */
+/** Everything that changes when a command ends. It is written in one transaction. */
 export interface CommandEnding {
   commands: CommandEnd[];
   /** The message of a send that failed. */
@@ -30,7 +30,7 @@ export interface CommandEnding {
   correlationId: string;
 }
 
-/** What its end needs to know of a command. */
+/** The properties of a command that are needed to end it. */
 export interface EndingCommand {
   id: string;
   name: CommandName;
@@ -62,13 +62,13 @@ export function fail({ id, name, waId, chatId, correlationId }: EndingCommand, e
 }
 
 /**
- * Writes the ends of commands that still have one of these statuses. Other commands stay as they are. Returns whether replies
- * to the ingress queue are due.
+ * Writes the ends of commands that still have one of these statuses. Other commands stay as they are. Returns whether
+ * replies to the ingress queue are due.
  */
 export async function writeEnds(
   sql: postgres.ISql,
   ends: readonly (Omit<CommandEnd, "name" | "secret"> & { at: Date })[],
-  from: readonly ("queued" | "scheduled" | "claimed")[],
+  statuses: readonly ("queued" | "scheduled" | "claimed")[],
 ): Promise<boolean> {
   if (ends.length === 0) return false;
   const [replied] = await sql`
@@ -78,7 +78,7 @@ export async function writeEnds(
       from jsonb_to_recordset(${storableJson(ends)}::text::jsonb)
         as t(id uuid, status text, output jsonb, "errorCode" text, "errorDetails" text, at timestamptz)
       where commands.id = t.id and commands.id = any(${ends.map((end) => end.id)}::uuid[])
-        and commands.status = any(${from}::text[])
+        and commands.status = any(${statuses}::text[])
       returning reply_to
     )
     select from ended where reply_to is not null limit 1`;

@@ -3,14 +3,14 @@ import { AppError } from "../error.ts";
 import type { Instance } from "../instance/index.ts";
 import { type PageRequest, type Pagination, pagination } from "../page.ts";
 
-/** A later time is probably a typing error. */
+/** How far ahead a message can be scheduled, in milliseconds. A later time is probably a mistake. */
 const maxAheadMs = 366 * 24 * 60 * 60 * 1000;
 
 /** Throws `invalid_request` unless the time is in the future and within a year. */
 export function assertRunAt(runAt: Date, now: Date): void {
-  const ahead = runAt.getTime() - now.getTime();
-  if (ahead > 0 && ahead <= maxAheadMs) return;
-  throw new AppError("invalid_request", `sendAt: must be ${ahead > 0 ? "within a year" : "in the future"}`);
+  const aheadMs = runAt.getTime() - now.getTime();
+  if (aheadMs > 0 && aheadMs <= maxAheadMs) return;
+  throw new AppError("invalid_request", `sendAt: must be ${aheadMs > 0 ? "within a year" : "in the future"}`);
 }
 
 /**
@@ -33,7 +33,7 @@ export interface Scheduled {
   createdAt: Date;
 }
 
-/** Returns a page of the scheduled messages, next one first. The report of a bulk has its own. */
+/** Returns a page of the scheduled messages, the one that is due next first. Messages of bulks are not included. */
 export async function listScheduled(
   db: Database,
   instanceId: string,
@@ -53,8 +53,8 @@ export async function listScheduled(
 }
 
 /**
- * Cancels a scheduled message, single or in a bulk. Repeating it has no effect. A message is either sent or canceled, never
- * both, because the claim of the host updates the same row. Throws `message_not_found` and `already_released`.
+ * Cancels a scheduled message, single or in a bulk. Repeating it has no effect. A message is either sent or canceled,
+ * never both, because the claim of the host updates the same row. Throws `message_not_found` and `already_released`.
  */
 export async function cancelScheduled(
   deps: { db: Database; clock: { now(): Date } },

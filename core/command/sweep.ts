@@ -22,8 +22,8 @@ export interface SweepDeps {
 /** A host claims a queued command within a second, so an older one may never have reached the queue. */
 const requeueAfter = "30 seconds";
 /**
- * Without a host, commands stay in the queue. SQS drops duplicates for five minutes and keeps them after that. So a command is
- * sent again during its first five minutes, and then once an hour.
+ * Without a host, commands stay in the queue. SQS drops duplicates for five minutes and keeps them after that. So a
+ * command is sent again during its first five minutes, and then once an hour.
  */
 const dropWindow = "5 minutes";
 const repeatSeconds = 3600;
@@ -32,8 +32,9 @@ const runSeconds = 90;
 const batchSize = 500;
 
 /**
- * Sends commands that are still `queued` to their queue again, because the process that accepted them may have died between
- * the row and the queue. Returns how many. Throws when the queue is not available.
+ * Sends commands that are still `queued` to their queue again, because the process that accepted them may have died
+ * between writing the row and sending it to the queue. Returns how many were sent. Throws when the queue is not
+ * available.
  */
 export async function requeueCommands(deps: SweepDeps): Promise<number> {
   const now = deps.clock.now().toISOString();
@@ -58,16 +59,16 @@ export async function requeueCommands(deps: SweepDeps): Promise<number> {
   return sent;
 }
 
-/** How long a bulk may release nothing before it fails. A single send waits as long for its instance. */
-const bulkPatience = "24 hours";
+/** How long a bulk may release nothing before it fails. A single send waits equally long (`sendLifetimeMs`). */
+const bulkLifetime = "24 hours";
 /** How long a shard must have been without a host before its claimed commands fail. */
 const abandonedAfter = "60 seconds";
 
 /**
- * Ends commands past their deadline that no host will end: those that never left the queue, those that were not taken when
- * they were due, those of a bulk that makes no progress, and those that a host had claimed whose shard has had no host for
- * a minute. A pending message fails with its command and is announced in the same transaction. A message that WhatsApp has
- * acknowledged makes its command done. Returns how many ended.
+ * Ends commands past their deadline that no host will end: commands that no host has claimed, scheduled commands that
+ * no host has released, commands of a bulk that makes no progress, and claimed commands of a shard that has had no host
+ * for a minute. A pending message fails with its command and is announced in the same transaction. A message that
+ * WhatsApp has acknowledged makes its command done. Returns how many ended.
  */
 export async function expireCommands(deps: SweepDeps): Promise<number> {
   const now = deps.clock.now().toISOString();
@@ -96,11 +97,11 @@ export async function expireCommands(deps: SweepDeps): Promise<number> {
   return expired;
 }
 
-/** A bulk `b` that has been due for long while its instance released nothing of any bulk. */
+/** A running bulk `b` that has been due for `bulkLifetime` while its instance released no message of any bulk. */
 const stuck = (sql: postgres.ISql, now: string) => sql`
-  b.status = 'running' and b.start_at < ${now}::timestamptz - ${bulkPatience}::interval and not exists (
+  b.status = 'running' and b.start_at < ${now}::timestamptz - ${bulkLifetime}::interval and not exists (
     select 1 from bulks o where o.instance_id = b.instance_id
-      and o.released_at > ${now}::timestamptz - ${bulkPatience}::interval)`;
+      and o.released_at > ${now}::timestamptz - ${bulkLifetime}::interval)`;
 
 interface ExpiredCommand {
   id: string;
@@ -149,7 +150,7 @@ async function lockExpired(
 ): Promise<ExpiredCommand[]> {
   // A host takes a shard under the exclusive form of this lock (see `fence`), so none does while this transaction runs.
   await sql`select pg_advisory_xact_lock_shared(${advisoryLock.shard}, ${shard})`;
-  // A host that releases and a caller that cancels also lock a bulk before its commands, so nobody deadlocks.
+  // A host that releases and a caller that cancels also lock a bulk before its commands, so they don't deadlock.
   const bulks = await sql<{ id: string }[]>`
     select id from bulks b where instance_id = ${instanceId} and ${stuck(sql, now)} order by id for update`;
   return await sql<ExpiredCommand[]>`

@@ -9,16 +9,16 @@ export type EventRow = NewEvent & { id: string; instanceId: string; at: Date; co
 const usableCorrelationId = /^[\x21-\x7e]{1,128}$/;
 
 /**
- * Appends events to the log in the order given, within the caller's transaction: numbers them per instance, leaves them for
- * the outbox and counts them (`usage`). Skips events of instances that no longer exist, and events that the log already has,
- * so that a transaction whose commit was not confirmed can run again. An event without a usable correlation id gets its own id
- * as one.
+ * Appends events to the log in the order given, within the caller's transaction: numbers them per instance, leaves them
+ * for the outbox and counts them (`usage`). Skips events of instances that no longer exist, and events that the log
+ * already has, so that a transaction whose commit was not confirmed can run again. An event without a usable
+ * correlation id gets its own id as one.
  */
 export async function appendEvents(sql: postgres.ISql, events: readonly EventRow[]): Promise<void> {
   if (events.length === 0) return;
   const seen = new Set<string>();
-  const once = events.filter(({ id }) => !seen.has(id) && seen.add(id));
-  const rows = once.map((event, index) => ({
+  const unique = events.filter(({ id }) => !seen.has(id) && seen.add(id));
+  const rows = unique.map((event, index) => ({
     id: event.id,
     instance_id: event.instanceId,
     ord: index,
@@ -32,7 +32,7 @@ export async function appendEvents(sql: postgres.ISql, events: readonly EventRow
     with incoming as (
       select * from jsonb_to_recordset(${json}::text::jsonb)
         as t(id uuid, instance_id uuid, ord int, type text, data jsonb, at timestamptz, correlation_id text)
-      where t.id <> all(array(select id from events where id = any(${once.map((event) => event.id)}::uuid[])))
+      where t.id <> all(array(select id from events where id = any(${unique.map((event) => event.id)}::uuid[])))
     ), counts as (
       select instance_id, count(*) as n from incoming group by instance_id
     ), raised as (

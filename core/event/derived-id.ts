@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 
 /**
- * Returns the id of an event that WhatsApp may report more than once: the same for the same parts, so that it is appended
- * once. A UUIDv8 (RFC 9562) of the instance and what identifies the event within it.
+ * Returns the id of an event that WhatsApp may report more than once: a UUIDv8 (RFC 9562) derived from the instance and
+ * from the parts that identify the event within it. Equal parts give the same id, so the event is appended only once.
  */
 export function derivedEventId(instanceId: string, ...parts: readonly string[]): string {
   const bytes = createHash("sha256")

@@ -3,11 +3,11 @@ import { AppError } from "../error.ts";
 import { type EventType, eventCatalog } from "./catalog/index.ts";
 
 export interface LogRequest {
-  /** Events with greater sequence numbers. */
+  /** Selects events with a greater sequence number. */
   since: number;
   limit: number;
   types?: readonly EventType[] | undefined;
-  /** From this instant on. */
+  /** Selects events that were created at this time or later. */
   from?: Date | undefined;
 }
 
@@ -23,7 +23,7 @@ export interface LoggedEvent {
 export interface LogPage {
   /** Oldest first. Skips types that this version does not know. */
   events: LoggedEvent[];
-  /** The `since` of the next request, which misses and repeats nothing. */
+  /** The `since` for the next request, which then neither misses nor repeats an event. */
   nextSince: number;
   hasMore: boolean;
   /** Sequence number of the oldest stored event, or of the next event if none is stored. */
@@ -31,17 +31,17 @@ export interface LogPage {
 }
 
 /**
- * How many events one page searches at most, matching or not. Then the page may have fewer events than match, or none, and
- * `hasMore` is true.
+ * How many events one request searches at most, matching or not. If it finds fewer than `limit` among them, or none, it
+ * still returns the page, with `hasMore`.
  */
-const window = 20_000;
+const maxSearched = 20_000;
 /** Clocks of hosts differ, so events that are this close in time may be out of order. */
 const clockSkew = "10 minutes";
 
 /**
- * Returns a page of an instance's event log, from one snapshot of the database. Events are numbered under a lock of their
- * instance that is held until they are committed, so a snapshot that has an event has all before it. Throws
- * `instance_not_found` when the instance was removed meanwhile.
+ * Returns a page of an instance's event log, from one snapshot of the database. Events are numbered under a lock of
+ * their instance that is held until they are committed, so a snapshot that has an event also has all earlier ones.
+ * Throws `instance_not_found` when the instance was removed meanwhile.
  */
 export async function readLog(db: Database, instanceId: string, request: LogRequest): Promise<LogPage> {
   const { since, limit, types = Object.keys(eventCatalog) } = request;
@@ -65,7 +65,7 @@ export async function readLog(db: Database, instanceId: string, request: LogRequ
     )
     select begun.*, found.* from begun left join lateral (
       select id, seq, type, data, created_at from events
-      where instance_id = ${instanceId} and seq > begun.after and seq <= begun.after + ${window}
+      where instance_id = ${instanceId} and seq > begun.after and seq <= begun.after + ${maxSearched}
         and type = any(${types}::text[]) and (${from}::timestamptz is null or created_at >= ${from}::timestamptz)
       order by seq limit ${limit + 1}) found on true
     order by found.seq`;
@@ -73,10 +73,10 @@ export async function readLog(db: Database, instanceId: string, request: LogRequ
   if (!first) throw new AppError("instance_not_found");
   const found = rows.flatMap((row) => (row.id === null ? [] : [toEvent({ ...row, id: row.id })]));
   const events = found.slice(0, limit);
-  const looked = Number(first.after) + window;
+  const searchedUpTo = Number(first.after) + maxSearched;
   const more = found.length > limit;
-  const hasMore = more || looked < Number(first.head);
-  const nextSince = more ? (events.at(-1)?.sequence ?? since) : Math.min(looked, Number(first.head));
+  const hasMore = more || searchedUpTo < Number(first.head);
+  const nextSince = more ? (events.at(-1)?.sequence ?? since) : Math.min(searchedUpTo, Number(first.head));
   return { events, nextSince: Math.max(since, nextSince), hasMore, oldestSequence: Number(first.oldest) };
 }
 

@@ -2,9 +2,9 @@ import type { Database } from "../db/index.ts";
 import type { EventData } from "./catalog/index.ts";
 
 /** How many of the newest events are searched. At a hundred events a second, they span more time than a call rings. */
-const window = 20_000;
+const maxSearched = 20_000;
 
-/** Returns the calls of an instance that began since then and still ring, oldest first. */
+/** Returns the calls of an instance that began at `since` or later and are still ringing, oldest first. */
 export async function ringingCalls(
   db: Database,
   instanceId: string,
@@ -14,7 +14,7 @@ export async function ringingCalls(
     with recent as (
       select seq, type, data from events
       where instance_id = ${instanceId} and created_at >= ${since.toISOString()}::timestamptz
-        and seq > (select event_seq from instances where id = ${instanceId}) - ${window}::bigint
+        and seq > (select event_seq from instances where id = ${instanceId}) - ${maxSearched}::bigint
         and type in ('call.received', 'call.rejected', 'call.ended')
     )
     select data from recent

@@ -13,8 +13,8 @@ const requestId = z
   .regex(/^[\x21-\x7e]{1,255}$/, "must be 1 to 255 printable ASCII characters without spaces");
 
 /**
- * A command on `command-ingress.fifo`, version 1. Strict, so that a misspelled `runAt` or `replyTo` is an error. Each command
- * declares its `input`.
+ * A command on `command-ingress.fifo`, version 1. Unknown fields are errors, so that a misspelled `runAt` or `replyTo`
+ * is noticed. Each command declares its `input`.
  */
 export const ingressMessage = z.strictObject({
   v: z.literal(1, "must be 1"),
@@ -24,9 +24,12 @@ export const ingressMessage = z.strictObject({
   instanceId: z.uuid(),
   command: z.enum(commandNames, "is not a command"),
   input: z.record(z.string(), z.unknown()).default({}),
-  /** For a send: not before this time, as ISO 8601 with a time zone. */
+  /** For a send: the time at which it is due, as ISO 8601 with a time zone. */
   runAt: z.iso.datetime({ offset: true }).optional(),
-  /** Name of the queue for replies. Defaults to the attribute `replyTo` of the message; without either, no replies are sent. */
+  /**
+   * Name of the queue for replies. Defaults to the attribute `replyTo` of the message; without either, no replies are
+   * sent.
+   */
   replyTo: replyQueueName.optional(),
 });
 
@@ -38,6 +41,7 @@ const errorShape = z.object({
   details: z.string().nullable(),
 });
 
+/** The fields of every reply. */
 const common = {
   v: z.literal(1),
   /** The id that the sender chose. */
@@ -47,7 +51,8 @@ const common = {
   /** SQS's id of the request message. It is in all log lines and events about the request. */
   correlationId: z.string(),
 };
-const taken = {
+/** The fields of every reply to an accepted command. */
+const acceptedFields = {
   ...common,
   /** Name of the requested command. */
   command: z.enum(commandNames),
@@ -59,10 +64,13 @@ const taken = {
 /** A reply on the reply queue, version 1. `done`, `failed` and `rejected` are final. */
 export const ingressReply = z.discriminatedUnion("status", [
   /** `done` or `failed` follows: for a send, within 24 hours. */
-  z.object({ ...taken, status: z.literal("accepted"), runAt: z.iso.datetime().nullable() }),
-  /** `output` as the command declares it, or null if it is too large for a queue: `GET /api/commands/{commandId}` has it. */
-  z.object({ ...taken, status: z.literal("done"), output: z.unknown() }),
-  z.object({ ...taken, status: z.literal("failed"), error: errorShape }),
+  z.object({ ...acceptedFields, status: z.literal("accepted"), runAt: z.iso.datetime().nullable() }),
+  /**
+   * `output` as the command declares it, or null if it is too large for a queue: `GET /api/commands/{commandId}` has
+   * it.
+   */
+  z.object({ ...acceptedFields, status: z.literal("done"), output: z.unknown() }),
+  z.object({ ...acceptedFields, status: z.literal("failed"), error: errorShape }),
   /** Nothing was done. `id` and `instanceId` are null if they could not be read. */
   z.object({
     ...common,
@@ -82,14 +90,14 @@ export const errorOf = (error: AppError): z.output<typeof errorShape> => ({
 });
 
 /** The parts of an invalid message that are needed for a reply. */
-export interface Readable {
+export interface ReadableParts {
   id: string | null;
   instanceId: string | null;
   /** As the sender wrote it, unchecked. */
   replyTo: unknown;
 }
 
-export const unreadable: Readable = { id: null, instanceId: null, replyTo: undefined };
+export const unreadable: ReadableParts = { id: null, instanceId: null, replyTo: undefined };
 
 /** Returns undefined if the body is not JSON. Drops the error of the parser, which would repeat parts of the body. */
 export function tryParse(body: string): unknown {
@@ -100,7 +108,8 @@ export function tryParse(body: string): unknown {
   }
 }
 
-export function readable(parsed: unknown): Readable {
+/** Returns the valid parts of a message that may be invalid as a whole. */
+export function readable(parsed: unknown): ReadableParts {
   if (typeof parsed !== "object" || parsed === null) return unreadable;
   const { id, instanceId, replyTo } = parsed as Record<string, unknown>;
   return {

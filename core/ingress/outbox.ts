@@ -28,12 +28,14 @@ export interface OutgoingReply {
 }
 
 /**
- * How long a round waits for SQS. It holds a transaction, which the database ends after 5 s without a statement (`start.ts`),
- * and then the sent replies would be sent again.
+ * How long a round waits for SQS. It holds a transaction, which the database ends after 5 s without a statement
+ * (`start.ts`), and then the sent replies would be sent again.
  */
 const roundMs = 3_000;
 
-/** Sends a reply now, or stores it in the database if its queue refuses. Throws when the database is unavailable too. */
+/**
+ * Sends a reply now, or stores it in the database if its queue refuses. Throws when the database is unavailable too.
+ */
 export async function sendReply(deps: Pick<ReplyDeps, "db" | "foreignQueues" | "log">, out: OutgoingReply) {
   const { queue, groupId, deduplicationId, shard, reply } = out;
   try {
@@ -51,7 +53,7 @@ export async function sendReply(deps: Pick<ReplyDeps, "db" | "foreignQueues" | "
     values (${shard}, ${queue}, ${groupId}, ${deduplicationId}, ${storableJson(reply)}::text::jsonb)`;
 }
 
-const page = 100;
+const pageSize = 100;
 
 interface Row {
   position: number;
@@ -62,7 +64,7 @@ interface Row {
   reply: { commandId: string; output?: unknown; error?: { code: string; details: string | null } };
 }
 
-export interface Sent {
+export interface SendResult {
   /** How many replies were sent. */
   sent: number;
   /** Whether another process is sending the replies of this shard. */
@@ -74,33 +76,37 @@ export interface Sent {
 }
 
 /**
- * Sends the stored replies of a shard at least once, in order per queue, and deletes the sent ones. One process at a time does
- * this for a shard, so that no reply overtakes another; other callers get `busy`. To keep an unavailable queue from delaying
- * the others, pass it in `except` for a while.
+ * Sends the stored replies of a shard at least once, in order per queue, and deletes the sent ones. One process at a
+ * time does this for a shard, so that no reply overtakes another; other callers get `busy`. To keep an unavailable
+ * queue from delaying the others, pass it in `except` for a while.
  */
 export async function sendReplies(
   deps: ReplyDeps,
   { shard, except = [] }: { shard: number; except?: readonly string[] },
-): Promise<Sent> {
+): Promise<SendResult> {
   return await deps.db.sql.begin(async (sql) => {
     const [lock] = await sql<
-      { held: boolean }[]
-    >`select pg_try_advisory_xact_lock(${advisoryLock.replies}, ${shard}) as held`;
-    if (!lock?.held) return { sent: 0, busy: true, more: false, failing: [] };
+      { acquired: boolean }[]
+    >`select pg_try_advisory_xact_lock(${advisoryLock.replies}, ${shard}) as acquired`;
+    if (!lock?.acquired) return { sent: 0, busy: true, more: false, failing: [] };
     const rows = await sql<Row[]>`
       select position::float8 as position, queue, group_id, deduplication_id, command, reply from replies
-      where shard = ${shard} and queue <> all(${except}::text[]) order by position limit ${page}`;
+      where shard = ${shard} and queue <> all(${except}::text[]) order by position limit ${pageSize}`;
     const byQueue = [...Map.groupBy(rows, (row) => row.queue)];
     const signal = AbortSignal.timeout(roundMs);
-    const taken = await Promise.all(byQueue.map(([queue, waiting]) => sendInOrder(deps, queue, waiting, signal)));
-    const sent = taken.flat();
+    const sentByQueue = await Promise.all(byQueue.map(([queue, waiting]) => sendInOrder(deps, queue, waiting, signal)));
+    const sent = sentByQueue.flat();
     if (sent.length > 0) await sql`delete from replies where position = any(${sent}::bigint[])`;
-    const failing = byQueue.flatMap(([queue, waiting], at) => (taken[at]?.length === waiting.length ? [] : [queue]));
-    return { sent: sent.length, busy: false, more: rows.length === page, failing };
+    const failing = byQueue.flatMap(([queue, waiting], index) =>
+      sentByQueue[index]?.length === waiting.length ? [] : [queue],
+    );
+    return { sent: sent.length, busy: false, more: rows.length === pageSize, failing };
   });
 }
 
-/** Sends the replies of a queue up to the first refusal. Returns the positions of those that it accepted. */
+/**
+ * Sends the replies of a queue up to the first temporary refusal. Returns the positions of the replies that are done.
+ */
 async function sendInOrder(
   deps: ReplyDeps,
   queue: string,
@@ -116,8 +122,8 @@ async function sendInOrder(
         batch.map(([, message]) => message),
         signal,
       );
-      const held = refused.filter(({ permanent }) => !permanent).map(({ index }) => index);
-      const until = Math.min(batch.length, ...held);
+      const temporary = refused.filter(({ permanent }) => !permanent).map(({ index }) => index);
+      const until = Math.min(batch.length, ...temporary);
       for (const { index } of refused)
         if (index < until) await sendWithoutOutput(deps, queue, batch[index]?.[1], signal);
       sent.push(...batch.slice(0, until).map(([position]) => position));
@@ -130,7 +136,9 @@ async function sendInOrder(
   return sent;
 }
 
-/** Sends a reply without its output, because its queue accepts only small messages. Otherwise it would block the others. */
+/**
+ * Sends a reply without its output, because its queue accepts only small messages. Otherwise it would block the others.
+ */
 async function sendWithoutOutput(
   deps: ReplyDeps,
   queue: string,
@@ -149,7 +157,7 @@ async function sendWithoutOutput(
   );
 }
 
-/** Adds what the trigger cannot: the title of an error, and the plain text of a sealed output. */
+/** Adds what the trigger on `commands` can't add: the title of an error, and the plaintext of a sealed output. */
 function messageOf(vault: Vault, row: Row): QueueMessage {
   const { output, error, ...rest } = row.reply;
   const code = isErrorCode(error?.code) ? error.code : "internal";
@@ -179,7 +187,7 @@ function bodyOf(reply: IngressReply): string {
 /** The host of a shard sends replies at once, so an older reply has no host. */
 const strayMs = 10_000;
 
-/** Sends the replies of all shards that no host has sent. */
+/** Sends the replies that no host has sent, of all shards. Returns how many. */
 export async function sendStrayReplies(deps: ReplyDeps, budgetMs: number): Promise<number> {
   const end = performance.now() + budgetMs;
   const shards = await deps.db.sql<{ shard: number }[]>`
@@ -188,10 +196,10 @@ export async function sendStrayReplies(deps: ReplyDeps, budgetMs: number): Promi
   for (const { shard } of shards) {
     const except: string[] = [];
     for (let more = true; more && performance.now() < end; ) {
-      const sent = await sendReplies(deps, { shard, except });
-      total += sent.sent;
-      except.push(...sent.failing);
-      more = !sent.busy && (sent.more || sent.failing.length > 0);
+      const result = await sendReplies(deps, { shard, except });
+      total += result.sent;
+      except.push(...result.failing);
+      more = !result.busy && (result.more || result.failing.length > 0);
     }
   }
   if (total > 0) deps.log.warn({ replies: total }, "sent replies that no host had sent");

@@ -4,8 +4,9 @@ import type { ForeignQueues } from "../queue/foreign.ts";
 import { replyQueueName } from "./message.ts";
 
 /**
- * Returns the queue that the sender named, or null if it named none. Only queues that the configuration allows, so that nobody
- * writes to the gateway's own queues or those of others. Throws `invalid_request`.
+ * Returns the queue that the sender named, or null if it named none. Allows only the queues in `REPLY_QUEUES`, or by
+ * default those whose names begin with `<QUEUE_PREFIX>-reply-`, so that nobody writes to other queues. Throws
+ * `invalid_request`.
  */
 export async function allowedReplyQueue(
   queues: Pick<ForeignQueues, "exists">,

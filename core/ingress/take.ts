@@ -42,7 +42,7 @@ export interface IngressRecord {
   replyTo: string | undefined;
 }
 
-/** A message on its way through this file. */
+/** A message, and what is needed to reply to its sender. */
 interface Intake {
   deps: IngressDeps;
   record: IngressRecord;
@@ -51,9 +51,9 @@ interface Intake {
 }
 
 /**
- * Accepts or rejects the command in a message, and replies to its sender either way. Throws only for faults that are not the
- * sender's: then SQS must deliver the message again. A repeated delivery, or a sender that repeats a request, gets the state
- * of the first one.
+ * Accepts or rejects the command in a message, and replies to its sender either way. Throws only for faults that are
+ * not the sender's, so that SQS delivers the message again. A repeated delivery, or a sender that repeats a request,
+ * gets the state of the first one.
  */
 export async function takeMessage(deps: IngressDeps, record: IngressRecord): Promise<"accepted" | "rejected"> {
   let known = unreadable;
@@ -107,7 +107,7 @@ async function accept(intake: Intake, message: IngressMessage): Promise<void> {
     reply: { requestId: message.id, queue },
   };
   const identity = { ...request, userId: caller.userId, instance: { id: message.instanceId } };
-  // Before the instance is loaded, because a repeated `instance.delete` does not find it any more.
+  // Checked before the instance is loaded, because a repeated `instance.delete` no longer finds it.
   const earlier = await findAccepted(deps.db, identity);
   const accepted = earlier ?? (await start(intake, message, caller, request));
   deps.log.info(
@@ -125,7 +125,7 @@ async function accept(intake: Intake, message: IngressMessage): Promise<void> {
   if (accepted.repeated && queue !== null) await replyAgain(intake, message, accepted, queue);
 }
 
-/** Starts a command as REST does: the commands that manage an instance change more than the session. */
+/** Accepts a command in the same way as REST. Commands that manage an instance also change its row. */
 async function start(
   intake: Intake,
   message: IngressMessage,
@@ -211,6 +211,6 @@ async function reply({ deps, record, queue }: Intake, content: IngressReply, sha
 function sortFields(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sortFields);
   if (typeof value !== "object" || value === null) return value;
-  const fields = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
+  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(fields.map(([name, part]) => [name, sortFields(part)]));
 }

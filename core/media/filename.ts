@@ -20,7 +20,7 @@ export const fileName = z
     }
     return name;
   })
-  .meta({ description: "Path parts are stripped" });
+  .meta({ description: "Folders in the name are removed" });
 
 /** Returns a `Content-Disposition` header (RFC 6266) that makes browsers save the file and never show it. */
 export function attachment(name: string): string {

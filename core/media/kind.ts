@@ -13,7 +13,9 @@ export interface Recognized {
   kind: MediaKind;
   /** What it can be converted to. */
   convertible: "audio" | "video" | null;
-  /** The ffmpeg demuxer to read the file with, so that ffmpeg doesn't guess. Null for a file that ffmpeg doesn't get. */
+  /**
+   * The ffmpeg demuxer to read the file with, so that ffmpeg doesn't guess. Null for a file that ffmpeg doesn't get.
+   */
   demuxer: string | null;
   /** Whether the video is H.264 already, so that only the container and the audio need conversion. */
   h264: boolean;
@@ -29,7 +31,7 @@ const images: Record<string, string> = {
   "image/webp": "webp_pipe",
 };
 
-/** ISO/IEC 14496-12 containers and related ones, whose content decides. */
+/** Containers of ISO/IEC 14496-12 and related ones. Their codecs decide how WhatsApp shows them. */
 const boxed = ["video/mp4", "video/3gpp", "video/3gpp2", "video/x-m4v", "video/quicktime", "audio/mp4", "audio/x-m4a"];
 /** Audio types that WhatsApp plays. */
 const playable: Record<string, string> = { "audio/mpeg": "mp3", "audio/aac": "aac", "audio/amr": "amr" };
@@ -51,7 +53,9 @@ const otherVideo: Record<string, string> = {
   "video/ogg": "ogg",
 };
 
-/** Determines the type from the content. The claimed type counts only for types without a magic number, such as text. */
+/**
+ * Determines the type from the content. The claimed type counts only for types without a magic number, such as text.
+ */
 export async function recognize(path: string, claimed: string): Promise<Recognized> {
   const found = (await fileTypeFromFile(path))?.mime.split(";")[0];
   const claim = claimed.split(";")[0]?.trim().toLowerCase() ?? "";
@@ -80,11 +84,11 @@ async function recognizeBoxed(path: string, plain: Recognized): Promise<Recogniz
   const aac = audio.every((codec) => codec === "mp4a");
   if (video.length > 0) {
     const h264 = video.every((codec) => codec === "avc1" || codec === "avc3");
-    const shown = h264 && aac && plain.mimetype !== "video/quicktime";
+    const isPlayable = h264 && aac && plain.mimetype !== "video/quicktime";
     const size = width > 0 && height > 0 ? { width, height } : {};
     const videoFile = { ...plain, convertible: "video" as const, demuxer: "mov", h264, ...length, ...size };
     const mimetype = plain.mimetype === "video/3gpp" ? plain.mimetype : "video/mp4";
-    return shown ? { ...videoFile, kind: "video", mimetype } : videoFile;
+    return isPlayable ? { ...videoFile, kind: "video", mimetype } : videoFile;
   }
   if (audio.length === 0) return plain;
   const audioFile = { ...plain, convertible: "audio" as const, demuxer: "mov", ...length };
@@ -100,15 +104,18 @@ export interface Plan {
   required: boolean;
 }
 
-/** Throws `media_not_usable` when the file cannot become what the caller wants. */
-export function planFor(file: Recognized, wanted: { kind?: MediaKind | undefined; voice?: boolean | undefined }): Plan {
+/** Decides how to send a file. Throws `media_not_usable` when the file can't be sent as requested. */
+export function planFor(
+  file: Recognized,
+  requested: { kind?: MediaKind | undefined; voice?: boolean | undefined },
+): Plan {
   const asIs = { voice: false, convert: null, required: false };
-  if (wanted.voice) {
+  if (requested.voice) {
     if (file.mimetype === opusType) return { ...asIs, kind: "audio", voice: true };
     if (file.convertible) return { kind: "audio", voice: true, convert: "opus", required: true };
     throw new AppError("media_not_usable", `the file is ${file.mimetype}, which cannot be a voice note`);
   }
-  const { kind } = wanted;
+  const { kind } = requested;
   if (kind === "document" || kind === file.kind) return { ...asIs, kind };
   if (kind === undefined) {
     if (file.kind !== "document" || file.convertible !== "video") return { ...asIs, kind: file.kind };

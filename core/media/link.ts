@@ -8,7 +8,7 @@ import { attachment, inventedName, nameOfAttachment } from "./filename.ts";
 import { storableType, uploadKey } from "./index.ts";
 import { assertStaged } from "./staged.ts";
 
-/** A URL that anybody can fetch the file from, until `expiresAt`. */
+/** A URL from which anyone can fetch the file until `expiresAt`. */
 export interface MediaLink {
   url: string;
   expiresAt: Date;
@@ -21,13 +21,13 @@ export interface MediaLink {
 }
 
 const linkSeconds = 5 * 60;
-/** How soon a caller should retry. The host fetches a file as soon as it has recorded the message. */
+/** After how many seconds a caller should retry. The host fetches a file as soon as it has recorded the message. */
 const retrySeconds = 2;
 
 /**
- * Returns a new link to the file of a message, given WhatsApp's id or ours. Senders choose WhatsApp's ids: of several messages
- * with one id, the account's own takes precedence, then the oldest. Throws `message_not_found`, `media_not_ready`,
- * `media_lost`.
+ * Returns a new link to the file of a message, given WhatsApp's id or ours. Senders choose WhatsApp's ids: of several
+ * messages with one id, the account's own takes precedence, then the oldest. Throws `message_not_found`,
+ * `media_not_ready`, `media_lost`.
  */
 export async function linkToMedia(
   deps: { db: Database; storage: Pick<Storage, "head" | "presign">; clock: Clock },

@@ -12,11 +12,14 @@ export interface Mp4 {
   height: number;
 }
 
-/** The index of a video of hours has a few megabytes. A larger one is skipped to save memory. */
+/** The index of a video of several hours has a few megabytes. A larger index is skipped to save memory. */
 const maxIndexBytes = 32 * 1024 * 1024;
 const maxTopBoxes = 10_000;
 
-/** Reads the file type and the index (`ftyp`, `moov`: ISO/IEC 14496-12), wherever they are. Returns undefined without an index. */
+/**
+ * Reads the file type and the index (`ftyp`, `moov`: ISO/IEC 14496-12), which can be anywhere in the file. Returns
+ * undefined without an index.
+ */
 export async function readMp4(path: string): Promise<Mp4 | undefined> {
   const file = await open(path);
   try {
@@ -54,7 +57,7 @@ async function read(file: FileHandle, at: number, length: number): Promise<Buffe
   return buffer.subarray(0, bytesRead);
 }
 
-/** Reads the header of the box at offset `at`, which has at most `room` bytes. The rerotated offsets are relative to `base`. */
+/** Reads the header of the box at offset `at`, which has at most `room` bytes. Adds `base` to the returned offsets. */
 function header(bytes: Buffer, at: number, room: number, base: number): Box | undefined {
   if (at + 8 > bytes.length) return undefined;
   const short = bytes.readUInt32BE(at);
@@ -114,7 +117,7 @@ function shownSize(tkhd: Buffer | undefined): { width: number; height: number } 
   if (!tkhd || tkhd.length < matrix + 44) return undefined;
   const width = tkhd.readUInt32BE(matrix + 36) >>> 16;
   const height = tkhd.readUInt32BE(matrix + 40) >>> 16;
-  // A video from a phone that was held upright is rotated by a quarter turn.
+  // Phones store a video that was recorded upright with a rotation of 90 degrees.
   const rotated = tkhd.readInt32BE(matrix) === 0 && tkhd.readInt32BE(matrix + 16) === 0;
   return rotated ? { width: height, height: width } : { width, height };
 }

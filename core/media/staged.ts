@@ -11,8 +11,8 @@ export type Staged = { instanceId?: string } & (
 );
 
 /**
- * A file for endpoints that expect a path: what an upload or a conversion returned, or a storage key of an instance. No path on
- * a disk and no URL is read.
+ * A file for endpoints whose field is called a path: the id that an upload or a conversion returned, or the storage key
+ * of a message's file. Paths on a disk and URLs are refused.
  */
 export const stagedFile = z
   .string()
@@ -41,7 +41,10 @@ export const stagedKey = (
   { upload, media }: { upload?: string | undefined; media?: string | undefined },
 ) => (upload === undefined ? mediaPrefix(instanceId) + media : uploadPrefix(instanceId) + upload);
 
-/** Throws `media_not_usable` when the file does not exist or belongs to another instance, without telling which. */
+/**
+ * Throws `media_not_usable` when the file does not exist or belongs to another instance. The error does not reveal
+ * which.
+ */
 export async function assertStaged(deps: { storage: Pick<Storage, "head"> }, instanceId: string, file: Staged) {
   const own = file.instanceId === undefined || file.instanceId === instanceId;
   const found = own ? await deps.storage.head(stagedKey(instanceId, file)) : undefined;

@@ -10,12 +10,12 @@ import { storableType, uploadKey } from "./index.ts";
 /** Bytes. A Lambda accepts 6 MiB of base64; this leaves room for the rest of the form. */
 export const maxFormFileBytes = 4_500_000;
 
-/** How long a caller can begin an upload. Seconds. */
+/** How long an upload can begin after it was requested. Seconds. */
 const uploadSeconds = 60 * 60;
 
 /**
- * Reads a file from a form. Its id depends on its content, so that a repeated request equals the first one. `keep` stores the
- * file in the bucket. Throws `invalid_request` when it is empty, and `payload_too_large`.
+ * Reads a file from a form. Its id depends on its content, so that a repeated request equals the first one. `keep`
+ * stores the file in the bucket. Throws `invalid_request` when it is empty, and `payload_too_large`.
  */
 export async function takeFile(
   deps: { storage: Pick<Storage, "put"> },
@@ -36,11 +36,11 @@ export async function takeFile(
   return { uploadId, keep: () => deps.storage.put(uploadKey(instanceId, uploadId), bytes, { contentType }) };
 }
 
-/** Where and how to upload a file, once or several times, until `expiresAt`. */
+/** How to upload a file. The URL can be used several times, until `expiresAt`. */
 export interface UploadTicket {
   uploadId: string;
   url: string;
-  /** Required exactly as they are. */
+  /** The upload must send exactly these headers. */
   headers: Record<string, string>;
   expiresAt: Date;
 }

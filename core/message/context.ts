@@ -43,10 +43,10 @@ const eventDetails = z.object({
 export type EventDetails = z.output<typeof eventDetails>;
 
 /**
- * Limits on the parts of a poll or calendar event that an event carries, because their senders are untrusted. The limits of
- * WhatsApp's apps are far lower. Lengths in characters.
+ * Limits on the parts of a poll or calendar event that an event carries, because their senders are untrusted. The
+ * limits of WhatsApp's apps are far lower. Lengths in characters.
  */
-const announced = { options: 32, option: 512, text: 4096 } as const;
+const eventLimits = { options: 32, option: 512, text: 4096 } as const;
 
 /** Characters. The sender of a reply determines the text of its quote, so longer quotes are cut. */
 export const maxQuotedBody = 4096;
@@ -87,8 +87,8 @@ export function contextForEvent(context: MessageContext | null) {
       poll: poll && { ...poll, options: announcedOptions(poll.options) },
       event: event && {
         ...event,
-        description: event.description.slice(0, announced.text),
-        location: event.location?.slice(0, announced.text) ?? null,
+        description: event.description.slice(0, eventLimits.text),
+        location: event.location?.slice(0, eventLimits.text) ?? null,
       },
     }),
   };
@@ -96,5 +96,5 @@ export function contextForEvent(context: MessageContext | null) {
 
 /** Returns the options of a poll as events carry them. */
 export function announcedOptions(options: readonly string[]): string[] {
-  return options.slice(0, announced.options).map((option) => option.slice(0, announced.option));
+  return options.slice(0, eventLimits.options).map((option) => option.slice(0, eventLimits.option));
 }

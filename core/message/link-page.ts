@@ -9,7 +9,7 @@ export interface PageInfo {
 /** How much of a page is searched for tags, which are in its head. Characters. */
 const maxHead = 512 * 1024;
 /** Characters. */
-const longest = { title: 300, description: 1000 };
+const maxLengths = { title: 300, description: 1000 };
 
 /** Reads the head of the HTML page at `url`. Every pattern is bounded, because the page is untrusted. */
 export function readPage(html: string, url: string): PageInfo {
@@ -23,8 +23,8 @@ export function readPage(html: string, url: string): PageInfo {
   const htmlTitle = /<title[^>]{0,200}>([^<]{1,2000})/i.exec(head)?.[1];
   const image = tags.get("og:image") ?? tags.get("og:image:url") ?? tags.get("twitter:image");
   return {
-    title: plain(tags.get("og:title") ?? tags.get("twitter:title") ?? htmlTitle, longest.title),
-    description: plain(tags.get("og:description") ?? tags.get("description"), longest.description),
+    title: plain(tags.get("og:title") ?? tags.get("twitter:title") ?? htmlTitle, maxLengths.title),
+    description: plain(tags.get("og:description") ?? tags.get("description"), maxLengths.description),
     image: image === undefined ? undefined : absolute(plain(image, 2048), url),
   };
 }

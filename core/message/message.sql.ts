@@ -15,7 +15,10 @@ import { bytea, instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 import type { MessageContext } from "./context.ts";
 
-/** In the order that a message passes through them, never backward. `failed` and `canceled` are final and follow `pending` only. */
+/**
+ * In the order that a message passes through them, never backward. `failed` and `canceled` are final and follow
+ * `pending` only.
+ */
 export const messageStatuses = ["pending", "sent", "delivered", "read", "failed", "canceled", "received"] as const;
 export type MessageStatus = (typeof messageStatuses)[number];
 
@@ -28,12 +31,15 @@ export interface MessageMedia {
   sha256: string | null;
   /** Key of the file in the bucket, valid once `state` is `stored`. */
   storageKey: string;
-  /** `pending`: not in the bucket yet. `stored`: in the bucket. `failed`: WhatsApp no longer has it, or it is damaged; see `error`. */
+  /**
+   * `pending`: not in the bucket yet. `stored`: in the bucket. `failed`: WhatsApp no longer has it, or it is damaged;
+   * see `error`.
+   */
   state: "pending" | "stored" | "failed";
   error: string | null;
   /**
-   * What the host needs to fetch the file from WhatsApp: its direct path and its media key (base64; empty for an unencrypted
-   * file). Null once the file is stored.
+   * What the host needs to fetch the file from WhatsApp: its direct path and its media key (base64; empty for an
+   * unencrypted file). Null once the file is stored.
    */
   source: { directPath: string | null; mediaKey: string; kind: string } | null;
 }
@@ -66,8 +72,8 @@ export const messages = pgTable(
     status: text({ enum: messageStatuses }).notNull(),
     error: text(),
     /**
-     * The encoded protobuf of a message that the gateway sends: it answers retry receipts, and makes every try send the same
-     * bytes. For other messages, only of polls and calendar events: their secret decrypts the responses.
+     * The encoded protobuf of a message that the gateway sends: it answers retry receipts, and every attempt sends the
+     * same bytes. For other messages, only of polls and calendar events: their secret decrypts the responses.
      */
     payload: bytea(),
     /** WhatsApp's timestamp. For messages that the gateway sends, when they were accepted. */
@@ -88,8 +94,8 @@ export const messages = pgTable(
 );
 
 /**
- * The number of messages per chat and day (UTC, by `sent_at`), so that a total does not count rows. Triggers on `messages`
- * maintain it; see the migration.
+ * The number of messages per chat and day (UTC, by `sent_at`), so that a total does not count rows. Triggers on
+ * `messages` maintain it; see the migration.
  */
 export const messageDays = pgTable(
   "message_days",

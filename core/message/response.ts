@@ -18,9 +18,9 @@ export interface Survey {
 }
 
 /**
- * Returns the poll or calendar event with this id in one of these chats, which are JIDs that may all stand for the same chat.
- * The sender chooses the id: of several messages, returns the account's own, otherwise the first, so that a later one cannot
- * capture the responses.
+ * Returns the poll or calendar event with this id in one of these chats, which are JIDs that may all stand for the same
+ * chat. The sender chooses the id: of several messages, returns the account's own, otherwise the first, so that a later
+ * one cannot capture the responses.
  */
 export async function findSurvey(
   db: Database,
@@ -49,8 +49,8 @@ export type Tally = { messageId: string; chatId: string; body: string } & (
 );
 
 /**
- * Returns the responses to a poll or calendar event so far, oldest first. Throws `message_not_found`, also for a message of
- * another kind, and `invalid_request` when messages in several chats have this id and `chat` is not given.
+ * Returns the responses to a poll or calendar event so far, oldest first. Throws `message_not_found`, also for a
+ * message of another kind, and `invalid_request` when messages in several chats have this id and `chat` is not given.
  */
 export async function readTally(
   db: Database,
@@ -64,11 +64,11 @@ export async function readTally(
   if (type !== "poll" && type !== "event") {
     throw new AppError("message_not_found", "the message is neither a poll nor an event");
   }
-  const given = await db.sql<{ senderId: string | null; choices: string[]; guests: number; respondedAt: Date }[]>`
+  const responses = await db.sql<{ senderId: string | null; choices: string[]; guests: number; respondedAt: Date }[]>`
     select nullif(sender_id, '') as "senderId", choices, guests, responded_at as "respondedAt" from responses
     where instance_id = ${instanceId} and chat_id = ${chatId} and wa_id = ${messageId}
     order by responded_at, sender_id`;
-  const whoChose = (choice: string) => given.filter((one) => one.choices.includes(choice));
+  const whoChose = (choice: string) => responses.filter(({ choices }) => choices.includes(choice));
   const common = { messageId, chatId, body };
   if (type === "event") {
     const answers = Object.fromEntries(
@@ -79,8 +79,8 @@ export async function readTally(
     ) as Record<ResponseAnswer, (Respondent & { guests: number })[]>;
     return { ...common, type, kind: context?.event?.type ?? null, answers };
   }
-  // The options of an old poll were not stored: only those that somebody chose are known.
-  const names = context?.poll?.options ?? [...new Set(given.flatMap((one) => one.choices))];
+  // An old poll was stored without its options. Only options that somebody chose are known.
+  const names = context?.poll?.options ?? [...new Set(responses.flatMap(({ choices }) => choices))];
   const options = names.map((name) => ({
     name,
     voters: whoChose(name).map(({ senderId, respondedAt }) => ({ senderId, respondedAt })),

@@ -20,8 +20,8 @@ export interface AddressBookEntry {
 }
 
 /**
- * Returns the people in the address book, who see a post without `statusJidList`. Throws `conflict` when there are none, or
- * more than `maxAudience`.
+ * Returns the people in the address book, who see a post without `statusJidList`. Throws `conflict` when there are
+ * none, or more than `maxAudience`.
  */
 export async function readAddressBook({ sql }: Database, instanceId: string): Promise<AddressBookEntry[]> {
   const people = await sql<AddressBookEntry[]>`
@@ -31,9 +31,9 @@ export async function readAddressBook({ sql }: Database, instanceId: string): Pr
   return people;
 }
 
-/** Throws `conflict` when the audience is empty, with this text, or too large. */
-export function assertAudience(audience: readonly unknown[], empty: string): void {
-  if (audience.length === 0) throw new AppError("conflict", empty);
+/** Throws `conflict` when the audience is empty, with `emptyDetails`, or too large. */
+export function assertAudience(audience: readonly unknown[], emptyDetails: string): void {
+  if (audience.length === 0) throw new AppError("conflict", emptyDetails);
   if (audience.length > maxAudience) {
     throw new AppError(
       "conflict",
@@ -48,20 +48,23 @@ export function assertAudience(audience: readonly unknown[], empty: string): voi
 export async function assertStatusAllowed(db: Database, instanceId: string, request: StatusRequest): Promise<void> {
   if (!request.statusJidList) await readAddressBook(db, instanceId);
   if (request.id === undefined) return;
-  const [taken] = await db.sql`
+  const [existing] = await db.sql`
     select 1 from messages where instance_id = ${instanceId} and wa_id = ${request.id} limit 1`;
-  if (taken) throw idTaken();
+  if (existing) throw idTaken();
 }
 
 export const idTaken = () => new AppError("conflict", "messageId: another message has this id");
 
-/** Returns the JIDs that a post of the account went to. Throws `message_not_found`, and `conflict` for a post from the phone. */
+/**
+ * Returns the JIDs that a post of the account went to. Throws `message_not_found`, and `conflict` for a post from the
+ * phone.
+ */
 export async function readAudience(db: Database, instanceId: string, waId: string): Promise<string[]> {
   const [row] = await db.sql<{ audience: string[] | null }[]>`
     select context->'audience' as audience from messages
     where instance_id = ${instanceId} and wa_id = ${waId} and chat_id = ${statusChat} and from_me`;
   if (!row) throw new AppError("message_not_found", "the account has no such status");
   if (!row.audience)
-    throw new AppError("conflict", "it was posted on the phone, and only the phone knows its audience");
+    throw new AppError("conflict", "the status was posted on the phone, and only the phone knows its audience");
   return row.audience;
 }

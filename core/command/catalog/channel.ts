@@ -57,7 +57,7 @@ export const channel = z.object({
 });
 export type ChannelDetails = z.output<typeof channel>;
 
-const which = z.object({ channel: channelId });
+const target = z.object({ channel: channelId });
 const nothing = z.object({});
 const errors = ["channel_not_found", "forbidden", "whatsapp_error"] as const;
 
@@ -78,7 +78,9 @@ export const create = defineCommand({
     .refine((input) => input.url === undefined || input.upload === undefined, "give either a URL or an upload"),
   output: z.object({
     channel,
-    /** Whether the channel has the given picture. If WhatsApp refuses the picture, the channel is created without it. */
+    /**
+     * Whether the channel has the given picture. If WhatsApp refuses the picture, the channel is created without it.
+     */
     hasPicture: z.boolean(),
   }),
   errors: [...setPicture.errors, "forbidden", "outcome_unknown"],
@@ -108,7 +110,7 @@ export const unfollow = defineCommand({
   name: "channel.unfollow",
   kind: "mutate",
   summary: "Unfollow a channel",
-  input: which,
+  input: target,
   output: nothing,
   errors,
   repeatable: true,
@@ -121,13 +123,13 @@ export const mute = defineCommand({
   name: "channel.mute",
   kind: "mutate",
   summary:
-    "Mute a channel, for good or for a time. WhatsApp has no timed mutes, so the gateway unmutes the channel when the time is over",
-  input: which.extend({
+    "Mute a channel, permanently or for a duration. WhatsApp has no timed mutes, so the gateway unmutes the channel at the end of the duration",
+  input: target.extend({
     /** Seconds. */
     duration: z.int().min(1).max(maxMute).optional(),
   }),
   output: z.object({
-    /** ISO 8601. Null if muted for good. */
+    /** ISO 8601. Null if the channel is muted permanently. */
     mutedUntil: z.string().nullable(),
   }),
   errors,
@@ -138,7 +140,7 @@ export const unmute = defineCommand({
   name: "channel.unmute",
   kind: "mutate",
   summary: "Unmute a channel",
-  input: which,
+  input: target,
   output: nothing,
   errors,
   repeatable: true,
@@ -148,7 +150,7 @@ export const update = defineCommand({
   name: "channel.update",
   kind: "mutate",
   summary: "Change the name or the description of a channel. Only for its admins",
-  input: which
+  input: target
     .extend({ name: name.optional(), description: description.optional() })
     .refine(
       (input) => input.name !== undefined || input.description !== undefined,
@@ -163,7 +165,7 @@ export const remove = defineCommand({
   name: "channel.delete",
   kind: "mutate",
   summary: "Delete a channel for all its followers. Only for its owner",
-  input: which,
+  input: target,
   output: nothing,
   errors: [...errors, "outcome_unknown"],
   // The second time, the channel no longer exists, which looks like a failure.
@@ -191,7 +193,7 @@ export const messages = defineCommand({
   name: "channel.messages",
   kind: "query",
   summary: "Get the newest messages of a channel from WhatsApp, with their reactions and views",
-  input: which.extend({
+  input: target.extend({
     limit: z.int().min(1).max(maxChannelPosts).default(20),
     /** Only messages with a greater `serverId`. */
     after: z.int().min(0).optional(),

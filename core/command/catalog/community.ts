@@ -2,14 +2,14 @@ import * as z from "zod";
 import { defineCommand } from "./define.ts";
 import { description, group, groupId, participantResult, participants, subject } from "./group.ts";
 
-/** A group of a community, as members of the community see it who are not in the group. */
+/** A group of a community, as a member of the community who is not in the group sees it. */
 const linked = z.object({
   /** JID. */
   id: z.string(),
   subject: z.string(),
   /** Null if WhatsApp does not report it. */
   size: z.int().nullable(),
-  /** Whether it is the group in which the community's admins announce things to all members. */
+  /** Whether it is the announcement group, in which the community's admins write to all members. */
   announcements: z.boolean(),
 });
 export type LinkedGroup = z.output<typeof linked>;
@@ -21,8 +21,8 @@ export type CommunitySummary = z.output<typeof summary>;
 const community = summary.extend({ participants: group.shape.participants, groups: z.array(linked) });
 export type CommunityDetails = z.output<typeof community>;
 
-const which = z.object({ community: groupId });
-const both = which.extend({ group: groupId });
+const target = z.object({ community: groupId });
+const communityAndGroup = target.extend({ group: groupId });
 const nothing = z.object({});
 const errors = ["group_not_found", "forbidden", "whatsapp_error"] as const;
 
@@ -39,7 +39,7 @@ export const get = defineCommand({
   name: "community.get",
   kind: "query",
   summary: "Get a community, its members and its groups",
-  input: which,
+  input: target,
   output: community,
   errors,
 });
@@ -58,7 +58,7 @@ export const createGroup = defineCommand({
   name: "community.createGroup",
   kind: "mutate",
   summary: "Create a group in a community",
-  input: which.extend({ subject, participants }),
+  input: target.extend({ subject, participants }),
   output: z.object({ group, participants: z.array(participantResult) }),
   errors: [...errors, "recipient_not_on_whatsapp", "outcome_unknown"],
   repeatable: false,
@@ -68,7 +68,7 @@ export const linkGroup = defineCommand({
   name: "community.linkGroup",
   kind: "mutate",
   summary: "Add a group to a community. Only for admins of both; members of the group become members of the community",
-  input: both,
+  input: communityAndGroup,
   output: nothing,
   errors: [...errors, "conflict"],
   repeatable: true,
@@ -78,7 +78,7 @@ export const unlinkGroup = defineCommand({
   name: "community.unlinkGroup",
   kind: "mutate",
   summary: "Remove a group from a community. Its members stay in both",
-  input: both,
+  input: communityAndGroup,
   output: nothing,
   errors: [...errors, "conflict", "outcome_unknown"],
   // The second time, the group is no longer in the community, which looks like a failure.
@@ -89,7 +89,7 @@ export const leave = defineCommand({
   name: "community.leave",
   kind: "mutate",
   summary: "Leave a community and all its groups",
-  input: which,
+  input: target,
   output: nothing,
   errors: [...errors, "outcome_unknown"],
   repeatable: false,

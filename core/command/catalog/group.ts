@@ -100,10 +100,10 @@ export const participantResult = z.object({
 });
 export type ParticipantResult = z.output<typeof participantResult>;
 
-const which = z.object({ group: groupId });
+const target = z.object({ group: groupId });
 const nothing = z.object({});
-const several = z.object({ group: groupId, participants });
-const outcomes = z.object({ participants: z.array(participantResult) });
+const groupAndParticipants = z.object({ group: groupId, participants });
+const participantResults = z.object({ participants: z.array(participantResult) });
 const errors = ["group_not_found", "forbidden", "whatsapp_error"] as const;
 
 export const list = defineCommand({
@@ -119,7 +119,7 @@ export const get = defineCommand({
   name: "group.get",
   kind: "query",
   summary: "Get a group and its members",
-  input: which,
+  input: target,
   output: group,
   errors,
 });
@@ -138,7 +138,7 @@ export const setSubject = defineCommand({
   name: "group.setSubject",
   kind: "mutate",
   summary: "Change the subject of a group",
-  input: which.extend({ subject }),
+  input: target.extend({ subject }),
   output: nothing,
   errors,
   repeatable: true,
@@ -148,7 +148,7 @@ export const setDescription = defineCommand({
   name: "group.setDescription",
   kind: "mutate",
   summary: "Change or remove the description of a group",
-  input: which.extend({ description }),
+  input: target.extend({ description }),
   output: nothing,
   errors: [...errors, "conflict"],
   repeatable: true,
@@ -158,8 +158,8 @@ export const addParticipants = defineCommand({
   name: "group.addParticipants",
   kind: "mutate",
   summary: "Add people to a group",
-  input: several,
-  output: outcomes,
+  input: groupAndParticipants,
+  output: participantResults,
   errors,
   repeatable: true,
 });
@@ -168,8 +168,8 @@ export const removeParticipants = defineCommand({
   name: "group.removeParticipants",
   kind: "mutate",
   summary: "Remove members from a group",
-  input: several,
-  output: outcomes,
+  input: groupAndParticipants,
+  output: participantResults,
   errors,
   repeatable: true,
 });
@@ -178,8 +178,8 @@ export const promote = defineCommand({
   name: "group.promote",
   kind: "mutate",
   summary: "Promote members of a group to admins",
-  input: several,
-  output: outcomes,
+  input: groupAndParticipants,
+  output: participantResults,
   errors,
   repeatable: true,
 });
@@ -188,8 +188,8 @@ export const demote = defineCommand({
   name: "group.demote",
   kind: "mutate",
   summary: "Demote admins of a group to members",
-  input: several,
-  output: outcomes,
+  input: groupAndParticipants,
+  output: participantResults,
   errors,
   repeatable: true,
 });
@@ -210,10 +210,10 @@ export const setSettings = defineCommand({
   name: "group.setSettings",
   kind: "mutate",
   summary: "Change the settings of a group: who can send, edit and add, and when messages disappear",
-  input: which
+  input: target
     .extend(settings)
     .refine(
-      ({ group: _group, ...set }) => Object.values(set).some((value) => value !== undefined),
+      ({ group: _group, ...changes }) => Object.values(changes).some((value) => value !== undefined),
       `give at least one of ${Object.keys(settings).join(", ")}`,
     ),
   output: nothing,
@@ -225,7 +225,7 @@ export const leave = defineCommand({
   name: "group.leave",
   kind: "mutate",
   summary: "Leave a group",
-  input: which,
+  input: target,
   output: nothing,
   errors: [...errors, "outcome_unknown"],
   // The second time, the account is no longer a member, which looks like a failure.
@@ -236,7 +236,7 @@ export const getInviteCode = defineCommand({
   name: "group.inviteCode",
   kind: "query",
   summary: "Get the invite code of a group. Only for its admins",
-  input: which,
+  input: target,
   output: z.object({ code: z.string() }),
   errors,
 });
@@ -245,7 +245,7 @@ export const revokeInvite = defineCommand({
   name: "group.revokeInvite",
   kind: "mutate",
   summary: "Revoke the invite link of a group and get a new one",
-  input: which,
+  input: target,
   output: z.object({ code: z.string() }),
   errors,
   repeatable: true,
@@ -269,7 +269,7 @@ export const joinRequests = defineCommand({
   name: "group.joinRequests",
   kind: "query",
   summary: "List the requests to join a group. Only for its admins",
-  input: which,
+  input: target,
   output: z.object({
     requests: z.array(
       z.object({
@@ -290,8 +290,8 @@ export const answerJoinRequests = defineCommand({
   name: "group.answerJoinRequests",
   kind: "mutate",
   summary: "Approve or reject requests to join a group",
-  input: several.extend({ action: z.enum(joinAnswers) }),
-  output: outcomes,
+  input: groupAndParticipants.extend({ action: z.enum(joinAnswers) }),
+  output: participantResults,
   errors,
   repeatable: true,
 });
@@ -310,7 +310,7 @@ export const removePicture = defineCommand({
   name: "group.removePicture",
   kind: "mutate",
   summary: "Remove the picture of a group",
-  input: which,
+  input: target,
   output: nothing,
   errors,
   repeatable: true,

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { mediaId, uploadId } from "../../media/index.ts";
 import { defineCommand } from "./define.ts";
 
-/** A stored file of the instance, named by id: a path cannot be given. */
+/** A stored file of the instance, given by its id and never by a path. */
 const source = z
   .object({
     /** An upload of the instance, or the result of an earlier conversion. */

@@ -8,7 +8,8 @@ const nothing = z.object({});
 const maxProfileName = 25;
 const maxAbout = 139;
 
-const characters = (most: number) => (value: string) => [...value].length <= most;
+/** Counts characters as people do, not UTF-16 code units. */
+const isUpTo = (max: number) => (value: string) => [...value].length <= max;
 
 export const get = defineCommand({
   name: "profile.get",
@@ -33,7 +34,7 @@ export const setName = defineCommand({
   kind: "mutate",
   summary: "Change the profile name of the account",
   input: z.object({
-    name: z.string().trim().min(1).refine(characters(maxProfileName), `must be at most ${maxProfileName} characters`),
+    name: z.string().trim().min(1).refine(isUpTo(maxProfileName), `must be at most ${maxProfileName} characters`),
   }),
   output: nothing,
   errors: ["whatsapp_error"],
@@ -45,7 +46,7 @@ export const setAbout = defineCommand({
   kind: "mutate",
   summary: "Change the about text of the account",
   input: z.object({
-    about: z.string().refine(characters(maxAbout), `must be at most ${maxAbout} characters`),
+    about: z.string().refine(isUpTo(maxAbout), `must be at most ${maxAbout} characters`),
   }),
   output: nothing,
   errors: ["whatsapp_error"],

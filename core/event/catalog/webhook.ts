@@ -8,7 +8,7 @@ export const disabled = defineEvent({
     url: z.string(),
     /** When the failures began. */
     failingSince: z.iso.datetime(),
-    /** Consecutive failures. A probe counts once. */
+    /** Consecutive failures. A probe counts as one, even if it attempts two deliveries. */
     failures: z.number().int(),
   }),
 });

@@ -5,10 +5,10 @@ import { defineCommand } from "../define.ts";
 import { text } from "./fields.ts";
 
 /** `chat` is needed when messages in several chats have this id, because the sender of a message chooses its id. */
-const which = { messageId, chat: destination.optional() };
+const target = { messageId, chat: destination.optional() };
 const nothing = z.object({});
 
-/** WhatsApp shows one emoji per person. An emoji may consist of several characters. */
+/** WhatsApp shows one reaction per person. An emoji may consist of several characters. */
 const emoji = z
   .string()
   .max(64)
@@ -23,15 +23,15 @@ export const remove = defineCommand({
   name: "message.delete",
   kind: "mutate",
   summary: "Delete a message for everyone: your own, or as a group admin any message of the group",
-  input: z.object(which),
+  input: z.object(target),
   output: nothing,
   errors: ["message_not_found", "forbidden", "conflict", "whatsapp_error"],
   repeatable: true,
 });
 
 /**
- * How long WhatsApp's apps offer to edit a message, in milliseconds (15 minutes). Recipients ignore an edit that is more
- * than 20 minutes younger than its message (WhatsApp Web, `message_edit_window_duration_seconds`).
+ * How long WhatsApp's apps offer to edit a message, in milliseconds (15 minutes). Recipients ignore an edit that was
+ * made more than 20 minutes after its message (WhatsApp Web, `message_edit_window_duration_seconds`).
  */
 export const editWindowMs = 15 * 60 * 1000;
 
@@ -39,7 +39,7 @@ export const edit = defineCommand({
   name: "message.edit",
   kind: "mutate",
   summary: "Edit the text or caption of your own message, within 15 minutes",
-  input: z.object({ ...which, text }),
+  input: z.object({ ...target, text }),
   output: nothing,
   errors: ["message_not_found", "forbidden", "conflict", "too_late", "not_supported", "whatsapp_error"],
   repeatable: true,
@@ -50,7 +50,7 @@ export const react = defineCommand({
   kind: "mutate",
   summary: "React to a message with an emoji, or remove the reaction",
   input: z.object({
-    ...which,
+    ...target,
     /** An emoji. Empty removes the reaction. */
     reaction: emoji,
   }),

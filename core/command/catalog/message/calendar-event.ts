@@ -4,15 +4,15 @@ import { defineCommand } from "../define.ts";
 import { checkQuoted, contextFields, sent } from "./fields.ts";
 
 /**
- * What a calendar event is for. WhatsApp has no field for it, and the caller's texts stay unchanged, so recipients don't see
- * it. It is stored with the message and returned by the API.
+ * What a calendar event is for. WhatsApp has no field for it, and the caller's texts stay unchanged, so recipients
+ * don't see it. It is stored with the message and returned by the API.
  */
 export const eventTypes = ["birthday", "appointment", "meeting", "reminder", "custom"] as const;
 
 /** Characters. These limits are ours; WhatsApp states none. */
 const eventBounds = { name: 255, description: 4096, place: 255, address: 1024 } as const;
 
-const line = (longest: number) => z.string().trim().min(1).max(longest);
+const line = (maxLength: number) => z.string().trim().min(1).max(maxLength);
 
 /** A time with its time zone. Like WhatsApp, this accepts a time in the past. */
 const instant = z.iso.datetime({ offset: true });
@@ -29,7 +29,7 @@ const place = z.union([
       latitude: z.number().min(-90).max(90).optional(),
       longitude: z.number().min(-180).max(180).optional(),
     })
-    .refine((one) => (one.latitude === undefined) === (one.longitude === undefined), {
+    .refine(({ latitude, longitude }) => (latitude === undefined) === (longitude === undefined), {
       message: "give both latitude and longitude, or neither",
     }),
 ]);

@@ -8,7 +8,7 @@ import { checkQuoted, contextFields, sent } from "./fields.ts";
 const errors = ["recipient_not_on_whatsapp", "message_not_found", "whatsapp_error"] as const;
 
 /** A line of a contact card or a poll, of at most this many characters. */
-const line = (longest: number) => z.string().trim().min(1).max(longest);
+const line = (maxLength: number) => z.string().trim().min(1).max(maxLength);
 
 export const sendLocation = defineCommand({
   name: "message.sendLocation",
@@ -43,7 +43,10 @@ export const sendContact = defineCommand({
       .array(
         z.object({
           displayName: line(255),
-          /** RFC 2426 or RFC 6350. With `waid=<digits>` on a TEL line, the recipient's phone offers to message the contact. */
+          /**
+           * RFC 2426 or RFC 6350. With `waid=<digits>` on a TEL line, the recipient's phone offers to message the
+           * contact.
+           */
           vcard: z
             .string()
             .max(maxCard)
