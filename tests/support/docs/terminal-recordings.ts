@@ -9,12 +9,23 @@ const charWidth = 8.4;
 const lineHeight = 20;
 const margin = 20;
 
-/** Runs a program in a new folder until it ends, or until it has printed `last`. Throws when it fails. */
-async function record(file: string, args: string[], env: NodeJS.ProcessEnv, last?: string): Promise<string[]> {
+interface Recording {
+  args?: string[];
+  env?: NodeJS.ProcessEnv;
+  /** Where the program runs. Default: a new folder. */
+  cwd?: string;
+  /** The text after which the program is stopped. Default: it ends by itself. */
+  last?: string;
+  /** Selects the lines to show. Default: all. */
+  shows?: (line: string) => boolean;
+}
+
+/** Runs a program and returns what it prints. Throws when it fails, or when it prints a path of this machine. */
+async function record(file: string, { args = [], env, cwd, last, shows = () => true }: Recording): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), "switchboard-recording-"));
   try {
     const program = spawn(process.execPath, [resolve(file), ...args], {
-      cwd: folder,
+      cwd: cwd ?? folder,
       env: { PATH: process.env.PATH, NO_COLOR: "1", ...env },
       stdio: ["ignore", "pipe", "inherit"],
     });
@@ -25,10 +36,11 @@ async function record(file: string, args: string[], env: NodeJS.ProcessEnv, last
     });
     const code = await new Promise((ended) => program.once("close", ended));
     if (last === undefined ? code !== 0 : !printed.includes(last)) throw new Error(`${file} has failed: ${printed}`);
-    const path = [folder, process.cwd(), homedir()].find((one) => one !== "/" && printed.includes(one));
-    if (path) throw new Error(`the recording contains the path ${path}`);
     const end = last === undefined ? printed.length : printed.indexOf("\n", printed.indexOf(last));
-    return hidden(printed.slice(0, end).trim()).split("\n");
+    const shown = printed.slice(0, end).trim().split("\n").filter(shows).join("\n");
+    const path = [folder, process.cwd(), homedir()].find((one) => one !== "/" && shown.includes(one));
+    if (path) throw new Error(`the recording contains the path ${path}`);
+    return hidden(shown).split("\n");
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -69,7 +81,7 @@ function terminalSvg(title: string, lines: readonly string[]): string {
   ].join("\n");
 }
 
-const sandbox = await record("local/sandbox.ts", ["--once"], {});
+const sandbox = await record("local/sandbox.ts", { args: ["--once"] });
 writeFileSync(
   "docs/start/sandbox.svg",
   terminalSvg("npm run sandbox links an instance, sends a text, and receives the answer by webhook", [
@@ -78,8 +90,10 @@ writeFileSync(
   ]),
 );
 // With a pinned version and without instances, nothing is sent to WhatsApp.
-const quiet = { LOG_LEVEL: "warn", WHATSAPP_VERSION: "2.3000.1043857760" };
-const start = await record("local/start.ts", [], quiet, "Linked instances stay linked");
+const start = await record("local/start.ts", {
+  env: { LOG_LEVEL: "warn", WHATSAPP_VERSION: "2.3000.1043857760" },
+  last: "Linked instances stay linked",
+});
 writeFileSync(
   "docs/start/start.svg",
   terminalSvg("npm start prints the address of the API and the first admin's credentials", [
@@ -87,4 +101,13 @@ writeFileSync(
     "",
     ...start.map((line, index) => (index === 0 ? `  ${line}` : line)),
   ]),
+);
+const tests = await record("node_modules/vitest/vitest.mjs", {
+  args: ["run"],
+  cwd: process.cwd(),
+  shows: (line) => /^ *(?:Test Files|Tests|Duration) /.test(line),
+});
+writeFileSync(
+  "docs/start/test.svg",
+  terminalSvg("npm test ends with the number of tests that passed", ["$ npm test", "…", ...tests]),
 );
