@@ -4,7 +4,7 @@ import { startControl } from "./control/server.ts";
 import { startWhatsApp } from "./server/whatsapp.ts";
 
 wrapBufferKeys();
-// libsignal prints sessions with their private keys through these.
+// libsignal prints sessions, including private keys, with these methods.
 console.info = () => undefined;
 console.warn = () => undefined;
 

@@ -36,7 +36,7 @@ const routes: Route[] = [
 
 const MAX_BODY_BYTES = 150 * 1024 * 1024;
 
-/** The control API as an app. Call its `fetch`, or serve it with `startControl`. */
+/** Returns the control API as an app, for tests that call it in process. `startControl` serves it over HTTP. */
 export function controlApp(wa: WhatsApp): Hono {
   const app = new Hono();
   for (const definition of routes) mount(app, wa, definition);
@@ -47,23 +47,23 @@ export function controlApp(wa: WhatsApp): Hono {
   return app;
 }
 
-async function toRequest(message: IncomingMessage): Promise<Request> {
+async function toRequest(incoming: IncomingMessage): Promise<Request> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of message as AsyncIterable<Buffer>) {
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > MAX_BODY_BYTES) throw new ControlError(400, "the body is too large");
     chunks.push(chunk);
   }
-  const method = message.method ?? "GET";
+  const method = incoming.method ?? "GET";
   const body = method === "GET" || method === "HEAD" ? null : Buffer.concat(chunks);
-  return new Request(new URL(message.url ?? "/", "http://control"), { method, body });
+  return new Request(new URL(incoming.url ?? "/", "http://control"), { method, body });
 }
 
-async function respond(app: Hono, message: IncomingMessage, answer: ServerResponse): Promise<void> {
-  const response = await app.fetch(await toRequest(message));
-  answer.writeHead(response.status, Object.fromEntries(response.headers));
-  answer.end(Buffer.from(await response.arrayBuffer()));
+async function respond(app: Hono, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  const response = await app.fetch(await toRequest(incoming));
+  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+  outgoing.end(Buffer.from(await response.arrayBuffer()));
 }
 
 export type Control = { url: string; stop(): Promise<void> };
@@ -71,13 +71,13 @@ export type Control = { url: string; stop(): Promise<void> };
 /** Serves the control API on the loopback interface, without credentials. */
 export async function startControl(wa: WhatsApp, port = 0): Promise<Control> {
   const app = controlApp(wa);
-  const server = createServer((message, answer) => {
-    respond(app, message, answer).catch((error: Error) => {
-      if (!answer.headersSent) answer.writeHead(statusOf(error));
-      answer.end(JSON.stringify({ error: error.message }));
+  const server = createServer((incoming, outgoing) => {
+    respond(app, incoming, outgoing).catch((error: Error) => {
+      if (!outgoing.headersSent) outgoing.writeHead(statusOf(error));
+      outgoing.end(JSON.stringify({ error: error.message }));
     });
   });
-  // Otherwise a busy test can reuse an idle connection at the moment the server closes it.
+  // A busy test can reuse an idle connection at the moment when the server closes it. The long timeout avoids that.
   server.keepAliveTimeout = 120_000;
   return {
     url: `http://127.0.0.1:${await listenOnLoopback(server, port)}`,

@@ -12,9 +12,9 @@ export type Business = { name: string };
 export class Account {
   /** Digits only, with the country code. */
   readonly number: string;
-  /** The user part of its LID. */
+  /** User part of the LID. */
   readonly lid: string;
-  /** The account's public identity key, which signs its companions (raw 32 bytes). */
+  /** Public identity key, raw 32 bytes. Its private half signs the companions of the account. */
   readonly identityKey: Buffer;
   pushName: string;
   about = "";
@@ -23,7 +23,7 @@ export class Account {
   phoneOnline = false;
   /** Seconds since the epoch; undefined if the account was never online. */
   lastSeen: number | undefined;
-  /** Devices that subscribed to its presence, with the server of the JID that they used. Cleared when they disconnect. */
+  /** Devices that subscribed to the account's presence, with the server of the JID that they used, until they disconnect. */
   readonly subscribers = new Map<Device, string>();
   business: Business | undefined;
   phone: PrimaryEndpoint | undefined;
@@ -32,9 +32,9 @@ export class Account {
   /** LIDs of blocked accounts. */
   readonly blocked = new Set<string>();
   readonly appState: AppState = new Map();
-  /** Devices of other accounts that requested this account's device list and cache it. */
+  /** Devices that requested this account's device list and cache it. */
   readonly watchers = new Set<Device>();
-  /** WhatsApp never reuses a device id. */
+  /** WhatsApp does not reuse device ids. */
   nextDeviceId = 1;
 
   constructor(number: string, lid: string, identityKey: Buffer, pushName: string) {
@@ -44,12 +44,12 @@ export class Account {
     this.pushName = pushName;
   }
 
-  /** Whether other accounts see it online: while at least one of its devices is online. */
+  /** Whether other accounts see this account online, which is the case while at least one of its devices is online. */
   get available(): boolean {
     return this.phoneOnline || this.companionOnline;
   }
 
-  /** While a linked device is online, WhatsApp sends no push notifications to the phone. */
+  /** Whether a linked device is online. WhatsApp then sends no push notifications to the phone. */
   get companionOnline(): boolean {
     return [...this.companions.values()].some(({ online }) => online);
   }
@@ -81,17 +81,18 @@ export class Account {
   }
 }
 
-/** A device of an account as the server sees it: a phone in this process, or a companion behind a socket. */
+/** A device to which the server delivers stanzas: a phone in this process, or a companion with a socket. */
 export interface Endpoint {
   readonly id: number;
   readonly account: Account;
   deliver(stanza: BinaryNode): void;
-  /** Returns the keys for a new session and uses up one prekey, if one is left. */
+  /** Returns the keys for a new session. Removes the one-time prekey that it returns, if one is left. */
   takeBundle(): Bundle;
 }
 
-/** A phone, which sends its companions keys and history when they connect for the first time. */
+/** A phone. */
 export interface PrimaryEndpoint extends Endpoint {
+  /** Sends keys and history to a companion that has logged in for the first time. */
   companionReady(device: Device): void;
 }
 
@@ -111,12 +112,13 @@ export interface DeviceSocket {
 
 export type SocketEvent = { at: number; event: "open" | "close" | "replaced"; open: number };
 
-/** How many sockets with these credentials are open, the most at one time, and each change. */
+/** The sockets with the credentials of one device: how many are open, the most at one time, all logins, and each change. */
 export type SocketView = { open: number; maximum: number; logins: number; history: SocketEvent[] };
 
+/** `received` counts messages from the device, the others count stanzas to it. */
 export type DeviceCounts = { received: number; delivered: number; redelivered: number; acked: number; nacked: number };
 
-/** A linked (companion) device: its keys, the stanzas that the server keeps for it, and its socket while it is online. */
+/** A linked (companion) device: its keys, the stanzas that the server keeps for it, and its open socket. */
 export class Device implements Endpoint {
   readonly id: number;
   readonly account: Account;
@@ -126,13 +128,13 @@ export class Device implements Endpoint {
   readonly sockets: SocketView = { open: 0, maximum: 0, logins: 0, history: [] };
   readonly counts: DeviceCounts = { received: 0, delivered: 0, redelivered: 0, acked: 0, nacked: 0 };
   readonly faults = new DeviceFaults();
-  /** Whether the phone has sent it the app-state key and the history. */
+  /** Whether the phone has started to send the app-state key and the history to the device. */
   initialized = false;
-  /** Whether the server has asked it for more prekeys and it has not acknowledged that yet. */
+  /** Whether the device has not yet acknowledged the server's request for more prekeys. */
   lowPreKeyNoticeOpen = false;
-  /** Whether its last presence on the open socket was `available`. */
+  /** Whether the last presence from the open socket was `available`. */
   online = false;
-  /** The presences that it sent. A `<presence>` without a type counts as `available`. */
+  /** The presences from the device, oldest first. A `<presence>` without a type counts as `available`. */
   readonly presences: ("available" | "unavailable")[] = [];
   socket: DeviceSocket | undefined;
 
@@ -150,7 +152,7 @@ export class Device implements Endpoint {
     return endpointJid(this, LID_SERVER);
   }
 
-  /** Keeps the stanza until the device acknowledges it. Sends it now if the device is active. */
+  /** Keeps the stanza until the device acknowledges it, and sends it now if the socket is active. */
   deliver(stanza: BinaryNode): void {
     this.kept.keep(stanza);
     if (this.socket?.active) {
@@ -171,6 +173,7 @@ export class Device implements Endpoint {
     return bundle;
   }
 
+  /** Records that a socket with these credentials opened, closed or was replaced. */
   noteSocket(at: number, event: SocketEvent["event"]): void {
     if (event === "open") {
       this.sockets.open++;

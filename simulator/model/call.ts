@@ -5,13 +5,13 @@ import type { Group } from "./group.ts";
 /** `missed`: nobody answered in time, or the caller hung up. */
 export type CallState = "ringing" | "accepted" | "rejected" | "missed";
 
-/** How long a phone rings. WhatsApp lets it ring for less than a minute. */
+/** Time until a call times out. On WhatsApp a call rings for less than a minute. */
 const RING_MS = 45_000;
 
 export type CallOptions = { video?: boolean | undefined; ringMs?: number | undefined };
 export type Called = { accounts: Iterable<Account>; group?: Group };
 
-/** A step of a call that the devices of a called account must learn. */
+/** A step of a call of which the server notifies the devices of a called account. */
 export type CallStep =
   | { kind: "offer"; account: Account }
   | { kind: "terminate"; account: Account; reason: string | undefined; except?: Endpoint };
@@ -23,12 +23,12 @@ export class Call {
   readonly video: boolean;
   readonly group: Group | undefined;
   readonly states = new Map<Account, CallState>();
-  /** The device that answered for an account; 0 is the phone. */
+  /** Id of the device that answered for an account; 0 is the phone. */
   readonly answeredBy = new Map<Account, number>();
   readonly #announce: (call: Call, step: CallStep) => void;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param announce tells the devices of a called account */
+  /** @param announce notifies the devices of a called account of a step */
   constructor(caller: Account, called: Called, video: boolean, announce: (call: Call, step: CallStep) => void) {
     this.caller = caller;
     this.group = called.group;
@@ -41,7 +41,7 @@ export class Call {
     return [...this.states.values()].includes("ringing");
   }
 
-  /** Starts to ring at all called accounts that have not blocked the caller. */
+  /** Rings on the devices of all called accounts that have not blocked the caller. */
   ring(ringMs = RING_MS): void {
     for (const account of this.states.keys())
       if (!this.#isBlockedBy(account)) this.#announce(this, { kind: "offer", account });

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { CHANNEL_SERVER, formatJid } from "../wire/jid.ts";
 import type { Account } from "./account.ts";
 
-/** The part of an invite link after `https://whatsapp.com/channel/`. */
+/** Returns the part of an invite link after `https://whatsapp.com/channel/`. */
 function newChannelInvite(): string {
   return `0029${randomBytes(18)
     .toString("base64")
@@ -16,7 +16,7 @@ export type ChannelRole = "owner" | "admin" | "subscriber";
 export type Post = {
   /** The id that its author chose. */
   id: string;
-  /** Counts up within the channel, from 100. */
+  /** Position in the channel. The first post has 100. */
   serverId: number;
   type: string;
   /** Seconds since the epoch. */
@@ -24,7 +24,7 @@ export type Post = {
   author: Account;
   plaintext: Buffer;
   deleted: boolean;
-  /** One per person. Followers see only the count of each emoji. */
+  /** One reaction per account. Followers see only the count of each emoji. */
   readonly reactions: Map<Account, string>;
 };
 
@@ -37,7 +37,7 @@ export class Channel {
   description: string;
   verified = false;
   inviteCode = newChannelInvite();
-  /** Direct path on the media host. */
+  /** Direct path of the picture on the media host. */
   picture: string | undefined;
   readonly followers = new Map<Account, ChannelRole>();
   readonly muted = new Set<Account>();
@@ -68,7 +68,7 @@ export class Channel {
   }
 }
 
-/** How many people gave each emoji to a post. */
+/** Returns the number of reactions with each emoji. */
 export function reactionCounts({ reactions }: Pick<Post, "reactions">): [emoji: string, count: number][] {
-  return [...Map.groupBy(reactions.values(), (emoji) => emoji)].map(([emoji, given]) => [emoji, given.length]);
+  return [...Map.groupBy(reactions.values(), (emoji) => emoji)].map(([emoji, reacted]) => [emoji, reacted.length]);
 }

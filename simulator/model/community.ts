@@ -8,11 +8,11 @@ export function groupsOf(world: World, community: Group): Group[] {
   return [...world.groups.values()].filter((group) => group.parent === community);
 }
 
-/** The group in which the admins of a community write to all its members. */
+/** Returns the announcement groups of a community, in which its admins write to all members. */
 export function announcementsOf(world: World, community: Group): Group[] {
   return groupsOf(world, community).filter(({ purpose }) => purpose === "announcements");
 }
 
-/** Whether an account that leaves this group, or is removed from it, also leaves the community. */
+/** Whether an account that leaves this group or is removed from it also leaves the community. */
 export const endsMembership = (group: Group): boolean =>
   group.community !== undefined || group.purpose === "announcements";

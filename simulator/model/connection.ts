@@ -8,14 +8,16 @@ export interface Connection extends DeviceSocket {
   readonly device: Device | undefined;
   /** Set while the client waits to be linked. */
   readonly pairing: PairingOffer | undefined;
-  /** Sends `failure`, which rejects the login, and closes the socket. */
+  /** Rejects the login or registration with `failure`, and closes the socket. */
   refuse(reason: number): void;
   /** Closes with a close frame. */
   close(): void;
   /** Drops the socket without a close frame. */
   cut(): void;
-  /** Sends the stanzas that were kept for the device, marked `offline`, and from now on each new one. */
+  /**
+   * Sends the stanzas that the server has kept for the device, marked `offline`. New stanzas follow immediately from then on.
+   */
   activate(): void;
-  /** Records a stanza that the simulator does not know. */
-  note(stanza: BinaryNode, reason: string): void;
+  /** Records a stanza that the simulator does not implement or expect. */
+  recordUnknown(stanza: BinaryNode, reason: string): void;
 }

@@ -7,11 +7,11 @@ export type Bundle = {
   identityKey: Buffer;
   signedPreKey: SignedPreKey;
   preKey?: PreKey;
-  /** ADVSignedDeviceIdentity: present for companions, absent for phones. */
+  /** Encoded ADVSignedDeviceIdentity. Only companions have one. */
   deviceIdentity?: Buffer;
 };
 
-/** The keys and the identity that a companion device proved when it was linked. */
+/** The keys and the signed identity of a companion device. */
 export type Credentials = {
   noiseKey: Buffer;
   identityKey: Buffer;

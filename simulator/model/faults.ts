@@ -1,6 +1,6 @@
 import type { Transport } from "../wire/transport.ts";
 
-/** Failures that wait for the next occasion. Each `take` removes one. */
+/** A queue of faults that have not happened yet. */
 export class Scheduled<T> {
   #waiting: T[] = [];
 
@@ -8,6 +8,7 @@ export class Scheduled<T> {
     for (let i = 0; i < times; i++) this.#waiting.push(value);
   }
 
+  /** Removes and returns the first fault that applies. */
   take(applies: (value: T) => boolean = () => true): T | undefined {
     const found = this.#waiting.findIndex(applies);
     return found < 0 ? undefined : this.#waiting.splice(found, 1)[0];
@@ -18,22 +19,23 @@ export class Scheduled<T> {
   }
 }
 
-/** Faults of one linked device. They outlive its sockets, so that a reconnect can fail too. */
+/** Faults of one linked device. They outlast its sockets, so that a reconnect can fail too. */
 export class DeviceFaults {
-  /** Error codes for the acks of its next messages, for example 463 or 429. The server does not deliver such a message. */
+  /** Error codes for the acks of its next messages, for example 463 or 429. The server does not deliver these messages. */
   readonly ack = new Scheduled<number>();
   /** `failure reason` codes for its next logins, for example 503 or 500. */
   readonly login = new Scheduled<number>();
-  /** Damages the ciphertexts of its next messages, so that the recipients ask for a retry. */
+  /** Damages the ciphertexts of the next messages from it, so that the recipients ask for a retry. */
   readonly corruptOut = new Scheduled<true>();
-  /** Damages the ciphertexts of the next messages to it. */
+  /** Damages the ciphertexts of the next messages to it, so that it asks for a retry. */
   readonly corruptIn = new Scheduled<true>();
-  /** Error codes for its next `iq` requests, of one namespace or of any. */
+  /** Error codes for its next `iq` requests. With `xmlns`, only for requests of that namespace. */
   readonly iq = new Scheduled<{ code: number; xmlns?: string }>();
   /** The server executes its next `iq` requests of a namespace, then cuts the socket before it answers. */
   readonly iqUnanswered = new Scheduled<{ xmlns: string }>();
-  /** Delay in milliseconds in each direction, also for its next sockets. */
+  /** Delay in milliseconds in each direction, for the open socket and later ones. */
   latencyMs = 0;
+  /** The transport of the open socket. */
   transport: Transport | undefined;
 
   clear(): void {
@@ -53,8 +55,8 @@ export class DeviceFaults {
   }
 
   /**
-   * Keeps the socket open, but lets nothing pass for `ms`. Then either cuts it, which loses what was under way, or resumes
-   * and delivers it, as TCP does when the network returns.
+   * Keeps the socket open, but holds all data back for `ms`. Then cuts the socket, which loses the data, or delivers the data,
+   * as TCP does when the network returns.
    */
   silence(ms: number, then: "cut" | "resume"): Promise<void> {
     if (!this.transport) throw new Error("the device has no open socket to silence");

@@ -3,7 +3,7 @@ import { formatJid, GROUP_SERVER } from "../wire/jid.ts";
 import type { Account, Endpoint } from "./account.ts";
 import type { Picture } from "./media-store.ts";
 
-/** The part of an invite link after `https://chat.whatsapp.com/`. */
+/** Returns the part of an invite link after `https://chat.whatsapp.com/`. */
 export function newInviteCode(): string {
   return randomBytes(16).toString("base64url");
 }
@@ -12,9 +12,9 @@ export type Role = "superadmin" | "admin" | "member";
 
 /** The settings of a community, which is a group that contains other groups and in which nobody writes. */
 export interface CommunitySettings {
-  /** The membership approval mode that its groups start with. */
+  /** Initial membership approval mode of its groups. */
   approval: string;
-  /** Whether members who are not admins may create groups in it. */
+  /** Whether any member may create groups in the community. */
   anyoneAdds: boolean;
 }
 
@@ -27,9 +27,9 @@ export class Group {
   subject: string;
   subjectAt: number;
   description: { id: string; text: string; author: Account; at: number } | undefined;
-  /** Only admins write. */
+  /** Whether only admins may send messages. */
   announcement = false;
-  /** Only admins change subject, description and picture. */
+  /** Whether only admins may change subject, description and picture. */
   locked = false;
   /** Who may add members. */
   memberAddMode: "admin_add" | "all_member_add" = "all_member_add";
@@ -46,7 +46,7 @@ export class Group {
   community: CommunitySettings | undefined;
   /** The community that contains this group. */
   parent: Group | undefined;
-  /** Set only for the two groups that WhatsApp creates together with a community. */
+  /** Set only for the groups that WhatsApp creates together with a community. */
   purpose: "announcements" | "general" | undefined;
 
   constructor(id: string, subject: string, creator: Account, createdAt: number) {

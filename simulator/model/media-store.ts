@@ -13,13 +13,13 @@ export type SavedMedia = { tls: TlsIdentity; auth: string; files: Map<string, Bu
 /** The files of the media host and its identity. The host never sees a media key. */
 export class MediaStore {
   readonly tls: TlsIdentity;
-  /** The token that clients must show for an upload. */
+  /** The token that an upload must contain. */
   readonly auth: string;
   readonly maxBytes: number;
   readonly counts: MediaCounts = { uploads: 0, downloads: 0, rejected: 0 };
-  /** HTTP statuses for the next uploads and downloads. `cut` ends the connection in the middle of the file. */
+  /** HTTP statuses for the next uploads and downloads. `cut` closes the connection in the middle of the file. */
   readonly faults = { upload: new Scheduled<number>(), download: new Scheduled<number | "cut">() };
-  /** Files, which are ciphertexts except for pictures and channel media, by path. */
+  /** Files by path. All are ciphertexts, except for pictures and channel media. */
   readonly files: Map<string, Buffer>;
   /** `host:port`; empty until the host listens. */
   hostname = "";
@@ -27,7 +27,7 @@ export class MediaStore {
   /** @param now milliseconds since the epoch */
   constructor(now: number, maxBytes: number, saved?: SavedMedia) {
     this.maxBytes = maxBytes;
-    // A client that gets only a direct path builds a URL with WhatsApp's own host name.
+    // A client that has only a direct path builds a URL with WhatsApp's own host name.
     this.tls = saved?.tls ?? issueTls({ dns: ["mmg.whatsapp.net", "localhost"], ip: ["127.0.0.1"] }, now);
     this.auth = saved?.auth ?? randomBytes(16).toString("base64url");
     this.files = saved?.files ?? new Map();

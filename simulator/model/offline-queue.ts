@@ -1,6 +1,6 @@
 import type { BinaryNode } from "../wire/node.ts";
 
-/** Stanzas that the server keeps for a device until a receipt or an ack names them, in order of arrival. */
+/** Stanzas that the server keeps for a device until a receipt or ack from the device names them, in order of arrival. */
 export class OfflineQueue {
   #entries = new Set<BinaryNode>();
   #byId = new Map<string, BinaryNode[]>();
@@ -22,8 +22,8 @@ export class OfflineQueue {
   }
 
   /**
-   * Removes and returns the oldest stanza of this kind and id, preferring one that `matches`. A resend has the id of the
-   * original, so one acknowledgement releases one stanza.
+   * Removes and returns the oldest matching stanza with this tag and id, or the oldest one with them if none matches. Several
+   * stanzas can have the same id, because a resend has the id of the original. Each acknowledgement releases one of them.
    */
   release(tag: string, id: string, matches: (stanza: BinaryNode) => boolean): BinaryNode | undefined {
     const key = `${tag}:${id}`;

@@ -1,7 +1,7 @@
 import type { Account, Device } from "./account.ts";
 import type { SignedPreKey } from "./credentials.ts";
 
-/** The keys in the ClientPayload of a client that is not linked. */
+/** The keys in the ClientPayload of a client that asks to be linked. */
 export type Registration = {
   noiseKey: Buffer;
   identityKey: Buffer;
@@ -10,10 +10,10 @@ export type Registration = {
   platform: string;
 };
 
-/** A phone's approval of a new companion, with its signature. */
+/** A phone's signed approval of a new companion. */
 export type Approval = { account: Account; signedIdentity: Buffer; hmac: Buffer; keyIndex: number };
 
-/** The client's first message of linking with a code. */
+/** The client's first message when it links with a code. */
 export type LinkCodeHello = {
   wrappedEphemeral: Buffer;
   companionNoiseKey: Buffer;
@@ -21,14 +21,15 @@ export type LinkCodeHello = {
   number: string;
 };
 
-/** The state of a socket that waits until a phone scans its QR code or gets its linking code. */
+/** The state of a socket that waits until a phone scans its QR code or its linking code is entered on a phone. */
 export type PairingOffer = {
   refs: string[];
   registration: Registration;
   approval?: Approval;
   hello?: LinkCodeHello;
-  /** Resolves with the device when it has proved its keys. Rejects if the socket closes first. */
+  /** Resolves with the new device when the client has proved its keys. Rejects if the socket closes first. */
   paired: Promise<Device>;
   settle: { resolve: (device: Device) => void; reject: (reason: Error) => void };
+  /** Set while the phone waits for the client's second message. Called with that message. */
   finish?: (bundle: Buffer, identity: Buffer) => void;
 };

@@ -12,8 +12,8 @@ import type { MediaStore } from "./media-store.ts";
 
 export type Clock = () => number;
 
-/** A stanza that the simulator does not know. Tests fail if there are any. */
-export type Unknown = { at: number; from: string; stanza: string; reason: string };
+/** A stanza that the simulator does not implement or expect. A test fails if there is one. */
+export type UnknownStanza = { at: number; from: string; stanza: string; reason: string };
 
 export type Counts = { messages: number; receipts: number; acks: number; logins: number; pairings: number };
 
@@ -30,11 +30,11 @@ export class World {
   readonly calls = new Map<string, Call>();
   readonly channels = new Map<string, Channel>();
   readonly connections = new Set<Connection>();
-  /** Sockets that wait to be linked, by the refs in their QR codes. */
+  /** Sockets of clients that wait to be linked, by the refs in their QR codes. */
   readonly pairings = new Map<string, Connection>();
   readonly linkRequests = new LinkRequests();
   readonly versions = new ClientVersions();
-  readonly unknown: Unknown[] = [];
+  readonly unknown: UnknownStanza[] = [];
   readonly counts: Counts = { messages: 0, receipts: 0, acks: 0, logins: 0, pairings: 0 };
   #ids = 0;
 
@@ -44,17 +44,17 @@ export class World {
     this.media = options.media;
   }
 
-  /** The time in seconds since the epoch, as stanzas contain it. */
+  /** The current time as stanzas contain it: seconds since the epoch, as text. */
   get seconds(): string {
     return String(Math.floor(this.clock() / 1000));
   }
 
-  /** The token with which contacts of this account prove that it knows them. */
+  /** Returns the trusted-contact token of an account, which proves that the account knows the contact that has it. */
   trustToken(account: Account): Buffer {
     return hmac(this.certificates.server.private, Buffer.from(account.lid)).subarray(0, 16);
   }
 
-  /** An id for a stanza that the server itself makes, unique within this world. */
+  /** Returns a unique id for a stanza from the server. */
   nextId(): string {
     return `${Math.floor(this.clock() / 1000)}-${++this.#ids}`;
   }
@@ -65,6 +65,7 @@ export class World {
     this.accountsByLid.set(account.lid, account);
   }
 
+  /** @param user a phone number or the user part of a LID, depending on the server */
   account(user: string, server: string): Account | undefined {
     if (server === LID_SERVER) return this.accountsByLid.get(user);
     return server === PN_SERVER || server === "c.us" ? this.accounts.get(user) : undefined;

@@ -9,12 +9,13 @@ const { SET, REMOVE } = proto.SyncdMutation.SyncdOperation;
 const MAC_BYTES = 32;
 const HASH_BYTES = 128;
 
-/** One entry of the app state. `index` names the action and its subject, for example `["archive", "…@s.whatsapp.net"]`. */
+/** An entry of the app state. `index` contains the action and its object, for example `["archive", "…@s.whatsapp.net"]`. */
 export type StateEntry = { collection: string; index: string[]; value: proto.ISyncActionValue };
 
+/** A patch does not verify or does not fit the collection. */
 export class AppStateError extends Error {}
 
-/** The account's app-state key. As on WhatsApp, its id has two bytes of device and four of epoch. */
+/** The account's app-state key. As on WhatsApp, its id consists of two bytes for the device and four for the epoch. */
 export type AppStateKey = { id: Buffer; data: Buffer };
 
 export function newAppStateKey(): AppStateKey {
@@ -22,7 +23,8 @@ export function newAppStateKey(): AppStateKey {
 }
 
 type Keys = { index: Buffer; encryption: Buffer; value: Buffer; snapshot: Buffer; patch: Buffer };
-type Local = { version: number; hash: Buffer; values: Map<string, Buffer> };
+/** The phone's copy of a collection. `values` has the MAC of each entry by the MAC of its index (base64). */
+type LocalCollection = { version: number; hash: Buffer; values: Map<string, Buffer> };
 type Operation = typeof SET | typeof REMOVE;
 
 /** Source: `mutationKeys` in Baileys' Utils/chat-utils.ts. */
@@ -38,7 +40,7 @@ function bigEndian(value: number): Buffer {
   return encoded;
 }
 
-/** LT-Hash: the sum of all values' expansions, word by word. Order does not matter, and values can be removed. */
+/** Adds a value to an LT-Hash, or removes it: the hash is the sum of the expanded values, word by word, in any order. */
 function mix(hash: Buffer, valueMac: Buffer, sign: 1 | -1): void {
   const expanded = hkdf(valueMac, HASH_BYTES, { info: "WhatsApp Patch Integrity" });
   for (let offset = 0; offset < HASH_BYTES; offset += 2) {
@@ -47,11 +49,11 @@ function mix(hash: Buffer, valueMac: Buffer, sign: 1 | -1): void {
   }
 }
 
-/** A phone's copy of the account's app state. Decrypts and checks the patches of companions, and creates its own. */
+/** A phone's copy of the account's app state. Decrypts and verifies the patches of companions, and creates patches. */
 export class PhoneAppState {
   readonly key: AppStateKey;
   readonly #phone: PhoneBase;
-  readonly #local = new Map<string, Local>();
+  readonly #local = new Map<string, LocalCollection>();
   readonly #entries = new Map<string, StateEntry>();
 
   constructor(phone: PhoneBase, key: AppStateKey) {
@@ -79,7 +81,7 @@ export class PhoneAppState {
     }
   }
 
-  #collection(collection: string): Local {
+  #collection(collection: string): LocalCollection {
     const known = this.#local.get(collection);
     if (known) return known;
     const fresh = { version: 0, hash: Buffer.alloc(HASH_BYTES), values: new Map<string, Buffer>() };
@@ -87,13 +89,13 @@ export class PhoneAppState {
     return fresh;
   }
 
-  #apply(collection: string, local: Local, patch: proto.SyncdPatch): void {
+  #apply(collection: string, local: LocalCollection, patch: proto.SyncdPatch): void {
     const keys = this.#keys;
     const version = local.version + 1;
     const macs: Buffer[] = [];
     for (const { operation, record } of patch.mutations ?? []) {
       const keyId = Buffer.from(record?.keyId?.id ?? []);
-      if (!keyId.equals(this.key.id)) throw new AppStateError("a mutation has an unknown key");
+      if (!keyId.equals(this.key.id)) throw new AppStateError("a mutation refers to an unknown key");
       const blob = Buffer.from(record?.value?.blob ?? []);
       const [sealed, mac] = [blob.subarray(0, -MAC_BYTES), blob.subarray(-MAC_BYTES)];
       const kind = operation === REMOVE ? REMOVE : SET;
@@ -104,8 +106,8 @@ export class PhoneAppState {
       const index = Buffer.from(action.index ?? []);
       const indexMac = Buffer.from(record?.index?.blob ?? []);
       if (!hmac(keys.index, index).equals(indexMac)) throw new AppStateError("an index MAC is wrong");
-      this.#mix(local, indexMac.toString("base64"), kind, mac);
-      this.#note(collection, kind, JSON.parse(index.toString()) as string[], action.value ?? {});
+      this.#updateHash(local, indexMac.toString("base64"), kind, mac);
+      this.#applyEntry(collection, kind, JSON.parse(index.toString()) as string[], action.value ?? {});
       macs.push(mac);
     }
     const snapshotMac = hmac(keys.snapshot, local.hash, bigEndian(version), Buffer.from(collection));
@@ -115,7 +117,7 @@ export class PhoneAppState {
     local.version = version;
   }
 
-  #mix(local: Local, index: string, operation: Operation, mac: Buffer): void {
+  #updateHash(local: LocalCollection, index: string, operation: Operation, mac: Buffer): void {
     const previous = local.values.get(index);
     if (previous) mix(local.hash, previous, -1);
     if (operation === REMOVE) local.values.delete(index);
@@ -125,7 +127,7 @@ export class PhoneAppState {
     }
   }
 
-  #note(collection: string, operation: Operation, index: string[], value: proto.ISyncActionValue): void {
+  #applyEntry(collection: string, operation: Operation, index: string[], value: proto.ISyncActionValue): void {
     const key = JSON.stringify(index);
     if (operation === REMOVE) this.#entries.delete(key);
     else this.#entries.set(key, { collection, index, value });
@@ -135,14 +137,14 @@ export class PhoneAppState {
   }
 
   /**
-   * Changes the app state from the phone, for example archives a chat, and notifies companions.
-   * @param apiVersion the version of the action's format, for example 3 for `archive`
+   * Adds or changes an entry, for example to archive a chat, and notifies the companions.
+   * @param apiVersion version of the action's format, for example 3 for `archive`
    */
   set(collection: Collection, index: string[], value: proto.ISyncActionValue, apiVersion: number): void {
     this.#change(SET, { collection, index, value }, apiVersion);
   }
 
-  /** Removes an entry from the app state. WhatsApp also sends a value with the removal. */
+  /** Removes an entry and notifies the companions. On WhatsApp, a removal also contains a value. */
   remove(collection: Collection, index: string[], value: proto.ISyncActionValue, apiVersion: number): void {
     this.#change(REMOVE, { collection, index, value }, apiVersion);
   }
@@ -157,15 +159,15 @@ export class PhoneAppState {
     const keys = this.#keys;
     const keyId = this.key.id;
     const indexBytes = Buffer.from(JSON.stringify(index));
-    const stamped = { timestamp: this.#phone.world.clock(), ...value };
-    const action = { index: indexBytes, value: stamped, padding: Buffer.alloc(0), version: apiVersion };
+    const timestamped = { timestamp: this.#phone.world.clock(), ...value };
+    const action = { index: indexBytes, value: timestamped, padding: Buffer.alloc(0), version: apiVersion };
     const iv = randomBytes(16);
     const encoded = proto.SyncActionData.encode(action).finish();
     const sealed = Buffer.concat([iv, cbcEncrypt(keys.encryption, iv, encoded)]);
     const mac = valueMac(keys, operation, keyId, sealed);
     const indexMac = hmac(keys.index, indexBytes);
     const version = local.version + 1;
-    this.#mix(local, indexMac.toString("base64"), operation, mac);
+    this.#updateHash(local, indexMac.toString("base64"), operation, mac);
     const name = Buffer.from(collection);
     const snapshotMac = hmac(keys.snapshot, local.hash, bigEndian(version), name);
     const patch = proto.SyncdPatch.encode({
@@ -181,14 +183,14 @@ export class PhoneAppState {
     }).finish();
     const { world, account } = this.#phone;
     if (!addPatch(world, account, this.#phone, { collection, version: local.version, patch })) {
-      throw new AppStateError("the collection changed at the same time");
+      throw new AppStateError("the collection has a newer version");
     }
     local.version = version;
-    this.#note(collection, operation, index, stamped);
+    this.#applyEntry(collection, operation, index, timestamped);
   }
 }
 
-/** HMAC-SHA-512, cut to 32 bytes, over operation, key id, ciphertext and the length of the first two. */
+/** Returns the HMAC-SHA-512, cut to 32 bytes, of operation, key id, ciphertext and the length of the first two. */
 function valueMac(keys: Keys, operation: Operation, keyId: Buffer, sealed: Buffer): Buffer {
   const head = Buffer.concat([Buffer.from([operation === SET ? 1 : 2]), keyId]);
   const mac = createHmac("sha512", secretKey(keys.value)).update(head).update(sealed).update(bigEndian(head.length));

@@ -7,19 +7,19 @@ import { Inbox } from "./mailbox/inbox.ts";
 import { SentMessages } from "./mailbox/sent.ts";
 import { type SignalState, SignalStore } from "./signal/signal-store.ts";
 
-/** How an envelope names accounts: by phone number or by LID. */
+/** How the envelope of a message names accounts: by phone number (`pn`) or by LID. */
 export type Addressing = "pn" | "lid";
 
 /** A ciphertext that the phone could not decrypt. */
 export type DecryptionFailure = { id: string; from: string; type: string; error: string };
 
 export type BaseOptions = {
-  /** Digits with the country code. */
+  /** Digits only, with the country code. */
   number: string;
   pushName?: string;
-  /** Uses WhatsApp Business. With `true`, the business name is the push name. */
+  /** Makes the account a WhatsApp Business account. `true` takes the push name as the business name. */
   business?: Business | true;
-  /** How envelopes of this phone name accounts. Default: `lid`, as on WhatsApp today. */
+  /** How the envelopes of this phone's messages name accounts. Default: `lid`, as on WhatsApp. */
   addressing?: Addressing;
 };
 
@@ -31,13 +31,13 @@ export abstract class PhoneBase implements PrimaryEndpoint {
   readonly signal: SignalStore;
   readonly sent = new SentMessages();
   readonly inbox = new Inbox();
-  /** Ciphertexts that the phone could not decrypt and asked for again. */
+  /** Ciphertexts that the phone could not decrypt. The phone requests the message again. */
   readonly failures: DecryptionFailure[] = [];
-  /** Errors while handling stanzas. A test must have none. */
+  /** Errors while the phone handled a stanza. A test fails if there is one. */
   readonly errors: Error[] = [];
-  /** Stanzas that are neither messages nor receipts. */
+  /** The received stanzas that are neither messages nor receipts, oldest first. */
   readonly notifications: BinaryNode[] = [];
-  /** Who typed or stopped typing in which chat, oldest first. */
+  /** The received typing states of other accounts, oldest first. */
   readonly typing: { chat: string; from: string; state: Typing; at: number }[] = [];
   addressing: Addressing;
 

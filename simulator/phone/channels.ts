@@ -11,13 +11,13 @@ import { untouched } from "./mailbox/fate.ts";
 import type { InboxMessage } from "./mailbox/inbox.ts";
 import { newMessageId } from "./mailbox/message-id.ts";
 
-/** A channel post as a phone shows it. */
+/** A channel post that a phone shows. */
 export type PostView = {
   id: string;
   serverId: number;
   kind: string;
   text: string | undefined;
-  /** The count of each emoji. */
+  /** The number of reactions with each emoji. */
   reactions: Record<string, number>;
 };
 
@@ -38,16 +38,15 @@ export class PhoneChannels {
     return change.createChannel(this.#phone.world, this.#phone.account, name, description);
   }
 
-  /** @param which a JID or an invite code */
-  follow(which: string): Channel {
-    const channel = this.find(which);
+  follow(jidOrInviteCode: string): Channel {
+    const channel = this.find(jidOrInviteCode);
     change.follow(this.#phone.world, this.#phone.account, channel);
     return channel;
   }
 
   unfollow(jid: string): void {
     const channel = this.find(jid);
-    if (channel.isOwner(this.#phone.account)) throw new Refusal(403, "an owner cannot leave");
+    if (channel.isOwner(this.#phone.account)) throw new Refusal(403, "the owner cannot unfollow the channel");
     change.unfollow(this.#phone.world, this.#phone.account, channel);
   }
 
@@ -75,7 +74,7 @@ export class PhoneChannels {
     change.removeChannel(this.#phone.world, this.#owned(jid));
   }
 
-  /** Posts a text or any message. Returns the id of the post. */
+  /** Posts a text or another message. Returns the id of the post. */
   post(jid: string, message: string | proto.IMessage, id = newMessageId()): string {
     const content = typeof message === "string" ? { conversation: message } : message;
     const type = typeof message === "string" ? "text" : "media";
@@ -83,7 +82,7 @@ export class PhoneChannels {
     return id;
   }
 
-  /** Puts an image on the media host, unencrypted like all channel media, and posts it. Returns the id of the post. */
+  /** Stores an image on the media host, unencrypted like all channel media, and posts it. Returns the id of the post. */
   postImage(jid: string, image: Buffer, caption?: string): string {
     const { world } = this.#phone;
     const directPath = world.media.put("newsletter-image", image);
@@ -110,7 +109,7 @@ export class PhoneChannels {
 
   /** Reacts to a post. An empty emoji removes the reaction. */
   react(jid: string, id: string, emoji: string): void {
-    const post = this.find(jid).posts.find((one) => one.id === id);
+    const post = this.find(jid).posts.find((candidate) => candidate.id === id);
     const attrs = { to: jid, id: newMessageId(), type: "reaction", server_id: String(post?.serverId) };
     this.#route(node("message", attrs, [node("reaction", emoji ? { code: emoji } : {})]));
   }
@@ -122,11 +121,11 @@ export class PhoneChannels {
       .map(postView);
   }
 
-  /** Throws if no channel has this JID or invite code. */
-  find(which: string): Channel {
-    const { channels } = this.#phone.world;
-    const found = channels.get(which) ?? [...channels.values()].find(({ inviteCode }) => inviteCode === which);
-    if (!found) throw new Error(`the channel ${which} does not exist`);
+  /** Returns any channel. Throws if no channel has this JID or invite code. */
+  find(jidOrInviteCode: string): Channel {
+    const channels = [...this.#phone.world.channels.values()];
+    const found = channels.find(({ jid, inviteCode }) => [jid, inviteCode].includes(jidOrInviteCode));
+    if (!found) throw new Error(`the channel ${jidOrInviteCode} does not exist`);
     return found;
   }
 
@@ -146,7 +145,9 @@ export class PhoneChannels {
     if (rejection) throw new Refusal(rejection.code, rejection.reason);
   }
 
-  /** Adds a message from a channel to the inbox, or changes it there. Returns false if the stanza is not from a channel. */
+  /**
+   * Adds a received channel post to the inbox, or edits or deletes it there. Returns false if the stanza is not from a channel.
+   */
   receive(stanza: BinaryNode): boolean {
     const { from = "", id = "", edit, is_sender: own } = stanza.attrs;
     if (!isChannelJid(from)) return false;

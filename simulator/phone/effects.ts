@@ -5,7 +5,7 @@ import type { InboxMessage } from "./mailbox/inbox.ts";
 import type { SentMessage } from "./mailbox/sent.ts";
 import { openResponse } from "./survey-response.ts";
 
-/** Applies an edit, deletion, reaction or answer to its target. If its author may not do so, nothing changes. */
+/** Applies an edit, deletion, reaction or answer to its target message, if its author is allowed to. */
 export function applyToTarget(phone: PhoneBase, message: InboxMessage): void {
   const target = message.refersTo === undefined ? undefined : findTarget(phone, message.chat, message.refersTo);
   if (!target) return;

@@ -6,9 +6,9 @@ import { LID_SERVER } from "../wire/jid.ts";
 import { sealMedia } from "../wire/media.ts";
 import { newMessageId } from "./mailbox/message-id.ts";
 
-/** An earlier chat that a phone sends to a newly linked device. */
+/** A chat in the history that a phone sends to a newly linked device. */
 export type HistoryChat = {
-  /** Phone number (digits) of the other side, or the JID of a group. */
+  /** Phone number (digits only) or JID of the other account, or the JID of a group. */
   with: string;
   name?: string;
   unread?: number;
@@ -21,11 +21,11 @@ export type HistoryMessage = {
   /** Seconds since the epoch. */
   timestamp: number;
   id?: string;
-  /** The author's phone number; only in a group. */
+  /** The author's phone number. Only in a group. */
   author?: string;
 };
 
-/** Whether the history is on the media host or inside the notification. Clients accept both. */
+/** Whether the history is a file on the media host or part of the notification. Clients accept both. */
 export type HistoryTransport = "blob" | "inline";
 
 function conversation(world: World, chat: HistoryChat): proto.IConversation {
@@ -60,7 +60,10 @@ function conversation(world: World, chat: HistoryChat): proto.IConversation {
   } as proto.IConversation;
 }
 
-/** The notification for `INITIAL_BOOTSTRAP`. Puts a blob on the media host. Source: Baileys' Utils/history.ts. */
+/**
+ * Returns the history notification `INITIAL_BOOTSTRAP`. With the transport `blob`, stores the history on the media host.
+ * Source: Baileys' Utils/history.ts.
+ */
 export function initialHistory(
   world: World,
   account: Account,
@@ -82,7 +85,7 @@ export function initialHistory(
   return notice(world, history, proto.Message.HistorySyncType.INITIAL_BOOTSTRAP, transport);
 }
 
-/** The notification for `PUSH_NAME`: the push names of the people in the chats. Undefined if there are none. */
+/** Returns the history notification `PUSH_NAME` with the push names in the chats, or undefined if there are none. */
 export function pushNameHistory(world: World, chats: HistoryChat[]): proto.IMessage | undefined {
   const numbers = new Set(chats.flatMap((chat) => [chat.with, ...chat.messages.flatMap(({ author }) => author ?? [])]));
   const pushnames = [...numbers].flatMap((number) => {

@@ -13,17 +13,19 @@ import type { PhoneBase } from "./base.ts";
 /** The client cannot be linked, for example because the code is wrong. */
 export class PairingError extends Error {}
 
-/** Scans a QR code: `ref,noise,identity,advSecret[,platform]`, alone or after WhatsApp's URL. */
+/**
+ * Scans a QR code: `ref,noise,identity,advSecret[,platform]`, which can follow a URL and `#`. Links the client that shows it.
+ */
 export function scanQr(phone: PhoneBase, qr: string): Promise<Device> {
   const [ref = "", noise = "", identity = "", secret = ""] = qr.slice(qr.indexOf("#") + 1).split(",");
   const connection = phone.world.pairings.get(ref);
   const registration = connection?.pairing?.registration;
   if (!connection || !registration) throw new PairingError("the QR code is unknown or has expired");
   if (!registration.noiseKey.equals(Buffer.from(noise, "base64")))
-    throw new PairingError("the QR code contains another Noise key than the client's");
+    throw new PairingError("the Noise key in the QR code is not the client's");
   const identityKey = Buffer.from(identity, "base64");
   if (!registration.identityKey.equals(identityKey))
-    throw new PairingError("the QR code contains another identity key than the client's");
+    throw new PairingError("the identity key in the QR code is not the client's");
   return approve(phone, connection, identityKey, Buffer.from(secret, "base64"));
 }
 
@@ -46,39 +48,40 @@ function approve(phone: PhoneBase, connection: Connection, identityKey: Buffer, 
   return approvePairing(world, connection, approval);
 }
 
-type Waiting = { connection: Connection; pairing: PairingOffer; hello: LinkCodeHello };
+type CodeRequest = { connection: Connection; pairing: PairingOffer; hello: LinkCodeHello };
 
-/** Waits for a client that asks for a code for this phone's number. */
-async function awaitClient(phone: PhoneBase, timeoutMs: number): Promise<Waiting> {
+/** Waits for a client that asks to be linked to this phone's number with a code. */
+async function waitForCodeRequest(phone: PhoneBase, timeoutMs: number): Promise<CodeRequest> {
   const connection = await phone.world.linkRequests.next(phone.number, timeoutMs);
   const pairing = connection?.pairing;
-  if (!connection || !pairing?.hello) throw new PairingError(`no client has asked for a code for ${phone.number}`);
+  if (!connection || !pairing?.hello)
+    throw new PairingError(`no client asked for a code for ${phone.number} within ${timeoutMs} ms`);
   return { connection, pairing, hello: pairing.hello };
 }
 
 /**
- * Enters the code that a client shows. Waits for the client's request if necessary. Throws on a wrong code. Source: the
- * client's side, `requestPairingCode` in Baileys' Socket/socket.ts and the notification `link_code_companion_reg` in
- * Socket/messages-recv.ts.
+ * Enters the code that a client shows, and links the client. Waits for the client's request if necessary. Throws
+ * `PairingError`, for example if the code is wrong. Source: the client's side, which is `requestPairingCode` in Baileys'
+ * Socket/socket.ts and the notification `link_code_companion_reg` in Socket/messages-recv.ts.
  */
 export async function linkWithCode(phone: PhoneBase, code: string, timeoutMs: number): Promise<Device> {
-  const { connection, pairing, hello } = await awaitClient(phone, timeoutMs);
-  const typed = code.replace(/-/g, "").toUpperCase();
+  const { connection, pairing, hello } = await waitForCodeRequest(phone, timeoutMs);
+  const normalized = code.replace(/-/g, "").toUpperCase();
   const wrapped = hello.wrappedEphemeral;
-  const key = await pairingCodeKey(typed, wrapped.subarray(0, 32));
+  const key = await pairingCodeKey(normalized, wrapped.subarray(0, 32));
   const companionEphemeral = ctr(key, wrapped.subarray(32, 48), wrapped.subarray(48, 80));
   const ephemeral = generateKeyPair();
   const salt = randomBytes(32);
   const iv = randomBytes(16);
-  const sealed = ctr(await pairingCodeKey(typed, salt), iv, ephemeral.public);
-  const finished = awaitFinish(pairing, timeoutMs);
+  const sealed = ctr(await pairingCodeKey(normalized, salt), iv, ephemeral.public);
+  const finished = waitForFinish(pairing, timeoutMs);
   sendPrimaryHello(phone, connection, hello.ref, Buffer.concat([salt, iv, sealed]));
   const { identity } = phone.signal;
   const { bundle, identity: companionIdentity } = await finished;
   const shared = sharedKey(ephemeral.private, companionEphemeral);
   const opened = openBundle(bundle, shared);
   if (!opened.subarray(0, 32).equals(companionIdentity))
-    throw new PairingError("the bundle contains another identity key than the message");
+    throw new PairingError("the identity key in the bundle is not the one in the message");
   if (!companionIdentity.equals(pairing.registration.identityKey))
     throw new PairingError("the identity key is not the client's");
   if (!opened.subarray(32, 64).equals(identity.public)) throw new PairingError("the bundle is for another phone");
@@ -87,11 +90,14 @@ export async function linkWithCode(phone: PhoneBase, code: string, timeoutMs: nu
 }
 
 /** Waits for the client's second message, with its encrypted key bundle and its identity key. */
-function awaitFinish(pairing: PairingOffer, timeoutMs: number): Promise<{ bundle: Buffer; identity: Buffer }> {
+function waitForFinish(pairing: PairingOffer, timeoutMs: number): Promise<{ bundle: Buffer; identity: Buffer }> {
   return new Promise((resolve, reject) => {
     pairing.finish = (bundle, identity) => resolve({ bundle, identity });
     pairing.paired.catch(reject);
-    setTimeout(() => reject(new PairingError("the client did not finish linking")), timeoutMs).unref();
+    setTimeout(
+      () => reject(new PairingError(`the client did not finish linking within ${timeoutMs} ms`)),
+      timeoutMs,
+    ).unref();
   });
 }
 

@@ -65,22 +65,23 @@ const MIME: Record<MediaKind, string> = {
   history: "",
 };
 
-/** A phone: device 0 of its account, a real Signal endpoint in the server's process. */
+/** A phone: device 0 of its account, and a real Signal endpoint in the server's process. */
 export class Phone extends PhoneBase {
   readonly sender: Sender;
   readonly sync: Sync;
-  /** The settings that the phone and its companions share: archived and muted chats, contacts, labels … */
+  /** The settings that the phone and its companions share, for example archived and muted chats, contacts and labels. */
   readonly appState: PhoneAppState;
   readonly channels: PhoneChannels;
   readonly surveys: PhoneSurveys;
   readonly #senderKeys: SenderKeyRing;
   readonly #receiver: Receiver;
+  /** Set while the phone is offline. */
   #held: BinaryNode[] | undefined;
   autoRead: boolean;
   history: HistoryChat[];
   historyTransport: HistoryTransport;
 
-  /** @param saved keys and sessions of an earlier run. Default: new ones */
+  /** @param saved keys and sessions from the state file. Default: new ones */
   constructor(world: World, options: PhoneOptions, lid: string, saved?: PhoneKeys) {
     super(world, options, lid, saved?.signal);
     this.autoRead = options.autoRead ?? false;
@@ -98,7 +99,7 @@ export class Phone extends PhoneBase {
     });
   }
 
-  /** Linked devices learn the new name immediately, contacts with the next message. */
+  /** Changes the push name. Linked devices get it immediately, contacts with the next message. */
   setPushName(name: string): void {
     this.appState.set("critical_block", ["setting_pushName"], { pushNameSetting: { name } }, 1);
   }
@@ -113,7 +114,7 @@ export class Phone extends PhoneBase {
     else this.#receiver.push(stanza);
   }
 
-  /** The keys and sessions, for a later run. */
+  /** Returns the keys and sessions for the state file. */
   save(): PhoneKeys {
     return { signal: this.signal.save(), appStateKey: this.appState.key, senderKeys: this.#senderKeys.save() };
   }
@@ -123,12 +124,12 @@ export class Phone extends PhoneBase {
     this.sync.initialize(device, history).catch((error: Error) => this.errors.push(error));
   }
 
-  /** Disconnects the phone. Until `goOnline` the server keeps its stanzas, and it sends no receipts. */
+  /** Disconnects the phone. Until `goOnline`, the server keeps its stanzas, and the phone sends no receipts. */
   goOffline(): void {
     this.#held ??= [];
   }
 
-  /** The stanzas that arrived while the phone is offline. */
+  /** The stanzas that the server keeps while the phone is offline. */
   get held(): readonly BinaryNode[] {
     return this.#held ?? [];
   }
@@ -137,23 +138,27 @@ export class Phone extends PhoneBase {
     return this.#held === undefined;
   }
 
+  /** Connects the phone again, which then handles the kept stanzas. */
   goOnline(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
     for (const stanza of held) this.#receiver.push(stanza);
   }
 
-  /** Links the client that shows this QR code. Resolves when the client has proved its keys; it then gets 515. */
+  /** Links the client that shows this QR code. Resolves when the client has proved its keys and the server has sent 515. */
   async scanQr(qr: string): Promise<Device> {
     return scanQr(this, qr);
   }
 
-  /** Links the client that shows this code for this phone's number. */
+  /** Links the client that shows this linking code for the phone's number. Waits for its request if necessary. */
   linkWithCode(code: string, options: { timeoutMs?: number } = {}): Promise<Device> {
     return linkWithCode(this, code, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   }
 
-  /** Unlinks a device: its socket and all later logins get 401. Throws `PairingError` if it is not linked. */
+  /**
+   * Unlinks a device. The server closes its socket with 401 and rejects later logins. Throws `PairingError` if it is not
+   * linked.
+   */
   unlink(device: Device | number): void {
     const found = device instanceof Device ? device : this.account.companions.get(device);
     if (!found) throw new PairingError(`the device ${device} is not linked`);
@@ -174,7 +179,7 @@ export class Phone extends PhoneBase {
     return this.sender.send(to, { extendedTextMessage: { text, contextInfo } }, rest);
   }
 
-  /** Sends any message, as WhatsApp's protobuf. */
+  /** Sends a message in WhatsApp's protobuf schema. */
   sendMessage(to: string, message: proto.IMessage, options: SendOptions = {}): Promise<SentMessage> {
     return this.sender.send(to, message, options);
   }
@@ -183,7 +188,7 @@ export class Phone extends PhoneBase {
     return this.sendMedia(to, "image", image, options);
   }
 
-  /** Encrypts a file, puts it on the media host and sends the message that refers to it. */
+  /** Encrypts a file, stores it on the media host and sends a message that refers to it. */
   async sendMedia(
     to: string,
     kind: MediaKind,
@@ -223,7 +228,7 @@ export class Phone extends PhoneBase {
     return this.sender.send(to.chat, { reactionMessage }, { type: "reaction", audience });
   }
 
-  /** Edits a message of this phone, in the form that WhatsApp's phones use. */
+  /** Edits a message that this phone sent. The stanza has the form that WhatsApp's phone apps use. */
   edit(sent: SentMessage, text: string, options: SendOptions = {}): Promise<SentMessage> {
     sent.text = text;
     sent.edited = true;
@@ -237,7 +242,7 @@ export class Phone extends PhoneBase {
     return this.sender.send(sent.to, { editedMessage: { message: { protocolMessage } } }, { edit: "1", ...options });
   }
 
-  /** Deletes a message for everyone: one of this account or, as an admin of its group, any message. */
+  /** Deletes a message for everyone: a message from this account or, if the phone is an admin of the group, any message. */
   revoke(message: SentMessage | InboxMessage, options: SendOptions = {}): Promise<SentMessage> {
     message.deleted = true;
     const foreign = "from" in message && !message.fromMe;
@@ -253,10 +258,10 @@ export class Phone extends PhoneBase {
     return this.sender.send(chat, { protocolMessage }, { edit: foreign ? "8" : "7", audience, ...options });
   }
 
-  /** Downloads and decrypts a message's media. Checks both hashes, the MAC and the length. */
+  /** Returns the decrypted file of a media message. Throws if a hash, the MAC or the length is wrong. */
   download(message: InboxMessage): Buffer {
     const media = message.media ?? readContent(message.message).media;
-    if (!media) throw new Error(`${message.id} has no media`);
+    if (!media) throw new Error(`the message ${message.id} has no media`);
     const file = this.world.media.get(media.directPath);
     if (!file) throw new Error(`${media.directPath} is not on the media host`);
     return openMedia(file, media, media.kind);
@@ -280,7 +285,7 @@ export class Phone extends PhoneBase {
     return createGroup(this.world, this.account, subject, accounts);
   }
 
-  /** Goes online, or offline with the current time as last seen. Subscribers get the presence. */
+  /** Changes the phone's presence. When the account goes offline, the current time becomes its last-seen time. */
   setPresence(available: boolean): void {
     setPresence(this.world, this.account, available);
   }
@@ -289,7 +294,7 @@ export class Phone extends PhoneBase {
     sendTyping(this.world, this.account, toJid(to), typingNode(typing));
   }
 
-  /** Follows an invite link: joins the group, or requests to join. Throws `Refusal`. */
+  /** Follows the invite link of a group: joins the group or, if an admin must approve, requests to join. Throws `Refusal`. */
   followInvite(code: string): void {
     followInvite(this.world, this.account, code);
   }
@@ -305,7 +310,7 @@ export class Phone extends PhoneBase {
     return this.inbox.waitFor(matches, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   }
 
-  /** Resolves when a message of this phone has at least this status. Rejects after the timeout, 10 s by default. */
+  /** Resolves when a message that this phone sent has at least this status. Rejects after the timeout, 10 s by default. */
   waitForStatus(
     sent: SentMessage | string,
     status: "delivered" | "read" | "played",
@@ -315,7 +320,7 @@ export class Phone extends PhoneBase {
     return this.sent.atLeast(id, status, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   }
 
-  /** The status posts that the phone shows: those of contacts, and those from linked devices of its account. */
+  /** The received status posts that are not deleted, including those from linked devices of the phone's account. */
   get statuses(): InboxMessage[] {
     return this.inbox.messages.filter(
       ({ chat, kind, deleted }) => chat === STATUS_JID && !deleted && kind !== "revoke" && kind !== "reaction",

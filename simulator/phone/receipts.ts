@@ -3,7 +3,7 @@ import { node } from "../wire/node.ts";
 import type { PhoneBase } from "./base.ts";
 import type { InboxMessage } from "./mailbox/inbox.ts";
 
-/** Marks messages as read and sends read receipts. Throws for the account's own messages. */
+/** Marks messages as read and sends read receipts. Throws if a message is from the phone's own account. */
 export function markRead(phone: PhoneBase, messages: readonly InboxMessage[]): void {
   for (const message of messages) {
     if (message.fromMe) throw new Error("a phone cannot mark its account's own messages as read");

@@ -19,17 +19,17 @@ import type { Sender } from "./sender.ts";
 import { signalAddress } from "./signal/address.ts";
 import { RepeatedMessage, type SenderKeyRing } from "./signal/sender-key.ts";
 
-/** A phone asks for a message at most this often. Source: `maxMsgRetryCount` in Baileys' Defaults. */
+/** Maximum number of retries per message. Source: `maxMsgRetryCount` in Baileys' Defaults. */
 const MAX_RETRIES = 5;
 
-/** The parts of a phone that a received stanza can concern. */
+/** The parts of a phone that handle received stanzas. */
 type Parts = { senderKeys: SenderKeyRing; sender: Sender; appState: PhoneAppState; channels: PhoneChannels };
 
 /** Handles the stanzas that the server delivers to a phone, in order: decrypts, checks, shows and acknowledges them. */
 export class Receiver {
   readonly #phone: PhoneBase;
   readonly #parts: Parts;
-  /** Called for each new message that is not from this account. */
+  /** Called for each new message from another account. */
   readonly #onMessage: (message: InboxMessage) => void;
   readonly #verified = new Set<string>();
   readonly #retries = new Map<string, number>();
@@ -94,13 +94,13 @@ export class Receiver {
         const plaintext = await this.#decrypt(enc, stanza, sender, from);
         message = { ...message, ...this.#open(plaintext, sender) };
       } catch (error) {
-        if (known && isRepetition(error)) return this.#phone.inbox.repeat(known);
+        if (known && isRepetition(error)) return this.#phone.inbox.countCopy(known);
         return this.#failed(stanza, enc, sender, error);
       }
     }
     if (!message) return;
     this.#acknowledge(stanza, sender);
-    // Requests of companions, for example for more history, are not implemented.
+    // Requests from companions, for example for more history, are not implemented.
     if (stanza.attrs.category === "peer") return;
     if (!hasContent(message)) return;
     const received: InboxMessage = {
@@ -143,7 +143,7 @@ export class Receiver {
     return this.#phone.signal.decrypt(signalAddress(sender), { type, body });
   }
 
-  /** Checks that a phone uses its account's identity key, and that the account signed the identity key of a companion. */
+  /** Throws if a phone does not use its account's identity key, or if the account did not sign a companion's identity key. */
   #checkIdentity(body: Buffer, stanza: BinaryNode, sender: Endpoint): void {
     const identityKey = rawKey(readPreKeyMessage(body).identityKey);
     const { identityKey: accountKey } = sender.account;
@@ -152,7 +152,7 @@ export class Receiver {
       return;
     }
     const shown = bytes(child(stanza, "device-identity"));
-    if (!shown) throw new Error("a companion's prekey message without device-identity");
+    if (!shown) throw new Error("a companion's prekey message has no device-identity");
     const proof = `${signalAddress(sender)} ${identityKey.toString("base64")} ${shown.toString("base64")}`;
     if (this.#verified.has(proof)) return;
     const problem = signatureProblem(proto.ADVSignedDeviceIdentity.decode(shown), accountKey, identityKey);
@@ -163,7 +163,8 @@ export class Receiver {
   #open(plaintext: Buffer, sender: Endpoint): proto.IMessage {
     const decoded = proto.Message.decode(unpad(plaintext));
     const own = decoded.deviceSentMessage?.message;
-    if (own && sender.account !== this.#phone.account) throw new Error("deviceSentMessage from another account");
+    if (own && sender.account !== this.#phone.account)
+      throw new Error("a deviceSentMessage comes from another account");
     const message = own ?? decoded;
     const distribution = message.senderKeyDistributionMessage;
     if (distribution?.groupId && distribution.axolotlSenderKeyDistributionMessage) {
@@ -181,7 +182,9 @@ export class Receiver {
     routeReceipt(this.#phone.world, this.#phone, node("receipt", { id, type, ...to }));
   }
 
-  /** Asks the sender for a retry, with keys for a new session. Source: `sendRetryRequest` in Baileys' Socket/messages-recv.ts. */
+  /**
+   * Asks the sender for a retry, with keys for a new session. Source: `sendRetryRequest` in Baileys' Socket/messages-recv.ts.
+   */
   #failed(stanza: BinaryNode, enc: BinaryNode, sender: Endpoint, error: unknown): void {
     const { id = "", from, participant, recipient } = stanza.attrs;
     const reason = error instanceof Error ? error.message : String(error);
@@ -205,7 +208,7 @@ export class Receiver {
     const { world, sent } = this.#phone;
     for (const id of receiptIds(stanza)) {
       const receipt = { from: reader.account.pnJid, device: reader.id, type: type ?? "delivery", at: world.clock() };
-      sent.noteReceipt(id, receipt);
+      sent.addReceipt(id, receipt);
     }
   }
 
@@ -226,7 +229,7 @@ export class Receiver {
   }
 }
 
-/** Whether a ciphertext was decrypted before, as opposed to one that cannot be decrypted. */
+/** Whether decryption failed because the same ciphertext was decrypted before. */
 function isRepetition(error: unknown): boolean {
   return (
     error instanceof RepeatedMessage ||

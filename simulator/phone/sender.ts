@@ -17,19 +17,20 @@ import { SenderKey } from "./signal/sender-key.ts";
 export type SendOptions = {
   /** The message id. Default: a new one. */
   id?: string;
-  /** Stanza type: `text`, `media`, `reaction`, `poll`, `event`. */
+  /** Type of the stanza: `text`, `media`, `reaction`, `poll` or `event`. */
   type?: string;
+  /** The stanza's attribute `edit`, which marks edits and deletions. */
   edit?: string;
   /** How the envelope names accounts. Default: the phone's `addressing`. Groups always use LIDs. */
   addressing?: Addressing;
-  /** Only for a status post: phone numbers or JIDs of the people who see it, in addition to the account's own devices. */
+  /** Only for a status post: phone numbers or JIDs of the accounts that get it, in addition to the phone's own account. */
   audience?: string[] | undefined;
 };
 
 /** The recipient of a message does not exist. */
 export class NotOnWhatsApp extends Error {}
 
-/** Encrypts the messages of a phone and gives them to the server, in the order of the calls. */
+/** Encrypts the messages of a phone and passes them to the server, in the order of the calls. */
 export class Sender {
   readonly #phone: PhoneBase;
   #last: Promise<unknown> = Promise.resolve();
@@ -40,12 +41,15 @@ export class Sender {
     this.#phone = phone;
   }
 
-  /** Resolves when the server has handled the message. Rejects with `NotOnWhatsApp` if the recipient does not exist. */
+  /**
+   * Sends a message. Resolves when the server has handled it; a message that the server rejects has the status `failed`.
+   * Rejects with `NotOnWhatsApp` if the recipient does not exist.
+   */
   send(to: string, message: proto.IMessage, options: SendOptions = {}): Promise<SentMessage> {
     return this.#afterLast(() => this.#send(to, message, options));
   }
 
-  /** Sends a message to a device of this account: keys or history. */
+  /** Sends keys or history to a companion. Resolves with the message id. */
   sendToCompanion(endpoint: Endpoint, message: proto.IMessage): Promise<string> {
     const id = newMessageId();
     return this.#afterLast(async () => {
@@ -59,7 +63,7 @@ export class Sender {
 
   #afterLast<T>(work: () => Promise<T>): Promise<T> {
     const run = this.#last.then(work);
-    // The caller handles the failure. The next message is sent in any case.
+    // The caller handles a failure. The next message is sent anyway.
     this.#last = run.catch(() => undefined);
     return run;
   }
@@ -86,21 +90,21 @@ export class Sender {
       const group = this.#phone.world.groups.get(to);
       if (!group) throw new NotOnWhatsApp(`the group ${to} does not exist`);
       const record = remember(to, to);
-      return settle(record, await this.#sendToGroup(group, message, attrs));
+      return withOutcome(record, await this.#sendToGroup(group, message, attrs));
     }
     if (to === STATUS_JID) {
       const record = remember(to, to, options.audience ?? []);
-      return settle(record, await this.#sendStatusPost(record, attrs));
+      return withOutcome(record, await this.#sendStatusPost(record, attrs));
     }
     const target = this.#account(to);
     const server = (options.addressing ?? this.#phone.addressing) === "lid" ? LID_SERVER : PN_SERVER;
     const record = remember(target.pnJid, target.jid(server));
-    return settle(record, await this.#sendToAccount(target, server, message, attrs));
+    return withOutcome(record, await this.#sendToAccount(target, server, message, attrs));
   }
 
-  #account(who: string): Account {
-    const account = this.#phone.world.accountOf(toJid(who));
-    if (!account) throw new NotOnWhatsApp(`${who} is not on WhatsApp`);
+  #account(address: string): Account {
+    const account = this.#phone.world.accountOf(toJid(address));
+    if (!account) throw new NotOnWhatsApp(`${address} is not on WhatsApp`);
     return account;
   }
 
@@ -125,7 +129,7 @@ export class Sender {
   }
 
   async #sendStatusPost({ message, audience = [] }: SentMessage, attrs: Attrs): Promise<Rejection | undefined> {
-    const accounts = new Set([this.#phone.account, ...audience.map((who) => this.#account(who))]);
+    const accounts = new Set([this.#phone.account, ...audience.map((address) => this.#account(address))]);
     const distribution = encode(distributionOf(STATUS_JID, this.#statusKey));
     const participants = [];
     for (const endpoint of [...accounts].flatMap((account) => [...account.endpoints()])) {
@@ -152,7 +156,7 @@ export class Sender {
     return this.#route(node("message", { ...attrs, to: group.jid, addressing_mode: "lid" }, content));
   }
 
-  /** Replaces a key that a device outside the group has. */
+  /** Returns the phone's sender key for a group: a new one if a device that is no longer in the group has the current one. */
   #groupKey(group: Group, endpoints: Endpoint[]) {
     const known = this.#groupKeys.get(group.jid);
     const present = new Set(endpoints);
@@ -166,7 +170,7 @@ export class Sender {
     return node("to", { jid: endpointJid(endpoint, server) }, [await this.#encryptFor(endpoint, plaintext)]);
   }
 
-  /** Returns the `enc` element for one device. Opens a session first if there is none. */
+  /** Returns the `enc` element for one device. Opens a session if there is none. `count` is the number of the retry. */
   async #encryptFor(endpoint: Endpoint, plaintext: Buffer, count?: number): Promise<BinaryNode> {
     const address = signalAddress(endpoint);
     if (!this.#phone.signal.hasSession(address)) await this.openSession(endpoint);
@@ -174,6 +178,7 @@ export class Sender {
     return node("enc", { v: "2", type, count: count === undefined ? undefined : String(count) }, body);
   }
 
+  /** Opens a session with new keys of a device. */
   async openSession(endpoint: Endpoint): Promise<void> {
     await this.#phone.signal.open(signalAddress(endpoint), endpoint.takeBundle());
     if (endpoint.id !== 0) noticeLowPreKeys(this.#phone.world, endpoint.account.companions.get(endpoint.id));
@@ -200,7 +205,8 @@ function distributionOf(groupId: string, key: SenderKey): proto.IMessage {
   return { senderKeyDistributionMessage: { groupId, axolotlSenderKeyDistributionMessage: key.distribution() } };
 }
 
-function settle(record: SentMessage, rejection: Rejection | undefined): SentMessage {
+/** Sets the status of a message that the server rejected. */
+function withOutcome(record: SentMessage, rejection: Rejection | undefined): SentMessage {
   if (rejection) {
     record.status = "failed";
     record.error = rejection.code;

@@ -13,29 +13,30 @@ export type EventAnswer = (typeof ANSWERS)[number];
 
 /** A poll or a calendar event. */
 export type Survey = InboxMessage | SentMessage;
-/** The last part of the HKDF info. */
-export type Use = "Poll Vote" | "Event Response";
+/** The kind of answer, which is the last part of the HKDF info. */
+export type ResponseKind = "Poll Vote" | "Event Response";
 
 const SERVERS = [PN_SERVER, LID_SERVER];
-const NAMES = SERVERS.flatMap((creator) => SERVERS.map((responder) => ({ creator, responder })));
+const SERVER_PAIRS = SERVERS.flatMap((creator) => SERVERS.map((responder) => ({ creator, responder })));
 
+/** Returns the account that sent a survey. */
 export function creatorOf({ world, account }: PhoneBase, survey: Survey): Account {
   return "from" in survey ? (world.accountOf(survey.from) ?? account) : account;
 }
 
 /**
- * Derives the key for one person's answers to one message from that message's secret. Source: `decryptPollVote` and
+ * Derives the key of one account's answers to a survey from the survey's secret. Source: `decryptPollVote` and
  * `decryptEventResponse` in Baileys' Utils/process-message.ts.
  */
 export function responseKey(
   survey: Survey,
   { creator, responder }: { creator: string; responder: string },
-  use: Use,
+  kind: ResponseKind,
 ): { key: Buffer; aad: Buffer } {
   const secret = secretOf(survey);
   const { id } = survey;
   if (!secret) throw new Error(`the message ${id} has no secret`);
-  const key = hkdf(secret, 32, { info: `${id}${creator}${responder}${use}` });
+  const key = hkdf(secret, 32, { info: `${id}${creator}${responder}${kind}` });
   return { key, aad: Buffer.from(`${id}\0${responder}`) };
 }
 
@@ -44,7 +45,7 @@ function secretOf({ message }: Survey): Uint8Array | undefined {
   return secret?.length ? secret : undefined;
 }
 
-/** Decrypts an answer to a survey of this phone and stores it. If no name of the two accounts fits, nothing changes. */
+/** Decrypts a received answer and stores it in the survey. Ignores an answer that cannot be decrypted. */
 export function openResponse(phone: PhoneBase, survey: Survey, message: InboxMessage): void {
   const { pollUpdateMessage: vote, encEventResponseMessage: answer } = message.message;
   const sealed = vote?.vote ?? answer;
@@ -55,7 +56,11 @@ export function openResponse(phone: PhoneBase, survey: Survey, message: InboxMes
   if (!plaintext) return;
   const common = { from: message.from, guests: 0 };
   if (vote) {
-    applyResponse(survey, { ...common, choices: chosen(survey, plaintext), at: Number(vote.senderTimestampMs ?? 0) });
+    applyResponse(survey, {
+      ...common,
+      choices: selectedOptions(survey, plaintext),
+      at: Number(vote.senderTimestampMs ?? 0),
+    });
     return;
   }
   const { response, extraGuestCount, timestampMs } = proto.Message.EventResponseMessage.decode(plaintext);
@@ -65,8 +70,8 @@ export function openResponse(phone: PhoneBase, survey: Survey, message: InboxMes
   applyResponse(survey, { ...common, choices: [choice], guests: extraGuestCount ?? 0, at });
 }
 
-/** The options whose hashes a vote contains. */
-function chosen(survey: Survey, plaintext: Buffer): string[] {
+/** Returns the options of a poll whose hashes a vote contains. */
+function selectedOptions(survey: Survey, plaintext: Buffer): string[] {
   const hashes = proto.Message.PollVoteMessage.decode(plaintext).selectedOptions.map((hash) =>
     Buffer.from(hash).toString("hex"),
   );
@@ -75,17 +80,17 @@ function chosen(survey: Survey, plaintext: Buffer): string[] {
   );
 }
 
-/** Tries each combination of names, because the key depends on how the sender named the two accounts. */
+/** Tries each combination of JIDs, because the key depends on whether the sender used phone numbers or LIDs. */
 function decrypt(
   survey: Survey,
   { creator, responder }: { creator: Account; responder: Account },
-  use: Use,
+  kind: ResponseKind,
   payload: Uint8Array,
   iv: Uint8Array,
 ): Buffer | undefined {
-  for (const names of NAMES) {
-    const jids = { creator: creator.jid(names.creator), responder: responder.jid(names.responder) };
-    const { key, aad } = responseKey(survey, jids, use);
+  for (const servers of SERVER_PAIRS) {
+    const jids = { creator: creator.jid(servers.creator), responder: responder.jid(servers.responder) };
+    const { key, aad } = responseKey(survey, jids, kind);
     try {
       return gcmDecrypt(key, iv, payload, aad);
     } catch {

@@ -6,9 +6,16 @@ import type { Addressing, PhoneBase } from "./base.ts";
 import { applyResponse } from "./mailbox/fate.ts";
 import type { SentMessage } from "./mailbox/sent.ts";
 import type { Sender, SendOptions } from "./sender.ts";
-import { ANSWERS, creatorOf, type EventAnswer, responseKey, type Survey, type Use } from "./survey-response.ts";
+import {
+  ANSWERS,
+  creatorOf,
+  type EventAnswer,
+  type ResponseKind,
+  responseKey,
+  type Survey,
+} from "./survey-response.ts";
 
-/** `selectable`: how many options a person may choose; 0 for any number. */
+/** A poll. `selectable` is how many options a person may choose; 0 means any number. */
 export type NewPoll = { question: string; options: string[]; selectable?: number };
 /** A calendar event. Times are in seconds since the epoch. */
 export type NewEvent = {
@@ -21,16 +28,16 @@ export type NewEvent = {
 };
 
 export type ResponseOptions = SendOptions & {
-  /** Which names of the two accounts the key depends on. Default: those of the envelope. */
+  /** Which JIDs of the two accounts the key depends on. Default: those on the envelope. */
   names?: { creator: Addressing; responder: Addressing };
-  /** When the person answered, in milliseconds since the epoch. Default: now. */
+  /** Time of the answer in milliseconds since the epoch. Default: now. */
   at?: number;
 };
 
 const IV_BYTES = 12;
 const server = (addressing: Addressing): string => (addressing === "lid" ? LID_SERVER : PN_SERVER);
 
-/** The polls and calendar events of a phone: creates and answers them. A survey's `responses` has everyone's answers. */
+/** Sends and answers the polls and calendar events of a phone. `responses` of a survey contains all answers. */
 export class PhoneSurveys {
   readonly #phone: PhoneBase;
   readonly #sender: Sender;
@@ -60,7 +67,7 @@ export class PhoneSurveys {
     return this.#sender.send(to, { ...message, messageContextInfo }, options);
   }
 
-  /** Votes on a poll of this account or another. An empty list withdraws the vote. */
+  /** Votes on a sent or received poll. An empty list withdraws the vote. */
   vote(poll: Survey, chosen: readonly string[], options: ResponseOptions = {}): Promise<SentMessage> {
     const at = options.at ?? this.#phone.world.clock();
     const selectedOptions = chosen.map((option) => sha256(Buffer.from(option)));
@@ -71,7 +78,10 @@ export class PhoneSurveys {
     }));
   }
 
-  /** Answers a calendar event. @param options.guests how many people come along */
+  /**
+   * Answers a calendar event.
+   * @param options.guests number of additional guests
+   */
   answer(
     event: Survey,
     answer: EventAnswer,
@@ -89,7 +99,7 @@ export class PhoneSurveys {
 
   #respond(
     survey: Survey,
-    use: Use,
+    kind: ResponseKind,
     plaintext: Uint8Array,
     { names, at: _, ...options }: ResponseOptions,
     wrap: (sealed: proto.Message.IPollEncValue, key: proto.IMessageKey) => proto.IMessage,
@@ -100,10 +110,10 @@ export class PhoneSurveys {
       creator: creatorOf(this.#phone, survey).jid(server(names?.creator ?? addressing)),
       responder: this.#phone.account.jid(server(names?.responder ?? addressing)),
     };
-    const { key, aad } = responseKey(survey, jids, use);
+    const { key, aad } = responseKey(survey, jids, kind);
     const encIv = randomBytes(IV_BYTES);
     const sealed = { encPayload: gcmEncrypt(key, encIv, plaintext, aad), encIv };
-    const type = use === "Poll Vote" ? "poll" : "event";
+    const type = kind === "Poll Vote" ? "poll" : "event";
     return this.#sender.send(chat, wrap(sealed, keyOf(survey)), { type, ...options });
   }
 }

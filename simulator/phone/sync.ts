@@ -8,7 +8,7 @@ import type { Sender } from "./sender.ts";
 /** The history that a phone sends to a newly linked device. */
 export type History = { chats: HistoryChat[]; transport: HistoryTransport };
 
-/** The messages that a phone sends to its new companions: the app-state key and the history. */
+/** Sends a newly linked companion what it needs: the app-state key and the history. */
 export class Sync {
   readonly #phone: PhoneBase;
   readonly #sender: Sender;
@@ -20,7 +20,7 @@ export class Sync {
     this.#key = key;
   }
 
-  /** Sends a newly linked companion the app-state key, then the history. */
+  /** Sends the app-state key, then the history. */
   async initialize(device: Device, { chats, transport }: History): Promise<void> {
     const { world, account } = this.#phone;
     await this.#sender.sendToCompanion(device, this.#keyShare());

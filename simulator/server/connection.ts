@@ -14,11 +14,13 @@ import { handleStanza } from "./router.ts";
 
 type State = "hello" | "finish" | "pairing" | "passive" | "active" | "closed";
 
+/** The start of the routing info, which Baileys can send before the Noise header. */
 const ROUTING_MARK = Buffer.from("ED");
 
 /**
- * A client's socket: frames, the handshake, login or linking, then stanzas. Source: Baileys' Utils/noise-handler.ts for frames
- * and handshake; `CB:success`, `CB:failure`, `CB:stream:error` and `CB:ib,,offline` in Socket/socket.ts.
+ * A client's socket: handles frames, the handshake, the login or registration, then stanzas. Source: Baileys'
+ * Utils/noise-handler.ts for frames and handshake; `CB:success`, `CB:failure`, `CB:stream:error` and `CB:ib,,offline` in
+ * Socket/socket.ts.
  */
 export class SocketConnection implements Connection {
   readonly #world: World;
@@ -26,7 +28,8 @@ export class SocketConnection implements Connection {
   readonly #transport: Transport;
   #buffered: Buffer = Buffer.alloc(0);
   #state: State = "hello";
-  #introduced = false;
+  /** Whether the Noise header has arrived. */
+  #headerRead = false;
   device: Device | undefined;
   pairing: PairingOffer | undefined;
 
@@ -35,8 +38,8 @@ export class SocketConnection implements Connection {
     this.#noise = new NoiseResponder(world.certificates);
     this.#transport = new Transport(socket, (data) => this.#receive(data));
     world.connections.add(this);
-    socket.on("close", () => this.#closed());
-    // A reset socket reports an error first and then closes. The handler of `close` does the work.
+    socket.on("close", () => this.#handleClose());
+    // After an error, the socket also emits `close`.
     socket.on("error", () => this.#transport.cut());
   }
 
@@ -46,10 +49,10 @@ export class SocketConnection implements Connection {
 
   send(stanza: BinaryNode): void {
     if (this.#state === "closed") return;
-    this.#frame(this.#noise.encrypt(encode(stanza)));
+    this.#sendFrame(this.#noise.encrypt(encode(stanza)));
   }
 
-  /** Sends `stream:error` and closes: 515 after linking, 401 after unlinking, a conflict when another socket replaces it. */
+  /** Used for 515 after linking, 401 after unlinking, and a conflict when another socket replaces this one. */
   end(attrs: Record<string, string>, reason?: BinaryNode): void {
     this.send(node("stream:error", attrs, reason ? [reason] : undefined));
     this.close();
@@ -66,7 +69,7 @@ export class SocketConnection implements Connection {
 
   cut(): void {
     this.#transport.cut();
-    this.#closed();
+    this.#handleClose();
   }
 
   activate(): void {
@@ -85,7 +88,7 @@ export class SocketConnection implements Connection {
     device.account.phone?.companionReady(device);
   }
 
-  #frame(payload: Buffer): void {
+  #sendFrame(payload: Buffer): void {
     const frame = Buffer.allocUnsafe(payload.length + 3);
     frame.writeUIntBE(payload.length, 0, 3);
     payload.copy(frame, 3);
@@ -95,7 +98,7 @@ export class SocketConnection implements Connection {
   #receive(data: Buffer): void {
     this.#buffered = this.#buffered.length === 0 ? data : Buffer.concat([this.#buffered, data]);
     try {
-      if (!this.#introduced && !this.#readIntroduction()) return;
+      if (!this.#headerRead && !this.#readHeader()) return;
       while (this.#buffered.length >= 3 && this.#state !== "closed") {
         const size = this.#buffered.readUIntBE(0, 3);
         if (this.#buffered.length < size + 3) return;
@@ -104,12 +107,12 @@ export class SocketConnection implements Connection {
         this.#readFrame(frame);
       }
     } catch (error) {
-      this.#violated(error);
+      this.#fail(error);
     }
   }
 
-  /** Reads `WA 6 3`. On some reconnects, routing info precedes it. Returns false if it is incomplete. */
-  #readIntroduction(): boolean {
+  /** Reads the Noise header, which routing info can precede. Returns false if the header is incomplete. */
+  #readHeader(): boolean {
     let start = 0;
     if (this.#buffered.subarray(0, 2).equals(ROUTING_MARK)) {
       if (this.#buffered.length < 7) return false;
@@ -117,16 +120,16 @@ export class SocketConnection implements Connection {
     }
     if (this.#buffered.length < start + NOISE_HEADER.length) return false;
     if (!this.#buffered.subarray(start, start + NOISE_HEADER.length).equals(NOISE_HEADER)) {
-      throw new Error("the client does not start with the Noise header");
+      throw new Error("the client did not start with the Noise header");
     }
     this.#buffered = this.#buffered.subarray(start + NOISE_HEADER.length);
-    this.#introduced = true;
+    this.#headerRead = true;
     return true;
   }
 
   #readFrame(frame: Buffer): void {
     if (this.#state === "hello") {
-      this.#frame(this.#noise.hello(frame));
+      this.#sendFrame(this.#noise.hello(frame));
       this.#state = "finish";
     } else if (this.#state === "finish") {
       const { noiseKey, payload } = this.#noise.finish(frame);
@@ -139,7 +142,8 @@ export class SocketConnection implements Connection {
     }
   }
 
-  #violated(error: unknown): void {
+  /** Records a protocol error of the client and drops the socket. */
+  #fail(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
     this.#world.unknown.push({ at: this.#world.clock(), from: this.name, stanza: "", reason });
     this.cut();
@@ -149,7 +153,7 @@ export class SocketConnection implements Connection {
     return this.device?.pnJid ?? "unpaired";
   }
 
-  note(stanza: BinaryNode, reason: string): void {
+  recordUnknown(stanza: BinaryNode, reason: string): void {
     this.#world.unknown.push({ at: this.#world.clock(), from: this.name, stanza: describe(stanza), reason });
   }
 
@@ -177,7 +181,7 @@ export class SocketConnection implements Connection {
     device.faults.transport = this.#transport;
     device.socket = this;
     device.noteSocket(this.#world.clock(), "open");
-    if (older instanceof SocketConnection) older.#replaced();
+    if (older instanceof SocketConnection) older.#replace();
     this.#world.counts.logins++;
     this.#state = "passive";
     this.send(
@@ -185,13 +189,14 @@ export class SocketConnection implements Connection {
     );
   }
 
-  #replaced(): void {
+  /** Closes this socket because a newer one has the same credentials. */
+  #replace(): void {
     this.device?.noteSocket(this.#world.clock(), "replaced");
     this.end({}, node("conflict", { type: "replaced" }));
     this.#state = "closed";
   }
 
-  #closed(): void {
+  #handleClose(): void {
     if (!this.#world.connections.delete(this)) return;
     this.#state = "closed";
     for (const ref of this.pairing?.refs ?? []) this.#world.pairings.delete(ref);

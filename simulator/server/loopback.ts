@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 
 /**
  * Listens on the loopback interface. Resolves with the port.
- * @param port 0 picks a free one
+ * @param port 0 means any free port
  */
 export async function listenOnLoopback(server: Server | SecureServer, port: number): Promise<number> {
   await new Promise<void>((resolve, reject) => {

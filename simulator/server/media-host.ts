@@ -4,7 +4,7 @@ import type { MediaStore } from "../model/media-store.ts";
 import { sha256 } from "../wire/crypto.ts";
 import { closeServer, listenOnLoopback } from "./loopback.ts";
 
-/** The media host: accepts files whose hash matches their name, over TLS, and serves them. */
+/** The media host: accepts and serves files over TLS. The path of an upload must contain the SHA-256 of the file. */
 export class MediaHost {
   readonly #store: MediaStore;
   readonly #server: Server;
@@ -19,7 +19,7 @@ export class MediaHost {
     });
   }
 
-  /** Listens on the loopback interface and sets the host name in the store. */
+  /** Listens on the loopback interface and sets `hostname` of the store. */
   async listen(port: number): Promise<void> {
     this.#store.hostname = `127.0.0.1:${await listenOnLoopback(this.#server, port)}`;
   }
@@ -41,17 +41,19 @@ export class MediaHost {
     let size = 0;
     for await (const chunk of request) {
       size += (chunk as Buffer).length;
-      if (size > this.#store.maxBytes) return this.#reject(response, 413, "too large");
+      if (size > this.#store.maxBytes) return this.#reject(response, 413, "the file is too large");
       chunks.push(chunk as Buffer);
     }
     if (fault !== undefined) return this.#reject(response, fault, "requested by the test");
-    if (url.searchParams.get("auth") !== this.#store.auth) return this.#reject(response, 401, "bad auth");
-    const match = /^\/(?:mms|product|pps|newsletter)\/([a-z-]+)\/([A-Za-z0-9_-]+)$/.exec(url.pathname);
-    if (!match) return this.#reject(response, 404, "no such media type");
+    if (url.searchParams.get("auth") !== this.#store.auth)
+      return this.#reject(response, 401, "the upload token is wrong");
+    const upload = /^\/(?:mms|product|pps|newsletter)\/([a-z-]+)\/([A-Za-z0-9_-]+)$/.exec(url.pathname);
+    if (!upload) return this.#reject(response, 404, "the path of the upload is unknown");
     const body = Buffer.concat(chunks);
-    if (sha256(body).toString("base64url") !== match[2]) return this.#reject(response, 415, "hash mismatch");
+    if (sha256(body).toString("base64url") !== upload[2])
+      return this.#reject(response, 415, "the hash in the path does not match the file");
     this.#store.counts.uploads++;
-    const path = this.#store.put(match[1] ?? "", body);
+    const path = this.#store.put(upload[1] ?? "", body);
     response.writeHead(200, { "content-type": "application/json" });
     response.end(JSON.stringify({ url: this.#store.url(path), direct_path: path }));
   }
@@ -70,7 +72,7 @@ export class MediaHost {
     }
     const file = this.#store.files.get(url.pathname);
     if (!file) {
-      this.#reject(response, 404, "not found");
+      this.#reject(response, 404, "the file does not exist");
       return;
     }
     if (fault === "cut") {
@@ -88,7 +90,7 @@ export class MediaHost {
     const start = Number(range[1]);
     const end = Math.min(range[2] ? Number(range[2]) : file.length - 1, file.length - 1);
     if (start > end) {
-      this.#reject(response, 416, "bad range");
+      this.#reject(response, 416, "the range is invalid");
       return;
     }
     const headers = { "content-range": `bytes ${start}-${end}/${file.length}`, "content-length": end - start + 1 };

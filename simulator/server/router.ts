@@ -7,7 +7,7 @@ import { failure, type Origin, result } from "../stanza/iq.ts";
 import { BadStanza, type BinaryNode, child, node } from "../wire/node.ts";
 import { iqHandlers, stanzaHandlers } from "./routes.ts";
 
-/** Handles one stanza from a client. */
+/** Handles a stanza from a client. */
 export function handleStanza(world: World, connection: Connection, stanza: BinaryNode): void {
   const { device } = connection;
   if (stanza.tag === "ib") return;
@@ -23,7 +23,7 @@ function handleOther(stanza: BinaryNode, origin: Origin): void {
     handle(stanza, origin);
     return;
   }
-  origin.connection.note(stanza, `stanza <${stanza.tag}>`);
+  origin.connection.recordUnknown(stanza, `stanza <${stanza.tag}>`);
   if (stanza.attrs.id) {
     origin.connection.send(node("ack", { id: stanza.attrs.id, class: stanza.tag, error: "501" }));
   }
@@ -32,7 +32,7 @@ function handleOther(stanza: BinaryNode, origin: Origin): void {
 function handleIq(iq: BinaryNode, origin: Origin): void {
   const { connection, device } = origin;
   const { xmlns = "" } = iq.attrs;
-  const fault = device.faults.iq.take((one) => one.xmlns === undefined || one.xmlns === iq.attrs.xmlns);
+  const fault = device.faults.iq.take((fault) => fault.xmlns === undefined || fault.xmlns === iq.attrs.xmlns);
   if (fault) {
     connection.send(failure(iq, fault.code, "requested by the test"));
     return;
@@ -41,7 +41,7 @@ function handleIq(iq: BinaryNode, origin: Origin): void {
     const handle = iqHandlers[xmlns];
     if (!handle) throw new Unsupported(`iq ${iq.attrs.xmlns}`);
     const answer = handle(iq, origin);
-    if (device.faults.iqUnanswered.take((one) => one.xmlns === iq.attrs.xmlns)) connection.cut();
+    if (device.faults.iqUnanswered.take((fault) => fault.xmlns === iq.attrs.xmlns)) connection.cut();
     else if (answer) connection.send(answer);
   } catch (error) {
     refuse(iq, connection, error);
@@ -54,16 +54,16 @@ function refuse(iq: BinaryNode, connection: Connection, error: unknown): void {
     return;
   }
   if (!(error instanceof Unsupported) && !(error instanceof BadStanza)) throw error;
-  connection.note(iq, error.message);
-  const known = error instanceof BadStanza;
-  connection.send(failure(iq, known ? 400 : 501, known ? "bad-request" : "feature-not-implemented"));
+  connection.recordUnknown(iq, error.message);
+  const malformed = error instanceof BadStanza;
+  connection.send(failure(iq, malformed ? 400 : 501, malformed ? "bad-request" : "feature-not-implemented"));
 }
 
 function handleUnpaired(world: World, connection: Connection, stanza: BinaryNode): void {
   if (stanza.tag !== "iq") {
-    // A newly linked client sends its push name and telemetry before it notices the restart.
+    // A newly linked client sends a presence and acks before it notices 515.
     if (stanza.tag !== "presence" && stanza.tag !== "ack") {
-      connection.note(stanza, "stanza on a socket that is not linked");
+      connection.recordUnknown(stanza, "stanza on a socket that is not linked");
     }
     return;
   }
@@ -75,7 +75,7 @@ function handleUnpaired(world: World, connection: Connection, stanza: BinaryNode
   }
 }
 
-/** Until it is linked, a client may only answer `pair-device` and `pair-success`, request a code, and ping. */
+/** Before it is linked, a client may only answer `pair-device` and `pair-success`, link with a code, and ping. */
 function answerUnpaired(world: World, connection: Connection, iq: BinaryNode): BinaryNode | undefined {
   if (iq.attrs.type === "result") {
     if (child(iq, "pair-device-sign")) completePairing(world, connection, iq);

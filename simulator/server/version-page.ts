@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ClientVersions } from "../model/client-version.ts";
 
-/** Serves `/sw.js` of web.whatsapp.com, from which Baileys reads the version (`fetchLatestWaWebVersion` in Utils/generics.js). */
+/** Serves `/sw.js`, in which Baileys looks up the version of WhatsApp Web (`fetchLatestWaWebVersion` in Utils/generics.js). */
 export function serveVersionPage(versions: ClientVersions, request: IncomingMessage, response: ServerResponse): void {
   if (request.method !== "GET" || request.url !== "/sw.js") {
     response.writeHead(426).end();

@@ -17,24 +17,24 @@ import { readState, writeState } from "./state/saved.ts";
 import { serveVersionPage } from "./version-page.ts";
 
 export type WhatsAppOptions = {
-  /** Port of the WebSocket. 0, the default, picks a free one. */
+  /** Port of the WebSocket. Default: any free port. */
   port?: number;
-  /** Port of the media host. 0, the default, picks a free one. */
+  /** Port of the media host. Default: any free port. */
   mediaPort?: number;
-  /** Milliseconds since the epoch. Default: the system's clock. */
+  /** Returns milliseconds since the epoch. Default: the system's clock. */
   clock?: Clock;
-  /** Where to write `media-ca.pem`. Default: nowhere. */
+  /** Directory to write `media-ca.pem` to. Default: none. */
   directory?: string;
   maxMediaBytes?: number;
   /**
-   * The file in which accounts, devices, keys, Signal sessions and queues survive a restart. The server reads it at the start,
-   * and writes it on a clean stop and every `saveEveryMs` in which something changed.
+   * File that stores accounts, devices, keys, Signal sessions and queues across restarts. The server reads it at the start. It
+   * writes it at a clean stop and, if something has changed, every `saveEveryMs`. Default: none.
    */
   stateFile?: string;
   saveEveryMs?: number;
 };
 
-/** WhatsApp accepts files up to 2 GB. The simulator keeps files in memory. */
+/** WhatsApp accepts files up to 2 GB. The simulator accepts less because it keeps files in memory. */
 const DEFAULT_MEDIA_BYTES = 256 * 1024 * 1024;
 const DEFAULT_SAVE_MS = 15_000;
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
@@ -45,23 +45,23 @@ export type WhatsApp = {
   readonly url: string;
   /** For Baileys' `WA_CERT_DETAILS.PUBLIC_KEY`: 32 bytes in hex. */
   readonly rootKey: string;
-  /** The CA of the media host, PEM. */
+  /** CA certificate of the media host, in PEM. */
   readonly mediaCa: string;
   readonly mediaCaFile: string | undefined;
   /** `host:port` of the media host. */
   readonly mediaHost: string;
   readonly world: World;
   readonly media: MediaStore;
-  /** Stanzas that the simulator does not know. A test must have none. */
+  /** Stanzas that the simulator does not implement or expect. A test fails if there is one. */
   readonly unknown: World["unknown"];
   addPhone(options: PhoneOptions): Promise<Phone>;
   phone(number: string): Phone | undefined;
   readonly phones: Phone[];
   /** All linked devices. */
   readonly devices: Device[];
-  /** Returns a linked device; without an id, the first one of the account. Throws if there is none. */
+  /** Returns a linked device of an account. Without an id, returns the first one. Throws if there is none. */
   device(number: string, id?: number): Device;
-  /** The sockets with each set of credentials, by phone-number JID of the device. */
+  /** The sockets of all linked devices, by phone-number JID of the device. */
   readonly sockets: Record<string, SocketView>;
   stop(): Promise<void>;
 };
@@ -114,7 +114,7 @@ export async function startWhatsApp(options: WhatsAppOptions = {}): Promise<What
   };
 }
 
-/** Accepts WebSockets on the loopback interface. */
+/** Accepts WebSockets, and serves `/sw.js`, on the loopback interface. */
 async function listen(world: World, port: number): Promise<{ url: string; close(): Promise<void> }> {
   const http = createServer((request, response) => serveVersionPage(world.versions, request, response));
   const sockets = new WebSocketServer({ server: http, perMessageDeflate: false, maxPayload: MAX_FRAME_BYTES });
@@ -128,7 +128,7 @@ async function listen(world: World, port: number): Promise<{ url: string; close(
   };
 }
 
-/** The phones of a world by number. */
+/** The phones of a world. */
 class Phones {
   readonly #world: World;
   readonly #byNumber: Map<string, Phone>;
@@ -149,7 +149,7 @@ class Phones {
   }
 
   add(options: PhoneOptions): Phone {
-    if (!/^\d{5,15}$/.test(options.number)) throw new Error(`not a phone number: ${options.number}`);
+    if (!/^\d{5,15}$/.test(options.number)) throw new Error(`${options.number} is not a phone number`);
     const lid = options.lid ?? `9${String(++this.#lids).padStart(13, "0")}${options.number.slice(-1)}`;
     const phone = new Phone(this.#world, options, lid);
     this.#world.add(phone.account);
@@ -170,19 +170,19 @@ function findDevice(world: World, number: string, id: number | undefined): Devic
   return found;
 }
 
-/** Saves periodically, but only if a counter has changed since the last time. */
+/** Saves periodically, but only if a count has changed since the last time. */
 function saveWhenChanged(world: World, save: () => void, everyMs: number): NodeJS.Timeout {
-  let seen = "";
+  let saved = "";
   return setInterval(() => {
-    const now = JSON.stringify([
+    const counts = JSON.stringify([
       world.counts,
       world.media.counts,
       world.accounts.size,
       world.groups.size,
       world.channels.size,
     ]);
-    if (now === seen) return;
-    seen = now;
+    if (counts === saved) return;
+    saved = counts;
     save();
   }, everyMs).unref();
 }

@@ -5,35 +5,37 @@ import { children, node } from "../wire/node.ts";
 import { deliverToAccount } from "./deliver.ts";
 import type { StanzaHandler } from "./iq.ts";
 
-/** Starts a call, which rings on all devices of the called accounts. */
+/** Starts a call and rings on all devices of the called accounts. */
 export function placeCall(world: World, caller: Account, called: Called, options: CallOptions): Call {
-  const call = new Call(caller, called, options.video ?? false, (one, step) => announce(world, one, step));
+  const call = new Call(caller, called, options.video ?? false, (ringing, step) => announce(world, ringing, step));
   world.calls.set(call.id, call);
   call.ring(options.ringMs);
   return call;
 }
 
-/** `handleCall` in Baileys' Socket/messages-recv.ts reads these stanzas. */
+/**
+ * Notifies the devices of a called account of a step. Source: `handleCall` in Baileys' Socket/messages-recv.ts, which reads it.
+ */
 function announce(world: World, call: Call, step: CallStep): void {
   const { caller, group, video } = call;
-  const named = { "call-id": call.id, "call-creator": caller.lidJid };
+  const callAttrs = { "call-id": call.id, "call-creator": caller.lidJid };
   const envelope = { from: caller.lidJid, id: world.nextId(), t: world.seconds, notify: caller.pushName };
   if (step.kind === "terminate") {
-    const terminate = node("terminate", { ...named, reason: step.reason });
+    const terminate = node("terminate", { ...callAttrs, reason: step.reason });
     deliverToAccount(step.account, node("call", envelope, [terminate]), step.except);
     return;
   }
   const media = video ? [node("audio", { enc: "opus" }), node("video", { enc: "vp8" })] : [node("audio")];
-  const offered = { caller_pn: caller.pnJid, type: group && "group", "group-jid": group?.jid };
-  deliverToAccount(step.account, node("call", envelope, [node("offer", { ...named, ...offered }, media)]));
+  const offerAttrs = { caller_pn: caller.pnJid, type: group && "group", "group-jid": group?.jid };
+  deliverToAccount(step.account, node("call", envelope, [node("offer", { ...callAttrs, ...offerAttrs }, media)]));
 }
 
-/** A `call` from a client. Clients of the session host only reject calls. */
+/** `call` from a client: rejects a call. The session host sends no other step, so the simulator implements none. */
 export const receiveCall: StanzaHandler = (stanza, { world, connection, device }) => {
   const [step] = children(stanza);
   const { id, to } = stanza.attrs;
   const call = world.calls.get(step?.attrs["call-id"] ?? "");
-  if (step?.tag !== "reject") connection.note(stanza, `call <${step?.tag}>`);
+  if (step?.tag !== "reject") connection.recordUnknown(stanza, `call <${step?.tag}>`);
   else if (call && world.accountOf(to ?? "@") === call.caller) call.answer(device, "rejected");
   connection.send(node("ack", { class: "call", type: step?.tag, id, from: to, t: world.seconds }));
 };

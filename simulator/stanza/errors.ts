@@ -1,7 +1,7 @@
-/** A request that the simulator does not know. The server answers it with 501 and records it. */
+/** The simulator does not implement a request. The server answers it with 501 and records it. */
 export class Unsupported extends Error {}
 
-/** A request that WhatsApp refuses, for example with 404. The server does not record it. */
+/** WhatsApp refuses a request, for example with 404. The server does not record it. */
 export class Refusal extends Error {
   readonly code: number;
   constructor(code: number, text: string) {
@@ -10,5 +10,5 @@ export class Refusal extends Error {
   }
 }
 
-/** Why the server does not deliver a message. The ack's `error` contains the code. */
+/** The reason why the server does not deliver a message. The `error` of the ack contains the code. */
 export type Rejection = { code: number; reason: string };

@@ -4,7 +4,7 @@ import type { World } from "../model/world.ts";
 import { SERVER_JID } from "../wire/jid.ts";
 import { type BinaryNode, node } from "../wire/node.ts";
 
-/** Where a stanza came from. */
+/** The device that sent a stanza, with its socket. */
 export type Origin = { world: World; connection: Connection; device: Device };
 
 /** Returns the answer to an `iq`, or undefined to send none. Throws `Refusal`, `Unsupported` or `BadStanza`. */
@@ -13,12 +13,12 @@ export type IqHandler = (iq: BinaryNode, origin: Origin) => BinaryNode | undefin
 /** Handles a stanza that is not an `iq`. */
 export type StanzaHandler = (stanza: BinaryNode, origin: Origin) => void;
 
-/** The answer `type=result` to an `iq`. */
+/** Builds the answer to a successful `iq` (`type=result`). */
 export function result(iq: BinaryNode, content?: BinaryNode[]): BinaryNode {
   return node("iq", { id: iq.attrs.id, type: "result", from: iq.attrs.to ?? SERVER_JID }, content);
 }
 
-/** The answer `type=error` to an `iq`. */
+/** Builds the answer to a failed `iq` (`type=error`). */
 export function failure(iq: BinaryNode, code: number, text: string): BinaryNode {
   return node("iq", { id: iq.attrs.id, type: "error", from: iq.attrs.to ?? SERVER_JID }, [
     node("error", { code: String(code), text }),

@@ -2,7 +2,7 @@ import { node } from "../wire/node.ts";
 import { type IqHandler, result } from "./iq.ts";
 
 /**
- * `w:m`: the address of the media host and the token for uploads. Source: `refreshMediaConn` in Baileys'
+ * `w:m`: returns the address of the media host and the token for uploads. Source: `refreshMediaConn` in Baileys'
  * Socket/messages-send.ts.
  */
 export const mediaConnection: IqHandler = (iq, { world }) =>

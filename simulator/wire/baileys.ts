@@ -1,4 +1,4 @@
-// The only import of Baileys: its protobuf schema, its binary-node codec and the codec's tables. The simulator implements
+// The only import of Baileys: its protobuf schema, its binary-node codec and the tables of the codec. The simulator implements
 // everything else itself, so that a test does not check Baileys against Baileys.
 export type { BinaryNode } from "@whiskeysockets/baileys";
 export { DOUBLE_BYTE_TOKENS, SINGLE_BYTE_TOKENS, TAGS } from "@whiskeysockets/baileys/lib/WABinary/constants.js";

@@ -3,10 +3,10 @@ import { generateKeyPair, type KeyPair, sign } from "./crypto.ts";
 
 const DAY_SECONDS = 86_400;
 
-/** The root key that a client pins (`WA_CERT_DETAILS.PUBLIC_KEY` in Baileys), and the chain it signed for one server. */
+/** The keys and the certificate chain of a server. Clients pin the root key (`WA_CERT_DETAILS.PUBLIC_KEY` in Baileys). */
 export type Certificates = {
   root: KeyPair;
-  /** The Noise static key. The leaf certificate contains its public half, which strict clients verify. */
+  /** The Noise static key. The leaf certificate contains its public key. */
   server: KeyPair;
   /** An encoded `CertChain`: the intermediate signs the leaf, and the root signs the intermediate. */
   chain: Buffer;
@@ -14,7 +14,7 @@ export type Certificates = {
 
 /**
  * Issues a certificate chain for the Noise handshake.
- * @param nowSeconds the chain is valid from one day before this time until one year after it
+ * @param nowSeconds seconds since the epoch; the chain is valid from one day before this time until one year after it
  */
 export function issueCertificates(
   nowSeconds: number,

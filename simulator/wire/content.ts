@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { proto } from "./baileys.ts";
 import type { MediaKind, MediaReference } from "./media.ts";
 
-/** The payload of a media message, whichever kind it is. */
+/** The content of a media message of any kind. */
 export type MediaInfo = MediaReference & {
   kind: MediaKind;
   mimetype: string;
@@ -11,17 +11,18 @@ export type MediaInfo = MediaReference & {
   directPath: string;
   /** Whether it is a voice note. */
   ptt: boolean;
-  /** Length of the audio or video in seconds, as the message states it. */
+  /** Duration of the audio or video according to the message, in seconds. */
   seconds: number | undefined;
   /** Only for a voice note: 64 values from 0 to 100. */
   waveform: Uint8Array | undefined;
-  /** Pixels. */
+  /** In pixels, like `height`. */
   width: number | undefined;
   height: number | undefined;
-  /** JPEG. */
+  /** A JPEG image. */
   thumbnail: Uint8Array | undefined;
 };
 
+/** The parts of a message that a phone shows. */
 export type Content = {
   /** `text`, `image`, `reaction`, `revoke`, `edit` …, or the name of the protobuf field without `Message`. */
   kind: string;
@@ -31,13 +32,13 @@ export type Content = {
   refersTo: string | undefined;
   /** The quoted message. */
   quotes: { id: string; from: string | undefined; text: string | undefined } | undefined;
-  /** JIDs. */
+  /** JIDs of the mentioned accounts. */
   mentions: string[];
   poll: PollInfo | undefined;
   event: EventInfo | undefined;
 };
 
-/** `selectable`: how many options a person may choose; 0 for any number. */
+/** A poll. `selectable` is how many options a person may choose; 0 means any number. */
 export type PollInfo = { question: string; options: string[]; selectable: number };
 
 /** A calendar event. Times are in seconds since the epoch. */
@@ -76,7 +77,7 @@ const NOT_CONTENT = new Set(["messageContextInfo", "senderKeyDistributionMessage
 export const REVOKE = 0;
 export const EDIT = 14;
 
-/** Removes the wrappers of a message: disappearing, view once, document with caption, edit. */
+/** Removes the wrappers of a message, for example those of disappearing and view-once messages. */
 export function unwrap(message: proto.IMessage): proto.IMessage {
   for (const wrapper of WRAPPERS) {
     const inner = message[wrapper]?.message;
@@ -116,7 +117,7 @@ function filled(bytes: Uint8Array | null | undefined): Uint8Array | undefined {
   return bytes?.length ? bytes : undefined;
 }
 
-/** Whether the message has something to show. A sender key alone has nothing. */
+/** Whether the message has content to show, which a sender key alone is not. */
 export function hasContent(message: proto.IMessage): boolean {
   return Object.entries(message).some(([field, value]) => value != null && !NOT_CONTENT.has(field));
 }
@@ -169,8 +170,8 @@ export function readContent(wrapped: proto.IMessage): Content {
   const extended = message.extendedTextMessage;
   const text = message.conversation || extended?.text || media?.caption || reaction?.text || undefined;
   const shared = { ...readContext(message), poll: readPoll(message), event: readEvent(message) };
-  const answered = message.pollUpdateMessage?.pollCreationMessageKey?.id;
-  const target = reaction?.key?.id ?? answered ?? message.encEventResponseMessage?.eventCreationMessageKey?.id;
+  const votedPoll = message.pollUpdateMessage?.pollCreationMessageKey?.id;
+  const target = reaction?.key?.id ?? votedPoll ?? message.encEventResponseMessage?.eventCreationMessageKey?.id;
   if (protocol) {
     const kind = protocol.type === EDIT ? "edit" : (protocol.type ?? REVOKE) === REVOKE ? "revoke" : "protocol";
     const edited = protocol.editedMessage ? readContent(protocol.editedMessage).text : undefined;
@@ -184,7 +185,7 @@ export function readContent(wrapped: proto.IMessage): Content {
   return { kind, text, media, refersTo: target ?? shared.quotes?.id, ...shared };
 }
 
-/** Pads a message as WhatsApp does: with 1 to 16 bytes that each contain the count. Source: `writeRandomPadMax16` in Baileys. */
+/** Pads a message with 1 to 16 bytes, each of which contains their number. Source: `writeRandomPadMax16` in Baileys. */
 export function pad(encoded: Uint8Array): Buffer {
   const count = ((randomBytes(1)[0] ?? 0) & 0x0f) + 1;
   return Buffer.concat([encoded, Buffer.alloc(count, count)]);
@@ -193,6 +194,6 @@ export function pad(encoded: Uint8Array): Buffer {
 /** Removes the padding. Throws if it is malformed. */
 export function unpad(padded: Buffer): Buffer {
   const count = padded.at(-1) ?? 0;
-  if (count < 1 || count > 16 || count > padded.length) throw new Error("the message is not padded");
+  if (count < 1 || count > 16 || count > padded.length) throw new Error("the padding of the message is malformed");
   return padded.subarray(0, padded.length - count);
 }

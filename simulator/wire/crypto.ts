@@ -17,8 +17,8 @@ import * as curve from "libsignal/src/curve.js";
 export type KeyPair = { public: Buffer; private: Buffer };
 
 /**
- * A key for HMAC or AES. For a bare buffer, Node 24 spends about 70 µs per operation on checking whether it is a KeyObject;
- * creating a KeyObject takes 5 µs.
+ * A key for HMAC or AES. Node 24 spends about 70 µs per operation to check whether a buffer is a KeyObject. To create a
+ * KeyObject takes 5 µs.
  */
 type SecretKey = Uint8Array | KeyObject;
 
@@ -28,6 +28,7 @@ export function secretKey(key: SecretKey): KeyObject {
 
 const SIGNAL_KEY_TYPE = Buffer.from([5]);
 const ED25519_SPKI = Buffer.from("302a300506032b6570032100", "hex");
+/** The prime of the field over which Curve25519 is defined. */
 const FIELD = 2n ** 255n - 19n;
 
 export function generateKeyPair(): KeyPair {
@@ -45,11 +46,12 @@ export function rawKey(publicKey: Uint8Array): Buffer {
   return Buffer.from(publicKey.length === 33 ? publicKey.subarray(1) : publicKey);
 }
 
+/** Returns the X25519 shared secret of two key pairs. */
 export function sharedKey(privateKey: Uint8Array, publicKey: Uint8Array): Buffer {
   return Buffer.from(curve.calculateAgreement(signalKey(publicKey), Buffer.from(privateKey)));
 }
 
-/** XEdDSA signature (64 bytes) of a message under a Curve25519 private key. */
+/** Signs a message with a Curve25519 private key. Returns an XEdDSA signature of 64 bytes. */
 export function sign(privateKey: Uint8Array, message: Uint8Array): Buffer {
   return Buffer.from(curve.calculateSignature(Buffer.from(privateKey), message));
 }
@@ -69,9 +71,9 @@ function invert(value: bigint): bigint {
 }
 
 /**
- * Verifies an XEdDSA signature. It converts the Montgomery key to the corresponding Edwards key
- * (y = (u - 1) / (u + 1), sign bit from the signature's top bit) and uses Node's Ed25519.
- * It shares no code with Baileys or libsignal, which both skip verifications.
+ * Verifies an XEdDSA signature with Node's Ed25519, after converting the Montgomery key to the corresponding Edwards key
+ * (y = (u - 1) / (u + 1), sign bit from the signature's top bit). It does not use Baileys or libsignal, which both skip
+ * verifications.
  * Source: https://signal.org/docs/specifications/xeddsa/
  */
 export function verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
@@ -82,10 +84,10 @@ export function verify(publicKey: Uint8Array, message: Uint8Array, signature: Ui
   const edwards = Buffer.from(y.toString(16).padStart(64, "0"), "hex").reverse();
   const top = signature[63] ?? 0;
   edwards[31] = (edwards[31] ?? 0) | (top & 0x80);
-  const plain = Buffer.from(signature);
-  plain[63] = top & 0x7f;
+  const ed25519Signature = Buffer.from(signature);
+  ed25519Signature[63] = top & 0x7f;
   const key = createPublicKey({ key: Buffer.concat([ED25519_SPKI, edwards]), format: "der", type: "spki" });
-  return nativeVerify(null, message, key, plain);
+  return nativeVerify(null, message, key, ed25519Signature);
 }
 
 export function hkdf(input: Uint8Array, length: number, options: { salt?: Uint8Array; info?: string } = {}): Buffer {
@@ -104,7 +106,7 @@ export function hmac(key: SecretKey, ...parts: Uint8Array[]): Buffer {
   return mac.digest();
 }
 
-/** AES-256-GCM with the 16-byte tag after the ciphertext. */
+/** Encrypts with AES-256-GCM. The 16-byte tag follows the ciphertext. */
 export function gcmEncrypt(key: SecretKey, iv: Uint8Array, plaintext: Uint8Array, aad?: Uint8Array): Buffer {
   const cipher = createCipheriv("aes-256-gcm", secretKey(key), iv);
   if (aad) cipher.setAAD(aad);
@@ -119,7 +121,7 @@ export function gcmDecrypt(key: SecretKey, iv: Uint8Array, ciphertext: Uint8Arra
   return Buffer.concat([decipher.update(ciphertext.subarray(0, ciphertext.length - 16)), decipher.final()]);
 }
 
-/** AES-256-CTR. Encryption and decryption are the same operation. */
+/** Encrypts or decrypts with AES-256-CTR. */
 export function ctr(key: SecretKey, iv: Uint8Array, data: Uint8Array): Buffer {
   const cipher = createCipheriv("aes-256-ctr", secretKey(key), iv);
   return Buffer.concat([cipher.update(data), cipher.final()]);

@@ -5,7 +5,7 @@ import { verify } from "./crypto.ts";
 const ACCOUNT_SIGNATURE = Buffer.from([6, 0]);
 const DEVICE_SIGNATURE = Buffer.from([6, 1]);
 
-/** Returns what is wrong with a device's ADV identity, or undefined. Checks both signatures. */
+/** Checks both signatures of a companion's ADV identity. Returns a description of the problem, or undefined. */
 export function signatureProblem(
   identity: proto.IADVSignedDeviceIdentity,
   accountKey: Buffer,
@@ -22,7 +22,7 @@ export function signatureProblem(
   return undefined;
 }
 
-/** The bytes that the account's identity key signs for a companion device. */
+/** Returns the bytes that the account's identity key signs for a companion device. */
 export function accountSignatureInput(details: Uint8Array, deviceKey: Uint8Array): Buffer {
   return Buffer.concat([ACCOUNT_SIGNATURE, details, deviceKey]);
 }

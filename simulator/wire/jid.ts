@@ -1,11 +1,14 @@
-/** A WhatsApp address. `device` 0 is the phone; `user` is a phone number, a LID, or the id of a group or channel. */
+/**
+ * A WhatsApp address. `user` is a phone number, the user part of a LID, or the id of a group or channel. `device` 0 is the
+ * phone.
+ */
 export type Jid = { user: string; server: string; device: number };
 
 export const PN_SERVER = "s.whatsapp.net";
 export const LID_SERVER = "lid";
 export const GROUP_SERVER = "g.us";
 export const CHANNEL_SERVER = "newsletter";
-/** The server's own name. Baileys compares with this exact text (`S_WHATSAPP_NET` in WABinary/jid-utils.ts). */
+/** The JID of the server. Baileys expects exactly this text (`S_WHATSAPP_NET` in WABinary/jid-utils.ts). */
 export const SERVER_JID = "@s.whatsapp.net";
 /** The chat that contains all status posts. */
 export const STATUS_JID = "status@broadcast";
@@ -13,7 +16,7 @@ export const STATUS_JID = "status@broadcast";
 /** Throws if the text has no `@`. */
 export function parseJid(text: string): Jid {
   const at = text.indexOf("@");
-  if (at < 0) throw new Error(`not a JID: ${JSON.stringify(text)}`);
+  if (at < 0) throw new Error(`${JSON.stringify(text)} is not a JID`);
   const server = text.slice(at + 1);
   const colon = text.indexOf(":");
   if (colon < 0 || colon > at) return { user: text.slice(0, at), server, device: 0 };
@@ -30,7 +33,7 @@ export function userJid(text: string): string {
   return `${user}@${server}`;
 }
 
-/** Returns a JID unchanged, and turns a phone number in any notation into its JID. */
+/** Returns the JID of a phone number in any notation. Returns a JID unchanged. */
 export function toJid(address: string): string {
   return address.includes("@") ? address : formatJid(address.replace(/\D/g, ""), PN_SERVER);
 }
@@ -38,5 +41,5 @@ export function toJid(address: string): string {
 export const isGroupJid = (text: string): boolean => text.endsWith(`@${GROUP_SERVER}`);
 export const isLidJid = (text: string): boolean => text.endsWith(`@${LID_SERVER}`);
 export const isChannelJid = (text: string): boolean => text.endsWith(`@${CHANNEL_SERVER}`);
-/** Whether an envelope names the author separately from the chat, in `participant`. */
+/** Whether envelopes in this chat name the author in `participant`, because `from` is the chat. */
 export const hasParticipants = (text: string): boolean => isGroupJid(text) || text === STATUS_JID;

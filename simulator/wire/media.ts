@@ -3,7 +3,7 @@ import { cbcDecrypt, cbcEncrypt, hkdf, hmac, sha256 } from "./crypto.ts";
 
 export type MediaKind = "image" | "video" | "audio" | "document" | "sticker" | "history" | "ptv";
 
-/** HKDF info by kind: `MEDIA_HKDF_KEY_MAPPING` in Baileys' Defaults. */
+/** The HKDF info of each kind: `MEDIA_HKDF_KEY_MAPPING` in Baileys' Defaults. */
 const INFO: Record<MediaKind, string> = {
   image: "WhatsApp Image Keys",
   video: "WhatsApp Video Keys",
@@ -30,7 +30,7 @@ function keys(mediaKey: Uint8Array, kind: MediaKind) {
 }
 
 /**
- * Encrypts media as WhatsApp does: AES-256-CBC, followed by ten bytes of HMAC.
+ * Encrypts media with AES-256-CBC and appends ten bytes of HMAC-SHA-256.
  * Source: `encryptedStream` in Baileys' Utils/messages-media.ts.
  */
 export function sealMedia(plaintext: Buffer, kind: MediaKind): SealedMedia {
@@ -55,7 +55,7 @@ export type MediaReference = {
   fileLength: number;
 };
 
-/** Decrypts media. Checks both hashes, the MAC and the length, and throws with the first check that fails. */
+/** Decrypts media. Throws if a hash, the MAC or the length is wrong. */
 export function openMedia(ciphertext: Buffer, reference: MediaReference, kind: MediaKind): Buffer {
   const { iv, cipherKey, macKey } = keys(reference.mediaKey, kind);
   if (reference.mediaKey.length === 0) return openPlain(ciphertext, reference);
@@ -69,7 +69,7 @@ export function openMedia(ciphertext: Buffer, reference: MediaReference, kind: M
   return plaintext;
 }
 
-/** Checks a file in a channel, which is not encrypted. */
+/** Checks the unencrypted file of a channel post. */
 function openPlain(file: Buffer, { fileSha256, fileLength }: MediaReference): Buffer {
   if (!sha256(file).equals(fileSha256)) throw new Error("fileSha256 does not match the file");
   if (file.length !== fileLength) throw new Error("fileLength does not match the file");

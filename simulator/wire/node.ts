@@ -15,7 +15,7 @@ type Content = BinaryNode[] | Uint8Array | string;
 const COMPRESSED = 2;
 const dictionary = { DOUBLE_BYTE_TOKENS, SINGLE_BYTE_TOKENS, TAGS };
 
-/** Builds a stanza or an element of one. Attributes without a value are left out. */
+/** Builds a stanza or an element of a stanza. Omits attributes that are undefined. */
 export function node(tag: string, attrs: Record<string, string | undefined> = {}, content?: Content): BinaryNode {
   const present: Attrs = {};
   for (const [name, value] of Object.entries(attrs)) if (value !== undefined) present[name] = value;
@@ -26,29 +26,32 @@ export function encode(stanza: BinaryNode): Buffer {
   return encodeBinaryNode(stanza);
 }
 
-/** Decodes a frame, inflating it if it is compressed. Throws if it is not a binary node. */
+/** Decodes the payload of a frame, which can be compressed. Throws if it is not a binary node. */
 export function decode(frame: Buffer): BinaryNode {
   const body = (frame[0] ?? 0) & COMPRESSED ? inflateSync(frame.subarray(1)) : frame.subarray(1);
   return decodeDecompressedBinaryNode(body, dictionary);
 }
 
+/** Returns the child elements, or those with a tag. */
 export function children(stanza: BinaryNode | undefined, tag?: string): BinaryNode[] {
   if (!Array.isArray(stanza?.content)) return [];
   return tag === undefined ? stanza.content : stanza.content.filter((child) => child.tag === tag);
 }
 
+/** Returns the first child element with a tag. */
 export function child(stanza: BinaryNode | undefined, tag: string): BinaryNode | undefined {
   if (!Array.isArray(stanza?.content)) return undefined;
   return stanza.content.find((candidate) => candidate.tag === tag);
 }
 
+/** Returns the binary or text content of an element. */
 export function bytes(stanza: BinaryNode | undefined): Buffer | undefined {
   const content = stanza?.content;
   if (content instanceof Uint8Array) return Buffer.from(content.buffer, content.byteOffset, content.byteLength);
   return typeof content === "string" ? Buffer.from(content) : undefined;
 }
 
-/** The content of a child element. Throws `BadStanza` if the child is absent or has another length. */
+/** Returns the content of a child element. Throws `BadStanza` if the child is absent or has the wrong length. */
 export function childBytes(stanza: BinaryNode | undefined, tag: string, length?: number): Buffer {
   const found = bytes(child(stanza, tag));
   if (!found || (length !== undefined && found.length !== length)) {
@@ -57,16 +60,16 @@ export function childBytes(stanza: BinaryNode | undefined, tag: string, length?:
   return found;
 }
 
-/** The content of a child element as a big-endian unsigned integer. Throws `BadStanza` if the child is absent. */
+/** Returns the content of a child element as a big-endian unsigned integer. Throws `BadStanza` if the child is absent. */
 export function childUint(stanza: BinaryNode | undefined, tag: string): number {
   const found = childBytes(stanza, tag);
   return found.readUIntBE(0, found.length);
 }
 
-/** A malformed stanza: it lacks a required part. The server answers an `iq` of this kind with 400. */
+/** A stanza lacks a required part or has a malformed one. The server answers such an `iq` with 400. */
 export class BadStanza extends Error {}
 
-/** Describes a stanza in logs and failed tests: tags and attributes, without contents. */
+/** Describes a stanza for a test report: its tags and attributes, without binary or text content. */
 export function describe(stanza: BinaryNode): string {
   const attrs = Object.entries(stanza.attrs).map(([name, value]) => ` ${name}=${value}`);
   const inner = children(stanza).map(describe).join("");

@@ -8,10 +8,10 @@ const EMPTY = Buffer.alloc(0);
 /** `WA`, then the protocol version and the token dictionary version: `NOISE_WA_HEADER` in Baileys. */
 export const NOISE_HEADER = Buffer.from([0x57, 0x41, 6, 3]);
 
-/** The client's Noise key, which it has proved to own, and its login data, from the last handshake message. */
+/** The content of the last handshake message: the client's Noise key, which the handshake verifies, and its login data. */
 export type ClientFinish = { noiseKey: Buffer; payload: proto.ClientPayload };
 
-/** One direction of the transport: a key and a message counter. */
+/** One direction of the encrypted connection: a key and a message counter. */
 class Direction {
   #key: KeyObject;
   #counter = 0;
@@ -35,7 +35,7 @@ class Direction {
   }
 }
 
-/** The responder's side of Noise XX, then the transport. One per socket. Every method throws if a message is forged. */
+/** The server's side of one connection: the Noise XX handshake, then encryption. Its methods throw if a message is forged. */
 export class NoiseResponder {
   #certificates: Certificates;
   #ephemeral = generateKeyPair();
@@ -83,7 +83,7 @@ export class NoiseResponder {
   /** Reads the ClientHello and returns the encoded ServerHello. */
   hello(frame: Uint8Array): Buffer {
     const clientEphemeral = proto.HandshakeMessage.decode(frame).clientHello?.ephemeral;
-    if (clientEphemeral?.length !== 32) throw new Error("ClientHello without an ephemeral key");
+    if (clientEphemeral?.length !== 32) throw new Error("the ClientHello has no valid ephemeral key");
     this.#mixHash(clientEphemeral);
     this.#mixHash(this.#ephemeral.public);
     this.#mixKey(sharedKey(this.#ephemeral.private, clientEphemeral));
@@ -97,10 +97,10 @@ export class NoiseResponder {
     );
   }
 
-  /** Reads the ClientFinish. After it, `encrypt` and `decrypt` handle the transport. */
+  /** Reads the ClientFinish. `encrypt` and `decrypt` work from then on. */
   finish(frame: Uint8Array): ClientFinish {
     const message = proto.HandshakeMessage.decode(frame).clientFinish;
-    if (!message?.static?.length || !message.payload?.length) throw new Error("incomplete ClientFinish");
+    if (!message?.static?.length || !message.payload?.length) throw new Error("the ClientFinish is incomplete");
     const noiseKey = this.#open(message.static);
     this.#mixKey(sharedKey(this.#ephemeral.private, noiseKey));
     const payload = proto.ClientPayload.decode(this.#open(message.payload));

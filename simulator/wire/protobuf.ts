@@ -1,6 +1,6 @@
-// libsignal does not export its message schema. The simulator reads a few fields without decrypting the message.
+// Reads unencrypted fields of Signal messages, because libsignal does not export its protobuf schema.
 
-/** The fields of a protobuf message by number: varints as numbers, byte strings as buffers. Throws on malformed input. */
+/** Returns the fields of a protobuf message by number. Supports varints and byte strings. Throws on malformed input. */
 function readFields(data: Buffer): Map<number, number | Buffer> {
   const fields = new Map<number, number | Buffer>();
   let offset = 0;
@@ -12,7 +12,7 @@ function readFields(data: Buffer): Map<number, number | Buffer> {
       value += (byte & 0x7f) * 2 ** shift;
       if (byte < 0x80) return value;
     }
-    throw new Error("varint too long");
+    throw new Error("a protobuf varint is too long");
   };
   while (offset < data.length) {
     const key = varint();
@@ -22,7 +22,7 @@ function readFields(data: Buffer): Map<number, number | Buffer> {
       if (offset + length > data.length) throw new Error("truncated protobuf");
       fields.set(key >>> 3, data.subarray(offset, offset + length));
       offset += length;
-    } else throw new Error("unexpected protobuf wire type");
+    } else throw new Error(`protobuf wire type ${key & 7} is not supported`);
   }
   return fields;
 }

@@ -2,7 +2,7 @@ import type { WebSocket } from "ws";
 
 type Held = { due: number; run: () => void };
 
-/** Runs callbacks in order, each after its delay. */
+/** Runs callbacks in the order in which they were added, each after its delay. */
 class DelayLine {
   #held: Held[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -37,7 +37,7 @@ class DelayLine {
   }
 }
 
-/** The bytes between the server and one socket. Simulates latency, silence and cuts. */
+/** Transfers data between the server and one socket. Simulates latency, silence and cuts. */
 export class Transport {
   #socket: WebSocket;
   #receive: (data: Buffer) => void;
@@ -74,15 +74,15 @@ export class Transport {
     this.#socket.terminate();
   }
 
-  /** Closes with a close frame, after everything that is under way has left. */
+  /** Sends all delayed data, then closes the socket with a close frame. */
   close(): void {
     if (this.latencyMs > 0 || !this.#out.empty) this.#out.add(this.latencyMs, () => this.#socket.close());
     else this.#socket.close();
   }
 
   /**
-   * Keeps the socket open, but lets nothing pass for `ms`. Then it either cuts the socket, which loses what was under way,
-   * or resumes and delivers it, as TCP does when the network returns. Resolves when the silence is over.
+   * Keeps the socket open, but holds all data back for `ms`. Then cuts the socket, which loses the data, or delivers the data,
+   * as TCP does when the network returns. Resolves at the end of the silence.
    */
   silence(ms: number, then: "cut" | "resume"): Promise<void> {
     if (this.#silent) throw new Error("the transport is silent already");

@@ -1,4 +1,4 @@
-// The package `ws` has no types. This declares the part of its API that the simulator uses.
+// Declares the part of `ws` that the simulator and its tests use, because the package has no types.
 declare module "ws" {
   import type { EventEmitter } from "node:events";
   import type { IncomingMessage, Server } from "node:http";

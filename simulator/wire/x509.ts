@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 
-// The part of DER (X.690) and X.509 v3 (RFC 5280) that the media host needs for a certificate that clients accept.
+// Issues the TLS certificates of the media host. Implements the required part of DER (X.690) and X.509 v3 (RFC 5280).
 const OID = {
   commonName: "2.5.4.3",
   ecdsaWithSha256: "1.2.840.10045.4.3.2",
@@ -49,6 +49,7 @@ function extension(id: string, critical: boolean, value: Uint8Array): Buffer {
   return critical ? sequence(oid(id), TRUE, octets(value)) : sequence(oid(id), octets(value));
 }
 
+/** Returns the key identifier of a public key. */
 function keyId(publicKey: KeyObject): Buffer {
   return createHash("sha1")
     .update(publicKey.export({ type: "spki", format: "der" }))
@@ -93,10 +94,11 @@ function pem(encoded: Buffer): string {
   return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
 }
 
+/** A CA certificate, and a server certificate with its private key, all in PEM. */
 export type TlsIdentity = { ca: string; cert: string; key: string };
 
 /**
- * Creates a CA and a server certificate that it signs, both as PEM.
+ * Creates a CA, and a server certificate that the CA signs.
  * @param now milliseconds since the epoch
  */
 export function issueTls(names: { dns: string[]; ip: string[] }, now: number): TlsIdentity {

@@ -11,62 +11,65 @@ import type { WhatsApp } from "../../server/whatsapp.ts";
 import { readContent } from "../../wire/content.ts";
 import { ControlError } from "./route.ts";
 
-/** The path parameters of a request, and the server that it concerns. */
-type Asked = { wa: WhatsApp; params: Record<string, string> };
+/** The path parameters of a request to the control API, and the simulator that it controls. */
+type ControlRequest = { wa: WhatsApp; params: Record<string, string> };
 
-// Each function returns what the path, or an id in the body, names. It throws 404 if that does not exist.
+// Each function returns the object that the path, or an id in the body, refers to. It throws 404 if the object does not exist.
 
-export function phoneOf({ wa, params }: Asked): Phone {
+export function phoneOf({ wa, params }: ControlRequest): Phone {
   return found(wa.phone(params.number ?? ""), `the phone ${params.number} does not exist`);
 }
 
-export function deviceOf({ wa, params }: Asked): Device {
+export function deviceOf({ wa, params }: ControlRequest): Device {
   const { number = "", device } = params;
   const companions = wa.world.accounts.get(number)?.companions;
   return found(companions?.get(Number(device)), `${number} has no linked device ${device}`);
 }
 
-export function groupOf({ wa, params }: Asked, jid = params.group ?? ""): Group {
+export function groupOf({ wa, params }: ControlRequest, jid = params.group ?? ""): Group {
   return found(wa.world.groups.get(jid), `the group ${jid} does not exist`);
 }
 
-/** @param asked.params.channel a JID or an invite code */
-export function channelOf({ wa, params: { channel = "" } }: Asked): Channel {
-  const named = [...wa.world.channels.values()].find(({ jid, inviteCode }) => [jid, inviteCode].includes(channel));
-  return found(named, `the channel ${channel} does not exist`);
+/** @param request.params.channel a JID or an invite code */
+export function channelOf({ wa, params: { channel = "" } }: ControlRequest): Channel {
+  const channelFound = [...wa.world.channels.values()].find(({ jid, inviteCode }) =>
+    [jid, inviteCode].includes(channel),
+  );
+  return found(channelFound, `the channel ${channel} does not exist`);
 }
 
-export function callOf(asked: Asked): Call {
-  const { call } = asked.params;
+export function callOf(request: ControlRequest): Call {
+  const { call } = request.params;
   return found(
-    callsOf(phoneOf(asked)).find(({ id }) => id === call),
+    callsOf(phoneOf(request)).find(({ id }) => id === call),
     `the phone has no call ${call}`,
   );
 }
 
-export function labelOf(asked: Asked, id = asked.params.label): PhoneLabel {
+export function labelOf(request: ControlRequest, id = request.params.label): PhoneLabel {
   return found(
-    labelsOf(phoneOf(asked)).find((label) => label.id === id),
+    labelsOf(phoneOf(request)).find((label) => label.id === id),
     `the phone has no label ${id}`,
   );
 }
 
-/** A received message. */
-export function messageOf(asked: Asked, id = asked.params.id): InboxMessage {
-  const { messages } = phoneOf(asked).inbox;
+/** Returns a message in the phone's inbox. */
+export function messageOf(request: ControlRequest, id = request.params.id): InboxMessage {
+  const { messages } = phoneOf(request).inbox;
   return found(
     messages.find((message) => message.id === id),
     `the phone has no message ${id}`,
   );
 }
 
-export function sentOf(asked: Asked, id = asked.params.id): SentMessage {
-  return found(phoneOf(asked).sent.get(id ?? ""), `the phone did not send ${id}`);
+/** Returns a message that the phone sent. */
+export function sentOf(request: ControlRequest, id = request.params.id): SentMessage {
+  return found(phoneOf(request).sent.get(id ?? ""), `the phone did not send a message ${id}`);
 }
 
-/** A poll or calendar event that the phone sent or received. Throws 409 if the message is something else. */
-export function surveyOf(asked: Asked, id: string, kind: "poll" | "event"): InboxMessage | SentMessage {
-  const survey = phoneOf(asked).sent.get(id) ?? messageOf(asked, id);
+/** Returns a poll or calendar event that the phone sent or received. Throws 409 if the message is something else. */
+export function surveyOf(request: ControlRequest, id: string, kind: "poll" | "event"): InboxMessage | SentMessage {
+  const survey = phoneOf(request).sent.get(id) ?? messageOf(request, id);
   if (!readContent(survey.message)[kind]) throw new ControlError(409, `the message ${id} is not a ${kind}`);
   return survey;
 }

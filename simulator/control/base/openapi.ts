@@ -13,13 +13,13 @@ function operation(definition: Route, problem: z.ZodType): unknown {
     required: true,
     schema: { type: "string" },
   }));
-  const described = definition.query
+  const querySchema = definition.query
     ? (json(definition.query, "input") as { properties?: Record<string, unknown>; required?: string[] })
     : {};
-  const query = Object.entries(described.properties ?? {}).map(([name, schema]) => ({
+  const query = Object.entries(querySchema.properties ?? {}).map(([name, schema]) => ({
     name,
     in: "query",
-    required: described.required?.includes(name) ?? false,
+    required: querySchema.required?.includes(name) ?? false,
     schema,
   }));
   const content = definition.bytes
@@ -34,13 +34,13 @@ function operation(definition: Route, problem: z.ZodType): unknown {
       requestBody: { required: true, content: { "application/json": { schema: json(definition.body, "input") } } },
     }),
     responses: {
-      [status]: { description: "Done", ...(content && { content }) },
-      default: { description: "Refused", content: { "application/json": { schema: json(problem, "output") } } },
+      [status]: { description: "Success", ...(content && { content }) },
+      default: { description: "Error", content: { "application/json": { schema: json(problem, "output") } } },
     },
   };
 }
 
-/** The OpenAPI 3.1 document of the routes. */
+/** Returns the OpenAPI 3.1 document of the routes. */
 export function document(routes: Route[], problem: z.ZodType): object {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const definition of routes) {

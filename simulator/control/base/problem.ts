@@ -3,19 +3,19 @@ import { NotOnWhatsApp } from "../../phone/sender.ts";
 import { Refusal } from "../../stanza/errors.ts";
 import { ControlError, type ControlStatus } from "./route.ts";
 
-/** The HTTP status for an error: 409 for what WhatsApp refuses, 404 for an unknown recipient, 500 for a bug. */
+/** Returns the HTTP status for an error: 409 if WhatsApp refuses the request, 404 for an unknown recipient, 500 for a bug. */
 export function statusOf(error: unknown): ControlStatus | 500 {
   if (error instanceof ControlError) return error.status;
   if (error instanceof Refusal || error instanceof PairingError) return 409;
   return error instanceof NotOnWhatsApp ? 404 : 500;
 }
 
-/** The text of an error, with WhatsApp's code for what it refuses. */
+/** Returns the text of an error. If WhatsApp refuses the request, the text includes its code. */
 export function textOf(error: Error): string {
   return error instanceof Refusal ? `${error.message} (${error.code})` : error.message;
 }
 
-/** Gives an error of `work` another HTTP status. */
+/** Answers an error of `work` that has no status of its own with this status instead of 500. */
 export async function withStatus<T>(status: ControlStatus, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();

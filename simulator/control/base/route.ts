@@ -7,12 +7,12 @@ type Schema = z.ZodType;
 /** An operation of the control API. Its schemas check the request and describe the operation in the OpenAPI document. */
 export type Route<Q extends Schema = Schema, B extends Schema = Schema> = {
   method: "get" | "post" | "patch" | "delete";
-  /** With `{name}` for parameters. */
+  /** Path parameters have the form `{name}`. */
   path: string;
   summary: string;
   query?: Q;
   body?: B;
-  /** Without it, the answer is 204 or bytes. */
+  /** Schema of the JSON answer. Without it, the answer is 204, or a file if `bytes` is set. */
   answer?: Schema;
   bytes?: true;
   run(input: { wa: WhatsApp; params: Record<string, string>; query: z.output<Q>; body: z.output<B> }): unknown;
@@ -20,7 +20,7 @@ export type Route<Q extends Schema = Schema, B extends Schema = Schema> = {
 
 export type ControlStatus = 400 | 404 | 408 | 409;
 
-/** A mistake of the caller. */
+/** An error that the caller of the control API caused. */
 export class ControlError extends Error {
   readonly status: ControlStatus;
   constructor(status: ControlStatus, message: string) {
@@ -41,7 +41,7 @@ function parse(schema: Schema | undefined, value: unknown, where: string): unkno
   return parsed.data;
 }
 
-async function body(context: Context): Promise<unknown> {
+async function readBody(context: Context): Promise<unknown> {
   const text = await context.req.text();
   try {
     return text === "" ? {} : JSON.parse(text);
@@ -50,7 +50,7 @@ async function body(context: Context): Promise<unknown> {
   }
 }
 
-/** Adds a route to the app. A successful `post` answers 201. */
+/** Adds a route to the app. A successful `post` with a JSON answer has the status 201. */
 export function mount(app: Hono, wa: WhatsApp, definition: Route): void {
   const path = definition.path.replace(/\{(\w+)\}/g, ":$1");
   app.on(definition.method.toUpperCase(), path, async (context) => {
@@ -58,7 +58,7 @@ export function mount(app: Hono, wa: WhatsApp, definition: Route): void {
       wa,
       params: context.req.param() as Record<string, string>,
       query: parse(definition.query, context.req.query(), "query"),
-      body: parse(definition.body, definition.body && (await body(context)), "body"),
+      body: parse(definition.body, definition.body && (await readBody(context)), "body"),
     });
     if (answer instanceof Uint8Array) return context.body(new Uint8Array(answer));
     if (answer === undefined) return context.body(null, 204);

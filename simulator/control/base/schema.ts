@@ -14,10 +14,13 @@ export const NewPhone = z.object({
   business: z
     .union([z.literal(true), z.object({ name: z.string() })])
     .optional()
-    .describe("Uses WhatsApp Business, which has labels. With `true`, the business name is the push name"),
+    .describe("Use WhatsApp Business, which has labels. `true` takes the push name as the business name"),
   lid: z.string().regex(/^\d+$/).optional().describe("User part of the LID. Default: a generated one"),
-  addressing: z.enum(["lid", "pn"]).default("lid").describe("How the envelopes of the phone's messages name accounts"),
-  autoRead: z.boolean().default(false),
+  addressing: z
+    .enum(["lid", "pn"])
+    .default("lid")
+    .describe("Whether the envelopes of the phone's messages name accounts by LID or by phone number"),
+  autoRead: z.boolean().default(false).describe("Send a read receipt for each message"),
   history: z
     .array(
       z.object({
@@ -37,7 +40,10 @@ export const NewPhone = z.object({
     )
     .default([])
     .describe("The chats that a newly linked device gets"),
-  historyTransport: z.enum(["blob", "inline"]).default("blob"),
+  historyTransport: z
+    .enum(["blob", "inline"])
+    .default("blob")
+    .describe("Whether the history is a file on the media host or part of the message that announces it"),
 });
 
 export const PhoneChange = z.object({
@@ -54,11 +60,14 @@ export const DeviceView = z.object({
   number: PhoneNumber,
   platform: z.string(),
   online: z.boolean(),
-  kept: z.number().int().describe("How many stanzas the server keeps until the device acknowledges them"),
+  kept: z.number().int().describe("Number of stanzas that the server keeps until the device acknowledges them"),
   preKeys: z.number().int(),
   sockets: z.object({
     open: z.number().int(),
-    maximum: z.number().int().describe("The most sockets that were open at the same time with these credentials"),
+    maximum: z
+      .number()
+      .int()
+      .describe("Highest number of sockets that were open with these credentials at the same time"),
     logins: z.number().int(),
     history: z.array(
       z.object({ at: z.number(), event: z.enum(["open", "close", "replaced"]), open: z.number().int() }),
@@ -86,29 +95,32 @@ export const PhoneView = z.object({
   errors: z.array(z.string()),
 });
 
-export const Scan = z.object({ qr: z.string().min(20).describe("The text of the QR code") });
+export const Scan = z.object({ qr: z.string().min(20).describe("Text of the QR code") });
 export const LinkCode = z.object({ code: z.string().min(8).max(9), timeoutMs: TimeoutMs });
 
 const Send = {
   to: Address,
-  id: z.string().optional().describe("The message id. Default: a new one"),
+  id: z.string().optional().describe("Message id. Default: a new one"),
   addressing: z.enum(["lid", "pn"]).optional(),
-  audience: z.array(Address).optional().describe("Who sees a status post, for which `to` is `status@broadcast`"),
+  audience: z
+    .array(Address)
+    .optional()
+    .describe("Who sees the post. Only for a status post, where `to` is `status@broadcast`"),
 };
 export const SendText = z.object({
   ...Send,
   text: z.string(),
   quote: z.string().optional().describe("Id of a message in the inbox"),
-  mentions: z.array(z.string()).optional().describe("JIDs"),
+  mentions: z.array(z.string()).optional().describe("JIDs of the mentioned accounts"),
 });
 export const SendMedia = z.object({
   ...Send,
   kind: z.enum(["image", "video", "ptv", "audio", "document", "sticker"]),
-  data: z.base64().describe("The file"),
+  data: z.base64().describe("Content of the file"),
   mimetype: z.string().optional(),
   caption: z.string().optional(),
   fileName: z.string().optional(),
-  ptt: z.boolean().optional(),
+  ptt: z.boolean().optional().describe("Whether the audio is a voice note"),
 });
 export const React = z.object({ message: z.string().describe("Id of a message in the inbox"), emoji: z.string() });
 const Sent = z.string().describe("Id of a message that the phone sent");
@@ -120,7 +132,7 @@ export const SendPoll = z.object({
   ...Send,
   question: z.string(),
   options: z.array(z.string()).min(2),
-  selectable: z.number().int().min(0).default(1).describe("How many options a person may choose; 0 for any number"),
+  selectable: z.number().int().min(0).default(1).describe("How many options a person may choose; 0 means any number"),
 });
 export const SendEvent = z.object({
   ...Send,
@@ -202,14 +214,19 @@ export const MessageView = z.object({
     })
     .optional(),
   ...Fate,
-  copies: z.number().int().describe("How often the message arrived"),
+  copies: z.number().int().describe("Number of times that the message arrived"),
   receivedAt: z.number(),
   read: z.boolean(),
 });
 
 export const Inbox = z.object({ messages: z.array(MessageView), next: z.number().int() });
 export const InboxQuery = z.object({
-  after: z.coerce.number().int().min(0).default(0).describe("How many messages to skip: `next` of the previous answer"),
+  after: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe("Number of messages to skip: `next` of the previous answer"),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });
 export const WaitQuery = z.object({
@@ -263,13 +280,15 @@ export const DeviceFaults = z.object({
   silence: z
     .object({ ms: z.number().int().min(1).max(600_000), after: z.enum(["cut", "resume"]) })
     .optional()
-    .describe("Nothing passes for `ms`. Then what was under way is lost (`cut`) or arrives (`resume`)"),
+    .describe(
+      "Hold all data back for `ms` milliseconds. Then drop it and the socket (`cut`), or deliver it (`resume`)",
+    ),
   slow: z.number().int().min(0).max(60_000).optional().describe("Delay in milliseconds, in each direction"),
   ack: Code.optional().describe("Reject the next messages with this code, for example 463 or 429"),
   login: Code.optional().describe("Fail the next logins with this code, for example 503"),
   iq: Code.extend({ xmlns: z.string().optional() })
     .optional()
-    .describe("Fail the next requests, of one namespace or of any"),
+    .describe("Fail the next `iq` requests with this code; with `xmlns`, only those of that namespace"),
   corruptOut: z.number().int().min(1).optional().describe("Damage this many of the next messages from the device"),
   corruptIn: z.number().int().min(1).optional().describe("Damage this many of the next messages to the device"),
 });
@@ -284,8 +303,8 @@ const Version = z
 const toVersion = Version.transform((text) => text.split(".").map(Number)).pipe(z.tuple([z.int(), z.int(), z.int()]));
 export const ClientVersionsView = z.object({
   minimum: z.object({ login: Version, link: Version }).describe("The server rejects older clients with 405"),
-  published: Version.describe("The version in `/sw.js` on the port of the WebSocket"),
-  pages: z.number().int().describe("How often clients have requested `/sw.js`"),
+  published: Version.describe("Version in `/sw.js` on the port of the WebSocket"),
+  pages: z.number().int().describe("Number of requests for `/sw.js`"),
   seen: z.array(z.object({ purpose: z.enum(["login", "link"]), version: Version, refused: z.boolean() })),
 });
 export const ClientVersionsChange = z.object({
@@ -297,7 +316,7 @@ export const ClientVersionsChange = z.object({
       times: Times,
     })
     .optional()
-    .describe("Another answer to the next requests of `/sw.js`, or none"),
+    .describe("Send this answer to the next requests for `/sw.js`, or none (`hang`)"),
 });
 
 export const State = z.object({

@@ -10,9 +10,15 @@ import { Address } from "../base/schema.ts";
 const NewCall = z.object({
   to: Address,
   video: z.boolean().optional(),
-  ringMs: z.number().int().min(1).max(120_000).optional().describe("Default: 45 s"),
+  ringMs: z
+    .number()
+    .int()
+    .min(1)
+    .max(120_000)
+    .optional()
+    .describe("Milliseconds until the call times out. Default: 45000"),
 });
-const CallStep = z.object({ action: z.enum(["accept", "reject", "hangUp"]).describe("Only the caller hangs up") });
+const CallStep = z.object({ action: z.enum(["accept", "reject", "hangUp"]).describe("Only the caller can hang up") });
 const CallView = z.object({
   id: z.string(),
   from: z.string(),
@@ -34,9 +40,9 @@ export const callRoutes: Route[] = [
     summary: "Call an account, or all members of a group",
     body: NewCall,
     answer: CallView,
-    run: (asked) => {
-      const { to, ...options } = asked.body;
-      return withStatus(404, () => callView(startCall(phoneOf(asked), to, options)));
+    run: (request) => {
+      const { to, ...options } = request.body;
+      return withStatus(404, () => callView(startCall(phoneOf(request), to, options)));
     },
   }),
   route({
@@ -44,7 +50,7 @@ export const callRoutes: Route[] = [
     path: "/phones/{number}/calls",
     summary: "List outgoing and incoming calls, oldest first",
     answer: z.array(CallView),
-    run: (asked) => callsOf(phoneOf(asked)).map(callView),
+    run: (request) => callsOf(phoneOf(request)).map(callView),
   }),
   route({
     method: "post",
@@ -52,10 +58,10 @@ export const callRoutes: Route[] = [
     summary: "Accept, reject or end a call; 409 if it no longer rings",
     body: CallStep,
     answer: CallView,
-    run: (asked) => {
-      const call = callOf(asked);
-      if (!apply(asked.body.action, phoneOf(asked), call)) {
-        throw new ControlError(409, "the call no longer rings, or this phone may not do this");
+    run: (request) => {
+      const call = callOf(request);
+      if (!apply(request.body.action, phoneOf(request), call)) {
+        throw new ControlError(409, "the call no longer rings, or this phone cannot do this");
       }
       return callView(call);
     },

@@ -18,7 +18,7 @@ const ChannelView = z.object({
       serverId: z.number().int(),
       kind: z.string(),
       text: z.string().optional(),
-      reactions: z.record(z.string(), z.number()).describe("The count of each emoji"),
+      reactions: z.record(z.string(), z.number()).describe("Number of reactions with each emoji"),
     }),
   ),
 });
@@ -37,20 +37,20 @@ export const channelRoutes: Route[] = [
     summary: "Create a channel",
     body: NewChannel,
     answer: ChannelView,
-    run: (asked) => channelView(phoneOf(asked).channels.create(asked.body.name, asked.body.description)),
+    run: (request) => channelView(phoneOf(request).channels.create(request.body.name, request.body.description)),
   }),
   route({
     method: "post",
     path: "/phones/{number}/channels/{channel}/follow",
     summary: "Follow a channel, by its JID or invite code",
     answer: ChannelView,
-    run: (asked) => channelView(phoneOf(asked).channels.follow(channelOf(asked).jid)),
+    run: (request) => channelView(phoneOf(request).channels.follow(channelOf(request).jid)),
   }),
   route({
     method: "post",
     path: "/phones/{number}/channels/{channel}/unfollow",
     summary: "Stop following a channel",
-    run: (asked) => phoneOf(asked).channels.unfollow(channelOf(asked).jid),
+    run: (request) => phoneOf(request).channels.unfollow(channelOf(request).jid),
   }),
   route({
     method: "post",
@@ -58,7 +58,9 @@ export const channelRoutes: Route[] = [
     summary: "Post a text, as an admin of the channel",
     body: NewPost,
     answer: z.object({ id: z.string() }),
-    run: (asked) => ({ id: phoneOf(asked).channels.post(channelOf(asked).jid, asked.body.text, asked.body.id) }),
+    run: (request) => ({
+      id: phoneOf(request).channels.post(channelOf(request).jid, request.body.text, request.body.id),
+    }),
   }),
 ];
 

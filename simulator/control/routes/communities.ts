@@ -7,10 +7,7 @@ import { groupView } from "../base/view.ts";
 
 const NewCommunity = z.object({
   subject: z.string().min(1).max(100),
-  anyoneAdds: z
-    .boolean()
-    .optional()
-    .describe("Whether members who are not admins may create groups in it. Default: true"),
+  anyoneAdds: z.boolean().optional().describe("Whether any member may create groups in the community. Default: true"),
 });
 const Link = z.object({ action: z.enum(["link", "unlink"]), group: z.string().min(3).describe("JID of a group") });
 
@@ -21,21 +18,21 @@ export const communityRoutes: Route[] = [
     summary: "Create a community with its announcement group and general chat",
     body: NewCommunity,
     answer: GroupView,
-    run: (asked) => {
-      const { subject, anyoneAdds = true } = asked.body;
-      return groupView(makeCommunity(phoneOf(asked), subject, { anyoneAdds }));
+    run: (request) => {
+      const { subject, anyoneAdds = true } = request.body;
+      return groupView(makeCommunity(phoneOf(request), subject, { anyoneAdds }));
     },
   }),
   route({
     method: "post",
     path: "/phones/{number}/communities/{community}/groups",
-    summary: "Add a group to a community, or remove it; 409 if the phone may not",
+    summary: "Add a group to a community, or remove it; 409 if the phone is not allowed to",
     body: Link,
     answer: GroupView,
-    run: (asked) => {
-      const { action, group } = asked.body;
-      const found = groupOf(asked, group);
-      changeLink(phoneOf(asked), asked.params.community ?? "", action, group);
+    run: (request) => {
+      const { action, group } = request.body;
+      const found = groupOf(request, group);
+      changeLink(phoneOf(request), request.params.community ?? "", action, group);
       return groupView(found);
     },
   }),

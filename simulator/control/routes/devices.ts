@@ -19,20 +19,20 @@ export const deviceRoutes: Route[] = [
     path: "/devices/{number}/{device}/queue",
     summary: "List the stanzas that the server keeps for a device until it acknowledges them",
     answer: schema.Queue,
-    run: (asked) => ({ kept: [...deviceOf(asked).kept].map(({ tag, attrs }) => ({ tag, attrs })) }),
+    run: (request) => ({ kept: [...deviceOf(request).kept].map(({ tag, attrs }) => ({ tag, attrs })) }),
   }),
   route({
     method: "post",
     path: "/devices/{number}/{device}/faults",
-    summary: "Add faults of a device",
+    summary: "Schedule faults of a device",
     body: schema.DeviceFaults,
-    run: (asked) => addFaults(deviceOf(asked), asked.body),
+    run: (request) => addFaults(deviceOf(request), request.body),
   }),
   route({
     method: "delete",
     path: "/devices/{number}/{device}/faults",
     summary: "Remove the faults that have not happened yet",
-    run: (asked) => deviceOf(asked).faults.clear(),
+    run: (request) => deviceOf(request).faults.clear(),
   }),
 ];
 

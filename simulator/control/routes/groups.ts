@@ -13,10 +13,10 @@ const Members = z.object({
 });
 const GroupChange = z.object({
   subject: z.string().min(1).max(100).optional(),
-  announcement: z.boolean().optional().describe("Only admins write"),
-  locked: z.boolean().optional().describe("Only admins change subject, description and picture"),
+  announcement: z.boolean().optional().describe("Whether only admins may send messages"),
+  locked: z.boolean().optional().describe("Whether only admins may change subject, description and picture"),
   ephemeral: z.number().int().min(0).optional().describe("Seconds after which messages disappear; 0 means never"),
-  invite: z.literal("revoke").optional(),
+  invite: z.literal("revoke").optional().describe("Replace the invite link"),
 });
 
 export const groupRoutes: Route[] = [
@@ -33,17 +33,17 @@ export const groupRoutes: Route[] = [
     summary: "Create a group",
     body: NewGroup,
     answer: GroupView,
-    run: (asked) => groupView(phoneOf(asked).createGroup(asked.body.subject, asked.body.members)),
+    run: (request) => groupView(phoneOf(request).createGroup(request.body.subject, request.body.members)),
   }),
   route({
     method: "patch",
     path: "/phones/{number}/groups/{group}",
-    summary: "Change a group as one of its members; 409 if the member may not",
+    summary: "Change a group on behalf of a member; 409 if the member is not allowed to",
     body: GroupChange,
     answer: GroupView,
-    run: (asked) => {
-      const group = groupOf(asked);
-      for (const one of changesOf(asked.body)) change(phoneOf(asked), group.jid, one);
+    run: (request) => {
+      const group = groupOf(request);
+      for (const element of elementsOf(request.body)) change(phoneOf(request), group.jid, element);
       return groupView(group);
     },
   }),
@@ -53,10 +53,10 @@ export const groupRoutes: Route[] = [
     summary: "Add, remove, promote or demote members",
     body: Members,
     answer: GroupView,
-    run: (asked) => {
-      const { action, members } = asked.body;
-      const group = groupOf(asked);
-      changeMembers(phoneOf(asked), group.jid, action, members.map(toJid));
+    run: (request) => {
+      const { action, members } = request.body;
+      const group = groupOf(request);
+      changeMembers(phoneOf(request), group.jid, action, members.map(toJid));
       return groupView(group);
     },
   }),
@@ -64,17 +64,18 @@ export const groupRoutes: Route[] = [
     method: "delete",
     path: "/phones/{number}/groups/{group}",
     summary: "Leave a group",
-    run: (asked) => phoneOf(asked).leaveGroup(groupOf(asked).jid),
+    run: (request) => phoneOf(request).leaveGroup(groupOf(request).jid),
   }),
 ];
 
-function changesOf({ subject, announcement, locked, ephemeral, invite }: z.output<typeof GroupChange>): BinaryNode[] {
-  const changes: BinaryNode[] = [];
-  if (subject !== undefined) changes.push(node("subject", {}, Buffer.from(subject)));
-  if (announcement !== undefined) changes.push(node(announcement ? "announcement" : "not_announcement"));
-  if (locked !== undefined) changes.push(node(locked ? "locked" : "unlocked"));
-  if (ephemeral === 0) changes.push(node("not_ephemeral"));
-  if (ephemeral) changes.push(node("ephemeral", { expiration: String(ephemeral) }));
-  if (invite) changes.push(node("invite"));
-  return changes;
+/** Returns the elements with which a client requests these changes. */
+function elementsOf({ subject, announcement, locked, ephemeral, invite }: z.output<typeof GroupChange>): BinaryNode[] {
+  const elements: BinaryNode[] = [];
+  if (subject !== undefined) elements.push(node("subject", {}, Buffer.from(subject)));
+  if (announcement !== undefined) elements.push(node(announcement ? "announcement" : "not_announcement"));
+  if (locked !== undefined) elements.push(node(locked ? "locked" : "unlocked"));
+  if (ephemeral === 0) elements.push(node("not_ephemeral"));
+  if (ephemeral) elements.push(node("ephemeral", { expiration: String(ephemeral) }));
+  if (invite) elements.push(node("invite"));
+  return elements;
 }

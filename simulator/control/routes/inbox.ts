@@ -14,9 +14,9 @@ export const inboxRoutes: Route[] = [
     summary: "List received messages, oldest first",
     query: schema.InboxQuery,
     answer: schema.Inbox,
-    run: (asked) => {
-      const { after, limit } = asked.query;
-      const messages = phoneOf(asked).inbox.messages.slice(after, after + limit);
+    run: (request) => {
+      const { after, limit } = request.query;
+      const messages = phoneOf(request).inbox.messages.slice(after, after + limit);
       return { messages: messages.map(messageView), next: after + messages.length };
     },
   }),
@@ -25,32 +25,32 @@ export const inboxRoutes: Route[] = [
     path: "/phones/{number}/statuses",
     summary: "List the status posts that the phone shows, oldest first, without deleted ones",
     answer: z.array(schema.MessageView),
-    run: (asked) => phoneOf(asked).statuses.map(messageView),
+    run: (request) => phoneOf(request).statuses.map(messageView),
   }),
   route({
     method: "get",
     path: "/phones/{number}/inbox/{id}/media",
     summary: "Get the file of a message, decrypted and checked",
     bytes: true,
-    run: (asked) => phoneOf(asked).download(messageOf(asked)),
+    run: (request) => phoneOf(request).download(messageOf(request)),
   }),
   route({
     method: "post",
     path: "/phones/{number}/read",
-    summary: "Mark messages as read: their senders get receipts",
+    summary: "Mark messages as read, and send read receipts",
     body: schema.Read,
-    run: (asked) => phoneOf(asked).markRead(...asked.body.messages.map((id) => messageOf(asked, id))),
+    run: (request) => phoneOf(request).markRead(...request.body.messages.map((id) => messageOf(request, id))),
   }),
   route({
     method: "get",
     path: "/phones/{number}/wait",
-    summary: "Wait for the first message that matches; 408 after the timeout",
+    summary: "Get the first message that matches, waiting for it if necessary; 408 after the timeout",
     query: schema.WaitQuery,
     answer: schema.MessageView,
-    run: async (asked) => {
-      const { timeoutMs, ...wanted } = asked.query;
+    run: async (request) => {
+      const { timeoutMs, ...wanted } = request.query;
       const matches = (message: InboxMessage) => isWanted(message, wanted);
-      return messageView(await withStatus(408, () => phoneOf(asked).waitFor(matches, { timeoutMs })));
+      return messageView(await withStatus(408, () => phoneOf(request).waitFor(matches, { timeoutMs })));
     },
   }),
 ];

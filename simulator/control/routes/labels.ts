@@ -23,18 +23,18 @@ export const labelRoutes: Route[] = [
     path: "/phones/{number}/labels",
     summary: "List the labels of a business phone, with their chats",
     answer: z.array(LabelView),
-    run: (asked) => labelsOf(phoneOf(asked)),
+    run: (request) => labelsOf(phoneOf(request)),
   }),
   route({
     method: "post",
     path: "/phones/{number}/labels",
-    summary: "Create a label, which linked devices then have too",
+    summary: "Create a label on the phone and its linked devices",
     body: z.object({ name: Name, color: Color.default(0) }),
     answer: LabelView,
-    run: (asked) => {
-      const phone = phoneOf(asked);
+    run: (request) => {
+      const phone = phoneOf(request);
       if (!phone.account.business) throw new ControlError(409, "only business phones have labels");
-      return labelOf(asked, createLabel(phone, asked.body.name, asked.body.color));
+      return labelOf(request, createLabel(phone, request.body.name, request.body.color));
     },
   }),
   route({
@@ -43,27 +43,27 @@ export const labelRoutes: Route[] = [
     summary: "Rename a label, or change its color",
     body: z.object({ name: Name.optional(), color: Color.optional() }),
     answer: LabelView,
-    run: (asked) => {
-      changeLabel(phoneOf(asked), labelOf(asked).id, present(asked.body));
-      return labelOf(asked);
+    run: (request) => {
+      changeLabel(phoneOf(request), labelOf(request).id, present(request.body));
+      return labelOf(request);
     },
   }),
   route({
     method: "delete",
     path: "/phones/{number}/labels/{label}",
     summary: "Delete a label",
-    run: (asked) => deleteLabel(phoneOf(asked), labelOf(asked).id),
+    run: (request) => deleteLabel(phoneOf(request), labelOf(request).id),
   }),
   route({
     method: "post",
     path: "/phones/{number}/labels/{label}/chats",
-    summary: "Add a label to a chat, or remove it",
+    summary: "Add a label to a chat, or remove it from the chat",
     body: z.object({ chat: Address, labeled: z.boolean().default(true) }),
     answer: LabelView,
-    run: async (asked) => {
-      const { chat, labeled } = asked.body;
-      await withStatus(404, () => labelChat(phoneOf(asked), labelOf(asked).id, chat, labeled));
-      return labelOf(asked);
+    run: async (request) => {
+      const { chat, labeled } = request.body;
+      await withStatus(404, () => labelChat(phoneOf(request), labelOf(request).id, chat, labeled));
+      return labelOf(request);
     },
   }),
 ];

@@ -8,26 +8,26 @@ export const linkRoutes: Route[] = [
   route({
     method: "post",
     path: "/phones/{number}/scan",
-    summary: "Scan a QR code",
+    summary: "Scan the QR code of a client, which links the client",
     body: schema.Scan,
     answer: schema.DeviceView,
-    run: async (asked) => deviceView(await phoneOf(asked).scanQr(asked.body.qr)),
+    run: async (request) => deviceView(await phoneOf(request).scanQr(request.body.qr)),
   }),
   route({
     method: "post",
     path: "/phones/{number}/link",
-    summary: "Enter a linking code",
+    summary: "Enter the linking code of a client, which links the client",
     body: schema.LinkCode,
     answer: schema.DeviceView,
-    run: async (asked) => {
-      const { code, timeoutMs } = asked.body;
-      return deviceView(await phoneOf(asked).linkWithCode(code, { timeoutMs }));
+    run: async (request) => {
+      const { code, timeoutMs } = request.body;
+      return deviceView(await phoneOf(request).linkWithCode(code, { timeoutMs }));
     },
   }),
   route({
     method: "delete",
     path: "/phones/{number}/devices/{device}",
-    summary: "Unlink a device: its socket gets 401",
-    run: (asked) => phoneOf(asked).unlink(Number(asked.params.device)),
+    summary: "Unlink a device; the server closes its socket with 401",
+    run: (request) => phoneOf(request).unlink(Number(request.params.device)),
   }),
 ];

@@ -6,7 +6,7 @@ import { ControlError, type Route, route } from "../base/route.ts";
 import * as schema from "../base/schema.ts";
 import { phoneView } from "../base/view.ts";
 
-/** The phones themselves. */
+/** Adding, showing and changing phones. */
 export const phoneRoutes: Route[] = [
   route({
     method: "post",
@@ -31,7 +31,7 @@ export const phoneRoutes: Route[] = [
     path: "/phones/{number}",
     summary: "Get a phone",
     answer: schema.PhoneView,
-    run: (asked) => phoneView(phoneOf(asked)),
+    run: (request) => phoneView(phoneOf(request)),
   }),
   route({
     method: "patch",
@@ -39,9 +39,9 @@ export const phoneRoutes: Route[] = [
     summary: "Rename a phone, take it offline or online, or change its settings",
     body: schema.PhoneChange,
     answer: schema.PhoneView,
-    run: (asked) => {
-      const phone = phoneOf(asked);
-      const { pushName, autoRead, addressing, online } = asked.body;
+    run: (request) => {
+      const phone = phoneOf(request);
+      const { pushName, autoRead, addressing, online } = request.body;
       if (pushName !== undefined) phone.setPushName(pushName);
       if (autoRead !== undefined) phone.autoRead = autoRead;
       if (addressing !== undefined) phone.addressing = addressing;

@@ -14,10 +14,10 @@ export const sendRoutes: Route[] = [
     summary: "Send a text",
     body: schema.SendText,
     answer: schema.SentView,
-    run: async (asked) => {
-      const { to, text, quote, ...options } = asked.body;
-      const quoted = quote === undefined ? {} : { quote: messageOf(asked, quote) };
-      return sentView(await phoneOf(asked).sendText(to, text, { ...present(options), ...quoted }));
+    run: async (request) => {
+      const { to, text, quote, ...options } = request.body;
+      const quoted = quote === undefined ? {} : { quote: messageOf(request, quote) };
+      return sentView(await phoneOf(request).sendText(to, text, { ...present(options), ...quoted }));
     },
   }),
   route({
@@ -26,9 +26,9 @@ export const sendRoutes: Route[] = [
     summary: "Send a file, encrypted, through the media host",
     body: schema.SendMedia,
     answer: schema.SentView,
-    run: async (asked) => {
-      const { to, kind, data, ...options } = asked.body;
-      return sentView(await phoneOf(asked).sendMedia(to, kind, Buffer.from(data, "base64"), present(options)));
+    run: async (request) => {
+      const { to, kind, data, ...options } = request.body;
+      return sentView(await phoneOf(request).sendMedia(to, kind, Buffer.from(data, "base64"), present(options)));
     },
   }),
   route({
@@ -37,9 +37,9 @@ export const sendRoutes: Route[] = [
     summary: "React to a message",
     body: schema.React,
     answer: schema.SentView,
-    run: async (asked) => {
-      const { message, emoji } = asked.body;
-      return sentView(await phoneOf(asked).react(messageOf(asked, message), emoji));
+    run: async (request) => {
+      const { message, emoji } = request.body;
+      return sentView(await phoneOf(request).react(messageOf(request, message), emoji));
     },
   }),
   route({
@@ -48,9 +48,9 @@ export const sendRoutes: Route[] = [
     summary: "Edit the text of a message that the phone sent",
     body: schema.Edit,
     answer: schema.SentView,
-    run: async (asked) => {
-      const { message, text } = asked.body;
-      return sentView(await phoneOf(asked).edit(sentOf(asked, message), text));
+    run: async (request) => {
+      const { message, text } = request.body;
+      return sentView(await phoneOf(request).edit(sentOf(request, message), text));
     },
   }),
   route({
@@ -59,37 +59,38 @@ export const sendRoutes: Route[] = [
     summary: "Delete a message for everyone",
     body: schema.Revoke,
     answer: schema.SentView,
-    run: async (asked) => {
-      const phone = phoneOf(asked);
-      const { message } = asked.body;
-      return sentView(await phone.revoke(phone.sent.get(message) ?? messageOf(asked, message)));
+    run: async (request) => {
+      const phone = phoneOf(request);
+      const { message } = request.body;
+      return sentView(await phone.revoke(phone.sent.get(message) ?? messageOf(request, message)));
     },
   }),
   route({
     method: "get",
     path: "/phones/{number}/sent/{id}",
-    summary: "Get a message that the phone sent, with its status; optionally wait for a status",
+    summary:
+      "Get a message that the phone sent, with its status; with `status`, wait for that status, 408 after the timeout",
     query: schema.SentQuery,
     answer: schema.SentView,
-    run: async (asked) => {
-      const { status, timeoutMs } = asked.query;
-      const sent = sentOf(asked);
+    run: async (request) => {
+      const { status, timeoutMs } = request.query;
+      const sent = sentOf(request);
       if (!status) return sentView(sent);
-      return sentView(await withStatus(408, () => phoneOf(asked).waitForStatus(sent, status, { timeoutMs })));
+      return sentView(await withStatus(408, () => phoneOf(request).waitForStatus(sent, status, { timeoutMs })));
     },
   }),
   route({
     method: "post",
     path: "/phones/{number}/typing",
-    summary: "Start or stop typing or recording in a chat",
+    summary: "Show in a chat that the phone types or records, or that it stops",
     body: schema.SetTyping,
-    run: (asked) => phoneOf(asked).setTyping(asked.body.to, asked.body.state),
+    run: (request) => phoneOf(request).setTyping(request.body.to, request.body.state),
   }),
   route({
     method: "get",
     path: "/phones/{number}/typing",
-    summary: "List who typed to the phone, oldest first",
+    summary: "List the typing and recording states that the phone has received, oldest first",
     answer: z.array(schema.TypingView),
-    run: (asked) => phoneOf(asked).typing,
+    run: (request) => phoneOf(request).typing,
   }),
 ];

@@ -24,7 +24,7 @@ export const serverRoutes: Route[] = [
   route({
     method: "get",
     path: "/unknown",
-    summary: "List the stanzas that the simulator does not know",
+    summary: "List the received stanzas that the simulator does not implement",
     answer: schema.Unknown,
     run: ({ wa }) => ({ unknown: wa.unknown }),
   }),
@@ -39,14 +39,14 @@ export const serverRoutes: Route[] = [
   route({
     method: "get",
     path: "/client-versions",
-    summary: "Get the accepted client versions, and those of the clients that connected",
+    summary: "Get the accepted client versions, and the versions of the clients that connected",
     answer: schema.ClientVersionsView,
     run: ({ wa }) => versionsView(wa.world.versions),
   }),
   route({
     method: "patch",
     path: "/client-versions",
-    summary: "Reject old client versions with 405, or publish another version",
+    summary: "Change the oldest accepted client versions, or the published version",
     body: schema.ClientVersionsChange,
     answer: schema.ClientVersionsView,
     run: ({ wa, body: { minimum, published, pageFault } }) => {
@@ -61,7 +61,7 @@ export const serverRoutes: Route[] = [
   route({
     method: "post",
     path: "/media/faults",
-    summary: "Let the next uploads and downloads fail",
+    summary: "Fail the next uploads and downloads",
     body: schema.MediaFaults,
     run: ({ wa, body: { upload, download } }) => {
       if (upload) wa.media.faults.upload.add(upload.status, upload.times);

@@ -12,10 +12,10 @@ export const surveyRoutes: Route[] = [
     summary: "Send a poll",
     body: schema.SendPoll,
     answer: schema.SentView,
-    run: async (asked) => {
-      const { to, question, options, selectable, ...send } = asked.body;
+    run: async (request) => {
+      const { to, question, options, selectable, ...send } = request.body;
       const poll = { question, options, selectable };
-      return sentView(await phoneOf(asked).surveys.poll(to, poll, present(send)));
+      return sentView(await phoneOf(request).surveys.poll(to, poll, present(send)));
     },
   }),
   route({
@@ -24,20 +24,20 @@ export const surveyRoutes: Route[] = [
     summary: "Send a calendar event",
     body: schema.SendEvent,
     answer: schema.SentView,
-    run: async (asked) => {
-      const { to, id, addressing, ...event } = asked.body;
-      return sentView(await phoneOf(asked).surveys.event(to, present(event), present({ id, addressing })));
+    run: async (request) => {
+      const { to, id, addressing, ...event } = request.body;
+      return sentView(await phoneOf(request).surveys.event(to, present(event), present({ id, addressing })));
     },
   }),
   route({
     method: "post",
     path: "/phones/{number}/vote",
-    summary: "Vote on a poll, encrypted as by WhatsApp's clients",
+    summary: "Vote on a poll; the vote is encrypted as in WhatsApp's apps",
     body: schema.Vote,
     answer: schema.SentView,
-    run: async (asked) => {
-      const { message, options } = asked.body;
-      return sentView(await phoneOf(asked).surveys.vote(surveyOf(asked, message, "poll"), options));
+    run: async (request) => {
+      const { message, options } = request.body;
+      return sentView(await phoneOf(request).surveys.vote(surveyOf(request, message, "poll"), options));
     },
   }),
   route({
@@ -46,9 +46,9 @@ export const surveyRoutes: Route[] = [
     summary: "Answer a calendar event",
     body: schema.AnswerEvent,
     answer: schema.SentView,
-    run: async (asked) => {
-      const { message, answer, guests } = asked.body;
-      return sentView(await phoneOf(asked).surveys.answer(surveyOf(asked, message, "event"), answer, { guests }));
+    run: async (request) => {
+      const { message, answer, guests } = request.body;
+      return sentView(await phoneOf(request).surveys.answer(surveyOf(request, message, "event"), answer, { guests }));
     },
   }),
 ];

@@ -1,9 +1,9 @@
-/** The changes of a message since it was sent. */
+/** What happened to a message after it was sent: edit, deletion, reactions, answers. */
 export type Fate = {
   edited: boolean;
   /** Deleted for everyone. */
   deleted: boolean;
-  /** One per person. `from` is a phone-number JID. */
+  /** One reaction per account. `from` is a phone-number JID. */
   reactions: { from: string; emoji: string }[];
   /** The latest answer of each person to a poll or a calendar event. */
   responses: Response[];
@@ -15,17 +15,18 @@ export type Fate = {
  */
 export type Response = { from: string; choices: string[]; guests: number; at: number };
 
+/** Returns the fate of a new message. */
 export const untouched = (): Fate => ({ edited: false, deleted: false, reactions: [], responses: [] });
 
-/** Replaces a person's reaction. An empty emoji removes it. */
+/** Sets the reaction of one account. An empty emoji removes it. */
 export function applyReaction(target: Fate, from: string, emoji: string): void {
   target.reactions = target.reactions.filter((reaction) => reaction.from !== from);
   if (emoji) target.reactions.push({ from, emoji });
 }
 
-/** Replaces a person's answer, unless the current one is newer. */
+/** Sets the answer of one account, unless its current answer is as new or newer. */
 export function applyResponse(target: Fate, response: Response): void {
-  const before = target.responses.find(({ from }) => from === response.from);
-  if (before && before.at >= response.at) return;
-  target.responses = [...target.responses.filter((one) => one !== before), response];
+  const previous = target.responses.find(({ from }) => from === response.from);
+  if (previous && previous.at >= response.at) return;
+  target.responses = [...target.responses.filter((other) => other !== previous), response];
 }

@@ -3,40 +3,40 @@ import type { Content } from "../../wire/content.ts";
 import { type Fate, untouched } from "./fate.ts";
 import { Waiters } from "./waiters.ts";
 
-/** A message as a phone shows it. JIDs are phone-number JIDs, or those of groups and channels. */
+/** A message that a phone shows. Accounts are phone-number JIDs, except in `fromLid` and `replyTo`. */
 export type InboxMessage = Content &
   Fate & {
     id: string;
-    /** JID of the other side, or of the group or channel. */
+    /** JID of the other account, the group or the channel. */
     chat: string;
     from: string;
     fromLid: string;
-    /** The device that sent it: 0 is a phone, others are linked devices. */
+    /** Id of the device that sent it: 0 is a phone, others are linked devices. */
     fromDevice: number;
-    /** Whether a linked device of this account sent it. */
+    /** Whether a linked device of the phone's own account sent it. */
     fromMe: boolean;
     pushName: string | undefined;
     /** Server time in seconds since the epoch. */
     timestamp: number;
-    /** How the sender addressed it. */
+    /** How the envelope names accounts. */
     addressing: "pn" | "lid";
     message: proto.IMessage;
-    /** How often it arrived; 1 if nothing went wrong. */
+    /** Number of times that it arrived. */
     copies: number;
     /** When the phone decrypted it, in milliseconds since the epoch. */
     receivedAt: number;
     read: boolean;
-    /** The sender's full address on the envelope, to which receipts go. */
+    /** The sender's address on the envelope. Receipts are sent to it. */
     replyTo: { to: string; participant: string | undefined };
   };
 
-/** The messages that a phone has received. A message that arrives again is counted, not added. */
+/** The messages that a phone has received. The inbox counts repeated messages, but does not add them again. */
 export class Inbox {
   readonly messages: InboxMessage[] = [];
   readonly #byKey = new Map<string, InboxMessage>();
   readonly #waiters = new Waiters<InboxMessage>();
   readonly #listeners = new Set<(message: InboxMessage) => void>();
-  /** Copies after the first, over all messages. */
+  /** Number of repeated messages. */
   duplicates = 0;
 
   static key(chat: string, from: string, id: string): string {
@@ -47,12 +47,12 @@ export class Inbox {
     return this.#byKey.get(Inbox.key(chat, from, id));
   }
 
-  /** Returns false for a copy of a message that the inbox contains. */
+  /** Adds a message. If the inbox contains it already, counts the copy and returns false. */
   add(message: InboxMessage): boolean {
     const key = Inbox.key(message.chat, message.from, message.id);
     const known = this.#byKey.get(key);
     if (known) {
-      this.repeat(known);
+      this.countCopy(known);
       return false;
     }
     this.#byKey.set(key, message);
@@ -62,17 +62,18 @@ export class Inbox {
     return true;
   }
 
-  /** Adds a message from an earlier run, without calling listeners. */
+  /** Adds a message from a state file. Does not call listeners. */
   restore(message: InboxMessage): void {
-    // A state file of an older version has no `Fate`.
+    // Old state files lack the properties of `Fate`.
     Object.assign(message, { ...untouched(), ...message });
     this.#byKey.set(Inbox.key(message.chat, message.from, message.id), message);
     this.messages.push(message);
     this.duplicates += message.copies - 1;
   }
 
-  repeat(known: InboxMessage): void {
-    known.copies++;
+  /** Counts another copy of a message in the inbox. */
+  countCopy(message: InboxMessage): void {
+    message.copies++;
     this.duplicates++;
   }
 
@@ -84,11 +85,11 @@ export class Inbox {
 
   /** Resolves with the first message that matches, now or later. Rejects after `timeoutMs`. */
   waitFor(matches: (message: InboxMessage) => boolean, timeoutMs: number): Promise<InboxMessage> {
-    const present = this.messages.find(matches);
-    if (present) return Promise.resolve(present);
+    const found = this.messages.find(matches);
+    if (found) return Promise.resolve(found);
     return this.#waiters.wait(matches, timeoutMs, () => {
       const last = this.messages.slice(-3).map(({ kind, text }) => `${kind} ${JSON.stringify(text)}`);
-      return `no message matched within ${timeoutMs} ms; ${this.messages.length} arrived, last: ${last}`;
+      return `no message matched within ${timeoutMs} ms; ${this.messages.length} arrived, the last: ${last}`;
     });
   }
 }

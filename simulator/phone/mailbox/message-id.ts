@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-/** A message id as phones make them. */
+/** Returns a new message id with the prefix `3A`, as phones create them. */
 export function newMessageId(): string {
   return `3A${randomBytes(9).toString("hex").toUpperCase()}`;
 }

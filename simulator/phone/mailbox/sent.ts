@@ -2,30 +2,31 @@ import type { proto } from "../../wire/baileys.ts";
 import { type Fate, untouched } from "./fate.ts";
 import { Waiters } from "./waiters.ts";
 
-/** The delivery status of a message. */
+/** Delivery status of a message. */
 export type Status = "sent" | "delivered" | "read" | "played" | "failed";
 
-export type SeenReceipt = {
-  /** Phone-number JID of the account. */
+/** A receipt that the phone has received for a message. */
+export type SentReceipt = {
+  /** Phone-number JID of the account that sent the receipt. */
   from: string;
   device: number;
-  /** `delivery` stands for a receipt without a type. */
+  /** The type of the stanza; `delivery` if it has none. */
   type: string;
   at: number;
 };
 
-/** A message that this phone sent. */
+/** A message that the phone sent. */
 export type SentMessage = Fate & {
   id: string;
-  /** The chat: a phone-number JID or that of a group. */
+  /** The chat: the phone-number JID of an account, the JID of a group, or `status@broadcast`. */
   to: string;
-  /** The address on the envelope. */
+  /** Recipient on the envelope. */
   address: string;
   message: proto.IMessage;
   type: string;
   status: Status;
   error: number | undefined;
-  receipts: SeenReceipt[];
+  receipts: SentReceipt[];
   retries: number;
   /** Only for a status post: phone numbers or JIDs of the people who may see it. */
   audience?: string[] | undefined;
@@ -33,13 +34,13 @@ export type SentMessage = Fate & {
   text?: string | undefined;
 };
 
-/** A phone that sends more messages forgets the oldest ones and can no longer resend them. */
+/** Number of sent messages that a phone keeps. It cannot resend older ones. */
 const MAX_REMEMBERED = 50_000;
 
 const RANK: Record<Status, number> = { failed: 0, sent: 1, delivered: 2, read: 3, played: 4 };
 const STATUS: Record<string, Status> = { delivery: "delivered", read: "read", played: "played" };
 
-/** A phone's own messages by id, with their receipts. */
+/** The messages that a phone sent, by id, with their receipts. */
 export class SentMessages {
   readonly #byId = new Map<string, SentMessage>();
   readonly #waiters = new Waiters<SentMessage>();
@@ -60,7 +61,8 @@ export class SentMessages {
     if (!oldest.done) this.#byId.delete(oldest.value);
   }
 
-  noteReceipt(id: string, receipt: SeenReceipt): void {
+  /** Adds a receipt to a message and updates its status. */
+  addReceipt(id: string, receipt: SentReceipt): void {
     const sent = this.#byId.get(id);
     if (!sent) return;
     sent.receipts.push(receipt);
@@ -72,13 +74,14 @@ export class SentMessages {
   /** Resolves when the message matches, now or after a receipt. Rejects after `timeoutMs`. */
   waitFor(id: string, matches: (sent: SentMessage) => boolean, timeoutMs: number): Promise<SentMessage> {
     const sent = this.#byId.get(id);
-    if (!sent) return Promise.reject(new Error(`this phone did not send ${id}`));
+    if (!sent) return Promise.reject(new Error(`this phone did not send a message ${id}`));
     if (matches(sent)) return Promise.resolve(sent);
-    const matchesSent = (one: SentMessage) => one.id === id && matches(one);
+    const matchesSent = (candidate: SentMessage) => candidate.id === id && matches(candidate);
     const problem = () => `${id} did not reach the expected status within ${timeoutMs} ms; it is ${sent.status}`;
     return this.#waiters.wait(matchesSent, timeoutMs, problem);
   }
 
+  /** Resolves when the message has at least this status. Rejects after `timeoutMs`. */
   atLeast(id: string, status: "delivered" | "read" | "played", timeoutMs: number): Promise<SentMessage> {
     return this.waitFor(id, (sent) => RANK[sent.status] >= RANK[status], timeoutMs);
   }

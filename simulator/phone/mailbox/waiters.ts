@@ -1,10 +1,10 @@
 type Waiter<T> = { matches: (value: T) => boolean; resolve: (value: T) => void };
 
-/** Promises that wait for a value, each with a timeout. */
+/** Promises that wait for a matching value, each with a timeout. */
 export class Waiters<T> {
   readonly #waiting = new Set<Waiter<T>>();
 
-  /** Resolves the promises that the value matches. */
+  /** Resolves the promises whose condition the value matches. */
   offer(value: T): void {
     for (const waiter of this.#waiting) if (waiter.matches(value)) waiter.resolve(value);
   }

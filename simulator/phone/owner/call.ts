@@ -19,10 +19,10 @@ export function startCall(phone: Phone, to: string, options: CallOptions = {}): 
   return placeCall(world, account, { accounts: [called] }, options);
 }
 
-/** The outgoing and incoming calls of this phone, oldest first. */
+/** Returns the outgoing and incoming calls of a phone, oldest first. */
 export const callsOf = (phone: Phone): Call[] =>
   [...phone.world.calls.values()].filter(({ caller, states }) => caller === phone.account || states.has(phone.account));
 
-/** Accepts or rejects a call. Returns false if it no longer rings. */
+/** Accepts or rejects a call on the phone. Returns false if the call no longer rings there. */
 export const answerCall = (phone: Phone, call: Call, state: "accepted" | "rejected"): boolean =>
   call.answer(phone, state);

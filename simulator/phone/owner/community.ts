@@ -15,17 +15,19 @@ export function makeCommunity(phone: Phone, subject: string, options: { anyoneAd
   });
 }
 
-/** Adds a group to a community, or removes it. Throws `Refusal` if the phone may not do so. */
+/** Adds a group to a community, or removes it. Throws `Refusal` if the phone is not allowed to. */
 export function changeLink(phone: Phone, community: string, action: "link" | "unlink", group: string): void {
-  const named = [node("group", { jid: group })];
+  const groups = [node("group", { jid: group })];
   const [answer] =
     action === "link"
-      ? ask(phone, community, node("links", {}, [node("link", { link_type: "sub_group" }, named)]))
-      : ask(phone, community, node("unlink", { unlink_type: "sub_group" }, named));
+      ? sendChange(phone, community, node("links", {}, [node("link", { link_type: "sub_group" }, groups)]))
+      : sendChange(phone, community, node("unlink", { unlink_type: "sub_group" }, groups));
   const list = action === "link" ? child(answer, "link") : answer;
   const error = child(list, "group")?.attrs.error;
   if (error) throw new Refusal(Number(error), "not-acceptable");
 }
 
-const ask = (phone: Phone, to: string, what: BinaryNode): BinaryNode[] =>
-  children(changeGroup(node("iq", { to, type: "set", xmlns: "w:g2" }, [what]), { world: phone.world, device: phone }));
+const sendChange = (phone: Phone, to: string, element: BinaryNode): BinaryNode[] =>
+  children(
+    changeGroup(node("iq", { to, type: "set", xmlns: "w:g2" }, [element]), { world: phone.world, device: phone }),
+  );

@@ -2,13 +2,16 @@ import { changeGroup } from "../../stanza/group/change.ts";
 import { type BinaryNode, node } from "../../wire/node.ts";
 import type { Phone } from "../phone.ts";
 
-/** Changes a group with the same element as a client: `<subject>`, `<locked>` … Throws `Refusal`. */
-export function change(phone: Phone, group: string, what: BinaryNode): void {
-  changeGroup(node("iq", { to: group, type: "set", xmlns: "w:g2" }, [what]), { world: phone.world, device: phone });
+/**
+ * Changes a group. Throws `Refusal` if the phone is not allowed to.
+ * @param element the element that a client sends for this change, for example `<subject>` or `<locked>`
+ */
+export function change(phone: Phone, group: string, element: BinaryNode): void {
+  changeGroup(node("iq", { to: group, type: "set", xmlns: "w:g2" }, [element]), { world: phone.world, device: phone });
 }
 
 /**
- * Adds, removes, promotes or demotes members. Throws `Refusal` if the phone may not do so.
+ * Adds, removes, promotes or demotes members. Throws `Refusal` if the phone is not allowed to.
  * @param members JIDs
  */
 export function changeMembers(

@@ -5,7 +5,7 @@ import type { Phone } from "../phone.ts";
 const COLLECTION = "regular";
 const VERSION = 3;
 
-/** The labels of every new business account. The id is the position from 1, the color the position from 0. */
+/** The labels of a new business account. The id is the position counted from 1, the color is the position counted from 0. */
 const PREDEFINED = ["New customer", "New order", "Pending payment", "Paid", "Order complete"] as const;
 
 export type PhoneLabel = {
@@ -15,11 +15,11 @@ export type PhoneLabel = {
   /** 0 to 19. */
   color: number;
   predefinedId: number | undefined;
-  /** JIDs of the chats that have it, as in the app state. */
+  /** JIDs of the chats that have the label, as in the app state. */
   chats: string[];
 };
 
-/** The labels that the phone shows. */
+/** Returns the labels that the phone shows. */
 export function labelsOf(phone: Phone): PhoneLabel[] {
   const chats = (id: string): string[] =>
     phone.appState.entries.flatMap(({ index: [kind, label, chat], value }) =>
@@ -33,7 +33,7 @@ export function labelsOf(phone: Phone): PhoneLabel[] {
   });
 }
 
-/** Creates a label and returns its id, which no earlier label had. */
+/** Creates a label. Returns its id, which no earlier label has had. */
 export function createLabel(phone: Phone, name: string, color = 0): string {
   phone.appState.pull(COLLECTION);
   const taken = phone.appState.entries.flatMap(({ index: [kind, id] }) => (kind === "label_edit" ? Number(id) : []));
@@ -56,7 +56,7 @@ export function deleteLabel(phone: Phone, id: string): void {
 
 /**
  * Adds a label to a chat or removes it. Throws if the phone does not have the label or the chat does not exist.
- * @param chat a phone number, or the JID of an account or group, which the app state then contains unchanged
+ * @param chat a phone number, or the JID of an account or group, which is stored in the app state as it is
  */
 export function labelChat(phone: Phone, id: string, chat: string, labeled = true): void {
   find(phone, id);

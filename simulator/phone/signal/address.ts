@@ -1,6 +1,6 @@
 import type { Endpoint } from "../../model/account.ts";
 
-/** The Signal address of a device, `<lid>.<device>`. It does not depend on how an envelope names the account. */
+/** Returns the Signal address of a device: `<lid>.<device>`, also if an envelope names the account by phone number. */
 export function signalAddress(endpoint: Endpoint): string {
   return `${endpoint.account.lid}.${endpoint.id}`;
 }

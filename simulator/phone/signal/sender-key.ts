@@ -16,8 +16,8 @@ const VERSION = Buffer.from([0x33]);
 const MESSAGE_SEED = Buffer.from([1]);
 const CHAIN_SEED = Buffer.from([2]);
 /**
- * Limits on the keys that a peer can make this device compute ahead and keep. Source: group_cipher.ts and sender-key-record.ts
- * in Baileys' Signal/Group.
+ * Limits on how many message keys a phone computes ahead, and how many sender keys it keeps per device. Source:
+ * group_cipher.ts and sender-key-record.ts in Baileys' Signal/Group.
  */
 const MAX_AHEAD = 2000;
 const MAX_STATES = 5;
@@ -29,14 +29,14 @@ function messageKey(seed: Buffer): { iv: Buffer; key: Buffer } {
   return { iv: derived.subarray(0, 16), key: derived.subarray(16) };
 }
 
-/** The chain with which a device encrypts for a group. */
+/** The sender key with which a phone encrypts its messages to a group. */
 export class SenderKey {
   readonly id = randomInt(1, 2 ** 31 - 1);
   readonly #signing: KeyPair = generateKeyPair();
   #chain: Buffer = randomBytes(32);
   #iteration = 0;
 
-  /** Returns a SenderKeyDistributionMessage, with which a device can read from the next message on. */
+  /** Returns a SenderKeyDistributionMessage, with which a device can decrypt the next message and all later ones. */
   distribution(): Buffer {
     const { id } = this;
     const fields = {
@@ -58,9 +58,10 @@ export class SenderKey {
   }
 }
 
-/** Received sender keys by `<group> <device>`. */
+/** Received sender keys by `<group> <device>`, newest first. */
 export type SenderKeyRingState = Map<string, State[]>;
 
+/** A received sender key. `skipped` has the message keys of messages that have not arrived yet, by iteration. */
 type State = { id: number; signingKey: Buffer; next: Seed; skipped: Map<number, Buffer> };
 
 /** The sender keys of other devices, by group and device. */
@@ -78,7 +79,7 @@ export class SenderKeyRing {
   /** Stores a sender key. Throws if the distribution message is malformed. */
   accept(group: string, device: string, distribution: Buffer): void {
     const { id, iteration, chainKey, signingKey } = proto.SenderKeyDistributionMessage.decode(distribution.subarray(1));
-    if (!chainKey?.length || !signingKey?.length) throw new Error("incomplete sender key");
+    if (!chainKey?.length || !signingKey?.length) throw new Error("the sender key is incomplete");
     const states = this.#states.get(`${group} ${device}`) ?? [];
     const next = { iteration: iteration ?? 0, seed: Buffer.from(chainKey) };
     states.unshift({ id: id ?? 0, signingKey: Buffer.from(signingKey), next, skipped: new Map() });
@@ -90,7 +91,7 @@ export class SenderKeyRing {
     const body = message.subarray(0, -64);
     const { id, iteration, ciphertext } = proto.SenderKeyMessage.decode(body.subarray(1));
     const state = this.#states.get(`${group} ${device}`)?.find((candidate) => candidate.id === id);
-    if (!state || !ciphertext) throw new Error("no sender key for this message");
+    if (!state || !ciphertext) throw new Error("there is no sender key for this message");
     if (!verify(state.signingKey, body, message.subarray(-64))) throw new Error("the sender's signature is wrong");
     const { iv, key } = messageKey(this.#seed(state, iteration ?? 0));
     return cbcDecrypt(key, iv, Buffer.from(ciphertext));
@@ -99,11 +100,12 @@ export class SenderKeyRing {
   #seed(state: State, iteration: number): Buffer {
     if (iteration < state.next.iteration) {
       const skipped = state.skipped.get(iteration);
-      if (!skipped) throw new RepeatedMessage(`sender key iteration ${iteration} was used`);
+      if (!skipped) throw new RepeatedMessage(`sender key iteration ${iteration} was used before`);
       state.skipped.delete(iteration);
       return skipped;
     }
-    if (iteration - state.next.iteration > MAX_AHEAD) throw new Error("too far ahead");
+    if (iteration - state.next.iteration > MAX_AHEAD)
+      throw new Error(`the message is more than ${MAX_AHEAD} iterations ahead`);
     let seed: Buffer = Buffer.alloc(0);
     while (state.next.iteration <= iteration) {
       seed = hmac(state.next.seed, MESSAGE_SEED);

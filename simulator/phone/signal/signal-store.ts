@@ -4,7 +4,7 @@ import type { Bundle } from "../../model/credentials.ts";
 import { generateKeyPair, type KeyPair, sign, signalKey, verify } from "../../wire/crypto.ts";
 import { readPreKeyMessage, readRatchetKey } from "../../wire/protobuf.ts";
 
-/** Parts of libsignal's records that its types omit. */
+/** Members of libsignal's classes that its types lack. */
 type Session = { getChain(key: Buffer): unknown };
 type OpenRecord = SessionRecord & {
   sessions: Record<string, unknown>;
@@ -32,8 +32,8 @@ const unpack = (key: { public: string; private: string }): KeyPair => ({
 });
 
 /**
- * A phone's Signal keys and sessions. It keeps sessions in memory as libsignal's own objects, because converting them to
- * JSON for each message takes longer than the encryption. Addresses are `<lid>.<device>`.
+ * A phone's Signal keys and sessions. Sessions stay in memory as libsignal's own objects, because converting them to JSON for
+ * each message takes longer than the encryption. Addresses have the form `<lid>.<device>`.
  */
 export class SignalStore {
   readonly identity: KeyPair;
@@ -46,7 +46,7 @@ export class SignalStore {
   readonly #scope: string;
   readonly #storage: SignalStorage;
 
-  /** @param scope distinguishes this phone's jobs in libsignal's queue, which is shared by the whole process */
+  /** @param scope prefix of this phone's jobs in libsignal's queue, which the whole process shares */
   constructor(scope: string, state?: SignalState) {
     this.#scope = scope;
     this.identity = state ? unpack(state.identity) : generateKeyPair();
@@ -65,7 +65,7 @@ export class SignalStore {
       storeSession: async (id, record) => {
         this.#sessions.set(this.#address(id), record as OpenRecord);
       },
-      // The receiver checks identities before libsignal sees a message: by the account's signature, not on first use.
+      // The receiver checks the account's signature of an identity key before libsignal decrypts the message.
       isTrustedIdentity: () => true,
       loadPreKey: async (id) => {
         const key = this.#preKeys.get(Number(id));
@@ -105,13 +105,13 @@ export class SignalStore {
     return this.#sessions.get(address)?.haveOpenSession() ?? false;
   }
 
-  /** Opens a session, which replaces an open one. Throws if the identity key did not sign the signed prekey. */
+  /** Opens a session and replaces an existing one. Throws if the identity key did not sign the signed prekey. */
   async open(address: string, bundle: Bundle): Promise<void> {
     const { identityKey, signedPreKey, preKey, registrationId } = bundle;
     if (!verify(identityKey, signalKey(signedPreKey.public), signedPreKey.signature)) {
       throw new Error(`the signed prekey of ${address} is not signed by its identity key`);
     }
-    const one = preKey && { keyId: preKey.id, publicKey: signalKey(preKey.public) };
+    const oneTimePreKey = preKey && { keyId: preKey.id, publicKey: signalKey(preKey.public) };
     const session = {
       registrationId,
       identityKey: signalKey(identityKey),
@@ -120,7 +120,7 @@ export class SignalStore {
         publicKey: signalKey(signedPreKey.public),
         signature: signedPreKey.signature,
       },
-      ...(one && { preKey: one }),
+      ...(oneTimePreKey && { preKey: oneTimePreKey }),
     };
     type Session = Parameters<SessionBuilder["initOutgoing"]>[0];
     await new SessionBuilder(this.#storage, this.#protocolAddress(address)).initOutgoing(session as Session);
@@ -132,7 +132,7 @@ export class SignalStore {
     return { type: type === 3 ? "pkmsg" : "msg", body: body as unknown as Buffer };
   }
 
-  /** Throws if the ciphertext is damaged, repeated or belongs to no session. The sessions then stay as they were. */
+  /** Throws if the ciphertext is damaged or repeated, or if there is no session. A failure does not change the sessions. */
   async decrypt(address: string, { type, body }: Ciphertext): Promise<Buffer> {
     const before = this.#needsSnapshot(address, { type, body }) ? this.#sessions.get(address)?.serialize() : undefined;
     const cipher = new SessionCipher(this.#storage, this.#protocolAddress(address));
@@ -146,7 +146,10 @@ export class SignalStore {
     }
   }
 
-  /** libsignal changes a session before it checks the MAC. Only a ratchet step cannot be undone without a snapshot. */
+  /**
+   * Whether a failed decryption could change the sessions: libsignal changes a session before it checks the MAC. After a
+   * ratchet step, only a snapshot can undo that.
+   */
   #needsSnapshot(address: string, { type, body }: Ciphertext): boolean {
     const record = this.#sessions.get(address);
     if (!record) return false;

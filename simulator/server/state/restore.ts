@@ -8,7 +8,7 @@ import type { Saved, SavedChannel, SavedGroup, SavedPhone } from "./saved.ts";
 
 /** Adds the saved phones, devices, groups and channels to a new world. */
 export function restore(saved: Saved, world: World): Phone[] {
-  const phones = saved.phones.map((one) => restorePhone(one, world));
+  const phones = saved.phones.map((phone) => restorePhone(phone, world));
   for (const [index, { watchers }] of saved.phones.entries()) {
     for (const { number, id } of watchers) {
       const device = world.accounts.get(number)?.companions.get(id);
@@ -46,16 +46,16 @@ function restoreChannel(
   world: World,
 ): void {
   const channel = Object.assign(new Channel(id, name, description, createdAt), rest);
-  const known = <Value>(entries: [string, Value][]) =>
+  const byAccount = <Value>(entries: [string, Value][]) =>
     entries.flatMap(([number, value]): [Account, Value][] => {
       const account = world.accounts.get(number);
       return account ? [[account, value]] : [];
     });
-  for (const [account, role] of known(followers)) channel.followers.set(account, role);
-  for (const [account] of known(muted.map((number) => [number, true]))) channel.muted.add(account);
+  for (const [account, role] of byAccount(followers)) channel.followers.set(account, role);
+  for (const [account] of byAccount(muted.map((number) => [number, true]))) channel.muted.add(account);
   for (const { author: number, reactions, ...post } of posts) {
     const author = world.accounts.get(number);
-    if (author) channel.posts.push({ ...post, author, reactions: new Map(known(reactions)) });
+    if (author) channel.posts.push({ ...post, author, reactions: new Map(byAccount(reactions)) });
   }
   world.channels.set(channel.jid, channel);
 }

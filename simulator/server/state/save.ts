@@ -4,9 +4,10 @@ import type { World } from "../../model/world.ts";
 import type { Phone } from "../../phone/phone.ts";
 import type { Saved, SavedChannel, SavedGroup, SavedPhone } from "./saved.ts";
 
-/** How many messages of each inbox, outbox and channel survive a restart. */
+/** Number of messages of each inbox, of each phone's sent messages and of each channel that are saved. */
 const KEPT_MESSAGES = 1000;
 
+/** Returns the state to save. */
 export function save(world: World, phones: Iterable<Phone>): Saved {
   return {
     version: 1,

@@ -51,7 +51,7 @@ export type SavedGroup = {
     "announcement" | "locked" | "memberAddMode" | "approval" | "ephemeral" | "inviteCode" | "picture"
   > &
     Partial<Pick<Group, "community" | "purpose">>;
-  /** JID of its community. State files from before communities lack it. */
+  /** JID of the group's community. Old state files lack it. */
   parent?: string | undefined;
   description: { id: string; text: string; author: string; at: number } | undefined;
 };
@@ -65,7 +65,7 @@ export type SavedChannel = Pick<
   posts: (Omit<Post, "author" | "reactions"> & { author: string; reactions: [string, string][] })[];
 };
 
-/** The state that survives a restart: keys, accounts, devices with their queues, groups, channels and media. */
+/** The content of the state file: keys, accounts, devices with their queues, groups, channels and media. */
 export type Saved = {
   version: 1;
   certificates: Certificates;
@@ -74,15 +74,15 @@ export type Saved = {
   files: Map<string, Buffer>;
   phones: SavedPhone[];
   groups: SavedGroup[];
-  /** State files from before channels lack it. */
+  /** Old state files lack it. */
   channels?: SavedChannel[];
 };
 
-/** Reads a state file, if it exists. Throws if it has another version. */
+/** Reads a state file. Returns undefined if it does not exist. Throws if it has another version. */
 export function readState(file: string): Saved | undefined {
   if (!existsSync(file)) return undefined;
   const saved = deserialize(readFileSync(file)) as Saved;
-  if (saved.version !== 1) throw new Error(`${file} is not a state file of this simulator`);
+  if (saved.version !== 1) throw new Error(`the state file ${file} has the unknown version ${saved.version}`);
   return saved;
 }
 

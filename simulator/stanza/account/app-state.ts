@@ -7,10 +7,10 @@ import { deliverToAccount } from "../deliver.ts";
 import { Unsupported } from "../errors.ts";
 import { type IqHandler, result } from "../iq.ts";
 
-const known = new Set<string>(COLLECTIONS);
+const collections = new Set<string>(COLLECTIONS);
 
 /**
- * Appends a patch and notifies the other devices of the account. Returns false if the collection has a newer version; the
+ * Appends a patch and notifies the other devices of the account. Returns false if the collection has a newer version. The
  * author must then update and try again.
  */
 export function addPatch(world: World, account: Account, author: Endpoint, change: NewPatch): boolean {
@@ -28,11 +28,11 @@ export function addPatch(world: World, account: Account, author: Endpoint, chang
  */
 export const appState: IqHandler = (iq, { world, device }) => {
   const { account } = device;
-  const answers = children(child(iq, "sync"), "collection").map((asked): BinaryNode => {
-    const { name = "" } = asked.attrs;
-    const version = Number(asked.attrs.version ?? "0");
-    if (!known.has(name)) throw new Unsupported(`app state collection ${name}`);
-    const patch = bytes(child(asked, "patch"));
+  const answers = children(child(iq, "sync"), "collection").map((element): BinaryNode => {
+    const { name = "" } = element.attrs;
+    const version = Number(element.attrs.version ?? "0");
+    if (!collections.has(name)) throw new Unsupported(`app state collection ${name}`);
+    const patch = bytes(child(element, "patch"));
     if (patch) {
       if (addPatch(world, account, device, { collection: name, version, patch })) {
         return node("collection", { name, version: String(version + 1) });

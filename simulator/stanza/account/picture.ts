@@ -8,9 +8,9 @@ import { notifyGroup } from "../group/notify.ts";
 import { type IqHandler, type Origin, result } from "../iq.ts";
 
 /**
- * `w:profile:picture`: profile pictures of accounts and groups. `get` needs a target; `set` without one changes the client's
- * own picture, and without bytes removes the picture. Source: `updateProfilePicture` and `profilePictureUrl` in Baileys'
- * Socket/chats.ts.
+ * `w:profile:picture`: gets, sets and removes the profile pictures of accounts and groups. Without a target, the request is
+ * about the client's own picture. A `set` without bytes removes the picture. Source: `updateProfilePicture` and
+ * `profilePictureUrl` in Baileys' Socket/chats.ts.
  */
 export const picture: IqHandler = (iq, origin) => {
   const { world, device } = origin;
@@ -38,7 +38,7 @@ function pictureNode(iq: BinaryNode, owner: Account | Group, { world, device }: 
   return node("picture", { id, type, url: world.media.url(directPath), direct_path: directPath });
 }
 
-/** Notifies the devices that cache the account's device list, which are those of its contacts. */
+/** Notifies the devices that cache the account's device list. The simulator treats their accounts as the contacts. */
 function notifyContacts(world: World, account: Account, notice: BinaryNode): void {
   for (const device of account.watchers) {
     if (device.account.companions.get(device.id) !== device) continue;

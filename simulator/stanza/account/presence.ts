@@ -4,14 +4,14 @@ import { isGroupJid, isLidJid, LID_SERVER, PN_SERVER, parseJid } from "../../wir
 import { type BinaryNode, children, node } from "../../wire/node.ts";
 import type { StanzaHandler } from "../iq.ts";
 
-/** `composing` is typing, `recording` is recording a voice note, `paused` ends both. */
+/** `composing` means typing, `recording` means recording a voice note, `paused` ends both. */
 export type Typing = "composing" | "recording" | "paused";
 
 /**
- * `presence` from a client: subscribes, or changes its own presence. A name in it becomes the account's push name.
- * A presence without a type means available, as in RFC 6121, 4.7.1, and in the presences that WhatsApp's server sends
- * (`handlePresence` in whatsmeow's presence.go). No source shows how the server handles it, but accounts that send it appear
- * online (https://github.com/WhiskeySockets/Baileys/issues/2553).
+ * `presence` from a client: subscribes to an account, or changes the device's own presence. A `name` changes the push name.
+ * A presence without a type means available. That is its meaning in RFC 6121, 4.7.1, and in the presences that WhatsApp's
+ * server sends (`handlePresence` in whatsmeow's presence.go). No source shows how the server handles one from a client, but
+ * accounts that send it appear online (https://github.com/WhiskeySockets/Baileys/issues/2553).
  */
 export const receivePresence: StanzaHandler = (stanza, { world, device }) => {
   const { name, type, to } = stanza.attrs;
@@ -23,13 +23,13 @@ export const receivePresence: StanzaHandler = (stanza, { world, device }) => {
   }
 };
 
-/** `chatstate` from a client: its user types. */
+/** `chatstate` from a client: shows that its user types, records or stops. */
 export const receiveChatState: StanzaHandler = (stanza, { world, device }) => {
   const [state] = children(stanza);
   if (stanza.attrs.to && state) sendTyping(world, device.account, stanza.attrs.to, state);
 };
 
-/** Changes the presence of a linked device, which also goes offline when its socket closes. */
+/** Changes the presence of a linked device. The server also calls it when the device's socket closes. */
 export function setOnline(world: World, device: Device, online: boolean): void {
   device.online = online;
   notifySubscribers(world, device.account);
@@ -49,13 +49,13 @@ function subscribe(world: World, device: Device, to: string): void {
   notifySubscriber(account, device);
 }
 
-/** Sends an account's presence to its subscribers. The server does not keep it for offline devices. */
+/** Sends an account's presence to its subscribers. The server does not keep these stanzas for offline devices. */
 function notifySubscribers(world: World, account: Account): void {
   if (!account.available) account.lastSeen = Number(world.seconds);
   for (const device of account.subscribers.keys()) notifySubscriber(account, device);
 }
 
-/** Only a device that is online gets the presence of others (`SubscribePresence` in whatsmeow's presence.go). */
+/** Sends an account's presence to one subscriber, if it is online (`SubscribePresence` in whatsmeow's presence.go). */
 function notifySubscriber(account: Account, device: Device): void {
   const server = account.subscribers.get(device);
   if (server && device.online) device.socket?.send(presenceNode(account, server));
@@ -68,7 +68,9 @@ function presenceNode(account: Account, server: string): BinaryNode {
   return node("presence", { from: account.jid(server), type: "unavailable", last });
 }
 
-/** Shows the other side of a chat, or the members of a group, that an account types. An account that blocked it sees nothing. */
+/**
+ * Delivers a typing state to the other account in a chat, unless that account has blocked the sender, or to a group's members.
+ */
 export function sendTyping(world: World, sender: Account, to: string, state: BinaryNode): void {
   if (isGroupJid(to)) {
     for (const account of world.groups.get(to)?.members.keys() ?? []) {
@@ -81,13 +83,16 @@ export function sendTyping(world: World, sender: Account, to: string, state: Bin
   deliverTyping(target, { from: sender.jid(isLidJid(to) ? LID_SERVER : PN_SERVER) }, state);
 }
 
-/** Typing reaches only linked devices that are online (https://github.com/mautrix/whatsapp/pull/452). */
+/**
+ * Delivers a typing state to the phone, and to linked devices that are online (https://github.com/mautrix/whatsapp/pull/452).
+ */
 function deliverTyping(account: Account, attrs: Record<string, string>, state: BinaryNode): void {
   const stanza = node("chatstate", attrs, [state]);
   account.phone?.deliver(stanza);
   for (const companion of account.companions.values()) if (companion.online) companion.socket?.send(stanza);
 }
 
+/** Builds the content of a `chatstate`. */
 export function typingNode(typing: Typing): BinaryNode {
   return typing === "recording" ? node("composing", { media: "audio" }) : node(typing);
 }

@@ -38,7 +38,9 @@ export const privacy: IqHandler = (iq, { world, device }) => {
   return result(iq, [node("privacy", {}, categories)]);
 };
 
-/** Sends an account's trusted-contact token to the companions of a contact. Source: `handlePrivacyTokenNotification` in Baileys. */
+/**
+ * Sends an account's trusted-contact token to the companions of a contact. Source: `handlePrivacyTokenNotification` in Baileys.
+ */
 function forwardToken(world: World, account: Account, contact: Account, t: string): void {
   const attrs = { jid: contact.lidJid, t, type: "trusted_contact" };
   const token = node("token", attrs, world.trustToken(account));

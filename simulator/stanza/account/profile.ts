@@ -2,7 +2,7 @@ import { bytes, child, children, node } from "../../wire/node.ts";
 import { Refusal } from "../errors.ts";
 import { type IqHandler, result } from "../iq.ts";
 
-// Source of the requests and answers: Baileys' Socket/chats.ts.
+// Source of all requests and answers in this file: Baileys' Socket/chats.ts.
 
 /** `blocklist`: blocks and unblocks accounts, and returns the list. */
 export const blocklist: IqHandler = (iq, { world, device }) => {
@@ -17,7 +17,7 @@ export const blocklist: IqHandler = (iq, { world, device }) => {
   return result(iq, [node("list", { dhash: "sim" }, items)]);
 };
 
-/** `abt`: server properties. The hash is constant, so clients keep their cached copy. */
+/** `abt`: returns the server properties. The hash is constant, so clients keep their cached copy. */
 export const props: IqHandler = (iq) =>
   result(iq, [
     node("props", { hash: "sim1", refresh: "86400", protocol: "1" }, [

@@ -4,7 +4,7 @@ import { type BinaryNode, bytes, child, children, node } from "../../wire/node.t
 import { Unsupported } from "../errors.ts";
 import { type IqHandler, result } from "../iq.ts";
 
-/** Answers one protocol for one account. `jid` is the name that the client used. */
+/** Answers one protocol of a query for one account. `jid` is the JID in the client's query. */
 type Protocol = (account: Account, jid: string, viewer: Account) => BinaryNode | undefined;
 
 const protocols: Record<string, Protocol> = {
@@ -16,7 +16,7 @@ const protocols: Record<string, Protocol> = {
     );
     return node("devices", {}, [node("device-list", { hash: "2:sim" }, list)]);
   },
-  // Only for a query by phone number: clients use the jid of the answer as the phone number of the mapping.
+  // Only for a query by phone number: clients take the JID in the answer as the phone number of the mapping.
   lid: (account, jid) => (isLidJid(jid) ? undefined : node("lid", { val: account.lidJid })),
   contact: () => node("contact", { type: "in" }),
   status: (account, _jid, viewer) =>
@@ -29,21 +29,24 @@ const protocols: Record<string, Protocol> = {
   business: () => undefined,
 };
 
-/** `usync`: whether numbers are on WhatsApp, and their devices, LIDs and about texts. Source: Baileys' WAUSync/Protocols. */
+/**
+ * `usync`: returns whether numbers are on WhatsApp, and their devices, LIDs and about texts. Source: Baileys'
+ * WAUSync/Protocols.
+ */
 export const usync: IqHandler = (iq, { world, device }) => {
   const request = child(iq, "usync");
-  const asked = children(child(request, "query")).map(({ tag }) => tag);
-  for (const tag of asked) if (!protocols[tag]) throw new Unsupported(`usync protocol ${tag}`);
+  const protocolTags = children(child(request, "query")).map(({ tag }) => tag);
+  for (const tag of protocolTags) if (!protocols[tag]) throw new Unsupported(`usync protocol ${tag}`);
   const users = children(child(request, "list"), "user").map((user) => {
     const phone = bytes(child(user, "contact"))?.toString();
     const jid = user.attrs.jid ?? `${phone?.replace(/\D/g, "")}@s.whatsapp.net`;
     const account = world.accountOf(jid);
     if (!account) {
-      const unknown = asked.includes("contact") ? [node("contact", { type: "out" })] : [];
+      const unknown = protocolTags.includes("contact") ? [node("contact", { type: "out" })] : [];
       return node("user", { jid }, unknown);
     }
-    if (asked.includes("devices")) account.watchers.add(device);
-    const answers = asked
+    if (protocolTags.includes("devices")) account.watchers.add(device);
+    const answers = protocolTags
       .map((tag) => protocols[tag]?.(account, jid, device.account))
       .filter((found) => found !== undefined);
     return node("user", { jid }, answers);
@@ -53,7 +56,7 @@ export const usync: IqHandler = (iq, { world, device }) => {
       node(
         "result",
         {},
-        asked.map((tag) => node(tag)),
+        protocolTags.map((tag) => node(tag)),
       ),
       node("list", {}, users),
     ]),

@@ -5,7 +5,7 @@ import { type BinaryNode, node } from "../../wire/node.ts";
 import { deliverToAccount } from "../deliver.ts";
 import { metadata } from "./metadata.ts";
 
-// Each function changes a channel and notifies the devices that WhatsApp notifies. Their callers check permissions.
+// Each function changes a channel and notifies the devices that WhatsApp notifies. The callers check permissions.
 
 export function createChannel(world: World, owner: Account, name: string, description = ""): Channel {
   const id = `120363${String(400_000_000_000 + world.channels.size + 1)}`;
@@ -58,13 +58,15 @@ export function removeChannel(world: World, channel: Channel): void {
   }
 }
 
-/** Source: `handleNewsletterNotification` in Baileys' Socket/messages-recv.ts, which reads it. */
+/** Builds a notification. Source: `handleNewsletterNotification` in Baileys' Socket/messages-recv.ts, which reads it. */
 function channelNotice(world: World, channel: Channel, change: BinaryNode): BinaryNode {
   const attrs = { from: channel.jid, type: "newsletter", id: world.nextId(), t: world.seconds };
   return node("notification", attrs, [change]);
 }
 
-/** Notifies the devices of one account in JSON. Source: `handleMexNewsletterNotification` in Baileys' Socket/messages-recv.ts. */
+/**
+ * Notifies the devices of one account, in JSON. Source: `handleMexNewsletterNotification` in Baileys' Socket/messages-recv.ts.
+ */
 function notifyAccount(world: World, account: Account, operation: string, change: string, data: object): void {
   const content = Buffer.from(JSON.stringify({ data: { [`xwa2_notify_newsletter_on_${change}`]: data } }));
   const update = node("update", { op_name: `NotificationNewsletter${operation}` }, content);

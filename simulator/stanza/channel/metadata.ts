@@ -2,8 +2,8 @@ import type { Account } from "../../model/account.ts";
 import type { Channel } from "../../model/channel.ts";
 
 /**
- * A channel as one account sees it, as JSON of WhatsApp's GraphQL. Source: `parseNewsletterMetadata` in Baileys'
- * Socket/newsletter.ts.
+ * Returns a channel as one account sees it, in the JSON of WhatsApp's GraphQL API. Source: `parseNewsletterMetadata` in
+ * Baileys' Socket/newsletter.ts.
  */
 export function metadata(channel: Channel, viewer: Account) {
   const { name, description, createdAt, inviteCode, picture, followers } = channel;
@@ -21,12 +21,12 @@ export function metadata(channel: Channel, viewer: Account) {
       picture: { id: stamp, type: "IMAGE", direct_path: picture ?? "" },
       preview: { id: stamp, type: "PREVIEW", direct_path: picture ?? "" },
       settings: { reaction_codes: { value: "ALL" } },
-      subscribers_count: String([...followers.values()].filter((one) => one === "subscriber").length),
+      subscribers_count: String([...followers.values()].filter((followerRole) => followerRole === "subscriber").length),
       verification: channel.verified ? "VERIFIED" : "UNVERIFIED",
     },
     viewer_metadata: { mute: channel.muted.has(viewer) ? "ON" : "OFF", role },
   };
 }
 
-/** The short form that answers a change. */
-export const brief = (channel: Channel) => ({ id: channel.jid, state: { type: "ACTIVE" } });
+/** Returns the short form of a channel, which answers a change. */
+export const channelSummary = (channel: Channel) => ({ id: channel.jid, state: { type: "ACTIVE" } });

@@ -6,20 +6,20 @@ import { type IqHandler, result } from "../iq.ts";
 import { DELETED } from "./post.ts";
 
 /**
- * `newsletter`: the posts of a channel with their reactions, and live updates. Source: `newsletterFetchMessages` and
- * `subscribeNewsletterUpdates` in Baileys' Socket/newsletter.ts.
+ * `newsletter`: returns the posts of a channel with their reactions, and accepts subscriptions to live updates. Source:
+ * `newsletterFetchMessages` and `subscribeNewsletterUpdates` in Baileys' Socket/newsletter.ts.
  */
 export const newsletter: IqHandler = (iq, { world, device }) => {
   const channel = world.channels.get(iq.attrs.to ?? "");
   if (!channel) throw new Refusal(404, "item-not-found");
   if (child(iq, "live_updates")) return result(iq, [node("live_updates", { duration: "300" })]);
-  const asked = child(iq, "message_updates");
-  if (!asked) throw new Unsupported("newsletter iq");
-  const since = Number(asked.attrs.since ?? 0);
-  const after = Number(asked.attrs.after ?? 0);
+  const request = child(iq, "message_updates");
+  if (!request) throw new Unsupported("newsletter iq");
+  const since = Number(request.attrs.since ?? 0);
+  const after = Number(request.attrs.after ?? 0);
   const posts = channel.posts
     .filter((post) => post.at >= since && post.serverId > after)
-    .slice(-Number(asked.attrs.count ?? 100))
+    .slice(-Number(request.attrs.count ?? 100))
     .map((post) => postNode(post, device.account));
   const messages = node("messages", { jid: channel.jid, t: world.seconds }, posts);
   return result(iq, [node("message_updates", {}, [messages])]);

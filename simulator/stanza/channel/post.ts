@@ -7,15 +7,14 @@ import { BadStanza, type BinaryNode, bytes, child, node } from "../../wire/node.
 import { deliverToAccount } from "../deliver.ts";
 import type { Rejection } from "../errors.ts";
 
-/** Values of a stanza's `edit` attribute. An edited or deleted post keeps its id. */
+/** Values of the attribute `edit`. The edit or deletion of a post has the post's id. */
 const EDITED = "3";
 export const DELETED = "8";
 const REACTION_REMOVED = "7";
 
-/** The number before the server id of a channel's first post. */
-const BEFORE_FIRST_SERVER_ID = 99;
+const FIRST_SERVER_ID = 100;
 
-/** Handles a channel post, a change of one, or a reaction. Accepts a repeated post, but does not deliver it again. */
+/** Handles a channel post, its edit or deletion, or a reaction. Accepts a repeated post, but does not deliver it again. */
 export function routeChannelMessage(world: World, sender: Endpoint, stanza: BinaryNode): Rejection | undefined {
   const { to = "", id = "", type = "text", edit } = stanza.attrs;
   const channel = world.channels.get(to);
@@ -29,7 +28,7 @@ export function routeChannelMessage(world: World, sender: Endpoint, stanza: Bina
   const problem = mediaProblem(world, child(stanza, "plaintext"), plaintext);
   if (problem) return problem;
   const at = Math.floor(world.clock() / 1000);
-  const serverId = (channel.posts.at(-1)?.serverId ?? BEFORE_FIRST_SERVER_ID) + 1;
+  const serverId = (channel.posts.at(-1)?.serverId ?? FIRST_SERVER_ID - 1) + 1;
   const post = { id, serverId, type, at, author: account, plaintext, deleted: false, reactions: new Map() };
   channel.posts.push(post);
   deliverPost(world, channel, sender, post);
@@ -40,7 +39,7 @@ const readPlaintext = (stanza: BinaryNode): Buffer => Buffer.from(bytes(child(st
 
 function change(world: World, channel: Channel, sender: Endpoint, stanza: BinaryNode): Rejection | undefined {
   const { id, edit } = stanza.attrs;
-  const post = channel.posts.find((one) => one.id === id);
+  const post = channel.posts.find((candidate) => candidate.id === id);
   if (!post || post.deleted) return { code: 404, reason: "the post does not exist" };
   if (edit === DELETED) post.deleted = true;
   else if (edit === EDITED) post.plaintext = readPlaintext(stanza);
@@ -83,7 +82,7 @@ function react(channel: Channel, account: Account, stanza: BinaryNode): Rejectio
   return undefined;
 }
 
-/** The server id of a post, which its acknowledgement contains. */
+/** Returns the server id of a post, which the ack of the post contains. */
 export const serverIdOf = (world: World, to: string, id: string): string | undefined =>
   world.channels
     .get(to)

@@ -4,8 +4,8 @@ import { type IqHandler, result } from "../iq.ts";
 import * as handlers from "./query-handlers.ts";
 
 /**
- * WhatsApp's GraphQL queries by their ids, with the path of the answer. Source: `QueryIds` and `XWAPaths` in Baileys'
- * Types/Mex.ts.
+ * The handlers of WhatsApp's GraphQL queries by query id. `path` is the field of the answer. Source: `QueryIds` and `XWAPaths`
+ * in Baileys' Types/Mex.ts.
  */
 const queries: Record<string, { path: string; run: handlers.QueryHandler }> = {
   "8823471724422422": { path: "xwa2_newsletter_create", run: handlers.create },
@@ -22,12 +22,12 @@ const queries: Record<string, { path: string; run: handlers.QueryHandler }> = {
   "30062808666639665": { path: "xwa2_newsletter_delete_v2", run: handlers.remove },
 };
 
-/** `w:mex`: a GraphQL query in JSON. A refusal is also JSON. */
+/** `w:mex`: answers a GraphQL query in JSON. A refusal is also JSON. */
 export const mex: IqHandler = (iq, { world, device }) => {
-  const asked = child(iq, "query");
-  const query = queries[asked?.attrs.query_id ?? ""];
-  if (!query) throw new Unsupported(`w:mex query ${asked?.attrs.query_id}`);
-  const { variables } = JSON.parse(String(bytes(asked) ?? "{}")) as { variables?: handlers.Variables };
+  const element = child(iq, "query");
+  const query = queries[element?.attrs.query_id ?? ""];
+  if (!query) throw new Unsupported(`w:mex query ${element?.attrs.query_id}`);
+  const { variables } = JSON.parse(String(bytes(element) ?? "{}")) as { variables?: handlers.Variables };
   const answer = (content: object) => result(iq, [node("result", {}, Buffer.from(JSON.stringify(content)))]);
   try {
     return answer({ data: { [query.path]: query.run({ world, account: device.account }, variables ?? {}) } });

@@ -3,13 +3,13 @@ import type { Channel, ChannelRole } from "../../model/channel.ts";
 import type { World } from "../../model/world.ts";
 import { Refusal } from "../errors.ts";
 import * as channels from "./change.ts";
-import { brief, metadata } from "./metadata.ts";
+import { channelSummary, metadata } from "./metadata.ts";
 
 export type Variables = { newsletter_id?: string; [name: string]: unknown };
-type Asker = { world: World; account: Account };
+type QueryContext = { world: World; account: Account };
 
-/** Returns the data of the answer. Throws `Refusal`. */
-export type QueryHandler = (asker: Asker, variables: Variables) => unknown;
+/** Answers a query of an account. Returns the data of the answer. Throws `Refusal`. */
+export type QueryHandler = (context: QueryContext, variables: Variables) => unknown;
 
 export const create: QueryHandler = ({ world, account }, { input }) => {
   const { name, description } = (input ?? {}) as { name?: string; description?: string | null };
@@ -17,9 +17,9 @@ export const create: QueryHandler = ({ world, account }, { input }) => {
   return metadata(channels.createChannel(world, account, name, description ?? ""), account);
 };
 
-export const update: QueryHandler = (asker, variables) => {
-  const { world, account } = asker;
-  const channel = followed(asker, variables);
+export const update: QueryHandler = (context, variables) => {
+  const { world, account } = context;
+  const channel = followedChannel(context, variables);
   if (!channel.mayPost(account)) throw new Refusal(403, "only admins change a channel");
   const { name, description, picture } = (variables.updates ?? {}) as Record<string, string | undefined>;
   if (name !== undefined && !name.trim()) throw new Refusal(400, "a channel needs a name");
@@ -36,75 +36,75 @@ export const find: QueryHandler = ({ world, account }, { input }) => {
   const { key, type } = (input ?? {}) as { key?: string; type?: string };
   const channel =
     type === "INVITE"
-      ? [...world.channels.values()].find((one) => one.inviteCode === key)
+      ? [...world.channels.values()].find(({ inviteCode }) => inviteCode === key)
       : world.channels.get(key ?? "");
   if (!channel) throw new Refusal(404, "Not Found");
   return metadata(channel, account);
 };
 
-export const countSubscribers: QueryHandler = (asker, variables) => ({
-  subscribers_count: String(owned(asker, variables).followers.size),
+export const countSubscribers: QueryHandler = (context, variables) => ({
+  subscribers_count: String(ownedChannel(context, variables).followers.size),
 });
 
-export const countAdmins: QueryHandler = (asker, variables) => {
-  const { jid, followers } = owned(asker, variables);
+export const countAdmins: QueryHandler = (context, variables) => {
+  const { jid, followers } = ownedChannel(context, variables);
   return { id: jid, admin_count: [...followers.values()].filter((role) => role !== "subscriber").length };
 };
 
 export const follow: QueryHandler = ({ world, account }, variables) => {
-  const channel = named(world, variables);
+  const channel = channelNamed(world, variables);
   channels.follow(world, account, channel);
-  return brief(channel);
+  return channelSummary(channel);
 };
 
-export const unfollow: QueryHandler = (asker, variables) => {
-  const channel = followed(asker, variables);
-  if (channel.isOwner(asker.account)) throw new Refusal(403, "an owner cannot leave");
-  channels.unfollow(asker.world, asker.account, channel);
-  return brief(channel);
+export const unfollow: QueryHandler = (context, variables) => {
+  const channel = followedChannel(context, variables);
+  if (channel.isOwner(context.account)) throw new Refusal(403, "the owner cannot unfollow the channel");
+  channels.unfollow(context.world, context.account, channel);
+  return channelSummary(channel);
 };
 
 export const mute =
   (muted: boolean): QueryHandler =>
-  (asker, variables) => {
-    const channel = followed(asker, variables);
-    channels.setMuted(asker.world, asker.account, channel, muted);
-    return brief(channel);
+  (context, variables) => {
+    const channel = followedChannel(context, variables);
+    channels.setMuted(context.world, context.account, channel, muted);
+    return channelSummary(channel);
   };
 
-export const changeOwner: QueryHandler = (asker, variables) => {
-  const channel = owned(asker, variables);
-  setRole(asker.world, channel, variables.user_id, "owner");
-  channel.followers.set(asker.account, "admin");
-  return brief(channel);
+export const changeOwner: QueryHandler = (context, variables) => {
+  const channel = ownedChannel(context, variables);
+  setRole(context.world, channel, variables.user_id, "owner");
+  channel.followers.set(context.account, "admin");
+  return channelSummary(channel);
 };
 
-export const demote: QueryHandler = (asker, variables) => {
-  const channel = owned(asker, variables);
-  setRole(asker.world, channel, variables.user_id, "subscriber");
-  return brief(channel);
+export const demote: QueryHandler = (context, variables) => {
+  const channel = ownedChannel(context, variables);
+  setRole(context.world, channel, variables.user_id, "subscriber");
+  return channelSummary(channel);
 };
 
-export const remove: QueryHandler = (asker, variables) => {
-  const channel = owned(asker, variables);
-  channels.removeChannel(asker.world, channel);
+export const remove: QueryHandler = (context, variables) => {
+  const channel = ownedChannel(context, variables);
+  channels.removeChannel(context.world, channel);
   return { id: channel.jid, state: { type: "DELETED" } };
 };
 
-function named(world: World, { newsletter_id: jid }: Variables): Channel {
+function channelNamed(world: World, { newsletter_id: jid }: Variables): Channel {
   const channel = world.channels.get(jid ?? "");
   if (!channel) throw new Refusal(404, "Not Found");
   return channel;
 }
 
-function followed({ world, account }: Asker, variables: Variables): Channel {
-  const channel = named(world, variables);
+function followedChannel({ world, account }: QueryContext, variables: Variables): Channel {
+  const channel = channelNamed(world, variables);
   if (!channel.followers.has(account)) throw new Refusal(403, "not a follower");
   return channel;
 }
 
-function owned({ world, account }: Asker, variables: Variables): Channel {
-  const channel = named(world, variables);
+function ownedChannel({ world, account }: QueryContext, variables: Variables): Channel {
+  const channel = channelNamed(world, variables);
   if (!channel.isOwner(account)) throw new Refusal(403, "not the owner");
   return channel;
 }

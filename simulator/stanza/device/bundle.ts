@@ -8,7 +8,7 @@ export function signedPreKeyNode({ id, public: value, signature }: SignedPreKey)
   return node("skey", {}, [node("id", {}, uint(id, 3)), node("value", {}, value), node("signature", {}, signature)]);
 }
 
-/** Reads the `skey` of an element. Throws `BadStanza` if a part is absent or has another length. */
+/** Reads the `skey` of an element. Throws `BadStanza` if a part is absent or has the wrong length. */
 export function readSignedPreKey(parent: BinaryNode | undefined): SignedPreKey {
   const skey = child(parent, "skey");
   return {
@@ -18,7 +18,7 @@ export function readSignedPreKey(parent: BinaryNode | undefined): SignedPreKey {
   };
 }
 
-/** The elements of a bundle, in the answer to a key query and in the `keys` of a retry receipt. */
+/** Builds the elements of a bundle, for the answer to a key query or the `keys` of a retry receipt. */
 export function bundleNodes(bundle: Bundle): BinaryNode[] {
   const nodes = [
     node("type", {}, KEY_TYPE),
@@ -35,11 +35,13 @@ export function bundleNodes(bundle: Bundle): BinaryNode[] {
 
 /** Reads the bundle of a retry receipt. Throws `BadStanza` if it is malformed. */
 export function readBundle(receipt: BinaryNode, keys: BinaryNode): Bundle {
-  const one = child(keys, "key");
+  const preKey = child(keys, "key");
   const bundle: Bundle = {
     registrationId: childUint(receipt, "registration"),
     identityKey: childBytes(keys, "identity", 32),
     signedPreKey: readSignedPreKey(keys),
   };
-  return one ? { ...bundle, preKey: { id: childUint(one, "id"), public: childBytes(one, "value", 32) } } : bundle;
+  return preKey
+    ? { ...bundle, preKey: { id: childUint(preKey, "id"), public: childBytes(preKey, "value", 32) } }
+    : bundle;
 }

@@ -6,7 +6,7 @@ import { Unsupported } from "../errors.ts";
 import { type IqHandler, result } from "../iq.ts";
 
 /**
- * Notifies the devices that cache the account's device list, and its own companions, of a new or removed device. Source: the
+ * Notifies the account's other companions, and the devices that cache its device list, of a new or removed device. Source: the
  * notification `devices` in Baileys' Socket/messages-recv.ts.
  */
 export function announceDevices(world: World, account: Account, change: "add" | "remove", device: Device): void {
@@ -23,7 +23,7 @@ export function announceDevices(world: World, account: Account, change: "add" | 
   }
 }
 
-/** Unlinks a companion: its open socket ends with 401, and so does every later login. */
+/** Unlinks a companion. The server closes its socket with 401 and rejects later logins. */
 export function removeDevice(world: World, device: Device): void {
   const { account } = device;
   if (account.companions.get(device.id) !== device) throw new Error(`device ${device.id} is not linked`);
@@ -33,7 +33,7 @@ export function removeDevice(world: World, device: Device): void {
   device.socket?.end({ code: "401" }, node("conflict", { type: "device_removed" }));
 }
 
-/** `remove-companion-device`: the client logs out. Source: `logout` in Baileys' Socket/socket.ts. */
+/** `md` with `remove-companion-device`: unlinks a client that logs out. Source: `logout` in Baileys' Socket/socket.ts. */
 export const unlink: IqHandler = (iq, { world, connection, device }) => {
   if (!child(iq, "remove-companion-device")) throw new Unsupported("md");
   connection.send(result(iq));

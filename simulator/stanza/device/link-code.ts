@@ -7,7 +7,7 @@ import { Refusal } from "../errors.ts";
 import { result } from "../iq.ts";
 
 /**
- * Linking with a code: the client's two messages. The phone sends its own message between them. Source:
+ * Handles the two messages of a client that links with a code. The phone sends its own message between them. Source:
  * `requestPairingCode` in Baileys' Socket/socket.ts.
  */
 export function linkCode(iq: BinaryNode, { world, connection }: { world: World; connection: Connection }): BinaryNode {
@@ -43,7 +43,7 @@ function receiveHello(world: World, request: BinaryNode, pairing: PairingOffer):
     number,
   };
   if (!pairing.hello.companionNoiseKey.equals(pairing.registration.noiseKey)) {
-    throw new BadStanza("the code request contains another Noise key");
+    throw new BadStanza("the Noise key in the code request is not the client's");
   }
   return ref;
 }

@@ -11,10 +11,12 @@ import { formatJid, LID_SERVER, PN_SERVER, SERVER_JID } from "../../wire/jid.ts"
 import { BadStanza, type BinaryNode, bytes, child, node } from "../../wire/node.ts";
 import { announceDevices } from "./device-list.ts";
 
-/** How many QR codes a client can show, one after the other. */
+/** Number of QR codes that a client can show, one after the other. */
 const REFS = 6;
 
-/** Throws if the client's keys are malformed or its identity key did not sign its signed prekey. */
+/**
+ * Reads the keys of a client that asks to be linked. Throws if one is absent, or if the identity key did not sign the prekey.
+ */
 export function readRegistration(noiseKey: Buffer, payload: proto.ClientPayload): Registration {
   const data = payload.devicePairingData;
   if (!data?.eIdent || !data.eRegid || !data.eSkeyId || !data.eSkeyVal || !data.eSkeySig) {
@@ -41,7 +43,7 @@ export function readRegistration(noiseKey: Buffer, payload: proto.ClientPayload)
 export function offerPairing(world: World, connection: Connection, registration: Registration): PairingOffer {
   const refs = Array.from({ length: REFS }, () => `2@${randomBytes(48).toString("base64")}`);
   const { promise: paired, ...settle } = Promise.withResolvers<Device>();
-  // If no phone waits, a client that gives up must not cause an unhandled rejection.
+  // A client that gives up must not cause an unhandled rejection if no phone waits for it.
   paired.catch(() => undefined);
   for (const ref of refs) world.pairings.set(ref, connection);
   const attrs = { from: SERVER_JID, type: "set", id: world.nextId(), xmlns: "md" };
@@ -50,7 +52,7 @@ export function offerPairing(world: World, connection: Connection, registration:
   return { refs, registration, paired, settle };
 }
 
-/** Sends `pair-success` on behalf of a phone that approved the client. Resolves when the client has signed it. */
+/** Sends `pair-success` for a phone that has approved the client. Resolves with the device when the client has signed it. */
 export function approvePairing(world: World, connection: Connection, approval: Approval): Promise<Device> {
   const { pairing } = connection;
   if (!pairing) throw new Error("the socket does not wait to be linked");
@@ -84,13 +86,13 @@ export function completePairing(world: World, connection: Connection, iq: Binary
   const { pairing } = connection;
   const approval = pairing?.approval;
   const signed = bytes(child(child(iq, "pair-device-sign"), "device-identity"));
-  if (!pairing || !approval || !signed) throw new BadStanza("unexpected pair-device-sign");
+  if (!pairing || !approval || !signed) throw new BadStanza("the pair-device-sign is incomplete or unexpected");
   const { account, keyIndex } = approval;
   const { registration } = pairing;
   const identity = proto.ADVSignedDeviceIdentity.decode(signed);
   const problem = signatureProblem(identity, account.identityKey, registration.identityKey);
   if (problem) {
-    connection.note(iq, problem);
+    connection.recordUnknown(iq, problem);
     pairing.settle.reject(new Error(problem));
     connection.refuse(401);
     return;

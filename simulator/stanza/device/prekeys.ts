@@ -8,7 +8,7 @@ import { Unsupported } from "../errors.ts";
 import { failure, type IqHandler, result } from "../iq.ts";
 import { bundleNodes, KEY_TYPE, readSignedPreKey, signedPreKeyNode } from "./bundle.ts";
 
-/** Below this number of one-time prekeys, the server asks the device to upload more. */
+/** If fewer one-time prekeys are left, the server asks the device to upload more. */
 const LOW_PREKEYS = 5;
 
 /**
@@ -38,7 +38,7 @@ function verifiedSignedPreKey(parent: BinaryNode | undefined, device: Device): S
 
 function upload(iq: BinaryNode, device: Device): BinaryNode {
   if (!childBytes(iq, "identity", 32).equals(device.credentials.identityKey)) {
-    throw new BadStanza("the identity key is not the one that was linked");
+    throw new BadStanza("the identity key is not the one of the linked device");
   }
   const signedPreKey = verifiedSignedPreKey(iq, device);
   for (const key of children(child(iq, "list"), "key")) {
@@ -65,9 +65,9 @@ function digest(iq: BinaryNode, device: Device): BinaryNode {
 }
 
 function bundles(iq: BinaryNode, world: World): BinaryNode {
-  const asked = children(child(iq, "key"), "user");
-  if (asked.length === 0) return failure(iq, 400, "bad-request");
-  const users = asked.map(({ attrs }) => {
+  const requested = children(child(iq, "key"), "user");
+  if (requested.length === 0) return failure(iq, 400, "bad-request");
+  const users = requested.map(({ attrs }) => {
     const target = attrs.jid ? world.endpointOf(attrs.jid) : undefined;
     const bundle = target?.takeBundle();
     if (!target || !bundle) {
@@ -83,8 +83,8 @@ function bundles(iq: BinaryNode, world: World): BinaryNode {
 }
 
 /**
- * Asks a device to upload prekeys if it has few left. Call it after taking a bundle. Source: `handleEncryptNotification` in
- * Baileys' Socket/messages-recv.ts; the server's own limit is not known.
+ * Asks a device to upload prekeys if few are left. Call it after `takeBundle`. Source: `handleEncryptNotification` in Baileys'
+ * Socket/messages-recv.ts. The limit of WhatsApp's server is not known.
  */
 export function noticeLowPreKeys(world: World, device: Device | undefined): void {
   if (!device || device.lowPreKeyNoticeOpen || device.preKeys.size >= LOW_PREKEYS) return;

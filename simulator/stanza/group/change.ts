@@ -11,7 +11,7 @@ import { addMembers, demoteMembers, leaveGroup, promoteMembers, removeMembers } 
 import { groupNode } from "./nodes.ts";
 import * as settings from "./settings.ts";
 
-/** The changes of a group by their tag. Source: Baileys' Socket/groups.ts and Socket/communities.ts, which send them. */
+/** The changes of a group by the tag of the request. Source: Baileys' Socket/groups.ts and Socket/communities.ts. */
 const changes: Record<string, GroupChange> = {
   add: addMembers,
   remove: removeMembers,
@@ -50,14 +50,14 @@ export function changeGroup(
   return result(iq, apply(change, group, account, world));
 }
 
-/** A change that is not addressed to one group. */
+/** Handles a request that is not addressed to a group: creates, joins or leaves groups. */
 function changeWithoutGroup(change: BinaryNode, account: Account, world: World): BinaryNode[] {
   if (change.tag === "create") {
     const members = children(change, "participant").map(({ attrs }) => world.accountOf(attrs.jid ?? "@"));
     if (members.some((member) => !member)) throw new Refusal(404, "item-not-found");
     const present = members.filter((member) => member !== undefined);
-    const ofCommunity = createInCommunity(change, account, present, world);
-    return [ofCommunity ?? groupNode(createGroup(world, account, change.attrs.subject ?? "", present))];
+    const created = createInCommunity(change, account, present, world);
+    return [created ?? groupNode(createGroup(world, account, change.attrs.subject ?? "", present))];
   }
   if (change.tag === "invite" && change.attrs.code) return [followInvite(world, account, change.attrs.code)];
   if (change.tag !== "leave") throw new Unsupported(`w:g2 ${change.tag}`);

@@ -8,11 +8,11 @@ import { createCommunity, createGroup } from "./create.ts";
 import { joinCommunity, leaveCommunity } from "./membership.ts";
 import { groupNode, summaryNode } from "./nodes.ts";
 import { notifyGroup } from "./notify.ts";
-import { adminOnly } from "./permission.ts";
+import { requireAdmin } from "./permission.ts";
 
-// Source of the requests and answers: Baileys' Socket/communities.ts, and `LinkGroup` and `UnlinkGroup` in whatsmeow's group.go.
+// Source of all requests and answers in this file: Baileys' Socket/communities.ts, and `LinkGroup` and `UnlinkGroup` in whatsmeow's group.go.
 
-/** Handles a `create` of a community, or of a group in one. Returns undefined for any other group. */
+/** Creates a community, or a group in a community. Returns undefined if the request is for a group outside a community. */
 export function createInCommunity(
   change: BinaryNode,
   creator: Account,
@@ -34,7 +34,7 @@ export function createInCommunity(
   const linked = child(change, "linked_parent");
   if (!linked) return undefined;
   const community = communityAt(world, linked.attrs.jid, creator);
-  if (!community.community?.anyoneAdds) adminOnly(community, creator);
+  if (!community.community?.anyoneAdds) requireAdmin(community, creator);
   const group = createGroup(world, creator, subject, members, { parent: community });
   link(world, creator, community, group);
   return groupNode(group);
@@ -45,17 +45,17 @@ function readDescription(element: BinaryNode | undefined, author: Account, world
   return element?.attrs.id && text ? { id: element.attrs.id, text, author, at: Number(world.seconds) } : undefined;
 }
 
-/** Adds groups to a community. Each has its own result. */
+/** Adds groups to a community. The answer has a result for each group. */
 export function linkGroups(change: BinaryNode, community: Group, actor: Account, world: World): BinaryNode[] {
-  adminOfCommunity(community, actor);
-  const links = children(change, "link").map((one) => {
-    const outcomes = children(one, "group").map(({ attrs }) => {
+  requireCommunityAdmin(community, actor);
+  const links = children(change, "link").map((element) => {
+    const outcomes = children(element, "group").map(({ attrs }) => {
       const group = world.groups.get(attrs.jid ?? "");
       const error = linkError(group, actor);
       if (group && error === undefined) link(world, actor, community, group);
       return node("group", { jid: attrs.jid, error });
     });
-    return node("link", one.attrs, outcomes);
+    return node("link", element.attrs, outcomes);
   });
   return [node("links", {}, links)];
 }
@@ -67,7 +67,7 @@ function linkError(group: Group | undefined, actor: Account): string | undefined
   return group.isAdmin(actor) ? undefined : "403";
 }
 
-/** Adds a group to a community: its members become members of the community, and both groups are notified. */
+/** Adds a group to a community. Adds the group's members to the community, and notifies the members of both. */
 function link(world: World, actor: Account, community: Group, group: Group): void {
   group.parent = community;
   joinCommunity(world, actor, group, [...group.members.keys()]);
@@ -75,12 +75,12 @@ function link(world: World, actor: Account, community: Group, group: Group): voi
   notifyGroup(world, community, actor, node("link", { link_type: "sub_group" }, [summaryNode(group)]));
 }
 
-/** Removes groups from a community. Each has its own result. */
+/** Removes groups from a community. The answer has a result for each group. */
 export function unlinkGroups(change: BinaryNode, community: Group, actor: Account, world: World): BinaryNode[] {
-  adminOfCommunity(community, actor);
+  requireCommunityAdmin(community, actor);
   const outcomes = children(change, "group").map(({ attrs }) => {
     const group = world.groups.get(attrs.jid ?? "");
-    // The announcement group belongs to its community permanently.
+    // A community cannot lose its announcement group.
     const error = group?.parent !== community ? "404" : group.purpose === "announcements" ? "406" : undefined;
     if (group && error === undefined) unlink(world, actor, community, group);
     return node("group", { jid: attrs.jid, error });
@@ -96,7 +96,7 @@ function unlink(world: World, actor: Account, community: Group, group: Group): v
   notifyGroup(world, community, actor, node("unlink", { unlink_type: "sub_group" }, [summaryNode(group)]));
 }
 
-/** `sub_groups`: all groups of a community, for any of its members. */
+/** `sub_groups`: returns all groups of a community. Any member of the community may request them. */
 export function subGroups(world: World, community: Group): BinaryNode {
   if (!community.community) throw new Refusal(400, "bad-request");
   return node("sub_groups", {}, groupsOf(world, community).map(summaryNode));
@@ -109,6 +109,7 @@ export function leaveCommunities(change: BinaryNode, account: Account, world: Wo
   });
 }
 
+/** Returns a community of which the account is a member. */
 function communityAt(world: World, jid: string | undefined, account: Account): Group {
   const community = world.groups.get(jid ?? "");
   if (!community?.community) throw new Refusal(404, "item-not-found");
@@ -116,7 +117,7 @@ function communityAt(world: World, jid: string | undefined, account: Account): G
   return community;
 }
 
-function adminOfCommunity(group: Group, actor: Account): void {
+function requireCommunityAdmin(group: Group, actor: Account): void {
   if (!group.community) throw new Refusal(400, "bad-request");
-  adminOnly(group, actor);
+  requireAdmin(group, actor);
 }

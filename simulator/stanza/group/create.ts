@@ -25,7 +25,7 @@ export function createGroup(
 }
 
 /**
- * Creates a community and its announcement group; with `general`, also its general chat. Source: `ReqCreateGroup` in
+ * Creates a community and its announcement group. With `general`, also creates its general chat. Source: `ReqCreateGroup` in
  * whatsmeow's group.go ("the linked announcement group will be created automatically by the server").
  */
 export function createCommunity(

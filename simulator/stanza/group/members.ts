@@ -8,22 +8,22 @@ import type { GroupChange } from "./group-change.ts";
 import { leaveCommunity, updateCommunity } from "./membership.ts";
 import { participantNode } from "./nodes.ts";
 import { notifyGroup, notifyJoin } from "./notify.ts";
-import { adminOnly } from "./permission.ts";
+import { requireAdmin } from "./permission.ts";
 
 /**
- * Applies a change to each named account. Each has its own result: undefined, or an error code. Source:
+ * Applies a change to each account in the request. `apply` returns an error code, or undefined on success. Source:
  * `groupParticipantsUpdate` in Baileys' Socket/groups.ts.
  */
 function forEachMember(apply: (group: Group, account: Account) => number | undefined): GroupChange {
   return (change, group, actor, world) => {
-    if (change.tag !== "add" || group.memberAddMode === "admin_add") adminOnly(group, actor);
+    if (change.tag !== "add" || group.memberAddMode === "admin_add") requireAdmin(group, actor);
     const done: Account[] = [];
     const outcomes = children(change, "participant").map(({ attrs }) => {
       const account = attrs.jid ? world.accountOf(attrs.jid) : undefined;
       const error = account ? apply(group, account) : 404;
       if (account && error === undefined) done.push(account);
-      const named = account ? { jid: account.lidJid, phone_number: account.pnJid } : { jid: attrs.jid };
-      return node("participant", { ...named, error: error === undefined ? undefined : String(error) });
+      const jids = account ? { jid: account.lidJid, phone_number: account.pnJid } : { jid: attrs.jid };
+      return node("participant", { ...jids, error: error === undefined ? undefined : String(error) });
     });
     if (done.length > 0 && change.tag === "add") notifyJoin(world, group, actor, done);
     else if (done.length > 0) {
@@ -35,15 +35,15 @@ function forEachMember(apply: (group: Group, account: Account) => number | undef
   };
 }
 
-/** Makes an account a member. Returns 409 if it is one. */
-export function join(group: Group, account: Account): number | undefined {
+/** Makes an account a member of a group. Returns 409 if it already is one. */
+export function joinGroup(group: Group, account: Account): number | undefined {
   if (group.members.has(account)) return 409;
   group.members.set(account, "member");
   group.requests.delete(account);
   return undefined;
 }
 
-export const addMembers = forEachMember(join);
+export const addMembers = forEachMember(joinGroup);
 
 export const removeMembers = forEachMember((group, account) => (group.members.delete(account) ? undefined : 404));
 

@@ -3,7 +3,7 @@ import type { Group, Role } from "../../model/group.ts";
 import { type BinaryNode, node } from "../../wire/node.ts";
 
 /**
- * The `group` element: in answers to queries and in the notification of a new group. Source: `extractGroupMetadata` in
+ * Builds the `group` element, for answers to queries and the notification of a new group. Source: `extractGroupMetadata` in
  * Baileys' Socket/groups.ts, which reads it.
  */
 export function groupNode(group: Group): BinaryNode {
@@ -34,7 +34,7 @@ export function groupNode(group: Group): BinaryNode {
   );
 }
 
-/** The elements of `group` that describe its relation to a community. */
+/** Builds the elements of `group` that describe its relation to a community. */
 function communityNodes({ community, parent, purpose }: Group): BinaryNode[] {
   return [
     ...(community ? [node("parent", { default_membership_approval_mode: community.approval })] : []),
@@ -44,7 +44,7 @@ function communityNodes({ community, parent, purpose }: Group): BinaryNode[] {
   ];
 }
 
-/** The short form of the `group` element, for accounts that may not be members. */
+/** Builds the short form of the `group` element, without members. Accounts outside the group get it too. */
 export function summaryNode(group: Group): BinaryNode {
   const { id, subject, subjectAt, creator, createdAt, members, purpose } = group;
   const attrs = { id, jid: group.jid, subject, s_t: String(subjectAt), creator: creator.lidJid };

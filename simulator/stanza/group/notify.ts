@@ -6,9 +6,10 @@ import { deliverToAccount } from "../deliver.ts";
 import { groupNode, participantNode } from "./nodes.ts";
 
 /**
- * Notifies the devices of all members of a change. Source: `handleGroupNotification` in Baileys' Socket/messages-recv.ts.
+ * Notifies the devices of all members of a group of a change. Source: `handleGroupNotification` in Baileys'
+ * Socket/messages-recv.ts.
  * @param actor the account that made the change
- * @param options.also accounts that are no longer members, but also get the notification
+ * @param options.also further accounts to notify, for example removed members
  */
 export function notifyGroup(
   world: World,
@@ -21,7 +22,7 @@ export function notifyGroup(
   deliverToAll(new Set([...group.members.keys(), ...also]), node("notification", attrs, [change]));
 }
 
-/** Sends the whole group to accounts that have joined it, and the new members to the others. */
+/** Sends the whole group to its new members, and a notification of the new members to the others. */
 export function notifyJoin(
   world: World,
   group: Group,

@@ -4,7 +4,7 @@ import { Refusal, Unsupported } from "../errors.ts";
 import { type IqHandler, result } from "../iq.ts";
 import { changeGroup } from "./change.ts";
 import { subGroups } from "./community-changes.ts";
-import { invited } from "./invite.ts";
+import { groupOfInvite } from "./invite.ts";
 import { groupNode } from "./nodes.ts";
 
 /**
@@ -18,7 +18,7 @@ export const groups: IqHandler = (iq, { world, device }) => {
     return result(iq, [node("groups", {}, own.map(groupNode))]);
   }
   const invite = child(iq, "invite");
-  if (invite?.attrs.code) return result(iq, [groupNode(invited(world, invite.attrs.code))]);
+  if (invite?.attrs.code) return result(iq, [groupNode(groupOfInvite(world, invite.attrs.code))]);
   const group = world.groups.get(iq.attrs.to ?? "");
   if (!group) throw new Refusal(404, "item-not-found");
   if (!group.members.has(device.account)) throw new Refusal(403, "forbidden");

@@ -7,15 +7,15 @@ import { Refusal } from "../errors.ts";
 import type { GroupChange } from "./group-change.ts";
 import { descriptionNode } from "./nodes.ts";
 import { notifyGroup } from "./notify.ts";
-import { adminOnly } from "./permission.ts";
+import { requireAdmin } from "./permission.ts";
 
 /** WhatsApp answers 406 to a longer subject. Source: `ReqCreateGroup` in whatsmeow's group.go, with an older limit of 25. */
 const MAX_SUBJECT_LENGTH = 100;
 
-/** A setting that only admins change. The notification repeats the client's element. */
+/** Returns the handler of a setting that only admins may change. The notification repeats the client's element. */
 function setting(apply: (group: Group, change: BinaryNode) => void): GroupChange {
   return (change, group, actor, world) => {
-    adminOnly(group, actor);
+    requireAdmin(group, actor);
     apply(group, change);
     notifyGroup(world, group, actor, change);
     return undefined;
@@ -55,20 +55,22 @@ export const setSubject: GroupChange = (change, group, actor, world) => {
   return undefined;
 };
 
-/** Renames a group. Throws `Refusal`. */
+/** Changes the subject of a group. Throws `Refusal`. */
 export function changeSubject(world: World, actor: Account, group: Group, subject: string): void {
-  if (group.locked) adminOnly(group, actor);
+  if (group.locked) requireAdmin(group, actor);
   if (subject === "" || subject.length > MAX_SUBJECT_LENGTH) throw new Refusal(406, "not-acceptable");
   group.subject = subject;
   group.subjectAt = Number(world.seconds);
   notifyGroup(world, group, actor, node("subject", { subject, s_t: world.seconds, s_o: actor.lidJid }));
-  // The announcement group has the name of its community.
-  if (group.community) for (const one of announcementsOf(world, group)) changeSubject(world, actor, one, subject);
+  // The announcement group has the same subject as its community.
+  if (group.community) {
+    for (const announcements of announcementsOf(world, group)) changeSubject(world, actor, announcements, subject);
+  }
 }
 
-/** Sets or deletes the description. Throws 409 if the client does not know the current one. */
+/** Sets or deletes the description. Throws 409 if the request does not contain the id of the current description. */
 export const setDescription: GroupChange = (change, group, actor, world) => {
-  if (group.locked) adminOnly(group, actor);
+  if (group.locked) requireAdmin(group, actor);
   if ((change.attrs.prev ?? undefined) !== group.description?.id) throw new Refusal(409, "conflict");
   const { id } = change.attrs;
   const text = bytes(child(change, "body"))?.toString() ?? "";

@@ -1,8 +1,8 @@
 import type { StanzaHandler } from "../iq.ts";
 
 /**
- * `ack` from a client: releases the stanza that it names. An `error` means that the client could not use the stanza.
- * Source: Baileys' Utils/stanza-ack.ts.
+ * `ack` from a client: removes the stanza that it names from the queue. An `error` means that the client could not use the
+ * stanza. Source: Baileys' Utils/stanza-ack.ts.
  */
 export const receiveAck: StanzaHandler = (ack, { world, device }) => {
   world.counts.acks++;

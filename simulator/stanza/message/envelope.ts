@@ -4,7 +4,7 @@ import { LID_SERVER } from "../../wire/jid.ts";
 import { type Attrs, type BinaryNode, bytes, node } from "../../wire/node.ts";
 import { readPreKeyMessage } from "../../wire/protobuf.ts";
 
-/** The attributes of a message in a chat with participants: a group or the status posts. */
+/** Builds the attributes of a message to a group, or of a status post. */
 export function participantEnvelope(world: World, sender: Endpoint, stanza: BinaryNode, chat: string): Attrs {
   const { id = "", type = "text", edit } = stanza.attrs;
   const attrs: Attrs = {
@@ -21,11 +21,11 @@ export function participantEnvelope(world: World, sender: Endpoint, stanza: Bina
   return attrs;
 }
 
-/** The server accepts messages from blocked accounts, but does not deliver them. */
+/** Whether the target has blocked the sender. The server accepts messages from blocked accounts, but does not deliver them. */
 export const isBlocked = (sender: Endpoint, target: Endpoint): boolean =>
   target.account.blocked.has(sender.account.lid);
 
-/** Delivers a message, damaged if the target device has that fault. */
+/** Delivers a message. Damages it first if that fault is scheduled for the target device. */
 export function deliverMessage(target: Endpoint, attrs: Attrs, content: BinaryNode[]): void {
   const stanza = node("message", attrs, content);
   const damaged = target.id !== 0 && target.account.companions.get(target.id)?.faults.corruptIn.take();
@@ -38,7 +38,7 @@ export function withIdentity(content: BinaryNode[], identity: BinaryNode | undef
   return identity && prekey ? [...content, identity] : content;
 }
 
-/** Returns the same stanza with one bit of each ciphertext's MAC (or signature) flipped. */
+/** Returns the stanza with one flipped bit in the MAC or signature of each ciphertext. */
 export function corrupt(stanza: BinaryNode): BinaryNode {
   if (Array.isArray(stanza.content)) return { ...stanza, content: stanza.content.map(corrupt) };
   const ciphertext = stanza.tag === "enc" ? bytes(stanza) : undefined;

@@ -7,8 +7,8 @@ import { deliverMessage, participantEnvelope, withIdentity } from "./envelope.ts
 import { verifiedName } from "./verified-name.ts";
 
 /**
- * Delivers the sender-key ciphertext to each device of each member, with the device's copy of the key if the stanza has one.
- * Source: `relayMessage` in Baileys' Socket/messages-send.ts.
+ * Delivers a group message to each device of each member: the sender-key ciphertext and, if the stanza contains it, the
+ * device's encrypted copy of the sender key. Source: `relayMessage` in Baileys' Socket/messages-send.ts.
  */
 export function routeGroupMessage(world: World, sender: Endpoint, stanza: BinaryNode): Rejection | undefined {
   const group = world.groups.get(stanza.attrs.to ?? "");
@@ -38,7 +38,7 @@ export function routeGroupMessage(world: World, sender: Endpoint, stanza: Binary
 
 function writeProblem(group: Group, { account }: Endpoint): Rejection | undefined {
   if (!group.members.has(account)) return { code: 403, reason: "the sender is not a member" };
-  if (group.community) return { code: 405, reason: "a community itself has no messages" };
+  if (group.community) return { code: 405, reason: "nobody can write to a community itself" };
   if (group.announcement && !group.isAdmin(account)) return { code: 403, reason: "only admins may write" };
   return undefined;
 }

@@ -6,24 +6,24 @@ import { deliverToAccount } from "../deliver.ts";
 import type { StanzaHandler } from "../iq.ts";
 
 /**
- * Types of receipts that stay between an account's own devices and the server. Source: `sendReceipt` in Baileys'
+ * Types of receipts that the server does not deliver to other accounts. Source: `sendReceipt` in Baileys'
  * Socket/messages-send.ts and its callers.
  */
 const OWN_ONLY = new Set(["sender", "peer_msg", "hist_sync", "read-self", "played-self"]);
 
-/** `receipt` from a client: releases the messages that it names, and delivers it to their sender. */
+/** `receipt` from a client: removes the messages that it names from the queue, and delivers the receipt to their sender. */
 export const receiveReceipt: StanzaHandler = (stanza, { world, connection, device }) => {
   const { id, to, type, participant } = stanza.attrs;
   if (!id) {
-    connection.note(stanza, "receipt without id");
+    connection.recordUnknown(stanza, "the receipt has no id");
     return;
   }
   if (type !== "retry") {
-    for (const received of receiptIds(stanza)) {
+    for (const messageId of receiptIds(stanza)) {
       const author = participant ?? to;
       const released = device.kept.release(
         "message",
-        received,
+        messageId,
         ({ attrs }) => (attrs.participant ?? attrs.from) === author,
       );
       if (released) device.counts.acked++;
@@ -33,14 +33,14 @@ export const receiveReceipt: StanzaHandler = (stanza, { world, connection, devic
   connection.send(node("ack", { class: "receipt", id, from: to, participant, type, t: world.seconds }));
 };
 
-/** The ids of all messages that a receipt names. */
+/** Returns the ids of all messages that a receipt names. */
 export function receiptIds(receipt: BinaryNode): string[] {
   const [list] = children(receipt, "list");
   const rest = children(list, "item").map(({ attrs }) => attrs.id ?? "");
   return [receipt.attrs.id ?? "", ...rest];
 }
 
-/** Delivers a receipt from a device to the author of the message; a read receipt also to the reader's own devices. */
+/** Delivers a receipt to the author of the message, and a read receipt also to the reader's other devices. */
 export function routeReceipt(world: World, sender: Endpoint, stanza: BinaryNode): void {
   world.counts.receipts++;
   const { id, to, type, participant, recipient } = stanza.attrs;
@@ -74,7 +74,7 @@ export function routeReceipt(world: World, sender: Endpoint, stanza: BinaryNode)
   if (type === "read") notifyOwnDevices(sender, stanza, userJid(hasParticipants(to) ? to : author), world.seconds);
 }
 
-/** Tells the account's other companions that a chat was read. */
+/** Notifies the account's other companions that messages were read. */
 function notifyOwnDevices(sender: Endpoint, stanza: BinaryNode, chat: string, t: string): void {
   const { id, participant } = stanza.attrs;
   for (const endpoint of sender.account.endpoints()) {

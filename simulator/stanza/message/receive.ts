@@ -4,12 +4,12 @@ import type { StanzaHandler } from "../iq.ts";
 import { corrupt } from "./envelope.ts";
 import { routeMessage } from "./route.ts";
 
-/** `message` from a client: delivers it to the devices that it was encrypted for, then acknowledges it. */
+/** `message` from a client: delivers it and acknowledges it, or rejects it with an error in the ack. */
 export const receiveMessage: StanzaHandler = (stanza, { world, connection, device }) => {
   device.counts.received++;
   const { id, to } = stanza.attrs;
   if (!id || !to) {
-    connection.note(stanza, "message without id or to");
+    connection.recordUnknown(stanza, "the message has no id or no recipient");
     return;
   }
   const fault = device.faults.ack.take();

@@ -11,7 +11,9 @@ import { verifiedName } from "./verified-name.ts";
 
 const otherServer = (server: string): string => (server === LID_SERVER ? PN_SERVER : LID_SERVER);
 
-/** Delivers a message from a device, a companion or a phone, to the devices that it names. */
+/**
+ * Delivers a message from a companion or a phone to the devices that it names. Returns why the server rejects it, if it does.
+ */
 export function routeMessage(world: World, sender: Endpoint, stanza: BinaryNode): Rejection | undefined {
   world.counts.messages++;
   const to = stanza.attrs.to ?? "";
@@ -20,16 +22,16 @@ export function routeMessage(world: World, sender: Endpoint, stanza: BinaryNode)
   if (isChannelJid(to)) return routeChannelMessage(world, sender, stanza);
   const recipient = world.accountOf(to);
   if (!recipient) return { code: 404, reason: `${to} is not on WhatsApp` };
-  const envelope = common(world, sender, stanza);
+  const envelope = baseEnvelope(world, sender, stanza);
   const identity = child(stanza, "device-identity");
   const fanout = child(stanza, "participants");
   if (!fanout) return routeToDevice(world, sender, stanza, envelope);
   for (const participant of children(fanout, "to")) {
     const target = participant.attrs.jid ? world.endpointOf(participant.attrs.jid) : undefined;
-    // The target is undefined if its device was unlinked after the sender requested the device list.
+    // The sender's device list can contain a device that has been unlinked since.
     if (!target || target === sender || isBlocked(sender, target)) continue;
     const { server } = parseJid(participant.attrs.jid ?? "");
-    const attrs = addressed(world, target, { sender, server, chat: to }, envelope);
+    const attrs = envelopeFor(world, target, { sender, server, chat: to }, envelope);
     const content = [...verifiedName(sender.account), ...children(participant)];
     deliverMessage(target, attrs, withIdentity(content, identity));
   }
@@ -43,7 +45,8 @@ function routeToDevice(world: World, sender: Endpoint, stanza: BinaryNode, envel
   if (!target) return { code: 404, reason: `the device ${to} does not exist` };
   const content = children(stanza).filter(({ tag }) => tag === "enc" || tag === "device-identity");
   if (stanza.attrs.category === "peer") {
-    if (target.account !== sender.account) return { code: 400, reason: "a peer message to another account" };
+    if (target.account !== sender.account)
+      return { code: 400, reason: "a peer message must be for the sender's own account" };
     target.deliver(
       node("message", { ...envelope, category: "peer", from: endpointJid(sender, parseJid(to).server) }, content),
     );
@@ -51,11 +54,12 @@ function routeToDevice(world: World, sender: Endpoint, stanza: BinaryNode, envel
   }
   if (isBlocked(sender, target)) return undefined;
   const chat = stanza.attrs.recipient ?? userJid(to);
-  deliverMessage(target, addressed(world, target, { sender, server: parseJid(to).server, chat }, envelope), content);
+  deliverMessage(target, envelopeFor(world, target, { sender, server: parseJid(to).server, chat }, envelope), content);
   return undefined;
 }
 
-function common(world: World, sender: Endpoint, stanza: BinaryNode): Attrs {
+/** Builds the attributes that are the same for all recipients of a message. */
+function baseEnvelope(world: World, sender: Endpoint, stanza: BinaryNode): Attrs {
   const { id = "", type = "text", edit } = stanza.attrs;
   const attrs: Attrs = { id, type, t: world.seconds };
   if (sender.account.pushName) attrs.notify = sender.account.pushName;
@@ -64,11 +68,11 @@ function common(world: World, sender: Endpoint, stanza: BinaryNode): Attrs {
 }
 
 /**
- * The envelope for one device. It names the sender in the same way as the sender addressed the device (by number or LID), and
- * also contains the other name. For the sender's own devices it names the chat instead.
+ * Builds the envelope for one device. It names the sender as the sender named the device, by phone number or LID, and also
+ * contains the sender's other JID. For the sender's own devices, it contains the JIDs of the chat instead.
  * Source: `extractAddressingContext` in Baileys' Utils/decode-wa-message.ts.
  */
-function addressed(
+function envelopeFor(
   world: World,
   target: Endpoint,
   { sender, server, chat }: { sender: Endpoint; server: string; chat: string },

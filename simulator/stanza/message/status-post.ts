@@ -5,12 +5,12 @@ import type { Rejection } from "../errors.ts";
 import { deliverMessage, isBlocked, participantEnvelope, withIdentity } from "./envelope.ts";
 
 /**
- * Delivers a status post, its deletion or a reaction to it: only to the devices that its sender names, each with its own copy
- * of the sender key. Source: `relayMessage` with `statusJidList` in Baileys' Socket/messages-send.ts.
+ * Delivers a status post, its deletion or a reaction to it, but only to the devices that the stanza names. Each device gets its
+ * own encrypted copy of the sender key. Source: `relayMessage` with `statusJidList` in Baileys' Socket/messages-send.ts.
  */
 export function routeStatusPost(world: World, sender: Endpoint, stanza: BinaryNode): Rejection | undefined {
-  const { to = "", participant } = stanza.attrs;
-  const attrs = participantEnvelope(world, sender, stanza, to);
+  const { to: chat = "", participant } = stanza.attrs;
+  const attrs = participantEnvelope(world, sender, stanza, chat);
   const identity = child(stanza, "device-identity");
   const content = children(stanza, "enc");
   const deliver = (target: Endpoint, keys: BinaryNode[]) => {
@@ -23,9 +23,9 @@ export function routeStatusPost(world: World, sender: Endpoint, stanza: BinaryNo
     deliver(target, []);
     return undefined;
   }
-  for (const one of children(child(stanza, "participants"), "to")) {
-    const target = one.attrs.jid ? world.endpointOf(one.attrs.jid) : undefined;
-    if (target) deliver(target, children(one));
+  for (const to of children(child(stanza, "participants"), "to")) {
+    const target = to.attrs.jid ? world.endpointOf(to.attrs.jid) : undefined;
+    if (target) deliver(target, children(to));
   }
   return undefined;
 }

@@ -3,8 +3,8 @@ import { proto } from "../../wire/baileys.ts";
 import { type BinaryNode, node } from "../../wire/node.ts";
 
 /**
- * The verified name of a business, which its messages contain as a certificate from WhatsApp. Clients do not check the
- * signature, so the simulator leaves it out. Source: Baileys' Utils/decode-wa-message.ts.
+ * Builds the certificate with the verified name of a business account, which its messages contain. Clients do not check the
+ * signature of WhatsApp, so the simulator omits it. Source: Baileys' Utils/decode-wa-message.ts.
  */
 export function verifiedName({ business }: Account): BinaryNode[] {
   if (!business) return [];

@@ -16,13 +16,13 @@ beforeEach(async () => {
     client: { appStateMacVerification: { patch: true, snapshot: true } },
   }));
   await client.pair(alice);
-  // Baileys finishes its first synchronization after the history.
+  // Baileys increments the counter at the end of its first synchronization, which follows the history.
   await expect.poll(() => client.creds.accountSyncCounter).toBe(1);
 });
 
 afterEach(() => endScene(wa, client));
 
-test("applies a client's app state on the phone, with valid MACs", async () => {
+test("applies a client's changes of the app state on the phone, with valid MACs", async () => {
   await client.sock.chatModify({ pin: true }, bob.jid);
   await expect.poll(() => alice.appState.get("pin_v1", bob.jid)).toMatchObject({ pinAction: { pinned: true } });
   await client.sock.chatModify({ pin: false }, bob.jid);
@@ -31,7 +31,7 @@ test("applies a client's app state on the phone, with valid MACs", async () => {
   await expect.poll(() => alice.appState.get("label_edit", "7")).toMatchObject({ labelEditAction: { name: "VIP" } });
 });
 
-test("applies the phone's app state on its clients, whose next changes build on it", async () => {
+test("applies the phone's change of the app state on its client, which then changes the same entry", async () => {
   alice.appState.set("regular_low", ["pin_v1", bob.jid], { pinAction: { pinned: true } }, 5);
   await client.events.waitFor(({ name, value }) => name === "chats.update" && JSON.stringify(value).includes("pinned"));
   await client.sock.chatModify({ pin: false }, bob.jid);

@@ -27,17 +27,17 @@ afterEach(async () => {
 const [SHOP, BOB] = ["4915550000001", "4915550000002"];
 
 const labels = async () => (await call("GET", `/phones/${SHOP}/labels`)).json as { id: string; name: string }[];
-const told = (name: string, part: string) =>
+const waitForEvent = (name: string, part: string) =>
   client.events.waitFor((event) => event.name === name && JSON.stringify(event.value).includes(part));
 
-test("links a business account with WhatsApp's labels, which owner and client both change", async () => {
+test("links a business account with WhatsApp's labels, which the owner and the client can change", async () => {
   await call("POST", "/phones", { number: SHOP, pushName: "Shop", business: true });
   await call("POST", "/phones", { number: BOB });
   const shop = wa.phone(SHOP);
-  if (!shop) throw new Error("there is no phone");
+  if (!shop) throw new Error("the phone does not exist");
   await client.pair(shop);
   expect(client.creds).toMatchObject({ platform: "smba" });
-  await told("labels.edit", "Order complete");
+  await waitForEvent("labels.edit", "Order complete");
   expect((await labels()).map(({ id, name }) => `${id} ${name}`)).toEqual([
     "1 New customer",
     "2 New order",
@@ -51,23 +51,23 @@ test("links a business account with WhatsApp's labels, which owner and client bo
     status: 201,
     json: { ...vip, chats: [] },
   });
-  await told("labels.edit", "VIP");
+  await waitForEvent("labels.edit", "VIP");
   const chat = { chat: BOB };
   expect((await call("POST", `/phones/${SHOP}/labels/6/chats`, chat)).json).toMatchObject({
     chats: [`${BOB}@s.whatsapp.net`],
   });
-  await told("labels.association", '"labelId":"6"');
+  await waitForEvent("labels.association", '"labelId":"6"');
   await client.sock.removeChatLabel(`${BOB}@s.whatsapp.net`, "6");
   await client.sock.addLabel("", { ...vip, name: "Very important" });
   await expect.poll(labels).toContainEqual({ ...vip, name: "Very important", chats: [] });
   const renamed = await call("PATCH", `/phones/${SHOP}/labels/6`, { name: "Regular" });
   expect(renamed).toMatchObject({ status: 200, json: { ...vip, name: "Regular" } });
   expect((await call("DELETE", `/phones/${SHOP}/labels/6`)).status).toBe(204);
-  await told("labels.edit", '"deleted":true');
+  await waitForEvent("labels.edit", '"deleted":true');
   expect((await call("POST", `/phones/${SHOP}/labels`, { name: "Next" })).json).toMatchObject({ id: "7" });
 });
 
-test("refuses labels for other accounts, and invalid label requests", async () => {
+test("rejects labels of an account that is not a business account, and invalid label requests", async () => {
   await call("POST", "/phones", { number: BOB });
   expect(await call("GET", `/phones/${BOB}/labels`)).toMatchObject({ status: 200, json: [] });
   expect((await call("POST", `/phones/${BOB}/labels`, { name: "x" })).status).toBe(409);

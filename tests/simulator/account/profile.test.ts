@@ -18,7 +18,7 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("shows typing and presence to the other side", async () => {
+test("shows presence and typing to the other account", async () => {
   await client.sock.presenceSubscribe(bob.jid);
   bob.setPresence(true);
   await client.events.waitFor(
@@ -36,15 +36,15 @@ test("shows the presence and typing of others only to a device that is online", 
   await client.sock.sendPresenceUpdate("unavailable");
   await client.sock.presenceSubscribe(bob.jid);
   await expect.poll(() => alice.account.available).toBe(false);
-  const heard = () => client.events.entries.filter(({ name }) => name === "presence.update");
-  const before = heard().length;
+  const presenceUpdates = () => client.events.entries.filter(({ name }) => name === "presence.update");
+  const before = presenceUpdates().length;
   bob.setPresence(true);
   bob.setTyping(alice.number, "composing");
   await bob.sendText(alice.number, "marker");
   await client.waitForText("marker");
-  expect(heard()).toHaveLength(before);
+  expect(presenceUpdates()).toHaveLength(before);
   await client.sock.sendPresenceUpdate("available");
-  await expect.poll(() => JSON.stringify(heard().slice(before))).toContain('"available"');
+  await expect.poll(() => JSON.stringify(presenceUpdates().slice(before))).toContain('"available"');
   await client.close();
   await expect.poll(() => alice.account.available).toBe(false);
 });
@@ -57,7 +57,7 @@ test("treats a presence without a type as available", async () => {
   expect(wa.device(alice.number).presences.at(-1)).toBe("available");
 });
 
-test("sets, shows and removes the profile pictures of accounts and groups", async () => {
+test("sets, returns and removes the profile pictures of accounts and groups", async () => {
   const image = await (await import("sharp"))
     .default({ create: { width: 64, height: 64, channels: 3, background: "red" } })
     .jpeg()

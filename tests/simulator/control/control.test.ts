@@ -26,7 +26,7 @@ afterEach(async () => {
 
 const [ALICE, BOB] = ["4915550000001", "4915550000002"];
 
-test("links, receives, sends, reads and unlinks over the control API", async () => {
+test("links and unlinks a device, and sends, receives and reads messages, over the control API", async () => {
   await call("POST", "/phones", { number: ALICE, pushName: "Alice" });
   await call("POST", "/phones", { number: BOB, pushName: "Bob" });
   const shown = client.next((update) => update.qr !== undefined);
@@ -86,7 +86,7 @@ test("controls faults and shows queues and sockets over the control API", async 
   expect(json).toMatchObject([{ sockets: { open: 1, maximum: 1 }, counts: { redelivered: 1 } }]);
 });
 
-test("changes groups and makes, accepts and rejects calls over the control API, if the phone may do so", async () => {
+test("changes groups and makes and accepts calls over the control API, and rejects what the phone is not allowed to do", async () => {
   for (const number of [ALICE, BOB]) await call("POST", "/phones", { number });
   const { json } = await call("POST", `/phones/${ALICE}/groups`, { subject: "Trip", members: [BOB] });
   const { jid } = json as { jid: string };
@@ -114,7 +114,7 @@ test("changes groups and makes, accepts and rejects calls over the control API, 
   expect(await call("POST", `/phones/${ALICE}/calls`, { to: "4900000" })).toMatchObject({ status: 404 });
 });
 
-test("rejects invalid requests with the reason", async () => {
+test("rejects invalid requests with a suitable status", async () => {
   await call("POST", "/phones", { number: ALICE });
   expect(await call("POST", "/phones", { number: ALICE })).toMatchObject({ status: 409 });
   expect(await call("POST", "/phones", { number: "alice" })).toMatchObject({ status: 400 });
@@ -142,8 +142,8 @@ test("describes every route in the OpenAPI document, with schemas", async () => 
 
 test("sends and answers polls and calendar events over the control API, and shows the answers on each phone", async () => {
   for (const number of [ALICE, BOB]) await call("POST", "/phones", { number });
-  const made = async (what: string, body: object) => {
-    const { status, json } = await call("POST", `/phones/${ALICE}/${what}`, { to: BOB, ...body });
+  const send = async (kind: "poll" | "event", body: object) => {
+    const { status, json } = await call("POST", `/phones/${ALICE}/${kind}`, { to: BOB, ...body });
     expect(status).toBe(201);
     const { id } = json as { id: string };
     expect((await call("GET", `/phones/${BOB}/wait?id=${id}`)).status).toBe(200);
@@ -153,10 +153,10 @@ test("sends and answers polls and calendar events over the control API, and show
     await wa.phone(ALICE ?? "")?.waitFor(({ refersTo }) => refersTo === id);
     return ((await call("GET", `/phones/${ALICE}/sent/${id}`)).json as { responses: unknown[] }).responses;
   };
-  const poll = await made("poll", { question: "Tea?", options: ["Yes", "No"] });
+  const poll = await send("poll", { question: "Tea?", options: ["Yes", "No"] });
   expect((await call("POST", `/phones/${BOB}/vote`, { message: poll, options: ["Yes"] })).status).toBe(201);
   expect(await responsesOf(poll)).toMatchObject([{ from: `${BOB}@s.whatsapp.net`, choices: ["Yes"] }]);
-  const event = await made("event", { name: "Tea", startTime: 1_900_000_000, extraGuestsAllowed: true });
+  const event = await send("event", { name: "Tea", startTime: 1_900_000_000, extraGuestsAllowed: true });
   expect((await call("GET", `/phones/${BOB}/wait?id=${event}`)).json).toMatchObject({
     kind: "event",
     event: { name: "Tea", startTime: 1_900_000_000, extraGuestsAllowed: true },

@@ -24,7 +24,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await endScene(wa, client);
-  // One test continues with another server and its phones.
+  // One test replaces `wa`, so `endScene` does not check the phones of the first server.
   for (const phone of [alice, bob]) expect(phone.errors).toEqual([]);
   await rm(directory, { recursive: true, force: true });
 });
@@ -48,7 +48,7 @@ test("lets a client create a channel, post to all followers and delete the chann
   await expect(client.sock.newsletterMetadata("jid", id)).rejects.toThrow("Not Found");
 });
 
-test("delivers posts to a follower that was offline, and lets it mute and react, but not post", async () => {
+test("delivers posts to a follower that was offline, which can mute and react, but not post", async () => {
   const { jid } = bob.channels.create("Bob's");
   await client.sock.newsletterFollow(jid);
   await client.close();
@@ -103,8 +103,8 @@ test("restores channels after a restart", async () => {
   await client.close();
   await wa.stop();
   wa = await startWhatsApp({ stateFile: join(directory, "state") });
-  const again = wa.phone(alice.number);
-  expect(again?.channels.followed).toMatchObject([{ jid, name: "Bob's", description: "of Bob", inviteCode }]);
-  expect(again?.channels.isMuted(jid)).toBe(true);
-  expect(again?.channels.posts(jid)).toMatchObject([{ id, text: "kept", reactions: { "👍": 1 } }]);
+  const restored = wa.phone(alice.number);
+  expect(restored?.channels.followed).toMatchObject([{ jid, name: "Bob's", description: "of Bob", inviteCode }]);
+  expect(restored?.channels.isMuted(jid)).toBe(true);
+  expect(restored?.channels.posts(jid)).toMatchObject([{ id, text: "kept", reactions: { "👍": 1 } }]);
 });

@@ -12,7 +12,7 @@ import { caller, endScene, startScene } from "../../support/simulator/scene.ts";
 
 silenceLibsignal();
 strictVerification();
-// Baileys logs the whole answers about communities.
+// Baileys logs every answer about communities in full.
 logger.level = "silent";
 
 let wa: WhatsApp;
@@ -50,21 +50,21 @@ test("lets a client create a community, add and remove groups, and leave", async
   expect(mine.map(({ subject }) => subject)).toEqual(["Garden"]);
 });
 
-test("adds an approved group member to the community, and removes an account from all groups with it", async () => {
+test("adds a new group member to the community, and removes an account that is removed from the community from its groups", async () => {
   const community = makeCommunity(bob, "Street");
   const group = bob.createGroup("Number 7", []);
   changeLink(bob, community.jid, "link", group.jid);
   changeMembers(bob, group.jid, "add", [alice.jid]);
-  const announcements = [...wa.world.groups.values()].find((one) => one.purpose === "announcements");
-  const places = [community, group, announcements];
-  expect(places.map((one) => one?.members.get(alice.account))).toEqual(["member", "member", "member"]);
+  const announcements = [...wa.world.groups.values()].find(({ purpose }) => purpose === "announcements");
+  const groups = [community, group, announcements];
+  expect(groups.map((place) => place?.members.get(alice.account))).toEqual(["member", "member", "member"]);
   changeMembers(bob, community.jid, "promote", [alice.jid]);
-  expect(places.map((one) => one?.members.get(alice.account))).toEqual(["admin", "member", "admin"]);
+  expect(groups.map((place) => place?.members.get(alice.account))).toEqual(["admin", "member", "admin"]);
   changeMembers(bob, community.jid, "remove", [alice.jid]);
-  expect(places.map((one) => one?.members.has(alice.account))).toEqual([false, false, false]);
+  expect(groups.map((place) => place?.members.has(alice.account))).toEqual([false, false, false]);
 });
 
-test("restores communities after a restart, and creates and shows them over the control API", async () => {
+test("creates and shows communities over the control API, and restores them after a restart", async () => {
   const control = await startControl(wa);
   const call = caller(control);
   const made = await call("POST", `/phones/${bob.number}/communities`, { subject: "Street", anyoneAdds: false });
@@ -81,9 +81,9 @@ test("restores communities after a restart, and creates and shows them over the 
   await wa.stop();
 
   wa = await startWhatsApp({ directory, stateFile: join(directory, "state") });
-  const again = await startControl(wa);
-  const after = await (await fetch(`${again.url}/groups`)).json();
+  const restarted = await startControl(wa);
+  const after = await (await fetch(`${restarted.url}/groups`)).json();
   expect(after).toEqual(before.json);
   expect(wa.world.groups.get(jid)?.community).toEqual({ approval: "request_required", anyoneAdds: false });
-  await again.stop();
+  await restarted.stop();
 });

@@ -67,7 +67,7 @@ test("returns the latest subject, description and settings", async () => {
   expect(await bob.sendText(id, "may I?")).toMatchObject({ status: "failed", error: 403 });
 });
 
-test("accepts an invite code and shows its group until the code is revoked", async () => {
+test("accepts an invite code, and shows its group until the code is revoked", async () => {
   const group = bob.createGroup("Club", [carol.number]);
   const code = group.inviteCode;
   expect(await client.sock.groupGetInviteInfo(code)).toMatchObject({ id: group.jid, subject: "Club" });
@@ -81,7 +81,7 @@ test("accepts an invite code and shows its group until the code is revoked", asy
   await expect(client.sock.groupGetInviteInfo(first ?? "")).rejects.toThrow("item-not-found");
 });
 
-test("holds a request to join until an admin approves it", async () => {
+test("keeps a request to join until an admin approves it", async () => {
   const { id } = await client.sock.groupCreate("Club", [bob.jid]);
   await client.sock.groupJoinApprovalMode(id, "on");
   carol.followInvite((await client.sock.groupInviteCode(id)) ?? "");
@@ -95,14 +95,14 @@ test("holds a request to join until an admin approves it", async () => {
   expect((await client.sock.groupMetadata(id)).size).toBe(2);
 });
 
-test("delivers nothing to a member that left", async () => {
+test("refuses the metadata of a group to an account that has left it", async () => {
   const group = bob.createGroup("Club", [alice.number, carol.number]);
   await client.sock.groupLeave(group.jid);
   expect(group.members.size).toBe(2);
   await expect(client.sock.groupMetadata(group.jid)).rejects.toThrow("forbidden");
 });
 
-test("refuses admin changes from other members", async () => {
+test("refuses changes that only admins may make to other members", async () => {
   const group = bob.createGroup("Club", [alice.number]);
   await expect(client.sock.groupSettingUpdate(group.jid, "locked")).rejects.toThrow("forbidden");
   await expect(client.sock.groupParticipantsUpdate(group.jid, [bob.jid], "remove")).rejects.toThrow("forbidden");

@@ -20,7 +20,7 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("announces a new group to its members' clients, with both addresses of every member", async () => {
+test("announces a new group to its members' clients, with both JIDs of every member", async () => {
   const group = bob.createGroup("Friday", [alice.number, carol.number]);
   const { value } = await client.events.waitFor(({ name }) => name === "groups.upsert");
   expect(value).toMatchObject([{ id: group.jid, subject: "Friday", author: bob.lidJid, authorPn: bob.jid }]);
@@ -53,7 +53,7 @@ test("delivers consecutive group messages from clients and phones to every membe
 test("names the reader in group receipts, in both directions", async () => {
   const group = bob.createGroup("Friday", [alice.number]);
   const sent = await client.sock.sendMessage(group.jid, { text: "who reads this" });
-  // Baileys merges an earlier receipt into the message itself.
+  // A receipt that Baileys handles before it emits the message is merged into the message.
   await client.messages.waitFor(({ key }) => key.id === sent?.key.id);
   bob.markRead(await bob.waitFor((message) => message.text === "who reads this"));
   const update = await client.events.waitFor(
@@ -89,7 +89,7 @@ test("sends a group message again to a member that cannot decrypt it", async () 
   expect((await client.waitForText("damaged too")).key.id).toBe(sent.id);
 });
 
-test("refuses queries and messages from accounts that are not members", async () => {
+test("refuses the metadata of a group to an account that is not a member", async () => {
   const group = bob.createGroup("Private", [carol.number]);
   await expect(client.sock.groupMetadata(group.jid)).rejects.toThrow("forbidden");
 });

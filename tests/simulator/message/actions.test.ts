@@ -26,14 +26,16 @@ afterAll(async () => {
 });
 
 // biome-ignore lint/suspicious/noExplicitAny: an answer of any shape
-const call = async (...asked: Parameters<Call>): Promise<any> => (await caller(control)(...asked)).json;
+const call = async (...request: Parameters<Call>): Promise<any> => (await caller(control)(...request)).json;
 
 test("applies a client's edit, reaction and deletion on the phones that have the message", async () => {
   const sent = await client.sock.sendMessage(bob.jid, { text: "teh" });
   if (!sent) throw new Error("nothing was sent");
-  const [arrived, own] = await Promise.all([bob, alice].map((one) => one.waitFor(({ text }) => text === "teh")));
+  const [arrived, own] = await Promise.all([bob, alice].map((phone) => phone.waitFor(({ text }) => text === "teh")));
   await client.sock.sendMessage(bob.jid, { text: "the", edit: sent.key });
-  await expect.poll(() => [arrived, own].map((one) => [one?.text, one?.edited])).toEqual(Array(2).fill(["the", true]));
+  await expect
+    .poll(() => [arrived, own].map((message) => [message?.text, message?.edited]))
+    .toEqual(Array(2).fill(["the", true]));
   const theirs = await bob.sendText(alice.number, "news");
   const { key } = await client.waitForText("news");
   await client.sock.sendMessage(bob.jid, { react: { text: "👍", key } });
@@ -44,7 +46,7 @@ test("applies a client's edit, reaction and deletion on the phones that have the
   await expect.poll(() => [arrived?.deleted, own?.deleted]).toEqual([true, true]);
 });
 
-test("shows a client's quotation and mentions on the phone", async () => {
+test("shows the quoted message and the mentions of a client's message on the phone", async () => {
   const theirs = await bob.sendText(alice.number, "shall we?");
   const quoted = await client.waitForText("shall we?");
   await client.sock.sendMessage(bob.jid, { text: "yes, @3", mentions: [carol.jid] }, { quoted });
@@ -67,7 +69,7 @@ test("lets only a group admin delete another member's message, and nobody edit i
   await expect.poll(() => sent.deleted).toBe(true);
 });
 
-test("edits, deletes and types over the control API, and shows the result", async () => {
+test("edits and deletes a message and shows typing over the control API", async () => {
   const [one, two] = [alice.number, bob.number];
   const { id } = await call("POST", `/phones/${two}/text`, { to: one, text: "first" });
   expect(await call("POST", `/phones/${two}/edit`, { message: id, text: "second" })).toMatchObject({ status: "sent" });

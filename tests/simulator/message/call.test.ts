@@ -13,25 +13,25 @@ let wa: WhatsApp;
 let alice: Phone;
 let bob: Phone;
 let client: Client;
-let heard: Log<WACallEvent>;
+let callEvents: Log<WACallEvent>;
 
 const listen = () =>
   client.sock.ev.on("call", (calls) => {
-    for (const call of calls) heard.push(call);
+    for (const call of calls) callEvents.push(call);
   });
 
 beforeEach(async () => {
   ({ wa, alice, bob, client } = await startScene());
-  heard = new Log();
+  callEvents = new Log();
   await client.pair(alice);
   listen();
 });
 
 afterEach(() => endScene(wa, client));
 
-test("lets a client reject a call, which the caller sees and which stops the phone from ringing", async () => {
+test("lets a client reject a call, which notifies the caller and stops the phone from ringing", async () => {
   const call = startCall(bob, alice.number, { video: true });
-  const offer = await heard.waitFor(({ id, status }) => id === call.id && status === "offer");
+  const offer = await callEvents.waitFor(({ id, status }) => id === call.id && status === "offer");
   expect(offer).toMatchObject({ from: bob.lidJid, callerPn: bob.jid, isVideo: true, isGroup: false, offline: false });
   await client.sock.rejectCall(call.id, offer.from);
   expect(call.states.get(alice.account)).toBe("rejected");
@@ -47,9 +47,9 @@ test("ends a call on the client when the phone accepts it, the caller hangs up o
   const hungUp = startCall(bob, alice.jid);
   hungUp.hangUp();
   const silent = startCall(bob, alice.jid, { ringMs: 1 });
-  await heard.waitFor(({ id, status }) => id === taken.id && status === "terminate");
-  await heard.waitFor(({ id, status }) => id === hungUp.id && status === "terminate");
-  await heard.waitFor(({ id, status }) => id === silent.id && status === "timeout");
+  await callEvents.waitFor(({ id, status }) => id === taken.id && status === "terminate");
+  await callEvents.waitFor(({ id, status }) => id === hungUp.id && status === "terminate");
+  await callEvents.waitFor(({ id, status }) => id === silent.id && status === "timeout");
   const states = [taken, hungUp, silent].map((call) => call.states.get(alice.account));
   expect(states).toEqual(["accepted", "missed", "missed"]);
 });
@@ -63,20 +63,20 @@ test("keeps a call until the client acknowledges it, and sends it again after th
   client.connect();
   listen();
   await opened;
-  await heard.waitFor(({ id, offline }) => id === call.id && offline);
+  await callEvents.waitFor(({ id, offline }) => id === call.id && offline);
   await expect.poll(() => device.kept.size).toBe(0);
 });
 
 test("rings for all members of a group, but not for an account that blocked the caller", async () => {
   const group = bob.createGroup("Trip", [alice.jid]);
   const call = startCall(bob, group.jid);
-  const offer = await heard.waitFor(({ id, status }) => id === call.id && status === "offer");
+  const offer = await callEvents.waitFor(({ id, status }) => id === call.id && status === "offer");
   expect(offer).toMatchObject({ isGroup: true, groupJid: group.jid });
   alice.account.blocked.add(bob.account.lid);
-  const unheard = startCall(bob, alice.jid);
-  unheard.hangUp();
+  const blockedCall = startCall(bob, alice.jid);
+  blockedCall.hangUp();
   alice.account.blocked.delete(bob.account.lid);
   call.hangUp();
-  await heard.waitFor(({ id, status }) => id === call.id && status === "terminate");
-  expect(heard.entries.filter(({ id }) => id === unheard.id)).toEqual([]);
+  await callEvents.waitFor(({ id, status }) => id === call.id && status === "terminate");
+  expect(callEvents.entries.filter(({ id }) => id === blockedCall.id)).toEqual([]);
 });

@@ -26,7 +26,7 @@ function download(message: WAMessage): Promise<Buffer> {
   } as never) as Promise<Buffer>;
 }
 
-test("accepts a client's encrypted file over TLS, which passes the phone's checks", async () => {
+test("accepts an encrypted file from a client over TLS, which the phone decrypts and verifies", async () => {
   const file = randomBytes(300_000);
   await client.sock.sendMessage(bob.jid, {
     document: file,
@@ -40,7 +40,7 @@ test("accepts a client's encrypted file over TLS, which passes the phone's check
   expect(wa.media.get(received.media?.directPath ?? "")?.includes(file.subarray(0, 64))).toBe(false);
 });
 
-test("shows a voice note as a voice note", async () => {
+test("marks a client's voice note as one on the phone", async () => {
   const voice = randomBytes(4000);
   await client.sock.sendMessage(bob.jid, { audio: voice, ptt: true, mimetype: "audio/ogg; codecs=opus", seconds: 3 });
   const received = await bob.waitFor((message) => message.kind === "audio");

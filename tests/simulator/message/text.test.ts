@@ -27,7 +27,7 @@ test("links a client by QR code, restarts it with 515 and accepts its new creden
   expect(wa.device("4915550000001").sockets).toMatchObject({ open: 1, maximum: 1, logins: 2 });
 });
 
-test("delivers a text to a phone number, and shows it as sent on the account's own phone", async () => {
+test("delivers a client's text to a phone number, and shows it as sent on the account's own phone", async () => {
   await client.pair(alice);
   const sent = await client.sock.sendMessage(bob.jid, { text: "hello Bob" });
   const received = await bob.waitFor((message) => message.text === "hello Bob");
@@ -37,17 +37,20 @@ test("delivers a text to a phone number, and shows it as sent on the account's o
   await client.statuses.waitFor(({ id, status }) => id === sent?.key.id && status >= 3);
 });
 
-test.each(["lid", "pn"] as const)("delivers a text that addresses by %s, with both addresses", async (addressing) => {
-  await client.pair(alice);
-  const sent = await bob.sendText(alice.number, "hello Alice", { addressing });
-  const received = await client.waitForText("hello Alice");
-  const [jid, alt] = addressing === "lid" ? [bob.lidJid, bob.jid] : [bob.jid, bob.lidJid];
-  expect(received.key).toMatchObject({ id: sent.id, remoteJid: jid, remoteJidAlt: alt, fromMe: false });
-  expect(received.pushName).toBe("Bob");
-  await bob.waitForStatus(sent, "delivered");
-  await client.sock.readMessages([received.key]);
-  await bob.waitForStatus(sent, "read");
-});
+test.each(["lid", "pn"] as const)(
+  "delivers a text whose envelope names accounts by %s, with both JIDs",
+  async (addressing) => {
+    await client.pair(alice);
+    const sent = await bob.sendText(alice.number, "hello Alice", { addressing });
+    const received = await client.waitForText("hello Alice");
+    const [jid, alt] = addressing === "lid" ? [bob.lidJid, bob.jid] : [bob.jid, bob.lidJid];
+    expect(received.key).toMatchObject({ id: sent.id, remoteJid: jid, remoteJidAlt: alt, fromMe: false });
+    expect(received.pushName).toBe("Bob");
+    await bob.waitForStatus(sent, "delivered");
+    await client.sock.readMessages([received.key]);
+    await bob.waitForStatus(sent, "read");
+  },
+);
 
 test("delivers a phone's read receipts to the client that sent the message", async () => {
   await client.pair(alice);
@@ -57,7 +60,7 @@ test("delivers a phone's read receipts to the client that sent the message", asy
   expect(status.chat).toBe(bob.jid);
 });
 
-test("carries a conversation over one session in order", async () => {
+test("delivers the messages of a conversation in order", async () => {
   await client.pair(alice);
   for (let round = 0; round < 5; round++) {
     await client.sock.sendMessage(bob.jid, { text: `ping ${round}` });
@@ -83,7 +86,7 @@ test("keeps unacknowledged messages, and sends them again, marked offline, after
   expect(device.counts.redelivered).toBe(2);
 });
 
-test("delivers a thousand texts of a phone once each and in order", async () => {
+test("delivers each of a thousand texts from a phone once and in order", async () => {
   await client.pair(alice);
   const sends = Array.from({ length: 1000 }, (_, index) => bob.sendText(alice.number, `n${index}`));
   await Promise.all(sends);

@@ -30,7 +30,7 @@ test("makes a verifying client reject a server whose chain has another root", as
   await Promise.all([wa.stop(), other.stop()]);
 });
 
-test("signs the chain from the root, valid now, with the handshake's static key as leaf key", async () => {
+test("sends a certificate chain that the root signed, that is valid now, and whose leaf has the handshake's static key", async () => {
   const wa = await startWhatsApp();
   const header = Buffer.from([0x57, 0x41, 6, 3]);
   const ephemeral = generateKeyPair();
@@ -42,7 +42,7 @@ test("signs the chain from the root, valid now, with the handshake's static key 
   });
   const { serverHello } = proto.HandshakeMessage.decode(frame.subarray(3));
   const { ephemeral: theirs, static: sealedStatic, payload } = serverHello ?? {};
-  if (!theirs || !sealedStatic || !payload) throw new Error("incomplete ServerHello");
+  if (!theirs || !sealedStatic || !payload) throw new Error("the ServerHello is incomplete");
   const start = Buffer.from("Noise_XX_25519_AESGCM_SHA256\0\0\0\0");
   let hash = [header, ephemeral.public, theirs].reduce((seen, part) => sha256(seen, part), start);
   const first = hkdf(sharedKey(ephemeral.private, theirs), 64, { salt: start });
@@ -53,7 +53,7 @@ test("signs the chain from the root, valid now, with the handshake's static key 
     gcmDecrypt(second.subarray(32), Buffer.alloc(12), payload, hash),
   );
   if (!leaf?.details || !leaf.signature || !intermediate?.details || !intermediate.signature)
-    throw new Error("no chain");
+    throw new Error("the certificate chain is incomplete");
   const { Details } = proto.CertChain.NoiseCertificate;
   const [leafDetails, issuer] = [Details.decode(leaf.details), Details.decode(intermediate.details)];
   expect(verify(Buffer.from(wa.rootKey, "hex"), intermediate.details, intermediate.signature)).toBe(true);

@@ -19,21 +19,21 @@ afterEach(async () => {
   await endScene(scene.wa, scene.client);
 });
 
-/** The code with which the server rejects the next connection. */
-async function refusal(client: Client): Promise<number | undefined> {
+/** Connects a client. Returns the code with which the server rejects it. */
+async function rejectionCode(client: Client): Promise<number | undefined> {
   const closed = client.next((update) => update.connection === "close");
   client.connect();
   return (await closed).code;
 }
 
-test("refuses to link a client below the minimum for links, and lets linked ones log in", async () => {
+test("refuses to link a client below the minimum for linking, but lets linked clients log in", async () => {
   const { wa, alice, client } = scene;
   await client.pair(alice);
   await client.close();
   wa.world.versions.minimum.link = [2, 3000, 1_044_000_001];
   await client.login();
   const newcomer = new Client(wa, { version: [2, 3000, 1_044_000_000] });
-  expect(await refusal(newcomer)).toBe(405);
+  expect(await rejectionCode(newcomer)).toBe(405);
   await newcomer.close();
   expect(wa.world.versions.seen.at(-1)).toEqual({ purpose: "link", version: "2.3000.1044000000", refused: true });
 });
@@ -43,12 +43,12 @@ test("refuses the login of a client below the minimum for logins, and keeps its 
   await client.pair(alice);
   await client.close();
   wa.world.versions.minimum.login = [2, 3001, 0];
-  expect(await refusal(client)).toBe(405);
+  expect(await rejectionCode(client)).toBe(405);
   wa.world.versions.minimum.login = [2, 2999, 4_000_000_000];
   await client.login();
 });
 
-test("accepts the version in Baileys by default", async () => {
+test("accepts the default version of Baileys by default", async () => {
   const plain = new Client(scene.wa);
   await plain.pair(scene.bob);
   await plain.close();
@@ -73,7 +73,7 @@ test("changes and shows the versions over the control API", async () => {
   });
   expect(await page()).toEqual({ status: 503, body: "later" });
   expect((await page()).body).toContain('client_revision\\":1044000003');
-  expect(await refusal(client)).toBe(405);
+  expect(await rejectionCode(client)).toBe(405);
   expect((await call("GET", "/client-versions")).json).toMatchObject({
     pages: 2,
     seen: [{ purpose: "link", version: "2.3000.1044000000", refused: true }],

@@ -19,15 +19,15 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, ...clients));
 
-async function linked(phone: Phone): Promise<Client> {
+async function linkClient(phone: Phone): Promise<Client> {
   const client = new Client(wa);
   clients.push(client);
   await client.pair(phone);
   return client;
 }
 
-test("gives each linked device its own copy of a message, including those that other devices of its account send", async () => {
-  const [first, second] = [await linked(alice), await linked(alice)];
+test("delivers messages to each linked device, including messages that other devices of its account send", async () => {
+  const [first, second] = [await linkClient(alice), await linkClient(alice)];
   expect(second.creds.me?.id).toBe("4915550000001:2@s.whatsapp.net");
   await bob.sendText(alice.number, "to both");
   await Promise.all([first.waitForText("to both"), second.waitForText("to both")]);
@@ -38,29 +38,29 @@ test("gives each linked device its own copy of a message, including those that o
 });
 
 test("shows the phone's own messages on its linked devices as sent", async () => {
-  const client = await linked(alice);
+  const client = await linkClient(alice);
   await alice.sendText(bob.number, "from my pocket");
   const seen = await client.waitForText("from my pocket");
   expect(seen.key).toMatchObject({ fromMe: true, remoteJid: bob.lidJid });
 });
 
-test("carries messages between the clients of two accounts", async () => {
-  const [ours, theirs] = [await linked(alice), await linked(bob)];
+test("delivers messages from the client of one account to the client of another", async () => {
+  const [ours, theirs] = [await linkClient(alice), await linkClient(bob)];
   await ours.sock.sendMessage(bob.jid, { text: "client to client" });
   await theirs.waitForText("client to client");
   await bob.waitFor((message) => message.text === "client to client" && message.fromDevice === 1);
 });
 
 test("announces a newly linked device to the devices that cache the account's device list", async () => {
-  const ours = await linked(alice);
+  const ours = await linkClient(alice);
   await ours.sock.sendMessage(bob.jid, { text: "before" });
-  const theirs = await linked(bob);
+  const theirs = await linkClient(bob);
   await ours.sock.sendMessage(bob.jid, { text: "after" });
   await theirs.waitForText("after");
 });
 
 test("closes the older of two sockets with the same credentials with 440", async () => {
-  const older = await linked(alice);
+  const older = await linkClient(alice);
   const replaced = older.next((update) => update.connection === "close");
   const newer = new Client(wa);
   clients.push(newer);
@@ -76,7 +76,7 @@ test("closes the older of two sockets with the same credentials with 440", async
 });
 
 test("closes the socket of an unlinked device with 401, and rejects its later logins", async () => {
-  const client = await linked(alice);
+  const client = await linkClient(alice);
   const closed = client.next((update) => update.connection === "close");
   alice.unlink(wa.device(alice.number));
   expect((await closed).code).toBe(DisconnectReason.loggedOut);
@@ -87,7 +87,7 @@ test("closes the socket of an unlinked device with 401, and rejects its later lo
 });
 
 test("removes a client that logs out from the account's devices", async () => {
-  const client = await linked(alice);
+  const client = await linkClient(alice);
   await client.sock.logout();
   await expect.poll(() => alice.devices.length).toBe(0);
 });

@@ -19,7 +19,7 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("delivers messages that were under way on a cut socket after the next login", async () => {
+test("delivers messages that were sent after a socket was cut when the client logs in again", async () => {
   const closed = client.next((update) => update.connection === "close");
   wa.device(alice.number).faults.cut();
   expect((await closed).code).toBe(DisconnectReason.connectionClosed);
@@ -28,9 +28,9 @@ test("delivers messages that were under way on a cut socket after the next login
   await client.waitForText("after the cut");
 });
 
-test("loses messages in both directions on a transport that is silent and then cut", async () => {
-  await client.sock.sendMessage(bob.jid, { text: "heard" });
-  await bob.waitFor((message) => message.text === "heard");
+test("drops messages in both directions on a transport that is silent and then cut", async () => {
+  await client.sock.sendMessage(bob.jid, { text: "before the silence" });
+  await bob.waitFor((message) => message.text === "before the silence");
   const device = wa.device(alice.number);
   const silence = device.faults.silence(400, "cut");
   const closed = client.next((update) => update.connection === "close");
@@ -81,7 +81,7 @@ test.each([463, 429])(
   },
 );
 
-test.each([503, 500])("fails a login with %d on request, and accepts the next one", async (code) => {
+test.each([503, 500])("fails one login with %d on request, and accepts the next one", async (code) => {
   await client.close();
   wa.device(alice.number).faults.login.add(code);
   const closed = client.next((update) => update.connection === "close");
@@ -90,7 +90,7 @@ test.each([503, 500])("fails a login with %d on request, and accepts the next on
   await client.login();
 });
 
-test("makes a phone request a message that it cannot decrypt again, and show it once", async () => {
+test("makes a phone request a retry of a message that it cannot decrypt, and show the message once", async () => {
   await client.sock.sendMessage(bob.jid, { text: "first" });
   await bob.waitFor((message) => message.text === "first");
   wa.device(alice.number).faults.corruptOut.add(true);

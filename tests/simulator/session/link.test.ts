@@ -37,7 +37,7 @@ afterEach(async () => {
   for (const phone of [alice, bob]) expect(phone.errors).toEqual([]);
 });
 
-/** Requests a code at the first QR code, as Baileys requires. */
+/** Requests a linking code after the first QR code, as Baileys requires. */
 async function askForCode(): Promise<string> {
   const shown = client.next((update) => update.qr !== undefined);
   const sock = client.connect();
@@ -85,7 +85,7 @@ test("gives a newly linked client the app-state key, its push name and its LID m
   expect(await client.sock.signalRepository.lidMapping.getLIDForPN(bob.jid)).toBe(bob.lidJid);
 });
 
-test("asks a client with few prekeys to upload more", async () => {
+test("asks a client that has few prekeys left to upload more", async () => {
   await client.pair(alice);
   const { preKeys } = wa.device(alice.number);
   for (const id of [...preKeys.keys()].slice(4)) preKeys.delete(id);
@@ -108,13 +108,13 @@ test("opens a new session for a client that lost it and asks for a retry", async
   await bob.waitFor((message) => message.text === "answer again");
 });
 
-test("tells which numbers are on WhatsApp", async () => {
+test("returns only the numbers that are on WhatsApp", async () => {
   await client.pair(alice);
   const found = await client.sock.onWhatsApp(bob.number, "4915559999999");
   expect(found).toEqual([{ jid: bob.jid, exists: true }]);
 });
 
-test("sends the verified name of a business account with its messages", async () => {
+test("links a business account with the platform of WhatsApp Business", async () => {
   const shop = await wa.addPhone({ number: "4915550000009", pushName: "Shop", business: { name: "The Shop" } });
   await client.pair(shop);
   expect(client.creds.platform).toBe("smba");

@@ -41,7 +41,7 @@ test("offers no QR code to a client whose identity key did not sign its prekey",
   expect(wa.unknown.map(({ reason }) => reason)).toEqual(["the signed prekey is not signed by the identity key"]);
 });
 
-test("rejects a login with another Noise key with 401", async () => {
+test("rejects a login with the wrong Noise key with 401", async () => {
   await client.pair(alice);
   await client.close();
   const thief = new Client(wa);
@@ -51,7 +51,7 @@ test("rejects a login with another Noise key with 401", async () => {
   expect((await closed).code).toBe(401);
 });
 
-test("accepts a QR code once, and only while its client waits", async () => {
+test("rejects a QR code after its client has disconnected", async () => {
   const shown = client.next((update) => update.qr !== undefined);
   client.connect();
   const { qr = "" } = await shown;
@@ -60,7 +60,7 @@ test("accepts a QR code once, and only while its client waits", async () => {
   await expect(alice.scanQr(qr)).rejects.toThrow("the QR code is unknown or has expired");
 });
 
-test("sends no receipts for an offline phone, and delivers its messages when it is back", async () => {
+test("delivers messages to an offline phone, and their receipts, when the phone is online again", async () => {
   const bob = await wa.addPhone({ number: "4915550000002", pushName: "Bob" });
   await client.pair(alice);
   bob.goOffline();
@@ -72,7 +72,7 @@ test("sends no receipts for an offline phone, and delivers its messages when it 
   await client.statuses.waitFor(({ id, status }) => id === sent?.key.id && status === 3);
 });
 
-test("shows a message that arrives twice under one id once, and counts it", async () => {
+test("shows a message that arrives twice under one id once, and counts the copies", async () => {
   const bob = await wa.addPhone({ number: "4915550000002", pushName: "Bob" });
   await client.pair(alice);
   for (let round = 0; round < 2; round++) {

@@ -22,19 +22,19 @@ import type { Phone } from "../../../simulator/index.ts";
 import type { WhatsApp } from "../../../simulator/server/whatsapp.ts";
 import { verify } from "../../../simulator/wire/crypto.ts";
 
-/** Silences libsignal, which prints sessions with their private keys. */
+/** Silences the console methods with which libsignal prints sessions, including private keys. */
 export function silenceLibsignal(): void {
   for (const method of ["info", "warn", "error"] as const) console[method] = () => undefined;
 }
 
-/** Replaces Baileys' signature verification, which accepts everything, with a real one. */
+/** Replaces Baileys' signature verification, which accepts any signature, with a real one. */
 export function strictVerification(): void {
   Curve.verify = (key, message, signature) => verify(key, message, signature);
 }
 
 type Waiter<T> = { matches: (value: T) => boolean; resolve: (value: T) => void };
 
-/** A list of events that tests can wait for. */
+/** A list of events. Tests can wait for an event. */
 export class Log<T> {
   readonly entries: T[] = [];
   #waiters = new Set<Waiter<T>>();
@@ -44,14 +44,16 @@ export class Log<T> {
     for (const waiter of this.#waiters) if (waiter.matches(entry)) waiter.resolve(entry);
   }
 
-  /** Resolves with the first entry that matches, now or later. */
+  /** Resolves with the first entry that matches, now or later. Rejects after `timeoutMs`. */
   waitFor(matches: (value: T) => boolean, timeoutMs = 10_000): Promise<T> {
     const found = this.entries.find(matches);
     if (found !== undefined) return Promise.resolve(found);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         const last = inspect(this.entries.slice(-3), { breakLength: Number.POSITIVE_INFINITY });
-        reject(new Error(`none of ${this.entries.length} entries matched within ${timeoutMs} ms; the last: ${last}`));
+        reject(
+          new Error(`none of the ${this.entries.length} entries matched within ${timeoutMs} ms; the last: ${last}`),
+        );
       }, timeoutMs);
       const waiter: Waiter<T> = {
         matches,
@@ -66,7 +68,7 @@ export class Log<T> {
   }
 }
 
-/** Signal keys in memory. */
+/** Returns a key store that keeps Signal keys in memory. */
 export function memoryKeys(): SignalKeyStore {
   const data: { [T in keyof SignalDataTypeMap]?: { [id: string]: SignalDataTypeMap[T] | null } } = {};
   return {
@@ -88,10 +90,12 @@ export function memoryKeys(): SignalKeyStore {
   };
 }
 
+/** A connection update. `code` is the status code of the error that closed the connection. */
 export type Update = Partial<ConnectionState> & { code?: number | undefined };
+/** The status of a message (`WAMessageStatus`). */
 export type StatusUpdate = { id: string; chat: string; status: number };
 
-/** Unmodified Baileys. Its credentials stay in memory after `close`, for the next `connect`. */
+/** A client that runs unmodified Baileys. After `close`, its credentials stay in memory for the next `connect`. */
 export class Client {
   readonly wa: WhatsApp;
   readonly creds: AuthenticationCreds = initAuthCreds();
@@ -109,7 +113,7 @@ export class Client {
   }
 
   get sock(): WASocket {
-    if (!this.socket) throw new Error("not connected");
+    if (!this.socket) throw new Error("the client is not connected");
     return this.socket;
   }
 
@@ -134,7 +138,7 @@ export class Client {
     sock.ev.on("messages.upsert", ({ messages }) => {
       for (const message of messages) {
         this.messages.push(message);
-        // Baileys merges a receipt that arrives within 100 ms into the message itself.
+        // Baileys merges a status into the message itself if both are in its event buffer.
         const { id, remoteJid } = message.key;
         if (message.status != null) this.statuses.push({ id: id ?? "", chat: remoteJid ?? "", status: message.status });
       }
@@ -163,7 +167,7 @@ export class Client {
     return sock;
   }
 
-  /** Resolves with the next connection update that matches. Ignores earlier ones. */
+  /** Resolves with the next connection update that matches. Ignores earlier updates. Rejects after `timeoutMs`. */
   next(matches: (update: Update) => boolean, timeoutMs = 15_000): Promise<Update> {
     const seen = new Set(this.updates.entries);
     return this.updates.waitFor((update) => !seen.has(update) && matches(update), timeoutMs);
@@ -182,7 +186,7 @@ export class Client {
     await socket?.end(undefined);
   }
 
-  /** Links the client by QR code: waits for the restart (515), the login and the first synchronization. */
+  /** Links the client with a QR code. Waits for 515, then logs in and waits for the history. */
   async pair(phone: Phone): Promise<void> {
     const shown = this.next((update) => update.qr !== undefined);
     this.connect();
@@ -204,7 +208,7 @@ export function textOf({ message }: WAMessage): string | undefined {
   return message?.conversation ?? message?.extendedTextMessage?.text ?? undefined;
 }
 
-/** Trusts the simulator's CA, and redirects WhatsApp's media host to the simulator's. */
+/** Returns a dispatcher that trusts the simulator's CA, and sends requests for WhatsApp's media host to the simulator's. */
 export function mediaDispatcher(wa: WhatsApp) {
   const agent = new Agent({ connect: { ca: wa.mediaCa } }).compose(
     (dispatch) => (options, handler) =>
@@ -215,7 +219,7 @@ export function mediaDispatcher(wa: WhatsApp) {
         handler,
       ),
   );
-  // Baileys calls Node's built-in fetch, whose undici is older than the installed one.
+  // Baileys calls Node's built-in fetch, which expects the interface of an older undici.
   return new Dispatcher1Wrapper(agent);
 }
 

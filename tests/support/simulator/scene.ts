@@ -14,19 +14,19 @@ export interface Scene {
 }
 
 export async function startScene(
-  given: { wa?: Parameters<typeof startWhatsApp>[0]; client?: Partial<UserFacingSocketConfig> } = {},
+  options: { wa?: Parameters<typeof startWhatsApp>[0]; client?: Partial<UserFacingSocketConfig> } = {},
 ): Promise<Scene> {
-  const wa = await startWhatsApp(given.wa);
+  const wa = await startWhatsApp(options.wa);
   return {
     wa,
     alice: await wa.addPhone({ number: "4915550000001", pushName: "Alice" }),
     bob: await wa.addPhone({ number: "4915550000002", pushName: "Bob" }),
     carol: await wa.addPhone({ number: "4915550000003", pushName: "Carol" }),
-    client: new Client(wa, given.client),
+    client: new Client(wa, options.client),
   };
 }
 
-/** Stops everything. Fails if the server or a phone got a stanza that it could not handle. */
+/** Closes the clients and stops the server. Fails the test if the server or a phone got a stanza that it could not handle. */
 export async function endScene(wa: WhatsApp, ...clients: Client[]): Promise<void> {
   await Promise.all(clients.map((client) => client.close()));
   await wa.stop();
@@ -36,7 +36,7 @@ export async function endScene(wa: WhatsApp, ...clients: Client[]): Promise<void
 
 export type Call = (method: string, path: string, body?: unknown) => Promise<{ status: number; json: unknown }>;
 
-/** Calls the control API. */
+/** Returns a function that calls the control API. */
 export const caller =
   (control: Control): Call =>
   async (method, path, body) => {
