@@ -90,7 +90,7 @@ export interface Endpoint {
   takeBundle(): Bundle;
 }
 
-/** A phone. */
+/** A phone as the server sees it. */
 export interface PrimaryEndpoint extends Endpoint {
   /** Sends keys and history to a companion that has logged in for the first time. */
   companionReady(device: Device): void;

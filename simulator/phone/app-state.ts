@@ -27,7 +27,7 @@ type Keys = { index: Buffer; encryption: Buffer; value: Buffer; snapshot: Buffer
 type LocalCollection = { version: number; hash: Buffer; values: Map<string, Buffer> };
 type Operation = typeof SET | typeof REMOVE;
 
-/** Source: `mutationKeys` in Baileys' Utils/chat-utils.ts. */
+/** Derives the keys of the app state. Source: `mutationKeys` in Baileys' Utils/chat-utils.ts. */
 function expand(keyData: Buffer): Keys {
   const derived = hkdf(keyData, 160, { info: "WhatsApp Mutation Keys" });
   const part = (index: number): Buffer => derived.subarray(index * 32, index * 32 + 32);

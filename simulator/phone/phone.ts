@@ -42,7 +42,7 @@ export type PhoneKeys = { signal: SignalState; appStateKey: AppStateKey; senderK
 
 export type TextOptions = SendOptions & {
   quote?: InboxMessage;
-  /** JIDs. */
+  /** JIDs of the mentioned accounts. */
   mentions?: string[];
 };
 
@@ -75,7 +75,7 @@ export class Phone extends PhoneBase {
   readonly surveys: PhoneSurveys;
   readonly #senderKeys: SenderKeyRing;
   readonly #receiver: Receiver;
-  /** Set while the phone is offline. */
+  /** The stanzas that the server keeps while the phone is offline; undefined while it is online. */
   #held: BinaryNode[] | undefined;
   autoRead: boolean;
   history: HistoryChat[];

@@ -138,7 +138,7 @@ export class Receiver {
     const body = Buffer.from(bytes(enc) ?? []);
     const type = enc.attrs.type;
     if (type === "skmsg") return this.#parts.senderKeys.decrypt(from, signalAddress(sender), body);
-    if (type !== "pkmsg" && type !== "msg") throw new Error(`ciphertext of unknown type ${type}`);
+    if (type !== "pkmsg" && type !== "msg") throw new Error(`the ciphertext has the unknown type ${type}`);
     if (type === "pkmsg") this.#checkIdentity(body, stanza, sender);
     return this.#phone.signal.decrypt(signalAddress(sender), { type, body });
   }

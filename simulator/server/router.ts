@@ -32,7 +32,9 @@ function handleOther(stanza: BinaryNode, origin: Origin): void {
 function handleIq(iq: BinaryNode, origin: Origin): void {
   const { connection, device } = origin;
   const { xmlns = "" } = iq.attrs;
-  const fault = device.faults.iq.take((fault) => fault.xmlns === undefined || fault.xmlns === iq.attrs.xmlns);
+  const fault = device.faults.iq.take(
+    (scheduled) => scheduled.xmlns === undefined || scheduled.xmlns === iq.attrs.xmlns,
+  );
   if (fault) {
     connection.send(failure(iq, fault.code, "requested by the test"));
     return;
@@ -41,7 +43,7 @@ function handleIq(iq: BinaryNode, origin: Origin): void {
     const handle = iqHandlers[xmlns];
     if (!handle) throw new Unsupported(`iq ${iq.attrs.xmlns}`);
     const answer = handle(iq, origin);
-    if (device.faults.iqUnanswered.take((fault) => fault.xmlns === iq.attrs.xmlns)) connection.cut();
+    if (device.faults.iqUnanswered.take((scheduled) => scheduled.xmlns === iq.attrs.xmlns)) connection.cut();
     else if (answer) connection.send(answer);
   } catch (error) {
     refuse(iq, connection, error);

@@ -66,6 +66,7 @@ export type WhatsApp = {
   stop(): Promise<void>;
 };
 
+/** Starts a simulated WhatsApp on the loopback interface. */
 export async function startWhatsApp(options: WhatsAppOptions = {}): Promise<WhatsApp> {
   const { directory, stateFile } = options;
   const clock = options.clock ?? Date.now;

@@ -32,10 +32,8 @@ export function groupOf({ wa, params }: ControlRequest, jid = params.group ?? ""
 
 /** @param request.params.channel a JID or an invite code */
 export function channelOf({ wa, params: { channel = "" } }: ControlRequest): Channel {
-  const channelFound = [...wa.world.channels.values()].find(({ jid, inviteCode }) =>
-    [jid, inviteCode].includes(channel),
-  );
-  return found(channelFound, `the channel ${channel} does not exist`);
+  const match = [...wa.world.channels.values()].find(({ jid, inviteCode }) => [jid, inviteCode].includes(channel));
+  return found(match, `the channel ${channel} does not exist`);
 }
 
 export function callOf(request: ControlRequest): Call {

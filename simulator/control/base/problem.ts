@@ -15,7 +15,7 @@ export function textOf(error: Error): string {
   return error instanceof Refusal ? `${error.message} (${error.code})` : error.message;
 }
 
-/** Answers an error of `work` that has no status of its own with this status instead of 500. */
+/** Runs `work`. Throws an error that would have the status 500 as a `ControlError` with this status. */
 export async function withStatus<T>(status: ControlStatus, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();

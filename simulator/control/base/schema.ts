@@ -5,8 +5,8 @@ const PhoneNumber = z
   .regex(/^\d{5,15}$/)
   .describe("Phone number with the country code, digits only");
 export const Address = z.string().min(3).describe("A phone number, or the JID of an account or group");
-const TimeoutMs = z.coerce.number().int().min(0).max(120_000).default(10_000);
-const Times = z.number().int().min(1).max(1000).default(1);
+const TimeoutMs = z.coerce.number().int().min(0).max(120_000).default(10_000).describe("Maximum wait in milliseconds");
+const Times = z.number().int().min(1).max(1000).default(1).describe("How many times the fault happens");
 
 export const NewPhone = z.object({
   number: PhoneNumber,
@@ -61,7 +61,7 @@ export const DeviceView = z.object({
   platform: z.string(),
   online: z.boolean(),
   kept: z.number().int().describe("Number of stanzas that the server keeps until the device acknowledges them"),
-  preKeys: z.number().int(),
+  preKeys: z.number().int().describe("Number of one-time prekeys that are left"),
   sockets: z.object({
     open: z.number().int(),
     maximum: z
@@ -174,7 +174,7 @@ export const MessageView = z.object({
   fromDevice: z.number().int(),
   fromMe: z.boolean(),
   pushName: z.string().optional(),
-  timestamp: z.number().int(),
+  timestamp: z.number().int().describe("Seconds since the epoch"),
   addressing: z.enum(["pn", "lid"]),
   kind: z.string(),
   text: z.string().optional(),
@@ -215,7 +215,7 @@ export const MessageView = z.object({
     .optional(),
   ...Fate,
   copies: z.number().int().describe("Number of times that the message arrived"),
-  receivedAt: z.number(),
+  receivedAt: z.number().describe("Milliseconds since the epoch"),
   read: z.boolean(),
 });
 

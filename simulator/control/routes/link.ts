@@ -8,7 +8,7 @@ export const linkRoutes: Route[] = [
   route({
     method: "post",
     path: "/phones/{number}/scan",
-    summary: "Scan the QR code of a client, which links the client",
+    summary: "Link a client by scanning its QR code",
     body: schema.Scan,
     answer: schema.DeviceView,
     run: async (request) => deviceView(await phoneOf(request).scanQr(request.body.qr)),
@@ -16,7 +16,7 @@ export const linkRoutes: Route[] = [
   route({
     method: "post",
     path: "/phones/{number}/link",
-    summary: "Enter the linking code of a client, which links the client",
+    summary: "Link a client by entering its linking code",
     body: schema.LinkCode,
     answer: schema.DeviceView,
     run: async (request) => {

@@ -82,7 +82,7 @@ export const sendRoutes: Route[] = [
   route({
     method: "post",
     path: "/phones/{number}/typing",
-    summary: "Show in a chat that the phone types or records, or that it stops",
+    summary: "Set the typing or recording state of the phone in a chat",
     body: schema.SetTyping,
     run: (request) => phoneOf(request).setTyping(request.body.to, request.body.state),
   }),

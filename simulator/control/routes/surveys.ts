@@ -32,7 +32,7 @@ export const surveyRoutes: Route[] = [
   route({
     method: "post",
     path: "/phones/{number}/vote",
-    summary: "Vote on a poll; the vote is encrypted as in WhatsApp's apps",
+    summary: "Vote on a poll, encrypted as in WhatsApp's apps",
     body: schema.Vote,
     answer: schema.SentView,
     run: async (request) => {

@@ -12,6 +12,7 @@ export type SentReceipt = {
   device: number;
   /** The type of the stanza; `delivery` if it has none. */
   type: string;
+  /** Milliseconds since the epoch. */
   at: number;
 };
 
@@ -77,7 +78,8 @@ export class SentMessages {
     if (!sent) return Promise.reject(new Error(`this phone did not send a message ${id}`));
     if (matches(sent)) return Promise.resolve(sent);
     const matchesSent = (candidate: SentMessage) => candidate.id === id && matches(candidate);
-    const problem = () => `${id} did not reach the expected status within ${timeoutMs} ms; it is ${sent.status}`;
+    const problem = () =>
+      `the message ${id} did not reach the expected status within ${timeoutMs} ms; it is ${sent.status}`;
     return this.#waiters.wait(matchesSent, timeoutMs, problem);
   }
 

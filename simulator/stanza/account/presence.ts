@@ -69,7 +69,7 @@ function presenceNode(account: Account, server: string): BinaryNode {
 }
 
 /**
- * Delivers a typing state to the other account in a chat, unless that account has blocked the sender, or to a group's members.
+ * Delivers a typing state to the members of a group, or to the other account in a chat if it has not blocked the sender.
  */
 export function sendTyping(world: World, sender: Account, to: string, state: BinaryNode): void {
   if (isGroupJid(to)) {

@@ -12,7 +12,8 @@ import { verifiedName } from "./verified-name.ts";
 const otherServer = (server: string): string => (server === LID_SERVER ? PN_SERVER : LID_SERVER);
 
 /**
- * Delivers a message from a companion or a phone to the devices that it names. Returns why the server rejects it, if it does.
+ * Delivers a message from a companion or a phone to the devices that the stanza names. If the server rejects the message,
+ * returns the reason.
  */
 export function routeMessage(world: World, sender: Endpoint, stanza: BinaryNode): Rejection | undefined {
   world.counts.messages++;
