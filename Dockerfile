@@ -1,4 +1,4 @@
-# Builds two images: `host` (the last one) is the session host on Fargate; `whole` is everything in one process, for
+# Builds two images: `host` (the default) is the session host on Fargate. `whole` runs everything in one process, for
 # docker-compose.yml. tests/infra runs these steps without Docker.
 FROM node:24.21.0-bookworm-slim AS base
 RUN apt-get update \
@@ -18,7 +18,7 @@ RUN npm ci --omit=dev && npm cache clean --force
 COPY core core
 COPY session-host session-host
 
-# Includes development packages, which have the local SQS, S3 and Postgres.
+# Includes the development packages, because the local SQS, S3 and Postgres are among them.
 FROM node:24.21.0-bookworm-slim AS whole-build
 WORKDIR /app
 COPY package.json package-lock.json ./

@@ -1,16 +1,16 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Slow files run first. Otherwise, a run ends with a single slow file. */
-const slowest = ["tests/fault/", "tests/integration/", "tests/local/", "tests/webhook/"];
-const rank = ({ moduleId }: TestSpecification) => {
-  const place = slowest.findIndex((folder) => moduleId.includes(folder));
-  return place === -1 ? slowest.length : place;
+/** Folders of slow tests, the slowest first. They start before the others, so that a run does not end with a single slow file. */
+const slowFolders = ["tests/fault/", "tests/integration/", "tests/local/", "tests/webhook/"];
+const rankOf = ({ moduleId }: TestSpecification) => {
+  const index = slowFolders.findIndex((folder) => moduleId.includes(folder));
+  return index === -1 ? slowFolders.length : index;
 };
 
 class SlowestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+    return (await super.sort(files)).sort((a, b) => rankOf(a) - rankOf(b));
   }
 }
 
@@ -25,7 +25,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "whole",
-          // Lambda handlers keep their connections open, so each file needs its own process.
+          // Lambda handlers keep their connections open, so each file needs its own process (the default).
           include: folders("integration", "local", ...(process.env.FAULT_ROUNDS ? ["fault"] : [])),
         },
       },
@@ -41,9 +41,9 @@ export default defineConfig({
     ],
     globalSetup: ["tests/node-version.ts", "tests/support/postgres.ts"],
     sequence: { sequencer: SlowestFirst },
-    // Most files start their own Postgres and gateway, and mostly wait.
+    // Most files start their own Postgres and gateway, and spend most of their time waiting.
     maxWorkers: 3,
-    // libsignal prints sessions with their keys when they end.
+    // libsignal prints sessions with their keys. Hides that output.
     onConsoleLog: (text) =>
       !/^(Closing|Opening|Removing|Session|Decrypted|Migrating)\b.*session|SessionEntry/i.test(text),
     testTimeout: 60_000,

@@ -25,12 +25,12 @@ export const database = new sst.aws.Aurora("Database", {
   },
 });
 
-/** The password has only letters and digits, so it needs no escaping. `NODE_EXTRA_CA_CERTS` verifies the certificate. */
+/** The password has only letters and digits, so it needs no escaping. `NODE_EXTRA_CA_CERTS` has the CA for `verify-full`. */
 export const databaseUrl = $util.secret(
   $interpolate`postgresql://${database.username}:${database.password}@${database.host}:${database.port}/${database.database}?sslmode=verify-full`,
 );
 
-/** `databaseUrl` as a secret, which ECS passes to the session host at its start. */
+/** `databaseUrl` as a secret. ECS passes it to the session host at its start. */
 export const databaseSecret = new aws.secretsmanager.Secret("DatabaseUrl", {
   kmsKeyId: key.arn,
   recoveryWindowInDays: production ? 7 : 0,

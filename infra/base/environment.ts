@@ -3,8 +3,8 @@ import { key } from "./key.ts";
 import { prefix, sizes } from "./stage.ts";
 import { bucket } from "./storage.ts";
 
-/** Optional settings, taken from the environment of `sst deploy`. docs/reference/environment.md describes them. */
-const settings = [
+/** Optional settings that `sst deploy` copies from its own environment. docs/reference/environment.md describes them. */
+const optionalNames = [
   "RATE_LIMIT",
   "INGRESS_SENDERS",
   "REPLY_QUEUES",
@@ -13,11 +13,13 @@ const settings = [
   "WHATSAPP_VERSION",
   "LOG_LEVEL",
 ];
-const set = Object.fromEntries(settings.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
+const optionalSettings = Object.fromEntries(
+  optionalNames.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])),
+);
 
 /** The environment of every part of the gateway. `core/config.ts` declares the variables. */
 export const environment = {
-  ...set,
+  ...optionalSettings,
   QUEUE_PREFIX: prefix,
   BUCKET: bucket.name,
   KMS_KEY_ID: key.arn,
@@ -28,6 +30,6 @@ export const environment = {
 export const functionEnvironment = {
   ...environment,
   DATABASE_URL: databaseUrl,
-  // Lambda's file with the certificates of RDS, which Node.js does not read by default.
+  // Lambda's file with the CA certificates of RDS. Node.js does not read it by default.
   NODE_EXTRA_CA_CERTS: "/var/runtime/ca-cert.pem",
 };

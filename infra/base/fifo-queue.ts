@@ -9,7 +9,7 @@ export interface QueueWithDead {
   dead: sst.aws.Queue;
 }
 
-/** Declares an encrypted FIFO queue of high throughput, with its dead-letter queue. `core/queue` finds it by its name. */
+/** Declares an encrypted high-throughput FIFO queue and its dead-letter queue. `core/queue` finds them by their names. */
 export function fifoQueue(name: string, logicalName: string, visibilitySeconds: number): QueueWithDead {
   const declare = (queueName: string, suffix: string, args: Pick<sst.aws.QueueArgs, "dlq" | "visibilityTimeout">) =>
     new sst.aws.Queue(`${logicalName}${suffix}`, {
@@ -34,5 +34,5 @@ export function fifoQueue(name: string, logicalName: string, visibilitySeconds: 
   return { name, queue, dead };
 }
 
-/** The maximum of SQS: 14 days. */
+/** 14 days, the maximum of SQS. */
 const retentionSeconds = 1_209_600;

@@ -14,7 +14,7 @@ export const key = new aws.kms.Key(
     policy: aws.iam.getPolicyDocumentOutput({
       statements: [
         {
-          // Delegates access to the account's IAM policies. Without this statement, nobody could change the key again.
+          // Delegates access to the IAM policies of the account. Without this statement, nobody could manage the key anymore.
           sid: "Account",
           actions: ["kms:*"],
           resources: ["*"],
@@ -50,7 +50,7 @@ export const key = new aws.kms.Key(
       ],
     }).json,
   },
-  // In production, SST retains the database and the bucket, which are unreadable without the key.
+  // In production, SST keeps the database and the bucket when the stage is removed. They are unreadable without the key.
   { protect: production, retainOnDelete: production },
 );
 

@@ -1,15 +1,18 @@
 import { sizes } from "./stage.ts";
 
-/** The address range of the VPC: SST's default, private after RFC 1918. */
+/** The IP range of the VPC: SST's default, which is private (RFC 1918). */
 const range = "10.0.0.0/16";
 
-/** Functions and hosts are in private subnets, with outbound traffic by NAT and no inbound traffic. The security group allows traffic from the VPC. */
+/**
+ * Functions and hosts run in private subnets. Their outbound traffic uses NAT, and nothing outside the VPC can reach them. The
+ * security group allows traffic within the VPC.
+ */
 export const vpc = new sst.aws.Vpc("Network", {
   az: 2,
   nat: sizes.nat,
   transform: {
     natSecurityGroup: (args) => {
-      // SST's default allows everyone. A NAT instance serves only the VPC.
+      // SST's default allows traffic from everywhere, but the NAT instance is only for the VPC.
       args.ingress = [{ protocol: "-1", fromPort: 0, toPort: 0, cidrBlocks: [range] }];
     },
   },

@@ -7,7 +7,7 @@ const account = aws.getCallerIdentityOutput().accountId;
 const region = aws.getRegionOutput().region;
 const partition = aws.getPartitionOutput().partition;
 
-/** A statement of a role. It lists its actions without wildcards, and their resources. */
+/** A statement of an IAM role: actions without wildcards, and the resources that they apply to. */
 type Statement = sst.aws.FunctionPermissionArgs;
 
 const arns = (queues: readonly QueueWithDead[]) => queues.map(({ queue }) => queue.arn);
@@ -17,13 +17,13 @@ export const send = (queues: readonly QueueWithDead[]): Statement => ({
   resources: arns(queues),
 });
 
-/** Sends to the queues of integrators: replies and events. The configuration allows queues by name. */
+/** Sends replies and events to queues of integrators, which IAM allows by their names. */
 export const sendOut = (...kinds: ("reply" | "events")[]): Statement => ({
   actions: ["sqs:GetQueueUrl", "sqs:SendMessage"],
   resources: kinds.map((kind) => $interpolate`arn:${partition}:sqs:${region}:${account}:${prefix}-${kind}-*`),
 });
 
-/** Reads the depth of queues and their dead-letter queues. */
+/** Reads the depth of queues and of their dead-letter queues. */
 export const measure = (queues: readonly QueueWithDead[]): Statement => ({
   actions: ["sqs:GetQueueUrl", "sqs:GetQueueAttributes"],
   resources: [...arns(queues), ...queues.map(({ dead }) => dead.arn)],
@@ -40,13 +40,13 @@ export const consume = (queues: readonly QueueWithDead[]): Statement => ({
   resources: arns(queues),
 });
 
-/** Uses the key for data keys and for everything that AWS encrypts with it: queues and objects. */
+/** Uses the KMS key: for data keys, and for the queues and objects that AWS encrypts with it. */
 export const useKey: Statement = {
   actions: ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"],
   resources: [key.arn],
 };
 
-/** Access to objects under prefixes. Reading includes presigned URLs of this role. */
+/** Access to the objects under some prefixes. Presigned URLs of this role need it too. */
 export const objects = (
   actions: ("s3:GetObject" | "s3:PutObject" | "s3:DeleteObject")[],
   prefixes: string[],
@@ -55,7 +55,7 @@ export const objects = (
   resources: prefixes.map((prefix) => $interpolate`${bucket.arn}/${prefix}/*`),
 });
 
-/** Without this permission, S3 answers "forbidden" instead of "not found" for a missing object. */
+/** Lets S3 respond with 404 for a missing object. Without this permission, S3 responds with 403. */
 export const listObjects: Statement = { actions: ["s3:ListBucket"], resources: [bucket.arn] };
 
 export const media = "media";

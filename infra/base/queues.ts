@@ -17,5 +17,5 @@ export const commands = Array.from({ length: sizes.shards }, (_, shard) =>
 /** Events for the webhook function. */
 export const events = fifoQueue(eventQueue, "Event", eventVisibilitySeconds);
 
-/** Commands of integrators that use SQS instead of REST. IAM policies decide who can send to it. */
+/** Commands from integrators that use SQS instead of REST. IAM policies control who can send to it. */
 export const ingress = fifoQueue(ingressQueue, "Ingress", ingressVisibilitySeconds);

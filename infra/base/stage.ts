@@ -1,4 +1,4 @@
-/** Whether this is the production stage. `sst remove` refuses to remove it. Removing another stage deletes its data. */
+/** Whether this is the production stage, which `sst remove` refuses to remove. Removing any other stage deletes its data. */
 export const production = $app.stage === "production";
 
 /** The prefix of queue names, by which the gateway finds its queues: `<prefix>-command-0.fifo`, … */
@@ -12,7 +12,7 @@ export const sizes = production
       database: { min: "0.5 ACU", max: "32 ACU" },
       databaseReaders: 1,
       host: { cpu: "2 vCPU", memory: "8 GB", min: 2, max: 16 },
-      /** By the memory of a host and what a session takes of it (docs/reference/benchmark.md), with room for media. */
+      /** From the memory of a host and the memory per session (docs/reference/benchmark.md), with a reserve for media. */
       instancesPerHost: 1_500,
       logs: "3 months",
     } as const)

@@ -1,7 +1,7 @@
 import { key } from "./key.ts";
 import { production } from "./stage.ts";
 
-/** Sent and received media. The cron function deletes unused uploads; the lifecycle rule deletes any that it misses. */
+/** Sent and received media. The cron function deletes expired uploads. The lifecycle rule deletes those that it misses. */
 export const bucket = new sst.aws.Bucket("Media", {
   enforceHttps: true,
   lifecycle: [{ id: "uploads", prefix: "upload/", expiresIn: "7 days" }],

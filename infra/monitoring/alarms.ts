@@ -6,36 +6,40 @@ import { prefix, sizes } from "../base/stage.ts";
 import { apiFunction } from "../service/api.ts";
 import { cronFunction, ingressFunction, webhookFunction } from "../service/workers.ts";
 
-/** The topic of all alarms. Subscribe an address to get notifications. */
+/** The SNS topic of all alarms. Subscribe an email address to it to get notifications. */
 export const alarms = new aws.sns.Topic("Alarms", { kmsMasterKeyId: key.id });
 
-type Watch = Pick<
+type AlarmSettings = Pick<
   aws.cloudwatch.MetricAlarmArgs,
   "namespace" | "metricName" | "dimensions" | "threshold" | "statistic"
 > & {
-  /** What it means; docs/operations/aws.md says what to do. */
+  /** What the alarm means. docs/operations/aws.md says what to do. */
   description: string;
-  /** How long the threshold is exceeded before the alarm. */
+  /** How long the metric must be beyond the threshold. */
   minutes: number;
   operator?: "GreaterThanThreshold" | "LessThanThreshold";
   /** Whether missing data raises the alarm. Default: no. */
-  missing?: "breaching" | "notBreaching";
+  missingData?: "breaching" | "notBreaching";
 };
 
-function alarm(name: string, { description, minutes, operator, missing, ...watch }: Watch) {
+function alarm(name: string, { description, minutes, operator, missingData, ...metric }: AlarmSettings) {
   return new aws.cloudwatch.MetricAlarm(name, {
-    ...watch,
+    ...metric,
     alarmDescription: description,
     comparisonOperator: operator ?? "GreaterThanThreshold",
     period: 60,
     evaluationPeriods: minutes,
-    treatMissingData: missing ?? "notBreaching",
+    treatMissingData: missingData ?? "notBreaching",
     alarmActions: [alarms.arn],
     okActions: [alarms.arn],
   });
 }
 
-const ours = (metricName: MetricName) => ({ namespace: metricNamespace, metricName, dimensions: { Stage: prefix } });
+const ownMetric = (metricName: MetricName) => ({
+  namespace: metricNamespace,
+  metricName,
+  dimensions: { Stage: prefix },
+});
 
 for (const { name } of [...commands, events, ingress]) {
   const QueueName = `${prefix}-${deadLetterQueue(name)}`;
@@ -51,7 +55,7 @@ for (const { name } of [...commands, events, ingress]) {
 }
 
 alarm("EventAge", {
-  description: "Events wait for the webhook function, which fails or runs too seldom",
+  description: "Events wait for the webhook function, which fails or can't keep up",
   namespace: "AWS/SQS",
   metricName: "ApproximateAgeOfOldestMessage",
   dimensions: { QueueName: `${prefix}-${events.name}` },
@@ -62,7 +66,7 @@ alarm("EventAge", {
 
 alarm("RelayAge", {
   description: "Events wait in the database: no host moves them to their queue",
-  ...ours("EventAge"),
+  ...ownMetric("EventAge"),
   statistic: "Maximum",
   threshold: 300,
   minutes: 5,
@@ -70,7 +74,7 @@ alarm("RelayAge", {
 
 alarm("LeaseChurn", {
   description: "Hosts lose their leases repeatedly: they die, or the database answers too slowly",
-  ...ours("LeasesLost"),
+  ...ownMetric("LeasesLost"),
   statistic: "Sum",
   threshold: sizes.shards,
   minutes: 5,
@@ -78,7 +82,7 @@ alarm("LeaseChurn", {
 
 alarm("HostRestarts", {
   description: "Session hosts restart repeatedly",
-  ...ours("HostsStarted"),
+  ...ownMetric("HostsStarted"),
   statistic: "Sum",
   threshold: 2,
   minutes: 5,
@@ -86,16 +90,16 @@ alarm("HostRestarts", {
 
 alarm("ShardsUnheld", {
   description: "No host serves some of the instances",
-  ...ours("ShardsUnheld"),
+  ...ownMetric("ShardsUnheld"),
   statistic: "Minimum",
   threshold: 0,
   minutes: 3,
-  missing: "breaching",
+  missingData: "breaching",
 });
 
 alarm("ClientOutdated", {
   description: "WhatsApp refuses the client version, and no newer one is known",
-  ...ours("ClientOutdated"),
+  ...ownMetric("ClientOutdated"),
   statistic: "Sum",
   threshold: 0,
   minutes: 1,
@@ -103,7 +107,7 @@ alarm("ClientOutdated", {
 
 alarm("WebhookFailures", {
   description: "Many webhooks fail: an endpoint or the outbound network is down",
-  ...ours("WebhooksFailed"),
+  ...ownMetric("WebhooksFailed"),
   statistic: "Sum",
   threshold: 500,
   minutes: 5,

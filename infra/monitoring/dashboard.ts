@@ -12,7 +12,7 @@ const graphs: [title: string, metrics: MetricName[]][] = [
   ["Events and webhooks", ["EventsRelayed", "WebhooksSucceeded", "WebhooksFailed", "DeliveriesWaiting", "EventAge"]],
 ];
 
-/** The main figures: connected instances, waiting work, failures. */
+/** The main metrics: connected instances, waiting work and failures. */
 export const dashboard = new aws.cloudwatch.Dashboard("Dashboard", {
   dashboardName: prefix,
   dashboardBody: $jsonStringify({
@@ -43,7 +43,7 @@ export const dashboard = new aws.cloudwatch.Dashboard("Dashboard", {
         width: 12,
         height: 6,
         properties: {
-          title: "The API",
+          title: "API",
           region,
           period: 60,
           metrics: [
@@ -60,7 +60,7 @@ export const dashboard = new aws.cloudwatch.Dashboard("Dashboard", {
         width: 12,
         height: 6,
         properties: {
-          title: "The event queue",
+          title: "Event queue",
           region,
           period: 60,
           metrics: [

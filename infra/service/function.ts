@@ -3,7 +3,7 @@ import { key } from "../base/key.ts";
 import { vpc } from "../base/network.ts";
 import { sizes } from "../base/stage.ts";
 
-/** Returns the arguments of a function, with the settings that all functions share. */
+/** Adds the settings that all functions share to the arguments of a function. */
 export function functionArgs(
   args: Pick<sst.aws.FunctionArgs, "handler" | "memory" | "timeout" | "description"> & {
     permissions: sst.aws.FunctionPermissionArgs[];
@@ -14,17 +14,17 @@ export function functionArgs(
     architecture: "arm64",
     vpc,
     environment: functionEnvironment,
-    // With splitting, a cold start does not load the modules that are imported on demand.
+    // Splitting keeps modules that are imported on demand out of the cold start.
     nodejs: { minify: true, sourcemap: false, splitting: true },
     logging: { retention: sizes.logs, format: "json" },
     ...args,
     transform: {
       role: (role) => {
-        // SST's default also trusts the whole account.
+        // SST's default also lets the whole account assume the role.
         role.assumeRolePolicy = aws.iam.assumeRolePolicyForPrincipal({ Service: "lambda.amazonaws.com" });
       },
       function: (fn) => {
-        // The environment has the password of the database.
+        // The environment contains the password of the database.
         fn.kmsKeyArn = key.arn;
       },
       logGroup: (group) => {

@@ -22,7 +22,7 @@ export const cluster = new sst.aws.Cluster("Cluster", {
   },
 });
 
-/** The maximum that Fargate allows. Handing over the sessions takes less. */
+/** The maximum that Fargate allows. A host needs less time to release its shards. */
 const stopSeconds = 120;
 
 export const host = new sst.aws.Service(
@@ -32,10 +32,10 @@ export const host = new sst.aws.Service(
     architecture: "arm64",
     cpu: sizes.host.cpu,
     memory: sizes.host.memory,
-    // Files are buffered on disk instead of in memory.
+    // For media, which the host buffers on disk instead of in memory.
     storage: "40 GB",
     image: { context: ".", dockerfile: "Dockerfile" },
-    // A host reads the secret at its start, so a new version needs a new task.
+    // A task reads the secret only at its start. This variable makes a new version of the secret start new tasks.
     environment: { ...environment, DATABASE_URL_VERSION: databaseSecretVersion.versionId },
     ssm: { DATABASE_URL: databaseSecret.arn },
     logging: { retention: sizes.logs },
@@ -64,7 +64,7 @@ export const host = new sst.aws.Service(
             containers.map((container: object) => ({
               ...container,
               stopTimeout: stopSeconds,
-              // Its server listens on loopback only.
+              // Its status server listens on loopback only.
               portMappings: [],
               pseudoTerminal: false,
               readonlyRootFilesystem: false,
@@ -92,7 +92,7 @@ export const host = new sst.aws.Service(
         args.kmsKeyId = key.arn;
       },
       service: (args) => {
-        // A new task starts before an old one stops. Leases move one host at a time.
+        // A new task starts before an old one stops, so the shards move from one host at a time.
         args.deploymentMinimumHealthyPercent = 100;
         args.deploymentMaximumPercent = 200;
         args.deploymentCircuitBreaker = { enable: true, rollback: true };
@@ -109,20 +109,20 @@ interface Policy {
   policy: string;
 }
 
-/** Removes the permissions for ECS Exec, which SST grants by default: nobody needs a shell in the task. */
+/** Removes the permissions for ECS Exec, which SST grants by default. Nobody needs a shell in the task. */
 function withoutShell(policies: $util.Output<Policy[]>): $util.Output<Policy[]> {
   return $util.output(policies).apply((all) =>
     all.map(({ name, policy }) => {
       const document = JSON.parse(policy) as { Statement: { Action: string | string[] }[] };
       const Statement = document.Statement.filter(
-        ({ Action }) => ![Action].flat().some((one) => one.startsWith("ssmmessages:")),
+        ({ Action }) => ![Action].flat().some((action) => action.startsWith("ssmmessages:")),
       );
       return { name, policy: JSON.stringify({ ...document, Statement }) };
     }),
   );
 }
 
-/** Scales the hosts by the number of instances per host, which the cron function reports every minute. */
+/** Keeps the number of instances per host near the target. The cron function reports the metric every minute. */
 new aws.appautoscaling.Policy("InstancesPerHost", {
   policyType: "TargetTrackingScaling",
   resourceId: host.nodes.autoScalingTarget.resourceId,

@@ -25,7 +25,7 @@ export const migrate = new sst.aws.Function(
   { dependsOn: [database] },
 );
 
-/** Runs once in each deployment with new migrations or more shards, before the functions and hosts are updated. */
+/** Runs the migrations in a deployment that changes the migrations or the number of shards, before functions and hosts are updated. */
 export const migration = new aws.lambda.Invocation("Migration", {
   functionName: migrate.name,
   input: "{}",

@@ -4,7 +4,7 @@ import { commands, events, ingress } from "../base/queues.ts";
 import { functionArgs } from "./function.ts";
 import { migration } from "./migration.ts";
 
-const after = { dependsOn: [migration] };
+const afterMigration = { dependsOn: [migration] };
 
 export const webhookFunction = new sst.aws.Function(
   "WebhookFunction",
@@ -15,7 +15,7 @@ export const webhookFunction = new sst.aws.Function(
     timeout: `${webhookTimeoutSeconds} seconds`,
     permissions: [consume([events]), sendOut("events"), objects(["s3:GetObject"], [media]), useKey],
   }),
-  after,
+  afterMigration,
 );
 events.queue.subscribe(webhookFunction.arn, { batch: { size: 10, partialResponses: true } });
 
@@ -35,7 +35,7 @@ export const ingressFunction = new sst.aws.Function(
       useKey,
     ],
   }),
-  after,
+  afterMigration,
 );
 ingress.queue.subscribe(ingressFunction.arn, { batch: { size: 10, partialResponses: true } });
 
@@ -43,7 +43,7 @@ export const cronFunction = new sst.aws.Function(
   "CronFunction",
   functionArgs({
     handler: "functions/cron/index.handler",
-    description: "Retries failed deliveries, sends commands that are not in a queue, and deletes expired data",
+    description: "Retries failed deliveries, queues commands that are not in a queue, and deletes expired data",
     memory: "512 MB",
     timeout: "55 seconds",
     permissions: [
@@ -55,7 +55,7 @@ export const cronFunction = new sst.aws.Function(
       useKey,
     ],
   }),
-  after,
+  afterMigration,
 );
-// No retries: the next scheduled run takes over.
+// No retries, because the next run does the work.
 new sst.aws.CronV2("Cron", { schedule: "rate(1 minute)", function: cronFunction.arn, retries: 0 });

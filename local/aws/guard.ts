@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { startFauxqs } from "fauxqs";
-import { type Credentials, type Refusal, refuse } from "./sigv4.ts";
+import { type Credentials, type Refusal, refusalOf } from "./sigv4.ts";
 
 type Configure = NonNullable<NonNullable<Parameters<typeof startFauxqs>[0]>["configure"]>;
 type App = Parameters<Configure>[0];
@@ -17,16 +17,16 @@ class Forbidden extends Error {
 }
 
 /**
- * Returns a plugin that accepts only signed requests and answers CORS requests for presigned URLs. Without it, every user
- * and every web page on the machine could read all media.
+ * Returns a plugin for the local SQS and S3 (fauxqs) that rejects unsigned requests and responds to CORS requests for presigned
+ * URLs. Without it, all users of this machine, and all web pages that they open, could read all media.
  */
 export function guard(credentials: Credentials): (app: App) => void {
   return (app) => {
-    const passed = new WeakSet<object>();
+    const accepted = new WeakSet<object>();
     const check = (request: Parameters<typeof asSigned>[0] & object, bodyHash?: string) => {
-      const refusal = refuse(asSigned(request), credentials, Date.now(), bodyHash);
+      const refusal = refusalOf(asSigned(request), credentials, Date.now(), bodyHash);
       if (refusal) throw new Forbidden(refusal);
-      passed.add(request);
+      accepted.add(request);
     };
 
     app.addHook("onRequest", async (request, reply) => {
@@ -44,7 +44,7 @@ export function guard(credentials: Credentials): (app: App) => void {
       if (!isSqs(request)) check(request);
     });
 
-    // The signature of an SQS request covers the hash of its body, so the check has to be in the parser.
+    // The signature of an SQS request covers the hash of its body, so the parser checks it.
     app.removeContentTypeParser(sqsType);
     app.addContentTypeParser(sqsType, { parseAs: "string" }, (request, body, done) => {
       try {
@@ -57,7 +57,7 @@ export function guard(credentials: Credentials): (app: App) => void {
 
     // The parser does not run for a request without a body.
     app.addHook("preHandler", async (request) => {
-      if (!passed.has(request)) throw new Forbidden({ code: "AccessDenied", message: "The request is not signed." });
+      if (!accepted.has(request)) throw new Forbidden({ code: "AccessDenied", message: "The request is not signed." });
     });
 
     app.setErrorHandler((error, request, reply) => {

@@ -14,14 +14,14 @@ export type LocalAws = {
   credentials: Credentials;
   /** The configuration for `new SQSClient(…)` and `new S3Client(…)` of the AWS SDK. */
   clientConfig: { endpoint: string; region: string; credentials: Credentials; forcePathStyle: true };
-  /** Ends long polls and closes all connections. Every answered request is stored. */
+  /** Ends long polls and closes all connections. The results of all completed requests are on disk. */
   stop(): Promise<void>;
 };
 
 export type LocalAwsOptions = {
-  /** Folder of the queues (SQLite) and the objects (plain files), for one process at a time. */
+  /** Folder of the queues (SQLite) and the objects (plain files). Only one process may use it at a time. */
   dataDir: string;
-  /** TCP port on 127.0.0.1. Default: the last port, or any free one. */
+  /** TCP port on 127.0.0.1. Default: the port of the last start if it is free, otherwise any free port. */
   port?: number;
   region?: string;
 };
@@ -30,7 +30,7 @@ export type LocalAwsOptions = {
 const maxBodyBytes = 1024 ** 3;
 
 /**
- * Starts SQS and S3 on 127.0.0.1 with their stored data, also after a crash. Every request needs a valid AWS signature.
+ * Starts SQS and S3 on 127.0.0.1. Their data survives restarts and crashes. Every request needs a valid AWS signature.
  * The credentials are random and stored in the data folder.
  */
 export async function startAws(options: LocalAwsOptions): Promise<LocalAws> {
@@ -38,7 +38,7 @@ export async function startAws(options: LocalAwsOptions): Promise<LocalAws> {
   const region = options.region ?? "us-east-1";
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const credentials = await openCredentials(join(folder, "credentials.json"));
-  // Stored queue URLs contain the port, so it must not change.
+  // Stored queue URLs contain the port, so it should not change.
   const port = await rememberedPort(join(folder, "port"), options.port, "SQS and S3");
   const server = await startFauxqs({
     port,
@@ -63,7 +63,7 @@ async function openCredentials(file: string): Promise<Credentials> {
   const text = (await privateFile(file, newCredentials)).toString();
   const stored: Partial<Credentials> = JSON.parse(text);
   if (!stored.accessKeyId || !stored.secretAccessKey)
-    throw new Error(`${file} is damaged: a key is missing. Delete the file.`);
+    throw new Error(`${file} is damaged: it lacks a key. Delete the file to create new credentials.`);
   return { accessKeyId: stored.accessKeyId, secretAccessKey: stored.secretAccessKey };
 }
 

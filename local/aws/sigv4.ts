@@ -6,7 +6,7 @@ export type Credentials = { accessKeyId: string; secretAccessKey: string };
 /** The part of an HTTP request that its signature covers. `url` is the path and query as received. */
 export type SignedRequest = { method: string; url: string; headers: IncomingHttpHeaders };
 
-/** The reason for refusing a request, with AWS's error code. The status is always 403. */
+/** Why a request is refused, with the error code of AWS. The status is always 403. */
 export type Refusal = { code: RefusalCode; message: string };
 type RefusalCode =
   | "AccessDenied"
@@ -31,11 +31,12 @@ type Signature = {
 };
 
 /**
- * Checks an AWS Signature Version 4 in the headers or in the query of a presigned URL. Returns undefined if it is valid.
- * `bodyHash` is the hex SHA-256 of the body. S3 requests don't need it: they declare it in `x-amz-content-sha256`.
+ * Checks the AWS Signature Version 4 in the headers, or in the query of a presigned URL. Returns undefined if it is valid, or else
+ * why the request is refused.
+ * `bodyHash` is the hex SHA-256 of the body. S3 requests declare it in `x-amz-content-sha256` instead.
  * Rules: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html
  */
-export function refuse(
+export function refusalOf(
   request: SignedRequest,
   credentials: Credentials,
   now: number,
@@ -50,8 +51,8 @@ export function refuse(
   if (signature.accessKeyId !== credentials.accessKeyId) {
     return { code: "InvalidAccessKeyId", message: "The access key id does not exist here." };
   }
-  const late = refuseTime(signature, now);
-  if (late) return late;
+  const badTime = timeRefusal(signature, now);
+  if (badTime) return badTime;
   const unsigned = unsignedHeader(request.headers, signature.signedHeaders);
   if (unsigned) return { code: "AccessDenied", message: `The header ${unsigned} is present but not signed.` };
 
@@ -103,7 +104,7 @@ function assemble(
   return { accessKeyId, scope, signedHeaders: names, signature, date };
 }
 
-function refuseTime({ date, expires }: Signature, now: number): Refusal | undefined {
+function timeRefusal({ date, expires }: Signature, now: number): Refusal | undefined {
   const signedAt = Date.parse(date.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z"));
   if (Number.isNaN(signedAt) || signedAt > now + maxSkewMs) {
     return {
@@ -125,7 +126,7 @@ function refuseTime({ date, expires }: Signature, now: number): Refusal | undefi
   return { code: "AccessDenied", message: "Request has expired" };
 }
 
-/** AWS refuses x-amz-* headers without a signature, so that nobody can change the meaning of a signed request. */
+/** AWS refuses unsigned `x-amz-*` headers, so that nobody can add one to a signed request and change its meaning. */
 function unsignedHeader(headers: IncomingHttpHeaders, signed: string[]): string | undefined {
   return Object.keys(headers).find(
     (name) => name.startsWith("x-amz-") && name !== "x-amz-content-sha256" && !signed.includes(name),

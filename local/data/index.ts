@@ -8,33 +8,34 @@ import { privateFile } from "./private-file.ts";
 export type DataDir = {
   /** Absolute path of the folder. */
   path: string;
-  /** 32 random bytes that wrap every data key of this folder's database. */
+  /** 32 random bytes that encrypt the data keys in this folder's database. */
   masterKey: Buffer;
   masterKeyFile: string;
-  /** Unlocks the folder for other gateways. */
+  /** Unlocks the folder. */
   close(): void;
 };
 
 const lockFiles = ["gateway.lock", "gateway.lock-journal", "gateway.pid"];
 
 /**
- * Opens the folder that holds everything of a local gateway, and locks it: one gateway per folder.
- * A new folder gets mode 0700 and a master key. A folder of this user that others can enter, such as a Docker volume, is
- * closed to them; `say` reports that in one line.
- * Throws when the folder belongs to another user, is in use, holds something else or data without its master key, or
- * can't be closed. A folder that it refuses keeps its mode and content.
+ * Opens and locks the data folder of a local gateway. Only one gateway can use a folder at a time.
+ * A new folder gets mode 0700 and a master key. If other users can enter the folder, such as a Docker volume, its mode becomes
+ * 0700 too, and `report` gets a message about that.
+ * Throws if the folder belongs to another user, is in use, has content but no master key, or can't get mode 0700. A folder that
+ * is refused keeps its mode and content.
  */
-export async function openDataDir(path: string, say: (line: string) => void = printLine): Promise<DataDir> {
+export async function openDataDir(path: string, report: (line: string) => void = printLine): Promise<DataDir> {
   const folder = resolve(path);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await requireOwner(folder);
-  const hasKey = await requireData(folder);
+  const hasKey = await findMasterKey(folder);
   const release = await lock(folder);
   try {
     const masterKeyFile = join(folder, "master.key");
-    // Before closing the folder: one with an unusable key is refused unchanged. A new key is written only after closing it.
+    // Checks an existing key before changing the mode, so that a folder with an unusable key stays unchanged. A new key is
+    // written only after the folder is private.
     if (hasKey) await openMasterKey(masterKeyFile);
-    await closeToOthers(folder, say);
+    await makePrivate(folder, report);
     const masterKey = await openMasterKey(masterKeyFile);
     return { path: folder, masterKey, masterKeyFile, close: release };
   } catch (error) {
@@ -45,7 +46,7 @@ export async function openDataDir(path: string, say: (line: string) => void = pr
 
 const printLine = (line: string) => void process.stderr.write(`${line}\n`);
 
-/** Throws when the folder belongs to another user, or when others can write to it and one of them has. */
+/** Throws if the folder belongs to another user, or contains a file of another user who can write to it. */
 async function requireOwner(folder: string): Promise<void> {
   const self = process.getuid?.();
   if (self === undefined) return;
@@ -61,26 +62,26 @@ async function requireOwner(folder: string): Promise<void> {
     const owner = (await lstat(join(folder, name))).uid;
     if (owner === self) continue;
     throw new Error(
-      `Others can write to the data folder ${folder} (mode ${octal(mode)}), and ${name} in it belongs to user ${owner}. ` +
+      `Other users can write to the data folder ${folder} (mode ${octal(mode)}), and ${name} in it belongs to user ${owner}. ` +
         "Choose another folder.",
     );
   }
 }
 
-/** Returns whether the folder has a master key. Throws when it has none, but holds something else. */
-async function requireData(folder: string): Promise<boolean> {
-  // "master.key.…" is what a process killed in the middle of creating the key leaves behind.
+/** Returns whether the folder has a master key. Throws if it has other content but no key. */
+async function findMasterKey(folder: string): Promise<boolean> {
+  // A process that was killed while it created the key leaves a file "master.key.…".
   const isData = (name: string) => !lockFiles.includes(name) && !name.startsWith("master.key.");
   const entries = (await readdir(folder)).filter(isData);
   if (entries.length === 0) return false;
   if (entries.includes("master.key")) return true;
   throw new Error(
-    `The folder ${folder} is not empty and has no master.key. If it holds a gateway's data, put its master.key back: ` +
-      "without it the stored sessions can't be decrypted. Otherwise choose another folder.",
+    `The folder ${folder} is not empty and has no master.key. If it contains the data of a gateway, restore its master.key: ` +
+      "without the key, the stored sessions can't be decrypted. Otherwise, choose another folder.",
   );
 }
 
-async function closeToOthers(folder: string, say: (line: string) => void): Promise<void> {
+async function makePrivate(folder: string, report: (line: string) => void): Promise<void> {
   if (process.platform === "win32") return;
   const { mode } = await stat(folder);
   if ((mode & 0o077) === 0) return;
@@ -92,18 +93,18 @@ async function closeToOthers(folder: string, say: (line: string) => void): Promi
   }
   if (((await stat(folder)).mode & 0o077) !== 0) {
     throw new Error(
-      `The data folder ${folder} is open to others (mode ${octal(mode)}) and can't be closed: ${reason}. ` +
+      `The data folder ${folder} is accessible to other users (mode ${octal(mode)}), and its mode can't be changed to 700: ${reason}. ` +
         "Choose a folder on a file system that supports mode 700.",
     );
   }
-  say(`The data folder ${folder} was open to others (mode ${octal(mode)}). It is now closed (mode 700).`);
+  report(`The data folder ${folder} was accessible to other users (mode ${octal(mode)}). Its mode is now 700.`);
 }
 
 const octal = (mode: number) => (mode & 0o777).toString(8);
 
 /**
- * The lock is SQLite's exclusive lock on a file: the kernel drops it when the process dies, however it dies, so it can
- * be neither stale nor held by a stranger that got the same process id.
+ * Locks the folder with SQLite's exclusive lock on a file, and returns a function that unlocks it. The kernel releases the lock
+ * whenever the process ends, so unlike a file with a process id, it can't be outdated.
  */
 async function lock(folder: string): Promise<() => void> {
   const pidFile = join(folder, "gateway.pid");
@@ -114,7 +115,7 @@ async function lock(folder: string): Promise<() => void> {
   } catch (error) {
     db?.close();
     const busy = error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY;
-    const problem = busy ? `is in use by another gateway (${await holder(pidFile)})` : "can't be written to";
+    const problem = busy ? `is in use by another gateway (${await lockHolder(pidFile)})` : "can't be written to";
     throw new Error(`The data folder ${folder} ${problem}.`, { cause: error });
   }
   await writeFile(pidFile, String(process.pid), { mode: 0o600 });
@@ -125,17 +126,17 @@ async function lock(folder: string): Promise<() => void> {
 
 const SQLITE_BUSY = 5;
 
-async function holder(pidFile: string): Promise<string> {
+async function lockHolder(pidFile: string): Promise<string> {
   try {
     return `process ${await readFile(pidFile, "utf8")}`;
   } catch (error) {
-    if (isMissing(error)) return "process unknown";
+    if (isMissing(error)) return "unknown process";
     throw error;
   }
 }
 
 async function openMasterKey(file: string): Promise<Buffer> {
   const key = await privateFile(file, () => randomBytes(32));
-  if (key.length !== 32) throw new Error(`${file} holds ${key.length} bytes instead of 32. Restore it from a backup.`);
+  if (key.length !== 32) throw new Error(`${file} has ${key.length} bytes instead of 32. Restore it from a backup.`);
   return key;
 }

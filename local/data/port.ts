@@ -3,12 +3,12 @@ import { createServer } from "node:net";
 import { isMissing } from "./exists.ts";
 
 /**
- * Returns a port on 127.0.0.1 and stores it in `file`: `wanted`, or the stored one if it is free, or any free one. Throws if
- * `wanted` is in use.
+ * Returns a port on 127.0.0.1 and stores it in `file`: the `requested` port, or else the stored one if it is free, or else any
+ * free one. Throws if the `requested` port is in use.
  */
-export async function rememberedPort(file: string, wanted: number | undefined, purpose: string): Promise<number> {
-  if (wanted !== undefined) await requireFreePort(wanted, purpose);
-  const port = wanted ?? (await freePort(await lastPort(file)));
+export async function rememberedPort(file: string, requested: number | undefined, purpose: string): Promise<number> {
+  if (requested !== undefined) await requireFreePort(requested, purpose);
+  const port = requested ?? (await freePort(await lastPort(file)));
   await writeFile(file, String(port), { mode: 0o600 });
   return port;
 }

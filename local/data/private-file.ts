@@ -4,8 +4,8 @@ import { dirname } from "node:path";
 import { isMissing } from "./exists.ts";
 
 /**
- * Reads a secret file, or creates it from `make()` with mode 0600. If two processes create it at the same time, both get the
- * content of the first one. Throws if the file belongs to another user or is readable by others.
+ * Reads a secret file. If it does not exist, creates it with the content of `make()` and mode 0600. If two processes create it at
+ * the same time, both return the content of the first one. Throws if the file belongs to another user, or others can read it.
  */
 export async function privateFile(path: string, make: () => string | Buffer): Promise<Buffer> {
   try {
@@ -16,7 +16,7 @@ export async function privateFile(path: string, make: () => string | Buffer): Pr
   const partial = `${path}.${randomBytes(6).toString("hex")}`;
   await writeSynced(partial, make());
   try {
-    // link, unlike rename, never replaces a file: a secret in use must not be overwritten.
+    // Unlike rename, link never replaces a file. A secret that is in use must not be overwritten.
     await link(partial, path);
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;

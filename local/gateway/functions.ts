@@ -15,10 +15,10 @@ import { startSchedule } from "../lambda/schedule.ts";
 
 export { startHostProcess } from "./host-process.ts";
 
-/** On AWS, the schedule runs once a minute. Locally, retries should not take that long. */
+/** How often the cron function runs. On AWS, it runs once a minute; locally, retries should not take that long. */
 const cronMs = 2_000;
 
-/** Creates the tables, queues, bucket and first admin, as a deployment does on AWS. */
+/** Creates the tables, queues, bucket and first admin, as a deployment on AWS does. */
 export async function prepare(config: Config): Promise<Prepared> {
   const queues = openQueues(config);
   try {
@@ -50,7 +50,7 @@ const eventSources = [
   },
 ];
 
-/** Starts the functions behind queues and the schedule. Adds their shutdown to `undo`. */
+/** Starts the functions that queues and the schedule invoke. Adds their shutdown to `undo`. */
 export async function startFunctions(config: Config, log: Logger, undo: (() => unknown)[]): Promise<void> {
   const sqs = new SQSClient({
     region: config.AWS_REGION,

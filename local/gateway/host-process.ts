@@ -9,7 +9,7 @@ import { startHost } from "../../session-host/host/start.ts";
 export type HostMode = "inside" | "child" | "none";
 
 export interface HostProcess {
-  /** Stops the host like SIGTERM: it finishes its work and hands its shards over. */
+  /** Stops the host as SIGTERM does: the host finishes its work and releases its shards. */
   stop(): Promise<void>;
 }
 
@@ -26,7 +26,7 @@ export async function startHostProcess(
   return supervise(env, log);
 }
 
-/** Delay before a dead host is started again, in milliseconds. */
+/** Delay before a host that exited is started again, in milliseconds. */
 const respawnMs = 1000;
 
 function supervise(env: Record<string, string>, log: Logger): HostProcess {
@@ -36,7 +36,7 @@ function supervise(env: Record<string, string>, log: Logger): HostProcess {
   const watch = () => {
     child.once("exit", (code, signal) => {
       if (stopping) return;
-      log.error({ code, signal }, "the session host died; restarting it");
+      log.error({ code, signal }, "the session host exited; restarting it");
       respawn = setTimeout(() => {
         child = spawnHost(env);
         watch();
@@ -53,7 +53,7 @@ function supervise(env: Record<string, string>, log: Logger): HostProcess {
   };
 }
 
-/** Starts the session host in a process of its own, configured by `env` alone, as in a container. It ends with this process. */
+/** Starts the session host in a child process that gets only `PATH` and `env`, as in a container. The child ends with this process. */
 export function spawnHost(env: Record<string, string>): ChildProcess {
   return spawn(process.execPath, [main], {
     env: { PATH: process.env.PATH ?? "", ...env },
@@ -61,7 +61,7 @@ export function spawnHost(env: Record<string, string>): ChildProcess {
   });
 }
 
-/** Ends a running host with a signal. Returns its exit code, or null if a signal ended it or there was no host. */
+/** Ends the host process with a signal and waits for it. Returns its exit code, or null if a signal ended it or there is no host. */
 export async function endHost(
   host: ChildProcess | undefined,
   signal: "SIGTERM" | "SIGKILL" = "SIGTERM",

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
 /**
- * Makes the messages visible again that a killed gateway had received but not finished. On AWS, the pollers survive a failed
- * function and return its messages soon. Here the poller dies with the gateway, and its messages and their FIFO groups
- * would stay invisible until the visibility timeout. A consumer that is still alive can get a message twice, which SQS
- * allows. Call it while the folder is locked and its SQS (fauxqs 2.4, `persistence.js`) is not running.
+ * Makes messages visible again that a killed gateway had received but not finished. On AWS, a poller outlives a failed function
+ * and returns its messages soon. Here, the poller ends with the gateway, so its messages would stay invisible and block their
+ * FIFO groups until the visibility timeout. A consumer that still runs may get a message twice, which SQS allows. Call this
+ * while the folder is locked and its SQS is not running. Source of the table: `persistence.js` of fauxqs 2.4.
  */
 export function releaseInFlight(awsFolder: string): void {
   const file = join(awsFolder, "sqs", "fauxqs.db");

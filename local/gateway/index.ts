@@ -8,7 +8,7 @@ import type { HostMode } from "./host-process.ts";
 import { releaseInFlight } from "./in-flight.ts";
 
 export interface GatewayOptions {
-  /** The environment, as `readConfig` takes it. */
+  /** The environment variables for `readConfig`. */
   env: Record<string, string | undefined>;
   log: Logger;
   /** Where the session host runs. Default `inside`. */
@@ -19,22 +19,22 @@ export interface Gateway {
   /** The URL of the REST API. */
   url: string;
   config: Config;
-  /** The environment of the Lambda functions and the session host, for processes that join the gateway. */
+  /** The environment of the functions and the session host. Further processes of this gateway need it too. */
   env: Record<string, string>;
-  /** Set only if this start created it. */
+  /** The first admin, if this start created it. */
   firstAdmin: FirstAdmin | null;
   /** Whether an admin stopped the session hosts before this start. They then wait for a restart by an admin. */
   stopped: boolean;
   stop(): Promise<void>;
 }
 
-/** Connections to Postgres for each function and the API. */
+/** Size of the connection pool to Postgres of each function, the API included. */
 const localPool = "8";
 
 /**
  * Runs the whole gateway on this machine: Postgres, SQS and S3 (unless the environment names others), the Lambda handlers
- * behind local versions of API Gateway, event source mapping and schedule, and the session host. If a step fails, stops
- * everything that has started.
+ * behind local versions of API Gateway, event source mappings and the schedule, and the session host. If a step fails, stops
+ * everything that this function has started.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { log } = options;
@@ -43,12 +43,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    const wanted = readConfig(options.env);
-    const dataDir = await openDataDir(wanted.DATA_DIR, (line) => log.warn(line));
+    const requested = readConfig(options.env);
+    const dataDir = await openDataDir(requested.DATA_DIR, (line) => log.warn(line));
     undo.push(() => dataDir.close());
-    // Loads the functions while the database starts: each takes a second or two.
+    // Loads the functions while the database starts. Either takes a second or two.
     const loading = import("./functions.ts");
-    const servers = await startServers(wanted, dataDir, undo);
+    const servers = await startServers(requested, dataDir, undo);
     const { prepare, serveApi, startFunctions, startHostProcess } = await loading;
     const env = { ...strings(options.env), ...servers };
     const config = readConfig(env);
@@ -67,24 +67,24 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 }
 
-/** Starts the servers that the environment does not name. Returns the settings to reach them. */
+/** Starts the servers that the configuration does not name. Returns the settings that point to them, and the master key file. */
 async function startServers(
   config: Config,
   dataDir: DataDir,
   undo: (() => unknown)[],
 ): Promise<Record<string, string>> {
   const env: Record<string, string> = { MASTER_KEY_FILE: config.MASTER_KEY_FILE ?? dataDir.masterKeyFile };
-  const wantAws = !config.SQS_ENDPOINT || !config.S3_ENDPOINT;
-  if (wantAws) releaseInFlight(`${dataDir.path}/aws`);
-  // Registers each server as soon as it runs and waits for all of them, so that a failure leaves none behind.
-  const registered = async <Server extends { stop(): unknown }>(starting: Promise<Server>): Promise<Server> => {
+  const needsAws = !config.SQS_ENDPOINT || !config.S3_ENDPOINT;
+  if (needsAws) releaseInFlight(`${dataDir.path}/aws`);
+  // If one server fails, the other one may still start. Waits for both, so that `undo` stops every server that runs.
+  const withUndo = async <Server extends { stop(): unknown }>(starting: Promise<Server>): Promise<Server> => {
     const server = await starting;
     undo.push(() => server.stop());
     return server;
   };
   const starting = [
-    config.DATABASE_URL ? undefined : registered(startPostgres({ dataDir: `${dataDir.path}/postgres` })),
-    wantAws ? registered(startAws({ dataDir: `${dataDir.path}/aws`, region: config.AWS_REGION })) : undefined,
+    config.DATABASE_URL ? undefined : withUndo(startPostgres({ dataDir: `${dataDir.path}/postgres` })),
+    needsAws ? withUndo(startAws({ dataDir: `${dataDir.path}/aws`, region: config.AWS_REGION })) : undefined,
   ] as const;
   await Promise.allSettled(starting);
   const [postgres, aws] = await Promise.all(starting);

@@ -4,7 +4,7 @@ import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { defined } from "../../core/object.ts";
 import { accountId } from "./context.ts";
 
-/** Whether the percent-encoding of the path is valid. If not, the answer is 400. */
+/** Whether the percent-encoding of the path is valid. API Gateway responds with 400 if not. */
 export function isWellFormed(request: IncomingMessage): boolean {
   try {
     decodeURIComponent(pathAndQuery(request)[0]);
@@ -22,7 +22,7 @@ export function isWellFormed(request: IncomingMessage): boolean {
  */
 export function eventOf(request: IncomingMessage, body: Buffer, addForwarded: boolean): APIGatewayProxyEventV2 {
   const [path, rawQueryString] = pathAndQuery(request);
-  // Unlike REST APIs and function URLs, HTTP APIs decode the path, and drop the part after a decoded "?".
+  // Unlike REST APIs and function URLs, HTTP APIs decode the path and drop everything after a decoded "?".
   const rawPath = decodeURIComponent(path).split("?")[0] || "/";
   const now = new Date();
   const sourceIp = (request.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
@@ -66,7 +66,7 @@ function pathAndQuery(request: IncomingMessage): [path: string, query: string] {
   return at === -1 ? [url, ""] : [url.slice(0, at), url.slice(at + 1)];
 }
 
-/** Returns the headers with lower-case names and repeated values joined by commas. Cookies have their own field. */
+/** Returns the headers with lower-case names. Joins repeated values with commas. Omits cookies, which have their own field. */
 function headersOf(request: IncomingMessage): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, values] of Object.entries(request.headersDistinct)) {
@@ -105,7 +105,7 @@ function isText(headers: IncomingHttpHeaders): boolean {
   return encoding === "identity" && textTypes.test(headers["content-type"] ?? "");
 }
 
-/** 12/Mar/2020:19:03:58 +0000 */
+/** Formats a time in the Common Log Format: 12/Mar/2020:19:03:58 +0000. */
 function clfTime(date: Date): string {
   const [, day, month, year, time] = date.toUTCString().split(" ");
   return `${day}/${month}/${year}:${time} +0000`;

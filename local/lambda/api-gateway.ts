@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { APIGatewayProxyEventV2, APIGatewayProxyResultV2, Context } from "aws-lambda";
-import { type Answer, answerOf, refusal } from "./api-gateway-answer.ts";
 import { eventOf, isWellFormed } from "./api-gateway-event.ts";
+import { type HttpResponse, refusal, responseOf } from "./api-gateway-response.ts";
 import { lambdaContext, TimeoutError, withinTime } from "./context.ts";
 
 export type ApiHandler = (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyResultV2>;
@@ -21,7 +21,7 @@ export type ApiGatewayOptions = {
   functionName?: string;
   /** Whether to add `X-Forwarded-*` headers, as AWS does. Default true. */
   addForwarded?: boolean;
-  /** Called with errors behind a 500 or 503. Default: console.error. */
+  /** Called with the cause of each 500 and 503. Default: console.error. */
   onError?: (error: unknown, event: APIGatewayProxyEventV2) => void;
 };
 
@@ -32,7 +32,7 @@ export type ApiGateway = {
   stop(): Promise<void>;
 };
 
-/** The limit of HTTP APIs. Lambda's limit of 6 MB includes everything around the body. Both answer 413. */
+/** Limits in bytes: of a body by HTTP APIs, and of an event by Lambda. AWS responds with 413 above either. */
 const maxBodyBytes = 10 * 1024 * 1024;
 const maxPayloadBytes = 6 * 1024 * 1024;
 
@@ -48,11 +48,11 @@ export async function startApiGateway(options: ApiGatewayOptions): Promise<ApiGa
   const addForwarded = options.addForwarded ?? true;
   const onError = options.onError ?? ((error) => console.error(error));
 
-  const invoke = async (event: APIGatewayProxyEventV2): Promise<Answer> => {
+  const invoke = async (event: APIGatewayProxyEventV2): Promise<HttpResponse> => {
     if (Buffer.byteLength(event.body ?? "") > maxPayloadBytes) return refusal(413, "Request Entity Too Large");
     const context = lambdaContext(functionName, timeoutMs);
     try {
-      return answerOf(await withinTime(handler(event, context), timeoutMs));
+      return responseOf(await withinTime(handler(event, context), timeoutMs));
     } catch (error) {
       onError(error, event);
       return error instanceof TimeoutError
@@ -66,12 +66,12 @@ export async function startApiGateway(options: ApiGatewayOptions): Promise<ApiGa
     const body = await readBody(request);
     if (body === "too large") return write(request, response, refusal(413, "Request Entity Too Large"));
     const event = eventOf(request, body, addForwarded);
-    const answer = await invoke(event);
-    answer.headers["apigw-requestid"] = event.requestContext.requestId;
-    write(request, response, answer);
+    const result = await invoke(event);
+    result.headers["apigw-requestid"] = event.requestContext.requestId;
+    write(request, response, result);
   };
 
-  // Longer than clients keep idle connections, so that the clients close them.
+  // Longer than clients keep idle connections, so that the clients close them first.
   const server = createServer({ keepAliveTimeout: 75_000, noDelay: true }, (request, response) => {
     serve(request, response).catch((error: unknown) => {
       // A client that disconnects during its request is not an error.
@@ -96,20 +96,20 @@ export async function startApiGateway(options: ApiGatewayOptions): Promise<ApiGa
     },
   };
 
-  function write(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+  function write(request: IncomingMessage, response: ServerResponse, result: HttpResponse): void {
     if (response.destroyed) return;
     if (!server.listening) response.shouldKeepAlive = false;
-    response.statusCode = answer.statusCode;
-    for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value);
-    const hasBody = answer.statusCode !== 204 && answer.statusCode !== 304;
-    if (hasBody) response.setHeader("content-length", answer.body.length);
-    response.end(hasBody && request.method !== "HEAD" ? answer.body : undefined);
+    response.statusCode = result.statusCode;
+    for (const [name, value] of Object.entries(result.headers)) response.setHeader(name, value);
+    const hasBody = result.statusCode !== 204 && result.statusCode !== 304;
+    if (hasBody) response.setHeader("content-length", result.body.length);
+    response.end(hasBody && request.method !== "HEAD" ? result.body : undefined);
   }
 }
 
 /**
- * Reads the body. A body that is too large is still read to its end: otherwise the client, while sending, gets a reset
- * connection instead of the answer.
+ * Reads the body. Also reads a body that is too large to its end, but drops it: otherwise, a client that is still sending gets a
+ * reset connection instead of the response. Above ten times the limit, closes the connection.
  */
 async function readBody(request: IncomingMessage): Promise<Buffer | "too large"> {
   let chunks: Buffer[] = [];

@@ -28,10 +28,10 @@ function noCallback(): never {
   throw new Error("Callbacks are not supported, as in Node.js 24 on Lambda: return a promise.");
 }
 
-/** Thrown by `withinTime`. */
+/** Thrown by `withinTime` when the time is over. */
 export class TimeoutError extends Error {}
 
-/** Settles as `work` does, or throws TimeoutError after `timeoutMs`. It does not stop the work. */
+/** Settles as `work` does, or throws `TimeoutError` after `timeoutMs`. The work itself continues. */
 export function withinTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
   return within(timeoutMs, work, () => new TimeoutError(`Task timed out after ${timeoutMs / 1000} seconds`));
 }

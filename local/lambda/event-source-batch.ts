@@ -38,12 +38,12 @@ function attributeOf(value: MessageAttributeValue): SQSMessageAttribute {
 export const groupOf = (record: SQSRecord): string | undefined => record.attributes.MessageGroupId;
 
 /**
- * Returns the records to deliver again, by the answer of the handler. In a FIFO group, these are the first failed record and
- * all later ones, to keep their order. Throws if the answer names a record outside the batch: the whole batch then fails.
+ * Returns the records to deliver again, from the result of the handler. In a FIFO group, these are the first failed record and
+ * all later ones, to keep their order. Throws if the result names a record outside the batch. The whole batch then fails.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
  */
-export function failedOf(records: SQSRecord[], answer: unknown): SQSRecord[] {
-  const failures = (answer as Partial<SQSBatchResponse> | null | undefined)?.batchItemFailures ?? [];
+export function failedRecords(records: SQSRecord[], result: unknown): SQSRecord[] {
+  const failures = (result as Partial<SQSBatchResponse> | null | undefined)?.batchItemFailures ?? [];
   const known = new Set(records.map((record) => record.messageId));
   const failed = new Set<string>();
   for (const failure of failures) {

@@ -10,19 +10,19 @@ import {
 } from "@aws-sdk/client-sqs";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { lambdaContext, withinTime } from "./context.ts";
-import { failedOf, groupOf, recordOf } from "./event-source-batch.ts";
+import { failedRecords, groupOf, recordOf } from "./event-source-batch.ts";
 
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler without a return value returns void.
 export type SqsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse | void>;
 
 export type EventSourceOptions = {
-  /** A client of its own: each long poll uses one of the 50 connections of a client. */
+  /** A client used for nothing else, because each long poll occupies one of its 50 connections. */
   sqs: SQSClient;
   queueUrl: string;
   handler: SqsHandler;
   /** Messages per invocation, 1 to 10. */
   batchSize: number;
-  /** Concurrent invocations. Each keeps one long poll open while idle. */
+  /** The number of concurrent pollers. Each invokes the handler for one batch at a time. */
   concurrency: number;
   /** Seconds that a received message stays invisible, at least the timeout of an invocation. Default: the queue's setting. */
   visibilityTimeout?: number;
@@ -131,7 +131,7 @@ class Poller {
 
   async #handleBatch(messages: Message[]): Promise<void> {
     const all = messages.map((message) => recordOf(message, this.#queue.arn, this.#queue.region));
-    // An earlier handler that exceeded its timeout may still work on a group. Messages of that group stay invisible.
+    // An earlier invocation that exceeded its timeout may still work on a group. Leaves messages of that group invisible for now.
     const records = all.filter((record) => !this.#busyGroups.has(groupOf(record) ?? ""));
     if (records.length === 0) return;
     const failed = new Set(await this.#invoke(records));
@@ -151,7 +151,7 @@ class Poller {
     };
     work.then(release, release);
     try {
-      return failedOf(records, await withinTime(work, timeoutMs));
+      return failedRecords(records, await withinTime(work, timeoutMs));
     } catch (error) {
       onError(error);
       return records;
@@ -168,7 +168,7 @@ class Poller {
 
   async #return(records: SQSRecord[]): Promise<void> {
     if (records.length === 0) return;
-    // One delay for all: later messages of a group have a lower receive count, but must not become visible first.
+    // All get the longest delay: later messages of a group have a lower receive count, but must not become visible first.
     const VisibilityTimeout = Math.max(...records.map((record) => this.#retryDelay(record)));
     const Entries = records.map(({ receiptHandle }, i) => ({
       Id: String(i),

@@ -18,13 +18,13 @@ export type ScheduleOptions = {
 };
 
 export type Schedule = {
-  /** Starts no more runs and waits for the current one, up to its timeout. */
+  /** Prevents further runs, and waits for the current one up to its timeout. */
   stop(): Promise<void>;
 };
 
 /**
- * Calls a Lambda handler at a fixed rate with EventBridge's event, first after one period. Skips runs while an earlier one is
- * still running. After a failed run, the next one starts as scheduled.
+ * Calls a Lambda handler at a fixed rate with the event of an EventBridge schedule. The first run is after one period. Skips runs
+ * while an earlier one is still running. After a failed run, the next one starts as scheduled.
  */
 export function startSchedule(options: ScheduleOptions): Schedule {
   const timeoutMs = options.timeoutMs ?? Math.max(options.everyMs, 30_000);

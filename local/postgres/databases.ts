@@ -1,9 +1,9 @@
 import postgres from "postgres";
 
-/** Returns a database name that needs no escaping in a URL, because clients decode URLs differently. Throws for other names. */
+/** Returns the name if it needs no escaping in a URL, which clients decode differently. Throws for other names. */
 export function plainName(database: string): string {
   if (/^[A-Za-z0-9_-]{1,63}$/.test(database)) return database;
-  throw new Error(`A database name has 1 to 63 letters, digits, "_" or "-", unlike ${JSON.stringify(database)}.`);
+  throw new Error(`A database name must have 1 to 63 letters, digits, "_" or "-": ${JSON.stringify(database)}.`);
 }
 
 /** Returns the operations on the databases of a server. */
@@ -18,7 +18,7 @@ export function databasesOf(urlOf: (database: string) => string) {
   };
   const hasDatabase = async (sql: postgres.Sql, name: string) =>
     (await sql`SELECT 1 FROM pg_database WHERE datname = ${name}`).length > 0;
-  /** Serializes work across processes, because CREATE DATABASE has no IF NOT EXISTS. */
+  /** Runs `work` in one process at a time, because CREATE DATABASE has no IF NOT EXISTS. */
   const exclusively = (work: (sql: postgres.Sql) => Promise<void>) =>
     withAdmin(async (sql) => {
       await sql`SELECT pg_advisory_lock(hashtext('local databases'))`;

@@ -16,8 +16,8 @@ export type LocalPostgres = {
   createDatabase(name: string, template?: string): Promise<string>;
   dropDatabase(name: string): Promise<void>;
   /**
-   * Creates a template database with `prepare` (migrations, seeds), unless it exists. Only one of several concurrent
-   * processes prepares it. Use another name to prepare it again.
+   * Creates a template database with `prepare` (migrations, seeds), unless it exists. If several processes call
+   * this at the same time, only one prepares it. To prepare it again, use another name.
    */
   templateDatabase(name: string, prepare: (url: string) => Promise<void>): Promise<void>;
   /** Ends all connections and stops the server. */
@@ -25,11 +25,11 @@ export type LocalPostgres = {
 };
 
 export type LocalPostgresOptions = {
-  /** Folder of the server: `data`, the superuser's `password` (mode 0600) and the log. For one process at a time. */
+  /** Folder of the server: `data`, the superuser's `password` (mode 0600) and the log. Only one process may use it at a time. */
   dataDir: string;
-  /** TCP port on 127.0.0.1. Default: the last port, or any free one. */
+  /** TCP port on 127.0.0.1. Default: the port of the last start if it is free, otherwise any free port. */
   port?: number;
-  /** Created if it does not exist. Default "switchboard". */
+  /** The database for `url`, created if it does not exist. Default "switchboard". */
   database?: string;
 };
 
@@ -38,7 +38,7 @@ const logLimitBytes = 8 * 1024 * 1024;
 
 /**
  * Starts PostgreSQL 18 on 127.0.0.1. Creates its data on the first run and recovers it after a crash. The server is a
- * separate process, which keeps running if the gateway is killed. The next start takes it over. Throws if the binaries are
+ * separate process, which keeps running if the gateway is killed. The next start reuses it. Throws if the binaries are
  * missing, the port is in use or the data can't be opened.
  */
 export async function startPostgres(options: LocalPostgresOptions): Promise<LocalPostgres> {
@@ -49,16 +49,16 @@ export async function startPostgres(options: LocalPostgresOptions): Promise<Loca
 
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const password = await openPassword(folder, data);
-  if (!(await exists(data))) await initialise(folder, data, command, user);
+  if (!(await exists(data))) await createData(folder, data, command, user);
 
   const running = await readPostmaster(data);
-  const keep = running && (options.port ?? running.port) === running.port;
-  const port = keep ? running.port : await rememberedPort(join(folder, "port"), options.port, "PostgreSQL");
+  const keepPort = running && (options.port ?? running.port) === running.port;
+  const port = keepPort ? running.port : await rememberedPort(join(folder, "port"), options.port, "PostgreSQL");
   const changed = await writeSettings(data, port, user);
-  // A server that is still recovering accepts no connections. Restarting it waits until it does.
-  const usable = running?.ready === true && !changed;
-  if (running && !usable) await stopServer(command, data);
-  if (!usable) await startServer(command, folder, data, user);
+  // A server that is still recovering accepts no connections. A restart waits until it does.
+  const reusable = running?.ready === true && !changed;
+  if (running && !reusable) await stopServer(command, data);
+  if (!reusable) await startServer(command, folder, data, user);
 
   const urlOf = (database: string) => `postgres://postgres:${password}@127.0.0.1:${port}/${plainName(database)}`;
   const databases = databasesOf(urlOf);
@@ -77,13 +77,15 @@ export async function startPostgres(options: LocalPostgresOptions): Promise<Loca
 async function openPassword(folder: string, data: string): Promise<string> {
   const file = join(folder, "password");
   if ((await exists(data)) && !(await exists(file))) {
-    throw new Error(`${data} has a database, but its password file ${file} is missing. Restore the file.`);
+    throw new Error(
+      `${data} has a database, but its password file ${file} is missing. Restore the file from a backup.`,
+    );
   }
   return (await privateFile(file, () => randomBytes(24).toString("base64url"))).toString();
 }
 
 /** Creates the data in a temporary folder and renames it, so that an interrupted run starts over. */
-async function initialise(folder: string, data: string, command: PostgresCommand, user: ServerUser | undefined) {
+async function createData(folder: string, data: string, command: PostgresCommand, user: ServerUser | undefined) {
   const fresh = `${data}.new`;
   await rm(fresh, { recursive: true, force: true });
   await mkdir(fresh, { mode: 0o700 });
@@ -138,8 +140,7 @@ async function startServer(command: PostgresCommand, folder: string, data: strin
   if (user) await chown(log, user.uid, user.gid);
   if ((await stat(log)).size > logLimitBytes) await truncate(log);
   try {
-    // pg_ctl starts the server in a session of its own. Ctrl-C in the terminal does not reach it, so its last writers can
-    // finish first.
+    // pg_ctl starts the server in its own session, so Ctrl-C in the terminal does not reach it, and the gateway can stop it last.
     await command("pg_ctl", ["start", "-D", data, "-l", log, "-w", "-s", "-t", String(startTimeoutSeconds)]);
   } catch (error) {
     const tail = (await readFile(log, "utf8")).trim().split("\n").slice(-8).join("\n");

@@ -10,9 +10,9 @@ const run = promisify(execFile);
 export type Postmaster = { pid: number; port: number; ready: boolean };
 
 /**
- * Returns the server that runs on `data`, from its lock file (lines: pid, data folder, start time, port, …, status). After a
- * crash, the process id in the file can belong to no process or to another program. PostgreSQL refuses to start in the
- * latter case, so this removes an outdated file.
+ * Returns the server that runs on `data`, from its lock file (lines: pid, data folder, start time, port, …, status). Returns
+ * undefined if none runs. After a crash, the process id in the file can belong to no process or to another program. In the
+ * latter case, PostgreSQL would refuse to start, so this function removes an outdated file.
  */
 export async function readPostmaster(data: string): Promise<Postmaster | undefined> {
   const file = join(data, "postmaster.pid");

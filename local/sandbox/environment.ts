@@ -6,7 +6,7 @@ import type { SandboxFolder } from "./folder.ts";
  * Settings that could connect the sandbox to a real gateway. The simulated WhatsApp does not know the instances of a real
  * gateway and would log them out.
  */
-const ignored = [
+const ignoredNames = [
   "DATABASE_URL",
   "SQS_ENDPOINT",
   "S3_ENDPOINT",
@@ -28,28 +28,29 @@ const defaults = {
   RATE_LIMIT: "10000",
 };
 
-/** Returns the variables in `env` that the sandbox ignores. */
-export const ignoredOf = (env: Record<string, string | undefined>): string[] => ignored.filter((name) => env[name]);
+/** Returns the names of the variables in `env` that the sandbox ignores. */
+export const ignoredIn = (env: Record<string, string | undefined>): string[] =>
+  ignoredNames.filter((name) => env[name]);
 
-/** Returns the environment of the sandbox's gateway, without the address of the simulated WhatsApp. */
+/** Returns the environment of the sandbox's gateway. `whatsappEnvironment` adds the address of the simulated WhatsApp. */
 export function sandboxEnvironment(
   env: Record<string, string | undefined>,
   folder: SandboxFolder,
   once: boolean,
 ): Record<string, string | undefined> {
-  const kept = Object.entries(env).filter(([name, value]) => value && !ignored.includes(name));
+  const passedOn = Object.entries(env).filter(([name, value]) => value && !ignoredNames.includes(name));
   return {
     ...defaults,
     // A short run uses any free port.
     ...defined({ PORT: once ? "0" : undefined }),
     ADMIN_PASSWORD: folder.password,
     OPEN_KEY_GENERATION: String(isLoopback(env.HOST || "127.0.0.1")),
-    ...Object.fromEntries(kept),
+    ...Object.fromEntries(passedOn),
     DATA_DIR: folder.gateway,
   };
 }
 
-/** A sandbox that other machines can reach creates no keys without credentials by default. */
+/** If other machines can reach the sandbox, it does not create keys without credentials by default. */
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host.startsWith("127.");
 }

@@ -17,10 +17,10 @@ export interface SandboxFolder {
   close(): Promise<void>;
 }
 
-/** Opens the folder `sandbox` in the data folder, which later runs use again. Throws if another sandbox uses it. */
+/** Opens the folder `sandbox` in the data folder. Later runs use it again. Throws if another sandbox is using it. */
 export async function openSandboxFolder(dataDir: string): Promise<SandboxFolder> {
   const parent = resolve(dataDir);
-  // Creates the key first, because `npm start` refuses a data folder that has content but no key.
+  // Creates the master key of the data folder first: `npm start` refuses a data folder that has content but no key.
   if (!(await exists(join(parent, "master.key")))) (await openDataDir(parent)).close();
   return await open(join(parent, "sandbox"), async () => undefined);
 }

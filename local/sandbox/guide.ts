@@ -1,4 +1,4 @@
-export interface Facts {
+export interface GuideValues {
   url: string;
   controlUrl: string;
   apiKey: string;
@@ -12,8 +12,8 @@ export interface Facts {
 }
 
 /** Returns commands to try, ready to paste into a shell. */
-export function guide(facts: Facts): string {
-  const { url, controlUrl, apiKey, admin, instanceId, alice, bob, folder, rateLimit } = facts;
+export function guide(values: GuideValues): string {
+  const { url, controlUrl, apiKey, admin, instanceId, alice, bob, folder, rateLimit } = values;
   const limit = rateLimit === 0 ? "none" : `${rateLimit} Gateway API requests in 15 minutes`;
   return `
 The sandbox runs until you press Ctrl-C. Webhooks and the messages that Bob receives appear below.

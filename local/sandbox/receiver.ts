@@ -46,32 +46,33 @@ export async function startReceiver(onWebhook: (webhook: Webhook) => void): Prom
 const maxAgeSeconds = 5 * 60;
 
 /**
- * Checks the signatures of a webhook, as a receiver would: the hexadecimal HMAC-SHA256 of the body in `X-Webhook-Signature`,
- * and the `v1` signature of Standard Webhooks with its age. Written from the documents, independent of the gateway's code.
- * `secret` is `whsec_` and base64. Throws if a check fails.
+ * Checks both signatures of a webhook, as a receiver would: the hexadecimal HMAC-SHA256 of the body in `X-Webhook-Signature`,
+ * and the `v1` signature and timestamp of Standard Webhooks. It shares no code with the gateway, so that it is an independent check.
+ * `secret` is `whsec_` followed by base64. Throws if a check fails.
  */
 export function verifySignatures({ headers, body }: Webhook, secret: string, now = Date.now()): void {
   const hex = createHmac("sha256", secret).update(body).digest("hex");
-  if (!same(hex, one(headers, "x-webhook-signature"))) throw new Error("X-Webhook-Signature does not match the body");
-  const timestamp = one(headers, "webhook-timestamp");
+  if (!equalInConstantTime(hex, requiredHeader(headers, "x-webhook-signature")))
+    throw new Error("X-Webhook-Signature does not match the body");
+  const timestamp = requiredHeader(headers, "webhook-timestamp");
   if (!(Math.abs(now / 1000 - Number(timestamp)) <= maxAgeSeconds)) throw new Error("webhook-timestamp is too old");
   const key = Buffer.from(secret.replace(/^whsec_/, ""), "base64");
   const signed = createHmac("sha256", key)
-    .update(`${one(headers, "webhook-id")}.${timestamp}.`)
+    .update(`${requiredHeader(headers, "webhook-id")}.${timestamp}.`)
     .update(body);
   const expected = `v1,${signed.digest("base64")}`;
-  const given = one(headers, "webhook-signature").split(" ");
-  if (!given.some((signature) => same(expected, signature)))
+  const given = requiredHeader(headers, "webhook-signature").split(" ");
+  if (!given.some((signature) => equalInConstantTime(expected, signature)))
     throw new Error("webhook-signature does not match the webhook");
 }
 
-function one(headers: IncomingHttpHeaders, name: string): string {
+function requiredHeader(headers: IncomingHttpHeaders, name: string): string {
   const value = headers[name];
   if (typeof value === "string") return value;
   throw new Error(`the webhook has no header ${name}`);
 }
 
-function same(expected: string, given: string): boolean {
+function equalInConstantTime(expected: string, given: string): boolean {
   const [a, b] = [Buffer.from(expected), Buffer.from(given)];
   return a.length === b.length && timingSafeEqual(a, b);
 }

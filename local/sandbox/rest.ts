@@ -1,7 +1,7 @@
 import type * as z from "zod";
 import { defined } from "../../core/object.ts";
 
-/** An answer with an error status. */
+/** A response with an error status. */
 export class RestError extends Error {
   override readonly name = "RestError";
   readonly status: number;
@@ -18,9 +18,9 @@ export interface Rest {
   put<Shape extends z.ZodType>(path: string, body: object, shape: Shape): Promise<z.output<Shape>>;
 }
 
-/** Returns a client of the REST API. Throws `RestError` for an error status, and `ZodError` if the answer does not match its shape. */
+/** Returns a client of the REST API. Throws `RestError` for an error status, and `ZodError` if the response does not match its shape. */
 export function restOf(url: string, headers: Record<string, string>, signal: AbortSignal): Rest {
-  const ask = async <Shape extends z.ZodType>(method: string, path: string, shape: Shape, body?: object) => {
+  const request = async <Shape extends z.ZodType>(method: string, path: string, shape: Shape, body?: object) => {
     const response = await fetch(`${url}${path}`, {
       method,
       signal,
@@ -32,8 +32,8 @@ export function restOf(url: string, headers: Record<string, string>, signal: Abo
     return shape.parse(JSON.parse(text));
   };
   return {
-    get: (path, shape) => ask("GET", path, shape),
-    post: (path, body, shape) => ask("POST", path, shape, body),
-    put: (path, body, shape) => ask("PUT", path, shape, body),
+    get: (path, shape) => request("GET", path, shape),
+    post: (path, body, shape) => request("POST", path, shape, body),
+    put: (path, body, shape) => request("PUT", path, shape, body),
   };
 }

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import * as z from "zod";
 import { defined } from "../../core/object.ts";
 import type { Phone } from "../../simulator/index.ts";
-import { askUntil, unlessAborted } from "../terminal/program.ts";
+import { pollUntil, unlessAborted } from "../terminal/program.ts";
 import type { Steps } from "../terminal/steps.ts";
 import { type Receiver, verifySignatures, type Webhook } from "./receiver.ts";
 import { type Rest, RestError, restOf } from "./rest.ts";
@@ -12,9 +12,9 @@ export interface RoundTrip {
   signal: AbortSignal;
   url: string;
   admin: { email: string; password: string };
-  /** The phone that links the instance. */
+  /** The phone of the account that the instance is linked to. */
   alice: Phone;
-  /** The phone that exchanges messages with the instance. */
+  /** The phone of the person who exchanges messages with the instance. */
   bob: Phone;
   receiver: Receiver;
   /** Whether an earlier run stopped the session hosts. */
@@ -30,7 +30,7 @@ export interface Result {
 const instanceName = "Sandbox";
 const created = z.object({ id: z.string() });
 
-/** Does what a user of the gateway does, only through the REST API. Throws on the first unexpected result. */
+/** Uses the gateway through its REST API only, as a user would. Throws on the first unexpected result. */
 export async function roundTrip(options: RoundTrip): Promise<Result> {
   const { steps, signal, url, alice } = options;
   const apiKey = await steps.run(
@@ -50,7 +50,7 @@ export async function roundTrip(options: RoundTrip): Promise<Result> {
   const qr = await steps.run(
     "Wait for a QR code or a connection",
     signal,
-    () => session(rest, signal, instanceId),
+    () => waitForQr(rest, signal, instanceId),
     (found) => (found ? `QR code ${found.slice(0, 16)}…` : "already linked by an earlier run"),
   );
   if (qr) {
@@ -58,7 +58,7 @@ export async function roundTrip(options: RoundTrip): Promise<Result> {
       unlessAborted(signal, alice.scanQr(qr)),
     );
     await steps.run("Connect the instance", signal, () =>
-      askUntil(signal, "the connection", async () => (await status(rest, instanceId)).ready || undefined),
+      pollUntil(signal, "the connection", async () => (await getStatus(rest, instanceId)).ready || undefined),
     );
   }
   await sendText(options, rest, instanceId);
@@ -84,13 +84,13 @@ async function createInstance(options: RoundTrip, rest: Rest, webhookSecret: str
   const list = z.object({ instances: z.array(created.extend({ name: z.string() })) });
   const settings = { webhookUrl: receiver.url, webhookEnabled: true, webhookSecret };
   const { instances } = await rest.get("/api/instances", list);
-  const known = instances.find(({ name }) => name === instanceName);
+  const existing = instances.find(({ name }) => name === instanceName);
   const { id } = await steps.run(
-    known ? "Use the instance of an earlier run" : "Create an instance",
+    existing ? "Use the instance of an earlier run" : "Create an instance",
     signal,
     () =>
-      known
-        ? rest.put(`/api/instances/${known.id}`, settings, created)
+      existing
+        ? rest.put(`/api/instances/${existing.id}`, settings, created)
         : rest.post("/api/instances", { name: instanceName, ...settings }, created),
     (instance) => instance.id,
   );
@@ -98,16 +98,16 @@ async function createInstance(options: RoundTrip, rest: Rest, webhookSecret: str
 }
 
 const statusShape = z.object({ ready: z.boolean(), status: z.string(), hasQr: z.boolean() });
-const status = (rest: Rest, instanceId: string) => rest.get(`/api/whatsapp/${instanceId}/status`, statusShape);
+const getStatus = (rest: Rest, instanceId: string) => rest.get(`/api/whatsapp/${instanceId}/status`, statusShape);
 
 /**
  * Waits until the instance is connected, or has a QR code. Returns the code, or null if connected. If the last run was killed,
  * the simulated WhatsApp may have lost the linked device and log it out. The instance is then reconnected to get a new code.
  */
-async function session(rest: Rest, signal: AbortSignal, instanceId: string): Promise<string | null> {
+async function waitForQr(rest: Rest, signal: AbortSignal, instanceId: string): Promise<string | null> {
   let restarted = false;
-  return await askUntil(signal, "a QR code or a connection", async () => {
-    const now = await status(rest, instanceId);
+  return await pollUntil(signal, "a QR code or a connection", async () => {
+    const now = await getStatus(rest, instanceId);
     if (now.ready) return null;
     if (now.hasQr) {
       return (await rest.get(`/api/instances/${instanceId}/qr`, z.object({ qrCode: z.string() }))).qrCode;
@@ -145,8 +145,10 @@ async function receiveAnswer({ steps, signal, alice, bob, receiver }: RoundTrip,
     signal,
     async () => {
       const sent = await bob.sendText(alice.number, text);
-      const found = await askUntil(signal, "the webhook", async () =>
-        receiver.webhooks.find((one) => contentOf(one).messageId === sent.id && contentOf(one).event === received),
+      const found = await pollUntil(signal, "the webhook", async () =>
+        receiver.webhooks.find(
+          (webhook) => contentOf(webhook).messageId === sent.id && contentOf(webhook).event === received,
+        ),
       );
       if (contentOf(found).text !== text) throw new Error(`the webhook has a different text: ${contentOf(found).text}`);
       return found;

@@ -6,9 +6,9 @@ import { type Phone, startWhatsApp, type WhatsApp } from "../../simulator/index.
 import { freePort } from "../data/port.ts";
 import { startGateway } from "../gateway/index.ts";
 import { untilAborted } from "../terminal/program.ts";
-import { hostMode, requirePort } from "../terminal/settings.ts";
+import { assertPortUsable, hostMode } from "../terminal/settings.ts";
 import { Steps, seconds } from "../terminal/steps.ts";
-import { ignoredOf, sandboxEnvironment, whatsappEnvironment } from "./environment.ts";
+import { ignoredIn, sandboxEnvironment, whatsappEnvironment } from "./environment.ts";
 import { openSandboxFolder, temporarySandboxFolder } from "./folder.ts";
 import { guide } from "./guide.ts";
 import { startReceiver, verifySignatures, type Webhook } from "./receiver.ts";
@@ -16,7 +16,7 @@ import { contentOf, roundTrip } from "./round-trip.ts";
 
 export interface SandboxOptions {
   env: Record<string, string | undefined>;
-  /** Whether to end after the round trip and delete all data. */
+  /** Whether to end after the round trip and delete all data: `--once`. */
   once: boolean;
   signal: AbortSignal;
 }
@@ -29,12 +29,12 @@ const bobNumber = "4915550000002";
 /** Runs the whole gateway with a simulated WhatsApp: sends a message, receives an answer, and then waits for Ctrl-C. */
 export async function runSandbox({ env, once, signal }: SandboxOptions): Promise<void> {
   const steps = new Steps();
-  for (const name of ignoredOf(env)) {
-    say(`  Ignored: ${name} (the sandbox uses its own).`);
+  for (const name of ignoredIn(env)) {
+    print(`  Ignored: ${name} (the sandbox uses its own value).`);
     // The functions read the environment of this process.
     delete process.env[name];
   }
-  // libsignal prints sessions with their private keys through these.
+  // libsignal uses these to print sessions with their private keys.
   console.info = console.warn = () => undefined;
   await using undo = new AsyncDisposableStack();
 
@@ -42,7 +42,7 @@ export async function runSandbox({ env, once, signal }: SandboxOptions): Promise
   undo.defer(() => folder.close());
   const own = sandboxEnvironment(env, folder, once);
   const config = readConfig(own);
-  await requirePort(config, "npm run sandbox");
+  await assertPortUsable(config, "npm run sandbox");
 
   const wa = await steps.run(
     "Start the simulated WhatsApp",
@@ -71,17 +71,17 @@ export async function runSandbox({ env, once, signal }: SandboxOptions): Promise
   const admin = { email: config.ADMIN_EMAIL ?? "", password: config.ADMIN_PASSWORD ?? "" };
   const { stopped } = gateway;
   const result = await roundTrip({ steps, signal, url: gateway.url, admin, alice, bob, receiver, stopped });
-  requireNoErrors(wa);
-  say(`\nAll steps succeeded in ${seconds(performance.now())}.`);
+  assertNoErrors(wa);
+  print(`\nAll steps succeeded in ${seconds(performance.now())}.`);
   if (once) return;
 
   const control = await startControl(wa, await freePort(config.PORT && config.PORT + 1));
   undo.defer(() => control.stop());
   const numbers = { alice: aliceNumber, bob: bobNumber };
   const settings = { folder: folder.path, rateLimit: config.RATE_LIMIT };
-  say(guide({ url: gateway.url, controlUrl: control.url, admin, ...settings, ...numbers, ...result }));
-  onWebhook = (webhook) => say(`  webhook  ${describe(webhook, result.webhookSecret)}`);
-  bob.onMessage((message) => say(`  Bob      ${message.text ?? message.kind}`));
+  print(guide({ url: gateway.url, controlUrl: control.url, admin, ...settings, ...numbers, ...result }));
+  onWebhook = (webhook) => print(`  webhook  ${describe(webhook, result.webhookSecret)}`);
+  bob.onMessage((message) => print(`  Bob      ${message.text ?? message.kind}`));
   await untilAborted(signal);
 }
 
@@ -91,9 +91,9 @@ async function phoneOf(wa: WhatsApp, number: string, pushName: string): Promise<
 }
 
 /** Throws if a phone failed, or if the simulated WhatsApp got a request that it does not support. */
-function requireNoErrors(wa: WhatsApp): void {
+function assertNoErrors(wa: WhatsApp): void {
   const errors = wa.phones.flatMap((phone) => phone.errors.map((error) => `${phone.number}: ${error.message}`));
-  const unknown = wa.unknown.map((one) => `${one.from}: ${one.reason}`);
+  const unknown = wa.unknown.map(({ from, reason }) => `${from}: ${reason}`);
   if (errors.length + unknown.length === 0) return;
   throw new Error(`The simulated WhatsApp reported errors:\n  ${[...errors, ...unknown].join("\n  ")}`);
 }
@@ -104,6 +104,6 @@ function describe(webhook: Webhook, secret: string): string {
   return [event, status, text].filter(Boolean).join(" ");
 }
 
-function say(text: string): void {
+function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }

@@ -11,21 +11,21 @@ import { instances } from "../../core/instance/instance.sql.ts";
 const pollMs = 1_000;
 
 /**
- * Prints each new QR code, and a line when its instance is connected. Draws the code only in a terminal: in a log, it would be
- * a leaked credential.
+ * Prints each new QR code, and a line when its instance is connected. Draws the code only in a terminal, because it is a credential
+ * that must not be in logs.
  */
 export async function showQrCodes(config: Config, out: NodeJS.WriteStream): Promise<{ stop(): Promise<void> }> {
   const db = openDatabase(required(config, "DATABASE_URL"), { max: 1, name: "terminal" });
   const vault = await openVault(db, await createKeyWrapper(config));
   const stopping = new AbortController();
-  /** The ciphertext of the last printed code, by instance, until the instance is connected. */
-  const shown = new Map<string, string>();
+  /** The ciphertext of the last printed code, by the id of an instance that is not connected yet. */
+  const printed = new Map<string, string>();
 
-  const show = async (instance: Instance, now: Date): Promise<void> => {
+  const printQr = async (instance: Instance, now: Date): Promise<void> => {
     const sealed = instance.qr?.toString("base64") ?? "";
-    if (shown.get(instance.id) === sealed) return;
-    const isNew = !shown.has(instance.id);
-    shown.set(instance.id, sealed);
+    if (printed.get(instance.id) === sealed) return;
+    const isNew = !printed.has(instance.id);
+    printed.set(instance.id, sealed);
     if (out.isTTY) {
       const { qrCode } = scannableQr({ vault }, instance, now);
       const picture = await qrcode.toString(qrCode, { type: "terminal", small: true });
@@ -35,8 +35,8 @@ export async function showQrCodes(config: Config, out: NodeJS.WriteStream): Prom
     }
   };
 
-  const look = async (): Promise<void> => {
-    const waiting = inArray(instances.id, [...shown.keys()]);
+  const printChanges = async (): Promise<void> => {
+    const waiting = inArray(instances.id, [...printed.keys()]);
     const rows = await db.orm
       .select()
       .from(instances)
@@ -44,18 +44,18 @@ export async function showQrCodes(config: Config, out: NodeJS.WriteStream): Prom
     const now = new Date();
     for (const instance of rows) {
       const { ready, hasQr } = connectionStatus(instance, now);
-      if (hasQr) await show(instance, now);
-      else if (ready && shown.delete(instance.id)) {
+      if (hasQr) await printQr(instance, now);
+      else if (ready && printed.delete(instance.id)) {
         out.write(`\n  "${instance.name}" (${instance.id}) is connected as +${instance.phoneNumber}.\n`);
       }
     }
-    for (const id of shown.keys()) if (!rows.some((row) => row.id === id)) shown.delete(id);
+    for (const id of printed.keys()) if (!rows.some((row) => row.id === id)) printed.delete(id);
   };
 
   const loop = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
-      // The database may be down for a while. The next attempt may succeed.
-      await look().catch((error: Error) => out.write(`  Cannot read QR codes: ${error.message}\n`));
+      // The database may be down for a while, so the loop continues.
+      await printChanges().catch((error: Error) => out.write(`  Cannot read QR codes: ${error.message}\n`));
       // Rejects only if `stop` is called.
       await sleep(pollMs, undefined, { signal: stopping.signal }).catch(() => undefined);
     }

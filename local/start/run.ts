@@ -3,7 +3,7 @@ import { createLogger } from "../../core/log.ts";
 import type { FirstAdmin } from "../../core/user/index.ts";
 import { type Gateway, startGateway } from "../gateway/index.ts";
 import { untilAborted } from "../terminal/program.ts";
-import { hostMode, requirePort } from "../terminal/settings.ts";
+import { assertPortUsable, hostMode } from "../terminal/settings.ts";
 import { showQrCodes } from "./qr.ts";
 
 /** Runs the whole gateway on this machine until `signal` is aborted. Connects to WhatsApp, or to `WHATSAPP_URL`. */
@@ -14,7 +14,7 @@ export async function runLocalGateway(options: {
   const { env, signal } = options;
   const config = readConfig(env);
   const host = hostMode(env);
-  await requirePort(config, "npm start");
+  await assertPortUsable(config, "npm start");
   await using undo = new AsyncDisposableStack();
   const gateway = await startGateway({ env, log: createLogger("gateway", config.LOG_LEVEL), host });
   undo.defer(() => gateway.stop());
@@ -25,7 +25,7 @@ export async function runLocalGateway(options: {
   await untilAborted(signal);
 }
 
-/** Returns the text to print after the start. */
+/** Returns the text that `npm start` prints once the gateway runs. */
 export function greeting({ url, config, firstAdmin, stopped }: Gateway): string {
   const whatsapp = config.WHATSAPP_URL ?? "the real WhatsApp";
   return `
@@ -43,7 +43,8 @@ ${stopped ? stoppedNote(url) : ""}${firstAdmin ? credentials(firstAdmin) : ""}
 }
 
 const stoppedNote = (url: string) => `
-  The session hosts are STOPPED by POST /api/observability/stop. No instance is connected, and sends wait. To start them:
+  The session hosts are STOPPED, because an admin called POST /api/observability/stop. No instance is connected, and sends
+  wait. To start the hosts:
   curl -s -X POST ${url}/api/observability/restart -H 'x-api-key: <key of an admin>'
 `;
 

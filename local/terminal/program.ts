@@ -6,17 +6,18 @@ const echoMs = 1_000;
 
 /**
  * Runs `work` and ends the process: with status 0 after success or a requested stop, or with 1 and a message after a failure.
- * SIGINT, SIGTERM and SIGHUP abort `signal`. Another one later ends the process at once.
+ * The first SIGINT, SIGTERM or SIGHUP aborts `signal`. Another one more than `echoMs` later ends the process
+ * at once.
  */
 export async function runProgram(work: (signal: AbortSignal) => Promise<void>): Promise<never> {
   const abort = new AbortController();
-  let askedAt = 0;
+  let firstSignalAt = 0;
   const onSignal = () => {
     if (!abort.signal.aborted) {
-      askedAt = performance.now();
+      firstSignalAt = performance.now();
       process.stdout.write("\nStopping …\n");
       abort.abort();
-    } else if (performance.now() - askedAt > echoMs) {
+    } else if (performance.now() - firstSignalAt > echoMs) {
       process.exit(130);
     }
   };
@@ -59,18 +60,18 @@ export async function untilAborted(signal: AbortSignal): Promise<void> {
   clearInterval(alive);
 }
 
-/** Calls `ask` until it returns a value. Throws an error about `what` after the timeout. */
-export async function askUntil<Answer>(
+/** Calls `poll` until it returns a value other than undefined. Throws an error that names `what` after the timeout. */
+export async function pollUntil<Result>(
   signal: AbortSignal,
   what: string,
-  ask: () => Promise<Answer | undefined>,
+  poll: () => Promise<Result | undefined>,
   options: { everyMs?: number; timeoutMs?: number } = {},
-): Promise<Answer> {
+): Promise<Result> {
   const { everyMs = 50, timeoutMs = 20_000 } = options;
   const end = performance.now() + timeoutMs;
   for (;;) {
-    const answer = await ask();
-    if (answer !== undefined) return answer;
+    const result = await poll();
+    if (result !== undefined) return result;
     if (performance.now() > end) throw new Error(`timed out after ${timeoutMs / 1000} s waiting for ${what}`);
     await sleep(everyMs, undefined, { signal });
   }

@@ -7,8 +7,8 @@ export function hostMode(env: Record<string, string | undefined>): HostMode {
   return readConfig(env).SESSION_HOST;
 }
 
-/** Throws an error with a remedy if the port can't be used. Checked early, before the database starts. */
-export async function requirePort({ PORT, HOST }: Pick<Config, "PORT" | "HOST">, command: string): Promise<void> {
+/** Throws an error that suggests another port if this one can't be used. Call it before the slow start of the database. */
+export async function assertPortUsable({ PORT, HOST }: Pick<Config, "PORT" | "HOST">, command: string): Promise<void> {
   const server = createServer();
   try {
     await new Promise<void>((resolve, reject) => {
@@ -17,11 +17,11 @@ export async function requirePort({ PORT, HOST }: Pick<Config, "PORT" | "HOST">,
     });
     await new Promise<void>((resolve) => server.close(() => resolve()));
   } catch (error) {
-    throw new Error(`${reasonOf(error, PORT, HOST)} Choose another: PORT=${PORT + 1} ${command}`, { cause: error });
+    throw new Error(`${problemOf(error, PORT, HOST)} Choose another: PORT=${PORT + 1} ${command}`, { cause: error });
   }
 }
 
-function reasonOf(error: unknown, port: number, host: string): string {
+function problemOf(error: unknown, port: number, host: string): string {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "EADDRINUSE") return `Port ${port} on ${host} is used by another program.`;
   if (code === "EACCES") return `This user has no permission for port ${port} on ${host}.`;

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { signatureHeaders } from "../../core/webhook/delivery/sign.ts";
 import { readPostmaster } from "../../local/postgres/postmaster.ts";
-import { ignoredOf, sandboxEnvironment } from "../../local/sandbox/environment.ts";
+import { ignoredIn, sandboxEnvironment } from "../../local/sandbox/environment.ts";
 import { verifySignatures } from "../../local/sandbox/receiver.ts";
 import { folderOfTest } from "../support/process/temporary-folder.ts";
 
@@ -88,7 +88,7 @@ test("the error for an occupied port suggests another one", async () => {
 test("a sandbox ignores settings of a real database and real queues", () => {
   const env = { DATABASE_URL: "postgres://prod/db", SQS_ENDPOINT: "https://sqs.example.com", LOG_LEVEL: "info" };
   const folder = { path: "/s", gateway: "/s/gateway", whatsapp: "/s/whatsapp", password: "secret-password" };
-  expect(ignoredOf(env)).toEqual(["DATABASE_URL", "SQS_ENDPOINT"]);
+  expect(ignoredIn(env)).toEqual(["DATABASE_URL", "SQS_ENDPOINT"]);
   const own = sandboxEnvironment(env, { ...folder, close: async () => undefined }, false);
   expect(own).toMatchObject({ DATA_DIR: "/s/gateway", ADMIN_PASSWORD: "secret-password", LOG_LEVEL: "info" });
   expect(Object.keys(own)).not.toContain("DATABASE_URL");

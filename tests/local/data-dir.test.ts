@@ -28,7 +28,7 @@ test("a new folder is private and has a stable master key of 32 random bytes", a
   expect((await open(path)).masterKey.equals(first.masterKey)).toBe(true);
 });
 
-test("a folder of this user that is open to others is made private, with one message", async () => {
+test("a folder of this user that other users can enter is made private, with one message", async () => {
   const path = await folderOfTest();
   await chmod(path, 0o755);
   const lines: string[] = [];
@@ -36,7 +36,7 @@ test("a folder of this user that is open to others is made private, with one mes
   (await open(path, print)).close();
   expect(await mode(path)).toBe(0o700);
   await open(path, print);
-  expect(lines).toEqual([`The data folder ${path} was open to others (mode 755). It is now closed (mode 700).`]);
+  expect(lines).toEqual([`The data folder ${path} was accessible to other users (mode 755). Its mode is now 700.`]);
 });
 
 test("a folder with other files is rejected, and its mode and content stay as they are", async () => {
@@ -81,7 +81,7 @@ test("a folder with data but without its master key gets no new key", async () =
   close();
   await mkdir(join(path, "postgres"));
   await rm(masterKeyFile);
-  await expect(openDataDir(path)).rejects.toThrow(/put its master.key back/);
+  await expect(openDataDir(path)).rejects.toThrow(/restore its master.key/);
   await expect(stat(masterKeyFile)).rejects.toThrow(/ENOENT/);
 });
 

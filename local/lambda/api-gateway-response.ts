@@ -1,17 +1,17 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import type { APIGatewayProxyResultV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 
-/** An HTTP answer. Header names are in lower case. */
-export type Answer = { statusCode: number; headers: Record<string, string | string[]>; body: Buffer };
+/** An HTTP response. Header names are in lower case. */
+export type HttpResponse = { statusCode: number; headers: Record<string, string | string[]>; body: Buffer };
 
 /** Lambda's limit for the result of a handler. */
 const maxPayloadBytes = 6 * 1024 * 1024 + 100;
 
-/** Headers about the connection, which API Gateway sets itself. */
-const ofTheConnection = new Set(["connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"]);
+/** Headers of the connection, which API Gateway sets itself. */
+const connectionHeaders = new Set(["connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"]);
 
-/** Returns an answer that comes from API Gateway itself. */
-export function refusal(statusCode: number, message: string): Answer {
+/** Returns an error response in the format of API Gateway itself. */
+export function refusal(statusCode: number, message: string): HttpResponse {
   return {
     statusCode,
     headers: { "content-type": "application/json" },
@@ -20,10 +20,10 @@ export function refusal(statusCode: number, message: string): Answer {
 }
 
 /**
- * Converts the result of a handler: a structured result, or any other value as JSON with status 200. Throws if the status or
- * a header is invalid or the body is too large. AWS answers 500 in these cases.
+ * Converts the result of a handler to an HTTP response. A result without `statusCode` becomes JSON with status 200. Throws if
+ * the status or a header is invalid, or the body is too large. AWS responds with 500 in these cases.
  */
-export function answerOf(result: APIGatewayProxyResultV2): Answer {
+export function responseOf(result: APIGatewayProxyResultV2): HttpResponse {
   if (!isStructured(result)) {
     return { statusCode: 200, headers: { "content-type": "application/json" }, body: bodyOf(JSON.stringify(result)) };
   }
@@ -31,11 +31,11 @@ export function answerOf(result: APIGatewayProxyResultV2): Answer {
   if (!Number.isInteger(statusCode) || statusCode < 200 || statusCode > 599) {
     throw new Error(`The handler returned the invalid status ${JSON.stringify(result.statusCode)}.`);
   }
-  const headers: Answer["headers"] = {};
+  const headers: HttpResponse["headers"] = {};
   for (const [name, value] of Object.entries(result.headers ?? {})) {
     validateHeaderName(name);
     validateHeaderValue(name, String(value));
-    if (!ofTheConnection.has(name.toLowerCase())) headers[name.toLowerCase()] = String(value);
+    if (!connectionHeaders.has(name.toLowerCase())) headers[name.toLowerCase()] = String(value);
   }
   for (const cookie of result.cookies ?? []) validateHeaderValue("set-cookie", cookie);
   if (result.cookies?.length) headers["set-cookie"] = result.cookies;
