@@ -224,7 +224,7 @@ const schema = z.object({ ...api, ...admin, ...data, ...services, ...queues, ...
 
 export type Config = z.infer<typeof schema>;
 
-/** The connection pool of a function. A function has its own default size. */
+/** The connection pool of a function. Without this setting, a function uses its own default size. */
 export const poolSchema = z.object({
   DATABASE_POOL: z.coerce.number().int().min(1).max(100).optional().meta({
     description:

@@ -35,7 +35,9 @@ export interface AcceptRequest extends RequestIdentity {
   /** Up to 255 characters, chosen by the caller. */
   idempotencyKey?: string | undefined;
   correlationId: string;
-  /** For a command that came over SQS: the sender's id of it, and the queue for the reply. See `core/ingress`. */
+  /**
+   * For a command that came over SQS: the id that its sender chose, and the queue for the reply. See `core/ingress`.
+   */
   reply?: { requestId: string; queue: string | null } | undefined;
   /**
    * Called after the row is written and before the command can run. Not called for a request that was accepted before.

@@ -66,7 +66,7 @@ const retentions: readonly Retention[] = [
       order by id limit ${limit}`,
   },
   {
-    // As long as SQS would keep the reply. It can't be sent, because its queue is unavailable or was deleted.
+    // As long as SQS keeps a message. An older reply can't be sent: its queue is unavailable or was deleted.
     table: "replies",
     ms: 14 * days,
     key: "position",
@@ -133,7 +133,7 @@ async function deleteExpired({ sql }: Database, { table, key, expired, stillExpi
 }
 
 /**
- * Returns the smallest UUIDv7 of an instant. The ids of a table without an index by age serve as one: the oldest rows come
- * first in the primary key.
+ * Returns the smallest UUIDv7 of an instant. The ids of a table without an index by age serve as one: the oldest rows
+ * come first in the primary key.
  */
 const firstIdAt = (instant: string) => uuidv7(Date.parse(instant), "00000000-0000-4000-8000-000000000000");

@@ -55,12 +55,12 @@ export interface Egress {
 
 const maxHeaderBytes = 16 * 1024;
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
-/** The only headers that follow a redirect to another origin: none of them can be a secret. */
+/** The only headers that are kept when a redirect leads to another origin. None of them can be a secret. */
 const harmlessHeaders = new Set(["accept", "accept-encoding", "user-agent", "content-type"]);
 
 /**
- * Creates a client that guards against server-side request forgery, as OWASP's cheat sheet recommends. It checks the address
- * between resolution and connection, and again on the connected socket. This also stops names that change their
+ * Creates a client that guards against server-side request forgery, as OWASP's cheat sheet recommends. It checks the
+ * address between resolution and connection, and again on the connected socket. This also stops names that change their
  * addresses (DNS rebinding).
  * https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Prevention_Cheat_Sheet.html
  */

@@ -30,9 +30,9 @@ export interface FeedOptions {
 const claimMs = 30_000;
 /** Time reserved at the end of a run for the call in progress, in milliseconds. */
 const marginMs = 12_000;
-/** Events that one statement reads. */
+/** Maximum number of events that one statement reads. */
 const pageSize = 100;
-/** Sinks that are served at the same time. */
+/** Maximum number of sinks that are served at the same time. */
 const maxParallel = 16;
 /** Timeout of one call, in milliseconds. A queue that does not respond must not hold up the others. */
 const callTimeoutMs = 10_000;
@@ -210,9 +210,8 @@ function toEntry(deps: SinkDeps, row: LogRow): Entry {
 }
 
 /**
- * Records how far events were sent, and renews the claim if `more` pages may follow. Returns false if this worker no
- * longer has the sink: no page follows, its claim has expired and another worker has the sink, or the queue was
- * changed.
+ * Records how far events were sent, and renews the claim if `more` pages may follow. Returns false if this worker must
+ * stop: no page follows, its claim has expired and another worker has the sink, or the queue was changed.
  */
 async function recordProgress(deps: SinkDeps, sink: ClaimedSink, upTo: number, more: boolean): Promise<boolean> {
   const now = deps.clock.now();

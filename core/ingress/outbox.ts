@@ -28,8 +28,8 @@ export interface OutgoingReply {
 }
 
 /**
- * How long a round waits for SQS. It holds a transaction, which the database ends after 5 s without a statement
- * (`start.ts`), and then the sent replies would be sent again.
+ * Time limit for a round of calls to SQS. A round keeps a transaction open, which the database ends after 5 s without a
+ * statement (`session-host/host/start.ts`). The replies that were sent would then be sent again.
  */
 const roundMs = 3_000;
 

@@ -36,7 +36,7 @@ export interface NewUser {
   role?: Role | undefined;
   /** CIDRs; null allows any address. */
   ipRanges?: string[] | null | undefined;
-  /** IANA name; null is UTC. */
+  /** IANA name; null means UTC. */
   timeZone?: string | null | undefined;
   /** Already checked (`assertEventQueue`). */
   eventQueue?: string | null | undefined;
@@ -92,7 +92,7 @@ async function insertUser(
 export interface FirstAdmin {
   user: User;
   apiKey: ApiKey;
-  /** Null if the password was given. It can't be read again. */
+  /** The generated password, which can't be read again. Null if a password was given. */
   generatedPassword: string | null;
 }
 

@@ -38,7 +38,7 @@ export async function listUsers(
 export interface OwnChanges {
   firstName?: string | undefined;
   lastName?: string | undefined;
-  /** IANA name; null is UTC. */
+  /** IANA name; null means UTC. */
   timeZone?: string | null | undefined;
   /** CIDRs; null allows any address. */
   ipRanges?: string[] | null | undefined;

@@ -88,7 +88,7 @@ export interface BacklogPass extends BatchResult {
 /**
  * Ends a pass over a backlog: schedules the next pass, removes the row when the backlog is empty, and switches the
  * webhook off after days without a success. If another worker has claimed the backlog because this pass took too long,
- * the endpoint's row is left alone.
+ * the endpoint's row stays unchanged.
  */
 export async function finishPass(deps: WebhookDeps, endpoint: Target, pass: BacklogPass): Promise<void> {
   const { instanceId, url } = endpoint;

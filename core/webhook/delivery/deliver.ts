@@ -14,14 +14,14 @@ export interface EventRecord {
   body: string;
 }
 
-/** Claims last this much longer than the batch, so that no other worker takes its deliveries, in milliseconds. */
+/** How much longer than the batch its claims last, in milliseconds, so that no other worker takes its deliveries. */
 const claimMarginMs = 30_000;
 
 export type DeliverDeps = WebhookDeps & SinkDeps;
 
 /**
- * Events per instance that a batch sends to an event queue, because its webhooks wait meanwhile. `feedDueSinks` sends
- * the rest.
+ * Maximum number of events per instance that a batch sends to an event queue, because the next batch of the instance
+ * waits for it. `feedDueSinks` sends the rest.
  */
 const maxSinkEvents = 500;
 
@@ -33,8 +33,8 @@ type Prepared = { id: string; event: WebhookEvent; body: string; endpoint: Targe
  *
  * Stores one delivery per event and attempts it at once: instances in parallel, the events of one instance in order.
  * Failed deliveries wait in the database for `retryDeliveries`. Deliveries to an endpoint with a backlog join the
- * backlog. An event that SQS delivers again after its delivery was stored gets no second one. At the same time, events
- * are sent from the event log to event queues. Neither part depends on the other.
+ * backlog. If SQS delivers an event again, the event gets no second delivery. At the same time, events are sent from
+ * the event log to event queues. Neither part depends on the other.
  *
  * Returns the ids of the records that SQS must deliver again: records that are not events (they end in the dead-letter
  * queue), and records that failed for an internal reason, with all later records of the same instance.

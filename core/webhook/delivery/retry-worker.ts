@@ -18,7 +18,7 @@ export interface RetryOptions {
   perEndpoint?: number;
 }
 
-/** Claims last this much longer than the run, so that no other worker takes them, in milliseconds. */
+/** How much longer than the run its claims last, in milliseconds, so that no other worker takes them. */
 const claimMarginMs = 30_000;
 /** How often to look for newly due deliveries while endpoints are being served, in milliseconds. */
 const lookMs = 500;
@@ -30,7 +30,7 @@ const lookMs = 500;
  *
  * A claim expires, so the deliveries that a dead worker had claimed become due again. A backlog has one worker at a
  * time. Several runs and the webhook function may retry deliveries of an endpoint without a backlog at the same time.
- * They never attempt the same delivery, but keep no order among each other. Retries have no fixed order anyway.
+ * They never take the same delivery, but they keep no common order. Retries have no fixed order anyway.
  */
 export async function retryDeliveries(deps: WebhookDeps, options: RetryOptions): Promise<{ tried: number }> {
   const run = new Run(deps, options);
