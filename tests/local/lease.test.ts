@@ -20,7 +20,7 @@ test("a takeover ends only the open transactions of the frozen host", async () =
     return db;
   };
   const [frozen, other, next] = [open("frozen"), open("other"), open("next")];
-  await next.sql`update shards set host = 'frozen', lease_until = clock_timestamp() + interval '300 ms' where id = 0`;
+  await next.sql`update shards set host = 'frozen', lease_until = clock_timestamp() + interval '1 hour' where id = 0`;
   const locked = Promise.withResolvers<void>();
   const frozenTransaction = frozen.sql.begin(async (sql) => {
     await sql`select pg_advisory_xact_lock_shared(${advisoryLock.shard}, 0)`;
@@ -38,6 +38,7 @@ test("a takeover ends only the open transactions of the frozen host", async () =
   // Before the lease expires, it can't be taken and its transactions go on.
   expect(await acquireLease(next, "next", 0, 60_000)).toBeUndefined();
   expect(await frozen.sql`select 1 as still`).toEqual([{ still: 1 }]);
+  await next.sql`update shards set lease_until = clock_timestamp() where id = 0`;
   const grant = await until(() => acquireLease(next, "next", 0, 60_000), 10_000);
   expect(grant).toMatchObject({ shard: 0 });
   otherState = "done";

@@ -32,8 +32,8 @@ export const features = {
   },
   statuses: { what: "status posts reach their audience and nobody else", files: ["stanza/message/status-post.ts"] },
   groups: {
-    what: "groups with members, admins, settings and invite links",
-    files: ["model/group.ts", "stanza/group/change.ts", "stanza/group/queries.ts"],
+    what: "groups with members, admins, settings, pictures and invite links",
+    files: ["model/group.ts", "stanza/group/change.ts", "stanza/group/queries.ts", "stanza/account/picture.ts"],
   },
   communities: {
     what: "communities and their groups",
