@@ -11,7 +11,7 @@ const RING_MS = 45_000;
 export type CallOptions = { video?: boolean | undefined; ringMs?: number | undefined };
 export type Called = { accounts: Iterable<Account>; group?: Group };
 
-/** A step of a call of which the server notifies the devices of a called account. */
+/** A step of a call. The server notifies the devices of the called account of it. */
 export type CallStep =
   | { kind: "offer"; account: Account }
   | { kind: "terminate"; account: Account; reason: string | undefined; except?: Endpoint };
@@ -28,7 +28,7 @@ export class Call {
   readonly #announce: (call: Call, step: CallStep) => void;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param announce notifies the devices of a called account of a step */
+  /** @param announce sends the stanza of a step to the devices of the called account */
   constructor(caller: Account, called: Called, video: boolean, announce: (call: Call, step: CallStep) => void) {
     this.caller = caller;
     this.group = called.group;

@@ -76,7 +76,7 @@ export class Sender {
     const id = options.id ?? newMessageId();
     const type = options.type ?? "text";
     const attrs: Attrs = options.edit ? { id, type, edit: options.edit } : { id, type };
-    const remember = (chat: string, address: string, audience?: string[]): SentMessage => {
+    const addSent = (chat: string, address: string, audience?: string[]): SentMessage => {
       const record: SentMessage = {
         ...{ id, message, type, status: "sent", error: undefined, receipts: [], retries: 0 },
         ...untouched(),
@@ -89,16 +89,16 @@ export class Sender {
     if (isGroupJid(to)) {
       const group = this.#phone.world.groups.get(to);
       if (!group) throw new NotOnWhatsApp(`the group ${to} does not exist`);
-      const record = remember(to, to);
+      const record = addSent(to, to);
       return withOutcome(record, await this.#sendToGroup(group, message, attrs));
     }
     if (to === STATUS_JID) {
-      const record = remember(to, to, options.audience ?? []);
+      const record = addSent(to, to, options.audience ?? []);
       return withOutcome(record, await this.#sendStatusPost(record, attrs));
     }
     const target = this.#account(to);
     const server = (options.addressing ?? this.#phone.addressing) === "lid" ? LID_SERVER : PN_SERVER;
-    const record = remember(target.pnJid, target.jid(server));
+    const record = addSent(target.pnJid, target.jid(server));
     return withOutcome(record, await this.#sendToAccount(target, server, message, attrs));
   }
 

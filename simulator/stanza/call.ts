@@ -14,7 +14,8 @@ export function placeCall(world: World, caller: Account, called: Called, options
 }
 
 /**
- * Notifies the devices of a called account of a step. Source: `handleCall` in Baileys' Socket/messages-recv.ts, which reads it.
+ * Sends the stanza of a step to the devices of the called account. Source: `handleCall` in Baileys' Socket/messages-recv.ts,
+ * which reads it.
  */
 function announce(world: World, call: Call, step: CallStep): void {
   const { caller, group, video } = call;

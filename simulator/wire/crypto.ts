@@ -17,8 +17,8 @@ import * as curve from "libsignal/src/curve.js";
 export type KeyPair = { public: Buffer; private: Buffer };
 
 /**
- * A key for HMAC or AES. Node 24 spends about 70 µs per operation to check whether a buffer is a KeyObject. To create a
- * KeyObject takes 5 µs.
+ * A key for HMAC or AES. Node 24 spends about 70 µs per operation to check whether a buffer is a KeyObject. Creating
+ * a KeyObject takes 5 µs.
  */
 type SecretKey = Uint8Array | KeyObject;
 
@@ -46,7 +46,7 @@ export function rawKey(publicKey: Uint8Array): Buffer {
   return Buffer.from(publicKey.length === 33 ? publicKey.subarray(1) : publicKey);
 }
 
-/** Returns the X25519 shared secret of two key pairs. */
+/** Returns the X25519 shared secret of a private key and the public key of another pair. */
 export function sharedKey(privateKey: Uint8Array, publicKey: Uint8Array): Buffer {
   return Buffer.from(curve.calculateAgreement(signalKey(publicKey), Buffer.from(privateKey)));
 }

@@ -6,7 +6,7 @@ import { Waiters } from "./waiters.ts";
 export type Status = "sent" | "delivered" | "read" | "played" | "failed";
 
 /** A receipt that the phone has received for a message. */
-export type SentReceipt = {
+export type ReceivedReceipt = {
   /** Phone-number JID of the account that sent the receipt. */
   from: string;
   device: number;
@@ -27,7 +27,7 @@ export type SentMessage = Fate & {
   type: string;
   status: Status;
   error: number | undefined;
-  receipts: SentReceipt[];
+  receipts: ReceivedReceipt[];
   retries: number;
   /** Only for a status post: phone numbers or JIDs of the people who may see it. */
   audience?: string[] | undefined;
@@ -36,7 +36,7 @@ export type SentMessage = Fate & {
 };
 
 /** Number of sent messages that a phone keeps. It cannot resend older ones. */
-const MAX_REMEMBERED = 50_000;
+const MAX_SENT = 50_000;
 
 const RANK: Record<Status, number> = { failed: 0, sent: 1, delivered: 2, read: 3, played: 4 };
 const STATUS: Record<string, Status> = { delivery: "delivered", read: "read", played: "played" };
@@ -57,13 +57,13 @@ export class SentMessages {
   add(sent: SentMessage): void {
     Object.assign(sent, { ...untouched(), ...sent });
     this.#byId.set(sent.id, sent);
-    if (this.#byId.size <= MAX_REMEMBERED) return;
+    if (this.#byId.size <= MAX_SENT) return;
     const oldest = this.#byId.keys().next();
     if (!oldest.done) this.#byId.delete(oldest.value);
   }
 
   /** Adds a receipt to a message and updates its status. */
-  addReceipt(id: string, receipt: SentReceipt): void {
+  addReceipt(id: string, receipt: ReceivedReceipt): void {
     const sent = this.#byId.get(id);
     if (!sent) return;
     sent.receipts.push(receipt);

@@ -1,7 +1,10 @@
 import { PN_SERVER } from "../../wire/jid.ts";
 import type { Phone } from "../phone.ts";
 
-/** Source: `contactAction` of `chatModificationToAppPatch` in Baileys' Utils/chat-utils.ts. */
+/**
+ * Collection and format version of the entries. Source: `contactAction` of `chatModificationToAppPatch` in Baileys'
+ * Utils/chat-utils.ts.
+ */
 const COLLECTION = "critical_unblock_low";
 const VERSION = 2;
 

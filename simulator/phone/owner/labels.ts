@@ -1,7 +1,10 @@
 import { isGroupJid, toJid } from "../../wire/jid.ts";
 import type { Phone } from "../phone.ts";
 
-/** Source: `addLabel` and `addChatLabel` of `chatModificationToAppPatch` in Baileys' Utils/chat-utils.ts. */
+/**
+ * Collection and format version of the entries. Source: `addLabel` and `addChatLabel` of `chatModificationToAppPatch` in
+ * Baileys' Utils/chat-utils.ts.
+ */
 const COLLECTION = "regular";
 const VERSION = 3;
 
@@ -56,7 +59,7 @@ export function deleteLabel(phone: Phone, id: string): void {
 
 /**
  * Adds a label to a chat or removes it. Throws if the phone does not have the label or the chat does not exist.
- * @param chat a phone number, or the JID of an account or group, which is stored in the app state as it is
+ * @param chat a phone number, or the JID of an account or group; the app state contains this JID as given
  */
 export function labelChat(phone: Phone, id: string, chat: string, labeled = true): void {
   find(phone, id);

@@ -52,14 +52,14 @@ export const countAdmins: QueryHandler = (context, variables) => {
 };
 
 export const follow: QueryHandler = ({ world, account }, variables) => {
-  const channel = channelNamed(world, variables);
+  const channel = requestedChannel(world, variables);
   channels.follow(world, account, channel);
   return channelSummary(channel);
 };
 
 export const unfollow: QueryHandler = (context, variables) => {
   const channel = followedChannel(context, variables);
-  if (channel.isOwner(context.account)) throw new Refusal(403, "the owner cannot unfollow the channel");
+  if (channel.isOwner(context.account)) throw new Refusal(403, "an owner cannot leave");
   channels.unfollow(context.world, context.account, channel);
   return channelSummary(channel);
 };
@@ -91,20 +91,20 @@ export const remove: QueryHandler = (context, variables) => {
   return { id: channel.jid, state: { type: "DELETED" } };
 };
 
-function channelNamed(world: World, { newsletter_id: jid }: Variables): Channel {
+function requestedChannel(world: World, { newsletter_id: jid }: Variables): Channel {
   const channel = world.channels.get(jid ?? "");
   if (!channel) throw new Refusal(404, "Not Found");
   return channel;
 }
 
 function followedChannel({ world, account }: QueryContext, variables: Variables): Channel {
-  const channel = channelNamed(world, variables);
+  const channel = requestedChannel(world, variables);
   if (!channel.followers.has(account)) throw new Refusal(403, "not a follower");
   return channel;
 }
 
 function ownedChannel({ world, account }: QueryContext, variables: Variables): Channel {
-  const channel = channelNamed(world, variables);
+  const channel = requestedChannel(world, variables);
   if (!channel.isOwner(account)) throw new Refusal(403, "not the owner");
   return channel;
 }

@@ -10,7 +10,8 @@ import { groupNode, summaryNode } from "./nodes.ts";
 import { notifyGroup } from "./notify.ts";
 import { requireAdmin } from "./permission.ts";
 
-// Source of all requests and answers in this file: Baileys' Socket/communities.ts, and `LinkGroup` and `UnlinkGroup` in whatsmeow's group.go.
+// Source of all requests and answers in this file: Baileys' Socket/communities.ts, and `LinkGroup` and `UnlinkGroup` in
+// whatsmeow's group.go.
 
 /** Creates a community, or a group in a community. Returns undefined if the request is for a group outside a community. */
 export function createInCommunity(

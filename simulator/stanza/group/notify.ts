@@ -6,7 +6,7 @@ import { deliverToAccount } from "../deliver.ts";
 import { groupNode, participantNode } from "./nodes.ts";
 
 /**
- * Notifies the devices of all members of a group of a change. Source: `handleGroupNotification` in Baileys'
+ * Sends a notification of a change to the devices of all members of a group. Source: `handleGroupNotification` in Baileys'
  * Socket/messages-recv.ts.
  * @param actor the account that made the change
  * @param options.also further accounts to notify, for example removed members

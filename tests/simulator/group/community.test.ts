@@ -50,7 +50,7 @@ test("lets a client create a community, add and remove groups, and leave", async
   expect(mine.map(({ subject }) => subject)).toEqual(["Garden"]);
 });
 
-test("adds a new group member to the community, and removes an account that is removed from the community from its groups", async () => {
+test("adds a group's new member to its community, and removes a member of the community from its groups as well", async () => {
   const community = makeCommunity(bob, "Street");
   const group = bob.createGroup("Number 7", []);
   changeLink(bob, community.jid, "link", group.jid);

@@ -26,7 +26,7 @@ test("lets a client create a group and write in it", async () => {
   expect(await bob.waitFor((message) => message.text === "welcome")).toMatchObject({ chat: group.id });
 });
 
-test("adds, promotes, demotes and removes members, each with its own result", async () => {
+test("adds, promotes, demotes and removes members, and returns a result for each", async () => {
   const { id } = await client.sock.groupCreate("Trip", [bob.jid]);
   const added = await client.sock.groupParticipantsUpdate(id, [carol.jid, bob.jid, "4900000@s.whatsapp.net"], "add");
   expect(added.map(({ status }) => status)).toEqual(["200", "409", "404"]);

@@ -65,7 +65,7 @@ test("names the reader in group receipts, in both directions", async () => {
   await bob.waitForStatus(theirs, "read");
 });
 
-test("uploads a group's media once for all members", async () => {
+test("stores the file of a group message once for all members", async () => {
   const group = bob.createGroup("Friday", [alice.number, carol.number]);
   const file = randomBytes(1000);
   await client.sock.sendMessage(group.jid, { document: file, mimetype: "a/b", fileName: "f" });

@@ -29,7 +29,7 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("lets a client reject a call, which notifies the caller and stops the phone from ringing", async () => {
+test("lets a client reject a call, which ends the call for the caller and stops the phone from ringing", async () => {
   const call = startCall(bob, alice.number, { video: true });
   const offer = await callEvents.waitFor(({ id, status }) => id === call.id && status === "offer");
   expect(offer).toMatchObject({ from: bob.lidJid, callerPn: bob.jid, isVideo: true, isGroup: false, offline: false });
@@ -42,15 +42,15 @@ test("lets a client reject a call, which notifies the caller and stops the phone
 });
 
 test("ends a call on the client when the phone accepts it, the caller hangs up or nobody answers", async () => {
-  const taken = startCall(bob, alice.jid);
-  expect(answerCall(alice, taken, "accepted")).toBe(true);
+  const accepted = startCall(bob, alice.jid);
+  expect(answerCall(alice, accepted, "accepted")).toBe(true);
   const hungUp = startCall(bob, alice.jid);
   hungUp.hangUp();
-  const silent = startCall(bob, alice.jid, { ringMs: 1 });
-  await callEvents.waitFor(({ id, status }) => id === taken.id && status === "terminate");
+  const unanswered = startCall(bob, alice.jid, { ringMs: 1 });
+  await callEvents.waitFor(({ id, status }) => id === accepted.id && status === "terminate");
   await callEvents.waitFor(({ id, status }) => id === hungUp.id && status === "terminate");
-  await callEvents.waitFor(({ id, status }) => id === silent.id && status === "timeout");
-  const states = [taken, hungUp, silent].map((call) => call.states.get(alice.account));
+  await callEvents.waitFor(({ id, status }) => id === unanswered.id && status === "timeout");
+  const states = [accepted, hungUp, unanswered].map((call) => call.states.get(alice.account));
   expect(states).toEqual(["accepted", "missed", "missed"]);
 });
 

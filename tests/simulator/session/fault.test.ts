@@ -19,7 +19,7 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("delivers messages that were sent after a socket was cut when the client logs in again", async () => {
+test("keeps messages for a client whose socket was cut, and delivers them after the next login", async () => {
   const closed = client.next((update) => update.connection === "close");
   wa.device(alice.number).faults.cut();
   expect((await closed).code).toBe(DisconnectReason.connectionClosed);

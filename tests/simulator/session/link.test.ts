@@ -45,7 +45,7 @@ async function askForCode(): Promise<string> {
   return sock.requestPairingCode(alice.number);
 }
 
-test("links a client when its code is entered on the phone", async () => {
+test("links a client when its linking code is entered on the phone", async () => {
   const code = await askForCode();
   const restart = client.next((update) => update.connection === "close");
   const device = await alice.linkWithCode(`${code.slice(0, 4)}-${code.slice(4)}`);
@@ -57,7 +57,7 @@ test("links a client when its code is entered on the phone", async () => {
   expect(wa.unknown).toEqual([]);
 });
 
-test("links nothing with a wrong code", async () => {
+test("rejects a wrong linking code, and links no device", async () => {
   const code = await askForCode();
   const wrong = code.startsWith("A") ? `B${code.slice(1)}` : `A${code.slice(1)}`;
   await expect(alice.linkWithCode(wrong)).rejects.toThrow("wrong code");
