@@ -19,6 +19,7 @@ export const documents: Readonly<Record<string, () => Promise<unknown>>> = {
   "/asyncapi.json": once(async () => (await import("./document/asyncapi.ts")).asyncApi()),
 };
 
+/** Returns the dialect that determines the format of errors on this path. */
 export function dialectOf(path: string): Dialect {
   return dialects.find((dialect) => dialect.owns(path)) ?? multiInstance;
 }

@@ -73,7 +73,7 @@ alarm("RelayAge", {
 });
 
 alarm("LeaseChurn", {
-  description: "Hosts lose their leases repeatedly: they die, or the database answers too slowly",
+  description: "Hosts lose their leases repeatedly: they die, or the database responds too slowly",
   ...ownMetric("LeasesLost"),
   statistic: "Sum",
   threshold: sizes.shards,

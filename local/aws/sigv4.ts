@@ -67,8 +67,8 @@ export function refusalOf(
   ].join("\n");
   const toSign = [algorithm, signature.date, signature.scope.join("/"), sha256(canonicalRequest)].join("\n");
   const expected = hmac(signingKey(credentials.secretAccessKey, signature.scope), toSign);
-  const given = Buffer.from(signature.signature, "hex");
-  if (given.length === expected.length && timingSafeEqual(given, expected)) return undefined;
+  const received = Buffer.from(signature.signature, "hex");
+  if (received.length === expected.length && timingSafeEqual(received, expected)) return undefined;
   return { code: "SignatureDoesNotMatch", message: "The signature does not match the request and the secret key." };
 }
 

@@ -28,7 +28,7 @@ export async function openDataDir(path: string, report: (line: string) => void =
   const folder = resolve(path);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await requireOwner(folder);
-  const hasKey = await findMasterKey(folder);
+  const hasKey = await hasMasterKey(folder);
   const release = await lock(folder);
   try {
     const masterKeyFile = join(folder, "master.key");
@@ -69,7 +69,7 @@ async function requireOwner(folder: string): Promise<void> {
 }
 
 /** Returns whether the folder has a master key. Throws if it has other content but no key. */
-async function findMasterKey(folder: string): Promise<boolean> {
+async function hasMasterKey(folder: string): Promise<boolean> {
   // A process that was killed while it created the key leaves a file "master.key.…".
   const isData = (name: string) => !lockFiles.includes(name) && !name.startsWith("master.key.");
   const entries = (await readdir(folder)).filter(isData);

@@ -44,11 +44,11 @@ export const groupOf = (record: SQSRecord): string | undefined => record.attribu
  */
 export function failedRecords(records: SQSRecord[], result: unknown): SQSRecord[] {
   const failures = (result as Partial<SQSBatchResponse> | null | undefined)?.batchItemFailures ?? [];
-  const known = new Set(records.map((record) => record.messageId));
+  const batchIds = new Set(records.map((record) => record.messageId));
   const failed = new Set<string>();
   for (const failure of failures) {
     const id = failure?.itemIdentifier;
-    if (!known.has(id)) throw new Error(`The handler reported a failed item that was not in its batch: ${id}`);
+    if (!batchIds.has(id)) throw new Error(`The handler reported a failed item that was not in its batch: ${id}`);
     failed.add(id);
   }
   const stuckGroups = new Set<string>();

@@ -15,7 +15,7 @@ export interface Receiver {
   stop(): Promise<void>;
 }
 
-/** Starts a webhook receiver on 127.0.0.1 that answers 200 to every request. */
+/** Starts a webhook receiver on 127.0.0.1 that responds with 200 to every request. */
 export async function startReceiver(onWebhook: (webhook: Webhook) => void): Promise<Receiver> {
   const webhooks: Webhook[] = [];
   const server = createServer((request, response) => {
@@ -61,8 +61,8 @@ export function verifySignatures({ headers, body }: Webhook, secret: string, now
     .update(`${requiredHeader(headers, "webhook-id")}.${timestamp}.`)
     .update(body);
   const expected = `v1,${signed.digest("base64")}`;
-  const given = requiredHeader(headers, "webhook-signature").split(" ");
-  if (!given.some((signature) => equalInConstantTime(expected, signature)))
+  const signatures = requiredHeader(headers, "webhook-signature").split(" ");
+  if (!signatures.some((signature) => equalInConstantTime(expected, signature)))
     throw new Error("webhook-signature does not match the webhook");
 }
 

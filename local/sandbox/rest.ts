@@ -28,7 +28,8 @@ export function restOf(url: string, headers: Record<string, string>, signal: Abo
       ...defined({ body: body && JSON.stringify(body) }),
     });
     const text = await response.text();
-    if (!response.ok) throw new RestError(`${method} ${path} answered ${response.status} ${text}`, response.status);
+    if (!response.ok)
+      throw new RestError(`${method} ${path} responded with ${response.status} ${text}`, response.status);
     return shape.parse(JSON.parse(text));
   };
   return {

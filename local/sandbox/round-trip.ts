@@ -51,7 +51,7 @@ export async function roundTrip(options: RoundTrip): Promise<Result> {
     "Wait for a QR code or a connection",
     signal,
     () => waitForQr(rest, signal, instanceId),
-    (found) => (found ? `QR code ${found.slice(0, 16)}…` : "already linked by an earlier run"),
+    (qrCode) => (qrCode ? `QR code ${qrCode.slice(0, 16)}…` : "already linked by an earlier run"),
   );
   if (qr) {
     await steps.run(`Scan the QR code with ${alice.pushName}'s phone (+${alice.number})`, signal, () =>
@@ -145,13 +145,13 @@ async function receiveAnswer({ steps, signal, alice, bob, receiver }: RoundTrip,
     signal,
     async () => {
       const sent = await bob.sendText(alice.number, text);
-      const found = await pollUntil(signal, "the webhook", async () =>
+      const match = await pollUntil(signal, "the webhook", async () =>
         receiver.webhooks.find(
-          (webhook) => contentOf(webhook).messageId === sent.id && contentOf(webhook).event === received,
+          (candidate) => contentOf(candidate).messageId === sent.id && contentOf(candidate).event === received,
         ),
       );
-      if (contentOf(found).text !== text) throw new Error(`the webhook has a different text: ${contentOf(found).text}`);
-      return found;
+      if (contentOf(match).text !== text) throw new Error(`the webhook has a different text: ${contentOf(match).text}`);
+      return match;
     },
     () => `${received} "${text}"`,
   );

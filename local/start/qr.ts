@@ -36,11 +36,11 @@ export async function showQrCodes(config: Config, out: NodeJS.WriteStream): Prom
   };
 
   const printChanges = async (): Promise<void> => {
-    const waiting = inArray(instances.id, [...printed.keys()]);
+    const alreadyPrinted = inArray(instances.id, [...printed.keys()]);
     const rows = await db.orm
       .select()
       .from(instances)
-      .where(and(isNull(instances.deletedAt), or(eq(instances.status, "qr"), waiting)));
+      .where(and(isNull(instances.deletedAt), or(eq(instances.status, "qr"), alreadyPrinted)));
     const now = new Date();
     for (const instance of rows) {
       const { ready, hasQr } = connectionStatus(instance, now);

@@ -33,12 +33,15 @@ export interface Endpoint {
   readonly body: z.ZodType | null;
   /** Whether the body is `multipart/form-data` instead of JSON. */
   readonly form: boolean;
+  /** The schema of a JSON response. */
   readonly response: z.ZodType;
   /** Content types of the response other than JSON. */
   readonly rawTypes: readonly string[];
   /** Whether the endpoint honors `Idempotency-Key`. */
   readonly idempotent: boolean;
+  /** The HTTP status of a successful response. */
   readonly status: 200 | 201;
+  /** The errors of the operation itself. The API description adds those of the engine. */
   readonly errors: readonly ErrorCode[];
   /** Whether the endpoint can respond with 202, while its command still runs. */
   readonly mayPend: boolean;
@@ -62,7 +65,7 @@ type Schema = z.ZodType | undefined;
 type Parsed<Type> = Type extends z.ZodType ? z.output<Type> : undefined;
 type RequestOf<Path extends string, Query, Body> = ParsedRequest<ParamsOf<Path>, Parsed<Query>, Parsed<Body>>;
 
-interface Declaration<Path extends string, Query, Body, Response extends z.ZodType> {
+interface Declaration<Path extends string, Query, Body, ResponseShape extends z.ZodType> {
   method: Method;
   path: Path;
   description?: string;
@@ -70,7 +73,7 @@ interface Declaration<Path extends string, Query, Body, Response extends z.ZodTy
   query?: Query;
   body?: Body;
   form?: boolean;
-  response: Response;
+  response: ResponseShape;
   rawTypes?: readonly string[];
   idempotent?: boolean;
   status?: 200 | 201;
@@ -79,14 +82,17 @@ interface Declaration<Path extends string, Query, Body, Response extends z.ZodTy
 }
 
 /** Declares an endpoint that calls an operation of the gateway. */
-interface OperationDeclaration<Ctx, Path extends string, Query, Body, Response extends z.ZodType, Input, Output>
-  extends Declaration<Path, Query, Body, Response> {
+interface OperationDeclaration<Ctx, Path extends string, Query, Body, ResponseShape extends z.ZodType, Input, Output>
+  extends Declaration<Path, Query, Body, ResponseShape> {
   summary: string;
   operation(context: Ctx, input: Input): Promise<Output>;
   /** Maps a request to the input of the operation. Pure. */
   toInput(request: RequestOf<Path, Query, Body>): Input;
   /** Maps the result of the operation to the response body. Pure. */
-  toResponse(result: Exclude<Output, Pending | RawResponse>, request: RequestOf<Path, Query, Body>): z.input<Response>;
+  toResponse(
+    result: Exclude<Output, Pending | RawResponse>,
+    request: RequestOf<Path, Query, Body>,
+  ): z.input<ResponseShape>;
   mayPend?: boolean;
 }
 
@@ -95,13 +101,13 @@ const endpointOf =
   <Ctx, Allowed extends Access>() =>
   <
     const Path extends string,
-    Response extends z.ZodType,
+    ResponseShape extends z.ZodType,
     Input,
     Output,
     Query extends Schema = undefined,
     Body extends Schema = undefined,
   >(
-    declaration: OperationDeclaration<Ctx, Path, Query, Body, Response, Input, Output> & { access: Allowed },
+    declaration: OperationDeclaration<Ctx, Path, Query, Body, ResponseShape, Input, Output> & { access: Allowed },
     instance: Endpoint["instance"] = null,
   ): Endpoint => ({
     method: declaration.method,
@@ -147,18 +153,17 @@ type CommandResultOf<Name extends CommandName> = CommandOutput<Name> &
   Pick<Accepted, "commandId"> & { scheduledAt?: string };
 
 /**
- * An endpoint that runs a command on one of the caller's instances. It responds to a send as soon as it is
- * accepted, and to other commands with their result, or with 202 if they still run after the waiting time. The default summary
- * is that of the command.
+ * An endpoint that runs a command on one of the caller's instances. A send gets its response once it is accepted. Other commands
+ * get their result, or 202 if they still run after the waiting time. The default summary is that of the command.
  */
 export function commandEndpoint<
   Name extends CommandName,
   const Path extends string,
-  Response extends z.ZodType,
+  ResponseShape extends z.ZodType,
   Query extends Schema = undefined,
   Body extends Schema = undefined,
 >(
-  declaration: Declaration<Path, Query, Body, Response> & {
+  declaration: Declaration<Path, Query, Body, ResponseShape> & {
     access: Permission;
     summary?: string;
     command: Name;
@@ -167,7 +172,7 @@ export function commandEndpoint<
     toInput(request: RequestOf<Path, Query, Body>): CommandInput<Name>;
     /** When a send goes out, as ISO 8601; undefined means now. */
     sendAt?(request: RequestOf<Path, Query, Body>): string | undefined;
-    toResponse(result: CommandResultOf<Name>, request: RequestOf<Path, Query, Body>): z.input<Response>;
+    toResponse(result: CommandResultOf<Name>, request: RequestOf<Path, Query, Body>): z.input<ResponseShape>;
   },
 ): Endpoint {
   const { command, check, sendAt, ...rest } = declaration;

@@ -31,8 +31,8 @@ export function clientIp(c: Context<ApiEnv>): string | undefined {
 
 /** The caller's `x-request-id` if it is a short plain token, else API Gateway's, else a new one. */
 export function requestIdOf(c: Context<ApiEnv>): string {
-  const given = c.req.header("x-request-id");
-  if (given && /^[A-Za-z0-9._-]{1,64}$/.test(given)) return given;
+  const header = c.req.header("x-request-id");
+  if (header && /^[A-Za-z0-9._-]{1,64}$/.test(header)) return header;
   const context = c.env?.requestContext;
   return context && "requestId" in context && context.requestId ? context.requestId : randomUUID();
 }

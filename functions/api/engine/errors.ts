@@ -46,7 +46,7 @@ export function asAppError(error: unknown, method: string): AppError {
 
 /** Summarizes validation issues in one line of at most 1,000 characters, without the values that were sent. */
 export function invalidRequest(error: z.ZodError, where: string): AppError {
-  const shown = error.issues.slice(0, 10).map((issue) => `${issue.path.join(".") || where}: ${issue.message}`);
-  const more = error.issues.length > shown.length ? [`and ${error.issues.length - shown.length} more`] : [];
-  return new AppError("invalid_request", [...shown, ...more].join("; ").slice(0, 1000));
+  const firstIssues = error.issues.slice(0, 10).map((issue) => `${issue.path.join(".") || where}: ${issue.message}`);
+  const more = error.issues.length > firstIssues.length ? [`and ${error.issues.length - firstIssues.length} more`] : [];
+  return new AppError("invalid_request", [...firstIssues, ...more].join("; ").slice(0, 1000));
 }

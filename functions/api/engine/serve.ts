@@ -57,10 +57,10 @@ async function respond(
     await c.var.rate?.settle();
     throw error;
   });
-  const loadOwn = async (id: unknown) => caller && loadInstance(shared.db, caller, String(id));
+  const loadForCaller = async (id: unknown) => caller && loadInstance(shared.db, caller, String(id));
 
   const [pathInstance] = await Promise.all([
-    endpoint.instance === "path" ? loadOwn(params.instanceId) : undefined,
+    endpoint.instance === "path" ? loadForCaller(params.instanceId) : undefined,
     c.var.rate?.settle(),
   ]);
   if (endpoint.instance !== "body") void count(pathInstance?.id);
@@ -69,7 +69,7 @@ async function respond(
     ? parsed(endpoint.body, await (endpoint.form ? readForm(c) : readJson(c)), "body")
     : undefined;
   const instance =
-    endpoint.instance === "body" ? await loadOwn((body as { instanceId: string }).instanceId) : pathInstance;
+    endpoint.instance === "body" ? await loadForCaller((body as { instanceId: string }).instanceId) : pathInstance;
   const counted = count(instance?.id);
 
   const context: Partial<InstanceContext> & Context = {
@@ -143,8 +143,8 @@ async function readForm(c: HonoContext<ApiEnv>): Promise<unknown> {
   }
 }
 
-function idempotencyKey(given: string | undefined): string | undefined {
-  if (given === undefined || /^[\x21-\x7e]{1,255}$/.test(given)) return given;
+function idempotencyKey(header: string | undefined): string | undefined {
+  if (header === undefined || /^[\x21-\x7e]{1,255}$/.test(header)) return header;
   throw new AppError("invalid_request", "Idempotency-Key: must be 1 to 255 printable ASCII characters without spaces");
 }
 

@@ -28,7 +28,7 @@ export interface Health extends Pick<FleetState, "hosts" | "shards"> {
 
 /**
  * Checks the database, the queues and the session hosts. Throws `unavailable` with a report in `data` if one of them does
- * not answer, or if no host serves some instances although no admin has stopped the hosts.
+ * not respond, or if no host serves some instances although no admin has stopped the hosts.
  */
 export async function health(context: Context): Promise<Health> {
   const { db, queues, log } = context.deps;
@@ -114,8 +114,8 @@ export interface QueueDepth {
 
 /**
  * Returns the state of the database, the queues, this process, the hosts and the instances. Admins get figures of all
- * instances, other callers only the number of their own. `queues` is null if the queues do not answer. Throws `unavailable` if
- * the database does not answer in time.
+ * instances, other callers only the number of their own. `queues` is null if the queues do not respond. Throws `unavailable` if
+ * the database does not respond in time.
  */
 export async function status({ deps, caller }: CallerContext, page: PageRequest) {
   const { db, log } = deps;
@@ -135,13 +135,13 @@ export async function status({ deps, caller }: CallerContext, page: PageRequest)
   return { version, ...processFigures(), database: { latencyMs }, queues, ...fleet, instances: { ...counts, list } };
 }
 
-const timeoutError = () => new Error(`no answer within ${checkMs} ms`);
+const timeoutError = () => new Error(`no response within ${checkMs} ms`);
 
 const withinCheckTime = <T>(work: Promise<T>): Promise<T> =>
   within(
     checkMs,
     work,
-    () => new AppError("unavailable", "the database did not answer in time", { cause: timeoutError() }),
+    () => new AppError("unavailable", "the database did not respond in time", { cause: timeoutError() }),
   );
 
 /** The figures of this process, which on Lambda is one of many. */

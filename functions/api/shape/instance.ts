@@ -6,7 +6,7 @@ import { toJid } from "../../../core/message/recipient.ts";
 export const instanceStatus = z.enum(instanceStatuses);
 export const connectionStatusShape = z.object({ ready: z.boolean(), status: instanceStatus, hasQr: z.boolean() });
 
-/** Forms send an empty string for "none". */
+/** Null or an empty string means "none". Forms send the latter. */
 export const eventQueueSetting = z.union([eventQueueText, z.literal(""), z.null()]).optional();
 
 /** The `eventQueue` of an instance. */

@@ -83,7 +83,7 @@ function fileOf({ image, video, audio, file, filename: documentName }: z.output<
 
 /**
  * Linked devices can't create WhatsApp's own broadcast lists, so the gateway keeps its own. As with WhatsApp's lists, each
- * recipient gets the message in their own chat. A broadcast is sent at the rate of a bulk.
+ * recipient gets the message in their own chat. The gateway sends a broadcast as a bulk.
  */
 export const broadcastEndpoints = [
   instanceEndpoint({
@@ -145,7 +145,7 @@ export const broadcastEndpoints = [
     errors: ["broadcast_not_found"],
     toInput: ({ params }) => params.broadcastId,
     operation: ({ deps, instance }, input) => broadcast.removeBroadcast(deps.db, instance.id, input),
-    toResponse: (_done, { params }) => enveloped({ broadcastId: params.broadcastId }, "Broadcast list deleted"),
+    toResponse: (_result, { params }) => enveloped({ broadcastId: params.broadcastId }, "Broadcast list deleted"),
   }),
   instanceEndpoint({
     method: "post",

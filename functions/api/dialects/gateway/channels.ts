@@ -34,7 +34,7 @@ const listedShape = channelShape.extend({
 
 const reference = envelope(z.object({ channelId: z.string() }));
 const channelReference = (channelId: string) => ({ channelId: toChannelJid(channelId) ?? channelId });
-/** Returns a mapping to a response with the id of the channel and a message. */
+/** Returns a `toResponse` function for a response with the id of the channel and a message. */
 const confirm =
   (message: string) =>
   (_result: unknown, { params }: { params: { channelId: string } }) =>

@@ -31,7 +31,7 @@ const communityDetails = listedCommunity.extend({
   ),
 });
 const reference = envelope(z.object({ communityId: z.string() }));
-/** Returns a mapping to a response with the id of the community and a message. */
+/** Returns a `toResponse` function for a response with the id of the community and a message. */
 const confirm =
   (message: string) =>
   (_result: unknown, { params }: { params: { communityId: string } }) =>

@@ -66,7 +66,7 @@ export const toInvite = (groupId: string, code: string) => ({
   inviteUrl: `https://chat.whatsapp.com/${code}`,
 });
 
-/** Returns a mapping to a response with the id of the group and a message. */
+/** Returns a `toResponse` function for a response with the id of the group and a message. */
 export const confirm =
   (message: string) =>
   (_result: unknown, { params }: { params: { groupId: string } }) =>

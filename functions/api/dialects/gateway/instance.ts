@@ -45,7 +45,7 @@ const toDetailed = (instance: instances.InstanceView): z.input<typeof detailed> 
 });
 
 const reference = envelope(z.object({ id: z.string() }));
-/** Returns a mapping to a response with the id of the instance and a message. */
+/** Returns a `toResponse` function for a response with the id of the instance and a message. */
 const confirm =
   (message: string) =>
   (_result: unknown, { params }: { params: { instanceId: string } }) =>
@@ -75,7 +75,8 @@ export const instanceEndpoints = [
       dialect: "gateway" as const,
     }),
     operation: instances.createInstance,
-    toResponse: (made) => enveloped(toCreated(made), "Instance created successfully. Please scan the QR code."),
+    toResponse: (newInstance) =>
+      enveloped(toCreated(newInstance), "Instance created successfully. Please scan the QR code."),
   }),
   callerEndpoint({
     method: "get",

@@ -57,7 +57,7 @@ export const labelEndpoints = [
     status: 201,
     response: envelope(label),
     toInput: ({ body }) => body,
-    toResponse: (made) => enveloped(toLabel(made), "Label created"),
+    toResponse: (newLabel) => enveloped(toLabel(newLabel), "Label created"),
   }),
   commandEndpoint({
     method: "put",

@@ -18,7 +18,10 @@ const body = z
       .optional()
       .meta({ description: "Declared type of the base64 data. The gateway detects the actual type from the content" }),
   })
-  .refine((given) => (given.filePath === undefined) !== (given.base64 === undefined), "give either filePath or base64");
+  .refine(
+    (fields) => (fields.filePath === undefined) !== (fields.base64 === undefined),
+    "give either filePath or base64",
+  );
 
 const mediaFile = z.object({
   filePath: uploadId.meta({

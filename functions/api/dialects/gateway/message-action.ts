@@ -46,7 +46,7 @@ export const messageActionEndpoints = [
     body: z.object({ instanceId, chatId }),
     response: typingResponse,
     toInput: ({ body }) => ({ to: body.chatId, state: "composing" as const }),
-    toResponse: (_done, { body }) => enveloped({ chatId: body.chatId, typing: true }),
+    toResponse: (_result, { body }) => enveloped({ chatId: body.chatId, typing: true }),
   }),
   commandEndpoint({
     ...typing,
@@ -55,7 +55,7 @@ export const messageActionEndpoints = [
     body: z.object({ instanceId, chatId }),
     response: typingResponse,
     toInput: ({ body }) => ({ to: body.chatId, state: "paused" as const }),
-    toResponse: (_done, { body }) => enveloped({ chatId: body.chatId, typing: false }),
+    toResponse: (_result, { body }) => enveloped({ chatId: body.chatId, typing: false }),
   }),
   commandEndpoint({
     method: "put",
@@ -84,7 +84,7 @@ export const messageActionEndpoints = [
     body: z.object({ instanceId, chatId, messageId, star }),
     response: envelope(z.object({ messageId: z.string(), star: z.boolean() })),
     toInput: ({ body }) => ({ messageId: body.messageId, chat: body.chatId, star: body.star }),
-    toResponse: (_done, { body }) => enveloped({ messageId: body.messageId, star: body.star }),
+    toResponse: (_result, { body }) => enveloped({ messageId: body.messageId, star: body.star }),
   }),
   commandEndpoint({
     method: "put",
@@ -94,7 +94,7 @@ export const messageActionEndpoints = [
     body: z.object({ message: text, chatId: chat }),
     response: envelope(z.object({ messageId: z.string() })),
     toInput: ({ params, body }) => ({ messageId: params.messageId, chat: body.chatId, text: body.message }),
-    toResponse: (_done, { params }) => enveloped({ messageId: params.messageId }, "Message edited"),
+    toResponse: (_result, { params }) => enveloped({ messageId: params.messageId }, "Message edited"),
   }),
   commandEndpoint({
     method: "delete",
@@ -104,6 +104,6 @@ export const messageActionEndpoints = [
     query: z.object({ chatId: chat }),
     response: envelope(z.object({ messageId: z.string() })),
     toInput: ({ params, query }) => ({ messageId: params.messageId, chat: query.chatId }),
-    toResponse: (_done, { params }) => enveloped({ messageId: params.messageId }, "Message deleted"),
+    toResponse: (_result, { params }) => enveloped({ messageId: params.messageId }, "Message deleted"),
   }),
 ];

@@ -25,7 +25,7 @@ export const observabilityEndpoints = [
     path: "/api/observability/health",
     summary: "Check the health of the gateway",
     description:
-      "Checks whether the database and the queues answer and whether session hosts serve all instances. Responds with 503 otherwise.",
+      "Checks whether the database and the queues respond and whether session hosts serve all instances. Responds with 503 otherwise.",
     access: "public",
     response: envelope(shapes.health),
     toInput: () => undefined,

@@ -112,7 +112,7 @@ export const statusEndpoints = [
     body: z.object({ messageId }),
     response: envelope(z.object({ messageId: z.string() })),
     toInput: ({ body }) => body,
-    toResponse: (_done, { body }) => enveloped({ messageId: body.messageId }, "Status deleted"),
+    toResponse: (_result, { body }) => enveloped({ messageId: body.messageId }, "Status deleted"),
   }),
   instanceEndpoint({
     method: "get",

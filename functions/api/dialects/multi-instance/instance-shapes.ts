@@ -14,7 +14,7 @@ import { defined } from "../../../../core/object.ts";
 import { isoDate } from "../../shape/common.ts";
 import { connectionStatusShape, instanceEventQueue, instanceStatus } from "../../shape/instance.ts";
 
-/** Forms send an empty string for "none". */
+/** Makes a field optional, and accepts null or an empty string for "none". Forms send the latter. */
 const clearable = <Schema extends z.ZodType>(schema: Schema) => z.union([schema, z.literal(""), z.null()]).optional();
 
 /** Webhook settings can be at the top level or under `webhookSettings`, which takes precedence. */
@@ -23,7 +23,7 @@ const settings = webhookSettings.extend({
   webhookUrl: clearable(webhookUrl),
   webhookEnabled: z.boolean().optional(),
   webhookSecret: clearable(webhookSecret),
-  /** Headers of each webhook. Replaces all earlier ones. */
+  /** Headers to add to each webhook. Replaces all earlier ones. */
   webhookHeaders: webhookHeaders.optional(),
   eventQueue: instanceEventQueue,
   webhookSettings: webhookSettings

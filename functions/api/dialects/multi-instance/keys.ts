@@ -79,7 +79,7 @@ export const keyEndpoints = [
       userId: query.userId,
     }),
     operation: ({ deps, caller }, fields) => user.createKey(deps, caller, fields),
-    toResponse: (made) => ({ ...toKey(made), apiKey: made.key }),
+    toResponse: (newKey) => ({ ...toKey(newKey), apiKey: newKey.key }),
   }),
   callerEndpoint({
     method: "put",

@@ -35,7 +35,7 @@ export const userEndpoints = [
     secrets: true,
     toInput: ({ body }) => toSettings(body),
     operation: user.createUser,
-    toResponse: ({ user: made, apiKey }) => ({ ...toUser(made), apiKey: apiKey.key }),
+    toResponse: ({ user: newUser, apiKey }) => ({ ...toUser(newUser), apiKey: apiKey.key }),
   }),
   callerEndpoint({
     method: "get",
