@@ -60,42 +60,42 @@ export class Receiver {
   }
 
   async #receive(stanza: BinaryNode): Promise<void> {
-    if (stanza.tag === "message") return this.#message(stanza);
-    if (stanza.tag === "receipt") return this.#receipt(stanza);
+    if (stanza.tag === "message") return this.#receiveMessage(stanza);
+    if (stanza.tag === "receipt") return this.#receiveReceipt(stanza);
     this.#phone.notifications.push(stanza);
-    if (stanza.tag === "chatstate") return this.#typing(stanza);
+    if (stanza.tag === "chatstate") return this.#receiveTyping(stanza);
     if (stanza.attrs.type !== "server_sync") return;
     for (const { attrs } of children(stanza, "collection")) this.#parts.appState.pull(attrs.name ?? "");
   }
 
-  #typing({ attrs, content }: BinaryNode): void {
+  #receiveTyping({ attrs, content }: BinaryNode): void {
     const { from = "", participant } = attrs;
     const { world, typing } = this.#phone;
     const [state] = Array.isArray(content) ? content : [];
-    const writer = world.accountOf(participant ?? from)?.pnJid;
-    if (!state || !writer) return;
-    const chat = isGroupJid(from) ? from : writer;
-    const shown = state.attrs.media === "audio" ? "recording" : (state.tag as Typing);
-    typing.push({ chat, from: writer, state: shown, at: world.clock() });
+    const author = world.accountOf(participant ?? from)?.pnJid;
+    if (!state || !author) return;
+    const chat = isGroupJid(from) ? from : author;
+    const typingState = state.attrs.media === "audio" ? "recording" : (state.tag as Typing);
+    typing.push({ chat, from: author, state: typingState, at: world.clock() });
   }
 
-  async #message(stanza: BinaryNode): Promise<void> {
+  async #receiveMessage(stanza: BinaryNode): Promise<void> {
     const { world, account } = this.#phone;
     if (this.#parts.channels.receive(stanza)) return;
     const { id = "", from = "", participant } = stanza.attrs;
     const sender = world.endpointOf(participant ?? from);
     // The sender is undefined if its device was unlinked while the message was under way.
     if (!sender) return;
-    const chat = hasParticipants(from) ? from : this.#chat(stanza, sender);
+    const chat = hasParticipants(from) ? from : this.#chatOf(stanza, sender);
     const known = this.#phone.inbox.find(chat, sender.account.pnJid, id);
     let message: proto.IMessage | undefined;
     for (const enc of children(stanza, "enc")) {
       try {
         const plaintext = await this.#decrypt(enc, stanza, sender, from);
-        message = { ...message, ...this.#open(plaintext, sender) };
+        message = { ...message, ...this.#readPlaintext(plaintext, sender) };
       } catch (error) {
         if (known && isRepetition(error)) return this.#phone.inbox.countCopy(known);
-        return this.#failed(stanza, enc, sender, error);
+        return this.#requestRetry(stanza, enc, sender, error);
       }
     }
     if (!message) return;
@@ -126,7 +126,8 @@ export class Receiver {
     if (!received.fromMe) this.#onMessage(received);
   }
 
-  #chat(stanza: BinaryNode, sender: Endpoint): string {
+  /** Returns the chat of a message that is not from a group. */
+  #chatOf(stanza: BinaryNode, sender: Endpoint): string {
     const { recipient, id = "" } = stanza.attrs;
     // Baileys resends a status post to one device as a direct message.
     if (this.#retries.has(Inbox.key(STATUS_JID, signalAddress(sender), id))) return STATUS_JID;
@@ -151,16 +152,17 @@ export class Receiver {
       if (!identityKey.equals(accountKey)) throw new Error("the phone's identity key is not its account's");
       return;
     }
-    const shown = bytes(child(stanza, "device-identity"));
-    if (!shown) throw new Error("a companion's prekey message has no device-identity");
-    const proof = `${signalAddress(sender)} ${identityKey.toString("base64")} ${shown.toString("base64")}`;
+    const deviceIdentity = bytes(child(stanza, "device-identity"));
+    if (!deviceIdentity) throw new Error("a companion's prekey message has no device-identity");
+    const proof = `${signalAddress(sender)} ${identityKey.toString("base64")} ${deviceIdentity.toString("base64")}`;
     if (this.#verified.has(proof)) return;
-    const problem = signatureProblem(proto.ADVSignedDeviceIdentity.decode(shown), accountKey, identityKey);
+    const problem = signatureProblem(proto.ADVSignedDeviceIdentity.decode(deviceIdentity), accountKey, identityKey);
     if (problem) throw new Error(problem);
     this.#verified.add(proof);
   }
 
-  #open(plaintext: Buffer, sender: Endpoint): proto.IMessage {
+  /** Decodes a decrypted message, and stores the sender key in it. */
+  #readPlaintext(plaintext: Buffer, sender: Endpoint): proto.IMessage {
     const decoded = proto.Message.decode(unpad(plaintext));
     const own = decoded.deviceSentMessage?.message;
     if (own && sender.account !== this.#phone.account)
@@ -183,9 +185,10 @@ export class Receiver {
   }
 
   /**
-   * Asks the sender for a retry, with keys for a new session. Source: `sendRetryRequest` in Baileys' Socket/messages-recv.ts.
+   * Records the failure, and asks the sender for a retry, with keys for a new session. Source: `sendRetryRequest` in Baileys'
+   * Socket/messages-recv.ts.
    */
-  #failed(stanza: BinaryNode, enc: BinaryNode, sender: Endpoint, error: unknown): void {
+  #requestRetry(stanza: BinaryNode, enc: BinaryNode, sender: Endpoint, error: unknown): void {
     const { id = "", from, participant, recipient } = stanza.attrs;
     const reason = error instanceof Error ? error.message : String(error);
     this.#phone.failures.push({ id, from: sender.account.pnJid, type: enc.attrs.type ?? "", error: reason });
@@ -200,7 +203,7 @@ export class Receiver {
     routeReceipt(this.#phone.world, this.#phone, node("receipt", attrs, [retry, registration, keys]));
   }
 
-  async #receipt(stanza: BinaryNode): Promise<void> {
+  async #receiveReceipt(stanza: BinaryNode): Promise<void> {
     const { from = "", participant, type } = stanza.attrs;
     const reader = this.#phone.world.endpointOf(participant ?? from);
     if (!reader) return;
@@ -212,17 +215,18 @@ export class Receiver {
     }
   }
 
-  async #resend(stanza: BinaryNode, reader: Endpoint): Promise<void> {
+  /** Sends a message again to a device that asks for a retry. */
+  async #resend(stanza: BinaryNode, endpoint: Endpoint): Promise<void> {
     const sent = this.#phone.sent.get(stanza.attrs.id ?? "");
     const count = Number(child(stanza, "retry")?.attrs.count ?? "1");
     if (!sent || count > MAX_RETRIES) return;
     const keys = child(stanza, "keys");
-    if (keys) await this.#phone.signal.open(signalAddress(reader), readBundle(stanza, keys));
-    else if (count > 1) await this.#parts.sender.openSession(reader);
+    if (keys) await this.#phone.signal.open(signalAddress(endpoint), readBundle(stanza, keys));
+    else if (count > 1) await this.#parts.sender.openSession(endpoint);
     const { server } = parseJid(stanza.attrs.from ?? "");
     await this.#parts.sender.resend(
       sent,
-      reader,
+      endpoint,
       count,
       hasParticipants(stanza.attrs.from ?? "") ? LID_SERVER : server,
     );

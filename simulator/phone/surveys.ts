@@ -114,11 +114,11 @@ export class PhoneSurveys {
     const encIv = randomBytes(IV_BYTES);
     const sealed = { encPayload: gcmEncrypt(key, encIv, plaintext, aad), encIv };
     const type = kind === "Poll Vote" ? "poll" : "event";
-    return this.#sender.send(chat, wrap(sealed, keyOf(survey)), { type, ...options });
+    return this.#sender.send(chat, wrap(sealed, messageKeyOf(survey)), { type, ...options });
   }
 }
 
-function keyOf(survey: Survey): proto.IMessageKey {
+function messageKeyOf(survey: Survey): proto.IMessageKey {
   if (!("replyTo" in survey)) return { remoteJid: survey.address, id: survey.id, fromMe: true };
   const { to, participant } = survey.replyTo;
   const key = { remoteJid: userJid(to), id: survey.id, fromMe: survey.fromMe };

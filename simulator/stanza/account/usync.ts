@@ -38,8 +38,8 @@ export const usync: IqHandler = (iq, { world, device }) => {
   const protocolTags = children(child(request, "query")).map(({ tag }) => tag);
   for (const tag of protocolTags) if (!protocols[tag]) throw new Unsupported(`usync protocol ${tag}`);
   const users = children(child(request, "list"), "user").map((user) => {
-    const phone = bytes(child(user, "contact"))?.toString();
-    const jid = user.attrs.jid ?? `${phone?.replace(/\D/g, "")}@s.whatsapp.net`;
+    const number = bytes(child(user, "contact"))?.toString();
+    const jid = user.attrs.jid ?? `${number?.replace(/\D/g, "")}@s.whatsapp.net`;
     const account = world.accountOf(jid);
     if (!account) {
       const unknown = protocolTags.includes("contact") ? [node("contact", { type: "out" })] : [];

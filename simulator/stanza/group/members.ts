@@ -17,20 +17,20 @@ import { requireAdmin } from "./permission.ts";
 function forEachMember(apply: (group: Group, account: Account) => number | undefined): GroupChange {
   return (change, group, actor, world) => {
     if (change.tag !== "add" || group.memberAddMode === "admin_add") requireAdmin(group, actor);
-    const done: Account[] = [];
+    const succeeded: Account[] = [];
     const outcomes = children(change, "participant").map(({ attrs }) => {
       const account = attrs.jid ? world.accountOf(attrs.jid) : undefined;
       const error = account ? apply(group, account) : 404;
-      if (account && error === undefined) done.push(account);
+      if (account && error === undefined) succeeded.push(account);
       const jids = account ? { jid: account.lidJid, phone_number: account.pnJid } : { jid: attrs.jid };
       return node("participant", { ...jids, error: error === undefined ? undefined : String(error) });
     });
-    if (done.length > 0 && change.tag === "add") notifyJoin(world, group, actor, done);
-    else if (done.length > 0) {
-      const changed = done.map((account) => participantNode(account, group.members.get(account)));
-      notifyGroup(world, group, actor, node(change.tag, {}, changed), { also: done });
+    if (succeeded.length > 0 && change.tag === "add") notifyJoin(world, group, actor, succeeded);
+    else if (succeeded.length > 0) {
+      const changed = succeeded.map((account) => participantNode(account, group.members.get(account)));
+      notifyGroup(world, group, actor, node(change.tag, {}, changed), { also: succeeded });
     }
-    updateCommunity(world, actor, group, change.tag, done);
+    updateCommunity(world, actor, group, change.tag, succeeded);
     return [node(change.tag, {}, outcomes)];
   };
 }
