@@ -95,10 +95,6 @@ export class RateCount {
     this.#subjects.push(caller.key ? `key:${caller.key.id}` : `user:${caller.userId}`);
   }
 
-  get counted(): boolean {
-    return this.#counting !== undefined;
-  }
-
   /** Throws `rate_limited` if a window is known to be exhausted. Counts nothing. */
   assertLeft(): void {
     const usedUp = this.#limiter.exhausted(this.#subjects);

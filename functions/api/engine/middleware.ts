@@ -53,8 +53,8 @@ export function limitRequests(deps: ApiDeps, isLimited: (path: string) => boolea
     c.set("rate", rate);
     rate.assertLeft();
     await next();
-    // Also counts a request that failed before its credentials were checked.
-    if (!rate.counted) await rate.settle();
+    // A request can fail before it is counted, or while it is: its response waits for the count too.
+    if (!rate.allowance) await rate.settle();
   };
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { prune } from "../../../core/db/prune.ts";
 import { createTokens } from "../../../core/user/index.ts";
@@ -98,6 +99,22 @@ test("every response of the Gateway API has the remaining number of requests", a
     const left = String(99 - index);
     expect(await send(path, options), path).toMatchObject({ status, limit: "100", remaining: left, reset: "900" });
   }
+});
+
+test("the response of a request that fails while it is counted has the remaining number of requests", async () => {
+  const send = limitedTo(10);
+  const [locked, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const lock = api.db.sql.begin(async (sql) => {
+    await sql`lock table rate_windows in exclusive mode`;
+    locked.resolve();
+    await release.promise;
+  });
+  await locked.promise;
+  const response = send("/api/instance/00000000-0000-7000-8000-000000000000/status", withKey());
+  expect(await Promise.race([response, sleep(500, "waits for the count")])).toBe("waits for the count");
+  release.resolve();
+  await lock;
+  expect(await response).toMatchObject({ status: 404, limit: "10", remaining: "9" });
 });
 
 test("a response with status 500 has the remaining number of requests", async () => {
