@@ -1,7 +1,9 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Folders of slow tests, the slowest first. They start before the others, so that a run does not end with a single slow file. */
+/**
+ * Folders of slow tests, the slowest first. They start before the others, so that a run does not end with a single slow file.
+ */
 const slowFolders = ["tests/fault/", "tests/integration/", "tests/local/", "tests/webhook/"];
 const rankOf = ({ moduleId }: TestSpecification) => {
   const index = slowFolders.findIndex((folder) => moduleId.includes(folder));

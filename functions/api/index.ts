@@ -7,7 +7,10 @@ import { openApp } from "./runtime.ts";
 
 let opening: Promise<ReturnType<typeof handle>> | undefined;
 
-/** Handles events of an API Gateway HTTP API, payload format 2.0. Responds with 503 if the API can't start; the next request tries again. */
+/**
+ * Handles events of an API Gateway HTTP API, payload format 2.0. Responds with 503 if the API can't start; the next request
+ * tries again.
+ */
 export const handler = withMetrics(async <Event extends LambdaEvent>(event: Event, context?: LambdaContext) => {
   opening ??= openApp()
     .catch((error: unknown) => {

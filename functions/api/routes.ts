@@ -6,7 +6,9 @@ import { multiInstance } from "./dialects/multi-instance/index.ts";
 import { type Dialect, loadDialect } from "./engine/dialect.ts";
 import type { Endpoint } from "./engine/endpoint.ts";
 
-/** In order of precedence: the first dialect that owns a path determines the format of its errors. The last one owns every path. */
+/**
+ * In order of precedence: the first dialect that owns a path determines the format of its errors. The last one owns every path.
+ */
 const dialects: readonly Dialect[] = [gateway, multiInstance];
 
 const methods = ["GET", "POST", "PUT", "DELETE"];

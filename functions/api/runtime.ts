@@ -35,7 +35,10 @@ export async function openApp(env: Record<string, string | undefined> = process.
   });
 }
 
-/** Returns dependencies that open on first use. Many requests need none of them, and loading the AWS SDK takes longer than a read. */
+/**
+ * Returns dependencies that open on first use. Many requests need none of them, and loading the AWS SDK takes longer than a
+ * read.
+ */
 function lazyDependencies(config: Config): Pick<ApiDeps, "queues" | "storage" | "egress"> {
   const allow = config.EGRESS_ALLOW;
   const egress = once(async () => (await import("../../core/egress/index.ts")).createEgress({ allow }));

@@ -25,7 +25,10 @@ export const migrate = new sst.aws.Function(
   { dependsOn: [database] },
 );
 
-/** Runs the migrations in a deployment that changes the migrations or the number of shards, before functions and hosts are updated. */
+/**
+ * Runs the migrations in a deployment that changes the migrations or the number of shards, before functions and hosts are
+ * updated.
+ */
 export const migration = new aws.lambda.Invocation("Migration", {
   functionName: migrate.name,
   input: "{}",

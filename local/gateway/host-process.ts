@@ -53,7 +53,10 @@ function supervise(env: Record<string, string>, log: Logger): HostProcess {
   };
 }
 
-/** Starts the session host in a child process that gets only `PATH` and `env`, as in a container. The child ends with this process. */
+/**
+ * Starts the session host in a child process that gets only `PATH` and `env`, as in a container. The child ends with this
+ * process.
+ */
 export function spawnHost(env: Record<string, string>): ChildProcess {
   return spawn(process.execPath, [main], {
     env: { PATH: process.env.PATH ?? "", ...env },
@@ -61,7 +64,10 @@ export function spawnHost(env: Record<string, string>): ChildProcess {
   });
 }
 
-/** Ends the host process with a signal and waits for it. Returns its exit code, or null if a signal ended it or there is no host. */
+/**
+ * Ends the host process with a signal and waits for it. Returns its exit code, or null if a signal ended it or there is no
+ * host.
+ */
 export async function endHost(
   host: ChildProcess | undefined,
   signal: "SIGTERM" | "SIGKILL" = "SIGTERM",

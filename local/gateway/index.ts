@@ -67,7 +67,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 }
 
-/** Starts the servers that the configuration does not name. Returns the settings that point to them, and the master key file. */
+/**
+ * Starts the servers that the configuration does not name. Returns the settings that point to them, and the master key file.
+ */
 async function startServers(
   config: Config,
   dataDir: DataDir,

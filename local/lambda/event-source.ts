@@ -131,7 +131,8 @@ class Poller {
 
   async #handleBatch(messages: Message[]): Promise<void> {
     const all = messages.map((message) => recordOf(message, this.#queue.arn, this.#queue.region));
-    // An earlier invocation that exceeded its timeout may still work on a group. Leaves messages of that group invisible for now.
+    // An earlier invocation that exceeded its timeout may still work on a group. Leaves messages of that group invisible for
+    // now.
     const records = all.filter((record) => !this.#busyGroups.has(groupOf(record) ?? ""));
     if (records.length === 0) return;
     const failed = new Set(await this.#invoke(records));

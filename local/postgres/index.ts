@@ -25,7 +25,9 @@ export type LocalPostgres = {
 };
 
 export type LocalPostgresOptions = {
-  /** Folder of the server: `data`, the superuser's `password` (mode 0600) and the log. Only one process may use it at a time. */
+  /**
+   * Folder of the server: `data`, the superuser's `password` (mode 0600) and the log. Only one process may use it at a time.
+   */
   dataDir: string;
   /** TCP port on 127.0.0.1. Default: the port of the last start if it is free, otherwise any free port. */
   port?: number;
@@ -140,7 +142,8 @@ async function startServer(command: PostgresCommand, folder: string, data: strin
   if (user) await chown(log, user.uid, user.gid);
   if ((await stat(log)).size > logLimitBytes) await truncate(log);
   try {
-    // pg_ctl starts the server in its own session, so Ctrl-C in the terminal does not reach it, and the gateway can stop it last.
+    // pg_ctl starts the server in its own session, so Ctrl-C in the terminal does not reach it, and the gateway can stop it
+    // last.
     await command("pg_ctl", ["start", "-D", data, "-l", log, "-w", "-s", "-t", String(startTimeoutSeconds)]);
   } catch (error) {
     const tail = (await readFile(log, "utf8")).trim().split("\n").slice(-8).join("\n");

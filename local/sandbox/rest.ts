@@ -18,7 +18,10 @@ export interface Rest {
   put<Shape extends z.ZodType>(path: string, body: object, shape: Shape): Promise<z.output<Shape>>;
 }
 
-/** Returns a client of the REST API. Throws `RestError` for an error status, and `ZodError` if the response does not match its shape. */
+/**
+ * Returns a client of the REST API. Throws `RestError` for an error status, and `ZodError` if the response does not match its
+ * shape.
+ */
 export function restOf(url: string, headers: Record<string, string>, signal: AbortSignal): Rest {
   const request = async <Shape extends z.ZodType>(method: string, path: string, shape: Shape, body?: object) => {
     const response = await fetch(`${url}${path}`, {

@@ -168,7 +168,9 @@ const eventKey = (type: EventType) => `event.${type}`;
 const references = (names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/messages/${name}` }]));
 
-/** Returns the name and the declaration of a message. Its payload uses JSON Schema draft 7, which AsyncAPI 3.0 schemas extend. */
+/**
+ * Returns the name and the declaration of a message. Its payload uses JSON Schema draft 7, which AsyncAPI 3.0 schemas extend.
+ */
 function message(
   name: string,
   summary: string,

@@ -96,7 +96,9 @@ interface OperationDeclaration<Ctx, Path extends string, Query, Body, ResponseSh
   mayPend?: boolean;
 }
 
-/** Returns a constructor of endpoints whose operation gets the context `Ctx`. `Allowed` limits the access that they can declare. */
+/**
+ * Returns a constructor of endpoints whose operation gets the context `Ctx`. `Allowed` limits the access that they can declare.
+ */
 const endpointOf =
   <Ctx, Allowed extends Access>() =>
   <
@@ -128,7 +130,8 @@ const endpointOf =
     mayPend: declaration.mayPend ?? false,
     secrets: declaration.secrets ?? false,
     async run(context, request) {
-      // These casts hold, because the engine parses the request with the endpoint's schemas and builds the context for its access.
+      // These casts hold, because the engine parses the request with the endpoint's schemas and builds the context for its
+      // access.
       const typed = request as RequestOf<Path, Query, Body>;
       const result = await declaration.operation(context as Ctx, declaration.toInput(typed));
       if (result instanceof Pending || result instanceof RawResponse) return result;

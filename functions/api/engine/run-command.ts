@@ -29,7 +29,10 @@ export async function runCommand(
   return waitForCommand(context, accepted);
 }
 
-/** Waits for an accepted command. Returns its output, or `Pending` if it still runs after `waitMs`. Throws the error of a failed command. */
+/**
+ * Waits for an accepted command. Returns its output, or `Pending` if it still runs after `waitMs`. Throws the error of a failed
+ * command.
+ */
 export async function waitForCommand(
   context: CallerContext,
   accepted: Accepted,

@@ -20,9 +20,9 @@ const origin = ({ caller, requestId }: CallerContext) => ({ caller, correlationI
 
 type NewInstance = Parameters<typeof lifecycle.createInstance>[2];
 
-export async function createInstance(context: CallerContext, settings: NewInstance) {
-  if (settings.eventQueue) assertEventQueue(context.deps.config, context.caller, settings.eventQueue, null);
-  return await lifecycle.createInstance(context.deps, origin(context), settings);
+export async function createInstance(context: CallerContext, fields: NewInstance) {
+  if (fields.eventQueue) assertEventQueue(context.deps.config, context.caller, fields.eventQueue, null);
+  return await lifecycle.createInstance(context.deps, origin(context), fields);
 }
 
 export async function updateInstance(context: InstanceContext, changes: settings.InstanceSettings) {

@@ -7,7 +7,7 @@ import { uploadId } from "../../../core/media/index.ts";
 import { keepInline, type MediaPlace } from "../../../core/media/inline.ts";
 import { linkToMedia, linkToUpload, type MediaLink } from "../../../core/media/link.ts";
 import { assertStaged, type Staged } from "../../../core/media/staged.ts";
-import { assertUploaded, openUpload as createUpload, takeFile } from "../../../core/media/upload.ts";
+import { assertUploaded, openUpload, takeFile } from "../../../core/media/upload.ts";
 import { type InstanceContext, Pending, RawResponse } from "../engine/context.ts";
 import { runCommand } from "../engine/run-command.ts";
 
@@ -24,10 +24,10 @@ export async function sendFile(
   return sent as { messageId: string; scheduledAt?: string };
 }
 
-export const openUpload = (
+export const createUpload = (
   context: InstanceContext,
   file: { size: number; contentType?: string | undefined; filename?: string | undefined },
-) => createUpload(context.deps, context.instance.id, file);
+) => openUpload(context.deps, context.instance.id, file);
 
 /** Throws `media_not_usable` if the upload does not exist. */
 export async function checkUpload(context: InstanceContext, input: Pick<Media, "upload">): Promise<void> {

@@ -54,6 +54,7 @@ export async function health(context: Context): Promise<Health> {
   }
   throw new AppError("unavailable", broken.join("; "), {
     data: {
+      // The error body of the Gateway API gets this report as its field `data`.
       data: {
         status: "unhealthy",
         database: { status: fleet ? "connected" : "disconnected" },

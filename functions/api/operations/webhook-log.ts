@@ -5,7 +5,9 @@ import * as replay from "../../../core/webhook/log/replay.ts";
 import { readStats } from "../../../core/webhook/log/stats.ts";
 import type { CallerContext, InstanceContext } from "../engine/context.ts";
 
-/** Returns the instance with this id, or all instances of the caller without an id. Throws if the caller has no access to it. */
+/**
+ * Returns the instance with this id, or all instances of the caller without an id. Throws if the caller has no access to it.
+ */
 const instancesOf = async ({ deps, caller }: CallerContext, instanceId: string | undefined) =>
   instanceId === undefined ? listInstances(deps.db, caller.userId) : [await loadInstance(deps.db, caller, instanceId)];
 

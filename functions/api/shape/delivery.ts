@@ -9,7 +9,10 @@ export const delivery = z.object({
   eventId: z.string(),
   /** The event's sequence number within its instance. */
   sequence: z.int(),
-  /** The `x-correlation-id` header of its attempts: the id of the request that caused the event, of the WhatsApp message, or of the event. */
+  /**
+   * The `x-correlation-id` header of its attempts: the id of the request that caused the event, of the WhatsApp message, or of
+   * the event.
+   */
   correlationId: z.string().nullable(),
   event: z.string(),
   /** The endpoint's URL when the delivery was created. */

@@ -23,7 +23,10 @@ const readErrors = ["not_a_business", "instance_not_connected"] as const;
 
 const toLabel = ({ id, name, color, predefinedId }: z.output<typeof label>) => ({ id, name, color, predefinedId });
 
-/** Restricts a read to business accounts. Throws `not_a_business`, or `instance_not_connected` if the type of the account is not known. */
+/**
+ * Restricts a read to business accounts. Throws `not_a_business`, or `instance_not_connected` if the type of the account is not
+ * known.
+ */
 const forBusiness =
   <Input, Output>(read: (db: Database, instanceId: string, input: Input) => Promise<Output>) =>
   async ({ deps, instance }: InstanceContext, input: Input): Promise<Output> => {

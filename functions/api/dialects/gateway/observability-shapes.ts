@@ -9,7 +9,11 @@ const toUptime = (seconds: number) => ({ seconds, formatted: duration(seconds) }
 
 const megabytes = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(2)} MB`;
 
-const toCpu = (seconds: number, ofMs: number) => ({ percent: (100_000 * seconds) / Math.max(1000, ofMs), seconds });
+/** Returns the CPU time and its share of the elapsed time, of which at least one second is assumed. 100 percent is one core. */
+const toCpu = (seconds: number, elapsedMs: number) => ({
+  percent: (100_000 * seconds) / Math.max(1000, elapsedMs),
+  seconds,
+});
 
 const duration = (seconds: number) =>
   `${Math.floor(seconds / 3600)}h ${Math.floor((seconds % 3600) / 60)}m ${seconds % 60}s`;

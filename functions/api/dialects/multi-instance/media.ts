@@ -134,7 +134,7 @@ export const mediaEndpoints = [
       expiresAt: isoDate,
     }),
     toInput: ({ body }) => body,
-    operation: media.openUpload,
+    operation: media.createUpload,
     toResponse: (ticket) => ({ ...ticket, method: "PUT" as const, expiresAt: ticket.expiresAt.toISOString() }),
   }),
 ];
