@@ -167,6 +167,6 @@ test.runIf(process.getuid?.() === 0)(
       ["--bounding-set=-setpcap", process.execPath, "--input-type=module", "--eval", script],
       { cwd: import.meta.dirname },
     );
-    await expect(started).rejects.toThrow("Run as another user than root, or set DATABASE_URL.");
+    await expect(started).rejects.toThrow("Run as a user other than root, or set DATABASE_URL.");
   },
 );
