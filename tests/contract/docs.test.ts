@@ -8,10 +8,10 @@ test("the README has at most 700 words", () => {
   expect(read("README.md").trim().split(/\s+/).length).toBeLessThanOrEqual(700);
 });
 
-test("every page of the docs begins with what the reader can do after it", () => {
+test("every page of the docs begins with what its reader can do after reading it", () => {
   const without = markdownFiles()
     .filter((file) => file.startsWith("docs/"))
-    .filter((file) => !/^# [^\n]+\n\nAfter this page, you [^\n]/.test(read(file)));
+    .filter((file) => !/^# [^\n]+\n\nAfter reading this page, you can [^\n]/.test(read(file)));
   expect(without).toEqual([]);
 });
 

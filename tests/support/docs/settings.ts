@@ -68,7 +68,7 @@ export function environmentPage(): string {
   return [
     "# Settings",
     "",
-    "After this page, you can configure the gateway by its environment variables.",
+    "After reading this page, you can configure the gateway by its environment variables.",
     "",
     "This page is written by `npm run docs` from `core/config.ts`; don't edit it. [.env.example](../../.env.example) has the same",
     "settings, ready to copy.",

@@ -113,7 +113,7 @@ export function endpointsPage(): string {
   return [
     "# Endpoints",
     "",
-    "After this page, you can find an API endpoint, the command that it runs, and the test that shows what it does.",
+    "After reading this page, you can find an API endpoint, the command that it runs, and the test that shows what it does.",
     "",
     "This page is written by `npm run docs` from the declarations; don't edit it.",
     "",
