@@ -183,7 +183,7 @@ describe("every endpoint with a body", () => {
   );
 
   test.each(named(sampleWithBody))(
-    "%s survives megabytes of nested JSON and prototype keys",
+    "%s has no server error for megabytes of nested JSON or for prototype keys",
     async (_name, endpoint) => {
       const nested = "[".repeat(500_000) + "]".repeat(500_000);
       expect(await raw(endpoint, nested)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
@@ -201,19 +201,22 @@ describe("every endpoint with a body", () => {
   );
 });
 
-test.each(named(withForm))("%s accepts only a form and survives a broken one", async (_name, endpoint) => {
-  for (const body of ["{}", "null", "["]) {
-    expect(await raw(endpoint, body)).toMatchObject({ status: 415, body: { code: "unsupported_media_type" } });
-  }
-  const part = 'content-disposition: form-data; name="phone"\r\n\r\n79001234567';
-  const many = Array.from({ length: 20_000 }, () => `--x\r\n${part}`).join("\r\n");
-  for (const body of ["", "--x", `--x\r\n${part}`, "--y--\r\n", "\u0000", `${many}\r\n--x--\r\n`]) {
-    for (const type of ["multipart/form-data; boundary=x", "multipart/form-data"]) {
-      const answer = await raw(endpoint, body, { "content-type": type });
-      expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+test.each(named(withForm))(
+  "%s accepts only a form, and a broken form causes no server error",
+  async (_name, endpoint) => {
+    for (const body of ["{}", "null", "["]) {
+      expect(await raw(endpoint, body)).toMatchObject({ status: 415, body: { code: "unsupported_media_type" } });
     }
-  }
-});
+    const part = 'content-disposition: form-data; name="phone"\r\n\r\n79001234567';
+    const many = Array.from({ length: 20_000 }, () => `--x\r\n${part}`).join("\r\n");
+    for (const body of ["", "--x", `--x\r\n${part}`, "--y--\r\n", "\u0000", `${many}\r\n--x--\r\n`]) {
+      for (const type of ["multipart/form-data; boundary=x", "multipart/form-data"]) {
+        const answer = await raw(endpoint, body, { "content-type": type });
+        expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+      }
+    }
+  },
+);
 
 test("the valid bodies cover exactly the endpoints with a body", () => {
   const tried = new Set(Object.keys(bodies).map((key) => key.replace(/^\w+ /, "")));

@@ -131,7 +131,7 @@ test("health reports the state of the database, the queues and the hosts", async
   });
 });
 
-test("without its database the API returns `unavailable`, and it recovers by itself", async () => {
+test("the API returns `unavailable` without its database, and recovers when the database is back", async () => {
   const { key } = await api.user();
   const list = () => api.request("GET", "/api/instances", { key });
   expect((await list()).status).toBe(200);

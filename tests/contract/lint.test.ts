@@ -44,7 +44,7 @@ function lint(files: Record<string, string>): Map<string, string[]> {
 const cycle = "lint/suspicious/noImportCycles";
 const border = "lint/style/noRestrictedImports";
 
-test("lint fails on an import cycle, even of types only", () => {
+test("lint fails on an import cycle, even if the imports are only types", () => {
   const broken = lint({
     "core/user/one.ts": 'import { other } from "./other.ts";\nexport const one = () => other;\n',
     "core/user/other.ts": 'import { one } from "./one.ts";\nexport const other = () => one;\n',

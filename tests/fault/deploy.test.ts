@@ -24,7 +24,7 @@ afterAll(async () => {
   await gate.stop();
 });
 
-test("a deploy loses, rejects and repeats no message, and logs out no phone", async () => {
+test("during a deploy no message is lost, rejected or repeated, and no phone is logged out", async () => {
   const ids: string[] = [];
   const sent: string[] = [];
   let going = true;

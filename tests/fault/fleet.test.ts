@@ -48,7 +48,7 @@ const evenlyShared = () =>
     return (rows.length === 2 && rows.every((row) => row.shards === 2)) || undefined;
   }, 30_000);
 
-test("a restart drains one host at a time and loses or repeats no message", async () => {
+test("a restart drains one host at a time, and no message is lost or repeated", async () => {
   const sent: string[] = [];
   const refused: unknown[] = [];
   let going = true;

@@ -155,7 +155,7 @@ test("an endpoint that fails again while its backlog drains is parked again, and
   expect(await statuses(instance)).toEqual(new Set(["succeeded"]));
 });
 
-test("a poison delivery that parks its endpoint delays the others by one probe and then ends", async () => {
+test("a poison delivery that parks its endpoint delays the other deliveries by one probe, and then fails", async () => {
   const endpoint = await startEndpoint(true);
   endpoint.accepts((text) => text !== "1");
   const instance = await world.instance({ url: endpoint.url });

@@ -73,7 +73,7 @@ test("a killed sandbox continues with its data, and Ctrl-C stops it and its data
   expect(await readPostmaster(join(folder, "sandbox", "gateway", "postgres", "data"))).toBeUndefined();
 });
 
-test("the error for an occupied port suggests another one", async () => {
+test("the error for an occupied port suggests another port", async () => {
   const other = createServer().listen(0, "127.0.0.1");
   await once(other, "listening");
   onTestFinished(() => void other.close());

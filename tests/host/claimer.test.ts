@@ -44,7 +44,7 @@ const isClaimed = (id: string) =>
 
 const ids = (commands: readonly ClaimedCommand[]) => commands.map((command) => command.id);
 
-test("submits the commands of a claim from the queue whose answer was lost, once", async () => {
+test("a claimer submits a queued command once if Postgres' answer to its claim was lost", async () => {
   const { claimer, proxy, submitted } = await openClaimer();
   const id = await queueCommand();
   proxy.loseAnswerWith(id);
@@ -57,7 +57,7 @@ test("submits the commands of a claim from the queue whose answer was lost, once
   expect(submitted).toEqual([id]);
 });
 
-test("submits the commands of a claim by position whose answer was lost, once", async () => {
+test("a claimer submits a waiting command once if Postgres' answer to its claim was lost", async () => {
   const { claimer, proxy, submitted } = await openClaimer();
   const id = await queueCommand();
   proxy.loseAnswerWith(id);
@@ -68,7 +68,7 @@ test("submits the commands of a claim by position whose answer was lost, once", 
   expect(submitted).toEqual([id]);
 });
 
-test("leaves a command that it has returned alone when it looks up a lost claim", async () => {
+test("a claimer that looks up a lost claim does not submit a command that it returned earlier", async () => {
   const { claimer, proxy, submitted } = await openClaimer();
   const known = await queueCommand();
   expect(ids(await claimer.fromQueue([known]))).toEqual([known]);

@@ -53,7 +53,7 @@ async function eventsOfInstance() {
     where instance_id = ${instanceId} order by seq`;
 }
 
-test("announces each event once when the answer to a commit is lost", async () => {
+test("a ledger announces each event once when the answer to a commit is lost", async () => {
   const proxy = await startLossyProxy(database.url);
   // A prepared statement would not name the commit.
   const over = openDatabase(proxy.url, { max: 1, prepare: false });
@@ -75,7 +75,7 @@ test("announces each event once when the answer to a commit is lost", async () =
   ]);
 });
 
-test("rejects only the change that the database rejects, and commits the others of its batch", async () => {
+test("a ledger rejects only the change that the database rejects, and commits the other changes of the batch", async () => {
   const ledger = await openLedger();
   const outcomes = await Promise.allSettled([
     ledger.append(instanceId, connected("first")),
@@ -86,7 +86,7 @@ test("rejects only the change that the database rejects, and commits the others 
   expect((await eventsOfInstance()).map(({ what }) => what)).toEqual(["first", "last"]);
 });
 
-test("commits nothing and closes once another host holds the lease", async () => {
+test("a ledger commits nothing and closes once another host holds the lease", async () => {
   const ledger = await openLedger();
   const next = await openLedger();
   await expect(ledger.append(instanceId, connected("late"))).rejects.toBeInstanceOf(LeaseLost);

@@ -65,7 +65,7 @@ test("a request becomes an event of payload format 2.0", async () => {
   expect(seen.context?.getRemainingTimeInMillis()).toBeGreaterThan(20_000);
 });
 
-test("without addForwarded, an event has only the forwarding headers that the client sent", async () => {
+test("an event without addForwarded has only the forwarding headers that the client sent", async () => {
   const seen: APIGatewayProxyEventV2[] = [];
   const handler: ApiHandler = async (event) => {
     seen.push(event);
@@ -156,7 +156,7 @@ test("a handler that throws or returns an invalid result causes a 500 without de
   }
 });
 
-test("a handler that takes too long causes a 503, and its late failure has no effect", async () => {
+test("a handler that exceeds its time limit causes a 503, and its late failure has no effect", async () => {
   let fail = () => {};
   const never: ApiHandler = () => new Promise((_, reject) => (fail = () => reject(new Error("late"))));
   const api = await gateway(never, { timeoutMs: 50 });
@@ -184,7 +184,7 @@ test("a body over 10 MB, or over Lambda's 6 MB, gets 413 and never reaches the h
   expect((await send(5 * 1024 * 1024, "text/plain")).status).toBe(200);
 });
 
-test("a response to HEAD keeps its length, a 204 has none, and OPTIONS reaches the handler", async () => {
+test("a response to HEAD keeps its Content-Length, a 204 has no Content-Length, and OPTIONS reaches the handler", async () => {
   const api = await gateway(async (event) =>
     event.requestContext.http.method === "OPTIONS" ? { statusCode: 204 } : { statusCode: 200, body: "12345" },
   );

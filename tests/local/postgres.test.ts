@@ -94,7 +94,7 @@ test("a lock file that names an unrelated process does not prevent a start", asy
   expect(await connect()`SELECT 1 AS one`).toEqual([{ one: 1 }]);
 });
 
-test("an occupied port causes an error if it was requested, and is replaced if it was only stored", async () => {
+test("an occupied port causes an error if the caller requested that port, and is replaced if the port was only stored", async () => {
   await local.stop();
   const occupant = createServer();
   await new Promise<void>((resolve) => occupant.listen(local.port, "127.0.0.1", resolve));

@@ -19,7 +19,7 @@ test("a schedule calls the handler periodically with an EventBridge event", asyn
   expect(calls[0]?.[1].functionName).toBe("wake");
 });
 
-test("runs never overlap, and stop waits for the current one", async () => {
+test("runs never overlap, and stop waits for the current run", async () => {
   let active = 0;
   let most = 0;
   let runs = 0;
@@ -49,7 +49,7 @@ test("a failed run is reported, and the schedule continues", async () => {
   expect(errors).toEqual([new Error("broken")]);
 });
 
-test("a run that exceeds its time limit is reported, and the next one waits for its end", async () => {
+test("a run that exceeds its time limit is reported, and the next run waits for its end", async () => {
   const errors: unknown[] = [];
   let release = () => {};
   const gate = new Promise<void>((resolve) => (release = resolve));

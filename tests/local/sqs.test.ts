@@ -94,7 +94,7 @@ describe.concurrent("a queue", () => {
     );
   });
 
-  test("carries bodies with emoji and message attributes of every type unchanged", async () => {
+  test("returns bodies with emoji and message attributes of every type unchanged", async () => {
     const url = await queue();
     await send(url, "ok ✓ 👍🏽 𝄞", {
       MessageAttributes: {
@@ -110,7 +110,7 @@ describe.concurrent("a queue", () => {
     expect(message?.MessageAttributes?.bytes?.BinaryValue).toEqual(new Uint8Array([1, 2, 255]));
   });
 
-  test("accepts a message of 1 MiB and rejects a larger one", async () => {
+  test("accepts a message of 1 MiB and rejects a larger message", async () => {
     const url = await queue();
     await send(url, "z".repeat(1024 * 1024));
     expect((await receive(url))[0]?.Body?.length).toBe(1024 * 1024);
@@ -174,7 +174,7 @@ describe.concurrent("a queue", () => {
     expect(Date.now() - started).toBeGreaterThanOrEqual(990);
   });
 
-  test("keeps the other long polls waiting when one gets the message", async () => {
+  test("keeps the other long polls waiting when one of them gets the message", async () => {
     const url = await queue();
     const polls = [1, 2, 3].map(() => receive(url, { WaitTimeSeconds: 2 }).then((got) => ({ got, at: Date.now() })));
     await sleep(100);
@@ -284,7 +284,7 @@ describe.concurrent("a FIFO queue", () => {
     expect(bodies(await receive(url, { WaitTimeSeconds: 5 }))).toEqual(["0", "1", "2"]);
   });
 
-  test("does not let a group with a long backlog starve others", async () => {
+  test("delivers other groups' messages while one group has a long backlog", async () => {
     const url = await fifo();
     for (const body of ["a1", "a2", "a3"]) await sendTo(url, "a", body);
     await sendTo(url, "b", "b1");

@@ -158,7 +158,7 @@ test("an event is not delivered again after the URL changed", async () => {
   expect([first.received.length, second.received.length]).toEqual([1, 0]);
 });
 
-test("events of a missing instance or of one without an enabled webhook are skipped", async () => {
+test("events of an instance that is missing or has no enabled webhook are skipped", async () => {
   const off = await world.instance({ url: "http://127.0.0.1:9/", enabled: false });
   const none = await world.instance({ url: null });
   const gone = "0198c5a0-0000-7000-8000-00000000dead";
@@ -181,7 +181,7 @@ test("an invalid record is retried until it reaches the dead-letter queue, witho
   expect(bodies(receiver.received)).toEqual(["1", "2"]);
 });
 
-test("an event that can't be decrypted fails with the later ones of its instance, without affecting other instances", async () => {
+test("an event that can't be decrypted fails together with the instance's later events, without affecting other instances", async () => {
   const receiver = await receiverOfTest();
   const [broken, healthy, wrongSecret] = [
     await world.instance({ url: receiver.url }),
@@ -352,7 +352,7 @@ test("a receiver that sends headers byte by byte times out without affecting oth
   expect(attemptTimeoutMs).toBe(15_000);
 });
 
-test("near the function's deadline no delivery starts, and the rest is due at once", async () => {
+test("near the function's deadline no delivery starts, and the remaining deliveries are due at once", async () => {
   const receiver = await receiverOfTest();
   const instance = await world.instance({ url: receiver.url });
   const { deliverEvents } = await import("../../core/webhook/delivery/deliver.ts");

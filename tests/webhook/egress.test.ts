@@ -185,7 +185,7 @@ test("a redirect to another origin drops secrets, and a POST continues as GET", 
   expect(JSON.stringify(second.received[0]?.headers)).not.toContain("secret");
 });
 
-test("redirects end after the requested number", async () => {
+test("at most the requested number of redirects is followed", async () => {
   const receiver = await receiverOfTest((_, response) => response.writeHead(307, { location: "/again" }).end());
   await expect(toLoopback().fetch(receiver.url, { ...plain, redirects: 3 })).rejects.toMatchObject({
     kind: "redirect",

@@ -85,7 +85,7 @@ const sink = async (id: string) => {
 const feed = (id: string, maxEvents = 500) => feedSinks(deps, [id], { budgetMs: minute, maxEvents });
 const feedAllLagging = () => feedDueSinks(deps, { budgetMs: minute, maxEvents: 500 });
 
-test("events that exceed one call, query or run are sent in several, in order", async () => {
+test("events that exceed the limit of a call, a query or a run are sent in several of them, in order", async () => {
   const queue = await newQueue();
   const id = await newInstance(queue);
   const ids = await append(
@@ -169,7 +169,7 @@ test("events claimed by a dead worker are sent when the claim expires", async ()
   expect(await feedAllLagging()).toEqual({ sent: 1 });
 });
 
-test("a new queue gets only later events, and its replacement also the unsent ones", async () => {
+test("a new queue gets only later events, and its replacement also gets the events that were not sent", async () => {
   const [first, second] = [await newQueue(), await newQueue()];
   const id = await newInstance(null);
   await append(id, ["before"]);

@@ -68,7 +68,7 @@ test("a failed delivery is retried maxRetries times with doubling intervals unde
   expect([of("webhook-timestamp").size, of("webhook-signature").size]).toEqual([4, 4]);
 });
 
-test("with maxRetries 0 a delivery gets one more attempt after its endpoint accepted another one, and then fails", async () => {
+test("a delivery with maxRetries 0 gets one more attempt after its endpoint accepted another delivery, and then fails", async () => {
   const receiver = await receiverOfTest(rejectText("1"));
   const instance = await world.instance({ url: receiver.url, maxRetries: 0 });
   await world.handle(world.texts(instance, 2));
@@ -101,7 +101,7 @@ test("after three consecutive failures new deliveries wait until a probe succeed
   expect((await world.deliveries(instance)).every(({ status }) => status === "succeeded")).toBe(true);
 });
 
-test("an event that an endpoint rejects does not block the others", async () => {
+test("an event that an endpoint rejects does not block other events", async () => {
   const receiver = await receiverOfTest(rejectText("2"));
   const instance = await world.instance({ url: receiver.url, maxRetries: 2 });
   for (let i = 0; i < 6; i++) {

@@ -103,7 +103,7 @@ async function received(): Promise<{ id: string; group: string | undefined }[]> 
   return messages.map(({ Body, Attributes }) => ({ id: JSON.parse(Body ?? "").id, group: Attributes?.MessageGroupId }));
 }
 
-test("a command that stays queued is enqueued again, but only once in five minutes", async () => {
+test("a command that stays `queued` is sent to its queue again, and SQS keeps one copy within five minutes", async () => {
   const instance = await world.instance();
   const send = await command(instance, { age: 40 * seconds });
   const query = await command(instance, { age: 40 * seconds, kind: "query" });
@@ -122,7 +122,7 @@ test("a command that stays queued is enqueued again, but only once in five minut
   );
 });
 
-test("the commands of an unavailable host are enqueued again once an hour, not in every run", async () => {
+test("the commands of an unavailable host are sent to their queue again once an hour, not in every run", async () => {
   const instance = await world.instance();
   await command(instance, { age: 10 * minutes, deadlineIn: 24 * hours });
   let repeats = 0;
@@ -196,7 +196,7 @@ test("a send that WhatsApp acknowledged is done, even after its deadline, withou
   expect(await world.db.sql`select 1 from events where instance_id = ${instance}`).toHaveLength(0);
 });
 
-test("old rows are deleted, and recent, open or unemitted ones are kept", async () => {
+test("old rows are deleted, and rows that are recent, open or not emitted are kept", async () => {
   const { sql } = world.db;
   const instance = await world.instance();
   const [old, young] = [31 * days, 29 * days];

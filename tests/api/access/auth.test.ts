@@ -51,7 +51,7 @@ describe("a password", () => {
     expect(await verifyPassword("password", one)).toBe(false);
   });
 
-  test("hashed with weaker parameters still works and is rehashed at the next login", async () => {
+  test("that is hashed with weaker parameters still works, and is rehashed at the next login", async () => {
     const user = await api.user({ password });
     const weak =
       "$scrypt$ln=4,r=8,p=1$AAAAAAAAAAAAAAAAAAAAAA$" +
@@ -249,7 +249,7 @@ describe("an API key", () => {
     expect(await me(revoked.key)).toMatchObject({ status: 401, body: { code: "invalid_credentials" } });
   });
 
-  test("with IP ranges works only from those ranges, whatever the headers say", async () => {
+  test("with IP ranges works only from those ranges, whatever headers the request has", async () => {
     const user = await api.user();
     const keyFor = async (ipRanges: string[]) =>
       (await createApiKey(api.deps, { userId: user.id, name: "x", permissions: ["read"], ipRanges })).key;
@@ -290,7 +290,7 @@ describe("an API key", () => {
     expect((await api.request("GET", `/api/instances/${instance}`, { key: admin.key })).status).toBe(200);
   });
 
-  test("creates keys with no more permissions, ranges or lifetime than its own", async () => {
+  test("creates keys with at most its own permissions, IP ranges and lifetime", async () => {
     const user = await api.user();
     const expiresAt = new Date(api.deps.clock.now().getTime() + 3_600_000);
     const narrow = {

@@ -56,7 +56,7 @@ describe("rotating a key", () => {
     expect(await Promise.all(statuses)).toEqual([401, 200, 401]);
   });
 
-  test("keeps the ranges and the expiry, and one of two concurrent rotations wins", async () => {
+  test("keeps the ranges and the expiry, and only one of two concurrent rotations succeeds", async () => {
     const user = await api.user();
     const expiresAt = new Date(api.deps.clock.now().getTime() + hour);
     const limits = { permissions: ["write" as const], ipRanges: ["127.0.0.1/32"], expiresAt };
@@ -92,7 +92,7 @@ describe("a user's keys", () => {
     return { ...user, token, call };
   };
 
-  test("can be created, listed without their secret, changed and revoked", async () => {
+  test("can be created, changed and revoked, and the list omits the secrets", async () => {
     const { call, key } = await newUser();
     const expiresAt = new Date(api.deps.clock.now().getTime() + hour).toISOString();
     const wanted = { name: "ci", permissions: ["read"], allowedIps: ["127.0.0.1"], expiresAt };

@@ -164,7 +164,7 @@ test("an IPv6 client is identified by its /64, and no header changes a caller's 
   expect(await send(ping, { ip: "203.0.113.8", headers: forged })).toMatchObject({ status: 429 });
 });
 
-test("a limit of 0 disables limiting, and the Multi-Instance API is never limited", async () => {
+test("a limit of 0 disables the limit, and the Multi-Instance API is never limited", async () => {
   const none = limitedTo(0);
   for (let i = 0; i < 3; i++) expect(await none(ping)).toMatchObject({ status: 200, limit: null });
   const one = limitedTo(1);

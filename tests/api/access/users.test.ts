@@ -165,7 +165,7 @@ describe("an admin", () => {
     await asAdmin("PUT", `/api/users/${other.id}`, { disabled: true });
   });
 
-  test.each(["PUT", "GET", "DELETE"])("gets 404 for a user who does not exist: %s", async (method) => {
+  test.each(["PUT", "GET", "DELETE"])("gets 404 for a user that does not exist: %s", async (method) => {
     for (const id of [randomUUID(), "1", "' or ''='", "%00"]) {
       const answer = await asAdmin(method, `/api/users/${id}`, method === "PUT" ? { firstName: "x" } : undefined);
       expect(answer.status).toBe(404);

@@ -90,7 +90,7 @@ describe("creating", () => {
     expect(await activity(id)).toEqual(["instance_created"]);
   });
 
-  test("without settings uses the defaults, and has no webhook without a URL", async () => {
+  test("without settings uses the defaults, and without a URL configures no webhook", async () => {
     const { body } = await api.request("POST", "/api/instances", { key, body: { name: "Bare" } });
     expect(body).toMatchObject({ description: "", webhookUrl: null, webhookEnabled: false });
     const { body: detail } = await api.request("GET", `/api/instances/${body.id}`, { key });
@@ -132,7 +132,7 @@ describe("creating", () => {
     expect(mirrored.map((one: { id: string }) => one.id)).toEqual(listed.map((one: { id: string }) => one.id));
   });
 
-  test("is undone when the queue fails, so that a retry creates only one instance", async () => {
+  test("is undone if the queue fails, and a retry creates only one instance", async () => {
     const { deps } = api;
     const send = deps.queues.send;
     const user = await api.user();
@@ -221,7 +221,7 @@ describe("the QR code", () => {
   });
 
   test.each(["as made", "connecting", "expired qr", "logged_out"] as const)(
-    "is 404 with the instance's status when the instance is %s",
+    "gets 404 with the instance's status when the instance is %s",
     async (state) => {
       const id = await api.instance(key, state);
       const answer = await api.request("GET", `/api/instances/${id}/qr`, { key });
@@ -235,7 +235,7 @@ describe("the QR code", () => {
     },
   );
 
-  test("is 409 once the instance is connected", async () => {
+  test("gets 409 once the instance is connected", async () => {
     const id = await api.instance(key, "connected");
     expect(await api.request("GET", `/api/whatsapp/${id}/qr`, { key })).toMatchObject({
       status: 409,
@@ -322,7 +322,7 @@ describe("an operation that waits for the session host", () => {
     expect((await api.request("GET", location, { key: stranger.key })).status).toBe(403);
   });
 
-  test("a deleted instance disappears at once, before the host has removed it", async () => {
+  test("hides a deleted instance at once, before the host has removed the row", async () => {
     const id = await api.instance(key, "connected");
     const { body } = await api.request("DELETE", `/api/instances/${id}`, { key, impatient: true });
     expect(await row(id)).toMatchObject({ desired: "stopped", deleted_at: expect.anything() });

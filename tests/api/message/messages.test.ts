@@ -108,7 +108,7 @@ describe("a send", () => {
     expect(await send(body)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
   });
 
-  test("requires a connected instance and reports its current status", async () => {
+  test("requires a connected instance, and the error has the current status", async () => {
     for (const state of ["as made", "qr", "logged_out", "connecting"] as const) {
       const id = await api.instance(key, state);
       const status = state === "as made" ? "connecting" : state;

@@ -142,7 +142,7 @@ describe("a bulk", () => {
     call("POST", "bulk", { body: { message: "hi", recipients: [{ phone: phone(1) }], ...body }, ...ask });
   const report = async (id: string) => (await call("GET", `bulk/${id}`)).body;
 
-  test("accepts valid recipients with their texts and reports why the others are rejected", async () => {
+  test("accepts valid recipients with their texts, and reports why each other recipient is rejected", async () => {
     const recipients = [
       { phone: phone(1), variables: { name: "Ann", n: 3 } },
       { phone: phone(2), variables: { name: "{{n}}" } },
@@ -254,7 +254,7 @@ describe("a bulk", () => {
     expect(await send({}, ask)).toMatchObject({ status: 409, body: { code: "idempotency_conflict" } });
   });
 
-  test("fails when nothing can be sent for a day, unless it waits for an earlier bulk", async () => {
+  test("fails if nothing can be sent for a day, unless the bulk waits for an earlier one", async () => {
     const { body } = await bulk({ recipients: [{ phone: phone(1) }, { phone: phone(2) }] });
     api.deps.clock.advance(20 * hour);
     const before = (await bulk({})).body.bulkId;

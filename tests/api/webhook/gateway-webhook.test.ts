@@ -214,7 +214,7 @@ test("one call clears a bounded number of deliveries and reports whether more ca
   expect(await clear()).toEqual({ deleted: 2, more: false });
 });
 
-test("missing credentials, other users, unknown instances, read-only keys and invalid input are rejected", async () => {
+test("requests without credentials, with a read-only key, for another user's or unknown instance, or with invalid input are rejected", async () => {
   const { key, one } = await deliverThreeTexts();
   const stranger = await newKey();
   const lists = [

@@ -230,7 +230,7 @@ test("without an enabled webhook, replay and test are rejected with the reason",
   expect(await post(id, "test")).toMatchObject({ status: 409, body: { code: "webhook_disabled" } });
 });
 
-test("invalid input, unknown ids, missing credentials and other users are rejected", async () => {
+test("requests with invalid input, an unknown id, no credentials or another user's key are rejected", async () => {
   const receiver = await receiverOfTest();
   const [id, other] = [await instanceWith({ webhookUrl: receiver.url }), await instanceWith({})];
   await deliverText(id, "1");

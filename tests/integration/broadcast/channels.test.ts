@@ -143,7 +143,7 @@ describe("channels of another account", () => {
     expect(file.equals(jpeg)).toBe(true);
   });
 
-  test("rejects posts, changes and deletion by a subscriber with 403, and an unknown channel with 404", async () => {
+  test("a subscriber who posts to, changes or deletes a channel gets 403, and an unknown channel gets 404", async () => {
     const { jid, id: digits } = bob.channels.create("Only Bob's");
     await send("POST", `/${digits}/follow`);
     const sent = await message("POST", "send/text", { to: jid, message: "me too" });
@@ -171,7 +171,7 @@ describe("channels of another account", () => {
   });
 });
 
-test("a channel post is acknowledged only when it is stored, and a repeated one is stored once", async () => {
+test("a channel post is acknowledged only after it is stored, and a repeated post is stored once", async () => {
   const { jid } = bob.channels.create("Safe");
   await send("POST", `/${jid}/follow`);
   const device = gate.wa.device(owner.number);
@@ -254,7 +254,7 @@ describe("channels of the instance's account", () => {
   });
 });
 
-test("rejects invalid channels with 400, and an instance that is not connected with 409", async () => {
+test("a request with an invalid channel gets 400, and a request while the instance is not connected gets 409", async () => {
   for (const bad of ["4915550400002", "12@g.us", "x", "not%20a%20code"]) {
     expect(await send("POST", `/${bad}/mute`)).toMatchObject(bad === "4915550400002" ? { status: 404 } : invalid);
   }

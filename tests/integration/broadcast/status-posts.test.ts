@@ -99,7 +99,7 @@ describe("a status post", () => {
     });
   });
 
-  test("a status post is an image, a video or a voice note, for the recipients that the caller names", async () => {
+  test("a status post can be an image, a video or a voice note, and reaches only the recipients that the caller names", async () => {
     const statusJidList = [`+${bob.number}`, bob.jid];
     const image = await postedAt("image", {
       image: files.url("/image.jpg"),
@@ -157,7 +157,7 @@ describe("a status post", () => {
     }
   });
 
-  test("a phone that fails to decrypt a status post gets it again, and nobody outside its audience does", async () => {
+  test("a status post is sent again to a phone that fails to decrypt it, and to nobody outside the audience", async () => {
     gate.wa.device(owner.number).faults.corruptOut.add(true);
     const status = await postedAt("text", { text: "damaged", statusJidList: [bob.number] });
     expect(status).toMatchObject({ text: "damaged", chat: statusChat });
@@ -190,7 +190,7 @@ describe("a status post", () => {
     await addressBookSize(3);
   });
 
-  test("rejects a status post without an audience or with too large a one, and fails one whose recipients are not on WhatsApp", async () => {
+  test("a status post with no audience or too large an audience is rejected, and one whose recipients are not on WhatsApp fails", async () => {
     const newcomer = await gate.wa.addPhone({ number: "4915550400009" });
     const lonely = await gate.linked(newcomer, "gateway");
     expect(refused(await post("text", { text: "hello?" }, lonely))).toEqual([409, "conflict"]);
@@ -211,7 +211,7 @@ describe("a status post", () => {
     expect(failed.body.data.error.code).toBe("recipient_not_on_whatsapp");
   });
 
-  test("rejects an invalid status post with 400, and an instance that is not connected with 409", async () => {
+  test("a status post gets 400 if it is invalid, and 409 if the instance is not connected", async () => {
     const invalid: [string, object][] = [
       ["text", {}],
       ["text", { text: " " }],
@@ -307,7 +307,7 @@ test("a reaction to a status post reaches its sender", async () => {
   expect(theirs.reactions).toEqual([{ from: owner.jid, emoji: "💚" }]);
 });
 
-test("rejects a message to a broadcast list of WhatsApp and names the endpoint to use", async () => {
+test("a message to a broadcast list of WhatsApp is rejected, and the error names the endpoint to use", async () => {
   for (const to of [statusChat, "1700000000@broadcast"]) {
     const answer = await gate.api("POST", "/api/message/send/text", { body: { instanceId: id, to, message: "x" } });
     expect(refused(answer)).toEqual([400, "invalid_request"]);
@@ -382,7 +382,7 @@ describe("a broadcast list", () => {
     await bob.waitFor((message) => message.chat === owner.jid && message.media?.ptt === true);
   });
 
-  test("rejects an invalid broadcast list, an ambiguous message, and an instance that is not connected", async () => {
+  test("a request with an invalid broadcast list or an ambiguous message, or while the instance is not connected, is rejected", async () => {
     const broadcastId = await made([bob.number]);
     const invalid: [string, string, object][] = [
       ["POST", "", {}],

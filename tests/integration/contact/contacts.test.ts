@@ -198,7 +198,7 @@ describe("number and LID of one person", () => {
     ]);
   });
 
-  test("a message of an unchanged contact does not write to the database", async () => {
+  test("a message from an unchanged contact changes no contact in the database", async () => {
     await contactWith(bob.jid, { pushName: "Bob" });
     await client.reported("received", (await bob.sendText(owner.number, "once")).id);
     const at = async () =>
@@ -286,7 +286,7 @@ describe("checking numbers", () => {
     }
   });
 
-  test("a number that is not on WhatsApp fails the first message, rejects the next ones, and accepts them after a check finds it", async () => {
+  test("the first message to a number that is not on WhatsApp fails, and later ones are rejected until a check finds the number", async () => {
     const absent = number(91);
     const send = () => gate.api("POST", path("send"), { body: { phone: absent, message: "hello?" } });
     const first = await send();
@@ -301,7 +301,7 @@ describe("checking numbers", () => {
     await late.waitFor((message) => message.id === body.id);
   });
 
-  test("messages to a number that a check did not find are rejected for an hour, or until that number writes", async () => {
+  test("messages to a number that a check did not find are rejected for an hour, or until a message from that number arrives", async () => {
     const absent = number(92);
     const send = (index: number) =>
       gate.api("POST", path("send"), { body: { phone: number(index), message: "hello?" } });
@@ -320,7 +320,7 @@ describe("checking numbers", () => {
   });
 });
 
-test("contacts answer 403 to another user and 401 without credentials", async () => {
+test("contacts get 403 to another user and 401 without credentials", async () => {
   const user = await gate.api("POST", "/api/users", {
     body: { email: "stranger@example.com", password: "a long password" },
   });
@@ -342,7 +342,7 @@ test("contacts answer 403 to another user and 401 without credentials", async ()
   }
 });
 
-test("contacts survive a restart and are readable after a logout, when a check answers 409", async () => {
+test("contacts survive a restart and are readable after a logout, after which a check gets 409", async () => {
   const before = await list();
   owner.leaveGroup(crewGroup.jid);
   await withoutContact(crewGroup.jid);

@@ -76,7 +76,7 @@ test("the predefined labels and their chats are listed after the first synchroni
 });
 
 describe("a label", () => {
-  test("a label that the API creates, changes or deletes is so at once in the API and then on the phone", async () => {
+  test("a label that the API creates, changes or deletes is up to date at once in the API, and then on the phone", async () => {
     const label = await create("Important", 1);
     expect(await names()).toEqual([...predefined, "Important"]);
     expect(await onPhone("Important")).toMatchObject({ id: label, color: 1, predefinedId: undefined });
@@ -112,7 +112,7 @@ describe("a label", () => {
     await ask("DELETE", `/${three}`);
   });
 
-  test("a label that the owner creates, changes or deletes on the phone is so in the API", async () => {
+  test("a label that the owner creates, changes or deletes on the phone is up to date in the API", async () => {
     const label = createLabel(owner, "From the phone", 7);
     const labelInApi = () => ask("GET").then(({ body }) => body.data.find((one: { id: string }) => one.id === label));
     await until(async () => (await labelInApi())?.name === "From the phone" || undefined);
@@ -156,7 +156,7 @@ describe("a label", () => {
     }
   });
 
-  test("a label whose creation or deletion has an unknown outcome is right after the reconnect", async () => {
+  test("a label whose creation or deletion has an unknown outcome is up to date after the reconnect", async () => {
     for (const [method, rest, body] of [
       ["POST", "", { name: "Perhaps", color: 3 }] as const,
       ["DELETE", "", undefined] as const,
@@ -174,7 +174,7 @@ describe("a label", () => {
     }
   });
 
-  test("rejects a twenty-first label and an invalid label", async () => {
+  test("a twenty-first label and an invalid label are rejected", async () => {
     const made = Array.from({ length: 20 - predefined.length }, (_, i) => createLabel(owner, `Full ${i}`));
     await until(async () => (await names()).length === 20 || undefined);
     expect(await ask("POST", "", { name: "One too many", color: 1 })).toMatchObject(refused(409, "conflict"));
@@ -253,7 +253,7 @@ describe("a chat", () => {
     await ask("DELETE", `/${next}`);
   });
 
-  test("rejects unknown labels and invalid chats", async () => {
+  test("a request with an unknown label or an invalid chat is rejected", async () => {
     const documented = ["label-id-1", "label-id-2"];
     for (const unknown of [["1", "9999"], documented]) {
       expect(await set(carol.number, unknown)).toMatchObject(refused(404, "label_not_found"));
@@ -284,11 +284,11 @@ describe("labels of an account", () => {
     ["GET", "/1/chats"],
   ];
 
-  test.each(requests)("an account that is not a business answers 409: %s %s", async (method, rest, body) => {
+  test.each(requests)("an account that is not a business gets 409: %s %s", async (method, rest, body) => {
     expect(await ask(method, rest, body, personal)).toMatchObject(refused(409, "not_a_business"));
   });
 
-  test.each(requests)("an instance that was never linked answers 409: %s %s", async (method, rest, body) => {
+  test.each(requests)("an instance that was never linked gets 409: %s %s", async (method, rest, body) => {
     expect(await ask(method, rest, body, unlinked)).toMatchObject(refused(409, "instance_not_connected"));
   });
 

@@ -113,7 +113,7 @@ test("a missing queue delays nothing else, and gets all events in order once it 
   await lateReader.stop();
 });
 
-test("events that one queue did not accept go to the next one that is set", async () => {
+test("events that one queue did not accept are sent to the queue that is set next", async () => {
   const id = await gate.createInstance("multi-instance", { webhookUrl: null, eventQueue: listed });
   await until(async () => ((await sink(id))?.failing_since ? true : undefined));
   expect((await set(id, own)).body.eventQueue).toBe(own);
@@ -121,7 +121,7 @@ test("events that one queue did not accept go to the next one that is set", asyn
   expect(reader.of(id)[0]?.seq).toBe(1);
 });
 
-test("accepts only event queues that the user may use", async () => {
+test("only an event queue that the user is allowed to use is accepted", async () => {
   const id = await gate.createInstance("gateway");
   const email = "ann@example.com";
   const ann = (await gate.api("POST", "/api/users", { body: { email } })).body;

@@ -294,7 +294,7 @@ describe("call webhooks", () => {
     call.hangUp();
   });
 
-  test("a call while the instance was disconnected causes a webhook as missed, with its original time", async () => {
+  test("a call that rang while the instance was disconnected causes a webhook as missed, with its original time", async () => {
     const at = seconds() - 600;
     const offer = node("offer", { "call-id": "LONGAGO", "call-creator": bob.lidJid, caller_pn: bob.jid }, [
       node("audio"),
@@ -307,7 +307,7 @@ describe("call webhooks", () => {
     expect(await reject("LONGAGO")).toMatchObject({ status: 404, body: { code: "call_not_found" } });
   });
 
-  test("listing and rejecting calls answer 409 while the instance is not connected", async () => {
+  test("listing and rejecting calls get 409 while the instance is not connected", async () => {
     const other = await gate.createInstance("gateway");
     for (const [method, path] of [
       ["GET", ""],

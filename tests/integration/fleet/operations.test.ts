@@ -141,7 +141,7 @@ test("only an admin can stop or restart the hosts", async () => {
   expect((await health()).body.data).toMatchObject({ status: "healthy", shards: { total: 2, held: 2 } });
 });
 
-test("stopped hosts serve nothing, log no instance out, and stay stopped after a restart", async () => {
+test("stopped hosts serve no instance, log no instance out, and stay stopped after a restart", async () => {
   expect(await order("stop")).toMatchObject({
     status: 200,
     body: { success: true, data: { stopped: true, hosts: 1 }, message: expect.any(String) },
@@ -191,7 +191,7 @@ test("a single host restarts with new sockets, and messages that are sent meanwh
   expect([alice.devices.length, alice.errors, bob.errors, gate.wa.unknown]).toEqual([1, [], [], []]);
 });
 
-test("only a lease that another host took counts as lost, not a released one", async () => {
+test("a lease counts as lost only if another host took it, not if the holder released it", async () => {
   expect((await metrics()).switchboard_leases_lost_total).toBe(0);
   await gate.db.sql`update shards set epoch = epoch + 1, lease_until = clock_timestamp() where id = 0`;
   const after = await until(async () => {

@@ -195,7 +195,7 @@ describe("a group of a community", () => {
     expect(refused(await ask("DELETE", `/${id}/groups`, { groupId: announcements }))).toEqual([409, "conflict"]);
   });
 
-  test("rejects linking a missing group, a community, or a group without admin rights", async () => {
+  test("a group is not linked if it is missing, is a community, or does not have the account as an admin", async () => {
     const { id } = await createdCommunity("Alone");
     const foreign = bob.createGroup("Bob's", [carol.number, owner.number]);
     const link = async (groupId: string) => refused(await ask("PUT", `/${id}/groups`, { groupId }));
@@ -292,7 +292,7 @@ const everything: [method: string, path: string, body?: object][] = [
   ["POST", "/leave"],
 ];
 
-test("every request answers 404 for an unknown community or a plain group, and 403 for a community without membership", async () => {
+test("every request gets 404 for an unknown community or a plain group, and 403 if the account is not a member of the community", async () => {
   const plain = owner.createGroup("Plain", [bob.number]);
   const foreign = makeCommunity(bob, "Not ours");
   for (const [method, path, body] of everything) {
@@ -308,7 +308,7 @@ test("every request answers 404 for an unknown community or a plain group, and 4
   expect(members(plain.jid)).toEqual([owner.number, bob.number]);
 });
 
-test("rejects an invalid community, group or name with 400", async () => {
+test("a request with an invalid community, group or name gets 400", async () => {
   const id = "120363123456789012@g.us";
   const bad: typeof everything = [
     ["GET", `/${bob.jid}`],
@@ -328,7 +328,7 @@ test("rejects an invalid community, group or name with 400", async () => {
   }
 });
 
-test("without a response of WhatsApp, the outcome of a new community is unknown and nothing is repeated", async () => {
+test("the creation of a community without a response from WhatsApp fails with outcome_unknown and is not repeated", async () => {
   const count = () => [...gate.wa.world.groups.values()].filter((group) => group.subject === "Unsure").length;
   gate.wa.device(owner.number).faults.iqUnanswered.add({ xmlns: "w:g2" });
   const answer = await ask("POST", "", { name: "Unsure" });
@@ -338,7 +338,7 @@ test("without a response of WhatsApp, the outcome of a new community is unknown 
   expect(count()).toBe(2);
 });
 
-test("queries and changes answer 409 while the instance is not connected", async () => {
+test("queries and changes get 409 while the instance is not connected", async () => {
   const other = await gate.createInstance("gateway");
   for (const [method, path, body] of [["GET", ""], ["POST", "", { name: "x" }], ...everything] as typeof everything) {
     const id = everything.some((one) => one[1] === path && path !== "") ? "/120363123456789012@g.us" : "";

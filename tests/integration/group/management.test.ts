@@ -94,7 +94,7 @@ describe("a new group", () => {
     expect(members).toMatchObject([owner, bob, carol].map(({ jid, lidJid }) => ({ id: jid, lid: lidJid })));
   });
 
-  test("a new group leaves out numbers that are not on WhatsApp, and is not created without any other member", async () => {
+  test("a new group leaves out numbers that are not on WhatsApp, and is not created if no other member remains", async () => {
     const answer = await ask("POST", "", { name: "Some", participants: ["4900000000", bob.number] });
     expect(answer.body.data).toMatchObject({
       participantsCount: 2,
@@ -118,7 +118,7 @@ describe("a new group", () => {
     expect(bob.world.groups.size).toBe(before + 1);
   });
 
-  test("a group whose creation lost the connection has an unknown outcome and is not created again", async () => {
+  test("a new group fails with outcome_unknown if the connection is lost during its creation, and is not created again", async () => {
     const { size } = bob.world.groups;
     gate.wa.device(owner.number).faults.iqUnanswered.add({ xmlns: "w:g2" });
     const answer = await ask("POST", "", { name: "Cut off", participants: [bob.jid] });
@@ -291,7 +291,7 @@ describe("an invite", () => {
     await owner.waitFor((message) => message.text === "welcome");
   });
 
-  test("an invite to a group with approval leaves the instance waiting", async () => {
+  test("an invite to a group with approval makes a request to join, which waits for an admin", async () => {
     const group = bob.createGroup("Closed", [carol.number]);
     group.approval = true;
     const answer = await ask("POST", "/accept-invite", { inviteCode: group.inviteCode });
@@ -300,7 +300,7 @@ describe("an invite", () => {
     expect(group.members.has(owner.account)).toBe(false);
   });
 
-  test("an unknown invite answers 404", async () => {
+  test("an unknown invite gets 404", async () => {
     const answer = await ask("POST", "/accept-invite", { inviteCode: "invite-code-here" });
     expect(refused(answer)).toEqual([404, "invite_not_found"]);
   });
@@ -322,7 +322,7 @@ const everyChange: [method: string, path: string, body?: Record<string, unknown>
   ["POST", "join-requests", { action: "approve", participants: ["6281234567890"] }],
 ];
 
-test("changes that need an admin answer 403 without one and change nothing", async () => {
+test("a change that requires an admin gets 403 if the account is not an admin, and has no effect", async () => {
   const group = bob.createGroup("Bob's own", [owner.number]);
   group.locked = true;
   group.memberAddMode = "admin_add";
@@ -334,7 +334,7 @@ test("changes that need an admin answer 403 without one and change nothing", asy
   expect(group.members.size).toBe(2);
 });
 
-test("every request answers 404 for an unknown group and 403 for a group without membership", async () => {
+test("every request gets 404 for an unknown group, and 403 if the account is not a member of the group", async () => {
   const foreign = bob.createGroup("Others", [carol.number]);
   const gets: typeof everyChange = [
     ["GET", ""],
@@ -351,7 +351,7 @@ test("every request answers 404 for an unknown group and 403 for a group without
   }
 });
 
-test("another error of WhatsApp answers 502 with its code, and a concurrent change of the description succeeds", async () => {
+test("any other error of WhatsApp causes a 502 with its code, and a concurrent change of the description succeeds", async () => {
   const id = await createdGroup("Refused");
   const { iq } = gate.wa.device(owner.number).faults;
   iq.add({ code: 406, xmlns: "w:g2" });
@@ -366,7 +366,7 @@ test("another error of WhatsApp answers 502 with its code, and a concurrent chan
   expect(groupOf(bob, id)).toMatchObject({ subject: "Refused", description: { text: "mine after all" } });
 });
 
-test("rejects an invalid group, participant or setting with 400", async () => {
+test("a request with an invalid group, participant or setting gets 400", async () => {
   const id = "120363123456789012@g.us";
   const bad: typeof everyChange = [
     ["GET", `/${bob.jid}`],
@@ -390,7 +390,7 @@ test("rejects an invalid group, participant or setting with 400", async () => {
   }
 });
 
-test("queries and changes answer 409 while the instance is not connected", async () => {
+test("queries and changes get 409 while the instance is not connected", async () => {
   const other = await gate.createInstance("gateway");
   for (const [method, path, body] of [
     ["GET", ""],

@@ -80,7 +80,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(await expiry("stays again")).toBe(0);
   });
 
-  test("a group message arrives once at every member and goes from sent to delivered", async () => {
+  test("a group message arrives once at every member, and its status changes from sent to delivered", async () => {
     for (const text of ["first, with the sender key", "second, without", "안녕 👋"]) {
       const id = await client.sendText(group.jid, text);
       for (const phone of [bob, carol]) {
@@ -103,7 +103,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(told.filter((what) => what === "delivered").length).toBeLessThanOrEqual(1);
   });
 
-  test("a member who fails to decrypt a group message requests it again and gets it", async () => {
+  test("a member whose phone fails to decrypt a group message requests the message again and gets it", async () => {
     const before = bob.failures.length + carol.failures.length;
     gate.wa.device(owner.number).faults.corruptOut.add(true);
     const id = await client.sendText(group.jid, `damaged on the way, ${dialect}`);
@@ -114,7 +114,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await client.inHistory(group.jid, id, "delivered");
   });
 
-  test("the host requests a group message again that it fails to decrypt, and one event follows", async () => {
+  test("the host requests a group message that it failed to decrypt again, and the message causes one event", async () => {
     gate.wa.device(owner.number).faults.corruptIn.add(true);
     const sent = await bob.sendText(group.jid, "damaged on the way in");
     const delivery = await client.reported("received", sent.id);
@@ -137,7 +137,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(rows.map((row) => row.body)).toEqual(["bob's", "carol's"]);
   });
 
-  test("a message to a group without membership fails with the reason and does not block the next one", async () => {
+  test("a message to a group that the account is not a member of fails with the reason and does not block the next message", async () => {
     const foreign = bob.createGroup("Others", [carol.number]);
     const lost = await client.sendText(foreign.jid, "let me in");
     const next = await client.sendText(group.jid, "still here");
@@ -155,7 +155,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(shown).toMatchObject({ fromMe: true, body: "by hand" });
   });
 
-  test("a member who left gets no more group messages, and the others still do", async () => {
+  test("a member who left gets no more group messages, and the other members still get them", async () => {
     carol.leaveGroup(group.jid);
     const id = await client.sendText(group.jid, `without carol, ${dialect}`);
     await bob.waitFor((message) => message.id === id);

@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => ingress?.stop());
 
 describe("commands over SQS", () => {
-  test("a text reaches the phone, with the replies accepted and then done", async () => {
+  test("a text reaches the phone and gets the replies `accepted` and then `done`", async () => {
     const request = message();
     const sqsId = await client.put(request);
     const done = await client.reply(request.id, "done");
@@ -67,14 +67,14 @@ describe("commands over SQS", () => {
     ]);
   });
 
-  test("a change takes effect and gets the reply done", async () => {
+  test("a change takes effect and gets the reply `done`", async () => {
     const request = message({ command: "profile.setName", input: { name: "Ann by SQS" } });
     await client.put(request);
     expect(await client.reply(request.id, "done")).toMatchObject({ output: {} });
     await until(async () => owner.pushName === "Ann by SQS" || undefined);
   });
 
-  test("a command that WhatsApp rejects is replied to as failed, with its code", async () => {
+  test("a command that WhatsApp rejects gets the reply `failed` with the error code", async () => {
     const request = message({ command: "group.get", input: { group: "120363000000000000@g.us" } });
     await client.put(request);
     const { error } = await client.reply(request.id, "failed");
@@ -90,7 +90,7 @@ describe("commands over SQS", () => {
     expect(await until(async () => (seen().length >= texts.length ? seen() : undefined))).toEqual(texts);
   });
 
-  test("a scheduled command is replied to as failed when it is canceled", async () => {
+  test("a scheduled command gets the reply `failed` when it is canceled", async () => {
     const runAt = new Date(Date.now() + 3_600_000).toISOString();
     const request = message({ runAt });
     await client.put(request);
@@ -118,7 +118,7 @@ describe("commands over SQS", () => {
     expect(JSON.stringify(row)).not.toContain(output.code);
   });
 
-  test("deleting an instance fails its scheduled commands, with a reply", async () => {
+  test("deleting an instance fails its scheduled commands, and each gets a reply", async () => {
     const doomed = await gate.createInstance();
     await gate.qr(doomed);
     await gate.db.sql`update instances set linked_at = now() where id = ${doomed}`;

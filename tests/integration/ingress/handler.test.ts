@@ -83,7 +83,7 @@ describe("the ingress function", () => {
     expect(Messages?.map(({ Body }) => JSON.parse(Body ?? "").id)).toEqual([request.id]);
   });
 
-  test("a message that is delivered several times runs once", async () => {
+  test("runs the command of a message that is delivered several times once", async () => {
     const request = message();
     const one = record(request);
     for (let time = 0; time < 3; time++) expect(await invoke([one])).toEqual({ batchItemFailures: [] });
@@ -194,7 +194,7 @@ describe("the ingress function", () => {
   });
 });
 
-test("every command is replied to and every text arrives once, although the host is killed in between", async () => {
+test("every command gets a reply and every text arrives once, although the host is killed in between", async () => {
   const requests = Array.from({ length: 20 }, () => message());
   await Promise.all(requests.map((one) => client.put(one, { group: instanceId })));
   await until(

@@ -132,7 +132,7 @@ describe("without ffmpeg, a file that is already in the right format", () => {
   });
 });
 
-test("without ffmpeg, any other file answers 501 with the way to install it, and the host continues", async () => {
+test("without ffmpeg, any other file gets 501 with how to install ffmpeg, and the host continues", async () => {
   for (const [into, bytes] of [
     ["voice", stereo],
     ["voice", video],
@@ -146,7 +146,7 @@ test("without ffmpeg, any other file answers 501 with the way to install it, and
 });
 
 describe("a filePath that is not a staged file of this instance", () => {
-  test("rejects a path, a URL or file content as filePath with 400", async () => {
+  test("gets 400 if it is a path, a URL or file content", async () => {
     const names = [
       "/path/to/audio.mp3",
       "/etc/passwd",
@@ -170,7 +170,7 @@ describe("a filePath that is not a staged file of this instance", () => {
     }
   });
 
-  test("answers the same for another instance's file and for a missing one", async () => {
+  test("gets the same error if it is another instance's file as if it is missing", async () => {
     const theirs = await upload(voice, unlinked);
     const full = `upload/${unlinked}/${theirs}`;
     expect((await convert("voice", { filePath: full }, unlinked)).status).toBe(200);
@@ -192,7 +192,7 @@ describe("a filePath that is not a staged file of this instance", () => {
   });
 });
 
-test("rejects a missing file, two files, or a file that is not audio or video with 400", async () => {
+test("a request without a file, with two files, or with a file that is not audio or video gets 400", async () => {
   const invalid = [
     {},
     { mimeType: "audio/mpeg" },

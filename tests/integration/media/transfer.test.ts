@@ -118,7 +118,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     });
   });
 
-  test("a file that is not an image is never sent as one, whatever its name and content type", async () => {
+  test("a file that is not an image is never sent as an image, whatever its name and content type", async () => {
     for (const path of ["/photo.jpg", "/page.png"]) {
       const id = await client.sendImage(bob.number, files.url(path));
       if (dialect === "gateway") {
@@ -140,7 +140,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   });
 
   test.each(["/missing.png", "/empty.png", "/broken.png"])(
-    "a file that cannot be downloaded fails its message with the reason and does not block the next one: %s",
+    "a message whose file cannot be downloaded fails with the reason and does not block the next message: %s",
     async (path) => {
       const lost = await client.sendImage(bob.number, files.url(path));
       const next = await client.sendText(bob.number, `after ${path}`);
@@ -151,7 +151,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     },
   );
 
-  test("an unreachable file server fails the message with the reason", async () => {
+  test("a message fails with the reason if the file server is unreachable", async () => {
     const lost = await client.sendImage(bob.number, "http://127.0.0.1:1024/x.png");
     expect((await client.reported("failed", lost)).body.data.error.code).toBe("media_not_usable");
   });
@@ -172,7 +172,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(refusal).toContain("url_not_allowed");
   });
 
-  test("a redirect to a forbidden address fails the message", async () => {
+  test("a message fails if its URL redirects to a forbidden address", async () => {
     const lost = await client.sendImage(bob.number, files.url("/inward.png"));
     expect((await client.reported("failed", lost)).body.data.error.code).toBe("url_not_allowed");
     expect(files.requested).toContain("/inward.png");

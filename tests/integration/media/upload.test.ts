@@ -100,7 +100,7 @@ describe("a file in a multipart request", () => {
     expect(arrived.mentions).toHaveLength(2);
   });
 
-  test("the same Idempotency-Key with the same file sends once, and with another file answers a conflict", async () => {
+  test("requests with the same Idempotency-Key and file send one message, and a request with another file gets a conflict", async () => {
     const headers = { "idempotency-key": "once" };
     const parts = (bytes: Buffer): [string, string | File][] => [
       ["phone", bob.number],
@@ -227,7 +227,7 @@ describe("audio and video", () => {
     expect(bob.download(arrived).equals(bytes)).toBe(true);
   });
 
-  test("without ffmpeg, another video is sent as a document, and fails as a video with the way to install ffmpeg", async () => {
+  test("without ffmpeg, any other video is sent as a document, and fails with how to install ffmpeg if a video is requested", async () => {
     const hevc = mp4({ video: "hvc1", audio: "mp4a" });
     const arrived = await arrivedAt(bob, await sendUpload(hevc));
     expect(arrived.kind).toBe("document");
@@ -259,7 +259,7 @@ describe("audio and video", () => {
 describe("downloading the file of a message", () => {
   const ask = (messageId: string) => gate.api("GET", `/api/instances/${id}/messages/${messageId}/media?format=json`);
 
-  test("answers 404 for a message without a file and for an unknown message", async () => {
+  test("gets 404 for a message without a file and for an unknown message", async () => {
     const text = await client.sendText(bob.number, "only words");
     await arrivedAt(bob, text);
     for (const messageId of [text, "3EB0NONE", "01a1fe59-4240-70ba-a27b-67df6bf77efc"]) {
@@ -269,7 +269,7 @@ describe("downloading the file of a message", () => {
     expect(bad.body.code).toBe("invalid_request");
   });
 
-  test("answers 409 while the file is downloaded from WhatsApp, which is retried after a broken connection", async () => {
+  test("gets 409 while the file is downloaded from WhatsApp, which is retried after a broken connection", async () => {
     const bytes = randomBytes(1_000_000);
     gate.wa.media.faults.download.add("cut");
     const { id: messageId } = await bob.sendMedia(owner.number, "document", bytes);
@@ -284,7 +284,7 @@ describe("downloading the file of a message", () => {
     expect(media.sha256).toBe(sha256(bytes));
   });
 
-  test("answers 410 when WhatsApp no longer has the file", async () => {
+  test("gets 410 when WhatsApp no longer has the file", async () => {
     const whole = await bob.sendImage(owner.number, png(8));
     const imageMessage = { ...whole.message.imageMessage, directPath: "nowhere" };
     const { id: messageId } = await bob.sendMessage(owner.number, { imageMessage }, { type: "media" });

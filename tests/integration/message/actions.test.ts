@@ -51,7 +51,7 @@ async function settled(): Promise<void> {
 }
 
 describe("quotes and mentions", () => {
-  test("a sent text carries its quote and mentions, whether it quotes a received or a sent message", async () => {
+  test("a sent text has its quote and mentions, whether it quotes a received or a sent message", async () => {
     const { id: theirs } = await bob.sendText(owner.number, "shall we?");
     await inHistory(bob.number, theirs);
     const answer = await send(bob.number, "yes, with @4915550000003", {
@@ -90,7 +90,7 @@ describe("quotes and mentions", () => {
     });
   });
 
-  test("rejects a quote of an unknown message, or of one in another chat, with 404", async () => {
+  test("a quote of an unknown message, or of a message in another chat, gets 404", async () => {
     const { id } = await carol.sendText(group.jid, "only in the group");
     await inHistory(group.jid, id);
     for (const quotedMessageId of ["3EB0UNKNOWN", id]) {
@@ -150,7 +150,7 @@ describe("an edit of a sent message", () => {
     expect(arrived.text).toBe("after");
   });
 
-  test("rejects an edit that is too late, of another sender's message, or of a message without text", async () => {
+  test("an edit is rejected if it is too late, or if the message is another sender's or has no text", async () => {
     const id = await send(bob.number, "old");
     await messageAt(bob, id);
     await inHistory(bob.number, id, ({ status }) => status !== "pending");
@@ -167,7 +167,7 @@ describe("an edit of a sent message", () => {
     expect((await messageAt(bob, id)).text).toBe("old");
   });
 
-  test("an edit that WhatsApp rejects answers 502 and leaves the history unchanged", async () => {
+  test("an edit that WhatsApp rejects gets 502 and leaves the history unchanged", async () => {
     const id = await send(bob.number, "stays");
     await messageAt(bob, id);
     gate.wa.device(owner.number).faults.ack.add(479);
@@ -203,7 +203,7 @@ describe("a deletion over the API", () => {
     group.members.set(owner.account, "member");
   });
 
-  test("rejects an ambiguous message id with 400, and accepts it with the chat's number", async () => {
+  test("a deletion by an ambiguous message id gets 400, and is accepted with the chat's number", async () => {
     const id = "3EB0CAFECAFECAFECAFE";
     await bob.sendText(owner.number, "bob's", { id });
     await carol.sendText(owner.number, "carol's", { id });
@@ -249,7 +249,7 @@ test("the recipient sees the typing state, in direct chats and in groups", async
   ]);
 });
 
-test("marks the named messages as read, or all unread messages of a chat", async () => {
+test("a read request marks the named messages, or all unread messages of a chat, as read", async () => {
   const first = await carol.sendText(owner.number, "one");
   const rest = [await carol.sendText(owner.number, "two"), await carol.sendText(owner.number, "three")];
   const inGroup = await carol.sendText(group.jid, "four");
@@ -302,7 +302,7 @@ describe("edits and deletions on other phones", () => {
     expect(await events(ours, "message.deleted")).toMatchObject([{ by: owner.jid, fromMe: true }]);
   });
 
-  test("ignores a forged edit or deletion of another sender's message, except an admin's deletion in a group", async () => {
+  test("an edit or deletion of another sender's message is ignored, except an admin's deletion in a group", async () => {
     const ours = await send(group.jid, "ours");
     const sent = await carol.sendText(group.jid, "carol's");
     await inHistory(group.jid, sent.id);
@@ -349,7 +349,7 @@ describe("requests of every action", () => {
   });
 
   test.each(actions)(
-    "%s %s answers 401 without credentials, 403 for another user, 409 while not connected",
+    "%s %s gets 401 without credentials, 403 for another user, 409 while not connected",
     async (...row) => {
       const [method, path, body] = row;
       const options = body === undefined ? {} : { body };
@@ -362,7 +362,7 @@ describe("requests of every action", () => {
   );
 
   test.each(actions.filter(([, path]) => path !== "typing"))(
-    "%s %s answers 404 for an unknown message",
+    "%s %s gets 404 for an unknown message",
     async (...row) => {
       expect(rejectionOf(await ask(...row))).toEqual([404, "message_not_found"]);
     },

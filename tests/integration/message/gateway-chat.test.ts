@@ -29,7 +29,7 @@ beforeAll(async () => {
 afterAll(() => linked?.stop());
 
 describe("actions on a chat", () => {
-  test("marks one message, or all unread messages of a chat, as read", async () => {
+  test("a read request marks one message, or all unread messages of the chat, as read", async () => {
     const [first, second, third] = [
       await received(carol, "first"),
       await received(carol, "second"),
@@ -55,7 +55,7 @@ describe("actions on a chat", () => {
 });
 
 describe("actions on a message", () => {
-  test("a message gets a reaction, and an empty one removes it", async () => {
+  test("a message gets a reaction, and an empty reaction removes it", async () => {
     const arrived = await send("send/text", { message: "like it?" });
     const body = { chatId: bob.jid, messageId: arrived.id };
     const answer = await ask("PUT", "reaction", { ...body, emoji: "👍" });
@@ -108,7 +108,7 @@ describe("editing a message", () => {
     await until(async () => message.text === "Hello!" || undefined);
   });
 
-  test("rejects an edit of an unknown message, of another sender's message, or to an empty text", async () => {
+  test("an edit is rejected if the message is unknown or another sender's, or if the new text is empty", async () => {
     const { id } = await bob.sendText(owner.number, "mine");
     await client.reported("received", id);
     expect(rejectionOf(await edit(id, { message: "yours" }))).toEqual([403, "forbidden"]);
@@ -118,7 +118,7 @@ describe("editing a message", () => {
   });
 });
 
-test("lists chats by their newest message, with names, counts and pages", async () => {
+test("the list of chats is ordered by the newest message and has names, counts and pages", async () => {
   const first = await received(carol, "a group's");
   const last = await received(bob, "the newest of all", group.jid);
   const page = async (query = "") => (await gate.api("GET", `/api/message/chats/${instance}${query}`)).body;

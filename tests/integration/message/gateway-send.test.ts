@@ -81,7 +81,7 @@ describe("sending a file", () => {
     await client.reported("sent", note.id);
   });
 
-  test("accepts a file as a data URL, as base64 or as an upload", async () => {
+  test("a file can be a data URL, base64 or an upload", async () => {
     const picture = png();
     const encoded = picture.toString("base64");
     for (const image of [encoded, `data:image/png;base64,${encoded}`]) {
@@ -133,7 +133,7 @@ describe("sending a message without a file", () => {
     expect(bare.message.locationMessage).toMatchObject({ degreesLatitude: 0, degreesLongitude: 0 });
   });
 
-  test("one or several contact cards arrive", async () => {
+  test("a message with one or several contact cards arrives", async () => {
     const one = await send("send/contact", { contacts: [card("John Doe")] });
     expect(one.message.contactMessage).toMatchObject(card("John Doe"));
     await shown(one.id, "contact", "John Doe");
@@ -212,7 +212,7 @@ describe("sending a link preview", () => {
     expect(Buffer.from(previewOf(arrived)?.jpegThumbnail ?? []).equals(jpeg)).toBe(true);
   });
 
-  test("a link without a preview, or to a forbidden address, fails with a webhook", async () => {
+  test("a link fails with a webhook if its page has no preview or its address is forbidden", async () => {
     for (const url of [files.url("/nothing"), files.url("/missing"), "http://169.254.169.254/latest/meta-data/"]) {
       const answer = await ask("POST", "send/link-preview", { to: bob.jid, url });
       await client.reported("failed", answer.body.data.messageId);
@@ -254,7 +254,7 @@ describe("forwarding a message", () => {
     expect(await send("forward", { messageId: note.id }, carol)).toMatchObject({ kind: "audio", media: { ptt: true } });
   });
 
-  test("rejects forwarding an unknown message with 404, and another type than text or file with 501", async () => {
+  test("forwarding an unknown message gets 404, and forwarding a message that is not a text or a file gets 501", async () => {
     expect(rejectionOf(await ask("POST", "forward", { to: bob.jid, messageId: "3EB0UNKNOWN" }))).toEqual([
       404,
       "message_not_found",
@@ -297,7 +297,7 @@ describe("requests of every endpoint", () => {
     ["PUT", "star", { chatId, messageId, star: true }],
   ];
 
-  test("every endpoint answers 409 while the instance is not connected", async () => {
+  test("every endpoint gets 409 while the instance is not connected", async () => {
     const unlinked = await gate.createInstance("gateway");
     for (const [method, path, body] of [...bodies, ["POST", "forward", { to, messageId }] as const]) {
       expect([path, ...rejectionOf(await ask(method, path, body, unlinked))]).toEqual([
@@ -310,7 +310,7 @@ describe("requests of every endpoint", () => {
     expect(rejectionOf(gone)).toEqual([409, "instance_not_connected"]);
   });
 
-  test("every endpoint that takes a message answers 404 for an unknown one", async () => {
+  test("every endpoint that takes a message gets 404 for an unknown message", async () => {
     for (const [method, path, body] of bodies.filter(([, , body]) => "messageId" in body)) {
       expect([path, ...rejectionOf(await ask(method, path, body))]).toEqual([path, 404, "message_not_found"]);
     }

@@ -275,7 +275,7 @@ describe("votes", () => {
     }
   });
 
-  test("ignores votes that are older than the last one or repeat it", async () => {
+  test("a vote that is older than the last vote or repeats it is ignored", async () => {
     const poll = await sendPoll(bob.jid);
     const now = Date.now();
     await bob.surveys.vote(poll, ["Red"], { at: now });
@@ -286,7 +286,7 @@ describe("votes", () => {
     expect(await votersOf(poll.id)).toEqual({ Red: [bob.jid] });
   });
 
-  test("ignores malformed votes and answers, and continues with the next message", async () => {
+  test("malformed votes and answers are ignored, and the next message is handled", async () => {
     const poll = await sendPoll(bob.jid);
     const key = { remoteJid: owner.jid, id: poll.id, fromMe: false };
     const { vote } = (await bob.surveys.vote(poll, ["Purple"])).message.pollUpdateMessage ?? {};
@@ -353,7 +353,7 @@ describe("votes", () => {
     expect(await votersOf(id)).toEqual({ No: [bob.jid] });
   });
 
-  test("responses are found by message id and chat, and answer 404 for any other id", async () => {
+  test("responses are found by message id and chat, and get 404 for any other id", async () => {
     const text = await send("send/text", { message: "x" });
     for (const id of [text.id, "3EB0UNKNOWN", "a%00b", "%20"]) {
       const answer = await gate.api("GET", `/api/message/${instance}/${id}/responses`);
@@ -400,7 +400,7 @@ test("every kind of message to a group can have a quote and mentions", async () 
   }
 });
 
-test("sending a calendar event and editing answer 409 while the instance is not connected", async () => {
+test("sending a calendar event and editing a message get 409 while the instance is not connected", async () => {
   const unlinked = await gate.createInstance("gateway");
   expect(rejectionOf(await postEvent({ to: bob.jid, ...party }, unlinked))).toEqual([409, "instance_not_connected"]);
   const edit = await gate.api("PUT", `/api/message/${unlinked}/x`, { body: { message: "x" } });

@@ -74,7 +74,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(client.allReported(id)).toEqual(["sent", "delivered", "read"]);
   });
 
-  test("a receipt of the owner's phone does not count as delivery", async () => {
+  test("a receipt of the owner's phone does not count as a delivery", async () => {
     bob.goOffline();
     const id = await client.sendText(bob.number, "only the own phone has this");
     await owner.waitFor((message) => message.id === id);
@@ -125,7 +125,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(bob.failures).toHaveLength(before + 1);
   });
 
-  test("the host requests a text again that it fails to decrypt, and one event follows", async () => {
+  test("the host requests a text that it failed to decrypt again, and the text causes one event", async () => {
     gate.wa.device(owner.number).faults.corruptIn.add(true);
     const sent = await bob.sendText(owner.number, "damaged on the way in 🔁");
     const next = await bob.sendText(owner.number, "right behind it");
@@ -140,7 +140,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect([...rows]).toEqual([{ body: "damaged on the way in 🔁" }]);
   });
 
-  test("receipts that arrive while the instance is disconnected count", async () => {
+  test("receipts that WhatsApp gets while the instance is disconnected count", async () => {
     const id = await client.sendText(bob.number, "read while you were away");
     const arrived = await bob.waitFor((message) => message.id === id);
     await client.reported("delivered", id);

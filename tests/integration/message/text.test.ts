@@ -87,7 +87,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   );
 
   test.each(["a NUL \u0000 inside", "half of a pair: \uD83D", "\uDC00 the other half", "\u0000"])(
-    "a sent text that Postgres cannot store goes out well-formed and does not block the next one: %j",
+    "a sent text that Postgres cannot store arrives well-formed and does not block the next text: %j",
     async (odd) => {
       const id = await client.sendText(bob.number, odd);
       const next = await client.sendText(bob.number, `after ${JSON.stringify(odd)}`);
@@ -100,7 +100,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   );
 
   test.each(["a NUL \u0000 inside", "half of a pair: \uD83D", "\u0000"])(
-    "a received text that Postgres cannot store is stored well-formed and does not block the next one: %j",
+    "a received text that Postgres cannot store is stored well-formed and does not block the next text: %j",
     async (odd) => {
       const sent = await bob.sendText(owner.number, odd);
       const next = await bob.sendText(owner.number, `after ${JSON.stringify(odd)}`);
@@ -150,7 +150,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await expect(client.sendText(bob.number, "something else", headers)).rejects.toThrow("409");
   });
 
-  test("a text to a number that is not on WhatsApp fails with the reason and does not block the next one", async () => {
+  test("a text to a number that is not on WhatsApp fails with the reason and does not block the next text", async () => {
     const nobody = "4915559999999";
     const lost = await client.sendText(nobody, "hello?");
     const next = await client.sendText(bob.number, "hello!");
@@ -164,7 +164,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(client.allReported(lost)).toEqual(["failed"]);
   });
 
-  test("a text that WhatsApp rejects fails with WhatsApp's code and does not block the next one", async () => {
+  test("a text that WhatsApp rejects fails with WhatsApp's code and does not block the next text", async () => {
     gate.wa.device(owner.number).faults.ack.add(463);
     const lost = await client.sendText(bob.number, "refused");
     const next = await client.sendText(bob.number, "not refused");
@@ -190,7 +190,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(copy).toMatchObject({ fromMe: true, text: "seen on the phone", chat: bob.jid });
   });
 
-  test("accepts a recipient as a formatted number, a JID or a LID", async () => {
+  test("a recipient can be a formatted number, a JID or a LID", async () => {
     const spellings = ["+49 1555 0000-002", "0049 (1555) 0000002", bob.jid, "4915550000002@c.us", bob.lidJid];
     for (const spelling of spellings) {
       const id = await client.sendText(spelling, `to ${spelling}`);

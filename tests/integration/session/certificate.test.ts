@@ -108,7 +108,7 @@ describe("a server that cannot authenticate as WhatsApp", () => {
     return answer;
   }
 
-  test("rejects a server whose root is not WHATSAPP_ROOT_KEY", async () => {
+  test("is rejected if its root is not WHATSAPP_ROOT_KEY", async () => {
     await restartHost({ WHATSAPP_ROOT_KEY: generateKeyPair().public.toString("hex") });
     const instance = await gate.createInstance();
     const { body } = await expectRejected(instance).finally(() => restartHost());
@@ -116,7 +116,7 @@ describe("a server that cannot authenticate as WhatsApp", () => {
     expect(body.detail).toContain("certificate_invalid");
   });
 
-  test("rejects a server that presents WhatsApp's chain without its key", async () => {
+  test("is rejected if it presents WhatsApp's chain without the chain's key", async () => {
     const { certificates } = gate.wa.world;
     const { server } = certificates;
     certificates.server = generateKeyPair();
@@ -129,24 +129,21 @@ describe("a server that cannot authenticate as WhatsApp", () => {
     await gate.qr(instance);
   });
 
-  test.each(Object.keys(forgeries))(
-    "rejects a server with %s, and accepts it again with the right chain",
-    async (name) => {
-      const { certificates } = gate.wa.world;
-      const { chain } = certificates;
-      const forged = forgeries[name]?.(proto.CertChain.decode(chain)) ?? {};
-      certificates.chain = Buffer.from(proto.CertChain.encode(forged).finish());
-      const instance = await gate.createInstance();
-      try {
-        await expectRejected(instance);
-      } finally {
-        certificates.chain = chain;
-      }
-      await gate.qr(instance);
-    },
-  );
+  test.each(Object.keys(forgeries))("is rejected with %s, and accepted again with the right chain", async (name) => {
+    const { certificates } = gate.wa.world;
+    const { chain } = certificates;
+    const forged = forgeries[name]?.(proto.CertChain.decode(chain)) ?? {};
+    certificates.chain = Buffer.from(proto.CertChain.encode(forged).finish());
+    const instance = await gate.createInstance();
+    try {
+      await expectRejected(instance);
+    } finally {
+      certificates.chain = chain;
+    }
+    await gate.qr(instance);
+  });
 
-  test("sends no credentials to an untrusted server, and keeps them", async () => {
+  test("gets no credentials, and the host keeps them", async () => {
     const instance = await gate.linked(owner);
     const { certificates } = gate.wa.world;
     const { chain } = certificates;

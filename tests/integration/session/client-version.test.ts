@@ -81,7 +81,7 @@ const letTimePass = () =>
 
 const reason = async (id: string) => (await details(gate, id)).statusReason;
 
-test("presents the version in WHATSAPP_VERSION and looks none up", async () => {
+test("a host presents the version in WHATSAPP_VERSION and looks up no version", async () => {
   await restartHost({ WHATSAPP_VERSION: newer(7).join(".") });
   expect(await startLine()).toEqual({ clientVersion: newer(7).join("."), source: "pinned" });
   await linked();
@@ -89,7 +89,7 @@ test("presents the version in WHATSAPP_VERSION and looks none up", async () => {
   expect([versions().pages, await readClientVersion(gate.db)]).toEqual([0, undefined]);
 });
 
-test("presents the version that WhatsApp publishes, which the next host has from the start", async () => {
+test("a host presents the version that WhatsApp publishes, which the next host has from its start", async () => {
   await restartHost();
   expect(await startLine()).toEqual({ clientVersion: builtIn.join("."), source: "built in" });
   await stored(newer(1));
@@ -103,7 +103,7 @@ test("presents the version that WhatsApp publishes, which the next host has from
   expect(versions().pages).toBe(1);
 });
 
-test("presents the version in Baileys when the stored one is older", async () => {
+test("a host presents the version in Baileys if the stored version is older", async () => {
   await keepClientVersion(gate.db, [2, 3000, 1_000_000_000], undefined);
   await restartHost();
   expect(await startLine()).toEqual({ clientVersion: builtIn.join("."), source: "built in" });
@@ -128,7 +128,7 @@ test("neither a start nor a stop waits for a look-up that hangs", async () => {
   expect(new Set(seen().map(({ version }) => version))).toEqual(new Set([newer(3).join(".")]));
 });
 
-test("looks up another version when WhatsApp rejects the current one, and the session reconnects", async () => {
+test("a host looks up another version when WhatsApp rejects the current version, and the session reconnects", async () => {
   await restartHost();
   await stored(newer(1));
   const { id, owner } = await linked();
@@ -148,7 +148,7 @@ test("looks up another version when WhatsApp rejects the current one, and the se
   expect(owner.devices).toHaveLength(1);
 });
 
-test("links with a newer version when WhatsApp rejects the current one only for linking", async () => {
+test("an instance links with a newer version if WhatsApp rejects the current version only for linking", async () => {
   await restartHost();
   await stored(newer(1));
   const { id } = await linked();
@@ -164,7 +164,7 @@ test("links with a newer version when WhatsApp rejects the current one only for 
   ]);
 });
 
-test("waits with a rejected version, reports it, and continues when there is another one", async () => {
+test("a host waits and reports it if WhatsApp rejects the client version, and continues when another version is stored", async () => {
   await restartHost();
   await stored(newer(1));
   versions().minimum = { login: newer(9), link: newer(9) };
@@ -186,7 +186,7 @@ test("waits with a rejected version, reports it, and continues when there is ano
   expect(seen("link").map(({ refused }) => refused)).toEqual([true, false]);
 });
 
-test("reports that WhatsApp rejects the version in WHATSAPP_VERSION", async () => {
+test("a host reports that WhatsApp rejects the version in WHATSAPP_VERSION", async () => {
   versions().minimum.link = newer(1);
   await restartHost({ WHATSAPP_VERSION: builtIn.join(".") });
   await gate.createInstance();
@@ -201,7 +201,7 @@ async function shardsOf(instances: { id: string }[]): Promise<number> {
   return Number(row?.n);
 }
 
-test("two hosts share the version that one looked up, and look up once when all their instances are rejected", async () => {
+test("two hosts share the version that one host looked up, and look up one version when all their instances are rejected", async () => {
   const hosts = [spawnHost(gate.gateway.env), spawnHost(gate.gateway.env)];
   try {
     const holders = async () =>
@@ -236,7 +236,7 @@ describe("an unusable version page", () => {
     ["a number that is too large", page("99999999999")],
     ["a number of 400 digits", page("9".repeat(400))],
     ["a version older than the one in Baileys", page("1")],
-  ])("ignores a version page with %s", async (_name, answer) => {
+  ])("is ignored if it has %s", async (_name, answer) => {
     await keepClientVersion(gate.db, newer(3), undefined);
     await letTimePass();
     versions().pageFaults.add(answer);
@@ -247,7 +247,7 @@ describe("an unusable version page", () => {
   });
 });
 
-test("with WHATSAPP_URL, every web request goes to that server instead of the real WhatsApp", async () => {
+test("if WHATSAPP_URL is set, every web request is sent to its server, never to the original host", async () => {
   const { web } = prepareWhatsApp(gate.gateway.config);
   for (const url of ["https://web.whatsapp.com/x", "https://www.example.com/y", "http://192.0.2.1/z"]) {
     expect((await fetch(url, web)).status).toBe(426);
@@ -268,7 +268,7 @@ describe("the stored version", () => {
     expect(await readClientVersion(db)).toEqual(newer(6));
   });
 
-  test("one host at a time looks up the version, and not more often than the pace allows", async () => {
+  test("the version is looked up by one host at a time, and not more often than the pace allows", async () => {
     const { db } = gate;
     const claims = async (pace: { askedMs: number; foundMs: number }) => {
       const all = await Promise.all(Array.from({ length: 20 }, () => claimLookUp(db, pace)));

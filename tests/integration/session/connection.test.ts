@@ -94,7 +94,7 @@ test("a rejected login is retried, and the credentials are kept", async () => {
   await exchange(client, { owner, peer: bob }, "after refusals");
 });
 
-test("an instance that another socket replaces stays disconnected, reports it, and does not reconnect", async () => {
+test("an instance that another socket replaces reports it, stays disconnected and does not reconnect", async () => {
   const owner = await newPhone();
   const client = restClient(gate, "multi-instance", await gate.linked(owner));
   const { config } = gate.gateway;

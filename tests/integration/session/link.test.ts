@@ -73,7 +73,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await exchange(client, { owner, peer: bob }, "after the scan");
   });
 
-  test("returns only a QR code that can be scanned: none while WhatsApp is unreachable, then a new one", async () => {
+  test("an instance has no QR code while WhatsApp is unreachable, and then a new code that can be scanned", async () => {
     const owner = await newPhone();
     const client = restClient(gate, dialect, await gate.createInstance(dialect));
     const old = await nextQr(client);
@@ -106,7 +106,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await expect(client.pairingCode(owner.number)).rejects.toThrow("409");
   });
 
-  test("a wrong pairing code does not link, and a new one does", async () => {
+  test("a wrong pairing code does not link the instance, and a new code does", async () => {
     const owner = await newPhone();
     const client = restClient(gate, dialect, await gate.createInstance(dialect));
     const code = await client.pairingCode(owner.number);
@@ -119,7 +119,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await exchange(client, { owner, peer: bob }, "after a wrong code");
   });
 
-  test("returns a pairing code only when WhatsApp accepted the request", async () => {
+  test("a pairing code is returned only if WhatsApp accepted the request", async () => {
     const client = restClient(gate, dialect, await gate.createInstance(dialect));
     await expect(client.pairingCode("4915550999999")).rejects.toThrow("502");
     const owner = await newPhone();

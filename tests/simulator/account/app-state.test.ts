@@ -22,7 +22,7 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("applies a client's changes of the app state on the phone, with valid MACs", async () => {
+test("the simulator applies a client's changes of the app state on the phone, with valid MACs", async () => {
   await client.sock.chatModify({ pin: true }, bob.jid);
   await expect.poll(() => alice.appState.get("pin_v1", bob.jid)).toMatchObject({ pinAction: { pinned: true } });
   await client.sock.chatModify({ pin: false }, bob.jid);
@@ -31,14 +31,14 @@ test("applies a client's changes of the app state on the phone, with valid MACs"
   await expect.poll(() => alice.appState.get("label_edit", "7")).toMatchObject({ labelEditAction: { name: "VIP" } });
 });
 
-test("applies the phone's change of the app state on its client, which then changes the same entry", async () => {
+test("the simulator applies the phone's change of the app state on its client, which then changes the same entry", async () => {
   alice.appState.set("regular_low", ["pin_v1", bob.jid], { pinAction: { pinned: true } }, 5);
   await client.events.waitFor(({ name, value }) => name === "chats.update" && JSON.stringify(value).includes("pinned"));
   await client.sock.chatModify({ pin: false }, bob.jid);
   await expect.poll(() => alice.appState.get("pin_v1", bob.jid)).toMatchObject({ pinAction: { pinned: false } });
 });
 
-test("gives a newly linked device the current app state", async () => {
+test("the simulator gives a newly linked device the current app state", async () => {
   await client.sock.addLabel(bob.jid, { id: "7", name: "VIP", color: 3 });
   const second = new Client(wa);
   await second.pair(alice);

@@ -30,7 +30,7 @@ const labels = async () => (await call("GET", `/phones/${SHOP}/labels`)).json as
 const waitForEvent = (name: string, part: string) =>
   client.events.waitFor((event) => event.name === name && JSON.stringify(event.value).includes(part));
 
-test("links a business account with WhatsApp's labels, which the owner and the client can change", async () => {
+test("the simulator links a business account with WhatsApp's labels, which the owner and the client can change", async () => {
   await call("POST", "/phones", { number: SHOP, pushName: "Shop", business: true });
   await call("POST", "/phones", { number: BOB });
   const shop = wa.phone(SHOP);
@@ -67,7 +67,7 @@ test("links a business account with WhatsApp's labels, which the owner and the c
   expect((await call("POST", `/phones/${SHOP}/labels`, { name: "Next" })).json).toMatchObject({ id: "7" });
 });
 
-test("rejects labels of an account that is not a business account, and invalid label requests", async () => {
+test("the simulator rejects labels of an account that is not a business account, and invalid label requests", async () => {
   await call("POST", "/phones", { number: BOB });
   expect(await call("GET", `/phones/${BOB}/labels`)).toMatchObject({ status: 200, json: [] });
   expect((await call("POST", `/phones/${BOB}/labels`, { name: "x" })).status).toBe(409);

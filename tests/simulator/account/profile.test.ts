@@ -18,7 +18,7 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("shows presence and typing to the other account", async () => {
+test("the simulator shows presence and typing to the other account", async () => {
   await client.sock.presenceSubscribe(bob.jid);
   bob.setPresence(true);
   await client.events.waitFor(
@@ -32,7 +32,7 @@ test("shows presence and typing to the other account", async () => {
   await expect.poll(() => bob.notifications.map(({ tag }) => tag)).toContain("chatstate");
 });
 
-test("shows the presence and typing of others only to a device that is online", async () => {
+test("the simulator shows the presence and typing of others only to a device that is online", async () => {
   await client.sock.sendPresenceUpdate("unavailable");
   await client.sock.presenceSubscribe(bob.jid);
   await expect.poll(() => alice.account.available).toBe(false);
@@ -49,7 +49,7 @@ test("shows the presence and typing of others only to a device that is online", 
   await expect.poll(() => alice.account.available).toBe(false);
 });
 
-test("treats a presence without a type as available", async () => {
+test("the simulator treats a presence without a type as available", async () => {
   await client.sock.sendPresenceUpdate("unavailable");
   await expect.poll(() => alice.account.available).toBe(false);
   await client.sock.sendNode({ tag: "presence", attrs: { name: "Alice" } });
@@ -57,7 +57,7 @@ test("treats a presence without a type as available", async () => {
   expect(wa.device(alice.number).presences.at(-1)).toBe("available");
 });
 
-test("sets, returns and removes the profile pictures of accounts and groups", async () => {
+test("the simulator sets, returns and removes the profile pictures of accounts and groups", async () => {
   const image = await (await import("sharp"))
     .default({ create: { width: 64, height: 64, channels: 3, background: "red" } })
     .jpeg()
@@ -74,7 +74,7 @@ test("sets, returns and removes the profile pictures of accounts and groups", as
   await expect(client.sock.profilePictureUrl(bob.jid)).rejects.toThrow("item-not-found");
 });
 
-test("returns the latest about text, privacy settings and block list", async () => {
+test("the simulator returns the latest about text, privacy settings and block list", async () => {
   await client.sock.updateProfileStatus("at work");
   expect(await client.sock.fetchStatus(alice.jid)).toMatchObject([{ status: { status: "at work" } }]);
   await client.sock.updateReadReceiptsPrivacy("none");
@@ -86,7 +86,7 @@ test("returns the latest about text, privacy settings and block list", async () 
   expect(await client.sock.fetchBlocklist()).toEqual([]);
 });
 
-test("shares a changed push name between the phone and its clients", async () => {
+test("the simulator shares a changed push name between the phone and its clients", async () => {
   alice.setPushName("Alice II");
   await expect.poll(() => client.creds.me?.name).toBe("Alice II");
   await client.sock.updateProfileName("Alice III");

@@ -26,7 +26,7 @@ afterEach(async () => {
 
 const [ALICE, BOB] = ["4915550000001", "4915550000002"];
 
-test("links and unlinks a device, and sends, receives and reads messages, over the control API", async () => {
+test("the control API links and unlinks a device, and sends, receives and reads messages", async () => {
   await call("POST", "/phones", { number: ALICE, pushName: "Alice" });
   await call("POST", "/phones", { number: BOB, pushName: "Bob" });
   const shown = client.next((update) => update.qr !== undefined);
@@ -67,7 +67,7 @@ test("links and unlinks a device, and sends, receives and reads messages, over t
   expect((await closed).code).toBe(401);
 });
 
-test("controls faults and shows queues and sockets over the control API", async () => {
+test("the control API controls faults and shows queues and sockets", async () => {
   const alice = await wa.addPhone({ number: ALICE, pushName: "Alice" });
   const bob = await wa.addPhone({ number: BOB, pushName: "Bob" });
   await client.pair(alice);
@@ -86,7 +86,7 @@ test("controls faults and shows queues and sockets over the control API", async 
   expect(json).toMatchObject([{ sockets: { open: 1, maximum: 1 }, counts: { redelivered: 1 } }]);
 });
 
-test("changes groups and makes and accepts calls over the control API, and rejects what the phone is not allowed to do", async () => {
+test("the control API changes groups, makes and accepts calls, and rejects what the phone is not allowed to do", async () => {
   for (const number of [ALICE, BOB]) await call("POST", "/phones", { number });
   const { json } = await call("POST", `/phones/${ALICE}/groups`, { subject: "Trip", members: [BOB] });
   const { jid } = json as { jid: string };
@@ -114,7 +114,7 @@ test("changes groups and makes and accepts calls over the control API, and rejec
   expect(await call("POST", `/phones/${ALICE}/calls`, { to: "4900000" })).toMatchObject({ status: 404 });
 });
 
-test("rejects invalid requests with a suitable status", async () => {
+test("the control API rejects invalid requests with a suitable status", async () => {
   await call("POST", "/phones", { number: ALICE });
   expect(await call("POST", "/phones", { number: ALICE })).toMatchObject({ status: 409 });
   expect(await call("POST", "/phones", { number: "alice" })).toMatchObject({ status: 400 });
@@ -127,7 +127,7 @@ test("rejects invalid requests with a suitable status", async () => {
   expect(await call("DELETE", `/phones/${ALICE}/devices/7`)).toMatchObject({ status: 409 });
 });
 
-test("describes every route in the OpenAPI document, with schemas", async () => {
+test("the OpenAPI document of the control API describes every route, with schemas", async () => {
   const { json } = await call("GET", "/openapi.json");
   const { openapi, paths } = json as { openapi: string; paths: Record<string, Record<string, object>> };
   expect(openapi).toBe("3.1.0");
@@ -140,7 +140,7 @@ test("describes every route in the OpenAPI document, with schemas", async () => 
   });
 });
 
-test("sends and answers polls and calendar events over the control API, and shows the answers on each phone", async () => {
+test("the control API sends and answers polls and calendar events, and shows the answers on each phone", async () => {
   for (const number of [ALICE, BOB]) await call("POST", "/phones", { number });
   const send = async (kind: "poll" | "event", body: object) => {
     const { status, json } = await call("POST", `/phones/${ALICE}/${kind}`, { to: BOB, ...body });

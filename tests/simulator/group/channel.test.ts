@@ -29,7 +29,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-test("lets a client create a channel, post to all followers and delete the channel", async () => {
+test("the simulator lets a client create a channel, send a channel post to all followers, and delete the channel", async () => {
   const { id, name, invite } = await client.sock.newsletterCreate("News", "what is new");
   expect(name).toBe("News");
   bob.channels.follow(invite ?? "");
@@ -48,7 +48,7 @@ test("lets a client create a channel, post to all followers and delete the chann
   await expect(client.sock.newsletterMetadata("jid", id)).rejects.toThrow("Not Found");
 });
 
-test("delivers posts to a follower that was offline, which can mute and react, but not post", async () => {
+test("the simulator delivers channel posts to a follower that was offline, which can mute and react, but can't send channel posts", async () => {
   const { jid } = bob.channels.create("Bob's");
   await client.sock.newsletterFollow(jid);
   await client.close();
@@ -67,7 +67,7 @@ test("delivers posts to a follower that was offline, which can mute and react, b
   expect(bob.channels.posts(jid)).toHaveLength(1);
 });
 
-test("rejects a post whose file is not channel media", async () => {
+test("the simulator rejects a channel post whose file is not channel media", async () => {
   const { id } = await client.sock.newsletterCreate("News");
   const acked = new Promise<string | undefined>((resolve) =>
     client.sock.ws.on("CB:ack,class:message", ({ attrs }: { attrs: Record<string, string> }) => resolve(attrs.error)),
@@ -77,7 +77,7 @@ test("rejects a post whose file is not channel media", async () => {
   expect(alice.channels.posts(id)).toEqual([]);
 });
 
-test("creates, follows, posts to and lists channels over the control API", async () => {
+test("the control API creates, follows and lists channels, and sends channel posts", async () => {
   const control = await startControl(wa);
   const call = caller(control);
   const made = await call("POST", `/phones/${alice.number}/channels`, { name: "News" });
@@ -94,7 +94,7 @@ test("creates, follows, posts to and lists channels over the control API", async
   await control.stop();
 });
 
-test("restores channels after a restart", async () => {
+test("the simulator restores channels after a restart", async () => {
   const { jid, inviteCode } = bob.channels.create("Bob's", "of Bob");
   alice.channels.follow(inviteCode);
   alice.channels.setMuted(jid, true);

@@ -31,7 +31,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-test("lets a client create a community, add and remove groups, and leave", async () => {
+test("the simulator lets a client create a community, add and remove groups, and leave", async () => {
   await client.pair(alice);
   const { sock } = client;
   const made = await sock.communityCreate("Street", "Our street");
@@ -50,7 +50,7 @@ test("lets a client create a community, add and remove groups, and leave", async
   expect(mine.map(({ subject }) => subject)).toEqual(["Garden"]);
 });
 
-test("adds a group's new member to its community, and removes a member of the community from its groups as well", async () => {
+test("the simulator adds a group's new member to its community, and removes a member of the community from its groups as well", async () => {
   const community = makeCommunity(bob, "Street");
   const group = bob.createGroup("Number 7", []);
   changeLink(bob, community.jid, "link", group.jid);
@@ -64,7 +64,7 @@ test("adds a group's new member to its community, and removes a member of the co
   expect(groups.map((place) => place?.members.has(alice.account))).toEqual([false, false, false]);
 });
 
-test("creates and shows communities over the control API, and restores them after a restart", async () => {
+test("the control API creates and shows communities, which are restored after a restart", async () => {
   const control = await startControl(wa);
   const call = caller(control);
   const made = await call("POST", `/phones/${bob.number}/communities`, { subject: "Street", anyoneAdds: false });

@@ -19,14 +19,14 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("lets a client create a group and write in it", async () => {
+test("the simulator lets a client create a group and write in it", async () => {
   const group = await client.sock.groupCreate("Trip", [bob.jid]);
   expect(group).toMatchObject({ subject: "Trip", owner: alice.lidJid, size: 2 });
   await client.sock.sendMessage(group.id, { text: "welcome" });
   expect(await bob.waitFor((message) => message.text === "welcome")).toMatchObject({ chat: group.id });
 });
 
-test("adds, promotes, demotes and removes members, and returns a result for each", async () => {
+test("the simulator adds, promotes, demotes and removes members, and returns a result for each", async () => {
   const { id } = await client.sock.groupCreate("Trip", [bob.jid]);
   const added = await client.sock.groupParticipantsUpdate(id, [carol.jid, bob.jid, "4900000@s.whatsapp.net"], "add");
   expect(added.map(({ status }) => status)).toEqual(["200", "409", "404"]);
@@ -44,7 +44,7 @@ test("adds, promotes, demotes and removes members, and returns a result for each
   expect(carol.inbox.messages.map(({ text }) => text)).toEqual(["with Carol"]);
 });
 
-test("returns the latest subject, description and settings", async () => {
+test("the simulator returns the latest subject, description and settings", async () => {
   const { id } = await client.sock.groupCreate("Trip", [bob.jid]);
   await client.sock.groupUpdateSubject(id, "Trip to Rome");
   await client.sock.groupUpdateDescription(id, "bring shoes");
@@ -67,7 +67,7 @@ test("returns the latest subject, description and settings", async () => {
   expect(await bob.sendText(id, "may I?")).toMatchObject({ status: "failed", error: 403 });
 });
 
-test("accepts an invite code, and shows its group until the code is revoked", async () => {
+test("the simulator accepts an invite code, and shows its group until the code is revoked", async () => {
   const group = bob.createGroup("Club", [carol.number]);
   const code = group.inviteCode;
   expect(await client.sock.groupGetInviteInfo(code)).toMatchObject({ id: group.jid, subject: "Club" });
@@ -81,7 +81,7 @@ test("accepts an invite code, and shows its group until the code is revoked", as
   await expect(client.sock.groupGetInviteInfo(first ?? "")).rejects.toThrow("item-not-found");
 });
 
-test("keeps a request to join until an admin approves it", async () => {
+test("the simulator keeps a request to join until an admin approves it", async () => {
   const { id } = await client.sock.groupCreate("Club", [bob.jid]);
   await client.sock.groupJoinApprovalMode(id, "on");
   carol.followInvite((await client.sock.groupInviteCode(id)) ?? "");
@@ -95,14 +95,14 @@ test("keeps a request to join until an admin approves it", async () => {
   expect((await client.sock.groupMetadata(id)).size).toBe(2);
 });
 
-test("refuses the metadata of a group to an account that has left it", async () => {
+test("the simulator refuses the metadata of a group to an account that has left it", async () => {
   const group = bob.createGroup("Club", [alice.number, carol.number]);
   await client.sock.groupLeave(group.jid);
   expect(group.members.size).toBe(2);
   await expect(client.sock.groupMetadata(group.jid)).rejects.toThrow("forbidden");
 });
 
-test("refuses changes that only admins may make to other members", async () => {
+test("the simulator refuses changes that only admins may make to other members", async () => {
   const group = bob.createGroup("Club", [alice.number]);
   await expect(client.sock.groupSettingUpdate(group.jid, "locked")).rejects.toThrow("forbidden");
   await expect(client.sock.groupParticipantsUpdate(group.jid, [bob.jid], "remove")).rejects.toThrow("forbidden");

@@ -20,7 +20,7 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("announces a new group to its members' clients, with both JIDs of every member", async () => {
+test("the simulator announces a new group to its members' clients, with both JIDs of every member", async () => {
   const group = bob.createGroup("Friday", [alice.number, carol.number]);
   const { value } = await client.events.waitFor(({ name }) => name === "groups.upsert");
   expect(value).toMatchObject([{ id: group.jid, subject: "Friday", author: bob.lidJid, authorPn: bob.jid }]);
@@ -34,7 +34,7 @@ test("announces a new group to its members' clients, with both JIDs of every mem
   expect(Object.keys(await client.sock.groupFetchAllParticipating())).toEqual([group.jid]);
 });
 
-test("delivers consecutive group messages from clients and phones to every member", async () => {
+test("the simulator delivers consecutive group messages from clients and phones to every member", async () => {
   const group = bob.createGroup("Friday", [alice.number, carol.number]);
   for (let round = 0; round < 3; round++) {
     const sent = await client.sock.sendMessage(group.jid, { text: `from the client ${round}` });
@@ -50,7 +50,7 @@ test("delivers consecutive group messages from clients and phones to every membe
   expect([...bob.failures, ...carol.failures]).toEqual([]);
 });
 
-test("names the reader in group receipts, in both directions", async () => {
+test("the simulator names the reader in group receipts, in both directions", async () => {
   const group = bob.createGroup("Friday", [alice.number]);
   const sent = await client.sock.sendMessage(group.jid, { text: "who reads this" });
   // A receipt that Baileys handles before it emits the message is merged into the message.
@@ -65,7 +65,7 @@ test("names the reader in group receipts, in both directions", async () => {
   await bob.waitForStatus(theirs, "read");
 });
 
-test("stores the file of a group message once for all members", async () => {
+test("the simulator stores the file of a group message once for all members", async () => {
   const group = bob.createGroup("Friday", [alice.number, carol.number]);
   const file = randomBytes(1000);
   await client.sock.sendMessage(group.jid, { document: file, mimetype: "a/b", fileName: "f" });
@@ -75,7 +75,7 @@ test("stores the file of a group message once for all members", async () => {
   expect(wa.media.counts.uploads).toBe(1);
 });
 
-test("sends a group message again to a member that cannot decrypt it", async () => {
+test("the simulator sends a group message again to a member that cannot decrypt it", async () => {
   const group = bob.createGroup("Friday", [alice.number]);
   await client.sock.sendMessage(group.jid, { text: "first" });
   await bob.waitFor((message) => message.text === "first");
@@ -89,7 +89,7 @@ test("sends a group message again to a member that cannot decrypt it", async () 
   expect((await client.waitForText("damaged too")).key.id).toBe(sent.id);
 });
 
-test("refuses the metadata of a group to an account that is not a member", async () => {
+test("the simulator refuses the metadata of a group to an account that is not a member", async () => {
   const group = bob.createGroup("Private", [carol.number]);
   await expect(client.sock.groupMetadata(group.jid)).rejects.toThrow("forbidden");
 });

@@ -28,7 +28,7 @@ afterAll(async () => {
 // biome-ignore lint/suspicious/noExplicitAny: an answer of any shape
 const call = async (...request: Parameters<Call>): Promise<any> => (await caller(control)(...request)).json;
 
-test("applies a client's edit, reaction and deletion on the phones that have the message", async () => {
+test("the simulator applies a client's edit, reaction and deletion on the phones that have the message", async () => {
   const sent = await client.sock.sendMessage(bob.jid, { text: "teh" });
   if (!sent) throw new Error("nothing was sent");
   const [arrived, own] = await Promise.all([bob, alice].map((phone) => phone.waitFor(({ text }) => text === "teh")));
@@ -46,7 +46,7 @@ test("applies a client's edit, reaction and deletion on the phones that have the
   await expect.poll(() => [arrived?.deleted, own?.deleted]).toEqual([true, true]);
 });
 
-test("shows the quoted message and the mentions of a client's message on the phone", async () => {
+test("the simulator shows the quoted message and the mentions of a client's message on the phone", async () => {
   const theirs = await bob.sendText(alice.number, "shall we?");
   const quoted = await client.waitForText("shall we?");
   await client.sock.sendMessage(bob.jid, { text: "yes, @3", mentions: [carol.jid] }, { quoted });
@@ -56,7 +56,7 @@ test("shows the quoted message and the mentions of a client's message on the pho
   });
 });
 
-test("lets only a group admin delete another member's message, and nobody edit it", async () => {
+test("the simulator lets only a group admin delete another member's message, and nobody edit it", async () => {
   const group = carol.createGroup("Crew", [alice.number, bob.number]);
   const sent = await bob.sendText(group.jid, "bob's");
   const { key } = await client.waitForText("bob's");
@@ -69,7 +69,7 @@ test("lets only a group admin delete another member's message, and nobody edit i
   await expect.poll(() => sent.deleted).toBe(true);
 });
 
-test("edits and deletes a message and shows typing over the control API", async () => {
+test("the control API edits and deletes a message and shows typing", async () => {
   const [one, two] = [alice.number, bob.number];
   const { id } = await call("POST", `/phones/${two}/text`, { to: one, text: "first" });
   expect(await call("POST", `/phones/${two}/edit`, { message: id, text: "second" })).toMatchObject({ status: "sent" });

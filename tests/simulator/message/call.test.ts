@@ -29,7 +29,7 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("lets a client reject a call, which ends the call for the caller and stops the phone from ringing", async () => {
+test("the simulator lets a client reject a call, which ends for the caller and stops ringing on the phone", async () => {
   const call = startCall(bob, alice.number, { video: true });
   const offer = await callEvents.waitFor(({ id, status }) => id === call.id && status === "offer");
   expect(offer).toMatchObject({ from: bob.lidJid, callerPn: bob.jid, isVideo: true, isGroup: false, offline: false });
@@ -41,7 +41,7 @@ test("lets a client reject a call, which ends the call for the caller and stops 
   expect([callsOf(alice), callsOf(bob)]).toEqual([[call], [call]]);
 });
 
-test("ends a call on the client when the phone accepts it, the caller hangs up or nobody answers", async () => {
+test("the simulator ends a call on the client when the phone accepts it, the caller hangs up or nobody answers", async () => {
   const accepted = startCall(bob, alice.jid);
   expect(answerCall(alice, accepted, "accepted")).toBe(true);
   const hungUp = startCall(bob, alice.jid);
@@ -54,7 +54,7 @@ test("ends a call on the client when the phone accepts it, the caller hangs up o
   expect(states).toEqual(["accepted", "missed", "missed"]);
 });
 
-test("keeps a call until the client acknowledges it, and sends it again after the next login", async () => {
+test("the simulator keeps a call until the client acknowledges the call, and sends it again after the next login", async () => {
   await client.close();
   const call = startCall(bob, alice.number);
   const device = wa.device(alice.number);
@@ -67,7 +67,7 @@ test("keeps a call until the client acknowledges it, and sends it again after th
   await expect.poll(() => device.kept.size).toBe(0);
 });
 
-test("rings for all members of a group, but not for an account that blocked the caller", async () => {
+test("the simulator rings for all members of a group, but not for an account that blocked the caller", async () => {
   const group = bob.createGroup("Trip", [alice.jid]);
   const call = startCall(bob, group.jid);
   const offer = await callEvents.waitFor(({ id, status }) => id === call.id && status === "offer");

@@ -26,7 +26,7 @@ function download(message: WAMessage): Promise<Buffer> {
   } as never) as Promise<Buffer>;
 }
 
-test("accepts an encrypted file from a client over TLS, which the phone decrypts and verifies", async () => {
+test("the simulator accepts an encrypted file from a client over TLS, which the phone decrypts and verifies", async () => {
   const file = randomBytes(300_000);
   await client.sock.sendMessage(bob.jid, {
     document: file,
@@ -40,7 +40,7 @@ test("accepts an encrypted file from a client over TLS, which the phone decrypts
   expect(wa.media.get(received.media?.directPath ?? "")?.includes(file.subarray(0, 64))).toBe(false);
 });
 
-test("marks a client's voice note as one on the phone", async () => {
+test("the simulator marks a client's voice note as a voice note on the phone", async () => {
   const voice = randomBytes(4000);
   await client.sock.sendMessage(bob.jid, { audio: voice, ptt: true, mimetype: "audio/ogg; codecs=opus", seconds: 3 });
   const received = await bob.waitFor((message) => message.kind === "audio");
@@ -48,14 +48,14 @@ test("marks a client's voice note as one on the phone", async () => {
   expect(bob.download(received)).toEqual(voice);
 });
 
-test("lets a client download and decrypt a phone's media", async () => {
+test("the simulator lets a client download and decrypt a phone's media", async () => {
   const image = randomBytes(50_000);
   await bob.sendImage(alice.number, image, { caption: "look" });
   const message = await client.messages.waitFor(({ message }) => message?.imageMessage?.caption === "look");
   expect(await download(message)).toEqual(image);
 });
 
-test("fails an upload on request, and accepts the next one", async () => {
+test("the simulator fails an upload on request, and accepts the next one", async () => {
   wa.media.faults.upload.add(500);
   const content = { document: randomBytes(100), mimetype: "a/b", fileName: "f" };
   await expect(client.sock.sendMessage(bob.jid, content)).rejects.toThrow("Media upload failed");
@@ -63,7 +63,7 @@ test("fails an upload on request, and accepts the next one", async () => {
   await bob.waitFor((message) => message.kind === "document");
 });
 
-test("fails a download with the requested status", async () => {
+test("the simulator fails a download with the requested status", async () => {
   await bob.sendImage(alice.number, randomBytes(100), { caption: "gone" });
   const message = await client.messages.waitFor(({ message }) => message?.imageMessage?.caption === "gone");
   wa.media.faults.download.add(404);

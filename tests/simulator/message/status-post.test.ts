@@ -22,7 +22,7 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("delivers a client's status post only to its audience, and reports to the client who has viewed it", async () => {
+test("the simulator delivers a client's status post only to its audience, and reports to the client who has viewed it", async () => {
   const sent = await client.sock.sendMessage(statusChat, { text: "mine" }, { statusJidList: [bob.jid, alice.jid] });
   const seen = await bob.waitFor((message) => message.id === sent?.key.id);
   expect(seen).toMatchObject({ chat: statusChat, from: alice.jid, fromDevice: 1, text: "mine" });
@@ -36,7 +36,7 @@ test("delivers a client's status post only to its audience, and reports to the c
   expect(carol.inbox.messages).toEqual([]);
 });
 
-test("delivers a phone's status post, also after a retry, and deletes it", async () => {
+test("the simulator delivers a phone's status post, also after a retry, and deletes it", async () => {
   const control = controlApp(wa);
   const ask = async (method: string, path: string, body?: object) => {
     const answer = await control.request(path, body ? { method, body: JSON.stringify(body) } : { method });

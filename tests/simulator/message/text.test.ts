@@ -17,7 +17,7 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("links a client by QR code, restarts it with 515 and accepts its new credentials", async () => {
+test("the simulator links a client by QR code, restarts it with 515 and accepts its new credentials", async () => {
   await client.pair(alice);
   expect(client.creds.me?.id).toBe("4915550000001:1@s.whatsapp.net");
   expect(client.creds.me?.lid).toBe(alice.lidJid.replace("@", ":1@"));
@@ -27,7 +27,7 @@ test("links a client by QR code, restarts it with 515 and accepts its new creden
   expect(wa.device("4915550000001").sockets).toMatchObject({ open: 1, maximum: 1, logins: 2 });
 });
 
-test("delivers a client's text to a phone number, and shows it as sent on the account's own phone", async () => {
+test("the simulator delivers a client's text to a phone number, and shows it as sent on the account's own phone", async () => {
   await client.pair(alice);
   const sent = await client.sock.sendMessage(bob.jid, { text: "hello Bob" });
   const received = await bob.waitFor((message) => message.text === "hello Bob");
@@ -38,7 +38,7 @@ test("delivers a client's text to a phone number, and shows it as sent on the ac
 });
 
 test.each(["lid", "pn"] as const)(
-  "delivers a text whose envelope names accounts by %s, with both JIDs",
+  "the simulator delivers a text whose envelope names accounts by %s, with both JIDs",
   async (addressing) => {
     await client.pair(alice);
     const sent = await bob.sendText(alice.number, "hello Alice", { addressing });
@@ -52,7 +52,7 @@ test.each(["lid", "pn"] as const)(
   },
 );
 
-test("delivers a phone's read receipts to the client that sent the message", async () => {
+test("the simulator delivers a phone's read receipts to the client that sent the message", async () => {
   await client.pair(alice);
   const sent = await client.sock.sendMessage(bob.jid, { text: "read me" });
   bob.markRead(await bob.waitFor((message) => message.text === "read me"));
@@ -60,7 +60,7 @@ test("delivers a phone's read receipts to the client that sent the message", asy
   expect(status.chat).toBe(bob.jid);
 });
 
-test("delivers the messages of a conversation in order", async () => {
+test("the simulator delivers the messages of a conversation in order", async () => {
   await client.pair(alice);
   for (let round = 0; round < 5; round++) {
     await client.sock.sendMessage(bob.jid, { text: `ping ${round}` });
@@ -72,7 +72,7 @@ test("delivers the messages of a conversation in order", async () => {
   expect(pongs).toEqual(["pong 0", "pong 1", "pong 2", "pong 3", "pong 4"]);
 });
 
-test("keeps unacknowledged messages, and sends them again, marked offline, after the next login", async () => {
+test("the simulator keeps unacknowledged messages, and sends them again, marked offline, after the next login", async () => {
   await client.pair(alice);
   await client.close();
   await bob.sendText(alice.number, "while you were out 1");
@@ -86,7 +86,7 @@ test("keeps unacknowledged messages, and sends them again, marked offline, after
   expect(device.counts.redelivered).toBe(2);
 });
 
-test("delivers each of a thousand texts from a phone once and in order", async () => {
+test("the simulator delivers each of a thousand texts from a phone once and in order", async () => {
   await client.pair(alice);
   const sends = Array.from({ length: 1000 }, (_, index) => bob.sendText(alice.number, `n${index}`));
   await Promise.all(sends);

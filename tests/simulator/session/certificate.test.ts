@@ -8,7 +8,7 @@ import { Client, proto, silenceLibsignal, strictVerification } from "../../suppo
 silenceLibsignal();
 strictVerification();
 
-test("verifies a signature only for its key and message, and rejects 64 zero bytes", () => {
+test("the simulator verifies a signature only for its key and message, and rejects 64 zero bytes", () => {
   const [ours, theirs] = [generateKeyPair(), generateKeyPair()];
   for (let round = 0; round < 20; round++) {
     const message = randomBytes(50);
@@ -20,7 +20,7 @@ test("verifies a signature only for its key and message, and rejects 64 zero byt
   }
 });
 
-test("makes a verifying client reject a server whose chain has another root", async () => {
+test("the simulator makes a verifying client reject a server whose chain has another root", async () => {
   const [wa, other] = await Promise.all([startWhatsApp(), startWhatsApp()]);
   const client = new Client({ ...wa, rootKey: other.rootKey });
   const closed = client.next((update) => update.connection === "close");
@@ -30,7 +30,7 @@ test("makes a verifying client reject a server whose chain has another root", as
   await Promise.all([wa.stop(), other.stop()]);
 });
 
-test("sends a certificate chain that the root signed, that is valid now, and whose leaf has the handshake's static key", async () => {
+test("the simulator sends a certificate chain that the root signed, that is valid now, and whose leaf has the handshake's static key", async () => {
   const wa = await startWhatsApp();
   const header = Buffer.from([0x57, 0x41, 6, 3]);
   const ephemeral = generateKeyPair();

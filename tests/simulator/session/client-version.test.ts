@@ -26,7 +26,7 @@ async function rejectionCode(client: Client): Promise<number | undefined> {
   return (await closed).code;
 }
 
-test("refuses to link a client below the minimum for linking, but lets linked clients log in", async () => {
+test("the simulator refuses to link a client below the minimum for linking, but lets linked clients log in", async () => {
   const { wa, alice, client } = scene;
   await client.pair(alice);
   await client.close();
@@ -38,7 +38,7 @@ test("refuses to link a client below the minimum for linking, but lets linked cl
   expect(wa.world.versions.seen.at(-1)).toEqual({ purpose: "link", version: "2.3000.1044000000", refused: true });
 });
 
-test("refuses the login of a client below the minimum for logins, and keeps its link", async () => {
+test("the simulator refuses the login of a client below the minimum for logins, and keeps its link", async () => {
   const { wa, alice, client } = scene;
   await client.pair(alice);
   await client.close();
@@ -48,13 +48,13 @@ test("refuses the login of a client below the minimum for logins, and keeps its 
   await client.login();
 });
 
-test("accepts the default version of Baileys by default", async () => {
+test("the simulator accepts the default version of Baileys by default", async () => {
   const plain = new Client(scene.wa);
   await plain.pair(scene.bob);
   await plain.close();
 });
 
-test("changes and shows the versions over the control API", async () => {
+test("the control API changes and shows the client versions", async () => {
   const call = caller(control);
   const { wa, alice, client } = scene;
   const page = async () => {

@@ -26,7 +26,7 @@ async function linkClient(phone: Phone): Promise<Client> {
   return client;
 }
 
-test("delivers messages to each linked device, including messages that other devices of its account send", async () => {
+test("the simulator delivers messages to each linked device, including messages that other devices of its account send", async () => {
   const [first, second] = [await linkClient(alice), await linkClient(alice)];
   expect(second.creds.me?.id).toBe("4915550000001:2@s.whatsapp.net");
   await bob.sendText(alice.number, "to both");
@@ -37,21 +37,21 @@ test("delivers messages to each linked device, including messages that other dev
   expect((await bob.waitFor((message) => message.text === "from the first")).copies).toBe(1);
 });
 
-test("shows the phone's own messages on its linked devices as sent", async () => {
+test("the simulator shows the phone's own messages on its linked devices as sent", async () => {
   const client = await linkClient(alice);
   await alice.sendText(bob.number, "from my pocket");
   const seen = await client.waitForText("from my pocket");
   expect(seen.key).toMatchObject({ fromMe: true, remoteJid: bob.lidJid });
 });
 
-test("delivers messages from the client of one account to the client of another", async () => {
+test("the simulator delivers messages from the client of one account to the client of another", async () => {
   const [ours, theirs] = [await linkClient(alice), await linkClient(bob)];
   await ours.sock.sendMessage(bob.jid, { text: "client to client" });
   await theirs.waitForText("client to client");
   await bob.waitFor((message) => message.text === "client to client" && message.fromDevice === 1);
 });
 
-test("announces a newly linked device to the devices that cache the account's device list", async () => {
+test("the simulator announces a newly linked device to the devices that cache the account's device list", async () => {
   const ours = await linkClient(alice);
   await ours.sock.sendMessage(bob.jid, { text: "before" });
   const theirs = await linkClient(bob);
@@ -59,7 +59,7 @@ test("announces a newly linked device to the devices that cache the account's de
   await theirs.waitForText("after");
 });
 
-test("closes the older of two sockets with the same credentials with 440", async () => {
+test("the simulator closes the older of two sockets with the same credentials with 440", async () => {
   const older = await linkClient(alice);
   const replaced = older.next((update) => update.connection === "close");
   const newer = new Client(wa);
@@ -75,7 +75,7 @@ test("closes the older of two sockets with the same credentials with 440", async
   await newer.waitForText("who listens");
 });
 
-test("closes the socket of an unlinked device with 401, and rejects its later logins", async () => {
+test("the simulator closes the socket of an unlinked device with 401, and rejects its later logins", async () => {
   const client = await linkClient(alice);
   const closed = client.next((update) => update.connection === "close");
   alice.unlink(wa.device(alice.number));
@@ -86,7 +86,7 @@ test("closes the socket of an unlinked device with 401, and rejects its later lo
   expect(alice.devices).toEqual([]);
 });
 
-test("removes a client that logs out from the account's devices", async () => {
+test("the simulator removes a client that logs out from the account's devices", async () => {
   const client = await linkClient(alice);
   await client.sock.logout();
   await expect.poll(() => alice.devices.length).toBe(0);

@@ -19,7 +19,7 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("keeps messages for a client whose socket was cut, and delivers them after the next login", async () => {
+test("the simulator keeps messages for a client whose socket was cut, and delivers the messages after the next login", async () => {
   const closed = client.next((update) => update.connection === "close");
   wa.device(alice.number).faults.cut();
   expect((await closed).code).toBe(DisconnectReason.connectionClosed);
@@ -28,7 +28,7 @@ test("keeps messages for a client whose socket was cut, and delivers them after 
   await client.waitForText("after the cut");
 });
 
-test("drops messages in both directions on a transport that is silent and then cut", async () => {
+test("the simulator drops messages in both directions on a transport that is silent and then cut", async () => {
   await client.sock.sendMessage(bob.jid, { text: "before the silence" });
   await bob.waitFor((message) => message.text === "before the silence");
   const device = wa.device(alice.number);
@@ -43,7 +43,7 @@ test("drops messages in both directions on a transport that is silent and then c
   await client.waitForText("kept by the server");
 });
 
-test("delivers messages late but once on a transport that is silent and then resumes", async () => {
+test("the simulator delivers messages late but once on a transport that is silent and then resumes", async () => {
   await client.sock.sendMessage(bob.jid, { text: "in time" });
   await bob.waitFor((message) => message.text === "in time");
   const silence = wa.device(alice.number).faults.silence(300, "resume");
@@ -55,7 +55,7 @@ test("delivers messages late but once on a transport that is silent and then res
   await client.waitForText("late too");
 });
 
-test("delays messages on a slow transport and keeps their order", async () => {
+test("the simulator delays messages on a slow transport and keeps their order", async () => {
   wa.device(alice.number).faults.slow(50);
   const started = performance.now();
   await Promise.all([1, 2, 3].map((index) => bob.sendText(alice.number, `slow ${index}`)));
@@ -68,7 +68,7 @@ test("delays messages on a slow transport and keeps their order", async () => {
 });
 
 test.each([463, 429])(
-  "rejects a message with %d, reports the error to the client and delivers nothing",
+  "the simulator rejects a message with %d, reports the error to the client and delivers nothing",
   async (code) => {
     wa.device(alice.number).faults.ack.add(code);
     const sent = await client.sock.sendMessage(bob.jid, { text: "rejected" });
@@ -81,7 +81,7 @@ test.each([463, 429])(
   },
 );
 
-test.each([503, 500])("fails one login with %d on request, and accepts the next one", async (code) => {
+test.each([503, 500])("the simulator fails one login with %d on request, and accepts the next one", async (code) => {
   await client.close();
   wa.device(alice.number).faults.login.add(code);
   const closed = client.next((update) => update.connection === "close");
@@ -90,7 +90,7 @@ test.each([503, 500])("fails one login with %d on request, and accepts the next 
   await client.login();
 });
 
-test("makes a phone request a retry of a message that it cannot decrypt, and show the message once", async () => {
+test("a phone requests a retry of a message that it cannot decrypt, and shows the message once", async () => {
   await client.sock.sendMessage(bob.jid, { text: "first" });
   await bob.waitFor((message) => message.text === "first");
   wa.device(alice.number).faults.corruptOut.add(true);
@@ -101,7 +101,7 @@ test("makes a phone request a retry of a message that it cannot decrypt, and sho
   await bob.waitFor((message) => message.text === "and on");
 });
 
-test("sends a message again, under the same id, to a client that cannot decrypt it", async () => {
+test("the simulator sends a message again, under the same id, to a client that cannot decrypt it", async () => {
   await bob.sendText(alice.number, "first");
   await client.waitForText("first");
   wa.device(alice.number).faults.corruptIn.add(true);

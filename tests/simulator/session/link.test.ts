@@ -45,7 +45,7 @@ async function askForCode(): Promise<string> {
   return sock.requestPairingCode(alice.number);
 }
 
-test("links a client when its linking code is entered on the phone", async () => {
+test("the simulator links a client when its linking code is entered on the phone", async () => {
   const code = await askForCode();
   const restart = client.next((update) => update.connection === "close");
   const device = await alice.linkWithCode(`${code.slice(0, 4)}-${code.slice(4)}`);
@@ -57,14 +57,14 @@ test("links a client when its linking code is entered on the phone", async () =>
   expect(wa.unknown).toEqual([]);
 });
 
-test("rejects a wrong linking code, and links no device", async () => {
+test("the simulator rejects a wrong linking code, and links no device", async () => {
   const code = await askForCode();
   const wrong = code.startsWith("A") ? `B${code.slice(1)}` : `A${code.slice(1)}`;
   await expect(alice.linkWithCode(wrong)).rejects.toThrow("wrong code");
   expect(alice.devices).toEqual([]);
 });
 
-test("gives a newly linked client the phone's history once, as an encrypted blob on the media host", async () => {
+test("the simulator gives a newly linked client the phone's history once, as an encrypted blob on the media host", async () => {
   await client.pair(alice);
   const { value } = await client.events.waitFor(({ name }) => name === "messaging-history.set");
   expect(value).toMatchObject({
@@ -78,14 +78,14 @@ test("gives a newly linked client the phone's history once, as an encrypted blob
   expect(wa.unknown).toEqual([]);
 });
 
-test("gives a newly linked client the app-state key, its push name and its LID mappings", async () => {
+test("the simulator gives a newly linked client the app-state key, its push name and its LID mappings", async () => {
   await client.pair(alice);
   expect(client.creds.myAppStateKeyId).toBe(alice.appState.key.id.toString("base64"));
   expect(client.creds.me?.name).toBe("Alice");
   expect(await client.sock.signalRepository.lidMapping.getLIDForPN(bob.jid)).toBe(bob.lidJid);
 });
 
-test("asks a client that has few prekeys left to upload more", async () => {
+test("the simulator asks a client that has few prekeys left to upload more", async () => {
   await client.pair(alice);
   const { preKeys } = wa.device(alice.number);
   for (const id of [...preKeys.keys()].slice(4)) preKeys.delete(id);
@@ -94,7 +94,7 @@ test("asks a client that has few prekeys left to upload more", async () => {
   await expect.poll(() => preKeys.size).toBeGreaterThanOrEqual(5);
 });
 
-test("opens a new session for a client that lost it and asks for a retry", async () => {
+test("a phone opens a new session for a client that lost its session and asks for a retry", async () => {
   await client.pair(alice);
   await bob.sendText(alice.number, "one");
   await client.waitForText("one");
@@ -108,13 +108,13 @@ test("opens a new session for a client that lost it and asks for a retry", async
   await bob.waitFor((message) => message.text === "answer again");
 });
 
-test("returns only the numbers that are on WhatsApp", async () => {
+test("the simulator returns only the numbers that are on WhatsApp", async () => {
   await client.pair(alice);
   const found = await client.sock.onWhatsApp(bob.number, "4915559999999");
   expect(found).toEqual([{ jid: bob.jid, exists: true }]);
 });
 
-test("links a business account with the platform of WhatsApp Business", async () => {
+test("the simulator links a business account with the platform of WhatsApp Business", async () => {
   const shop = await wa.addPhone({ number: "4915550000009", pushName: "Shop", business: { name: "The Shop" } });
   await client.pair(shop);
   expect(client.creds.platform).toBe("smba");

@@ -20,7 +20,7 @@ afterEach(async () => {
   await wa.stop();
 });
 
-test("answers an unknown request with 501 and records it", async () => {
+test("the simulator responds to an unknown request with 501 and records the request", async () => {
   await client.pair(alice);
   const iq = {
     tag: "iq",
@@ -31,7 +31,7 @@ test("answers an unknown request with 501 and records it", async () => {
   expect(wa.unknown).toMatchObject([{ from: "4915550000001:1@s.whatsapp.net", reason: "iq w:nonsense" }]);
 });
 
-test("offers no QR code to a client whose identity key did not sign its prekey", async () => {
+test("the simulator offers no QR code to a client whose identity key did not sign its prekey", async () => {
   const { signature } = client.creds.signedPreKey;
   signature[10] = (signature[10] ?? 0) ^ 1;
   const closed = client.next((update) => update.connection === "close");
@@ -41,7 +41,7 @@ test("offers no QR code to a client whose identity key did not sign its prekey",
   expect(wa.unknown.map(({ reason }) => reason)).toEqual(["the signed prekey is not signed by the identity key"]);
 });
 
-test("rejects a login with the wrong Noise key with 401", async () => {
+test("the simulator rejects a login with the wrong Noise key with 401", async () => {
   await client.pair(alice);
   await client.close();
   const thief = new Client(wa);
@@ -51,7 +51,7 @@ test("rejects a login with the wrong Noise key with 401", async () => {
   expect((await closed).code).toBe(401);
 });
 
-test("rejects a QR code after its client has disconnected", async () => {
+test("the simulator rejects a QR code after its client has disconnected", async () => {
   const shown = client.next((update) => update.qr !== undefined);
   client.connect();
   const { qr = "" } = await shown;
@@ -60,7 +60,7 @@ test("rejects a QR code after its client has disconnected", async () => {
   await expect(alice.scanQr(qr)).rejects.toThrow("the QR code is unknown or has expired");
 });
 
-test("delivers messages to an offline phone, and their receipts, when the phone is online again", async () => {
+test("the simulator delivers messages to an offline phone, and their receipts, when the phone is online again", async () => {
   const bob = await wa.addPhone({ number: "4915550000002", pushName: "Bob" });
   await client.pair(alice);
   bob.goOffline();
@@ -72,7 +72,7 @@ test("delivers messages to an offline phone, and their receipts, when the phone 
   await client.statuses.waitFor(({ id, status }) => id === sent?.key.id && status === 3);
 });
 
-test("shows a message that arrives twice under one id once, and counts the copies", async () => {
+test("a phone shows a message that arrives twice under one id once, and counts the copies", async () => {
   const bob = await wa.addPhone({ number: "4915550000002", pushName: "Bob" });
   await client.pair(alice);
   for (let round = 0; round < 2; round++) {

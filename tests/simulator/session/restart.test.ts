@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-test("restores devices, sessions, queues and groups after a restart", async () => {
+test("the simulator restores devices, sessions, queues and groups after a restart", async () => {
   const options = { directory, stateFile: join(directory, "state") };
   const first = await startWhatsApp(options);
   const alice = await first.addPhone({ number: "4915550000001", pushName: "Alice" });

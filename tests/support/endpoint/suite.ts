@@ -64,7 +64,7 @@ export function testEndpoints<Fixture extends EndpointFixture>(suite: EndpointSu
     });
   });
 
-  describe("answers 404 for something that does not exist", () => {
+  describe("gets 404 for something that does not exist", () => {
     test.each(named(endpoints.filter((endpoint) => caseOf(endpoint).absent)))("%s", async (_name, endpoint) => {
       const { status, body } = await send(endpoint, fixture().connected, caseOf(endpoint).absent ?? {});
       expect({ status, code: body.code }).toEqual({ status: 404, code: expect.stringMatching(/_not_found$/) });

@@ -4,24 +4,24 @@ import { backoff, judge } from "../../../session-host/session/disconnect.ts";
 
 const closed = (statusCode: number) => new Boom("Stream Errored", { statusCode });
 
-test("reconnects at once after 515", () => {
+test("a host reconnects at once after 515", () => {
   expect(judge(closed(515))).toEqual({ reason: "restart_required", reconnect: "now", loggedOut: false });
 });
 
-test("does not reconnect after 440, which means that another connection replaced this one", () => {
+test("a host does not reconnect after 440, which means that another connection replaced its own", () => {
   expect(judge(closed(440))).toEqual({ reason: "replaced", reconnect: "never", loggedOut: false });
 });
 
-test("treats a 401 from WhatsApp as a logout", () => {
+test("a host treats a 401 from WhatsApp as a logout", () => {
   expect(judge(closed(401))).toEqual({ reason: "logout", reconnect: "never", loggedOut: true });
 });
 
-test("does not treat a 401 from a proxy as a logout", () => {
+test("a host does not treat a 401 from a proxy as a logout", () => {
   const refused = new Boom("WebSocket Error (Unexpected server response: 401)", { statusCode: 401 });
   expect(judge(refused)).toEqual({ reason: "connection_lost", reconnect: "later", loggedOut: false });
 });
 
-test("retries an unknown reason later", () => {
+test("a host reconnects later after an unknown reason", () => {
   expect(judge(undefined).reconnect).toBe("later");
   expect(judge(new Error("read ECONNRESET")).reconnect).toBe("later");
   expect(judge(closed(599)).reconnect).toBe("later");

@@ -18,7 +18,7 @@ test("a frame is sent at once when no change is pending", () => {
   expect(sent).toEqual(["ping"]);
 });
 
-test("a frame waits for every earlier change and for no later one", async () => {
+test("a frame waits for every earlier change and for no later change", async () => {
   const { gate, socket, sent } = setup();
   const first = Promise.withResolvers<void>();
   const second = Promise.withResolvers<void>();

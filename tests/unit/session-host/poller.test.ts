@@ -4,7 +4,7 @@ import { Poller } from "../../../session-host/concurrency/poller.ts";
 
 const hour = 3_600_000;
 
-test("runs again at once for new work, even if it arrives during a run, and once more when stopped", async () => {
+test("a poller runs again at once for new work, even if the work arrives during a run, and once more when it is stopped", async () => {
   let done = 0;
   let during: (() => void) | undefined;
   const poller = new Poller(
@@ -27,7 +27,7 @@ test("runs again at once for new work, even if it arrives during a run, and once
   expect(done).toBe(4);
 });
 
-test("reports a failed run and pauses before the next one even if new work arrives", async () => {
+test("a poller reports a failed run, and pauses before the next run even if new work arrives", async () => {
   const failures: unknown[] = [];
   const poller = new Poller(
     async () => {
@@ -43,7 +43,7 @@ test("reports a failed run and pauses before the next one even if new work arriv
   expect(failures).toHaveLength(2);
 });
 
-test("stops running when its lease is lost", async () => {
+test("a poller stops running when its lease is lost", async () => {
   let held = true;
   let done = 0;
   const poller = new Poller(

@@ -29,7 +29,7 @@ function setup(append: (change: Change) => Promise<void> = async () => undefined
 const stanza = (id: string) => ({ tag: "notification", attrs: { id } });
 const settled = () => new Promise(setImmediate);
 
-test("changes are recorded in the order of their stanzas, even if an earlier one is known later", async () => {
+test("changes are recorded in the order of their stanzas, even if the change of an earlier stanza is known later", async () => {
   const { recorder, socket, sent, appended } = setup();
   const first = Promise.withResolvers<Change>();
   recorder.recordInOrder(stanza("1"), first.promise);
@@ -44,7 +44,7 @@ test("changes are recorded in the order of their stanzas, even if an earlier one
   expect(sent).toEqual(["answer to both"]);
 });
 
-test("a stanza without a change records nothing and delays nothing", async () => {
+test("a stanza without a change causes no record and no delay", async () => {
   const { recorder, socket, sent, appended } = setup();
   recorder.recordInOrder(stanza("1"), undefined);
   socket.send("answer");

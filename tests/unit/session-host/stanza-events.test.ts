@@ -26,7 +26,7 @@ const callEvents = async (child: BinaryNode, attrs: Record<string, string> = {})
   eventsOf(await journalCall("i", node("call", { from: bob.lid, id: "1", t: "1700000000", ...attrs }, [child]), known));
 const participant = (jid: string) => node("participant", { jid });
 
-test("our own join or leave is distinguished from that of others in the same notification, in every addressing mode", async () => {
+test("the account's own join or leave is distinguished from other members' in the same notification, in every addressing mode", async () => {
   const people = [me.lid, bob.lid, "900003@lid"].map(participant);
   expect(await groupEvents(node("remove", {}, people))).toMatchObject([
     { type: "group.leave", reason: "removed", by: bob },

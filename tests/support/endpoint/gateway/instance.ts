@@ -117,7 +117,7 @@ export const instanceCases: GatewayCases = {
     answers: { data: { stopped: true } },
     effect: ({ gate, owner }) => holds(() => gate.wa.device(owner.number).sockets.open === 0),
     simulator: "connection",
-    testedBy: fleet("stopped hosts serve nothing, log no instance out, and stay stopped after a restart"),
+    testedBy: fleet("stopped hosts serve no instance, log no instance out, and stay stopped after a restart"),
   },
   "POST /api/observability/restart": {
     answers: { data: { stopped: false } },

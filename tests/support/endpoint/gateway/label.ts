@@ -7,7 +7,7 @@ const labels = testIn("integration/contact/labels.test.ts");
 const phoneLabels =
   "setting the labels of a chat replaces them in the API and on the phone, for every form of the chat id";
 const changed = labels(
-  "a label that the API creates, changes or deletes is so at once in the API and then on the phone",
+  "a label that the API creates, changes or deletes is up to date at once in the API, and then on the phone",
 );
 const labelId = ({ made }: GatewayFixture) => made.get("label") ?? "1";
 const label = (fixture: GatewayFixture): Request => ({ params: { labelId: labelId(fixture) } });

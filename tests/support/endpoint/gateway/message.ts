@@ -77,7 +77,7 @@ export const messageCases: GatewayCases = {
   "POST /api/message/send/contact": {
     effect: arrives,
     simulator: "messages",
-    testedBy: effectTest("one or several contact cards arrive"),
+    testedBy: effectTest("a message with one or several contact cards arrives"),
     invalid: bodiesOf({ to }, { to, contacts: [] }),
   },
   "POST /api/message/forward": {
@@ -92,7 +92,7 @@ export const messageCases: GatewayCases = {
     answers: { data: { messages: 1 } },
     effect: ({ bob, received }) => bob.waitForStatus(received, "read"),
     simulator: "receipts",
-    testedBy: chat("marks one message, or all unread messages of a chat, as read"),
+    testedBy: chat("a read request marks one message, or all unread messages of the chat, as read"),
     invalid: bodiesOf({}, { chatId: "nobody" }),
   },
   "POST /api/message/typing/start": {
@@ -112,7 +112,7 @@ export const messageCases: GatewayCases = {
     effect: ({ bob, sent }) =>
       holds(() => bob.inbox.messages.find(({ id }) => id === sent)?.reactions.some(({ emoji }) => emoji === "👍")),
     simulator: "fate",
-    testedBy: chat("a message gets a reaction, and an empty one removes it"),
+    testedBy: chat("a message gets a reaction, and an empty reaction removes it"),
     invalid: bodiesOf({ chatId: to, messageId: "x", emoji: "two words" }, {}),
   },
   "PUT /api/message/star": {
@@ -125,7 +125,7 @@ export const messageCases: GatewayCases = {
   },
   "GET /api/message/chats/{instanceId}": {
     answers: { pagination: { skip: 0 } },
-    testedBy: chat("lists chats by their newest message, with names, counts and pages"),
+    testedBy: chat("the list of chats is ordered by the newest message and has names, counts and pages"),
     invalid: [{ query: "limit=0" }],
     unconnected: 200,
   },

@@ -4,7 +4,7 @@ import { bodiesOf, type GatewayCases, type GatewayFixture, holds } from "./case.
 
 const effectTest = testIn("integration/broadcast/status-posts.test.ts");
 const kinds = effectTest(
-  "a status post is an image, a video or a voice note, for the recipients that the caller names",
+  "a status post can be an image, a video or a voice note, and reaches only the recipients that the caller names",
 );
 const whole = effectTest("a broadcast list is created, listed, returned, changed and deleted");
 

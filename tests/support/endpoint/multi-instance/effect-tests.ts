@@ -38,10 +38,10 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
   "GET /api/users/{userId}": { testedBy: users("changes only the given fields of a user") },
   "PUT /api/users/{userId}": { testedBy: users("changes only the given fields of a user") },
   "DELETE /api/users/{userId}": { testedBy: users("deletes a user without instances together with keys and tokens") },
-  "GET /api/keys": { testedBy: keys("can be created, listed without their secret, changed and revoked") },
-  "POST /api/keys": { testedBy: keys("can be created, listed without their secret, changed and revoked") },
-  "PUT /api/keys/{keyId}": { testedBy: keys("can be created, listed without their secret, changed and revoked") },
-  "DELETE /api/keys/{keyId}": { testedBy: keys("can be created, listed without their secret, changed and revoked") },
+  "GET /api/keys": { testedBy: keys("can be created, changed and revoked, and the list omits the secrets") },
+  "POST /api/keys": { testedBy: keys("can be created, changed and revoked, and the list omits the secrets") },
+  "PUT /api/keys/{keyId}": { testedBy: keys("can be created, changed and revoked, and the list omits the secrets") },
+  "DELETE /api/keys/{keyId}": { testedBy: keys("can be created, changed and revoked, and the list omits the secrets") },
   "POST /api/instances": { simulator: "linking", testedBy: link(scanned) },
   "GET /api/instances": {
     testedBy: instances("in the gateway dialect returns the documented response, and both dialects list the instance"),
@@ -130,7 +130,7 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
   },
   "POST /api/whatsapp/{instanceId}/read": {
     simulator: "receipts",
-    testedBy: actions("marks the named messages as read, or all unread messages of a chat"),
+    testedBy: actions("a read request marks the named messages, or all unread messages of a chat, as read"),
   },
   "POST /api/whatsapp/{instanceId}/send-media": {
     simulator: "media",
