@@ -1,6 +1,6 @@
 /**
- * Values of the attribute `edit` of a `message` stanza (whatsmeow, `types/message.go`, `EditAttribute`). In a channel,
- * an edited or deleted post keeps its id.
+ * Values of the attribute `edit` of a `message` stanza (whatsmeow, `types/message.go`, `EditAttribute`). An edited or
+ * deleted channel post keeps its id.
  */
 export const editAttribute = {
   messageEdit: "1",

@@ -2,12 +2,12 @@ import { type BinaryNode, jidNormalizedUser, type WASocket } from "@whiskeysocke
 import type { Person } from "../../core/event/catalog/group.ts";
 import { isLidJid } from "../../core/message/recipient.ts";
 
-/** Returns the JID without its device, or an empty string if there is none. */
+/** Returns the JID without its device, or an empty string if `jid` is missing or empty. */
 export const plainJid = (jid: string | null | undefined) => (jid ? jidNormalizedUser(jid) : "");
 
 export const isPhoneJid = (jid: string) => jid.endsWith("@s.whatsapp.net");
 
-/** Returns the person with these JIDs, or null if none of them is given. */
+/** Returns the person with these JIDs, or null if all of them are missing or empty. */
 export function personOf(...spellings: readonly (string | undefined)[]): Person | null {
   const jids = spellings.map(plainJid).filter((jid) => jid !== "");
   const lid = jids.find(isLidJid) ?? null;
@@ -37,7 +37,7 @@ export function byPhone<Given extends Person | null>(person: Given, phones: Read
   return person && phone ? { ...person, id: phone } : person;
 }
 
-/** Returns the time of a stanza in Unix seconds, or the current time if it has none. */
+/** Returns the time of a stanza in Unix seconds, or the current time if the stanza has no time. */
 export const secondsOf = ({ attrs }: BinaryNode): number => unixSeconds(attrs.t);
 
 /** Returns a Unix time in whole seconds. Returns the current time if the value is not a time. */
@@ -50,8 +50,8 @@ export function unixSeconds(value: unknown): number {
 const clockToleranceMs = 60_000;
 
 /**
- * Returns the time at which a client wrote something. Uses the client's clock (milliseconds), which orders what it
- * writes within one second, unless that differs too much from WhatsApp's clock (seconds).
+ * Returns the time at which a client wrote something. Uses the client's clock (milliseconds), which gives the order of
+ * two things that the client writes within one second. Uses WhatsApp's clock (seconds) if the two differ too much.
  */
 export function writtenAt(clientMs: number, whatsappSeconds: number): Date {
   const isPlausible = Math.abs(clientMs - whatsappSeconds * 1000) < clockToleranceMs;

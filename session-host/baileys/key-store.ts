@@ -27,8 +27,8 @@ const cacheSize = 512;
 
 /**
  * The Signal key store of one session. Its rows are written by this session only. A write is visible at once and
- * becomes durable in the background, in order; until then, `Gate` holds back all frames of the socket. So Baileys waits
- * for the database only when it reads, and a crash loses no state that has had an effect on WhatsApp.
+ * becomes durable in the background, in order. Until then, `Gate` holds back all frames of the socket. This way,
+ * Baileys waits for the database only when it reads, and a crash loses no state that has had an effect on WhatsApp.
  */
 export class KeyStore {
   readonly #db: Database;
@@ -37,7 +37,7 @@ export class KeyStore {
   readonly #record: RecordChange;
   readonly #fail: (error: unknown) => void;
   readonly #cache = new LRUCache<string, { value: unknown }>({ max: cacheSize });
-  /** The newest writes that are not durable yet. Unlike the cache, this map never evicts any. */
+  /** The newest writes that are not durable yet. Unlike the cache, this map never evicts a write. */
   readonly #dirty = new Map<string, { value: unknown }>();
   readonly #openTransaction = new AsyncLocalStorage<Transaction>();
   /** Resolves when the last transaction that began has ended. */
@@ -57,7 +57,7 @@ export class KeyStore {
     this.#fail = options.fail;
   }
 
-  /** Returns the credentials, or undefined if there are none. Throws if the database can't be read. */
+  /** Returns the credentials, or undefined if the database has no credentials. Throws if the database can't be read. */
   async loadCreds(): Promise<AuthenticationCreds | undefined> {
     const [row] = await this.#db.sql<{ value: Buffer }[]>`
       select value from session_keys where instance_id = ${this.#instanceId} and type = 'creds' and key_id = ''`;
@@ -132,8 +132,8 @@ export class KeyStore {
       }
       return loaded;
     } catch (error) {
-      // Baileys would take this for a message that does not decrypt, and reject it permanently. So the connection must
-      // end.
+      // Baileys would treat this error as a message that can't be decrypted, and reject the message permanently. The
+      // connection must therefore end.
       this.#fail(error);
       throw error;
     }

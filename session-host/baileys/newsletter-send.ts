@@ -1,10 +1,10 @@
 import { MEDIA_PATH_MAP, type MediaType, normalizeMessageContent, proto, type WASocket } from "@whiskeysockets/baileys";
 
 /**
- * Adds the upload paths for files of channels (newsletters) to Baileys. Channels are not encrypted, and their files
- * have their own paths on the media host. WhatsApp rejects a post with error 479, or doesn't show it, if its file has
- * another path or its stanza does not name the kind of the file. Baileys 7.0.0-rc14 uses other paths and does not name
- * the kind (https://github.com/WhiskeySockets/Baileys/issues/2199).
+ * Adds the upload paths for files of channels (newsletters) to Baileys. Channel posts are not end-to-end encrypted, and
+ * their files have their own paths on the media host. If the file has another path, or the stanza does not name the
+ * kind of the file, WhatsApp rejects the channel post with error 479 or doesn't show it. Baileys 7.0.0-rc14 uses other
+ * paths and does not name the kind (https://github.com/WhiskeySockets/Baileys/issues/2199).
  */
 export function registerNewsletterPaths(): void {
   const kinds = ["image", "video", "document", "audio"];
@@ -19,14 +19,14 @@ export function newsletterUpload(sock: WASocket): WASocket["waUploadToServer"] {
   return async (path, options) => {
     const mediaType = `newsletter-${options.mediaType}` as MediaType;
     const uploaded = await sock.waUploadToServer(path, { ...options, mediaType });
-    // WhatsApp's own apps put only the path into a post, no URL.
+    // WhatsApp's own apps put only the path into a channel post, and no URL.
     return { ...uploaded, mediaUrl: undefined as unknown as string };
   };
 }
 
 /**
- * Sends a channel post, or an edit or deletion of one. Like Baileys' `relayMessage`, but the stanza names the kind of
- * the file.
+ * Sends a channel post, or an edit or deletion of a channel post. Works like Baileys' `relayMessage`, but the stanza
+ * names the kind of the file.
  */
 export async function relayNewsletterMessage(
   sock: WASocket,

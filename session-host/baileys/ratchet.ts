@@ -16,12 +16,12 @@ interface SessionCipher {
 const require = createRequire(import.meta.url);
 
 /**
- * Makes libsignal restore a Signal session after a message did not decrypt with it. libsignal tries a message with each
- * session of a contact, and steps the session's ratchet before it checks the MAC (6.0.0, `session_cipher.js`,
- * `maybeStepRatchet`). So a message for an older session breaks the newer session, which is tried first: neither side
- * can read the other until retries have built another session. Baileys opens a new session with each contact whose
- * devices it looks up, so this affects the messages that are in transit at each restart. Patches libsignal for the
- * whole process. Idempotent.
+ * Makes libsignal restore a Signal session after a failed attempt to decrypt a message with the session. libsignal
+ * tries a message with each session of a contact, and steps the session's ratchet before it checks the MAC (6.0.0,
+ * `session_cipher.js`, `maybeStepRatchet`). A message for an older session therefore breaks the newer session, which is
+ * tried first. Neither side can then read the other's messages until retries have built another session. Baileys opens
+ * a new session with each contact whose devices it looks up, so this affects the messages that are in transit at each
+ * restart. Patches libsignal for the whole process. Idempotent.
  */
 export function restoreRatchetsOnFailure(): void {
   const { prototype } = require("libsignal/src/session_cipher.js") as { prototype: SessionCipher };

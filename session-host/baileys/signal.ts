@@ -33,7 +33,7 @@ export interface JournalingOptions {
 /**
  * Baileys' Signal repository, with a journal around decryption. The new state of the ratchet, the plaintext, and the
  * message with its event are recorded as one change before Baileys sends the receipt. Signal cannot decrypt a message
- * again that was decrypted before a crash, so its plaintext is then read from the inbox.
+ * twice. If a message was decrypted before a crash, its plaintext is read from the inbox.
  */
 export class JournalingSignal {
   readonly #options: JournalingOptions;

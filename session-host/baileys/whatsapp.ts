@@ -11,18 +11,18 @@ import { restoreRatchetsOnFailure } from "./ratchet.ts";
 
 /** How to reach WhatsApp, or the server that replaces it (a test server or simulator). */
 export interface WhatsAppEndpoint {
-  /** Undefined for the real WhatsApp. */
+  /** URL of the WebSocket. Undefined for the real WhatsApp. */
   url: string | undefined;
   /** False if another server, root key or media certificate replaces WhatsApp's own. */
   real: boolean;
-  /** For Baileys' uploads, which go through `node:https`. */
+  /** The agent for Baileys' uploads, which use `node:https`. */
   uploadAgent: HttpsAgent | undefined;
   /**
-   * Returns the `fetch` options for Baileys' downloads. `host` returns the connection's media host. Empty for the real
-   * WhatsApp.
+   * Returns the `fetch` options for Baileys' downloads, or an empty object for the real WhatsApp. `host` returns the
+   * connection's media host.
    */
   downloads(host: () => string): RequestInit;
-  /** The `fetch` options for WhatsApp Web's page. Undefined if it must not be fetched. */
+  /** The `fetch` options for WhatsApp Web's page. Undefined if the page must not be fetched. */
   web: RequestInit | undefined;
 }
 

@@ -9,7 +9,7 @@ import type { Claimer } from "./claimer.ts";
 /** The session of an instance, as bulks see it. */
 export interface BulkTarget {
   connected: boolean;
-  /** How many claimed commands it has not finished. */
+  /** Number of claimed commands that the session has not finished. */
   held: number;
 }
 
@@ -34,7 +34,9 @@ const idleMs = 1_000;
 const paceMs = 500;
 /** Delay until the next turn if a bulk waits for room in its instance's queue. Milliseconds. */
 const fullMs = 100;
-/** A late turn may release what the pace allows for this many seconds, so that it does not slow the bulk down. */
+/**
+ * A late turn may release what the pace allows for this many seconds, so that the delay does not slow the bulk down.
+ */
 const burstSeconds = 2;
 /** A bulk fills an instance's queue up to this many commands. Bounds how long a single send waits behind a bulk. */
 const maxHeld = 128;
@@ -43,18 +45,21 @@ const maxHeld = 128;
 interface RunningBulk {
   id: string;
   instanceId: string;
-  /** Whether some of its messages are not released yet. */
+  /** Whether some messages of the bulk are not released yet. */
   hasUnreleased: boolean;
-  /** Whether the instance needs its user according to the database. For instances without a session on this host. */
+  /**
+   * Whether the instance needs its user according to the database. Used only for instances without a session on this
+   * host.
+   */
   needsUser: boolean;
-  /** Whether its start time has come. */
+  /** Whether the bulk's start time has passed. */
   due: boolean;
 }
 
 /**
- * Releases the messages of bulks in order and at most at each bulk's pace: one bulk per instance at a time, and only
- * while the instance is connected. The progress is in the database, so the pace survives a lost connection and a change
- * of hosts.
+ * Releases the messages of bulks in order and at most at each bulk's pace. Works on one bulk per instance at a time,
+ * and only while the instance is connected. Stores the progress in the database, so that the pace survives a lost
+ * connection and a change of hosts.
  */
 export class BulkRelease {
   readonly #deps: BulkReleaseDeps;
@@ -199,7 +204,9 @@ export class BulkRelease {
         select 1 from commands where bulk_id = bulks.id and status in ('scheduled', 'queued', 'claimed'))`;
   }
 
-  /** Makes a claim. Returns undefined if it fails: the next turn tries again, and other bulks are not affected. */
+  /**
+   * Makes a claim. Returns undefined if the claim fails. The next turn tries again, and other bulks are not affected.
+   */
   async #attempt(claim: () => Promise<ClaimedCommand[]>): Promise<ClaimedCommand[] | undefined> {
     const { lease, log } = this.#deps;
     try {

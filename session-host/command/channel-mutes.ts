@@ -6,9 +6,9 @@ import type { Lease } from "../concurrency/lease.ts";
 const retryMs = 5 * 60_000;
 
 /**
- * Queues an unmute command for each channel whose mute has expired, because a mute has no end on WhatsApp itself. The
- * ends of mutes are in the database, so they outlive the host. Skips instances that are not connected. Returns whether
- * it queued a command.
+ * Queues an unmute command for each channel whose mute has expired, because WhatsApp itself does not end mutes. The
+ * database stores the end of each mute, which therefore survives a restart of the host. Skips instances that are not
+ * connected. Returns whether it queued a command.
  */
 export async function queueUnmutes(
   { db, ids, host }: { db: Database; ids: Ids; host: string },

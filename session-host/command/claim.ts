@@ -27,8 +27,8 @@ export function claimCommands(deps: ClaimDeps, ids: readonly string[]): Promise<
 
 /**
  * Claims the commands that were accepted more than `olderThanMs` ago and have not arrived through the queue. If a host
- * dies after it has received messages, SQS blocks their message groups until the visibility timeout. The database has
- * the commands already.
+ * dies after it has received messages from the queue, SQS blocks the message groups of those messages until the
+ * visibility timeout. This claim doesn't wait for that, because the database has the commands already.
  */
 export function claimWaiting(deps: ClaimDeps, position: number, olderThanMs: number): Promise<ClaimedCommand[]> {
   return claim(
@@ -68,7 +68,10 @@ export function claimScheduled(deps: ClaimDeps, position: number, instanceId: st
   );
 }
 
-/** Reserves a range of positions for a claim and returns its start, by which `claimedAt` finds what the claim took. */
+/**
+ * Reserves a range of positions for a claim. Returns the start of the range, by which `claimedAt` finds the commands
+ * that the claim took.
+ */
 export async function nextPosition({ db }: ClaimDeps): Promise<number> {
   const [row] = await db.sql<{ position: number }[]>`select nextval('command_position')::float8 as position`;
   if (!row) throw new Error("the sequence of positions returned no row");

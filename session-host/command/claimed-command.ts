@@ -21,7 +21,7 @@ export interface Claimed<Name extends CommandName> {
   input: CommandInput<Name>;
   waId: string | null;
   chatId: string | null;
-  /** The encoded `proto.Message`, if an earlier attempt prepared it. Every attempt sends the same. */
+  /** The encoded `proto.Message`, if an earlier attempt prepared it. Every attempt sends the same message. */
   payload: Buffer | null;
   /** For a prepared status post: JIDs of the people who receive it. They are the same on every attempt. */
   audience?: readonly string[] | undefined;

@@ -13,20 +13,20 @@ import {
 import type { ClaimedCommand } from "./claimed-command.ts";
 
 export interface ClaimerDeps extends ClaimDeps {
-  /** Receives the commands of a claim whose answer was lost. */
+  /** Receives the commands of a claim whose result was lost. */
   submit: (command: ClaimedCommand) => void;
 }
 
 /**
- * Makes the claims of a shard. When the connection to the database breaks, a claim may have succeeded although its
- * answer is lost. The next claim therefore first looks up what that one claimed, so that no command stays claimed
+ * Makes the claims of a shard. If the connection to the database breaks, a claim may have succeeded although its result
+ * is lost. The next claim therefore first looks up what the earlier claim took, so that no command stays claimed
  * without running.
  */
 export class Claimer {
   readonly #deps: ClaimerDeps;
   /** Ids of commands that this claimer returned recently. */
   readonly #recent = new LRUCache<string, true>({ max: 20_000 });
-  /** For each claim without an answer, a function that looks up what it claimed. */
+  /** For each claim whose result is unknown, a function that looks up the commands that the claim took. */
   readonly #lookUps = new Set<() => Promise<ClaimedCommand[]>>();
 
   constructor(deps: ClaimerDeps) {
@@ -84,7 +84,7 @@ export class Claimer {
     }
   }
 
-  /** Submits the commands of claims whose answer was lost. */
+  /** Submits the commands of claims whose result was lost. */
   async #recover(): Promise<void> {
     for (const lookUp of [...this.#lookUps]) {
       const found = await lookUp();

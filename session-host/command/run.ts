@@ -14,7 +14,8 @@ import type { Change } from "../ledger/change.ts";
 import type { Claimed } from "./claimed-command.ts";
 
 /**
- * The change to record when a command succeeds. If there is a stanza, it is recorded when WhatsApp acknowledges that.
+ * The change to record when a command succeeds. If the command has a stanza, the change is recorded when WhatsApp
+ * acknowledges the stanza.
  */
 export interface RunResult {
   change: Change;

@@ -17,12 +17,13 @@ import { addressees } from "./status-retry.ts";
 import { traceOf } from "./trace.ts";
 
 /**
- * Maximum number of unacknowledged stanzas. More would only wait at WhatsApp, and be sent again after a lost
- * connection.
+ * Maximum number of unacknowledged stanzas. Further stanzas would only wait at WhatsApp, and would be sent again after
+ * a lost connection.
  */
 const maxInFlight = 64;
 /**
- * WhatsApp acknowledges in well under a second. After this, the connection counts as dead, whatever the socket reports.
+ * Maximum time without an acknowledgement. WhatsApp normally acknowledges in well under a second. After this time, the
+ * connection counts as dead, whatever the socket reports.
  */
 const ackTimeoutMs = 15_000;
 /** Maximum number of tries of a command that fails for a reason that may be temporary. */
@@ -46,7 +47,7 @@ export interface SendQueueDeps {
 /** A stanza that WhatsApp has not acknowledged. */
 interface Flight {
   command: OrderedCommand;
-  /** When it was sent, on the monotonic clock. Infinity while it is still being encrypted. */
+  /** When the stanza was sent, on the monotonic clock. Infinity while the stanza is still being encrypted. */
   since: number;
   /** For a mutation: the change to record when WhatsApp acknowledges the stanza. */
   changeOnAck?: Change;
@@ -245,7 +246,8 @@ export class SendQueue {
     { waId, jid, message, audience }: Outgoing,
     options: Partial<Parameters<ConnectedContext["sock"]["relayMessage"]>[2]>,
   ): Promise<void> {
-    // Encrypting for a large audience is slow. The time without an acknowledgement only counts from the end of it.
+    // Encrypting for a large audience is slow. The time without an acknowledgement counts only from the end of the
+    // encryption.
     const flight: Flight = { ...work, since: audience ? Number.POSITIVE_INFINITY : this.#now() };
     // Set before the stanza is sent, because its acknowledgement may arrive before `relayMessage` returns.
     this.#inFlight.set(waId, flight);
@@ -263,7 +265,7 @@ export class SendQueue {
 
   /** Tries a failed command again later, or fails it. */
   #onFailure(command: OrderedCommand, context: ConnectedContext, error: unknown): void {
-    // A command that may have taken effect, and must not do so twice, is not run again on the next connection.
+    // If a command may have taken effect and must not take effect twice, it is not run again on the next connection.
     const isUnknown = error instanceof AppError && error.code === "outcome_unknown";
     if (this.#context !== context && !isUnknown) {
       this.#putBack(command);

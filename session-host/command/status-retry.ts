@@ -34,8 +34,8 @@ export interface StatusRetryDeps {
 export const isStatusRetry = ({ attrs }: BinaryNode) => attrs.from === statusChat && attrs.type === "retry";
 
 /**
- * Sends a status post, or the deletion of one, again to a device that could not decrypt it. Baileys (7.0.0-rc14) would
- * send it with an empty audience. Ignores devices of people outside the audience.
+ * Sends a status post, or the deletion of a status post, again to a device that could not decrypt it. Baileys
+ * (7.0.0-rc14) would send the message with an empty audience. Ignores devices of people outside the audience.
  */
 export async function resendStatus(deps: StatusRetryDeps, receipt: BinaryNode): Promise<void> {
   const { sock, db, instanceId, log } = deps;

@@ -7,8 +7,8 @@ interface LeaseTime {
 }
 
 /**
- * A lease as its holder sees it. It expires by the monotonic clock or the wall clock, whichever is earlier: the
- * monotonic clock stops while a laptop sleeps, and the wall clock may be set back.
+ * A lease as its holder sees it. The lease expires by the monotonic clock or the wall clock, whichever is earlier. Both
+ * are needed, because the monotonic clock stops while a laptop sleeps, and the wall clock may be set back.
  */
 export class Lease {
   readonly grant: Grant;

@@ -1,4 +1,4 @@
-/** Limits how many tasks run at once; the others wait in order. */
+/** Limits how many tasks run at once. The other tasks wait in order. */
 export class Limiter {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -8,7 +8,8 @@ export class Limiter {
   }
 
   /**
-   * Resolves when a place is free. Returns a function that frees the place again; further calls of it have no effect.
+   * Resolves when a place is free. Returns a function that frees the place again. Further calls of that function have
+   * no effect.
    */
   async enter(): Promise<() => void> {
     if (this.#free > 0) this.#free--;

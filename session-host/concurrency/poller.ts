@@ -2,8 +2,8 @@
 const retryMs = 1_000;
 
 /**
- * Runs a piece of work again and again: immediately after a nudge, otherwise after the delay that the last run
- * returned. Runs never overlap. Ends after `stop`, or after a run when it is no longer active.
+ * Runs `work` repeatedly: immediately after a nudge, otherwise after the delay that the last run returned. Runs never
+ * overlap. After `stop`, ends with one last run. Also ends after a run if `active` then returns false.
  */
 export class Poller {
   readonly #work: () => Promise<number>;
@@ -14,7 +14,7 @@ export class Poller {
   #pending = false;
   #wake: () => void = () => undefined;
 
-  /** `work` returns the delay until the next run in milliseconds. `onError` receives what it throws. */
+  /** `work` returns the delay until the next run in milliseconds. `onError` receives what `work` throws. */
   constructor(work: () => Promise<number>, options: { active: () => boolean; onError: (error: unknown) => void }) {
     this.#work = work;
     this.#active = options.active;

@@ -2,19 +2,20 @@ import { AppError } from "../../core/error.ts";
 import { within } from "../../core/timeout.ts";
 
 /**
- * Must be below 60 s. After that, Baileys treats a missing answer as an empty one, which for most changes means
+ * Must be below 60 s. After 60 s, Baileys treats a missing answer as an empty answer, which for most changes means
  * success.
  */
 const answerTimeoutMs = 30_000;
 
-/** Errors by the code with which WhatsApp refuses a request. */
+/** Maps the code with which WhatsApp refuses a request to the error to throw. */
 type Meanings = Readonly<Record<number, AppError>>;
 
 const notAllowed = "WhatsApp allows this only to members of the group, and some actions only to its admins";
 
 /**
- * Returns WhatsApp's answer to a request. If WhatsApp refuses it, throws the error in `meanings` for WhatsApp's code,
- * otherwise `group_not_found` (404), `forbidden` (401, 403) or `whatsapp_error`. Errors of the connection pass through,
+ * Returns WhatsApp's answer to a request. If WhatsApp refuses the request, throws the error in `meanings` for
+ * WhatsApp's code. If `meanings` lacks the code, throws `group_not_found` (404), `forbidden` (401, 403) or
+ * `whatsapp_error`. Throws `whatsapp_error` if WhatsApp does not answer in time. Errors of the connection pass through,
  * because a retry may help.
  */
 export async function answerOf<T>(request: Promise<T>, meanings: Meanings = {}): Promise<T> {
@@ -34,7 +35,10 @@ export async function answerOf<T>(request: Promise<T>, meanings: Meanings = {}):
   }
 }
 
-/** Like `answerOf`, for changes that must not be made twice. Throws `outcome_unknown` if WhatsApp does not answer. */
+/**
+ * Like `answerOf`, but for changes that must not be made twice. Throws `outcome_unknown` if WhatsApp does not answer or
+ * the connection fails.
+ */
 export async function onlyOnce<T>(request: Promise<T>, meanings: Meanings = {}): Promise<T> {
   let refused = false;
   const watched = request.catch((error: unknown) => {

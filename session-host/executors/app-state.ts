@@ -2,16 +2,16 @@ import { type BinaryNode, getBinaryNodeChild, getBinaryNodeChildren, type WASock
 import { AppError } from "../../core/error.ts";
 import { within } from "../../core/timeout.ts";
 
-/** Must be below 60 s. After that, Baileys treats a missing answer as success. */
+/** Must be below 60 s. After 60 s, Baileys treats a missing answer as success. */
 const answerTimeoutMs = 25_000;
 /** A retry is needed only if another device changes the same collection within one round trip. */
 const maxTries = 4;
 
 /**
- * Changes the app state with `send`, which calls Baileys. WhatsApp refuses a patch if another device was faster.
- * Baileys does not notice that and keeps a wrong version of the collection, so the collection is read again and `send`
- * is repeated. Throws `unavailable`, `conflict`, `whatsapp_error` or `outcome_unknown`. Errors of the connection pass
- * through.
+ * Changes the app state with `send`, which calls Baileys. WhatsApp refuses a patch if another device changed the
+ * collection first. Baileys does not notice the refusal and keeps a wrong version of the collection. The collection is
+ * therefore read again, and `send` is repeated. Throws `unavailable`, `conflict`, `whatsapp_error` or
+ * `outcome_unknown`. Errors of the connection pass through.
  */
 export async function patchAppState(sock: WASocket, collection: "regular", send: () => Promise<void>): Promise<void> {
   if (!sock.authState.creds.myAppStateKeyId) {
@@ -41,7 +41,10 @@ function refusedCollections(answer: BinaryNode): string[] {
   );
 }
 
-/** Waits for WhatsApp's answer. Throws `outcome_unknown` if there is none, and `whatsapp_error` for a refusal. */
+/**
+ * Waits for WhatsApp's answer. Throws `outcome_unknown` if WhatsApp does not answer, and `whatsapp_error` for a
+ * refusal.
+ */
 async function awaitAnswer(work: Promise<void>): Promise<void> {
   const late = () =>
     new AppError("outcome_unknown", "WhatsApp did not answer; it is not known whether the change was made");

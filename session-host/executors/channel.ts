@@ -35,7 +35,7 @@ export async function create(
   { name, description, ...source }: CommandInput<"channel.create">,
 ): Answer<"channel.create"> {
   const { sock } = context;
-  // Reads the file before the channel is created, because it may be unusable.
+  // Reads the file before the channel is created, because the file may be unusable.
   const hasSource = source.url !== undefined || source.upload !== undefined;
   const picture = hasSource ? await readPicture(context, source) : undefined;
   const created = await onlyOnce(graphqlAnswer(sock.newsletterCreate(name, description)), meanings);
@@ -178,7 +178,9 @@ export async function reactToPost(
   if (attrs.error) throw new AppError("whatsapp_error", `WhatsApp refused the reaction with error ${attrs.error}`);
 }
 
-/** Looks up the server id of a post. WhatsApp sends the id together with the post, but not to the author. */
+/**
+ * Looks up the server id of a channel post. WhatsApp sends the server id together with the post, but not to the author.
+ */
 async function serverIdOf(sock: WASocket, row: Pick<FoundMessage, "waId" | "chatId">): Promise<string> {
   const posts = await fetchPosts(sock, row.chatId, maxChannelPosts);
   const found = posts.find((post) => post.messageId === row.waId);
@@ -228,7 +230,7 @@ function textIn(node: BinaryNode): string | null {
   try {
     return bodyOf(normalizeMessageContent(proto.Message.decode(content)) ?? {});
   } catch {
-    // The content can't be decoded. The post is returned without its text.
+    // The content can't be decoded, so the channel post is returned without its text.
     return null;
   }
 }

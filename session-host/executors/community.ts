@@ -17,9 +17,9 @@ import type { ConnectedContext, MutationContext } from "./types.ts";
 type Answer<Name extends CommandName> = Promise<CommandOutput<Name>>;
 
 /**
- * Sends a group request and returns the answer. The stanzas are those of Baileys' `communities.js` (7.0.0-rc14). That
- * is not called, because it expects answers in a form that groups don't have, logs whole answers, ignores refusals for
- * a single group, and returns nothing for a community that it created but cannot read.
+ * Sends a group request and returns the answer. The stanzas are those of Baileys' `communities.js` (7.0.0-rc14). The
+ * functions of that file are not called, because they expect answers in a form that groups don't have, log whole
+ * answers, ignore refusals for a single group, and return nothing for a community that they created but cannot read.
  */
 const groupRequest = (sock: WASocket, to: string, type: "get" | "set", content: BinaryNode): Promise<BinaryNode> =>
   sock.query({ tag: "iq", attrs: { to, type, xmlns: "w:g2" }, content: [content] });
@@ -143,7 +143,9 @@ async function groupsOf(sock: WASocket, community: string): Promise<LinkedGroup[
 
 const jidOf = ({ attrs }: BinaryNode) => attrs.jid ?? `${attrs.id?.split("@")[0]}@g.us`;
 
-/** Returns the new group or community from the answer to `create`. Used if it can't be looked up afterwards. */
+/**
+ * Returns the new group or community from the answer to `create`. Used if the new group can't be looked up afterwards.
+ */
 function metadataOf(answer: BinaryNode, subject: string): GroupMetadata {
   const group = getBinaryNodeChild(answer, "group");
   if (!group?.attrs.id) throw new AppError("outcome_unknown", "WhatsApp's answer does not name the new group");
@@ -154,7 +156,7 @@ function metadataOf(answer: BinaryNode, subject: string): GroupMetadata {
   return { id: jidOf({ ...group, attrs: { id: group.attrs.id } }), subject, owner: undefined, participants };
 }
 
-/** Returns the code with which WhatsApp refused a single group, or undefined if it did not. */
+/** Returns the code with which WhatsApp refused a single group, or undefined if WhatsApp accepted the group. */
 function refusalIn(list: BinaryNode | undefined): number | undefined {
   const error = getBinaryNodeChild(list, "group")?.attrs.error;
   return error === undefined ? undefined : Number(error);

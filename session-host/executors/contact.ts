@@ -7,7 +7,7 @@ import { resolveRecipient } from "./message.ts";
 import { ExecutorResult } from "./result.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
 
-/** Checks which numbers are on WhatsApp. For a while, the gateway refuses sends to a number that is not. */
+/** Checks which numbers are on WhatsApp. For a while, the gateway refuses sends to a number that is not on WhatsApp. */
 export async function check(
   { sock }: ConnectedContext,
   { numbers }: CommandInput<"contact.check">,
@@ -33,8 +33,8 @@ export async function check(
 
 /**
  * Returns WhatsApp's JID of each number, or null if the number is not on WhatsApp. Numbers of some countries have two
- * spellings, and WhatsApp may answer with the other one. Such a number is looked up again alone, so that it is clear
- * which number the answer is for.
+ * spellings, and WhatsApp may answer with the spelling that was not requested. The requested number is then looked up
+ * again alone, so that the answer can only be for this number.
  */
 async function lookUpNumbers(sock: WASocket, numbers: readonly string[]): Promise<Map<string, string | null>> {
   const found = await sock.onWhatsApp(...numbers);
@@ -123,7 +123,8 @@ export async function resolveLid(
 }
 
 /**
- * Returns a person's phone number (as a JID) and LID. One of them is null if neither the session nor WhatsApp knows it.
+ * Returns a person's phone number (as a JID) and LID. The phone number or the LID is null if neither the session nor
+ * WhatsApp knows it.
  */
 async function bothJids(sock: WASocket, who: string): Promise<{ jid: string | null; lid: string | null }> {
   const { lidMapping } = sock.signalRepository;

@@ -105,7 +105,7 @@ export async function setSettings(
 }
 
 export async function leave({ sock }: MutationContext, { group }: CommandInput<"group.leave">): Answer<"group.leave"> {
-  // WhatsApp acknowledges a leave even if the account is not in the group. In that case, this lookup throws.
+  // WhatsApp acknowledges a leave even if the account is not in the group. This lookup throws for such a group.
   await answerOf(sock.groupMetadata(group));
   await onlyOnce(sock.groupLeave(group));
   return {};
@@ -287,7 +287,7 @@ async function resolveOne(sock: WASocket, id: string): Promise<string | null> {
 const hasJid = ({ id, phoneNumber, lid }: GroupParticipant, jids: readonly string[]) =>
   [id, phoneNumber, lid].some((jid) => jid && jids.includes(jidNormalizedUser(jid)));
 
-/** Returns an invite code. Throws `whatsapp_error` if there is none. */
+/** Returns an invite code. Throws `whatsapp_error` if WhatsApp returned no code. */
 function codeOf(code: string | undefined): string {
   if (code === undefined) throw new AppError("whatsapp_error", "WhatsApp returned no invite code");
   return code;

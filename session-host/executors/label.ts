@@ -91,8 +91,8 @@ export async function setChat(
   const [unknown] = wanted;
   if (unknown !== undefined) throw new AppError("label_not_found", `there is no label ${unknown}`);
   const jid = await resolveRecipient(sock, input.chat);
-  // WhatsApp accepts a label on a group that the account is not in, where nobody would see it. In that case, this
-  // lookup throws.
+  // WhatsApp accepts a label on a group that the account is not in, where nobody would see the label. This lookup
+  // throws for such a group.
   if (isGroupJid(jid) && labels.length > 0) await answerOf(sock.groupMetadata(jid));
   const spellings = await spellingsOf(context, jid);
   const chat = spellings.find((spelling) => !isLidJid(spelling)) ?? jid;
@@ -110,7 +110,7 @@ export async function setChat(
     book.add({ kind: "target", labelId, chatId: chat, messageId: "", labeled: true });
   }
   const lid = spellings.find(isLidJid);
-  // Links both JIDs, so that the chat is found under each of them.
+  // Stores that both JIDs belong to one chat, so that the chat is found by either JID.
   const contacts = labels.length > 0 && lid && chat !== lid ? { contacts: [{ jid: chat, lid }] } : {};
   return new ExecutorResult({ chat, labels }, contacts);
 }

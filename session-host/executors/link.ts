@@ -60,7 +60,10 @@ async function readPageAt({ media, instanceId }: SendContext, url: string): Prom
   return readPage(bytes.toString("utf8"), url);
 }
 
-/** Returns a small JPEG. Throws if a picture that the caller names can't be fetched, but not for one from the page. */
+/**
+ * Returns a small JPEG. If a picture can't be fetched, throws if the caller named the picture, and returns undefined if
+ * the page did.
+ */
 async function thumbnail(
   { media, instanceId }: SendContext,
   given: string | undefined,
@@ -73,8 +76,8 @@ async function thumbnail(
 }
 
 /**
- * Returns a picture as a small JPEG. Returns undefined if it is not a picture, or if it is not small and there is no
- * ffmpeg.
+ * Returns a picture as a small JPEG. Returns undefined if the bytes are not a picture, or if the picture is not a small
+ * JPEG and ffmpeg is not installed.
  */
 async function shrink(bytes: Buffer): Promise<Buffer | undefined> {
   if (bytes.length <= maxThumbnailBytes && bytes.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff]))) return bytes;

@@ -157,8 +157,8 @@ async function findUnread({ db, instanceId }: MutationContext, chats: string[]):
 }
 
 /**
- * Returns a message to act on. Throws `message_not_found`, also if it was deleted, and `conflict` if it is not sent
- * yet.
+ * Returns a message to act on. Throws `message_not_found` if the message is unknown, was deleted or was never sent, and
+ * `conflict` if it is not sent yet.
  */
 export async function find(context: MutationContext, input: { messageId: string; chat?: string | undefined }) {
   const chats = input.chat === undefined ? undefined : await spellingsOf(context, input.chat);
@@ -171,7 +171,7 @@ export async function find(context: MutationContext, input: { messageId: string;
   return row;
 }
 
-/** Returns the stanza that edits or deletes a channel post. It has the id of the post and replaces the post. */
+/** Returns the stanza that edits or deletes a channel post. The stanza has the id of the post and replaces the post. */
 const revisedPost = (row: FoundMessage, message: proto.IMessage, edit: string) => ({
   waId: row.waId,
   jid: row.chatId,

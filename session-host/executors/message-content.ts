@@ -64,7 +64,7 @@ async function generate(
 ): Promise<proto.IMessage> {
   const generation = { ...generationOptions(context), ...extras.options };
   const message = (await generateWAMessage(jid, content, generation)).message ?? {};
-  // For a poll, Baileys puts the mentions next to the poll instead of into it. Clients do not read them there.
+  // For a poll, Baileys puts the mentions next to the poll instead of into the poll, where clients do not read them.
   return extras.content.mentions ? withContextInfo(message, { mentionedJid: extras.content.mentions }) : message;
 }
 

@@ -15,7 +15,7 @@ import type { ConnectedContext } from "./types.ts";
 export interface MessageExtras {
   /** Spread into the content for Baileys' `generateWAMessage`. */
   content: { mentions?: string[] };
-  /** Spread into its options. */
+  /** Spread into the options for `generateWAMessage`. */
   options: { quoted?: WAMessage; ephemeralExpiration?: number };
   /** For `PreparedMessage.context`. */
   context: MessageContext | null;
@@ -58,14 +58,12 @@ async function findQuoted(context: ConnectedContext, jid: string, waId: string) 
   const participant = isGroupJid(jid) && !fromMe ? { participant: row.senderLid ?? row.senderId } : {};
   const key = { remoteJid: jid, id: row.waId, fromMe, ...participant };
   const content = await contentOf(context, row);
-  // A message that this gateway sent may have been edited since, so it gets its current text.
+  // A message that this gateway sent may have been edited since, so the quote contains its current text.
   const message: WAMessage = { key, message: content ? (withText(content, row.body) ?? content) : standIn(row) };
   return { row, message };
 }
 
-/**
- * Returns all known JIDs of a chat: its LID and its phone number. The history may have the chat under either of them.
- */
+/** Returns all known JIDs of a chat: its LID and its phone number. The history may have the chat under either JID. */
 export async function spellingsOf({ sock }: ConnectedContext, jid: string): Promise<string[]> {
   if (isGroupJid(jid) || isChannelJid(jid) || jid === statusChat) return [jid];
   const { lidMapping } = sock.signalRepository;
@@ -74,8 +72,8 @@ export async function spellingsOf({ sock }: ConnectedContext, jid: string): Prom
 }
 
 /**
- * Returns the content of a message that this gateway sent. Undefined for all other messages, also those from the
- * owner's phone.
+ * Returns the content of a message that this gateway sent. Returns undefined for all other messages, including those
+ * from the owner's phone.
  */
 export async function contentOf(
   { db }: ConnectedContext,
@@ -86,7 +84,7 @@ export async function contentOf(
   return content && getContentType(content) ? content : undefined;
 }
 
-/** Returns the content with another text or caption. Undefined if it has neither. */
+/** Returns the content with another text or caption. Returns undefined if the content has neither. */
 export function withText(content: proto.IMessage, text: string): proto.IMessage | undefined {
   const { extendedTextMessage, imageMessage, videoMessage, documentMessage } = content;
   if (extendedTextMessage) return { extendedTextMessage: { ...extendedTextMessage, text } };
@@ -97,7 +95,8 @@ export function withText(content: proto.IMessage, text: string): proto.IMessage 
 }
 
 /**
- * Returns a replacement for quoted content that is not stored. The recipient's phone shows the original if it has it.
+ * Returns a replacement for quoted content that is not stored. The recipient's phone shows the original message if it
+ * has that message.
  */
 function standIn({ type, body }: FoundMessage): proto.IMessage {
   switch (type) {

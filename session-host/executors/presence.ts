@@ -41,7 +41,8 @@ export async function get(
   const selected = context.presences.all().filter((presence) => !spellings || spellings.includes(presence.chat));
   const presences = await byPhone(sock, selected);
   const chats = new Map<string, Map<string, Presence>>();
-  // A person may have a presence under the number and another one under the LID. The latest replaces the other.
+  // A person may have one presence under the phone number and another one under the LID. The later presence replaces
+  // the earlier one.
   for (const presence of presences.toSorted((a, b) => a.at - b.at)) {
     const people = chats.get(presence.chat) ?? new Map<string, Presence>();
     chats.set(presence.chat, people.set(presence.person, presence));

@@ -3,7 +3,7 @@ import type { Change } from "../ledger/change.ts";
 
 /** A message that a mutation sends to WhatsApp under a fixed id. */
 export interface Stanza {
-  /** The same on every attempt, so that WhatsApp's clients recognize a repeated message. */
+  /** The message id, which is the same on every attempt, so that WhatsApp's clients recognize a repeated message. */
   waId: string;
   jid: string;
   message: proto.IMessage;

@@ -41,17 +41,20 @@ export interface ManagedSession {
 export interface OfflineContext {
   instanceId: string;
   conversions: Conversions;
-  /** Nobody waits for the result after this time. */
+  /** The time after which no caller waits for the result. */
   deadline: Date;
 }
 
-/** A message that is ready to be sent. It is stored before it is sent, so that every attempt sends the same. */
+/**
+ * A message that is ready to be sent. The message is stored before it is sent, so that every attempt sends the same
+ * message.
+ */
 export interface PreparedMessage {
   jid: string;
   message: proto.IMessage;
   type: string;
   protoType: string;
   media: MessageMedia | null;
-  /** The quote, the mentions and so on (see `MessageExtras`). Null if there are none. */
+  /** The quote, the mentions and so on (see `MessageExtras`). Null if the message has no extras. */
   context: MessageContext | null;
 }
