@@ -77,7 +77,8 @@ export async function startControl(wa: WhatsApp, port = 0): Promise<Control> {
       outgoing.end(JSON.stringify({ error: error.message }));
     });
   });
-  // A busy test can reuse an idle connection at the moment when the server closes it. The long timeout avoids that.
+  // A busy test can reuse an idle connection at the moment when the server closes the connection. The long timeout
+  // avoids that.
   server.keepAliveTimeout = 120_000;
   return {
     url: `http://127.0.0.1:${await listenOnLoopback(server, port)}`,

@@ -8,7 +8,7 @@ import { OfflineQueue } from "./offline-queue.ts";
 
 export type Business = { name: string };
 
-/** A WhatsApp account and its devices. A phone number and a LID both identify it. */
+/** A WhatsApp account and its devices. A phone number and a LID both identify the account. */
 export class Account {
   /** Digits only, with the country code. */
   readonly number: string;
@@ -49,7 +49,10 @@ export class Account {
     return this.phoneOnline || this.companionOnline;
   }
 
-  /** Whether a linked device is online. WhatsApp then sends no push notifications to the phone. */
+  /**
+   * Whether a linked device is online. While a linked device is online, WhatsApp sends no push notifications to the
+   * phone.
+   */
   get companionOnline(): boolean {
     return [...this.companions.values()].some(({ online }) => online);
   }
@@ -86,7 +89,10 @@ export interface Endpoint {
   readonly id: number;
   readonly account: Account;
   deliver(stanza: BinaryNode): void;
-  /** Returns the keys for a new session. Removes the one-time prekey that it returns, if one is left. */
+  /**
+   * Returns the keys for a new session. If a one-time prekey is left, returns it too and removes it from the device's
+   * keys.
+   */
   takeBundle(): Bundle;
 }
 
@@ -115,7 +121,7 @@ export type SocketEvent = { at: number; event: "open" | "close" | "replaced"; op
 /** The sockets with the credentials of one device: how many are open, the most at one time, all logins, and each change. */
 export type SocketView = { open: number; maximum: number; logins: number; history: SocketEvent[] };
 
-/** `received` counts messages from the device, the others count stanzas to it. */
+/** `received` counts messages from the device. The other numbers count stanzas to the device. */
 export type DeviceCounts = { received: number; delivered: number; redelivered: number; acked: number; nacked: number };
 
 /** A linked (companion) device: its keys, the stanzas that the server keeps for it, and its open socket. */
@@ -152,7 +158,7 @@ export class Device implements Endpoint {
     return endpointJid(this, LID_SERVER);
   }
 
-  /** Keeps the stanza until the device acknowledges it, and sends it now if the socket is active. */
+  /** Keeps the stanza until the device acknowledges it. If the socket is active, also sends the stanza now. */
   deliver(stanza: BinaryNode): void {
     this.kept.keep(stanza);
     if (this.socket?.active) {

@@ -26,7 +26,10 @@ export function versionOf(state: AppState, collection: string): number {
 /** A new patch. `version` is the version of the collection to which its author applied the patch. */
 export type NewPatch = { collection: string; version: number; patch: Uint8Array };
 
-/** Appends a patch. Returns false if the collection has a newer version. The author must then update and try again. */
+/**
+ * Appends a patch. Returns false if the collection has a newer version than the patch. The author must then apply the
+ * newer patches and try again.
+ */
 export function appendPatch(state: AppState, { collection, version, patch }: NewPatch): boolean {
   const patches = state.get(collection) ?? [];
   if (version !== patches.length) return false;

@@ -11,12 +11,15 @@ const RING_MS = 45_000;
 export type CallOptions = { video?: boolean | undefined; ringMs?: number | undefined };
 export type Called = { accounts: Iterable<Account>; group?: Group };
 
-/** A step of a call. The server notifies the devices of the called account of it. */
+/** A step of a call. The server notifies the devices of the called account of each step. */
 export type CallStep =
   | { kind: "offer"; account: Account }
   | { kind: "terminate"; account: Account; reason: string | undefined; except?: Endpoint };
 
-/** A call from a phone to another account or to all members of a group. It does not survive a restart. */
+/**
+ * A call from a phone to another account or to all members of a group. A call does not survive a restart of the
+ * simulator.
+ */
 export class Call {
   readonly id = randomBytes(16).toString("hex").toUpperCase();
   readonly caller: Account;

@@ -12,11 +12,11 @@ function newChannelInvite(): string {
 
 export type ChannelRole = "owner" | "admin" | "subscriber";
 
-/** A channel post. It is not encrypted, so the server can read it. */
+/** A channel post. Channel posts are not end-to-end encrypted, so the server can read them. */
 export type Post = {
-  /** The id that its author chose. */
+  /** The id that the author of the channel post chose. */
   id: string;
-  /** Position in the channel. The first post has 100. */
+  /** Position of the channel post in the channel. The first post has position 100. */
   serverId: number;
   type: string;
   /** Seconds since the epoch. */

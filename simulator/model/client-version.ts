@@ -7,7 +7,7 @@ export type AppVersion = readonly [number, number, number];
 /** Whether a client logs in to its account or asks to be linked to one. */
 export type Purpose = "login" | "link";
 
-/** A fault of the page `/sw.js`, which contains the current version: another answer, or none (`hang`). */
+/** A fault of the page `/sw.js`, which contains the current version: another response, or no response (`hang`). */
 export type PageFault = { status: number; body: string } | "hang";
 
 /** Oldest accepted version. It is below the version of Baileys 7.0.0-rc14 (`Defaults/index.js`). */
@@ -20,7 +20,7 @@ const PUBLISHED: AppVersion = [2, 3000, 1044000000];
  * (https://github.com/WhiskeySockets/Baileys/issues/2370 and 2679).
  */
 export class ClientVersions {
-  /** The server rejects versions below these. */
+  /** The oldest versions that the server accepts. */
   minimum: Record<Purpose, AppVersion> = { login: OLDEST, link: OLDEST };
   /** The version of WhatsApp Web in `/sw.js`. */
   published: AppVersion = PUBLISHED;

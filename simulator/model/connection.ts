@@ -15,7 +15,8 @@ export interface Connection extends DeviceSocket {
   /** Drops the socket without a close frame. */
   cut(): void;
   /**
-   * Sends the stanzas that the server has kept for the device, marked `offline`. New stanzas follow immediately from then on.
+   * Sends the stanzas that the server has kept for the device, marked `offline`. From then on, the server sends new
+   * stanzas immediately.
    */
   activate(): void;
   /** Records a stanza that the simulator does not implement or expect. */

@@ -21,17 +21,20 @@ export class Scheduled<T> {
 
 /** Faults of one linked device. They outlast its sockets, so that a reconnect can fail too. */
 export class DeviceFaults {
-  /** Error codes for the acks of its next messages, for example 463 or 429. The server does not deliver these messages. */
+  /**
+   * Error codes for the acks of the device's next messages, for example 463 or 429. The server does not deliver these
+   * messages.
+   */
   readonly ack = new Scheduled<number>();
-  /** `failure reason` codes for its next logins, for example 503 or 500. */
+  /** `failure reason` codes for the device's next logins, for example 503 or 500. */
   readonly login = new Scheduled<number>();
-  /** Damages the ciphertexts of the next messages from it, so that the recipients ask for a retry. */
+  /** Damages the ciphertexts of the next messages from the device, so that the recipients ask for a retry. */
   readonly corruptOut = new Scheduled<true>();
-  /** Damages the ciphertexts of the next messages to it, so that it asks for a retry. */
+  /** Damages the ciphertexts of the next messages to the device, so that the device asks for a retry. */
   readonly corruptIn = new Scheduled<true>();
-  /** Error codes for its next `iq` requests. With `xmlns`, only for requests of that namespace. */
+  /** Error codes for the device's next `iq` requests. With `xmlns`, only for requests of that namespace. */
   readonly iq = new Scheduled<{ code: number; xmlns?: string }>();
-  /** The server executes its next `iq` requests of a namespace, then cuts the socket before it answers. */
+  /** The server executes the device's next `iq` requests of a namespace, but cuts the socket instead of answering. */
   readonly iqUnanswered = new Scheduled<{ xmlns: string }>();
   /** Delay in milliseconds in each direction, for the open socket and later ones. */
   latencyMs = 0;

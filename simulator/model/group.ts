@@ -12,7 +12,7 @@ export type Role = "superadmin" | "admin" | "member";
 
 /** The settings of a community, which is a group that contains other groups and in which nobody writes. */
 export interface CommunitySettings {
-  /** Initial membership approval mode of its groups. */
+  /** Initial membership approval mode of the community's groups. */
   approval: string;
   /** Whether any member may create groups in the community. */
   anyoneAdds: boolean;

@@ -17,9 +17,12 @@ export class MediaStore {
   readonly auth: string;
   readonly maxBytes: number;
   readonly counts: MediaCounts = { uploads: 0, downloads: 0, rejected: 0 };
-  /** HTTP statuses for the next uploads and downloads. `cut` closes the connection in the middle of the file. */
+  /**
+   * Faults of the next uploads and downloads: an HTTP status, or `cut`, which closes the connection in the middle of
+   * the file.
+   */
   readonly faults = { upload: new Scheduled<number>(), download: new Scheduled<number | "cut">() };
-  /** Files by path. All are ciphertexts, except for pictures and channel media. */
+  /** Files by path. All files are ciphertexts, except for pictures and channel media. */
   readonly files: Map<string, Buffer>;
   /** `host:port`; empty until the host listens. */
   hostname = "";

@@ -30,6 +30,6 @@ export type PairingOffer = {
   /** Resolves with the new device when the client has proved its keys. Rejects if the socket closes first. */
   paired: Promise<Device>;
   settle: { resolve: (device: Device) => void; reject: (reason: Error) => void };
-  /** Set while the phone waits for the client's second message. Called with that message. */
+  /** Receives the client's second message. Set while the phone waits for that message. */
   finish?: (bundle: Buffer, identity: Buffer) => void;
 };

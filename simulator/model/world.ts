@@ -12,7 +12,7 @@ import type { MediaStore } from "./media-store.ts";
 
 export type Clock = () => number;
 
-/** A stanza that the simulator does not implement or expect. A test fails if there is one. */
+/** A stanza that the simulator does not implement or expect. A test fails if such a stanza was received. */
 export type UnknownStanza = { at: number; from: string; stanza: string; reason: string };
 
 export type Counts = { messages: number; receipts: number; acks: number; logins: number; pairings: number };

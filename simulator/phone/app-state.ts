@@ -183,7 +183,7 @@ export class PhoneAppState {
     }).finish();
     const { world, account } = this.#phone;
     if (!addPatch(world, account, this.#phone, { collection, version: local.version, patch })) {
-      throw new AppStateError("the collection has a newer version");
+      throw new AppStateError(`the collection ${collection} has a newer version on the server`);
     }
     local.version = version;
     this.#applyEntry(collection, operation, index, timestamped);

@@ -33,7 +33,7 @@ export abstract class PhoneBase implements PrimaryEndpoint {
   readonly inbox = new Inbox();
   /** Ciphertexts that the phone could not decrypt. The phone requests the message again. */
   readonly failures: DecryptionFailure[] = [];
-  /** Errors while the phone handled a stanza. A test fails if there is one. */
+  /** Errors while the phone handled a stanza. A test fails if this list is not empty. */
   readonly errors: Error[] = [];
   /** The received stanzas that are neither messages nor receipts, oldest first. */
   readonly notifications: BinaryNode[] = [];

@@ -74,7 +74,7 @@ export class PhoneChannels {
     change.removeChannel(this.#phone.world, this.#owned(jid));
   }
 
-  /** Posts a text or another message. Returns the id of the post. */
+  /** Publishes a text or another message in a channel. Returns the id of the channel post. */
   post(jid: string, message: string | proto.IMessage, id = newMessageId()): string {
     const content = typeof message === "string" ? { conversation: message } : message;
     const type = typeof message === "string" ? "text" : "media";
@@ -82,7 +82,10 @@ export class PhoneChannels {
     return id;
   }
 
-  /** Stores an image on the media host, unencrypted like all channel media, and posts it. Returns the id of the post. */
+  /**
+   * Stores an image on the media host, unencrypted like all channel media, and publishes a channel post with the image.
+   * Returns the id of the post.
+   */
   postImage(jid: string, image: Buffer, caption?: string): string {
     const { world } = this.#phone;
     const directPath = world.media.put("newsletter-image", image);
@@ -107,7 +110,7 @@ export class PhoneChannels {
     this.#post(jid, { id, type: "text", edit: "8" }, Buffer.alloc(0));
   }
 
-  /** Reacts to a post. An empty emoji removes the reaction. */
+  /** Reacts to a channel post. An empty emoji removes the reaction. */
   react(jid: string, id: string, emoji: string): void {
     const post = this.find(jid).posts.find((candidate) => candidate.id === id);
     const attrs = { to: jid, id: newMessageId(), type: "reaction", server_id: String(post?.serverId) };
@@ -146,7 +149,8 @@ export class PhoneChannels {
   }
 
   /**
-   * Adds a received channel post to the inbox, or edits or deletes it there. Returns false if the stanza is not from a channel.
+   * Handles a stanza from a channel: adds a new channel post to the inbox, or edits or deletes a known post there.
+   * Returns false if the stanza is not from a channel.
    */
   receive(stanza: BinaryNode): boolean {
     const { from = "", id = "", edit, is_sender: own } = stanza.attrs;

@@ -5,7 +5,9 @@ import type { InboxMessage } from "./mailbox/inbox.ts";
 import type { SentMessage } from "./mailbox/sent.ts";
 import { openResponse } from "./survey-response.ts";
 
-/** Applies an edit, deletion, reaction or answer to its target message, if its author is allowed to. */
+/**
+ * Applies an edit, deletion, reaction or answer to its target message, if the author is allowed to make this change.
+ */
 export function applyToTarget(phone: PhoneBase, message: InboxMessage): void {
   const target = message.refersTo === undefined ? undefined : findTarget(phone, message.chat, message.refersTo);
   if (!target) return;

@@ -85,7 +85,10 @@ export function initialHistory(
   return notice(world, history, proto.Message.HistorySyncType.INITIAL_BOOTSTRAP, transport);
 }
 
-/** Returns the history notification `PUSH_NAME` with the push names in the chats, or undefined if there are none. */
+/**
+ * Returns the history notification `PUSH_NAME` with the push names in the chats, or undefined if the chats contain no
+ * push names.
+ */
 export function pushNameHistory(world: World, chats: HistoryChat[]): proto.IMessage | undefined {
   const numbers = new Set(chats.flatMap((chat) => [chat.with, ...chat.messages.flatMap(({ author }) => author ?? [])]));
   const pushnames = [...numbers].flatMap((number) => {

@@ -10,7 +10,7 @@ import { SERVER_JID } from "../wire/jid.ts";
 import { node } from "../wire/node.ts";
 import type { PhoneBase } from "./base.ts";
 
-/** The client cannot be linked, for example because the code is wrong. */
+/** A client cannot be linked, for example because the code is wrong, or the device to unlink is not linked. */
 export class PairingError extends Error {}
 
 /**

@@ -124,7 +124,10 @@ export class Phone extends PhoneBase {
     this.sync.initialize(device, history).catch((error: Error) => this.errors.push(error));
   }
 
-  /** Disconnects the phone. Until `goOnline`, the server keeps its stanzas, and the phone sends no receipts. */
+  /**
+   * Disconnects the phone. Until `goOnline`, the server keeps the stanzas for the phone, and the phone sends no
+   * receipts.
+   */
   goOffline(): void {
     this.#held ??= [];
   }
@@ -138,7 +141,7 @@ export class Phone extends PhoneBase {
     return this.#held === undefined;
   }
 
-  /** Connects the phone again, which then handles the kept stanzas. */
+  /** Connects the phone again. The phone then handles the stanzas that the server has kept. */
   goOnline(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
@@ -156,8 +159,8 @@ export class Phone extends PhoneBase {
   }
 
   /**
-   * Unlinks a device. The server closes its socket with 401 and rejects later logins. Throws `PairingError` if it is not
-   * linked.
+   * Unlinks a device. The server closes the device's socket with 401 and rejects later logins. Throws `PairingError` if
+   * the device is not linked.
    */
   unlink(device: Device | number): void {
     const found = device instanceof Device ? device : this.account.companions.get(device);

@@ -84,7 +84,7 @@ export class Receiver {
     if (this.#parts.channels.receive(stanza)) return;
     const { id = "", from = "", participant } = stanza.attrs;
     const sender = world.endpointOf(participant ?? from);
-    // The sender is undefined if its device was unlinked while the message was under way.
+    // The sender is undefined if its device was unlinked before the message arrived.
     if (!sender) return;
     const chat = hasParticipants(from) ? from : this.#chatOf(stanza, sender);
     const known = this.#phone.inbox.find(chat, sender.account.pnJid, id);
@@ -144,7 +144,10 @@ export class Receiver {
     return this.#phone.signal.decrypt(signalAddress(sender), { type, body });
   }
 
-  /** Throws if a phone does not use its account's identity key, or if the account did not sign a companion's identity key. */
+  /**
+   * Throws if the sender is a phone and does not use its account's identity key, or is a companion whose identity key
+   * the account did not sign.
+   */
   #checkIdentity(body: Buffer, stanza: BinaryNode, sender: Endpoint): void {
     const identityKey = rawKey(readPreKeyMessage(body).identityKey);
     const { identityKey: accountKey } = sender.account;
@@ -161,7 +164,7 @@ export class Receiver {
     this.#verified.add(proof);
   }
 
-  /** Decodes a decrypted message, and stores the sender key in it. */
+  /** Decodes a decrypted message. If the message contains a sender key, stores the sender key. */
   #readPlaintext(plaintext: Buffer, sender: Endpoint): proto.IMessage {
     const decoded = proto.Message.decode(unpad(plaintext));
     const own = decoded.deviceSentMessage?.message;

@@ -42,8 +42,8 @@ export class Sender {
   }
 
   /**
-   * Sends a message. Resolves when the server has handled it; a message that the server rejects has the status `failed`.
-   * Rejects with `NotOnWhatsApp` if the recipient does not exist.
+   * Sends a message. Resolves when the server has handled the message. A message that the server rejects has the status
+   * `failed`. Rejects with `NotOnWhatsApp` if the recipient does not exist.
    */
   send(to: string, message: proto.IMessage, options: SendOptions = {}): Promise<SentMessage> {
     return this.#afterLast(() => this.#send(to, message, options));
@@ -63,7 +63,7 @@ export class Sender {
 
   #afterLast<T>(work: () => Promise<T>): Promise<T> {
     const run = this.#last.then(work);
-    // The caller handles a failure. The next message is sent anyway.
+    // The caller of this send handles its failure. The next message is sent even after a failure.
     this.#last = run.catch(() => undefined);
     return run;
   }
@@ -156,7 +156,10 @@ export class Sender {
     return this.#route(node("message", { ...attrs, to: group.jid, addressing_mode: "lid" }, content));
   }
 
-  /** Returns the phone's sender key for a group: a new one if a device that is no longer in the group has the current one. */
+  /**
+   * Returns the phone's sender key for a group. Makes a new sender key if a device that is no longer in the group has
+   * the current key.
+   */
   #groupKey(group: Group, endpoints: Endpoint[]) {
     const known = this.#groupKeys.get(group.jid);
     const present = new Set(endpoints);
@@ -170,7 +173,10 @@ export class Sender {
     return node("to", { jid: endpointJid(endpoint, server) }, [await this.#encryptFor(endpoint, plaintext)]);
   }
 
-  /** Returns the `enc` element for one device. Opens a session if there is none. `count` is the number of the retry. */
+  /**
+   * Returns the `enc` element for one device. Opens a session if the phone has no session with that device. `count` is
+   * the number of the retry.
+   */
   async #encryptFor(endpoint: Endpoint, plaintext: Buffer, count?: number): Promise<BinaryNode> {
     const address = signalAddress(endpoint);
     if (!this.#phone.signal.hasSession(address)) await this.openSession(endpoint);

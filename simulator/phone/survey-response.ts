@@ -70,7 +70,7 @@ export function openResponse(phone: PhoneBase, survey: Survey, message: InboxMes
   applyResponse(survey, { ...common, choices: [choice], guests: extraGuestCount ?? 0, at });
 }
 
-/** Returns the options of a poll whose hashes a vote contains. */
+/** Returns those options of a poll whose hashes are in a vote. */
 function selectedOptions(survey: Survey, plaintext: Buffer): string[] {
   const hashes = proto.Message.PollVoteMessage.decode(plaintext).selectedOptions.map((hash) =>
     Buffer.from(hash).toString("hex"),

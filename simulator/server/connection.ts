@@ -52,7 +52,10 @@ export class SocketConnection implements Connection {
     this.#sendFrame(this.#noise.encrypt(encode(stanza)));
   }
 
-  /** Used for 515 after linking, 401 after unlinking, and a conflict when another socket replaces this one. */
+  /**
+   * Ends the stream with 515 after linking, with 401 after unlinking, or with a conflict when another socket replaces
+   * this one.
+   */
   end(attrs: Record<string, string>, reason?: BinaryNode): void {
     this.send(node("stream:error", attrs, reason ? [reason] : undefined));
     this.close();

@@ -20,7 +20,7 @@ import { child } from "../wire/node.ts";
 
 const acknowledge: IqHandler = (iq) => result(iq);
 
-/** `passive`: with `<active>`, the client requests its stanzas. The answer must precede them. */
+/** `passive`: with `<active>`, the client requests its stanzas. The answer must precede those stanzas. */
 const passive: IqHandler = (iq, { connection }) => {
   connection.send(result(iq));
   if (child(iq, "active")) connection.activate();

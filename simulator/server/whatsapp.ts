@@ -23,12 +23,13 @@ export type WhatsAppOptions = {
   mediaPort?: number;
   /** Returns milliseconds since the epoch. Default: the system's clock. */
   clock?: Clock;
-  /** Directory to write `media-ca.pem` to. Default: none. */
+  /** Directory to write `media-ca.pem` to. Default: `media-ca.pem` is not written. */
   directory?: string;
   maxMediaBytes?: number;
   /**
-   * File that stores accounts, devices, keys, Signal sessions and queues across restarts. The server reads it at the start. It
-   * writes it at a clean stop and, if something has changed, every `saveEveryMs`. Default: none.
+   * File that stores accounts, devices, keys, Signal sessions and queues across restarts. The server reads the file at
+   * the start. The server writes the file at a clean stop and, if something has changed, every `saveEveryMs`. Default:
+   * no file.
    */
   stateFile?: string;
   saveEveryMs?: number;
@@ -52,14 +53,17 @@ export type WhatsApp = {
   readonly mediaHost: string;
   readonly world: World;
   readonly media: MediaStore;
-  /** Stanzas that the simulator does not implement or expect. A test fails if there is one. */
+  /** Stanzas that the simulator does not implement or expect. A test fails if this list is not empty. */
   readonly unknown: World["unknown"];
   addPhone(options: PhoneOptions): Promise<Phone>;
   phone(number: string): Phone | undefined;
   readonly phones: Phone[];
   /** All linked devices. */
   readonly devices: Device[];
-  /** Returns a linked device of an account. Without an id, returns the first one. Throws if there is none. */
+  /**
+   * Returns a linked device of an account. Without an id, returns the first linked device. Throws if the account has no
+   * such device.
+   */
   device(number: string, id?: number): Device;
   /** The sockets of all linked devices, by phone-number JID of the device. */
   readonly sockets: Record<string, SocketView>;

@@ -31,7 +31,10 @@ function announce(world: World, call: Call, step: CallStep): void {
   deliverToAccount(step.account, node("call", envelope, [node("offer", { ...callAttrs, ...offerAttrs }, media)]));
 }
 
-/** `call` from a client: rejects a call. The session host sends no other step, so the simulator implements none. */
+/**
+ * `call` from a client: rejects a call. The session host sends no other step, so the simulator implements no other
+ * step.
+ */
 export const receiveCall: StanzaHandler = (stanza, { world, connection, device }) => {
   const [step] = children(stanza);
   const { id, to } = stanza.attrs;

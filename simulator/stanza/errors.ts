@@ -1,7 +1,10 @@
-/** The simulator does not implement a request. The server answers it with 501 and records it. */
+/**
+ * The simulator does not implement a request. The server answers the request with 501 and records it in the list of
+ * unknown stanzas.
+ */
 export class Unsupported extends Error {}
 
-/** WhatsApp refuses a request, for example with 404. The server does not record it. */
+/** WhatsApp refuses a request, for example with 404. The server does not record the request as unknown. */
 export class Refusal extends Error {
   readonly code: number;
   constructor(code: number, text: string) {

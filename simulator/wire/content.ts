@@ -9,7 +9,7 @@ export type MediaInfo = MediaReference & {
   caption: string | undefined;
   fileName: string | undefined;
   directPath: string;
-  /** Whether it is a voice note. */
+  /** Whether the audio is a voice note. */
   ptt: boolean;
   /** Duration of the audio or video according to the message, in seconds. */
   seconds: number | undefined;
@@ -117,7 +117,7 @@ function filled(bytes: Uint8Array | null | undefined): Uint8Array | undefined {
   return bytes?.length ? bytes : undefined;
 }
 
-/** Whether the message has content to show, which a sender key alone is not. */
+/** Whether the message has content to show. A sender key alone is not content. */
 export function hasContent(message: proto.IMessage): boolean {
   return Object.entries(message).some(([field, value]) => value != null && !NOT_CONTENT.has(field));
 }

@@ -71,10 +71,9 @@ function invert(value: bigint): bigint {
 }
 
 /**
- * Verifies an XEdDSA signature with Node's Ed25519, after converting the Montgomery key to the corresponding Edwards key
- * (y = (u - 1) / (u + 1), sign bit from the signature's top bit). It does not use Baileys or libsignal, which both skip
- * verifications.
- * Source: https://signal.org/docs/specifications/xeddsa/
+ * Verifies an XEdDSA signature with Node's Ed25519, after converting the Montgomery key to the corresponding Edwards
+ * key (y = (u - 1) / (u + 1), sign bit from the signature's top bit). Does not use Baileys or libsignal, because both
+ * skip verifications. Source: https://signal.org/docs/specifications/xeddsa/
  */
 export function verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (signature.length !== 64) return false;

@@ -66,7 +66,7 @@ export function childUint(stanza: BinaryNode | undefined, tag: string): number {
   return found.readUIntBE(0, found.length);
 }
 
-/** A stanza lacks a required part or has a malformed one. The server answers such an `iq` with 400. */
+/** A stanza lacks a required part, or one of its parts is malformed. The server answers such an `iq` with 400. */
 export class BadStanza extends Error {}
 
 /** Describes a stanza for a test report: its tags and attributes, without binary or text content. */

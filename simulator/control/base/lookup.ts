@@ -14,7 +14,8 @@ import { ControlError } from "./route.ts";
 /** The path parameters of a request to the control API, and the simulator that it controls. */
 type ControlRequest = { wa: WhatsApp; params: Record<string, string> };
 
-// Each function returns the object that the path, or an id in the body, refers to. It throws 404 if the object does not exist.
+// Each function returns the object to which the path or an id in the body refers, and throws 404 if the object does not
+// exist.
 
 export function phoneOf({ wa, params }: ControlRequest): Phone {
   return found(wa.phone(params.number ?? ""), `the phone ${params.number} does not exist`);

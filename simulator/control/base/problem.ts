@@ -3,7 +3,10 @@ import { NotOnWhatsApp } from "../../phone/sender.ts";
 import { Refusal } from "../../stanza/errors.ts";
 import { ControlError, type ControlStatus } from "./route.ts";
 
-/** Returns the HTTP status for an error: 409 if WhatsApp refuses the request, 404 for an unknown recipient, 500 for a bug. */
+/**
+ * Returns the HTTP status for an error: 409 if WhatsApp refuses the request or a device cannot be linked or unlinked,
+ * 404 for an unknown recipient, otherwise 500.
+ */
 export function statusOf(error: unknown): ControlStatus | 500 {
   if (error instanceof ControlError) return error.status;
   if (error instanceof Refusal || error instanceof PairingError) return 409;

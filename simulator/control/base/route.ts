@@ -12,7 +12,7 @@ export type Route<Q extends Schema = Schema, B extends Schema = Schema> = {
   summary: string;
   query?: Q;
   body?: B;
-  /** Schema of the JSON answer. Without it, the answer is 204, or a file if `bytes` is set. */
+  /** Schema of the JSON response. Without a schema, the response has the status 204, or is a file if `bytes` is set. */
   answer?: Schema;
   bytes?: true;
   run(input: { wa: WhatsApp; params: Record<string, string>; query: z.output<Q>; body: z.output<B> }): unknown;
@@ -50,7 +50,7 @@ async function readBody(context: Context): Promise<unknown> {
   }
 }
 
-/** Adds a route to the app. A successful `post` with a JSON answer has the status 201. */
+/** Adds a route to the app. A successful `post` with a JSON response has the status 201. */
 export function mount(app: Hono, wa: WhatsApp, definition: Route): void {
   const path = definition.path.replace(/\{(\w+)\}/g, ":$1");
   app.on(definition.method.toUpperCase(), path, async (context) => {

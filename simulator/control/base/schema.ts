@@ -102,10 +102,7 @@ const Send = {
   to: Address,
   id: z.string().optional().describe("Message id. Default: a new one"),
   addressing: z.enum(["lid", "pn"]).optional(),
-  audience: z
-    .array(Address)
-    .optional()
-    .describe("Who sees the post. Only for a status post, where `to` is `status@broadcast`"),
+  audience: z.array(Address).optional().describe("Who sees the status post. Set it only if `to` is `status@broadcast`"),
 };
 export const SendText = z.object({
   ...Send,
@@ -226,7 +223,7 @@ export const InboxQuery = z.object({
     .int()
     .min(0)
     .default(0)
-    .describe("Number of messages to skip: `next` of the previous answer"),
+    .describe("Number of messages to skip: `next` of the previous response"),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });
 export const WaitQuery = z.object({
@@ -281,14 +278,14 @@ export const DeviceFaults = z.object({
     .object({ ms: z.number().int().min(1).max(600_000), after: z.enum(["cut", "resume"]) })
     .optional()
     .describe(
-      "Hold all data back for `ms` milliseconds. Then drop it and the socket (`cut`), or deliver it (`resume`)",
+      "Hold all data back for `ms` milliseconds. Then drop the data and the socket (`cut`), or deliver the data (`resume`)",
     ),
   slow: z.number().int().min(0).max(60_000).optional().describe("Delay in milliseconds, in each direction"),
   ack: Code.optional().describe("Reject the next messages with this code, for example 463 or 429"),
   login: Code.optional().describe("Fail the next logins with this code, for example 503"),
   iq: Code.extend({ xmlns: z.string().optional() })
     .optional()
-    .describe("Fail the next `iq` requests with this code; with `xmlns`, only those of that namespace"),
+    .describe("Fail the next `iq` requests with this code. With `xmlns`, only requests of that namespace fail"),
   corruptOut: z.number().int().min(1).optional().describe("Damage this many of the next messages from the device"),
   corruptIn: z.number().int().min(1).optional().describe("Damage this many of the next messages to the device"),
 });
@@ -316,7 +313,7 @@ export const ClientVersionsChange = z.object({
       times: Times,
     })
     .optional()
-    .describe("Send this answer to the next requests for `/sw.js`, or none (`hang`)"),
+    .describe("Send this response to the next requests for `/sw.js`, or send no response (`hang`)"),
 });
 
 export const State = z.object({

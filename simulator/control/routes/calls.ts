@@ -55,7 +55,8 @@ export const callRoutes: Route[] = [
   route({
     method: "post",
     path: "/phones/{number}/calls/{call}",
-    summary: "Accept, reject or end a call; 409 if it no longer rings",
+    summary:
+      "Accept or reject a ringing call, or hang up as its caller. Returns 409 if the call no longer rings or this phone can't do this.",
     body: CallStep,
     answer: CallView,
     run: (request) => {

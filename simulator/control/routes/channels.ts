@@ -42,7 +42,7 @@ export const channelRoutes: Route[] = [
   route({
     method: "post",
     path: "/phones/{number}/channels/{channel}/follow",
-    summary: "Follow a channel, by its JID or invite code",
+    summary: "Follow a channel, which is given by its JID or invite code",
     answer: ChannelView,
     run: (request) => channelView(phoneOf(request).channels.follow(channelOf(request).jid)),
   }),
@@ -55,7 +55,7 @@ export const channelRoutes: Route[] = [
   route({
     method: "post",
     path: "/phones/{number}/channels/{channel}/posts",
-    summary: "Post a text, as an admin of the channel",
+    summary: "Publish a channel post with a text, as an admin of the channel",
     body: NewPost,
     answer: z.object({ id: z.string() }),
     run: (request) => ({

@@ -26,7 +26,7 @@ export const communityRoutes: Route[] = [
   route({
     method: "post",
     path: "/phones/{number}/communities/{community}/groups",
-    summary: "Add a group to a community, or remove it; 409 if the phone is not allowed to",
+    summary: "Add a group to a community, or remove the group. Returns 409 if the phone is not allowed to.",
     body: Link,
     answer: GroupView,
     run: (request) => {

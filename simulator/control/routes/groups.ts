@@ -38,7 +38,7 @@ export const groupRoutes: Route[] = [
   route({
     method: "patch",
     path: "/phones/{number}/groups/{group}",
-    summary: "Change a group on behalf of a member; 409 if the member is not allowed to",
+    summary: "Change a group on behalf of a member. Returns 409 if the member is not allowed to make the change.",
     body: GroupChange,
     answer: GroupView,
     run: (request) => {

@@ -44,7 +44,7 @@ export const inboxRoutes: Route[] = [
   route({
     method: "get",
     path: "/phones/{number}/wait",
-    summary: "Get the first message that matches, waiting for it if necessary; 408 after the timeout",
+    summary: "Get the first message that matches, now or later. Returns 408 after the timeout.",
     query: schema.WaitQuery,
     answer: schema.MessageView,
     run: async (request) => {

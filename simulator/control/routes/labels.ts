@@ -57,7 +57,7 @@ export const labelRoutes: Route[] = [
   route({
     method: "post",
     path: "/phones/{number}/labels/{label}/chats",
-    summary: "Add a label to a chat, or remove it from the chat",
+    summary: "Add a label to a chat, or remove a label from a chat",
     body: z.object({ chat: Address, labeled: z.boolean().default(true) }),
     answer: LabelView,
     run: async (request) => {

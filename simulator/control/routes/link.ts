@@ -27,7 +27,7 @@ export const linkRoutes: Route[] = [
   route({
     method: "delete",
     path: "/phones/{number}/devices/{device}",
-    summary: "Unlink a device; the server closes its socket with 401",
+    summary: "Unlink a device. The server closes the device's socket with 401.",
     run: (request) => phoneOf(request).unlink(Number(request.params.device)),
   }),
 ];

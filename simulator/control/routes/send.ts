@@ -69,7 +69,7 @@ export const sendRoutes: Route[] = [
     method: "get",
     path: "/phones/{number}/sent/{id}",
     summary:
-      "Get a message that the phone sent, with its status; with `status`, wait for that status, 408 after the timeout",
+      "Get a message that the phone sent, with its status. With `status`, waits for that status and returns 408 after the timeout.",
     query: schema.SentQuery,
     answer: schema.SentView,
     run: async (request) => {

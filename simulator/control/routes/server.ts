@@ -31,7 +31,7 @@ export const serverRoutes: Route[] = [
   route({
     method: "delete",
     path: "/unknown",
-    summary: "Clear the list of unknown stanzas",
+    summary: "Clear the list of stanzas that the simulator does not implement",
     run: ({ wa }) => {
       wa.unknown.length = 0;
     },

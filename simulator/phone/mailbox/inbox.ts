@@ -11,9 +11,9 @@ export type InboxMessage = Content &
     chat: string;
     from: string;
     fromLid: string;
-    /** Id of the device that sent it: 0 is a phone, others are linked devices. */
+    /** Id of the device that sent the message: 0 is a phone, other ids are linked devices. */
     fromDevice: number;
-    /** Whether a linked device of the phone's own account sent it. */
+    /** Whether a linked device of the phone's own account sent the message. */
     fromMe: boolean;
     pushName: string | undefined;
     /** Server time in seconds since the epoch. */
@@ -21,16 +21,19 @@ export type InboxMessage = Content &
     /** How the envelope names accounts. */
     addressing: "pn" | "lid";
     message: proto.IMessage;
-    /** Number of times that it arrived. */
+    /** Number of times that the message arrived. */
     copies: number;
-    /** When the phone decrypted it, in milliseconds since the epoch. */
+    /** When the phone decrypted the message, in milliseconds since the epoch. */
     receivedAt: number;
     read: boolean;
     /** The sender's address on the envelope. Receipts are sent to it. */
     replyTo: { to: string; participant: string | undefined };
   };
 
-/** The messages that a phone has received. The inbox counts repeated messages, but does not add them again. */
+/**
+ * The messages that a phone has received. If a message arrives again, the inbox counts the copy, but does not add the
+ * message again.
+ */
 export class Inbox {
   readonly messages: InboxMessage[] = [];
   readonly #byKey = new Map<string, InboxMessage>();
@@ -47,7 +50,7 @@ export class Inbox {
     return this.#byKey.get(Inbox.key(chat, from, id));
   }
 
-  /** Adds a message. If the inbox contains it already, counts the copy and returns false. */
+  /** Adds a message. If the inbox contains the message already, counts the copy and returns false. */
   add(message: InboxMessage): boolean {
     const key = Inbox.key(message.chat, message.from, message.id);
     const known = this.#byKey.get(key);

@@ -10,7 +10,7 @@ export type ReceivedReceipt = {
   /** Phone-number JID of the account that sent the receipt. */
   from: string;
   device: number;
-  /** The type of the stanza; `delivery` if it has none. */
+  /** The type of the stanza, or `delivery` if the stanza has no type. */
   type: string;
   /** Milliseconds since the epoch. */
   at: number;
@@ -35,7 +35,7 @@ export type SentMessage = Fate & {
   text?: string | undefined;
 };
 
-/** Number of sent messages that a phone keeps. It cannot resend older ones. */
+/** Number of sent messages that a phone keeps. The phone cannot resend older messages. */
 const MAX_SENT = 50_000;
 
 const RANK: Record<Status, number> = { failed: 0, sent: 1, delivered: 2, read: 3, played: 4 };
@@ -72,7 +72,10 @@ export class SentMessages {
     this.#waiters.offer(sent);
   }
 
-  /** Resolves when the message matches, now or after a receipt. Rejects after `timeoutMs`. */
+  /**
+   * Resolves when the message matches, now or after a receipt. Rejects after `timeoutMs`, or at once if the phone
+   * didn't send the message.
+   */
   waitFor(id: string, matches: (sent: SentMessage) => boolean, timeoutMs: number): Promise<SentMessage> {
     const sent = this.#byId.get(id);
     if (!sent) return Promise.reject(new Error(`this phone did not send a message ${id}`));
@@ -83,7 +86,10 @@ export class SentMessages {
     return this.#waiters.wait(matchesSent, timeoutMs, problem);
   }
 
-  /** Resolves when the message has at least this status. Rejects after `timeoutMs`. */
+  /**
+   * Resolves when the message has at least this status. Rejects after `timeoutMs`, or at once if the phone didn't send
+   * the message.
+   */
   atLeast(id: string, status: "delivered" | "read" | "played", timeoutMs: number): Promise<SentMessage> {
     return this.waitFor(id, (sent) => RANK[sent.status] >= RANK[status], timeoutMs);
   }

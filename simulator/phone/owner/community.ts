@@ -15,7 +15,10 @@ export function makeCommunity(phone: Phone, subject: string, options: { anyoneAd
   });
 }
 
-/** Adds a group to a community, or removes it. Throws `Refusal` if the phone is not allowed to. */
+/**
+ * Adds a group to a community, or removes the group from the community. Throws `Refusal` if the phone is not allowed
+ * to.
+ */
 export function changeLink(phone: Phone, community: string, action: "link" | "unlink", group: string): void {
   const groups = [node("group", { jid: group })];
   const [answer] =

@@ -45,20 +45,21 @@ export function createLabel(phone: Phone, name: string, color = 0): string {
   return id;
 }
 
-/** Changes a label. Throws if the phone does not have it. */
+/** Changes a label. Throws if the phone does not have the label. */
 export function changeLabel(phone: Phone, id: string, change: { name?: string; color?: number }): void {
   const { name, color, predefinedId } = find(phone, id);
   write(phone, id, { name, color, ...change, ...(predefinedId !== undefined && { predefinedId }) });
 }
 
-/** Deletes a label. Throws if the phone does not have it. */
+/** Deletes a label. Throws if the phone does not have the label. */
 export function deleteLabel(phone: Phone, id: string): void {
   const { name, color, predefinedId } = find(phone, id);
   write(phone, id, { name, color, deleted: true, ...(predefinedId !== undefined && { predefinedId }) });
 }
 
 /**
- * Adds a label to a chat or removes it. Throws if the phone does not have the label or the chat does not exist.
+ * Adds a label to a chat, or removes the label from the chat. Throws if the phone does not have the label or the chat
+ * does not exist.
  * @param chat a phone number, or the JID of an account or group; the app state contains this JID as given
  */
 export function labelChat(phone: Phone, id: string, chat: string, labeled = true): void {

@@ -86,7 +86,7 @@ export class SenderKeyRing {
     this.#states.set(`${group} ${device}`, states.slice(0, MAX_STATES));
   }
 
-  /** Throws `RepeatedMessage` if the message was decrypted before, `Error` if it cannot be decrypted. */
+  /** Throws `RepeatedMessage` if the message was decrypted before, or `Error` if the message cannot be decrypted. */
   decrypt(group: string, device: string, message: Buffer): Buffer {
     const body = message.subarray(0, -64);
     const { id, iteration, ciphertext } = proto.SenderKeyMessage.decode(body.subarray(1));

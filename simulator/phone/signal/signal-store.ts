@@ -105,7 +105,10 @@ export class SignalStore {
     return this.#sessions.get(address)?.haveOpenSession() ?? false;
   }
 
-  /** Opens a session and replaces an existing one. Throws if the identity key did not sign the signed prekey. */
+  /**
+   * Opens a session, which replaces any existing session with the device. Throws if the identity key did not sign the
+   * signed prekey.
+   */
   async open(address: string, bundle: Bundle): Promise<void> {
     const { identityKey, signedPreKey, preKey, registrationId } = bundle;
     if (!verify(identityKey, signalKey(signedPreKey.public), signedPreKey.signature)) {

@@ -51,7 +51,7 @@ export type SavedGroup = {
     "announcement" | "locked" | "memberAddMode" | "approval" | "ephemeral" | "inviteCode" | "picture"
   > &
     Partial<Pick<Group, "community" | "purpose">>;
-  /** JID of the group's community. Old state files lack it. */
+  /** JID of the group's community. Absent in old state files. */
   parent?: string | undefined;
   description: { id: string; text: string; author: string; at: number } | undefined;
 };
@@ -74,11 +74,11 @@ export type Saved = {
   files: Map<string, Buffer>;
   phones: SavedPhone[];
   groups: SavedGroup[];
-  /** Old state files lack it. */
+  /** Absent in old state files. */
   channels?: SavedChannel[];
 };
 
-/** Reads a state file. Returns undefined if it does not exist. Throws if it has another version. */
+/** Reads a state file. Returns undefined if the file does not exist. Throws if the file has another version. */
 export function readState(file: string): Saved | undefined {
   if (!existsSync(file)) return undefined;
   const saved = deserialize(readFileSync(file)) as Saved;

@@ -10,8 +10,8 @@ import { type IqHandler, result } from "../iq.ts";
 const collections = new Set<string>(COLLECTIONS);
 
 /**
- * Appends a patch and notifies the other devices of the account. Returns false if the collection has a newer version. The
- * author must then update and try again.
+ * Appends a patch and notifies the other devices of the account. Returns false if the collection has a newer version
+ * than the patch. The author must then apply the newer patches and try again.
  */
 export function addPatch(world: World, account: Account, author: Endpoint, change: NewPatch): boolean {
   if (!appendPatch(account.appState, change)) return false;

@@ -6,7 +6,7 @@ import { type IqHandler, result } from "../iq.ts";
 import { DELETED } from "./post.ts";
 
 /**
- * `newsletter`: returns the posts of a channel with their reactions, and accepts subscriptions to live updates. Source:
+ * `newsletter`: returns channel posts with their reactions, and accepts subscriptions to live updates. Source:
  * `newsletterFetchMessages` and `subscribeNewsletterUpdates` in Baileys' Socket/newsletter.ts.
  */
 export const newsletter: IqHandler = (iq, { world, device }) => {

@@ -7,21 +7,24 @@ import { BadStanza, type BinaryNode, bytes, child, node } from "../../wire/node.
 import { deliverToAccount } from "../deliver.ts";
 import type { Rejection } from "../errors.ts";
 
-/** Values of the attribute `edit`. The edit or deletion of a post has the post's id. */
+/** Values of the attribute `edit`. The edit or deletion of a channel post has the post's id. */
 const EDITED = "3";
 export const DELETED = "8";
 const REACTION_REMOVED = "7";
 
 const FIRST_SERVER_ID = 100;
 
-/** Handles a channel post, its edit or deletion, or a reaction. Accepts a repeated post, but does not deliver it again. */
+/**
+ * Handles a channel post, the edit or deletion of a post, or a reaction. Accepts a repeated channel post, but does not
+ * deliver it again.
+ */
 export function routeChannelMessage(world: World, sender: Endpoint, stanza: BinaryNode): Rejection | undefined {
   const { to = "", id = "", type = "text", edit } = stanza.attrs;
   const channel = world.channels.get(to);
   if (!channel) return { code: 404, reason: "the channel does not exist" };
   const { account } = sender;
   if (type === "reaction") return react(channel, account, stanza);
-  if (!channel.mayPost(account)) return { code: 403, reason: "only admins may post" };
+  if (!channel.mayPost(account)) return { code: 403, reason: "only admins may publish channel posts" };
   if (edit !== undefined) return change(world, channel, sender, stanza);
   if (channel.posts.some((post) => post.id === id)) return undefined;
   const plaintext = readPlaintext(stanza);
@@ -49,17 +52,17 @@ function change(world: World, channel: Channel, sender: Endpoint, stanza: Binary
 }
 
 /**
- * WhatsApp rejects a post whose file was not uploaded as channel media, or whose `plaintext` has no media type.
- * Source: https://github.com/WhiskeySockets/Baileys/issues/2199
+ * WhatsApp rejects a channel post if its file is encrypted or wasn't uploaded as channel media, or if its `<plaintext>`
+ * node has no `mediatype`. Source: https://github.com/WhiskeySockets/Baileys/issues/2199
  */
 function mediaProblem(world: World, content: BinaryNode | undefined, plaintext: Buffer): Rejection | undefined {
   const { media } = readContent(proto.Message.decode(plaintext));
   if (!media) return undefined;
-  if (media.mediaKey.length > 0) return { code: 479, reason: "the file of the post is encrypted" };
+  if (media.mediaKey.length > 0) return { code: 479, reason: "the file of the channel post is encrypted" };
   if (!/^\/v\/newsletter-/.test(media.directPath) || !world.media.get(media.directPath)) {
     return { code: 479, reason: "the file is not channel media" };
   }
-  return content?.attrs.mediatype ? undefined : { code: 479, reason: "the post has no media type" };
+  return content?.attrs.mediatype ? undefined : { code: 479, reason: "the channel post has no media type" };
 }
 
 function deliverPost(world: World, channel: Channel, sender: Endpoint, post: Post, edit?: string): void {
@@ -82,7 +85,7 @@ function react(channel: Channel, account: Account, stanza: BinaryNode): Rejectio
   return undefined;
 }
 
-/** Returns the server id of a post, which the ack of the post contains. */
+/** Returns the server id of a channel post, which the ack of the post contains. */
 export const serverIdOf = (world: World, to: string, id: string): string | undefined =>
   world.channels
     .get(to)

@@ -22,7 +22,7 @@ const queries: Record<string, { path: string; run: handlers.QueryHandler }> = {
   "30062808666639665": { path: "xwa2_newsletter_delete_v2", run: handlers.remove },
 };
 
-/** `w:mex`: answers a GraphQL query in JSON. A refusal is also JSON. */
+/** `w:mex`: answers a GraphQL query in JSON. A refusal is also in JSON. */
 export const mex: IqHandler = (iq, { world, device }) => {
   const element = child(iq, "query");
   const query = queries[element?.attrs.query_id ?? ""];

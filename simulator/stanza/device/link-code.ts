@@ -7,8 +7,8 @@ import { Refusal } from "../errors.ts";
 import { result } from "../iq.ts";
 
 /**
- * Handles the two messages of a client that links with a code. The phone sends its own message between them. Source:
- * `requestPairingCode` in Baileys' Socket/socket.ts.
+ * Handles the two messages of a client that links with a code. Between these two, the phone sends its own message.
+ * Source: `requestPairingCode` in Baileys' Socket/socket.ts.
  */
 export function linkCode(iq: BinaryNode, { world, connection }: { world: World; connection: Connection }): BinaryNode {
   const { pairing } = connection;
@@ -25,7 +25,7 @@ export function linkCode(iq: BinaryNode, { world, connection }: { world: World; 
     const bundle = childBytes(request, "link_code_pairing_wrapped_key_bundle", 32 + 12 + 96 + 16);
     const identity = childBytes(request, "companion_identity_public", 32);
     const { finish } = pairing;
-    // The client needs this answer before it can handle `pair-success`.
+    // Runs `finish` after this answer is sent, because the client needs the answer before it can handle `pair-success`.
     queueMicrotask(() => finish(bundle, identity));
     return result(iq);
   }

@@ -15,7 +15,8 @@ import { announceDevices } from "./device-list.ts";
 const REFS = 6;
 
 /**
- * Reads the keys of a client that asks to be linked. Throws if one is absent, or if the identity key did not sign the prekey.
+ * Reads the keys of a client that asks to be linked. Throws if a key is absent, or if the identity key did not sign the
+ * prekey.
  */
 export function readRegistration(noiseKey: Buffer, payload: proto.ClientPayload): Registration {
   const data = payload.devicePairingData;

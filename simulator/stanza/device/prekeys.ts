@@ -8,7 +8,7 @@ import { Unsupported } from "../errors.ts";
 import { failure, type IqHandler, result } from "../iq.ts";
 import { bundleNodes, KEY_TYPE, readSignedPreKey, signedPreKeyNode } from "./bundle.ts";
 
-/** If fewer one-time prekeys are left, the server asks the device to upload more. */
+/** If a device has fewer one-time prekeys than this, the server asks the device to upload more. */
 const LOW_PREKEYS = 5;
 
 /**

@@ -35,7 +35,7 @@ function forEachMember(apply: (group: Group, account: Account) => number | undef
   };
 }
 
-/** Makes an account a member of a group. Returns 409 if it already is one. */
+/** Makes an account a member of a group. Returns 409 if the account already is a member. */
 export function joinGroup(group: Group, account: Account): number | undefined {
   if (group.members.has(account)) return 409;
   group.members.set(account, "member");
@@ -61,7 +61,7 @@ export const demoteMembers = forEachMember((group, account) => {
   return undefined;
 });
 
-/** Removes an account from a group on its own request. Throws `Refusal` if it is not a member. */
+/** Removes an account from a group on its own request. Throws `Refusal` if the account is not a member. */
 export function leaveGroup(world: World, account: Account, group: Group): void {
   if (endsMembership(group) && group.members.has(account)) {
     leaveCommunity(world, account, group, account);

@@ -25,7 +25,7 @@ export function participantEnvelope(world: World, sender: Endpoint, stanza: Bina
 export const isBlocked = (sender: Endpoint, target: Endpoint): boolean =>
   target.account.blocked.has(sender.account.lid);
 
-/** Delivers a message. Damages it first if that fault is scheduled for the target device. */
+/** Delivers a message. Damages the message first if that fault is scheduled for the target device. */
 export function deliverMessage(target: Endpoint, attrs: Attrs, content: BinaryNode[]): void {
   const stanza = node("message", attrs, content);
   const damaged = target.id !== 0 && target.account.companions.get(target.id)?.faults.corruptIn.take();

@@ -11,7 +11,10 @@ import type { StanzaHandler } from "../iq.ts";
  */
 const OWN_ONLY = new Set(["sender", "peer_msg", "hist_sync", "read-self", "played-self"]);
 
-/** `receipt` from a client: removes the messages that it names from the queue, and delivers the receipt to their sender. */
+/**
+ * `receipt` from a client: removes the messages that the receipt names from the queue, and delivers the receipt to the
+ * sender of these messages.
+ */
 export const receiveReceipt: StanzaHandler = (stanza, { world, connection, device }) => {
   const { id, to, type, participant } = stanza.attrs;
   if (!id) {

@@ -4,7 +4,7 @@ import type { StanzaHandler } from "../iq.ts";
 import { corrupt } from "./envelope.ts";
 import { routeMessage } from "./route.ts";
 
-/** `message` from a client: delivers it and acknowledges it, or rejects it with an error in the ack. */
+/** `message` from a client: delivers and acknowledges the message, or rejects the message with an error in the ack. */
 export const receiveMessage: StanzaHandler = (stanza, { world, connection, device }) => {
   device.counts.received++;
   const { id, to } = stanza.attrs;
