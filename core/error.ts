@@ -1,6 +1,6 @@
 /**
- * The closed list of error codes. Every error that leaves Switchboard, over HTTP, a queue or a webhook, has one of these. A
- * code never changes its meaning or its HTTP status.
+ * The closed list of error codes. Every error that leaves Switchboard, over HTTP, a queue or a webhook, has one of
+ * these codes. A code never changes its meaning or its HTTP status.
  */
 export const errorCodes = {
   malformed_json: { status: 400, title: "The body is not valid JSON" },
@@ -37,7 +37,7 @@ export const errorCodes = {
   idempotency_conflict: { status: 409, title: "The idempotency key was used for a different request" },
   already_released: { status: 409, title: "The message is already being sent and can't be canceled" },
   conflict: { status: 409, title: "The current state does not allow this" },
-  already_exists: { status: 409, title: "It already exists" },
+  already_exists: { status: 409, title: "The resource already exists" },
   too_late: { status: 409, title: "WhatsApp no longer allows this, because too much time has passed" },
   media_not_ready: { status: 409, title: "The file is still being fetched from WhatsApp" },
   media_lost: { status: 410, title: "The file is no longer available from WhatsApp" },
@@ -47,7 +47,10 @@ export const errorCodes = {
   internal: { status: 500, title: "An internal error occurred" },
   not_supported: { status: 501, title: "WhatsApp or this server does not support this" },
   whatsapp_error: { status: 502, title: "WhatsApp refused the request" },
-  outcome_unknown: { status: 502, title: "The host stopped during the request, so its outcome is unknown" },
+  outcome_unknown: {
+    status: 502,
+    title: "The host stopped during the request, so the outcome of the request is unknown",
+  },
   unavailable: { status: 503, title: "The service is unavailable; nothing was done" },
   command_expired: { status: 504, title: "The command expired before it could be executed" },
 } as const satisfies Record<string, { status: number; title: string }>;

@@ -8,8 +8,8 @@ import { activities } from "./activity.sql.ts";
 export type Activity = InferSelectModel<typeof activities>;
 
 /**
- * Adds an entry to the activity log, within the caller's transaction if `orm` is one. Does nothing for an instance that
- * no longer exists.
+ * Adds an entry to the activity log, within the caller's transaction if `orm` is a transaction. Does nothing for an
+ * instance that no longer exists.
  */
 export async function recordActivity(
   deps: { orm: Database["orm"]; clock: Clock; ids: Ids },

@@ -4,7 +4,7 @@ import { AppError } from "../error.ts";
 import { type Ids, isUuid } from "../id.ts";
 import { type PageRequest, type Pagination, pagination } from "../page.ts";
 
-/** A named list of people. A message to the list is sent to each of them in their own chat. */
+/** A named list of people. A message to the list is sent to each person in a separate chat. */
 export interface Broadcast {
   id: string;
   name: string;

@@ -4,7 +4,7 @@ import { instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 import { users } from "../user/user.sql.ts";
 
-/** A batch of sends. Each is a command of its own, `scheduled` until the host releases it. */
+/** A batch of sends. Each send is a separate command, which is `scheduled` until the host releases it. */
 export const bulks = pgTable(
   "bulks",
   {
@@ -27,7 +27,10 @@ export const bulks = pgTable(
     rejected: jsonb().$type<{ index: number; phone: string; error: string }[]>().notNull().default([]),
     /** No message is released before this time. */
     startAt: instant("start_at").notNull(),
-    /** The time up to which released messages use up `perMinute`. The next release is computed from it. */
+    /**
+     * The time up to which released messages use up `perMinute`. The time of the next release is computed from this
+     * time.
+     */
     releasedAt: instant("released_at"),
     createdAt: instant("created_at").notNull().defaultNow(),
     finishedAt: instant("finished_at"),

@@ -32,8 +32,8 @@ interface Origin {
 }
 
 /**
- * Accepts the sends of a bulk together: all of them or none. Each becomes a command that waits for the session host to
- * release it, and a pending message with its final id. Throws `invalid_request`, `instance_not_connected` when the
+ * Accepts all sends of a bulk or none of the sends. Each send becomes a pending message with its final id, and a
+ * command that waits until the session host releases it. Throws `invalid_request`, `instance_not_connected` if the
  * instance is not linked, and `idempotency_conflict`.
  */
 export async function createBulk(deps: AcceptDeps, origin: Origin, request: BulkRequest): Promise<AcceptedBulk> {
@@ -71,7 +71,7 @@ export async function createBulk(deps: AcceptDeps, origin: Origin, request: Bulk
       key: key === undefined ? undefined : { key, requestHash },
     });
   } catch (error) {
-    // A concurrent request with the same key was faster: return its result.
+    // A concurrent request with the same key was stored first. Return the result of that request.
     const winner = await findRepeat(deps, userId, key, requestHash);
     if (winner) return winner;
     throw error;
@@ -93,8 +93,8 @@ async function findRepeat(
 }
 
 /**
- * Cancels the messages of a bulk that are not released yet. Does nothing if the bulk has ended. Returns how many it
- * canceled. Throws `bulk_not_found`.
+ * Cancels the messages of a bulk that are not released yet. Does nothing if the bulk has ended. Returns the number of
+ * canceled messages. Throws `bulk_not_found`.
  */
 export async function cancelBulk(
   deps: Pick<AcceptDeps, "db" | "clock">,

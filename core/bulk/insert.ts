@@ -56,7 +56,7 @@ export async function insertBulk({ sql }: Database, bulk: NewBulk): Promise<void
 async function insertMessages(sql: postgres.ISql, bulk: NewBulk, rows: readonly NewBulkMessage[]): Promise<void> {
   const { id, userId, instance, command, correlationId, startAt, createdAt } = bulk;
   const deadline = new Date(startAt.getTime() + sendLifetimeMs);
-  // Until a message is sent, it has the time of the request, in whole seconds like WhatsApp's timestamps.
+  // Until a message is sent, its time is the time of the request, in whole seconds like WhatsApp's timestamps.
   const sentAt = new Date(Math.floor(createdAt.getTime() / 1000) * 1000);
   await sql`
     with row as materialized (

@@ -36,15 +36,15 @@ export interface Rejected {
 
 export const maxRecipients = 10_000;
 /**
- * Bytes of all texts together. Each message is a row of its own, so a long text for many recipients takes much space.
+ * Bytes of all texts together. Each message is a separate row, so a long text for many recipients takes much space.
  */
 const maxBytes = 32 * 1024 * 1024;
 
 export const bulkCommand = (content: BulkContent) => (content.media ? "message.sendMedia" : "message.sendText");
 
 /**
- * Plans the messages of a bulk. A recipient that is invalid or repeated is rejected on its own. Throws
- * `invalid_request` when no recipient is left, or the texts are too long.
+ * Plans the messages of a bulk. An invalid or repeated recipient is rejected, and the others are accepted. Throws
+ * `invalid_request` if no recipient is left, or the texts are too long.
  */
 export function planBulk(content: BulkContent): { planned: Planned[]; rejected: Rejected[] } {
   const schema = commandCatalog[bulkCommand(content)].input;

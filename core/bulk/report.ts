@@ -16,8 +16,9 @@ export interface BulkView {
 }
 
 /**
- * The status of the message to a recipient. `scheduled`: not released yet. `sending`: the session host has it, and
- * WhatsApp has not acknowledged it. `rejected`: never accepted. The others are those of any message.
+ * The status of the message to a recipient. `scheduled`: not released yet. `sending`: the session host has the message,
+ * and WhatsApp has not acknowledged the message. `rejected`: the recipient was not accepted. The other values are the
+ * statuses of any message.
  */
 export const recipientStatuses = [
   "scheduled",
@@ -33,7 +34,7 @@ export type RecipientStatus = (typeof recipientStatuses)[number];
 
 export interface RecipientView {
   index: number;
-  /** Digits of the phone number, or another JID. For a rejected recipient, what the caller gave. */
+  /** Digits of the phone number, or another JID. For a rejected recipient, the caller's spelling. */
   phone: string;
   messageId: string | null;
   status: RecipientStatus;
@@ -69,7 +70,8 @@ async function findBulk(db: Database, instanceId: string, bulkId: string): Promi
 }
 
 /**
- * Selects every recipient of a bulk with its status: accepted ones from command and message, the others from the bulk.
+ * Selects every recipient of a bulk with its status: accepted recipients from command and message, rejected recipients
+ * from the bulk.
  */
 const recipients = (db: Database, bulkId: string) => db.sql`
   select c.bulk_index as index, regexp_replace(c.input->>'to', '@s\\.whatsapp\\.net$', '') as phone,
@@ -87,7 +89,7 @@ const recipients = (db: Database, bulkId: string) => db.sql`
 
 export interface BulkReport extends BulkView {
   progress: Record<RecipientStatus, number>;
-  /** When the last message will be released at this pace if nothing delays it. Null when none is left. */
+  /** When the last message will be released if nothing delays the bulk. Null if no message is left to release. */
   estimatedEnd: Date | null;
 }
 

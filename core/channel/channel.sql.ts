@@ -5,7 +5,10 @@ import { instances } from "../instance/instance.sql.ts";
 export const channelRoles = ["subscriber", "admin", "owner"] as const;
 export type ChannelRole = (typeof channelRoles)[number];
 
-/** The channels that an account follows or runs, as WhatsApp reports them. Baileys can't fetch the whole list. */
+/**
+ * The channels that an account follows or runs, as WhatsApp reports them. Baileys has no function that lists these
+ * channels.
+ */
 export const channels = pgTable(
   "channels",
   {

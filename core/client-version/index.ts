@@ -14,8 +14,8 @@ export async function readClientVersion(db: Database): Promise<ClientVersion | u
 }
 
 /**
- * Claims the next look-up for one host. Returns false when another look-up began less than `askedMs` ago or succeeded
- * less than `foundMs` ago. A look-up that takes less than `askedMs` is therefore the only one in the fleet.
+ * Claims the next look-up for the calling host. Returns false if another look-up began less than `askedMs` ago or
+ * succeeded less than `foundMs` ago. A look-up that takes less than `askedMs` is therefore the only one in the fleet.
  */
 export async function claimLookUp(
   db: Database,
@@ -33,8 +33,8 @@ export async function claimLookUp(
 
 /**
  * Stores the version that a look-up found, and returns the version that is stored afterwards. An older version replaces
- * the stored one only if WhatsApp has `refused` that. WhatsApp publishes a release step by step, so a look-up can still
- * find the release before the stored one.
+ * the stored version only if WhatsApp has refused the stored version (`refused`). WhatsApp publishes a release step by
+ * step, so a later look-up can still find an older release.
  */
 export async function keepClientVersion(
   db: Database,

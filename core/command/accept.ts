@@ -52,9 +52,9 @@ const callLifetimeMs = 60 * 1000;
 
 /**
  * Accepts a command: writes one row with the request and, for a send, the message as `pending`, then puts the command
- * on the queue. Returns when both are done; a scheduled command skips the queue. Throws `AppError`: `invalid_request`,
- * `instance_not_connected`, `recipient_not_on_whatsapp` (for a number that was recently checked with WhatsApp),
- * `idempotency_conflict`, `unavailable`, and what the command's precheck throws.
+ * on the queue. Returns when the row is written and the queue has the command. A scheduled command skips the queue.
+ * Throws `AppError`: `invalid_request`, `instance_not_connected`, `recipient_not_on_whatsapp` (for a number that was
+ * recently checked with WhatsApp), `idempotency_conflict`, `unavailable`, and what the command's precheck throws.
  */
 export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): Promise<Accepted> {
   const definition: CommandDefinition = commandCatalog[request.name];
@@ -69,7 +69,7 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
   try {
     await insertCommand(deps, request, command, now);
   } catch (error) {
-    // A concurrent request with the same key was faster: return its result.
+    // A concurrent request with the same key was stored first. Return the result of that request.
     const winner = await findAccepted(deps.db, request);
     if (winner) return winner;
     if (command.preview?.messageId && sqlState(error) === sqlStates.uniqueViolation) throw idTaken();
@@ -93,7 +93,7 @@ function parseInput(definition: CommandDefinition, input: unknown): unknown {
   throw new AppError("invalid_request", details);
 }
 
-/** Throws unless the instance can run the command now, or, for a scheduled one, when it is due. */
+/** Throws unless the instance can run the command now, or at its due time if the command is scheduled. */
 function assertStartable(definition: CommandDefinition, { instance, runAt }: AcceptRequest, now: Date): void {
   if (runAt) {
     if (definition.kind !== "send") throw new AppError("invalid_request", "sendAt: only messages can be scheduled");
@@ -106,7 +106,7 @@ function assertStartable(definition: CommandDefinition, { instance, runAt }: Acc
 interface NewCommand {
   id: string;
   definition: CommandDefinition;
-  /** As the schema returns it. */
+  /** The input, as the schema returns it. */
   input: unknown;
   preview: MessagePreview | undefined;
   messageId: string | null;
@@ -122,7 +122,10 @@ function newCommand(
   return { id: ids.uuid(), definition, input, preview, messageId };
 }
 
-/** Writes the command, its message and its key in one statement: one round trip, and all of it or nothing. */
+/**
+ * Writes the command, its message and its key in one statement: this takes one round trip, and stores either everything
+ * or nothing.
+ */
 async function insertCommand(
   { db, ids }: AcceptDeps,
   request: AcceptRequest,
@@ -132,7 +135,8 @@ async function insertCommand(
   const { instance, runAt, reply } = request;
   const startAt = runAt ?? now;
   const deadline = new Date(startAt.getTime() + (preview ? sendLifetimeMs : callLifetimeMs));
-  // WhatsApp's timestamps are whole seconds. With milliseconds, ours would sort after a reply of the same second.
+  // WhatsApp's timestamps are whole seconds. With milliseconds, our message would sort after a reply of the same
+  // second.
   const sentAt = new Date(Math.floor(startAt.getTime() / 1000) * 1000);
   const key = request.idempotencyKey ?? null;
   // A number that is not on WhatsApp now may have joined when a scheduled message is due.
@@ -167,9 +171,10 @@ async function insertCommand(
 }
 
 /**
- * Puts the command on its queue. If this process dies first, `functions/cron` does it. If the queue refuses the
- * command, the command fails and frees its key, so that the caller can safely try again. But a command that came over
- * SQS stays, because its sender may already have the reply `accepted`. The session host finds it in the database.
+ * Puts the command on its queue. If this process dies first, `functions/cron` puts the command on its queue. If the
+ * queue refuses the command, the command fails and frees its key, so that the caller can safely try again. A command
+ * that came over SQS stays, because its sender may already have the reply `accepted`. The session host finds that
+ * command in the database.
  */
 async function enqueue(deps: AcceptDeps, { instance, reply }: AcceptRequest, command: NewCommand): Promise<void> {
   const { id, definition } = command;

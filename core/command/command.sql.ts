@@ -6,9 +6,9 @@ import { instances } from "../instance/instance.sql.ts";
 import { users } from "../user/user.sql.ts";
 
 /**
- * `scheduled`: accepted for later, or in a bulk; the host claims it when it is due. `canceled`: the caller canceled it
- * before that. `queued`: accepted and sent to the queue. `claimed`: a host has it, and the queue no longer does.
- * `done`, `failed` and `canceled` are final.
+ * `scheduled`: accepted for later, or in a bulk. The host claims the command when it is due. `canceled`: the caller
+ * canceled the command before a host claimed it. `queued`: accepted and sent to the queue. `claimed`: a host has the
+ * command, and the queue no longer has it. `done`, `failed` and `canceled` are final.
  */
 export const commandStatuses = ["scheduled", "queued", "claimed", "done", "failed", "canceled"] as const;
 
@@ -36,7 +36,7 @@ export const commands = pgTable(
     output: jsonb().$type<unknown>(),
     errorCode: text("error_code"),
     errorDetails: text("error_details"),
-    /** For a scheduled send: when it is due. */
+    /** For a scheduled send: when the send is due. */
     runAt: instant("run_at"),
     /** The bulk that the command belongs to, and its index there. */
     bulkId: uuid("bulk_id").references(() => bulks.id, { onDelete: "cascade" }),

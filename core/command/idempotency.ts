@@ -3,18 +3,20 @@ import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import type { CommandName } from "./catalog/index.ts";
 
-/** What the caller gets when a command is accepted. */
+/** The result that the caller gets when a command is accepted. */
 export interface Accepted {
   commandId: string;
   /** WhatsApp's id of the message, for a `send`. */
   messageId: string | null;
-  /** When it is due, if it was scheduled. */
+  /** For a scheduled send: when the send is due. */
   runAt: Date | null;
   /** True when this request had been accepted before under the same key. */
   repeated: boolean;
 }
 
-/** What identifies a request: a repeat under the same key must be equal in all of it. */
+/**
+ * The parts that identify a request. A repeated request with the same key must have the same values in all these parts.
+ */
 export interface RequestIdentity {
   userId: string;
   instance: { id: string };

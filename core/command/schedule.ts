@@ -33,7 +33,9 @@ export interface Scheduled {
   createdAt: Date;
 }
 
-/** Returns a page of the scheduled messages, the one that is due next first. Messages of bulks are not included. */
+/**
+ * Returns a page of the scheduled messages, the message that is due next first. Messages of bulks are not included.
+ */
 export async function listScheduled(
   db: Database,
   instanceId: string,
@@ -53,8 +55,9 @@ export async function listScheduled(
 }
 
 /**
- * Cancels a scheduled message, single or in a bulk. Repeating it has no effect. A message is either sent or canceled,
- * never both, because the claim of the host updates the same row. Throws `message_not_found` and `already_released`.
+ * Cancels a scheduled message, single or in a bulk. Canceling the message again has no effect. A message is either sent
+ * or canceled, never both, because the claim of the host updates the same row. Throws `message_not_found` and
+ * `already_released`.
  */
 export async function cancelScheduled(
   deps: { db: Database; clock: { now(): Date } },

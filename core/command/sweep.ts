@@ -19,11 +19,13 @@ export interface SweepDeps {
   log: Logger;
 }
 
-/** A host claims a queued command within a second, so an older one may never have reached the queue. */
+/**
+ * A host claims a queued command within a second, so a command that is queued longer may never have reached the queue.
+ */
 const requeueAfter = "30 seconds";
 /**
- * Without a host, commands stay in the queue. SQS drops duplicates for five minutes and keeps them after that. So a
- * command is sent again during its first five minutes, and then once an hour.
+ * Without a host, commands stay in their queue. SQS drops duplicates for five minutes, so every run in that time sends
+ * the command to its queue again. Later, each run would add a copy, so a command is sent only once an hour.
  */
 const dropWindow = "5 minutes";
 const repeatSeconds = 3600;
@@ -33,8 +35,8 @@ const batchSize = 500;
 
 /**
  * Sends commands that are still `queued` to their queue again, because the process that accepted them may have died
- * between writing the row and sending it to the queue. Returns how many were sent. Throws when the queue is not
- * available.
+ * between writing the row and sending it to the queue. Returns the number of commands that the queues accepted. Throws
+ * if SQS is not available.
  */
 export async function requeueCommands(deps: SweepDeps): Promise<number> {
   const now = deps.clock.now().toISOString();
@@ -68,7 +70,7 @@ const abandonedAfter = "60 seconds";
  * Ends commands past their deadline that no host will end: commands that no host has claimed, scheduled commands that
  * no host has released, commands of a bulk that makes no progress, and claimed commands of a shard that has had no host
  * for a minute. A pending message fails with its command and is announced in the same transaction. A message that
- * WhatsApp has acknowledged makes its command done. Returns how many ended.
+ * WhatsApp has acknowledged makes its command done. Returns the number of commands that ended.
  */
 export async function expireCommands(deps: SweepDeps): Promise<number> {
   const now = deps.clock.now().toISOString();
@@ -87,7 +89,8 @@ export async function expireCommands(deps: SweepDeps): Promise<number> {
         and coalesce(s.lease_until, '-infinity') < clock_timestamp() - ${abandonedAfter}::interval
     ) c limit ${batchSize}`;
   let expired = 0;
-  // One transaction per instance: it locks the instance to number the events, and never holds two such locks.
+  // One transaction per instance: it locks the instance to number the events, and must never hold the locks of two
+  // instances.
   for (const { instance_id: instanceId, shard } of rows) {
     const endings = await expireInstance(deps, instanceId, shard);
     expired += endings.length;
@@ -148,7 +151,8 @@ async function lockExpired(
   shard: number,
   now: string,
 ): Promise<ExpiredCommand[]> {
-  // A host takes a shard under the exclusive form of this lock (see `fence`), so none does while this transaction runs.
+  // A host takes a shard under the exclusive form of this lock (see `fence`), so no host takes the shard while this
+  // transaction runs.
   await sql`select pg_advisory_xact_lock_shared(${advisoryLock.shard}, ${shard})`;
   // A host that releases and a caller that cancels also lock a bulk before its commands, so they don't deadlock.
   const bulks = await sql<{ id: string }[]>`

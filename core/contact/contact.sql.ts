@@ -28,7 +28,8 @@ export const contacts = pgTable(
 );
 
 /**
- * Numbers that were not on WhatsApp when they were checked. They are checked again after an hour, because people join.
+ * Numbers that were not on WhatsApp when they were checked. The gateway checks such a number again after an hour,
+ * because people join.
  */
 export const unknownNumbers = pgTable(
   "unknown_numbers",

@@ -17,14 +17,17 @@ export interface Contact {
 }
 
 export interface ContactsRequest {
-  /** Part of a name or of the phone number, in any case. */
+  /** Part of a name or of the phone number. Upper and lower case are equal. */
   search?: string | undefined;
   /** All contacts if absent. */
   limit?: number | undefined;
   skip?: number | undefined;
 }
 
-/** How long it is remembered that a number is not on WhatsApp, in milliseconds. It is short, because people join. */
+/**
+ * How long the gateway remembers that a number is not on WhatsApp, in milliseconds. The time is short, because people
+ * join.
+ */
 export const absenceMs = 60 * 60 * 1000;
 
 /** Lists the contacts of an instance by name, groups included. `total` counts all contacts that match the search. */
@@ -78,7 +81,7 @@ export async function countLids(db: Database, instanceId: string): Promise<numbe
   return row?.count ?? 0;
 }
 
-/** Returns both JIDs of a contact, given either. Returns undefined if not both are known. */
+/** Returns both JIDs of a contact, given either JID. Returns undefined unless both are known. */
 export async function findLid(db: Database, instanceId: string, jid: string): Promise<LidPair | undefined> {
   const [pair] = await db.sql<LidPair[]>`
     select jid, lid from contacts where ${hasBothJids(db, instanceId)} and (jid = ${jid} or lid = ${jid})`;

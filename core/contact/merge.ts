@@ -13,7 +13,7 @@ export interface ContactFact {
   chatName?: string;
   pushName?: string;
   businessName?: string;
-  /** Only links the number and LID of a known contact. It does not create contacts. */
+  /** Whether the fact only links the number and LID of a known contact and creates no contact. */
   link?: true;
   /** The account has left the group. */
   gone?: true;
@@ -69,7 +69,7 @@ export class ContactBook {
     });
   }
 
-  /** Removes all groups but these. */
+  /** Removes all groups except the given ones. */
   keepGroups(jids: readonly string[]): void {
     const kept = new Set(jids);
     for (const row of [...this.#rows.values()]) if (row.isGroup && !kept.has(row.jid)) this.#rows.delete(row.jid);
@@ -83,7 +83,9 @@ export class ContactBook {
     };
   }
 
-  /** Returns the rows that a fact is about. The row with the phone number is first: its values win. */
+  /**
+   * Returns the rows that a fact is about. The row with the phone number is first, because its values take precedence.
+   */
   #rowsOf({ jid, lid }: ContactFact): ContactRow[] {
     const found = [jid, ...(lid ? [lid] : [])].flatMap((id) => this.#rows.get(id) ?? []);
     const byLid = [lid, isLid(jid) ? jid : undefined].flatMap(

@@ -12,7 +12,7 @@ export interface ContactNews {
   at: Date;
 }
 
-/** Longer names are cut. WhatsApp allows none of this length. */
+/** The longest stored name, in characters. Longer names are cut. WhatsApp allows only shorter names. */
 const maxNameLength = 256;
 
 /**

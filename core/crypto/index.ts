@@ -2,8 +2,8 @@ import { createCipheriv, createDecipheriv, createHash, createSecretKey, randomBy
 import type { Database } from "../db/index.ts";
 
 /**
- * Envelope encryption. The database stores the data keys, wrapped by a key that it never stores (in KMS, or in a key
- * file).
+ * Envelope encryption. The database stores the wrapped data keys. The master key that wraps them is in KMS or in a key
+ * file, and never in the database.
  *
  * A ciphertext consists of: format version 1 (1 byte), id of the data key (4 bytes, big endian), nonce (12),
  * AES-256-GCM ciphertext, tag (16). The additional data is the place where it is stored (`sealedPlace`), so a
@@ -28,8 +28,8 @@ const nonceBytes = 12;
 const tagBytes = 16;
 
 /**
- * Loads all data keys, and creates the first if there is none. The newest data key encrypts. A process sees keys that
- * another one creates later only after a restart.
+ * Loads all data keys, and creates the first data key if none exists. The newest data key encrypts. A process loads
+ * keys that another process creates later only after a restart.
  */
 export async function openVault(db: Database, wrapper: KeyWrapper): Promise<Vault> {
   let rows = await loadKeys(db);

@@ -5,8 +5,8 @@ import { once } from "../once.ts";
 import type { KeyWrapper } from "./index.ts";
 
 /**
- * Returns the wrapper for `KMS_KEY_ID` if it is set, else for the file `MASTER_KEY_FILE` (32 bytes, mode 0600). Throws
- * `ConfigError`.
+ * Returns the wrapper for `KMS_KEY_ID` if that is set, otherwise for the file `MASTER_KEY_FILE` (32 bytes, mode 0600).
+ * Throws `ConfigError`.
  */
 export async function createKeyWrapper(config: Config): Promise<KeyWrapper> {
   if (config.KMS_KEY_ID) return kms(config.KMS_KEY_ID, config.AWS_REGION);

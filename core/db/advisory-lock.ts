@@ -4,7 +4,7 @@ export const advisoryLock = {
   shard: 1_398_294_337,
   /** Held while the schema is migrated. */
   migration: 1_398_294_338,
-  /** Held while the first admin is created, so that concurrent starts create one. */
+  /** Held while the first admin is created, so that concurrent starts create only one admin. */
   firstAdmin: 1_398_294_339,
   /** First key of the locks on outgoing replies; the second is the shard. */
   replies: 1_398_294_340,

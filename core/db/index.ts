@@ -10,7 +10,7 @@ export interface Database {
 }
 
 export interface DatabaseOptions {
-  /** Maximum number of connections. A Lambda uses one. */
+  /** Maximum number of connections. */
   max?: number;
   /** Whether to prepare statements. Turn it off behind a pooler that shares sessions, such as RDS Proxy. */
   prepare?: boolean;
@@ -21,7 +21,10 @@ export interface DatabaseOptions {
    * only in part. Default: no limit.
    */
   statementTimeoutMs?: number;
-  /** The server ends transactions that are idle longer, in milliseconds, so that a frozen process holds no locks. Default: 10 s. */
+  /**
+   * The server ends transactions that are idle longer than this, in milliseconds, so that a frozen process holds no
+   * locks. Default: 10 s.
+   */
   idleInTransactionTimeoutMs?: number;
 }
 

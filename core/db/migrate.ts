@@ -18,7 +18,7 @@ export async function migrate(url: string, shardCount: number): Promise<void> {
     await run(drizzle(sql), { migrationsFolder: folder });
     const [existing] = await sql<{ count: number }[]>`select count(*)::int as count from shards`;
     if (existing && existing.count > shardCount) {
-      // An instance keeps its shard forever, and no host would serve the instances of the removed shards.
+      // An instance keeps its shard forever, so no host would serve the instances of removed shards.
       throw new ConfigError(`SHARDS: can't be less than the ${existing.count} shards that the database has`);
     }
     await sql`insert into shards (id) select generate_series(0, ${shardCount - 1}::int) on conflict do nothing`;

@@ -22,7 +22,8 @@ interface Retention {
 /** Tables with limited retention, and the reason for each period. */
 const retentions: readonly Retention[] = [
   {
-    // A block ends within 15 minutes, and the window in which another failure brings a longer block within 15 more.
+    // A block ends within 15 minutes. The window in which another failure causes a longer block ends within 15 more
+    // minutes.
     table: "login_failures",
     ms: 1 * hours,
     key: "subject",
@@ -133,7 +134,7 @@ async function deleteExpired({ sql }: Database, { table, key, expired, stillExpi
 }
 
 /**
- * Returns the smallest UUIDv7 of an instant. The ids of a table without an index by age serve as one: the oldest rows
- * come first in the primary key.
+ * Returns the smallest UUIDv7 of an instant. In a table without an index by age, the primary key replaces that index,
+ * because the oldest rows have the smallest ids.
  */
 const firstIdAt = (instant: string) => uuidv7(Date.parse(instant), "00000000-0000-4000-8000-000000000000");

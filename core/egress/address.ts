@@ -7,11 +7,11 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6;
 const globalUnicast = ipaddr.IPv6.parseCIDR("2000::/3");
 
 /**
- * Returns a function that decides whether Switchboard may connect to an address on a caller's behalf. It allows addresses
- * on the public internet and those in `allow` (CIDRs). It refuses all ranges of the IANA special-purpose registries (RFC
- * 6890): private, loopback, link-local with the metadata services of clouds, carrier-grade NAT, multicast,
- * documentation, benchmarking, and unique local. It also refuses every IPv6 form that carries an IPv4 address (mapped,
- * NAT64, 6to4, Teredo), because it can lead to any of these.
+ * Returns a function that decides whether Switchboard may connect to an address on a caller's behalf. It allows
+ * addresses on the public internet and those in `allow` (CIDRs). It refuses all ranges of the IANA special-purpose
+ * registries (RFC 6890): private, loopback, link-local with the metadata services of clouds, carrier-grade NAT,
+ * multicast, documentation, benchmarking, and unique local. It also refuses every IPv6 form that contains an IPv4
+ * address (mapped, NAT64, 6to4, Teredo), because such an address can reach any of these ranges.
  * https://www.iana.org/assignments/iana-ipv4-special-registry,
  * https://www.iana.org/assignments/iana-ipv6-special-registry
  */

@@ -10,8 +10,8 @@ import { EgressError } from "./error.ts";
 const connectTimeoutMs = 10_000;
 const connectionsPerOrigin = 64;
 /**
- * How long an unused connection stays open. This is shorter than the timeout of servers (Node.js: 5 s). Otherwise a request
- * could use a connection that the server is closing.
+ * How long an unused connection stays open. This is shorter than the timeout of servers (Node.js: 5 s), so that no
+ * request uses a connection that the server is closing.
  */
 const idleMs = 1_000;
 

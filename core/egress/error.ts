@@ -5,7 +5,7 @@
  */
 export type EgressFailure = "timeout" | "connect" | "tls" | "too_large" | "redirect" | "http";
 
-/** A request to a caller's URL failed for another reason than policy. The message may be shown to the caller. */
+/** A request to a caller's URL failed for a reason other than the policy. The message may be shown to the caller. */
 export class EgressError extends Error {
   override readonly name = "EgressError";
   readonly kind: EgressFailure;

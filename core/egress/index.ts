@@ -30,7 +30,10 @@ export interface EgressRequest {
   maxBytes: number;
   /** For a longer body, `refuse` (the default) fails with `too_large`, and `cut` ends the body at the limit. */
   overflow?: "refuse" | "cut";
-  /** How many redirects to follow. Each is checked like the first URL. Default: 0, which returns the redirect. */
+  /**
+   * How many redirects to follow. The guard checks each redirect like the first URL. Default: 0, which returns the
+   * redirect.
+   */
   redirects?: number;
 }
 
@@ -40,7 +43,7 @@ export interface EgressResponse {
   headers: Record<string, string | string[] | undefined>;
   /** The URL of the response, after redirects. */
   url: string;
-  /** The raw body. Read it to its end or destroy it. It fails with `EgressError`. */
+  /** The raw body. Read the body to its end or destroy it. Reading fails with `EgressError`. */
   body: Readable;
 }
 
@@ -55,7 +58,7 @@ export interface Egress {
 
 const maxHeaderBytes = 16 * 1024;
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
-/** The only headers that are kept when a redirect leads to another origin. None of them can be a secret. */
+/** The only headers that are kept if a redirect leads to another origin. These headers can't contain secrets. */
 const harmlessHeaders = new Set(["accept", "accept-encoding", "user-agent", "content-type"]);
 
 /**
@@ -75,7 +78,8 @@ export function createEgress(options: EgressOptions): Egress {
     if (parsed.protocol !== "http:" && parsed.protocol !== "https:") {
       throw new AppError("url_not_allowed", "only http and https URLs are allowed");
     }
-    if (parsed.username || parsed.password) throw new AppError("url_not_allowed", "the URL must not carry credentials");
+    if (parsed.username || parsed.password)
+      throw new AppError("url_not_allowed", "the URL must not contain credentials");
     if (badPorts.has(Number(parsed.port))) throw new AppError("url_not_allowed", `port ${parsed.port} is not allowed`);
     const host = bareHost(parsed.hostname);
     // `localhost` and names below it are always loopback (RFC 6761, section 6.3).
@@ -171,7 +175,7 @@ function exchange(
       signal.removeEventListener("abort", stop);
       resolve(response);
     });
-    // Errors after the response need a listener too.
+    // Errors after the response also need a listener.
     sent.on("error", reject);
     sent.end(body);
   });

@@ -25,7 +25,10 @@ export function assertEventQueue(config: QueueSettings, caller: Caller, queue: s
       throw new AppError("url_not_allowed", "eventQueue: the URL must be listed in EVENT_QUEUES");
     }
   } else if (!queue.startsWith(prefix) || queue.length > maxNameLength || !/^[A-Za-z0-9_-]+\.fifo$/.test(queue)) {
-    throw new AppError("invalid_request", `eventQueue: must be the name of a queue, such as ${prefix}….fifo`);
+    throw new AppError(
+      "invalid_request",
+      `eventQueue: must be a URL in EVENT_QUEUES, or a queue name that starts with ${prefix} and ends with .fifo`,
+    );
   }
   if (isAdmin(caller) || nameOf(queue).includes(caller.userId)) return;
   throw new AppError(
@@ -34,7 +37,7 @@ export function assertEventQueue(config: QueueSettings, caller: Caller, queue: s
   );
 }
 
-/** The limit of SQS. */
+/** The longest queue name that SQS allows, in characters. */
 const maxNameLength = 80;
 
 const nameOf = (queue: string) => queue.slice(queue.lastIndexOf("/") + 1);

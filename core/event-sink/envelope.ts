@@ -6,7 +6,7 @@ import { type EventType, eventCatalog } from "../event/catalog/index.ts";
 /** The public fields that replace sealed ones. */
 const openedFields = {
   "connection.qr": {
-    /** The text to show as a QR code; null once it has expired. */
+    /** The text to show as a QR code. Null if the code has expired. */
     qr: z.string().nullable(),
   },
 } as const satisfies Partial<Record<EventType, z.ZodRawShape>>;
@@ -57,7 +57,7 @@ const isEventType = (type: string): type is EventType => Object.hasOwn(eventCata
 
 /**
  * Returns the body that announces an event on a queue. Returns null for a type that this version does not know, because
- * it does not know the secret fields either.
+ * the secret fields of an unknown type are also unknown.
  */
 export function publicBody(row: LogRow, vault: Vault, now: Date): string | null {
   if (!isEventType(row.type)) return null;
@@ -77,7 +77,7 @@ export function publicBody(row: LogRow, vault: Vault, now: Date): string | null 
   return JSON.stringify(envelope);
 }
 
-/** Returns null for an expired QR code: it is useless, and the key that decrypts it may be gone. */
+/** Returns null for an expired QR code. The code is useless, and the key that decrypts it may no longer exist. */
 function openQr(row: LogRow, vault: Vault, now: Date): string | null {
   const { sealedQr, expiresAt } = row.data as { sealedQr: string; expiresAt: string };
   if (new Date(expiresAt) <= now) return null;

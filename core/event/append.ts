@@ -5,14 +5,14 @@ import type { NewEvent } from "./catalog/index.ts";
 
 export type EventRow = NewEvent & { id: string; instanceId: string; at: Date; correlationId?: string | null };
 
-/** The correlation id becomes a header of webhooks, and an untrusted sender may have chosen it. */
+/** The correlation id becomes a header of webhooks, and an untrusted sender may have chosen the id. */
 const usableCorrelationId = /^[\x21-\x7e]{1,128}$/;
 
 /**
  * Appends events to the log in the order given, within the caller's transaction: numbers them per instance, leaves them
  * for the outbox and counts them (`usage`). Skips events of instances that no longer exist, and events that the log
  * already has, so that a transaction whose commit was not confirmed can run again. An event without a usable
- * correlation id gets its own id as one.
+ * correlation id gets its own id as the correlation id.
  */
 export async function appendEvents(sql: postgres.ISql, events: readonly EventRow[]): Promise<void> {
   if (events.length === 0) return;

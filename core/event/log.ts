@@ -31,17 +31,17 @@ export interface LogPage {
 }
 
 /**
- * How many events one request searches at most, matching or not. If it finds fewer than `limit` among them, or none, it
- * still returns the page, with `hasMore`.
+ * The maximum number of events that one request searches, whether or not they match. If fewer than `limit` of these
+ * events match, the request still returns the page, with `hasMore`.
  */
 const maxSearched = 20_000;
-/** Clocks of hosts differ, so events that are this close in time may be out of order. */
+/** The clocks of hosts differ, so events that are this close in time may be out of order. */
 const clockSkew = "10 minutes";
 
 /**
  * Returns a page of an instance's event log, from one snapshot of the database. Events are numbered under a lock of
  * their instance that is held until they are committed, so a snapshot that has an event also has all earlier ones.
- * Throws `instance_not_found` when the instance was removed meanwhile.
+ * Throws `instance_not_found` if the instance was removed meanwhile.
  */
 export async function readLog(db: Database, instanceId: string, request: LogRequest): Promise<LogPage> {
   const { since, limit, types = Object.keys(eventCatalog) } = request;

@@ -1,7 +1,10 @@
 import type { Database } from "../db/index.ts";
 import type { EventData } from "./catalog/index.ts";
 
-/** How many of the newest events are searched. At a hundred events a second, they span more time than a call rings. */
+/**
+ * How many of the newest events are searched. At a hundred events a second, they span a longer time than a call can
+ * ring.
+ */
 const maxSearched = 20_000;
 
 /** Returns the calls of an instance that began at `since` or later and are still ringing, oldest first. */

@@ -63,11 +63,11 @@ const acceptedFields = {
 
 /** A reply on the reply queue, version 1. `done`, `failed` and `rejected` are final. */
 export const ingressReply = z.discriminatedUnion("status", [
-  /** `done` or `failed` follows: for a send, within 24 hours. */
+  /** The reply `done` or `failed` follows. For a send, it follows within 24 hours. */
   z.object({ ...acceptedFields, status: z.literal("accepted"), runAt: z.iso.datetime().nullable() }),
   /**
-   * `output` as the command declares it, or null if it is too large for a queue: `GET /api/commands/{commandId}` has
-   * it.
+   * `output` as the command declares it, or null if the output is too large for a queue. `GET
+   * /api/commands/{commandId}` returns the output.
    */
   z.object({ ...acceptedFields, status: z.literal("done"), output: z.unknown() }),
   z.object({ ...acceptedFields, status: z.literal("failed"), error: errorShape }),
@@ -89,7 +89,7 @@ export const errorOf = (error: AppError): z.output<typeof errorShape> => ({
   details: error.details ?? null,
 });
 
-/** The parts of an invalid message that are needed for a reply. */
+/** The parts of an invalid message that a reply needs. */
 export interface ReadableParts {
   id: string | null;
   instanceId: string | null;
@@ -119,7 +119,7 @@ export function readable(parsed: unknown): ReadableParts {
   };
 }
 
-/** Throws `invalid_request`. The error repeats no values, because one of them is an API key. */
+/** Throws `invalid_request`. The error repeats no values, because one of the values is an API key. */
 export function readMessage(parsed: unknown): IngressMessage {
   const read = ingressMessage.safeParse(parsed);
   if (read.success) return read.data;

@@ -34,7 +34,8 @@ export interface OutgoingReply {
 const roundMs = 3_000;
 
 /**
- * Sends a reply now, or stores it in the database if its queue refuses. Throws when the database is unavailable too.
+ * Sends a reply now, or stores it in the database if its queue refuses the reply. Throws if the database is also
+ * unavailable.
  */
 export async function sendReply(deps: Pick<ReplyDeps, "db" | "foreignQueues" | "log">, out: OutgoingReply) {
   const { queue, groupId, deduplicationId, shard, reply } = out;
@@ -137,7 +138,8 @@ async function sendInOrder(
 }
 
 /**
- * Sends a reply without its output, because its queue accepts only small messages. Otherwise it would block the others.
+ * Sends a reply without its output to a queue that accepts only small messages, so that the reply doesn't block later
+ * ones.
  */
 async function sendWithoutOutput(
   deps: ReplyDeps,
@@ -184,10 +186,10 @@ function bodyOf(reply: IngressReply): string {
   return Buffer.byteLength(body) <= maxBatchBytes ? body : JSON.stringify({ ...reply, output: null });
 }
 
-/** The host of a shard sends replies at once, so an older reply has no host. */
+/** The host of a shard sends replies at once, so no host serves the shard of a reply that is older than this. */
 const strayMs = 10_000;
 
-/** Sends the replies that no host has sent, of all shards. Returns how many. */
+/** Sends the replies of all shards that no host has sent. Returns the number of replies sent. */
 export async function sendStrayReplies(deps: ReplyDeps, budgetMs: number): Promise<number> {
   const end = performance.now() + budgetMs;
   const shards = await deps.db.sql<{ shard: number }[]>`

@@ -51,9 +51,9 @@ interface Intake {
 }
 
 /**
- * Accepts or rejects the command in a message, and replies to its sender either way. Throws only for faults that are
- * not the sender's, so that SQS delivers the message again. A repeated delivery, or a sender that repeats a request,
- * gets the state of the first one.
+ * Accepts or rejects the command in a message, and replies to its sender either way. Throws only for faults that the
+ * sender did not cause, so that SQS delivers the message again. A repeated delivery, or a sender that repeats a
+ * request, gets the state of the first request.
  */
 export async function takeMessage(deps: IngressDeps, record: IngressRecord): Promise<"accepted" | "rejected"> {
   let known = unreadable;
@@ -81,7 +81,7 @@ export async function takeMessage(deps: IngressDeps, record: IngressRecord): Pro
   }
 }
 
-/** Returns the error to reject a message with, or undefined for a fault that is not the sender's. */
+/** Returns the error to reject a message with, or undefined for a fault that the sender did not cause. */
 function rejectionOf(error: unknown): AppError | undefined {
   // The instance was removed between the check and the write.
   if (sqlState(error) === sqlStates.foreignKeyViolation) {
@@ -101,7 +101,7 @@ async function accept(intake: Intake, message: IngressMessage): Promise<void> {
     name: message.command,
     input: sortFields(message.input),
     runAt: message.runAt === undefined ? undefined : new Date(message.runAt),
-    // An Idempotency-Key of REST contains no tab, so the keys of the two never collide.
+    // An Idempotency-Key of REST contains no tab, so the keys of REST and SQS never collide.
     idempotencyKey: `sqs\t${message.id}`,
     correlationId: record.messageId,
     reply: { requestId: message.id, queue },

@@ -44,7 +44,7 @@ export async function createInstance(
         userId: context.caller.userId,
         dialect,
         shard: shardOf(id, deps.shards),
-        // The two APIs document different initial states.
+        // The two REST APIs document different initial states.
         status: dialect === "gateway" ? "disconnected" : "connecting",
         statusAt: now,
         createdAt: now,

@@ -80,7 +80,7 @@ export interface InstanceSettings extends z.infer<typeof webhookSettings> {
 
 type Columns = Partial<typeof instances.$inferInsert>;
 
-/** Converts settings to columns. Omits undefined settings, which keep their value or get the default. */
+/** Converts settings to columns. Omits undefined settings. Such a setting keeps its value or gets the default. */
 export function settingsColumns(deps: { vault: Vault }, id: string, settings: InstanceSettings): Columns {
   const { webhookSecret: secret, ...plain } = settings;
   const columns = defined(plain) as Columns;

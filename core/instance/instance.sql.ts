@@ -36,8 +36,8 @@ export const instances = pgTable(
     statusAt: instant("status_at").notNull().defaultNow(),
     connectedAt: instant("connected_at"),
     /**
-     * When the device was linked. Null while no credentials of a linked device are stored. Sends are accepted during a
-     * short disconnection only if it is set.
+     * When the device was linked. Null while no credentials of a linked device are stored. During a short
+     * disconnection, sends are accepted only if this time is set.
      */
     linkedAt: instant("linked_at"),
 
@@ -56,7 +56,7 @@ export const instances = pgTable(
     webhookUrl: text("webhook_url"),
     webhookEnabled: boolean("webhook_enabled").notNull().default(true),
     webhookSecret: bytea("webhook_secret"),
-    /** The previous secret. It also signs until `webhookPreviousSecretUntil`, so that receivers can switch. */
+    /** The previous secret also signs until `webhookPreviousSecretUntil`, so that receivers can switch. */
     webhookPreviousSecret: bytea("webhook_previous_secret"),
     webhookPreviousSecretUntil: instant("webhook_previous_secret_until"),
     webhookHeaders: jsonb("webhook_headers").$type<Record<string, string>>().notNull().default({}),

@@ -1,4 +1,7 @@
-/** What WhatsApp's app state reports: a label, or whether a chat or message carries one. The last fact wins. */
+/**
+ * What WhatsApp's app state reports: a label, or whether a chat or message has a label. The last fact about a label,
+ * chat or message applies.
+ */
 export type LabelFact =
   | {
       kind: "label";
@@ -14,7 +17,7 @@ export type LabelFact =
       labelId: string;
       /** The JID as in the app state: phone number, LID or group. */
       chatId: string;
-      /** WhatsApp's id of the message; empty if the chat itself carries the label. */
+      /** WhatsApp's id of the message; empty if the chat itself has the label. */
       messageId: string;
       labeled: boolean;
     };

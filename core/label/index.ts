@@ -43,7 +43,7 @@ export async function readLabels(db: Database, instanceId: string): Promise<Labe
 
 /** Throws `label_not_found`. */
 export async function findLabel(db: Database, instanceId: string, labelId: string): Promise<Label> {
-  // Postgres rejects some other text, such as NUL.
+  // Postgres rejects some text that is not a number, such as NUL.
   const [label] = /^[!-~]{1,64}$/.test(labelId)
     ? await db.sql<Label[]>`
         select ${columns(db)} from labels
@@ -69,7 +69,7 @@ export async function readChatLabels(
   return { chatId: pair?.jid ?? jid, labels };
 }
 
-/** Lists the chats that carry a label, by name. Throws `label_not_found`. */
+/** Lists the chats that have a label, by name. Throws `label_not_found`. */
 export async function readLabeledChats(db: Database, instanceId: string, labelId: string): Promise<LabeledChat[]> {
   await findLabel(db, instanceId, labelId);
   return await db.sql<LabeledChat[]>`
@@ -87,5 +87,5 @@ export async function readLabeledChats(db: Database, instanceId: string, labelId
 }
 
 const columns = ({ sql }: Database) => sql`label_id as id, name, color, predefined_id as "predefinedId"`;
-/** Label ids are numbers stored as text. This sorts them as numbers. */
+/** Label ids are numbers stored as text. This expression sorts the ids as numbers. */
 const inOrder = ({ sql }: Database) => sql`order by length(label_id), label_id`;

@@ -19,7 +19,7 @@ export const labels = pgTable(
     updatedAt: instant("updated_at").notNull().defaultNow(),
     /**
      * When the label was deleted. The row stays, so that its id is not used again: chats with the old label would
-     * otherwise seem to carry a new one.
+     * otherwise seem to have a new label.
      */
     deletedAt: instant("deleted_at"),
   },
@@ -27,7 +27,7 @@ export const labels = pgTable(
 );
 
 /**
- * Which chats and messages carry which label, entry by entry as in the app state. A person's chat may appear by number,
+ * Which chats and messages have which label, entry by entry as in the app state. A person's chat may appear by number,
  * by LID, or by both. An entry may arrive before its label. Entries of a deleted label are kept.
  */
 export const labelTargets = pgTable(
@@ -38,7 +38,7 @@ export const labelTargets = pgTable(
       .references(() => instances.id, { onDelete: "cascade" }),
     labelId: text("label_id").notNull(),
     chatId: text("chat_id").notNull(),
-    /** WhatsApp's id of a message; empty if the chat itself carries the label. */
+    /** WhatsApp's id of a message; empty if the chat itself has the label. */
     messageId: text("message_id").notNull().default(""),
   },
   (table) => [

@@ -10,8 +10,8 @@ export const mediaKey = (instanceId: string, id: string) => `${mediaPrefix(insta
 export const mediaPrefix = (instanceId: string) => `media/${instanceId}/`;
 
 /**
- * The id of a file that a caller uploaded for an instance: the SHA-256 of a file that came through the API, or a random id.
- * It names an object only together with the instance.
+ * The id of a file that a caller uploaded for an instance: the SHA-256 of a file that came through the API, or a random
+ * id. The id names an object only together with the instance.
  */
 export const uploadId = z
   .string()
@@ -29,7 +29,7 @@ export const uploadsPrefix = "upload/";
 export const mediaKinds = ["image", "video", "audio", "document"] as const;
 export type MediaKind = (typeof mediaKinds)[number];
 
-/** Bytes. WhatsApp's limit for documents is 2 GB; this one protects the disk of the host. */
+/** Bytes. WhatsApp's limit for documents is 2 GB. This lower limit protects the disk of the host. */
 export const maxMediaBytes = 100 * 1024 * 1024;
 
 /** Returns the media type in a form that storage accepts as a header. A sender may state any text as the type. */

@@ -12,7 +12,7 @@ export type MediaPlace =
 /** Bytes. As base64, this and the rest of the request fit into the 6 MB of a request. */
 export const maxInlineBytes = 4_400_000;
 
-/** Characters. A shorter text is probably a name in the wrong field. */
+/** Characters. A shorter text is probably a file name in the wrong field. */
 const shortestBase64 = 64;
 /** `data:[<type>][;<parameter>]…[;base64],<data>` (RFC 2397). */
 const dataUrl = /^data:([\w.+-]{1,64}\/[\w.+-]{1,64})?((?:;[\w.+-]{1,64}=[^;,]{0,128}){0,8})(;base64)?,/i;

@@ -11,7 +11,7 @@ export interface Recognized {
   mimetype: string;
   /** How WhatsApp shows the file as it is. */
   kind: MediaKind;
-  /** What it can be converted to. */
+  /** What the file can be converted to. */
   convertible: "audio" | "video" | null;
   /**
    * The ffmpeg demuxer to read the file with, so that ffmpeg doesn't guess. Null for a file that ffmpeg doesn't get.
@@ -95,7 +95,7 @@ async function recognizeBoxed(path: string, plain: Recognized): Promise<Recogniz
   return aac ? { ...audioFile, kind: "audio", mimetype: "audio/mp4" } : audioFile;
 }
 
-/** How to send a file: as it is, or converted first. */
+/** How to send a file: unchanged or converted. */
 export interface Plan {
   kind: MediaKind;
   voice: boolean;

@@ -21,7 +21,10 @@ export interface MediaLink {
 }
 
 const linkSeconds = 5 * 60;
-/** After how many seconds a caller should retry. The host fetches a file as soon as it has recorded the message. */
+/**
+ * The number of seconds after which a caller should retry. The host fetches a file as soon as it has recorded the
+ * message.
+ */
 const retrySeconds = 2;
 
 /**
@@ -62,7 +65,7 @@ export async function linkToMedia(
   };
 }
 
-/** Returns a new link to an upload or a converted file. Throws `media_not_usable` when it does not exist. */
+/** Returns a new link to an upload or a converted file. Throws `media_not_usable` if the file does not exist. */
 export async function linkToUpload(
   deps: { storage: Pick<Storage, "head" | "presign">; clock: Clock },
   instanceId: string,

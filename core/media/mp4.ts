@@ -12,7 +12,10 @@ export interface Mp4 {
   height: number;
 }
 
-/** The index of a video of several hours has a few megabytes. A larger index is skipped to save memory. */
+/**
+ * The largest index that is read, in bytes. The index of a video of several hours has a few megabytes. A larger index
+ * is skipped to save memory.
+ */
 const maxIndexBytes = 32 * 1024 * 1024;
 const maxTopBoxes = 10_000;
 

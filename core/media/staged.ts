@@ -25,7 +25,9 @@ export const stagedFile = z
     });
     return z.NEVER;
   })
-  .meta({ description: "What an upload or a conversion returned, or the storage key of a message's file" });
+  .meta({
+    description: "The `filePath` that an upload or a conversion returned, or the storage key of a message's file",
+  });
 
 function keyOf(key: string): Staged | undefined {
   const [, instanceId = "", id = "", ...rest] = key.split("/");
@@ -43,12 +45,12 @@ export const stagedKey = (
 
 /**
  * Throws `media_not_usable` when the file does not exist or belongs to another instance. The error does not reveal
- * which.
+ * which case it is.
  */
 export async function assertStaged(deps: { storage: Pick<Storage, "head"> }, instanceId: string, file: Staged) {
   const own = file.instanceId === undefined || file.instanceId === instanceId;
   const found = own ? await deps.storage.head(stagedKey(instanceId, file)) : undefined;
   if (!found)
-    throw new AppError("media_not_usable", "this instance has no file under this filePath, or it has expired");
+    throw new AppError("media_not_usable", "this instance has no file with this filePath, or the file has expired");
   return found;
 }

@@ -7,7 +7,7 @@ import type { Storage } from "../storage/index.ts";
 import { attachment } from "./filename.ts";
 import { storableType, uploadKey } from "./index.ts";
 
-/** Bytes. A Lambda accepts 6 MiB of base64; this leaves room for the rest of the form. */
+/** Bytes. A Lambda accepts 6 MiB of base64. This limit leaves room for the rest of the form. */
 export const maxFormFileBytes = 4_500_000;
 
 /** How long an upload can begin after it was requested. Seconds. */
@@ -15,7 +15,7 @@ const uploadSeconds = 60 * 60;
 
 /**
  * Reads a file from a form. Its id depends on its content, so that a repeated request equals the first one. `keep`
- * stores the file in the bucket. Throws `invalid_request` when it is empty, and `payload_too_large`.
+ * stores the file in the bucket. Throws `invalid_request` if the file is empty, and `payload_too_large`.
  */
 export async function takeFile(
   deps: { storage: Pick<Storage, "put"> },
@@ -67,5 +67,5 @@ export async function assertUploaded(
   id: string,
 ): Promise<void> {
   if (await deps.storage.head(uploadKey(instanceId, id))) return;
-  throw new AppError("media_not_usable", "nothing was uploaded under this uploadId, or it has expired");
+  throw new AppError("media_not_usable", "no file was uploaded with this uploadId, or the file has expired");
 }

@@ -20,8 +20,8 @@ export interface AddressBookEntry {
 }
 
 /**
- * Returns the people in the address book, who see a post without `statusJidList`. Throws `conflict` when there are
- * none, or more than `maxAudience`.
+ * Returns the people in the address book, who see a status post without `statusJidList`. Throws `conflict` if the
+ * address book is empty or has more than `maxAudience` people.
  */
 export async function readAddressBook({ sql }: Database, instanceId: string): Promise<AddressBookEntry[]> {
   const people = await sql<AddressBookEntry[]>`
@@ -43,7 +43,8 @@ export function assertAudience(audience: readonly unknown[], emptyDetails: strin
 }
 
 /**
- * Checks that a post can be accepted: it has an audience, and no other message has the requested id. Throws `conflict`.
+ * Checks that a status post can be accepted. The post must have an audience, and no other message may have the
+ * requested id. Throws `conflict`.
  */
 export async function assertStatusAllowed(db: Database, instanceId: string, request: StatusRequest): Promise<void> {
   if (!request.statusJidList) await readAddressBook(db, instanceId);
@@ -56,15 +57,15 @@ export async function assertStatusAllowed(db: Database, instanceId: string, requ
 export const idTaken = () => new AppError("conflict", "messageId: another message has this id");
 
 /**
- * Returns the JIDs that a post of the account went to. Throws `message_not_found`, and `conflict` for a post from the
- * phone.
+ * Returns the JIDs to which the account sent a status post. Throws `message_not_found`, and `conflict` for a status
+ * post from the phone.
  */
 export async function readAudience(db: Database, instanceId: string, waId: string): Promise<string[]> {
   const [row] = await db.sql<{ audience: string[] | null }[]>`
     select context->'audience' as audience from messages
     where instance_id = ${instanceId} and wa_id = ${waId} and chat_id = ${statusChat} and from_me`;
-  if (!row) throw new AppError("message_not_found", "the account has no such status");
+  if (!row) throw new AppError("message_not_found", "the account has no status post with this id");
   if (!row.audience)
-    throw new AppError("conflict", "the status was posted on the phone, and only the phone knows its audience");
+    throw new AppError("conflict", "the status post was sent from the phone, so the gateway doesn't have its audience");
   return row.audience;
 }

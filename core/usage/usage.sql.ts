@@ -5,8 +5,8 @@ import { users } from "../user/user.sql.ts";
 const count = (name: string) => integer(name).notNull().default(0);
 
 /**
- * Usage per quarter of an hour: every time zone in use differs from UTC by a multiple of 15 minutes, so days can be
- * summed for any of them. Rows outlive their instance, so that a month's total does not shrink.
+ * Usage per 15 minutes. Every time zone in use differs from UTC by a multiple of 15 minutes, so the rows can be added
+ * up to days in any time zone. Rows outlive their instance, so that a month's total does not shrink.
  */
 export const usage = pgTable(
   "usage",
@@ -17,7 +17,7 @@ export const usage = pgTable(
       .references(() => users.id, { onDelete: "cascade" }),
     /** The nil UUID for calls without an instance. */
     instanceId: uuid("instance_id").notNull(),
-    /** The beginning of the quarter of an hour. */
+    /** Start of the 15 minutes that the row counts. */
     slot: instant("slot").notNull(),
     /**
      * The writer: 0 for the event log, 1 for webhooks, 2 and up for API processes. Separate rows have separate locks.

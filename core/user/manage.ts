@@ -126,7 +126,7 @@ export async function deleteUser(deps: KeyDeps, requester: Requester, userId: st
     await deps.db.orm.transaction(async (tx) => {
       await assertNotLastAdmin(tx, id);
       const [owned] = await tx.select({ id: instances.id }).from(instances).where(eq(instances.userId, id)).limit(1);
-      if (owned) throw new AppError("conflict", "the user has instances, or their removal is not finished");
+      if (owned) throw new AppError("conflict", "the user has instances, or the removal of instances is not finished");
       await tx.delete(users).where(eq(users.id, id));
     });
   } catch (error) {

@@ -65,7 +65,7 @@ alarm("EventAge", {
 });
 
 alarm("RelayAge", {
-  description: "Events wait in the database: no host moves them to their queue",
+  description: "Events wait in the database: no host moves them to the event queue",
   ...ownMetric("EventAge"),
   statistic: "Maximum",
   threshold: 300,
@@ -73,7 +73,7 @@ alarm("RelayAge", {
 });
 
 alarm("LeaseChurn", {
-  description: "Hosts lose their leases repeatedly: they die, or the database responds too slowly",
+  description: "Hosts lose their leases repeatedly, because hosts die or the database responds too slowly",
   ...ownMetric("LeasesLost"),
   statistic: "Sum",
   threshold: sizes.shards,
@@ -98,7 +98,7 @@ alarm("ShardsUnheld", {
 });
 
 alarm("ClientOutdated", {
-  description: "WhatsApp refuses the client version, and no newer one is known",
+  description: "WhatsApp refuses the client version, and no newer version is known",
   ...ownMetric("ClientOutdated"),
   statistic: "Sum",
   threshold: 0,

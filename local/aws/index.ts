@@ -63,7 +63,7 @@ async function openCredentials(file: string): Promise<Credentials> {
   const text = (await privateFile(file, newCredentials)).toString();
   const stored: Partial<Credentials> = JSON.parse(text);
   if (!stored.accessKeyId || !stored.secretAccessKey)
-    throw new Error(`${file} is damaged: it lacks a key. Delete the file to create new credentials.`);
+    throw new Error(`${file} is damaged, because a key is missing. Delete the file to create new credentials.`);
   return { accessKeyId: stored.accessKeyId, secretAccessKey: stored.secretAccessKey };
 }
 

@@ -30,7 +30,8 @@ export async function privateFile(path: string, make: () => string | Buffer): Pr
 async function readPrivateFile(path: string): Promise<Buffer> {
   const { mode, uid } = await stat(path);
   const self = process.getuid?.();
-  if (self !== undefined && uid !== self) throw new Error(`${path} belongs to user ${uid}, not to this one (${self}).`);
+  if (self !== undefined && uid !== self)
+    throw new Error(`${path} belongs to user ${uid}, not to the current user (${self}).`);
   if (process.platform !== "win32" && (mode & 0o077) !== 0) {
     throw new Error(`${path} can be read by others (mode ${(mode & 0o777).toString(8)}). Run: chmod 600 ${path}`);
   }

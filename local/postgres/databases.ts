@@ -43,7 +43,8 @@ export function databasesOf(urlOf: (database: string) => string) {
     template: (name: string, prepare: (url: string) => Promise<void>) =>
       exclusively(async (sql) => {
         if (await hasDatabase(sql, name)) return;
-        // Renamed after the preparation, so that an interrupted one leaves no incomplete template.
+        // The database is renamed after the preparation, so that an interrupted preparation leaves no incomplete
+        // template.
         const draft = `${name}_draft`;
         await sql`DROP DATABASE IF EXISTS ${sql(draft)} WITH (FORCE)`;
         await sql`CREATE DATABASE ${sql(draft)}`;

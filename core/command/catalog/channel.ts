@@ -79,7 +79,8 @@ export const create = defineCommand({
   output: z.object({
     channel,
     /**
-     * Whether the channel has the given picture. If WhatsApp refuses the picture, the channel is created without it.
+     * Whether the channel has the given picture. If WhatsApp refuses the picture, the channel is created without a
+     * picture.
      */
     hasPicture: z.boolean(),
   }),
@@ -149,7 +150,7 @@ export const unmute = defineCommand({
 export const update = defineCommand({
   name: "channel.update",
   kind: "mutate",
-  summary: "Change the name or the description of a channel. Only for its admins",
+  summary: "Change the name or the description of a channel. Requires an admin of the channel",
   input: target
     .extend({ name: name.optional(), description: description.optional() })
     .refine(
@@ -164,11 +165,11 @@ export const update = defineCommand({
 export const remove = defineCommand({
   name: "channel.delete",
   kind: "mutate",
-  summary: "Delete a channel for all its followers. Only for its owner",
+  summary: "Delete a channel for all its followers. Requires the owner of the channel",
   input: target,
   output: nothing,
   errors: [...errors, "outcome_unknown"],
-  // The second time, the channel no longer exists, which looks like a failure.
+  // A repeated deletion fails, because the channel no longer exists.
   repeatable: false,
 });
 
@@ -179,7 +180,7 @@ export const channelPost = z.object({
   /** WhatsApp's number of the message in the channel. */
   serverId: z.int(),
   type: z.string(),
-  /** Text or caption. Null if neither WhatsApp nor the history has it. */
+  /** Text or caption. Null if neither WhatsApp nor the history has the text. */
   body: z.string().nullable(),
   /** ISO 8601. */
   timestamp: z.string().nullable(),
@@ -192,7 +193,7 @@ export type ChannelPost = z.output<typeof channelPost>;
 export const messages = defineCommand({
   name: "channel.messages",
   kind: "query",
-  summary: "Get the newest messages of a channel from WhatsApp, with their reactions and views",
+  summary: "Get the newest channel posts from WhatsApp, with their reactions and views",
   input: target.extend({
     limit: z.int().min(1).max(maxChannelPosts).default(20),
     /** Only messages with a greater `serverId`. */

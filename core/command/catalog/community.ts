@@ -7,7 +7,7 @@ const linked = z.object({
   /** JID. */
   id: z.string(),
   subject: z.string(),
-  /** Null if WhatsApp does not report it. */
+  /** Null if WhatsApp does not report the number. */
   size: z.int().nullable(),
   /** Whether it is the announcement group, in which the community's admins write to all members. */
   announcements: z.boolean(),
@@ -67,7 +67,7 @@ export const createGroup = defineCommand({
 export const linkGroup = defineCommand({
   name: "community.linkGroup",
   kind: "mutate",
-  summary: "Add a group to a community. Only for admins of both; members of the group become members of the community",
+  summary: "Add a group to a community. Requires an admin of both. The group's members also join the community",
   input: communityAndGroup,
   output: nothing,
   errors: [...errors, "conflict"],
@@ -77,11 +77,11 @@ export const linkGroup = defineCommand({
 export const unlinkGroup = defineCommand({
   name: "community.unlinkGroup",
   kind: "mutate",
-  summary: "Remove a group from a community. Its members stay in both",
+  summary: "Remove a group from a community. The group's members stay in the group and the community",
   input: communityAndGroup,
   output: nothing,
   errors: [...errors, "conflict", "outcome_unknown"],
-  // The second time, the group is no longer in the community, which looks like a failure.
+  // A repeated removal fails, because the group is no longer in the community.
   repeatable: false,
 });
 

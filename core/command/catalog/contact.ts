@@ -2,7 +2,10 @@ import * as z from "zod";
 import { isGroupJid, recipient } from "../../message/recipient.ts";
 import { defineCommand } from "./define.ts";
 
-/** WhatsApp answers for many numbers at once, but an account that checks thousands looks like one that collects them. */
+/**
+ * WhatsApp checks many numbers at once, but an account that checks thousands looks like an account that collects
+ * numbers.
+ */
 export const maxChecked = 50;
 
 /** A phone number. Whether a LID or a group exists is not checked. */
@@ -43,7 +46,7 @@ export const about = defineCommand({
   output: z.object({
     /** WhatsApp's JID of the person. */
     jid: z.string(),
-    /** Null if there is none or the account may not see it. */
+    /** Null if the person has no about text or the account may not see it. */
     about: z.string().nullable(),
     /** A URL of WhatsApp, valid for some days. Null if there is no picture or the account may not see it. */
     pictureUrl: z.string().nullable(),
@@ -54,7 +57,7 @@ export const about = defineCommand({
 export const setBlocked = defineCommand({
   name: "contact.setBlocked",
   kind: "mutate",
-  summary: "Block or unblock a person. Messages of a blocked person do not arrive",
+  summary: "Block or unblock a person. Messages from a blocked person do not arrive",
   input: z.object({ who: person, blocked: z.boolean() }),
   /** WhatsApp's JID of the person. */
   output: z.object({ jid: z.string() }),
@@ -68,7 +71,7 @@ const maxContactName = 100;
 export const setName = defineCommand({
   name: "contact.setName",
   kind: "mutate",
-  summary: "Add a person to the address book of the phone, or change their name there",
+  summary: "Add a person to the address book of the phone, or change the person's name there",
   input: z.object({ who: person, name: z.string().trim().min(1).max(maxContactName) }),
   output: z.object({ jid: z.string(), lid: z.string().nullable() }),
   errors: ["recipient_not_on_whatsapp", "contact_not_found", "whatsapp_error"],
@@ -80,8 +83,8 @@ export const resolveLid = defineCommand({
   kind: "query",
   summary: "Get the LID of a phone number, or the phone number of a LID",
   /**
-   * WhatsApp answers which LID a number has. It reports the number of a LID only with messages, groups and the address book,
-   * so the session knows the number only of such LIDs.
+   * WhatsApp returns the LID of a number on request. WhatsApp reports the number of a LID only with messages, groups
+   * and the address book, so the session knows the number only of such LIDs.
    */
   input: z.object({ who: person }),
   /** Null if unknown. */

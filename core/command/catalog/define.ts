@@ -3,19 +3,19 @@ import type { Database } from "../../db/index.ts";
 import type { ErrorCode } from "../../error.ts";
 
 /**
- * `send`: a message. The caller gets an answer when it is accepted; it is done when WhatsApp acknowledges it.
- * `mutate`: changes something. The caller waits for the result; commands of an instance run in order.
- * `query`: reads something. It waits for no other command.
+ * `send`: sends a message. The caller gets a response when the command is accepted. The command is done when WhatsApp
+ * acknowledges the message. `mutate`: changes something. The caller waits for the result. Commands of an instance run
+ * in order. `query`: reads something. A query waits for no other command.
  */
 export type CommandKind = "send" | "mutate" | "query";
 
-/** How a message appears in the history until WhatsApp has it. */
+/** How a message appears in the history until WhatsApp has the message. */
 export interface MessagePreview {
   /** JID of the chat. */
   to: string;
   /** Kind of content. */
   type: string;
-  /** Field of WhatsApp's `proto.Message` that carries the content. */
+  /** Field of WhatsApp's `proto.Message` that has the content. */
   protoType: string;
   body: string;
   /** The WhatsApp message id that the caller chose, if any. */
@@ -27,7 +27,7 @@ export interface PrecheckContext {
   instanceId: string;
 }
 
-/** One thing that can be done on WhatsApp. Everything else about it is derived from this. */
+/** The declaration of a command. The executor, the endpoints and the queue schemas are derived from it. */
 export interface CommandDefinition<
   Name extends string = string,
   Kind extends CommandKind = CommandKind,
@@ -44,13 +44,16 @@ export interface CommandDefinition<
   readonly errors: readonly ErrorCode[];
   /** Whether the command works while the instance is not connected. */
   readonly offline: boolean;
-  /** Whether running it twice has the same effect as once: decides whether a new host reruns what its predecessor began. */
+  /**
+   * Whether running the command twice has the same effect as running it once. A new host reruns only repeatable
+   * commands that its predecessor began.
+   */
   readonly repeatable: boolean;
   /** Whether the output is a credential. Such an output is stored encrypted. */
   readonly secret: boolean;
   /** Checks what the database knows before the command is accepted. Returns what `preview` needs; throws an `AppError`. */
   precheck?(context: PrecheckContext, input: z.output<Input>): Promise<Checked>;
-  /** Every send has a preview, and no other command. */
+  /** Present for every send, and for no other command. */
   preview?(input: z.output<Input>, checked: Checked): MessagePreview;
 }
 

@@ -19,10 +19,13 @@ export const groupId = z
 
 /** WhatsApp's limits, in characters. */
 export const subject = z.string().trim().min(1).max(100);
-/** Empty removes the description. */
+/** An empty text removes the description. */
 export const description = z.string().max(2048);
 
-/** WhatsApp allows more, but an account that adds hundreds at once looks like one that collects numbers. */
+/**
+ * WhatsApp allows more participants, but an account that adds hundreds at once looks like an account that collects
+ * numbers.
+ */
 const maxParticipants = 256;
 
 const person = recipient.refine((jid) => !isGroupJid(jid), "must be a person");
@@ -228,14 +231,14 @@ export const leave = defineCommand({
   input: target,
   output: nothing,
   errors: [...errors, "outcome_unknown"],
-  // The second time, the account is no longer a member, which looks like a failure.
+  // A repeated leave fails, because the account is no longer a member.
   repeatable: false,
 });
 
 export const getInviteCode = defineCommand({
   name: "group.inviteCode",
   kind: "query",
-  summary: "Get the invite code of a group. Only for its admins",
+  summary: "Get the invite code of a group. Requires an admin of the group",
   input: target,
   output: z.object({ code: z.string() }),
   errors,
@@ -268,7 +271,7 @@ export const acceptInvite = defineCommand({
 export const joinRequests = defineCommand({
   name: "group.joinRequests",
   kind: "query",
-  summary: "List the requests to join a group. Only for its admins",
+  summary: "List the requests to join a group. Requires an admin of the group",
   input: target,
   output: z.object({
     requests: z.array(

@@ -107,7 +107,7 @@ type NameOf<Kind extends CommandKind> = {
   [Name in CommandName]: CommandCatalog[Name]["kind"] extends Kind ? Name : never;
 }[CommandName];
 
-/** Commands that manage the session itself, connected or not. */
+/** Commands that manage the session itself, whether or not it is connected. */
 export type ManageName = Extract<CommandName, `instance.${string}`>;
 /** Commands that work on files of an instance and need no session. */
 export type ConvertName = Extract<CommandName, `media.${string}`>;

@@ -56,7 +56,7 @@ export const update = defineCommand({
 export const remove = defineCommand({
   name: "label.delete",
   kind: "mutate",
-  summary: "Delete a label. Its chats stay",
+  summary: "Delete a label. The chats with the label stay",
   input: z.object({ labelId }),
   output: z.object({}),
   errors: [...errors, "label_not_found"],
@@ -66,7 +66,7 @@ export const remove = defineCommand({
 export const setChat = defineCommand({
   name: "label.setChat",
   kind: "mutate",
-  summary: "Set the labels of a chat to exactly these. An empty list removes all",
+  summary: "Set the labels of a chat to exactly the given labels. An empty list removes all labels",
   input: z.object({ chat: recipient, labelIds: z.array(labelId).max(maxLabels) }),
   output: z.object({
     /** JID of the chat, by phone number if it is known. */

@@ -43,13 +43,13 @@ const presence = z.object({
   jid: z.string(),
   /** WhatsApp reports `paused` as `available`. */
   state: z.enum(["available", "unavailable", "composing", "recording"]),
-  /** When the person was last online. Null if they hide it or WhatsApp has not reported it. */
+  /** When the person was last online. Null if the person hides this time or WhatsApp has not reported it. */
   lastSeen: z.iso.datetime().nullable(),
   /** When WhatsApp reported it. */
   updatedAt: z.iso.datetime(),
   /**
-   * Whole seconds since then. Treat an old state as unknown: WhatsApp does not report that somebody stopped typing because
-   * they lost the network.
+   * Whole seconds since then. Treat an old state as unknown: WhatsApp does not report that a person stopped typing
+   * because of a lost network connection.
    */
   ageSeconds: z.int(),
 });

@@ -39,7 +39,7 @@ const fonts = [0, 1, 2, 6, 7, 8, 9, 10] as const;
 export const sendText = defineCommand({
   name: "status.sendText",
   kind: "send",
-  summary: "Post a text status",
+  summary: "Send a text as a status post",
   input: z.object({
     text: z.string().trim().min(1).max(maxStatusText),
     /** As `#RRGGBB`. */

@@ -1,11 +1,14 @@
 import type * as z from "zod";
 
-/** One thing that can happen. The webhook bodies of both dialects and the schemas of the queue are derived from this. */
+/**
+ * The declaration of an event type. The webhook bodies of both dialects and the schemas of the queue are derived from
+ * it.
+ */
 export interface EventDefinition<Type extends string = string, Data extends z.ZodType = z.ZodType> {
   readonly type: Type;
   readonly summary: string;
   readonly data: Data;
-  /** Fields of the data that contain sealed secrets. Readers of the event log do not get them. */
+  /** Fields of the data that contain sealed secrets. Readers of the event log do not get these fields. */
   readonly sealed?: readonly string[];
 }
 

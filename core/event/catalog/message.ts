@@ -8,7 +8,7 @@ const messageMedia = z.object({
   filename: z.string().nullable(),
   size: z.number().nullable(),
   sha256: z.string().nullable(),
-  /** Key of the file in the bucket, where it is from `media.stored` on. */
+  /** Key of the file in the bucket. The file is there from the event `media.stored` on. */
   storageKey: z.string(),
 });
 

@@ -2,7 +2,10 @@ import * as z from "zod";
 import { defineEvent } from "./define.ts";
 import { content } from "./message.ts";
 
-/** Not a `message.received`, so that programs that reply to messages do not reply to status posts. */
+/**
+ * A received status post is not a `message.received`, so that programs that reply to messages do not reply to status
+ * posts.
+ */
 export const received = defineEvent({
   type: "status.received",
   summary: "Somebody posted a status, or reacted to a status of the account. The chat is status@broadcast",

@@ -53,7 +53,7 @@ const content = z.union([
 ]);
 
 const message = {
-  /** Where a reply goes: the group, or else the sender. For the account's own messages, the account. */
+  /** The JID to send a reply to: the group, otherwise the sender. For the account's own messages, the account. */
   from: z.string().nullable(),
   to: z.string().nullable(),
   message: content,
@@ -100,7 +100,7 @@ const schemas = {
     lid: z.string().nullable(),
     pushName: z.string().nullable(),
   }),
-  /** `from` is the author of the status post. A reply goes there. */
+  /** `from` is the author of the status post. Send a reply to this JID. */
   "status.received": body("status.received", {
     ...message,
     phoneNumber: z.string().nullable(),

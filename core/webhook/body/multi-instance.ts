@@ -27,7 +27,7 @@ const { poll, event } = contextEventFields;
 const schemas = {
   message_received: body("message_received", {
     messageId: z.string(),
-    /** Where a reply goes: the group, or else the sender. */
+    /** The JID to send a reply to: the group, otherwise the sender. */
     from: z.string(),
     body: z.string(),
     /** WhatsApp's name: `conversation`, `extendedTextMessage`, `imageMessage`, … */
@@ -83,7 +83,7 @@ const schemas = {
     /** The person who has received or read the message. */
     participant: z.string().nullable(),
     timestamp: z.number().int(),
-    /** Why the message failed: an error code, and an explanation. */
+    /** Why the message failed: an error code, and `details` for people, which can be null. */
     error: z.object({ code: z.string(), details: z.string().nullable() }).nullable(),
   }),
   poll_voted: body("poll_voted", pollVote),

@@ -82,7 +82,9 @@ const toLogged = (row: Row, instance: LoggedInstance): LoggedDelivery => ({
   finishedAt: row.finished_at,
 });
 
-/** A delivery in a backlog is attempted when its endpoint is. */
+/**
+ * The columns of a delivery. The next attempt of a delivery in a backlog is at the time in the row of its endpoint.
+ */
 const columns = (db: Database) => db.sql`
   d.id, d.instance_id, d.event_id, d.event_seq::float8 as sequence, d.event_type, d.correlation_id, d.url, d.status, d.reason, d.attempts, d.created_at,
   d.finished_at, case when d.status <> 'pending' then null when d.next_at < 'infinity' then d.next_at
@@ -136,13 +138,13 @@ export async function instanceOfDelivery(db: Database, deliveryId: string): Prom
   return row.instance_id;
 }
 
-/** Maximum number of deliveries that one call deletes. */
+/** Maximum number of deliveries that one call of `clearDeliveries` deletes. */
 export const maxCleared = 50_000;
 
 /**
  * Deletes finished deliveries with their attempts: `atOnce` per statement, up to `most` in total. Pending deliveries
- * stay. `more` is true if another call may find more. If the queue delivers an event again within a few minutes, the
- * receiver gets it once more, under the same `eventId`.
+ * stay. `more` is true if another call may find more. If the event queue delivers the event of a deleted delivery
+ * again, the receiver gets the event again, with the same `eventId`.
  */
 export async function clearDeliveries(
   db: Database,

@@ -4,7 +4,10 @@ import { destination, recipient } from "../../../message/recipient.ts";
 import { defineCommand } from "../define.ts";
 import { text } from "./fields.ts";
 
-/** `chat` is needed when messages in several chats have this id, because the sender of a message chooses its id. */
+/**
+ * `chat` is required if messages in several chats have this id. The sender of a message chooses its id, so ids are not
+ * unique.
+ */
 const target = { messageId, chat: destination.optional() };
 const nothing = z.object({});
 
@@ -22,7 +25,7 @@ const pictures = /\p{Extended_Pictographic}|\p{Regional_Indicator}|\u20e3/u;
 export const remove = defineCommand({
   name: "message.delete",
   kind: "mutate",
-  summary: "Delete a message for everyone: your own, or as a group admin any message of the group",
+  summary: "Delete your own message for everyone, or as a group admin any message of the group",
   input: z.object(target),
   output: nothing,
   errors: ["message_not_found", "forbidden", "conflict", "whatsapp_error"],
@@ -51,7 +54,7 @@ export const react = defineCommand({
   summary: "React to a message with an emoji, or remove the reaction",
   input: z.object({
     ...target,
-    /** An emoji. Empty removes the reaction. */
+    /** An emoji. An empty text removes the reaction. */
     reaction: emoji,
   }),
   /** WhatsApp's id of the reaction. */
@@ -77,11 +80,11 @@ export const maxReadMarks = 1000;
 export const markRead = defineCommand({
   name: "message.markRead",
   kind: "mutate",
-  summary: "Mark messages as read: the given ones, or all unread messages of a chat",
+  summary: "Mark the given messages, or all unread messages of a chat, as read",
   input: z
     .object({ messageIds: z.array(messageId).min(1).max(maxReadMarks).optional(), chat: destination.optional() })
     .refine((input) => input.messageIds || input.chat, "give messageIds, a chat or both"),
-  /** How many messages were marked. For a chat, at most the newest 1,000. */
+  /** The number of messages that were marked as read. In a chat, at most the newest 1,000 messages are marked. */
   output: z.object({ messages: z.int() }),
   errors: ["message_not_found", "recipient_not_on_whatsapp", "whatsapp_error"],
   repeatable: true,

@@ -5,7 +5,7 @@ import { checkQuoted, contextFields, sent } from "./fields.ts";
 
 /**
  * What a calendar event is for. WhatsApp has no field for it, and the caller's texts stay unchanged, so recipients
- * don't see it. It is stored with the message and returned by the API.
+ * don't see it. The gateway stores the type with the message, and the API returns it.
  */
 export const eventTypes = ["birthday", "appointment", "meeting", "reminder", "custom"] as const;
 
@@ -34,7 +34,10 @@ const place = z.union([
     }),
 ]);
 
-/** A calendar event that people can answer with going, not going or maybe. It has an end only if `endTime` is given. */
+/**
+ * A calendar event that people can answer with going, not going or maybe. The event has an end only if `endTime` is
+ * given.
+ */
 export const sendEvent = defineCommand({
   name: "message.sendEvent",
   kind: "send",

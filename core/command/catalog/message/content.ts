@@ -29,7 +29,7 @@ export const sendLocation = defineCommand({
   preview: ({ to, name: body = "" }) => ({ to, type: "location", protoType: "locationMessage", body }),
 });
 
-/** Characters. A card may contain a picture; those that WhatsApp makes have a few kilobytes. */
+/** Characters. A card may contain a picture. The pictures in cards from WhatsApp's apps have a few kilobytes. */
 const maxCard = 65_536;
 const maxCards = 100;
 
@@ -104,7 +104,8 @@ const webUrl = z.url({ protocol: /^https?$/ }).max(2048);
 export const sendLink = defineCommand({
   name: "message.sendLink",
   kind: "send",
-  summary: "Send a link with a preview of its page. Without a title, the gateway fetches the page for one",
+  summary:
+    "Send a link with a preview of its page. If the title is absent, the gateway fetches the page to get its title",
   input: z.object({
     to: recipient,
     url: webUrl,
@@ -127,7 +128,7 @@ export const forward = defineCommand({
   input: z.object({
     to: destination,
     messageId,
-    /** The chat of that message, needed when messages in several chats have its id. */
+    /** The chat of that message. Required if messages in several chats have its id. */
     chat: destination.optional(),
     ...contextFields,
   }),

@@ -29,7 +29,7 @@ export const sendMedia = defineCommand({
         .optional(),
       /** Instead of `url`: a file that was uploaded for this instance. See `core/media/upload.ts`. */
       upload: uploadId.optional(),
-      /** How WhatsApp shows the file. By default, its content decides. */
+      /** How WhatsApp shows the file. By default, this depends on the content of the file. */
       kind: z.enum(mediaKinds).optional(),
       /** Whether to send a voice note. Audio other than Ogg/Opus is converted. */
       voice: z.boolean().optional(),

@@ -144,7 +144,7 @@ export const communityEndpoints = [
   commandEndpoint({
     method: "get",
     path: "/api/communities/{instanceId}/{communityId}/invite-code",
-    summary: "Get the invite code of a community. Only for its admins",
+    summary: "Get the invite code of a community. Requires an admin of the community",
     access: "read",
     command: "group.inviteCode",
     response: invite,

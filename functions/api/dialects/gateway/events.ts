@@ -11,7 +11,7 @@ export const eventEndpoints = [
   commandEndpoint({
     method: "post",
     path: "/api/events/{instanceId}",
-    description: "Recipients do not see the type of the event: WhatsApp has no field for it.",
+    description: "Recipients do not see the type of the event, because WhatsApp has no field for the type.",
     access: "write",
     command: "message.sendEvent",
     body: z.object({

@@ -233,7 +233,7 @@ export const groupEndpoints = [
   commandEndpoint({
     method: "post",
     path: "/api/groups/{instanceId}/{groupId}/message",
-    summary: "Send a text to a group",
+    summary: "Send a text message to a group",
     access: "write",
     command: "message.sendText",
     body: z.object({ message: text, quotedMessageId: quoted, mentions }),

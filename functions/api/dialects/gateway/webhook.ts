@@ -103,7 +103,7 @@ export const webhookEndpoints = [
     method: "post",
     path: "/api/webhook/retry/{webhookId}",
     summary: "Replay a webhook delivery",
-    description: "Sends it again with the same id, to the current URL of the webhook.",
+    description: "Sends the delivery again with the same id, to the current URL of the webhook.",
     access: "write",
     response: envelope(delivery),
     errors: ["delivery_not_found", "webhook_disabled"],

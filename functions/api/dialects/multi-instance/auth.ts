@@ -54,7 +54,7 @@ export const authEndpoints = [
     method: "post",
     path: "/api/auth/change-password",
     summary: "Change the password of the current user",
-    description: "All earlier tokens become invalid. The response has a new one.",
+    description: "All earlier tokens become invalid. The response has a new token.",
     access: "write",
     body: z.object({ currentPassword: password, newPassword: field.newPassword }),
     response: messageShape.extend({ token: z.string() }),

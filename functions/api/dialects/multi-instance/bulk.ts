@@ -43,7 +43,7 @@ const bulkShape = z.object({
   perMinute: z.int(),
   createdAt: isoDate,
   startAt: isoDate,
-  /** When its last message finished, or when it was canceled. */
+  /** When the last message of the bulk finished, or when the bulk was canceled. */
   finishedAt: isoDate.nullable(),
 });
 
@@ -66,7 +66,8 @@ export const bulkEndpoints = [
     method: "post",
     path: "/api/whatsapp/{instanceId}/bulk",
     summary: "Send a message to many recipients at a limited rate",
-    description: "Invalid recipients are rejected without affecting the others. The list of recipients has the reason.",
+    description:
+      "Invalid recipients are rejected without affecting the others. The list of recipients has the reason for each.",
     access: "write",
     body,
     response: z.object({ bulkId: z.string(), total: z.int(), accepted: z.int(), rejected: z.int() }),
@@ -107,7 +108,7 @@ export const bulkEndpoints = [
           z.ZodInt
         >,
       ),
-      /** When the last message is sent if nothing delays it; null if none is left. */
+      /** When the last message is released if nothing delays the bulk; null if no message is left to release. */
       estimatedEnd: isoDate.nullable(),
     }),
     errors: ["bulk_not_found"],

@@ -9,7 +9,7 @@ export const commandEndpoints = [
     method: "get",
     path: "/api/commands/{commandId}",
     summary: "Get a command and its result",
-    description: "The commands of an instance are deleted with it.",
+    description: "The commands of an instance are deleted with the instance.",
     access: "read",
     response: z.object({
       id: z.string(),

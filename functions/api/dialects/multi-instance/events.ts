@@ -48,7 +48,7 @@ export const eventEndpoints = [
     method: "get",
     path: "/api/instances/{instanceId}/events",
     summary: "List the events of an instance, oldest first",
-    description: "Use it to catch up after an outage. Events are kept for 30 days.",
+    description: "Use this list to catch up after an outage. Events are kept for 30 days.",
     access: "read",
     query,
     response: z.object({

@@ -27,7 +27,7 @@ export const scheduledEndpoints = [
   instanceEndpoint({
     method: "get",
     path: "/api/whatsapp/{instanceId}/scheduled",
-    summary: "List scheduled messages, the next one first",
+    summary: "List scheduled messages, ordered by due time",
     access: "read",
     query: undatedPageQuery(50),
     response: z.object({
