@@ -63,7 +63,7 @@ test("the Lambda handler initializes lazily, retries after a failure, and serves
   expect(pool?.count).toBe(1);
 });
 
-test("with the wrong master key, requests that need no secret are served and the others get 503", async () => {
+test("with the wrong master key, requests that need no secret are served and all other requests get 503", async () => {
   const { key, email } = await api.user({ password: "correct horse" });
   const masterKey = join(folder, "other.key");
   await writeFile(masterKey, Buffer.alloc(32, 8), { mode: 0o600 });

@@ -12,7 +12,7 @@ export const subjects = ["bare", "gateway"] as const;
 export type SubjectName = (typeof subjects)[number];
 
 export interface Text {
-  /** Number of the account that sends or receives it, in the order of linking. */
+  /** Number of the account that sends or receives the text, in the order of linking. */
   account: number;
   /** The other side's phone number. */
   peer: string;

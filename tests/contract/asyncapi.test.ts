@@ -9,11 +9,11 @@ import { asyncApi, queueSchemas } from "../../functions/api/document/asyncapi.ts
 const docs = "../../docs";
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
-test("the AsyncAPI document equals the published one", async () => {
+test("the AsyncAPI document equals the published document", async () => {
   await expect(json(asyncApi())).toMatchFileSnapshot(`${docs}/asyncapi.json`);
 });
 
-test("the JSON Schemas equal the published ones", async () => {
+test("the JSON Schemas equal the published schemas", async () => {
   const schemas = queueSchemas();
   for (const [path, schema] of Object.entries(schemas)) {
     await expect(json(schema), path).toMatchFileSnapshot(`${docs}/schemas/${path}`);

@@ -13,7 +13,7 @@ test("docs/endpoints.md equals the output of `npm run docs`", () => {
   expect(readFileSync("docs/endpoints.md", "utf8")).toBe(endpointsPage());
 });
 
-test("the page has all 98 + 22 documented endpoints and no removed one", () => {
+test("the page has all 98 + 22 documented endpoints and no removed endpoint", () => {
   expect(all.filter(({ documented }) => documented)).toHaveLength(98 + 22);
   const served = new Set(all.map(({ endpoint }) => nameOf(endpoint)));
   expect(Object.keys(multiInstanceEffectTests).filter((endpoint) => !served.has(endpoint))).toEqual([]);

@@ -40,7 +40,7 @@ async function expectOnceAtBob(ids: string[]): Promise<void> {
   expect(gate.wa.unknown).toEqual([]);
 }
 
-test("sends lost on a silent connection are repeated under the same id after it is cut", async () => {
+test("sends lost on a silent connection are repeated under the same id after the connection is cut", async () => {
   await send("before");
   await bob.waitFor((message) => message.text === "before");
   gate.wa.device(alice.number).faults.silence(4000, "cut");

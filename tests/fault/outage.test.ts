@@ -180,7 +180,7 @@ test("a poison delivery that parks its endpoint delays the other deliveries by o
   expect(await world.endpoint(instance)).toBeUndefined();
 });
 
-test("many poison deliveries in one backlog do not block the others", async () => {
+test("many poison deliveries in one backlog do not block the other deliveries", async () => {
   const endpoint = await startEndpoint(false);
   const instance = await world.instance({ url: endpoint.url, maxRetries: 2 });
   await world.handle(world.texts(instance, 60));

@@ -54,7 +54,7 @@ test("one run sends and receives a message, exits with 0 and leaves nothing behi
   expect(await readdir(folder)).toEqual([]);
 });
 
-test("a killed sandbox continues with its data, and Ctrl-C stops it and its database", async () => {
+test("a sandbox continues with its data after it was killed, and Ctrl-C stops the sandbox and its database", async () => {
   const folder = await folderOfTest();
   const env = { DATA_DIR: folder, PORT: "0", SESSION_HOST: "child" };
   const first = start([], env);

@@ -15,7 +15,7 @@ afterAll(async () => {
   await setup?.stop();
 }, 60_000);
 
-test("a scanned instance connects, and texts arrive in both directions", async () => {
+test("an instance connects after its QR code is scanned, and texts arrive in both directions", async () => {
   const [alice, bob] = await Promise.all([
     setup.wa.addPhone({ number: "4915550000001", pushName: "Alice" }),
     setup.wa.addPhone({ number: "4915550000002", pushName: "Bob" }),

@@ -20,7 +20,7 @@ let postgres: LocalPostgres;
 let aws: LocalAws;
 let environment: Record<string, string>;
 const bundles = new Map<string, Bundle>();
-/** Equal to the configuration, as config.test.ts checks. */
+/** The bundling options. They equal the configuration, as config.test.ts checks. */
 const properties = { minify: true, splitting: true };
 let key: string;
 /** Milliseconds from the start of the process to its first request for an event. */

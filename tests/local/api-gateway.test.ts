@@ -126,7 +126,7 @@ test("the caller gets the handler's status, headers, cookies and decoded body", 
   expect(Buffer.from(await response.arrayBuffer()).equals(bytes)).toBe(true);
 });
 
-test("a result without a status is sent as JSON with 200, and one without a content type as text", async () => {
+test("a result without a status is sent as JSON with 200, and a result without a content type is sent as text", async () => {
   const json = await fetch((await gateway(async () => ({ hello: "world" }) as never)).url);
   expect([json.status, json.headers.get("content-type"), await json.json()]).toEqual([
     200,
@@ -215,7 +215,7 @@ test("a Hono app behind hono/aws-lambda gets decoded paths, queries and bodies a
   expect((await fetch(`${api.url}/nowhere`)).status).toBe(404);
 });
 
-test("stop finishes running requests and rejects new ones", async () => {
+test("stop finishes running requests and rejects new requests", async () => {
   let entered = () => {};
   const inside = new Promise<void>((resolve) => (entered = resolve));
   let release = () => {};

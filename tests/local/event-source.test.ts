@@ -83,7 +83,7 @@ const fail = (records: (SQSRecord | undefined)[]) => ({
 });
 
 describe("an event source", () => {
-  test("passes complete SQS records to the handler and deletes the handled ones", async () => {
+  test("passes complete SQS records to the handler and deletes the handled messages", async () => {
     const queueUrl = await queue("records.fifo", { FifoQueue: "true" });
     await sqs.send(
       new SendMessageBatchCommand({

@@ -171,7 +171,7 @@ describe.concurrent("a presigned URL", () => {
     expect(await late.text()).toContain("Request has expired");
   });
 
-  test("can be used from a web page: the preflight and the response allow it", async () => {
+  test("can be used from a web page, because the preflight and the response allow the request", async () => {
     const command = new PutObjectCommand({ Bucket, Key: "from-browser" });
     const url = await getSignedUrl(s3, command, { expiresIn: 60 });
     const origin = "http://localhost:3000";

@@ -64,7 +64,7 @@ describe("the stored state", () => {
     await elsewhere.stop();
   });
 
-  test("keeps deduplication ids for five minutes, even across a restart, and removes them later", async () => {
+  test("keeps deduplication ids for five minutes, even across a restart, and then removes the ids", async () => {
     const dataDir = await folderOfTest();
     vi.useFakeTimers({ toFake: ["Date"] });
     onTestFinished(() => {

@@ -127,7 +127,7 @@ describe.concurrent("a queue", () => {
     expect(Number(again?.Attributes?.SentTimestamp)).toBeGreaterThan(1e12);
   });
 
-  test("redelivers a message at once when its visibility is set to 0, and later when it is extended", async () => {
+  test("redelivers a message at once when its visibility timeout is set to 0, and later when the timeout is extended", async () => {
     const url = await queue({ VisibilityTimeout: "1" });
     await send(url, "x");
     await hide(url, (await receive(url))[0], 0);

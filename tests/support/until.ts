@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Calls `ask` until it returns something else than undefined. Throws after `timeoutMs`, which limits only a failure. */
+/** Calls `ask` until it returns a value other than undefined, and returns that value. Throws after `timeoutMs`. */
 export async function until<Value>(ask: () => Promise<Value | undefined>, timeoutMs = 30_000): Promise<Value> {
   const end = performance.now() + timeoutMs;
   for (;;) {

@@ -242,7 +242,7 @@ test("every body matches its published schema without extra fields", () => {
   }
 });
 
-test("the body shapes equal the published ones", async () => {
+test("the body shapes equal the published shapes", async () => {
   const published = (schemas: Record<string, z.ZodType>) =>
     `${JSON.stringify(Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, z.toJSONSchema(schema)])), null, 2)}\n`;
   await expect(published(multiInstanceBodies)).toMatchFileSnapshot("../fixtures/webhook-multi-instance.json");
@@ -287,7 +287,7 @@ test("both signatures match the documented algorithms for every kind of secret",
   ]);
 });
 
-test("both secrets sign during a rotation, the new one first", () => {
+test("both secrets sign during a rotation, the new secret first", () => {
   const signed = { id: "id-1", at: new Date(1_700_000_000_000), body: "{}" };
   const [now, before] = ["new", "old"].map((secret) => signatureHeaders({ ...signed, secret }));
   expect(signatureHeaders({ ...signed, secret: "new", previousSecret: "old" })).toEqual({

@@ -166,7 +166,7 @@ test("events of an instance that is missing or has no enabled webhook are skippe
   expect([...(await world.deliveries(off)), ...(await world.deliveries(none))]).toEqual([]);
 });
 
-test("an invalid record is retried until it reaches the dead-letter queue, without affecting others", async () => {
+test("an invalid record is retried until it reaches the dead-letter queue, without affecting other records", async () => {
   const receiver = await receiverOfTest();
   const instance = await world.instance({ url: receiver.url });
   const [good, later] = world.texts(instance, 2);
@@ -208,7 +208,7 @@ test("every record is retried while the database is unavailable", async () => {
   expect(await world.handle(records, { db: unavailableDb })).toEqual(records.map(({ messageId }) => messageId));
 });
 
-test("both secrets sign during a rotation, and only the new one afterwards", async () => {
+test("both secrets sign during a rotation, and only the new secret signs afterwards", async () => {
   const receiver = await receiverOfTest();
   const instance = await world.instance({ url: receiver.url, secret: "new" });
   const sealed = world.vault.seal(Buffer.from("old"), sealedPlace.webhookPreviousSecret(instance));

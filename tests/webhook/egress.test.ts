@@ -211,7 +211,7 @@ test("a large body arrives unchanged", async () => {
   expect(receiver.received[0]?.headers["accept-encoding"]).toBe("identity");
 });
 
-test("a body that is declared as too large fails at once, and an undeclared one fails while it is read", async () => {
+test("a body whose declared size is too large fails at once, and a body of undeclared size fails while it is read", async () => {
   const declared = await receiverOfTest((_, response) => response.end(Buffer.alloc(2_000)));
   const streamed = await receiverOfTest((_, response) => {
     response.write(Buffer.alloc(500));

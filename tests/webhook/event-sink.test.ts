@@ -145,7 +145,7 @@ test("a failing queue does not delay another", async () => {
   expect(await drain(good)).toHaveLength(1);
 });
 
-test("a rejected message holds back later messages and no earlier one", async () => {
+test("a rejected message holds back later messages and no earlier message", async () => {
   const queue = await newQueue({ MaximumMessageSize: "2048" });
   const id = await newInstance(queue);
   await append(id, ["one", "two", "x".repeat(3000), "four"]);

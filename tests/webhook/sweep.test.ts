@@ -253,7 +253,7 @@ test("more than one batch is deleted in one run", async () => {
   expect(await prune(deps, 10_000)).toEqual({ session_inbox: 2500 });
 });
 
-test("an upload is removed after a day, unless a command waits to send it", async () => {
+test("an upload is removed after a day, unless a command waits to send the upload", async () => {
   const instance = await world.instance();
   const keys = ["a", "b"].map((id) => uploadKey(instance, id));
   for (const key of keys) await storage.put(key, Buffer.from("x"), { contentType: "text/plain" });

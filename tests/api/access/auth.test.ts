@@ -125,7 +125,7 @@ describe("a token", () => {
   const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const me = (token: string) => api.request("GET", "/api/auth/me", { token });
 
-  test("is rejected when it is forged", async () => {
+  test("is rejected if it is forged", async () => {
     const user = await api.user({ password });
     const honest = await logIn(user.email);
     const { kid = "" } = jose.decodeProtectedHeader(honest);

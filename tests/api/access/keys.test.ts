@@ -137,7 +137,7 @@ describe("a user's keys", () => {
     expect(await call("POST", "", { name: "x", ...wrong })).toMatchObject(invalid);
   });
 
-  test("never get more rights than the key that creates or changes them", async () => {
+  test("never get more permissions, IP ranges or lifetime than the key that creates or changes them", async () => {
     const { call, id } = await newUser();
     const expiresAt = new Date(api.deps.clock.now().getTime() + hour);
     const limits = { permissions: ["write" as const], ipRanges: ["127.0.0.0/8", "2001:db8::/32"], expiresAt };

@@ -101,7 +101,7 @@ test("every response of the Gateway API has the remaining number of requests", a
   }
 });
 
-test("the response of a request that fails while it is counted has the remaining number of requests", async () => {
+test("the response has the remaining number of requests even if the request fails while the request is being counted", async () => {
   const send = limitedTo(10);
   const [locked, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const lock = api.db.sql.begin(async (sql) => {
@@ -141,7 +141,7 @@ test("an address and a user are counted separately, and the response has the low
   expect(await send(list, { ip: "203.0.113.6", headers })).toMatchObject({ status: 200, remaining: "1" });
 });
 
-test("guessed keys use up the limit of the address, which then also applies to the right key", async () => {
+test("guesses of a key use up the limit of the address, which then also applies to a request with the right key", async () => {
   const send = limitedTo(3);
   const guess = { headers: { "x-api-key": "00000000-0000-4000-8000-000000000000" } };
   for (const status of [401, 401, 401]) expect(await send(list, guess)).toMatchObject({ status });

@@ -43,7 +43,7 @@ test("concurrent guesses do not exceed the limit, and the right password is reje
   expect((await attempt(email, password)).status).toBe(200);
 });
 
-test("an account that does not exist is blocked like one that exists", async () => {
+test("an account that does not exist is blocked like an existing account", async () => {
   const unknown = anyEmail();
   const known = (await api.user({ password })).email;
   for (const email of [unknown, known]) for (let i = 0; i < accountFailures; i++) await countOrWait(email, undefined);

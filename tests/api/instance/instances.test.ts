@@ -209,7 +209,7 @@ describe("updating", () => {
 });
 
 describe("the QR code", () => {
-  test("is returned while a phone can scan it, and the status agrees", async () => {
+  test("is returned while a phone can scan it, and the instance's status says that it can be scanned", async () => {
     const id = await api.instance(key, "qr");
     for (const path of [`/api/instances/${id}/qr`, `/api/whatsapp/${id}/qr`]) {
       expect((await api.request("GET", path, { key })).body).toEqual({ qrCode: qrOf(id) });

@@ -46,7 +46,7 @@ test.each(["/api/instances/{id}/qr", "/api/whatsapp/{id}/qr"])(
   },
 );
 
-test("an unknown format is rejected, and so is a picture without a code", async () => {
+test("an unknown format is rejected, and a picture is rejected if there is no code", async () => {
   const bad = await get(`/api/instances/${id}/qr?format=gif`);
   expect([bad.status, ((await bad.json()) as { code: string }).code]).toEqual([400, "invalid_request"]);
   for (const [state, status] of [

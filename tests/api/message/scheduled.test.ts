@@ -254,7 +254,7 @@ describe("a bulk", () => {
     expect(await send({}, ask)).toMatchObject({ status: 409, body: { code: "idempotency_conflict" } });
   });
 
-  test("fails if nothing can be sent for a day, unless the bulk waits for an earlier one", async () => {
+  test("fails if nothing can be sent for a day, unless it waits for an earlier bulk", async () => {
     const { body } = await bulk({ recipients: [{ phone: phone(1) }, { phone: phone(2) }] });
     api.deps.clock.advance(20 * hour);
     const before = (await bulk({})).body.bulkId;

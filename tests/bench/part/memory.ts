@@ -6,7 +6,7 @@ import type { Holding } from "../result/result.ts";
 import { sum } from "../result/statistics.ts";
 import { inLanes, type Subject } from "../subject.ts";
 
-/** Concurrent first logins. Each generates 812 keys in one go, and WhatsApp waits only a limited time for them. */
+/** Concurrent first logins. Each generates 812 keys in one go, and WhatsApp waits only a limited time for the keys. */
 const linksAtOnce = 4;
 
 /** Links more and more instances and measures the subject's memory at each number, then again after a restart with all. */

@@ -71,7 +71,7 @@ const post = (kind: string, body: object = {}, instance = id): Promise<Answer> =
 const refused = ({ status, body }: Answer) => [status, body.code];
 const statusAt = (phone: Phone, messageId: string) => phone.statuses.find((status) => status.id === messageId);
 
-/** Posts a status, and waits for it at a phone. */
+/** Sends a status post, and waits for it at a phone. */
 async function postedAt(kind: string, body: object, at = bob): Promise<InboxMessage> {
   const { status, body: answer } = await post(kind, body);
   expect({ status, answer }).toMatchObject({

@@ -111,7 +111,7 @@ describe("names of contacts", () => {
     zoe.leaveGroup(group.jid);
   });
 
-  test("a changed address book name has priority, and a removed one falls back to the other names", async () => {
+  test("a changed address book name has priority, and a contact whose address book name is removed gets one of its other names", async () => {
     saveContact(owner, carol.number, "Carol New");
     await contactWith(carol.jid, { name: "Carol New", pushName: "Carol" });
     saveContact(owner, shop.number, "Where I buy bread");
@@ -198,7 +198,7 @@ describe("number and LID of one person", () => {
     ]);
   });
 
-  test("a message from an unchanged contact changes no contact in the database", async () => {
+  test("a message from an unchanged contact does not write the contact to the database", async () => {
     await contactWith(bob.jid, { pushName: "Bob" });
     await client.reported("received", (await bob.sendText(owner.number, "once")).id);
     const at = async () =>
@@ -213,7 +213,7 @@ describe("number and LID of one person", () => {
 });
 
 describe("the list of contacts", () => {
-  test("the list is ordered by name and complete without a limit", async () => {
+  test("the list of contacts is ordered by name, and complete without a limit", async () => {
     const { body } = await gate.api("GET", path());
     expect(Object.keys(body)).toEqual(["contacts"]);
     const names = body.contacts.map((one: Contact) => one.name.toLowerCase());
@@ -221,7 +221,7 @@ describe("the list of contacts", () => {
     expect(body.contacts.length).toBeGreaterThan(6);
   });
 
-  test("the list has pages", async () => {
+  test("the list of contacts has pages", async () => {
     const all = await list();
     const { body } = await gate.api("GET", path("contacts?limit=2&skip=1"));
     expect(body).toEqual({
@@ -241,7 +241,7 @@ describe("the list of contacts", () => {
     expect((await list(`?search=${encodeURIComponent(search)}`)).map((one) => one.id)).toEqual(expected());
   });
 
-  test.each(["limit=0", "limit=x", "skip=-1", "limit=1001"])("the list rejects %s", async (query) => {
+  test.each(["limit=0", "limit=x", "skip=-1", "limit=1001"])("the list of contacts rejects %s", async (query) => {
     expect((await gate.api("GET", path(`contacts?${query}`))).status).toBe(400);
   });
 
@@ -263,7 +263,7 @@ describe("the list of contacts", () => {
 describe("checking numbers", () => {
   const nobody = number(90);
 
-  test("a check says which numbers are on WhatsApp, for one or many, in the requested order", async () => {
+  test("a check of one or many numbers says which of them are on WhatsApp, in the requested order", async () => {
     const there = { phone: bob.number, exists: true, jid: bob.jid, lid: bob.lidJid };
     const absent = { phone: nobody, exists: false, jid: null, lid: null };
     expect(await gate.api("GET", path(`check/${bob.number}`))).toMatchObject({ status: 200, body: there });
@@ -320,7 +320,7 @@ describe("checking numbers", () => {
   });
 });
 
-test("contacts get 403 to another user and 401 without credentials", async () => {
+test("a request for contacts gets 403 for another user's instance and 401 without credentials", async () => {
   const user = await gate.api("POST", "/api/users", {
     body: { email: "stranger@example.com", password: "a long password" },
   });

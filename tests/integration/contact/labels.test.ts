@@ -218,7 +218,7 @@ describe("a chat", () => {
     expect(labelsOf(owner).filter((label) => label.chats.includes(carol.jid))).toEqual([]);
   });
 
-  test("a chat that the owner labels on the phone by its LID has the label in the API, which can remove it", async () => {
+  test("a chat that the owner labels on the phone by its LID has the label in the API, which can remove the label", async () => {
     labelChat(owner, "2", carol.lidJid);
     await until(async () => (await names(`/chats/${carol.number}`)).includes("New order") || undefined);
     await set(carol.number, ["1"]);
@@ -242,7 +242,7 @@ describe("a chat", () => {
     expect(await set("120363000000000000@g.us", ["1"])).toMatchObject(refused(404, "group_not_found"));
   });
 
-  test("a chat loses a deleted label and does not get the next new one", async () => {
+  test("a chat loses a deleted label and does not get the next new label", async () => {
     const label = await create("Short");
     await set(carol.number, [label]);
     await ask("DELETE", `/${label}`);

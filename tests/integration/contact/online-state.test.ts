@@ -49,7 +49,7 @@ test.each([
   expect(owner.pushName).toBe("Owner");
 });
 
-test("a new name reaches WhatsApp without showing the account online, whether the phone or the API changes it", async () => {
+test("a new name reaches WhatsApp without showing the account online, whether the phone or the API changes the name", async () => {
   const owner = await gate.wa.addPhone({ number: "4915550400003", pushName: "Owner" });
   const instance = await gate.linked(owner, "gateway");
   await until(async () => presencesOf(owner).length > 0 || undefined);
@@ -80,7 +80,7 @@ test("an account that is shown online stays online with a new name and is offlin
   expect(presencesOf(owner).at(-1)).toBe("unavailable");
 });
 
-test("a message counts as delivered for its sender only when the owner's phone has it", async () => {
+test("a message counts as delivered for its sender only when the owner's phone has the message", async () => {
   const owner = await gate.wa.addPhone({ number: "4915550400005", pushName: "Owner" });
   await gate.linked(owner);
   owner.goOffline();

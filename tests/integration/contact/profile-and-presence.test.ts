@@ -103,7 +103,7 @@ describe("contacts", () => {
     expect(await about("12")).toMatchObject(invalid);
   });
 
-  test("messages of a blocked contact reach neither the phone nor the webhook until it is unblocked", async () => {
+  test("messages of a blocked contact reach neither the phone nor the webhook until the contact is unblocked", async () => {
     const body = { phoneNumber: bob.number };
     for (const _again of [1, 2]) {
       const blocked = await send("POST", "contacts", "/block", body);
@@ -147,7 +147,7 @@ describe("contacts", () => {
     expect(await send("PUT", "contacts", "/1-2@g.us", { name: "x" })).toMatchObject(invalid);
   });
 
-  test("LIDs and numbers are translated both ways, by a query to WhatsApp if they are unknown", async () => {
+  test("LIDs are translated to numbers and numbers to LIDs, with a query to WhatsApp if the pair is unknown", async () => {
     const pair = (phone: Phone) => ({ lid: phone.lidJid, phoneNumber: phone.number, chatId: phone.jid });
     const list = await get("contacts", "/lids");
     expect(list).toMatchObject(ok(expect.arrayContaining([pair(carol)])));

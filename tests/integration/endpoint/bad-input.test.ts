@@ -73,7 +73,7 @@ function expectError(dialect: (typeof dialects)[number], answer: Answer, status:
   expect(JSON.stringify(answer.body)).not.toMatch(/\.ts\b|\.js\b|node_modules|\n\s+at |select |insert |postgres/i);
 }
 
-describe.each(dialects)("in the %s dialect", (dialect) => {
+describe.each(dialects)("the %s dialect", (dialect) => {
   const send = sending[dialect];
   const read = reading[dialect];
 
@@ -135,7 +135,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   });
 
   test.each([randomUUID(), "1", "my-instance", "' or ''='", "%00", "__proto__"])(
-    "gets 404 for an unknown instance: %j",
+    "returns 404 for an unknown instance: %j",
     async (id) => {
       expectError(dialect, await gate.api("GET", read(encodeURIComponent(id))), 404, "instance_not_found");
       const { path, body } = send(dialect === "gateway" ? id : encodeURIComponent(id));
@@ -143,7 +143,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     },
   );
 
-  test("gets 403 for another user's instance, whatever the body", async () => {
+  test("returns 403 for another user's instance, whatever the body", async () => {
     const asked = { key: strangersKey };
     expectError(dialect, await gate.api("GET", read(instance), asked), 403, "forbidden");
     const { path, body } = send(instance);
@@ -151,7 +151,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expectError(dialect, await gate.api("DELETE", removing[dialect](instance), asked), 403, "forbidden");
   });
 
-  test("gets 401 for missing, unknown, expired and forged credentials", async () => {
+  test("returns 401 for missing, unknown, expired and forged credentials", async () => {
     const ask = (options: Parameters<TestGateway["api"]>[2]) => gate.api("GET", read(instance), options);
     expectError(dialect, await ask({ key: null }), 401, "missing_credentials");
     expectError(dialect, await ask({ key: randomUUID() }), 401, "invalid_credentials");
@@ -165,7 +165,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect((await ask(bearer(token))).status).toBe(200);
   });
 
-  test("gets 409 with the status of an instance that is not connected, and stores nothing", async () => {
+  test("returns 409 with the status of an instance that is not connected, and stores nothing", async () => {
     const { path, body } = send(instance);
     const answer = await gate.api("POST", path, { body });
     expectError(dialect, answer, 409, "instance_not_connected");
@@ -174,7 +174,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(row?.n).toBe(0);
   });
 
-  test("gets 404 for an unknown path, 405 for a wrong method, 415 for a wrong content type", async () => {
+  test("returns 404 for an unknown path, 405 for a wrong method and 415 for a wrong content type", async () => {
     const { path, body } = send(instance);
     const nothing = dialect === "gateway" ? "/api/message/send/nothing/at/all" : "/api/whatsapp/x/y/z";
     expectError(dialect, await gate.api("POST", nothing, { body }), 404, "route_not_found");

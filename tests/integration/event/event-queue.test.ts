@@ -150,7 +150,7 @@ test("only an event queue that the user is allowed to use is accepted", async ()
   const her = `switchboard-events-${ann.id}.fifo`;
   expect((await set(hers.body.id, her, key)).status).toBe(200);
   expect((await set(id, her, key)).status).toBe(403);
-  // A user may set the queue that an admin gave her.
+  // A user may set a queue that an admin allowed for the user.
   const given = await gate.api("PUT", `/api/users/${ann.id}`, { body: { eventQueue: users } });
   expect(given.body.eventQueue).toBe(users);
   expect((await gate.api("PUT", "/api/auth/me", { key, body: { eventQueue: users } })).status).toBe(200);

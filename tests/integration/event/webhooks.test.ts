@@ -168,7 +168,7 @@ describe("group webhooks", () => {
     expect([await known(open.jid), await known(closed.jid)]).toEqual(["Open", "Closed"]);
   });
 
-  test("a member with only a LID is reported by phone number if it is known, in order with later events", async () => {
+  test("a member with only a LID is reported by phone number if the number is known, in order with later events", async () => {
     await carol.sendText(owner.number, "it is me");
     await webhookData("message.received", ({ from }) => from === carol.jid);
     const from = bob.createGroup("Hidden", [owner.jid, carol.jid]).jid;
@@ -190,7 +190,7 @@ describe("group webhooks", () => {
     ]);
   });
 
-  test("a notification is acknowledged only when it is stored, and a repeated one causes no second event", async () => {
+  test("a notification is acknowledged only after it is stored, and a repeated notification causes no second event", async () => {
     const group = bob.createGroup("Safe", [owner.jid]);
     const mine = (data: Data) => data.groupId === group.jid;
     await webhookData("group.join", mine);

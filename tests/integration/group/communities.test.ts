@@ -89,14 +89,14 @@ describe("a new community", () => {
     expect(await look(id.replace("@g.us", ""))).toEqual(answer.body.data);
     const { participants: _participants, groups: _groups, ...listed } = answer.body.data;
     expect((await ask("GET")).body.data).toContainEqual(listed);
-    // The community itself is not listed as a group; its two groups are.
+    // The community itself is not listed as a group. Its two groups are listed.
     const all: { id: string; community: string | null }[] = (await gate.api("GET", `/api/groups/${instance}`)).body
       .data;
     expect(all.map((one) => one.id)).not.toContain(id);
     expect(all.filter((one) => one.community === id)).toHaveLength(2);
   });
 
-  test("an announcement reaches members who joined by the invite, and only admins can send one", async () => {
+  test("an announcement reaches members who joined by the invite, and only admins can send announcements", async () => {
     const { id, announcements } = await createdCommunity("Club");
     expect(groupOf(id).description).toBeUndefined();
     const { inviteCode } = (await ask("GET", `/${id}/invite-code`)).body.data;
@@ -163,7 +163,7 @@ describe("a group of a community", () => {
     expect(refused(nobody)).toEqual([400, "recipient_not_on_whatsapp"]);
   });
 
-  test("a group is linked and unlinked, and its members stay in both", async () => {
+  test("a group is linked and unlinked, and its members stay in the group and in the community", async () => {
     const { id, announcements } = await createdCommunity("Town");
     const group = owner.createGroup("Choir", [bob.number]);
     const linked = await ask("PUT", `/${id}/groups`, { groupId: group.jid });
@@ -221,7 +221,7 @@ test("a member who is removed from a community is removed from all of its groups
 });
 
 describe("a community of another account", () => {
-  test("a member sees a community with all of its groups, and leaves all of them together", async () => {
+  test("a member sees a community with all of its groups, and leaves the community and its groups together", async () => {
     const community = makeCommunity(bob, "Bob's world");
     const [secret, open] = [bob.createGroup("Only Carol", [carol.number]), bob.createGroup("All", [owner.number])];
     for (const group of [secret, open]) changeLink(bob, community.jid, "link", group.jid);

@@ -114,7 +114,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await client.inHistory(group.jid, id, "delivered");
   });
 
-  test("the host requests a group message that it failed to decrypt again, and the message causes one event", async () => {
+  test("the host again requests a group message that it failed to decrypt, and the message causes one event", async () => {
     gate.wa.device(owner.number).faults.corruptIn.add(true);
     const sent = await bob.sendText(group.jid, "damaged on the way in");
     const delivery = await client.reported("received", sent.id);
@@ -125,7 +125,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(row?.n).toBe(1);
   });
 
-  test("messages of two members with the same id are both kept", async () => {
+  test("messages with the same id from two members are both kept", async () => {
     const id = "3EB0ABCDEF0123456789";
     await bob.sendText(group.jid, "bob's", { id });
     await carol.sendText(group.jid, "carol's", { id });
@@ -166,7 +166,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
 test("WhatsApp and the phones report no error", () => {
   expectNoComplaints(gate.wa);
   for (const phone of gate.wa.phones) {
-    // Baileys answers a retry to the whole group. Phones recognize the copies by their id.
+    // Baileys responds to a retry by sending to the whole group. Phones recognize the copies by their id.
     const doubled = phone.inbox.messages.filter((message) => message.copies > 1).map((message) => message.text);
     expect(doubled.filter((text) => !text?.startsWith("damaged on the way"))).toEqual([]);
   }

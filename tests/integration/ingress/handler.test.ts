@@ -72,7 +72,7 @@ describe("the ingress function", () => {
       update instances set user_id = (select id from users order by created_at limit 1) where id = ${instanceId}`;
   });
 
-  test("replies only to the queues in REPLY_QUEUES, if it is set", async () => {
+  test("replies only to the queues in REPLY_QUEUES, if the variable is set", async () => {
     const config = { ...deps.config, REPLY_QUEUES: ["orders.fifo"] };
     await client.createQueue("orders.fifo");
     const request = message({ replyTo: "orders.fifo", instanceId: randomUUID() });
@@ -83,7 +83,7 @@ describe("the ingress function", () => {
     expect(Messages?.map(({ Body }) => JSON.parse(Body ?? "").id)).toEqual([request.id]);
   });
 
-  test("runs the command of a message that is delivered several times once", async () => {
+  test("runs a command once if its message is delivered several times", async () => {
     const request = message();
     const one = record(request);
     for (let time = 0; time < 3; time++) expect(await invoke([one])).toEqual({ batchItemFailures: [] });
@@ -94,7 +94,7 @@ describe("the ingress function", () => {
     expect(textsOf(request)).toHaveLength(1);
   });
 
-  test("returns a message that failed internally and all later ones of its group for a retry, and loses none", async () => {
+  test("returns a message that failed internally and all later messages of its group for a retry, and loses no message", async () => {
     const away = openDatabase("postgres://nobody@127.0.0.1:1/none", { max: 1 });
     const [first, second, malformed] = [message(), message(), "{"];
     const records = [record(first), record(second), record(malformed, { MessageGroupId: "other" })];

@@ -242,7 +242,7 @@ describe("audio and video", () => {
     }
   });
 
-  test("a file that is not audio fails as a voice note, and one that is not video as a video", async () => {
+  test("a file that is not audio fails as a voice note, and a file that is not video fails as a video", async () => {
     for (const asked of [{ asVoice: true }, { type: "video" }, { type: "audio" }]) {
       expect((await failure(await sendUpload(png(8), asked))).code).toBe("media_not_usable");
     }

@@ -349,7 +349,7 @@ describe("requests of every action", () => {
   });
 
   test.each(actions)(
-    "%s %s gets 401 without credentials, 403 for another user, 409 while not connected",
+    "%s %s gets 401 without credentials, 403 for another user, and 409 while the instance is not connected",
     async (...row) => {
       const [method, path, body] = row;
       const options = body === undefined ? {} : { body };
@@ -386,7 +386,7 @@ describe("requests of every action", () => {
   });
 });
 
-test("an action in progress when the connection ends takes effect once, and not again after a restart", async () => {
+test("an action that is in progress when the connection ends takes effect once, and not again after a restart", async () => {
   const [edited, deleted] = [await send(bob.number, "draft"), await send(bob.number, "to be gone")];
   await Promise.all([messageAt(bob, edited), messageAt(bob, deleted)]);
   const before = bob.inbox.messages.length;

@@ -111,7 +111,7 @@ test("a scheduled text is either sent or canceled, never both", async () => {
   expect(sent.map(({ message }) => arrived.has(message))).toEqual(answers.map((status) => status === 409));
 });
 
-test("a bulk reaches each recipient once, in order and within its pace, and a single text overtakes it", async () => {
+test("a bulk reaches each recipient once, in order and within its pace, and a single text overtakes the bulk", async () => {
   const id = await startBulk("fast", 240, [{ phone: "4915559999999", message: "nobody" }, { phone: "none" }]);
   await arrival("fast 0");
   const single = await call("POST", "send", { phone: number(3), message: "past the bulk" });

@@ -108,7 +108,7 @@ describe("editing a message", () => {
     await until(async () => message.text === "Hello!" || undefined);
   });
 
-  test("an edit is rejected if the message is unknown or another sender's, or if the new text is empty", async () => {
+  test("an edit is rejected if the message is unknown or from another sender, or if the new text is empty", async () => {
     const { id } = await bob.sendText(owner.number, "mine");
     await client.reported("received", id);
     expect(rejectionOf(await edit(id, { message: "yours" }))).toEqual([403, "forbidden"]);

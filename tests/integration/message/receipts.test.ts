@@ -110,7 +110,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     }
   });
 
-  test("a phone that fails to decrypt a text requests it again and shows it once", async () => {
+  test("a phone that fails to decrypt a text requests the text again and shows it once", async () => {
     const before = bob.failures.length;
     gate.wa.device(owner.number).faults.corruptOut.add(true);
     const id = await client.sendText(bob.number, "damaged on the way out 🔁");
@@ -125,7 +125,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(bob.failures).toHaveLength(before + 1);
   });
 
-  test("the host requests a text that it failed to decrypt again, and the text causes one event", async () => {
+  test("the host again requests a text that it failed to decrypt, and the text causes one event", async () => {
     gate.wa.device(owner.number).faults.corruptIn.add(true);
     const sent = await bob.sendText(owner.number, "damaged on the way in 🔁");
     const next = await bob.sendText(owner.number, "right behind it");
@@ -211,7 +211,7 @@ test("with all notifications off, only connection webhooks are sent", async () =
 test("WhatsApp and the phones report no error", () => {
   expectNoComplaints(gate.wa);
   for (const phone of gate.wa.phones) {
-    // Baileys answers a retry to all devices of the chat. Phones recognize the copies by their id.
+    // Baileys responds to a retry by sending to all devices of the chat. Phones recognize the copies by their id.
     const doubled = phone.inbox.messages.filter((message) => message.copies > 1).map((message) => message.text);
     expect(doubled.filter((text) => !text?.startsWith("damaged on the way"))).toEqual([]);
   }

@@ -164,7 +164,7 @@ test("an instance links with a newer version if WhatsApp rejects the current ver
   ]);
 });
 
-test("a host waits and reports it if WhatsApp rejects the client version, and continues when another version is stored", async () => {
+test("if WhatsApp rejects the client version, a host logs an error and waits, and continues when another version is stored", async () => {
   await restartHost();
   await stored(newer(1));
   versions().minimum = { login: newer(9), link: newer(9) };
@@ -201,7 +201,7 @@ async function shardsOf(instances: { id: string }[]): Promise<number> {
   return Number(row?.n);
 }
 
-test("two hosts share the version that one host looked up, and look up one version when all their instances are rejected", async () => {
+test("two hosts share the version that one host looked up, and look up a version only once when all their instances are rejected", async () => {
   const hosts = [spawnHost(gate.gateway.env), spawnHost(gate.gateway.env)];
   try {
     const holders = async () =>

@@ -27,7 +27,7 @@ const newPhone = phoneSeries(() => gate.wa, "49155502000");
 const linked = async (dialect: Dialect = "multi-instance") => linkInstance(gate, await newPhone(), dialect);
 
 describe.each(dialects)("in the %s dialect", (dialect) => {
-  test("a lost connection reconnects, and the messages of both sides arrive in order and once", async () => {
+  test("an instance reconnects after a lost connection, and the messages of both sides arrive in order and once", async () => {
     const { owner, client } = await linked(dialect);
     gate.wa.device(owner.number).faults.cut();
     const coming: string[] = [];
@@ -94,7 +94,7 @@ test("a rejected login is retried, and the credentials are kept", async () => {
   await exchange(client, { owner, peer: bob }, "after refusals");
 });
 
-test("an instance that another socket replaces reports it, stays disconnected and does not reconnect", async () => {
+test("an instance that another socket replaces reports the reason, stays disconnected and does not reconnect", async () => {
   const owner = await newPhone();
   const client = restClient(gate, "multi-instance", await gate.linked(owner));
   const { config } = gate.gateway;

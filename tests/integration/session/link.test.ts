@@ -127,7 +127,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await gate.status(client.instance, "connected");
   });
 
-  test("an instance that the owner unlinks reports it, deletes its credentials, and can be linked again", async () => {
+  test("an instance that the owner unlinks reports the logout, deletes its credentials, and can be linked again", async () => {
     const { owner, client } = await linked();
     await exchange(client, { owner, peer: bob }, "before the unlinking");
     expect(await secrets(gate, client.instance)).toBeGreaterThan(0);

@@ -18,7 +18,7 @@ beforeEach(async () => {
 
 afterEach(() => endScene(wa, client));
 
-test("the simulator shows presence and typing to the other account", async () => {
+test("the simulator shows an account's presence and typing to another account", async () => {
   await client.sock.presenceSubscribe(bob.jid);
   bob.setPresence(true);
   await client.events.waitFor(

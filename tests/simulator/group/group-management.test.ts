@@ -81,7 +81,7 @@ test("the simulator accepts an invite code, and shows its group until the code i
   await expect(client.sock.groupGetInviteInfo(first ?? "")).rejects.toThrow("item-not-found");
 });
 
-test("the simulator keeps a request to join until an admin approves it", async () => {
+test("the simulator keeps a request to join until an admin approves the request", async () => {
   const { id } = await client.sock.groupCreate("Club", [bob.jid]);
   await client.sock.groupJoinApprovalMode(id, "on");
   carol.followInvite((await client.sock.groupInviteCode(id)) ?? "");
@@ -95,7 +95,7 @@ test("the simulator keeps a request to join until an admin approves it", async (
   expect((await client.sock.groupMetadata(id)).size).toBe(2);
 });
 
-test("the simulator refuses the metadata of a group to an account that has left it", async () => {
+test("the simulator refuses the metadata of a group to an account that has left the group", async () => {
   const group = bob.createGroup("Club", [alice.number, carol.number]);
   await client.sock.groupLeave(group.jid);
   expect(group.members.size).toBe(2);

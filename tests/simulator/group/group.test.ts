@@ -75,7 +75,7 @@ test("the simulator stores the file of a group message once for all members", as
   expect(wa.media.counts.uploads).toBe(1);
 });
 
-test("the simulator sends a group message again to a member that cannot decrypt it", async () => {
+test("the simulator sends a group message again to a member that cannot decrypt the message", async () => {
   const group = bob.createGroup("Friday", [alice.number]);
   await client.sock.sendMessage(group.jid, { text: "first" });
   await bob.waitFor((message) => message.text === "first");

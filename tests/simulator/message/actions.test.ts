@@ -56,7 +56,7 @@ test("the simulator shows the quoted message and the mentions of a client's mess
   });
 });
 
-test("the simulator lets only a group admin delete another member's message, and nobody edit it", async () => {
+test("the simulator lets only a group admin delete another member's message, and lets nobody edit another member's message", async () => {
   const group = carol.createGroup("Crew", [alice.number, bob.number]);
   const sent = await bob.sendText(group.jid, "bob's");
   const { key } = await client.waitForText("bob's");

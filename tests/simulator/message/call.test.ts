@@ -41,7 +41,7 @@ test("the simulator lets a client reject a call, which ends for the caller and s
   expect([callsOf(alice), callsOf(bob)]).toEqual([[call], [call]]);
 });
 
-test("the simulator ends a call on the client when the phone accepts it, the caller hangs up or nobody answers", async () => {
+test("the simulator ends a call on the client when the phone accepts the call, the caller hangs up or nobody answers", async () => {
   const accepted = startCall(bob, alice.jid);
   expect(answerCall(alice, accepted, "accepted")).toBe(true);
   const hungUp = startCall(bob, alice.jid);
@@ -67,7 +67,7 @@ test("the simulator keeps a call until the client acknowledges the call, and sen
   await expect.poll(() => device.kept.size).toBe(0);
 });
 
-test("the simulator rings for all members of a group, but not for an account that blocked the caller", async () => {
+test("a call rings for all members of a group, but not for an account that blocked the caller", async () => {
   const group = bob.createGroup("Trip", [alice.jid]);
   const call = startCall(bob, group.jid);
   const offer = await callEvents.waitFor(({ id, status }) => id === call.id && status === "offer");

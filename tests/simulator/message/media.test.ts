@@ -55,7 +55,7 @@ test("the simulator lets a client download and decrypt a phone's media", async (
   expect(await download(message)).toEqual(image);
 });
 
-test("the simulator fails an upload on request, and accepts the next one", async () => {
+test("the simulator fails an upload on request, and accepts the next upload", async () => {
   wa.media.faults.upload.add(500);
   const content = { document: randomBytes(100), mimetype: "a/b", fileName: "f" };
   await expect(client.sock.sendMessage(bob.jid, content)).rejects.toThrow("Media upload failed");

@@ -36,7 +36,7 @@ test("the simulator delivers a client's status post only to its audience, and re
   expect(carol.inbox.messages).toEqual([]);
 });
 
-test("the simulator delivers a phone's status post, also after a retry, and deletes it", async () => {
+test("the simulator delivers a phone's status post, also after a retry, and deletes the status post", async () => {
   const control = controlApp(wa);
   const ask = async (method: string, path: string, body?: object) => {
     const answer = await control.request(path, body ? { method, body: JSON.stringify(body) } : { method });

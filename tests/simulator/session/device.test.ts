@@ -44,7 +44,7 @@ test("the simulator shows the phone's own messages on its linked devices as sent
   expect(seen.key).toMatchObject({ fromMe: true, remoteJid: bob.lidJid });
 });
 
-test("the simulator delivers messages from the client of one account to the client of another", async () => {
+test("the simulator delivers messages from the client of one account to the client of another account", async () => {
   const [ours, theirs] = [await linkClient(alice), await linkClient(bob)];
   await ours.sock.sendMessage(bob.jid, { text: "client to client" });
   await theirs.waitForText("client to client");

@@ -81,7 +81,7 @@ test.each([463, 429])(
   },
 );
 
-test.each([503, 500])("the simulator fails one login with %d on request, and accepts the next one", async (code) => {
+test.each([503, 500])("the simulator fails one login with %d on request, and accepts the next login", async (code) => {
   await client.close();
   wa.device(alice.number).faults.login.add(code);
   const closed = client.next((update) => update.connection === "close");
@@ -101,7 +101,7 @@ test("a phone requests a retry of a message that it cannot decrypt, and shows th
   await bob.waitFor((message) => message.text === "and on");
 });
 
-test("the simulator sends a message again, under the same id, to a client that cannot decrypt it", async () => {
+test("the simulator sends a message again, under the same id, to a client that cannot decrypt the message", async () => {
   await bob.sendText(alice.number, "first");
   await client.waitForText("first");
   wa.device(alice.number).faults.corruptIn.add(true);

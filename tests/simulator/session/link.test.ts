@@ -85,7 +85,7 @@ test("the simulator gives a newly linked client the app-state key, its push name
   expect(await client.sock.signalRepository.lidMapping.getLIDForPN(bob.jid)).toBe(bob.lidJid);
 });
 
-test("the simulator asks a client that has few prekeys left to upload more", async () => {
+test("the simulator asks a client that has few prekeys left to upload more prekeys", async () => {
   await client.pair(alice);
   const { preKeys } = wa.device(alice.number);
   for (const id of [...preKeys.keys()].slice(4)) preKeys.delete(id);

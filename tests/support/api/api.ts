@@ -23,14 +23,14 @@ import { startPostgres } from "../../../local/postgres/index.ts";
 import { dialects } from "../endpoint/dialect-tables.ts";
 import { seedPostgres } from "../postgres.ts";
 
-/** A clock that runs with the system's and can be moved ahead. */
+/** A clock that follows the system clock and can be moved ahead. */
 export interface TestClock extends Clock {
   advance(ms: number): void;
 }
 
 export interface Answer {
   status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape; `request` has checked the shape.
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into bodies of every shape, and `request` checks the shape
   body: any;
   headers: Headers;
 }
@@ -38,10 +38,10 @@ export interface Answer {
 export interface Ask {
   key?: string;
   token?: string;
-  /** An object is sent as JSON, a text as it is. */
+  /** The request body. An object is sent as JSON, and a string is sent unchanged. */
   body?: unknown;
   headers?: Record<string, string>;
-  /** Of an API that waits for no command longer than a moment. */
+  /** Sends the request to an API that waits only briefly for the result of a command. */
   impatient?: boolean;
 }
 
@@ -49,25 +49,25 @@ export interface TestApi {
   url: string;
   databaseUrl: string;
   sqsEndpoint: string;
-  /** What the API is made of, and what else runs on the same. */
+  /** The API's dependencies, which other parts of a test can share. */
   deps: Omit<ApiDeps, "vault"> & { clock: TestClock; vault: Vault; queues: Queues; storage: Storage };
-  /** What the API is given. */
+  /** The dependencies that the API gets. */
   served: ApiDeps;
   db: Database;
   vault: Vault;
-  /** Over HTTP, API Gateway's events and the Lambda adapter; checks the answer against the endpoint's schema. */
+  /** Sends a request through the local API Gateway and the Lambda adapter. Checks the response against the endpoint's schema. */
   request(method: string, path: string, ask?: Ask): Promise<Answer>;
-  /** Without a password, unless one is given: hashing takes its time, and most only use the key. */
+  /** Creates a user with a key. The user has no password unless `wanted` has one, because hashing is slow. */
   user(wanted?: Partial<NewUser>): Promise<{ id: string; email: string; key: string }>;
-  /** An instance of the user's, made over the API and then put into a state as the session host would. */
+  /** Creates an instance over the API, then sets its state as the session host would. Returns its id. */
   instance(key: string, state?: InstanceState): Promise<string>;
   setState(instanceId: string, state: InstanceState): Promise<void>;
-  /** Ids of the commands on all command queues that belong to an instance, in order. */
+  /** Returns the ids of the instance's commands on all command queues, in order. */
   queued(instanceId: string): Promise<string[]>;
-  /** The lines that were logged so far. */
+  /** Returns the lines that were logged so far. */
   logged(): string[];
   stopPostgres(): Promise<void>;
-  /** With the data and the port it had. */
+  /** Starts Postgres again with the same data and port. */
   startPostgres(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -106,7 +106,7 @@ export async function startApi(env: Record<string, string> = {}): Promise<TestAp
   const clock = { now: () => new Date(Date.now() + ahead), advance };
   const lines: string[] = [];
   const log = createLogger("api", "info");
-  // Written where a test can read it; the format is that of the real one.
+  // Keeps the lines for `logged`. Their format is the same as in production.
   Object.defineProperty(log, streamOf(log), { value: { write: (line: string) => lines.push(line) } });
   const deps = {
     config,
@@ -223,7 +223,7 @@ function streamOf(log: object): symbol {
   return symbol;
 }
 
-/** What must hold of every answer: its endpoint's schema and nothing beside it, a request id, and no inner detail. */
+/** Fails unless the response has a request id, matches its endpoint's schema exactly, and shows no internals. */
 function checkShape(method: string, path: string, answer: Answer, text: string): void {
   expect(text).not.toMatch(/ at .+:\d+:\d+|node_modules|select .+ from|Postgres/i);
   if (!answer.headers.has("x-request-id") || /^\/(?:open|async)api\.json$/.test(path)) return;

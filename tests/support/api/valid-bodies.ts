@@ -1,4 +1,4 @@
-/** A body that each endpoint takes. */
+/** A valid body for each endpoint. */
 export const bodies: Record<string, object> = {
   "/api/auth/login": { email: "ann@example.com", password: "password" },
   "/api/auth/generate-key": { name: "x" },

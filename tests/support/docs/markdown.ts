@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 
-/** The Markdown files that people read, from the root of the project. */
+/** Returns the project's Markdown files that people read, as paths from the root of the project. */
 export function markdownFiles(): string[] {
   const docs = readdirSync("docs", { recursive: true, encoding: "utf8" }).map((name) => join("docs", name));
   const others = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "simulator/README.md"];
@@ -10,10 +10,10 @@ export function markdownFiles(): string[] {
 
 export const read = (file: string) => readFileSync(file, "utf8");
 
-/** The text without blocks of code. */
+/** Returns the text without its code blocks. */
 export const withoutBlocks = (markdown: string) => markdown.replaceAll(/^```.*?^```$/gms, "");
 
-/** The anchors of a page's headings, as GitHub makes them. */
+/** Returns the anchors of a page's headings, as GitHub makes them. */
 export function anchorsOf(markdown: string): Set<string> {
   const anchors = new Set<string>();
   for (const [, heading = ""] of withoutBlocks(markdown).matchAll(/^#+ (.*)$/gm)) {
@@ -26,14 +26,14 @@ export function anchorsOf(markdown: string): Set<string> {
   return anchors;
 }
 
-/** What a page links to on this machine: links, images, and images in HTML. */
+/** Returns the targets of a page that are local files: links, images, and images in HTML. */
 export function localLinks(markdown: string): string[] {
   const text = withoutBlocks(markdown).replaceAll(/`[^`\n]*`/g, "");
   const links = [...text.matchAll(/\]\(([^)\s]+)[^)]*\)/g), ...text.matchAll(/\b(?:src|href)="([^"]+)"/g)];
   return links.map(([, target = ""]) => target).filter((target) => !/^[a-z]+:/.test(target));
 }
 
-/** Why a link leads nowhere; undefined when it leads somewhere. */
+/** Returns why a link is broken, or undefined if its target exists. */
 export function brokenLink(file: string, target: string): string | undefined {
   const [path = "", anchor] = target.split("#");
   const to = path === "" ? file : normalize(join(dirname(file), decodeURI(path)));

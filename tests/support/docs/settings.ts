@@ -5,9 +5,9 @@ import { settings } from "../../../core/config.ts";
 interface Setting {
   name: string;
   description: string;
-  /** What holds while the variable isn't set, as Markdown. */
+  /** What applies while the variable isn't set, as Markdown. */
   unset: string;
-  /** The default as it would be written; empty when there is none that can be written down. */
+  /** The default as text, or an empty string if the setting has no default that a line of `.env` can hold. */
   value: string;
 }
 
@@ -42,7 +42,7 @@ function wrapped(text: string, width = 118): string[] {
   return lines.map((line) => `# ${line}`);
 }
 
-/** `.env.example`: every setting, commented out. */
+/** Returns the text of `.env.example`, with every setting commented out. */
 export function envExample(): string {
   return [
     "# All settings of Switchboard. Written by `npm run docs` from core/config.ts; don't edit it.",
@@ -63,7 +63,7 @@ export function envExample(): string {
   ].join("\n");
 }
 
-/** `docs/reference/environment.md`. */
+/** Returns the text of `docs/reference/environment.md`. */
 export function environmentPage(): string {
   return [
     "# Settings",

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
-/** Columns of the terminal; longer lines are cut. */
+/** Columns of the terminal. Longer lines are cut. */
 const columns = 104;
 const charWidth = 8.4;
 const lineHeight = 20;
@@ -14,7 +14,7 @@ interface Recording {
   env?: NodeJS.ProcessEnv;
   /** Where the program runs. Default: a new folder. */
   cwd?: string;
-  /** The text after which the program is stopped. Default: it ends by itself. */
+  /** The text after which the program is stopped. Without `last`, the program ends by itself. */
   last?: string;
   /** Selects the lines to show. Default: all. */
   shows?: (line: string) => boolean;
@@ -46,7 +46,7 @@ async function record(file: string, { args = [], env, cwd, last, shows = () => t
   }
 }
 
-/** The text with dots in place of API keys and passwords, although nothing is left that they open. */
+/** Returns the text with dots in place of API keys and passwords. */
 function hidden(printed: string): string {
   const secrets = [...printed.matchAll(/(?:Password|API key)\s+(\S+)$|API key: \S+, (\S+)$/gm)].map(
     ([, plain, listed]) => plain ?? listed ?? "",
@@ -64,7 +64,7 @@ function drawn(line: string, index: number): string {
   return `  <text x="${margin}" y="${y}" fill="${color}" xml:space="preserve">${text}</text>`;
 }
 
-/** A picture of a terminal with these lines. */
+/** Returns an SVG picture of a terminal with these lines. */
 function terminalSvg(title: string, lines: readonly string[]): string {
   const width = Math.ceil(columns * charWidth + 2 * margin);
   const height = margin * 2 + 30 + lines.length * lineHeight;

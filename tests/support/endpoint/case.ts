@@ -21,12 +21,12 @@ export interface Request {
   params?: Record<string, string>;
   query?: string;
   body?: unknown;
-  /** The API key; that of the first admin by default, none if null. */
+  /** The API key. The default is the key of the first admin. Null sends no key. */
   key?: string | null;
   headers?: Record<string, string>;
 }
 
-/** A test that checks the effect of an endpoint, at a phone if there is one: its file and its name. */
+/** The file and the name of a test that checks the effect of an endpoint, on a phone if the endpoint affects one. */
 export type TestReference = readonly [file: string, name: string];
 
 export const testIn =
@@ -34,13 +34,13 @@ export const testIn =
   (name: string): TestReference => [`tests/${file}`, name];
 
 export interface Case<Fixture extends EndpointFixture> {
-  /** A valid request. It is sent for the connected instance, or for the one that `on` creates. */
+  /** A valid request. It is sent for the connected instance, or for the instance that `on` creates. */
   happy(fixture: Fixture): Request | Promise<Request>;
   /** Creates an instance for a request that ends its connection. */
   on?(fixture: Fixture): Promise<string>;
-  /** Values in the answer to the valid request, in addition to its schema. */
+  /** Values in the response to the valid request, in addition to the response's schema. */
   answers?: unknown;
-  /** The status of the answer if WhatsApp or this server does not support the endpoint. */
+  /** The status of the response if WhatsApp or this server does not support the endpoint. */
   refused?: number;
   /** Checks the effect of the valid request on a phone or on the webhook receiver. */
   effect?(fixture: Fixture, answer: Answer): Promise<unknown>;
@@ -49,13 +49,13 @@ export interface Case<Fixture extends EndpointFixture> {
   /** A request that is rejected with 404, because its path names something that does not exist. */
   absent?: Request;
   /**
-   * The status of the answer while the instance is not connected. The default is 409 for a command that needs the
+   * The status of the response while the instance is not connected. The default is 409 for a command that needs the
    * connection.
    */
   unconnected?: number;
-  /** A request to send while the instance is not connected, if the valid one would be rejected for another reason. */
+  /** A request to send while the instance is not connected, if the valid request would be rejected for another reason. */
   whileUnconnected?(fixture: Fixture): Request;
-  /** Stores this field of the answer in the fixture's `made` under this name. */
+  /** Stores this field of the response in the fixture's `made` under this name. */
   keep?: [field: string, name: string];
   /** The part of the simulated WhatsApp that the endpoint needs. */
   simulator?: Feature;
@@ -65,7 +65,7 @@ export interface Case<Fixture extends EndpointFixture> {
 
 export const nameOf = (endpoint: Endpoint) => `${endpoint.method.toUpperCase()} ${endpoint.path}`;
 
-/** Returns the status of the answer while the instance is not connected, or undefined if the case has none. */
+/** Returns the status of the response while the instance is not connected, or undefined if the case has no such status. */
 export const unconnectedOf = (
   endpoint: Endpoint,
   one: Pick<Case<EndpointFixture>, "unconnected" | "on">,

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 
 const read = (name: string): unknown => JSON.parse(readFileSync(`tests/fixtures/documents/${name}.json`, "utf8"));
 
-/** Every body in the Multi-Instance API's document. Its three languages have the same ones. */
+/** Every body in the Multi-Instance API's document. Its examples in three languages have the same bodies. */
 export const multiInstanceDocument = read("multi-instance") as (
   | { endpoint: string; kind: "request" | "response"; body: unknown }
   | { webhook: string; body: unknown }
@@ -12,7 +12,7 @@ export const multiInstanceDocument = read("multi-instance") as (
 export const gatewayDocument = read("gateway") as {
   endpoints: {
     endpoint: string;
-    /** Whether the document shows it with a key. */
+    /** Whether the document shows the endpoint with a key. */
     key: boolean;
     query?: string;
     requests?: unknown[];

@@ -11,14 +11,14 @@ import { type Feature, features } from "./simulator-features.ts";
 /** One endpoint of the page. */
 export interface Listed {
   endpoint: Endpoint;
-  /** Whether the dialect's document has it; otherwise it is an addition. */
+  /** Whether the dialect's document has the endpoint. */
   documented: boolean;
   simulator: Feature | undefined;
-  /** The test that checks its effect. */
+  /** The test that checks the endpoint's effect. */
   testedBy: TestReference | undefined;
-  /** The status of its answer if WhatsApp no longer supports it. */
+  /** The status of the endpoint's response if WhatsApp no longer supports the endpoint. */
   refused: number | undefined;
-  /** Whether its own case checks the effect. */
+  /** Whether the endpoint's own case checks the effect. */
   hasEffect: boolean;
 }
 
@@ -78,7 +78,7 @@ function doing({ endpoint, refused }: Listed): string {
 function line(one: Listed, cases: string): string {
   const { endpoint, documented, simulator, testedBy } = one;
   const shownAs = `${documented ? "" : "+ "}${endpoint.method.toUpperCase()} \`${endpoint.path}\``;
-  const [file, name] = testedBy ?? [cases, "answers a valid request as documented"];
+  const [file, name] = testedBy ?? [cases, "responds to a valid request as documented"];
   const test = `${linked(file, file.replace(/^tests\//, "").replace(".test.ts", ""))}: ${name.replaceAll("|", "\\|").replaceAll("%s", "…")}`;
   return `| ${shownAs} | ${doing(one)} | ${simulator ?? ""} | ${test} |`;
 }

@@ -12,9 +12,9 @@ export interface EndpointSuite<Fixture extends EndpointFixture> {
   dialect: LoadedDialect;
   cases: Record<string, Case<Fixture>>;
   fixture: () => Fixture;
-  /** The documented answers, by endpoint. */
+  /** The documented responses, by endpoint. */
   documented: ReadonlyMap<string, unknown>;
-  /** The position of a valid request; those with the same one are sent in the order of the endpoints. */
+  /** The position of a valid request. Requests with the same position are sent in the order of the endpoints. */
   place(endpoint: Endpoint): number;
   /** The field of an error that has the status of the instance. */
   statusField: string;
@@ -46,7 +46,7 @@ export function testEndpoints<Fixture extends EndpointFixture>(suite: EndpointSu
       expect(unchecked.map(nameOf)).toEqual([]);
     });
 
-    test("each endpoint of an instance has an answer while the instance is not connected", () => {
+    test("each endpoint of an instance declares its response while the instance is not connected", () => {
       const unanswered = endpoints.filter(
         (endpoint) =>
           endpoint.instance && !caseOf(endpoint).on && unconnectedOf(endpoint, caseOf(endpoint)) === undefined,
@@ -64,7 +64,7 @@ export function testEndpoints<Fixture extends EndpointFixture>(suite: EndpointSu
     });
   });
 
-  describe("gets 404 for something that does not exist", () => {
+  describe("responds with 404 if the path names something that does not exist", () => {
     test.each(named(endpoints.filter((endpoint) => caseOf(endpoint).absent)))("%s", async (_name, endpoint) => {
       const { status, body } = await send(endpoint, fixture().connected, caseOf(endpoint).absent ?? {});
       expect({ status, code: body.code }).toEqual({ status: 404, code: expect.stringMatching(/_not_found$/) });
@@ -90,7 +90,7 @@ export function testEndpoints<Fixture extends EndpointFixture>(suite: EndpointSu
     );
   });
 
-  describe("answers as declared while the instance is not connected", () => {
+  describe("responds as declared while the instance is not connected", () => {
     const some = endpoints.filter(
       (endpoint) => endpoint.instance && unconnectedOf(endpoint, caseOf(endpoint)) !== undefined,
     );
@@ -101,7 +101,7 @@ export function testEndpoints<Fixture extends EndpointFixture>(suite: EndpointSu
     });
   });
 
-  describe("answers a valid request as documented", () => {
+  describe("responds to a valid request as documented", () => {
     const sorted = endpoints.toSorted((a, b) => place(a) - place(b));
     test.each(named(sorted))("%s", async (name, endpoint) => {
       const { on, happy, keep, answers, effect, refused } = caseOf(endpoint);

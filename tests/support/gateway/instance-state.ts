@@ -17,14 +17,14 @@ export async function secrets(gate: TestGateway, id: string): Promise<number> {
   return Number(row?.n);
 }
 
-/** Returns the types of its events in order, with the new status if there is one. */
+/** Returns the types of the instance's events in order, each with the new status if the event has one. */
 export async function typesOfEvents(gate: TestGateway, id: string): Promise<string[]> {
   const rows = await gate.db.sql`
     select type, data->>'status' as status from events where instance_id = ${id} order by seq`;
   return rows.map((row) => (row.status ? `${row.type} ${row.status}` : String(row.type)));
 }
 
-/** Returns the data of its events about a message, in order. */
+/** Returns the data of the instance's events about a message, in order. */
 export async function eventsAbout(gate: TestGateway, id: string, messageId: string, type?: string) {
   const rows = await gate.db.sql<{ type: string; data: Record<string, unknown> }[]>`
     select type, data from events
@@ -32,7 +32,7 @@ export async function eventsAbout(gate: TestGateway, id: string, messageId: stri
   return rows.filter((row) => !type || row.type === type).map((row) => row.data);
 }
 
-/** Returns what its webhooks reported about closed connections, in both dialects. */
+/** Returns what the instance's webhooks reported about closed connections, in both dialects. */
 export function closings(gate: TestGateway, id: string): { reason: string; willReconnect: boolean }[] {
   return gate.receiver.deliveries
     .filter(({ body }) => body.data.instanceId === id && /^connection[._]close/.test(body.event))

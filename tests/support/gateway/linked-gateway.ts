@@ -41,13 +41,13 @@ export function phoneSeries(wa: () => WhatsApp, prefix: string): () => Promise<P
 /** A gateway with one linked instance, whose owner shares a group with Bob and Carol. */
 export interface LinkedGateway extends LinkedInstance {
   gate: TestGateway;
-  /** Serves one file of each kind, and those that were passed to `startLinkedGateway`. */
+  /** Serves one file of each kind, and the files that were passed to `startLinkedGateway`. */
   files: FileServer;
   bob: Phone;
   carol: Phone;
   group: Group;
   instance: string;
-  /** Stops everything, and fails if the simulated WhatsApp or a phone complained. */
+  /** Stops everything, and fails if the simulated WhatsApp or a phone reported an error. */
   stop(): Promise<void>;
 }
 

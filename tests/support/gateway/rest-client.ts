@@ -27,9 +27,9 @@ export interface RestClient {
   history(chat: string, limit?: number): Promise<HistoryMessage[]>;
   /** Waits until the history has the message with this status, and returns it. */
   inHistory(chat: string, id: string, status: string, timeoutMs?: number): Promise<HistoryMessage>;
-  /** Waits for the webhook that reports this of the message. */
+  /** Waits for the webhook that reports this event about the message. */
   reported(what: MessageReport, id: string, timeoutMs?: number): Promise<Delivery>;
-  /** Returns everything that webhooks have reported of the message. */
+  /** Returns everything that webhooks have reported about the message. */
   allReported(id: string): MessageReport[];
   /** Returns the text in a webhook's body. */
   textOf(delivery: Delivery): string;

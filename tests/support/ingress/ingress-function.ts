@@ -12,7 +12,7 @@ import type { TestGateway } from "../gateway/test-gateway.ts";
 /** The ingress function, called as by Lambda, with the dependencies of a gateway. */
 export interface IngressFunction {
   deps: IngressDeps & { queues: Queues };
-  /** The lines that it logged. */
+  /** The lines that the function logged. */
   lines: readonly string[];
   /** Invokes the function, with the given dependencies in place of its own. */
   invoke(records: SQSRecord[], given?: Partial<IngressDeps>): Promise<SQSBatchResponse>;

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** What the server answers for a path. */
+/** The server's response for a path. */
 export interface ServedFile {
   body?: Buffer;
   type?: string;
@@ -16,7 +16,7 @@ export interface FileServer {
   stop(): Promise<void>;
 }
 
-/** Starts a web server for files that an instance sends. It answers 404 for any other path. */
+/** Starts a web server for files that an instance sends. It responds with 404 to any other path. */
 export async function startFileServer(files: Record<string, ServedFile>): Promise<FileServer> {
   const requested: string[] = [];
   const server = createServer((request, response) => {

@@ -1,6 +1,6 @@
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
-/** A TCP proxy to a port of this machine: a network that can fail. */
+/** A TCP proxy to a port of this machine. It simulates a network that can fail. */
 export interface TcpProxy {
   port: number;
   /** Sets the port that new connections lead to. */
@@ -15,7 +15,7 @@ export interface TcpProxy {
 /** Watches one connection. */
 export interface ConnectionFilter {
   onRequest(chunk: Buffer): void;
-  /** Returns whether the chunk is passed on. If not, the connection ends. */
+  /** Returns whether the chunk is passed on. The connection ends if the result is false. */
   passesAnswer(chunk: Buffer): boolean;
 }
 

@@ -10,31 +10,31 @@ export interface ReceivedRequest {
   body: string;
 }
 
-/** A request that was answered with a status below 300. */
+/** A request that got a status below 300. */
 export interface Delivery {
   headers: Record<string, string>;
   text: string;
-  /** The parsed JSON of `text`; undefined if it isn't JSON. */
+  /** The parsed `text`, or undefined if `text` isn't JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into bodies of both dialects
   body: any;
 }
 
 export type Answerer = (request: ReceivedRequest, response: ServerResponse, raw: IncomingMessage) => void;
 
-/** Closes the connection without an answer. */
+/** Closes the connection without a response. */
 export const closeConnection: Answerer = (_request, response) => void response.destroy();
 
 /** An HTTP server that receives webhooks. */
 export interface WebhookReceiver {
   url: string;
   port: number;
-  /** Every request, in the order in which they were complete. */
+  /** Every request, in the order in which the requests were complete. */
   received: ReceivedRequest[];
-  /** The requests that were answered with a status below 300, in order. */
+  /** The requests that got a status below 300, in order. */
   deliveries: Delivery[];
   /** The number of connections ever opened. */
   readonly connections: number;
-  /** Sets how requests are answered from now on. A number is a status. */
+  /** Sets the response to all later requests. A number is a status. */
   answer(how: Answerer | number): void;
   /** Returns the first delivery that matches, as soon as there is one. */
   waitFor(matches: (delivery: Delivery) => boolean, timeoutMs?: number): Promise<Delivery>;
@@ -49,11 +49,11 @@ export interface WebhookReceiver {
 
 export interface ReceiverOptions {
   host?: string;
-  /** Whether requests are kept; true by default. A benchmark counts them itself. */
+  /** Whether requests are kept; true by default. A benchmark counts the requests itself. */
   keep?: boolean;
 }
 
-/** Starts a receiver. It answers 200 by default. */
+/** Starts a receiver. It responds with 200 by default. */
 export async function startWebhookReceiver(
   initial: Answerer | number = 200,
   { host = "127.0.0.1", keep = true }: ReceiverOptions = {},
@@ -75,7 +75,7 @@ export async function startWebhookReceiver(
       answerer(one, response, raw);
       return;
     }
-    // Before the answer, so that the sender never knows of a delivery that isn't listed yet.
+    // List the request before the response, so that every delivery that the sender considers done is listed.
     if (answerer < 300) deliver(one);
     response.writeHead(answerer).end("ok");
   };

@@ -24,7 +24,7 @@ export interface QueuedEvent {
 
 /** The consumer example of the docs, running in a separate process. */
 export interface EventConsumer {
-  /** The events that it printed. Each matches its schema exactly. */
+  /** The events that the consumer printed. Each matches its schema exactly. */
   events: QueuedEvent[];
   of(instanceId: string): QueuedEvent[];
   waitFor(matches: (event: QueuedEvent) => boolean, timeoutMs?: number): Promise<QueuedEvent>;

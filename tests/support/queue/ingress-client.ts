@@ -19,11 +19,11 @@ export type AnyReply = any;
 /** A client that sends commands and reads replies over SQS only. */
 export interface IngressClient {
   sqs: SQSClient;
-  /** Puts a message on the ingress queue and returns SQS's id of it. */
+  /** Puts a message on the ingress queue and returns its SQS message id. */
   put(body: unknown, options?: { group?: string; replyTo?: string }): Promise<string>;
   /** Returns all replies so far, in order of arrival. */
   replies(): readonly AnyReply[];
-  /** Waits for the reply with this status to a request, by its own id or by SQS's message id. */
+  /** Waits for the reply with this status to a request. `to` is the request's own id or its SQS message id. */
   reply(to: string, status: Status, timeoutMs?: number): Promise<AnyReply>;
   createQueue(name: string, attributes?: Record<string, string>): Promise<string>;
   stop(): Promise<void>;

@@ -21,7 +21,7 @@ test("a single message is sent at once", () => {
   expect(calls.map((call) => call.ids)).toEqual([["1"]]);
 });
 
-test("messages that arrive during a call are sent together in the next one, in order, ten at most", async () => {
+test("messages that arrive during a call are sent together in the next call, in order, at most ten per call", async () => {
   const { calls, batcher } = setup();
   const all = Array.from({ length: 14 }, (_, index) => batcher.send(message(index)));
   expect(calls.map((call) => call.ids)).toEqual([["0"]]);

@@ -22,7 +22,7 @@ afterAll(() => {
   server.close();
 });
 
-test("conversions run one at a time, an instance queues at most eight, and expired ones are not started", async () => {
+test("conversions run one at a time, an instance queues at most eight, and expired conversions are not started", async () => {
   const conversions = new Conversions({ storage });
   const upload = "0".repeat(32);
   const later = new Date(Date.now() + 60_000);

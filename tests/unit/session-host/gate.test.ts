@@ -49,7 +49,7 @@ test("a frame waits for all earlier changes, in whatever order they become durab
   expect(sent).toEqual(["receipt"]);
 });
 
-test("frames keep their order when a frame without pending changes follows a waiting one", async () => {
+test("frames keep their order when a frame without pending changes follows a waiting frame", async () => {
   const { gate, socket, sent } = setup();
   const change = Promise.withResolvers<void>();
   gate.holdUntil(change.promise);

@@ -21,7 +21,7 @@ const command = (id: string, deadline: number): OrderedCommand => ({
   correlationId: "test",
 });
 
-test("a send that waits for a connection fails at its deadline, and the others keep waiting", () => {
+test("a send that waits for a connection fails at its deadline, and other sends keep waiting", () => {
   const recorded: Change[] = [];
   const queue = new SendQueue({
     log: createLogger("test", "silent"),

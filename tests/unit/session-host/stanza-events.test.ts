@@ -63,7 +63,7 @@ test("event ids depend only on the stanza and the instance", () => {
   expect(new Set([idOf("a"), idOf("b"), idOf("a", { id: "2" }), idOf("a", { t: "1700000001" })]).size).toBe(4);
 });
 
-test("a call names its caller's number if known, and ends once for any termination stanza", async () => {
+test("a call names its caller's number if the number is known, and ends once for any termination stanza", async () => {
   const of = { "call-id": "C", "call-creator": bob.lid };
   expect(await callEvents(node("offer", of))).toMatchObject([
     { type: "call.received", from: bob.id, lid: bob.lid, creator: bob.lid },

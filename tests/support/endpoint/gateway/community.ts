@@ -7,7 +7,7 @@ const communities = testIn("integration/group/communities.test.ts");
 const anew = communities(
   "a new community has an announcement group for admins and a general group, and is listed as a community",
 );
-const linked = communities("a group is linked and unlinked, and its members stay in both");
+const linked = communities("a group is linked and unlinked, and its members stay in the group and in the community");
 const described = communities(
   "a new name and description apply to the community, and the name to its announcement group",
 );
@@ -62,7 +62,9 @@ export const communityCases: GatewayCases = {
     invalid: bodiesOf({}, { description: "x".repeat(2049) }),
   }),
   "GET /api/communities/{instanceId}/{communityId}/invite-code": community({
-    testedBy: communities("an announcement reaches members who joined by the invite, and only admins can send one"),
+    testedBy: communities(
+      "an announcement reaches members who joined by the invite, and only admins can send announcements",
+    ),
     invalid: invalidParameter("communityId"),
   }),
   "POST /api/communities/{instanceId}/{communityId}/leave": community({
@@ -71,7 +73,9 @@ export const communityCases: GatewayCases = {
       owner.followInvite(theirs.inviteCode);
       return { params: { communityId: theirs.jid } };
     },
-    testedBy: communities("a member sees a community with all of its groups, and leaves all of them together"),
+    testedBy: communities(
+      "a member sees a community with all of its groups, and leaves the community and its groups together",
+    ),
     invalid: invalidParameter("communityId"),
   }),
 };

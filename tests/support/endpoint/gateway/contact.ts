@@ -6,9 +6,11 @@ const listed = effectTest(
   "contacts are listed and found by number, JID or LID, also while the instance is not connected",
 );
 const blocked = effectTest(
-  "messages of a blocked contact reach neither the phone nor the webhook until it is unblocked",
+  "messages of a blocked contact reach neither the phone nor the webhook until the contact is unblocked",
 );
-const lids = effectTest("LIDs and numbers are translated both ways, by a query to WhatsApp if they are unknown");
+const lids = effectTest(
+  "LIDs are translated to numbers and numbers to LIDs, with a query to WhatsApp if the pair is unknown",
+);
 const others = effectTest("the presence of a subscribed contact is returned with its age, by number and by LID");
 const picture = effectTest("the profile picture is set and removed");
 const nobody = [{ body: {} }, { body: { phoneNumber: "12" } }];

@@ -36,7 +36,7 @@ export const instanceCases: GatewayCases = {
     answers: { data: { status: "connected" } },
     simulator: "connection",
     testedBy: testIn("integration/session/connection.test.ts")(
-      "a lost connection reconnects, and the messages of both sides arrive in order and once",
+      "an instance reconnects after a lost connection, and the messages of both sides arrive in order and once",
     ),
     unconnected: 200,
   },

@@ -12,7 +12,7 @@ const manage = testIn("integration/session/disable-and-secret.test.ts");
 const users = testIn("api/access/users.test.ts");
 const keys = testIn("api/access/keys.test.ts");
 const hooks = testIn("api/webhook/webhooks.test.ts");
-const toMany = "a bulk reaches each recipient once, in order and within its pace, and a single text overtakes it";
+const toMany = "a bulk reaches each recipient once, in order and within its pace, and a single text overtakes the bulk";
 const logged = "the delivery log is listed newest first with filters, and shows body and attempts";
 const stats = testIn("api/instance/stats.test.ts");
 const instances = testIn("api/instance/instances.test.ts");
@@ -106,11 +106,11 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
   },
   "GET /api/whatsapp/{instanceId}/check/{phone}": {
     simulator: "numbers",
-    testedBy: contacts("a check says which numbers are on WhatsApp, for one or many, in the requested order"),
+    testedBy: contacts("a check of one or many numbers says which of them are on WhatsApp, in the requested order"),
   },
   "POST /api/whatsapp/{instanceId}/check": {
     simulator: "numbers",
-    testedBy: contacts("a check says which numbers are on WhatsApp, for one or many, in the requested order"),
+    testedBy: contacts("a check of one or many numbers says which of them are on WhatsApp, in the requested order"),
   },
   "PUT /api/whatsapp/{instanceId}/messages/{messageId}": {
     simulator: "fate",
