@@ -1,4 +1,4 @@
-/** Opens a resource on first use and keeps it. After a failure the next use tries again. */
+/** Opens a resource on first use and keeps it. If opening fails, the next use tries again. */
 export function once<Value>(open: () => Promise<Value>): () => Promise<Value> {
   let opened: Promise<Value> | undefined;
   return () => {

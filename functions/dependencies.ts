@@ -32,7 +32,8 @@ export async function openDependencies(name: string, env = process.env): Promise
   const wrapper = await createKeyWrapper(config);
   const db = openDatabase(required(config, "DATABASE_URL"), {
     max: pool ?? defaultPool,
-    // Without a pool size this is a Lambda, which may connect through RDS Proxy, where connections share sessions.
+    // Without a pool size, this process is a Lambda function. It may use RDS Proxy, which shares sessions between
+    // clients.
     prepare: pool !== undefined,
     name: `switchboard-${name}`,
     statementTimeoutMs,

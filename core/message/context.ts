@@ -30,7 +30,10 @@ export type PollDetails = z.output<typeof pollDetails>;
 
 /** A calendar event. Its name is the text of the message. Times in ISO 8601. */
 const eventDetails = z.object({
-  /** What the event is for. Null unless this gateway sent it, because WhatsApp has no field for it. */
+  /**
+   * The type of the calendar event. Null unless this gateway sent the event, because WhatsApp has no field for the
+   * type.
+   */
   type: z.string().nullable(),
   description: z.string(),
   /** The name of the place. */
@@ -43,8 +46,8 @@ const eventDetails = z.object({
 export type EventDetails = z.output<typeof eventDetails>;
 
 /**
- * Limits on the parts of a poll or calendar event that an event carries, because their senders are untrusted. The
- * limits of WhatsApp's apps are far lower. Lengths in characters.
+ * Limits on the parts of a poll or calendar event that an event contains, because the senders of polls and calendar
+ * events are untrusted. The limits of WhatsApp's apps are far lower. Lengths in characters.
  */
 const eventLimits = { options: 32, option: 512, text: 4096 } as const;
 
@@ -59,7 +62,7 @@ export const contextEventFields = {
     .object({
       /** WhatsApp's id of the quoted message. */
       messageId: z.string(),
-      /** JID of the author. Null if the quote does not state it. */
+      /** JID of the author. Null if the quote does not state the author. */
       senderId: z.string().nullable(),
       /** Its text or caption, as quoted. */
       body: z.string(),
@@ -68,13 +71,13 @@ export const contextEventFields = {
     .default(null),
   /** JIDs of the mentioned people. */
   mentions: z.array(z.string()).default([]),
-  /** For a poll. */
+  /** The details of the poll, if the message is a poll. */
   poll: pollDetails.optional(),
-  /** For a calendar event. */
+  /** The details of the calendar event, if the message is one. */
   event: eventDetails.optional(),
 };
 
-/** Returns the context of a message as its events carry it. */
+/** Returns the context of a message in the form that its events contain. */
 export function contextForEvent(context: MessageContext | null) {
   const { quotedMessageId, quotedSender, quotedBody, mentions, poll, event } = context ?? {};
   const quoted = quotedMessageId
@@ -94,7 +97,7 @@ export function contextForEvent(context: MessageContext | null) {
   };
 }
 
-/** Returns the options of a poll as events carry them. */
+/** Returns the options of a poll in the form that events contain. */
 export function announcedOptions(options: readonly string[]): string[] {
   return options.slice(0, eventLimits.options).map((option) => option.slice(0, eventLimits.option));
 }

@@ -4,7 +4,7 @@ import type { MessageContext } from "./context.ts";
 import type { MessageStatus } from "./message.sql.ts";
 import { isChannelJid, isGroupJid } from "./recipient.ts";
 
-/** A message, as commands that act on it need it. */
+/** The properties of a message that commands on the message need. */
 export interface FoundMessage {
   id: string;
   waId: string;
@@ -19,14 +19,14 @@ export interface FoundMessage {
   context: MessageContext | null;
   sentAt: Date;
   deletedAt: Date | null;
-  /** Whether it is scheduled and not yet due. */
+  /** Whether the message is scheduled and not yet due. */
   scheduled: boolean;
 }
 
 /**
- * Returns the message with this WhatsApp id. The sender chooses the id, so several messages may have it: `chats` limits the
- * search to these chats, as JIDs that may all stand for the same chat. The account's own message takes precedence. Throws
- * `message_not_found`, and `invalid_request` when several messages match.
+ * Returns the message with this WhatsApp id. The sender chooses the id, so several messages may have it: `chats` limits
+ * the search to these chats, as JIDs that may all stand for the same chat. The account's own message takes precedence.
+ * Throws `message_not_found`, and `invalid_request` if several messages match.
  */
 export async function findMessage(
   db: Database,

@@ -3,16 +3,16 @@ import { AppError } from "../error.ts";
 import { type FoundMessage, findMessage } from "./find.ts";
 import type { MessageMedia } from "./message.sql.ts";
 
-/** Kinds of messages that can be forwarded. Of other kinds, only text and file are stored. */
+/** Kinds of messages that can be forwarded. Of other kinds of messages, only the text and the file are stored. */
 const forwardable = ["text", "image", "video", "audio", "document"] as const;
 
-/** What a forward takes from the original message. */
+/** The parts of the original message that a forward contains. */
 export type Forwarded = Pick<FoundMessage, "id" | "type" | "protoType" | "body"> & { media: MessageMedia | null };
 
 /**
- * Returns the message to forward. Throws `message_not_found`, also for a message that was deleted or never sent, `conflict` for
- * one that is not sent yet, `media_not_ready` and `media_lost` when its file is not stored, and `not_supported` for a message
- * that is neither a text nor a file.
+ * Returns the message to forward. Throws `message_not_found`, also for a message that was deleted or never sent,
+ * `conflict` for a message that is not sent yet, `media_not_ready` and `media_lost` when its file is not stored, and
+ * `not_supported` for a message that is neither a text nor a file.
  */
 export async function findForwardable(
   db: Database,

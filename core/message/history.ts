@@ -32,8 +32,8 @@ const columns = {
 };
 
 /**
- * Returns a page of the messages of a chat, newest first. `chat` is a recipient in any spelling, or the JID of a channel or
- * broadcast. Throws `invalid_request` when it is neither.
+ * Returns a page of the messages of a chat, newest first. `chat` is a recipient in any spelling, or the JID of a
+ * channel or broadcast. Throws `invalid_request` if `chat` is neither.
  */
 export async function readHistory(
   db: Database,
@@ -101,7 +101,7 @@ async function countMessages(db: Database, part: Part): Promise<number> {
   return row?.total ?? 0;
 }
 
-/** Milliseconds, infinite without a limit. The end is exclusive. */
+/** The limits of a range in milliseconds since 1970, infinite without a limit. The end is exclusive. */
 type Range = readonly [start: number, end: number];
 const dayMs = 24 * 60 * 60 * 1000;
 
@@ -126,7 +126,7 @@ const countIn = (db: Database, { instanceId, chatId }: Part, [start, end]: Range
         and sent_at >= ${instantOf(start)}::text::timestamptz and sent_at < ${instantOf(end)}::text::timestamptz)`
     : db.sql``;
 
-/** As text for Postgres to parse, because the driver has no infinite dates. */
+/** Returns the limit as text for Postgres to parse, because the driver has no infinite dates. */
 const instantOf = (ms: number) =>
   Number.isFinite(ms) ? new Date(ms).toISOString() : ms < 0 ? "-infinity" : "infinity";
 const dayOf = (ms: number) => instantOf(ms).replace(/T.*/, "");

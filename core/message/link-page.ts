@@ -6,7 +6,7 @@ export interface PageInfo {
   image: string | undefined;
 }
 
-/** How much of a page is searched for tags, which are in its head. Characters. */
+/** How many characters of a page are searched for tags, which are in the page's head. */
 const maxHead = 512 * 1024;
 /** Characters. */
 const maxLengths = { title: 300, description: 1000 };

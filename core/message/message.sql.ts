@@ -32,8 +32,8 @@ export interface MessageMedia {
   /** Key of the file in the bucket, valid once `state` is `stored`. */
   storageKey: string;
   /**
-   * `pending`: not in the bucket yet. `stored`: in the bucket. `failed`: WhatsApp no longer has it, or it is damaged;
-   * see `error`.
+   * `pending`: not in the bucket yet. `stored`: in the bucket. `failed`: WhatsApp no longer has the file, or the file
+   * is damaged. The field `error` has the reason.
    */
   state: "pending" | "stored" | "failed";
   error: string | null;
@@ -72,21 +72,23 @@ export const messages = pgTable(
     status: text({ enum: messageStatuses }).notNull(),
     error: text(),
     /**
-     * The encoded protobuf of a message that the gateway sends: it answers retry receipts, and every attempt sends the
-     * same bytes. For other messages, only of polls and calendar events: their secret decrypts the responses.
+     * The encoded protobuf of each message that the gateway sends, because every attempt and every response to a retry
+     * receipt sends the same bytes. Of other messages, only polls and calendar events have it, because the secret in
+     * the protobuf decrypts the responses.
      */
     payload: bytea(),
     /** WhatsApp's timestamp. For messages that the gateway sends, when they were accepted. */
     sentAt: instant("sent_at").notNull(),
     deliveredAt: instant("delivered_at"),
     readAt: instant("read_at"),
-    /** When it was edited or deleted for everyone. */
+    /** When the message was edited or deleted for everyone. */
     editedAt: instant("edited_at"),
     deletedAt: instant("deleted_at"),
     createdAt: instant("created_at").notNull().defaultNow(),
   },
   (table) => [
-    // Includes the sender, otherwise a member of a group could reuse the id of another's message and hide that message.
+    // The index includes the sender. Without the sender, a member of a group could reuse the id of another member's
+    // message and hide that message.
     uniqueIndex("messages_identity").on(table.instanceId, table.waId, table.chatId, table.senderId),
     index("messages_chat").on(table.instanceId, table.chatId, table.sentAt, table.id),
     index("messages_media_pending").on(table.instanceId).where(sql`media->>'state' = 'pending'`),

@@ -26,7 +26,10 @@ const person = /^([1-9][0-9]{6,14})(?::[0-9]+)?@(?:s\.whatsapp\.net|c\.us)$/;
 const lid = /^([0-9]{5,20})(?::[0-9]+)?@lid$/;
 const group = /^[0-9]{5,25}(?:-[0-9]{5,15})?@g\.us$/;
 
-/** Returns the JID for a spelling of a recipient, or undefined. ITU-T E.164: at most 15 digits, the first is not 0. */
+/**
+ * Returns the JID for a spelling of a recipient, or undefined. ITU-T E.164 allows at most 15 digits, and the first
+ * digit is not 0.
+ */
 export function toJid(value: string): string | undefined {
   const text = value.trim();
   if (text.includes("@")) {

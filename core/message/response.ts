@@ -5,7 +5,7 @@ import { spellingsOf } from "./forward.ts";
 import { messageId as anyMessageId } from "./id.ts";
 import { type ResponseAnswer, responseAnswers } from "./response.sql.ts";
 
-/** A poll or calendar event, as a response to it needs it. */
+/** The properties of a poll or calendar event that a response needs. */
 export interface Survey {
   chatId: string;
   fromMe: boolean;
@@ -19,8 +19,8 @@ export interface Survey {
 
 /**
  * Returns the poll or calendar event with this id in one of these chats, which are JIDs that may all stand for the same
- * chat. The sender chooses the id: of several messages, returns the account's own, otherwise the first, so that a later
- * one cannot capture the responses.
+ * chat. The sender chooses the id. Of several messages with the id, returns the account's own message, otherwise the
+ * first one, so that a later message cannot capture the responses.
  */
 export async function findSurvey(
   db: Database,
@@ -79,7 +79,7 @@ export async function readTally(
     ) as Record<ResponseAnswer, (Respondent & { guests: number })[]>;
     return { ...common, type, kind: context?.event?.type ?? null, answers };
   }
-  // An old poll was stored without its options. Only options that somebody chose are known.
+  // An old poll was stored without its options, so only the options that somebody chose are known.
   const names = context?.poll?.options ?? [...new Set(responses.flatMap(({ choices }) => choices))];
   const options = names.map((name) => ({
     name,

@@ -4,7 +4,7 @@ import { AppError } from "../error.ts";
 /** The chat of all status posts, of the account and of others. */
 export const statusChat = "status@broadcast";
 
-/** How many people may see a status post, which is encrypted for each of their devices. */
+/** The maximum number of people who may see a status post. Each post is encrypted for each of their devices. */
 export const maxAudience = 1000;
 
 /** The fields of a status post in addition to its content. */
@@ -31,7 +31,7 @@ export async function readAddressBook({ sql }: Database, instanceId: string): Pr
   return people;
 }
 
-/** Throws `conflict` when the audience is empty, with `emptyDetails`, or too large. */
+/** Throws `conflict` if the audience is too large, or empty (with `emptyDetails`). */
 export function assertAudience(audience: readonly unknown[], emptyDetails: string): void {
   if (audience.length === 0) throw new AppError("conflict", emptyDetails);
   if (audience.length > maxAudience) {

@@ -29,7 +29,7 @@ export function startEmitting(config: Settings): { stop(): void } {
   };
 }
 
-/** Wraps a handler so that metrics are written after each call, for a function that is frozen between calls. */
+/** Wraps a handler so that metrics are written after each call. Use it for a function that is frozen between calls. */
 export function withMetrics<Handler extends (...args: never[]) => Promise<unknown>>(handler: Handler): Handler {
   let settings: Settings | undefined;
   const wrapped = async (...args: Parameters<Handler>): Promise<unknown> => {

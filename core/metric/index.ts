@@ -13,7 +13,7 @@ export function count(name: CounterName, by = 1): void {
   unsent.set(name, (unsent.get(name) ?? 0) + by);
 }
 
-/** Sets the gauges of the fleet. Only `functions/cron` calls this (see `metricCatalog`). */
+/** Sets the gauges of the fleet. Only `functions/cron` may call this function (see `metricCatalog`). */
 export function measure(gauges: Readonly<Record<FleetGauge, number>>): void {
   for (const [name, value] of Object.entries(gauges) as [FleetGauge, number][]) unsent.set(name, value);
 }

@@ -16,9 +16,9 @@ interface Waiting {
 }
 
 /**
- * Combines concurrent messages into batches, in order. One call is in progress at a time; the next call sends the messages
- * that have arrived meanwhile. A single message is sent at once, so a Lambda, which serves one request at a time, never
- * waits. In other processes this saves calls.
+ * Combines concurrent messages into batches, in order. One call is in progress at a time; the next call sends the
+ * messages that have arrived meanwhile. A single message is sent at once, so a Lambda, which serves one request at a
+ * time, never waits. In other processes, batching saves calls.
  */
 export class Batcher {
   readonly #sendBatch: (messages: QueueMessage[]) => Promise<number[]>;

@@ -1,6 +1,6 @@
 /**
- * SQS accepts ten messages and 1 MiB (1,048,576 bytes) per call. The difference is a margin for what SQS counts in
- * addition to the bodies.
+ * SQS accepts ten messages and 1 MiB (1,048,576 bytes) per call. The difference between 1 MiB and `maxBatchBytes` is a
+ * margin for the attributes that SQS counts in addition to the bodies.
  */
 export const maxBatchMessages = 10;
 export const maxBatchBytes = 1_000_000;

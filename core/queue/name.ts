@@ -5,12 +5,18 @@ export const eventQueue = "event.fifo";
 export const ingressQueue = "command-ingress.fifo";
 export const commandQueue = (shard: number) => `command-${shard}.fifo`;
 
-/** Six times the timeout of the webhook function, as AWS recommends for Lambda event sources. */
+/**
+ * How long messages stay hidden: six times the timeout of the webhook function, as AWS recommends for Lambda event
+ * sources.
+ */
 export const eventVisibilitySeconds = 6 * 60;
 /** Timeout of the ingress function; messages stay hidden six times as long. */
 export const ingressTimeoutSeconds = 30;
 export const ingressVisibilitySeconds = 6 * ingressTimeoutSeconds;
-/** A host claims received commands within milliseconds. If it dies first, the next host finds them in the database. */
+/**
+ * A host claims received commands within milliseconds. If the host dies first, the next host finds the commands in the
+ * database.
+ */
 export const commandVisibilitySeconds = 20;
 
 /** The name of a queue's dead-letter queue. */

@@ -6,7 +6,7 @@ import { AppError } from "../error.ts";
 import type { Logger } from "../log.ts";
 import { clientNetwork } from "../user/ip-ranges.ts";
 
-/** As the Gateway API documents. */
+/** The length of a window, as the Gateway API documents it. */
 const windowSeconds = 15 * 60;
 /** How many exhausted windows a process remembers. */
 const rememberedSubjects = 10_000;
@@ -54,7 +54,9 @@ export class RateLimiter {
     return subjects.flatMap((subject) => this.#usedUp.get(subject) ?? []).filter(({ endsAt }) => endsAt > now);
   }
 
-  /** Counts a request for all its subjects, in one statement. The table is unlogged, so nothing waits for a disk. */
+  /**
+   * Counts a request for all its subjects, in one statement. The table is unlogged, so no request waits for a disk.
+   */
   async count(subjects: readonly string[]): Promise<Window[]> {
     const now = this.now().toISOString();
     // Ordered by key, so that two requests wait for each other instead of deadlocking.
@@ -76,12 +78,12 @@ export class RateLimiter {
   }
 }
 
-/** The rate limit of one request. The request is counted once, when its caller is known. */
+/** The rate limit of one request. The request is counted once, as soon as its caller is known. */
 export class RateCount {
   readonly #limiter: RateLimiter;
   readonly #subjects: string[];
   #counting: Promise<void> | undefined;
-  /** Undefined until the request is counted, and if it can't be. */
+  /** Undefined until the request is counted, and if the request can't be counted. */
   allowance: Allowance | undefined;
 
   /** `ip` is the client's address, if known. */
@@ -103,7 +105,7 @@ export class RateCount {
 
   /**
    * Counts the request unless it is already counted. Throws `rate_limited`, with `retryAfter` in seconds. If the
-   * database can't count, that is logged and the request is allowed.
+   * database can't count the request, that is logged and the request is allowed.
    */
   settle(): Promise<void> {
     this.#counting ??= this.#count();

@@ -32,10 +32,10 @@ export const sessionInbox = pgTable(
       .references(() => instances.id, { onDelete: "cascade" }),
     waId: text("wa_id").notNull(),
     /**
-     * SHA-256 of the ciphertext. A stanza can carry several ciphertexts, and two senders can use the same message id.
+     * SHA-256 of the ciphertext. A stanza can contain several ciphertexts, and two senders can use the same message id.
      */
     hash: bytea().notNull(),
-    /** Encrypted, because it may contain sender keys. */
+    /** The plaintext is encrypted, because it may contain sender keys. */
     plaintext: bytea().notNull(),
     receivedAt: instant("received_at").notNull().defaultNow(),
   },

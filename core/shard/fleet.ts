@@ -2,14 +2,17 @@ import { advisoryLock } from "../db/advisory-lock.ts";
 import type { Database } from "../db/index.ts";
 import { aliveMs } from "./status.ts";
 
-/** An admin's order to all session hosts: whether they are stopped, and how many live hosts it affects. */
+/**
+ * An admin's order to all session hosts. It states whether the hosts are stopped, and how many live hosts the order
+ * affects.
+ */
 export interface FleetOrder {
   stopped: boolean;
   /** Live hosts. */
   hosts: number;
 }
 
-/** Makes all hosts release their shards, as on SIGTERM. No host takes them over. */
+/** Makes all hosts release their shards, as on SIGTERM. No host takes over the released shards. */
 export const stopFleet = (db: Database, byUser: string) => setFleet(db, byUser, true);
 
 /** Lets hosts hold shards again. Hosts that started before this call restart once, one after another. */
@@ -69,8 +72,8 @@ export async function readFleet(db: Database): Promise<FleetState> {
 const restartLock = -1;
 
 /**
- * Marks a host as draining. Returns false and does nothing if another live host is draining or is just being marked, so
- * that hosts restart one after another.
+ * Marks a host as draining. Returns false and does nothing if another live host is draining or is being marked at the
+ * same time, so that hosts restart one after another.
  */
 export async function startDraining(db: Database, host: string): Promise<boolean> {
   return await db.sql.begin(async (sql) => {

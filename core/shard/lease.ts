@@ -12,8 +12,8 @@ export const connectionName = (host: string) => `session-host ${host}`;
 
 /**
  * Acquires a shard whose lease is free or has expired, under the next epoch. Returns undefined if another host holds
- * it, or if a transaction of the last holder is still open. That must end first, so that the new holder reads what it
- * wrote.
+ * it, or if a transaction of the last holder is still open. That transaction must end first, so that the new holder
+ * reads everything that the last holder wrote.
  */
 export async function acquireLease(
   db: Database,
@@ -38,8 +38,8 @@ export async function acquireLease(
 /**
  * Terminates the open transactions of the last holder, whose locks would block the next one. A host that is frozen or
  * was cut off from the database can leave such transactions. `idle_in_transaction_session_timeout` does not end all of
- * them: while Postgres has received only part of a statement, the transaction is not idle. A transaction that began
- * under the expired lease must not take effect anyway.
+ * them: while Postgres has received only part of a statement, the transaction is not idle. These transactions began
+ * under the expired lease, so they must not take effect anyway.
  */
 async function endTransactionsOfLastHolder(db: Database, shard: number): Promise<void> {
   await db.sql`

@@ -80,7 +80,7 @@ class S3Storage implements Storage {
       }),
     };
     this.client = new S3Client(settings);
-    // By default the SDK signs the checksum of an empty body, and S3 refuses every other body.
+    // By default, the SDK signs the checksum of an empty body. S3 then refuses every other body.
     this.#signer = new S3Client({ ...settings, requestChecksumCalculation: "WHEN_REQUIRED" });
     this.#bucket = config.BUCKET;
   }
@@ -165,7 +165,7 @@ class S3Storage implements Storage {
     });
     const url = await getSignedUrl(this.#signer, command, {
       expiresIn: seconds,
-      // S3 refuses a request whose signed headers differ.
+      // S3 refuses a request if its headers differ from the signed headers.
       signableHeaders: new Set(["host", ...Object.keys(headers)]),
     });
     return { url, headers };

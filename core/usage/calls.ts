@@ -13,7 +13,8 @@ interface Waiting {
 
 /**
  * Counts API calls. One statement is in progress at a time; the next one counts the calls that have arrived meanwhile.
- * So a busy process needs few statements, and a process that serves one request at a time never waits for another.
+ * This means that a busy process needs few statements, and a process that serves one request at a time never waits for
+ * another request.
  */
 export class CallCounter {
   readonly #deps: { db: Database; clock: Clock; log: Logger };
@@ -26,9 +27,10 @@ export class CallCounter {
   }
 
   /**
-   * Resolves when the call is counted in the database, so that the count survives the end of this process. It does not
-   * wait for the database's disk, which would take most of the time of a read. A crash of Postgres may therefore lose
-   * the calls of the last second. Never rejects: if a call can't be counted, that is logged and the call is allowed.
+   * Resolves when the call is counted in the database, so that the count survives the end of this process. The promise
+   * does not wait for the database's disk, because that would take most of the time of a read. A crash of Postgres may
+   * therefore lose the calls of the last second. Never rejects. If a call can't be counted, that is logged and the call
+   * is allowed.
    */
   count(userId: string, instanceId: string = noInstance): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -82,7 +82,8 @@ interface KeyRow {
 }
 
 /**
- * Records when a key was last used. Skips the row if another request is writing it, which writes about the same time.
+ * Records when a key was last used. Skips the row if another request is writing it, because the other request writes
+ * about the same time.
  */
 async function recordUse(db: Database, keyId: string, lastUsedAt: Date | null, now: Date): Promise<void> {
   const stale = new Date(now.getTime() - lastUseIntervalMs);

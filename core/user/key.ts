@@ -33,7 +33,10 @@ export interface ApiKey {
   createdAt: Date;
 }
 
-/** Creates a key: a random UUID (122 random bits). A hash of it is stored to find it, and a ciphertext to show it. */
+/**
+ * Creates a key: a random UUID (122 random bits). A hash of the key is stored to find the key, and a ciphertext to show
+ * it.
+ */
 export async function createApiKey(
   deps: KeyDeps,
   properties: NewApiKey,
@@ -62,7 +65,7 @@ export const validKeys = (userId: string, now: Date) =>
 
 /**
  * Returns the key that login returns: the one that allows the most and lasts the longest, and the oldest of several
- * such keys. So a key does not come before the key that replaced it, nor a limited key before a full one.
+ * such keys. This order puts a replacement before the key that it replaced, and an unlimited key before a limited one.
  */
 export async function firstApiKey(deps: KeyDeps, userId: string): Promise<{ id: string; key: string } | null> {
   const [row] = await deps.db.orm

@@ -20,8 +20,8 @@ export interface Login {
 
 /**
  * Logs a user in. `ip` is the address of the connection. Throws `invalid_credentials`, after the same work whether the
- * email address is unknown, the password wrong or the user disabled; `rate_limited` after too many failures, whatever
- * the password; and `ip_not_allowed` if the password is right but the address is not allowed.
+ * email address is unknown, the password is wrong or the user is disabled; `rate_limited` after too many failures,
+ * whatever the password; and `ip_not_allowed` if the password is right but the address is not allowed.
  */
 export async function login(
   deps: LoginDeps,
@@ -68,11 +68,14 @@ const wrongPassword = () => new AppError("invalid_credentials", "the current pas
 const isPasswordOf = (user: User | undefined, password: string) =>
   verifyPassword(password, user && user.passwordHash !== noPassword ? user.passwordHash : undefined);
 
-/** The current time, but later than the stored value, so that two changes within a millisecond differ. */
+/**
+ * Returns the current time, or a time after the stored value if that is later, so that two changes within a millisecond
+ * differ.
+ */
 export const laterTokensFrom = (clock: Clock) =>
   sql`greatest(${clock.now().toISOString()}::timestamptz, ${users.tokensFrom} + interval '1 millisecond')`;
 
-/** Replaces the password hash, unless it has changed since it was compared. Returns undefined in that case. */
+/** Replaces the password hash. Returns undefined and does nothing if the hash has changed since the comparison. */
 async function replaceHash(
   deps: KeyDeps,
   compared: User,

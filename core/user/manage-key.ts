@@ -154,7 +154,7 @@ export async function removeKey(deps: KeyDeps, caller: Caller, which: { keyId: s
 /**
  * Replaces the key in use or, with a token, the key that login returns. The new key has the same name, permissions,
  * ranges and expiry. The old key stays valid for `overlapSeconds`, unless it expires sooner. Throws `key_not_found` if
- * there is none, and `invalid_credentials` if the key was rotated meanwhile.
+ * there is no key to replace, and `invalid_credentials` if the key was rotated meanwhile.
  */
 export async function rotateKey(
   deps: KeyDeps,

@@ -13,7 +13,7 @@ const encoded = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9_-]
 export const maxPasswordLength = 1024;
 
 /**
- * Returns `$scrypt$ln=15,r=8,p=3$<salt>$<hash>` (base64url). The hash carries its parameters, so that they can be
+ * Returns `$scrypt$ln=15,r=8,p=3$<salt>$<hash>` (base64url). The result contains the parameters, so that they can be
  * raised later.
  */
 export async function hashPassword(password: string): Promise<string> {
@@ -22,7 +22,7 @@ export async function hashPassword(password: string): Promise<string> {
   return `$scrypt$${parameters(current)}$${salt.toString("base64url")}$${hash.toString("base64url")}`;
 }
 
-/** Compares in constant time. Without a hash (an unknown user) it takes equally long and returns false. */
+/** Compares in constant time. Without a hash (an unknown user), the function takes equally long and returns false. */
 export async function verifyPassword(password: string, stored: string | undefined): Promise<boolean> {
   const match = encoded.exec(stored ?? placeholderHash);
   if (!match) return false;
@@ -47,7 +47,7 @@ export const noPassword = "!";
 
 const parameters = (cost: typeof current) => `ln=${cost.ln},r=${cost.r},p=${cost.p}`;
 
-/** Compared for an unknown user. No password matches it. */
+/** The hash that a login of an unknown user is compared with. No password matches this hash. */
 const placeholderHash = `$scrypt$${parameters(current)}$${Buffer.alloc(saltBytes).toString("base64url")}$${Buffer.alloc(hashBytes).toString("base64url")}`;
 
 function derive(password: string, salt: Buffer, cost: typeof current, length: number): Promise<Buffer> {

@@ -23,10 +23,10 @@ export interface Attempt {
 }
 
 /**
- * Counts a login attempt before the password is checked. Concurrent guesses are counted one after another, so none
- * passes the limit while another is being hashed. Returns a function to call if the password is right: it clears the
- * account's failures and removes this attempt from those of the address.
- * Throws `rate_limited`, with `retryAfter` in seconds. Refused attempts are not counted.
+ * Counts a login attempt before the password is checked. Concurrent guesses are counted one after another, so no guess
+ * passes the limit while the password of another guess is being hashed. Returns a function to call if the password is
+ * right: it clears the account's failures and removes this attempt from those of the address. Throws `rate_limited`,
+ * with `retryAfter` in seconds. Refused attempts are not counted.
  */
 export async function countAttempt(
   deps: { db: Database; clock: Clock },

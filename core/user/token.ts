@@ -37,8 +37,8 @@ const issuer = "switchboard";
 const audience = "switchboard-api";
 const lifetimeSeconds = 60 * 60;
 /**
- * The claim for `tokensFrom`, in Unix milliseconds. `iat` can't replace it: it has only seconds, by another host's
- * clock.
+ * The claim for `tokensFrom`, in Unix milliseconds. `iat` can't replace this claim, because it has only seconds, by
+ * another host's clock.
  */
 const fromClaim = "from";
 /** How long a process uses cached signing keys. An unknown `kid` reloads them earlier. */
@@ -115,7 +115,7 @@ export function rotateSigningKey(deps: TokenDeps, vault: Vault): Promise<string>
   return addSigningKey(deps, vault, { unlessAny: false });
 }
 
-/** With `unlessAny`, creates a key only if there is none. The lock makes this safe in concurrent processes. */
+/** With `unlessAny`, creates a key only if no signing key exists. The lock makes this safe in concurrent processes. */
 async function addSigningKey(deps: TokenDeps, vault: Vault, options: { unlessAny: boolean }): Promise<string> {
   const jose = await library();
   const pair = await jose.generateKeyPair(algorithm, { crv: "Ed25519", extractable: true });

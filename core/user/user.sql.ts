@@ -69,7 +69,7 @@ export const loginFailures = pgTable(
   (table) => [index("login_failures_since").on(table.since)],
 );
 
-/** Ed25519 keys that sign tokens. The newest signs; tokens of all stored keys are accepted. */
+/** Ed25519 keys that sign tokens. The newest key signs. Tokens of all stored keys are accepted. */
 export const signingKeys = pgTable("signing_keys", {
   kid: text().primaryKey(),
   publicJwk: jsonb("public_jwk").$type<Record<string, unknown>>().notNull(),

@@ -89,7 +89,7 @@ export const attempts = pgTable(
     error: text(),
     /** The beginning of the response body, at most 1,024 characters. */
     response: text(),
-    /** Not written. Kept because the migrations have the column. */
+    /** This column is not written. It stays because the migrations create it. */
     headers: jsonb().$type<Record<string, string>>(),
   },
   (table) => [index("attempts_delivery").on(table.deliveryId, table.number)],

@@ -7,7 +7,8 @@ import { type Dialect, loadDialect } from "./engine/dialect.ts";
 import type { Endpoint } from "./engine/endpoint.ts";
 
 /**
- * In order of precedence: the first dialect that owns a path determines the format of its errors. The last one owns every path.
+ * In order of precedence: the first dialect that owns a path determines the format of its errors. The last dialect owns
+ * every path.
  */
 const dialects: readonly Dialect[] = [gateway, multiInstance];
 

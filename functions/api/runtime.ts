@@ -21,7 +21,8 @@ export async function openApp(env: Record<string, string | undefined> = process.
     // API Gateway waits at most this long for a response.
     statementTimeoutMs: 30_000,
     max: pool ?? 1,
-    // Without a pool size, this is a Lambda function. It may use RDS Proxy, which shares sessions between clients.
+    // Without a pool size, this process is a Lambda function. It may use RDS Proxy, which shares sessions between
+    // clients.
     prepare: pool !== undefined,
   });
   return createApp({

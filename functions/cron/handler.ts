@@ -18,8 +18,8 @@ const pruneMs = 10_000;
 const maxSinkEvents = 2_000;
 
 /**
- * Creates a handler that runs all scheduled jobs. If a job fails, the others still finish, and then the run fails, so
- * that Lambda counts an error. Deliveries are retried until the run ends; overlapping runs share the work.
+ * Creates a handler that runs all scheduled jobs. If a job fails, the others still finish. The run then fails, so that
+ * Lambda counts an error. Deliveries are retried until the run ends. Overlapping runs share the work.
  */
 export function createCronHandler(open: () => Promise<WebhookDeps & SinkDeps & { queues: Queues; storage: Storage }>) {
   return async (_event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {

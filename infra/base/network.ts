@@ -18,7 +18,7 @@ export const vpc = new sst.aws.Vpc("Network", {
   },
 });
 
-/** Traffic to S3 uses this endpoint instead of NAT, which costs per gigabyte. */
+/** Traffic to S3 uses this endpoint, because NAT costs per gigabyte. */
 new aws.ec2.VpcEndpoint("StorageEndpoint", {
   vpcId: vpc.id,
   serviceName: $interpolate`com.amazonaws.${aws.getRegionOutput().region}.s3`,

@@ -46,7 +46,7 @@ export const useKey: Statement = {
   resources: [key.arn],
 };
 
-/** Access to the objects under some prefixes. Presigned URLs of this role need it too. */
+/** Access to the objects under some prefixes. Presigned URLs of this role also need this access. */
 export const objects = (
   actions: ("s3:GetObject" | "s3:PutObject" | "s3:DeleteObject")[],
   prefixes: string[],

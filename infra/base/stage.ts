@@ -7,12 +7,15 @@ export const prefix = `${$app.name}-${$app.stage}`;
 export const sizes = production
   ? ({
       nat: "managed",
-      /** Can grow but never shrink, because instances keep their shards. */
+      /** The number of shards. It can grow but never shrink, because instances keep their shards. */
       shards: 32,
       database: { min: "0.5 ACU", max: "32 ACU" },
       databaseReaders: 1,
       host: { cpu: "2 vCPU", memory: "8 GB", min: 2, max: 16 },
-      /** From the memory of a host and the memory per session (docs/reference/benchmark.md), with a reserve for media. */
+      /**
+       * The number of instances per host, computed from the memory of a host and the memory per session
+       * (docs/reference/benchmark.md), with a reserve for media.
+       */
       instancesPerHost: 1_500,
       logs: "3 months",
     } as const)

@@ -1,7 +1,10 @@
 import { key } from "./key.ts";
 import { production } from "./stage.ts";
 
-/** Sent and received media. The cron function deletes expired uploads. The lifecycle rule deletes those that it misses. */
+/**
+ * Sent and received media. The cron function deletes expired uploads. The lifecycle rule deletes expired uploads that
+ * the cron function misses.
+ */
 export const bucket = new sst.aws.Bucket("Media", {
   enforceHttps: true,
   lifecycle: [{ id: "uploads", prefix: "upload/", expiresIn: "7 days" }],

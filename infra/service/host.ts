@@ -22,7 +22,7 @@ export const cluster = new sst.aws.Cluster("Cluster", {
   },
 });
 
-/** The maximum that Fargate allows. A host needs less time to release its shards. */
+/** The longest stop timeout that Fargate allows. A host needs less time to release its shards. */
 const stopSeconds = 120;
 
 export const host = new sst.aws.Service(
@@ -64,7 +64,7 @@ export const host = new sst.aws.Service(
             containers.map((container: object) => ({
               ...container,
               stopTimeout: stopSeconds,
-              // Its status server listens on loopback only.
+              // The host's status server listens on loopback only.
               portMappings: [],
               pseudoTerminal: false,
               readonlyRootFilesystem: false,

@@ -26,7 +26,7 @@ export type LocalAwsOptions = {
   region?: string;
 };
 
-/** The largest body. S3 allows 5 GB in one PUT, but here a body is held in memory. */
+/** The largest body, in bytes. S3 allows 5 GB in one PUT, but this server holds each body in memory. */
 const maxBodyBytes = 1024 ** 3;
 
 /**

@@ -18,11 +18,10 @@ export type DataDir = {
 const lockFiles = ["gateway.lock", "gateway.lock-journal", "gateway.pid"];
 
 /**
- * Opens and locks the data folder of a local gateway. Only one gateway can use a folder at a time.
- * A new folder gets mode 0700 and a master key. If other users can enter the folder, such as a Docker volume, its mode becomes
- * 0700 too, and `report` gets a message about that.
- * Throws if the folder belongs to another user, is in use, has content but no master key, or can't get mode 0700. A folder that
- * is refused keeps its mode and content.
+ * Opens and locks the data folder of a local gateway. Only one gateway can use a folder at a time. A new folder gets
+ * mode 0700 and a master key. If other users can enter the folder, such as a Docker volume, its mode becomes 0700 too,
+ * and `report` gets a message about the change. Throws if the folder belongs to another user, is in use, has content
+ * but no master key, or can't get mode 0700. A folder that is refused keeps its mode and content.
  */
 export async function openDataDir(path: string, report: (line: string) => void = printLine): Promise<DataDir> {
   const folder = resolve(path);

@@ -15,7 +15,10 @@ import { startSchedule } from "../lambda/schedule.ts";
 
 export { startHostProcess } from "./host-process.ts";
 
-/** How often the cron function runs. On AWS, it runs once a minute; locally, retries should not take that long. */
+/**
+ * How often the cron function runs. On AWS, the function runs once a minute. Locally, it runs more often, so that
+ * retries don't take that long.
+ */
 const cronMs = 2_000;
 
 /** Creates the tables, queues, bucket and first admin, as a deployment on AWS does. */

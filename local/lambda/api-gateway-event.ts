@@ -4,7 +4,7 @@ import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { defined } from "../../core/object.ts";
 import { accountId } from "./context.ts";
 
-/** Whether the percent-encoding of the path is valid. API Gateway responds with 400 if not. */
+/** Whether the percent-encoding of the path is valid. API Gateway responds with 400 to an invalid path. */
 export function isWellFormed(request: IncomingMessage): boolean {
   try {
     decodeURIComponent(pathAndQuery(request)[0]);

@@ -108,8 +108,8 @@ export async function startApiGateway(options: ApiGatewayOptions): Promise<ApiGa
 }
 
 /**
- * Reads the body. Also reads a body that is too large to its end, but drops it: otherwise, a client that is still sending gets a
- * reset connection instead of the response. Above ten times the limit, closes the connection.
+ * Reads the body. If the body is too large, also reads it to its end but drops it, so that a client that is still
+ * sending gets the response instead of a reset connection. Above ten times the limit, closes the connection.
  */
 async function readBody(request: IncomingMessage): Promise<Buffer | "too large"> {
   let chunks: Buffer[] = [];

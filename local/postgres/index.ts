@@ -57,7 +57,7 @@ export async function startPostgres(options: LocalPostgresOptions): Promise<Loca
   const keepPort = running && (options.port ?? running.port) === running.port;
   const port = keepPort ? running.port : await rememberedPort(join(folder, "port"), options.port, "PostgreSQL");
   const changed = await writeSettings(data, port, user);
-  // A server that is still recovering accepts no connections. A restart waits until it does.
+  // A server that is still recovering accepts no connections. A restart waits until the server accepts connections.
   const reusable = running?.ready === true && !changed;
   if (running && !reusable) await stopServer(command, data);
   if (!reusable) await startServer(command, folder, data, user);
@@ -86,7 +86,9 @@ async function openPassword(folder: string, data: string): Promise<string> {
   return (await privateFile(file, () => randomBytes(24).toString("base64url"))).toString();
 }
 
-/** Creates the data in a temporary folder and renames it, so that an interrupted run starts over. */
+/**
+ * Creates the data in a temporary folder and then renames the folder. After an interruption, the next run starts over.
+ */
 async function createData(folder: string, data: string, command: PostgresCommand, user: ServerUser | undefined) {
   const fresh = `${data}.new`;
   await rm(fresh, { recursive: true, force: true });

@@ -17,7 +17,9 @@ export interface SandboxFolder {
   close(): Promise<void>;
 }
 
-/** Opens the folder `sandbox` in the data folder. Later runs use it again. Throws if another sandbox is using it. */
+/**
+ * Opens the folder `sandbox` in the data folder. Later runs use the same folder. Throws if another sandbox is using it.
+ */
 export async function openSandboxFolder(dataDir: string): Promise<SandboxFolder> {
   const parent = resolve(dataDir);
   // Creates the master key of the data folder first: `npm start` refuses a data folder that has content but no key.
@@ -32,7 +34,7 @@ export async function temporarySandboxFolder(): Promise<SandboxFolder> {
 }
 
 async function open(path: string, onClose: () => Promise<void>): Promise<SandboxFolder> {
-  // Locks the whole folder: two runs would overwrite each other's state of the simulated WhatsApp.
+  // Locks the whole folder: two runs would overwrite the state of each other's simulated WhatsApp.
   const folder = await openDataDir(path);
   const password = await privateFile(join(path, "admin-password"), () => randomBytes(12).toString("base64url"));
   return {

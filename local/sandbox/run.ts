@@ -26,7 +26,9 @@ const saveEveryMs = 250;
 const aliceNumber = "4915550000001";
 const bobNumber = "4915550000002";
 
-/** Runs the whole gateway with a simulated WhatsApp: sends a message, receives an answer, and then waits for Ctrl-C. */
+/**
+ * Runs the whole gateway with a simulated WhatsApp: sends a message, receives a message, and then waits for Ctrl-C.
+ */
 export async function runSandbox({ env, once, signal }: SandboxOptions): Promise<void> {
   const steps = new Steps();
   for (const name of ignoredIn(env)) {

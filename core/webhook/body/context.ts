@@ -15,6 +15,6 @@ export interface BodyContext {
   notifySent: boolean;
   notifyDelivery: boolean;
   notifyRead: boolean;
-  /** Decrypts the QR code of an event. */
+  /** Returns the decrypted QR code of an event. */
   openQr(sealed: string): string;
 }

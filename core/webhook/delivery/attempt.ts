@@ -7,7 +7,7 @@ import { signatureHeaders } from "./sign.ts";
 
 /** Time limit for one attempt, connection and response together. Standard Webhooks recommends 15 to 30 s. */
 export const attemptTimeoutMs = 15_000;
-/** Time limit for reading the response body. The body is only logged: the status decides the result. */
+/** Time limit for reading the response body. The status decides the result, and the body is only logged. */
 const bodyTimeoutMs = 1_000;
 const keptCharacters = 1_024;
 const maxBytesPerCharacter = 4;

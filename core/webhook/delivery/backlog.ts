@@ -86,9 +86,9 @@ export async function serveBacklog(
 }
 
 /**
- * Attempts the oldest delivery. If that fails and has failed often, attempts the least attempted one right after it. If
- * the second succeeds, the first delivery is at fault and not the endpoint. The order of events is kept: the first
- * delivery was attempted first.
+ * Attempts the oldest delivery. If that delivery fails and has failed often, attempts the delivery with the fewest
+ * attempts right after it. If the second delivery succeeds, the first delivery is at fault and not the endpoint. The
+ * order of events is kept, because the older delivery was attempted first.
  */
 async function probe(deps: WebhookDeps, recorder: Recorder, endpoint: Target, backlog: ClaimedBacklog, budget: Budget) {
   const { failures, failingSince } = endpoint.breaker;
@@ -131,7 +131,7 @@ async function takeFirst(deps: WebhookDeps, backlog: ClaimedBacklog): Promise<Cl
   return rows.sort(byEvent).map(toClaimed);
 }
 
-/** Claims the oldest delivery that is not itself at fault, or the oldest of all if there is none. */
+/** Claims the oldest delivery that is not itself at fault, or the oldest delivery if all are at fault. */
 async function takeProbe(
   deps: WebhookDeps,
   backlog: ClaimedBacklog,

@@ -128,7 +128,9 @@ export async function attemptDelivery(
   return { ...result, attemptId: deps.ids.uuid(), deliveryId: delivery.id, at, counts, verdict };
 }
 
-/** Treats a body that can't be decrypted as a failed attempt. Otherwise it would block its instance forever. */
+/**
+ * Treats a body that can't be decrypted as a failed attempt, so that the delivery doesn't block its instance forever.
+ */
 function readBody(deps: WebhookDeps, delivery: Claimed): string | Attempt {
   try {
     return openBody(deps.vault, delivery.id, delivery.body);

@@ -11,21 +11,21 @@ import { type Breaker, healthy, type Target } from "./endpoint.ts";
  * that the backlog shrinks, and few enough for a small server.
  */
 export const drainPerSecond = 100;
-/** A webhook is switched off after this long without a success. Svix also gives up after 5 days. */
+/** A webhook is switched off after this many milliseconds without a success. Svix also gives up after 5 days. */
 const disableAfterMs = 5 * 24 * 60 * 60 * 1000;
 /** Number of deliveries at the head of a backlog that one statement examines. */
 export const scannedAtHead = 1_000;
 
 /*
  * A transaction that adds a delivery to a backlog (`next_at = 'infinity'`) locks the endpoint's row until it commits.
- * One that deletes the row locks it first and then checks that the backlog is empty. So no backlog is left without a
- * row.
+ * A transaction that deletes the row locks it first and then checks that the backlog is empty. This ensures that every
+ * backlog has a row.
  */
 
 /**
  * Records the result of a batch for an endpoint without a backlog. After `parkedAfter` consecutive failures the
- * endpoint is parked, and its unattempted and failed deliveries move to its backlog. Otherwise, unattempted deliveries
- * are due at once.
+ * endpoint is parked, and its unattempted and failed deliveries move to its backlog. If the endpoint is not parked,
+ * unattempted deliveries are due at once.
  */
 export async function recordBatchResult(deps: WebhookDeps, endpoint: Target, result: BatchResult): Promise<void> {
   const { instanceId, url } = endpoint;
@@ -42,7 +42,7 @@ export async function recordBatchResult(deps: WebhookDeps, endpoint: Target, res
   const nextAt = parks ? probeAt(deps, endpoint, result.failures) : now;
   const since = (result.failingSince ?? now).toISOString();
   await deps.db.sql.begin(async (sql) => {
-    // If another worker has parked the endpoint meanwhile, the row keeps its values. It is locked either way.
+    // If another worker has parked the endpoint meanwhile, the row keeps its values. The row is locked either way.
     const [row] = await sql<{ state: string }[]>`
       insert into webhook_endpoints as w (instance_id, url, state, failures, failing_since, next_at)
       select id, ${url}, ${state}, ${result.failures}, ${since}::timestamptz, ${nextAt.toISOString()}::timestamptz
@@ -56,7 +56,7 @@ export async function recordBatchResult(deps: WebhookDeps, endpoint: Target, res
       returning w.state`;
     if (!parks || !row) return;
     await moveToBacklog(sql, result.untried);
-    // Deliveries that failed in earlier batches move too: until now each had its own retry time.
+    // Deliveries that failed in earlier batches also move. Until now, each of these deliveries had its own retry time.
     await sql`
       update deliveries set next_at = 'infinity'
       where instance_id = ${instanceId} and status = 'pending' and first_failed_at >= ${since}::timestamptz`;
@@ -79,7 +79,7 @@ async function moveToBacklog(sql: postgres.ISql, deliveryIds: readonly string[])
 
 /** The result of one pass over a backlog. */
 export interface BacklogPass extends BatchResult {
-  /** When the pass began. The drain rate is counted from here. */
+  /** When the pass began. The drain rate is counted from this time. */
   startedAt: Date;
   /** When this worker's claim on the backlog expires. */
   claimedUntil: Date;

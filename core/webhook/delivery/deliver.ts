@@ -67,7 +67,7 @@ export async function deliverEvents(
   return failed;
 }
 
-/** Sends events to event queues. Never throws: `feedDueSinks` sends what is not sent now. */
+/** Sends events to event queues. Never throws. `feedDueSinks` sends the events that are not sent now. */
 async function feedQueues(deps: DeliverDeps, endpoints: Map<string, Endpoint | Error>, budgetMs: number) {
   const withQueue = [...endpoints].filter(([, endpoint]) => !(endpoint instanceof Error) && endpoint.hasQueue);
   const instanceIds = withQueue.map(([instanceId]) => instanceId);

@@ -4,7 +4,7 @@ import type { Database } from "../../db/index.ts";
 import type { Dialect } from "../../instance/instance.sql.ts";
 import type { BodyContext } from "../body/context.ts";
 
-/** How the deliveries of an instance are signed, and the headers that they carry. */
+/** How the deliveries of an instance are signed, and the caller's headers that are sent with them. */
 export interface Signing {
   secret: string | undefined;
   /** The previous secret, which also signs until `until`. */
@@ -27,7 +27,7 @@ export const healthy: Breaker = { state: "healthy", failures: 0, failingSince: n
 /** Where and how the webhooks of an instance are delivered. */
 export interface Endpoint extends BodyContext, Signing {
   instanceId: string;
-  /** Null if the instance has no webhook or it is switched off. */
+  /** Null if the instance has no webhook or the webhook is switched off. */
   url: string | null;
   /** Maximum number of attempts after the first. */
   maxRetries: number;

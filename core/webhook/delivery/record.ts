@@ -43,8 +43,8 @@ export class Recorder {
   }
 
   /**
-   * Waits until all attempts added so far are written. Throws when the database refuses any of them; those deliveries
-   * stay pending and are sent again.
+   * Waits until all attempts added so far are written. Throws if the database refuses any attempt. The deliveries of
+   * refused attempts stay pending and are sent again.
    */
   async settled(): Promise<void> {
     const target = this.#added;

@@ -25,12 +25,12 @@ const lookMs = 500;
 
 /**
  * Attempts the deliveries and the backlogs that are due: endpoints in parallel, the events of one endpoint in order.
- * Deliveries go to the current URL of the instance's webhook; those of an instance without a webhook fail. Draining
- * backlogs are served at `drainPerSecond` until the run ends.
+ * Deliveries are sent to the current URL of the instance's webhook. Deliveries of an instance without a webhook fail.
+ * Draining backlogs are served at `drainPerSecond` until the run ends.
  *
  * A claim expires, so the deliveries that a dead worker had claimed become due again. A backlog has one worker at a
  * time. Several runs and the webhook function may retry deliveries of an endpoint without a backlog at the same time.
- * They never take the same delivery, but they keep no common order. Retries have no fixed order anyway.
+ * They never take the same delivery, but together they keep no order. Retries have no fixed order anyway.
  */
 export async function retryDeliveries(deps: WebhookDeps, options: RetryOptions): Promise<{ tried: number }> {
   const run = new Run(deps, options);
@@ -112,7 +112,7 @@ class Run {
       this.#start(id, () => this.#serveDue(id, endpoints.get(id), deliveries));
     }
     for (const instanceId of backlogs) {
-      // A claimed backlog gets at least one delivery. Otherwise it would wait until its claim expires.
+      // A claimed backlog may attempt at least one delivery, so that it doesn't wait until its claim expires.
       const limit = Math.min(perEndpoint, drainPerSecond, Math.max(maxDeliveries - this.#taken, 1));
       this.#taken += limit;
       const backlog = { instanceId, claimedUntil: until, limit };
@@ -157,7 +157,7 @@ class Run {
       return 0;
     }
     if (endpoint.breaker.state === "parked" || endpoint.breaker.state === "draining") {
-      // The endpoint got a backlog after these deliveries were claimed. They join it.
+      // The endpoint got a backlog after these deliveries were claimed. The deliveries join that backlog.
       await release(
         this.#deps,
         deliveries.map(({ id }) => id),

@@ -23,7 +23,7 @@ export interface SignedDelivery {
  *
  * While a secret is being rotated, `webhook-signature` has one signature per secret, the new one first, separated by a
  * space; receivers accept either. `X-Webhook-Signature-Previous` has the hexadecimal form of the old one. Without a
- * secret the id and the timestamp are sent, but no signature.
+ * secret, the headers contain the id and the timestamp, but no signature.
  *
  * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  */

@@ -15,7 +15,10 @@ interface ReplayDeps {
 /** Maximum number of deliveries that one call replays. */
 export const maxReplayed = 10_000;
 
-/** Returns the webhook URL of the instance. Throws `webhook_disabled` if it has none or the webhook is switched off. */
+/**
+ * Returns the webhook URL of the instance. Throws `webhook_disabled` if the instance has no URL or the webhook is
+ * switched off.
+ */
 function urlOf(instance: Instance): string {
   if (instance.webhookEnabled && instance.webhookUrl) return instance.webhookUrl;
   throw new AppError("webhook_disabled", "switch on the webhook of the instance first");
@@ -34,7 +37,10 @@ async function requeueDeliveries(sql: postgres.ISql, ids: readonly string[]): Pr
   return moved.count;
 }
 
-/** Sends one delivery again. Does nothing if it is pending. Throws `delivery_not_found` and `webhook_disabled`. */
+/**
+ * Sends one delivery again. Does nothing if the delivery is pending. Throws `delivery_not_found` and
+ * `webhook_disabled`.
+ */
 export async function replayDelivery(deps: ReplayDeps, instance: Instance, deliveryId: string): Promise<void> {
   const url = urlOf(instance);
   await deps.db.sql.begin(async (sql) => {

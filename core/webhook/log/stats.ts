@@ -11,11 +11,11 @@ export interface DeliveryCounts {
 }
 
 export interface WebhookStats extends DeliveryCounts {
-  /** Share of finished deliveries, 0 to 1. Null if none is finished. */
+  /** Share of the finished deliveries that succeeded, 0 to 1. Null if no delivery is finished. */
   successRate: number | null;
   /** Average duration of all attempts, in milliseconds. Null without attempts. */
   averageDurationMs: number | null;
-  /** By the `event` field of the bodies. */
+  /** The number of deliveries by the `event` field of their bodies. */
   byEvent: Record<string, DeliveryCounts>;
 }
 

@@ -12,7 +12,10 @@ export type SharedContext = ApiDeps & Pick<LifecycleDeps, "shards"> & { tokens: 
 export interface Context {
   deps: Omit<SharedContext, "vault"> & LifecycleDeps;
   requestId: string;
-  /** Resolves when this call is counted. Statistics wait for it, to include the call. */
+  /**
+   * Resolves when this call is counted. The statistics endpoints wait for this promise, so that their figures include
+   * the call.
+   */
   counted: Promise<void>;
   /** The `Host` header: `example.com:3000`. */
   host: string | undefined;
@@ -43,7 +46,7 @@ export class RawResponse {
   }
 }
 
-/** A command that did not finish within the waiting time. The caller can query it later. */
+/** A command that did not finish within the waiting time. The caller can query its result later. */
 export class Pending {
   readonly commandId: string;
   constructor(commandId: string) {

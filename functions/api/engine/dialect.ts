@@ -6,8 +6,8 @@ import type { Endpoint } from "./endpoint.ts";
 export interface Dialect {
   readonly name: string;
   /**
-   * Endpoints by family, which is the first part of their path after `/api/`. The first request to a family loads it: loading
-   * all of them takes several times as long as one request.
+   * Endpoints by family, which is the first part of their path after `/api/`. The first request to a family loads the
+   * family, because loading all families takes several times as long as one request.
    */
   readonly families: Readonly<Record<string, () => Promise<readonly Endpoint[]>>>;
   /** Whether the path belongs to this dialect, with or without an endpoint. Decides the shape of errors. */

@@ -13,7 +13,9 @@ import { runCommand } from "./run-command.ts";
 
 type Method = "get" | "post" | "put" | "delete";
 
-/** Who may call an endpoint. `public`: anyone. `optional`: anyone, but credentials must be valid if they are given. */
+/**
+ * Who may call an endpoint. `public`: anyone. `optional`: anyone, but credentials must be valid if the request has any.
+ */
 export type Access = "public" | "optional" | Permission;
 
 /** An API endpoint. The constructors below create it from a declaration. */
@@ -130,8 +132,8 @@ const endpointOf =
     mayPend: declaration.mayPend ?? false,
     secrets: declaration.secrets ?? false,
     async run(context, request) {
-      // These casts hold, because the engine parses the request with the endpoint's schemas and builds the context for its
-      // access.
+      // These casts are safe, because the engine parses the request with the endpoint's schemas and builds the context
+      // for its access.
       const typed = request as RequestOf<Path, Query, Body>;
       const result = await declaration.operation(context as Ctx, declaration.toInput(typed));
       if (result instanceof Pending || result instanceof RawResponse) return result;

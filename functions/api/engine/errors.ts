@@ -5,7 +5,7 @@ import type { gatewayError, problem } from "../shape/error.ts";
 
 export function toProblem(error: AppError, path: string): z.input<typeof problem> {
   const { title, status } = errorCodes[error.code];
-  // `status` is the HTTP status in RFC 9457, so the instance's status needs another name.
+  // In RFC 9457, `status` is the HTTP status, so the field for the instance's status needs another name.
   const { status: instanceStatus, ...data } = error.data ?? {};
   return {
     ...data,

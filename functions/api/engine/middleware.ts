@@ -53,7 +53,7 @@ export function limitRequests(deps: ApiDeps, isLimited: (path: string) => boolea
     c.set("rate", rate);
     rate.assertLeft();
     await next();
-    // A request can fail before it is counted, or while it is: its response waits for the count too.
+    // A request can fail before or while it is counted, so the response to a failed request also waits for the count.
     if (!rate.allowance) await rate.settle();
   };
 }

@@ -3,9 +3,9 @@ import type { Context } from "./context.ts";
 
 /**
  * Names of request headers that proxies, load balancers, tunnels and CDNs add: those of RFC 7239, RFC 9110 and RFC 8586
- * (`Forwarded`, `Via`, `CDN-Loop`), all names with "forward" (`X-Forwarded-For`, `X-Original-Forwarded-For`), names for the IP
- * address of a client (`X-Real-IP`, `CF-Connecting-IP`, `True-Client-IP`, `X-Azure-ClientIP`), and the prefixes of vendors. A
- * false match only means that the sender needs credentials.
+ * (`Forwarded`, `Via`, `CDN-Loop`), all names with "forward" (`X-Forwarded-For`, `X-Original-Forwarded-For`), names for
+ * the IP address of a client (`X-Real-IP`, `CF-Connecting-IP`, `True-Client-IP`, `X-Azure-ClientIP`), and the prefixes
+ * of vendors. If a name matches by mistake, the sender only needs credentials.
  */
 const forwarding = new RegExp(
   [
@@ -25,9 +25,9 @@ export function forwardingHeader(names: Iterable<string>): string | undefined {
 }
 
 /**
- * A `Host` header with `localhost` or an IP address. With DNS rebinding, a web page reaches this machine under the page's own
- * name, which is then in `Host`. A name of digits and dots can't be such a name, because browsers parse it as an IP address
- * (https://url.spec.whatwg.org/#ends-in-a-number-checker).
+ * A `Host` header with `localhost` or an IP address. With DNS rebinding, a web page reaches this machine under the
+ * page's own name, which is then in `Host`. A name of digits and dots can't be the name of a web page, because browsers
+ * parse it as an IP address (https://url.spec.whatwg.org/#ends-in-a-number-checker).
  */
 const addressHost = /^(?:localhost|\d{1,3}(?:\.\d{1,3}){3}|\[[\da-f:.]+\])(?::\d+)?$/i;
 

@@ -100,7 +100,10 @@ export function respondWithError(c: HonoContext<ApiEnv>, dialect: Dialect, error
   return c.body(body, error.status as ContentfulStatusCode, { "content-type": dialect.errorType });
 }
 
-/** Call it outside of transactions: it reads the keys over a connection of its own, which a pool of one does not have. */
+/**
+ * Call this function outside of transactions. It reads the keys over a second connection, which a pool of one
+ * connection does not have.
+ */
 async function openVault(shared: SharedContext): Promise<Vault> {
   try {
     return await shared.vault();

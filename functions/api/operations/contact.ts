@@ -5,8 +5,8 @@ import { type InstanceContext, Pending } from "../engine/context.ts";
 import { runCommand } from "../engine/run-command.ts";
 
 /**
- * Returns the JID and the LID of a person, from the contacts or else from the session. Throws `contact_not_found` if one is not
- * known.
+ * Returns the phone-number JID and the LID of a person, from the contacts, otherwise from the session. Throws
+ * `contact_not_found` unless both are known.
  */
 export async function getLidPair(context: InstanceContext, who: string): Promise<LidPair | Pending> {
   const pair = await findLid(context.deps.db, context.instance.id, who);

@@ -34,7 +34,9 @@ export async function checkUpload(context: InstanceContext, input: Pick<Media, "
   if (input.upload !== undefined) await assertUploaded(context.deps, context.instance.id, input.upload);
 }
 
-/** Stores the file if the request contains it. Otherwise checks its upload like `checkUpload`. */
+/**
+ * Stores the file if the request contains one. If not, checks the upload that the request names, like `checkUpload`.
+ */
 export async function storeOrCheckFile(context: InstanceContext, place: MediaPlace): Promise<void> {
   if (place.inline) await keepInline(context.deps.storage, context.instance.id, place);
   else await checkUpload(context, place);
@@ -82,7 +84,10 @@ const qrTypes: Record<QrFormat, string> = {
 /** Width of the image in pixels: large enough for a phone's camera on any screen. */
 const qrSide = 512;
 
-/** Draws the current QR code in the requested format. Not cacheable: the code is valid for seconds. */
+/**
+ * Draws the current QR code in the requested format. The response must not be cached, because the code is valid only
+ * for seconds.
+ */
 export async function drawQr(context: InstanceContext, input: { format: QrFormat | undefined }): Promise<RawResponse> {
   const { qrCode } = scannableQr(context.deps, context.instance, context.deps.clock.now());
   const format = input.format ?? preferredFormat(context.accept);

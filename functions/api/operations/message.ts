@@ -1,6 +1,6 @@
 import { AppError } from "../../../core/error.ts";
 
-/** Refuses a message that recipients would not see, or only as a hint to look at their phone. */
+/** Refuses a kind of message that recipients would not see, or would see only as a hint to look at their phone. */
 const refuse = (what: string, alternative: string) => async (): Promise<{ messageId: string }> => {
   throw new AppError("not_supported", `WhatsApp no longer shows ${what} from linked devices; ${alternative} instead`);
 };

@@ -15,7 +15,7 @@ import type { ApiDeps } from "../engine/dependencies.ts";
 
 export const now = async (context: Context) => context.deps.clock.now();
 
-/** After this time, a check counts as failed. Milliseconds. */
+/** The time in milliseconds after which a check counts as failed. */
 const checkMs = 3_000;
 
 export interface Health extends Pick<FleetState, "hosts" | "shards"> {
@@ -27,8 +27,8 @@ export interface Health extends Pick<FleetState, "hosts" | "shards"> {
 }
 
 /**
- * Checks the database, the queues and the session hosts. Throws `unavailable` with a report in `data` if one of them does
- * not respond, or if no host serves some instances although no admin has stopped the hosts.
+ * Checks the database, the queues and the session hosts. Throws `unavailable` with a report in `data` if any of these
+ * does not respond, or if no host serves some instances although no admin has stopped the hosts.
  */
 export async function health(context: Context): Promise<Health> {
   const { db, queues, log } = context.deps;
@@ -109,14 +109,14 @@ export const environment = async ({ deps: { config } }: CallerContext) => ({
 export interface QueueDepth {
   waiting: number;
   inFlight: number;
-  /** In the dead-letter queue. */
+  /** The number of messages in the dead-letter queue. */
   dead: number;
 }
 
 /**
  * Returns the state of the database, the queues, this process, the hosts and the instances. Admins get figures of all
- * instances, other callers only the number of their own. `queues` is null if the queues do not respond. Throws `unavailable` if
- * the database does not respond in time.
+ * instances. Other callers get only the number of their own instances. `queues` is null if the queues do not respond.
+ * Throws `unavailable` if the database does not respond in time.
  */
 export async function status({ deps, caller }: CallerContext, page: PageRequest) {
   const { db, log } = deps;

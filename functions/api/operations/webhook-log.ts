@@ -6,7 +6,8 @@ import { readStats } from "../../../core/webhook/log/stats.ts";
 import type { CallerContext, InstanceContext } from "../engine/context.ts";
 
 /**
- * Returns the instance with this id, or all instances of the caller without an id. Throws if the caller has no access to it.
+ * Returns the instance with this id, or all instances of the caller if no id is given. Throws if the caller has no
+ * access to the instance.
  */
 const instancesOf = async ({ deps, caller }: CallerContext, instanceId: string | undefined) =>
   instanceId === undefined ? listInstances(deps.db, caller.userId) : [await loadInstance(deps.db, caller, instanceId)];
@@ -28,7 +29,9 @@ export const replayDelivery = async ({ deps, instance }: InstanceContext, delive
   return log.readDelivery(deps.db, instance, deliveryId);
 };
 
-/** Like `replayDelivery`, but finds the instance by the delivery. Throws if the caller has no access to it. */
+/**
+ * Like `replayDelivery`, but finds the instance by the delivery. Throws if the caller has no access to the instance.
+ */
 export const replayById = async (context: CallerContext, deliveryId: string) => {
   const { db } = context.deps;
   const instance = await loadInstance(db, context.caller, await log.instanceOfDelivery(db, deliveryId));

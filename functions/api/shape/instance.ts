@@ -6,7 +6,7 @@ import { toJid } from "../../../core/message/recipient.ts";
 export const instanceStatus = z.enum(instanceStatuses);
 export const connectionStatusShape = z.object({ ready: z.boolean(), status: instanceStatus, hasQr: z.boolean() });
 
-/** Null or an empty string means "none". Forms send the latter. */
+/** Null or an empty string means "none". Forms send an empty string. */
 export const eventQueueSetting = z.union([eventQueueText, z.literal(""), z.null()]).optional();
 
 /** The `eventQueue` of an instance. */

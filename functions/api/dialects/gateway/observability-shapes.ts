@@ -9,7 +9,9 @@ const toUptime = (seconds: number) => ({ seconds, formatted: duration(seconds) }
 
 const megabytes = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(2)} MB`;
 
-/** Returns the CPU time and its share of the elapsed time, of which at least one second is assumed. 100 percent is one core. */
+/**
+ * Returns the CPU time and its share of the elapsed time, which counts as at least one second. 100 percent is one core.
+ */
 const toCpu = (seconds: number, elapsedMs: number) => ({
   percent: (100_000 * seconds) / Math.max(1000, elapsedMs),
   seconds,
@@ -32,7 +34,7 @@ const toMemory = (used: NodeJS.MemoryUsage): z.input<typeof memory> => ({
 const depth = z.object({
   waiting: z.int(),
   inFlight: z.int(),
-  /** In the dead-letter queue. */
+  /** The number of messages in the dead-letter queue. */
   dead: z.int(),
 });
 

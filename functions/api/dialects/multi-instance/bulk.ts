@@ -12,7 +12,10 @@ const { url, upload, caption, filename } = commandCatalog["message.sendMedia"].i
 /** Numbers are allowed too, because variables often come from spreadsheets. */
 const variable = z.union([z.string().max(4096), z.number().transform(String)]);
 
-/** Phone numbers and texts are validated later: an invalid one rejects only its recipient, not the whole bulk. */
+/**
+ * Phone numbers and texts are validated later, so that an invalid value rejects only its recipient and not the whole
+ * bulk.
+ */
 const recipient = z.object({
   phone: z.string().max(256),
   message: z.string().optional().meta({ description: "Replaces the common message for this recipient" }),

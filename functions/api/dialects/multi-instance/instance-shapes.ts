@@ -14,7 +14,7 @@ import { defined } from "../../../../core/object.ts";
 import { isoDate } from "../../shape/common.ts";
 import { connectionStatusShape, instanceEventQueue, instanceStatus } from "../../shape/instance.ts";
 
-/** Makes a field optional, and accepts null or an empty string for "none". Forms send the latter. */
+/** Makes a field optional, and accepts null or an empty string for "none". Forms send an empty string. */
 const clearable = <Schema extends z.ZodType>(schema: Schema) => z.union([schema, z.literal(""), z.null()]).optional();
 
 /** Webhook settings can be at the top level or under `webhookSettings`, which takes precedence. */
