@@ -1,4 +1,4 @@
-// Imports its modules dynamically, so that the signal handlers below are registered first: a host that is stopped while
+// Imports its modules dynamically, so that the signal handlers below are registered first. A host that is stopped while
 // it loads still stops gracefully.
 const running = (async () => {
   const { readConfig } = await import("../core/config.ts");

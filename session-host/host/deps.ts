@@ -15,9 +15,9 @@ import type { ClientVersions } from "../session/client-version.ts";
 
 /** What a host is started with. */
 export interface HostOptions {
-  /** The host's id. Unique among all hosts that have ever used the database. */
+  /** The host's id, which is unique among all hosts that have ever used the database. */
   host: string;
-  /** Whether another host is known to be dead. Its leases are then released before they expire. */
+  /** Whether another host is known to be dead. The leases of a dead host are released before they expire. */
   isDead: (host: string) => boolean;
   db: Database;
   queues: Queues;

@@ -32,8 +32,8 @@ const expiryCheckMs = 250;
  */
 const marginMs = 2_000;
 /**
- * How long a shard may take to stop when the host releases all shards, in milliseconds. Normally it waits up to 5 s for
- * acknowledgements.
+ * How long a shard may take to stop when the host releases all shards, in milliseconds. A stopping shard normally waits
+ * up to 5 s for acknowledgements.
  */
 const releaseTimeoutMs = 20_000;
 /** How many sessions of the host may log in at once. */
@@ -52,12 +52,13 @@ export class Host {
   /** Pending while the host releases all its shards without stopping. */
   #releasingAll: Promise<void> | undefined;
   /**
-   * When it began to serve shards, in Unix seconds by the database clock. Undefined while all its shards are released.
+   * When the host began to serve shards, in Unix seconds by the database clock. Undefined while all its shards are
+   * released.
    */
   #workingSince: number | undefined;
-  /** Whether it knows that an admin stopped all hosts. */
+  /** Whether the host knows that an admin stopped all hosts. */
   #stoppedByAdmin = false;
-  /** When its last report was stored. Milliseconds since 1970. */
+  /** When the host's last report was stored. Milliseconds since 1970. */
   #reportedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: HostOptions) {
@@ -76,7 +77,7 @@ export class Host {
     return this.#shards;
   }
 
-  /** Whether the other hosts count this host as alive. It may have no shards. */
+  /** Whether the other hosts count this host as alive. A healthy host may have no shards. */
   get healthy(): boolean {
     return this.#deps.clock.now().getTime() - this.#reportedAt < aliveMs;
   }
@@ -161,7 +162,8 @@ export class Host {
     }
     const surplus = [...this.#shards.keys()].slice(share);
     await Promise.all(surplus.map((id) => this.#release(id)));
-    // A host restarts only while its share is stable. Otherwise the last host to restart would hold all instances.
+    // A host restarts only while its share is stable. If hosts restarted at other times, the last one to restart would
+    // hold all instances.
     if (this.#shards.size !== sizeBefore || this.#workingSince >= restartAt) return;
     if (!(await startDraining(this.#deps.db, this.#deps.host))) return;
     this.#deps.log.info("this host restarts: it releases its shards and takes new ones");

@@ -11,8 +11,8 @@ export interface HostIdentity {
 }
 
 /**
- * The id is `<machine>-<process id>-<random>`. It is unique, and other hosts on the same machine can check whether its
- * process lives.
+ * Returns the identity of this host. The id is `<machine>-<process id>-<random>`, which is unique and tells other hosts
+ * on the same machine which process to check.
  */
 export function hostIdentity(): HostIdentity {
   const machine = sha256(processNamespace()).toString("hex").slice(0, 12);

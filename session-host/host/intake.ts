@@ -17,7 +17,7 @@ export interface IntakeDeps {
   held: () => number;
 }
 
-/** While the sessions of the shard hold more commands than this, further commands stay on the queue. */
+/** If the sessions of the shard hold more commands than this, further commands stay on the queue. */
 const maxHeld = 10_000;
 const receiveSeconds = 20;
 /** Pause while the sessions hold too many commands. */
@@ -108,7 +108,10 @@ export class CommandIntake {
     await previous;
   }
 
-  /** Retries while the database is down. Otherwise, messages would be received too often and become dead letters. */
+  /**
+   * Retries while the database is down. If this failed instead, the queue would deliver the messages again until they
+   * become dead letters.
+   */
   async #claim(ids: readonly string[], signal: AbortSignal): Promise<ClaimedCommand[]> {
     const { claimer, lease, log } = this.#deps;
     for (;;) {

@@ -11,7 +11,7 @@ const databaseTimeoutMs = 2_000;
 
 /**
  * Returns a function that renders `/metrics`: the metrics of this host, and those of the fleet, which come from the
- * database. The fleet's are missing while the database is down.
+ * database. While the database is down, the output lacks the fleet's metrics.
  */
 export function hostMetrics(host: Pick<Host, "gauges">, db: Database): () => Promise<string> {
   let readAt = Number.NEGATIVE_INFINITY;

@@ -26,11 +26,11 @@ import { CommandIntake } from "./intake.ts";
  * Milliseconds.
  */
 const reconcileMs = 2_000;
-/** Age after which a command is claimed without waiting for the queue any longer. Milliseconds. */
+/** Age after which a command is claimed even if it has not arrived through the queue. Milliseconds. */
 const waitingMs = 3_000;
 /**
- * Time for an `instance.delete` command to remove its instance. After that, the instance is removed without it.
- * Milliseconds.
+ * Time for an `instance.delete` command to remove its instance. After this time, the shard removes the instance without
+ * the command. Milliseconds.
  */
 const deletedMs = 60_000;
 
@@ -151,7 +151,10 @@ export class Shard {
     await this.#removeDeleted();
   }
 
-  /** Removes instances whose `instance.delete` failed before a host claimed it. Their users no longer see them. */
+  /**
+   * Removes instances whose `instance.delete` failed before a host claimed the command. Users no longer see these
+   * instances.
+   */
   async #removeDeleted(): Promise<void> {
     const { db, log } = this.#deps;
     const rows = await db.sql<SessionRow[]>`
@@ -171,7 +174,7 @@ export class Shard {
     return row && this.#sessionOf(row);
   }
 
-  /** Returns the session of an instance. Creates it if it does not exist. */
+  /** Returns the session of an instance. Creates the session if it does not exist. */
   #sessionOf(row: SessionRow): Session {
     const known = this.#sessions.get(row.id);
     if (known) return known;
@@ -236,8 +239,8 @@ export class Shard {
   }
 
   /**
-   * Runs an unfinished command again. A command that may not be repeated fails instead, because the last holder may
-   * have run it.
+   * Runs an unfinished command again. A command that is not repeatable fails instead, because the last holder may have
+   * run it.
    */
   #resume(command: ClaimedCommand): void {
     if (commandCatalog[command.name].repeatable) void this.#submit(command);

@@ -19,7 +19,10 @@ import { hostIdentity } from "./identity.ts";
 import { hostMetrics } from "./metrics.ts";
 import { startStatusServer } from "./status-server.ts";
 
-/** Opens what the configuration describes and starts a session host. `stop` closes everything in reverse order. */
+/**
+ * Opens the resources that the configuration describes, and starts a session host. `stop` closes everything in reverse
+ * order.
+ */
 export async function startHost(config: Config, log: Logger): Promise<{ host: Host; stop(): Promise<void> }> {
   const endpoint = prepareWhatsApp(config);
   const { id, isDead } = hostIdentity();

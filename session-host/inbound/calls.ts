@@ -7,7 +7,7 @@ import type { Change } from "../ledger/change.ts";
 
 type CallEvent = Extract<NewEvent, { type: `call.${string}` }>;
 
-/** A call rings for less than this. An older offer is one that WhatsApp kept while the instance was not connected. */
+/** Maximum time that a call rings, in seconds. WhatsApp kept an older offer while the instance was not connected. */
 export const ringSeconds = 60;
 
 /**

@@ -80,12 +80,12 @@ function dataOf(content: Uint8Array): unknown {
   try {
     return (JSON.parse(Buffer.from(content).toString()) as { data?: unknown }).data;
   } catch {
-    // Not JSON. Baileys logs that.
+    // The notification is not JSON. Baileys logs this error.
     return undefined;
   }
 }
 
-/** Returns a text that Baileys passes on as a string or as WhatsApp's object with a field `text`. */
+/** Returns a text from a string, or from WhatsApp's object with a field `text`. Baileys passes on both forms. */
 export function textOf(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   return textSchema.safeParse(value).data?.text ?? undefined;

@@ -30,12 +30,12 @@ const lookUpLimiter = new Limiter(4);
 const freshMs = 24 * 60 * 60_000;
 
 /**
- * Turns what one connection reports about channels into changes. Channels are not encrypted, so the Signal repository
- * is not involved.
+ * Turns what one connection reports about channels into changes. Channel posts are not end-to-end encrypted, so
+ * Baileys' `signalRepository` is not used.
  */
 export class ChannelSource {
   readonly #deps: ChannelSourceDeps;
-  /** Channels whose posts arrived on this connection. */
+  /** Channels of which a channel post arrived on this connection. */
   readonly #seen = new Set<string>();
 
   constructor(deps: ChannelSourceDeps) {
@@ -43,8 +43,9 @@ export class ChannelSource {
   }
 
   /**
-   * Returns the change that a stanza makes: a new post with its event, a changed post, or facts about channels. Returns
-   * undefined for a stanza that is not about channels. Record the change before Baileys acknowledges the stanza.
+   * Returns the change that a stanza makes: a new channel post with its event, a changed post, or facts about channels.
+   * Returns undefined for a stanza that is not about channels. Record the change before Baileys acknowledges the
+   * stanza.
    */
   journal(sock: WASocket, stanza: BinaryNode): Promise<Change> | Change | undefined {
     const { tag, attrs } = stanza;
@@ -99,7 +100,8 @@ export class ChannelSource {
   }
 
   /**
-   * Returns whether this gateway sent the post. WhatsApp may deliver our own posts without the attribute `is_sender`.
+   * Returns whether this gateway sent the channel post. WhatsApp may deliver our own posts without the attribute
+   * `is_sender`.
    */
   async #isOwn(jid: string, waId: string): Promise<boolean> {
     const { db, instanceId } = this.#deps;
@@ -108,7 +110,10 @@ export class ChannelSource {
     return rows.length > 0;
   }
 
-  /** On the first post of a channel on this connection, looks up the channel and returns the fact that it exists. */
+  /**
+   * On the first channel post that arrives from a channel on this connection, looks up the channel and returns the fact
+   * that it exists.
+   */
   #noteChannel(sock: WASocket, jid: string): ChannelFact | undefined {
     if (this.#seen.has(jid)) return undefined;
     this.#seen.add(jid);
@@ -143,8 +148,8 @@ export class ChannelSource {
 }
 
 /**
- * Decodes the message of a post. Returns undefined for bytes that are not a message. Baileys rejects such a stanza
- * itself.
+ * Decodes the message of a channel post. Returns undefined if the bytes are not a message. Baileys itself rejects such
+ * a stanza.
  */
 function decode(stanza: BinaryNode): proto.Message | undefined {
   const content = getBinaryNodeChild(stanza, "plaintext")?.content;

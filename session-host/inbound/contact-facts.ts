@@ -11,7 +11,7 @@ import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { defined } from "../../core/object.ts";
 import { isPhoneJid, phonesOf, plainJid } from "../baileys/jids.ts";
 
-/** Maximum length of a contact's JID. The JID of a phone number is shorter. */
+/** Maximum length of a contact's JID. All JIDs of phone numbers are shorter. */
 const maxJid = 64;
 const isContact = (jid: string) =>
   jid.length <= maxJid && /^[0-9]+(?:-[0-9]+)?@(?:s\.whatsapp\.net|lid|g\.us)$/.test(jid);
@@ -57,8 +57,8 @@ export function contactFact({
 }
 
 /**
- * Converts a contact of Baileys to a fact. Returns undefined if it contains nothing to store. Baileys gives a person's
- * phone number, LID, or both.
+ * Converts a contact of Baileys to a fact. Returns undefined if the contact contains nothing to store. Baileys gives a
+ * person's phone number, LID, or both.
  */
 export function factOfPerson(
   { id, lid, phoneNumber, notify, verifiedName: businessName }: Contact,

@@ -37,7 +37,10 @@ export class ContactSource {
   #turn: Promise<void> = Promise.resolve();
   /** Number of changes that wait for their turn or are being recorded. */
   #waiting = 0;
-  /** Groups that were reported since the last reading of all groups began. The answer of that reading may lack them. */
+  /**
+   * Groups that were reported since the last reading of all groups began. WhatsApp's answer to that reading may lack
+   * these groups.
+   */
   readonly #reported = new Set<string>();
 
   constructor(deps: ContactSourceDeps) {
@@ -87,7 +90,7 @@ export class ContactSource {
   }
 
   /**
-   * Remembers facts that were recorded elsewhere. Otherwise, a later change back to the old value would look like a
+   * Remembers facts that were recorded elsewhere. Without this, a later change back to the old value would look like a
    * known fact.
    */
   note(facts: readonly ContactFact[]): void {
@@ -95,8 +98,8 @@ export class ContactSource {
   }
 
   /**
-   * Reads all groups that the account is in, and removes other groups from its contacts. Returns whether that
-   * succeeded.
+   * Reads all groups that the account is in, and removes other groups from its contacts. Returns whether the groups
+   * could be read.
    */
   async readGroups(sock: WASocket): Promise<boolean> {
     const leave = await groupQueries.enter();
@@ -126,8 +129,8 @@ export class ContactSource {
 
   #report(sock: WASocket, reported: readonly (ContactFact | undefined)[]): void {
     const facts = reported.filter((fact) => fact !== undefined).filter((fact) => !this.#isMe(fact.jid));
-    // Baileys repeats the push name with every message. Known facts are dropped first, so that they cause no LID
-    // lookup.
+    // Baileys repeats the push name with every message. Known facts are dropped before LIDs are looked up, so that they
+    // cause no lookup.
     const unknown = this.#waiting > 0 ? facts : facts.filter((fact) => !this.#isKnown(fact));
     if (unknown.length === 0) return;
     void this.#inTurn(async () => {
@@ -179,8 +182,8 @@ export class ContactSource {
 }
 
 /**
- * Reads all groups of a session when it connects, but not on each reconnection: after a short disconnection, WhatsApp
- * reports the changes that happened during it.
+ * Reads all groups of a session when it connects, but not on each reconnection. After a short disconnection, WhatsApp
+ * itself reports the changes that happened in the meantime.
  */
 export class GroupReading {
   #doneAt: number | undefined;

@@ -2,7 +2,7 @@ import { type BinaryNode, type GroupMetadata, getBinaryNodeChild, type WASocket 
 import { LRUCache } from "lru-cache";
 import { within } from "../../core/timeout.ts";
 
-/** Looking up an unknown group delays the message that is about to be sent, so the wait is limited. */
+/** Maximum wait for the lookup of an unknown group, which delays the message that is about to be sent. */
 const lookupTimeoutMs = 5_000;
 const maxGroups = 5_000;
 
@@ -28,12 +28,13 @@ export class DisappearingTimers {
   }
 
   /**
-   * Returns the timer of a group in seconds: 0 if its messages don't disappear, or if WhatsApp does not answer in time.
+   * Returns the timer of a group in seconds, or 0 if its messages don't disappear or the lookup fails or takes too
+   * long.
    */
   async secondsOf(group: string, sock: WASocket): Promise<number> {
     const known = this.#seconds.get(group);
     if (known !== undefined) return known;
-    // If this fails because the account is not in the group, sending will fail with the reason.
+    // If this lookup fails because the account is not in the group, the send fails with that reason.
     const metadata = await within(lookupTimeoutMs, sock.groupMetadata(group), () => new Error("timeout")).catch(
       () => undefined,
     );

@@ -10,9 +10,9 @@ type GroupEvent = Extract<NewEvent, { type: `group.${string}` }>;
 type IsMe = JidResolver["isMe"];
 
 /**
- * Returns the events of a group notification, or undefined if it has none. The event ids are derived from the stanza's
- * id, so that a repeated notification announces nothing twice. The result is a promise if the stanza gives only the LID
- * of a person, because the session may know the phone number.
+ * Returns the events of a group notification, or undefined if the notification leads to no event. The event ids are
+ * derived from the stanza's id, so that a repeated notification announces nothing twice. The result is a promise if the
+ * stanza gives only the LID of a person, because the session may know the phone number.
  */
 export function journalGroup(
   instanceId: string,
@@ -93,8 +93,8 @@ function eventsOfChange(child: BinaryNode, common: Common, isMe: IsMe): GroupEve
 }
 
 /**
- * Returns the event of a `create` stanza, with which WhatsApp describes a group to a person who enters it, whether it
- * is new or not.
+ * Returns the event of a `create` stanza. With this stanza, WhatsApp describes a group to a person who enters it,
+ * whether the group is new or not.
  */
 function joined(child: BinaryNode, common: Common): GroupEvent {
   const group = getBinaryNodeChild(child, "group");

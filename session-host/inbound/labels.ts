@@ -48,9 +48,9 @@ export class LabelBook {
     });
   }
 
-  /** Records a fact, together with others that are added in the same turn. */
+  /** Records a fact, together with other facts that are added in the same turn of the event loop. */
   add(fact: LabelFact): void {
-    // WhatsApp's apps write no other ids, and the database may not be able to store others.
+    // WhatsApp's apps write only ids of this form, and the database may not be able to store other ids.
     const { labelId, chatId, messageId } = { chatId: "", messageId: "", ...fact };
     if (!labelId || ![labelId, chatId, messageId].every((id) => /^[!-~]{0,128}$/.test(id))) return;
     this.highest = Math.max(this.highest, labelNumber(labelId));
@@ -58,7 +58,7 @@ export class LabelBook {
     if (this.#pending.push(fact) === 1) queueMicrotask(() => this.#flush());
   }
 
-  /** Resolves when all facts so far are durable, or can't be stored. In the latter case, the connection ends. */
+  /** Resolves when all facts so far are durable or have failed to be stored. A failure ends the connection. */
   async settled(): Promise<void> {
     this.#flush();
     await this.#recorded;
@@ -107,6 +107,6 @@ async function recordPhone(sock: WASocket, lid: string, record: (change: Change)
     const phone = await sock.signalRepository.lidMapping.getPNForLID(lid);
     if (phone) await record({ contacts: [{ jid: jidNormalizedUser(phone), lid }] });
   } catch {
-    // The connection has ended. Until the phone number is reported, the API shows the chat by its LID.
+    // The connection has ended. The API shows the chat by its LID until WhatsApp reports the phone number.
   }
 }

@@ -6,9 +6,9 @@ export interface Presence {
   chat: string;
   person: string;
   state: "available" | "unavailable" | "composing" | "recording";
-  /** Unix seconds, or null if WhatsApp did not report it. */
+  /** When the person was last seen, in Unix seconds, or null if WhatsApp did not report the time. */
   lastSeen: number | null;
-  /** When it was reported, in milliseconds since 1970. */
+  /** When WhatsApp reported the presence, in milliseconds since 1970. */
   at: number;
 }
 

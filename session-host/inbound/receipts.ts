@@ -27,7 +27,7 @@ export class EarlyReceipts {
     }
   }
 
-  /** Returns the change, with the early receipts for its messages that the owner wrote. */
+  /** Returns the change with the kept receipts for those of its messages that the owner wrote. */
   join(change: Change): Change {
     const own = (change.messages ?? []).filter((message) => message.from_me && this.#receipts.has(message.wa_id));
     if (own.length === 0) return change;
@@ -54,8 +54,8 @@ export function journalReceipt(stanza: BinaryNode, isMe: (jid: string) => boolea
   const more = list ? getBinaryNodeChildren(list, "item").flatMap((item) => item.attrs.id ?? []) : [];
   const waIds = [...new Set([id, ...more])];
   const receipts: Receipt[] = [{ waIds, status, by: jidNormalizedUser(by), timestamp: secondsOf(stanza) }];
-  // WhatsApp has accepted a message that somebody received. The acknowledgement may be missing if the host died before
-  // it arrived.
+  // A receipt shows that WhatsApp has accepted the message. The acknowledgement itself may be missing, because the host
+  // died before it arrived.
   const acks = waIds.map((waId) => ({ waId }));
   return from === statusChat ? { acks, views: receipts } : { acks, progress: receipts };
 }

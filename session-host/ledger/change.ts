@@ -95,7 +95,7 @@ export type Revision = ({ kind: "delete" } | { kind: "edit"; body: string }) & {
 export interface NewResponse {
   waId: string;
   chatId: string;
-  /** JID; empty for the account itself. */
+  /** JID of the person. Empty for the account itself. */
   senderId: string;
   choices: string[];
   guests: number;
@@ -107,7 +107,7 @@ export interface NewResponse {
 export interface Receipt {
   waIds: string[];
   status: "delivered" | "read";
-  /** JID of the person who received or read them. */
+  /** JID of the person who received or read the messages. */
   by: string;
   /** Unix seconds. */
   timestamp: number;
@@ -156,12 +156,15 @@ export interface Change {
   /** Removes contacts, labels and channels, because another account may be linked now. */
   forgetContacts?: boolean;
   instance?: InstanceFields;
-  /** An event that may be reported twice needs a fixed id (`derivedEventId`), so that it is appended only once. */
+  /**
+   * Events to append. Events to append. An event that may be reported twice needs a fixed id (`derivedEventId`), so
+   * that it is appended only once.
+   */
   events?: (NewEvent & { id?: string })[];
   activities?: { action: string; details: Record<string, unknown> }[];
-  /** Removes credentials, Signal keys and inbox. Only for a logout that WhatsApp or the user requested. */
+  /** Removes credentials, Signal keys and inbox. Set only for a logout. */
   forgetSession?: boolean;
-  /** Id of the command or the stanza that caused the change. The events of the change carry it. */
+  /** Id of the command or the stanza that caused the change. The events of the change have this id too. */
   correlationId?: string | undefined;
 }
 

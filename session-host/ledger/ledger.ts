@@ -16,7 +16,7 @@ export class LeaseLost extends Error {
 }
 
 interface Entry extends RecordedChange {
-  /** Ids of the events that the change can announce. They stay the same when the commit is retried. */
+  /** Ids of the events that the change can announce. A retry of the commit uses the same ids. */
   eventIds: string[];
   resolve: () => void;
   reject: (error: unknown) => void;
@@ -164,8 +164,8 @@ export class Ledger {
 }
 
 /**
- * Returns whether a retry may help: the connection failed, or the server reports a condition outside the statement.
- * SQLSTATE classes: 08 connection, 25 transaction idle for too long, 40 rollback, 53 resources, 57 shutdown.
+ * Returns whether a retry may help, because the connection failed or the server reports a condition outside the
+ * statement. SQLSTATE classes: 08 connection, 25 transaction idle for too long, 40 rollback, 53 resources, 57 shutdown.
  */
 function isTransient(error: unknown): boolean {
   const state = sqlState(error);

@@ -3,7 +3,10 @@ import { storableText } from "../../core/db/index.ts";
 import { defined } from "../../core/object.ts";
 import type { Batch, Writer } from "./writer.ts";
 
-/** Writes channel facts in the order in which they were reported. They are rare, so each has its own statement. */
+/**
+ * Writes channel facts in the order in which they were reported. Channel facts are rare, so each fact has its own
+ * statement.
+ */
 export const channels = {
   async write({ sql, changes }: Batch) {
     await Promise.all(

@@ -42,7 +42,7 @@ export const forgetContacts = {
   },
 } satisfies Writer;
 
-/** Groups the selected changes by instance. `at` is the time of an instance's last one. */
+/** Groups the selected changes by instance. `at` is the time of the last selected change of an instance. */
 function byInstance({ changes }: Batch, selected: (change: Change) => boolean) {
   const changesOf = Map.groupBy(
     changes.filter(({ change }) => selected(change)),

@@ -4,7 +4,7 @@ import { type Batch, unique, type Writer } from "./writer.ts";
 
 type Fact<Kind extends LabelFact["kind"]> = Extract<LabelFact, { kind: Kind }> & { instanceId: string; at: string };
 
-/** Stores the last fact about each label, and about each chat or message that has it. */
+/** Stores the last fact about each label, and about each chat or message with a label. */
 export const labels = {
   async write({ sql, changes }: Batch) {
     const { forgotten, facts, targets } = latestFacts(changes);

@@ -102,8 +102,8 @@ export const progress = {
 
 /**
  * Records who received and who viewed the account's status posts. A viewer is known by phone number if a contact has
- * it, and is announced once as `delivered` and once as `read`. The status of the post is that of the viewer who is
- * furthest along.
+ * it, and is announced once as `delivered` and once as `read`. The status of the post is `read` if a viewer has read
+ * it, otherwise `delivered`.
  */
 export const views = {
   /** Returns the events of each receipt, by message id. */
@@ -123,7 +123,7 @@ async function recordViews(
   { waIds, status, by, timestamp }: Receipt,
 ): Promise<Map<string, NewEvent>> {
   const at = new Date(timestamp * 1000).toISOString();
-  // A viewer who has seen the post has also received it, so a late delivery receipt changes nothing.
+  // A viewer who has seen the status post has also received it, so a late delivery receipt changes nothing.
   const replaced = status === "read" ? ["delivered"] : [];
   const rows = await sql<{ waId: string; viewer: string }[]>`
     with viewer as (

@@ -2,10 +2,7 @@ import { storableJson } from "../../core/db/index.ts";
 import type { NewResponse } from "./change.ts";
 import { type Batch, type RecordedChange, type Writer, writeEach } from "./writer.ts";
 
-/**
- * Writes answers to polls and calendar events. Ignores an answer that is older than the person's last one or equal to
- * it.
- */
+/** Writes answers to polls and calendar events. Ignores an answer unless it is newer than the person's last answer. */
 export const responses = {
   write: (batch: Batch) =>
     writeEach(

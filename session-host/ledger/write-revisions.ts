@@ -4,7 +4,7 @@ import { maxEventBody, type Revision } from "./change.ts";
 import { type Batch, type RecordedChange, type Writer, writeEach } from "./writer.ts";
 
 /**
- * Edits and deletes messages. An edit that is older than the last one, or a repeated revision, changes and announces
+ * Edits and deletes messages. An edit that is older than the last edit, and a repeated revision, change and announce
  * nothing.
  */
 export const revisions = {

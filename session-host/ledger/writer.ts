@@ -45,7 +45,7 @@ export function rowsOf<Item extends object>(
   );
 }
 
-/** Runs one statement for each item of a field; for rare fields. Returns the results by item. */
+/** Runs one statement for each item of a field. Use it only for rare fields. Returns the results by item. */
 export async function writeEach<Item, Result>(
   { changes }: Batch,
   field: (change: Change) => readonly Item[] | undefined,

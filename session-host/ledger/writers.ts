@@ -14,7 +14,7 @@ import type { RecordedChange, Writer } from "./writer.ts";
 /** The fields of a change that have a writer. `correlationId` is stored with the events. */
 type Field = Exclude<keyof Change, "correlationId">;
 
-/** Has nothing to write: `appendEvents` stores the events after all writers. */
+/** A writer that writes nothing, because `appendEvents` stores the events after all writers. */
 const events = {
   write: async () => undefined,
   events: ({ change }: RecordedChange) => change.events ?? [],

@@ -13,14 +13,17 @@ import { fetchStored } from "./stage.ts";
 import { inTempFolder } from "./temp-folder.ts";
 
 /**
- * Maximum number of concurrent conversions. A host runs up to two ffmpeg processes (`transcode.ts`); the other one
- * serves sends.
+ * Maximum number of concurrent conversions. A host runs up to two ffmpeg processes (`transcode.ts`). The other process
+ * is left for sends.
  */
 const maxConcurrent = 1;
 /** Maximum number of conversions of one instance that run or wait, so that it can't delay other instances too long. */
 const maxHeld = 8;
 
-/** Runs the conversions that users request without sending the file. One at a time, because sends have priority. */
+/**
+ * Runs the conversions that users request without sending the file. Runs one conversion at a time, because sends have
+ * priority.
+ */
 export class Conversions {
   readonly #storage: Storage;
   readonly #turns = new Limiter(maxConcurrent);

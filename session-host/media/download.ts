@@ -6,7 +6,7 @@ import { DEFAULT_ORIGIN, getMediaKeys, type MediaType } from "@whiskeysockets/ba
 import { maxMediaBytes } from "../../core/media/index.ts";
 import { type Digest, spool } from "../../core/media/spool.ts";
 
-/** Length in bytes of the MAC after the ciphertext. It is the beginning of an HMAC. */
+/** Length in bytes of the MAC after the ciphertext. The MAC is the beginning of an HMAC. */
 const macBytes = 10;
 /** A download fails if the media host sends nothing for this long. */
 const silenceMs = 60_000;
@@ -17,7 +17,7 @@ export class DamagedFile extends Error {}
 /** A file on WhatsApp's media host. */
 export interface EncryptedFile {
   url: string;
-  /** Empty for a file in a channel, which is not encrypted. */
+  /** Empty for the file of a channel post, which is not encrypted. */
   mediaKey: Buffer;
   kind: MediaType;
 }
@@ -52,7 +52,7 @@ export async function download(file: EncryptedFile, options: RequestInit, path: 
   }
 }
 
-/** Returns a stream that turns what the media host sends into the file. */
+/** Returns a stream that converts the data from the media host to the original file. */
 async function decrypterOf({ mediaKey, kind }: EncryptedFile, onChunk: () => void): Promise<Transform> {
   if (mediaKey.length === 0) {
     return new Transform({
@@ -74,7 +74,7 @@ function decrypter(cipherKey: Buffer, iv: Buffer, macKey: Buffer, onChunk: () =>
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       onChunk();
-      // The last bytes may be the MAC, so they are held back. Only they are copied, not the large chunk.
+      // The last bytes may be the MAC, so they are held back. Only these bytes are copied, not the large chunk.
       const cut = Math.max(0, chunk.length - macBytes);
       const heldBack = Buffer.concat([tail, chunk.subarray(cut)]);
       const released = Math.max(0, heldBack.length - macBytes);

@@ -15,7 +15,7 @@ import type { Change } from "../ledger/change.ts";
 import { DamagedFile, download } from "./download.ts";
 import { inTempFolder } from "./temp-folder.ts";
 
-/** The part of a connection that downloads from WhatsApp's media host need. */
+/** The part of a connection that is needed to download from WhatsApp's media host. */
 export interface MediaConnection {
   readonly sock: Pick<WASocket, "refreshMediaConn" | "getMediaHost">;
   /** Options for `fetch` that reach the media host. */

@@ -9,7 +9,7 @@ import { ffmpegMissing, NoFfmpeg, preview, toMp4, toOpus, waveform } from "./tra
 /** A caller's file after it was fetched to the disk. */
 export interface FetchedFile extends Digest {
   path: string;
-  /** The content type that its server or uploader states, which may be wrong. */
+  /** The content type that the file's server or uploader states, which may be wrong. */
   claimed: string;
   filename: string;
 }
@@ -20,7 +20,7 @@ export interface PreparedFile extends Digest {
   filename: string;
   mimetype: string;
   kind: MediaKind;
-  /** Whether it is a voice note. */
+  /** Whether the file is a voice note. */
   voice: boolean;
   /** Duration of audio and video. */
   seconds?: number | undefined;
@@ -34,8 +34,8 @@ export interface PreparedFile extends Digest {
 }
 
 /**
- * Detects the type of a file. Converts it to a new file in the same folder if WhatsApp's apps can't show it as it is.
- * Throws `AppError`: `media_not_usable`, `not_supported`.
+ * Detects the type of a file. If WhatsApp's apps can't show the file as it is, converts it to a new file in the same
+ * folder. Throws `AppError`: `media_not_usable`, `not_supported`.
  */
 export async function prepareFile(
   file: FetchedFile,
@@ -101,8 +101,8 @@ async function convert(file: FetchedFile, recognized: Recognized, voice: boolean
 }
 
 /**
- * Adds what WhatsApp's apps show before a file is opened. If that fails, returns the file without it, because it can be
- * sent anyway.
+ * Adds the details that WhatsApp's apps show before a file is opened, such as a thumbnail. If that fails, returns the
+ * file without these details, because it can be sent anyway.
  */
 async function addPreview(
   file: Omit<PreparedFile, "kind">,

@@ -19,7 +19,7 @@ export interface StagedFile extends PreparedFile {
   release(): Promise<void>;
 }
 
-/** Where a caller's file is, and as what kind of message to send it. */
+/** The location of a caller's file, and the kind of message in which to send it. */
 export type MediaSource = Pick<CommandInput<"message.sendMedia">, "url" | "upload" | "kind" | "voice"> & {
   /** Instead of `url` and `upload`: the key of a file in the bucket. */
   storageKey?: string | undefined;

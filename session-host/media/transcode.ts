@@ -28,7 +28,7 @@ const previewSide = 72;
 const maxPreviewBytes = 32 * 1024;
 /** Size of the largest picture that ffmpeg may decode: 8K. */
 const maxPixels = 7680 * 4320;
-/** WhatsApp draws a voice note with this many bars, each 0 to 100. */
+/** Number of bars with which WhatsApp draws a voice note. Each bar is 0 to 100. */
 const bars = 64;
 /** Samples per second from which the bars are made. */
 const waveRate = 8000;
@@ -113,8 +113,8 @@ export async function waveform(input: string, file: Recognized): Promise<Uint8Ar
 }
 
 /**
- * Runs ffmpeg on an untrusted file: with only the demuxer for its content, without other files or network, with limited
- * time and size.
+ * Runs ffmpeg on an untrusted file. Allows only the demuxer for the file's content, no other files and no network.
+ * Limits the time and the size of the output.
  */
 async function run(
   input: string,

@@ -27,7 +27,7 @@ interface OutboxRow {
 
 /** Maximum number of events per query. */
 const pageSize = 500;
-/** Instances are spread over this many lanes. Lanes send in parallel; each lane sends in order. */
+/** Number of lanes over which instances are spread. Lanes send in parallel, and each lane sends in order. */
 const lanes = 4;
 /** Delay until the next search for events that another process appended, or that a failed run left. Milliseconds. */
 const pollMs = 1000;
@@ -72,8 +72,8 @@ async function sendPage(deps: RelayDeps): Promise<number> {
 }
 
 /**
- * Sends the events of one lane. Stops at the first rejected event, so that no later one overtakes it. Returns the
- * accepted ids.
+ * Sends the events of one lane. Stops at the first rejected event, so that no later event is sent before it. Returns
+ * the accepted ids.
  */
 async function sendLane({ queues, log, lease }: RelayDeps, rows: readonly OutboxRow[]): Promise<string[]> {
   const sent: string[] = [];
@@ -104,7 +104,7 @@ function toMessage(row: OutboxRow): QueueMessage {
     seq: row.seq,
     type: row.type,
     data: row.data,
-    // Events that an earlier version stored may have none.
+    // Events that an earlier version stored may have no correlation id.
     correlationId: row.correlation_id ?? row.id,
     at: row.created_at.toISOString(),
   };

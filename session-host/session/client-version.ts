@@ -12,11 +12,14 @@ const builtIn: ClientVersion = DEFAULT_CONNECTION_CONFIG.version;
 /** Timeout of a look-up. This and the times below are in milliseconds. */
 const lookUpMs = 10_000;
 /**
- * Minimum time between look-ups of the whole fleet after a refusal (see `claimLookUp`). Longer than a look-up, so that
- * no two run at once.
+ * Minimum time between look-ups of the whole fleet after a refusal (see `claimLookUp`). This time is longer than a
+ * look-up, so that no two look-ups run at once.
  */
 const refusedPace = { askedMs: 60_000, foundMs: 0 };
-/** The same without a refusal. WhatsApp publishes one or more revisions a day, and each stays valid for weeks. */
+/**
+ * Minimum time between look-ups of the whole fleet without a refusal. WhatsApp publishes one or more revisions a day,
+ * and each stays valid for weeks.
+ */
 const usualPace = { askedMs: 15 * 60_000, foundMs: 6 * 60 * 60_000 };
 /** How often a host checks whether a look-up is due. */
 const checkMs = 5 * 60_000;
@@ -31,8 +34,8 @@ export interface ClientVersionsDeps {
 }
 
 /**
- * Chooses the client version that a host presents to WhatsApp: the pinned one, or the one that a host of the fleet has
- * looked up, or the one in Baileys if that is newer. No connection waits for a look-up.
+ * Chooses the client version that a host presents to WhatsApp: the pinned version if there is one, otherwise the newer
+ * of the version that a host of the fleet has looked up and the version in Baileys. No connection waits for a look-up.
  */
 export class ClientVersions {
   readonly #deps: ClientVersionsDeps;
@@ -44,7 +47,7 @@ export class ClientVersions {
     this.#deps = deps;
   }
 
-  /** Logs the version that is used from now on, and looks for newer ones in the background. */
+  /** Logs the version that is used from now on, and looks for newer versions in the background. */
   async start(): Promise<void> {
     const { version, source } = await this.#choose();
     this.#deps.log.info({ clientVersion: version.join("."), source }, "client version for WhatsApp");
@@ -111,13 +114,16 @@ export class ClientVersions {
       const advice = "WhatsApp refuses the client version, and no other is known: set WHATSAPP_VERSION or update";
       log.error({ err: error, clientVersion: refused.join(".") }, advice);
     } else {
-      // A server that replaces WhatsApp may not publish a version, so this is no problem there.
+      // A server that replaces WhatsApp may not publish a version, so this failure is not a problem there.
       log[endpoint.real ? "warn" : "debug"]({ err: error }, "client version not looked up; the known one stays");
     }
   }
 }
 
-/** Returns the version on the page of WhatsApp Web. Throws unless it is at least as new as the one in Baileys. */
+/**
+ * Returns the version on the page of WhatsApp Web. Throws if the page names no version, or an older version than
+ * Baileys contains.
+ */
 async function fetchClientVersion(web: RequestInit, stop: AbortSignal): Promise<ClientVersion> {
   const signal = AbortSignal.any([stop, AbortSignal.timeout(lookUpMs)]);
   const { isLatest, version, error } = await fetchLatestWaWebVersion({ ...web, signal });
@@ -141,10 +147,7 @@ export class SessionVersion {
     this.#versions = versions;
   }
 
-  /**
-   * Returns the version to connect with, or undefined while the only known version is one that WhatsApp has just
-   * refused.
-   */
+  /** Returns the version to connect with, or undefined while WhatsApp has just refused the only known version. */
   async next(): Promise<ClientVersion | undefined> {
     const current = await this.#versions.current();
     if (this.#used && sameVersion(current, this.#used) && Date.now() - this.#refusedAt < refusedMs) {

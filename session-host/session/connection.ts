@@ -56,7 +56,7 @@ export interface ConnectionHandlers {
   onUpdate(update: Partial<ConnectionState>): void;
   /** WhatsApp acknowledged a message of ours. `error` is WhatsApp's code if it refused the message. */
   onAck(ack: { waId: string; error: string | undefined }): void;
-  /** Returns a message that was sent under this id and is not in the database. */
+  /** Returns a message that was sent with this id and is not in the database. */
   recall(waId: string): proto.IMessage | undefined;
   /** A message with a file to download is durable. */
   onMedia(): void;
@@ -166,8 +166,8 @@ export class Connection implements OpenConnection, MediaConnection {
   }
 
   /**
-   * Ends the socket without logging out, and rejects later changes. Resolves when all earlier ones are durable or have
-   * failed.
+   * Ends the socket without logging out, and rejects later changes. Resolves when all earlier changes are durable or
+   * have failed.
    */
   async close(): Promise<void> {
     this.#gate.fail();
@@ -260,7 +260,8 @@ export class Connection implements OpenConnection, MediaConnection {
     try {
       const found = await findSurvey(db, this.#instanceId, waId, chatIds);
       if (found) return found;
-      // It may have just arrived and still wait for its commit. An empty change resolves after that.
+      // The poll or calendar event may have just arrived and still wait for its commit. An empty change resolves after
+      // that commit.
       await this.#recorder.record({});
       return await findSurvey(db, this.#instanceId, waId, chatIds);
     } catch (error) {

@@ -2,15 +2,16 @@ import { type AuthenticationCreds, initAuthCreds } from "@whiskeysockets/baileys
 import type { KeyStore } from "../baileys/key-store.ts";
 
 /**
- * The credentials of a linked instance are missing: somebody deleted them, or there is a bug. They are never replaced
- * by new ones.
+ * The credentials of a linked instance are missing, because somebody deleted them or because of a bug. The host never
+ * replaces them with new credentials.
  */
 export class CredentialsMissing extends Error {
   override readonly name = "CredentialsMissing";
 }
 
 /**
- * Reads the credentials. Makes new ones only for an instance that is not linked; throws `CredentialsMissing` otherwise.
+ * Reads the credentials. If they don't exist, makes new credentials for an instance that is not linked, and throws
+ * `CredentialsMissing` for a linked instance.
  */
 export async function loadCredentials(store: KeyStore, linked: boolean): Promise<AuthenticationCreds> {
   const creds = await store.loadCreds();

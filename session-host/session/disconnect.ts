@@ -6,7 +6,7 @@ export interface Verdict {
   reason: string;
   /** `now`: WhatsApp requires it. `later`: after a growing delay. `never`: only when the user starts the instance. */
   reconnect: "now" | "later" | "never";
-  /** Whether WhatsApp unlinked the device. The credentials are then useless. */
+  /** Whether WhatsApp unlinked the device, which makes the credentials useless. */
   loggedOut: boolean;
 }
 
@@ -26,13 +26,14 @@ const verdicts: Record<number, Verdict> = {
 };
 
 /**
- * Baileys' error messages for a server whose certificates do not lead to WhatsApp's root (`Utils/noise-handler.js`).
+ * Baileys' error messages for a server whose certificate chain does not end at WhatsApp's root key
+ * (`Utils/noise-handler.js`).
  */
 const untrusted = /^(?:invalid noise|noise (?:intermediate )?certificate|certification match failed)/;
 
 /**
- * Decides from the error with which Baileys closed a socket. It is a Boom error whose `statusCode` is a
- * `DisconnectReason`. Baileys puts the HTTP status of a refused WebSocket upgrade into the same field, but such an
+ * Returns the verdict on the error with which Baileys closed a socket. The error is a Boom error whose `statusCode` is
+ * a `DisconnectReason`. Baileys puts the HTTP status of a refused WebSocket upgrade into the same field, but such an
  * error does not concern the account: a 401 from a proxy is not a logout.
  */
 export function judge(error: unknown): Verdict {
@@ -46,8 +47,8 @@ export function judge(error: unknown): Verdict {
 }
 
 /**
- * Returns the delay before reconnect number `attempt` (from 0) in milliseconds. It doubles from 1 s to 60 s; half of it
- * is random, so that hosts do not reconnect in step.
+ * Returns the delay before reconnect number `attempt` (from 0) in milliseconds. The delay is at most 1 s at first, and
+ * the maximum doubles up to 60 s. Half of the delay is random, so that hosts do not reconnect at the same time.
  */
 export function backoff(attempt: number, random: () => number = Math.random): number {
   const ceiling = Math.min(60_000, 1000 * 2 ** attempt);

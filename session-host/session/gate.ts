@@ -7,8 +7,8 @@ export interface Outlet {
 /**
  * Holds outgoing frames back until the changes that caused them are durable (output commit). Baileys acknowledges a
  * message as soon as it is decrypted, and sends a ciphertext as soon as it is made. The gate queues these frames, in
- * order, until every change that was recorded before them is in the database. So WhatsApp never sees an effect of
- * something that a crash could undo, and neither Baileys nor the next message waits for a commit.
+ * order, until every change that was recorded before them is in the database. WhatsApp therefore never sees an effect
+ * of a change that a crash could undo, and neither Baileys nor the next message waits for a commit.
  *
  * When the gate fails, or the lease has expired, it drops the queued frames and cuts the connection. To WhatsApp, this
  * looks like a crash, from which both sides recover.

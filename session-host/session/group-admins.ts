@@ -3,7 +3,7 @@ import { LRUCache } from "lru-cache";
 import type { Logger } from "../../core/log.ts";
 import { within } from "../../core/timeout.ts";
 
-/** A lookup delays the messages behind it, so the wait is limited. */
+/** Maximum wait for a lookup, which delays the messages that arrive after it. */
 const lookupTimeoutMs = 5_000;
 /** How long an answer is cached. */
 const keptMs = 5_000;
@@ -20,8 +20,8 @@ export class GroupAdmins {
   }
 
   /**
-   * Returns whether one of these JIDs, all of one person, is an admin of the group. False if WhatsApp does not answer
-   * in time.
+   * Returns whether one of these JIDs, all of one person, is an admin of the group. Returns false if WhatsApp does not
+   * answer in time.
    */
   readonly has = async (group: string, jids: readonly string[]): Promise<boolean> => {
     const known = this.#known.get(group) ?? this.#fetch(group);

@@ -11,8 +11,8 @@ import type { Logger } from "../../core/log.ts";
  * presence.go, `handlePresence`). Accounts are therefore reported online in spite of `markOnlineOnConnect: false`
  * (https://github.com/WhiskeySockets/Baileys/issues/2553).
  *
- * So this function passes each update to Baileys with the known name, and sends a new name to WhatsApp in a presence
- * with the account's current state.
+ * This function therefore passes each update to Baileys with the known name, and sends a new name to WhatsApp in a
+ * presence with the account's current state.
  */
 export function preventUntypedPresence(sock: WASocket, creds: AuthenticationCreds, log: Logger): void {
   const { ev } = sock;

@@ -5,8 +5,8 @@ import { within } from "../../core/timeout.ts";
 const answerTimeoutMs = 15_000;
 
 /**
- * Returns a code for "Link with phone number" after WhatsApp has accepted the request for it, so that the user can type
- * it immediately. Throws `whatsapp_error` if WhatsApp refuses the request or does not answer.
+ * Returns a code for "Link with phone number" after WhatsApp has accepted the request for the code, so that the user
+ * can enter the code immediately. Throws `whatsapp_error` if WhatsApp refuses the request or does not answer.
  *
  * Baileys only sends the request (7.0.0-rc14, `requestPairingCode` in `Socket/socket.js`). WhatsApp answers it with the
  * reference of the pairing (whatsmeow, `PairPhone` in `pair-code.go`). An error before a login belongs to this request,

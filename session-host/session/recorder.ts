@@ -43,8 +43,8 @@ export class Recorder {
   readonly recordInBackground = (change: Change): void => void this.record(change).catch(this.fail);
 
   /**
-   * Records the change that a stanza makes. Some changes need a lookup first. All are recorded in the order of the
-   * stanzas, and before the answers to them are sent.
+   * Records the change that a stanza makes. Some changes need a lookup first. All changes are recorded in the order of
+   * the stanzas, and before the answers to the stanzas are sent.
    */
   recordInOrder({ attrs: { id: correlationId } }: BinaryNode, change: Change | Promise<Change> | undefined): void {
     if (!change) return;
@@ -60,14 +60,14 @@ export class Recorder {
     this.#options.gate.holdUntil(recorded);
   }
 
-  /** Ends the connection because its state can't be stored: no further frame may be sent. */
+  /** Ends the connection because its state can't be stored. No further frame may be sent. */
   readonly fail = (error: unknown): void => {
     const { gate, log, instanceId } = this.#options;
     if (!gate.failed) log.error({ err: error, instanceId }, "the session stops because its state cannot be stored");
     gate.fail();
   };
 
-  /** Rejects further changes. Resolves when all earlier ones are durable or have failed. */
+  /** Rejects further changes. Resolves when all earlier changes are durable or have failed. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#last;

@@ -45,7 +45,10 @@ const allQrMs = firstQrMs + 5 * nextQrMs;
 const maxQrRounds = 12;
 /** How long a request for a pairing code waits until WhatsApp offers a pairing. */
 const qrTimeoutMs = 15_000;
-/** How long a stopping session waits for WhatsApp to acknowledge its messages. The next host sends the others again. */
+/**
+ * How long a stopping session waits for WhatsApp to acknowledge its messages. The next host sends unacknowledged
+ * messages again.
+ */
 const finishMs = 5_000;
 /** After a connection of this duration, the reconnect delay starts from its minimum again. */
 const stableMs = 60_000;
@@ -65,7 +68,7 @@ export class Session implements CommandTarget {
   #qrCount = 0;
   /** Number of connections in a row whose QR codes all expired. */
   #qrRounds = 0;
-  /** When this connection began, or when it was logged in. Milliseconds since 1970. */
+  /** When this connection was opened or, later, when its login succeeded. Milliseconds since 1970. */
   #openedAt = 0;
   readonly #groupReading = new GroupReading();
   #reconnectTimer: NodeJS.Timeout | undefined;
@@ -120,7 +123,7 @@ export class Session implements CommandTarget {
     }, correlationId);
   }
 
-  /** Closes the connection, if there is one, and opens a new one. */
+  /** Closes the connection, if there is one, and opens a new connection. */
   restart(correlationId?: string): Promise<void> {
     return this.#inTurn(async () => {
       await this.queue.finish(finishMs);
@@ -138,15 +141,15 @@ export class Session implements CommandTarget {
       this.#running = false;
       await this.queue.finish(finishMs);
       const status = this.#state.linked ? "connecting" : "disconnected";
-      // If the state can't be stored, the connection must be closed anyway. The next host stores its own state.
+      // The connection must be closed even if the state can't be stored. The next host stores its own state.
       if (this.#connection) await this.#enter(status, "host_stopped").catch(() => undefined);
       await this.#closeConnection();
     });
   }
 
   /**
-   * Closes the connection at the user's request. It stays closed until the user starts the instance. The device stays
-   * linked.
+   * Closes the connection at the user's request. The connection stays closed until the user starts the instance. The
+   * device stays linked.
    */
   disable(correlationId?: string): Promise<void> {
     return this.#inTurn(async () => {
@@ -172,7 +175,7 @@ export class Session implements CommandTarget {
     void connection?.close();
   }
 
-  /** Unlinks this device at WhatsApp, if connected, and removes the credentials. */
+  /** Unlinks this device at WhatsApp if the session is connected, and removes the credentials. */
   logout(correlationId?: string): Promise<void> {
     return this.#inTurn(async () => {
       const wasOpen = this.status === "connected";
@@ -339,7 +342,7 @@ export class Session implements CommandTarget {
     await this.#recordStep(withCloseEventAndActivity(change, reason, false)).catch(() => undefined);
   }
 
-  /** Logs out if connected, and closes the connection. */
+  /** Logs out if the session is connected, and closes the connection. */
   async #unlink(): Promise<void> {
     this.#running = false;
     clearTimeout(this.#reconnectTimer);

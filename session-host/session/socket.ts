@@ -55,9 +55,9 @@ export function outletOf(sock: WASocket): Outlet {
 }
 
 /**
- * Returns the log level for Baileys. It logs every connection and stanza at `info`, and the error 515, which is part of
- * every pairing, at `error`. So its lines are logged only if our level is `debug` or lower. The host itself logs what
- * matters.
+ * Returns the log level for Baileys. Baileys logs every connection and stanza at `info`, and the error 515, which is
+ * part of every pairing, at `error`. Its log lines are therefore written only if our level is `debug` or lower. The
+ * host itself logs the important events.
  */
 function baileysLevel(level: string): string {
   return ["trace", "debug", "silent"].includes(level) ? level : "fatal";

@@ -12,7 +12,7 @@ export interface Me {
 /** Returns the phone number (as a JID) of a LID, or null if it is not known. */
 export type PhoneOf = (lid: string) => Promise<string | null>;
 
-/** What is known about a message besides its content. */
+/** The known facts about a message besides its content. */
 export interface MessageOrigin {
   instanceId: string;
   me: Me;
@@ -29,7 +29,7 @@ export interface Address {
   /** All JIDs of the chat. The first is `chatId`. */
   chatIds: readonly string[];
   isGroup: boolean;
-  /** Empty for the account itself. */
+  /** JID of the sender. Empty for the account itself. */
   senderId: string;
   senderLid: string | null;
 }

@@ -50,8 +50,8 @@ const mediaFields = {
 } as const;
 
 /**
- * Returns the file of a message, or null. `unencrypted` files have no media key. The file in the bucket is named by
- * `rowId`, because the sender chooses WhatsApp's id and could choose that of another person's message.
+ * Returns the file of a message, or null. Files with `unencrypted` have no media key. The file in the bucket is named
+ * by `rowId`, because the sender chooses WhatsApp's id and could choose that of another person's message.
  */
 export function mediaOf(
   content: proto.IMessage,
@@ -78,7 +78,7 @@ export function mediaOf(
   return null;
 }
 
-/** Returns the quotation, mentions and reaction of a message, or null if it has none. */
+/** Returns the quotation, mentions and reaction of a message, or null if the message has none of these. */
 export async function contextOf(content: proto.IMessage, phoneOf: PhoneOf): Promise<MessageContext | null> {
   const info = Object.values(content)
     .map((part: unknown) => (part && typeof part === "object" && "contextInfo" in part ? part.contextInfo : null))

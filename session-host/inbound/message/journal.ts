@@ -32,7 +32,7 @@ export interface JournalContext {
 
 /**
  * Returns the change that a decrypted stanza makes: a new message with its event, an edit, a deletion, or an answer to
- * a poll or calendar event. The change is empty if the stanza has no content.
+ * a poll or calendar event. The change is empty if the stanza has no content to store.
  */
 export async function journalMessage(
   { instanceId, me, isAdmin, responses }: JournalContext,
@@ -63,7 +63,9 @@ export async function journalMessage(
   return row ? { messages: [row], ...(await responses.openEarly(row, repository.lidMapping)) } : {};
 }
 
-/** Returns undefined for bytes that are not a message. Baileys detects that itself and asks the sender for a retry. */
+/**
+ * Returns undefined if the bytes are not a message. Baileys itself detects this error and asks the sender for a retry.
+ */
 function decodePlaintext(plaintext: Uint8Array): proto.Message | undefined {
   try {
     return proto.Message.decode(unpadRandomMax16(plaintext));

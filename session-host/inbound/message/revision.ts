@@ -11,8 +11,8 @@ const { Type: ProtocolType } = proto.Message.ProtocolMessage;
 
 /**
  * Returns the edit or deletion that a protocol message makes. Returns undefined for any other protocol message, and if
- * the sender has no right to it: only its writer may edit a message, and only its writer or a group admin may delete
- * it. The phone has already checked deletions by the account itself.
+ * the sender has no right to the change. Only the writer of a message may edit it. Only the writer or a group admin may
+ * delete it. The phone has already checked deletions by the account itself.
  */
 export async function revisionOf(
   origin: MessageOrigin,

@@ -3,7 +3,7 @@ import { sha256 } from "../../../core/crypto/index.ts";
 import { type ResponseAnswer, responseAnswers } from "../../../core/message/response.sql.ts";
 import { pollOf } from "./survey.ts";
 
-/** An encrypted answer to a poll or calendar event, as a message carries it. */
+/** An encrypted answer to a poll or calendar event, as it is in a message. */
 export interface SealedResponse {
   kind: "vote" | "answer";
   /** WhatsApp's id of the poll or calendar event. */
@@ -14,7 +14,7 @@ export interface SealedResponse {
   writtenMs: number;
 }
 
-/** Returns the answer that a message carries, or undefined. */
+/** Returns the answer that a message contains, or undefined if it contains no answer. */
 export function sealedResponse(content: proto.IMessage | undefined): SealedResponse | undefined {
   const { pollUpdateMessage: vote, encEventResponseMessage: answer } = content ?? {};
   if (!vote && !answer) return undefined;
@@ -35,7 +35,10 @@ export interface ResponseInput {
   content: proto.IMessage;
   secret: Uint8Array;
   sealed: SealedResponse;
-  /** JIDs of the creator and the responder. One pair is part of the key, but the clients don't say which. */
+  /**
+   * JIDs of the creator and the responder. The key depends on one of these pairs, but the message does not name the
+   * pair.
+   */
   pairs: readonly { creator: string; responder: string }[];
 }
 
@@ -100,7 +103,8 @@ function openWithAny<Pair, Opened>(pairs: readonly Pair[], open: (pair: Pair) =>
     try {
       return open(pair);
     } catch {
-      // Either the key has other JIDs, or the answer is forged. Authenticated encryption can't tell these apart.
+      // Either the key depends on other JIDs, or the answer is forged. Authenticated encryption can't distinguish these
+      // two cases.
     }
   }
   return undefined;

@@ -11,12 +11,12 @@ import { type OpenedResponse, openResponse, type SealedResponse } from "./decryp
 /** Who answers in which chat, as the envelope of the message states. JIDs have no devices. */
 export interface Respondent {
   fromMe: boolean;
-  /** All JIDs of the chat. The first is the one in our history. */
+  /** All JIDs of the chat. The history has the chat under the first JID. */
   chatIds: readonly string[];
   senderId: string;
   senderLid: string | null;
   pushName: string | null;
-  /** WhatsApp's clock, Unix seconds. */
+  /** Time of the message by WhatsApp's clock, in Unix seconds. */
   seconds: number;
 }
 
@@ -31,7 +31,8 @@ export interface ResponsesOptions {
 }
 
 /**
- * Maximum sizes: of the id in characters, of the others in bytes. A vote for all twelve options has about 450 bytes.
+ * Maximum sizes: of the id in characters, and of the other fields in bytes. A vote for all twelve options has about 450
+ * bytes.
  */
 const maxSizes = { waId: 128, payload: 4096, iv: 64 } as const;
 
@@ -40,8 +41,8 @@ const maxEarly = 1000;
 
 /**
  * Decrypts the answers that arrive on one connection. Baileys may handle a vote before its poll if both arrive
- * together. An answer whose poll or calendar event is not known waits in memory until that arrives, or until newer
- * answers need the space.
+ * together. An answer whose poll or calendar event is not known waits in memory until the poll or calendar event
+ * arrives, or until newer answers need the space.
  */
 export class Responses {
   readonly #options: ResponsesOptions;

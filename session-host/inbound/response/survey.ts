@@ -2,7 +2,7 @@ import { proto } from "@whiskeysockets/baileys";
 import type { EventDetails, MessageContext, PollDetails } from "../../../core/message/context.ts";
 import { defined } from "../../../core/object.ts";
 
-/** Returns the poll of a message, or undefined. */
+/** Returns the poll of a message, or undefined if the message is not a poll. */
 export function pollOf(content: proto.IMessage): PollDetails | undefined {
   const poll =
     content.pollCreationMessage ??
@@ -28,15 +28,15 @@ function calendarEventOf({ eventMessage }: proto.IMessage): EventDetails | undef
   };
 }
 
-/** Converts Unix seconds to ISO 8601. Returns null for no time, and for a time that `Date` cannot hold. */
+/** Converts Unix seconds to ISO 8601. Returns null if the time is missing, or if `Date` cannot represent the time. */
 function isoOf(seconds: Parameters<typeof Number>[0]): string | null {
   const at = new Date(Number(seconds ?? 0) * 1000);
   return Number(seconds ?? 0) > 0 && !Number.isNaN(at.getTime()) ? at.toISOString() : null;
 }
 
 /**
- * Returns what is stored of a received poll or calendar event: its details for the history, and as the payload the
- * encoded message with the secret that decrypts answers to it.
+ * Returns the columns to store for a received poll or calendar event: its details for the history, and as the payload
+ * the encoded message. The message contains the secret that decrypts the answers.
  */
 export function surveyIn(
   content: proto.IMessage,
