@@ -30,7 +30,7 @@ const named = (some: readonly Endpoint[]) =>
 const ofInstances = endpoints.filter((endpoint) => endpoint.instance);
 const withBody = endpoints.filter((endpoint) => endpoint.body && !endpoint.form);
 const withForm = endpoints.filter((endpoint) => endpoint.form);
-/** The engine treats endpoints alike, so one represents all with the same dialect, instance location and access. */
+/** The engine treats endpoints alike, so one endpoint represents all endpoints with the same dialect, instance location and access. */
 const kindOf = (endpoint: Endpoint) =>
   `${dialects.findIndex(({ endpoints }) => endpoints.includes(endpoint))} ${endpoint.instance} ${endpoint.access}`;
 const oneOfEach = (some: readonly Endpoint[]) => [
@@ -54,7 +54,7 @@ function call(
     : undefined;
   return api.request(endpoint.method.toUpperCase(), path, { ...credentials, headers, ...(body ? { body } : {}) });
 }
-/** Returns a key with access to the endpoint: for rotate-key, which revokes its caller's key, not the shared one. */
+/** Returns a key with access to the endpoint. For rotate-key, which revokes the caller's key, this is not the shared key. */
 async function keyFor(endpoint: Endpoint): Promise<string> {
   if (endpoint.access === "admin") return adminKey;
   return endpoint.path === "/api/auth/rotate-key" ? (await api.user()).key : key;

@@ -28,7 +28,7 @@ const problems: string[] = [];
 const rounds: Round[] = [];
 const holdings: Holding[] = [];
 const figures: Figure[] = [];
-/** Each is in its own module, which is loaded only if the part is run. */
+/** Loads the parts of the benchmark. Each part is in its own module, which is loaded only if the part runs. */
 const studies: Partial<Record<Part, () => Promise<Study>>> = {
   webhooks: async () => (await import("./part/webhooks.ts")).webhooks,
   history: async () => (await import("./part/history.ts")).history,

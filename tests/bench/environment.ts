@@ -5,7 +5,7 @@ import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os"
 /** What the results depend on in addition to the options. */
 export interface Environment {
   date: string;
-  /** `unknown` outside a checkout. Ends with `+` if there are uncommitted changes. */
+  /** The Git commit, or `unknown` outside a checkout. Ends with `+` if there are uncommitted changes. */
   commit: string;
   node: string;
   baileys: string;

@@ -46,7 +46,7 @@ test("a bulk continues after its host is killed, at its pace, and reaches each r
     select bulk_index as index, deadline - interval '24 hours' as at from commands where bulk_id = ${body.bulkId}
     order by position`;
   expect(rows.map(({ index }) => index)).toEqual(peers.map((_peer, index) => index));
-  // In any period, at most what the pace allows plus a burst of two seconds.
+  // In any period, at most as many messages are sent as the pace allows, plus a burst of two seconds.
   for (const [from, first] of rows.entries()) {
     for (const [count, row] of rows.slice(from).entries()) {
       const seconds = (row.at.getTime() - first.at.getTime() + 1) / 1000;

@@ -9,7 +9,7 @@ import { startTestGateway, type TestGateway } from "../support/gateway/test-gate
 import { startTcpProxy, type TcpProxy } from "../support/network/tcp-proxy.ts";
 import { until } from "../support/until.ts";
 
-/** Length of the outage: a minute in a long run, and in a short run still longer than a lease. */
+/** Length of the outage: a minute in a long run, and less in a short run, but always longer than a lease. */
 const outageSeconds = process.env.FAULT_ROUNDS ? 60 : 14;
 
 let directory: string;

@@ -55,7 +55,7 @@ test("during a deploy no message is lost, rejected or repeated, and no phone is 
     const shown = new Set(bob.inbox.messages.map((message) => message.id));
     return ids.every((id) => shown.has(id)) || undefined;
   }, 30_000);
-  // Not even a repeat under the same id: a stopping host waits for sends in progress.
+  // No message is sent again under the same id, because a stopping host waits for sends in progress.
   expect(bob.inbox.duplicates).toBe(0);
   await until(async () => {
     const [row] = await gate.db.sql`select count(*)::int as n from messages where not from_me`;

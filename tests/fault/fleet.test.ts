@@ -62,7 +62,7 @@ test("a restart drains one host at a time, and no message is lost or repeated", 
       await sleep(20);
     }
   })();
-  // A trigger records each drain, because polling would miss a short one.
+  // A trigger records each drain, because polling would miss a short drain.
   await gate.db.sql`create table drains (id serial, host text, draining boolean)`;
   await gate.db.sql`
     create function note_drain() returns trigger language plpgsql as $$ begin
@@ -99,7 +99,7 @@ test("a restart drains one host at a time, and no message is lost or repeated", 
   await Promise.all([traffic, watching]);
 
   expect(refused).toEqual([]);
-  // One host after another, each once.
+  // The hosts drain one after another, each host once.
   const steps = await drains();
   expect(steps.map((one) => one.draining)).toEqual([true, false, true, false]);
   expect(steps.map((one) => one.host)).toEqual([steps[0]?.host, steps[0]?.host, steps[2]?.host, steps[2]?.host]);
@@ -117,7 +117,7 @@ test("a restart drains one host at a time, and no message is lost or repeated", 
   expect(gate.wa.unknown).toEqual([]);
 });
 
-test("no host, not even a new one, takes a shard while the fleet is stopped", async () => {
+test("no host, not even a new host, takes a shard while the fleet is stopped", async () => {
   expect((await gate.api("POST", "/api/observability/stop")).body.data).toEqual({ stopped: true, hosts: 2 });
   const held = async () => (await gate.db.sql`select 1 from shards where lease_until > now()`).length;
   await until(async () => (await held()) === 0 || undefined, 30_000);

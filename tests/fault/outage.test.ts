@@ -27,7 +27,7 @@ const claimMs = functionTimeMs + 60_000;
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => String(index + 1));
 const textOf = (one: ReceivedRequest): string => JSON.parse(one.body).data.body;
 
-/** Starts an endpoint that rejects texts as set with `accepts`, and records the accepted ones with the world's time. */
+/** Starts an endpoint that rejects texts as set with `accepts`, and records the accepted texts with the world's time. */
 async function startEndpoint(initially: boolean) {
   let accepts: (text: string) => boolean = () => initially;
   const accepted: { text: string; id: string; at: number }[] = [];

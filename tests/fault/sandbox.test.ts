@@ -17,7 +17,7 @@ const program = fileURLToPath(new URL("../../local/sandbox.ts", import.meta.url)
 interface Running {
   child: ChildProcess;
   output(): string;
-  /** Waits until the program has printed `text`. Throws if it ends first. */
+  /** Waits until the program has printed `text`. Throws if the program ends first. */
   printed(text: string): Promise<void>;
   ended(): Promise<number | null>;
 }

@@ -12,7 +12,7 @@ let gate: TestGateway;
 let host: ChildProcess;
 let bob: Phone;
 let instance: string;
-/** Numbers of requests with credentials: those about the instance, and all. */
+/** Numbers of requests with credentials: requests about the instance, and all requests. */
 const calls = { about: 0, all: 0 };
 
 beforeAll(async () => {

@@ -31,7 +31,7 @@ interface BuildRequest {
   copyFiles?: { from: string; to?: string }[];
 }
 
-/** A cache: bundling takes longer than everything else, and most changes don't affect it. */
+/** A cache of bundles. Bundling takes longer than everything else, and most changes don't affect the bundles. */
 const bundled = new Map<string, Bundle>();
 
 /** Starts a server that replaces SST's CLI for its components: it bundles handlers and names SST's own resources. */

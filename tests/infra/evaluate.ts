@@ -36,7 +36,7 @@ export async function evaluate({ stage = "test", change }: Variation = {}): Prom
   process.env.SST_SERVER = cli.url;
   process.env.AWS_REGION = region;
   for (const [name, value] of Object.entries(secrets)) process.env[`SST_SECRET_${name}`] = value;
-  // In SST's platform folder, so that its modules resolve.
+  // The file is in SST's platform folder, so that the platform's modules resolve.
   const outfile = join(platform, `evaluation.${process.pid}.${Date.now()}.mjs`);
   try {
     const app = { ...(await readApp(outfile, stage)), stage };

@@ -85,7 +85,7 @@ export async function startFunction(file: string, environment: Record<string, st
       child.removeAllListeners("exit");
       if (child.exitCode === null) {
         child.kill();
-        // Not `exit`, after which output may still arrive.
+        // Wait for `close`, because output may still arrive after `exit`.
         await once(child, "close");
       }
       server.closeAllConnections();

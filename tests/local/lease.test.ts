@@ -35,7 +35,7 @@ test("a takeover ends only the open transactions of the frozen host", async () =
     await until(async () => otherState === "done" || undefined, 30_000);
     return sql`select 1`;
   });
-  // Before the lease expires, it can't be taken and its transactions go on.
+  // Before the lease expires, no other host can take it, and the holder's transactions continue.
   expect(await acquireLease(next, "next", 0, 60_000)).toBeUndefined();
   expect(await frozen.sql`select 1 as still`).toEqual([{ still: 1 }]);
   await next.sql`update shards set lease_until = clock_timestamp() where id = 0`;

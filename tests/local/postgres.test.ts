@@ -141,7 +141,7 @@ test("a missing password file causes an error instead of a new database", async 
 test("PostgreSQL's programs run from a folder that only its owner can enter, with spaces and umlauts in its path", async () => {
   const found = await findBinaries();
   const native = dirname(dirname(found.postgres));
-  // Like /root on a new server.
+  // The folder has the same mode as /root on a new server.
   const closed = join(await folderOfTest(), "Zwölf Töne");
   await mkdir(closed, { mode: 0o700 });
   await cp(native, join(closed, "native"), { recursive: true, verbatimSymlinks: true });

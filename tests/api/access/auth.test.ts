@@ -235,7 +235,7 @@ describe("an API key", () => {
     expect(() => api.vault.open(row.ciphertext, `api-key:${randomUUID()}`)).toThrow();
   });
 
-  test("works until it expires or its user revokes it", async () => {
+  test("works until it expires or its user revokes the key", async () => {
     const user = await api.user();
     const expiresAt = new Date(api.deps.clock.now().getTime() + 60_000);
     const passing = await createApiKey(api.deps, { userId: user.id, name: "x", permissions: ["read"], expiresAt });

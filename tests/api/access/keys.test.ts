@@ -47,7 +47,7 @@ describe("rotating a key", () => {
     expect(lasts).toBeGreaterThan(0);
     expect(lasts).toBeLessThanOrEqual(60_000);
     expect((await firstApiKey(api.deps, user.id))?.key).toBe(body.apiKey);
-    // The old key cannot outlive itself by rotating again.
+    // Another rotation does not extend the lifetime of the old key.
     const third = (await rotate({ key: user.key, body: { overlapSeconds: 3600 } })).body;
     expect(third.previousValidUntil).toBe(body.previousValidUntil);
     expect((await me({ key: third.apiKey })).status).toBe(200);

@@ -31,7 +31,7 @@ const clock = {
   },
 };
 
-/** Starts one of several processes that serve the API. Returns a function that sends it a request as API Gateway does. */
+/** Starts one of several processes that serve the API. Returns a function that sends a request to this process as API Gateway does. */
 function limitedTo(RATE_LIMIT: number) {
   const app = createApp({ ...api.served, clock, config: { ...api.deps.config, RATE_LIMIT } });
   return async (path: string, { ip = "203.0.113.1", ...init }: RequestOptions = {}) => {

@@ -100,7 +100,7 @@ test("users behind one address who know their passwords are not blocked", async 
     const recordSuccess = await countAttempt(api.deps, { email: anyEmail(), ip });
     await recordSuccess();
   }
-  // A correct password from an address with failures is not a failure, but it doesn't clear the earlier ones.
+  // A correct password from an address with failures is not a failure, but it doesn't clear the earlier failures.
   for (let i = 0; i < ipFailures; i++) await countOrWait(anyEmail(), ip);
   api.deps.clock.advance(1 * minutes);
   await (await countAttempt(api.deps, { email: anyEmail(), ip }))();

@@ -150,7 +150,7 @@ test("the statistics equal the logs and have no success rate until a delivery is
   });
 });
 
-test("a retry sends a delivery again under its id, unless the instance has no webhook", async () => {
+test("a retry sends a delivery again under the same id, and is rejected if the instance has no webhook", async () => {
   const { receiver, key, one } = await deliverThreeTexts();
   const [last] = await data("GET", `logs?instanceId=${one}`, key);
   const answer = await call("POST", `retry/${last.id}`, key);
@@ -184,7 +184,7 @@ test("a retry sends a delivery again under its id, unless the instance has no we
   expect((await call("POST", `retry/${last.id}`, key)).status).toBe(404);
 });
 
-test("clearing removes only finished deliveries of the caller", async () => {
+test("clearing removes only finished deliveries of the caller, or of the instance that an admin names", async () => {
   const [mine, theirs] = [await deliverThreeTexts(), await deliverThreeTexts()];
   expect(await data("DELETE", `logs?instanceId=${mine.other}`, mine.key)).toEqual({ deleted: 0, more: false });
   expect(await data("DELETE", "logs", mine.key)).toEqual({ deleted: 2, more: false });

@@ -11,7 +11,7 @@ export interface Setting {
 /** The message to the driver when the gateway runs. */
 export interface Running {
   url: string;
-  /** Only at the first start on a data folder. */
+  /** Set only at the first start on a data folder. */
   apiKey: string | undefined;
 }
 

@@ -73,7 +73,7 @@ async function measure(
 
 /**
  * Reads pages of a chat's history with its total over the REST API of a gateway in a separate process, alternately from a
- * chat with few messages and from one with many.
+ * chat with few messages and from a chat with many messages.
  */
 export const history: Study = async ({ folder, options, keep, progress }) => {
   const sizes: Sizes = options.quick ? { small: 1_000, large: 20_000 } : { small: 10_000, large: 1_000_000 };

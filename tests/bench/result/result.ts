@@ -71,7 +71,7 @@ export interface Result {
   figures: Figure[];
   /** Repeated webhooks, which at-least-once delivery allows. */
   repeatedWebhooks: number;
-  /** Lost or repeated texts, and errors. The run has failed if there are any. */
+  /** Lost or repeated texts, and errors. The run has failed if the list is not empty. */
   problems: string[];
 }
 

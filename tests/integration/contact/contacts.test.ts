@@ -241,9 +241,12 @@ describe("the list of contacts", () => {
     expect((await list(`?search=${encodeURIComponent(search)}`)).map((one) => one.id)).toEqual(expected());
   });
 
-  test.each(["limit=0", "limit=x", "skip=-1", "limit=1001"])("the list of contacts rejects %s", async (query) => {
-    expect((await gate.api("GET", path(`contacts?${query}`))).status).toBe(400);
-  });
+  test.each(["limit=0", "limit=x", "skip=-1", "limit=1001"])(
+    "a request for the list with %s is rejected",
+    async (query) => {
+      expect((await gate.api("GET", path(`contacts?${query}`))).status).toBe(400);
+    },
+  );
 
   test("a contact is found by number, JID and LID", async () => {
     const [contact] = await list(`?search=${dave.number}`);

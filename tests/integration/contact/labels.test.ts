@@ -125,7 +125,7 @@ describe("a label", () => {
 
   test("labels that the owner and the API create at the same moment are both kept", async () => {
     for (const turn of [1, 2]) {
-      // The first response synchronizes with the phone, the second one accepts or rejects the new label.
+      // The first response synchronizes with the phone, and the second response accepts or rejects the new label.
       whenSynchronized(turn, () => createLabel(owner, `Phone ${turn}`));
       const label = await create(`Here ${turn}`);
       const there = await onPhone(`Phone ${turn}`);
@@ -196,7 +196,7 @@ describe("a label", () => {
 describe("a chat", () => {
   const set = (chat: string, labelIds: string[]) => ask("PUT", `/chats/${chat}`, { labelIds });
 
-  test("setting the labels of a chat replaces them in the API and on the phone, for every form of the chat id", async () => {
+  test("new labels replace the labels of a chat in the API and on the phone, for every form of the chat id", async () => {
     const chats = async (label: string) => labelsOf(owner).find((one) => one.id === label)?.chats;
     const saved = await set(carol.number, ["3", "1", "3"]);
     expect(saved).toMatchObject(ok({ chatId: carol.jid, labels: [{ name: "New customer" }, { id: "3" }] }));
@@ -292,7 +292,7 @@ describe("labels of an account", () => {
     expect(await ask(method, rest, body, unlinked)).toMatchObject(refused(409, "instance_not_connected"));
   });
 
-  test("labels are readable after a logout, until another account is linked", async () => {
+  test("labels remain readable after a logout, until another account is linked", async () => {
     await ask("PUT", `/chats/${carol.number}`, { labelIds: ["1"] });
     const before = await ask("GET");
     await gate.api("POST", `/api/instance/${id}/logout`);

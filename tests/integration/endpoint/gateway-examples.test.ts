@@ -77,7 +77,7 @@ function assemble(app: unknown): Program {
   const say = (...words: unknown[]) => printed.push(words.join(" "));
   const console = { log: say, error: say };
   const setInterval = (run: () => Promise<void>, ms: number) => intervals.push([run, ms]);
-  // The document's pauses limit the load on WhatsApp. The simulated one needs no limit.
+  // The document's pauses limit the load on WhatsApp. The simulated WhatsApp needs no limit.
   const sleep = (ms: number) => wait(ms / 100);
   const given = { require: createRequire(import.meta.url), app, console, setInterval, sleep };
   return new Function(...Object.keys(given), code)(...Object.values(given)) as Program;
@@ -151,7 +151,7 @@ test("verifyWebhook accepts every signed webhook, and rejects a webhook with ano
   }
 });
 
-test("the group management bot adds, promotes, demotes and removes", async () => {
+test("the group management bot adds, promotes, demotes and removes members", async () => {
   const group = owner.createGroup("Managed", [bob.number]);
   const manage = (command: string) => program.manageGroup(instance, group.jid, command, { participants: [carol.jid] });
   await manage("add");

@@ -96,7 +96,7 @@ describe("a new community", () => {
     expect(all.filter((one) => one.community === id)).toHaveLength(2);
   });
 
-  test("an announcement reaches members who joined by the invite, and only admins can send announcements", async () => {
+  test("an announcement reaches members who joined with the invite, and only admins can send announcements", async () => {
     const { id, announcements } = await createdCommunity("Club");
     expect(groupOf(id).description).toBeUndefined();
     const { inviteCode } = (await ask("GET", `/${id}/invite-code`)).body.data;

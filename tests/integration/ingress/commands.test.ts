@@ -146,7 +146,7 @@ describe("commands over SQS", () => {
     await client.put(start);
     await client.reply(start.id, "done");
     expect(await desired()).toBe("running");
-    // A repetition of the first command only gets its reply again; it does not stop the instance again.
+    // A repetition of the first command only gets the same reply again. It does not stop the instance again.
     await client.put(stop);
     await until(async () => client.replies().filter(({ id, status }) => id === stop.id && status === "done")[1]);
     expect(await desired()).toBe("running");

@@ -27,7 +27,7 @@ beforeAll(async () => {
   bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
   instance = await gate.linked(owner, "gateway");
   unlinked = await gate.createInstance("gateway");
-  // Without ffmpeg. `tests/debian` has the tests with ffmpeg.
+  // These tests run without ffmpeg. `tests/debian` has the tests with ffmpeg.
   process.env.PATH = "";
 });
 afterAll(async () => {
@@ -92,7 +92,7 @@ describe("without ffmpeg, a file that is already in the right format", () => {
     expect(bob.download(arrived).equals(voice)).toBe(true);
   });
 
-  test("converts base64 or a data URL from the request, also while the instance is not connected", async () => {
+  test("a conversion accepts base64 or a data URL in the request, also while the instance is not connected", async () => {
     const bare = await convert("voice", { base64: base64(voice), mimeType: "audio/ogg" }, unlinked);
     expect(bare.body).toMatchObject({ success: true, data: { filePath: sha256(voice), fileName: "file.ogg" } });
     const data = await convert("video", { base64: `data:video/mp4;base64,${base64(video)}` }, unlinked);
@@ -103,7 +103,7 @@ describe("without ffmpeg, a file that is already in the right format", () => {
     });
   });
 
-  test("converts the file of a message by the storage key from its event", async () => {
+  test("a conversion accepts the storage key from the event of a message with a file", async () => {
     const { id } = await bob.sendMedia(owner.number, "audio", voice, { ptt: true });
     const [storageKey] = await until(async () => {
       const rows = await gate.db.sql<{ key: string }[]>`
@@ -119,7 +119,7 @@ describe("without ffmpeg, a file that is already in the right format", () => {
     ]);
   });
 
-  test("requests with the same Idempotency-Key convert once", async () => {
+  test("requests with the same Idempotency-Key run one conversion", async () => {
     const headers = { "idempotency-key": randomUUID() };
     const ask = () => convert("voice", { base64: base64(voice) }, instance, headers);
     const [first, second] = [await ask(), await ask()];

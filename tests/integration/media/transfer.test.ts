@@ -296,7 +296,7 @@ describe("a message with the id of an existing one", () => {
   });
 });
 
-test("WhatsApp and the phones report no error", () => {
+test("WhatsApp and the phones report no error, and no phone got a duplicate message", () => {
   expectNoComplaints(gate.wa);
   for (const phone of gate.wa.phones) {
     expect(phone.inbox.duplicates).toBe(0);

@@ -24,7 +24,7 @@ beforeAll(async () => {
   bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
   id = await gate.linked(owner);
   client = restClient(gate, "multi-instance", id);
-  // Without ffmpeg. `tests/debian` has the tests with ffmpeg.
+  // These tests run without ffmpeg. `tests/debian` has the tests with ffmpeg.
   process.env.PATH = "";
 });
 afterAll(async () => {
@@ -113,7 +113,7 @@ describe("a file in a multipart request", () => {
     expect((await sendFile(parts(randomBytes(2000)), headers)).body.code).toBe("idempotency_conflict");
   });
 
-  test("rejects a request without exactly one nonempty file and valid fields", async () => {
+  test("a request is rejected unless it has exactly one nonempty file and valid fields", async () => {
     const good = fileOf(Buffer.from("x"), "a.txt");
     const phone: [string, string] = ["phone", bob.number];
     for (const parts of [
@@ -130,7 +130,7 @@ describe("a file in a multipart request", () => {
     }
   });
 
-  test("rejects a file over the request limit with 413 and names the upload endpoint", async () => {
+  test("a file over the request limit gets 413, and the error names the upload endpoint", async () => {
     const answer = await sendFile([
       ["phone", bob.number],
       ["file", fileOf(Buffer.alloc(4_500_001), "a.bin")],
@@ -166,13 +166,13 @@ describe("a file that is uploaded before it is sent", () => {
     });
     expect(redirect.status).toBe(302);
     const file = await fetch(redirect.headers.get("location") ?? "");
-    // A browser must not render a stranger's file as a page of ours.
+    // A browser must not render a stranger's file as a page of the gateway.
     expect(file.headers.get("content-disposition")).toMatch(/^attachment; .*%D0%BD/);
     expect(file.headers.get("content-type")).toBe("text/html");
     expect(sha256(Buffer.from(await file.arrayBuffer()))).toBe(sha256(bytes));
   });
 
-  test("accepts an upload only with the announced size", async () => {
+  test("an upload is accepted only if it has the announced size", async () => {
     const { body } = await post("uploads", { size: 5 });
     for (const length of [4, 6]) {
       const headers = { ...body.headers, "content-length": String(length) };
@@ -182,7 +182,7 @@ describe("a file that is uploaded before it is sent", () => {
     for (const size of [0, -1, 1.5, 100 * 2 ** 20 + 1, "5"]) expect((await post("uploads", { size })).status).toBe(400);
   });
 
-  test("rejects an upload that is missing, of another instance, or combined with a URL", async () => {
+  test("a message is rejected if its upload is missing, belongs to another instance, or is combined with a URL", async () => {
     const { uploadId } = (await post("uploads", { size: 5 })).body;
     const send = (body: object) => post("send-media", { phone: bob.number, ...body });
     expect((await send({ uploadId })).body).toMatchObject({ status: 400, code: "media_not_usable" });
@@ -259,7 +259,7 @@ describe("audio and video", () => {
 describe("downloading the file of a message", () => {
   const ask = (messageId: string) => gate.api("GET", `/api/instances/${id}/messages/${messageId}/media?format=json`);
 
-  test("gets 404 for a message without a file and for an unknown message", async () => {
+  test("a download gets 404 if the message has no file or is unknown", async () => {
     const text = await client.sendText(bob.number, "only words");
     await arrivedAt(bob, text);
     for (const messageId of [text, "3EB0NONE", "01a1fe59-4240-70ba-a27b-67df6bf77efc"]) {
@@ -269,7 +269,7 @@ describe("downloading the file of a message", () => {
     expect(bad.body.code).toBe("invalid_request");
   });
 
-  test("gets 409 while the file is downloaded from WhatsApp, which is retried after a broken connection", async () => {
+  test("a download gets 409 while the host downloads the file from WhatsApp, which the host retries after a broken connection", async () => {
     const bytes = randomBytes(1_000_000);
     gate.wa.media.faults.download.add("cut");
     const { id: messageId } = await bob.sendMedia(owner.number, "document", bytes);
@@ -284,7 +284,7 @@ describe("downloading the file of a message", () => {
     expect(media.sha256).toBe(sha256(bytes));
   });
 
-  test("gets 410 when WhatsApp no longer has the file", async () => {
+  test("a download gets 410 if WhatsApp no longer has the file", async () => {
     const whole = await bob.sendImage(owner.number, png(8));
     const imageMessage = { ...whole.message.imageMessage, directPath: "nowhere" };
     const { id: messageId } = await bob.sendMessage(owner.number, { imageMessage }, { type: "media" });

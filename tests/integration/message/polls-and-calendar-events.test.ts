@@ -58,7 +58,7 @@ async function responsesTo(id: string, query = "") {
   expect(answer.status).toBe(200);
   return answer.body.data;
 }
-/** Maps each chosen option or answer to the JIDs of those who chose it. */
+/** Maps each chosen option or answer to the JIDs of the people who chose it. */
 async function votersOf(id: string): Promise<Record<string, (string | null)[]>> {
   const { options, going, notGoing, maybe } = await responsesTo(id);
   type Voters = { id: string | null }[];
@@ -166,7 +166,7 @@ describe("a calendar event", () => {
 });
 
 describe("answers to a calendar event", () => {
-  test("the last answer of each person counts, with the number of guests", async () => {
+  test("only the last answer of each person counts, with the number of guests", async () => {
     const message = await sendEvent({ to: group.jid, ...party, extraGuestsAllowed: true });
     const { id } = message;
     await bob.surveys.answer(message, "maybe");
@@ -223,7 +223,7 @@ describe("answers to a calendar event", () => {
 });
 
 describe("votes", () => {
-  test("the last vote of each person counts, and each vote causes a webhook", async () => {
+  test("only the last vote of each person counts, and each vote causes a webhook", async () => {
     const poll = await sendPoll(group.jid, 2);
     const { id } = poll;
     await bob.surveys.vote(poll, ["Red"]);

@@ -12,7 +12,7 @@ import { caller, endScene, startScene } from "../../support/simulator/scene.ts";
 
 silenceLibsignal();
 strictVerification();
-// Baileys logs every answer about communities in full.
+// Baileys logs every response about communities in full.
 logger.level = "silent";
 
 let wa: WhatsApp;

@@ -19,7 +19,7 @@ afterEach(async () => {
   await endScene(scene.wa, scene.client);
 });
 
-/** Connects a client. Returns the code with which the server rejects it. */
+/** Connects a client. Returns the code with which the server rejects the client. */
 async function rejectionCode(client: Client): Promise<number | undefined> {
   const closed = client.next((update) => update.connection === "close");
   client.connect();

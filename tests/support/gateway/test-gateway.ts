@@ -18,9 +18,9 @@ export interface TestGateway {
   gateway: Gateway;
   wa: WhatsApp;
   receiver: WebhookReceiver;
-  /** For reading and for setting up a state; the gateway has its own connections. */
+  /** A connection for reading the database and for setting up a state. The gateway has its own connections. */
   db: Database;
-  /** Sends a request to the REST API, as the first admin unless `key` says otherwise. */
+  /** Sends a request to the REST API, with the key of the first admin unless `key` is given. */
   api(
     method: string,
     path: string,
@@ -75,7 +75,7 @@ export async function startTestGateway(
       log: options.log ?? createLogger("test", level),
       host: options.host ?? "inside",
     });
-  // The gateway rejects a folder that has data but no key.
+  // The gateway rejects a folder that has data but no master key.
   (await openDataDir(join(directory, "data"))).close();
   await seedPostgres(join(directory, "data/postgres"));
   const gateway = await start();

@@ -67,7 +67,7 @@ describe("a number and its LID are one person", () => {
   });
 });
 
-test("a name replaces only the name from its source, null removes that name, and a chat name is used only if there is no other name", () => {
+test("a name replaces only the name from its source, null removes that name, and a chat name replaces no name", () => {
   expect(rowsAfter([{ jid: pn, pushName: "New" }], [whole])).toEqual([{ ...whole, pushName: "New" }]);
   expect(rowsAfter([{ jid: lid, name: null }], [whole])).toEqual([{ ...whole, name: null }]);
   expect(rowsAfter([{ jid: pn, chatName: "Old chat" }], [whole])).toEqual([whole]);

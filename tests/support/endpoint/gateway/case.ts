@@ -12,10 +12,10 @@ export interface GatewayFixture extends EndpointFixture {
   carol: Phone;
   /** Serves the files that the examples fetch from `example.com`. */
   files: FileServer;
-  /** Ids of a message to Bob and of one from him. */
+  /** Ids of a message to Bob and of a message from Bob. */
   sent: string;
   received: string;
-  /** JIDs of the owner's group with both, and of Bob's channel. */
+  /** JIDs of the owner's group with Bob and Carol, and of Bob's channel. */
   group: string;
   channel: string;
 }

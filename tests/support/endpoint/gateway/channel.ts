@@ -6,7 +6,7 @@ const channels = testIn("integration/broadcast/channels.test.ts");
 const followed = channels("a channel is followed by id, link or code, listed, and unfollowed");
 const muted = channels("a channel is muted until the requested time or an earlier unmute");
 const ours = channels("a channel is created with a picture, renamed, and deleted for everyone");
-/** The path of Bob's channel, and that of the instance's own one. */
+/** The paths of Bob's channel and of the instance's own channel. */
 const theirs = ({ channel }: GatewayFixture): Request => ({ params: { channelId: channel } });
 const own = ({ made }: GatewayFixture): Request => ({
   params: { channelId: made.get("channel") ?? "120363999999999999" },

@@ -63,7 +63,7 @@ export const communityCases: GatewayCases = {
   }),
   "GET /api/communities/{instanceId}/{communityId}/invite-code": community({
     testedBy: communities(
-      "an announcement reaches members who joined by the invite, and only admins can send announcements",
+      "an announcement reaches members who joined with the invite, and only admins can send announcements",
     ),
     invalid: invalidParameter("communityId"),
   }),

@@ -22,7 +22,7 @@ const all: GatewayCases = {
   ...mediaAndCallCases,
 };
 
-/** One case for each endpoint of the Gateway API. A test fails if one is missing. */
+/** One case for each endpoint of the Gateway API. A test fails if a case is missing. */
 export const gatewayCases: Record<string, Case<GatewayFixture>> = Object.fromEntries(
   Object.entries(all).map(([endpoint, one]) => [endpoint, withExample(endpoint, one)]),
 );

@@ -91,10 +91,10 @@ export const instanceCases: GatewayCases = {
       const { body } = await gate.api("GET", `/api/webhook/logs?instanceId=${connected}&status=succeeded&limit=1`);
       return { params: { webhookId: body.data[0].id } };
     },
-    testedBy: log("a retry sends a delivery again under its id, unless the instance has no webhook"),
+    testedBy: log("a retry sends a delivery again under the same id, and is rejected if the instance has no webhook"),
   },
   "DELETE /api/webhook/logs": {
-    testedBy: log("clearing removes only finished deliveries of the caller"),
+    testedBy: log("clearing removes only finished deliveries of the caller, or of the instance that an admin names"),
     invalid: [{ query: "instanceId=" }],
   },
   "GET /api/observability/ping": { with: () => ({ key: null }), answers: { message: "pong" } },

@@ -5,7 +5,7 @@ import { bodiesOf, type GatewayCases, type GatewayFixture, holds } from "./case.
 const labels = testIn("integration/contact/labels.test.ts");
 
 const phoneLabels =
-  "setting the labels of a chat replaces them in the API and on the phone, for every form of the chat id";
+  "new labels replace the labels of a chat in the API and on the phone, for every form of the chat id";
 const changed = labels(
   "a label that the API creates, changes or deletes is up to date at once in the API, and then on the phone",
 );

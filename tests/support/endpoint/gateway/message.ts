@@ -153,7 +153,7 @@ export const messageCases: GatewayCases = {
     with: ({ made }) => ({ params: { messageId: made.get("poll") ?? "" } }),
     answers: { data: { type: "poll", options: [{ name: "Red", voters: [] }, {}, {}] } },
     simulator: "polls and events",
-    testedBy: events("the last vote of each person counts, and each vote causes a webhook"),
+    testedBy: events("only the last vote of each person counts, and each vote causes a webhook"),
     invalid: [{ query: "chatId=nobody" }],
     whileUnconnected: () => ({ params: { messageId: "3EB0" } }),
     unconnected: 404,

@@ -46,7 +46,7 @@ export function formOf(fields: Record<string, string | Blob>): FormData {
   return form;
 }
 
-/** One case for each endpoint of the dialect. A test fails if one is missing. */
+/** One case for each endpoint of the dialect. A test fails if a case is missing. */
 export const cases: Record<string, Case<MultiInstanceFixture>> = {
   "POST /api/auth/login": {
     happy: ({ adminEmail, adminPassword }) => ({ key: null, body: { email: adminEmail, password: adminPassword } }),
