@@ -191,7 +191,10 @@ const operation = {
     description: "Port where a session host serves `/metrics` (Prometheus) and `/health`.",
     unset: "not served",
   }),
-  METRICS_HOST: z.string().default("127.0.0.1").meta({ description: "Address that `METRICS_PORT` listens on." }),
+  METRICS_HOST: z
+    .string()
+    .default("127.0.0.1")
+    .meta({ description: "Address that the server on `METRICS_PORT` listens on." }),
   METRICS: z.enum(["none", "emf"]).default("none").meta({
     description: "With `emf`, processes write metrics to standard output in CloudWatch's Embedded Metric Format.",
   }),
@@ -217,8 +220,8 @@ export const settings: Readonly<Record<string, z.ZodRawShape>> = {
 };
 
 /**
- * The settings of all processes. Settings without a default are optional here; a process that needs one calls
- * `required`.
+ * The settings of all processes. Settings without a default are optional here. A process that needs such a setting
+ * calls `required`.
  */
 const schema = z.object({ ...api, ...admin, ...data, ...services, ...queues, ...whatsapp, ...operation });
 
@@ -242,7 +245,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** Validates environment variables; an empty one counts as absent. Throws `ConfigError`. */
+/** Validates environment variables. An empty variable counts as absent. Throws `ConfigError`. */
 export function parseEnv<Schema extends z.ZodType>(
   schema: Schema,
   env: Record<string, string | undefined>,
@@ -264,7 +267,8 @@ export function required<Name extends keyof Config>(config: Config, name: Name):
 }
 
 /**
- * Returns the credentials for `SQS_ENDPOINT` and `S3_ENDPOINT`. A local service accepts any, but the SDK requires some.
+ * Returns the credentials for `SQS_ENDPOINT` and `S3_ENDPOINT`. A local service accepts any credentials, but the SDK
+ * requires some.
  */
 export function endpointCredentials(config: Config): { accessKeyId: string; secretAccessKey: string } {
   return {

@@ -1,6 +1,6 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 
-/** The source of identifiers. It is injected, so that tests can fix them. */
+/** The source of identifiers. The source is injected, so that tests can fix the identifiers. */
 export interface Ids {
   /** UUIDv7 (RFC 9562), which sorts by creation time. */
   uuid(): string;

@@ -71,7 +71,7 @@ export async function findBroadcast(db: Database, instanceId: string, id: string
   return found;
 }
 
-/** Changes the given fields. Recipients are replaced as a whole. Throws `broadcast_not_found`. */
+/** Changes the given fields. New recipients replace all earlier ones. Throws `broadcast_not_found`. */
 export async function changeBroadcast(
   { db, clock }: Deps,
   instanceId: string,

@@ -3,7 +3,7 @@ import { AppError } from "../error.ts";
 import { toJid } from "../message/recipient.ts";
 
 export interface BulkRecipient {
-  /** As the caller wrote it. */
+  /** The recipient, as the caller wrote it. */
   phone: string;
   /** The recipient's own text, sent unchanged instead of the shared text. */
   message?: string | undefined;

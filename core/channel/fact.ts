@@ -2,8 +2,8 @@ import type { ChannelRole } from "./channel.sql.ts";
 
 /**
  * What WhatsApp reports about a channel; absent fields were not reported. With a role, the account follows or runs the
- * channel. Without one, the fact only updates a channel that is already known. `muted` without `mutedUntil` keeps the
- * stored end of the mute.
+ * channel. Without a role, the fact only updates a channel that is already known. `muted` without `mutedUntil` keeps
+ * the stored end of the mute.
  */
 export type ChannelFact =
   | { jid: string; gone: true }

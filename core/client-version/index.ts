@@ -15,7 +15,8 @@ export async function readClientVersion(db: Database): Promise<ClientVersion | u
 
 /**
  * Claims the next look-up for the calling host. Returns false if another look-up began less than `askedMs` ago or
- * succeeded less than `foundMs` ago. A look-up that takes less than `askedMs` is therefore the only one in the fleet.
+ * succeeded less than `foundMs` ago. A look-up that takes less than `askedMs` is therefore the only look-up in the
+ * fleet.
  */
 export async function claimLookUp(
   db: Database,

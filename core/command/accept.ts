@@ -27,7 +27,8 @@ export interface AcceptDeps {
 export interface AcceptRequest extends RequestIdentity {
   instance: Instance;
   /**
-   * For a send: the time at which it is due. The command skips the queue, and the session host claims it at this time.
+   * For a send: the time at which the message is due. The command skips the queue, and the session host claims the
+   * command at this time.
    */
   runAt?: Date | undefined;
   /** An additional check, skipped for a request that was accepted before. Throws the error for the caller. */
@@ -54,7 +55,7 @@ const callLifetimeMs = 60 * 1000;
  * Accepts a command: writes one row with the request and, for a send, the message as `pending`, then puts the command
  * on the queue. Returns when the row is written and the queue has the command. A scheduled command skips the queue.
  * Throws `AppError`: `invalid_request`, `instance_not_connected`, `recipient_not_on_whatsapp` (for a number that was
- * recently checked with WhatsApp), `idempotency_conflict`, `unavailable`, and what the command's precheck throws.
+ * recently checked with WhatsApp), `idempotency_conflict`, `unavailable`, and the errors of the command's precheck.
  */
 export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): Promise<Accepted> {
   const definition: CommandDefinition = commandCatalog[request.name];

@@ -46,7 +46,7 @@ export const commands = pgTable(
     /** How often a host began the command. A command that keeps crashing its host fails. */
     attempts: integer().notNull().default(0),
     correlationId: text("correlation_id").notNull(),
-    /** For a command that came over SQS: the sender's id of it, and the queue for replies. */
+    /** For a command that came over SQS: the id that its sender chose, and the queue for replies. */
     requestId: text("request_id"),
     replyTo: text("reply_to"),
     /** After this time the command fails with `command_expired`. */

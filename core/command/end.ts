@@ -19,7 +19,7 @@ export interface CommandEnd {
   errorDetails?: string;
 }
 
-/** Everything that changes when a command ends. It is written in one transaction. */
+/** All changes when a command ends. They are written in one transaction. */
 export interface CommandEnding {
   commands: CommandEnd[];
   /** The message of a send that failed. */
@@ -30,7 +30,7 @@ export interface CommandEnding {
   correlationId: string;
 }
 
-/** The properties of a command that are needed to end it. */
+/** The properties of a command that are needed to end the command. */
 export interface EndingCommand {
   id: string;
   name: CommandName;
@@ -46,7 +46,10 @@ export function succeed({ id, name, correlationId }: EndingCommand, output: unkn
   return { commands: [{ id, name, status: "done", output, secret }], correlationId };
 }
 
-/** Returns what changes when a command fails. The message of a send fails with it, and an event announces that. */
+/**
+ * Returns what changes when a command fails. If the command is a send, its message also fails, and an event announces
+ * the failure.
+ */
 export function fail({ id, name, waId, chatId, correlationId }: EndingCommand, error: AppError): CommandEnding {
   const { code, details = null } = error;
   const errorDetails = details || undefined;

@@ -21,7 +21,7 @@ export interface RequestIdentity {
   userId: string;
   instance: { id: string };
   name: CommandName;
-  /** As the caller sent it. */
+  /** The request, as the caller sent it. */
   input: unknown;
   runAt?: Date | undefined;
   idempotencyKey?: string | undefined;
@@ -38,8 +38,8 @@ export const hashOf = ({ instance, name, input, runAt }: RequestIdentity): Buffe
   sha256(JSON.stringify([instance.id, name, input, ...(runAt ? [runAt.toISOString()] : [])]));
 
 /**
- * Returns what was accepted before under this key: a command, or the first command of a bulk. Throws `idempotency_conflict`
- * if the request differs.
+ * Returns the command that was accepted before under this key, or the first command of the accepted bulk. Throws
+ * `idempotency_conflict` if the request differs.
  */
 export async function findKey(
   db: Database,

@@ -47,7 +47,7 @@ export async function recordContacts(sql: postgres.TransactionSql, { instanceId,
   ]);
 }
 
-/** Records which numbers are on WhatsApp and which are not. The last fact about a number wins. */
+/** Records which numbers are on WhatsApp and which are not. The last fact about a number applies. */
 export async function recordNumbers(
   sql: postgres.TransactionSql,
   instanceId: string,

@@ -17,8 +17,8 @@ export interface DatabaseOptions {
   /** The `application_name` in `pg_stat_activity`. */
   name?: string;
   /**
-   * The server cancels statements that take longer than this, in milliseconds, even one that a frozen process has sent
-   * only in part. Default: no limit.
+   * The server cancels statements that take longer than this, in milliseconds, even a statement that a frozen process
+   * has sent only in part. Default: no limit.
    */
   statementTimeoutMs?: number;
   /**
@@ -72,7 +72,7 @@ export function storableText(text: string): string {
   return text.replaceAll("\u0000", "\uFFFD").toWellFormed();
 }
 
-/** Returns JSON that `jsonb` can store: all its strings are as `storableText` returns them. */
+/** Returns JSON that `jsonb` can store: each string in it is text that `storableText` returns. */
 export function storableJson(value: unknown): string {
   return JSON.stringify(value, (_key, part: unknown) => (typeof part === "string" ? storableText(part) : part));
 }

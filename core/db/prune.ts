@@ -58,7 +58,7 @@ const retentions: readonly Retention[] = [
       select ctid from session_inbox where received_at < ${before}::timestamptz order by received_at limit ${limit}`,
   },
   {
-    // Callers can look up the result of a command for a month. A command that is not finished stays.
+    // Callers can look up the result of a command for a month. Commands that are not finished are not deleted.
     table: "commands",
     ms: 30 * days,
     key: "id",
@@ -94,7 +94,8 @@ const retentions: readonly Retention[] = [
       order by id limit ${limit}`,
   },
   {
-    // Callers can catch up from the event log for a month. An event that was not yet sent to the event queue stays.
+    // Callers can catch up from the event log for a month. Events that were not yet sent to the event queue are not
+    // deleted.
     table: "events",
     ms: 30 * days,
     key: "id",

@@ -31,13 +31,14 @@ export function createAddressPolicy(allow: readonly string[]): (address: string)
   };
 }
 
-/** Resolves a host name to all its addresses. Throws if it has none. */
+/** Resolves a host name to all its addresses. Throws if the name has no address. */
 export type Resolve = (hostname: string) => Promise<string[]>;
 
 /**
- * Queries DNS directly instead of through the system's resolver. The resolver runs on four threads that the whole process
- * shares, so a URL with slow name servers would delay other look-ups and file access. Names that only this machine knows
- * (its hosts file, a container network) matter only where private addresses are allowed: `local` resolves them too.
+ * Queries DNS directly instead of through the system's resolver. The resolver runs on four threads that the whole
+ * process shares, so a URL with slow name servers would delay other look-ups and file access. Names that only this
+ * machine can resolve (its hosts file, a container network) matter only where private addresses are allowed. `local`
+ * also resolves such names.
  */
 export function createResolver(options: { local: boolean }): Resolve {
   const resolver = new Resolver({ timeout: 2_000, tries: 2 });

@@ -1,7 +1,7 @@
 /**
  * `timeout`: the exchange took longer than its time limit. `connect`: no name, no route, or no listener. `tls`: the
- * server's certificate is not trusted, or TLS failed otherwise. `too_large`: more bytes than allowed. `redirect`: too many redirects, or an invalid one. `http`:
- * the response is not HTTP, or it ended early.
+ * server's certificate is not trusted, or TLS failed otherwise. `too_large`: more bytes than allowed. `redirect`: too
+ * many redirects, or an invalid redirect. `http`: the response is not HTTP, or it ended early.
  */
 export type EgressFailure = "timeout" | "connect" | "tls" | "too_large" | "redirect" | "http";
 

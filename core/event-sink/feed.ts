@@ -34,7 +34,7 @@ const marginMs = 12_000;
 const pageSize = 100;
 /** Maximum number of sinks that are served at the same time. */
 const maxParallel = 16;
-/** Timeout of one call, in milliseconds. A queue that does not respond must not hold up the others. */
+/** Timeout of one call, in milliseconds. A queue that does not respond must not delay the others. */
 const callTimeoutMs = 10_000;
 /** The first pause after a failure, in milliseconds. It doubles with each further failure, up to an hour. */
 const firstPauseMs = 5_000;
@@ -95,7 +95,7 @@ async function inParallel<Item>(items: readonly Item[], work: (item: Item) => Pr
   await Promise.all(lanes);
 }
 
-/** Claims due sinks that have unsent events, the one that has waited longest first. */
+/** Claims due sinks that have unsent events. The sink that has waited longest is first. */
 async function claim(
   deps: SinkDeps,
   which: { instanceIds: readonly string[] } | { limit: number },

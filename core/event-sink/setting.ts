@@ -4,9 +4,9 @@ import type { Database } from "../db/index.ts";
 
 /**
  * Creates, changes or deletes the sinks of an instance, or of all instances of a user, to match the queues that are
- * set. Call it in the transaction that sets them. A new sink starts with the next event. If the queue changes, unsent
- * events go to the new one. The lock on the user serializes the creation of an instance with a change of its user's
- * queue, so that the new instance can't miss the change.
+ * set. Call this function in the transaction that sets the queues. A new sink starts with the next event. If the queue
+ * changes, unsent events go to the new one. The lock on the user serializes the creation of an instance with a change
+ * of its user's queue, so that the new instance can't miss the change.
  */
 export async function alignSinks(
   { orm, clock }: { orm: Database["orm"]; clock: Clock },

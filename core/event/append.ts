@@ -9,9 +9,9 @@ export type EventRow = NewEvent & { id: string; instanceId: string; at: Date; co
 const usableCorrelationId = /^[\x21-\x7e]{1,128}$/;
 
 /**
- * Appends events to the log in the order given, within the caller's transaction: numbers them per instance, leaves them
- * for the outbox and counts them (`usage`). Skips events of instances that no longer exist, and events that the log
- * already has, so that a transaction whose commit was not confirmed can run again. An event without a usable
+ * Appends events to the log in the order given, within the caller's transaction: numbers the events per instance,
+ * leaves them for the relay, and counts them (`usage`). Skips events of instances that no longer exist, and events that
+ * the log already has, so that a transaction whose commit was not confirmed can run again. An event without a usable
  * correlation id gets its own id as the correlation id.
  */
 export async function appendEvents(sql: postgres.ISql, events: readonly EventRow[]): Promise<void> {

@@ -24,7 +24,7 @@ export const ingressMessage = z.strictObject({
   instanceId: z.uuid(),
   command: z.enum(commandNames, "is not a command"),
   input: z.record(z.string(), z.unknown()).default({}),
-  /** For a send: the time at which it is due, as ISO 8601 with a time zone. */
+  /** For a send: the time at which the message is due, as ISO 8601 with a time zone. */
   runAt: z.iso.datetime({ offset: true }).optional(),
   /**
    * Name of the queue for replies. Defaults to the attribute `replyTo` of the message; without either, no replies are

@@ -159,7 +159,10 @@ async function sendWithoutOutput(
   );
 }
 
-/** Adds what the trigger on `commands` can't add: the title of an error, and the plaintext of a sealed output. */
+/**
+ * Adds the parts of a reply that the trigger on `commands` can't add: the title of an error, and the plaintext of a
+ * sealed output.
+ */
 function messageOf(vault: Vault, row: Row): QueueMessage {
   const { output, error, ...rest } = row.reply;
   const code = isErrorCode(error?.code) ? error.code : "internal";

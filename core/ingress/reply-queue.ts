@@ -4,9 +4,9 @@ import type { ForeignQueues } from "../queue/foreign.ts";
 import { replyQueueName } from "./message.ts";
 
 /**
- * Returns the queue that the sender named, or null if it named none. Allows only the queues in `REPLY_QUEUES`, or by
- * default those whose names begin with `<QUEUE_PREFIX>-reply-`, so that nobody writes to other queues. Throws
- * `invalid_request`.
+ * Returns the queue that the sender named, or null if the sender named no queue. Allows only the queues in
+ * `REPLY_QUEUES`, or by default those whose names begin with `<QUEUE_PREFIX>-reply-`, so that nobody writes to other
+ * queues. Throws `invalid_request`.
  */
 export async function allowedReplyQueue(
   queues: Pick<ForeignQueues, "exists">,

@@ -42,7 +42,7 @@ export interface IngressRecord {
   replyTo: string | undefined;
 }
 
-/** A message, and what is needed to reply to its sender. */
+/** A message, with the data that is needed to reply to its sender. */
 interface Intake {
   deps: IngressDeps;
   record: IngressRecord;
@@ -107,7 +107,7 @@ async function accept(intake: Intake, message: IngressMessage): Promise<void> {
     reply: { requestId: message.id, queue },
   };
   const identity = { ...request, userId: caller.userId, instance: { id: message.instanceId } };
-  // Checked before the instance is loaded, because a repeated `instance.delete` no longer finds it.
+  // Checked before the instance is loaded, because a repeated `instance.delete` no longer finds the instance.
   const earlier = await findAccepted(deps.db, identity);
   const accepted = earlier ?? (await start(intake, message, caller, request));
   deps.log.info(

@@ -147,8 +147,8 @@ export async function updateInstance(
   const columns = settingsColumns(deps, instance.id, isFirstUrl ? { ...settings, webhookEnabled: true } : settings);
   // Names only, because a value may be a secret.
   const changed = Object.keys(columns).filter((name) => !name.startsWith("webhookPrevious"));
-  // The breaker is reset in the same transaction. Otherwise a webhook that was just turned on could keep its old
-  // failures, and the next failure would turn it off.
+  // The breaker is reset in the same transaction, so that a webhook that was just turned on doesn't keep its old
+  // failures. With those, the next failure would turn the webhook off.
   return deps.db.orm.transaction(async (tx) => {
     const [updated] = await tx
       .update(instances)

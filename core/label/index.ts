@@ -53,7 +53,10 @@ export async function findLabel(db: Database, instanceId: string, labelId: strin
   return label;
 }
 
-/** Returns the labels of a chat, given in any common notation. Throws `invalid_request` if it is not a chat. */
+/**
+ * Returns the labels of a chat, which can be given in any common notation. Throws `invalid_request` if `chat` names no
+ * chat.
+ */
 export async function readChatLabels(
   db: Database,
   instanceId: string,

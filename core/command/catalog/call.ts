@@ -23,7 +23,7 @@ export const list = defineCommand({
   errors: [],
 });
 
-/** Calls also ring on the owner's phone, which can answer them. The gateway can only reject a call. */
+/** A call also rings on the owner's phone, which can answer it. The gateway can only reject the call. */
 export const reject = defineCommand({
   name: "call.reject",
   kind: "mutate",

@@ -65,7 +65,7 @@ export const setBlocked = defineCommand({
   repeatable: true,
 });
 
-/** Characters. Longer than what address books show. */
+/** The longest name, in characters. Address books show fewer. */
 const maxContactName = 100;
 
 export const setName = defineCommand({

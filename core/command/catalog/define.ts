@@ -51,7 +51,10 @@ export interface CommandDefinition<
   readonly repeatable: boolean;
   /** Whether the output is a credential. Such an output is stored encrypted. */
   readonly secret: boolean;
-  /** Checks what the database knows before the command is accepted. Returns what `preview` needs; throws an `AppError`. */
+  /**
+   * Checks the command against the database before it is accepted. Returns the data that `preview` needs. Throws an
+   * `AppError`.
+   */
   precheck?(context: PrecheckContext, input: z.output<Input>): Promise<Checked>;
   /** Present for every send, and for no other command. */
   preview?(input: z.output<Input>, checked: Checked): MessagePreview;

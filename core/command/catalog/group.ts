@@ -86,7 +86,7 @@ export const refusals = [
   "not_a_member",
   "not_asking",
   "already_a_member",
-  /** The privacy settings of the participant forbid it, or the account may not do it. */
+  /** The privacy settings of the participant forbid the change, or the account may not make it. */
   "not_allowed",
   /** WhatsApp does not let an account add somebody again who has just left. */
   "left_recently",

@@ -6,7 +6,7 @@ import { defineCommand } from "./define.ts";
 export const maxLabels = 20;
 /** How many colors WhatsApp has for labels. They are numbered from 0. */
 const labelColors = 20;
-/** Characters. Longer than what WhatsApp's apps show. */
+/** The longest name, in characters. WhatsApp's apps show fewer. */
 const maxLabelName = 100;
 
 /** The id from the list of labels. WhatsApp's ids are small numbers as text; any other text matches no label. */

@@ -19,7 +19,7 @@ const output = z.object({
   filename: z.string(),
   /** Bytes. */
   size: z.int(),
-  /** Seconds. Null if the file does not state it. */
+  /** Seconds. Null if the file does not state its duration. */
   duration: z.number().nullable(),
 });
 export type Converted = z.output<typeof output>;

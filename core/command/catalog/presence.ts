@@ -45,7 +45,7 @@ const presence = z.object({
   state: z.enum(["available", "unavailable", "composing", "recording"]),
   /** When the person was last online. Null if the person hides this time or WhatsApp has not reported it. */
   lastSeen: z.iso.datetime().nullable(),
-  /** When WhatsApp reported it. */
+  /** When WhatsApp reported the presence. */
   updatedAt: z.iso.datetime(),
   /**
    * Whole seconds since then. Treat an old state as unknown: WhatsApp does not report that a person stopped typing
@@ -55,8 +55,8 @@ const presence = z.object({
 });
 
 /**
- * A presence is kept only as long as the connection that reported it. The query therefore needs a connected instance, and
- * knows only chats in which somebody has typed or that were subscribed to since it connected.
+ * A presence is kept only as long as the connection that reported it. The query therefore needs a connected instance,
+ * and covers only chats in which somebody has typed, or that were subscribed to, since the instance connected.
  */
 export const get = defineCommand({
   name: "presence.get",
@@ -67,7 +67,7 @@ export const get = defineCommand({
     /** By default, all chats. */
     chat: recipient.optional(),
   }),
-  /** A requested chat is included even if nothing was reported for it. */
+  /** A requested chat is included even if no presence was reported for the chat. */
   output: z.object({ chats: z.array(z.object({ chatId: z.string(), presences: z.array(presence) })) }),
   errors: ["recipient_not_on_whatsapp", "whatsapp_error"],
 });

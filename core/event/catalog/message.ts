@@ -79,7 +79,7 @@ export const failed = defineEvent({
 const revision = {
   messageId: z.string(),
   chatId: z.string(),
-  /** JID of the person who did it. */
+  /** JID of the person who made the change. */
   by: z.string(),
   /** Whether the account itself did it, through the API or on the phone. */
   fromMe: z.boolean(),

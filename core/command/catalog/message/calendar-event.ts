@@ -9,7 +9,7 @@ import { checkQuoted, contextFields, sent } from "./fields.ts";
  */
 export const eventTypes = ["birthday", "appointment", "meeting", "reminder", "custom"] as const;
 
-/** Characters. These limits are ours; WhatsApp states none. */
+/** Characters. These limits are Switchboard's own, because WhatsApp states no limits. */
 const eventBounds = { name: 255, description: 4096, place: 255, address: 1024 } as const;
 
 const line = (maxLength: number) => z.string().trim().min(1).max(maxLength);
