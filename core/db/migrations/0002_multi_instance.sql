@@ -115,7 +115,7 @@ BEGIN
       AND message_days.day = gone.day;
   RETURN NULL;
 END $$;--> statement-breakpoint
--- WhatsApp can use another id for the chat than the caller and sets the message's time, possibly on another day.
+-- WhatsApp can use a different chat id than the caller does. WhatsApp also sets the message's time, possibly on another day.
 CREATE FUNCTION message_days_move() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE message_days SET messages = messages - 1
@@ -135,7 +135,7 @@ CREATE TRIGGER message_days_move AFTER UPDATE OF chat_id, sent_at ON messages FO
   EXECUTE FUNCTION message_days_move();--> statement-breakpoint
 INSERT INTO message_days (instance_id, chat_id, day, messages)
   SELECT instance_id, chat_id, (sent_at AT TIME ZONE 'UTC')::date, count(*) FROM messages GROUP BY 1, 2, 3;--> statement-breakpoint
--- Counts the stored events from before `usage` existed.
+-- Counts the events that were stored before `usage` existed.
 INSERT INTO usage (user_id, instance_id, slot, lane, messages_sent, messages_received, media_sent, media_received, media_size)
   SELECT i.user_id, e.instance_id, date_bin('15 minutes', e.created_at, TIMESTAMPTZ '2000-01-01 00:00:00Z'), 0,
     count(*) FILTER (WHERE e.type = 'message.sent'),
