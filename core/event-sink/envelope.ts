@@ -36,7 +36,10 @@ export function publicEvent(type: EventType) {
     seq: z.int().positive(),
     type: z.literal(type),
     data: publicData(type),
-    /** The id of the request that caused the event, as in API responses (`x-request-id`), replies and logs. */
+    /**
+     * The correlation id, as in API responses (`x-request-id`), replies and logs: the id of the request, queue message,
+     * or WhatsApp message or stanza that led to the event, otherwise the event's own id.
+     */
     correlationId: z.string().nullable(),
     at: z.iso.datetime(),
   });

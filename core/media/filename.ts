@@ -52,7 +52,7 @@ const extensions: Record<string, string> = {
   "text/plain": "txt",
 };
 
-/** Returns a name for a file without one. */
+/** Returns a name for a file that has none. */
 export function inventedName(id: string, mimetype: string | null): string {
   const type = mimetype?.split(";")[0]?.trim().toLowerCase() ?? "";
   const extension = extensions[type] ?? /^[a-z]+\/([a-z0-9]{2,5})$/.exec(type)?.[1] ?? "bin";

@@ -20,8 +20,8 @@ const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const url = z.url({ protocol: /^https?$/ }).max(2048);
 
 /**
- * A file as callers give it: a URL, the id of an upload, a data URL or base64. A file in the request may have 4.4 MB. It
- * becomes an upload with the SHA-256 of its content as id, so that a repeated request equals the first one.
+ * A file as callers give it: a URL, the id of an upload, a data URL or base64. A file in the request may have 4.4 MB.
+ * It becomes an upload with the SHA-256 of its content as id, so that a repeated request equals the first request.
  */
 export const mediaPlace = z
   .string()

@@ -31,7 +31,7 @@ const images: Record<string, string> = {
   "image/webp": "webp_pipe",
 };
 
-/** Containers of ISO/IEC 14496-12 and related ones. Their codecs decide how WhatsApp shows them. */
+/** Containers of ISO/IEC 14496-12 and related containers. Their codecs decide how WhatsApp shows them. */
 const boxed = ["video/mp4", "video/3gpp", "video/3gpp2", "video/x-m4v", "video/quicktime", "audio/mp4", "audio/x-m4a"];
 /** Audio types that WhatsApp plays. */
 const playable: Record<string, string> = { "audio/mpeg": "mp3", "audio/aac": "aac", "audio/amr": "amr" };
@@ -100,7 +100,7 @@ export interface Plan {
   kind: MediaKind;
   voice: boolean;
   convert: "opus" | "mp4" | null;
-  /** Whether the send fails if the conversion fails. Otherwise the file is sent as a document. */
+  /** Whether the send fails if the conversion fails. If false, the file is then sent as a document. */
   required: boolean;
 }
 

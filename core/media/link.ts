@@ -29,8 +29,8 @@ const retrySeconds = 2;
 
 /**
  * Returns a new link to the file of a message, given WhatsApp's id or ours. Senders choose WhatsApp's ids: of several
- * messages with one id, the account's own takes precedence, then the oldest. Throws `message_not_found`,
- * `media_not_ready`, `media_lost`.
+ * messages with one id, the account's own message takes precedence, then the oldest message. Throws
+ * `message_not_found`, `media_not_ready`, `media_lost`.
  */
 export async function linkToMedia(
   deps: { db: Database; storage: Pick<Storage, "head" | "presign">; clock: Clock },

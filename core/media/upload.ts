@@ -14,8 +14,9 @@ export const maxFormFileBytes = 4_500_000;
 const uploadSeconds = 60 * 60;
 
 /**
- * Reads a file from a form. Its id depends on its content, so that a repeated request equals the first one. `keep`
- * stores the file in the bucket. Throws `invalid_request` if the file is empty, and `payload_too_large`.
+ * Reads a file from a form. The id of the file depends on its content, so that a repeated request equals the first
+ * request. `keep` stores the file in the bucket. Throws `invalid_request` if the file is empty, and
+ * `payload_too_large`.
  */
 export async function takeFile(
   deps: { storage: Pick<Storage, "put"> },

@@ -10,7 +10,7 @@ export interface MessageContext {
   mentions?: string[];
   /** For a reaction: WhatsApp's id of the message that it belongs to. */
   reactionTo?: string;
-  /** For a channel post: its number in the channel, by which WhatsApp identifies it. */
+  /** For a channel post: its number in the channel, by which WhatsApp identifies the post. */
   serverId?: string;
   /** For a status post of the account: JIDs of the people who may see it. */
   audience?: string[];

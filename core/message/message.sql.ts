@@ -51,7 +51,7 @@ export const messages = pgTable(
     instanceId: uuid("instance_id")
       .notNull()
       .references(() => instances.id, { onDelete: "cascade" }),
-    /** WhatsApp's id. For messages that the gateway sends, the gateway chooses it. */
+    /** WhatsApp's id. The gateway chooses the ids of the messages that it sends. */
     waId: text("wa_id").notNull(),
     /** JID of the chat: by phone number if it is known, otherwise the LID; `…@g.us` for groups. */
     chatId: text("chat_id").notNull(),

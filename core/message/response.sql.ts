@@ -18,9 +18,12 @@ export const responses = pgTable(
     waId: text("wa_id").notNull(),
     /** JID of the respondent, by phone number if it is known. Empty for the account itself. */
     senderId: text("sender_id").notNull(),
-    /** For a poll, the chosen options: none when the vote was withdrawn. For a calendar event, `going`, `notGoing` or `maybe`. */
+    /**
+     * For a poll, the chosen options, or an empty list if the vote was withdrawn. For a calendar event, `going`,
+     * `notGoing` or `maybe`.
+     */
     choices: jsonb().$type<string[]>().notNull(),
-    /** How many guests the respondent brings to a calendar event. */
+    /** The number of guests that the respondent brings to a calendar event. */
     guests: integer().notNull().default(0),
     respondedAt: instant("responded_at").notNull(),
   },

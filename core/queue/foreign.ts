@@ -19,7 +19,7 @@ export interface Refused {
   reason: string;
 }
 
-/** Error codes that are about the message, not about the queue or our access to it. */
+/** Error codes that concern the message, and not the queue or our access to the queue. */
 const permanentCodes = new Set(["InvalidParameterValue", "InvalidMessageContents"]);
 
 export function openForeignQueues(client: SQSClient): ForeignQueues {

@@ -28,7 +28,7 @@ export interface Queues {
   readonly client: SQSClient;
   url(name: string): Promise<string>;
   send(name: string, message: QueueMessage): Promise<void>;
-  /** Sends up to ten messages in one call, in order. Returns the indexes of refused ones. */
+  /** Sends up to ten messages in one call, in order. Returns the indexes of the refused messages. */
   sendBatch(name: string, messages: readonly QueueMessage[]): Promise<number[]>;
   /** Waits up to `waitSeconds` (at most 20) and returns up to ten messages. */
   receive(

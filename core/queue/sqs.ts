@@ -1,7 +1,7 @@
 import { GetQueueUrlCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import type { QueueMessage } from "./batcher.ts";
 
-/** Returns a function that resolves the URL of a queue by its full name, and caches it. */
+/** Returns a function that looks up the URL of a queue by its full name, and caches the URL. */
 export function queueUrls(client: SQSClient): (name: string, abortSignal?: AbortSignal) => Promise<string> {
   const urls = new Map<string, Promise<string>>();
   return (name, abortSignal) => {
@@ -25,7 +25,7 @@ export const batchEntries = (messages: readonly QueueMessage[]) =>
     MessageDeduplicationId: message.deduplicationId,
   }));
 
-/** Escapes U+FFFE and U+FFFF in JSON text. SQS refuses both, and WhatsApp users can send them. */
+/** Escapes U+FFFE and U+FFFF in JSON text. SQS refuses these characters, but WhatsApp users can send them. */
 function escapeRefused(json: string): string {
   return json.replaceAll("\uFFFE", "\\ufffe").replaceAll("\uFFFF", "\\uffff");
 }

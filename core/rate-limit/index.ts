@@ -11,7 +11,7 @@ const windowSeconds = 15 * 60;
 /** How many exhausted windows a process remembers. */
 const rememberedSubjects = 10_000;
 
-/** The remaining allowance of a client: the smallest one if several subjects are counted. */
+/** The remaining allowance of a client. If several subjects are counted, the smallest allowance. */
 export interface Allowance {
   limit: number;
   /** Remaining requests in the window. */

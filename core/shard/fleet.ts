@@ -15,7 +15,10 @@ export interface FleetOrder {
 /** Makes all hosts release their shards, as on SIGTERM. No host takes over the released shards. */
 export const stopFleet = (db: Database, byUser: string) => setFleet(db, byUser, true);
 
-/** Lets hosts hold shards again. Hosts that started before this call restart once, one after another. */
+/**
+ * Lets hosts hold shards again. Each host that started before this call restarts once. The hosts restart one after
+ * another.
+ */
 export const restartFleet = (db: Database, byUser: string) => setFleet(db, byUser, false);
 
 async function setFleet(db: Database, byUser: string, stopped: boolean): Promise<FleetOrder> {

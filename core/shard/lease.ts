@@ -36,9 +36,9 @@ export async function acquireLease(
 }
 
 /**
- * Terminates the open transactions of the last holder, whose locks would block the next one. A host that is frozen or
- * was cut off from the database can leave such transactions. `idle_in_transaction_session_timeout` does not end all of
- * them: while Postgres has received only part of a statement, the transaction is not idle. These transactions began
+ * Terminates the open transactions of the last holder, whose locks would block the next holder. A host that is frozen
+ * or was cut off from the database can leave such transactions. `idle_in_transaction_session_timeout` does not end all
+ * of them: while Postgres has received only part of a statement, the transaction is not idle. These transactions began
  * under the expired lease, so they must not take effect anyway.
  */
 async function endTransactionsOfLastHolder(db: Database, shard: number): Promise<void> {
@@ -129,8 +129,8 @@ export async function forgetHost(db: Database, id: string): Promise<void> {
 }
 
 /**
- * Releases the leases of hosts that are known to be dead, so that a host that replaces a killed one does not wait for
- * them to expire.
+ * Releases the leases of hosts that are known to be dead, so that a host that replaces a killed host does not wait
+ * until these leases expire.
  */
 export async function releaseDeadHosts(db: Database, isDead: (host: string) => boolean): Promise<void> {
   const rows = await db.sql<

@@ -34,7 +34,7 @@ export const fleet = pgTable("fleet", {
   id: boolean().primaryKey().default(true),
   /** While set, hosts hold no shards. */
   stopped: boolean().notNull().default(false),
-  /** Hosts that started before this instant restart once, one after another. */
+  /** Each host that started before this instant restarts once. The hosts restart one after another. */
   restartAt: instant("restart_at"),
   byUser: uuid("by_user"),
   updatedAt: instant("updated_at").notNull(),

@@ -5,5 +5,5 @@ export const webhookLane = 1;
 export const firstCallLane = 2;
 export const callLanes = 64;
 
-/** Stands for the instance in calls without one. */
+/** The instance id of calls that are about no instance. */
 export const noInstance = "00000000-0000-0000-0000-000000000000";

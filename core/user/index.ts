@@ -24,7 +24,7 @@ export type UserDeps = KeyDeps;
 
 type Orm = Database["orm"];
 
-/** Taken before the first admin is created, so that concurrent starts create only one. */
+/** This lock is taken before the first admin is created, so that concurrent starts create only one admin. */
 const firstAdminLock = sql`select pg_advisory_xact_lock(${advisoryLock.firstAdmin})`;
 
 export interface NewUser {
@@ -97,8 +97,8 @@ export interface FirstAdmin {
 }
 
 /**
- * Creates the first admin. Returns null if there is an admin already. Concurrent calls create only one. The default
- * email address is `admin@switchboard.local`.
+ * Creates the first admin. Returns null if an admin exists. Concurrent calls create only one admin. The default email
+ * address is `admin@switchboard.local`.
  */
 export async function ensureFirstAdmin(
   deps: UserDeps,

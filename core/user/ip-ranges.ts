@@ -49,8 +49,8 @@ export function rangesWithin(inner: readonly string[], outer: readonly string[])
 }
 
 /**
- * Returns text that identifies a client by its address: the IPv4 address, or the /64 of an IPv6 address, all of which
- * one client has.
+ * Returns text that identifies a client by its address: the IPv4 address, or the /64 of an IPv6 address, because one
+ * client usually has a whole /64.
  */
 export function clientNetwork(ip: string): string {
   if (!ipaddr.isValid(ip)) return ip;

@@ -64,8 +64,9 @@ export const validKeys = (userId: string, now: Date) =>
   and(eq(apiKeys.userId, userId), isNull(apiKeys.revokedAt), or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, now)));
 
 /**
- * Returns the key that login returns: the one that allows the most and lasts the longest, and the oldest of several
- * such keys. This order puts a replacement before the key that it replaced, and an unlimited key before a limited one.
+ * Returns the key that a user login returns: the key that allows the most and lasts the longest, and the oldest of
+ * several such keys. This order puts a replacement before the key that it replaced, and an unlimited key before a
+ * limited one.
  */
 export async function firstApiKey(deps: KeyDeps, userId: string): Promise<{ id: string; key: string } | null> {
   const [row] = await deps.db.orm

@@ -11,7 +11,7 @@ import { clientNetwork } from "./ip-ranges.ts";
 export const accountFailures = 5;
 export const ipFailures = 20;
 const failureWindowSeconds = 15 * 60;
-/** The first block. Each further failure doubles the next one. */
+/** The length of the first block. Each further failure doubles the length of the next block. */
 const firstBlockSeconds = 60;
 const longestBlockSeconds = 15 * 60;
 

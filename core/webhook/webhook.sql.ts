@@ -26,7 +26,7 @@ export const endpoints = pgTable("webhook_endpoints", {
   nextAt: instant("next_at").notNull(),
 });
 
-/** The delivery of one event to one endpoint. Receivers see `id` as `webhook-id`; it is the same for all attempts. */
+/** The delivery of one event to one endpoint. Receivers see `id` as `webhook-id`. All attempts have the same id. */
 export const deliveries = pgTable(
   "deliveries",
   {
@@ -47,8 +47,8 @@ export const deliveries = pgTable(
       .default("pending"),
     attempts: integer().notNull().default(0),
     /**
-     * Failed attempts that count against `maxRetries`. A replay resets them. Probes count only if the delivery itself
-     * is at fault.
+     * Failed attempts that count against `maxRetries`. A replay resets the number. Probes count only if the delivery
+     * itself is at fault.
      */
     tries: integer().notNull().default(0),
     /** The first failure that may be the endpoint's fault. Cleared by a replay, and when the endpoint recovers. */
@@ -61,7 +61,7 @@ export const deliveries = pgTable(
     createdAt: instant("created_at").notNull().defaultNow(),
     finishedAt: instant("finished_at"),
     /**
-     * Why the delivery failed. `exhausted`: no retries are left; `gone`: the endpoint returned 410; `disabled`: the
+     * Why the delivery failed. `exhausted`: no retries are left. `gone`: the endpoint returned 410. `disabled`: the
      * webhook was switched off or removed meanwhile.
      */
     reason: text({ enum: ["exhausted", "gone", "disabled"] }),

@@ -6,7 +6,7 @@ export interface FileLink {
   urlExpiresAt: string;
 }
 
-/** The properties of an instance that decide what its webhook bodies look like. */
+/** The properties of an instance that determine the form of its webhook bodies. */
 export interface BodyContext {
   dialect: Dialect;
   /** JID of the account itself, once it is known. */

@@ -26,7 +26,7 @@ export function mediaOf(
   return { mimetype, filename, size, sha256, url: link?.url ?? null, urlExpiresAt: link?.urlExpiresAt ?? null };
 }
 
-/** The message that this one replies to, as its sender quotes it. */
+/** The message that this message replies to, as the sender of the reply quotes it. */
 export const quotedMessage = z.object({
   messageId: z.string(),
   /** JID of the author. */
@@ -64,7 +64,7 @@ export const eventAnswer = {
   ...response,
   name: z.string(),
   answer: z.enum(responseAnswers),
-  /** How many guests the person brings. */
+  /** The number of guests that the person brings. */
   guests: z.number().int(),
 };
 

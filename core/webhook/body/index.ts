@@ -8,8 +8,8 @@ import { multiInstanceBody } from "./multi-instance.ts";
  * kind of event, or if its dialect has no such event. The text equals `JSON.stringify(JSON.parse(text))`, so that a
  * receiver that has only the parsed body can verify the signature.
  *
- * `link` downloads the file of a message, if it has one. The session host fetches the file of a received message after
- * the event, so the link may return 404 for the first seconds. For permanent access, use `GET
+ * `link` is the URL of the message's file, if the message has a file. The session host fetches the file of a received
+ * message after the event, so the link may return 404 for the first seconds. For permanent access, use `GET
  * /api/instances/{instanceId}/messages/{messageId}/media`.
  */
 export function webhookBody(event: WebhookEvent, context: BodyContext, link: FileLink | null): string | null {

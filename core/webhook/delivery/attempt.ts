@@ -82,7 +82,7 @@ async function readBeginning(body: Readable): Promise<string> {
   return Buffer.concat(chunks).toString("utf8").slice(0, keptCharacters);
 }
 
-/** Headers that belong to the connection or to Switchboard. Callers can't set them. */
+/** Headers that belong to the connection or to Switchboard. Callers can't set these headers. */
 const reserved =
   /^(host|connection|content-length|content-type|transfer-encoding|te|trailer|upgrade|expect|keep-alive|proxy-.*|accept-encoding|user-agent|x-webhook-signature(-previous)?|x-correlation-id|webhook-(id|timestamp|signature))$/i;
 

@@ -4,7 +4,7 @@ import { byEvent, type Claimed, type ClaimedRow, claimedColumns, toClaimed } fro
 import type { Target } from "./endpoint.ts";
 import type { Recorder } from "./record.ts";
 
-/** After this many failed attempts a delivery itself becomes a suspect, not only its endpoint. */
+/** After this many failed attempts, the delivery itself may be at fault, and not only its endpoint. */
 const suspectAfter = 3;
 
 /** A backlog that this worker has claimed until `claimedUntil`. */
@@ -16,9 +16,9 @@ export interface ClaimedBacklog {
 }
 
 /**
- * Claims the backlogs that are due, the one that has waited longest first, and returns the ids of their instances. A
- * claim expires at `until`, so that the backlog of a worker that died becomes due again. No two workers hold a backlog
- * at the same time.
+ * Claims the backlogs that are due and returns the ids of their instances. The backlog that has waited longest is
+ * first. A claim expires at `until`, so that the backlog of a worker that died becomes due again. No two workers hold a
+ * backlog at the same time.
  */
 export async function claimBacklogs(
   deps: WebhookDeps,
@@ -53,7 +53,7 @@ export async function nextDrain(deps: WebhookDeps, except: readonly string[]): P
 /** Maximum number of deliveries that one statement moves. */
 const maxMoved = 10_000;
 
-/** Moves deliveries that are due to the backlog of their endpoint, if it has one. */
+/** Moves due deliveries to the backlog of their endpoint, if the endpoint has a backlog. */
 export async function moveDueToBacklog(deps: WebhookDeps): Promise<void> {
   await deps.db.sql`
     update deliveries set next_at = 'infinity' where id in (

@@ -92,7 +92,10 @@ export async function runBatch(
   return { tried, untried: deliveries.slice(tried).map(({ id }) => id), failed, failures, failingSince };
 }
 
-/** Whether the delivery itself is at fault: its endpoint has accepted another delivery since this one first failed. */
+/**
+ * Whether the delivery itself is at fault. It is if its endpoint has accepted another delivery since this delivery
+ * first failed.
+ */
 export function isAtFault(delivery: Claimed, failingSince: Date | null): boolean {
   return delivery.firstFailedAt !== null && (failingSince === null || delivery.firstFailedAt < failingSince);
 }

@@ -65,7 +65,10 @@ export async function recordBatchResult(deps: WebhookDeps, endpoint: Target, res
   else deps.log.warn({ instanceId, failures: result.failures, nextAt }, "parked a webhook endpoint");
 }
 
-/** The first probe comes after `retryInterval`; each later pause is twice as long. */
+/**
+ * The first probe follows after `retryInterval`. Each later pause is twice as long as the pause before, up to an hour
+ * (`pauseAfter`).
+ */
 function probeAt(deps: WebhookDeps, endpoint: Target, failures: number): Date {
   const pause = pauseAfter(failures - parkedAfter + 1, endpoint.retryInterval, deps.random);
   return new Date(deps.clock.now().getTime() + pause);
@@ -174,7 +177,7 @@ async function disableAfterDays(
 /** Maximum number of deliveries that one statement fails. */
 const maxGivenUp = 10_000;
 
-/** Fails the pending deliveries of webhooks that are switched off or removed. Users can replay them. */
+/** Fails the pending deliveries of webhooks that are switched off or removed. Users can replay the deliveries. */
 export async function giveUpDisabled(deps: WebhookDeps): Promise<void> {
   const disabled = await deps.db.sql<{ instance_id: string }[]>`
     select w.instance_id from webhook_endpoints w join instances i on i.id = w.instance_id
@@ -217,7 +220,10 @@ export async function resetBreaker(orm: Database["orm"], instanceId: string, now
     where instance_id = ${instanceId} and state <> 'failing'`);
 }
 
-/** Creates the backlog of an endpoint if there is none, and locks it. A parked or draining endpoint keeps its state. */
+/**
+ * Creates the row of an endpoint's backlog if it does not exist, and locks the row. A parked or draining endpoint keeps
+ * its state.
+ */
 export async function openBacklog(sql: postgres.ISql, instanceId: string, url: string, now: Date): Promise<void> {
   const at = now.toISOString();
   await sql`

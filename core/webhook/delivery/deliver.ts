@@ -21,7 +21,7 @@ export type DeliverDeps = WebhookDeps & SinkDeps;
 
 /**
  * Maximum number of events per instance that a batch sends to an event queue, because the next batch of the instance
- * waits for it. `feedDueSinks` sends the rest.
+ * waits for this one. `feedDueSinks` sends the rest.
  */
 const maxSinkEvents = 500;
 

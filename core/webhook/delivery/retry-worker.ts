@@ -18,7 +18,9 @@ export interface RetryOptions {
   perEndpoint?: number;
 }
 
-/** How much longer than the run its claims last, in milliseconds, so that no other worker takes them. */
+/**
+ * How much longer than the run its claims last, in milliseconds, so that no other worker takes the claimed deliveries.
+ */
 const claimMarginMs = 30_000;
 /** How often to look for newly due deliveries while endpoints are being served, in milliseconds. */
 const lookMs = 500;

@@ -1,10 +1,10 @@
 import type { Vault } from "../../crypto/index.ts";
 import { sealedPlace } from "../../crypto/sealed-place.ts";
 
-/** Prefix of a sealed body. JSON never starts with it. */
+/** Prefix of a sealed body. JSON never starts with this character sequence. */
 const sealedMark = "sealed:";
 
-/** Encrypts a body that holds a credential, for storage. */
+/** Encrypts a body that contains a credential, for storage. */
 export function sealBody(vault: Vault, deliveryId: string, body: string): string {
   return sealedMark + vault.seal(Buffer.from(body), sealedPlace.deliveryBody(deliveryId)).toString("base64");
 }

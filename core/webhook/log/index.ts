@@ -18,8 +18,8 @@ export interface LoggedDelivery {
   /** The event's number within the instance. */
   sequence: number;
   /**
-   * The correlation id that the event shares with the request or queue message that caused it. Null for deliveries that
-   * an earlier version created.
+   * The correlation id of the event: the id of the request, queue message, or WhatsApp message or stanza that led to
+   * the event, otherwise the event's own id. Null for deliveries that an earlier version created.
    */
   correlationId: string | null;
   /** The `event` field of the body. */
@@ -27,7 +27,10 @@ export interface LoggedDelivery {
   /** The webhook URL at the time when the delivery was created. */
   url: string;
   status: DeliveryStatus;
-  /** `exhausted`: no retries are left; `gone`: the endpoint returned 410; `disabled`: the webhook was switched off. */
+  /**
+   * `exhausted`: no retries are left. `gone`: the endpoint returned 410. `disabled`: the webhook was switched off or
+   * removed.
+   */
   reason: string | null;
   attempts: number;
   /** Null if the delivery is finished. */
@@ -154,7 +157,8 @@ export async function clearDeliveries(
   let deleted = 0;
   while (deleted < most) {
     const limit = Math.min(atOnce, most - deleted);
-    // Locks rows in the same order as `Recorder` does. A delivery that is replayed meanwhile is pending and stays.
+    // Locks rows in the same order as `Recorder` does. A delivery that is replayed meanwhile is pending, so it is not
+    // deleted.
     const gone = await db.sql`
       with finished as materialized (
         select id from deliveries where instance_id = any(${instanceIds as string[]}::uuid[]) and status <> 'pending'
@@ -170,7 +174,7 @@ export async function clearDeliveries(
 }
 
 /**
- * Returns one delivery with its body and its attempts. A body that holds a credential, such as a QR code, is null.
+ * Returns one delivery with its body and its attempts. The body is null if it contains a credential, such as a QR code.
  * Throws `delivery_not_found`.
  */
 export async function readDelivery(

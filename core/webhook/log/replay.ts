@@ -26,8 +26,8 @@ function urlOf(instance: Instance): string {
 
 /**
  * Moves finished deliveries back to the backlog, with the same ids and bodies. They go to the webhook's current URL, at
- * the usual rate, in the order of their events. New events join the backlog behind them. Retries are counted from zero;
- * the log keeps all attempts.
+ * the usual rate, in the order of their events. New events join the backlog behind these deliveries. Retries are
+ * counted from zero. The log keeps all attempts.
  */
 async function requeueDeliveries(sql: postgres.ISql, ids: readonly string[]): Promise<number> {
   const moved = await sql`

@@ -74,7 +74,7 @@ export const contactEndpoints = [
       z.object({
         phoneNumber: z.string(),
         exists: z.boolean(),
-        /** The JID on WhatsApp. In some countries its number differs from the requested one. */
+        /** The JID on WhatsApp. In some countries, its number differs from the requested number. */
         chatId: z.string().nullable(),
         lid: z.string().nullable(),
       }),

@@ -87,7 +87,7 @@ export const webhookEndpoints = [
     query: instanceFilter,
     response: envelope(
       counts.extend({
-        /** Share of finished deliveries that succeeded, 0 to 1; null if none is finished. */
+        /** Share of finished deliveries that succeeded, 0 to 1; null if no delivery is finished. */
         successRate: z.number().nullable(),
         /** Average over all attempts; null without attempts. */
         averageDurationMs: z.number().nullable(),

@@ -63,7 +63,7 @@ const instanceShape = z.object({
   webhookUrl: z.string().nullable(),
   webhookEnabled: z.boolean(),
   eventQueue: z.string().nullable(),
-  /** Whether its session is meant to run. The endpoints `enable` and `disable` change it. */
+  /** Whether the session of the instance is meant to run. The endpoints `enable` and `disable` change this value. */
   enabled: z.boolean(),
   createdAt: isoDate,
   updatedAt: isoDate,

@@ -18,9 +18,9 @@ const message = z.object({
   status: z.enum(messageStatuses),
   /** When WhatsApp received the message; for messages sent through the gateway, when the gateway accepted it. */
   createdAt: isoDate,
-  /** When the sender last edited it. `content` is the edited text. */
+  /** When the sender last edited the message. `content` is the edited text. */
   editedAt: isoDate.nullable(),
-  /** Whether it was deleted for everyone. `content` keeps the text. */
+  /** Whether the message was deleted for everyone. `content` keeps the text. */
   deleted: z.boolean(),
   /** The WhatsApp id of the quoted message. */
   quotedMessageId: z.string().nullable(),
