@@ -1,8 +1,8 @@
 import type { AuthenticationCreds } from "@whiskeysockets/baileys";
 
 /**
- * Returns whether the linked phone runs WhatsApp Business. The phone reports its app when it links a device: `smba` and
- * `smbi` are WhatsApp Business on Android and iOS; `android` and `iphone` are the consumer app.
+ * Returns whether the linked phone runs WhatsApp Business. The phone reports its app when it links a device. `smba` and
+ * `smbi` are WhatsApp Business on Android and iOS. `android` and `iphone` are the consumer app.
  */
 export const isBusiness = ({ platform }: Pick<AuthenticationCreds, "platform">) => /^smb/i.test(platform ?? "");
 

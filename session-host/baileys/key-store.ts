@@ -26,7 +26,7 @@ interface Transaction {
 const cacheSize = 512;
 
 /**
- * The Signal key store of one session. Its rows are written by this session only. A write is visible at once and
+ * The Signal key store of one session. Only this session writes the rows of the store. A write is visible at once and
  * becomes durable in the background, in order. Until then, `Gate` holds back all frames of the socket. This way,
  * Baileys waits for the database only when it reads, and a crash loses no state that has had an effect on WhatsApp.
  */

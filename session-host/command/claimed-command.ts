@@ -13,7 +13,7 @@ import {
   type SendName,
 } from "../../core/command/catalog/index.ts";
 
-/** A command of one of these names that this host has claimed, with its message if it is a send. */
+/** A command with one of these names that this host has claimed. A send includes its message. */
 export interface Claimed<Name extends CommandName> {
   id: string;
   instanceId: string;
@@ -23,7 +23,9 @@ export interface Claimed<Name extends CommandName> {
   chatId: string | null;
   /** The encoded `proto.Message`, if an earlier attempt prepared it. Every attempt sends the same message. */
   payload: Buffer | null;
-  /** For a prepared status post: JIDs of the people who receive it. They are the same on every attempt. */
+  /**
+   * For a prepared status post: JIDs of the people who receive the status post. The JIDs are the same on every attempt.
+   */
   audience?: readonly string[] | undefined;
   /** Commands of an instance run in the order of their positions. */
   position: number;

@@ -63,8 +63,8 @@ interface Outgoing {
 
 /**
  * Runs the sends and mutations of one instance in order. A send is done when WhatsApp acknowledges it. A stanza that is
- * not acknowledged when the connection ends is sent again on the next connection, under the same id and before any
- * newer one.
+ * not acknowledged when the connection ends is sent again on the next connection, with the same id and before any newer
+ * stanza.
  */
 export class SendQueue {
   readonly #deps: SendQueueDeps;

@@ -22,7 +22,7 @@ export class Lease {
 
   /**
    * Extends the lease by `leaseMs` from `requestedAt`, a time before the request to the database. The database counts
-   * from a later moment, so the holder's lease never outlasts the one in the database.
+   * from a later moment, so the holder's lease never outlasts the lease in the database.
    */
   extend(requestedAt: LeaseTime, leaseMs: number): void {
     this.#monotonicEnd = requestedAt.monotonic + leaseMs;

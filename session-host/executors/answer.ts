@@ -47,9 +47,13 @@ export async function onlyOnce<T>(request: Promise<T>, meanings: Meanings = {}):
   });
   return answerOf(watched, meanings).catch((error: unknown) => {
     if (refused) throw error;
-    throw new AppError("outcome_unknown", "WhatsApp did not answer; it is not known whether the change was made", {
-      cause: error,
-    });
+    throw new AppError(
+      "outcome_unknown",
+      "WhatsApp did not answer, so it is unknown whether WhatsApp made the change",
+      {
+        cause: error,
+      },
+    );
   });
 }
 

@@ -15,7 +15,7 @@ const maxTries = 4;
  */
 export async function patchAppState(sock: WASocket, collection: "regular", send: () => Promise<void>): Promise<void> {
   if (!sock.authState.creds.myAppStateKeyId) {
-    throw new AppError("unavailable", "the phone has not shared the keys for this yet; try again in a moment");
+    throw new AppError("unavailable", "the phone has not shared the keys for the app state yet: try again in a moment");
   }
   for (let tries = 0; tries < maxTries; tries++) {
     let refused = false;
@@ -47,7 +47,7 @@ function refusedCollections(answer: BinaryNode): string[] {
  */
 async function awaitAnswer(work: Promise<void>): Promise<void> {
   const late = () =>
-    new AppError("outcome_unknown", "WhatsApp did not answer; it is not known whether the change was made");
+    new AppError("outcome_unknown", "WhatsApp did not answer, so it is unknown whether WhatsApp made the change");
   try {
     await within(answerTimeoutMs, work, late);
   } catch (error) {

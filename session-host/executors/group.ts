@@ -69,7 +69,7 @@ export async function setDescription(
   };
   await set().catch((error: unknown) => {
     // The request names the description that it replaces, which may have changed in the meantime. One retry uses the
-    // new one.
+    // new description.
     if (error instanceof AppError && error.code === "conflict") return set();
     throw error;
   });
@@ -216,7 +216,7 @@ function memberAction(action: Exclude<Action, "add">) {
   };
 }
 
-/** Changes all participants in one request. Those for whom `jidOf` returns null fail with 404. */
+/** Changes all participants in one request. A participant for whom `jidOf` returns null fails with 404. */
 async function changeParticipants(
   sock: WASocket,
   action: Action,

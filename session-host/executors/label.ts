@@ -27,7 +27,7 @@ export async function create(
   if (existing.length >= maxLabels) {
     throw new AppError(
       "conflict",
-      `the account has ${existing.length} labels, and WhatsApp allows ${maxLabels}: delete one first`,
+      `the account has ${existing.length} labels, and WhatsApp allows ${maxLabels}: delete a label first`,
     );
   }
   const highest = await highestId(context);
@@ -50,7 +50,7 @@ export async function create(
   } catch (error) {
     // A second attempt could create a second label.
     if (!id || error instanceof AppError) throw error;
-    throw new AppError("outcome_unknown", "the connection was lost; it is not known whether the label was created", {
+    throw new AppError("outcome_unknown", "the connection was lost, so it is unknown whether the label was created", {
       cause: error,
     });
   }

@@ -28,7 +28,7 @@ export async function sendLink(
   const extras = await extrasOf(context, jid, input);
   const page = input.title === undefined ? await readPageAt(context, url) : undefined;
   const title = input.title ?? page?.title;
-  if (title === undefined) throw new AppError("media_not_usable", "the page has no title: pass one in `title`");
+  if (title === undefined) throw new AppError("media_not_usable", "the page has no title: pass a title in `title`");
   const description = input.description ?? page?.description;
   const picture = await thumbnail(context, input.image, page);
   const { message } = await generateWAMessage(

@@ -167,7 +167,7 @@ export async function find(context: MutationContext, input: { messageId: string;
   if (row.status === "failed" || row.status === "canceled") {
     throw new AppError("message_not_found", "the message was never sent");
   }
-  if (row.scheduled) throw new AppError("conflict", "the message is not sent yet: cancel it instead");
+  if (row.scheduled) throw new AppError("conflict", "the message is not sent yet: cancel the message instead");
   return row;
 }
 

@@ -34,9 +34,9 @@ export function generationOptions({ sock, waId }: SendContext) {
 }
 
 /**
- * Returns WhatsApp's own JID of a recipient. Numbers of some countries have two spellings, of which WhatsApp knows one.
- * A number that was looked up before is in the session's LID mapping and is not looked up again. Throws
- * `recipient_not_on_whatsapp`.
+ * Returns WhatsApp's own JID of a recipient. Numbers of some countries have two spellings, and WhatsApp knows only one
+ * of the spellings. A number that was looked up before is in the session's LID mapping and is not looked up again.
+ * Throws `recipient_not_on_whatsapp`.
  */
 export async function resolveRecipient(sock: WASocket, to: string): Promise<string> {
   if (isGroupJid(to) || isLidJid(to) || isChannelJid(to)) return to;

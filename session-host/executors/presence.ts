@@ -17,7 +17,10 @@ export async function set(
   }
   // Without a name, Baileys sends nothing and reports no error.
   if (!sock.authState.creds.me?.name)
-    throw new AppError("conflict", "WhatsApp shows the presence only of accounts with a name: set one in the profile");
+    throw new AppError(
+      "conflict",
+      "WhatsApp shows the presence only of accounts with a name: set a name in the profile",
+    );
   await sock.sendPresenceUpdate(state);
   return {};
 }

@@ -9,7 +9,7 @@ export interface Stanza {
   message: proto.IMessage;
   /** Attributes of the `message` node, such as `edit`. */
   attributes: Record<string, string>;
-  /** For a message about a status post: JIDs of the people who receive it. */
+  /** For a message about a status post: JIDs of the people who receive the message. */
   audience?: readonly string[];
 }
 
@@ -19,7 +19,7 @@ export interface Stanza {
  */
 export class ExecutorResult<Output> {
   readonly output: Output;
-  /** Recorded in one transaction with the end of the command. */
+  /** The change that is recorded in one transaction with the end of the command. */
   readonly change: Change;
   readonly stanza: Stanza | undefined;
 

@@ -166,7 +166,7 @@ export class Host {
     // hold all instances.
     if (this.#shards.size !== sizeBefore || this.#workingSince >= restartAt) return;
     if (!(await startDraining(this.#deps.db, this.#deps.host))) return;
-    this.#deps.log.info("this host restarts: it releases its shards and takes new ones");
+    this.#deps.log.info("this host restarts: it releases its shards and acquires new shards");
     this.#releaseAll();
   }
 

@@ -28,8 +28,8 @@ export function hostIdentity(): HostIdentity {
 }
 
 /**
- * Returns a value that two processes share if and only if they see each other's process ids: on Linux, the boot id and
- * the process namespace; elsewhere, where there are no namespaces, the host name.
+ * Returns a value that two processes share if and only if they see each other's process ids. On Linux, this is the boot
+ * id and the process namespace. Other systems have no namespaces, so this is the host name.
  */
 function processNamespace(): string {
   try {

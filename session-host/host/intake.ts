@@ -109,7 +109,7 @@ export class CommandIntake {
   }
 
   /**
-   * Retries while the database is down. If this failed instead, the queue would deliver the messages again until they
+   * Retries while the database is down. Without these retries, the queue would deliver the messages again until they
    * become dead letters.
    */
   async #claim(ids: readonly string[], signal: AbortSignal): Promise<ClaimedCommand[]> {

@@ -15,7 +15,7 @@ export interface ContactSourceDeps {
   record: (change: Change) => Promise<void>;
 }
 
-/** Maximum number of contacts in one change. A history or an address book is split into several. */
+/** Maximum number of contacts in one change. A history or an address book is split into several changes. */
 const maxFacts = 500;
 /** Number of contacts whose last fact a session remembers. */
 const maxRemembered = 1_000;
@@ -27,8 +27,8 @@ const groupQueries = new Limiter(4);
 const readIntervalMs = 10 * 60_000;
 
 /**
- * Turns what one connection reports about contacts, from all sources, into changes. A fact that equals the last one is
- * not recorded again, so that a message from a known person costs no database statement.
+ * Turns what one connection reports about contacts, from all sources, into changes. A fact that equals the last
+ * recorded fact is not recorded again, so that a message from a known person costs no database statement.
  */
 export class ContactSource {
   readonly #deps: ContactSourceDeps;
@@ -153,7 +153,7 @@ export class ContactSource {
     return done;
   }
 
-  /** Returns the facts that differ from the last ones, and remembers them. */
+  /** Returns the facts that differ from the last recorded facts, and remembers the returned facts. */
   #fresh(facts: readonly ContactFact[]): ContactFact[] {
     return facts.filter((fact) => {
       if (this.#isKnown(fact)) return false;

@@ -105,8 +105,8 @@ function joined(child: BinaryNode, common: Common): GroupEvent {
 }
 
 /**
- * Returns an event for the people in the stanza, and a separate one if the account itself is among those who join or
- * leave.
+ * Returns an event for the people in the stanza, and a separate event if the account itself is one of the people who
+ * join or leave.
  */
 function participantsChanged(child: BinaryNode, common: Common, isMe: IsMe): GroupEvent[] {
   const people = getBinaryNodeChildren(child, "participant").flatMap(({ attrs }) => {

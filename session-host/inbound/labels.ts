@@ -21,8 +21,8 @@ async function resyncLabels(sock: WASocket): Promise<void> {
 
 /**
  * Records what one connection reports about labels. Baileys first stores the new version of the app state, and never
- * reports the changes up to that version again. They are therefore recorded in a microtask, so that one transaction
- * commits both.
+ * reports the changes up to that version again. The changes are therefore recorded in a microtask, so that one
+ * transaction commits both the version and the changes.
  */
 export class LabelBook {
   readonly #record: (change: Change) => Promise<void>;
@@ -74,7 +74,7 @@ export class LabelBook {
 /** Returns a label id as a number, or 0 if the id is not a number of up to nine digits. */
 export const labelNumber = (labelId: string) => (/^[0-9]{1,9}$/.test(labelId) ? Number(labelId) : 0);
 
-/** Maximum length of a stored name. WhatsApp's apps accept only shorter ones. */
+/** Maximum length of a stored name. WhatsApp's apps accept only shorter names. */
 const maxName = 1_000;
 
 /** Returns the fact that an edit of a label reports. A deletion may omit the name. */

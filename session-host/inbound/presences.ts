@@ -37,7 +37,7 @@ export class PresenceBook {
 }
 
 /**
- * Returns the state of a presence. Baileys passes on any tag in a `chatstate` stanza, so unknown ones count as
+ * Returns the state of a presence. Baileys passes on any tag in a `chatstate` stanza, so unknown tags count as
  * `available`.
  */
 function stateOf({ lastKnownPresence: state }: PresenceData): Presence["state"] {

@@ -41,7 +41,8 @@ export class EarlyReceipts {
 
 /**
  * Returns the receipts of a `receipt` stanza for messages of the account. Returns undefined for other stanzas (a retry,
- * a receipt from the account's other devices). No `type` means delivered; `read` and `played` mean read.
+ * a receipt from the account's other devices). A receipt without a `type` means delivered. `read` and `played` mean
+ * read.
  */
 export function journalReceipt(stanza: BinaryNode, isMe: (jid: string) => boolean): Change | undefined {
   const { id, from, participant, recipient, type } = stanza.attrs;

@@ -90,7 +90,7 @@ export type Revision = ({ kind: "delete" } | { kind: "edit"; body: string }) & {
 
 /**
  * A person's answer to a poll or a calendar event. The event is appended if the answer is newer than the person's last
- * one.
+ * answer.
  */
 export interface NewResponse {
   waId: string;
@@ -157,8 +157,8 @@ export interface Change {
   forgetContacts?: boolean;
   instance?: InstanceFields;
   /**
-   * Events to append. Events to append. An event that may be reported twice needs a fixed id (`derivedEventId`), so
-   * that it is appended only once.
+   * Events to append. An event that may be reported twice needs a fixed id (`derivedEventId`), so that it is appended
+   * only once.
    */
   events?: (NewEvent & { id?: string })[];
   activities?: { action: string; details: Record<string, unknown> }[];

@@ -101,9 +101,9 @@ export const progress = {
 } satisfies Writer<Map<string, NewEvent>>;
 
 /**
- * Records who received and who viewed the account's status posts. A viewer is known by phone number if a contact has
- * it, and is announced once as `delivered` and once as `read`. The status of the post is `read` if a viewer has read
- * it, otherwise `delivered`.
+ * Records who received and who viewed the account's status posts. A viewer is recorded by phone number if a contact has
+ * the number, and is announced once as `delivered` and once as `read`. The status of the post is `read` if a viewer has
+ * read it, otherwise `delivered`.
  */
 export const views = {
   /** Returns the events of each receipt, by message id. */

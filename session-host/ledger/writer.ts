@@ -59,6 +59,7 @@ export async function writeEach<Item, Result>(
 
 /**
  * Returns each value once. An update that joins with the rows of a batch also compares the keys with an array (`any`).
- * Otherwise, the planner would scan the whole table, because it cannot estimate the number of rows in JSON or `unnest`.
+ * Without this array, the planner would scan the whole table, because it cannot estimate the number of rows in JSON or
+ * `unnest`.
  */
 export const unique = (values: readonly string[]): string[] => [...new Set(values)];

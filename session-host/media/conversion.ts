@@ -17,7 +17,10 @@ import { inTempFolder } from "./temp-folder.ts";
  * is left for sends.
  */
 const maxConcurrent = 1;
-/** Maximum number of conversions of one instance that run or wait, so that it can't delay other instances too long. */
+/**
+ * Maximum number of conversions of one instance that run or wait, so that one instance can't delay other instances too
+ * long.
+ */
 const maxHeld = 8;
 
 /**

@@ -11,7 +11,7 @@ const macBytes = 10;
 /** A download fails if the media host sends nothing for this long. */
 const silenceMs = 60_000;
 
-/** The file is not the one that its sender encrypted. */
+/** The file differs from the file that its sender encrypted. */
 export class DamagedFile extends Error {}
 
 /** A file on WhatsApp's media host. */

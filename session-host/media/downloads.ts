@@ -125,7 +125,7 @@ export class MediaDownloads {
         const path = join(folder, "file");
         const digest = await this.#download(connection, media, path);
         if (media.sha256 && media.sha256 !== digest.sha256)
-          throw new FileLost("the file is damaged: its hash differs from the announced one");
+          throw new FileLost("the file is damaged: its hash differs from the hash in the message");
         const contentType = storableType(media.mimetype);
         await storage.put(media.storageKey, createReadStream(path), { contentType, size: digest.size });
         return digest;

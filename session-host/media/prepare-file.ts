@@ -51,7 +51,7 @@ export async function prepareFile(
   } catch (error) {
     if (!plan.required && (error instanceof NoFfmpeg || error instanceof AppError))
       return { ...asIs, kind: "document" };
-    if (error instanceof NoFfmpeg) throw ffmpegMissing(`the file is ${recognized.mimetype}: it`);
+    if (error instanceof NoFfmpeg) throw ffmpegMissing(`the file of type ${recognized.mimetype}`);
     throw error;
   }
 }
@@ -77,7 +77,7 @@ export async function convertFile(
     const { shape, ...converted } = await convert(file, recognized, into === "opus", into);
     return { ...converted, seconds: shape.seconds };
   } catch (error) {
-    throw error instanceof NoFfmpeg ? ffmpegMissing(`the file is ${mimetype}: it`) : error;
+    throw error instanceof NoFfmpeg ? ffmpegMissing(`the file of type ${mimetype}`) : error;
   }
 }
 

@@ -160,7 +160,9 @@ function ffmpeg(args: readonly string[], timeoutMs: number, onOutput: (chunk: Bu
   });
   child.once("close", (code) => {
     if (code === 0) return resolve();
-    const reason = timedOut ? `it took longer than ${timeoutMs / 1000} s` : "it is damaged or in an unknown format";
+    const reason = timedOut
+      ? `the conversion took longer than ${timeoutMs / 1000} s`
+      : "it is damaged or in an unknown format";
     const cause = new Error(`ffmpeg ended with ${code}: ${errorOutput}`);
     reject(new AppError("media_not_usable", `the file could not be converted: ${reason}`, { cause }));
   });

@@ -16,8 +16,8 @@ export function sharedCaches(): SharedCaches {
 }
 
 /**
- * Returns the caches of one session. The device list of its own account is not shared: Baileys omits the requesting
- * device from the list, so other sessions would not send to that device.
+ * Returns the caches of one session. The device list of the session's own account is not shared, because Baileys omits
+ * the requesting device from the list. Other sessions would not send to that device.
  */
 export function sessionCaches({ userDevicesCache, ...shared }: SharedCaches, isOwn: (user: string) => boolean) {
   const own = ttlCache(2, devicesMs);

@@ -92,7 +92,7 @@ export class ClientVersions {
   async #findAndKeep(pace: typeof usualPace, refused: ClientVersion | undefined): Promise<void> {
     const { db, endpoint, pinned, log } = this.#deps;
     const page = !pinned && endpoint.web;
-    // Even if no look-up is possible, a refusal is logged, by one host of the fleet.
+    // Even if no look-up is possible, one host of the fleet logs the refusal.
     if (!(page || refused) || !(await claimLookUp(db, pace))) return;
     if (!page)
       throw new Error(pinned ? "WHATSAPP_VERSION pins it" : "this server has no page that names a client version");
@@ -111,11 +111,15 @@ export class ClientVersions {
     if (this.#stop.signal.aborted) return;
     if (refused) {
       count("ClientOutdated");
-      const advice = "WhatsApp refuses the client version, and no other is known: set WHATSAPP_VERSION or update";
+      const advice =
+        "WhatsApp refuses the client version, and no other version is known: set WHATSAPP_VERSION or update";
       log.error({ err: error, clientVersion: refused.join(".") }, advice);
     } else {
       // A server that replaces WhatsApp may not publish a version, so this failure is not a problem there.
-      log[endpoint.real ? "warn" : "debug"]({ err: error }, "client version not looked up; the known one stays");
+      log[endpoint.real ? "warn" : "debug"](
+        { err: error },
+        "the client version could not be looked up, so the known version stays in use",
+      );
     }
   }
 }
@@ -130,7 +134,8 @@ async function fetchClientVersion(web: RequestInit, stop: AbortSignal): Promise<
   // If Baileys fails to read the page, it returns its own version, with `isLatest` false.
   if (!isLatest) throw new Error("the page of WhatsApp Web names no version", { cause: error });
   const found = clientVersion.parse(version);
-  if (isNewer(builtIn, found)) throw new Error(`WhatsApp Web names ${found.join(".")}, older than the one in Baileys`);
+  if (isNewer(builtIn, found))
+    throw new Error(`WhatsApp Web names ${found.join(".")}, which is older than the version in Baileys`);
   return found;
 }
 

@@ -20,8 +20,8 @@ export class GroupAdmins {
   }
 
   /**
-   * Returns whether one of these JIDs, all of one person, is an admin of the group. Returns false if WhatsApp does not
-   * answer in time.
+   * Returns whether one of these JIDs, which all belong to one person, is an admin of the group. Returns false if
+   * WhatsApp does not answer in time.
    */
   readonly has = async (group: string, jids: readonly string[]): Promise<boolean> => {
     const known = this.#known.get(group) ?? this.#fetch(group);

@@ -37,11 +37,13 @@ export interface SessionRow {
   linked: boolean;
 }
 
-/** A connection offers six QR codes; the first is valid for 60 s, the others for 20 s (Baileys, `socket.js`). */
+/**
+ * A connection offers six QR codes. The first code is valid for 60 s, and the others for 20 s (Baileys, `socket.js`).
+ */
 const firstQrMs = 60_000;
 const nextQrMs = 20_000;
 const allQrMs = firstQrMs + 5 * nextQrMs;
-/** QR codes are renewed for about half an hour. After that, the user must request a new one. */
+/** QR codes are renewed for about half an hour. After that, the user must request a new QR code. */
 const maxQrRounds = 12;
 /** How long a request for a pairing code waits until WhatsApp offers a pairing. */
 const qrTimeoutMs = 15_000;

@@ -42,7 +42,7 @@ export function controlApp(wa: WhatsApp): Hono {
   for (const definition of routes) mount(app, wa, definition);
   const description = document(routes, Problem);
   app.get("/openapi.json", (context) => context.json(description));
-  app.notFound((context) => context.json({ error: "unknown path; see /openapi.json" }, 404));
+  app.notFound((context) => context.json({ error: "the path is unknown: see /openapi.json" }, 404));
   app.onError((error, context) => context.json({ error: textOf(error) }, statusOf(error)));
   return app;
 }

@@ -118,7 +118,10 @@ export interface DeviceSocket {
 
 export type SocketEvent = { at: number; event: "open" | "close" | "replaced"; open: number };
 
-/** The sockets with the credentials of one device: how many are open, the most at one time, all logins, and each change. */
+/**
+ * The sockets with the credentials of one device: the number of open sockets, the highest such number, the number of
+ * logins, and each change.
+ */
 export type SocketView = { open: number; maximum: number; logins: number; history: SocketEvent[] };
 
 /** `received` counts messages from the device. The other numbers count stanzas to the device. */

@@ -28,7 +28,7 @@ export type Post = {
   readonly reactions: Map<Account, string>;
 };
 
-/** A channel: admins post, and all followers read. Followers do not see each other. */
+/** A channel. Admins publish channel posts, and all followers can read these posts. Followers do not see each other. */
 export class Channel {
   readonly id: string;
   /** Seconds since the epoch. */

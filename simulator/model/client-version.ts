@@ -4,7 +4,7 @@ import { Scheduled } from "./faults.ts";
 /** A client version: 2, 3000 and the revision of WhatsApp Web. */
 export type AppVersion = readonly [number, number, number];
 
-/** Whether a client logs in to its account or asks to be linked to one. */
+/** Whether a client logs in to its account or asks to be linked to an account. */
 export type Purpose = "login" | "link";
 
 /** A fault of the page `/sw.js`, which contains the current version: another response, or no response (`hang`). */
@@ -15,9 +15,9 @@ const OLDEST: AppVersion = [2, 3000, 1040000000];
 const PUBLISHED: AppVersion = [2, 3000, 1044000000];
 
 /**
- * The client versions that the server accepts. WhatsApp rejects older ones with 405 (`ConnectFailureClientOutdated` in
- * whatsmeow's types/events/events.go). It stops accepting a version for linking before it stops accepting it for logins
- * (https://github.com/WhiskeySockets/Baileys/issues/2370 and 2679).
+ * The client versions that the server accepts. WhatsApp rejects older versions with 405 (`ConnectFailureClientOutdated`
+ * in whatsmeow's types/events/events.go). It stops accepting a version for linking before it stops accepting it for
+ * logins (https://github.com/WhiskeySockets/Baileys/issues/2370 and 2679).
  */
 export class ClientVersions {
   /** The oldest versions that the server accepts. */

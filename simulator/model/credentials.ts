@@ -7,7 +7,7 @@ export type Bundle = {
   identityKey: Buffer;
   signedPreKey: SignedPreKey;
   preKey?: PreKey;
-  /** Encoded ADVSignedDeviceIdentity. Only companions have one. */
+  /** Encoded ADVSignedDeviceIdentity. Only companions have this identity. */
   deviceIdentity?: Buffer;
 };
 

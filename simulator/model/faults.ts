@@ -19,7 +19,7 @@ export class Scheduled<T> {
   }
 }
 
-/** Faults of one linked device. They outlast its sockets, so that a reconnect can fail too. */
+/** Faults of one linked device. The faults outlast the device's sockets, so that a reconnect can fail too. */
 export class DeviceFaults {
   /**
    * Error codes for the acks of the device's next messages, for example 463 or 429. The server does not deliver these
@@ -36,7 +36,7 @@ export class DeviceFaults {
   readonly iq = new Scheduled<{ code: number; xmlns?: string }>();
   /** The server executes the device's next `iq` requests of a namespace, but cuts the socket instead of answering. */
   readonly iqUnanswered = new Scheduled<{ xmlns: string }>();
-  /** Delay in milliseconds in each direction, for the open socket and later ones. */
+  /** Delay in milliseconds in each direction, for the open socket and later sockets. */
   latencyMs = 0;
   /** The transport of the open socket. */
   transport: Transport | undefined;

@@ -12,7 +12,7 @@ export class LinkRequests {
     this.#waiting.delete(number);
   }
 
-  /** Removes the request of this client, but not a newer one for the same number. */
+  /** Removes the request of this client, but not a newer request for the same number. */
   remove(number: string, connection: Connection): void {
     if (this.#open.get(number) === connection) this.#open.delete(number);
   }

@@ -24,7 +24,7 @@ export class OfflineQueue {
   /**
    * Removes and returns the oldest stanza with this tag and id that matches. If no such stanza matches, takes the
    * oldest stanza with this tag and id. Several stanzas can have the same id, because a resend has the id of the
-   * original. Each acknowledgement releases one of them.
+   * original. Each acknowledgement releases one of these stanzas.
    */
   release(tag: string, id: string, matches: (stanza: BinaryNode) => boolean): BinaryNode | undefined {
     const key = `${tag}:${id}`;

@@ -17,7 +17,7 @@ export type UnknownStanza = { at: number; from: string; stanza: string; reason: 
 
 export type Counts = { messages: number; receipts: number; acks: number; logins: number; pairings: number };
 
-/** The state of one simulated WhatsApp. Several can exist in one process. */
+/** The state of one simulated WhatsApp. Several worlds can exist in one process. */
 export class World {
   /** Milliseconds since the epoch. */
   readonly clock: Clock;

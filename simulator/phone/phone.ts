@@ -28,7 +28,7 @@ import { PhoneSurveys } from "./surveys.ts";
 import { Sync } from "./sync.ts";
 
 export type PhoneOptions = BaseOptions & {
-  /** User part of the LID. Default: a generated one. */
+  /** User part of the LID. Default: a generated LID. */
   lid?: string;
   /** Sends a read receipt for each message. */
   autoRead?: boolean;
@@ -81,7 +81,7 @@ export class Phone extends PhoneBase {
   history: HistoryChat[];
   historyTransport: HistoryTransport;
 
-  /** @param saved keys and sessions from the state file. Default: new ones */
+  /** @param saved keys and sessions from the state file. Default: new keys and no sessions */
   constructor(world: World, options: PhoneOptions, lid: string, saved?: PhoneKeys) {
     super(world, options, lid, saved?.signal);
     this.autoRead = options.autoRead ?? false;

@@ -15,7 +15,7 @@ import { signalAddress } from "./signal/address.ts";
 import { SenderKey } from "./signal/sender-key.ts";
 
 export type SendOptions = {
-  /** The message id. Default: a new one. */
+  /** The message id. Default: a new id. */
   id?: string;
   /** Type of the stanza: `text`, `media`, `reaction`, `poll` or `event`. */
   type?: string;
@@ -190,7 +190,7 @@ export class Sender {
     if (endpoint.id !== 0) noticeLowPreKeys(this.#phone.world, endpoint.account.companions.get(endpoint.id));
   }
 
-  /** Sends a message again, under the same id, to one device that could not decrypt it. */
+  /** Sends a message again, with the same id, to one device that could not decrypt the message. */
   async resend(sent: SentMessage, endpoint: Endpoint, count: number, server: string): Promise<void> {
     sent.retries++;
     const own = endpoint.account === this.#phone.account;

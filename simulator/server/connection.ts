@@ -192,7 +192,7 @@ export class SocketConnection implements Connection {
     );
   }
 
-  /** Closes this socket because a newer one has the same credentials. */
+  /** Closes this socket because a newer socket has the same credentials. */
   #replace(): void {
     this.device?.noteSocket(this.#world.clock(), "replaced");
     this.end({}, node("conflict", { type: "replaced" }));

@@ -35,7 +35,10 @@ class Direction {
   }
 }
 
-/** The server's side of one connection: the Noise XX handshake, then encryption. Its methods throw if a message is forged. */
+/**
+ * The server's side of one connection: the Noise XX handshake, then encryption. The methods throw if a message is
+ * forged.
+ */
 export class NoiseResponder {
   #certificates: Certificates;
   #ephemeral = generateKeyPair();

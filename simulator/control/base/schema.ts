@@ -15,7 +15,7 @@ export const NewPhone = z.object({
     .union([z.literal(true), z.object({ name: z.string() })])
     .optional()
     .describe("Use WhatsApp Business, which has labels. `true` takes the push name as the business name"),
-  lid: z.string().regex(/^\d+$/).optional().describe("User part of the LID. Default: a generated one"),
+  lid: z.string().regex(/^\d+$/).optional().describe("User part of the LID. Default: a generated LID"),
   addressing: z
     .enum(["lid", "pn"])
     .default("lid")
@@ -100,7 +100,7 @@ export const LinkCode = z.object({ code: z.string().min(8).max(9), timeoutMs: Ti
 
 const Send = {
   to: Address,
-  id: z.string().optional().describe("Message id. Default: a new one"),
+  id: z.string().optional().describe("Message id. Default: a new id"),
   addressing: z.enum(["lid", "pn"]).optional(),
   audience: z.array(Address).optional().describe("Who sees the status post. Set it only if `to` is `status@broadcast`"),
 };

@@ -24,7 +24,7 @@ export function applyReaction(target: Fate, from: string, emoji: string): void {
   if (emoji) target.reactions.push({ from, emoji });
 }
 
-/** Sets the answer of one account, unless its current answer is as new or newer. */
+/** Sets the answer of one account, unless the account's current answer is equally new or newer. */
 export function applyResponse(target: Fate, response: Response): void {
   const previous = target.responses.find(({ from }) => from === response.from);
   if (previous && previous.at >= response.at) return;

@@ -23,8 +23,8 @@ export function addPatch(world: World, account: Account, author: Endpoint, chang
 }
 
 /**
- * `w:sync:app:state`: returns the patches of each collection since the client's version, and accepts new ones. Source:
- * `resyncAppState` and `appPatch` in Baileys' Socket/chats.ts, `extractSyncdPatches` in Utils/chat-utils.ts.
+ * `w:sync:app:state`: returns the patches of each collection since the client's version, and accepts new patches.
+ * Source: `resyncAppState` and `appPatch` in Baileys' Socket/chats.ts, `extractSyncdPatches` in Utils/chat-utils.ts.
  */
 export const appState: IqHandler = (iq, { world, device }) => {
   const { account } = device;

@@ -8,10 +8,11 @@ import type { StanzaHandler } from "../iq.ts";
 export type Typing = "composing" | "recording" | "paused";
 
 /**
- * `presence` from a client: subscribes to an account, or changes the device's own presence. A `name` changes the push name.
- * A presence without a type means available. That is its meaning in RFC 6121, 4.7.1, and in the presences that WhatsApp's
- * server sends (`handlePresence` in whatsmeow's presence.go). No source shows how the server handles one from a client, but
- * accounts that send it appear online (https://github.com/WhiskeySockets/Baileys/issues/2553).
+ * `presence` from a client: subscribes to an account, or changes the device's own presence. A `name` changes the push
+ * name. A presence without a type means available. That is its meaning in RFC 6121, 4.7.1, and in the presences that
+ * WhatsApp's server sends (`handlePresence` in whatsmeow's presence.go). No source shows how the server handles a
+ * presence without a type from a client, but accounts that send such a presence appear online
+ * (https://github.com/WhiskeySockets/Baileys/issues/2553).
  */
 export const receivePresence: StanzaHandler = (stanza, { world, device }) => {
   const { name, type, to } = stanza.attrs;
@@ -55,7 +56,10 @@ function notifySubscribers(world: World, account: Account): void {
   for (const device of account.subscribers.keys()) notifySubscriber(account, device);
 }
 
-/** Sends an account's presence to one subscriber, if it is online (`SubscribePresence` in whatsmeow's presence.go). */
+/**
+ * Sends an account's presence to one subscriber, if the subscriber is online (`SubscribePresence` in whatsmeow's
+ * presence.go).
+ */
 function notifySubscriber(account: Account, device: Device): void {
   const server = account.subscribers.get(device);
   if (server && device.online) device.socket?.send(presenceNode(account, server));

@@ -43,7 +43,7 @@ const readPlaintext = (stanza: BinaryNode): Buffer => Buffer.from(bytes(child(st
 function change(world: World, channel: Channel, sender: Endpoint, stanza: BinaryNode): Rejection | undefined {
   const { id, edit } = stanza.attrs;
   const post = channel.posts.find((candidate) => candidate.id === id);
-  if (!post || post.deleted) return { code: 404, reason: "the post does not exist" };
+  if (!post || post.deleted) return { code: 404, reason: "the channel post does not exist" };
   if (edit === DELETED) post.deleted = true;
   else if (edit === EDITED) post.plaintext = readPlaintext(stanza);
   else throw new BadStanza(`edit=${edit} in a channel`);
@@ -78,7 +78,7 @@ function deliverPost(world: World, channel: Channel, sender: Endpoint, post: Pos
 function react(channel: Channel, account: Account, stanza: BinaryNode): Rejection | undefined {
   const post = channel.post(Number(stanza.attrs.server_id));
   if (!channel.followers.has(account)) return { code: 403, reason: "only followers may react" };
-  if (!post || post.deleted) return { code: 404, reason: "the post does not exist" };
+  if (!post || post.deleted) return { code: 404, reason: "the channel post does not exist" };
   const emoji = child(stanza, "reaction")?.attrs.code;
   if (!emoji || stanza.attrs.edit === REACTION_REMOVED) post.reactions.delete(account);
   else post.reactions.set(account, emoji);

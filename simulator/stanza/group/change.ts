@@ -33,7 +33,7 @@ const changes: Record<string, GroupChange> = {
   unlink: unlinkGroups,
 };
 
-/** `w:g2` with type `set`: changes a group, or creates, joins or leaves one. Throws `Refusal`. */
+/** `w:g2` with type `set`: changes, creates, joins or leaves a group. Throws `Refusal`. */
 export function changeGroup(
   iq: BinaryNode,
   { world, device }: { world: World; device: Pick<Endpoint, "account"> },
