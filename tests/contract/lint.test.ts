@@ -61,7 +61,7 @@ test("lint fails on an import cycle, even if the imports are only types", () => 
   });
 });
 
-test("lint fails on every import across a border", () => {
+test("lint fails on every import that biome.borders.json forbids", () => {
   const { overrides } = JSON.parse(readFileSync("biome.borders.json", "utf8")) as { overrides: Border[] };
   const files: Record<string, string[]> = {};
   for (const { includes, linter } of overrides) {

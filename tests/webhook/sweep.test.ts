@@ -245,7 +245,7 @@ test("old rows are deleted, and rows that are recent, open or not emitted are ke
   expect(await prune(deps, 10_000)).toEqual({});
 });
 
-test("more than one batch is deleted in one run", async () => {
+test("one run deletes more than one batch of old rows", async () => {
   const instance = await world.instance();
   await world.db.sql`
     insert into session_inbox select ${instance}, 'm' || n, '\\x00', '\\x00', ${past(40 * days)}::timestamptz

@@ -161,7 +161,7 @@ describe("the event log of an instance", () => {
   });
 
   test.each(["since=-1", "since=x", "limit=0", "limit=1001", "types=", "types=message.lost", "startDate=soon"])(
-    "rejects %s",
+    "rejects a request with %s",
     async (query) => {
       const id = await api.instance(key);
       const answer = await api.request("GET", `/api/instances/${id}/events?${query}`, { key });

@@ -123,7 +123,7 @@ test("the document's Node.js example runs as written, with only URL, key and ins
   expect(bob.inbox.messages.length).toBeGreaterThan(before);
 });
 
-test("broadcastMessage reaches each recipient and reports the failed ones", async () => {
+test("broadcastMessage reaches each recipient and reports the failed recipients", async () => {
   const results = await program.broadcastMessage(instance, [bob.jid, "nobody", carol.jid], "to all");
   expect(results).toMatchObject([
     { recipient: bob.jid, success: true },

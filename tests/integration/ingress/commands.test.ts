@@ -189,7 +189,7 @@ describe("repeated messages", () => {
 });
 
 describe("rejected messages", () => {
-  test.each(rejections)("rejects %s: %s", async (_what, code, make) => {
+  test.each(rejections)("a message gets the reply `rejected` for %s: %s", async (_what, code, make) => {
     const body = await make({ gate, apiKey, number: bob.number, message });
     const sqsId = await client.put(body, { replyTo: replyQueue });
     const { error, ...reply } = await client.reply(sqsId, "rejected");

@@ -41,7 +41,7 @@ describe("the ingress function", () => {
   });
   afterAll(() => direct.close());
 
-  test("accepts a message without a key only from a sender in INGRESS_SENDERS, on behalf of its user", async () => {
+  test("accepts a message without a key only from a sender in INGRESS_SENDERS, on behalf of the sender's user", async () => {
     const email = `${randomUUID()}@example.com`;
     const user = await gate.api("POST", "/api/users", { body: { email } });
     await gate.db.sql`update instances set user_id = ${user.body.id} where id = ${instanceId}`;

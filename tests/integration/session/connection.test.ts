@@ -138,7 +138,7 @@ test("prekeys are replenished before they run out", async () => {
   await client.reported("received", (await stranger.sendText(owner.number, "with a new one")).id);
 });
 
-test("WhatsApp and the phones report no error", () => {
+test("WhatsApp and the phones report no error, and every phone decrypted its messages", () => {
   expectNoComplaints(gate.wa);
   for (const phone of gate.wa.phones) expect(phone.failures).toEqual([]);
 });

@@ -257,7 +257,7 @@ test("two instances that are linked to one phone are separate devices", async ()
   await exchange(second, { owner, peer: bob }, "without the first");
 });
 
-test("WhatsApp and the phones report no error", () => {
+test("WhatsApp and the phones report no error, and every phone decrypted its messages", () => {
   expectNoComplaints(gate.wa);
   for (const phone of gate.wa.phones) expect(phone.failures).toEqual([]);
 });
