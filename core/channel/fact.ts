@@ -1,9 +1,9 @@
 import type { ChannelRole } from "./channel.sql.ts";
 
 /**
- * What WhatsApp reports about a channel; absent fields were not reported. With a role, the account follows or runs the
- * channel. Without a role, the fact only updates a channel that is already known. `muted` without `mutedUntil` keeps
- * the stored end of the mute.
+ * The data that WhatsApp reports about a channel. Absent fields were not reported. With a role, the account follows or
+ * runs the channel. Without a role, the fact only updates a channel that is already known. `muted` without `mutedUntil`
+ * keeps the stored end of the mute.
  */
 export type ChannelFact =
   | { jid: string; gone: true }

@@ -12,7 +12,10 @@ import { users } from "../user/user.sql.ts";
  */
 export const commandStatuses = ["scheduled", "queued", "claimed", "done", "failed", "canceled"] as const;
 
-/** How many positions a claim reserves. A claim takes fewer commands, and numbers them from the first position. */
+/**
+ * The number of positions that a claim reserves. A claim takes fewer commands, and numbers them from the first
+ * position.
+ */
 export const positionsPerClaim = 1024;
 export const commandPosition = pgSequence("command_position", { increment: positionsPerClaim });
 
@@ -43,7 +46,7 @@ export const commands = pgTable(
     bulkIndex: integer("bulk_index"),
     /** The order of claims. */
     position: bigint({ mode: "number" }),
-    /** How often a host began the command. A command that keeps crashing its host fails. */
+    /** The number of times that a host began the command. A command that keeps crashing its host fails. */
     attempts: integer().notNull().default(0),
     correlationId: text("correlation_id").notNull(),
     /** For a command that came over SQS: the id that its sender chose, and the queue for replies. */

@@ -13,7 +13,7 @@ export const contacts = pgTable(
     jid: text().notNull(),
     lid: text(),
     isGroup: boolean("is_group").notNull().default(false),
-    /** From the owner's address book; the subject of a group. */
+    /** The name in the owner's address book, or the subject of a group. */
     name: text(),
     /** The name that the contact chose. */
     pushName: text("push_name"),

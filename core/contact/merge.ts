@@ -1,5 +1,5 @@
 /**
- * What one source of WhatsApp reports about a person or a group at one time. Absent fields were not reported; the
+ * What one source of WhatsApp reports about a person or a group at one time. Absent fields were not reported, and their
  * stored values stay.
  */
 export interface ContactFact {

@@ -7,7 +7,7 @@ import { ContactBook, type ContactFact, type ContactRow } from "./merge.ts";
 /** Facts about the contacts of one instance. */
 export interface ContactNews {
   instanceId: string;
-  /** In the order of the reports. `groups` lists all groups that the account is in; other groups are removed. */
+  /** In the order of the reports. `groups` lists all groups that the account is in. All other groups are removed. */
   steps: readonly { facts: readonly ContactFact[]; groups: readonly string[] | undefined }[];
   at: Date;
 }

@@ -27,8 +27,8 @@ export const ingressMessage = z.strictObject({
   /** For a send: the time at which the message is due, as ISO 8601 with a time zone. */
   runAt: z.iso.datetime({ offset: true }).optional(),
   /**
-   * Name of the queue for replies. Defaults to the attribute `replyTo` of the message; without either, no replies are
-   * sent.
+   * Name of the queue for replies. Defaults to the attribute `replyTo` of the message. If both are absent, no replies
+   * are sent.
    */
   replyTo: replyQueueName.optional(),
 });

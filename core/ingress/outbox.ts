@@ -66,7 +66,7 @@ interface Row {
 }
 
 export interface SendResult {
-  /** How many replies were sent. */
+  /** The number of replies that were sent. */
   sent: number;
   /** Whether another process is sending the replies of this shard. */
   busy: boolean;
@@ -78,7 +78,7 @@ export interface SendResult {
 
 /**
  * Sends the stored replies of a shard at least once, in order per queue, and deletes the sent ones. One process at a
- * time does this for a shard, so that no reply overtakes another; other callers get `busy`. To keep an unavailable
+ * time does this for a shard, so that no reply overtakes another. Other callers get `busy`. To keep an unavailable
  * queue from delaying the others, pass it in `except` for a while.
  */
 export async function sendReplies(

@@ -159,7 +159,7 @@ async function start(
   }
 }
 
-/** Throws `media_not_usable` when the file that the command names does not exist. */
+/** Throws `media_not_usable` if the file that the command names does not exist. */
 async function checkFile(deps: IngressDeps, instanceId: string, input: unknown): Promise<void> {
   const { upload, media } = input as { upload?: unknown; media?: unknown };
   if (typeof upload === "string") await assertStaged(deps, instanceId, { upload });

@@ -8,7 +8,7 @@ export interface InstanceFigures {
   status: InstanceStatus;
   statusAt: Date;
   shard: number;
-  /** The host that serves the instance's shard now. Null if no host does. */
+  /** The host that serves the instance's shard now. Null if no host serves the shard. */
   host: string | null;
   /** The number of events since the instance was created. */
   events: number;

@@ -5,7 +5,7 @@ import { users } from "../user/user.sql.ts";
 
 /**
  * `disconnected`: no session runs. `connecting`: a session is starting. `qr`: waiting for a phone to scan. `connected`:
- * connected to WhatsApp. `logged_out`: WhatsApp or the user has unlinked the device; a new scan is needed.
+ * connected to WhatsApp. `logged_out`: WhatsApp or the user has unlinked the device, so a new scan is needed.
  */
 export const instanceStatuses = ["disconnected", "connecting", "qr", "connected", "logged_out"] as const;
 export type InstanceStatus = (typeof instanceStatuses)[number];

@@ -104,7 +104,7 @@ export interface Plan {
   required: boolean;
 }
 
-/** Decides how to send a file. Throws `media_not_usable` when the file can't be sent as requested. */
+/** Decides how to send a file. Throws `media_not_usable` if the file can't be sent as requested. */
 export function planFor(
   file: Recognized,
   requested: { kind?: MediaKind | undefined; voice?: boolean | undefined },

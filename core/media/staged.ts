@@ -44,8 +44,8 @@ export const stagedKey = (
 ) => (upload === undefined ? mediaPrefix(instanceId) + media : uploadPrefix(instanceId) + upload);
 
 /**
- * Throws `media_not_usable` when the file does not exist or belongs to another instance. The error does not reveal
- * which case it is.
+ * Throws `media_not_usable` if the file does not exist or belongs to another instance. The error does not reveal which
+ * case it is.
  */
 export async function assertStaged(deps: { storage: Pick<Storage, "head"> }, instanceId: string, file: Staged) {
   const own = file.instanceId === undefined || file.instanceId === instanceId;

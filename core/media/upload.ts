@@ -10,7 +10,7 @@ import { storableType, uploadKey } from "./index.ts";
 /** Bytes. A Lambda accepts 6 MiB of base64. This limit leaves room for the rest of the form. */
 export const maxFormFileBytes = 4_500_000;
 
-/** How long an upload can begin after it was requested. Seconds. */
+/** The time in seconds after the request for an upload within which the upload can begin. */
 const uploadSeconds = 60 * 60;
 
 /**
@@ -61,7 +61,7 @@ export async function openUpload(
   return { uploadId, url, headers, expiresAt };
 }
 
-/** Throws `media_not_usable` when there is no upload with this id. */
+/** Throws `media_not_usable` if no upload has this id. */
 export async function assertUploaded(
   deps: { storage: Pick<Storage, "head"> },
   instanceId: string,

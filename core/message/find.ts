@@ -51,9 +51,9 @@ export async function findMessage(
 }
 
 /**
- * Checks that a chat can quote the message. Throws `message_not_found` when no message has the id, or only messages of other
- * groups, and `not_supported` for a channel. Which person's chat has it is left to the session host, because WhatsApp may
- * spell the number differently.
+ * Checks that a chat can quote the message. Throws `message_not_found` if no message has the id or only messages of
+ * other groups have it, and `not_supported` for a channel. Which person's chat has it is left to the session host,
+ * because WhatsApp may spell the number differently.
  */
 export async function assertQuotable(db: Database, instanceId: string, waId: string, chat: string): Promise<void> {
   if (isChannelJid(chat)) throw new AppError("not_supported", "WhatsApp has no quotes in channels");

@@ -97,7 +97,7 @@ export const messages = pgTable(
 
 /**
  * The number of messages per chat and day (UTC, by `sent_at`), so that a total does not count rows. Triggers on
- * `messages` maintain it; see the migration.
+ * `messages` maintain the number (see the migration).
  */
 export const messageDays = pgTable(
   "message_days",

@@ -1,5 +1,5 @@
 /**
- * A counter counts occurrences per process; the sum over all processes is the total. A gauge of the `fleet` is measured
+ * A counter counts occurrences per process. The sum over all processes is the total. A gauge of the `fleet` is measured
  * in the database and is the same for all processes. Only `functions/cron` sends it to CloudWatch, once per run. A
  * gauge of a `host` belongs to that host and appears only in its `/metrics`: CloudWatch does not distinguish hosts.
  */

@@ -16,7 +16,7 @@ interface Waiting {
 }
 
 /**
- * Combines concurrent messages into batches, in order. One call is in progress at a time; the next call sends the
+ * Combines concurrent messages into batches, in order. One call is in progress at a time. The next call sends the
  * messages that have arrived meanwhile. A single message is sent at once, so a Lambda, which serves one request at a
  * time, never waits. In other processes, batching saves calls.
  */

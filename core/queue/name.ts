@@ -10,7 +10,7 @@ export const commandQueue = (shard: number) => `command-${shard}.fifo`;
  * sources.
  */
 export const eventVisibilitySeconds = 6 * 60;
-/** Timeout of the ingress function; messages stay hidden six times as long. */
+/** Timeout of the ingress function. Messages stay hidden six times as long. */
 export const ingressTimeoutSeconds = 30;
 export const ingressVisibilitySeconds = 6 * ingressTimeoutSeconds;
 /**

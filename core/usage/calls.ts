@@ -12,9 +12,9 @@ interface Waiting {
 }
 
 /**
- * Counts API calls. One statement is in progress at a time; the next one counts the calls that have arrived meanwhile.
- * This means that a busy process needs few statements, and a process that serves one request at a time never waits for
- * another request.
+ * Counts API calls. One statement is in progress at a time. The next statement counts the calls that have arrived
+ * meanwhile. This means that a busy process needs few statements, and a process that serves one request at a time never
+ * waits for another request.
  */
 export class CallCounter {
   readonly #deps: { db: Database; clock: Clock; log: Logger };

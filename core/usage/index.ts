@@ -39,7 +39,7 @@ type Deps = { db: Database; clock: Clock };
 
 /**
  * Returns the usage of a user's instances, and the user's API calls. The total includes deleted instances and calls
- * without an instance; the list has the existing instances, the newest first. Throws `invalid_request` for an unknown
+ * without an instance. The list has the existing instances, the newest first. Throws `invalid_request` for an unknown
  * time zone.
  */
 export async function userUsage(

@@ -11,7 +11,7 @@ const count = (name: string) => integer(name).notNull().default(0);
 export const usage = pgTable(
   "usage",
   {
-    /** The owner of the instance; for `apiCalls`, the caller. */
+    /** The owner of the instance. For `apiCalls`, the caller. */
     userId: uuid("user_id")
       .notNull()
       .references(() => users.id, { onDelete: "cascade" }),

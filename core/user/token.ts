@@ -41,7 +41,7 @@ const lifetimeSeconds = 60 * 60;
  * another host's clock.
  */
 const fromClaim = "from";
-/** How long a process uses cached signing keys. An unknown `kid` reloads them earlier. */
+/** How long a process uses cached signing keys. An unknown `kid` makes the process load the keys earlier. */
 const keysFreshMs = 60_000;
 /** Minimum time between two loads, so that tokens with an invented `kid` don't cause many. */
 const keysRetryMs = 1_000;

@@ -4,12 +4,12 @@ import { defineCommand } from "./define.ts";
 
 /** The limit of WhatsApp Business. */
 export const maxLabels = 20;
-/** How many colors WhatsApp has for labels. They are numbered from 0. */
+/** The number of colors that WhatsApp has for labels. They are numbered from 0. */
 const labelColors = 20;
 /** The longest name, in characters. WhatsApp's apps show fewer. */
 const maxLabelName = 100;
 
-/** The id from the list of labels. WhatsApp's ids are small numbers as text; any other text matches no label. */
+/** The id from the list of labels. WhatsApp's ids are small numbers as text. Any other text matches no label. */
 export const labelId = z
   .string()
   .max(64)

@@ -46,7 +46,7 @@ export const leave = defineEvent({
 /** The new values of what changed. Other fields are absent. */
 export const groupChanges = z.object({
   subject: z.string().optional(),
-  /** Null when it was removed. */
+  /** Null if the description was removed. */
   description: z.string().nullable().optional(),
   /** Whether only admins can send messages. */
   announcement: z.boolean().optional(),

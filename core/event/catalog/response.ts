@@ -34,7 +34,7 @@ export const answered = defineEvent({
     ...response,
     name: z.string(),
     answer: z.enum(responseAnswers),
-    /** How many guests they bring. */
+    /** The number of guests that the respondent brings. */
     guests: z.number().int(),
   }),
 });

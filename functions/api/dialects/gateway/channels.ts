@@ -28,7 +28,7 @@ const channelShape = z.object({
 });
 
 const listedShape = channelShape.extend({
-  /** When the mute ends; null if not muted, or muted without a duration. */
+  /** When the mute ends; null if the channel is not muted, or muted without a duration. */
   mutedUntil: isoDate.nullable(),
 });
 

@@ -57,7 +57,7 @@ const tally = z.discriminatedUnion("type", [
     ...surveyIds,
     type: z.literal("poll"),
     question: z.string(),
-    /** The number of options that a voter can choose; 0 means any number. Null if not stored. */
+    /** The number of options that a voter can choose; 0 means any number. Null if the number is not stored. */
     selectableCount: z.int().nullable(),
     options: z.array(z.object({ name: z.string(), voters: z.array(z.object(respondent)) })),
   }),

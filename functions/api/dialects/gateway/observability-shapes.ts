@@ -49,7 +49,7 @@ const host = z.object({
   alive: z.boolean(),
   /** Whether the host is releasing its shards, before it stops or restarts. */
   draining: z.boolean(),
-  /** Since the host started; 100 percent is one core. Null before its first report. */
+  /** CPU usage since the host started, where 100 percent is one core. Null before the host's first report. */
   cpu: z.object({ percent: z.number(), seconds: z.number() }).nullable(),
   memory: z.object({ rss: z.string() }).nullable(),
   /** The shards that the host holds. */
@@ -144,7 +144,7 @@ export const environment = z.object({
 export const status = z.object({
   version: z.string(),
   uptime,
-  /** Of the process that responds, since it started; 100 percent is one core. */
+  /** CPU usage of the process that responds, since it started. 100 percent is one core. */
   cpu: z.object({
     percent: z.number(),
     userSeconds: z.number(),
