@@ -3,7 +3,9 @@ import { defined } from "./object.ts";
 
 export type Logger = pino.Logger;
 
-/** Property names of our own objects that hold secrets. Their values are never logged. */
+/**
+ * Names of the properties of our own objects that contain secrets. The values of these properties are never logged.
+ */
 const secretPaths = [
   "password",
   "apiKey",

@@ -109,8 +109,8 @@ function visibilitySeconds(name: string): number {
 }
 
 /**
- * Creates the queues of a local run. On AWS, `infra` declares them. A message that was received `maxReceives` times
- * without being removed moves to the dead-letter queue.
+ * Creates the queues of a local run. On AWS, `infra` declares the queues. A message that was received `maxReceives`
+ * times without being removed moves to the dead-letter queue.
  */
 export async function createQueues(queues: Queues, config: Config): Promise<void> {
   const names = [eventQueue, ingressQueue, ...Array.from({ length: config.SHARDS }, (_, shard) => commandQueue(shard))];

@@ -49,7 +49,7 @@ export interface Storage {
   remove(key: string): Promise<void>;
   /** Removes all objects whose keys begin with the prefix. */
   removeAll(prefix: string): Promise<void>;
-  /** Returns a URL that downloads the object for `seconds`. `headers` replace the stored ones. */
+  /** Returns a URL that downloads the object for `seconds`. `headers` replace the stored headers. */
   presign(key: string, seconds: number, headers?: { contentType: string; contentDisposition: string }): Promise<string>;
   /**
    * Returns a URL that accepts a PUT of the object for `seconds`. The request must have exactly this size and the returned

@@ -26,7 +26,7 @@ export interface NewApiKey {
 
 export interface ApiKey {
   id: string;
-  /** The key itself, shown only to its owner. */
+  /** The key itself. It is shown only to its owner. */
   key: string;
   name: string;
   permissions: Permission[];

@@ -1,7 +1,8 @@
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from "node:crypto";
 
 /**
- * One of the equivalent minimum settings in OWASP's password storage cheat sheet: N=2^15, r=8, p=3. It needs 32 MiB.
+ * One of the equivalent minimum settings in OWASP's password storage cheat sheet: N=2^15, r=8, p=3. Hashing with this
+ * setting needs 32 MiB of memory.
  */
 const current = { ln: 15, r: 8, p: 3 };
 const saltBytes = 16;

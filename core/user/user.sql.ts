@@ -39,7 +39,7 @@ export const apiKeys = pgTable(
     name: text().notNull(),
     /** SHA-256 of the key. Keys have at least 122 random bits, so a plain hash resists guessing. */
     hash: bytea().notNull(),
-    /** The key itself, encrypted. Login returns it. */
+    /** The key itself, encrypted. A user login returns the key. */
     ciphertext: bytea().notNull(),
     permissions: jsonb().$type<("read" | "write" | "admin")[]>().notNull(),
     /** CIDRs from which the key may be used. Null allows any address. */

@@ -4,8 +4,9 @@ import { dirname } from "node:path";
 import { isMissing } from "./exists.ts";
 
 /**
- * Reads a secret file. If it does not exist, creates it with the content of `make()` and mode 0600. If two processes create it at
- * the same time, both return the content of the first one. Throws if the file belongs to another user, or others can read it.
+ * Reads a secret file. If the file does not exist, creates it with the content of `make()` and mode 0600. If two
+ * processes create it at the same time, both return the content of the first one. Throws if the file belongs to another
+ * user, or others can read it.
  */
 export async function privateFile(path: string, make: () => string | Buffer): Promise<Buffer> {
   try {

@@ -23,8 +23,8 @@ export type Schedule = {
 };
 
 /**
- * Calls a Lambda handler at a fixed rate with the event of an EventBridge schedule. The first run is after one period. Skips runs
- * while an earlier one is still running. After a failed run, the next one starts as scheduled.
+ * Calls a Lambda handler at a fixed rate with the event of an EventBridge schedule. The first run is after one period.
+ * Skips runs while an earlier run is still in progress. After a failed run, the next run starts as scheduled.
  */
 export function startSchedule(options: ScheduleOptions): Schedule {
   const timeoutMs = options.timeoutMs ?? Math.max(options.everyMs, 30_000);

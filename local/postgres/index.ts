@@ -12,7 +12,9 @@ export type LocalPostgres = {
   /** The connection URL of `database`, as superuser. */
   url: string;
   port: number;
-  /** Creates a database, as a copy of `template` if given. Returns its URL. Throws if the name exists. */
+  /**
+   * Creates a database, as a copy of `template` if given. Returns its URL. Throws if a database with this name exists.
+   */
   createDatabase(name: string, template?: string): Promise<string>;
   dropDatabase(name: string): Promise<void>;
   /**
@@ -40,8 +42,8 @@ const logLimitBytes = 8 * 1024 * 1024;
 
 /**
  * Starts PostgreSQL 18 on 127.0.0.1. Creates its data on the first run and recovers it after a crash. The server is a
- * separate process, which keeps running if the gateway is killed. The next start reuses it. Throws if the binaries are
- * missing, the port is in use or the data can't be opened.
+ * separate process, which keeps running if the gateway is killed. The next start reuses that process. Throws if the
+ * binaries are missing, the port is in use or the data can't be opened.
  */
 export async function startPostgres(options: LocalPostgresOptions): Promise<LocalPostgres> {
   const folder = resolve(options.dataDir);

@@ -41,7 +41,7 @@ export function sandboxEnvironment(
   const passedOn = Object.entries(env).filter(([name, value]) => value && !ignoredNames.includes(name));
   return {
     ...defaults,
-    // A short run uses any free port.
+    // By default, a run with `--once` uses any free port.
     ...defined({ PORT: once ? "0" : undefined }),
     ADMIN_PASSWORD: folder.password,
     OPEN_KEY_GENERATION: String(isLoopback(env.HOST || "127.0.0.1")),

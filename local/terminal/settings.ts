@@ -7,7 +7,10 @@ export function hostMode(env: Record<string, string | undefined>): HostMode {
   return readConfig(env).SESSION_HOST;
 }
 
-/** Throws an error that suggests another port if this one can't be used. Call it before the slow start of the database. */
+/**
+ * Throws an error that suggests another port if the configured port can't be used. Call it before the slow start of the
+ * database.
+ */
 export async function assertPortUsable({ PORT, HOST }: Pick<Config, "PORT" | "HOST">, command: string): Promise<void> {
   const server = createServer();
   try {

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { defineCommand } from "./define.ts";
 import { description, group, groupId, participantResult, participants, subject } from "./group.ts";
 
-/** A group of a community, as a member of the community who is not in the group sees it. */
+/** A group of a community, with the data that a member of the community can see without being in the group. */
 const linked = z.object({
   /** JID. */
   id: z.string(),

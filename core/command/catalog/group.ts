@@ -47,7 +47,7 @@ const ephemeralSeconds = [0, 86_400, 604_800, 7_776_000] as const;
 export const roles = ["superadmin", "admin", "member"] as const;
 
 export const participant = z.object({
-  /** JID, by phone number if WhatsApp reports it. */
+  /** JID, by phone number if WhatsApp reports the number. */
   id: z.string(),
   lid: z.string().nullable(),
   role: z.enum(roles),
@@ -57,7 +57,7 @@ const summary = z.object({
   id: z.string(),
   subject: z.string(),
   description: z.string().nullable(),
-  /** JID of the creator, by phone number if WhatsApp reports it. */
+  /** JID of the creator, by phone number if WhatsApp reports the number. */
   owner: z.string().nullable(),
   /** ISO 8601. */
   createdAt: z.string().nullable(),
@@ -276,7 +276,7 @@ export const joinRequests = defineCommand({
   output: z.object({
     requests: z.array(
       z.object({
-        /** JID, by phone number if WhatsApp reports it. */
+        /** JID, by phone number if WhatsApp reports the number. */
         id: z.string(),
         lid: z.string().nullable(),
         /** ISO 8601. */

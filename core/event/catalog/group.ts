@@ -2,7 +2,7 @@ import * as z from "zod";
 import { defineEvent } from "./define.ts";
 
 export const person = z.object({
-  /** JID, by phone number if it is known. */
+  /** JID, by phone number if the number is known. */
   id: z.string(),
   lid: z.string().nullable(),
 });
@@ -11,7 +11,7 @@ export type Person = z.output<typeof person>;
 const change = {
   /** JID of the group. */
   groupId: z.string(),
-  /** Who made the change. Null if WhatsApp does not report it. */
+  /** Who made the change. Null if WhatsApp does not report this person. */
   by: person.nullable(),
   /** Whether the account itself made the change, through the API or on the phone. */
   fromMe: z.boolean(),
@@ -28,7 +28,10 @@ export const join = defineEvent({
     subject: z.string().nullable(),
     /** Number of members. */
     size: z.int().nullable(),
-    /** `created`: the group is new. `invite`: through its invite link. `added`: by an admin. */
+    /**
+     * `created`: the group is new. `invite`: the account joined through the invite link. `added`: an admin added the
+     * account.
+     */
     reason: z.enum(["created", "invite", "added"]),
   }),
 });
@@ -38,12 +41,12 @@ export const leave = defineEvent({
   summary: "The account is no longer a member of a group",
   data: z.object({
     ...change,
-    /** `left`: on its own. `removed`: by an admin. `deleted`: the group no longer exists. */
+    /** `left`: the account left. `removed`: an admin removed the account. `deleted`: the group no longer exists. */
     reason: z.enum(["left", "removed", "deleted"]),
   }),
 });
 
-/** The new values of what changed. Other fields are absent. */
+/** The new values of the changed fields. Other fields are absent. */
 export const groupChanges = z.object({
   subject: z.string().optional(),
   /** Null if the description was removed. */
@@ -59,7 +62,7 @@ export const groupChanges = z.object({
   /** Whether an admin must approve people who use the invite link. */
   approval: z.boolean().optional(),
   picture: z.enum(["changed", "removed"]).optional(),
-  /** Present when the invite link was revoked: the new code, or null if WhatsApp does not report it. */
+  /** Present if the invite link was revoked: the new code, or null if WhatsApp does not report the new code. */
   inviteCode: z.string().nullable().optional(),
 });
 export type GroupChanges = z.output<typeof groupChanges>;

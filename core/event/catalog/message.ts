@@ -81,7 +81,7 @@ const revision = {
   chatId: z.string(),
   /** JID of the person who made the change. */
   by: z.string(),
-  /** Whether the account itself did it, through the API or on the phone. */
+  /** Whether the account itself made the change, through the API or on the phone. */
   fromMe: z.boolean(),
   /** Unix seconds. */
   timestamp: z.number().int(),

@@ -9,9 +9,9 @@ import { type Attempt, attempt } from "./attempt.ts";
 import { loadEndpoints } from "./endpoint.ts";
 
 /**
- * Sends a test event once to the webhook of an instance, even if the webhook is switched off. It is signed like any
- * delivery, but it is not logged and does not affect the circuit breaker. Throws `webhook_disabled` if the instance has
- * no webhook URL. Failures of the receiver are returned.
+ * Sends a test event once to the webhook of an instance, even if the webhook is switched off. The test event is signed
+ * like any delivery, but is not logged and does not affect the circuit breaker. Throws `webhook_disabled` if the
+ * instance has no webhook URL. Failures of the receiver are returned.
  */
 export async function sendTestDelivery(
   deps: { db: Database; vault: Vault; egress: Pick<Egress, "fetch">; clock: Clock; ids: Ids },
@@ -60,9 +60,9 @@ export interface UrlTest {
 }
 
 /**
- * Sends a body in the Gateway API's format once to any URL. It belongs to no instance, so it is neither signed nor
- * logged. Throws `url_not_allowed`, also when only name resolution shows that the URL is not allowed. Failures of the
- * receiver are returned.
+ * Sends a body in the Gateway API's format once to any URL. The request belongs to no instance, so it is neither signed
+ * nor logged. Throws `url_not_allowed`, also when only name resolution shows that the URL is not allowed. Failures of
+ * the receiver are returned.
  */
 export async function sendTestToUrl(
   deps: { egress: Pick<Egress, "fetch">; clock: Clock; ids: Ids },

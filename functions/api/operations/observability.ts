@@ -145,7 +145,7 @@ const withinCheckTime = <T>(work: Promise<T>): Promise<T> =>
     () => new AppError("unavailable", "the database did not respond in time", { cause: timeoutError() }),
   );
 
-/** The figures of this process, which on Lambda is one of many. */
+/** The figures of this process. On Lambda, it is one of many processes. */
 function processFigures() {
   const uptimeSeconds = process.uptime();
   const { user, system } = process.cpuUsage();

@@ -8,7 +8,7 @@ const { text } = commandCatalog["message.edit"].input.shape;
 const { to, state } = commandCatalog["chat.setTyping"].input.shape;
 const { messageIds, chat } = commandCatalog["message.markRead"].input.shape;
 
-/** Additions to the documented API. `phone` tells messages with the same id in several chats apart. */
+/** Additions to the documented API. `phone` distinguishes messages with the same id in several chats. */
 export const actionEndpoints = [
   commandEndpoint({
     method: "delete",
