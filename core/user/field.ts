@@ -8,7 +8,7 @@ export const keyName = singleLine.trim().min(1).max(200);
 export const userSearch = singleLine.trim().max(200);
 export const emailAddress = z.email().max(254);
 
-/** This schema applies only to new passwords. A user login accepts any password up to the maximum length. */
+/** This limit applies only to new passwords. A user login accepts any password up to the maximum length. */
 const minPasswordLength = 8;
 export const newPassword = z.string().min(minPasswordLength).max(maxPasswordLength);
 
