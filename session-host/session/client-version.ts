@@ -118,7 +118,7 @@ export class ClientVersions {
       // A server that replaces WhatsApp may not publish a version, so this failure is not a problem there.
       log[endpoint.real ? "warn" : "debug"](
         { err: error },
-        "the client version could not be looked up, so the known version stays in use",
+        "client version not looked up: the known version stays in use",
       );
     }
   }
