@@ -148,8 +148,8 @@ async function serveSink(deps: SinkDeps, sink: ClaimedSink, run: Run): Promise<v
 type Head = { head: number };
 
 /**
- * Reads the next events in one snapshot. A transaction that numbers events locks their instance until it commits, so an
- * event becomes visible only after all earlier ones. If the only row has no event, all events up to `head` were pruned.
+ * Reads the next events in one snapshot. A transaction that assigns sequence numbers to an instance's events locks the
+ * instance until the transaction commits. An event therefore becomes visible only after all earlier events. If the only row has no event, all events up to `head` were pruned.
  */
 async function readPage({ db }: SinkDeps, sink: ClaimedSink): Promise<(Head & Partial<LogRow>)[]> {
   return await db.sql<(Head & Partial<LogRow>)[]>`

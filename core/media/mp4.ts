@@ -66,7 +66,7 @@ function header(bytes: Buffer, at: number, room: number, base: number): Box | un
   const short = bytes.readUInt32BE(at);
   const long = short === 1;
   if (long && at + 16 > bytes.length) return undefined;
-  // 0 means to the end of the file.
+  // A size of 0 means that the box extends to the end of the file.
   const length = long ? Number(bytes.readBigUInt64BE(at + 8)) : short || room;
   const headerBytes = long ? 16 : 8;
   if (length < headerBytes || length > room) return undefined;

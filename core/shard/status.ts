@@ -27,7 +27,10 @@ export interface ShardCounts {
   held: number;
 }
 
-/** Lists the known session hosts, the oldest first, and counts the held shards, by the clock of the database. */
+/**
+ * Lists the known session hosts, the oldest first, and counts the held shards. The clock of the database decides how old a
+ * report is, and whether a lease has ended.
+ */
 export async function readHosts(db: Database): Promise<{ hosts: HostStatus[]; shards: ShardCounts }> {
   const [hosts, [shards]] = await Promise.all([
     db.sql<HostStatus[]>`

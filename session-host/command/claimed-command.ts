@@ -24,7 +24,7 @@ export interface Claimed<Name extends CommandName> {
   /** The encoded `proto.Message`, if an earlier attempt prepared it. Every attempt sends the same message. */
   payload: Buffer | null;
   /**
-   * For a prepared status post: JIDs of the people who receive the status post. The JIDs are the same on every attempt.
+   * For a prepared status post: JIDs of its recipients. The JIDs are the same on every attempt.
    */
   audience?: readonly string[] | undefined;
   /** Commands of an instance run in the order of their positions. */

@@ -233,7 +233,7 @@ test("both secrets sign during a rotation, and only the new secret signs afterwa
   expect(after.headers).not.toHaveProperty("x-webhook-signature-previous");
 });
 
-test("a media link is valid for six hours, and a retry has the same link", async () => {
+test("the URL of a file is valid for six hours, and a retry has the same URL", async () => {
   const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url });
   const media = { mimetype: "image/jpeg", filename: null, size: 3, sha256: "ab", storageKey: "media/x/y" };

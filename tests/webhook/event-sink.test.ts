@@ -154,7 +154,7 @@ test("a rejected message holds back later messages and no earlier message", asyn
   expect((await drain(queue)).map(({ seq }) => seq).slice(0, 2)).toEqual([1, 2]);
 });
 
-test("events claimed by a dead worker are sent when the claim expires", async () => {
+test("the events of a sink that a dead worker claimed are sent when the claim expires", async () => {
   const queue = await newQueue();
   const id = await newInstance(queue);
   await append(id, ["one"]);
