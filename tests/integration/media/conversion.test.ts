@@ -183,7 +183,7 @@ describe("a filePath that is not a staged file of this instance", () => {
     ]) {
       const answer = await convert("voice", { filePath });
       expect([filePath, ...refused(answer)]).toEqual([filePath, 400, false, "media_not_usable"]);
-      expect(answer.body.details).toBe("this instance has no file under this filePath, or it has expired");
+      expect(answer.body.details).toBe("this instance has no file with this filePath, or the file has expired");
     }
     const asked = await Promise.all(
       [theirs, "0".repeat(32), "x"].map((path) => gate.api("GET", `/api/media/${instance}/${path}`)),
