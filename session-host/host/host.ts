@@ -112,7 +112,8 @@ export class Host {
     await this.#ticking;
     await this.#releasingAll;
     const { db, host, log } = this.#deps;
-    // Reports this host as draining, so that the shares of the other hosts grow before it releases its shards.
+    // Reports this host as draining, so that the shares of the other hosts grow before it releases its shards. If the report
+    // fails, they grow after the release.
     await this.#report().catch(() => undefined);
     await Promise.all([...this.#shards.keys()].map((id) => this.#release(id)));
     clearInterval(this.#expiryTimer);

@@ -20,6 +20,7 @@ export function hostMetrics(host: Pick<Host, "gauges">, db: Database): () => Pro
     const now = performance.now();
     if (now - readAt >= freshMs) {
       readAt = now;
+      // If the database does not answer, the page has the host's own metrics without those of the fleet.
       fleet = Promise.race([
         readFleetGauges(db).catch(() => undefined),
         after(databaseTimeoutMs, undefined, { ref: false }),

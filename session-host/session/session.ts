@@ -15,7 +15,7 @@ import type { SessionVersion } from "./client-version.ts";
 import { Connection, type ConnectionDeps } from "./connection.ts";
 import { CredentialsMissing } from "./credentials.ts";
 import { backoff, judge, type Verdict } from "./disconnect.ts";
-import { requestPairingCode } from "./pairing-code.ts";
+import { PairingCodes } from "./pairing-code.ts";
 import { SessionState, withCloseEvent, withCloseEventAndActivity } from "./state.ts";
 
 export interface SessionDeps extends ConnectionDeps {
@@ -73,6 +73,7 @@ export class Session implements CommandTarget {
   /** When this connection was opened or, later, when its login succeeded. Milliseconds since 1970. */
   #openedAt = 0;
   readonly #groupReading = new GroupReading();
+  readonly #pairingCodes = new PairingCodes();
   #reconnectTimer: NodeJS.Timeout | undefined;
   /** Frees this session's place in `logins`. */
   #endLogin: () => void = () => undefined;
@@ -202,9 +203,7 @@ export class Session implements CommandTarget {
     if (this.status === "connected") throw new AppError("instance_already_connected");
     await this.start(correlationId);
     await this.#state.until("qr", qrTimeoutMs);
-    const connection = this.#connection;
-    if (!connection) throw new AppError("whatsapp_error", "WhatsApp does not offer a pairing now");
-    const code = await requestPairingCode(connection.sock, phoneNumber);
+    const code = await this.#pairingCodes.request(() => this.#connection?.sock, phoneNumber);
     const expiresAt = new Date(this.#openedAt + allQrMs);
     const sealed = this.#deps.vault.seal(Buffer.from(code), sealedPlace.pairingCode(this.id));
     await this.record({

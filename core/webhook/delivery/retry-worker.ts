@@ -96,7 +96,7 @@ class Run {
     const { budgetMs, maxDeliveries, parallel, perEndpoint } = this.#options;
     const free = parallel - this.#active.size;
     const until = new Date(this.#deps.clock.now().getTime() + budgetMs + claimMarginMs);
-    // Endpoints that are being served are left out for now.
+    // This run already serves the active endpoints.
     const except = [...this.#skipped, ...this.#active.keys()];
     await moveDueToBacklog(this.#deps);
     const backlogs = await claimBacklogs(this.#deps, { until, except, limit: Math.ceil(free / 2) });

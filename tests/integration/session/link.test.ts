@@ -127,6 +127,16 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await gate.status(client.instance, "connected");
   });
 
+  test("of two simultaneous requests for a pairing code, only the request that WhatsApp refuses fails", async () => {
+    const client = restClient(gate, dialect, await gate.createInstance(dialect));
+    const owner = await newPhone();
+    const [refused, accepted] = await Promise.allSettled(
+      ["4915550999999", owner.number].map((number) => client.pairingCode(number)),
+    );
+    expect(refused).toMatchObject({ status: "rejected", reason: { message: expect.stringContaining("502") } });
+    expect(accepted).toMatchObject({ status: "fulfilled", value: expect.stringMatching(/^[A-Z0-9]{4}-?[A-Z0-9]{4}$/) });
+  });
+
   test("an instance that the owner unlinks reports the logout, deletes its credentials, and can be linked again", async () => {
     const { owner, client } = await linked();
     await exchange(client, { owner, peer: bob }, "before the unlinking");
