@@ -6,7 +6,8 @@ import { assertLinked, assertRunAt } from "../command/schedule.ts";
 import { sha256 } from "../crypto/index.ts";
 import { AppError } from "../error.ts";
 import type { Instance } from "../instance/index.ts";
-import { insertBulk } from "./insert.ts";
+import { Slices } from "../slice.ts";
+import { insertBulk, type NewBulkMessage } from "./insert.ts";
 import { type BulkContent, bulkCommand, planBulk } from "./plan.ts";
 
 export interface BulkRequest extends BulkContent {
@@ -44,18 +45,23 @@ export async function createBulk(deps: AcceptDeps, origin: Origin, request: Bulk
   const now = deps.clock.now();
   if (request.startAt) assertRunAt(request.startAt, now);
   assertLinked(instance);
-  const { planned, rejected } = planBulk(request);
+  const { planned, rejected } = await planBulk(request);
   await origin.check?.();
 
   const command: SendDefinition<SendName> = commandCatalog[bulkCommand(request)];
   const id = deps.ids.uuid();
-  const messages = planned.map((message) => ({
-    ...message,
-    ...command.preview(message.input, undefined),
-    commandId: deps.ids.uuid(),
-    rowId: deps.ids.uuid(),
-    waId: deps.ids.messageId(),
-  }));
+  const slices = new Slices();
+  const messages: NewBulkMessage[] = [];
+  for (const message of planned) {
+    await slices.turn();
+    messages.push({
+      ...message,
+      ...command.preview(message.input, undefined),
+      commandId: deps.ids.uuid(),
+      rowId: deps.ids.uuid(),
+      waId: deps.ids.messageId(),
+    });
+  }
   try {
     await insertBulk(deps.db, {
       id,

@@ -30,6 +30,8 @@ export interface NewBulkMessage extends Planned, MessagePreview {
 }
 
 const rowsPerStatement = 2_000;
+/** UTF-16 code units of all texts in a statement. Serializing them to JSON blocks the process. */
+const textPerStatement = 1_000_000;
 
 /** Writes a bulk with its commands, its messages and its key in one transaction. */
 export async function insertBulk({ sql }: Database, bulk: NewBulk): Promise<void> {
@@ -42,15 +44,28 @@ export async function insertBulk({ sql }: Database, bulk: NewBulk): Promise<void
         insert into bulks (id, instance_id, user_id, shard, per_minute, total, rejected, start_at, created_at)
         values (${id}, ${instance.id}, ${userId}, ${instance.shard}, ${perMinute}, ${rows.length},
           ${storableJson(rejected)}::text::jsonb, ${startAt}, ${createdAt})`;
-      for (let start = 0; start < rows.length; start += rowsPerStatement) {
-        await insertMessages(transaction, bulk, rows.slice(start, start + rowsPerStatement));
-      }
+      for (const group of statementsOf(rows)) await insertMessages(transaction, bulk, group);
       if (!key) return;
       await transaction`
         insert into idempotency_keys (user_id, key, request_hash, command_id, created_at)
         values (${userId}, ${key.key}, ${key.requestHash}, ${rows[0]?.commandId ?? ""}, ${createdAt})`;
     }),
   );
+}
+
+function* statementsOf(rows: readonly NewBulkMessage[]): Generator<NewBulkMessage[]> {
+  let group: NewBulkMessage[] = [];
+  let length = 0;
+  for (const row of rows) {
+    if (group.length === rowsPerStatement || (group.length > 0 && length + row.body.length > textPerStatement)) {
+      yield group;
+      group = [];
+      length = 0;
+    }
+    group.push(row);
+    length += row.body.length;
+  }
+  if (group.length > 0) yield group;
 }
 
 async function insertMessages(sql: postgres.ISql, bulk: NewBulk, rows: readonly NewBulkMessage[]): Promise<void> {

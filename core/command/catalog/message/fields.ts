@@ -5,7 +5,7 @@ import { isGroupJid, recipient } from "../../../message/recipient.ts";
 import type { PrecheckContext } from "../define.ts";
 
 /** WhatsApp refuses longer texts. Bytes of UTF-8. */
-const maxTextBytes = 65_536;
+export const maxTextBytes = 65_536;
 
 export const text = z
   .string()
