@@ -58,6 +58,16 @@ const retentions: readonly Retention[] = [
       select ctid from session_inbox where received_at < ${before}::timestamptz order by received_at limit ${limit}`,
   },
   {
+    // A device that could not decrypt a message requests it again within 30 days, because WhatsApp drops undelivered
+    // messages after that time. Two days cover the precision of `used_at`.
+    table: "recipient_lists",
+    ms: 32 * days,
+    key: "ctid",
+    expired: (sql, before, limit) => sql`
+      select ctid from recipient_lists where used_at < ${before}::timestamptz order by used_at limit ${limit}`,
+    stillExpired: (sql, before) => sql`used_at < ${before}::timestamptz`,
+  },
+  {
     // Callers can look up the result of a command for a month. Commands that are not finished are not deleted.
     table: "commands",
     ms: 30 * days,

@@ -6,7 +6,7 @@ import { messages } from "./message.sql.ts";
 import { toJid } from "./recipient.ts";
 
 /** A message without the columns that only the session host needs. */
-export type HistoryMessage = Omit<InferSelectModel<typeof messages>, "payload" | "protoType">;
+export type HistoryMessage = Omit<InferSelectModel<typeof messages>, "payload" | "protoType" | "recipients">;
 
 const columns = {
   id: messages.id,

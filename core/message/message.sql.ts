@@ -77,6 +77,11 @@ export const messages = pgTable(
      * the protobuf decrypts the responses.
      */
     payload: bytea(),
+    /**
+     * The hash of the list in `recipient_lists`. Null for messages that the gateway did not send, and for messages that
+     * an older version sent.
+     */
+    recipients: bytea(),
     /** WhatsApp's timestamp. For messages that the gateway sends, when they were accepted. */
     sentAt: instant("sent_at").notNull(),
     deliveredAt: instant("delivered_at"),
@@ -93,6 +98,25 @@ export const messages = pgTable(
     index("messages_chat").on(table.instanceId, table.chatId, table.sentAt, table.id),
     index("messages_media_pending").on(table.instanceId).where(sql`media->>'state' = 'pending'`),
   ],
+);
+
+/**
+ * The JIDs to which a message was encrypted: people by each known JID, and their devices. Messages with the same
+ * recipients share a list, because the members of a group and their devices rarely change.
+ */
+export const recipientLists = pgTable(
+  "recipient_lists",
+  {
+    instanceId: uuid("instance_id")
+      .notNull()
+      .references(() => instances.id, { onDelete: "cascade" }),
+    /** SHA-256 of the sorted JIDs. */
+    hash: bytea().notNull(),
+    jids: text().array().notNull(),
+    /** When a message was last sent to this list, to the day. */
+    usedAt: instant("used_at").notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.instanceId, table.hash] }), index("recipient_lists_used").on(table.usedAt)],
 );
 
 /**
