@@ -3,10 +3,12 @@
 const running = (async () => {
   const { readConfig } = await import("../core/config.ts");
   const { createLogger } = await import("../core/log.ts");
+  const { startWatchdog } = await import("../core/metric/watchdog.ts");
   const { startHost } = await import("./host/start.ts");
   const config = readConfig();
   const log = createLogger("session-host", config.LOG_LEVEL);
   try {
+    startWatchdog(log);
     const { stop } = await startHost(config, log);
     log.info("ready");
     return { log, stop };

@@ -48,6 +48,10 @@ export const metricCatalog = {
   WebhooksFailed: { kind: "counter", help: "Webhook attempts that failed" },
   EventsSentOut: { kind: "counter", help: "Events that were sent to their owners' queues" },
   EventQueueFailures: { kind: "counter", help: "Failed attempts to send events to their owners' queues" },
+  EventLoopDelay: {
+    kind: "counter",
+    help: "Milliseconds for which event loops were blocked, in delays of more than 200 ms",
+  },
   ApiRequests: { kind: "counter", help: "API requests" },
   ApiErrors: { kind: "counter", help: "API requests that were answered with a status of 500 or more" },
   IngressAccepted: { kind: "counter", help: "Commands from the ingress queue that were accepted" },

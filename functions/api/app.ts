@@ -2,6 +2,7 @@ import { Hono } from "hono/tiny";
 import { AppError } from "../../core/error.ts";
 import { CallCounter } from "../../core/usage/calls.ts";
 import { createTokens } from "../../core/user/token.ts";
+import { labelled } from "../../core/work.ts";
 import type { SharedContext } from "./engine/context.ts";
 import type { ApiDeps } from "./engine/dependencies.ts";
 import { type ApiEnv, requestIdOf } from "./engine/env.ts";
@@ -34,7 +35,12 @@ export function createApp(deps: ApiDeps): Hono<ApiEnv> {
   app.all("*", async (c) => {
     const { path } = c.req;
     const found = await findEndpoint(c.req.method, path);
-    if (found) return await serve(c, shared, dialectOf(path), found.endpoint, found.params);
+    if (found) {
+      const { endpoint, params } = found;
+      return await labelled(`${c.req.method} ${endpoint.path}`, () =>
+        serve(c, shared, dialectOf(path), endpoint, params),
+      );
+    }
     const allowed = await allowedMethods(path);
     if (allowed.length === 0) throw new AppError("route_not_found");
     c.header("allow", allowed.join(", "));

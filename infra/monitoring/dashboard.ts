@@ -7,7 +7,7 @@ const region = aws.getRegionOutput().region;
 
 const graphs: [title: string, metrics: MetricName[]][] = [
   ["Instances", ["InstancesConnected", "InstancesPerHost"]],
-  ["Hosts", ["HostsAlive", "ShardsUnheld", "HostsStarted", "LeasesTaken", "LeasesLost"]],
+  ["Hosts", ["HostsAlive", "ShardsUnheld", "HostsStarted", "LeasesTaken", "LeasesLost", "EventLoopDelay"]],
   ["Commands", ["CommandsDone", "CommandsFailed", "CommandsWaiting"]],
   ["Events and webhooks", ["EventsRelayed", "WebhooksSucceeded", "WebhooksFailed", "DeliveriesWaiting", "EventAge"]],
 ];

@@ -1,5 +1,6 @@
 import { type Config, readConfig } from "../../core/config.ts";
 import type { Logger } from "../../core/log.ts";
+import { startWatchdog } from "../../core/metric/watchdog.ts";
 import type { FirstAdmin } from "../../core/user/index.ts";
 import { startAws } from "../aws/index.ts";
 import { type DataDir, openDataDir } from "../data/index.ts";
@@ -43,6 +44,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
+    const watchdog = startWatchdog(log);
+    undo.push(() => watchdog.stop());
     const requested = readConfig(options.env);
     const dataDir = await openDataDir(requested.DATA_DIR, (line) => log.warn(line));
     undo.push(() => dataDir.close());

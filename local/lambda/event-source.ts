@@ -9,6 +9,7 @@ import {
   type SQSClient,
 } from "@aws-sdk/client-sqs";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import { labelled } from "../../core/work.ts";
 import { lambdaContext, withinTime } from "./context.ts";
 import { failedRecords, groupOf, recordOf } from "./event-source-batch.ts";
 
@@ -146,7 +147,7 @@ class Poller {
     const groups = new Set(records.map(groupOf).filter((group) => group !== undefined));
     for (const group of groups) this.#busyGroups.add(group);
     const context = lambdaContext(functionName, timeoutMs, this.#queue.region);
-    const work = (async () => handler({ Records: records }, context))();
+    const work = labelled(`function ${functionName}`, async () => handler({ Records: records }, context));
     const release = () => {
       for (const group of groups) this.#busyGroups.delete(group);
     };

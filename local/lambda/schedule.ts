@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Context, EventBridgeEvent } from "aws-lambda";
+import { labelled } from "../../core/work.ts";
 import { accountId, lambdaContext, withinTime } from "./context.ts";
 
 export type ScheduledEvent = EventBridgeEvent<"Scheduled Event", Record<string, never>>;
@@ -50,7 +51,9 @@ export function startSchedule(options: ScheduleOptions): Schedule {
       detail: {},
     };
     working = true;
-    const work = (async () => options.handler(event, lambdaContext(options.name, timeoutMs, region)))();
+    const work = labelled(`function ${options.name}`, async () =>
+      options.handler(event, lambdaContext(options.name, timeoutMs, region)),
+    );
     // A run continues after its timeout, and the next one must not overlap with it.
     const done = () => {
       working = false;

@@ -1,6 +1,7 @@
 import type { Database } from "../../core/db/index.ts";
 import { needsUserCondition } from "../../core/instance/needs-user.ts";
 import type { Logger } from "../../core/log.ts";
+import { labelled } from "../../core/work.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import { pause } from "../concurrency/pause.ts";
 import { type ClaimedCommand, type ClaimedRow, claimedColumns, joinMessage, toCommand } from "./claimed-command.ts";
@@ -85,7 +86,7 @@ export class BulkRelease {
     while (!signal.aborted) {
       let next = idleMs;
       try {
-        next = await this.#turn();
+        next = await labelled("poller bulks", () => this.#turn());
       } catch (error) {
         if (signal.aborted || !this.#deps.lease.held) return;
         this.#deps.log.warn({ err: error }, "bulks could not be released; trying again");

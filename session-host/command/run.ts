@@ -7,6 +7,7 @@ import {
 } from "../../core/command/catalog/index.ts";
 import { succeed } from "../../core/command/end.ts";
 import { AppError } from "../../core/error.ts";
+import { labelled } from "../../core/work.ts";
 import { mutations, queries, sends } from "../executors/index.ts";
 import { ExecutorResult, type Stanza } from "../executors/result.ts";
 import type { ConnectedContext, PreparedMessage, SendContext } from "../executors/types.ts";
@@ -27,21 +28,25 @@ export function prepareSend<Name extends SendName>(
   command: Claimed<Name>,
   context: SendContext,
 ): Promise<PreparedMessage> {
-  return sends[command.name](context, command.input);
+  return labelled(`command ${command.name}`, () => sends[command.name](context, command.input));
 }
 
 export async function runQuery<Name extends QueryName>(
   command: Claimed<Name>,
   context: ConnectedContext,
 ): Promise<RunResult> {
-  return resultOf(command, await queries[command.name](context, command.input));
+  return await labelled(`command ${command.name}`, async () =>
+    resultOf(command, await queries[command.name](context, command.input)),
+  );
 }
 
 export async function runMutation<Name extends MutationName>(
   command: Claimed<Name>,
   context: ConnectedContext,
 ): Promise<RunResult> {
-  return resultOf(command, await mutations[command.name]({ ...context, commandId: command.id }, command.input));
+  return await labelled(`command ${command.name}`, async () =>
+    resultOf(command, await mutations[command.name]({ ...context, commandId: command.id }, command.input)),
+  );
 }
 
 function resultOf(command: Claimed<CommandName>, returned: unknown): RunResult {

@@ -1,3 +1,5 @@
+import { labelled } from "../../core/work.ts";
+
 /** Delay after a run that threw, in milliseconds. */
 const retryMs = 1_000;
 
@@ -14,9 +16,15 @@ export class Poller {
   #pending = false;
   #wake: () => void = () => undefined;
 
-  /** `work` returns the delay until the next run in milliseconds. `onError` receives what `work` throws. */
-  constructor(work: () => Promise<number>, options: { active: () => boolean; onError: (error: unknown) => void }) {
-    this.#work = work;
+  /**
+   * `work` returns the delay until the next run in milliseconds. `onError` receives what `work` throws. `name` is the
+   * label of the work.
+   */
+  constructor(
+    work: () => Promise<number>,
+    options: { name: string; active: () => boolean; onError: (error: unknown) => void },
+  ) {
+    this.#work = () => labelled(`poller ${options.name}`, work);
     this.#active = options.active;
     this.#onError = options.onError;
   }

@@ -2,6 +2,7 @@ import type { Message } from "@aws-sdk/client-sqs";
 import { readCommandEnvelope } from "../../core/command/envelope.ts";
 import type { Logger } from "../../core/log.ts";
 import { commandQueue, type Queues } from "../../core/queue/index.ts";
+import { labelled } from "../../core/work.ts";
 import type { ClaimedCommand } from "../command/claimed-command.ts";
 import type { Claimer } from "../command/claimer.ts";
 import type { Lease } from "../concurrency/lease.ts";
@@ -67,7 +68,10 @@ export class CommandIntake {
     while (!signal.aborted) {
       try {
         if (held() > maxHeld) await pause(fullPauseMs, signal);
-        else await this.#claimReceived(await queues.receive(queue, { waitSeconds: receiveSeconds, signal }), signal);
+        else {
+          const messages = await queues.receive(queue, { waitSeconds: receiveSeconds, signal });
+          await labelled("poller commands", () => this.#claimReceived(messages, signal));
+        }
       } catch (error) {
         if (signal.aborted) break;
         log.warn({ err: error, queue }, "the command queue is not available");

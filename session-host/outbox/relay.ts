@@ -39,6 +39,7 @@ const pollMs = 1000;
 export function eventRelay(deps: RelayDeps): Poller {
   const { log, lease } = deps;
   return new Poller(() => sendAll(deps), {
+    name: "events",
     active: () => lease.held,
     onError: (error) =>
       log.warn({ err: error, shard: lease.grant.shard }, "events could not be sent and stay in the log"),

@@ -20,6 +20,7 @@ export function replier(deps: ReplyDeps & { lease: Lease }): Poller {
   /** When each failed queue may be tried again, as `performance.now()`. */
   const retryAt = new Map<string, number>();
   return new Poller(() => sendAll(deps, lease.grant.shard, retryAt), {
+    name: "replies",
     active: () => lease.held,
     onError: (error) =>
       log.warn({ err: error, shard: lease.grant.shard }, "replies could not be sent and stay in the database"),

@@ -13,6 +13,7 @@ import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";
 import { findSurvey } from "../../core/message/response.ts";
 import { statusChat } from "../../core/message/status.ts";
+import { noteWork } from "../../core/work.ts";
 import { type JidResolver, phonesOf } from "../baileys/jids.ts";
 import { KeyStore } from "../baileys/key-store.ts";
 import { JournalingSignal } from "../baileys/signal.ts";
@@ -69,6 +70,9 @@ interface Parts {
   store: KeyStore;
   creds: AuthenticationCreds;
 }
+
+/** Kinds of stanzas that WhatsApp sends and Baileys handles, named in the log if they block the event loop. */
+const stanzaKinds = ["message", "receipt", "notification", "call", "presence", "chatstate", "ack", "ib", "iq"];
 
 /** One Baileys socket, from opening to closing, and everything that makes its state durable. */
 export class Connection implements OpenConnection, MediaConnection {
@@ -227,6 +231,7 @@ export class Connection implements OpenConnection, MediaConnection {
 
   #listen(): void {
     const { ws, ev } = this.sock;
+    for (const kind of stanzaKinds) ws.prependListener(`CB:${kind}`, () => noteWork(`stanza ${kind}`));
     ws.on("CB:ack,class:message", ({ attrs }: BinaryNode) => {
       if (attrs.id) this.#handlers.onAck({ waId: attrs.id, error: attrs.error });
     });

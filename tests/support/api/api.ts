@@ -12,7 +12,6 @@ import { type Database, openDatabase } from "../../../core/db/index.ts";
 import { migrate } from "../../../core/db/migrate.ts";
 import { createEgress } from "../../../core/egress/index.ts";
 import { systemIds } from "../../../core/id.ts";
-import { createLogger } from "../../../core/log.ts";
 import { commandQueue, createQueues, openQueues, type Queues } from "../../../core/queue/index.ts";
 import { openStorage, type Storage } from "../../../core/storage/index.ts";
 import { createUser, type NewUser } from "../../../core/user/index.ts";
@@ -21,6 +20,7 @@ import type { ApiDeps } from "../../../functions/api/engine/dependencies.ts";
 import { startApiGateway } from "../../../local/lambda/api-gateway.ts";
 import { startPostgres } from "../../../local/postgres/index.ts";
 import { dialects } from "../endpoint/dialect-tables.ts";
+import { recordedLogger } from "../log.ts";
 import { seedPostgres } from "../postgres.ts";
 
 /** A clock that follows the system clock and can be moved ahead. */
@@ -104,10 +104,7 @@ export async function startApi(env: Record<string, string> = {}): Promise<TestAp
     ahead += ms;
   };
   const clock = { now: () => new Date(Date.now() + ahead), advance };
-  const lines: string[] = [];
-  const log = createLogger("api", "info");
-  // Keeps the lines for `logged`. Their format is the same as in production.
-  Object.defineProperty(log, streamOf(log), { value: { write: (line: string) => lines.push(line) } });
+  const { log, lines } = recordedLogger("api");
   const deps = {
     config,
     db,
@@ -215,12 +212,6 @@ async function drain(queues: Queues, shards: number, into: Map<string, string[]>
       );
     }
   }
-}
-
-function streamOf(log: object): symbol {
-  const symbol = Object.getOwnPropertySymbols(log).find((one) => one.description === "pino.stream");
-  if (!symbol) throw new Error("this version of pino keeps its stream elsewhere");
-  return symbol;
 }
 
 /** Fails unless the response has a request id, matches its endpoint's schema exactly, and shows no internals. */

@@ -14,7 +14,7 @@ test("a poller runs again at once for new work, even if the work arrives during 
       during = undefined;
       return hour;
     },
-    { active: () => true, onError: () => undefined },
+    { name: "test", active: () => true, onError: () => undefined },
   );
   poller.start();
   await expect.poll(() => done).toBe(1);
@@ -34,7 +34,7 @@ test("a poller reports a failed run, and pauses before the next run even if new 
       poller.nudge();
       throw new Error(`failure ${failures.length}`);
     },
-    { active: () => true, onError: (error) => failures.push(error) },
+    { name: "test", active: () => true, onError: (error) => failures.push(error) },
   );
   poller.start();
   await sleep(200);
@@ -51,7 +51,7 @@ test("a poller stops running when its lease is lost", async () => {
       done++;
       return 0;
     },
-    { active: () => held, onError: () => undefined },
+    { name: "test", active: () => held, onError: () => undefined },
   );
   poller.start();
   await expect.poll(() => done).toBeGreaterThan(1);
