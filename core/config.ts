@@ -24,6 +24,17 @@ const list = z.string().transform((text) =>
     .filter(Boolean),
 );
 const cidrList = list.pipe(z.array(z.union([z.cidrv4(), z.cidrv6()])));
+/** CIDRs or single addresses. */
+const rangeList = list.pipe(
+  z.array(
+    z.union([
+      z.cidrv4(),
+      z.cidrv6(),
+      z.ipv4().transform((address) => `${address}/32`),
+      z.ipv6().transform((address) => `${address}/128`),
+    ]),
+  ),
+);
 const senderList = list
   .pipe(z.array(z.string().regex(/^[^=\s]+=[^=\s]+@[^=\s]+$/, "must be SenderId=email, separated by commas")))
   .transform((parts) => new Map(parts.map((part) => part.split("=") as [string, string])));
@@ -60,6 +71,11 @@ const api = {
     description:
       "Requests to the Gateway API that each IP address and each key may make in 15 minutes. `0` turns the limit off.",
     unset: "`100`; `10000` in the sandbox",
+  }),
+  TRUSTED_PROXIES: rangeList.default([]).meta({
+    description:
+      "Addresses of your reverse proxies (addresses or CIDRs, separated by commas). For requests from these addresses, the client's address comes from `X-Forwarded-For` or `Forwarded`. It counts for `RATE_LIMIT`, `allowedIps` and failed logins.",
+    unset: "none: the client's address is that of the connection",
   }),
   EGRESS_ALLOW: cidrList.default([]).meta({
     description:

@@ -12,6 +12,7 @@ export const errorCodes = {
   invalid_credentials: { status: 401, title: "The credentials are not valid" },
   expired_token: { status: 401, title: "The token has expired" },
   forbidden: { status: 403, title: "The credentials do not allow this" },
+  origin_not_allowed: { status: 403, title: "Web pages of other sites can't call this" },
   ip_not_allowed: { status: 403, title: "The credentials do not allow this IP address" },
   route_not_found: { status: 404, title: "The endpoint does not exist" },
   instance_not_found: { status: 404, title: "The instance does not exist" },

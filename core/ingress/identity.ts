@@ -1,8 +1,8 @@
 import { type Caller, effectivePermissions, type Role } from "../caller.ts";
 import type { Config } from "../config.ts";
 import { AppError } from "../error.ts";
+import { assertIpAllowed } from "../http/ip-ranges.ts";
 import { callerOfKey } from "../user/index.ts";
-import { assertIpAllowed } from "../user/ip-ranges.ts";
 import type { KeyDeps } from "../user/key.ts";
 
 /**

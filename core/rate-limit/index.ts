@@ -3,8 +3,8 @@ import type { Caller } from "../caller.ts";
 import type { Clock } from "../clock.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
+import { clientNetwork } from "../http/ip-ranges.ts";
 import type { Logger } from "../log.ts";
-import { clientNetwork } from "../user/ip-ranges.ts";
 
 /** The length of a window, as the Gateway API documents it. */
 const windowSeconds = 15 * 60;

@@ -64,7 +64,7 @@ export async function callerOfKey(
  */
 async function assertIp(ip: string | undefined, ranges: string[] | null, details?: string): Promise<void> {
   if (!ranges) return;
-  const { assertIpAllowed } = await import("./ip-ranges.ts");
+  const { assertIpAllowed } = await import("../http/ip-ranges.ts");
   assertIpAllowed(ranges, ip, details);
 }
 

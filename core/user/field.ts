@@ -1,6 +1,6 @@
 import * as z from "zod";
+import { normalRange } from "../http/ip-ranges.ts";
 import { singleLine } from "../text.ts";
-import { normalRange } from "./ip-ranges.ts";
 import { maxPasswordLength } from "./password.ts";
 
 export const personName = singleLine.trim().max(200);

@@ -10,9 +10,9 @@ import { keyPermissions, limitedTo } from "./manage-key.ts";
 import { hashPassword, noPassword } from "./password.ts";
 import { users } from "./user.sql.ts";
 
+export { ipInRanges } from "../http/ip-ranges.ts";
 export { callerOfKey, callerOfToken } from "./authenticate.ts";
 export { findUser, loadUser, type User } from "./find.ts";
-export { ipInRanges } from "./ip-ranges.ts";
 export { type ApiKey, createApiKey, firstApiKey, revokeApiKey } from "./key.ts";
 export { changePassword, type Login, login } from "./login.ts";
 export { deleteUser, listUsers, type OwnChanges, type UserChanges, updateMe, updateUser } from "./manage.ts";

@@ -1,8 +1,8 @@
 import { and, eq, sql } from "drizzle-orm";
 import type { Clock } from "../clock.ts";
 import { AppError } from "../error.ts";
+import { assertIpAllowed } from "../http/ip-ranges.ts";
 import { findUser, type User } from "./find.ts";
-import { assertIpAllowed } from "./ip-ranges.ts";
 import { firstApiKey, type KeyDeps } from "./key.ts";
 import { hashPassword, needsRehash, noPassword, verifyPassword } from "./password.ts";
 import { countAttempt } from "./throttle.ts";

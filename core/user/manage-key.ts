@@ -1,10 +1,10 @@
 import { and, asc, eq, getTableColumns, type InferSelectModel } from "drizzle-orm";
 import { type Caller, isAdmin, type Permission } from "../caller.ts";
 import { AppError } from "../error.ts";
+import { ipInRanges, rangesWithin } from "../http/ip-ranges.ts";
 import { isUuid } from "../id.ts";
 import { defined } from "../object.ts";
 import { loadUser } from "./find.ts";
-import { ipInRanges, rangesWithin } from "./ip-ranges.ts";
 import { type ApiKey, createApiKey, firstApiKey, type KeyDeps, revokeApiKey, validKeys } from "./key.ts";
 import { apiKeys } from "./user.sql.ts";
 

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { sha256 } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
-import { clientNetwork } from "./ip-ranges.ts";
+import { clientNetwork } from "../http/ip-ranges.ts";
 
 /**
  * Failures within the window after which a subject is blocked: an account, or an IP address, which many people may

@@ -6,10 +6,18 @@ import { labelled } from "../../core/work.ts";
 import type { SharedContext } from "./engine/context.ts";
 import type { ApiDeps } from "./engine/dependencies.ts";
 import { type ApiEnv, requestIdOf } from "./engine/env.ts";
-import { asAppError } from "./engine/errors.ts";
-import { countRequest, limitBody, limitRequests, logRequests } from "./engine/middleware.ts";
+import { asAppError, withIgnoredAddress } from "./engine/errors.ts";
+import {
+  countRequest,
+  identifyClient,
+  limitBody,
+  limitRequests,
+  logRequests,
+  refuseForeignPages,
+  requireBodyType,
+} from "./engine/middleware.ts";
 import { respondWithError, serve } from "./engine/serve.ts";
-import { allowedMethods, dialectOf, documents, findEndpoint } from "./routes.ts";
+import { allowedMethods, dialectOf, documents, findEndpoint, healthPath } from "./routes.ts";
 
 /**
  * Creates the REST API without opening connections. The only state that it keeps between requests is the signing keys of
@@ -24,8 +32,11 @@ export function createApp(deps: ApiDeps): Hono<ApiEnv> {
   };
   const app = new Hono<ApiEnv>();
   app.use(logRequests(deps.log));
-  app.use(limitRequests(deps, (path) => dialectOf(path).limited));
+  app.use(identifyClient(deps));
+  app.use(refuseForeignPages);
+  app.use(limitRequests(deps, (path) => dialectOf(path).limited && path !== healthPath));
   app.use(limitBody);
+  app.use(requireBodyType);
   for (const [path, describe] of Object.entries(documents)) {
     app.get(path, async (c) => {
       c.set("route", path);
@@ -47,7 +58,8 @@ export function createApp(deps: ApiDeps): Hono<ApiEnv> {
     throw new AppError("method_not_allowed", `use ${allowed.join(", ")}`);
   });
   app.onError((error, c) => {
-    const appError = asAppError(error, c.req.method);
+    const known = asAppError(error, c.req.method);
+    const appError = c.var.addressIgnored ? withIgnoredAddress(known) : known;
     if (appError.status >= 500) c.var.log.error({ err: error, code: appError.code }, "request failed");
     return respondWithError(c, dialectOf(c.req.path), appError);
   });

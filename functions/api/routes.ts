@@ -12,6 +12,9 @@ import type { Endpoint } from "./engine/endpoint.ts";
  */
 const dialects: readonly Dialect[] = [gateway, multiInstance];
 
+/** Not counted for the rate limit, so that monitors behind one address don't use up the limit of that address. */
+export const healthPath = "/api/observability/health";
+
 const methods = ["GET", "POST", "PUT", "DELETE"];
 
 /** API descriptions by their path, built on first use. */

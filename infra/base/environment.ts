@@ -6,6 +6,7 @@ import { bucket } from "./storage.ts";
 /** Optional settings that `sst deploy` copies from its own environment. docs/reference/environment.md describes them. */
 const optionalNames = [
   "RATE_LIMIT",
+  "TRUSTED_PROXIES",
   "INGRESS_SENDERS",
   "REPLY_QUEUES",
   "EVENT_QUEUES",

@@ -1,4 +1,5 @@
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
+import { isLoopbackAddress, reboundName } from "../../core/http/browser.ts";
 
 /** What the status server shows. */
 export interface Status {
@@ -7,12 +8,16 @@ export interface Status {
   healthy: () => boolean;
 }
 
-/** Serves `/metrics`, and `/health` with 200 while the host is healthy and 503 otherwise. */
+/**
+ * Serves `/metrics`, and `/health` with 200 while the host is healthy and 503 otherwise. Refuses a browser that reached this
+ * machine under the name of a web page (DNS rebinding).
+ */
 export async function startStatusServer(
   { host, port }: { host: string; port: number },
   { metrics, healthy }: Status,
 ): Promise<{ url: string; stop(): Promise<void> }> {
   const server = createServer(async (request, response) => {
+    if (isRebound(request)) return void response.writeHead(403).end();
     const path = request.url?.split("?")[0];
     if (path === "/metrics") {
       response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }).end(await metrics());
@@ -36,6 +41,11 @@ export async function startStatusServer(
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+function isRebound({ headers, socket }: IncomingMessage): boolean {
+  if (!isLoopbackAddress(socket.remoteAddress)) return false;
+  return reboundName((name) => headers[name]?.toString()) !== undefined;
 }
 
 /** Returns the URL at which this machine reaches a status server that listens on `host`. */

@@ -91,6 +91,7 @@ const pendingResponse = (dialect: LoadedDialect): Json => ({
 function errorResponses(dialect: LoadedDialect, endpoint: Endpoint): Json {
   const codes = new Set(endpoint.errors);
   if (endpoint.access !== "public") for (const code of credentialCodes) codes.add(code);
+  if (endpoint.method !== "get") codes.add("origin_not_allowed");
   if (endpoint.instance) codes.add("instance_not_found");
   if (endpoint.query || endpoint.body) codes.add("invalid_request");
   if (endpoint.body) for (const code of bodyCodes) codes.add(code);

@@ -5,7 +5,6 @@ import { callerOfKey, callerOfToken } from "../../../core/user/authenticate.ts";
 import type { SharedContext } from "./context.ts";
 import type { Access } from "./endpoint.ts";
 import type { ApiEnv } from "./env.ts";
-import { clientIp } from "./env.ts";
 
 /**
  * Identifies the caller by the token in `Authorization: Bearer`, or else by the API key in `x-api-key`. Ignores other schemes
@@ -31,7 +30,7 @@ export async function authenticate(
 
 async function callerOf(c: HonoContext<ApiEnv>, deps: SharedContext): Promise<Caller | undefined> {
   const token = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
-  if (token) return callerOfToken(deps, token, clientIp(c));
+  if (token) return callerOfToken(deps, token, c.var.ip);
   const key = c.req.header("x-api-key");
-  return key ? callerOfKey(deps, key, clientIp(c)) : undefined;
+  return key ? callerOfKey(deps, key, c.var.ip) : undefined;
 }

@@ -21,7 +21,7 @@ export interface Context {
   host: string | undefined;
   /** The name of a header that only proxies add; undefined if there is none. */
   forwardedBy: string | undefined;
-  /** The client's IP address, as API Gateway saw it. */
+  /** The client's IP address (`identifyClient`); undefined if it is not known. */
   ip: string | undefined;
   idempotencyKey: string | undefined;
   /** The `Accept` header, for endpoints with several content types. */

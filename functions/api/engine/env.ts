@@ -16,11 +16,15 @@ export interface ApiEnv {
     /** Set if the dialect is rate limited. */
     rate: RateCount | undefined;
     errorCode: string | undefined;
+    /** The client's IP address; undefined if it is not known. */
+    ip: string | undefined;
+    /** Whether a header names an address for the client that does not count, because its sender is not a trusted proxy. */
+    addressIgnored: boolean;
   };
 }
 
-/** The client's IP address, as API Gateway saw it. Headers are not used: clients can forge them. */
-export function clientIp(c: Context<ApiEnv>): string | undefined {
+/** Returns the IP address of the connection, as API Gateway saw it. */
+export function peerAddress(c: Context<ApiEnv>): string | undefined {
   const context = c.env?.requestContext;
   if (!context) return undefined;
   if ("http" in context) return context.http.sourceIp;

@@ -44,6 +44,16 @@ export function asAppError(error: unknown, method: string): AppError {
   return new AppError("internal", undefined, { cause: error });
 }
 
+const ignoredAddress =
+  "the address in X-Forwarded-For or Forwarded does not count, because its sender is not in TRUSTED_PROXIES";
+
+/** Adds to an error that is about the client's address why an address in a header does not count. */
+export function withIgnoredAddress(error: AppError): AppError {
+  if (error.code !== "ip_not_allowed" && error.code !== "rate_limited") return error;
+  const details = [error.details, ignoredAddress].filter(Boolean).join("; ");
+  return new AppError(error.code, details, { cause: error, ...defined({ data: error.data }) });
+}
+
 /** Summarizes validation issues in one line of at most 1,000 characters, without the values that were sent. */
 export function invalidRequest(error: z.ZodError, where: string): AppError {
   const firstIssues = error.issues.slice(0, 10).map((issue) => `${issue.path.join(".") || where}: ${issue.message}`);

@@ -1,10 +1,11 @@
 import type { MiddlewareHandler } from "hono";
 import { AppError } from "../../../core/error.ts";
+import { foreignPage, isLoopbackAddress, reboundName } from "../../../core/http/browser.ts";
 import type { Logger } from "../../../core/log.ts";
 import { count } from "../../../core/metric/index.ts";
 import { once } from "../../../core/once.ts";
 import type { ApiDeps } from "./dependencies.ts";
-import { type ApiEnv, clientIp, requestIdOf } from "./env.ts";
+import { type ApiEnv, peerAddress, requestIdOf } from "./env.ts";
 
 type Middleware = MiddlewareHandler<ApiEnv>;
 
@@ -34,6 +35,35 @@ export function logRequests(log: Logger): Middleware {
   };
 }
 
+const untrustedSender =
+  "a request names its client in X-Forwarded-For or Forwarded, but its sender is not in TRUSTED_PROXIES, so the sender's address counts as the client's. If the sender is your reverse proxy, add it to TRUSTED_PROXIES";
+
+/**
+ * Finds the client's address, which everything else takes from `c.var.ip`. Logs once if a header names an address that
+ * does not count.
+ */
+export function identifyClient({ config: { TRUSTED_PROXIES: trusted }, log }: ApiDeps): Middleware {
+  const loadAddress = once(async () => (await import("../../../core/http/client-address.ts")).clientAddress);
+  let warned = false;
+  return async (c, next) => {
+    const peer = peerAddress(c);
+    const forwardedFor = c.req.header("x-forwarded-for");
+    const forwarded = c.req.header("forwarded");
+    // API Gateway appends the peer to X-Forwarded-For. A header that names only the peer needs no further code.
+    const direct = forwarded === undefined && (forwardedFor === undefined || forwardedFor === peer);
+    const found = direct
+      ? { ip: peer, ignored: false }
+      : (await loadAddress())({ peer, forwardedFor, forwarded }, trusted);
+    c.set("ip", found.ip);
+    c.set("addressIgnored", found.ignored);
+    if (found.ignored && !warned) {
+      warned = true;
+      log.warn({ peer }, untrustedSender);
+    }
+    await next();
+  };
+}
+
 export function countRequest(status: number): void {
   count("ApiRequests");
   if (status >= 500) count("ApiErrors");
@@ -49,7 +79,7 @@ export function limitRequests(deps: ApiDeps, isLimited: (path: string) => boolea
   });
   return async (c, next) => {
     if (limit === 0 || !isLimited(c.req.path)) return await next();
-    const rate = (await loadLimiter())(clientIp(c));
+    const rate = (await loadLimiter())(c.var.ip);
     c.set("rate", rate);
     rate.assertLeft();
     await next();
@@ -57,6 +87,37 @@ export function limitRequests(deps: ApiDeps, isLimited: (path: string) => boolea
     if (!rate.allowance) await rate.settle();
   };
 }
+
+const otherwise = "call the API from a program, or from a page that the same host and port serve";
+
+/**
+ * Refuses requests that a browser sends for a page of another site, and browsers that reach this machine under a name
+ * of such a page. Nothing is counted for these requests, neither failed logins nor the rate limit.
+ */
+export const refuseForeignPages: Middleware = async (c, next) => {
+  const header = (name: string) => c.req.header(name);
+  const reason = foreignPage(c.req.method, header) ?? (isLoopbackAddress(c.var.ip) ? reboundName(header) : undefined);
+  if (reason) throw new AppError("origin_not_allowed", `${reason}: ${otherwise}`);
+  await next();
+};
+
+/**
+ * Refuses bodies that are neither JSON nor `multipart/form-data`. A web page can send other types, and bodies without a
+ * type, to any site without asking that site first. The endpoint decides which of the two types it accepts.
+ */
+export const requireBodyType: Middleware = async (c, next) => {
+  const type = mediaType(c.req.header("content-type"));
+  const accepted = type !== undefined && (isJson(type) || type === "multipart/form-data");
+  if (!accepted && (await c.req.arrayBuffer()).byteLength > 0) {
+    throw new AppError("unsupported_media_type", "send the body as application/json, with this content type");
+  }
+  await next();
+};
+
+/** Returns the media type of a `Content-Type` header in lower case, without parameters. */
+export const mediaType = (contentType: string | undefined) => contentType?.split(";")[0]?.trim().toLowerCase();
+
+export const isJson = (type: string) => type === "application/json" || type.endsWith("+json");
 
 /** Refuses bodies over 6 MB. */
 export const limitBody: Middleware = async (c, next) => {

@@ -10,8 +10,9 @@ import { authenticate } from "./authenticate.ts";
 import { type Context, type InstanceContext, Pending, RawResponse, type SharedContext } from "./context.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { type ApiEnv, clientIp } from "./env.ts";
+import type { ApiEnv } from "./env.ts";
 import { invalidRequest } from "./errors.ts";
+import { isJson, mediaType } from "./middleware.ts";
 import { forwardingHeader } from "./open-key-generation.ts";
 
 /**
@@ -78,7 +79,7 @@ async function respond(
     counted,
     host: c.req.header("host"),
     forwardedBy: forwardingHeader(c.req.raw.headers.keys()),
-    ip: clientIp(c),
+    ip: c.var.ip,
     idempotencyKey: endpoint.idempotent ? idempotencyKey(c.req.header("idempotency-key")) : undefined,
     accept: c.req.header("accept"),
     ...defined({ caller, instance }),
@@ -122,8 +123,7 @@ function parsed<Schema extends z.ZodType>(schema: Schema, value: unknown, where:
 async function readJson(c: HonoContext<ApiEnv>): Promise<unknown> {
   const bytes = await c.req.arrayBuffer();
   if (bytes.byteLength === 0) return undefined;
-  const type = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
-  if (type && type !== "application/json" && !type.endsWith("+json")) {
+  if (!isJson(mediaType(c.req.header("content-type")) ?? "")) {
     throw new AppError("unsupported_media_type", "send the body as application/json");
   }
   try {
@@ -135,8 +135,7 @@ async function readJson(c: HonoContext<ApiEnv>): Promise<unknown> {
 
 /** Returns the fields of a form. Repeated fields become lists. Throws `unsupported_media_type` and `invalid_request`. */
 async function readForm(c: HonoContext<ApiEnv>): Promise<unknown> {
-  const type = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
-  if (type !== "multipart/form-data") {
+  if (mediaType(c.req.header("content-type")) !== "multipart/form-data") {
     throw new AppError("unsupported_media_type", "send the body as multipart/form-data");
   }
   try {

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { request } from "node:http";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -102,6 +103,18 @@ test("the status server serves metrics and health and nothing else", async () =>
   expect(readPrometheus(await metrics.text()).get("switchboard_host_shards")).toBe(1);
   expect((await fetch(`${server.url}/`)).status).toBe(404);
   expect((await fetch(`${server.url}/health`, { method: "HEAD" })).status).toBe(200);
+});
+
+test("the status server refuses a browser that reached this machine under the name of a web page", async () => {
+  const get = (headers: Record<string, string>) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      request(`${server.url}/metrics`, { headers }, (response) => resolve(response.resume().statusCode))
+        .on("error", reject)
+        .end();
+    });
+  expect(await get({ host: "evil.example", "sec-fetch-site": "same-origin" })).toBe(403);
+  expect(await get({ "sec-fetch-site": "none" })).toBe(200);
+  expect(await get({ host: "prometheus-target.lan" })).toBe(200);
 });
 
 test("the container's health check exits with 0 only while the host is healthy", async () => {
