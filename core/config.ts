@@ -203,6 +203,11 @@ const operation = {
       "Lowest severity of log lines that are written: `trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.",
     unset: "`info`; `error` in the sandbox",
   }),
+  PROCESS_PLACE: z.string().min(1).max(200).optional().meta({
+    description:
+      "Name of the place where this gateway runs, such as a stable pod name. A gateway that starts continues the work of earlier processes with the same place at once, without waiting for their leases. Use a name only if two gateways never run under it at the same time.",
+    unset: "the id of `DATA_DIR`, which one gateway at a time can use",
+  }),
   METRICS_PORT: z.coerce.number().int().min(1).max(65535).optional().meta({
     description: "Port where a session host serves `/metrics` (Prometheus) and `/health`.",
     unset: "not served",

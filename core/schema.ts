@@ -7,6 +7,7 @@ export * from "./client-version/client-version.sql.ts";
 export * from "./command/command.sql.ts";
 export * from "./contact/contact.sql.ts";
 export * from "./crypto/crypto.sql.ts";
+export * from "./db/claim-lease.sql.ts";
 export * from "./event/event.sql.ts";
 export * from "./event-sink/event-sink.sql.ts";
 export * from "./ingress/reply.sql.ts";

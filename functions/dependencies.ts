@@ -2,6 +2,7 @@ import { systemClock } from "../core/clock.ts";
 import { parseEnv, poolSchema, readConfig, required } from "../core/config.ts";
 import { openVault } from "../core/crypto/index.ts";
 import { createKeyWrapper } from "../core/crypto/wrapper.ts";
+import { Claims } from "../core/db/claim-lease.ts";
 import { openDatabase } from "../core/db/index.ts";
 import { createEgress } from "../core/egress/index.ts";
 import type { SinkDeps } from "../core/event-sink/feed.ts";
@@ -51,7 +52,9 @@ export async function openDependencies(name: string, env = process.env): Promise
       await db.close();
     };
     const log = createLogger(name);
-    return { db, vault, egress, storage, queues, foreignQueues, clock: systemClock, ids: systemIds, log, close };
+    const claims = new Claims({ db, log, place: config.PROCESS_PLACE });
+    const system = { clock: systemClock, ids: systemIds };
+    return { db, vault, egress, storage, queues, foreignQueues, claims, ...system, log, close };
   } catch (error) {
     await db.close();
     throw error;

@@ -1,4 +1,4 @@
-import { bigint, boolean, pgTable } from "drizzle-orm/pg-core";
+import { bigint, boolean, pgTable, uuid } from "drizzle-orm/pg-core";
 import { instant } from "../db/columns.ts";
 
 /** The newest version of WhatsApp Web that any session host has looked up; one row at most. */
@@ -10,4 +10,6 @@ export const clientVersion = pgTable("client_version", {
   foundAt: instant("found_at"),
   /** When a host last began a look-up. */
   askedAt: instant("asked_at").notNull(),
+  /** The lease of the host whose look-up is running. See `claim_leases`. Null when the look-up has ended. */
+  askedBy: uuid("asked_by"),
 });

@@ -42,6 +42,15 @@ const retentions: readonly Retention[] = [
     stillExpired: (sql, before) => sql`ends_at < ${before}::timestamptz`,
   },
   {
+    // A lease that has expired has no effect. Only the clock of the database decides that.
+    table: "claim_leases",
+    ms: 1 * hours,
+    key: "id",
+    expired: (sql, before, limit) => sql`
+      select id from claim_leases where until < least(${before}::timestamptz, clock_timestamp() - interval '1 hour')
+      order by until limit ${limit}`,
+  },
+  {
     // The period for which the API documents that it remembers an `Idempotency-Key`.
     table: "idempotency_keys",
     ms: 24 * hours,

@@ -21,6 +21,8 @@ export const eventSinks = pgTable("event_sinks", {
   failingSince: instant("failing_since"),
   /** The last error of SQS; null after a success. */
   error: text(),
-  /** When the next attempt is due, or when a worker's claim expires. */
+  /** When the next attempt is due, or when a worker's claim expires at the latest. */
   nextAt: instant("next_at").notNull(),
+  /** The lease of the worker that sends the events. See `claim_leases`. */
+  claimedBy: uuid("claimed_by"),
 });

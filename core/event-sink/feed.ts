@@ -1,6 +1,7 @@
 import { pauseAfter } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { Vault } from "../crypto/index.ts";
+import { type ClaimLease, type Claims, claimHasEnded, leaseHolds } from "../db/claim-lease.ts";
 import type { Database } from "../db/index.ts";
 import type { Logger } from "../log.ts";
 import { count } from "../metric/index.ts";
@@ -14,6 +15,7 @@ export interface SinkDeps {
   vault: Vault;
   foreignQueues: ForeignQueues;
   clock: Clock;
+  claims: Claims;
   log: Logger;
   /** Returns 0 to 1, for the jitter. */
   random?: () => number;
@@ -26,7 +28,7 @@ export interface FeedOptions {
   maxEvents: number;
 }
 
-/** How long a claim lasts, in milliseconds. Each page renews it. */
+/** How long a claim lasts at most, in milliseconds. Each page renews it. It ends earlier if its lease ends. */
 const claimMs = 30_000;
 /** Time reserved at the end of a run for the call in progress, in milliseconds. */
 const marginMs = 12_000;
@@ -39,8 +41,9 @@ const callTimeoutMs = 10_000;
 /** The first pause after a failure, in milliseconds. It doubles with each further failure, up to an hour. */
 const firstPauseMs = 5_000;
 
-/** A sink that this worker has claimed until `until`. */
+/** A sink that this worker has claimed under `lease`, until `until` at the latest. */
 interface ClaimedSink {
+  lease: ClaimLease;
   instanceId: string;
   queue: string;
   sentSeq: number;
@@ -56,7 +59,9 @@ interface ClaimedSink {
 export async function feedSinks(deps: SinkDeps, instanceIds: readonly string[], options: FeedOptions): Promise<void> {
   const run = startRun(options);
   try {
-    await inParallel(await claim(deps, { instanceIds }), (sink) => serveSink(deps, sink, run));
+    await deps.claims.hold(async (lease) => {
+      await inParallel(await claim(deps, lease, { instanceIds }), (sink) => serveSink(deps, sink, run));
+    });
   } catch (error) {
     deps.log.error({ err: error, instances: instanceIds.length }, "can't send events to their queues");
   }
@@ -68,11 +73,13 @@ export async function feedSinks(deps: SinkDeps, instanceIds: readonly string[], 
  */
 export async function feedDueSinks(deps: SinkDeps, options: FeedOptions): Promise<{ sent: number }> {
   const run = startRun(options);
-  while (run.remainingMs() > marginMs) {
-    const due = await claim(deps, { limit: maxParallel });
-    if (due.length === 0) break;
-    await inParallel(due, (sink) => serveSink(deps, sink, run));
-  }
+  await deps.claims.hold(async (lease) => {
+    while (run.remainingMs() > marginMs && lease.held) {
+      const due = await claim(deps, lease, { limit: maxParallel });
+      if (due.length === 0) break;
+      await inParallel(due, (sink) => serveSink(deps, sink, run));
+    }
+  });
   return { sent: run.sent };
 }
 
@@ -98,6 +105,7 @@ async function inParallel<Item>(items: readonly Item[], work: (item: Item) => Pr
 /** Claims due sinks that have unsent events. The sink that has waited longest is first. */
 async function claim(
   deps: SinkDeps,
+  lease: ClaimLease,
   which: { instanceIds: readonly string[] } | { limit: number },
 ): Promise<ClaimedSink[]> {
   const { sql } = deps.db;
@@ -108,13 +116,15 @@ async function claim(
       ? [sql`and s.instance_id = any(${which.instanceIds as string[]}::uuid[])`, null]
       : [sql``, which.limit];
   const rows = await sql<{ instance_id: string; queue: string; sent_seq: number; failures: number }[]>`
-    update event_sinks set next_at = ${until.toISOString()}::timestamptz
+    update event_sinks set next_at = ${until.toISOString()}::timestamptz, claimed_by = ${lease.id}
     where instance_id = any(array(
       select s.instance_id from event_sinks s join instances i on i.id = s.instance_id
-      where s.next_at <= ${now.toISOString()}::timestamptz and s.sent_seq < i.event_seq ${filter}
+      where (s.next_at <= ${now.toISOString()}::timestamptz or ${claimHasEnded(sql, sql`s.claimed_by`)})
+        and s.sent_seq < i.event_seq and ${leaseHolds(sql, lease)} ${filter}
       order by s.next_at limit ${limit} for update of s skip locked))
     returning instance_id, queue, sent_seq::float8 as sent_seq, failures`;
   return rows.map(({ instance_id: instanceId, queue, sent_seq: sentSeq, failures }) => ({
+    lease,
     instanceId,
     queue,
     sentSeq,
@@ -136,7 +146,7 @@ async function serveSink(deps: SinkDeps, sink: ClaimedSink, run: Run): Promise<v
         await recordFailure(deps, sink, result);
         return;
       }
-      const more = sent < run.maxEvents && run.remainingMs() > marginMs;
+      const more = sent < run.maxEvents && run.remainingMs() > marginMs && sink.lease.held;
       if (!(await recordProgress(deps, sink, result.upTo, more))) return;
     }
   } catch (error) {
@@ -219,13 +229,18 @@ async function recordProgress(deps: SinkDeps, sink: ClaimedSink, upTo: number, m
   const [row] = await deps.db.sql<{ kept: boolean }[]>`
     update event_sinks s set sent_seq = ${upTo}, failures = 0, failing_since = null, error = null,
       next_at = case when ${more} and i.event_seq > ${upTo} then ${until.toISOString()}::timestamptz
-        else ${now.toISOString()}::timestamptz end
+        else ${now.toISOString()}::timestamptz end,
+      claimed_by = case when ${more} and i.event_seq > ${upTo} then s.claimed_by end
     from instances i
-    where i.id = s.instance_id and s.instance_id = ${sink.instanceId} and s.next_at = ${sink.until.toISOString()}::timestamptz
+    where i.id = s.instance_id and s.instance_id = ${sink.instanceId} and ${stillClaimed(deps, sink)}
     returning s.next_at = ${until.toISOString()}::timestamptz as kept`;
   Object.assign(sink, { sentSeq: upTo, failures: 0, until });
   return row?.kept ?? false;
 }
+
+/** An SQL condition: this worker still has its claim on the sink (alias `s`). */
+const stillClaimed = ({ db: { sql } }: SinkDeps, { lease, until }: ClaimedSink) => sql`
+  s.claimed_by = ${lease.id} and s.next_at = ${until.toISOString()}::timestamptz and ${leaseHolds(sql, lease)}`;
 
 async function recordFailure(deps: SinkDeps, sink: ClaimedSink, { upTo, error }: PageResult): Promise<void> {
   const { instanceId, queue } = sink;
@@ -236,11 +251,11 @@ async function recordFailure(deps: SinkDeps, sink: ClaimedSink, { upTo, error }:
   count("EventQueueFailures");
   deps.log.warn({ instanceId, queue, failures, nextAt, reason }, "an event queue did not accept events");
   await deps.db.sql`
-    update event_sinks set sent_seq = ${upTo}, failures = ${failures}, error = ${reason},
+    update event_sinks s set sent_seq = ${upTo}, claimed_by = null, failures = ${failures}, error = ${reason},
       failing_since = case when ${failures} = 1 or failing_since is null then ${now.toISOString()}::timestamptz
         else failing_since end,
       next_at = ${nextAt.toISOString()}::timestamptz
-    where instance_id = ${instanceId} and next_at = ${sink.until.toISOString()}::timestamptz`;
+    where instance_id = ${instanceId} and ${stillClaimed(deps, sink)}`;
 }
 
 /** Returns an error as SQS reports it: `QueueDoesNotExist: …`. */

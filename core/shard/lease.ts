@@ -76,6 +76,8 @@ export interface HostReport {
   startedAt: Date;
   draining: boolean;
   version: string;
+  /** See `PROCESS_PLACE`. */
+  place?: string | undefined;
   /** CPU time since the start, in milliseconds. */
   cpuMs: number;
   rssBytes: number;
@@ -105,9 +107,9 @@ export interface FleetSnapshot {
 export async function reportHost(db: Database, host: HostReport, aliveMs: number): Promise<FleetSnapshot> {
   const [cpuMs, rssBytes] = [Math.round(host.cpuMs), Math.round(host.rssBytes)];
   await db.sql`
-    insert into hosts (id, started_at, seen_at, draining_since, version, cpu_ms, rss_bytes)
+    insert into hosts (id, started_at, seen_at, draining_since, version, place, cpu_ms, rss_bytes)
     values (${host.id}, ${host.startedAt}, clock_timestamp(), case when ${host.draining} then clock_timestamp() end,
-      ${host.version}, ${cpuMs}::bigint, ${rssBytes}::bigint)
+      ${host.version}, ${host.place ?? null}, ${cpuMs}::bigint, ${rssBytes}::bigint)
     on conflict (id) do update set seen_at = clock_timestamp(), cpu_ms = excluded.cpu_ms, rss_bytes = excluded.rss_bytes,
       draining_since = case when ${host.draining} then coalesce(hosts.draining_since, clock_timestamp()) end`;
   const [row] = await db.sql<(Omit<FleetSnapshot, "free"> & { free: number[] | null })[]>`
@@ -136,8 +138,25 @@ export async function releaseDeadHosts(db: Database, isDead: (host: string) => b
   const rows = await db.sql<
     { host: string }[]
   >`select distinct host from shards where lease_until is not null and host is not null`;
-  const dead = rows.map((row) => row.host).filter(isDead);
+  await releaseHosts(db, rows.map((row) => row.host).filter(isDead));
+}
+
+/** Releases the leases of all earlier hosts of a place. Call this only while no such host can run. */
+export async function releaseHostsOf(db: Database, place: string): Promise<void> {
+  const rows = await db.sql<{ id: string }[]>`select id from hosts where place = ${place}`;
+  await releaseHosts(
+    db,
+    rows.map((row) => row.id),
+  );
+}
+
+async function releaseHosts(db: Database, dead: readonly string[]): Promise<void> {
   if (dead.length === 0) return;
-  await db.sql`update shards set lease_until = null where host = any(${dead}::text[])`;
-  await db.sql`delete from hosts where id = any(${dead}::text[])`;
+  // Postgres may not have noticed yet that the connections of a dead host are gone. Their locks would delay the next host.
+  await db.sql`
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where application_name = any(${dead.map(connectionName)}::text[]) and datname = current_database()
+      and usename = current_user`;
+  await db.sql`update shards set lease_until = null where host = any(${dead as string[]}::text[])`;
+  await db.sql`delete from hosts where id = any(${dead as string[]}::text[])`;
 }

@@ -22,6 +22,8 @@ export const hosts = pgTable(
     /** Set while the host releases its shards before it stops or restarts. */
     drainingSince: instant("draining_since"),
     version: text().notNull(),
+    /** The place of the host's process, where only one gateway runs at a time. Null without a place. */
+    place: text(),
     /** CPU time since the start in milliseconds, and memory in bytes, as last reported. */
     cpuMs: bigint("cpu_ms", { mode: "number" }),
     rssBytes: bigint("rss_bytes", { mode: "number" }),

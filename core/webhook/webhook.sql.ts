@@ -24,6 +24,8 @@ export const endpoints = pgTable("webhook_endpoints", {
   failingSince: instant("failing_since").notNull(),
   /** When the next probe of a parked endpoint, or the next pass over a draining backlog, is due. */
   nextAt: instant("next_at").notNull(),
+  /** The lease of the worker that processes the backlog or probes the endpoint. See `claim_leases`. */
+  claimedBy: uuid("claimed_by"),
 });
 
 /** The delivery of one event to one endpoint. Receivers see `id` as `webhook-id`. All attempts have the same id. */
@@ -54,10 +56,15 @@ export const deliveries = pgTable(
     /** The first failure that may be the endpoint's fault. Cleared by a replay, and when the endpoint recovers. */
     firstFailedAt: instant("first_failed_at"),
     /**
-     * When the next attempt is due, or when a worker's claim expires. `infinity`: the delivery is in the backlog of a
-     * parked or draining endpoint, and the endpoint's row has the time.
+     * When the next attempt is due, or when a worker's claim expires at the latest. `infinity`: the delivery is in the
+     * backlog of a parked or draining endpoint, and the endpoint's row has the time.
      */
     nextAt: instant("next_at").notNull(),
+    /**
+     * The lease of the worker that attempts the delivery. See `claim_leases`. The claim ends before `nextAt` if its
+     * lease ends.
+     */
+    claimedBy: uuid("claimed_by"),
     createdAt: instant("created_at").notNull().defaultNow(),
     finishedAt: instant("finished_at"),
     /**
@@ -70,6 +77,7 @@ export const deliveries = pgTable(
     uniqueIndex("deliveries_identity").on(table.eventId, table.url),
     index("deliveries_due").on(table.nextAt).where(sql`status = 'pending'`),
     index("deliveries_line").on(table.instanceId, table.eventSeq).where(sql`status = 'pending'`),
+    index("deliveries_claimed").on(table.claimedBy).where(sql`status = 'pending' and claimed_by is not null`),
     index("deliveries_instance").on(table.instanceId, table.createdAt),
   ],
 );

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { chmod, lstat, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -11,6 +11,8 @@ export type DataDir = {
   /** 32 random bytes that encrypt the data keys in this folder's database. */
   masterKey: Buffer;
   masterKeyFile: string;
+  /** A random id of the folder, which names the place of its gateway (`PROCESS_PLACE`). */
+  place: string;
   /** Unlocks the folder. */
   close(): void;
 };
@@ -36,7 +38,8 @@ export async function openDataDir(path: string, report: (line: string) => void =
     if (hasKey) await openMasterKey(masterKeyFile);
     await makePrivate(folder, report);
     const masterKey = await openMasterKey(masterKeyFile);
-    return { path: folder, masterKey, masterKeyFile, close: release };
+    const place = (await privateFile(join(folder, "gateway.place"), randomUUID)).toString();
+    return { path: folder, masterKey, masterKeyFile, place, close: release };
   } catch (error) {
     release();
     throw error;

@@ -14,6 +14,7 @@ import { startEventSource } from "../lambda/event-source.ts";
 import { startSchedule } from "../lambda/schedule.ts";
 
 export { startHostProcess } from "./host-process.ts";
+export { releasePredecessor } from "./predecessor.ts";
 
 /**
  * How often the cron function runs. On AWS, the function runs once a minute. Locally, it runs more often, so that

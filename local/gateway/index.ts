@@ -52,10 +52,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     // Loads the functions while the database starts. Either takes a second or two.
     const loading = import("./functions.ts");
     const servers = await startServers(requested, dataDir, undo);
-    const { prepare, serveApi, startFunctions, startHostProcess } = await loading;
-    const env = { ...strings(options.env), ...servers };
+    const { prepare, releasePredecessor, serveApi, startFunctions, startHostProcess } = await loading;
+    const place = requested.PROCESS_PLACE ?? dataDir.place;
+    const env = { ...strings(options.env), ...servers, PROCESS_PLACE: place };
     const config = readConfig(env);
     const { firstAdmin, stopped } = await prepare(config);
+    // The folder is locked, so no earlier gateway of this place runs.
+    await releasePredecessor(config, place);
     // As on AWS, the handlers read the environment of their process.
     Object.assign(process.env, env, { DATABASE_POOL: localPool });
     await startFunctions(config, log, undo);

@@ -30,6 +30,8 @@ export interface HostOptions {
   ids: Ids;
   log: Logger;
   version: string;
+  /** See `PROCESS_PLACE`. */
+  place?: string | undefined;
 }
 
 /** The host's options, and what its shards share. */

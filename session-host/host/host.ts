@@ -186,11 +186,11 @@ export class Host {
   }
 
   async #report(): Promise<FleetSnapshot> {
-    const { db, host, version } = this.#deps;
+    const { db, host, version, place } = this.#deps;
     const { user, system } = process.cpuUsage(this.#cpuAtStart);
     const [cpuMs, rssBytes] = [(user + system) / 1000, process.memoryUsage.rss()];
     const draining = this.#stopping || this.#releasingAll !== undefined;
-    const report = { id: host, startedAt: this.#startedAt, draining, version, cpuMs, rssBytes };
+    const report = { id: host, startedAt: this.#startedAt, draining, version, place, cpuMs, rssBytes };
     const fleet = await reportHost(db, report, aliveMs);
     this.#reportedAt = this.#deps.clock.now().getTime();
     return fleet;

@@ -52,6 +52,7 @@ export async function startHost(config: Config, log: Logger): Promise<{ host: Ho
     ids: systemIds,
     log,
     version,
+    place: config.PROCESS_PLACE,
   });
   const { METRICS_HOST, METRICS_PORT: port } = config;
   if (port !== undefined) {

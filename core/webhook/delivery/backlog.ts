@@ -1,3 +1,5 @@
+import type postgres from "postgres";
+import { type ClaimLease, claimHasEnded, leaseHolds } from "../../db/claim-lease.ts";
 import { attemptDelivery, type Budget, hasTime, isAtFault, runBatch, type WebhookDeps } from "./batch.ts";
 import { finishPass, scannedAtHead } from "./circuit-breaker.ts";
 import { byEvent, type Claimed, type ClaimedRow, claimedColumns, toClaimed } from "./claimed.ts";
@@ -7,9 +9,10 @@ import type { Recorder } from "./record.ts";
 /** After this many failed attempts, the delivery itself may be at fault, and not only its endpoint. */
 const suspectAfter = 3;
 
-/** A backlog that this worker has claimed until `claimedUntil`. */
+/** A backlog that this worker has claimed under `lease`, until `claimedUntil` at the latest. */
 export interface ClaimedBacklog {
   instanceId: string;
+  lease: ClaimLease;
   claimedUntil: Date;
   /** Deliveries that this pass may attempt. */
   limit: number;
@@ -17,23 +20,26 @@ export interface ClaimedBacklog {
 
 /**
  * Claims the backlogs that are due and returns the ids of their instances. The backlog that has waited longest is
- * first. A claim expires at `until`, so that the backlog of a worker that died becomes due again. No two workers hold a
- * backlog at the same time.
+ * first. A claim ends when its lease ends, and at `until` at the latest, so that the backlog of a worker that died
+ * becomes due again. No two workers hold a backlog at the same time.
  */
 export async function claimBacklogs(
   deps: WebhookDeps,
-  options: { until: Date; except: readonly string[]; limit: number },
+  options: { lease: ClaimLease; until: Date; except: readonly string[]; limit: number },
 ): Promise<string[]> {
+  const { sql } = deps.db;
   const now = deps.clock.now().toISOString();
-  const rows = await deps.db.sql<{ instance_id: string }[]>`
-    update webhook_endpoints w set next_at = ${options.until.toISOString()}::timestamptz, url = i.webhook_url,
+  const rows = await sql<{ instance_id: string }[]>`
+    update webhook_endpoints w set next_at = ${options.until.toISOString()}::timestamptz,
+      claimed_by = ${options.lease.id}, url = i.webhook_url,
       state = case when w.url = i.webhook_url then w.state else 'draining' end,
       failures = case when w.url = i.webhook_url then w.failures else 0 end
     from instances i
     where i.id = w.instance_id and w.instance_id in (
       select w.instance_id from webhook_endpoints w join instances i on i.id = w.instance_id
-      where w.state <> 'failing' and (w.next_at <= ${now}::timestamptz or w.url <> i.webhook_url)
-        and i.webhook_enabled and i.webhook_url is not null
+      where w.state <> 'failing' and (w.next_at <= ${now}::timestamptz or w.url <> i.webhook_url
+          or ${claimHasEnded(sql, sql`w.claimed_by`)})
+        and i.webhook_enabled and i.webhook_url is not null and ${leaseHolds(sql, options.lease)}
         and w.instance_id <> all(${options.except as string[]}::uuid[])
       order by w.next_at limit ${options.limit}
       for update of w skip locked)
@@ -53,10 +59,20 @@ export async function nextDrain(deps: WebhookDeps, except: readonly string[]): P
 /** Maximum number of deliveries that one statement moves. */
 const maxMoved = 10_000;
 
+/** Makes deliveries due at once whose workers died or lost their leases. Returns the number of deliveries. */
+export async function freeDeliveries(deps: Pick<WebhookDeps, "db" | "clock">): Promise<number> {
+  const { sql } = deps.db;
+  const freed = await sql`
+    update deliveries set next_at = ${deps.clock.now().toISOString()}::timestamptz, claimed_by = null where id in (
+      select id from deliveries d where status = 'pending' and ${claimHasEnded(sql, sql`d.claimed_by`)}
+      for update skip locked)`;
+  return freed.count;
+}
+
 /** Moves due deliveries to the backlog of their endpoint, if the endpoint has a backlog. */
 export async function moveDueToBacklog(deps: WebhookDeps): Promise<void> {
   await deps.db.sql`
-    update deliveries set next_at = 'infinity' where id in (
+    update deliveries set next_at = 'infinity', claimed_by = null where id in (
       select d.id from deliveries d join webhook_endpoints w on w.instance_id = d.instance_id
       where d.status = 'pending' and d.next_at <= ${deps.clock.now().toISOString()}::timestamptz and w.state <> 'failing'
       limit ${maxMoved}
@@ -81,7 +97,7 @@ export async function serveBacklog(
       : await runBatch(deps, recorder, endpoint, await takeFirst(deps, backlog), budget);
   // Record the attempts before the backlog is released, so that the next worker sees them.
   await recorder.settled();
-  await finishPass(deps, endpoint, { ...result, startedAt, claimedUntil: backlog.claimedUntil });
+  await finishPass(deps, endpoint, { ...result, startedAt, lease: backlog.lease });
   return result.tried;
 }
 
@@ -119,10 +135,14 @@ async function probe(deps: WebhookDeps, recorder: Recorder, endpoint: Target, ba
   return result;
 }
 
+/** Assigns a delivery (alias `d`) to the worker that has claimed the backlog. */
+const assignTo = (sql: postgres.ISql, { claimedUntil, lease }: ClaimedBacklog) => sql`
+  next_at = ${claimedUntil.toISOString()}::timestamptz, claimed_by = ${lease.id}`;
+
 /** Claims the oldest deliveries of a backlog. */
 async function takeFirst(deps: WebhookDeps, backlog: ClaimedBacklog): Promise<Claimed[]> {
   const rows = await deps.db.sql<ClaimedRow[]>`
-    update deliveries d set next_at = ${backlog.claimedUntil.toISOString()}::timestamptz where d.id in (
+    update deliveries d set ${assignTo(deps.db.sql, backlog)} where d.id in (
       select id from deliveries
       where instance_id = ${backlog.instanceId} and status = 'pending' and next_at = 'infinity'
       order by event_seq limit ${backlog.limit}
@@ -138,7 +158,7 @@ async function takeProbe(
   failingSince: Date | null,
 ): Promise<Claimed | undefined> {
   const [row] = await deps.db.sql<ClaimedRow[]>`
-    update deliveries d set next_at = ${backlog.claimedUntil.toISOString()}::timestamptz where d.id = (
+    update deliveries d set ${assignTo(deps.db.sql, backlog)} where d.id = (
       select id from deliveries
       where instance_id = ${backlog.instanceId} and status = 'pending' and next_at = 'infinity'
         and (first_failed_at is null or first_failed_at >= ${failingSince?.toISOString() ?? null}::timestamptz)
@@ -153,7 +173,7 @@ async function takeProbe(
 /** Claims the delivery with the fewest attempts among the first of a backlog. */
 async function takeLeastTried(deps: WebhookDeps, backlog: ClaimedBacklog): Promise<Claimed | undefined> {
   const [row] = await deps.db.sql<ClaimedRow[]>`
-    update deliveries d set next_at = ${backlog.claimedUntil.toISOString()}::timestamptz where d.id = (
+    update deliveries d set ${assignTo(deps.db.sql, backlog)} where d.id = (
       select id from (
         select id, attempts, event_seq from deliveries
         where instance_id = ${backlog.instanceId} and status = 'pending' and next_at = 'infinity'

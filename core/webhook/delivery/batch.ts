@@ -1,6 +1,7 @@
 import { pauseAfter } from "../../backoff.ts";
 import type { Clock } from "../../clock.ts";
 import type { Vault } from "../../crypto/index.ts";
+import type { ClaimLease, Claims } from "../../db/claim-lease.ts";
 import type { Database } from "../../db/index.ts";
 import type { Egress } from "../../egress/index.ts";
 import type { Ids } from "../../id.ts";
@@ -20,6 +21,7 @@ export interface WebhookDeps {
   storage: Pick<Storage, "presign">;
   clock: Clock;
   ids: Ids;
+  claims: Claims;
   log: Logger;
   /** Returns 0 to 1, for the jitter. */
   random?: () => number;
@@ -32,19 +34,20 @@ export interface WebhookDeps {
 /** Number of consecutive failures after which an endpoint is parked. */
 export const parkedAfter = 3;
 
-/** The working time of a run. */
+/** The working time of a run, and the lease under which the run claims deliveries. */
 export interface Budget {
+  lease: ClaimLease;
   remainingMs(): number;
 }
 
-export function startBudget(ms: number): Budget {
+export function startBudget(ms: number, lease: ClaimLease): Budget {
   const end = performance.now() + ms;
-  return { remainingMs: () => end - performance.now() };
+  return { lease, remainingMs: () => end - performance.now() };
 }
 
-/** Whether the remaining time is enough for a whole attempt. */
+/** Whether the run still holds its claims and has enough time for a whole attempt. */
 export const hasTime = (deps: WebhookDeps, budget: Budget) =>
-  budget.remainingMs() >= (deps.timeoutMs ?? attemptTimeoutMs);
+  budget.lease.held && budget.remainingMs() >= (deps.timeoutMs ?? attemptTimeoutMs);
 
 /** The result of a batch of deliveries to one endpoint. */
 export interface BatchResult {
@@ -162,10 +165,19 @@ function verdictOf(
   return { status: "pending", nextAt: new Date(deps.clock.now().getTime() + pause) };
 }
 
-/** Releases claimed deliveries that were not attempted, so that they are due at once. */
-export async function release(deps: WebhookDeps, deliveryIds: readonly string[]): Promise<void> {
+/**
+ * Releases claimed deliveries that were not attempted. They are due after `pauseMs`. Does nothing with deliveries that
+ * another worker has taken over.
+ */
+export async function release(
+  deps: WebhookDeps,
+  lease: ClaimLease,
+  deliveryIds: readonly string[],
+  pauseMs = 0,
+): Promise<void> {
   if (deliveryIds.length === 0) return;
+  const nextAt = new Date(deps.clock.now().getTime() + pauseMs);
   await deps.db.sql`
-    update deliveries set next_at = ${deps.clock.now().toISOString()}::timestamptz
-    where id = any(${deliveryIds as string[]}::uuid[]) and status = 'pending'`;
+    update deliveries set next_at = ${nextAt.toISOString()}::timestamptz, claimed_by = null
+    where id = any(${deliveryIds as string[]}::uuid[]) and status = 'pending' and claimed_by = ${lease.id}`;
 }

@@ -1,6 +1,7 @@
 import { sql as statement } from "drizzle-orm";
 import type postgres from "postgres";
 import { pauseAfter } from "../../backoff.ts";
+import { type ClaimLease, leaseHolds } from "../../db/claim-lease.ts";
 import { type Database, storableJson } from "../../db/index.ts";
 import { appendEvents } from "../../event/append.ts";
 import { type BatchResult, parkedAfter, release, type WebhookDeps } from "./batch.ts";
@@ -23,17 +24,24 @@ export const scannedAtHead = 1_000;
  */
 
 /**
- * Records the result of a batch for an endpoint without a backlog. After `parkedAfter` consecutive failures the
+ * Records the result of a batch for an endpoint without a backlog. Does nothing if the lease of the batch has ended,
+ * because another worker serves the endpoint by then. After `parkedAfter` consecutive failures the
  * endpoint is parked, and its unattempted and failed deliveries move to its backlog. If the endpoint is not parked,
  * unattempted deliveries are due at once.
  */
-export async function recordBatchResult(deps: WebhookDeps, endpoint: Target, result: BatchResult): Promise<void> {
+export async function recordBatchResult(
+  deps: WebhookDeps,
+  lease: ClaimLease,
+  endpoint: Target,
+  result: BatchResult,
+): Promise<void> {
   const { instanceId, url } = endpoint;
   if (result.failures === 0) {
-    await release(deps, result.untried);
+    await release(deps, lease, result.untried);
     if (endpoint.breaker.state !== "failing") return;
     await deps.db.sql`
-      delete from webhook_endpoints where instance_id = ${instanceId} and url = ${url} and state = 'failing'`;
+      delete from webhook_endpoints
+      where instance_id = ${instanceId} and url = ${url} and state = 'failing' and ${leaseHolds(deps.db.sql, lease)}`;
     return;
   }
   const parks = result.failures >= parkedAfter;
@@ -46,7 +54,7 @@ export async function recordBatchResult(deps: WebhookDeps, endpoint: Target, res
     const [row] = await sql<{ state: string }[]>`
       insert into webhook_endpoints as w (instance_id, url, state, failures, failing_since, next_at)
       select id, ${url}, ${state}, ${result.failures}, ${since}::timestamptz, ${nextAt.toISOString()}::timestamptz
-      from instances where id = ${instanceId}
+      from instances where id = ${instanceId} and ${leaseHolds(sql, lease)}
       on conflict (instance_id) do update set
         url = case when w.state = 'failing' then excluded.url else w.url end,
         state = case when w.state = 'failing' then excluded.state else w.state end,
@@ -55,13 +63,14 @@ export async function recordBatchResult(deps: WebhookDeps, endpoint: Target, res
         next_at = case when w.state = 'failing' then excluded.next_at else w.next_at end
       returning w.state`;
     if (!parks || !row) return;
-    await moveToBacklog(sql, result.untried);
+    await moveToBacklog(sql, lease, result.untried);
     // Deliveries that failed in earlier batches also move. Until now, each of these deliveries had its own retry time.
     await sql`
       update deliveries set next_at = 'infinity'
-      where instance_id = ${instanceId} and status = 'pending' and first_failed_at >= ${since}::timestamptz`;
+      where instance_id = ${instanceId} and status = 'pending' and claimed_by is null
+        and first_failed_at >= ${since}::timestamptz`;
   });
-  if (!parks) await release(deps, result.untried);
+  if (!parks) await release(deps, lease, result.untried);
   else deps.log.warn({ instanceId, failures: result.failures, nextAt }, "parked a webhook endpoint");
 }
 
@@ -74,31 +83,34 @@ function probeAt(deps: WebhookDeps, endpoint: Target, failures: number): Date {
   return new Date(deps.clock.now().getTime() + pause);
 }
 
-async function moveToBacklog(sql: postgres.ISql, deliveryIds: readonly string[]): Promise<void> {
+/** Moves deliveries to the backlog, except those that another worker has claimed. */
+async function moveToBacklog(sql: postgres.ISql, lease: ClaimLease, deliveryIds: readonly string[]): Promise<void> {
   if (deliveryIds.length === 0) return;
   await sql`
-    update deliveries set next_at = 'infinity' where id = any(${deliveryIds as string[]}::uuid[]) and status = 'pending'`;
+    update deliveries set next_at = 'infinity', claimed_by = null
+    where id = any(${deliveryIds as string[]}::uuid[]) and status = 'pending'
+      and (claimed_by is null or claimed_by = ${lease.id})`;
 }
 
 /** The result of one pass over a backlog. */
 export interface BacklogPass extends BatchResult {
   /** When the pass began. The drain rate is counted from this time. */
   startedAt: Date;
-  /** When this worker's claim on the backlog expires. */
-  claimedUntil: Date;
+  /** The lease under which this worker has claimed the backlog. */
+  lease: ClaimLease;
 }
 
 /**
  * Ends a pass over a backlog: schedules the next pass, removes the row when the backlog is empty, and switches the
- * webhook off after days without a success. If another worker has claimed the backlog because this pass took too long,
- * the endpoint's row stays unchanged.
+ * webhook off after days without a success. If another worker has claimed the backlog because this worker's lease has
+ * ended or this pass took too long, the endpoint's row stays unchanged.
  */
 export async function finishPass(deps: WebhookDeps, endpoint: Target, pass: BacklogPass): Promise<void> {
   const { instanceId, url } = endpoint;
   const remaining = [...pass.untried, ...pass.failed];
   await deps.db.sql.begin(async (sql) => {
     const [row] = await sql<{ still_claimed: boolean; failing_since: Date }[]>`
-      select next_at = ${pass.claimedUntil.toISOString()}::timestamptz and url = ${url} as still_claimed, failing_since
+      select coalesce(claimed_by = ${pass.lease.id} and url = ${url}, false) as still_claimed, failing_since
       from webhook_endpoints where instance_id = ${instanceId} for update`;
     if (!row) return;
     if (pass.failures === 0 && endpoint.breaker.state === "parked") {
@@ -111,7 +123,7 @@ export async function finishPass(deps: WebhookDeps, endpoint: Target, pass: Back
             order by event_seq limit ${scannedAtHead}
           ) head where first_failed_at >= ${row.failing_since.toISOString()}::timestamptz)`;
     }
-    await moveToBacklog(sql, remaining);
+    await moveToBacklog(sql, pass.lease, remaining);
     if (!row.still_claimed) return;
     const next = await nextBreaker(sql, deps, endpoint, pass);
     if (!next) {
@@ -121,7 +133,7 @@ export async function finishPass(deps: WebhookDeps, endpoint: Target, pass: Back
     const since = (pass.failingSince ?? deps.clock.now()).toISOString();
     await sql`
       update webhook_endpoints set state = ${next.state}, failures = ${next.failures},
-        failing_since = ${since}::timestamptz, next_at = ${next.nextAt.toISOString()}::timestamptz
+        failing_since = ${since}::timestamptz, next_at = ${next.nextAt.toISOString()}::timestamptz, claimed_by = null
       where instance_id = ${instanceId}`;
     if (next.state === "parked") await disableAfterDays(sql, deps, endpoint, pass);
   });
@@ -216,7 +228,7 @@ export async function resetBreaker(orm: Database["orm"], instanceId: string, now
   await orm.execute(statement`
     with gone as (delete from webhook_endpoints where instance_id = ${instanceId} and state = 'failing')
     update webhook_endpoints set state = 'draining', failures = 0, failing_since = ${at}::timestamptz,
-      next_at = ${at}::timestamptz
+      next_at = ${at}::timestamptz, claimed_by = null
     where instance_id = ${instanceId} and state <> 'failing'`);
 }
 

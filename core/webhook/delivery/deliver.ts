@@ -1,9 +1,11 @@
+import { type ClaimLease, claimHasEnded, leaseHolds } from "../../db/claim-lease.ts";
 import { feedSinks, type SinkDeps } from "../../event-sink/feed.ts";
 import type { FileLink } from "../body/context.ts";
 import { parseEvent, type WebhookEvent } from "../body/event.ts";
 import { webhookBody } from "../body/index.ts";
 import { type Budget, runBatch, startBudget, type WebhookDeps } from "./batch.ts";
 import { recordBatchResult, withoutBacklog } from "./circuit-breaker.ts";
+import { byEvent, type Claimed, type ClaimedRow, claimedColumns, toClaimed } from "./claimed.ts";
 import { type Endpoint, hasUrl, loadEndpoints, type Target } from "./endpoint.ts";
 import { Recorder } from "./record.ts";
 import { sealBody } from "./sealed-body.ts";
@@ -33,7 +35,8 @@ type Prepared = { id: string; event: WebhookEvent; body: string; endpoint: Targe
  *
  * Stores one delivery per event and attempts it at once: instances in parallel, the events of one instance in order.
  * Failed deliveries wait in the database for `retryDeliveries`. Deliveries to an endpoint with a backlog join the
- * backlog. If SQS delivers an event again, the event gets no second delivery. At the same time, events are sent from
+ * backlog. If SQS delivers an event again, the event gets no second delivery. If the worker that had the event has
+ * died, this worker continues with its delivery. At the same time, events are sent from
  * the event log to event queues. Neither part depends on the other.
  *
  * Returns the ids of the records that SQS must deliver again: records that are not events (they end in the dead-letter
@@ -44,7 +47,8 @@ export async function deliverEvents(
   records: readonly EventRecord[],
   options: { budgetMs: number },
 ): Promise<Set<string>> {
-  const budget = startBudget(options.budgetMs);
+  const started = performance.now();
+  const elapsed = () => performance.now() - started;
   const failed = new Set<string>();
   const byInstance = groupByInstance(deps, records, failed);
   const fail = (incoming: readonly Incoming[]) => {
@@ -57,8 +61,8 @@ export async function deliverEvents(
     feeding = feedQueues(deps, endpoints, options.budgetMs);
     const prepared: Prepared[] = [];
     for (const [id, incoming] of byInstance) prepared.push(...(await prepare(deps, endpoints.get(id), incoming, fail)));
-    const claimed = await store(deps, prepared, new Date(now.getTime() + options.budgetMs + claimMarginMs));
-    await attemptAll(deps, claimed, budget);
+    const claimedUntil = new Date(now.getTime() + options.budgetMs + claimMarginMs);
+    if (prepared.length > 0) await deliver(deps, prepared, claimedUntil, options.budgetMs - elapsed());
   } catch (error) {
     deps.log.error({ err: error, records: records.length }, "can't deliver a batch of events");
     for (const incoming of byInstance.values()) fail(incoming);
@@ -136,12 +140,43 @@ async function linkTo(deps: WebhookDeps, event: WebhookEvent): Promise<FileLink 
   return { url: await deps.storage.presign(media.storageKey, linkSeconds), urlExpiresAt: expires.toISOString() };
 }
 
+/** Stores the deliveries and attempts those that no other worker has, under one lease. */
+function deliver(
+  deps: DeliverDeps,
+  prepared: readonly Prepared[],
+  claimedUntil: Date,
+  budgetMs: number,
+): Promise<void> {
+  return deps.claims.hold(async (lease) => {
+    const budget = startBudget(budgetMs, lease);
+    const stored = await store(deps, prepared, lease, claimedUntil);
+    const fresh = prepared.filter(({ id }) => stored.has(id)).map(toFresh);
+    const resumed = stored.size < prepared.length ? await resume(deps, prepared, lease, claimedUntil) : [];
+    await attemptAll(deps, [...fresh, ...resumed], budget);
+  });
+}
+
+/** A claimed delivery with its endpoint. */
+interface ToAttempt {
+  endpoint: Target;
+  claimed: Claimed;
+}
+
+const toFresh = ({ id, event, body, endpoint }: Prepared): ToAttempt => {
+  const { type: eventType, correlationId } = event;
+  return { endpoint, claimed: { id, eventType, correlationId, body, attempts: 0, tries: 0, firstFailedAt: null } };
+};
+
 /**
- * Stores one row per delivery: claimed until `claimedUntil`, or in the backlog if the endpoint has one. Returns the
- * deliveries to attempt now. Skips events that already have a delivery, whatever its state.
+ * Stores one row per delivery: claimed, or in the backlog if the endpoint has one. Returns the ids of the
+ * stored deliveries to attempt now. Skips events that already have a delivery, whatever its state.
  */
-async function store(deps: WebhookDeps, prepared: readonly Prepared[], claimedUntil: Date): Promise<Prepared[]> {
-  if (prepared.length === 0) return [];
+async function store(
+  deps: WebhookDeps,
+  prepared: readonly Prepared[],
+  lease: ClaimLease,
+  claimedUntil: Date,
+): Promise<Set<string>> {
   const now = deps.clock.now().toISOString();
   const rows = prepared.map(({ id, event, body, endpoint }) => ({
     id,
@@ -162,33 +197,58 @@ async function store(deps: WebhookDeps, prepared: readonly Prepared[], claimedUn
       select instance_id from webhook_endpoints
       where instance_id = any(${instances}::uuid[]) and state <> 'failing' order by instance_id for share
     )
-    insert into deliveries (id, instance_id, event_id, event_seq, event_type, correlation_id, url, body, next_at, created_at)
+    insert into deliveries (id, instance_id, event_id, event_seq, event_type, correlation_id, url, body, next_at,
+      claimed_by, created_at)
     select t.id, i.id, t.event_id, t.event_seq, t.event_type, t.correlation_id, t.url, t.body,
       case when backlog.instance_id is null then ${claimedUntil.toISOString()}::timestamptz else 'infinity' end,
-      ${now}::timestamptz
+      case when backlog.instance_id is null then ${lease.id}::uuid end, ${now}::timestamptz
     from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t(id uuid, instance_id uuid, event_id uuid,
       event_seq bigint, event_type text, correlation_id text, url text, body text)
     join instances i on i.id = t.instance_id left join backlog on backlog.instance_id = i.id
     where t.event_id <> all(array(select event_id from deliveries where event_id = any(${events}::uuid[])))
     on conflict (event_id, url) do nothing
     returning id, next_at = 'infinity' as in_backlog`;
-  const toAttempt = new Set(stored.flatMap((row) => (row.in_backlog ? [] : [row.id])));
-  return prepared.filter(({ id }) => toAttempt.has(id));
+  return new Set(stored.flatMap((row) => (row.in_backlog ? [] : [row.id])));
 }
 
-async function attemptAll(deps: WebhookDeps, prepared: readonly Prepared[], budget: Budget): Promise<void> {
-  const byEndpoint = Map.groupBy(prepared, ({ endpoint }) => endpoint);
-  const recorder = new Recorder(deps.db);
+/**
+ * Claims the stored deliveries of these events whose workers died or lost their leases. Without this, they would wait
+ * for `retryDeliveries`, which on AWS runs once a minute. Deliveries to an endpoint with a backlog are left to
+ * `retryDeliveries`, which keeps the order of the backlog.
+ */
+async function resume(
+  deps: WebhookDeps,
+  prepared: readonly Prepared[],
+  lease: ClaimLease,
+  claimedUntil: Date,
+): Promise<ToAttempt[]> {
+  const { sql } = deps.db;
+  const endpoints = new Map(prepared.map(({ event, endpoint }) => [event.instanceId, endpoint]));
+  const events = prepared.map(({ event }) => event.id);
+  const rows = await sql<(ClaimedRow & { instance_id: string })[]>`
+    update deliveries d set next_at = ${claimedUntil.toISOString()}::timestamptz, claimed_by = ${lease.id} where id in (
+      select id from deliveries d
+      where event_id = any(${events}::uuid[]) and status = 'pending' and ${claimHasEnded(sql, sql`d.claimed_by`)}
+        and ${leaseHolds(sql, lease)}
+        and not exists (select from webhook_endpoints w where w.instance_id = d.instance_id and w.state <> 'failing')
+      for update skip locked)
+    returning ${claimedColumns(sql)}, d.instance_id`;
+  return rows.sort(byEvent).flatMap((row) => {
+    const endpoint = endpoints.get(row.instance_id);
+    return endpoint ? [{ endpoint, claimed: toClaimed(row) }] : [];
+  });
+}
+
+async function attemptAll(deps: WebhookDeps, deliveries: readonly ToAttempt[], budget: Budget): Promise<void> {
+  const byEndpoint = Map.groupBy(deliveries, ({ endpoint }) => endpoint);
+  const recorder = new Recorder(deps.db, budget.lease);
   const ended = await Promise.allSettled(
-    [...byEndpoint].map(async ([endpoint, deliveries]) => {
-      const fresh = { attempts: 0, tries: 0, firstFailedAt: null };
-      const claimed = deliveries.map(({ id, event: { type: eventType, correlationId }, body }) => {
-        return { id, eventType, correlationId, body, ...fresh };
-      });
+    [...byEndpoint].map(async ([endpoint, toAttempt]) => {
+      const claimed = toAttempt.map((delivery) => delivery.claimed);
       const current = { ...endpoint, breaker: withoutBacklog(endpoint.breaker) };
       const result = await runBatch(deps, recorder, current, claimed, budget);
       if (result.failures > 0) await recorder.settled();
-      await recordBatchResult(deps, current, result);
+      await recordBatchResult(deps, budget.lease, current, result);
     }),
   );
   await recorder.settled();

@@ -1,3 +1,4 @@
+import { type ClaimLease, leaseHolds } from "../../db/claim-lease.ts";
 import type { WebhookDeps } from "./batch.ts";
 import { byEvent, type Claimed, type ClaimedRow, claimedColumns, toClaimed } from "./claimed.ts";
 
@@ -9,7 +10,14 @@ export type Due = Claimed & { instanceId: string };
  */
 export async function claimDue(
   deps: WebhookDeps,
-  options: { until: Date; except: readonly string[]; endpoints: number; perEndpoint: number; limit: number },
+  options: {
+    lease: ClaimLease;
+    until: Date;
+    except: readonly string[];
+    endpoints: number;
+    perEndpoint: number;
+    limit: number;
+  },
 ): Promise<Due[]> {
   const now = deps.clock.now().toISOString();
   const rows = await deps.db.sql<(ClaimedRow & { instance_id: string })[]>`
@@ -27,21 +35,22 @@ export async function claimDue(
       select id from deliveries
       where id in (
           select id from ranked where endpoint <= ${options.endpoints} order by endpoint, place limit ${options.limit})
-        and status = 'pending' and next_at <= ${now}::timestamptz
+        and status = 'pending' and next_at <= ${now}::timestamptz and ${leaseHolds(deps.db.sql, options.lease)}
       for update skip locked
     )
-    update deliveries d set next_at = ${options.until.toISOString()}::timestamptz from free where d.id = free.id
+    update deliveries d set next_at = ${options.until.toISOString()}::timestamptz, claimed_by = ${options.lease.id}
+    from free where d.id = free.id
     returning ${claimedColumns(deps.db.sql)}, d.instance_id`;
   return rows.sort(byEvent).map((row) => ({ ...toClaimed(row), instanceId: row.instance_id }));
 }
 
 /** Fails deliveries of an instance whose webhook is switched off or removed. */
-export async function giveUp(deps: WebhookDeps, deliveries: readonly Due[]): Promise<void> {
+export async function giveUp(deps: WebhookDeps, lease: ClaimLease, deliveries: readonly Due[]): Promise<void> {
   const ids = deliveries.map((delivery) => delivery.id);
   await deps.db.sql`
     update deliveries set status = 'failed', reason = 'disabled',
       finished_at = ${deps.clock.now().toISOString()}::timestamptz
-    where id = any(${ids}::uuid[]) and status = 'pending'`;
+    where id = any(${ids}::uuid[]) and status = 'pending' and claimed_by = ${lease.id}`;
   deps.log.warn(
     { instanceId: deliveries[0]?.instanceId, deliveries: ids.length },
     "gave up on deliveries of an instance without a webhook",

@@ -1,3 +1,4 @@
+import type { ClaimLease } from "../../db/claim-lease.ts";
 import { type Database, storableText } from "../../db/index.ts";
 import { webhookLane } from "../../usage/lane.ts";
 import type { Attempt } from "./attempt.ts";
@@ -25,6 +26,7 @@ const gatherMs = 10;
 /** Writes attempts soon after they happen, many in one statement. */
 export class Recorder {
   readonly #db: Database;
+  readonly #lease: ClaimLease;
   #waiting: AttemptRecord[] = [];
   #added = 0;
   #written = 0;
@@ -32,8 +34,10 @@ export class Recorder {
   #gathering: NodeJS.Timeout | undefined;
   #failure: unknown;
 
-  constructor(db: Database) {
+  /** The deliveries of all attempts must be claimed under `lease`. */
+  constructor(db: Database, lease: ClaimLease) {
     this.#db = db;
+    this.#lease = lease;
   }
 
   add(record: AttemptRecord): void {
@@ -59,7 +63,7 @@ export class Recorder {
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
     const batch = this.#waiting.splice(0);
-    this.#writing = record(this.#db, batch)
+    this.#writing = record(this.#db, this.#lease, batch)
       .catch((error: unknown) => {
         this.#failure ??= error;
       })
@@ -73,11 +77,11 @@ export class Recorder {
 
 /**
  * Logs attempts, updates the state of their deliveries, and counts successes for the usage statistics. If another
- * worker has finished a delivery meanwhile, its state stays, but the attempt is logged. Attempts of a deleted instance
+ * worker has claimed or finished a delivery meanwhile, its state stays, but the attempt is logged. Attempts of a deleted instance
  * are dropped. The statement locks all deliveries before any usage row, both in a fixed order, so that writers never
  * deadlock.
  */
-async function record(db: Database, records: readonly AttemptRecord[]): Promise<void> {
+async function record(db: Database, lease: ClaimLease, records: readonly AttemptRecord[]): Promise<void> {
   const rows = records.map(({ verdict, ...attempt }) => ({
     attempt_id: attempt.attemptId,
     delivery_id: attempt.deliveryId,
@@ -99,7 +103,7 @@ async function record(db: Database, records: readonly AttemptRecord[]): Promise<
         at timestamptz, duration_ms int, http_status int, error text, response text, counts boolean, verdict text,
         reason text, next_at timestamptz)
     ), known as (
-      select d.id, d.instance_id, d.attempts + 1 as number, d.status = 'pending' as open, outcome.* from outcome join deliveries d on d.id = outcome.delivery_id
+      select d.id, d.instance_id, d.attempts + 1 as number, d.status = 'pending' and d.claimed_by = ${lease.id} as open, outcome.* from outcome join deliveries d on d.id = outcome.delivery_id
       where d.id = any(${ids}::uuid[])
       order by d.id for update of d
     ), logged as (
@@ -121,6 +125,7 @@ async function record(db: Database, records: readonly AttemptRecord[]): Promise<
       status = case when known.open then known.verdict else d.status end,
       reason = case when known.open then known.reason else d.reason end,
       next_at = case when known.open then coalesce(known.next_at, d.next_at) else d.next_at end,
+      claimed_by = case when known.open then null else d.claimed_by end,
       finished_at = case when known.open and known.verdict <> 'pending'
         then known.at + known.duration_ms * interval '1 millisecond' else d.finished_at end
     from known where d.id = known.id and d.id = any(${ids}::uuid[])`;

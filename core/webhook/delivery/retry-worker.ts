@@ -1,6 +1,7 @@
 import { setTimeout as realSleep } from "node:timers/promises";
+import type { ClaimLease } from "../../db/claim-lease.ts";
 import { attemptTimeoutMs } from "./attempt.ts";
-import { claimBacklogs, moveDueToBacklog, nextDrain, serveBacklog } from "./backlog.ts";
+import { claimBacklogs, freeDeliveries, moveDueToBacklog, nextDrain, serveBacklog } from "./backlog.ts";
 import { type Budget, hasTime, release, runBatch, startBudget, type WebhookDeps } from "./batch.ts";
 import { drainPerSecond, giveUpDisabled, recordBatchResult } from "./circuit-breaker.ts";
 import { claimDue, type Due, giveUp } from "./due.ts";
@@ -22,6 +23,8 @@ export interface RetryOptions {
  * How much longer than the run its claims last, in milliseconds, so that no other worker takes the claimed deliveries.
  */
 const claimMarginMs = 30_000;
+/** When the deliveries of an endpoint that can't be used are due again, in milliseconds. */
+const unusablePauseMs = 60_000;
 /** How often to look for newly due deliveries while endpoints are being served, in milliseconds. */
 const lookMs = 500;
 
@@ -30,18 +33,20 @@ const lookMs = 500;
  * Deliveries are sent to the current URL of the instance's webhook. Deliveries of an instance without a webhook fail.
  * Draining backlogs are served at `drainPerSecond` until the run ends.
  *
- * A claim expires, so the deliveries that a dead worker had claimed become due again. A backlog has one worker at a
+ * A claim ends when its lease ends, so the deliveries that a dead worker had claimed become due again. A backlog has one worker at a
  * time. Several runs and the webhook function may retry deliveries of an endpoint without a backlog at the same time.
  * They never take the same delivery, but together they keep no order. Retries have no fixed order anyway.
  */
 export async function retryDeliveries(deps: WebhookDeps, options: RetryOptions): Promise<{ tried: number }> {
-  const run = new Run(deps, options);
-  try {
-    await run.work();
-  } finally {
-    await run.end();
-  }
-  return { tried: run.tried };
+  return await deps.claims.hold(async (lease) => {
+    const run = new Run(deps, options, lease);
+    try {
+      await run.work();
+    } finally {
+      await run.end();
+    }
+    return { tried: run.tried };
+  });
 }
 
 class Run {
@@ -58,12 +63,12 @@ class Run {
   readonly #failures: unknown[] = [];
   #taken = 0;
 
-  constructor(deps: WebhookDeps, options: RetryOptions) {
+  constructor(deps: WebhookDeps, options: RetryOptions, lease: ClaimLease) {
     this.#deps = deps;
     this.#options = { maxDeliveries: 50_000, parallel: 32, perEndpoint: 50, ...options };
-    this.#budget = startBudget(options.budgetMs);
+    this.#budget = startBudget(options.budgetMs, lease);
     this.#end = deps.clock.now().getTime() + options.budgetMs;
-    this.#recorder = new Recorder(deps.db);
+    this.#recorder = new Recorder(deps.db, lease);
   }
 
   async work(): Promise<void> {
@@ -95,12 +100,15 @@ class Run {
   async #startDue(): Promise<boolean> {
     const { budgetMs, maxDeliveries, parallel, perEndpoint } = this.#options;
     const free = parallel - this.#active.size;
+    const { lease } = this.#budget;
     const until = new Date(this.#deps.clock.now().getTime() + budgetMs + claimMarginMs);
     // This run already serves the active endpoints.
     const except = [...this.#skipped, ...this.#active.keys()];
+    await freeDeliveries(this.#deps);
     await moveDueToBacklog(this.#deps);
-    const backlogs = await claimBacklogs(this.#deps, { until, except, limit: Math.ceil(free / 2) });
+    const backlogs = await claimBacklogs(this.#deps, { lease, until, except, limit: Math.ceil(free / 2) });
     const due = await claimDue(this.#deps, {
+      lease,
       until,
       except,
       endpoints: free - backlogs.length,
@@ -117,7 +125,7 @@ class Run {
       // A claimed backlog may attempt at least one delivery, so that it doesn't wait until its claim expires.
       const limit = Math.min(perEndpoint, drainPerSecond, Math.max(maxDeliveries - this.#taken, 1));
       this.#taken += limit;
-      const backlog = { instanceId, claimedUntil: until, limit };
+      const backlog = { instanceId, lease, claimedUntil: until, limit };
       this.#start(instanceId, async () => {
         const endpoint = this.#usable(instanceId, endpoints.get(instanceId));
         const tried = hasUrl(endpoint)
@@ -143,7 +151,7 @@ class Run {
     this.#active.set(instanceId, work);
   }
 
-  /** Returns undefined for an endpoint that can't be used. Its deliveries become due again when their claims expire. */
+  /** Returns undefined for an endpoint that can't be used. */
   #usable(instanceId: string, endpoint: Endpoint | Error | undefined): Endpoint | undefined {
     if (!(endpoint instanceof Error)) return endpoint;
     this.#deps.log.error({ err: endpoint }, "can't deliver the webhooks of an instance");
@@ -153,23 +161,25 @@ class Run {
 
   async #serveDue(instanceId: string, loaded: Endpoint | Error | undefined, deliveries: readonly Due[]) {
     const endpoint = this.#usable(instanceId, loaded);
-    if (loaded instanceof Error) return 0;
+    const { lease } = this.#budget;
+    const ids = deliveries.map(({ id }) => id);
+    if (loaded instanceof Error) {
+      await release(this.#deps, lease, ids, unusablePauseMs);
+      return 0;
+    }
     if (!hasUrl(endpoint)) {
-      await giveUp(this.#deps, deliveries);
+      await giveUp(this.#deps, lease, deliveries);
       return 0;
     }
     if (endpoint.breaker.state === "parked" || endpoint.breaker.state === "draining") {
       // The endpoint got a backlog after these deliveries were claimed. The deliveries join that backlog.
-      await release(
-        this.#deps,
-        deliveries.map(({ id }) => id),
-      );
+      await release(this.#deps, lease, ids);
       return 0;
     }
     const result = await runBatch(this.#deps, this.#recorder, endpoint, deliveries, this.#budget);
     // Record the attempts before any worker claims deliveries of this endpoint again.
     await this.#recorder.settled();
-    await recordBatchResult(this.#deps, endpoint, result);
+    await recordBatchResult(this.#deps, lease, endpoint, result);
     if (result.untried.length > 0) this.#skipped.add(instanceId);
     return result.tried;
   }

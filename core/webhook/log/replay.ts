@@ -31,7 +31,7 @@ function urlOf(instance: Instance): string {
  */
 async function requeueDeliveries(sql: postgres.ISql, ids: readonly string[]): Promise<number> {
   const moved = await sql`
-    update deliveries set status = 'pending', next_at = 'infinity', tries = 0, first_failed_at = null, finished_at = null,
+    update deliveries set status = 'pending', next_at = 'infinity', claimed_by = null, tries = 0, first_failed_at = null, finished_at = null,
       reason = null
     where id = any(${ids as string[]}::uuid[]) and status <> 'pending'`;
   return moved.count;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { Claims } from "../../../core/db/claim-lease.ts";
 import { createEgress } from "../../../core/egress/index.ts";
 import { systemIds } from "../../../core/id.ts";
 import { openForeignQueues } from "../../../core/queue/foreign.ts";
@@ -21,6 +22,7 @@ afterAll(() => api?.stop());
 const workerDeps = () => ({
   ...api.deps,
   foreignQueues: openForeignQueues(api.deps.queues.client),
+  claims: new Claims(api.deps),
   random: () => 0.5,
   sleep: async (ms: number) => api.deps.clock.advance(ms),
 });

@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { sealedPlace } from "../../../core/crypto/sealed-place.ts";
+import { Claims } from "../../../core/db/claim-lease.ts";
 import type { EventData, EventType } from "../../../core/event/catalog/index.ts";
 import { systemIds } from "../../../core/id.ts";
 import { openForeignQueues } from "../../../core/queue/foreign.ts";
@@ -23,6 +24,7 @@ const hour = 60 * 60 * 1000;
 const workerDeps = () => ({
   ...api.deps,
   foreignQueues: openForeignQueues(api.deps.queues.client),
+  claims: new Claims(api.deps),
   random: () => 0.5,
   sleep: async (ms: number) => api.deps.clock.advance(ms),
 });

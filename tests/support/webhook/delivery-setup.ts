@@ -5,6 +5,7 @@ import { readConfig } from "../../../core/config.ts";
 import { openVault, type Vault } from "../../../core/crypto/index.ts";
 import { sealedPlace } from "../../../core/crypto/sealed-place.ts";
 import { localWrapper } from "../../../core/crypto/wrapper.ts";
+import { Claims } from "../../../core/db/claim-lease.ts";
 import { type Database, openDatabase } from "../../../core/db/index.ts";
 import { migrate } from "../../../core/db/migrate.ts";
 import { createEgress } from "../../../core/egress/index.ts";
@@ -98,6 +99,7 @@ export async function startWorld() {
     foreignQueues,
     clock,
     ids: systemIds,
+    claims: new Claims({ db, log }),
     log,
     random,
     sleep,
