@@ -163,11 +163,17 @@ export class Device implements Endpoint {
 
   /** Keeps the stanza until the device acknowledges it. If the socket is active, also sends the stanza now. */
   deliver(stanza: BinaryNode): void {
+    if (stanza.tag === "receipt" && this.faults.receipts.holds(stanza)) return;
     this.kept.keep(stanza);
     if (this.socket?.active) {
       this.counts.delivered++;
       this.socket.send(stanza);
     }
+  }
+
+  /** Delivers the receipts that `faults.receipts` holds back, the newest first. */
+  deliverHeldReceipts(): void {
+    for (const receipt of this.faults.receipts.end()) this.deliver(receipt);
   }
 
   takeBundle(): Bundle {

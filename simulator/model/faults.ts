@@ -1,3 +1,4 @@
+import type { BinaryNode } from "../wire/node.ts";
 import type { Transport } from "../wire/transport.ts";
 
 /** A queue of faults that have not happened yet. */
@@ -19,6 +20,30 @@ export class Scheduled<T> {
   }
 }
 
+/** Holds stanzas back and then passes them on in reverse order. */
+export class Reversal {
+  #held: BinaryNode[] | undefined;
+
+  /** Starts to hold stanzas back. */
+  begin(): void {
+    this.#held ??= [];
+  }
+
+  /** Returns whether the stanza is held back. */
+  holds(stanza: BinaryNode): boolean {
+    if (!this.#held) return false;
+    this.#held.push(stanza);
+    return true;
+  }
+
+  /** Stops holding stanzas back, and returns those that were held back, the newest first. */
+  end(): BinaryNode[] {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    return held.reverse();
+  }
+}
+
 /** Faults of one linked device. The faults outlast the device's sockets, so that a reconnect can fail too. */
 export class DeviceFaults {
   /**
@@ -36,6 +61,8 @@ export class DeviceFaults {
   readonly iq = new Scheduled<{ code: number; xmlns?: string }>();
   /** The server executes the device's next `iq` requests of a namespace, but cuts the socket instead of answering. */
   readonly iqUnanswered = new Scheduled<{ xmlns: string }>();
+  /** Reverses the order of receipts to the device. */
+  readonly receipts = new Reversal();
   /** Delay in milliseconds in each direction, for the open socket and later sockets. */
   latencyMs = 0;
   /** The transport of the open socket. */

@@ -1,0 +1,77 @@
+import type { InjectedFault, RunRecord } from "./record.ts";
+
+export interface CheckOptions {
+  /** Time for a message while nothing is broken, in milliseconds. */
+  calmMs: number;
+  /** Factor for all time limits, for a slow or busy machine. */
+  load: number;
+}
+
+/** A period in milliseconds of the database's clock. */
+interface Period {
+  from: number;
+  to: number;
+}
+
+/**
+ * Returns what took longer than the bound: a fault after which the gateway needed more time to recover than the bound
+ * of that fault, and a message or an event that took longer than `calmMs` in addition to the periods of faults.
+ */
+export function lateMessages(record: RunRecord, { calmMs, load }: CheckOptions): string[] {
+  const broken = brokenPeriods(record.faults, load);
+  const late: string[] = [];
+  const limit = calmMs * load;
+  const judge = (what: string, instance: string, from: number, to: number | undefined) => {
+    if (to === undefined) return;
+    const calm = to - from - overlap({ from, to }, broken.get(instance) ?? []);
+    if (calm > limit) late.push(`${what} took ${seconds(to - from)}, ${seconds(calm)} of it without a fault`);
+  };
+  const firstSuccess = new Map<string, number>();
+  for (const { eventId, status, at } of record.webhooks) {
+    if (status >= 200 && status < 300 && !firstSuccess.has(eventId)) firstSuccess.set(eventId, at);
+  }
+  const sentAt = new Map(record.inbound.map((one) => [`${one.instance} ${one.messageId}`, one.at]));
+  for (const event of record.events) {
+    const began = event.type === "message.received" ? sentAt.get(`${event.instance} ${event.messageId}`) : undefined;
+    judge(`the webhook of ${event.type} ${event.id}`, event.instance, began ?? event.at, firstSuccess.get(event.id));
+  }
+  const shownAt = new Map(record.shown.map((one) => [`${one.phone} ${one.messageId}`, one.at]));
+  for (const send of record.accepted)
+    judge(`the send ${send.messageId}`, send.instance, send.at, shownAt.get(`${send.to} ${send.messageId}`));
+  for (const { name, id, instance, createdAt, finishedAt } of record.commands)
+    judge(`the command ${name} ${id}`, instance, createdAt, finishedAt ?? undefined);
+  return [...late, ...record.faults.flatMap((fault) => slowRecovery(fault, load))];
+}
+
+function slowRecovery({ kind, healedAt, recoveredAt, boundMs }: InjectedFault, load: number): string[] {
+  if (recoveredAt === null) return [`after ${kind}, the work under way was not done before the run ended`];
+  const took = recoveredAt - healedAt;
+  return took > boundMs * load ? [`after ${kind}, the work under way took ${seconds(took)}`] : [];
+}
+
+/** Returns for each instance the periods in which a fault, or the recovery from it, may delay its work. */
+function brokenPeriods(faults: readonly InjectedFault[], load: number): Map<string, Period[]> {
+  const periods = faults.flatMap(({ instances, startedAt, healedAt, boundMs }) =>
+    instances.map((instance) => ({ instance, from: startedAt, to: healedAt + boundMs * load })),
+  );
+  return new Map(
+    [...Map.groupBy(periods, ({ instance }) => instance)].map(([instance, list]) => [instance, merged(list)]),
+  );
+}
+
+function merged(periods: readonly Period[]): Period[] {
+  const result: Period[] = [];
+  for (const { from, to } of periods.toSorted((a, b) => a.from - b.from)) {
+    const last = result.at(-1);
+    if (last && from <= last.to) last.to = Math.max(last.to, to);
+    else result.push({ from, to });
+  }
+  return result;
+}
+
+/** Returns the milliseconds that a period shares with others, which don't overlap each other. */
+function overlap({ from, to }: Period, others: readonly Period[]): number {
+  return others.reduce((sum, other) => sum + Math.max(0, Math.min(to, other.to) - Math.max(from, other.from)), 0);
+}
+
+const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;

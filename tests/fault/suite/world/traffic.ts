@@ -1,0 +1,181 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { png } from "../../../support/media/png.ts";
+import type { Accepted, Inbound } from "../record/record.ts";
+import type { Account } from "./accounts.ts";
+import { QueueCaller } from "./queue-caller.ts";
+import type { Rest } from "./rest.ts";
+import type { World } from "./world.ts";
+
+/** Messages of one instance in one direction that may be under way at once. */
+const window = 40;
+/** Of the messages, every n-th has a file, is sent over SQS, or is followed by a query. */
+const everyFile = 97;
+const everyQueue = 9;
+const everyQuery = 61;
+/** A direction of an instance without progress for this long gives up, in milliseconds. */
+const stallMs = 240_000;
+
+/** A direction of one instance. */
+interface Lane {
+  account: Account;
+  direction: "in" | "out";
+  underWay: Set<string>;
+  progressAt: number;
+}
+
+/** Sends messages in both directions of all instances, and records what was sent. */
+export class Traffic {
+  readonly inbound: Inbound[] = [];
+  readonly accepted: Accepted[] = [];
+  readonly problems: string[] = [];
+  readonly queue: QueueCaller;
+  readonly #world: World;
+  readonly #rest: Rest;
+  readonly #lanes: Lane[];
+  readonly #lanesByMessage = new Map<string, Lane>();
+  readonly #arrived = new Set<string>();
+  #waiting: { count: number; resolve: () => void }[] = [];
+  #ended = false;
+  /** Queries under way. Whether each has an end is in the table of commands. */
+  readonly #queries: Promise<unknown>[] = [];
+  readonly #run: string;
+  sent = 0;
+
+  private constructor(world: World, rest: Rest, accounts: readonly Account[], queue: QueueCaller, run: string) {
+    this.#world = world;
+    this.#rest = rest;
+    this.queue = queue;
+    this.#run = run;
+    this.#lanes = accounts.flatMap((account) =>
+      (["in", "out"] as const).map((direction) => ({ account, direction, underWay: new Set<string>(), progressAt: 0 })),
+    );
+    for (const { peers } of accounts) for (const peer of peers) peer.onMessage(({ id }) => this.#arrive(id));
+    world.endpoints.onAccepted(({ event, data }) => {
+      if (event === "message_received" && data.messageId) this.#arrive(data.messageId);
+    });
+  }
+
+  static async start(world: World, rest: Rest, accounts: readonly Account[], run: string): Promise<Traffic> {
+    return new Traffic(world, rest, accounts, await QueueCaller.start(world), run);
+  }
+
+  /** Returns the messages of these instances that have been sent or accepted, but have not arrived. */
+  underWay(instances: readonly string[]): string[] {
+    return this.#lanes.flatMap(({ account, underWay }) => (instances.includes(account.id) ? [...underWay] : []));
+  }
+
+  hasArrived(id: string): boolean {
+    return !this.#lanesByMessage.has(id);
+  }
+
+  /** Resolves when `count` messages were sent, or the traffic has ended. */
+  reached(count: number): Promise<void> {
+    if (this.sent >= count || this.#ended) return Promise.resolve();
+    return new Promise((resolve) => void this.#waiting.push({ count, resolve }));
+  }
+
+  /** Sends `count` messages, half of them in each direction, and waits until each was sent or accepted. */
+  async send(count: number): Promise<void> {
+    const share = Math.ceil(count / this.#lanes.length);
+    await Promise.all(this.#lanes.map((lane) => this.#sendLane(lane, share)));
+    this.#ended = true;
+    this.#wake();
+    await Promise.all(this.#queries);
+  }
+
+  #wake(): void {
+    const over = ({ count }: { count: number }) => this.#ended || this.sent >= count;
+    for (const { resolve } of this.#waiting.filter(over)) resolve();
+    this.#waiting = this.#waiting.filter((one) => !over(one));
+  }
+
+  async #sendLane(lane: Lane, count: number): Promise<void> {
+    let next = 0;
+    const caller = async () => {
+      for (let index = next++; index < count; index = next++) {
+        await this.#turn(lane);
+        if (lane.direction === "in") await this.#sendIn(lane, index);
+        else await this.#sendOut(lane, index);
+        this.sent++;
+        this.#wake();
+      }
+    };
+    try {
+      await Promise.all(lane.direction === "in" ? [caller()] : [caller(), caller(), caller()]);
+    } catch (error) {
+      this.problems.push(`${lane.direction} of instance ${lane.account.index}: ${error}`);
+    }
+  }
+
+  /** Waits until the lane may send another message. */
+  async #turn(lane: Lane): Promise<void> {
+    lane.progressAt ||= performance.now();
+    while (lane.underWay.size >= window) {
+      if (performance.now() - lane.progressAt > stallMs) throw new Error(`no progress for ${stallMs / 1000} s`);
+      await sleep(20);
+    }
+  }
+
+  async #sendIn(lane: Lane, index: number): Promise<void> {
+    const { account } = lane;
+    const peer = account.peers[index % account.peers.length];
+    if (!peer) return;
+    const text = `in ${this.#run} ${account.index} ${index}`;
+    const media = index % everyFile === everyFile - 1;
+    const at = this.#world.now();
+    const options = { caption: text, mimetype: "image/png" };
+    const sent = media
+      ? await peer.sendImage(account.owner.number, png(16), options)
+      : await peer.sendText(account.owner.number, text);
+    this.#track(lane, sent.id);
+    this.inbound.push({ instance: account.id, messageId: sent.id, text, at, media });
+    // Phones and this process share a thread.
+    await new Promise(setImmediate);
+  }
+
+  async #sendOut(lane: Lane, index: number): Promise<void> {
+    const { account } = lane;
+    const peer = account.peers[index % account.peers.length];
+    if (!peer) return;
+    const text = `out ${this.#run} ${account.index} ${index}`;
+    const key = randomUUID();
+    const overQueue = index % everyQueue === everyQueue - 1;
+    const messageId = overQueue
+      ? await this.queue.sendText(key, account.id, peer.number, text)
+      : await this.#sendOverRest(account.id, peer.number, text, key);
+    const at = this.#world.now();
+    this.#track(lane, messageId);
+    const requestId = overQueue ? key : null;
+    this.accepted.push({ instance: account.id, messageId, text, to: peer.number, at, requestId });
+    if (index % everyQuery === everyQuery - 1) {
+      const path = `/api/whatsapp/${account.id}/check/${peer.number}`;
+      this.#queries.push(this.#rest.once("GET", path).catch(() => undefined));
+    }
+  }
+
+  async #sendOverRest(instance: string, phone: string, message: string, key: string): Promise<string> {
+    const { body } = await this.#rest.repeat("POST", `/api/whatsapp/${instance}/send`, {
+      body: { phone, message },
+      key,
+    });
+    return String(body.id);
+  }
+
+  #track(lane: Lane, id: string): void {
+    if (this.#arrived.delete(id)) return;
+    lane.underWay.add(id);
+    this.#lanesByMessage.set(id, lane);
+  }
+
+  #arrive(id: string): void {
+    const lane = this.#lanesByMessage.get(id);
+    if (!lane) {
+      this.#arrived.add(id);
+      return;
+    }
+    this.#lanesByMessage.delete(id);
+    lane.underWay.delete(id);
+    lane.progressAt = performance.now();
+  }
+}
