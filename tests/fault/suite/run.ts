@@ -29,6 +29,8 @@ export interface RunResult {
 const calmMs = 15_000;
 /** How long a run waits for the recovery from one fault, and for the end of all work, in milliseconds. */
 const recoveryLimitMs = 120_000;
+/** Messages that are sent after the moment of a fault while the gateway still recovers from the fault before. */
+const aheadOfFault = 200;
 
 /** Runs a plan in an empty folder, and checks what it has left behind. */
 export async function runPlan(plan: Plan, folder: string, load: number): Promise<RunResult> {
@@ -72,6 +74,8 @@ async function injectAll(scene: Scene, planned: readonly PlannedFault[], traffic
   const injected: InjectedFault[] = [];
   let active: Promise<unknown>[] = [];
   for (const fault of planned) {
+    // The traffic doesn't run ahead of the faults.
+    traffic.limit = fault.atMessage + aheadOfFault;
     if (!fault.overlaps) {
       await Promise.all(active);
       active = [];
@@ -79,6 +83,7 @@ async function injectAll(scene: Scene, planned: readonly PlannedFault[], traffic
     await traffic.reached(fault.atMessage);
     active.push(injectOne(scene, fault, traffic).then((done) => injected.push(done)));
   }
+  traffic.limit = Number.POSITIVE_INFINITY;
   await Promise.all(active);
   return injected;
 }

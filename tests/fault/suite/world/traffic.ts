@@ -41,6 +41,8 @@ export class Traffic {
   readonly #queries: Promise<unknown>[] = [];
   readonly #run: string;
   sent = 0;
+  /** No message is sent while this many were sent. */
+  limit = Number.POSITIVE_INFINITY;
 
   private constructor(world: World, rest: Rest, accounts: readonly Account[], queue: QueueCaller, run: string) {
     this.#world = world;
@@ -111,7 +113,8 @@ export class Traffic {
   /** Waits until the lane may send another message. */
   async #turn(lane: Lane): Promise<void> {
     lane.progressAt ||= performance.now();
-    while (lane.underWay.size >= window) {
+    while (lane.underWay.size >= window || this.sent >= this.limit) {
+      if (this.sent >= this.limit) lane.progressAt = performance.now();
       if (performance.now() - lane.progressAt > stallMs) throw new Error(`no progress for ${stallMs / 1000} s`);
       await sleep(20);
     }

@@ -1,0 +1,59 @@
+import { parseArgs } from "node:util";
+
+export interface SuiteOptions {
+  /** The first seed and the number of runs. */
+  first: number;
+  runs: number;
+  messages: number;
+  instances: number;
+  faults: number;
+  load: number;
+  /** Only writes the report of the runs so far. */
+  reportOnly: boolean;
+}
+
+const defaults = { first: 1, runs: 100, messages: 10_000, instances: 4, faults: 14, load: 1 };
+
+export const help = `Runs the fault suite: one run for each seed. Each run is added to fault-results/runs.jsonl, and a run that is there
+already isn't repeated, so you can stop the suite at any time. At the end, writes docs/operations/reliability.md.
+
+  --first N      the first seed (default ${defaults.first})
+  --runs N       number of runs (default ${defaults.runs})
+  --messages N   messages in each run, in both directions together (default ${defaults.messages})
+  --instances N  instances in each run (default ${defaults.instances})
+  --faults N     faults in each run (default ${defaults.faults})
+  --load N       factor for all time limits, for a slow or busy machine (default ${defaults.load})
+  --report       runs nothing and writes the report`;
+
+/** Reads the command line. Returns undefined if it asks for help. */
+export function readOptions(args: string[]): SuiteOptions | undefined {
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({
+    args,
+    options: {
+      first: text,
+      runs: text,
+      messages: text,
+      instances: text,
+      faults: text,
+      load: text,
+      report: { type: "boolean" },
+      help: { type: "boolean" },
+    },
+  });
+  if (values.help) return undefined;
+  const number = (name: keyof typeof defaults) => {
+    const value = Number(values[name] ?? defaults[name]);
+    if (!(value > 0)) throw new Error(`--${name} must be a positive number`);
+    return value;
+  };
+  return {
+    first: number("first"),
+    runs: number("runs"),
+    messages: number("messages"),
+    instances: number("instances"),
+    faults: number("faults"),
+    load: number("load"),
+    reportOnly: values.report ?? false,
+  };
+}
