@@ -77,6 +77,11 @@ const api = {
       "Addresses of your reverse proxies (addresses or CIDRs, separated by commas). For requests from these addresses, the client's address comes from `X-Forwarded-For` or `Forwarded`. It counts for `RATE_LIMIT`, `allowedIps` and failed logins.",
     unset: "none: the client's address is that of the connection",
   }),
+  HEALTH_DETAILS: z.enum(["admin", "public"]).default("admin").meta({
+    description:
+      "Who sees uptime, memory, hosts and the number of instances in `GET /api/observability/health`: only callers with an `admin` key or token, or with `public` everyone, as the original document of the Gateway API shows. Everyone sees whether the gateway is healthy.",
+    unset: "`admin`; `public` in the sandbox while `HOST` is a loopback address",
+  }),
   EGRESS_ALLOW: cidrList.default([]).meta({
     description:
       "Address ranges (CIDRs, separated by commas) that callers' URLs may reach in addition to the public internet. Needed for webhooks to a private network.",

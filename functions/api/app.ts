@@ -15,6 +15,7 @@ import {
   logRequests,
   refuseForeignPages,
   requireBodyType,
+  secureResponses,
 } from "./engine/middleware.ts";
 import { respondWithError, serve } from "./engine/serve.ts";
 import { allowedMethods, dialectOf, documents, findEndpoint, healthPath } from "./routes.ts";
@@ -31,6 +32,7 @@ export function createApp(deps: ApiDeps): Hono<ApiEnv> {
     calls: new CallCounter(deps),
   };
   const app = new Hono<ApiEnv>();
+  app.use(secureResponses);
   app.use(logRequests(deps.log));
   app.use(identifyClient(deps));
   app.use(refuseForeignPages);
@@ -69,6 +71,7 @@ export function createApp(deps: ApiDeps): Hono<ApiEnv> {
 /** Creates an app that responds to every request with `error`. Replaces the API while it can't start. */
 export function createErrorApp(error: AppError): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
+  app.use(secureResponses);
   app.all("*", (c) => {
     c.header("x-request-id", requestIdOf(c));
     countRequest(error.status);

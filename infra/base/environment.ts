@@ -7,6 +7,7 @@ import { bucket } from "./storage.ts";
 const optionalNames = [
   "RATE_LIMIT",
   "TRUSTED_PROXIES",
+  "HEALTH_DETAILS",
   "INGRESS_SENDERS",
   "REPLY_QUEUES",
   "EVENT_QUEUES",

@@ -39,18 +39,20 @@ export function sandboxEnvironment(
   once: boolean,
 ): Record<string, string | undefined> {
   const passedOn = Object.entries(env).filter(([name, value]) => value && !ignoredNames.includes(name));
+  const reachableOnlyHere = isLoopback(env.HOST || "127.0.0.1");
   return {
     ...defaults,
     // By default, a run with `--once` uses any free port.
     ...defined({ PORT: once ? "0" : undefined }),
     ADMIN_PASSWORD: folder.password,
-    OPEN_KEY_GENERATION: String(isLoopback(env.HOST || "127.0.0.1")),
+    OPEN_KEY_GENERATION: String(reachableOnlyHere),
+    ...defined({ HEALTH_DETAILS: reachableOnlyHere ? "public" : undefined }),
     ...Object.fromEntries(passedOn),
     DATA_DIR: folder.gateway,
   };
 }
 
-/** If other machines can reach the sandbox, it does not create keys without credentials by default. */
+/** If other machines can reach the sandbox, it does not open anything to callers without credentials by default. */
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host.startsWith("127.");
 }

@@ -17,6 +17,7 @@ export async function startStatusServer(
   { metrics, healthy }: Status,
 ): Promise<{ url: string; stop(): Promise<void> }> {
   const server = createServer(async (request, response) => {
+    response.setHeader("x-content-type-options", "nosniff").setHeader("cache-control", "no-store");
     if (isRebound(request)) return void response.writeHead(403).end();
     const path = request.url?.split("?")[0];
     if (path === "/metrics") {

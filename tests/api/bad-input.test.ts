@@ -4,7 +4,7 @@ import * as jose from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { createTokens } from "../../core/user/index.ts";
-import type { Endpoint } from "../../functions/api/engine/endpoint.ts";
+import { type Endpoint, isOpen } from "../../functions/api/engine/endpoint.ts";
 import { startApi, type TestApi } from "../support/api/api.ts";
 import { bodies } from "../support/api/valid-bodies.ts";
 import { dialects } from "../support/endpoint/dialect-tables.ts";
@@ -37,7 +37,7 @@ const oneOfEach = (some: readonly Endpoint[]) => [
   ...new Map(some.map((endpoint) => [kindOf(endpoint), endpoint])).values(),
 ];
 const sampleWithBody = oneOfEach(withBody);
-const withCredentials = endpoints.filter((endpoint) => endpoint.access !== "public" && endpoint.access !== "optional");
+const withCredentials = endpoints.filter((endpoint) => !isOpen(endpoint.access));
 
 /** Looks up a valid body, by method and path if two methods of one path have different bodies. */
 const bodyOf = (endpoint: Endpoint) => bodies[`${endpoint.method} ${endpoint.path}`] ?? bodies[endpoint.path];

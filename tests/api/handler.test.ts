@@ -2,10 +2,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { AppError } from "../../core/error.ts";
 import { acquireLease, reportHost } from "../../core/shard/lease.ts";
+import { createApp, createErrorApp } from "../../functions/api/app.ts";
 import { openApp } from "../../functions/api/runtime.ts";
 import { type ApiGateway, startApiGateway } from "../../local/lambda/api-gateway.ts";
-import { startApi, type TestApi } from "../support/api/api.ts";
+import { type Ask, password, startApi, type TestApi } from "../support/api/api.ts";
 
 let api: TestApi;
 let folder: string;
@@ -80,14 +82,16 @@ test("with the wrong master key, requests that need no secret are served and all
   expect(JSON.stringify(refused.body)).not.toContain("decrypt");
 });
 
-const health = () => api.request("GET", "/api/observability/health");
+const health = (ask: Ask = {}) => api.request("GET", "/api/observability/health", ask);
 
 /** Reports a live session host. */
 const report = (id: string, draining = false) =>
   reportHost(api.db, { id, startedAt: new Date(), draining, version: "1", cpuMs: 1, rssBytes: 1 }, 8_000);
 
-test("health reports the state of the database, the queues and the hosts", async () => {
-  const unserved = await health();
+test("health reports the state of the database, the queues and the hosts to an admin", async () => {
+  const { key } = await api.user({ role: "admin" });
+  const asAdmin = () => health({ key });
+  const unserved = await asAdmin();
   expect(unserved).toMatchObject({
     status: 503,
     body: {
@@ -102,9 +106,9 @@ test("health reports the state of the database, the queues and the hosts", async
   for (const [shard, host] of ["one", "dead"].entries()) await acquireLease(api.db, host, shard, 60_000);
   await api.db.sql`update hosts set seen_at = now() - interval '10 s' where id = 'dead'`;
   // The lease of a dead host doesn't count, even if it has not expired.
-  expect(await health()).toMatchObject({ status: 503, body: { details: "1 of 2 shards served, by 2 live hosts" } });
+  expect(await asAdmin()).toMatchObject({ status: 503, body: { details: "1 of 2 shards served, by 2 live hosts" } });
   await api.db.sql`update shards set host = 'one'`;
-  const healthy = await health();
+  const healthy = await asAdmin();
   expect(healthy.status).toBe(200);
   // The documented fields come first.
   const documented = ["status", "uptime", "memory", "database", "instances"];
@@ -120,7 +124,7 @@ test("health reports the state of the database, the queues and the hosts", async
   expect(healthy.body.data.memory.rss).toMatch(/^\d+\.\d{2} MB$/);
   expect(healthy.body.data.uptime.formatted).toMatch(/^\d+h \d+m \d+s$/);
   const depth = vi.spyOn(api.deps.queues, "depth").mockRejectedValueOnce(new Error("the queues are unavailable"));
-  const sick = await health();
+  const sick = await asAdmin();
   depth.mockRestore();
   expect(sick).toMatchObject({
     status: 503,
@@ -131,13 +135,64 @@ test("health reports the state of the database, the queues and the hosts", async
   });
 });
 
+test("health tells callers who are not admins only whether the gateway is healthy", async () => {
+  const [{ key: admin }, { key }] = await Promise.all([api.user({ role: "admin" }), api.user()]);
+  const asks: Ask[] = [{}, { key }, { key: "wrong" }, { token: "wrong" }];
+  const shown = { status: "healthy", database: { status: "connected" }, queues: { status: "connected" } };
+  await report("one");
+  for (const ask of asks) expect((await health(ask)).body.data).toEqual(shown);
+  await api.db.sql`update hosts set seen_at = now() - interval '10 s'`;
+  for (const ask of asks) {
+    const { status, body } = await health(ask);
+    expect(status).toBe(503);
+    expect(body.data).toEqual({ status: "unhealthy" });
+    expect(JSON.stringify(body)).not.toMatch(/hosts|shards/);
+  }
+  expect((await health({ key: admin })).body.data.shards).toEqual({ total: 2, held: 0 });
+  const open = createApp({ ...api.served, config: { ...api.deps.config, HEALTH_DETAILS: "public" } });
+  await report("one");
+  const answer = await open.request("/api/observability/health");
+  const { data } = (await answer.json()) as { data: object };
+  expect(data).toMatchObject({ memory: {}, instances: {}, hosts: {}, shards: { held: 2 } });
+});
+
+test("concurrent requests for the health share one check", async () => {
+  const depth = vi.spyOn(api.deps.queues, "depth");
+  const answers = await Promise.all(Array.from({ length: 20 }, () => health()));
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  expect(depth.mock.calls.length).toBeLessThan(20);
+  depth.mockRestore();
+});
+
+test("every response has the security headers", async () => {
+  const { key, email } = await api.user({ password });
+  const answers = await Promise.all([
+    api.request("POST", "/api/auth/login", { body: { email, password } }),
+    api.request("POST", "/api/auth/login", { body: { email, password: "wrong" } }),
+    api.request("GET", "/api/auth/me", { key }),
+    api.request("POST", "/api/auth/rotate-key", { key }),
+    api.request("GET", "/api/nothing"),
+    api.request("DELETE", "/api/instances"),
+    api.request("POST", "/api/instances", { key, body: "{" }),
+    health(),
+    { headers: (await fetch(`${api.url}/openapi.json`)).headers },
+    { headers: (await createErrorApp(new AppError("unavailable")).request("/api/auth/me")).headers },
+  ]);
+  for (const { headers } of answers) {
+    expect(headers.get("cache-control")).toBe("no-store");
+    expect(headers.get("x-content-type-options")).toBe("nosniff");
+    expect(headers.get("referrer-policy")).toBe("no-referrer");
+    expect(headers.get("content-security-policy")).toBe("default-src 'none'; frame-ancestors 'none'");
+  }
+});
+
 test("the API returns `unavailable` without its database, and recovers when the database is back", async () => {
-  const { key } = await api.user();
+  const { key } = await api.user({ role: "admin" });
   const list = () => api.request("GET", "/api/instances", { key });
   expect((await list()).status).toBe(200);
   await api.stopPostgres();
   expect(await list()).toMatchObject({ status: 503, body: { code: "unavailable" } });
-  expect(await health()).toMatchObject({ status: 503, body: { data: { database: { status: "disconnected" } } } });
+  expect(await health({ key })).toMatchObject({ status: 503, body: { data: { status: "unhealthy" } } });
   await api.startPostgres();
   expect((await list()).status).toBe(200);
 });

@@ -110,11 +110,13 @@ test("the status endpoint reports hosts with their shards, queues and instances"
   expect(await get("status?limit=0", admin)).toMatchObject({ status: 400 });
 });
 
-test("a user who is not an admin sees only totals of their own instances", async () => {
+test("a user who is not an admin sees only totals of their own instances, and no host", async () => {
   const stranger = (await api.user()).key;
-  const { instances } = (await get("status", stranger)).body.data;
+  const { data } = (await get("status", stranger)).body;
+  const { instances } = data;
   expect(instances).toMatchObject({ total: 0, active: 0 });
   expect(instances).not.toHaveProperty("list");
+  for (const field of ["hosts", "cpu", "memory"]) expect(data).not.toHaveProperty(field);
 });
 
 test("unreachable queues are reported, and every endpoint requires credentials", async () => {

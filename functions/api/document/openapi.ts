@@ -2,7 +2,7 @@ import * as z from "zod";
 import { errorCodes } from "../../../core/error.ts";
 import { defined } from "../../../core/object.ts";
 import type { LoadedDialect } from "../engine/dialect.ts";
-import type { Endpoint } from "../engine/endpoint.ts";
+import { type Endpoint, isOpen } from "../engine/endpoint.ts";
 import { wholeNumberPattern } from "../shape/common.ts";
 
 type Json = Record<string, unknown>;
@@ -90,7 +90,7 @@ const pendingResponse = (dialect: LoadedDialect): Json => ({
 /** Returns one response for each HTTP status, described by its error codes. */
 function errorResponses(dialect: LoadedDialect, endpoint: Endpoint): Json {
   const codes = new Set(endpoint.errors);
-  if (endpoint.access !== "public") for (const code of credentialCodes) codes.add(code);
+  if (endpoint.access === "optional" || !isOpen(endpoint.access)) for (const code of credentialCodes) codes.add(code);
   if (endpoint.method !== "get") codes.add("origin_not_allowed");
   if (endpoint.instance) codes.add("instance_not_found");
   if (endpoint.query || endpoint.body) codes.add("invalid_request");
@@ -118,7 +118,7 @@ const bodyCodes = ["malformed_json", "payload_too_large", "unsupported_media_typ
 
 function security(endpoint: Endpoint): Json[] {
   if (endpoint.access === "public") return [];
-  return [...(endpoint.access === "optional" ? [{}] : []), { token: [] }, { apiKey: [] }];
+  return [...(isOpen(endpoint.access) ? [{}] : []), { token: [] }, { apiKey: [] }];
 }
 
 function queryParameters(object: Json): Json[] {

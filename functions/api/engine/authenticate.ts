@@ -1,6 +1,7 @@
 import type { Context as HonoContext } from "hono";
 import { assertPermission, type Caller } from "../../../core/caller.ts";
 import { AppError } from "../../../core/error.ts";
+import { within } from "../../../core/timeout.ts";
 import { callerOfKey, callerOfToken } from "../../../core/user/authenticate.ts";
 import type { SharedContext } from "./context.ts";
 import type { Access } from "./endpoint.ts";
@@ -17,6 +18,7 @@ export async function authenticate(
   access: Access,
 ): Promise<Caller | undefined> {
   if (access === "public") return undefined;
+  if (access === "recognized") return await recognizedCaller(c, deps);
   const caller = await callerOf(c, deps);
   if (!caller) {
     if (access === "optional") return undefined;
@@ -26,6 +28,21 @@ export async function authenticate(
   c.var.rate?.addCaller(caller);
   assertPermission(caller, access === "optional" ? "write" : access);
   return caller;
+}
+
+/** How long credentials that don't matter for the status of the response may take to check, in milliseconds. */
+const recognizeMs = 3_000;
+
+/** Returns undefined if the credentials are missing or not valid, or can't be checked. */
+async function recognizedCaller(c: HonoContext<ApiEnv>, deps: SharedContext): Promise<Caller | undefined> {
+  try {
+    const caller = await within(recognizeMs, callerOf(c, deps), () => new AppError("unavailable"));
+    c.set("userId", caller?.userId);
+    return caller;
+  } catch (error) {
+    c.var.log.debug({ err: error }, "the credentials of a request to an open endpoint don't count");
+    return undefined;
+  }
 }
 
 async function callerOf(c: HonoContext<ApiEnv>, deps: SharedContext): Promise<Caller | undefined> {

@@ -14,9 +14,16 @@ import { runCommand } from "./run-command.ts";
 type Method = "get" | "post" | "put" | "delete";
 
 /**
- * Who may call an endpoint. `public`: anyone. `optional`: anyone, but credentials must be valid if the request has any.
+ * The access of endpoints that anyone may call. `optional`: credentials must be valid if the request has any. `recognized`:
+ * credentials that are not valid count as none.
  */
-export type Access = "public" | "optional" | Permission;
+export const openAccess = ["public", "optional", "recognized"] as const;
+type OpenAccess = (typeof openAccess)[number];
+
+/** Who may call an endpoint. */
+export type Access = OpenAccess | Permission;
+
+export const isOpen = (access: Access): access is OpenAccess => openAccess.some((open) => open === access);
 
 /** An API endpoint. The constructors below create it from a declaration. */
 export interface Endpoint {
@@ -141,8 +148,11 @@ const endpointOf =
     },
   });
 
-/** An endpoint that anyone can call. With `optional` access, its context has the caller if the request has credentials. */
-export const publicEndpoint = endpointOf<Context & { caller?: Caller }, "public" | "optional">();
+/**
+ * An endpoint that anyone can call. With `optional` and `recognized` access, its context has the caller if the request has
+ * credentials.
+ */
+export const publicEndpoint = endpointOf<Context & { caller?: Caller }, OpenAccess>();
 
 /** An endpoint for callers with valid credentials. */
 export const callerEndpoint = endpointOf<CallerContext, Permission>();

@@ -35,6 +35,23 @@ export function logRequests(log: Logger): Middleware {
   };
 }
 
+/**
+ * Headers of every response. Responses contain keys, tokens and messages, so nobody may store them. No response is a page:
+ * a browser must not guess another type, run a script in it (SVG), or show it in a frame.
+ */
+const securityHeaders: Readonly<Record<string, string>> = {
+  "cache-control": "no-store",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+};
+
+/** Adds the security headers to every response, errors included. */
+export const secureResponses: Middleware = async (c, next) => {
+  await next();
+  for (const [name, value] of Object.entries(securityHeaders)) c.res.headers.set(name, value);
+};
+
 const untrustedSender =
   "a request names its client in X-Forwarded-For or Forwarded, but its sender is not in TRUSTED_PROXIES, so the sender's address counts as the client's. If the sender is your reverse proxy, add it to TRUSTED_PROXIES";
 

@@ -1,5 +1,5 @@
 import { availableParallelism, freemem, loadavg, totalmem } from "node:os";
-import { isAdmin } from "../../../core/caller.ts";
+import { type Caller, isAdmin } from "../../../core/caller.ts";
 import { AppError } from "../../../core/error.ts";
 import { countByStatus, readFigures } from "../../../core/instance/figures.ts";
 import { countInstances } from "../../../core/instance/store.ts";
@@ -18,19 +18,54 @@ export const now = async (context: Context) => context.deps.clock.now();
 /** The time in milliseconds after which a check counts as failed. */
 const checkMs = 3_000;
 
-export interface Health extends Pick<FleetState, "hosts" | "shards"> {
-  /** `stopped`: an admin has stopped the session hosts. */
-  status: "healthy" | "stopped";
+export interface HealthDetails extends Pick<FleetState, "hosts" | "shards"> {
   uptimeSeconds: number;
   memory: NodeJS.MemoryUsage;
   instances: { total: number; active: number };
+}
+
+interface Health {
+  /** `stopped`: an admin has stopped the session hosts. */
+  status: "healthy" | "stopped";
+  details: HealthDetails;
+}
+
+/**
+ * Returns the state of the gateway: the details only to admins, or to everyone with `HEALTH_DETAILS`. Throws
+ * `unavailable`, with a report in `data` for those who see the details.
+ */
+export async function health(
+  context: Context & { caller?: Caller },
+): Promise<Pick<Health, "status"> & Partial<Pick<Health, "details">>> {
+  const { caller, deps } = context;
+  const detailed = deps.config.HEALTH_DETAILS === "public" || (caller !== undefined && isAdmin(caller));
+  try {
+    const { status, details } = await checkOnce(context);
+    return detailed ? { status, details } : { status };
+  } catch (error) {
+    if (detailed || !(error instanceof AppError)) throw error;
+    throw new AppError("unavailable", "the gateway is not healthy: an admin key shows why", {
+      cause: error,
+      data: { data: { status: "unhealthy" } },
+    });
+  }
+}
+
+/** The checks that run now. Anyone can ask for the health, so concurrent requests share one check. */
+const running = new WeakMap<Context["deps"]["db"], Promise<Health>>();
+
+function checkOnce(context: Context): Promise<Health> {
+  const { db } = context.deps;
+  const check = running.get(db) ?? checkHealth(context).finally(() => running.delete(db));
+  running.set(db, check);
+  return check;
 }
 
 /**
  * Checks the database, the queues and the session hosts. Throws `unavailable` with a report in `data` if any of these
  * does not respond, or if no host serves some instances although no admin has stopped the hosts.
  */
-export async function health(context: Context): Promise<Health> {
+async function checkHealth(context: Context): Promise<Health> {
   const { db, queues, log } = context.deps;
   const [database, queue] = await Promise.allSettled([
     within(checkMs, Promise.all([countInstances(db), readFleet(db)]), timeoutError),
@@ -50,7 +85,7 @@ export async function health(context: Context): Promise<Health> {
   if (instances && fleet && broken.length === 0) {
     const { stopped, hosts, shards } = fleet;
     const figures = { uptimeSeconds: Math.floor(process.uptime()), memory: process.memoryUsage() };
-    return { status: stopped ? "stopped" : "healthy", ...figures, instances, hosts, shards };
+    return { status: stopped ? "stopped" : "healthy", details: { ...figures, instances, hosts, shards } };
   }
   throw new AppError("unavailable", broken.join("; "), {
     data: {
@@ -115,7 +150,7 @@ export interface QueueDepth {
 
 /**
  * Returns the state of the database, the queues, this process, the hosts and the instances. Admins get figures of all
- * instances. Other callers get only the number of their own instances. `queues` is null if the queues do not respond.
+ * instances, this process and the hosts. Other callers get only the number of their own instances. `queues` is null if the queues do not respond.
  * Throws `unavailable` if the database does not respond in time.
  */
 export async function status({ deps, caller }: CallerContext, page: PageRequest) {
@@ -133,7 +168,14 @@ export async function status({ deps, caller }: CallerContext, page: PageRequest)
     }),
   ]);
   const list = admin ? await withinCheckTime(readFigures(db, counts.total, page)) : null;
-  return { version, ...processFigures(), database: { latencyMs }, queues, ...fleet, instances: { ...counts, list } };
+  const { uptimeSeconds, ...process } = processFigures();
+  const { shards, hosts } = fleet;
+  return {
+    ...{ version, uptimeSeconds, database: { latencyMs }, queues, shards },
+    /** For admins. */
+    machines: admin ? { ...process, hosts } : null,
+    instances: { ...counts, list },
+  };
 }
 
 const timeoutError = () => new Error(`no response within ${checkMs} ms`);

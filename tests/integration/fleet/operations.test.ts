@@ -41,7 +41,7 @@ afterAll(async () => {
 
 const order = (what: "stop" | "restart", key?: string | null) =>
   gate.api("POST", `/api/observability/${what}`, key === undefined ? {} : { key });
-const health = () => gate.api("GET", "/api/observability/health", { key: null });
+const health = () => gate.api("GET", "/api/observability/health");
 const healthy = () => until(async () => (await health()).status === 200 || undefined);
 
 async function send(message: string): Promise<string> {

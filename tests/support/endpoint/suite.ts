@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { LoadedDialect } from "../../../functions/api/engine/dialect.ts";
-import type { Endpoint } from "../../../functions/api/engine/endpoint.ts";
+import { type Endpoint, isOpen } from "../../../functions/api/engine/endpoint.ts";
 import { expectNoComplaints } from "../gateway/complaints.ts";
 import { ask, type Case, type EndpointFixture, missing, nameOf, type Request, unconnectedOf } from "./case.ts";
 
@@ -72,7 +72,7 @@ export function testEndpoints<Fixture extends EndpointFixture>(suite: EndpointSu
   });
 
   describe("rejects a request without credentials with 401", () => {
-    const closed = endpoints.filter((endpoint) => endpoint.access !== "public" && endpoint.access !== "optional");
+    const closed = endpoints.filter((endpoint) => !isOpen(endpoint.access));
     test.each(named(closed))("%s", async (_name, endpoint) => {
       const { status, body } = await send(endpoint, fixture().connected, { key: null });
       expect({ status, code: body.code }).toEqual({ status: 401, code: "missing_credentials" });

@@ -78,42 +78,45 @@ export const order = z.object({
   hosts: z.int(),
 });
 
-export const health = z.object({
-  /** `stopped`: an admin has stopped the session hosts. */
-  status: z.enum(["healthy", "stopped"]),
-  uptime,
-  memory,
-  database: connected,
-  instances: z.object({ total: z.int(), active: z.int() }),
-  queues: connected,
-  hosts: z.object({
-    /** Known hosts. A killed host stays known for a day. */
-    total: z.int(),
-    alive: z.int(),
-    /** Live hosts that are releasing their shards, before they stop or restart. */
-    draining: z.int(),
+/** `stopped`: an admin has stopped the session hosts. */
+const healthStatus = z.enum(["healthy", "stopped"]);
+
+/** The documented shape, which admins get, and the shape without details. */
+export const health = z.union([
+  z.object({
+    status: healthStatus,
+    uptime,
+    memory,
+    database: connected,
+    instances: z.object({ total: z.int(), active: z.int() }),
+    queues: connected,
+    hosts: z.object({
+      /** Known hosts. A killed host stays known for a day. */
+      total: z.int(),
+      alive: z.int(),
+      /** Live hosts that are releasing their shards, before they stop or restart. */
+      draining: z.int(),
+    }),
+    /** `held` counts the shards of live hosts. */
+    shards: z.object({ total: z.int(), held: z.int() }),
   }),
-  /** `held` counts the shards of live hosts. */
-  shards: z.object({ total: z.int(), held: z.int() }),
-});
+  z.object({ status: healthStatus, database: connected, queues: connected }),
+]);
 
 type Health = Awaited<ReturnType<typeof readHealth>>;
 
-export function toHealth({
-  status: state,
-  uptimeSeconds,
-  memory: used,
-  instances,
-  hosts,
-  shards,
-}: Health): z.input<typeof health> {
+/** The documented fields come first, in the documented order. */
+export function toHealth({ status: state, details }: Health): z.input<typeof health> {
+  const connection = { status: "connected" as const };
+  if (!details) return { status: state, database: connection, queues: connection };
+  const { uptimeSeconds, memory: used, instances, hosts, shards } = details;
   return {
     status: state,
     uptime: toUptime(uptimeSeconds),
     memory: toMemory(used),
-    database: { status: "connected" as const },
+    database: connection,
     instances,
-    queues: { status: "connected" as const },
+    queues: connection,
     hosts,
     shards,
   };
@@ -145,15 +148,21 @@ export const status = z.object({
   version: z.string(),
   uptime,
   /** CPU usage of the process that responds, since it started. 100 percent is one core. */
-  cpu: z.object({
-    percent: z.number(),
-    userSeconds: z.number(),
-    systemSeconds: z.number(),
-    cores: z.int(),
-    /** Of the machine, over 1, 5 and 15 minutes. */
-    loadAverage: z.array(z.number()),
-  }),
-  memory: memory.extend({ systemTotal: z.string(), systemFree: z.string() }),
+  cpu: z
+    .object({
+      percent: z.number(),
+      userSeconds: z.number(),
+      systemSeconds: z.number(),
+      cores: z.int(),
+      /** Of the machine, over 1, 5 and 15 minutes. */
+      loadAverage: z.array(z.number()),
+    })
+    .optional()
+    .meta({ description: "For admins" }),
+  memory: memory
+    .extend({ systemTotal: z.string(), systemFree: z.string() })
+    .optional()
+    .meta({ description: "For admins" }),
   database: connected.extend({ latencyMs: z.number() }),
   queues: z.object({
     status: z.enum(["connected", "disconnected"]),
@@ -162,7 +171,7 @@ export const status = z.object({
     commands: depth.nullable(),
   }),
   shards: z.object({ total: z.int(), held: z.int() }),
-  hosts: z.array(host),
+  hosts: z.array(host).optional().meta({ description: "For admins" }),
   instances: z.object({
     total: z.int(),
     active: z.int(),
@@ -175,17 +184,28 @@ export const status = z.object({
 
 type Status = Awaited<ReturnType<typeof readStatus>>;
 
+type Machines = NonNullable<Status["machines"]>;
+
+const toProcess = ({ cpu, memory: used }: Machines) => ({
+  cpu,
+  memory: { ...toMemory(used), systemTotal: megabytes(used.systemTotal), systemFree: megabytes(used.systemFree) },
+});
+
+const toHost = ({ age, startedAt, seenAt, cpuSeconds, rssBytes, ...rest }: Machines["hosts"][number]) => ({
+  ...rest,
+  cpu: cpuSeconds === null ? null : toCpu(cpuSeconds, seenAt.getTime() - startedAt.getTime()),
+  memory: rssBytes === null ? null : { rss: megabytes(rssBytes) },
+  startedAt: startedAt.toISOString(),
+  seenAt: seenAt.toISOString(),
+  uptime: toUptime(age),
+});
+
 export function toStatus(state: Status): z.input<typeof status> {
-  const { version, uptimeSeconds, cpu, memory: used, database, queues, shards, hosts, instances } = state;
+  const { version, uptimeSeconds, machines, database, queues, shards, instances } = state;
   return {
     version,
     uptime: toUptime(uptimeSeconds),
-    cpu,
-    memory: {
-      ...toMemory(used),
-      systemTotal: megabytes(used.systemTotal),
-      systemFree: megabytes(used.systemFree),
-    },
+    ...(machines && toProcess(machines)),
     database: { status: "connected" as const, ...database },
     queues: {
       status: queues ? ("connected" as const) : ("disconnected" as const),
@@ -193,14 +213,7 @@ export function toStatus(state: Status): z.input<typeof status> {
       commands: queues?.commands ?? null,
     },
     shards,
-    hosts: hosts.map(({ age, startedAt, seenAt, cpuSeconds, rssBytes, ...rest }) => ({
-      ...rest,
-      cpu: cpuSeconds === null ? null : toCpu(cpuSeconds, seenAt.getTime() - startedAt.getTime()),
-      memory: rssBytes === null ? null : { rss: megabytes(rssBytes) },
-      startedAt: startedAt.toISOString(),
-      seenAt: seenAt.toISOString(),
-      uptime: toUptime(age),
-    })),
+    ...(machines && { hosts: machines.hosts.map(toHost) }),
     instances: {
       total: instances.total,
       active: instances.byStatus.connected ?? 0,

@@ -25,8 +25,8 @@ export const observabilityEndpoints = [
     path: "/api/observability/health",
     summary: "Check the health of the gateway",
     description:
-      "Checks whether the database and the queues respond and whether session hosts serve all instances. Responds with 503 otherwise.",
-    access: "public",
+      "Checks whether the database and the queues respond and whether session hosts serve all instances. Responds with 503 otherwise. Uptime, memory, instances, hosts and shards are only for admins, unless the setting HEALTH_DETAILS is public.",
+    access: "recognized",
     response: envelope(shapes.health),
     toInput: () => undefined,
     operation: health,
@@ -58,7 +58,8 @@ export const observabilityEndpoints = [
     method: "get",
     path: "/api/observability/status",
     summary: "Get the state of the gateway",
-    description: "Covers this process, the database, the queues, the session hosts and, for admins, every instance.",
+    description:
+      "Covers the database, the queues and your instances and, for admins, this process, the session hosts and every instance.",
     access: "read",
     query: pageQuery(100).pick({ limit: true, skip: true }),
     response: envelope(shapes.status),

@@ -99,7 +99,6 @@ export const instanceCases: GatewayCases = {
   },
   "GET /api/observability/ping": { with: () => ({ key: null }), answers: { message: "pong" } },
   "GET /api/observability/health": {
-    with: () => ({ key: null }),
     answers: { data: { status: "healthy", database: { status: "connected" } } },
   },
   "GET /api/observability/version": {
