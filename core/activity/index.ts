@@ -2,7 +2,7 @@ import { and, desc, eq, gte, type InferSelectModel, inArray, lt, sql } from "dri
 import type { Clock } from "../clock.ts";
 import { type Database, storableJson } from "../db/index.ts";
 import type { Ids } from "../id.ts";
-import { type PageRequest, type Pagination, pagination } from "../page.ts";
+import { type PageRequest, type Pagination, paged } from "../page.ts";
 import { activities } from "./activity.sql.ts";
 
 export type Activity = InferSelectModel<typeof activities>;
@@ -35,7 +35,7 @@ export async function readActivity(
     page.from && gte(activities.createdAt, page.from),
     page.before && lt(activities.createdAt, page.before),
   );
-  const logs = await db.orm
+  const found = await db.orm
     .select()
     .from(activities)
     .where(where)
@@ -43,5 +43,6 @@ export async function readActivity(
     .limit(page.limit)
     .offset(page.skip);
   const total = await db.orm.$count(activities, where);
-  return { logs, pagination: pagination(page, logs.length, total) };
+  const { items: logs, pagination } = paged(page, { items: found }, total);
+  return { logs, pagination };
 }

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { type Database, storableJson, storableText } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { type Ids, isUuid } from "../id.ts";
-import { type PageRequest, type Pagination, pagination } from "../page.ts";
+import { type PageRequest, type Pagination, paged } from "../page.ts";
 
 /** A named list of people. A message to the list is sent to each person in a separate chat. */
 export interface Broadcast {
@@ -52,13 +52,14 @@ export async function listBroadcasts(
   instanceId: string,
   page: Pick<PageRequest, "limit" | "skip">,
 ): Promise<{ broadcasts: Broadcast[]; pagination: Pagination }> {
-  const [broadcasts, [count]] = await Promise.all([
+  const [found, [count]] = await Promise.all([
     db.sql<Broadcast[]>`
       select ${columns(db)} from broadcasts where instance_id = ${instanceId}
       order by created_at desc, id desc limit ${page.limit} offset ${page.skip}`,
     db.sql<{ total: number }[]>`select count(*)::int as total from broadcasts where instance_id = ${instanceId}`,
   ]);
-  return { broadcasts: [...broadcasts], pagination: pagination(page, broadcasts.length, count?.total ?? 0) };
+  const { items: broadcasts, pagination } = paged(page, { items: found }, count?.total ?? 0);
+  return { broadcasts, pagination };
 }
 
 /** Throws `broadcast_not_found`. */

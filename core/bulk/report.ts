@@ -1,6 +1,6 @@
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
-import { type PageRequest, type Pagination, pagination } from "../page.ts";
+import { type PageRequest, type Pagination, paged } from "../page.ts";
 
 export interface BulkView {
   id: string;
@@ -52,13 +52,14 @@ export async function listBulks(
   instanceId: string,
   page: PageRequest,
 ): Promise<{ bulks: BulkView[]; pagination: Pagination }> {
-  const [bulks, [count]] = await Promise.all([
+  const [found, [count]] = await Promise.all([
     db.sql<BulkView[]>`
       select ${view(db)} from bulks where instance_id = ${instanceId}
       order by created_at desc, id desc limit ${page.limit} offset ${page.skip}`,
     db.sql<{ total: number }[]>`select count(*)::int as total from bulks where instance_id = ${instanceId}`,
   ]);
-  return { bulks: [...bulks], pagination: pagination(page, bulks.length, count?.total ?? 0) };
+  const { items: bulks, pagination } = paged(page, { items: found }, count?.total ?? 0);
+  return { bulks, pagination };
 }
 
 /** Throws `bulk_not_found`. */
@@ -122,5 +123,6 @@ export async function listRecipients(
     db.sql<RecipientView[]>`select * from ${matching} order by index limit ${page.limit} offset ${page.skip}`,
     db.sql<{ total: number }[]>`select count(*)::int as total from ${matching}`,
   ]);
-  return { recipients: [...rows], pagination: pagination(page, rows.length, count?.total ?? 0) };
+  const { items, pagination } = paged(page, { items: rows }, count?.total ?? 0);
+  return { recipients: items, pagination };
 }

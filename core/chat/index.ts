@@ -1,6 +1,7 @@
 import type { Database } from "../db/index.ts";
+import { readWithinBytes } from "../db/page.ts";
 import type { MessageStatus } from "../message/message.sql.ts";
-import { type Pagination, pagination } from "../page.ts";
+import { type Pagination, paged } from "../page.ts";
 
 /** A chat in the list of chats. */
 export interface Chat {
@@ -32,8 +33,7 @@ export async function readChats(
   const days = db.sql`
     select chat_id, max(day) as last_day, sum(messages)::float8 as messages from message_days
     where instance_id = ${instanceId} and messages > 0 and chat_id <> 'status@broadcast' group by chat_id`;
-  const [chats, [count]] = await Promise.all([
-    db.sql<Chat[]>`
+  const rows = db.sql`
       with chats as materialized (${days}),
       bound as (select last_day from chats order by last_day desc offset ${skip + limit - 1} limit 1)
       select chats.chat_id as id, chats.chat_id like '%@g.us' as "isGroup", chats.messages,
@@ -50,8 +50,11 @@ export async function readChats(
         select name, business_name, push_name from contacts
         where instance_id = ${instanceId} and (jid = chats.chat_id or lid = chats.chat_id) limit 1) known on true
       where chats.last_day >= coalesce((select last_day from bound), '-infinity')
-      order by newest.sent_at desc, newest.id desc limit ${limit} offset ${skip}`,
+      order by newest.sent_at desc, newest.id desc limit ${limit} offset ${skip}`;
+  const [found, [count]] = await Promise.all([
+    readWithinBytes<Chat>(db.sql, rows, db.sql`octet_length("lastBody") + octet_length(name)`),
     db.sql<{ total: number }[]>`select count(*)::int as total from (${days}) chats`,
   ]);
-  return { chats, pagination: pagination({ limit, skip }, chats.length, count?.total ?? 0) };
+  const { items: chats, pagination } = paged(page, found, count?.total ?? 0);
+  return { chats, pagination };
 }

@@ -1,7 +1,8 @@
 import type { Database } from "../db/index.ts";
+import { readWithinBytes } from "../db/page.ts";
 import { AppError } from "../error.ts";
 import type { Instance } from "../instance/index.ts";
-import { type PageRequest, type Pagination, pagination } from "../page.ts";
+import { type PageRequest, type Pagination, paged } from "../page.ts";
 
 /** How far ahead a message can be scheduled, in milliseconds. A later time is probably a mistake. */
 const maxAheadMs = 366 * 24 * 60 * 60 * 1000;
@@ -41,17 +42,19 @@ export async function listScheduled(
   instanceId: string,
   page: PageRequest,
 ): Promise<{ scheduled: Scheduled[]; pagination: Pagination }> {
-  const [scheduled, [count]] = await Promise.all([
-    db.sql<Scheduled[]>`
-      select c.wa_id as "messageId", m.chat_id as "chatId", m.type, m.body, c.run_at as "runAt", c.created_at as "createdAt"
-      from commands c join messages m on m.instance_id = c.instance_id and m.wa_id = c.wa_id and m.from_me
-      where c.instance_id = ${instanceId} and c.status = 'scheduled' and c.bulk_id is null
-      order by c.run_at, c.id limit ${page.limit} offset ${page.skip}`,
+  const rows = db.sql`
+    select c.wa_id as "messageId", m.chat_id as "chatId", m.type, m.body, c.run_at as "runAt", c.created_at as "createdAt"
+    from commands c join messages m on m.instance_id = c.instance_id and m.wa_id = c.wa_id and m.from_me
+    where c.instance_id = ${instanceId} and c.status = 'scheduled' and c.bulk_id is null
+    order by c.run_at, c.id limit ${page.limit} offset ${page.skip}`;
+  const [found, [count]] = await Promise.all([
+    readWithinBytes<Scheduled>(db.sql, rows, db.sql`octet_length(body)`),
     db.sql<{ total: number }[]>`
       select count(*)::int as total from commands
       where instance_id = ${instanceId} and status = 'scheduled' and bulk_id is null`,
   ]);
-  return { scheduled: [...scheduled], pagination: pagination(page, scheduled.length, count?.total ?? 0) };
+  const { items: scheduled, pagination } = paged(page, found, count?.total ?? 0);
+  return { scheduled, pagination };
 }
 
 /**

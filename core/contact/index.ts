@@ -1,6 +1,8 @@
 import type { Database } from "../db/index.ts";
+import { type Fragment, readWithinBytes } from "../db/page.ts";
 import { AppError } from "../error.ts";
 import { isGroupJid, isLidJid, toJid } from "../message/recipient.ts";
+import { type Pagination, paged } from "../page.ts";
 
 export interface Contact {
   jid: string;
@@ -30,12 +32,15 @@ export interface ContactsRequest {
  */
 export const absenceMs = 60 * 60 * 1000;
 
-/** Lists the contacts of an instance by name, groups included. `total` counts all contacts that match the search. */
+/**
+ * Lists the contacts of an instance by name, groups included. Even without a limit, the list has only as many contacts
+ * as fit in one response.
+ */
 export async function readContacts(
   db: Database,
   instanceId: string,
   { search, limit, skip = 0 }: ContactsRequest,
-): Promise<{ contacts: Contact[]; total: number }> {
+): Promise<{ contacts: Contact[]; pagination: Pagination }> {
   const text = search?.trim().toLowerCase() || null;
   // People write numbers with +, spaces and hyphens.
   const digits = text && /^[+\d\s().-]+$/.test(text) ? text.replace(/\D/g, "").replace(/^00/, "") || null : null;
@@ -43,13 +48,24 @@ export async function readContacts(
     instance_id = ${instanceId} and (${text}::text is null
       or position(${text}::text in lower(concat_ws(chr(10), name, push_name, business_name))) > 0
       or (not is_group and jid like '%@s.whatsapp.net' and position(${digits}::text in split_part(jid, '@', 1)) > 0))`;
-  const contacts = await db.sql<Contact[]>`
+  const rows = db.sql`
     select ${columns(db)} from contacts where ${where}
     order by lower(${bestName(db)}) collate "und-x-icu", jid
     limit ${limit ?? null} offset ${skip}`;
-  if (limit === undefined) return { contacts, total: contacts.length + skip };
-  const [count] = await db.sql<{ total: number }[]>`select count(*)::int as total from contacts where ${where}`;
-  return { contacts, total: count?.total ?? 0 };
+  const found = await readWithinBytes<Contact>(
+    db.sql,
+    rows,
+    db.sql`octet_length(concat(jid, lid, name, "pushName", "businessName"))`,
+  );
+  const all = limit === undefined && !found.cut ? found.items.length + skip : undefined;
+  const total = all ?? (await countContacts(db, where));
+  const { items: contacts, pagination } = paged({ limit: limit ?? found.items.length, skip }, found, total);
+  return { contacts, pagination };
+}
+
+async function countContacts({ sql }: Database, where: Fragment): Promise<number> {
+  const [count] = await sql<{ total: number }[]>`select count(*)::int as total from contacts where ${where}`;
+  return count?.total ?? 0;
 }
 
 /** Returns one contact by phone number in any common notation, JID or LID. Throws `contact_not_found`. */
@@ -70,9 +86,24 @@ export interface LidPair {
   lid: string;
 }
 
-/** Lists the contacts whose phone number and LID are both known, by number. */
-export async function readLids(db: Database, instanceId: string): Promise<LidPair[]> {
-  return await db.sql<LidPair[]>`select jid, lid from contacts where ${hasBothJids(db, instanceId)} order by jid`;
+/**
+ * Lists the contacts whose phone number and LID are both known, by number. Even without a limit, the list has only as
+ * many contacts as fit in one response.
+ */
+export async function readLids(
+  db: Database,
+  instanceId: string,
+  { limit, skip = 0 }: Pick<ContactsRequest, "limit" | "skip">,
+): Promise<{ pairs: LidPair[]; pagination: Pagination }> {
+  const rows = db.sql`
+    select jid, lid from contacts where ${hasBothJids(db, instanceId)} order by jid
+    limit ${limit ?? null} offset ${skip}`;
+  const [found, total] = await Promise.all([
+    readWithinBytes<LidPair>(db.sql, rows, db.sql`octet_length(jid) + octet_length(lid)`),
+    countLids(db, instanceId),
+  ]);
+  const { items: pairs, pagination } = paged({ limit: limit ?? found.items.length, skip }, found, total);
+  return { pairs, pagination };
 }
 
 export async function countLids(db: Database, instanceId: string): Promise<number> {

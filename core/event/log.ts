@@ -1,5 +1,7 @@
 import type { Database } from "../db/index.ts";
+import { type PageColumns, withinBytes } from "../db/page.ts";
 import { AppError } from "../error.ts";
+import { fitting } from "../page.ts";
 import { type EventType, eventCatalog } from "./catalog/index.ts";
 
 export interface LogRequest {
@@ -47,7 +49,12 @@ export async function readLog(db: Database, instanceId: string, request: LogRequ
   const { since, limit, types = Object.keys(eventCatalog) } = request;
   const from = request.from?.toISOString() ?? null;
   type Row = { head: string; oldest: string; after: string; id: string | null; seq: string; type: EventType };
-  const rows = await db.sql<(Row & { data: unknown; created_at: Date })[]>`
+  const page = db.sql`
+    select id, seq, type, data, created_at from events
+    where instance_id = ${instanceId} and seq > begun.after and seq <= begun.after + ${maxSearched}
+      and type = any(${types}::text[]) and (${from}::timestamptz is null or created_at >= ${from}::timestamptz)
+    order by seq limit ${limit + 1}`;
+  const rows = await db.sql<(Row & PageColumns & { data: unknown; created_at: Date })[]>`
     with recursive log as (
       select event_seq as head, coalesce(
         (select seq from events where instance_id = ${instanceId} order by seq limit 1), event_seq + 1) as oldest
@@ -63,18 +70,15 @@ export async function readLog(db: Database, instanceId: string, request: LogRequ
     ), begun as (
       select head, oldest, (select max(low) from search) - 1 as after from log
     )
-    select begun.*, found.* from begun left join lateral (
-      select id, seq, type, data, created_at from events
-      where instance_id = ${instanceId} and seq > begun.after and seq <= begun.after + ${maxSearched}
-        and type = any(${types}::text[]) and (${from}::timestamptz is null or created_at >= ${from}::timestamptz)
-      order by seq limit ${limit + 1}) found on true
+    select begun.*, found.* from begun left join lateral (${withinBytes(db.sql, page, db.sql`octet_length(data::text)`)})
+      found on true
     order by found.seq`;
   const [first] = rows;
   if (!first) throw new AppError("instance_not_found");
   const found = rows.flatMap((row) => (row.id === null ? [] : [toEvent({ ...row, id: row.id })]));
-  const events = found.slice(0, limit);
+  const events = fitting(found.slice(0, limit));
   const searchedUpTo = Number(first.after) + maxSearched;
-  const more = found.length > limit;
+  const more = events.length < Number(first.page_rows ?? 0);
   const hasMore = more || searchedUpTo < Number(first.head);
   const nextSince = more ? (events.at(-1)?.sequence ?? since) : Math.min(searchedUpTo, Number(first.head));
   return { events, nextSince: Math.max(since, nextSince), hasMore, oldestSequence: Number(first.oldest) };

@@ -1,5 +1,5 @@
 import type { Database } from "../db/index.ts";
-import { type PageRequest, type Pagination, pagination } from "../page.ts";
+import { type PageRequest, type Pagination, paged } from "../page.ts";
 import type { InstanceStatus } from "./instance.sql.ts";
 
 export interface InstanceFigures {
@@ -44,7 +44,7 @@ export async function readFigures(
   total: number,
   page: PageRequest,
 ): Promise<{ figures: InstanceFigures[]; pagination: Pagination }> {
-  const figures = await db.sql<InstanceFigures[]>`
+  const found = await db.sql<InstanceFigures[]>`
     with page as materialized (
       select id, name, status, status_at, shard, event_seq, created_at from instances where deleted_at is null
       order by created_at desc, id desc limit ${page.limit} offset ${page.skip}
@@ -60,5 +60,6 @@ export async function readFigures(
     from page i left join unfinished on unfinished.instance_id = i.id
       left join shards s on s.id = i.shard and s.lease_until > clock_timestamp()
     order by i.created_at desc, i.id desc`;
-  return { figures: [...figures], pagination: pagination(page, figures.length, total) };
+  const { items: figures, pagination } = paged(page, { items: found }, total);
+  return { figures, pagination };
 }

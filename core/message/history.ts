@@ -1,35 +1,39 @@
-import { and, desc, eq, gte, type InferSelectModel, lt } from "drizzle-orm";
+import type { InferSelectModel } from "drizzle-orm";
 import type { Database } from "../db/index.ts";
+import { readWithinBytes } from "../db/page.ts";
 import { AppError } from "../error.ts";
-import { type PageRequest, type Pagination, pagination } from "../page.ts";
-import { messages } from "./message.sql.ts";
+import { type PageRequest, type Pagination, paged } from "../page.ts";
+import type { messages } from "./message.sql.ts";
 import { toJid } from "./recipient.ts";
 
 /** A message without the columns that only the session host needs. */
 export type HistoryMessage = Omit<InferSelectModel<typeof messages>, "payload" | "protoType" | "recipients">;
 
-const columns = {
-  id: messages.id,
-  instanceId: messages.instanceId,
-  waId: messages.waId,
-  chatId: messages.chatId,
-  fromMe: messages.fromMe,
-  senderId: messages.senderId,
-  senderLid: messages.senderLid,
-  pushName: messages.pushName,
-  type: messages.type,
-  body: messages.body,
-  media: messages.media,
-  context: messages.context,
-  status: messages.status,
-  error: messages.error,
-  sentAt: messages.sentAt,
-  deliveredAt: messages.deliveredAt,
-  readAt: messages.readAt,
-  editedAt: messages.editedAt,
-  deletedAt: messages.deletedAt,
-  createdAt: messages.createdAt,
+const columns: Readonly<Record<keyof HistoryMessage, string>> = {
+  id: "id",
+  instanceId: "instance_id",
+  waId: "wa_id",
+  chatId: "chat_id",
+  fromMe: "from_me",
+  senderId: "sender_id",
+  senderLid: "sender_lid",
+  pushName: "push_name",
+  type: "type",
+  body: "body",
+  media: "media",
+  context: "context",
+  status: "status",
+  error: "error",
+  sentAt: "sent_at",
+  deliveredAt: "delivered_at",
+  readAt: "read_at",
+  editedAt: "edited_at",
+  deletedAt: "deleted_at",
+  createdAt: "created_at",
 };
+const selected = Object.entries(columns)
+  .map(([property, column]) => `${column} as "${property}"`)
+  .join(", ");
 
 /**
  * Returns a page of the messages of a chat, newest first. `chat` is a recipient in any spelling, or the JID of a
@@ -42,8 +46,9 @@ export async function readHistory(
   page: PageRequest,
 ): Promise<{ messages: HistoryMessage[]; pagination: Pagination }> {
   const part: Part = { instanceId, chatId: chatJid(chat), from: page.from, before: page.before };
-  const [rows, total] = await Promise.all([readPage(db, part, page), countMessages(db, part)]);
-  return { messages: rows, pagination: pagination(page, rows.length, total) };
+  const [found, total] = await Promise.all([readPage(db, part, page), countMessages(db, part)]);
+  const { items, pagination } = paged(page, found, total);
+  return { messages: items, pagination };
 }
 
 /** The messages of a chat, from one instant on and before another. */
@@ -57,22 +62,15 @@ interface Part {
 /** Up to this many messages, an offset is faster than a lookup of days. */
 const fewMessages = 500;
 
-async function readPage(db: Database, part: Part, page: PageRequest): Promise<HistoryMessage[]> {
+async function readPage(db: Database, part: Part, page: PageRequest) {
+  const { sql } = db;
   const { before, skip } = page.skip > fewMessages ? await skipDays(db, part, page.skip) : { ...part, skip: page.skip };
-  return db.orm
-    .select(columns)
-    .from(messages)
-    .where(
-      and(
-        eq(messages.instanceId, part.instanceId),
-        eq(messages.chatId, part.chatId),
-        part.from && gte(messages.sentAt, part.from),
-        before && lt(messages.sentAt, before),
-      ),
-    )
-    .orderBy(desc(messages.sentAt), desc(messages.id))
-    .limit(page.limit)
-    .offset(skip);
+  const rows = sql`
+    select ${sql.unsafe(selected)} from messages where instance_id = ${part.instanceId} and chat_id = ${part.chatId}
+      ${part.from ? sql`and sent_at >= ${part.from}` : sql``} ${before ? sql`and sent_at < ${before}` : sql``}
+    order by sent_at desc, id desc limit ${page.limit} offset ${skip}`;
+  const bytes = sql`octet_length(body) + octet_length(concat("pushName", context, media))`;
+  return await readWithinBytes<HistoryMessage>(sql, rows, bytes);
 }
 
 /** Returns the end of the day of the first message to show, and how many messages of that day to skip. */

@@ -6,7 +6,7 @@ import { AppError } from "../error.ts";
 import { alignSinks } from "../event-sink/setting.ts";
 import { instances } from "../instance/instance.sql.ts";
 import { defined } from "../object.ts";
-import { type PageRequest, type Pagination, pagination } from "../page.ts";
+import { type PageRequest, type Pagination, paged } from "../page.ts";
 import { loadUser, type User } from "./find.ts";
 import type { KeyDeps } from "./key.ts";
 import { laterTokensFrom } from "./login.ts";
@@ -31,7 +31,8 @@ export async function listUsers(
     .limit(page.limit)
     .offset(page.skip);
   const total = await db.orm.$count(users, where);
-  return { users: rows, pagination: pagination(page, rows.length, total) };
+  const { items, pagination } = paged(page, { items: rows }, total);
+  return { users: items, pagination };
 }
 
 /** The properties that users may change themselves. */

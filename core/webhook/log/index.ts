@@ -2,7 +2,7 @@ import type { Database } from "../../db/index.ts";
 import { AppError } from "../../error.ts";
 import { isUuid } from "../../id.ts";
 import type { Instance } from "../../instance/index.ts";
-import { type PageRequest, type Pagination, pagination } from "../../page.ts";
+import { type PageRequest, type Pagination, paged } from "../../page.ts";
 import { eventName, eventTypesOf } from "../body/name.ts";
 import type { Breaker } from "../delivery/endpoint.ts";
 import { isSealedBody } from "../delivery/sealed-body.ts";
@@ -121,13 +121,12 @@ export async function listDeliveries(
     order by d.created_at desc, d.id desc limit ${page.limit} offset ${page.skip}`;
   const [count] = await db.sql<{ total: number }[]>`
     select count(*)::int as total from deliveries d where d.instance_id = any(${ids}::uuid[]) ${filter}`;
-  return {
-    deliveries: rows.flatMap((row) => {
-      const instance = known.get(row.instance_id);
-      return instance ? [toLogged(row, instance)] : [];
-    }),
-    pagination: pagination(page, rows.length, count?.total ?? 0),
-  };
+  const logged = rows.flatMap((row) => {
+    const instance = known.get(row.instance_id);
+    return instance ? [toLogged(row, instance)] : [];
+  });
+  const { items: deliveries, pagination } = paged(page, { items: logged }, count?.total ?? 0);
+  return { deliveries, pagination };
 }
 
 /** Returns the instance of a delivery. Throws `delivery_not_found`, also when the instance is being deleted. */
@@ -173,8 +172,11 @@ export async function clearDeliveries(
   return { deleted, more: true };
 }
 
+/** Maximum number of attempts that `readDelivery` returns. Replays have no limit. */
+const maxAttempts = 500;
+
 /**
- * Returns one delivery with its body and its attempts. The body is null if it contains a credential, such as a QR code.
+ * Returns one delivery with its body and its newest attempts, at most 500. The body is null if it contains a credential, such as a QR code.
  * Throws `delivery_not_found`.
  */
 export async function readDelivery(
@@ -187,10 +189,11 @@ export async function readDelivery(
         select ${columns(db)}, d.body from deliveries d where d.id = ${deliveryId} and d.instance_id = ${instance.id}`
     : [];
   if (!row) throw new AppError("delivery_not_found");
-  const log = await db.sql<LoggedAttempt[]>`
+  const attempts = await db.sql<LoggedAttempt[]>`
     select number, at, duration_ms as "durationMs", status, error, response from attempts
-    where delivery_id = ${deliveryId} order by number, at`;
-  return { ...toLogged(row, instance), body: isSealedBody(row.body) ? null : JSON.parse(row.body), log: [...log] };
+    where delivery_id = ${deliveryId} order by number desc, at desc limit ${maxAttempts}`;
+  const body = isSealedBody(row.body) ? null : JSON.parse(row.body);
+  return { ...toLogged(row, instance), body, log: [...attempts].reverse() };
 }
 
 export interface WebhookStatus {

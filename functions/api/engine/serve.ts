@@ -6,6 +6,7 @@ import { sqlState, sqlStates } from "../../../core/db/sql-state.ts";
 import { AppError } from "../../../core/error.ts";
 import { loadInstance } from "../../../core/instance/store.ts";
 import { defined } from "../../../core/object.ts";
+import { responseBytes } from "../../../core/page.ts";
 import { authenticate } from "./authenticate.ts";
 import { type Context, type InstanceContext, Pending, RawResponse, type SharedContext } from "./context.ts";
 import type { Dialect } from "./dialect.ts";
@@ -88,7 +89,25 @@ async function respond(
     throw (endpoint.instance && instanceGone(error)) || error;
   });
   if (result instanceof RawResponse) return new Response(result.body, result);
-  return result instanceof Pending ? c.json(dialect.pending(result.commandId), 202) : c.json(result, endpoint.status);
+  return result instanceof Pending
+    ? c.json(dialect.pending(result.commandId), 202)
+    : respondWithJson(c, result, endpoint.status);
+}
+
+/**
+ * The largest response of a Lambda function, less room for the headers. The response contains the body as a JSON string.
+ * https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+ */
+const maxResponseBytes = 6_200_000;
+
+/** Throws `not_supported` if the response is too large for Lambda. API Gateway would respond with 500. */
+function respondWithJson(c: HonoContext<ApiEnv>, result: unknown, status: ContentfulStatusCode): Response {
+  const body = JSON.stringify(result);
+  // A UTF-16 code unit of the body has at most 3 bytes in the response.
+  if (body.length > maxResponseBytes / 3 && responseBytes(body) > maxResponseBytes) {
+    throw new AppError("not_supported", "the result is too large for a response; ask for fewer items");
+  }
+  return c.body(body, status, { "content-type": "application/json" });
 }
 
 /** Returns an error response in the shape of the dialect. Adds the error's code to the log line of the request. */

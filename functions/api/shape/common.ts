@@ -33,7 +33,7 @@ export const pageQuery = (defaultLimit: number) =>
     limit: wholeNumber
       .pipe(z.number().min(1).max(1000))
       .optional()
-      .meta({ description: `1 to 1000, default ${defaultLimit}` }),
+      .meta({ description: `1 to 1000, default ${defaultLimit}; a page of large items has fewer` }),
     skip: wholeNumber.pipe(z.number()).optional().meta({ description: "default 0" }),
     startDate: dateInput.optional().meta({ description: "ISO 8601" }),
     endDate: dateInput.optional().meta({ description: "ISO 8601; a date includes the whole day" }),

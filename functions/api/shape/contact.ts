@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { Contact } from "../../../core/contact/index.ts";
-import { type Pagination, pagination } from "../../../core/page.ts";
+import type { Pagination } from "../../../core/page.ts";
 import { pageQuery, queryText } from "./common.ts";
 
 /** A contact in both dialects. */
@@ -32,16 +32,13 @@ export const toContact = ({ jid, ...rest }: Contact): z.input<typeof contact> =>
 const { limit, skip } = pageQuery(1000).shape;
 
 export const contactsQuery = z.object({
-  limit: limit.meta({ description: "1 to 1000; default all" }),
+  limit: limit.meta({ description: "1 to 1000; default as many as fit in a response" }),
   skip,
   search: queryText(100).optional().meta({ description: "Part of a name or number" }),
 });
 
-/** Returns the pagination of a list of contacts, if the query has a `limit`. */
-export function contactsPagination(
-  { contacts, total }: { contacts: readonly Contact[]; total: number },
-  query: z.output<typeof contactsQuery>,
-): { pagination?: Pagination } {
-  if (query.limit === undefined) return {};
-  return { pagination: pagination({ limit: query.limit, skip: query.skip ?? 0 }, contacts.length, total) };
-}
+/** Returns the pagination of a list if the query has a `limit`, or if the list goes on after this page. */
+export const paginationIfPaged = (
+  { pagination }: { pagination: Pagination },
+  query: { limit?: number | undefined },
+): { pagination?: Pagination } => (query.limit === undefined && !pagination.hasMore ? {} : { pagination });

@@ -13,7 +13,7 @@ import {
 import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import { getLidPair } from "../../operations/contact.ts";
 import { paginationShape } from "../../shape/common.ts";
-import { contact, contactsPagination, contactsQuery, toContact } from "../../shape/contact.ts";
+import { contact, contactsQuery, paginationIfPaged, toContact } from "../../shape/contact.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const whoQuery = z.object({ phoneNumber: person });
@@ -53,14 +53,14 @@ export const contactEndpoints = [
     access: "read",
     query: contactsQuery,
     response: envelope(z.array(contact)).extend({
-      /** Only if the query has a `limit`. */
+      /** Only if the query has a `limit`, or if more contacts follow. */
       pagination: paginationShape.optional(),
     }),
     toInput: ({ query }) => query,
     operation: ({ deps, instance }, input) => readContacts(deps.db, instance.id, input),
     toResponse: (page, { query }) => ({
       ...enveloped(page.contacts.map(toContact)),
-      ...contactsPagination(page, query),
+      ...paginationIfPaged(page, query),
     }),
   }),
   commandEndpoint({
@@ -129,10 +129,14 @@ export const contactEndpoints = [
     summary: "List the contacts whose phone number and LID are both known",
     description: "Also works while the instance is not connected.",
     access: "read",
-    response: envelope(z.array(lidPair)),
-    toInput: () => undefined,
-    operation: ({ deps, instance }) => readLids(deps.db, instance.id),
-    toResponse: (pairs) => enveloped(pairs.map(toLidPair)),
+    query: contactsQuery.omit({ search: true }),
+    response: envelope(z.array(lidPair)).extend({
+      /** Only if the query has a `limit`, or if more contacts follow. */
+      pagination: paginationShape.optional(),
+    }),
+    toInput: ({ query }) => query,
+    operation: ({ deps, instance }, input) => readLids(deps.db, instance.id, input),
+    toResponse: (page, { query }) => ({ ...enveloped(page.pairs.map(toLidPair)), ...paginationIfPaged(page, query) }),
   }),
   instanceEndpoint({
     method: "get",

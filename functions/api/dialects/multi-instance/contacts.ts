@@ -4,7 +4,7 @@ import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { findContact, readContacts } from "../../../../core/contact/index.ts";
 import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import { paginationShape } from "../../shape/common.ts";
-import { contact, contactsPagination, contactsQuery, toContact } from "../../shape/contact.ts";
+import { contact, contactsQuery, paginationIfPaged, toContact } from "../../shape/contact.ts";
 
 const checkResult = commandCatalog["contact.check"].output.shape.numbers.element;
 
@@ -18,12 +18,12 @@ export const contactEndpoints = [
     query: contactsQuery,
     response: z.object({
       contacts: z.array(contact),
-      /** Only if the query has a `limit`. */
+      /** Only if the query has a `limit`, or if more contacts follow. */
       pagination: paginationShape.optional(),
     }),
     toInput: ({ query }) => query,
     operation: ({ deps, instance }, input) => readContacts(deps.db, instance.id, input),
-    toResponse: (page, { query }) => ({ contacts: page.contacts.map(toContact), ...contactsPagination(page, query) }),
+    toResponse: (page, { query }) => ({ contacts: page.contacts.map(toContact), ...paginationIfPaged(page, query) }),
   }),
   instanceEndpoint({
     method: "get",
