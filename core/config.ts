@@ -172,6 +172,17 @@ const queues = {
   }),
 };
 
+const fairness = {
+  WEBHOOK_SLOW_MS: positiveInt.max(15_000).default(2_000).meta({
+    description:
+      "A webhook endpoint is slow if the moving average of its response time reaches this number of milliseconds. Its deliveries wait in a backlog of their own.",
+  }),
+  WEBHOOK_USER_CONCURRENCY: positiveInt.max(1_000).default(32).meta({
+    description:
+      "Number of webhook endpoints of one user that may keep workers waiting at a time. The deliveries of the user's other endpoints wait in their backlogs.",
+  }),
+};
+
 const whatsapp = {
   WHATSAPP_VERSION: clientVersionText.optional().meta({
     description: "Version of WhatsApp Web that session hosts report, such as `2.3000.1043857760`.",
@@ -241,6 +252,7 @@ export const settings: Readonly<Record<string, z.ZodRawShape>> = {
   Data: data,
   "Queues, files and AWS": services,
   "Commands and events over SQS": queues,
+  "Fairness between users": fairness,
   WhatsApp: whatsapp,
   Operation: operation,
 };
@@ -249,7 +261,7 @@ export const settings: Readonly<Record<string, z.ZodRawShape>> = {
  * The settings of all processes. Settings without a default are optional here. A process that needs such a setting
  * calls `required`.
  */
-const schema = z.object({ ...api, ...admin, ...data, ...services, ...queues, ...whatsapp, ...operation });
+const schema = z.object({ ...api, ...admin, ...data, ...services, ...queues, ...fairness, ...whatsapp, ...operation });
 
 export type Config = z.infer<typeof schema>;
 

@@ -53,8 +53,9 @@ export async function openDependencies(name: string, env = process.env): Promise
     };
     const log = createLogger(name);
     const claims = new Claims({ db, log, place: config.PROCESS_PLACE });
+    const limits = { slowMs: config.WEBHOOK_SLOW_MS, perUser: config.WEBHOOK_USER_CONCURRENCY };
     const system = { clock: systemClock, ids: systemIds };
-    return { db, vault, egress, storage, queues, foreignQueues, claims, ...system, log, close };
+    return { db, vault, egress, storage, queues, foreignQueues, claims, limits, ...system, log, close };
   } catch (error) {
     await db.close();
     throw error;

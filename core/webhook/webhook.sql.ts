@@ -28,6 +28,24 @@ export const endpoints = pgTable("webhook_endpoints", {
   claimedBy: uuid("claimed_by"),
 });
 
+/**
+ * The response time of an endpoint that is slow, or that occupies a worker for long. Fast endpoints have no row. Rows
+ * are written by `core/webhook/delivery/pace.ts`.
+ */
+export const paces = pgTable("webhook_paces", {
+  instanceId: uuid("instance_id")
+    .primaryKey()
+    .references(() => instances.id, { onDelete: "cascade" }),
+  /** The URL that was measured. If the instance has another URL now, the row does not apply. */
+  url: text().notNull(),
+  /** Moving average of the response time in milliseconds. */
+  averageMs: integer("average_ms").notNull(),
+  /**
+   * Until when a batch of the event queue occupies its worker at most. Null if no batch is waiting for the endpoint.
+   */
+  busyUntil: instant("busy_until"),
+});
+
 /** The delivery of one event to one endpoint. Receivers see `id` as `webhook-id`. All attempts have the same id. */
 export const deliveries = pgTable(
   "deliveries",

@@ -1,18 +1,70 @@
 import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
+import { eventQueue, type Queues } from "../../core/queue/index.ts";
 import { type DeliverDeps, deliverEvents } from "../../core/webhook/delivery/deliver.ts";
 
 /** Time reserved for recording results and returning the response. */
 const marginMs = 3_000;
+/** A batch that lasts longer than this, in milliseconds, removes the records of finished instances from the queue. */
+const patienceMs = 500;
+
+export type WebhookHandlerDeps = DeliverDeps & { queues: Pick<Queues, "remove"> };
 
 /**
  * Creates a handler for batches of the event queue. The response lists the records that SQS must deliver again
  * (ReportBatchItemFailures).
  */
-export function createWebhookHandler(open: () => Promise<DeliverDeps>) {
+export function createWebhookHandler(open: () => Promise<WebhookHandlerDeps>) {
   return async (event: SQSEvent, context: Pick<Context, "getRemainingTimeInMillis">): Promise<SQSBatchResponse> => {
     const records = event.Records.map(({ messageId, body }) => ({ id: messageId, body }));
     const budgetMs = context.getRemainingTimeInMillis() - marginMs;
-    const failed = await deliverEvents(await open(), records, { budgetMs });
+    const deps = await open();
+    const early = new EarlyRemoval(deps, event);
+    const failed = await deliverEvents(deps, records, { budgetMs, onDone: (ids) => early.add(ids) });
+    await early.end();
     return { batchItemFailures: [...failed].map((itemIdentifier) => ({ itemIdentifier })) };
   };
+}
+
+/**
+ * Removes finished records from the queue while a slow endpoint delays the batch. Otherwise the next events of the
+ * other instances would wait, because SQS delivers one batch of an instance at a time. Lambda later removes the same
+ * records again, which has no effect.
+ */
+class EarlyRemoval {
+  readonly #deps: WebhookHandlerDeps;
+  readonly #receipts: Map<string, string>;
+  readonly #timer: NodeJS.Timeout;
+  #done: string[] = [];
+  #late = false;
+  #removing: Promise<void> = Promise.resolve();
+
+  constructor(deps: WebhookHandlerDeps, event: SQSEvent) {
+    this.#deps = deps;
+    this.#receipts = new Map(event.Records.map(({ messageId, receiptHandle }) => [messageId, receiptHandle]));
+    this.#timer = setTimeout(() => {
+      this.#late = true;
+      this.#remove();
+    }, patienceMs);
+  }
+
+  add(recordIds: readonly string[]): void {
+    this.#done.push(...recordIds);
+    if (this.#late) this.#remove();
+  }
+
+  async end(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#removing;
+  }
+
+  #remove(): void {
+    const receipts = this.#done.splice(0).flatMap((id) => this.#receipts.get(id) ?? []);
+    // The last instance is removed by Lambda, because the batch ends with it.
+    if (receipts.length === 0 || receipts.length === this.#receipts.size) return;
+    this.#removing = this.#removing
+      .then(() => this.#deps.queues.remove(eventQueue, receipts))
+      .catch((error: unknown) => {
+        this.#deps.log.warn({ err: error }, "can't remove the records of finished instances from the event queue");
+      });
+  }
 }

@@ -40,6 +40,12 @@ export const consume = (queues: readonly QueueWithDead[]): Statement => ({
   resources: arns(queues),
 });
 
+/** Finds a queue by its name, to delete messages before the event source mapping does. */
+export const findQueue = (queues: readonly QueueWithDead[]): Statement => ({
+  actions: ["sqs:GetQueueUrl"],
+  resources: arns(queues),
+});
+
 /** Uses the KMS key: for data keys, and for the queues and objects that AWS encrypts with it. */
 export const useKey: Statement = {
   actions: ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"],

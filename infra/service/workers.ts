@@ -1,5 +1,5 @@
 import { ingressTimeoutSeconds, webhookTimeoutSeconds } from "../../core/queue/name.ts";
-import { consume, listObjects, media, objects, send, sendOut, upload, useKey } from "../base/permission.ts";
+import { consume, findQueue, listObjects, media, objects, send, sendOut, upload, useKey } from "../base/permission.ts";
 import { commands, events, ingress } from "../base/queues.ts";
 import { functionArgs } from "./function.ts";
 import { migration } from "./migration.ts";
@@ -13,7 +13,13 @@ export const webhookFunction = new sst.aws.Function(
     description: "Signs events and sends them to webhooks",
     memory: "512 MB",
     timeout: `${webhookTimeoutSeconds} seconds`,
-    permissions: [consume([events]), sendOut("events"), objects(["s3:GetObject"], [media]), useKey],
+    permissions: [
+      consume([events]),
+      findQueue([events]),
+      sendOut("events"),
+      objects(["s3:GetObject"], [media]),
+      useKey,
+    ],
   }),
   afterMigration,
 );

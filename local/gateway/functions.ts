@@ -37,12 +37,15 @@ export async function prepare(config: Config): Promise<Prepared> {
   }
 }
 
-const eventSources = [
+/** The queues that invoke functions. */
+export const eventSources = [
   {
     name: "webhook",
     queue: eventQueue,
     handler: webhook.handler,
     concurrency: 8,
+    // Waiting for slow endpoints is cheap. Lambda would also start more invocations.
+    invocations: 256,
     timeoutMs: webhookTimeoutSeconds * 1000,
   },
   {
@@ -78,6 +81,8 @@ export async function startFunctions(config: Config, log: Logger, undo: (() => u
     handler: cron.handler,
     everyMs: cronMs,
     name: "cron",
+    // At the end of a run, the function only waits for the endpoints that it has already called.
+    overlapAfterMs: 10_000,
     onError: (error) => log.error({ err: error }, "the cron function failed"),
   });
   undo.push(() => schedule.stop());

@@ -10,7 +10,7 @@ import {
 } from "@aws-sdk/client-sqs";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { labelled } from "../../core/work.ts";
-import { lambdaContext, withinTime } from "./context.ts";
+import { lambdaContext, TimeoutError, withinTime } from "./context.ts";
 import { failedRecords, groupOf, recordOf } from "./event-source-batch.ts";
 
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler without a return value returns void.
@@ -23,8 +23,15 @@ export type EventSourceOptions = {
   handler: SqsHandler;
   /** Messages per invocation, 1 to 10. */
   batchSize: number;
-  /** The number of concurrent pollers. Each invokes the handler for one batch at a time. */
+  /** The number of concurrent pollers. */
   concurrency: number;
+  /**
+   * The number of concurrent invocations, at least `concurrency`. A poller continues with the next batch when its
+   * invocation takes longer than `patienceMs`. Default: `concurrency`, and pollers wait for their invocations.
+   */
+  invocations?: number;
+  /** Default 500 ms. */
+  patienceMs?: number;
   /** Seconds that a received message stays invisible, at least the timeout of an invocation. Default: the queue's setting. */
   visibilityTimeout?: number;
   /** Timeout of an invocation. Default 30 s. */
@@ -65,6 +72,8 @@ export async function startEventSource(options: EventSourceOptions): Promise<Eve
   }
   const poller = new Poller(queue, {
     functionName: "handler",
+    invocations: concurrency,
+    patienceMs: 500,
     retryDelay: (count) => 2 ** (count - 1),
     onError: (error) => console.error(error),
     ...options,
@@ -76,6 +85,7 @@ export async function startEventSource(options: EventSourceOptions): Promise<Eve
     stop: async () => {
       poller.stop();
       await Promise.all(loops);
+      await poller.idle();
     },
   };
 }
@@ -86,8 +96,9 @@ class Poller {
   readonly #queue: Queue;
   readonly #options: Required<EventSourceOptions>;
   readonly #stopping = new AbortController();
-  /** FIFO groups whose handler is still running, possibly beyond its timeout. */
+  /** FIFO groups whose handler is still running beyond its timeout. */
   readonly #busyGroups = new Set<string>();
+  readonly #invocations = new Set<Promise<void>>();
 
   constructor(queue: Queue, options: Required<EventSourceOptions>) {
     this.#queue = queue;
@@ -105,7 +116,8 @@ class Poller {
     let pauseMs = minErrorPauseMs;
     while (!signal.aborted) {
       try {
-        await this.#handleBatch(await this.#receive());
+        const messages = await this.#receive();
+        if (messages.length > 0) await this.#start(this.#handleBatch(messages));
         pauseMs = minErrorPauseMs;
       } catch (error) {
         if (signal.aborted) return;
@@ -115,6 +127,26 @@ class Poller {
         pauseMs = Math.min(pauseMs * 2, maxErrorPauseMs);
       }
     }
+  }
+
+  /** Waits for the invocations that pollers no longer wait for. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#invocations);
+  }
+
+  /** Waits for an invocation up to `patienceMs`, and longer while there are too many. Throws what it throws until then. */
+  async #start(invocation: Promise<void>): Promise<void> {
+    const { invocations, concurrency, patienceMs, onError } = this.#options;
+    if (invocations <= concurrency) return await invocation;
+    const settled: Promise<void> = Promise.allSettled([invocation]).then(() => {
+      this.#invocations.delete(settled);
+    });
+    this.#invocations.add(settled);
+    const pending = "pending" as const;
+    const first = await Promise.race([invocation, sleep(patienceMs, pending, { ref: false })]);
+    if (first === pending) invocation.catch(onError);
+    // Keep a place for the next batch of each poller.
+    while (this.#invocations.size > invocations - concurrency) await Promise.race(this.#invocations);
   }
 
   async #receive(): Promise<Message[]> {
@@ -145,16 +177,16 @@ class Poller {
   async #invoke(records: SQSRecord[]): Promise<SQSRecord[]> {
     const { handler, functionName, timeoutMs, onError } = this.#options;
     const groups = new Set(records.map(groupOf).filter((group) => group !== undefined));
-    for (const group of groups) this.#busyGroups.add(group);
     const context = lambdaContext(functionName, timeoutMs, this.#queue.region);
     const work = labelled(`function ${functionName}`, async () => handler({ Records: records }, context));
     const release = () => {
       for (const group of groups) this.#busyGroups.delete(group);
     };
-    work.then(release, release);
     try {
       return failedRecords(records, await withinTime(work, timeoutMs));
     } catch (error) {
+      if (error instanceof TimeoutError) for (const group of groups) this.#busyGroups.add(group);
+      work.then(release, release);
       onError(error);
       return records;
     }

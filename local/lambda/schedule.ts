@@ -11,6 +11,11 @@ export type ScheduleOptions = {
   everyMs: number;
   /** The name of the rule in the event's `resources`. */
   name: string;
+  /**
+   * A run that lasts longer than this no longer prevents the next run. Default: runs never overlap, even if a run exceeds
+   * its timeout.
+   */
+  overlapAfterMs?: number;
   /** Timeout of a run. Default: `everyMs`, at least 30 s. */
   timeoutMs?: number;
   region?: string;
@@ -25,17 +30,20 @@ export type Schedule = {
 
 /**
  * Calls a Lambda handler at a fixed rate with the event of an EventBridge schedule. The first run is after one period.
- * Skips runs while an earlier run is still in progress. After a failed run, the next run starts as scheduled.
+ * Skips runs while an earlier run is still in progress, for up to `overlapAfterMs`. After a failed run, the next run starts as scheduled.
  */
 export function startSchedule(options: ScheduleOptions): Schedule {
   const timeoutMs = options.timeoutMs ?? Math.max(options.everyMs, 30_000);
   const region = options.region ?? "us-east-1";
   const onError = options.onError ?? ((error) => console.error(error));
-  let current: Promise<void> = Promise.resolve();
-  let working = false;
+  const current = new Set<Promise<void>>();
+  /** Runs that prevent the next run. */
+  let blocking = 0;
 
   const timer = setInterval(() => {
-    if (!working) current = run();
+    if (blocking > 0) return;
+    const started = run().finally(() => current.delete(started));
+    current.add(started);
   }, options.everyMs);
 
   async function run(): Promise<void> {
@@ -50,15 +58,18 @@ export function startSchedule(options: ScheduleOptions): Schedule {
       resources: [`arn:aws:events:${region}:${accountId}:rule/${options.name}`],
       detail: {},
     };
-    working = true;
+    blocking++;
     const work = labelled(`function ${options.name}`, async () =>
       options.handler(event, lambdaContext(options.name, timeoutMs, region)),
     );
-    // A run continues after its timeout, and the next one must not overlap with it.
+    // A run continues after its timeout.
+    let blocks = true;
     const done = () => {
-      working = false;
+      if (blocks) blocking--;
+      blocks = false;
     };
     work.then(done, done);
+    if (options.overlapAfterMs !== undefined) setTimeout(done, options.overlapAfterMs).unref();
     try {
       await withinTime(work, timeoutMs);
     } catch (error) {
@@ -69,7 +80,7 @@ export function startSchedule(options: ScheduleOptions): Schedule {
   return {
     stop: async () => {
       clearInterval(timer);
-      await current;
+      await Promise.all(current);
     },
   };
 }

@@ -223,6 +223,60 @@ describe("an event source", () => {
     expect(most).toBeGreaterThan(1);
   });
 
+  test("continues with other groups while more invocations than it has pollers are waiting", async () => {
+    const queueUrl = await queue("patient.fifo", { FifoQueue: "true" });
+    let release = () => {};
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    const started: string[] = [];
+    const stuck = Array.from({ length: 5 }, (_, i) => `g${i}:stuck${i}`);
+    await send(queueUrl, ...stuck);
+    const { stop, errors } = await source({
+      queueUrl,
+      batchSize: 1,
+      concurrency: 2,
+      invocations: 7,
+      patienceMs: 20,
+      handler: async ({ Records: [record] }) => {
+        started.push(record?.body ?? "");
+        if (record?.body.startsWith("stuck")) await gate;
+      },
+    });
+    await vi.waitFor(() => expect(started).toHaveLength(5));
+    await send(queueUrl, "g0:same group", "other:1");
+    await vi.waitFor(() => expect(started).toContain("1"));
+    expect(started).not.toContain("same group");
+    release();
+    await emptied(queueUrl);
+    await stop();
+    expect(started).toHaveLength(7);
+    expect(errors).toEqual([]);
+  });
+
+  test("starts no more invocations than it may", async () => {
+    const queueUrl = await queue("bounded.fifo", { FifoQueue: "true" });
+    let release = () => {};
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    let active = 0;
+    await send(queueUrl, ...Array.from({ length: 8 }, (_, i) => `g${i}:${i}`));
+    await source({
+      queueUrl,
+      batchSize: 1,
+      concurrency: 1,
+      invocations: 4,
+      patienceMs: 5,
+      handler: async () => {
+        active++;
+        await gate;
+        active--;
+      },
+    });
+    await vi.waitFor(() => expect(active).toBe(4));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(active).toBe(4);
+    release();
+    await emptied(queueUrl);
+  });
+
   test("sends a poison message to the dead-letter queue and continues its group", async () => {
     const dead = await queue("dead.fifo", { FifoQueue: "true" });
     const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: await arnOf(dead), maxReceiveCount: 2 });

@@ -63,3 +63,20 @@ test("a run that exceeds its time limit is reported, and the next run waits for 
   release();
   await vi.waitFor(() => expect(runs).toBeGreaterThan(1));
 });
+
+test("a run that lasts longer than overlapAfterMs doesn't delay the next run", async () => {
+  let release = () => {};
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  let active = 0;
+  const handler = async () => {
+    active++;
+    await gate;
+    active--;
+  };
+  const schedule = startSchedule({ name: "long", everyMs: 5, overlapAfterMs: 30, handler });
+  await vi.waitFor(() => expect(active).toBeGreaterThan(1));
+  const stopped = schedule.stop();
+  release();
+  await stopped;
+  expect(active).toBe(0);
+});

@@ -4,6 +4,7 @@ import { attemptDelivery, type Budget, hasTime, isAtFault, runBatch, type Webhoo
 import { finishPass, scannedAtHead } from "./circuit-breaker.ts";
 import { byEvent, type Claimed, type ClaimedRow, claimedColumns, toClaimed } from "./claimed.ts";
 import type { Target } from "./endpoint.ts";
+import { inTurn, type Shares } from "./pace.ts";
 import type { Recorder } from "./record.ts";
 
 /** After this many failed attempts, the delivery itself may be at fault, and not only its endpoint. */
@@ -19,17 +20,24 @@ export interface ClaimedBacklog {
 }
 
 /**
- * Claims the backlogs that are due and returns the ids of their instances. The backlog that has waited longest is
- * first. A claim ends when its lease ends, and at `until` at the latest, so that the backlog of a worker that died
- * becomes due again. No two workers hold a backlog at the same time.
+ * Claims the backlogs that are due and returns the ids of their instances, fairly by user. Among the backlogs of a user,
+ * the one that has waited longest is first. A claim ends when its lease ends, and at `until` at the latest, so that the
+ * backlog of a worker that died becomes due again. No two workers hold a backlog at the same time.
  */
 export async function claimBacklogs(
   deps: WebhookDeps,
-  options: { lease: ClaimLease; until: Date; except: readonly string[]; limit: number },
+  options: { lease: ClaimLease; until: Date; except: readonly string[]; limit: number; shares: Shares },
 ): Promise<string[]> {
   const { sql } = deps.db;
   const now = deps.clock.now().toISOString();
+  const isDue = sql`w.state <> 'failing' and (w.next_at <= ${now}::timestamptz or w.url <> i.webhook_url
+    or ${claimHasEnded(sql, sql`w.claimed_by`)})`;
   const rows = await sql<{ instance_id: string }[]>`
+    with waiting as (
+      select w.instance_id, i.user_id, w.next_at as since from webhook_endpoints w join instances i on i.id = w.instance_id
+      where ${isDue} and i.webhook_enabled and i.webhook_url is not null
+        and w.instance_id <> all(${options.except as string[]}::uuid[])
+    ), ${inTurn(deps, options.shares)}
     update webhook_endpoints w set next_at = ${options.until.toISOString()}::timestamptz,
       claimed_by = ${options.lease.id}, url = i.webhook_url,
       state = case when w.url = i.webhook_url then w.state else 'draining' end,
@@ -37,11 +45,9 @@ export async function claimBacklogs(
     from instances i
     where i.id = w.instance_id and w.instance_id in (
       select w.instance_id from webhook_endpoints w join instances i on i.id = w.instance_id
-      where w.state <> 'failing' and (w.next_at <= ${now}::timestamptz or w.url <> i.webhook_url
-          or ${claimHasEnded(sql, sql`w.claimed_by`)})
-        and i.webhook_enabled and i.webhook_url is not null and ${leaseHolds(sql, options.lease)}
-        and w.instance_id <> all(${options.except as string[]}::uuid[])
-      order by w.next_at limit ${options.limit}
+        join in_turn on in_turn.instance_id = w.instance_id
+      where ${isDue} and ${leaseHolds(sql, options.lease)}
+      order by in_turn.turn limit ${options.limit}
       for update of w skip locked)
     returning w.instance_id`;
   return rows.map((row) => row.instance_id);

@@ -11,6 +11,7 @@ import type { Storage } from "../../storage/index.ts";
 import { type Attempt, attempt, attemptTimeoutMs } from "./attempt.ts";
 import type { Claimed } from "./claimed.ts";
 import type { Target } from "./endpoint.ts";
+import { Pace, type PaceLimits } from "./pace.ts";
 import type { AttemptRecord, Recorder } from "./record.ts";
 import { openBody } from "./sealed-body.ts";
 
@@ -29,6 +30,8 @@ export interface WebhookDeps {
   sleep?: (ms: number) => Promise<void>;
   /** Time limit for one attempt. Default: `attemptTimeoutMs`. */
   timeoutMs?: number;
+  /** When an endpoint is slow, and how many slow endpoints a user may occupy workers with. Default: `defaultLimits`. */
+  limits?: PaceLimits;
 }
 
 /** Number of consecutive failures after which an endpoint is parked. */
@@ -60,11 +63,14 @@ export interface BatchResult {
   /** Consecutive failures of the endpoint, including earlier ones. */
   failures: number;
   failingSince: Date | null;
+  /** Whether the batch stopped early because its endpoint is slow. */
+  yielded?: boolean;
 }
 
 /**
  * Delivers a batch for one instance, one after another in the given order. Stops when the remaining time is too short
- * for a whole attempt, and after `parkedAfter` consecutive failures.
+ * for a whole attempt, and after `parkedAfter` consecutive failures. With `busyUntil`, the batch occupies a worker that
+ * other instances need: it also stops when its endpoint turns out to be slow, and the endpoint counts as busy.
  */
 export async function runBatch(
   deps: WebhookDeps,
@@ -72,15 +78,35 @@ export async function runBatch(
   endpoint: Target,
   deliveries: readonly Claimed[],
   budget: Budget,
+  busyUntil?: Date,
+): Promise<BatchResult> {
+  const pace = new Pace(deps, endpoint, busyUntil);
+  try {
+    return await runPaced(deps, recorder, endpoint, deliveries, { budget, pace, yields: busyUntil !== undefined });
+  } finally {
+    await pace.end();
+  }
+}
+
+async function runPaced(
+  deps: WebhookDeps,
+  recorder: Recorder,
+  endpoint: Target,
+  deliveries: readonly Claimed[],
+  { budget, pace, yields }: { budget: Budget; pace: Pace; yields: boolean },
 ): Promise<BatchResult> {
   let { failures, failingSince } = endpoint.breaker;
   let failed: string[] = [];
   let tried = 0;
+  let yielded = false;
   for (const delivery of deliveries) {
     if (failures >= parkedAfter || !hasTime(deps, budget)) break;
+    yielded = yields && pace.isSlow;
+    if (yielded) break;
     const atFault = isAtFault(delivery, failingSince);
     const outcome = await attemptDelivery(deps, endpoint, delivery, { atFault, counts: true });
     recorder.add(outcome);
+    pace.add(outcome.durationMs);
     tried++;
     if (outcome.succeeded) {
       failures = 0;
@@ -92,7 +118,7 @@ export async function runBatch(
       if (outcome.verdict.status === "pending") failed.push(delivery.id);
     }
   }
-  return { tried, untried: deliveries.slice(tried).map(({ id }) => id), failed, failures, failingSince };
+  return { tried, untried: deliveries.slice(tried).map(({ id }) => id), failed, failures, failingSince, yielded };
 }
 
 /**

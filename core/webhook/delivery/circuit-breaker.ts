@@ -27,7 +27,7 @@ export const scannedAtHead = 1_000;
  * Records the result of a batch for an endpoint without a backlog. Does nothing if the lease of the batch has ended,
  * because another worker serves the endpoint by then. After `parkedAfter` consecutive failures the
  * endpoint is parked, and its unattempted and failed deliveries move to its backlog. If the endpoint is not parked,
- * unattempted deliveries are due at once.
+ * unattempted deliveries are due at once; those of a slow endpoint move to its backlog.
  */
 export async function recordBatchResult(
   deps: WebhookDeps,
@@ -37,7 +37,7 @@ export async function recordBatchResult(
 ): Promise<void> {
   const { instanceId, url } = endpoint;
   if (result.failures === 0) {
-    await release(deps, lease, result.untried);
+    await giveBack(deps, lease, endpoint, result);
     if (endpoint.breaker.state !== "failing") return;
     await deps.db.sql`
       delete from webhook_endpoints
@@ -70,8 +70,21 @@ export async function recordBatchResult(
       where instance_id = ${instanceId} and status = 'pending' and claimed_by is null
         and first_failed_at >= ${since}::timestamptz`;
   });
-  if (!parks) await release(deps, lease, result.untried);
+  if (!parks) await giveBack(deps, lease, endpoint, result);
   else deps.log.warn({ instanceId, failures: result.failures, nextAt }, "parked a webhook endpoint");
+}
+
+async function giveBack(
+  deps: WebhookDeps,
+  lease: ClaimLease,
+  { instanceId }: Target,
+  { untried, yielded }: BatchResult,
+): Promise<void> {
+  if (!yielded) return await release(deps, lease, untried);
+  await deps.db.sql.begin(async (sql) => {
+    await openBacklogs(sql, [instanceId], deps.clock.now());
+    await moveToBacklog(sql, lease, untried);
+  });
 }
 
 /**
@@ -233,14 +246,15 @@ export async function resetBreaker(orm: Database["orm"], instanceId: string, now
 }
 
 /**
- * Creates the row of an endpoint's backlog if it does not exist, and locks the row. A parked or draining endpoint keeps
- * its state.
+ * Creates the rows of the backlogs of some instances' endpoints if they do not exist, and locks the rows in a fixed
+ * order. A parked or draining endpoint keeps its state. Skips instances without a webhook URL.
  */
-export async function openBacklog(sql: postgres.ISql, instanceId: string, url: string, now: Date): Promise<void> {
+export async function openBacklogs(sql: postgres.ISql, instanceIds: readonly string[], now: Date): Promise<void> {
   const at = now.toISOString();
   await sql`
     insert into webhook_endpoints as w (instance_id, url, state, failures, failing_since, next_at)
-    values (${instanceId}, ${url}, 'draining', 0, ${at}::timestamptz, ${at}::timestamptz)
+    select id, webhook_url, 'draining', 0, ${at}::timestamptz, ${at}::timestamptz
+    from instances where id = any(${instanceIds as string[]}::uuid[]) and webhook_url is not null order by id
     on conflict (instance_id) do update set state = case when w.state = 'failing' then 'draining' else w.state end`;
 }
 

@@ -1,12 +1,14 @@
+import type postgres from "postgres";
 import { type ClaimLease, claimHasEnded, leaseHolds } from "../../db/claim-lease.ts";
 import { feedSinks, type SinkDeps } from "../../event-sink/feed.ts";
 import type { FileLink } from "../body/context.ts";
 import { parseEvent, type WebhookEvent } from "../body/event.ts";
 import { webhookBody } from "../body/index.ts";
 import { type Budget, runBatch, startBudget, type WebhookDeps } from "./batch.ts";
-import { recordBatchResult, withoutBacklog } from "./circuit-breaker.ts";
+import { openBacklogs, recordBatchResult, withoutBacklog } from "./circuit-breaker.ts";
 import { byEvent, type Claimed, type ClaimedRow, claimedColumns, toClaimed } from "./claimed.ts";
 import { type Endpoint, hasUrl, loadEndpoints, type Target } from "./endpoint.ts";
+import { withoutTurn } from "./pace.ts";
 import { Recorder } from "./record.ts";
 import { sealBody } from "./sealed-body.ts";
 
@@ -21,6 +23,15 @@ const claimMarginMs = 30_000;
 
 export type DeliverDeps = WebhookDeps & SinkDeps;
 
+export interface DeliverOptions {
+  budgetMs: number;
+  /**
+   * Called with the ids of an instance's records when its deliveries are attempted or stored, so that SQS no longer
+   * needs the records. Other instances of the batch may take longer.
+   */
+  onDone?: (recordIds: string[]) => void;
+}
+
 /**
  * Maximum number of events per instance that a batch sends to an event queue, because the next batch of the instance
  * waits for this one. `feedDueSinks` sends the rest.
@@ -34,10 +45,10 @@ type Prepared = { id: string; event: WebhookEvent; body: string; endpoint: Targe
  * Delivers events to webhook endpoints and to event queues.
  *
  * Stores one delivery per event and attempts it at once: instances in parallel, the events of one instance in order.
- * Failed deliveries wait in the database for `retryDeliveries`. Deliveries to an endpoint with a backlog join the
- * backlog. If SQS delivers an event again, the event gets no second delivery. If the worker that had the event has
- * died, this worker continues with its delivery. At the same time, events are sent from
- * the event log to event queues. Neither part depends on the other.
+ * Failed deliveries wait in the database for `retryDeliveries`. Deliveries to an endpoint that is slow or has a
+ * backlog join the backlog, so that they occupy no worker here. If SQS delivers an event again, the event gets no second
+ * delivery. If the worker that had the event has died, this worker continues with its delivery. At the same time, events
+ * are sent from the event log to event queues. Neither part depends on the other.
  *
  * Returns the ids of the records that SQS must deliver again: records that are not events (they end in the dead-letter
  * queue), and records that failed for an internal reason, with all later records of the same instance.
@@ -45,7 +56,7 @@ type Prepared = { id: string; event: WebhookEvent; body: string; endpoint: Targe
 export async function deliverEvents(
   deps: DeliverDeps,
   records: readonly EventRecord[],
-  options: { budgetMs: number },
+  options: DeliverOptions,
 ): Promise<Set<string>> {
   const started = performance.now();
   const elapsed = () => performance.now() - started;
@@ -61,14 +72,29 @@ export async function deliverEvents(
     feeding = feedQueues(deps, endpoints, options.budgetMs);
     const prepared: Prepared[] = [];
     for (const [id, incoming] of byInstance) prepared.push(...(await prepare(deps, endpoints.get(id), incoming, fail)));
-    const claimedUntil = new Date(now.getTime() + options.budgetMs + claimMarginMs);
-    if (prepared.length > 0) await deliver(deps, prepared, claimedUntil, options.budgetMs - elapsed());
+    const isDone = reportDone(byInstance, failed, options.onDone);
+    const withDelivery = new Set(prepared.map(({ event }) => event.instanceId));
+    for (const id of byInstance.keys()) if (!withDelivery.has(id)) isDone(id);
+    const ends = new Date(now.getTime() + options.budgetMs);
+    if (prepared.length > 0) await deliver(deps, prepared, { ends, budgetMs: options.budgetMs - elapsed(), isDone });
   } catch (error) {
     deps.log.error({ err: error, records: records.length }, "can't deliver a batch of events");
     for (const incoming of byInstance.values()) fail(incoming);
   }
   await feeding;
   return failed;
+}
+
+/** Returns a function that reports the records of an instance as done, except those that failed. */
+function reportDone(
+  byInstance: ReadonlyMap<string, Incoming[]>,
+  failed: ReadonlySet<string>,
+  onDone: DeliverOptions["onDone"],
+): (instanceId: string) => void {
+  return (instanceId) => {
+    const ids = (byInstance.get(instanceId) ?? []).map(({ record }) => record.id).filter((id) => !failed.has(id));
+    if (ids.length > 0) onDone?.(ids);
+  };
 }
 
 /** Sends events to event queues. Never throws. `feedDueSinks` sends the events that are not sent now. */
@@ -140,21 +166,30 @@ async function linkTo(deps: WebhookDeps, event: WebhookEvent): Promise<FileLink 
   return { url: await deps.storage.presign(media.storageKey, linkSeconds), urlExpiresAt: expires.toISOString() };
 }
 
+interface Batch {
+  /** When this batch has ended at the latest. */
+  ends: Date;
+  budgetMs: number;
+  /** Called when the deliveries of an instance are stored, and attempted unless they wait in a backlog. */
+  isDone: (instanceId: string) => void;
+}
+
 /** Stores the deliveries and attempts those that no other worker has, under one lease. */
-function deliver(
-  deps: DeliverDeps,
-  prepared: readonly Prepared[],
-  claimedUntil: Date,
-  budgetMs: number,
-): Promise<void> {
+function deliver(deps: DeliverDeps, prepared: readonly Prepared[], { ends, budgetMs, isDone }: Batch): Promise<void> {
+  const claimedUntil = new Date(ends.getTime() + claimMarginMs);
   return deps.claims.hold(async (lease) => {
     const budget = startBudget(budgetMs, lease);
     const stored = await store(deps, prepared, lease, claimedUntil);
     const fresh = prepared.filter(({ id }) => stored.has(id)).map(toFresh);
     const resumed = stored.size < prepared.length ? await resume(deps, prepared, lease, claimedUntil) : [];
-    await attemptAll(deps, [...fresh, ...resumed], budget);
+    const toAttempt = [...fresh, ...resumed];
+    const attempting = new Set(toAttempt.map(({ endpoint }) => endpoint.instanceId));
+    for (const { instanceId } of endpointsOf(prepared)) if (!attempting.has(instanceId)) isDone(instanceId);
+    await attemptAll(deps, toAttempt, { budget, ends, isDone });
   });
 }
+
+const endpointsOf = (prepared: readonly Prepared[]) => new Set(prepared.map(({ endpoint }) => endpoint));
 
 /** A claimed delivery with its endpoint. */
 interface ToAttempt {
@@ -168,14 +203,29 @@ const toFresh = ({ id, event, body, endpoint }: Prepared): ToAttempt => {
 };
 
 /**
- * Stores one row per delivery: claimed, or in the backlog if the endpoint has one. Returns the ids of the
- * stored deliveries to attempt now. Skips events that already have a delivery, whatever its state.
+ * Stores one row per delivery: claimed, or in the backlog if the endpoint is slow or has a backlog. Returns the ids of
+ * the stored deliveries to attempt now. Skips events that already have a delivery, whatever its state.
  */
 async function store(
   deps: WebhookDeps,
   prepared: readonly Prepared[],
   lease: ClaimLease,
   claimedUntil: Date,
+): Promise<Set<string>> {
+  const waiting = await withoutTurn(deps, [...endpointsOf(prepared)]);
+  if (waiting.length === 0) return await insert(deps, deps.db.sql, prepared, { lease, claimedUntil });
+  // One transaction, so that no worker ends the new backlogs before these deliveries are in them.
+  return await deps.db.sql.begin(async (sql) => {
+    await openBacklogs(sql, waiting, deps.clock.now());
+    return await insert(deps, sql, prepared, { lease, claimedUntil });
+  });
+}
+
+async function insert(
+  deps: WebhookDeps,
+  sql: postgres.ISql,
+  prepared: readonly Prepared[],
+  { lease, claimedUntil }: { lease: ClaimLease; claimedUntil: Date },
 ): Promise<Set<string>> {
   const now = deps.clock.now().toISOString();
   const rows = prepared.map(({ id, event, body, endpoint }) => ({
@@ -192,7 +242,7 @@ async function store(
   const events = rows.map((row) => row.event_id);
   const instances = [...new Set(rows.map((row) => row.instance_id))];
   // The lock keeps a backlog from ending between this read and the insert.
-  const stored = await deps.db.sql<{ id: string; in_backlog: boolean }[]>`
+  const stored = await sql<{ id: string; in_backlog: boolean }[]>`
     with backlog as materialized (
       select instance_id from webhook_endpoints
       where instance_id = any(${instances}::uuid[]) and state <> 'failing' order by instance_id for share
@@ -239,16 +289,21 @@ async function resume(
   });
 }
 
-async function attemptAll(deps: WebhookDeps, deliveries: readonly ToAttempt[], budget: Budget): Promise<void> {
+async function attemptAll(
+  deps: WebhookDeps,
+  deliveries: readonly ToAttempt[],
+  { budget, ends, isDone }: Omit<Batch, "budgetMs"> & { budget: Budget },
+): Promise<void> {
   const byEndpoint = Map.groupBy(deliveries, ({ endpoint }) => endpoint);
   const recorder = new Recorder(deps.db, budget.lease);
   const ended = await Promise.allSettled(
     [...byEndpoint].map(async ([endpoint, toAttempt]) => {
       const claimed = toAttempt.map((delivery) => delivery.claimed);
       const current = { ...endpoint, breaker: withoutBacklog(endpoint.breaker) };
-      const result = await runBatch(deps, recorder, current, claimed, budget);
-      if (result.failures > 0) await recorder.settled();
+      const result = await runBatch(deps, recorder, current, claimed, budget, ends);
+      await recorder.settled();
       await recordBatchResult(deps, budget.lease, current, result);
+      isDone(endpoint.instanceId);
     }),
   );
   await recorder.settled();

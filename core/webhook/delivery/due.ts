@@ -1,12 +1,13 @@
 import { type ClaimLease, leaseHolds } from "../../db/claim-lease.ts";
 import type { WebhookDeps } from "./batch.ts";
 import { byEvent, type Claimed, type ClaimedRow, claimedColumns, toClaimed } from "./claimed.ts";
+import { inTurn, type Shares } from "./pace.ts";
 
 export type Due = Claimed & { instanceId: string };
 
 /**
- * Claims due deliveries of endpoints without a backlog: endpoints that have waited longest first, and the oldest events
- * of each endpoint first.
+ * Claims due deliveries of endpoints without a backlog, fairly by user: the endpoints of a user that have waited longest
+ * first, and the oldest events of each endpoint first.
  */
 export async function claimDue(
   deps: WebhookDeps,
@@ -17,20 +18,24 @@ export async function claimDue(
     endpoints: number;
     perEndpoint: number;
     limit: number;
+    shares: Shares;
   },
 ): Promise<Due[]> {
   const now = deps.clock.now().toISOString();
   const rows = await deps.db.sql<(ClaimedRow & { instance_id: string })[]>`
     with due as (
-      select id, instance_id,
-        row_number() over (partition by instance_id order by event_seq) as place,
-        min(next_at) over (partition by instance_id) as since
-      from deliveries d
-      where status = 'pending' and next_at <= ${now}::timestamptz and instance_id <> all(${options.except as string[]}::uuid[])
+      select d.id, d.instance_id, i.user_id,
+        row_number() over (partition by d.instance_id order by d.event_seq) as place,
+        min(d.next_at) over (partition by d.instance_id) as since
+      from deliveries d join instances i on i.id = d.instance_id
+      where d.status = 'pending' and d.next_at <= ${now}::timestamptz
+        and d.instance_id <> all(${options.except as string[]}::uuid[])
         and not exists (select 1 from webhook_endpoints w where w.instance_id = d.instance_id and w.state <> 'failing')
-    ), ranked as (
-      select id, place, dense_rank() over (order by since, instance_id) as endpoint
-      from due where place <= ${options.perEndpoint}
+    ), waiting as (
+      select distinct instance_id, user_id, since from due
+    ), ${inTurn(deps, options.shares)}, ranked as (
+      select due.id, due.place, dense_rank() over (order by in_turn.turn) as endpoint
+      from due join in_turn on in_turn.instance_id = due.instance_id where due.place <= ${options.perEndpoint}
     ), free as (
       select id from deliveries
       where id in (

@@ -27,6 +27,7 @@ export const healthy: Breaker = { state: "healthy", failures: 0, failingSince: n
 /** Where and how the webhooks of an instance are delivered. */
 export interface Endpoint extends BodyContext, Signing {
   instanceId: string;
+  userId: string;
   /** Null if the instance has no webhook or the webhook is switched off. */
   url: string | null;
   /** Maximum number of attempts after the first. */
@@ -34,6 +35,8 @@ export interface Endpoint extends BodyContext, Signing {
   /** The pause before the first retry, in milliseconds. */
   retryInterval: number;
   breaker: Breaker;
+  /** Moving average of the response time in milliseconds. 0 for an endpoint that is known to be fast, or not known. */
+  averageMs: number;
   /** Whether the events of the instance are also sent to an event queue. */
   hasQueue: boolean;
 }
@@ -46,6 +49,7 @@ export const hasUrl = (endpoint: Endpoint | undefined): endpoint is Target =>
 
 interface Row {
   id: string;
+  user_id: string;
   dialect: Dialect;
   phone_number: string | null;
   webhook_url: string | null;
@@ -64,6 +68,7 @@ interface Row {
   same_url: boolean | null;
   failures: number | null;
   failing_since: Date | null;
+  average_ms: number | null;
   has_queue: boolean;
 }
 
@@ -79,13 +84,14 @@ export async function loadEndpoints(
 ): Promise<Map<string, Endpoint | Error>> {
   if (instanceIds.length === 0) return new Map();
   const rows = await db.sql<Row[]>`
-    select i.id, i.dialect, i.phone_number, i.webhook_url, i.webhook_enabled, i.webhook_secret, i.webhook_headers,
+    select i.id, i.user_id, i.dialect, i.phone_number, i.webhook_url, i.webhook_enabled, i.webhook_secret, i.webhook_headers,
       i.webhook_previous_secret, i.webhook_previous_secret_until,
       i.notify_received, i.notify_sent, i.notify_delivery, i.notify_read, i.max_retries, i.retry_interval,
-      w.state, w.url = i.webhook_url as same_url, w.failures, w.failing_since,
+      w.state, w.url = i.webhook_url as same_url, w.failures, w.failing_since, p.average_ms,
       s.instance_id is not null as has_queue
     from instances i left join webhook_endpoints w on w.instance_id = i.id
       left join event_sinks s on s.instance_id = i.id
+      left join webhook_paces p on p.instance_id = i.id and p.url = i.webhook_url
     where i.id = any(${instanceIds as string[]}::uuid[])`;
   return new Map(rows.map((row) => [row.id, endpointOf(row, vault)]));
 }
@@ -100,6 +106,7 @@ function endpointOf(row: Row, vault: Vault): Endpoint | Error {
   return {
     ...signing,
     instanceId: row.id,
+    userId: row.user_id,
     url: row.webhook_enabled && row.webhook_url ? row.webhook_url : null,
     dialect: row.dialect,
     ownJid: row.phone_number ? `${row.phone_number.replace(/[^0-9]/g, "")}@s.whatsapp.net` : null,
@@ -110,6 +117,7 @@ function endpointOf(row: Row, vault: Vault): Endpoint | Error {
     maxRetries: row.max_retries,
     retryInterval: row.retry_interval,
     breaker: breakerOf(row),
+    averageMs: row.average_ms ?? 0,
     hasQueue: row.has_queue,
     openQr: (sealed) => vault.open(Buffer.from(sealed, "base64"), sealedPlace.qr(row.id)).toString(),
   };

@@ -13,7 +13,7 @@ export interface RetryOptions {
   budgetMs: number;
   /** Maximum number of deliveries per run. Default: 50,000. */
   maxDeliveries?: number;
-  /** Maximum number of endpoints that are served at the same time. Default: 32. */
+  /** Maximum number of endpoints that are served at the same time, half of them slow ones. Default: 128. */
   parallel?: number;
   /** Maximum number of deliveries that are claimed at once for one endpoint. Default: 50. */
   perEndpoint?: number;
@@ -30,6 +30,7 @@ const lookMs = 500;
 
 /**
  * Attempts the deliveries and the backlogs that are due: endpoints in parallel, the events of one endpoint in order.
+ * Users take turns, and slow endpoints get at most half of the places.
  * Deliveries are sent to the current URL of the instance's webhook. Deliveries of an instance without a webhook fail.
  * Draining backlogs are served at `drainPerSecond` until the run ends.
  *
@@ -65,7 +66,7 @@ class Run {
 
   constructor(deps: WebhookDeps, options: RetryOptions, lease: ClaimLease) {
     this.#deps = deps;
-    this.#options = { maxDeliveries: 50_000, parallel: 32, perEndpoint: 50, ...options };
+    this.#options = { maxDeliveries: 50_000, parallel: 128, perEndpoint: 50, ...options };
     this.#budget = startBudget(options.budgetMs, lease);
     this.#end = deps.clock.now().getTime() + options.budgetMs;
     this.#recorder = new Recorder(deps.db, lease);
@@ -106,8 +107,10 @@ class Run {
     const except = [...this.#skipped, ...this.#active.keys()];
     await freeDeliveries(this.#deps);
     await moveDueToBacklog(this.#deps);
-    const backlogs = await claimBacklogs(this.#deps, { lease, until, except, limit: Math.ceil(free / 2) });
+    const shares = { active: [...this.#active.keys()], slow: Math.ceil(parallel / 2) };
+    const backlogs = await claimBacklogs(this.#deps, { lease, until, except, limit: Math.ceil(free / 2), shares });
     const due = await claimDue(this.#deps, {
+      shares: { ...shares, active: [...shares.active, ...backlogs] },
       lease,
       until,
       except,

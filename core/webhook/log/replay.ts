@@ -5,7 +5,7 @@ import { AppError } from "../../error.ts";
 import { isUuid } from "../../id.ts";
 import type { Instance } from "../../instance/index.ts";
 import { eventTypesOf } from "../body/name.ts";
-import { openBacklog } from "../delivery/circuit-breaker.ts";
+import { openBacklogs } from "../delivery/circuit-breaker.ts";
 
 interface ReplayDeps {
   db: Database;
@@ -15,12 +15,9 @@ interface ReplayDeps {
 /** Maximum number of deliveries that one call replays. */
 export const maxReplayed = 10_000;
 
-/**
- * Returns the webhook URL of the instance. Throws `webhook_disabled` if the instance has no URL or the webhook is
- * switched off.
- */
-function urlOf(instance: Instance): string {
-  if (instance.webhookEnabled && instance.webhookUrl) return instance.webhookUrl;
+/** Throws `webhook_disabled` if the instance has no webhook URL or the webhook is switched off. */
+function assertWebhook(instance: Instance): void {
+  if (instance.webhookEnabled && instance.webhookUrl) return;
   throw new AppError("webhook_disabled", "switch on the webhook of the instance first");
 }
 
@@ -42,13 +39,13 @@ async function requeueDeliveries(sql: postgres.ISql, ids: readonly string[]): Pr
  * `webhook_disabled`.
  */
 export async function replayDelivery(deps: ReplayDeps, instance: Instance, deliveryId: string): Promise<void> {
-  const url = urlOf(instance);
+  assertWebhook(instance);
   await deps.db.sql.begin(async (sql) => {
     const [found] = isUuid(deliveryId)
       ? await sql`select 1 from deliveries where id = ${deliveryId} and instance_id = ${instance.id}`
       : [];
     if (!found) throw new AppError("delivery_not_found");
-    await openBacklog(sql, instance.id, url, deps.clock.now());
+    await openBacklogs(sql, [instance.id], deps.clock.now());
     await requeueDeliveries(sql, [deliveryId]);
   });
 }
@@ -73,7 +70,7 @@ export async function replayRange(
   instance: Instance,
   range: ReplayRange,
 ): Promise<{ replayed: number; next: Date | null }> {
-  const url = urlOf(instance);
+  assertWebhook(instance);
   const statuses = range.status === "all" ? ["failed", "succeeded"] : ["failed"];
   const types = range.events?.flatMap(eventTypesOf);
   return deps.db.sql.begin(async (sql) => {
@@ -86,7 +83,7 @@ export async function replayRange(
     const next = rows[maxReplayed]?.created_at ?? null;
     const ids = rows.slice(0, maxReplayed).map((row) => row.id);
     if (ids.length === 0) return { replayed: 0, next };
-    await openBacklog(sql, instance.id, url, deps.clock.now());
+    await openBacklogs(sql, [instance.id], deps.clock.now());
     return { replayed: await requeueDeliveries(sql, ids), next };
   });
 }

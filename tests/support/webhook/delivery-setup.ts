@@ -10,7 +10,6 @@ import { type Database, openDatabase } from "../../../core/db/index.ts";
 import { migrate } from "../../../core/db/migrate.ts";
 import { createEgress } from "../../../core/egress/index.ts";
 import type { EventData, EventType } from "../../../core/event/catalog/index.ts";
-import type { SinkDeps } from "../../../core/event-sink/feed.ts";
 import { systemIds } from "../../../core/id.ts";
 import type { Dialect } from "../../../core/instance/instance.sql.ts";
 import { createLogger } from "../../../core/log.ts";
@@ -19,13 +18,15 @@ import { openQueues } from "../../../core/queue/index.ts";
 import { openStorage } from "../../../core/storage/index.ts";
 import type { WebhookDeps } from "../../../core/webhook/delivery/batch.ts";
 import { retryDeliveries } from "../../../core/webhook/delivery/retry-worker.ts";
-import { createWebhookHandler } from "../../../functions/webhook/handler.ts";
+import { createWebhookHandler, type WebhookHandlerDeps } from "../../../functions/webhook/handler.ts";
 import { lambdaContext } from "../../../local/lambda/context.ts";
 import { startPostgres } from "../../../local/postgres/index.ts";
 import { seedPostgres } from "../postgres.ts";
 
 export interface InstanceOptions {
   url?: string | null;
+  /** The owner. Default: the world's user. */
+  userId?: string;
   dialect?: Dialect;
   secret?: string;
   enabled?: boolean;
@@ -87,16 +88,18 @@ export async function startWorld() {
   const log = createLogger("webhook", process.env.TEST_LOG ?? "silent");
   // No request is sent to S3 or SQS: URLs are only signed.
   const storage = openStorage(readConfig({ S3_ENDPOINT: "http://127.0.0.1:1" }));
-  const foreignQueues = openForeignQueues(openQueues(readConfig({ SQS_ENDPOINT: "http://127.0.0.1:1" })).client);
+  const queues = openQueues(readConfig({ SQS_ENDPOINT: "http://127.0.0.1:1" }));
+  const foreignQueues = openForeignQueues(queues.client);
   // The middle of the jitter makes pauses exact, and sleeping moves the clock.
   const random = () => 0.5;
   const sleep = async (ms: number) => clock.advance(ms);
-  const deps: WebhookDeps & SinkDeps & { storage: typeof storage } = {
+  const deps: WebhookHandlerDeps & { storage: typeof storage } = {
     db,
     vault,
     egress,
     storage,
     foreignQueues,
+    queues,
     clock,
     ids: systemIds,
     claims: new Claims({ db, log }),
@@ -117,13 +120,20 @@ export async function startWorld() {
     deps,
     userId,
 
+    /** Creates another user and returns its id. */
+    async user(email: string): Promise<string> {
+      const id = systemIds.uuid();
+      await db.sql`insert into users (id, email, password_hash) values (${id}, ${email}, '')`;
+      return id;
+    },
+
     async instance(options: InstanceOptions = {}): Promise<string> {
       const id = systemIds.uuid();
       const secret = options.secret ? vault.seal(Buffer.from(options.secret), sealedPlace.webhookSecret(id)) : null;
       await db.sql`
         insert into instances (id, user_id, name, dialect, shard, webhook_url, webhook_enabled, webhook_secret,
           webhook_headers, max_retries, retry_interval)
-        values (${id}, ${userId}, 'Primary', ${options.dialect ?? "multi-instance"}, 0, ${options.url ?? null},
+        values (${id}, ${options.userId ?? userId}, 'Primary', ${options.dialect ?? "multi-instance"}, 0, ${options.url ?? null},
           ${options.enabled ?? true}, ${secret}, ${JSON.stringify(options.headers ?? {})}::text::jsonb,
           ${options.maxRetries ?? 5}, ${options.retryInterval ?? 60_000})`;
       return id;
@@ -147,7 +157,7 @@ export async function startWorld() {
     },
 
     /** Runs the Lambda handler on a batch. Returns the ids of the records to retry. */
-    async handle(records: readonly QueueRecord[], changes: Partial<WebhookDeps> = {}): Promise<string[]> {
+    async handle(records: readonly QueueRecord[], changes: Partial<WebhookHandlerDeps> = {}): Promise<string[]> {
       const handler = createWebhookHandler(async () => ({ ...deps, ...changes }));
       const answer = await handler(sqsEvent(records), lambdaContext("webhook", functionTimeMs));
       return answer.batchItemFailures.map((failure) => failure.itemIdentifier);

@@ -1,0 +1,136 @@
+import type postgres from "postgres";
+import type { Clock } from "../../clock.ts";
+import type { Database } from "../../db/index.ts";
+import type { Logger } from "../../log.ts";
+import type { Target } from "./endpoint.ts";
+
+export interface PaceLimits {
+  /** An endpoint is slow if the moving average of its response time reaches this number of milliseconds. */
+  slowMs: number;
+  /** Number of endpoints of one user that may occupy workers of the event queue for longer than `busyAfterMs`. */
+  perUser: number;
+}
+
+export const defaultLimits: PaceLimits = { slowMs: 2_000, perUser: 32 };
+
+/** A batch that occupies its worker for longer than this, in milliseconds, makes its endpoint busy. */
+export const busyAfterMs = 500;
+/** The share of the newest response in the moving average. One response of twice `slowMs` makes an endpoint slow. */
+const weight = 0.5;
+/** A slow endpoint is fast again below this share of `slowMs`, so that it does not change with each response. */
+const fastShare = 0.5;
+
+interface PaceDeps {
+  db: Database;
+  clock: Clock;
+  log: Logger;
+  limits?: PaceLimits;
+}
+
+/**
+ * Measures the response times of an endpoint during a batch. With `busyUntil`, stores after `busyAfterMs` that the
+ * endpoint is busy, so that all workers see it while the batch is still waiting for the endpoint.
+ */
+export class Pace {
+  readonly #deps: PaceDeps;
+  readonly #endpoint: Target;
+  readonly #timer: NodeJS.Timeout | undefined;
+  #marking: Promise<void> | undefined;
+  #averageMs: number;
+
+  constructor(deps: PaceDeps, endpoint: Target, busyUntil: Date | undefined) {
+    this.#deps = deps;
+    this.#endpoint = endpoint;
+    this.#averageMs = endpoint.averageMs;
+    if (!busyUntil) return;
+    this.#timer = setTimeout(() => {
+      this.#marking = this.#write(busyUntil).catch((error: unknown) => {
+        deps.log.warn({ err: error, instanceId: endpoint.instanceId }, "can't record that a webhook endpoint is busy");
+      });
+    }, busyAfterMs);
+  }
+
+  get isSlow(): boolean {
+    return isSlow(this.#deps, this.#averageMs);
+  }
+
+  add(durationMs: number): void {
+    this.#averageMs += weight * (durationMs - this.#averageMs);
+  }
+
+  /** Stores the average of an endpoint that is not fast, and that the endpoint is no longer busy. */
+  async end(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#marking;
+    const { instanceId, averageMs } = this.#endpoint;
+    const { slowMs } = this.#deps.limits ?? defaultLimits;
+    if (this.#averageMs >= slowMs * fastShare) await this.#write(null);
+    else if (this.#marking || averageMs > 0)
+      await this.#deps.db.sql`delete from webhook_paces where instance_id = ${instanceId}`;
+  }
+
+  async #write(busyUntil: Date | null): Promise<void> {
+    const { instanceId, url } = this.#endpoint;
+    await this.#deps.db.sql`
+      insert into webhook_paces (instance_id, url, average_ms, busy_until)
+      select id, ${url}, ${Math.round(this.#averageMs)}::int, ${busyUntil?.toISOString() ?? null}::timestamptz
+      from instances where id = ${instanceId}
+      on conflict (instance_id) do update set
+        url = excluded.url, average_ms = excluded.average_ms, busy_until = excluded.busy_until`;
+  }
+}
+
+const isSlow = ({ limits }: PaceDeps, averageMs: number) => averageMs >= (limits ?? defaultLimits).slowMs;
+
+/**
+ * Returns the ids of instances whose deliveries must wait in the backlog of their endpoint: endpoints that are slow,
+ * and all endpoints of a user that occupies too many workers.
+ */
+export async function withoutTurn(deps: PaceDeps, endpoints: readonly Target[]): Promise<string[]> {
+  const { perUser } = deps.limits ?? defaultLimits;
+  const users = [...new Set(endpoints.map(({ userId }) => userId))];
+  if (users.length === 0) return [];
+  const busy = await deps.db.sql<{ user_id: string }[]>`
+    select i.user_id from webhook_paces p join instances i on i.id = p.instance_id
+    where p.busy_until > ${deps.clock.now().toISOString()}::timestamptz and i.user_id = any(${users}::uuid[])
+    group by i.user_id having count(*) >= ${perUser}`;
+  const full = new Set(busy.map((row) => row.user_id));
+  return endpoints
+    .filter(({ userId, averageMs }) => full.has(userId) || isSlow(deps, averageMs))
+    .map(({ instanceId }) => instanceId);
+}
+
+/** How a retry worker shares its places. */
+export interface Shares {
+  /** The instances that the worker serves now. */
+  active: readonly string[];
+  /** Number of places for slow endpoints. The other places remain for fast endpoints. */
+  slow: number;
+}
+
+/**
+ * Returns the common table expression `in_turn (instance_id, turn)`, which ranks the endpoints of the expression
+ * `waiting (instance_id, user_id, since)`. Users take turns: the first endpoints belong to the users with the fewest
+ * endpoints among those that are being served or come earlier. Leaves out endpoints beyond the share of their user, and
+ * slow endpoints beyond the share of all slow endpoints.
+ */
+export function inTurn(deps: PaceDeps, { active, slow }: Shares): postgres.PendingQuery<postgres.Row[]> {
+  const { sql } = deps.db;
+  const { perUser, slowMs } = deps.limits ?? defaultLimits;
+  const ids = active as string[];
+  return sql`serving as (
+      select i.user_id, i.id, coalesce(p.average_ms, 0) >= ${slowMs}::int as slow
+      from instances i left join webhook_paces p on p.instance_id = i.id where i.id = any(${ids}::uuid[])
+    ), placed as (
+      select waiting.instance_id, waiting.since, coalesce(p.average_ms, 0) >= ${slowMs}::int as slow,
+        row_number() over (partition by waiting.user_id order by waiting.since, waiting.instance_id)
+          + (select count(*) from serving where serving.user_id = waiting.user_id) as place
+      from waiting left join webhook_paces p on p.instance_id = waiting.instance_id
+    ), in_turn as (
+      select instance_id, row_number() over (order by place, since, instance_id) as turn from (
+        select placed.*, row_number() over (partition by slow order by place, since, instance_id) as slow_place
+        from placed where place <= ${perUser}::int
+      ) admitted
+      where not slow or slow_place <= ${slow}::int - (select count(*) from serving where serving.slow)
+    )`;
+}
