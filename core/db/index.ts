@@ -1,6 +1,9 @@
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import { defined } from "../object.ts";
+import { storableText } from "../text.ts";
+
+export { storableText } from "../text.ts";
 
 /** A pool of connections to Postgres. `sql` (tagged templates) is for frequent statements, `orm` (Drizzle) for the others. */
 export interface Database {
@@ -66,11 +69,6 @@ function createOrm(sql: postgres.Sql): PostgresJsDatabase {
 /** Object identifiers of types in Postgres (`pg_type`). */
 const jsonType = 114;
 const jsonbType = 3802;
-
-/** Returns text that Postgres can store: without NUL and lone surrogates, which WhatsApp users can send but Postgres rejects. */
-export function storableText(text: string): string {
-  return text.replaceAll("\u0000", "\uFFFD").toWellFormed();
-}
 
 /** Returns JSON that `jsonb` can store: each string in it is text that `storableText` returns. */
 export function storableJson(value: unknown): string {

@@ -2,6 +2,7 @@ import type postgres from "postgres";
 import { storableJson } from "../db/index.ts";
 import { eventLane } from "../usage/lane.ts";
 import type { NewEvent } from "./catalog/index.ts";
+import { fittedJson } from "./fit.ts";
 
 export type EventRow = NewEvent & { id: string; instanceId: string; at: Date; correlationId?: string | null };
 
@@ -18,16 +19,18 @@ export async function appendEvents(sql: postgres.ISql, events: readonly EventRow
   if (events.length === 0) return;
   const seen = new Set<string>();
   const unique = events.filter(({ id }) => !seen.has(id) && seen.add(id));
-  const rows = unique.map((event, index) => ({
-    id: event.id,
-    instance_id: event.instanceId,
-    ord: index,
-    type: event.type,
-    data: event.data,
-    at: event.at.toISOString(),
-    correlation_id: usableCorrelationId.test(event.correlationId ?? "") ? event.correlationId : event.id,
-  }));
-  const json = storableJson(rows);
+  const rows = unique.map((event, index) => {
+    const columns = {
+      id: event.id,
+      instance_id: event.instanceId,
+      ord: index,
+      type: event.type,
+      at: event.at.toISOString(),
+      correlation_id: usableCorrelationId.test(event.correlationId ?? "") ? event.correlationId : event.id,
+    };
+    return `${storableJson(columns).slice(0, -1)},"data":${fittedJson(event.data)}}`;
+  });
+  const json = `[${rows.join(",")}]`;
   await sql`
     with incoming as (
       select * from jsonb_to_recordset(${json}::text::jsonb)

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { boundText, maxBytes } from "../bound.ts";
 import { defined } from "../object.ts";
 
 /** What a message has in addition to its text: the column `context`. JIDs are by phone number if it is known. */
@@ -18,6 +19,8 @@ export interface MessageContext {
   views?: Record<string, "delivered" | "read">;
   poll?: PollDetails;
   event?: EventDetails;
+  /** Whether a text or list was too long, so that only its beginning is stored. */
+  truncated?: true;
 }
 
 /** A poll. The question is the text of the message. */
@@ -45,14 +48,8 @@ const eventDetails = z.object({
 });
 export type EventDetails = z.output<typeof eventDetails>;
 
-/**
- * Limits on the parts of a poll or calendar event that an event contains, because the senders of polls and calendar
- * events are untrusted. The limits of WhatsApp's apps are far lower. Lengths in characters.
- */
-const eventLimits = { options: 32, option: 512, text: 4096 } as const;
-
-/** Characters. The sender of a reply determines the text of its quote, so longer quotes are cut. */
-export const maxQuotedBody = 4096;
+/** The largest number of options of a poll. WhatsApp's apps allow twelve. */
+export const maxOptions = 32;
 /** The size of WhatsApp's largest groups. */
 export const maxMentions = 1024;
 
@@ -75,11 +72,13 @@ export const contextEventFields = {
   poll: pollDetails.optional(),
   /** The details of the calendar event, if the message is one. */
   event: eventDetails.optional(),
+  /** Present if a text or list of the message was too long, so that only its beginning is here. */
+  truncated: z.literal(true).optional(),
 };
 
 /** Returns the context of a message in the form that its events contain. */
 export function contextForEvent(context: MessageContext | null) {
-  const { quotedMessageId, quotedSender, quotedBody, mentions, poll, event } = context ?? {};
+  const { quotedMessageId, quotedSender, quotedBody, mentions, poll, event, truncated } = context ?? {};
   const quoted = quotedMessageId
     ? { messageId: quotedMessageId, senderId: quotedSender ?? null, body: quotedBody ?? "" }
     : null;
@@ -90,14 +89,15 @@ export function contextForEvent(context: MessageContext | null) {
       poll: poll && { ...poll, options: announcedOptions(poll.options) },
       event: event && {
         ...event,
-        description: event.description.slice(0, eventLimits.text),
-        location: event.location?.slice(0, eventLimits.text) ?? null,
+        description: boundText(event.description, maxBytes.detail),
+        location: event.location === null ? null : boundText(event.location, maxBytes.detail),
       },
+      truncated,
     }),
   };
 }
 
 /** Returns the options of a poll in the form that events contain. */
 export function announcedOptions(options: readonly string[]): string[] {
-  return options.slice(0, eventLimits.options).map((option) => option.slice(0, eventLimits.option));
+  return options.slice(0, maxOptions).map((option) => boundText(option, maxBytes.option));
 }

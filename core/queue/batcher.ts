@@ -1,3 +1,4 @@
+import { queueBytes } from "../bound.ts";
 import { maxBatchBytes, maxBatchMessages } from "./batches.ts";
 
 export interface QueueMessage {
@@ -60,7 +61,7 @@ export class Batcher {
     let bytes = 0;
     let count = 0;
     for (const { message } of this.#waiting.slice(0, maxBatchMessages)) {
-      bytes += Buffer.byteLength(message.body);
+      bytes += queueBytes(message.body);
       if (count > 0 && bytes > maxBatchBytes) break;
       count++;
     }

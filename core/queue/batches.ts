@@ -1,3 +1,5 @@
+import { queueBytes } from "../bound.ts";
+
 /**
  * SQS accepts ten messages and 1 MiB (1,048,576 bytes) per call. The difference between 1 MiB and `maxBatchBytes` is a
  * margin for the attributes that SQS counts in addition to the bodies.
@@ -15,7 +17,7 @@ export function* batches<Item>(items: Iterable<Item>, bodyOf: (item: Item) => st
   let bytes = 0;
   for (const item of items) {
     const body = bodyOf(item);
-    const size = body === null ? 0 : Buffer.byteLength(body);
+    const size = body === null ? 0 : queueBytes(body);
     const full = messages >= maxBatchMessages || bytes + size > maxBatchBytes;
     if (body !== null && messages > 0 && full) {
       yield batch;

@@ -1,4 +1,5 @@
 import type { AuthenticationCreds } from "@whiskeysockets/baileys";
+import { boundText, maxBytes } from "../../core/bound.ts";
 
 /**
  * Returns whether the linked phone runs WhatsApp Business. The phone reports its app when it links a device. `smba` and
@@ -12,7 +13,7 @@ export function accountOf(creds: Pick<AuthenticationCreds, "me" | "platform">) {
   return {
     phone_number: id.split(/[:@]/)[0] ?? "",
     lid: lid?.replace(/:[0-9]+@/, "@") ?? null,
-    push_name: name ?? null,
+    push_name: name === undefined ? null : boundText(name, maxBytes.name),
     business: isBusiness(creds),
   };
 }

@@ -40,10 +40,13 @@ export function byPhone<Given extends Person | null>(person: Given, phones: Read
 /** Returns the time of a stanza in Unix seconds, or the current time if the stanza has no time. */
 export const secondsOf = ({ attrs }: BinaryNode): number => unixSeconds(attrs.t);
 
+/** The end of the year 9999. Postgres can't read the form in which `toISOString` writes later years. */
+const maxSeconds = 253_402_300_799;
+
 /** Returns a Unix time in whole seconds. Returns the current time if the value is not a time. */
 export function unixSeconds(value: unknown): number {
-  const seconds = Number(value);
-  return Number.isFinite(seconds) && seconds > 0 ? Math.floor(seconds) : Math.floor(Date.now() / 1000);
+  const seconds = Math.floor(Number(value));
+  return seconds > 0 && seconds <= maxSeconds ? seconds : Math.floor(Date.now() / 1000);
 }
 
 /** By how much the clock of a client may differ from WhatsApp's, in milliseconds. */

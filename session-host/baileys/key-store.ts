@@ -7,6 +7,7 @@ import {
   type SignalKeyStoreWithTransaction,
 } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
+import { boundKey } from "../../core/bound.ts";
 import type { Vault } from "../../core/crypto/index.ts";
 import { sealedPlace } from "../../core/crypto/sealed-place.ts";
 import type { Database } from "../../core/db/index.ts";
@@ -29,6 +30,7 @@ const cacheSize = 512;
  * The Signal key store of one session. Only this session writes the rows of the store. A write is visible at once and
  * becomes durable in the background, in order. Until then, `Gate` holds back all frames of the socket. This way,
  * Baileys waits for the database only when it reads, and a crash loses no state that has had an effect on WhatsApp.
+ * Strangers choose parts of some ids, such as the group of a sender key, so each id is stored as `boundKey` returns it.
  */
 export class KeyStore {
   readonly #db: Database;
@@ -105,7 +107,7 @@ export class KeyStore {
     const found: { [id: string]: SignalDataTypeMap[Type] } = {};
     const missing: string[] = [];
     for (const id of ids) {
-      const name = `${type} ${id}`;
+      const name = `${type} ${boundKey(id)}`;
       const known = transaction?.writes.get(name) ?? this.#dirty.get(name) ?? this.#cache.get(name);
       if (!known) missing.push(id);
       else if (known.value !== null && known.value !== undefined) found[id] = known.value as SignalDataTypeMap[Type];
@@ -118,15 +120,16 @@ export class KeyStore {
     try {
       const rows = await this.#db.sql<{ key_id: string; value: Buffer }[]>`
         select key_id, value from session_keys
-        where instance_id = ${this.#instanceId} and type = ${type} and key_id = any(${ids}::text[])`;
+        where instance_id = ${this.#instanceId} and type = ${type} and key_id = any(${ids.map(boundKey)}::text[])`;
       const stored = new Map(rows.map((row) => [row.key_id, row.value]));
       const loaded: { [id: string]: unknown } = {};
       for (const id of ids) {
-        const name = `${type} ${id}`;
+        const key = boundKey(id);
+        const name = `${type} ${key}`;
         // A write during the query is newer than its result.
         const newer = this.#dirty.get(name) ?? this.#cache.get(name);
-        const bytes = stored.get(id);
-        const value = newer ? newer.value : bytes ? this.#revive(type, id, bytes) : null;
+        const bytes = stored.get(key);
+        const value = newer ? newer.value : bytes ? this.#revive(type, key, bytes) : null;
         if (!newer && type !== "pre-key") this.#cache.set(name, { value });
         if (value !== null && value !== undefined) loaded[id] = value;
       }
@@ -146,7 +149,7 @@ export class KeyStore {
 
   #set(data: SignalDataSet): void {
     const writes: KeyWrite[] = Object.entries(data).flatMap(([type, values]) =>
-      Object.entries(values ?? {}).map(([id, value]) => ({ type, id, value: value ?? null })),
+      Object.entries(values ?? {}).map(([id, value]) => ({ type, id: boundKey(id), value: value ?? null })),
     );
     const transaction = this.#openTransaction.getStore();
     if (!transaction) {

@@ -5,6 +5,7 @@ import {
   type SignalRepositoryWithLIDStore,
   type SocketConfig,
 } from "@whiskeysockets/baileys";
+import { boundId } from "../../core/bound.ts";
 import { sha256, type Vault } from "../../core/crypto/index.ts";
 import { sealedPlace } from "../../core/crypto/sealed-place.ts";
 import type { Database } from "../../core/db/index.ts";
@@ -83,8 +84,8 @@ export class JournalingSignal {
   ): Promise<Uint8Array> {
     const { store, journal, log, instanceId } = this.#options;
     const stanza = this.#stanzas.get(ciphertext);
-    const waId = stanza?.attrs.id;
-    if (!stanza || !waId) return await decrypt();
+    if (!stanza?.attrs.id) return await decrypt();
+    const waId = boundId(stanza.attrs.id);
     const hash = sha256(ciphertext);
     let plaintext: Uint8Array;
     try {

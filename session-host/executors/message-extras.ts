@@ -5,7 +5,8 @@ import {
   proto,
   type WAMessage,
 } from "@whiskeysockets/baileys";
-import { type MessageContext, maxQuotedBody } from "../../core/message/context.ts";
+import { boundText, maxBytes } from "../../core/bound.ts";
+import type { MessageContext } from "../../core/message/context.ts";
 import { type FoundMessage, findMessage } from "../../core/message/find.ts";
 import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { statusChat } from "../../core/message/status.ts";
@@ -37,7 +38,7 @@ export async function extrasOf(
     ...(quoted && {
       quotedMessageId: quoted.row.waId,
       quotedSender: quoted.row.fromMe ? jidNormalizedUser(context.sock.user?.id) : quoted.row.senderId,
-      quotedBody: quoted.row.body.slice(0, maxQuotedBody),
+      quotedBody: boundText(quoted.row.body, maxBytes.detail),
     }),
     ...(mentions.length > 0 && { mentions }),
   };

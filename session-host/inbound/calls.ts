@@ -4,6 +4,7 @@ import type { NewEvent } from "../../core/event/catalog/index.ts";
 import { derivedEventId } from "../../core/event/derived-id.ts";
 import { byPhone, type JidResolver, lidsWithoutPhone, personOf, secondsOf } from "../baileys/jids.ts";
 import type { Change } from "../ledger/change.ts";
+import { boundStanza } from "./bounds.ts";
 
 type CallEvent = Extract<NewEvent, { type: `call.${string}` }>;
 
@@ -19,9 +20,10 @@ export const callEventId = (instanceId: string, callId: string, part: "begin" | 
 /** Returns the event of a `call` stanza. Returns undefined for steps between the beginning and the end of a call. */
 export function journalCall(
   instanceId: string,
-  stanza: BinaryNode,
+  received: BinaryNode,
   { isMe, phones }: JidResolver,
 ): Change | Promise<Change> | undefined {
+  const stanza = boundStanza(received);
   const [info] = Array.isArray(stanza.content) ? stanza.content : [];
   const callId = info?.attrs["call-id"];
   const creator = info?.attrs["call-creator"] ?? info?.attrs.from ?? stanza.attrs.from;

@@ -1,11 +1,18 @@
 import { type BinaryNode, getBinaryNodeChildren } from "@whiskeysockets/baileys";
 import * as z from "zod";
+import { boundCount, boundId, boundText, isJid, maxBytes, maxInteger } from "../../core/bound.ts";
 import type { ChannelFact } from "../../core/channel/fact.ts";
 import type { ChannelDetails } from "../../core/command/catalog/channel.ts";
+import { unixSeconds } from "../baileys/jids.ts";
 
+const jid = z.string().refine(isJid);
+/** A number of things, or null if WhatsApp's value is not one. */
+const count = z
+  .unknown()
+  .transform((value) => (value === null || value === undefined ? null : boundCount(value, maxInteger)));
 const textSchema = z.object({ text: z.string().nullish() }).nullish();
 const metadataSchema = z.object({
-  id: z.string(),
+  id: jid,
   state: z.object({ type: z.string().nullish() }).nullish(),
   thread_metadata: z
     .object({
@@ -13,7 +20,7 @@ const metadataSchema = z.object({
       description: textSchema,
       invite: z.string().nullish(),
       creation_time: z.coerce.number().nullish(),
-      subscribers_count: z.coerce.number().nullish(),
+      subscribers_count: count,
       verification: z.string().nullish(),
     })
     .nullish(),
@@ -32,14 +39,14 @@ export function detailsOf(answer: unknown): ChannelDetails | undefined {
   const { thread_metadata: thread, viewer_metadata: viewer } = data;
   return {
     id: data.id,
-    name: thread?.name?.text || null,
-    description: thread?.description?.text || null,
+    name: boundText(thread?.name?.text ?? "", maxBytes.name) || null,
+    description: boundText(thread?.description?.text ?? "", maxBytes.detail) || null,
     role: roles[viewer?.role ?? ""] ?? "guest",
     muted: viewer?.mute === "ON",
     verified: thread?.verification === "VERIFIED",
     subscribers: thread?.subscribers_count ?? null,
-    inviteCode: thread?.invite || null,
-    createdAt: thread?.creation_time ? new Date(thread.creation_time * 1000).toISOString() : null,
+    inviteCode: boundId(thread?.invite ?? "") || null,
+    createdAt: thread?.creation_time ? new Date(unixSeconds(thread.creation_time) * 1000).toISOString() : null,
   };
 }
 
@@ -51,10 +58,10 @@ export function factOf({ id: jid, role, createdAt, ...rest }: ChannelDetails): C
 
 const updateSchema = z.object({
   xwa2_notify_newsletter_on_join: z.unknown().optional(),
-  xwa2_notify_newsletter_on_leave: z.object({ id: z.string() }).optional(),
-  xwa2_notify_newsletter_on_mute_change: z.object({ id: z.string(), mute: z.string() }).optional(),
+  xwa2_notify_newsletter_on_leave: z.object({ id: jid }).optional(),
+  xwa2_notify_newsletter_on_mute_change: z.object({ id: jid, mute: z.string() }).optional(),
   xwa2_notify_newsletter_on_state_change: z
-    .object({ id: z.string(), state: z.object({ type: z.string() }).optional() })
+    .object({ id: jid, state: z.object({ type: z.string() }).optional() })
     .optional(),
 });
 
@@ -87,6 +94,6 @@ function dataOf(content: Uint8Array): unknown {
 
 /** Returns a text from a string, or from WhatsApp's object with a field `text`. Baileys passes on both forms. */
 export function textOf(value: unknown): string | undefined {
-  if (typeof value === "string") return value;
-  return textSchema.safeParse(value).data?.text ?? undefined;
+  const text = typeof value === "string" ? value : (textSchema.safeParse(value).data?.text ?? undefined);
+  return text === undefined ? undefined : boundText(text, maxBytes.detail);
 }

@@ -8,6 +8,7 @@ import { editAttribute } from "../baileys/edit-attribute.ts";
 import { secondsOf } from "../baileys/jids.ts";
 import { Limiter } from "../concurrency/limiter.ts";
 import type { Change } from "../ledger/change.ts";
+import { boundMessage, boundStanza } from "./bounds.ts";
 import { detailsOf, factOf, factsIn, textOf } from "./channel-details.ts";
 import type { Me } from "./message/address.ts";
 import { bodyOf } from "./message/content.ts";
@@ -47,7 +48,8 @@ export class ChannelSource {
    * Returns undefined for a stanza that is not about channels. Record the change before Baileys acknowledges the
    * stanza.
    */
-  journal(sock: WASocket, stanza: BinaryNode): Promise<Change> | Change | undefined {
+  journal(sock: WASocket, received: BinaryNode): Promise<Change> | Change | undefined {
+    const stanza = boundStanza(received);
     const { tag, attrs } = stanza;
     if (tag === "message") return isChannelJid(attrs.from ?? "") ? this.#journalPost(sock, stanza) : undefined;
     const facts = factsIn(stanza);
@@ -87,13 +89,15 @@ export class ChannelSource {
     };
     if (edit === editAttribute.postDeletion) return { revisions: [{ ...revision, kind: "delete" }] };
     const message = decode(stanza);
+    const truncated = message ? boundMessage(message) : false;
     if (!message) {
       log.warn({ correlationId: id, instanceId, waId: id }, "a channel post can't be decoded");
       return {};
     }
-    if (edit === editAttribute.postEdit) return { revisions: [{ ...revision, kind: "edit", body: bodyOf(message) }] };
+    if (edit === editAttribute.postEdit)
+      return { revisions: [{ ...revision, kind: "edit", body: bodyOf(message), truncated }] };
     const key = { remoteJid: from, id, fromMe };
-    const row = await toRow({ instanceId, me, key, pushName: null, seconds }, message, async () => null);
+    const row = await toRow({ instanceId, me, key, pushName: null, seconds }, { message, truncated }, async () => null);
     const context = { ...row?.context, ...defined({ serverId: serverId || undefined }) };
     const channel = this.#noteChannel(sock, from);
     return defined({ messages: row && [{ ...row, context }], channels: channel && [channel] });

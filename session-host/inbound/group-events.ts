@@ -1,10 +1,15 @@
 import { type BinaryNode, getBinaryNodeChild, getBinaryNodeChildren } from "@whiskeysockets/baileys";
+import { boundCount, boundText, maxBytes, maxInteger } from "../../core/bound.ts";
 import { type GroupChanges, type Person, participantActions } from "../../core/event/catalog/group.ts";
 import type { NewEvent } from "../../core/event/catalog/index.ts";
 import { derivedEventId } from "../../core/event/derived-id.ts";
 import { isGroupJid } from "../../core/message/recipient.ts";
 import { byPhone, type JidResolver, lidsWithoutPhone, personOf, secondsOf } from "../baileys/jids.ts";
-import { type Change, maxEventBody } from "../ledger/change.ts";
+import type { Change } from "../ledger/change.ts";
+import { boundStanza } from "./bounds.ts";
+
+/** The largest number of people in one event, so that it fits the queue. More people get several events. */
+const maxParticipants = 1_000;
 
 type GroupEvent = Extract<NewEvent, { type: `group.${string}` }>;
 type IsMe = JidResolver["isMe"];
@@ -16,9 +21,10 @@ type IsMe = JidResolver["isMe"];
  */
 export function journalGroup(
   instanceId: string,
-  stanza: BinaryNode,
+  received: BinaryNode,
   { isMe, phones }: JidResolver,
 ): Change | Promise<Change> | undefined {
+  const stanza = boundStanza(received);
   const events = eventsOf(stanza, isMe);
   if (events.length === 0) return undefined;
   const { id = "", from = "", t = "" } = stanza.attrs;
@@ -98,7 +104,7 @@ function eventsOfChange(child: BinaryNode, common: Common, isMe: IsMe): GroupEve
  */
 function joined(child: BinaryNode, common: Common): GroupEvent {
   const group = getBinaryNodeChild(child, "group");
-  const size = Number(group?.attrs.size ?? getBinaryNodeChildren(group, "participant").length);
+  const size = boundCount(group?.attrs.size ?? getBinaryNodeChildren(group, "participant").length, maxInteger) ?? 0;
   const reason = child.attrs.type === "new" ? "created" : child.attrs.reason === "invite" ? "invite" : "added";
   const subject = group?.attrs.subject ?? null;
   return { type: "group.join", data: { ...common, subject, size: size > 0 ? size : null, reason } };
@@ -133,8 +139,10 @@ function participantsChanged(child: BinaryNode, common: Common, isMe: IsMe): Gro
         : { type: "group.leave", data: { ...common, reason: common.fromMe ? "left" : "removed" } },
     );
   }
-  if (others.length > 0)
-    events.push({ type: "group.participants.update", data: { ...common, action, participants: others } });
+  for (let start = 0; start < others.length; start += maxParticipants) {
+    const participants = others.slice(start, start + maxParticipants);
+    events.push({ type: "group.participants.update", data: { ...common, action, participants } });
+  }
   return events;
 }
 
@@ -144,7 +152,7 @@ function changesOf(child: BinaryNode): GroupChanges | undefined {
     case "subject":
       return { subject: child.attrs.subject ?? "" };
     case "description":
-      return { description: textOf(getBinaryNodeChild(child, "body"))?.slice(0, maxEventBody) || null };
+      return { description: textOf(getBinaryNodeChild(child, "body")) || null };
     case "announcement":
     case "not_announcement":
       return { announcement: child.tag === "announcement" };
@@ -152,7 +160,7 @@ function changesOf(child: BinaryNode): GroupChanges | undefined {
     case "unlocked":
       return { locked: child.tag === "locked" };
     case "ephemeral":
-      return { ephemeral: Number(child.attrs.expiration) || 0 };
+      return { ephemeral: boundCount(child.attrs.expiration, maxInteger) ?? 0 };
     case "not_ephemeral":
       return { ephemeral: 0 };
     case "member_add_mode":
@@ -168,6 +176,6 @@ function changesOf(child: BinaryNode): GroupChanges | undefined {
 
 function textOf(node: BinaryNode | undefined): string | undefined {
   const content = node?.content;
-  if (content instanceof Uint8Array) return Buffer.from(content).toString();
-  return typeof content === "string" ? content : undefined;
+  if (content instanceof Uint8Array) return boundText(Buffer.from(content).toString(), maxBytes.text);
+  return typeof content === "string" ? boundText(content, maxBytes.text) : undefined;
 }

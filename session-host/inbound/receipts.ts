@@ -3,9 +3,12 @@ import { LRUCache } from "lru-cache";
 import { statusChat } from "../../core/message/status.ts";
 import { secondsOf } from "../baileys/jids.ts";
 import type { Change, Receipt } from "../ledger/change.ts";
+import { boundStanza } from "./bounds.ts";
 
 /** Maximum number of messages whose receipts are kept. */
 const maxMessages = 500;
+/** Maximum number of messages that one receipt is for. */
+const maxIds = 10_000;
 /** Maximum number of receipts that are kept for one message. */
 const maxReceipts = 4;
 
@@ -44,7 +47,8 @@ export class EarlyReceipts {
  * a receipt from the account's other devices). A receipt without a `type` means delivered. `read` and `played` mean
  * read.
  */
-export function journalReceipt(stanza: BinaryNode, isMe: (jid: string) => boolean): Change | undefined {
+export function journalReceipt(received: BinaryNode, isMe: (jid: string) => boolean): Change | undefined {
+  const stanza = boundStanza(received);
   const { id, from, participant, recipient, type } = stanza.attrs;
   const by = participant ?? from;
   if (!id || !by || recipient || isMe(by)) return undefined;
@@ -53,7 +57,7 @@ export function journalReceipt(stanza: BinaryNode, isMe: (jid: string) => boolea
   if (!status) return undefined;
   const list = getBinaryNodeChild(stanza, "list");
   const more = list ? getBinaryNodeChildren(list, "item").flatMap((item) => item.attrs.id ?? []) : [];
-  const waIds = [...new Set([id, ...more])];
+  const waIds = [...new Set([id, ...more])].slice(0, maxIds);
   const receipts: Receipt[] = [{ waIds, status, by: jidNormalizedUser(by), timestamp: secondsOf(stanza) }];
   // A receipt shows that WhatsApp has accepted the message. The acknowledgement itself may be missing, because the host
   // died before it arrived.

@@ -8,12 +8,6 @@ import type { LabelFact } from "../../core/label/fact.ts";
 import type { MessageContext } from "../../core/message/context.ts";
 import type { MessageMedia, MessageStatus } from "../../core/message/message.sql.ts";
 
-/**
- * Maximum length of a body in an event, in characters. An SQS batch holds at most 1 MiB, and JSON may escape each
- * character.
- */
-export const maxEventBody = 65_536;
-
 /** A write to the Signal key store, or of the credentials (type `creds`). The value null removes the key. */
 export interface KeyWrite {
   type: string;
@@ -86,6 +80,8 @@ export type Revision = ({ kind: "delete" } | { kind: "edit"; body: string }) & {
   /** Whether that person is the account. */
   fromMe: boolean;
   at: Date;
+  /** Whether the new text was too long, so that `body` is only its beginning. */
+  truncated?: boolean;
 };
 
 /**

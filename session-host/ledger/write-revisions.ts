@@ -1,6 +1,6 @@
 import { storableText } from "../../core/db/index.ts";
 import type { NewEvent } from "../../core/event/catalog/index.ts";
-import { maxEventBody, type Revision } from "./change.ts";
+import type { Revision } from "./change.ts";
 import { type Batch, type RecordedChange, type Writer, writeEach } from "./writer.ts";
 
 /**
@@ -44,6 +44,6 @@ async function revise({ sql }: Batch, instanceId: string, revision: Revision): P
   const timestamp = Math.floor(revision.at.getTime() / 1000);
   const data = { messageId: waId, chatId: row.chat_id, by, fromMe, timestamp };
   return revision.kind === "edit"
-    ? { type: "message.edited", data: { ...data, body: body.slice(0, maxEventBody) } }
+    ? { type: "message.edited", data: { ...data, body, ...(revision.truncated ? { truncated: true } : {}) } }
     : { type: "message.deleted", data };
 }

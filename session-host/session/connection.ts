@@ -7,6 +7,7 @@ import {
   proto,
   type WASocket,
 } from "@whiskeysockets/baileys";
+import { boundId } from "../../core/bound.ts";
 import type { ClientVersion } from "../../core/config.ts";
 import type { Vault } from "../../core/crypto/index.ts";
 import type { Database } from "../../core/db/index.ts";
@@ -251,7 +252,7 @@ export class Connection implements OpenConnection, MediaConnection {
     const change = journalReceipt(stanza, this.#isMe);
     if (!change) return;
     this.#earlyReceipts.keep(change);
-    this.#recorder.recordInBackground({ ...change, correlationId: stanza.attrs.id });
+    this.#recorder.recordInBackground({ ...change, correlationId: boundId(stanza.attrs.id ?? "") });
   }
 
   /** Records the credentials as they are now. */

@@ -1,4 +1,5 @@
 import type { BinaryNode } from "@whiskeysockets/baileys";
+import { boundId } from "../../core/bound.ts";
 import type { Logger } from "../../core/log.ts";
 import type { Change } from "../ledger/change.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -46,8 +47,9 @@ export class Recorder {
    * Records the change that a stanza makes. Some changes need a lookup first. All changes are recorded in the order of
    * the stanzas, and before the answers to the stanzas are sent.
    */
-  recordInOrder({ attrs: { id: correlationId } }: BinaryNode, change: Change | Promise<Change> | undefined): void {
+  recordInOrder({ attrs }: BinaryNode, change: Change | Promise<Change> | undefined): void {
     if (!change) return;
+    const correlationId = boundId(attrs.id ?? "");
     if (!this.#turn && !(change instanceof Promise)) {
       this.recordInBackground({ ...change, correlationId });
       return;

@@ -90,8 +90,8 @@ const revision = {
 export const edited = defineEvent({
   type: "message.edited",
   summary: "The sender of a message edited its text or caption",
-  /** `body` is the new text. */
-  data: z.object({ ...revision, body: z.string() }),
+  /** `body` is the new text. `truncated` is present if only its beginning is here. */
+  data: z.object({ ...revision, body: z.string(), truncated: z.literal(true).optional() }),
 });
 
 export const deleted = defineEvent({

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { EventData } from "../../event/catalog/index.ts";
+import { contextEventFields } from "../../message/context.ts";
 import { isGroupJid } from "../../message/recipient.ts";
 import { responseAnswers } from "../../message/response.sql.ts";
 import type { FileLink } from "./context.ts";
@@ -25,6 +26,8 @@ export function mediaOf(
   const { mimetype, filename, size, sha256 } = stored;
   return { mimetype, filename, size, sha256, url: link?.url ?? null, urlExpiresAt: link?.urlExpiresAt ?? null };
 }
+
+export const { truncated } = contextEventFields;
 
 /** The message that this message replies to, as the sender of the reply quotes it. */
 export const quotedMessage = z.object({

@@ -6,7 +6,7 @@ import { isGroupJid } from "../../message/recipient.ts";
 import { defined } from "../../object.ts";
 import type { BodyContext, FileLink } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
-import { eventAnswer, media, mediaOf, numberOf, pollVote, responseOf } from "./field.ts";
+import { eventAnswer, media, mediaOf, numberOf, pollVote, responseOf, truncated } from "./field.ts";
 
 /** Defines a body: first the fields that the Gateway API documents, in its order, then additional ones. */
 function body<const Name extends string, Data extends z.ZodRawShape>(event: Name, data: Data) {
@@ -65,6 +65,7 @@ const message = {
   /** Unix seconds. */
   timestamp: z.number().int(),
   media: media.nullable(),
+  truncated,
 };
 
 /** The sent message that a state change is about. */
@@ -247,6 +248,7 @@ function messageFields(data: MessageData, link: FileLink | null) {
     type: data.type,
     timestamp: data.timestamp,
     media: mediaOf(data.media, link),
+    ...defined({ truncated: data.truncated }),
   };
 }
 

@@ -2,9 +2,20 @@ import * as z from "zod";
 import type { EventData } from "../../event/catalog/index.ts";
 import { contextEventFields } from "../../message/context.ts";
 import { isGroupJid } from "../../message/recipient.ts";
+import { defined } from "../../object.ts";
 import type { BodyContext, FileLink } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
-import { eventAnswer, media, mediaOf, numberOf, pollVote, quotedMessage, quotedOf, responseOf } from "./field.ts";
+import {
+  eventAnswer,
+  media,
+  mediaOf,
+  numberOf,
+  pollVote,
+  quotedMessage,
+  quotedOf,
+  responseOf,
+  truncated,
+} from "./field.ts";
 
 /** Defines a body: first the fields that the Multi-Instance API documents, in its order, then additional ones. */
 function body<const Name extends string, Data extends z.ZodRawShape>(event: Name, data: Data) {
@@ -52,6 +63,7 @@ const schemas = {
     mentions: z.array(z.string()),
     poll,
     event,
+    truncated,
   }),
   message_sent: body("message_sent", {
     messageId: z.string(),
@@ -71,6 +83,7 @@ const schemas = {
     mentions: z.array(z.string()),
     poll,
     event,
+    truncated,
   }),
   message_status: body("message_status", {
     messageId: z.string(),
@@ -197,6 +210,7 @@ function extrasOf(data: EventData<"message.received"> | EventData<"message.sent"
     mentions: data.mentions,
     poll: data.poll,
     event: data.event,
+    ...defined({ truncated: data.truncated }),
   };
 }
 

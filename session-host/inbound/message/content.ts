@@ -1,6 +1,7 @@
 import { normalizeMessageContent, type proto } from "@whiskeysockets/baileys";
+import { boundCount, boundText, isJid, maxBytes } from "../../../core/bound.ts";
 import { mediaKey } from "../../../core/media/index.ts";
-import { type MessageContext, maxMentions, maxQuotedBody } from "../../../core/message/context.ts";
+import { type MessageContext, maxMentions } from "../../../core/message/context.ts";
 import type { MessageMedia } from "../../../core/message/message.sql.ts";
 import { defined } from "../../../core/object.ts";
 import { jidByPhone, type PhoneOf } from "./address.ts";
@@ -40,6 +41,9 @@ export function bodyOf(content: proto.IMessage): string {
   );
 }
 
+/** Keys and hashes have 32 bytes. A longer one is not valid, and stays so when it is cut. */
+const maxKeyBytes = 64;
+
 const mediaFields = {
   imageMessage: "image",
   videoMessage: "video",
@@ -63,14 +67,14 @@ export function mediaOf(
     return {
       mimetype: media.mimetype ?? null,
       filename: "fileName" in media ? (media.fileName ?? null) : null,
-      size: media.fileLength === null || media.fileLength === undefined ? null : Number(media.fileLength),
-      sha256: media.fileSha256?.length ? Buffer.from(media.fileSha256).toString("hex") : null,
+      size: boundCount(media.fileLength ?? undefined),
+      sha256: media.fileSha256?.length ? Buffer.from(media.fileSha256.subarray(0, maxKeyBytes)).toString("hex") : null,
       storageKey: mediaKey(instanceId, rowId),
       state: "pending",
       error: null,
       source: {
         directPath: media.directPath ?? null,
-        mediaKey: Buffer.from(media.mediaKey ?? []).toString("base64"),
+        mediaKey: Buffer.from(media.mediaKey?.subarray(0, maxKeyBytes) ?? []).toString("base64"),
         kind,
       },
     };
@@ -83,7 +87,7 @@ export async function contextOf(content: proto.IMessage, phoneOf: PhoneOf): Prom
   const info = Object.values(content)
     .map((part: unknown) => (part && typeof part === "object" && "contextInfo" in part ? part.contextInfo : null))
     .find((part): part is proto.IContextInfo => Boolean(part));
-  const mentioned = info?.mentionedJid?.slice(0, maxMentions) ?? [];
+  const mentioned = info?.mentionedJid?.filter(isJid).slice(0, maxMentions) ?? [];
   const context: MessageContext = {
     ...(await quotationOf(info, phoneOf)),
     ...defined({
@@ -101,6 +105,6 @@ async function quotationOf(info: proto.IContextInfo | undefined, phoneOf: PhoneO
   return {
     quotedMessageId: info.stanzaId,
     quotedSender: info.participant ? await jidByPhone(info.participant, null, phoneOf) : null,
-    quotedBody: quoted ? bodyOf(quoted).slice(0, maxQuotedBody) : "",
+    quotedBody: quoted ? boundText(bodyOf(quoted), maxBytes.detail) : "",
   };
 }

@@ -14,7 +14,8 @@ import { eventMedia } from "../../../core/message/event-media.ts";
 import { isChannelJid } from "../../../core/message/recipient.ts";
 import { statusChat } from "../../../core/message/status.ts";
 import { plainJid, secondsOf } from "../../baileys/jids.ts";
-import { type Change, maxEventBody, type NewMessage } from "../../ledger/change.ts";
+import type { Change, NewMessage } from "../../ledger/change.ts";
+import { boundMessage, boundStanza } from "../bounds.ts";
 import { sealedResponse } from "../response/decrypt.ts";
 import type { Responses } from "../response/responses.ts";
 import { surveyIn } from "../response/survey.ts";
@@ -36,12 +37,14 @@ export interface JournalContext {
  */
 export async function journalMessage(
   { instanceId, me, isAdmin, responses }: JournalContext,
-  stanza: BinaryNode,
+  received: BinaryNode,
   plaintext: Uint8Array,
   repository: SignalRepositoryWithLIDStore,
 ): Promise<Change> {
   const decoded = decodePlaintext(plaintext);
   if (!decoded) return {};
+  const stanza = boundStanza(received);
+  const truncated = boundMessage(decoded);
   const message = decoded.deviceSentMessage?.message ?? decoded;
   const { fullMessage } = decodeMessageNode(stanza, me.id, me.lid);
   const pushName = stanza.attrs.notify ?? null;
@@ -51,7 +54,7 @@ export async function journalMessage(
   const protocol = content?.protocolMessage;
   if (protocol) {
     const revision = await revisionOf(origin, protocol, phoneOf, isAdmin);
-    return revision ? { revisions: [revision] } : {};
+    return revision ? { revisions: [{ ...revision, truncated }] } : {};
   }
   const sealed = sealedResponse(content);
   if (sealed) {
@@ -59,7 +62,8 @@ export async function journalMessage(
     const { seconds } = origin;
     return address ? await responses.receive({ ...address, pushName, seconds }, sealed, repository.lidMapping) : {};
   }
-  const row = await toRow(origin, message, phoneOf, secretOf(decoded) ?? secretOf(message));
+  const secret = secretOf(decoded) ?? secretOf(message);
+  const row = await toRow(origin, { message, secret, truncated }, phoneOf);
   return row ? { messages: [row], ...(await responses.openEarly(row, repository.lidMapping)) } : {};
 }
 
@@ -78,16 +82,23 @@ function secretOf({ messageContextInfo }: proto.IMessage): Uint8Array | undefine
   return messageContextInfo?.messageSecret ?? undefined;
 }
 
+/** A decoded message after `boundMessage`. */
+export interface BoundedMessage {
+  message: proto.IMessage;
+  /** What `boundMessage` returned. */
+  truncated: boolean;
+  /** For a poll or calendar event: the secret with which answers are encrypted. */
+  secret?: Uint8Array | undefined;
+}
+
 /**
  * Returns a row of `messages` with its event. Returns undefined for a message without content for people, such as a key
  * distribution.
  */
 export async function toRow(
   origin: MessageOrigin,
-  message: proto.IMessage,
+  { message, truncated, secret }: BoundedMessage,
   phoneOf: PhoneOf,
-  /** For a poll or calendar event: the secret with which answers are encrypted. */
-  secret?: Uint8Array,
 ): Promise<NewMessage | undefined> {
   const content = normalizeMessageContent(message);
   const protoType = content && getContentType(content);
@@ -111,7 +122,7 @@ export async function toRow(
     proto_type: protoType,
     body: bodyOf(content),
     media: mediaOf(content, { instanceId, rowId: id, unencrypted: isChannelJid(address.chatId) }),
-    context: withSurvey(await contextOf(content, phoneOf), survey?.context),
+    context: withMore(await contextOf(content, phoneOf), { ...survey?.context, ...(truncated ? { truncated } : {}) }),
     status: address.fromMe ? "sent" : "received",
     payload: survey?.payload ?? null,
     sent_at: new Date(origin.seconds * 1000).toISOString(),
@@ -119,8 +130,8 @@ export async function toRow(
   return { ...row, event: eventOf(row, address, origin) };
 }
 
-function withSurvey(context: MessageContext | null, survey: MessageContext | undefined): MessageContext | null {
-  return survey ? { ...context, ...survey } : context;
+function withMore(context: MessageContext | null, more: MessageContext): MessageContext | null {
+  return Object.keys(more).length > 0 ? { ...context, ...more } : context;
 }
 
 function eventOf(
@@ -133,7 +144,7 @@ function eventOf(
     chatId,
     type: row.type,
     protoType: row.proto_type,
-    body: row.body.slice(0, maxEventBody),
+    body: row.body,
     timestamp: seconds,
     media: row.media && eventMedia(row.media),
     ...contextForEvent(row.context),

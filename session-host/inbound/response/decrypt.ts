@@ -1,4 +1,5 @@
 import { decryptEventResponse, decryptPollVote, proto } from "@whiskeysockets/baileys";
+import { boundCount, maxInteger } from "../../../core/bound.ts";
 import { sha256 } from "../../../core/crypto/index.ts";
 import { type ResponseAnswer, responseAnswers } from "../../../core/message/response.sql.ts";
 import { pollOf } from "./survey.ts";
@@ -94,7 +95,7 @@ function openAnswer({ content, secret, sealed, pairs }: ResponseInput): OpenedRe
   if (!opened) return "it does not decrypt";
   const answer = answers[opened.response ?? 0];
   if (!answer) return "its answer is unknown";
-  const guests = Math.max(0, opened.extraGuestCount ?? 0);
+  const guests = boundCount(opened.extraGuestCount ?? 0, maxInteger) ?? 0;
   return { answer, choices: [answer], guests, writtenMs: Number(opened.timestampMs ?? 0) };
 }
 

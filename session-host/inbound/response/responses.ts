@@ -5,7 +5,7 @@ import { announcedOptions } from "../../../core/message/context.ts";
 import { isLidJid } from "../../../core/message/recipient.ts";
 import type { Survey } from "../../../core/message/response.ts";
 import { plainJid, writtenAt } from "../../baileys/jids.ts";
-import { type Change, maxEventBody, type NewMessage, type NewResponse } from "../../ledger/change.ts";
+import type { Change, NewMessage, NewResponse } from "../../ledger/change.ts";
 import { type OpenedResponse, openResponse, type SealedResponse } from "./decrypt.ts";
 
 /** Who answers in which chat, as the envelope of the message states. JIDs have no devices. */
@@ -133,10 +133,9 @@ function responseOf(
     fromMe,
     timestamp: Math.floor(at.getTime() / 1000),
   };
-  const title = body.slice(0, maxEventBody);
   const event: NewEvent = answer
-    ? { type: "event.answered", data: { ...common, name: title, answer, guests } }
-    : { type: "poll.voted", data: { ...common, question: title, options: announcedOptions(choices) } };
+    ? { type: "event.answered", data: { ...common, name: body, answer, guests } }
+    : { type: "poll.voted", data: { ...common, question: body, options: announcedOptions(choices) } };
   return { waId, chatId, senderId: fromMe ? "" : from.senderId, choices, guests, at, event };
 }
 

@@ -1,4 +1,5 @@
 import { proto } from "@whiskeysockets/baileys";
+import { boundCount, boundText, maxBytes, maxInteger } from "../../../core/bound.ts";
 import type { EventDetails, MessageContext, PollDetails } from "../../../core/message/context.ts";
 import { defined } from "../../../core/object.ts";
 
@@ -11,7 +12,7 @@ export function pollOf(content: proto.IMessage): PollDetails | undefined {
     content.pollCreationMessageV5;
   if (!poll) return undefined;
   const options = (poll.options ?? []).map(({ optionName }) => optionName ?? "");
-  return { options, selectableCount: poll.selectableOptionsCount ?? 0 };
+  return { options, selectableCount: boundCount(poll.selectableOptionsCount ?? 0, maxInteger) ?? 0 };
 }
 
 function calendarEventOf({ eventMessage }: proto.IMessage): EventDetails | undefined {
@@ -19,8 +20,8 @@ function calendarEventOf({ eventMessage }: proto.IMessage): EventDetails | undef
   const { description, location, startTime, endTime, isCanceled, extraGuestsAllowed } = eventMessage;
   return {
     type: null,
-    description: description ?? "",
-    location: location?.name ?? null,
+    description: boundText(description ?? "", maxBytes.detail),
+    location: location?.name ? boundText(location.name, maxBytes.detail) : null,
     startTime: isoOf(startTime),
     endTime: isoOf(endTime),
     canceled: isCanceled ?? false,

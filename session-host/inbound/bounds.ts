@@ -1,0 +1,98 @@
+import type { BinaryNode, proto } from "@whiskeysockets/baileys";
+import { boundId, boundJid, boundText, isJid, maxBytes } from "../../core/bound.ts";
+import { maxMentions, maxOptions } from "../../core/message/context.ts";
+
+/** Elements and parts of messages that are nested deeper are dropped. WhatsApp's apps nest about ten levels. */
+const maxDepth = 40;
+/** The longest list in a message, unless `maxItems` has its field. */
+const maxList = 1_000;
+const maxItems: Partial<Record<string, number>> = { mentionedJid: maxMentions, options: maxOptions };
+
+const isJidField = (field: string) => /^(?:participant|jid)$|Jid$/.test(field);
+const isIdField = (field: string) => /^id$|Id$|ID$/.test(field);
+
+/** The limits of strings in a message, by the name of their field in the protobuf. All other strings are texts. */
+const fieldBytes: Partial<Record<string, number>> = {
+  mimetype: maxBytes.mimetype,
+  fileName: maxBytes.name,
+  displayName: maxBytes.name,
+  optionName: maxBytes.option,
+  directPath: maxBytes.path,
+  url: maxBytes.path,
+  URL: maxBytes.path,
+};
+
+/**
+ * Bounds every string and list of a decoded message, in place, before anything else reads the message: its sender may
+ * be a stranger and may use another program than WhatsApp's apps. Makes texts storable and cuts long ones, replaces
+ * malformed ids by hashes (`boundId`), and drops malformed JIDs. Bytes stay as they are. Returns whether a text outside
+ * of quotes was cut.
+ */
+export function boundMessage(message: proto.IMessage): boolean {
+  const state = { cut: false };
+  boundFields(message as Record<string, unknown>, state, 0);
+  return state.cut;
+}
+
+interface State {
+  cut: boolean;
+}
+
+function boundFields(part: Record<string, unknown>, state: State, depth: number): void {
+  for (const [field, value] of Object.entries(part)) {
+    // What is quoted in a message is not a part of its text.
+    const inner = field === "contextInfo" ? { cut: false } : state;
+    const bounded = boundValue(value, { field, state: inner, depth });
+    if (bounded === undefined) delete part[field];
+    else if (bounded !== value) part[field] = bounded;
+  }
+}
+
+function boundValue(value: unknown, at: { field: string; state: State; depth: number }): unknown {
+  if (typeof value === "string") return boundString(value, at);
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
+  if (at.depth >= maxDepth) return undefined;
+  if (!Array.isArray(value)) {
+    boundFields(value as Record<string, unknown>, at.state, at.depth + 1);
+    return value;
+  }
+  const most = maxItems[at.field] ?? maxList;
+  if (value.length > most) at.state.cut = true;
+  return value
+    .slice(0, most)
+    .map((item) => boundValue(item, { ...at, depth: at.depth + 1 }))
+    .filter((item) => item !== undefined);
+}
+
+function boundString(text: string, { field, state }: { field: string; state: State }): string | undefined {
+  if (isJidField(field)) return text === "" || isJid(text) ? text : undefined;
+  if (isIdField(field)) return boundId(text);
+  const limit = fieldBytes[field];
+  const bounded = boundText(text, limit ?? maxBytes.text);
+  if (limit === undefined && bounded.length < text.length) state.cut = true;
+  return bounded;
+}
+
+/** Attributes of a stanza that name a person, a group or another address. */
+const jidAttributes = /^(?:from|to|participant|recipient|author|jid|lid|call-creator|group-jid)$|_(?:pn|lid|jid)$/;
+const idAttributes = /^(?:id|call-id|server_id|code)$/;
+
+/**
+ * Returns a copy of a stanza whose attributes and texts are bounded, for everything that is stored or announced.
+ * Baileys acknowledges the original. Ciphertexts are the same objects as in the original.
+ */
+export function boundStanza({ tag, attrs, content }: BinaryNode, depth = 0): BinaryNode {
+  const bounded = Object.entries(attrs).map(([name, value]) => [name, boundAttribute(name, value)]);
+  const copy: BinaryNode = { tag, attrs: Object.fromEntries(bounded) };
+  if (typeof content === "string") copy.content = boundText(content, maxBytes.text);
+  else if (content instanceof Uint8Array) copy.content = content;
+  else if (Array.isArray(content) && depth < maxDepth)
+    copy.content = content.map((child) => boundStanza(child, depth + 1));
+  return copy;
+}
+
+function boundAttribute(name: string, value: string): string {
+  const text = String(value);
+  if (jidAttributes.test(name)) return boundJid(text);
+  return idAttributes.test(name) ? boundId(text) : boundText(text, maxBytes.name);
+}
