@@ -1,8 +1,5 @@
-import { fileTypeFromFile } from "file-type";
 import { AppError } from "../error.ts";
 import type { MediaKind } from "./index.ts";
-import { readMp4 } from "./mp4.ts";
-import { readOggOpus } from "./ogg.ts";
 
 export const opusType = "audio/ogg; codecs=opus";
 
@@ -23,76 +20,6 @@ export interface Recognized {
   seconds?: number;
   width?: number;
   height?: number;
-}
-
-const images: Record<string, string> = {
-  "image/jpeg": "jpeg_pipe",
-  "image/png": "png_pipe",
-  "image/webp": "webp_pipe",
-};
-
-/** Containers of ISO/IEC 14496-12 and related containers. Their codecs decide how WhatsApp shows them. */
-const boxed = ["video/mp4", "video/3gpp", "video/3gpp2", "video/x-m4v", "video/quicktime", "audio/mp4", "audio/x-m4a"];
-/** Audio types that WhatsApp plays. */
-const playable: Record<string, string> = { "audio/mpeg": "mp3", "audio/aac": "aac", "audio/amr": "amr" };
-const otherAudio: Record<string, string> = {
-  "audio/ogg": "ogg",
-  "audio/wav": "wav",
-  "audio/flac": "flac",
-  "audio/aiff": "aiff",
-  "audio/matroska": "matroska",
-  "audio/webm": "matroska",
-};
-const otherVideo: Record<string, string> = {
-  "video/webm": "matroska",
-  "video/matroska": "matroska",
-  "video/vnd.avi": "avi",
-  "video/mpeg": "mpeg",
-  "video/mp2t": "mpegts",
-  "video/x-flv": "flv",
-  "video/ogg": "ogg",
-};
-
-/**
- * Determines the type from the content. The claimed type counts only for types without a magic number, such as text.
- */
-export async function recognize(path: string, claimed: string): Promise<Recognized> {
-  const found = (await fileTypeFromFile(path))?.mime.split(";")[0];
-  const claim = claimed.split(";")[0]?.trim().toLowerCase() ?? "";
-  const textual = /^(text\/|application\/(json|xml|rtf))/.test(claim) ? claim : "application/octet-stream";
-  const mimetype = found ?? textual;
-  const plain: Recognized = { mimetype, kind: "document", convertible: null, demuxer: null, h264: false };
-  if (images[mimetype]) return { ...plain, kind: "image", demuxer: images[mimetype] };
-  if (boxed.includes(mimetype)) return await recognizeBoxed(path, plain);
-  if (playable[mimetype]) return { ...plain, kind: "audio", convertible: "audio", demuxer: playable[mimetype] };
-  const opus = mimetype === "audio/ogg" ? await readOggOpus(path) : undefined;
-  if (opus) {
-    const { seconds } = opus;
-    return { ...plain, mimetype: opusType, kind: "audio", convertible: "audio", demuxer: "ogg", seconds };
-  }
-  if (otherAudio[mimetype]) return { ...plain, convertible: "audio", demuxer: otherAudio[mimetype] };
-  if (otherVideo[mimetype]) return { ...plain, convertible: "video", demuxer: otherVideo[mimetype] };
-  return plain;
-}
-
-/** WhatsApp plays MP4 and 3GP files with H.264 and AAC, or with AAC alone. */
-async function recognizeBoxed(path: string, plain: Recognized): Promise<Recognized> {
-  const content = await readMp4(path);
-  if (!content) return plain;
-  const { video, audio, seconds, width, height } = content;
-  const length = seconds > 0 ? { seconds } : {};
-  const aac = audio.every((codec) => codec === "mp4a");
-  if (video.length > 0) {
-    const h264 = video.every((codec) => codec === "avc1" || codec === "avc3");
-    const isPlayable = h264 && aac && plain.mimetype !== "video/quicktime";
-    const size = width > 0 && height > 0 ? { width, height } : {};
-    const videoFile = { ...plain, convertible: "video" as const, demuxer: "mov", h264, ...length, ...size };
-    const mimetype = plain.mimetype === "video/3gpp" ? plain.mimetype : "video/mp4";
-    return isPlayable ? { ...videoFile, kind: "video", mimetype } : videoFile;
-  }
-  if (audio.length === 0) return plain;
-  const audioFile = { ...plain, convertible: "audio" as const, demuxer: "mov", ...length };
-  return aac ? { ...audioFile, kind: "audio", mimetype: "audio/mp4" } : audioFile;
 }
 
 /** How to send a file: unchanged or converted. */

@@ -6,8 +6,8 @@ export interface PageInfo {
   image: string | undefined;
 }
 
-/** How many characters of a page are searched for tags, which are in the page's head. */
-const maxHead = 512 * 1024;
+/** How much of a page is searched for tags, which are in the page's head. Bytes, and characters. */
+export const maxHead = 512 * 1024;
 /** Characters. */
 const maxLengths = { title: 300, description: 1000 };
 

@@ -15,6 +15,7 @@ import { traceOf } from "./trace.ts";
 /** The part of a session that commands use. */
 export interface CommandTarget extends ManagedSession {
   readonly id: string;
+  readonly userId: string;
   readonly status: InstanceStatus;
   /** Undefined while the instance is not connected. */
   readonly context: ConnectedContext | undefined;
@@ -37,7 +38,12 @@ export async function dispatch(
   const run = (work: () => Promise<Change | undefined>) => runNow(session, command, log, work);
   if (isManagement(command)) return await run(() => manage(session, command));
   if (isConversion(command)) {
-    const context: OfflineContext = { instanceId: session.id, conversions, deadline: command.deadline };
+    const context: OfflineContext = {
+      userId: session.userId,
+      instanceId: session.id,
+      conversions,
+      deadline: command.deadline,
+    };
     return await run(() => convertFile(command, context));
   }
   if (isQuery(command)) return await run(() => query(session, command));

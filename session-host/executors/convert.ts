@@ -2,11 +2,11 @@ import type { CommandInput, CommandOutput } from "../../core/command/catalog/ind
 import type { OfflineContext } from "./types.ts";
 
 export const convertVoice = (
-  { instanceId, conversions, deadline }: OfflineContext,
+  { conversions, deadline, ...owner }: OfflineContext,
   input: CommandInput<"media.convertVoice">,
-): Promise<CommandOutput<"media.convertVoice">> => conversions.convert(instanceId, input, "opus", deadline);
+): Promise<CommandOutput<"media.convertVoice">> => conversions.convert(owner, input, "opus", deadline);
 
 export const convertVideo = (
-  { instanceId, conversions, deadline }: OfflineContext,
+  { conversions, deadline, ...owner }: OfflineContext,
   input: CommandInput<"media.convertVideo">,
-): Promise<CommandOutput<"media.convertVideo">> => conversions.convert(instanceId, input, "mp4", deadline);
+): Promise<CommandOutput<"media.convertVideo">> => conversions.convert(owner, input, "mp4", deadline);

@@ -1,12 +1,11 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile, stat } from "node:fs/promises";
 import { generateWAMessage } from "@whiskeysockets/baileys";
 import type { CommandInput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
-import { recognize } from "../../core/media/kind.ts";
-import { type PageInfo, readPage } from "../../core/message/link-page.ts";
+import type { PageInfo } from "../../core/message/link-page.ts";
 import { defined } from "../../core/object.ts";
-import { inTempFolder } from "../media/temp-folder.ts";
+import type { Owner } from "../concurrency/fair-turns.ts";
+import { parse } from "../media/parser.ts";
 import { preview } from "../media/transcode.ts";
 import { generationOptions, resolveRecipient } from "./message.ts";
 import { extrasOf } from "./message-extras.ts";
@@ -55,9 +54,9 @@ export async function sendLink(
   };
 }
 
-async function readPageAt({ media, instanceId }: SendContext, url: string): Promise<PageInfo> {
-  const bytes = await media.readSmall(instanceId, { url }, maxPageBytes);
-  return readPage(bytes.toString("utf8"), url);
+async function readPageAt(context: SendContext, url: string): Promise<PageInfo> {
+  const { media, instanceId } = context;
+  return await media.useSmall(instanceId, { url }, maxPageBytes, (path) => parse(context, { name: "page", path, url }));
 }
 
 /**
@@ -65,26 +64,27 @@ async function readPageAt({ media, instanceId }: SendContext, url: string): Prom
  * the page did.
  */
 async function thumbnail(
-  { media, instanceId }: SendContext,
+  context: SendContext,
   given: string | undefined,
   page: PageInfo | undefined,
 ): Promise<Buffer | undefined> {
-  if (given !== undefined) return await shrink(await media.readSmall(instanceId, { url: given }, maxPictureBytes));
-  if (page?.image === undefined) return undefined;
-  const bytes = await media.readSmall(instanceId, { url: page.image }, maxPictureBytes).catch(() => undefined);
-  return bytes && (await shrink(bytes));
+  const { media, instanceId } = context;
+  const fetched = (url: string) =>
+    media.useSmall(instanceId, { url }, maxPictureBytes, (path) => shrink(context, path));
+  if (given !== undefined) return await fetched(given);
+  return page?.image === undefined ? undefined : await fetched(page.image).catch(() => undefined);
 }
 
 /**
- * Returns a picture as a small JPEG. Returns undefined if the bytes are not a picture, or if the picture is not a small
+ * Returns a picture as a small JPEG. Returns undefined if the file is not a picture, or if the picture is not a small
  * JPEG and ffmpeg is not installed.
  */
-async function shrink(bytes: Buffer): Promise<Buffer | undefined> {
-  if (bytes.length <= maxThumbnailBytes && bytes.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff]))) return bytes;
-  return await inTempFolder(async (folder) => {
-    const path = join(folder, "picture");
-    await writeFile(path, bytes, { mode: 0o600 });
-    const recognized = await recognize(path, "application/octet-stream");
-    return recognized.kind === "image" ? await preview(path, recognized).catch(() => undefined) : undefined;
-  });
+async function shrink(owner: Owner, path: string): Promise<Buffer | undefined> {
+  const { size } = await stat(path);
+  if (size <= maxThumbnailBytes) {
+    const bytes = await readFile(path);
+    if (bytes.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff]))) return bytes;
+  }
+  const recognized = await parse(owner, { name: "recognize", path, claimed: "application/octet-stream" });
+  return recognized.kind === "image" ? await preview(owner, path, recognized).catch(() => undefined) : undefined;
 }

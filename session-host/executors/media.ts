@@ -25,8 +25,8 @@ export async function sendFile(
   extras: MessageExtras,
   input: MediaSource & { caption?: string | undefined; filename?: string | undefined },
 ): Promise<PreparedMessage> {
-  const { instanceId, waId, media } = context;
-  const file = await media.stage(instanceId, waId, input);
+  const { waId, media } = context;
+  const file = await media.stage(context, waId, input);
   try {
     const filename = input.filename ?? file.filename;
     const { message } = await generateWAMessage(
@@ -73,9 +73,9 @@ function contentOf(file: StagedFile, fileName: string, caption: string | undefin
     case "video":
       return { video: upload, ...common, ...picture(file), ...defined({ seconds }) };
     case "audio": {
-      // Null prevents Baileys from reading the whole file to make a waveform.
+      // Null and 0 prevent Baileys from parsing the file, which it would do without limits.
       const waveform = file.waveform ?? null;
-      const audio = { audio: upload, mimetype, ptt: file.voice, waveform, ...defined({ seconds }) };
+      const audio = { audio: upload, mimetype, ptt: file.voice, waveform, seconds: seconds ?? 0 };
       return audio;
     }
     case "document":

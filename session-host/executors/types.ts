@@ -2,6 +2,7 @@ import type { proto, WASocket } from "@whiskeysockets/baileys";
 import type { Database } from "../../core/db/index.ts";
 import type { MessageContext } from "../../core/message/context.ts";
 import type { MessageMedia } from "../../core/message/message.sql.ts";
+import type { Owner } from "../concurrency/fair-turns.ts";
 import type { DisappearingTimers } from "../inbound/disappearing.ts";
 import type { LabelBook } from "../inbound/labels.ts";
 import type { PresenceBook } from "../inbound/presences.ts";
@@ -17,8 +18,7 @@ export interface OpenConnection {
 }
 
 /** The context of commands that need an open connection. */
-export interface ConnectedContext extends OpenConnection {
-  instanceId: string;
+export interface ConnectedContext extends OpenConnection, Owner {
   media: MediaStage;
   /** For reading only. An executor writes by returning a `Change`. */
   db: Database;
@@ -38,8 +38,7 @@ export interface ManagedSession {
 }
 
 /** The context of commands that need no connection. */
-export interface OfflineContext {
-  instanceId: string;
+export interface OfflineContext extends Owner {
   conversions: Conversions;
   /** The time after which no caller waits for the result. */
   deadline: Date;

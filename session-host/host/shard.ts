@@ -140,7 +140,7 @@ export class Shard {
   async #openSessions(): Promise<void> {
     const { db, log } = this.#deps;
     const rows = await db.sql<SessionRow[]>`
-      select id, status, linked_at is not null as linked from instances
+      select id, user_id as "userId", status, linked_at is not null as linked from instances
       where shard = ${this.lease.grant.shard} and desired = 'running' and deleted_at is null
         and not (id = any(${[...this.#sessions.keys()]}::uuid[]))`;
     for (const row of rows) {
@@ -158,7 +158,7 @@ export class Shard {
   async #removeDeleted(): Promise<void> {
     const { db, log } = this.#deps;
     const rows = await db.sql<SessionRow[]>`
-      select id, status, linked_at is not null as linked from instances
+      select id, user_id as "userId", status, linked_at is not null as linked from instances
       where shard = ${this.lease.grant.shard} and deleted_at < clock_timestamp() - ${deletedMs} * interval '1 ms'`;
     for (const row of rows) {
       this.#sessionOf(row)
@@ -169,7 +169,7 @@ export class Shard {
 
   async #load(instanceId: string): Promise<Session | undefined> {
     const [row] = await this.#deps.db.sql<SessionRow[]>`
-      select id, status, linked_at is not null as linked from instances
+      select id, user_id as "userId", status, linked_at is not null as linked from instances
       where id = ${instanceId} and shard = ${this.lease.grant.shard}`;
     return row && this.#sessionOf(row);
   }

@@ -7,13 +7,13 @@ import { attachment } from "../../core/media/filename.ts";
 import { uploadKey } from "../../core/media/index.ts";
 import { stagedKey } from "../../core/media/staged.ts";
 import type { Storage } from "../../core/storage/index.ts";
-import { Limiter } from "../concurrency/limiter.ts";
+import { FairTurns, type Owner } from "../concurrency/fair-turns.ts";
 import { convertFile } from "./prepare-file.ts";
 import { fetchStored } from "./stage.ts";
 import { inTempFolder } from "./temp-folder.ts";
 
 /**
- * Maximum number of concurrent conversions. A host runs up to two ffmpeg processes (`transcode.ts`). The other process
+ * Maximum number of concurrent conversions. A host converts up to two files at a time (`transcode.ts`). The other place
  * is left for sends.
  */
 const maxConcurrent = 1;
@@ -25,11 +25,11 @@ const maxHeld = 8;
 
 /**
  * Runs the conversions that users request without sending the file. Runs one conversion at a time, because sends have
- * priority.
+ * priority. The turns are fair between users.
  */
 export class Conversions {
   readonly #storage: Storage;
-  readonly #turns = new Limiter(maxConcurrent);
+  readonly #turns = new FairTurns(maxConcurrent);
   /** How many conversions each instance has running or waiting. */
   readonly #held = new Map<string, number>();
 
@@ -43,18 +43,19 @@ export class Conversions {
    * `deadline`.
    */
   async convert(
-    instanceId: string,
+    owner: Owner,
     source: CommandInput<"media.convertVoice">,
     into: "opus" | "mp4",
     deadline: Date,
   ): Promise<Converted> {
+    const { instanceId } = owner;
     const held = this.#held.get(instanceId) ?? 0;
     if (held >= maxHeld) throw new AppError("unavailable", `this instance already has ${held} conversions waiting`);
     this.#held.set(instanceId, held + 1);
-    const leave = await this.#turns.enter();
+    const leave = await this.#turns.enter(owner);
     try {
       if (deadline.getTime() < Date.now()) throw new AppError("command_expired", "earlier conversions took too long");
-      return await this.#convert(instanceId, source, into);
+      return await this.#convert(owner, source, into);
     } finally {
       leave();
       const left = (this.#held.get(instanceId) ?? 1) - 1;
@@ -63,15 +64,11 @@ export class Conversions {
     }
   }
 
-  async #convert(
-    instanceId: string,
-    source: CommandInput<"media.convertVoice">,
-    into: "opus" | "mp4",
-  ): Promise<Converted> {
+  async #convert(owner: Owner, source: CommandInput<"media.convertVoice">, into: "opus" | "mp4"): Promise<Converted> {
     return await inTempFolder(async (folder) => {
-      const fetched = await fetchStored(this.#storage, stagedKey(instanceId, source), join(folder, "file"));
-      const { path, size, sha256: upload, mimetype, filename, seconds } = await convertFile(fetched, into);
-      await this.#storage.put(uploadKey(instanceId, upload), createReadStream(path), {
+      const fetched = await fetchStored(this.#storage, stagedKey(owner.instanceId, source), join(folder, "file"));
+      const { path, size, sha256: upload, mimetype, filename, seconds } = await convertFile(owner, fetched, into);
+      await this.#storage.put(uploadKey(owner.instanceId, upload), createReadStream(path), {
         contentType: mimetype,
         contentDisposition: attachment(filename),
         size,

@@ -1,10 +1,11 @@
 import { AppError } from "../../core/error.ts";
 import type { MediaKind } from "../../core/media/index.ts";
-import { opusType, type Plan, planFor, type Recognized, recognize } from "../../core/media/kind.ts";
-import { readMp4 } from "../../core/media/mp4.ts";
-import { readOggOpus } from "../../core/media/ogg.ts";
+import { opusType, type Plan, planFor, type Recognized } from "../../core/media/kind.ts";
 import { type Digest, digestOf } from "../../core/media/spool.ts";
-import { ffmpegMissing, NoFfmpeg, preview, toMp4, toOpus, waveform } from "./transcode.ts";
+import type { Owner } from "../concurrency/fair-turns.ts";
+import { ffmpegMissing, NoFfmpeg } from "./ffmpeg.ts";
+import { parse } from "./parser.ts";
+import { preview, toMp4, toOpus, waveform } from "./transcode.ts";
 
 /** A caller's file after it was fetched to the disk. */
 export interface FetchedFile extends Digest {
@@ -38,16 +39,17 @@ export interface PreparedFile extends Digest {
  * folder. Throws `AppError`: `media_not_usable`, `not_supported`.
  */
 export async function prepareFile(
+  owner: Owner,
   file: FetchedFile,
   wanted: { kind?: MediaKind | undefined; voice?: boolean | undefined },
 ): Promise<PreparedFile> {
-  const recognized = await recognize(file.path, file.claimed);
+  const recognized = await parse(owner, { name: "recognize", path: file.path, claimed: file.claimed });
   const plan = planFor(recognized, wanted);
   const asIs = { ...file, mimetype: recognized.mimetype, voice: plan.voice };
-  if (!plan.convert) return await addPreview(asIs, recognized, plan);
+  if (!plan.convert) return await addPreview(owner, asIs, recognized, plan);
   try {
-    const { shape, ...converted } = await convert(file, recognized, plan.voice, plan.convert);
-    return await addPreview({ ...converted, voice: plan.voice }, shape, plan);
+    const { shape, ...converted } = await convert(owner, file, recognized, plan.voice, plan.convert);
+    return await addPreview(owner, { ...converted, voice: plan.voice }, shape, plan);
   } catch (error) {
     if (!plan.required && (error instanceof NoFfmpeg || error instanceof AppError))
       return { ...asIs, kind: "document" };
@@ -61,20 +63,21 @@ export async function prepareFile(
  * `AppError`: `media_not_usable`, `not_supported`.
  */
 export async function convertFile(
+  owner: Owner,
   file: FetchedFile,
   into: "opus" | "mp4",
 ): Promise<Omit<PreparedFile, "kind" | "voice">> {
-  const recognized = await recognize(file.path, file.claimed);
+  const recognized = await parse(owner, { name: "recognize", path: file.path, claimed: file.claimed });
   const { mimetype, seconds } = recognized;
   // Throws if the file can't be converted to this format.
   planFor(recognized, into === "opus" ? { voice: true } : { kind: "video" });
   const hasFormat =
     into === "opus"
-      ? (await readOggOpus(file.path))?.channels === 1
+      ? (await parse(owner, { name: "opus", path: file.path }))?.channels === 1
       : recognized.kind === "video" && mimetype === "video/mp4";
   if (hasFormat) return { ...file, filename: renamed(file.filename, into), mimetype, seconds };
   try {
-    const { shape, ...converted } = await convert(file, recognized, into === "opus", into);
+    const { shape, ...converted } = await convert(owner, file, recognized, into === "opus", into);
     return { ...converted, seconds: shape.seconds };
   } catch (error) {
     throw error instanceof NoFfmpeg ? ffmpegMissing(`the file of type ${mimetype}`) : error;
@@ -85,17 +88,21 @@ const renamed = (filename: string, into: "opus" | "mp4") =>
   `${filename.replace(/\.[^.]*$/, "") || "file"}.${into === "opus" ? "ogg" : "mp4"}`;
 
 /** Converts a file to a new file. `shape` is what `recognize` would return for the new file. */
-async function convert(file: FetchedFile, recognized: Recognized, voice: boolean, into: "opus" | "mp4") {
+async function convert(owner: Owner, file: FetchedFile, recognized: Recognized, voice: boolean, into: "opus" | "mp4") {
   const path = `${file.path}.${into}`;
   const filename = renamed(file.filename, into);
   if (into === "opus") {
-    await toOpus(file.path, recognized, path, voice);
-    const { seconds } = (await readOggOpus(path)) ?? { seconds: 0 };
+    await toOpus(owner, file.path, recognized, path, voice);
+    const { seconds } = (await parse(owner, { name: "opus", path })) ?? { seconds: 0 };
     const shape: Recognized = { ...recognized, demuxer: "ogg", mimetype: opusType, seconds };
     return { path, ...(await digestOf(path)), filename, mimetype: opusType, shape };
   }
-  await toMp4(file.path, recognized, path);
-  const { seconds, width, height } = (await readMp4(path)) ?? { seconds: 0, width: 0, height: 0 };
+  await toMp4(owner, file.path, recognized, path);
+  const { seconds, width, height } = (await parse(owner, { name: "mp4", path })) ?? {
+    seconds: 0,
+    width: 0,
+    height: 0,
+  };
   const shape: Recognized = { ...recognized, demuxer: "mov", seconds, width, height };
   return { path, ...(await digestOf(path)), filename, mimetype: "video/mp4", shape };
 }
@@ -105,19 +112,24 @@ async function convert(file: FetchedFile, recognized: Recognized, voice: boolean
  * file without these details, because it can be sent anyway.
  */
 async function addPreview(
+  owner: Owner,
   file: Omit<PreparedFile, "kind">,
   recognized: Recognized,
   { kind, voice }: Plan,
 ): Promise<PreparedFile> {
-  const { seconds, width, height } = recognized;
+  const { width, height } = recognized;
+  const seconds =
+    kind === "audio" && recognized.seconds === undefined
+      ? await parse(owner, { name: "duration", path: file.path }).catch(() => undefined)
+      : recognized.seconds;
   // WhatsApp uses whole seconds, and shows no duration for 0.
   const duration = seconds === undefined ? {} : { seconds: Math.max(1, Math.round(seconds)) };
   if (kind === "image" || kind === "video") {
-    const thumbnail = await preview(file.path, recognized).catch(() => undefined);
+    const thumbnail = await preview(owner, file.path, recognized).catch(() => undefined);
     return { ...file, kind, ...duration, width, height, thumbnail };
   }
   if (kind === "audio") {
-    const bars = voice ? await waveform(file.path, recognized).catch(() => undefined) : undefined;
+    const bars = voice ? await waveform(owner, file.path, recognized).catch(() => undefined) : undefined;
     return { ...file, kind, ...duration, waveform: bars };
   }
   return { ...file, kind };

@@ -9,6 +9,7 @@ import { fileName, nameOfAttachment } from "../../core/media/filename.ts";
 import { maxMediaBytes, mediaKey, uploadKey } from "../../core/media/index.ts";
 import { spool } from "../../core/media/spool.ts";
 import type { Storage } from "../../core/storage/index.ts";
+import type { Owner } from "../concurrency/fair-turns.ts";
 import { type FetchedFile, type PreparedFile, prepareFile } from "./prepare-file.ts";
 import { inTempFolder, makeTempFolder, removeFolder } from "./temp-folder.ts";
 
@@ -24,6 +25,8 @@ export type MediaSource = Pick<CommandInput<"message.sendMedia">, "url" | "uploa
   /** Instead of `url` and `upload`: the key of a file in the bucket. */
   storageKey?: string | undefined;
 };
+
+type SmallSource = Pick<MediaSource, "url" | "upload">;
 
 export interface MediaStageDeps {
   storage: Storage;
@@ -49,15 +52,15 @@ export class MediaStage {
    * stores the result in the bucket. Throws `AppError`: `url_not_allowed`, `media_not_usable`, `payload_too_large`,
    * `not_supported`.
    */
-  async stage(instanceId: string, waId: string, source: MediaSource): Promise<StagedFile> {
+  async stage(owner: Owner, waId: string, source: MediaSource): Promise<StagedFile> {
     const folder = await makeTempFolder();
     const release = () => removeFolder(folder);
     try {
       const path = join(folder, "file");
-      const fetched = await this.#fetch(instanceId, source, path);
+      const fetched = await this.#fetch(owner.instanceId, source, path);
       if (fetched.size === 0) throw new AppError("media_not_usable", "the file is empty");
-      const prepared = await prepareFile(fetched, source);
-      const storageKey = mediaKey(instanceId, waId);
+      const prepared = await prepareFile(owner, fetched, source);
+      const storageKey = mediaKey(owner.instanceId, waId);
       const { mimetype: contentType, size } = prepared;
       await this.#deps.storage.put(storageKey, createReadStream(prepared.path), { contentType, size });
       return { ...prepared, storageKey, release };
@@ -68,11 +71,21 @@ export class MediaStage {
   }
 
   /** Returns the content of a caller's small file, and keeps no copy. Throws like `stage`. */
-  async readSmall(instanceId: string, source: Pick<MediaSource, "url" | "upload">, maxBytes: number): Promise<Buffer> {
+  readSmall(instanceId: string, source: SmallSource, maxBytes: number): Promise<Buffer> {
+    return this.useSmall(instanceId, source, maxBytes, (path) => readFile(path));
+  }
+
+  /** Runs `use` with the path of a caller's small file, and removes the file afterwards. Throws like `stage`. */
+  async useSmall<Result>(
+    instanceId: string,
+    source: SmallSource,
+    maxBytes: number,
+    use: (path: string) => Promise<Result>,
+  ): Promise<Result> {
     try {
       return await inTempFolder(async (folder) => {
         const { path } = await this.#fetch(instanceId, source, join(folder, "file"), maxBytes);
-        return await readFile(path);
+        return await use(path);
       });
     } catch (error) {
       throw error instanceof EgressError ? fetchFailure(error) : error;

@@ -1,27 +1,19 @@
-import { spawn } from "node:child_process";
 import { stat } from "node:fs/promises";
 import { AppError } from "../../core/error.ts";
 import { maxMediaBytes } from "../../core/media/index.ts";
 import type { Recognized } from "../../core/media/kind.ts";
-import { Limiter } from "../concurrency/limiter.ts";
-
-/** ffmpeg is not installed. */
-export class NoFfmpeg extends Error {
-  override readonly name = "NoFfmpeg";
-}
-
-/** Returns the error for a file that can't be used without ffmpeg. `what` is the subject of the message. */
-export const ffmpegMissing = (what: string) =>
-  new AppError(
-    "not_supported",
-    `${what} must be converted, but ffmpeg is not installed on the session host (apt-get install ffmpeg)`,
-  );
+import { FairTurns, type Owner } from "../concurrency/fair-turns.ts";
+import { ffmpeg } from "./ffmpeg.ts";
 
 /** Timeouts, in milliseconds. */
 const convertMs = 120_000;
 const previewMs = 15_000;
-/** Limits concurrent ffmpeg processes per host. Each keeps two cores busy, so more would starve the sessions. */
-const limiter = new Limiter(2);
+/**
+ * Limits concurrent ffmpeg processes per host. Each conversion keeps two cores busy, so more would starve the sessions.
+ * Previews are short and have turns of their own, so that they don't wait for conversions.
+ */
+const conversionTurns = new FairTurns(2);
+const previewTurns = new FairTurns(2);
 /** Maximum length of the longer side of a converted video, and of a preview. Pixels. */
 const videoSide = 1280;
 const previewSide = 72;
@@ -32,20 +24,34 @@ const maxPixels = 7680 * 4320;
 const bars = 64;
 /** Samples per second from which the bars are made. */
 const waveRate = 8000;
-/** How much of the end of ffmpeg's error output is kept, in characters. */
-const maxErrorOutput = 500;
 
 /**
  * Makes an Ogg/Opus file. Throws `NoFfmpeg`, or the `AppError` `media_not_usable` if the file can't be read or the
  * conversion takes too long.
  */
-export async function toOpus(input: string, file: Recognized, output: string, voice: boolean): Promise<void> {
+export async function toOpus(
+  owner: Owner,
+  input: string,
+  file: Recognized,
+  output: string,
+  voice: boolean,
+): Promise<void> {
   const sound = voice ? ["-ac", "1", "-b:a", "32k", "-application", "voip"] : ["-ac", "2", "-b:a", "96k"];
-  await convert(input, file, output, ["-map", "0:a:0", "-c:a", "libopus", "-ar", "48000", ...sound, "-f", "ogg"]);
+  await convert(owner, input, file, output, [
+    "-map",
+    "0:a:0",
+    "-c:a",
+    "libopus",
+    "-ar",
+    "48000",
+    ...sound,
+    "-f",
+    "ogg",
+  ]);
 }
 
 /** Makes an MP4 file with H.264 and AAC. Throws like `toOpus`. */
-export async function toMp4(input: string, file: Recognized, output: string): Promise<void> {
+export async function toMp4(owner: Owner, input: string, file: Recognized, output: string): Promise<void> {
   const square = "scale=trunc(iw*sar):ih,setsar=1";
   const fit = `w='min(${videoSide},iw)':h='min(${videoSide},ih)':force_original_aspect_ratio=decrease:force_divisible_by=2`;
   const picture = file.h264
@@ -64,12 +70,23 @@ export async function toMp4(input: string, file: Recognized, output: string): Pr
       ];
   const sound = ["-c:a", "aac", "-b:a", "128k", "-ac", "2"];
   const maps = ["-map", "0:v:0", "-map", "0:a:0?"];
-  await convert(input, file, output, [...maps, ...picture, ...sound, "-movflags", "+faststart", "-f", "mp4"]);
+  await convert(owner, input, file, output, [...maps, ...picture, ...sound, "-movflags", "+faststart", "-f", "mp4"]);
 }
 
-async function convert(input: string, file: Recognized, output: string, options: string[]): Promise<void> {
+async function convert(
+  owner: Owner,
+  input: string,
+  file: Recognized,
+  output: string,
+  options: string[],
+): Promise<void> {
   const limits = ["-map_metadata", "-1", "-threads", "2", "-fs", String(maxMediaBytes)];
-  await run(input, file, [...options, ...limits, `file:${output}`], convertMs);
+  const leave = await conversionTurns.enter(owner);
+  try {
+    await run(input, file, [...options, ...limits, `file:${output}`], convertMs, () => true);
+  } finally {
+    leave();
+  }
   // At the size limit, ffmpeg ends in the middle of the file without an error.
   const { size } = await stat(output);
   if (size === 0) throw new AppError("media_not_usable", "the file is empty after its conversion");
@@ -79,17 +96,22 @@ async function convert(input: string, file: Recognized, output: string, options:
 }
 
 /** Returns a small JPEG of a picture, or of the first frame of a video. Throws like `toOpus`. */
-export async function preview(input: string, file: Recognized): Promise<Buffer | undefined> {
+export async function preview(owner: Owner, input: string, file: Recognized): Promise<Buffer | undefined> {
   const scale = `scale=w=${previewSide}:h=${previewSide}:force_original_aspect_ratio=decrease`;
   const chunks: Buffer[] = [];
+  let size = 0;
+  const keep = (chunk: Buffer) => {
+    chunks.push(chunk);
+    size += chunk.length;
+    return size <= maxPreviewBytes;
+  };
   const options = ["-map", "0:v:0", "-frames:v", "1", "-vf", scale, "-c:v", "mjpeg", "-q:v", "8"];
-  await run(input, file, [...options, "-f", "image2pipe", "pipe:1"], previewMs, (chunk) => chunks.push(chunk));
-  const jpeg = Buffer.concat(chunks);
-  return jpeg.length > 0 && jpeg.length <= maxPreviewBytes ? jpeg : undefined;
+  await runPreview(owner, input, file, [...options, "-f", "image2pipe", "pipe:1"], keep);
+  return size > 0 ? Buffer.concat(chunks) : undefined;
 }
 
 /** Returns the loudness of an audio file as the bars that WhatsApp draws. Throws like `toOpus`. */
-export async function waveform(input: string, file: Recognized): Promise<Uint8Array | undefined> {
+export async function waveform(owner: Owner, input: string, file: Recognized): Promise<Uint8Array | undefined> {
   const samples = Math.floor((file.seconds ?? 0) * waveRate);
   if (samples < bars) return undefined;
   const sums = new Float64Array(bars);
@@ -105,11 +127,27 @@ export async function waveform(input: string, file: Recognized): Promise<Uint8Ar
       sums[bar] = (sums[bar] ?? 0) + Math.abs(((byte << 24) >> 16) | lowByte);
       lowByte = undefined;
     }
+    return true;
   };
   const options = ["-map", "0:a:0", "-ac", "1", "-ar", String(waveRate), "-f", "s16le", "pipe:1"];
-  await run(input, file, options, previewMs, addSamples);
+  await runPreview(owner, input, file, options, addSamples);
   const loudest = Math.max(...sums);
   return loudest > 0 ? Uint8Array.from(sums, (sum) => Math.round((100 * sum) / loudest)) : undefined;
+}
+
+async function runPreview(
+  owner: Owner,
+  input: string,
+  file: Recognized,
+  options: string[],
+  onOutput: (chunk: Buffer) => boolean,
+): Promise<void> {
+  const leave = await previewTurns.enter(owner);
+  try {
+    await run(input, file, options, previewMs, onOutput);
+  } finally {
+    leave();
+  }
 }
 
 /**
@@ -121,53 +159,10 @@ async function run(
   { demuxer }: Recognized,
   options: string[],
   timeoutMs: number,
-  onOutput: (chunk: Buffer) => void = () => undefined,
+  onOutput: (chunk: Buffer) => boolean,
 ): Promise<void> {
   if (!demuxer) throw new AppError("media_not_usable", "the file can't be converted");
   const reading = ["-protocol_whitelist", "file", "-max_pixels", String(maxPixels), "-threads", "2", "-f", demuxer];
   const limits = ["-nostdin", "-hide_banner", "-loglevel", "error", "-y", "-timelimit", String((2 * timeoutMs) / 1000)];
-  const leave = await limiter.enter();
-  try {
-    await ffmpeg([...limits, ...reading, "-i", `file:${input}`, ...options], timeoutMs, onOutput);
-  } finally {
-    leave();
-  }
-}
-
-function ffmpeg(args: readonly string[], timeoutMs: number, onOutput: (chunk: Buffer) => void): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const child = spawn("ffmpeg", args, {
-    cwd: "/",
-    env: { PATH: process.env.PATH ?? "" },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const kill = () => child.kill("SIGKILL");
-  // If the host exits, ffmpeg must not go on running.
-  process.once("exit", kill);
-  let timedOut = false;
-  const timer = setTimeout(() => {
-    timedOut = true;
-    kill();
-  }, timeoutMs);
-  let errorOutput = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    errorOutput = (errorOutput + text).slice(-maxErrorOutput);
-  });
-  child.stdout.on("data", onOutput);
-  child.once("error", (error: NodeJS.ErrnoException) => {
-    const missing = error.code === "ENOENT" || error.code === "EACCES";
-    reject(missing ? new NoFfmpeg("ffmpeg is not installed", { cause: error }) : error);
-  });
-  child.once("close", (code) => {
-    if (code === 0) return resolve();
-    const reason = timedOut
-      ? `the conversion took longer than ${timeoutMs / 1000} s`
-      : "it is damaged or in an unknown format";
-    const cause = new Error(`ffmpeg ended with ${code}: ${errorOutput}`);
-    reject(new AppError("media_not_usable", `the file could not be converted: ${reason}`, { cause }));
-  });
-  return promise.finally(() => {
-    clearTimeout(timer);
-    process.off("exit", kill);
-  });
+  await ffmpeg([...limits, ...reading, "-i", `file:${input}`, ...options], timeoutMs, onOutput);
 }

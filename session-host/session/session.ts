@@ -33,6 +33,7 @@ export interface SessionDeps extends ConnectionDeps {
 /** The state of an instance in the database when the host takes it over. */
 export interface SessionRow {
   id: string;
+  userId: string;
   status: InstanceStatus;
   linked: boolean;
 }
@@ -58,6 +59,7 @@ const stableMs = 60_000;
 /** One instance on this host. Opens its connection, reopens it when it is lost, and runs the instance's commands. */
 export class Session implements CommandTarget {
   readonly id: string;
+  readonly userId: string;
   readonly #deps: SessionDeps;
   readonly queue: SendQueue;
   readonly #state: SessionState;
@@ -84,6 +86,7 @@ export class Session implements CommandTarget {
 
   constructor(deps: SessionDeps, row: SessionRow) {
     this.id = row.id;
+    this.userId = row.userId;
     this.#deps = deps;
     this.#state = new SessionState(row);
     this.queue = new SendQueue({
@@ -107,7 +110,7 @@ export class Session implements CommandTarget {
     if (this.status !== "connected" || !this.#connection) return undefined;
     const { sock, presences, disappearing, labels } = this.#connection;
     const { media, db } = this.#deps;
-    return { instanceId: this.id, sock, presences, disappearing, labels, media, db };
+    return { userId: this.userId, instanceId: this.id, sock, presences, disappearing, labels, media, db };
   }
 
   get #trace() {

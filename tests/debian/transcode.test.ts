@@ -3,9 +3,9 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { recognize } from "../../core/media/kind.ts";
 import { readMp4 } from "../../core/media/mp4.ts";
 import { readOggOpus } from "../../core/media/ogg.ts";
+import { recognize } from "../../core/media/recognize.ts";
 import { digestOf } from "../../core/media/spool.ts";
 import { openStorage } from "../../core/storage/index.ts";
 import { prepareFile } from "../../session-host/media/prepare-file.ts";
@@ -14,6 +14,7 @@ import { startTestGateway } from "../support/gateway/test-gateway.ts";
 import { png } from "../support/media/png.ts";
 
 let folder: string;
+const owner = { userId: "user", instanceId: "instance" };
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "switchboard-ffmpeg-"));
 });
@@ -41,7 +42,7 @@ test.each([
   ["a.mov", [...film, ...sound, "-vf", "crop=320:240", "-pix_fmt", "yuv420p", "-c:v", "libx264"]],
   ["a.avi", [...film, "-c:v", "mpeg4"]],
 ])("%s becomes a playable video of the same length with a preview", async (name, args) => {
-  const file = await prepareFile(await spooled(createMedia(name, ...args), name), {});
+  const file = await prepareFile(owner, await spooled(createMedia(name, ...args), name), {});
   expect(file).toMatchObject({ kind: "video", mimetype: "video/mp4", filename: "a.mp4", seconds: 3 });
   expect(file.width).toBe(320);
   expect(file.height).toBe(240);
@@ -58,17 +59,23 @@ test.each([
   ["a.flac", []],
   ["v.ogg", ["-c:a", "libvorbis"]],
 ])("%s becomes a voice note with its duration and waveform", async (name, args) => {
-  const file = await prepareFile(await spooled(createMedia(name, ...sound, ...args), name), { voice: true });
+  const file = await prepareFile(owner, await spooled(createMedia(name, ...sound, ...args), name), { voice: true });
   expect(file).toMatchObject({ kind: "audio", voice: true, mimetype: "audio/ogg; codecs=opus", seconds: 3 });
   expect((await readOggOpus(file.path))?.seconds).toBeCloseTo(3, 1);
   expect(file.waveform).toHaveLength(64);
   expect(Math.max(...(file.waveform ?? []))).toBe(100);
 });
 
+test("an MP3 file that is sent as audio has its duration", async () => {
+  const path = createMedia("d.mp3", ...sound);
+  const file = await prepareFile(owner, await spooled(path, "d.mp3"), { kind: "audio" });
+  expect(file).toMatchObject({ kind: "audio", voice: false, mimetype: "audio/mpeg", seconds: 3, path });
+});
+
 test("a voice note in Opus stays unchanged, and its waveform follows its loudness", async () => {
   const path = createMedia("a.ogg", ...sound, "-af", "volume='if(lt(t,1.5),0,1)':eval=frame", "-c:a", "libopus");
   const before = await digestOf(path);
-  const file = await prepareFile(await spooled(path, "a.ogg"), { voice: true });
+  const file = await prepareFile(owner, await spooled(path, "a.ogg"), { voice: true });
   expect(file).toMatchObject({ ...before, path, seconds: 3 });
   const waves = [...(file.waveform ?? [])];
   expect(Math.max(...waves.slice(0, 28))).toBeLessThan(10);
@@ -80,8 +87,8 @@ describe("an untrusted file", () => {
     const path = join(folder, "broken");
     const whole = await readFile(createMedia("b.webm", ...film, "-c:v", "libvpx"));
     await writeFile(path, Buffer.concat([whole.subarray(0, 300), Buffer.alloc(2000, 7)]));
-    expect(await prepareFile(await spooled(path, "b.webm"), {})).toMatchObject({ kind: "document", path });
-    const asVideo = prepareFile(await spooled(path, "b.webm"), { kind: "video" });
+    expect(await prepareFile(owner, await spooled(path, "b.webm"), {})).toMatchObject({ kind: "document", path });
+    const asVideo = prepareFile(owner, await spooled(path, "b.webm"), { kind: "video" });
     await expect(asVideo).rejects.toMatchObject({ code: "media_not_usable" });
   });
 
@@ -94,7 +101,7 @@ describe("an untrusted file", () => {
       const path = join(folder, "list");
       await writeFile(path, text);
       expect((await recognize(path, "video/mp4")).demuxer).toBeNull();
-      await expect(prepareFile(await spooled(path, "a.mp4"), { voice: true })).rejects.toMatchObject({
+      await expect(prepareFile(owner, await spooled(path, "a.mp4"), { voice: true })).rejects.toMatchObject({
         code: "media_not_usable",
       });
     }

@@ -76,7 +76,7 @@ async function build(name: string): Promise<string> {
   return app;
 }
 
-test("the steps of the image build a host that loads", async () => {
+test("the steps of the image build a host that loads and parses a file", async () => {
   const app = await build("host-build");
   const [command = "", ...args] = JSON.parse(last("host", "CMD")) as string[];
   const env = { PATH: process.env.PATH ?? "", NODE_ENV: "production" };
@@ -85,4 +85,10 @@ test("the steps of the image build a host that loads", async () => {
     code: 1,
     stdout: expect.stringContaining("DATABASE_URL: must be set"),
   });
+  // The worker that parses files is a program of its own, which starts when it gets the first file.
+  const program = `const { parse } = await import("./session-host/media/parser.ts");
+    const job = { name: "recognize", path: "package.json", claimed: "application/json" };
+    console.log((await parse({ userId: "user", instanceId: "instance" }, job)).mimetype);`;
+  const parsed = await run(command, ["--input-type=module", "-e", program], { cwd: app, env });
+  expect(parsed.stdout).toBe("application/json\n");
 }, 180_000);

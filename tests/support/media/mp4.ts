@@ -46,3 +46,14 @@ function box(type: string, ...parts: Buffer[]): Buffer {
   head.write(type, 4, "latin1");
   return Buffer.concat([head, body]);
 }
+
+/** Returns an MP4 with many empty boxes, in its index before the tracks or at its top level. */
+export function crowdedMp4(count: number, place: "index" | "top"): Buffer {
+  const whole = mp4({ video: "avc1", audio: "mp4a" }, { last: false });
+  const empty = Buffer.alloc(count * 8, box("free"));
+  const index = whole.indexOf("moov", 0, "latin1") - 4;
+  if (place === "top") return Buffer.concat([whole.subarray(0, index), empty, whole.subarray(index)]);
+  const crowded = Buffer.concat([whole.subarray(0, index + 8), empty, whole.subarray(index + 8)]);
+  crowded.writeUInt32BE(crowded.readUInt32BE(index) + empty.length, index);
+  return crowded;
+}

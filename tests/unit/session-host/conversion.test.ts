@@ -27,7 +27,7 @@ test("conversions run one at a time, an instance queues at most eight, and expir
   const upload = "0".repeat(32);
   const later = new Date(Date.now() + 60_000);
   const convert = (instance: string, deadline = later) =>
-    conversions.convert(instance, { upload }, "opus", deadline).then(
+    conversions.convert({ userId: instance, instanceId: instance }, { upload }, "opus", deadline).then(
       () => "done",
       (error: { code: string }) => error.code,
     );
