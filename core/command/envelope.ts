@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { readJson } from "../json.ts";
 
 /** A message on a command queue. It names the row in the database, which is authoritative. */
 export const commandEnvelope = z.object({ v: z.literal(1), id: z.uuid(), instanceId: z.uuid() });
@@ -23,9 +24,6 @@ export function commandMessage(command: Command): { body: string; groupId: strin
 
 /** Returns undefined if the body is not a command. */
 export function readCommandEnvelope(body: string | undefined): CommandEnvelope | undefined {
-  try {
-    return commandEnvelope.safeParse(JSON.parse(body ?? "")).data;
-  } catch {
-    return undefined;
-  }
+  const { value, error } = readJson(body ?? "", "message");
+  return error ? undefined : commandEnvelope.safeParse(value).data;
 }

@@ -12,5 +12,13 @@ export const sqlStates = {
 
 /** Returns the SQLSTATE of an error that the server reported, or undefined for any other error. */
 export function sqlState(error: unknown): string | undefined {
-  return error instanceof postgres.PostgresError ? error.code : undefined;
+  if (error instanceof postgres.PostgresError) return error.code;
+  // Drizzle wraps errors of the driver.
+  return error instanceof Error && error.cause instanceof postgres.PostgresError ? error.cause.code : undefined;
 }
+
+/**
+ * Whether Postgres refused a value, such as text with NUL or a number out of range, and would refuse it again: the
+ * classes 22 (data exception) and 54 (program limit exceeded).
+ */
+export const isRefusedValue = (error: unknown) => /^(?:22|54)/.test(sqlState(error) ?? "");

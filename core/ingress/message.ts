@@ -99,15 +99,6 @@ export interface ReadableParts {
 
 export const unreadable: ReadableParts = { id: null, instanceId: null, replyTo: undefined };
 
-/** Returns undefined if the body is not JSON. Drops the error of the parser, which would repeat parts of the body. */
-export function tryParse(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
-}
-
 /** Returns the valid parts of a message that may be invalid as a whole. */
 export function readable(parsed: unknown): ReadableParts {
   if (typeof parsed !== "object" || parsed === null) return unreadable;
@@ -119,10 +110,13 @@ export function readable(parsed: unknown): ReadableParts {
   };
 }
 
+/** UTF-16 code units. A message can have many errors, and the reply must fit in a queue. */
+const maxDetails = 1_000;
+
 /** Throws `invalid_request`. The error repeats no values, because one of the values is an API key. */
 export function readMessage(parsed: unknown): IngressMessage {
   const read = ingressMessage.safeParse(parsed);
   if (read.success) return read.data;
   const details = read.error.issues.map((issue) => `${issue.path.join(".") || "message"}: ${issue.message}`);
-  throw new AppError("invalid_request", details.join("; "));
+  throw new AppError("invalid_request", details.join("; ").slice(0, maxDetails));
 }

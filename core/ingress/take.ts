@@ -4,24 +4,17 @@ import { commandCatalog } from "../command/catalog/index.ts";
 import { type Accepted, findAccepted } from "../command/idempotency.ts";
 import { readResult } from "../command/result.ts";
 import type { Config } from "../config.ts";
-import { sqlState, sqlStates } from "../db/sql-state.ts";
+import { isRefusedValue, sqlState, sqlStates } from "../db/sql-state.ts";
 import { AppError } from "../error.ts";
 import { loadInstance } from "../instance/store.ts";
 import * as lifecycle from "../instance-management/lifecycle.ts";
+import { readJson } from "../json.ts";
 import { assertStaged } from "../media/staged.ts";
 import { count } from "../metric/index.ts";
 import type { ForeignQueues } from "../queue/foreign.ts";
 import type { Storage } from "../storage/index.ts";
 import { callerOfMessage } from "./identity.ts";
-import {
-  errorOf,
-  type IngressMessage,
-  type IngressReply,
-  readable,
-  readMessage,
-  tryParse,
-  unreadable,
-} from "./message.ts";
+import { errorOf, type IngressMessage, type IngressReply, readable, readMessage, unreadable } from "./message.ts";
 import { sendReply } from "./outbox.ts";
 import { allowedReplyQueue } from "./reply-queue.ts";
 
@@ -59,11 +52,11 @@ export async function takeMessage(deps: IngressDeps, record: IngressRecord): Pro
   let known = unreadable;
   const intake: Intake = { deps, record, queue: null };
   try {
-    const parsed = tryParse(record.body);
-    known = readable(parsed);
+    const { value, error } = readJson(record.body, "message");
+    known = readable(value);
     intake.queue = await allowedReplyQueue(deps.foreignQueues, deps.config, known.replyTo ?? record.replyTo);
-    if (parsed === undefined) throw new AppError("malformed_json", "the message is not JSON");
-    await accept(intake, readMessage(parsed));
+    if (error) throw error;
+    await accept(intake, readMessage(value));
     count("IngressAccepted");
     return "accepted";
   } catch (error) {
@@ -86,6 +79,9 @@ function rejectionOf(error: unknown): AppError | undefined {
   // The instance was removed between the check and the write.
   if (sqlState(error) === sqlStates.foreignKeyViolation) {
     return new AppError("instance_not_found", undefined, { cause: error });
+  }
+  if (isRefusedValue(error)) {
+    return new AppError("invalid_request", "the message contains a value that can't be stored", { cause: error });
   }
   if (!(error instanceof AppError) || error.code === "internal" || error.code === "unavailable") return undefined;
   // The field that REST calls `sendAt` is `runAt` in messages.

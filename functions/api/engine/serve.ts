@@ -5,6 +5,7 @@ import { closedVault, type Vault } from "../../../core/crypto/index.ts";
 import { sqlState, sqlStates } from "../../../core/db/sql-state.ts";
 import { AppError } from "../../../core/error.ts";
 import { loadInstance } from "../../../core/instance/store.ts";
+import { readJson } from "../../../core/json.ts";
 import { defined } from "../../../core/object.ts";
 import { responseBytes } from "../../../core/page.ts";
 import { authenticate } from "./authenticate.ts";
@@ -68,7 +69,7 @@ async function respond(
   if (endpoint.instance !== "body") void count(pathInstance?.id);
   const query = endpoint.query ? parsed(endpoint.query, c.req.query(), "query") : undefined;
   const body = endpoint.body
-    ? parsed(endpoint.body, await (endpoint.form ? readForm(c) : readJson(c)), "body")
+    ? parsed(endpoint.body, await (endpoint.form ? readForm(c) : readBody(c)), "body")
     : undefined;
   const instance =
     endpoint.instance === "body" ? await loadForCaller((body as { instanceId: string }).instanceId) : pathInstance;
@@ -138,15 +139,22 @@ function parsed<Schema extends z.ZodType>(schema: Schema, value: unknown, where:
   throw invalidRequest(result.error, where);
 }
 
-/** Returns undefined for an empty body. Throws `unsupported_media_type` and `malformed_json`. */
-async function readJson(c: HonoContext<ApiEnv>): Promise<unknown> {
+/** Returns undefined for an empty body. Throws `unsupported_media_type`, `malformed_json` and `invalid_request`. */
+async function readBody(c: HonoContext<ApiEnv>): Promise<unknown> {
   const bytes = await c.req.arrayBuffer();
   if (bytes.byteLength === 0) return undefined;
   if (!isJson(mediaType(c.req.header("content-type")) ?? "")) {
     throw new AppError("unsupported_media_type", "send the body as application/json");
   }
+  const { value, error } = readJson(decodeUtf8(bytes), "body");
+  if (error) throw error;
+  return value;
+}
+
+/** Throws `malformed_json`. */
+function decodeUtf8(bytes: ArrayBuffer): string {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {
     throw new AppError("malformed_json", "the body must be JSON in UTF-8", { cause: error });
   }

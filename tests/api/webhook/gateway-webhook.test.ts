@@ -108,6 +108,12 @@ test("a test delivery is limited to allowed URLs and documented events", async (
   }
 });
 
+test("a test event with deeply nested data is rejected", async () => {
+  const deep = "[".repeat(10_000) + "]".repeat(10_000);
+  const body = `{"url":"https://example.com/hook","event":"message.received","data":{"deep":${deep}}}`;
+  expect(await call("POST", "test", admin, body)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+});
+
 test("the logs cover all instances of the caller, newest first, with filters", async () => {
   const { receiver, key, one, other } = await deliverThreeTexts();
   const { body } = await call("GET", "logs", key);

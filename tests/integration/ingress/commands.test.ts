@@ -200,6 +200,18 @@ describe("rejected messages", () => {
     expect(await gate.db.sql`select from commands where correlation_id = ${sqsId}`).toHaveLength(0);
   });
 
+  test("a message that is nested too deep does not delay later messages of its group", async () => {
+    const bad = message();
+    const nested = "[".repeat(50_000) + "]".repeat(50_000);
+    const later = message({ command: "contact.check", input: { numbers: [bob.number] } });
+    const started = performance.now();
+    await client.put(JSON.stringify(bad).replace('"input":{', `"input":{"deep":${nested},`), { group: instanceId });
+    await client.put(later, { group: instanceId });
+    expect((await client.reply(bad.id, "rejected")).error.code).toBe("invalid_request");
+    await client.reply(later.id, "done");
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+
   test("a read-only key can send queries", async () => {
     const request = message({
       apiKey: await newKey(gate, { permissions: ["read"] }),

@@ -19,6 +19,11 @@ export const newKey = async (gate: TestGateway, limits: object): Promise<string>
 export const rejections: [what: string, code: string, make: (fixture: RejectionFixture) => unknown][] = [
   ["malformed JSON", "malformed_json", ({ apiKey }) => `{"v":1,"apiKey":"${apiKey}",`],
   ["JSON that is not a message", "invalid_request", () => "null"],
+  [
+    "many unknown fields",
+    "invalid_request",
+    ({ message }) => message(Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`unknown-field-${n}`, n]))),
+  ],
   ["another version", "invalid_request", ({ message }) => message({ v: 2 })],
   ["an unknown field", "invalid_request", ({ message }) => message({ runat: "2030-01-01T00:00:00Z" })],
   ["an id with a space", "invalid_request", ({ message }) => message({ id: "a b" })],
