@@ -31,6 +31,22 @@ export async function phonesOf(sock: WASocket, lids: readonly string[]): Promise
   return new Map(pairs?.map(({ lid, pn }) => [plainJid(lid), plainJid(pn)]));
 }
 
+/**
+ * Returns the JIDs of a person that the session knows: the given JID without its device, and the LID or phone number.
+ * Makes no request to WhatsApp, because strangers can name any JID.
+ */
+export async function knownJids({ authState, signalRepository }: WASocket, jid: string): Promise<string[]> {
+  const person = plainJid(jid);
+  if (isLidJid(person)) {
+    const phone = plainJid(await signalRepository.lidMapping.getPNForLID(person));
+    return phone ? [person, phone] : [person];
+  }
+  const user = person.split("@")[0];
+  if (!user || !isPhoneJid(person)) return [person];
+  const { [user]: lid } = await authState.keys.get("lid-mapping", [user]);
+  return lid ? [person, `${lid}@lid`] : [person];
+}
+
 /** Replaces the person's LID with the phone number (as a JID), if `phones` has it. */
 export function byPhone<Given extends Person | null>(person: Given, phones: ReadonlyMap<string, string>): Given {
   const phone = person && phones.get(person.id);

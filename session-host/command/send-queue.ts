@@ -9,11 +9,12 @@ import { isChannelJid } from "../../core/message/recipient.ts";
 import { readAudience, statusChat } from "../../core/message/status.ts";
 import { defined } from "../../core/object.ts";
 import { relayNewsletterMessage } from "../baileys/newsletter-send.ts";
+import { addressees } from "../baileys/recipients.ts";
 import type { ConnectedContext } from "../executors/types.ts";
 import type { Change } from "../ledger/change.ts";
 import { type Claimed, isSend, type OrderedCommand } from "./claimed-command.ts";
+import type { SentMessage } from "./retries.ts";
 import { failureOf, prepareSend, runMutation } from "./run.ts";
-import { addressees } from "./status-retry.ts";
 import { traceOf } from "./trace.ts";
 
 /**
@@ -78,7 +79,7 @@ export class SendQueue {
   #silenceTimer: NodeJS.Timeout | undefined;
   /** Failed tries by command id. */
   readonly #tries = new Map<string, number>();
-  readonly #recallable = new LRUCache<string, proto.IMessage>({ max: maxRecalled });
+  readonly #recallable = new LRUCache<string, SentMessage>({ max: maxRecalled });
 
   constructor(deps: SendQueueDeps) {
     this.#deps = deps;
@@ -160,7 +161,7 @@ export class SendQueue {
   }
 
   /** Returns the message with this id if a mutation sent it in this session. */
-  recall(waId: string): proto.IMessage | undefined {
+  recall(waId: string): SentMessage | undefined {
     return this.#recallable.get(waId);
   }
 
@@ -192,11 +193,19 @@ export class SendQueue {
   async #mutate(command: Claimed<MutationName>, context: ConnectedContext): Promise<void> {
     const { change, stanza } = await runMutation(command, context);
     if (!stanza) return this.#end(command, change);
-    if (this.#context !== context) return this.#putBack(command);
     const { waId, jid, message, attributes: additionalAttributes, audience } = stanza;
-    this.#recallable.set(waId, message);
+    const jids = await context.recipients.of(jid, audience);
+    if (this.#context !== context) return this.#putBack(command);
+    this.#recallable.set(waId, {
+      chatId: jid,
+      message,
+      attributes: additionalAttributes,
+      recipients: jids,
+      sentAt: new Date(),
+    });
+    const isStored = change.messages?.some((stored) => stored.wa_id === waId);
     await this.#relay(
-      { command, changeOnAck: change },
+      { command, changeOnAck: isStored ? { ...change, recipients: [{ waId, jids }] } : change },
       context,
       { waId, jid, message, audience },
       { additionalAttributes },
@@ -215,10 +224,13 @@ export class SendQueue {
   async #loadPrepared(
     command: Claimed<SendName>,
     payload: Buffer,
-    { db, instanceId }: ConnectedContext,
+    { db, instanceId, recipients }: ConnectedContext,
   ): Promise<Outgoing> {
     const { waId, chatId: jid } = messageOf(command);
     if (jid === statusChat) command.audience ??= await readAudience(db, instanceId, waId);
+    const jids = await recipients.of(jid, command.audience);
+    // The members of a group may have changed since the earlier attempt.
+    void this.#record(command, { recipients: [{ waId, jids }] });
     return { waId, jid, message: proto.Message.decode(payload), audience: command.audience };
   }
 
@@ -232,9 +244,10 @@ export class SendQueue {
     command.payload = payload;
     command.chatId = jid;
     command.audience = extras?.audience;
+    const recipients = await context.recipients.of(jid, command.audience);
     // Not awaited: the gate holds the stanza back until this is durable.
     void this.#record(command, {
-      prepared: [{ waId, payload, chatId: jid, type, protoType, context: extras }],
+      prepared: [{ waId, payload, chatId: jid, type, protoType, context: extras, recipients }],
       ...defined({ messageUpdates: media ? [{ waId, set: { media } }] : undefined }),
     });
     return { waId, jid, message, audience: command.audience };

@@ -2,6 +2,7 @@ import type { proto, WASocket } from "@whiskeysockets/baileys";
 import type { Database } from "../../core/db/index.ts";
 import type { MessageContext } from "../../core/message/context.ts";
 import type { MessageMedia } from "../../core/message/message.sql.ts";
+import type { Recipients } from "../baileys/recipients.ts";
 import type { Owner } from "../concurrency/fair-turns.ts";
 import type { DisappearingTimers } from "../inbound/disappearing.ts";
 import type { LabelBook } from "../inbound/labels.ts";
@@ -15,6 +16,7 @@ export interface OpenConnection {
   readonly presences: PresenceBook;
   readonly disappearing: DisappearingTimers;
   readonly labels: LabelBook;
+  readonly recipients: Recipients;
 }
 
 /** The context of commands that need an open connection. */

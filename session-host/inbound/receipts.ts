@@ -1,7 +1,7 @@
-import { type BinaryNode, getBinaryNodeChild, getBinaryNodeChildren, jidNormalizedUser } from "@whiskeysockets/baileys";
+import { type BinaryNode, getBinaryNodeChild, getBinaryNodeChildren } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
 import { statusChat } from "../../core/message/status.ts";
-import { secondsOf } from "../baileys/jids.ts";
+import { plainJid, secondsOf } from "../baileys/jids.ts";
 import type { Change, Receipt } from "../ledger/change.ts";
 import { boundStanza } from "./bounds.ts";
 
@@ -42,25 +42,43 @@ export class EarlyReceipts {
   }
 }
 
+/** What reading a receipt needs to know about JIDs. */
+export interface ReceiptContext {
+  isMe: (jid: string) => boolean;
+  /** Returns the JIDs of a person that the session knows, the given one first. */
+  jidsOf: (jid: string) => Promise<string[]>;
+}
+
 /**
  * Returns the receipts of a `receipt` stanza for messages of the account. Returns undefined for other stanzas (a retry,
  * a receipt from the account's other devices). A receipt without a `type` means delivered. `read` and `played` mean
  * read.
  */
-export function journalReceipt(received: BinaryNode, isMe: (jid: string) => boolean): Change | undefined {
+export function journalReceipt(received: BinaryNode, context: ReceiptContext): Promise<Change> | undefined {
   const stanza = boundStanza(received);
   const { id, from, participant, recipient, type } = stanza.attrs;
   const by = participant ?? from;
-  if (!id || !by || recipient || isMe(by)) return undefined;
+  if (!id || !from || !by || recipient || context.isMe(by)) return undefined;
   const status =
     type === undefined || type === "" ? "delivered" : type === "read" || type === "played" ? "read" : undefined;
   if (!status) return undefined;
   const list = getBinaryNodeChild(stanza, "list");
   const more = list ? getBinaryNodeChildren(list, "item").flatMap((item) => item.attrs.id ?? []) : [];
   const waIds = [...new Set([id, ...more])].slice(0, maxIds);
-  const receipts: Receipt[] = [{ waIds, status, by: jidNormalizedUser(by), timestamp: secondsOf(stanza) }];
+  return changeOf(context, from, { waIds, status, by: plainJid(by), timestamp: secondsOf(stanza) });
+}
+
+async function changeOf(
+  { jidsOf }: ReceiptContext,
+  from: string,
+  receipt: Omit<Receipt, "chats" | "people">,
+): Promise<Change> {
+  const people = await jidsOf(receipt.by);
+  const chat = plainJid(from);
+  const origin = { chats: chat === receipt.by ? people : [chat], people };
   // A receipt shows that WhatsApp has accepted the message. The acknowledgement itself may be missing, because the host
   // died before it arrived.
-  const acks = waIds.map((waId) => ({ waId }));
-  return from === statusChat ? { acks, views: receipts } : { acks, progress: receipts };
+  const acks = receipt.waIds.map((waId) => ({ waId, receipt: origin }));
+  const receipts = [{ ...receipt, ...origin }];
+  return chat === statusChat ? { acks, views: receipts } : { acks, progress: receipts };
 }

@@ -99,8 +99,18 @@ export interface NewResponse {
   event: NewEvent;
 }
 
+/**
+ * Where a receipt comes from. It counts only for messages that were sent to this chat and this person, because anybody
+ * can send a receipt with any id. The chat and the person may each have a second JID.
+ */
+export interface ReceiptOrigin {
+  chats: readonly string[];
+  /** JIDs of the person. */
+  people: readonly string[];
+}
+
 /** A receipt for messages of the account. */
-export interface Receipt {
+export interface Receipt extends ReceiptOrigin {
   waIds: string[];
   status: "delivered" | "read";
   /** JID of the person who received or read the messages. */
@@ -115,8 +125,8 @@ export interface Change {
   /** Plaintexts of received messages, kept because Signal does not decrypt a message twice. */
   inbox?: { waId: string; hash: Buffer; plaintext: Uint8Array }[];
   messages?: NewMessage[];
-  /** Messages of the account that WhatsApp has acknowledged. */
-  acks?: { waId: string }[];
+  /** Messages of the account that WhatsApp has acknowledged, or that a receipt shows to be acknowledged. */
+  acks?: { waId: string; receipt?: ReceiptOrigin }[];
   /** Receipts for messages of the account, except status posts. */
   progress?: Receipt[];
   /** Receipts for status posts of the account, which have many readers. */
@@ -133,7 +143,11 @@ export interface Change {
     type: string;
     protoType: string;
     context: MessageContext | null;
+    /** JIDs of the people and devices to which the message is encrypted. */
+    recipients: readonly string[];
   }[];
+  /** JIDs of the people and devices to which a stored message is encrypted, if they are not in `prepared`. */
+  recipients?: { waId: string; jids: readonly string[] }[];
   /**
    * Updates of messages. A message is selected by row id. A message of the account may also be selected by WhatsApp's
    * id, which is unique because the gateway chose it.

@@ -1,4 +1,5 @@
 import { storableJson } from "../../core/db/index.ts";
+import { listHash, storeLists } from "./write-recipients.ts";
 import type { Batch, RecordedChange, Writer } from "./writer.ts";
 import { rowsOf, unique, writeEach } from "./writer.ts";
 
@@ -30,14 +31,19 @@ export const prepared = {
   async write(batch: Batch) {
     const rows = rowsOf(batch, (change) => change.prepared);
     if (rows.length === 0) return;
+    await storeLists(
+      batch,
+      rows.map(({ instanceId, recipients: jids }) => ({ instanceId, jids })),
+    );
     await batch.sql`
       update messages set payload = decode(t.payload, 'base64'), chat_id = t.chat_id, type = t.type, proto_type = t.proto_type,
-        context = t.context::jsonb
+        context = t.context::jsonb, recipients = decode(t.recipients, 'hex')
       from unnest(${rows.map((row) => row.instanceId)}::uuid[], ${rows.map((row) => row.waId)}::text[],
         ${rows.map((row) => row.payload.toString("base64"))}::text[], ${rows.map((row) => row.chatId)}::text[],
         ${rows.map((row) => row.type)}::text[], ${rows.map((row) => row.protoType)}::text[],
-        ${rows.map((row) => row.context && storableJson(row.context))}::text[])
-        as t(instance_id, wa_id, payload, chat_id, type, proto_type, context)
+        ${rows.map((row) => row.context && storableJson(row.context))}::text[],
+        ${rows.map((row) => listHash(row.recipients)?.toString("hex") ?? null)}::text[])
+        as t(instance_id, wa_id, payload, chat_id, type, proto_type, context, recipients)
       where messages.instance_id = t.instance_id and messages.wa_id = t.wa_id and messages.from_me
         and messages.instance_id = any(${unique(rows.map((row) => row.instanceId))}::uuid[])
         and messages.wa_id = any(${rows.map((row) => row.waId)}::text[])`;

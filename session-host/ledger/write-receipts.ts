@@ -4,6 +4,7 @@ import { eventMedia } from "../../core/message/event-media.ts";
 import type { MessageMedia } from "../../core/message/message.sql.ts";
 import { statusChat } from "../../core/message/status.ts";
 import type { Receipt } from "./change.ts";
+import { originColumns, wasSentTo } from "./write-recipients.ts";
 import { type Batch, type RecordedChange, rowsOf, unique, type Writer, writeEach } from "./writer.ts";
 
 interface SentRow {
@@ -22,16 +23,18 @@ interface SentRow {
 export const acks = {
   /** Returns the events. A key is `<instance id> <wa_id>`. */
   async write(batch: Batch): Promise<Map<string, NewEvent>> {
-    const rows = rowsOf(batch, (change) => change.acks);
+    const rows = rowsOf(batch, (change) => change.acks).map((row) => ({ ...row, ...originColumns(row.receipt) }));
     if (rows.length === 0) return new Map();
     const sent = await batch.sql<SentRow[]>`
       update messages set status = 'sent', sent_at = date_trunc('second', ack.at)
       from unnest(${rows.map((row) => row.instanceId)}::uuid[], ${rows.map((row) => row.waId)}::text[],
-        ${rows.map((row) => row.at.toISOString())}::timestamptz[]) as ack(instance_id, wa_id, at)
+        ${rows.map((row) => row.at.toISOString())}::timestamptz[], ${rows.map((row) => row.chat)}::text[],
+        ${rows.map((row) => row.otherChat)}::text[], ${rows.map((row) => row.person)}::text[],
+        ${rows.map((row) => row.otherPerson)}::text[]) as ack(instance_id, wa_id, at, chat, other_chat, person, other_person)
       where messages.instance_id = ack.instance_id and messages.wa_id = ack.wa_id and messages.from_me
         and messages.instance_id = any(${unique(rows.map((row) => row.instanceId))}::uuid[])
         and messages.wa_id = any(${rows.map((row) => row.waId)}::text[])
-        and messages.status = 'pending'
+        and messages.status = 'pending' and (ack.chat is null or (${wasSentTo(batch.sql, "ack")}))
       returning messages.instance_id, messages.wa_id, chat_id, type, proto_type, body, media, context,
         extract(epoch from sent_at)::float8 as sent`;
     return new Map(sent.map((row) => [`${row.instance_id} ${row.wa_id}`, sentEvent(row)]));
@@ -63,33 +66,18 @@ export const progress = {
   /** Returns the events. A key is `<instance id> <wa_id> <status>`. */
   async write(batch: Batch): Promise<Map<string, NewEvent>> {
     const steps = rowsOf(batch, (change) => change.progress).flatMap(({ waIds, ...step }) =>
-      waIds.map((waId) => ({ ...step, waId })),
+      waIds.map((waId) => ({ ...step, ...originColumns(step), waId })),
     );
     const events = new Map<string, NewEvent>();
     for (const status of ["delivered", "read"] as const) {
-      const latest = new Map(
-        steps.filter((step) => step.status === status).map((step) => [`${step.instanceId} ${step.waId}`, step]),
+      const rows = await moveForward(
+        batch,
+        status,
+        steps.filter((step) => step.status === status),
       );
-      if (latest.size === 0) continue;
-      const latestSteps = [...latest.values()];
-      const earlier = status === "read" ? ["pending", "sent", "delivered"] : ["pending", "sent"];
-      const rows = await batch.sql<{ instance_id: string; wa_id: string; chat_id: string }[]>`
-        update messages set status = ${status}, delivered_at = coalesce(delivered_at, step.at),
-          read_at = case when ${status} = 'read' then step.at end
-        from unnest(${latestSteps.map((step) => step.instanceId)}::uuid[], ${latestSteps.map((step) => step.waId)}::text[],
-          ${latestSteps.map((step) => new Date(step.timestamp * 1000).toISOString())}::timestamptz[]) as step(instance_id, wa_id, at)
-        where messages.instance_id = step.instance_id and messages.wa_id = step.wa_id and messages.from_me
-          and messages.instance_id = any(${unique(latestSteps.map((step) => step.instanceId))}::uuid[])
-          and messages.wa_id = any(${latestSteps.map((step) => step.waId)}::text[])
-          and messages.status = any(${earlier}::text[])
-        returning messages.instance_id, messages.wa_id, messages.chat_id`;
-      for (const row of rows) {
-        const step = latest.get(`${row.instance_id} ${row.wa_id}`);
-        if (!step) continue;
-        events.set(`${row.instance_id} ${row.wa_id} ${status}`, {
-          type: `message.${status}`,
-          data: { messageId: row.wa_id, chatId: row.chat_id, by: step.by, timestamp: step.timestamp },
-        });
+      for (const { instanceId, messageId, chatId, by, timestamp } of rows) {
+        const data = { messageId, chatId, by, timestamp };
+        events.set(`${instanceId} ${messageId} ${status}`, { type: `message.${status}`, data });
       }
     }
     return events;
@@ -99,6 +87,37 @@ export const progress = {
       waIds.map((waId) => take(events, `${instanceId} ${waId} ${status}`)),
     ),
 } satisfies Writer<Map<string, NewEvent>>;
+
+interface ProgressStep extends ReturnType<typeof originColumns> {
+  instanceId: string;
+  waId: string;
+  by: string;
+  /** Unix seconds. */
+  timestamp: number;
+}
+
+/**
+ * Sets the status of the messages of these receipts, and returns the receipts that changed a message. If several
+ * receipts are for one message, the database takes one of those that count.
+ */
+async function moveForward({ sql }: Batch, status: "delivered" | "read", steps: readonly ProgressStep[]) {
+  if (steps.length === 0) return [];
+  const earlier = status === "read" ? ["pending", "sent", "delivered"] : ["pending", "sent"];
+  return await sql<{ instanceId: string; messageId: string; chatId: string; by: string; timestamp: number }[]>`
+    update messages set status = ${status}, delivered_at = coalesce(delivered_at, to_timestamp(step.seconds)),
+      read_at = case when ${status} = 'read' then to_timestamp(step.seconds) end
+    from unnest(${steps.map((step) => step.instanceId)}::uuid[], ${steps.map((step) => step.waId)}::text[],
+      ${steps.map((step) => step.timestamp)}::float8[], ${steps.map((step) => step.by)}::text[],
+      ${steps.map((step) => step.chat)}::text[], ${steps.map((step) => step.otherChat)}::text[],
+      ${steps.map((step) => step.person)}::text[], ${steps.map((step) => step.otherPerson)}::text[])
+      as step(instance_id, wa_id, seconds, by, chat, other_chat, person, other_person)
+    where messages.instance_id = step.instance_id and messages.wa_id = step.wa_id and messages.from_me
+      and messages.instance_id = any(${unique(steps.map((step) => step.instanceId))}::uuid[])
+      and messages.wa_id = any(${steps.map((step) => step.waId)}::text[])
+      and messages.status = any(${earlier}::text[]) and ${wasSentTo(sql, "step")}
+    returning messages.instance_id as "instanceId", messages.wa_id as "messageId", messages.chat_id as "chatId", step.by,
+      step.seconds as timestamp`;
+}
 
 /**
  * Records who received and who viewed the account's status posts. A viewer is recorded by phone number if a contact has
@@ -120,9 +139,10 @@ export const views = {
 async function recordViews(
   { sql }: Batch,
   instanceId: string,
-  { waIds, status, by, timestamp }: Receipt,
+  { waIds, status, by, timestamp, ...origin }: Receipt,
 ): Promise<Map<string, NewEvent>> {
   const at = new Date(timestamp * 1000).toISOString();
+  const { chat, otherChat, person, otherPerson } = originColumns(origin);
   // A viewer who has seen the status post has also received it, so a late delivery receipt changes nothing.
   const replaced = status === "read" ? ["delivered"] : [];
   const rows = await sql<{ waId: string; viewer: string }[]>`
@@ -136,10 +156,12 @@ async function recordViews(
       status = case when messages.status = 'read' then 'read' else ${status}::text end,
       delivered_at = coalesce(delivered_at, ${at}::timestamptz),
       read_at = coalesce(read_at, case when ${status}::text = 'read' then ${at}::timestamptz end)
-    from viewer
-    where instance_id = ${instanceId} and wa_id = any(${waIds}::text[]) and chat_id = ${statusChat} and from_me
+    from viewer, (select ${chat}::text as chat, ${otherChat}::text as other_chat, ${person}::text as person,
+      ${otherPerson}::text as other_person) as receipt
+    where messages.instance_id = ${instanceId} and wa_id = any(${waIds}::text[]) and chat_id = ${statusChat} and from_me
       and messages.status in ('pending', 'sent', 'delivered', 'read')
       and (context->'views'->>viewer.jid is null or context->'views'->>viewer.jid = any(${replaced}::text[]))
+      and ${wasSentTo(sql, "receipt")}
     returning wa_id as "waId", viewer.jid as viewer`;
   return new Map(
     rows.map(({ waId: messageId, viewer }): [string, NewEvent] => [

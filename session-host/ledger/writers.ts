@@ -7,6 +7,7 @@ import { forgetSession, inbox, keys } from "./write-keys.ts";
 import { labels } from "./write-labels.ts";
 import { messages, messageUpdates, prepared, readMarks } from "./write-messages.ts";
 import { acks, progress, views } from "./write-receipts.ts";
+import { recipients } from "./write-recipients.ts";
 import { responses } from "./write-responses.ts";
 import { revisions } from "./write-revisions.ts";
 import type { RecordedChange, Writer } from "./writer.ts";
@@ -34,6 +35,7 @@ const writerOf = {
   revisions,
   responses,
   prepared,
+  recipients,
   commands,
   contacts,
   groups: "contacts",

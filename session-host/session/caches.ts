@@ -1,5 +1,6 @@
 import type { CacheStore } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
+import { deviceListMs } from "../baileys/recipients.ts";
 
 /** Baileys' caches that all sessions of a host share, because their content does not depend on the account. */
 export interface SharedCaches {
@@ -7,12 +8,11 @@ export interface SharedCaches {
   callOfferCache: CacheStore;
 }
 
-/** Times to live as in Baileys (7.0.0-rc14, `DEFAULT_CACHE_TTLS` in `Defaults/index.js`). */
-const devicesMs = 5 * 60_000;
+/** Time to live as in Baileys (7.0.0-rc14, `DEFAULT_CACHE_TTLS` in `Defaults/index.js`). */
 const callOffersMs = 5 * 60_000;
 
 export function sharedCaches(): SharedCaches {
-  return { userDevicesCache: ttlCache(50_000, devicesMs), callOfferCache: ttlCache(5_000, callOffersMs) };
+  return { userDevicesCache: ttlCache(50_000, deviceListMs), callOfferCache: ttlCache(5_000, callOffersMs) };
 }
 
 /**
@@ -20,7 +20,7 @@ export function sharedCaches(): SharedCaches {
  * the requesting device from the list. Other sessions would not send to that device.
  */
 export function sessionCaches({ userDevicesCache, ...shared }: SharedCaches, isOwn: (user: string) => boolean) {
-  const own = ttlCache(2, devicesMs);
+  const own = ttlCache(2, deviceListMs);
   const of = (user: string) => (isOwn(user) ? own : userDevicesCache);
   return {
     ...shared,

@@ -4,22 +4,20 @@ import {
   type BinaryNode,
   type ConnectionState,
   jidDecode,
-  proto,
   type WASocket,
 } from "@whiskeysockets/baileys";
-import { boundId } from "../../core/bound.ts";
 import type { ClientVersion } from "../../core/config.ts";
 import type { Vault } from "../../core/crypto/index.ts";
 import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";
 import { findSurvey } from "../../core/message/response.ts";
-import { statusChat } from "../../core/message/status.ts";
 import { noteWork } from "../../core/work.ts";
-import { type JidResolver, phonesOf } from "../baileys/jids.ts";
+import { type JidResolver, knownJids, phonesOf } from "../baileys/jids.ts";
 import { KeyStore } from "../baileys/key-store.ts";
+import { Recipients } from "../baileys/recipients.ts";
 import { JournalingSignal } from "../baileys/signal.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
-import { isStatusRetry, resendStatus } from "../command/status-retry.ts";
+import { isRetry, Retries, type RetryCounts, type SentMessage } from "../command/retries.ts";
 import type { OpenConnection } from "../executors/types.ts";
 import { journalCall } from "../inbound/calls.ts";
 import { ChannelSource } from "../inbound/channels.ts";
@@ -59,7 +57,9 @@ export interface ConnectionHandlers {
   /** WhatsApp acknowledged a message of ours. `error` is WhatsApp's code if it refused the message. */
   onAck(ack: { waId: string; error: string | undefined }): void;
   /** Returns a message that was sent with this id and is not in the database. */
-  recall(waId: string): proto.IMessage | undefined;
+  recall(waId: string): SentMessage | undefined;
+  /** The numbers of copies that devices got. They outlive the connection. */
+  retryCounts: RetryCounts;
   /** A message with a file to download is durable. */
   onMedia(): void;
 }
@@ -83,6 +83,7 @@ export class Connection implements OpenConnection, MediaConnection {
   readonly presences = new PresenceBook();
   readonly disappearing = new DisappearingTimers();
   readonly labels: LabelBook;
+  readonly recipients = new Recipients(() => this.sock);
   /** Options for `fetch` that reach this connection's media host. */
   readonly downloads: RequestInit;
   readonly #deps: ConnectionDeps;
@@ -152,10 +153,11 @@ export class Connection implements OpenConnection, MediaConnection {
       auth: { creds, keys: parts.store.keys },
       makeSignalRepository: signal.makeRepository,
       isOwn: (user) => [this.#me().id, this.#me().lid].some((jid) => jidDecode(jid)?.user === user),
-      getMessage: async ({ id, remoteJid }) => (id && remoteJid !== statusChat ? await this.#findSent(id) : undefined),
+      cachedGroupMetadata: this.recipients.groupMetadata,
     });
     this.#gate.guard(outletOf(this.sock));
     preventUntypedPresence(this.sock, creds, log.child({ instanceId }));
+    this.#answerRetries();
     this.#journalStanzas(signal);
     this.#listen();
     if (!creds.me) this.#recordCredentials();
@@ -218,7 +220,11 @@ export class Connection implements OpenConnection, MediaConnection {
     const journal = (tag: string, changeOf: (stanza: BinaryNode) => Change | Promise<Change> | undefined) =>
       prepend(tag, (stanza) => this.#recorder.recordInOrder(stanza, changeOf(stanza)));
     prepend("CB:message", (stanza) => signal.noteStanza(stanza));
-    prepend("CB:receipt", (stanza) => this.#onReceipt(stanza));
+    const receipts = { isMe: this.#isMe, jidsOf: (jid: string) => knownJids(this.sock, jid) };
+    journal("CB:receipt", (stanza) => {
+      const change = journalReceipt(stanza, receipts);
+      return change && this.#receiptChange(change);
+    });
     for (const tag of ["CB:message", "CB:notification,type:mex"])
       journal(tag, (stanza) => this.#channels.journal(this.sock, stanza));
     for (const tag of ["CB:notification,type:w:gp2", "CB:notification,type:picture"])
@@ -242,17 +248,25 @@ export class Connection implements OpenConnection, MediaConnection {
       source.listen(this.sock);
   }
 
-  #onReceipt(stanza: BinaryNode): void {
+  /** Takes retry receipts away from Baileys. */
+  #answerRetries(): void {
+    const { sock } = this;
     const { db, log } = this.#deps;
-    if (isStatusRetry(stanza))
-      void resendStatus(
-        { sock: this.sock, db, instanceId: this.#instanceId, log, findSent: (waId) => this.#findSent(waId) },
-        stanza,
-      );
-    const change = journalReceipt(stanza, this.#isMe);
-    if (!change) return;
+    const { recall, retryCounts: counts } = this.#handlers;
+    const retries = new Retries({ sock, db, instanceId: this.#instanceId, log, isMe: this.#isMe, counts, recall });
+    const listeners = sock.ws.listeners("CB:receipt");
+    if (listeners.length === 0) throw new Error("Baileys no longer listens to receipts: nothing to take over");
+    sock.ws.removeAllListeners("CB:receipt");
+    sock.ws.on("CB:receipt", (stanza: BinaryNode) => {
+      if (isRetry(stanza)) void retries.handle(stanza);
+      else for (const listener of listeners) listener.call(sock.ws, stanza);
+    });
+  }
+
+  async #receiptChange(receipt: Promise<Change>): Promise<Change> {
+    const change = await receipt;
     this.#earlyReceipts.keep(change);
-    this.#recorder.recordInBackground({ ...change, correlationId: boundId(stanza.attrs.id ?? "") });
+    return change;
   }
 
   /** Records the credentials as they are now. */
@@ -274,15 +288,5 @@ export class Connection implements OpenConnection, MediaConnection {
       this.#recorder.fail(error);
       throw error;
     }
-  }
-
-  /** Returns the message that was sent under this id, for a device that could not decrypt it. */
-  async #findSent(waId: string): Promise<proto.IMessage | undefined> {
-    const recalled = this.#handlers.recall(waId);
-    if (recalled) return recalled;
-    const [row] = await this.#deps.db.sql<{ payload: Buffer | null }[]>`
-      select payload from messages
-      where instance_id = ${this.#instanceId} and wa_id = ${waId} and from_me and payload is not null`;
-    return row?.payload ? proto.Message.decode(row.payload) : undefined;
   }
 }

@@ -4,6 +4,7 @@ import { AppError } from "../../core/error.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
 import { accountOf } from "../baileys/account.ts";
 import type { CommandTarget } from "../command/dispatch.ts";
+import { RetryCounts } from "../command/retries.ts";
 import { SendQueue } from "../command/send-queue.ts";
 import type { Limiter } from "../concurrency/limiter.ts";
 import type { ConnectedContext } from "../executors/types.ts";
@@ -76,6 +77,7 @@ export class Session implements CommandTarget {
   #openedAt = 0;
   readonly #groupReading = new GroupReading();
   readonly #pairingCodes = new PairingCodes();
+  readonly #retryCounts = new RetryCounts();
   #reconnectTimer: NodeJS.Timeout | undefined;
   /** Frees this session's place in `logins`. */
   #endLogin: () => void = () => undefined;
@@ -108,9 +110,10 @@ export class Session implements CommandTarget {
   /** The context of commands that need the connection. Undefined while the instance is not connected. */
   get context(): ConnectedContext | undefined {
     if (this.status !== "connected" || !this.#connection) return undefined;
-    const { sock, presences, disappearing, labels } = this.#connection;
+    const { sock, presences, disappearing, labels, recipients } = this.#connection;
     const { media, db } = this.#deps;
-    return { userId: this.userId, instanceId: this.id, sock, presences, disappearing, labels, media, db };
+    const open = { sock, presences, disappearing, labels, recipients };
+    return { ...open, userId: this.userId, instanceId: this.id, media, db };
   }
 
   get #trace() {
@@ -242,6 +245,7 @@ export class Session implements CommandTarget {
           onUpdate: (update) => void this.#inTurn(() => this.#onUpdate(connection, update)),
           onAck: ({ waId, error }) => this.queue.acknowledge(waId, error),
           recall: (waId) => this.queue.recall(waId),
+          retryCounts: this.#retryCounts,
           onMedia: () => this.#deps.downloads.wake(),
         },
       );

@@ -13,7 +13,7 @@ import type { Outlet } from "./gate.ts";
 const hourMs = 60 * 60_000;
 
 export interface SocketOptions
-  extends Pick<SocketConfig, "getMessage" | "makeSignalRepository">,
+  extends Pick<SocketConfig, "cachedGroupMetadata" | "makeSignalRepository">,
     Pick<UserFacingSocketConfig, "auth" | "version"> {
   instanceId: string;
   endpoint: WhatsAppEndpoint;
@@ -43,6 +43,8 @@ export function openSocket(options: SocketOptions): WASocket {
     msgRetryCounterCache: ttlCache(1000, hourMs),
     placeholderResendCache: ttlCache(200, hourMs),
     ...sessionCaches(caches, isOwn),
+    // Baileys would send the message to anyone who asks for it. `Retries` answers these requests.
+    getMessage: async () => undefined,
     ...config,
   });
 }

@@ -19,7 +19,7 @@ import { applyReaction } from "./mailbox/fate.ts";
 import type { InboxMessage } from "./mailbox/inbox.ts";
 import type { SentMessage } from "./mailbox/sent.ts";
 import { linkWithCode, PairingError, scanQr } from "./pairing.ts";
-import { markRead } from "./receipts.ts";
+import { type FreeReceipt, markRead, sendReceipt } from "./receipts.ts";
 import { Receiver } from "./receiver.ts";
 import { NotOnWhatsApp, Sender, type SendOptions } from "./sender.ts";
 import { SenderKeyRing, type SenderKeyRingState } from "./signal/sender-key.ts";
@@ -273,6 +273,11 @@ export class Phone extends PhoneBase {
   /** Marks messages as read and sends read receipts. */
   markRead(...messages: InboxMessage[]): void {
     markRead(this, messages);
+  }
+
+  /** Sends any receipt, also for a message that the phone never received. */
+  sendReceipt(receipt: FreeReceipt): void {
+    sendReceipt(this, receipt);
   }
 
   /**

@@ -1,10 +1,10 @@
 import type { Endpoint } from "../model/account.ts";
 import type { Typing } from "../stanza/account/presence.ts";
-import { bundleNodes, readBundle } from "../stanza/device/bundle.ts";
+import { readBundle } from "../stanza/device/bundle.ts";
 import { receiptIds, routeReceipt } from "../stanza/message/receipt.ts";
 import { proto } from "../wire/baileys.ts";
 import { hasContent, readContent, unpad } from "../wire/content.ts";
-import { rawKey, uint } from "../wire/crypto.ts";
+import { rawKey } from "../wire/crypto.ts";
 import { signatureProblem } from "../wire/device-identity.ts";
 import { hasParticipants, isGroupJid, LID_SERVER, parseJid, STATUS_JID } from "../wire/jid.ts";
 import { type BinaryNode, bytes, child, children, node } from "../wire/node.ts";
@@ -15,6 +15,7 @@ import type { PhoneChannels } from "./channels.ts";
 import { applyToTarget } from "./effects.ts";
 import { untouched } from "./mailbox/fate.ts";
 import { Inbox, type InboxMessage } from "./mailbox/inbox.ts";
+import { retryNodes } from "./receipts.ts";
 import type { Sender } from "./sender.ts";
 import { signalAddress } from "./signal/address.ts";
 import { RepeatedMessage, type SenderKeyRing } from "./signal/sender-key.ts";
@@ -187,10 +188,7 @@ export class Receiver {
     routeReceipt(this.#phone.world, this.#phone, node("receipt", { id, type, ...to }));
   }
 
-  /**
-   * Records the failure, and asks the sender for a retry, with keys for a new session. Source: `sendRetryRequest` in Baileys'
-   * Socket/messages-recv.ts.
-   */
+  /** Records the failure, and asks the sender for a retry. */
   #requestRetry(stanza: BinaryNode, enc: BinaryNode, sender: Endpoint, error: unknown): void {
     const { id = "", from, participant, recipient } = stanza.attrs;
     const reason = error instanceof Error ? error.message : String(error);
@@ -199,11 +197,9 @@ export class Receiver {
     const count = (this.#retries.get(key) ?? 0) + 1;
     if (count > MAX_RETRIES) return;
     this.#retries.set(key, count);
-    const retry = node("retry", { v: "1", count: String(count), id, t: stanza.attrs.t, error: "0" });
-    const registration = node("registration", {}, uint(this.#phone.signal.registrationId, 4));
-    const keys = node("keys", {}, bundleNodes(this.#phone.takeBundle()));
+    const content = retryNodes(this.#phone, { id, t: stanza.attrs.t, count });
     const attrs = { id, type: "retry", to: from, participant, recipient };
-    routeReceipt(this.#phone.world, this.#phone, node("receipt", attrs, [retry, registration, keys]));
+    routeReceipt(this.#phone.world, this.#phone, node("receipt", attrs, content));
   }
 
   async #receiveReceipt(stanza: BinaryNode): Promise<void> {
@@ -218,11 +214,16 @@ export class Receiver {
     }
   }
 
-  /** Sends a message again to a device that asks for a retry. */
+  /**
+   * Sends a message again to a device that asks for a retry, if the message was sent to this device and is not deleted.
+   * Source: `getMsgIfAuthorized` of WhatsApp Web (github.com/burstfreeze/appjs, app/4582.*.js).
+   */
   async #resend(stanza: BinaryNode, endpoint: Endpoint): Promise<void> {
     const sent = this.#phone.sent.get(stanza.attrs.id ?? "");
     const count = Number(child(stanza, "retry")?.attrs.count ?? "1");
-    if (!sent || count > MAX_RETRIES) return;
+    if (!sent || sent.deleted || count > MAX_RETRIES) return;
+    // A message from an old state file has no list.
+    if (sent.devices && !sent.devices.includes(signalAddress(endpoint))) return;
     const keys = child(stanza, "keys");
     if (keys) await this.#phone.signal.open(signalAddress(endpoint), readBundle(stanza, keys));
     else if (count > 1) await this.#parts.sender.openSession(endpoint);

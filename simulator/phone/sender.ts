@@ -80,7 +80,7 @@ export class Sender {
       const record: SentMessage = {
         ...{ id, message, type, status: "sent", error: undefined, receipts: [], retries: 0 },
         ...untouched(),
-        ...{ to: chat, address },
+        ...{ to: chat, address, devices: [] },
         ...(audience && { audience }),
       };
       this.#phone.sent.add(record);
@@ -90,7 +90,7 @@ export class Sender {
       const group = this.#phone.world.groups.get(to);
       if (!group) throw new NotOnWhatsApp(`the group ${to} does not exist`);
       const record = addSent(to, to);
-      return withOutcome(record, await this.#sendToGroup(group, message, attrs));
+      return withOutcome(record, await this.#sendToGroup(group, record, attrs));
     }
     if (to === STATUS_JID) {
       const record = addSent(to, to, options.audience ?? []);
@@ -99,7 +99,7 @@ export class Sender {
     const target = this.#account(to);
     const server = (options.addressing ?? this.#phone.addressing) === "lid" ? LID_SERVER : PN_SERVER;
     const record = addSent(target.pnJid, target.jid(server));
-    return withOutcome(record, await this.#sendToAccount(target, server, message, attrs));
+    return withOutcome(record, await this.#sendToAccount(target, server, record, attrs));
   }
 
   #account(address: string): Account {
@@ -111,16 +111,17 @@ export class Sender {
   async #sendToAccount(
     target: Account,
     server: string,
-    message: proto.IMessage,
+    record: SentMessage,
     attrs: Attrs,
   ): Promise<Rejection | undefined> {
+    const { message } = record;
     const address = target.jid(server);
     const plaintext = encode(message);
     const copies = [];
-    if (target !== this.#phone.account) {
-      for (const endpoint of target.endpoints()) copies.push(await this.#copy(endpoint, server, plaintext));
-    }
+    const others = target === this.#phone.account ? [] : [...target.endpoints()];
+    for (const endpoint of others) copies.push(await this.#copy(endpoint, server, plaintext));
     const own = this.#phone.account.companions;
+    record.devices = [...others, ...own.values()].map(signalAddress);
     if (own.size > 0) {
       const forOwn = encode({ deviceSentMessage: { destinationJid: address, message } });
       for (const endpoint of own.values()) copies.push(await this.#copy(endpoint, server, forOwn));
@@ -128,11 +129,14 @@ export class Sender {
     return this.#route(node("message", { ...attrs, to: address }, [node("participants", {}, copies)]));
   }
 
-  async #sendStatusPost({ message, audience = [] }: SentMessage, attrs: Attrs): Promise<Rejection | undefined> {
+  async #sendStatusPost(record: SentMessage, attrs: Attrs): Promise<Rejection | undefined> {
+    const { message, audience = [] } = record;
     const accounts = new Set([this.#phone.account, ...audience.map((address) => this.#account(address))]);
     const distribution = encode(distributionOf(STATUS_JID, this.#statusKey));
     const participants = [];
-    for (const endpoint of [...accounts].flatMap((account) => [...account.endpoints()])) {
+    const devices = [...accounts].flatMap((account) => [...account.endpoints()]);
+    record.devices = devices.map(signalAddress);
+    for (const endpoint of devices) {
       if (endpoint !== this.#phone) participants.push(await this.#copy(endpoint, LID_SERVER, distribution));
     }
     const body = this.#statusKey.encrypt(encode(message));
@@ -140,8 +144,9 @@ export class Sender {
     return this.#route(node("message", { ...attrs, to: STATUS_JID }, content));
   }
 
-  async #sendToGroup(group: Group, message: proto.IMessage, attrs: Attrs): Promise<Rejection | undefined> {
+  async #sendToGroup(group: Group, record: SentMessage, attrs: Attrs): Promise<Rejection | undefined> {
     const endpoints = [...group.endpoints()].filter((endpoint) => endpoint !== this.#phone);
+    record.devices = endpoints.map(signalAddress);
     const { key, holders } = this.#groupKey(group, endpoints);
     const distribution = encode(distributionOf(group.jid, key));
     const participants = [];
@@ -150,7 +155,7 @@ export class Sender {
       participants.push(await this.#copy(endpoint, LID_SERVER, distribution));
       holders.add(endpoint);
     }
-    const body = key.encrypt(encode(message));
+    const body = key.encrypt(encode(record.message));
     const content = [node("enc", { v: "2", type: "skmsg" }, body)];
     if (participants.length > 0) content.unshift(node("participants", {}, participants));
     return this.#route(node("message", { ...attrs, to: group.jid, addressing_mode: "lid" }, content));

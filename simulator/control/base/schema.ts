@@ -152,6 +152,13 @@ export const AnswerEvent = z.object({
 });
 export const SetTyping = z.object({ to: Address, state: z.enum(["composing", "recording", "paused"]) });
 export const Read = z.object({ messages: z.array(z.string()).min(1).describe("Ids of messages in the inbox") });
+export const FreeReceipt = z.object({
+  to: z.string().min(1).describe("JID of the author's device, of a group, or status@broadcast"),
+  id: z.string().min(1),
+  type: z.enum(["delivered", "read", "played", "retry"]),
+  participant: z.string().min(1).optional().describe("JID of the author's device, in a group or for a status post"),
+  count: z.number().int().min(1).optional().describe("Number of the request, for retry"),
+});
 export const NewGroup = z.object({ subject: z.string().min(1), members: z.array(Address).min(1) });
 
 const Fate = {

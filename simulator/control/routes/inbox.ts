@@ -42,6 +42,13 @@ export const inboxRoutes: Route[] = [
     run: (request) => phoneOf(request).markRead(...request.body.messages.map((id) => messageOf(request, id))),
   }),
   route({
+    method: "post",
+    path: "/phones/{number}/receipt",
+    summary: "Send any receipt, as a hostile client could, also for a message that the phone never received",
+    body: schema.FreeReceipt,
+    run: (request) => phoneOf(request).sendReceipt(request.body),
+  }),
+  route({
     method: "get",
     path: "/phones/{number}/wait",
     summary: "Get the first message that matches, now or later. Returns 408 after the timeout.",

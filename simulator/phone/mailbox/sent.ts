@@ -31,6 +31,8 @@ export type SentMessage = Fate & {
   retries: number;
   /** Only for a status post: phone numbers or JIDs of the people who may see it. */
   audience?: string[] | undefined;
+  /** Signal addresses of the devices that the message was sent to. Absent in old state files. */
+  devices?: string[];
   /** The new text of an edited message. */
   text?: string | undefined;
 };

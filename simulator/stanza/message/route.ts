@@ -21,6 +21,9 @@ export function routeMessage(world: World, sender: Endpoint, stanza: BinaryNode)
   if (isGroupJid(to)) return routeGroupMessage(world, sender, stanza);
   if (to === STATUS_JID) return routeStatusPost(world, sender, stanza);
   if (isChannelJid(to)) return routeChannelMessage(world, sender, stanza);
+  // Source: https://github.com/WhiskeySockets/Baileys/issues/2781 (`smax-invalid`).
+  if (child(stanza, "enc") && child(stanza, "participants"))
+    return { code: 479, reason: "a message to one person has either one ciphertext or a list of participants" };
   const recipient = world.accountOf(to);
   if (!recipient) return { code: 404, reason: `${to} is not on WhatsApp` };
   const envelope = baseEnvelope(world, sender, stanza);

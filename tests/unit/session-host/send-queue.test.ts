@@ -64,7 +64,7 @@ test("a poll declares its type in the stanza, and a text does not", async () => 
   queue.push(prepared("TEXT", { extendedTextMessage: { text: "x" } }));
   queue.push(prepared("POLL", { pollCreationMessage: { name: "x" } }));
   queue.push(prepared("CHOICE", { pollCreationMessageV3: { name: "x" } }));
-  queue.resume({ sock: { relayMessage } } as unknown as ConnectedContext);
+  queue.resume({ sock: { relayMessage }, recipients: { of: async () => [] } } as unknown as ConnectedContext);
   await until(async () => sent.length === 3 || undefined);
   queue.pause();
   const meta = [{ tag: "meta", attrs: { polltype: "creation" } }];
