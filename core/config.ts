@@ -183,6 +183,30 @@ const fairness = {
   }),
 };
 
+const quota = (description: string, byDefault: number) =>
+  z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(Number.MAX_SAFE_INTEGER)
+    .default(byDefault)
+    .meta({ description: `${description} \`0\` turns the limit off.` });
+
+const quotas = {
+  QUOTA_INSTANCES: quota("Number of instances that each user may have.", 1_000),
+  QUOTA_SCHEDULED_SENDS: quota(
+    "Number of scheduled messages of each user that may wait, without those of bulks.",
+    10_000,
+  ),
+  QUOTA_OPEN_BULKS: quota("Number of unfinished bulks that each user may have.", 100),
+  QUOTA_UPLOADS_PER_DAY: quota("Number of files that each user may upload per day (UTC).", 10_000),
+  QUOTA_UPLOAD_BYTES_PER_DAY: quota("Bytes that each user may upload per day (UTC).", 50_000_000_000),
+  QUOTA_STORED_BYTES: quota(
+    "Bytes of message files in the bucket at which a user can't upload or send further files. Incoming files count, but are always stored.",
+    200_000_000_000,
+  ),
+};
+
 const whatsapp = {
   WHATSAPP_VERSION: clientVersionText.optional().meta({
     description: "Version of WhatsApp Web that session hosts report, such as `2.3000.1043857760`.",
@@ -253,6 +277,7 @@ export const settings: Readonly<Record<string, z.ZodRawShape>> = {
   "Queues, files and AWS": services,
   "Commands and events over SQS": queues,
   "Fairness between users": fairness,
+  "Quotas of each user": quotas,
   WhatsApp: whatsapp,
   Operation: operation,
 };
@@ -261,7 +286,17 @@ export const settings: Readonly<Record<string, z.ZodRawShape>> = {
  * The settings of all processes. Settings without a default are optional here. A process that needs such a setting
  * calls `required`.
  */
-const schema = z.object({ ...api, ...admin, ...data, ...services, ...queues, ...fairness, ...whatsapp, ...operation });
+const schema = z.object({
+  ...api,
+  ...admin,
+  ...data,
+  ...services,
+  ...queues,
+  ...fairness,
+  ...quotas,
+  ...whatsapp,
+  ...operation,
+});
 
 export type Config = z.infer<typeof schema>;
 

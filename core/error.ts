@@ -13,6 +13,7 @@ export const errorCodes = {
   expired_token: { status: 401, title: "The token has expired" },
   forbidden: { status: 403, title: "The credentials do not allow this" },
   origin_not_allowed: { status: 403, title: "Web pages of other sites can't call this" },
+  quota_exceeded: { status: 403, title: "A quota of the user is used up" },
   ip_not_allowed: { status: 403, title: "The credentials do not allow this IP address" },
   route_not_found: { status: 404, title: "The endpoint does not exist" },
   instance_not_found: { status: 404, title: "The instance does not exist" },

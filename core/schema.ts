@@ -15,6 +15,7 @@ export * from "./instance/instance.sql.ts";
 export * from "./label/label.sql.ts";
 export * from "./message/message.sql.ts";
 export * from "./message/response.sql.ts";
+export * from "./quota/quota.sql.ts";
 export * from "./rate-limit/rate-limit.sql.ts";
 export * from "./session/session.sql.ts";
 export * from "./shard/shard.sql.ts";

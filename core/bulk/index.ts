@@ -6,6 +6,7 @@ import { assertLinked, assertRunAt } from "../command/schedule.ts";
 import { sha256 } from "../crypto/index.ts";
 import { AppError } from "../error.ts";
 import type { Instance } from "../instance/index.ts";
+import { assertRoomForFiles } from "../quota/index.ts";
 import { Slices } from "../slice.ts";
 import { insertBulk, type NewBulkMessage } from "./insert.ts";
 import { type BulkContent, bulkCommand, planBulk } from "./plan.ts";
@@ -35,7 +36,7 @@ interface Origin {
 /**
  * Accepts all sends of a bulk or none of the sends. Each send becomes a pending message with its final id, and a
  * command that waits until the session host releases it. Throws `invalid_request`, `instance_not_connected` if the
- * instance is not linked, and `idempotency_conflict`.
+ * instance is not linked, `quota_exceeded` and `idempotency_conflict`.
  */
 export async function createBulk(deps: AcceptDeps, origin: Origin, request: BulkRequest): Promise<AcceptedBulk> {
   const { userId, instance, correlationId, idempotencyKey: key } = origin;
@@ -46,6 +47,7 @@ export async function createBulk(deps: AcceptDeps, origin: Origin, request: Bulk
   if (request.startAt) assertRunAt(request.startAt, now);
   assertLinked(instance);
   const { planned, rejected } = await planBulk(request);
+  if (request.media) await assertRoomForFiles(deps, instance.userId);
   await origin.check?.();
 
   const command: SendDefinition<SendName> = commandCatalog[bulkCommand(request)];
@@ -63,7 +65,7 @@ export async function createBulk(deps: AcceptDeps, origin: Origin, request: Bulk
     });
   }
   try {
-    await insertBulk(deps.db, {
+    await insertBulk(deps, {
       id,
       userId,
       instance,

@@ -5,6 +5,7 @@ import type { CommandName } from "../command/catalog/index.ts";
 import { type Database, storableJson } from "../db/index.ts";
 import { sqlState, sqlStates } from "../db/sql-state.ts";
 import type { Instance } from "../instance/index.ts";
+import { type QuotaDeps, takeQuota } from "../quota/index.ts";
 import type { Planned, Rejected } from "./plan.ts";
 
 /** A bulk that is about to be stored. */
@@ -33,13 +34,17 @@ const rowsPerStatement = 2_000;
 /** UTF-16 code units of all texts in a statement. Serializing them to JSON blocks the process. */
 const textPerStatement = 1_000_000;
 
-/** Writes a bulk with its commands, its messages and its key in one transaction. */
-export async function insertBulk({ sql }: Database, bulk: NewBulk): Promise<void> {
+/**
+ * Writes a bulk with its commands, its messages and its key in one transaction. Throws `quota_exceeded` if the owner of
+ * the instance has too many unfinished bulks.
+ */
+export async function insertBulk(deps: QuotaDeps & { db: Database }, bulk: NewBulk): Promise<void> {
   const { id, userId, instance, perMinute, messages, rejected, startAt, createdAt, key } = bulk;
   // The insert locks the chats' day counts in the order of its rows, so concurrent bulks wait instead of deadlocking.
   const rows = messages.toSorted((a, b) => (a.to < b.to ? -1 : 1));
   await retryDeadlock(() =>
-    sql.begin(async (transaction) => {
+    deps.db.sql.begin(async (transaction) => {
+      await takeQuota(deps, transaction, instance.userId, { openBulks: 1 });
       await transaction`
         insert into bulks (id, instance_id, user_id, shard, per_minute, total, rejected, start_at, created_at)
         values (${id}, ${instance.id}, ${userId}, ${instance.shard}, ${perMinute}, ${rows.length},

@@ -1,3 +1,4 @@
+import type postgres from "postgres";
 import type { Clock } from "../clock.ts";
 import { absenceMs } from "../contact/index.ts";
 import type { Database } from "../db/index.ts";
@@ -10,8 +11,9 @@ import type { Logger } from "../log.ts";
 import { idTaken } from "../message/status.ts";
 import type { Queues } from "../queue/index.ts";
 import { commandQueue } from "../queue/name.ts";
+import { assertRoomForFiles, type QuotaLimits, takeQuota } from "../quota/index.ts";
 import type { CommandDefinition, MessagePreview } from "./catalog/define.ts";
-import { commandCatalog } from "./catalog/index.ts";
+import { type CommandName, commandCatalog } from "./catalog/index.ts";
 import { commandMessage } from "./envelope.ts";
 import { type Accepted, findAccepted, hashOf, type RequestIdentity } from "./idempotency.ts";
 import { assertLinked, assertRunAt } from "./schedule.ts";
@@ -22,6 +24,8 @@ export interface AcceptDeps {
   clock: Clock;
   ids: Ids;
   log: Logger;
+  /** The limits of users without limits of their own. */
+  quotas: QuotaLimits;
 }
 
 export interface AcceptRequest extends RequestIdentity {
@@ -55,7 +59,7 @@ const callLifetimeMs = 60 * 1000;
  * Accepts a command: writes one row with the request and, for a send, the message as `pending`, then puts the command
  * on the queue. Returns when the row is written and the queue has the command. A scheduled command skips the queue.
  * Throws `AppError`: `invalid_request`, `instance_not_connected`, `recipient_not_on_whatsapp` (for a number that was
- * recently checked with WhatsApp), `idempotency_conflict`, `unavailable`, and the errors of the command's precheck.
+ * recently checked with WhatsApp), `idempotency_conflict`, `quota_exceeded`, `unavailable`, and the errors of the command's precheck.
  */
 export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): Promise<Accepted> {
   const definition: CommandDefinition = commandCatalog[request.name];
@@ -65,10 +69,11 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
   const now = deps.clock.now();
   assertStartable(definition, request, now);
   const checked = await definition.precheck?.({ db: deps.db, instanceId: request.instance.id }, input);
+  if (storesFile(request.name)) await assertRoomForFiles(deps, request.instance.userId);
   await request.check?.();
   const command = newCommand(deps.ids, definition, input, definition.preview?.(input, checked));
   try {
-    await insertCommand(deps, request, command, now);
+    await storeCommand(deps, request, command, now);
   } catch (error) {
     // A concurrent request with the same key was stored first. Return the result of that request.
     const winner = await findAccepted(deps.db, request);
@@ -123,12 +128,25 @@ function newCommand(
   return { id: ids.uuid(), definition, input, preview, messageId };
 }
 
+/** Whether the host stores a file in the bucket for the command. */
+const storesFile = (name: CommandName) => name === "message.sendMedia" || name === "status.sendMedia";
+
+/** Writes the command. A scheduled send counts toward a quota of the instance's owner. */
+async function storeCommand(deps: AcceptDeps, request: AcceptRequest, command: NewCommand, now: Date): Promise<void> {
+  if (!request.runAt) return await insertCommand(deps, deps.db.sql, request, command, now);
+  await deps.db.sql.begin(async (sql) => {
+    await takeQuota(deps, sql, request.instance.userId, { scheduledSends: 1 });
+    await insertCommand(deps, sql, request, command, now);
+  });
+}
+
 /**
  * Writes the command, its message and its key in one statement: this takes one round trip, and stores either everything
  * or nothing.
  */
 async function insertCommand(
-  { db, ids }: AcceptDeps,
+  { ids }: AcceptDeps,
+  sql: postgres.ISql,
   request: AcceptRequest,
   { id, definition, input, preview, messageId }: NewCommand,
   now: Date,
@@ -142,7 +160,7 @@ async function insertCommand(
   const key = request.idempotencyKey ?? null;
   // A number that is not on WhatsApp now may have joined when a scheduled message is due.
   const recipient = preview && !runAt ? preview.to : null;
-  const accepted = await db.sql`
+  const accepted = await sql`
     with command as (
       insert into commands (id, instance_id, user_id, shard, name, kind, input, wa_id, status, run_at, correlation_id,
         request_id, reply_to, deadline, created_at)

@@ -64,6 +64,7 @@ export const commands = pgTable(
     index("commands_bulk").on(table.bulkId, table.bulkIndex).where(sql`bulk_id is not null`),
     index("commands_bulk_left").on(table.bulkId, table.bulkIndex).where(sql`status = 'scheduled'`),
     index("commands_scheduled").on(table.instanceId, table.waId).where(sql`status = 'scheduled'`),
+    index("commands_waiting").on(table.instanceId).where(sql`status = 'scheduled' and bulk_id is null`),
     index("commands_instance").on(table.instanceId, table.createdAt),
   ],
 );

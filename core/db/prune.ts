@@ -51,6 +51,14 @@ const retentions: readonly Retention[] = [
       order by until limit ${limit}`,
   },
   {
+    // Only the current day counts toward a quota.
+    table: "upload_days",
+    ms: 48 * hours,
+    key: "ctid",
+    expired: (sql, before, limit) => sql`
+      select ctid from upload_days where day < ${before}::timestamptz::date limit ${limit}`,
+  },
+  {
     // The period for which the API documents that it remembers an `Idempotency-Key`.
     table: "idempotency_keys",
     ms: 24 * hours,

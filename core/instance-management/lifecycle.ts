@@ -8,6 +8,7 @@ import { AppError } from "../error.ts";
 import { alignSinks } from "../event-sink/setting.ts";
 import { type Instance, shardOf } from "../instance/index.ts";
 import { type Dialect, instances } from "../instance/instance.sql.ts";
+import { takeQuota } from "../quota/index.ts";
 import { type InstanceSettings, settingsColumns } from "./settings.ts";
 
 export interface LifecycleDeps extends AcceptDeps {
@@ -24,7 +25,7 @@ export interface RequestContext
 
 /**
  * Creates an instance and requests the start of its session, without waiting for it. If the command can't be
- * accepted, the instance is deleted, so that the caller can try again.
+ * accepted, the instance is deleted, so that the caller can try again. Throws `quota_exceeded`.
  */
 export async function createInstance(
   deps: LifecycleDeps,
@@ -34,6 +35,7 @@ export async function createInstance(
   const id = deps.ids.uuid();
   const now = deps.clock.now();
   const instance = await deps.db.orm.transaction(async (tx) => {
+    await takeQuota(deps, tx, context.caller.userId, { instances: 1 });
     const [row] = await tx
       .insert(instances)
       .values({

@@ -55,6 +55,8 @@ export interface OwnChanges {
 export interface UserChanges extends OwnChanges {
   role?: Role | undefined;
   disabled?: boolean | undefined;
+  /** Limits that differ from the settings. Null means the limits of the settings. */
+  quotas?: User["quotas"] | undefined;
   /** Plaintext. Invalidates all tokens of the user. */
   password?: string | undefined;
 }

@@ -2,6 +2,17 @@ import { sql } from "drizzle-orm";
 import { index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import { bytea, instant } from "../db/columns.ts";
 
+/** The names of the quotas, see `core/quota`. */
+export const quotaNames = [
+  "instances",
+  "scheduledSends",
+  "openBulks",
+  "uploadsPerDay",
+  "uploadBytesPerDay",
+  "storedBytes",
+] as const;
+export type QuotaName = (typeof quotaNames)[number];
+
 export const users = pgTable(
   "users",
   {
@@ -21,6 +32,8 @@ export const users = pgTable(
     timeZone: text("time_zone"),
     /** Queue for the events of instances without their own queue. */
     eventQueue: text("event_queue"),
+    /** Limits of quotas that differ from the settings, by name. 0 means no limit. */
+    quotas: jsonb().$type<Partial<Record<QuotaName, number>>>(),
     /** When the password was last changed. A token is valid only if it contains this value. */
     tokensFrom: instant("tokens_from"),
     createdAt: instant("created_at").notNull().defaultNow(),

@@ -1,5 +1,6 @@
 import { Hono } from "hono/tiny";
 import { AppError } from "../../core/error.ts";
+import { defaultQuotas } from "../../core/quota/index.ts";
 import { CallCounter } from "../../core/usage/calls.ts";
 import { createTokens } from "../../core/user/token.ts";
 import { labelled } from "../../core/work.ts";
@@ -28,6 +29,7 @@ export function createApp(deps: ApiDeps): Hono<ApiEnv> {
   const shared: SharedContext = {
     ...deps,
     shards: deps.config.SHARDS,
+    quotas: defaultQuotas(deps.config),
     tokens: createTokens(deps),
     calls: new CallCounter(deps),
   };

@@ -1,6 +1,7 @@
 import { readConfig } from "../../core/config.ts";
 import { withMetrics } from "../../core/metric/emit.ts";
 import { once } from "../../core/once.ts";
+import { defaultQuotas } from "../../core/quota/index.ts";
 import { openDependencies } from "../dependencies.ts";
 import { createIngressHandler } from "./handler.ts";
 
@@ -8,7 +9,8 @@ export const handler = withMetrics(
   createIngressHandler(
     once(async () => {
       const config = readConfig();
-      return { ...(await openDependencies("ingress")), config, shards: config.SHARDS };
+      const quotas = defaultQuotas(config);
+      return { ...(await openDependencies("ingress")), config, quotas, shards: config.SHARDS };
     }),
   ),
 );

@@ -6,7 +6,7 @@ import type { Tokens } from "../../../core/user/index.ts";
 import type { ApiDeps } from "./dependencies.ts";
 
 /** Dependencies and state that all requests share. */
-export type SharedContext = ApiDeps & Pick<LifecycleDeps, "shards"> & { tokens: Tokens; calls: CallCounter };
+export type SharedContext = ApiDeps & Pick<LifecycleDeps, "shards" | "quotas"> & { tokens: Tokens; calls: CallCounter };
 
 /** The context of an operation. The vault is closed unless the endpoint sets `secrets`. */
 export interface Context {

@@ -193,10 +193,11 @@ export function commandEndpoint<
   const { command, check, sendAt, ...rest } = declaration;
   const definition = commandCatalog[command];
   const offline: ErrorCode[] = definition.offline ? [] : ["instance_not_connected"];
+  const limited: ErrorCode[] = definition.kind === "send" ? ["quota_exceeded"] : [];
   const endpoint = instanceEndpoint({
     ...rest,
     summary: declaration.summary ?? definition.summary,
-    errors: [...(declaration.errors ?? []), ...definition.errors, ...offline, "idempotency_conflict"],
+    errors: [...(declaration.errors ?? []), ...definition.errors, ...offline, ...limited, "idempotency_conflict"],
     mayPend: definition.kind !== "send",
     secrets: definition.secret,
     idempotent: true,

@@ -7,7 +7,8 @@ import { uploadId } from "../../../core/media/index.ts";
 import { keepInline, type MediaPlace } from "../../../core/media/inline.ts";
 import { linkToMedia, linkToUpload, type MediaLink } from "../../../core/media/link.ts";
 import { assertStaged, type Staged } from "../../../core/media/staged.ts";
-import { assertUploaded, openUpload, takeFile } from "../../../core/media/upload.ts";
+import { assertUploaded, openUpload, takeFile, type UploadTicket } from "../../../core/media/upload.ts";
+import { takeUpload } from "../../../core/quota/index.ts";
 import { type InstanceContext, Pending, RawResponse } from "../engine/context.ts";
 import { runCommand } from "../engine/run-command.ts";
 
@@ -19,15 +20,22 @@ export async function sendFile(
   { file, sendAt, ...input }: Omit<Media, "url" | "upload"> & { file: File; sendAt?: string | undefined },
 ): Promise<{ messageId: string; scheduledAt?: string }> {
   const { uploadId: upload, keep } = await takeFile(context.deps, context.instance.id, file);
+  const check = async () => {
+    await takeUpload(context.deps, context.instance.userId, file.size);
+    await keep();
+  };
   const runAt = sendAt === undefined ? undefined : new Date(sendAt);
-  const sent = await runCommand(context, "message.sendMedia", { ...input, upload }, { check: keep, runAt });
+  const sent = await runCommand(context, "message.sendMedia", { ...input, upload }, { check, runAt });
   return sent as { messageId: string; scheduledAt?: string };
 }
 
-export const createUpload = (
+export async function createUpload(
   context: InstanceContext,
   file: { size: number; contentType?: string | undefined; filename?: string | undefined },
-) => openUpload(context.deps, context.instance.id, file);
+): Promise<UploadTicket> {
+  await takeUpload(context.deps, context.instance.userId, file.size);
+  return await openUpload(context.deps, context.instance.id, file);
+}
 
 /** Throws `media_not_usable` if the upload does not exist. */
 export async function checkUpload(context: InstanceContext, input: Pick<Media, "upload">): Promise<void> {
@@ -38,8 +46,13 @@ export async function checkUpload(context: InstanceContext, input: Pick<Media, "
  * Stores the file if the request contains one. If not, checks the upload that the request names, like `checkUpload`.
  */
 export async function storeOrCheckFile(context: InstanceContext, place: MediaPlace): Promise<void> {
-  if (place.inline) await keepInline(context.deps.storage, context.instance.id, place);
+  if (place.inline) await storeInline(context, place);
   else await checkUpload(context, place);
+}
+
+async function storeInline(context: InstanceContext, place: Extract<MediaPlace, { inline: object }>): Promise<void> {
+  await takeUpload(context.deps, context.instance.userId, place.inline.bytes.length);
+  await keepInline(context.deps.storage, context.instance.id, place);
 }
 
 /** Converts a file in the bucket. If the request contains the file, stores it there first. */
@@ -50,7 +63,7 @@ export async function convertFile(
   const { upload } = file;
   const media = "media" in file ? file.media : undefined;
   const storeOrCheck = async () => {
-    if ("inline" in file && file.inline) await keepInline(context.deps.storage, context.instance.id, file);
+    if ("inline" in file && file.inline) await storeInline(context, file);
     else await assertStaged(context.deps, context.instance.id, file as Staged);
   };
   const result = await runCommand(context, command, { upload, media }, { check: storeOrCheck });

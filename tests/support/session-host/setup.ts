@@ -13,6 +13,7 @@ import { systemIds } from "../../../core/id.ts";
 import { shardOf } from "../../../core/instance/index.ts";
 import { createLogger } from "../../../core/log.ts";
 import { createQueues, openQueues } from "../../../core/queue/index.ts";
+import { defaultQuotas } from "../../../core/quota/index.ts";
 import { openStorage, type Storage } from "../../../core/storage/index.ts";
 import { startAws } from "../../../local/aws/index.ts";
 import { openDataDir } from "../../../local/data/index.ts";
@@ -76,7 +77,14 @@ export async function startHostSetup(settings: Record<string, string> = {}): Pro
   await storage.createBucket();
   const userId = systemIds.uuid();
   await db.sql`insert into users (id, email, password_hash) values (${userId}, 'user@example.com', 'x')`;
-  const deps: AcceptDeps = { db, queues, clock: systemClock, ids: systemIds, log: createLogger("test", env.LOG_LEVEL) };
+  const deps: AcceptDeps = {
+    db,
+    queues,
+    quotas: defaultQuotas(config),
+    clock: systemClock,
+    ids: systemIds,
+    log: createLogger("test", env.LOG_LEVEL),
+  };
 
   const setup: HostSetup = {
     config,

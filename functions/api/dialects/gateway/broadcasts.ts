@@ -169,7 +169,13 @@ export const broadcastEndpoints = [
     ),
     status: 201,
     idempotent: true,
-    errors: ["broadcast_not_found", "instance_not_connected", "media_not_usable", "idempotency_conflict"],
+    errors: [
+      "broadcast_not_found",
+      "instance_not_connected",
+      "media_not_usable",
+      "quota_exceeded",
+      "idempotency_conflict",
+    ],
     toInput: ({ params, body }) => ({
       broadcastId: params.broadcastId,
       text: body.message ?? body.caption,

@@ -67,6 +67,7 @@ export const instanceEndpoints = [
     }),
     response: envelope(created),
     status: 201,
+    errors: ["quota_exceeded"],
     secrets: true,
     toInput: ({ body }) => ({
       ...body,

@@ -1,7 +1,9 @@
 import * as z from "zod";
 import { callerEndpoint, publicEndpoint } from "../../engine/endpoint.ts";
 import { environment, health, now, restart, status, stop, versions } from "../../operations/observability.ts";
+import { getQuotas } from "../../operations/quota.ts";
 import { isoDate, pageQuery } from "../../shape/common.ts";
+import { quotasShape, toQuotas } from "../../shape/quota.ts";
 import { envelope, enveloped } from "./envelope.ts";
 import * as shapes from "./observability-shapes.ts";
 
@@ -66,6 +68,16 @@ export const observabilityEndpoints = [
     toInput: ({ query }) => ({ limit: query.limit ?? 100, skip: query.skip ?? 0 }),
     operation: status,
     toResponse: (state) => enveloped(shapes.toStatus(state)),
+  }),
+  callerEndpoint({
+    method: "get",
+    path: "/api/observability/quotas",
+    summary: "Get the usage and the limits of your quotas",
+    access: "read",
+    response: envelope(quotasShape),
+    toInput: () => undefined,
+    operation: getQuotas,
+    toResponse: (quotas) => enveloped(toQuotas(quotas)),
   }),
   callerEndpoint({
     method: "post",

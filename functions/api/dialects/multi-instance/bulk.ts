@@ -76,7 +76,7 @@ export const bulkEndpoints = [
     response: z.object({ bulkId: z.string(), total: z.int(), accepted: z.int(), rejected: z.int() }),
     status: 201,
     idempotent: true,
-    errors: ["instance_not_connected", "media_not_usable", "idempotency_conflict"],
+    errors: ["instance_not_connected", "media_not_usable", "quota_exceeded", "idempotency_conflict"],
     toInput: ({ body: { recipients, message, media, perMinute, sendAt: at } }) => ({
       recipients,
       message,

@@ -22,6 +22,7 @@ export const instanceEndpoints = [
     body: shapes.createBody,
     response: shapes.createdShape,
     status: 201,
+    errors: ["quota_exceeded"],
     secrets: true,
     toInput: ({ body }) => ({ ...shapes.toSettings(body), name: body.name, dialect: "multi-instance" as const }),
     operation: instance.createInstance,

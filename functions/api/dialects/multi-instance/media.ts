@@ -94,7 +94,12 @@ export const mediaEndpoints = [
     idempotent: true,
     body: formBody,
     response: schedulable.response,
-    errors: [...commandCatalog["message.sendMedia"].errors, "instance_not_connected", "idempotency_conflict"],
+    errors: [
+      ...commandCatalog["message.sendMedia"].errors,
+      "instance_not_connected",
+      "quota_exceeded",
+      "idempotency_conflict",
+    ],
     toInput: ({ body }) => ({
       to: body.phone,
       file: body.file,
@@ -133,6 +138,7 @@ export const mediaEndpoints = [
       /** When the URL expires. */
       expiresAt: isoDate,
     }),
+    errors: ["quota_exceeded"],
     toInput: ({ body }) => body,
     operation: media.createUpload,
     toResponse: (ticket) => ({ ...ticket, method: "PUT" as const, expiresAt: ticket.expiresAt.toISOString() }),

@@ -2,8 +2,10 @@ import * as z from "zod";
 import { type Period, periods } from "../../../../core/usage/index.ts";
 import { timeZone } from "../../../../core/user/field.ts";
 import { callerEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
+import { getQuotas } from "../../operations/quota.ts";
 import { instanceStats, systemStats, userStats } from "../../operations/stats.ts";
 import { isoDate } from "../../shape/common.ts";
+import { quotasShape, toQuotas } from "../../shape/quota.ts";
 
 const query = (defaultPeriod: Period) =>
   z.object({
@@ -50,6 +52,16 @@ export const statsEndpoints = [
     toInput: ({ query: { period, timeZone } }) => ({ period, timeZone }),
     operation: userStats,
     toResponse: (result) => result,
+  }),
+  callerEndpoint({
+    method: "get",
+    path: "/api/stats/quotas",
+    summary: "Get the usage and the limits of your quotas",
+    access: "read",
+    response: z.object({ quotas: quotasShape }),
+    toInput: () => undefined,
+    operation: getQuotas,
+    toResponse: (quotas) => ({ quotas: toQuotas(quotas) }),
   }),
   instanceEndpoint({
     method: "get",

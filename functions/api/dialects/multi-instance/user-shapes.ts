@@ -3,6 +3,7 @@ import * as field from "../../../../core/user/field.ts";
 import type { OwnChanges, User } from "../../../../core/user/index.ts";
 import { isoDate } from "../../shape/common.ts";
 import { eventQueueSetting } from "../../shape/instance.ts";
+import { ownQuotas } from "../../shape/quota.ts";
 
 export const role = z.enum(["admin", "user"]);
 
@@ -51,11 +52,17 @@ export const toMe = (user: User): z.input<typeof meShape> => ({
   eventQueue: user.eventQueue,
 });
 
-export const userShape = meShape.extend({ disabled: z.boolean(), createdAt: isoDate, updatedAt: isoDate });
+export const userShape = meShape.extend({
+  disabled: z.boolean(),
+  quotas: ownQuotas,
+  createdAt: isoDate,
+  updatedAt: isoDate,
+});
 
 export const toUser = (user: User): z.input<typeof userShape> => ({
   ...toMe(user),
   disabled: user.disabledAt !== null,
+  quotas: user.quotas,
   createdAt: user.createdAt.toISOString(),
   updatedAt: user.updatedAt.toISOString(),
 });

@@ -4,6 +4,7 @@ import { deleteUser, listUsers, loadUser } from "../../../../core/user/index.ts"
 import { callerEndpoint } from "../../engine/endpoint.ts";
 import * as user from "../../operations/user.ts";
 import { pageQuery, pageRequest, paginationShape } from "../../shape/common.ts";
+import { ownQuotas } from "../../shape/quota.ts";
 import { messageShape, successMessage } from "./success.ts";
 import { force, ownSettings, role, toSettings, toUser, userShape } from "./user-shapes.ts";
 
@@ -69,6 +70,7 @@ export const userEndpoints = [
       role: role.optional(),
       disabled: z.boolean().optional(),
       password: field.newPassword.optional(),
+      quotas: ownQuotas.optional(),
       force,
     }),
     response: userShape,

@@ -104,6 +104,10 @@ export const instanceCases: GatewayCases = {
   "GET /api/observability/version": {
     testedBy: observed("the version endpoint reports the program, Node.js and the installed Baileys"),
   },
+  "GET /api/observability/quotas": {
+    answers: { data: { instances: { limit: 1000 } } },
+    testedBy: testIn("api/access/quotas.test.ts")("users see their usage and their limits in both APIs"),
+  },
   "GET /api/observability/environment": {
     testedBy: observed("the environment endpoint shows an admin the configuration without secrets"),
   },

@@ -303,6 +303,7 @@ export const cases: Record<string, Case<MultiInstanceFixture>> = {
     happy: () => ({ query: "period=week&timeZone=Europe/Berlin" }),
     invalid: [{ query: "period=decade" }, { query: "timeZone=Mars/Olympus" }],
   },
+  "GET /api/stats/quotas": { happy: () => ({}) },
   "GET /api/stats/instances/{instanceId}": {
     happy: () => ({ query: "period=today" }),
     invalid: [{ query: "period=decade" }],

@@ -189,6 +189,9 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
   "GET /api/stats/user": {
     testedBy: stats("counts each message once, with its media and their size, for the owner"),
   },
+  "GET /api/stats/quotas": {
+    testedBy: testIn("api/access/quotas.test.ts")("users see their usage and their limits in both APIs"),
+  },
   "GET /api/stats/instances/{instanceId}": {
     testedBy: stats("count with valid credentials, whatever the response, for the user and for the instance"),
   },
