@@ -38,6 +38,39 @@ export function reboundName(header: ReadHeader): string | undefined {
 }
 
 /**
+ * Returns why a server on the loopback interface that asks for no credentials must refuse a request; undefined if the
+ * request is acceptable. A web page reaches such a server with a form or a script of another origin, and with DNS
+ * rebinding under its own name, without any header that shows that. Therefore the `Host` must be a loopback name, and a
+ * browser must not report another origin.
+ */
+export function notFromThisMachine(header: ReadHeader): string | undefined {
+  const host = header("host");
+  if (!isLoopbackName(host)) return "the request is not for a loopback name or address (Host)";
+  const site = header("sec-fetch-site")?.toLowerCase();
+  if (site !== undefined && site !== "same-origin" && site !== "none")
+    return `a web page of another origin sent this request (Sec-Fetch-Site: ${site.slice(0, 20)})`;
+  const origin = header("origin");
+  if (origin === undefined || hostOfOrigin(origin) === normalHost(host)) return undefined;
+  return "a web page of another origin sent this request (Origin)";
+}
+
+/**
+ * Returns why the body of a request must be refused: it is not JSON. Browsers let the pages of any site send forms and
+ * plain text, but not JSON. A request without a body and without a type is acceptable.
+ */
+export function notJson(header: ReadHeader, hasBody: boolean): string | undefined {
+  const type = header("content-type");
+  if (type === undefined ? !hasBody : /^application\/json\s*(?:;|$)/i.test(type)) return undefined;
+  return "the content type of the body must be application/json";
+}
+
+/** Whether a `Host` header is `localhost` or a loopback address, with or without a port. */
+function isLoopbackName(host: string | undefined): boolean {
+  const name = (host ?? "").replace(/:\d+$/, "");
+  return name.toLowerCase() === "localhost" || isLoopbackAddress(name.replace(/^\[(.*)\]$/, "$1"));
+}
+
+/**
  * Whether a `Host` header is `localhost` or an IP address, with or without a port. No web page has such a name: browsers
  * resolve `localhost` and the names below it to this machine, and parse names of digits and dots as IP addresses
  * (https://url.spec.whatwg.org/#ends-in-a-number-checker).

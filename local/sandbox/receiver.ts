@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
+import { notFromThisMachine } from "../../core/http/browser.ts";
 
 /** A received webhook. */
 export interface Webhook {
@@ -15,10 +16,11 @@ export interface Receiver {
   stop(): Promise<void>;
 }
 
-/** Starts a webhook receiver on 127.0.0.1 that responds with 200 to every request. */
+/** Starts a webhook receiver on 127.0.0.1 that responds with 200 to every request of a program on this machine. */
 export async function startReceiver(onWebhook: (webhook: Webhook) => void): Promise<Receiver> {
   const webhooks: Webhook[] = [];
   const server = createServer((request, response) => {
+    if (notFromThisMachine((name) => request.headers[name]?.toString())) return void response.writeHead(403).end();
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {

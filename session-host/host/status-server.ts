@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage } from "node:http";
-import { isLoopbackAddress, reboundName } from "../../core/http/browser.ts";
+import { isLocalName, isLoopbackAddress } from "../../core/http/browser.ts";
 
 /** What the status server shows. */
 export interface Status {
@@ -9,8 +9,9 @@ export interface Status {
 }
 
 /**
- * Serves `/metrics`, and `/health` with 200 while the host is healthy and 503 otherwise. Refuses a browser that reached this
- * machine under the name of a web page (DNS rebinding).
+ * Serves `/metrics`, and `/health` with 200 while the host is healthy and 503 otherwise. Over the
+ * loopback interface, the `Host` must be `localhost` or an IP address: a web page can reach this machine under the
+ * page's own name (DNS rebinding), and a browser then sends no header that shows that it is a browser.
  */
 export async function startStatusServer(
   { host, port }: { host: string; port: number },
@@ -45,8 +46,7 @@ export async function startStatusServer(
 }
 
 function isRebound({ headers, socket }: IncomingMessage): boolean {
-  if (!isLoopbackAddress(socket.remoteAddress)) return false;
-  return reboundName((name) => headers[name]?.toString()) !== undefined;
+  return isLoopbackAddress(socket.remoteAddress) && !isLocalName(headers.host);
 }
 
 /** Returns the URL at which this machine reaches a status server that listens on `host`. */

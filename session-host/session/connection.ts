@@ -182,6 +182,12 @@ export class Connection implements OpenConnection, MediaConnection {
     await Promise.all([this.sock.end(undefined), this.#recorder.close()]);
   }
 
+  /** The parts of this connection that commands use. */
+  get open(): OpenConnection {
+    const { sock, presences, disappearing, labels, recipients } = this;
+    return { sock, presences, disappearing, labels, recipients };
+  }
+
   readonly #me = (): Me => ({ id: this.creds.me?.id ?? "", lid: this.creds.me?.lid ?? "" });
 
   readonly #isMe = (jid: string): boolean =>

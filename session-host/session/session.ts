@@ -110,10 +110,8 @@ export class Session implements CommandTarget {
   /** The context of commands that need the connection. Undefined while the instance is not connected. */
   get context(): ConnectedContext | undefined {
     if (this.status !== "connected" || !this.#connection) return undefined;
-    const { sock, presences, disappearing, labels, recipients } = this.#connection;
     const { media, db } = this.#deps;
-    const open = { sock, presences, disappearing, labels, recipients };
-    return { ...open, userId: this.userId, instanceId: this.id, media, db };
+    return { ...this.#connection.open, userId: this.userId, instanceId: this.id, media, db };
   }
 
   get #trace() {

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Hono } from "hono";
+import { notFromThisMachine, notJson } from "../../core/http/browser.ts";
 import { closeServer, listenOnLoopback } from "../server/loopback.ts";
 import type { WhatsApp } from "../server/whatsapp.ts";
 import { document } from "./base/openapi.ts";
@@ -47,6 +48,16 @@ export function controlApp(wa: WhatsApp): Hono {
   return app;
 }
 
+/** Throws if a web page of another site may have sent the request, because the control API asks for no credentials. */
+function assertLocal({ headers, method = "GET" }: IncomingMessage): void {
+  const header = (name: string) => headers[name]?.toString();
+  const foreign = notFromThisMachine(header);
+  if (foreign) throw new ControlError(403, foreign);
+  const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+  const wrongType = method === "GET" || method === "HEAD" ? undefined : notJson(header, hasBody);
+  if (wrongType) throw new ControlError(415, wrongType);
+}
+
 async function toRequest(incoming: IncomingMessage): Promise<Request> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -61,6 +72,9 @@ async function toRequest(incoming: IncomingMessage): Promise<Request> {
 }
 
 async function respond(app: Hono, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  outgoing.setHeader("x-content-type-options", "nosniff");
+  outgoing.setHeader("cache-control", "no-store");
+  assertLocal(incoming);
   const response = await app.fetch(await toRequest(incoming));
   outgoing.writeHead(response.status, Object.fromEntries(response.headers));
   outgoing.end(Buffer.from(await response.arrayBuffer()));
@@ -68,7 +82,10 @@ async function respond(app: Hono, incoming: IncomingMessage, outgoing: ServerRes
 
 export type Control = { url: string; stop(): Promise<void> };
 
-/** Serves the control API on the loopback interface, without credentials. */
+/**
+ * Serves the control API on the loopback interface, without credentials. Refuses requests that a web page of another
+ * site may have sent.
+ */
 export async function startControl(wa: WhatsApp, port = 0): Promise<Control> {
   const app = controlApp(wa);
   const server = createServer((incoming, outgoing) => {

@@ -38,6 +38,11 @@ export type WhatsAppOptions = {
 /** WhatsApp accepts files up to 2 GB. The simulator accepts less because it keeps files in memory. */
 const DEFAULT_MEDIA_BYTES = 256 * 1024 * 1024;
 const DEFAULT_SAVE_MS = 15_000;
+/**
+ * The origin that clients name. A browser names the origin of its page, so no other page can use the simulator. Source:
+ * `DEFAULT_ORIGIN` in Baileys' Defaults/index.js.
+ */
+const WEB_ORIGIN = "https://web.whatsapp.com";
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 
 /** A running simulated WhatsApp. */
@@ -122,7 +127,13 @@ export async function startWhatsApp(options: WhatsAppOptions = {}): Promise<What
 /** Accepts WebSockets, and serves `/sw.js`, on the loopback interface. */
 async function listen(world: World, port: number): Promise<{ url: string; close(): Promise<void> }> {
   const http = createServer((request, response) => serveVersionPage(world.versions, request, response));
-  const sockets = new WebSocketServer({ server: http, perMessageDeflate: false, maxPayload: MAX_FRAME_BYTES });
+  const verifyClient = ({ origin }: { origin: string | undefined }) => !origin || origin === WEB_ORIGIN;
+  const sockets = new WebSocketServer({
+    server: http,
+    perMessageDeflate: false,
+    maxPayload: MAX_FRAME_BYTES,
+    verifyClient,
+  });
   sockets.on("connection", (socket) => new SocketConnection(world, socket));
   return {
     url: `ws://127.0.0.1:${await listenOnLoopback(http, port)}/ws/chat`,

@@ -8,13 +8,19 @@ declare module "ws" {
     static readonly OPEN: 1;
     readonly readyState: number;
     readonly bufferedAmount: number;
-    constructor(url: string);
+    constructor(url: string, options?: { origin?: string });
     send(data: Uint8Array, done?: (error?: Error) => void): void;
     close(code?: number, reason?: string): void;
     terminate(): void;
   }
   export class WebSocketServer extends EventEmitter {
-    constructor(options: { noServer?: boolean; server?: Server; perMessageDeflate?: boolean; maxPayload?: number });
+    constructor(options: {
+      noServer?: boolean;
+      server?: Server;
+      perMessageDeflate?: boolean;
+      maxPayload?: number;
+      verifyClient?: (info: { origin: string | undefined }) => boolean;
+    });
     handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, done: (socket: WebSocket) => void): void;
     close(done?: (error?: Error) => void): void;
   }

@@ -18,7 +18,7 @@ export type Route<Q extends Schema = Schema, B extends Schema = Schema> = {
   run(input: { wa: WhatsApp; params: Record<string, string>; query: z.output<Q>; body: z.output<B> }): unknown;
 };
 
-export type ControlStatus = 400 | 404 | 408 | 409;
+export type ControlStatus = 400 | 403 | 404 | 408 | 409 | 415;
 
 /** An error that the caller of the control API caused. */
 export class ControlError extends Error {

@@ -40,7 +40,8 @@ export type Call = (method: string, path: string, body?: unknown) => Promise<{ s
 export const caller =
   (control: Control): Call =>
   async (method, path, body) => {
-    const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
+    const headers = { "content-type": "application/json" };
+    const init = body === undefined ? { method } : { method, headers, body: JSON.stringify(body) };
     const response = await fetch(`${control.url}${path}`, init);
     const text = await response.text();
     return { status: response.status, json: text === "" ? undefined : JSON.parse(text) };
