@@ -22,17 +22,43 @@ export const fileName = z
   })
   .meta({ description: "Folders in the name are removed" });
 
-/** Returns a `Content-Disposition` header (RFC 6266) that makes browsers save the file and never show it. */
-export function attachment(name: string): string {
-  const plain = name.replaceAll(/[^\x20-\x7e]|["\\%]/g, "_");
-  const encoded = encodeURIComponent(name.toWellFormed()).replaceAll(
+/** Control characters, characters that change the writing direction, invisible characters and folder separators. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to remove
+const misleading = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff/\\]/g;
+
+/**
+ * Returns a name that a sender chose in a form that a browser may show: at most `max` characters without those that
+ * mislead. Keeps the extension.
+ */
+export function safeName(name: string, max = maxLength): string {
+  // More than enough for a name of `max` characters, whose first and last characters count.
+  const ends = name.length > 4 * max ? name.slice(0, 2 * max) + name.slice(-2 * max) : name;
+  const clean = ends.toWellFormed().replaceAll(misleading, "").trim();
+  if (clean === "" || /^\.+$/.test(clean)) return "file";
+  if (clean.length <= max) return clean;
+  const extension = /\.[A-Za-z0-9]{1,10}$/.exec(clean.slice(-11))?.[0] ?? "";
+  // The cut may split a surrogate pair.
+  return clean.slice(0, max - extension.length).toWellFormed() + extension;
+}
+
+/**
+ * Returns a `Content-Disposition` header (RFC 6266, RFC 8187). `attachment` makes browsers save the file and never show
+ * it.
+ */
+export function disposition(kind: "attachment" | "inline", name: string, max = maxLength): string {
+  const safe = safeName(name, max);
+  const plain = safe.replaceAll(/[^\x20-\x7e]|["\\%]/g, "_");
+  const encoded = encodeURIComponent(safe).replaceAll(
     /['()*]/g,
     (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
   );
-  return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`;
+  return `${kind}; filename="${plain}"; filename*=UTF-8''${encoded}`;
 }
 
-/** Returns the name in a header that `attachment` made. */
+/** Returns the header to store with a file, so that its name is not lost. */
+export const attachment = (name: string): string => disposition("attachment", name);
+
+/** Returns the name in a header that `disposition` made. */
 export function nameOfAttachment(header: string | undefined): string | undefined {
   const encoded = /filename\*=UTF-8''([^;]+)/.exec(header ?? "")?.[1];
   try {

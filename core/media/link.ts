@@ -4,8 +4,9 @@ import { AppError } from "../error.ts";
 import { isUuid } from "../id.ts";
 import type { MessageMedia } from "../message/message.sql.ts";
 import type { Storage } from "../storage/index.ts";
-import { attachment, inventedName, nameOfAttachment } from "./filename.ts";
+import { inventedName, nameOfAttachment } from "./filename.ts";
 import { storableType, uploadKey } from "./index.ts";
+import { servedAs } from "./served.ts";
 import { assertStaged } from "./staged.ts";
 
 /** A URL from which anyone can fetch the file until `expiresAt`. */
@@ -53,10 +54,7 @@ export async function linkToMedia(
   const mimetype = storableType(media.mimetype);
   const filename = media.filename || inventedName(row.wa_id, media.mimetype);
   return {
-    url: await deps.storage.presign(media.storageKey, linkSeconds, {
-      contentType: mimetype,
-      contentDisposition: attachment(filename),
-    }),
+    url: await deps.storage.presign(media.storageKey, linkSeconds, servedAs("attachment", mimetype, filename)),
     expiresAt: new Date(deps.clock.now().getTime() + linkSeconds * 1000),
     mimetype,
     filename,
@@ -74,10 +72,11 @@ export async function linkToUpload(
   const { contentType, contentDisposition, size } = await assertStaged(deps, instanceId, { upload });
   const filename = nameOfAttachment(contentDisposition) ?? inventedName(upload, contentType);
   return {
-    url: await deps.storage.presign(uploadKey(instanceId, upload), linkSeconds, {
-      contentType,
-      contentDisposition: attachment(filename),
-    }),
+    url: await deps.storage.presign(
+      uploadKey(instanceId, upload),
+      linkSeconds,
+      servedAs("attachment", contentType, filename),
+    ),
     expiresAt: new Date(deps.clock.now().getTime() + linkSeconds * 1000),
     mimetype: contentType,
     filename,

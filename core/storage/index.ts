@@ -26,6 +26,12 @@ export interface StoredObject {
   size: number;
 }
 
+/** The headers with which an object is served. See `core/media/served.ts`. */
+export interface ServedHeaders {
+  contentType: string;
+  contentDisposition: string;
+}
+
 interface PutOptions {
   contentType: string;
   contentDisposition?: string;
@@ -49,8 +55,11 @@ export interface Storage {
   remove(key: string): Promise<void>;
   /** Removes all objects whose keys begin with the prefix. */
   removeAll(prefix: string): Promise<void>;
-  /** Returns a URL that downloads the object for `seconds`. `headers` replace the stored headers. */
-  presign(key: string, seconds: number, headers?: { contentType: string; contentDisposition: string }): Promise<string>;
+  /**
+   * Returns a URL that downloads the object for `seconds`. `headers` replace the stored headers, which senders and
+   * uploaders chose.
+   */
+  presign(key: string, seconds: number, headers: ServedHeaders): Promise<string>;
   /**
    * Returns a URL that accepts a PUT of the object for `seconds`. The request must have exactly this size and the returned
    * headers.
@@ -136,13 +145,11 @@ class S3Storage implements Storage {
     }
   }
 
-  presign(key: string, seconds: number, headers?: { contentType: string; contentDisposition: string }) {
+  presign(key: string, seconds: number, headers: ServedHeaders) {
     const command = new GetObjectCommand({
       ...this.#at(key),
-      ...(headers && {
-        ResponseContentType: headers.contentType,
-        ResponseContentDisposition: headers.contentDisposition,
-      }),
+      ResponseContentType: headers.contentType,
+      ResponseContentDisposition: headers.contentDisposition,
     });
     return getSignedUrl(this.client, command, { expiresIn: seconds });
   }

@@ -5,6 +5,12 @@ import { type Credentials, type Refusal, refusalOf } from "./sigv4.ts";
 type Configure = NonNullable<NonNullable<Parameters<typeof startFauxqs>[0]>["configure"]>;
 type App = Parameters<Configure>[0];
 
+/** A browser must neither guess the type of a file nor run what is in it. */
+const fileHeaders = {
+  "x-content-type-options": "nosniff",
+  "content-security-policy": "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox",
+};
+
 const sqsType = "application/x-amz-json-1.0";
 
 class Forbidden extends Error {
@@ -31,6 +37,7 @@ export function guard(credentials: Credentials): (app: App) => void {
 
     app.addHook("onRequest", async (request, reply) => {
       const toS3 = request.originalUrl.split("?")[0] !== "/";
+      if (toS3) reply.headers(fileHeaders);
       if (toS3 && request.headers.origin !== undefined) {
         reply.header("access-control-allow-origin", "*");
         reply.header("access-control-expose-headers", "ETag, Content-Length, Content-Range, Content-Disposition");

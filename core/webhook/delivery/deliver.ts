@@ -1,6 +1,8 @@
 import type postgres from "postgres";
 import { type ClaimLease, claimHasEnded, leaseHolds } from "../../db/claim-lease.ts";
 import { feedSinks, type SinkDeps } from "../../event-sink/feed.ts";
+import { inventedName } from "../../media/filename.ts";
+import { servedAs } from "../../media/served.ts";
 import type { FileLink } from "../body/context.ts";
 import { parseEvent, type WebhookEvent } from "../body/event.ts";
 import { webhookBody } from "../body/index.ts";
@@ -163,7 +165,12 @@ async function linkTo(deps: WebhookDeps, event: WebhookEvent): Promise<FileLink 
       : null;
   if (!media) return null;
   const expires = new Date(deps.clock.now().getTime() + linkSeconds * 1000);
-  return { url: await deps.storage.presign(media.storageKey, linkSeconds), urlExpiresAt: expires.toISOString() };
+  const filename = media.filename || inventedName(event.id, media.mimetype);
+  const served = servedAs("inline", media.mimetype, filename);
+  return {
+    url: await deps.storage.presign(media.storageKey, linkSeconds, served),
+    urlExpiresAt: expires.toISOString(),
+  };
 }
 
 interface Batch {

@@ -169,7 +169,9 @@ describe("a file that is uploaded before it is sent", () => {
     const file = await fetch(redirect.headers.get("location") ?? "");
     // A browser must not render a stranger's file as a page of the gateway.
     expect(file.headers.get("content-disposition")).toMatch(/^attachment; .*%D0%BD/);
-    expect(file.headers.get("content-type")).toBe("text/html");
+    expect(file.headers.get("content-type")).toBe("application/octet-stream");
+    expect(file.headers.get("x-content-type-options")).toBe("nosniff");
+    expect(file.headers.get("content-security-policy")).toContain("sandbox");
     expect(sha256(Buffer.from(await file.arrayBuffer()))).toBe(sha256(bytes));
   });
 
@@ -258,6 +260,47 @@ describe("audio and video", () => {
 });
 
 describe("downloading the file of a message", () => {
+  test.each([
+    ["text/html", "document", "application/octet-stream", "attachment"],
+    ["image/svg+xml", "document", "application/octet-stream", "attachment"],
+    ["application/xhtml+xml", "image", "application/octet-stream", "attachment"],
+    ["application/pdf", "document", "application/pdf", "attachment"],
+    ["image/png", "image", "image/png", "inline"],
+  ] as const)("the webhook's link serves a stranger's file of type %s safely", async (mimetype, kind, served, how) => {
+    const bytes = Buffer.from("<script>alert(1)</script>");
+    const { id: messageId } = await bob.sendMedia(owner.number, kind, bytes, { mimetype, fileName: "a\r\nb.html" });
+    const { data } = (await client.reported("received", messageId)).body;
+    const file = await until(async () => {
+      const response = await fetch(data.media.url);
+      return response.status === 200 ? response : undefined;
+    });
+    expect(file.headers.get("content-type")).toBe(served);
+    expect(file.headers.get("content-disposition")).toMatch(new RegExp(`^${how}; filename="`));
+    expect(file.headers.get("x-content-type-options")).toBe("nosniff");
+    expect(file.headers.get("content-security-policy")).toMatch(/^default-src 'none'.*sandbox/);
+    expect(Buffer.from(await file.arrayBuffer()).equals(bytes)).toBe(true);
+  });
+
+  test("a file with a name of 60,000 characters is served by a link of less than 4 KB", async () => {
+    const bytes = randomBytes(100);
+    const { id: messageId } = await bob.sendMedia(owner.number, "document", bytes, { fileName: "a.pdf" });
+    await until(async () => ((await ask(messageId)).status === 200 ? true : undefined));
+    // New messages have shorter names. This one is from an earlier version.
+    const long = "ы".repeat(60_000);
+    await gate.db.sql`
+      update messages set media = jsonb_set(media, '{filename}', to_jsonb(${`${long}.pdf`}::text))
+      where instance_id = ${id} and wa_id = ${messageId}`;
+    const redirect = await fetch(`${gate.gateway.url}/api/instances/${id}/messages/${messageId}/media`, {
+      headers: { "x-api-key": gate.gateway.firstAdmin?.apiKey.key ?? "" },
+      redirect: "manual",
+    });
+    const location = redirect.headers.get("location") ?? "";
+    expect(location.length).toBeLessThan(4096);
+    const file = await fetch(location);
+    expect(file.headers.get("content-disposition")).toMatch(/%D1%8B\.pdf$/);
+    expect(Buffer.from(await file.arrayBuffer()).equals(bytes)).toBe(true);
+  });
+
   const ask = (messageId: string) => gate.api("GET", `/api/instances/${id}/messages/${messageId}/media?format=json`);
 
   test("a download gets 404 if the message has no file or is unknown", async () => {
