@@ -1,6 +1,7 @@
 import { AppError } from "./error.ts";
 
-export const permissions = ["read", "write", "admin"] as const;
+/** `account`: change keys, the password, IP ranges and other properties of the user. `admin` includes `account`. */
+export const permissions = ["read", "write", "account", "admin"] as const;
 export type Permission = (typeof permissions)[number];
 export type Role = "admin" | "user";
 
@@ -14,7 +15,8 @@ export interface Caller {
 
 /** Returns the effective permissions of a key or a token. `admin` counts only while its user is an admin. */
 export function effectivePermissions(role: Role, stored: readonly Permission[]): ReadonlySet<Permission> {
-  return new Set(stored.filter((permission) => permission !== "admin" || role === "admin"));
+  const effective = new Set(stored.filter((permission) => permission !== "admin" || role === "admin"));
+  return effective.has("admin") ? effective.add("account") : effective;
 }
 
 /** Admins may act on every user's instances. */
@@ -23,7 +25,8 @@ export const isAdmin = (caller: Caller) => caller.permissions.has("admin");
 /** Throws `forbidden` unless the credentials have the permission. */
 export function assertPermission(caller: Caller, permission: Permission): void {
   if (caller.permissions.has(permission)) return;
-  throw new AppError("forbidden", `these credentials lack the permission "${permission}"`);
+  const remedy = permission === "account" ? ": log in, or use a key that has it" : "";
+  throw new AppError("forbidden", `these credentials lack the permission "${permission}"${remedy}`);
 }
 
 /** Throws `forbidden` unless the caller is the owner or an admin. */

@@ -96,7 +96,11 @@ const admin = {
   }),
   ADMIN_PASSWORD: z.string().min(8).optional().meta({
     description: "Password of the first admin, at least 8 characters.",
-    unset: "generated, and printed once",
+    unset: "generated, and shown once",
+  }),
+  ADMIN_RESET: z.stringbool().default(false).meta({
+    description:
+      "With `true`, the start gives the admin with `ADMIN_EMAIL` access again: enables and unlocks the user, sets the password to `ADMIN_PASSWORD` or a generated one, and creates an API key. The way back in if no admin can log in. Remove it after the start.",
   }),
 };
 

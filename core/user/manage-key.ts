@@ -1,4 +1,4 @@
-import { and, asc, eq, getTableColumns, type InferSelectModel } from "drizzle-orm";
+import { and, asc, eq, getTableColumns, type InferSelectModel, isNull, type SQL } from "drizzle-orm";
 import { type Caller, isAdmin, type Permission } from "../caller.ts";
 import { AppError } from "../error.ts";
 import { ipInRanges, rangesWithin } from "../http/ip-ranges.ts";
@@ -29,6 +29,27 @@ export const limitedTo = (caller: Caller, permissions: readonly Permission[]): L
   ipRanges: caller.key?.ipRanges ?? null,
   expiresAt: caller.key?.expiresAt ?? null,
 });
+
+/** Throws `forbidden` if the caller uses a key, and another key allows more than that key. */
+function assertNotStronger(caller: Caller, key: Limits & Pick<KeyRecord, "id">): void {
+  if (!caller.key || caller.key.id === key.id) return;
+  try {
+    assertWithin(caller, key);
+  } catch (error) {
+    throw new AppError("forbidden", "a key can't change or revoke a key that allows more than itself: log in", {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Throws `forbidden` if a key with limits would lift them: passwords and roles give access without the IP ranges and the
+ * expiry of a key.
+ */
+export function assertUnlimited(caller: Caller, what: string): void {
+  if (!caller.key?.ipRanges && !caller.key?.expiresAt) return;
+  throw new AppError("forbidden", `a key with IP ranges or an expiry can't set ${what}`);
+}
 
 /** Throws `forbidden` if a key with these limits would allow more than the caller's credentials. */
 function assertWithin(caller: Caller, limits: Limits): void {
@@ -123,16 +144,17 @@ export interface KeyChanges {
 }
 
 /**
- * Changes the given properties of a key. Throws `key_not_found`; `forbidden` if new ranges would make the key allow
- * more than the caller's credentials; `invalid_request` if this is the key in use and the ranges exclude the caller.
+ * Changes the given properties of a key. Throws `key_not_found`; `forbidden` if the key allows more than the caller's
+ * credentials, or would with the new ranges; `invalid_request` if this is the key in use and the ranges exclude the caller.
  */
 export async function changeKey(deps: KeyDeps, requester: Requester, changes: KeyChanges): Promise<KeyRecord> {
   const { caller } = requester;
   const { keyId, name, ipRanges } = changes;
   const owner = await ownerOf(deps, caller, changes.userId);
   const where = and(eq(apiKeys.id, keyId), validKeys(owner.id, deps.clock.now()));
-  const [key] = isUuid(keyId) ? await deps.db.orm.select(publicColumns).from(apiKeys).where(where) : [];
+  const key = await findKey(deps, owner.id, keyId, validKeys(owner.id, deps.clock.now()));
   if (!key) throw new AppError("key_not_found");
+  assertNotStronger(caller, key);
   if (ipRanges !== undefined) {
     assertWithin(caller, { ...key, ipRanges });
     if (caller.key?.id === keyId) assertNotShutOut(requester, ipRanges, changes.force);
@@ -144,11 +166,29 @@ export async function changeKey(deps: KeyDeps, requester: Requester, changes: Ke
   return row;
 }
 
-/** Revokes a key at once. Throws `key_not_found`, `forbidden` and `user_not_found`. */
+/**
+ * Revokes a key at once. Throws `key_not_found`, `user_not_found`, and `forbidden` if the key allows more than the caller's
+ * credentials.
+ */
 export async function removeKey(deps: KeyDeps, caller: Caller, which: { keyId: string; userId?: string | undefined }) {
   const owner = await ownerOf(deps, caller, which.userId);
-  const revoked = isUuid(which.keyId) && (await revokeApiKey(deps, { userId: owner.id, keyId: which.keyId }));
-  if (!revoked) throw new AppError("key_not_found");
+  const key = await findKey(deps, owner.id, which.keyId, isNull(apiKeys.revokedAt));
+  if (!key) throw new AppError("key_not_found");
+  assertNotStronger(caller, key);
+  if (!(await revokeApiKey(deps, { userId: owner.id, keyId: key.id }))) throw new AppError("key_not_found");
+}
+
+/** Finds a key of a user that meets a further condition, by an id that may have any form. */
+async function findKey(
+  deps: KeyDeps,
+  userId: string,
+  keyId: string,
+  condition: SQL | undefined,
+): Promise<KeyRecord | undefined> {
+  if (!isUuid(keyId)) return undefined;
+  const where = and(eq(apiKeys.id, keyId), eq(apiKeys.userId, userId), condition);
+  const [key] = await deps.db.orm.select(publicColumns).from(apiKeys).where(where);
+  return key;
 }
 
 /**

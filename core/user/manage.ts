@@ -4,13 +4,14 @@ import type { Database } from "../db/index.ts";
 import { sqlState, sqlStates } from "../db/sql-state.ts";
 import { AppError } from "../error.ts";
 import { alignSinks } from "../event-sink/setting.ts";
+import { ipInRanges } from "../http/ip-ranges.ts";
 import { instances } from "../instance/instance.sql.ts";
 import { defined } from "../object.ts";
 import { type PageRequest, type Pagination, paged } from "../page.ts";
 import { loadUser, type User } from "./find.ts";
 import type { KeyDeps } from "./key.ts";
 import { laterTokensFrom } from "./login.ts";
-import { assertNotShutOut, type Requester } from "./manage-key.ts";
+import { assertNotShutOut, assertUnlimited, type Requester } from "./manage-key.ts";
 import { hashPassword } from "./password.ts";
 import { users } from "./user.sql.ts";
 
@@ -75,8 +76,9 @@ export function updateMe(deps: KeyDeps, requester: Requester, changes: OwnChange
 }
 
 /**
- * Changes the given properties of a user. Throws `user_not_found`; `conflict` if no enabled admin would be left;
- * `invalid_request` if users set IP ranges for themselves that exclude their own address.
+ * Changes the given properties of a user. Throws `user_not_found`; `conflict` if no enabled admin would be left who can call
+ * from the requester's address; `invalid_request` if users set IP ranges for themselves that exclude their own address;
+ * `forbidden` if a key with limits sets a password or a role.
  */
 export async function updateUser(
   deps: KeyDeps,
@@ -84,8 +86,9 @@ export async function updateUser(
   userId: string,
   changes: UserChanges,
 ): Promise<User> {
-  const { id } = await loadUser(deps.db, userId);
+  const { id, role } = await loadUser(deps.db, userId);
   const { force, disabled, password, ...plain } = changes;
+  if (password !== undefined || plain.role !== undefined) assertUnlimited(requester.caller, "passwords and roles");
   if (id === requester.caller.userId) assertNotShutOut(requester, changes.ipRanges, force);
   const now = deps.clock.now();
   const columns = {
@@ -96,26 +99,39 @@ export async function updateUser(
     }),
     updatedAt: now,
   };
+  const shutsOut = role === "admin" && (disabled || plain.role === "user" || Boolean(plain.ipRanges));
   return deps.db.orm.transaction(async (tx) => {
-    if (disabled || changes.role === "user") await assertNotLastAdmin(tx, id);
+    if (shutsOut) await enabledAdmins(tx);
     const [user] = await tx.update(users).set(columns).where(eq(users.id, id)).returning();
     if (!user) throw new AppError("user_not_found");
+    if (shutsOut) await assertAdminLeft(tx, requester.ip);
     if (plain.eventQueue !== undefined) await alignSinks({ orm: tx, clock: deps.clock }, { userId: id });
     return user;
   });
 }
 
-/** Locks all enabled admins, so that if two admins demote each other at the same time, the second fails. */
-async function assertNotLastAdmin(tx: Database["orm"], userId: string): Promise<void> {
-  const admins = await tx
-    .select({ id: users.id })
+/** Locks and returns all enabled admins, so that if two admins demote each other at the same time, the second fails. */
+function enabledAdmins(tx: Database["orm"]): Promise<Pick<User, "ipRanges">[]> {
+  return tx
+    .select({ ipRanges: users.ipRanges })
     .from(users)
     .where(and(eq(users.role, "admin"), isNull(users.disabledAt)))
     .orderBy(asc(users.id))
     .for("update");
-  if (admins.length === 1 && admins[0]?.id === userId) {
-    throw new AppError("conflict", "this is the last enabled admin");
-  }
+}
+
+/**
+ * Throws `conflict` unless an enabled admin is left who may call from the requester's address. Otherwise nobody could undo
+ * the change.
+ */
+async function assertAdminLeft(tx: Database["orm"], ip: string | undefined): Promise<void> {
+  const admins = await enabledAdmins(tx);
+  if (admins.length === 0) throw new AppError("conflict", "this is the last enabled admin");
+  if (admins.some(({ ipRanges }) => ipRanges === null || ipInRanges(ip, ipRanges))) return;
+  throw new AppError(
+    "conflict",
+    `allowedIps: afterwards, no enabled admin could call from your address (${ip ?? "unknown"})`,
+  );
 }
 
 /**
@@ -123,14 +139,15 @@ async function assertNotLastAdmin(tx: Database["orm"], userId: string): Promise<
  * admin, and while the user has instances or a command still references the user.
  */
 export async function deleteUser(deps: KeyDeps, requester: Requester, userId: string): Promise<void> {
-  const { id } = await loadUser(deps.db, userId);
+  const { id, role } = await loadUser(deps.db, userId);
   if (id === requester.caller.userId) throw new AppError("conflict", "you can't delete yourself");
   try {
     await deps.db.orm.transaction(async (tx) => {
-      await assertNotLastAdmin(tx, id);
+      if (role === "admin") await enabledAdmins(tx);
       const [owned] = await tx.select({ id: instances.id }).from(instances).where(eq(instances.userId, id)).limit(1);
       if (owned) throw new AppError("conflict", "the user has instances, or the removal of instances is not finished");
       await tx.delete(users).where(eq(users.id, id));
+      if (role === "admin") await assertAdminLeft(tx, requester.ip);
     });
   } catch (error) {
     const cause = error instanceof Error && error.cause ? error.cause : error;

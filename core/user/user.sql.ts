@@ -54,7 +54,7 @@ export const apiKeys = pgTable(
     hash: bytea().notNull(),
     /** The key itself, encrypted. A user login returns the key. */
     ciphertext: bytea().notNull(),
-    permissions: jsonb().$type<("read" | "write" | "admin")[]>().notNull(),
+    permissions: jsonb().$type<("read" | "write" | "account" | "admin")[]>().notNull(),
     /** CIDRs from which the key may be used. Null allows any address. */
     ipRanges: jsonb("ip_ranges").$type<string[]>(),
     expiresAt: instant("expires_at"),

@@ -6,16 +6,19 @@ import { openDatabase } from "../../core/db/index.ts";
 import { migrate } from "../../core/db/migrate.ts";
 import { systemIds } from "../../core/id.ts";
 import { readFleet } from "../../core/shard/fleet.ts";
-import { ensureFirstAdmin, type FirstAdmin } from "../../core/user/index.ts";
+import { ensureFirstAdmin, type FirstAdmin, resetAdmin } from "../../core/user/index.ts";
 
 export interface Prepared {
-  /** The first admin, if this call created it; otherwise null. */
+  /** The first admin, if this call created it, or the admin that this call reset; otherwise null. */
   firstAdmin: FirstAdmin | null;
   /** Whether an admin has stopped the session hosts. */
   stopped: boolean;
 }
 
-/** Migrates the database to the newest schema and creates the first admin if there is none. */
+/**
+ * Migrates the database to the newest schema and creates the first admin if there is none. With `ADMIN_RESET`, gives the
+ * admin access again.
+ */
 export async function prepareDatabase(config: Config): Promise<Prepared> {
   const url = required(config, "DATABASE_URL");
   await migrate(url, config.SHARDS);
@@ -23,7 +26,8 @@ export async function prepareDatabase(config: Config): Promise<Prepared> {
   try {
     const vault = await openVault(db, await createKeyWrapper(config));
     const admin = { email: config.ADMIN_EMAIL, password: config.ADMIN_PASSWORD };
-    const firstAdmin = await ensureFirstAdmin({ db, vault, clock: systemClock, ids: systemIds }, admin);
+    const deps = { db, vault, clock: systemClock, ids: systemIds };
+    const firstAdmin = await (config.ADMIN_RESET ? resetAdmin(deps, admin) : ensureFirstAdmin(deps, admin));
     return { firstAdmin, stopped: (await readFleet(db)).stopped };
   } finally {
     await db.close();

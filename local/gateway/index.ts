@@ -22,7 +22,7 @@ export interface Gateway {
   config: Config;
   /** The environment of the functions and the session host. Further processes of this gateway need it too. */
   env: Record<string, string>;
-  /** The first admin, if this start created it. */
+  /** The first admin, if this start created it, or the admin that this start reset. */
   firstAdmin: FirstAdmin | null;
   /** Whether an admin stopped the session hosts before this start. They then wait for a restart by an admin. */
   stopped: boolean;

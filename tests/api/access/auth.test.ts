@@ -6,6 +6,7 @@ import {
   createTokens,
   ensureFirstAdmin,
   login,
+  resetAdmin,
   revokeApiKey,
   rotateSigningKey,
 } from "../../../core/user/index.ts";
@@ -296,7 +297,7 @@ describe("an API key", () => {
     const narrow = {
       userId: user.id,
       name: "narrow",
-      permissions: ["write" as const],
+      permissions: ["write" as const, "account" as const],
       ipRanges: ["127.0.0.1/32"],
       expiresAt,
     };
@@ -343,6 +344,35 @@ test("the first admin has the configured email address and password", async () =
   const { token } = (await other.request("POST", "/api/auth/login", { body: wanted })).body;
   expect((await other.request("GET", "/api/users?search=boss", { token })).body.users).toHaveLength(1);
   expect(await ensureFirstAdmin(other.deps, { email: "other@example.com", password })).toBeNull();
+}, 60_000);
+
+test("ADMIN_RESET gives an admin access again who is locked out in every way", async () => {
+  const other = await startApi();
+  onTestFinished(() => other.stop());
+  const wanted = { email: "boss@example.com", password };
+  const first = await ensureFirstAdmin(other.deps, wanted);
+  const id = first?.user.id ?? "";
+  const token = (await other.request("POST", "/api/auth/login", { body: wanted })).body.token;
+  await other.db
+    .sql`update users set role = 'user', disabled_at = now(), ip_ranges = '["203.0.113.1/32"]' where id = ${id}`;
+  await other.db.sql`update api_keys set revoked_at = now()`;
+  for (let i = 0; i < 6; i++) await other.request("POST", "/api/auth/login", { body: wanted });
+  const reset = await resetAdmin(other.deps, { email: "Boss@Example.com" });
+  expect(reset).toMatchObject({ reset: true, user: { id, role: "admin" } });
+  const { key } = reset.apiKey;
+  expect((await other.request("GET", "/api/users", { key })).status).toBe(200);
+  const again = { email: wanted.email, password: reset.generatedPassword ?? "" };
+  expect((await other.request("POST", "/api/auth/login", { body: again })).status).toBe(200);
+  expect((await other.request("POST", "/api/auth/login", { body: wanted })).status).toBe(401);
+  expect((await other.request("GET", "/api/auth/me", { token })).status).toBe(401);
+  // A second reset replaces the key of the first one.
+  const second = await resetAdmin(other.deps, wanted);
+  expect(second.generatedPassword).toBeNull();
+  expect((await other.request("GET", "/api/auth/me", { key })).status).toBe(401);
+  expect((await other.request("POST", "/api/auth/login", { body: wanted })).status).toBe(200);
+  // Without such a user, it creates one.
+  const created = await resetAdmin(other.deps, { email: "new@example.com" });
+  expect(created).toMatchObject({ reset: false, user: { email: "new@example.com", role: "admin" } });
 }, 60_000);
 
 test("an unknown Authorization scheme does not hide the API key", async () => {

@@ -37,7 +37,7 @@ describe("rotating a key", () => {
     const again = (await rotate({ token, body: { name: "anew" } })).body.apiKey;
     expect((await me({ key: body.apiKey })).status).toBe(401);
     const { keys } = (await api.request("GET", "/api/keys", { key: again })).body;
-    expect(keys).toMatchObject([{ name: "narrow" }, { name: "anew", permissions: ["read", "write"] }]);
+    expect(keys).toMatchObject([{ name: "narrow" }, { name: "anew", permissions: ["read", "write", "account"] }]);
   });
 
   test("keeps the old key valid for the requested overlap and no longer", async () => {
@@ -140,7 +140,8 @@ describe("a user's keys", () => {
   test("never get more permissions, IP ranges or lifetime than the key that creates or changes them", async () => {
     const { call, id } = await newUser();
     const expiresAt = new Date(api.deps.clock.now().getTime() + hour);
-    const limits = { permissions: ["write" as const], ipRanges: ["127.0.0.0/8", "2001:db8::/32"], expiresAt };
+    const permissions = ["write" as const, "account" as const];
+    const limits = { permissions, ipRanges: ["127.0.0.0/8", "2001:db8::/32"], expiresAt };
     const narrow = await createApiKey(api.deps, { userId: id, name: "narrow", ...limits });
     const make = (body: object) => call("POST", "", { name: "x", ...body }, narrow.key);
     const later = new Date(expiresAt.getTime() + 1).toISOString();
@@ -165,10 +166,37 @@ describe("a user's keys", () => {
     const change = (keyId: string, body: object) => call("PUT", `/${keyId}`, body, narrow.key);
     expect(await change(narrow.id, { allowedIps: [] })).toMatchObject(forbidden);
     expect(await change(full.id, { allowedIps: ["127.0.0.1"] })).toMatchObject(forbidden);
-    expect((await change(full.id, { name: "renamed" })).status).toBe(200);
+    expect(await change(full.id, { name: "renamed" })).toMatchObject(forbidden);
+    expect(await call("DELETE", `/${full.id}`, undefined, narrow.key)).toMatchObject(forbidden);
+    const weaker = (await make({ permissions: ["write"] })).body;
+    expect((await change(weaker.id, { name: "renamed" })).body.name).toBe("renamed");
+    expect((await call("DELETE", `/${weaker.id}`, undefined, narrow.key)).status).toBe(200);
     expect(await change(narrow.id, { allowedIps: ["127.9.9.9"] })).toMatchObject(invalid);
     expect((await change(narrow.id, { allowedIps: ["127.9.9.9"], force: true })).status).toBe(200);
     expect(await call("GET", "", undefined, narrow.key)).toMatchObject({ status: 403 });
+  });
+
+  test("are not managed by a key without the permission account, not even its own", async () => {
+    const { call, id, key } = await newUser();
+    const [full] = (await call("GET")).body.keys;
+    for (const permissions of [["write"], ["read", "write"]] as const) {
+      const weak = await createApiKey(api.deps, { userId: id, name: "weak", permissions: [...permissions] });
+      for (const target of [full.id, weak.id]) {
+        expect(await call("PUT", `/${target}`, { name: "x" }, weak.key)).toMatchObject(forbidden);
+        expect(await call("PUT", `/${target}`, { allowedIps: ["203.0.113.1"], force: true }, weak.key)).toMatchObject(
+          forbidden,
+        );
+        expect(await call("DELETE", `/${target}`, undefined, weak.key)).toMatchObject(forbidden);
+      }
+      expect(await call("POST", "", { name: "x", permissions: ["write"] }, weak.key)).toMatchObject(forbidden);
+      const generated = await api.request("POST", "/api/auth/generate-key", { key: weak.key });
+      expect(generated).toMatchObject(forbidden);
+    }
+    expect((await me({ key })).status).toBe(200);
+    // Created keys lack the permission unless the request asks for it.
+    expect((await call("POST", "", { name: "x" })).body.permissions).toEqual(["read", "write"]);
+    const wanted = { name: "x", permissions: ["account"] };
+    expect((await call("POST", "", wanted)).body.permissions).toEqual(["account"]);
   });
 
   test("can be managed by their user and by an admin but by no other user", async () => {

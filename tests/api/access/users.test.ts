@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import * as jose from "jose";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { callerOfKey, createApiKey, createTokens } from "../../../core/user/index.ts";
 import { type Ask, password, startApi, type TestApi } from "../../support/api/api.ts";
 
@@ -231,10 +231,48 @@ test("an admin's limited key creates users whose first key has the same limits",
   const { body } = await api.request("POST", "/api/users", { key, body: wanted });
   const { keys } = (await asAdmin("GET", `/api/keys?userId=${body.id}`)).body;
   expect(keys).toMatchObject([
-    { permissions: ["read", "admin"], allowedIps: ["127.0.0.0/8"], expiresAt: expiresAt.toISOString() },
+    { permissions: ["read", "account", "admin"], allowedIps: ["127.0.0.0/8"], expiresAt: expiresAt.toISOString() },
   ]);
   await asAdmin("DELETE", `/api/users/${body.id}`);
+  // A password or a role would give access without the limits of the key.
+  const withKey = (method: string, path: string, ask: object) => api.request(method, path, { key, body: ask });
+  const other = await api.user();
+  expect(await withKey("POST", "/api/users", { ...wanted, password })).toMatchObject(forbidden);
+  expect(await withKey("PUT", `/api/users/${other.id}`, { password })).toMatchObject(forbidden);
+  expect(await withKey("PUT", `/api/users/${other.id}`, { role: "admin" })).toMatchObject(forbidden);
 });
+
+test("a key without the permission account changes neither the settings nor the password of its user", async () => {
+  const user = await api.user({ role: "admin", password });
+  const { key } = await createApiKey(api.deps, { userId: user.id, name: "w", permissions: ["read", "write"] });
+  const lockOut = { allowedIps: ["203.0.113.1"], force: true };
+  expect(await api.request("PUT", "/api/auth/me", { key, body: lockOut })).toMatchObject(forbidden);
+  expect(await api.request("PUT", "/api/auth/me", { key, body: { firstName: "x" } })).toMatchObject(forbidden);
+  const change = { currentPassword: password, newPassword: "quite another one" };
+  expect(await api.request("POST", "/api/auth/change-password", { key, body: change })).toMatchObject(forbidden);
+  expect((await me({ key })).body).toMatchObject({ firstName: "Ann", allowedIps: [] });
+  await asAdmin("DELETE", `/api/users/${user.id}`);
+});
+
+test("allowedIps never exclude the last admin who can call from the requester's address, even with force", async () => {
+  const other = await startApi();
+  onTestFinished(() => other.stop());
+  const first = await other.user({ role: "admin" });
+  const put = (id: string, key: string, body: object) => other.request("PUT", `/api/users/${id}`, { key, body });
+  const away = { allowedIps: ["203.0.113.1"], force: true };
+  const own = (key: string) => other.request("PUT", "/api/auth/me", { key, body: away });
+  expect(await own(first.key)).toMatchObject(conflict);
+  expect((await other.request("GET", "/api/auth/me", { key: first.key })).status).toBe(200);
+  const second = await other.user({ role: "admin" });
+  expect((await put(second.id, first.key, away)).status).toBe(200);
+  // Only the first admin can call from here now.
+  expect(await own(first.key)).toMatchObject(conflict);
+  expect(await put(first.id, first.key, { disabled: true })).toMatchObject(conflict);
+  expect(await put(first.id, first.key, { role: "user" })).toMatchObject(conflict);
+  expect((await put(first.id, first.key, { allowedIps: ["127.0.0.1"] })).status).toBe(200);
+  // A user who is not an admin may shut itself out.
+  expect((await own((await other.user()).key)).status).toBe(200);
+}, 60_000);
 
 describe("a user", () => {
   test("changes its own settings but no admin setting", async () => {

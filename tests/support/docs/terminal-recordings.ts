@@ -9,6 +9,9 @@ const charWidth = 8.4;
 const lineHeight = 20;
 const margin = 20;
 
+/** What a terminal sends for Ctrl-C. */
+const ctrlC = "\u0003";
+
 interface Recording {
   args?: string[];
   env?: NodeJS.ProcessEnv;
@@ -16,23 +19,33 @@ interface Recording {
   cwd?: string;
   /** The text after which the program is stopped. Without `last`, the program ends by itself. */
   last?: string;
+  /** Whether the program runs in a terminal (`script` of util-linux) instead of writing to a pipe. */
+  terminal?: boolean;
   /** Selects the lines to show. Default: all. */
   shows?: (line: string) => boolean;
 }
 
 /** Runs a program and returns what it prints. Throws when it fails, or when it prints a path of this machine. */
-async function record(file: string, { args = [], env, cwd, last, shows = () => true }: Recording): Promise<string[]> {
+async function record(
+  file: string,
+  { args = [], env, cwd, last, terminal, shows = () => true }: Recording,
+): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), "switchboard-recording-"));
   try {
-    const program = spawn(process.execPath, [resolve(file), ...args], {
+    const command = [process.execPath, resolve(file), ...args];
+    const inTerminal = ["script", "-qfec", command.map((part) => `'${part}'`).join(" "), "/dev/null"];
+    const [name = "", ...rest] = terminal ? inTerminal : command;
+    const program = spawn(name, rest, {
       cwd: cwd ?? folder,
       env: { PATH: process.env.PATH, NO_COLOR: "1", ...env },
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["pipe", "pipe", "inherit"],
     });
     let printed = "";
     program.stdout.setEncoding("utf8").on("data", (text: string) => {
-      printed += text;
-      if (last !== undefined && printed.includes(last)) program.kill("SIGINT");
+      printed += text.replaceAll("\r\n", "\n");
+      if (last === undefined || !printed.includes(last)) return;
+      if (terminal) program.stdin.end(ctrlC);
+      else program.kill("SIGINT");
     });
     const code = await new Promise((ended) => program.once("close", ended));
     if (last === undefined ? code !== 0 : !printed.includes(last)) throw new Error(`${file} has failed: ${printed}`);
@@ -93,6 +106,8 @@ writeFileSync(
 const start = await record("local/start.ts", {
   env: { LOG_LEVEL: "warn", WHATSAPP_VERSION: "2.3000.1043857760" },
   last: "Linked instances stay linked",
+  // To a pipe, the program does not print the credentials.
+  terminal: true,
 });
 writeFileSync(
   "docs/start/start.svg",

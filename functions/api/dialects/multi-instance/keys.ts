@@ -61,7 +61,7 @@ export const keyEndpoints = [
     summary: "Create an API key",
     description:
       "The key appears only in this response. It can't have more permissions, IP addresses or lifetime than the credentials in use.",
-    access: "write",
+    access: "account",
     query: ownerQuery,
     body: z.object({
       name: field.keyName,
@@ -85,7 +85,8 @@ export const keyEndpoints = [
     method: "put",
     path: "/api/keys/{keyId}",
     summary: "Change the name or the allowed IP addresses of an API key; omitted fields keep their values",
-    access: "write",
+    description: "A key can't change a key that has more permissions, IP addresses or lifetime.",
+    access: "account",
     query: ownerQuery,
     body: z.object({ name: field.keyName.optional(), allowedIps: field.allowedIps.optional(), force }),
     response: keyShape,
@@ -103,7 +104,8 @@ export const keyEndpoints = [
     method: "delete",
     path: "/api/keys/{keyId}",
     summary: "Revoke an API key",
-    access: "write",
+    description: "A key can't revoke a key that has more permissions, IP addresses or lifetime.",
+    access: "account",
     query: ownerQuery,
     response: messageShape,
     errors: ["key_not_found", "user_not_found"],
