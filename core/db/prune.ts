@@ -85,6 +85,14 @@ const retentions: readonly Retention[] = [
     stillExpired: (sql, before) => sql`used_at < ${before}::timestamptz`,
   },
   {
+    // As long as the inbox keeps plaintexts.
+    table: "refused_stanzas",
+    ms: 30 * days,
+    key: "ctid",
+    expired: (sql, before, limit) => sql`
+      select ctid from refused_stanzas where last_at < ${before}::timestamptz order by last_at limit ${limit}`,
+  },
+  {
     // Callers can look up the result of a command for a month. Commands that are not finished are not deleted.
     table: "commands",
     ms: 30 * days,

@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { Vault } from "../crypto/index.ts";
 import { type ClaimLease, type Claims, claimHasEnded, leaseHolds } from "../db/claim-lease.ts";
 import type { Database } from "../db/index.ts";
+import { type ParkedEvent, reportParked } from "../event/park.ts";
 import type { Logger } from "../log.ts";
 import { count } from "../metric/index.ts";
 import { batches } from "../queue/batches.ts";
@@ -139,6 +140,8 @@ async function serveSink(deps: SinkDeps, sink: ClaimedSink, run: Run): Promise<v
     for (let sent = 0; ; ) {
       const rows = await readPage(deps, sink);
       const result = await sendPage(deps, sink, rows);
+      count("EventsParked", result.parked.length);
+      await reportParked({ sql: deps.db.sql, log: deps.log }, result.parked, "own_queue");
       sent += result.sent;
       run.sent += result.sent;
       count("EventsSentOut", result.sent);
@@ -173,7 +176,9 @@ interface PageResult {
   /** The queue has all events up to this number. */
   upTo: number;
   sent: number;
-  /** The thrown error, or the reason why SQS refused a message. */
+  /** Events that the queue never accepts. They are skipped. */
+  parked: ParkedEvent[];
+  /** The thrown error, or the reason why SQS refused a message for now. */
   error?: unknown;
 }
 
@@ -183,19 +188,21 @@ async function sendPage(
   rows: readonly (Head & Partial<LogRow>)[],
 ): Promise<PageResult> {
   const events = rows.filter((row): row is Head & LogRow => row.id !== undefined && row.id !== null);
-  if (events.length === 0) return { upTo: rows[0]?.head ?? sink.sentSeq, sent: 0 };
-  const result: PageResult = { upTo: sink.sentSeq, sent: 0 };
+  if (events.length === 0) return { upTo: rows[0]?.head ?? sink.sentSeq, sent: 0, parked: [] };
+  const result: PageResult = { upTo: sink.sentSeq, sent: 0, parked: [] };
   try {
     const entries = events.map((row) => toEntry(deps, row));
     for (const batch of batches(entries, ({ message }) => message?.body ?? null)) {
       const messages = batch.flatMap(({ message }) => message ?? []);
       const signal = AbortSignal.timeout(callTimeoutMs);
-      const [firstRefused] = messages.length > 0 ? await deps.foreignQueues.send(sink.queue, messages, signal) : [];
-      result.sent += firstRefused?.index ?? messages.length;
-      const refusedId = firstRefused && messages[firstRefused.index]?.deduplicationId;
-      for (const { row } of batch) {
-        // Later events must not overtake a refused one.
-        if (row.id === refusedId) return { ...result, error: firstRefused?.reason };
+      const refused = messages.length > 0 ? await deps.foreignQueues.send(sink.queue, messages, signal) : [];
+      const refusals = new Map(refused.map((one) => [messages[one.index]?.deduplicationId, one]));
+      for (const { row, message } of batch) {
+        const refusal = refusals.get(row.id);
+        // Later events must not overtake an event that the queue refused for now.
+        if (refusal && !refusal.permanent) return { ...result, error: refusal.reason };
+        if (refusal) result.parked.push({ ...row, instanceId: row.instance_id, reason: refusal.reason });
+        else if (message) result.sent++;
         result.upTo = row.seq;
       }
     }

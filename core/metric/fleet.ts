@@ -1,4 +1,5 @@
 import type { Database } from "../db/index.ts";
+import { outboxLane, outboxLanes } from "../event/event.sql.ts";
 import { aliveMs } from "../shard/status.ts";
 import type { FleetGauge } from "./name.ts";
 
@@ -26,8 +27,11 @@ export async function readFleetGauges(db: Database): Promise<Record<FleetGauge, 
       (select count(*) from (
         select from deliveries where status = 'pending' limit ${maxCountedDeliveries}) d)::float8 as "DeliveriesWaiting",
       coalesce((
-        select extract(epoch from clock_timestamp() - min(oldest.created_at)) from shards cross join lateral (
-          select created_at from events where shard = shards.id and emitted_at is null order by position limit 1) oldest
+        select extract(epoch from clock_timestamp() - min(oldest.created_at))
+        from shards cross join generate_series(0, ${outboxLanes - 1}) as lane cross join lateral (
+          select created_at from events
+          where shard = shards.id and emitted_at is null and ${db.sql.unsafe(outboxLane)} = lane
+          order by position limit 1) oldest
       ), 0)::float8 as "EventAge"
     from instance_counts`;
   if (!row) throw new Error("an aggregate query returned no row");

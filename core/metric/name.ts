@@ -43,6 +43,11 @@ export const metricCatalog = {
     kind: "counter",
     help: "Times that WhatsApp refused the client version and no other one was known; at most one a minute",
   },
+  EventsParked: { kind: "counter", help: "Events that were skipped because a queue never accepts them" },
+  StanzasQuarantined: {
+    kind: "counter",
+    help: "Messages and other stanzas that were put aside because they could not be stored",
+  },
   EventsRelayed: { kind: "counter", help: "Events that were sent to the event queue" },
   WebhooksSucceeded: { kind: "counter", help: "Webhook attempts that succeeded" },
   WebhooksFailed: { kind: "counter", help: "Webhook attempts that failed" },

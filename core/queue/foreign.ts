@@ -1,6 +1,6 @@
-import { QueueDoesNotExist, SendMessageBatchCommand, type SQSClient } from "@aws-sdk/client-sqs";
+import { QueueDoesNotExist, type SQSClient } from "@aws-sdk/client-sqs";
 import type { QueueMessage } from "./batcher.ts";
-import { batchEntries, queueUrls } from "./sqs.ts";
+import { queueUrls, type Refused, sendMessages } from "./sqs.ts";
 
 /** Queues of other systems, by full name or by URL. */
 export interface ForeignQueues {
@@ -10,17 +10,6 @@ export interface ForeignQueues {
    */
   send(queue: string, messages: readonly QueueMessage[], signal: AbortSignal): Promise<Refused[]>;
 }
-
-export interface Refused {
-  index: number;
-  /** The queue will never accept the message, for example because it exceeds the queue's size limit. */
-  permanent: boolean;
-  /** As SQS reports it: `InvalidParameterValue: …`. */
-  reason: string;
-}
-
-/** Error codes that concern the message, and not the queue or our access to the queue. */
-const permanentCodes = new Set(["InvalidParameterValue", "InvalidMessageContents"]);
 
 export function openForeignQueues(client: SQSClient): ForeignQueues {
   const byName = queueUrls(client);
@@ -37,16 +26,7 @@ export function openForeignQueues(client: SQSClient): ForeignQueues {
       }
     },
     async send(queue, messages, abortSignal) {
-      const command = new SendMessageBatchCommand({
-        QueueUrl: await url(queue, abortSignal),
-        Entries: batchEntries(messages),
-      });
-      const { Failed = [] } = await client.send(command, { abortSignal });
-      return Failed.map(({ Id, Code = "", Message = "the queue refused the message" }) => ({
-        index: Number(Id),
-        permanent: permanentCodes.has(Code),
-        reason: Code ? `${Code}: ${Message}` : Message,
-      })).sort((a, b) => a.index - b.index);
+      return await sendMessages(client, await url(queue, abortSignal), messages, abortSignal);
     },
   };
 }

@@ -4,7 +4,6 @@ import {
   GetQueueAttributesCommand,
   type Message,
   ReceiveMessageCommand,
-  SendMessageBatchCommand,
   SQSClient,
 } from "@aws-sdk/client-sqs";
 import { type Config, endpointCredentials } from "../config.ts";
@@ -21,15 +20,15 @@ import {
   ingressVisibilitySeconds,
   maxReceives,
 } from "./name.ts";
-import { batchEntries, queueUrls } from "./sqs.ts";
+import { queueUrls, type Refused, sendMessages } from "./sqs.ts";
 
 /** SQS, by the short names of our queues. */
 export interface Queues {
   readonly client: SQSClient;
   url(name: string): Promise<string>;
   send(name: string, message: QueueMessage): Promise<void>;
-  /** Sends up to ten messages in one call, in order. Returns the indexes of the refused messages. */
-  sendBatch(name: string, messages: readonly QueueMessage[]): Promise<number[]>;
+  /** Sends up to ten messages in order, see `sendMessages`. Returns the refused messages. */
+  sendBatch(name: string, messages: readonly QueueMessage[]): Promise<Refused[]>;
   /** Waits up to `waitSeconds` (at most 20) and returns up to ten messages. */
   receive(
     name: string,
@@ -50,14 +49,13 @@ export function openQueues(config: Config): Queues {
   });
   const fullUrl = queueUrls(client);
   const url = (name: string): Promise<string> => fullUrl(`${config.QUEUE_PREFIX}-${name}`);
-  const sendBatch = async (name: string, messages: readonly QueueMessage[]): Promise<number[]> => {
-    const command = new SendMessageBatchCommand({ QueueUrl: await url(name), Entries: batchEntries(messages) });
-    const { Failed = [] } = await client.send(command);
-    return Failed.map((failure) => Number(failure.Id));
-  };
+  const sendBatch = async (name: string, messages: readonly QueueMessage[]): Promise<Refused[]> =>
+    sendMessages(client, await url(name), messages);
   const batchers = new Map<string, Batcher>();
   const batcher = (name: string): Batcher => {
-    const found = batchers.get(name) ?? new Batcher((messages) => sendBatch(name, messages));
+    const found =
+      batchers.get(name) ??
+      new Batcher(async (messages) => (await sendBatch(name, messages)).map(({ index }) => index));
     batchers.set(name, found);
     return found;
   };

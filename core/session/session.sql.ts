@@ -1,4 +1,4 @@
-import { index, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-core";
+import { index, integer, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-core";
 import { bytea, instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 
@@ -43,4 +43,35 @@ export const sessionInbox = pgTable(
     primaryKey({ columns: [table.instanceId, table.waId, table.hash] }),
     index("session_inbox_received").on(table.receivedAt),
   ],
+);
+
+/**
+ * Stanzas that could not be stored, because the database or our own code refuses something in them. After
+ * `maxRefusals` attempts, a stanza is quarantined: kept here with its bytes, announced, and acknowledged to WhatsApp.
+ */
+export const refusedStanzas = pgTable(
+  "refused_stanzas",
+  {
+    instanceId: uuid("instance_id")
+      .notNull()
+      .references(() => instances.id, { onDelete: "cascade" }),
+    /** SHA-256 of the parts of the stanza that stay the same when WhatsApp sends it again. */
+    key: bytea().notNull(),
+    /** `message`, `receipt`, `notification` or `call`. */
+    kind: text().notNull(),
+    /** The id of the stanza, and the JID that it came from. */
+    stanzaId: text("stanza_id").notNull(),
+    sender: text().notNull(),
+    attempts: integer().notNull(),
+    /** The last error. */
+    error: text().notNull(),
+    firstAt: instant("first_at").notNull(),
+    lastAt: instant("last_at").notNull(),
+    /** When the stanza was quarantined. Null while it can still be tried again. */
+    quarantinedAt: instant("quarantined_at"),
+    /** The encoded stanza, and the plaintext of a message that was decrypted, both encrypted. */
+    stanza: bytea(),
+    plaintext: bytea(),
+  },
+  (table) => [primaryKey({ columns: [table.instanceId, table.key] }), index("refused_stanzas_last").on(table.lastAt)],
 );

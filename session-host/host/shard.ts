@@ -14,7 +14,7 @@ import type { Lease } from "../concurrency/lease.ts";
 import type { Poller } from "../concurrency/poller.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { MediaDownloads } from "../media/downloads.ts";
-import { eventRelay } from "../outbox/relay.ts";
+import { EventRelay } from "../outbox/relay.ts";
 import { replier } from "../outbox/replier.ts";
 import { SessionVersion } from "../session/client-version.ts";
 import { Session, type SessionRow } from "../session/session.ts";
@@ -39,7 +39,7 @@ export class Shard {
   readonly lease: Lease;
   readonly #deps: HostDeps;
   readonly #ledger: Ledger;
-  readonly #relay: Poller;
+  readonly #relay: EventRelay;
   readonly #replier: Poller;
   readonly #claimer: Claimer;
   readonly #bulks: BulkRelease;
@@ -52,7 +52,7 @@ export class Shard {
     this.#deps = deps;
     this.lease = lease;
     const { db, queues, vault, ids, log, host } = deps;
-    this.#relay = eventRelay({ db, queues, log, host, lease });
+    this.#relay = new EventRelay({ db, queues, log, host, lease });
     this.#replier = replier({ db, vault, log, lease, foreignQueues: openForeignQueues(queues.client) });
     this.#ledger = new Ledger({
       db,

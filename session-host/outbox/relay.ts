@@ -1,5 +1,7 @@
 import type { Database } from "../../core/db/index.ts";
 import type { EventEnvelope, EventType } from "../../core/event/catalog/index.ts";
+import { outboxLane, outboxLanes } from "../../core/event/event.sql.ts";
+import { type ParkedEvent, reportParked } from "../../core/event/park.ts";
 import type { Logger } from "../../core/log.ts";
 import { count } from "../../core/metric/index.ts";
 import { batches } from "../../core/queue/batches.ts";
@@ -9,7 +11,7 @@ import { Poller } from "../concurrency/poller.ts";
 
 export interface RelayDeps {
   db: Database;
-  queues: Queues;
+  queues: Pick<Queues, "sendBatch">;
   log: Logger;
   host: string;
   lease: Lease;
@@ -26,75 +28,114 @@ interface OutboxRow {
 }
 
 /** Maximum number of events per query. */
-const pageSize = 500;
-/** Number of lanes over which instances are spread. Lanes send in parallel, and each lane sends in order. */
-const lanes = 4;
+const pageSize = 125;
 /** Delay until the next search for events that another process appended, or that a failed run left. Milliseconds. */
 const pollMs = 1000;
 
 /**
- * Returns a poller that sends the events of a shard from the log to the event queue, in order per instance, at least
- * once.
+ * Sends the events of a shard from the log to the event queue, in order per instance, at least once. Instances are
+ * spread over lanes. Each lane reads and sends its own events, so a lane that can't send does not delay the others. An
+ * event that the queue never accepts is parked: it leaves the outbox, stays in the log, and is reported.
  */
-export function eventRelay(deps: RelayDeps): Poller {
-  const { log, lease } = deps;
-  return new Poller(() => sendAll(deps), {
-    name: "events",
-    active: () => lease.held,
-    onError: (error) =>
-      log.warn({ err: error, shard: lease.grant.shard }, "events could not be sent and stay in the log"),
-  });
+export class EventRelay {
+  readonly #lanes: readonly Poller[];
+
+  constructor(deps: RelayDeps) {
+    const { log, lease } = deps;
+    this.#lanes = Array.from({ length: outboxLanes }, (_, lane) => {
+      const onError = (error: unknown) =>
+        log.warn({ err: error, shard: lease.grant.shard, lane }, "events could not be sent and stay in the log");
+      return new Poller(() => sendLane(deps, lane), { name: "events", active: () => lease.held, onError });
+    });
+  }
+
+  start(): void {
+    for (const lane of this.#lanes) lane.start();
+  }
+
+  /** Announces new events. */
+  nudge(): void {
+    for (const lane of this.#lanes) lane.nudge();
+  }
+
+  /** Sends the events that are in the log, then ends. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#lanes.map((lane) => lane.stop()));
+  }
 }
 
-async function sendAll(deps: RelayDeps): Promise<number> {
-  while ((await sendPage(deps)) === pageSize);
+async function sendLane(deps: RelayDeps, lane: number): Promise<number> {
+  while ((await sendPage(deps, lane)) === pageSize);
   return pollMs;
 }
 
-/** Sends up to `pageSize` events. Returns how many events it read. */
-async function sendPage(deps: RelayDeps): Promise<number> {
-  const { db, host, lease } = deps;
-  const shard = lease.grant.shard;
+/** Sends up to `pageSize` events of a lane. Returns how many events it read. Throws if the queue refuses one for now. */
+async function sendPage(deps: RelayDeps, lane: number): Promise<number> {
+  const { db, lease } = deps;
   const rows = await db.sql<OutboxRow[]>`
     select id, instance_id, seq::float8 as seq, type, data, correlation_id, created_at from events
-    where shard = ${shard} and emitted_at is null order by position limit ${pageSize}`;
+    where shard = ${lease.grant.shard} and emitted_at is null and ${db.sql.unsafe(outboxLane)} = ${lane}
+    order by position limit ${pageSize}`;
   if (rows.length === 0) return 0;
-  const byLane = Array.from({ length: lanes }, (): OutboxRow[] => []);
-  for (const row of rows) byLane[Number.parseInt(row.instance_id.slice(-4), 16) % lanes]?.push(row);
-  const sent = (await Promise.all(byLane.map((lane) => sendLane(deps, lane)))).flat();
-  if (sent.length > 0) {
-    await db.sql`
-      update events set emitted_at = clock_timestamp() from (select fence(${shard}, ${host}, ${lease.grant.epoch})) as held
-      where id = any(${sent}::uuid[])`;
-    count("EventsRelayed", sent.length);
-  }
-  if (sent.length < rows.length) throw new Error(`the event queue accepted ${sent.length} of ${rows.length} events`);
+  const result = await sendRows(deps, rows);
+  await record(deps, result);
+  if (result.error) throw result.error;
   return rows.length;
 }
 
-/**
- * Sends the events of one lane. Stops at the first rejected event, so that no later event is sent before it. Returns
- * the accepted ids.
- */
-async function sendLane({ queues, log, lease }: RelayDeps, rows: readonly OutboxRow[]): Promise<string[]> {
+interface SendResult {
+  /** Ids of the accepted events. */
+  sent: string[];
+  parked: ParkedEvent[];
+  /** Why the other events were not sent. */
+  error?: unknown;
+}
+
+/** Sends events in order. Stops at the first event that is refused for now, so that no later event is sent before it. */
+async function sendRows({ queues, lease }: RelayDeps, rows: readonly OutboxRow[]): Promise<SendResult> {
   const sent: string[] = [];
-  const entries = rows.map((row) => [row.id, toMessage(row)] as const);
-  for (const batch of batches(entries, ([, { body }]) => body)) {
-    if (!lease.held) return sent;
+  const parked: ParkedEvent[] = [];
+  const entries = rows.map((row) => ({ row, message: toMessage(row) }));
+  for (const batch of batches(entries, ({ message }) => message.body)) {
+    if (!lease.held) return { sent, parked, error: new Error("the lease has expired") };
     try {
-      const rejected = await queues.sendBatch(
+      const refused = await queues.sendBatch(
         eventQueue,
-        batch.map(([, message]) => message),
+        batch.map(({ message }) => message),
       );
-      const accepted = rejected.length > 0 ? Math.min(...rejected) : batch.length;
-      sent.push(...batch.slice(0, accepted).map(([id]) => id));
-      if (accepted < batch.length) return sent;
+      const refusals = new Map(refused.map((one) => [one.index, one]));
+      for (const [index, { row }] of batch.entries()) {
+        const refusal = refusals.get(index);
+        if (refusal && !refusal.permanent) return { sent, parked, error: new Error(refusal.reason) };
+        if (refusal) parked.push({ ...row, instanceId: row.instance_id, reason: refusal.reason });
+        else sent.push(row.id);
+      }
     } catch (error) {
-      log.warn({ err: error, shard: lease.grant.shard }, "the event queue is not available");
-      return sent;
+      return { sent, parked, error };
     }
   }
-  return sent;
+  return { sent, parked };
+}
+
+/** Removes sent and parked events from the outbox. */
+async function record({ db, host, lease, log }: RelayDeps, { sent, parked }: SendResult): Promise<void> {
+  const { shard, epoch } = lease.grant;
+  if (sent.length > 0) {
+    await db.sql`
+      update events set emitted_at = clock_timestamp() from (select fence(${shard}, ${host}, ${epoch})) as held
+      where id = any(${sent}::uuid[])`;
+    count("EventsRelayed", sent.length);
+  }
+  if (parked.length === 0) return;
+  await db.sql.begin(async (sql) => {
+    await sql`select fence(${shard}, ${host}, ${epoch})`;
+    await sql`
+      update events set emitted_at = clock_timestamp(), parked_at = clock_timestamp(), parked_reason = parked.reason
+      from unnest(${parked.map(({ id }) => id)}::uuid[], ${parked.map(({ reason }) => reason)}::text[]) as parked(id, reason)
+      where events.id = parked.id`;
+    await reportParked({ sql, log }, parked, "event_queue");
+  });
+  count("EventsParked", parked.length);
 }
 
 function toMessage(row: OutboxRow): QueueMessage {

@@ -145,13 +145,34 @@ test("a failing queue does not delay another", async () => {
   expect(await drain(good)).toHaveLength(1);
 });
 
-test("a rejected message holds back later messages and no earlier message", async () => {
+test("an event that is too large for the queue is skipped and reported, and later events follow", async () => {
   const queue = await newQueue({ MaximumMessageSize: "2048" });
   const id = await newInstance(queue);
-  await append(id, ["one", "two", "x".repeat(3000), "four"]);
+  const ids = await append(id, ["one", "two", "x".repeat(3000), "four"]);
   await feed(id);
-  expect(await sink(id)).toMatchObject({ sentSeq: 2, failures: 1 });
-  expect((await drain(queue)).map(({ seq }) => seq).slice(0, 2)).toEqual([1, 2]);
+  await feed(id);
+  expect(await sink(id)).toMatchObject({ sentSeq: 5, failures: 0, error: null });
+  const events = (await drain(queue)) as unknown as { seq: number; type: string; data: object }[];
+  expect(events.map(({ seq }) => seq)).toEqual([1, 2, 4, 5]);
+  expect(events.at(-1)).toMatchObject({
+    type: "event.parked",
+    data: { eventId: ids[2], sequence: 3, destination: "own_queue", reason: expect.stringContaining("shorter than") },
+  });
+});
+
+test("a message that is refused for now holds back later messages and no earlier message", async () => {
+  const queue = await newQueue();
+  const id = await newInstance(queue);
+  await append(id, ["one", "two", "three", "four"]);
+  const refusing = {
+    ...deps.foreignQueues,
+    send: async () => [{ index: 2, permanent: false, reason: "InternalError: try again" }],
+  };
+  await feedSinks({ ...deps, foreignQueues: refusing }, [id], { budgetMs: minute, maxEvents: 500 });
+  expect(await sink(id)).toMatchObject({ sentSeq: 2, failures: 1, error: "InternalError: try again" });
+  world.clock.advance(minute);
+  await feed(id);
+  expect((await drain(queue)).map(({ seq }) => seq)).toEqual([3, 4]);
 });
 
 test("the events of a sink that a dead worker claimed are sent when the claim expires", async () => {

@@ -3,7 +3,9 @@ import * as call from "./call.ts";
 import * as connection from "./connection.ts";
 import * as group from "./group.ts";
 import * as message from "./message.ts";
+import * as parked from "./parked.ts";
 import * as response from "./response.ts";
+import * as stanza from "./stanza.ts";
 import * as status from "./status.ts";
 import * as webhook from "./webhook.ts";
 
@@ -33,6 +35,8 @@ export const eventCatalog = {
   [call.rejected.type]: call.rejected,
   [call.ended.type]: call.ended,
   [webhook.disabled.type]: webhook.disabled,
+  [stanza.quarantined.type]: stanza.quarantined,
+  [parked.parked.type]: parked.parked,
 };
 
 export type EventCatalog = typeof eventCatalog;

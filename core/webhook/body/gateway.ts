@@ -1,6 +1,8 @@
 import * as z from "zod";
 import * as group from "../../event/catalog/group.ts";
 import type { EventData } from "../../event/catalog/index.ts";
+import * as parked from "../../event/catalog/parked.ts";
+import * as stanza from "../../event/catalog/stanza.ts";
 import { instanceStatuses } from "../../instance/instance.sql.ts";
 import { isGroupJid } from "../../message/recipient.ts";
 import { defined } from "../../object.ts";
@@ -139,6 +141,10 @@ const schemas = {
   }),
   "call.rejected": body("call.rejected", { ...call, by: z.enum(["api", "phone"]) }),
   "call.ended": body("call.ended", { ...call, reason: z.enum(["accepted", "missed"]) }),
+  /** Something that WhatsApp delivered could not be stored. */
+  "stanza.quarantined": body("stanza.quarantined", stanza.quarantined.data.shape),
+  /** An event was skipped, because a queue never accepts it. `sequence` and `eventId` in `data` are those of that event. */
+  "event.parked": body("event.parked", parked.parked.data.shape),
 };
 
 export const gatewayBodies: Record<string, z.ZodType> = schemas;
@@ -199,6 +205,10 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
       return make(event.type, { ...callOf(event.data), by: event.data.by });
     case "call.ended":
       return make(event.type, { ...callOf(event.data), reason: event.data.reason });
+    case "stanza.quarantined":
+      return make(event.type, event.data);
+    case "event.parked":
+      return make(event.type, event.data);
     case "connection.qr":
     case "message.edited":
     case "message.deleted":

@@ -164,6 +164,8 @@ export function multiInstanceBody(
     case "media.failed":
     case "status.received":
     case "webhook.disabled":
+    case "stanza.quarantined":
+    case "event.parked":
       return null;
   }
 }
