@@ -9,6 +9,7 @@ export const sealedPlace = {
   pairingCode: (instanceId: string) => `pairing-code:${instanceId}`,
   webhookSecret: (instanceId: string) => `webhook-secret:${instanceId}`,
   webhookPreviousSecret: (instanceId: string) => `webhook-previous-secret:${instanceId}`,
+  webhookHeader: (instanceId: string, name: string) => `webhook-header:${instanceId}:${name}`,
   deliveryBody: (deliveryId: string) => `delivery:${deliveryId}`,
   commandOutput: (commandId: string) => `command:${commandId}`,
   /** A row of `session_keys`: credentials (`creds`, empty id) or a key of the Signal key store. */

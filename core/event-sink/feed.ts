@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { Vault } from "../crypto/index.ts";
 import { type ClaimLease, type Claims, claimHasEnded, leaseHolds } from "../db/claim-lease.ts";
 import type { Database } from "../db/index.ts";
+import { errorText } from "../error-text.ts";
 import { type ParkedEvent, reportParked } from "../event/park.ts";
 import type { Logger } from "../log.ts";
 import { count } from "../metric/index.ts";
@@ -267,6 +268,6 @@ async function recordFailure(deps: SinkDeps, sink: ClaimedSink, { upTo, error }:
 
 /** Returns an error as SQS reports it: `QueueDoesNotExist: …`. */
 function reasonOf(error: unknown): string {
-  const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const reason = error instanceof Error ? `${error.name}: ${errorText(error)}` : errorText(error);
   return reason.replaceAll("\u0000", "").slice(0, 300);
 }

@@ -15,6 +15,7 @@ import { defined } from "../object.ts";
 import { singleLine } from "../text.ts";
 import { checkHeaders } from "../webhook/delivery/attempt.ts";
 import { resetBreaker } from "../webhook/delivery/circuit-breaker.ts";
+import { sealHeaders } from "../webhook/delivery/stored-headers.ts";
 
 export const instanceName = singleLine.trim().min(1).max(200);
 export const instanceDescription = z
@@ -82,8 +83,9 @@ type Columns = Partial<typeof instances.$inferInsert>;
 
 /** Converts settings to columns. Omits undefined settings. Such a setting keeps its value or gets the default. */
 export function settingsColumns(deps: { vault: Vault }, id: string, settings: InstanceSettings): Columns {
-  const { webhookSecret: secret, ...plain } = settings;
-  const columns = defined(plain) as Columns;
+  const { webhookSecret: secret, webhookHeaders: headers, ...plain } = settings;
+  const columns: Columns = defined(plain);
+  if (headers !== undefined) columns.webhookHeaders = sealHeaders(deps.vault, id, headers);
   if (secret === undefined) return columns;
   const sealed = secret === null ? null : deps.vault.seal(Buffer.from(secret), sealedPlace.webhookSecret(id));
   return { ...columns, webhookSecret: sealed, webhookPreviousSecret: null, webhookPreviousSecretUntil: null };

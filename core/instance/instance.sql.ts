@@ -13,6 +13,9 @@ export type InstanceStatus = (typeof instanceStatuses)[number];
 export const dialects = ["multi-instance", "gateway"] as const;
 export type Dialect = (typeof dialects)[number];
 
+/** A caller's webhook headers by name, encrypted. A string is a value in clear text, as version 0.1 stored it. */
+export type StoredHeaders = Readonly<Record<string, string | { sealed: string }>>;
+
 export const instances = pgTable(
   "instances",
   {
@@ -59,7 +62,7 @@ export const instances = pgTable(
     /** The previous secret also signs until `webhookPreviousSecretUntil`, so that receivers can switch. */
     webhookPreviousSecret: bytea("webhook_previous_secret"),
     webhookPreviousSecretUntil: instant("webhook_previous_secret_until"),
-    webhookHeaders: jsonb("webhook_headers").$type<Record<string, string>>().notNull().default({}),
+    webhookHeaders: jsonb("webhook_headers").$type<StoredHeaders>().notNull().default({}),
     notifyReceived: boolean("notify_received").notNull().default(true),
     notifySent: boolean("notify_sent").notNull().default(true),
     notifyDelivery: boolean("notify_delivery").notNull().default(true),

@@ -7,6 +7,7 @@ import { migrate } from "../../core/db/migrate.ts";
 import { systemIds } from "../../core/id.ts";
 import { readFleet } from "../../core/shard/fleet.ts";
 import { ensureFirstAdmin, type FirstAdmin, resetAdmin } from "../../core/user/index.ts";
+import { sealAllHeaders } from "../../core/webhook/delivery/stored-headers.ts";
 
 export interface Prepared {
   /** The first admin, if this call created it, or the admin that this call reset; otherwise null. */
@@ -16,8 +17,8 @@ export interface Prepared {
 }
 
 /**
- * Migrates the database to the newest schema and creates the first admin if there is none. With `ADMIN_RESET`, gives the
- * admin access again.
+ * Migrates the database to the newest schema, encrypts what earlier versions stored in clear text, and creates the first
+ * admin if there is none. With `ADMIN_RESET`, gives the admin access again.
  */
 export async function prepareDatabase(config: Config): Promise<Prepared> {
   const url = required(config, "DATABASE_URL");
@@ -25,6 +26,7 @@ export async function prepareDatabase(config: Config): Promise<Prepared> {
   const db = openDatabase(url, { max: 1, name: "setup" });
   try {
     const vault = await openVault(db, await createKeyWrapper(config));
+    await sealAllHeaders(db, vault);
     const admin = { email: config.ADMIN_EMAIL, password: config.ADMIN_PASSWORD };
     const deps = { db, vault, clock: systemClock, ids: systemIds };
     const firstAdmin = await (config.ADMIN_RESET ? resetAdmin(deps, admin) : ensureFirstAdmin(deps, admin));

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { errorText, loggedError } from "../../core/error-text.ts";
 
 const stopSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /** One Ctrl-C can arrive twice: from the terminal and from npm. Signals within this time count as one. Milliseconds. */
@@ -80,10 +81,11 @@ export async function pollUntil<Result>(
 /** Returns the message of an error with its causes, or its stack if `LOG_LEVEL` is debug or trace. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (/^(debug|trace)$/.test(process.env.LOG_LEVEL ?? "")) return error.stack ?? error.message;
+  if (/^(debug|trace)$/.test(process.env.LOG_LEVEL ?? "")) return loggedError(error).stack;
   const causes: string[] = [];
   for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
-    if (cause.message && !error.message.includes(cause.message)) causes.push(`  Cause: ${cause.message}`);
+    const reason = errorText(cause);
+    if (reason && !errorText(error).includes(reason)) causes.push(`  Cause: ${reason}`);
   }
-  return [error.message || error.name, ...causes].join("\n");
+  return [errorText(error) || error.name, ...causes].join("\n");
 }

@@ -9,6 +9,7 @@ import { boundId } from "../../core/bound.ts";
 import { sha256, type Vault } from "../../core/crypto/index.ts";
 import { sealedPlace } from "../../core/crypto/sealed-place.ts";
 import type { Database } from "../../core/db/index.ts";
+import { errorText } from "../../core/error-text.ts";
 import type { Logger } from "../../core/log.ts";
 import type { Change } from "../ledger/change.ts";
 import type { KeyStore } from "./key-store.ts";
@@ -93,7 +94,7 @@ export class JournalingSignal {
     } catch (error) {
       const stored = await this.#readInbox(waId, hash);
       if (!stored) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = errorText(error);
         log.warn(
           { correlationId: waId, instanceId, waId, reason },
           "a message can't be decrypted; asking the sender to send it again",

@@ -7,6 +7,7 @@ import {
 } from "../../core/command/catalog/index.ts";
 import { succeed } from "../../core/command/end.ts";
 import { AppError } from "../../core/error.ts";
+import { errorText } from "../../core/error-text.ts";
 import { labelled } from "../../core/work.ts";
 import { mutations, queries, sends } from "../executors/index.ts";
 import { ExecutorResult, type Stanza } from "../executors/result.ts";
@@ -58,5 +59,5 @@ function resultOf(command: Claimed<CommandName>, returned: unknown): RunResult {
 /** Returns the error that a command fails with when its executor throws. */
 export function failureOf(error: unknown): AppError {
   if (error instanceof AppError) return error;
-  return new AppError("whatsapp_error", error instanceof Error ? error.message : String(error), { cause: error });
+  return new AppError("whatsapp_error", errorText(error), { cause: error });
 }

@@ -1,8 +1,9 @@
 import type { Vault } from "../../crypto/index.ts";
 import { sealedPlace } from "../../crypto/sealed-place.ts";
 import type { Database } from "../../db/index.ts";
-import type { Dialect } from "../../instance/instance.sql.ts";
+import type { Dialect, StoredHeaders } from "../../instance/instance.sql.ts";
 import type { BodyContext } from "../body/context.ts";
+import { hasClearValue, openHeaders, sealStored } from "./stored-headers.ts";
 
 /** How the deliveries of an instance are signed, and the caller's headers that are sent with them. */
 export interface Signing {
@@ -57,7 +58,7 @@ interface Row {
   webhook_secret: Buffer | null;
   webhook_previous_secret: Buffer | null;
   webhook_previous_secret_until: Date | null;
-  webhook_headers: Record<string, string>;
+  webhook_headers: StoredHeaders;
   notify_received: boolean;
   notify_sent: boolean;
   notify_delivery: boolean;
@@ -74,7 +75,7 @@ interface Row {
 
 /**
  * Loads the endpoints of some instances, by instance id. An instance that does not exist is absent. The value is an
- * `Error` if the secret can't be decrypted. If the URL has changed, the breaker is reset, and the backlog drains to the
+ * `Error` if the secret or a header can't be decrypted. If the URL has changed, the breaker is reset, and the backlog drains to the
  * new URL.
  */
 export async function loadEndpoints(
@@ -93,6 +94,10 @@ export async function loadEndpoints(
       left join event_sinks s on s.instance_id = i.id
       left join webhook_paces p on p.instance_id = i.id and p.url = i.webhook_url
     where i.id = any(${instanceIds as string[]}::uuid[])`;
+  // During a deployment, a process of version 0.1 may still store headers in clear text.
+  for (const { id, webhook_headers: headers } of rows) {
+    if (hasClearValue(headers)) await sealStored(db, vault, id, headers);
+  }
   return new Map(rows.map((row) => [row.id, endpointOf(row, vault)]));
 }
 
@@ -101,7 +106,7 @@ function endpointOf(row: Row, vault: Vault): Endpoint | Error {
   try {
     signing = signingOf(row, vault);
   } catch (error) {
-    return new Error(`can't decrypt the webhook secret of instance ${row.id}`, { cause: error });
+    return new Error(`can't decrypt the webhook secret or headers of instance ${row.id}`, { cause: error });
   }
   return {
     ...signing,
@@ -137,6 +142,6 @@ function signingOf(row: Row, vault: Vault): Signing {
       previous && until
         ? { secret: vault.open(previous, sealedPlace.webhookPreviousSecret(row.id)).toString(), until }
         : undefined,
-    headers: row.webhook_headers,
+    headers: openHeaders(vault, row.id, row.webhook_headers),
   };
 }

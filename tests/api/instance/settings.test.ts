@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { loadEndpoints } from "../../../core/webhook/delivery/endpoint.ts";
+import { sealAllHeaders } from "../../../core/webhook/delivery/stored-headers.ts";
 import { startApi, type TestApi } from "../../support/api/api.ts";
 
 let api: TestApi;
@@ -22,20 +24,74 @@ const secretOf = async (id: string) => {
   };
 };
 
+/** Returns the headers that are sent with the instance's webhooks. */
+async function headersOf(id: string): Promise<Record<string, string>> {
+  const endpoint = (await loadEndpoints(api.db, api.vault, [id])).get(id);
+  if (!endpoint || endpoint instanceof Error) throw new Error("the endpoint can't be loaded", { cause: endpoint });
+  return endpoint.headers;
+}
+
 test("webhook headers are accepted flat or nested, and their values are not shown again", async () => {
   const created = await api.request("POST", "/api/instances", {
     key,
     body: { name: "one", webhookUrl: "https://example.com", webhookHeaders: { "x-door": "secret" } },
   });
   const { id } = created.body;
-  expect((await row(id))?.webhook_headers).toEqual({ "x-door": "secret" });
+  expect(await headersOf(id)).toEqual({ "x-door": "secret" });
   expect((await settings(id)).headerNames).toEqual(["x-door"]);
   await update(id, { webhookSettings: { headers: { Authorization: "Bearer abc", "x-other": "1" } } });
-  expect((await row(id))?.webhook_headers).toEqual({ Authorization: "Bearer abc", "x-other": "1" });
+  expect(await headersOf(id)).toEqual({ Authorization: "Bearer abc", "x-other": "1" });
   await update(id, { name: "two" });
   expect((await settings(id)).headerNames).toEqual(["Authorization", "x-other"]);
   await update(id, { webhookHeaders: {} });
   expect((await settings(id)).headerNames).toEqual([]);
+});
+
+describe("the values of webhook headers", () => {
+  const stored = async (id: string) => JSON.stringify((await row(id))?.webhook_headers);
+  /** Stores headers as version 0.1 did. */
+  const storeClear = (id: string, headers: object) =>
+    api.db.sql`update instances set webhook_headers = ${JSON.stringify(headers)}::text::jsonb where id = ${id}`;
+
+  test("are stored encrypted, and decrypt only for their instance and name", async () => {
+    const [one, other] = [await api.instance(key), await api.instance(key)];
+    await update(one, { webhookHeaders: { "x-door": "open sesame" } });
+    expect(await stored(one)).toMatch(/^\{"x-door":\{"sealed":"[^"]+"\}\}$/);
+    expect(await stored(one)).not.toContain(Buffer.from("open sesame").toString("base64").slice(0, 12));
+    await api.db.sql`
+      update instances set webhook_headers = (select webhook_headers from instances where id = ${one}) where id = ${other}`;
+    await expect(headersOf(other)).rejects.toThrow("can't be loaded");
+  });
+
+  test("that an earlier version stored in clear text are encrypted at the start of a deployment", async () => {
+    const ids = await Promise.all(Array.from({ length: 3 }, () => api.instance(key)));
+    for (const id of ids) await storeClear(id, { "x-door": `secret of ${id}`, "x-empty": "" });
+    expect(await sealAllHeaders(api.db, api.vault)).toBe(3);
+    expect(await sealAllHeaders(api.db, api.vault)).toBe(0);
+    for (const id of ids) {
+      expect(await stored(id)).not.toContain("secret of");
+      expect(await headersOf(id)).toEqual({ "x-door": `secret of ${id}`, "x-empty": "" });
+    }
+  });
+
+  test("that an earlier version stores during a deployment are encrypted before the next webhook", async () => {
+    const id = await api.instance(key);
+    await storeClear(id, { "x-door": "open sesame" });
+    expect(await headersOf(id)).toEqual({ "x-door": "open sesame" });
+    expect(await stored(id)).not.toContain("open sesame");
+  });
+});
+
+test("a statement that the database refuses leaves none of its values in the log", async () => {
+  const id = await api.instance(key);
+  await api.db.sql`alter table instances add constraint refused check (name <> 'refused')`;
+  const secrets = { webhookUrl: "https://example.com/hook?token=of-the-url", description: "of the description" };
+  const answer = await update(id, { name: "refused", webhookHeaders: { "x-door": "of the header" }, ...secrets });
+  await api.db.sql`alter table instances drop constraint refused`;
+  expect(answer).toMatchObject({ status: 500, body: { code: "internal" } });
+  const lines = api.logged().filter((line) => line.includes(answer.headers.get("x-request-id") ?? ""));
+  expect(lines.join("")).toContain('violates check constraint \\"refused\\"');
+  expect(lines.join("")).not.toMatch(/of-the-url|of the description|of the header|update \\"instances/);
 });
 
 test.each([

@@ -58,7 +58,14 @@ test("a disabled instance has no socket and rejects sends, also after a restart,
 
 test("a webhook has the configured headers and, after a rotation of the secret, both signatures", async () => {
   const before = (await ask("POST", "/webhook-secret")).body.secret as string;
-  await ask("PUT", "", { webhookHeaders: { "x-door": "open sesame" } });
+  // As version 0.1 stored the headers.
+  await gate.db.sql`
+    update instances set webhook_headers = '{"x-door":"open sesame"}'::jsonb where id = ${client.instance}`;
+  await gate.restart();
+  await gate.status(client.instance, "connected");
+  const [stored] = await gate.db
+    .sql`select webhook_headers::text as headers from instances where id = ${client.instance}`;
+  expect(stored?.headers).not.toContain("open sesame");
   const after = (await ask("POST", "/webhook-secret", { overlapSeconds: 600 })).body.secret as string;
   const { id } = await bob.sendText(owner.number, "signed twice");
   const { headers, text } = await client.reported("received", id);

@@ -16,6 +16,7 @@ import { startTestGateway, type TestGateway } from "../../support/gateway/test-g
 
 const password = "correct horse battery staple";
 const webhookSecret = "whsec_4f3c2b1a09f8e7d6c5b4a3f2e1d0c9b8";
+const headerSecret = "hdr_9b8a7c6d5e4f3a2b1c0d";
 
 let gate: TestGateway;
 let vault: Vault;
@@ -100,7 +101,10 @@ function expectAbsent(haystack: Buffer, secrets: Record<string, Uint8Array | str
 
 describe("secrets in the database and in a trace log", () => {
   test("no secret appears unencrypted in the database or in the log, in any encoding", async () => {
-    const instance = await gate.createInstance("multi-instance", { webhookSecret });
+    const instance = await gate.createInstance("multi-instance", {
+      webhookSecret,
+      webhookHeaders: { authorization: `Bearer ${headerSecret}` },
+    });
     const client = restClient(gate, "multi-instance", instance);
     const qr = await gate.qr(instance);
     const [ref = "", , , adv = ""] = qr.slice(qr.indexOf("#") + 1).split(",");
@@ -139,6 +143,7 @@ describe("secrets in the database and in a trace log", () => {
       "API key": gate.gateway.firstAdmin?.apiKey.key ?? "",
       "API key, its last half": (gate.gateway.firstAdmin?.apiKey.key ?? "").slice(-18),
       "webhook secret": webhookSecret,
+      "webhook header": headerSecret,
       "webhook secret, without its prefix": webhookSecret.slice(6),
       password,
       token: login.body.token as string,
