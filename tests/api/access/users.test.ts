@@ -48,6 +48,7 @@ describe("an admin", () => {
       disabled: false,
       timeZone: "Asia/Seoul",
       eventQueue: null,
+      quotas: null,
       allowedIps: ["127.0.0.1/32", "2001:db8::/32", "10.0.0.0/8"],
       createdAt: expect.any(String),
       updatedAt: expect.any(String),
