@@ -1,9 +1,11 @@
 import {
+  ChangeMessageVisibilityBatchCommand,
   CreateQueueCommand,
   DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
   type Message,
   ReceiveMessageCommand,
+  SetQueueAttributesCommand,
   SQSClient,
 } from "@aws-sdk/client-sqs";
 import { type Config, endpointCredentials } from "../config.ts";
@@ -35,6 +37,8 @@ export interface Queues {
     options: { waitSeconds: number; visibilitySeconds?: number; signal?: AbortSignal },
   ): Promise<Message[]>;
   remove(name: string, receiptHandles: readonly string[]): Promise<void>;
+  /** Hides up to ten received messages for this time from now. Ignores messages that were removed meanwhile. */
+  hide(name: string, receiptHandles: readonly string[], seconds: number, signal?: AbortSignal): Promise<void>;
   /** Returns how many messages are waiting, and how many are being processed. SQS reports approximate numbers. */
   depth(name: string, signal: AbortSignal): Promise<{ waiting: number; inFlight: number }>;
 }
@@ -85,6 +89,15 @@ export function openQueues(config: Config): Queues {
         await client.send(new DeleteMessageBatchCommand({ QueueUrl: await url(name), Entries }));
       }
     },
+    async hide(name, receiptHandles, VisibilityTimeout, abortSignal) {
+      const Entries = receiptHandles.map((ReceiptHandle, index) => ({
+        Id: String(index),
+        ReceiptHandle,
+        VisibilityTimeout,
+      }));
+      const command = new ChangeMessageVisibilityBatchCommand({ QueueUrl: await url(name), Entries });
+      await client.send(command, abortSignal && { abortSignal });
+    },
     async depth(name, signal) {
       const { Attributes } = await client.send(
         new GetQueueAttributesCommand({
@@ -107,30 +120,43 @@ function visibilitySeconds(name: string): number {
 }
 
 /**
- * Creates the queues of a local run. On AWS, `infra` declares the queues. A message that was received `maxReceives`
- * times without being removed moves to the dead-letter queue.
+ * Creates the queues of a local run, and gives queues of earlier versions today's attributes. On AWS, `infra` declares
+ * the queues. A message that was received `maxReceives` times without being removed moves to the dead-letter queue.
  */
 export async function createQueues(queues: Queues, config: Config): Promise<void> {
   const names = [eventQueue, ingressQueue, ...Array.from({ length: config.SHARDS }, (_, shard) => commandQueue(shard))];
+  const fifo = { FifoQueue: "true", MessageRetentionPeriod: "1209600" };
   await Promise.all(
     names.map(async (name) => {
-      const fifo = { FifoQueue: "true", MessageRetentionPeriod: "1209600" };
       const dead = await queues.client.send(
         new CreateQueueCommand({ QueueName: `${config.QUEUE_PREFIX}-${deadLetterQueue(name)}`, Attributes: fifo }),
       );
       const { Attributes } = await queues.client.send(
         new GetQueueAttributesCommand({ QueueUrl: dead.QueueUrl, AttributeNames: ["QueueArn"] }),
       );
-      await queues.client.send(
-        new CreateQueueCommand({
-          QueueName: `${config.QUEUE_PREFIX}-${name}`,
-          Attributes: {
-            ...fifo,
-            VisibilityTimeout: String(visibilitySeconds(name)),
-            RedrivePolicy: JSON.stringify({ deadLetterTargetArn: Attributes?.QueueArn, maxReceiveCount: maxReceives }),
-          },
-        }),
-      );
+      const redrive = { deadLetterTargetArn: Attributes?.QueueArn, maxReceiveCount: maxReceives(name) };
+      await ensureQueue(queues, config, name, fifo, {
+        VisibilityTimeout: String(visibilitySeconds(name)),
+        RedrivePolicy: JSON.stringify(redrive),
+      });
     }),
   );
+}
+
+async function ensureQueue(
+  { client, url }: Queues,
+  { QUEUE_PREFIX }: Config,
+  name: string,
+  fixed: Record<string, string>,
+  changeable: Record<string, string>,
+): Promise<void> {
+  try {
+    await client.send(
+      new CreateQueueCommand({ QueueName: `${QUEUE_PREFIX}-${name}`, Attributes: { ...fixed, ...changeable } }),
+    );
+  } catch (error) {
+    // Services that stand in for SQS may use the name with the prefix of the older protocol.
+    if (!(error instanceof Error && /\bQueueNameExists$/.test(error.name))) throw error;
+    await client.send(new SetQueueAttributesCommand({ QueueUrl: await url(name), Attributes: changeable }));
+  }
 }

@@ -6,8 +6,8 @@ export const ingressQueue = "command-ingress.fifo";
 export const commandQueue = (shard: number) => `command-${shard}.fifo`;
 
 /**
- * How long messages stay hidden: six times the timeout of the webhook function, as AWS recommends for Lambda event
- * sources.
+ * How long messages stay hidden before a function starts with them: six times the timeout of the webhook function, as
+ * AWS recommends for Lambda event sources. A function that runs shortens the time, see `whileHidden`.
  */
 export const eventVisibilitySeconds = 6 * 60;
 /** Timeout of the ingress function. Messages stay hidden six times as long. */
@@ -22,8 +22,15 @@ export const commandVisibilitySeconds = 20;
 /** The name of a queue's dead-letter queue. */
 export const deadLetterQueue = (name: string) => name.replace(/\.fifo$/, "-dead.fifo");
 
-/** After being received this often without being removed, a message moves to the dead-letter queue. */
-export const maxReceives = 5;
+/**
+ * After being received this often without being removed, a message moves to the dead-letter queue. Functions retry
+ * every few seconds (`retrySeconds`), so that they continue soon after an outage of the database. They retry for half
+ * an hour, so that no event and no command from SQS is lost in a shorter outage.
+ */
+export const maxReceives = (name: string) => (name === eventQueue || name === ingressQueue ? 200 : 5);
+
+/** The pause before a message that a function failed to process is delivered again, in seconds. */
+export const retrySeconds = (receiveCount: number) => Math.min(2 ** (receiveCount - 1), 10);
 
 /** Timeout of the webhook function. */
 export const webhookTimeoutSeconds = 60;

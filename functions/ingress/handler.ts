@@ -1,5 +1,7 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { type IngressDeps, takeMessage } from "../../core/ingress/take.ts";
+import { ingressQueue, type Queues } from "../../core/queue/index.ts";
+import { whileHidden } from "../../core/queue/keep-hidden.ts";
 
 /** Time reserved for the message in progress and for returning the response. */
 const marginMs = 5_000;
@@ -9,12 +11,15 @@ const marginMs = 5_000;
  * internal reason, SQS delivers it again with all later messages of its message group, to keep their order
  * (ReportBatchItemFailures).
  */
-export function createIngressHandler(open: () => Promise<IngressDeps>) {
+export function createIngressHandler(open: () => Promise<IngressDeps & { queues: Pick<Queues, "hide"> }>) {
   return async (event: SQSEvent, context: Pick<Context, "getRemainingTimeInMillis">): Promise<SQSBatchResponse> => {
     const deps = await open();
     const groups = Map.groupBy(event.Records, groupOf);
-    const left = await Promise.all([...groups.values()].map((records) => takeGroup(deps, records, context)));
-    return { batchItemFailures: left.flat().map(({ messageId }) => ({ itemIdentifier: messageId })) };
+    const left = await whileHidden(deps, ingressQueue, event.Records, async () => {
+      const groupsLeft = await Promise.all([...groups.values()].map((records) => takeGroup(deps, records, context)));
+      return groupsLeft.flat();
+    });
+    return { batchItemFailures: left.map(({ messageId }) => ({ itemIdentifier: messageId })) };
   };
 }
 

@@ -1,13 +1,14 @@
 import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { eventQueue, type Queues } from "../../core/queue/index.ts";
+import { whileHidden } from "../../core/queue/keep-hidden.ts";
 import { type DeliverDeps, deliverEvents } from "../../core/webhook/delivery/deliver.ts";
 
-/** Time reserved for recording results and returning the response. */
+/** Time reserved for recording results, releasing failed messages and returning the response. */
 const marginMs = 3_000;
 /** A batch that lasts longer than this, in milliseconds, removes the records of finished instances from the queue. */
 const patienceMs = 500;
 
-export type WebhookHandlerDeps = DeliverDeps & { queues: Pick<Queues, "remove"> };
+export type WebhookHandlerDeps = DeliverDeps & { queues: Pick<Queues, "hide" | "remove"> };
 
 /**
  * Creates a handler for batches of the event queue. The response lists the records that SQS must deliver again
@@ -18,10 +19,13 @@ export function createWebhookHandler(open: () => Promise<WebhookHandlerDeps>) {
     const records = event.Records.map(({ messageId, body }) => ({ id: messageId, body }));
     const budgetMs = context.getRemainingTimeInMillis() - marginMs;
     const deps = await open();
-    const early = new EarlyRemoval(deps, event);
-    const failed = await deliverEvents(deps, records, { budgetMs, onDone: (ids) => early.add(ids) });
-    await early.end();
-    return { batchItemFailures: [...failed].map((itemIdentifier) => ({ itemIdentifier })) };
+    const failed = await whileHidden(deps, eventQueue, event.Records, async () => {
+      const early = new EarlyRemoval(deps, event);
+      const ids = await deliverEvents(deps, records, { budgetMs, onDone: (done) => early.add(done) });
+      await early.end();
+      return event.Records.filter(({ messageId }) => ids.has(messageId));
+    });
+    return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
   };
 }
 

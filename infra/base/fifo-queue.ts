@@ -28,7 +28,7 @@ export function fifoQueue(name: string, logicalName: string, visibilitySeconds: 
     });
   const dead = declare(deadLetterQueue(name), "Dead", {});
   const queue = declare(name, "", {
-    dlq: { queue: dead.arn, retry: maxReceives },
+    dlq: { queue: dead.arn, retry: maxReceives(name) },
     visibilityTimeout: `${visibilitySeconds} seconds`,
   });
   return { name, queue, dead };

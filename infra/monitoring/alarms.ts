@@ -44,7 +44,7 @@ const ownMetric = (metricName: MetricName) => ({
 for (const { name } of [...commands, events, ingress]) {
   const QueueName = `${prefix}-${deadLetterQueue(name)}`;
   alarm(`DeadLetters${name.replaceAll(/\W/g, "")}`, {
-    description: `${QueueName} has messages that failed five times`,
+    description: `${QueueName} has messages that failed too often`,
     namespace: "AWS/SQS",
     metricName: "ApproximateNumberOfMessagesVisible",
     dimensions: { QueueName },

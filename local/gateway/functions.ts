@@ -2,7 +2,7 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 import { type Config, endpointCredentials } from "../../core/config.ts";
 import type { Logger } from "../../core/log.ts";
 import { createQueues, eventQueue, ingressQueue, openQueues } from "../../core/queue/index.ts";
-import { ingressTimeoutSeconds, webhookTimeoutSeconds } from "../../core/queue/name.ts";
+import { ingressTimeoutSeconds, retrySeconds, webhookTimeoutSeconds } from "../../core/queue/name.ts";
 import { openStorage } from "../../core/storage/index.ts";
 import * as api from "../../functions/api/index.ts";
 import * as cron from "../../functions/cron/index.ts";
@@ -71,6 +71,7 @@ export async function startFunctions(config: Config, log: Logger, undo: (() => u
       sqs,
       queueUrl: await queues.url(queue),
       batchSize: 10,
+      retryDelay: retrySeconds,
       functionName: name,
       onError: (error) => log.error({ err: error }, `the ${name} function failed`),
     });

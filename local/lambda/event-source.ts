@@ -164,9 +164,10 @@ class Poller {
 
   async #handleBatch(messages: Message[]): Promise<void> {
     const all = messages.map((message) => recordOf(message, this.#queue.arn, this.#queue.region));
-    // An earlier invocation that exceeded its timeout may still work on a group. Leaves messages of that group invisible for
-    // now.
-    const records = all.filter((record) => !this.#busyGroups.has(groupOf(record) ?? ""));
+    // An earlier invocation that exceeded its timeout may still work on a group. The messages of that group come again soon.
+    const isBusy = (record: SQSRecord) => this.#busyGroups.has(groupOf(record) ?? "");
+    const records = all.filter((record) => !isBusy(record));
+    await this.#return(all.filter(isBusy));
     if (records.length === 0) return;
     const failed = new Set(await this.#invoke(records));
     await this.#delete(records.filter((record) => !failed.has(record)));

@@ -97,8 +97,9 @@ export function monthly(of: Assumptions): Record<string, number> {
   const events = messages * perDay.eventsPerMessage;
   const files = messages * perDay.mediaShare;
   const mediaGb = (files * perDay.mediaMb) / 1024;
-  // Worst case: commands and events are sent, received and removed one by one. Batches need fewer calls.
-  const queueCalls = (requests + events) * 3;
+  // Worst case: commands and events are sent, received and removed one by one, and the webhook function keeps its events
+  // hidden. Batches need fewer calls.
+  const queueCalls = requests * 3 + events * 4;
   // Polls of 20 s: one poller per shard, and five of Lambda (AWS's number for standard queues) for each of its two queues.
   const polls = (of.shards + 2 * 5) * ((hours * 3600) / 20);
   // GB-seconds: 30 ms with 1 GB per request, 100 ms with 0.5 GB per event, and 1 s with 0.5 GB each minute.

@@ -51,7 +51,7 @@ describe("a change that breaks a rule is detected:", () => {
     [
       "a queue loses its redrive policy",
       "infra/base/fifo-queue.ts",
-      "dlq: { queue: dead.arn, retry: maxReceives },",
+      "dlq: { queue: dead.arn, retry: maxReceives(name) },",
       "",
       /has no dead-letter queue/,
     ],

@@ -24,7 +24,9 @@ const rules: Rule[] = [
       if (name.endsWith("-dead.fifo")) return [...encrypted, ...kept, ...fifo];
       const redrive = redrivePolicy ? JSON.parse(redrivePolicy) : {};
       const dead = String(redrive.deadLetterTargetArn).split(":").at(-1);
-      const deadLetters = names.has(dead) && redrive.maxReceiveCount === 5 ? [] : [`${name} has no dead-letter queue`];
+      const receives = /-command-\d+\.fifo$/.test(name) ? 5 : 200;
+      const isDead = names.has(dead) && redrive.maxReceiveCount === receives;
+      const deadLetters = isDead ? [] : [`${name} has no dead-letter queue`];
       return [...encrypted, ...kept, ...fifo, ...deadLetters];
     });
   },

@@ -8,7 +8,7 @@ import { handler } from "../../functions/webhook/index.ts";
 import { lambdaContext } from "../../local/lambda/context.ts";
 import { receiverOfTest } from "../support/network/receiver-of-test.ts";
 import type { Answerer } from "../support/network/webhook-receiver.ts";
-import { sqsEvent, startWorld, text, type World } from "../support/webhook/delivery-setup.ts";
+import { noServer, sqsEvent, startWorld, text, type World } from "../support/webhook/delivery-setup.ts";
 
 // The tests use a real database, which is slow on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -368,6 +368,7 @@ test("the exported Lambda handler takes its configuration from the environment",
   vi.stubEnv("DATABASE_URL", world.url);
   vi.stubEnv("MASTER_KEY_FILE", world.masterKeyFile);
   vi.stubEnv("EGRESS_ALLOW", "127.0.0.0/8");
+  vi.stubEnv("SQS_ENDPOINT", noServer);
   vi.stubEnv("LOG_LEVEL", "silent");
   const instance = await world.instance({ url: receiver.url, secret: "plain" });
   const event = sqsEvent([...world.texts(instance, 2), { messageId: "no-event", body: "?" }]);

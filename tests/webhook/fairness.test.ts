@@ -190,7 +190,7 @@ test("a batch with a hanging endpoint releases the records of its other instance
   const [waiting, done] = [world.texts(slow, 2), world.texts(healthy, 2)];
   const removed: string[] = [];
   const remove = async (_: string, receipts: readonly string[]) => void removed.push(...receipts);
-  const handled = world.handle([...waiting, ...done], { queues: { remove } });
+  const handled = world.handle([...waiting, ...done], { queues: { ...world.deps.queues, remove } });
   await vi.waitFor(() => expect(removed.toSorted()).toEqual(done.map(({ messageId }) => messageId).toSorted()), {
     timeout: 10_000,
   });

@@ -41,7 +41,10 @@ export async function ingressFunction(gate: TestGateway): Promise<IngressFunctio
     deps,
     lines,
     invoke: (Records, given) =>
-      createIngressHandler(async () => ({ ...deps, ...given }))({ Records }, lambdaContext("ingress", 30_000)),
+      createIngressHandler(async () => ({ ...deps, ...given, queues: { ...queues, ...given?.queues } }))(
+        { Records },
+        lambdaContext("ingress", 30_000),
+      ),
     async close() {
       queues.client.destroy();
       await dependencies.close();

@@ -61,6 +61,9 @@ export type QueueRecord = { messageId: string; body: string };
 /** The remaining time that the Lambda context reports at first, in milliseconds. */
 export const functionTimeMs = 60_000;
 
+/** The URL of a server that refuses connections. */
+export const noServer = "http://127.0.0.1:1";
+
 export type World = Awaited<ReturnType<typeof startWorld>>;
 
 /** Starts a database and the webhook function, with a clock that tests move. */
@@ -86,20 +89,20 @@ export async function startWorld() {
     },
   };
   const log = createLogger("webhook", process.env.TEST_LOG ?? "silent");
-  // No request is sent to S3 or SQS: URLs are only signed.
-  const storage = openStorage(readConfig({ S3_ENDPOINT: "http://127.0.0.1:1" }));
-  const queues = openQueues(readConfig({ SQS_ENDPOINT: "http://127.0.0.1:1" }));
+  // There is no S3 and no SQS: URLs are only signed, and messages are not hidden.
+  const storage = openStorage(readConfig({ S3_ENDPOINT: noServer }));
+  const queues = openQueues(readConfig({ SQS_ENDPOINT: noServer }));
   const foreignQueues = openForeignQueues(queues.client);
   // The middle of the jitter makes pauses exact, and sleeping moves the clock.
   const random = () => 0.5;
   const sleep = async (ms: number) => clock.advance(ms);
   const deps: WebhookHandlerDeps & { storage: typeof storage } = {
     db,
+    queues,
     vault,
     egress,
     storage,
     foreignQueues,
-    queues,
     clock,
     ids: systemIds,
     claims: new Claims({ db, log }),

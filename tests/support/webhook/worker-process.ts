@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import type { QueueRecord, World } from "./delivery-setup.ts";
+import { noServer, type QueueRecord, type World } from "./delivery-setup.ts";
 
 /** The webhook function in a separate process, so that a test can kill or freeze it. */
 export interface WorkerProcess {
@@ -23,6 +23,7 @@ export function startWorker(world: World, records: readonly QueueRecord[], env: 
       DATABASE_URL: world.url,
       MASTER_KEY_FILE: world.masterKeyFile,
       EGRESS_ALLOW: "127.0.0.0/8",
+      SQS_ENDPOINT: noServer,
       LOG_LEVEL: "silent",
       RECORDS: JSON.stringify(records),
       // Removes the flags that the test runner may need to load TypeScript.
