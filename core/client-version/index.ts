@@ -1,4 +1,5 @@
 import { type ClientVersion, clientVersion } from "../config.ts";
+import { type ClaimLease, claimHasEnded, leaseHolds } from "../db/claim-lease.ts";
 import type { Database } from "../db/index.ts";
 
 export function isNewer(version: ClientVersion, than: ClientVersion): boolean {
@@ -16,20 +17,28 @@ export async function readClientVersion(db: Database): Promise<ClientVersion | u
 /**
  * Claims the next look-up for the calling host. Returns false if another look-up began less than `askedMs` ago or
  * succeeded less than `foundMs` ago. A look-up that takes less than `askedMs` is therefore the only look-up in the
- * fleet.
+ * fleet. A look-up whose host died doesn't count. Call `endLookUp` at the end of the look-up.
  */
 export async function claimLookUp(
   db: Database,
+  lease: ClaimLease,
   { askedMs, foundMs }: { askedMs: number; foundMs: number },
 ): Promise<boolean> {
-  const rows = await db.sql`
-    insert into client_version (asked_at) values (clock_timestamp())
-    on conflict (id) do update set asked_at = excluded.asked_at
-    where client_version.asked_at < clock_timestamp() - ${askedMs} * interval '1 ms'
+  const { sql } = db;
+  const rows = await sql`
+    insert into client_version (asked_at, asked_by) select clock_timestamp(), ${lease.id} where ${leaseHolds(sql, lease)}
+    on conflict (id) do update set asked_at = excluded.asked_at, asked_by = excluded.asked_by
+    where (client_version.asked_at < clock_timestamp() - ${askedMs} * interval '1 ms'
+        or ${claimHasEnded(sql, sql`client_version.asked_by`)})
       and (client_version.found_at is null
         or client_version.found_at <= clock_timestamp() - ${foundMs} * interval '1 ms')
     returning 1`;
   return rows.length > 0;
+}
+
+/** Records that the look-up that was claimed under this lease has ended, successfully or not. */
+export async function endLookUp(db: Database, lease: ClaimLease): Promise<void> {
+  await db.sql`update client_version set asked_by = null where asked_by = ${lease.id}`;
 }
 
 /**

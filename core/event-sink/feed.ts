@@ -85,6 +85,14 @@ export async function feedDueSinks(deps: SinkDeps, options: FeedOptions): Promis
   return { sent: run.sent };
 }
 
+/** Makes sinks due at once whose workers died or lost their leases. Claims also take such sinks. */
+export async function freeSinks({ db, clock }: Pick<SinkDeps, "db" | "clock">): Promise<void> {
+  const { sql } = db;
+  await sql`
+    update event_sinks s set next_at = ${clock.now().toISOString()}::timestamptz, claimed_by = null
+    where ${claimHasEnded(sql, sql`s.claimed_by`)}`;
+}
+
 interface Run {
   sent: number;
   readonly maxEvents: number;

@@ -40,7 +40,7 @@ export const consume = (queues: readonly QueueWithDead[]): Statement => ({
   resources: arns(queues),
 });
 
-/** Finds a queue by its name, to delete messages before the event source mapping does. */
+/** Finds a queue by its name, to hide or delete messages before the event source mapping does. */
 export const findQueue = (queues: readonly QueueWithDead[]): Statement => ({
   actions: ["sqs:GetQueueUrl"],
   resources: arns(queues),

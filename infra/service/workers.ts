@@ -34,6 +34,7 @@ export const ingressFunction = new sst.aws.Function(
     timeout: `${ingressTimeoutSeconds} seconds`,
     permissions: [
       consume([ingress]),
+      findQueue([ingress]),
       send(commands),
       sendOut("reply"),
       objects(["s3:GetObject"], [media, upload]),

@@ -2,8 +2,9 @@ import { systemClock } from "../../core/clock.ts";
 import { type Config, required } from "../../core/config.ts";
 import { endLeasesOf } from "../../core/db/claim-lease.ts";
 import { openDatabase } from "../../core/db/index.ts";
+import { freeSinks } from "../../core/event-sink/feed.ts";
 import { releaseHostsOf } from "../../core/shard/lease.ts";
-import { freeDeliveries } from "../../core/webhook/delivery/backlog.ts";
+import { freeBacklogs, freeDeliveries } from "../../core/webhook/delivery/backlog.ts";
 
 /**
  * Frees everything that earlier processes of this place had claimed: shards, webhook deliveries, backlogs and event
@@ -15,7 +16,10 @@ export async function releasePredecessor(config: Config, place: string): Promise
   try {
     await endLeasesOf(db, place);
     await releaseHostsOf(db, place);
-    await freeDeliveries({ db, clock: systemClock });
+    const deps = { db, clock: systemClock };
+    await freeDeliveries(deps);
+    await freeBacklogs(deps);
+    await freeSinks(deps);
   } finally {
     await db.close();
   }

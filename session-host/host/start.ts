@@ -2,6 +2,7 @@ import { systemClock } from "../../core/clock.ts";
 import { type Config, required } from "../../core/config.ts";
 import { openVault } from "../../core/crypto/index.ts";
 import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
+import { Claims } from "../../core/db/claim-lease.ts";
 import { openDatabase } from "../../core/db/index.ts";
 import { createEgress } from "../../core/egress/index.ts";
 import { systemIds } from "../../core/id.ts";
@@ -36,7 +37,8 @@ export async function startHost(config: Config, log: Logger): Promise<{ host: Ho
   const vault = await openVault(db, await createKeyWrapper(config));
   const egress = createEgress({ allow: config.EGRESS_ALLOW });
   cleanup.defer(() => egress.close());
-  const versions = new ClientVersions({ db, endpoint, pinned: config.WHATSAPP_VERSION, log });
+  const claims = new Claims({ db, log, place: config.PROCESS_PLACE });
+  const versions = new ClientVersions({ db, claims, endpoint, pinned: config.WHATSAPP_VERSION, log });
   cleanup.defer(() => versions.stop());
   const host = new Host({
     host: id,

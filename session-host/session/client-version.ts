@@ -1,6 +1,13 @@
 import { DEFAULT_CONNECTION_CONFIG, fetchLatestWaWebVersion } from "@whiskeysockets/baileys";
-import { claimLookUp, isNewer, keepClientVersion, readClientVersion } from "../../core/client-version/index.ts";
+import {
+  claimLookUp,
+  endLookUp,
+  isNewer,
+  keepClientVersion,
+  readClientVersion,
+} from "../../core/client-version/index.ts";
 import { type ClientVersion, clientVersion } from "../../core/config.ts";
+import type { Claims } from "../../core/db/claim-lease.ts";
 import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";
 import { count } from "../../core/metric/index.ts";
@@ -28,6 +35,7 @@ const refusedMs = 5 * 60_000;
 
 export interface ClientVersionsDeps {
   db: Database;
+  claims: Claims;
   endpoint: Pick<WhatsAppEndpoint, "web" | "real">;
   pinned: ClientVersion | undefined;
   log: Logger;
@@ -90,10 +98,18 @@ export class ClientVersions {
   }
 
   async #findAndKeep(pace: typeof usualPace, refused: ClientVersion | undefined): Promise<void> {
-    const { db, endpoint, pinned, log } = this.#deps;
+    const { db, claims, endpoint, pinned } = this.#deps;
     const page = !pinned && endpoint.web;
     // Even if no look-up is possible, one host of the fleet logs the refusal.
-    if (!(page || refused) || !(await claimLookUp(db, pace))) return;
+    if (!(page || refused)) return;
+    await claims.hold(async (lease) => {
+      if (!(await claimLookUp(db, lease, pace))) return;
+      await this.#lookUpClaimed(page, refused).finally(() => endLookUp(db, lease));
+    });
+  }
+
+  async #lookUpClaimed(page: RequestInit | false | undefined, refused: ClientVersion | undefined): Promise<void> {
+    const { db, pinned, log } = this.#deps;
     if (!page)
       throw new Error(pinned ? "WHATSAPP_VERSION pins it" : "this server has no page that names a client version");
     const found = await fetchClientVersion(page, this.#stop.signal);

@@ -21,11 +21,10 @@ test("webhooks that were under way at kill -9 arrive within 15 s of the restart"
   const arrived = () => new Set(gate.receiver.deliveries.map(({ body }) => body.data.messageId));
   await until(async () => arrived().size > 60 || undefined, 60_000);
   await gate.kill();
-  const before = arrived().size;
+  expect(arrived().size).toBeLessThan(count);
   await gate.restart();
   const started = performance.now();
+  expect(await gate.deadClaims()).toBe(0);
   await until(async () => ids.every(({ id }) => arrived().has(id)) || undefined, 120_000);
-  const ms = performance.now() - started;
-  console.log({ before, ms });
-  expect(ms).toBeLessThan(resumedWithinMs);
+  expect(performance.now() - started).toBeLessThan(resumedWithinMs);
 });

@@ -75,6 +75,14 @@ export async function freeDeliveries(deps: Pick<WebhookDeps, "db" | "clock">): P
   return freed.count;
 }
 
+/** Makes backlogs due at once whose workers died or lost their leases. `claimBacklogs` also takes such backlogs. */
+export async function freeBacklogs({ db, clock }: Pick<WebhookDeps, "db" | "clock">): Promise<void> {
+  const { sql } = db;
+  await sql`
+    update webhook_endpoints w set next_at = ${clock.now().toISOString()}::timestamptz, claimed_by = null
+    where ${claimHasEnded(sql, sql`w.claimed_by`)}`;
+}
+
 /** Moves due deliveries to the backlog of their endpoint, if the endpoint has a backlog. */
 export async function moveDueToBacklog(deps: WebhookDeps): Promise<void> {
   await deps.db.sql`

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../../core/clock.ts";
 import { openVault } from "../../../core/crypto/index.ts";
 import { createKeyWrapper } from "../../../core/crypto/wrapper.ts";
+import { Claims } from "../../../core/db/claim-lease.ts";
 import { createEgress } from "../../../core/egress/index.ts";
 import { systemIds } from "../../../core/id.ts";
 import { openQueues } from "../../../core/queue/index.ts";
@@ -211,7 +212,7 @@ async function expectUnhealthyWithoutDatabase(): Promise<void> {
   const host = new Host({
     ...{ host: "another", isDead: () => false, db, egress, ids: systemIds, version: "0.0.0" },
     ...{ queues: openQueues(config), storage: openStorage(config), endpoint, log },
-    versions: new ClientVersions({ db, endpoint, log, pinned: undefined }),
+    versions: new ClientVersions({ db, claims: new Claims({ db, log }), endpoint, log, pinned: undefined }),
     vault: await openVault(db, await createKeyWrapper(config)),
     clock: { now: () => new Date(systemClock.now().getTime() + ahead) },
   });

@@ -1,9 +1,11 @@
 import { DEFAULT_CONNECTION_CONFIG } from "@whiskeysockets/baileys";
 import pino from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { claimLookUp, keepClientVersion, readClientVersion } from "../../../core/client-version/index.ts";
+import { claimLookUp, endLookUp, keepClientVersion, readClientVersion } from "../../../core/client-version/index.ts";
 import type { ClientVersion } from "../../../core/config.ts";
 import { readConfig } from "../../../core/config.ts";
+import { Claims } from "../../../core/db/claim-lease.ts";
+import { createLogger } from "../../../core/log.ts";
 import { endHost, spawnHost } from "../../../local/gateway/host-process.ts";
 import { prepareWhatsApp } from "../../../session-host/baileys/whatsapp.ts";
 import { startHost } from "../../../session-host/host/start.ts";
@@ -271,7 +273,14 @@ describe("the stored version", () => {
   test("the version is looked up by one host at a time, and not more often than the pace allows", async () => {
     const { db } = gate;
     const claims = async (pace: { askedMs: number; foundMs: number }) => {
-      const all = await Promise.all(Array.from({ length: 20 }, () => claimLookUp(db, pace)));
+      const holder = new Claims({ db, log: createLogger("test", "silent") });
+      const claim = () =>
+        holder.hold(async (lease) => {
+          const claimed = await claimLookUp(db, lease, pace);
+          if (claimed) await endLookUp(db, lease);
+          return claimed;
+        });
+      const all = await Promise.all(Array.from({ length: 20 }, claim));
       return all.filter(Boolean).length;
     };
     expect(await claims({ askedMs: 60_000, foundMs: 0 })).toBe(1);
@@ -282,5 +291,22 @@ describe("the stored version", () => {
     await db.sql`update client_version set asked_at = asked_at - interval '2 minutes'`;
     expect(await claims({ askedMs: 60_000, foundMs: 60_000 })).toBe(0);
     expect(await claims({ askedMs: 60_000, foundMs: 0 })).toBe(1);
+  });
+
+  test("a look-up whose host died does not delay the next look-up", async () => {
+    const { db } = gate;
+    const holder = new Claims({ db, log: createLogger("test", "silent") });
+    const pace = { askedMs: 60_000, foundMs: 0 };
+    await db.sql`update client_version set asked_at = asked_at - interval '2 minutes', asked_by = null`;
+    await holder.hold(async (dead) => {
+      expect(await claimLookUp(db, dead, pace)).toBe(true);
+      expect(await holder.hold((lease) => claimLookUp(db, lease, pace))).toBe(false);
+      await db.sql`update claim_leases set until = clock_timestamp() - interval '1 ms' where id = ${dead.id}`;
+      await holder.hold(async (lease) => {
+        expect(await claimLookUp(db, lease, pace)).toBe(true);
+        await endLookUp(db, lease);
+      });
+      expect(await holder.hold((lease) => claimLookUp(db, lease, pace))).toBe(false);
+    });
   });
 });

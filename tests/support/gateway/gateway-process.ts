@@ -90,6 +90,18 @@ export class GatewayProcess {
     this.#db ??= openDatabase(running.env.DATABASE_URL ?? "", { max: 4, name: "test" });
   }
 
+  /** Returns how many deliveries, backlogs and sinks are claimed under leases that have ended. */
+  async deadClaims(): Promise<number> {
+    const [row] = await this.db.sql<{ n: number }[]>`
+      select count(*)::int as n from (
+        select claimed_by from deliveries where status = 'pending'
+        union all select claimed_by from webhook_endpoints
+        union all select claimed_by from event_sinks) claims
+      where claimed_by is not null and not exists (
+        select from claim_leases l where l.id = claims.claimed_by and l.until > clock_timestamp())`;
+    return row?.n ?? 0;
+  }
+
   /** Sends SIGKILL and waits for the end of the process. */
   async kill(): Promise<void> {
     const child = this.#child;
