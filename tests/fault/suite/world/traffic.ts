@@ -86,6 +86,33 @@ export class Traffic {
     await Promise.all(this.#queries);
   }
 
+  /** Sends messages at a constant pace, in all directions in turn. A direction with too many messages under way is skipped. */
+  async sendAtPace(perSecond: number, forMs: number): Promise<void> {
+    const started = performance.now();
+    const sending = new Set<Promise<void>>();
+    for (let turn = 0; performance.now() - started < forMs; turn++) {
+      const lane = this.#lanes[turn % this.#lanes.length];
+      if (lane && lane.underWay.size < window && sending.size < window) {
+        const done: Promise<void> = this.#sendOne(lane, Math.floor(turn / this.#lanes.length)).finally(() =>
+          sending.delete(done),
+        );
+        sending.add(done);
+      }
+      await sleep(Math.max(1, started + ((turn + 1) * 1000) / perSecond - performance.now()));
+    }
+    await Promise.all([...sending, ...this.#queries]);
+  }
+
+  async #sendOne(lane: Lane, index: number): Promise<void> {
+    try {
+      if (lane.direction === "in") await this.#sendIn(lane, index);
+      else await this.#sendOut(lane, index);
+      this.sent++;
+    } catch (error) {
+      this.problems.push(`${lane.direction} of instance ${lane.account.index}: ${error}`);
+    }
+  }
+
   #wake(): void {
     const over = ({ count }: { count: number }) => this.#ended || this.sent >= count;
     for (const { resolve } of this.#waiting.filter(over)) resolve();
