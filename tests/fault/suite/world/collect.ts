@@ -81,7 +81,7 @@ export async function collect(
 function shownBy(world: World, { owner, peers }: Account): Shown[] {
   return peers.flatMap((peer) =>
     peer.inbox.messages
-      .filter(({ from, kind }) => from === owner.jid && kind === "text")
+      .filter(({ from, kind }) => from === owner.jid && (kind === "text" || kind === "image"))
       .map(({ id, text, copies, receivedAt, read }) => ({
         phone: peer.number,
         from: owner.number,

@@ -9,10 +9,13 @@ import type { World } from "./world.ts";
 
 /** Messages of one instance in one direction that may be under way at once. */
 const window = 40;
-/** Of the messages, every n-th has a file, is sent over SQS, or is followed by a query. */
-const everyFile = 97;
-const everyQueue = 9;
-const everyQuery = 61;
+/** Of the messages in a direction, every n-th has a file, is sent over SQS, or is followed by a query. */
+export interface Mix {
+  file: number;
+  queue: number;
+  query: number;
+}
+const usualMix: Mix = { file: 97, queue: 9, query: 61 };
 /** A direction of an instance without progress for this long gives up, in milliseconds. */
 const stallMs = 240_000;
 
@@ -22,7 +25,11 @@ interface Lane {
   direction: "in" | "out";
   underWay: Set<string>;
   progressAt: number;
+  /** The number of the next message. */
+  next: number;
 }
+
+const isTurn = (index: number, every: number) => index % every === every - 1;
 
 /** Sends messages in both directions of all instances, and records what was sent. */
 export class Traffic {
@@ -40,17 +47,32 @@ export class Traffic {
   /** Queries under way. Whether each has an end is in the table of commands. */
   readonly #queries: Promise<unknown>[] = [];
   readonly #run: string;
+  readonly #mix: Mix;
   sent = 0;
   /** No message is sent while this many were sent. */
   limit = Number.POSITIVE_INFINITY;
 
-  private constructor(world: World, rest: Rest, accounts: readonly Account[], queue: QueueCaller, run: string) {
+  private constructor(
+    world: World,
+    rest: Rest,
+    accounts: readonly Account[],
+    queue: QueueCaller,
+    run: string,
+    mix: Mix,
+  ) {
+    this.#mix = mix;
     this.#world = world;
     this.#rest = rest;
     this.queue = queue;
     this.#run = run;
     this.#lanes = accounts.flatMap((account) =>
-      (["in", "out"] as const).map((direction) => ({ account, direction, underWay: new Set<string>(), progressAt: 0 })),
+      (["in", "out"] as const).map((direction) => ({
+        account,
+        direction,
+        underWay: new Set<string>(),
+        progressAt: 0,
+        next: 0,
+      })),
     );
     for (const { peers } of accounts) for (const peer of peers) peer.onMessage(({ id }) => this.#arrive(id));
     world.endpoints.onAccepted(({ event, data }) => {
@@ -58,8 +80,14 @@ export class Traffic {
     });
   }
 
-  static async start(world: World, rest: Rest, accounts: readonly Account[], run: string): Promise<Traffic> {
-    return new Traffic(world, rest, accounts, await QueueCaller.start(world), run);
+  static async start(
+    world: World,
+    rest: Rest,
+    accounts: readonly Account[],
+    run: string,
+    mix = usualMix,
+  ): Promise<Traffic> {
+    return new Traffic(world, rest, accounts, await QueueCaller.start(world), run, mix);
   }
 
   /** Returns the messages of these instances that have been sent or accepted, but have not arrived. */
@@ -93,9 +121,7 @@ export class Traffic {
     for (let turn = 0; performance.now() - started < forMs; turn++) {
       const lane = this.#lanes[turn % this.#lanes.length];
       if (lane && lane.underWay.size < window && sending.size < window) {
-        const done: Promise<void> = this.#sendOne(lane, Math.floor(turn / this.#lanes.length)).finally(() =>
-          sending.delete(done),
-        );
+        const done: Promise<void> = this.#sendOne(lane, lane.next++).finally(() => sending.delete(done));
         sending.add(done);
       }
       await sleep(Math.max(1, started + ((turn + 1) * 1000) / perSecond - performance.now()));
@@ -120,9 +146,10 @@ export class Traffic {
   }
 
   async #sendLane(lane: Lane, count: number): Promise<void> {
-    let next = 0;
+    const end = lane.next + count;
     const caller = async () => {
-      for (let index = next++; index < count; index = next++) {
+      while (lane.next < end) {
+        const index = lane.next++;
         await this.#turn(lane);
         if (lane.direction === "in") await this.#sendIn(lane, index);
         else await this.#sendOut(lane, index);
@@ -152,7 +179,7 @@ export class Traffic {
     const peer = account.peers[index % account.peers.length];
     if (!peer) return;
     const text = `in ${this.#run} ${account.index} ${index}`;
-    const media = index % everyFile === everyFile - 1;
+    const media = isTurn(index, this.#mix.file);
     const at = this.#world.now();
     const options = { caption: text, mimetype: "image/png" };
     const sent = media
@@ -170,21 +197,29 @@ export class Traffic {
     if (!peer) return;
     const text = `out ${this.#run} ${account.index} ${index}`;
     const key = randomUUID();
-    const overQueue = index % everyQueue === everyQueue - 1;
+    const overQueue = isTurn(index, this.#mix.queue);
     const messageId = overQueue
       ? await this.queue.sendText(key, account.id, peer.number, text)
-      : await this.#sendOverRest(account.id, peer.number, text, key);
+      : isTurn(index, this.#mix.file)
+        ? await this.#sendFile(account.id, peer.number, text, key)
+        : await this.#sendText(account.id, peer.number, text, key);
     const at = this.#world.now();
     this.#track(lane, messageId);
     const requestId = overQueue ? key : null;
     this.accepted.push({ instance: account.id, messageId, text, to: peer.number, at, requestId });
-    if (index % everyQuery === everyQuery - 1) {
+    if (isTurn(index, this.#mix.query)) {
       const path = `/api/whatsapp/${account.id}/check/${peer.number}`;
       this.#queries.push(this.#rest.once("GET", path).catch(() => undefined));
     }
   }
 
-  async #sendOverRest(instance: string, phone: string, message: string, key: string): Promise<string> {
+  async #sendFile(instance: string, phone: string, caption: string, key: string): Promise<string> {
+    const body = { phone, url: this.#world.files.url("/picture.png"), caption };
+    const answer = await this.#rest.repeat("POST", `/api/whatsapp/${instance}/send-media`, { body, key });
+    return String(answer.body.id);
+  }
+
+  async #sendText(instance: string, phone: string, message: string, key: string): Promise<string> {
     const { body } = await this.#rest.repeat("POST", `/api/whatsapp/${instance}/send`, {
       body: { phone, message },
       key,

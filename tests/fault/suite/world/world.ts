@@ -10,6 +10,8 @@ import { prepareDatabase } from "../../../../functions/migrate/prepare.ts";
 import { openDataDir } from "../../../../local/data/index.ts";
 import { type LocalPostgres, startPostgres } from "../../../../local/postgres/index.ts";
 import { startWhatsApp, type WhatsApp } from "../../../../simulator/index.ts";
+import { png } from "../../../support/media/png.ts";
+import { type FileServer, startFileServer } from "../../../support/network/file-server.ts";
 import { seedPostgres } from "../../../support/postgres.ts";
 import { Child, type ChildOptions, type Program } from "../process/child.ts";
 import { Endpoints } from "./endpoints.ts";
@@ -34,6 +36,8 @@ export type ProcessName = "api" | `worker-${number}` | `host-${number}`;
 export class World {
   readonly wa: WhatsApp;
   readonly endpoints: Endpoints;
+  /** A web server with the files that instances send. */
+  readonly files: FileServer;
   /** A connection that faults don't affect. */
   readonly db: Database;
   readonly folder: string;
@@ -58,6 +62,7 @@ export class World {
     this.folder = options.folder;
     this.wa = parts.wa;
     this.endpoints = parts.endpoints;
+    this.files = parts.files;
     this.db = parts.db;
     this.env = parts.env;
     this.directEnv = parts.directEnv;
@@ -156,7 +161,7 @@ export class World {
     for (const child of all) if (child.running) child.signal("SIGCONT");
     await Promise.all(all.map((child) => child.end("SIGKILL")));
     await this.db.close();
-    await Promise.all([this.wa.stop(), this.endpoints.stop(), this.#postgres.stop()]);
+    await Promise.all([this.wa.stop(), this.endpoints.stop(), this.files.stop(), this.#postgres.stop()]);
     this.#unlock();
   }
 }
@@ -164,6 +169,7 @@ export class World {
 interface Parts {
   wa: WhatsApp;
   endpoints: Endpoints;
+  files: FileServer;
   db: Database;
   env: Record<string, string>;
   directEnv: Record<string, string>;
@@ -187,6 +193,7 @@ async function startParts({
   await mkdir(folder, { recursive: true });
   const wa = await startWhatsApp({ directory: folder });
   const endpoints = await Endpoints.start();
+  const files = await startFileServer({ "/picture.png": { body: png(16), type: "image/png" } });
   const dataDir = await openDataDir(join(folder, "data"));
   await seedPostgres(join(folder, "postgres"));
   const postgres = await startPostgres({ dataDir: join(folder, "postgres") });
@@ -234,7 +241,7 @@ async function startParts({
   const env = { ...directEnv, DATABASE_URL: throughProxy.href, SQS_ENDPOINT: proxy, S3_ENDPOINT: proxy };
   const apiKey = await prepare(directEnv);
   const db = openDatabase(postgres.url, { max: 4, name: "fault-suite" });
-  return { wa, endpoints, db, env, directEnv, apiKey, network, aws, postgres, unlock: () => dataDir.close() };
+  return { wa, endpoints, files, db, env, directEnv, apiKey, network, aws, postgres, unlock: () => dataDir.close() };
 }
 
 async function ready(options: ChildOptions): Promise<Child> {

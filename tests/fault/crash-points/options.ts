@@ -1,0 +1,52 @@
+import { parseArgs } from "node:util";
+
+export interface CrashOptions {
+  /** Ends after this many crash points in this run. */
+  most: number;
+  /** Only every n-th crash point, beginning with the `seed`-th. */
+  every: number;
+  seed: number;
+  load: number;
+  reportOnly: boolean;
+}
+
+const defaults = { most: 100_000, every: 1, seed: 0, load: 1 };
+
+export const help = `Stops the processes of the gateway at every await that a scenario reaches, one after another.
+Each crash point is added to fault-results/crash-points.jsonl, and a crash point that is there for the current commit isn't
+repeated, so you can stop the program at any time. At the end, writes docs/operations/reliability.md.
+
+  --most N    ends after this many crash points (default: all)
+  --every N   only every n-th crash point (default ${defaults.every})
+  --seed N    with --every: which of them (default ${defaults.seed})
+  --load N    factor for all time limits, for a slow or busy machine (default ${defaults.load})
+  --report    stops nothing and writes the report`;
+
+/** Reads the command line. Returns undefined if it asks for help. */
+export function readOptions(args: string[]): CrashOptions | undefined {
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({
+    args,
+    options: {
+      most: text,
+      every: text,
+      seed: text,
+      load: text,
+      report: { type: "boolean" },
+      help: { type: "boolean" },
+    },
+  });
+  if (values.help) return undefined;
+  const number = (name: keyof typeof defaults) => {
+    const value = Number(values[name] ?? defaults[name]);
+    if (!(value >= 0)) throw new Error(`--${name} must be a number`);
+    return value;
+  };
+  return {
+    most: number("most"),
+    every: Math.max(1, number("every")),
+    seed: number("seed"),
+    load: number("load"),
+    reportOnly: values.report ?? false,
+  };
+}

@@ -1,0 +1,163 @@
+import { once } from "node:events";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { until } from "../../support/until.ts";
+import { restartBoundMs } from "../suite/plan.ts";
+import { check, type Violation } from "../suite/record/checker.ts";
+import type { InjectedFault } from "../suite/record/record.ts";
+import { type Account, linkAccount } from "../suite/world/accounts.ts";
+import { collect, quiesce } from "../suite/world/collect.ts";
+import { Rest } from "../suite/world/rest.ts";
+import { Traffic } from "../suite/world/traffic.ts";
+import { type ProcessName, World } from "../suite/world/world.ts";
+import type { Order } from "./hook.ts";
+import { writeSources } from "./sources.ts";
+
+export type Victim = "api" | "worker-0" | "host-0";
+export const victims: readonly Victim[] = ["host-0", "worker-0", "api"];
+
+/** A crash point that a process reaches. */
+export interface Point {
+  victim: Victim;
+  at: string;
+}
+
+export interface PointResult extends Point {
+  /** Whether the process reached the point and was stopped there. */
+  stopped: boolean;
+  /** Time from the restart until everything of the scenario had arrived, in milliseconds. */
+  recoveryMs: number | null;
+  violations: Violation[];
+}
+
+const hook = fileURLToPath(new URL("./hook.ts", import.meta.url));
+const calmMs = 15_000;
+/** Messages of a scenario in both directions: texts, a file, and a send over SQS. */
+const messages = 8;
+const mix = { file: 4, queue: 3, query: 4 };
+/** How long the scenario waits for the end of its work, in milliseconds. */
+const scenarioLimitMs = 120_000;
+
+/** A gateway with one process of each kind, which can be stopped at crash points. */
+export class Stage {
+  /** All sites of the gateway's source files, reached or not. */
+  readonly sites: readonly string[];
+  readonly #world: World;
+  readonly #rest: Rest;
+  readonly #account: Account;
+  readonly #traffic: Traffic;
+  readonly #faults: InjectedFault[] = [];
+  /** The violations of earlier crashes, which the record still contains. */
+  readonly #known = new Set<string>();
+  readonly #load: number;
+
+  static async start(folder: string, load: number): Promise<Stage> {
+    mkdirSync(folder, { recursive: true });
+    const file = join(folder, "sources.json");
+    const sites = writeSources(file);
+    const nodeArguments = ["--import", hook];
+    const world = await World.start({
+      folder,
+      hosts: 1,
+      workers: 1,
+      shards: 1,
+      nodeArguments: { host: nodeArguments, worker: nodeArguments, api: nodeArguments },
+      env: { CRASH_POINTS_SOURCES: file },
+    });
+    const rest = new Rest(world);
+    const account = await linkAccount(world, rest, 0);
+    const traffic = await Traffic.start(world, rest, [account], "crash", mix);
+    return new Stage(sites, { world, rest, account, traffic, load });
+  }
+
+  private constructor(
+    sites: readonly string[],
+    parts: { world: World; rest: Rest; account: Account; traffic: Traffic; load: number },
+  ) {
+    this.sites = sites;
+    this.#world = parts.world;
+    this.#rest = parts.rest;
+    this.#account = parts.account;
+    this.#traffic = parts.traffic;
+    this.#load = parts.load;
+  }
+
+  /** Runs the scenario without a crash, and returns the crash points that the processes reach. */
+  async discover(): Promise<Point[]> {
+    for (const victim of victims) this.#order(victim, { crashPoints: "record" });
+    await this.#scenario();
+    await quiesce(this.#world, [this.#account]);
+    const points = await Promise.all(
+      victims.map(async (victim) => {
+        const report = new Promise<string[]>((resolve) => {
+          this.#world.process(victim).process.on("message", (message: { reached?: string[] }) => {
+            if (message.reached) resolve(message.reached);
+          });
+        });
+        this.#order(victim, { crashPoints: "report" });
+        return (await report).sort().map((at) => ({ victim, at }));
+      }),
+    );
+    return points.flat();
+  }
+
+  /** Stops a process at a crash point during the scenario, starts it again, and checks what all scenarios have left behind. */
+  async crash(point: Point): Promise<PointResult> {
+    const child = this.#world.process(point.victim);
+    const startedAt = this.#world.now();
+    this.#order(point.victim, { crashPoints: "stop", at: point.at });
+    let healedAt = startedAt;
+    const restarted = once(child.process, "exit").then(async () => {
+      await this.#world.start(point.victim);
+      healedAt = this.#world.now();
+    });
+    await this.#scenario();
+    await quiesce(this.#world, [this.#account]);
+    const stopped = !child.running;
+    if (stopped) await restarted;
+    else this.#order(point.victim, { crashPoints: "stop", at: "" });
+    const recoveredAt = this.#world.now();
+    this.#faults.push({
+      kind: `${point.victim} stopped at ${point.at}`,
+      instances: [this.#account.id],
+      startedAt,
+      healedAt,
+      boundMs: restartBoundMs,
+      twoSockets: false,
+      recoveredAt,
+    });
+    const record = await collect(this.#world, [this.#account], this.#traffic, this.#faults);
+    const violations = check(record, { calmMs, load: this.#load }).filter(({ rule, detail }) => {
+      const known = this.#known.has(`${rule} ${detail}`);
+      this.#known.add(`${rule} ${detail}`);
+      return !known;
+    });
+    return { ...point, stopped, recoveryMs: stopped ? Math.round(recoveredAt - healedAt) : null, violations };
+  }
+
+  async stop(): Promise<void> {
+    await this.#traffic.queue.stop();
+    await this.#rest.close();
+    await this.#world.stop();
+  }
+
+  #order(victim: ProcessName, order: Order): void {
+    this.#world.process(victim).process.send(order);
+  }
+
+  /** Exchanges messages in both directions, and reacts to one. */
+  async #scenario(): Promise<void> {
+    const before = this.#traffic.inbound.length;
+    const reacting = (async () => {
+      const first = await until(async () => this.#traffic.inbound[before], scenarioLimitMs);
+      const path = `/api/whatsapp/${this.#account.id}/messages/${first.messageId}/reaction`;
+      // A reaction is not repeated, because it has no idempotency key: its command must end, whatever the result.
+      await this.#rest.once("POST", path, { reaction: "👍" }).catch(() => undefined);
+    })();
+    await Promise.all([this.#traffic.send(messages), reacting]);
+    const end = performance.now() + scenarioLimitMs;
+    while (this.#traffic.underWay([this.#account.id]).length > 0 && performance.now() < end) await sleep(20);
+  }
+}
