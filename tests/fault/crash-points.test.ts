@@ -4,8 +4,8 @@ import { randomOf } from "../support/random.ts";
 import { type Point, Stage, victims } from "./crash-points/stage.ts";
 
 const seed = Number(process.env.FAULT_SEED ?? 20261130);
-/** Crash points of each process. */
-const sample = 2;
+/** Number of crash points of each process. */
+const sample = 1;
 /** The result doesn't depend on the speed of the machine, because `late` isn't checked here. */
 const load = 10;
 

@@ -38,7 +38,7 @@ export class Rest {
     options: { body?: unknown; key?: string; timeoutMs?: number; final?: (answer: Answer) => boolean } = {},
   ): Promise<Answer> {
     const end = performance.now() + (options.timeoutMs ?? 180_000);
-    const final = options.final ?? (({ status }) => status < 300);
+    const final = options.final ?? (({ status }) => status >= 200 && status < 300);
     for (;;) {
       const answer = await this.once(method, path, options.body, options.key).catch((error: unknown) => ({
         status: 0,
