@@ -1,11 +1,12 @@
-import { handle, type LambdaContext, type LambdaEvent } from "hono/aws-lambda";
+import type { LambdaContext, LambdaEvent } from "hono/aws-lambda";
 import { AppError } from "../../core/error.ts";
 import { createLogger } from "../../core/log.ts";
 import { withMetrics } from "../../core/metric/emit.ts";
 import { createErrorApp } from "./app.ts";
+import { lambdaHandler } from "./lambda.ts";
 import { openApp } from "./runtime.ts";
 
-let opening: Promise<ReturnType<typeof handle>> | undefined;
+let opening: Promise<ReturnType<typeof lambdaHandler>> | undefined;
 
 /**
  * Handles events of an API Gateway HTTP API, payload format 2.0. Responds with 503 if the API can't start; the next request
@@ -18,6 +19,6 @@ export const handler = withMetrics(async <Event extends LambdaEvent>(event: Even
       createLogger("api").error({ err: error }, "cannot start the API");
       return createErrorApp(new AppError("unavailable"));
     })
-    .then((app) => handle(app));
+    .then(lambdaHandler);
   return (await opening)(event, context);
 });

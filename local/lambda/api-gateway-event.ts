@@ -61,7 +61,8 @@ export function eventOf(request: IncomingMessage, body: Buffer, addForwarded: bo
 }
 
 function pathAndQuery(request: IncomingMessage): [path: string, query: string] {
-  const url = request.url ?? "/";
+  // A target can be a whole URL, as for a proxy (RFC 9112, 3.2.2). `*` is the target of OPTIONS for the server.
+  const url = (request.url ?? "/").replace(/^https?:\/\/[^/?#]*/i, "").replace(/^(?!\/)/, "/");
   const at = url.indexOf("?");
   return at === -1 ? [url, ""] : [url.slice(0, at), url.slice(at + 1)];
 }

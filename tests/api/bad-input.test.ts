@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { connect } from "node:net";
 import * as jose from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
@@ -8,6 +7,7 @@ import { type Endpoint, isOpen } from "../../functions/api/engine/endpoint.ts";
 import { startApi, type TestApi } from "../support/api/api.ts";
 import { bodies } from "../support/api/valid-bodies.ts";
 import { dialects } from "../support/endpoint/dialect-tables.ts";
+import { rawRequest } from "../support/network/raw-request.ts";
 
 let api: TestApi;
 let key: string;
@@ -299,17 +299,10 @@ describe("a request id", () => {
   });
 
   test("cannot inject a header or a log line", async () => {
-    const reply = await new Promise<string>((resolve, reject) => {
-      const { hostname, port } = new URL(api.url);
-      const socket = connect(Number(port), hostname);
-      let text = "";
-      socket.on("data", (chunk) => (text += chunk));
-      socket.on("error", reject);
-      socket.on("close", () => resolve(text));
-      socket.write(
-        "GET /api/nothing%0d%0aSet-Cookie:%20a=1 HTTP/1.1\r\nHost: x\r\nx-request-id: a%0d%0aSet-Cookie: b=1\r\nConnection: close\r\n\r\n",
-      );
-    });
+    const reply = await rawRequest(
+      api.url,
+      "GET /api/nothing%0d%0aSet-Cookie:%20a=1 HTTP/1.1\r\nHost: x\r\nx-request-id: a%0d%0aSet-Cookie: b=1\r\nConnection: close\r\n\r\n",
+    );
     const [head = ""] = reply.split("\r\n\r\n");
     expect(head).toMatch(/^HTTP\/1.1 404 /);
     expect(head.toLowerCase()).not.toContain("set-cookie");

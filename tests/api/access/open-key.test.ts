@@ -1,7 +1,7 @@
 import { request } from "node:http";
-import { handle } from "hono/aws-lambda";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { createApp } from "../../../functions/api/app.ts";
+import { lambdaHandler } from "../../../functions/api/lambda.ts";
 import { startApiGateway } from "../../../local/lambda/api-gateway.ts";
 import { sandboxEnvironment } from "../../../local/sandbox/environment.ts";
 import { type Ask, password, startApi, type TestApi } from "../../support/api/api.ts";
@@ -140,7 +140,7 @@ describe.each(Object.entries(modes))("POST /api/auth/generate-key %s", (mode, en
   });
 
   test("rejects callers without credentials behind AWS API Gateway, which adds X-Forwarded-For", async () => {
-    const onAws = await startApiGateway({ handler: handle(createApp(api.served)), port: 0 });
+    const onAws = await startApiGateway({ handler: lambdaHandler(createApp(api.served)), port: 0 });
     onTestFinished(() => onAws.stop());
     expect((await fetch(onAws.url + path, { method: "POST" })).status).toBe(401);
   });

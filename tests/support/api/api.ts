@@ -2,7 +2,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startFauxqs } from "fauxqs";
-import { handle } from "hono/aws-lambda";
 import { expect } from "vitest";
 import type { Clock } from "../../../core/clock.ts";
 import { readConfig } from "../../../core/config.ts";
@@ -17,6 +16,7 @@ import { openStorage, type Storage } from "../../../core/storage/index.ts";
 import { createUser, type NewUser } from "../../../core/user/index.ts";
 import { createApp } from "../../../functions/api/app.ts";
 import type { ApiDeps } from "../../../functions/api/engine/dependencies.ts";
+import { lambdaHandler } from "../../../functions/api/lambda.ts";
 import { startApiGateway } from "../../../local/lambda/api-gateway.ts";
 import { startPostgres } from "../../../local/postgres/index.ts";
 import { dialects } from "../endpoint/dialect-tables.ts";
@@ -119,8 +119,8 @@ export async function startApi(env: Record<string, string> = {}): Promise<TestAp
   };
   const served = { ...deps, vault: async () => vault };
   const addForwarded = !config.OPEN_KEY_GENERATION;
-  const gateway = await startApiGateway({ handler: handle(createApp(served)), port: 0, addForwarded });
-  const impatient = await startApiGateway({ handler: handle(createApp({ ...served, waitMs: 50 })), port: 0 });
+  const gateway = await startApiGateway({ handler: lambdaHandler(createApp(served)), port: 0, addForwarded });
+  const impatient = await startApiGateway({ handler: lambdaHandler(createApp({ ...served, waitMs: 50 })), port: 0 });
 
   const request = async (method: string, path: string, ask: Ask = {}): Promise<Answer> => {
     const json = ask.body !== undefined && typeof ask.body !== "string";
