@@ -36,7 +36,7 @@ const rangeList = list.pipe(
   ),
 );
 const senderList = list
-  .pipe(z.array(z.string().regex(/^[^=\s]+=[^=\s]+@[^=\s]+$/, "must be SenderId=email, separated by commas")))
+  .pipe(z.array(z.string().regex(/^[^=\s]+=[^=\s@]+@[^=\s@]+$/, "must be SenderId=email, separated by commas")))
   .transform((parts) => new Map(parts.map((part) => part.split("=") as [string, string])));
 const queueList = list.pipe(z.array(z.string().regex(/^[A-Za-z0-9_-]{1,75}\.fifo$/, "must be names of FIFO queues")));
 

@@ -55,5 +55,7 @@ const serialized = (value: unknown) => (value instanceof Error ? loggedError(val
 
 /** Puts a name with a hyphen in brackets, as Pino requires. */
 function bracketed(path: string): string {
-  return path.replace(/\.?([a-z]+(?:-[a-z]+)+)$/i, '["$1"]');
+  const names = path.split(".");
+  const last = names.pop() ?? "";
+  return last.includes("-") ? `${names.join(".")}["${last}"]` : path;
 }

@@ -50,7 +50,7 @@ const listOf = (header: string | undefined) => (header === undefined ? [] : head
 /** Returns the addresses in the `for` parameters of a `Forwarded` header; undefined for a name, and without `for`. */
 function forList(header: string | undefined): (string | undefined)[] {
   if (header === undefined) return [];
-  return header.split(",").map((hop) => normal(/(?:^|;)\s*for="?([^";]*)"?\s*(?:;|$)/i.exec(hop)?.[1]));
+  return header.split(",").map((hop) => normal(/(?:^|;)\s*for="?([^";\s]*)"?\s*(?:;|$)/i.exec(hop)?.[1]));
 }
 
 /** Returns an address in its usual form, without port and brackets; undefined if the text is no address. */

@@ -1,3 +1,5 @@
+import { storableText } from "../text.ts";
+
 /** The description of a web page: its Open Graph tags (https://ogp.me), otherwise HTML title and description. */
 export interface PageInfo {
   title: string | undefined;
@@ -11,16 +13,26 @@ export const maxHead = 512 * 1024;
 /** Characters. */
 const maxLengths = { title: 300, description: 1000 };
 
-/** Reads the head of the HTML page at `url`. Every pattern is bounded, because the page is untrusted. */
+/** The `property` or `name` of tags that are used. */
+const used = new Set([
+  ...["og:title", "twitter:title", "og:description", "description"],
+  ...["og:image", "og:image:url", "twitter:image"],
+]);
+
+/**
+ * Reads the head of the HTML page at `url`. The page is untrusted: the reader only moves forward, so its time is
+ * proportional to the size of the page.
+ */
 export function readPage(html: string, url: string): PageInfo {
-  const head = html.slice(0, maxHead);
+  const reader = new TagReader(html.slice(0, maxHead));
   const tags = new Map<string, string>();
-  for (const [tag] of head.matchAll(/<meta\s[^>]{1,4000}>/gi)) {
-    const name = attribute(tag, "property") ?? attribute(tag, "name");
-    const content = attribute(tag, "content");
-    if (name && content && !tags.has(name.toLowerCase())) tags.set(name.toLowerCase(), content);
+  let htmlTitle: string | undefined;
+  for (let tag = reader.next(); tag; tag = reader.next()) {
+    if (tag.name === "title") htmlTitle ??= reader.text(2000) || undefined;
+    const key = (tag.attributes.get("property") ?? tag.attributes.get("name"))?.toLowerCase();
+    const content = tag.attributes.get("content");
+    if (tag.name === "meta" && key && content && used.has(key) && !tags.has(key)) tags.set(key, content);
   }
-  const htmlTitle = /<title[^>]{0,200}>([^<]{1,2000})/i.exec(head)?.[1];
   const image = tags.get("og:image") ?? tags.get("og:image:url") ?? tags.get("twitter:image");
   return {
     title: plain(tags.get("og:title") ?? tags.get("twitter:title") ?? htmlTitle, maxLengths.title),
@@ -29,16 +41,113 @@ export function readPage(html: string, url: string): PageInfo {
   };
 }
 
-function attribute(tag: string, name: "property" | "name" | "content"): string | undefined {
-  const found = patterns[name].exec(tag);
-  return found?.[1] ?? found?.[2];
+interface Tag {
+  /** In lower case. */
+  name: string;
+  /** Values by name in lower case. The first of several attributes with one name counts. */
+  attributes: ReadonlyMap<string, string>;
 }
 
-const patterns = {
-  property: /\sproperty\s{0,9}=\s{0,9}(?:"([^"]{0,4000})"|'([^']{0,4000})')/i,
-  name: /\sname\s{0,9}=\s{0,9}(?:"([^"]{0,4000})"|'([^']{0,4000})')/i,
-  content: /\scontent\s{0,9}=\s{0,9}(?:"([^"]{0,4000})"|'([^']{0,4000})')/i,
-};
+const isSpace = (char: string) => char === " " || char === "\n" || char === "\t" || char === "\r" || char === "\f";
+/** Characters of a tag name that are compared, and of the value of an attribute that are kept. */
+const maxName = 32;
+const maxValue = 4000;
+
+/** Reads the start tags of a page in order. No character is read more than a few times. */
+class TagReader {
+  readonly #html: string;
+  #at = 0;
+
+  constructor(html: string) {
+    this.#html = html;
+  }
+
+  /** Returns the next start tag, without those in comments. */
+  next(): Tag | undefined {
+    for (;;) {
+      this.#skipTo("<");
+      if (this.#ended) return undefined;
+      if (this.#html.startsWith("<!--", this.#at)) {
+        this.#skipTo("-->");
+        continue;
+      }
+      this.#at++;
+      const isStartTag = /[A-Za-z]/.test(this.#html.charAt(this.#at));
+      if (!isStartTag) continue;
+      const name = this.#word();
+      const attributes = this.#attributes();
+      return attributes && { name, attributes };
+    }
+  }
+
+  /** Returns the text up to the next tag, at most `max` characters. */
+  text(max: number): string {
+    const start = this.#at;
+    this.#skipTo("<");
+    return this.#html.slice(start, Math.min(this.#at, start + max));
+  }
+
+  get #ended(): boolean {
+    return this.#at >= this.#html.length;
+  }
+
+  /** Moves to the next place of a text, or to the end. */
+  #skipTo(text: string): void {
+    const found = this.#html.indexOf(text, this.#at);
+    this.#at = found === -1 ? this.#html.length : found;
+  }
+
+  #skipSpace(): void {
+    while (!this.#ended && isSpace(this.#html.charAt(this.#at))) this.#at++;
+  }
+
+  /** Reads up to a character that ends the name of a tag or an attribute. Returns the name in lower case. */
+  #word(): string {
+    const start = this.#at;
+    for (; !this.#ended; this.#at++) {
+      const char = this.#html.charAt(this.#at);
+      if (isSpace(char) || char === "/" || char === ">" || char === "=") break;
+    }
+    return this.#html.slice(start, Math.min(this.#at, start + maxName)).toLowerCase();
+  }
+
+  /** Reads the attributes of a tag and its end. Returns undefined if the page ends in the tag. */
+  #attributes(): Map<string, string> | undefined {
+    const attributes = new Map<string, string>();
+    for (;;) {
+      this.#skipSpace();
+      if (this.#ended) return undefined;
+      const char = this.#html.charAt(this.#at);
+      if (char === ">" || char === "/" || char === "=") {
+        this.#at++;
+        if (char === ">") return attributes;
+        continue;
+      }
+      const name = this.#word();
+      const value = this.#value();
+      const isUsed = name === "property" || name === "name" || name === "content";
+      if (isUsed && !attributes.has(name)) attributes.set(name, value);
+    }
+  }
+
+  /** Reads the value of an attribute, if there is one. A value without its closing quote extends to the end. */
+  #value(): string {
+    this.#skipSpace();
+    if (this.#html.charAt(this.#at) !== "=") return "";
+    this.#at++;
+    this.#skipSpace();
+    const quote = this.#html.charAt(this.#at);
+    const isQuoted = quote === '"' || quote === "'";
+    if (isQuoted) this.#at++;
+    const start = this.#at;
+    if (isQuoted) this.#skipTo(quote);
+    else
+      while (!this.#ended && !isSpace(this.#html.charAt(this.#at)) && this.#html.charAt(this.#at) !== ">") this.#at++;
+    const value = this.#html.slice(start, Math.min(this.#at, start + maxValue));
+    if (isQuoted) this.#at++;
+    return value;
+  }
+}
 
 const entities: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: " " };
 
@@ -52,7 +161,7 @@ function plain(html: string | undefined, length: number): string | undefined {
     })
     .replace(/\s+/g, " ")
     .trim();
-  return text.slice(0, length) || undefined;
+  return storableText(text.slice(0, length)) || undefined;
 }
 
 function absolute(link: string | undefined, base: string): string | undefined {

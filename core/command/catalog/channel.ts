@@ -22,7 +22,7 @@ const channelInvite = z
   .string()
   .trim()
   .max(256)
-  .transform((value) => value.replace(link, "").replace(/[/?#].*$/, ""))
+  .transform((value) => value.replace(link, "").split(/[/?#]/, 1)[0] ?? "")
   .pipe(z.string().regex(/^(?=.*[A-Za-z])[\w-]{8,64}$/, "must be the link of a WhatsApp channel, or its code"));
 
 /** A channel by its JID, its digits, its link or the code of the link. */

@@ -36,8 +36,8 @@ export const inviteCode = z
   .string()
   .trim()
   .max(256)
-  .transform((value) =>
-    value.replace(/^(?:https?:\/\/)?chat\.whatsapp\.com\/(?:invite\/)?/i, "").replace(/[?#].*$/, ""),
+  .transform(
+    (value) => value.replace(/^(?:https?:\/\/)?chat\.whatsapp\.com\/(?:invite\/)?/i, "").split(/[?#]/, 1)[0] ?? "",
   )
   .pipe(z.string().regex(/^[\w-]{4,64}$/, "must be an invite code or an invite link"));
 
