@@ -33,6 +33,14 @@ const retentions: readonly Retention[] = [
       order by since limit ${limit}`,
   },
   {
+    // How long an address from which a user logged in stays known (`knownDays`).
+    table: "known_logins",
+    ms: 90 * days,
+    key: "ctid",
+    expired: (sql, before, limit) => sql`
+      select ctid from known_logins where seen_at < ${before}::timestamptz order by seen_at limit ${limit}`,
+  },
+  {
     // A window that has ended has no effect. A minute covers small differences between the clocks of processes.
     table: "rate_windows",
     ms: 60_000,

@@ -28,13 +28,13 @@ export async function login(
   credentials: { email: string; password: string; ip?: string | undefined },
 ): Promise<Login> {
   const { email, password, ip } = credentials;
-  const forgive = await countAttempt(deps, { email, ip });
+  const succeed = await countAttempt(deps, { email, ip });
   const [user] = await deps.db.orm.select().from(users).where(eq(users.email, email.toLowerCase()));
   const matches = await isPasswordOf(user, password);
   if (!user || !matches || user.disabledAt) {
     throw new AppError("invalid_credentials", "the email address or the password is wrong");
   }
-  await forgive();
+  await succeed(user);
   assertIpAllowed(user.ipRanges, ip);
   if (needsRehash(user.passwordHash)) await replaceHash(deps, user, { passwordHash: await hashPassword(password) });
   const first = await firstApiKey(deps, user.id);
@@ -51,9 +51,9 @@ export async function changePassword(
 ): Promise<string> {
   const user = await findUser(deps.db, request.userId);
   if (!user) throw new AppError("invalid_credentials", "the user was deleted");
-  const forgive = await countAttempt(deps, { email: user.email, ip: request.ip });
+  const succeed = await countAttempt(deps, { email: user.email, ip: request.ip });
   if (!(await isPasswordOf(user, request.currentPassword))) throw wrongPassword();
-  await forgive();
+  await succeed(user);
   const changed = await replaceHash(deps, user, {
     passwordHash: await hashPassword(request.newPassword),
     tokensFrom: laterTokensFrom(deps.clock),

@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import { bytea, instant } from "../db/columns.ts";
 
 /** The names of the quotas, see `core/quota`. */
@@ -68,11 +68,25 @@ export const apiKeys = pgTable(
   ],
 );
 
-/** Recent failed logins, by attempted email address and by network address. */
+/** Networks from which a user logged in. Failed logins from elsewhere don't delay logins from these. */
+export const knownLogins = pgTable(
+  "known_logins",
+  {
+    userId: uuid("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    /** The IPv4 address, or the /64 of the IPv6 address, hashed. */
+    network: bytea().notNull(),
+    seenAt: instant("seen_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.userId, table.network] }), index("known_logins_seen").on(table.seenAt)],
+);
+
+/** Recent failed logins, by attempted email address, by network address, and by both together. */
 export const loginFailures = pgTable(
   "login_failures",
   {
-    /** `email:<address>` or `ip:<address>`, hashed, so that text from strangers is not stored. */
+    /** `email:…`, `ip:…` or `pair:…` with both addresses, hashed, so that text from strangers is not stored. */
     subject: bytea().primaryKey(),
     failures: integer().notNull(),
     /** The time of the first failure that is counted. */
