@@ -13,6 +13,7 @@ import { errorText } from "../../core/error-text.ts";
 import type { Logger } from "../../core/log.ts";
 import type { Change } from "../ledger/change.ts";
 import type { KeyStore } from "./key-store.ts";
+import { orQuarantine, stanzaSource } from "./stanza-source.ts";
 
 /** Returns the change that a decrypted stanza makes. `repository` resolves LIDs. */
 export type Journal = (
@@ -104,8 +105,9 @@ export class JournalingSignal {
       store.discard();
       return stored;
     }
-    const inbox = [{ waId, hash, plaintext }];
-    store.attach({ ...(await journal(stanza, plaintext, repository)), inbox, correlationId: waId });
+    const source = stanzaSource(stanza, plaintext);
+    const change = await orQuarantine(() => journal(stanza, plaintext, repository), source, log);
+    store.attach({ ...change, inbox: [{ waId, hash, plaintext }], correlationId: waId });
     return plaintext;
   }
 

@@ -119,6 +119,27 @@ export interface Receipt extends ReceiptOrigin {
   timestamp: number;
 }
 
+/** The kinds of stanzas that WhatsApp keeps until the device acknowledges them. */
+export type StanzaKind = "message" | "receipt" | "notification" | "call";
+
+/** A stanza that leads to a change, as the quarantine needs it. */
+export interface StanzaSource {
+  kind: StanzaKind;
+  /** The same each time WhatsApp sends the stanza: a hash, hexadecimal. */
+  key: string;
+  /** WhatsApp's id of the stanza, and the JID that it came from. Both are bounded. */
+  id: string;
+  from: string;
+  /** Unix seconds. */
+  timestamp: number;
+  /** The stanza in the encoding of `serializeKey`. */
+  bytes: Buffer;
+  /** For a message that was decrypted. */
+  plaintext?: Uint8Array;
+}
+
+export type QuarantinedStanza = StanzaSource & { error: string };
+
 /** Everything that one step of a session changes. The ledger commits it in one transaction, entirely or not at all. */
 export interface Change {
   keys?: KeyWrite[];
@@ -172,6 +193,10 @@ export interface Change {
    */
   events?: (NewEvent & { id?: string })[];
   activities?: { action: string; details: Record<string, unknown> }[];
+  /** Stanzas that can't be stored otherwise. */
+  quarantine?: QuarantinedStanza[];
+  /** Describes the stanza that leads to the change. If the change is refused too often, the stanza is quarantined. */
+  stanza?: () => StanzaSource;
   /** Removes credentials, Signal keys and inbox. Set only for a logout. */
   forgetSession?: boolean;
   /** Id of the command or the stanza that caused the change. The events of the change have this id too. */

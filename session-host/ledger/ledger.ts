@@ -5,8 +5,10 @@ import { sqlState, sqlStates } from "../../core/db/sql-state.ts";
 import { appendEvents, type EventRow } from "../../core/event/append.ts";
 import type { Ids } from "../../core/id.ts";
 import type { Logger } from "../../core/log.ts";
+import { count } from "../../core/metric/index.ts";
 import type { Lease } from "../concurrency/lease.ts";
-import type { Change } from "./change.ts";
+import type { Change, StanzaSource } from "./change.ts";
+import { countRefusal, isRefusal, maxRefusals, quarantineOf, reasonOf } from "./refusal.ts";
 import type { Batch, ChangeEvent, RecordedChange } from "./writer.ts";
 import { writers } from "./writers.ts";
 
@@ -121,10 +123,17 @@ export class Ledger {
     }
   }
 
-  /** Commits the changes of a rejected batch one by one, so that only the change that causes the rejection fails. */
+  /**
+   * Commits the changes of a rejected batch one by one, so that only the change that causes the rejection fails. If a
+   * stanza led to that change, tries again, and quarantines the stanza after `maxRefusals` refusals.
+   */
   async #isolate(batch: Entry[], error: unknown): Promise<void> {
     const [only] = batch;
     if (batch.length === 1 && only) {
+      if (only.change.stanza && isRefusal(error)) {
+        await this.#refuse(only, only.change.stanza(), error);
+        return;
+      }
       const { instanceId, change } = only;
       const { correlationId } = change;
       this.#deps.log.error({ err: error, instanceId, correlationId }, "the database rejected a change");
@@ -132,6 +141,45 @@ export class Ledger {
       return;
     }
     for (const entry of batch) await this.#flush([entry]);
+  }
+
+  async #refuse(entry: Entry, source: StanzaSource, error: unknown): Promise<void> {
+    const { db, host, lease, log } = this.#deps;
+    const { instanceId, change } = entry;
+    const reason = reasonOf(error);
+    const attempts = await this.#untilAvailable(() =>
+      db.sql.begin(async (sql) => {
+        await sql`select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})`;
+        return await countRefusal(sql, instanceId, source, reason);
+      }),
+    );
+    if (attempts === undefined) return entry.reject(this.#closed);
+    const { correlationId } = change;
+    const context = { err: error, instanceId, correlationId, kind: source.kind, stanzaId: source.id, attempts };
+    if (attempts < maxRefusals) log.warn(context, "the database refused a stanza; trying again");
+    else {
+      log.error(context, "a stanza was quarantined because it can't be stored");
+      count("StanzasQuarantined");
+      entry.change = quarantineOf(change, source, reason);
+      entry.eventIds = [];
+    }
+    await this.#flush([entry]);
+  }
+
+  /** Returns the result of `work`, or undefined if the lease is lost meanwhile. Repeats it while there is no database. */
+  async #untilAvailable<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
+    for (;;) {
+      try {
+        if (this.#closed || !this.#deps.lease.held) throw new LeaseLost("the lease has expired");
+        return await work();
+      } catch (error) {
+        if (!isTransient(error)) {
+          this.close(error instanceof Error ? error : new Error(String(error)));
+          return undefined;
+        }
+        await new Promise((resolve) => setTimeout(resolve, retryPauseMs));
+      }
+    }
   }
 
   /** Returns whether it stored replies that must be sent. */

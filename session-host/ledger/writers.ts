@@ -6,14 +6,15 @@ import { activities, instance } from "./write-instance.ts";
 import { forgetSession, inbox, keys } from "./write-keys.ts";
 import { labels } from "./write-labels.ts";
 import { messages, messageUpdates, prepared, readMarks } from "./write-messages.ts";
+import { quarantine } from "./write-quarantine.ts";
 import { acks, progress, views } from "./write-receipts.ts";
 import { recipients } from "./write-recipients.ts";
 import { responses } from "./write-responses.ts";
 import { revisions } from "./write-revisions.ts";
 import type { RecordedChange, Writer } from "./writer.ts";
 
-/** The fields of a change that have a writer. `correlationId` is stored with the events. */
-type Field = Exclude<keyof Change, "correlationId">;
+/** The fields of a change that have a writer. `correlationId` is stored with the events, `stanza` not at all. */
+type Field = Exclude<keyof Change, "correlationId" | "stanza">;
 
 /** A writer that writes nothing, because `appendEvents` stores the events after all writers. */
 const events = {
@@ -46,6 +47,7 @@ const writerOf = {
   messageUpdates,
   readMarks,
   activities,
+  quarantine,
   forgetContacts,
   forgetSession,
   events,

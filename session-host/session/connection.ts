@@ -16,6 +16,7 @@ import { type JidResolver, knownJids, phonesOf } from "../baileys/jids.ts";
 import { KeyStore } from "../baileys/key-store.ts";
 import { Recipients } from "../baileys/recipients.ts";
 import { JournalingSignal } from "../baileys/signal.ts";
+import { orQuarantine, stanzaSource } from "../baileys/stanza-source.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
 import { isRetry, Retries, type RetryCounts, type SentMessage } from "../command/retries.ts";
 import type { OpenConnection } from "../executors/types.ts";
@@ -32,6 +33,7 @@ import { EarlyReceipts, journalReceipt } from "../inbound/receipts.ts";
 import { Responses } from "../inbound/response/responses.ts";
 import type { Change } from "../ledger/change.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import { loadRefused } from "../ledger/refusal.ts";
 import type { MediaConnection } from "../media/downloads.ts";
 import type { SharedCaches } from "./caches.ts";
 import { loadCredentials } from "./credentials.ts";
@@ -39,6 +41,7 @@ import { Gate } from "./gate.ts";
 import { GroupAdmins } from "./group-admins.ts";
 import { preventUntypedPresence } from "./own-presence.ts";
 import { Recorder } from "./recorder.ts";
+import { putAsideRefused } from "./refused-stanzas.ts";
 import { openSocket, outletOf } from "./socket.ts";
 
 export interface ConnectionDeps {
@@ -70,6 +73,8 @@ interface Parts {
   recorder: Recorder;
   store: KeyStore;
   creds: AuthenticationCreds;
+  /** Keys of stanzas that were refused too often, with their errors. */
+  refused: ReadonlyMap<string, string>;
 }
 
 /** Kinds of stanzas that WhatsApp sends and Baileys handles, named in the log if they block the event loop. */
@@ -120,7 +125,8 @@ export class Connection implements OpenConnection, MediaConnection {
       fail: recorder.fail,
     });
     const creds = await loadCredentials(store, instance.linked);
-    return new Connection(deps, instance, handlers, { gate, recorder, store, creds });
+    const refused = await loadRefused(db.sql, instance.id);
+    return new Connection(deps, instance, handlers, { gate, recorder, store, creds, refused });
   }
 
   private constructor(
@@ -159,6 +165,7 @@ export class Connection implements OpenConnection, MediaConnection {
     preventUntypedPresence(this.sock, creds, log.child({ instanceId }));
     this.#answerRetries();
     this.#journalStanzas(signal);
+    putAsideRefused(this.sock, parts.refused, recorder.recordInBackground);
     this.#listen();
     if (!creds.me) this.#recordCredentials();
   }
@@ -224,7 +231,10 @@ export class Connection implements OpenConnection, MediaConnection {
     const resolver: JidResolver = { isMe: this.#isMe, phones: (lids) => phonesOf(this.sock, lids) };
     const prepend = (tag: string, listener: (stanza: BinaryNode) => void) => ws.prependListener(tag, listener);
     const journal = (tag: string, changeOf: (stanza: BinaryNode) => Change | Promise<Change> | undefined) =>
-      prepend(tag, (stanza) => this.#recorder.recordInOrder(stanza, changeOf(stanza)));
+      prepend(tag, (stanza) => {
+        const change = orQuarantine(() => changeOf(stanza), stanzaSource(stanza), this.#deps.log);
+        this.#recorder.recordInOrder(stanza, change);
+      });
     prepend("CB:message", (stanza) => signal.noteStanza(stanza));
     const receipts = { isMe: this.#isMe, jidsOf: (jid: string) => knownJids(this.sock, jid) };
     journal("CB:receipt", (stanza) => {

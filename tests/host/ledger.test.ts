@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
-import { createVault } from "../../core/crypto/index.ts";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { createVault, sha256 } from "../../core/crypto/index.ts";
 import { type Database, openDatabase } from "../../core/db/index.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
-import type { Change, NewMessage } from "../../session-host/ledger/change.ts";
+import type { Change, NewMessage, StanzaSource } from "../../session-host/ledger/change.ts";
 import { LeaseLost, Ledger } from "../../session-host/ledger/ledger.ts";
 import { startLossyProxy } from "../support/network/lossy-proxy.ts";
 import { type ShardDatabase, startShardDatabase } from "../support/session-host/shard-database.ts";
@@ -93,4 +93,91 @@ test("a ledger commits nothing and closes once another host holds the lease", as
   await expect(ledger.append(instanceId, connected("later"))).rejects.toBeInstanceOf(LeaseLost);
   await next.append(instanceId, connected("next"));
   expect((await eventsOfInstance()).map(({ what }) => what)).toEqual(["next"]);
+});
+
+describe("a change of a stanza that the database refuses", () => {
+  const source = (key: string, bytes = Buffer.from("the stanza")): StanzaSource => ({
+    ...{ kind: "message", id: "A", from: chat, timestamp: 1, bytes },
+    key: sha256(key).toString("hex"),
+  });
+  /** A change that Postgres refuses with 22P02, because the id of its message is not a UUID. */
+  const refused = (stanza: StanzaSource): Change => ({
+    messages: [{ ...message("refused"), id: "no UUID" }],
+    keys: [{ type: "session", id: stanza.key, value: "the new ratchet" }],
+    stanza: () => stanza,
+  });
+  const rows = async () => [
+    ...(await database.db.sql<{ attempts: number; error: string; quarantined: boolean; bytes: number }[]>`
+      select attempts, error, quarantined_at is not null as quarantined, length(stanza) as bytes from refused_stanzas
+      where instance_id = ${instanceId} order by last_at`),
+  ];
+
+  test("is quarantined after three refusals, with its Signal keys, and the changes around it are stored in order", async () => {
+    const ledger = await openLedger();
+    const stanza = source("one");
+    const later: Change = {
+      keys: [{ type: "session", id: stanza.key, value: "a newer ratchet" }],
+      messages: [message("B")],
+    };
+    await Promise.all([
+      ledger.append(instanceId, { messages: [message("A")] }),
+      ledger.append(instanceId, refused(stanza)),
+      ledger.append(instanceId, later),
+    ]);
+    expect(await rows()).toEqual([
+      { attempts: 3, error: expect.stringContaining("no UUID"), quarantined: true, bytes: expect.any(Number) },
+    ]);
+    const events = await database.db.sql`select type, data from events where instance_id = ${instanceId} order by seq`;
+    expect(events.map(({ type }) => type)).toEqual(["message.deleted", "stanza.quarantined", "message.deleted"]);
+    const [key] = await database.db.sql<{ value: Buffer }[]>`
+      select value from session_keys where instance_id = ${instanceId} and key_id = ${stanza.key}`;
+    expect(vault.open(key?.value ?? Buffer.alloc(0), `session:${instanceId}:session:${stanza.key}`).toString()).toBe(
+      '"a newer ratchet"',
+    );
+  });
+
+  test("counts refusals before a restart", async () => {
+    const stanza = source("two");
+    await database.db.sql`
+      insert into refused_stanzas (instance_id, key, kind, stanza_id, sender, attempts, error, first_at, last_at)
+      values (${instanceId}, decode(${stanza.key}, 'hex'), 'message', 'A', ${chat}, 2, 'before', now(), now())`;
+    await (await openLedger()).append(instanceId, refused(stanza));
+    expect(await rows()).toMatchObject([{ attempts: 3, quarantined: true }]);
+  });
+
+  test("is announced once if WhatsApp delivers the stanza again", async () => {
+    const ledger = await openLedger();
+    for (let round = 0; round < 2; round++) await ledger.append(instanceId, refused(source("three")));
+    expect((await eventsOfInstance()).length).toBe(1);
+  });
+
+  test("is tried again and not counted while the database is not available", async () => {
+    const { sql } = database.db;
+    await sql.unsafe(`
+      create function outage() returns trigger language plpgsql as
+        $$ begin raise exception 'too many connections' using errcode = '53300'; end $$;
+      create trigger outage before insert on messages for each row execute function outage()`);
+    const ledger = await openLedger();
+    const stored = ledger.append(instanceId, { messages: [message("C")], stanza: () => source("four") });
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(await rows()).toEqual([]);
+    await sql.unsafe("drop trigger outage on messages; drop function outage()");
+    await stored;
+    expect(await rows()).toEqual([]);
+    expect(await eventsOfInstance()).toEqual([{ seq: 1, what: "C" }]);
+  });
+
+  test("keeps a limited number of stanzas and bytes per instance, the newest ones", async () => {
+    const ledger = await openLedger();
+    for (let index = 0; index < 105; index++) {
+      const quarantine = [{ ...source(`many ${index}`), error: "x" }];
+      await ledger.append(instanceId, { quarantine });
+    }
+    expect(await rows()).toHaveLength(100);
+    for (let index = 0; index < 2; index++)
+      await ledger.append(instanceId, {
+        quarantine: [{ ...source(`large ${index}`, Buffer.alloc(20 * 1024 * 1024)), error: "x" }],
+      });
+    expect((await rows()).map(({ bytes }) => bytes > 20_000_000)).toEqual([true]);
+  }, 60_000);
 });
