@@ -3,6 +3,8 @@ import { wrapBufferKeys } from "../core/crypto/buffer-keys.ts";
 import { startControl } from "./control/server.ts";
 import { startWhatsApp } from "./server/whatsapp.ts";
 
+// The state contains the keys of the phones.
+process.umask(0o077);
 wrapBufferKeys();
 // libsignal prints sessions, including private keys, with these methods.
 console.info = () => undefined;

@@ -3,6 +3,7 @@ import { chmod, lstat, mkdir, readdir, readFile, stat, writeFile } from "node:fs
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { isMissing } from "./exists.ts";
+import { createOnlyPrivateFiles, makeContentPrivate } from "./private-content.ts";
 import { privateFile } from "./private-file.ts";
 
 export type DataDir = {
@@ -22,11 +23,13 @@ const lockFiles = ["gateway.lock", "gateway.lock-journal", "gateway.pid"];
 /**
  * Opens and locks the data folder of a local gateway. Only one gateway can use a folder at a time. A new folder gets
  * mode 0700 and a master key. If other users can enter the folder, such as a Docker volume, its mode becomes 0700 too,
- * and `report` gets a message about the change. Throws if the folder belongs to another user, is in use, has content
+ * and `report` gets a message about the change. The files and folders in it become private too, as do all files that
+ * this process creates afterwards. Throws if the folder belongs to another user, is in use, has content
  * but no master key, or can't get mode 0700. A folder that is refused keeps its mode and content.
  */
 export async function openDataDir(path: string, report: (line: string) => void = printLine): Promise<DataDir> {
   const folder = resolve(path);
+  createOnlyPrivateFiles();
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await requireOwner(folder);
   const hasKey = await hasMasterKey(folder);
@@ -85,6 +88,12 @@ async function hasMasterKey(folder: string): Promise<boolean> {
 
 async function makePrivate(folder: string, report: (line: string) => void): Promise<void> {
   if (process.platform === "win32") return;
+  await makeFolderPrivate(folder, report);
+  const changed = await makeContentPrivate(folder);
+  if (changed > 0) report(`${changed} files and folders in ${folder} had a public mode. Their mode is now 600 or 700.`);
+}
+
+async function makeFolderPrivate(folder: string, report: (line: string) => void): Promise<void> {
   const { mode } = await stat(folder);
   if ((mode & 0o077) === 0) return;
   let reason = "the file system does not keep the mode";

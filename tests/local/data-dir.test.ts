@@ -1,5 +1,7 @@
-import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { execFile } from "node:child_process";
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { openDataDir } from "../../local/data/index.ts";
 import { startChild } from "../support/process/child.ts";
@@ -37,6 +39,37 @@ test("a folder of this user that other users can enter is made private, with one
   expect(await mode(path)).toBe(0o700);
   await open(path, print);
   expect(lines).toEqual([`The data folder ${path} was accessible to other users (mode 755). Its mode is now 700.`]);
+});
+
+test("files and folders that an older version left public become private at the next start, except links", async () => {
+  const path = await folderOfTest();
+  (await open(path)).close();
+  const bucket = join(path, "aws", "s3", "buckets", "media", "objects");
+  await mkdir(bucket, { recursive: true });
+  const files = [join(path, "port"), join(path, "aws", "queue.db"), join(bucket, "picture")];
+  const outside = join(await folderOfTest(), "outside");
+  await writeFile(outside, "");
+  await chmod(outside, 0o644);
+  await symlink(outside, join(path, "link"));
+  for (const file of files) await writeFile(file, "");
+  for (const file of files) await chmod(file, 0o644);
+  for (let folder = bucket; folder !== path; folder = dirname(folder)) await chmod(folder, 0o755);
+  const lines: string[] = [];
+  await open(path, (line) => lines.push(line));
+  for (const file of files) expect(await mode(file)).toBe(0o600);
+  for (let folder = bucket; folder !== path; folder = dirname(folder)) expect(await mode(folder)).toBe(0o700);
+  expect(await mode(outside)).toBe(0o644);
+  expect(lines).toEqual([`8 files and folders in ${path} had a public mode. Their mode is now 600 or 700.`]);
+});
+
+test("files that a process and its children create after it opened a folder are private", async () => {
+  const path = await folderOfTest();
+  const umask = process.umask(0o022);
+  onTestFinished(() => void process.umask(umask));
+  await open(path);
+  await writeFile(join(path, "own"), "");
+  await promisify(execFile)("touch", [join(path, "of-child")]);
+  for (const name of ["own", "of-child", "gateway.lock"]) expect(await mode(join(path, name))).toBe(0o600);
 });
 
 test("a folder with other files is rejected, and its mode and content stay as they are", async () => {
