@@ -1,8 +1,18 @@
 import type postgres from "postgres";
+import {
+  type CommandName,
+  commandCatalog,
+  isConvertName,
+  isManageName,
+  isQueryName,
+} from "../../core/command/catalog/index.ts";
 import { positionsPerClaim } from "../../core/command/command.sql.ts";
 import type { Database } from "../../core/db/index.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import { type ClaimedCommand, type ClaimedRow, claimedColumns, joinMessage, toCommand } from "./claimed-command.ts";
+
+/** Maximum number of commands that one claim takes, less than the positions that it reserves. */
+export const claimLimit = 1_000;
 
 /** What a claim needs. The lease also names the shard. */
 export interface ClaimDeps {
@@ -11,48 +21,92 @@ export interface ClaimDeps {
   lease: Lease;
 }
 
+/** Commands that wait for no other command, so that a session never holds them. */
+const immediate = (Object.keys(commandCatalog) as CommandName[]).filter(
+  (name) => isQueryName(name) || isManageName(name) || isConvertName(name),
+);
+
 /**
  * Claims the commands that the queue delivered, in the given order. From then on, their messages may be removed from
  * the queue, because the database holds the claims. Skips commands that were claimed before, have failed, or were
- * deleted with their instance.
+ * deleted with their instance. Of the instances `full`, claims only commands that wait for no other command.
  */
-export function claimCommands(deps: ClaimDeps, ids: readonly string[]): Promise<ClaimedCommand[]> {
-  return claim(
-    deps,
-    "queued",
-    null,
-    (sql) => sql`select id, ord from unnest(${ids}::uuid[]) with ordinality as t(id, ord)`,
+export function claimCommands(
+  deps: ClaimDeps,
+  ids: readonly string[],
+  full: readonly string[] = [],
+): Promise<ClaimedCommand[]> {
+  return claim(deps, "queued", null, (sql) =>
+    full.length === 0
+      ? sql`select id, ord from unnest(${ids}::uuid[]) with ordinality as t(id, ord)`
+      : sql`
+        select t.id, t.ord from unnest(${ids}::uuid[]) with ordinality as t(id, ord) join commands c on c.id = t.id
+        where c.instance_id <> all(${full}::uuid[]) or c.name = any(${immediate})`,
   );
 }
 
-/**
- * Claims the commands that were accepted more than `olderThanMs` ago and have not arrived through the queue. If a host
- * dies after it has received messages from the queue, SQS blocks the message groups of those messages until the
- * visibility timeout. This claim doesn't wait for that, because the database has the commands already.
- */
-export function claimWaiting(deps: ClaimDeps, position: number, olderThanMs: number): Promise<ClaimedCommand[]> {
+/** Claims the oldest queued commands of an instance, up to `limit`. */
+export function claimOldest(
+  deps: ClaimDeps,
+  position: number,
+  { instanceId, limit }: { instanceId: string; limit: number },
+): Promise<ClaimedCommand[]> {
   return claim(
     deps,
     "queued",
     position,
     (sql) => sql`
       select id, row_number() over (order by created_at, id) as ord from commands
-      where status = 'queued' and shard = ${deps.lease.grant.shard}
-        and created_at < clock_timestamp() - ${olderThanMs} * interval '1 ms'
-      order by created_at, id limit 1000`,
+      where status = 'queued' and instance_id = ${instanceId} order by created_at, id limit ${limit}`,
   );
 }
 
-/** Claims scheduled sends that are due, in the order of their times, up to a limit. The next claim takes the rest. */
-export function claimDue(deps: ClaimDeps, position: number): Promise<ClaimedCommand[]> {
+/** Returns the instances of the shard that have queued commands. */
+export async function instancesWithQueued({ db, lease }: ClaimDeps): Promise<string[]> {
+  const rows = await db.sql<{ instance_id: string }[]>`
+    select distinct instance_id from commands where status = 'queued' and shard = ${lease.grant.shard}`;
+  return rows.map((row) => row.instance_id);
+}
+
+/**
+ * Claims the commands that were accepted more than `olderThanMs` ago and have not arrived through the queue. Instances
+ * take turns, so that no instance delays another, and those in `except` have none. If a host
+ * dies after it has received messages from the queue, SQS blocks the message groups of those messages until the
+ * visibility timeout. This claim doesn't wait for that, because the database has the commands already.
+ */
+export function claimWaiting(
+  deps: ClaimDeps,
+  position: number,
+  { olderThanMs, except }: { olderThanMs: number; except: readonly string[] },
+): Promise<ClaimedCommand[]> {
+  return claim(
+    deps,
+    "queued",
+    position,
+    (sql) => sql`
+      select id, row_number() over (order by place, created_at, id) as ord from (
+        select id, created_at, row_number() over (partition by instance_id order by created_at, id) as place from commands
+        where status = 'queued' and shard = ${deps.lease.grant.shard} and instance_id <> all(${except}::uuid[])
+          and created_at < clock_timestamp() - ${olderThanMs} * interval '1 ms'
+      ) waiting order by place, created_at, id limit ${claimLimit}`,
+  );
+}
+
+/**
+ * Claims scheduled sends that are due, in the order of their times, up to a limit. The next claim takes the rest.
+ * Instances take turns, and those in `except` have none.
+ */
+export function claimDue(deps: ClaimDeps, position: number, except: readonly string[]): Promise<ClaimedCommand[]> {
   return claim(
     deps,
     "scheduled",
     position,
     (sql) => sql`
-      select id, row_number() over (order by run_at, id) as ord from commands
-      where status = 'scheduled' and bulk_id is null and shard = ${deps.lease.grant.shard} and run_at <= clock_timestamp()
-      order by run_at, id limit 1000`,
+      select id, row_number() over (order by place, run_at, id) as ord from (
+        select id, run_at, row_number() over (partition by instance_id order by run_at, id) as place from commands
+        where status = 'scheduled' and bulk_id is null and shard = ${deps.lease.grant.shard}
+          and run_at <= clock_timestamp() and instance_id <> all(${except}::uuid[])
+      ) due order by place, run_at, id limit ${claimLimit}`,
   );
 }
 

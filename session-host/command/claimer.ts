@@ -5,8 +5,10 @@ import {
   claimDue,
   claimedAmong,
   claimedAt,
+  claimOldest,
   claimScheduled,
   claimWaiting,
+  instancesWithQueued,
   nextPosition,
   unfinishedCommands,
 } from "./claim.ts";
@@ -33,23 +35,36 @@ export class Claimer {
     this.#deps = deps;
   }
 
-  /** Claims the commands that the queue delivered. */
-  async fromQueue(ids: readonly string[]): Promise<ClaimedCommand[]> {
+  /**
+   * Claims the commands that the queue delivered. Of the instances `full`, claims only commands that wait for no other
+   * command.
+   */
+  async fromQueue(ids: readonly string[], full: readonly string[] = []): Promise<ClaimedCommand[]> {
     await this.#recover();
     return await this.#attempt(
-      () => claimCommands(this.#deps, ids),
+      () => claimCommands(this.#deps, ids, full),
       () => claimedAmong(this.#deps, ids),
     );
   }
 
   /** Claims the commands that were accepted more than `olderThanMs` ago and did not arrive through the queue. */
-  waiting(olderThanMs: number): Promise<ClaimedCommand[]> {
-    return this.atNextPosition((position) => claimWaiting(this.#deps, position, olderThanMs));
+  waiting(olderThanMs: number, except: readonly string[] = []): Promise<ClaimedCommand[]> {
+    return this.atNextPosition((position) => claimWaiting(this.#deps, position, { olderThanMs, except }));
   }
 
   /** Claims the scheduled sends that are due. */
-  due(): Promise<ClaimedCommand[]> {
-    return this.atNextPosition((position) => claimDue(this.#deps, position));
+  due(except: readonly string[] = []): Promise<ClaimedCommand[]> {
+    return this.atNextPosition((position) => claimDue(this.#deps, position, except));
+  }
+
+  /** Claims the oldest queued commands of an instance. */
+  oldest(instanceId: string, limit: number): Promise<ClaimedCommand[]> {
+    return this.atNextPosition((position) => claimOldest(this.#deps, position, { instanceId, limit }));
+  }
+
+  /** Returns the instances of the shard that have queued commands. */
+  withQueued(): Promise<string[]> {
+    return instancesWithQueued(this.#deps);
   }
 
   /** Claims the scheduled sends of an instance, due or not. */

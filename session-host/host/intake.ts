@@ -3,6 +3,7 @@ import { readCommandEnvelope } from "../../core/command/envelope.ts";
 import type { Logger } from "../../core/log.ts";
 import { commandQueue, type Queues } from "../../core/queue/index.ts";
 import { labelled } from "../../core/work.ts";
+import { claimLimit } from "../command/claim.ts";
 import type { ClaimedCommand } from "../command/claimed-command.ts";
 import type { Claimer } from "../command/claimer.ts";
 import type { Lease } from "../concurrency/lease.ts";
@@ -14,26 +15,35 @@ export interface IntakeDeps {
   lease: Lease;
   log: Logger;
   submit: (command: ClaimedCommand) => void;
-  /** Returns how many unfinished commands the shard's sessions hold. */
-  held: () => number;
+  /** Returns how many unfinished commands the session of each instance of the shard holds. */
+  held: () => ReadonlyMap<string, number>;
 }
 
-/** If the sessions of the shard hold more commands than this, further commands stay on the queue. */
+/** A session that holds this many commands gets no more. They wait in the database. */
+const maxHeldByOne = 2_000;
+/** If all sessions of the shard together hold more commands than this, a session gets only up to `fairHeld`. */
 const maxHeld = 10_000;
+const fairHeld = 100;
 const receiveSeconds = 20;
-/** Pause while the sessions hold too many commands. */
-const fullPauseMs = 200;
+/** How often to look whether sessions have room for the commands that wait in the database. */
+const roomMs = 200;
 const queueRetryMs = 1_000;
 const databaseRetryMs = 500;
 
 /**
  * Claims the commands of a shard: those on its queue, due scheduled sends, and those that did not arrive through the
- * queue.
+ * queue. A session that holds too many commands doesn't delay other sessions: its further commands are removed from the
+ * queue and wait in the database until the session has room.
  */
 export class CommandIntake {
   readonly #deps: IntakeDeps;
   readonly #queue: string;
-  #polling: Promise<void> | undefined;
+  #polling: Promise<unknown> | undefined;
+  /**
+   * Instances with commands that wait in the database, and how many messages were left there. Commands that the queue
+   * delivers for these instances are not claimed, because older ones come first.
+   */
+  readonly #behind = new Map<string, number>();
   /** The latest removal of messages from the queue, which may still be in progress. */
   #removing: Promise<unknown> = Promise.resolve();
 
@@ -44,7 +54,7 @@ export class CommandIntake {
 
   /** Polls the queue until the signal aborts. */
   start(signal: AbortSignal): void {
-    this.#polling = this.#poll(signal);
+    this.#polling = Promise.all([this.#poll(signal), this.#catchUp(signal)]);
   }
 
   /** Resolves when polling has ended. Abort the signal first. */
@@ -54,24 +64,30 @@ export class CommandIntake {
 
   /** Takes commands that were accepted more than `olderThanMs` ago and did not arrive through the queue. */
   async takeWaiting(olderThanMs: number): Promise<void> {
-    for (const command of await this.#deps.claimer.waiting(olderThanMs)) this.#deps.submit(command);
+    const claimed = await this.#deps.claimer.waiting(olderThanMs, this.#withoutRoom());
+    for (const command of claimed) this.#deps.submit(command);
+  }
+
+  /** Takes the commands that were queued when this host got the shard. Call this before `start`. */
+  async takeQueued(): Promise<void> {
+    const claimed = await this.#deps.claimer.waiting(0);
+    for (const command of claimed) this.#deps.submit(command);
+    if (claimed.length < claimLimit) return;
+    for (const instanceId of await this.#deps.claimer.withQueued()) this.#leave(instanceId);
   }
 
   /** Takes scheduled sends that are due. */
   async takeDue(): Promise<void> {
-    for (const command of await this.#deps.claimer.due()) this.#deps.submit(command);
+    for (const command of await this.#deps.claimer.due(this.#withoutRoom())) this.#deps.submit(command);
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
-    const { queues, log, held } = this.#deps;
+    const { queues, log } = this.#deps;
     const queue = this.#queue;
     while (!signal.aborted) {
       try {
-        if (held() > maxHeld) await pause(fullPauseMs, signal);
-        else {
-          const messages = await queues.receive(queue, { waitSeconds: receiveSeconds, signal });
-          await labelled("poller commands", () => this.#claimReceived(messages, signal));
-        }
+        const messages = await queues.receive(queue, { waitSeconds: receiveSeconds, signal });
+        await labelled("poller commands", () => this.#claimReceived(messages, signal));
       } catch (error) {
         if (signal.aborted) break;
         log.warn({ err: error, queue }, "the command queue is not available");
@@ -90,15 +106,14 @@ export class CommandIntake {
     const queue = this.#queue;
     const readable = messages.flatMap((message) => {
       const envelope = readCommandEnvelope(message.Body);
-      if (envelope) return [{ id: envelope.id, handle: message.ReceiptHandle ?? "" }];
+      if (envelope) return [{ ...envelope, handle: message.ReceiptHandle ?? "" }];
       log.error({ queue, messageId: message.MessageId }, "a message on the command queue is not a command");
       return [];
     });
     if (readable.length === 0) return;
-    const claimed = await this.#claim(
-      readable.map((message) => message.id),
-      signal,
-    );
+    const full = this.#leaveFull(new Set(readable.map((message) => message.instanceId)));
+    const ids = readable.map((message) => message.id);
+    const claimed = await this.#claim(ids, full, signal);
     for (const command of claimed) submit(command);
     // The next batch waits only for the previous removal, not for this one.
     const previous = this.#removing;
@@ -116,16 +131,68 @@ export class CommandIntake {
    * Retries while the database is down. Without these retries, the queue would deliver the messages again until they
    * become dead letters.
    */
-  async #claim(ids: readonly string[], signal: AbortSignal): Promise<ClaimedCommand[]> {
+  async #claim(ids: readonly string[], full: readonly string[], signal: AbortSignal): Promise<ClaimedCommand[]> {
     const { claimer, lease, log } = this.#deps;
     for (;;) {
       try {
-        return await claimer.fromQueue(ids);
+        return await claimer.fromQueue(ids, full);
       } catch (error) {
         if (signal.aborted || !lease.held) throw error;
         log.warn({ err: error, commands: ids.length }, "received commands could not be claimed; trying again");
         await pause(databaseRetryMs, signal);
       }
+    }
+  }
+
+  /** Leaves the commands of sessions without room in the database. Returns the instances of these sessions. */
+  #leaveFull(instanceIds: ReadonlySet<string>): string[] {
+    const room = this.#room();
+    const full = [...instanceIds].filter((id) => this.#behind.has(id) || room(id) <= 0);
+    for (const id of full) this.#leave(id);
+    return full;
+  }
+
+  #leave(instanceId: string): void {
+    this.#behind.set(instanceId, (this.#behind.get(instanceId) ?? 0) + 1);
+  }
+
+  #withoutRoom(): string[] {
+    const room = this.#room();
+    const full = [...this.#deps.held().keys()].filter((id) => room(id) <= 0);
+    return [...new Set([...full, ...this.#behind.keys()])];
+  }
+
+  /** Returns a function that tells how many more commands the session of an instance may hold. */
+  #room(): (instanceId: string) => number {
+    const held = this.#deps.held();
+    const all = held.values().reduce((sum, count) => sum + count, 0);
+    const limit = all > maxHeld ? fairHeld : maxHeldByOne;
+    return (instanceId) => limit - (held.get(instanceId) ?? 0);
+  }
+
+  async #catchUp(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await labelled("poller waiting commands", () => this.#takeBehind());
+        await pause(roomMs, signal);
+      } catch (error) {
+        if (signal.aborted || !this.#deps.lease.held) return;
+        this.#deps.log.warn({ err: error }, "commands that wait in the database could not be claimed; trying again");
+        await pause(databaseRetryMs, signal);
+      }
+    }
+  }
+
+  /** Takes commands that wait in the database, as far as their sessions have room. */
+  async #takeBehind(): Promise<void> {
+    const { claimer, submit } = this.#deps;
+    for (const [instanceId, left] of [...this.#behind]) {
+      const room = Math.min(this.#room()(instanceId), claimLimit);
+      if (room <= 0) continue;
+      const claimed = await claimer.oldest(instanceId, room);
+      for (const command of claimed) submit(command);
+      // A message that was left meanwhile may belong to a command that this claim did not see.
+      if (claimed.length < room && this.#behind.get(instanceId) === left) this.#behind.delete(instanceId);
     }
   }
 }

@@ -73,7 +73,7 @@ export class Shard {
       lease,
       log,
       submit,
-      held: () => this.#countHeld(),
+      held: () => new Map([...this.#sessions].map(([id, session]) => [id, session.queue.size])),
     });
     this.#bulks = this.#bulkRelease(submit);
   }
@@ -89,7 +89,7 @@ export class Shard {
   async start(): Promise<void> {
     await this.#openSessions();
     for (const command of await this.#claimer.unfinished()) this.#resume(command);
-    await Promise.all([this.#intake.takeWaiting(0), this.#intake.takeDue()]);
+    await Promise.all([this.#intake.takeQueued(), this.#intake.takeDue()]);
     this.#relay.start();
     this.#replier.start();
     this.#bulks.start(this.#stop.signal);
@@ -217,13 +217,6 @@ export class Shard {
     });
     this.#replier.nudge();
     this.#sessions.delete(id);
-  }
-
-  /** Counts the unfinished commands of all sessions. */
-  #countHeld(): number {
-    let held = 0;
-    for (const session of this.#sessions.values()) held += session.queue.size;
-    return held;
   }
 
   async #submit(command: ClaimedCommand): Promise<void> {
