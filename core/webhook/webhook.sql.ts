@@ -44,6 +44,8 @@ export const paces = pgTable("webhook_paces", {
    * Until when a batch of the event queue occupies its worker at most. Null if no batch is waiting for the endpoint.
    */
   busyUntil: instant("busy_until"),
+  /** The lease of that batch. See `claim_leases`. The endpoint is no longer busy when the lease has ended. */
+  busyBy: uuid("busy_by"),
 });
 
 /** The delivery of one event to one endpoint. Receivers see `id` as `webhook-id`. All attempts have the same id. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { readConfig } from "../../core/config.ts";
+import { Claims } from "../../core/db/claim-lease.ts";
 import { createQueues, eventQueue, openQueues, type Queues } from "../../core/queue/index.ts";
 import { defaultLimits } from "../../core/webhook/delivery/pace.ts";
 import { createWebhookHandler } from "../../functions/webhook/handler.ts";
@@ -13,6 +14,7 @@ import { eventSources } from "../../local/gateway/functions.ts";
 import { startEventSource } from "../../local/lambda/event-source.ts";
 import { receiverOfTest } from "../support/network/receiver-of-test.ts";
 import { type QueueRecord, startWorld, type World } from "../support/webhook/delivery-setup.ts";
+import { startWorker } from "../support/webhook/worker-process.ts";
 
 // The tests use a real database, which is slow on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -181,6 +183,25 @@ test("a user whose endpoints keep too many workers waiting gets no further worke
   expect(await pendingOf(third)).toEqual([{ status: "pending", backlog: true }]);
   await world.wake({}, { limits });
   expect((await world.deliveries(third)).map(({ status }) => status)).toEqual(["succeeded"]);
+});
+
+test("endpoints that kept a worker waiting that died don't count as busy", async () => {
+  const { receiver: hanging } = await hangingReceiver();
+  const receiver = await receiverOfTest();
+  const slow = await world.instance({ url: hanging.url });
+  const worker = startWorker(world, world.texts(slow, 1));
+  const isBusy = async () => {
+    const [row] = await world.db.sql`select busy_by from webhook_paces where instance_id = ${slow}`;
+    return row?.busy_by ? true : undefined;
+  };
+  await vi.waitFor(async () => expect(await isBusy()).toBe(true), { timeout: 20_000 });
+  await worker.kill();
+  await world.db.sql`update claim_leases set until = clock_timestamp() - interval '1 ms'`;
+  const next = await world.instance({ url: receiver.url });
+  const limits = { ...defaultLimits, perUser: 1 };
+  const claims = new Claims(world.deps);
+  await world.handle(world.texts(next, 1), { limits, claims });
+  expect(bodies(receiver.received)).toEqual(["1"]);
 });
 
 test("a batch with a hanging endpoint releases the records of its other instances", async () => {

@@ -80,7 +80,7 @@ export async function runBatch(
   budget: Budget,
   busyUntil?: Date,
 ): Promise<BatchResult> {
-  const pace = new Pace(deps, endpoint, busyUntil);
+  const pace = new Pace(deps, budget.lease, endpoint, busyUntil);
   try {
     return await runPaced(deps, recorder, endpoint, deliveries, { budget, pace, yields: busyUntil !== undefined });
   } finally {

@@ -1,5 +1,6 @@
 import type postgres from "postgres";
 import type { Clock } from "../../clock.ts";
+import { type ClaimLease, claimHasEnded } from "../../db/claim-lease.ts";
 import type { Database } from "../../db/index.ts";
 import type { Logger } from "../../log.ts";
 import type { Target } from "./endpoint.ts";
@@ -34,12 +35,14 @@ interface PaceDeps {
 export class Pace {
   readonly #deps: PaceDeps;
   readonly #endpoint: Target;
+  readonly #lease: ClaimLease;
   readonly #timer: NodeJS.Timeout | undefined;
   #marking: Promise<void> | undefined;
   #averageMs: number;
 
-  constructor(deps: PaceDeps, endpoint: Target, busyUntil: Date | undefined) {
+  constructor(deps: PaceDeps, lease: ClaimLease, endpoint: Target, busyUntil: Date | undefined) {
     this.#deps = deps;
+    this.#lease = lease;
     this.#endpoint = endpoint;
     this.#averageMs = endpoint.averageMs;
     if (!busyUntil) return;
@@ -72,11 +75,13 @@ export class Pace {
   async #write(busyUntil: Date | null): Promise<void> {
     const { instanceId, url } = this.#endpoint;
     await this.#deps.db.sql`
-      insert into webhook_paces (instance_id, url, average_ms, busy_until)
-      select id, ${url}, ${Math.round(this.#averageMs)}::int, ${busyUntil?.toISOString() ?? null}::timestamptz
+      insert into webhook_paces (instance_id, url, average_ms, busy_until, busy_by)
+      select id, ${url}, ${Math.round(this.#averageMs)}::int, ${busyUntil?.toISOString() ?? null}::timestamptz,
+        ${busyUntil ? this.#lease.id : null}::uuid
       from instances where id = ${instanceId}
       on conflict (instance_id) do update set
-        url = excluded.url, average_ms = excluded.average_ms, busy_until = excluded.busy_until`;
+        url = excluded.url, average_ms = excluded.average_ms, busy_until = excluded.busy_until,
+        busy_by = excluded.busy_by`;
   }
 }
 
@@ -90,9 +95,11 @@ export async function withoutTurn(deps: PaceDeps, endpoints: readonly Target[]):
   const { perUser } = deps.limits ?? defaultLimits;
   const users = [...new Set(endpoints.map(({ userId }) => userId))];
   if (users.length === 0) return [];
-  const busy = await deps.db.sql<{ user_id: string }[]>`
+  const { sql } = deps.db;
+  const busy = await sql<{ user_id: string }[]>`
     select i.user_id from webhook_paces p join instances i on i.id = p.instance_id
-    where p.busy_until > ${deps.clock.now().toISOString()}::timestamptz and i.user_id = any(${users}::uuid[])
+    where p.busy_until > ${deps.clock.now().toISOString()}::timestamptz and not ${claimHasEnded(sql, sql`p.busy_by`)}
+      and i.user_id = any(${users}::uuid[])
     group by i.user_id having count(*) >= ${perUser}`;
   const full = new Set(busy.map((row) => row.user_id));
   return endpoints

@@ -31,7 +31,8 @@ export class GatewayProcess {
   readonly #host: HostMode;
   #child: ChildProcess | undefined;
   #running: Running | undefined;
-  #apiKey = "";
+  /** The key of the first admin. */
+  apiKey = "";
   #db: Database | undefined;
 
   private constructor(folder: string, wa: WhatsApp, receiver: WebhookReceiver, host: HostMode) {
@@ -86,7 +87,7 @@ export class GatewayProcess {
     const [running] = (await Promise.race([once(child, "message"), failed])) as [Running];
     failed.catch(() => undefined);
     this.#running = running;
-    this.#apiKey = running.apiKey ?? this.#apiKey;
+    this.apiKey = running.apiKey ?? this.apiKey;
     this.#db ??= openDatabase(running.env.DATABASE_URL ?? "", { max: 4, name: "test" });
   }
 
@@ -114,7 +115,7 @@ export class GatewayProcess {
   async api(method: string, path: string, body?: unknown): Promise<Answer> {
     const response = await fetch(new URL(path, this.#running?.url), {
       method,
-      headers: { "x-api-key": this.#apiKey, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+      headers: { "x-api-key": this.apiKey, ...(body === undefined ? {} : { "content-type": "application/json" }) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     return { status: response.status, headers: response.headers, body: await response.json() };

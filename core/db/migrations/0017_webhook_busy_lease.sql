@@ -1,0 +1,1 @@
+ALTER TABLE "webhook_paces" ADD COLUMN "busy_by" uuid;
