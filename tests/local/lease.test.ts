@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { advisoryLock } from "../../core/db/advisory-lock.ts";
 import { openDatabase } from "../../core/db/index.ts";
-import { acquireLease, connectionName } from "../../core/shard/lease.ts";
+import { acquireLease, connectionName, releaseHostsOf, reportHost } from "../../core/shard/lease.ts";
 import { startPostgres } from "../../local/postgres/index.ts";
 import { seedPostgres } from "../support/postgres.ts";
 import { folderOfTest } from "../support/process/temporary-folder.ts";
@@ -46,4 +46,35 @@ test("a takeover ends only the open transactions of the frozen host", async () =
   const rows =
     await next.sql`select 1 from pg_stat_activity where application_name = 'session-host frozen' and xact_start is not null`;
   expect(rows).toHaveLength(0);
+});
+
+test("a gateway that starts frees the shards of its place, although their leases hold, and no other shards", async () => {
+  const dataDir = await folderOfTest();
+  await seedPostgres(dataDir);
+  const server = await startPostgres({ dataDir });
+  onTestFinished(() => server.stop());
+  const db = openDatabase(server.url, { max: 2, name: "test" });
+  onTestFinished(() => db.close());
+  await db.sql`insert into shards (id) values (1), (2) on conflict do nothing`;
+  const report = { startedAt: new Date(), draining: false, version: "1", cpuMs: 0, rssBytes: 0 };
+  for (const [shard, [id, place]] of [["here-1", "here"] as const, ["there-1", "there"] as const].entries()) {
+    await reportHost(db, { ...report, id, place }, 8_000);
+    expect(await acquireLease(db, id, shard, 60_000)).toMatchObject({ shard });
+  }
+  // A connection of the killed host whose end Postgres has not noticed.
+  const dead = openDatabase(server.url, { max: 1, name: connectionName("here-1"), idleInTransactionTimeoutMs: 0 });
+  onTestFinished(() => dead.close());
+  const locked = Promise.withResolvers<void>();
+  const transaction = dead.sql.begin(async (sql) => {
+    await sql`select pg_advisory_xact_lock_shared(${advisoryLock.shard}, 0)`;
+    locked.resolve();
+    await sleep(60_000, undefined, { ref: false });
+  });
+  transaction.catch(() => undefined);
+  await locked.promise;
+
+  await releaseHostsOf(db, "here");
+  expect(await until(() => acquireLease(db, "here-2", 0, 60_000), 10_000)).toMatchObject({ shard: 0 });
+  expect(await acquireLease(db, "here-2", 1, 60_000)).toBeUndefined();
+  expect((await db.sql`select id from hosts`).map(({ id }) => id)).toEqual(["there-1"]);
 });
