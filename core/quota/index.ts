@@ -2,54 +2,30 @@ import { type SQL, sql } from "drizzle-orm";
 import { PgDialect } from "drizzle-orm/pg-core";
 import type postgres from "postgres";
 import type { Clock } from "../clock.ts";
-import type { Config } from "../config.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { type QuotaName, quotaNames } from "../user/user.sql.ts";
+import type { QuotaLimits } from "./limits.ts";
 
-/** Each quota: the setting with its default limit, and a scalar subquery for the user's current usage. */
-const declarations = {
-  instances: {
-    setting: "QUOTA_INSTANCES",
-    used: (userId) => sql`(select count(*) from instances where user_id = ${userId} and deleted_at is null)`,
-  },
-  scheduledSends: {
-    setting: "QUOTA_SCHEDULED_SENDS",
-    used: (userId) => sql`(
+/** A scalar subquery for the current usage of each quota. */
+const usageOf: Record<QuotaName, (userId: string, day: string) => SQL> = {
+  instances: (userId) => sql`(select count(*) from instances where user_id = ${userId} and deleted_at is null)`,
+  scheduledSends: (userId) => sql`(
       select count(*) from commands c join instances i on i.id = c.instance_id
       where i.user_id = ${userId} and c.status = 'scheduled' and c.bulk_id is null)`,
-  },
-  openBulks: {
-    setting: "QUOTA_OPEN_BULKS",
-    used: (userId) => sql`(
+  openBulks: (userId) => sql`(
       select count(*) from bulks b join instances i on i.id = b.instance_id
       where i.user_id = ${userId} and b.status = 'running')`,
-  },
-  uploadsPerDay: {
-    setting: "QUOTA_UPLOADS_PER_DAY",
-    used: (userId, day) => sql`
+  uploadsPerDay: (userId, day) => sql`
       coalesce((select uploads from upload_days where user_id = ${userId} and day = ${day}::date), 0)`,
-  },
-  uploadBytesPerDay: {
-    setting: "QUOTA_UPLOAD_BYTES_PER_DAY",
-    used: (userId, day) => sql`
+  uploadBytesPerDay: (userId, day) => sql`
       coalesce((select bytes from upload_days where user_id = ${userId} and day = ${day}::date), 0)`,
-  },
-  storedBytes: {
-    setting: "QUOTA_STORED_BYTES",
-    used: (userId) => sql`coalesce((
+  storedBytes: (userId) => sql`coalesce((
       select sum(m.bytes) from media_sizes m join instances i on i.id = m.instance_id where i.user_id = ${userId}), 0)`,
-  },
-} as const satisfies Record<QuotaName, { setting: keyof Config; used: (userId: string, day: string) => SQL }>;
+};
 
 export { type QuotaName, quotaNames } from "../user/user.sql.ts";
-
-/** The limit of each quota. 0 means no limit. */
-export type QuotaLimits = Record<QuotaName, number>;
-
-/** Returns the limits of users without limits of their own. */
-export const defaultQuotas = (config: Pick<Config, (typeof declarations)[QuotaName]["setting"]>): QuotaLimits =>
-  byName((name) => config[declarations[name].setting]);
+export type { QuotaLimits } from "./limits.ts";
 
 export interface QuotaDeps {
   clock: Clock;
@@ -142,7 +118,7 @@ async function readUsed(
   const used = byName(() => 0);
   if (names.length === 0) return used;
   const day = dayOf(deps);
-  const columns = names.map((name) => sql`${declarations[name].used(userId, day)}::float8 as ${sql.identifier(name)}`);
+  const columns = names.map((name) => sql`${usageOf[name](userId, day)}::float8 as ${sql.identifier(name)}`);
   const [row] = await run(sql`select ${sql.join(columns, sql`, `)}`);
   for (const name of names) used[name] = Number(row?.[name]);
   return used;

@@ -1,6 +1,6 @@
 import { Hono } from "hono/tiny";
 import { AppError } from "../../core/error.ts";
-import { defaultQuotas } from "../../core/quota/index.ts";
+import { defaultQuotas } from "../../core/quota/limits.ts";
 import { CallCounter } from "../../core/usage/calls.ts";
 import { createTokens } from "../../core/user/token.ts";
 import { labelled } from "../../core/work.ts";

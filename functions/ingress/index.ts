@@ -1,7 +1,7 @@
 import { readConfig } from "../../core/config.ts";
 import { withMetrics } from "../../core/metric/emit.ts";
 import { once } from "../../core/once.ts";
-import { defaultQuotas } from "../../core/quota/index.ts";
+import { defaultQuotas } from "../../core/quota/limits.ts";
 import { openDependencies } from "../dependencies.ts";
 import { createIngressHandler } from "./handler.ts";
 

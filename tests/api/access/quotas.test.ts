@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { takeMessage } from "../../../core/ingress/take.ts";
 import { openForeignQueues } from "../../../core/queue/foreign.ts";
-import { defaultQuotas } from "../../../core/quota/index.ts";
+import { defaultQuotas } from "../../../core/quota/limits.ts";
 import { type Answer, type Ask, startApi, type TestApi } from "../../support/api/api.ts";
 
 let api: TestApi;

@@ -4,7 +4,7 @@ import type { IngressDeps } from "../../../core/ingress/take.ts";
 import { createLogger } from "../../../core/log.ts";
 import { openForeignQueues } from "../../../core/queue/foreign.ts";
 import { openQueues, type Queues } from "../../../core/queue/index.ts";
-import { defaultQuotas } from "../../../core/quota/index.ts";
+import { defaultQuotas } from "../../../core/quota/limits.ts";
 import { openDependencies } from "../../../functions/dependencies.ts";
 import { createIngressHandler } from "../../../functions/ingress/handler.ts";
 import { lambdaContext } from "../../../local/lambda/context.ts";

@@ -13,7 +13,7 @@ import { systemIds } from "../../../core/id.ts";
 import { shardOf } from "../../../core/instance/index.ts";
 import { createLogger } from "../../../core/log.ts";
 import { createQueues, openQueues } from "../../../core/queue/index.ts";
-import { defaultQuotas } from "../../../core/quota/index.ts";
+import { defaultQuotas } from "../../../core/quota/limits.ts";
 import { openStorage, type Storage } from "../../../core/storage/index.ts";
 import { startAws } from "../../../local/aws/index.ts";
 import { openDataDir } from "../../../local/data/index.ts";
