@@ -36,7 +36,7 @@ const hook = fileURLToPath(new URL("./hook.ts", import.meta.url));
 const calmMs = 15_000;
 /** Messages of a scenario in both directions: texts, a file, and a send over SQS. */
 const messages = 8;
-const mix = { file: 4, queue: 3, query: 4 };
+const mix = { file: 4, queue: 3, query: 4, schedule: 4, bulk: 4 };
 /** How long the scenario waits for the end of its work, in milliseconds. */
 const scenarioLimitMs = 120_000;
 
@@ -67,7 +67,7 @@ export class Stage {
       env: { CRASH_POINTS_SOURCES: file },
     });
     const rest = new Rest(world);
-    const account = await linkAccount(world, rest, 0);
+    const account = await linkAccount(world, rest, 0, { sink: true });
     const traffic = await Traffic.start(world, rest, [account], "crash", mix);
     return new Stage(sites, { world, rest, account, traffic, load });
   }
@@ -139,6 +139,7 @@ export class Stage {
 
   async stop(): Promise<void> {
     await this.#traffic.queue.stop();
+    await this.#account.sink?.stop();
     await this.#rest.close();
     await this.#world.stop();
   }

@@ -39,7 +39,7 @@ export async function runPlan(plan: Plan, folder: string, load: number): Promise
   const rest = new Rest(world);
   try {
     const accounts = await Promise.all(
-      Array.from({ length: plan.instances }, (_, index) => linkAccount(world, rest, index)),
+      Array.from({ length: plan.instances }, (_, index) => linkAccount(world, rest, index, { sink: index === 0 })),
     );
     const traffic = await Traffic.start(world, rest, accounts, String(plan.seed));
     const [faults] = await Promise.all([
@@ -48,6 +48,7 @@ export async function runPlan(plan: Plan, folder: string, load: number): Promise
     ]);
     await quiesce(world, accounts);
     await traffic.queue.stop();
+    for (const { sink } of accounts) await sink?.stop();
     const record = await collect(world, accounts, traffic, faults);
     return {
       seed: plan.seed,

@@ -49,12 +49,13 @@ function goodRecord(): RunRecord {
     messageId,
     status: "done",
     error: null,
-    createdAt: 3_000,
+    dueAt: 3_000,
     finishedAt: 5_000,
   });
   const message = (messageId: string, fromMe: boolean, status: string, file: string | null = null) => ({
     instance,
     messageId,
+    text: `text of ${messageId}`,
     fromMe,
     status,
     file,
@@ -64,8 +65,9 @@ function goodRecord(): RunRecord {
       { instance, messageId: "in-1", text: "hello", at: 1_900, media: false },
       { instance, messageId: "in-2", text: "picture", at: 2_900, media: true },
     ],
-    accepted: [accepted("out-1", null), accepted("out-2", "request")],
-    shown: [shown("out-1", false), shown("out-2", true)],
+    // The third is a text of a bulk, whose id the caller doesn't know.
+    accepted: [accepted("out-1", null), accepted("out-2", "request"), { ...accepted("out-4", null), messageId: null }],
+    shown: [shown("out-1", false), shown("out-2", true), shown("out-4", false)],
     events,
     webhooks: events
       .filter(({ type }) => type !== "chat.updated")
@@ -76,7 +78,9 @@ function goodRecord(): RunRecord {
       message("in-2", false, "received", "stored"),
       message("out-1", true, "delivered"),
       message("out-2", true, "read"),
+      message("out-4", true, "delivered"),
     ],
+    sinks: [{ instance, events: events.map(({ id, seq }) => ({ id, seq, body: `queued ${id}` })) }],
     sockets: [
       {
         instance,
@@ -130,6 +134,7 @@ const doctored: [Rule, string, (record: RunRecord) => void][] = [
     (record) => {
       record.events.push({ instance, id: "again", seq: 9, type: "message.received", messageId: "in-1", at: 1 });
       record.webhooks.push({ eventId: "again", body: "again", at: 2, status: 200 });
+      record.sinks[0]?.events.push({ id: "again", seq: 9, body: "again" });
     },
   ],
   ["file lost", "the file is pending", ({ messages }) => Object.assign(messages[1] ?? {}, { file: "pending" })],
@@ -142,6 +147,14 @@ const doctored: [Rule, string, (record: RunRecord) => void][] = [
     },
   ],
   [
+    "send lost",
+    "a text of a bulk is not in the history",
+    (record) => {
+      record.messages.pop();
+      record.shown.pop();
+    },
+  ],
+  [
     "send twice",
     "one text has two ids",
     (record) => {
@@ -150,7 +163,14 @@ const doctored: [Rule, string, (record: RunRecord) => void][] = [
       if (!first || !accepted) return;
       record.shown.push({ ...first, messageId: "out-3" });
       record.accepted.push({ ...accepted, messageId: "out-3" });
-      record.messages.push({ instance, messageId: "out-3", fromMe: true, status: "delivered", file: null });
+      record.messages.push({
+        instance,
+        messageId: "out-3",
+        text: first.text,
+        fromMe: true,
+        status: "delivered",
+        file: null,
+      });
     },
   ],
   [
@@ -210,10 +230,36 @@ const doctored: [Rule, string, (record: RunRecord) => void][] = [
     },
   ],
   [
+    "two bodies",
+    "an event has two bodies on its queue",
+    (record) => {
+      record.sinks[0]?.events.push({ id: "event-2", seq: 2, body: "another" });
+    },
+  ],
+  [
+    "queue event lost",
+    "an event is not on its queue",
+    (record) => {
+      record.sinks[0]?.events.splice(2, 1);
+    },
+  ],
+  [
+    "queue order",
+    "an event arrives on its queue after a later one",
+    (record) => {
+      record.sinks[0]?.events.reverse();
+      record.sinks[0]?.events.splice(0, 6);
+      record.events.splice(2);
+      record.webhooks.splice(2);
+      record.inbound.pop();
+    },
+  ],
+  [
     "sequence gap",
     "a number is missing",
     (record) => {
       record.events.pop();
+      record.sinks = [];
       record.events.push({ instance, id: "last", seq: 9, type: "chat.updated", messageId: null, at: 8_000 });
     },
   ],
@@ -221,6 +267,7 @@ const doctored: [Rule, string, (record: RunRecord) => void][] = [
     "sequence gap",
     "a number occurs twice",
     (record) => {
+      record.sinks = [];
       record.events.push({ instance, id: "twin", seq: 8, type: "chat.updated", messageId: null, at: 8_000 });
     },
   ],

@@ -1,5 +1,11 @@
 import { SQSClient } from "@aws-sdk/client-sqs";
-import { eventQueue, ingressQueue, ingressTimeoutSeconds, webhookTimeoutSeconds } from "../../../../core/queue/name.ts";
+import {
+  eventQueue,
+  ingressQueue,
+  ingressTimeoutSeconds,
+  retrySeconds,
+  webhookTimeoutSeconds,
+} from "../../../../core/queue/name.ts";
 import { startAws } from "../../../../local/aws/index.ts";
 import { releaseInFlight } from "../../../../local/gateway/in-flight.ts";
 import { startEventSource } from "../../../../local/lambda/event-source.ts";
@@ -17,8 +23,6 @@ export interface AwsSetting {
 
 const { folder, queuePrefix, workers } = JSON.parse(process.env.AWS_SETTING ?? "") as AwsSetting;
 const cronMs = 2_000;
-/** Seconds before a failed batch is tried again. After five failures, SQS moves a message to the dead-letter queue. */
-const retrySeconds = (receives: number) => 2 * receives;
 
 releaseInFlight(folder);
 const aws = await startAws({ dataDir: folder });

@@ -1,5 +1,5 @@
 import { type CheckOptions, lateMessages } from "./lateness.ts";
-import type { Accepted, Inbound, ReceivedWebhook, RunRecord } from "./record.ts";
+import type { Accepted, Inbound, ReceivedWebhook, RunRecord, StoredMessage } from "./record.ts";
 
 /** The rules that a run can break. `late` depends on the speed of the machine, so reports list it separately. */
 export const rules = {
@@ -14,6 +14,8 @@ export const rules = {
   "webhook lost": "an event did not reach the webhook receiver",
   "two bodies": "one event id arrived with two different bodies",
   "event unknown": "the webhook receiver got an event that is not in the log",
+  "queue event lost": "an event did not reach the event queue of its instance",
+  "queue order": "events reached the event queue of their instance out of order",
   "sequence gap": "the sequence numbers of an instance have a gap or a repetition",
   "two sockets": "an instance had two connections to WhatsApp at once",
   "command open": "a command has no end",
@@ -47,6 +49,7 @@ export function check(record: RunRecord, options: CheckOptions): Violation[] {
     ...checkReplies(record),
     ...checkEvents(record),
     ...checkWebhooks(record),
+    ...checkSinks(record),
     ...checkSockets(record),
     ...checkCommands(record),
     ...record.refusals.map((detail): Violation => ({ rule: "not accepted", detail })),
@@ -56,7 +59,7 @@ export function check(record: RunRecord, options: CheckOptions): Violation[] {
 }
 
 const keyOf = (instance: string, messageId: string) => `${instance} ${messageId}`;
-const messageKey = ({ instance, messageId }: Inbound | Accepted) => keyOf(instance, messageId);
+const messageKey = ({ instance, messageId }: Inbound | StoredMessage) => keyOf(instance, messageId);
 
 function checkInbound({ inbound, events, messages }: RunRecord): Violation[] {
   const received = events.filter(({ type }) => type === "message.received");
@@ -73,14 +76,26 @@ function checkInbound({ inbound, events, messages }: RunRecord): Violation[] {
   });
 }
 
-function checkSends({ accepted, shown, messages }: RunRecord): Violation[] {
+/** Returns the accepted sends with their message ids. A text of a bulk that is not in the history has an empty id. */
+export function identified({ accepted, messages }: RunRecord): (Accepted & { messageId: string })[] {
+  const sent = messages.filter(({ fromMe }) => fromMe);
+  const byText = new Map(sent.map((one) => [keyOf(one.instance, one.text), one.messageId]));
+  return accepted.map((send) => ({
+    ...send,
+    messageId: send.messageId ?? byText.get(keyOf(send.instance, send.text)) ?? "",
+  }));
+}
+
+function checkSends(record: RunRecord): Violation[] {
+  const { shown, messages } = record;
   const violations: Violation[] = [];
+  const accepted = identified(record);
   const seen = Map.groupBy(shown, ({ phone, messageId }) => keyOf(phone, messageId));
-  const statuses = new Map(messages.map((one) => [keyOf(one.instance, one.messageId), one.status]));
+  const statuses = new Map(messages.map((one) => [messageKey(one), one.status]));
   for (const send of accepted) {
     const detail = `${send.messageId} (${send.text}) from ${send.instance} to ${send.to}`;
     const [message] = seen.get(keyOf(send.to, send.messageId)) ?? [];
-    const status = statuses.get(messageKey(send)) ?? "not stored";
+    const status = statuses.get(keyOf(send.instance, send.messageId)) ?? "not stored";
     if (!message) violations.push({ rule: "send lost", detail: `${detail}: ${status}` });
     else if (status !== "read" && (message.read || status !== "delivered"))
       violations.push({
@@ -132,6 +147,28 @@ function checkWebhooks({ events, webhooks }: RunRecord): Violation[] {
       violations.push({ rule: "webhook lost", detail: `${type} ${id}, number ${seq} of ${instance}` });
   }
   return violations;
+}
+
+/** An event may arrive on a queue again, but its first arrival comes after those of all earlier events. */
+function checkSinks({ events, sinks }: RunRecord): Violation[] {
+  return sinks.flatMap(({ instance, events: arrived }): Violation[] => {
+    const first = new Map<string, { seq: number; body: string }>();
+    const violations: Violation[] = [];
+    let highest = 0;
+    for (const { id, seq, body } of arrived) {
+      const known = first.get(id);
+      if (known && known.body !== body) violations.push({ rule: "two bodies", detail: `${id} on the event queue` });
+      if (known) continue;
+      first.set(id, { seq, body });
+      if (seq < highest) violations.push({ rule: "queue order", detail: `${instance}: ${seq} after ${highest}` });
+      highest = Math.max(highest, seq);
+    }
+    const lost = events.filter((event) => event.instance === instance && !first.has(event.id));
+    return [
+      ...violations,
+      ...lost.map(({ id, seq }): Violation => ({ rule: "queue event lost", detail: `${id}, number ${seq}` })),
+    ];
+  });
 }
 
 const isSuccess = ({ status }: ReceivedWebhook) => status >= 200 && status < 300;

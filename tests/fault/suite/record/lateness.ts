@@ -35,11 +35,12 @@ export function lateMessages(record: RunRecord, { calmMs, load }: CheckOptions):
     const began = event.type === "message.received" ? sentAt.get(`${event.instance} ${event.messageId}`) : undefined;
     judge(`the webhook of ${event.type} ${event.id}`, event.instance, began ?? event.at, firstSuccess.get(event.id));
   }
-  const shownAt = new Map(record.shown.map((one) => [`${one.phone} ${one.messageId}`, one.at]));
+  // A person sees each text once, as another rule checks.
+  const shownAt = new Map(record.shown.map((one) => [`${one.phone} ${one.text}`, one.at]));
   for (const send of record.accepted)
-    judge(`the send ${send.messageId}`, send.instance, send.at, shownAt.get(`${send.to} ${send.messageId}`));
-  for (const { name, id, instance, createdAt, finishedAt } of record.commands)
-    judge(`the command ${name} ${id}`, instance, createdAt, finishedAt ?? undefined);
+    judge(`the send "${send.text}"`, send.instance, send.at, shownAt.get(`${send.to} ${send.text}`));
+  for (const { name, id, instance, dueAt, finishedAt } of record.commands)
+    judge(`the command ${name} ${id}`, instance, dueAt, finishedAt ?? undefined);
   return [...late, ...record.faults.flatMap((fault) => slowRecovery(fault, load))];
 }
 

@@ -10,6 +10,8 @@ export interface RunRecord {
   events: LoggedEvent[];
   /** Requests to the webhook receiver. */
   webhooks: ReceivedWebhook[];
+  /** What arrived on the event queue of an instance, in order of arrival. */
+  sinks: Sink[];
   commands: CommandEnd[];
   /** The history: messages with their status, and the state of their file. */
   messages: StoredMessage[];
@@ -33,7 +35,8 @@ export interface Inbound {
 
 export interface Accepted {
   instance: string;
-  messageId: string;
+  /** Null for a text of a bulk, whose response has no ids: the history has the message by its text. */
+  messageId: string | null;
   text: string;
   /** The recipient's phone number. */
   to: string;
@@ -71,6 +74,11 @@ export interface ReceivedWebhook {
   status: number;
 }
 
+export interface Sink {
+  instance: string;
+  events: { id: string; seq: number; body: string }[];
+}
+
 export interface CommandEnd {
   id: string;
   instance: string;
@@ -78,13 +86,15 @@ export interface CommandEnd {
   messageId: string | null;
   status: string;
   error: string | null;
-  createdAt: number;
+  /** When the command was accepted or, for a scheduled one, due. */
+  dueAt: number;
   finishedAt: number | null;
 }
 
 export interface StoredMessage {
   instance: string;
   messageId: string;
+  text: string;
   fromMe: boolean;
   status: string;
   file: string | null;

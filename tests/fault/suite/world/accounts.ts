@@ -1,5 +1,6 @@
 import type { Phone } from "../../../../simulator/index.ts";
 import type { Rest } from "./rest.ts";
+import { Sink } from "./sink.ts";
 import type { World } from "./world.ts";
 
 /** An instance, the phone that it is linked to, and the people who exchange messages with it. */
@@ -8,7 +9,11 @@ export interface Account {
   id: string;
   owner: Phone;
   peers: Phone[];
+  /** What arrived on the event queue of the instance, if it has one. */
+  sink: Sink | undefined;
 }
+
+const sinkQueue = "switchboard-events-suite.fifo";
 
 /**
  * Creates an instance and links it. The owner's phone is then offline, so that this process doesn't decrypt each message
@@ -18,7 +23,7 @@ export async function linkAccount(
   world: World,
   rest: Rest,
   index: number,
-  options: { peers?: number } = {},
+  options: { peers?: number; sink?: boolean } = {},
 ): Promise<Account> {
   const number = (kind: number, of: number) => `4915${kind}${String(index * 10 + of).padStart(7, "0")}`;
   const owner = await world.wa.addPhone({ number: number(1, 0), pushName: `Owner ${index}` });
@@ -33,13 +38,15 @@ export async function linkAccount(
     retryInterval: 1000,
     maxRetries: 10,
   };
+  const sink = options.sink ? await Sink.start(world, sinkQueue) : undefined;
+  if (sink) Object.assign(body, { eventQueue: sinkQueue });
   const { body: created } = await rest.repeat("POST", "/api/instances", { body });
   const id = String(created.id);
   const { body: qr } = await rest.repeat("GET", `/api/instances/${id}/qr`);
   await owner.scanQr(String(qr.qrCode));
   await connected(rest, id);
   owner.goOffline();
-  return { index, id, owner, peers };
+  return { index, id, owner, peers, sink };
 }
 
 /** Waits until an instance is connected. */

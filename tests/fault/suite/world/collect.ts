@@ -46,10 +46,12 @@ export async function collect(
     sql<
       RunRecord["commands"]
     >`select id, instance_id as instance, name, wa_id as "messageId", status, error_code as error,
-      (extract(epoch from created_at) * 1000)::float as "createdAt",
+      (extract(epoch from greatest(created_at, run_at)) * 1000)::float as "dueAt",
       (extract(epoch from finished_at) * 1000)::float as "finishedAt"
       from commands where instance_id = any(${ids}::uuid[])`,
-    sql<RunRecord["messages"]>`select instance_id as instance, wa_id as "messageId", from_me as "fromMe", status,
+    sql<
+      RunRecord["messages"]
+    >`select instance_id as instance, wa_id as "messageId", body as text, from_me as "fromMe", status,
       media ->> 'state' as file from messages where instance_id = any(${ids}::uuid[])`,
   ]);
   const { inbound, accepted, problems: refusals, queue } = traffic;
@@ -64,6 +66,7 @@ export async function collect(
       at: at + world.clockOffset,
       status,
     })),
+    sinks: accounts.flatMap(({ id, sink }) => (sink ? [{ instance: id, events: sink.events }] : [])),
     commands: [...commands],
     messages: [...messages],
     sockets: accounts.map(({ id, owner }) => ({

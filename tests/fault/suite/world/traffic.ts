@@ -4,18 +4,23 @@ import { png } from "../../../support/media/png.ts";
 import type { Accepted, Inbound } from "../record/record.ts";
 import type { Account } from "./accounts.ts";
 import { QueueCaller } from "./queue-caller.ts";
-import type { Rest } from "./rest.ts";
+import type { Answer, Rest } from "./rest.ts";
 import type { World } from "./world.ts";
 
 /** Messages of one instance in one direction that may be under way at once. */
 const window = 40;
-/** Of the messages in a direction, every n-th has a file, is sent over SQS, or is followed by a query. */
+/** Of the messages in a direction, every n-th has a file or is sent over SQS, or a query, a scheduled text or a bulk follows. */
 export interface Mix {
   file: number;
   queue: number;
   query: number;
+  schedule: number;
+  bulk: number;
 }
-const usualMix: Mix = { file: 97, queue: 9, query: 61 };
+const usualMix: Mix = { file: 97, queue: 9, query: 61, schedule: 43, bulk: 120 };
+/** When a scheduled text is due, in milliseconds from now, and the number of texts in a bulk. */
+const scheduleMs = 8_000;
+const bulkSize = 10;
 /** A direction of an instance without progress for this long gives up, in milliseconds. */
 const stallMs = 240_000;
 
@@ -44,8 +49,8 @@ export class Traffic {
   readonly #arrived = new Set<string>();
   #waiting: { count: number; resolve: () => void }[] = [];
   #ended = false;
-  /** Queries under way. Whether each has an end is in the table of commands. */
-  readonly #queries: Promise<unknown>[] = [];
+  /** Requests that the other messages don't wait for: queries, scheduled texts and bulks. */
+  readonly #aside: Promise<unknown>[] = [];
   readonly #run: string;
   readonly #mix: Mix;
   sent = 0;
@@ -111,7 +116,7 @@ export class Traffic {
     await Promise.all(this.#lanes.map((lane) => this.#sendLane(lane, share)));
     this.#ended = true;
     this.#wake();
-    await Promise.all(this.#queries);
+    await Promise.all(this.#aside);
   }
 
   /** Sends messages at a constant pace, in all directions in turn. A direction with too many messages under way is skipped. */
@@ -126,7 +131,7 @@ export class Traffic {
       }
       await sleep(Math.max(1, started + ((turn + 1) * 1000) / perSecond - performance.now()));
     }
-    await Promise.all([...sending, ...this.#queries]);
+    await Promise.all([...sending, ...this.#aside]);
   }
 
   async #sendOne(lane: Lane, index: number): Promise<void> {
@@ -208,9 +213,47 @@ export class Traffic {
     const requestId = overQueue ? key : null;
     this.accepted.push({ instance: account.id, messageId, text, to: peer.number, at, requestId });
     if (isTurn(index, this.#mix.query)) {
+      // A query may fail. Whether each has an end is in the table of commands.
       const path = `/api/whatsapp/${account.id}/check/${peer.number}`;
-      this.#queries.push(this.#rest.once("GET", path).catch(() => undefined));
+      this.#aside.push(this.#rest.once("GET", path).catch(() => undefined));
     }
+    if (isTurn(index, this.#mix.schedule)) this.#besides(this.#schedule(account, peer.number, `${text} later`));
+    if (isTurn(index, this.#mix.bulk)) this.#besides(this.#sendBulk(account, text));
+  }
+
+  /** Doesn't wait for this work, but records when it fails. */
+  #besides(work: Promise<void>): void {
+    this.#aside.push(work.catch((error: unknown) => void this.problems.push(String(error))));
+  }
+
+  async #schedule({ id }: Account, phone: string, message: string): Promise<void> {
+    for (;;) {
+      const dueAt = this.#world.now() + scheduleMs;
+      const body = { phone, message, sendAt: new Date(dueAt).toISOString() };
+      // A time that has passed during an outage is refused, unless the request was accepted before.
+      const final = ({ status }: Answer) => (status >= 200 && status < 300) || status === 400;
+      const { status, body: answer } = await this.#rest.repeat("POST", `/api/whatsapp/${id}/send`, {
+        body,
+        key: randomUUID(),
+        final,
+      });
+      if (status === 400) continue;
+      const messageId = String(answer.id);
+      this.accepted.push({ instance: id, messageId, text: message, to: phone, at: dueAt, requestId: null });
+      return;
+    }
+  }
+
+  async #sendBulk({ id, peers }: Account, text: string): Promise<void> {
+    const recipients = Array.from({ length: bulkSize }, (_, place) => ({
+      phone: peers[place % peers.length]?.number ?? "",
+      message: `${text} bulk ${place}`,
+    }));
+    const body = { recipients, perMinute: 6_000 };
+    await this.#rest.repeat("POST", `/api/whatsapp/${id}/bulk`, { body, key: randomUUID() });
+    const at = this.#world.now();
+    for (const { phone, message } of recipients)
+      this.accepted.push({ instance: id, messageId: null, text: message, to: phone, at, requestId: null });
   }
 
   async #sendFile(instance: string, phone: string, caption: string, key: string): Promise<string> {
