@@ -5,6 +5,7 @@ import makeTemplate from "../../support/postgres.ts";
 import { silenceLibsignal } from "../../support/simulator/client.ts";
 import { commit, Results } from "../report/results.ts";
 import { writeSection } from "../report/section.ts";
+import { stopWhenInterrupted } from "../suite/world/world.ts";
 import type { CrashOptions } from "./options.ts";
 import { crashReport, type Discovery, type RecordedPoint } from "./report.ts";
 import { type Point, Stage } from "./stage.ts";
@@ -20,6 +21,7 @@ const keyOf = ({ victim, at }: Point) => `${victim} ${at}`;
 export async function runCrashPoints(options: CrashOptions): Promise<number> {
   if (options.reportOnly) return 0;
   silenceLibsignal();
+  stopWhenInterrupted();
   const of = commit();
   const removeTemplate = await makeTemplate();
   let left = await findPoints(of, options);

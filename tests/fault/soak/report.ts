@@ -1,4 +1,4 @@
-import { rules } from "../suite/record/checker.ts";
+import { rules, type Violation } from "../suite/record/checker.ts";
 import { judge, type Measure, warmUp } from "./flatness.ts";
 import type { SoakResult } from "./soak.ts";
 
@@ -30,20 +30,23 @@ export function soakReport({ options, messages, samples, violations, commit, at 
         return `| ${name} | ${titles[measure]} | ${first} | ${text(median)} | ${text(growth)} | ${text(allowed)} | ${flat ? "yes" : "**no**"} |`;
       }),
     );
-  const violationText =
-    wrong.length === 0
-      ? "No message was lost or repeated."
-      : wrong
-          .slice(0, 10)
-          .map(({ rule, detail }) => `- ${rule} (${rules[rule]}): ${detail}`)
-          .join("\n");
+  const late = violations.length - wrong.length;
   return `
 ${options.instances} instances, ${minutes.toFixed(1)} minutes, ${messages.toLocaleString("en-US")} messages, on ${at.slice(0, 10)}, commit ${commit}.
-The first ${Math.round(warmUp * 100)}% of the time is the warm-up. \`${violations.length - wrong.length}\` messages were late with a load factor of ${options.load}. ${violationText}
+The first ${Math.round(warmUp * 100)}% of the time is the warm-up. Load factor ${options.load}: ${late.toLocaleString("en-US")} of the messages,
+events and commands were late.
 
 | process | measure | first sample | median after warm-up | growth after warm-up | allowed growth | flat |
 | --- | --- | --- | --- | --- | --- | --- |
-${rows.join("\n")}`;
+${rows.join("\n")}
+
+${violationsOf(wrong)}`;
+}
+
+function violationsOf(violations: readonly Violation[]): string {
+  if (violations.length === 0) return "No message was lost or repeated.";
+  const kinds = [...Map.groupBy(violations, ({ rule }) => rule)];
+  return `| violation | number |\n| --- | --- |\n${kinds.map(([rule, list]) => `| ${rule}: ${rules[rule]} | ${list.length} |`).join("\n")}`;
 }
 
 /** Returns whether every measure of every process is flat. */

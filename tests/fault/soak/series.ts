@@ -5,6 +5,7 @@ import makeTemplate from "../../support/postgres.ts";
 import { silenceLibsignal } from "../../support/simulator/client.ts";
 import { commit, Results } from "../report/results.ts";
 import { writeSection } from "../report/section.ts";
+import { stopWhenInterrupted } from "../suite/world/world.ts";
 import type { SoakOptions } from "./options.ts";
 import { isFlat, type RecordedSoak, soakReport } from "./report.ts";
 import { soak } from "./soak.ts";
@@ -14,6 +15,7 @@ const results = new Results<RecordedSoak>("soak");
 /** Runs a soak, records it and writes the report. Returns whether everything is flat and nothing was lost. */
 export async function runSoak(options: SoakOptions): Promise<boolean> {
   silenceLibsignal();
+  stopWhenInterrupted();
   const at = new Date().toISOString();
   const of = commit();
   const removeTemplate = await makeTemplate();

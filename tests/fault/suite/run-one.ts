@@ -4,6 +4,7 @@ import { join } from "node:path";
 import makeTemplate from "../../support/postgres.ts";
 import { type PlanOptions, planOf } from "./plan.ts";
 import { runPlan } from "./run.ts";
+import { stopWhenInterrupted } from "./world/world.ts";
 
 /** The setting of one run, as the JSON in the only argument. */
 export interface RunSetting extends PlanOptions {
@@ -14,6 +15,7 @@ export interface RunSetting extends PlanOptions {
 const { seed, load, ...options } = JSON.parse(process.argv[2] ?? "") as RunSetting;
 // libsignal prints sessions, including private keys, and Postgres belongs to another user when root runs this.
 for (const method of ["info", "warn", "error"] as const) console[method] = () => undefined;
+stopWhenInterrupted();
 const removeTemplate = await makeTemplate();
 const folder = await mkdtemp(join(tmpdir(), "switchboard-faults-"));
 const result = await runPlan(planOf(seed, options), folder, load);

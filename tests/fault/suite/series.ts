@@ -39,7 +39,9 @@ export function reportSuite(): void {
 
 /** Runs one seed in a process of its own, so that runs don't share memory. */
 export async function runOne(setting: RunSetting): Promise<RunResult & { folder: string | null }> {
-  const child = spawn(process.execPath, [program, JSON.stringify(setting)], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [program, JSON.stringify(setting)], {
+    stdio: ["ignore", "pipe", "inherit", "ipc"],
+  });
   const text = Buffer.concat(await Array.fromAsync(child.stdout as AsyncIterable<Buffer>)).toString();
   if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
   const line = text.trim().split("\n").at(-1);

@@ -29,6 +29,20 @@ export interface WorldOptions {
   env?: Record<string, string>;
 }
 
+const running = new Set<World>();
+
+/**
+ * Stops everything that runs, and then ends this process, when the process is interrupted or the process that started it
+ * ends. Postgres would outlive both otherwise.
+ */
+export function stopWhenInterrupted(): void {
+  const stop = async () => {
+    await Promise.all([...running].map((world) => world.stop()));
+    process.exit(130);
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "disconnect"] as const) process.once(signal, stop);
+}
+
 /** The names of the processes of the gateway that a fault can end. */
 export type ProcessName = "api" | `worker-${number}` | `host-${number}`;
 
@@ -79,6 +93,7 @@ export class World {
 
   static async start(options: WorldOptions): Promise<World> {
     const world = new World(options, await startParts(options));
+    running.add(world);
     await world.#measureClock();
     await Promise.all((["api", ...world.workerNames, ...world.hostNames] as const).map((name) => world.start(name)));
     await world.aws.request("poll");
@@ -157,6 +172,7 @@ export class World {
   }
 
   async stop(): Promise<void> {
+    running.delete(this);
     const all = [...this.processes.values(), this.aws, this.network];
     for (const child of all) if (child.running) child.signal("SIGCONT");
     await Promise.all(all.map((child) => child.end("SIGKILL")));
