@@ -18,15 +18,15 @@ const maxLabels = 10;
  */
 export function startWatchdog(log: Logger): { stop(): void } {
   let checkedAt = performance.now();
-  let cpuBefore = process.cpuUsage();
+  let cpuBefore = process.threadCpuUsage();
   let loggedAt = Number.NEGATIVE_INFINITY;
   let unlogged = 0;
   const timer = setInterval(() => {
     const now = performance.now();
     const delayMs = Math.round(now - checkedAt - checkMs);
-    const cpu = process.cpuUsage(cpuBefore);
+    const cpu = process.threadCpuUsage(cpuBefore);
     const since = checkedAt;
-    cpuBefore = process.cpuUsage();
+    cpuBefore = process.threadCpuUsage();
     checkedAt = now;
     if (delayMs <= maxDelayMs) return;
     count("EventLoopDelay", delayMs);
@@ -34,7 +34,7 @@ export function startWatchdog(log: Logger): { stop(): void } {
       unlogged += 1;
       return;
     }
-    // Little CPU time means that the machine was busy or the process was stopped, and not that the work took long.
+    // Little CPU time of this thread means that the machine was busy or the process was stopped, and not that the work took long.
     const cpuMs = Math.round((cpu.user + cpu.system) / 1000);
     log.warn({ delayMs, cpuMs, work: labelsOf(workSince(since), now), unlogged }, "the event loop was blocked");
     loggedAt = now;

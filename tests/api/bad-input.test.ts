@@ -256,6 +256,15 @@ describe("hostile text", () => {
     }
   });
 
+  const withParameter = endpoints.filter((endpoint) => /\{(?!instanceId)\w+\}/.test(endpoint.path));
+  test.each(named(withParameter))("is rejected in the path of %s if it contains NUL", async (_name, endpoint) => {
+    const path = endpoint.path.replace("{instanceId}", instanceId).replaceAll(/\{\w+\}/g, "a%00b");
+    const body = endpoint.body ? { ...bodyOf(endpoint), instanceId } : undefined;
+    const ask = { key: await keyFor(endpoint), ...(body && { body }) };
+    const answer = await api.request(endpoint.method.toUpperCase(), path, ask);
+    expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+  });
+
   test("is rejected in a chat id if it contains NUL", async () => {
     const answer = await api.request("GET", `/api/instances/${instanceId}/chats/7900%001234567/messages`, { key });
     expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });

@@ -67,6 +67,8 @@ async function respond(
     c.var.rate?.settle(),
   ]);
   if (endpoint.instance !== "body") void count(pathInstance?.id);
+  assertWithoutNul(params, "path");
+  assertWithoutNul(c.req.query(), "query");
   const query = endpoint.query ? parsed(endpoint.query, c.req.query(), "query") : undefined;
   const body = endpoint.body
     ? parsed(endpoint.body, await (endpoint.form ? readForm(c) : readBody(c)), "body")
@@ -131,6 +133,12 @@ async function openVault(shared: SharedContext): Promise<Vault> {
   } catch (error) {
     throw new AppError("unavailable", "the encryption keys are not available", { cause: error });
   }
+}
+
+/** Throws `invalid_request` if a value contains NUL, which Postgres refuses. */
+function assertWithoutNul(values: Readonly<Record<string, string>>, where: string): void {
+  const name = Object.keys(values).find((key) => values[key]?.includes("\u0000"));
+  if (name !== undefined) throw new AppError("invalid_request", `${where}: must not contain NUL characters`);
 }
 
 function parsed<Schema extends z.ZodType>(schema: Schema, value: unknown, where: string): z.output<Schema> {

@@ -47,6 +47,8 @@ export interface Ask {
 
 export interface TestApi {
   url: string;
+  /** The URL of an API that waits only briefly for the result of a command. */
+  impatientUrl: string;
   databaseUrl: string;
   sqsEndpoint: string;
   /** The API's dependencies, which other parts of a test can share. */
@@ -147,6 +149,7 @@ export async function startApi(env: Record<string, string> = {}): Promise<TestAp
   const received = new Map<string, string[]>();
   const api: TestApi = {
     url: gateway.url,
+    impatientUrl: impatient.url,
     databaseUrl: postgres.url,
     sqsEndpoint,
     deps,
