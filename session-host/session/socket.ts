@@ -6,6 +6,7 @@ import {
   type WASocket,
 } from "@whiskeysockets/baileys";
 import type { Logger } from "../../core/log.ts";
+import { isReadableHistory } from "../baileys/history-limit.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
 import { type SharedCaches, sessionCaches, ttlCache } from "./caches.ts";
 import type { Outlet } from "./gate.ts";
@@ -40,6 +41,8 @@ export function openSocket(options: SocketOptions): WASocket {
     emitOwnEvents: false,
     enableRecentMessageCache: false,
     syncFullHistory: false,
+    shouldSyncHistoryMessage: (notification) =>
+      DEFAULT_CONNECTION_CONFIG.shouldSyncHistoryMessage(notification) && isReadableHistory(notification),
     msgRetryCounterCache: ttlCache(1000, hourMs),
     placeholderResendCache: ttlCache(200, hourMs),
     ...sessionCaches(caches, isOwn),

@@ -11,7 +11,7 @@ import { openStorage } from "../../core/storage/index.ts";
 import { prepareFile } from "../../session-host/media/prepare-file.ts";
 import { restClient } from "../support/gateway/rest-client.ts";
 import { startTestGateway } from "../support/gateway/test-gateway.ts";
-import { png } from "../support/media/png.ts";
+import { hugePng, png } from "../support/media/png.ts";
 
 let folder: string;
 const owner = { userId: "user", instanceId: "instance" };
@@ -83,6 +83,20 @@ test("a voice note in Opus stays unchanged, and its waveform follows its loudnes
 });
 
 describe("an untrusted file", () => {
+  test("whose picture has too many pixels is not decoded, and is sent without a preview", async () => {
+    const path = join(folder, "huge.png");
+    const send = async (side: number) => {
+      await writeFile(path, hugePng(side));
+      return await prepareFile(owner, await spooled(path, "huge.png"), {});
+    };
+    expect((await send(4000)).thumbnail?.subarray(0, 2)).toEqual(Buffer.from([0xff, 0xd8]));
+    const huge = await send(16_000);
+    expect(huge).toMatchObject({ kind: "image", path });
+    expect(huge.thumbnail).toBeUndefined();
+    // 256 million pixels in a file of some kilobytes.
+    expect(huge.size).toBeLessThan(50_000);
+  });
+
   test("that only looks like a video is sent as a document and fails if a video was requested", async () => {
     const path = join(folder, "broken");
     const whole = await readFile(createMedia("b.webm", ...film, "-c:v", "libvpx"));
