@@ -5,6 +5,7 @@ import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { appendEvents } from "../event/append.ts";
 import type { Ids } from "../id.ts";
+import { isEnabled } from "../instance/enabled-user.ts";
 import type { Logger } from "../log.ts";
 import { commandQueue, type Queues } from "../queue/index.ts";
 import type { CommandName } from "./catalog/index.ts";
@@ -43,6 +44,7 @@ export async function requeueCommands(deps: SweepDeps): Promise<number> {
   const rows = await deps.db.sql<{ id: string; instance_id: string; shard: number; kind: string }[]>`
     select id, instance_id, shard, kind from commands
     where status = 'queued' and created_at < ${now}::timestamptz - ${requeueAfter}::interval and deadline > ${now}::timestamptz
+      and ${isEnabled(deps.db.sql, deps.db.sql`commands.user_id`)}
       and (created_at > ${now}::timestamptz - ${dropWindow}::interval
         or extract(epoch from ${now}::timestamptz - created_at)::bigint % ${repeatSeconds} < ${runSeconds})
     order by created_at limit ${batchSize}`;

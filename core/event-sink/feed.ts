@@ -5,6 +5,7 @@ import { type ClaimLease, type Claims, claimHasEnded, leaseHolds } from "../db/c
 import type { Database } from "../db/index.ts";
 import { errorText } from "../error-text.ts";
 import { type ParkedEvent, reportParked } from "../event/park.ts";
+import { isEnabled } from "../instance/enabled-user.ts";
 import type { Logger } from "../log.ts";
 import { count } from "../metric/index.ts";
 import { batches } from "../queue/batches.ts";
@@ -130,7 +131,7 @@ async function claim(
     where instance_id = any(array(
       select s.instance_id from event_sinks s join instances i on i.id = s.instance_id
       where (s.next_at <= ${now.toISOString()}::timestamptz or ${claimHasEnded(sql, sql`s.claimed_by`)})
-        and s.sent_seq < i.event_seq and ${leaseHolds(sql, lease)} ${filter}
+        and s.sent_seq < i.event_seq and ${isEnabled(sql, sql`i.user_id`)} and ${leaseHolds(sql, lease)} ${filter}
       order by s.next_at limit ${limit} for update of s skip locked))
     returning instance_id, queue, sent_seq::float8 as sent_seq, failures`;
   return rows.map(({ instance_id: instanceId, queue, sent_seq: sentSeq, failures }) => ({

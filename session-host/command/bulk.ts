@@ -1,4 +1,5 @@
 import type { Database } from "../../core/db/index.ts";
+import { isEnabled } from "../../core/instance/enabled-user.ts";
 import { needsUserCondition } from "../../core/instance/needs-user.ts";
 import type { Logger } from "../../core/log.ts";
 import { labelled } from "../../core/work.ts";
@@ -53,7 +54,7 @@ interface RunningBulk {
    * host.
    */
   needsUser: boolean;
-  /** Whether the bulk's start time has passed. */
+  /** Whether the bulk's start time has passed and its user is enabled. */
   due: boolean;
 }
 
@@ -121,7 +122,7 @@ export class BulkRelease {
   async #runningBulks(): Promise<RunningBulk[]> {
     const { sql } = this.#deps.db;
     const rows = await sql<RunningBulk[]>`
-      select b.id, b.instance_id as "instanceId", b.start_at <= clock_timestamp() as due,
+      select b.id, b.instance_id as "instanceId", b.start_at <= clock_timestamp() and ${isEnabled(sql, sql`b.user_id`)} as due,
         exists (select 1 from commands where bulk_id = b.id and status = 'scheduled') as "hasUnreleased",
         ${needsUserCondition(sql)} as "needsUser"
       from bulks b join instances i on i.id = b.instance_id
@@ -137,12 +138,13 @@ export class BulkRelease {
    */
   async #release(bulk: RunningBulk, position: number, room: number): Promise<ClaimedCommand[]> {
     const { db, host, lease } = this.#deps;
+    const enabled = isEnabled(db.sql, db.sql`b.user_id`);
     const rows = await db.sql<ClaimedRow[]>`
       with held as materialized (select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})),
       clock as materialized (select clock_timestamp() as at from held),
       bulk as materialized (
         select b.id, b.instance_id, b.released_at, 60.0 / b.per_minute as step, clock.at from bulks b, clock
-        where b.id = ${bulk.id} and b.status = 'running' and b.start_at <= clock.at for update of b
+        where b.id = ${bulk.id} and b.status = 'running' and b.start_at <= clock.at and ${enabled} for update of b
       ),
       pace as materialized (
         select step, at, greatest(

@@ -8,6 +8,7 @@ import {
 } from "../../core/command/catalog/index.ts";
 import { positionsPerClaim } from "../../core/command/command.sql.ts";
 import type { Database } from "../../core/db/index.ts";
+import { isEnabled } from "../../core/instance/enabled-user.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import { type ClaimedCommand, type ClaimedRow, claimedColumns, joinMessage, toCommand } from "./claimed-command.ts";
 
@@ -28,20 +29,22 @@ const immediate = (Object.keys(commandCatalog) as CommandName[]).filter(
 
 /**
  * Claims the commands that the queue delivered, in the given order. From then on, their messages may be removed from
- * the queue, because the database holds the claims. Skips commands that were claimed before, have failed, or were
- * deleted with their instance. Of the instances `full`, claims only commands that wait for no other command.
+ * the queue, because the database holds the claims. Skips commands that were claimed before, have failed, were deleted
+ * with their instance, or whose user is disabled. `claimWaiting` finds the latter when the user is enabled again. Of the
+ * instances `full`, claims only commands that wait for no other command.
  */
 export function claimCommands(
   deps: ClaimDeps,
   ids: readonly string[],
   full: readonly string[] = [],
 ): Promise<ClaimedCommand[]> {
-  return claim(deps, "queued", null, (sql) =>
-    full.length === 0
-      ? sql`select id, ord from unnest(${ids}::uuid[]) with ordinality as t(id, ord)`
-      : sql`
-        select t.id, t.ord from unnest(${ids}::uuid[]) with ordinality as t(id, ord) join commands c on c.id = t.id
-        where c.instance_id <> all(${full}::uuid[]) or c.name = any(${immediate})`,
+  return claim(
+    deps,
+    "queued",
+    null,
+    (sql) => sql`
+      select t.id, t.ord from unnest(${ids}::uuid[]) with ordinality as t(id, ord) join commands c on c.id = t.id
+      where (c.instance_id <> all(${full}::uuid[]) or c.name = any(${immediate})) and ${isEnabled(sql, sql`c.user_id`)}`,
   );
 }
 
@@ -57,14 +60,16 @@ export function claimOldest(
     position,
     (sql) => sql`
       select id, row_number() over (order by created_at, id) as ord from commands
-      where status = 'queued' and instance_id = ${instanceId} order by created_at, id limit ${limit}`,
+      where status = 'queued' and instance_id = ${instanceId} and ${isEnabled(sql, sql`commands.user_id`)}
+      order by created_at, id limit ${limit}`,
   );
 }
 
-/** Returns the instances of the shard that have queued commands. */
+/** Returns the instances of the shard that have queued commands of enabled users. */
 export async function instancesWithQueued({ db, lease }: ClaimDeps): Promise<string[]> {
   const rows = await db.sql<{ instance_id: string }[]>`
-    select distinct instance_id from commands where status = 'queued' and shard = ${lease.grant.shard}`;
+    select distinct instance_id from commands
+    where status = 'queued' and shard = ${lease.grant.shard} and ${isEnabled(db.sql, db.sql`commands.user_id`)}`;
   return rows.map((row) => row.instance_id);
 }
 
@@ -88,6 +93,7 @@ export function claimWaiting(
         select id, created_at, row_number() over (partition by instance_id order by created_at, id) as place from commands
         where status = 'queued' and shard = ${deps.lease.grant.shard} and instance_id <> all(${except}::uuid[])
           and created_at < clock_timestamp() - ${olderThanMs} * interval '1 ms'
+          and ${isEnabled(sql, sql`commands.user_id`)}
       ) waiting order by place, created_at, id limit ${claimLimit}`,
   );
 }
@@ -106,6 +112,7 @@ export function claimDue(deps: ClaimDeps, position: number, except: readonly str
         select id, run_at, row_number() over (partition by instance_id order by run_at, id) as place from commands
         where status = 'scheduled' and bulk_id is null and shard = ${deps.lease.grant.shard}
           and run_at <= clock_timestamp() and instance_id <> all(${except}::uuid[])
+          and ${isEnabled(sql, sql`commands.user_id`)}
       ) due order by place, run_at, id limit ${claimLimit}`,
   );
 }
@@ -146,6 +153,14 @@ export function claimedAmong(deps: ClaimDeps, ids: readonly string[]): Promise<C
 /** Returns the commands that the previous holder of the shard claimed and did not finish. */
 export function unfinishedCommands(deps: ClaimDeps): Promise<ClaimedCommand[]> {
   return claimed(deps, (sql) => sql`true`);
+}
+
+/** Returns a claimed command to the state before its claim. `claimWaiting` claims it again. */
+export async function returnClaim({ db, host, lease }: ClaimDeps, id: string): Promise<void> {
+  await db.sql`
+    update commands set status = 'queued', position = null
+    from (select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})) as held
+    where id = ${id} and status = 'claimed'`;
 }
 
 /** Counts an attempt of a command that might crash the host. Returns the number of attempts so far. */

@@ -17,6 +17,8 @@ import {
 export interface Claimed<Name extends CommandName> {
   id: string;
   instanceId: string;
+  /** The user who requested the command. */
+  userId: string;
   name: Name;
   input: CommandInput<Name>;
   waId: string | null;
@@ -40,6 +42,9 @@ export type ClaimedCommand = OrderedCommand | Claimed<QueryName> | Claimed<Manag
 
 export const isSend = (command: ClaimedCommand): command is Claimed<SendName> => isSendName(command.name);
 export const isQuery = (command: ClaimedCommand): command is Claimed<QueryName> => isQueryName(command.name);
+/** Whether the command waits for its turn in the send queue of its instance. */
+export const isOrdered = (command: ClaimedCommand): command is OrderedCommand =>
+  !isQuery(command) && !isManagement(command) && !isConversion(command);
 export const isManagement = (command: ClaimedCommand): command is Claimed<ManageName> => isManageName(command.name);
 export const isConversion = (command: ClaimedCommand): command is Claimed<ConvertName> => isConvertName(command.name);
 
@@ -47,6 +52,7 @@ export const isConversion = (command: ClaimedCommand): command is Claimed<Conver
 export interface ClaimedRow {
   id: string;
   instance_id: string;
+  user_id: string;
   name: string;
   input: unknown;
   wa_id: string | null;
@@ -60,7 +66,7 @@ export interface ClaimedRow {
 
 /** Selects the columns of a claimed command (alias `c`) and of its message. */
 export const claimedColumns = (sql: postgres.ISql) => sql`
-  c.id, c.instance_id, c.name, c.input, c.wa_id, c.position::float8 as position, c.attempts, c.deadline, c.correlation_id,
+  c.id, c.instance_id, c.user_id, c.name, c.input, c.wa_id, c.position::float8 as position, c.attempts, c.deadline, c.correlation_id,
   messages.chat_id, messages.payload`;
 
 /** Joins the message of a command (alias `c`). */
@@ -71,6 +77,7 @@ export function toCommand(row: ClaimedRow): ClaimedCommand {
   return {
     id: row.id,
     instanceId: row.instance_id,
+    userId: row.user_id,
     name: row.name,
     input: row.input,
     waId: row.wa_id,

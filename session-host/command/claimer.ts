@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import {
   type ClaimDeps,
@@ -10,9 +11,12 @@ import {
   claimWaiting,
   instancesWithQueued,
   nextPosition,
+  returnClaim,
   unfinishedCommands,
 } from "./claim.ts";
 import type { ClaimedCommand } from "./claimed-command.ts";
+
+const giveBackRetryMs = 1_000;
 
 export interface ClaimerDeps extends ClaimDeps {
   /** Receives the commands of a claim whose result was lost. */
@@ -85,6 +89,20 @@ export class Claimer {
   /** Returns the commands that the previous holder of the shard claimed and did not finish. */
   async unfinished(): Promise<ClaimedCommand[]> {
     return this.#remember(await unfinishedCommands(this.#deps));
+  }
+
+  /** Gives a claimed command back, so that a later claim takes it again. Tries until it succeeds or the lease is lost. */
+  async giveBack(command: ClaimedCommand): Promise<void> {
+    while (this.#deps.lease.held) {
+      try {
+        await returnClaim(this.#deps, command.id);
+        this.#recent.delete(command.id);
+        return;
+      } catch (error) {
+        if (!this.#deps.lease.held) throw error;
+        await sleep(giveBackRetryMs);
+      }
+    }
   }
 
   async #attempt(

@@ -39,6 +39,8 @@ export interface SendQueueDeps {
   record: (change: Change) => Promise<void>;
   /** Counts an attempt of a command that handles untrusted data. Returns the number of attempts so far. */
   countAttempt: (commandId: string) => Promise<number>;
+  /** Whether the command may start. If not, its user was disabled, and the command was given back. */
+  mayStart: (command: OrderedCommand) => Promise<boolean>;
   /** Called when an acknowledgement is overdue. The connection must be dropped. */
   onSilence: () => void;
   /** Returns the monotonic time in milliseconds. Default: `performance.now`. */
@@ -182,6 +184,8 @@ export class SendQueue {
   async #begin(command: OrderedCommand, context: ConnectedContext): Promise<void> {
     if (isLate(command)) return this.#failLate(command);
     try {
+      if (!(await this.#deps.mayStart(command))) return;
+      if (this.#context !== context) return this.#putBack(command);
       if (isSend(command)) await this.#send(command, context);
       else await this.#mutate(command, context);
     } catch (error) {

@@ -6,9 +6,10 @@ import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { BulkRelease } from "../command/bulk.ts";
 import { queueUnmutes } from "../command/channel-mutes.ts";
 import { countAttempt } from "../command/claim.ts";
-import type { ClaimedCommand } from "../command/claimed-command.ts";
+import { type ClaimedCommand, isOrdered } from "../command/claimed-command.ts";
 import { Claimer } from "../command/claimer.ts";
 import { dispatch } from "../command/dispatch.ts";
+import { Requesters } from "../command/requesters.ts";
 import { traceOf } from "../command/trace.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import type { Poller } from "../concurrency/poller.ts";
@@ -42,6 +43,7 @@ export class Shard {
   readonly #relay: EventRelay;
   readonly #replier: Poller;
   readonly #claimer: Claimer;
+  readonly #requesters: Requesters;
   readonly #bulks: BulkRelease;
   readonly #intake: CommandIntake;
   readonly #sessions = new Map<string, Session>();
@@ -66,6 +68,7 @@ export class Shard {
       onReplies: () => this.#replier.nudge(),
     });
     const submit = (command: ClaimedCommand) => void this.#submit(command);
+    this.#requesters = new Requesters({ db, log });
     this.#claimer = new Claimer({ db, host, lease, submit });
     this.#intake = new CommandIntake({
       queues,
@@ -199,12 +202,20 @@ export class Shard {
         ledger: this.#ledger,
         leaseHeld: () => this.lease.held,
         countAttempt: (id) => countAttempt({ db, host: this.#deps.host, lease: this.lease }, id),
+        mayStart: (command) => this.#mayStart(command),
         removeInstance: (id) => this.#removeInstance(id),
       },
       row,
     );
     this.#sessions.set(row.id, session);
     return session;
+  }
+
+  /** Returns false and gives the command back if its user is disabled. */
+  async #mayStart(command: ClaimedCommand): Promise<boolean> {
+    if (await this.#requesters.enabled(command.userId)) return true;
+    await this.#claimer.giveBack(command);
+    return false;
   }
 
   async #removeInstance(id: string): Promise<void> {
@@ -223,6 +234,8 @@ export class Shard {
     try {
       const session = this.#sessions.get(command.instanceId) ?? (await this.#load(command.instanceId));
       if (!session) throw new AppError("instance_not_found");
+      // Sends and mutations are checked again when their turn comes.
+      if (!isOrdered(command) && !(await this.#mayStart(command))) return;
       await dispatch(session, command, this.#deps);
     } catch (error) {
       const failure = error instanceof AppError ? error : new AppError("internal");

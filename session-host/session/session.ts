@@ -5,7 +5,7 @@ import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
 import { accountOf } from "../baileys/account.ts";
 import type { CommandTarget } from "../command/dispatch.ts";
 import { RetryCounts } from "../command/retries.ts";
-import { SendQueue } from "../command/send-queue.ts";
+import { SendQueue, type SendQueueDeps } from "../command/send-queue.ts";
 import type { Limiter } from "../concurrency/limiter.ts";
 import type { ConnectedContext } from "../executors/types.ts";
 import { GroupReading } from "../inbound/contacts.ts";
@@ -19,14 +19,12 @@ import { backoff, judge, type Verdict } from "./disconnect.ts";
 import { PairingCodes } from "./pairing-code.ts";
 import { SessionState, withCloseEvent, withCloseEventAndActivity } from "./state.ts";
 
-export interface SessionDeps extends ConnectionDeps {
+export interface SessionDeps extends ConnectionDeps, Pick<SendQueueDeps, "countAttempt" | "mayStart"> {
   media: MediaStage;
   downloads: MediaDownloads;
   version: SessionVersion;
   /** Limits how many sessions log in at once, because a first login takes a tenth of a second of CPU time. */
   logins: Limiter;
-  /** Counts an attempt of a command durably. Returns the number of attempts so far. */
-  countAttempt: (commandId: string) => Promise<number>;
   /** Removes the instance and everything that is stored for it. */
   removeInstance: (instanceId: string) => Promise<void>;
 }
@@ -95,6 +93,7 @@ export class Session implements CommandTarget {
       log: deps.log,
       record: (change) => this.record(change),
       countAttempt: deps.countAttempt,
+      mayStart: deps.mayStart,
       onSilence: () => void this.#inTurn(() => this.#onClose("connection_lost", "later")),
     });
   }

@@ -79,3 +79,24 @@ test("a claimer that looks up a lost claim does not submit a command that it ret
   expect(ids(await claimer.fromQueue([known, lost]))).toEqual([]);
   expect(submitted).toEqual([lost]);
 });
+
+test("a command of a disabled user stays queued, and a claimed one that is given back is claimed again later", async () => {
+  const { claimer } = await openClaimer();
+  const { sql } = database.db;
+  const id = await queueCommand();
+  const setDisabled = (disabled: boolean) => sql`
+    update users set disabled_at = ${disabled ? sql`now()` : null}
+    where id = (select user_id from commands where id = ${id})`;
+  await setDisabled(true);
+  expect(ids(await claimer.fromQueue([id]))).toEqual([]);
+  expect(ids(await claimer.waiting(0))).toEqual([]);
+  await setDisabled(false);
+  const [command] = await claimer.waiting(0);
+  expect(command?.id).toBe(id);
+  // The user is disabled between the claim and the start.
+  await setDisabled(true);
+  if (command) await claimer.giveBack(command);
+  expect(ids(await claimer.waiting(0))).toEqual([]);
+  await setDisabled(false);
+  expect(ids(await claimer.waiting(0))).toEqual([id]);
+});

@@ -45,7 +45,14 @@ async function startIntake() {
   const record = async () => undefined;
   const queueOf = (id: string) => {
     const queue =
-      sendQueues.get(id) ?? new SendQueue({ log, record, countAttempt: async () => 1, onSilence: () => undefined });
+      sendQueues.get(id) ??
+      new SendQueue({
+        log,
+        record,
+        countAttempt: async () => 1,
+        mayStart: async () => true,
+        onSilence: () => undefined,
+      });
     sendQueues.set(id, queue);
     return queue;
   };

@@ -29,7 +29,7 @@ export const healthy: Breaker = { state: "healthy", failures: 0, failingSince: n
 export interface Endpoint extends BodyContext, Signing {
   instanceId: string;
   userId: string;
-  /** Null if the instance has no webhook or the webhook is switched off. */
+  /** Null if the instance has no webhook, the webhook is switched off, or the user is disabled. */
   url: string | null;
   /** Maximum number of attempts after the first. */
   maxRetries: number;
@@ -85,12 +85,13 @@ export async function loadEndpoints(
 ): Promise<Map<string, Endpoint | Error>> {
   if (instanceIds.length === 0) return new Map();
   const rows = await db.sql<Row[]>`
-    select i.id, i.user_id, i.dialect, i.phone_number, i.webhook_url, i.webhook_enabled, i.webhook_secret, i.webhook_headers,
+    select i.id, i.user_id, i.dialect, i.phone_number, i.webhook_url,
+      i.webhook_enabled and u.disabled_at is null as webhook_enabled, i.webhook_secret, i.webhook_headers,
       i.webhook_previous_secret, i.webhook_previous_secret_until,
       i.notify_received, i.notify_sent, i.notify_delivery, i.notify_read, i.max_retries, i.retry_interval,
       w.state, w.url = i.webhook_url as same_url, w.failures, w.failing_since, p.average_ms,
       s.instance_id is not null as has_queue
-    from instances i left join webhook_endpoints w on w.instance_id = i.id
+    from instances i join users u on u.id = i.user_id left join webhook_endpoints w on w.instance_id = i.id
       left join event_sinks s on s.instance_id = i.id
       left join webhook_paces p on p.instance_id = i.id and p.url = i.webhook_url
     where i.id = any(${instanceIds as string[]}::uuid[])`;

@@ -10,6 +10,7 @@ import { until } from "../../support/until.ts";
 const command = (id: string, deadline: number): OrderedCommand => ({
   id,
   instanceId: "instance",
+  userId: "user",
   name: "message.sendText",
   input: { to: "4915550000002@s.whatsapp.net", text: id },
   waId: `3EB0${id}`,
@@ -29,6 +30,7 @@ test("a send that waits for a connection fails at its deadline, and other sends 
       recorded.push(change);
     },
     countAttempt: async () => 1,
+    mayStart: async () => true,
     onSilence: () => undefined,
   });
   queue.push(command("LATE", Date.now() - 1));
@@ -55,6 +57,7 @@ test("a poll declares its type in the stanza, and a text does not", async () => 
     log: createLogger("test", "silent"),
     record: async () => undefined,
     countAttempt: async () => 1,
+    mayStart: async () => true,
     onSilence: () => undefined,
   });
   const prepared = (id: string, message: proto.IMessage) => ({
@@ -73,4 +76,27 @@ test("a poll declares its type in the stanza, and a text does not", async () => 
     { id: "3EB0POLL", nodes: meta },
     { id: "3EB0CHOICE", nodes: meta },
   ]);
+});
+
+test("a send whose user was disabled after the claim is not sent, and later sends are", async () => {
+  const sent: string[] = [];
+  const relayMessage = async (_jid: string, _message: unknown, { messageId }: { messageId: string }) =>
+    void sent.push(messageId);
+  const queue = new SendQueue({
+    log: createLogger("test", "silent"),
+    record: async () => undefined,
+    countAttempt: async () => 1,
+    mayStart: async ({ id }) => id !== "DISABLED",
+    onSilence: () => undefined,
+  });
+  const prepared = (id: string) => ({
+    ...command(id, Date.now() + 60_000),
+    payload: Buffer.from(proto.Message.encode({ conversation: id }).finish()),
+  });
+  for (const id of ["FIRST", "DISABLED", "LAST"]) queue.push(prepared(id));
+  queue.resume({ sock: { relayMessage }, recipients: { of: async () => [] } } as unknown as ConnectedContext);
+  await until(async () => sent.length === 2 || undefined);
+  expect(sent).toEqual(["3EB0FIRST", "3EB0LAST"]);
+  expect(queue.size).toBe(2);
+  queue.pause();
 });
