@@ -14,8 +14,8 @@ export const endpoints = pgTable("webhook_endpoints", {
   /** The URL that the state of this row is about. If the instance has another URL now, the state does not apply. */
   url: text().notNull(),
   /**
-   * `failing`: some attempts failed. `parked`: only probes are sent. `draining`: the endpoint works again, and its
-   * backlog is being delivered.
+   * `failing`: some attempts failed. `parked`: only probes are sent. `draining`: the backlog is being delivered, because
+   * the endpoint works again, is slow, or has no turn (`pace.ts`).
    */
   state: text({ enum: ["failing", "parked", "draining"] }).notNull(),
   /** Consecutive failures. A probe counts as one, even if it attempts two deliveries. */

@@ -67,6 +67,10 @@ export class Pace {
     await this.#marking;
     const { instanceId, averageMs } = this.#endpoint;
     const { slowMs } = this.#deps.limits ?? defaultLimits;
+    if (this.isSlow && !isSlow(this.#deps, averageMs)) {
+      const figures = { instanceId, averageMs: Math.round(this.#averageMs) };
+      this.#deps.log.info(figures, "a webhook endpoint is slow; its deliveries wait in a backlog of its own");
+    }
     if (this.#averageMs >= slowMs * fastShare) await this.#write(null);
     else if (this.#marking || averageMs > 0)
       await this.#deps.db.sql`delete from webhook_paces where instance_id = ${instanceId}`;

@@ -207,19 +207,29 @@ export interface WebhookStatus {
   nextAttemptAt: Date | null;
   /** Deliveries that have neither succeeded nor failed. */
   waiting: number;
+  /** The average response time of an endpoint that is not fast, in milliseconds. Null for a fast endpoint. */
+  averageResponseMs: number | null;
 }
 
 /** Returns the state of an instance's webhook endpoint. */
 export async function readStatus(db: Database, instance: Instance): Promise<WebhookStatus> {
   const { webhookUrl: url, webhookEnabled: enabled } = instance;
   const [row] = await db.sql<
-    { state: Breaker["state"] | null; failures: number; failing_since: Date; next_at: Date; waiting: number }[]
+    {
+      state: Breaker["state"] | null;
+      failures: number;
+      failing_since: Date;
+      next_at: Date;
+      average_ms: number | null;
+      waiting: number;
+    }[]
   >`
-    select w.state, w.failures, w.failing_since, w.next_at,
+    select w.state, w.failures, w.failing_since, w.next_at, p.average_ms,
       (select count(*)::int from deliveries d where d.instance_id = ${instance.id} and d.status = 'pending') as waiting
-    from (select 1) one left join webhook_endpoints w on w.instance_id = ${instance.id} and w.url = ${url}`;
-  const waiting = row?.waiting ?? 0;
-  const none = { failures: 0, failingSince: null, nextAttemptAt: null, waiting };
+    from (select 1) one left join webhook_endpoints w on w.instance_id = ${instance.id} and w.url = ${url}
+      left join webhook_paces p on p.instance_id = ${instance.id} and p.url = ${url} and p.average_ms > 0`;
+  const common = { waiting: row?.waiting ?? 0, averageResponseMs: row?.average_ms ?? null };
+  const none = { failures: 0, failingSince: null, nextAttemptAt: null, ...common };
   if (!enabled || !url) return { enabled, url, state: "disabled", ...none };
   if (!row?.state) return { enabled, url, state: "healthy", ...none };
   return {
@@ -229,6 +239,6 @@ export async function readStatus(db: Database, instance: Instance): Promise<Webh
     failures: row.failures,
     failingSince: row.failures > 0 ? row.failing_since : null,
     nextAttemptAt: row.state === "failing" ? null : row.next_at,
-    waiting,
+    ...common,
   };
 }

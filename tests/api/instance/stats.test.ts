@@ -291,11 +291,16 @@ test("a migration counts the data of the previous version", async () => {
     await old`insert into users (id, email, password_hash) values (${user}, 'a@example.com', '')`;
     await old`
       insert into instances (id, user_id, name, dialect, shard) values (${id}, ${user}, 'Primary', 'multi-instance', 0)`;
+    const files = [
+      { state: "stored", size: 700 },
+      { state: "stored", size: null },
+      { state: "pending", size: 50 },
+    ];
     for (const [index, day] of ["2026-01-01", "2026-01-01", "2026-01-02"].entries()) {
       await old`
-        insert into messages (id, instance_id, wa_id, chat_id, from_me, type, proto_type, status, sent_at)
-        values (${systemIds.uuid()}, ${id}, ${`WA${index}`}, 'c', false, 'text', 'conversation', 'received',
-          ${`${day}T23:59:59Z`})`;
+        insert into messages (id, instance_id, wa_id, chat_id, from_me, type, proto_type, media, status, sent_at)
+        values (${systemIds.uuid()}, ${id}, ${`WA${index}`}, 'c', false, 'text', 'conversation',
+          ${JSON.stringify(files[index])}::text::jsonb, 'received', ${`${day}T23:59:59Z`})`;
     }
     for (const [index, { type, data }] of Object.values(events).entries()) {
       await old`
@@ -307,6 +312,7 @@ test("a migration counts the data of the previous version", async () => {
       { day: "2026-01-01", messages: 2 },
       { day: "2026-01-02", messages: 1 },
     ]);
+    expect(await old`select bytes::int from media_sizes`).toEqual([{ bytes: 700 }]);
     const { days: _days, ...usage } = await instanceUsage({ db: { ...api.db, sql: old }, clock: api.deps.clock }, id, {
       period: "all",
       userId: user,

@@ -192,7 +192,7 @@ test("the status shows the endpoint's state, which enabling the webhook again re
   const id = await instanceWith({ webhookUrl: receiver.url });
   const status = () => get(id, "status");
   const healthy = { enabled: true, url: receiver.url, state: "healthy", failures: 0, failingSince: null };
-  expect(await status()).toEqual({ ...healthy, nextAttemptAt: null, waiting: 0 });
+  expect(await status()).toEqual({ ...healthy, nextAttemptAt: null, waiting: 0, averageResponseMs: null });
   await deliverText(id, "1");
   expect(await status()).toMatchObject({ state: "failing", failures: 1, nextAttemptAt: null, waiting: 1 });
   await deliverText(id, "2");
@@ -209,8 +209,12 @@ test("the status shows the endpoint's state, which enabling the webhook again re
   await change({ webhookEnabled: true });
   expect(await status()).toMatchObject({ state: "draining", failures: 0, failingSince: null });
   await runRetryWorker();
-  expect(await status()).toEqual({ ...healthy, nextAttemptAt: null, waiting: 0 });
+  expect(await status()).toEqual({ ...healthy, nextAttemptAt: null, waiting: 0, averageResponseMs: null });
   expect(texts(receiver.received)).toEqual(["1", "2", "3", "1", "2", "3", "4"]);
+
+  await api.db.sql`
+    insert into webhook_paces (instance_id, url, average_ms) values (${id}, ${receiver.url}, 3000)`;
+  expect(await status()).toMatchObject({ averageResponseMs: 3_000 });
 
   await change({ webhookEnabled: false });
   expect(await status()).toMatchObject({ enabled: false, state: "disabled" });

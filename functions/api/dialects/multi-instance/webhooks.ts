@@ -132,6 +132,10 @@ export const webhookEndpoints = [
       nextAttemptAt: isoDate.nullable(),
       /** Unfinished deliveries. */
       waiting: z.int(),
+      averageResponseMs: z.int().nullable().meta({
+        description:
+          "The average response time in milliseconds; null for a fast endpoint. From WEBHOOK_SLOW_MS, deliveries wait in a backlog",
+      }),
     }),
     toInput: () => undefined,
     operation: ({ deps, instance }) => log.readStatus(deps.db, instance),
