@@ -112,10 +112,11 @@ export class GatewayProcess {
     await gone;
   }
 
-  async api(method: string, path: string, body?: unknown): Promise<Answer> {
+  async api(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+    const type = body === undefined ? {} : { "content-type": "application/json" };
     const response = await fetch(new URL(path, this.#running?.url), {
       method,
-      headers: { "x-api-key": this.apiKey, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+      headers: { "x-api-key": this.apiKey, ...type, ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     return { status: response.status, headers: response.headers, body: await response.json() };
