@@ -5,12 +5,12 @@ import { retrySeconds } from "./name.ts";
 
 /**
  * Seconds until the messages of a dead consumer become visible again. A dead consumer's messages hide all later ones of
- * their FIFO groups. The time is longer than `claimLeaseMs`, so that the next consumer also finds the claims of the
- * dead consumer free.
+ * their FIFO groups. Even if the consumer dies right before a renewal, the time is not shorter than `claimLeaseMs`, so
+ * that the next consumer also finds the claims of the dead consumer free.
  */
-const hiddenSeconds = 15;
+const hiddenSeconds = 12;
 /** How often the time is renewed, in milliseconds. */
-const renewMs = 4_000;
+const renewMs = 2_000;
 
 /** A received message, as Lambda passes it to a function. */
 export interface ReceivedMessage {

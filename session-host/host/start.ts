@@ -14,6 +14,7 @@ import { connectionName } from "../../core/shard/lease.ts";
 import { openStorage } from "../../core/storage/index.ts";
 import { version } from "../../core/version.ts";
 import { prepareWhatsApp } from "../baileys/whatsapp.ts";
+import { removeFoldersOfDead } from "../media/temp-folder.ts";
 import { ClientVersions } from "../session/client-version.ts";
 import { Host } from "./host.ts";
 import { hostIdentity } from "./identity.ts";
@@ -62,6 +63,7 @@ export async function startHost(config: Config, log: Logger): Promise<{ host: Ho
     const server = await startStatusServer({ host: METRICS_HOST, port }, status);
     cleanup.defer(() => server.stop());
   }
+  removeFoldersOfDead().catch((error: unknown) => log.warn({ err: error }, "old temporary folders were not removed"));
   count("HostsStarted");
   const emitting = startEmitting(config);
   cleanup.defer(() => emitting.stop());

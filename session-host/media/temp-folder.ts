@@ -1,9 +1,13 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { hasEnded, processName } from "../concurrency/process.ts";
+
+/** Temporary folders have this prefix and the name of their process. */
+const prefix = "switchboard-";
 
 /** Creates a new temporary folder. */
-export const makeTempFolder = () => mkdtemp(join(tmpdir(), "switchboard-"));
+export const makeTempFolder = () => mkdtemp(join(tmpdir(), `${prefix}${processName}-`));
 
 export const removeFolder = (folder: string) => rm(folder, { recursive: true, force: true });
 
@@ -14,5 +18,14 @@ export async function inTempFolder<Result>(work: (folder: string) => Promise<Res
     return await work(folder);
   } finally {
     await removeFolder(folder);
+  }
+}
+
+/** Removes the temporary folders of killed processes. Their files belong to users and would fill the disk. */
+export async function removeFoldersOfDead(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    if (!name.startsWith(prefix)) continue;
+    const owner = name.slice(prefix.length);
+    if (!owner.startsWith(`${processName}-`) && hasEnded(owner)) await removeFolder(join(tmpdir(), name));
   }
 }
