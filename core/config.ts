@@ -113,6 +113,14 @@ const data = {
     .url({ protocol: /^postgres(ql)?$/ })
     .optional()
     .meta({ description: "URL of your own Postgres, version 15 or newer.", unset: "the embedded one" }),
+  DATABASE_OWNER_URL: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .optional()
+    .meta({
+      description:
+        "URL of the same database for the role that owns the tables and may create roles. Only the migration at the start uses it. The role in `DATABASE_URL` is then created if necessary, and can only read and write tables.",
+      unset: "`DATABASE_URL`, whose role then owns the tables",
+    }),
   MASTER_KEY_FILE: z.string().optional().meta({
     description: "File with the key that wraps the data keys: 32 bytes, mode 0600.",
     unset: "`master.key` in `DATA_DIR`",

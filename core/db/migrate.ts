@@ -4,18 +4,21 @@ import { migrate as run } from "drizzle-orm/postgres-js/migrator";
 import postgres from "postgres";
 import { ConfigError } from "../config.ts";
 import { advisoryLock } from "./advisory-lock.ts";
+import { grantTables } from "./app-role.ts";
 
 const folder = fileURLToPath(new URL("./migrations", import.meta.url));
 
 /**
  * Migrates the database to the newest schema and creates the rows of new shards. Safe to run concurrently. Throws
- * `ConfigError` if the database has more shards than `shardCount`.
+ * `ConfigError` if the database has more shards than `shardCount`. If `appRole` is given, this role can then use all
+ * tables.
  */
-export async function migrate(url: string, shardCount: number): Promise<void> {
+export async function migrate(url: string, shardCount: number, appRole?: string): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => undefined });
   try {
     await sql`select pg_advisory_lock(${advisoryLock.migration})`;
     await run(drizzle(sql), { migrationsFolder: folder });
+    if (appRole) await grantTables(sql, appRole);
     const [existing] = await sql<{ count: number }[]>`select count(*)::int as count from shards`;
     if (existing && existing.count > shardCount) {
       // An instance keeps its shard forever, so no host would serve the instances of removed shards.

@@ -2,6 +2,7 @@ import { systemClock } from "../../core/clock.ts";
 import { type Config, required } from "../../core/config.ts";
 import { openVault } from "../../core/crypto/index.ts";
 import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
+import { ensureAppRole, roleOf } from "../../core/db/app-role.ts";
 import { openDatabase } from "../../core/db/index.ts";
 import { migrate } from "../../core/db/migrate.ts";
 import { systemIds } from "../../core/id.ts";
@@ -22,7 +23,10 @@ export interface Prepared {
  */
 export async function prepareDatabase(config: Config): Promise<Prepared> {
   const url = required(config, "DATABASE_URL");
-  await migrate(url, config.SHARDS);
+  const ownerUrl = config.DATABASE_OWNER_URL ?? url;
+  const hasAppRole = roleOf(ownerUrl) !== roleOf(url);
+  if (hasAppRole) await ensureAppRole(ownerUrl, url);
+  await migrate(ownerUrl, config.SHARDS, hasAppRole ? roleOf(url) : undefined);
   const db = openDatabase(url, { max: 1, name: "setup" });
   try {
     const vault = await openVault(db, await createKeyWrapper(config));

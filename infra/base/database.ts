@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { key } from "./key.ts";
 import { vpc } from "./network.ts";
 import { production, sizes } from "./stage.ts";
@@ -25,10 +26,26 @@ export const database = new sst.aws.Aurora("Database", {
   },
 });
 
-/** The password has only letters and digits, so it needs no escaping. `NODE_EXTRA_CA_CERTS` has the CA for `verify-full`. */
-export const databaseUrl = $util.secret(
-  $interpolate`postgresql://${database.username}:${database.password}@${database.host}:${database.port}/${database.database}?sslmode=verify-full`,
-);
+/** The role of the functions and session hosts. `Migrate` creates it. It can only read and write tables. */
+const appRole = "switchboard";
+
+/**
+ * The password of `appRole`. It is derived from the password of the owner, so that it needs no resource of its own, and
+ * doesn't reveal the owner's.
+ */
+const appPassword = $util
+  .output(database.password)
+  .apply((password) => createHmac("sha256", password).update(appRole).digest("hex"));
+
+/** The passwords have only letters and digits, so they need no escaping. `NODE_EXTRA_CA_CERTS` has the CA for `verify-full`. */
+const urlOf = (role: $util.Input<string>, password: $util.Input<string>) =>
+  $util.secret(
+    $interpolate`postgresql://${role}:${password}@${database.host}:${database.port}/${database.database}?sslmode=verify-full`,
+  );
+
+export const databaseUrl = urlOf(appRole, appPassword);
+/** For `Migrate` only: the user that owns the tables. */
+export const databaseOwnerUrl = urlOf(database.username, database.password);
 
 /** `databaseUrl` as a secret. ECS passes it to the session host at its start. */
 export const databaseSecret = new aws.secretsmanager.Secret("DatabaseUrl", {

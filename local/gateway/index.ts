@@ -54,9 +54,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const servers = await startServers(requested, dataDir, undo);
     const { prepare, releasePredecessor, serveApi, startFunctions, startHostProcess } = await loading;
     const place = requested.PROCESS_PLACE ?? dataDir.place;
-    const env = { ...strings(options.env), ...servers, PROCESS_PLACE: place };
+    const settings: Record<string, string> = { ...strings(options.env), ...servers, PROCESS_PLACE: place };
+    const { DATABASE_OWNER_URL, ...env } = settings;
     const config = readConfig(env);
-    const { firstAdmin, stopped } = await prepare(config);
+    // Only the migration connects as the owner of the tables. The functions and the host don't get this URL.
+    delete process.env.DATABASE_OWNER_URL;
+    const { firstAdmin, stopped } = await prepare({ ...config, DATABASE_OWNER_URL });
     // The folder is locked, so no earlier gateway of this place runs.
     await releasePredecessor(config, place);
     // As on AWS, the handlers read the environment of their process.
@@ -96,7 +99,7 @@ async function startServers(
   ] as const;
   await Promise.allSettled(starting);
   const [postgres, aws] = await Promise.all(starting);
-  if (postgres) env.DATABASE_URL = postgres.url;
+  if (postgres) Object.assign(env, { DATABASE_URL: postgres.appUrl, DATABASE_OWNER_URL: postgres.url });
   if (aws) {
     env.SQS_ENDPOINT = config.SQS_ENDPOINT ?? aws.endpoint;
     env.S3_ENDPOINT = config.S3_ENDPOINT ?? aws.endpoint;

@@ -11,6 +11,8 @@ import { readPostmaster } from "./postmaster.ts";
 export type LocalPostgres = {
   /** The connection URL of `database`, as superuser. */
   url: string;
+  /** The connection URL of `database` for the gateway's own role. The migration creates this role from `url`. */
+  appUrl: string;
   port: number;
   /**
    * Creates a database, as a copy of `template` if given. Returns its URL. Throws if a database with this name exists.
@@ -28,7 +30,8 @@ export type LocalPostgres = {
 
 export type LocalPostgresOptions = {
   /**
-   * Folder of the server: `data`, the superuser's `password` (mode 0600) and the log. Only one process may use it at a time.
+   * Folder of the server: `data`, the passwords of the superuser (`password`) and of the gateway's role
+   * (`app-password`), with mode 0600, and the log. Only one process may use it at a time.
    */
   dataDir: string;
   /** TCP port on 127.0.0.1. Default: the port of the last start if it is free, otherwise any free port. */
@@ -37,6 +40,7 @@ export type LocalPostgresOptions = {
   database?: string;
 };
 
+const appRole = "switchboard";
 const startTimeoutSeconds = 300;
 const logLimitBytes = 8 * 1024 * 1024;
 
@@ -53,6 +57,7 @@ export async function startPostgres(options: LocalPostgresOptions): Promise<Loca
 
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const password = await openPassword(folder, data);
+  const appPassword = (await privateFile(join(folder, "app-password"), newPassword)).toString();
   if (!(await exists(data))) await createData(folder, data, command, user);
 
   const running = await readPostmaster(data);
@@ -64,12 +69,14 @@ export async function startPostgres(options: LocalPostgresOptions): Promise<Loca
   if (running && !reusable) await stopServer(command, data);
   if (!reusable) await startServer(command, folder, data, user);
 
-  const urlOf = (database: string) => `postgres://postgres:${password}@127.0.0.1:${port}/${plainName(database)}`;
+  const server = `127.0.0.1:${port}`;
+  const urlOf = (database: string) => `postgres://postgres:${password}@${server}/${plainName(database)}`;
   const databases = databasesOf(urlOf);
   const database = options.database ?? "switchboard";
   await databases.ensure(database);
   return {
     url: urlOf(database),
+    appUrl: `postgres://${appRole}:${appPassword}@${server}/${plainName(database)}`,
     port,
     createDatabase: databases.create,
     dropDatabase: databases.drop,
@@ -85,8 +92,10 @@ async function openPassword(folder: string, data: string): Promise<string> {
       `${data} has a database, but its password file ${file} is missing. Restore the file from a backup.`,
     );
   }
-  return (await privateFile(file, () => randomBytes(24).toString("base64url"))).toString();
+  return (await privateFile(file, newPassword)).toString();
 }
+
+const newPassword = () => randomBytes(24).toString("base64url");
 
 /**
  * Creates the data in a temporary folder and then renames the folder. After an interruption, the next run starts over.

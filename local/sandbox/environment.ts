@@ -8,6 +8,7 @@ import type { SandboxFolder } from "./folder.ts";
  */
 const ignoredNames = [
   "DATABASE_URL",
+  "DATABASE_OWNER_URL",
   "SQS_ENDPOINT",
   "S3_ENDPOINT",
   "AWS_ACCESS_KEY_ID",

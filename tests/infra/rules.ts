@@ -143,6 +143,25 @@ const rules: Rule[] = [
     ];
   },
 
+  function onlyTheMigrationOwnsTheTables(of) {
+    const environments = of("aws:lambda/function:Function").map(({ name, inputs }) => ({
+      name,
+      variables: inputs.environment?.variables ?? {},
+    }));
+    const owners = environments.filter(({ variables }) => variables.DATABASE_OWNER_URL !== undefined);
+    const secrets = of("aws:secretsmanager/secretVersion:SecretVersion");
+    const ofHosts = secrets.find(({ name }) => name === "DatabaseUrlVersion")?.inputs.secretString;
+    const urls = [ofHosts, ...environments.flatMap(({ variables }) => variables.DATABASE_URL ?? [])];
+    return [
+      ...(owners.length === 1 && owners[0]?.name.startsWith("Migrate")
+        ? []
+        : ["not exactly the migration has the owner's URL of the database"]),
+      ...(urls.every((url) => String(url).startsWith("postgresql://switchboard:"))
+        ? []
+        : ["a function or a host connects to the database as its owner"]),
+    ];
+  },
+
   function securityGroupsBlockTheInternet(of) {
     const groups = [
       ...of("aws:ec2/securityGroup:SecurityGroup"),

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -28,4 +28,15 @@ export async function seedPostgres(dataDir: string): Promise<void> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   // `cp -a` keeps the owner of the files, which is another user when root runs the tests. Node's cp doesn't.
   await promisify(execFile)("cp", ["-a", `${process.env[variable]}/.`, dataDir]);
+}
+
+/**
+ * Returns the URL of the superuser of the embedded Postgres in a data folder, for tests that change tables. The gateway's
+ * own role can't.
+ */
+export async function superuserUrl(dataDir: string, appUrl: string): Promise<string> {
+  const url = new URL(appUrl);
+  url.username = "postgres";
+  url.password = await readFile(join(dataDir, "password"), "utf8");
+  return url.href;
 }

@@ -8,7 +8,7 @@ import type { HostMode } from "../../../local/gateway/host-process.ts";
 import { type Gateway, startGateway } from "../../../local/gateway/index.ts";
 import { type Phone, startWhatsApp, type WhatsApp } from "../../../simulator/index.ts";
 import { startWebhookReceiver, type WebhookReceiver } from "../network/webhook-receiver.ts";
-import { seedPostgres } from "../postgres.ts";
+import { seedPostgres, superuserUrl } from "../postgres.ts";
 import { until } from "../until.ts";
 
 export type Dialect = "multi-instance" | "gateway";
@@ -79,7 +79,12 @@ export async function startTestGateway(
   (await openDataDir(join(directory, "data"))).close();
   await seedPostgres(join(directory, "data/postgres"));
   const gateway = await start();
-  const db = openDatabase(gateway.env.DATABASE_URL ?? "", { max: 4, name: "test" });
+  const openDb = async ({ env }: Gateway) => {
+    const url = env.DATABASE_URL ?? "";
+    const own = options.env?.DATABASE_URL ? url : await superuserUrl(join(directory, "data/postgres"), url);
+    return openDatabase(own, { max: 4, name: "test" });
+  };
+  const db = await openDb(gateway);
   const adminKey = gateway.firstAdmin?.apiKey.key ?? "";
 
   const test: TestGateway = {
@@ -129,7 +134,7 @@ export async function startTestGateway(
       await test.db.close();
       await test.gateway.stop();
       test.gateway = await start(env);
-      test.db = openDatabase(test.gateway.env.DATABASE_URL ?? "", { max: 4, name: "test" });
+      test.db = await openDb(test.gateway);
     },
     async stop() {
       await test.db.close();
