@@ -1,4 +1,5 @@
 import {
+  type CacheStore,
   DEFAULT_CONNECTION_CONFIG,
   makeWASocket,
   type SocketConfig,
@@ -26,6 +27,19 @@ export interface SocketOptions
   log: Logger;
 }
 
+/**
+ * A cache with which Baileys does not ask the owner's phone for a message that can't be decrypted. The journal does not
+ * record the phone's answer. Before it asks, Baileys waits for two seconds inside the queue of all messages of the
+ * account (7.0.0-rc14, `Socket/messages-recv.js`, `requestPlaceholderResend`), and for `retryRequestDelayMs` after it has
+ * asked the sender, so a stranger could stop the messages of the account with unreadable ones.
+ */
+const noPlaceholderRequests = {
+  get: <T>() => true as T,
+  set: () => undefined,
+  del: () => undefined,
+  flushAll: () => undefined,
+} satisfies CacheStore;
+
 /** Opens a Baileys socket that is configured for a host with many sessions. */
 export function openSocket(options: SocketOptions): WASocket {
   const { instanceId, endpoint, downloads, caches, isOwn, log, ...config } = options;
@@ -44,7 +58,8 @@ export function openSocket(options: SocketOptions): WASocket {
     shouldSyncHistoryMessage: (notification) =>
       DEFAULT_CONNECTION_CONFIG.shouldSyncHistoryMessage(notification) && isReadableHistory(notification),
     msgRetryCounterCache: ttlCache(1000, hourMs),
-    placeholderResendCache: ttlCache(200, hourMs),
+    placeholderResendCache: noPlaceholderRequests,
+    retryRequestDelayMs: 0,
     ...sessionCaches(caches, isOwn),
     // Baileys would send the message to anyone who asks for it. `Retries` answers these requests.
     getMessage: async () => undefined,

@@ -1,6 +1,7 @@
 import type { proto } from "@whiskeysockets/baileys";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Device } from "../../../simulator/model/account.ts";
+import { node } from "../../../simulator/wire/node.ts";
 import { expectNoComplaints } from "../../support/gateway/complaints.ts";
 import { type LinkedGateway, startLinkedGateway } from "../../support/gateway/linked-gateway.ts";
 import { until } from "../../support/until.ts";
@@ -148,6 +149,18 @@ describe("a message from a stranger leaves the connection open and delays nobody
     await linked.client.reported("received", id, 8_000);
     await expectTraffic(logins);
   });
+});
+
+test("messages that can't be decrypted do not delay other messages of the account", async () => {
+  const { logins } = device.sockets;
+  const attrs = { type: "text", from: `${linked.carol.account.lid}:0@lid`, sender_pn: linked.carol.jid };
+  for (let index = 0; index < 20; index++) {
+    const enc = node("enc", { v: "2", type: "msg" }, Buffer.alloc(90, index));
+    device.deliver(node("message", { ...attrs, id: `UNREADABLE${index}`, t: linked.gate.wa.world.seconds }, [enc]));
+  }
+  const start = performance.now();
+  await expectTraffic(logins);
+  expect(performance.now() - start).toBeLessThan(10_000);
 });
 
 test("cuts a long text, marks it, and answers a page of such messages", async () => {
