@@ -11,7 +11,7 @@ let bob: Phone;
 let instance: string;
 let key: string;
 beforeAll(async () => {
-  gate = await startTestGateway({ env: { OPEN_KEY_GENERATION: "true" } });
+  gate = await startTestGateway({ env: { OPEN_KEY_GENERATION: "true", HEALTH_DETAILS: "public" } });
   bob = await gate.wa.addPhone({ number: "6281234567890", pushName: "Bob" });
   instance = await gate.linked(await gate.wa.addPhone({ number: "4915550000001" }), "gateway");
   key = gate.gateway.firstAdmin?.apiKey.key ?? "";
