@@ -82,8 +82,8 @@ export async function startFunctions(config: Config, log: Logger, undo: (() => u
     handler: cron.handler,
     everyMs: cronMs,
     name: "cron",
-    // At the end of a run, the function only waits for the endpoints that it has already called.
-    overlapAfterMs: 10_000,
+    // The other jobs must not wait for endpoints. At the end of a run, the function only waits for endpoints.
+    overlapAfterMs: 5_000,
     onError: (error) => log.error({ err: error }, "the cron function failed"),
   });
   undo.push(() => schedule.stop());

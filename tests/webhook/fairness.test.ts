@@ -155,6 +155,30 @@ test("an endpoint that hangs gets one request, and its other events follow in or
   );
 });
 
+test("a run of the retry worker also serves events that reach a slow endpoint during the run", async () => {
+  const { receiver, release } = await hangingReceiver();
+  release();
+  const instance = await world.instance({ url: receiver.url });
+  const setSlow = () => world.db.sql`
+    insert into webhook_paces (instance_id, url, average_ms) values (${instance}, ${receiver.url}, 14000)
+    on conflict (instance_id) do update set average_ms = 14000`;
+  await setSlow();
+  await world.handle(world.texts(instance, 1));
+  let later = world.texts(instance, 2);
+  const sleep = async (ms: number) => {
+    world.clock.advance(ms);
+    const records = later;
+    later = [];
+    if (records.length === 0 || receiver.received.length === 0) return;
+    await setSlow();
+    await world.handle(records);
+    expect(receiver.received).toHaveLength(1);
+  };
+  await setSlow();
+  await world.wake({}, { sleep, limits: { slowMs: 100, perUser: 32 } });
+  expect(bodies(receiver.received)).toEqual(numbers(3));
+});
+
 test("an endpoint that is fast again is served directly again", async () => {
   const receiver = await receiverOfTest();
   const instance = await world.instance({ url: receiver.url });

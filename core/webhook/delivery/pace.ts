@@ -111,6 +111,20 @@ export async function withoutTurn(deps: PaceDeps, endpoints: readonly Target[]):
     .map(({ instanceId }) => instanceId);
 }
 
+/** How long a slow endpoint without new deliveries keeps a retry worker looking for them, in milliseconds. */
+const trafficMs = 2 * 60_000;
+
+/** Whether slow endpoints have had new deliveries recently. */
+export async function hasSlowTraffic(deps: PaceDeps): Promise<boolean> {
+  const { slowMs } = deps.limits ?? defaultLimits;
+  const since = new Date(deps.clock.now().getTime() - trafficMs).toISOString();
+  const [row] = await deps.db.sql`
+    select from webhook_paces p where p.average_ms >= ${slowMs}::int and exists (
+      select from deliveries d where d.instance_id = p.instance_id and d.created_at > ${since}::timestamptz)
+    limit 1`;
+  return row !== undefined;
+}
+
 /** How a retry worker shares its places. */
 export interface Shares {
   /** The instances that the worker serves now. */

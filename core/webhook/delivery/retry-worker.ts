@@ -6,6 +6,7 @@ import { type Budget, hasTime, release, runBatch, startBudget, type WebhookDeps 
 import { drainPerSecond, giveUpDisabled, recordBatchResult } from "./circuit-breaker.ts";
 import { claimDue, type Due, giveUp } from "./due.ts";
 import { type Endpoint, hasUrl, loadEndpoints } from "./endpoint.ts";
+import { hasSlowTraffic } from "./pace.ts";
 import { Recorder } from "./record.ts";
 
 export interface RetryOptions {
@@ -32,7 +33,8 @@ const lookMs = 500;
  * Attempts the deliveries and the backlogs that are due: endpoints in parallel, the events of one endpoint in order.
  * Users take turns, and slow endpoints get at most half of the places.
  * Deliveries are sent to the current URL of the instance's webhook. Deliveries of an instance without a webhook fail.
- * Draining backlogs are served at `drainPerSecond` until the run ends.
+ * Draining backlogs are served at `drainPerSecond` until the run ends. While slow endpoints get deliveries, the run
+ * continues to look for them.
  *
  * A claim ends when its lease ends, so the deliveries that a dead worker had claimed become due again. A backlog has one worker at a
  * time. Several runs and the webhook function may retry deliveries of an endpoint without a backlog at the same time.
@@ -83,7 +85,7 @@ class Run {
       if (started && !full) continue;
       if (this.#active.size > 0) {
         await Promise.race([...this.#active.values(), realSleep(lookMs, undefined, { ref: false })]);
-      } else if (!busy && !(await this.#waitForDrain())) {
+      } else if (!busy && !(await this.#waitForMore())) {
         break;
       }
     }
@@ -187,13 +189,21 @@ class Run {
     return result.tried;
   }
 
-  /** Waits until the next draining backlog is due. Returns false if none is due within this run. */
-  async #waitForDrain(): Promise<boolean> {
+  /**
+   * Waits until the next draining backlog is due, or for a moment while slow endpoints get deliveries, because these
+   * always go to backlogs. Returns false if nothing is expected within this run.
+   */
+  async #waitForMore(): Promise<boolean> {
     const { clock, sleep = realSleep } = this.#deps;
     const next = await nextDrain(this.#deps, [...this.#skipped]);
     const now = clock.now().getTime();
-    if (!next || next.getTime() > this.#end - (this.#deps.timeoutMs ?? attemptTimeoutMs)) return false;
-    await sleep(Math.max(next.getTime() - now, 1));
+    const last = this.#end - (this.#deps.timeoutMs ?? attemptTimeoutMs);
+    if (next && next.getTime() <= last) {
+      await sleep(Math.max(next.getTime() - now, 1));
+      return true;
+    }
+    if (now + lookMs > last || !(await hasSlowTraffic(this.#deps))) return false;
+    await sleep(lookMs);
     return true;
   }
 }
