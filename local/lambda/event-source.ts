@@ -52,6 +52,8 @@ export type EventSource = {
 };
 
 const longPollSeconds = 20;
+/** The shortest pause before messages come again whose group is still being handled by an earlier invocation. */
+const busySeconds = 1;
 const minErrorPauseMs = 250;
 const maxErrorPauseMs = 20_000;
 
@@ -167,7 +169,7 @@ class Poller {
     // An earlier invocation that exceeded its timeout may still work on a group. The messages of that group come again soon.
     const isBusy = (record: SQSRecord) => this.#busyGroups.has(groupOf(record) ?? "");
     const records = all.filter((record) => !isBusy(record));
-    await this.#return(all.filter(isBusy));
+    await this.#return(all.filter(isBusy), busySeconds);
     if (records.length === 0) return;
     const failed = new Set(await this.#invoke(records));
     await this.#delete(records.filter((record) => !failed.has(record)));
@@ -201,11 +203,11 @@ class Poller {
     if (Failed?.length) onError(new Error(`SQS did not delete ${Failed.length} messages: ${JSON.stringify(Failed)}`));
   }
 
-  async #return(records: SQSRecord[]): Promise<void> {
+  async #return(records: SQSRecord[], minSeconds = 0): Promise<void> {
     if (records.length === 0) return;
     // All messages get the longest delay. Later messages of a group have a lower receive count, but must not become
     // visible first.
-    const VisibilityTimeout = Math.max(...records.map((record) => this.#retryDelay(record)));
+    const VisibilityTimeout = Math.max(minSeconds, ...records.map((record) => this.#retryDelay(record)));
     const Entries = records.map(({ receiptHandle }, i) => ({
       Id: String(i),
       ReceiptHandle: receiptHandle,

@@ -107,7 +107,8 @@ class Run {
     const until = new Date(this.#deps.clock.now().getTime() + budgetMs + claimMarginMs);
     // This run already serves the active endpoints.
     const except = [...this.#skipped, ...this.#active.keys()];
-    await freeDeliveries(this.#deps);
+    const freed = await freeDeliveries(this.#deps);
+    if (freed > 0) this.#deps.log.warn({ deliveries: freed }, "continuing with deliveries of a worker that ended");
     await moveDueToBacklog(this.#deps);
     const shares = { active: [...this.#active.keys()], slow: Math.ceil(parallel / 2) };
     const backlogs = await claimBacklogs(this.#deps, { lease, until, except, limit: Math.ceil(free / 2), shares });
