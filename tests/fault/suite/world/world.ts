@@ -29,7 +29,8 @@ export interface WorldOptions {
   env?: Record<string, string>;
 }
 
-const running = new Set<World>();
+/** The worlds that run or start. */
+const running = new Set<Promise<World>>();
 
 /**
  * Stops everything that runs, and then ends this process, when the process is interrupted or the process that started it
@@ -37,7 +38,8 @@ const running = new Set<World>();
  */
 export function stopWhenInterrupted(): void {
   const stop = async () => {
-    await Promise.all([...running].map((world) => world.stop()));
+    const worlds = await Promise.allSettled(running);
+    await Promise.all(worlds.map((world) => world.status === "fulfilled" && world.value.stop()));
     process.exit(130);
   };
   for (const signal of ["SIGINT", "SIGTERM", "disconnect"] as const) process.once(signal, stop);
@@ -70,6 +72,7 @@ export class World {
   #postgres: LocalPostgres;
   readonly #options: WorldOptions;
   readonly #unlock: () => void;
+  #stopped: Promise<void> | undefined;
 
   private constructor(options: WorldOptions, parts: Parts) {
     this.#options = options;
@@ -91,9 +94,14 @@ export class World {
     this.workerNames = names("worker", options.workers ?? 2);
   }
 
-  static async start(options: WorldOptions): Promise<World> {
+  static start(options: WorldOptions): Promise<World> {
+    const starting = World.#start(options);
+    running.add(starting);
+    return starting;
+  }
+
+  static async #start(options: WorldOptions): Promise<World> {
     const world = new World(options, await startParts(options));
-    running.add(world);
     await world.#measureClock();
     await Promise.all((["api", ...world.workerNames, ...world.hostNames] as const).map((name) => world.start(name)));
     await world.aws.request("poll");
@@ -171,8 +179,12 @@ export class World {
     this.clockOffset = Number(row?.at) - (before + Date.now()) / 2;
   }
 
-  async stop(): Promise<void> {
-    running.delete(this);
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
     const all = [...this.processes.values(), this.aws, this.network];
     for (const child of all) if (child.running) child.signal("SIGCONT");
     await Promise.all(all.map((child) => child.end("SIGKILL")));
