@@ -82,7 +82,8 @@ async function injectAll(scene: Scene, planned: readonly PlannedFault[], traffic
       active = [];
     }
     await traffic.reached(fault.atMessage);
-    active.push(injectOne(scene, fault, traffic).then((done) => injected.push(done)));
+    const injecting = injectOne(scene, fault, traffic).then((done) => void injected.push(done));
+    active.push(injecting.catch((error: unknown) => void traffic.problems.push(`${fault.kind}: ${error}`)));
   }
   traffic.limit = Number.POSITIVE_INFINITY;
   await Promise.all(active);

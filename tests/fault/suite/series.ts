@@ -19,7 +19,13 @@ export async function runSuite(options: SuiteOptions): Promise<number> {
   let failed = 0;
   for (let seed = options.first; seed < options.first + options.runs; seed++) {
     if (done.has(seed)) continue;
-    const result = await runOne({ seed, load, messages, instances, faults });
+    const result = await runOne({ seed, load, messages, instances, faults }).catch((error: unknown) => String(error));
+    if (typeof result === "string") {
+      // The gateway or the suite could not even start. Such a run is repeated when the suite runs again.
+      console.log(`seed ${seed}: ${result}`);
+      failed++;
+      continue;
+    }
     results.add({ ...result, commit: commit(), at: new Date().toISOString(), planned: messages });
     const wrong = result.violations.filter(({ rule }) => rule !== "late");
     if (wrong.length > 0) failed++;

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Phone, WhatsApp } from "../../../simulator/index.ts";
 import { type Client, silenceLibsignal, strictVerification } from "../../support/simulator/client.ts";
 import { endScene, startScene } from "../../support/simulator/scene.ts";
+import { until } from "../../support/until.ts";
 
 silenceLibsignal();
 strictVerification();
@@ -65,6 +66,19 @@ test("the simulator delays messages on a slow transport and keeps their order", 
     .map(({ message }) => message?.conversation)
     .filter((text) => text?.startsWith("slow"));
   expect(texts).toEqual(["slow 1", "slow 2", "slow 3"]);
+});
+
+test("the simulator holds receipts back and then delivers them in reverse order", async () => {
+  const types: (string | undefined)[] = [];
+  client.sock.ws.on("CB:receipt", ({ attrs }: { attrs: { type?: string } }) => types.push(attrs.type));
+  const device = wa.device(alice.number);
+  device.faults.receipts.begin();
+  await client.sock.sendMessage(bob.jid, { text: "read this" });
+  bob.markRead(await bob.waitFor((message) => message.text === "read this"));
+  expect(types).toEqual([]);
+  device.deliverHeldReceipts();
+  await until(async () => types.length === 2 || undefined);
+  expect(types).toEqual(["read", undefined]);
 });
 
 test.each([463, 429])(

@@ -33,6 +33,9 @@ export function inject(scene: Scene, fault: PlannedFault): Promise<Effect> {
   return injectors[fault.kind](scene, fault);
 }
 
+/** How long a host may take to start, or an instance to connect, on a busy machine. Milliseconds. */
+const startLimitMs = 300_000;
+
 const pick = <Item>(items: readonly Item[], { target }: PlannedFault): Item => {
   const item = items[target % items.length];
   if (item === undefined) throw new Error("there is nothing to choose from");
@@ -96,7 +99,7 @@ async function replaceHost({ world }: Scene, fault: PlannedFault): Promise<void>
     const next = await world.start(name);
     await until(
       async () => (await world.query((sql) => sql`select from hosts where id like ${`%-${next.pid}-%`}`))[0],
-      60_000,
+      startLimitMs,
     );
     await old.end("SIGTERM");
   });
@@ -143,7 +146,7 @@ async function breakEndpoint(scene: Scene, fault: PlannedFault, answer: Endpoint
 const deviceOf = ({ world }: Scene, { owner }: Account) => world.wa.device(owner.number);
 
 /** Returns the open socket of an instance, as soon as there is one. */
-const socketOf = (scene: Scene, account: Account) => until(async () => deviceOf(scene, account).socket, 90_000);
+const socketOf = (scene: Scene, account: Account) => until(async () => deviceOf(scene, account).socket, startLimitMs);
 
 async function endStream(
   scene: Scene,
