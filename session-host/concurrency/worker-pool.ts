@@ -28,7 +28,10 @@ const idleMs = 60_000;
  * its job hangs and the host dies.
  */
 const lifeMs = 60_000;
-/** Megabytes that V8 reserves for code and that count as memory, although they are not used. */
+/**
+ * Megabytes that V8 reserves for code and that count as memory, although they are not used (`kMaximalCodeRangeSize` of
+ * x64). V8 reserves 128 MB on arm64, where a job can use the rest.
+ */
 const reservedMb = 512;
 
 /**

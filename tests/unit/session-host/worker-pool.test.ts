@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { afterEach, expect, test } from "vitest";
 import { WorkerPool } from "../../../session-host/concurrency/worker-pool.ts";
 import { Heartbeat } from "../../support/heartbeat.ts";
@@ -65,6 +67,24 @@ test("a worker that dies while it is idle is replaced", async () => {
   process.kill(pid, "SIGKILL");
   await until(async () => !isAlive(pid) || undefined);
   expect(await run("pid")).not.toBe(pid);
+});
+
+test("a worker ends with its process, even if the process is killed", async () => {
+  const module = new URL("../../../session-host/concurrency/worker-pool.ts", import.meta.url);
+  const program = `const { WorkerPool } = await import(${JSON.stringify(module.href)});
+    const limits = { timeoutMs: 10_000, heapMb: 32, totalMb: 128 };
+    const pool = new WorkerPool(new URL(${JSON.stringify(entry.href)}), 1, limits);
+    console.log(await pool.run(${JSON.stringify(owner)}, { what: "pid" }));
+    setInterval(() => undefined, 1000);`;
+  const parent = spawn(process.execPath, ["--input-type=module", "-e", program], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const [printed] = await once(parent.stdout, "data");
+  const pid = Number(printed);
+  pids.push(pid);
+  expect(isAlive(pid)).toBe(true);
+  parent.kill("SIGKILL");
+  await until(async () => !isAlive(pid) || undefined);
 });
 
 test("a user's hanging jobs don't delay another user's job", async () => {
