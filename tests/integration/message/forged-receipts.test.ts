@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Phone } from "../../../simulator/index.ts";
-import { changeMembers } from "../../../simulator/phone/owner/group.ts";
+import { change, changeMembers } from "../../../simulator/phone/owner/group.ts";
 import { retryNodes } from "../../../simulator/phone/receipts.ts";
 import { routeReceipt } from "../../../simulator/stanza/message/receipt.ts";
 import { formatJid, LID_SERVER } from "../../../simulator/wire/jid.ts";
@@ -72,6 +72,7 @@ async function statusOf(id: string): Promise<string> {
   return row?.status ?? "";
 }
 
+const copiesAt = (phone: Phone, id: string) => phone.inbox.messages.find((message) => message.id === id)?.copies;
 const texts = (phone: Phone) => phone.inbox.messages.map((message) => message.text);
 
 describe("a request to send a message again", () => {
@@ -106,7 +107,7 @@ describe("a request to send a message again", () => {
     changeMembers(bob, early, "add", [mallory.jid]);
     bob.sendReceipt({ to: early, participant: author(), id, type: "retry" });
     await until(async () => bob.inbox.messages.find((message) => message.id === id && message.copies > 1));
-    expect(carol.inbox.messages.find((message) => message.id === id)?.copies).toBe(1);
+    expect(copiesAt(carol, id)).toBe(1);
     expect(texts(mallory)).not.toContain("before Mallory came");
   });
 
@@ -123,10 +124,10 @@ describe("a request to send a message again", () => {
   test("is refused for a deleted message, also to its recipient", async () => {
     const id = await sent(bob.number, "soon deleted");
     await remove(bob.number, id);
-    const before = bob.inbox.messages.find((message) => message.id === id)?.copies;
+    const before = copiesAt(bob, id);
     bob.sendReceipt({ to: author(), id, type: "retry" });
     await handled(bob);
-    expect(bob.inbox.messages.find((message) => message.id === id)?.copies).toBe(before);
+    expect(copiesAt(bob, id)).toBe(before);
   });
 
   test("is refused for a message that WhatsApp has dropped by now", async () => {
@@ -134,7 +135,38 @@ describe("a request to send a message again", () => {
     await gate.db.sql`update messages set sent_at = now() - interval '31 days' where wa_id = ${id}`;
     bob.sendReceipt({ to: author(), id, type: "retry" });
     await handled(bob);
-    expect(bob.inbox.messages.find((message) => message.id === id)?.copies).toBe(1);
+    expect(copiesAt(bob, id)).toBe(1);
+  });
+
+  test("is refused for a message that has disappeared", async () => {
+    const fleeting = bob.createGroup("Fleeting", [owner.number]).jid;
+    change(bob, fleeting, node("ephemeral", { expiration: "86400" }));
+    await handled(bob);
+    const id = await sent(fleeting, "for a day");
+    await gate.db.sql`update messages set sent_at = now() - interval '25 hours' where wa_id = ${id}`;
+    bob.sendReceipt({ to: fleeting, participant: author(), id, type: "retry" });
+    await handled(bob);
+    expect(copiesAt(bob, id)).toBe(1);
+  });
+
+  test("is answered for everybody who got the message, also after a restart of the gateway", async () => {
+    const [direct, inGroup] = [await sent(bob.number, "to Bob"), await sent(group, "to the group")];
+    const post = await postStatus("status for Bob");
+    await bob.waitFor((message) => message.id === post);
+    await gate.restart();
+    await gate.status(client.instance, "connected");
+    bob.sendReceipt({ to: author(), id: direct, type: "retry" });
+    bob.sendReceipt({ to: statusChat, participant: author(), id: post, type: "retry" });
+    for (const member of [bob, carol])
+      member.sendReceipt({ to: group, participant: author(), id: inGroup, type: "retry" });
+    for (const id of [direct, inGroup, post]) await until(async () => copiesAt(bob, id) === 2 || undefined);
+    await until(async () => copiesAt(carol, inGroup) === 2 || undefined);
+    // The owner's phone got a copy of each message too.
+    await owner.waitFor((message) => message.id === direct);
+    const attrs = { id: direct, to: author(), recipient: bob.jid, type: "retry" };
+    const content = retryNodes(owner, { id: direct, t: gate.wa.world.seconds, count: 1 });
+    routeReceipt(gate.wa.world, owner, node("receipt", attrs, content));
+    await until(async () => copiesAt(owner, direct) === 2 || undefined);
   });
 
   test("is answered five times for each device, whatever number it names", async () => {
@@ -142,7 +174,7 @@ describe("a request to send a message again", () => {
     for (let round = 0; round < 12; round++) bob.sendReceipt({ to: author(), id, type: "retry", count: 1 });
     for (const count of [0, 6, 4_000_000_000]) bob.sendReceipt({ to: author(), id, type: "retry", count });
     await handled(bob);
-    expect(bob.inbox.messages.find((message) => message.id === id)?.copies).toBe(6);
+    expect(copiesAt(bob, id)).toBe(6);
   });
 
   test("is refused to a device that was linked after the message", async () => {
