@@ -19,6 +19,7 @@ import { ClientVersions } from "../session/client-version.ts";
 import { Host } from "./host.ts";
 import { hostIdentity } from "./identity.ts";
 import { hostMetrics } from "./metrics.ts";
+import { surviveRejections } from "./rejections.ts";
 import { startStatusServer } from "./status-server.ts";
 
 /**
@@ -29,6 +30,7 @@ export async function startHost(config: Config, log: Logger): Promise<{ host: Ho
   const endpoint = prepareWhatsApp(config);
   const { id, isDead } = hostIdentity();
   await using cleanup = new AsyncDisposableStack();
+  cleanup.defer(surviveRejections(log));
   const db = openDatabase(required(config, "DATABASE_URL"), {
     max: 16,
     name: connectionName(id),

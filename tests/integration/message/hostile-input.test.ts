@@ -163,6 +163,36 @@ test("messages that can't be decrypted do not delay other messages of the accoun
   expect(performance.now() - start).toBeLessThan(10_000);
 });
 
+test.each([
+  ["a call to a group without an id", node("offer", { type: "group", "group-jid": "1@g.us" }, [node("audio")])],
+  ["a missed call without an id", node("terminate", { reason: "timeout" })],
+  ["a call without a step", undefined],
+  ["a new group without an id", node("create", {}, [node("group", {}, [])])],
+  ["members without JIDs", node("add", {}, [node("participant", {})])],
+  ["a picture without a hash", node("set", {})],
+])("%s leaves the process and the connection alone", async (_name, child) => {
+  const { logins } = device.sockets;
+  const attrs = { t: linked.gate.wa.world.seconds, from: linked.carol.lidJid };
+  const content = child ? [child] : [];
+  const types = [
+    "w:gp2",
+    "picture",
+    "devices",
+    "encrypt",
+    "privacy_token",
+    "server_sync",
+    "account_sync",
+    "mex",
+    "psa",
+  ];
+  device.deliver(node("call", { ...attrs, id: "CALL" }, content));
+  for (const type of types) {
+    device.deliver(node("notification", { ...attrs, id: `N-${type}`, type }, content));
+    device.deliver(node("notification", { ...attrs, from: linked.group.jid, id: `G-${type}`, type }, content));
+  }
+  await expectTraffic(logins);
+});
+
 test("cuts a long text, marks it, and answers a page of such messages", async () => {
   const sent: string[] = [];
   for (let index = 0; index < 8; index++)
