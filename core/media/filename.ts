@@ -9,7 +9,7 @@ const maxLength = 255;
 export const fileName = z
   .string()
   .transform((text, context) => {
-    const name = (text.split(/[/\\]/).at(-1) ?? "").trim();
+    const name = text.slice(Math.max(text.lastIndexOf("/"), text.lastIndexOf("\\")) + 1).trim();
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to reject
     if (/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/.test(name)) {
       context.addIssue({ code: "custom", message: "must not contain control characters" });

@@ -9,7 +9,7 @@ const maxProfileName = 25;
 const maxAbout = 139;
 
 /** Counts characters as people do, not UTF-16 code units. */
-const isUpTo = (max: number) => (value: string) => [...value].length <= max;
+const isUpTo = (max: number) => (value: string) => value.length <= 2 * max && [...value].length <= max;
 
 export const get = defineCommand({
   name: "profile.get",

@@ -14,7 +14,8 @@ const nothing = z.object({});
 /** WhatsApp shows one reaction per person. An emoji may consist of several characters. */
 const emoji = z
   .string()
-  .max(64)
+  // Without `abort`, the next check would run for a longer text too, and segment all of it.
+  .max(64, { abort: true })
   .refine(
     (value) => value === "" || ([...graphemes.segment(value)].length === 1 && pictures.test(value)),
     "must be one emoji, or empty",
