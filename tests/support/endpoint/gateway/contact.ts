@@ -56,7 +56,7 @@ export const contactCases: GatewayCases = {
     ),
     invalid: [{ body: {} }, { params: { chatId: "nobody" }, body: { name: "x" } }],
   },
-  "GET /api/contacts/{instanceId}/lids": { testedBy: lids, unconnected: 200 },
+  "GET /api/contacts/{instanceId}/lids": { testedBy: lids, invalid: [{ query: "limit=0" }], unconnected: 200 },
   "GET /api/contacts/{instanceId}/lids/count": { testedBy: lids, unconnected: 200 },
   "GET /api/contacts/{instanceId}/lids/{lid}": {
     with: ({ carol }) => ({ params: { lid: carol.account.lid } }),
