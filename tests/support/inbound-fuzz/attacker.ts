@@ -12,6 +12,13 @@ import { baseMessages, baseStanzas, type Scene } from "./seeds.ts";
 import { mutateStanza } from "./stanza.ts";
 import { chooser } from "./values.ts";
 
+/** The largest stanza in bytes. WhatsApp's frames have at most 16 MB, but the encoder of Baileys is slow. */
+const maxBytes = 4_000_000;
+
+const sizeOf = ({ attrs, content }: BinaryNode): number =>
+  Object.values(attrs).reduce((sum, value) => sum + value.length, 100) +
+  (Array.isArray(content) ? content.reduce((sum, child) => sum + sizeOf(child), 0) : (content?.length ?? 0));
+
 /** A stranger who shares a group with an account, and sends one of its devices anything that the protocols can carry. */
 export class Attacker {
   readonly #phone: Phone;
@@ -47,14 +54,14 @@ export class Attacker {
     }
     const encoded = Buffer.from(proto.Message.encode(choose.one(baseMessages(this.#scene))).finish());
     const inGroup = choose.chance(0.25);
-    const plaintext = kind < 6 ? encoded : mutateProtobuf(encoded, choose);
+    const plaintext = kind < 6 ? encoded : mutateProtobuf(encoded, choose).subarray(0, maxBytes / 2);
     const stanza = inGroup ? this.#toGroup(id, plaintext) : await this.#direct(id, plaintext);
     this.#deliver(kind < 6 ? mutateStanza(stanza, choose) : stanza);
   }
 
-  /** Sends a stanza to the device. WhatsApp's server limits a frame to 16 MB. */
+  /** Sends a stanza to the device, unless it is too large for a frame. */
   #deliver(stanza: BinaryNode): void {
-    this.#device.deliver(stanza);
+    if (sizeOf(stanza) <= maxBytes) this.#device.deliver(stanza);
   }
 
   async #direct(id: string, plaintext: Buffer): Promise<BinaryNode> {
