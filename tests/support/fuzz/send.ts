@@ -46,7 +46,7 @@ const health = "GET /api/observability/health";
 /** Returns what is wrong with an answer, or undefined. */
 export function complaint({ endpoint }: FuzzRequest, answer: FuzzAnswer): string | undefined {
   const { status } = answer;
-  if (status < 400) return undefined;
+  if (status < 400 || (status === 503 && endpoint === health)) return undefined;
   const text = answer.body.toString();
   if (text === "") return status < 500 ? undefined : `${status} without a body`;
   const body = parsed(text);
@@ -54,7 +54,6 @@ export function complaint({ endpoint }: FuzzRequest, answer: FuzzAnswer): string
   if (ofGateway.has(status) && "message" in body && !("code" in body)) return undefined;
   const code = String(body.code);
   if (!Object.hasOwn(errorCodes, code)) return `${status} with the unknown code ${code}: ${text.slice(0, 200)}`;
-  if (status === 503 && endpoint === health) return undefined;
   if (status >= 500 && !allowedServerErrors.has(code)) return `${status} ${code}: ${text.slice(0, 300)}`;
   return undefined;
 }
