@@ -3,6 +3,7 @@ import { damage } from "./protobuf.ts";
 import { type Choose, oddBytes, oddText } from "./values.ts";
 
 const attributes = ["id", "from", "participant", "recipient", "t", "type", "offline", "notify", "count", "sender_pn"];
+const addresses = ["from", "participant", "recipient"];
 const tags = [
   "enc",
   "plaintext",
@@ -44,7 +45,10 @@ function mutateAttributes(attrs: Record<string, string>, choose: Choose): Record
   const names = Object.keys(attrs);
   const name = choose.chance(0.7) && names.length > 0 ? choose.one(names) : choose.one(attributes);
   if (choose.chance(0.25)) return Object.fromEntries(Object.entries(attrs).filter(([other]) => other !== name));
-  return { ...attrs, [name]: oddText(choose) };
+  const text = oddText(choose);
+  // WhatsApp's server writes the addresses. The simulated one ends the connection of a client that repeats an address
+  // without a server in an acknowledgement.
+  return { ...attrs, [name]: addresses.includes(name) && !text.includes("@") ? `${text}@lid` : text };
 }
 
 function mutateContent(content: BinaryNode["content"], choose: Choose): BinaryNode["content"] {
