@@ -109,15 +109,24 @@ export class Stage {
     const startedAt = this.#world.now();
     this.#order(point.victim, { crashPoints: "stop", at: point.at });
     let healedAt = startedAt;
-    const restarted = once(child.process, "exit").then(async () => {
-      await this.#world.start(point.victim);
-      healedAt = this.#world.now();
-    });
+    const waiting = new AbortController();
+    const exited = once(child.process, "exit", { signal: waiting.signal });
+    const restarted = exited.then(
+      async () => {
+        await this.#world.start(point.victim);
+        healedAt = this.#world.now();
+      },
+      () => undefined,
+    );
     await this.#scenario();
     await quiesce(this.#world, [this.#account]);
     const stopped = !child.running;
     if (stopped) await restarted;
-    else this.#order(point.victim, { crashPoints: "stop", at: "" });
+    else {
+      // Without this, a later end of the process would start it twice.
+      waiting.abort();
+      this.#order(point.victim, { crashPoints: "stop", at: "" });
+    }
     const recoveredAt = this.#world.now();
     this.#faults.push({
       kind: `${point.victim} stopped at ${point.at}`,
