@@ -44,7 +44,8 @@ function mutateChild(child: BinaryNode, choose: Choose): BinaryNode {
 function mutateAttributes(attrs: Record<string, string>, choose: Choose): Record<string, string> {
   const names = Object.keys(attrs);
   const name = choose.chance(0.7) && names.length > 0 ? choose.one(names) : choose.one(attributes);
-  if (choose.chance(0.25)) return Object.fromEntries(Object.entries(attrs).filter(([other]) => other !== name));
+  if (name !== "from" && choose.chance(0.25))
+    return Object.fromEntries(Object.entries(attrs).filter(([other]) => other !== name));
   const text = oddText(choose);
   // WhatsApp's server writes the addresses. The simulated one ends the connection of a client that repeats an address
   // without a server in an acknowledgement.
