@@ -17,6 +17,15 @@ export const ringSeconds = 60;
 export const callEventId = (instanceId: string, callId: string, part: "begin" | "end") =>
   derivedEventId(instanceId, "call", callId, part);
 
+/**
+ * Completes a `call` stanza without the id of its call, in place, before Baileys handles it. Baileys makes a message of a
+ * group call, and throws outside of any `catch` if the call has no id (7.0.0-rc14, `Socket/messages-recv.js`).
+ */
+export function completeCall(stanza: BinaryNode): void {
+  if (stanza.tag !== "call" || !Array.isArray(stanza.content)) return;
+  for (const step of stanza.content) step.attrs["call-id"] ??= "";
+}
+
 /** Returns the event of a `call` stanza. Returns undefined for steps between the beginning and the end of a call. */
 export function journalCall(
   instanceId: string,

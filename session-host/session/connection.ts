@@ -20,7 +20,7 @@ import { orQuarantine, stanzaSource } from "../baileys/stanza-source.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
 import { isRetry, Retries, type RetryCounts, type SentMessage } from "../command/retries.ts";
 import type { OpenConnection } from "../executors/types.ts";
-import { journalCall } from "../inbound/calls.ts";
+import { completeCall, journalCall } from "../inbound/calls.ts";
 import { ChannelSource } from "../inbound/channels.ts";
 import { ContactSource } from "../inbound/contacts.ts";
 import { DisappearingTimers } from "../inbound/disappearing.ts";
@@ -236,6 +236,7 @@ export class Connection implements OpenConnection, MediaConnection {
         this.#recorder.recordInOrder(stanza, change);
       });
     prepend("CB:message", (stanza) => signal.noteStanza(stanza));
+    prepend("CB:call", completeCall);
     const receipts = { isMe: this.#isMe, jidsOf: (jid: string) => knownJids(this.sock, jid) };
     journal("CB:receipt", (stanza) => {
       const change = journalReceipt(stanza, receipts);
