@@ -1,4 +1,3 @@
-import { randomInt } from "node:crypto";
 import { Agent } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startApi, type TestApi } from "../support/api/api.ts";
@@ -6,9 +5,9 @@ import { watchBlocks } from "../support/fuzz/blocks.ts";
 import { type FuzzRequest, fuzzRequest, type Subjects } from "../support/fuzz/requests.ts";
 import { complaint, sendFuzz } from "../support/fuzz/send.ts";
 
-/** The number of requests. The long form is 100,000. */
+/** The number of requests. The long form is 100,000, with any seed. */
 const rounds = Number(process.env.FUZZ_ROUNDS ?? 5_000);
-const seed = Number(process.env.FUZZ_SEED ?? randomInt(2 ** 31));
+const seed = Number(process.env.FUZZ_SEED ?? 1);
 /** The number of the first request. To send one request again, set its seed and number, and FUZZ_ROUNDS=1. */
 const first = Number(process.env.FUZZ_FIRST ?? 0);
 /** Requests can revoke keys and delete instances. After this many requests, there are new ones. */

@@ -67,8 +67,6 @@ async function respond(
     c.var.rate?.settle(),
   ]);
   if (endpoint.instance !== "body") void count(pathInstance?.id);
-  assertWithoutNul(params, "path");
-  assertWithoutNul(c.req.query(), "query");
   const query = endpoint.query ? parsed(endpoint.query, c.req.query(), "query") : undefined;
   const body = endpoint.body
     ? parsed(endpoint.body, await (endpoint.form ? readForm(c) : readBody(c)), "body")
@@ -89,7 +87,7 @@ async function respond(
     ...defined({ caller, instance }),
   };
   const result = await endpoint.run(context, { params, query, body }).catch((error: unknown) => {
-    throw (endpoint.instance && instanceGone(error)) || error;
+    throw (endpoint.instance && instanceGone(error)) || unusableText(error) || error;
   });
   if (result instanceof RawResponse) return new Response(result.body, result);
   return result instanceof Pending
@@ -133,12 +131,6 @@ async function openVault(shared: SharedContext): Promise<Vault> {
   } catch (error) {
     throw new AppError("unavailable", "the encryption keys are not available", { cause: error });
   }
-}
-
-/** Throws `invalid_request` if a value contains NUL, which Postgres refuses. */
-function assertWithoutNul(values: Readonly<Record<string, string>>, where: string): void {
-  const name = Object.keys(values).find((key) => values[key]?.includes("\u0000"));
-  if (name !== undefined) throw new AppError("invalid_request", `${where}: must not contain NUL characters`);
 }
 
 function parsed<Schema extends z.ZodType>(schema: Schema, value: unknown, where: string): z.output<Schema> {
@@ -189,5 +181,12 @@ function idempotencyKey(header: string | undefined): string | undefined {
 function instanceGone(error: unknown): AppError | undefined {
   return sqlState(error) === sqlStates.foreignKeyViolation
     ? new AppError("instance_not_found", undefined, { cause: error })
+    : undefined;
+}
+
+/** Returns `invalid_request` if Postgres refused text that the schema of the request allows: text with NUL. */
+function unusableText(error: unknown): AppError | undefined {
+  return sqlState(error) === sqlStates.invalidText
+    ? new AppError("invalid_request", "the request must not contain NUL characters", { cause: error })
     : undefined;
 }

@@ -355,12 +355,10 @@ describe("votes", () => {
 
   test("responses are found by message id and chat, and get 404 for any other id", async () => {
     const text = await send("send/text", { message: "x" });
-    for (const id of [text.id, "3EB0UNKNOWN", "%20"]) {
+    for (const id of [text.id, "3EB0UNKNOWN", "a%00b", "%20"]) {
       const answer = await gate.api("GET", `/api/message/${instance}/${id}/responses`);
       expect(rejectionOf(answer)).toEqual([404, "message_not_found"]);
     }
-    const nul = await gate.api("GET", `/api/message/${instance}/a%00b/responses`);
-    expect(rejectionOf(nul)).toEqual([400, "invalid_request"]);
     const poll = await sendPoll(bob.jid);
     expect(await responsesTo(poll.id, `?chatId=${bob.number}`)).toMatchObject({ type: "poll", chatId: bob.jid });
     const elsewhere = await gate.api("GET", `/api/message/${instance}/${poll.id}/responses?chatId=${carol.number}`);
