@@ -1,4 +1,6 @@
 import { writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { serveJobs } from "../../../session-host/concurrency/serve-jobs.ts";
 
 /** A job for a worker of a `WorkerPool` that can exceed each limit. */
@@ -26,7 +28,7 @@ const work = {
     for (const kept: Buffer[] = []; ; ) kept.push(Buffer.alloc(1024 * 1024, 1));
   },
   exit: () => process.exit(0),
-  write: () => writeFileSync("/tmp/written-by-worker", ""),
+  write: () => writeFileSync(join(tmpdir(), "written-by-worker"), ""),
   env: () => Object.keys(process.env).filter((name) => !name.startsWith("NODE_CHANNEL")),
 };
 
