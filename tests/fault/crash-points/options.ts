@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { readNumberOptions } from "../number-options.ts";
 
 export interface CrashOptions {
   /** Ends after this many crash points in this run. */
@@ -24,29 +24,6 @@ repeated, so you can stop the program at any time. At the end, writes docs/opera
 
 /** Reads the command line. Returns undefined if it asks for help. */
 export function readOptions(args: string[]): CrashOptions | undefined {
-  const text = { type: "string" } as const;
-  const { values } = parseArgs({
-    args,
-    options: {
-      most: text,
-      every: text,
-      seed: text,
-      load: text,
-      report: { type: "boolean" },
-      help: { type: "boolean" },
-    },
-  });
-  if (values.help) return undefined;
-  const number = (name: keyof typeof defaults) => {
-    const value = Number(values[name] ?? defaults[name]);
-    if (!(value >= 0)) throw new Error(`--${name} must be a number`);
-    return value;
-  };
-  return {
-    most: number("most"),
-    every: Math.max(1, number("every")),
-    seed: number("seed"),
-    load: number("load"),
-    reportOnly: values.report ?? false,
-  };
+  const read = readNumberOptions(args, defaults, { hasReport: true });
+  return read && { ...read.numbers, reportOnly: read.report };
 }

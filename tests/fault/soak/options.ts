@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { readNumberOptions } from "../number-options.ts";
 
 export interface SoakOptions {
   instances: number;
@@ -23,23 +23,5 @@ Adds the samples to fault-results/soak.jsonl, and writes docs/operations/reliabi
 
 /** Reads the command line. Returns undefined if it asks for help. */
 export function readOptions(args: string[]): SoakOptions | undefined {
-  const text = { type: "string" } as const;
-  const { values } = parseArgs({
-    args,
-    options: {
-      instances: text,
-      minutes: text,
-      perSecond: text,
-      everySeconds: text,
-      load: text,
-      help: { type: "boolean" },
-    },
-  });
-  if (values.help) return undefined;
-  const entries = Object.entries(defaults).map(([name, value]) => {
-    const given = Number(values[name as keyof SoakOptions] ?? value);
-    if (!(given > 0)) throw new Error(`--${name} must be a positive number`);
-    return [name, given] as const;
-  });
-  return Object.fromEntries(entries) as unknown as SoakOptions;
+  return readNumberOptions(args, { ...defaults })?.numbers;
 }

@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { readNumberOptions } from "../number-options.ts";
 
 export interface SuiteOptions {
   /** The first seed and the number of runs. */
@@ -27,33 +27,6 @@ already isn't repeated, so you can stop the suite at any time. At the end, write
 
 /** Reads the command line. Returns undefined if it asks for help. */
 export function readOptions(args: string[]): SuiteOptions | undefined {
-  const text = { type: "string" } as const;
-  const { values } = parseArgs({
-    args,
-    options: {
-      first: text,
-      runs: text,
-      messages: text,
-      instances: text,
-      faults: text,
-      load: text,
-      report: { type: "boolean" },
-      help: { type: "boolean" },
-    },
-  });
-  if (values.help) return undefined;
-  const number = (name: keyof typeof defaults) => {
-    const value = Number(values[name] ?? defaults[name]);
-    if (!(value > 0)) throw new Error(`--${name} must be a positive number`);
-    return value;
-  };
-  return {
-    first: number("first"),
-    runs: number("runs"),
-    messages: number("messages"),
-    instances: number("instances"),
-    faults: number("faults"),
-    load: number("load"),
-    reportOnly: values.report ?? false,
-  };
+  const read = readNumberOptions(args, defaults, { hasReport: true });
+  return read && { ...read.numbers, reportOnly: read.report };
 }
