@@ -73,7 +73,7 @@ export const boundId = (id: string): string =>
 /** Whether the string has the form of a JID. */
 export const isJid = (jid: string): boolean => jid.length <= maxId && /^[\w.:-]{1,96}@[a-z0-9.-]{1,31}$/.test(jid);
 
-/** Returns a JID. Replaces the user part of one that is too long or malformed by a hash, and keeps its server. */
+/** Returns a JID. If the JID is too long or malformed, replaces its user part by a hash and keeps its server. */
 export function boundJid(jid: string): string {
   if (jid.length <= maxId && /^[\x21-\x7e]*$/.test(jid)) return jid;
   const server = /@([a-z0-9.-]{1,31})$/.exec(jid.slice(-32))?.[1] ?? "invalid";

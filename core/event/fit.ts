@@ -30,7 +30,7 @@ export function fittedJson(data: object): string {
   return json;
 }
 
-// A character has at most six bytes, so short text need not be measured.
+// A character has at most six bytes, so a short text fits without being measured.
 const fits = (json: string) => json.length * 6 <= maxDataBytes || queueBytes(json) <= maxDataBytes;
 
 function cutParts(part: unknown, cut: (typeof cuts)[number]): unknown {

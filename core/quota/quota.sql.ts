@@ -2,7 +2,7 @@ import { bigint, date, integer, pgTable, primaryKey, uuid } from "drizzle-orm/pg
 import { instances } from "../instance/instance.sql.ts";
 import { users } from "../user/user.sql.ts";
 
-/** What a user has uploaded, for each day in UTC. */
+/** Number and bytes of a user's uploads, per day in UTC. */
 export const uploadDays = pgTable(
   "upload_days",
   {

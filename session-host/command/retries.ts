@@ -24,7 +24,7 @@ const maxWaiting = 500;
 /** WhatsApp drops a message that it could not deliver for 30 days, so no device receives its first copy later. */
 const maxAgeMs = 30 * 24 * 60 * 60_000;
 
-/** A message that was sent, and to whom. */
+/** A sent message and its recipients. */
 export interface SentMessage {
   chatId: string;
   message: proto.IMessage;

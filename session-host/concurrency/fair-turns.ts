@@ -1,4 +1,4 @@
-/** For whom a task runs. */
+/** The user and the instance that a task runs for. */
 export interface Owner {
   userId: string;
   instanceId: string;

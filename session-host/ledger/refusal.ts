@@ -23,12 +23,23 @@ const refusedByDriver = new Set(["UNDEFINED_VALUE", "MAX_PARAMETERS_EXCEEDED"]);
 export function isRefusal(error: unknown): boolean {
   const state = sqlState(error);
   if (state) return refusal.test(state);
-  const { code, isBoom, output } = error as { code?: unknown; isBoom?: boolean; output?: { statusCode?: number } };
+  const { code, isBoom, output, data } = error as {
+    code?: unknown;
+    isBoom?: boolean;
+    output?: { statusCode?: number };
+    data?: unknown;
+  };
   if (typeof code === "string") return refusedByDriver.has(code);
   // Baileys throws a Boom error with status 500 for a stanza that it can't read, and with others for its connection.
-  if (isBoom) return output?.statusCode === 500;
+  if (isBoom) return output?.statusCode === 500 && !(typeof data === "number" && isTemporary(data));
   return error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError;
 }
+
+/**
+ * Whether another attempt at a query may succeed. Baileys throws WhatsApp's response to a query as a Boom error with
+ * status 500 and WhatsApp's code as its data (`assertNodeErrorFree` in lib/WABinary/generic-utils.js).
+ */
+const isTemporary = (code: number): boolean => code === 408 || code === 429 || code >= 500;
 
 export const reasonOf = (error: unknown): string =>
   boundText(error instanceof Error ? `${error.name}: ${error.message}` : String(error), maxBytes.name);

@@ -29,8 +29,8 @@ export type FreeReceipt = {
 };
 
 /**
- * Sends a receipt as a hostile client could. WhatsApp's server does not know to whom an encrypted message was sent
- * earlier, so it does not check the id.
+ * Sends a receipt as a hostile client could. WhatsApp's server does not store the recipients of earlier
+ * encrypted messages, so it does not check the id.
  */
 export function sendReceipt(phone: PhoneBase, { to, id, type, participant, count = 1 }: FreeReceipt): void {
   const t = phone.world.seconds;

@@ -103,7 +103,8 @@ async function record(db: Database, lease: ClaimLease, records: readonly Attempt
         at timestamptz, duration_ms int, http_status int, error text, response text, counts boolean, verdict text,
         reason text, next_at timestamptz)
     ), known as (
-      select d.id, d.instance_id, d.attempts + 1 as number, d.status = 'pending' and d.claimed_by = ${lease.id} as open, outcome.* from outcome join deliveries d on d.id = outcome.delivery_id
+      select d.id, d.instance_id, d.attempts + 1 as number, d.status = 'pending' and d.claimed_by = ${lease.id} as open, outcome.*
+      from outcome join deliveries d on d.id = outcome.delivery_id
       where d.id = any(${ids}::uuid[])
       order by d.id for update of d
     ), logged as (

@@ -52,7 +52,7 @@ export class Responses {
     this.#options = options;
   }
 
-  /** Returns the change that an answer makes. Throws only if the database can't be read. */
+  /** Returns the change that an answer makes. Throws if the database can't be read, or WhatsApp refuses a look-up of a LID. */
   async receive(from: Respondent, sealed: SealedResponse, lidMapping: LidMapping): Promise<Pick<Change, "responses">> {
     const { waId, kind, encPayload, encIv } = sealed;
     if (!waId || encPayload.length === 0 || encIv.length === 0) return this.#drop(sealed, "it is incomplete");
