@@ -13,7 +13,7 @@ export interface CrashOptions {
 const defaults = { most: 100_000, every: 1, seed: 0, load: 1 };
 
 export const help = `Stops the processes of the gateway at every await that a scenario reaches, one after another.
-Each crash point is added to fault-results/crash-points.jsonl, and a crash point that is there for the current commit isn't
+Each crash point is added to tests/fault/results/crash-points.jsonl, and a crash point that is there for the current commit isn't
 repeated, so you can stop the program at any time. At the end, writes docs/operations/reliability.md.
 
   --most N    ends after this many crash points (default: all)

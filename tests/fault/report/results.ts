@@ -3,9 +3,12 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const folder = fileURLToPath(new URL("../../../fault-results/", import.meta.url));
+const folder = fileURLToPath(new URL("../results/", import.meta.url));
 
-/** A file with a JSON line for each result. A series that was stopped continues after its last line. */
+/**
+ * A file with a JSON line for each result. A series that was stopped continues after its last line. The files are in
+ * git, so that a series can continue on another machine.
+ */
 export class Results<Result> {
   readonly path: string;
 
@@ -27,7 +30,7 @@ export class Results<Result> {
 
 /** Returns the short id of the current commit. */
 export function commit(): string {
-  return execFileSync("git", ["rev-parse", "--short=10", "HEAD"], { cwd: folder.slice(0, -"fault-results/".length) })
+  return execFileSync("git", ["rev-parse", "--short=10", "HEAD"], { cwd: import.meta.dirname })
     .toString()
     .trim();
 }

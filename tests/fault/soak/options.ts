@@ -13,7 +13,7 @@ export interface SoakOptions {
 const defaults: SoakOptions = { instances: 200, minutes: 30, perSecond: 10, everySeconds: 20, load: 1 };
 
 export const help = `Runs the gateway with many instances and constant traffic, and checks that its processes don't grow.
-Adds the samples to fault-results/soak.jsonl, and writes docs/operations/reliability.md.
+Adds the samples to tests/fault/results/soak.jsonl, and writes docs/operations/reliability.md.
 
   --instances N     instances (default ${defaults.instances})
   --minutes N       length of the traffic (default ${defaults.minutes})

@@ -14,7 +14,7 @@ export interface SuiteOptions {
 
 const defaults = { first: 1, runs: 100, messages: 10_000, instances: 4, faults: 14, load: 1 };
 
-export const help = `Runs the fault suite: one run for each seed. Each run is added to fault-results/runs.jsonl, and a run that is there
+export const help = `Runs the fault suite: one run for each seed. Each run is added to tests/fault/results/runs.jsonl, and a run that is there
 already isn't repeated, so you can stop the suite at any time. At the end, writes docs/operations/reliability.md.
 
   --first N      the first seed (default ${defaults.first})

@@ -2,12 +2,11 @@ import { faultKinds } from "./plan.ts";
 import { rules } from "./record/checker.ts";
 import type { RunResult } from "./run.ts";
 
-/** A line of the results. `folder` has the data and logs of a run with violations. */
+/** A line of the results. */
 export interface SuiteResult extends RunResult {
   commit: string;
   at: string;
   planned: number;
-  folder: string | null;
 }
 
 /** Returns the figures of all runs as Markdown. */

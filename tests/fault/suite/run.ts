@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type FaultKind, faultKinds, type Plan, type PlannedFault } from "./plan.ts";
 import { check, type Violation } from "./record/checker.ts";
+import { recoveryMs } from "./record/lateness.ts";
 import type { InjectedFault } from "./record/record.ts";
 import { linkAccount } from "./world/accounts.ts";
 import { collect, quiesce } from "./world/collect.ts";
@@ -56,10 +57,10 @@ export async function runPlan(plan: Plan, folder: string, load: number): Promise
       events: record.events.length,
       droppedCopies: record.shown.reduce((sum, { copies }) => sum + copies - 1, 0),
       repeatedWebhooks: record.webhooks.length - new Set(record.webhooks.map(({ eventId }) => eventId)).size,
-      faults: faults.map(({ kind, healedAt, recoveredAt }) => ({
-        kind: kind as FaultKind,
-        recoveryMs: recoveredAt === null ? null : Math.round(recoveredAt - healedAt),
-      })),
+      faults: faults.map((fault) => {
+        const took = recoveryMs(fault, faults, load);
+        return { kind: fault.kind as FaultKind, recoveryMs: took === null ? null : Math.round(took) };
+      }),
       violations: check(record, { calmMs, load }),
       seconds: Math.round((performance.now() - started) / 1000),
       load,

@@ -26,7 +26,8 @@ export async function runSuite(options: SuiteOptions): Promise<number> {
       failed++;
       continue;
     }
-    results.add({ ...result, commit: commit(), at: new Date().toISOString(), planned: messages });
+    const { folder, ...figures } = result;
+    results.add({ ...figures, commit: commit(), at: new Date().toISOString(), planned: messages });
     const wrong = result.violations.filter(({ rule }) => rule !== "late");
     if (wrong.length > 0) failed++;
     const late = result.violations.length - wrong.length;
@@ -34,6 +35,7 @@ export async function runSuite(options: SuiteOptions): Promise<number> {
       `seed ${seed}: ${result.messages} messages, ${wrong.length} violations, ${late} late, ${result.seconds} s`,
     );
     for (const { rule, detail } of result.violations.slice(0, 10)) console.log(`  ${rule}: ${detail}`);
+    if (folder) console.log(`  data and logs: ${folder}`);
   }
   return failed;
 }

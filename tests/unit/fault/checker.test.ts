@@ -349,6 +349,15 @@ test("time during a fault and its recovery does not count as delay, but only for
   expect(check(record, options).map(({ rule }) => rule)).toEqual(["late"]);
 });
 
+test("the time of other faults does not count as recovery from a fault, but only for its own instances", () => {
+  const record = goodRecord();
+  const slow = fault({ recoveredAt: 30_000 });
+  record.faults = [slow, fault({ kind: "database cut", startedAt: 9_000, healedAt: 12_000, recoveredAt: 14_000 })];
+  expect(check(record, options)).toEqual([]);
+  record.faults = [slow, fault({ startedAt: 9_000, healedAt: 12_000, recoveredAt: 14_000, instances: ["other"] })];
+  expect(check(record, options).map(({ rule }) => rule)).toEqual(["late"]);
+});
+
 test("the load factor extends the time limits", () => {
   const record = goodRecord();
   Object.assign(record.webhooks[1] ?? {}, { at: 60_000 });

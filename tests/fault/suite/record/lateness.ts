@@ -41,13 +41,28 @@ export function lateMessages(record: RunRecord, { calmMs, load }: CheckOptions):
     judge(`the send "${send.text}"`, send.instance, send.at, shownAt.get(`${send.to} ${send.text}`));
   for (const { name, id, instance, dueAt, finishedAt } of record.commands)
     judge(`the command ${name} ${id}`, instance, dueAt, finishedAt ?? undefined);
-  return [...late, ...record.faults.flatMap((fault) => slowRecovery(fault, load))];
+  return [...late, ...record.faults.flatMap((fault) => slowRecovery(fault, record.faults, load))];
 }
 
-function slowRecovery({ kind, healedAt, recoveredAt, boundMs }: InjectedFault, load: number): string[] {
-  if (recoveredAt === null) return [`after ${kind}, the work under way was not done before the run ended`];
-  const took = recoveredAt - healedAt;
-  return took > boundMs * load ? [`after ${kind}, the work under way took ${seconds(took)}`] : [];
+function slowRecovery(fault: InjectedFault, faults: readonly InjectedFault[], load: number): string[] {
+  const took = recoveryMs(fault, faults, load);
+  if (took === null) return [`after ${fault.kind}, the work under way was not done before the run ended`];
+  return took > fault.boundMs * load ? [`after ${fault.kind}, the work under way took ${seconds(took)}`] : [];
+}
+
+/**
+ * Returns how long the recovery from a fault took, in milliseconds, without the periods in which other faults could
+ * delay it. Returns null if the work was not done before the run ended.
+ */
+export function recoveryMs(fault: InjectedFault, faults: readonly InjectedFault[], load: number): number | null {
+  const { healedAt, recoveredAt, instances } = fault;
+  if (recoveredAt === null) return null;
+  const others = brokenPeriods(
+    faults.filter((other) => other !== fault),
+    load,
+  );
+  const delays = merged(instances.flatMap((instance) => others.get(instance) ?? []));
+  return Math.max(0, recoveredAt - healedAt - overlap({ from: healedAt, to: recoveredAt }, delays));
 }
 
 /** Returns for each instance the periods in which a fault, or the recovery from it, may delay its work. */
