@@ -1,3 +1,4 @@
+import type { AuthenticationCreds } from "@whiskeysockets/baileys";
 import { commandCatalog } from "../../core/command/catalog/index.ts";
 import { fail } from "../../core/command/end.ts";
 import { AppError } from "../../core/error.ts";
@@ -13,11 +14,13 @@ import { Requesters } from "../command/requesters.ts";
 import { traceOf } from "../command/trace.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import type { Poller } from "../concurrency/poller.ts";
+import type { Change } from "../ledger/change.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { MediaDownloads } from "../media/downloads.ts";
 import { EventRelay } from "../outbox/relay.ts";
 import { replier } from "../outbox/replier.ts";
 import { SessionVersion } from "../session/client-version.ts";
+import { removeFormerAccount } from "../session/former-account.ts";
 import { Session, type SessionRow } from "../session/session.ts";
 import type { HostDeps } from "./deps.ts";
 import { CommandIntake } from "./intake.ts";
@@ -201,6 +204,7 @@ export class Shard {
         }),
         ledger: this.#ledger,
         leaseHeld: () => this.lease.held,
+        removeFormerAccount: (id, creds) => this.#removeFormerAccount(id, creds),
         countAttempt: (id) => countAttempt({ db, host: this.#deps.host, lease: this.lease }, id),
         mayStart: (command) => this.#mayStart(command),
         removeInstance: (id) => this.#removeInstance(id),
@@ -216,6 +220,12 @@ export class Shard {
     if (await this.#requesters.enabled(command.userId)) return true;
     await this.#claimer.giveBack(command);
     return false;
+  }
+
+  #removeFormerAccount(id: string, creds: AuthenticationCreds): Promise<void> {
+    const { db, host, storage, log } = this.#deps;
+    const record = (instanceId: string, change: Change) => this.#ledger.append(instanceId, change);
+    return removeFormerAccount({ db, host, storage, log, lease: this.lease, record }, id, creds);
   }
 
   async #removeInstance(id: string): Promise<void> {

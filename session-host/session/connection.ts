@@ -49,6 +49,8 @@ export interface ConnectionDeps {
   vault: Vault;
   ledger: Ledger;
   leaseHeld: () => boolean;
+  /** Removes what belongs to the account that was linked before, if the credentials are those of another account. */
+  removeFormerAccount: (instanceId: string, creds: AuthenticationCreds) => Promise<void>;
   endpoint: WhatsAppEndpoint;
   caches: SharedCaches;
   log: Logger;
@@ -125,6 +127,7 @@ export class Connection implements OpenConnection, MediaConnection {
       fail: recorder.fail,
     });
     const creds = await loadCredentials(store, instance.linked);
+    await deps.removeFormerAccount(instance.id, creds);
     const refused = await loadRefused(db.sql, instance.id);
     return new Connection(deps, instance, handlers, { gate, recorder, store, creds, refused });
   }
