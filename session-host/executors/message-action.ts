@@ -207,8 +207,8 @@ function revision(
   change: { kind: "delete" } | { kind: "edit"; body: string },
 ): Revision {
   const author = row.fromMe ? ("me" as const) : [row.senderId];
-  const by = jidNormalizedUser(sock.user?.id);
-  return { ...change, waId: row.waId, chatIds: [row.chatId], author, by, fromMe: true, at: new Date() };
+  const by = { by: jidNormalizedUser(sock.user?.id), byLid: jidNormalizedUser(sock.user?.lid) || null, pushName: null };
+  return { ...change, waId: row.waId, chatIds: [row.chatId], author, ...by, fromMe: true, at: new Date() };
 }
 
 /** Returns the message with another text. WhatsApp requires the whole message for an edit. */

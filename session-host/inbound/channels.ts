@@ -84,6 +84,8 @@ export class ChannelSource {
       chatIds: [from],
       author: fromMe ? ("me" as const) : [from],
       by: fromMe ? jidNormalizedUser(me.id) : from,
+      byLid: fromMe ? jidNormalizedUser(me.lid) || null : null,
+      pushName: null,
       fromMe,
       at: new Date(seconds * 1000),
     };

@@ -75,8 +75,10 @@ export type Revision = ({ kind: "delete" } | { kind: "edit"; body: string }) & {
   chatIds: readonly string[];
   /** The account, or the person with these JIDs. */
   author: "me" | readonly string[];
-  /** JID of the person who edited or deleted it. */
+  /** JID of the person who edited or deleted it, the person's LID, and the name that the person chose. */
   by: string;
+  byLid: string | null;
+  pushName: string | null;
   /** Whether that person is the account. */
   fromMe: boolean;
   at: Date;

@@ -34,12 +34,17 @@ async function openLedger(over: Database = database.db): Promise<Ledger> {
   return new Ledger({ ...deps, onEvents: none, onReplies: none });
 }
 
+const nobody = { byLid: null, pushName: null, author: null, known: true };
+
 function message(waId: string): NewMessage {
   return {
     ...{ id: systemIds.uuid(), wa_id: waId, chat_id: chat, from_me: false, sender_id: chat, sender_lid: null },
     ...{ push_name: null, type: "text", proto_type: "conversation", body: waId, media: null, context: null },
     ...{ status: "received", payload: null, sent_at: new Date().toISOString() },
-    event: { type: "message.deleted", data: { messageId: waId, chatId: chat, by: chat, fromMe: false, timestamp: 1 } },
+    event: {
+      type: "message.deleted",
+      data: { messageId: waId, chatId: chat, by: chat, fromMe: false, timestamp: 1, ...nobody },
+    },
   };
 }
 

@@ -147,6 +147,8 @@ test("every event has the name of its dialect, or no body if the dialect lacks t
     failed: "message_status",
     poll: "message_received",
     event: "message_sent",
+    edited: "message_edited",
+    deleted: "message_deleted",
     voted: "poll_voted",
     votedByUs: "poll_voted",
     answered: "event_answered",
@@ -174,6 +176,8 @@ test("every event has the name of its dialect, or no body if the dialect lacks t
     failed: "message.failed",
     poll: "message.received",
     event: "message.sent",
+    edited: "message.edited",
+    deleted: "message.deleted",
     voted: "poll.voted",
     votedByUs: "poll.voted",
     answered: "event.answered",
@@ -217,7 +221,16 @@ test("each notification setting disables exactly its own events", () => {
     Object.entries(events).flatMap(([name, one]) =>
       bodyOf(one, changes) === null && bodyOf(one) !== null ? [name] : [],
     );
-  expect(silenced({ notifyReceived: false })).toEqual(["received", "image", "inGroup", "poll", "voted", "answered"]);
+  expect(silenced({ notifyReceived: false })).toEqual([
+    "received",
+    "image",
+    "inGroup",
+    "poll",
+    "edited",
+    "deleted",
+    "voted",
+    "answered",
+  ]);
   expect(silenced({ notifySent: false })).toEqual(["sent", "event", "failed", "votedByUs"]);
   expect(silenced({ notifyDelivery: false })).toEqual(["delivered"]);
   expect(silenced({ notifyRead: false })).toEqual(["read"]);

@@ -37,6 +37,8 @@ const answer = {
   timestamp: 1672531200,
 };
 
+const ofUs = { author: { id: "6289876543210@s.whatsapp.net", lid: null, fromMe: true }, known: true };
+
 export const inGroup = { groupId: group, by: { id: contact, lid: "123456@lid" }, fromMe: false, timestamp: 1672531200 };
 export const call = { callId: "ABCDEF", from: contact, lid: "123456@lid", timestamp: 1672531200 };
 
@@ -70,6 +72,8 @@ export const events = {
   }),
   event: event("message.sent", { ...content, ...calendarEvent, source: "phone" }),
   failed: event("message.failed", { messageId: "m", chatId: contact, code: "command_expired", details: null }),
+  edited: event("message.edited", { ...answer, ...ofUs, body: "Hello" }),
+  deleted: event("message.deleted", { ...answer, ...ofUs }),
   voted: event("poll.voted", { ...answer, question: "Which?", options: ["Red"] }),
   votedByUs: event("poll.voted", { ...answer, fromMe: true, question: "Which?", options: [] }),
   answered: event("event.answered", { ...answer, name: "Party", answer: "notGoing", guests: 0 }),

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import * as about from "./about.ts";
 import * as call from "./call.ts";
 import * as connection from "./connection.ts";
 import * as group from "./group.ts";
@@ -16,8 +17,8 @@ export const eventCatalog = {
   [message.delivered.type]: message.delivered,
   [message.read.type]: message.read,
   [message.failed.type]: message.failed,
-  [message.edited.type]: message.edited,
-  [message.deleted.type]: message.deleted,
+  [about.edited.type]: about.edited,
+  [about.deleted.type]: about.deleted,
   [message.mediaStored.type]: message.mediaStored,
   [message.mediaFailed.type]: message.mediaFailed,
   [status.received.type]: status.received,

@@ -76,30 +76,6 @@ export const failed = defineEvent({
   }),
 });
 
-const revision = {
-  messageId: z.string(),
-  chatId: z.string(),
-  /** JID of the person who made the change. */
-  by: z.string(),
-  /** Whether the account itself made the change, through the API or on the phone. */
-  fromMe: z.boolean(),
-  /** Unix seconds. */
-  timestamp: z.number().int(),
-};
-
-export const edited = defineEvent({
-  type: "message.edited",
-  summary: "The sender of a message edited its text or caption",
-  /** `body` is the new text. `truncated` is present if only its beginning is here. */
-  data: z.object({ ...revision, body: z.string(), truncated: z.literal(true).optional() }),
-});
-
-export const deleted = defineEvent({
-  type: "message.deleted",
-  summary: "A message was deleted for everyone, by its sender or an admin of the group",
-  data: z.object(revision),
-});
-
 export const mediaStored = defineEvent({
   type: "media.stored",
   summary: "The file of a message is stored in the bucket",

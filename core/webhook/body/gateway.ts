@@ -6,6 +6,7 @@ import * as stanza from "../../event/catalog/stanza.ts";
 import { instanceStatuses } from "../../instance/instance.sql.ts";
 import { isGroupJid } from "../../message/recipient.ts";
 import { defined } from "../../object.ts";
+import { aboutOf, messageDeletion, messageEdit, messageEditOf } from "./about.ts";
 import type { BodyContext, FileLink } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
 import { eventAnswer, media, mediaOf, numberOf, pollVote, responseOf, truncated } from "./field.ts";
@@ -117,6 +118,8 @@ const schemas = {
   }),
   "message.delivered": body("message.delivered", receipt),
   "message.read": body("message.read", receipt),
+  "message.edited": body("message.edited", messageEdit),
+  "message.deleted": body("message.deleted", messageDeletion),
   "poll.voted": body("poll.voted", pollVote),
   "event.answered": body("event.answered", eventAnswer),
   "connection.open": body("connection.open", {
@@ -175,6 +178,10 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
       const { messageId, chatId, by, timestamp } = event.data;
       return make(event.type, { ...sentMessageOf(chatId, messageId, context), participant: by, timestamp });
     }
+    case "message.edited":
+      return make(event.type, messageEditOf(event.data));
+    case "message.deleted":
+      return make(event.type, aboutOf(event.data));
     case "poll.voted": {
       const { question, options } = event.data;
       return make(event.type, { ...responseOf(event.data), question, options });
@@ -210,8 +217,6 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
     case "event.parked":
       return make(event.type, event.data);
     case "connection.qr":
-    case "message.edited":
-    case "message.deleted":
     case "media.stored":
     case "media.failed":
     case "webhook.disabled":

@@ -28,7 +28,9 @@ function isEnabled(event: WebhookEvent, context: BodyContext): boolean {
     case "message.received":
     case "status.received":
       return context.notifyReceived;
-    // Responses that the account's owner gives on the phone follow the setting for sent messages.
+    // What the account itself says about a message follows the setting for sent messages.
+    case "message.edited":
+    case "message.deleted":
     case "poll.voted":
     case "event.answered":
       return event.data.fromMe ? context.notifySent : context.notifyReceived;

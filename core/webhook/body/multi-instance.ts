@@ -3,6 +3,7 @@ import type { EventData } from "../../event/catalog/index.ts";
 import { contextEventFields } from "../../message/context.ts";
 import { isGroupJid } from "../../message/recipient.ts";
 import { defined } from "../../object.ts";
+import { aboutOf, messageDeletion, messageEdit, messageEditOf } from "./about.ts";
 import type { BodyContext, FileLink } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
 import {
@@ -99,6 +100,8 @@ const schemas = {
     /** Why the message failed: an error code, and `details` for people, which can be null. */
     error: z.object({ code: z.string(), details: z.string().nullable() }).nullable(),
   }),
+  message_edited: body("message_edited", messageEdit),
+  message_deleted: body("message_deleted", messageDeletion),
   poll_voted: body("poll_voted", pollVote),
   event_answered: body("event_answered", eventAnswer),
   connection_opened: body("connection_opened", {
@@ -134,6 +137,10 @@ export function multiInstanceBody(
     case "message.read":
     case "message.failed":
       return make("message_status", statusOf(event));
+    case "message.edited":
+      return make("message_edited", messageEditOf(event.data));
+    case "message.deleted":
+      return make("message_deleted", aboutOf(event.data));
     case "poll.voted": {
       const { question, options } = event.data;
       return make("poll_voted", { ...responseOf(event.data), question, options });
@@ -158,8 +165,6 @@ export function multiInstanceBody(
     case "call.received":
     case "call.rejected":
     case "call.ended":
-    case "message.edited":
-    case "message.deleted":
     case "media.stored":
     case "media.failed":
     case "status.received":

@@ -8,6 +8,8 @@ const multiInstanceNames: Partial<Record<EventType, string>> = {
   "message.delivered": "message_status",
   "message.read": "message_status",
   "message.failed": "message_status",
+  "message.edited": "message_edited",
+  "message.deleted": "message_deleted",
   "poll.voted": "poll_voted",
   "event.answered": "event_answered",
   "connection.open": "connection_opened",

@@ -39,6 +39,8 @@ export async function revisionOf(
     chatIds,
     author: writer.some((jid) => own.includes(jid)) ? ("me" as const) : writer,
     by: fromMe ? (own[0] ?? "") : senderId,
+    byLid: fromMe ? (own[1] ?? null) : senderLid,
+    pushName: fromMe ? null : origin.pushName,
     fromMe,
   };
   if (deletes) return { ...common, kind: "delete", at: new Date(seconds * 1000) };

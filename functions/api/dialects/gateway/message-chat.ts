@@ -7,6 +7,7 @@ import { messageStatuses } from "../../../../core/message/message.sql.ts";
 import type { Respondent, Tally } from "../../../../core/message/response.ts";
 import { readTally } from "../../../../core/message/response.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
+import { aboutOf, aboutShape } from "../../shape/about.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
@@ -22,6 +23,7 @@ const message = z.object({
   hasMedia: z.boolean(),
   status: z.enum(messageStatuses),
   timestamp: isoDate,
+  ...aboutShape,
 });
 
 const chat = z.object({
@@ -138,6 +140,7 @@ export const messageChatEndpoints = [
           hasMedia: stored.media !== null,
           status: stored.status,
           timestamp: stored.sentAt.toISOString(),
+          ...aboutOf(stored),
         })),
       ),
       pagination,

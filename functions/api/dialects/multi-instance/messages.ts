@@ -3,6 +3,7 @@ import { readHistory } from "../../../../core/message/history.ts";
 import { messageStatuses } from "../../../../core/message/message.sql.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { getMedia } from "../../operations/media.ts";
+import { aboutOf, aboutShape } from "../../shape/about.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shape/common.ts";
 
 const message = z.object({
@@ -18,10 +19,7 @@ const message = z.object({
   status: z.enum(messageStatuses),
   /** When WhatsApp received the message; for messages sent through the gateway, when the gateway accepted it. */
   createdAt: isoDate,
-  /** When the sender last edited the message. `content` is the edited text. */
-  editedAt: isoDate.nullable(),
-  /** Whether the message was deleted for everyone. `content` keeps the text. */
-  deleted: z.boolean(),
+  ...aboutShape,
   /** The WhatsApp id of the quoted message. */
   quotedMessageId: z.string().nullable(),
   /** JIDs of the mentioned people. */
@@ -61,8 +59,7 @@ export const messageEndpoints = [
         hasMedia: stored.media !== null,
         status: stored.status,
         createdAt: stored.sentAt.toISOString(),
-        editedAt: stored.editedAt?.toISOString() ?? null,
-        deleted: stored.deletedAt !== null,
+        ...aboutOf(stored),
         quotedMessageId: stored.context?.quotedMessageId ?? null,
         mentions: stored.context?.mentions ?? [],
       })),

@@ -1,0 +1,46 @@
+import * as z from "zod";
+import { defineEvent } from "./define.ts";
+
+/**
+ * The fields of every event about another message: which message, and who did something to it. The defaults are for
+ * events that are older than the fields.
+ */
+export const about = {
+  /** WhatsApp's id of the message that the event is about. */
+  messageId: z.string(),
+  chatId: z.string(),
+  /** JID of the person who did it, by phone number if the number is known. */
+  by: z.string(),
+  byLid: z.string().nullable().default(null),
+  pushName: z.string().nullable().default(null),
+  /** Whether the account itself did it, through the API or on the phone. */
+  fromMe: z.boolean(),
+  /** Unix seconds. */
+  timestamp: z.number().int(),
+  /** The author of the message that the event is about. Null if the author is not known. */
+  author: z
+    .object({
+      /** JID, by phone number if the number is known. */
+      id: z.string(),
+      lid: z.string().nullable(),
+      /** Whether the author is the account itself. */
+      fromMe: z.boolean(),
+    })
+    .nullable()
+    .default(null),
+  /** Whether the history has the message that the event is about. */
+  known: z.boolean().default(true),
+};
+
+export const edited = defineEvent({
+  type: "message.edited",
+  summary: "The sender of a message edited its text or caption",
+  /** `body` is the new text. `truncated` is present if only its beginning is here. */
+  data: z.object({ ...about, body: z.string(), truncated: z.literal(true).optional() }),
+});
+
+export const deleted = defineEvent({
+  type: "message.deleted",
+  summary: "A message was deleted for everyone, by its sender or an admin of the group",
+  data: z.object(about),
+});

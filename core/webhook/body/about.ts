@@ -1,0 +1,57 @@
+import * as z from "zod";
+import type { about } from "../../event/catalog/about.ts";
+import type { EventData } from "../../event/catalog/index.ts";
+import { isGroupJid } from "../../message/recipient.ts";
+import { defined } from "../../object.ts";
+import { numberOf, truncated } from "./field.ts";
+
+/** The fields of every body about another message. `messageId` and `chatId` are those of that message. */
+const target = {
+  messageId: z.string(),
+  chatId: z.string(),
+  isGroup: z.boolean(),
+  /** JID of the person who did it. If the account itself did it, the account's own JID. */
+  participant: z.string(),
+  phoneNumber: z.string().nullable(),
+  lid: z.string().nullable(),
+  pushName: z.string().nullable(),
+  fromMe: z.boolean(),
+  /** Unix seconds. */
+  timestamp: z.number().int(),
+  /** The author of the message. Null if the author is not known. */
+  author: z
+    .object({
+      /** JID. */
+      participant: z.string(),
+      phoneNumber: z.string().nullable(),
+      lid: z.string().nullable(),
+      fromMe: z.boolean(),
+    })
+    .nullable(),
+  /** Whether the history has the message. */
+  known: z.boolean(),
+};
+
+/** `body` is the new text or caption. */
+export const messageEdit = { ...target, body: z.string(), truncated };
+export const messageDeletion = target;
+
+/** Returns the fields that all bodies about another message share. */
+export function aboutOf(data: z.output<z.ZodObject<typeof about>>) {
+  const { messageId, chatId, by, byLid, pushName, fromMe, timestamp, author, known } = data;
+  return {
+    ...{ messageId, chatId, isGroup: isGroupJid(chatId) },
+    ...{ participant: by, phoneNumber: numberOf(by), lid: byLid, pushName, fromMe, timestamp },
+    author: author && {
+      ...{ participant: author.id, phoneNumber: numberOf(author.id) },
+      ...{ lid: author.lid, fromMe: author.fromMe },
+    },
+    known,
+  };
+}
+
+export const messageEditOf = (data: EventData<"message.edited">) => ({
+  ...aboutOf(data),
+  body: data.body,
+  ...defined({ truncated: data.truncated }),
+});
