@@ -9,7 +9,7 @@ import { leaveGroup } from "../stanza/group/members.ts";
 import type { proto } from "../wire/baileys.ts";
 import { EDIT, REVOKE, readContent } from "../wire/content.ts";
 import { STATUS_JID, toJid } from "../wire/jid.ts";
-import { type MediaKind, openMedia, sealMedia } from "../wire/media.ts";
+import { type MediaKind, type MediaReference, openMedia, sealMedia } from "../wire/media.ts";
 import type { BinaryNode } from "../wire/node.ts";
 import { type AppStateKey, newAppStateKey, PhoneAppState } from "./app-state.ts";
 import { type BaseOptions, PhoneBase } from "./base.ts";
@@ -199,15 +199,8 @@ export class Phone extends PhoneBase {
     options: MediaOptions = {},
   ): Promise<SentMessage> {
     const { mimetype, caption, fileName, ptt, seconds, ...rest } = options;
-    const plaintext = Buffer.isBuffer(data) ? data : Buffer.concat(await Array.fromAsync(data));
-    const { ciphertext, ...reference } = sealMedia(plaintext, kind);
-    const directPath = this.world.media.put(kind, ciphertext);
     const media = {
-      ...reference,
-      directPath,
-      url: this.world.media.url(directPath),
-      mimetype: mimetype ?? MIME[kind],
-      mediaKeyTimestamp: Math.floor(this.world.clock() / 1000),
+      ...(await this.upload(kind, data, mimetype)),
       ...(caption !== undefined && { caption }),
       ...(fileName !== undefined && { fileName, title: fileName }),
       ...(ptt !== undefined && { ptt }),
@@ -215,6 +208,22 @@ export class Phone extends PhoneBase {
     };
     const field = kind === "ptv" ? "ptvMessage" : `${kind}Message`;
     return this.sender.send(to, { [field]: media }, { type: "media", ...rest });
+  }
+
+  /**
+   * Encrypts a file and stores it on the media host. Returns the fields that refer to it, for any part of a message: the
+   * header of a template, the picture of a product.
+   */
+  async upload(
+    kind: MediaKind,
+    data: Buffer | AsyncIterable<Uint8Array>,
+    mimetype: string = MIME[kind],
+  ): Promise<MediaReference & { directPath: string; url: string; mimetype: string; mediaKeyTimestamp: number }> {
+    const plaintext = Buffer.isBuffer(data) ? data : Buffer.concat(await Array.fromAsync(data));
+    const { ciphertext, ...reference } = sealMedia(plaintext, kind);
+    const directPath = this.world.media.put(kind, ciphertext);
+    const url = this.world.media.url(directPath);
+    return { ...reference, directPath, url, mimetype, mediaKeyTimestamp: Math.floor(this.world.clock() / 1000) };
   }
 
   /** Reacts to a message. An empty emoji removes the reaction. */

@@ -119,6 +119,31 @@ export const SendMedia = z.object({
   fileName: z.string().optional(),
   ptt: z.boolean().optional().describe("Whether the audio is a voice note"),
 });
+export const SendMessage = z.object({
+  ...Send,
+  type: z.enum(["text", "media", "reaction", "poll", "event"]).default("text").describe("Type of the stanza"),
+  message: z
+    .record(z.string(), z.unknown())
+    .describe(
+      "Any `proto.Message` as JSON: enums by name or number, bytes in Base64, 64-bit numbers as text or number",
+    ),
+  files: z
+    .array(
+      z.object({
+        at: z
+          .array(z.union([z.string(), z.number().int().min(0)]))
+          .min(1)
+          .describe(
+            "Where the file belongs in the message, such as `templateMessage`, `hydratedTemplate`, `imageMessage`",
+          ),
+        kind: z.enum(["image", "video", "ptv", "audio", "document", "sticker"]),
+        data: z.base64().describe("Content of the file"),
+        mimetype: z.string().optional(),
+      }),
+    )
+    .default([])
+    .describe("Files to encrypt and store on the media host"),
+});
 export const React = z.object({ message: z.string().describe("Id of a message in the inbox"), emoji: z.string() });
 const Sent = z.string().describe("Id of a message that the phone sent");
 export const Edit = z.object({ message: Sent, text: z.string() });

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { messageOf, phoneOf, sentOf } from "../base/lookup.ts";
+import { readMessage } from "../base/message.ts";
 import { present } from "../base/present.ts";
 import { withStatus } from "../base/problem.ts";
 import { type Route, route } from "../base/route.ts";
@@ -29,6 +30,18 @@ export const sendRoutes: Route[] = [
     run: async (request) => {
       const { to, kind, data, ...options } = request.body;
       return sentView(await phoneOf(request).sendMedia(to, kind, Buffer.from(data, "base64"), present(options)));
+    },
+  }),
+  route({
+    method: "post",
+    path: "/phones/{number}/message",
+    summary: "Send any message: templates, buttons, orders, and everything else that the protobuf has",
+    body: schema.SendMessage,
+    answer: schema.SentView,
+    run: async (request) => {
+      const { to, message, files, ...options } = request.body;
+      const phone = phoneOf(request);
+      return sentView(await phone.sendMessage(to, await readMessage(phone, message, files), present(options)));
     },
   }),
   route({

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Control, startControl } from "../../../simulator/control/server.ts";
 import { startWhatsApp, type WhatsApp } from "../../../simulator/index.ts";
+import { type MediaReference, openMedia } from "../../../simulator/wire/media.ts";
 import { Client, silenceLibsignal, strictVerification } from "../../support/simulator/client.ts";
 import { type Call, caller, endScene } from "../../support/simulator/scene.ts";
 
@@ -65,6 +66,29 @@ test("the control API links and unlinks a device, and sends, receives and reads 
   const closed = client.next((update) => update.connection === "close");
   expect((await call("DELETE", `/phones/${ALICE}/devices/1`)).status).toBe(204);
   expect((await closed).code).toBe(401);
+});
+
+test("the control API sends any protobuf message, with files, and rejects what is not one", async () => {
+  const alice = await wa.addPhone({ number: ALICE, pushName: "Alice" });
+  const bob = await wa.addPhone({ number: BOB, pushName: "Bob" });
+  const picture = Buffer.from("a picture");
+  const sent = await call("POST", `/phones/${BOB}/message`, {
+    to: ALICE,
+    message: { templateMessage: { hydratedTemplate: { hydratedContentText: "Your code is 123456" } } },
+    files: [
+      { at: ["templateMessage", "hydratedTemplate", "imageMessage"], kind: "image", data: picture.toString("base64") },
+    ],
+  });
+  expect(sent).toMatchObject({ status: 201, json: { status: "sent" } });
+  const { message } = await alice.waitFor(({ kind }) => kind === "template");
+  const { hydratedContentText, imageMessage } = message.templateMessage?.hydratedTemplate ?? {};
+  expect(hydratedContentText).toBe("Your code is 123456");
+  const file = bob.world.media.get(imageMessage?.directPath ?? "");
+  const reference = { ...imageMessage, fileLength: Number(imageMessage?.fileLength) } as MediaReference;
+  expect(openMedia(file as Buffer, reference, "image")).toEqual(picture);
+
+  for (const body of [{ message: { noSuchMessage: {} } }, { message: { listMessage: "text" } }])
+    expect(await call("POST", `/phones/${BOB}/message`, { to: ALICE, ...body })).toMatchObject({ status: 400 });
 });
 
 test("the control API controls faults and shows queues and sockets", async () => {
