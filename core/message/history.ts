@@ -7,7 +7,10 @@ import type { messages } from "./message.sql.ts";
 import { toJid } from "./recipient.ts";
 
 /** A message without the columns that only the session host needs. */
-export type HistoryMessage = Omit<InferSelectModel<typeof messages>, "payload" | "protoType" | "recipients">;
+export type HistoryMessage = Omit<
+  InferSelectModel<typeof messages>,
+  "payload" | "protoType" | "recipients" | "contentVersion"
+>;
 
 const columns: Readonly<Record<keyof HistoryMessage, string>> = {
   id: "id",
@@ -20,6 +23,7 @@ const columns: Readonly<Record<keyof HistoryMessage, string>> = {
   pushName: "push_name",
   type: "type",
   body: "body",
+  content: "content",
   media: "media",
   context: "context",
   status: "status",
@@ -69,7 +73,7 @@ async function readPage(db: Database, part: Part, page: PageRequest) {
     select ${sql.unsafe(selected)} from messages where instance_id = ${part.instanceId} and chat_id = ${part.chatId}
       ${part.from ? sql`and sent_at >= ${part.from}` : sql``} ${before ? sql`and sent_at < ${before}` : sql``}
     order by sent_at desc, id desc limit ${page.limit} offset ${skip}`;
-  const bytes = sql`octet_length(body) + octet_length(concat("pushName", context, media))`;
+  const bytes = sql`octet_length(body) + octet_length(concat("pushName", content, context, media))`;
   return await readWithinBytes<HistoryMessage>(sql, rows, bytes);
 }
 

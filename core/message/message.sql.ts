@@ -13,6 +13,7 @@ import {
 } from "drizzle-orm/pg-core";
 import { bytea, instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
+import type { Content } from "./content/index.ts";
 import type { MessageContext } from "./context.ts";
 
 /**
@@ -66,15 +67,20 @@ export const messages = pgTable(
     protoType: text("proto_type").notNull(),
     /** Text or caption. */
     body: text().notNull().default(""),
+    /** What the message says, by its kind. Null if no parser read the message. */
+    content: jsonb().$type<Content>(),
+    /** The version of the parsers that read `content`. Null for messages of older versions. */
+    contentVersion: integer("content_version"),
     media: jsonb().$type<MessageMedia>(),
     /** Quoted message, mentions and the like. */
     context: jsonb().$type<MessageContext>(),
     status: text({ enum: messageStatuses }).notNull(),
     error: text(),
     /**
-     * The encoded protobuf of each message that the gateway sends, because every attempt and every response to a retry
-     * receipt sends the same bytes. Of other messages, only polls and calendar events have it, because the secret in
-     * the protobuf decrypts the responses.
+     * The encoded protobuf. Of a message that the gateway sends: the bytes that every attempt and every response to a
+     * retry receipt sends. Of any other message: the decrypted bytes as its sender encoded them, with all wrappers, so
+     * that a later version can read the content again. Null if it has more than 1 MiB, and for messages of older
+     * versions other than polls and calendar events.
      */
     payload: bytea(),
     /**

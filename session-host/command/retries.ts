@@ -142,9 +142,12 @@ export class Retries {
       limit 1`;
     if (!row) return undefined;
     const { chatId, payload, sentAt, jids, audience } = row;
+    const message = proto.Message.decode(payload);
+    // The owner's phone sent this message, and answers the retry receipts for it.
+    if (message.deviceSentMessage) return undefined;
     // An older version did not store the recipients. Who was in a group at that time is not known.
     const recipients = jids ?? audience ?? (isGroupJid(chatId) ? [] : [...chats, ...this.#own()]);
-    return { chatId, message: proto.Message.decode(payload), recipients, sentAt };
+    return { chatId, message, recipients, sentAt };
   }
 
   #own(): string[] {

@@ -5,12 +5,15 @@ import { fail, succeed } from "../../core/command/end.ts";
 import { AppError } from "../../core/error.ts";
 import { derivedMessageId } from "../../core/id.ts";
 import type { Logger } from "../../core/log.ts";
+import { type Content, contentVersion } from "../../core/message/content/index.ts";
 import { isChannelJid } from "../../core/message/recipient.ts";
 import { readAudience, statusChat } from "../../core/message/status.ts";
 import { defined } from "../../core/object.ts";
 import { relayNewsletterMessage } from "../baileys/newsletter-send.ts";
 import { addressees } from "../baileys/recipients.ts";
 import type { ConnectedContext } from "../executors/types.ts";
+import { readContent } from "../inbound/content/index.ts";
+import { openPayload } from "../inbound/content/stored.ts";
 import type { Change } from "../ledger/change.ts";
 import { type Claimed, isSend, type OrderedCommand } from "./claimed-command.ts";
 import type { SentMessage } from "./retries.ts";
@@ -251,7 +254,9 @@ export class SendQueue {
     const recipients = await context.recipients.of(jid, command.audience);
     // Not awaited: the gate holds the stanza back until this is durable.
     void this.#record(command, {
-      prepared: [{ waId, payload, chatId: jid, type, protoType, context: extras, recipients }],
+      prepared: [
+        { waId, payload, chatId: jid, type, protoType, ...contentColumns(payload), context: extras, recipients },
+      ],
       ...defined({ messageUpdates: media ? [{ waId, set: { media } }] : undefined }),
     });
     return { waId, jid, message, audience: command.audience };
@@ -344,4 +349,9 @@ function metaOf(message: proto.IMessage) {
   if (eventMessage) return [{ tag: "meta", attrs: { event_type: "creation" } }];
   const isPoll = pollCreationMessage ?? pollCreationMessageV2 ?? pollCreationMessageV3;
   return isPoll ? [{ tag: "meta", attrs: { polltype: "creation" } }] : [];
+}
+
+/** Returns the content of a message that is about to be sent, as a recipient reads it. */
+function contentColumns(payload: Buffer): { content: Content | null; contentVersion: number } {
+  return { content: readContent(openPayload(payload))?.content ?? null, contentVersion };
 }

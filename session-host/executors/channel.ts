@@ -2,7 +2,6 @@ import {
   type BinaryNode,
   getBinaryNodeChild,
   getBinaryNodeChildren,
-  normalizeMessageContent,
   proto,
   type WASocket,
 } from "@whiskeysockets/baileys";
@@ -228,7 +227,7 @@ function textIn(node: BinaryNode): string | null {
   const content = getBinaryNodeChild(node, "plaintext")?.content;
   if (!(content instanceof Uint8Array)) return null;
   try {
-    return bodyOf(normalizeMessageContent(proto.Message.decode(content)) ?? {});
+    return bodyOf(proto.Message.decode(content));
   } catch {
     // The content can't be decoded, so the channel post is returned without its text.
     return null;

@@ -3,12 +3,15 @@ import type { CommandInput, CommandOutput } from "../../core/command/catalog/ind
 import { editWindowMs, maxReadMarks } from "../../core/command/catalog/message/action.ts";
 import { AppError } from "../../core/error.ts";
 import { derivedMessageId, uuidv7 } from "../../core/id.ts";
+import { contentVersion } from "../../core/message/content/index.ts";
 import { contextForEvent } from "../../core/message/context.ts";
 import { type FoundMessage, findMessage } from "../../core/message/find.ts";
 import { isChannelJid, isGroupJid } from "../../core/message/recipient.ts";
 import { readAudience, statusChat } from "../../core/message/status.ts";
 import { defined } from "../../core/object.ts";
 import { editAttribute } from "../baileys/edit-attribute.ts";
+import { readContent } from "../inbound/content/index.ts";
+import { unwrap } from "../inbound/content/unwrap.ts";
 import type { NewMessage, Revision } from "../ledger/change.ts";
 import { reactToPost } from "./channel.ts";
 import { resolveRecipient } from "./message.ts";
@@ -223,6 +226,7 @@ async function withNewText(context: MutationContext, row: FoundMessage, text: st
 function reactionRow(to: FoundMessage, waId: string, message: proto.IMessage, emoji: string): NewMessage {
   const seconds = Math.floor(Date.now() / 1000);
   const context = { reactionTo: to.waId };
+  const content = readContent(unwrap(message))?.content ?? null;
   return {
     id: uuidv7(Date.now()),
     wa_id: waId,
@@ -234,6 +238,8 @@ function reactionRow(to: FoundMessage, waId: string, message: proto.IMessage, em
     type: "reaction",
     proto_type: "reactionMessage",
     body: emoji,
+    content,
+    content_version: contentVersion,
     media: null,
     context,
     status: "sent",
@@ -249,6 +255,7 @@ function reactionRow(to: FoundMessage, waId: string, message: proto.IMessage, em
         body: emoji,
         timestamp: seconds,
         media: null,
+        content,
         ...contextForEvent(context),
         source: "api",
       },

@@ -1,15 +1,10 @@
-import {
-  getContentType,
-  jidNormalizedUser,
-  normalizeMessageContent,
-  proto,
-  type WAMessage,
-} from "@whiskeysockets/baileys";
+import { getContentType, jidNormalizedUser, type proto, type WAMessage } from "@whiskeysockets/baileys";
 import { boundText, maxBytes } from "../../core/bound.ts";
 import type { MessageContext } from "../../core/message/context.ts";
 import { type FoundMessage, findMessage } from "../../core/message/find.ts";
 import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { statusChat } from "../../core/message/status.ts";
+import { openPayload } from "../inbound/content/stored.ts";
 import type { ConnectedContext } from "./types.ts";
 
 /** What a message has besides its own content: a quote, mentions, a timer. */
@@ -72,16 +67,13 @@ export async function spellingsOf({ sock }: ConnectedContext, jid: string): Prom
   return other ? [jid, jidNormalizedUser(other)] : [jid];
 }
 
-/**
- * Returns the content of a message that this gateway sent. Returns undefined for all other messages, including those
- * from the owner's phone.
- */
+/** Returns the content of a stored message. Returns undefined if its protobuf is not stored, or has no content. */
 export async function contentOf(
   { db }: ConnectedContext,
   row: Pick<FoundMessage, "id">,
 ): Promise<proto.IMessage | undefined> {
   const [stored] = await db.sql<{ payload: Buffer | null }[]>`select payload from messages where id = ${row.id}`;
-  const content = stored?.payload ? normalizeMessageContent(proto.Message.decode(stored.payload)) : undefined;
+  const content = stored?.payload ? openPayload(stored.payload).content : undefined;
   return content && getContentType(content) ? content : undefined;
 }
 

@@ -10,6 +10,7 @@ import { Limiter } from "../concurrency/limiter.ts";
 import type { Change } from "../ledger/change.ts";
 import { boundMessage, boundStanza } from "./bounds.ts";
 import { detailsOf, factOf, factsIn, textOf } from "./channel-details.ts";
+import { unwrap } from "./content/unwrap.ts";
 import type { Me } from "./message/address.ts";
 import { bodyOf } from "./message/content.ts";
 import { toRow } from "./message/journal.ts";
@@ -90,16 +91,18 @@ export class ChannelSource {
       at: new Date(seconds * 1000),
     };
     if (edit === editAttribute.postDeletion) return { revisions: [{ ...revision, kind: "delete" }] };
-    const message = decode(stanza);
-    const truncated = message ? boundMessage(message) : false;
-    if (!message) {
+    const decoded = decode(stanza);
+    if (!decoded) {
       log.warn({ correlationId: id, instanceId, waId: id }, "a channel post can't be decoded");
       return {};
     }
+    const { message, encoded } = decoded;
+    const truncated = boundMessage(message);
     if (edit === editAttribute.postEdit)
       return { revisions: [{ ...revision, kind: "edit", body: bodyOf(message), truncated }] };
     const key = { remoteJid: from, id, fromMe };
-    const row = await toRow({ instanceId, me, key, pushName: null, seconds }, { message, truncated }, async () => null);
+    const origin = { instanceId, me, key, pushName: null, seconds };
+    const row = await toRow(origin, { opened: unwrap(message, encoded), encoded, truncated }, async () => null);
     const context = { ...row?.context, ...defined({ serverId: serverId || undefined }) };
     const channel = this.#noteChannel(sock, from);
     return defined({ messages: row && [{ ...row, context }], channels: channel && [channel] });
@@ -157,11 +160,11 @@ export class ChannelSource {
  * Decodes the message of a channel post. Returns undefined if the bytes are not a message. Baileys itself rejects such
  * a stanza.
  */
-function decode(stanza: BinaryNode): proto.Message | undefined {
+function decode(stanza: BinaryNode): { message: proto.Message; encoded: Uint8Array } | undefined {
   const content = getBinaryNodeChild(stanza, "plaintext")?.content;
   if (!(content instanceof Uint8Array)) return undefined;
   try {
-    return proto.Message.decode(content);
+    return { message: proto.Message.decode(content), encoded: content };
   } catch {
     return undefined;
   }

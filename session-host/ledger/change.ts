@@ -5,6 +5,7 @@ import type { ContactFact } from "../../core/contact/merge.ts";
 import type { NewEvent } from "../../core/event/catalog/index.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
 import type { LabelFact } from "../../core/label/fact.ts";
+import type { Content } from "../../core/message/content/index.ts";
 import type { MessageContext } from "../../core/message/context.ts";
 import type { MessageMedia, MessageStatus } from "../../core/message/message.sql.ts";
 
@@ -27,10 +28,12 @@ export interface NewMessage {
   type: string;
   proto_type: string;
   body: string;
+  content: Content | null;
+  content_version: number;
   media: MessageMedia | null;
   context: MessageContext | null;
   status: MessageStatus;
-  /** The encoded `proto.Message` in Base64, for messages whose content is needed again. */
+  /** The encoded `proto.Message` in Base64. Null if it is too large to be stored. */
   payload: string | null;
   sent_at: string;
   event: NewEvent | null;
@@ -165,6 +168,8 @@ export interface Change {
     chatId: string;
     type: string;
     protoType: string;
+    content: Content | null;
+    contentVersion: number;
     context: MessageContext | null;
     /** JIDs of the people and devices to which the message is encrypted. */
     recipients: readonly string[];

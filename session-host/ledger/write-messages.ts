@@ -13,12 +13,12 @@ export const messages = {
     if (rows.length === 0) return new Set();
     const inserted = await batch.sql<{ id: string }[]>`
       insert into messages (id, instance_id, wa_id, chat_id, from_me, sender_id, sender_lid, push_name, type, proto_type, body,
-        media, context, status, payload, sent_at)
+        content, content_version, media, context, status, payload, sent_at)
       select id, instance_id, wa_id, chat_id, from_me, sender_id, sender_lid, push_name, type, proto_type, body,
-        media, context, status, decode(payload, 'base64'), sent_at
+        content, content_version, media, context, status, decode(payload, 'base64'), sent_at
       from jsonb_to_recordset(${storableJson(rows)}::text::jsonb) as t(id uuid, instance_id uuid, wa_id text, chat_id text,
-        from_me boolean, sender_id text, sender_lid text, push_name text, type text, proto_type text, body text, media jsonb,
-        context jsonb, status text, payload text, sent_at timestamptz)
+        from_me boolean, sender_id text, sender_lid text, push_name text, type text, proto_type text, body text, content jsonb,
+        content_version int, media jsonb, context jsonb, status text, payload text, sent_at timestamptz)
       on conflict (instance_id, wa_id, chat_id, sender_id) do nothing
       returning id`;
     return new Set(inserted.map((row) => row.id));
@@ -37,13 +37,15 @@ export const prepared = {
     );
     await batch.sql`
       update messages set payload = decode(t.payload, 'base64'), chat_id = t.chat_id, type = t.type, proto_type = t.proto_type,
-        context = t.context::jsonb, recipients = decode(t.recipients, 'hex')
+        content = t.content::jsonb, content_version = t.content_version, context = t.context::jsonb, recipients = decode(t.recipients, 'hex')
       from unnest(${rows.map((row) => row.instanceId)}::uuid[], ${rows.map((row) => row.waId)}::text[],
         ${rows.map((row) => row.payload.toString("base64"))}::text[], ${rows.map((row) => row.chatId)}::text[],
         ${rows.map((row) => row.type)}::text[], ${rows.map((row) => row.protoType)}::text[],
+        ${rows.map((row) => row.content && storableJson(row.content))}::text[],
+        ${rows.map((row) => row.contentVersion)}::int[],
         ${rows.map((row) => row.context && storableJson(row.context))}::text[],
         ${rows.map((row) => listHash(row.recipients)?.toString("hex") ?? null)}::text[])
-        as t(instance_id, wa_id, payload, chat_id, type, proto_type, context, recipients)
+        as t(instance_id, wa_id, payload, chat_id, type, proto_type, content, content_version, context, recipients)
       where messages.instance_id = t.instance_id and messages.wa_id = t.wa_id and messages.from_me
         and messages.instance_id = any(${unique(rows.map((row) => row.instanceId))}::uuid[])
         and messages.wa_id = any(${rows.map((row) => row.waId)}::text[])`;

@@ -1,4 +1,5 @@
 import type { NewEvent } from "../../core/event/catalog/index.ts";
+import type { Content } from "../../core/message/content/index.ts";
 import { contextForEvent, type MessageContext } from "../../core/message/context.ts";
 import { eventMedia } from "../../core/message/event-media.ts";
 import type { MessageMedia } from "../../core/message/message.sql.ts";
@@ -14,6 +15,7 @@ interface SentRow {
   type: string;
   proto_type: string;
   body: string;
+  content: Content | null;
   media: MessageMedia | null;
   context: MessageContext | null;
   sent: number;
@@ -35,7 +37,7 @@ export const acks = {
         and messages.instance_id = any(${unique(rows.map((row) => row.instanceId))}::uuid[])
         and messages.wa_id = any(${rows.map((row) => row.waId)}::text[])
         and messages.status = 'pending' and (ack.chat is null or (${wasSentTo(batch.sql, "ack")}))
-      returning messages.instance_id, messages.wa_id, chat_id, type, proto_type, body, media, context,
+      returning messages.instance_id, messages.wa_id, chat_id, type, proto_type, body, content, media, context,
         extract(epoch from sent_at)::float8 as sent`;
     return new Map(sent.map((row) => [`${row.instance_id} ${row.wa_id}`, sentEvent(row)]));
   },
@@ -55,6 +57,7 @@ function sentEvent(row: SentRow): NewEvent {
       body: row.body,
       timestamp: Math.floor(row.sent),
       media: row.media && eventMedia(row.media),
+      content: row.content,
       ...contextForEvent(row.context),
       source: "api",
     },

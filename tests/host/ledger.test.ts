@@ -39,7 +39,8 @@ const nobody = { byLid: null, pushName: null, author: null, known: true };
 function message(waId: string): NewMessage {
   return {
     ...{ id: systemIds.uuid(), wa_id: waId, chat_id: chat, from_me: false, sender_id: chat, sender_lid: null },
-    ...{ push_name: null, type: "text", proto_type: "conversation", body: waId, media: null, context: null },
+    ...{ push_name: null, type: "text", proto_type: "conversation", body: waId, media: null, content: null },
+    ...{ content_version: 1, context: null },
     ...{ status: "received", payload: null, sent_at: new Date().toISOString() },
     event: {
       type: "message.deleted",

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { type ErrorCode, errorCodes } from "../../error.ts";
+import { contentField } from "../../message/content/index.ts";
 import { contextEventFields } from "../../message/context.ts";
 import { defineEvent } from "./define.ts";
 
@@ -25,6 +26,11 @@ export const content = {
   /** Unix seconds, by WhatsApp's clock. */
   timestamp: z.number().int(),
   media: messageMedia.nullable(),
+  /**
+   * What the message says, by its kind. Null for messages of older versions. During a deployment, a reader of the
+   * previous version gets null for a kind that it does not know.
+   */
+  content: contentField.default(null).catch(null),
   ...contextEventFields,
 };
 

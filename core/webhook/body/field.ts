@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { EventData } from "../../event/catalog/index.ts";
+import { contentField } from "../../message/content/index.ts";
 import { contextEventFields } from "../../message/context.ts";
 import { isGroupJid } from "../../message/recipient.ts";
 import { responseAnswers } from "../../message/response.sql.ts";
@@ -28,6 +29,9 @@ export function mediaOf(
 }
 
 export const { truncated } = contextEventFields;
+
+/** What the message says, by its kind. Null for messages of older versions. */
+export const content = contentField;
 
 /** The message that this message replies to, as the sender of the reply quotes it. */
 export const quotedMessage = z.object({

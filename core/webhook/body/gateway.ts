@@ -9,7 +9,7 @@ import { defined } from "../../object.ts";
 import { aboutOf, messageDeletion, messageEdit, messageEditOf } from "./about.ts";
 import type { BodyContext, FileLink } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
-import { eventAnswer, media, mediaOf, numberOf, pollVote, responseOf, truncated } from "./field.ts";
+import { content, eventAnswer, media, mediaOf, numberOf, pollVote, responseOf, truncated } from "./field.ts";
 
 /** Defines a body: first the fields that the Gateway API documents, in its order, then additional ones. */
 function body<const Name extends string, Data extends z.ZodRawShape>(event: Name, data: Data) {
@@ -32,7 +32,7 @@ function body<const Name extends string, Data extends z.ZodRawShape>(event: Name
  * A text message has the field `conversation`, whether WhatsApp sends it as `conversation` or as `extendedTextMessage`.
  * Any other message has one field, named as in WhatsApp's protobuf: `imageMessage`, `locationMessage`, …
  */
-const content = z.union([
+const messageContent = z.union([
   z.object({ conversation: z.string() }),
   z.record(
     z.string(),
@@ -59,7 +59,7 @@ const message = {
   /** The JID to send a reply to: the group, otherwise the sender. For the account's own messages, the account. */
   from: z.string().nullable(),
   to: z.string().nullable(),
-  message: content,
+  message: messageContent,
   messageId: z.string(),
   chatId: z.string(),
   isGroup: z.boolean(),
@@ -69,6 +69,7 @@ const message = {
   timestamp: z.number().int(),
   media: media.nullable(),
   truncated,
+  content,
 };
 
 /** The sent message that a state change is about. */
@@ -264,10 +265,11 @@ function messageFields(data: MessageData, link: FileLink | null) {
     timestamp: data.timestamp,
     media: mediaOf(data.media, link),
     ...defined({ truncated: data.truncated }),
+    content: data.content,
   };
 }
 
-function contentOf(data: MessageData): z.output<typeof content> {
+function contentOf(data: MessageData): z.output<typeof messageContent> {
   if (data.type === "text") return { conversation: data.body };
   const { mimetype, filename, size } = data.media ?? {};
   return {

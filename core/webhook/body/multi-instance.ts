@@ -7,6 +7,7 @@ import { aboutOf, messageDeletion, messageEdit, messageEditOf } from "./about.ts
 import type { BodyContext, FileLink } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
 import {
+  content,
   eventAnswer,
   media,
   mediaOf,
@@ -65,6 +66,7 @@ const schemas = {
     poll,
     event,
     truncated,
+    content,
   }),
   message_sent: body("message_sent", {
     messageId: z.string(),
@@ -85,6 +87,7 @@ const schemas = {
     poll,
     event,
     truncated,
+    content,
   }),
   message_status: body("message_status", {
     messageId: z.string(),
@@ -218,6 +221,7 @@ function extrasOf(data: EventData<"message.received"> | EventData<"message.sent"
     poll: data.poll,
     event: data.event,
     ...defined({ truncated: data.truncated }),
+    content: data.content,
   };
 }
 

@@ -1,9 +1,12 @@
-import { normalizeMessageContent, type proto } from "@whiskeysockets/baileys";
+import type { proto } from "@whiskeysockets/baileys";
 import { boundCount, boundText, isJid, maxBytes } from "../../../core/bound.ts";
 import { mediaKey } from "../../../core/media/index.ts";
+import { textOf } from "../../../core/message/content/index.ts";
 import { type MessageContext, maxMentions } from "../../../core/message/context.ts";
 import type { MessageMedia } from "../../../core/message/message.sql.ts";
 import { defined } from "../../../core/object.ts";
+import { readContent } from "../content/index.ts";
+import { unwrap } from "../content/unwrap.ts";
 import { jidByPhone, type PhoneOf } from "./address.ts";
 
 const typeNames: Record<string, string> = {
@@ -21,11 +24,16 @@ const typeNames: Record<string, string> = {
 /** Returns the type of a message by the name of its protobuf field, such as `image` for `imageMessage`. */
 export const typeOf = (protoType: string) => typeNames[protoType] ?? protoType.replace(/Message(V[0-9]+)?$/, "");
 
-/** Returns the text or caption of a message, or the name of its poll, calendar event, location or contact. */
-export function bodyOf(content: proto.IMessage): string {
+/** Returns the line of text that stands for a message: its text or caption, or a short description. */
+export function bodyOf(message: proto.IMessage): string {
+  const opened = unwrap(message);
+  const content = readContent(opened)?.content;
+  return content ? textOf(content) : unreadBodyOf(opened.content);
+}
+
+/** Returns the line of text of content that no parser reads yet. */
+export function unreadBodyOf(content: proto.IMessage): string {
   return (
-    content.conversation ||
-    content.extendedTextMessage?.text ||
     content.imageMessage?.caption ||
     content.videoMessage?.caption ||
     content.documentMessage?.caption ||
@@ -101,10 +109,9 @@ export async function contextOf(content: proto.IMessage, phoneOf: PhoneOf): Prom
 
 async function quotationOf(info: proto.IContextInfo | undefined, phoneOf: PhoneOf): Promise<MessageContext> {
   if (!info?.stanzaId) return {};
-  const quoted = info.quotedMessage && normalizeMessageContent(info.quotedMessage);
   return {
     quotedMessageId: info.stanzaId,
     quotedSender: info.participant ? await jidByPhone(info.participant, null, phoneOf) : null,
-    quotedBody: quoted ? boundText(bodyOf(quoted), maxBytes.detail) : "",
+    quotedBody: info.quotedMessage ? boundText(bodyOf(info.quotedMessage), maxBytes.detail) : "",
   };
 }

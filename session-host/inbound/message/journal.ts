@@ -1,14 +1,13 @@
 import {
   type BinaryNode,
   decodeMessageNode,
-  getContentType,
-  normalizeMessageContent,
   proto,
   type SignalRepositoryWithLIDStore,
   unpadRandomMax16,
 } from "@whiskeysockets/baileys";
 import type { NewEvent } from "../../../core/event/catalog/index.ts";
 import { uuidv7 } from "../../../core/id.ts";
+import { contentVersion, textOf } from "../../../core/message/content/index.ts";
 import { contextForEvent, type MessageContext } from "../../../core/message/context.ts";
 import { eventMedia } from "../../../core/message/event-media.ts";
 import { isChannelJid } from "../../../core/message/recipient.ts";
@@ -16,11 +15,13 @@ import { statusChat } from "../../../core/message/status.ts";
 import { plainJid, secondsOf } from "../../baileys/jids.ts";
 import type { Change, NewMessage } from "../../ledger/change.ts";
 import { boundMessage, boundStanza } from "../bounds.ts";
+import { readContent } from "../content/index.ts";
+import { type Opened, unwrap } from "../content/unwrap.ts";
 import { sealedResponse } from "../response/decrypt.ts";
 import type { Responses } from "../response/responses.ts";
 import { surveyIn } from "../response/survey.ts";
 import { type Address, addressOf, type Me, type MessageOrigin, type PhoneOf } from "./address.ts";
-import { bodyOf, contextOf, mediaOf, typeOf } from "./content.ts";
+import { contextOf, mediaOf, typeOf, unreadBodyOf } from "./content.ts";
 import { type IsAdmin, revisionOf } from "./revision.ts";
 
 /** What the journal needs to know about the session. */
@@ -43,15 +44,16 @@ export async function journalMessage(
 ): Promise<Change> {
   const decoded = decodePlaintext(plaintext);
   if (!decoded) return {};
+  const { message, encoded } = decoded;
   const stanza = boundStanza(received);
-  const truncated = boundMessage(decoded);
-  const message = decoded.deviceSentMessage?.message ?? decoded;
+  const truncated = boundMessage(message);
+  const opened = unwrap(message, encoded);
   const { fullMessage } = decodeMessageNode(stanza, me.id, me.lid);
   const pushName = stanza.attrs.notify ?? null;
   const origin = { instanceId, me, key: fullMessage.key, pushName, seconds: secondsOf(stanza) };
   const phoneOf = (lid: string) => repository.lidMapping.getPNForLID(lid);
-  const content = normalizeMessageContent(message);
-  const protocol = content?.protocolMessage;
+  const { content } = opened;
+  const protocol = content.protocolMessage;
   if (protocol) {
     const revision = await revisionOf(origin, protocol, phoneOf, isAdmin);
     return revision ? { revisions: [{ ...revision, truncated }] } : {};
@@ -62,34 +64,33 @@ export async function journalMessage(
     const { seconds } = origin;
     return address ? await responses.receive({ ...address, pushName, seconds }, sealed, repository.lidMapping) : {};
   }
-  const secret = secretOf(decoded) ?? secretOf(message);
-  const row = await toRow(origin, { message, secret, truncated }, phoneOf);
+  const row = await toRow(origin, { opened, encoded, truncated }, phoneOf);
   return row ? { messages: [row], ...(await responses.openEarly(row, repository.lidMapping)) } : {};
 }
 
 /**
  * Returns undefined if the bytes are not a message. Baileys itself detects this error and asks the sender for a retry.
  */
-function decodePlaintext(plaintext: Uint8Array): proto.Message | undefined {
+function decodePlaintext(plaintext: Uint8Array): { message: proto.Message; encoded: Uint8Array } | undefined {
   try {
-    return proto.Message.decode(unpadRandomMax16(plaintext));
+    const encoded = unpadRandomMax16(plaintext);
+    return { message: proto.Message.decode(encoded), encoded };
   } catch {
     return undefined;
   }
 }
 
-function secretOf({ messageContextInfo }: proto.IMessage): Uint8Array | undefined {
-  return messageContextInfo?.messageSecret ?? undefined;
-}
-
-/** A decoded message after `boundMessage`. */
-export interface BoundedMessage {
-  message: proto.IMessage;
+/** A message that was bounded (`boundMessage`) and opened (`unwrap`). */
+export interface DecodedMessage {
+  opened: Opened;
+  /** The message as its sender encoded it. */
+  encoded: Uint8Array;
   /** What `boundMessage` returned. */
   truncated: boolean;
-  /** For a poll or calendar event: the secret with which answers are encrypted. */
-  secret?: Uint8Array | undefined;
 }
+
+/** The largest protobuf that is stored, in bytes. The text and thumbnails of WhatsApp's apps stay below 200 kB. */
+const maxPayloadBytes = 1024 * 1024;
 
 /**
  * Returns a row of `messages` with its event. Returns undefined for a message without content for people, such as a key
@@ -97,19 +98,19 @@ export interface BoundedMessage {
  */
 export async function toRow(
   origin: MessageOrigin,
-  { message, truncated, secret }: BoundedMessage,
+  { opened, encoded, truncated }: DecodedMessage,
   phoneOf: PhoneOf,
 ): Promise<NewMessage | undefined> {
-  const content = normalizeMessageContent(message);
-  const protoType = content && getContentType(content);
-  if (!content || !protoType || protoType === "protocolMessage" || protoType === "senderKeyDistributionMessage")
-    return undefined;
+  const read = readContent(opened);
+  if (!read) return undefined;
+  const { protoType, content } = read;
+  const message = opened.content;
   const waId = origin.key.id;
   const address = await addressOf(origin, phoneOf);
   if (!waId || !address) return undefined;
   const id = uuidv7(Date.now());
   const { instanceId } = origin;
-  const survey = surveyIn(content, secret);
+  const survey = surveyIn(message);
   const row: Omit<NewMessage, "event"> = {
     id,
     wa_id: waId,
@@ -120,11 +121,13 @@ export async function toRow(
     push_name: origin.pushName,
     type: typeOf(protoType),
     proto_type: protoType,
-    body: bodyOf(content),
-    media: mediaOf(content, { instanceId, rowId: id, unencrypted: isChannelJid(address.chatId) }),
-    context: withMore(await contextOf(content, phoneOf), { ...survey?.context, ...(truncated ? { truncated } : {}) }),
+    body: content ? textOf(content) : unreadBodyOf(message),
+    content,
+    content_version: contentVersion,
+    media: mediaOf(message, { instanceId, rowId: id, unencrypted: isChannelJid(address.chatId) }),
+    context: withMore(await contextOf(message, phoneOf), { ...survey, ...(truncated ? { truncated } : {}) }),
     status: address.fromMe ? "sent" : "received",
-    payload: survey?.payload ?? null,
+    payload: encoded.length <= maxPayloadBytes ? Buffer.from(encoded).toString("base64") : null,
     sent_at: new Date(origin.seconds * 1000).toISOString(),
   };
   return { ...row, event: eventOf(row, address, origin) };
@@ -147,6 +150,7 @@ function eventOf(
     body: row.body,
     timestamp: seconds,
     media: row.media && eventMedia(row.media),
+    content: row.content,
     ...contextForEvent(row.context),
   };
   if (fromMe) return { type: "message.sent", data: { ...common, source: "phone" } };

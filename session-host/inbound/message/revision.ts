@@ -1,4 +1,4 @@
-import { normalizeMessageContent, proto } from "@whiskeysockets/baileys";
+import { proto } from "@whiskeysockets/baileys";
 import { plainJid, writtenAt } from "../../baileys/jids.ts";
 import type { Revision } from "../../ledger/change.ts";
 import { addressOf, jidByPhone, type MessageOrigin, type PhoneOf } from "./address.ts";
@@ -44,8 +44,7 @@ export async function revisionOf(
     fromMe,
   };
   if (deletes) return { ...common, kind: "delete", at: new Date(seconds * 1000) };
-  const content = normalizeMessageContent(editedMessage ?? undefined);
-  if (!content) return undefined;
+  if (!editedMessage) return undefined;
   const at = writtenAt(Number(protocol.timestampMs ?? 0), seconds);
-  return { ...common, kind: "edit", body: bodyOf(content), at };
+  return { ...common, kind: "edit", body: bodyOf(editedMessage), at };
 }

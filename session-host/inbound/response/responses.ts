@@ -1,4 +1,4 @@
-import { proto, type SignalRepositoryWithLIDStore } from "@whiskeysockets/baileys";
+import type { SignalRepositoryWithLIDStore } from "@whiskeysockets/baileys";
 import type { NewEvent } from "../../../core/event/catalog/index.ts";
 import type { Logger } from "../../../core/log.ts";
 import { announcedOptions } from "../../../core/message/context.ts";
@@ -6,6 +6,7 @@ import { isLidJid } from "../../../core/message/recipient.ts";
 import type { Survey } from "../../../core/message/response.ts";
 import { plainJid, writtenAt } from "../../baileys/jids.ts";
 import type { Change, NewMessage, NewResponse } from "../../ledger/change.ts";
+import { openPayload } from "../content/stored.ts";
 import { type OpenedResponse, openResponse, type SealedResponse } from "./decrypt.ts";
 
 /** Who answers in which chat, as the envelope of the message states. JIDs have no devices. */
@@ -71,7 +72,7 @@ export class Responses {
 
   /** Returns the change that is made by the answers that arrived before this poll or calendar event. */
   async openEarly(row: NewMessage, lidMapping: LidMapping): Promise<Pick<Change, "responses">> {
-    if (!row.payload || this.#early.size === 0) return {};
+    if (!row.payload || !isSurvey(row) || this.#early.size === 0) return {};
     const survey: Survey = {
       chatId: row.chat_id,
       fromMe: row.from_me,
@@ -97,8 +98,8 @@ export class Responses {
     { from, sealed }: { from: Respondent; sealed: SealedResponse },
     lidMapping: LidMapping,
   ): Promise<Pick<Change, "responses">> {
-    const content = proto.Message.decode(survey.payload);
-    const secret = content.messageContextInfo?.messageSecret;
+    const { content, info } = openPayload(survey.payload);
+    const secret = info.messageSecret;
     if (!secret?.length) return this.#drop(sealed, "its secret is not known");
     const { id, lid } = this.#options.me();
     const own = uniqueJids([id, lid]);
@@ -115,6 +116,8 @@ export class Responses {
     return {};
   }
 }
+
+const isSurvey = ({ type }: NewMessage) => type === "poll" || type === "event";
 
 function responseOf(
   { chatId, body }: Survey,

@@ -1,4 +1,4 @@
-import { proto } from "@whiskeysockets/baileys";
+import type { proto } from "@whiskeysockets/baileys";
 import { boundCount, boundText, maxBytes, maxInteger } from "../../../core/bound.ts";
 import type { EventDetails, MessageContext, PollDetails } from "../../../core/message/context.ts";
 import { defined } from "../../../core/object.ts";
@@ -35,16 +35,7 @@ function isoOf(seconds: Parameters<typeof Number>[0]): string | null {
   return Number(seconds ?? 0) > 0 && !Number.isNaN(at.getTime()) ? at.toISOString() : null;
 }
 
-/**
- * Returns the columns to store for a received poll or calendar event: its details for the history, and as the payload
- * the encoded message. The message contains the secret that decrypts the answers.
- */
-export function surveyIn(
-  content: proto.IMessage,
-  secret: Uint8Array | null | undefined,
-): { context: Pick<MessageContext, "poll" | "event">; payload: string } | undefined {
-  const [poll, event] = [pollOf(content), calendarEventOf(content)];
-  if (!poll && !event) return undefined;
-  const kept = proto.Message.encode({ ...content, messageContextInfo: secret ? { messageSecret: secret } : {} });
-  return { context: defined({ poll, event }), payload: Buffer.from(kept.finish()).toString("base64") };
+/** Returns the details of a poll or calendar event for the column `context`. Empty for any other message. */
+export function surveyIn(content: proto.IMessage): Pick<MessageContext, "poll" | "event"> {
+  return defined({ poll: pollOf(content), event: calendarEventOf(content) });
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type EventType, eventCatalog } from "../../../core/event/catalog/index.ts";
+import { contentField } from "../../../core/message/content/index.ts";
 import type { Phone } from "../../../simulator/index.ts";
 import type { Device } from "../../../simulator/model/account.ts";
 import { watchBlocks } from "../../support/fuzz/blocks.ts";
@@ -100,6 +101,8 @@ async function expectReadableEvents(): Promise<void> {
     for (const { id, type, data } of page) {
       const parsed = eventCatalog[type].data.safeParse(data);
       expect(parsed.error, `event ${id} of type ${type} does not match its schema`).toBeUndefined();
+      const content = contentField.safeParse((data as { content?: unknown }).content ?? null);
+      expect(content.error, `the content of event ${id} does not match its schema`).toBeUndefined();
     }
   }
   expect([...(await sql`select id, type from events where parked_at is not null`)]).toEqual([]);

@@ -59,6 +59,11 @@ export class Attacker {
     this.#deliver(kind < 6 ? mutateStanza(stanza, choose) : stanza);
   }
 
+  /** Sends an encoded `proto.Message` as it is. */
+  async send(id: string, encoded: Buffer): Promise<void> {
+    this.#deliver(await this.#direct(id, encoded));
+  }
+
   /** Sends a stanza to the device, unless it is too large for a frame. */
   #deliver(stanza: BinaryNode): void {
     if (sizeOf(stanza) <= maxBytes) this.#device.deliver(stanza);

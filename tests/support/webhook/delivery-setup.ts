@@ -206,6 +206,7 @@ export function text(body: string): EventData<"message.received"> {
     body,
     timestamp: 1672531200,
     media: null,
+    content: { kind: "text", text: body, linkPreview: null },
     quoted: null,
     mentions: [],
     senderId: "79001234567@s.whatsapp.net",

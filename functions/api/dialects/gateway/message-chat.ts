@@ -2,6 +2,7 @@ import * as z from "zod";
 import { readChats } from "../../../../core/chat/index.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { eventTypes } from "../../../../core/command/catalog/message/calendar-event.ts";
+import { contentField } from "../../../../core/message/content/index.ts";
 import { readHistory } from "../../../../core/message/history.ts";
 import { messageStatuses } from "../../../../core/message/message.sql.ts";
 import type { Respondent, Tally } from "../../../../core/message/response.ts";
@@ -24,6 +25,8 @@ const message = z.object({
   status: z.enum(messageStatuses),
   timestamp: isoDate,
   ...aboutShape,
+  /** What the message says, by its kind. Null until the message is sent, and for messages of older versions. */
+  content: contentField,
 });
 
 const chat = z.object({
@@ -141,6 +144,7 @@ export const messageChatEndpoints = [
           status: stored.status,
           timestamp: stored.sentAt.toISOString(),
           ...aboutOf(stored),
+          content: stored.content,
         })),
       ),
       pagination,

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { contentField } from "../../../../core/message/content/index.ts";
 import { readHistory } from "../../../../core/message/history.ts";
 import { messageStatuses } from "../../../../core/message/message.sql.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
@@ -24,6 +25,11 @@ const message = z.object({
   quotedMessageId: z.string().nullable(),
   /** JIDs of the mentioned people. */
   mentions: z.array(z.string()),
+  /**
+   * What the message says, by its kind: the field `content` of the webhooks, under another name because `content` is
+   * the text here. Null until the message is sent, and for messages of older versions.
+   */
+  messageContent: contentField,
 });
 
 const file = z.object({
@@ -62,6 +68,7 @@ export const messageEndpoints = [
         ...aboutOf(stored),
         quotedMessageId: stored.context?.quotedMessageId ?? null,
         mentions: stored.context?.mentions ?? [],
+        messageContent: stored.content,
       })),
       pagination,
     }),

@@ -1,0 +1,2 @@
+ALTER TABLE "messages" ADD COLUMN "content" jsonb;--> statement-breakpoint
+ALTER TABLE "messages" ADD COLUMN "content_version" integer;

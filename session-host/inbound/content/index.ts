@@ -1,0 +1,56 @@
+import { getContentType } from "@whiskeysockets/baileys";
+import type { Content } from "../../../core/message/content/index.ts";
+import { maxUnknownBytes } from "../../../core/message/content/unknown.ts";
+import { type Ignored, ignored, type Parse } from "./parse.ts";
+import { parseConversation, parseExtendedText } from "./text.ts";
+import { type Field, type Opened, wrapperFields } from "./unwrap.ts";
+
+/** What becomes of each field of `proto.Message` that is not a wrapper. */
+export const registry: { [Name in Field]?: Parse<Name> | Ignored } = {
+  conversation: parseConversation,
+  extendedTextMessage: parseExtendedText,
+  senderKeyDistributionMessage: ignored("a key for the messages of a group"),
+  fastRatchetKeySenderKeyDistributionMessage: ignored("a key for the messages of a group"),
+  messageContextInfo: ignored("facts about the message in the other fields"),
+  protocolMessage: ignored("edits and deletions, read before (`message/revision.ts`); the rest is for the app itself"),
+};
+
+/** The content of a message, and the field of `proto.Message` that has it. */
+export interface ReadContent {
+  protoType: string;
+  /** Null if no parser reads the field yet. */
+  content: Content | null;
+}
+
+/** `protoType` of content that is newer than the protobuf definition. */
+export const unknownType = "unknown";
+
+/** Returns the content of an opened message, or undefined if the message has no content for people. */
+export function readContent(opened: Opened): ReadContent | undefined {
+  const present = (Object.keys(opened.content) as Field[]).filter((field) => hasValue(opened.content[field]));
+  for (const field of present) {
+    const parse = registry[field];
+    if (typeof parse !== "function") continue;
+    const part = opened.content[field] as never;
+    return { protoType: field, content: (parse as Parse<Field>)(part, opened) };
+  }
+  const isUnread = (field: Field) => !registry[field] && !wrapperFields.includes(field);
+  const protoType = present.find((field) => isUnread(field) && getContentType({ [field]: opened.content[field] }));
+  if (protoType) return { protoType, content: null };
+  return opened.unknownFields.length > 0 ? { protoType: unknownType, content: unknownContent(opened) } : undefined;
+}
+
+const hasValue = (part: unknown) => part !== null && part !== undefined;
+
+/** The longest list of field numbers in an event. */
+const maxFields = 100;
+
+function unknownContent({ encoded, unknownFields }: Opened): Content {
+  const bytes = encoded ?? new Uint8Array();
+  return {
+    kind: "unknown",
+    fields: unknownFields.slice(0, maxFields),
+    bytes: Buffer.from(bytes.subarray(0, maxUnknownBytes)).toString("base64"),
+    size: bytes.length,
+  };
+}

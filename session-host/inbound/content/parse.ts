@@ -1,0 +1,20 @@
+import type { proto } from "@whiskeysockets/baileys";
+import type { Content } from "../../../core/message/content/index.ts";
+import type { Field, Opened } from "./unwrap.ts";
+
+/** What a parser knows about the message besides its own part. */
+export type Scope = Pick<Opened, "content" | "flags" | "info">;
+
+/**
+ * Reads the content of one field of `proto.Message`. The strings and lists of the part are bounded (`boundMessage`), but
+ * every part of it may be missing or wrong. Never throws.
+ */
+export type Parse<Name extends Field> = (part: NonNullable<proto.IMessage[Name]>, scope: Scope) => Content;
+
+/** A field that is no message for people. */
+export interface Ignored {
+  ignored: string;
+}
+
+/** Declares that a field is not told as a message, and why. */
+export const ignored = (reason: string): Ignored => ({ ignored: reason });

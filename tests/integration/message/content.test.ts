@@ -1,0 +1,99 @@
+import { proto } from "@whiskeysockets/baileys";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Phone } from "../../../simulator/index.ts";
+import type { Device } from "../../../simulator/model/account.ts";
+import { expectNoComplaints } from "../../support/gateway/complaints.ts";
+import { type LinkedInstance, linkBothDialects } from "../../support/gateway/linked-gateway.ts";
+import { type Dialect, startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
+import { Attacker } from "../../support/inbound-fuzz/attacker.ts";
+import { until } from "../../support/until.ts";
+
+let gate: TestGateway;
+let bob: Phone;
+let linked: Record<Dialect, LinkedInstance>;
+
+beforeAll(async () => {
+  gate = await startTestGateway();
+  bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
+  linked = await linkBothDialects(gate);
+});
+afterAll(async () => {
+  await gate?.stop();
+  expectNoComplaints(gate.wa);
+});
+
+const dialects: Dialect[] = ["multi-instance", "gateway"];
+
+/** The entry of a message in the history of its dialect. */
+async function inHistory(dialect: Dialect, chat: string, id: string): Promise<Record<string, unknown> | undefined> {
+  const { instance } = linked[dialect].client;
+  const multi = dialect === "multi-instance";
+  const path = multi ? `/api/instances/${instance}/chats/${chat}/messages` : `/api/message/chat/${instance}/${chat}`;
+  const { body } = await gate.api("GET", `${path}?limit=100`);
+  const listed: Record<string, unknown>[] = multi ? body.messages : body.data;
+  return listed.find((one) => one.messageId === id);
+}
+
+const contentIn = (dialect: Dialect, entry: Record<string, unknown> | undefined) =>
+  dialect === "multi-instance" ? entry?.messageContent : entry?.content;
+
+interface Case {
+  sent: proto.IMessage;
+  content: Record<string, unknown>;
+  body: string;
+  /** The field `message` of the Gateway dialect. */
+  message: Record<string, unknown>;
+}
+
+const cases: Record<string, Case> = {
+  "a text": {
+    sent: { conversation: "hello" },
+    content: { kind: "text", text: "hello", linkPreview: null },
+    body: "hello",
+    message: { conversation: "hello" },
+  },
+};
+
+describe.each(dialects)("%s: the webhook and the history have the content of", (dialect) => {
+  test.each(Object.entries(cases))("%s", async (_name, { sent, content, body, message }) => {
+    const { owner, client } = linked[dialect];
+    const { id } = await bob.sendMessage(owner.number, sent);
+    const { body: posted } = await client.reported("received", id);
+    expect(posted.data.content).toEqual(content);
+    if (dialect === "gateway") expect(posted.data.message).toEqual(message);
+    else expect(posted.data.body).toBe(body);
+    const entry = await inHistory(dialect, bob.number, id);
+    expect(contentIn(dialect, entry)).toEqual(content);
+    expect(dialect === "gateway" ? entry?.body : entry?.content).toBe(body);
+  });
+
+  test("a message of the API", async () => {
+    const { client } = linked[dialect];
+    const id = await client.sendText(bob.number, "from the API");
+    const { body } = await client.reported("sent", id);
+    const content = { kind: "text", text: "from the API", linkPreview: null };
+    expect(body.data.content).toEqual(content);
+    expect(contentIn(dialect, await inHistory(dialect, bob.number, id))).toEqual(content);
+  });
+
+  test("a message that is newer than the protobuf definition", async () => {
+    const { owner, client } = linked[dialect];
+    const attacker = new Attacker(bob, owner.devices[0] as Device, bob.createGroup("Newer", [owner.number]));
+    await attacker.open();
+    const id = `NEWER${dialect.length}`;
+    const encoded = Buffer.concat([
+      proto.Message.encode({ messageContextInfo: { messageSecret: Buffer.alloc(32, 1) } }).finish(),
+      Buffer.from([0xba, 0x3e, 0x03, ...Buffer.from("new")]),
+    ]);
+    await attacker.send(id, encoded);
+    const { body } = await client.reported("received", id);
+    const content = { kind: "unknown", fields: [999], bytes: encoded.toString("base64"), size: encoded.length };
+    expect(body.data.content).toEqual(content);
+    expect(contentIn(dialect, await inHistory(dialect, bob.number, id))).toEqual(content);
+    const row = await until(async () => {
+      const [found] = await gate.db.sql<{ payload: Buffer }[]>`select payload from messages where wa_id = ${id}`;
+      return found;
+    });
+    expect(row.payload).toEqual(encoded);
+  });
+});
