@@ -14,6 +14,7 @@ import { findSurvey } from "../../core/message/response.ts";
 import { noteWork } from "../../core/work.ts";
 import { type JidResolver, knownJids, phonesOf } from "../baileys/jids.ts";
 import { KeyStore } from "../baileys/key-store.ts";
+import { failOpenQueriesAtEnd } from "../baileys/open-queries.ts";
 import { Recipients } from "../baileys/recipients.ts";
 import { JournalingSignal } from "../baileys/signal.ts";
 import { orQuarantine, stanzaSource } from "../baileys/stanza-source.ts";
@@ -165,6 +166,7 @@ export class Connection implements OpenConnection, MediaConnection {
       cachedGroupMetadata: this.recipients.groupMetadata,
     });
     this.#gate.guard(outletOf(this.sock));
+    failOpenQueriesAtEnd(this.sock);
     preventUntypedPresence(this.sock, creds, log.child({ instanceId }));
     this.#answerRetries();
     this.#journalStanzas(signal);

@@ -59,8 +59,11 @@ export class DeviceFaults {
   readonly corruptIn = new Scheduled<true>();
   /** Error codes for the device's next `iq` requests. With `xmlns`, only for requests of that namespace. */
   readonly iq = new Scheduled<{ code: number; xmlns?: string }>();
-  /** The server executes the device's next `iq` requests of a namespace, but cuts the socket instead of answering. */
-  readonly iqUnanswered = new Scheduled<{ xmlns: string }>();
+  /**
+   * The server executes the device's next `iq` requests of a namespace, but instead of answering it cuts the socket or,
+   * with `restart`, ends the stream with 515.
+   */
+  readonly iqUnanswered = new Scheduled<{ xmlns: string; restart?: true }>();
   /** Reverses the order of receipts to the device. */
   readonly receipts = new Reversal();
   /** Delay in milliseconds in each direction, for the open socket and later sockets. */

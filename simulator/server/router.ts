@@ -43,7 +43,9 @@ function handleIq(iq: BinaryNode, origin: Origin): void {
     const handle = iqHandlers[xmlns];
     if (!handle) throw new Unsupported(`iq ${iq.attrs.xmlns}`);
     const answer = handle(iq, origin);
-    if (device.faults.iqUnanswered.take((scheduled) => scheduled.xmlns === iq.attrs.xmlns)) connection.cut();
+    const unanswered = device.faults.iqUnanswered.take((scheduled) => scheduled.xmlns === iq.attrs.xmlns);
+    if (unanswered?.restart) connection.end({ code: "515" });
+    else if (unanswered) connection.cut();
     else if (answer) connection.send(answer);
   } catch (error) {
     refuse(iq, connection, error);

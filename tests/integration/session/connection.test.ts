@@ -82,6 +82,16 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   });
 });
 
+test("a send whose look-up of devices is not answered before the stream restarts goes out on the next connection", async () => {
+  const { owner, client } = await linked();
+  const peer = await newPhone();
+  gate.wa.device(owner.number).faults.iqUnanswered.add({ xmlns: "usync", restart: true });
+  const id = await client.sendText(peer.number, "around the restart of the stream");
+  // Baileys gives up on an unanswered query after 60 s.
+  expect((await peer.waitFor((message) => message.id === id, { timeoutMs: 45_000 })).copies).toBe(1);
+  await opened(gate, client.instance, 2);
+}, 90_000);
+
 test("a rejected login is retried, and the credentials are kept", async () => {
   const { owner, client } = await linked();
   const { faults } = gate.wa.device(owner.number);
