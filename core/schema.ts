@@ -14,6 +14,7 @@ export * from "./ingress/reply.sql.ts";
 export * from "./instance/instance.sql.ts";
 export * from "./label/label.sql.ts";
 export * from "./message/message.sql.ts";
+export * from "./message/receipt.sql.ts";
 export * from "./message/response.sql.ts";
 export * from "./quota/quota.sql.ts";
 export * from "./rate-limit/rate-limit.sql.ts";

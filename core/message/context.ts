@@ -15,8 +15,6 @@ export interface MessageContext {
   serverId?: string;
   /** For a status post of the account: JIDs of the people who may see it. */
   audience?: string[];
-  /** For a status post of the account: who has received or seen it, by JID. */
-  views?: Record<string, "delivered" | "read">;
   poll?: PollDetails;
   event?: EventDetails;
   /** Whether a text or list was too long, so that only its beginning is stored. */

@@ -119,6 +119,11 @@ export const recipientLists = pgTable(
     /** SHA-256 of the sorted JIDs. */
     hash: bytea().notNull(),
     jids: text().array().notNull(),
+    /**
+     * For a group: the members except the account, each as `<jid>` or `<jid> <lid>`. Null for other chats, and for a list
+     * that an older version stored.
+     */
+    people: text().array(),
     /** When a message was last sent to this list, to the day. */
     usedAt: instant("used_at").notNull().defaultNow(),
   },

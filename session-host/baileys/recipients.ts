@@ -1,5 +1,7 @@
 import { type GroupMetadata, jidNormalizedUser, type WASocket } from "@whiskeysockets/baileys";
 import { isChannelJid, isGroupJid } from "../../core/message/recipient.ts";
+import type { RecipientList } from "../ledger/change.ts";
+import { personOf } from "./jids.ts";
 
 /**
  * How long Baileys uses a device list before it reads the list from WhatsApp again, in milliseconds (7.0.0-rc14,
@@ -26,21 +28,23 @@ export class Recipients {
   }
 
   /**
-   * Returns the JIDs to which the next message to this chat is encrypted: the people, by each JID that is known, and
-   * their devices. The JID of a person is also the JID of the person's phone. Returns an empty list for a channel,
-   * whose posts are not encrypted.
+   * Returns who gets the next message to this chat.
    *
    * Baileys doesn't report the devices, so this function makes the lookups of Baileys' `relayMessage`
    * (Socket/messages-send.ts). Baileys then takes the device lists from its cache, and the group from `groupMetadata`.
    */
-  async of(jid: string, audience: readonly string[] | undefined): Promise<string[]> {
-    if (isChannelJid(jid)) return [];
+  async of(jid: string, audience: readonly string[] | undefined): Promise<RecipientList> {
+    if (isChannelJid(jid)) return { jids: [], people: [] };
     const sock = this.#socket();
     const own = [sock.user?.id, sock.user?.lid].map((id) => jidNormalizedUser(id)).filter(Boolean);
-    const people = audience ? addressees(sock, audience) : isGroupJid(jid) ? await this.#membersOf(jid) : [jid];
+    const members = isGroupJid(jid) && !audience ? await this.#membersOf(jid) : [];
+    const people = audience ? addressees(sock, audience) : isGroupJid(jid) ? members.flat() : [jid];
     const asked = isGroupJid(jid) || audience ? people : [ownJidFor(jid, sock), jid];
     const devices = await sock.getUSyncDevices(asked, true, false);
-    return [...new Set([...people, ...own, ...devices.map((device) => device.jid)])];
+    return {
+      jids: [...new Set([...people, ...own, ...devices.map((device) => device.jid)])],
+      people: members.filter((names) => !names.some((name) => own.includes(name))).map(listEntry),
+    };
   }
 
   /** Returns the metadata that `of` read for a group, once. Baileys reads the metadata itself if this is undefined. */
@@ -50,13 +54,20 @@ export class Recipients {
     return metadata;
   };
 
-  async #membersOf(group: string): Promise<string[]> {
+  /** Returns the JIDs of each member. */
+  async #membersOf(group: string): Promise<string[][]> {
     const metadata = await this.#socket().groupMetadata(group);
     this.#read.set(group, metadata);
-    return metadata.participants.flatMap(({ id, phoneNumber, lid }) =>
+    return metadata.participants.map(({ id, phoneNumber, lid }) =>
       [id, phoneNumber, lid].filter((jid) => jid !== undefined).map((jid) => jidNormalizedUser(jid)),
     );
   }
+}
+
+/** Returns the entry of a member in `RecipientList.people`. */
+function listEntry(names: readonly string[]): string {
+  const person = personOf(...names);
+  return person ? [...new Set([person.id, person.lid ?? person.id])].join(" ") : "";
 }
 
 /** Returns the account's JID that Baileys uses in a direct chat. */

@@ -201,18 +201,18 @@ export class SendQueue {
     const { change, stanza } = await runMutation(command, context);
     if (!stanza) return this.#end(command, change);
     const { waId, jid, message, attributes: additionalAttributes, audience } = stanza;
-    const jids = await context.recipients.of(jid, audience);
+    const recipients = await context.recipients.of(jid, audience);
     if (this.#context !== context) return this.#putBack(command);
     this.#recallable.set(waId, {
       chatId: jid,
       message,
       attributes: additionalAttributes,
-      recipients: jids,
+      recipients: recipients.jids,
       sentAt: new Date(),
     });
     const isStored = change.messages?.some((stored) => stored.wa_id === waId);
     await this.#relay(
-      { command, changeOnAck: isStored ? { ...change, recipients: [{ waId, jids }] } : change },
+      { command, changeOnAck: isStored ? { ...change, recipients: [{ waId, ...recipients }] } : change },
       context,
       { waId, jid, message, audience },
       { additionalAttributes },
@@ -235,9 +235,9 @@ export class SendQueue {
   ): Promise<Outgoing> {
     const { waId, chatId: jid } = messageOf(command);
     if (jid === statusChat) command.audience ??= await readAudience(db, instanceId, waId);
-    const jids = await recipients.of(jid, command.audience);
+    const list = await recipients.of(jid, command.audience);
     // The members of a group may have changed since the earlier attempt.
-    void this.#record(command, { recipients: [{ waId, jids }] });
+    void this.#record(command, { recipients: [{ waId, ...list }] });
     return { waId, jid, message: proto.Message.decode(payload), audience: command.audience };
   }
 

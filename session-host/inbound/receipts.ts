@@ -1,16 +1,18 @@
 import { type BinaryNode, getBinaryNodeChild, getBinaryNodeChildren } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
+import { isGroupJid } from "../../core/message/recipient.ts";
 import { statusChat } from "../../core/message/status.ts";
-import { plainJid, secondsOf } from "../baileys/jids.ts";
+import { plainJid, secondsOf, unixSeconds } from "../baileys/jids.ts";
 import type { Change, Receipt } from "../ledger/change.ts";
 import { boundStanza } from "./bounds.ts";
 
-/** Maximum number of messages whose receipts are kept. */
+/** Maximum number of messages whose receipts are kept, and of all kept receipts together. */
 const maxMessages = 500;
-/** Maximum number of messages that one receipt is for. */
-const maxIds = 10_000;
+const maxKept = 2_000;
 /** Maximum number of receipts that are kept for one message. */
-const maxReceipts = 4;
+const maxKeptPerMessage = 64;
+/** Maximum number of messages, or of people, that one receipt is about. */
+const maxItems = 10_000;
 
 /**
  * Keeps receipts that arrive before their message. For a message that the owner wrote on the phone, WhatsApp sends us
@@ -18,14 +20,18 @@ const maxReceipts = 4;
  */
 export class EarlyReceipts {
   /** By message id. */
-  readonly #receipts = new LRUCache<string, Receipt[]>({ max: maxMessages });
+  readonly #receipts = new LRUCache<string, Receipt[]>({
+    max: maxMessages,
+    maxSize: maxKept,
+    sizeCalculation: (receipts) => Math.max(1, receipts.length),
+  });
 
   /** Keeps the receipts of a change. */
   keep(change: Change): void {
-    for (const receipt of [...(change.progress ?? []), ...(change.views ?? [])]) {
+    for (const receipt of change.progress ?? []) {
       for (const waId of receipt.waIds) {
         const known = this.#receipts.get(waId) ?? [];
-        this.#receipts.set(waId, [...known, { ...receipt, waIds: [waId] }].slice(-maxReceipts));
+        this.#receipts.set(waId, [...known, { ...receipt, waIds: [waId] }].slice(-maxKeptPerMessage));
       }
     }
   }
@@ -34,11 +40,8 @@ export class EarlyReceipts {
   join(change: Change): Change {
     const own = (change.messages ?? []).filter((message) => message.from_me && this.#receipts.has(message.wa_id));
     if (own.length === 0) return change;
-    const receiptsOf = (isStatusPost: boolean) =>
-      own.flatMap(({ wa_id, chat_id }) =>
-        (chat_id === statusChat) === isStatusPost ? (this.#receipts.get(wa_id) ?? []) : [],
-      );
-    return { ...change, progress: [...(change.progress ?? []), ...receiptsOf(false)], views: receiptsOf(true) };
+    const receipts = own.flatMap(({ wa_id }) => this.#receipts.get(wa_id) ?? []);
+    return { ...change, progress: [...(change.progress ?? []), ...receipts] };
   }
 }
 
@@ -49,36 +52,69 @@ export interface ReceiptContext {
   jidsOf: (jid: string) => Promise<string[]>;
 }
 
+/** What one person reports about messages. */
+interface Report extends Pick<Receipt, "waIds" | "by" | "timestamp"> {
+  /** The person's other JID, if the stanza has it. */
+  other?: string | undefined;
+}
+
+/** The meaning of a receipt by its `type`. Other types are not about the state of a message at its recipient. */
+const statuses: Readonly<Record<string, Receipt["status"]>> = { "": "delivered", read: "read", played: "played" };
+
 /**
  * Returns the receipts of a `receipt` stanza for messages of the account. Returns undefined for other stanzas (a retry,
- * a receipt from the account's other devices). A receipt without a `type` means delivered. `read` and `played` mean
- * read.
+ * a receipt from the account's other devices).
  */
 export function journalReceipt(received: BinaryNode, context: ReceiptContext): Promise<Change> | undefined {
   const stanza = boundStanza(received);
-  const { id, from, participant, recipient, type } = stanza.attrs;
-  const by = participant ?? from;
-  if (!id || !from || !by || recipient || context.isMe(by)) return undefined;
-  const status =
-    type === undefined || type === "" ? "delivered" : type === "read" || type === "played" ? "read" : undefined;
-  if (!status) return undefined;
+  const { id, from, recipient, type = "" } = stanza.attrs;
+  const status = Object.hasOwn(statuses, type) ? statuses[type] : undefined;
+  if (!id || !from || recipient || !status) return undefined;
+  const reports = reportsIn(stanza, from).filter(({ by }) => !context.isMe(by));
+  return reports.length > 0 ? changeOf(context, plainJid(from), status, reports) : undefined;
+}
+
+/**
+ * Returns who reports what. WhatsApp may report several members of a group in one stanza, with `participants` instead of
+ * the attribute `participant`. Source: `handleGroupedReceipt` in whatsmeow's receipt.go.
+ */
+function reportsIn(stanza: BinaryNode, from: string): Report[] {
+  const { id = "", participant, participant_pn, participant_lid } = stanza.attrs;
+  if (!participant && hasMembers(from)) {
+    const grouped = getBinaryNodeChildren(stanza, "participants");
+    const users = grouped.flatMap((group) =>
+      getBinaryNodeChildren(group, "user").map(({ attrs: { jid, t } }) => ({ waId: group.attrs.key || id, jid, t })),
+    );
+    return users
+      .slice(0, maxItems)
+      .flatMap(({ waId, jid, t }) => (jid ? [{ waIds: [waId], by: plainJid(jid), timestamp: unixSeconds(t) }] : []));
+  }
   const list = getBinaryNodeChild(stanza, "list");
   const more = list ? getBinaryNodeChildren(list, "item").flatMap((item) => item.attrs.id ?? []) : [];
-  const waIds = [...new Set([id, ...more])].slice(0, maxIds);
-  return changeOf(context, from, { waIds, status, by: plainJid(by), timestamp: secondsOf(stanza) });
+  const waIds = [...new Set([id, ...more])].slice(0, maxItems);
+  const other = plainJid(participant_pn ?? participant_lid) || undefined;
+  return [{ waIds, by: plainJid(participant ?? from), other, timestamp: secondsOf(stanza) }];
 }
+
+const hasMembers = (chat: string) => isGroupJid(chat) || plainJid(chat) === statusChat;
 
 async function changeOf(
   { jidsOf }: ReceiptContext,
-  from: string,
-  receipt: Omit<Receipt, "chats" | "people">,
+  chat: string,
+  status: Receipt["status"],
+  reports: readonly Report[],
 ): Promise<Change> {
-  const people = await jidsOf(receipt.by);
-  const chat = plainJid(from);
-  const origin = { chats: chat === receipt.by ? people : [chat], people };
+  const progress = await Promise.all(
+    reports.map(async ({ other, ...report }): Promise<Receipt> => {
+      const known = await jidsOf(report.by);
+      const people = other && known.length === 1 && other !== report.by ? [...known, other] : known;
+      return { ...report, status, chats: chat === report.by ? people : [chat], people };
+    }),
+  );
   // A receipt shows that WhatsApp has accepted the message. The acknowledgement itself may be missing, because the host
   // died before it arrived.
-  const acks = receipt.waIds.map((waId) => ({ waId, receipt: origin }));
-  const receipts = [{ ...receipt, ...origin }];
-  return chat === statusChat ? { acks, views: receipts } : { acks, progress: receipts };
+  const acks = progress.flatMap(({ waIds, chats, people }) =>
+    waIds.map((waId) => ({ waId, receipt: { chats, people } })),
+  );
+  return { acks, progress };
 }

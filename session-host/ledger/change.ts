@@ -104,6 +104,20 @@ export interface NewResponse {
   event: NewEvent;
 }
 
+/** Who gets a message. */
+export interface RecipientList {
+  /**
+   * The JIDs to which the message is encrypted: the people, by each JID that is known, and their devices. The JID of a
+   * person is also the JID of the person's phone. Empty for a channel, whose posts are not encrypted.
+   */
+  jids: string[];
+  /**
+   * For a group: the members except the account itself. Each is one text, `<jid>` or `<jid> <lid>`, where `<jid>` is the
+   * phone number if WhatsApp reports it. Empty for other chats.
+   */
+  people: string[];
+}
+
 /**
  * Where a receipt comes from. It counts only for messages that were sent to this chat and this person, because anybody
  * can send a receipt with any id. The chat and the person may each have a second JID.
@@ -117,8 +131,9 @@ export interface ReceiptOrigin {
 /** A receipt for messages of the account. */
 export interface Receipt extends ReceiptOrigin {
   waIds: string[];
-  status: "delivered" | "read";
-  /** JID of the person who received or read the messages. */
+  /** `played`: the person listened to a voice note. */
+  status: "delivered" | "read" | "played";
+  /** JID of the person who received, read or played the messages, as in the stanza. */
   by: string;
   /** Unix seconds. */
   timestamp: number;
@@ -153,10 +168,8 @@ export interface Change {
   messages?: NewMessage[];
   /** Messages of the account that WhatsApp has acknowledged, or that a receipt shows to be acknowledged. */
   acks?: { waId: string; receipt?: ReceiptOrigin }[];
-  /** Receipts for messages of the account, except status posts. */
+  /** Receipts for messages and status posts of the account. */
   progress?: Receipt[];
-  /** Receipts for status posts of the account, which have many readers. */
-  views?: Receipt[];
   revisions?: Revision[];
   responses?: NewResponse[];
   /** Row ids of received messages that are now read. */
@@ -171,11 +184,10 @@ export interface Change {
     content: Content | null;
     contentVersion: number;
     context: MessageContext | null;
-    /** JIDs of the people and devices to which the message is encrypted. */
-    recipients: readonly string[];
+    recipients: RecipientList;
   }[];
-  /** JIDs of the people and devices to which a stored message is encrypted, if they are not in `prepared`. */
-  recipients?: { waId: string; jids: readonly string[] }[];
+  /** Who gets a stored message, if that is not in `prepared`. */
+  recipients?: ({ waId: string } & RecipientList)[];
   /**
    * Updates of messages. A message is selected by row id. A message of the account may also be selected by WhatsApp's
    * id, which is unique because the gateway chose it.

@@ -33,7 +33,7 @@ export const prepared = {
     if (rows.length === 0) return;
     await storeLists(
       batch,
-      rows.map(({ instanceId, recipients: jids }) => ({ instanceId, jids })),
+      rows.map(({ instanceId, recipients }) => ({ instanceId, ...recipients })),
     );
     await batch.sql`
       update messages set payload = decode(t.payload, 'base64'), chat_id = t.chat_id, type = t.type, proto_type = t.proto_type,
@@ -44,7 +44,7 @@ export const prepared = {
         ${rows.map((row) => row.content && storableJson(row.content))}::text[],
         ${rows.map((row) => row.contentVersion)}::int[],
         ${rows.map((row) => row.context && storableJson(row.context))}::text[],
-        ${rows.map((row) => listHash(row.recipients)?.toString("hex") ?? null)}::text[])
+        ${rows.map((row) => listHash(row.recipients.jids)?.toString("hex") ?? null)}::text[])
         as t(instance_id, wa_id, payload, chat_id, type, proto_type, content, content_version, context, recipients)
       where messages.instance_id = t.instance_id and messages.wa_id = t.wa_id and messages.from_me
         and messages.instance_id = any(${unique(rows.map((row) => row.instanceId))}::uuid[])

@@ -1,6 +1,6 @@
 import type postgres from "postgres";
 import { sha256 } from "../../core/crypto/index.ts";
-import type { ReceiptOrigin } from "./change.ts";
+import type { ReceiptOrigin, RecipientList } from "./change.ts";
 import { type Batch, rowsOf, unique, type Writer } from "./writer.ts";
 
 /** Returns the hash by which a message refers to its list of recipients, or null if it has no recipients. */
@@ -10,22 +10,26 @@ export const listHash = (jids: readonly string[]): Buffer | null =>
 const sorted = (jids: readonly string[]): string[] => unique(jids).sort();
 
 /** Stores lists of recipients. Messages with the same recipients share a list. */
-export async function storeLists({ sql }: Batch, lists: readonly { instanceId: string; jids: readonly string[] }[]) {
+export async function storeLists({ sql }: Batch, lists: readonly ({ instanceId: string } & RecipientList)[]) {
   const rows = new Map(
-    lists.flatMap(({ instanceId, jids }) => {
+    lists.flatMap(({ instanceId, jids, people }) => {
       const hash = listHash(jids)?.toString("hex");
-      return hash ? [[`${instanceId} ${hash}`, { instance_id: instanceId, hash, jids: sorted(jids) }] as const] : [];
+      if (!hash) return [];
+      const row = { instance_id: instanceId, hash, jids: sorted(jids), people: people.length > 0 ? people : null };
+      return [[`${instanceId} ${hash}`, row] as const];
     }),
   );
   if (rows.size === 0) return;
   // Sorted, so that two transactions cannot wait for each other.
   const values = [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
   await sql`
-    insert into recipient_lists (instance_id, hash, jids)
-    select instance_id, decode(hash, 'hex'), jids
-    from jsonb_to_recordset(${JSON.stringify(values)}::text::jsonb) as t(instance_id uuid, hash text, jids text[])
-    on conflict (instance_id, hash) do update set used_at = now()
-      where recipient_lists.used_at < now() - interval '1 day'`;
+    insert into recipient_lists (instance_id, hash, jids, people)
+    select instance_id, decode(hash, 'hex'), jids, people
+    from jsonb_to_recordset(${JSON.stringify(values)}::text::jsonb)
+      as t(instance_id uuid, hash text, jids text[], people text[])
+    on conflict (instance_id, hash) do update set used_at = now(), people = coalesce(recipient_lists.people, excluded.people)
+      where recipient_lists.used_at < now() - interval '1 day'
+        or (recipient_lists.people is null and excluded.people is not null)`;
 }
 
 export const recipients = {

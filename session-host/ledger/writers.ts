@@ -7,7 +7,7 @@ import { forgetSession, inbox, keys } from "./write-keys.ts";
 import { labels } from "./write-labels.ts";
 import { messages, messageUpdates, prepared, readMarks } from "./write-messages.ts";
 import { quarantine } from "./write-quarantine.ts";
-import { acks, progress, views } from "./write-receipts.ts";
+import { acks, progress } from "./write-receipts.ts";
 import { recipients } from "./write-recipients.ts";
 import { responses } from "./write-responses.ts";
 import { revisions } from "./write-revisions.ts";
@@ -32,7 +32,6 @@ const writerOf = {
   messages,
   acks,
   progress,
-  views,
   revisions,
   responses,
   prepared,

@@ -144,6 +144,7 @@ test("every event has the name of its dialect, or no body if the dialect lacks t
     sent: "message_sent",
     delivered: "message_status",
     read: "message_status",
+    played: "message_played",
     failed: "message_status",
     poll: "message_received",
     event: "message_sent",
@@ -173,6 +174,7 @@ test("every event has the name of its dialect, or no body if the dialect lacks t
     sent: "message.sent",
     delivered: "message.delivered",
     read: "message.read",
+    played: "message.played",
     failed: "message.failed",
     poll: "message.received",
     event: "message.sent",
@@ -233,7 +235,7 @@ test("each notification setting disables exactly its own events", () => {
   ]);
   expect(silenced({ notifySent: false })).toEqual(["sent", "event", "failed", "votedByUs"]);
   expect(silenced({ notifyDelivery: false })).toEqual(["delivered"]);
-  expect(silenced({ notifyRead: false })).toEqual(["read"]);
+  expect(silenced({ notifyRead: false })).toEqual(["read", "played"]);
 });
 
 test("the status event of a failed message has the reason", () => {

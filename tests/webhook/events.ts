@@ -26,7 +26,14 @@ const image = {
   protoType: "imageMessage",
   media: { mimetype: "image/jpeg", filename: null, size: 1234, sha256: "ab", storageKey: "media/x/y" },
 };
-const receipt = { messageId: "whatsapp_message_id", chatId: contact, by: contact, timestamp: 1672531200 };
+const receipt = {
+  messageId: "whatsapp_message_id",
+  chatId: contact,
+  by: contact,
+  byLid: "123456@lid",
+  timestamp: 1672531200,
+  messageStatus: "read",
+};
 const answer = {
   messageId: "whatsapp_message_id",
   chatId: group,
@@ -64,6 +71,7 @@ export const events = {
   sent: event("message.sent", { ...content, body: "Hi! I'm doing well.", source: "api" }, "2023-01-01T12:01:00.000Z"),
   delivered: event("message.delivered", receipt, "2023-01-01T12:02:00.000Z"),
   read: event("message.read", receipt),
+  played: event("message.played", receipt),
   poll: event("message.received", {
     ...incoming,
     type: "poll",

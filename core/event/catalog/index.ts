@@ -16,6 +16,7 @@ export const eventCatalog = {
   [message.sent.type]: message.sent,
   [message.delivered.type]: message.delivered,
   [message.read.type]: message.read,
+  [message.played.type]: message.played,
   [message.failed.type]: message.failed,
   [about.edited.type]: about.edited,
   [about.deleted.type]: about.deleted,

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { type ErrorCode, errorCodes } from "../../error.ts";
 import { contentField } from "../../message/content/index.ts";
 import { contextEventFields } from "../../message/context.ts";
+import { messageStatuses } from "../../message/message.sql.ts";
 import { defineEvent } from "./define.ts";
 
 const messageMedia = z.object({
@@ -58,18 +59,29 @@ export const sent = defineEvent({
 const progress = z.object({
   messageId: z.string(),
   chatId: z.string(),
-  /** JID of the recipient who sent the receipt. */
+  /** JID of the person, by phone number if it is known. */
   by: z.string(),
+  byLid: z.string().nullable().default(null),
   /** Unix seconds. */
   timestamp: z.number().int(),
+  /**
+   * The status of the message after this. A group message is `delivered` and `read` when each member has received and
+   * read it. Absent in events of older versions.
+   */
+  messageStatus: z.enum(messageStatuses).optional(),
 });
 
 export const delivered = defineEvent({
   type: "message.delivered",
-  summary: "A message reached a device of the recipient",
+  summary: "A message reached a device of a recipient",
   data: progress,
 });
-export const read = defineEvent({ type: "message.read", summary: "The recipient read a message", data: progress });
+export const read = defineEvent({ type: "message.read", summary: "A recipient read a message", data: progress });
+export const played = defineEvent({
+  type: "message.played",
+  summary: "A recipient listened to a voice note",
+  data: progress,
+});
 
 export const failed = defineEvent({
   type: "message.failed",

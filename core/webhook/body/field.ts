@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { EventData } from "../../event/catalog/index.ts";
 import { contentField } from "../../message/content/index.ts";
 import { contextEventFields } from "../../message/context.ts";
+import { messageStatuses } from "../../message/message.sql.ts";
 import { isGroupJid } from "../../message/recipient.ts";
 import { responseAnswers } from "../../message/response.sql.ts";
 import type { FileLink } from "./context.ts";
@@ -43,6 +44,22 @@ export const quotedMessage = z.object({
 
 export function quotedOf(quoted: EventData<"message.received">["quoted"]): z.output<typeof quotedMessage> | null {
   return quoted && { messageId: quoted.messageId, participant: quoted.senderId, body: quoted.body };
+}
+
+/** The person who has received, read or played a message, and the status that the message has as a result. */
+export const receiver = {
+  /** Digits of the person's phone number, if known. */
+  phoneNumber: z.string().nullable(),
+  lid: z.string().nullable(),
+  /**
+   * The status of the message as a whole. A group message is `delivered` and `read` when each member has received and
+   * read it.
+   */
+  messageStatus: z.enum(messageStatuses).nullable(),
+};
+
+export function receiverOf({ by, byLid, messageStatus }: EventData<"message.read">) {
+  return { phoneNumber: numberOf(by), lid: byLid, messageStatus: messageStatus ?? null };
 }
 
 /** A response to a poll or a calendar event. `messageId` is the id of the poll or calendar event. */

@@ -9,7 +9,18 @@ import { defined } from "../../object.ts";
 import { aboutOf, messageDeletion, messageEdit, messageEditOf } from "./about.ts";
 import type { BodyContext, FileLink } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
-import { content, eventAnswer, media, mediaOf, numberOf, pollVote, responseOf, truncated } from "./field.ts";
+import {
+  content,
+  eventAnswer,
+  media,
+  mediaOf,
+  numberOf,
+  pollVote,
+  receiver,
+  receiverOf,
+  responseOf,
+  truncated,
+} from "./field.ts";
 
 /** Defines a body: first the fields that the Gateway API documents, in its order, then additional ones. */
 function body<const Name extends string, Data extends z.ZodRawShape>(event: Name, data: Data) {
@@ -82,7 +93,7 @@ const sentMessage = {
 };
 
 /** `participant`: the person who has received or read the message. */
-const receipt = { ...sentMessage, participant: z.string(), timestamp: z.number().int() };
+const receipt = { ...sentMessage, participant: z.string(), ...receiver, timestamp: z.number().int() };
 
 const call = {
   callId: z.string(),
@@ -121,6 +132,8 @@ const schemas = {
   "message.read": body("message.read", receipt),
   "message.edited": body("message.edited", messageEdit),
   "message.deleted": body("message.deleted", messageDeletion),
+  /** A recipient listened to a voice note. */
+  "message.played": body("message.played", receipt),
   "poll.voted": body("poll.voted", pollVote),
   "event.answered": body("event.answered", eventAnswer),
   "connection.open": body("connection.open", {
@@ -175,9 +188,11 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
       return make(event.type, { ...sentMessageOf(chatId, messageId, context), error: { code, details } });
     }
     case "message.delivered":
-    case "message.read": {
-      const { messageId, chatId, by, timestamp } = event.data;
-      return make(event.type, { ...sentMessageOf(chatId, messageId, context), participant: by, timestamp });
+    case "message.read":
+    case "message.played": {
+      const { messageId, chatId, by: participant, timestamp } = event.data;
+      const sent = sentMessageOf(chatId, messageId, context);
+      return make(event.type, { ...sent, participant, ...receiverOf(event.data), timestamp });
     }
     case "message.edited":
       return make(event.type, messageEditOf(event.data));

@@ -40,6 +40,7 @@ function isEnabled(event: WebhookEvent, context: BodyContext): boolean {
     case "message.delivered":
       return context.notifyDelivery;
     case "message.read":
+    case "message.played":
       return context.notifyRead;
     default:
       return true;

@@ -15,6 +15,8 @@ import {
   pollVote,
   quotedMessage,
   quotedOf,
+  receiver,
+  receiverOf,
   responseOf,
   truncated,
 } from "./field.ts";
@@ -97,14 +99,27 @@ const schemas = {
     fromMe: z.literal(true),
     chatId: z.string(),
     isGroup: z.boolean(),
-    /** The person who has received or read the message. */
+    /** The person who has received or read the message. In a group, each person is reported once. */
     participant: z.string().nullable(),
+    ...receiver,
     timestamp: z.number().int(),
     /** Why the message failed: an error code, and `details` for people, which can be null. */
     error: z.object({ code: z.string(), details: z.string().nullable() }).nullable(),
   }),
   message_edited: body("message_edited", messageEdit),
   message_deleted: body("message_deleted", messageDeletion),
+  /** A recipient listened to a voice note. */
+  message_played: body("message_played", {
+    messageId: z.string(),
+    /** JID of the chat. */
+    from: z.string(),
+    fromMe: z.literal(true),
+    chatId: z.string(),
+    isGroup: z.boolean(),
+    participant: z.string(),
+    ...receiver,
+    timestamp: z.number().int(),
+  }),
   poll_voted: body("poll_voted", pollVote),
   event_answered: body("event_answered", eventAnswer),
   connection_opened: body("connection_opened", {
@@ -144,6 +159,11 @@ export function multiInstanceBody(
       return make("message_edited", messageEditOf(event.data));
     case "message.deleted":
       return make("message_deleted", aboutOf(event.data));
+    case "message.played": {
+      const { messageId, chatId, by: participant, timestamp } = event.data;
+      const message = { messageId, from: chatId, fromMe: true as const, chatId, isGroup: isGroupJid(chatId) };
+      return make("message_played", { ...message, participant, ...receiverOf(event.data), timestamp });
+    }
     case "poll.voted": {
       const { question, options } = event.data;
       return make("poll_voted", { ...responseOf(event.data), question, options });
@@ -237,6 +257,7 @@ function statusOf(event: Extract<WebhookEvent, { type: keyof typeof statuses }>)
     chatId: data.chatId,
     isGroup: isGroupJid(data.chatId),
     participant: "by" in data ? data.by : null,
+    ...("by" in data ? receiverOf(data) : { phoneNumber: null, lid: null, messageStatus: "failed" as const }),
     timestamp: "timestamp" in data ? data.timestamp : Math.floor(Date.parse(event.at) / 1000),
     error: "code" in data ? { code: data.code, details: data.details } : null,
   };

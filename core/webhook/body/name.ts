@@ -7,6 +7,7 @@ const multiInstanceNames: Partial<Record<EventType, string>> = {
   "message.sent": "message_sent",
   "message.delivered": "message_status",
   "message.read": "message_status",
+  "message.played": "message_played",
   "message.failed": "message_status",
   "message.edited": "message_edited",
   "message.deleted": "message_deleted",

@@ -60,7 +60,7 @@ test("the delivery log is listed newest first with filters, and shows body and a
   const id = await instanceWith({ webhookUrl: receiver.url });
   await deliverText(id, "good");
   await deliverText(id, "bad");
-  await deliverEvent(id, "message.read", { messageId: "m", chatId: "c", by: "b", timestamp: 1 });
+  await deliverEvent(id, "message.read", { messageId: "m", chatId: "c", by: "b", byLid: null, timestamp: 1 });
 
   const { deliveries, pagination } = await get(id, "deliveries");
   expect(pagination).toEqual({ total: 3, limit: 50, skip: 0, hasMore: false });
@@ -122,7 +122,7 @@ test("a time range is replayed in order, by default the failed deliveries, filte
   const id = await instanceWith({ webhookUrl: receiver.url });
   const from = api.deps.clock.now().toISOString();
   for (const body of ["1", "2", "3"]) await deliverText(id, body);
-  await deliverEvent(id, "message.read", { messageId: "m", chatId: "c", by: "b", timestamp: 1 });
+  await deliverEvent(id, "message.read", { messageId: "m", chatId: "c", by: "b", byLid: null, timestamp: 1 });
   api.deps.clock.advance(hour);
   const to = api.deps.clock.now().toISOString();
   await api.db.sql`update deliveries set status = 'failed' where instance_id = ${id} and event_seq in (1, 2)`;

@@ -92,15 +92,15 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     }
   });
 
-  test("several readers of a group message cause one read webhook and at most one delivered webhook", async () => {
+  test("each reader of a group message causes one read webhook and at most one delivered webhook", async () => {
     const id = await client.sendText(group.jid, "who reads this?");
     for (const phone of [bob, carol]) phone.markRead(await phone.waitFor((message) => message.id === id));
-    await client.reported("read", id);
+    await client.inHistory(group.jid, id, "read");
     const marker = await bob.sendText(group.jid, "after the reading");
     await client.reported("received", marker.id);
     const told = client.allReported(id);
-    expect(told.filter((what) => what === "read")).toHaveLength(1);
-    expect(told.filter((what) => what === "delivered").length).toBeLessThanOrEqual(1);
+    expect(told.filter((what) => what === "read")).toHaveLength(2);
+    expect(told.filter((what) => what === "delivered").length).toBeLessThanOrEqual(2);
   });
 
   test("a member whose phone fails to decrypt a group message requests the message again and gets it", async () => {

@@ -1,22 +1,26 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Phone } from "../../../simulator/index.ts";
 import type { InboxMessage } from "../../../simulator/phone/mailbox/inbox.ts";
+import { deliverToAccount } from "../../../simulator/stanza/deliver.ts";
 import { routeReceipt } from "../../../simulator/stanza/message/receipt.ts";
+import { formatJid, LID_SERVER } from "../../../simulator/wire/jid.ts";
 import { node } from "../../../simulator/wire/node.ts";
 import { expectNoComplaints } from "../../support/gateway/complaints.ts";
 import { type LinkedInstance, linkBothDialects } from "../../support/gateway/linked-gateway.ts";
-import { dialects, type RestClient, restClient } from "../../support/gateway/rest-client.ts";
+import { dialects, type MessageReport, type RestClient, restClient } from "../../support/gateway/rest-client.ts";
 import { type Dialect, startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
 
 let gate: TestGateway;
 let bob: Phone;
 let carol: Phone;
+let dave: Phone;
 let sides: Record<Dialect, LinkedInstance>;
 
 beforeAll(async () => {
   gate = await startTestGateway();
   bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
   carol = await gate.wa.addPhone({ number: "4915550000003", pushName: "Carol" });
+  dave = await gate.wa.addPhone({ number: "4915550000004", pushName: "Dave" });
   sides = await linkBothDialects(gate);
 });
 afterAll(async () => {
@@ -31,6 +35,12 @@ function receiveBatch(phone: Phone, type: "read" | undefined, messages: readonly
   const attrs = { id: first.id, type, to: first.replyTo.to, t: gate.wa.world.seconds };
   routeReceipt(gate.wa.world, phone, node("receipt", attrs, [node("list", {}, items)]));
 }
+
+/** Waits for the webhook that reports this event about the message and the phone's owner. */
+const reportedBy = (client: RestClient, what: MessageReport, id: string, phone: Phone) =>
+  gate.receiver.waitFor(
+    (delivery) => client.reportIn(delivery, id) === what && delivery.body.data.participant === phone.jid,
+  );
 
 /** Resolves when all earlier events are delivered: an instance delivers its events in order. */
 async function earlierEventsDelivered(client: RestClient, owner: Phone): Promise<void> {
@@ -160,6 +170,78 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await client.reported("sent", id);
     await client.inHistory(bob.number, id, "read", 5_000);
     await client.reported("read", id);
+  });
+
+  test("each member of a group is reported once, by number and LID, and the slowest decides the status", async () => {
+    const members = [bob, carol, dave];
+    const group = bob.createGroup(
+      `Readers, ${dialect}`,
+      [owner, carol, dave].map(({ number }) => number),
+    ).jid;
+    dave.goOffline();
+    const id = await client.sendText(group, "who reads this?");
+    const [atBob, atCarol] = await Promise.all([bob, carol].map((phone) => phone.waitFor((one) => one.id === id)));
+    for (const phone of [bob, carol]) await reportedBy(client, "delivered", id, phone);
+    await client.inHistory(group, id, "sent");
+    bob.markRead(atBob as InboxMessage);
+    expect((await reportedBy(client, "read", id, bob)).body.data.messageStatus).toBe("sent");
+    dave.goOnline();
+    await client.inHistory(group, id, "delivered");
+    // One stanza for several members, and a receipt that arrives twice.
+    const author = formatJid(owner.account.lid, LID_SERVER, gate.wa.device(owner.number).id);
+    const users = [carol, dave].map(({ account }) => node("user", { jid: account.lidJid, t: gate.wa.world.seconds }));
+    const grouped = node("receipt", { from: group, id: "grouped", type: "read" }, [
+      node("participants", { key: id }, users),
+    ]);
+    deliverToAccount(owner.account, grouped);
+    expect((await reportedBy(client, "read", id, dave)).body.data).toMatchObject({
+      chatId: group,
+      isGroup: true,
+      messageStatus: "read",
+    });
+    bob.sendReceipt({ to: group, participant: author, id, type: "read" });
+    carol.markRead(atCarol as InboxMessage);
+    await client.inHistory(group, id, "read");
+    await earlierEventsDelivered(client, owner);
+    for (const what of ["delivered", "read"] as const) {
+      const told = gate.receiver.deliveries.filter((delivery) => client.reportIn(delivery, id) === what);
+      expect(told.map(({ body }) => [body.data.participant, body.data.phoneNumber, body.data.lid]).sort()).toEqual(
+        members.map(({ jid, number, account }) => [jid, number, account.lidJid]).sort(),
+      );
+    }
+    const { body } = await client.receipts(id);
+    expect(body).toMatchObject({ messageId: id, chatId: group, status: "read", recipientCount: 3 });
+    expect(body.receipts).toHaveLength(3);
+    for (const { jid, number, account } of members) {
+      expect(body.receipts).toContainEqual({
+        participant: jid,
+        phoneNumber: number,
+        lid: account.lidJid,
+        deliveredAt: expect.any(String),
+        readAt: expect.any(String),
+        playedAt: null,
+      });
+    }
+  });
+
+  test("a voice note that the recipient played is reported as read and as played", async () => {
+    const id = await client.sendText(bob.number, "as if it were a voice note");
+    await bob.waitFor((message) => message.id === id);
+    const author = formatJid(owner.account.lid, LID_SERVER, gate.wa.device(owner.number).id);
+    bob.sendReceipt({ to: author, id, type: "played" });
+    await client.reported("played", id);
+    bob.sendReceipt({ to: author, id, type: "played" });
+    await earlierEventsDelivered(client, owner);
+    expect(client.allReported(id).filter((what) => what !== "delivered")).toEqual(["sent", "read", "played"]);
+    expect((await client.receipts(id)).body.receipts).toMatchObject([
+      { participant: bob.jid, lid: bob.account.lidJid, playedAt: expect.any(String) },
+    ]);
+  });
+
+  test("the receipts of a message that the account did not send are not found", async () => {
+    const { id } = await bob.sendText(owner.number, "not from the account");
+    await client.reported("received", id);
+    for (const unknown of [id, "UNKNOWN"]) expect((await client.receipts(unknown)).status).toBe(404);
   });
 
   test.each([

@@ -15,7 +15,7 @@ export interface HistoryMessage {
 }
 
 /** What a webhook reports about a message. */
-export type MessageReport = "received" | "sent" | "delivered" | "read" | "failed";
+export type MessageReport = "received" | "sent" | "delivered" | "read" | "played" | "failed";
 
 /** A client of one instance in its dialect: REST requests, and its webhooks. */
 export interface RestClient {
@@ -31,6 +31,10 @@ export interface RestClient {
   reported(what: MessageReport, id: string, timeoutMs?: number): Promise<Delivery>;
   /** Returns everything that webhooks have reported about the message. */
   allReported(id: string): MessageReport[];
+  /** Returns what the webhook reports about this message. */
+  reportIn(delivery: Delivery, id: string): MessageReport | undefined;
+  /** Returns who has received and read the message. The body has the same form for both dialects. */
+  receipts(id: string): Promise<Answer>;
   /** Returns the text in a webhook's body. */
   textOf(delivery: Delivery): string;
   request(method: string, action: "status" | "qr" | "restart" | "logout" | "delete"): Promise<Answer>;
@@ -50,7 +54,7 @@ export function restClient(gate: TestGateway, dialect: Dialect, instance: string
     if (data.instanceId !== instance) return undefined;
     if (!multi) return /^message\.(\w+)$/.exec(event)?.[1] as MessageReport | undefined;
     if (event === "message_status") return data.status;
-    return /^message_(received|sent)$/.exec(event)?.[1] as MessageReport | undefined;
+    return /^message_(received|sent|played)$/.exec(event)?.[1] as MessageReport | undefined;
   };
   const client: RestClient = {
     instance,
@@ -89,6 +93,12 @@ export function restClient(gate: TestGateway, dialect: Dialect, instance: string
       gate.receiver.deliveries.flatMap((delivery) =>
         delivery.body.data.messageId === id ? (tells(delivery) ?? []) : [],
       ),
+    reportIn: (delivery, id) => (delivery.body.data.messageId === id ? tells(delivery) : undefined),
+    async receipts(id) {
+      const path = multi ? `/api/instances/${instance}/messages/${id}` : `/api/message/${instance}/${id}`;
+      const { status, body } = await gate.api("GET", `${path}/receipts`);
+      return { status, body: multi || status !== 200 ? body : body.data } as Answer;
+    },
     textOf: ({ body }) => (multi ? body.data.body : body.data.message.conversation),
     request(method, action) {
       const paths = {

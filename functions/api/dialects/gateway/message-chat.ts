@@ -5,11 +5,13 @@ import { eventTypes } from "../../../../core/command/catalog/message/calendar-ev
 import { contentField } from "../../../../core/message/content/index.ts";
 import { readHistory } from "../../../../core/message/history.ts";
 import { messageStatuses } from "../../../../core/message/message.sql.ts";
+import { readReceipts } from "../../../../core/message/receipt.ts";
 import type { Respondent, Tally } from "../../../../core/message/response.ts";
 import { readTally } from "../../../../core/message/response.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { aboutOf, aboutShape } from "../../shape/about.ts";
-import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shape/common.ts";
+import { isoDate, pageQuery, pageRequest, paginationShape, undatedPageQuery } from "../../shape/common.ts";
+import { messageReceipts, toMessageReceipts } from "../../shape/receipt.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const message = z.object({
@@ -120,6 +122,20 @@ export const messageChatEndpoints = [
     toInput: ({ params, query }) => ({ messageId: params.messageId, chat: query.chatId }),
     operation: ({ deps, instance }, input) => readTally(deps.db, instance.id, input),
     toResponse: (result) => enveloped(toTally(result)),
+  }),
+  instanceEndpoint({
+    method: "get",
+    path: "/api/message/{instanceId}/{messageId}/receipts",
+    summary: "List who has received and read a message",
+    description: "For messages and status posts that the account sent. Each person is listed once.",
+    access: "read",
+    query: undatedPageQuery(100).extend({ chatId: optionalChat }),
+    response: envelope(messageReceipts).extend({ pagination: paginationShape }),
+    errors: ["message_not_found"],
+    toInput: ({ params, query }) => ({ messageId: params.messageId, chat: query.chatId, ...pageRequest(query, 100) }),
+    operation: ({ deps, instance }, { messageId, chat, ...page }) =>
+      readReceipts(deps.db, instance.id, { messageId, chat }, page),
+    toResponse: (found) => ({ ...enveloped(toMessageReceipts(found)), pagination: found.pagination }),
   }),
   instanceEndpoint({
     method: "get",

@@ -1,11 +1,16 @@
 import * as z from "zod";
+import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { contentField } from "../../../../core/message/content/index.ts";
 import { readHistory } from "../../../../core/message/history.ts";
 import { messageStatuses } from "../../../../core/message/message.sql.ts";
+import { readReceipts } from "../../../../core/message/receipt.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { getMedia } from "../../operations/media.ts";
 import { aboutOf, aboutShape } from "../../shape/about.ts";
-import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shape/common.ts";
+import { isoDate, pageQuery, pageRequest, paginationShape, undatedPageQuery } from "../../shape/common.ts";
+import { messageReceipts, toMessageReceipts } from "../../shape/receipt.ts";
+
+const { chat: optionalChat } = commandCatalog["message.delete"].input.shape;
 
 const message = z.object({
   id: z.string(),
@@ -72,6 +77,20 @@ export const messageEndpoints = [
       })),
       pagination,
     }),
+  }),
+  instanceEndpoint({
+    method: "get",
+    path: "/api/instances/{instanceId}/messages/{messageId}/receipts",
+    summary: "List who has received and read a message",
+    description: "For messages and status posts that the account sent. Each person is listed once.",
+    access: "read",
+    query: undatedPageQuery(100).extend({ chatId: optionalChat }),
+    response: messageReceipts.extend({ pagination: paginationShape }),
+    errors: ["message_not_found"],
+    toInput: ({ params, query }) => ({ messageId: params.messageId, chat: query.chatId, ...pageRequest(query, 100) }),
+    operation: ({ deps, instance }, { messageId, chat, ...page }) =>
+      readReceipts(deps.db, instance.id, { messageId, chat }, page),
+    toResponse: (found) => ({ ...toMessageReceipts(found), pagination: found.pagination }),
   }),
   instanceEndpoint({
     method: "get",

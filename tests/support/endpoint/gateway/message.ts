@@ -149,6 +149,17 @@ export const messageCases: GatewayCases = {
     testedBy: events("a calendar event arrives with all fields of the document's example"),
     invalid: bodiesOf({}, { to: "6281234567890", event: "funeral", name: "x", startTime: "2025-12-25T18:00:00Z" }),
   },
+  "GET /api/message/{instanceId}/{messageId}/receipts": {
+    with: ({ sent }) => ({ params: { messageId: sent } }),
+    answers: { data: { recipientCount: 1, receipts: [{ readAt: null }] } },
+    simulator: "receipts",
+    testedBy: testIn("integration/message/receipts.test.ts")(
+      "each member of a group is reported once, by number and LID, and the slowest decides the status",
+    ),
+    invalid: [{ query: "chatId=nobody" }, { query: "limit=0" }],
+    whileUnconnected: () => ({ params: { messageId: "3EB0" } }),
+    unconnected: 404,
+  },
   "GET /api/message/{instanceId}/{messageId}/responses": {
     with: ({ made }) => ({ params: { messageId: made.get("poll") ?? "" } }),
     answers: { data: { type: "poll", options: [{ name: "Red", voters: [] }, {}, {}] } },

@@ -223,6 +223,12 @@ export const cases: Record<string, Case<MultiInstanceFixture>> = {
     invalid: [{ body: {} }, { body: { size: 0 } }, { body: { size: 2 ** 40 } }],
     unconnected: 201,
   },
+  "GET /api/instances/{instanceId}/messages/{messageId}/receipts": {
+    happy: ({ sent }) => ({ params: { messageId: sent } }),
+    answers: { recipientCount: 1, receipts: [{ readAt: null }] },
+    invalid: [{ query: "chatId=nobody" }, ...page],
+    unconnected: 404,
+  },
   "GET /api/instances/{instanceId}/messages/{messageId}/media": {
     happy: ({ withFile }) => ({ params: { messageId: withFile }, query: "format=json" }),
     invalid: [{ params: { messageId: "x" }, query: "format=zip" }],

@@ -148,6 +148,12 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
       "a large upload arrives unchanged at several recipients, and a large received file can be downloaded",
     ),
   },
+  "GET /api/instances/{instanceId}/messages/{messageId}/receipts": {
+    simulator: "receipts",
+    testedBy: testIn("integration/message/receipts.test.ts")(
+      "each member of a group is reported once, by number and LID, and the slowest decides the status",
+    ),
+  },
   "GET /api/instances/{instanceId}/messages/{messageId}/media": {
     simulator: "media",
     testedBy: upload(
