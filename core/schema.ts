@@ -13,6 +13,7 @@ export * from "./event-sink/event-sink.sql.ts";
 export * from "./ingress/reply.sql.ts";
 export * from "./instance/instance.sql.ts";
 export * from "./label/label.sql.ts";
+export * from "./message/about.sql.ts";
 export * from "./message/message.sql.ts";
 export * from "./message/receipt.sql.ts";
 export * from "./message/response.sql.ts";

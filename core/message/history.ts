@@ -3,16 +3,15 @@ import type { Database } from "../db/index.ts";
 import { readWithinBytes } from "../db/page.ts";
 import { AppError } from "../error.ts";
 import { type PageRequest, type Pagination, paged } from "../page.ts";
+import { type AboutMessage, selectAbout } from "./about.ts";
 import type { messages } from "./message.sql.ts";
 import { toJid } from "./recipient.ts";
 
 /** A message without the columns that only the session host needs. */
-export type HistoryMessage = Omit<
-  InferSelectModel<typeof messages>,
-  "payload" | "protoType" | "recipients" | "contentVersion"
->;
+export type HistoryMessage = StoredMessage & AboutMessage;
+type StoredMessage = Omit<InferSelectModel<typeof messages>, "payload" | "protoType" | "recipients" | "contentVersion">;
 
-const columns: Readonly<Record<keyof HistoryMessage, string>> = {
+const columns: Readonly<Record<keyof StoredMessage, string>> = {
   id: "id",
   instanceId: "instance_id",
   waId: "wa_id",
@@ -70,10 +69,10 @@ async function readPage(db: Database, part: Part, page: PageRequest) {
   const { sql } = db;
   const { before, skip } = page.skip > fewMessages ? await skipDays(db, part, page.skip) : { ...part, skip: page.skip };
   const rows = sql`
-    select ${sql.unsafe(selected)} from messages where instance_id = ${part.instanceId} and chat_id = ${part.chatId}
+    select ${sql.unsafe(selected)}, ${selectAbout(sql)} from messages where instance_id = ${part.instanceId} and chat_id = ${part.chatId}
       ${part.from ? sql`and sent_at >= ${part.from}` : sql``} ${before ? sql`and sent_at < ${before}` : sql``}
     order by sent_at desc, id desc limit ${page.limit} offset ${skip}`;
-  const bytes = sql`octet_length(body) + octet_length(concat("pushName", content, context, media))`;
+  const bytes = sql`octet_length(body) + octet_length(concat("pushName", content, context, media, reactions))`;
   return await readWithinBytes<HistoryMessage>(sql, rows, bytes);
 }
 

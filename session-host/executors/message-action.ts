@@ -2,17 +2,13 @@ import { jidNormalizedUser, proto } from "@whiskeysockets/baileys";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { editWindowMs, maxReadMarks } from "../../core/command/catalog/message/action.ts";
 import { AppError } from "../../core/error.ts";
-import { derivedMessageId, uuidv7 } from "../../core/id.ts";
-import { contentVersion } from "../../core/message/content/index.ts";
-import { contextForEvent } from "../../core/message/context.ts";
+import { derivedMessageId } from "../../core/id.ts";
 import { type FoundMessage, findMessage } from "../../core/message/find.ts";
 import { isChannelJid, isGroupJid } from "../../core/message/recipient.ts";
 import { readAudience, statusChat } from "../../core/message/status.ts";
 import { defined } from "../../core/object.ts";
 import { editAttribute } from "../baileys/edit-attribute.ts";
-import { readContent } from "../inbound/content/index.ts";
-import { unwrap } from "../inbound/content/unwrap.ts";
-import type { NewMessage, Revision } from "../ledger/change.ts";
+import type { AboutMessage, Revision } from "../ledger/change.ts";
 import { reactToPost } from "./channel.ts";
 import { resolveRecipient } from "./message.ts";
 import { contentOf, spellingsOf, withText } from "./message-extras.ts";
@@ -93,7 +89,7 @@ export async function react(
   const message: proto.IMessage = {
     reactionMessage: { key: keyOf(row), text: input.reaction, senderTimestampMs: Date.now() },
   };
-  const change = { messages: [reactionRow(row, waId, message, input.reaction)] };
+  const change = { reactions: [{ ...aboutRow(context, row), emoji: input.reaction, reactionId: waId }] };
   if (inChannel) return new ExecutorResult({ messageId: waId }, change);
   return new ExecutorResult(
     { messageId: waId },
@@ -205,14 +201,24 @@ async function assertAdmin({ sock }: MutationContext, chatId: string): Promise<v
 }
 
 function revision(
-  { sock }: MutationContext,
+  context: MutationContext,
   row: FoundMessage,
   change: { kind: "delete" } | { kind: "edit"; body: string },
 ): Revision {
   const author = row.fromMe ? ("me" as const) : [row.senderId];
-  const by = { by: jidNormalizedUser(sock.user?.id), byLid: jidNormalizedUser(sock.user?.lid) || null, pushName: null };
-  return { ...change, waId: row.waId, chatIds: [row.chatId], author, ...by, fromMe: true, at: new Date() };
+  return { ...change, ...by(context), waId: row.waId, chatIds: [row.chatId], author, at: new Date() };
 }
+
+/** The account itself, as the person who does something to another message. */
+const by = ({ sock }: MutationContext) => ({
+  ...{ by: jidNormalizedUser(sock.user?.id), byLid: jidNormalizedUser(sock.user?.lid) || null },
+  ...{ pushName: null, fromMe: true },
+});
+
+const aboutRow = (context: MutationContext, row: FoundMessage): AboutMessage => ({
+  ...by(context),
+  ...{ waId: row.waId, chatIds: [row.chatId], at: new Date(), author: null },
+});
 
 /** Returns the message with another text. WhatsApp requires the whole message for an edit. */
 async function withNewText(context: MutationContext, row: FoundMessage, text: string): Promise<proto.IMessage> {
@@ -221,44 +227,4 @@ async function withNewText(context: MutationContext, row: FoundMessage, text: st
   const changed = content && withText(content, text);
   if (changed) return changed;
   throw new AppError("not_supported", `editing the text of a message of type ${row.type} is not supported`);
-}
-
-function reactionRow(to: FoundMessage, waId: string, message: proto.IMessage, emoji: string): NewMessage {
-  const seconds = Math.floor(Date.now() / 1000);
-  const context = { reactionTo: to.waId };
-  const content = readContent(unwrap(message))?.content ?? null;
-  return {
-    id: uuidv7(Date.now()),
-    wa_id: waId,
-    chat_id: to.chatId,
-    from_me: true,
-    sender_id: "",
-    sender_lid: null,
-    push_name: null,
-    type: "reaction",
-    proto_type: "reactionMessage",
-    body: emoji,
-    content,
-    content_version: contentVersion,
-    media: null,
-    context,
-    status: "sent",
-    payload: Buffer.from(proto.Message.encode(proto.Message.fromObject(message)).finish()).toString("base64"),
-    sent_at: new Date(seconds * 1000).toISOString(),
-    event: {
-      type: "message.sent",
-      data: {
-        messageId: waId,
-        chatId: to.chatId,
-        type: "reaction",
-        protoType: "reactionMessage",
-        body: emoji,
-        timestamp: seconds,
-        media: null,
-        content,
-        ...contextForEvent(context),
-        source: "api",
-      },
-    },
-  };
 }

@@ -2,9 +2,10 @@ import { BufferJSON } from "@whiskeysockets/baileys";
 import type { ChannelFact } from "../../core/channel/fact.ts";
 import type { CommandEnd } from "../../core/command/end.ts";
 import type { ContactFact } from "../../core/contact/merge.ts";
-import type { NewEvent } from "../../core/event/catalog/index.ts";
+import type { EventData, NewEvent } from "../../core/event/catalog/index.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
 import type { LabelFact } from "../../core/label/fact.ts";
+import type { MarkKind } from "../../core/message/about.sql.ts";
 import type { Content } from "../../core/message/content/index.ts";
 import type { MessageContext } from "../../core/message/context.ts";
 import type { MessageMedia, MessageStatus } from "../../core/message/message.sql.ts";
@@ -89,6 +90,40 @@ export type Revision = ({ kind: "delete" } | { kind: "edit"; body: string }) & {
   truncated?: boolean;
 };
 
+/** The author of a message, in the form of events. */
+export type MessageAuthor = NonNullable<EventData<"message.reaction">["author"]>;
+
+/** Somebody does something to another message. */
+export interface AboutMessage {
+  /** WhatsApp's id of that message, and all JIDs of its chat. */
+  waId: string;
+  chatIds: readonly string[];
+  /** JID of the person who does it, the person's LID, and the name that the person chose. */
+  by: string;
+  byLid: string | null;
+  pushName: string | null;
+  /** Whether that person is the account. */
+  fromMe: boolean;
+  at: Date;
+  /** The author of the message according to that person. Used if the history lacks the message. */
+  author: MessageAuthor | null;
+}
+
+/** A reaction. An empty emoji removes the person's reaction. */
+export type NewReaction = AboutMessage & {
+  emoji: string;
+  /** WhatsApp's id of the reaction. */
+  reactionId: string;
+};
+
+/** A pin or keep of a message, or its removal. */
+export type NewMark = AboutMessage & {
+  kind: MarkKind;
+  active: boolean;
+  /** For a pin: how long the message stays pinned, in seconds. */
+  duration: number | null;
+};
+
 /**
  * A person's answer to a poll or a calendar event. The event is appended if the answer is newer than the person's last
  * answer.
@@ -171,6 +206,8 @@ export interface Change {
   /** Receipts for messages and status posts of the account. */
   progress?: Receipt[];
   revisions?: Revision[];
+  reactions?: NewReaction[];
+  marks?: NewMark[];
   responses?: NewResponse[];
   /** Row ids of received messages that are now read. */
   readMarks?: string[];

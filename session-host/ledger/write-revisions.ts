@@ -1,6 +1,7 @@
 import { storableText } from "../../core/db/index.ts";
-import type { EventData, NewEvent } from "../../core/event/catalog/index.ts";
-import type { Revision } from "./change.ts";
+import type { NewEvent } from "../../core/event/catalog/index.ts";
+import { authorOf } from "./author.ts";
+import type { MessageAuthor, Revision } from "./change.ts";
 import { type Batch, type RecordedChange, type Writer, writeEach } from "./writer.ts";
 
 /**
@@ -17,15 +18,6 @@ export const revisions = {
   events: ({ change }: RecordedChange, announced: Map<Revision, NewEvent | undefined>) =>
     (change.revisions ?? []).map((revision) => announced.get(revision)),
 } satisfies Writer<Map<Revision, NewEvent | undefined>>;
-
-type MessageAuthor = NonNullable<EventData<"message.edited">["author"]>;
-
-/** An SQL expression for the author of a row of `messages`, in the form of events. */
-export const authorOf = (sql: Batch["sql"]) => sql`
-  case when messages.from_me then (
-    select json_build_object('id', coalesce(phone_number || '@s.whatsapp.net', lid, ''), 'lid', lid, 'fromMe', true)
-    from instances where instances.id = messages.instance_id)
-  else json_build_object('id', messages.sender_id, 'lid', messages.sender_lid, 'fromMe', false) end`;
 
 async function revise({ sql }: Batch, instanceId: string, revision: Revision): Promise<NewEvent | undefined> {
   const { waId, chatIds, author, by, byLid, pushName, fromMe } = revision;

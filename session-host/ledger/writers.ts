@@ -7,6 +7,7 @@ import { forgetSession, inbox, keys } from "./write-keys.ts";
 import { labels } from "./write-labels.ts";
 import { messages, messageUpdates, prepared, readMarks } from "./write-messages.ts";
 import { quarantine } from "./write-quarantine.ts";
+import { marks, reactions } from "./write-reactions.ts";
 import { acks, progress } from "./write-receipts.ts";
 import { recipients } from "./write-recipients.ts";
 import { responses } from "./write-responses.ts";
@@ -33,6 +34,8 @@ const writerOf = {
   acks,
   progress,
   revisions,
+  reactions,
+  marks,
   responses,
   prepared,
   recipients,

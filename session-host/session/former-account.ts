@@ -38,7 +38,7 @@ export async function removeFormerAccount(
   if (!former?.phone_number || former.phone_number === now.phone_number) return;
   if (former.lid && former.lid === now.lid) return;
   const messages = await removeSlices(deps, (sql) => deleteMessages(sql, instanceId));
-  await removeSlices(deps, (sql) => deleteResponses(sql, instanceId));
+  for (const table of aboutMessages) await removeSlices(deps, (sql) => deleteAll(sql, table, instanceId));
   const events = await removeSlices(deps, (sql) => deleteEvents(sql, instanceId, former.event_seq));
   await removeSlices(deps, (sql) => deleteDeliveries(sql, instanceId));
   await deps.storage.removeAll(mediaPrefix(instanceId));
@@ -65,9 +65,12 @@ const deleteMessages = (sql: postgres.TransactionSql, instanceId: string) => sql
   delete from messages where id = any(array(
     select id from messages where instance_id = ${instanceId} and status <> 'pending' limit ${sliceSize}))`;
 
-const deleteResponses = (sql: postgres.TransactionSql, instanceId: string) => sql`
-  delete from responses where ctid = any(array(
-    select ctid from responses where instance_id = ${instanceId} limit ${sliceSize}))`;
+/** The tables with what people did to messages. */
+const aboutMessages = ["responses", "reactions", "message_marks"];
+
+const deleteAll = (sql: postgres.TransactionSql, table: string, instanceId: string) => sql`
+  delete from ${sql(table)} where ctid = any(array(
+    select ctid from ${sql(table)} where instance_id = ${instanceId} limit ${sliceSize}))`;
 
 /** Deletes the events up to `head` that are on the event queue and in the caller's queue, without leaving a gap. */
 const deleteEvents = (sql: postgres.TransactionSql, instanceId: string, head: string) => sql`

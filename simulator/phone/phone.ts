@@ -11,12 +11,14 @@ import { EDIT, REVOKE, readContent } from "../wire/content.ts";
 import { STATUS_JID, toJid } from "../wire/jid.ts";
 import { type MediaKind, type MediaReference, openMedia, sealMedia } from "../wire/media.ts";
 import type { BinaryNode } from "../wire/node.ts";
+import { PhoneAbout } from "./about.ts";
 import { type AppStateKey, newAppStateKey, PhoneAppState } from "./app-state.ts";
 import { type BaseOptions, PhoneBase } from "./base.ts";
 import { PhoneChannels } from "./channels.ts";
 import type { HistoryChat, HistoryTransport } from "./history.ts";
 import { applyReaction } from "./mailbox/fate.ts";
 import type { InboxMessage } from "./mailbox/inbox.ts";
+import { chatOf, messageKeyOf, type Target } from "./mailbox/key.ts";
 import type { SentMessage } from "./mailbox/sent.ts";
 import { linkWithCode, PairingError, scanQr } from "./pairing.ts";
 import { type FreeReceipt, markRead, sendReceipt } from "./receipts.ts";
@@ -73,6 +75,8 @@ export class Phone extends PhoneBase {
   readonly appState: PhoneAppState;
   readonly channels: PhoneChannels;
   readonly surveys: PhoneSurveys;
+  /** What the phone's owner does to messages, for example pins. */
+  readonly about: PhoneAbout;
   readonly #senderKeys: SenderKeyRing;
   readonly #receiver: Receiver;
   /** The stanzas that the server keeps while the phone is offline; undefined while it is online. */
@@ -90,6 +94,7 @@ export class Phone extends PhoneBase {
     this.sender = new Sender(this);
     this.channels = new PhoneChannels(this);
     this.surveys = new PhoneSurveys(this, this.sender);
+    this.about = new PhoneAbout(this, this.sender);
     this.appState = new PhoneAppState(this, saved?.appStateKey ?? newAppStateKey());
     this.sync = new Sync(this, this.sender, this.appState.key);
     this.#senderKeys = new SenderKeyRing(saved?.senderKeys);
@@ -227,17 +232,11 @@ export class Phone extends PhoneBase {
   }
 
   /** Reacts to a message. An empty emoji removes the reaction. */
-  react(to: InboxMessage, emoji: string): Promise<SentMessage> {
-    const key = {
-      remoteJid: to.replyTo.to,
-      id: to.id,
-      fromMe: to.fromMe,
-      ...(to.replyTo.participant && { participant: to.replyTo.participant }),
-    };
-    const reactionMessage = { key, text: emoji, senderTimestampMs: this.world.clock() };
+  react(to: Target, emoji: string): Promise<SentMessage> {
+    const reactionMessage = { key: messageKeyOf(to), text: emoji, senderTimestampMs: this.world.clock() };
     applyReaction(to, this.jid, emoji);
-    const audience = to.chat === STATUS_JID ? [to.from] : undefined;
-    return this.sender.send(to.chat, { reactionMessage }, { type: "reaction", audience });
+    const audience = "from" in to && to.chat === STATUS_JID ? [to.from] : undefined;
+    return this.sender.send(chatOf(to), { reactionMessage }, { type: "reaction", audience });
   }
 
   /** Edits a message that this phone sent. The stanza has the form that WhatsApp's phone apps use. */

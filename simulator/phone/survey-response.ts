@@ -6,13 +6,13 @@ import { LID_SERVER, PN_SERVER } from "../wire/jid.ts";
 import type { PhoneBase } from "./base.ts";
 import { applyResponse } from "./mailbox/fate.ts";
 import type { InboxMessage } from "./mailbox/inbox.ts";
-import type { SentMessage } from "./mailbox/sent.ts";
+import type { Target } from "./mailbox/key.ts";
 
 export const ANSWERS = ["going", "notGoing", "maybe"] as const;
 export type EventAnswer = (typeof ANSWERS)[number];
 
 /** A poll or a calendar event. */
-export type Survey = InboxMessage | SentMessage;
+export type Survey = Target;
 /** The kind of answer, which is the last part of the HKDF info. */
 export type ResponseKind = "Poll Vote" | "Event Response";
 

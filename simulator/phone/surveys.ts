@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { proto } from "../wire/baileys.ts";
 import { gcmEncrypt, sha256 } from "../wire/crypto.ts";
-import { isGroupJid, LID_SERVER, PN_SERVER, userJid } from "../wire/jid.ts";
+import { isGroupJid, LID_SERVER, PN_SERVER } from "../wire/jid.ts";
 import type { Addressing, PhoneBase } from "./base.ts";
 import { applyResponse } from "./mailbox/fate.ts";
+import { chatOf, messageKeyOf } from "./mailbox/key.ts";
 import type { SentMessage } from "./mailbox/sent.ts";
 import type { Sender, SendOptions } from "./sender.ts";
 import {
@@ -104,7 +105,7 @@ export class PhoneSurveys {
     { names, at: _, ...options }: ResponseOptions,
     wrap: (sealed: proto.Message.IPollEncValue, key: proto.IMessageKey) => proto.IMessage,
   ): Promise<SentMessage> {
-    const chat = "chat" in survey ? survey.chat : survey.to;
+    const chat = chatOf(survey);
     const addressing = isGroupJid(chat) ? "lid" : (options.addressing ?? this.#phone.addressing);
     const jids = {
       creator: creatorOf(this.#phone, survey).jid(server(names?.creator ?? addressing)),
@@ -116,11 +117,4 @@ export class PhoneSurveys {
     const type = kind === "Poll Vote" ? "poll" : "event";
     return this.#sender.send(chat, wrap(sealed, messageKeyOf(survey)), { type, ...options });
   }
-}
-
-function messageKeyOf(survey: Survey): proto.IMessageKey {
-  if (!("replyTo" in survey)) return { remoteJid: survey.address, id: survey.id, fromMe: true };
-  const { to, participant } = survey.replyTo;
-  const key = { remoteJid: userJid(to), id: survey.id, fromMe: survey.fromMe };
-  return participant ? { ...key, participant: userJid(participant) } : key;
 }

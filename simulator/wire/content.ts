@@ -171,7 +171,9 @@ export function readContent(wrapped: proto.IMessage): Content {
   const text = message.conversation || extended?.text || media?.caption || reaction?.text || undefined;
   const shared = { ...readContext(message), poll: readPoll(message), event: readEvent(message) };
   const votedPoll = message.pollUpdateMessage?.pollCreationMessageKey?.id;
-  const target = reaction?.key?.id ?? votedPoll ?? message.encEventResponseMessage?.eventCreationMessageKey?.id;
+  const marked = message.pinInChatMessage?.key?.id ?? message.keepInChatMessage?.key?.id;
+  const target =
+    reaction?.key?.id ?? marked ?? votedPoll ?? message.encEventResponseMessage?.eventCreationMessageKey?.id;
   if (protocol) {
     const kind = protocol.type === EDIT ? "edit" : (protocol.type ?? REVOKE) === REVOKE ? "revoke" : "protocol";
     const edited = protocol.editedMessage ? readContent(protocol.editedMessage).text : undefined;

@@ -150,6 +150,9 @@ test("every event has the name of its dialect, or no body if the dialect lacks t
     event: "message_sent",
     edited: "message_edited",
     deleted: "message_deleted",
+    reacted: "message_reaction",
+    pinned: "message_pinned",
+    kept: "message_kept",
     voted: "poll_voted",
     votedByUs: "poll_voted",
     answered: "event_answered",
@@ -180,6 +183,9 @@ test("every event has the name of its dialect, or no body if the dialect lacks t
     event: "message.sent",
     edited: "message.edited",
     deleted: "message.deleted",
+    reacted: "message.reaction",
+    pinned: "message.pinned",
+    kept: "message.kept",
     voted: "poll.voted",
     votedByUs: "poll.voted",
     answered: "event.answered",
@@ -230,10 +236,12 @@ test("each notification setting disables exactly its own events", () => {
     "poll",
     "edited",
     "deleted",
+    "reacted",
+    "pinned",
     "voted",
     "answered",
   ]);
-  expect(silenced({ notifySent: false })).toEqual(["sent", "event", "failed", "votedByUs"]);
+  expect(silenced({ notifySent: false })).toEqual(["sent", "event", "failed", "kept", "votedByUs"]);
   expect(silenced({ notifyDelivery: false })).toEqual(["delivered"]);
   expect(silenced({ notifyRead: false })).toEqual(["read", "played"]);
 });

@@ -44,3 +44,39 @@ export const deleted = defineEvent({
   summary: "A message was deleted for everyone, by its sender or an admin of the group",
   data: z.object(about),
 });
+
+export const reacted = defineEvent({
+  type: "message.reaction",
+  summary: "Somebody reacted to a message or a status post, or changed or removed the reaction",
+  data: z.object({
+    ...about,
+    /** Empty if the reaction was removed. */
+    emoji: z.string(),
+    removed: z.boolean(),
+    /** WhatsApp's id of the reaction. */
+    reactionId: z.string(),
+  }),
+});
+
+export const pinned = defineEvent({
+  type: "message.pinned",
+  summary: "Somebody pinned a message in its chat, or removed the pin",
+  data: z.object({
+    ...about,
+    /** False if the pin was removed. */
+    pinned: z.boolean(),
+    /** How long the message stays pinned, in seconds. Null if the sender doesn't state it. */
+    duration: z.number().int().nullable(),
+    expiresAt: z.iso.datetime().nullable(),
+  }),
+});
+
+export const kept = defineEvent({
+  type: "message.kept",
+  summary: "Somebody kept a message of a chat whose messages disappear, or no longer keeps it",
+  data: z.object({
+    ...about,
+    /** False if the message is no longer kept. */
+    kept: z.boolean(),
+  }),
+});

@@ -8,7 +8,7 @@ import { content } from "./message.ts";
  */
 export const received = defineEvent({
   type: "status.received",
-  summary: "Somebody posted a status, or reacted to a status of the account. The chat is status@broadcast",
+  summary: "Somebody posted a status. The chat is status@broadcast",
   data: z.object({
     ...content,
     /** JID of the sender, by phone number if WhatsApp reports it. */

@@ -36,6 +36,25 @@ const target = {
 export const messageEdit = { ...target, body: z.string(), truncated };
 export const messageDeletion = target;
 
+export const messageReaction = {
+  ...target,
+  /** Empty if the reaction was removed. */
+  emoji: z.string(),
+  removed: z.boolean(),
+  /** WhatsApp's id of the reaction. */
+  reactionId: z.string(),
+};
+export const messagePin = {
+  ...target,
+  /** False if the pin was removed. */
+  pinned: z.boolean(),
+  /** How long the message stays pinned, in seconds. Null if the sender doesn't state it. */
+  duration: z.number().int().nullable(),
+  expiresAt: z.iso.datetime().nullable(),
+};
+/** `kept`: false if the message is no longer kept. */
+export const messageKeep = { ...target, kept: z.boolean() };
+
 /** Returns the fields that all bodies about another message share. */
 export function aboutOf(data: z.output<z.ZodObject<typeof about>>) {
   const { messageId, chatId, by, byLid, pushName, fromMe, timestamp, author, known } = data;
@@ -55,3 +74,15 @@ export const messageEditOf = (data: EventData<"message.edited">) => ({
   body: data.body,
   ...defined({ truncated: data.truncated }),
 });
+
+export const messageReactionOf = (data: EventData<"message.reaction">) => {
+  const { emoji, removed, reactionId } = data;
+  return { ...aboutOf(data), emoji, removed, reactionId };
+};
+
+export const messagePinOf = (data: EventData<"message.pinned">) => {
+  const { pinned, duration, expiresAt } = data;
+  return { ...aboutOf(data), pinned, duration, expiresAt };
+};
+
+export const messageKeepOf = (data: EventData<"message.kept">) => ({ ...aboutOf(data), kept: data.kept });

@@ -6,7 +6,18 @@ import * as stanza from "../../event/catalog/stanza.ts";
 import { instanceStatuses } from "../../instance/instance.sql.ts";
 import { isGroupJid } from "../../message/recipient.ts";
 import { defined } from "../../object.ts";
-import { aboutOf, messageDeletion, messageEdit, messageEditOf } from "./about.ts";
+import {
+  aboutOf,
+  messageDeletion,
+  messageEdit,
+  messageEditOf,
+  messageKeep,
+  messageKeepOf,
+  messagePin,
+  messagePinOf,
+  messageReaction,
+  messageReactionOf,
+} from "./about.ts";
 import type { BodyContext, FileLink } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
 import {
@@ -134,6 +145,9 @@ const schemas = {
   "message.deleted": body("message.deleted", messageDeletion),
   /** A recipient listened to a voice note. */
   "message.played": body("message.played", receipt),
+  "message.reaction": body("message.reaction", messageReaction),
+  "message.pinned": body("message.pinned", messagePin),
+  "message.kept": body("message.kept", messageKeep),
   "poll.voted": body("poll.voted", pollVote),
   "event.answered": body("event.answered", eventAnswer),
   "connection.open": body("connection.open", {
@@ -198,6 +212,12 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
       return make(event.type, messageEditOf(event.data));
     case "message.deleted":
       return make(event.type, aboutOf(event.data));
+    case "message.reaction":
+      return make(event.type, messageReactionOf(event.data));
+    case "message.pinned":
+      return make(event.type, messagePinOf(event.data));
+    case "message.kept":
+      return make(event.type, messageKeepOf(event.data));
     case "poll.voted": {
       const { question, options } = event.data;
       return make(event.type, { ...responseOf(event.data), question, options });

@@ -31,6 +31,9 @@ function isEnabled(event: WebhookEvent, context: BodyContext): boolean {
     // What the account itself says about a message follows the setting for sent messages.
     case "message.edited":
     case "message.deleted":
+    case "message.reaction":
+    case "message.pinned":
+    case "message.kept":
     case "poll.voted":
     case "event.answered":
       return event.data.fromMe ? context.notifySent : context.notifyReceived;

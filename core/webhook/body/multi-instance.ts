@@ -3,7 +3,18 @@ import type { EventData } from "../../event/catalog/index.ts";
 import { contextEventFields } from "../../message/context.ts";
 import { isGroupJid } from "../../message/recipient.ts";
 import { defined } from "../../object.ts";
-import { aboutOf, messageDeletion, messageEdit, messageEditOf } from "./about.ts";
+import {
+  aboutOf,
+  messageDeletion,
+  messageEdit,
+  messageEditOf,
+  messageKeep,
+  messageKeepOf,
+  messagePin,
+  messagePinOf,
+  messageReaction,
+  messageReactionOf,
+} from "./about.ts";
 import type { BodyContext, FileLink } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
 import {
@@ -120,6 +131,9 @@ const schemas = {
     ...receiver,
     timestamp: z.number().int(),
   }),
+  message_reaction: body("message_reaction", messageReaction),
+  message_pinned: body("message_pinned", messagePin),
+  message_kept: body("message_kept", messageKeep),
   poll_voted: body("poll_voted", pollVote),
   event_answered: body("event_answered", eventAnswer),
   connection_opened: body("connection_opened", {
@@ -164,6 +178,12 @@ export function multiInstanceBody(
       const message = { messageId, from: chatId, fromMe: true as const, chatId, isGroup: isGroupJid(chatId) };
       return make("message_played", { ...message, participant, ...receiverOf(event.data), timestamp });
     }
+    case "message.reaction":
+      return make("message_reaction", messageReactionOf(event.data));
+    case "message.pinned":
+      return make("message_pinned", messagePinOf(event.data));
+    case "message.kept":
+      return make("message_kept", messageKeepOf(event.data));
     case "poll.voted": {
       const { question, options } = event.data;
       return make("poll_voted", { ...responseOf(event.data), question, options });

@@ -12,6 +12,9 @@ export const registry: { [Name in Field]?: Parse<Name> | Ignored } = {
   senderKeyDistributionMessage: ignored("a key for the messages of a group"),
   fastRatchetKeySenderKeyDistributionMessage: ignored("a key for the messages of a group"),
   messageContextInfo: ignored("facts about the message in the other fields"),
+  reactionMessage: ignored("an event about another message (`message/about.ts`)"),
+  pinInChatMessage: ignored("an event about another message (`message/about.ts`)"),
+  keepInChatMessage: ignored("an event about another message (`message/about.ts`)"),
   protocolMessage: ignored("edits and deletions, read before (`message/revision.ts`); the rest is for the app itself"),
 };
 

@@ -20,6 +20,7 @@ import { type Opened, unwrap } from "../content/unwrap.ts";
 import { sealedResponse } from "../response/decrypt.ts";
 import type { Responses } from "../response/responses.ts";
 import { surveyIn } from "../response/survey.ts";
+import { changeAbout } from "./about.ts";
 import { type Address, addressOf, type Me, type MessageOrigin, type PhoneOf } from "./address.ts";
 import { contextOf, mediaOf, typeOf, unreadBodyOf } from "./content.ts";
 import { type IsAdmin, revisionOf } from "./revision.ts";
@@ -33,8 +34,8 @@ export interface JournalContext {
 }
 
 /**
- * Returns the change that a decrypted stanza makes: a new message with its event, an edit, a deletion, or an answer to
- * a poll or calendar event. The change is empty if the stanza has no content to store.
+ * Returns the change that a decrypted stanza makes: a new message with its event, or something about another message
+ * (an edit, a deletion, a reaction, a pin, an answer to a poll or calendar event). The change is empty if the stanza has no content to store.
  */
 export async function journalMessage(
   { instanceId, me, isAdmin, responses }: JournalContext,
@@ -58,6 +59,8 @@ export async function journalMessage(
     const revision = await revisionOf(origin, protocol, phoneOf, isAdmin);
     return revision ? { revisions: [{ ...revision, truncated }] } : {};
   }
+  const about = await changeAbout(origin, opened, phoneOf);
+  if (about) return about;
   const sealed = sealedResponse(content);
   if (sealed) {
     const address = await addressOf(origin, phoneOf);

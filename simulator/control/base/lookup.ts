@@ -3,6 +3,7 @@ import type { Call } from "../../model/call.ts";
 import type { Channel } from "../../model/channel.ts";
 import type { Group } from "../../model/group.ts";
 import type { InboxMessage } from "../../phone/mailbox/inbox.ts";
+import type { Target } from "../../phone/mailbox/key.ts";
 import type { SentMessage } from "../../phone/mailbox/sent.ts";
 import { callsOf } from "../../phone/owner/call.ts";
 import { labelsOf, type PhoneLabel } from "../../phone/owner/labels.ts";
@@ -66,9 +67,13 @@ export function sentOf(request: ControlRequest, id = request.params.id): SentMes
   return found(phoneOf(request).sent.get(id ?? ""), `the phone did not send a message ${id}`);
 }
 
+/** Returns a message that the phone sent or received. */
+export const anyMessageOf = (request: ControlRequest, id: string): Target =>
+  phoneOf(request).sent.get(id) ?? messageOf(request, id);
+
 /** Returns a poll or calendar event that the phone sent or received. Throws 409 if the message is something else. */
-export function surveyOf(request: ControlRequest, id: string, kind: "poll" | "event"): InboxMessage | SentMessage {
-  const survey = phoneOf(request).sent.get(id) ?? messageOf(request, id);
+export function surveyOf(request: ControlRequest, id: string, kind: "poll" | "event"): Target {
+  const survey = anyMessageOf(request, id);
   if (!readContent(survey.message)[kind]) throw new ControlError(409, `the message ${id} is not a ${kind}`);
   return survey;
 }

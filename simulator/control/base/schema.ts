@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { PIN_SECONDS } from "../../phone/about.ts";
 
 const PhoneNumber = z
   .string()
@@ -144,7 +145,16 @@ export const SendMessage = z.object({
     .default([])
     .describe("Files to encrypt and store on the media host"),
 });
-export const React = z.object({ message: z.string().describe("Id of a message in the inbox"), emoji: z.string() });
+const AnyMessage = z.string().describe("Id of a message that the phone sent or received");
+export const React = z.object({ message: AnyMessage, emoji: z.string() });
+export const Pin = z.object({
+  message: AnyMessage,
+  seconds: z
+    .union([z.literal(0), ...PIN_SECONDS.map((seconds) => z.literal(seconds))])
+    .default(PIN_SECONDS[0])
+    .describe("How long the message stays pinned; 0 removes the pin"),
+});
+export const Keep = z.object({ message: AnyMessage, kept: z.boolean().default(true) });
 const Sent = z.string().describe("Id of a message that the phone sent");
 export const Edit = z.object({ message: Sent, text: z.string() });
 export const Revoke = z.object({
@@ -189,6 +199,8 @@ export const NewGroup = z.object({ subject: z.string().min(1), members: z.array(
 const Fate = {
   edited: z.boolean(),
   deleted: z.boolean().describe("Deleted for everyone"),
+  pinned: z.boolean(),
+  kept: z.boolean().describe("Kept although the messages of its chat disappear"),
   reactions: z.array(z.object({ from: z.string(), emoji: z.string() })),
   responses: z
     .array(z.object({ from: z.string(), choices: z.array(z.string()), guests: z.number().int(), at: z.number() }))

@@ -44,8 +44,12 @@ export function messageView({ media, message: _, replyTo: __, ...rest }: InboxMe
 }
 
 export function sentView(sent: SentMessage): z.input<typeof SentView> {
-  const { id, to, status, error, retries, receipts, text, edited, deleted, reactions, responses } = sent;
-  return { id, to, status, error, retries, receipts, text, edited, deleted, reactions, responses };
+  const { id, to, status, error, retries, receipts, text, edited, deleted } = sent;
+  const { pinned, kept, reactions, responses } = sent;
+  return {
+    ...{ id, to, status, error, retries, receipts, text, edited, deleted },
+    ...{ pinned, kept, reactions, responses },
+  };
 }
 
 export function versionsView({ minimum, published, pages, seen }: ClientVersions): z.input<typeof ClientVersionsView> {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { messageOf, phoneOf, sentOf } from "../base/lookup.ts";
+import { anyMessageOf, messageOf, phoneOf, sentOf } from "../base/lookup.ts";
 import { readMessage } from "../base/message.ts";
 import { present } from "../base/present.ts";
 import { withStatus } from "../base/problem.ts";
@@ -52,7 +52,31 @@ export const sendRoutes: Route[] = [
     answer: schema.SentView,
     run: async (request) => {
       const { message, emoji } = request.body;
-      return sentView(await phoneOf(request).react(messageOf(request, message), emoji));
+      return sentView(await phoneOf(request).react(anyMessageOf(request, message), emoji));
+    },
+  }),
+  route({
+    method: "post",
+    path: "/phones/{number}/pin",
+    summary: "Pin a message in its chat, or remove the pin",
+    body: schema.Pin,
+    answer: schema.SentView,
+    run: async (request) => {
+      const { about } = phoneOf(request);
+      const { message, seconds } = request.body;
+      const target = anyMessageOf(request, message);
+      return sentView(await (seconds === 0 ? about.unpin(target) : about.pin(target, seconds)));
+    },
+  }),
+  route({
+    method: "post",
+    path: "/phones/{number}/keep",
+    summary: "Keep a message of a chat whose messages disappear, or stop keeping it",
+    body: schema.Keep,
+    answer: schema.SentView,
+    run: async (request) => {
+      const { message, kept } = request.body;
+      return sentView(await phoneOf(request).about.keep(anyMessageOf(request, message), kept));
     },
   }),
   route({
@@ -73,9 +97,8 @@ export const sendRoutes: Route[] = [
     body: schema.Revoke,
     answer: schema.SentView,
     run: async (request) => {
-      const phone = phoneOf(request);
       const { message } = request.body;
-      return sentView(await phone.revoke(phone.sent.get(message) ?? messageOf(request, message)));
+      return sentView(await phoneOf(request).revoke(anyMessageOf(request, message)));
     },
   }),
   route({

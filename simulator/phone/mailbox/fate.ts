@@ -1,8 +1,12 @@
-/** What happened to a message after it was sent: edit, deletion, reactions, answers. */
+/** What happened to a message after it was sent: edit, deletion, pin, keep, reactions, answers. */
 export type Fate = {
   edited: boolean;
   /** Deleted for everyone. */
   deleted: boolean;
+  /** Pinned in its chat. */
+  pinned: boolean;
+  /** Kept although the messages of its chat disappear. */
+  kept: boolean;
   /** One reaction per account. `from` is a phone-number JID. */
   reactions: { from: string; emoji: string }[];
   /** The latest answer of each person to a poll or a calendar event. */
@@ -16,7 +20,10 @@ export type Fate = {
 export type Response = { from: string; choices: string[]; guests: number; at: number };
 
 /** Returns the fate of a new message. */
-export const untouched = (): Fate => ({ edited: false, deleted: false, reactions: [], responses: [] });
+export const untouched = (): Fate => ({
+  ...{ edited: false, deleted: false, pinned: false, kept: false },
+  ...{ reactions: [], responses: [] },
+});
 
 /** Sets the reaction of one account. An empty emoji removes it. */
 export function applyReaction(target: Fate, from: string, emoji: string): void {

@@ -1,5 +1,8 @@
+import { readFile } from "node:fs/promises";
+import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { recordActivity } from "../../../core/activity/index.ts";
+import { migrate } from "../../../core/db/migrate.ts";
 import { systemIds } from "../../../core/id.ts";
 import { readHistory } from "../../../core/message/history.ts";
 import { startApi, type TestApi } from "../../support/api/api.ts";
@@ -12,6 +15,9 @@ beforeAll(async () => {
   ({ key } = await api.user());
 }, 60_000);
 afterAll(() => api?.stop());
+
+/** The fields that are not documented, for a message to which nobody did anything. */
+const untouched = { messageContent: null, deletedAt: null, reactions: [], pinned: null, kept: false };
 
 describe("the history of a chat", () => {
   let id: string;
@@ -48,6 +54,7 @@ describe("the history of a chat", () => {
         createdAt: "2023-01-09T12:00:00.000Z",
         editedAt: null,
         deleted: false,
+        ...untouched,
         quotedMessageId: null,
         mentions: [],
       },
@@ -233,4 +240,52 @@ describe("the total of a chat's history", () => {
       expect((await api.request("GET", `${path}?${query}`, { key })).body.pagination).toMatchObject({ total: 0 });
     }
   });
+});
+
+test("a migration moves the reactions of the previous version from the messages", async () => {
+  await api.db.sql`create database before_reactions`;
+  const url = new URL(api.databaseUrl);
+  url.pathname = "/before_reactions";
+  const old = postgres(url.href, { max: 1, onnotice: () => undefined });
+  try {
+    const folder = "core/db/migrations";
+    const { entries } = JSON.parse(await readFile(`${folder}/meta/_journal.json`, "utf8")) as {
+      entries: { tag: string; when: number }[];
+    };
+    await old`create schema drizzle`;
+    await old`create table drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint)`;
+    for (const { tag, when } of entries.slice(
+      0,
+      entries.findIndex(({ tag }) => tag.endsWith("_reactions")),
+    )) {
+      await old.unsafe(await readFile(`${folder}/${tag}.sql`, "utf8"));
+      await old`insert into drizzle.__drizzle_migrations (hash, created_at) values (${tag}, ${when})`;
+    }
+    const [user, id] = [systemIds.uuid(), systemIds.uuid()];
+    await old`insert into users (id, email, password_hash) values (${user}, 'a@example.com', '')`;
+    await old`
+      insert into instances (id, user_id, name, dialect, shard) values (${id}, ${user}, 'Primary', 'multi-instance', 0)`;
+    const rows = [
+      ["WA1", "b", "text", "hello", null],
+      ["WA2", "b", "reaction", "👍", "WA1"],
+      ["WA3", "b", "reaction", "🎉", "WA1"],
+      ["WA4", "", "reaction", "", "WA1"],
+      ["WA5", "b", "reaction", "?", null],
+    ] as const;
+    for (const [index, [waId, sender, type, body, to]] of rows.entries()) {
+      await old`
+        insert into messages (id, instance_id, wa_id, chat_id, from_me, sender_id, type, proto_type, body, context, status, sent_at)
+        values (${systemIds.uuid()}, ${id}, ${waId}, 'c', ${sender === ""}, ${sender}, ${type}, ${type}, ${body},
+          ${to && JSON.stringify({ reactionTo: to })}::text::jsonb, 'received', ${`2026-01-01T00:00:0${index}Z`})`;
+    }
+    await migrate(url.href, 1);
+    expect(await old`select wa_id, sender_id, emoji from reactions order by sender_id`).toEqual([
+      { wa_id: "WA1", sender_id: "", emoji: "" },
+      { wa_id: "WA1", sender_id: "b", emoji: "🎉" },
+    ]);
+    expect(await old`select wa_id from messages order by wa_id`).toEqual([{ wa_id: "WA1" }, { wa_id: "WA5" }]);
+    expect(await old`select messages from message_days`).toEqual([{ messages: 2 }]);
+  } finally {
+    await old.end();
+  }
 });

@@ -244,8 +244,7 @@ describe("channels of the instance's account", () => {
     expect(await history(jid)).toMatchObject([
       { messageId: mine, fromMe: true },
       { type: "image" },
-      { type: "reaction" },
-      { messageId, body: "hello again" },
+      { messageId, body: "hello again", reactions: [{ emoji: "❤️", fromMe: true }] },
     ]);
     const webhooks = gate.receiver.deliveries.filter(({ body }) => body.data.messageId === messageId);
     expect(webhooks.map(({ body }) => body.event).filter((event) => /sent|received/.test(event))).toEqual([

@@ -293,7 +293,7 @@ test("a status post of the owner's phone causes a sent event and cannot be delet
   expect(refused(await post("delete", { messageId }))).toEqual([409, "conflict"]);
 });
 
-test("a reaction to a status post reaches its sender", async () => {
+test("a reaction to a status post reaches its sender, and one to our own has a webhook", async () => {
   const theirs = await carol.sendText(statusChat, "like this", { audience: [owner.number] });
   await client.inHistory(statusChat, theirs.id, "received");
   const path = `/api/whatsapp/${id}/messages/${theirs.id}/reaction`;
@@ -305,6 +305,14 @@ test("a reaction to a status post reaches its sender", async () => {
   const edit = await gate.api("PUT", `/api/whatsapp/${id}/messages/${ours.id}`, { body: { message: "edited" } });
   expect(refused(edit)).toEqual([501, "not_supported"]);
   expect(theirs.reactions).toEqual([{ from: owner.jid, emoji: "💚" }]);
+  await bob.react(ours, "👏");
+  const { body } = await gate.receiver.waitFor(
+    ({ body: { event, data } }) => event === "message.reaction" && data.messageId === ours.id,
+  );
+  expect(body.data).toMatchObject({
+    ...{ chatId: statusChat, participant: bob.jid, emoji: "👏", known: true },
+    author: { participant: owner.jid, fromMe: true },
+  });
 });
 
 test("a message to a broadcast list of WhatsApp is rejected, and the error names the endpoint to use", async () => {

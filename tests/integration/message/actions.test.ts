@@ -159,8 +159,9 @@ describe("an edit of a sent message", () => {
     const { id: theirs } = await bob.sendText(owner.number, "mine");
     await inHistory(bob.number, theirs);
     expect(rejectionOf(await ask("PUT", `messages/${theirs}`, { message: "x" }))).toEqual([403, "forbidden"]);
-    const reaction = await ask("POST", `messages/${theirs}/reaction`, { reaction: "👍" });
-    expect(rejectionOf(await ask("PUT", `messages/${reaction.body.id}`, { message: "x" }))).toEqual([
+    const audio = await ask("POST", "send-media", { phone: bob.number, url: files.url("/a.ogg") });
+    await messageAt(bob, audio.body.id);
+    expect(rejectionOf(await ask("PUT", `messages/${audio.body.id}`, { message: "x" }))).toEqual([
       501,
       "not_supported",
     ]);
@@ -219,20 +220,24 @@ describe("a deletion over the API", () => {
   });
 });
 
-test("a reaction appears at the message and as its own message in the history, and can be removed", async () => {
+test("a reaction appears at the message, on the phone and in the history, and can be removed", async () => {
   const sent = await bob.sendText(owner.number, "good news");
   await inHistory(bob.number, sent.id);
   const { body } = await ask("POST", `messages/${sent.id}/reaction`, { reaction: "🎉" });
   await until(async () => sent.reactions[0]);
   expect(sent.reactions).toEqual([{ from: owner.jid, emoji: "🎉" }]);
-  expect(await inHistory(bob.number, body.id)).toMatchObject({ messageType: "reaction", content: "🎉", fromMe: true });
-  expect(await events(body.id, "message.sent")).toMatchObject([{ type: "reaction", body: "🎉", source: "api" }]);
+  expect(await inHistory(bob.number, sent.id)).toMatchObject({ reactions: [{ emoji: "🎉", fromMe: true }] });
+  expect(await events(sent.id, "message.reaction")).toMatchObject([
+    { emoji: "🎉", removed: false, fromMe: true, by: owner.jid, reactionId: body.id, author: { id: bob.jid } },
+  ]);
+  expect(await events(body.id)).toEqual([]);
   const inGroup = await carol.sendText(group.jid, "for all");
   await inHistory(group.jid, inGroup.id);
   await ask("POST", `messages/${inGroup.id}/reaction`, { reaction: "❤️" });
   await until(async () => inGroup.reactions[0] && (await messageAt(bob, inGroup.id)).reactions[0]);
   expect((await ask("POST", `messages/${sent.id}/reaction`, { reaction: "" })).status).toBe(200);
   await until(async () => sent.reactions.length === 0 || undefined);
+  expect(await inHistory(bob.number, sent.id)).toMatchObject({ reactions: [] });
 });
 
 test("the recipient sees the typing state, in direct chats and in groups", async () => {

@@ -82,7 +82,6 @@ const announced: Record<string, () => proto.IMessage> = {
   "a quoted participant of 6,000 characters": () => text({ stanzaId: "A", participant: `${long}@lid` }),
   "a sender key for a group with NUL": () => senderKey(`${nul}@g.us`),
   "a sender key for a group of 6,000 characters": () => senderKey(`${long}@g.us`),
-  "a reaction to an id with NUL": () => ({ reactionMessage: { key: { id: nul }, text: "👍" } }),
 };
 
 /** Messages without content for people, or that belong to nothing that is known. */
@@ -118,6 +117,19 @@ describe("a message from a stranger leaves the connection open and delays nobody
   test.each(Object.entries(ignored))("%s", async (_name, message) => {
     const { logins } = device.sockets;
     await linked.carol.sendMessage(linked.owner.number, message());
+    await expectTraffic(logins);
+  });
+
+  test("a reaction to an id with NUL, with a text that isn't an emoji", async () => {
+    const { logins } = device.sockets;
+    const reactionMessage = { key: { id: nul }, text: wide(180_000) };
+    await linked.carol.sendMessage(linked.owner.number, { reactionMessage }, { type: "reaction" });
+    const { body } = await linked.gate.receiver.waitFor(
+      ({ body: { event } }) => /^message.reaction$/.test(event),
+      8_000,
+    );
+    expect(body.data).toMatchObject({ messageId: expect.stringMatching(/^sha256-/), known: false });
+    expect(Buffer.byteLength(body.data.emoji)).toBeLessThan(2_000);
     await expectTraffic(logins);
   });
 

@@ -118,7 +118,7 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
   },
   "POST /api/whatsapp/{instanceId}/messages/{messageId}/reaction": {
     simulator: "fate",
-    testedBy: actions("a reaction appears at the message and as its own message in the history, and can be removed"),
+    testedBy: actions("a reaction appears at the message, on the phone and in the history, and can be removed"),
   },
   "DELETE /api/whatsapp/{instanceId}/messages/{messageId}": {
     simulator: "fate",
