@@ -1,13 +1,23 @@
 import * as z from "zod";
 import { boundText, maxBytes } from "../bound.ts";
 import { defined } from "../object.ts";
+import {
+  type ContextParts,
+  messageContext,
+  type QuotedDetails,
+  quotedDetails,
+  shownContext,
+  unknownQuote,
+} from "./context-fields.ts";
 
 /** What a message has in addition to its text: the column `context`. JIDs are by phone number if it is known. */
-export interface MessageContext {
+export interface MessageContext extends ContextParts {
   /** WhatsApp's id of the quoted message, its sender, and its text. */
   quotedMessageId?: string;
   quotedSender?: string | null;
   quotedBody?: string;
+  /** The rest of the quote. */
+  quoted?: QuotedDetails;
   mentions?: string[];
   /** For a reaction: WhatsApp's id of the message that it belongs to. */
   reactionTo?: string;
@@ -51,21 +61,23 @@ export const maxOptions = 32;
 /** The size of WhatsApp's largest groups. */
 export const maxMentions = 1024;
 
+const quoted = z.object({
+  /** WhatsApp's id of the quoted message. */
+  messageId: z.string(),
+  /** JID of the author. Null if the quote does not state the author. */
+  senderId: z.string().nullable(),
+  /** Its text or caption, as quoted. */
+  body: z.string(),
+  ...quotedDetails.shape,
+});
+export type Quoted = z.output<typeof quoted>;
+
 /** The fields that the events of a message share. The defaults are for events that are older than the fields. */
 export const contextEventFields = {
-  quoted: z
-    .object({
-      /** WhatsApp's id of the quoted message. */
-      messageId: z.string(),
-      /** JID of the author. Null if the quote does not state the author. */
-      senderId: z.string().nullable(),
-      /** Its text or caption, as quoted. */
-      body: z.string(),
-    })
-    .nullable()
-    .default(null),
+  quoted: quoted.nullable().default(null),
   /** JIDs of the mentioned people. */
   mentions: z.array(z.string()).default([]),
+  context: messageContext.default(shownContext({})),
   /** The details of the poll, if the message is a poll. */
   poll: pollDetails.optional(),
   /** The details of the calendar event, if the message is one. */
@@ -76,13 +88,11 @@ export const contextEventFields = {
 
 /** Returns the context of a message in the form that its events contain. */
 export function contextForEvent(context: MessageContext | null) {
-  const { quotedMessageId, quotedSender, quotedBody, mentions, poll, event, truncated } = context ?? {};
-  const quoted = quotedMessageId
-    ? { messageId: quotedMessageId, senderId: quotedSender ?? null, body: quotedBody ?? "" }
-    : null;
+  const { mentions, poll, event, truncated } = context ?? {};
   return {
-    quoted,
+    quoted: quotedIn(context),
     mentions: mentions ?? [],
+    context: shownContext(context ?? {}),
     ...defined({
       poll: poll && { ...poll, options: announcedOptions(poll.options) },
       event: event && {
@@ -93,6 +103,14 @@ export function contextForEvent(context: MessageContext | null) {
       truncated,
     }),
   };
+}
+
+/** Returns the quoted message, or null if the message is not a reply. */
+export function quotedIn(context: MessageContext | null): Quoted | null {
+  const { quotedMessageId, quotedSender, quotedBody, quoted: details } = context ?? {};
+  if (!quotedMessageId) return null;
+  const quote = { messageId: quotedMessageId, senderId: quotedSender ?? null, body: quotedBody ?? "" };
+  return { ...quote, ...unknownQuote, ...details };
 }
 
 /** Returns the options of a poll in the form that events contain. */

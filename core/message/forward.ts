@@ -7,7 +7,9 @@ import type { MessageMedia } from "./message.sql.ts";
 const forwardable = ["text", "image", "video", "audio", "document"] as const;
 
 /** The parts of the original message that a forward contains. */
-export type Forwarded = Pick<FoundMessage, "id" | "type" | "protoType" | "body"> & { media: MessageMedia | null };
+export type Forwarded = Pick<FoundMessage, "id" | "type" | "protoType" | "body" | "context"> & {
+  media: MessageMedia | null;
+};
 
 /**
  * Returns the message to forward. Throws `message_not_found`, also for a message that was deleted or never sent,
@@ -34,7 +36,7 @@ export async function findForwardable(
     if (media?.state === "failed") throw new AppError("media_lost");
     throw new AppError(row.status === "pending" ? "conflict" : "media_not_ready");
   }
-  return { id: row.id, type: row.type, protoType: row.protoType, body: row.body, media };
+  return { id: row.id, type: row.type, protoType: row.protoType, body: row.body, context: row.context, media };
 }
 
 /** Returns the JIDs under which the history may have this chat. */

@@ -48,6 +48,9 @@ export const isGroupJid = (jid: string) => jid.endsWith("@g.us");
 export const isLidJid = (jid: string) => jid.endsWith("@lid");
 export const isChannelJid = (jid: string) => jid.endsWith("@newsletter");
 
+/** Returns the digits of a phone number JID, or null for any other JID. */
+export const phoneNumberOf = (jid: string): string | null => /^([0-9]+)@s\.whatsapp\.net$/.exec(jid)?.[1] ?? null;
+
 /** Returns the JID of a channel that is given with or without `@newsletter`, or undefined. */
 export function toChannelJid(value: string): string | undefined {
   const digits = /^([0-9]{10,25}(?:-[0-9]{5,15})?)(?:@newsletter)?$/.exec(value.trim())?.[1];

@@ -1,4 +1,4 @@
-import { type BinaryNode, jidNormalizedUser, type WASocket } from "@whiskeysockets/baileys";
+import { type BinaryNode, jidNormalizedUser, type SignalKeyStore, type WASocket } from "@whiskeysockets/baileys";
 import type { Person } from "../../core/event/catalog/group.ts";
 import { isLidJid } from "../../core/message/recipient.ts";
 
@@ -45,6 +45,17 @@ export async function knownJids({ authState, signalRepository }: WASocket, jid: 
   if (!user || !isPhoneJid(person)) return [person];
   const { [user]: lid } = await authState.keys.get("lid-mapping", [user]);
   return lid ? [person, `${lid}@lid`] : [person];
+}
+
+/** Returns the LIDs of phone numbers (as JIDs) that the session knows, by number. Makes no request to WhatsApp. */
+export async function lidsOf(
+  keys: Pick<SignalKeyStore, "get">,
+  phones: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const users = [...new Set(phones.flatMap((phone) => phone.split("@")[0] || []))];
+  if (users.length === 0) return new Map();
+  const lids = await keys.get("lid-mapping", users);
+  return new Map(Object.entries(lids).map(([user, lid]) => [`${user}@s.whatsapp.net`, `${lid}@lid`]));
 }
 
 /** Replaces the person's LID with the phone number (as a JID), if `phones` has it. */

@@ -1,4 +1,4 @@
-import { proto } from "@whiskeysockets/baileys";
+import { jidDecode, proto } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
 import type { MutationName, SendName } from "../../core/command/catalog/index.ts";
 import { fail, succeed } from "../../core/command/end.ts";
@@ -252,10 +252,14 @@ export class SendQueue {
     command.chatId = jid;
     command.audience = extras?.audience;
     const recipients = await context.recipients.of(jid, command.audience);
+    const device = jidDecode(context.sock.user?.id)?.device ?? 0;
     // Not awaited: the gate holds the stanza back until this is durable.
     void this.#record(command, {
       prepared: [
-        { waId, payload, chatId: jid, type, protoType, ...contentColumns(payload), context: extras, recipients },
+        {
+          ...{ waId, payload, chatId: jid, type, protoType, ...contentColumns(payload), recipients },
+          context: { ...extras, device },
+        },
       ],
       ...defined({ messageUpdates: media ? [{ waId, set: { media } }] : undefined }),
     });

@@ -6,7 +6,7 @@ import { defined } from "../../core/object.ts";
 import { sendFile } from "./media.ts";
 import { generationOptions, resolveRecipient } from "./message.ts";
 import { find } from "./message-action.ts";
-import { contentOf, extrasOf, type MessageExtras } from "./message-extras.ts";
+import { contentOf, type ExtrasInput, extrasOf, type MessageExtras } from "./message-extras.ts";
 import type { MutationContext, PreparedMessage, SendContext } from "./types.ts";
 
 export async function sendLocation(
@@ -39,8 +39,6 @@ export async function sendPoll(
   const message = await prepareContent(context, input, { poll: { name, values, selectableCount } }, "poll");
   return { ...message, context: { ...message.context, poll: { options: values, selectableCount } } };
 }
-
-type ExtrasInput = Parameters<typeof extrasOf>[2];
 
 /** Prepares a message that Baileys makes from `content`. */
 export async function prepareContent(
@@ -81,18 +79,20 @@ export async function forward(context: SendContext, input: CommandInput<"message
   const source = await findForwardable(db, instanceId, input);
   const jid = await resolveRecipient(sock, input.to);
   const extras = await extrasOf(context, jid, input);
-  const asForwarded = (message: proto.IMessage, before: proto.IMessage | undefined) =>
-    withContextInfo(message, { isForwarded: true, forwardingScore: scoreOf(before) + 1 });
   const original = await contentOf(context, source);
+  const score = Math.max(scoreOf(original), source.context?.forwarded?.score ?? 0) + 1;
+  const asForwarded = (message: proto.IMessage) =>
+    withContextInfo(message, { isForwarded: true, forwardingScore: score });
+  const stored = { ...extras.context, forwarded: { score, channel: null } };
   if (source.type === "text") {
     const message = await generate(context, jid, { text: source.body, linkPreview: null }, extras);
     return {
       jid,
-      message: asForwarded(message, original),
+      message: asForwarded(message),
       type: "text",
       protoType: "extendedTextMessage",
       media: null,
-      context: extras.context,
+      context: stored,
     };
   }
   const type = source.type as "image" | "video" | "audio" | "document";
@@ -107,7 +107,7 @@ export async function forward(context: SendContext, input: CommandInput<"message
     }),
   };
   const sent = await sendFile(context, jid, extras, file);
-  return { ...sent, message: asForwarded(sent.message, original) };
+  return { ...sent, message: asForwarded(sent.message), context: stored };
 }
 
 /**

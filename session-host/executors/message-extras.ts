@@ -1,10 +1,14 @@
 import { getContentType, jidNormalizedUser, type proto, type WAMessage } from "@whiskeysockets/baileys";
 import { boundText, maxBytes } from "../../core/bound.ts";
 import type { MessageContext } from "../../core/message/context.ts";
+import { atWords, type Mention, mentionToken, type QuotedDetails } from "../../core/message/context-fields.ts";
 import { type FoundMessage, findMessage } from "../../core/message/find.ts";
 import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { statusChat } from "../../core/message/status.ts";
+import { isPhoneJid, lidsOf } from "../baileys/jids.ts";
 import { openPayload } from "../inbound/content/stored.ts";
+import { Limited } from "../inbound/context/limited.ts";
+import { thumbnailIn } from "../inbound/context/scan.ts";
 import type { ConnectedContext } from "./types.ts";
 
 /** What a message has besides its own content: a quote, mentions, a timer. */
@@ -17,15 +21,21 @@ export interface MessageExtras {
   context: MessageContext | null;
 }
 
+/** The fields of a send command from which its extras are made. One of the texts can contain tokens of mentions. */
+export interface ExtrasInput {
+  quoted?: string | undefined;
+  mentions?: readonly string[] | undefined;
+  text?: string | undefined;
+  caption?: string | undefined;
+  question?: string | undefined;
+  name?: string | undefined;
+}
+
 /**
  * Returns the extras of a new message. `jid` is WhatsApp's own JID of the chat. Throws `message_not_found` if the
  * quoted message is not in this chat.
  */
-export async function extrasOf(
-  context: ConnectedContext,
-  jid: string,
-  input: { quoted?: string | undefined; mentions?: readonly string[] | undefined },
-): Promise<MessageExtras> {
+export async function extrasOf(context: ConnectedContext, jid: string, input: ExtrasInput): Promise<MessageExtras> {
   const mentions = [...new Set(input.mentions ?? [])];
   const quoted = input.quoted === undefined ? undefined : await findQuoted(context, jid, input.quoted);
   const ephemeralExpiration = isGroupJid(jid) ? await context.disappearing.secondsOf(jid, context.sock) : 0;
@@ -34,8 +44,10 @@ export async function extrasOf(
       quotedMessageId: quoted.row.waId,
       quotedSender: quoted.row.fromMe ? jidNormalizedUser(context.sock.user?.id) : quoted.row.senderId,
       quotedBody: boundText(quoted.row.body, maxBytes.detail),
+      quoted: detailsOf(quoted),
     }),
-    ...(mentions.length > 0 && { mentions }),
+    ...(mentions.length > 0 && { mentions, mentioned: await mentionedIn(context, mentions, input) }),
+    ...(ephemeralExpiration > 0 && { ephemeral: ephemeralExpiration }),
   };
   return {
     content: mentions.length > 0 ? { mentions } : {},
@@ -45,6 +57,27 @@ export async function extrasOf(
     },
     context: Object.keys(stored).length > 0 ? stored : null,
   };
+}
+
+/** Returns what the history and the event show about a quoted message besides its id, author and text. */
+function detailsOf({ row, message }: Awaited<ReturnType<typeof findQuoted>>): QuotedDetails {
+  const { chatId, senderLid, fromMe, type } = row;
+  const thumbnail = new Limited().bytes(thumbnailIn(message.message ?? {}));
+  return { chatId, senderLid, fromMe, type, thumbnail, isStatus: chatId === statusChat };
+}
+
+/** Returns the mentioned people with the tokens that stand for them in the text. */
+async function mentionedIn(
+  { sock }: ConnectedContext,
+  mentions: readonly string[],
+  { text, caption, question, name }: ExtrasInput,
+): Promise<Mention[]> {
+  const words = atWords(text ?? caption ?? question ?? name ?? "");
+  const lids = await lidsOf(sock.authState.keys, mentions.filter(isPhoneJid));
+  return mentions.map((jid) => {
+    const lid = isLidJid(jid) ? jid : (lids.get(jid) ?? null);
+    return { jid, lid, token: mentionToken(words, [jid, lid]) };
+  });
 }
 
 async function findQuoted(context: ConnectedContext, jid: string, waId: string) {

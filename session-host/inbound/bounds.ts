@@ -25,23 +25,35 @@ const fieldBytes: Partial<Record<string, number>> = {
 /**
  * Bounds every string and list of a decoded message, in place, before anything else reads the message: its sender may
  * be a stranger and may use another program than WhatsApp's apps. Makes texts storable and cuts long ones, replaces
- * malformed ids by hashes (`boundId`), and drops malformed JIDs. Bytes stay as they are. Returns whether a text outside
- * of quotes was cut.
+ * malformed ids by hashes (`boundId`), and drops malformed JIDs. Bytes stay as they are.
  */
-export function boundMessage(message: proto.IMessage): boolean {
-  const state = { cut: false };
-  boundFields(message as Record<string, unknown>, state, 0);
-  return state.cut;
+export function boundMessage(message: proto.IMessage): Cuts {
+  const cuts = { truncated: false, contextTruncated: false };
+  boundFields(message as Record<string, unknown>, { cuts, inContext: false }, 0);
+  return cuts;
+}
+
+/** What `boundMessage` cut. */
+export interface Cuts {
+  /** A text, or a list, of the content. */
+  truncated: boolean;
+  /** A part of a quote or of another context of the message, or a malformed JID in it. */
+  contextTruncated: boolean;
 }
 
 interface State {
-  cut: boolean;
+  cuts: Cuts;
+  /** What is quoted in a message is not a part of its text. */
+  inContext: boolean;
+}
+
+function noteCut({ cuts, inContext }: State): void {
+  cuts[inContext ? "contextTruncated" : "truncated"] = true;
 }
 
 function boundFields(part: Record<string, unknown>, state: State, depth: number): void {
   for (const [field, value] of Object.entries(part)) {
-    // What is quoted in a message is not a part of its text.
-    const inner = field === "contextInfo" ? { cut: false } : state;
+    const inner = field === "contextInfo" ? { ...state, inContext: true } : state;
     const bounded = boundValue(value, { field, state: inner, depth });
     if (bounded === undefined) delete part[field];
     else if (bounded !== value) part[field] = bounded;
@@ -51,13 +63,16 @@ function boundFields(part: Record<string, unknown>, state: State, depth: number)
 function boundValue(value: unknown, at: { field: string; state: State; depth: number }): unknown {
   if (typeof value === "string") return boundString(value, at);
   if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
-  if (at.depth >= maxDepth) return undefined;
+  if (at.depth >= maxDepth) {
+    noteCut(at.state);
+    return undefined;
+  }
   if (!Array.isArray(value)) {
     boundFields(value as Record<string, unknown>, at.state, at.depth + 1);
     return value;
   }
   const most = maxItems[at.field] ?? maxList;
-  if (value.length > most) at.state.cut = true;
+  if (value.length > most) noteCut(at.state);
   return value
     .slice(0, most)
     .map((item) => boundValue(item, { ...at, depth: at.depth + 1 }))
@@ -65,11 +80,15 @@ function boundValue(value: unknown, at: { field: string; state: State; depth: nu
 }
 
 function boundString(text: string, { field, state }: { field: string; state: State }): string | undefined {
-  if (isJidField(field)) return text === "" || isJid(text) ? text : undefined;
+  if (isJidField(field)) {
+    if (text === "" || isJid(text)) return text;
+    if (state.inContext) noteCut(state);
+    return undefined;
+  }
   if (isIdField(field)) return boundId(text);
   const limit = fieldBytes[field];
   const bounded = boundText(text, limit ?? maxBytes.text);
-  if (limit === undefined && bounded.length < text.length) state.cut = true;
+  if (limit === undefined && bounded.length < text.length) noteCut(state);
   return bounded;
 }
 

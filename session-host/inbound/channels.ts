@@ -97,12 +97,12 @@ export class ChannelSource {
       return {};
     }
     const { message, encoded } = decoded;
-    const truncated = boundMessage(message);
+    const cuts = boundMessage(message);
     if (edit === editAttribute.postEdit)
-      return { revisions: [{ ...revision, kind: "edit", body: bodyOf(message), truncated }] };
+      return { revisions: [{ ...revision, kind: "edit", body: bodyOf(message), truncated: cuts.truncated }] };
     const key = { remoteJid: from, id, fromMe };
     const origin = { instanceId, me, key, pushName: null, seconds };
-    const row = await toRow(origin, { opened: unwrap(message, encoded), encoded, truncated }, async () => null);
+    const row = await toRow(origin, { message, opened: unwrap(message, encoded), encoded, ...cuts }, async () => null);
     const context = { ...row?.context, ...defined({ serverId: serverId || undefined }) };
     const channel = this.#noteChannel(sock, from);
     return defined({ messages: row && [{ ...row, context }], channels: channel && [channel] });

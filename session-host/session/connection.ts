@@ -12,7 +12,7 @@ import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";
 import { findSurvey } from "../../core/message/response.ts";
 import { noteWork } from "../../core/work.ts";
-import { type JidResolver, knownJids, phonesOf } from "../baileys/jids.ts";
+import { type JidResolver, knownJids, lidsOf, phonesOf } from "../baileys/jids.ts";
 import { KeyStore } from "../baileys/key-store.ts";
 import { failOpenQueriesAtEnd } from "../baileys/open-queries.ts";
 import { Recipients } from "../baileys/recipients.ts";
@@ -211,6 +211,7 @@ export class Connection implements OpenConnection, MediaConnection {
     const admins = new GroupAdmins((group) => this.sock.groupMetadata(group), log);
     const findInHistory = (waId: string, chatIds: readonly string[]) => this.#findSurvey(waId, chatIds);
     const responses = new Responses({ me: this.#me, findSurvey: findInHistory, log: log.child({ instanceId }) });
+    const knownLids = (phones: readonly string[]) => lidsOf(store.keys, phones);
     return new JournalingSignal({
       db,
       vault,
@@ -219,7 +220,7 @@ export class Connection implements OpenConnection, MediaConnection {
       fail: this.#recorder.fail,
       log,
       journal: async (stanza, plaintext, repository) => {
-        const context = { instanceId, me: this.#me(), isAdmin: admins.has, responses };
+        const context = { instanceId, me: this.#me(), isAdmin: admins.has, lidsOf: knownLids, responses };
         const change = await journalMessage(context, stanza, plaintext, repository);
         return this.contacts.join(this.#earlyReceipts.join(change), stanza);
       },

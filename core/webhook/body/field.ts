@@ -3,7 +3,7 @@ import type { EventData } from "../../event/catalog/index.ts";
 import { contentField } from "../../message/content/index.ts";
 import { contextEventFields } from "../../message/context.ts";
 import { messageStatuses } from "../../message/message.sql.ts";
-import { isGroupJid } from "../../message/recipient.ts";
+import { isGroupJid, phoneNumberOf } from "../../message/recipient.ts";
 import { responseAnswers } from "../../message/response.sql.ts";
 import type { FileLink } from "./context.ts";
 
@@ -33,18 +33,6 @@ export const { truncated } = contextEventFields;
 
 /** What the message says, by its kind. Null for messages of older versions. */
 export const content = contentField;
-
-/** The message that this message replies to, as the sender of the reply quotes it. */
-export const quotedMessage = z.object({
-  messageId: z.string(),
-  /** JID of the author. */
-  participant: z.string().nullable(),
-  body: z.string(),
-});
-
-export function quotedOf(quoted: EventData<"message.received">["quoted"]): z.output<typeof quotedMessage> | null {
-  return quoted && { messageId: quoted.messageId, participant: quoted.senderId, body: quoted.body };
-}
 
 /** The person who has received, read or played a message, and the status that the message has as a result. */
 export const receiver = {
@@ -110,6 +98,4 @@ export function responseOf(data: EventData<"poll.voted" | "event.answered">) {
 }
 
 /** Returns the digits of a phone number JID, or null for any other JID. */
-export function numberOf(jid: string): string | null {
-  return /^([0-9]+)@s\.whatsapp\.net$/.exec(jid)?.[1] ?? null;
-}
+export const numberOf = phoneNumberOf;

@@ -5,6 +5,7 @@ import * as parked from "../../event/catalog/parked.ts";
 import * as stanza from "../../event/catalog/stanza.ts";
 import { instanceStatuses } from "../../instance/instance.sql.ts";
 import { isGroupJid } from "../../message/recipient.ts";
+import { contextFields, contextFieldsOf } from "../../message/shown-context.ts";
 import { defined } from "../../object.ts";
 import {
   aboutOf,
@@ -90,6 +91,7 @@ const message = {
   /** Unix seconds. */
   timestamp: z.number().int(),
   media: media.nullable(),
+  ...contextFields,
   truncated,
   content,
 };
@@ -299,6 +301,7 @@ function messageFields(data: MessageData, link: FileLink | null) {
     type: data.type,
     timestamp: data.timestamp,
     media: mediaOf(data.media, link),
+    ...contextFieldsOf(data),
     ...defined({ truncated: data.truncated }),
     content: data.content,
   };

@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { EventData } from "../../event/catalog/index.ts";
 import { contextEventFields } from "../../message/context.ts";
 import { isGroupJid } from "../../message/recipient.ts";
+import { contextFields, contextFieldsOf } from "../../message/shown-context.ts";
 import { defined } from "../../object.ts";
 import {
   aboutOf,
@@ -24,8 +25,6 @@ import {
   mediaOf,
   numberOf,
   pollVote,
-  quotedMessage,
-  quotedOf,
   receiver,
   receiverOf,
   responseOf,
@@ -73,9 +72,7 @@ const schemas = {
     /** text, image, video, … */
     messageType: z.string(),
     media: media.nullable(),
-    quotedMessage: quotedMessage.nullable(),
-    /** JIDs. */
-    mentions: z.array(z.string()),
+    ...contextFields,
     poll,
     event,
     truncated,
@@ -94,9 +91,7 @@ const schemas = {
     /** `api`: sent through Switchboard. `phone`: sent by the account's owner on another device. */
     source: z.enum(["api", "phone"]),
     media: media.nullable(),
-    quotedMessage: quotedMessage.nullable(),
-    /** JIDs. */
-    mentions: z.array(z.string()),
+    ...contextFields,
     poll,
     event,
     truncated,
@@ -256,8 +251,7 @@ function sentOf(data: EventData<"message.sent">, link: FileLink | null) {
 function extrasOf(data: EventData<"message.received"> | EventData<"message.sent">, link: FileLink | null) {
   return {
     media: mediaOf(data.media, link),
-    quotedMessage: quotedOf(data.quoted),
-    mentions: data.mentions,
+    ...contextFieldsOf(data),
     poll: data.poll,
     event: data.event,
     ...defined({ truncated: data.truncated }),

@@ -1,4 +1,5 @@
 import { areJidsSameUser, type WAMessageKey } from "@whiskeysockets/baileys";
+import type { ContextParts } from "../../../core/message/context-fields.ts";
 import { isGroupJid, isLidJid } from "../../../core/message/recipient.ts";
 import { statusChat } from "../../../core/message/status.ts";
 import { plainJid } from "../../baileys/jids.ts";
@@ -20,7 +21,14 @@ export interface MessageOrigin {
   pushName: string | null;
   /** Unix seconds, by WhatsApp's clock. */
   seconds: number;
+  /** What the stanza says about the context of the message. */
+  context?: ContextParts;
+  /** Returns the LIDs of phone numbers (as JIDs), for those numbers whose LID the session knows. */
+  lidsOf?: LidsOf;
 }
+
+/** Returns the LIDs of phone numbers (as JIDs), by number. */
+export type LidsOf = (phones: readonly string[]) => Promise<ReadonlyMap<string, string>>;
 
 /** Who wrote a message, and in which chat. JIDs have no devices. */
 export interface Address {

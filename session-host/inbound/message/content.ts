@@ -1,13 +1,10 @@
 import type { proto } from "@whiskeysockets/baileys";
-import { boundCount, boundText, isJid, maxBytes } from "../../../core/bound.ts";
+import { boundCount } from "../../../core/bound.ts";
 import { mediaKey } from "../../../core/media/index.ts";
 import { textOf } from "../../../core/message/content/index.ts";
-import { type MessageContext, maxMentions } from "../../../core/message/context.ts";
 import type { MessageMedia } from "../../../core/message/message.sql.ts";
-import { defined } from "../../../core/object.ts";
 import { readContent } from "../content/index.ts";
 import { unwrap } from "../content/unwrap.ts";
-import { jidByPhone, type PhoneOf } from "./address.ts";
 
 const typeNames: Record<string, string> = {
   conversation: "text",
@@ -88,30 +85,4 @@ export function mediaOf(
     };
   }
   return null;
-}
-
-/** Returns the quotation, mentions and reaction of a message, or null if the message has none of these. */
-export async function contextOf(content: proto.IMessage, phoneOf: PhoneOf): Promise<MessageContext | null> {
-  const info = Object.values(content)
-    .map((part: unknown) => (part && typeof part === "object" && "contextInfo" in part ? part.contextInfo : null))
-    .find((part): part is proto.IContextInfo => Boolean(part));
-  const mentioned = info?.mentionedJid?.filter(isJid).slice(0, maxMentions) ?? [];
-  const context: MessageContext = {
-    ...(await quotationOf(info, phoneOf)),
-    ...defined({
-      mentions:
-        mentioned.length > 0 ? await Promise.all(mentioned.map((jid) => jidByPhone(jid, null, phoneOf))) : undefined,
-      reactionTo: content.reactionMessage?.key?.id || undefined,
-    }),
-  };
-  return Object.keys(context).length > 0 ? context : null;
-}
-
-async function quotationOf(info: proto.IContextInfo | undefined, phoneOf: PhoneOf): Promise<MessageContext> {
-  if (!info?.stanzaId) return {};
-  return {
-    quotedMessageId: info.stanzaId,
-    quotedSender: info.participant ? await jidByPhone(info.participant, null, phoneOf) : null,
-    quotedBody: info.quotedMessage ? boundText(bodyOf(info.quotedMessage), maxBytes.detail) : "",
-  };
 }

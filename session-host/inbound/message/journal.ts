@@ -12,17 +12,19 @@ import { contextForEvent, type MessageContext } from "../../../core/message/cont
 import { eventMedia } from "../../../core/message/event-media.ts";
 import { isChannelJid } from "../../../core/message/recipient.ts";
 import { statusChat } from "../../../core/message/status.ts";
+import { defined } from "../../../core/object.ts";
 import { plainJid, secondsOf } from "../../baileys/jids.ts";
 import type { Change, NewMessage } from "../../ledger/change.ts";
-import { boundMessage, boundStanza } from "../bounds.ts";
+import { boundMessage, boundStanza, type Cuts } from "../bounds.ts";
 import { readContent } from "../content/index.ts";
 import { type Opened, unwrap } from "../content/unwrap.ts";
+import { contextOf, stanzaContext } from "../context/index.ts";
 import { sealedResponse } from "../response/decrypt.ts";
 import type { Responses } from "../response/responses.ts";
 import { surveyIn } from "../response/survey.ts";
 import { changeAbout } from "./about.ts";
-import { type Address, addressOf, type Me, type MessageOrigin, type PhoneOf } from "./address.ts";
-import { contextOf, mediaOf, typeOf, unreadBodyOf } from "./content.ts";
+import { type Address, addressOf, type LidsOf, type Me, type MessageOrigin, type PhoneOf } from "./address.ts";
+import { mediaOf, typeOf, unreadBodyOf } from "./content.ts";
 import { type IsAdmin, revisionOf } from "./revision.ts";
 
 /** What the journal needs to know about the session. */
@@ -30,6 +32,7 @@ export interface JournalContext {
   instanceId: string;
   me: Me;
   isAdmin: IsAdmin;
+  lidsOf: LidsOf;
   responses: Responses;
 }
 
@@ -38,7 +41,7 @@ export interface JournalContext {
  * (an edit, a deletion, a reaction, a pin, an answer to a poll or calendar event). The change is empty if the stanza has no content to store.
  */
 export async function journalMessage(
-  { instanceId, me, isAdmin, responses }: JournalContext,
+  { instanceId, me, isAdmin, lidsOf, responses }: JournalContext,
   received: BinaryNode,
   plaintext: Uint8Array,
   repository: SignalRepositoryWithLIDStore,
@@ -47,17 +50,21 @@ export async function journalMessage(
   if (!decoded) return {};
   const { message, encoded } = decoded;
   const stanza = boundStanza(received);
-  const truncated = boundMessage(message);
+  const cuts = boundMessage(message);
   const opened = unwrap(message, encoded);
   const { fullMessage } = decodeMessageNode(stanza, me.id, me.lid);
   const pushName = stanza.attrs.notify ?? null;
-  const origin = { instanceId, me, key: fullMessage.key, pushName, seconds: secondsOf(stanza) };
+  const origin: MessageOrigin = {
+    ...{ instanceId, me, key: fullMessage.key, pushName, seconds: secondsOf(stanza) },
+    context: stanzaContext(stanza),
+    lidsOf,
+  };
   const phoneOf = (lid: string) => repository.lidMapping.getPNForLID(lid);
   const { content } = opened;
   const protocol = content.protocolMessage;
   if (protocol) {
     const revision = await revisionOf(origin, protocol, phoneOf, isAdmin);
-    return revision ? { revisions: [{ ...revision, truncated }] } : {};
+    return revision ? { revisions: [{ ...revision, truncated: cuts.truncated }] } : {};
   }
   const about = await changeAbout(origin, opened, phoneOf);
   if (about) return about;
@@ -67,7 +74,7 @@ export async function journalMessage(
     const { seconds } = origin;
     return address ? await responses.receive({ ...address, pushName, seconds }, sealed, repository.lidMapping) : {};
   }
-  const row = await toRow(origin, { opened, encoded, truncated }, phoneOf);
+  const row = await toRow(origin, { message, opened, encoded, ...cuts }, phoneOf);
   return row ? { messages: [row], ...(await responses.openEarly(row, repository.lidMapping)) } : {};
 }
 
@@ -84,12 +91,12 @@ function decodePlaintext(plaintext: Uint8Array): { message: proto.Message; encod
 }
 
 /** A message that was bounded (`boundMessage`) and opened (`unwrap`). */
-export interface DecodedMessage {
+export interface DecodedMessage extends Cuts {
+  /** The whole message. */
+  message: proto.IMessage;
   opened: Opened;
   /** The message as its sender encoded it. */
   encoded: Uint8Array;
-  /** What `boundMessage` returned. */
-  truncated: boolean;
 }
 
 /** The largest protobuf that is stored, in bytes. The text and thumbnails of WhatsApp's apps stay below 200 kB. */
@@ -101,7 +108,7 @@ const maxPayloadBytes = 1024 * 1024;
  */
 export async function toRow(
   origin: MessageOrigin,
-  { opened, encoded, truncated }: DecodedMessage,
+  { message: whole, opened, encoded, ...cuts }: DecodedMessage,
   phoneOf: PhoneOf,
 ): Promise<NewMessage | undefined> {
   const read = readContent(opened);
@@ -114,6 +121,8 @@ export async function toRow(
   const id = uuidv7(Date.now());
   const { instanceId } = origin;
   const survey = surveyIn(message);
+  const body = content ? textOf(content) : unreadBodyOf(message);
+  const scope = { me: origin.me, chatId: address.chatId, text: body, phoneOf, lidsOf: origin.lidsOf ?? noLids };
   const row: Omit<NewMessage, "event"> = {
     id,
     wa_id: waId,
@@ -124,17 +133,27 @@ export async function toRow(
     push_name: origin.pushName,
     type: typeOf(protoType),
     proto_type: protoType,
-    body: content ? textOf(content) : unreadBodyOf(message),
+    body,
     content,
     content_version: contentVersion,
     media: mediaOf(message, { instanceId, rowId: id, unencrypted: isChannelJid(address.chatId) }),
-    context: withMore(await contextOf(message, phoneOf), { ...survey, ...(truncated ? { truncated } : {}) }),
+    context: withMore(await contextOf(whole, opened.flags, scope), {
+      ...origin.context,
+      ...survey,
+      ...defined({
+        reactionTo: message.reactionMessage?.key?.id || undefined,
+        truncated: cuts.truncated || undefined,
+        contextTruncated: cuts.contextTruncated || undefined,
+      }),
+    }),
     status: address.fromMe ? "sent" : "received",
     payload: encoded.length <= maxPayloadBytes ? Buffer.from(encoded).toString("base64") : null,
     sent_at: new Date(origin.seconds * 1000).toISOString(),
   };
   return { ...row, event: eventOf(row, address, origin) };
 }
+
+const noLids: LidsOf = async () => new Map();
 
 function withMore(context: MessageContext | null, more: MessageContext): MessageContext | null {
   return Object.keys(more).length > 0 ? { ...context, ...more } : context;

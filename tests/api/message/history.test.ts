@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { recordActivity } from "../../../core/activity/index.ts";
 import { migrate } from "../../../core/db/migrate.ts";
 import { systemIds } from "../../../core/id.ts";
+import { shownContext } from "../../../core/message/context-fields.ts";
 import { readHistory } from "../../../core/message/history.ts";
 import { startApi, type TestApi } from "../../support/api/api.ts";
 import { randomOf } from "../../support/random.ts";
@@ -57,6 +58,8 @@ describe("the history of a chat", () => {
         ...untouched,
         quotedMessageId: null,
         mentions: [],
+        quotedMessage: null,
+        context: shownContext({}),
       },
       expect.objectContaining({ fromMe: true, messageType: "text", messageId: "WA8", hasMedia: false, status: "read" }),
     ]);

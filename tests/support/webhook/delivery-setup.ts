@@ -13,6 +13,7 @@ import type { EventData, EventType } from "../../../core/event/catalog/index.ts"
 import { systemIds } from "../../../core/id.ts";
 import type { Dialect } from "../../../core/instance/instance.sql.ts";
 import { createLogger } from "../../../core/log.ts";
+import { shownContext } from "../../../core/message/context-fields.ts";
 import { openForeignQueues } from "../../../core/queue/foreign.ts";
 import { openQueues } from "../../../core/queue/index.ts";
 import { openStorage } from "../../../core/storage/index.ts";
@@ -209,6 +210,7 @@ export function text(body: string): EventData<"message.received"> {
     content: { kind: "text", text: body, linkPreview: null },
     quoted: null,
     mentions: [],
+    context: shownContext({}),
     senderId: "79001234567@s.whatsapp.net",
     senderLid: null,
     pushName: "Ivan",

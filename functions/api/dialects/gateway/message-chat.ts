@@ -8,6 +8,7 @@ import { messageStatuses } from "../../../../core/message/message.sql.ts";
 import { readReceipts } from "../../../../core/message/receipt.ts";
 import type { Respondent, Tally } from "../../../../core/message/response.ts";
 import { readTally } from "../../../../core/message/response.ts";
+import { contextFields, storedContextFields } from "../../../../core/message/shown-context.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { aboutOf, aboutShape } from "../../shape/about.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape, undatedPageQuery } from "../../shape/common.ts";
@@ -29,6 +30,7 @@ const message = z.object({
   ...aboutShape,
   /** What the message says, by its kind. Null until the message is sent, and for messages of older versions. */
   content: contentField,
+  ...contextFields,
 });
 
 const chat = z.object({
@@ -161,6 +163,7 @@ export const messageChatEndpoints = [
           timestamp: stored.sentAt.toISOString(),
           ...aboutOf(stored),
           content: stored.content,
+          ...storedContextFields(stored.context),
         })),
       ),
       pagination,

@@ -4,6 +4,7 @@ import { contentField } from "../../../../core/message/content/index.ts";
 import { readHistory } from "../../../../core/message/history.ts";
 import { messageStatuses } from "../../../../core/message/message.sql.ts";
 import { readReceipts } from "../../../../core/message/receipt.ts";
+import { contextFields, storedContextFields } from "../../../../core/message/shown-context.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { getMedia } from "../../operations/media.ts";
 import { aboutOf, aboutShape } from "../../shape/about.ts";
@@ -28,8 +29,7 @@ const message = z.object({
   ...aboutShape,
   /** The WhatsApp id of the quoted message. */
   quotedMessageId: z.string().nullable(),
-  /** JIDs of the mentioned people. */
-  mentions: z.array(z.string()),
+  ...contextFields,
   /**
    * What the message says, by its kind: the field `content` of the webhooks, under another name because `content` is
    * the text here. Null until the message is sent, and for messages of older versions.
@@ -72,7 +72,7 @@ export const messageEndpoints = [
         createdAt: stored.sentAt.toISOString(),
         ...aboutOf(stored),
         quotedMessageId: stored.context?.quotedMessageId ?? null,
-        mentions: stored.context?.mentions ?? [],
+        ...storedContextFields(stored.context),
         messageContent: stored.content,
       })),
       pagination,
