@@ -23,10 +23,13 @@ test("the AsyncAPI document matches the specification's schema, and its payloads
   expect(fits({ ...document, asyncapi: "2.0.0" })).toBe(false);
   expect(fits({ ...document, channels: { ingress: { address: 1 } } })).toBe(false);
 
-  const { components } = document as { components: { messages: Record<string, { payload: object }> } };
+  const { components } = document as { components: { messages: Record<string, { payload: object }>; schemas: object } };
   const draft7 = new Ajv({ strict: true, allowUnionTypes: true });
   addFormats(draft7);
-  for (const { payload } of Object.values(components.messages)) draft7.compile(payload);
+  // A payload refers to schemas of the document (`#/components/schemas/…`).
+  draft7.addVocabulary(["components"]);
+  const { schemas } = components;
+  for (const { payload } of Object.values(components.messages)) draft7.compile({ ...payload, components: { schemas } });
 });
 
 test("the OpenAPI document is valid OpenAPI 3.1", async () => {

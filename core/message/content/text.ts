@@ -24,9 +24,9 @@ export const text = defineContent({
     text: body,
     ...(linkPreview && {
       matchedText: linkPreview.url,
-      title: linkPreview.title ?? undefined,
-      description: linkPreview.description ?? undefined,
-      jpegThumbnail: linkPreview.thumbnail ?? undefined,
+      title: linkPreview.title,
+      description: linkPreview.description,
+      jpegThumbnail: linkPreview.thumbnail,
     }),
   }),
 });

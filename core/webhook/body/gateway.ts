@@ -33,6 +33,7 @@ import {
   responseOf,
   truncated,
 } from "./field.ts";
+import { gatewayMessage, gatewayMessageOf, type MessageData } from "./gateway-message.ts";
 
 /** Defines a body: first the fields that the Gateway API documents, in its order, then additional ones. */
 function body<const Name extends string, Data extends z.ZodRawShape>(event: Name, data: Data) {
@@ -51,38 +52,11 @@ function body<const Name extends string, Data extends z.ZodRawShape>(event: Name
   });
 }
 
-/**
- * A text message has the field `conversation`, whether WhatsApp sends it as `conversation` or as `extendedTextMessage`.
- * Any other message has one field, named as in WhatsApp's protobuf: `imageMessage`, `locationMessage`, …
- */
-const messageContent = z.union([
-  z.object({ conversation: z.string() }),
-  z.record(
-    z.string(),
-    z.object({
-      caption: z.string().optional(),
-      mimetype: z.string().optional(),
-      fileName: z.string().optional(),
-      fileLength: z.number().optional(),
-      /** For a poll, whose question is the caption: the options, and how many may be chosen (0 means any number). */
-      options: z.array(z.string()).optional(),
-      selectableCount: z.number().int().optional(),
-      /** For a calendar event, whose name is the caption. Times are ISO 8601. */
-      description: z.string().optional(),
-      location: z.string().optional(),
-      startTime: z.string().optional(),
-      endTime: z.string().optional(),
-      isCanceled: z.boolean().optional(),
-      extraGuestsAllowed: z.boolean().optional(),
-    }),
-  ),
-]);
-
 const message = {
   /** The JID to send a reply to: the group, otherwise the sender. For the account's own messages, the account. */
   from: z.string().nullable(),
   to: z.string().nullable(),
-  message: messageContent,
+  message: gatewayMessage,
   messageId: z.string(),
   chatId: z.string(),
   isGroup: z.boolean(),
@@ -290,11 +264,9 @@ function sentOf(data: EventData<"message.sent">, context: BodyContext, link: Fil
   return { from: context.ownJid, to: data.chatId, ...messageFields(data, link), source: data.source };
 }
 
-type MessageData = Extract<WebhookEvent, { type: "message.received" | "message.sent" | "status.received" }>["data"];
-
 function messageFields(data: MessageData, link: FileLink | null) {
   return {
-    message: contentOf(data),
+    message: gatewayMessageOf(data),
     messageId: data.messageId,
     chatId: data.chatId,
     isGroup: isGroupJid(data.chatId),
@@ -307,23 +279,6 @@ function messageFields(data: MessageData, link: FileLink | null) {
   };
 }
 
-function contentOf(data: MessageData): z.output<typeof messageContent> {
-  if (data.type === "text") return { conversation: data.body };
-  const { mimetype, filename, size } = data.media ?? {};
-  return {
-    [data.protoType]: {
-      ...defined({
-        caption: data.body || undefined,
-        mimetype: mimetype || undefined,
-        fileName: filename || undefined,
-        fileLength: size ?? undefined,
-      }),
-      ...data.poll,
-      ...(data.event && eventContent(data.event)),
-    },
-  };
-}
-
 function callOf({
   callId,
   from,
@@ -331,20 +286,6 @@ function callOf({
   timestamp,
 }: Pick<EventData<"call.received">, "callId" | "from" | "lid" | "timestamp">) {
   return { callId, from, phoneNumber: numberOf(from), lid, timestamp };
-}
-
-function eventContent(event: NonNullable<MessageData["event"]>) {
-  const { description, location, startTime, endTime, canceled, extraGuestsAllowed } = event;
-  return {
-    ...defined({
-      description: description || undefined,
-      location: location || undefined,
-      startTime: startTime || undefined,
-      endTime: endTime || undefined,
-    }),
-    isCanceled: canceled,
-    extraGuestsAllowed,
-  };
 }
 
 function sentMessageOf(chatId: string, messageId: string, context: BodyContext) {

@@ -5,7 +5,7 @@ import { publicData, publicEvent } from "../../../core/event-sink/envelope.ts";
 import { ingressMessage, ingressReply } from "../../../core/ingress/message.ts";
 import { ingressQueue } from "../../../core/queue/name.ts";
 import { version } from "../../../core/version.ts";
-import { schema } from "./openapi.ts";
+import { schema, withSharedSchemas } from "./openapi.ts";
 
 type Json = Record<string, unknown>;
 
@@ -71,7 +71,7 @@ const eventUnion = () => events.map(({ type }) => publicEvent(type)) as unknown 
 
 /** Returns the AsyncAPI 3.0 document of the queues that integrators write to and read from. */
 export function asyncApi(): Json {
-  return {
+  return withSharedSchemas({
     asyncapi: "3.0.0",
     info: {
       title: "Switchboard over SQS",
@@ -91,7 +91,7 @@ export function asyncApi(): Json {
     channels: channels(),
     operations: operations(),
     components: { messages: messages() },
-  };
+  });
 }
 
 const channels = (): Json => ({

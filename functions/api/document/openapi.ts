@@ -16,7 +16,7 @@ export function openApi(dialects: readonly LoadedDialect[]): Json {
       paths[endpoint.path] = { ...path, [endpoint.method]: operation(dialect, endpoint) };
     }
   }
-  return {
+  return withSharedSchemas({
     openapi: "3.1.0",
     info: {
       title: "Switchboard",
@@ -36,7 +36,32 @@ export function openApi(dialects: readonly LoadedDialect[]): Json {
         dialects.map((dialect) => [errorName(dialect), schema(dialect.shapes.error, "output")]),
       ),
     },
-  };
+  });
+}
+
+/**
+ * Moves the schemas that zod shares between the parts of one schema (`$defs`, or `definitions` in draft 7) to
+ * `components.schemas`, so that the document has each of them once.
+ */
+export function withSharedSchemas(document: Json): Json {
+  const shared: Json = {};
+  const moved = moveShared(document, shared) as Json & { components: Json };
+  const schemas = { ...(moved.components.schemas as Json | undefined), ...shared };
+  return { ...moved, components: { ...moved.components, schemas } };
+}
+
+function moveShared(part: unknown, shared: Json): unknown {
+  if (Array.isArray(part)) return part.map((item) => moveShared(item, shared));
+  if (typeof part !== "object" || part === null) return part;
+  const { $defs, definitions, ...rest } = part as Json;
+  for (const [name, schema] of Object.entries({ ...($defs as Json), ...(definitions as Json) }))
+    shared[name] = moveShared(schema, shared);
+  return Object.fromEntries(
+    Object.entries(rest).map(([name, value]) => {
+      const target = name === "$ref" ? /^#\/(?:\$defs|definitions)\/(\w+)$/.exec(String(value))?.[1] : undefined;
+      return [name, target ? `#/components/schemas/${target}` : moveShared(value, shared)];
+    }),
+  );
 }
 
 function operation(dialect: LoadedDialect, endpoint: Endpoint): Json {

@@ -1,7 +1,12 @@
 import { getContentType } from "@whiskeysockets/baileys";
 import type { Content } from "../../../core/message/content/index.ts";
 import { maxUnknownBytes } from "../../../core/message/content/unknown.ts";
+import { parseCalendarEvent } from "./calendar-event.ts";
+import { parseContact, parseContacts } from "./contacts.ts";
+import { parseLiveLocation, parseLocation } from "./location.ts";
+import { parseAudio, parseDocument, parseImage, parseRoundVideo, parseSticker, parseVideo } from "./media.ts";
 import { type Ignored, ignored, type Parse } from "./parse.ts";
+import { parsePoll } from "./poll.ts";
 import { parseConversation, parseExtendedText } from "./text.ts";
 import { type Field, type Opened, wrapperFields } from "./unwrap.ts";
 
@@ -9,6 +14,21 @@ import { type Field, type Opened, wrapperFields } from "./unwrap.ts";
 export const registry: { [Name in Field]?: Parse<Name> | Ignored } = {
   conversation: parseConversation,
   extendedTextMessage: parseExtendedText,
+  imageMessage: parseImage,
+  videoMessage: parseVideo,
+  ptvMessage: parseRoundVideo,
+  audioMessage: parseAudio,
+  documentMessage: parseDocument,
+  stickerMessage: parseSticker,
+  locationMessage: parseLocation,
+  liveLocationMessage: parseLiveLocation,
+  contactMessage: parseContact,
+  contactsArrayMessage: parseContacts,
+  pollCreationMessage: parsePoll,
+  pollCreationMessageV2: parsePoll,
+  pollCreationMessageV3: parsePoll,
+  pollCreationMessageV5: parsePoll,
+  eventMessage: parseCalendarEvent,
   senderKeyDistributionMessage: ignored("a key for the messages of a group"),
   fastRatchetKeySenderKeyDistributionMessage: ignored("a key for the messages of a group"),
   messageContextInfo: ignored("facts about the message in the other fields"),

@@ -30,20 +30,7 @@ export function bodyOf(message: proto.IMessage): string {
 
 /** Returns the line of text of content that no parser reads yet. */
 export function unreadBodyOf(content: proto.IMessage): string {
-  return (
-    content.imageMessage?.caption ||
-    content.videoMessage?.caption ||
-    content.documentMessage?.caption ||
-    content.reactionMessage?.text ||
-    content.pollCreationMessage?.name ||
-    content.pollCreationMessageV2?.name ||
-    content.pollCreationMessageV3?.name ||
-    content.pollCreationMessageV5?.name ||
-    content.eventMessage?.name ||
-    content.locationMessage?.name ||
-    content.contactMessage?.displayName ||
-    ""
-  );
+  return content.reactionMessage?.text ?? "";
 }
 
 /** Keys and hashes have 32 bytes. A longer one is not valid, and stays so when it is cut. */

@@ -2,6 +2,7 @@ import { proto } from "@whiskeysockets/baileys";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Phone } from "../../../simulator/index.ts";
 import type { Device } from "../../../simulator/model/account.ts";
+import { contentCases } from "../../support/content/cases.ts";
 import { expectNoComplaints } from "../../support/gateway/complaints.ts";
 import { type LinkedInstance, linkBothDialects } from "../../support/gateway/linked-gateway.ts";
 import { type Dialect, startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
@@ -37,34 +38,21 @@ async function inHistory(dialect: Dialect, chat: string, id: string): Promise<Re
 const contentIn = (dialect: Dialect, entry: Record<string, unknown> | undefined) =>
   dialect === "multi-instance" ? entry?.messageContent : entry?.content;
 
-interface Case {
-  sent: proto.IMessage;
-  content: Record<string, unknown>;
-  body: string;
-  /** The field `message` of the Gateway dialect. */
-  message: Record<string, unknown>;
-}
-
-const cases: Record<string, Case> = {
-  "a text": {
-    sent: { conversation: "hello" },
-    content: { kind: "text", text: "hello", linkPreview: null },
-    body: "hello",
-    message: { conversation: "hello" },
-  },
-};
-
 describe.each(dialects)("%s: the webhook and the history have the content of", (dialect) => {
-  test.each(Object.entries(cases))("%s", async (_name, { sent, content, body, message }) => {
+  test.each(Object.entries(contentCases))("%s", async (_name, one) => {
     const { owner, client } = linked[dialect];
-    const { id } = await bob.sendMessage(owner.number, sent);
+    const { id } = await bob.sendMessage(owner.number, one.message);
     const { body: posted } = await client.reported("received", id);
-    expect(posted.data.content).toEqual(content);
-    if (dialect === "gateway") expect(posted.data.message).toEqual(message);
-    else expect(posted.data.body).toBe(body);
+    expect(posted.data.content).toMatchObject(one.content);
+    const field = one.protoType ?? Object.keys(one.message)[0] ?? "";
+    if (dialect === "gateway") {
+      const isText = one.content.kind === "text";
+      if (isText) expect(posted.data.message.conversation).toBe(one.body);
+      if (one.protobuf || !isText) expect(posted.data.message[field]).toMatchObject(one.protobuf ?? {});
+    } else expect(posted.data).toMatchObject({ body: one.body, type: field });
     const entry = await inHistory(dialect, bob.number, id);
-    expect(contentIn(dialect, entry)).toEqual(content);
-    expect(dialect === "gateway" ? entry?.body : entry?.content).toBe(body);
+    expect(contentIn(dialect, entry)).toEqual(posted.data.content);
+    expect(dialect === "gateway" ? entry?.body : entry?.content).toBe(one.body);
   });
 
   test("a message of the API", async () => {

@@ -313,7 +313,10 @@ describe("votes", () => {
   test("votes on a received poll count, also after a restart, and are readable while not connected", async () => {
     const { id } = await bob.surveys.poll(group.jid, { question: "Where?", options: ["Here", "There"] });
     expect(await client.inHistory(group.jid, id, "received")).toMatchObject({ type: "poll", body: "Where?" });
-    const shown = { caption: "Where?", options: ["Here", "There"], selectableCount: 1 };
+    const shown = {
+      ...{ name: "Where?", selectableOptionsCount: 1 },
+      ...{ caption: "Where?", options: ["Here", "There"], selectableCount: 1 },
+    };
     expect((await client.reported("received", id)).body.data.message).toEqual({ pollCreationMessageV3: shown });
     await carol.surveys.vote(await messageAt(carol, id), ["There"]);
     await webhooksWhen(id, 1);

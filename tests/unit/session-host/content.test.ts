@@ -1,8 +1,9 @@
 import { proto } from "@whiskeysockets/baileys";
 import { describe, expect, test } from "vitest";
-import { textOf } from "../../../core/message/content/index.ts";
+import { messageContent, textOf } from "../../../core/message/content/index.ts";
 import { readContent } from "../../../session-host/inbound/content/index.ts";
 import { unnamedWrappers, unwrap, wrapperFields } from "../../../session-host/inbound/content/unwrap.ts";
+import { contentCases } from "../../support/content/cases.ts";
 
 const encode = (message: proto.IMessage) =>
   Buffer.from(proto.Message.encode(proto.Message.fromObject(message)).finish());
@@ -72,27 +73,15 @@ test.each([
   expect(read(encode(message))).toBeUndefined();
 });
 
-test("a text has the preview of its link", () => {
-  const jpegThumbnail = Buffer.from([0xff, 0xd8, 1]);
-  const found = read(
-    encode({
-      extendedTextMessage: {
-        text: "See https://a.example/1",
-        matchedText: "https://a.example/1",
-        title: "A",
-        jpegThumbnail,
-      },
-    }),
-  );
-  expect(found?.content).toEqual({
-    kind: "text",
-    text: "See https://a.example/1",
-    linkPreview: {
-      url: "https://a.example/1",
-      title: "A",
-      description: null,
-      thumbnail: jpegThumbnail.toString("base64"),
-    },
-  });
-  expect(found?.content && textOf(found.content)).toBe("See https://a.example/1");
+test.each(Object.entries(contentCases))("the content of %s", (_name, { message, protoType, content, body }) => {
+  const found = read(encode(message));
+  expect(found?.protoType).toBe(protoType ?? Object.keys(message)[0]);
+  expect(found?.content).toMatchObject(content);
+  expect(messageContent.parse(found?.content)).toEqual(found?.content);
+  expect(found?.content && textOf(found.content)).toBe(body);
+});
+
+test("a thumbnail that is too large for an event is left out", () => {
+  const found = read(encode({ imageMessage: { jpegThumbnail: Buffer.alloc(25_000, 1) } }));
+  expect(found?.content).toMatchObject({ kind: "image", thumbnail: null });
 });

@@ -1,0 +1,101 @@
+import { proto } from "@whiskeysockets/baileys";
+import { maxBytes } from "../../../core/bound.ts";
+import { maxWaveform } from "../../../core/message/content/audio.ts";
+import { maxThumbnailBytes } from "../../../core/message/content/field.ts";
+import type { Parse, Scope } from "./parse.ts";
+import { base64OrNull, countOrNull, positiveOrNull, textOrNull, thumbnailOrNull } from "./values.ts";
+
+const { PairedMediaType } = proto.ContextInfo;
+const { AssociationType } = proto.MessageAssociation;
+const hdTypes: readonly unknown[] = [PairedMediaType.HD_IMAGE_CHILD, PairedMediaType.HD_VIDEO_CHILD];
+const hdAssociations: readonly unknown[] = [AssociationType.HD_IMAGE_DUAL_UPLOAD, AssociationType.HD_VIDEO_DUAL_UPLOAD];
+const { ImageSourceType } = proto.Message.ImageMessage;
+const aiSources: readonly unknown[] = [ImageSourceType.AI_GENERATED, ImageSourceType.AI_MODIFIED];
+
+interface FilePart {
+  mimetype?: string | null;
+  fileLength?: Parameters<typeof countOrNull>[0];
+}
+
+const fileOf = ({ mimetype, fileLength }: FilePart) => ({
+  mimetype: textOrNull(mimetype, maxBytes.mimetype),
+  size: countOrNull(fileLength),
+});
+
+interface VisualPart extends FilePart {
+  width?: number | null;
+  height?: number | null;
+  jpegThumbnail?: Uint8Array | null;
+  accessibilityLabel?: string | null;
+  contextInfo?: proto.IContextInfo | null;
+}
+
+const visualOf = (part: VisualPart, { info }: Scope) => {
+  const { associationType, parentMessageKey } = info.messageAssociation ?? {};
+  const isHd = hdAssociations.includes(associationType);
+  return {
+    ...fileOf(part),
+    width: positiveOrNull(part.width),
+    height: positiveOrNull(part.height),
+    isHd: isHd || hdTypes.includes(part.contextInfo?.pairedMediaType),
+    hdOf: isHd ? parentMessageKey?.id || null : null,
+    thumbnail: thumbnailOrNull(part.jpegThumbnail),
+    altText: textOrNull(part.accessibilityLabel),
+  };
+};
+
+/** A caption keeps its full length, as `body` has it. */
+const captionOf = ({ caption }: { caption?: string | null }) => textOrNull(caption, maxBytes.text);
+
+export const parseImage: Parse<"imageMessage"> = (part, scope) => ({
+  kind: "image",
+  caption: captionOf(part),
+  ...visualOf(part, scope),
+  isAiGenerated: aiSources.includes(part.imageSourceType),
+});
+
+export const parseVideo: Parse<"videoMessage"> = (part, scope) => ({
+  kind: "video",
+  caption: captionOf(part),
+  ...visualOf(part, scope),
+  seconds: countOrNull(part.seconds),
+  isGif: part.gifPlayback === true,
+  isRound: false,
+  isAiGenerated: part.videoSourceType === proto.Message.VideoMessage.VideoSourceType.AI_GENERATED,
+});
+
+export const parseRoundVideo: Parse<"ptvMessage"> = (part, scope) => {
+  const video = parseVideo(part, scope);
+  return video.kind === "video" ? { ...video, isRound: true } : video;
+};
+
+export const parseAudio: Parse<"audioMessage"> = (part) => ({
+  kind: "audio",
+  ...fileOf(part),
+  seconds: countOrNull(part.seconds),
+  isVoiceNote: part.ptt === true,
+  waveform: [...(part.waveform?.subarray(0, maxWaveform) ?? [])],
+});
+
+export const parseDocument: Parse<"documentMessage"> = (part) => ({
+  kind: "document",
+  caption: captionOf(part),
+  fileName: textOrNull(part.fileName, maxBytes.name),
+  title: textOrNull(part.title, maxBytes.name),
+  ...fileOf(part),
+  pages: positiveOrNull(part.pageCount),
+  thumbnail: thumbnailOrNull(part.jpegThumbnail),
+});
+
+export const parseSticker: Parse<"stickerMessage"> = (part, { flags }) => ({
+  kind: "sticker",
+  ...fileOf(part),
+  width: positiveOrNull(part.width),
+  height: positiveOrNull(part.height),
+  isAnimated: part.isAnimated === true,
+  isLottie: part.isLottie === true || flags.has("lottie"),
+  isAvatar: part.isAvatar === true,
+  isAiGenerated: part.isAiSticker === true,
+  thumbnail: base64OrNull(part.pngThumbnail, maxThumbnailBytes),
+  altText: textOrNull(part.accessibilityLabel),
+});
