@@ -16,6 +16,20 @@ export type Dialect = (typeof dialects)[number];
 /** A caller's webhook headers by name, encrypted. A string is a value in clear text, as version 0.1 stored it. */
 export type StoredHeaders = Readonly<Record<string, string | { sealed: string }>>;
 
+/** Which events of a chosen type are sent to an endpoint. A missing field means `true`, or no restriction. */
+export interface WebhookFilters {
+  /** Whether to send events of groups. */
+  groups: boolean;
+  /** Whether to send status posts. */
+  statuses: boolean;
+  /** Whether to send events of channels. */
+  channels: boolean;
+  /** Whether to send the account's own messages, edits, deletions and responses. */
+  ownMessages: boolean;
+  /** Only events of the chats in `allow`, or none of the chats in `deny`. JIDs. */
+  chats: { allow?: string[] | undefined; deny?: string[] | undefined };
+}
+
 export const instances = pgTable(
   "instances",
   {
@@ -71,6 +85,13 @@ export const instances = pgTable(
     maxRetries: integer("max_retries").notNull().default(5),
     /** The pause before the first retry, in milliseconds. Later pauses grow. */
     retryInterval: integer("retry_interval").notNull().default(60_000),
+    webhookName: text("webhook_name").notNull().default(""),
+    webhookDescription: text("webhook_description").notNull().default(""),
+    /** Types of the events to send. Null means the default types, see `core/webhook/body/selection.ts`. */
+    webhookEvents: jsonb("webhook_events").$type<string[]>(),
+    webhookFilters: jsonb("webhook_filters").$type<Partial<WebhookFilters>>().notNull().default({}),
+    /** Time limit of an attempt, in milliseconds. */
+    webhookTimeoutMs: integer("webhook_timeout_ms").notNull().default(15_000),
 
     /** Queue for the events. Null means the user's queue, if any. */
     eventQueue: text("event_queue"),

@@ -30,8 +30,8 @@ export function createWebhookHandler(open: () => Promise<WebhookHandlerDeps>) {
 }
 
 /**
- * Removes finished records from the queue while a slow endpoint delays the batch. Otherwise the next events of the
- * other instances would wait, because SQS delivers one batch of an instance at a time. Lambda later removes the same
+ * Removes finished records from the queue while a slow endpoint delays the batch. Otherwise the next events of other
+ * instances, and of other endpoints of the same instance, would wait, because SQS delivers one batch of an instance at a time. Lambda later removes the same
  * records again, which has no effect.
  */
 class EarlyRemoval {
@@ -63,8 +63,7 @@ class EarlyRemoval {
 
   #remove(): void {
     const receipts = this.#done.splice(0).flatMap((id) => this.#receipts.get(id) ?? []);
-    // The last instance is removed by Lambda, because the batch ends with it.
-    if (receipts.length === 0 || receipts.length === this.#receipts.size) return;
+    if (receipts.length === 0) return;
     this.#removing = this.#removing
       .then(() => this.#deps.queues.remove(eventQueue, receipts))
       .catch((error: unknown) => {

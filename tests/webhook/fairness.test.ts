@@ -263,6 +263,39 @@ test("an endpoint that hangs doesn't delay the next events of other instances in
   expect(hanging.received.length + fast.received.length).toBeLessThanOrEqual(5);
 });
 
+test("an endpoint that hangs doesn't delay the next events of another endpoint of its instance", async () => {
+  const { receiver: hanging, held, release } = await hangingReceiver();
+  onTestFinished(release);
+  const fast = await receiverOfTest();
+  const instance = await world.instance({ url: hanging.url });
+  const second = await world.addEndpoint(instance, { url: fast.url });
+  await startWebhookFunction();
+  await publish(instance, world.texts(instance, 2));
+  await vi.waitFor(() => expect(held).toHaveLength(1), { timeout: 20_000 });
+  await fast.count(2);
+  for (const done of [3, 4, 5]) {
+    await publish(instance, world.texts(instance, 1));
+    await fast.count(done);
+  }
+  // All of this happened during the first attempt at the endpoint that hangs, and its later events wait in its backlog.
+  expect(hanging.received).toHaveLength(1);
+  expect(bodies(fast.received)).toEqual(numbers(5));
+  expect(await world.endpoint(instance)).toEqual({ state: "draining", failures: 0 });
+  await emptied();
+  release();
+  await vi.waitFor(
+    async () => {
+      await world.wake();
+      expect(bodies(hanging.received)).toEqual(numbers(5));
+    },
+    { timeout: 20_000 },
+  );
+  const rows = await world.deliveries(instance);
+  expect(rows.map(({ status, attempts }) => [status, attempts])).toEqual(Array(10).fill(["succeeded", 1]));
+  expect(rows.filter(({ endpoint_id }) => endpoint_id === second)).toHaveLength(5);
+  await vi.waitFor(async () => expect(await world.endpoint(instance)).toBeUndefined(), { timeout: 20_000 });
+});
+
 test("an endpoint that times out is parked, and gets each event when it recovers", async () => {
   const { receiver, release } = await hangingReceiver();
   const instance = await world.instance({ url: receiver.url });

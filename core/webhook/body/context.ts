@@ -6,15 +6,19 @@ export interface FileLink {
   urlExpiresAt: string;
 }
 
-/** The properties of an instance that determine the form of its webhook bodies. */
-export interface BodyContext {
-  dialect: Dialect;
-  /** JID of the account itself, once it is known. */
-  ownJid: string | null;
+/** Settings that turn off kinds of events. Only the first endpoint of an instance has such settings. */
+export interface NotifySettings {
   notifyReceived: boolean;
   notifySent: boolean;
   notifyDelivery: boolean;
   notifyRead: boolean;
+}
+
+/** The properties of an instance that determine the form of its webhook bodies. */
+export interface BodyContext extends NotifySettings {
+  dialect: Dialect;
+  /** JID of the account itself, once it is known. */
+  ownJid: string | null;
   /** Returns the decrypted QR code of an event. */
   openQr(sealed: string): string;
 }

@@ -1,4 +1,4 @@
-import type { BodyContext, FileLink } from "./context.ts";
+import type { BodyContext, FileLink, NotifySettings } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
 import { gatewayBody } from "./gateway.ts";
 import { multiInstanceBody } from "./multi-instance.ts";
@@ -13,7 +13,11 @@ import { multiInstanceBody } from "./multi-instance.ts";
  * /api/instances/{instanceId}/messages/{messageId}/media`.
  */
 export function webhookBody(event: WebhookEvent, context: BodyContext, link: FileLink | null): string | null {
-  if (!isEnabled(event, context)) return null;
+  return isEnabled(event, context) ? bodyOf(event, context, link) : null;
+}
+
+/** Returns the body that announces an event, whatever the settings, or null if the dialect has no such event. */
+export function bodyOf(event: WebhookEvent, context: BodyContext, link: FileLink | null): string | null {
   const body =
     context.dialect === "gateway" ? gatewayBody(event, context, link) : multiInstanceBody(event, context, link);
   return body && JSON.stringify(body);
@@ -23,7 +27,7 @@ export function webhookBody(event: WebhookEvent, context: BodyContext, link: Fil
  * Whether the settings of the instance turn on this kind of event. `message.failed` follows `notifySent`. Events of
  * connections, groups and calls have no setting and are always sent.
  */
-function isEnabled(event: WebhookEvent, context: BodyContext): boolean {
+export function isEnabled(event: WebhookEvent, context: NotifySettings): boolean {
   switch (event.type) {
     case "message.received":
     case "status.received":

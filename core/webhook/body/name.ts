@@ -21,6 +21,39 @@ const multiInstanceNames: Partial<Record<EventType, string>> = {
   "connection.qr": "qr_received",
 };
 
+/** The event names that the Gateway API documents, in its order. */
+export const gatewayEvents = [
+  "message.received",
+  "message.sent",
+  "message.failed",
+  "message.read",
+  "message.delivered",
+  "connection.open",
+  "connection.close",
+  "connection.update",
+  "group.join",
+  "group.leave",
+  "group.update",
+  "group.participants.update",
+  "call.received",
+  "call.rejected",
+] as const;
+
+/** The types of the events whose webhooks the document of each API describes. */
+export const documentedTypes: Readonly<Record<Dialect, readonly EventType[]>> = {
+  gateway: gatewayEvents,
+  "multi-instance": [
+    "message.received",
+    "message.sent",
+    "message.delivered",
+    "message.read",
+    "message.failed",
+    "connection.open",
+    "connection.close",
+    "connection.qr",
+  ],
+};
+
 /** Returns the `event` field of the body that announces this type of event in this dialect. */
 export function eventName(dialect: Dialect, type: string): string {
   return (dialect === "multi-instance" && multiInstanceNames[type as EventType]) || type;

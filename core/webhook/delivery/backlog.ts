@@ -3,16 +3,17 @@ import { type ClaimLease, claimHasEnded, leaseHolds } from "../../db/claim-lease
 import { attemptDelivery, type Budget, hasTime, isAtFault, runBatch, type WebhookDeps } from "./batch.ts";
 import { finishPass, scannedAtHead } from "./circuit-breaker.ts";
 import { byEvent, type Claimed, type ClaimedRow, claimedColumns, toClaimed } from "./claimed.ts";
-import type { Target } from "./endpoint.ts";
+import type { EndpointKey, Target } from "./endpoint.ts";
 import { inTurn, type Shares } from "./pace.ts";
 import type { Recorder } from "./record.ts";
+import { endpointOf, targets } from "./target.ts";
 
 /** After this many failed attempts, the delivery itself may be at fault, and not only its endpoint. */
 const suspectAfter = 3;
 
 /** A backlog that this worker has claimed under `lease`, until `claimedUntil` at the latest. */
 export interface ClaimedBacklog {
-  instanceId: string;
+  endpointId: string;
   lease: ClaimLease;
   claimedUntil: Date;
   /** Deliveries that this pass may attempt. */
@@ -20,45 +21,46 @@ export interface ClaimedBacklog {
 }
 
 /**
- * Claims the backlogs that are due and returns the ids of their instances, fairly by user. Among the backlogs of a user,
+ * Claims the backlogs that are due and returns their endpoints, fairly by user. Among the backlogs of a user,
  * the one that has waited longest is first. A claim ends when its lease ends, and at `until` at the latest, so that the
  * backlog of a worker that died becomes due again. No two workers hold a backlog at the same time.
  */
 export async function claimBacklogs(
   deps: WebhookDeps,
   options: { lease: ClaimLease; until: Date; except: readonly string[]; limit: number; shares: Shares },
-): Promise<string[]> {
+): Promise<EndpointKey[]> {
   const { sql } = deps.db;
   const now = deps.clock.now().toISOString();
-  const isDue = sql`w.state <> 'failing' and (w.next_at <= ${now}::timestamptz or w.url <> i.webhook_url
-    or ${claimHasEnded(sql, sql`w.claimed_by`)})`;
-  const rows = await sql<{ instance_id: string }[]>`
+  const isDue = sql`b.state <> 'failing' and (b.next_at <= ${now}::timestamptz or b.url <> t.url
+    or ${claimHasEnded(sql, sql`b.claimed_by`)})`;
+  const withTarget = sql`endpoint_breakers b join ${targets(sql)} t on t.endpoint_id = b.endpoint_id`;
+  const rows = await sql<{ endpoint_id: string; instance_id: string }[]>`
     with waiting as (
-      select w.instance_id, i.user_id, w.next_at as since from webhook_endpoints w join instances i on i.id = w.instance_id
-      where ${isDue} and i.webhook_enabled and i.webhook_url is not null
-        and w.instance_id <> all(${options.except as string[]}::uuid[])
-    ), ${inTurn(deps, options.shares)}
-    update webhook_endpoints w set next_at = ${options.until.toISOString()}::timestamptz,
-      claimed_by = ${options.lease.id}, url = i.webhook_url,
-      state = case when w.url = i.webhook_url then w.state else 'draining' end,
-      failures = case when w.url = i.webhook_url then w.failures else 0 end
-    from instances i
-    where i.id = w.instance_id and w.instance_id in (
-      select w.instance_id from webhook_endpoints w join instances i on i.id = w.instance_id
-        join in_turn on in_turn.instance_id = w.instance_id
+      select b.endpoint_id, t.user_id, b.next_at as since from ${withTarget}
+      where ${isDue} and t.enabled and t.url is not null
+        and b.endpoint_id <> all(${options.except as string[]}::uuid[])
+    ), ${inTurn(deps, options.shares)}, taken as (
+      select b.endpoint_id, t.instance_id, t.url from ${withTarget} join in_turn on in_turn.endpoint_id = b.endpoint_id
       where ${isDue} and ${leaseHolds(sql, options.lease)}
       order by in_turn.turn limit ${options.limit}
-      for update of w skip locked)
-    returning w.instance_id`;
-  return rows.map((row) => row.instance_id);
+      for update of b skip locked
+    )
+    update endpoint_breakers b set next_at = ${options.until.toISOString()}::timestamptz,
+      claimed_by = ${options.lease.id}, url = taken.url,
+      state = case when b.url = taken.url then b.state else 'draining' end,
+      failures = case when b.url = taken.url then b.failures else 0 end
+    from taken where taken.endpoint_id = b.endpoint_id
+    returning b.endpoint_id, taken.instance_id`;
+  return rows.map((row) => ({ endpointId: row.endpoint_id, instanceId: row.instance_id }));
 }
 
 /** Returns when the next draining backlog is due, or null. Backlogs of disabled webhooks are never due. */
 export async function nextDrain(deps: WebhookDeps, except: readonly string[]): Promise<Date | null> {
-  const [row] = await deps.db.sql<{ next_at: Date | null }[]>`
-    select min(w.next_at) as next_at from webhook_endpoints w join instances i on i.id = w.instance_id
-    where w.state = 'draining' and i.webhook_enabled and i.webhook_url is not null
-      and w.instance_id <> all(${except as string[]}::uuid[])`;
+  const { sql } = deps.db;
+  const [row] = await sql<{ next_at: Date | null }[]>`
+    select min(b.next_at) as next_at from endpoint_breakers b join ${targets(sql)} t on t.endpoint_id = b.endpoint_id
+    where b.state = 'draining' and t.enabled and t.url is not null
+      and b.endpoint_id <> all(${except as string[]}::uuid[])`;
   return row?.next_at ?? null;
 }
 
@@ -79,18 +81,19 @@ export async function freeDeliveries(deps: Pick<WebhookDeps, "db" | "clock">): P
 export async function freeBacklogs({ db, clock }: Pick<WebhookDeps, "db" | "clock">): Promise<void> {
   const { sql } = db;
   await sql`
-    update webhook_endpoints w set next_at = ${clock.now().toISOString()}::timestamptz, claimed_by = null
-    where ${claimHasEnded(sql, sql`w.claimed_by`)}`;
+    update endpoint_breakers b set next_at = ${clock.now().toISOString()}::timestamptz, claimed_by = null
+    where ${claimHasEnded(sql, sql`b.claimed_by`)}`;
 }
 
 /** Moves due deliveries to the backlog of their endpoint, if the endpoint has a backlog. */
 export async function moveDueToBacklog(deps: WebhookDeps): Promise<void> {
-  await deps.db.sql`
+  const { sql } = deps.db;
+  await sql`
     update deliveries set next_at = 'infinity', claimed_by = null where id in (
-      select d.id from deliveries d join webhook_endpoints w on w.instance_id = d.instance_id
-      where d.status = 'pending' and d.next_at <= ${deps.clock.now().toISOString()}::timestamptz and w.state <> 'failing'
+      select d.id from deliveries d join endpoint_breakers b on b.endpoint_id = ${endpointOf(sql)}
+      where d.status = 'pending' and d.next_at <= ${deps.clock.now().toISOString()}::timestamptz and b.state <> 'failing'
       limit ${maxMoved}
-      for update of d skip locked for share of w skip locked)`;
+      for update of d skip locked for share of b skip locked)`;
 }
 
 /**
@@ -125,7 +128,7 @@ async function probe(deps: WebhookDeps, recorder: Recorder, endpoint: Target, ba
   const result = { tried: 0, untried: [] as string[], failed: [] as string[], failures, failingSince };
   const tryNext = async (delivery: Claimed | undefined): Promise<boolean> => {
     if (!delivery) return false;
-    if (!hasTime(deps, budget)) {
+    if (!hasTime(deps, budget, endpoint)) {
       result.untried.push(delivery.id);
       return false;
     }
@@ -157,8 +160,8 @@ const assignTo = (sql: postgres.ISql, { claimedUntil, lease }: ClaimedBacklog) =
 async function takeFirst(deps: WebhookDeps, backlog: ClaimedBacklog): Promise<Claimed[]> {
   const rows = await deps.db.sql<ClaimedRow[]>`
     update deliveries d set ${assignTo(deps.db.sql, backlog)} where d.id in (
-      select id from deliveries
-      where instance_id = ${backlog.instanceId} and status = 'pending' and next_at = 'infinity'
+      select id from deliveries d
+      where ${endpointOf(deps.db.sql)} = ${backlog.endpointId} and status = 'pending' and next_at = 'infinity'
       order by event_seq limit ${backlog.limit}
       for update skip locked)
     returning ${claimedColumns(deps.db.sql)}`;
@@ -173,8 +176,8 @@ async function takeProbe(
 ): Promise<Claimed | undefined> {
   const [row] = await deps.db.sql<ClaimedRow[]>`
     update deliveries d set ${assignTo(deps.db.sql, backlog)} where d.id = (
-      select id from deliveries
-      where instance_id = ${backlog.instanceId} and status = 'pending' and next_at = 'infinity'
+      select id from deliveries d
+      where ${endpointOf(deps.db.sql)} = ${backlog.endpointId} and status = 'pending' and next_at = 'infinity'
         and (first_failed_at is null or first_failed_at >= ${failingSince?.toISOString() ?? null}::timestamptz)
       order by event_seq limit 1
       for update skip locked)
@@ -189,8 +192,8 @@ async function takeLeastTried(deps: WebhookDeps, backlog: ClaimedBacklog): Promi
   const [row] = await deps.db.sql<ClaimedRow[]>`
     update deliveries d set ${assignTo(deps.db.sql, backlog)} where d.id = (
       select id from (
-        select id, attempts, event_seq from deliveries
-        where instance_id = ${backlog.instanceId} and status = 'pending' and next_at = 'infinity'
+        select id, attempts, event_seq from deliveries d
+        where ${endpointOf(deps.db.sql)} = ${backlog.endpointId} and status = 'pending' and next_at = 'infinity'
         order by event_seq limit ${scannedAtHead}
       ) head order by attempts, event_seq limit 1)
       and d.status = 'pending'

@@ -28,11 +28,14 @@ export interface WebhookDeps {
   random?: () => number;
   /** Waits until the clock has advanced by this many milliseconds. */
   sleep?: (ms: number) => Promise<void>;
-  /** Time limit for one attempt. Default: `attemptTimeoutMs`. */
+  /** Time limit for one attempt. Default: the time limit of the endpoint. */
   timeoutMs?: number;
   /** When an endpoint is slow, and how many slow endpoints a user may occupy workers with. Default: `defaultLimits`. */
   limits?: PaceLimits;
 }
+
+/** When the deliveries of an endpoint that can't be used are due again, in milliseconds. */
+export const unusablePauseMs = 60_000;
 
 /** Number of consecutive failures after which an endpoint is parked. */
 export const parkedAfter = 3;
@@ -48,9 +51,13 @@ export function startBudget(ms: number, lease: ClaimLease): Budget {
   return { lease, remainingMs: () => end - performance.now() };
 }
 
+/** Time limit for one attempt at an endpoint, in milliseconds. */
+export const timeoutOf = ({ timeoutMs }: WebhookDeps, endpoint?: Pick<Target, "timeoutMs">) =>
+  timeoutMs ?? endpoint?.timeoutMs ?? attemptTimeoutMs;
+
 /** Whether the run still holds its claims and has enough time for a whole attempt. */
-export const hasTime = (deps: WebhookDeps, budget: Budget) =>
-  budget.lease.held && budget.remainingMs() >= (deps.timeoutMs ?? attemptTimeoutMs);
+export const hasTime = (deps: WebhookDeps, budget: Budget, endpoint?: Pick<Target, "timeoutMs">) =>
+  budget.lease.held && budget.remainingMs() >= timeoutOf(deps, endpoint);
 
 /** The result of a batch of deliveries to one endpoint. */
 export interface BatchResult {
@@ -68,9 +75,9 @@ export interface BatchResult {
 }
 
 /**
- * Delivers a batch for one instance, one after another in the given order. Stops when the remaining time is too short
+ * Delivers a batch to one endpoint, one after another in the given order. Stops when the remaining time is too short
  * for a whole attempt, and after `parkedAfter` consecutive failures. With `busyUntil`, the batch occupies a worker that
- * other instances need: it also stops when its endpoint turns out to be slow, and the endpoint counts as busy.
+ * other endpoints need: it also stops when its endpoint turns out to be slow, and the endpoint counts as busy.
  */
 export async function runBatch(
   deps: WebhookDeps,
@@ -100,7 +107,7 @@ async function runPaced(
   let tried = 0;
   let yielded = false;
   for (const delivery of deliveries) {
-    if (failures >= parkedAfter || !hasTime(deps, budget)) break;
+    if (failures >= parkedAfter || !hasTime(deps, budget, endpoint)) break;
     yielded = yields && pace.isSlow;
     if (yielded) break;
     const atFault = isAtFault(delivery, failingSince);
@@ -139,7 +146,9 @@ export async function attemptDelivery(
   const at = deps.clock.now();
   const body = readBody(deps, delivery);
   const result =
-    typeof body === "string" ? await attempt(deps.egress, endpoint, { ...delivery, body }, at, deps.timeoutMs) : body;
+    typeof body === "string"
+      ? await attempt(deps.egress, endpoint, { ...delivery, body }, at, timeoutOf(deps, endpoint))
+      : body;
   const tries = delivery.tries + (counts ? 1 : 0);
   const verdict = verdictOf(deps, result, { tries, atFault }, endpoint);
   count(result.succeeded ? "WebhooksSucceeded" : "WebhooksFailed");
@@ -147,6 +156,7 @@ export async function attemptDelivery(
     {
       correlationId: delivery.correlationId,
       instanceId: endpoint.instanceId,
+      endpointId: endpoint.id,
       deliveryId: delivery.id,
       event: delivery.eventType,
       attempt: delivery.attempts + 1,
@@ -161,7 +171,7 @@ export async function attemptDelivery(
 }
 
 /**
- * Treats a body that can't be decrypted as a failed attempt, so that the delivery doesn't block its instance forever.
+ * Treats a body that can't be decrypted as a failed attempt, so that the delivery doesn't block its endpoint forever.
  */
 function readBody(deps: WebhookDeps, delivery: Claimed): string | Attempt {
   try {

@@ -1,24 +1,17 @@
 import type postgres from "postgres";
 import { type ClaimLease, claimHasEnded, leaseHolds } from "../../db/claim-lease.ts";
 import { feedSinks, type SinkDeps } from "../../event-sink/feed.ts";
-import { inventedName } from "../../media/filename.ts";
-import { servedAs } from "../../media/served.ts";
-import type { FileLink } from "../body/context.ts";
-import { parseEvent, type WebhookEvent } from "../body/event.ts";
-import { webhookBody } from "../body/index.ts";
-import { type Budget, runBatch, startBudget, type WebhookDeps } from "./batch.ts";
-import { openBacklogs, recordBatchResult, withoutBacklog } from "./circuit-breaker.ts";
+import { parseEvent } from "../body/event.ts";
+import { type Budget, runBatch, startBudget, unusablePauseMs, type WebhookDeps } from "./batch.ts";
+import { finishPass, openBacklogs, recordBatchResult, withoutBacklog } from "./circuit-breaker.ts";
 import { byEvent, type Claimed, type ClaimedRow, claimedColumns, toClaimed } from "./claimed.ts";
-import { type Endpoint, hasUrl, loadEndpoints, type Target } from "./endpoint.ts";
+import { countdown, Detachment } from "./detachment.ts";
+import { type BrokenEndpoint, type Endpoint, hasUrl, isBroken, loadEndpoints, type Target } from "./endpoint.ts";
 import { withoutTurn } from "./pace.ts";
+import { type EventRecord, type Incoming, type Prepared, prepare } from "./prepare.ts";
 import { Recorder } from "./record.ts";
 import { sealBody } from "./sealed-body.ts";
-
-/** A record of the event queue. */
-export interface EventRecord {
-  id: string;
-  body: string;
-}
+import { endpointOf } from "./target.ts";
 
 /** How much longer than the batch its claims last, in milliseconds, so that no other worker takes its deliveries. */
 const claimMarginMs = 30_000;
@@ -40,14 +33,11 @@ export interface DeliverOptions {
  */
 const maxSinkEvents = 500;
 
-type Incoming = { record: EventRecord; event: WebhookEvent };
-type Prepared = { id: string; event: WebhookEvent; body: string; endpoint: Target };
-
 /**
  * Delivers events to webhook endpoints and to event queues.
  *
- * Stores one delivery per event and attempts it at once: instances in parallel, the events of one instance in order.
- * Failed deliveries wait in the database for `retryDeliveries`. Deliveries to an endpoint that is slow or has a
+ * Stores one delivery per event and endpoint and attempts it at once: endpoints in parallel, the events of one endpoint
+ * in order. Failed deliveries wait in the database for `retryDeliveries`. Deliveries to an endpoint that is slow or has a
  * backlog join the backlog, so that they occupy no worker here. If SQS delivers an event again, the event gets no second
  * delivery. If the worker that had the event has died, this worker continues with its delivery. At the same time, events
  * are sent from the event log to event queues. Neither part depends on the other.
@@ -73,12 +63,15 @@ export async function deliverEvents(
     const endpoints = await loadEndpoints(deps.db, deps.vault, [...byInstance.keys()]);
     feeding = feedQueues(deps, endpoints, options.budgetMs);
     const prepared: Prepared[] = [];
-    for (const [id, incoming] of byInstance) prepared.push(...(await prepare(deps, endpoints.get(id), incoming, fail)));
+    for (const [id, incoming] of byInstance)
+      prepared.push(...(await prepare(deps, endpoints.get(id) ?? [], incoming, fail)));
     const isDone = reportDone(byInstance, failed, options.onDone);
     const withDelivery = new Set(prepared.map(({ event }) => event.instanceId));
     for (const id of byInstance.keys()) if (!withDelivery.has(id)) isDone(id);
     const ends = new Date(now.getTime() + options.budgetMs);
-    if (prepared.length > 0) await deliver(deps, prepared, { ends, budgetMs: options.budgetMs - elapsed(), isDone });
+    const several = withSeveral(endpoints);
+    const batch = { ends, budgetMs: options.budgetMs - elapsed(), several, isDone };
+    if (prepared.length > 0) await deliver(deps, prepared, batch);
   } catch (error) {
     deps.log.error({ err: error, records: records.length }, "can't deliver a batch of events");
     for (const incoming of byInstance.values()) fail(incoming);
@@ -100,10 +93,18 @@ function reportDone(
 }
 
 /** Sends events to event queues. Never throws. `feedDueSinks` sends the events that are not sent now. */
-async function feedQueues(deps: DeliverDeps, endpoints: Map<string, Endpoint | Error>, budgetMs: number) {
-  const withQueue = [...endpoints].filter(([, endpoint]) => !(endpoint instanceof Error) && endpoint.hasQueue);
-  const instanceIds = withQueue.map(([instanceId]) => instanceId);
+async function feedQueues(
+  deps: DeliverDeps,
+  endpoints: ReadonlyMap<string, (Endpoint | BrokenEndpoint)[]>,
+  budgetMs: number,
+): Promise<void> {
+  const instanceIds = [...endpoints].flatMap(([id, [first]]) => (first?.hasQueue ? [id] : []));
   if (instanceIds.length > 0) await feedSinks(deps, instanceIds, { budgetMs, maxEvents: maxSinkEvents });
+}
+
+/** Returns the ids of the instances with several endpoints. */
+function withSeveral(endpoints: ReadonlyMap<string, (Endpoint | BrokenEndpoint)[]>): Set<string> {
+  return new Set([...endpoints].flatMap(([id, some]) => (some.filter(hasUrl).length > 1 ? [id] : [])));
 }
 
 /** Groups records by instance, in the order of their events. Adds records that are not events to `failed`. */
@@ -124,79 +125,33 @@ function groupByInstance(deps: WebhookDeps, records: readonly EventRecord[], fai
   return byInstance;
 }
 
-async function prepare(
-  deps: WebhookDeps,
-  endpoint: Endpoint | Error | undefined,
-  incoming: readonly Incoming[],
-  fail: (incoming: readonly Incoming[]) => void,
-): Promise<Prepared[]> {
-  if (endpoint instanceof Error) {
-    deps.log.error({ err: endpoint }, "can't deliver the webhooks of an instance");
-    fail(incoming);
-    return [];
-  }
-  if (!hasUrl(endpoint)) return [];
-  const prepared: Prepared[] = [];
-  for (const [index, { event }] of incoming.entries()) {
-    try {
-      const body = webhookBody(event, endpoint, await linkTo(deps, event));
-      if (body !== null) prepared.push({ id: deps.ids.uuid(), event, body, endpoint });
-    } catch (error) {
-      const { id: eventId, instanceId, correlationId } = event;
-      deps.log.error({ err: error, correlationId, instanceId, eventId }, "can't build a webhook body");
-      fail(incoming.slice(index));
-      break;
-    }
-  }
-  return prepared;
-}
-
-/** How long the link to a file works, in seconds. */
-const linkSeconds = 6 * 60 * 60;
-
-/**
- * Returns the link to the file of a message. The body of a delivery never changes, so a retry has the link of the first
- * attempt. On AWS, the link may expire earlier, together with the credentials of the function.
- */
-async function linkTo(deps: WebhookDeps, event: WebhookEvent): Promise<FileLink | null> {
-  const media =
-    event.type === "message.received" || event.type === "message.sent" || event.type === "status.received"
-      ? event.data.media
-      : null;
-  if (!media) return null;
-  const expires = new Date(deps.clock.now().getTime() + linkSeconds * 1000);
-  const filename = media.filename || inventedName(event.id, media.mimetype);
-  const served = servedAs("inline", media.mimetype, filename);
-  return {
-    url: await deps.storage.presign(media.storageKey, linkSeconds, served),
-    urlExpiresAt: expires.toISOString(),
-  };
-}
-
 interface Batch {
   /** When this batch has ended at the latest. */
   ends: Date;
   budgetMs: number;
   /** Called when the deliveries of an instance are stored, and attempted unless they wait in a backlog. */
   isDone: (instanceId: string) => void;
+  /** The instances with several endpoints. */
+  several: ReadonlySet<string>;
 }
 
 /** Stores the deliveries and attempts those that no other worker has, under one lease. */
-function deliver(deps: DeliverDeps, prepared: readonly Prepared[], { ends, budgetMs, isDone }: Batch): Promise<void> {
+function deliver(deps: DeliverDeps, prepared: readonly Prepared[], batch: Batch): Promise<void> {
+  const { ends, budgetMs, isDone } = batch;
   const claimedUntil = new Date(ends.getTime() + claimMarginMs);
   return deps.claims.hold(async (lease) => {
     const budget = startBudget(budgetMs, lease);
     const stored = await store(deps, prepared, lease, claimedUntil);
-    const fresh = prepared.filter(({ id }) => stored.has(id)).map(toFresh);
+    const fresh = prepared.filter(({ id }) => stored.has(id)).flatMap(toFresh);
     const resumed = stored.size < prepared.length ? await resume(deps, prepared, lease, claimedUntil) : [];
     const toAttempt = [...fresh, ...resumed];
     const attempting = new Set(toAttempt.map(({ endpoint }) => endpoint.instanceId));
-    for (const { instanceId } of endpointsOf(prepared)) if (!attempting.has(instanceId)) isDone(instanceId);
-    await attemptAll(deps, toAttempt, { budget, ends, isDone });
+    for (const id of new Set(prepared.map(({ event }) => event.instanceId))) if (!attempting.has(id)) isDone(id);
+    await attemptAll(deps, toAttempt, { ...batch, budget, claimedUntil });
   });
 }
 
-const endpointsOf = (prepared: readonly Prepared[]) => new Set(prepared.map(({ endpoint }) => endpoint));
+const endpointsOf = (prepared: readonly Prepared[]) => [...new Set(prepared.map(({ endpoint }) => endpoint))];
 
 /** A claimed delivery with its endpoint. */
 interface ToAttempt {
@@ -204,14 +159,15 @@ interface ToAttempt {
   claimed: Claimed;
 }
 
-const toFresh = ({ id, event, body, endpoint }: Prepared): ToAttempt => {
+const toFresh = ({ id, event, body, endpoint }: Prepared): ToAttempt[] => {
+  if (isBroken(endpoint)) return [];
   const { type: eventType, correlationId } = event;
-  return { endpoint, claimed: { id, eventType, correlationId, body, attempts: 0, tries: 0, firstFailedAt: null } };
+  return [{ endpoint, claimed: { id, eventType, correlationId, body, attempts: 0, tries: 0, firstFailedAt: null } }];
 };
 
 /**
  * Stores one row per delivery: claimed, or in the backlog if the endpoint is slow or has a backlog. Returns the ids of
- * the stored deliveries to attempt now. Skips events that already have a delivery, whatever its state.
+ * the stored deliveries to attempt now. Skips deliveries that exist, whatever their state.
  */
 async function store(
   deps: WebhookDeps,
@@ -219,7 +175,7 @@ async function store(
   lease: ClaimLease,
   claimedUntil: Date,
 ): Promise<Set<string>> {
-  const waiting = await withoutTurn(deps, [...endpointsOf(prepared)]);
+  const waiting = await withoutTurn(deps, endpointsOf(prepared));
   if (waiting.length === 0) return await insert(deps, deps.db.sql, prepared, { lease, claimedUntil });
   // One transaction, so that no worker ends the new backlogs before these deliveries are in them.
   return await deps.db.sql.begin(async (sql) => {
@@ -228,44 +184,54 @@ async function store(
   });
 }
 
+function toRow(deps: WebhookDeps, { id, event, body, endpoint }: Prepared) {
+  const isFirst = endpoint.id === endpoint.instanceId;
+  return {
+    id,
+    instance_id: event.instanceId,
+    endpoint_id: isFirst ? null : endpoint.id,
+    event_id: event.id,
+    event_seq: event.seq,
+    event_type: event.type,
+    correlation_id: event.correlationId,
+    url: isFirst ? endpoint.url : null,
+    endpoint_url: isFirst ? null : endpoint.url,
+    body: event.type === "connection.qr" ? sealBody(deps.vault, id, body) : body,
+    broken: isBroken(endpoint),
+  };
+}
+
 async function insert(
   deps: WebhookDeps,
   sql: postgres.ISql,
   prepared: readonly Prepared[],
   { lease, claimedUntil }: { lease: ClaimLease; claimedUntil: Date },
 ): Promise<Set<string>> {
-  const now = deps.clock.now().toISOString();
-  const rows = prepared.map(({ id, event, body, endpoint }) => ({
-    id,
-    instance_id: event.instanceId,
-    event_id: event.id,
-    event_seq: event.seq,
-    event_type: event.type,
-    correlation_id: event.correlationId,
-    url: endpoint.url,
-    body: event.type === "connection.qr" ? sealBody(deps.vault, id, body) : body,
-  }));
+  const now = deps.clock.now();
+  const brokenUntil = new Date(now.getTime() + unusablePauseMs);
+  const rows = prepared.map((one) => toRow(deps, one));
   // Passed as an array, so that the planner uses the index: it can't estimate the number of rows in JSON.
-  const events = rows.map((row) => row.event_id);
-  const instances = [...new Set(rows.map((row) => row.instance_id))];
+  const endpoints = endpointsOf(prepared).map(({ id }) => id);
   // The lock keeps a backlog from ending between this read and the insert.
-  const stored = await sql<{ id: string; in_backlog: boolean }[]>`
+  const stored = await sql<{ id: string; attempt: boolean }[]>`
     with backlog as materialized (
-      select instance_id from webhook_endpoints
-      where instance_id = any(${instances}::uuid[]) and state <> 'failing' order by instance_id for share
+      select endpoint_id from endpoint_breakers
+      where endpoint_id = any(${endpoints}::uuid[]) and state <> 'failing' order by endpoint_id for share
     )
-    insert into deliveries (id, instance_id, event_id, event_seq, event_type, correlation_id, url, body, next_at,
-      claimed_by, created_at)
-    select t.id, i.id, t.event_id, t.event_seq, t.event_type, t.correlation_id, t.url, t.body,
-      case when backlog.instance_id is null then ${claimedUntil.toISOString()}::timestamptz else 'infinity' end,
-      case when backlog.instance_id is null then ${lease.id}::uuid end, ${now}::timestamptz
-    from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t(id uuid, instance_id uuid, event_id uuid,
-      event_seq bigint, event_type text, correlation_id text, url text, body text)
-    join instances i on i.id = t.instance_id left join backlog on backlog.instance_id = i.id
-    where t.event_id <> all(array(select event_id from deliveries where event_id = any(${events}::uuid[])))
-    on conflict (event_id, url) do nothing
-    returning id, next_at = 'infinity' as in_backlog`;
-  return new Set(stored.flatMap((row) => (row.in_backlog ? [] : [row.id])));
+    insert into deliveries (id, instance_id, endpoint_id, event_id, event_seq, event_type, correlation_id, url,
+      endpoint_url, body, next_at, claimed_by, created_at)
+    select d.id, i.id, d.endpoint_id, d.event_id, d.event_seq, d.event_type, d.correlation_id, d.url, d.endpoint_url,
+      d.body,
+      case when backlog.endpoint_id is not null then 'infinity' when d.broken then ${brokenUntil.toISOString()}::timestamptz
+        else ${claimedUntil.toISOString()}::timestamptz end,
+      case when backlog.endpoint_id is null and not d.broken then ${lease.id}::uuid end, ${now.toISOString()}::timestamptz
+    from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as d(id uuid, instance_id uuid, endpoint_id uuid,
+      event_id uuid, event_seq bigint, event_type text, correlation_id text, url text, endpoint_url text, body text,
+      broken boolean)
+    join instances i on i.id = d.instance_id left join backlog on backlog.endpoint_id = ${endpointOf(sql)}
+    on conflict do nothing
+    returning id, claimed_by is not null as attempt`;
+  return new Set(stored.flatMap((row) => (row.attempt ? [row.id] : [])));
 }
 
 /**
@@ -280,37 +246,50 @@ async function resume(
   claimedUntil: Date,
 ): Promise<ToAttempt[]> {
   const { sql } = deps.db;
-  const endpoints = new Map(prepared.map(({ event, endpoint }) => [event.instanceId, endpoint]));
+  const endpoints = new Map(prepared.map(({ endpoint }) => [endpoint.id, endpoint]));
   const events = prepared.map(({ event }) => event.id);
-  const rows = await sql<(ClaimedRow & { instance_id: string })[]>`
+  const rows = await sql<(ClaimedRow & { endpoint_id: string })[]>`
     update deliveries d set next_at = ${claimedUntil.toISOString()}::timestamptz, claimed_by = ${lease.id} where id in (
       select id from deliveries d
       where event_id = any(${events}::uuid[]) and status = 'pending' and ${claimHasEnded(sql, sql`d.claimed_by`)}
-        and ${leaseHolds(sql, lease)}
-        and not exists (select from webhook_endpoints w where w.instance_id = d.instance_id and w.state <> 'failing')
+        and ${endpointOf(sql)} = any(${[...endpoints.keys()]}::uuid[]) and ${leaseHolds(sql, lease)}
+        and not exists (
+          select from endpoint_breakers b where b.endpoint_id = ${endpointOf(sql)} and b.state <> 'failing')
       for update skip locked)
-    returning ${claimedColumns(sql)}, d.instance_id`;
+    returning ${claimedColumns(sql)}, ${endpointOf(sql)} as endpoint_id`;
   return rows.sort(byEvent).flatMap((row) => {
-    const endpoint = endpoints.get(row.instance_id);
-    return endpoint ? [{ endpoint, claimed: toClaimed(row) }] : [];
+    const endpoint = endpoints.get(row.endpoint_id);
+    return endpoint && !isBroken(endpoint) ? [{ endpoint, claimed: toClaimed(row) }] : [];
   });
+}
+
+interface Attempts extends Batch {
+  budget: Budget;
+  claimedUntil: Date;
 }
 
 async function attemptAll(
   deps: WebhookDeps,
   deliveries: readonly ToAttempt[],
-  { budget, ends, isDone }: Omit<Batch, "budgetMs"> & { budget: Budget },
+  { budget, ends, claimedUntil, isDone, several }: Attempts,
 ): Promise<void> {
   const byEndpoint = Map.groupBy(deliveries, ({ endpoint }) => endpoint);
+  const endEndpoint = countdown([...byEndpoint.keys()], isDone);
   const recorder = new Recorder(deps.db, budget.lease);
   const ended = await Promise.allSettled(
     [...byEndpoint].map(async ([endpoint, toAttempt]) => {
       const claimed = toAttempt.map((delivery) => delivery.claimed);
       const current = { ...endpoint, breaker: withoutBacklog(endpoint.breaker) };
-      const result = await runBatch(deps, recorder, current, claimed, budget, ends);
+      const startedAt = deps.clock.now();
+      const end = () => endEndpoint(endpoint);
+      const detachment = several.has(endpoint.instanceId)
+        ? new Detachment(deps, budget.lease, endpoint, claimedUntil, end)
+        : undefined;
+      const result = await runBatch(deps, recorder, current, claimed, budget, ends).finally(() => detachment?.stop());
       await recorder.settled();
-      await recordBatchResult(deps, budget.lease, current, result);
-      isDone(endpoint.instanceId);
+      if (await detachment?.isHeld) await finishPass(deps, current, { ...result, startedAt, lease: budget.lease });
+      else await recordBatchResult(deps, budget.lease, current, result);
+      end();
     }),
   );
   await recorder.settled();

@@ -1,11 +1,12 @@
 import type { Vault } from "../../crypto/index.ts";
 import { sealedPlace } from "../../crypto/sealed-place.ts";
 import type { Database } from "../../db/index.ts";
-import type { Dialect, StoredHeaders } from "../../instance/instance.sql.ts";
+import type { Dialect, StoredHeaders, WebhookFilters } from "../../instance/instance.sql.ts";
 import type { BodyContext } from "../body/context.ts";
+import type { Selection } from "../body/selection.ts";
 import { hasClearValue, openHeaders, sealStored } from "./stored-headers.ts";
 
-/** How the deliveries of an instance are signed, and the caller's headers that are sent with them. */
+/** How the deliveries to an endpoint are signed, and the caller's headers that are sent with them. */
 export interface Signing {
   secret: string | undefined;
   /** The previous secret, which also signs until `until`. */
@@ -25,12 +26,16 @@ export interface Breaker {
 
 export const healthy: Breaker = { state: "healthy", failures: 0, failingSince: null };
 
-/** Where and how the webhooks of an instance are delivered. */
-export interface Endpoint extends BodyContext, Signing {
+/** The settings and the state of an endpoint, without its secrets. */
+export interface EndpointSettings extends BodyContext, Selection {
+  /** The id of the endpoint. The id of an instance's first endpoint is the id of the instance. */
+  id: string;
   instanceId: string;
   userId: string;
-  /** Null if the instance has no webhook, the webhook is switched off, or the user is disabled. */
+  /** Null if the endpoint has no URL, is switched off, or the user is disabled. */
   url: string | null;
+  /** Time limit of one attempt, in milliseconds. */
+  timeoutMs: number;
   /** Maximum number of attempts after the first. */
   maxRetries: number;
   /** The pause before the first retry, in milliseconds. */
@@ -42,23 +47,46 @@ export interface Endpoint extends BodyContext, Signing {
   hasQueue: boolean;
 }
 
+/** Where and how webhooks are delivered. */
+export interface Endpoint extends EndpointSettings, Signing {}
+
+/** An endpoint whose secret or headers can't be decrypted. */
+export interface BrokenEndpoint extends EndpointSettings {
+  error: Error;
+}
+
+export const isBroken = (endpoint: Endpoint | BrokenEndpoint): endpoint is BrokenEndpoint => "error" in endpoint;
+
+/** Identifies an endpoint, and the instance whose events it gets. */
+export interface EndpointKey {
+  endpointId: string;
+  instanceId: string;
+}
+
 /** An endpoint with a URL. */
 export type Target = Endpoint & { url: string };
 
-export const hasUrl = (endpoint: Endpoint | undefined): endpoint is Target =>
+export const hasUrl = <Kind extends EndpointSettings>(endpoint: Kind | undefined): endpoint is Kind & { url: string } =>
   endpoint !== undefined && endpoint.url !== null;
 
 interface Row {
   id: string;
+  /** The row that has the settings: the endpoint itself, or the default endpoint that it gives to the instance. */
+  settings_id: string;
+  instance_id: string;
   user_id: string;
   dialect: Dialect;
   phone_number: string | null;
-  webhook_url: string | null;
-  webhook_enabled: boolean;
-  webhook_secret: Buffer | null;
-  webhook_previous_secret: Buffer | null;
-  webhook_previous_secret_until: Date | null;
-  webhook_headers: StoredHeaders;
+  url: string | null;
+  enabled: boolean;
+  user_enabled: boolean;
+  secret: Buffer | null;
+  previous_secret: Buffer | null;
+  previous_secret_until: Date | null;
+  headers: StoredHeaders;
+  events: string[] | null;
+  filters: Partial<WebhookFilters>;
+  timeout_ms: number;
   notify_received: boolean;
   notify_sent: boolean;
   notify_delivery: boolean;
@@ -74,60 +102,88 @@ interface Row {
 }
 
 /**
- * Loads the endpoints of some instances, by instance id. An instance that does not exist is absent. The value is an
- * `Error` if the secret or a header can't be decrypted. If the URL has changed, the breaker is reset, and the backlog drains to the
- * new URL.
+ * Loads the endpoints of some instances, by instance id, the first endpoint of each instance first. An instance that does
+ * not exist is absent. If the URL of an endpoint has changed, its breaker is reset, and the backlog drains to the new URL.
  */
 export async function loadEndpoints(
   db: Database,
   vault: Vault,
   instanceIds: readonly string[],
-): Promise<Map<string, Endpoint | Error>> {
+): Promise<Map<string, (Endpoint | BrokenEndpoint)[]>> {
   if (instanceIds.length === 0) return new Map();
+  const ids = [...new Set(instanceIds)];
   const rows = await db.sql<Row[]>`
-    select i.id, i.user_id, i.dialect, i.phone_number, i.webhook_url,
-      i.webhook_enabled and u.disabled_at is null as webhook_enabled, i.webhook_secret, i.webhook_headers,
-      i.webhook_previous_secret, i.webhook_previous_secret_until,
-      i.notify_received, i.notify_sent, i.notify_delivery, i.notify_read, i.max_retries, i.retry_interval,
-      w.state, w.url = i.webhook_url as same_url, w.failures, w.failing_since, p.average_ms,
-      s.instance_id is not null as has_queue
-    from instances i join users u on u.id = i.user_id left join webhook_endpoints w on w.instance_id = i.id
-      left join event_sinks s on s.instance_id = i.id
-      left join webhook_paces p on p.instance_id = i.id and p.url = i.webhook_url
-    where i.id = any(${instanceIds as string[]}::uuid[])`;
+    with endpoint as (
+      select id, id as settings_id, id as instance_id, webhook_url as url, webhook_enabled as enabled,
+        webhook_secret as secret, webhook_previous_secret as previous_secret,
+        webhook_previous_secret_until as previous_secret_until, webhook_headers as headers, webhook_events as events,
+        webhook_filters as filters, webhook_timeout_ms as timeout_ms, max_retries, retry_interval, notify_received,
+        notify_sent, notify_delivery, notify_read, '-infinity'::timestamptz as since
+      from instances where id = any(${ids}::uuid[])
+      union all
+      select w.id, s.id, w.instance_id, w.url, w.enabled, s.secret, s.previous_secret, s.previous_secret_until, s.headers,
+        s.events, s.filters, s.timeout_ms, s.max_retries, s.retry_interval, true, true, true, true, w.created_at
+      from webhooks w join webhooks s on s.id = coalesce(w.default_id, w.id) where w.instance_id = any(${ids}::uuid[])
+    )
+    select endpoint.*, u.disabled_at is null as user_enabled, i.user_id, i.dialect, i.phone_number,
+      b.state, b.url = endpoint.url as same_url, b.failures, b.failing_since, p.average_ms,
+      q.instance_id is not null as has_queue
+    from endpoint join instances i on i.id = endpoint.instance_id join users u on u.id = i.user_id
+      left join endpoint_breakers b on b.endpoint_id = endpoint.id
+      left join event_sinks q on q.instance_id = i.id
+      left join endpoint_paces p on p.endpoint_id = endpoint.id and p.url = endpoint.url
+    order by endpoint.since, endpoint.id`;
   // During a deployment, a process of version 0.1 may still store headers in clear text.
-  for (const { id, webhook_headers: headers } of rows) {
-    if (hasClearValue(headers)) await sealStored(db, vault, id, headers);
+  for (const { id, instance_id: instanceId, headers } of rows) {
+    if (id === instanceId && hasClearValue(headers)) await sealStored(db, vault, id, headers);
   }
-  return new Map(rows.map((row) => [row.id, endpointOf(row, vault)]));
+  return Map.groupBy(
+    rows.map((row) => endpointOf(row, vault)),
+    ({ instanceId }) => instanceId,
+  );
 }
 
-function endpointOf(row: Row, vault: Vault): Endpoint | Error {
-  let signing: Signing;
-  try {
-    signing = signingOf(row, vault);
-  } catch (error) {
-    return new Error(`can't decrypt the webhook secret or headers of instance ${row.id}`, { cause: error });
-  }
-  return {
-    ...signing,
-    instanceId: row.id,
-    userId: row.user_id,
-    url: row.webhook_enabled && row.webhook_url ? row.webhook_url : null,
-    dialect: row.dialect,
-    ownJid: row.phone_number ? `${row.phone_number.replace(/[^0-9]/g, "")}@s.whatsapp.net` : null,
-    notifyReceived: row.notify_received,
-    notifySent: row.notify_sent,
-    notifyDelivery: row.notify_delivery,
-    notifyRead: row.notify_read,
-    maxRetries: row.max_retries,
-    retryInterval: row.retry_interval,
-    breaker: breakerOf(row),
-    averageMs: row.average_ms ?? 0,
-    hasQueue: row.has_queue,
-    openQr: (sealed) => vault.open(Buffer.from(sealed, "base64"), sealedPlace.qr(row.id)).toString(),
-  };
+/** Like `loadEndpoints`, but by the id of the endpoint. */
+export async function loadEndpointsById(
+  db: Database,
+  vault: Vault,
+  instanceIds: readonly string[],
+): Promise<Map<string, Endpoint | BrokenEndpoint>> {
+  const loaded = await loadEndpoints(db, vault, instanceIds);
+  return new Map([...loaded.values()].flat().map((endpoint) => [endpoint.id, endpoint]));
 }
+
+function endpointOf(row: Row, vault: Vault): Endpoint | BrokenEndpoint {
+  const settings = settingsOf(row, vault);
+  try {
+    return { ...settings, ...signingOf(row, vault) };
+  } catch (error) {
+    const message = `can't decrypt the secret or the headers of the webhook endpoint ${row.id}`;
+    return { ...settings, error: new Error(message, { cause: error }) };
+  }
+}
+
+const settingsOf = (row: Row, vault: Vault): EndpointSettings => ({
+  id: row.id,
+  instanceId: row.instance_id,
+  userId: row.user_id,
+  url: row.enabled && row.user_enabled && row.url ? row.url : null,
+  dialect: row.dialect,
+  ownJid: row.phone_number ? `${row.phone_number.replace(/[^0-9]/g, "")}@s.whatsapp.net` : null,
+  events: row.events,
+  filters: row.filters,
+  notifyReceived: row.notify_received,
+  notifySent: row.notify_sent,
+  notifyDelivery: row.notify_delivery,
+  notifyRead: row.notify_read,
+  timeoutMs: row.timeout_ms,
+  maxRetries: row.max_retries,
+  retryInterval: row.retry_interval,
+  breaker: breakerOf(row),
+  averageMs: row.average_ms ?? 0,
+  hasQueue: row.has_queue,
+  openQr: (sealed) => vault.open(Buffer.from(sealed, "base64"), sealedPlace.qr(row.instance_id)).toString(),
+});
 
 function breakerOf({ state, same_url, failures, failing_since }: Row): Breaker {
   if (!state) return healthy;
@@ -136,13 +192,13 @@ function breakerOf({ state, same_url, failures, failing_since }: Row): Breaker {
 }
 
 function signingOf(row: Row, vault: Vault): Signing {
-  const { webhook_secret: secret, webhook_previous_secret: previous, webhook_previous_secret_until: until } = row;
+  const { settings_id: id, secret, previous_secret: previous, previous_secret_until: until } = row;
   return {
-    secret: secret ? vault.open(secret, sealedPlace.webhookSecret(row.id)).toString() : undefined,
+    secret: secret ? vault.open(secret, sealedPlace.webhookSecret(id)).toString() : undefined,
     previous:
       previous && until
-        ? { secret: vault.open(previous, sealedPlace.webhookPreviousSecret(row.id)).toString(), until }
+        ? { secret: vault.open(previous, sealedPlace.webhookPreviousSecret(id)).toString(), until }
         : undefined,
-    headers: openHeaders(vault, row.id, row.webhook_headers),
+    headers: openHeaders(vault, id, row.headers),
   };
 }

@@ -3,7 +3,8 @@ import type { Clock } from "../../clock.ts";
 import { type ClaimLease, claimHasEnded } from "../../db/claim-lease.ts";
 import type { Database } from "../../db/index.ts";
 import type { Logger } from "../../log.ts";
-import type { Target } from "./endpoint.ts";
+import type { EndpointKey, EndpointSettings, Target } from "./endpoint.ts";
+import { endpointOf, targets } from "./target.ts";
 
 export interface PaceLimits {
   /** An endpoint is slow if the moving average of its response time reaches this number of milliseconds. */
@@ -48,7 +49,7 @@ export class Pace {
     if (!busyUntil) return;
     this.#timer = setTimeout(() => {
       this.#marking = this.#write(busyUntil).catch((error: unknown) => {
-        deps.log.warn({ err: error, instanceId: endpoint.instanceId }, "can't record that a webhook endpoint is busy");
+        deps.log.warn({ err: error, endpointId: endpoint.id }, "can't record that a webhook endpoint is busy");
       });
     }, busyAfterMs);
   }
@@ -65,25 +66,26 @@ export class Pace {
   async end(): Promise<void> {
     clearTimeout(this.#timer);
     await this.#marking;
-    const { instanceId, averageMs } = this.#endpoint;
+    const { id, instanceId, averageMs } = this.#endpoint;
     const { slowMs } = this.#deps.limits ?? defaultLimits;
     if (this.isSlow && !isSlow(this.#deps, averageMs)) {
-      const figures = { instanceId, averageMs: Math.round(this.#averageMs) };
+      const figures = { instanceId, endpointId: id, averageMs: Math.round(this.#averageMs) };
       this.#deps.log.info(figures, "a webhook endpoint is slow; its deliveries wait in a backlog of its own");
     }
     if (this.#averageMs >= slowMs * fastShare) await this.#write(null);
     else if (this.#marking || averageMs > 0)
-      await this.#deps.db.sql`delete from webhook_paces where instance_id = ${instanceId}`;
+      await this.#deps.db.sql`delete from endpoint_paces where endpoint_id = ${id}`;
   }
 
   async #write(busyUntil: Date | null): Promise<void> {
-    const { instanceId, url } = this.#endpoint;
-    await this.#deps.db.sql`
-      insert into webhook_paces (instance_id, url, average_ms, busy_until, busy_by)
-      select id, ${url}, ${Math.round(this.#averageMs)}::int, ${busyUntil?.toISOString() ?? null}::timestamptz,
+    const { id, url } = this.#endpoint;
+    const { sql } = this.#deps.db;
+    await sql`
+      insert into endpoint_paces (endpoint_id, url, average_ms, busy_until, busy_by)
+      select t.endpoint_id, ${url}, ${Math.round(this.#averageMs)}::int, ${busyUntil?.toISOString() ?? null}::timestamptz,
         ${busyUntil ? this.#lease.id : null}::uuid
-      from instances where id = ${instanceId}
-      on conflict (instance_id) do update set
+      from ${targets(sql)} t where t.endpoint_id = ${id}
+      on conflict (endpoint_id) do update set
         url = excluded.url, average_ms = excluded.average_ms, busy_until = excluded.busy_until,
         busy_by = excluded.busy_by`;
   }
@@ -92,23 +94,21 @@ export class Pace {
 const isSlow = ({ limits }: PaceDeps, averageMs: number) => averageMs >= (limits ?? defaultLimits).slowMs;
 
 /**
- * Returns the ids of instances whose deliveries must wait in the backlog of their endpoint: endpoints that are slow,
+ * Returns the ids of endpoints whose deliveries must wait in their backlog: endpoints that are slow,
  * and all endpoints of a user that occupies too many workers.
  */
-export async function withoutTurn(deps: PaceDeps, endpoints: readonly Target[]): Promise<string[]> {
+export async function withoutTurn(deps: PaceDeps, endpoints: readonly EndpointSettings[]): Promise<string[]> {
   const { perUser } = deps.limits ?? defaultLimits;
   const users = [...new Set(endpoints.map(({ userId }) => userId))];
   if (users.length === 0) return [];
   const { sql } = deps.db;
   const busy = await sql<{ user_id: string }[]>`
-    select i.user_id from webhook_paces p join instances i on i.id = p.instance_id
+    select t.user_id from endpoint_paces p join ${targets(sql)} t on t.endpoint_id = p.endpoint_id
     where p.busy_until > ${deps.clock.now().toISOString()}::timestamptz and not ${claimHasEnded(sql, sql`p.busy_by`)}
-      and i.user_id = any(${users}::uuid[])
-    group by i.user_id having count(*) >= ${perUser}`;
+      and t.user_id = any(${users}::uuid[])
+    group by t.user_id having count(*) >= ${perUser}`;
   const full = new Set(busy.map((row) => row.user_id));
-  return endpoints
-    .filter(({ userId, averageMs }) => full.has(userId) || isSlow(deps, averageMs))
-    .map(({ instanceId }) => instanceId);
+  return endpoints.filter(({ userId, averageMs }) => full.has(userId) || isSlow(deps, averageMs)).map(({ id }) => id);
 }
 
 /** How long a slow endpoint without new deliveries keeps a retry worker looking for them, in milliseconds. */
@@ -118,42 +118,48 @@ const trafficMs = 2 * 60_000;
 export async function hasSlowTraffic(deps: PaceDeps): Promise<boolean> {
   const { slowMs } = deps.limits ?? defaultLimits;
   const since = new Date(deps.clock.now().getTime() - trafficMs).toISOString();
-  const [row] = await deps.db.sql`
-    select from webhook_paces p where p.average_ms >= ${slowMs}::int and exists (
-      select from deliveries d where d.instance_id = p.instance_id and d.created_at > ${since}::timestamptz)
+  const { sql } = deps.db;
+  const [row] = await sql`
+    select from endpoint_paces p join ${targets(sql)} t on t.endpoint_id = p.endpoint_id
+    where p.average_ms >= ${slowMs}::int and exists (
+      select from deliveries d where d.instance_id = t.instance_id and d.created_at > ${since}::timestamptz
+        and ${endpointOf(sql)} = p.endpoint_id)
     limit 1`;
   return row !== undefined;
 }
 
 /** How a retry worker shares its places. */
 export interface Shares {
-  /** The instances that the worker serves now. */
-  active: readonly string[];
+  /** The endpoints that the worker serves now. */
+  active: readonly EndpointKey[];
   /** Number of places for slow endpoints. The other places remain for fast endpoints. */
   slow: number;
 }
 
 /**
- * Returns the common table expression `in_turn (instance_id, turn)`, which ranks the endpoints of the expression
- * `waiting (instance_id, user_id, since)`. Users take turns: the first endpoints belong to the users with the fewest
+ * Returns the common table expression `in_turn (endpoint_id, turn)`, which ranks the endpoints of the expression
+ * `waiting (endpoint_id, user_id, since)`. Users take turns: the first endpoints belong to the users with the fewest
  * endpoints among those that are being served or come earlier. Leaves out endpoints beyond the share of their user, and
  * slow endpoints beyond the share of all slow endpoints.
  */
 export function inTurn(deps: PaceDeps, { active, slow }: Shares): postgres.PendingQuery<postgres.Row[]> {
   const { sql } = deps.db;
   const { perUser, slowMs } = deps.limits ?? defaultLimits;
-  const ids = active as string[];
+  const endpoints = active.map(({ endpointId }) => endpointId);
+  const instances = active.map(({ instanceId }) => instanceId);
   return sql`serving as (
-      select i.user_id, i.id, coalesce(p.average_ms, 0) >= ${slowMs}::int as slow
-      from instances i left join webhook_paces p on p.instance_id = i.id where i.id = any(${ids}::uuid[])
+      select i.user_id, coalesce(p.average_ms, 0) >= ${slowMs}::int as slow
+      from unnest(${endpoints}::uuid[], ${instances}::uuid[]) as active(endpoint_id, instance_id)
+        join instances i on i.id = active.instance_id
+        left join endpoint_paces p on p.endpoint_id = active.endpoint_id
     ), placed as (
-      select waiting.instance_id, waiting.since, coalesce(p.average_ms, 0) >= ${slowMs}::int as slow,
-        row_number() over (partition by waiting.user_id order by waiting.since, waiting.instance_id)
+      select waiting.endpoint_id, waiting.since, coalesce(p.average_ms, 0) >= ${slowMs}::int as slow,
+        row_number() over (partition by waiting.user_id order by waiting.since, waiting.endpoint_id)
           + (select count(*) from serving where serving.user_id = waiting.user_id) as place
-      from waiting left join webhook_paces p on p.instance_id = waiting.instance_id
+      from waiting left join endpoint_paces p on p.endpoint_id = waiting.endpoint_id
     ), in_turn as (
-      select instance_id, row_number() over (order by place, since, instance_id) as turn from (
-        select placed.*, row_number() over (partition by slow order by place, since, instance_id) as slow_place
+      select endpoint_id, row_number() over (order by place, since, endpoint_id) as turn from (
+        select placed.*, row_number() over (partition by slow order by place, since, endpoint_id) as slow_place
         from placed where place <= ${perUser}::int
       ) admitted
       where not slow or slow_place <= ${slow}::int - (select count(*) from serving where serving.slow)

@@ -2,10 +2,17 @@ import { setTimeout as realSleep } from "node:timers/promises";
 import type { ClaimLease } from "../../db/claim-lease.ts";
 import { attemptTimeoutMs } from "./attempt.ts";
 import { claimBacklogs, freeDeliveries, moveDueToBacklog, nextDrain, serveBacklog } from "./backlog.ts";
-import { type Budget, hasTime, release, runBatch, startBudget, type WebhookDeps } from "./batch.ts";
+import { type Budget, hasTime, release, runBatch, startBudget, unusablePauseMs, type WebhookDeps } from "./batch.ts";
 import { drainPerSecond, giveUpDisabled, recordBatchResult } from "./circuit-breaker.ts";
 import { claimDue, type Due, giveUp } from "./due.ts";
-import { type Endpoint, hasUrl, loadEndpoints } from "./endpoint.ts";
+import {
+  type BrokenEndpoint,
+  type Endpoint,
+  type EndpointKey,
+  hasUrl,
+  isBroken,
+  loadEndpointsById,
+} from "./endpoint.ts";
 import { hasSlowTraffic } from "./pace.ts";
 import { Recorder } from "./record.ts";
 
@@ -24,15 +31,13 @@ export interface RetryOptions {
  * How much longer than the run its claims last, in milliseconds, so that no other worker takes the claimed deliveries.
  */
 const claimMarginMs = 30_000;
-/** When the deliveries of an endpoint that can't be used are due again, in milliseconds. */
-const unusablePauseMs = 60_000;
 /** How often to look for newly due deliveries while endpoints are being served, in milliseconds. */
 const lookMs = 500;
 
 /**
  * Attempts the deliveries and the backlogs that are due: endpoints in parallel, the events of one endpoint in order.
  * Users take turns, and slow endpoints get at most half of the places.
- * Deliveries are sent to the current URL of the instance's webhook. Deliveries of an instance without a webhook fail.
+ * Deliveries are sent to the current URL of their endpoint. Deliveries to an endpoint that is off or removed fail.
  * Draining backlogs are served at `drainPerSecond` until the run ends. While slow endpoints get deliveries, the run
  * continues to look for them.
  *
@@ -60,8 +65,9 @@ class Run {
   /** The end of the run by the injected clock, which may advance faster than real time. */
   readonly #end: number;
   readonly #recorder: Recorder;
-  readonly #active = new Map<string, Promise<void>>();
-  /** Instances that this run does not serve again. */
+  /** The endpoints that are being served, by their ids. */
+  readonly #active = new Map<string, { key: EndpointKey; work: Promise<void> }>();
+  /** Endpoints that this run does not serve again. */
   readonly #skipped = new Set<string>();
   readonly #failures: unknown[] = [];
   #taken = 0;
@@ -84,7 +90,7 @@ class Run {
       const full = this.#active.size >= this.#options.parallel;
       if (started && !full) continue;
       if (this.#active.size > 0) {
-        await Promise.race([...this.#active.values(), realSleep(lookMs, undefined, { ref: false })]);
+        await Promise.race([...this.#works(), realSleep(lookMs, undefined, { ref: false })]);
       } else if (!busy && !(await this.#waitForMore())) {
         break;
       }
@@ -93,10 +99,14 @@ class Run {
 
   /** Waits for endpoints that are being served. Throws if any endpoint could not be served. */
   async end(): Promise<void> {
-    await Promise.all(this.#active.values());
+    await Promise.all(this.#works());
     await giveUpDisabled(this.#deps);
     if (this.#failures.length > 0)
       throw new AggregateError(this.#failures, "some due deliveries could not be attempted");
+  }
+
+  #works(): Promise<void>[] {
+    return [...this.#active.values()].map(({ work }) => work);
   }
 
   /** Starts serving due endpoints, up to `parallel` at the same time. Returns whether any were due. */
@@ -110,7 +120,7 @@ class Run {
     const freed = await freeDeliveries(this.#deps);
     if (freed > 0) this.#deps.log.warn({ deliveries: freed }, "continuing with deliveries of a worker that ended");
     await moveDueToBacklog(this.#deps);
-    const shares = { active: [...this.#active.keys()], slow: Math.ceil(parallel / 2) };
+    const shares = { active: [...this.#active.values()].map(({ key }) => key), slow: Math.ceil(parallel / 2) };
     const backlogs = await claimBacklogs(this.#deps, { lease, until, except, limit: Math.ceil(free / 2), shares });
     const due = await claimDue(this.#deps, {
       shares: { ...shares, active: [...shares.active, ...backlogs] },
@@ -121,19 +131,21 @@ class Run {
       perEndpoint,
       limit: maxDeliveries - this.#taken,
     });
-    const byInstance = Map.groupBy(due, (delivery) => delivery.instanceId);
-    const endpoints = await loadEndpoints(this.#deps.db, this.#deps.vault, [...backlogs, ...byInstance.keys()]);
-    for (const [id, deliveries] of byInstance) {
+    const instances = [...backlogs, ...due].map(({ instanceId }) => instanceId);
+    const endpoints = await loadEndpointsById(this.#deps.db, this.#deps.vault, instances);
+    for (const deliveries of Map.groupBy(due, ({ endpointId }) => endpointId).values()) {
+      const [key] = deliveries;
+      if (!key) continue;
       this.#taken += deliveries.length;
-      this.#start(id, () => this.#serveDue(id, endpoints.get(id), deliveries));
+      this.#start(key, () => this.#serveDue(endpoints.get(key.endpointId), deliveries));
     }
-    for (const instanceId of backlogs) {
+    for (const key of backlogs) {
       // A claimed backlog may attempt at least one delivery, so that it doesn't wait until its claim expires.
       const limit = Math.min(perEndpoint, drainPerSecond, Math.max(maxDeliveries - this.#taken, 1));
       this.#taken += limit;
-      const backlog = { instanceId, lease, claimedUntil: until, limit };
-      this.#start(instanceId, async () => {
-        const endpoint = this.#usable(instanceId, endpoints.get(instanceId));
+      const backlog = { endpointId: key.endpointId, lease, claimedUntil: until, limit };
+      this.#start(key, async () => {
+        const endpoint = this.#usable(endpoints.get(key.endpointId));
         const tried = hasUrl(endpoint)
           ? await serveBacklog(this.#deps, this.#recorder, endpoint, backlog, this.#budget)
           : 0;
@@ -144,32 +156,32 @@ class Run {
     return backlogs.length + due.length > 0;
   }
 
-  #start(instanceId: string, serve: () => Promise<number>): void {
+  #start({ endpointId, instanceId }: EndpointKey, serve: () => Promise<number>): void {
     const work = serve()
       .then((tried) => {
         this.tried += tried;
       })
       .catch((error: unknown) => {
         this.#failures.push(error);
-        this.#skipped.add(instanceId);
+        this.#skipped.add(endpointId);
       })
-      .finally(() => this.#active.delete(instanceId));
-    this.#active.set(instanceId, work);
+      .finally(() => this.#active.delete(endpointId));
+    this.#active.set(endpointId, { key: { endpointId, instanceId }, work });
   }
 
   /** Returns undefined for an endpoint that can't be used. */
-  #usable(instanceId: string, endpoint: Endpoint | Error | undefined): Endpoint | undefined {
-    if (!(endpoint instanceof Error)) return endpoint;
-    this.#deps.log.error({ err: endpoint }, "can't deliver the webhooks of an instance");
-    this.#skipped.add(instanceId);
+  #usable(endpoint: Endpoint | BrokenEndpoint | undefined): Endpoint | undefined {
+    if (!endpoint || !isBroken(endpoint)) return endpoint;
+    this.#deps.log.error({ err: endpoint.error }, "can't deliver the webhooks of an endpoint");
+    this.#skipped.add(endpoint.id);
     return undefined;
   }
 
-  async #serveDue(instanceId: string, loaded: Endpoint | Error | undefined, deliveries: readonly Due[]) {
-    const endpoint = this.#usable(instanceId, loaded);
+  async #serveDue(loaded: Endpoint | BrokenEndpoint | undefined, deliveries: readonly Due[]) {
+    const endpoint = this.#usable(loaded);
     const { lease } = this.#budget;
     const ids = deliveries.map(({ id }) => id);
-    if (loaded instanceof Error) {
+    if (loaded && isBroken(loaded)) {
       await release(this.#deps, lease, ids, unusablePauseMs);
       return 0;
     }
@@ -186,7 +198,7 @@ class Run {
     // Record the attempts before any worker claims deliveries of this endpoint again.
     await this.#recorder.settled();
     await recordBatchResult(this.#deps, lease, endpoint, result);
-    if (result.untried.length > 0) this.#skipped.add(instanceId);
+    if (result.untried.length > 0) this.#skipped.add(endpoint.id);
     return result.tried;
   }
 

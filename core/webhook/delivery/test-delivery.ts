@@ -4,53 +4,34 @@ import type { Database } from "../../db/index.ts";
 import type { Egress } from "../../egress/index.ts";
 import { AppError } from "../../error.ts";
 import type { Ids } from "../../id.ts";
-import type { Instance } from "../../instance/index.ts";
+import type { gatewayEvents } from "../body/name.ts";
 import { type Attempt, attempt } from "./attempt.ts";
-import { loadEndpoints } from "./endpoint.ts";
+import { isBroken, loadEndpointsById } from "./endpoint.ts";
 
 /**
- * Sends a test event once to the webhook of an instance, even if the webhook is switched off. The test event is signed
+ * Sends a test event once to a webhook endpoint of an instance, even if the endpoint is switched off. The test event is signed
  * like any delivery, but is not logged and does not affect the circuit breaker. Throws `webhook_disabled` if the
  * instance has no webhook URL. Failures of the receiver are returned.
  */
 export async function sendTestDelivery(
   deps: { db: Database; vault: Vault; egress: Pick<Egress, "fetch">; clock: Clock; ids: Ids },
-  instance: Instance,
+  { instanceId, endpointId, url }: { instanceId: string; endpointId: string; url: string | null },
   correlationId?: string,
 ): Promise<Attempt> {
-  const url = instance.webhookUrl;
   if (!url) throw new AppError("webhook_disabled", "the instance has no webhook URL");
-  const endpoint = (await loadEndpoints(deps.db, deps.vault, [instance.id])).get(instance.id);
-  if (endpoint instanceof Error) throw endpoint;
+  const endpoint = (await loadEndpointsById(deps.db, deps.vault, [instanceId])).get(endpointId);
   if (!endpoint) throw new AppError("instance_not_found");
+  if (isBroken(endpoint)) throw endpoint.error;
   const at = deps.clock.now();
   const [id, eventId] = [deps.ids.uuid(), deps.ids.uuid()];
   const body = JSON.stringify({
     event: "test",
-    data: { instanceId: instance.id },
+    data: { instanceId },
     timestamp: at.toISOString(),
     eventId,
   });
-  return attempt(deps.egress, { ...endpoint, url }, { id, body, correlationId }, at);
+  return attempt(deps.egress, { ...endpoint, url }, { id, body, correlationId }, at, endpoint.timeoutMs);
 }
-
-/** The event names that the Gateway API documents, in its order. */
-export const gatewayEvents = [
-  "message.received",
-  "message.sent",
-  "message.failed",
-  "message.read",
-  "message.delivered",
-  "connection.open",
-  "connection.close",
-  "connection.update",
-  "group.join",
-  "group.leave",
-  "group.update",
-  "group.participants.update",
-  "call.received",
-  "call.rejected",
-] as const;
 
 export interface UrlTest {
   url: string;

@@ -1,3 +1,4 @@
+import type postgres from "postgres";
 import type { Database } from "../../db/index.ts";
 import { AppError } from "../../error.ts";
 import { isUuid } from "../../id.ts";
@@ -6,6 +7,7 @@ import { type PageRequest, type Pagination, paged } from "../../page.ts";
 import { eventName, eventTypesOf } from "../body/name.ts";
 import type { Breaker } from "../delivery/endpoint.ts";
 import { isSealedBody } from "../delivery/sealed-body.ts";
+import { endpointOf } from "../delivery/target.ts";
 
 export const deliveryStatuses = ["pending", "succeeded", "failed"] as const;
 export type DeliveryStatus = (typeof deliveryStatuses)[number];
@@ -14,6 +16,8 @@ export interface LoggedDelivery {
   /** The `webhook-id` that receivers see. */
   id: string;
   instanceId: string;
+  /** The endpoint. The first endpoint of an instance has the id of the instance. */
+  endpointId: string;
   eventId: string;
   /** The event's number within the instance. */
   sequence: number;
@@ -53,6 +57,7 @@ export interface LoggedAttempt {
 interface Row {
   id: string;
   instance_id: string;
+  endpoint_id: string;
   event_id: string;
   sequence: number;
   event_type: string;
@@ -72,6 +77,7 @@ export type LoggedInstance = Pick<Instance, "id" | "dialect">;
 const toLogged = (row: Row, instance: LoggedInstance): LoggedDelivery => ({
   id: row.id,
   instanceId: row.instance_id,
+  endpointId: row.endpoint_id,
   eventId: row.event_id,
   sequence: row.sequence,
   correlationId: row.correlation_id,
@@ -89,15 +95,21 @@ const toLogged = (row: Row, instance: LoggedInstance): LoggedDelivery => ({
  * The columns of a delivery. The next attempt of a delivery in a backlog is at the time in the row of its endpoint.
  */
 const columns = (db: Database) => db.sql`
-  d.id, d.instance_id, d.event_id, d.event_seq::float8 as sequence, d.event_type, d.correlation_id, d.url, d.status, d.reason, d.attempts, d.created_at,
-  d.finished_at, case when d.status <> 'pending' then null when d.next_at < 'infinity' then d.next_at
-    else (select w.next_at from webhook_endpoints w where w.instance_id = d.instance_id) end as next_attempt_at`;
+  d.id, d.instance_id, ${endpointOf(db.sql)} as endpoint_id, d.event_id, d.event_seq::float8 as sequence, d.event_type,
+  d.correlation_id, coalesce(d.url, d.endpoint_url) as url, d.status, d.reason, d.attempts, d.created_at, d.finished_at,
+  case when d.status <> 'pending' then null when d.next_at < 'infinity' then d.next_at
+    else (select b.next_at from endpoint_breakers b where b.endpoint_id = ${endpointOf(db.sql)}) end as next_attempt_at`;
 
 export interface DeliveryFilter {
   status?: DeliveryStatus | undefined;
   /** The `event` field of the body, in either dialect's spelling. */
   event?: string | undefined;
+  endpointId?: string | undefined;
 }
+
+/** A condition that a delivery (alias `d`) goes to an endpoint. No endpoint has an id that is not a UUID. */
+export const ofEndpoint = (sql: postgres.ISql, endpointId: string) =>
+  isUuid(endpointId) ? sql`and ${endpointOf(sql)} = ${endpointId}` : sql`and false`;
 
 /** Lists the deliveries of some instances together, the newest first. */
 export async function listDeliveries(
@@ -110,6 +122,7 @@ export async function listDeliveries(
   const filter = db.sql`
     ${page.status ? db.sql`and d.status = ${page.status}` : db.sql``}
     ${page.event ? db.sql`and d.event_type = any(${eventTypesOf(page.event)})` : db.sql``}
+    ${page.endpointId === undefined ? db.sql`` : ofEndpoint(db.sql, page.endpointId)}
     ${page.from ? db.sql`and d.created_at >= ${page.from.toISOString()}::timestamptz` : db.sql``}
     ${page.before ? db.sql`and d.created_at < ${page.before.toISOString()}::timestamptz` : db.sql``}`;
   // Reads as many deliveries of each instance as the page could need, so that each index scan can stop early.
@@ -211,9 +224,16 @@ export interface WebhookStatus {
   averageResponseMs: number | null;
 }
 
-/** Returns the state of an instance's webhook endpoint. */
-export async function readStatus(db: Database, instance: Instance): Promise<WebhookStatus> {
-  const { webhookUrl: url, webhookEnabled: enabled } = instance;
+/** Returns the state of a webhook endpoint. */
+export async function readStatus(
+  db: Database,
+  {
+    instanceId,
+    endpointId,
+    url,
+    enabled,
+  }: { instanceId: string; endpointId: string; url: string | null; enabled: boolean },
+): Promise<WebhookStatus> {
   const [row] = await db.sql<
     {
       state: Breaker["state"] | null;
@@ -224,10 +244,11 @@ export async function readStatus(db: Database, instance: Instance): Promise<Webh
       waiting: number;
     }[]
   >`
-    select w.state, w.failures, w.failing_since, w.next_at, p.average_ms,
-      (select count(*)::int from deliveries d where d.instance_id = ${instance.id} and d.status = 'pending') as waiting
-    from (select 1) one left join webhook_endpoints w on w.instance_id = ${instance.id} and w.url = ${url}
-      left join webhook_paces p on p.instance_id = ${instance.id} and p.url = ${url} and p.average_ms > 0`;
+    select b.state, b.failures, b.failing_since, b.next_at, p.average_ms,
+      (select count(*)::int from deliveries d
+        where ${endpointOf(db.sql)} = ${endpointId} and d.instance_id = ${instanceId} and d.status = 'pending') as waiting
+    from (select 1) one left join endpoint_breakers b on b.endpoint_id = ${endpointId} and b.url = ${url}
+      left join endpoint_paces p on p.endpoint_id = ${endpointId} and p.url = ${url} and p.average_ms > 0`;
   const common = { waiting: row?.waiting ?? 0, averageResponseMs: row?.average_ms ?? null };
   const none = { failures: 0, failingSince: null, nextAttemptAt: null, ...common };
   if (!enabled || !url) return { enabled, url, state: "disabled", ...none };

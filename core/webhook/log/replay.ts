@@ -6,6 +6,7 @@ import { isUuid } from "../../id.ts";
 import type { Instance } from "../../instance/index.ts";
 import { eventTypesOf } from "../body/name.ts";
 import { openBacklogs } from "../delivery/circuit-breaker.ts";
+import { endpointOf, targets } from "../delivery/target.ts";
 
 interface ReplayDeps {
   db: Database;
@@ -15,15 +16,22 @@ interface ReplayDeps {
 /** Maximum number of deliveries that one call replays. */
 export const maxReplayed = 10_000;
 
-/** Throws `webhook_disabled` if the instance has no webhook URL or the webhook is switched off. */
-function assertWebhook(instance: Instance): void {
-  if (instance.webhookEnabled && instance.webhookUrl) return;
-  throw new AppError("webhook_disabled", "switch on the webhook of the instance first");
+/**
+ * Returns the endpoints of an instance that get deliveries, or only `endpointId`. Throws `webhook_disabled` if there are
+ * none.
+ */
+async function openEndpoints(sql: postgres.ISql, instanceId: string, endpointId?: string): Promise<string[]> {
+  const rows = await sql<{ endpoint_id: string }[]>`
+    select t.endpoint_id from ${targets(sql)} t
+    where t.instance_id = ${instanceId} and t.enabled and t.url is not null
+      ${endpointId === undefined ? sql`` : sql`and t.endpoint_id = ${endpointId}`}`;
+  if (rows.length > 0) return rows.map((row) => row.endpoint_id);
+  throw new AppError("webhook_disabled", "switch on the webhook first");
 }
 
 /**
- * Moves finished deliveries back to the backlog, with the same ids and bodies. They go to the webhook's current URL, at
- * the usual rate, in the order of their events. New events join the backlog behind these deliveries. Retries are
+ * Moves finished deliveries back to the backlog, with the same ids and bodies. They go to the current URL of their endpoint,
+ * at the usual rate, in the order of their events. New events join the backlog behind these deliveries. Retries are
  * counted from zero. The log keeps all attempts.
  */
 async function requeueDeliveries(sql: postgres.ISql, ids: readonly string[]): Promise<number> {
@@ -39,13 +47,14 @@ async function requeueDeliveries(sql: postgres.ISql, ids: readonly string[]): Pr
  * `webhook_disabled`.
  */
 export async function replayDelivery(deps: ReplayDeps, instance: Instance, deliveryId: string): Promise<void> {
-  assertWebhook(instance);
   await deps.db.sql.begin(async (sql) => {
     const [found] = isUuid(deliveryId)
-      ? await sql`select 1 from deliveries where id = ${deliveryId} and instance_id = ${instance.id}`
+      ? await sql<{ endpoint_id: string }[]>`
+          select ${endpointOf(sql)} as endpoint_id from deliveries d
+          where id = ${deliveryId} and instance_id = ${instance.id}`
       : [];
     if (!found) throw new AppError("delivery_not_found");
-    await openBacklogs(sql, [instance.id], deps.clock.now());
+    await openBacklogs(sql, await openEndpoints(sql, instance.id, found.endpoint_id), deps.clock.now());
     await requeueDeliveries(sql, [deliveryId]);
   });
 }
@@ -59,6 +68,8 @@ export interface ReplayRange {
   status: "failed" | "all";
   /** Event names, in either dialect's spelling. All events if absent. */
   events?: string[] | undefined;
+  /** Only this endpoint. All endpoints that are switched on if absent. */
+  endpointId?: string | undefined;
 }
 
 /**
@@ -70,20 +81,22 @@ export async function replayRange(
   instance: Instance,
   range: ReplayRange,
 ): Promise<{ replayed: number; next: Date | null }> {
-  assertWebhook(instance);
   const statuses = range.status === "all" ? ["failed", "succeeded"] : ["failed"];
   const types = range.events?.flatMap(eventTypesOf);
   return deps.db.sql.begin(async (sql) => {
-    const rows = await sql<{ id: string; created_at: Date }[]>`
-      select id, created_at from deliveries
-      where instance_id = ${instance.id} and status = any(${statuses})
+    const endpoints = await openEndpoints(sql, instance.id, range.endpointId);
+    const rows = await sql<{ id: string; created_at: Date; endpoint_id: string }[]>`
+      select id, created_at, ${endpointOf(sql)} as endpoint_id from deliveries d
+      where instance_id = ${instance.id} and ${endpointOf(sql)} = any(${endpoints}::uuid[]) and status = any(${statuses})
         and created_at >= ${range.from.toISOString()}::timestamptz and created_at < ${range.to.toISOString()}::timestamptz
         ${types ? sql`and event_type = any(${types})` : sql``}
       order by created_at, id limit ${maxReplayed + 1}`;
     const next = rows[maxReplayed]?.created_at ?? null;
-    const ids = rows.slice(0, maxReplayed).map((row) => row.id);
-    if (ids.length === 0) return { replayed: 0, next };
-    await openBacklogs(sql, [instance.id], deps.clock.now());
+    const replayed = rows.slice(0, maxReplayed);
+    if (replayed.length === 0) return { replayed: 0, next };
+    const used = new Set(replayed.map((row) => row.endpoint_id));
+    await openBacklogs(sql, [...used], deps.clock.now());
+    const ids = replayed.map((row) => row.id);
     return { replayed: await requeueDeliveries(sql, ids), next };
   });
 }

@@ -1,6 +1,7 @@
 import type { Database } from "../../db/index.ts";
 import type { Dialect } from "../../instance/instance.sql.ts";
 import { eventName } from "../body/name.ts";
+import { ofEndpoint } from "./index.ts";
 
 export interface DeliveryCounts {
   total: number;
@@ -19,9 +20,14 @@ export interface WebhookStats extends DeliveryCounts {
   byEvent: Record<string, DeliveryCounts>;
 }
 
-/** Counts the deliveries of some instances together. */
-export async function readStats(db: Database, instanceIds: readonly string[]): Promise<WebhookStats> {
+/** Counts the deliveries of some instances together, or only those to one of their endpoints. */
+export async function readStats(
+  db: Database,
+  instanceIds: readonly string[],
+  endpointId?: string,
+): Promise<WebhookStats> {
   const ids = instanceIds as string[];
+  const filter = endpointId === undefined ? db.sql`` : ofEndpoint(db.sql, endpointId);
   const [rows, [attempts]] = await Promise.all([
     db.sql<(DeliveryCounts & { dialect: Dialect; event_type: string })[]>`
       select i.dialect, d.event_type, count(*)::int as total,
@@ -29,11 +35,11 @@ export async function readStats(db: Database, instanceIds: readonly string[]): P
         (count(*) filter (where d.status = 'failed'))::int as failed,
         (count(*) filter (where d.status = 'pending'))::int as pending
       from deliveries d join instances i on i.id = d.instance_id
-      where d.instance_id = any(${ids}::uuid[])
+      where d.instance_id = any(${ids}::uuid[]) ${filter}
       group by 1, 2 order by 2, 1`,
     db.sql<{ average: number | null }[]>`
       select avg(a.duration_ms)::float8 as average from deliveries d join attempts a on a.delivery_id = d.id
-      where d.instance_id = any(${ids}::uuid[])`,
+      where d.instance_id = any(${ids}::uuid[]) ${filter}`,
   ]);
   const none: DeliveryCounts = { total: 0, succeeded: 0, failed: 0, pending: 0 };
   const byEvent = new Map<string, DeliveryCounts>();

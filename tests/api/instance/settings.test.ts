@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { loadEndpoints } from "../../../core/webhook/delivery/endpoint.ts";
+import { isBroken, loadEndpoints } from "../../../core/webhook/delivery/endpoint.ts";
 import { sealAllHeaders } from "../../../core/webhook/delivery/stored-headers.ts";
 import { startApi, type TestApi } from "../../support/api/api.ts";
 
@@ -26,8 +26,8 @@ const secretOf = async (id: string) => {
 
 /** Returns the headers that are sent with the instance's webhooks. */
 async function headersOf(id: string): Promise<Record<string, string>> {
-  const endpoint = (await loadEndpoints(api.db, api.vault, [id])).get(id);
-  if (!endpoint || endpoint instanceof Error) throw new Error("the endpoint can't be loaded", { cause: endpoint });
+  const [endpoint] = (await loadEndpoints(api.db, api.vault, [id])).get(id) ?? [];
+  if (!endpoint || isBroken(endpoint)) throw new Error("the endpoint can't be loaded", { cause: endpoint?.error });
   return endpoint.headers;
 }
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { gatewayBodies } from "../../../core/webhook/body/gateway.ts";
-import { gatewayEvents } from "../../../core/webhook/delivery/test-delivery.ts";
+import { gatewayEvents } from "../../../core/webhook/body/name.ts";
 import type { Device, Phone } from "../../../simulator/index.ts";
 import { answerCall, startCall } from "../../../simulator/phone/owner/call.ts";
 import { change, changeMembers } from "../../../simulator/phone/owner/group.ts";

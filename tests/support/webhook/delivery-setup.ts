@@ -11,7 +11,7 @@ import { migrate } from "../../../core/db/migrate.ts";
 import { createEgress } from "../../../core/egress/index.ts";
 import type { EventData, EventType } from "../../../core/event/catalog/index.ts";
 import { systemIds } from "../../../core/id.ts";
-import type { Dialect } from "../../../core/instance/instance.sql.ts";
+import type { Dialect, WebhookFilters } from "../../../core/instance/instance.sql.ts";
 import { createLogger } from "../../../core/log.ts";
 import { shownContext } from "../../../core/message/context-fields.ts";
 import { openForeignQueues } from "../../../core/queue/foreign.ts";
@@ -19,6 +19,7 @@ import { openQueues } from "../../../core/queue/index.ts";
 import { openStorage } from "../../../core/storage/index.ts";
 import type { WebhookDeps } from "../../../core/webhook/delivery/batch.ts";
 import { retryDeliveries } from "../../../core/webhook/delivery/retry-worker.ts";
+import { sealHeaders } from "../../../core/webhook/delivery/stored-headers.ts";
 import { createWebhookHandler, type WebhookHandlerDeps } from "../../../functions/webhook/handler.ts";
 import { lambdaContext } from "../../../local/lambda/context.ts";
 import { startPostgres } from "../../../local/postgres/index.ts";
@@ -36,6 +37,13 @@ export interface InstanceOptions {
   retryInterval?: number;
 }
 
+export interface EndpointOptions extends Omit<InstanceOptions, "userId" | "dialect"> {
+  url: string;
+  events?: string[];
+  filters?: Partial<WebhookFilters>;
+  timeoutMs?: number;
+}
+
 export interface DeliveryRow {
   id: string;
   event_id: string;
@@ -47,6 +55,7 @@ export interface DeliveryRow {
   reason: string | null;
   next_at: number;
   instance_id: string;
+  endpoint_id: string;
 }
 
 export interface AttemptRow {
@@ -143,6 +152,21 @@ export async function startWorld() {
       return id;
     },
 
+    /** Adds an endpoint to an instance, or a default endpoint to the world's user, and returns its id. */
+    async addEndpoint(instanceId: string | null, options: EndpointOptions): Promise<string> {
+      const id = systemIds.uuid();
+      const secret = options.secret ? vault.seal(Buffer.from(options.secret), sealedPlace.webhookSecret(id)) : null;
+      await db.sql`
+        insert into webhooks (id, user_id, instance_id, url, enabled, secret, headers, events, filters, timeout_ms,
+          max_retries, retry_interval)
+        values (${id}, ${userId}, ${instanceId}, ${options.url}, ${options.enabled ?? true}, ${secret},
+          ${JSON.stringify(sealHeaders(vault, id, options.headers ?? {}))}::text::jsonb,
+          ${options.events ? JSON.stringify(options.events) : null}::text::jsonb,
+          ${JSON.stringify(options.filters ?? {})}::text::jsonb, ${options.timeoutMs ?? 15_000},
+          ${options.maxRetries ?? 5}, ${options.retryInterval ?? 60_000})`;
+      return id;
+    },
+
     /** Makes a record of the event queue with the next event of the instance. */
     record<Type extends EventType>(instanceId: string, type: Type, data: EventData<Type>): QueueRecord {
       const seq = (seqs.get(instanceId) ?? 0) + 1;
@@ -180,8 +204,9 @@ export async function startWorld() {
     deliveries: (instanceId: string): Promise<DeliveryRow[]> =>
       db.sql<DeliveryRow[]>`
         select id, event_id, event_seq::float8 as event_seq, status, attempts, tries, reason, body, instance_id,
+          coalesce(endpoint_id, instance_id) as endpoint_id,
           (extract(epoch from next_at) * 1000)::float8 as next_at
-        from deliveries where instance_id = ${instanceId} order by event_seq`,
+        from deliveries where instance_id = ${instanceId} order by event_seq, created_at, id`,
 
     attempts: (deliveryId: string): Promise<AttemptRow[]> =>
       db.sql<AttemptRow[]>`

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { webhookUrl } from "../../../../core/instance-management/settings.ts";
-import { gatewayEvents, sendTestToUrl } from "../../../../core/webhook/delivery/test-delivery.ts";
+import { gatewayEvents } from "../../../../core/webhook/body/name.ts";
+import { sendTestToUrl } from "../../../../core/webhook/delivery/test-delivery.ts";
 import { deliveryStatuses, type LoggedDelivery, maxCleared } from "../../../../core/webhook/log/index.ts";
 import { callerEndpoint } from "../../engine/endpoint.ts";
 import * as webhook from "../../operations/webhook-log.ts";

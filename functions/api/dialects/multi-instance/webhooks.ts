@@ -108,7 +108,8 @@ export const webhookEndpoints = [
     errors: ["webhook_disabled"],
     secrets: true,
     toInput: () => undefined,
-    operation: ({ deps, instance, requestId }) => sendTestDelivery(deps, instance, requestId),
+    operation: ({ deps, instance: { id, webhookUrl: url }, requestId }) =>
+      sendTestDelivery(deps, { instanceId: id, endpointId: id, url }, requestId),
     toResponse: ({ succeeded, status, durationMs, response, error }) => ({
       delivered: succeeded,
       status,
@@ -138,7 +139,8 @@ export const webhookEndpoints = [
       }),
     }),
     toInput: () => undefined,
-    operation: ({ deps, instance }) => log.readStatus(deps.db, instance),
+    operation: ({ deps, instance: { id, webhookUrl: url, webhookEnabled: enabled } }) =>
+      log.readStatus(deps.db, { instanceId: id, endpointId: id, url, enabled }),
     toResponse: (status) => ({
       ...status,
       failingSince: status.failingSince?.toISOString() ?? null,

@@ -1,0 +1,104 @@
+import type { EventType } from "../../event/catalog/index.ts";
+import type { Dialect, WebhookFilters } from "../../instance/instance.sql.ts";
+import { isGroupJid } from "../../message/recipient.ts";
+import type { WebhookEvent } from "./event.ts";
+import { gatewayBodies } from "./gateway.ts";
+import { multiInstanceBodies } from "./multi-instance.ts";
+import { documentedTypes, eventName, eventTypesOf } from "./name.ts";
+
+/** Which events are sent to an endpoint. */
+export interface Selection {
+  /** Event types. Null means `isDefault`. */
+  events: readonly string[] | null;
+  filters: Partial<WebhookFilters>;
+}
+
+const bodies: Record<Dialect, Record<string, unknown>> = {
+  gateway: gatewayBodies,
+  "multi-instance": multiInstanceBodies,
+};
+
+/** Whether the dialect has a webhook for this type of event. */
+export const hasWebhook = (dialect: Dialect, type: string) => eventName(dialect, type) in bodies[dialect];
+
+/** Whether events of this type are about messages, status posts, files, or responses to a message. */
+export const isAboutMessages = (type: string) => /^(message|status|media|poll)\.|^event\.answered$/.test(type);
+
+/** Further types that are on by default: version 0.1 sent them. The last two report that something was not stored or sent. */
+const alsoDefault: readonly string[] = ["call.ended", "stanza.quarantined", "event.parked"];
+
+/** Whether an endpoint gets events of this type by default: those that its API documents, and those about messages. */
+export const isDefault = (dialect: Dialect, type: string) =>
+  documentedTypes[dialect].includes(type as EventType) || isAboutMessages(type) || alsoDefault.includes(type);
+
+/** Whether an endpoint of an instance gets an event. */
+export function isSelected(event: WebhookEvent, dialect: Dialect, { events, filters }: Selection): boolean {
+  if (!(events ? events.includes(event.type) : isDefault(dialect, event.type))) return false;
+  // Most endpoints have no filters.
+  for (const _ in filters) return passes(event, filters);
+  return true;
+}
+
+function passes(event: WebhookEvent, { groups, statuses, channels, ownMessages, chats }: Partial<WebhookFilters>) {
+  const ids = chatIdsOf(event);
+  if (groups === false && ids.some(isGroupJid)) return false;
+  if (statuses === false && ids.includes("status@broadcast")) return false;
+  if (channels === false && ids.some((id) => id.endsWith("@newsletter"))) return false;
+  if (ownMessages === false && isOwn(event)) return false;
+  // Events that belong to no chat, such as those of the connection, pass.
+  if (ids.length === 0) return true;
+  if (chats?.allow && !chats.allow.some((id) => ids.includes(id))) return false;
+  return !chats?.deny?.some((id) => ids.includes(id));
+}
+
+/** Fields of event data that identify the chat or, in a chat with one person, the person. */
+interface ChatFields {
+  chatId?: unknown;
+  groupId?: unknown;
+  senderId?: unknown;
+  senderLid?: unknown;
+  by?: unknown;
+  byLid?: unknown;
+  from?: unknown;
+  lid?: unknown;
+}
+
+/** Returns the ids of the chat that an event belongs to: one, or the phone number JID and the LID of a person. */
+function chatIdsOf({ data }: WebhookEvent): string[] {
+  const { chatId, groupId, senderId, senderLid, by, byLid, from, lid } = data as ChatFields;
+  const chat = chatId ?? groupId ?? from;
+  if (typeof chat !== "string") return [];
+  const isPerson = /@(s\.whatsapp\.net|lid)$/.test(chat);
+  if (!isPerson) return [chat];
+  const lidOf = chat === senderId ? senderLid : chat === by ? byLid : chat === from ? lid : undefined;
+  return typeof lidOf === "string" ? [chat, lidOf] : [chat];
+}
+
+/** Whether the account itself sent the message, or changed or answered one. */
+function isOwn({ type, data }: WebhookEvent): boolean {
+  return type === "message.sent" || (isAboutMessages(type) && "fromMe" in data && data.fromMe === true);
+}
+
+/** Returns the names of all events that have a webhook in one of these dialects. */
+export const selectableNames = (dialects: readonly Dialect[], types: readonly string[]) => [
+  ...new Set(
+    dialects.flatMap((dialect) =>
+      types.filter((type) => hasWebhook(dialect, type)).flatMap((type) => [eventName(dialect, type), type]),
+    ),
+  ),
+];
+
+/** Returns the event types of names in either dialect's spelling, without repeats. */
+export const typesOf = (names: readonly string[]) => [...new Set(names.flatMap(eventTypesOf))];
+
+/** Returns the names of event types in a dialect, or a type itself where the name also stands for missing types. */
+export function namesOf(dialect: Dialect, types: readonly string[]): string[] {
+  return [
+    ...new Set(
+      types.map((type) => {
+        const name = eventName(dialect, type);
+        return eventTypesOf(name).every((each) => types.includes(each)) ? name : type;
+      }),
+    ),
+  ];
+}

@@ -1,0 +1,51 @@
+import type { ClaimLease } from "../../db/claim-lease.ts";
+import type { WebhookDeps } from "./batch.ts";
+import { holdBacklog } from "./circuit-breaker.ts";
+import type { Target } from "./endpoint.ts";
+
+/**
+ * After this many milliseconds, a batch no longer delays the next events of the other endpoints of its instance: they are
+ * taken from the event queue, and those for the endpoint of this batch wait in its backlog.
+ */
+export const detachAfterMs = 1_000;
+
+/** Returns a function to call when an endpoint needs its events no longer. It reports an instance after its last endpoint. */
+export function countdown(
+  endpoints: readonly Target[],
+  isDone: (instanceId: string) => void,
+): (endpoint: Target) => void {
+  const open = Map.groupBy(new Set(endpoints), ({ instanceId }) => instanceId);
+  const left = new Map([...open].map(([instanceId, some]) => [instanceId, new Set(some)]));
+  return (endpoint) => {
+    const others = left.get(endpoint.instanceId);
+    if (others?.delete(endpoint) && others.size === 0) isDone(endpoint.instanceId);
+  };
+}
+
+/**
+ * Keeps a batch to one endpoint from delaying the other endpoints of its instance. After `detachAfterMs`, the batch holds
+ * the backlog of its endpoint, so that later deliveries to the endpoint wait there until the batch ends.
+ */
+export class Detachment {
+  readonly #timer: NodeJS.Timeout;
+  #held: Promise<boolean> = Promise.resolve(false);
+
+  constructor(deps: WebhookDeps, lease: ClaimLease, { id }: Target, until: Date, onHeld: () => void) {
+    this.#timer = setTimeout(() => {
+      this.#held = holdBacklog(deps, lease, id, until).catch((error: unknown) => {
+        deps.log.warn({ err: error, endpointId: id }, "can't detach a slow webhook endpoint from its instance");
+        return false;
+      });
+      void this.#held.then((held) => held && onHeld());
+    }, detachAfterMs);
+  }
+
+  /** Whether the batch holds the backlog of its endpoint. */
+  get isHeld(): Promise<boolean> {
+    return this.#held;
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}

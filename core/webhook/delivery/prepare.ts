@@ -1,0 +1,83 @@
+import { inventedName } from "../../media/filename.ts";
+import { servedAs } from "../../media/served.ts";
+import type { FileLink } from "../body/context.ts";
+import type { WebhookEvent } from "../body/event.ts";
+import { bodyOf, isEnabled } from "../body/index.ts";
+import { isSelected } from "../body/selection.ts";
+import type { WebhookDeps } from "./batch.ts";
+import { type BrokenEndpoint, type Endpoint, hasUrl, isBroken } from "./endpoint.ts";
+
+/** A record of the event queue. */
+export interface EventRecord {
+  id: string;
+  body: string;
+}
+
+/** A record of the event queue with the event that it contains. */
+export type Incoming = { record: EventRecord; event: WebhookEvent };
+
+/** A delivery that is not stored yet. */
+export interface Prepared {
+  id: string;
+  event: WebhookEvent;
+  body: string;
+  endpoint: (Endpoint | BrokenEndpoint) & { url: string };
+}
+
+/**
+ * Builds the body of each event once, and a delivery for each endpoint that gets the event. Records fail if no endpoint
+ * of the instance can be used, or if a body can't be built.
+ */
+export async function prepare(
+  deps: WebhookDeps,
+  endpoints: readonly (Endpoint | BrokenEndpoint)[],
+  incoming: readonly Incoming[],
+  fail: (incoming: readonly Incoming[]) => void,
+): Promise<Prepared[]> {
+  const recipients = endpoints.filter(hasUrl);
+  for (const one of recipients)
+    if (isBroken(one)) deps.log.error({ err: one.error }, "can't deliver the webhooks of an endpoint");
+  if (recipients.length > 0 && recipients.every(isBroken)) {
+    fail(incoming);
+    return [];
+  }
+  const prepared: Prepared[] = [];
+  for (const [index, { event }] of incoming.entries()) {
+    const chosen = recipients.filter((one) => isEnabled(event, one) && isSelected(event, one.dialect, one));
+    const [context] = chosen;
+    if (!context) continue;
+    try {
+      const body = bodyOf(event, context, await linkTo(deps, event));
+      if (body === null) continue;
+      for (const endpoint of chosen) prepared.push({ id: deps.ids.uuid(), event, body, endpoint });
+    } catch (error) {
+      const { id: eventId, instanceId, correlationId } = event;
+      deps.log.error({ err: error, correlationId, instanceId, eventId }, "can't build a webhook body");
+      fail(incoming.slice(index));
+      break;
+    }
+  }
+  return prepared;
+}
+
+/** How long the link to a file works, in seconds. */
+const linkSeconds = 6 * 60 * 60;
+
+/**
+ * Returns the link to the file of a message. The body of a delivery never changes, so a retry has the link of the first
+ * attempt. On AWS, the link may expire earlier, together with the credentials of the function.
+ */
+async function linkTo(deps: WebhookDeps, event: WebhookEvent): Promise<FileLink | null> {
+  const media =
+    event.type === "message.received" || event.type === "message.sent" || event.type === "status.received"
+      ? event.data.media
+      : null;
+  if (!media) return null;
+  const expires = new Date(deps.clock.now().getTime() + linkSeconds * 1000);
+  const filename = media.filename || inventedName(event.id, media.mimetype);
+  const served = servedAs("inline", media.mimetype, filename);
+  return {
+    url: await deps.storage.presign(media.storageKey, linkSeconds, served),
+    urlExpiresAt: expires.toISOString(),
+  };
+}
