@@ -1,3 +1,4 @@
+import type postgres from "postgres";
 import { storableText } from "../../core/db/index.ts";
 import type { NewEvent } from "../../core/event/catalog/index.ts";
 import { authorOf } from "./author.ts";
@@ -25,7 +26,7 @@ async function revise({ sql }: Batch, instanceId: string, revision: Revision): P
   const body = revision.kind === "edit" ? storableText(revision.body) : "";
   const set =
     revision.kind === "edit"
-      ? sql`body = ${body}, edited_at = ${at}::timestamptz`
+      ? sql`body = ${body}, content = ${editedContent(sql, body)}, edited_at = ${at}::timestamptz`
       : sql`deleted_at = ${at}::timestamptz`;
   const newer =
     revision.kind === "edit"
@@ -49,3 +50,11 @@ async function revise({ sql }: Batch, instanceId: string, revision: Revision): P
     ? { type: "message.edited", data: { ...data, body, ...(revision.truncated ? { truncated: true } : {}) } }
     : { type: "message.deleted", data };
 }
+
+/** Like `withEditedText` of `core/message/content`. */
+const editedContent = (sql: postgres.ISql, body: string) => sql`
+  case when content->>'kind' = 'text' then content || jsonb_build_object('text', ${body}::text, 'linkPreview',
+      case when strpos(${body}::text, content#>>'{linkPreview,url}') > 0 then content->'linkPreview' end)
+    when content->>'kind' in ('image', 'video', 'document')
+      then content || jsonb_build_object('caption', nullif(${body}::text, ''))
+    else content end`;

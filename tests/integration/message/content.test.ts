@@ -55,6 +55,20 @@ describe.each(dialects)("%s: the webhook and the history have the content of", (
     expect(dialect === "gateway" ? entry?.body : entry?.content).toBe(one.body);
   });
 
+  test("an edited message", async () => {
+    const { owner, client } = linked[dialect];
+    const { id } = await bob.sendMessage(owner.number, { imageMessage: { caption: "before", width: 3 } });
+    await client.reported("received", id);
+    const key = { remoteJid: owner.jid, fromMe: true, id };
+    const editedMessage = { imageMessage: { caption: "after" } };
+    await bob.sendMessage(owner.number, { protocolMessage: { key, type: 14, editedMessage, timestampMs: Date.now() } });
+    const entry = await until(async () => {
+      const found = await inHistory(dialect, bob.number, id);
+      return found?.editedAt ? found : undefined;
+    });
+    expect(contentIn(dialect, entry)).toMatchObject({ kind: "image", caption: "after", width: 3 });
+  });
+
   test("a message of the API", async () => {
     const { client } = linked[dialect];
     const id = await client.sendText(bob.number, "from the API");
