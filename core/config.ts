@@ -62,6 +62,14 @@ const api = {
     .default(3000)
     .meta({ description: "Port of the REST API. `0` selects a free port." }),
   HOST: z.string().default("127.0.0.1").meta({ description: "Address that the REST API listens on." }),
+  PUBLIC_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .meta({
+      description:
+        "URL at which receivers of webhooks reach the REST API. The links to files in webhooks begin with it. Set it if the gateway is behind a reverse proxy.",
+      unset: "`http://<HOST>:<PORT>`; on AWS the URL of the API Gateway",
+    }),
   OPEN_KEY_GENERATION: z.stringbool().default(false).meta({
     description:
       "With `true`, `POST /api/auth/generate-key` needs no credentials: anyone who reaches the API directly, not through a proxy, gets a new user with an API key. Leave it off behind a proxy.",

@@ -11,6 +11,8 @@ export const sealedPlace = {
   webhookPreviousSecret: (instanceId: string) => `webhook-previous-secret:${instanceId}`,
   webhookHeader: (instanceId: string, name: string) => `webhook-header:${instanceId}:${name}`,
   deliveryBody: (deliveryId: string) => `delivery:${deliveryId}`,
+  /** A link to a file, which is not stored. `fileId` is the id in the file's storage key. */
+  fileLink: (fileId: string) => `file-link:${fileId}`,
   commandOutput: (commandId: string) => `command:${commandId}`,
   /** A row of `session_keys`: credentials (`creds`, empty id) or a key of the Signal key store. */
   sessionKey: (instanceId: string, type: string, keyId: string) => `session:${instanceId}:${type}:${keyId}`,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
@@ -22,6 +23,8 @@ export interface MediaLink {
 }
 
 const linkSeconds = 5 * 60;
+/** Pauses between two looks for a file that is being fetched, in milliseconds. The last pause is repeated. */
+const pausesMs = [100, 200, 400, 800];
 /**
  * The number of seconds after which a caller should retry. The host fetches a file as soon as it has recorded the
  * message.
@@ -37,6 +40,7 @@ export async function linkToMedia(
   deps: { db: Database; storage: Pick<Storage, "head" | "presign">; clock: Clock },
   instanceId: string,
   messageId: string,
+  kind: "attachment" | "inline" = "attachment",
 ): Promise<MediaLink> {
   const [row] = await deps.db.sql<{ wa_id: string; media: MessageMedia | null }[]>`
     select wa_id, media from messages
@@ -54,13 +58,36 @@ export async function linkToMedia(
   const mimetype = storableType(media.mimetype);
   const filename = media.filename || inventedName(row.wa_id, media.mimetype);
   return {
-    url: await deps.storage.presign(media.storageKey, linkSeconds, servedAs("attachment", mimetype, filename)),
+    url: await deps.storage.presign(media.storageKey, linkSeconds, servedAs(kind, mimetype, filename)),
     expiresAt: new Date(deps.clock.now().getTime() + linkSeconds * 1000),
     mimetype,
     filename,
     size: media.size,
     sha256: media.sha256,
   };
+}
+
+/**
+ * Like `linkToMedia`, but waits up to `waitMs` while the file is being fetched from WhatsApp. A receiver of a webhook may
+ * request the file as soon as it has the webhook.
+ */
+export async function waitForMedia(
+  deps: Parameters<typeof linkToMedia>[0],
+  instanceId: string,
+  messageId: string,
+  { waitMs, kind }: { waitMs: number; kind: "attachment" | "inline" },
+): Promise<MediaLink> {
+  const end = performance.now() + waitMs;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await linkToMedia(deps, instanceId, messageId, kind);
+    } catch (error) {
+      const pauseMs = pausesMs[Math.min(attempt, pausesMs.length - 1)] ?? 0;
+      const isPending = error instanceof AppError && error.code === "media_not_ready";
+      if (!isPending || performance.now() + pauseMs > end) throw error;
+      await sleep(pauseMs);
+    }
+  }
 }
 
 /** Returns a new link to an upload or a converted file. Throws `media_not_usable` if the file does not exist. */

@@ -5,6 +5,7 @@ import { bucket } from "./storage.ts";
 
 /** Optional settings that `sst deploy` copies from its own environment. docs/reference/environment.md describes them. */
 const optionalNames = [
+  "PUBLIC_URL",
   "RATE_LIMIT",
   "TRUSTED_PROXIES",
   "HEALTH_DETAILS",

@@ -1,6 +1,8 @@
 import { ingressTimeoutSeconds, webhookTimeoutSeconds } from "../../core/queue/name.ts";
+import { functionEnvironment } from "../base/environment.ts";
 import { consume, findQueue, listObjects, media, objects, send, sendOut, upload, useKey } from "../base/permission.ts";
 import { commands, events, ingress } from "../base/queues.ts";
+import { api } from "./api.ts";
 import { functionArgs } from "./function.ts";
 import { migration } from "./migration.ts";
 
@@ -13,6 +15,8 @@ export const webhookFunction = new sst.aws.Function(
     description: "Signs events and sends them to webhooks",
     memory: "512 MB",
     timeout: `${webhookTimeoutSeconds} seconds`,
+    // A `PUBLIC_URL` of your own, such as a custom domain, takes precedence.
+    environment: { PUBLIC_URL: api.url, ...functionEnvironment },
     permissions: [
       consume([events]),
       findQueue([events]),

@@ -64,9 +64,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await releasePredecessor(config, place);
     // As on AWS, the handlers read the environment of their process.
     Object.assign(process.env, env, { DATABASE_POOL: localPool });
-    await startFunctions(config, log, undo);
     const api = await serveApi(config, log);
     undo.push(() => api.stop());
+    // The functions put this URL into the links of webhooks.
+    env.PUBLIC_URL ??= api.url;
+    process.env.PUBLIC_URL = env.PUBLIC_URL;
+    await startFunctions(config, log, undo);
     const host = await startHostProcess(options.host ?? "inside", config, env, log);
     undo.push(() => host.stop());
     return { url: api.url, config, env, firstAdmin, stopped, stop };

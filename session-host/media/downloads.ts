@@ -34,6 +34,7 @@ interface PendingRow {
   id: string;
   wa_id: string;
   chat_id: string;
+  from_me: boolean;
   media: MessageMedia;
 }
 
@@ -87,7 +88,7 @@ export class MediaDownloads {
   async #fetchPending(): Promise<void> {
     for (;;) {
       const rows = await this.#deps.db.sql<PendingRow[]>`
-        select id, wa_id, chat_id, media from messages
+        select id, wa_id, chat_id, from_me, media from messages
         where instance_id = ${this.#deps.instanceId} and media->>'state' = 'pending' order by id limit 32`;
       if (rows.length === 0) return;
       await Promise.all(rows.map((row) => this.#fetch(row)));
@@ -99,7 +100,7 @@ export class MediaDownloads {
     try {
       if (!this.#connection) throw new Error("the instance is not connected");
       const media = await this.#store(this.#connection, row);
-      const origin = { messageId: row.wa_id, chatId: row.chat_id };
+      const origin = { messageId: row.wa_id, chatId: row.chat_id, fromMe: row.from_me };
       await this.#deps.record({
         messageUpdates: [{ id: row.id, set: { media } }],
         events: [

@@ -3,6 +3,7 @@ import pino from "pino";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { sealedPlace } from "../../core/crypto/sealed-place.ts";
 import { createEgress } from "../../core/egress/index.ts";
+import { mediaKey } from "../../core/media/index.ts";
 import { attemptTimeoutMs } from "../../core/webhook/delivery/attempt.ts";
 import { handler } from "../../functions/webhook/index.ts";
 import { lambdaContext } from "../../local/lambda/context.ts";
@@ -233,7 +234,18 @@ test("both secrets sign during a rotation, and only the new secret signs afterwa
   expect(after.headers).not.toHaveProperty("x-webhook-signature-previous");
 });
 
-test("the URL of a file is valid for six hours, and a retry has the same URL", async () => {
+test("the URL of a file leads to the API and is valid for a week, so that the last retry can use it", async () => {
+  const receiver = await receiverOfTest(200);
+  const instance = await world.instance({ url: receiver.url });
+  const media = { mimetype: "image/jpeg", filename: null, size: 3, sha256: "ab", storageKey: mediaKey(instance, "A") };
+  const event = world.record(instance, "message.received", { ...text("Look"), media });
+  await world.handle([event], { publicUrl: "https://api.example.com/base" });
+  const { url, urlExpiresAt } = JSON.parse(receiver.received[0]?.body ?? "").data.media;
+  expect(url).toMatch(/^https:\/\/api\.example\.com\/base\/api\/files\/A\?token=[\w-]+$/);
+  expect(Date.parse(urlExpiresAt) - world.clock.now().getTime()).toBeGreaterThan(6.9 * 24 * 60 * 60 * 1000);
+});
+
+test("without the URL of the API, the URL of a file leads to the bucket for six hours, and a retry has the same URL", async () => {
   const receiver = await receiverOfTest(500);
   const instance = await world.instance({ url: receiver.url });
   const media = { mimetype: "image/jpeg", filename: null, size: 3, sha256: "ab", storageKey: "media/x/y" };

@@ -26,6 +26,7 @@ const image = {
   protoType: "imageMessage",
   media: { mimetype: "image/jpeg", filename: null, size: 1234, sha256: "ab", storageKey: "media/x/y" },
 };
+const file = { messageId: "whatsapp_message_id", chatId: contact };
 const receipt = {
   messageId: "whatsapp_message_id",
   chatId: contact,
@@ -72,6 +73,9 @@ export const events = {
   delivered: event("message.delivered", receipt, "2023-01-01T12:02:00.000Z"),
   read: event("message.read", receipt),
   played: event("message.played", receipt),
+  stored: event("media.stored", { ...file, fromMe: false, media: image.media }),
+  storedOfStatus: event("media.stored", { ...file, chatId: "status@broadcast", fromMe: true, media: image.media }),
+  lost: event("media.failed", { ...file, fromMe: false, error: "gone" }),
   poll: event("message.received", {
     ...incoming,
     type: "poll",

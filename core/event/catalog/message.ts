@@ -94,14 +94,21 @@ export const failed = defineEvent({
   }),
 });
 
+const fileOrigin = {
+  messageId: z.string(),
+  chatId: z.string(),
+  /** Whether the account itself sent the message, on another device. */
+  fromMe: z.boolean().default(false),
+};
+
 export const mediaStored = defineEvent({
   type: "media.stored",
   summary: "The file of a message is stored in the bucket",
-  data: z.object({ messageId: z.string(), chatId: z.string(), media: messageMedia }),
+  data: z.object({ ...fileOrigin, media: messageMedia }),
 });
 
 export const mediaFailed = defineEvent({
   type: "media.failed",
   summary: "The file of a message could not be fetched from WhatsApp",
-  data: z.object({ messageId: z.string(), chatId: z.string(), error: z.string() }),
+  data: z.object({ ...fileOrigin, error: z.string() }),
 });

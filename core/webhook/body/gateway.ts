@@ -33,6 +33,7 @@ import {
   responseOf,
   truncated,
 } from "./field.ts";
+import { lostFile, lostFileOf, storedFile, storedFileOf } from "./file.ts";
 import { gatewayMessage, gatewayMessageOf, type MessageData } from "./gateway-message.ts";
 
 /** Defines a body: first the fields that the Gateway API documents, in its order, then additional ones. */
@@ -124,6 +125,8 @@ const schemas = {
   "message.reaction": body("message.reaction", messageReaction),
   "message.pinned": body("message.pinned", messagePin),
   "message.kept": body("message.kept", messageKeep),
+  "media.stored": body("media.stored", storedFile),
+  "media.failed": body("media.failed", lostFile),
   "poll.voted": body("poll.voted", pollVote),
   "event.answered": body("event.answered", eventAnswer),
   "connection.open": body("connection.open", {
@@ -194,6 +197,10 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
       return make(event.type, messagePinOf(event.data));
     case "message.kept":
       return make(event.type, messageKeepOf(event.data));
+    case "media.stored":
+      return make(event.type, storedFileOf(event.data, link));
+    case "media.failed":
+      return make(event.type, lostFileOf(event.data));
     case "poll.voted": {
       const { question, options } = event.data;
       return make(event.type, { ...responseOf(event.data), question, options });
@@ -229,8 +236,6 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
     case "event.parked":
       return make(event.type, event.data);
     case "connection.qr":
-    case "media.stored":
-    case "media.failed":
     case "webhook.disabled":
       return null;
   }

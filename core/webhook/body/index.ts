@@ -9,8 +9,8 @@ import { multiInstanceBody } from "./multi-instance.ts";
  * receiver that has only the parsed body can verify the signature.
  *
  * `link` is the URL of the message's file, if the message has a file. The session host fetches the file of a received
- * message after the event, so the link may return 404 for the first seconds. For permanent access, use `GET
- * /api/instances/{instanceId}/messages/{messageId}/media`.
+ * message after the event, and the link waits for it (`functions/api/operations/media.ts`). For permanent access, use
+ * `GET /api/instances/{instanceId}/messages/{messageId}/media`.
  */
 export function webhookBody(event: WebhookEvent, context: BodyContext, link: FileLink | null): string | null {
   return isEnabled(event, context) ? bodyOf(event, context, link) : null;
@@ -32,12 +32,14 @@ export function isEnabled(event: WebhookEvent, context: NotifySettings): boolean
     case "message.received":
     case "status.received":
       return context.notifyReceived;
-    // What the account itself says about a message follows the setting for sent messages.
+    // What the account itself says about a message, and its files, follow the setting for sent messages.
     case "message.edited":
     case "message.deleted":
     case "message.reaction":
     case "message.pinned":
     case "message.kept":
+    case "media.stored":
+    case "media.failed":
     case "poll.voted":
     case "event.answered":
       return event.data.fromMe ? context.notifySent : context.notifyReceived;

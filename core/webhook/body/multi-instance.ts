@@ -3,6 +3,7 @@ import type { EventData } from "../../event/catalog/index.ts";
 import { contextEventFields } from "../../message/context.ts";
 import { isGroupJid } from "../../message/recipient.ts";
 import { contextFields, contextFieldsOf } from "../../message/shown-context.ts";
+import { statusChat } from "../../message/status.ts";
 import { defined } from "../../object.ts";
 import {
   aboutOf,
@@ -30,6 +31,7 @@ import {
   responseOf,
   truncated,
 } from "./field.ts";
+import { lostFile, lostFileOf, storedFile, storedFileOf } from "./file.ts";
 
 /** Defines a body: first the fields that the Multi-Instance API documents, in its order, then additional ones. */
 function body<const Name extends string, Data extends z.ZodRawShape>(event: Name, data: Data) {
@@ -129,6 +131,8 @@ const schemas = {
   message_reaction: body("message_reaction", messageReaction),
   message_pinned: body("message_pinned", messagePin),
   message_kept: body("message_kept", messageKeep),
+  media_stored: body("media_stored", storedFile),
+  media_failed: body("media_failed", lostFile),
   poll_voted: body("poll_voted", pollVote),
   event_answered: body("event_answered", eventAnswer),
   connection_opened: body("connection_opened", {
@@ -179,6 +183,11 @@ export function multiInstanceBody(
       return make("message_pinned", messagePinOf(event.data));
     case "message.kept":
       return make("message_kept", messageKeepOf(event.data));
+    // This dialect has no webhooks about status posts.
+    case "media.stored":
+      return event.data.chatId === statusChat ? null : make("media_stored", storedFileOf(event.data, link));
+    case "media.failed":
+      return event.data.chatId === statusChat ? null : make("media_failed", lostFileOf(event.data));
     case "poll.voted": {
       const { question, options } = event.data;
       return make("poll_voted", { ...responseOf(event.data), question, options });
@@ -203,8 +212,6 @@ export function multiInstanceBody(
     case "call.received":
     case "call.rejected":
     case "call.ended":
-    case "media.stored":
-    case "media.failed":
     case "status.received":
     case "webhook.disabled":
     case "stanza.quarantined":

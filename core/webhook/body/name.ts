@@ -14,6 +14,8 @@ const multiInstanceNames: Partial<Record<EventType, string>> = {
   "message.reaction": "message_reaction",
   "message.pinned": "message_pinned",
   "message.kept": "message_kept",
+  "media.stored": "media_stored",
+  "media.failed": "media_failed",
   "poll.voted": "poll_voted",
   "event.answered": "event_answered",
   "connection.open": "connection_opened",

@@ -20,6 +20,8 @@ export interface WebhookDeps {
   vault: Vault;
   egress: Pick<Egress, "fetch">;
   storage: Pick<Storage, "presign">;
+  /** The URL at which receivers reach the REST API. Without it, links to files lead to the bucket. */
+  publicUrl?: string | undefined;
   clock: Clock;
   ids: Ids;
   claims: Claims;

@@ -5,11 +5,12 @@ import { AppError } from "../../../core/error.ts";
 import { scannableQr } from "../../../core/instance/index.ts";
 import { uploadId } from "../../../core/media/index.ts";
 import { keepInline, type MediaPlace } from "../../../core/media/inline.ts";
-import { linkToMedia, linkToUpload, type MediaLink } from "../../../core/media/link.ts";
+import { linkToMedia, linkToUpload, type MediaLink, waitForMedia } from "../../../core/media/link.ts";
 import { assertStaged, type Staged } from "../../../core/media/staged.ts";
 import { assertUploaded, openUpload, takeFile, type UploadTicket } from "../../../core/media/upload.ts";
 import { takeUpload } from "../../../core/quota/index.ts";
-import { type InstanceContext, Pending, RawResponse } from "../engine/context.ts";
+import { openFileLink } from "../../../core/webhook/delivery/file-link.ts";
+import { type Context, type InstanceContext, Pending, RawResponse } from "../engine/context.ts";
 import { runCommand } from "../engine/run-command.ts";
 
 type Media = CommandInput<"message.sendMedia">;
@@ -81,9 +82,25 @@ export async function getUpload(context: InstanceContext, { upload }: { upload: 
 
 /** Redirects to the file of a message, or returns its link as JSON. */
 export async function getMedia(context: InstanceContext, input: { messageId: string; asJson: boolean }) {
-  const link = await linkToMedia(context.deps, context.instance.id, input.messageId);
-  return input.asJson ? link : new RawResponse(null, { location: link.url, "cache-control": "no-store" }, 302);
+  return served(await linkToMedia(context.deps, context.instance.id, input.messageId), input);
 }
+
+/** How long a link waits for a file that is being fetched from WhatsApp, in milliseconds. API Gateway gives up after 30 s. */
+const fileWaitMs = 10_000;
+
+/**
+ * Redirects to the file that a link in a webhook names, as soon as the file is stored. Throws `forbidden` if the link is
+ * not valid or has expired, `message_not_found`, `media_not_ready`, and `media_lost`.
+ */
+export async function openFile({ deps }: Context, input: { fileId: string; token: string; asJson: boolean }) {
+  const file = openFileLink(deps.vault, input, deps.clock.now());
+  if (!file) throw new AppError("forbidden", "the link is not valid or has expired; request the file by its message");
+  const options = { waitMs: Math.min(fileWaitMs, deps.waitMs ?? fileWaitMs), kind: "inline" as const };
+  return served(await waitForMedia(deps, file.instanceId, file.fileId, options), input);
+}
+
+const served = (link: MediaLink, { asJson }: { asJson: boolean }) =>
+  asJson ? link : new RawResponse(null, { location: link.url, "cache-control": "no-store" }, 302);
 
 export const qrFormats = ["json", "png", "svg", "terminal"] as const;
 export type QrFormat = (typeof qrFormats)[number];

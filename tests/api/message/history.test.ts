@@ -21,6 +21,8 @@ afterAll(() => api?.stop());
 const untouched = { messageContent: null, deletedAt: null, reactions: [], pinned: null, kept: false };
 
 describe("the history of a chat", () => {
+  const file = { mimetype: "image/png", filename: null, size: 3, sha256: "ab", state: "failed", error: "gone" };
+  const media = { ...file, storageKey: "media/x/y", source: null };
   let id: string;
   const chat = "6281234567890@s.whatsapp.net";
   beforeAll(async () => {
@@ -29,7 +31,7 @@ describe("the history of a chat", () => {
       await api.db.sql`
         insert into messages (id, instance_id, wa_id, chat_id, from_me, sender_id, push_name, type, proto_type, body, media, status, sent_at)
         values (${systemIds.uuid()}, ${id}, ${`WA${day}`}, ${chat}, ${day % 2 === 0}, ${day % 2 ? chat : ""}, ${day % 2 ? "Ann" : null},
-          ${day === 9 ? "image" : "text"}, 'conversation', ${`day ${day}`}, ${day === 9 ? "{}" : null}::text::jsonb,
+          ${day === 9 ? "image" : "text"}, 'conversation', ${`day ${day}`}, ${day === 9 ? JSON.stringify(media) : null}::text::jsonb,
           ${day % 2 ? "received" : "read"}, ${`2023-01-0${day}T12:00:00.000Z`}::timestamptz)`;
     }
   }, 30_000);
@@ -51,6 +53,7 @@ describe("the history of a chat", () => {
         content: "day 9",
         messageId: "WA9",
         hasMedia: true,
+        media: file,
         status: "received",
         createdAt: "2023-01-09T12:00:00.000Z",
         editedAt: null,
@@ -66,7 +69,9 @@ describe("the history of a chat", () => {
     const inGateway = await api.request("GET", `/api/message/chat/${id}/${chat}?limit=1`, { key });
     expect(inGateway.body).toMatchObject({
       success: true,
-      data: [{ messageId: "WA9", chatId: chat, from: chat, pushName: "Ann", body: "day 9", hasMedia: true }],
+      data: [
+        { messageId: "WA9", chatId: chat, from: chat, pushName: "Ann", body: "day 9", hasMedia: true, media: file },
+      ],
       pagination: { total: 9, limit: 1, skip: 0, hasMore: true },
     });
   });

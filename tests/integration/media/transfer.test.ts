@@ -66,6 +66,23 @@ function eventOf(type: string, id: string) {
   });
 }
 
+/** Returns the data of the webhook that reports about the file of a message. */
+async function fileWebhook(client: RestClient, what: "stored" | "failed", id: string) {
+  const { body } = await gate.receiver.waitFor(
+    ({ body: { event, data } }) =>
+      [`media_${what}`, `media.${what}`].includes(event) &&
+      data.instanceId === client.instance &&
+      data.messageId === id,
+  );
+  return body.data;
+}
+
+async function expectFile(url: string, bytes: Buffer): Promise<void> {
+  const answer = await fetch(url);
+  expect(answer.status).toBe(200);
+  expect(Buffer.from(await answer.arrayBuffer()).equals(bytes)).toBe(true);
+}
+
 describe.each(dialects)("in the %s dialect", (dialect) => {
   let owner: Phone;
   let client: RestClient;
@@ -97,9 +114,12 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(data.media).not.toHaveProperty("storageKey");
   });
 
-  test("a received picture is stored with the same bytes, and the webhook announces it", async () => {
+  test("a received picture is stored with the same bytes, and its link works as soon as the webhook arrives", async () => {
+    // The first download fails, so that the file is fetched later than the webhook.
+    gate.wa.media.faults.download.add(500);
     const { id } = await bob.sendImage(owner.number, large, { caption: "Смотри", mimetype: "image/png" });
     const { data } = (await client.reported("received", id)).body;
+    await expectFile(data.media.url, large);
     expect(data.media).toMatchObject({ mimetype: "image/png", size: large.length, sha256: sha256(large) });
     if (dialect === "multi-instance")
       expect(data).toMatchObject({ hasMedia: true, type: "imageMessage", body: "Смотри" });
@@ -116,7 +136,50 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
       chatId: bob.jid,
       media: { storageKey: media.storageKey },
     });
+    const told = await fileWebhook(client, "stored", id);
+    expect(told).toMatchObject({ chatId: bob.jid, isGroup: false, fromMe: false, media: { size: large.length } });
+    expect(told.media).toMatchObject({ mimetype: "image/png", sha256: sha256(large) });
+    expect(Date.parse(told.media.urlExpiresAt)).toBeGreaterThan(Date.now() + 6 * 24 * 60 * 60 * 1000);
+    await expectFile(told.media.url, large);
+    expect(await rowInHistory(id)).toMatchObject({ media: { state: "stored", size: large.length, error: null } });
   });
+
+  test("a lost file is reported, and its link says so", async () => {
+    gate.wa.media.faults.download.add(404, 10);
+    const { id } = await bob.sendImage(owner.number, png());
+    const link = fetch((await client.reported("received", id)).body.data.media.url);
+    const told = await fileWebhook(client, "failed", id);
+    expect(told).toMatchObject({ chatId: bob.jid, fromMe: false, error: { code: "media_lost" } });
+    expect(told.error.details).toBeTruthy();
+    gate.wa.media.faults.download.clear();
+    const answer = await link;
+    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([410, "media_lost"]);
+    expect(await rowInHistory(id)).toMatchObject({ media: { state: "failed", error: told.error.details } });
+  });
+
+  test("nobody can invent or extend a link to a file", async () => {
+    const { id } = await bob.sendImage(owner.number, picture);
+    const { url } = (await client.reported("received", id)).body.data.media;
+    for (const forged of [
+      url.slice(0, -4),
+      url.replace("/files/", "/files/x"),
+      url.replace(/token=.*/, "token=AAAA"),
+    ]) {
+      const answer = await fetch(forged);
+      expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([403, "forbidden"]);
+    }
+  });
+
+  /** Returns the message in the history of the dialect, with all its fields. */
+  async function rowInHistory(id: string): Promise<Record<string, unknown> | undefined> {
+    const path =
+      dialect === "gateway"
+        ? `/api/message/chat/${client.instance}/${bob.jid}`
+        : `/api/instances/${client.instance}/chats/${bob.jid}/messages`;
+    const { body } = await gate.api("GET", path);
+    const rows: Record<string, unknown>[] = dialect === "gateway" ? body.data : body.messages;
+    return rows.find((row) => row.messageId === id);
+  }
 
   test("a file that is not an image is never sent as an image, whatever its name and content type", async () => {
     for (const path of ["/photo.jpg", "/page.png"]) {

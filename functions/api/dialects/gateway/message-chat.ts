@@ -12,6 +12,7 @@ import { contextFields, storedContextFields } from "../../../../core/message/sho
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { aboutOf, aboutShape } from "../../shape/about.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape, undatedPageQuery } from "../../shape/common.ts";
+import { historyMedia, toHistoryMedia } from "../../shape/media.ts";
 import { messageReceipts, toMessageReceipts } from "../../shape/receipt.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
@@ -25,6 +26,8 @@ const message = z.object({
   type: z.string(),
   body: z.string(),
   hasMedia: z.boolean(),
+  /** `GET /api/instances/{instanceId}/messages/{messageId}/media` downloads the file. */
+  media: historyMedia.nullable(),
   status: z.enum(messageStatuses),
   timestamp: isoDate,
   ...aboutShape,
@@ -159,6 +162,7 @@ export const messageChatEndpoints = [
           type: stored.type,
           body: stored.body,
           hasMedia: stored.media !== null,
+          media: toHistoryMedia(stored.media),
           status: stored.status,
           timestamp: stored.sentAt.toISOString(),
           ...aboutOf(stored),

@@ -19,6 +19,7 @@ const families: Dialect["families"] = {
     ...(await import("./scheduled.ts")).scheduledEndpoints,
     ...(await import("./bulk.ts")).bulkEndpoints,
   ],
+  files: async () => (await import("./files.ts")).fileEndpoints,
   commands: async () => (await import("./commands.ts")).commandEndpoints,
   stats: async () => (await import("./stats.ts")).statsEndpoints,
 };

@@ -9,6 +9,7 @@ import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { getMedia } from "../../operations/media.ts";
 import { aboutOf, aboutShape } from "../../shape/about.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape, undatedPageQuery } from "../../shape/common.ts";
+import { historyMedia, mediaFile, toHistoryMedia, toMediaFile } from "../../shape/media.ts";
 import { messageReceipts, toMessageReceipts } from "../../shape/receipt.ts";
 
 const { chat: optionalChat } = commandCatalog["message.delete"].input.shape;
@@ -23,6 +24,8 @@ const message = z.object({
   /** The WhatsApp id. */
   messageId: z.string(),
   hasMedia: z.boolean(),
+  /** `GET /api/instances/{instanceId}/messages/{messageId}/media` downloads the file. */
+  media: historyMedia.nullable(),
   status: z.enum(messageStatuses),
   /** When WhatsApp received the message; for messages sent through the gateway, when the gateway accepted it. */
   createdAt: isoDate,
@@ -35,17 +38,6 @@ const message = z.object({
    * the text here. Null until the message is sent, and for messages of older versions.
    */
   messageContent: contentField,
-});
-
-const file = z.object({
-  url: z.string(),
-  expiresAt: isoDate,
-  mimetype: z.string(),
-  filename: z.string(),
-  /** Bytes. */
-  size: z.int().nullable(),
-  /** Hexadecimal. */
-  sha256: z.string().nullable(),
 });
 
 export const messageEndpoints = [
@@ -68,6 +60,7 @@ export const messageEndpoints = [
         content: stored.body,
         messageId: stored.waId,
         hasMedia: stored.media !== null,
+        media: toHistoryMedia(stored.media),
         status: stored.status,
         createdAt: stored.sentAt.toISOString(),
         ...aboutOf(stored),
@@ -100,10 +93,10 @@ export const messageEndpoints = [
       "Redirects to a URL that is valid for five minutes. With `format=json`, returns the URL as JSON instead.",
     access: "read",
     query: z.object({ format: z.enum(["json"]).optional() }),
-    response: file,
+    response: mediaFile,
     errors: ["message_not_found", "media_not_ready", "media_lost"],
     toInput: ({ params, query }) => ({ messageId: params.messageId, asJson: query.format === "json" }),
     operation: getMedia,
-    toResponse: (found) => ({ ...found, expiresAt: found.expiresAt.toISOString() }),
+    toResponse: toMediaFile,
   }),
 ];

@@ -234,6 +234,16 @@ export const cases: Record<string, Case<MultiInstanceFixture>> = {
     invalid: [{ params: { messageId: "x" }, query: "format=zip" }],
     unconnected: 404,
   },
+  "GET /api/files/{fileId}": {
+    happy: async ({ gate, withFile }) => {
+      const { body } = await gate.receiver.waitFor(({ body: { data } }) => data.messageId === withFile && data.media);
+      const url = new URL(body.data.media.url);
+      const fileId = url.pathname.split("/").at(-1) ?? "";
+      return { key: null, params: { fileId }, query: `${url.searchParams}&format=json` };
+    },
+    answers: { size: 22 },
+    invalid: [{ key: null }, { key: null, query: "token=x&format=zip" }],
+  },
   "GET /api/whatsapp/{instanceId}/scheduled": { happy: () => ({}), invalid: page, unconnected: 200 },
   "DELETE /api/whatsapp/{instanceId}/scheduled/{messageId}": {
     happy: async ({ gate, connected }) => {

@@ -160,6 +160,12 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
       "a large upload arrives unchanged at several recipients, and a large received file can be downloaded",
     ),
   },
+  "GET /api/files/{fileId}": {
+    simulator: "media",
+    testedBy: testIn("integration/media/transfer.test.ts")(
+      "a received picture is stored with the same bytes, and its link works as soon as the webhook arrives",
+    ),
+  },
   "GET /api/whatsapp/{instanceId}/scheduled": {
     simulator: "messages",
     testedBy: bulk("a scheduled text arrives at its time and not before, also after a restart"),
