@@ -3,15 +3,16 @@ import type { Content } from "../../../core/message/content/index.ts";
 import { maxUnknownBytes } from "../../../core/message/content/unknown.ts";
 import { parseCalendarEvent } from "./calendar-event.ts";
 import { parseContact, parseContacts } from "./contacts.ts";
+import { furtherFields } from "./kinds.ts";
 import { parseLiveLocation, parseLocation } from "./location.ts";
 import { parseAudio, parseDocument, parseImage, parseRoundVideo, parseSticker, parseVideo } from "./media.ts";
-import { type Ignored, ignored, type Parse } from "./parse.ts";
+import { type Ignored, ignored, type Parse, type ParseSome } from "./parse.ts";
 import { parsePoll } from "./poll.ts";
 import { parseConversation, parseExtendedText } from "./text.ts";
 import { type Field, type Opened, wrapperFields } from "./unwrap.ts";
 
 /** What becomes of each field of `proto.Message` that is not a wrapper. */
-export const registry: { [Name in Field]?: Parse<Name> | Ignored } = {
+export const registry: { [Name in Field]?: Parse<Name> | ParseSome<Name> | Ignored } = {
   conversation: parseConversation,
   extendedTextMessage: parseExtendedText,
   imageMessage: parseImage,
@@ -35,7 +36,7 @@ export const registry: { [Name in Field]?: Parse<Name> | Ignored } = {
   reactionMessage: ignored("an event about another message (`message/about.ts`)"),
   pinInChatMessage: ignored("an event about another message (`message/about.ts`)"),
   keepInChatMessage: ignored("an event about another message (`message/about.ts`)"),
-  protocolMessage: ignored("edits and deletions, read before (`message/revision.ts`); the rest is for the app itself"),
+  ...furtherFields,
 };
 
 /** The content of a message, and the field of `proto.Message` that has it. */
@@ -54,8 +55,8 @@ export function readContent(opened: Opened): ReadContent | undefined {
   for (const field of present) {
     const parse = registry[field];
     if (typeof parse !== "function") continue;
-    const part = opened.content[field] as never;
-    return { protoType: field, content: (parse as Parse<Field>)(part, opened) };
+    const content = (parse as ParseSome<Field>)(opened.content[field] as never, opened);
+    if (content) return { protoType: field, content };
   }
   const isUnread = (field: Field) => !registry[field] && !wrapperFields.includes(field);
   const protoType = present.find((field) => isUnread(field) && getContentType({ [field]: opened.content[field] }));

@@ -11,6 +11,9 @@ export type Scope = Pick<Opened, "content" | "flags" | "info">;
  */
 export type Parse<Name extends Field> = (part: NonNullable<proto.IMessage[Name]>, scope: Scope) => Content;
 
+/** Like `Parse`, for a field that is only sometimes a message for people. Returns undefined if it is not. */
+export type ParseSome<Name extends Field> = (...args: Parameters<Parse<Name>>) => Content | undefined;
+
 /** A field that is no message for people. */
 export interface Ignored {
   ignored: string;

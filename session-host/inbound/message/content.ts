@@ -3,6 +3,7 @@ import { boundCount } from "../../../core/bound.ts";
 import { mediaKey } from "../../../core/media/index.ts";
 import { textOf } from "../../../core/message/content/index.ts";
 import type { MessageMedia } from "../../../core/message/message.sql.ts";
+import { type FoundFile, nestedFiles } from "../content/files.ts";
 import { readContent } from "../content/index.ts";
 import { unwrap } from "../content/unwrap.ts";
 
@@ -45,6 +46,15 @@ const mediaFields = {
   stickerMessage: "sticker",
 } as const;
 
+/** Returns the files of a message: its own file, otherwise those of its parts, such as the picture above a template. */
+function filesOf(content: proto.IMessage): FoundFile[] {
+  const own = Object.entries(mediaFields).flatMap(([field, kind]) => {
+    const file = content[field as keyof typeof mediaFields];
+    return file ? [{ kind, file }] : [];
+  });
+  return [...own, ...nestedFiles(content)];
+}
+
 /**
  * Returns the file of a message, or null. Files with `unencrypted` have no media key. The file in the bucket is named
  * by `rowId`, because the sender chooses WhatsApp's id and could choose that of another person's message.
@@ -53,23 +63,21 @@ export function mediaOf(
   content: proto.IMessage,
   { instanceId, rowId, unencrypted }: { instanceId: string; rowId: string; unencrypted: boolean },
 ): MessageMedia | null {
-  for (const [field, kind] of Object.entries(mediaFields)) {
-    const media = content[field as keyof typeof mediaFields];
-    if (!media?.mediaKey && !(unencrypted && media?.directPath)) continue;
-    return {
-      mimetype: media.mimetype ?? null,
-      filename: "fileName" in media ? (media.fileName ?? null) : null,
-      size: boundCount(media.fileLength ?? undefined),
-      sha256: media.fileSha256?.length ? Buffer.from(media.fileSha256.subarray(0, maxKeyBytes)).toString("hex") : null,
-      storageKey: mediaKey(instanceId, rowId),
-      state: "pending",
-      error: null,
-      source: {
-        directPath: media.directPath ?? null,
-        mediaKey: Buffer.from(media.mediaKey?.subarray(0, maxKeyBytes) ?? []).toString("base64"),
-        kind,
-      },
-    };
-  }
-  return null;
+  const found = filesOf(content).find(({ file }) => file.mediaKey || (unencrypted && file.directPath));
+  if (!found) return null;
+  const { kind, file } = found;
+  return {
+    mimetype: file.mimetype ?? null,
+    filename: file.fileName ?? null,
+    size: boundCount(file.fileLength ?? undefined),
+    sha256: file.fileSha256?.length ? Buffer.from(file.fileSha256.subarray(0, maxKeyBytes)).toString("hex") : null,
+    storageKey: mediaKey(instanceId, rowId),
+    state: "pending",
+    error: null,
+    source: {
+      directPath: file.directPath ?? null,
+      mediaKey: Buffer.from(file.mediaKey?.subarray(0, maxKeyBytes) ?? []).toString("base64"),
+      kind,
+    },
+  };
 }

@@ -64,7 +64,7 @@ export async function journalMessage(
   const protocol = content.protocolMessage;
   if (protocol) {
     const revision = await revisionOf(origin, protocol, phoneOf, isAdmin);
-    return revision ? { revisions: [{ ...revision, truncated: cuts.truncated }] } : {};
+    if (revision) return { revisions: [{ ...revision, truncated: cuts.truncated }] };
   }
   const about = await changeAbout(origin, opened, phoneOf);
   if (about) return about;

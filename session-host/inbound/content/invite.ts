@@ -1,0 +1,37 @@
+import type { Parse } from "./parse.ts";
+import { isoOf, Reader } from "./reader.ts";
+
+/** mautrix-whatsapp reads the same fields in `convertGroupInviteMessage` of `pkg/msgconv/wa-misc.go`. */
+export const parseGroupInvite: Parse<"groupInviteMessage"> = (part) => {
+  const read = new Reader();
+  return {
+    kind: "groupInvite",
+    groupId: read.jid(part.groupJid) ?? "",
+    groupName: read.name(part.groupName),
+    code: read.id(part.inviteCode) ?? "",
+    expiresAt: isoOf(part.inviteExpiration),
+    caption: read.main(part.caption),
+    isCommunity: part.groupType === 1,
+  };
+};
+
+export const parseAdminInvite: Parse<"newsletterAdminInviteMessage"> = (part) => {
+  const read = new Reader();
+  return {
+    ...{ kind: "channelInvite", role: "admin" },
+    channelId: read.jid(part.newsletterJid) ?? "",
+    channelName: read.name(part.newsletterName),
+    caption: read.main(part.caption),
+    expiresAt: isoOf(part.inviteExpiration),
+  };
+};
+
+export const parseFollowerInvite: Parse<"newsletterFollowerInviteMessageV2"> = (part) => {
+  const read = new Reader();
+  return {
+    ...{ kind: "channelInvite", role: "follower", expiresAt: null },
+    channelId: read.jid(part.newsletterJid) ?? "",
+    channelName: read.name(part.newsletterName),
+    caption: read.main(part.caption),
+  };
+};

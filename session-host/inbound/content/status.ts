@@ -1,0 +1,36 @@
+import type { Parse } from "./parse.ts";
+import { enumOf, Reader, referenceOf } from "./reader.ts";
+
+/** The values of `StatusNotificationMessage.StatusNotificationType` in WAProto. */
+const actions = { 1: "addYours", 2: "reshare", 3: "answerReshare" } as const;
+
+export const parseStatusNotification: Parse<"statusNotificationMessage"> = (part) => ({
+  kind: "statusNotification",
+  action: enumOf(actions, part.type),
+  original: referenceOf(part.originalMessageKey),
+  response: referenceOf(part.responseMessageKey),
+});
+
+export const parseStatusQuoted: Parse<"statusQuotedMessage"> = ({ text, originalStatusId }) => ({
+  kind: "statusQuote",
+  text: new Reader().main(text),
+  target: referenceOf(originalStatusId),
+});
+
+export const parseStatusSticker: Parse<"statusStickerInteractionMessage"> = ({ key, stickerKey }) => ({
+  kind: "statusSticker",
+  sticker: new Reader().name(stickerKey),
+  target: referenceOf(key),
+});
+
+export const parseStatusAnswer: Parse<"statusQuestionAnswerMessage"> = ({ key, text }) => ({
+  ...{ kind: "answer", in: "status" },
+  text: new Reader().main(text),
+  target: referenceOf(key),
+});
+
+export const parseChannelAnswer: Parse<"questionResponseMessage"> = ({ key, text }) => ({
+  ...{ kind: "answer", in: "channel" },
+  text: new Reader().main(text),
+  target: referenceOf(key),
+});
