@@ -101,6 +101,35 @@ const referral = z.object({
 });
 export type Referral = z.output<typeof referral>;
 
+/** How a message belongs to another one. */
+export const parentRelations = [
+  "album",
+  "eventCover",
+  "pollMedia",
+  "hdImage",
+  "hdVideo",
+  "motionPhoto",
+  "stickerAnnotation",
+  "statusPoll",
+  "statusReshare",
+  "statusAddYours",
+  "statusNotification",
+  "statusLink",
+  "statusQuestion",
+  "statusReaction",
+  "botPlugin",
+  "other",
+] as const;
+
+const parent = z.object({
+  /** WhatsApp's id of the message that this one belongs to. */
+  messageId: z.string(),
+  relation: z.enum(parentRelations),
+  /** The position in the album, from 0. Null if the message does not state it. */
+  index: z.int().nullable(),
+});
+export type Parent = z.output<typeof parent>;
+
 /** What a message has in addition to its content, its quote and the list of mentioned JIDs. */
 export const messageContext = z.object({
   /** The mentioned people, in the order of `mentions`. */
@@ -128,6 +157,8 @@ export const messageContext = z.object({
   device: z.int().nullable(),
   /** The verified name of the business that sent the message, if the message states it. */
   businessName: z.string().nullable(),
+  /** The message that this one belongs to, such as the album of a picture. The default is for older events. */
+  parent: parent.nullable().default(null),
   /** Whether a part of the context or the quote was too large or malformed, so that it is shortened or missing here. */
   truncated: z.boolean(),
 });
@@ -145,6 +176,7 @@ export interface ContextParts {
   broadcastList?: string;
   device?: number;
   businessName?: string;
+  parent?: Parent;
   contextTruncated?: true;
 }
 
@@ -163,6 +195,7 @@ export function shownContext(parts: ContextParts): z.output<typeof messageContex
     broadcastList: parts.broadcastList ?? null,
     device: parts.device ?? null,
     businessName: parts.businessName ?? null,
+    parent: parts.parent ?? null,
     truncated: parts.contextTruncated ?? false,
   };
 }

@@ -19,6 +19,7 @@ import { boundMessage, boundStanza, type Cuts } from "../bounds.ts";
 import { readContent } from "../content/index.ts";
 import { type Opened, unwrap } from "../content/unwrap.ts";
 import { contextOf, stanzaContext } from "../context/index.ts";
+import { parentOf } from "../context/parent.ts";
 import { sealedResponse } from "../response/decrypt.ts";
 import type { Responses } from "../response/responses.ts";
 import { surveyIn } from "../response/survey.ts";
@@ -142,6 +143,7 @@ export async function toRow(
       ...survey,
       ...defined({
         reactionTo: message.reactionMessage?.key?.id || undefined,
+        parent: parentOf(opened.info),
         truncated: cuts.truncated || undefined,
         contextTruncated: cuts.contextTruncated || undefined,
       }),

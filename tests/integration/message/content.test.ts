@@ -2,6 +2,7 @@ import { proto } from "@whiskeysockets/baileys";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Phone } from "../../../simulator/index.ts";
 import type { Device } from "../../../simulator/model/account.ts";
+import type { MediaKind } from "../../../simulator/wire/media.ts";
 import { contentCases } from "../../support/content/cases.ts";
 import { expectNoComplaints } from "../../support/gateway/complaints.ts";
 import { type LinkedInstance, linkBothDialects } from "../../support/gateway/linked-gateway.ts";
@@ -67,6 +68,53 @@ describe.each(dialects)("%s: the webhook and the history have the content of", (
       return found?.editedAt ? found : undefined;
     });
     expect(contentIn(dialect, entry)).toMatchObject({ kind: "image", caption: "after", width: 3 });
+  });
+
+  const cover = Buffer.from("a picture, film or document");
+  test.each<[string, MediaKind, (file: object) => proto.IMessage]>([
+    ["a template", "image", (file) => ({ templateMessage: { hydratedTemplate: { imageMessage: file } } })],
+    ["buttons", "document", (file) => ({ buttonsMessage: { contentText: "Pay?", documentMessage: file } })],
+    ["an interactive message", "video", (file) => ({ interactiveMessage: { header: { videoMessage: file } } })],
+    [
+      "a card",
+      "image",
+      (file) => ({ interactiveMessage: { carouselMessage: { cards: [{ header: { imageMessage: file } }] } } }),
+    ],
+    ["a product", "image", (file) => ({ productMessage: { product: { productId: "77", productImage: file } } })],
+  ])("the file of %s", async (_name, kind, message) => {
+    const { owner, client } = linked[dialect];
+    const { id } = await bob.sendMessage(owner.number, message(await bob.upload(kind, cover)));
+    const { body: posted } = await client.reported("received", id);
+    expect(posted.data.media).toMatchObject({ size: cover.length });
+    if (dialect === "multi-instance") expect(posted.data.hasMedia).toBe(true);
+    expect(Buffer.from(await (await fetch(posted.data.media.url)).arrayBuffer())).toEqual(cover);
+    expect(await inHistory(dialect, bob.number, id)).toMatchObject({ hasMedia: true });
+  });
+
+  test("an album and its pictures, which name the album", async () => {
+    const { owner, client } = linked[dialect];
+    const { id } = await bob.sendMessage(owner.number, { albumMessage: { expectedImageCount: 2 } });
+    for (const messageIndex of [0, 1]) {
+      const parentMessageKey = { remoteJid: owner.jid, fromMe: true, id };
+      const imageMessage = await bob.upload("image", cover);
+      const messageContextInfo = { messageAssociation: { associationType: 1, parentMessageKey, messageIndex } };
+      const picture = await bob.sendMessage(owner.number, { imageMessage, messageContextInfo });
+      const { body: posted } = await client.reported("received", picture.id);
+      const parent = { messageId: id, relation: "album", index: messageIndex };
+      expect(posted.data).toMatchObject({ content: { kind: "image" }, context: { parent } });
+      expect(await inHistory(dialect, bob.number, picture.id)).toMatchObject({ context: { parent } });
+    }
+  });
+
+  test("a notice in a group, with its author", async () => {
+    const { owner, client } = linked[dialect];
+    const group = bob.createGroup("Notices", [owner.number]);
+    const { id } = await bob.sendMessage(group.jid, { protocolMessage: { type: 30, memberLabel: { label: "Coach" } } });
+    const { body: posted } = await client.reported("received", id);
+    expect(posted.data).toMatchObject({
+      ...{ isGroup: true, participant: bob.jid, chatId: group.jid },
+      content: { kind: "memberLabel", label: "Coach" },
+    });
   });
 
   test("a message of the API", async () => {
