@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
+import { contentPage } from "../support/docs/content.ts";
 import { markdownFiles, read, withoutBlocks } from "../support/docs/markdown.ts";
 import { envExample, environmentPage } from "../support/docs/settings.ts";
 
@@ -26,6 +27,10 @@ test("the index links every page of the docs", () => {
 test(".env.example and the environment page equal the output of `npm run docs`", () => {
   expect(read(".env.example")).toBe(envExample());
   expect(read("docs/reference/environment.md")).toBe(environmentPage());
+});
+
+test("the page about content equals the output of `npm run docs`, and has an example of each kind", async () => {
+  expect(read("docs/reference/content.md")).toBe(await contentPage());
 });
 
 test("the CI workflow runs .ci/run, and the configuration files for GitHub are valid YAML", () => {

@@ -2,7 +2,7 @@ import { proto } from "@whiskeysockets/baileys";
 import { wireFields } from "./wire.ts";
 
 export type Field = keyof proto.IMessage;
-export const messageFields = Object.keys(proto.Message.prototype) as Field[];
+export const messageFields = Object.keys(proto.Message.prototype).filter((name) => name !== "toJSON") as Field[];
 
 /**
  * What a wrapper says about the message in it. A wrapper without an entry is opened too. Sources: `normalizeMessageContent`
